@@ -1,0 +1,350 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { linearSumAssignment, verifyAssignment } from '../src/index.ts'
+import type { AssignmentOptions } from '../src/index.ts'
+import { errorOf, expectClose, untyped } from './helpers.ts'
+
+interface PublicCase {
+  name: string
+  source: string
+  cost: number[][]
+  maximize?: boolean
+  expect:
+    | { kind: 'infeasible'; maxCardinality: number; partialTotal: number }
+    | { kind: 'invalid'; why: string }
+    | { kind: 'optimal'; total: number; pairs: [number, number][] | null }
+}
+
+const { cases } = JSON.parse(
+  readFileSync(new URL('./fixtures/assignment.json', import.meta.url), 'utf8'),
+  (_, value: unknown) => (value === 'NaN' || value === 'Infinity' ? Number(value) : value),
+) as { cases: PublicCase[] }
+
+const pairsOf = ({ rowIndices, columnIndices }: { rowIndices: Int32Array; columnIndices: Int32Array }) =>
+  Array.from(rowIndices, (row, k) => [row, columnIndices[k]])
+
+describe.each(cases)('$name ($source)', ({ cost, maximize = false, expect: wanted }) => {
+  if (wanted.kind === 'optimal') {
+    test('has the right total and pairs, and its duals prove it', () => {
+      const result = linearSumAssignment(cost, { maximize, duals: true })
+      expectClose(result.total, wanted.total, 1e-12)
+      if (wanted.pairs !== null) expect(pairsOf(result)).toEqual(wanted.pairs)
+      expect(result.rowIndices.length).toBe(Math.min(cost.length, cost[0]!.length))
+      const proof = verifyAssignment(cost, result, { maximize })
+      expect(proof.optimal).toBe(true)
+      expectClose(proof.total, wanted.total, 1e-12)
+      expectClose(proof.bound, wanted.total, 1e-9)
+    })
+  }
+  if (wanted.kind === 'infeasible') {
+    test('is infeasible, and partly solved on request', () => {
+      const error = errorOf(() => linearSumAssignment(cost, { maximize }))
+      expect(error.code).toBe('INFEASIBLE')
+      expect((error.rows ?? error.columns)!.length).toBeGreaterThan(0)
+      const result = linearSumAssignment(cost, { maximize, partial: true, duals: true })
+      expect(result.rowIndices.length).toBe(wanted.maxCardinality)
+      expect(result.total).toBe(wanted.partialTotal)
+      expect(verifyAssignment(cost, result, { maximize }).optimal).toBe(true)
+    })
+  }
+  if (wanted.kind === 'invalid') {
+    test('is refused, and the message says where', () => {
+      const error = errorOf(() => linearSumAssignment(cost, { maximize }))
+      expect(['NON_FINITE', 'SHAPE']).toContain(error.code)
+      expect(error.argument).toBe('cost')
+      expect(error.message).toContain(wanted.why)
+    })
+  }
+})
+
+describe('forms of the cost matrix', () => {
+  const values = [4, 1, 3, 2, 0, 5]
+  const rows = [
+    [4, 1, 3],
+    [2, 0, 5],
+  ]
+  const typed = [
+    Float32Array,
+    Float64Array,
+    Int8Array,
+    Uint8Array,
+    Uint8ClampedArray,
+    Int16Array,
+    Uint16Array,
+    Int32Array,
+    Uint32Array,
+  ]
+  test.each<[string, any]>([
+    ...typed.map((Type): [string, any] => [`${Type.name} with shape`, { data: Type.from(values), shape: [2, 3] }]),
+    ['Float64Array with dims', { data: new Float64Array(values), dims: [2, 3] }],
+    ['flat numbers', { data: values, shape: [2, 3] }],
+    ['nested numbers with shape', { data: rows, shape: [2, 3] }],
+    ['rows', rows],
+    ['typed rows', rows.map((row) => Float32Array.from(row))],
+    ['a view into a larger buffer', { data: new Float64Array([9, ...values, 9]).subarray(1, 7), shape: [2, 3] }],
+  ])('%s', (_, cost) => {
+    const before = structuredClone(cost)
+    const result = linearSumAssignment(cost)
+    expect(result).toEqual({
+      rowIndices: Int32Array.of(0, 1),
+      columnIndices: Int32Array.of(1, 0),
+      total: 3,
+      unassignedRows: Int32Array.of(),
+      unassignedColumns: Int32Array.of(2),
+      rowDuals: undefined,
+      columnDuals: undefined,
+    })
+    expect(cost).toEqual(before)
+  })
+
+  const Float16 = (globalThis as { Float16Array?: { from(values: number[]): Float32Array } }).Float16Array
+  test.runIf(Float16 !== undefined)('Float16Array', () => {
+    expect(linearSumAssignment({ data: Float16!.from(values), shape: [2, 3] }).total).toBe(3)
+  })
+
+  test.each<[string, any, number, number]>([
+    ['[]', [], 0, 0],
+    ['[[], []]', [[], []], 2, 0],
+    ['[0, 3]', { data: [], shape: [0, 3] }, 0, 3],
+    ['[3, 0]', { data: new Float32Array(0), shape: [3, 0] }, 3, 0],
+  ])('%s is an empty problem', (_, cost, rowCount, columnCount) => {
+    const result = linearSumAssignment(cost, { duals: true })
+    expect(result.total).toBe(0)
+    expect(result.rowIndices.length).toBe(0)
+    expect([...result.unassignedRows]).toEqual([...Array(rowCount).keys()])
+    expect([...result.unassignedColumns]).toEqual([...Array(columnCount).keys()])
+    expect(verifyAssignment(cost, result)).toEqual({ optimal: true, total: 0, bound: 0, violation: 0 })
+  })
+
+  test('float32 and float64 give the same assignment', () => {
+    const data = Float32Array.from({ length: 30 }, (_, i) => Math.sin(i * 7))
+    const single = linearSumAssignment({ data, shape: [5, 6] })
+    expect(linearSumAssignment({ data: Float64Array.from(data), shape: [5, 6] })).toEqual(single)
+  })
+
+  test('a constant matrix gives the identity', () => {
+    const cost = { data: new Float32Array(35).fill(2), shape: [5, 7] }
+    expect([...linearSumAssignment(cost).columnIndices]).toEqual([0, 1, 2, 3, 4])
+  })
+})
+
+/** Every assignment of the most pairs, by trying them all. */
+function bruteForce(cost: number[][], maximize: boolean): { pairs: number; total: number } {
+  const columns = cost[0]?.length ?? 0
+  const sign = maximize ? -1 : 1
+  let best = { pairs: 0, total: 0 }
+  const visit = (row: number, used: number, pairs: number, total: number) => {
+    if (row === cost.length) {
+      if (pairs > best.pairs || (pairs === best.pairs && sign * total < sign * best.total)) best = { pairs, total }
+      return
+    }
+    visit(row + 1, used, pairs, total)
+    for (let column = 0; column < columns; column++) {
+      const cell = cost[row]![column]!
+      if ((used & (1 << column)) === 0 && cell !== Infinity)
+        visit(row + 1, used | (1 << column), pairs + 1, total + cell)
+    }
+  }
+  visit(0, 0, 0, 0)
+  return best
+}
+
+/** Matrices to 6 × 6: with many ties, with few, and with forbidden cells. */
+const matrices = fc
+  .tuple(
+    fc.integer({ min: 1, max: 6 }),
+    fc.integer({ min: 1, max: 6 }),
+    fc.constantFrom(
+      fc.integer({ min: -3, max: 3 }),
+      fc.integer({ min: -1_000_000, max: 1_000_000 }),
+      fc.double({ min: -10, max: 10, noNaN: true }),
+      fc.oneof(
+        { weight: 2, arbitrary: fc.integer({ min: -3, max: 3 }) },
+        { weight: 1, arbitrary: fc.constant(Infinity) },
+      ),
+    ),
+  )
+  .chain(([rows, columns, cell]) =>
+    fc.array(fc.array(cell as fc.Arbitrary<number>, { minLength: columns, maxLength: columns }), {
+      minLength: rows,
+      maxLength: rows,
+    }),
+  )
+
+describe('any matrix', () => {
+  test.each([true, false])(
+    'has the total that trying every assignment gives, with a proof (maximize: %s)',
+    (maximize) => {
+      fc.assert(
+        fc.property(matrices, (cost) => {
+          const best = bruteForce(cost, maximize)
+          const complete = best.pairs === Math.min(cost.length, cost[0]!.length)
+          if (!complete) expect(errorOf(() => linearSumAssignment(cost, { maximize })).code).toBe('INFEASIBLE')
+          const result = linearSumAssignment(cost, { maximize, partial: !complete, duals: true })
+          expect(result.rowIndices.length).toBe(best.pairs)
+          expect(Math.abs(result.total - best.total)).toBeLessThan(1e-9 * Math.max(1, Math.abs(best.total)))
+          expect(verifyAssignment(cost, result, { maximize }).optimal).toBe(true)
+          expect(linearSumAssignment(cost, { maximize, partial: true }).total).toBe(result.total)
+        }),
+        { numRuns: 300 },
+      )
+    },
+  )
+
+  test('is solved alike transposed, and lists every row and column once', () => {
+    fc.assert(
+      fc.property(matrices, (cost) => {
+        const result = linearSumAssignment(cost, { partial: true })
+        const columns = cost[0]!.map((_, column) => cost.map((row) => row[column]!))
+        expect(linearSumAssignment(columns, { partial: true }).total).toBeCloseTo(result.total, 9)
+        expect([...result.rowIndices, ...result.unassignedRows].sort()).toEqual([...cost.keys()])
+        expect([...result.columnIndices, ...result.unassignedColumns].sort()).toEqual([...columns.keys()])
+        expect([...result.rowIndices]).toEqual([...result.rowIndices].sort())
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+describe('a proof', () => {
+  const cost = [
+    [4, 1, 3],
+    [2, 0, 5],
+    [3, 2, 2],
+  ]
+  const result = linearSumAssignment(cost, { duals: true })
+
+  test('fails for another assignment, and tells by how much', () => {
+    const worse = verifyAssignment(cost, { ...result, columnIndices: Int32Array.of(0, 1, 2) })
+    expect(worse.optimal).toBe(false)
+    expect(worse.total).toBe(6)
+    expect(worse.bound).toBeCloseTo(5)
+  })
+
+  test('fails where the duals break their rule', () => {
+    const rowDuals = result.rowDuals!.map((dual) => dual + 1)
+    const proof = verifyAssignment(cost, { ...result, rowDuals })
+    expect(proof.optimal).toBe(false)
+    expect(proof.violation).toBeCloseTo(1)
+  })
+
+  test.each<[string, object, object]>([
+    ['duals are absent', { rowDuals: undefined }, { code: 'OPTION', argument: 'assignment.rowDuals' }],
+    ['column duals are absent', { columnDuals: undefined }, { code: 'OPTION', argument: 'assignment.columnDuals' }],
+    ['there are too few duals', { rowDuals: new Float64Array(2) }, { code: 'SHAPE', argument: 'assignment.rowDuals' }],
+    [
+      'there are too many duals',
+      { columnDuals: new Float64Array(4) },
+      { code: 'SHAPE', argument: 'assignment.columnDuals' },
+    ],
+    ['duals are no numbers', { columnDuals: ['1', '2', '3'] }, { code: 'DTYPE', argument: 'assignment.columnDuals' }],
+    ['the lists differ in length', { columnIndices: [0, 1] }, { code: 'SHAPE', argument: 'assignment.columnIndices' }],
+    ['a row is outside', { rowIndices: [0, 1, 3] }, { code: 'RANGE', argument: 'assignment.rowIndices[2]' }],
+    ['a column is negative', { columnIndices: [0, -1, 2] }, { code: 'RANGE', argument: 'assignment.columnIndices[1]' }],
+    ['an index is no integer', { rowIndices: [0, 0.5, 2] }, { code: 'RANGE', argument: 'assignment.rowIndices[1]' }],
+    ['a row is used twice', { rowIndices: [0, 1, 1] }, { code: 'RANGE', argument: 'assignment.rowIndices[2]', row: 1 }],
+    [
+      'a column is used twice',
+      { columnIndices: [2, 1, 2] },
+      { code: 'RANGE', argument: 'assignment.columnIndices[2]', column: 2 },
+    ],
+    ['a list is no list', { rowIndices: 'abc' }, { code: 'DTYPE', argument: 'assignment.rowIndices' }],
+  ])('is refused where %s', (_, change, details) => {
+    expect(errorOf(() => verifyAssignment(cost, { ...result, ...change }))).toMatchObject(details)
+  })
+
+  test('needs an assignment', () => {
+    expect(errorOf(() => verifyAssignment(cost, untyped(null)))).toMatchObject({
+      code: 'DTYPE',
+      argument: 'assignment',
+    })
+    expect(errorOf(() => verifyAssignment(cost, result, untyped({ duals: true })))).toMatchObject({ code: 'OPTION' })
+  })
+})
+
+describe('is refused:', () => {
+  const detached = new Float64Array(4)
+  structuredClone(detached.buffer, { transfer: [detached.buffer] })
+  const shared = new Float64Array(new SharedArrayBuffer(32))
+
+  test.each<[string, any, object, RegExp]>([
+    ['nothing', undefined, { code: 'DTYPE' }, /got undefined/],
+    ['a number', 3, { code: 'DTYPE' }, /got 3/],
+    ['a string', 'abcd', { code: 'DTYPE' }, /"abcd"/],
+    ['a bare typed array', new Float64Array(4), { code: 'DTYPE' }, /data, shape/],
+    ['no shape', { data: new Float64Array(4) }, { code: 'SHAPE' }, /needs a shape/],
+    ['a shape of rank 1', { data: new Float64Array(4), shape: [4] }, { code: 'SHAPE' }, /\[rows, columns\]/],
+    ['a shape of rank 3', { data: new Float64Array(4), shape: [2, 2, 1] }, { code: 'SHAPE' }, /\[2, 2, 1\]/],
+    [
+      'a wrong product',
+      { data: new Float64Array(5), shape: [2, 2] },
+      { code: 'SHAPE' },
+      /expected 4 values for \[2, 2\], got 5/,
+    ],
+    [
+      'a product beyond 2^53',
+      { data: new Float64Array(0), shape: [2147483647, 2147483647] },
+      { code: 'SHAPE' },
+      /got 0/,
+    ],
+    ['a negative size', { data: new Float64Array(0), shape: [-1, 0] }, { code: 'SHAPE' }, /-1/],
+    ['a fractional size', { data: new Float64Array(0), shape: [0.5, 0] }, { code: 'SHAPE' }, /0.5/],
+    ['BigInt data', { data: new BigInt64Array(4), shape: [2, 2] }, { code: 'DTYPE' }, /BigInt64Array/],
+    ['data that is no array', { data: 'abcd', shape: [2, 2] }, { code: 'DTYPE' }, /"abcd"/],
+    ['shared memory', { data: shared, shape: [2, 2] }, { code: 'DTYPE' }, /SharedArrayBuffer/],
+    ['detached memory', { data: detached, shape: [2, 2] }, { code: 'SHAPE' }, /detached/],
+    ['ragged rows', [[1, 2], [3]], { code: 'SHAPE', row: 1 }, /row 1 has 1 entry, expected 2/],
+    ['a longer row', [[1], [2, 3, 4]], { code: 'SHAPE', row: 1 }, /row 1 has 3 entries, expected 1/],
+    [
+      'a string cell',
+      [
+        [1, 2],
+        [3, '4'],
+      ],
+      { code: 'DTYPE', row: 1, column: 1 },
+      /"4" at row 1, column 1/,
+    ],
+    ['a null cell', [[null]], { code: 'DTYPE', row: 0, column: 0 }, /null/],
+    // eslint-disable-next-line no-sparse-arrays
+    ['a hole', [[1, , 2]], { code: 'DTYPE', row: 0, column: 1 }, /undefined/],
+    ['a row that is no array', [[1], 2], { code: 'DTYPE', row: 1 }, /row 1/],
+    ['a row that is null', [null], { code: 'DTYPE', row: 0 }, /null/],
+    ['a row of BigInt', [new BigInt64Array(2)], { code: 'DTYPE', row: 0 }, /BigInt64Array/],
+    ['a string in flat data', { data: [1, 2, '3', 4], shape: [2, 2] }, { code: 'DTYPE' }, /"3" at index 2/],
+    [
+      'flat data of a wrong length',
+      { data: [1, 2, 3], shape: [2, 2] },
+      { code: 'SHAPE' },
+      /expected 4 values for \[2, 2\], got 3/,
+    ],
+    ['NaN', [[NaN]], { code: 'NON_FINITE', row: 0, column: 0 }, /NaN/],
+    [
+      '-Infinity',
+      [
+        [1, 2],
+        [-Infinity, 4],
+      ],
+      { code: 'NON_FINITE', row: 1, column: 0 },
+      /-inf/i,
+    ],
+  ])('%s', (_, cost, details, message) => {
+    const error = errorOf(() => linearSumAssignment(cost))
+    expect(error).toMatchObject(details)
+    expect(error.argument).toMatch(/^cost/)
+    expect(error.message).toMatch(message)
+  })
+
+  test.each<[string, unknown, string, RegExp]>([
+    ['an unknown option', { maximise: true }, 'options.maximise', /known are maximize, partial, duals/],
+    ['a flag that is a number', { maximize: 1 }, 'options.maximize', /true or false, got 1/],
+    ['a flag that is null', { partial: null }, 'options.partial', /null/],
+    ['a flag that is a string', { duals: 'yes' }, 'options.duals', /"yes"/],
+    ['options that are no object', true, 'options', /got true/],
+    ['options that are null', null, 'options', /got null/],
+  ])('%s', (_, options, argument, message) => {
+    const error = errorOf(() => linearSumAssignment([[1]], options as AssignmentOptions))
+    expect(error).toMatchObject({ code: 'OPTION', argument })
+    expect(error.message).toMatch(message)
+  })
+})

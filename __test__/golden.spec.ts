@@ -1,0 +1,244 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss } from '../src/index.ts'
+import type { HungarianLossOptions, LayerOutputs, Outputs, Target } from '../src/index.ts'
+import { errorOf, expectAllClose, expectClose } from './helpers.ts'
+
+/** Terms, totals and costs: relative to the value, and absolute near 0. */
+const TOLERANCE = 1e-6
+const NEAR_ZERO = 0.01
+/** Gradients: absolute, and relative above 1. */
+const GRADIENT_TOLERANCE = 2e-6
+
+interface GoldenImage {
+  rows: number
+  cols: number
+  cost: number[]
+  pred: number[]
+  tgt: number[]
+  total_cost: number
+  tie: boolean
+}
+
+interface GoldenLayer {
+  name: string
+  shape: [number, number, number]
+  logits: number[]
+  boxes: number[]
+  images: GoldenImage[]
+  grad_logits: number[]
+  grad_boxes: number[]
+}
+
+interface GoldenCase {
+  case: string
+  params: {
+    num_classes: number
+    no_object_index: number
+    cost: { cls: number; l1: number; giou: number }
+    weights: { loss_ce: number; loss_bbox: number; loss_giou: number }
+    eos_coef: number
+  }
+  layers: GoldenLayer[]
+  targets: { labels: number[]; boxes: number[][] }[]
+  losses: Record<string, number>
+  weighted_total: number
+  expect_error?: unknown
+}
+
+/** Values computed by facebookresearch/detr in float64; see `fixtures/README.md`. */
+function readCases(folder: string): GoldenCase[] {
+  const directory = new URL(`./fixtures/golden/${folder}/`, import.meta.url)
+  return readdirSync(directory).map((file) => {
+    const numbers = new Set(['NaN', 'Infinity', '-Infinity'])
+    const json = JSON.parse(readFileSync(new URL(file, directory), 'utf8'), (_, value: unknown) =>
+      typeof value === 'string' && numbers.has(value) ? Number(value) : value,
+    )
+    return { ...json, ...json.inputs, case: file.replace('.json', '') } as GoldenCase
+  })
+}
+
+const optionsOf = ({ params }: GoldenCase): HungarianLossOptions => ({
+  numClasses: params.num_classes,
+  classification: { noObjectIndex: params.no_object_index, noObjectWeight: params.eos_coef },
+  cost: { class: params.cost.cls, l1: params.cost.l1, giou: params.cost.giou },
+  weights: { class: params.weights.loss_ce, l1: params.weights.loss_bbox, giou: params.weights.loss_giou },
+})
+
+function criterionOf(golden: GoldenCase): HungarianLoss {
+  const options = optionsOf(golden)
+  const allowNoObjectLabels = golden.case === 'label_is_no_object'
+  return HungarianLoss.detr({ ...options, classification: { ...options.classification, allowNoObjectLabels } })
+}
+
+function outputsOf({ layers }: GoldenCase): Outputs {
+  const all = layers.map(({ shape: [images, queries, classes], logits, boxes }): LayerOutputs => ({
+    logits: { data: new Float32Array(logits), shape: [images, queries, classes] },
+    boxes: { data: new Float32Array(boxes), shape: [images, queries, 4] },
+  }))
+  return { ...(all.at(-1) as LayerOutputs), auxiliary: all.slice(0, -1) }
+}
+
+const targetsOf = ({ targets }: GoldenCase): Target[] => targets
+
+/** The class error if the target's class wins every tie for the largest logit, and if it loses all of them. */
+function classErrorRange({ layers, targets }: GoldenCase): [number, number] {
+  const { shape, logits, images } = layers.at(-1)!
+  const [, queries, classes] = shape
+  let [pairs, below, notAlone] = [0, 0, 0]
+  images.forEach(({ pred, tgt }, b) =>
+    pred.forEach((query, k) => {
+      const row = logits.slice((b * queries + query) * classes, (b * queries + query + 1) * classes)
+      const label = row[targets[b]!.labels[tgt[k]!]!]!
+      pairs++
+      if (label < Math.max(...row)) below++
+      if (row.filter((value) => value >= label).length > 1) notAlone++
+    }),
+  )
+  return [(100 * below) / pairs - 1e-9, (100 * notAlone) / pairs + 1e-9]
+}
+
+for (const folder of ['detr', 'detr-aux']) {
+  const cases = readCases(folder)
+
+  test(`${folder} has its cases`, () => expect(cases.length).toBe(folder === 'detr' ? 19 : 5))
+
+  describe.each(cases.filter((golden) => golden.expect_error === undefined))(`${folder}, $case`, (golden) => {
+    const criterion = criterionOf(golden)
+    const outputs = outputsOf(golden)
+    const targets = targetsOf(golden)
+    const result = criterion.compute(outputs, targets)
+    const sameAssignment = golden.layers.every((layer, l) =>
+      layer.images.every((image, b) => {
+        const { queryIndices, targetIndices } = result.layers[l]!.matches[b]!
+        return `${queryIndices}` === `${image.pred}` && `${targetIndices}` === `${image.tgt}`
+      }),
+    )
+
+    test('the costs are those of the reference', () => {
+      const { layers } = criterion.cost(outputs, targets)
+      golden.layers.forEach((layer, l) =>
+        layer.images.forEach((image, b) => {
+          const block = layers[l]!.images[b]!
+          expect(block.shape).toEqual([image.rows, image.cols])
+          expectAllClose(block.data, image.cost, TOLERANCE)
+        }),
+      )
+    })
+
+    test('the assignment is that of the reference, or as good where several are optimal', () => {
+      golden.layers.forEach((layer, l) =>
+        layer.images.forEach((image, b) => {
+          const { queryIndices, targetIndices, unmatchedTargets } = result.layers[l]!.matches[b]!
+          if (!image.tie) {
+            expect([...queryIndices]).toEqual(image.pred)
+            expect([...targetIndices]).toEqual(image.tgt)
+          }
+          const total = queryIndices.reduce(
+            (sum, query, k) => sum + image.cost[query * image.cols + targetIndices[k]!]!,
+            0,
+          )
+          expectClose(total, image.total_cost, TOLERANCE)
+          expect(unmatchedTargets.length).toBe(image.cols - image.pred.length)
+        }),
+      )
+    })
+
+    test('match gives the assignment that compute gives', () => {
+      const { layers, normalizers } = criterion.match(outputs, targets)
+      expect(layers.map(({ matches }) => matches)).toEqual(result.layers.map(({ matches }) => matches))
+      expect(normalizers).toEqual(result.normalizers)
+    })
+
+    test('terms, total and metrics are those of the reference', () => {
+      // of `identical_predictions` the terms are the same for each of the optimal assignments
+      golden.layers.forEach(({ name }, l) => {
+        const { terms, metrics } = result.layers[l]!
+        const suffix = name.startsWith('aux_') ? name.slice(3) : ''
+        expectClose(terms.class, golden.losses[`loss_ce${suffix}`]!, TOLERANCE, NEAR_ZERO)
+        expectClose(terms.l1, golden.losses[`loss_bbox${suffix}`]!, TOLERANCE, NEAR_ZERO)
+        expectClose(terms.giou, golden.losses[`loss_giou${suffix}`]!, TOLERANCE, NEAR_ZERO)
+        expectClose(metrics.cardinalityError, golden.losses[`cardinality_error${suffix}`]!, TOLERANCE, NEAR_ZERO)
+      })
+      expectClose(result.loss, golden.weighted_total, TOLERANCE, NEAR_ZERO)
+      if (golden.case === 'all_empty') {
+        // nothing was matched, so there is no percentage; the reference reports 100
+        expect(result.metrics.classError).toBeNaN()
+      } else if (golden.case === 'extreme_logits') {
+        // several logits of a query are equally large, and which of them counts as the largest is left open
+        const [least, most] = classErrorRange(golden)
+        expect(result.metrics.classError).toBeGreaterThanOrEqual(least)
+        expect(result.metrics.classError).toBeLessThanOrEqual(most)
+        expect(golden.losses['class_error']).toBeGreaterThanOrEqual(least)
+      } else {
+        expectClose(result.metrics.classError, golden.losses['class_error']!, TOLERANCE, NEAR_ZERO)
+      }
+    })
+
+    test.runIf(sameAssignment)('the gradients are those of the reference', () => {
+      const { auxiliary = [], ...final } = result.gradients!
+      const gradients = [...auxiliary, final]
+      expect(gradients.length).toBe(golden.layers.length)
+      golden.layers.forEach((layer, l) => {
+        expectAllClose(gradients[l]!.logits, layer.grad_logits, GRADIENT_TOLERANCE)
+        expectAllClose(gradients[l]!.boxes, layer.grad_boxes, GRADIENT_TOLERANCE)
+      })
+    })
+
+    test('only ties may be matched otherwise than by the reference', () => {
+      const ties = golden.layers.some(({ images }) => images.some(({ tie }) => tie))
+      expect(sameAssignment || ties).toBe(true)
+    })
+  })
+}
+
+describe('where the reference fails', () => {
+  const cases = new Map(readCases('detr').map((golden) => [golden.case, golden]))
+  const run = (name: string) => {
+    const golden = cases.get(name) as GoldenCase
+    return HungarianLoss.detr(optionsOf(golden)).compute(outputsOf(golden), targetsOf(golden))
+  }
+
+  test.each([
+    ['error_label_minus_one', { code: 'RANGE', argument: 'targets[1].labels', image: 1, target: 1 }, /-1/],
+    ['error_label_out_of_range', { code: 'RANGE', argument: 'targets[1].labels', image: 1, target: 1 }, /9.*0 to 4/],
+    ['error_negative_height_target', { code: 'RANGE', argument: 'targets[1].boxes', image: 1, target: 0 }, /-0.05/],
+    ['error_negative_width_pred', { code: 'RANGE', argument: 'outputs.boxes', layer: 0, image: 0, query: 1 }, /-0.05/],
+  ])('%s is refused with its place', (name, details, message) => {
+    const error = errorOf(() => run(name))
+    expect(error).toMatchObject(details)
+    expect(error.message).toMatch(message)
+  })
+
+  test('error_nan_logit is refused with its place', () => {
+    const { layers } = cases.get('error_nan_logit') as GoldenCase
+    const [, queries, classes] = layers[0]!.shape
+    const at = layers[0]!.logits.findIndex((value) => Number.isNaN(value))
+    const place = { image: Math.floor(at / classes / queries), query: Math.floor(at / classes) % queries }
+    expect(errorOf(() => run('error_nan_logit'))).toMatchObject({
+      code: 'NON_FINITE',
+      argument: 'outputs.logits',
+      layer: 0,
+      ...place,
+    })
+  })
+
+  test('error_zero_area_pair is finite', () => {
+    // Two boxes that are the same point have union 0 and hull 0. The reference divides 0 by 0 and refuses the NaN; a
+    // quotient whose divisor is 0 counts as 0 here, which is also what implementations with an epsilon in the divisor give.
+    const golden = cases.get('error_zero_area_pair') as GoldenCase
+    const result = run('error_zero_area_pair')
+    expect(result.loss).toBeTypeOf('number')
+    expect(Number.isFinite(result.loss)).toBe(true)
+    expect(result.gradients!.boxes.every(Number.isFinite)).toBe(true)
+    const { data } = HungarianLoss.detr({ numClasses: 5, cost: { class: 0, l1: 0, giou: 1 } }).cost(
+      outputsOf(golden),
+      targetsOf(golden),
+    ).images[0]!
+    expect(data[0]).toBeCloseTo(0)
+  })
+
+  test('a label that is the no-object index is refused unless allowed', () => {
+    expect(errorOf(() => run('label_is_no_object'))).toMatchObject({ code: 'RANGE' })
+  })
+})

@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss } from '../src/index.ts'
+import type { CallOptions, Gradients } from '../src/index.ts'
+import { bitsOf, errorOf, randomLayer, randomTargets, untyped } from './helpers.ts'
+
+const criterion = HungarianLoss.detr({ numClasses: 4 })
+const targets = randomTargets(1)
+const single = randomLayer(1)
+const listed = { ...single, auxiliary: [randomLayer(2), randomLayer(3)] }
+const buffers = () => ({ logits: new Float32Array(60).fill(NaN), boxes: new Float32Array(48).fill(NaN) })
+
+test('gradients are written to the caller’s arrays, whatever these held', () => {
+  const out = buffers()
+  const { gradients } = criterion.compute(single, targets, { out })
+  expect(gradients!.logits).toBe(out.logits)
+  expect(gradients!.boxes).toBe(out.boxes)
+  const expected = criterion.compute(single, targets).gradients!
+  expect(bitsOf(out.logits)).toBe(bitsOf(expected.logits))
+  expect(bitsOf(out.boxes)).toBe(bitsOf(expected.boxes))
+  criterion.compute(single, targets, { out })
+  expect(bitsOf(out.logits)).toBe(bitsOf(expected.logits))
+})
+
+test('gradients of listed layers go to a list of arrays', () => {
+  const out = { ...buffers(), auxiliary: [buffers(), buffers()] }
+  const { gradients } = criterion.compute(listed, targets, { out })
+  const expected = criterion.compute(listed, targets).gradients!
+  expect(gradients!.auxiliary!.map(({ boxes }) => boxes)).toEqual(out.auxiliary.map(({ boxes }) => boxes))
+  expect(gradients).toEqual(expected)
+  expect(gradients!.auxiliary![1]!.logits).toBe(out.auxiliary[1]!.logits)
+})
+
+test('without gradients the loss is the same, and there are none', () => {
+  const result = criterion.compute(listed, targets, { gradients: false })
+  expect(result.gradients).toBeUndefined()
+  expect(result.loss).toBe(criterion.compute(listed, targets).loss)
+})
+
+test('gradients of one result lie in one buffer, which no other result shares', () => {
+  const first = criterion.compute(listed, targets).gradients!
+  const second = criterion.compute(listed, targets).gradients!
+  const buffers = ({ auxiliary = [], ...final }: Gradients) =>
+    new Set([final, ...auxiliary].flatMap(({ logits, boxes }) => [logits.buffer, boxes.buffer]))
+  expect(buffers(first).size).toBe(1)
+  expect(first.logits.buffer).not.toBe(second.logits.buffer)
+  expect(first.logits.buffer.byteLength).toBe(3 * 4 * (60 + 48))
+})
+
+describe('arrays for gradients are refused:', () => {
+  const detached = new Float32Array(60)
+  structuredClone(detached.buffer, { transfer: [detached.buffer] })
+  const within = new Float32Array(200)
+
+  test.each<[string, unknown, object, RegExp]>([
+    ['null', null, { code: 'OPTION', argument: 'call.out' }, /null/],
+    ['a bare array', new Float32Array(60), { code: 'OPTION', argument: 'call.out' }, /Float32Array/],
+    [
+      'an unknown key',
+      { ...buffers(), masks: 1 },
+      { code: 'OPTION', argument: 'call.out.masks' },
+      /known are logits, boxes, auxiliary/,
+    ],
+    ['no logits', { boxes: new Float32Array(48) }, { code: 'DTYPE', argument: 'call.out.logits' }, /undefined/],
+    ['no boxes', { logits: new Float32Array(60) }, { code: 'DTYPE', argument: 'call.out.boxes' }, /undefined/],
+    [
+      'float64',
+      { ...buffers(), logits: new Float64Array(60) },
+      { code: 'DTYPE', argument: 'call.out.logits' },
+      /Float64Array/,
+    ],
+    [
+      'plain numbers',
+      { ...buffers(), boxes: Array(48).fill(0) },
+      { code: 'DTYPE', argument: 'call.out.boxes' },
+      /array of 48/,
+    ],
+    [
+      'too short',
+      { ...buffers(), logits: new Float32Array(59) },
+      { code: 'SHAPE', argument: 'call.out.logits' },
+      /expected 60 values, as the input has, got 59/,
+    ],
+    [
+      'too long',
+      { ...buffers(), boxes: new Float32Array(49) },
+      { code: 'SHAPE', argument: 'call.out.boxes' },
+      /48.*49/,
+    ],
+    ['detached', { ...buffers(), logits: detached }, { code: 'SHAPE', argument: 'call.out.logits' }, /detached/],
+    [
+      'shared',
+      { ...buffers(), logits: new Float32Array(new SharedArrayBuffer(240)) },
+      { code: 'DTYPE', argument: 'call.out.logits' },
+      /SharedArrayBuffer/,
+    ],
+    [
+      'auxiliary where there is none',
+      { ...buffers(), auxiliary: [buffers()] },
+      { code: 'SHAPE', argument: 'call.out.auxiliary' },
+      /expected 0 entries.*got 1/,
+    ],
+    [
+      'auxiliary that is no array',
+      { ...buffers(), auxiliary: 1 },
+      { code: 'SHAPE', argument: 'call.out.auxiliary' },
+      /got 1/,
+    ],
+    [
+      'the input itself',
+      { ...buffers(), logits: single.logits.data },
+      { code: 'RANGE', argument: 'call.out.logits' },
+      /overlaps outputs\.logits/,
+    ],
+    [
+      'the other input',
+      { ...buffers(), boxes: single.boxes.data },
+      { code: 'RANGE', argument: 'call.out.boxes' },
+      /overlaps outputs\.boxes/,
+    ],
+    [
+      'each other',
+      { logits: within.subarray(0, 60), boxes: within.subarray(59, 107) },
+      { code: 'RANGE', argument: 'call.out.boxes' },
+      /overlaps call\.out\.logits/,
+    ],
+  ])('%s', (_, out, details, message) => {
+    const error = errorOf(() => criterion.compute(single, targets, untyped<CallOptions>({ out })))
+    expect(error).toMatchObject(details)
+    expect(error.message).toMatch(message)
+  })
+
+  test('neighbours in one buffer are not', () => {
+    const out = { logits: within.subarray(0, 60), boxes: within.subarray(60, 108) }
+    expect(criterion.compute(single, targets, { out }).gradients!.boxes).toBe(out.boxes)
+  })
+
+  test('a list that is too short', () => {
+    const error = errorOf(() => criterion.compute(listed, targets, { out: { ...buffers(), auxiliary: [buffers()] } }))
+    expect(error).toMatchObject({ code: 'SHAPE', argument: 'call.out.auxiliary' })
+  })
+
+  test('a layer that is missing from the list', () => {
+    const error = errorOf(() =>
+      criterion.compute(listed, targets, { out: untyped({ ...buffers(), auxiliary: [buffers(), null] }) }),
+    )
+    expect(error).toMatchObject({ code: 'DTYPE', argument: 'call.out.auxiliary[1]' })
+  })
+
+  test('a layer that is another layer’s input', () => {
+    const out = { ...buffers(), auxiliary: [buffers(), { ...buffers(), logits: listed.auxiliary[0]!.logits.data }] }
+    const error = errorOf(() => criterion.compute(listed, targets, { out }))
+    expect(error).toMatchObject({ code: 'RANGE', argument: 'call.out.auxiliary[1].logits' })
+    expect(error.message).toMatch(/overlaps outputs\.auxiliary\[0\]\.logits/)
+  })
+
+  test('an array that shares memory with a converted input or with targets', () => {
+    const memory = new ArrayBuffer(8 * 60)
+    const logits = { data: new Float64Array(memory), shape: [2, 6, 5] }
+    expect(
+      errorOf(() =>
+        criterion.compute({ ...single, logits }, targets, {
+          out: { ...buffers(), logits: new Float32Array(memory, 0, 60) },
+        }),
+      ),
+    ).toMatchObject({
+      code: 'RANGE',
+      argument: 'call.out.logits',
+    })
+    const boxes = new Float32Array(48)
+    boxes.set([0.5, 0.5, 0.1, 0.1])
+    const padded = [
+      { labels: [1], boxes: boxes.subarray(0, 4) },
+      { labels: [], boxes: [] },
+    ]
+    expect(errorOf(() => criterion.compute(single, padded, { out: { ...buffers(), boxes } })).message).toMatch(
+      /overlaps targets\[0\]\.boxes/,
+    )
+  })
+
+  test('arrays where no gradients are wanted', () => {
+    const error = errorOf(() => criterion.compute(single, targets, { gradients: false, out: buffers() }))
+    expect(error).toMatchObject({ code: 'OPTION', argument: 'call.out' })
+  })
+})

@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss } from '../src/index.ts'
+import { errorOf, tiny, untyped } from './helpers.ts'
+
+const criterion = HungarianLoss.detr({ numClasses: 2 })
+const zeros = (...shape: number[]) => ({ data: new Float32Array(shape.reduce((a, b) => a * b, 1)), shape })
+const logits = zeros(2, 3, 3)
+const boxes = zeros(2, 3, 4)
+const none = { labels: [], boxes: [] }
+
+describe('outputs are refused:', () => {
+  test.each<[string, unknown, object, RegExp]>([
+    ['undefined', undefined, { code: 'DTYPE', argument: 'outputs' }, /\{ logits, boxes \}, got undefined/],
+    ['null', null, { code: 'DTYPE', argument: 'outputs' }, /null/],
+    ['a number', 1, { code: 'DTYPE', argument: 'outputs' }, /got 1/],
+    ['an array of layers', [{ logits, boxes }], { code: 'DTYPE', argument: 'outputs' }, /array/],
+    ['without logits', { boxes }, { code: 'DTYPE', argument: 'outputs.logits' }, /undefined/],
+    ['without boxes', { logits }, { code: 'DTYPE', argument: 'outputs.boxes' }, /undefined/],
+    [
+      'logits of rank 2',
+      { logits: zeros(6, 3), boxes },
+      { code: 'SHAPE', argument: 'outputs.logits' },
+      /\[B, Q, C\] or \[L, B, Q, C\], got \[6, 3\]/,
+    ],
+    [
+      'logits of rank 5',
+      { logits: zeros(1, 1, 2, 3, 3), boxes },
+      { code: 'SHAPE', argument: 'outputs.logits' },
+      /\[1, 1, 2, 3, 3\]/,
+    ],
+    [
+      'logits of rank 0',
+      { logits: { data: [1], shape: [] }, boxes },
+      { code: 'SHAPE', argument: 'outputs.logits' },
+      /\[\]/,
+    ],
+    [
+      'no layers',
+      { logits: zeros(0, 2, 3, 3), boxes: zeros(0, 2, 3, 4) },
+      { code: 'SHAPE', argument: 'outputs.logits' },
+      /at least one layer/,
+    ],
+    [
+      'logits without a no-object column',
+      { logits: zeros(2, 3, 2), boxes },
+      { code: 'SHAPE', argument: 'outputs.logits' },
+      /expected C = numClasses \+ 1 = 3, got 2/,
+    ],
+    [
+      'boxes of rank 4 with logits of rank 3',
+      { logits, boxes: zeros(1, 2, 3, 4) },
+      { code: 'SHAPE', argument: 'outputs.boxes' },
+      /expected shape \[2, 3, 4\], got \[1, 2, 3, 4\]/,
+    ],
+    [
+      'boxes of other images',
+      { logits, boxes: zeros(1, 3, 4) },
+      { code: 'SHAPE', argument: 'outputs.boxes' },
+      /\[2, 3, 4\], got \[1, 3, 4\]/,
+    ],
+    [
+      'boxes of other queries',
+      { logits, boxes: zeros(2, 2, 4) },
+      { code: 'SHAPE', argument: 'outputs.boxes' },
+      /got \[2, 2, 4\]/,
+    ],
+    [
+      'boxes of 5 numbers',
+      { logits, boxes: zeros(2, 3, 5) },
+      { code: 'SHAPE', argument: 'outputs.boxes' },
+      /got \[2, 3, 5\]/,
+    ],
+    [
+      'boxes of other layers',
+      { logits: zeros(2, 2, 3, 3), boxes: zeros(3, 2, 3, 4) },
+      { code: 'SHAPE', argument: 'outputs.boxes' },
+      /got \[3, 2, 3, 4\]/,
+    ],
+    [
+      'boxes too short',
+      { logits, boxes: { data: new Float32Array(23), shape: [2, 3, 4] } },
+      { code: 'SHAPE', argument: 'outputs.boxes' },
+      /expected 24 values for \[2, 3, 4\], got 23/,
+    ],
+    [
+      'boxes of integers',
+      { logits, boxes: { data: new Uint8Array(24), shape: [2, 3, 4] } },
+      { code: 'DTYPE', argument: 'outputs.boxes' },
+      /Uint8Array/,
+    ],
+    [
+      'with masks',
+      { logits, boxes, masks: zeros(2, 3, 8, 8) },
+      { code: 'OPTION', argument: 'outputs.masks' },
+      /not supported/,
+    ],
+    [
+      'auxiliary that is no array',
+      { logits, boxes, auxiliary: { logits, boxes } },
+      { code: 'DTYPE', argument: 'outputs.auxiliary' },
+      /array/,
+    ],
+    ['auxiliary of null', { logits, boxes, auxiliary: null }, { code: 'DTYPE', argument: 'outputs.auxiliary' }, /null/],
+    [
+      'stacked and with auxiliary',
+      { logits: zeros(2, 2, 3, 3), boxes: zeros(2, 2, 3, 4), auxiliary: [{ logits, boxes }] },
+      { code: 'SHAPE', argument: 'outputs.auxiliary' },
+      /stacked/,
+    ],
+    [
+      'an auxiliary layer of null',
+      { logits, boxes, auxiliary: [null] },
+      { code: 'DTYPE', argument: 'outputs.auxiliary[0]' },
+      /null/,
+    ],
+    [
+      'an auxiliary layer without boxes',
+      { logits, boxes, auxiliary: [{ logits }] },
+      { code: 'DTYPE', argument: 'outputs.auxiliary[0].boxes' },
+      /undefined/,
+    ],
+    [
+      'an auxiliary layer of another shape',
+      {
+        logits,
+        boxes,
+        auxiliary: [
+          { logits, boxes },
+          { logits: zeros(2, 4, 3), boxes },
+        ],
+      },
+      { code: 'SHAPE', argument: 'outputs.auxiliary[1].logits' },
+      /expected shape \[2, 3, 3\], got \[2, 4, 3\]/,
+    ],
+    [
+      'auxiliary boxes of another shape',
+      { logits, boxes, auxiliary: [{ logits, boxes: zeros(2, 3, 3) }] },
+      { code: 'SHAPE', argument: 'outputs.auxiliary[0].boxes' },
+      /expected shape \[2, 3, 4\], got \[2, 3, 3\]/,
+    ],
+    [
+      'an auxiliary layer with layers of its own',
+      { logits, boxes, auxiliary: [{ logits, boxes, auxiliary: [] }] },
+      { code: 'SHAPE', argument: 'outputs.auxiliary[0].auxiliary' },
+      /of its own/,
+    ],
+    [
+      'auxiliary masks',
+      { logits, boxes, auxiliary: [{ logits, boxes, masks: 1 }] },
+      { code: 'OPTION', argument: 'outputs.auxiliary[0].masks' },
+      /not supported/,
+    ],
+  ])('%s', (_, outputs, details, message) => {
+    for (const stage of ['compute', 'match', 'cost'] as const) {
+      const error = errorOf(() => criterion[stage](untyped(outputs), [none, none]))
+      expect(error).toMatchObject(details)
+      expect(error.message).toMatch(message)
+    }
+  })
+})
+
+test('no auxiliary layers may be said in three ways', () => {
+  const batch = tiny()
+  const one = HungarianLoss.detr({ numClasses: 1 })
+  const { loss } = one.compute(batch.outputs, batch.targets)
+  expect(one.compute({ ...batch.outputs, auxiliary: [] }, batch.targets).loss).toBe(loss)
+  expect(one.compute({ ...batch.outputs, auxiliary: undefined }, batch.targets).loss).toBe(loss)
+})
+
+describe('empty sizes are sizes:', () => {
+  test('no images', () => {
+    const result = criterion.compute({ logits: zeros(0, 3, 3), boxes: zeros(0, 3, 4) }, [])
+    expect(result.matches).toEqual([])
+    expect(result.gradients!.logits.length).toBe(0)
+  })
+
+  test('no queries', () => {
+    const result = criterion.compute({ logits: zeros(1, 0, 3), boxes: zeros(1, 0, 4) }, [
+      { labels: [1], boxes: [0.5, 0.5, 0.1, 0.1] },
+    ])
+    expect([...result.matches[0]!.unmatchedTargets]).toEqual([0])
+    expect(result.gradients!.boxes.length).toBe(0)
+  })
+})

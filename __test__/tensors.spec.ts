@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss } from '../src/index.ts'
+import { bitsOf, errorOf, randomLayer, randomTargets, tiny, untyped } from './helpers.ts'
+
+const criterion = HungarianLoss.detr({ numClasses: 4 })
+const outputs = randomLayer(1)
+const targets = randomTargets(1)
+const expected = criterion.compute(outputs, targets)
+
+/** Rows in rows, of the shape given. */
+function nest(data: ArrayLike<number>, [size = 1, ...rest]: readonly number[]): any[] {
+  const part = data.length / size
+  const flat = Array.from(data)
+  return Array.from({ length: size }, (_, i) => {
+    const piece = flat.slice(i * part, (i + 1) * part)
+    return rest.length === 0 ? piece[0] : nest(piece, rest)
+  })
+}
+
+const Float16 = (globalThis as { Float16Array?: { from(values: ArrayLike<number>): ArrayLike<number> } }).Float16Array
+
+describe('the same values give the same bits as', () => {
+  type Form = (tensor: { data: Float32Array; shape: number[] }) => unknown
+  test.each<[string, Form]>([
+    ['a Float32Array with dims', ({ data, shape }) => ({ data, dims: shape })],
+    [
+      'a view into a larger buffer',
+      ({ data, shape }) => ({ data: Float32Array.of(9, ...data, 9).subarray(1, data.length + 1), shape }),
+    ],
+    ['a Float64Array', ({ data, shape }) => ({ data: Float64Array.from(data), shape })],
+    ['flat numbers', ({ data, shape }) => ({ data: [...data], shape })],
+    ['nested numbers', ({ data, shape }) => ({ data: nest(data, shape), shape })],
+    [
+      'nested typed rows',
+      ({ data, shape }) => ({
+        data: nest(data, shape).map((rows) => rows.map((row: number[]) => Float32Array.from(row))),
+        shape,
+      }),
+    ],
+    [
+      'a tensor of a class',
+      ({ data, shape }) =>
+        new (class Tensor {
+          data = data
+          get dims() {
+            return shape
+          }
+        })(),
+    ],
+  ])('%s', (_, form) => {
+    const result = criterion.compute(untyped({ logits: form(outputs.logits), boxes: form(outputs.boxes) }), targets)
+    expect(result.loss).toBe(expected.loss)
+    expect(bitsOf(result.gradients?.logits)).toBe(bitsOf(expected.gradients?.logits))
+    expect(bitsOf(result.gradients?.boxes)).toBe(bitsOf(expected.gradients?.boxes))
+  })
+})
+
+test.runIf(Float16 !== undefined)('a Float16Array counts with the values that it holds', () => {
+  const halves = { data: Float16!.from(outputs.logits.data), shape: outputs.logits.shape }
+  const rounded = { data: Float32Array.from(halves.data), shape: outputs.logits.shape }
+  expect(criterion.compute(untyped({ logits: halves, boxes: outputs.boxes }), targets).loss).toBe(
+    criterion.compute({ logits: rounded, boxes: outputs.boxes }, targets).loss,
+  )
+})
+
+describe('a tensor is refused:', () => {
+  const detached = new Float32Array(2)
+  structuredClone(detached.buffer, { transfer: [detached.buffer] })
+
+  test.each<[string, unknown, object, RegExp]>([
+    ['undefined', undefined, { code: 'DTYPE' }, /\{ data, shape \} or \{ data, dims \}, got undefined/],
+    ['a bare Float32Array', new Float32Array(2), { code: 'DTYPE' }, /got Float32Array/],
+    ['bare rows', [[[1, 2]]], { code: 'DTYPE' }, /got an array/],
+    [
+      'without a shape',
+      { data: new Float32Array(2) },
+      { code: 'SHAPE' },
+      /needs a shape, an array of sizes, got undefined/,
+    ],
+    ['with a number for a shape', { data: new Float32Array(2), shape: 2 }, { code: 'SHAPE' }, /got 2/],
+    [
+      'with a negative size',
+      { data: new Float32Array(2), shape: [1, -1, 2] },
+      { code: 'SHAPE' },
+      /got -1 at position 1/,
+    ],
+    ['with a fraction', { data: new Float32Array(2), shape: [1, 1.5, 2] }, { code: 'SHAPE' }, /got 1.5/],
+    ['with a size that is a string', { data: new Float32Array(2), shape: ['1', 1, 2] }, { code: 'SHAPE' }, /got "1"/],
+    ['with a size that is NaN', { data: new Float32Array(2), shape: [NaN, 1, 2] }, { code: 'SHAPE' }, /got NaN/],
+    [
+      'with a size beyond 32 bits',
+      { data: new Float32Array(2), shape: [2 ** 31, 1, 2] },
+      { code: 'SHAPE' },
+      /got 2147483648/,
+    ],
+    [
+      'whose product would wrap',
+      { data: new Float32Array(0), shape: [2 ** 30, 2 ** 30, 2] },
+      { code: 'SHAPE' },
+      /got 0/,
+    ],
+    [
+      'too short',
+      { data: new Float32Array(1), shape: [1, 1, 2] },
+      { code: 'SHAPE' },
+      /expected 2 values for \[1, 1, 2\], got 1/,
+    ],
+    [
+      'too long',
+      { data: new Float64Array(3), shape: [1, 1, 2] },
+      { code: 'SHAPE' },
+      /expected 2 values for \[1, 1, 2\], got 3/,
+    ],
+    [
+      'flat and too short',
+      { data: [1], shape: [1, 1, 2] },
+      { code: 'SHAPE' },
+      /expected 2 values for \[1, 1, 2\], got 1/,
+    ],
+    [
+      'ragged',
+      { data: [[[1, 2, 3]]], shape: [1, 1, 2] },
+      { code: 'SHAPE' },
+      /expected 2 entries at axis 2 of \[1, 1, 2\], got 3/,
+    ],
+    ['nested too little', { data: [[1, 2]], shape: [1, 1, 2] }, { code: 'SHAPE' }, /expected 1 entries at axis 1/],
+    ['nested too deep', { data: [[[[1], [2]]]], shape: [1, 1, 2] }, { code: 'DTYPE' }, /got an array of 1/],
+    ['with a string among its numbers', { data: [1, '2'], shape: [1, 1, 2] }, { code: 'DTYPE' }, /"2" at index 1/],
+    ['with null among its numbers', { data: [[[null, 2]]], shape: [1, 1, 2] }, { code: 'DTYPE' }, /null at index 0/],
+    ['with null for a row', { data: [[[1, 2]], null], shape: [2, 1, 2] }, { code: 'DTYPE' }, /null/],
+    ['without data', { shape: [1, 1, 2] }, { code: 'DTYPE' }, /got undefined/],
+    ['of Int32Array', { data: new Int32Array(2), shape: [1, 1, 2] }, { code: 'DTYPE' }, /got Int32Array/],
+    [
+      'of Uint16Array, as of float16 bits',
+      { data: new Uint16Array(2), shape: [1, 1, 2] },
+      { code: 'DTYPE' },
+      /got Uint16Array/,
+    ],
+    ['of BigInt64Array', { data: new BigInt64Array(2), shape: [1, 1, 2] }, { code: 'DTYPE' }, /got BigInt64Array/],
+    ['of an ArrayBuffer', { data: new ArrayBuffer(8), shape: [1, 1, 2] }, { code: 'DTYPE' }, /got an object/],
+    ['of a string', { data: 'ab', shape: [1, 1, 2] }, { code: 'DTYPE' }, /got "ab"/],
+    ['of TensorFlow.js', { data: async () => {}, shape: [1, 1, 2] }, { code: 'DTYPE' }, /hungarian-loss\/tfjs/],
+    [
+      'in shared memory',
+      { data: new Float32Array(new SharedArrayBuffer(8)), shape: [1, 1, 2] },
+      { code: 'DTYPE' },
+      /SharedArrayBuffer/,
+    ],
+    [
+      'in shared memory as float64',
+      { data: new Float64Array(new SharedArrayBuffer(16)), shape: [1, 1, 2] },
+      { code: 'DTYPE' },
+      /SharedArrayBuffer/,
+    ],
+    ['detached', { data: detached, shape: [1, 1, 2] }, { code: 'SHAPE' }, /detached/],
+  ])('%s', (_, logits, details, message) => {
+    const { outputs, targets } = tiny()
+    const shape = untyped<{ shape?: unknown } | undefined>(logits)?.shape
+    const boxes = Array.isArray(shape) ? { data: [], shape: [shape[0], shape[1], 4] } : outputs.boxes
+    const error = errorOf(() =>
+      HungarianLoss.detr({ numClasses: 1 }).compute({ boxes, logits: untyped(logits) }, targets),
+    )
+    expect(error).toMatchObject({ ...details, argument: 'outputs.logits' })
+    expect(error.message).toMatch(message)
+  })
+})

@@ -1,0 +1,236 @@
+import '@tensorflow/tfjs-backend-cpu'
+import * as tf from '@tensorflow/tfjs-core'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { HungarianLoss } from '../src/index.ts'
+import type { Gradients } from '../src/index.ts'
+import { hungarianLoss, lossGradients } from '../src/tfjs.ts'
+import type { TensorOutputs } from '../src/tfjs.ts'
+import { bitsOf, errorOf, expectClose, randomLayer, randomTargets, untyped } from './helpers.ts'
+
+beforeAll(async () => {
+  await tf.setBackend('cpu')
+  // The bare core brings no gradients of its own: these three are all that the tests need.
+  const fit = (gradient: tf.Tensor, { rank }: tf.Tensor) => (rank === 0 ? tf.sum(gradient) : gradient)
+  tf.registerGradient({
+    kernelName: 'Multiply',
+    inputsToSave: ['a', 'b'],
+    gradFunc: (dy, saved) => {
+      const [a, b] = saved as [tf.Tensor, tf.Tensor]
+      return { a: () => fit(tf.mul(dy as tf.Tensor, b), a), b: () => fit(tf.mul(dy as tf.Tensor, a), b) }
+    },
+  })
+  tf.registerGradient({ kernelName: 'Add', gradFunc: (dy) => ({ a: () => dy as tf.Tensor, b: () => dy as tf.Tensor }) })
+  tf.registerGradient({
+    kernelName: 'Sum',
+    inputsToSave: ['x'],
+    gradFunc: (dy, [x]) => ({ x: () => tf.mul(tf.onesLike(x as tf.Tensor), dy as tf.Tensor) }),
+  })
+})
+
+const criterion = HungarianLoss.detr({ numClasses: 4 })
+const layers = [randomLayer(1), randomLayer(2), randomLayer(3)] as const
+const outputs = { ...layers[2], auxiliary: [layers[0], layers[1]] }
+const targets = randomTargets(1)
+const expected = criterion.compute(outputs, targets)
+const flat = ({ auxiliary = [], ...final }: Gradients) =>
+  [final, ...auxiliary].flatMap(({ logits, boxes }) => [logits, boxes])
+
+type Layer = ReturnType<typeof randomLayer>
+/** Tensors of copies, since the cpu backend works on the memory that it is given. */
+const tensorOf = ({ data, shape }: Layer['logits']) => tf.tensor(data.slice(), shape)
+const layerOf = ({ logits, boxes }: Layer) => ({ logits: tensorOf(logits), boxes: tensorOf(boxes) })
+const tensors = () =>
+  [layers[2], layers[0], layers[1]].flatMap(({ logits, boxes }) => [tensorOf(logits), tensorOf(boxes)])
+const outputsOf = ([logits, boxes, ...rest]: tf.Tensor[]): TensorOutputs => ({
+  logits: logits!,
+  boxes: boxes!,
+  auxiliary: [0, 2].slice(0, rest.length / 2).map((i) => ({ logits: rest[i]!, boxes: rest[i + 1]! })),
+})
+
+describe('value and gradients are those of compute', () => {
+  test('for several layers in a list', () => {
+    const loss = hungarianLoss(tf, criterion)
+    const { value, grads } = tf.valueAndGrads((...args) => loss(outputsOf(args), targets))(tensors())
+    expectClose(value.dataSync()[0]!, expected.loss, 1e-7)
+    expect(value.shape).toEqual([])
+    expect(grads.map((gradient) => bitsOf(gradient.dataSync()))).toEqual(flat(expected.gradients!).map(bitsOf))
+    expect(grads.map(({ shape }) => shape[2])).toEqual([5, 4, 5, 4, 5, 4])
+  })
+
+  test('for layers stacked in rank 4', () => {
+    const loss = hungarianLoss(tf, criterion)
+    const stack = (name: 'logits' | 'boxes') => tf.stack(layers.map((layer) => tensorOf(layer[name])))
+    const { value, grads } = tf.valueAndGrads((logits, boxes) => loss({ logits: logits!, boxes: boxes! }, targets))([
+      stack('logits'),
+      stack('boxes'),
+    ])
+    expectClose(value.dataSync()[0]!, expected.loss, 1e-7)
+    const [logits, boxes] = grads.map((gradient) => bitsOf(gradient.dataSync()))
+    const [last, lastBoxes, ...rest] = flat(expected.gradients!).map(bitsOf)
+    expect(logits).toBe(`${rest[0]}${rest[2]}${last}`)
+    expect(boxes).toBe(`${rest[1]}${rest[3]}${lastBoxes}`)
+  })
+
+  test('for a single layer', () => {
+    const loss = hungarianLoss(tf, criterion)
+    const single = criterion.compute(layers[2], targets)
+    const { grads } = tf.valueAndGrads((logits, boxes) => loss({ logits: logits!, boxes: boxes! }, targets))([
+      tensorOf(layers[2].logits),
+      tensorOf(layers[2].boxes),
+    ])
+    expect(grads.map((gradient) => bitsOf(gradient.dataSync()))).toEqual(flat(single.gradients!).map(bitsOf))
+  })
+})
+
+test('what comes after the loss is honoured', () => {
+  const loss = hungarianLoss(tf, criterion)
+  const grads = tf.grads((...args) => tf.mul(loss(outputsOf(args), targets), 3))(tensors())
+  flat(expected.gradients!).forEach((gradient, i) => {
+    expect(grads[i]!.dataSync()).toEqual(gradient.map((value) => 3 * value))
+  })
+})
+
+test('what comes before the loss is reached', () => {
+  const loss = hungarianLoss(tf, criterion)
+  const [logits, boxes] = [tensorOf(layers[2].logits), tensorOf(layers[2].boxes)]
+  const gradient = tf.grad((scale: tf.Tensor) => loss({ logits: tf.mul(logits, scale), boxes }, targets))(tf.scalar(1))
+  const single = criterion.compute(layers[2], targets).gradients!
+  const sum = single.logits.reduce((total, value, i) => total + value * layers[2].logits.data[i]!, 0)
+  expectClose(gradient.dataSync()[0]!, sum, 1e-5)
+})
+
+test('the latest result is kept, and calls may carry normalisers', () => {
+  const loss = hungarianLoss(tf, criterion)
+  expect(loss.lastResult).toBeUndefined()
+  const value = loss(outputsOf(tensors()), targets)
+  expect(value.rank).toBe(0)
+  expect(loss.lastResult!.loss).toBe(expected.loss)
+  expect(loss.lastResult!.layers.length).toBe(3)
+  loss(outputsOf(tensors()), targets, { numBoxes: 10, classWeight: [1, 2, 3] })
+  expect(loss.lastResult!.normalizers).toEqual({ numBoxes: 10, classWeight: 3 })
+})
+
+test('inputs are not written to', () => {
+  const inputs = tensors()
+  const before = inputs.map((tensor) => bitsOf(tensor.dataSync()))
+  tf.valueAndGrads((...args) => hungarianLoss(tf, criterion)(outputsOf(args), targets))(inputs)
+  expect(inputs.map((tensor) => bitsOf(tensor.dataSync()))).toEqual(before)
+})
+
+describe('no tensors are left behind', () => {
+  test('by a loss alone', () => {
+    const inputs = tensors()
+    const loss = hungarianLoss(tf, criterion)
+    const before = tf.memory().numTensors
+    loss(outputsOf(inputs), targets).dispose()
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
+  test('by gradients', () => {
+    const inputs = tensors()
+    const loss = hungarianLoss(tf, criterion)
+    const before = tf.memory().numTensors
+    const { value, grads } = tf.valueAndGrads((...args) => loss(outputsOf(args), targets))(inputs)
+    expect(tf.memory().numTensors).toBe(before + 7)
+    tf.dispose([value, ...grads])
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
+  test('by a loss that is refused', () => {
+    const inputs = tensors()
+    const loss = hungarianLoss(tf, criterion)
+    const before = tf.memory().numTensors
+    errorOf(() =>
+      tf.valueAndGrads((...args) => loss(outputsOf(args), [{ labels: [9], boxes: [[0, 0, 1, 1]] }, targets[1]!]))(
+        inputs,
+      ),
+    )
+    expect(tf.memory().numTensors).toBe(before)
+  })
+})
+
+test('gradients of asynchronous tensors train in two phases', async () => {
+  const inputs = tensors()
+  const before = tf.memory().numTensors
+  const result = await lossGradients(criterion, outputsOf(inputs), targets)
+  expect(tf.memory().numTensors).toBe(before)
+  expect(result.loss).toBe(expected.loss)
+  expect(flat(result.gradients!).map(bitsOf)).toEqual(flat(expected.gradients!).map(bitsOf))
+
+  const [logits, boxes] = inputs as [tf.Tensor, tf.Tensor]
+  const seeds = [
+    tf.tensor(result.gradients!.logits, logits.shape),
+    tf.tensor(result.gradients!.boxes, boxes.shape),
+  ] as const
+  const [logitsGradient, boxesGradient] = tf.grads((l, b) =>
+    tf.add(tf.sum(tf.mul(l!, seeds[0])), tf.sum(tf.mul(b!, seeds[1]))),
+  )([logits, boxes])
+  expect(bitsOf(logitsGradient!.dataSync())).toBe(bitsOf(expected.gradients!.logits))
+  expect(bitsOf(boxesGradient!.dataSync())).toBe(bitsOf(expected.gradients!.boxes))
+})
+
+describe('is refused:', () => {
+  const disposed = () => {
+    const tensor = tensorOf(layers[0].logits)
+    tensor.dispose()
+    return tensor
+  }
+  test.each<[string, () => unknown, object, RegExp]>([
+    ['nothing', () => undefined, { code: 'DTYPE', argument: 'outputs' }, /undefined/],
+    ['a tensor', () => tensorOf(layers[0].logits), { code: 'DTYPE', argument: 'outputs.logits' }, /undefined/],
+    ['arrays', () => layers[0], { code: 'DTYPE', argument: 'outputs.logits' }, /tensor of TensorFlow\.js/],
+    [
+      'a Float32Array',
+      () => ({ ...layerOf(layers[0]), boxes: layers[0].boxes.data }),
+      { code: 'DTYPE', argument: 'outputs.boxes' },
+      /Float32Array/,
+    ],
+    [
+      'an int32 tensor',
+      () => ({ ...layerOf(layers[0]), logits: tf.zeros([2, 6, 5], 'int32') }),
+      { code: 'DTYPE', argument: 'outputs.logits' },
+      /float32, got "int32"/,
+    ],
+    [
+      'a disposed tensor',
+      () => ({ ...layerOf(layers[0]), logits: disposed() }),
+      { code: 'DTYPE', argument: 'outputs.logits' },
+      /disposed/,
+    ],
+    [
+      'a disposed auxiliary tensor',
+      () => ({ ...layerOf(layers[0]), auxiliary: [{ ...layerOf(layers[0]), logits: disposed() }] }),
+      { code: 'DTYPE', argument: 'outputs.auxiliary[0].logits' },
+      /disposed/,
+    ],
+    [
+      'auxiliary that is no array',
+      () => ({ ...layerOf(layers[0]), auxiliary: layerOf(layers[0]) }),
+      { code: 'DTYPE', argument: 'outputs.auxiliary' },
+      /array/,
+    ],
+    [
+      'rank 2',
+      () => ({ ...layerOf(layers[0]), logits: tf.zeros([12, 5]) }),
+      { code: 'SHAPE', argument: 'outputs.logits' },
+      /\[12, 5\]/,
+    ],
+    [
+      'other columns',
+      () => ({ ...layerOf(layers[0]), logits: tf.zeros([2, 6, 4]) }),
+      { code: 'SHAPE', argument: 'outputs.logits' },
+      /numClasses \+ 1 = 5, got 4/,
+    ],
+    [
+      'masks',
+      () => ({ ...layerOf(layers[0]), masks: tf.zeros([1]) }),
+      { code: 'OPTION', argument: 'outputs.masks' },
+      /not supported/,
+    ],
+  ])('%s', async (_, make, details, message) => {
+    const error = errorOf(() => hungarianLoss(tf, criterion)(untyped(make()), targets))
+    expect(error).toMatchObject(details)
+    expect(error.message).toMatch(message)
+    await expect(lossGradients(criterion, untyped(make()), targets)).rejects.toMatchObject(details)
+  })
+})

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { checkDivisor, checkFlag, checkInteger, checkRecord, checkWeight, checkWord, show } from '../src/validate.ts'
+import { errorOf } from './helpers.ts'
+
+test.each<[unknown, string]>([
+  [undefined, 'undefined'],
+  [null, 'null'],
+  [NaN, 'NaN'],
+  [-0.5, '-0.5'],
+  [7n, '7n'],
+  ['five', '"five"'],
+  ['x'.repeat(99), `"${'x'.repeat(40)}…"`],
+  [Symbol('s'), 'Symbol(s)'],
+  [[1, 2], 'an array of 2'],
+  [new Int8Array(3), 'Int8Array'],
+  [{}, 'an object'],
+  [Object.create(null), 'an object'],
+  [() => 1, 'a function'],
+])('%s is shown as %s', (value, shown) => {
+  expect(show(value)).toBe(shown)
+})
+
+test('absent values take the default', () => {
+  expect(checkRecord(undefined, ['a'], 'x')).toEqual({})
+  expect(checkWord(undefined, ['a', 'b'], 'b', 'x')).toBe('b')
+  expect(checkFlag(undefined, true, 'x')).toBe(true)
+  expect(checkWeight(undefined, 5, 'x')).toBe(5)
+})
+
+test.each<[string, () => unknown, string]>([
+  [
+    'an unknown key',
+    () => checkRecord({ a: 1, c: 2 }, ['a', 'b'], 'x'),
+    'x.c: there is no such option; known are a, b',
+  ],
+  ['no object', () => checkRecord([], ['a'], 'x'), 'x: must be an object, got an array of 0'],
+  ['an unknown word', () => checkWord('c', ['a', 'b'], 'a', 'x'), `x: must be 'a' or 'b', got "c"`],
+  ['no flag', () => checkFlag(0, true, 'x'), 'x: must be true or false, got 0'],
+  ['a negative weight', () => checkWeight(-1, 1, 'x'), 'x: must be a number from 0 to 1e12, got -1'],
+  ['an infinite weight', () => checkWeight(Infinity, 1, 'x'), 'x: must be a number from 0 to 1e12, got Infinity'],
+  ['a weight that is NaN', () => checkWeight(NaN, 1, 'x'), 'x: must be a number from 0 to 1e12, got NaN'],
+  ['a divisor of 0', () => checkDivisor(0, 'x'), 'x: must be a finite number above 0, got 0'],
+  ['an infinite divisor', () => checkDivisor(Infinity, 'x'), 'x: must be a finite number above 0, got Infinity'],
+  ['a fraction', () => checkInteger(1.5, 1, 3, 'x'), 'x: must be an integer from 1 to 3, got 1.5'],
+  ['an integer out of range', () => checkInteger(4, 1, 3, 'x'), 'x: must be an integer from 1 to 3, got 4'],
+])('%s is refused', (_, call, message) => {
+  expect(errorOf(call)).toMatchObject({ code: 'OPTION', message })
+})

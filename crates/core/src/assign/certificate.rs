@@ -1,0 +1,114 @@
+//! Proof of optimality by dual variables.
+//!
+//! If u_i + v_j ≤ c_ij for every allowed cell, then any k pairs cost at least the k smallest u plus the k smallest v.
+//! A result whose total meets that bound is optimal among all assignments of k pairs; that no assignment has more
+//! pairs is checked by searching for an augmenting path (Berge's theorem). Duals that violate the inequality by ε still
+//! give the bound less k·ε, so the check relies on nothing but the matrix.
+
+use super::{Cost, CostMatrix};
+use crate::error::{Error, Result};
+
+/// What [`verify`] found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Certificate {
+    /// Whether the result is proven optimal.
+    pub optimal: bool,
+    /// Sum of the assigned cells.
+    pub total: f64,
+    /// No assignment of as many pairs has a smaller total (a larger one, when maximising).
+    pub bound: f64,
+    /// Largest excess of `row dual + column dual` over a cost, 0 if there is none.
+    pub violation: f64,
+}
+
+/// Relative tolerance for the rounding of the duals.
+const TOLERANCE: f64 = 1e-10;
+
+/// Checks an assignment and its duals against the matrix.
+///
+/// # Errors
+/// [`Error::Length`] or [`Error::Assignment`] if the lists do not describe an assignment of this matrix.
+pub fn verify<T: Cost>(
+    matrix: &CostMatrix<'_, T>,
+    maximize: bool,
+    column_of_row: &[Option<usize>],
+    row_duals: &[f64],
+    column_duals: &[f64],
+) -> Result<Certificate> {
+    crate::batch::check_length("assignment.rowIndices", column_of_row.len(), &[matrix.rows])?;
+    crate::batch::check_length("assignment.rowDuals", row_duals.len(), &[matrix.rows])?;
+    crate::batch::check_length("assignment.columnDuals", column_duals.len(), &[matrix.columns])?;
+    let mut row_of_column = vec![None; matrix.columns];
+    for (row, column) in column_of_row.iter().enumerate() {
+        let Some(column) = *column else { continue };
+        let refuse = |rule| Err(Error::Assignment { row, column: column as i64, rule });
+        match row_of_column.get_mut(column) {
+            None => return refuse("does not exist"),
+            Some(Some(_)) => return refuse("another row has too"),
+            Some(free) => *free = Some(row),
+        }
+    }
+    let sign = if maximize { -1.0 } else { 1.0 };
+    // halved, so that no sum of two of the largest numbers overflows
+    let half = |value: f64| value * 0.5 * sign;
+    let mut violation = 0.0;
+    for row in 0..matrix.rows {
+        for column in 0..matrix.columns {
+            let cost = matrix.at(row, column);
+            if cost != f64::INFINITY {
+                let excess = half(row_duals[row]) + half(column_duals[column]) - half(cost);
+                // negated, so that NaN stays
+                if !(excess <= violation) {
+                    violation = excess;
+                }
+            }
+        }
+    }
+    let pairs = row_of_column.iter().flatten().count();
+    let assigned = column_of_row.iter().enumerate().filter_map(|(row, &column)| Some(matrix.at(row, column?)));
+    let total: f64 = assigned.clone().sum();
+    let smallest = |duals: &[f64]| {
+        let mut duals: Vec<f64> = duals.iter().map(|&d| half(d)).collect();
+        duals.sort_unstable_by(f64::total_cmp);
+        duals.truncate(pairs);
+        duals
+    };
+    let (rows, columns) = (smallest(row_duals), smallest(column_duals));
+    let bound = rows.iter().zip(&columns).map(|(u, v)| u + v).sum::<f64>() - violation * pairs as f64;
+    let half_total: f64 = assigned.map(half).sum();
+    let scale = rows.iter().chain(&columns).fold(half(total).abs(), |a, d| a.max(d.abs()));
+    let slack = TOLERANCE * scale;
+    let tight = half_total - bound <= slack * pairs.max(1) as f64 && violation <= slack;
+    Ok(Certificate {
+        optimal: tight && is_largest(matrix, column_of_row, &row_of_column),
+        total,
+        bound: bound * 2.0 * sign,
+        violation: violation * 2.0,
+    })
+}
+
+/// Whether no assignment of allowed cells has more pairs, and every pair is allowed.
+fn is_largest<T: Cost>(
+    matrix: &CostMatrix<'_, T>,
+    column_of_row: &[Option<usize>],
+    row_of_column: &[Option<usize>],
+) -> bool {
+    let allowed = |row: usize, column: usize| matrix.at(row, column) != f64::INFINITY;
+    if column_of_row.iter().enumerate().any(|(row, &column)| column.is_some_and(|c| !allowed(row, c))) {
+        return false;
+    }
+    let mut open: Vec<usize> = (0..matrix.rows).filter(|&row| column_of_row[row].is_none()).collect();
+    let mut reached = vec![false; matrix.columns];
+    while let Some(row) = open.pop() {
+        for column in 0..matrix.columns {
+            if !reached[column] && allowed(row, column) {
+                reached[column] = true;
+                match row_of_column[column] {
+                    Some(owner) => open.push(owner),
+                    None => return false,
+                }
+            }
+        }
+    }
+    true
+}

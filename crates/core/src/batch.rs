@@ -1,0 +1,180 @@
+//! The inputs of one call: predictions of every decoder layer and ragged targets, checked once and then borrowed.
+
+use crate::config::{BoxFormat, Config};
+use crate::error::{BoxRule, COMPONENTS, Error, Result, TargetPlace};
+
+/// Largest magnitude of a box component: products of areas stay far inside the range of `f32`.
+pub(crate) const BOX_LIMIT: f32 = 1e9;
+
+/// How far outside [0, 1] a normalised target may lie, for the rounding of its producer.
+const NORMALIZED_SLACK: f32 = 1e-4;
+
+/// The sizes that all layers share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Images of the batch, B.
+    pub images: usize,
+    /// Queries of an image, Q.
+    pub queries: usize,
+    /// Columns of the logits, C: the object classes and no-object.
+    pub classes: usize,
+}
+
+/// One decoder layer's predictions.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a> {
+    /// `[images, queries, classes]`.
+    pub logits: &'a [f32],
+    /// `[images, queries, 4]`, in the configured format.
+    pub boxes: &'a [f32],
+}
+
+/// The predictions of all decoder layers, the last being the final one.
+#[derive(Clone, Copy, Debug)]
+pub struct Predictions<'a> {
+    pub(crate) shape: Shape,
+    pub(crate) layers: &'a [Layer<'a>],
+}
+
+impl<'a> Predictions<'a> {
+    /// Checks the lengths. Values are checked where they are first read.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where an array does not fit the shape.
+    pub fn new(shape: Shape, layers: &'a [Layer<'a>]) -> Result<Self> {
+        let Shape { images, queries, classes } = shape;
+        for layer in layers {
+            check_length("outputs.logits", layer.logits.len(), &[images, queries, classes])?;
+            check_length("outputs.boxes", layer.boxes.len(), &[images, queries, COMPONENTS])?;
+        }
+        Ok(Self { shape, layers })
+    }
+}
+
+/// The ground truth of a batch: targets of all images one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Targets<'a> {
+    labels: &'a [i32],
+    boxes: &'a [f32],
+    offsets: &'a [u32],
+}
+
+impl<'a> Targets<'a> {
+    /// Checks lengths and offsets.
+    ///
+    /// `labels`: `[targets]`. `boxes`: `[targets, 4]`. `offsets`: `[images + 1]`; the targets of image `b` are
+    /// `offsets[b]..offsets[b + 1]`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] or [`Error::Offsets`].
+    pub fn new(labels: &'a [i32], boxes: &'a [f32], offsets: &'a [u32]) -> Result<Self> {
+        check_length("targets.boxes", boxes.len(), &[labels.len(), COMPONENTS])?;
+        let mut previous = 0;
+        for (index, &offset) in offsets.iter().enumerate() {
+            if offset < previous || index == 0 && offset != 0 {
+                return Err(Error::Offsets { index, value: offset as usize });
+            }
+            previous = offset;
+        }
+        if offsets.is_empty() || previous as usize != labels.len() {
+            return Err(Error::Offsets { index: offsets.len().saturating_sub(1), value: previous as usize });
+        }
+        Ok(Self { labels, boxes, offsets })
+    }
+
+    /// All targets of the batch.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Images of the batch.
+    #[must_use]
+    pub fn images(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Where the targets of an image lie among all.
+    pub(crate) fn range(&self, image: usize) -> std::ops::Range<usize> {
+        self.offsets[image] as usize..self.offsets[image + 1] as usize
+    }
+
+    /// The targets of an image.
+    pub(crate) fn image(&self, image: usize) -> ImageTargets<'a> {
+        let range = self.range(image);
+        ImageTargets {
+            labels: &self.labels[range.clone()],
+            boxes: &self.boxes[COMPONENTS * range.start..COMPONENTS * range.end],
+        }
+    }
+
+    /// Checks all values: first every label, then every box, so that a wrong id is never reported as a bad box.
+    pub(crate) fn check(&self, config: &Config) -> Result<()> {
+        for image in 0..self.images() {
+            for (target, &value) in self.image(image).labels.iter().enumerate() {
+                if !config.allows_label(value) {
+                    let place = TargetPlace { image, target };
+                    let (classes, no_object) = (config.num_classes, config.classification.no_object_index);
+                    return Err(Error::Label { place, value, classes, no_object });
+                }
+            }
+        }
+        for image in 0..self.images() {
+            for (target, values) in self.image(image).boxes.chunks_exact(COMPONENTS).enumerate() {
+                check_target_box(values, config, TargetPlace { image, target })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The targets of one image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImageTargets<'a> {
+    pub labels: &'a [i32],
+    pub boxes: &'a [f32],
+}
+
+impl ImageTargets<'_> {
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+}
+
+fn check_target_box(values: &[f32], config: &Config, place: TargetPlace) -> Result<()> {
+    if let Some(component) = values.iter().position(|v| !v.is_finite()) {
+        return Err(Error::TargetBoxNotFinite { place, component, value: values[component] });
+    }
+    if let Some((component, rule)) = broken_rule(values, config.box_format) {
+        return Err(Error::TargetBox { place, component, value: values[component], rule });
+    }
+    let allowed = -NORMALIZED_SLACK..=1.0 + NORMALIZED_SLACK;
+    if config.normalized_boxes
+        && let Some(component) = values.iter().position(|v| !allowed.contains(v))
+    {
+        return Err(Error::TargetBox { place, component, value: values[component], rule: BoxRule::Normalized });
+    }
+    Ok(())
+}
+
+/// The first rule, other than being finite, that a box breaks, with the component at fault.
+pub(crate) fn broken_rule(values: &[f32], format: BoxFormat) -> Option<(usize, BoxRule)> {
+    if let Some(component) = values.iter().position(|v| v.abs() > BOX_LIMIT) {
+        return Some((component, BoxRule::Magnitude));
+    }
+    let extent = |axis: usize| match format {
+        BoxFormat::Cxcywh => values[axis + 2],
+        BoxFormat::Xyxy => values[axis + 2] - values[axis],
+    };
+    (0..2).find(|&axis| extent(axis) < 0.0).map(|axis| (axis + 2, BoxRule::Extent))
+}
+
+/// Compares a length with a shape's product, in 128 bits so that no product can wrap.
+pub(crate) fn check_length(argument: &'static str, actual: usize, shape: &[usize]) -> Result<()> {
+    let expected: u128 = shape.iter().map(|&n| n as u128).product();
+    if expected == actual as u128 {
+        return Ok(());
+    }
+    let expected = u64::try_from(expected).unwrap_or(u64::MAX);
+    Err(Error::Length { argument, expected, actual: actual as u64, shape: shape.to_vec() })
+}

@@ -1,0 +1,176 @@
+//! Every way in which an input can be refused, one variant per rule, with place and value.
+
+use std::fmt;
+
+/// The result of a checked call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A place in one image's predictions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueryPlace {
+    /// Decoder layer, the last being the final one.
+    pub layer: usize,
+    /// Image of the batch.
+    pub image: usize,
+    /// Query of the image.
+    pub query: usize,
+}
+
+/// A place in one image's targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TargetPlace {
+    /// Image of the batch.
+    pub image: usize,
+    /// Target of the image.
+    pub target: usize,
+}
+
+/// Why an input was refused.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each variant's comment says what its fields are")]
+pub enum Error {
+    /// An option is outside its range.
+    Option { name: &'static str, rule: &'static str, value: f64 },
+    /// An array has another length than its shape says.
+    Length { argument: &'static str, expected: u64, actual: u64, shape: Vec<usize> },
+    /// The offsets of the targets do not start at 0, fall, or end elsewhere than at the number of targets.
+    Offsets { index: usize, value: usize },
+    /// A label is not the id of a class.
+    Label { place: TargetPlace, value: i32, classes: usize, no_object: usize },
+    /// A target's box holds NaN or ±infinity.
+    TargetBoxNotFinite { place: TargetPlace, component: usize, value: f32 },
+    /// A target's box breaks a rule of its format.
+    TargetBox { place: TargetPlace, component: usize, value: f32, rule: BoxRule },
+    /// A logit is NaN or ±infinity.
+    LogitNotFinite { place: QueryPlace, class: usize, value: f32 },
+    /// A predicted box holds NaN or ±infinity.
+    BoxNotFinite { place: QueryPlace, component: usize, value: f32 },
+    /// A predicted box breaks a rule of its format.
+    Box { place: QueryPlace, component: usize, value: f32, rule: BoxRule },
+    /// A cell of a cost matrix is NaN or -infinity.
+    Cost { row: usize, column: usize, value: f64 },
+    /// No assignment covers the shorter side: these rows have fewer allowed columns between them than they are.
+    InfeasibleRows { rows: Vec<usize>, columns: usize },
+    /// As `InfeasibleRows`, for a matrix with more rows than columns.
+    InfeasibleColumns { columns: Vec<usize>, rows: usize },
+    /// An assignment to be verified uses a column twice or one that does not exist.
+    Assignment { row: usize, column: i64, rule: &'static str },
+}
+
+/// What a box must satisfy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoxRule {
+    /// Width and height are not negative (`xyxy`: the second corner is not before the first).
+    Extent,
+    /// With normalised boxes, every component of a target lies in [0, 1].
+    Normalized,
+    /// No component is larger than 1e9, so that areas stay in range.
+    Magnitude,
+}
+
+/// Box components by index.
+pub(crate) const COMPONENTS: usize = 4;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Option { name, rule, value } => write!(f, "{name}: must be {rule}, got {value}"),
+            Self::Length { argument, expected, actual, shape } => {
+                write!(f, "{argument}: expected {expected} values for {shape:?}, got {actual}")
+            }
+            Self::Offsets { index, value } => write!(
+                f,
+                "offsets: must rise from 0 to the number of targets, with one entry more than images; entry {index} is {value}"
+            ),
+            Self::Label { place, value, classes, no_object } => {
+                write!(f, "targets[{}].labels[{}]: {value} is not a class id; ", place.image, place.target)?;
+                match *no_object {
+                    k if k == *classes => write!(f, "allowed are 0 to {}", *classes as i64 - 1)?,
+                    0 => write!(f, "allowed are 1 to {classes}")?,
+                    k => write!(f, "allowed are 0 to {classes} without {k}")?,
+                }
+                if *value == *no_object as i32 {
+                    write!(f, ", since {value} means no-object")?;
+                }
+                if *value >= *classes as i32 && *no_object == *classes {
+                    write!(f, " (the ids may be 1-based: then subtract 1, or set numClasses to the largest id + 1)")?;
+                }
+                Ok(())
+            }
+            Self::TargetBoxNotFinite { place, component, value } => write!(
+                f,
+                "targets[{}].boxes: target {} has {value} at component {component}; must be finite",
+                place.image, place.target
+            ),
+            Self::TargetBox { place, component, value, rule } => write!(
+                f,
+                "targets[{}].boxes: target {} has {value} at component {component}; {rule}",
+                place.image, place.target
+            ),
+            Self::LogitNotFinite { place, class, value } => write!(
+                f,
+                "outputs.logits: {value} at layer {}, image {}, query {}, class {class}; must be finite",
+                place.layer, place.image, place.query
+            ),
+            Self::BoxNotFinite { place, component, value } => write!(
+                f,
+                "outputs.boxes: {value} at layer {}, image {}, query {}, component {component}; must be finite",
+                place.layer, place.image, place.query
+            ),
+            Self::Box { place, component, value, rule } => write!(
+                f,
+                "outputs.boxes: {value} at layer {}, image {}, query {}, component {component}; {rule}",
+                place.layer, place.image, place.query
+            ),
+            Self::Cost { row, column, value } => write!(
+                f,
+                "cost: {value} at row {row}, column {column}; must be a number or Infinity (which forbids the pair)"
+            ),
+            Self::InfeasibleRows { rows, columns } => {
+                write!(f, "cost: {} have only {columns} allowed columns between them, so they cannot all be assigned", Listed("row", rows))
+            }
+            Self::InfeasibleColumns { columns, rows } => {
+                write!(f, "cost: {} have only {rows} allowed rows between them, so they cannot all be assigned", Listed("column", columns))
+            }
+            Self::Assignment { row, column, rule } => write!(f, "assignment: row {row} has column {column}, which {rule}"),
+        }
+    }
+}
+
+impl fmt::Display for BoxRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Extent => "width and height must not be negative",
+            Self::Normalized => {
+                "normalised boxes lie in [0, 1] (pixels? divide by the image's width and height, or set normalizedBoxes to false)"
+            }
+            Self::Magnitude => "a box's components must not exceed 1e9",
+        })
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// `rows 1, 2 and 5`, or the first ten of many.
+struct Listed<'a>(&'static str, &'a [usize]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(noun, items) = *self;
+        const SHOWN: usize = 10;
+        write!(f, "{noun}{} ", if items.len() == 1 { "" } else { "s" })?;
+        for (k, item) in items.iter().take(SHOWN).enumerate() {
+            let joint = match k {
+                0 => "",
+                _ if k + 1 == items.len() => " and ",
+                _ => ", ",
+            };
+            write!(f, "{joint}{item}")?;
+        }
+        if items.len() > SHOWN {
+            write!(f, " and {} more", items.len() - SHOWN)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! The instruction-set level and its dispatch.
+//!
+//! Kernels are generic over [`Simd`] and written once, over fixed-width vectors ([`F32`], 16 lanes;
+//! [`F64`], 8 lanes) with plain multiplications and additions, so that every level gives the same bits.
+//! [`dispatch!`] enters a kernel at one level; it is used once per stage and image, never in a loop.
+
+pub mod math;
+
+pub(crate) use fearless_simd::{Simd, f32x4, i32x16, prelude};
+
+use fearless_simd::{f32x16, f64x8};
+use prelude::*;
+
+/// Lanes of [`F32`].
+pub(crate) const LANES: usize = 16;
+
+/// Sixteen `f32`, on every level.
+pub(crate) type F32<S> = f32x16<S>;
+
+/// Eight `f64`, on every level.
+pub(crate) type F64<S> = f64x8<S>;
+
+/// The instruction set that the kernels run on. Every level gives the same bits.
+///
+/// Each architecture has a lowest level that all its processors share (SSE2 on x86-64, NEON on AArch64, plain code on
+/// those without vectors), which stands for "no more than the baseline".
+#[derive(Clone, Copy, Debug)]
+pub struct Level(pub(crate) fearless_simd::Level);
+
+impl Level {
+    /// The best level of this processor.
+    #[must_use]
+    pub fn detect() -> Self {
+        Self::available()[0]
+    }
+
+    /// Every level that this processor can run, the best first; the last is the architecture's baseline.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        use fearless_simd::Level as L;
+        let best = L::new();
+        #[cfg(target_arch = "x86_64")]
+        let levels = [best.as_avx512().map(L::Avx512), best.as_avx2().map(L::Avx2), best.as_sse2().map(L::Sse2)];
+        #[cfg(not(target_arch = "x86_64"))]
+        let levels = [Some(best)];
+        levels.into_iter().flatten().map(Self).collect()
+    }
+
+    /// The level of this name, if this processor has it; `fallback` is the architecture's baseline.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut levels = Self::available();
+        if name == "fallback" { levels.pop() } else { levels.into_iter().find(|level| level.name() == name) }
+    }
+
+    /// `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        use fearless_simd::Level as L;
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            L::Avx512(_) => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            L::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            L::Sse2(_) => "sse2",
+            #[cfg(target_arch = "aarch64")]
+            L::Neon(_) => "neon",
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            L::WasmSimd128(_) => "simd128",
+            _ => "scalar",
+        }
+    }
+}
+
+/// Runs `$body` with `$simd` bound to the token of `$level`, compiled for that level's instructions.
+macro_rules! dispatch {
+    ($level:expr, $simd:ident => $body:expr) => {{
+        use fearless_simd::{Level as L, Simd as _};
+        match $level.0 {
+            #[cfg(target_arch = "x86_64")]
+            L::Avx512($simd) => $simd.vectorize(#[inline(always)] || $body),
+            #[cfg(target_arch = "x86_64")]
+            L::Avx2($simd) => $simd.vectorize(#[inline(always)] || $body),
+            #[cfg(target_arch = "x86_64")]
+            L::Sse2($simd) => $simd.vectorize(#[inline(always)] || $body),
+            #[cfg(target_arch = "aarch64")]
+            L::Neon($simd) => $simd.vectorize(#[inline(always)] || $body),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            L::WasmSimd128($simd) => $simd.vectorize(#[inline(always)] || $body),
+            #[cfg(not(any(
+                target_arch = "x86_64",
+                target_arch = "aarch64",
+                all(target_arch = "wasm32", target_feature = "simd128")
+            )))]
+            L::Fallback($simd) => $simd.vectorize(#[inline(always)] || $body),
+            _ => unreachable!("a level that `Level::available` does not list"),
+        }
+    }};
+}
+pub(crate) use dispatch;
+
+/// Sixteen values at `at`.
+#[inline(always)]
+pub(crate) fn load<S: Simd>(simd: S, values: &[f32], at: usize) -> F32<S> {
+    F32::from_slice(simd, &values[at..at + LANES])
+}
+
+/// Writes sixteen values at `at`.
+#[inline(always)]
+pub(crate) fn store<S: Simd>(vector: F32<S>, values: &mut [f32], at: usize) {
+    vector.store_slice(&mut values[at..at + LANES]);
+}
+
+/// 0, 1, …, 15.
+#[inline(always)]
+pub(crate) fn lane_index<S: Simd>(simd: S) -> F32<S> {
+    F32::from_fn(simd, #[inline(always)] |i| i as f32)
+}
+
+/// `n` rounded up to whole vectors.
+pub(crate) fn padded(n: usize) -> usize {
+    n.next_multiple_of(LANES)
+}

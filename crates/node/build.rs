@@ -1,0 +1,5 @@
+//! Linker settings of the addon.
+
+fn main() {
+    napi_build::setup();
+}

@@ -1,0 +1,109 @@
+//! The core's errors as JavaScript errors with a code, the argument at fault, and the place as own properties.
+
+use hungarian_loss::{Error, QueryPlace, TargetPlace};
+use napi::bindgen_prelude::{Env, JsValue, Object, ToNapiValue};
+use napi::{JsError, Status};
+
+/// The result of an export before it is thrown.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// An error on its way to JavaScript.
+pub enum Failure {
+    /// Refused by the core.
+    Core(Error),
+    /// Refused by the binding: code, argument, message.
+    Binding(&'static str, &'static str, String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Core(error)
+    }
+}
+
+impl Failure {
+    /// A value that an option does not have.
+    pub fn option(argument: &'static str, message: String) -> Self {
+        Self::Binding("OPTION", argument, message)
+    }
+
+    /// Throws into JavaScript; the returned error tells napi that an exception is pending.
+    pub fn throw(self, env: &Env) -> napi::Error {
+        let (code, argument, message) = match &self {
+            Self::Core(error) => (code(error), argument(error), error.to_string()),
+            Self::Binding(code, argument, message) => (*code, (*argument).to_owned(), message.clone()),
+        };
+        let thrown = (|| {
+            let value = JsError::from(napi::Error::new(code, message)).into_unknown(*env);
+            let mut object = value.coerce_to_object()?;
+            object.set("argument", argument)?;
+            if let Self::Core(error) = &self {
+                set_place(&mut object, error)?;
+            }
+            env.throw(object)
+        })();
+        thrown.err().unwrap_or_else(|| napi::Error::new(Status::PendingException, String::new()))
+    }
+}
+
+fn code(error: &Error) -> &'static str {
+    match error {
+        Error::Option { .. } => "OPTION",
+        Error::Length { .. } | Error::Offsets { .. } => "SHAPE",
+        Error::Label { .. } | Error::TargetBox { .. } | Error::Box { .. } | Error::Assignment { .. } => "RANGE",
+        Error::TargetBoxNotFinite { .. }
+        | Error::LogitNotFinite { .. }
+        | Error::BoxNotFinite { .. }
+        | Error::Cost { .. } => "NON_FINITE",
+        Error::InfeasibleRows { .. } | Error::InfeasibleColumns { .. } => "INFEASIBLE",
+        _ => "INTERNAL",
+    }
+}
+
+fn argument(error: &Error) -> String {
+    match error {
+        Error::Option { name, .. } => (*name).to_owned(),
+        Error::Length { argument, .. } => (*argument).to_owned(),
+        Error::Label { place, .. } => format!("targets[{}].labels", place.image),
+        Error::TargetBoxNotFinite { place, .. } | Error::TargetBox { place, .. } => {
+            format!("targets[{}].boxes", place.image)
+        }
+        Error::LogitNotFinite { .. } => "outputs.logits".to_owned(),
+        Error::BoxNotFinite { .. } | Error::Box { .. } => "outputs.boxes".to_owned(),
+        Error::Assignment { .. } => "assignment".to_owned(),
+        Error::Offsets { .. } => "targets".to_owned(),
+        _ => "cost".to_owned(),
+    }
+}
+
+fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
+    match error {
+        Error::Label { place, .. } | Error::TargetBoxNotFinite { place, .. } | Error::TargetBox { place, .. } => {
+            let TargetPlace { image, target } = *place;
+            set(object, "image", image)?;
+            set(object, "target", target)
+        }
+        Error::LogitNotFinite { place, .. } | Error::BoxNotFinite { place, .. } | Error::Box { place, .. } => {
+            let QueryPlace { layer, image, query } = *place;
+            set(object, "layer", layer)?;
+            set(object, "image", image)?;
+            set(object, "query", query)
+        }
+        Error::Cost { row, column, .. } => {
+            set(object, "row", *row)?;
+            set(object, "column", *column)
+        }
+        Error::Assignment { row, .. } => set(object, "row", *row),
+        Error::InfeasibleRows { rows, .. } => object.set("rows", indices(rows)),
+        Error::InfeasibleColumns { columns, .. } => object.set("columns", indices(columns)),
+        _ => Ok(()),
+    }
+}
+
+fn set(object: &mut Object<'_>, name: &str, index: usize) -> napi::Result<()> {
+    object.set(name, index as f64)
+}
+
+fn indices(values: &[usize]) -> impl ToNapiValue {
+    values.iter().map(|&k| k as f64).collect::<Vec<_>>()
+}

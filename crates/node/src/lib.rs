@@ -1,0 +1,361 @@
+//! The binding: converts arguments, calls the core, writes results into arrays that JavaScript has allocated.
+//!
+//! No arithmetic happens here. Every export catches panics. Outputs never share memory with inputs or with each
+//! other: `memory.ts` in the TypeScript layer, the only caller, checks that before every call.
+
+mod error;
+mod options;
+
+use std::cell::RefCell;
+use std::sync::OnceLock;
+
+use hungarian_loss::{
+    Assignment, AssignmentOptions, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerTerms, Level,
+    NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Shape, Targets, verify,
+};
+use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
+use napi_derive::napi;
+
+use error::{Failure, Result};
+use options::CriterionOptions;
+
+thread_local! {
+    /// One for each JavaScript thread.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// The environment variable that forces a level, for support cases.
+const LEVEL_VARIABLE: &str = "HUNGARIAN_LOSS_SIMD";
+
+/// The level that all calls of this process use.
+fn level() -> Result<Level> {
+    static LEVEL: OnceLock<std::result::Result<Level, String>> = OnceLock::new();
+    let chosen = LEVEL.get_or_init(|| match std::env::var(LEVEL_VARIABLE) {
+        Ok(name) if !name.is_empty() => Level::from_name(&name).ok_or(name),
+        _ => Ok(Level::detect()),
+    });
+    chosen.clone().map_err(|name| {
+        let known: Vec<_> = Level::available().iter().map(|level| level.name()).collect();
+        let known = known.join(", ");
+        Failure::option(LEVEL_VARIABLE, format!("{LEVEL_VARIABLE}: this processor has {known} and fallback, got {name}"))
+    })
+}
+
+/// Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`.
+#[napi(catch_unwind)]
+pub fn simd_level(env: Env) -> napi::Result<String> {
+    level().map(|level| level.name().to_owned()).map_err(|failure| failure.throw(&env))
+}
+
+/// Checks a configuration and prepares it.
+#[napi(catch_unwind)]
+pub fn create_criterion(env: Env, options: CriterionOptions) -> napi::Result<External<Criterion>> {
+    let create = || Ok(External::new(Criterion::new(level()?, options.into_config()?)?));
+    create().map_err(|failure: Failure| failure.throw(&env))
+}
+
+/// The predictions of all layers as they come from JavaScript: one array of all layers, or one for each.
+struct Inputs<'a> {
+    shape: Shape,
+    layers: Vec<Layer<'a>>,
+    targets: Targets<'a>,
+}
+
+impl<'a> Inputs<'a> {
+    fn new(
+        [layers, images, queries, classes]: [u32; 4],
+        logits: &'a [Float32ArraySlice<'_>],
+        boxes: &'a [Float32ArraySlice<'_>],
+        (labels, target_boxes, offsets): (&'a [i32], &'a [f32], &'a [u32]),
+    ) -> Result<Self> {
+        let shape = Shape { images: images as usize, queries: queries as usize, classes: classes as usize };
+        let layers = layer_slices(layers as usize, logits)
+            .zip(layer_slices(layers as usize, boxes))
+            .map(|(logits, boxes)| Layer { logits, boxes })
+            .collect();
+        Ok(Self { shape, layers, targets: Targets::new(labels, target_boxes, offsets)? })
+    }
+
+    fn predictions(&self) -> Result<Predictions<'_>> {
+        Ok(Predictions::new(self.shape, &self.layers)?)
+    }
+}
+
+/// Splits a stacked array into its layers, or takes the arrays as they are.
+fn layer_slices<'a>(layers: usize, arrays: &'a [Float32ArraySlice<'_>]) -> Box<dyn Iterator<Item = &'a [f32]> + 'a> {
+    match arrays {
+        [stacked] if layers != 1 => {
+            let stacked: &[f32] = stacked;
+            let length = stacked.len() / layers.max(1);
+            Box::new((0..layers).map(move |k| &stacked[k * length..(k + 1) * length]))
+        }
+        list => Box::new(list.iter().map(|array| &**array)),
+    }
+}
+
+/// As [`layer_slices`], to be written to.
+fn layer_slices_mut<'a>(layers: usize, arrays: &'a mut [Float32ArraySlice<'_>]) -> Vec<&'a mut [f32]> {
+    // SAFETY: the arrays live in JavaScript memory that neither JavaScript (this is its thread) nor another slice of
+    // this call can reach meanwhile: `memory.ts` refuses outputs that overlap each other or an input.
+    let stacked = arrays.len() == 1 && layers != 1;
+    let slices = arrays.iter_mut().map(|array| unsafe { array.as_mut() });
+    if stacked {
+        slices.flat_map(|all| all.chunks_mut((all.len() / layers.max(1)).max(1))).collect()
+    } else {
+        slices.collect()
+    }
+}
+
+/// Loss, terms, matches and gradients of a batch.
+///
+/// `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted. `queryOfTarget`: `[layers, targets]`.
+/// `values`: loss, numBoxes, counts of non-finite logits, boxes and filled costs, then for each layer class, l1, giou,
+/// classError, cardinalityError, classWeight.
+#[napi(catch_unwind)]
+#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
+pub fn compute(
+    env: Env,
+    criterion: &External<Criterion>,
+    layers: u32,
+    images: u32,
+    queries: u32,
+    classes: u32,
+    logits: Vec<Float32ArraySlice<'_>>,
+    boxes: Vec<Float32ArraySlice<'_>>,
+    labels: &[i32],
+    target_boxes: &[f32],
+    offsets: &[u32],
+    num_boxes: f64,
+    class_weight: &[f64],
+    mut grad_logits: Vec<Float32ArraySlice<'_>>,
+    mut grad_boxes: Vec<Float32ArraySlice<'_>>,
+    mut query_of_target: Int32ArraySlice<'_>,
+    mut values: Float64ArraySlice<'_>,
+) -> napi::Result<()> {
+    let mut run = || -> Result<()> {
+        let sizes = [layers, images, queries, classes];
+        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, target_boxes, offsets))?;
+        let normalizers = Normalizers {
+            num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
+            class_weight: Some(class_weight).filter(|w| !w.is_empty()),
+        };
+        let mut gradients: Vec<_> = layer_slices_mut(layers as usize, &mut grad_logits)
+            .into_iter()
+            .zip(layer_slices_mut(layers as usize, &mut grad_boxes))
+            .map(|(logits, boxes)| LayerGradients { logits, boxes })
+            .collect();
+        // SAFETY: as in `layer_slices_mut`.
+        let matches = unsafe { query_of_target.as_mut() };
+        let predictions = inputs.predictions()?;
+        let report = with_scratch(|scratch| {
+            criterion.compute(&predictions, &inputs.targets, normalizers, &mut gradients, matches, scratch)
+        })?;
+        // SAFETY: as in `layer_slices_mut`.
+        write_report(&report, unsafe { values.as_mut() })
+    };
+    run().map_err(|failure| failure.throw(&env))
+}
+
+/// The matching alone; `values` as for [`compute`], with the loss and its terms 0.
+#[napi(catch_unwind)]
+#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
+pub fn match_targets(
+    env: Env,
+    criterion: &External<Criterion>,
+    layers: u32,
+    images: u32,
+    queries: u32,
+    classes: u32,
+    logits: Vec<Float32ArraySlice<'_>>,
+    boxes: Vec<Float32ArraySlice<'_>>,
+    labels: &[i32],
+    target_boxes: &[f32],
+    offsets: &[u32],
+    mut query_of_target: Int32ArraySlice<'_>,
+    mut values: Float64ArraySlice<'_>,
+) -> napi::Result<()> {
+    let mut run = || -> Result<()> {
+        let sizes = [layers, images, queries, classes];
+        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, target_boxes, offsets))?;
+        // SAFETY: as in `layer_slices_mut`.
+        let matches = unsafe { query_of_target.as_mut() };
+        let predictions = inputs.predictions()?;
+        let report =
+            with_scratch(|scratch| criterion.match_targets(&predictions, &inputs.targets, matches, scratch))?;
+        // SAFETY: as in `layer_slices_mut`.
+        write_report(&report, unsafe { values.as_mut() })
+    };
+    run().map_err(|failure| failure.throw(&env))
+}
+
+/// The matching cost alone. `out`: for each layer and image a block `[queries, targets of the image]`. `values` as for
+/// [`compute`]; only the counts are written.
+#[napi(catch_unwind)]
+#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
+pub fn cost_matrix(
+    env: Env,
+    criterion: &External<Criterion>,
+    layers: u32,
+    images: u32,
+    queries: u32,
+    classes: u32,
+    logits: Vec<Float32ArraySlice<'_>>,
+    boxes: Vec<Float32ArraySlice<'_>>,
+    labels: &[i32],
+    target_boxes: &[f32],
+    offsets: &[u32],
+    mut out: Float32ArraySlice<'_>,
+    mut values: Float64ArraySlice<'_>,
+) -> napi::Result<()> {
+    let mut run = || -> Result<()> {
+        let sizes = [layers, images, queries, classes];
+        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, target_boxes, offsets))?;
+        // SAFETY: as in `layer_slices_mut`.
+        let out = unsafe { out.as_mut() };
+        let predictions = inputs.predictions()?;
+        let counts = with_scratch(|scratch| criterion.cost(&predictions, &inputs.targets, out, scratch))?;
+        // SAFETY: as in `layer_slices_mut`.
+        write_counts(counts, unsafe { values.as_mut() })
+    };
+    run().map_err(|failure| failure.throw(&env))
+}
+
+/// The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]`, -1 for a row without a column.
+/// `duals`: `[rows + columns]`, or empty where they are not wanted.
+#[napi(catch_unwind, js_name = "assignF64")]
+#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
+pub fn assign_f64(
+    env: Env,
+    cost: &[f64],
+    rows: u32,
+    columns: u32,
+    maximize: bool,
+    partial: bool,
+    column_of_row: Int32ArraySlice<'_>,
+    duals: Float64ArraySlice<'_>,
+) -> napi::Result<f64> {
+    assign(cost, [rows, columns], AssignmentOptions { maximize, partial }, column_of_row, duals)
+        .map_err(|failure| failure.throw(&env))
+}
+
+/// As `assignF64`, for a matrix of `f32`; the arithmetic is in `f64` all the same.
+#[napi(catch_unwind, js_name = "assignF32")]
+#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
+pub fn assign_f32(
+    env: Env,
+    cost: &[f32],
+    rows: u32,
+    columns: u32,
+    maximize: bool,
+    partial: bool,
+    column_of_row: Int32ArraySlice<'_>,
+    duals: Float64ArraySlice<'_>,
+) -> napi::Result<f64> {
+    assign(cost, [rows, columns], AssignmentOptions { maximize, partial }, column_of_row, duals)
+        .map_err(|failure| failure.throw(&env))
+}
+
+fn assign<T: Cost>(
+    cost: &[T],
+    [rows, columns]: [u32; 2],
+    options: AssignmentOptions,
+    mut column_of_row: Int32ArraySlice<'_>,
+    mut duals: Float64ArraySlice<'_>,
+) -> Result<f64> {
+    let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
+    let solved = Assignment::solve(level()?, &matrix, options)?;
+    // SAFETY: as in `layer_slices_mut`.
+    let (column_of_row, duals) = unsafe { (column_of_row.as_mut(), duals.as_mut()) };
+    fill(column_of_row, solved.column_of_row.iter().map(|column| column.map_or(-1, |k| k as i32)))?;
+    if !duals.is_empty() {
+        fill(duals, solved.row_duals.into_iter().chain(solved.column_duals))?;
+    }
+    Ok(solved.total)
+}
+
+/// Checks an assignment of a matrix of `f64` by its duals. `report`: 1 if proven optimal or else 0, total, bound,
+/// violation.
+#[napi(catch_unwind, js_name = "verifyF64")]
+#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
+pub fn verify_f64(
+    env: Env,
+    cost: &[f64],
+    rows: u32,
+    columns: u32,
+    maximize: bool,
+    column_of_row: &[i32],
+    duals: &[f64],
+    report: Float64ArraySlice<'_>,
+) -> napi::Result<()> {
+    certify(cost, [rows, columns], maximize, column_of_row, duals, report).map_err(|failure| failure.throw(&env))
+}
+
+/// As `verifyF64`, for a matrix of `f32`.
+#[napi(catch_unwind, js_name = "verifyF32")]
+#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
+pub fn verify_f32(
+    env: Env,
+    cost: &[f32],
+    rows: u32,
+    columns: u32,
+    maximize: bool,
+    column_of_row: &[i32],
+    duals: &[f64],
+    report: Float64ArraySlice<'_>,
+) -> napi::Result<()> {
+    certify(cost, [rows, columns], maximize, column_of_row, duals, report).map_err(|failure| failure.throw(&env))
+}
+
+fn certify<T: Cost>(
+    cost: &[T],
+    [rows, columns]: [u32; 2],
+    maximize: bool,
+    column_of_row: &[i32],
+    duals: &[f64],
+    mut report: Float64ArraySlice<'_>,
+) -> Result<()> {
+    let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
+    let columns_of_rows: Vec<_> = column_of_row.iter().map(|&column| usize::try_from(column).ok()).collect();
+    let (row_duals, column_duals) = duals.split_at(duals.len().min(rows as usize));
+    let found = verify(&matrix, maximize, &columns_of_rows, row_duals, column_duals)?;
+    // SAFETY: as in `layer_slices_mut`.
+    let report = unsafe { report.as_mut() };
+    fill(report, [f64::from(u8::from(found.optimal)), found.total, found.bound, found.violation])
+}
+
+fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {
+    SCRATCH.with_borrow_mut(run)
+}
+
+fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {
+    let layers = report.layers.iter().flat_map(|layer| {
+        let LayerTerms { class, l1, giou, class_error, cardinality_error, class_weight } = *layer;
+        [class, l1, giou, class_error, cardinality_error, class_weight]
+    });
+    fill(values, [report.loss, report.num_boxes].into_iter().chain(counts(report.non_finite)).chain(layers))
+}
+
+fn write_counts(non_finite: NonFiniteCounts, values: &mut [f64]) -> Result<()> {
+    let head = values.split_at_mut_checked(HEAD).map_or(&mut [][..], |(head, _)| head);
+    fill(head, [0.0, 0.0].into_iter().chain(counts(non_finite)))
+}
+
+/// Values before those of the layers.
+const HEAD: usize = 5;
+
+fn counts(non_finite: NonFiniteCounts) -> [f64; 3] {
+    [non_finite.logits, non_finite.boxes, non_finite.costs].map(|count| count as f64)
+}
+
+/// Writes all values, which must be as many as there are places.
+fn fill<T>(places: &mut [T], values: impl IntoIterator<Item = T>) -> Result<()> {
+    let wrong = || Failure::Binding("INTERNAL", "values", "an output array has the wrong length".to_owned());
+    let mut values = values.into_iter();
+    for place in places {
+        *place = values.next().ok_or_else(wrong)?;
+    }
+    if values.next().is_some() {
+        return Err(wrong());
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+/** Shows how the training goes: one line, redrawn in place, on a terminal; a plain line now and then elsewhere. */
+
+const BAR = 20
+const PLAIN_LINES = 20
+
+export class Progress {
+  #stream
+  #steps
+  #started = performance.now()
+  #drawn = 0
+  #score = ''
+
+  /**
+   * @param {import('node:tty').WriteStream} stream
+   * @param {number} steps how many there will be
+   */
+  constructor(stream, steps) {
+    this.#stream = stream
+    this.#steps = steps
+  }
+
+  /** Milliseconds since the start. */
+  get elapsed() {
+    return performance.now() - this.#started
+  }
+
+  /** @param {import('./train.js').Step} record of the step that is done */
+  step({ step, loss, terms }) {
+    const { isTTY } = this.#stream
+    const due = isTTY ? performance.now() - this.#drawn > 100 : step % Math.ceil(this.#steps / PLAIN_LINES) === 0
+    if (!due && step < this.#steps) return
+    this.#drawn = performance.now()
+    const remaining = (this.elapsed / step) * (this.#steps - step)
+    const filled = Math.floor((BAR * step) / this.#steps)
+    const parts = [
+      isTTY ? '█'.repeat(filled) + '░'.repeat(BAR - filled) : `${Math.floor((100 * step) / this.#steps)} %`.padStart(5),
+      `step ${step}/${this.#steps}`,
+      `${clock(this.elapsed)}, ${clock(remaining)} left`,
+      `loss ${loss.toFixed(2)}`,
+      `class ${terms.class.toFixed(2)} L1 ${terms.l1.toFixed(3)} GIoU ${terms.giou.toFixed(2)}`,
+      this.#score,
+    ]
+    this.#write(parts.filter(Boolean).join('  '), '')
+  }
+
+  /** Tells how the held-out scenes went; a terminal keeps it in its line. */
+  evaluation({ step, scores }) {
+    this.#score = `AP50 ${scores.ap50.toFixed(3)}`
+    if (!this.#stream.isTTY) this.#write(`       step ${step}: held-out AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}`)
+  }
+
+  /** Leaves the redrawn line as it is and goes on below it. */
+  end() {
+    if (this.#stream.isTTY) this.#stream.write('\n')
+  }
+
+  #write(line) {
+    const { isTTY, columns = 80 } = this.#stream
+    this.#stream.write(isTTY ? `\r${line.slice(0, columns - 1)}\x1b[K` : `${line}\n`)
+  }
+}
+
+/** Milliseconds as minutes and seconds. */
+export function clock(milliseconds) {
+  const seconds = Math.round(milliseconds / 1000)
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+}

@@ -1,0 +1,49 @@
+/** The training loop. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import * as tf from '@tensorflow/tfjs-core'
+import { Adam } from './adam.js'
+import { CANVAS, drawBatch } from './data.js'
+import { Random } from './random.js'
+
+export const SETTINGS = { batchSize: 8, learningRate: 1e-3, warmUp: 100, maxGradientNorm: 1 }
+
+/**
+ * @typedef {{ step: number, loss: number, terms: { class: number, l1: number, giou: number } }} Step
+ *   what one step measured: the total, and the terms of the final decoder layer before they are weighted
+ */
+
+/**
+ * Trains the model, yielding after each step. Everything depends on the seed and the number of steps alone, not on time.
+ * @param {import('./model.js').Detr} model
+ * @param {ReturnType<typeof import('hungarian-loss/tfjs').hungarianLoss>} loss
+ * @param {import('./data.js').Digit[]} digits to train on
+ * @param {{ steps: number, seed: number }} options
+ * @returns {AsyncGenerator<Step>}
+ */
+export async function* train(model, loss, digits, { steps, seed }) {
+  const random = new Random(seed)
+  const adam = new Adam(model.variables, SETTINGS.maxGradientNorm)
+  for (let step = 1; step <= steps; step++) {
+    const { images, targets } = drawBatch(random, digits, SETTINGS.batchSize)
+    const total = tf.tidy(() => {
+      const input = tf.tensor(images, [SETTINGS.batchSize, CANVAS, CANVAS, 1])
+      const { value, grads } = tf.variableGrads(() => {
+        const { proposals, layers } = model.forward(input)
+        const final = layers.pop()
+        return tf.add(loss(proposals, targets), loss({ ...final, auxiliary: layers }, targets))
+      }, model.variables)
+      adam.step(grads, learningRate(step, steps))
+      return value
+    })
+    const [value] = total.dataSync()
+    total.dispose()
+    yield { step, loss: value, terms: loss.lastResult.terms }
+    await nextTurn() // lets Ctrl-C be heard
+  }
+}
+
+/** Rises linearly at first, then falls along half a cosine to zero. */
+function learningRate(step, steps) {
+  const warmUp = Math.min(1, step / SETTINGS.warmUp)
+  return SETTINGS.learningRate * warmUp * (0.5 + 0.5 * Math.cos((Math.PI * step) / (steps + 1)))
+}

@@ -1,0 +1,227 @@
+import { fail, toHungarianLossError } from './errors.ts'
+import { checkMemory, isDouble, kindOf } from './memory.ts'
+import { assignF32, assignF64, verifyF32, verifyF64 } from './native.ts'
+import { float64s, int32s } from './slab.ts'
+import { checkView, failType, flatten, isNumeric, shapeOf, sizeOf } from './tensors.ts'
+import type { Assignment, AssignmentOptions, AssignmentProof, CostMatrix, Verification } from './types.ts'
+import { checkFlag, checkRecord, isRecord, show } from './validate.ts'
+
+const SOLVE = ['maximize', 'partial', 'duals'] as const
+const VERIFY = ['maximize'] as const
+const NO_DUALS = new Float64Array(0)
+const UNASSIGNED = -1
+
+/** A cost matrix as the binding takes it, row-major. */
+interface Costs {
+  readonly data: Float32Array | Float64Array
+  readonly rows: number
+  readonly columns: number
+}
+
+/**
+ * The linear sum assignment problem, solved exactly: `min(rows, columns)` pairs, no row and no column twice, with the
+ * least total.
+ *
+ * Ties are broken the same way every time; a constant matrix gives the identity. Throws `SHAPE` for ragged rows,
+ * `DTYPE` for what is no number, `NON_FINITE` for NaN and `-Infinity`, `OPTION` for bad options, and `INFEASIBLE` (with
+ * `rows` or `columns` that cannot all be assigned) where forbidden pairs leave no complete assignment and `partial` is
+ * not set.
+ *
+ * @example
+ * linearSumAssignment([[8, 9], [1, 4]]) // rowIndices [0, 1], columnIndices [1, 0], total 10
+ */
+export function linearSumAssignment(cost: CostMatrix, options?: AssignmentOptions): Assignment {
+  try {
+    const given = checkRecord(options, SOLVE, 'options')
+    const maximize = checkFlag(given.maximize, false, 'options.maximize')
+    const partial = checkFlag(given.partial, false, 'options.partial')
+    const wanted = checkFlag(given.duals, false, 'options.duals')
+    const { data, rows, columns } = readCosts(cost)
+    const columnOfRow = int32s(rows)
+    const duals = wanted ? new Float64Array(rows + columns) : NO_DUALS
+    const total = isDouble(data)
+      ? assignF64(data, rows, columns, maximize, partial, columnOfRow, duals)
+      : assignF32(data, rows, columns, maximize, partial, columnOfRow, duals)
+    return listPairs(columnOfRow, columns, total, wanted ? duals : undefined)
+  } catch (error) {
+    throw toHungarianLossError(error)
+  }
+}
+
+/**
+ * Proves an assignment optimal, or fails to, from the matrix and the dual variables alone: whoever made them need not
+ * be trusted.
+ *
+ * `options.maximize` must be as it was for the solution. Throws as {@link linearSumAssignment}, `OPTION` where the
+ * duals are absent, `SHAPE` where lengths do not fit the matrix, and `RANGE` for an index that is outside the matrix or
+ * used twice.
+ */
+export function verifyAssignment(
+  cost: CostMatrix,
+  assignment: AssignmentProof,
+  options?: Pick<AssignmentOptions, 'maximize'>,
+): Verification {
+  try {
+    const maximize = checkFlag(checkRecord(options, VERIFY, 'options').maximize, false, 'options.maximize')
+    const { data, rows, columns } = readCosts(cost)
+    if (!isRecord(assignment)) fail('DTYPE', 'assignment', `must be an assignment, got ${show(assignment)}`)
+    const columnOfRow = readPairs(assignment as AssignmentProof, rows, columns)
+    const duals = readDuals(assignment as AssignmentProof, rows, columns)
+    const report = new Float64Array(4)
+    if (isDouble(data)) verifyF64(data, rows, columns, maximize, columnOfRow, duals, report)
+    else verifyF32(data, rows, columns, maximize, columnOfRow, duals, report)
+    const [optimal, total, bound, violation] = report as unknown as [number, number, number, number]
+    return { optimal: optimal === 1, total, bound, violation }
+  } catch (error) {
+    throw toHungarianLossError(error)
+  }
+}
+
+/** Reads a matrix; float32 and float64 as they lie, all else converted to float64. */
+function readCosts(cost: CostMatrix): Costs {
+  if (Array.isArray(cost)) return readRows(cost)
+  const shape = shapeOf(cost, 'cost')
+  if (shape.length !== 2) fail('SHAPE', 'cost', `must be of shape [rows, columns], got [${shape.join(', ')}]`)
+  const [rows, columns] = shape as [number, number]
+  return { data: readData((cost as { readonly data: unknown }).data, shape), rows, columns }
+}
+
+function readData(data: unknown, shape: readonly number[]): Float32Array | Float64Array {
+  const kind = kindOf(data)
+  if (kind === undefined) {
+    if (!Array.isArray(data)) failType(data, 'a typed array or an array of numbers', 'cost')
+    return flatten(data as readonly unknown[], shape, new Float64Array(sizeOf(shape)), 'cost')
+  }
+  if (!isNumeric(kind)) failType(data, 'numbers', 'cost')
+  checkView(data as Float64Array, shape, 'cost')
+  if (kind === 'Float32Array' || kind === 'Float64Array') return data as Float32Array | Float64Array
+  return new Float64Array(data as Int32Array)
+}
+
+/** Copies nested rows. */
+function readRows(cost: readonly unknown[]): Costs {
+  const rows = cost.length
+  const columns = rows === 0 ? 0 : rowOf(cost, 0).length
+  const data = float64s(rows * columns)
+  for (let row = 0; row < rows; row++) {
+    const values = rowOf(cost, row)
+    if (values.length !== columns) {
+      const entries = values.length === 1 ? '1 entry' : `${values.length} entries`
+      fail('SHAPE', 'cost', `row ${row} has ${entries}, expected ${columns}`, { row })
+    }
+    for (let column = 0; column < columns; column++) {
+      const value = values[column]
+      if (typeof value !== 'number') {
+        fail('DTYPE', 'cost', `must hold numbers only, got ${show(value)} at row ${row}, column ${column}`, {
+          row,
+          column,
+        })
+      }
+      data[row * columns + column] = value
+    }
+  }
+  return { data, rows, columns }
+}
+
+function rowOf(cost: readonly unknown[], row: number): ArrayLike<unknown> {
+  const values = cost[row]
+  if (Array.isArray(values)) return values
+  const kind = kindOf(values)
+  if (!isNumeric(kind))
+    fail('DTYPE', 'cost', `row ${row} must be an array of numbers, got ${kind ?? show(values)}`, { row })
+  checkMemory(values as Float64Array, `cost[${row}]`)
+  return values as ArrayLike<unknown>
+}
+
+/** Lists the pairs in order of rows, and who is left. */
+function listPairs(
+  columnOfRow: Int32Array,
+  columns: number,
+  total: number,
+  duals: Float64Array | undefined,
+): Assignment {
+  const rows = columnOfRow.length
+  const isTaken = new Uint8Array(columns)
+  let pairs = 0
+  for (let row = 0; row < rows; row++) {
+    const column = columnOfRow[row] as number
+    if (column === UNASSIGNED) continue
+    isTaken[column] = 1
+    pairs++
+  }
+  const rowIndices = new Int32Array(pairs)
+  const columnIndices = new Int32Array(pairs)
+  const unassignedRows = new Int32Array(rows - pairs)
+  const unassignedColumns = new Int32Array(columns - pairs)
+  for (let row = 0, pair = 0; row < rows; row++) {
+    const column = columnOfRow[row] as number
+    if (column === UNASSIGNED) {
+      unassignedRows[row - pair] = row
+    } else {
+      rowIndices[pair] = row
+      columnIndices[pair++] = column
+    }
+  }
+  for (let column = 0, free = 0; column < columns; column++) {
+    if (isTaken[column] === 0) unassignedColumns[free++] = column
+  }
+  const rowDuals = duals?.subarray(0, rows)
+  const columnDuals = duals?.subarray(rows)
+  return { rowIndices, columnIndices, total, unassignedRows, unassignedColumns, rowDuals, columnDuals }
+}
+
+/** The column of each row, from lists of pairs. */
+function readPairs({ rowIndices, columnIndices }: AssignmentProof, rows: number, columns: number): Int32Array {
+  checkList(rowIndices, 'assignment.rowIndices')
+  checkList(columnIndices, 'assignment.columnIndices')
+  if (rowIndices.length !== columnIndices.length) {
+    fail(
+      'SHAPE',
+      'assignment.columnIndices',
+      `expected ${rowIndices.length} entries, as rowIndices has, got ${columnIndices.length}`,
+    )
+  }
+  const columnOfRow = new Int32Array(rows).fill(UNASSIGNED)
+  const isTaken = new Uint8Array(columns)
+  for (let pair = 0; pair < rowIndices.length; pair++) {
+    const row = checkIndex(rowIndices[pair], rows, `assignment.rowIndices[${pair}]`)
+    const column = checkIndex(columnIndices[pair], columns, `assignment.columnIndices[${pair}]`)
+    if (columnOfRow[row] !== UNASSIGNED)
+      fail('RANGE', `assignment.rowIndices[${pair}]`, `row ${row} is used twice`, { row })
+    if (isTaken[column] === 1)
+      fail('RANGE', `assignment.columnIndices[${pair}]`, `column ${column} is used twice`, { column })
+    columnOfRow[row] = column
+    isTaken[column] = 1
+  }
+  return columnOfRow
+}
+
+/** Row duals, then column duals. */
+function readDuals({ rowDuals, columnDuals }: AssignmentProof, rows: number, columns: number): Float64Array {
+  const duals = new Float64Array(rows + columns)
+  duals.set(checkDuals(rowDuals, rows, 'assignment.rowDuals'))
+  duals.set(checkDuals(columnDuals, columns, 'assignment.columnDuals'), rows)
+  return duals
+}
+
+function checkDuals(duals: unknown, expected: number, argument: string): ArrayLike<number> {
+  if (duals === undefined) fail('OPTION', argument, 'is absent; solve with { duals: true }')
+  checkList(duals, argument)
+  if (duals.length !== expected) fail('SHAPE', argument, `expected ${expected} values, got ${duals.length}`)
+  for (let i = 0; i < expected; i++) {
+    if (typeof duals[i] !== 'number')
+      fail('DTYPE', argument, `must hold numbers only, got ${show(duals[i])} at index ${i}`)
+  }
+  return duals
+}
+
+function checkList(list: unknown, argument: string): asserts list is ArrayLike<number> {
+  if (!Array.isArray(list) && !isNumeric(kindOf(list)))
+    fail('DTYPE', argument, `must be an array of numbers, got ${show(list)}`)
+  if (ArrayBuffer.isView(list)) checkMemory(list, argument)
+}
+
+function checkIndex(index: unknown, size: number, argument: string): number {
+  if (Number.isInteger(index) && (index as number) >= 0 && (index as number) < size) return index as number
+  return fail('RANGE', argument, `must be an integer from 0 to ${size - 1}, got ${show(index)}`)
+}

@@ -1,0 +1,6 @@
+export { linearSumAssignment, verifyAssignment } from './assignment.ts'
+export { HungarianLoss } from './criterion.ts'
+export { HungarianLossError } from './errors.ts'
+export type { ErrorCode, ErrorDetails, ErrorPlace } from './errors.ts'
+export { simdLevel } from './simd.ts'
+export type * from './types.ts'

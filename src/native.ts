@@ -1,0 +1,17 @@
+/** The compiled core. The path is the same from the sources and from the built files. */
+import type { createCriterion } from '../native/binding.cjs'
+
+export {
+  assignF32,
+  assignF64,
+  compute,
+  costMatrix,
+  createCriterion,
+  matchTargets,
+  simdLevel,
+  verifyF32,
+  verifyF64,
+} from '../native/binding.cjs'
+
+/** A configuration that the core has checked. */
+export type Criterion = ReturnType<typeof createCriterion>

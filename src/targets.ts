@@ -1,0 +1,151 @@
+import { fail } from './errors.ts'
+import { checkMemory, kindOf } from './memory.ts'
+import { float32s, int32s, uint32s } from './slab.ts'
+import { failType, isNumeric, numbersOf, shapeOf } from './tensors.ts'
+import type { Target } from './types.ts'
+import { checkInteger, isRecord, show } from './validate.ts'
+
+/** Numbers of a box. */
+const COMPONENTS = 4
+
+/** The targets of all images one after the other, as the binding takes them. */
+export interface PackedTargets {
+  /** Targets of the batch, T. */
+  readonly total: number
+  /** `[T]`. */
+  readonly labels: Int32Array
+  /** `[T, 4]`. */
+  readonly boxes: Float32Array
+  /** `[B + 1]`: the targets of image b are `offsets[b]` to `offsets[b + 1]`. */
+  readonly offsets: Uint32Array
+}
+
+/** Copies the targets of a batch together: first all shapes are checked, then all labels, then all boxes. */
+export function packTargets(targets: readonly Target[], images: number): PackedTargets {
+  if (!Array.isArray(targets))
+    fail('DTYPE', 'targets', `must be an array with one entry for each image, got ${show(targets)}`)
+  if (targets.length !== images) {
+    fail('SHAPE', 'targets', `expected one entry for each of ${images} images, got ${targets.length}`)
+  }
+  let total = 0
+  for (let image = 0; image < images; image++) total += countTargets(targets[image], image)
+
+  const labels = int32s(total)
+  const boxes = float32s(COMPONENTS * total)
+  const offsets = uint32s(images + 1)
+  for (let image = 0; image < images; image++)
+    offsets[image + 1] = packLabels(targets[image], image, labels, offsets[image] as number)
+  for (let image = 0; image < images; image++) {
+    packBoxes(targets[image], image, boxes, offsets[image] as number, offsets[image + 1] as number)
+  }
+  return { total, labels, boxes, offsets }
+}
+
+/** Checks the shapes of one image's targets; gives how many count. */
+function countTargets(target: Target, image: number): number {
+  if (!isRecord(target)) fail('DTYPE', `targets[${image}]`, `must be { labels, boxes }, got ${show(target)}`, { image })
+  if (target['masks'] !== undefined) fail('OPTION', `targets[${image}].masks`, 'masks are not supported', { image })
+  const { labels, boxes, valid } = target as unknown as Target
+  const given = countLabels(labels, image)
+  const counted = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
+  checkBoxes(boxes, image, given, counted)
+  return counted
+}
+
+/** Checks the type and shape of one image's labels; gives their number. */
+function countLabels(labels: unknown, image: number): number {
+  const data = dataOf(labels)
+  const kind = kindOf(data)
+  if (kind === undefined ? !Array.isArray(data) : kind.startsWith('Float')) {
+    failType(data, 'an array of integers', `targets[${image}].labels`)
+  }
+  const { length } = data as ArrayLike<unknown>
+  if (kind !== undefined) checkMemory(data as Int32Array, `targets[${image}].labels`)
+  if (data !== labels) checkTensorShape(labels, [length], `targets[${image}].labels`)
+  return length
+}
+
+/** Checks the type and shape of one image's boxes, of which `counted` count. */
+function checkBoxes(boxes: unknown, image: number, given: number, counted: number): void {
+  const data = dataOf(boxes)
+  const kind = kindOf(data)
+  if (kind === undefined ? !Array.isArray(data) : !isNumeric(kind)) {
+    failType(data, 'an array of numbers or of rows of 4', `targets[${image}].boxes`)
+  }
+  const values = data as ArrayLike<unknown>
+  const nested = isNested(values)
+  if (kind !== undefined) checkMemory(data as Float32Array, `targets[${image}].boxes`)
+  if (data !== boxes) checkTensorShape(boxes, [given, COMPONENTS], `targets[${image}].boxes`)
+  if (values.length !== (nested ? given : COMPONENTS * given)) {
+    const got = nested ? `${values.length} rows` : `${values.length} numbers`
+    fail('SHAPE', `targets[${image}].boxes`, `expected ${given} boxes of 4 numbers, one for each label, got ${got}`, {
+      image,
+    })
+  }
+  if (!nested) return
+  for (let target = 0; target < counted; target++) {
+    const row = numbersOf(values[target])
+    if (row?.length === COMPONENTS) continue
+    const got = row === undefined ? show(values[target]) : `${row.length}`
+    fail('SHAPE', `targets[${image}].boxes`, `expected 4 numbers for target ${target}, got ${got}`, { image, target })
+  }
+}
+
+/** Copies one image's labels to `out` from `start`; gives the place after the last. */
+function packLabels(target: Target, image: number, out: Int32Array, start: number): number {
+  const data = dataOf(target.labels) as ArrayLike<unknown>
+  const count = target.valid ?? data.length
+  for (let i = 0; i < count; i++) {
+    const given = data[i]
+    const label = typeof given === 'bigint' ? Number(given) : given
+    if (typeof label !== 'number') {
+      fail('DTYPE', `targets[${image}].labels`, `must hold integers, got ${show(given)} at target ${i}`, {
+        image,
+        target: i,
+      })
+    }
+    if ((label | 0) !== label) {
+      const rule = Number.isInteger(label) ? 'must hold 32-bit integers' : 'must hold integers'
+      fail('RANGE', `targets[${image}].labels`, `${rule}, got ${show(given)} at target ${i}`, { image, target: i })
+    }
+    out[start + i] = label
+  }
+  return start + count
+}
+
+/** Copies one image's boxes to the rows `start` to `end` of `out`. */
+function packBoxes(target: Target, image: number, out: Float32Array, start: number, end: number): void {
+  const data = dataOf(target.boxes) as ArrayLike<unknown>
+  const nested = isNested(data)
+  for (let row = 0; row < end - start; row++) {
+    const from = nested ? (data[row] as ArrayLike<unknown>) : data
+    const first = nested ? 0 : COMPONENTS * row
+    for (let i = 0; i < COMPONENTS; i++) {
+      const value = from[first + i]
+      if (typeof value !== 'number') {
+        fail('DTYPE', `targets[${image}].boxes`, `must hold numbers only, got ${show(value)} at target ${row}`, {
+          image,
+          target: row,
+        })
+      }
+      out[COMPONENTS * (start + row) + i] = value
+    }
+  }
+}
+
+/** The data of a tensor; anything else as it is. */
+export function dataOf(value: unknown): unknown {
+  return isRecord(value) ? value['data'] : value
+}
+
+/** Whether an array holds rows. */
+function isNested(values: ArrayLike<unknown>): boolean {
+  return typeof values[0] === 'object' && values[0] !== null
+}
+
+/** Compares the shape that a tensor states with the one it must have. */
+function checkTensorShape(tensor: unknown, expected: readonly number[], argument: string): void {
+  const shape = shapeOf(tensor, argument)
+  if (shape.length === expected.length && shape.every((size, i) => size === expected[i])) return
+  fail('SHAPE', argument, `expected shape [${expected.join(', ')}], got [${shape.join(', ')}]`)
+}
