@@ -123,28 +123,31 @@ test('gradients are those that small changes of the inputs show', () => {
   expect(kinks).toBeLessThan(5)
 })
 
+/** To multiples that float32 holds exactly, also after a change of format. */
+const round = (value: number) => Math.round(64 * value) / 64
+
+const toCorners = ([x, y, w, h]: ArrayLike<number> & Iterable<number>) => [
+  x! - w! / 2,
+  y! - h! / 2,
+  x! + w! / 2,
+  y! + h! / 2,
+]
+
 test('boxes as corners give what they give as centre and size', () => {
   const shape = { images: 2, queries: 6, targets: [3, 5] }
   const centred = randomLayer(20, shape)
   const targets = randomTargets(20, shape)
-  const round = (value: number) => Math.round(64 * value) / 64
-  const corners = ([x, y, w, h]: ArrayLike<number> & Iterable<number>) => [
-    x! - w! / 2,
-    y! - h! / 2,
-    x! + w! / 2,
-    y! + h! / 2,
-  ]
   const cornered = structuredClone(centred)
   for (let i = 0; i < centred.boxes.data.length; i += 4) {
     centred.boxes.data.set(centred.boxes.data.slice(i, i + 4).map(round), i)
-    cornered.boxes.data.set(corners(centred.boxes.data.slice(i, i + 4)), i)
+    cornered.boxes.data.set(toCorners(centred.boxes.data.slice(i, i + 4)), i)
   }
   const rounded = targets.map(({ labels, boxes }) => ({ labels, boxes: boxes.map((box) => box.map(round)) }))
   const options = { numClasses: 4, normalizedBoxes: false, cost: { l1: 0 }, weights: { l1: 0 } }
   const a = HungarianLoss.detr(options).compute(centred, rounded)
   const b = HungarianLoss.detr({ ...options, boxFormat: 'xyxy' }).compute(
     cornered,
-    rounded.map(({ labels, boxes }) => ({ labels, boxes: boxes.map(corners) })),
+    rounded.map(({ labels, boxes }) => ({ labels, boxes: boxes.map(toCorners) })),
   )
   expect(b.matches).toEqual(a.matches)
   expectClose(b.terms.giou, a.terms.giou, 1e-12)
@@ -243,12 +246,14 @@ test('faults are reported in order: call, shapes, labels, target boxes, predicti
   expect(compute()).toMatchObject({ code: 'NON_FINITE', argument: 'outputs.boxes' })
 })
 
+/** Three layers, the second one changed. */
+function at(seed: number, change: (layer: ReturnType<typeof randomLayer>) => void): Outputs {
+  const layer = randomLayer(seed)
+  change(layer)
+  return { ...randomLayer(seed + 1), auxiliary: [randomLayer(seed + 2), layer] }
+}
+
 describe('predictions that are refused name their place:', () => {
-  const at = (seed: number, change: (layer: ReturnType<typeof randomLayer>) => void) => {
-    const layer = randomLayer(seed)
-    change(layer)
-    return { ...randomLayer(seed + 1), auxiliary: [randomLayer(seed + 2), layer] }
-  }
   test.each<[string, Outputs, object]>([
     [
       'a NaN logit',
@@ -277,6 +282,11 @@ describe('predictions that are refused name their place:', () => {
   })
 })
 
+const shown = (value: unknown) =>
+  typeof value === 'symbol'
+    ? 'a symbol'
+    : `${typeof value} ${JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? `${v}n` : v))}`
+
 describe('nothing crashes:', () => {
   const values = [
     undefined,
@@ -300,11 +310,6 @@ describe('nothing crashes:', () => {
     new Float32Array(3),
     new ArrayBuffer(8),
   ]
-  const shown = (value: unknown) =>
-    typeof value === 'symbol'
-      ? 'a symbol'
-      : `${typeof value} ${JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? `${v}n` : v))}`
-
   test.each(values.map((value) => [shown(value), value]))('%s in any place gives a typed error', (_, value) => {
     const one = HungarianLoss.detr({ numClasses: 1 })
     const bad = untyped<never>(value)

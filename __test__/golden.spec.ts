@@ -54,7 +54,7 @@ function readCases(folder: string): GoldenCase[] {
     const json = JSON.parse(readFileSync(new URL(file, directory), 'utf8'), (_, value: unknown) =>
       typeof value === 'string' && numbers.has(value) ? Number(value) : value,
     )
-    return { ...json, ...json.inputs, case: file.replace('.json', '') } as GoldenCase
+    return Object.assign(json, json.inputs, { case: file.replace('.json', '') }) as GoldenCase
   })
 }
 

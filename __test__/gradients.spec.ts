@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../src/index.ts'
-import type { CallOptions, Gradients } from '../src/index.ts'
+import type { CallOptions } from '../src/index.ts'
 import { bitsOf, errorOf, randomLayer, randomTargets, untyped } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })
@@ -39,9 +39,9 @@ test('without gradients the loss is the same, and there are none', () => {
 test('gradients of one result lie in one buffer, which no other result shares', () => {
   const first = criterion.compute(listed, targets).gradients!
   const second = criterion.compute(listed, targets).gradients!
-  const buffers = ({ auxiliary = [], ...final }: Gradients) =>
-    new Set([final, ...auxiliary].flatMap(({ logits, boxes }) => [logits.buffer, boxes.buffer]))
-  expect(buffers(first).size).toBe(1)
+  const { auxiliary, ...final } = first
+  const memory = new Set([final, ...auxiliary!].flatMap(({ logits, boxes }) => [logits.buffer, boxes.buffer]))
+  expect(memory.size).toBe(1)
   expect(first.logits.buffer).not.toBe(second.logits.buffer)
   expect(first.logits.buffer.byteLength).toBe(3 * 4 * (60 + 48))
 })
@@ -175,6 +175,17 @@ describe('arrays for gradients are refused:', () => {
     expect(errorOf(() => criterion.compute(single, padded, { out: { ...buffers(), boxes } })).message).toMatch(
       /overlaps targets\[0\]\.boxes/,
     )
+  })
+
+  test('an input that a getter shows only once', () => {
+    let reads = 0
+    const out = {
+      ...buffers(),
+      get logits() {
+        return reads++ === 0 ? single.logits.data : new Float32Array(60)
+      },
+    }
+    expect(errorOf(() => criterion.compute(single, targets, { out }))).toMatchObject({ code: 'RANGE' })
   })
 
   test('arrays where no gradients are wanted', () => {

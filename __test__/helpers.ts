@@ -86,8 +86,9 @@ export function errorOf(call: () => unknown): HungarianLossError {
 export function expectClose(actual: number, expected: number, tolerance: number, unit = 1): void {
   if (Number.isNaN(expected) && Number.isNaN(actual)) return
   const error = Math.abs(actual - expected) / Math.max(unit, Math.abs(expected))
-  if (!(error <= tolerance))
+  if (!(error <= tolerance)) {
     expect.fail(`expected ${expected}, got ${actual}: off by ${error}, allowed is ${tolerance}`)
+  }
 }
 
 /** Expects two lists equal, number by number. */

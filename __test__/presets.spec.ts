@@ -112,10 +112,9 @@ describe('options that are refused:', () => {
       'options.classification.classWeights[1]',
       /got -2/,
     ],
-    // eslint-disable-next-line no-sparse-arrays
     [
       'a missing class weight',
-      { classification: { classWeights: [1, , 3] } },
+      { classification: { classWeights: Object.assign(Array(3), [1]) } },
       'options.classification.classWeights[1]',
       /undefined/,
     ],

@@ -81,7 +81,7 @@ describe('predictions that are not finite', () => {
     const criterion = HungarianLoss.detr({ numClasses: 4, nonFinite: 'worst' })
     const cost = criterion.cost(outputs, targets)
     const cells = cost.images[0]!.data
-    const others = cells.filter((_, cell) => Math.floor(cell / 3) !== query)
+    const others = cells.filter((_cost, cell) => Math.floor(cell / 3) !== query)
     expect([...cells.subarray(3 * query, 3 * query + 3)]).toEqual(Array(3).fill(Math.max(...others)))
     expect(cost.nonFinite).toEqual(counts)
 
@@ -101,7 +101,7 @@ describe('numbers of targets', () => {
     const [matches] = detr().compute(randomLayer(6, shape), randomTargets(6, shape)).matches
     expect([...matches!.queryIndices]).toEqual([0, 1, 2])
     expect(new Set(matches!.targetIndices).size).toBe(3)
-    expect([...matches!.targetIndices, ...matches!.unmatchedTargets].sort()).toEqual([0, 1, 2, 3, 4])
+    expect([...matches!.targetIndices, ...matches!.unmatchedTargets].toSorted()).toEqual([0, 1, 2, 3, 4])
     expect(matches!.unmatchedTargets.length).toBe(2)
   })
 

@@ -37,9 +37,9 @@ describe('matches', () => {
         const count = targets[image]!.labels.length
         expect(queryIndices).toBeInstanceOf(Int32Array)
         expect(queryIndices.length).toBe(Math.min(4, count))
-        expect([...queryIndices]).toEqual([...new Set(queryIndices)].sort())
-        expect([...targetIndices, ...unmatchedTargets].sort()).toEqual([...Array(count).keys()])
-        expect([...unmatchedTargets]).toEqual([...unmatchedTargets].sort())
+        expect([...queryIndices]).toEqual([...new Set(queryIndices)].toSorted())
+        expect([...targetIndices, ...unmatchedTargets].toSorted()).toEqual([...Array(count).keys()])
+        expect([...unmatchedTargets]).toEqual([...unmatchedTargets].toSorted())
       })
     }
   })

@@ -72,7 +72,6 @@ describe('targets are refused:', () => {
   const detached = new Int32Array(2)
   const detachedBoxes = new Float32Array(8)
   structuredClone([detached.buffer, detachedBoxes.buffer], { transfer: [detached.buffer, detachedBoxes.buffer] })
-  const shared = (bytes: number) => new SharedArrayBuffer(bytes)
 
   test.each<[string, unknown, object, RegExp]>([
     ['undefined', undefined, { code: 'DTYPE', argument: 'targets' }, /one entry for each image, got undefined/],
@@ -188,13 +187,13 @@ describe('targets are refused:', () => {
     ],
     [
       'shared labels',
-      { labels: new Int32Array(shared(8)) },
+      { labels: new Int32Array(new SharedArrayBuffer(8)) },
       { code: 'DTYPE', argument: 'targets[0].labels' },
       /SharedArrayBuffer/,
     ],
     [
       'shared boxes',
-      { boxes: new Float32Array(shared(32)) },
+      { boxes: new Float32Array(new SharedArrayBuffer(32)) },
       { code: 'DTYPE', argument: 'targets[0].boxes' },
       /SharedArrayBuffer/,
     ],

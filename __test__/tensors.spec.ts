@@ -154,11 +154,11 @@ describe('a tensor is refused:', () => {
     ],
     ['detached', { data: detached, shape: [1, 1, 2] }, { code: 'SHAPE' }, /detached/],
   ])('%s', (_, logits, details, message) => {
-    const { outputs, targets } = tiny()
+    const batch = tiny()
     const shape = untyped<{ shape?: unknown } | undefined>(logits)?.shape
-    const boxes = Array.isArray(shape) ? { data: [], shape: [shape[0], shape[1], 4] } : outputs.boxes
+    const boxes = Array.isArray(shape) ? { data: [], shape: [shape[0], shape[1], 4] } : batch.outputs.boxes
     const error = errorOf(() =>
-      HungarianLoss.detr({ numClasses: 1 }).compute({ boxes, logits: untyped(logits) }, targets),
+      HungarianLoss.detr({ numClasses: 1 }).compute({ boxes, logits: untyped(logits) }, batch.targets),
     )
     expect(error).toMatchObject({ ...details, argument: 'outputs.logits' })
     expect(error.message).toMatch(message)

@@ -1,3 +1,4 @@
+// oxlint-disable-next-line import/no-unassigned-import -- registers itself
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -7,10 +8,12 @@ import { hungarianLoss, lossGradients } from '../src/tfjs.ts'
 import type { TensorOutputs } from '../src/tfjs.ts'
 import { bitsOf, errorOf, expectClose, randomLayer, randomTargets, untyped } from './helpers.ts'
 
+/** The gradient of what may have been a scalar among larger tensors. */
+const fit = (gradient: tf.Tensor, { rank }: tf.Tensor) => (rank === 0 ? tf.sum(gradient) : gradient)
+
 beforeAll(async () => {
   await tf.setBackend('cpu')
   // The bare core brings no gradients of its own: these three are all that the tests need.
-  const fit = (gradient: tf.Tensor, { rank }: tf.Tensor) => (rank === 0 ? tf.sum(gradient) : gradient)
   tf.registerGradient({
     kernelName: 'Multiply',
     inputsToSave: ['a', 'b'],
@@ -59,10 +62,9 @@ describe('value and gradients are those of compute', () => {
 
   test('for layers stacked in rank 4', () => {
     const loss = hungarianLoss(tf, criterion)
-    const stack = (name: 'logits' | 'boxes') => tf.stack(layers.map((layer) => tensorOf(layer[name])))
     const { value, grads } = tf.valueAndGrads((logits, boxes) => loss({ logits: logits!, boxes: boxes! }, targets))([
-      stack('logits'),
-      stack('boxes'),
+      tf.stack(layers.map((layer) => tensorOf(layer.logits))),
+      tf.stack(layers.map((layer) => tensorOf(layer.boxes))),
     ])
     expectClose(value.dataSync()[0]!, expected.loss, 1e-7)
     const [logits, boxes] = grads.map((gradient) => bitsOf(gradient.dataSync()))
@@ -169,12 +171,13 @@ test('gradients of asynchronous tensors train in two phases', async () => {
   expect(bitsOf(boxesGradient!.dataSync())).toBe(bitsOf(expected.gradients!.boxes))
 })
 
+const disposed = () => {
+  const tensor = tensorOf(layers[0].logits)
+  tensor.dispose()
+  return tensor
+}
+
 describe('is refused:', () => {
-  const disposed = () => {
-    const tensor = tensorOf(layers[0].logits)
-    tensor.dispose()
-    return tensor
-  }
   test.each<[string, () => unknown, object, RegExp]>([
     ['nothing', () => undefined, { code: 'DTYPE', argument: 'outputs' }, /undefined/],
     ['a tensor', () => tensorOf(layers[0].logits), { code: 'DTYPE', argument: 'outputs.logits' }, /undefined/],

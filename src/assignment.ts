@@ -127,8 +127,9 @@ function rowOf(cost: readonly unknown[], row: number): ArrayLike<unknown> {
   const values = cost[row]
   if (Array.isArray(values)) return values
   const kind = kindOf(values)
-  if (!isNumeric(kind))
+  if (!isNumeric(kind)) {
     fail('DTYPE', 'cost', `row ${row} must be an array of numbers, got ${kind ?? show(values)}`, { row })
+  }
   checkMemory(values as Float64Array, `cost[${row}]`)
   return values as ArrayLike<unknown>
 }
@@ -186,10 +187,12 @@ function readPairs({ rowIndices, columnIndices }: AssignmentProof, rows: number,
   for (let pair = 0; pair < rowIndices.length; pair++) {
     const row = checkIndex(rowIndices[pair], rows, `assignment.rowIndices[${pair}]`)
     const column = checkIndex(columnIndices[pair], columns, `assignment.columnIndices[${pair}]`)
-    if (columnOfRow[row] !== UNASSIGNED)
+    if (columnOfRow[row] !== UNASSIGNED) {
       fail('RANGE', `assignment.rowIndices[${pair}]`, `row ${row} is used twice`, { row })
-    if (isTaken[column] === 1)
+    }
+    if (isTaken[column] === 1) {
       fail('RANGE', `assignment.columnIndices[${pair}]`, `column ${column} is used twice`, { column })
+    }
     columnOfRow[row] = column
     isTaken[column] = 1
   }
@@ -209,15 +212,17 @@ function checkDuals(duals: unknown, expected: number, argument: string): ArrayLi
   checkList(duals, argument)
   if (duals.length !== expected) fail('SHAPE', argument, `expected ${expected} values, got ${duals.length}`)
   for (let i = 0; i < expected; i++) {
-    if (typeof duals[i] !== 'number')
+    if (typeof duals[i] !== 'number') {
       fail('DTYPE', argument, `must hold numbers only, got ${show(duals[i])} at index ${i}`)
+    }
   }
   return duals
 }
 
 function checkList(list: unknown, argument: string): asserts list is ArrayLike<number> {
-  if (!Array.isArray(list) && !isNumeric(kindOf(list)))
+  if (!Array.isArray(list) && !isNumeric(kindOf(list))) {
     fail('DTYPE', argument, `must be an array of numbers, got ${show(list)}`)
+  }
   if (ArrayBuffer.isView(list)) checkMemory(list, argument)
 }
 

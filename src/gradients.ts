@@ -23,13 +23,14 @@ export const NO_GRADIENTS: GradientArrays = { logits: [], boxes: [] }
  */
 export function makeGradients({ logits, boxes }: Predictions): GradientArrays {
   let length = 0
-  for (let i = 0; i < logits.length; i++)
+  for (let i = 0; i < logits.length; i++) {
     length += (logits[i] as Float32Array).length + (boxes[i] as Float32Array).length
+  }
   const { buffer, byteOffset } = Buffer.allocUnsafeSlow(4 * length)
   const gradients = { logits: [] as Float32Array[], boxes: [] as Float32Array[] }
   let start = byteOffset
-  const next = ({ length }: Float32Array): Float32Array => {
-    const array = new Float32Array(buffer, start, length)
+  const next = (like: Float32Array): Float32Array => {
+    const array = new Float32Array(buffer, start, like.length)
     start += array.byteLength
     return array
   }
@@ -48,7 +49,7 @@ export function checkOut(
   targets: readonly Target[],
 ): GradientArrays {
   checkRecord(out, OUT, 'call.out')
-  const { logits, boxes } = predictions
+  const { logits, boxes, names } = predictions
   const final = logits.length - 1
   const auxiliary: readonly LayerGradients[] = out.auxiliary ?? []
   if (!Array.isArray(auxiliary) || auxiliary.length !== final) {
@@ -57,13 +58,13 @@ export function checkOut(
   }
   const gradients = { logits: [] as Float32Array[], boxes: [] as Float32Array[] }
   for (let i = 0; i <= final; i++) {
-    const name = i < final ? `call.out.auxiliary[${i}]` : 'call.out'
     const layer: unknown = i < final ? auxiliary[i] : out
+    const name = outName(names[i] as string)
     if (!isRecord(layer)) fail('DTYPE', name, `must be { logits, boxes }, got ${show(layer)}`)
     gradients.logits.push(checkArray(layer['logits'], (logits[i] as Float32Array).length, name, 'logits'))
     gradients.boxes.push(checkArray(layer['boxes'], (boxes[i] as Float32Array).length, name, 'boxes'))
   }
-  checkDisjoint(out, outputs, targets)
+  checkDisjoint(gradients, predictions, outputs, targets)
   return gradients
 }
 
@@ -73,57 +74,69 @@ function checkArray(array: unknown, length: number, layer: string, name: string)
   if (kind !== 'Float32Array') fail('DTYPE', `${layer}.${name}`, `must be a Float32Array, got ${kind ?? show(array)}`)
   const view = array as Float32Array
   checkMemory(view, `${layer}.${name}`)
-  if (view.length !== length)
+  if (view.length !== length) {
     fail('SHAPE', `${layer}.${name}`, `expected ${length} values, as the input has, got ${view.length}`)
+  }
   return view
 }
 
-/** Refuses arrays that share memory with an input or with each other. */
-function checkDisjoint(out: Gradients, outputs: Outputs, targets: readonly Target[]): void {
-  const written = layerViews(out)
-  const read = layerViews(outputs)
-  for (const target of targets) read.push(viewOf(target.labels), viewOf(target.boxes))
+/**
+ * Refuses arrays that share memory with an input or with each other. The core relies on that, so that the arrays
+ * compared are the very ones that it gets; what was converted or packed from the caller's arrays is compared in both
+ * forms.
+ */
+function checkDisjoint(
+  gradients: GradientArrays,
+  predictions: Predictions,
+  outputs: Outputs,
+  targets: readonly Target[],
+): void {
+  const read: unknown[] = layerArrays(predictions)
+  for (const layer of outputs.auxiliary ?? []) read.push(dataOf(layer.logits), dataOf(layer.boxes))
+  read.push(dataOf(outputs.logits), dataOf(outputs.boxes))
+  for (const target of targets) read.push(dataOf(target.labels), dataOf(target.boxes))
+  const written = layerArrays(gradients)
   for (let i = 0; i < written.length; i++) {
-    const view = written[i] as ArrayBufferView
+    const array = written[i] as Float32Array
     for (let j = 0; j < read.length; j++) {
       const other = read[j]
-      if (other !== undefined && overlap(view, other)) {
-        const isTarget = j >= read.length - 2 * targets.length
-        failOverlap(i, isTarget ? targetName(j - (read.length - 2 * targets.length)) : layerName('outputs', j))
-      }
+      if (ArrayBuffer.isView(other) && overlap(array, other)) failOverlap(i, readName(j, predictions), predictions)
     }
     for (let j = 0; j < i; j++) {
-      if (overlap(view, written[j] as ArrayBufferView)) failOverlap(i, layerName('call.out', j))
+      if (overlap(array, written[j] as Float32Array)) failOverlap(i, outName(arrayName(j, predictions)), predictions)
     }
   }
 }
 
-function failOverlap(written: number, other: string): never {
-  fail('RANGE', layerName('call.out', written), `overlaps ${other} in memory`)
+/** Logits and boxes by turns, layer by layer. */
+function layerArrays({ logits, boxes }: GradientArrays): Float32Array[] {
+  const arrays: Float32Array[] = []
+  for (let i = 0; i < logits.length; i++) arrays.push(logits[i] as Float32Array, boxes[i] as Float32Array)
+  return arrays
 }
 
-/** Logits and boxes by turns, the final layer first. */
-function layerViews({ logits, boxes, auxiliary }: Outputs | Gradients): (ArrayBufferView | undefined)[] {
-  const views = [viewOf(logits), viewOf(boxes)]
-  for (const layer of auxiliary ?? []) views.push(viewOf(layer.logits), viewOf(layer.boxes))
-  return views
+function failOverlap(index: number, other: string, predictions: Predictions): never {
+  fail('RANGE', outName(arrayName(index, predictions)), `overlaps ${other} in memory`)
 }
 
-/** The typed array in a tensor or an array that is one; undefined for plain numbers. */
-function viewOf(value: unknown): ArrayBufferView | undefined {
-  const data = dataOf(value)
-  return ArrayBuffer.isView(data) ? data : undefined
+/** The name of an entry of `layerArrays`. */
+function arrayName(index: number, { names }: Predictions): string {
+  return `${names[index >> 1]}.${index % 2 === 0 ? 'logits' : 'boxes'}`
 }
 
-/** The name of an entry of `layerViews`. */
-function layerName(root: string, index: number): string {
-  const layer = index < 2 ? root : `${root}.auxiliary[${Math.floor(index / 2) - 1}]`
-  return `${layer}.${index % 2 === 0 ? 'logits' : 'boxes'}`
+/**
+ * The name of an array that is read: those of the layers twice, as converted and as given, then those of the targets.
+ */
+function readName(index: number, predictions: Predictions): string {
+  const arrays = 2 * predictions.names.length
+  if (index < 2 * arrays) return arrayName(index % arrays, predictions)
+  const target = index - 2 * arrays
+  return `targets[${target >> 1}].${target % 2 === 0 ? 'labels' : 'boxes'}`
 }
 
-/** The name of the typed arrays of targets, labels and boxes by turns. */
-function targetName(index: number): string {
-  return `targets[${Math.floor(index / 2)}].${index % 2 === 0 ? 'labels' : 'boxes'}`
+/** The place in `call.out` that belongs to a place in `outputs`. */
+function outName(name: string): string {
+  return name.replace('outputs', 'call.out')
 }
 
 /** The arrays as the caller sees them: the final layer at the top, earlier ones in `auxiliary`. */

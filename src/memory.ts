@@ -30,7 +30,7 @@ function isDetached(buffer: ArrayBufferLike): boolean {
   const { detached } = buffer as { readonly detached?: boolean }
   if (detached !== undefined) return detached
   try {
-    new Uint8Array(buffer)
+    buffer.slice(0, 0)
     return false
   } catch {
     return true

@@ -98,8 +98,9 @@ function resolveClassWeights(value: unknown, numClasses: number): readonly numbe
   const name = 'options.classification.classWeights'
   if (!Array.isArray(value) && !ArrayBuffer.isView(value)) fail('OPTION', name, `must be an array, got ${show(value)}`)
   const { length } = value as unknown as ArrayLike<unknown>
-  if (length !== numClasses)
+  if (length !== numClasses) {
     fail('OPTION', name, `expected one weight for each of ${numClasses} classes, got ${length}`)
+  }
   const weights = Array.from(value as unknown as ArrayLike<unknown>, (weight, i) => {
     if (weight === undefined) fail('OPTION', `${name}[${i}]`, 'must be a number from 0 to 1e12, got undefined')
     return checkWeight(weight, 1, `${name}[${i}]`)

@@ -171,9 +171,8 @@ export function readCosts(filled: Filled, costs: Float32Array): CostResult {
     const first = layer * total * queries
     return { data: costs.subarray(first + start * queries, first + end * queries), shape: [queries, end - start] }
   }
-  const all = Array.from({ length: layers }, (_, layer) => ({
-    images: Array.from({ length: images }, (_, image) => block(layer, image)),
-  }))
+  const blocks = (layer: number) => ({ images: Array.from({ length: images }, (_, image) => block(layer, image)) })
+  const all = Array.from({ length: layers }, (_, layer) => blocks(layer))
   const final = all[layers - 1] as (typeof all)[number]
   return { images: final.images, layers: all, nonFinite: readNonFinite(filled) }
 }

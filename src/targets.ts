@@ -22,8 +22,9 @@ export interface PackedTargets {
 
 /** Copies the targets of a batch together: first all shapes are checked, then all labels, then all boxes. */
 export function packTargets(targets: readonly Target[], images: number): PackedTargets {
-  if (!Array.isArray(targets))
+  if (!Array.isArray(targets)) {
     fail('DTYPE', 'targets', `must be an array with one entry for each image, got ${show(targets)}`)
+  }
   if (targets.length !== images) {
     fail('SHAPE', 'targets', `expected one entry for each of ${images} images, got ${targets.length}`)
   }
@@ -33,8 +34,9 @@ export function packTargets(targets: readonly Target[], images: number): PackedT
   const labels = int32s(total)
   const boxes = float32s(COMPONENTS * total)
   const offsets = uint32s(images + 1)
-  for (let image = 0; image < images; image++)
+  for (let image = 0; image < images; image++) {
     offsets[image + 1] = packLabels(targets[image], image, labels, offsets[image] as number)
+  }
   for (let image = 0; image < images; image++) {
     packBoxes(targets[image], image, boxes, offsets[image] as number, offsets[image + 1] as number)
   }

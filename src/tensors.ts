@@ -38,8 +38,9 @@ export function float32(tensor: unknown, shape: readonly number[], argument: str
       checkView(data as Float64Array, shape, argument)
       return new Float32Array(data as Float64Array)
     default:
-      if (!Array.isArray(data))
+      if (!Array.isArray(data)) {
         return failType(data, 'a Float32Array, Float64Array, Float16Array or array of numbers', argument)
+      }
       return flatten(data, shape, new Float32Array(sizeOf(shape)), argument)
   }
 }
@@ -85,8 +86,9 @@ function fill(
   argument: string,
 ): number {
   const rows = numbersOf(data)
-  if (rows === undefined)
+  if (rows === undefined) {
     return fail('DTYPE', argument, `expected ${shape[axis]} values at axis ${axis}, got ${show(data)}`)
+  }
   if (rows.length !== shape[axis]) {
     fail(
       'SHAPE',

@@ -163,8 +163,7 @@ impl Criterion {
             Normalization::NumBoxes => Some(num_boxes),
             Normalization::WeightedMean => self.class_weight_before_matching(shape, targets),
         };
-        let mut report =
-            Report { loss: 0.0, num_boxes, non_finite: NonFiniteCounts::default(), layers: Vec::new() };
+        let mut report = Report { loss: 0.0, num_boxes, non_finite: NonFiniteCounts::default(), layers: Vec::new() };
         for (index, layer) in predictions.layers.iter().enumerate() {
             let given = normalizers.class_weight.map(|weights| weights[index]);
             let class_weight = given.or(known_class_weight);
@@ -208,8 +207,7 @@ impl Criterion {
         self.check(predictions, targets)?;
         check_length("queryOfTarget", query_of_target.len(), &[predictions.layers.len(), targets.total()])?;
         let num_boxes = (targets.total() as f64).max(1.0);
-        let mut report =
-            Report { loss: 0.0, num_boxes, non_finite: NonFiniteCounts::default(), layers: Vec::new() };
+        let mut report = Report { loss: 0.0, num_boxes, non_finite: NonFiniteCounts::default(), layers: Vec::new() };
         for (index, layer) in predictions.layers.iter().enumerate() {
             let matches = &mut query_of_target[index * targets.total()..][..targets.total()];
             let mut sums = ImageTerms::default();
@@ -394,8 +392,8 @@ impl Criterion {
         let stride = padded(image.queries);
         let block = reserve(block, image.targets.len() * stride);
         let class = ClassTerm { probabilities, row_of_target: &labels.index, scale };
-        let weights = &self.config.cost;
-        cost::fill(self.level, self.config.box_format, weights, image.queries, columns, class, image.targets, block);
+        let inputs = cost::Inputs { queries: image.queries, columns, class, targets: image.targets };
+        cost::fill(self.level, self.config.box_format, &self.config.cost, &inputs, block);
         if !clean.left_out.is_empty() {
             counts.costs += fill_with_worst(block, stride, image.queries, &clean.left_out);
         }

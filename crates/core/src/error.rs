@@ -128,12 +128,22 @@ impl fmt::Display for Error {
                 "cost: {value} at row {row}, column {column}; must be a number or Infinity (which forbids the pair)"
             ),
             Self::InfeasibleRows { rows, columns } => {
-                write!(f, "cost: {} have only {columns} allowed columns between them, so they cannot all be assigned", Listed("row", rows))
+                write!(
+                    f,
+                    "cost: {} have only {columns} allowed columns between them, so they cannot all be assigned",
+                    Listed("row", rows)
+                )
             }
             Self::InfeasibleColumns { columns, rows } => {
-                write!(f, "cost: {} have only {rows} allowed rows between them, so they cannot all be assigned", Listed("column", columns))
+                write!(
+                    f,
+                    "cost: {} have only {rows} allowed rows between them, so they cannot all be assigned",
+                    Listed("column", columns)
+                )
             }
-            Self::Assignment { row, column, rule } => write!(f, "assignment: row {row} has column {column}, which {rule}"),
+            Self::Assignment { row, column, rule } => {
+                write!(f, "assignment: row {row} has column {column}, which {rule}")
+            }
         }
     }
 }

@@ -25,6 +25,8 @@ mod error;
 mod loss;
 mod scratch;
 mod simd;
+#[cfg(test)]
+mod test_support;
 
 pub use assign::{Assignment, AssignmentOptions, Certificate, Cost, CostMatrix, verify};
 pub use batch::{Layer, Predictions, Shape, Targets};

@@ -37,7 +37,10 @@ fn level() -> Result<Level> {
     chosen.clone().map_err(|name| {
         let known: Vec<_> = Level::available().iter().map(|level| level.name()).collect();
         let known = known.join(", ");
-        Failure::option(LEVEL_VARIABLE, format!("{LEVEL_VARIABLE}: this processor has {known} and fallback, got {name}"))
+        Failure::option(
+            LEVEL_VARIABLE,
+            format!("{LEVEL_VARIABLE}: this processor has {known} and fallback, got {name}"),
+        )
     })
 }
 
@@ -112,7 +115,6 @@ fn layer_slices_mut<'a>(layers: usize, arrays: &'a mut [Float32ArraySlice<'_>]) 
 /// `values`: loss, numBoxes, counts of non-finite logits, boxes and filled costs, then for each layer class, l1, giou,
 /// classError, cardinalityError, classWeight.
 #[napi(catch_unwind)]
-#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 pub fn compute(
     env: Env,
     criterion: &External<Criterion>,
@@ -158,7 +160,6 @@ pub fn compute(
 
 /// The matching alone; `values` as for [`compute`], with the loss and its terms 0.
 #[napi(catch_unwind)]
-#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 pub fn match_targets(
     env: Env,
     criterion: &External<Criterion>,
@@ -180,8 +181,7 @@ pub fn match_targets(
         // SAFETY: as in `layer_slices_mut`.
         let matches = unsafe { query_of_target.as_mut() };
         let predictions = inputs.predictions()?;
-        let report =
-            with_scratch(|scratch| criterion.match_targets(&predictions, &inputs.targets, matches, scratch))?;
+        let report = with_scratch(|scratch| criterion.match_targets(&predictions, &inputs.targets, matches, scratch))?;
         // SAFETY: as in `layer_slices_mut`.
         write_report(&report, unsafe { values.as_mut() })
     };
@@ -191,7 +191,6 @@ pub fn match_targets(
 /// The matching cost alone. `out`: for each layer and image a block `[queries, targets of the image]`. `values` as for
 /// [`compute`]; only the counts are written.
 #[napi(catch_unwind)]
-#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 pub fn cost_matrix(
     env: Env,
     criterion: &External<Criterion>,
@@ -223,7 +222,6 @@ pub fn cost_matrix(
 /// The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]`, -1 for a row without a column.
 /// `duals`: `[rows + columns]`, or empty where they are not wanted.
 #[napi(catch_unwind, js_name = "assignF64")]
-#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 pub fn assign_f64(
     env: Env,
     cost: &[f64],
@@ -240,7 +238,6 @@ pub fn assign_f64(
 
 /// As `assignF64`, for a matrix of `f32`; the arithmetic is in `f64` all the same.
 #[napi(catch_unwind, js_name = "assignF32")]
-#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 pub fn assign_f32(
     env: Env,
     cost: &[f32],
@@ -276,7 +273,6 @@ fn assign<T: Cost>(
 /// Checks an assignment of a matrix of `f64` by its duals. `report`: 1 if proven optimal or else 0, total, bound,
 /// violation.
 #[napi(catch_unwind, js_name = "verifyF64")]
-#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 pub fn verify_f64(
     env: Env,
     cost: &[f64],
@@ -292,7 +288,6 @@ pub fn verify_f64(
 
 /// As `verifyF64`, for a matrix of `f32`.
 #[napi(catch_unwind, js_name = "verifyF32")]
-#[expect(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 pub fn verify_f32(
     env: Env,
     cost: &[f32],

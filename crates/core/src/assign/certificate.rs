@@ -57,8 +57,7 @@ pub fn verify<T: Cost>(
             let cost = matrix.at(row, column);
             if cost != f64::INFINITY {
                 let excess = half(row_duals[row]) + half(column_duals[column]) - half(cost);
-                // negated, so that NaN stays
-                if !(excess <= violation) {
+                if excess.is_nan() || excess > violation {
                     violation = excess;
                 }
             }
@@ -66,7 +65,7 @@ pub fn verify<T: Cost>(
     }
     let pairs = row_of_column.iter().flatten().count();
     let assigned = column_of_row.iter().enumerate().filter_map(|(row, &column)| Some(matrix.at(row, column?)));
-    let total: f64 = assigned.clone().sum();
+    let total = assigned.clone().fold(0.0, |sum, cost| sum + cost); // `sum` would give -0 for none
     let smallest = |duals: &[f64]| {
         let mut duals: Vec<f64> = duals.iter().map(|&d| half(d)).collect();
         duals.sort_unstable_by(f64::total_cmp);

@@ -234,7 +234,11 @@ fn reduce<S: Simd>(simd: S, minimum: [F64<S>; 2], index: [F64<S>; 2]) -> (f64, u
 /// Index of the smallest cost of a row, the lowest if there are several.
 #[inline(always)]
 fn cheapest<S: Simd, T: Lanes>(simd: S, row: &[T]) -> usize {
-    let lane = F64::from_fn(simd, #[inline(always)] |i| i as f64);
+    let lane = F64::from_fn(
+        simd,
+        #[inline(always)]
+        |i| i as f64,
+    );
     let none = F64::splat(simd, f64::INFINITY);
     let (mut minimum, mut index) = ([none; 2], [none; 2]);
     for at in (0..row.len()).step_by(LANES) {
@@ -258,7 +262,11 @@ fn relax<S: Simd, T: Lanes>(
     row: usize,
     offset: f64,
 ) -> Nearest {
-    let lane = F64::from_fn(simd, #[inline(always)] |i| i as f64);
+    let lane = F64::from_fn(
+        simd,
+        #[inline(always)]
+        |i| i as f64,
+    );
     let none = F64::splat(simd, f64::INFINITY);
     let row = F64::splat(simd, row as f64);
     let (mut minimum, mut index) = ([none; 2], [none; 2]);

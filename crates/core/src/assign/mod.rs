@@ -49,7 +49,7 @@ impl<'a, T: Cost> CostMatrix<'a, T> {
     /// [`Error::Length`], or [`Error::Cost`] for NaN and -infinity.
     pub fn new(costs: &'a [T], rows: usize, columns: usize) -> Result<Self> {
         check_length("cost", costs.len(), &[rows, columns])?;
-        let refused = |c: &T| !(c.value() > f64::NEG_INFINITY);
+        let refused = |c: &T| c.value().is_nan() || c.value() == f64::NEG_INFINITY;
         if let Some(at) = costs.iter().position(refused) {
             return Err(Error::Cost { row: at / columns, column: at % columns, value: costs[at].value() });
         }
@@ -95,8 +95,7 @@ impl Assignment {
     /// [`Error::InfeasibleRows`] or [`Error::InfeasibleColumns`], unless `partial`.
     pub fn solve<T: Cost>(level: Level, matrix: &CostMatrix<'_, T>, options: AssignmentOptions) -> Result<Self> {
         let transposed = matrix.rows > matrix.columns;
-        let (short, long) =
-            if transposed { (matrix.columns, matrix.rows) } else { (matrix.rows, matrix.columns) };
+        let (short, long) = if transposed { (matrix.columns, matrix.rows) } else { (matrix.rows, matrix.columns) };
         let scale = scale_of(matrix.magnitude());
         let sign = if options.maximize { -scale } else { scale };
         let stride = padded(long);

@@ -71,9 +71,8 @@ impl Tree {
             }
             let is_free = |column: usize| solver.row_of(column).is_none();
             let open = (0..block.columns).filter(|&column| !self.done[column]);
-            let nearest = open.min_by(|&a, &b| {
-                self.distance[a].total_cmp(&self.distance[b]).then(is_free(b).cmp(&is_free(a)))
-            })?;
+            let nearest =
+                open.min_by(|&a, &b| self.distance[a].total_cmp(&self.distance[b]).then(is_free(b).cmp(&is_free(a))))?;
             let distance = self.distance[nearest];
             if distance == f64::INFINITY {
                 return None;

@@ -5,7 +5,7 @@
 //! the origin keep their digits. Both quotients of GIoU share one division. Where its denominator is too small for
 //! `f32`, or zero, the lanes are computed again by the loss' own `f64` definition, zero-size conventions included.
 
-use super::ClassTerm;
+use super::Inputs;
 use crate::batch::{BOX_LIMIT, ImageTargets};
 use crate::config::BoxFormat;
 use crate::error::COMPONENTS;
@@ -150,37 +150,27 @@ fn deinterleave<S: Simd>(simd: S, rows: &[f32]) -> [F32<S>; COMPONENTS] {
 
 /// The block of one image, two targets at a time.
 #[inline(always)]
-pub(crate) fn fill<S: Simd, F: Format>(
-    simd: S,
-    weights: PairWeights,
-    queries: usize,
-    columns: &Columns,
-    class: ClassTerm<'_>,
-    targets: ImageTargets<'_>,
-    block: &mut [f32],
-) {
-    let pairs = targets.len() / 2 * 2;
+pub(crate) fn fill<S: Simd, F: Format>(simd: S, weights: PairWeights, inputs: &Inputs<'_>, block: &mut [f32]) {
+    let targets = inputs.targets.len();
+    let pairs = targets / 2 * 2;
     for first in (0..pairs).step_by(2) {
-        fill_rows::<S, F, 2>(simd, weights, queries, columns, class, targets, first, block);
+        fill_rows::<S, F, 2>(simd, weights, inputs, first, block);
     }
-    if pairs < targets.len() {
-        fill_rows::<S, F, 1>(simd, weights, queries, columns, class, targets, pairs, block);
+    if pairs < targets {
+        fill_rows::<S, F, 1>(simd, weights, inputs, pairs, block);
     }
 }
 
 /// `K` rows of the block, from target `first` on.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "an inlined part of `fill`")]
 fn fill_rows<S: Simd, F: Format, const K: usize>(
     simd: S,
     weights: PairWeights,
-    queries: usize,
-    columns: &Columns,
-    class: ClassTerm<'_>,
-    targets: ImageTargets<'_>,
+    inputs: &Inputs<'_>,
     first: usize,
     block: &mut [f32],
 ) {
+    let Inputs { queries, columns, class, targets } = *inputs;
     let stride = columns.stride;
     let zero = F32::splat(simd, 0.0);
     let mut rows = [[zero; COLUMNS]; K];
@@ -234,4 +224,122 @@ fn exact_giou<S: Simd, F: Format>(simd: S, p: &Boxes<S>, targets: ImageTargets<'
     t.copy_from_slice(&targets.boxes[COMPONENTS * target..][..COMPONENTS]);
     let low = loss::boxes::giou(simd, F::FORMAT, &halves[0], &t);
     low.narrow(loss::boxes::giou(simd, F::FORMAT, &halves[1], &t))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Weights;
+    use crate::cost::{self, ClassTerm, Inputs};
+    use crate::simd::{Level, dispatch};
+    use crate::test_support::{Random, assert_close, bits};
+
+    const WEIGHTS: Weights = Weights { class: 1.0, l1: 5.0, giou: 2.0 };
+
+    fn block(level: Level, format: BoxFormat, boxes: &[f32], targets: &[f32]) -> Vec<f32> {
+        let (queries, count) = (boxes.len() / COMPONENTS, targets.len() / COMPONENTS);
+        let mut columns = Columns::default();
+        let sound = dispatch!(level, simd => match format {
+            BoxFormat::Cxcywh => columns.set::<_, Cxcywh>(simd, boxes),
+            BoxFormat::Xyxy => columns.set::<_, Xyxy>(simd, boxes),
+        });
+        assert!(sound);
+        let probabilities: Vec<f32> = (0..padded(queries)).map(|q| q as f32 / 1e3).collect();
+        let (labels, row_of_target) = (vec![0; count], vec![0; count]);
+        let class = ClassTerm { probabilities: &probabilities, row_of_target: &row_of_target, scale: 0.5 };
+        let targets = ImageTargets { labels: &labels, boxes: targets };
+        let mut block = vec![f32::NAN; count * padded(queries)];
+        cost::fill(level, format, &WEIGHTS, &Inputs { queries, columns: &columns, class, targets }, &mut block);
+        block
+    }
+
+    /// The definition, in `f64`.
+    fn exact(format: BoxFormat, query: usize, p: &[f32], t: &[f32]) -> f64 {
+        let corners = |b: &[f32]| {
+            let b: Vec<f64> = b.iter().map(|&v| f64::from(v)).collect();
+            match format {
+                BoxFormat::Cxcywh => [b[0] - b[2] / 2.0, b[1] - b[3] / 2.0, b[0] + b[2] / 2.0, b[1] + b[3] / 2.0],
+                BoxFormat::Xyxy => [b[0], b[1], b[2], b[3]],
+            }
+        };
+        let (a, b) = (corners(p), corners(t));
+        let area = |c: &[f64; 4]| (c[2] - c[0]) * (c[3] - c[1]);
+        let side = |k: usize| (a[k + 2].min(b[k + 2]) - a[k].max(b[k])).max(0.0);
+        let hull = (a[2].max(b[2]) - a[0].min(b[0])) * (a[3].max(b[3]) - a[1].min(b[1]));
+        let overlap = side(0) * side(1);
+        let union = area(&a) + area(&b) - overlap;
+        let quotient = |x: f64, y: f64| if y == 0.0 { 0.0 } else { x / y };
+        let giou = quotient(overlap, union) - quotient(hull - union, hull);
+        let l1: f64 = p.iter().zip(t).map(|(&p, &t)| (f64::from(p) - f64::from(t)).abs()).sum();
+        5.0 * l1 - 2.0 * giou - query as f64 / 1e3 / 0.5
+    }
+
+    fn check(format: BoxFormat, boxes: &[f32], targets: &[f32]) {
+        let (queries, count) = (boxes.len() / COMPONENTS, targets.len() / COMPONENTS);
+        let mut blocks = Level::available().into_iter().map(|level| block(level, format, boxes, targets));
+        let first = blocks.next().expect("a level");
+        for other in blocks {
+            assert_eq!(bits(&first), bits(&other), "{queries} queries, {count} targets");
+        }
+        for target in 0..count {
+            let row = &first[target * padded(queries)..][..padded(queries)];
+            for (query, p) in boxes.chunks_exact(COMPONENTS).enumerate() {
+                let value = exact(format, query, p, &targets[COMPONENTS * target..][..COMPONENTS]);
+                assert_close(f64::from(row[query]), value, 2e-6);
+            }
+            assert!(row[queries..].iter().all(|&c| c == f32::INFINITY), "idle lanes are never the cheapest");
+        }
+    }
+
+    fn random_box(random: &mut Random, format: BoxFormat, size: f32) -> [f32; 4] {
+        let (x, y, w, h) = (random.unit(), random.unit(), random.unit() * size, random.unit() * size);
+        match format {
+            BoxFormat::Cxcywh => [x, y, w, h],
+            BoxFormat::Xyxy => [x, y, x + w, y + h],
+        }
+    }
+
+    #[test]
+    fn every_length_gives_the_definition_and_the_same_bits_at_every_level() {
+        let mut random = Random::new(3);
+        for format in [BoxFormat::Cxcywh, BoxFormat::Xyxy] {
+            for queries in 0..=67 {
+                for targets in [0, 1, 2, 3, 6] {
+                    let size = if format == BoxFormat::Cxcywh { [0.5, 1e-6][random.below(2)] } else { 0.5 };
+                    let boxes: Vec<f32> = (0..queries).flat_map(|_| random_box(&mut random, format, size)).collect();
+                    let other: Vec<f32> = (0..targets).flat_map(|_| random_box(&mut random, format, size)).collect();
+                    check(format, &boxes, &other);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn boxes_without_size_follow_the_loss() {
+        let point = [0.5, 0.5, 0.0, 0.0];
+        let boxes =
+            [point, [0.25, 0.5, 0.0, 0.0], [0.5, 0.5, 0.25, 0.0], [0.5, 0.5, 0.25, 0.25], [0.5, 0.5, 1e-25, 1e-25]];
+        check(BoxFormat::Cxcywh, &boxes.concat(), &[point, [0.5, 0.5, 1e-20, 1e-20]].concat());
+        check(BoxFormat::Xyxy, &[[0.5; 4], [0.25, 0.5, 0.25, 0.5]].concat(), &[0.5; 4]);
+    }
+
+    #[test]
+    fn the_largest_boxes_stay_finite() {
+        let boxes = [[-BOX_LIMIT, BOX_LIMIT, BOX_LIMIT, BOX_LIMIT], [BOX_LIMIT, -BOX_LIMIT, BOX_LIMIT, BOX_LIMIT]];
+        check(BoxFormat::Cxcywh, &boxes.concat(), &boxes.concat());
+    }
+
+    #[test]
+    fn values_that_no_box_has_are_noticed() {
+        for (at, value) in
+            [(0, f32::NAN), (5, f32::INFINITY), (8, f32::NEG_INFINITY), (3, -0.1), (6, -1e-30), (68, 2e9)]
+        {
+            let mut boxes = vec![0.5; 4 * 18];
+            boxes[at] = value;
+            for level in Level::available() {
+                let sound = dispatch!(level, simd => Columns::default().set::<_, Cxcywh>(simd, &boxes));
+                assert!(!sound, "{value} at {at}");
+            }
+        }
+    }
 }

@@ -22,24 +22,25 @@ pub(crate) struct ClassTerm<'a> {
     pub scale: f32,
 }
 
-/// Writes the block of one image. `queries`: how many of the padded columns are real.
-pub(crate) fn fill(
-    level: Level,
-    format: BoxFormat,
-    weights: &Weights,
-    queries: usize,
-    columns: &boxes::Columns,
-    class: ClassTerm<'_>,
-    targets: ImageTargets<'_>,
-    block: &mut [f32],
-) {
+/// What the cost of one image is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    /// How many of the padded columns are real.
+    pub queries: usize,
+    pub columns: &'a boxes::Columns,
+    pub class: ClassTerm<'a>,
+    pub targets: ImageTargets<'a>,
+}
+
+/// Writes the block of one image.
+pub(crate) fn fill(level: Level, format: BoxFormat, weights: &Weights, inputs: &Inputs<'_>, block: &mut [f32]) {
     let weights = boxes::PairWeights {
-        class: (-weights.class / f64::from(class.scale)) as f32,
+        class: (-weights.class / f64::from(inputs.class.scale)) as f32,
         l1: weights.l1 as f32,
         giou: weights.giou as f32,
     };
     dispatch!(level, simd => match format {
-        BoxFormat::Cxcywh => boxes::fill::<_, boxes::Cxcywh>(simd, weights, queries, columns, class, targets, block),
-        BoxFormat::Xyxy => boxes::fill::<_, boxes::Xyxy>(simd, weights, queries, columns, class, targets, block),
+        BoxFormat::Cxcywh => boxes::fill::<_, boxes::Cxcywh>(simd, weights, inputs, block),
+        BoxFormat::Xyxy => boxes::fill::<_, boxes::Xyxy>(simd, weights, inputs, block),
     });
 }

@@ -2,7 +2,7 @@
 //!
 //! Each function takes `N` vectors and works breadth first: one step of all vectors before the next step, since a
 //! single vector's long chain of dependent operations would leave the pipes idle. Polynomials are minimax fits
-//! (linear programming on 4001 Chebyshev nodes); `tests/math.rs` checks the stated bounds over the whole range.
+//! (linear programming on 4001 Chebyshev nodes); the tests below check the stated bounds over the whole range.
 
 use super::{F32, Simd, i32x16, prelude::*};
 
@@ -16,6 +16,7 @@ const EXP_MIN: f32 = -87.0;
 ///
 /// Relative error ≤ 1.8e-7 + 9e-8·|x|, exactly 1 at 0; x below -87 counts as -87.
 #[inline(always)]
+#[expect(clippy::approx_constant, reason = "a coefficient of the fit, near ln 2 but not it")]
 pub(crate) fn exp<S: Simd, const N: usize>(x: [F32<S>; N]) -> [F32<S>; N] {
     let (mut y, mut t, mut p) = (x, x, x);
     for i in 0..N {
@@ -37,7 +38,7 @@ pub(crate) fn exp<S: Simd, const N: usize>(x: [F32<S>; N]) -> [F32<S>; N] {
         p[i] = p[i] * y[i] + 0.240_222_42;
     }
     for i in 0..N {
-        p[i] = p[i] * y[i] + 0.693_146_98;
+        p[i] = p[i] * y[i] + 0.693_147;
     }
     for i in 0..N {
         p[i] = p[i] * y[i] + 1.0;
@@ -82,17 +83,17 @@ pub(crate) fn ln<S: Simd, const N: usize>(x: [F32<S>; N]) -> [F32<S>; N] {
         p[i] = p[i] * f[i] + 0.200_012_27;
     }
     for i in 0..N {
-        p[i] = p[i] * f[i] - 0.250_008_21;
+        p[i] = p[i] * f[i] - 0.250_008_2;
     }
     for i in 0..N {
-        p[i] = p[i] * f[i] + 0.333_333_32;
+        p[i] = p[i] * f[i] + 0.333_333_3;
     }
     for i in 0..N {
         // ln 2 in two parts: the first has few enough bits that its product with k is exact
         p[i] = p[i] * f[i] * z[i] + k[i] * -2.121_944_4e-4 - z[i] * 0.5;
     }
     for i in 0..N {
-        p[i] = f[i] + p[i] + k[i] * 0.693_359_375;
+        p[i] = f[i] + p[i] + k[i] * 0.693_359_4;
     }
     p
 }
@@ -105,4 +106,101 @@ pub(crate) fn ln_1p<S: Simd>(y: F32<S>) -> F32<S> {
     let u = y + 1.0;
     let [ln] = ln([u]);
     ln + (y - (u - 1.0)) / u
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{LANES, Level, dispatch, load, store};
+
+    /// Applies a kernel to many values at every level and checks that the bits agree.
+    macro_rules! at_every_level {
+        ($values:expr, |$simd:ident, $x:ident| $kernel:expr) => {{
+            let values: &[f32] = $values;
+            let mut results = Level::available().into_iter().map(|level| {
+                let mut out = vec![0.0; values.len()];
+                dispatch!(level, $simd => for at in (0..values.len()).step_by(LANES) {
+                    let $x = load($simd, values, at);
+                    store($kernel, &mut out, at);
+                });
+                out
+            });
+            let first = results.next().expect("at least one level");
+            for other in results {
+                assert!(first.iter().zip(&other).all(|(a, b)| a.to_bits() == b.to_bits()), "levels differ");
+            }
+            first
+        }};
+    }
+
+    /// Every 61st number from 0 to `largest`.
+    fn magnitudes(largest: f32) -> Vec<f32> {
+        let mut values: Vec<f32> = (0..=largest.to_bits()).step_by(61).map(f32::from_bits).collect();
+        values.resize(values.len().next_multiple_of(LANES), largest);
+        values
+    }
+
+    #[test]
+    fn exp_keeps_its_bound_from_0_to_minus_87() {
+        let x: Vec<f32> = magnitudes(87.0).into_iter().map(|x| -x).collect();
+        let y = at_every_level!(&x, |simd, x| exp([x])[0]);
+        for (&x, &y) in x.iter().zip(&y) {
+            let exact = f64::from(x).exp();
+            let bound = 1.8e-7 + 9e-8 * f64::from(x.abs());
+            assert!((f64::from(y) / exact - 1.0).abs() <= bound, "exp({x}) = {y}, exactly {exact}");
+        }
+        assert_eq!(y[0], 1.0);
+    }
+
+    #[test]
+    fn exp_of_anything_smaller_is_a_tiny_normal_number() {
+        let x = [-87.0, -88.0, -1e3, -1e30, f32::MIN, f32::NEG_INFINITY, -100.0, -0.0];
+        let x = [x, x].concat();
+        let y = at_every_level!(&x, |simd, x| exp([x])[0]);
+        assert!(y[..7].iter().all(|&other| other == y[0] && other.is_normal()));
+        assert_eq!(y[7], 1.0);
+    }
+
+    #[test]
+    fn exp_gives_the_same_bits_however_many_vectors_it_takes() {
+        let x: Vec<f32> = (0..4 * LANES).map(|i| -0.37 * i as f32).collect();
+        let one = at_every_level!(&x, |simd, x| exp([x])[0]);
+        let four = at_every_level!(&x, |simd, x| exp([x * 0.5, x, x - 1.0, x])[3]);
+        assert_eq!(one, four);
+    }
+
+    #[test]
+    fn ln_keeps_its_bound_over_all_normal_numbers() {
+        let mut x = magnitudes(f32::MAX);
+        x.iter_mut().filter(|x| !x.is_normal()).for_each(|x| *x = 1.0);
+        let y = at_every_level!(&x, |simd, x| ln([x])[0]);
+        for (&x, &y) in x.iter().zip(&y) {
+            let exact = f64::from(x).ln();
+            let error = (f64::from(y) - exact).abs();
+            assert!(error <= (1.5e-7 * exact.abs()).max(4e-8), "ln({x}) = {y}, exactly {exact}");
+        }
+    }
+
+    #[test]
+    fn ln_1p_keeps_its_bound_from_0_to_the_largest_number() {
+        let y = magnitudes(1e38);
+        let result = at_every_level!(&y, |simd, y| ln_1p(y));
+        for (&y, &result) in y.iter().zip(&result) {
+            let exact = f64::from(y).ln_1p();
+            // the smallest subnormal numbers have no relative precision
+            let bound = (2.5e-7 * exact).max(1e-45);
+            assert!((f64::from(result) - exact).abs() <= bound, "ln(1 + {y}) = {result}, exactly {exact}");
+        }
+    }
+
+    #[test]
+    fn the_levels_of_this_processor_are_all_tested() {
+        let levels: Vec<_> = Level::available().iter().map(|level| level.name()).collect();
+        #[cfg(target_arch = "x86_64")]
+        {
+            assert_eq!(levels.last(), Some(&"sse2"));
+            assert_eq!(levels.contains(&"avx2"), is_x86_feature_detected!("avx2"));
+        }
+        assert!(!levels.is_empty());
+    }
 }

@@ -79,21 +79,39 @@ macro_rules! dispatch {
         use fearless_simd::{Level as L, Simd as _};
         match $level.0 {
             #[cfg(target_arch = "x86_64")]
-            L::Avx512($simd) => $simd.vectorize(#[inline(always)] || $body),
+            L::Avx512($simd) => $simd.vectorize(
+                #[inline(always)]
+                || $body,
+            ),
             #[cfg(target_arch = "x86_64")]
-            L::Avx2($simd) => $simd.vectorize(#[inline(always)] || $body),
+            L::Avx2($simd) => $simd.vectorize(
+                #[inline(always)]
+                || $body,
+            ),
             #[cfg(target_arch = "x86_64")]
-            L::Sse2($simd) => $simd.vectorize(#[inline(always)] || $body),
+            L::Sse2($simd) => $simd.vectorize(
+                #[inline(always)]
+                || $body,
+            ),
             #[cfg(target_arch = "aarch64")]
-            L::Neon($simd) => $simd.vectorize(#[inline(always)] || $body),
+            L::Neon($simd) => $simd.vectorize(
+                #[inline(always)]
+                || $body,
+            ),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            L::WasmSimd128($simd) => $simd.vectorize(#[inline(always)] || $body),
+            L::WasmSimd128($simd) => $simd.vectorize(
+                #[inline(always)]
+                || $body,
+            ),
             #[cfg(not(any(
                 target_arch = "x86_64",
                 target_arch = "aarch64",
                 all(target_arch = "wasm32", target_feature = "simd128")
             )))]
-            L::Fallback($simd) => $simd.vectorize(#[inline(always)] || $body),
+            L::Fallback($simd) => $simd.vectorize(
+                #[inline(always)]
+                || $body,
+            ),
             _ => unreachable!("a level that `Level::available` does not list"),
         }
     }};
@@ -115,7 +133,11 @@ pub(crate) fn store<S: Simd>(vector: F32<S>, values: &mut [f32], at: usize) {
 /// 0, 1, …, 15.
 #[inline(always)]
 pub(crate) fn lane_index<S: Simd>(simd: S) -> F32<S> {
-    F32::from_fn(simd, #[inline(always)] |i| i as f32)
+    F32::from_fn(
+        simd,
+        #[inline(always)]
+        |i| i as f32,
+    )
 }
 
 /// `n` rounded up to whole vectors.

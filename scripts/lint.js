@@ -1,0 +1,10 @@
+/** Formatting, lints, types, and whether the generated types that are committed are fresh. */
+import { runAll } from './run.js'
+
+runAll([
+  'cargo fmt --check',
+  'cargo clippy --workspace --all-targets --locked -- -D warnings',
+  'npx tsc -p tsconfig.json',
+  'npx oxlint --deny-warnings',
+  'git diff --exit-code -- native/binding.d.cts',
+])

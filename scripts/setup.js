@@ -1,0 +1,109 @@
+/**
+ * Brings a checkout to where everything can run: dependencies installed, addon compiled, TypeScript compiled. What is
+ * fresh is left alone; freshness is judged by the contents of the inputs, so a new clone or another branch is safe.
+ */
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const STAMPS = join(ROOT, 'node_modules', '.cache', 'hungarian-loss')
+
+/** Oldest versions that work. */
+const NODE = [20, 19]
+const CARGO = [1, 89]
+
+const steps = [
+  {
+    name: 'dependencies',
+    inputs: ['package.json', 'package-lock.json'],
+    output: () => existsSync(join(ROOT, 'node_modules', 'typescript')),
+    command: ['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error'],
+  },
+  {
+    name: 'addon',
+    inputs: ['Cargo.toml', 'Cargo.lock', 'crates', 'package.json'],
+    output: () => existsSync(join(ROOT, 'native', 'binding.cjs')) && nativeFiles().length > 0,
+    command: ['npm', 'run', '--silent', 'build:native'],
+  },
+  {
+    name: 'TypeScript',
+    inputs: ['src', 'native/binding.d.cts', 'tsconfig.json', 'tsconfig.build.json'],
+    output: () => existsSync(join(ROOT, 'dist', 'index.js')),
+    command: ['npm', 'run', '--silent', 'build:ts'],
+  },
+]
+
+checkTools()
+for (const step of steps) {
+  const stamp = join(STAMPS, step.name)
+  const digest = digestOf(step.inputs)
+  if (step.output() && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) continue
+  console.log(`Setting up: ${step.name} (${step.command.join(' ')})`)
+  run(step.command)
+  mkdirSync(STAMPS, { recursive: true })
+  // the addon's build writes binding.d.cts, an input of the next step, so each digest is taken when its turn comes
+  writeFileSync(stamp, digest)
+}
+
+function checkTools() {
+  const node = process.versions.node.split('.').map(Number)
+  if (isOlder(node, NODE)) {
+    fail(`Node.js ${NODE.join('.')} or later is needed, and this is ${process.versions.node}: install it from https://nodejs.org.`)
+  }
+  const cargo = spawnSync('cargo', ['--version'], { encoding: 'utf8' })
+  const version = /cargo (\d+)\.(\d+)/.exec(cargo.stdout ?? '')
+  if (cargo.status !== 0 || version === null) {
+    fail('Rust is needed to compile the addon, and no cargo was found: install it from https://rustup.rs.')
+  }
+  if (isOlder([Number(version[1]), Number(version[2])], CARGO)) {
+    fail(`Rust ${CARGO.join('.')} or later is needed, and this is ${version[1]}.${version[2]}: run "rustup update stable".`)
+  }
+}
+
+function isOlder([major, minor], [neededMajor, neededMinor]) {
+  return major < neededMajor || (major === neededMajor && minor < neededMinor)
+}
+
+function nativeFiles() {
+  return readdirSync(join(ROOT, 'native')).filter((file) => file.endsWith('.node'))
+}
+
+/** A digest of all files at these paths, names and contents, and of the versions that the results depend on. */
+function digestOf(paths) {
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch}`)
+  for (const path of paths) addTo(hash, path)
+  return hash.digest('hex')
+}
+
+function addTo(hash, path) {
+  const full = join(ROOT, path)
+  if (!existsSync(full)) return
+  const entries = tryReadDirectory(full)
+  if (entries === undefined) {
+    hash.update(path).update(readFileSync(full))
+  } else {
+    for (const entry of entries.sort()) addTo(hash, `${path}/${entry}`)
+  }
+}
+
+function tryReadDirectory(path) {
+  try {
+    return readdirSync(path)
+  } catch (error) {
+    if (error.code === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+function run([command, ...args]) {
+  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32' })
+  if (status !== 0) fail(`"${[command, ...args].join(' ')}" failed.`)
+}
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}
