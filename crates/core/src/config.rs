@@ -70,7 +70,7 @@ pub enum BoxFormat {
 pub enum NonFinite {
     /// Refuse the batch, naming the place.
     Throw,
-    /// Give the query the worst finite cost of its image, leave it out of the loss, and count it.
+    /// Give the query a cost above every finite one of its image, leave it out of the loss, and count it.
     Worst,
 }
 

@@ -47,7 +47,7 @@ pub struct NonFiniteCounts {
     pub logits: usize,
     /// Box components that are.
     pub boxes: usize,
-    /// Cells of cost blocks that were filled with the image's worst finite cost.
+    /// Cells of cost blocks that were filled with a cost above every finite one of the image.
     pub costs: usize,
 }
 
@@ -595,14 +595,16 @@ fn transpose(block: &[f32], stride: usize, out: &mut [f32], out_stride: usize) {
     }
 }
 
-/// Gives the queries that are left out the worst cost of the others. Returns the number of cells.
+/// Gives the queries that are left out a cost above every cost of the others, so that they are matched last. Returns
+/// the number of cells.
 fn fill_with_worst(block: &mut [f32], stride: usize, queries: usize, left_out: &[usize]) -> usize {
     let kept = |query: &usize| left_out.binary_search(query).is_err();
     let costs = block.chunks_exact(stride).flat_map(|row| (0..queries).filter(kept).map(|query| row[query]));
-    let worst = costs.reduce(f32::max).unwrap_or(0.0);
+    let worst = costs.map(f32::abs).fold(0.0, f32::max);
+    let above = (2.0 * worst + 1.0).min(f32::MAX);
     for row in block.chunks_exact_mut(stride) {
         for &query in left_out {
-            row[query] = worst;
+            row[query] = above;
         }
     }
     block.len() / stride.max(1) * left_out.len()

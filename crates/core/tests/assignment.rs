@@ -1,0 +1,253 @@
+//! The solver against brute force and against its own duals, at every level.
+
+use hungarian_loss::{Assignment, AssignmentOptions, CostMatrix, Error, Level, verify};
+use proptest::prelude::*;
+
+/// Most pairs, and of those the least total, by dynamic programming over sets of columns.
+fn brute_force(costs: &[f64], rows: usize, columns: usize) -> (usize, f64) {
+    let mut best = vec![None; 1 << columns];
+    best[0] = Some((0usize, 0.0f64));
+    for row in 0..rows {
+        for set in (0..1usize << columns).rev() {
+            let mut here = best[set];
+            for column in (0..columns).filter(|c| set >> c & 1 == 1) {
+                let cost = costs[row * columns + column];
+                if let (true, Some((pairs, total))) = (cost.is_finite(), best[set & !(1 << column)]) {
+                    let offered = (pairs + 1, total + cost);
+                    let better = here.is_none_or(|(p, t)| offered.0 > p || offered.0 == p && offered.1 < t);
+                    here = if better { Some(offered) } else { here };
+                }
+            }
+            best[set] = here;
+        }
+    }
+    best.into_iter().flatten().fold((0, 0.0), |a, b| if b.0 > a.0 || b.0 == a.0 && b.1 < a.1 { b } else { a })
+}
+
+/// The kinds of matrices that solvers stumble over.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Uniform,
+    FewIntegers,
+    Product,
+    LowRank,
+    Clusters,
+    NearDiagonal,
+    AllEqual,
+    LargeOffset,
+    Huge,
+    Tiny,
+}
+
+const KINDS: [Kind; 10] = [
+    Kind::Uniform,
+    Kind::FewIntegers,
+    Kind::Product,
+    Kind::LowRank,
+    Kind::Clusters,
+    Kind::NearDiagonal,
+    Kind::AllEqual,
+    Kind::LargeOffset,
+    Kind::Huge,
+    Kind::Tiny,
+];
+
+#[derive(Clone, Debug)]
+struct Problem {
+    kind: Kind,
+    costs: Vec<f64>,
+    rows: usize,
+    columns: usize,
+}
+
+/// Problems up to `largest` on a side, some of them with forbidden cells.
+fn problems(largest: usize, forbidding: bool) -> impl Strategy<Value = Problem> {
+    let forbidden = if forbidding { 0.0..0.9 } else { 0.0..f64::MIN_POSITIVE };
+    (0..=largest, 0..=largest, 0..KINDS.len(), forbidden).prop_flat_map(|(rows, columns, kind, forbidden)| {
+        let noise = prop::collection::vec((0.0..1.0, 0.0..1.0), rows * columns + rows + columns);
+        noise.prop_map(move |noise| problem(KINDS[kind], rows, columns, forbidden, &noise))
+    })
+}
+
+fn problem(kind: Kind, rows: usize, columns: usize, forbidden: f64, noise: &[(f64, f64)]) -> Problem {
+    let (cells, rest) = noise.split_at(rows * columns);
+    let (of_row, of_column) = rest.split_at(rows);
+    let mut costs = Vec::with_capacity(cells.len());
+    for i in 0..rows {
+        for j in 0..columns {
+            let (value, fate) = cells[i * columns + j];
+            let (a, b) = (of_row[i], of_column[j]);
+            let cost = match kind {
+                Kind::Uniform => value - 0.5,
+                Kind::FewIntegers => (value * 4.0).floor(),
+                Kind::Product => ((i + 1) * (j + 1)) as f64,
+                Kind::LowRank => a.0 * b.0 + a.1 * b.1,
+                Kind::Clusters => ((a.0 * 3.0).floor() - b.0 * 3.0).hypot((a.1 * 3.0).floor() - b.1 * 3.0),
+                Kind::NearDiagonal => (i as f64 - j as f64).abs() + 0.1 * value,
+                Kind::AllEqual => 7.25,
+                Kind::LargeOffset => 1e6 + value,
+                Kind::Huge => (value - 0.5) * 1e300,
+                Kind::Tiny => (value - 0.5) * 1e-300,
+            };
+            costs.push(if fate < forbidden { f64::INFINITY } else { cost });
+        }
+    }
+    Problem { kind, costs, rows, columns }
+}
+
+impl Problem {
+    fn matrix(&self) -> CostMatrix<'_, f64> {
+        CostMatrix::new(&self.costs, self.rows, self.columns).expect("a matrix")
+    }
+
+    fn solve(&self, options: AssignmentOptions) -> Result<Assignment, Error> {
+        let mut results = Level::available().into_iter().map(|level| Assignment::solve(level, &self.matrix(), options));
+        let first = results.next().expect("a level");
+        for other in results {
+            assert_eq!(first, other, "levels differ");
+        }
+        first
+    }
+
+    fn assert_proven(&self, found: &Assignment, maximize: bool) {
+        let certificate = verify(&self.matrix(), maximize, &found.column_of_row, &found.row_duals, &found.column_duals)
+            .expect("an assignment");
+        assert!(certificate.optimal, "{certificate:?}");
+        assert_eq!(certificate.total, found.total);
+    }
+}
+
+fn assert_same_total(found: f64, expected: f64, problem: &Problem) {
+    let largest = problem.costs.iter().filter(|c| c.is_finite()).fold(0.0f64, |a, c| a.max(c.abs()));
+    assert!((found - expected).abs() <= 1e-11 * largest, "{found} is not {expected} ({:?})", problem.kind);
+}
+
+const PARTIAL: AssignmentOptions = AssignmentOptions { maximize: false, partial: true };
+const COMPLETE: AssignmentOptions = AssignmentOptions { maximize: false, partial: false };
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn partial_assignments_are_those_of_brute_force(problem in problems(7, true)) {
+        let (pairs, total) = brute_force(&problem.costs, problem.rows, problem.columns);
+        let found = problem.solve(PARTIAL).expect("partial never fails");
+        prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
+        assert_same_total(found.total, total, &problem);
+        problem.assert_proven(&found, false);
+    }
+
+    #[test]
+    fn complete_assignments_are_those_of_brute_force_or_name_a_hall_violator(problem in problems(7, true)) {
+        let (pairs, total) = brute_force(&problem.costs, problem.rows, problem.columns);
+        let short = problem.rows.min(problem.columns);
+        match problem.solve(COMPLETE) {
+            Ok(found) => {
+                prop_assert_eq!(pairs, short);
+                assert_same_total(found.total, total, &problem);
+                problem.assert_proven(&found, false);
+            }
+            Err(Error::InfeasibleRows { rows, columns }) => {
+                prop_assert!(pairs < short);
+                let allowed = (0..problem.columns)
+                    .filter(|j| rows.iter().any(|i| problem.costs[i * problem.columns + j].is_finite()));
+                prop_assert_eq!(allowed.count(), columns);
+                prop_assert!(columns < rows.len());
+            }
+            Err(Error::InfeasibleColumns { columns, rows }) => {
+                prop_assert!(pairs < short);
+                let allowed = (0..problem.rows)
+                    .filter(|i| columns.iter().any(|j| problem.costs[i * problem.columns + j].is_finite()));
+                prop_assert_eq!(allowed.count(), rows);
+                prop_assert!(rows < columns.len());
+            }
+            Err(other) => prop_assert!(false, "{}", other),
+        }
+    }
+
+    #[test]
+    fn maximising_is_minimising_the_opposite(problem in problems(7, true)) {
+        let opposite: Vec<f64> = problem.costs.iter().map(|&c| if c.is_finite() { -c } else { c }).collect();
+        let (pairs, total) = brute_force(&opposite, problem.rows, problem.columns);
+        let found = problem.solve(AssignmentOptions { maximize: true, partial: true }).expect("partial never fails");
+        prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
+        assert_same_total(found.total, -total, &problem);
+        problem.assert_proven(&found, true);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn larger_problems_are_proven_by_their_duals(problem in problems(70, false)) {
+        let found = problem.solve(COMPLETE).expect("nothing is forbidden");
+        problem.assert_proven(&found, false);
+    }
+
+    #[test]
+    fn larger_problems_with_forbidden_cells_are_proven_by_their_duals(problem in problems(30, true)) {
+        problem.assert_proven(&problem.solve(PARTIAL).expect("partial never fails"), false);
+    }
+
+    #[test]
+    fn storage_in_f32_gives_the_assignment_of_its_values(problem in problems(40, false)) {
+        let narrow: Vec<f32> = problem.costs.iter().map(|&c| c as f32).map(|c| c.clamp(f32::MIN, f32::MAX)).collect();
+        let wide: Vec<f64> = narrow.iter().map(|&c| f64::from(c)).collect();
+        let (rows, columns) = (problem.rows, problem.columns);
+        let level = Level::detect();
+        let narrow = Assignment::solve(level, &CostMatrix::new(&narrow, rows, columns).expect("a matrix"), COMPLETE);
+        let wide = Assignment::solve(level, &CostMatrix::new(&wide, rows, columns).expect("a matrix"), COMPLETE);
+        prop_assert_eq!(narrow, wide);
+    }
+}
+
+#[test]
+fn a_constant_matrix_gives_the_identity() {
+    for (rows, columns) in [(1, 1), (5, 5), (6, 9), (9, 6), (40, 40), (17, 33)] {
+        let problem = Problem { kind: Kind::AllEqual, costs: vec![-2.5; rows * columns], rows, columns };
+        let found = problem.solve(COMPLETE).expect("nothing is forbidden");
+        let identity: Vec<_> = (0..rows).map(|i| Some(i).filter(|&i| i < columns)).collect();
+        assert_eq!(found.column_of_row, identity, "{rows}x{columns}");
+    }
+}
+
+#[test]
+fn problems_without_rows_or_columns_have_the_empty_assignment() {
+    for (rows, columns) in [(0, 0), (0, 4), (4, 0)] {
+        let found =
+            Problem { kind: Kind::Uniform, costs: vec![], rows, columns }.solve(COMPLETE).expect("nothing to do");
+        assert_eq!(found.column_of_row, vec![None; rows]);
+        assert_eq!((found.total, found.column_duals.len()), (0.0, columns));
+    }
+}
+
+#[test]
+fn cells_that_are_no_costs_are_refused_with_their_place() {
+    for bad in [f64::NAN, f64::NEG_INFINITY] {
+        let refused = CostMatrix::new(&[1.0, 2.0, 3.0, 4.0, bad, 6.0], 2, 3).expect_err("not a cost");
+        assert!(matches!(refused, Error::Cost { row: 1, column: 1, .. }), "{refused}");
+    }
+    assert!(matches!(CostMatrix::new(&[1.0; 5], 2, 3), Err(Error::Length { expected: 6, actual: 5, .. })));
+    assert!(CostMatrix::<f64>::new(&[], usize::MAX, usize::MAX).is_err());
+}
+
+#[test]
+fn a_wrong_proof_is_not_accepted() {
+    let costs = [4.0, 1.0, 3.0, 2.0, 0.0, 5.0, 3.0, 2.0, 2.0];
+    let matrix = CostMatrix::new(&costs, 3, 3).expect("a matrix");
+    let found = Assignment::solve(Level::detect(), &matrix, COMPLETE).expect("nothing is forbidden");
+    let is_proven = |columns: &[Option<usize>], rows: &[f64], duals: &[f64]| {
+        verify(&matrix, false, columns, rows, duals).expect("an assignment").optimal
+    };
+    assert!(is_proven(&found.column_of_row, &found.row_duals, &found.column_duals));
+    let worse = [Some(0), Some(1), Some(2)];
+    assert!(!is_proven(&worse, &found.row_duals, &found.column_duals));
+    let raised: Vec<f64> = found.row_duals.iter().map(|u| u + 0.1).collect();
+    assert!(!is_proven(&found.column_of_row, &raised, &found.column_duals));
+    assert!(!is_proven(&found.column_of_row, &[f64::NAN; 3], &found.column_duals));
+    let fewer = [found.column_of_row[0], found.column_of_row[1], None];
+    assert!(!is_proven(&fewer, &found.row_duals, &found.column_duals));
+    let twice = verify(&matrix, false, &[Some(1), Some(1), None], &found.row_duals, &found.column_duals);
+    assert!(matches!(twice, Err(Error::Assignment { row: 1, .. })));
+}
