@@ -21,8 +21,8 @@ const CLASSIFICATION = [
 ] as const
 const TERMS = ['class', 'l1', 'giou'] as const
 
-/** The largest number of classes: ids are 32-bit integers, and no-object has one too. */
-const MAX_CLASSES = 2 ** 31 - 2
+/** The largest number of classes, as in the core, where a column's number must be exact in float32. */
+const MAX_CLASSES = 2 ** 24 - 1
 
 /**
  * DETR as published, and the default of every option.

@@ -116,8 +116,9 @@ export interface HungarianLossOptions {
   /** Whether target boxes must lie in [0, 1]. Set to false for pixels. Default: true. */
   readonly normalizedBoxes?: boolean | undefined
   /**
-   * What to do with NaN and infinities in the predictions: `'throw'` names the first; `'worst'` gives such a query the
-   * worst finite cost of its image, leaves it out of the loss, and counts it. Default: `'throw'`.
+   * What to do with NaN and infinities in the predictions: `'throw'` names the first; `'worst'` gives such a query a cost
+   * above every other of its image, so that it is matched last, leaves it out of the loss, and counts it. Default:
+   * `'throw'`.
    */
   readonly nonFinite?: 'throw' | 'worst' | undefined
 }
@@ -223,7 +224,7 @@ export interface NonFiniteCounts {
   readonly logits: number
   /** Box components that were NaN or infinite. */
   readonly boxes: number
-  /** Cells of the matching cost that were filled with the worst finite cost. */
+  /** Cells of the matching cost that were filled, for queries that are not finite. */
   readonly costs: number
 }
 

@@ -135,7 +135,7 @@ impl Criterion {
         &self.config
     }
 
-    /// The loss, its terms, the matches and, if `gradients` has an entry for each layer, the gradients of the loss.
+    /// The loss, its terms, the matches and, if `gradients` is not empty, the gradients of the loss, every element of them.
     ///
     /// `query_of_target`: `[layers, targets]`, written: the matched query of each target, or -1.
     ///
@@ -154,6 +154,9 @@ impl Criterion {
         self.check(predictions, targets)?;
         check_length("queryOfTarget", query_of_target.len(), &[predictions.layers.len(), targets.total()])?;
         self.check_normalizers(predictions, normalizers)?;
+        if !gradients.is_empty() {
+            check_length("call.out", gradients.len(), &[predictions.layers.len()])?;
+        }
         for gradient in gradients.iter() {
             check_length("call.out.logits", gradient.logits.len(), &[shape.images, shape.queries, shape.classes])?;
             check_length("call.out.boxes", gradient.boxes.len(), &[shape.images, shape.queries, COMPONENTS])?;

@@ -1,7 +1,9 @@
 //! The binding: converts arguments, calls the core, writes results into arrays that JavaScript has allocated.
 //!
 //! No arithmetic happens here. Every export catches panics. Outputs never share memory with inputs or with each
-//! other: `memory.ts` in the TypeScript layer, the only caller, checks that before every call.
+//! other: `checkDisjoint` of the TypeScript layer (`src/gradients.ts`), the only caller, sees to that before every call.
+
+#![allow(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 
 mod error;
 mod options;
@@ -99,7 +101,7 @@ fn layer_slices<'a>(layers: usize, arrays: &'a [Float32ArraySlice<'_>]) -> Box<d
 /// As [`layer_slices`], to be written to.
 fn layer_slices_mut<'a>(layers: usize, arrays: &'a mut [Float32ArraySlice<'_>]) -> Vec<&'a mut [f32]> {
     // SAFETY: the arrays live in JavaScript memory that neither JavaScript (this is its thread) nor another slice of
-    // this call can reach meanwhile: `memory.ts` refuses outputs that overlap each other or an input.
+    // this call can reach meanwhile: the TypeScript layer refuses outputs that overlap each other or an input.
     let stacked = arrays.len() == 1 && layers != 1;
     let slices = arrays.iter_mut().map(|array| unsafe { array.as_mut() });
     if stacked {

@@ -73,7 +73,7 @@ pub fn verify<T: Cost>(
         duals
     };
     let (rows, columns) = (smallest(row_duals), smallest(column_duals));
-    let bound = rows.iter().zip(&columns).map(|(u, v)| u + v).sum::<f64>() - violation * pairs as f64;
+    let bound = rows.iter().zip(&columns).fold(0.0, |sum, (u, v)| sum + (u + v)) - violation * pairs as f64;
     let half_total: f64 = assigned.map(half).sum();
     let scale = rows.iter().chain(&columns).fold(half(total).abs(), |a, d| a.max(d.abs()));
     let slack = TOLERANCE * scale;
