@@ -35,7 +35,7 @@ export class Adam {
     this.#steps++
     const rate = learningRate / (1 - MEAN_DECAY ** this.#steps)
     const correction = 1 / (1 - SQUARE_DECAY ** this.#steps)
-    this.#parameters.forEach(({ variable, mean, square }, index) => {
+    this.#parameters.forEach(({ variable, mean, square }) => {
       const updated = empty(variable.shape) // the backend keeps what it prepared for a tensor, so none is changed in place
       const [from, to, gradient] = [variable, updated, gradients[variable.name]].map(view)
       for (let i = 0; i < to.length; i++) {

@@ -8,8 +8,9 @@
 
 /** Intersection over union of two boxes. */
 export function boxIou(a, b) {
-  const overlap = (axis) =>
-    Math.max(0, Math.min(a[axis] + a[axis + 2] / 2, b[axis] + b[axis + 2] / 2) - Math.max(a[axis] - a[axis + 2] / 2, b[axis] - b[axis + 2] / 2))
+  const start = (box, axis) => box[axis] - box[axis + 2] / 2
+  const end = (box, axis) => box[axis] + box[axis + 2] / 2
+  const overlap = (axis) => Math.max(0, Math.min(end(a, axis), end(b, axis)) - Math.max(start(a, axis), start(b, axis)))
   const intersection = overlap(0) * overlap(1)
   const union = a[2] * a[3] + b[2] * b[3] - intersection
   return union > 0 ? intersection / union : 0

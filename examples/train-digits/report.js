@@ -14,6 +14,14 @@ const SCENES = 12
 const GAP = 14
 const SURE = 0.5
 
+/** What is drawn in a picture, each in its colour. */
+const KINDS = {
+  truth: 'true box',
+  right: 'matched, right digit',
+  wrong: 'matched, wrong digit',
+  extra: 'not matched, yet sure',
+}
+
 /**
  * @param {{
  *   settings: { steps: number, seed: number, heldOutScenes: number },
@@ -46,7 +54,7 @@ export function report({ settings, model, history, evaluations, scenes, outputs,
 <body>
 <header>
   <h1>Learning to find digits</h1>
-  <p>A small DETR saw ${step * SETTINGS.batchSize} scenes of handwritten digits, with the Hungarian loss as its only teacher. All scores and
+  <p>A small DETR saw ${(step * SETTINGS.batchSize).toLocaleString('en')} scenes of handwritten digits, with the Hungarian loss as its only teacher. All scores and
   pictures below are of scenes made from digits that it never saw.</p>
   <dl class="facts">${Object.entries(facts).map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join('')}</dl>
 </header>
@@ -55,7 +63,7 @@ export function report({ settings, model, history, evaluations, scenes, outputs,
   <h2>What it finds</h2>
   <p>Left, the true boxes; right, the predicted ones with digit and certainty. Lines join what the Hungarian matching
   pairs: every true box gets a query of its own. A prediction without a line that is at least ${SURE * 100} % sure is a mistake.</p>
-  <p class="legend"><span><i style="background: var(--truth)"></i>true box</span><span><i style="background: var(--right)"></i>matched, right digit</span><span><i style="background: var(--wrong)"></i>matched, wrong digit</span><span><i style="background: var(--extra)"></i>not matched, yet sure</span></p>
+  <p class="legend">${Object.entries(KINDS).map(([kind, name]) => `<span><i style="background: var(--${kind})"></i>${name}</span>`).join('')}</p>
   <div class="scenes">${scenePictures(scenes, outputs, matches).join('')}</div>
 </section>
 
@@ -78,13 +86,13 @@ function curves(history, evaluations) {
   const term = (title, color, value) => lineChart({
     title, xLabel: 'step', series: [{ name: 'training', color, points: averaged(history, value) }],
   })
-  const score = (name, color, key) => ({ name, color, points: [[0, 0], ...evaluations.map(({ step, scores }) => [step, scores[key]])] })
+  const score = (name, color, key) => ({ name, color, points: evaluations.map(({ step, scores }) => [step, scores[key]]) })
   return [
     lineChart({
-      title: 'Held-out scores', xLabel: 'step', highest: 1,
+      title: 'Held-out scores', xLabel: 'step', highest: 1, wide: true,
       series: [score('AP50', '--blue', 'ap50'), score('AP75', '--violet', 'ap75'), score('mean IoU', '--green', 'meanIou')],
     }),
-    term('Total loss, all decoder layers', '--blue', ({ loss }) => loss),
+    term('Total loss, proposals and layers', '--blue', ({ loss }) => loss),
     term('Class term', '--violet', ({ terms }) => terms.class),
     term('L1 term', '--green', ({ terms }) => terms.l1),
     term('GIoU term', '--orange', ({ terms }) => terms.giou),
@@ -129,18 +137,21 @@ function picture(pixels, real, found, { queryIndices, targetIndices }) {
       return `<g class="${kind}"><title>true ${truth.label}, matched with query ${query}: ${prediction.label}, ${percent(prediction)}</title>
         <line x1="${fromX}" y1="${fromY}" x2="${toX + shift}" y2="${toY}"/>${frame(prediction.box, shift, `${prediction.label} · ${percent(prediction)}`)}</g>`
     }),
-    ...extras.map((extra) => `<g class="extra">${frame(extra.box, shift, `${extra.label} · ${percent(extra)}`)}</g>`),
+    ...extras.map((extra) => `<g class="extra">${frame(extra.box, shift, `${extra.label} · ${percent(extra)}`, true)}</g>`),
     ...real.map((truth) => `<g class="truth">${frame(truth.box, 0, truth.label)}</g>`),
   ]
   return `
     <svg class="card scene" viewBox="-2 -2 ${2 * CANVAS + GAP + 4} ${CANVAS + 4}">${canvas(0)}${canvas(shift)}${marks.join('')}</svg>`
 }
 
-/** A box with a label above it, or below where there is no room above. */
-function frame([cx, cy, w, h], shift, label) {
+/** A box with a label above or below it, as asked where there is room. */
+function frame([cx, cy, w, h], shift, label, below = false) {
   const [x, y, width, height] = [cx - w / 2, cy - h / 2, w, h].map((value) => round(value * CANVAS))
-  const labelY = y > 6 ? y - 1.2 : y + height + 4.6
-  return `<rect x="${round(x + shift)}" y="${y}" width="${width}" height="${height}"/><text x="${round(x + shift)}" y="${round(labelY)}">${label}</text>`
+  const roomAbove = y > 6
+  const roomBelow = y + height < CANVAS - 4
+  const labelY = roomAbove && !(below && roomBelow) ? y - 1.2 : y + height + 4.6
+  const textX = Math.min(x, CANVAS - 2.9 * String(label).length)
+  return `<rect x="${round(x + shift)}" y="${y}" width="${width}" height="${height}"/><text x="${round(textX + shift)}" y="${round(labelY)}">${label}</text>`
 }
 
 /** The middle of a box's right (0.5) or left (-0.5) edge. */
@@ -202,19 +213,20 @@ p { margin: 0 0 14px; max-width: 68ch; color: var(--muted); }
 .facts { display: flex; flex-wrap: wrap; gap: 12px 44px; margin: 22px 0 0; }
 .facts dt { color: var(--muted); font-size: 14px; }
 .facts dd { margin: 0; font-size: 30px; font-weight: 600; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
-.legend { display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 14px; color: var(--muted); }
+.legend { max-width: none; display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 14px; color: var(--muted); }
 .legend i { display: inline-block; width: 10px; height: 10px; margin-right: 6px; border-radius: 3px; }
 .legend b { color: var(--text); font-variant-numeric: tabular-nums; }
 .scenes { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 14px; }
-.scene { width: 100%; display: block; padding: 6px; }
+.scene { width: 100%; display: block; padding: 6px; overflow: hidden; }
 .scene image { image-rendering: pixelated; }
 .scene rect { fill: none; stroke-width: 0.7; }
 .scene line { stroke-width: 0.5; stroke-dasharray: 1.6 1; }
 .scene text { font-size: 4.6px; font-weight: 600; paint-order: stroke; stroke: #000; stroke-width: 0.9; stroke-linejoin: round; }
-${['truth', 'right', 'wrong', 'extra'].map((kind) =>
+${Object.keys(KINDS).map((kind) =>
   `.${kind} rect, .${kind} line { stroke: var(--${kind}); } .${kind} text { fill: var(--${kind}); }`).join('\n')}
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 14px; margin-top: 16px; }
 .charts figure { padding: 16px 16px 10px; }
+@media (min-width: 1068px) { .charts .wide { grid-column: span 2; } }
 .charts figcaption { margin-bottom: 8px; }
 .charts svg { display: block; width: 100%; }
 .charts text { font-size: 12px; fill: var(--muted); }

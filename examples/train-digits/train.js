@@ -5,7 +5,7 @@ import { Adam } from './adam.js'
 import { CANVAS, drawBatch } from './data.js'
 import { Random } from './random.js'
 
-export const SETTINGS = { batchSize: 8, learningRate: 1e-3, warmUp: 100, maxGradientNorm: 1 }
+export const SETTINGS = { batchSize: 8, learningRate: 2e-3, warmUp: 100, maxGradientNorm: 1 }
 
 /**
  * @typedef {{ step: number, loss: number, terms: { class: number, l1: number, giou: number } }} Step

@@ -81,7 +81,7 @@ pub fn verify<T: Cost>(
     Ok(Certificate {
         optimal: tight && is_largest(matrix, column_of_row, &row_of_column),
         total,
-        bound: bound * 2.0 * sign,
+        bound: bound * 2.0 * sign + 0.0, // never -0
         violation: violation * 2.0,
     })
 }
