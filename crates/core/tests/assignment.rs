@@ -213,6 +213,19 @@ fn a_constant_matrix_gives_the_identity() {
 }
 
 #[test]
+fn every_width_up_to_67_is_solved_alike_at_every_level() {
+    // costs that collide often, so that ties and long paths occur
+    let cost = |i: usize, j: usize| ((i * 37 + j * 101 + i * j * 13) % 17) as f64;
+    for columns in 0..=67 {
+        for rows in [1, columns / 2, columns, columns + 3] {
+            let costs = (0..rows * columns).map(|k| cost(k / columns.max(1), k % columns.max(1))).collect();
+            let problem = Problem { kind: Kind::FewIntegers, costs, rows, columns };
+            problem.assert_proven(&problem.solve(COMPLETE).expect("nothing is forbidden"), false);
+        }
+    }
+}
+
+#[test]
 fn problems_without_rows_or_columns_have_the_empty_assignment() {
     for (rows, columns) in [(0, 0), (0, 4), (4, 0)] {
         let found =

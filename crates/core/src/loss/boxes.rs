@@ -229,3 +229,67 @@ fn ends<S: Simd>(format: BoxFormat, b: &Columns<S>, axis: usize) -> [F64<S>; 2] 
         BoxFormat::Xyxy => [first, second],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{Random, assert_close, bits};
+
+    const SCALE: BoxScale = BoxScale { l1: 5.0, giou: 2.0 };
+
+    fn run(level: Level, format: BoxFormat, boxes: &[f32], targets: &[f32]) -> (BoxTerms, Vec<f32>) {
+        let pairs: Vec<_> = (0..boxes.len() / COMPONENTS).map(|k| (k, k)).collect();
+        let mut gradient = vec![0.0; boxes.len()];
+        let terms = matched(level, format, boxes, targets, &pairs, SCALE, Some(&mut gradient));
+        (terms, gradient)
+    }
+
+    #[test]
+    fn every_number_of_pairs_gives_the_same_bits_at_every_level_and_the_sum_of_single_pairs() {
+        let mut random = Random::new(4);
+        for format in [BoxFormat::Cxcywh, BoxFormat::Xyxy] {
+            for count in 0..=67 {
+                let mut boxes = || -> Vec<f32> {
+                    (0..count)
+                        .flat_map(|_| {
+                            let (x, y, w, h) = (random.unit(), random.unit(), random.unit(), random.unit());
+                            match format {
+                                BoxFormat::Cxcywh => [x, y, w, h],
+                                BoxFormat::Xyxy => [x, y, x + w, y + h],
+                            }
+                        })
+                        .collect()
+                };
+                let (boxes, targets) = (boxes(), boxes());
+                let mut results = Level::available().into_iter().map(|level| run(level, format, &boxes, &targets));
+                let (terms, gradient) = results.next().expect("a level");
+                for (other_terms, other) in results {
+                    assert_eq!((terms, bits(&gradient)), (other_terms, bits(&other)), "{count} pairs");
+                }
+                let mut sum = BoxTerms::default();
+                for (k, (p, t)) in boxes.chunks_exact(4).zip(targets.chunks_exact(4)).enumerate() {
+                    let (single, slope) = run(Level::detect(), format, p, t);
+                    sum.l1 += single.l1;
+                    sum.giou += single.giou;
+                    assert_eq!(bits(&slope), bits(&gradient[4 * k..4 * k + 4]));
+                }
+                assert_close(terms.l1, sum.l1, 1e-14);
+                assert_close(terms.giou, sum.giou, 1e-14);
+            }
+        }
+    }
+
+    #[test]
+    fn boxes_without_area_have_the_documented_values_and_finite_gradients() {
+        let giou_loss = |p: [f32; 4], t: [f32; 4]| {
+            let (terms, gradient) = run(Level::detect(), BoxFormat::Cxcywh, &p, &t);
+            assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
+            terms.giou
+        };
+        let point = [0.5, 0.5, 0.0, 0.0];
+        assert_eq!(giou_loss(point, point), 1.0, "coincident points: GIoU 0");
+        assert_eq!(giou_loss(point, [0.25, 0.25, 0.0, 0.0]), 2.0, "two points: GIoU -1");
+        assert_eq!(giou_loss(point, [0.5, 0.5, 0.5, 0.5]), 1.0, "a point within a box: GIoU 0");
+        assert_eq!(giou_loss([0.5, 0.5, 0.25, 0.0], [0.5, 0.5, 0.25, 0.0]), 1.0, "coincident lines: GIoU 0");
+    }
+}

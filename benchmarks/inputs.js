@@ -1,0 +1,125 @@
+/**
+ * Inputs for the benchmarks: the same numbers in each run, on each machine.
+ *
+ * `random` predictions are what a model gives before training, noise everywhere. `trained` ones are what it gives after:
+ * near each target lies a query that favours its class, two more come close, and all others say no-object.
+ */
+import { Random } from './random.js'
+
+/** Targets of an image in the mean; counts lie between 0 and twice as many. */
+const MEAN_TARGETS = 7
+
+/** Queries near each target in `trained` predictions: the winner first. */
+const NEAR = [
+  { distance: 0.01, classLogit: 8, noObjectLogit: 0 },
+  { distance: 0.05, classLogit: 3, noObjectLogit: 4 },
+  { distance: 0.08, classLogit: 2, noObjectLogit: 4 },
+]
+const FAR_NO_OBJECT_LOGIT = 6
+
+/**
+ * @typedef {{ labels: Int32Array, boxes: Float32Array }} Target the objects of one image; boxes cxcywh, `[n, 4]`
+ * @typedef {{ data: Float32Array, shape: number[] }} Tensor
+ * @typedef {{ logits: Tensor, boxes: Tensor }} Outputs `[B, Q, C]` and `[B, Q, 4]`, with a layer axis in front if L > 1
+ * @typedef {object} Setting
+ * @property {'random' | 'trained'} kind
+ * @property {number} [layers] decoder layers, 1 unless given
+ * @property {number} images
+ * @property {number} queries
+ * @property {number} classes columns of the logits, no-object being the last
+ * @property {number} [targets] of each image; unless given, 0 to 14 with a mean of exactly 7 for an even number of images
+ * @property {number} [seed] of everything random
+ *
+ * @typedef {Setting & { name: string, layers: number, outputs: Outputs, targets: Target[] }} Inputs
+ */
+
+/**
+ * Makes the inputs of one setting.
+ * @param {Setting} setting
+ * @returns {Inputs}
+ */
+export function makeInputs({ kind, layers = 1, images, queries, classes, targets: count, seed = 8 }) {
+  const random = new Random(seed)
+  const targets = targetCounts(random, images, count).map((n) => makeTarget(random, n, classes))
+  const logits = Float32Array.from({ length: layers * images * queries * classes }, () => random.normal())
+  const boxes = new Float32Array(layers * images * queries * 4)
+  for (let box = 0; box < boxes.length; box += 4) boxes.set(makeBox(random), box)
+
+  const sizes = { queries, classes }
+  if (kind === 'trained') {
+    for (let block = 0; block < layers * images; block++) {
+      const blockLogits = logits.subarray(block * queries * classes, (block + 1) * queries * classes)
+      const blockBoxes = boxes.subarray(block * queries * 4, (block + 1) * queries * 4)
+      train(random, blockLogits, blockBoxes, targets[block % images], sizes)
+    }
+  }
+
+  const axes = layers > 1 ? [layers, images, queries] : [images, queries]
+  const outputs = {
+    logits: { data: logits, shape: [...axes, classes] },
+    boxes: { data: boxes, shape: [...axes, 4] },
+  }
+  const shape = `${images}×${queries}×${classes}${layers > 1 ? `, ${layers} layers` : ''}`
+  return { name: `${shape}, ${kind}`, kind, layers, images, ...sizes, outputs, targets }
+}
+
+/** Numbers of targets: pairs of images share twice the mean between them. */
+function targetCounts(random, images, count) {
+  if (count !== undefined) return Array(images).fill(count)
+  const counts = []
+  while (counts.length < images) {
+    const first = random.integer(2 * MEAN_TARGETS + 1)
+    counts.push(first, 2 * MEAN_TARGETS - first)
+  }
+  return counts.slice(0, images)
+}
+
+function makeTarget(random, n, classes) {
+  const labels = Int32Array.from({ length: n }, () => random.integer(classes - 1))
+  const boxes = Float32Array.from(Array.from({ length: n }, () => makeBox(random)).flat())
+  return { labels, boxes }
+}
+
+/** Centre and size of a box that lies within the image. */
+function makeBox(random) {
+  const [width, height] = [0.05 + 0.45 * random.uniform(), 0.05 + 0.45 * random.uniform()]
+  return [width / 2 + (1 - width) * random.uniform(), height / 2 + (1 - height) * random.uniform(), width, height]
+}
+
+/** Turns the random predictions of one image into those of a trained model, in place. */
+function train(random, logits, boxes, { labels, boxes: targetBoxes }, { queries, classes }) {
+  const noObject = classes - 1
+  for (let query = 0; query < queries; query++) logits[query * classes + noObject] += FAR_NO_OBJECT_LOGIT
+  const order = shuffled(random, queries)
+  let next = 0
+  for (const { distance, classLogit, noObjectLogit } of NEAR) {
+    for (let target = 0; target < labels.length && next < queries; target++) {
+      const query = order[next++]
+      logits[query * classes + labels[target]] += classLogit
+      logits[query * classes + noObject] += noObjectLogit - FAR_NO_OBJECT_LOGIT
+      for (let k = 0; k < 4; k++) {
+        const value = targetBoxes[4 * target + k] + distance * random.normal()
+        boxes[4 * query + k] = Math.min(Math.max(value, 0.01), 0.99)
+      }
+    }
+  }
+}
+
+/** The numbers from 0 to `n` − 1 in random order. */
+function shuffled(random, n) {
+  const order = Array.from({ length: n }, (_, i) => i)
+  for (let i = n - 1; i > 0; i--) {
+    const j = random.integer(i + 1)
+    ;[order[i], order[j]] = [order[j], order[i]]
+  }
+  return order
+}
+
+/**
+ * Cost matrices of uniform noise, row-major.
+ * @returns {Float64Array[]}
+ */
+export function randomMatrices(rows, columns, count, seed = 1) {
+  const random = new Random(seed)
+  return Array.from({ length: count }, () => Float64Array.from({ length: rows * columns }, () => random.uniform()))
+}

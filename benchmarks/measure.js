@@ -1,0 +1,67 @@
+/** Timing with the npm package `benchmark`. */
+import Benchmark from 'benchmark'
+
+/**
+ * How long to measure. Contenders take turns in several rounds, so that whatever else the machine does meanwhile, and the
+ * clock of a processor that warms up, hits all alike.
+ * @typedef {object} Effort
+ * @property {number} rounds
+ * @property {number} maxTime of each contender in each round, in seconds
+ * @property {number} minTime of each sample, in seconds; a sample is the mean of as many calls as fit
+ * @property {number} minSamples in each round
+ */
+export const FULL = { rounds: 5, maxTime: 1, minTime: 0.02, minSamples: 10 }
+export const QUICK = { rounds: 1, maxTime: 0.05, minTime: 0.005, minSamples: 5 }
+
+/**
+ * @typedef {object} Timing
+ * @property {string} name
+ * @property {number} median of all samples, in seconds for one call
+ * @property {number} spread half the distance of the quartiles, relative to the median
+ * @property {number} ratio of the median to the first contender's
+ * @property {number} samples how many there were
+ */
+
+/**
+ * Times contenders by turns.
+ * @param {{ name: string, step: () => number }[]} contenders
+ * @param {Effort} effort
+ * @returns {Timing[]}
+ */
+export function measure(contenders, { rounds, ...limits }) {
+  const samples = contenders.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    contenders.forEach((contender, i) => samples[i].push(...takeSamples(contender, limits)))
+  }
+  const sorted = samples.map((times) => Float64Array.from(times).toSorted())
+  const medians = sorted.map((times) => quantile(times, 0.5))
+  return contenders.map(({ name }, i) => ({
+    name,
+    median: medians[i],
+    spread: (quantile(sorted[i], 0.75) - quantile(sorted[i], 0.25)) / 2 / medians[i],
+    ratio: medians[i] / medians[0],
+    samples: sorted[i].length,
+  }))
+}
+
+/** Keeps results alive, so that no call can be optimised away. */
+let sink = 0
+
+/** Seconds for one call, several times. No `setup` and `teardown`: with them the function would lose its closure. */
+function takeSamples({ name, step }, limits) {
+  const bench = new Benchmark(name, () => (sink += step()), limits)
+  let failure
+  bench.on('error', ({ target }) => (failure = target.error))
+  bench.run()
+  if (failure !== undefined) throw failure
+  if (!Number.isFinite(sink)) throw new Error(`${name} gave a result that is not finite.`)
+  return bench.stats.sample
+}
+
+/** The value below which a share of the sorted values lies, interpolated. */
+function quantile(sorted, share) {
+  const place = share * (sorted.length - 1)
+  const below = Math.floor(place)
+  const above = Math.min(below + 1, sorted.length - 1)
+  return sorted[below] + (place - below) * (sorted[above] - sorted[below])
+}
