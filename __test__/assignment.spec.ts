@@ -59,9 +59,9 @@ describe.each(cases)('$name ($source)', ({ cost, maximize = false, expect: wante
 })
 
 describe('forms of the cost matrix', () => {
-  const values = [4, 1, 3, 2, 0, 5]
+  const values = [4, 1, 4, 2, 0, 5]
   const rows = [
-    [4, 1, 3],
+    [4, 1, 4],
     [2, 0, 5],
   ]
   const typed = [

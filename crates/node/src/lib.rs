@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use hungarian_loss::{
-    Assignment, AssignmentOptions, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerTerms, Level,
+    AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerTerms, Level,
     NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Shape, Targets, verify,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
@@ -24,6 +24,7 @@ use options::CriterionOptions;
 thread_local! {
     /// One for each JavaScript thread.
     static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SOLVER: RefCell<AssignmentSolver> = RefCell::default();
 }
 
 /// The environment variable that forces a level, for support cases.
@@ -262,14 +263,16 @@ fn assign<T: Cost>(
     mut duals: Float64ArraySlice<'_>,
 ) -> Result<f64> {
     let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
-    let solved = Assignment::solve(level()?, &matrix, options)?;
     // SAFETY: as in `layer_slices_mut`.
     let (column_of_row, duals) = unsafe { (column_of_row.as_mut(), duals.as_mut()) };
-    fill(column_of_row, solved.column_of_row.iter().map(|column| column.map_or(-1, |k| k as i32)))?;
-    if !duals.is_empty() {
-        fill(duals, solved.row_duals.into_iter().chain(solved.column_duals))?;
-    }
-    Ok(solved.total)
+    SOLVER.with_borrow_mut(|solver| {
+        let found = solver.solve(level()?, &matrix, options)?;
+        fill(column_of_row, found.columns_of_rows().map(|column| column.map_or(-1, |k| k as i32)))?;
+        if !duals.is_empty() {
+            fill(duals, found.row_duals().chain(found.column_duals()))?;
+        }
+        Ok(found.total)
+    })
 }
 
 /// Checks an assignment of a matrix of `f64` by its duals. `report`: 1 if proven optimal or else 0, total, bound,

@@ -7,6 +7,7 @@
 
 use super::{Cost, CostMatrix};
 use crate::error::{Error, Result};
+use crate::simd::Level;
 
 /// What [`verify`] found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,7 +28,7 @@ const TOLERANCE: f64 = 1e-10;
 /// Checks an assignment and its duals against the matrix.
 ///
 /// # Errors
-/// [`Error::Length`] or [`Error::Assignment`] if the lists do not describe an assignment of this matrix.
+/// [`Error::Cost`] for NaN and -infinity; [`Error::Length`] or [`Error::Assignment`] if the lists do not describe an assignment of this matrix.
 pub fn verify<T: Cost>(
     matrix: &CostMatrix<'_, T>,
     maximize: bool,
@@ -38,6 +39,7 @@ pub fn verify<T: Cost>(
     crate::batch::check_length("assignment.rowIndices", column_of_row.len(), &[matrix.rows])?;
     crate::batch::check_length("assignment.rowDuals", row_duals.len(), &[matrix.rows])?;
     crate::batch::check_length("assignment.columnDuals", column_duals.len(), &[matrix.columns])?;
+    matrix.check(Level::detect())?;
     let mut row_of_column = vec![None; matrix.columns];
     for (row, column) in column_of_row.iter().enumerate() {
         let Some(column) = *column else { continue };

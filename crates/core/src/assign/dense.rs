@@ -1,9 +1,14 @@
 //! The dense solver: shortest augmenting paths over reduced costs.
 //!
-//! Every row first takes its cheapest column if that is free. Each row left over then grows a tree of alternating
-//! paths by Dijkstra's algorithm over the reduced costs c - u - v until it meets a free column; the path is flipped
-//! and the duals of the scanned columns fall so that all reduced costs stay non-negative. A search that runs out of
-//! columns has found a Hall violator: its rows have fewer allowed columns between them than they are.
+//! 1. Every row takes its cheapest column if that is free. In a large square matrix, *column reduction* comes first:
+//!    every column's dual is its smallest cost, and the row that has it takes the column; then *reduction transfer*
+//!    lowers the dual of a row's column as far as the row's second choice permits.
+//! 2. *Augmenting row reduction*: a row left over takes its cheapest column all the same, whose dual falls by what the
+//!    second cheapest costs more, so that the row that had it may look elsewhere; and so on, within a budget.
+//! 3. Each row still left grows a tree of alternating paths by Dijkstra's algorithm over the reduced costs c - u - v
+//!    until it meets a free column; the path is flipped and the duals of the scanned columns fall so that all reduced
+//!    costs stay non-negative. A search that runs out of columns has found a Hall violator: its rows have fewer
+//!    allowed columns between them than they are.
 //!
 //! Sources: Jonker and Volgenant 1987, "A shortest augmenting path algorithm for dense and sparse linear assignment
 //! problems"; Crouse 2016, "On implementing 2D rectangular assignment algorithms".
@@ -12,10 +17,16 @@
 //! carries the dual -infinity in the search, which keeps it out of every minimum without a mask.
 
 use super::Cost;
-use crate::simd::{F64, LANES, Level, Simd, dispatch, prelude::*};
+use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
 
 /// No row, or no column.
 const NONE: u32 = u32::MAX;
+
+/// Size from which a square matrix gains from column reduction.
+const COLUMN_REDUCTION: usize = 32;
+
+/// Passes of augmenting row reduction.
+const ROW_REDUCTIONS: usize = 2;
 
 /// Costs with rows on the shorter side, each row padded with +infinity to whole vectors.
 #[derive(Clone, Copy)]
@@ -36,27 +47,6 @@ impl<'a, T: Cost> Block<'a, T> {
     }
 }
 
-/// A storage type that the kernels can read.
-pub(crate) trait Lanes: Cost {
-    /// Sixteen costs, widened.
-    fn load<S: Simd>(simd: S, row: &[Self], at: usize) -> [F64<S>; 2];
-}
-
-impl Lanes for f32 {
-    #[inline(always)]
-    fn load<S: Simd>(simd: S, row: &[Self], at: usize) -> [F64<S>; 2] {
-        let (low, high) = crate::simd::load(simd, row, at).widen();
-        [low, high]
-    }
-}
-
-impl Lanes for f64 {
-    #[inline(always)]
-    fn load<S: Simd>(simd: S, row: &[Self], at: usize) -> [F64<S>; 2] {
-        load(simd, row, at)
-    }
-}
-
 /// How a solve ended.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Outcome {
@@ -73,8 +63,8 @@ pub(crate) struct Solver {
     pub(super) row_of_column: Vec<u32>,
     /// Duals of the columns, at most 0, and 0 for a free one.
     pub(super) column_duals: Vec<f64>,
-    /// Duals of the rows, where the solver that ran keeps them.
-    pub(super) row_duals: Option<Vec<f64>>,
+    /// Duals of the rows, once they are asked for; empty before.
+    pub(super) row_duals: Vec<f64>,
     /// +infinity for a column that is taken, 0 for a free one.
     taken: Vec<f64>,
     search: Search,
@@ -121,7 +111,7 @@ impl Solver {
         self.row_of_column.resize(block.columns, NONE);
         self.column_duals.clear();
         self.column_duals.resize(block.stride, 0.0);
-        self.row_duals = None;
+        self.row_duals.clear();
     }
 
     pub(super) fn pair(&mut self, row: usize, column: usize) {
@@ -130,11 +120,21 @@ impl Solver {
     }
 
     /// Solves a block.
-    pub fn solve<T: Lanes>(&mut self, level: Level, block: &Block<'_, T>) -> Outcome {
+    pub fn solve<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Outcome {
         self.reset(block);
         self.taken.clear();
         self.taken.resize(block.stride, 0.0);
-        dispatch!(level, simd => self.take_cheapest(simd, block));
+        if block.rows == block.columns && block.rows >= COLUMN_REDUCTION {
+            dispatch!(level, simd => self.reduce_columns(simd, block));
+        } else {
+            dispatch!(level, simd => self.take_cheapest(simd, block));
+        }
+        for _ in 0..ROW_REDUCTIONS {
+            if self.free_rows.is_empty() {
+                return Outcome::Optimal;
+            }
+            dispatch!(level, simd => self.reduce_rows(simd, block));
+        }
         for k in 0..self.free_rows.len() {
             let row = self.free_rows[k] as usize;
             if let Some(outcome) = dispatch!(level, simd => self.augment(simd, block, row)) {
@@ -146,10 +146,10 @@ impl Solver {
 
     /// Gives every row its cheapest column, the first row to ask having it; the others become free rows.
     #[inline(always)]
-    fn take_cheapest<S: Simd, T: Lanes>(&mut self, simd: S, block: &Block<'_, T>) {
+    fn take_cheapest<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>) {
         self.free_rows.clear();
         for row in 0..block.rows {
-            let column = cheapest(simd, block.row(row));
+            let column = cheapest(simd, block.row(row), None).column;
             if column < block.columns && self.row_of_column[column] == NONE {
                 self.pair(row, column);
                 self.taken[column] = f64::INFINITY;
@@ -159,9 +159,83 @@ impl Solver {
         }
     }
 
+    /// Column reduction and reduction transfer of a square matrix; rows that no column chose become free rows.
+    #[inline(always)]
+    fn reduce_columns<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>) {
+        let rows_of_minima = &mut self.search.parent;
+        rows_of_minima.resize(block.stride, 0.0);
+        let duals = &mut self.column_duals;
+        duals.fill(f64::INFINITY);
+        for row in 0..block.rows {
+            column_minima(simd, block.row(row), row, duals, rows_of_minima);
+        }
+        // a column without any allowed cell keeps the dual 0, as padding does
+        duals.iter_mut().filter(|dual| **dual == f64::INFINITY).for_each(|dual| *dual = 0.0);
+        let mut chosen_once = vec![false; block.rows];
+        for column in 0..block.columns {
+            let row = self.search.parent[column] as usize;
+            if block.at(row, column) == f64::INFINITY {
+                continue;
+            }
+            if self.column_of_row[row] == NONE {
+                self.pair(row, column);
+                self.taken[column] = f64::INFINITY;
+                chosen_once[row] = true;
+            } else {
+                chosen_once[row] = false;
+            }
+        }
+        self.free_rows.clear();
+        for row in 0..block.rows {
+            if self.column_of_row[row] == NONE {
+                self.free_rows.push(row as u32);
+            } else if chosen_once[row] {
+                let Cheapest { column, gap } = cheapest(simd, block.row(row), Some(&self.column_duals));
+                if column == self.column_of_row[row] as usize && gap < f64::INFINITY {
+                    self.column_duals[column] -= gap;
+                }
+            }
+        }
+    }
+
+    /// Augmenting row reduction of the free rows; those that find no column of their own stay free.
+    #[inline(always)]
+    fn reduce_rows<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>) {
+        /// Rows that may be moved for each free row.
+        const BUDGET: usize = 3;
+        let mut budget = BUDGET * self.free_rows.len();
+        let mut left = 0;
+        for k in 0..self.free_rows.len() {
+            let mut row = self.free_rows[k];
+            loop {
+                let Cheapest { column, gap } = cheapest(simd, block.row(row as usize), Some(&self.column_duals));
+                let owner = self.row_of_column.get(column).copied();
+                // a tie may go in circles, and a row without a second column would never let go of its first
+                let settles = gap > 0.0 && gap < f64::INFINITY && budget > 0;
+                let Some(owner) = owner.filter(|&owner| settles || owner == NONE) else {
+                    self.free_rows[left] = row;
+                    left += 1;
+                    break;
+                };
+                if gap < f64::INFINITY {
+                    self.column_duals[column] -= gap;
+                }
+                self.pair(row as usize, column);
+                self.taken[column] = f64::INFINITY;
+                if owner == NONE {
+                    break;
+                }
+                self.column_of_row[owner as usize] = NONE;
+                budget -= 1;
+                row = owner;
+            }
+        }
+        self.free_rows.truncate(left);
+    }
+
     /// Finds the shortest path from a free row to a free column and flips it.
     #[inline(always)]
-    fn augment<S: Simd, T: Lanes>(&mut self, simd: S, block: &Block<'_, T>, start: usize) -> Option<Outcome> {
+    fn augment<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>, start: usize) -> Option<Outcome> {
         let search = &mut self.search;
         search.duals.clone_from(&self.column_duals);
         search.distance.clear();
@@ -202,23 +276,19 @@ impl Solver {
         }
     }
 
-    /// Duals of the rows and of the columns.
-    pub fn into_duals<T: Cost>(mut self, block: &Block<'_, T>) -> (Vec<f64>, Vec<f64>) {
-        self.column_duals.truncate(block.columns);
-        let rows = self.row_duals.take().unwrap_or_else(|| {
-            let dual = |row: usize| {
-                let column = self.column_of_row[row] as usize;
-                block.at(row, column) - self.column_duals[column]
-            };
-            (0..block.rows).map(dual).collect()
-        });
-        (rows, self.column_duals)
+    /// Fills in the duals of the rows, where the solver that ran has not kept them.
+    pub fn complete_row_duals<T: Cost>(&mut self, block: &Block<'_, T>) {
+        if self.row_duals.is_empty() {
+            let columns = self.column_of_row.iter().map(|&column| column as usize);
+            let duals = columns.enumerate().map(|(row, column)| block.at(row, column) - self.column_duals[column]);
+            self.row_duals.extend(duals);
+        }
     }
-}
 
-#[inline(always)]
-fn load<S: Simd>(simd: S, values: &[f64], at: usize) -> [F64<S>; 2] {
-    [F64::from_slice(simd, &values[at..at + 8]), F64::from_slice(simd, &values[at + 8..at + LANES])]
+    /// Duals of the rows and of the `columns` columns that are no padding.
+    pub fn duals(&self, columns: usize) -> (&[f64], &[f64]) {
+        (&self.row_duals, &self.column_duals[..columns])
+    }
 }
 
 /// The smallest of the lanes' minima and its lowest index.
@@ -231,30 +301,66 @@ fn reduce<S: Simd>(simd: S, minimum: [F64<S>; 2], index: [F64<S>; 2]) -> (f64, u
     (smallest, low.min(high).reduce_min() as usize)
 }
 
-/// Index of the smallest cost of a row, the lowest if there are several.
+/// Lowers each column's minimum by a row's cost and notes the row.
 #[inline(always)]
-fn cheapest<S: Simd, T: Lanes>(simd: S, row: &[T]) -> usize {
+fn column_minima<S: Simd, T: Cost>(simd: S, costs: &[T], row: usize, minima: &mut [f64], rows: &mut [f64]) {
+    let row = F64::splat(simd, row as f64);
+    for at in (0..costs.len()).step_by(LANES) {
+        let cost = T::load(simd, costs, at);
+        let old = load_f64(simd, minima, at);
+        let old_rows = load_f64(simd, rows, at);
+        for k in 0..2 {
+            let here = at + 8 * k;
+            let smaller = cost[k].simd_lt(old[k]);
+            smaller.select(cost[k], old[k]).store_slice(&mut minima[here..here + 8]);
+            smaller.select(row, old_rows[k]).store_slice(&mut rows[here..here + 8]);
+        }
+    }
+}
+
+/// The smallest cost of a row.
+struct Cheapest {
+    /// Its column, the lowest if there are several; beyond all columns if every cell is forbidden.
+    column: usize,
+    /// By how much the second smallest exceeds it.
+    gap: f64,
+}
+
+/// The smallest cost of a row less the duals, which are 0 if not given.
+#[inline(always)]
+fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: Option<&[f64]>) -> Cheapest {
     let lane = F64::from_fn(
         simd,
         #[inline(always)]
         |i| i as f64,
     );
     let none = F64::splat(simd, f64::INFINITY);
-    let (mut minimum, mut index) = ([none; 2], [none; 2]);
+    let (mut minimum, mut second, mut index) = ([none; 2], [none; 2], [none; 2]);
     for at in (0..row.len()).step_by(LANES) {
-        let costs = T::load(simd, row, at);
+        let mut costs = T::load(simd, row, at);
+        if let Some(duals) = duals {
+            let duals = load_f64(simd, duals, at);
+            costs = [costs[0] - duals[0], costs[1] - duals[1]];
+        }
         for k in 0..2 {
             let better = costs[k].simd_lt(minimum[k]);
+            second[k] = second[k].min(better.select(minimum[k], costs[k]));
             minimum[k] = better.select(costs[k], minimum[k]);
             index[k] = better.select(lane + (at + 8 * k) as f64, index[k]);
         }
     }
-    reduce(simd, minimum, index).1
+    let (smallest, column) = reduce(simd, minimum, index);
+    // in the lane of the winner its second counts, in the others the first
+    let mut rest = none;
+    for k in 0..2 {
+        rest = rest.min(index[k].simd_eq(column as f64).select(second[k], minimum[k]));
+    }
+    Cheapest { column, gap: rest.reduce_min() - smallest }
 }
 
 /// Offers every column the path through `row`; returns the nearest column that is not scanned.
 #[inline(always)]
-fn relax<S: Simd, T: Lanes>(
+fn relax<S: Simd, T: Cost>(
     simd: S,
     costs: &[T],
     search: &mut Search,
@@ -273,10 +379,10 @@ fn relax<S: Simd, T: Lanes>(
     let (mut free_minimum, mut free_index) = ([none; 2], [none; 2]);
     for at in (0..costs.len()).step_by(LANES) {
         let cost = T::load(simd, costs, at);
-        let dual = load(simd, &search.duals, at);
-        let old = load(simd, &search.distance, at);
-        let parent = load(simd, &search.parent, at);
-        let taken = load(simd, taken, at);
+        let dual = load_f64(simd, &search.duals, at);
+        let old = load_f64(simd, &search.distance, at);
+        let parent = load_f64(simd, &search.parent, at);
+        let taken = load_f64(simd, taken, at);
         for k in 0..2 {
             let here = at + 8 * k;
             let offered = (cost[k] - dual[k]) + offset;

@@ -1,7 +1,7 @@
 //! Exact linear sum assignment: of a matrix of costs, one cell in every row of the shorter side, no two in a column,
 //! with the least total.
 //!
-//! [`Assignment::solve`] is the entry for a caller's matrix. It copies the matrix into a padded block with rows on the
+//! [`AssignmentSolver`] is the entry for a caller's matrix. It copies the matrix into a padded block with rows on the
 //! shorter side, negated if it maximises, and hands it to [`dense`], or to [`partial`] where not all rows can be
 //! placed. [`verify`] proves a result by its dual variables.
 
@@ -13,7 +13,7 @@ pub use certificate::{Certificate, verify};
 
 use crate::batch::check_length;
 use crate::error::{Error, Result};
-use crate::simd::{Level, padded};
+use crate::simd::{self, F64, LANES, Level, Simd, dispatch, padded, prelude::*};
 use dense::{Block, Outcome};
 
 /// A caller's matrix of costs, row-major.
@@ -28,31 +28,44 @@ pub struct CostMatrix<'a, T> {
 pub trait Cost: Copy {
     /// The exact value.
     fn value(self) -> f64;
+
+    /// Sixteen values at `at`.
+    #[doc(hidden)]
+    fn load<S: Simd>(simd: S, costs: &[Self], at: usize) -> [F64<S>; 2];
 }
 
 impl Cost for f32 {
+    #[inline(always)]
     fn value(self) -> f64 {
         f64::from(self)
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, costs: &[Self], at: usize) -> [F64<S>; 2] {
+        let (low, high) = simd::load(simd, costs, at).widen();
+        [low, high]
     }
 }
 
 impl Cost for f64 {
+    #[inline(always)]
     fn value(self) -> f64 {
         self
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, costs: &[Self], at: usize) -> [F64<S>; 2] {
+        simd::load_f64(simd, costs, at)
     }
 }
 
 impl<'a, T: Cost> CostMatrix<'a, T> {
-    /// `costs`: `[rows, columns]`; +infinity forbids a cell.
+    /// `costs`: `[rows, columns]`; +infinity forbids a cell. Values are checked where they are first read.
     ///
     /// # Errors
-    /// [`Error::Length`], or [`Error::Cost`] for NaN and -infinity.
+    /// [`Error::Length`].
     pub fn new(costs: &'a [T], rows: usize, columns: usize) -> Result<Self> {
         check_length("cost", costs.len(), &[rows, columns])?;
-        let refused = |c: &T| c.value().is_nan() || c.value() == f64::NEG_INFINITY;
-        if let Some(at) = costs.iter().position(refused) {
-            return Err(Error::Cost { row: at / columns, column: at % columns, value: costs[at].value() });
-        }
         Ok(Self { costs, rows, columns })
     }
 
@@ -60,10 +73,39 @@ impl<'a, T: Cost> CostMatrix<'a, T> {
         self.costs[row * self.columns + column].value()
     }
 
-    /// Largest finite magnitude.
-    fn magnitude(&self) -> f64 {
-        self.costs.iter().map(|c| c.value().abs()).filter(|c| c.is_finite()).fold(0.0, f64::max)
+    /// Refuses NaN and -infinity; gives the largest finite magnitude.
+    fn check(&self, level: Level) -> Result<f64> {
+        if let Some(largest) = dispatch!(level, simd => largest_magnitude(simd, self.costs)) {
+            return Ok(largest);
+        }
+        let refused = |c: &T| c.value().is_nan() || c.value() == f64::NEG_INFINITY;
+        let at = self.costs.iter().position(refused).unwrap_or_default();
+        Err(Error::Cost { row: at / self.columns, column: at % self.columns, value: self.costs[at].value() })
     }
+}
+
+/// The largest finite magnitude of costs, or nothing where one is NaN or -infinity.
+#[inline(always)]
+fn largest_magnitude<S: Simd, T: Cost>(simd: S, costs: &[T]) -> Option<f64> {
+    let (zero, infinity) = (F64::splat(simd, 0.0), F64::splat(simd, f64::INFINITY));
+    let (mut largest, mut refused) = ([zero; 2], [zero; 2]);
+    let whole = costs.len() / LANES * LANES;
+    for at in (0..whole).step_by(LANES) {
+        let costs = T::load(simd, costs, at);
+        for k in 0..2 {
+            // a comparison with NaN is false
+            refused[k] = costs[k].simd_gt(-infinity).select(refused[k], infinity);
+            let size = costs[k].abs();
+            largest[k] = (size.simd_gt(largest[k]) & size.simd_lt(infinity)).select(size, largest[k]);
+        }
+    }
+    let mut sound = (refused[0] + refused[1]).simd_eq(0.0).all_true();
+    let mut magnitude = largest[0].max(largest[1]).reduce_max();
+    for cost in &costs[whole..] {
+        sound &= cost.value() > f64::NEG_INFINITY;
+        magnitude = if cost.value().is_finite() { magnitude.max(cost.value().abs()) } else { magnitude };
+    }
+    sound.then_some(magnitude)
 }
 
 /// How to read a matrix.
@@ -75,68 +117,123 @@ pub struct AssignmentOptions {
     pub partial: bool,
 }
 
-/// An optimal assignment.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Assignment {
-    /// The column of every row.
-    pub column_of_row: Vec<Option<usize>>,
+/// An optimal assignment, to be read from the solver that found it.
+#[derive(Clone, Copy, Debug)]
+pub struct Assignment<'a> {
+    solver: &'a AssignmentSolver,
     /// Sum of the assigned cells, in row order.
     pub total: f64,
-    /// Dual variable of every row.
-    pub row_duals: Vec<f64>,
-    /// Dual variable of every column. In minimisation `row + column ≤ cost` everywhere, with equality where assigned.
-    pub column_duals: Vec<f64>,
 }
 
-impl Assignment {
+impl Assignment<'_> {
+    /// The column of every row.
+    pub fn columns_of_rows(&self) -> impl Iterator<Item = Option<usize>> {
+        let AssignmentSolver { solver, transposed, rows, .. } = self.solver;
+        (0..*rows).map(|row| {
+            let found = if *transposed { solver.row_of(row) } else { solver.column_of(row) };
+            found.map(|column| column as usize)
+        })
+    }
+
+    /// Dual variable of every row.
+    pub fn row_duals(&self) -> impl Iterator<Item = f64> {
+        let AssignmentSolver { solver, transposed, rows, columns, sign, .. } = self.solver;
+        let (short, long) = solver.duals(if *transposed { *rows } else { *columns });
+        (if *transposed { long } else { short }).iter().map(move |dual| dual / sign)
+    }
+
+    /// Dual variable of every column. In minimisation `row + column ≤ cost` everywhere, with equality where assigned.
+    pub fn column_duals(&self) -> impl Iterator<Item = f64> {
+        let AssignmentSolver { solver, transposed, rows, columns, sign, .. } = self.solver;
+        let (short, long) = solver.duals(if *transposed { *rows } else { *columns });
+        (if *transposed { short } else { long }).iter().map(move |dual| dual / sign)
+    }
+}
+
+/// Solves matrices one after the other, keeping its memory.
+#[derive(Debug, Default)]
+pub struct AssignmentSolver {
+    costs: Vec<f64>,
+    solver: dense::Solver,
+    rows: usize,
+    columns: usize,
+    /// Whether the block's rows are the matrix's columns.
+    transposed: bool,
+    /// What the costs were multiplied by.
+    sign: f64,
+}
+
+impl AssignmentSolver {
     /// Solves a matrix exactly; ties are broken the same way on every level.
     ///
     /// # Errors
-    /// [`Error::InfeasibleRows`] or [`Error::InfeasibleColumns`], unless `partial`.
-    pub fn solve<T: Cost>(level: Level, matrix: &CostMatrix<'_, T>, options: AssignmentOptions) -> Result<Self> {
-        let transposed = matrix.rows > matrix.columns;
-        let (short, long) = if transposed { (matrix.columns, matrix.rows) } else { (matrix.rows, matrix.columns) };
-        let scale = scale_of(matrix.magnitude());
-        let sign = if options.maximize { -scale } else { scale };
+    /// [`Error::Cost`] for NaN and -infinity; [`Error::InfeasibleRows`] or [`Error::InfeasibleColumns`], unless
+    /// `partial`.
+    pub fn solve<T: Cost>(
+        &mut self,
+        level: Level,
+        matrix: &CostMatrix<'_, T>,
+        options: AssignmentOptions,
+    ) -> Result<Assignment<'_>> {
+        let scale = scale_of(matrix.check(level)?);
+        self.sign = if options.maximize { -scale } else { scale };
+        (self.rows, self.columns) = (matrix.rows, matrix.columns);
+        self.transposed = matrix.rows > matrix.columns;
+        let (short, long) = if self.transposed { (self.columns, self.rows) } else { (self.rows, self.columns) };
         let stride = padded(long);
-        let mut costs = vec![f64::INFINITY; short * stride];
-        for row in 0..matrix.rows {
-            for column in 0..matrix.columns {
-                let at = if transposed { column * stride + row } else { row * stride + column };
-                let cost = matrix.at(row, column);
-                costs[at] = if cost == f64::INFINITY { cost } else { cost * sign };
-            }
-        }
-        let block = Block { costs: &costs, rows: short, columns: long, stride };
-        let mut solver = dense::Solver::default();
-        match solver.solve(level, &block) {
+        self.pack(matrix, stride, short);
+        let block = Block { costs: &self.costs, rows: short, columns: long, stride };
+        match self.solver.solve(level, &block) {
             Outcome::Optimal => {}
-            Outcome::Infeasible(_) if options.partial => partial::solve(&block, &mut solver),
+            Outcome::Infeasible(_) if options.partial => partial::solve(&block, &mut self.solver),
             Outcome::Infeasible(mut rows) => {
                 rows.sort_unstable();
                 let reachable = rows.len() - 1;
-                return Err(if transposed {
+                return Err(if self.transposed {
                     Error::InfeasibleColumns { columns: rows, rows: reachable }
                 } else {
                     Error::InfeasibleRows { rows, columns: reachable }
                 });
             }
         }
-        let column_of = |row: usize| {
-            let found = if transposed { solver.row_of(row) } else { solver.column_of(row) };
-            found.map(|k| k as usize)
-        };
-        let column_of_row: Vec<_> = (0..matrix.rows).map(column_of).collect();
-        let assigned = column_of_row.iter().enumerate().filter_map(|(row, &c)| Some(matrix.at(row, c?)));
-        let total = assigned.fold(0.0, |sum, cost| sum + cost); // `sum` would give -0 for none
-        let (mut row_duals, mut column_duals) = solver.into_duals(&block);
-        if transposed {
-            std::mem::swap(&mut row_duals, &mut column_duals);
+        self.solver.complete_row_duals(&block);
+        let mut assignment = Assignment { solver: self, total: 0.0 };
+        let pairs = assignment.columns_of_rows().enumerate();
+        assignment.total = pairs.fold(0.0, |sum, (row, column)| column.map_or(sum, |c| sum + matrix.at(row, c)));
+        Ok(assignment)
+    }
+
+    /// Copies a matrix into the block, times `sign` where it is finite.
+    fn pack<T: Cost>(&mut self, matrix: &CostMatrix<'_, T>, stride: usize, short: usize) {
+        self.costs.clear();
+        self.costs.resize(short * stride, f64::INFINITY);
+        let sign = self.sign;
+        if sign == 1.0 {
+            self.copy(matrix, stride, |cost| cost);
+        } else {
+            self.copy(matrix, stride, |cost| if cost == f64::INFINITY { cost } else { cost * sign });
         }
-        for dual in row_duals.iter_mut().chain(&mut column_duals) {
-            *dual /= sign;
+    }
+
+    fn copy<T: Cost>(&mut self, matrix: &CostMatrix<'_, T>, stride: usize, convert: impl Fn(f64) -> f64) {
+        if self.transposed {
+            // sixteen rows at a time, so that what is written to lies together
+            for (group, rows) in matrix.costs.chunks(LANES * matrix.columns.max(1)).enumerate() {
+                for column in 0..matrix.columns {
+                    let places = &mut self.costs[column * stride + group * LANES..];
+                    for (place, row) in places.iter_mut().zip(rows.chunks_exact(matrix.columns)) {
+                        *place = convert(row[column].value());
+                    }
+                }
+            }
+        } else {
+            let rows = matrix.costs.chunks_exact(matrix.columns.max(1));
+            for (places, costs) in self.costs.chunks_exact_mut(stride.max(1)).zip(rows) {
+                for (place, cost) in places.iter_mut().zip(costs) {
+                    *place = convert(cost.value());
+                }
+            }
         }
-        Ok(Self { column_of_row, total, row_duals, column_duals })
     }
 }
 

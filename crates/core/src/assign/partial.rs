@@ -35,7 +35,7 @@ pub(super) fn solve<T: Cost>(block: &Block<'_, T>, solver: &mut Solver) {
             }
         }
     }
-    solver.row_duals = Some(row_duals);
+    solver.row_duals = row_duals;
 }
 
 /// A search from all free rows.

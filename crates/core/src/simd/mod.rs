@@ -124,6 +124,13 @@ pub(crate) fn load<S: Simd>(simd: S, values: &[f32], at: usize) -> F32<S> {
     F32::from_slice(simd, &values[at..at + LANES])
 }
 
+/// Sixteen `f64` at `at`.
+#[inline(always)]
+pub(crate) fn load_f64<S: Simd>(simd: S, values: &[f64], at: usize) -> [F64<S>; 2] {
+    let middle = at + LANES / 2;
+    [F64::from_slice(simd, &values[at..middle]), F64::from_slice(simd, &values[middle..at + LANES])]
+}
+
 /// Writes sixteen values at `at`.
 #[inline(always)]
 pub(crate) fn store<S: Simd>(vector: F32<S>, values: &mut [f32], at: usize) {
