@@ -100,8 +100,10 @@ impl fmt::Display for Error {
             }
             Self::TargetBoxNotFinite { place, component, value } => write!(
                 f,
-                "targets[{}].boxes: target {} has {value} at component {component}; must be finite",
-                place.image, place.target
+                "targets[{}].boxes: target {} has {} at component {component}; must be finite",
+                place.image,
+                place.target,
+                Value(f64::from(*value))
             ),
             Self::TargetBox { place, component, value, rule } => write!(
                 f,
@@ -110,13 +112,19 @@ impl fmt::Display for Error {
             ),
             Self::LogitNotFinite { place, class, value } => write!(
                 f,
-                "outputs.logits: {value} at layer {}, image {}, query {}, class {class}; must be finite",
-                place.layer, place.image, place.query
+                "outputs.logits: {} at layer {}, image {}, query {}, class {class}; must be finite",
+                Value(f64::from(*value)),
+                place.layer,
+                place.image,
+                place.query
             ),
             Self::BoxNotFinite { place, component, value } => write!(
                 f,
-                "outputs.boxes: {value} at layer {}, image {}, query {}, component {component}; must be finite",
-                place.layer, place.image, place.query
+                "outputs.boxes: {} at layer {}, image {}, query {}, component {component}; must be finite",
+                Value(f64::from(*value)),
+                place.layer,
+                place.image,
+                place.query
             ),
             Self::Box { place, component, value, rule } => write!(
                 f,
@@ -125,21 +133,12 @@ impl fmt::Display for Error {
             ),
             Self::Cost { row, column, value } => write!(
                 f,
-                "cost: {value} at row {row}, column {column}; must be a number or Infinity (which forbids the pair)"
+                "cost: {} at row {row}, column {column}; must be a number or Infinity (which forbids the pair)",
+                Value(*value)
             ),
-            Self::InfeasibleRows { rows, columns } => {
-                write!(
-                    f,
-                    "cost: {} have only {columns} allowed columns between them, so they cannot all be assigned",
-                    Listed("row", rows)
-                )
-            }
+            Self::InfeasibleRows { rows, columns } => write!(f, "cost: {}", Shortage("row", rows, "column", *columns)),
             Self::InfeasibleColumns { columns, rows } => {
-                write!(
-                    f,
-                    "cost: {} have only {rows} allowed rows between them, so they cannot all be assigned",
-                    Listed("column", columns)
-                )
+                write!(f, "cost: {}", Shortage("column", columns, "row", *rows))
             }
             Self::Assignment { row, column, rule } => {
                 write!(f, "assignment: row {row} has column {column}, which {rule}")
@@ -162,14 +161,30 @@ impl fmt::Display for BoxRule {
 
 impl std::error::Error for Error {}
 
-/// `rows 1, 2 and 5`, or the first ten of many.
-struct Listed<'a>(&'static str, &'a [usize]);
+/// A value as JavaScript writes it.
+struct Value(f64);
 
-impl fmt::Display for Listed<'_> {
+impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(noun, items) = *self;
+        match self.0 {
+            v if v == f64::INFINITY => f.write_str("Infinity"),
+            v if v == f64::NEG_INFINITY => f.write_str("-Infinity"),
+            v => write!(f, "{v}"),
+        }
+    }
+}
+
+/// What cannot be assigned, and how few places it has: `rows 1, 2 and 5 have only 2 allowed columns between them, …`.
+struct Shortage<'a>(&'static str, &'a [usize], &'static str, usize);
+
+impl fmt::Display for Shortage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(noun, items, place, places) = *self;
+        if let [item] = items {
+            return write!(f, "{noun} {item} has no allowed {place}");
+        }
         const SHOWN: usize = 10;
-        write!(f, "{noun}{} ", if items.len() == 1 { "" } else { "s" })?;
+        write!(f, "{noun}s ")?;
         for (k, item) in items.iter().take(SHOWN).enumerate() {
             let joint = match k {
                 0 => "",
@@ -181,6 +196,44 @@ impl fmt::Display for Listed<'_> {
         if items.len() > SHOWN {
             write!(f, " and {} more", items.len() - SHOWN)?;
         }
-        Ok(())
+        let plural = if places == 1 { "" } else { "s" };
+        write!(f, " have only {places} allowed {place}{plural} between them, so they cannot all be assigned")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_the_place_the_rule_and_the_value() {
+        let cases = [
+            (Error::InfeasibleRows { rows: vec![3], columns: 0 }, "cost: row 3 has no allowed column"),
+            (
+                Error::InfeasibleRows { rows: vec![0, 2], columns: 1 },
+                "cost: rows 0 and 2 have only 1 allowed column between them, so they cannot all be assigned",
+            ),
+            (
+                Error::InfeasibleColumns { columns: (0..13).collect(), rows: 12 },
+                "cost: columns 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 3 more have only 12 allowed rows between them, so they \
+                 cannot all be assigned",
+            ),
+            (
+                Error::Cost { row: 1, column: 2, value: f64::NEG_INFINITY },
+                "cost: -Infinity at row 1, column 2; must be a number or Infinity (which forbids the pair)",
+            ),
+            (
+                Error::Label { place: TargetPlace { image: 1, target: 0 }, value: 3, classes: 3, no_object: 3 },
+                "targets[1].labels[0]: 3 is not a class id; allowed are 0 to 2, since 3 means no-object (the ids may be \
+                 1-based: then subtract 1, or set numClasses to the largest id + 1)",
+            ),
+            (
+                Error::Label { place: TargetPlace { image: 0, target: 4 }, value: 0, classes: 3, no_object: 0 },
+                "targets[0].labels[4]: 0 is not a class id; allowed are 1 to 3, since 0 means no-object",
+            ),
+        ];
+        for (error, message) in cases {
+            assert_eq!(error.to_string(), message);
+        }
     }
 }
