@@ -338,7 +338,7 @@ describe('is refused:', () => {
   })
 
   test.each<[string, unknown, string, RegExp]>([
-    ['an unknown option', { maximise: true }, 'options.maximise', /known are maximize, partial, duals/],
+    ['an unknown option', { maximise: true }, 'options.maximise', /known are maximize, partial, costLimit, duals/],
     ['a flag that is a number', { maximize: 1 }, 'options.maximize', /true or false, got 1/],
     ['a flag that is null', { partial: null }, 'options.partial', /null/],
     ['a flag that is a string', { duals: 'yes' }, 'options.duals', /"yes"/],
@@ -348,5 +348,64 @@ describe('is refused:', () => {
     const error = errorOf(() => linearSumAssignment([[1]], options as AssignmentOptions))
     expect(error).toMatchObject({ code: 'OPTION', argument })
     expect(error.message).toMatch(message)
+  })
+})
+
+describe('costLimit', () => {
+  // two tracks and three detections; the second track has no detection near it
+  const distances = [
+    [0.9, 0.2, 0.6],
+    [0.8, 0.3, 0.95],
+  ]
+
+  test('leaves pairs dearer than the limit unmatched', () => {
+    const { rowIndices, columnIndices, unassignedRows, unassignedColumns, total } = linearSumAssignment(distances, {
+      costLimit: 0.5,
+    })
+    expect([...rowIndices, ...columnIndices]).toEqual([0, 1])
+    expect([...unassignedRows, ...unassignedColumns]).toEqual([1, 0, 2])
+    expect(total).toBe(0.2)
+  })
+
+  test('weighs a pair against the pairs that it displaces', () => {
+    // 0.2 + 0.8 − 2 · 0.9 is less than 0.6 + 0.3 − 2 · 0.9 only if pairs below 0.9 are worth having
+    const { columnIndices, total } = linearSumAssignment(distances, { costLimit: 0.9 })
+    expect([...columnIndices]).toEqual([2, 1])
+    expect(total).toBeCloseTo(0.9, 15)
+  })
+
+  test('a pair exactly at the limit is made', () => {
+    expect(linearSumAssignment([[3]], { costLimit: 3 }).rowIndices.length).toBe(1)
+    expect(linearSumAssignment([[3]], { costLimit: 2.999 }).rowIndices.length).toBe(0)
+  })
+
+  test('is a least score when maximising', () => {
+    const scores = [
+      [0.1, 0.8],
+      [0.2, 0.9],
+    ]
+    const result = linearSumAssignment(scores, { costLimit: 0.5, maximize: true, duals: true })
+    expect([...result.rowIndices, ...result.columnIndices]).toEqual([1, 1])
+    expect(verifyAssignment(scores, result, { costLimit: 0.5, maximize: true }).optimal).toBe(true)
+  })
+
+  test('is proven by the duals, with the same limit only', () => {
+    const result = linearSumAssignment(distances, { costLimit: 0.5, duals: true })
+    expect(verifyAssignment(distances, result, { costLimit: 0.5 }).optimal).toBe(true)
+    expect(verifyAssignment(distances, result, { costLimit: 2 }).optimal).toBe(false)
+    expect(verifyAssignment(distances, result).optimal).toBe(false)
+  })
+
+  test('makes rows without any allowed pair feasible', () => {
+    const { unassignedRows } = linearSumAssignment([[Infinity], [1]], { costLimit: 5 })
+    expect([...unassignedRows]).toEqual([0])
+  })
+
+  test.each([NaN, Infinity, -Infinity, '1', null])('%s is no limit', (costLimit) => {
+    const options = { costLimit } as unknown as { costLimit: number }
+    expect(errorOf(() => linearSumAssignment(distances, options))).toMatchObject({
+      code: 'OPTION',
+      argument: 'options.costLimit',
+    })
   })
 })

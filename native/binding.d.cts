@@ -17,13 +17,13 @@ export declare class ExternalObject<T> {
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /** As `assignF64`, for a matrix of `f32`; the arithmetic is in `f64` all the same. */
-export declare function assignF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, columnOfRow: Int32Array, duals: Float64Array): number
+export declare function assignF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array): number
 
 /**
  * The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]`, -1 for a row without a column.
- * `duals`: `[rows + columns]`, or empty where they are not wanted.
+ * `duals`: `[rows + columns]`, or empty where they are not wanted. `costLimit`: NaN for none.
  */
-export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, columnOfRow: Int32Array, duals: Float64Array): number
+export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array): number
 
 /**
  * Loss, terms, matches and gradients of a batch.
@@ -69,10 +69,10 @@ export declare function matchTargets(criterion: ExternalObject<Criterion>, layer
 export declare function simdLevel(): string
 
 /** As `verifyF64`, for a matrix of `f32`. */
-export declare function verifyF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
+export declare function verifyF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
 
 /**
  * Checks an assignment of a matrix of `f64` by its duals. `report`: 1 if proven optimal or else 0, total, bound,
  * violation.
  */
-export declare function verifyF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
+export declare function verifyF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void

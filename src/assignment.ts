@@ -6,10 +6,12 @@ import { checkView, failType, flatten, isNumeric, shapeOf, sizeOf } from './tens
 import type { Assignment, AssignmentOptions, AssignmentProof, CostMatrix, Verification } from './types.ts'
 import { checkFlag, checkRecord, isRecord, show } from './validate.ts'
 
-const SOLVE = ['maximize', 'partial', 'duals'] as const
-const VERIFY = ['maximize'] as const
+const SOLVE = ['maximize', 'partial', 'costLimit', 'duals'] as const
+const VERIFY = ['maximize', 'costLimit'] as const
 const NO_DUALS = new Float64Array(0)
 const UNASSIGNED = -1
+/** Tells the core that there is no limit. */
+const NO_LIMIT = NaN
 
 /** A cost matrix as the binding takes it, row-major. */
 interface Costs {
@@ -24,8 +26,8 @@ interface Costs {
  *
  * Ties are broken the same way every time; a constant matrix gives the identity. Throws `SHAPE` for ragged rows,
  * `DTYPE` for what is no number, `NON_FINITE` for NaN and `-Infinity`, `OPTION` for bad options, and `INFEASIBLE` (with
- * `rows` or `columns` that cannot all be assigned) where forbidden pairs leave no complete assignment and `partial` is
- * not set.
+ * `rows` or `columns` that cannot all be assigned) where forbidden pairs leave no complete assignment and neither
+ * `partial` nor `costLimit` is set.
  *
  * @example
  * linearSumAssignment([[8, 9], [1, 4]]) // rowIndices [0, 1], columnIndices [1, 0], total 10
@@ -35,13 +37,14 @@ export function linearSumAssignment(cost: CostMatrix, options?: AssignmentOption
     const given = checkRecord(options, SOLVE, 'options')
     const maximize = checkFlag(given.maximize, false, 'options.maximize')
     const partial = checkFlag(given.partial, false, 'options.partial')
+    const limit = checkLimit(given.costLimit)
     const wanted = checkFlag(given.duals, false, 'options.duals')
     const { data, rows, columns } = readCosts(cost)
     const columnOfRow = int32s(rows)
     const duals = wanted ? new Float64Array(rows + columns) : NO_DUALS
     const total = isDouble(data)
-      ? assignF64(data, rows, columns, maximize, partial, columnOfRow, duals)
-      : assignF32(data, rows, columns, maximize, partial, columnOfRow, duals)
+      ? assignF64(data, rows, columns, maximize, partial, limit, columnOfRow, duals)
+      : assignF32(data, rows, columns, maximize, partial, limit, columnOfRow, duals)
     return listPairs(columnOfRow, columns, total, wanted ? duals : undefined)
   } catch (error) {
     throw toHungarianLossError(error)
@@ -52,29 +55,38 @@ export function linearSumAssignment(cost: CostMatrix, options?: AssignmentOption
  * Proves an assignment optimal, or fails to, from the matrix and the dual variables alone: whoever made them need not
  * be trusted.
  *
- * `options.maximize` must be as it was for the solution. Throws as {@link linearSumAssignment}, `OPTION` where the
+ * `options` must be as they were for the solution. Throws as {@link linearSumAssignment}, `OPTION` where the
  * duals are absent, `SHAPE` where lengths do not fit the matrix, and `RANGE` for an index that is outside the matrix or
  * used twice.
  */
 export function verifyAssignment(
   cost: CostMatrix,
   assignment: AssignmentProof,
-  options?: Pick<AssignmentOptions, 'maximize'>,
+  options?: Pick<AssignmentOptions, 'maximize' | 'costLimit'>,
 ): Verification {
   try {
-    const maximize = checkFlag(checkRecord(options, VERIFY, 'options').maximize, false, 'options.maximize')
+    const given = checkRecord(options, VERIFY, 'options')
+    const maximize = checkFlag(given.maximize, false, 'options.maximize')
+    const limit = checkLimit(given.costLimit)
     const { data, rows, columns } = readCosts(cost)
     if (!isRecord(assignment)) fail('DTYPE', 'assignment', `must be an assignment, got ${show(assignment)}`)
     const columnOfRow = readPairs(assignment as AssignmentProof, rows, columns)
     const duals = readDuals(assignment as AssignmentProof, rows, columns)
     const report = new Float64Array(4)
-    if (isDouble(data)) verifyF64(data, rows, columns, maximize, columnOfRow, duals, report)
-    else verifyF32(data, rows, columns, maximize, columnOfRow, duals, report)
+    if (isDouble(data)) verifyF64(data, rows, columns, maximize, limit, columnOfRow, duals, report)
+    else verifyF32(data, rows, columns, maximize, limit, columnOfRow, duals, report)
     const [optimal, total, bound, violation] = report as unknown as [number, number, number, number]
     return { optimal: optimal === 1, total, bound, violation }
   } catch (error) {
     throw toHungarianLossError(error)
   }
+}
+
+/** A limit: any finite number, or none. */
+function checkLimit(value: unknown): number {
+  if (value === undefined) return NO_LIMIT
+  if (Number.isFinite(value)) return value as number
+  return fail('OPTION', 'options.costLimit', `must be a finite number, got ${show(value)}`)
 }
 
 /** Reads a matrix; float32 and float64 as they lie, all else converted to float64. */

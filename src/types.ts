@@ -292,6 +292,12 @@ export interface AssignmentOptions {
    * false.
    */
   readonly partial?: boolean | undefined
+  /**
+   * Leave pairs dearer than this (when maximising: cheaper) unassigned, as trackers do: of all sets of pairs, the one
+   * with the least sum of cost − limit, with as many pairs as that permits. `partial` has then no meaning. Any finite
+   * number. Default: no limit.
+   */
+  readonly costLimit?: number | undefined
   /** Give the dual variables, which prove that the total is optimal. Default: false. */
   readonly duals?: boolean | undefined
 }
@@ -310,7 +316,7 @@ export interface Assignment {
   readonly unassignedColumns: Int32Array
   /**
    * `[rows]`, with `duals: true`: no cell costs less (when maximising: more) than the sum of its row's and its column's
-   * dual.
+   * dual. With `costLimit`, no cell's cost less the limit does, and no dual is above (below) 0.
    */
   readonly rowDuals: Float64Array | undefined
   /** `[columns]`, with `duals: true`. */

@@ -130,8 +130,8 @@ impl Problem {
         first
     }
 
-    fn assert_proven(&self, found: &Found, maximize: bool) {
-        let certificate = verify(&self.matrix(), maximize, &found.column_of_row, &found.row_duals, &found.column_duals)
+    fn assert_proven(&self, found: &Found, options: AssignmentOptions) {
+        let certificate = verify(&self.matrix(), options, &found.column_of_row, &found.row_duals, &found.column_duals)
             .expect("an assignment");
         assert!(certificate.optimal, "{certificate:?}");
         assert_eq!(certificate.total, found.total);
@@ -143,8 +143,9 @@ fn assert_same_total(found: f64, expected: f64, problem: &Problem) {
     assert!((found - expected).abs() <= 1e-11 * largest, "{found} is not {expected} ({:?})", problem.kind);
 }
 
-const PARTIAL: AssignmentOptions = AssignmentOptions { maximize: false, partial: true };
-const COMPLETE: AssignmentOptions = AssignmentOptions { maximize: false, partial: false };
+const COMPLETE: AssignmentOptions = AssignmentOptions { maximize: false, partial: false, cost_limit: None };
+const PARTIAL: AssignmentOptions = AssignmentOptions { partial: true, ..COMPLETE };
+const LARGEST: AssignmentOptions = AssignmentOptions { maximize: true, ..PARTIAL };
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
@@ -155,7 +156,7 @@ proptest! {
         let found = problem.solve(PARTIAL).expect("partial never fails");
         prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
         assert_same_total(found.total, total, &problem);
-        problem.assert_proven(&found, false);
+        problem.assert_proven(&found, COMPLETE);
     }
 
     #[test]
@@ -166,7 +167,7 @@ proptest! {
             Ok(found) => {
                 prop_assert_eq!(pairs, short);
                 assert_same_total(found.total, total, &problem);
-                problem.assert_proven(&found, false);
+                problem.assert_proven(&found, COMPLETE);
             }
             Err(Error::InfeasibleRows { rows, columns }) => {
                 prop_assert!(pairs < short);
@@ -187,13 +188,43 @@ proptest! {
     }
 
     #[test]
+    fn a_limit_leaves_the_pairs_that_are_not_worth_it(problem in problems(6, true), limit in -1.0..2.0) {
+        // one more column for each row, in which it costs the limit: there the pairs that are not worth it go
+        let limit = limit * problem.costs.iter().filter(|c| c.is_finite()).fold(0.0f64, |a, c| a.max(c.abs()));
+        let (rows, columns) = (problem.rows, problem.columns + problem.rows);
+        let cell = |i: usize, j: usize| match j.checked_sub(problem.columns) {
+            None => problem.costs[i * problem.columns + j],
+            Some(k) if k == i => limit,
+            Some(_) => f64::INFINITY,
+        };
+        let wider: Vec<f64> = (0..rows * columns).map(|k| cell(k / columns, k % columns)).collect();
+        let (_, total) = brute_force(&wider, rows, columns);
+        let options = AssignmentOptions { cost_limit: Some(limit), ..COMPLETE };
+        let found = problem.solve(options).expect("every set of pairs will do");
+        let pairs = found.column_of_row.iter().flatten().count();
+        assert_same_total(found.total + (rows - pairs) as f64 * limit, total, &problem);
+        problem.assert_proven(&found, options);
+        for (i, j) in found.column_of_row.iter().enumerate() {
+            prop_assert!(j.is_none_or(|j| problem.costs[i * problem.columns + j] <= limit));
+        }
+        let opposite = Problem {
+            costs: problem.costs.iter().map(|&c| if c.is_finite() { -c } else { c }).collect(),
+            ..problem.clone()
+        };
+        let options = AssignmentOptions { maximize: true, cost_limit: Some(-limit), ..COMPLETE };
+        let mirrored = opposite.solve(options).expect("every set of pairs will do");
+        prop_assert_eq!(&mirrored.column_of_row, &found.column_of_row);
+        opposite.assert_proven(&mirrored, options);
+    }
+
+    #[test]
     fn maximising_is_minimising_the_opposite(problem in problems(7, true)) {
         let opposite: Vec<f64> = problem.costs.iter().map(|&c| if c.is_finite() { -c } else { c }).collect();
         let (pairs, total) = brute_force(&opposite, problem.rows, problem.columns);
-        let found = problem.solve(AssignmentOptions { maximize: true, partial: true }).expect("partial never fails");
+        let found = problem.solve(LARGEST).expect("partial never fails");
         prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
         assert_same_total(found.total, -total, &problem);
-        problem.assert_proven(&found, true);
+        problem.assert_proven(&found, LARGEST);
     }
 }
 
@@ -203,12 +234,18 @@ proptest! {
     #[test]
     fn larger_problems_are_proven_by_their_duals(problem in problems(70, false)) {
         let found = problem.solve(COMPLETE).expect("nothing is forbidden");
-        problem.assert_proven(&found, false);
+        problem.assert_proven(&found, COMPLETE);
     }
 
     #[test]
     fn larger_problems_with_forbidden_cells_are_proven_by_their_duals(problem in problems(50, true)) {
-        problem.assert_proven(&problem.solve(PARTIAL).expect("partial never fails"), false);
+        problem.assert_proven(&problem.solve(PARTIAL).expect("partial never fails"), PARTIAL);
+    }
+
+    #[test]
+    fn larger_problems_with_a_limit_are_proven_by_their_duals(problem in problems(60, true), limit in -0.5..1.0) {
+        let options = AssignmentOptions { cost_limit: Some(limit), ..COMPLETE };
+        problem.assert_proven(&problem.solve(options).expect("every set of pairs will do"), options);
     }
 
     #[test]
@@ -241,7 +278,7 @@ fn every_width_up_to_67_is_solved_alike_at_every_level() {
         for rows in [1, columns / 2, columns, columns + 3] {
             let costs = (0..rows * columns).map(|k| cost(k / columns.max(1), k % columns.max(1))).collect();
             let problem = Problem { kind: Kind::FewIntegers, costs, rows, columns };
-            problem.assert_proven(&problem.solve(COMPLETE).expect("nothing is forbidden"), false);
+            problem.assert_proven(&problem.solve(COMPLETE).expect("nothing is forbidden"), COMPLETE);
         }
     }
 }
@@ -274,7 +311,7 @@ fn a_wrong_proof_is_not_accepted() {
     let matrix = CostMatrix::new(&costs, 3, 3).expect("a matrix");
     let found = solve(Level::detect(), &matrix, COMPLETE).expect("nothing is forbidden");
     let is_proven = |columns: &[Option<usize>], rows: &[f64], duals: &[f64]| {
-        verify(&matrix, false, columns, rows, duals).expect("an assignment").optimal
+        verify(&matrix, COMPLETE, columns, rows, duals).expect("an assignment").optimal
     };
     assert!(is_proven(&found.column_of_row, &found.row_duals, &found.column_duals));
     let worse = [Some(0), Some(1), Some(2)];
@@ -284,6 +321,6 @@ fn a_wrong_proof_is_not_accepted() {
     assert!(!is_proven(&found.column_of_row, &[f64::NAN; 3], &found.column_duals));
     let fewer = [found.column_of_row[0], found.column_of_row[1], None];
     assert!(!is_proven(&fewer, &found.row_duals, &found.column_duals));
-    let twice = verify(&matrix, false, &[Some(1), Some(1), None], &found.row_duals, &found.column_duals);
+    let twice = verify(&matrix, COMPLETE, &[Some(1), Some(1), None], &found.row_duals, &found.column_duals);
     assert!(matches!(twice, Err(Error::Assignment { row: 1, .. })));
 }

@@ -223,7 +223,7 @@ pub fn cost_matrix(
 }
 
 /// The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]`, -1 for a row without a column.
-/// `duals`: `[rows + columns]`, or empty where they are not wanted.
+/// `duals`: `[rows + columns]`, or empty where they are not wanted. `costLimit`: NaN for none.
 #[napi(catch_unwind, js_name = "assignF64")]
 pub fn assign_f64(
     env: Env,
@@ -232,10 +232,11 @@ pub fn assign_f64(
     columns: u32,
     maximize: bool,
     partial: bool,
+    cost_limit: f64,
     column_of_row: Int32ArraySlice<'_>,
     duals: Float64ArraySlice<'_>,
 ) -> napi::Result<f64> {
-    assign(cost, [rows, columns], AssignmentOptions { maximize, partial }, column_of_row, duals)
+    assign(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), column_of_row, duals)
         .map_err(|failure| failure.throw(&env))
 }
 
@@ -248,11 +249,16 @@ pub fn assign_f32(
     columns: u32,
     maximize: bool,
     partial: bool,
+    cost_limit: f64,
     column_of_row: Int32ArraySlice<'_>,
     duals: Float64ArraySlice<'_>,
 ) -> napi::Result<f64> {
-    assign(cost, [rows, columns], AssignmentOptions { maximize, partial }, column_of_row, duals)
+    assign(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), column_of_row, duals)
         .map_err(|failure| failure.throw(&env))
+}
+
+fn assignment_options(maximize: bool, partial: bool, cost_limit: f64) -> AssignmentOptions {
+    AssignmentOptions { maximize, partial, cost_limit: Some(cost_limit).filter(|limit| !limit.is_nan()) }
 }
 
 fn assign<T: Cost>(
@@ -284,11 +290,13 @@ pub fn verify_f64(
     rows: u32,
     columns: u32,
     maximize: bool,
+    cost_limit: f64,
     column_of_row: &[i32],
     duals: &[f64],
     report: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
-    certify(cost, [rows, columns], maximize, column_of_row, duals, report).map_err(|failure| failure.throw(&env))
+    certify(cost, [rows, columns], assignment_options(maximize, false, cost_limit), column_of_row, duals, report)
+        .map_err(|failure| failure.throw(&env))
 }
 
 /// As `verifyF64`, for a matrix of `f32`.
@@ -299,17 +307,19 @@ pub fn verify_f32(
     rows: u32,
     columns: u32,
     maximize: bool,
+    cost_limit: f64,
     column_of_row: &[i32],
     duals: &[f64],
     report: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
-    certify(cost, [rows, columns], maximize, column_of_row, duals, report).map_err(|failure| failure.throw(&env))
+    certify(cost, [rows, columns], assignment_options(maximize, false, cost_limit), column_of_row, duals, report)
+        .map_err(|failure| failure.throw(&env))
 }
 
 fn certify<T: Cost>(
     cost: &[T],
     [rows, columns]: [u32; 2],
-    maximize: bool,
+    options: AssignmentOptions,
     column_of_row: &[i32],
     duals: &[f64],
     mut report: Float64ArraySlice<'_>,
@@ -317,7 +327,7 @@ fn certify<T: Cost>(
     let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
     let columns_of_rows: Vec<_> = column_of_row.iter().map(|&column| usize::try_from(column).ok()).collect();
     let (row_duals, column_duals) = duals.split_at(duals.len().min(rows as usize));
-    let found = verify(&matrix, maximize, &columns_of_rows, row_duals, column_duals)?;
+    let found = verify(&matrix, options, &columns_of_rows, row_duals, column_duals)?;
     // SAFETY: as in `layer_slices_mut`.
     let report = unsafe { report.as_mut() };
     fill(report, [f64::from(u8::from(found.optimal)), found.total, found.bound, found.violation])

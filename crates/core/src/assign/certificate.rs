@@ -4,8 +4,11 @@
 //! A result whose total meets that bound is optimal among all assignments of k pairs; that no assignment has more
 //! pairs is checked by searching for an augmenting path (Berge's theorem). Duals that violate the inequality by ε still
 //! give the bound less k·ε, so the check relies on nothing but the matrix.
+//!
+//! With a limit l, if moreover u_i + v_j ≤ c_ij - l and no dual is above 0, then no set of pairs has a smaller sum of
+//! c - l than the sum of all duals.
 
-use super::{Cost, CostMatrix};
+use super::{AssignmentOptions, Cost, CostMatrix};
 use crate::error::{Error, Result};
 use crate::simd::Level;
 
@@ -16,7 +19,8 @@ pub struct Certificate {
     pub optimal: bool,
     /// Sum of the assigned cells.
     pub total: f64,
-    /// No assignment of as many pairs has a smaller total (a larger one, when maximising).
+    /// No assignment of as many pairs has a smaller total (a larger one, when maximising); with a limit, no set of
+    /// pairs has a smaller (larger) sum of cost - limit than this has with as many pairs.
     pub bound: f64,
     /// Largest excess of `row dual + column dual` over a cost, 0 if there is none.
     pub violation: f64,
@@ -25,13 +29,14 @@ pub struct Certificate {
 /// Relative tolerance for the rounding of the duals.
 const TOLERANCE: f64 = 1e-10;
 
-/// Checks an assignment and its duals against the matrix.
+/// Checks an assignment and its duals against the matrix; `options` as they were for the solution.
 ///
 /// # Errors
-/// [`Error::Cost`] for NaN and -infinity; [`Error::Length`] or [`Error::Assignment`] if the lists do not describe an assignment of this matrix.
+/// [`Error::Cost`] for NaN and -infinity; [`Error::Length`] or [`Error::Assignment`] if the lists do not describe an
+/// assignment of this matrix.
 pub fn verify<T: Cost>(
     matrix: &CostMatrix<'_, T>,
-    maximize: bool,
+    options: AssignmentOptions,
     column_of_row: &[Option<usize>],
     row_duals: &[f64],
     column_duals: &[f64],
@@ -50,15 +55,16 @@ pub fn verify<T: Cost>(
             Some(free) => *free = Some(row),
         }
     }
-    let sign = if maximize { -1.0 } else { 1.0 };
+    let sign = if options.maximize { -1.0 } else { 1.0 };
     // halved, so that no sum of two of the largest numbers overflows
     let half = |value: f64| value * 0.5 * sign;
+    let limit = half(options.cost_limit.unwrap_or(0.0));
     let mut violation = 0.0;
     for row in 0..matrix.rows {
         for column in 0..matrix.columns {
             let cost = matrix.at(row, column);
             if cost != f64::INFINITY {
-                let excess = half(row_duals[row]) + half(column_duals[column]) - half(cost);
+                let excess = half(row_duals[row]) + half(column_duals[column]) - (half(cost) - limit);
                 if excess.is_nan() || excess > violation {
                     violation = excess;
                 }
@@ -68,41 +74,52 @@ pub fn verify<T: Cost>(
     let pairs = row_of_column.iter().flatten().count();
     let assigned = column_of_row.iter().enumerate().filter_map(|(row, &column)| Some(matrix.at(row, column?)));
     let total = assigned.clone().fold(0.0, |sum, cost| sum + cost); // `sum` would give -0 for none
-    let smallest = |duals: &[f64]| {
-        let mut duals: Vec<f64> = duals.iter().map(|&d| half(d)).collect();
-        duals.sort_unstable_by(f64::total_cmp);
-        duals.truncate(pairs);
-        duals
-    };
-    let (rows, columns) = (smallest(row_duals), smallest(column_duals));
-    let bound = rows.iter().zip(&columns).fold(0.0, |sum, (u, v)| sum + (u + v)) - violation * pairs as f64;
+    let halved = |duals: &[f64]| -> Vec<f64> { duals.iter().map(|&dual| half(dual)).collect() };
+    let (mut rows, mut columns) = (halved(row_duals), halved(column_duals));
+    let mut terms = pairs;
+    if options.cost_limit.is_some() {
+        violation =
+            rows.iter().chain(&columns).fold(violation, |v, &dual| if dual.is_nan() { dual } else { v.max(dual) });
+        terms += rows.len() + columns.len();
+    } else {
+        for duals in [&mut rows, &mut columns] {
+            duals.sort_unstable_by(f64::total_cmp);
+            duals.truncate(pairs);
+        }
+    }
+    let sum = |values: &[f64]| values.iter().fold(0.0, |sum, value| sum + value);
+    let bound = sum(&rows) + sum(&columns) - violation * terms as f64 + limit * pairs as f64;
     let half_total: f64 = assigned.map(half).sum();
-    let scale = rows.iter().chain(&columns).fold(half(total).abs(), |a, d| a.max(d.abs()));
+    let scale = rows.iter().chain(&columns).fold(half(total).abs().max(limit.abs()), |a, d| a.max(d.abs()));
     let slack = TOLERANCE * scale;
-    let tight = half_total - bound <= slack * pairs.max(1) as f64 && violation <= slack;
+    let tight = half_total - bound <= slack * terms.max(1) as f64 && violation <= slack;
     Ok(Certificate {
-        optimal: tight && is_largest(matrix, column_of_row, &row_of_column),
+        optimal: tight
+            && is_allowed(matrix, column_of_row)
+            && (options.cost_limit.is_some() || is_largest(matrix, column_of_row, &row_of_column)),
         total,
         bound: bound * 2.0 * sign + 0.0, // never -0
         violation: violation * 2.0,
     })
 }
 
-/// Whether no assignment of allowed cells has more pairs, and every pair is allowed.
+/// Whether no pair is forbidden.
+fn is_allowed<T: Cost>(matrix: &CostMatrix<'_, T>, column_of_row: &[Option<usize>]) -> bool {
+    let mut pairs = column_of_row.iter().enumerate();
+    pairs.all(|(row, column)| column.is_none_or(|column| matrix.at(row, column) != f64::INFINITY))
+}
+
+/// Whether no assignment of allowed cells has more pairs (Berge's theorem: there is no augmenting path).
 fn is_largest<T: Cost>(
     matrix: &CostMatrix<'_, T>,
     column_of_row: &[Option<usize>],
     row_of_column: &[Option<usize>],
 ) -> bool {
-    let allowed = |row: usize, column: usize| matrix.at(row, column) != f64::INFINITY;
-    if column_of_row.iter().enumerate().any(|(row, &column)| column.is_some_and(|c| !allowed(row, c))) {
-        return false;
-    }
     let mut open: Vec<usize> = (0..matrix.rows).filter(|&row| column_of_row[row].is_none()).collect();
     let mut reached = vec![false; matrix.columns];
     while let Some(row) = open.pop() {
         for column in 0..matrix.columns {
-            if !reached[column] && allowed(row, column) {
+            if !reached[column] && matrix.at(row, column) != f64::INFINITY {
                 reached[column] = true;
                 match row_of_column[column] {
                     Some(owner) => open.push(owner),

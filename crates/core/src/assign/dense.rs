@@ -10,6 +10,9 @@
 //!    costs stay non-negative. A search that runs out of columns has found a Hall violator: its rows have fewer
 //!    allowed columns between them than they are.
 //!
+//! With a limit, a row may also stay without a column at the cost of the limit: in the search that is one more place to
+//! end, next to every row, which never has to be scanned since no other row can use it.
+//!
 //! Sources: Jonker and Volgenant 1987, "A shortest augmenting path algorithm for dense and sparse linear assignment
 //! problems"; Crouse 2016, "On implementing 2D rectangular assignment algorithms".
 //!
@@ -92,6 +95,13 @@ struct Nearest {
     free: bool,
 }
 
+/// The row that stays without a column at the end of the shortest such path.
+#[derive(Clone, Copy)]
+struct Leaving {
+    distance: f64,
+    row: usize,
+}
+
 impl Solver {
     /// The column of a row.
     pub fn column_of(&self, row: usize) -> Option<u32> {
@@ -112,6 +122,8 @@ impl Solver {
         self.column_duals.clear();
         self.column_duals.resize(block.stride, 0.0);
         self.row_duals.clear();
+        self.taken.clear();
+        self.taken.resize(block.stride, 0.0);
     }
 
     pub(super) fn pair(&mut self, row: usize, column: usize) {
@@ -122,12 +134,10 @@ impl Solver {
     /// Solves a block.
     pub fn solve<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Outcome {
         self.reset(block);
-        self.taken.clear();
-        self.taken.resize(block.stride, 0.0);
         if block.rows == block.columns && block.rows >= COLUMN_REDUCTION {
             dispatch!(level, simd => self.reduce_columns(simd, block));
         } else {
-            dispatch!(level, simd => self.take_cheapest(simd, block));
+            dispatch!(level, simd => self.take_cheapest(simd, block, f64::INFINITY));
         }
         for _ in 0..ROW_REDUCTIONS {
             if self.free_rows.is_empty() {
@@ -135,21 +145,37 @@ impl Solver {
             }
             dispatch!(level, simd => self.reduce_rows(simd, block));
         }
+        self.augment_all(level, block, f64::INFINITY)
+    }
+
+    /// Solves a block in which a row may also stay without a column, at the cost of `limit`.
+    pub fn solve_limited<T: Cost>(&mut self, level: Level, block: &Block<'_, T>, limit: f64) {
+        self.reset(block);
+        dispatch!(level, simd => self.take_cheapest(simd, block, limit));
+        let outcome = self.augment_all(level, block, limit);
+        debug_assert_eq!(outcome, Outcome::Optimal, "every row can stay without a column");
+    }
+
+    fn augment_all<T: Cost>(&mut self, level: Level, block: &Block<'_, T>, limit: f64) -> Outcome {
         for k in 0..self.free_rows.len() {
             let row = self.free_rows[k] as usize;
-            if let Some(outcome) = dispatch!(level, simd => self.augment(simd, block, row)) {
+            if let Some(outcome) = dispatch!(level, simd => self.augment(simd, block, row, limit)) {
                 return outcome;
             }
         }
         Outcome::Optimal
     }
 
-    /// Gives every row its cheapest column, the first row to ask having it; the others become free rows.
+    /// Gives every row its cheapest column, the first row to ask having it; the others become free rows. A row for
+    /// which every column costs more than the limit has no use for one, now or later.
     #[inline(always)]
-    fn take_cheapest<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>) {
+    fn take_cheapest<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>, limit: f64) {
         self.free_rows.clear();
         for row in 0..block.rows {
             let column = cheapest(simd, block.row(row), None).column;
+            if limit < f64::INFINITY && (column >= block.columns || block.at(row, column) > limit) {
+                continue;
+            }
             if column < block.columns && self.row_of_column[column] == NONE {
                 self.pair(row, column);
                 self.taken[column] = f64::INFINITY;
@@ -233,9 +259,16 @@ impl Solver {
         self.free_rows.truncate(left);
     }
 
-    /// Finds the shortest path from a free row to a free column and flips it.
+    /// Finds the shortest path from a free row to a free column, or to a row that can better stay without one, and
+    /// flips it.
     #[inline(always)]
-    fn augment<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>, start: usize) -> Option<Outcome> {
+    fn augment<S: Simd, T: Cost>(
+        &mut self,
+        simd: S,
+        block: &Block<'_, T>,
+        start: usize,
+        limit: f64,
+    ) -> Option<Outcome> {
         let search = &mut self.search;
         search.duals.clone_from(&self.column_duals);
         search.distance.clear();
@@ -244,14 +277,21 @@ impl Solver {
         search.scanned.clear();
         // `offset`: what turns c - v into the length of the path that ends with it
         let (mut row, mut offset) = (start, 0.0);
-        let nearest = loop {
+        let mut leaving = Leaving { distance: f64::INFINITY, row };
+        let (length, end) = loop {
+            if limit + offset < leaving.distance {
+                leaving = Leaving { distance: limit + offset, row };
+            }
             let nearest = relax(simd, block.row(row), search, &self.taken, row, offset);
+            if leaving.distance < nearest.distance {
+                break (leaving.distance, None);
+            }
             if nearest.distance == f64::INFINITY {
                 let owners = search.scanned.iter().map(|&(column, _)| self.row_of_column[column as usize] as usize);
                 return Some(Outcome::Infeasible(std::iter::once(start).chain(owners).collect()));
             }
             if nearest.free {
-                break nearest;
+                break (nearest.distance, Some(nearest.column));
             }
             let Nearest { distance, column, .. } = nearest;
             search.scanned.push((column as u32, distance));
@@ -261,26 +301,33 @@ impl Solver {
             offset = distance - (block.at(row, column) - self.column_duals[column]);
         };
         for &(column, distance) in &search.scanned {
-            self.column_duals[column as usize] += distance - nearest.distance;
+            self.column_duals[column as usize] += distance - length;
         }
-        self.taken[nearest.column] = f64::INFINITY;
-        let mut column = nearest.column;
-        loop {
-            let row = self.search.parent[column] as usize;
-            let previous = self.column_of_row[row];
-            self.pair(row, column);
-            if row == start {
-                return None;
+        let mut column = match end {
+            Some(column) => {
+                self.taken[column] = f64::INFINITY;
+                column as u32
             }
-            column = previous as usize;
+            None => std::mem::replace(&mut self.column_of_row[leaving.row], NONE),
+        };
+        // a start that stays without a column leaves nothing to flip
+        while column != NONE {
+            let row = self.search.parent[column as usize] as usize;
+            let previous = self.column_of_row[row];
+            self.pair(row, column as usize);
+            column = previous;
         }
+        None
     }
 
-    /// Fills in the duals of the rows, where the solver that ran has not kept them.
-    pub fn complete_row_duals<T: Cost>(&mut self, block: &Block<'_, T>) {
+    /// Fills in the duals of the rows, where the solver that ran has not kept them; `unassigned` for a row without a
+    /// column.
+    pub fn complete_row_duals<T: Cost>(&mut self, block: &Block<'_, T>, unassigned: f64) {
         if self.row_duals.is_empty() {
-            let columns = self.column_of_row.iter().map(|&column| column as usize);
-            let duals = columns.enumerate().map(|(row, column)| block.at(row, column) - self.column_duals[column]);
+            let duals = self.column_of_row.iter().enumerate().map(|(row, &column)| match column {
+                NONE => unassigned,
+                column => block.at(row, column as usize) - self.column_duals[column as usize],
+            });
             self.row_duals.extend(duals);
         }
     }

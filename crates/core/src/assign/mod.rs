@@ -115,6 +115,10 @@ pub struct AssignmentOptions {
     pub maximize: bool,
     /// Where no assignment covers the shorter side: the most pairs, and of those the least total, instead of an error.
     pub partial: bool,
+    /// Leave pairs dearer than this (when maximising: cheaper) unassigned: of all sets of pairs, the one with the least
+    /// sum of cost - limit, with as many pairs as that permits. Every set is then feasible, and `partial` has no
+    /// meaning.
+    pub cost_limit: Option<f64>,
 }
 
 /// An optimal assignment, to be read from the solver that found it.
@@ -142,7 +146,8 @@ impl Assignment<'_> {
         (if *transposed { long } else { short }).iter().map(move |dual| dual / sign)
     }
 
-    /// Dual variable of every column. In minimisation `row + column ≤ cost` everywhere, with equality where assigned.
+    /// Dual variable of every column. In minimisation `row + column ≤ cost` everywhere, with equality where assigned;
+    /// with a limit `row + column ≤ cost - limit`, none above 0, and 0 for what is unassigned.
     pub fn column_duals(&self) -> impl Iterator<Item = f64> {
         let AssignmentSolver { solver, transposed, rows, columns, sign, .. } = self.solver;
         let (short, long) = solver.duals(if *transposed { *rows } else { *columns });
@@ -175,7 +180,10 @@ impl AssignmentSolver {
         matrix: &CostMatrix<'_, T>,
         options: AssignmentOptions,
     ) -> Result<Assignment<'_>> {
-        let scale = scale_of(matrix.check(level)?);
+        if let Some(value) = options.cost_limit.filter(|limit| !limit.is_finite()) {
+            return Err(Error::Option { name: "options.costLimit", rule: "a finite number", value });
+        }
+        let scale = scale_of(matrix.check(level)?.max(options.cost_limit.unwrap_or(0.0).abs()));
         self.sign = if options.maximize { -scale } else { scale };
         (self.rows, self.columns) = (matrix.rows, matrix.columns);
         self.transposed = matrix.rows > matrix.columns;
@@ -183,7 +191,14 @@ impl AssignmentSolver {
         let stride = padded(long);
         self.pack(matrix, stride, short);
         let block = Block { costs: &self.costs, rows: short, columns: long, stride };
-        match self.solver.solve(level, &block) {
+        let outcome = match options.cost_limit {
+            Some(limit) => {
+                self.solver.solve_limited(level, &block, limit * self.sign);
+                Outcome::Optimal
+            }
+            None => self.solver.solve(level, &block),
+        };
+        match outcome {
             Outcome::Optimal => {}
             Outcome::Infeasible(_) if options.partial => partial::solve(&block, &mut self.solver),
             Outcome::Infeasible(mut rows) => {
@@ -196,7 +211,9 @@ impl AssignmentSolver {
                 });
             }
         }
-        self.solver.complete_row_duals(&block);
+        let limit = options.cost_limit.unwrap_or(0.0) * self.sign;
+        self.solver.complete_row_duals(&block, limit);
+        self.solver.row_duals.iter_mut().for_each(|dual| *dual -= limit);
         let mut assignment = Assignment { solver: self, total: 0.0 };
         let pairs = assignment.columns_of_rows().enumerate();
         assignment.total = pairs.fold(0.0, |sum, (row, column)| column.map_or(sum, |c| sum + matrix.at(row, c)));
