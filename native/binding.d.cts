@@ -16,6 +16,15 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** As `assignBatchF64`, for matrices of `f32`. */
+export declare function assignBatchF32(cost: Float32Array, shapes: Uint32Array, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, totals: Float64Array): void
+
+/**
+ * The assignments of many matrices of `f64`, which lie one after the other. `shapes`: rows and columns of each by
+ * turns. `columnOfRow`, `duals`, `totals`: as for `assignF64`, matrix after matrix.
+ */
+export declare function assignBatchF64(cost: Float64Array, shapes: Uint32Array, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, totals: Float64Array): void
+
 /** As `assignF64`, for a matrix of `f32`; the arithmetic is in `f64` all the same. */
 export declare function assignF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array): number
 

@@ -1,10 +1,17 @@
 import { fail, toHungarianLossError } from './errors.ts'
 import { checkMemory, isDouble, kindOf } from './memory.ts'
-import { assignF32, assignF64, verifyF32, verifyF64 } from './native.ts'
+import { assignBatchF32, assignBatchF64, assignF32, assignF64, verifyF32, verifyF64 } from './native.ts'
 import { float64s, int32s } from './slab.ts'
 import { checkView, failType, flatten, isNumeric, shapeOf, sizeOf } from './tensors.ts'
-import type { Assignment, AssignmentOptions, AssignmentProof, CostMatrix, Verification } from './types.ts'
-import { checkFlag, checkRecord, isRecord, show } from './validate.ts'
+import type {
+  Assignment,
+  AssignmentOptions,
+  AssignmentProof,
+  CostMatrices,
+  CostMatrix,
+  Verification,
+} from './types.ts'
+import { checkFlag, checkInteger, checkRecord, isRecord, MAX_SIZE, show } from './validate.ts'
 
 const SOLVE = ['maximize', 'partial', 'costLimit', 'duals'] as const
 const VERIFY = ['maximize', 'costLimit'] as const
@@ -34,11 +41,7 @@ interface Costs {
  */
 export function linearSumAssignment(cost: CostMatrix, options?: AssignmentOptions): Assignment {
   try {
-    const given = checkRecord(options, SOLVE, 'options')
-    const maximize = checkFlag(given.maximize, false, 'options.maximize')
-    const partial = checkFlag(given.partial, false, 'options.partial')
-    const limit = checkLimit(given.costLimit)
-    const wanted = checkFlag(given.duals, false, 'options.duals')
+    const { maximize, partial, limit, wanted } = readOptions(options)
     const { data, rows, columns } = readCosts(cost)
     const columnOfRow = int32s(rows)
     const duals = wanted ? new Float64Array(rows + columns) : NO_DUALS
@@ -46,6 +49,49 @@ export function linearSumAssignment(cost: CostMatrix, options?: AssignmentOption
       ? assignF64(data, rows, columns, maximize, partial, limit, columnOfRow, duals)
       : assignF32(data, rows, columns, maximize, partial, limit, columnOfRow, duals)
     return listPairs(columnOfRow, columns, total, wanted ? duals : undefined)
+  } catch (error) {
+    throw toHungarianLossError(error)
+  }
+}
+
+/**
+ * {@link linearSumAssignment} of many matrices in one call, in parallel where there is enough work. The results are
+ * those of one call for each, in the same order.
+ *
+ * Throws as {@link linearSumAssignment}, for the first matrix at fault, with its index as `matrix`.
+ *
+ * @example
+ * linearSumAssignmentBatch({ data: Float64Array.of(8, 9, 1, 4, 7), shapes: [[2, 2], [1, 1]] })
+ */
+export function linearSumAssignmentBatch(costs: CostMatrices, options?: AssignmentOptions): readonly Assignment[] {
+  try {
+    const { maximize, partial, limit, wanted } = readOptions(options)
+    if (!isRecord(costs)) fail('DTYPE', 'costs', `must be { data, shapes }, got ${show(costs)}`)
+    const { data: given, shapes } = costs as unknown as CostMatrices
+    if (!Array.isArray(shapes)) fail('SHAPE', 'costs.shapes', `must be an array of [rows, columns], got ${show(shapes)}`)
+    const sizes = new Uint32Array(2 * shapes.length)
+    let [cells, allRows, lines] = [0, 0, 0]
+    for (let matrix = 0; matrix < shapes.length; matrix++) {
+      const [rows, columns] = checkShape(shapes[matrix], matrix)
+      sizes.set([rows, columns], 2 * matrix)
+      cells += rows * columns
+      allRows += rows
+      lines += rows + columns
+    }
+    const data = readData(given, [cells], 'costs.data')
+    const columnOfRow = new Int32Array(allRows)
+    const duals = wanted ? new Float64Array(lines) : NO_DUALS
+    const totals = new Float64Array(shapes.length)
+    if (isDouble(data)) assignBatchF64(data, sizes, maximize, partial, limit, columnOfRow, duals, totals)
+    else assignBatchF32(data, sizes, maximize, partial, limit, columnOfRow, duals, totals)
+    const assignments: Assignment[] = []
+    let [row, line] = [0, 0]
+    for (const [matrix, [rows, columns]] of (shapes as CostMatrices['shapes']).entries()) {
+      const own = wanted ? duals.subarray(line, (line += rows + columns)) : undefined
+      const pairs = columnOfRow.subarray(row, (row += rows))
+      assignments.push(listPairs(pairs, columns, totals[matrix] as number, own))
+    }
+    return assignments
   } catch (error) {
     throw toHungarianLossError(error)
   }
@@ -82,6 +128,27 @@ export function verifyAssignment(
   }
 }
 
+/** Checks the settings of a solution and fills in defaults. */
+function readOptions(options: unknown): { maximize: boolean; partial: boolean; limit: number; wanted: boolean } {
+  const given = checkRecord(options, SOLVE, 'options')
+  return {
+    maximize: checkFlag(given.maximize, false, 'options.maximize'),
+    partial: checkFlag(given.partial, false, 'options.partial'),
+    limit: checkLimit(given.costLimit),
+    wanted: checkFlag(given.duals, false, 'options.duals'),
+  }
+}
+
+/** Checks one shape of a batch. */
+function checkShape(shape: unknown, matrix: number): readonly [number, number] {
+  const argument = `costs.shapes[${matrix}]`
+  if (!Array.isArray(shape) || shape.length !== 2) {
+    fail('SHAPE', argument, `must be [rows, columns], got ${show(shape)}`, { matrix })
+  }
+  for (const size of shape) checkInteger(size, 0, MAX_SIZE, argument, 'SHAPE')
+  return shape as unknown as readonly [number, number]
+}
+
 /** A limit: any finite number, or none. */
 function checkLimit(value: unknown): number {
   if (value === undefined) return NO_LIMIT
@@ -95,17 +162,17 @@ function readCosts(cost: CostMatrix): Costs {
   const shape = shapeOf(cost, 'cost')
   if (shape.length !== 2) fail('SHAPE', 'cost', `must be of shape [rows, columns], got [${shape.join(', ')}]`)
   const [rows, columns] = shape as [number, number]
-  return { data: readData((cost as { readonly data: unknown }).data, shape), rows, columns }
+  return { data: readData((cost as { readonly data: unknown }).data, shape, 'cost'), rows, columns }
 }
 
-function readData(data: unknown, shape: readonly number[]): Float32Array | Float64Array {
+function readData(data: unknown, shape: readonly number[], argument: string): Float32Array | Float64Array {
   const kind = kindOf(data)
   if (kind === undefined) {
-    if (!Array.isArray(data)) failType(data, 'a typed array or an array of numbers', 'cost')
-    return flatten(data as readonly unknown[], shape, new Float64Array(sizeOf(shape)), 'cost')
+    if (!Array.isArray(data)) failType(data, 'a typed array or an array of numbers', argument)
+    return flatten(data as readonly unknown[], shape, new Float64Array(sizeOf(shape)), argument)
   }
-  if (!isNumeric(kind)) failType(data, 'numbers', 'cost')
-  checkView(data as Float64Array, shape, 'cost')
+  if (!isNumeric(kind)) failType(data, 'numbers', argument)
+  checkView(data as Float64Array, shape, argument)
   if (kind === 'Float32Array' || kind === 'Float64Array') return data as Float32Array | Float64Array
   return new Float64Array(data as Int32Array)
 }

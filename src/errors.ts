@@ -22,6 +22,8 @@ export interface ErrorPlace {
   readonly query?: number | undefined
   /** Target of the image. */
   readonly target?: number | undefined
+  /** Matrix of a batch. */
+  readonly matrix?: number | undefined
   /** Row of a cost matrix. */
   readonly row?: number | undefined
   /** Column of a cost matrix. */
@@ -40,7 +42,7 @@ export interface ErrorDetails extends ErrorPlace {
   readonly cause?: unknown
 }
 
-const PLACES = ['layer', 'image', 'query', 'target', 'row', 'column', 'rows', 'columns'] as const
+const PLACES = ['layer', 'image', 'query', 'target', 'matrix', 'row', 'column', 'rows', 'columns'] as const
 
 /**
  * The only error that this package throws. Branch on `code`; `argument` and the place say where; the message carries
@@ -66,6 +68,7 @@ export class HungarianLossError extends Error implements ErrorDetails {
   declare readonly image?: number | undefined
   declare readonly query?: number | undefined
   declare readonly target?: number | undefined
+  declare readonly matrix?: number | undefined
   declare readonly row?: number | undefined
   declare readonly column?: number | undefined
   declare readonly rows?: readonly number[] | undefined

@@ -1,4 +1,4 @@
-export { linearSumAssignment, verifyAssignment } from './assignment.ts'
+export { linearSumAssignment, linearSumAssignmentBatch, verifyAssignment } from './assignment.ts'
 export { HungarianLoss } from './criterion.ts'
 export { HungarianLossError } from './errors.ts'
 export type { ErrorCode, ErrorDetails, ErrorPlace } from './errors.ts'

@@ -2,6 +2,8 @@
 import type { createCriterion } from '../native/binding.cjs'
 
 export {
+  assignBatchF32,
+  assignBatchF64,
   assignF32,
   assignF64,
   compute,

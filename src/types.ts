@@ -283,6 +283,15 @@ export type CostData = FloatData | Exclude<IntegerData, BigInt64Array | BigUint6
  */
 export type CostMatrix = Shaped<CostData> | ReadonlyArray<ArrayLike<number>>
 
+/**
+ * Cost matrices of different shapes, row-major, one after the other in `data`; each entry of `shapes` is
+ * `[rows, columns]`. A Float32Array or Float64Array is never copied.
+ */
+export interface CostMatrices {
+  readonly data: CostData
+  readonly shapes: ReadonlyArray<readonly [rows: number, columns: number]>
+}
+
 /** Settings of {@link linearSumAssignment}. */
 export interface AssignmentOptions {
   /** Look for the largest total rather than the least. Default: false. */

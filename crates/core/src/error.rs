@@ -54,6 +54,8 @@ pub enum Error {
     InfeasibleRows { rows: Vec<usize>, columns: usize },
     /// As `InfeasibleRows`, for a matrix with more rows than columns.
     InfeasibleColumns { columns: Vec<usize>, rows: usize },
+    /// A matrix of a batch was refused.
+    InBatch { index: usize, error: Box<Error> },
     /// An assignment to be verified uses a column twice or one that does not exist.
     Assignment { row: usize, column: i64, rule: &'static str },
 }
@@ -140,6 +142,7 @@ impl fmt::Display for Error {
             Self::InfeasibleColumns { columns, rows } => {
                 write!(f, "cost: {}", Shortage("column", columns, "row", *rows))
             }
+            Self::InBatch { index, error } => write!(f, "matrix {index}: {error}"),
             Self::Assignment { row, column, rule } => {
                 write!(f, "assignment: row {row} has column {column}, which {rule}")
             }

@@ -28,7 +28,9 @@ mod simd;
 #[cfg(test)]
 mod test_support;
 
-pub use assign::{Assignment, AssignmentOptions, AssignmentSolver, Certificate, Cost, CostMatrix, verify};
+pub use assign::{
+    Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, verify,
+};
 pub use batch::{Layer, Predictions, Shape, Targets};
 pub use config::{BoxFormat, Classification, Config, NonFinite, Normalization, Weights};
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};

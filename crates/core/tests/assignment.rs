@@ -1,6 +1,6 @@
 //! The solver against brute force and against its own duals, at every level.
 
-use hungarian_loss::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Level, verify};
+use hungarian_loss::{AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Error, Level, verify};
 use proptest::prelude::*;
 
 /// Most pairs, and of those the least total, by dynamic programming over sets of columns.
@@ -257,6 +257,45 @@ proptest! {
         let narrow = solve(level, &CostMatrix::new(&narrow, rows, columns).expect("a matrix"), COMPLETE);
         let wide = solve(level, &CostMatrix::new(&wide, rows, columns).expect("a matrix"), COMPLETE);
         prop_assert_eq!(narrow, wide);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_batch_gives_what_its_matrices_give_one_by_one(
+        problems in prop::collection::vec(problems(40, false), 0..60),
+        infeasible in any::<prop::sample::Index>(),
+    ) {
+        let solve_batch = |problems: &[Problem]| {
+            let costs: Vec<f64> = problems.iter().flat_map(|p| p.costs.iter().copied()).collect();
+            let shapes: Vec<_> = problems.iter().map(|p| [p.rows, p.columns]).collect();
+            let rows = problems.iter().map(|p| p.rows).sum();
+            let (mut columns, mut totals) = (vec![i32::MIN; rows], vec![f64::NAN; problems.len()]);
+            let mut duals = vec![f64::NAN; shapes.iter().flatten().sum()];
+            let outputs = BatchOutputs { column_of_row: &mut columns, duals: &mut duals, totals: &mut totals };
+            let solved =
+                AssignmentSolver::default().solve_batch(Level::detect(), &costs, &shapes, COMPLETE, outputs);
+            solved.map(|()| (columns, duals, totals))
+        };
+        let (columns, duals, totals) = solve_batch(&problems).expect("nothing is forbidden");
+        let alone: Vec<_> = problems.iter().map(|p| p.solve(COMPLETE).expect("nothing is forbidden")).collect();
+        let expected = alone.iter().flat_map(|f| f.column_of_row.iter().map(|c| c.map_or(-1, |c| c as i32)));
+        prop_assert_eq!(columns, expected.collect::<Vec<_>>());
+        let expected = alone.iter().flat_map(|f| f.row_duals.iter().chain(&f.column_duals).copied());
+        prop_assert_eq!(duals, expected.collect::<Vec<_>>());
+        prop_assert_eq!(totals, alone.iter().map(|f| f.total).collect::<Vec<_>>());
+
+        // the first matrix at fault is named, whichever thread finds it first
+        prop_assume!(!problems.is_empty());
+        let at = infeasible.index(problems.len());
+        let mut problems = problems;
+        for problem in &mut problems[at..] {
+            *problem = Problem { kind: Kind::Uniform, costs: vec![f64::INFINITY; 4], rows: 2, columns: 2 };
+        }
+        let refused = solve_batch(&problems).expect_err("nothing is allowed");
+        prop_assert!(matches!(refused, Error::InBatch { index, .. } if index == at), "{}", refused);
     }
 }
 

@@ -56,6 +56,7 @@ fn code(error: &Error) -> &'static str {
         | Error::BoxNotFinite { .. }
         | Error::Cost { .. } => "NON_FINITE",
         Error::InfeasibleRows { .. } | Error::InfeasibleColumns { .. } => "INFEASIBLE",
+        Error::InBatch { error, .. } => code(error),
         _ => "INTERNAL",
     }
 }
@@ -72,6 +73,7 @@ fn argument(error: &Error) -> String {
         Error::BoxNotFinite { .. } | Error::Box { .. } => "outputs.boxes".to_owned(),
         Error::Assignment { .. } => "assignment".to_owned(),
         Error::Offsets { .. } => "targets".to_owned(),
+        Error::InBatch { error, .. } => argument(error),
         _ => "cost".to_owned(),
     }
 }
@@ -92,6 +94,10 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
         Error::Cost { row, column, .. } => {
             set(object, "row", *row)?;
             set(object, "column", *column)
+        }
+        Error::InBatch { index, error } => {
+            set(object, "matrix", *index)?;
+            set_place(object, error)
         }
         Error::Assignment { row, .. } => set(object, "row", *row),
         Error::InfeasibleRows { rows, .. } => object.set("rows", indices(rows)),

@@ -12,8 +12,8 @@ use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use hungarian_loss::{
-    AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerTerms, Level,
-    NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Shape, Targets, verify,
+    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerTerms,
+    Level, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Shape, Targets, verify,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
@@ -255,6 +255,57 @@ pub fn assign_f32(
 ) -> napi::Result<f64> {
     assign(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), column_of_row, duals)
         .map_err(|failure| failure.throw(&env))
+}
+
+/// The assignments of many matrices of `f64`, which lie one after the other. `shapes`: rows and columns of each by
+/// turns. `columnOfRow`, `duals`, `totals`: as for `assignF64`, matrix after matrix.
+#[napi(catch_unwind, js_name = "assignBatchF64")]
+pub fn assign_batch_f64(
+    env: Env,
+    cost: &[f64],
+    shapes: &[u32],
+    maximize: bool,
+    partial: bool,
+    cost_limit: f64,
+    column_of_row: Int32ArraySlice<'_>,
+    duals: Float64ArraySlice<'_>,
+    totals: Float64ArraySlice<'_>,
+) -> napi::Result<()> {
+    assign_batch(cost, shapes, assignment_options(maximize, partial, cost_limit), column_of_row, duals, totals)
+        .map_err(|failure| failure.throw(&env))
+}
+
+/// As `assignBatchF64`, for matrices of `f32`.
+#[napi(catch_unwind, js_name = "assignBatchF32")]
+pub fn assign_batch_f32(
+    env: Env,
+    cost: &[f32],
+    shapes: &[u32],
+    maximize: bool,
+    partial: bool,
+    cost_limit: f64,
+    column_of_row: Int32ArraySlice<'_>,
+    duals: Float64ArraySlice<'_>,
+    totals: Float64ArraySlice<'_>,
+) -> napi::Result<()> {
+    assign_batch(cost, shapes, assignment_options(maximize, partial, cost_limit), column_of_row, duals, totals)
+        .map_err(|failure| failure.throw(&env))
+}
+
+fn assign_batch<T: Cost + Sync>(
+    cost: &[T],
+    shapes: &[u32],
+    options: AssignmentOptions,
+    mut column_of_row: Int32ArraySlice<'_>,
+    mut duals: Float64ArraySlice<'_>,
+    mut totals: Float64ArraySlice<'_>,
+) -> Result<()> {
+    let shapes: Vec<_> = shapes.chunks_exact(2).map(|shape| [shape[0] as usize, shape[1] as usize]).collect();
+    // SAFETY: as in `layer_slices_mut`.
+    let outputs = unsafe {
+        BatchOutputs { column_of_row: column_of_row.as_mut(), duals: duals.as_mut(), totals: totals.as_mut() }
+    };
+    SOLVER.with_borrow_mut(|solver| Ok(solver.solve_batch(level()?, cost, &shapes, options, outputs)?))
 }
 
 fn assignment_options(maximize: bool, partial: bool, cost_limit: f64) -> AssignmentOptions {

@@ -3,12 +3,14 @@
 //!
 //! [`AssignmentSolver`] is the entry for a caller's matrix. It copies the matrix into a padded block with rows on the
 //! shorter side, negated if it maximises, and hands it to [`dense`], or to [`partial`] where not all rows can be
-//! placed. [`verify`] proves a result by its dual variables.
+//! placed; many matrices at once go through [`batch`]. [`verify`] proves a result by its dual variables.
 
+mod batch;
 mod certificate;
 pub(crate) mod dense;
 mod partial;
 
+pub use batch::BatchOutputs;
 pub use certificate::{Certificate, verify};
 
 use crate::batch::check_length;
