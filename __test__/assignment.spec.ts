@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { linearSumAssignment, linearSumAssignmentBatch, verifyAssignment } from '../src/index.ts'
+import {
+  HungarianLossError,
+  linearSumAssignment,
+  linearSumAssignmentAsync,
+  linearSumAssignmentBatch,
+  verifyAssignment,
+} from '../src/index.ts'
 import type { AssignmentOptions } from '../src/index.ts'
 import { errorOf, expectClose, untyped } from './helpers.ts'
 
@@ -472,5 +478,60 @@ describe('a batch', () => {
     ],
   ])('is refused where %s', (_, costs, expected) => {
     expect(errorOf(() => linearSumAssignmentBatch(costs as never))).toMatchObject(expected)
+  })
+})
+
+describe('off the event loop', () => {
+  /** Products of indices make the longest searches there are. */
+  const hard = (side: number) => ({
+    data: Float64Array.from({ length: side * side }, (_, k) => (Math.floor(k / side) + 1) * ((k % side) + 1)),
+    shape: [side, side],
+  })
+
+  test.each([Float64Array, Float32Array, Int32Array])('%o gives what the call on the loop gives', async (Type) => {
+    const cost = { data: Type.from([4, 1, 4, 2, 0, 5]), shape: [2, 3] }
+    for (const options of [{}, { duals: true }, { maximize: true, duals: true }, { costLimit: 1.5 }]) {
+      expect(await linearSumAssignmentAsync(cost, options)).toEqual(linearSumAssignment(cost, options))
+    }
+  })
+
+  test('the matrix may be changed at once', async () => {
+    const data = Float64Array.of(1, 2, 2, 1)
+    const result = linearSumAssignmentAsync({ data, shape: [2, 2] })
+    data.fill(100)
+    expect((await result).total).toBe(2)
+  })
+
+  test('rejects with the typed errors', async () => {
+    await expect(linearSumAssignmentAsync([[Infinity]])).rejects.toMatchObject({ code: 'INFEASIBLE', rows: [0] })
+    await expect(linearSumAssignmentAsync([[1, NaN]])).rejects.toMatchObject({ code: 'NON_FINITE', column: 1 })
+    await expect(linearSumAssignmentAsync([[1], []])).rejects.toMatchObject({ code: 'SHAPE', row: 1 })
+    const signal = {} as AbortSignal
+    await expect(linearSumAssignmentAsync([[1]], { signal })).rejects.toMatchObject({ argument: 'options.signal' })
+    await expect(linearSumAssignmentAsync([[1]], { maximise: true } as never)).rejects.toBeInstanceOf(HungarianLossError)
+  })
+
+  test('an aborted signal rejects with its reason before anything is done', async () => {
+    const reason = new Error('no longer wanted')
+    await expect(linearSumAssignmentAsync([[1]], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+  })
+
+  test('one signal stops several solves at once, and the threads are free again soon', async () => {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const cost = hard(1200)
+    const solves = [1, 2, 3].map(() => linearSumAssignmentAsync(cost, { signal: controller.signal }))
+    const outcomes = Promise.allSettled(solves)
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    controller.abort(reason)
+    for (const outcome of await outcomes) expect(outcome).toEqual({ status: 'rejected', reason })
+    const start = performance.now()
+    await Promise.all([1, 2, 3, 4].map(() => linearSumAssignmentAsync([[1]])))
+    expect(performance.now() - start).toBeLessThan(200)
+  })
+
+  test('a signal that is never aborted changes nothing and keeps no listener', async () => {
+    const { signal } = new AbortController()
+    for (let i = 0; i < 20; i++) expect((await linearSumAssignmentAsync([[3]], { signal })).total).toBe(3)
   })
 })

@@ -7,6 +7,7 @@ test('the package offers these names and no others', () => {
     'HungarianLoss',
     'HungarianLossError',
     'linearSumAssignment',
+      'linearSumAssignmentAsync',
       'linearSumAssignmentBatch',
     'simdLevel',
     'verifyAssignment',

@@ -16,6 +16,12 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** As `assignF32`, in another thread, on a copy of the matrix. */
+export declare function assignAsyncF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
+
+/** As `assignF64`, in another thread, on a copy of the matrix. */
+export declare function assignAsyncF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
+
 /** As `assignBatchF64`, for matrices of `f32`. */
 export declare function assignBatchF32(cost: Float32Array, shapes: Uint32Array, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, totals: Float64Array): void
 
@@ -52,6 +58,9 @@ export declare function costMatrix(criterion: ExternalObject<Criterion>, layers:
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
 
+/** A flag that stops solves. */
+export declare function createInterrupt(): ExternalObject<Interrupt>
+
 /** A resolved configuration. */
 export interface CriterionOptions {
   numClasses: number
@@ -71,8 +80,21 @@ export interface CriterionOptions {
   nonFinite: string
 }
 
+/** An assignment that was found in another thread. */
+export interface FoundAssignment {
+  /** `[rows]`, -1 for a row without a column. */
+  columnOfRow: Int32Array
+  /** `[rows + columns]`. */
+  duals: Float64Array
+  /** Sum of the assigned cells. */
+  total: number
+}
+
 /** The matching alone; `values` as for [`compute`], with the loss and its terms 0. */
 export declare function matchTargets(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, queryOfTarget: Int32Array, values: Float64Array): void
+
+/** Raises a flag. */
+export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void
 
 /** Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`. */
 export declare function simdLevel(): string

@@ -1,4 +1,9 @@
-export { linearSumAssignment, linearSumAssignmentBatch, verifyAssignment } from './assignment.ts'
+export {
+  linearSumAssignment,
+  linearSumAssignmentAsync,
+  linearSumAssignmentBatch,
+  verifyAssignment,
+} from './assignment.ts'
 export { HungarianLoss } from './criterion.ts'
 export { HungarianLossError } from './errors.ts'
 export type { ErrorCode, ErrorDetails, ErrorPlace } from './errors.ts'

@@ -2,6 +2,8 @@
 import type { createCriterion } from '../native/binding.cjs'
 
 export {
+  assignAsyncF32,
+  assignAsyncF64,
   assignBatchF32,
   assignBatchF64,
   assignF32,
@@ -9,7 +11,9 @@ export {
   compute,
   costMatrix,
   createCriterion,
+  createInterrupt,
   matchTargets,
+  raiseInterrupt,
   simdLevel,
   verifyF32,
   verifyF64,

@@ -311,6 +311,12 @@ export interface AssignmentOptions {
   readonly duals?: boolean | undefined
 }
 
+/** Settings of {@link linearSumAssignmentAsync}. */
+export interface AsyncAssignmentOptions extends AssignmentOptions {
+  /** Stops the solve; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** An assignment of rows to columns. */
 export interface Assignment {
   /** Assigned rows, ascending. */

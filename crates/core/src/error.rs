@@ -54,6 +54,8 @@ pub enum Error {
     InfeasibleRows { rows: Vec<usize>, columns: usize },
     /// As `InfeasibleRows`, for a matrix with more rows than columns.
     InfeasibleColumns { columns: Vec<usize>, rows: usize },
+    /// Another thread stopped the solve.
+    Interrupted,
     /// A matrix of a batch was refused.
     InBatch { index: usize, error: Box<Error> },
     /// An assignment to be verified uses a column twice or one that does not exist.
@@ -142,6 +144,7 @@ impl fmt::Display for Error {
             Self::InfeasibleColumns { columns, rows } => {
                 write!(f, "cost: {}", Shortage("column", columns, "row", *rows))
             }
+            Self::Interrupted => f.write_str("cost: the solve was interrupted"),
             Self::InBatch { index, error } => write!(f, "matrix {index}: {error}"),
             Self::Assignment { row, column, rule } => {
                 write!(f, "assignment: row {row} has column {column}, which {rule}")

@@ -29,7 +29,7 @@ mod simd;
 mod test_support;
 
 pub use assign::{
-    Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, verify,
+    Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, verify,
 };
 pub use batch::{Layer, Predictions, Shape, Targets};
 pub use config::{BoxFormat, Classification, Config, NonFinite, Normalization, Weights};

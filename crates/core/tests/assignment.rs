@@ -1,6 +1,8 @@
 //! The solver against brute force and against its own duals, at every level.
 
-use hungarian_loss::{AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Error, Level, verify};
+use hungarian_loss::{
+    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Error, Interrupt, Level, verify,
+};
 use proptest::prelude::*;
 
 /// Most pairs, and of those the least total, by dynamic programming over sets of columns.
@@ -330,6 +332,26 @@ fn problems_without_rows_or_columns_have_the_empty_assignment() {
         assert_eq!(found.column_of_row, vec![None; rows]);
         assert_eq!((found.total, found.column_duals.len()), (0.0, columns));
     }
+}
+
+#[test]
+fn an_interrupt_stops_a_long_solve_within_50_ms() {
+    use std::time::{Duration, Instant};
+    // products of indices are the longest searches there are
+    const SIDE: usize = 1500;
+    let costs: Vec<f64> = (0..SIDE * SIDE).map(|k| ((k / SIDE + 1) * (k % SIDE + 1)) as f64).collect();
+    let matrix = CostMatrix::new(&costs, SIDE, SIDE).expect("lengths fit");
+    let interrupt = Interrupt::default();
+    let mut solver = AssignmentSolver::with_interrupt(interrupt.clone());
+    let raised = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        interrupt.raise();
+        Instant::now()
+    });
+    let ended = solver.solve(Level::detect(), &matrix, COMPLETE).map(|found| found.total);
+    let late = raised.join().expect("the other thread raises the flag").elapsed();
+    assert_eq!(ended, Err(Error::Interrupted));
+    assert!(late < Duration::from_millis(50), "{late:?} late");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The core's errors as JavaScript errors with a code, the argument at fault, and the place as own properties.
 
 use hungarian_loss::{Error, QueryPlace, TargetPlace};
+use napi::JsError;
 use napi::bindgen_prelude::{Env, JsValue, Object, ToNapiValue};
-use napi::{JsError, Status};
 
 /// The result of an export before it is thrown.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -27,22 +27,22 @@ impl Failure {
         Self::Binding("OPTION", argument, message)
     }
 
-    /// Throws into JavaScript; the returned error tells napi that an exception is pending.
-    pub fn throw(self, env: &Env) -> napi::Error {
+    /// The JavaScript error to throw or to reject with.
+    pub fn into_js(self, env: &Env) -> napi::Error {
         let (code, argument, message) = match &self {
             Self::Core(error) => (code(error), argument(error), error.to_string()),
             Self::Binding(code, argument, message) => (*code, (*argument).to_owned(), message.clone()),
         };
-        let thrown = (|| {
+        let create = || {
             let value = JsError::from(napi::Error::new(code, message)).into_unknown(*env);
             let mut object = value.coerce_to_object()?;
             object.set("argument", argument)?;
             if let Self::Core(error) = &self {
                 set_place(&mut object, error)?;
             }
-            env.throw(object)
-        })();
-        thrown.err().unwrap_or_else(|| napi::Error::new(Status::PendingException, String::new()))
+            Ok(napi::Error::from(object.to_unknown()))
+        };
+        create().unwrap_or_else(|fault: napi::Error| fault)
     }
 }
 
@@ -56,6 +56,7 @@ fn code(error: &Error) -> &'static str {
         | Error::BoxNotFinite { .. }
         | Error::Cost { .. } => "NON_FINITE",
         Error::InfeasibleRows { .. } | Error::InfeasibleColumns { .. } => "INFEASIBLE",
+        Error::Interrupted => "ABORTED",
         Error::InBatch { error, .. } => code(error),
         _ => "INTERNAL",
     }

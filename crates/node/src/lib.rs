@@ -7,6 +7,7 @@
 
 mod error;
 mod options;
+pub mod task;
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -50,14 +51,14 @@ fn level() -> Result<Level> {
 /// Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`.
 #[napi(catch_unwind)]
 pub fn simd_level(env: Env) -> napi::Result<String> {
-    level().map(|level| level.name().to_owned()).map_err(|failure| failure.throw(&env))
+    level().map(|level| level.name().to_owned()).map_err(|failure| failure.into_js(&env))
 }
 
 /// Checks a configuration and prepares it.
 #[napi(catch_unwind)]
 pub fn create_criterion(env: Env, options: CriterionOptions) -> napi::Result<External<Criterion>> {
     let create = || Ok(External::new(Criterion::new(level()?, options.into_config()?)?));
-    create().map_err(|failure: Failure| failure.throw(&env))
+    create().map_err(|failure: Failure| failure.into_js(&env))
 }
 
 /// The predictions of all layers as they come from JavaScript: one array of all layers, or one for each.
@@ -158,7 +159,7 @@ pub fn compute(
         // SAFETY: as in `layer_slices_mut`.
         write_report(&report, unsafe { values.as_mut() })
     };
-    run().map_err(|failure| failure.throw(&env))
+    run().map_err(|failure| failure.into_js(&env))
 }
 
 /// The matching alone; `values` as for [`compute`], with the loss and its terms 0.
@@ -188,7 +189,7 @@ pub fn match_targets(
         // SAFETY: as in `layer_slices_mut`.
         write_report(&report, unsafe { values.as_mut() })
     };
-    run().map_err(|failure| failure.throw(&env))
+    run().map_err(|failure| failure.into_js(&env))
 }
 
 /// The matching cost alone. `out`: for each layer and image a block `[queries, targets of the image]`. `values` as for
@@ -219,7 +220,7 @@ pub fn cost_matrix(
         // SAFETY: as in `layer_slices_mut`.
         write_counts(counts, unsafe { values.as_mut() })
     };
-    run().map_err(|failure| failure.throw(&env))
+    run().map_err(|failure| failure.into_js(&env))
 }
 
 /// The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]`, -1 for a row without a column.
@@ -237,7 +238,7 @@ pub fn assign_f64(
     duals: Float64ArraySlice<'_>,
 ) -> napi::Result<f64> {
     assign(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), column_of_row, duals)
-        .map_err(|failure| failure.throw(&env))
+        .map_err(|failure| failure.into_js(&env))
 }
 
 /// As `assignF64`, for a matrix of `f32`; the arithmetic is in `f64` all the same.
@@ -254,7 +255,7 @@ pub fn assign_f32(
     duals: Float64ArraySlice<'_>,
 ) -> napi::Result<f64> {
     assign(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), column_of_row, duals)
-        .map_err(|failure| failure.throw(&env))
+        .map_err(|failure| failure.into_js(&env))
 }
 
 /// The assignments of many matrices of `f64`, which lie one after the other. `shapes`: rows and columns of each by
@@ -272,7 +273,7 @@ pub fn assign_batch_f64(
     totals: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     assign_batch(cost, shapes, assignment_options(maximize, partial, cost_limit), column_of_row, duals, totals)
-        .map_err(|failure| failure.throw(&env))
+        .map_err(|failure| failure.into_js(&env))
 }
 
 /// As `assignBatchF64`, for matrices of `f32`.
@@ -289,7 +290,7 @@ pub fn assign_batch_f32(
     totals: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     assign_batch(cost, shapes, assignment_options(maximize, partial, cost_limit), column_of_row, duals, totals)
-        .map_err(|failure| failure.throw(&env))
+        .map_err(|failure| failure.into_js(&env))
 }
 
 fn assign_batch<T: Cost + Sync>(
@@ -347,7 +348,7 @@ pub fn verify_f64(
     report: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     certify(cost, [rows, columns], assignment_options(maximize, false, cost_limit), column_of_row, duals, report)
-        .map_err(|failure| failure.throw(&env))
+        .map_err(|failure| failure.into_js(&env))
 }
 
 /// As `verifyF64`, for a matrix of `f32`.
@@ -364,7 +365,7 @@ pub fn verify_f32(
     report: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     certify(cost, [rows, columns], assignment_options(maximize, false, cost_limit), column_of_row, duals, report)
-        .map_err(|failure| failure.throw(&env))
+        .map_err(|failure| failure.into_js(&env))
 }
 
 fn certify<T: Cost>(

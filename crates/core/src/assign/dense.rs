@@ -19,7 +19,7 @@
 //! Ties go to a free column first, then to the lowest index, so a constant matrix gives the identity. A scanned column
 //! carries the dual -infinity in the search, which keeps it out of every minimum without a mask.
 
-use super::Cost;
+use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
 
 /// No row, or no column.
@@ -72,6 +72,8 @@ pub(crate) struct Solver {
     taken: Vec<f64>,
     search: Search,
     free_rows: Vec<u32>,
+    /// Once raised, every stage ends early and leaves nonsense behind.
+    pub(super) interrupt: Interrupt,
 }
 
 /// One Dijkstra search.
@@ -281,6 +283,9 @@ impl Solver {
         let (length, end) = loop {
             if limit + offset < leaving.distance {
                 leaving = Leaving { distance: limit + offset, row };
+            }
+            if self.interrupt.is_raised() {
+                return Some(Outcome::Optimal);
             }
             let nearest = relax(simd, block.row(row), search, &self.taken, row, offset);
             if leaving.distance < nearest.distance {

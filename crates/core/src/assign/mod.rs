@@ -8,10 +8,12 @@
 mod batch;
 mod certificate;
 pub(crate) mod dense;
+mod interrupt;
 mod partial;
 
 pub use batch::BatchOutputs;
 pub use certificate::{Certificate, verify};
+pub use interrupt::Interrupt;
 
 use crate::batch::check_length;
 use crate::error::{Error, Result};
@@ -171,11 +173,19 @@ pub struct AssignmentSolver {
 }
 
 impl AssignmentSolver {
+    /// A solver that stops with [`Error::Interrupted`] once the flag is raised.
+    #[must_use]
+    pub fn with_interrupt(interrupt: Interrupt) -> Self {
+        let mut solver = Self::default();
+        solver.solver.interrupt = interrupt;
+        solver
+    }
+
     /// Solves a matrix exactly; ties are broken the same way on every level.
     ///
     /// # Errors
     /// [`Error::Cost`] for NaN and -infinity; [`Error::InfeasibleRows`] or [`Error::InfeasibleColumns`], unless
-    /// `partial`.
+    /// `partial` or with a limit; [`Error::Interrupted`].
     pub fn solve<T: Cost>(
         &mut self,
         level: Level,
@@ -201,6 +211,7 @@ impl AssignmentSolver {
             None => self.solver.solve(level, &block),
         };
         match outcome {
+            _ if self.solver.interrupt.is_raised() => {}
             Outcome::Optimal => {}
             Outcome::Infeasible(_) if options.partial => partial::solve(&block, &mut self.solver),
             Outcome::Infeasible(mut rows) => {
@@ -212,6 +223,9 @@ impl AssignmentSolver {
                     Error::InfeasibleRows { rows, columns: reachable }
                 });
             }
+        }
+        if self.solver.interrupt.is_raised() {
+            return Err(Error::Interrupted); // what was left half done is of no use
         }
         let limit = options.cost_limit.unwrap_or(0.0) * self.sign;
         self.solver.complete_row_duals(&block, limit);

@@ -53,7 +53,7 @@ struct Tree {
 }
 
 impl Tree {
-    /// The nearest free column, if any can be reached.
+    /// The nearest free column, if any can be reached and the solve is not interrupted.
     fn grow<T: Cost>(&mut self, block: &Block<'_, T>, solver: &Solver, row_duals: &[f64]) -> Option<usize> {
         self.distance.clear();
         self.distance.resize(block.columns, f64::INFINITY);
@@ -66,6 +66,9 @@ impl Tree {
         let mut relaxed = 0;
         loop {
             while let Some(&(row, distance)) = self.rows.get(relaxed) {
+                if solver.interrupt.is_raised() {
+                    return None;
+                }
                 self.relax(block, solver, row, distance - row_duals[row]);
                 relaxed += 1;
             }
