@@ -134,6 +134,23 @@ trait Kernel {
     fn softmax<S: Simd>(&mut self, simd: S, rows: &mut Rows<'_>, jobs: &[Job], sums: &mut Sums, probe: &mut F32<S>);
 }
 
+/// The largest logit of each row and the label's. `blocks`: whole blocks before the last, which overlaps them.
+#[inline(always)]
+fn largest<S: Simd>(simd: S, rows: &Rows<'_>, jobs: &[Job], blocks: usize, sums: &mut Sums, probe: &mut F32<S>) {
+    for (slot, job) in jobs.iter().enumerate() {
+        let row = rows.logits(job.query);
+        let mut max = load(simd, row, rows.classes - LANES);
+        *probe += max;
+        for block in 0..blocks {
+            let x = load(simd, row, LANES * block);
+            *probe += x;
+            max = max.max(x);
+        }
+        sums.max[slot] = max.reduce_max();
+        sums.own_logit[slot] = row[job.label];
+    }
+}
+
 /// e^(own_logit - max) of all rows at once.
 #[inline(always)]
 fn own_exp<S: Simd>(simd: S, sums: &mut Sums) {
@@ -152,18 +169,7 @@ impl<const N: usize> Kernel for Registers<N> {
     #[inline(always)]
     fn softmax<S: Simd>(&mut self, simd: S, rows: &mut Rows<'_>, jobs: &[Job], sums: &mut Sums, probe: &mut F32<S>) {
         let last = rows.classes - LANES;
-        for (slot, job) in jobs.iter().enumerate() {
-            let row = rows.logits(job.query);
-            let mut max = load(simd, row, last);
-            *probe += max;
-            for block in 0..N - 1 {
-                let x = load(simd, row, LANES * block);
-                *probe += x;
-                max = max.max(x);
-            }
-            sums.max[slot] = max.reduce_max();
-            sums.own_logit[slot] = row[job.label];
-        }
+        largest(simd, rows, jobs, N - 1, sums, probe);
         own_exp(simd, sums);
         for (slot, job) in jobs.iter().enumerate() {
             self.0.set_label(rows.classes, job.label);
@@ -207,18 +213,7 @@ impl Kernel for Long {
         let classes = rows.classes;
         let last = classes - LANES;
         let tail = (classes - 1) / LANES * LANES; // first column of the last block that no earlier block covers
-        for (slot, job) in jobs.iter().enumerate() {
-            let row = rows.logits(job.query);
-            let mut max = load(simd, row, last);
-            *probe += max;
-            for at in (0..tail).step_by(LANES) {
-                let x = load(simd, row, at);
-                *probe += x;
-                max = max.max(x);
-            }
-            sums.max[slot] = max.reduce_max();
-            sums.own_logit[slot] = row[job.label];
-        }
+        largest(simd, rows, jobs, tail / LANES, sums, probe);
         own_exp(simd, sums);
         let lane = lane_index(simd);
         let zero = F32::splat(simd, 0.0);
