@@ -28,6 +28,8 @@ mod simd;
 #[cfg(test)]
 mod test_support;
 
+#[doc(hidden)]
+pub use assign::Path;
 pub use assign::{Assignment, AssignmentOptions, AssignmentSolver, Certificate, Cost, CostMatrix, verify};
 pub use batch::{Layer, Predictions, Shape, Targets};
 pub use config::{BoxFormat, Classification, Config, NonFinite, Normalization, Weights};

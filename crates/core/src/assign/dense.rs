@@ -17,10 +17,11 @@
 //! carries the dual -infinity in the search, which keeps it out of every minimum without a mask.
 
 use super::Cost;
+use super::lazy::{self, Lazy};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
 
 /// No row, or no column.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// Size from which a square matrix gains from column reduction.
 const COLUMN_REDUCTION: usize = 32;
@@ -56,6 +57,21 @@ pub(crate) enum Outcome {
     Infeasible(Vec<usize>),
 }
 
+/// The way to an optimal assignment. All lead to one; which of several may differ.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Path {
+    /// By the size.
+    #[default]
+    Auto,
+    /// Searches that scan rows as a whole.
+    Dense,
+    /// Searches over candidates.
+    Lazy,
+    /// The same, after scaling where the matrix is square.
+    Scaling,
+}
+
 /// The solver's state, kept between solves for its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Solver {
@@ -68,7 +84,9 @@ pub(crate) struct Solver {
     /// +infinity for a column that is taken, 0 for a free one.
     taken: Vec<f64>,
     search: Search,
-    free_rows: Vec<u32>,
+    pub(super) free_rows: Vec<u32>,
+    pub(super) lazy: Lazy,
+    pub(super) path: Path,
 }
 
 /// One Dijkstra search.
@@ -122,11 +140,21 @@ impl Solver {
     /// Solves a block.
     pub fn solve<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Outcome {
         self.reset(block);
-        self.taken.clear();
-        self.taken.resize(block.stride, 0.0);
+        let is_lazy = match self.path {
+            Path::Auto => lazy::is_worth_while(block),
+            Path::Dense => false,
+            Path::Lazy | Path::Scaling => block.rows > 0,
+        };
+        if is_lazy { lazy::solve(self, level, block) } else { self.solve_dense(level, block) }
+    }
+
+    fn solve_dense<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Outcome {
         if block.rows == block.columns && block.rows >= COLUMN_REDUCTION {
-            dispatch!(level, simd => self.reduce_columns(simd, block));
+            let chosen_once = self.reduce_columns(level, block);
+            dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
         } else {
+            self.taken.clear();
+            self.taken.resize(block.stride, 0.0);
             dispatch!(level, simd => self.take_cheapest(simd, block));
         }
         for _ in 0..ROW_REDUCTIONS {
@@ -159,16 +187,16 @@ impl Solver {
         }
     }
 
-    /// Column reduction and reduction transfer of a square matrix; rows that no column chose become free rows.
-    #[inline(always)]
-    fn reduce_columns<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>) {
+    /// Column reduction of a square matrix; rows that no column chose become free rows. Gives the rows that just one
+    /// column chose.
+    pub(super) fn reduce_columns<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Vec<bool> {
+        self.taken.clear();
+        self.taken.resize(block.stride, 0.0);
         let rows_of_minima = &mut self.search.parent;
         rows_of_minima.resize(block.stride, 0.0);
         let duals = &mut self.column_duals;
         duals.fill(f64::INFINITY);
-        for row in 0..block.rows {
-            column_minima(simd, block.row(row), row, duals, rows_of_minima);
-        }
+        dispatch!(level, simd => column_minima(simd, block, duals, rows_of_minima));
         // a column without any allowed cell keeps the dual 0, as padding does
         duals.iter_mut().filter(|dual| **dual == f64::INFINITY).for_each(|dual| *dual = 0.0);
         let mut chosen_once = vec![false; block.rows];
@@ -186,14 +214,17 @@ impl Solver {
             }
         }
         self.free_rows.clear();
-        for row in 0..block.rows {
-            if self.column_of_row[row] == NONE {
-                self.free_rows.push(row as u32);
-            } else if chosen_once[row] {
-                let Cheapest { column, gap } = cheapest(simd, block.row(row), Some(&self.column_duals));
-                if column == self.column_of_row[row] as usize && gap < f64::INFINITY {
-                    self.column_duals[column] -= gap;
-                }
+        self.free_rows.extend((0..block.rows as u32).filter(|&row| self.column_of_row[row as usize] == NONE));
+        chosen_once
+    }
+
+    /// Reduction transfer from the rows that just one column chose.
+    #[inline(always)]
+    fn transfer_reduction<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>, chosen_once: &[bool]) {
+        for row in (0..block.rows).filter(|&row| chosen_once[row]) {
+            let Cheapest { column, gap, .. } = cheapest(simd, block.row(row), Some(&self.column_duals));
+            if column == self.column_of_row[row] as usize && gap < f64::INFINITY {
+                self.column_duals[column] -= gap;
             }
         }
     }
@@ -208,7 +239,7 @@ impl Solver {
         for k in 0..self.free_rows.len() {
             let mut row = self.free_rows[k];
             loop {
-                let Cheapest { column, gap } = cheapest(simd, block.row(row as usize), Some(&self.column_duals));
+                let Cheapest { column, gap, .. } = cheapest(simd, block.row(row as usize), Some(&self.column_duals));
                 let owner = self.row_of_column.get(column).copied();
                 // a tie may go in circles, and a row without a second column would never let go of its first
                 let settles = gap > 0.0 && gap < f64::INFINITY && budget > 0;
@@ -301,34 +332,62 @@ fn reduce<S: Simd>(simd: S, minimum: [F64<S>; 2], index: [F64<S>; 2]) -> (f64, u
     (smallest, low.min(high).reduce_min() as usize)
 }
 
-/// Lowers each column's minimum by a row's cost and notes the row.
+/// Lowers each column's minimum by the block's costs and notes the row it is from, the lowest if there are several.
 #[inline(always)]
-fn column_minima<S: Simd, T: Cost>(simd: S, costs: &[T], row: usize, minima: &mut [f64], rows: &mut [f64]) {
-    let row = F64::splat(simd, row as f64);
-    for at in (0..costs.len()).step_by(LANES) {
-        let cost = T::load(simd, costs, at);
-        let old = load_f64(simd, minima, at);
-        let old_rows = load_f64(simd, rows, at);
-        for k in 0..2 {
-            let here = at + 8 * k;
-            let smaller = cost[k].simd_lt(old[k]);
-            smaller.select(cost[k], old[k]).store_slice(&mut minima[here..here + 8]);
-            smaller.select(row, old_rows[k]).store_slice(&mut rows[here..here + 8]);
+fn column_minima<S: Simd, T: Cost>(simd: S, block: &Block<'_, T>, minima: &mut [f64], rows: &mut [f64]) {
+    // four rows at a time, since few of them lower anything
+    let whole = block.rows / 4 * 4;
+    for first in (0..whole).step_by(4) {
+        let costs = [block.row(first), block.row(first + 1), block.row(first + 2), block.row(first + 3)];
+        for at in (0..block.stride).step_by(LANES) {
+            let mut smallest = T::load(simd, costs[0], at);
+            for row in 1..4 {
+                let cost = T::load(simd, costs[row], at);
+                smallest = [smallest[0].min(cost[0]), smallest[1].min(cost[1])];
+            }
+            let old = load_f64(simd, minima, at);
+            if (smallest[0].simd_lt(old[0]) | smallest[1].simd_lt(old[1])).any_true() {
+                for row in 0..4 {
+                    lower(simd, costs[row], first + row, at, minima, rows);
+                }
+            }
+        }
+    }
+    for row in whole..block.rows {
+        for at in (0..block.stride).step_by(LANES) {
+            lower(simd, block.row(row), row, at, minima, rows);
         }
     }
 }
 
+/// Lowers the minima of the columns at `at` by a row's costs.
+#[inline(always)]
+fn lower<S: Simd, T: Cost>(simd: S, costs: &[T], row: usize, at: usize, minima: &mut [f64], rows: &mut [f64]) {
+    let row = F64::splat(simd, row as f64);
+    let cost = T::load(simd, costs, at);
+    let old = load_f64(simd, minima, at);
+    let old_rows = load_f64(simd, rows, at);
+    for k in 0..2 {
+        let here = at + 8 * k;
+        let smaller = cost[k].simd_lt(old[k]);
+        smaller.select(cost[k], old[k]).store_slice(&mut minima[here..here + 8]);
+        smaller.select(row, old_rows[k]).store_slice(&mut rows[here..here + 8]);
+    }
+}
+
 /// The smallest cost of a row.
-struct Cheapest {
+pub(super) struct Cheapest {
     /// Its column, the lowest if there are several; beyond all columns if every cell is forbidden.
-    column: usize,
+    pub column: usize,
+    /// It, less the dual.
+    pub first: f64,
     /// By how much the second smallest exceeds it.
-    gap: f64,
+    pub gap: f64,
 }
 
 /// The smallest cost of a row less the duals, which are 0 if not given.
 #[inline(always)]
-fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: Option<&[f64]>) -> Cheapest {
+pub(super) fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: Option<&[f64]>) -> Cheapest {
     let lane = F64::from_fn(
         simd,
         #[inline(always)]
@@ -355,7 +414,7 @@ fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: Option<&[f64]>) -> Chea
     for k in 0..2 {
         rest = rest.min(index[k].simd_eq(column as f64).select(second[k], minimum[k]));
     }
-    Cheapest { column, gap: rest.reduce_min() - smallest }
+    Cheapest { column, first: smallest, gap: rest.reduce_min() - smallest }
 }
 
 /// Offers every column the path through `row`; returns the nearest column that is not scanned.

@@ -2,14 +2,18 @@
 //! with the least total.
 //!
 //! [`AssignmentSolver`] is the entry for a caller's matrix. It copies the matrix into a padded block with rows on the
-//! shorter side, negated if it maximises, and hands it to [`dense`], or to [`partial`] where not all rows can be
-//! placed. [`verify`] proves a result by its dual variables.
+//! shorter side, negated if it maximises, and hands it to [`dense`], which passes large ones on to [`lazy`], or to
+//! [`partial`] where not all rows can be placed. [`verify`] proves a result by its dual variables.
 
+mod candidates;
 mod certificate;
 pub(crate) mod dense;
+mod lazy;
 mod partial;
+mod scaling;
 
 pub use certificate::{Certificate, verify};
+pub use dense::Path;
 
 use crate::batch::check_length;
 use crate::error::{Error, Result};
@@ -164,6 +168,15 @@ pub struct AssignmentSolver {
 }
 
 impl AssignmentSolver {
+    /// A solver that goes one way only, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_path(path: Path) -> Self {
+        let mut solver = Self::default();
+        solver.solver.path = path;
+        solver
+    }
+
     /// Solves a matrix exactly; ties are broken the same way on every level.
     ///
     /// # Errors
