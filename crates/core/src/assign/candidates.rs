@@ -1,7 +1,7 @@
 //! A few candidates for every row: the columns of its smallest reduced costs c - v, and a bound on all others.
 //!
 //! Row reduction and shortest paths ask a row over and over for its cheapest columns, and a scan of the whole row is
-//! bound by memory once the matrix exceeds the cache. The candidates answer from two hundred bytes. They stay exact
+//! bound by memory once the matrix exceeds the cache. The candidates answer from a few hundred bytes. They stay exact
 //! without upkeep because the duals of columns only fall, so that c - v only rises: a bound that held when the row was
 //! read holds ever after, and as long as the smallest candidate does not exceed it, no other column is cheaper. Where
 //! the bound is passed, the row is read again.
@@ -9,6 +9,7 @@
 //! One pass finds the minima of [`GROUPS`] interleaved groups of columns; the twelfth smallest of them is a threshold
 //! that at least twelve columns reach, and rarely more than twice as many. A second pass, over a row that is now in the
 //! processor's cache, collects them. It starts at the diagonal, so that rows full of ties differ in what they collect.
+//! They are kept in ascending order, so that most questions are answered by the first few.
 //!
 //! Sources: the k-cheapest core of Volgenant 1996, "Linear and semi-assignment problems: a core oriented approach";
 //! the third-best tests of Bertsekas' auction codes, which rest on the same monotony.
@@ -37,8 +38,7 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Candidates {
     rows: Vec<Row>,
     /// [`KEPT`] for each row, then [`WIDE_KEPT`] for each that needs more.
-    costs: Vec<f64>,
-    columns: Vec<u32>,
+    all: Vec<Candidate>,
     wide_places: u32,
     collected: Vec<Candidate>,
 }
@@ -52,12 +52,21 @@ struct Row {
     wide: u32,
 }
 
-/// A column while candidates are chosen.
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    reduced: f64,
-    cost: f64,
-    column: u32,
+/// A column and its cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Candidate {
+    /// The reduced cost when the row was read, which is no more than it is now.
+    pub least: f64,
+    pub cost: f64,
+    pub column: u32,
+}
+
+impl Candidate {
+    /// The reduced cost.
+    #[inline(always)]
+    pub fn reduced(&self, duals: &[f64]) -> f64 {
+        self.cost - duals[self.column as usize]
+    }
 }
 
 /// How many candidates to keep.
@@ -80,10 +89,8 @@ pub(super) struct Smallest {
 impl Candidates {
     /// Forgets everything.
     pub fn reset(&mut self, rows: usize) {
-        self.costs.clear();
-        self.costs.resize(rows * KEPT, 0.0);
-        self.columns.clear();
-        self.columns.resize(rows * KEPT, 0);
+        self.all.clear();
+        self.all.resize(rows * KEPT, Candidate::default());
         self.wide_places = 0;
         self.rows.clear();
         self.rows.extend((0..rows).map(|row| Row {
@@ -99,11 +106,11 @@ impl Candidates {
         self.rows[row].bound
     }
 
-    /// Costs and columns of a row's candidates.
-    pub fn of(&self, row: usize) -> impl Iterator<Item = (f64, usize)> {
+    /// A row's candidates, those with the smallest [`Candidate::least`] first.
+    #[inline(always)]
+    pub fn of(&self, row: usize) -> &[Candidate] {
         let Row { start, length, .. } = self.rows[row];
-        let columns = &self.columns[start..start + length];
-        self.costs[start..start + length].iter().zip(columns).map(|(&cost, &column)| (cost, column as usize))
+        &self.all[start..start + length]
     }
 
     /// The wider choice, if the row has it not yet and the matrix is large enough.
@@ -121,7 +128,7 @@ impl Candidates {
     /// reading of the same width is sure to find others.
     pub fn are_stale(&self, row: usize, duals: &[f64]) -> bool {
         let bound = self.rows[row].bound;
-        let within = self.of(row).filter(|&(cost, column)| cost - duals[column] <= bound).count();
+        let within = self.of(row).iter().filter(|candidate| candidate.reduced(duals) <= bound).count();
         let promised = if self.width(row) == Width::Wide { WIDE_WANTED } else { WANTED };
         2 * within < promised
     }
@@ -129,12 +136,15 @@ impl Candidates {
     /// The two smallest reduced costs among the candidates; the second is capped at the bound.
     pub fn smallest(&self, row: usize, duals: &[f64]) -> Smallest {
         let mut found = Smallest { first: f64::INFINITY, column: 0, second: f64::INFINITY };
-        for (cost, column) in self.of(row) {
-            let reduced = cost - duals[column];
+        for candidate in self.of(row) {
+            if candidate.least >= found.second {
+                break;
+            }
+            let reduced = candidate.reduced(duals);
             if reduced < found.first {
-                found = Smallest { first: reduced, column, second: found.first };
-            } else {
-                found.second = found.second.min(reduced);
+                found = Smallest { first: reduced, column: candidate.column as usize, second: found.first };
+            } else if reduced < found.second {
+                found.second = reduced;
             }
         }
         found.second = found.second.min(self.rows[row].bound);
@@ -164,17 +174,16 @@ impl Candidates {
             collect(simd, costs, duals, 0..diagonal, threshold.value, limit, collected);
         });
         let mut bound = if threshold.value == f64::MAX { f64::INFINITY } else { threshold.value };
-        if threshold.tied && self.collected.len() >= kept {
-            // all are equal, and there may be more of them
-            self.collected.truncate(kept);
-            bound = threshold.value;
-        } else if self.collected.len() > kept {
-            let from_diagonal = |candidate: &Candidate| candidate.column.wrapping_sub(diagonal as u32);
-            let order = |a: &Candidate, b: &Candidate| {
-                a.reduced.total_cmp(&b.reduced).then_with(|| from_diagonal(a).cmp(&from_diagonal(b)))
-            };
-            bound = self.collected.select_nth_unstable_by(kept, order).1.reduced;
-            self.collected.truncate(kept);
+        let from_diagonal = |candidate: &Candidate| candidate.column.wrapping_sub(diagonal as u32);
+        let order = |a: &Candidate, b: &Candidate| {
+            a.least.total_cmp(&b.least).then_with(|| from_diagonal(a).cmp(&from_diagonal(b)))
+        };
+        if self.collected.len() > kept && !threshold.tied {
+            bound = self.collected.select_nth_unstable_by(kept, order).1.least;
+        }
+        self.collected.truncate(kept);
+        if !threshold.tied {
+            self.collected.sort_unstable_by(order);
         }
         self.keep(row, width, bound);
     }
@@ -183,9 +192,9 @@ impl Candidates {
     fn wide_threshold<T: Cost>(&mut self, costs: &[T], duals: &[f64]) -> Threshold {
         let reduced = costs.iter().zip(duals).map(|(cost, dual)| cost.value() - dual);
         self.collected.clear();
-        self.collected.extend(reduced.map(|reduced| Candidate { reduced, cost: 0.0, column: 0 }));
-        let order = |a: &Candidate, b: &Candidate| a.reduced.total_cmp(&b.reduced);
-        let value = self.collected.select_nth_unstable_by(WIDE_WANTED - 1, order).1.reduced;
+        self.collected.extend(reduced.map(|least| Candidate { least, ..Candidate::default() }));
+        let order = |a: &Candidate, b: &Candidate| a.least.total_cmp(&b.least);
+        let value = self.collected.select_nth_unstable_by(WIDE_WANTED - 1, order).1.least;
         Threshold { value: value.min(f64::MAX), tied: false }
     }
 
@@ -196,15 +205,11 @@ impl Candidates {
             if self.rows[row].wide == NONE {
                 self.rows[row].wide = self.wide_places;
                 self.wide_places += 1;
-                self.costs.resize(self.costs.len() + WIDE_KEPT, 0.0);
-                self.columns.resize(self.columns.len() + WIDE_KEPT, 0);
+                self.all.resize(self.all.len() + WIDE_KEPT, Candidate::default());
             }
             start = self.rows.len() * KEPT + self.rows[row].wide as usize * WIDE_KEPT;
         }
-        for (k, candidate) in self.collected.iter().enumerate() {
-            self.costs[start + k] = candidate.cost;
-            self.columns[start + k] = candidate.column;
-        }
+        self.all[start..start + self.collected.len()].copy_from_slice(&self.collected);
         let Row { wide, .. } = self.rows[row];
         self.rows[row] = Row { start, length: self.collected.len(), bound, wide };
     }
@@ -279,7 +284,7 @@ fn collect<S: Simd, T: Cost>(
         while lanes != 0 {
             let column = at + lanes.trailing_zeros() as usize;
             let cost = costs[column].value();
-            collected.push(Candidate { reduced: cost - duals[column], cost, column: column as u32 });
+            collected.push(Candidate { least: cost - duals[column], cost, column: column as u32 });
             lanes &= lanes - 1;
         }
         if collected.len() >= limit {

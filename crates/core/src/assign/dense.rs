@@ -61,7 +61,7 @@ pub(crate) enum Outcome {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Path {
-    /// By the size.
+    /// By the shape.
     #[default]
     Auto,
     /// Searches that scan rows as a whole.
@@ -153,8 +153,6 @@ impl Solver {
             let chosen_once = self.reduce_columns(level, block);
             dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
         } else {
-            self.taken.clear();
-            self.taken.resize(block.stride, 0.0);
             dispatch!(level, simd => self.take_cheapest(simd, block));
         }
         for _ in 0..ROW_REDUCTIONS {
@@ -163,6 +161,14 @@ impl Solver {
             }
             dispatch!(level, simd => self.reduce_rows(simd, block));
         }
+        self.augment_all(level, block)
+    }
+
+    /// Finds a path for every free row.
+    pub(super) fn augment_all<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Outcome {
+        self.taken.clear();
+        self.taken.extend(self.row_of_column.iter().map(|&row| if row == NONE { 0.0 } else { f64::INFINITY }));
+        self.taken.resize(block.stride, 0.0);
         for k in 0..self.free_rows.len() {
             let row = self.free_rows[k] as usize;
             if let Some(outcome) = dispatch!(level, simd => self.augment(simd, block, row)) {
@@ -180,7 +186,6 @@ impl Solver {
             let column = cheapest(simd, block.row(row), None).column;
             if column < block.columns && self.row_of_column[column] == NONE {
                 self.pair(row, column);
-                self.taken[column] = f64::INFINITY;
             } else {
                 self.free_rows.push(row as u32);
             }
@@ -190,8 +195,6 @@ impl Solver {
     /// Column reduction of a square matrix; rows that no column chose become free rows. Gives the rows that just one
     /// column chose.
     pub(super) fn reduce_columns<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Vec<bool> {
-        self.taken.clear();
-        self.taken.resize(block.stride, 0.0);
         let rows_of_minima = &mut self.search.parent;
         rows_of_minima.resize(block.stride, 0.0);
         let duals = &mut self.column_duals;
@@ -207,7 +210,6 @@ impl Solver {
             }
             if self.column_of_row[row] == NONE {
                 self.pair(row, column);
-                self.taken[column] = f64::INFINITY;
                 chosen_once[row] = true;
             } else {
                 chosen_once[row] = false;
@@ -252,7 +254,6 @@ impl Solver {
                     self.column_duals[column] -= gap;
                 }
                 self.pair(row as usize, column);
-                self.taken[column] = f64::INFINITY;
                 if owner == NONE {
                     break;
                 }

@@ -9,7 +9,8 @@
 //!    exhausted is scanned as a whole. Nothing that is not nearer than the nearest free column found enters the queue,
 //!    and at equal distances a free column ends the search, so most rows never see their event.
 //! 4. The searches have a budget of work, about what one auction costs. Where it is spent, [`scaling`](super::scaling)
-//!    finds better duals, from which steps 2 and 3 start again.
+//!    finds better duals, from which steps 2 and 3 start again. In a rectangle, where scaled duals would not be valid,
+//!    and where scaling has not helped, dense searches take over instead.
 //!
 //! Every step is exact: the duals are those of an optimal assignment whatever the path that led there.
 //!
@@ -21,25 +22,32 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::Cost;
-use super::candidates::{Candidates, Width};
+use super::candidates::{Candidate, Candidates, Width};
 use super::dense::{Block, NONE, Outcome, Path, Solver};
 use super::scaling::{self, Scaling};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
 
-/// Cells from which the lazy search is the faster one, if the longer side is no more than `ELONGATION` times the other.
-const CELLS: usize = 100_000;
-const ELONGATION: usize = 4;
+/// Cells from which the lazy search is the faster one, if rows are at least two thirds of columns.
+const CELLS: usize = 80_000;
 
 /// Passes of augmenting row reduction, and rows that each may move for every free row.
 const ROW_REDUCTIONS: usize = 2;
-const MOVES: usize = 30;
+const MOVES: usize = 10;
+
+/// The first budget, in percent of those after.
+const FIRST_BUDGET: usize = 15;
+
+/// Work of a step of the search, of an offer by a row scanned as a whole, and of choosing candidates, in cells scanned.
+const STEP: usize = 80;
+const OFFER: usize = 20;
+const READING: usize = 200;
 
 /// Times that the duals are scaled at most.
 const SCALINGS: usize = 6;
 
 /// Whether the lazy search is worth while.
 pub(super) fn is_worth_while<T>(block: &Block<'_, T>) -> bool {
-    block.rows * block.columns >= CELLS && block.rows * ELONGATION >= block.columns
+    block.rows * block.columns >= CELLS && 3 * block.rows >= 2 * block.columns
 }
 
 /// The memory of the lazy solver.
@@ -56,7 +64,7 @@ struct Search {
     distance: Vec<f64>,
     /// The row before a column on its path.
     parent: Vec<u32>,
-    /// What is subtracted from c - v to give the length of a path through a row.
+    /// What is subtracted from a row's c - v to give the length of a path through a row.
     offset: Vec<f64>,
     /// Rows whose candidates do not help: they are scanned as a whole.
     is_open: Vec<bool>,
@@ -77,7 +85,7 @@ struct Search {
     /// The nearest free column.
     end: u32,
     end_distance: f64,
-    /// Work done, in cells.
+    /// Work done since the budget was set, in cells scanned.
     work: usize,
 }
 
@@ -122,10 +130,8 @@ enum Searches {
 
 /// Solves a block.
 pub(super) fn solve<T: Cost>(solver: &mut Solver, level: Level, block: &Block<'_, T>) -> Outcome {
-    if let Some(cost) = constant(block) {
-        solver.free_rows.clear();
+    if is_constant(block) {
         (0..block.rows).for_each(|row| solver.pair(row, row));
-        debug_assert!(cost.is_finite());
         return Outcome::Optimal;
     }
     let is_square = block.rows == block.columns;
@@ -147,32 +153,30 @@ pub(super) fn solve<T: Cost>(solver: &mut Solver, level: Level, block: &Block<'_
         for _ in 0..ROW_REDUCTIONS {
             reduce_rows(solver, &mut lazy.candidates, level, block);
         }
-        let budget = match scaling.runs {
-            _ if !may_scale => usize::MAX,
-            0 => scaling::cost(block) * 3 / 20,
-            _ => scaling::cost(block),
-        };
+        let percent = if is_square && scaling.runs == 0 { FIRST_BUDGET } else { 100 };
+        let budget = scaling::cost(block) / 100 * percent;
         match lazy.augment_all(solver, level, block, budget) {
             Searches::Done => break Outcome::Optimal,
             Searches::Infeasible(rows) => break Outcome::Infeasible(rows),
-            Searches::Spent => {
+            Searches::Spent if may_scale => {
                 may_scale = scaling.run(solver, &mut lazy.candidates, level, block) && scaling.runs < SCALINGS;
                 lazy.search.is_open.fill(false);
             }
+            Searches::Spent => break solver.augment_all(level, block),
         }
     };
     solver.lazy = lazy;
     outcome
 }
 
-/// The cost of every cell, if they all have the same and may be chosen.
-fn constant<T: Cost>(block: &Block<'_, T>) -> Option<f64> {
+/// Whether all cells have the same cost and may be chosen.
+fn is_constant<T: Cost>(block: &Block<'_, T>) -> bool {
     let first = block.at(0, 0);
-    let is_constant = |row: usize| {
+    let has_first = |row: usize| {
         let costs = &block.row(row)[..block.columns];
         costs.iter().fold(true, |same, cost| same & (cost.value() == first))
     };
-    (first < f64::INFINITY && (0..block.rows).all(is_constant)).then_some(first)
+    first < f64::INFINITY && (0..block.rows).all(has_first)
 }
 
 /// Augmenting row reduction of the free rows; those that find no column of their own stay free.
@@ -198,9 +202,12 @@ fn reduce_rows<T: Cost>(solver: &mut Solver, candidates: &mut Candidates, level:
             if settles && is_strict {
                 duals[column] = lowered;
             } else if !settles && smallest.first < f64::INFINITY {
-                let tied = |&(cost, column): &(f64, usize)| cost - duals[column] == smallest.first && is_free(column);
-                if let Some((_, free)) = candidates.of(row).find(tied) {
-                    (column, settles) = (free, true);
+                let mut tied = candidates.of(row).iter().take_while(|candidate| candidate.least <= smallest.first);
+                let serves = |candidate: &&Candidate| {
+                    is_free(candidate.column as usize) && candidate.reduced(duals) == smallest.first
+                };
+                if let Some(free) = tied.find(serves) {
+                    (column, settles) = (free.column as usize, true);
                 }
             }
             if !settles {
@@ -230,42 +237,57 @@ impl Lazy {
         block: &Block<'_, T>,
         budget: usize,
     ) -> Searches {
-        /// So few rows are finished whatever it costs.
+        /// So few rows are finished even if that takes `OVERRUN` budgets, as is a search that has begun.
         const LAST: usize = 2;
+        const OVERRUN: usize = 4;
         self.search.work = 0;
         let rows = solver.free_rows.len();
         for k in 0..rows {
-            if self.search.work > budget && rows - k > LAST {
-                return Searches::Spent;
-            }
             let row = solver.free_rows[k] as usize;
-            if let Some(rows) = self.augment(solver, level, block, row) {
-                return Searches::Infeasible(rows);
+            let is_spent = self.search.work > budget && rows - k > LAST;
+            let end = if is_spent {
+                Searches::Spent
+            } else {
+                self.augment(solver, level, block, row, budget.saturating_mul(OVERRUN))
+            };
+            match end {
+                Searches::Done => {}
+                Searches::Spent => {
+                    solver.free_rows.drain(..k);
+                    return Searches::Spent;
+                }
+                Searches::Infeasible(rows) => return Searches::Infeasible(rows),
             }
         }
         Searches::Done
     }
 
-    /// Finds the shortest path from a free row to a free column and flips it; gives a Hall violator if there is none.
+    /// Finds the shortest path from a free row to a free column and flips it. Where the work would pass
+    /// the limit, nothing has changed.
     fn augment<T: Cost>(
         &mut self,
         solver: &mut Solver,
         level: Level,
         block: &Block<'_, T>,
         start: usize,
-    ) -> Option<Vec<usize>> {
+        limit: usize,
+    ) -> Searches {
         self.search.begin();
         let mut row = start;
         self.search.offset[row] = 0.0;
         loop {
             self.relax(solver, level, block, row);
             let Some(event) = self.search.next() else { break };
+            if self.search.work > limit {
+                self.search.forget();
+                return Searches::Spent;
+            }
             if event.what & ROW == 0 {
                 let column = event.what as usize;
                 row = solver.row_of_column[column] as usize;
                 let reduced = block.at(row, column) - solver.column_duals[column];
                 self.search.offset[row] = reduced - self.search.reach;
-                self.search.work += 80;
+                self.search.work += STEP;
             } else {
                 row = (event.what & !ROW) as usize;
                 self.widen(solver, level, block, row);
@@ -276,7 +298,7 @@ impl Lazy {
             let owners = search.scanned.iter().map(|&(column, _)| solver.row_of_column[column as usize] as usize);
             let violator = std::iter::once(start).chain(owners).collect();
             search.forget();
-            return Some(violator);
+            return Searches::Infeasible(violator);
         }
         for &(column, distance) in &search.scanned {
             solver.column_duals[column as usize] += distance - search.end_distance;
@@ -292,7 +314,7 @@ impl Lazy {
             column = previous as usize;
         }
         search.forget();
-        None
+        Searches::Done
     }
 
     /// Offers the columns that a row shows the paths through it, and queues the row's next reading.
@@ -307,16 +329,19 @@ impl Lazy {
             for &(column, distance) in &offers {
                 search.offer(solver, row, column as usize, distance);
             }
+            search.work += block.columns / 2 + OFFER * offers.len();
             search.offers = offers;
-            search.work += block.columns / 2;
             return;
         }
         if candidates.bound(row) == f64::NEG_INFINITY {
             search.read_in[row] = search.number;
             candidates.read(level, block, row, duals, Width::Narrow);
         }
-        for (cost, column) in candidates.of(row) {
-            search.offer(solver, row, column, (cost - duals[column]) - offset);
+        for candidate in candidates.of(row) {
+            if candidate.least - offset >= search.end_distance {
+                break;
+            }
+            search.offer(solver, row, candidate.column as usize, candidate.reduced(duals) - offset);
         }
         let next = candidates.bound(row) - offset;
         if next < search.end_distance {
@@ -336,7 +361,7 @@ impl Lazy {
             return;
         };
         search.read_in[row] = search.number;
-        search.work += block.columns + 200;
+        search.work += block.columns + READING;
         candidates.read(level, block, row, duals, width);
     }
 }

@@ -26,7 +26,7 @@ const FACTOR: f64 = 8.0;
 const LAST: f64 = 100.0;
 
 /// Work that scaling may do, in multiples of [`cost`].
-const PATIENCE: usize = 40;
+const PATIENCE: usize = 20;
 
 /// Bids that candidates must serve before they are read again, lest the row be scanned from then on.
 const USES: u16 = 4;
@@ -136,7 +136,9 @@ impl Auction {
     ) -> bool {
         /// What a bid costs, in cells.
         const BID: usize = 50;
-        self.bidders.iter_mut().for_each(|bidder| bidder.is_open = false);
+        for bidder in &mut self.bidders {
+            bidder.is_open = false;
+        }
         free_all(solver);
         for start in 0..block.rows {
             let mut row = start;
