@@ -332,6 +332,24 @@ fn large_problems_without_an_assignment_name_a_hall_violator() {
 }
 
 #[test]
+fn a_huge_fill_beside_fractions_costs_no_digits() {
+    for (seed, side) in [40, 120, 330].into_iter().enumerate() {
+        for (kind, allowed) in
+            [(Kind::Uniform, 0.5), (Kind::LowRank, 0.2), (Kind::FewIntegers, 0.3), (Kind::Clusters, 0.4)]
+        {
+            let forbidding = seeded(kind, side, side, 1.0 - allowed, seed as u64);
+            let fill = |&cost: &f64| if cost.is_finite() { cost } else { f64::from(f32::MAX) };
+            let filled = Problem { costs: forbidding.costs.iter().map(fill).collect(), ..forbidding.clone() };
+            let expected = forbidding.solve_by(Path::Dense, COMPLETE).expect("enough is allowed").total;
+            for path in PATHS {
+                let total = filled.solve_by(path, COMPLETE).expect("nothing is forbidden").total;
+                assert!((total - expected).abs() <= 1e-9, "{total} is not {expected} ({kind:?} {side} {path:?})");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_solver_keeps_nothing_but_memory_from_one_matrix_to_the_next() {
     for path in PATHS {
         let mut solver = AssignmentSolver::with_path(path);

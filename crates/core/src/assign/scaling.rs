@@ -8,8 +8,8 @@
 //! are in a square matrix: exact row reduction and shortest paths finish from there.
 //!
 //! Bids read the [`Candidates`]; a row whose candidates fail too often is scanned as a whole for the rest of a phase.
-//! Bids are bounded, so that matrices without an assignment, or an ε lost in the rounding of the duals, end too; the
-//! duals are then put back.
+//! Bids are bounded, so that matrices without an assignment, or an ε lost in the rounding of the duals, end too. The
+//! duals are then put back, as they are if they have grown so far that they would swallow the digits of the costs.
 //!
 //! Sources: Bertsekas 1988, "The auction algorithm: a distributed relaxation method for the assignment problem";
 //! Bertsekas and Eckstein 1988, "Dual coordinate step methods for linear network flow problems" (ε-scaling).
@@ -27,6 +27,9 @@ const LAST: f64 = 100.0;
 
 /// Work that scaling may do, in multiples of [`cost`].
 const PATIENCE: usize = 20;
+
+/// How far duals may grow: beyond, the costs would be lost in their rounding.
+const GROWTH: f64 = 1e3;
 
 /// Bids that candidates must serve before they are read again, lest the row be scanned from then on.
 const USES: u16 = 4;
@@ -55,7 +58,7 @@ struct Bidder {
 }
 
 impl Scaling {
-    /// Finds better duals; all rows are free afterwards. Gives whether it came to an end within its bounds.
+    /// Finds better duals; all rows are free afterwards. Gives whether it did, within its bounds.
     pub fn run<T: Cost>(
         &mut self,
         solver: &mut Solver,
@@ -64,12 +67,12 @@ impl Scaling {
         block: &Block<'_, T>,
     ) -> bool {
         let before = solver.column_duals.clone();
-        let (low, high) = range(solver, block);
-        let magnitude = solver.column_duals.iter().fold(low.abs().max(high.abs()), |a, dual| a.max(dual.abs()));
+        let Spread { low, range, near } = spread(solver, block);
+        let sound = largest(&before).max(low.abs()).max(near);
         // below this, ε would be lost in the rounding of the duals
-        let smallest = magnitude * 1e-13 + f64::MIN_POSITIVE;
-        let first = if self.runs == 0 { (high - low) / FIRST } else { self.epsilon / FACTOR }.max(smallest);
-        let last = if self.runs == 0 { (high - low) / (LAST * block.rows as f64) } else { first }.max(smallest);
+        let smallest = (largest(&before) + low.abs() + range) * 1e-13 + f64::MIN_POSITIVE;
+        let first = if self.runs == 0 { range / FIRST } else { self.epsilon / FACTOR }.max(smallest);
+        let last = if self.runs == 0 { range / (LAST * block.rows as f64) } else { first }.max(smallest);
         let mut auction = Auction {
             bidders: vec![Bidder { uses: USES, is_open: false }; block.rows],
             epsilon: first,
@@ -86,28 +89,60 @@ impl Scaling {
             auction.epsilon = (auction.epsilon / FACTOR).max(last);
         };
         self.epsilon = auction.epsilon;
-        if !is_done {
+        let is_sound = is_done && largest(&solver.column_duals) <= sound * GROWTH;
+        if !is_sound {
             // bounds hold for falling duals only
             solver.column_duals = before;
             candidates.reset(block.rows);
         }
         free_all(solver);
-        is_done
+        is_sound
     }
 }
 
-/// The smallest and the largest reduced cost of some rows.
-fn range<T: Cost>(solver: &Solver, block: &Block<'_, T>) -> (f64, f64) {
+/// How reduced costs spread.
+struct Spread {
+    /// The smallest.
+    low: f64,
+    /// What ε starts from.
+    range: f64,
+    /// The range that the columns next to each row's cheapest suggest.
+    near: f64,
+}
+
+/// Measures some rows.
+///
+/// The range of all costs would mislead where a huge number stands for a forbidden cell, so it is capped at a multiple
+/// of the one that the distances of the rows' nearest columns suggest.
+fn spread<T: Cost>(solver: &Solver, block: &Block<'_, T>) -> Spread {
     const SAMPLE: usize = 64;
+    const NEIGHBOUR: usize = 3;
+    const CAP: f64 = 16.0;
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    let mut gaps = Vec::new();
     for row in (0..block.rows).step_by((block.rows / SAMPLE).max(1)) {
         let costs = block.row(row)[..block.columns].iter();
         let reduced = costs.zip(&solver.column_duals).map(|(cost, dual)| cost.value() - dual);
-        for reduced in reduced.filter(|&reduced| reduced < f64::INFINITY) {
-            (low, high) = (low.min(reduced), high.max(reduced));
+        let mut reduced: Vec<f64> = reduced.filter(|&reduced| reduced < f64::INFINITY).collect();
+        low = reduced.iter().copied().fold(low, f64::min);
+        high = reduced.iter().copied().fold(high, f64::max);
+        if reduced.len() > NEIGHBOUR {
+            let (smaller, neighbour, _) = reduced.select_nth_unstable_by(NEIGHBOUR, f64::total_cmp);
+            gaps.push(*neighbour - smaller.iter().copied().fold(f64::INFINITY, f64::min));
         }
     }
-    if low <= high { (low, high) } else { (0.0, 0.0) }
+    if low > high {
+        return Spread { low: 0.0, range: 0.0, near: 0.0 };
+    }
+    gaps.sort_unstable_by(f64::total_cmp);
+    let near = gaps.get(gaps.len() / 2).map_or(0.0, |gap| gap * block.columns as f64);
+    let range = if near > 0.0 { (high - low).min(near * CAP) } else { high - low };
+    Spread { low, range, near }
+}
+
+/// The largest magnitude of duals.
+fn largest(duals: &[f64]) -> f64 {
+    duals.iter().fold(0.0, |largest, dual| dual.abs().max(largest))
 }
 
 /// Frees all rows and columns.
