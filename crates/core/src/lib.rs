@@ -28,6 +28,8 @@ mod simd;
 #[cfg(test)]
 mod test_support;
 
+#[doc(hidden)]
+pub use assign::Path;
 pub use assign::{
     Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, verify,
 };

@@ -19,11 +19,12 @@
 //! Ties go to a free column first, then to the lowest index, so a constant matrix gives the identity. A scanned column
 //! carries the dual -infinity in the search, which keeps it out of every minimum without a mask.
 
+use super::lazy::{self, Lazy};
 use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
 
 /// No row, or no column.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// Size from which a square matrix gains from column reduction.
 const COLUMN_REDUCTION: usize = 32;
@@ -59,6 +60,21 @@ pub(crate) enum Outcome {
     Infeasible(Vec<usize>),
 }
 
+/// The way to an optimal assignment. All lead to one; which of several may differ.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Path {
+    /// By the shape.
+    #[default]
+    Auto,
+    /// Searches that scan rows as a whole.
+    Dense,
+    /// Searches over candidates.
+    Lazy,
+    /// The same, after scaling where the matrix is square.
+    Scaling,
+}
+
 /// The solver's state, kept between solves for its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Solver {
@@ -71,7 +87,9 @@ pub(crate) struct Solver {
     /// +infinity for a column that is taken, 0 for a free one.
     taken: Vec<f64>,
     search: Search,
-    free_rows: Vec<u32>,
+    pub(super) free_rows: Vec<u32>,
+    pub(super) lazy: Lazy,
+    pub(super) path: Path,
     /// Once raised, every stage ends early and leaves nonsense behind.
     pub(super) interrupt: Interrupt,
 }
@@ -124,8 +142,6 @@ impl Solver {
         self.column_duals.clear();
         self.column_duals.resize(block.stride, 0.0);
         self.row_duals.clear();
-        self.taken.clear();
-        self.taken.resize(block.stride, 0.0);
     }
 
     pub(super) fn pair(&mut self, row: usize, column: usize) {
@@ -136,8 +152,18 @@ impl Solver {
     /// Solves a block.
     pub fn solve<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Outcome {
         self.reset(block);
+        let is_lazy = match self.path {
+            Path::Auto => lazy::is_worth_while(block),
+            Path::Dense => false,
+            Path::Lazy | Path::Scaling => block.rows > 0,
+        };
+        if is_lazy { lazy::solve(self, level, block) } else { self.solve_dense(level, block) }
+    }
+
+    fn solve_dense<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Outcome {
         if block.rows == block.columns && block.rows >= COLUMN_REDUCTION {
-            dispatch!(level, simd => self.reduce_columns(simd, block));
+            let chosen_once = self.reduce_columns(level, block);
+            dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
         } else {
             dispatch!(level, simd => self.take_cheapest(simd, block, f64::INFINITY));
         }
@@ -158,7 +184,11 @@ impl Solver {
         debug_assert_eq!(outcome, Outcome::Optimal, "every row can stay without a column");
     }
 
-    fn augment_all<T: Cost>(&mut self, level: Level, block: &Block<'_, T>, limit: f64) -> Outcome {
+    /// Finds a path for every free row.
+    pub(super) fn augment_all<T: Cost>(&mut self, level: Level, block: &Block<'_, T>, limit: f64) -> Outcome {
+        self.taken.clear();
+        self.taken.extend(self.row_of_column.iter().map(|&row| if row == NONE { 0.0 } else { f64::INFINITY }));
+        self.taken.resize(block.stride, 0.0);
         for k in 0..self.free_rows.len() {
             let row = self.free_rows[k] as usize;
             if let Some(outcome) = dispatch!(level, simd => self.augment(simd, block, row, limit)) {
@@ -180,23 +210,20 @@ impl Solver {
             }
             if column < block.columns && self.row_of_column[column] == NONE {
                 self.pair(row, column);
-                self.taken[column] = f64::INFINITY;
             } else {
                 self.free_rows.push(row as u32);
             }
         }
     }
 
-    /// Column reduction and reduction transfer of a square matrix; rows that no column chose become free rows.
-    #[inline(always)]
-    fn reduce_columns<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>) {
+    /// Column reduction of a square matrix; rows that no column chose become free rows. Gives the rows that just one
+    /// column chose.
+    pub(super) fn reduce_columns<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Vec<bool> {
         let rows_of_minima = &mut self.search.parent;
         rows_of_minima.resize(block.stride, 0.0);
         let duals = &mut self.column_duals;
         duals.fill(f64::INFINITY);
-        for row in 0..block.rows {
-            column_minima(simd, block.row(row), row, duals, rows_of_minima);
-        }
+        dispatch!(level, simd => column_minima(simd, block, duals, rows_of_minima));
         // a column without any allowed cell keeps the dual 0, as padding does
         duals.iter_mut().filter(|dual| **dual == f64::INFINITY).for_each(|dual| *dual = 0.0);
         let mut chosen_once = vec![false; block.rows];
@@ -207,21 +234,23 @@ impl Solver {
             }
             if self.column_of_row[row] == NONE {
                 self.pair(row, column);
-                self.taken[column] = f64::INFINITY;
                 chosen_once[row] = true;
             } else {
                 chosen_once[row] = false;
             }
         }
         self.free_rows.clear();
-        for row in 0..block.rows {
-            if self.column_of_row[row] == NONE {
-                self.free_rows.push(row as u32);
-            } else if chosen_once[row] {
-                let Cheapest { column, gap } = cheapest(simd, block.row(row), Some(&self.column_duals));
-                if column == self.column_of_row[row] as usize && gap < f64::INFINITY {
-                    self.column_duals[column] -= gap;
-                }
+        self.free_rows.extend((0..block.rows as u32).filter(|&row| self.column_of_row[row as usize] == NONE));
+        chosen_once
+    }
+
+    /// Reduction transfer from the rows that just one column chose.
+    #[inline(always)]
+    fn transfer_reduction<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>, chosen_once: &[bool]) {
+        for row in (0..block.rows).filter(|&row| chosen_once[row]) {
+            let Cheapest { column, gap, .. } = cheapest(simd, block.row(row), Some(&self.column_duals));
+            if column == self.column_of_row[row] as usize && gap < f64::INFINITY {
+                self.column_duals[column] -= gap;
             }
         }
     }
@@ -236,7 +265,7 @@ impl Solver {
         for k in 0..self.free_rows.len() {
             let mut row = self.free_rows[k];
             loop {
-                let Cheapest { column, gap } = cheapest(simd, block.row(row as usize), Some(&self.column_duals));
+                let Cheapest { column, gap, .. } = cheapest(simd, block.row(row as usize), Some(&self.column_duals));
                 let owner = self.row_of_column.get(column).copied();
                 // a tie may go in circles, and a row without a second column would never let go of its first
                 let settles = gap > 0.0 && gap < f64::INFINITY && budget > 0;
@@ -249,7 +278,6 @@ impl Solver {
                     self.column_duals[column] -= gap;
                 }
                 self.pair(row as usize, column);
-                self.taken[column] = f64::INFINITY;
                 if owner == NONE {
                     break;
                 }
@@ -353,34 +381,62 @@ fn reduce<S: Simd>(simd: S, minimum: [F64<S>; 2], index: [F64<S>; 2]) -> (f64, u
     (smallest, low.min(high).reduce_min() as usize)
 }
 
-/// Lowers each column's minimum by a row's cost and notes the row.
+/// Lowers each column's minimum by the block's costs and notes the row it is from, the lowest if there are several.
 #[inline(always)]
-fn column_minima<S: Simd, T: Cost>(simd: S, costs: &[T], row: usize, minima: &mut [f64], rows: &mut [f64]) {
-    let row = F64::splat(simd, row as f64);
-    for at in (0..costs.len()).step_by(LANES) {
-        let cost = T::load(simd, costs, at);
-        let old = load_f64(simd, minima, at);
-        let old_rows = load_f64(simd, rows, at);
-        for k in 0..2 {
-            let here = at + 8 * k;
-            let smaller = cost[k].simd_lt(old[k]);
-            smaller.select(cost[k], old[k]).store_slice(&mut minima[here..here + 8]);
-            smaller.select(row, old_rows[k]).store_slice(&mut rows[here..here + 8]);
+fn column_minima<S: Simd, T: Cost>(simd: S, block: &Block<'_, T>, minima: &mut [f64], rows: &mut [f64]) {
+    // four rows at a time, since few of them lower anything
+    let whole = block.rows / 4 * 4;
+    for first in (0..whole).step_by(4) {
+        let costs = [block.row(first), block.row(first + 1), block.row(first + 2), block.row(first + 3)];
+        for at in (0..block.stride).step_by(LANES) {
+            let mut smallest = T::load(simd, costs[0], at);
+            for row in 1..4 {
+                let cost = T::load(simd, costs[row], at);
+                smallest = [smallest[0].min(cost[0]), smallest[1].min(cost[1])];
+            }
+            let old = load_f64(simd, minima, at);
+            if (smallest[0].simd_lt(old[0]) | smallest[1].simd_lt(old[1])).any_true() {
+                for row in 0..4 {
+                    lower(simd, costs[row], first + row, at, minima, rows);
+                }
+            }
+        }
+    }
+    for row in whole..block.rows {
+        for at in (0..block.stride).step_by(LANES) {
+            lower(simd, block.row(row), row, at, minima, rows);
         }
     }
 }
 
+/// Lowers the minima of the columns at `at` by a row's costs.
+#[inline(always)]
+fn lower<S: Simd, T: Cost>(simd: S, costs: &[T], row: usize, at: usize, minima: &mut [f64], rows: &mut [f64]) {
+    let row = F64::splat(simd, row as f64);
+    let cost = T::load(simd, costs, at);
+    let old = load_f64(simd, minima, at);
+    let old_rows = load_f64(simd, rows, at);
+    for k in 0..2 {
+        let here = at + 8 * k;
+        let smaller = cost[k].simd_lt(old[k]);
+        smaller.select(cost[k], old[k]).store_slice(&mut minima[here..here + 8]);
+        smaller.select(row, old_rows[k]).store_slice(&mut rows[here..here + 8]);
+    }
+}
+
 /// The smallest cost of a row.
-struct Cheapest {
+pub(super) struct Cheapest {
     /// Its column, the lowest if there are several; beyond all columns if every cell is forbidden.
-    column: usize,
+    pub column: usize,
+    /// It, less the dual.
+    pub first: f64,
     /// By how much the second smallest exceeds it.
-    gap: f64,
+    pub gap: f64,
 }
 
 /// The smallest cost of a row less the duals, which are 0 if not given.
 #[inline(always)]
-fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: Option<&[f64]>) -> Cheapest {
+pub(super) fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: Option<&[f64]>) -> Cheapest {
     let lane = F64::from_fn(
         simd,
         #[inline(always)]
@@ -407,7 +463,7 @@ fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: Option<&[f64]>) -> Chea
     for k in 0..2 {
         rest = rest.min(index[k].simd_eq(column as f64).select(second[k], minimum[k]));
     }
-    Cheapest { column, gap: rest.reduce_min() - smallest }
+    Cheapest { column, first: smallest, gap: rest.reduce_min() - smallest }
 }
 
 /// Offers every column the path through `row`; returns the nearest column that is not scanned.

@@ -2,17 +2,22 @@
 //! with the least total.
 //!
 //! [`AssignmentSolver`] is the entry for a caller's matrix. It copies the matrix into a padded block with rows on the
-//! shorter side, negated if it maximises, and hands it to [`dense`], or to [`partial`] where not all rows can be
-//! placed; many matrices at once go through [`batch`]. [`verify`] proves a result by its dual variables.
+//! shorter side, negated if it maximises, and hands it to [`dense`], which passes large ones on to [`lazy`], or to
+//! [`partial`] where not all rows can be placed; many matrices at once go through [`batch`]. [`verify`] proves a result
+//! by its dual variables.
 
 mod batch;
+mod candidates;
 mod certificate;
 pub(crate) mod dense;
 mod interrupt;
+mod lazy;
 mod partial;
+mod scaling;
 
 pub use batch::BatchOutputs;
 pub use certificate::{Certificate, verify};
+pub use dense::Path;
 pub use interrupt::Interrupt;
 
 use crate::batch::check_length;
@@ -178,6 +183,15 @@ impl AssignmentSolver {
     pub fn with_interrupt(interrupt: Interrupt) -> Self {
         let mut solver = Self::default();
         solver.solver.interrupt = interrupt;
+        solver
+    }
+
+    /// A solver that goes one way only, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_path(path: Path) -> Self {
+        let mut solver = Self::default();
+        solver.solver.path = path;
         solver
     }
 
