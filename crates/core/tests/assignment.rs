@@ -383,7 +383,7 @@ fn all_paths_agree_on_large_problems_of_every_kind() {
 }
 
 #[test]
-fn rows_that_need_wide_candidates_are_solved_alike_by_all_paths() {
+fn all_paths_agree_on_larger_problems_that_tie_or_cluster() {
     for kind in [Kind::FewIntegers, Kind::Clusters, Kind::Product, Kind::AllEqual] {
         for (rows, columns, forbidden) in [(800, 800, 0.0), (700, 810, 0.2)] {
             seeded(kind, rows, columns, forbidden, 7).assert_paths_agree();

@@ -25,31 +25,20 @@ const GROUPS: usize = 2 * LANES;
 const WANTED: usize = 12;
 const KEPT: usize = 24;
 
-/// The same for a row that needs more, and the width from which that is worth while.
-const WIDE_WANTED: usize = 72;
-const WIDE_KEPT: usize = 96;
-const WIDE_FROM: usize = 8 * WIDE_KEPT;
-
-/// No wide place.
-const NONE: u32 = u32::MAX;
-
 /// The candidates of all rows.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     rows: Vec<Row>,
-    /// [`KEPT`] for each row, then [`WIDE_KEPT`] for each that needs more.
+    /// [`KEPT`] places for each row.
     all: Vec<Candidate>,
-    wide_places: u32,
     collected: Vec<Candidate>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    start: usize,
     length: usize,
     /// No other column's reduced cost is below it; -infinity before the row is read.
     bound: f64,
-    wide: u32,
 }
 
 /// A column and its cost.
@@ -69,13 +58,6 @@ impl Candidate {
     }
 }
 
-/// How many candidates to keep.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Width {
-    Narrow,
-    Wide,
-}
-
 /// The two smallest reduced costs of a row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Smallest {
@@ -91,14 +73,8 @@ impl Candidates {
     pub fn reset(&mut self, rows: usize) {
         self.all.clear();
         self.all.resize(rows * KEPT, Candidate::default());
-        self.wide_places = 0;
         self.rows.clear();
-        self.rows.extend((0..rows).map(|row| Row {
-            start: row * KEPT,
-            length: 0,
-            bound: f64::NEG_INFINITY,
-            wide: NONE,
-        }));
+        self.rows.resize(rows, Row { length: 0, bound: f64::NEG_INFINITY });
     }
 
     /// No column that is no candidate has a reduced cost below it.
@@ -109,28 +85,15 @@ impl Candidates {
     /// A row's candidates, those with the smallest [`Candidate::least`] first.
     #[inline(always)]
     pub fn of(&self, row: usize) -> &[Candidate] {
-        let Row { start, length, .. } = self.rows[row];
-        &self.all[start..start + length]
-    }
-
-    /// The wider choice, if the row has it not yet and the matrix is large enough.
-    pub fn wider(&self, row: usize, columns: usize) -> Option<Width> {
-        let Row { start, .. } = self.rows[row];
-        (start < self.rows.len() * KEPT && columns >= WIDE_FROM).then_some(Width::Wide)
-    }
-
-    /// How many candidates a row has now.
-    pub fn width(&self, row: usize) -> Width {
-        if self.rows[row].start < self.rows.len() * KEPT { Width::Narrow } else { Width::Wide }
+        &self.all[row * KEPT..][..self.rows[row].length]
     }
 
     /// Whether less than half of the candidates that a reading promises are still within the bound, so that a new
-    /// reading of the same width is sure to find others.
+    /// reading is sure to find others.
     pub fn are_stale(&self, row: usize, duals: &[f64]) -> bool {
         let bound = self.rows[row].bound;
         let within = self.of(row).iter().filter(|candidate| candidate.reduced(duals) <= bound).count();
-        let promised = if self.width(row) == Width::Wide { WIDE_WANTED } else { WANTED };
-        2 * within < promised
+        2 * within < WANTED
     }
 
     /// The two smallest reduced costs among the candidates; the second is capped at the bound.
@@ -158,14 +121,10 @@ impl Candidates {
     }
 
     /// Reads a row anew.
-    pub fn read<T: Cost>(&mut self, level: Level, block: &Block<'_, T>, row: usize, duals: &[f64], width: Width) {
+    pub fn read<T: Cost>(&mut self, level: Level, block: &Block<'_, T>, row: usize, duals: &[f64]) {
         let costs = block.row(row);
-        let threshold = match width {
-            Width::Narrow => threshold(dispatch!(level, simd => group_minima(simd, costs, duals))),
-            Width::Wide => self.wide_threshold(&costs[..block.columns], duals),
-        };
-        let kept = if width == Width::Wide { WIDE_KEPT } else { KEPT };
-        let limit = if threshold.tied { kept } else { usize::MAX };
+        let threshold = threshold(dispatch!(level, simd => group_minima(simd, costs, duals)));
+        let limit = if threshold.tied { KEPT } else { usize::MAX };
         let diagonal = row / LANES * LANES;
         self.collected.clear();
         let collected = &mut self.collected;
@@ -178,40 +137,15 @@ impl Candidates {
         let order = |a: &Candidate, b: &Candidate| {
             a.least.total_cmp(&b.least).then_with(|| from_diagonal(a).cmp(&from_diagonal(b)))
         };
-        if self.collected.len() > kept && !threshold.tied {
-            bound = self.collected.select_nth_unstable_by(kept, order).1.least;
+        if self.collected.len() > KEPT && !threshold.tied {
+            bound = self.collected.select_nth_unstable_by(KEPT, order).1.least;
         }
-        self.collected.truncate(kept);
+        self.collected.truncate(KEPT);
         if !threshold.tied {
             self.collected.sort_unstable_by(order);
         }
-        self.keep(row, width, bound);
-    }
-
-    /// A threshold that [`WIDE_WANTED`] columns reach.
-    fn wide_threshold<T: Cost>(&mut self, costs: &[T], duals: &[f64]) -> Threshold {
-        let reduced = costs.iter().zip(duals).map(|(cost, dual)| cost.value() - dual);
-        self.collected.clear();
-        self.collected.extend(reduced.map(|least| Candidate { least, ..Candidate::default() }));
-        let order = |a: &Candidate, b: &Candidate| a.least.total_cmp(&b.least);
-        let value = self.collected.select_nth_unstable_by(WIDE_WANTED - 1, order).1.least;
-        Threshold { value: value.min(f64::MAX), tied: false }
-    }
-
-    /// Moves what was collected to the row's place.
-    fn keep(&mut self, row: usize, width: Width, bound: f64) {
-        let mut start = row * KEPT;
-        if width == Width::Wide {
-            if self.rows[row].wide == NONE {
-                self.rows[row].wide = self.wide_places;
-                self.wide_places += 1;
-                self.all.resize(self.all.len() + WIDE_KEPT, Candidate::default());
-            }
-            start = self.rows.len() * KEPT + self.rows[row].wide as usize * WIDE_KEPT;
-        }
-        self.all[start..start + self.collected.len()].copy_from_slice(&self.collected);
-        let Row { wide, .. } = self.rows[row];
-        self.rows[row] = Row { start, length: self.collected.len(), bound, wide };
+        self.all[row * KEPT..][..self.collected.len()].copy_from_slice(&self.collected);
+        self.rows[row] = Row { length: self.collected.len(), bound };
     }
 }
 

@@ -5,8 +5,8 @@
 //!    free one is taken.
 //! 3. Dijkstra's algorithm for each row left, made *lazy*: a row that is reached offers paths to its candidates only.
 //!    All its other columns lie at least at the distance that the bound of the candidates gives, so this distance
-//!    enters the queue as an event of its own, at which the row is read again, more widely. A row whose wide choice is
-//!    exhausted is scanned as a whole. Nothing that is not nearer than the nearest free column found enters the queue,
+//!    enters the queue as an event of its own, at which the row is read again, or scanned as a whole if that would find
+//!    no others. Nothing that is not nearer than the nearest free column found enters the queue,
 //!    and at equal distances a free column ends the search, so most rows never see their event.
 //! 4. The searches have a budget of work, about what one auction costs. Where it is spent, [`scaling`](super::scaling)
 //!    finds better duals, from which steps 2 and 3 start again. In a rectangle, where scaled duals would not be valid,
@@ -22,7 +22,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::Cost;
-use super::candidates::{Candidate, Candidates, Width};
+use super::candidates::{Candidate, Candidates};
 use super::dense::{Block, NONE, Outcome, Path, Solver};
 use super::scaling::{self, Scaling};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
@@ -195,7 +195,7 @@ fn reduce_rows<T: Cost>(solver: &mut Solver, candidates: &mut Candidates, level:
             let duals = &mut solver.column_duals;
             let mut smallest = candidates.smallest(row, duals);
             while !candidates.suffice(row, &smallest) && candidates.bound(row) < f64::INFINITY {
-                candidates.read(level, block, row, duals, Width::Narrow);
+                candidates.read(level, block, row, duals);
                 smallest = candidates.smallest(row, duals);
             }
             let mut column = smallest.column;
@@ -345,7 +345,7 @@ impl Lazy {
         }
         if candidates.bound(row) == f64::NEG_INFINITY {
             search.read_in[row] = search.number;
-            candidates.read(level, block, row, duals, Width::Narrow);
+            candidates.read(level, block, row, duals);
         }
         for candidate in candidates.of(row) {
             if candidate.least - offset >= search.end_distance {
@@ -363,16 +363,14 @@ impl Lazy {
     fn widen<T: Cost>(&mut self, solver: &Solver, level: Level, block: &Block<'_, T>, row: usize) {
         let Self { candidates, search } = self;
         let duals = &solver.column_duals;
-        // within a search the duals stand still, so that the same width would give the same candidates
-        let is_fresh = search.read_in[row] == search.number || !candidates.are_stale(row, duals);
-        let width = if is_fresh { candidates.wider(row, block.columns) } else { Some(candidates.width(row)) };
-        let Some(width) = width else {
+        // within a search the duals stand still, so that another reading would find the same candidates
+        if search.read_in[row] == search.number || !candidates.are_stale(row, duals) {
             search.is_open[row] = true;
-            return;
-        };
-        search.read_in[row] = search.number;
-        search.work += block.columns + READING;
-        candidates.read(level, block, row, duals, width);
+        } else {
+            search.read_in[row] = search.number;
+            search.work += block.columns + READING;
+            candidates.read(level, block, row, duals);
+        }
     }
 }
 

@@ -15,7 +15,7 @@
 //! Bertsekas and Eckstein 1988, "Dual coordinate step methods for linear network flow problems" (ε-scaling).
 
 use super::Cost;
-use super::candidates::{Candidates, Smallest, Width};
+use super::candidates::{Candidates, Smallest};
 use super::dense::{Block, Cheapest, NONE, Solver, cheapest};
 use crate::simd::{Level, dispatch};
 
@@ -218,7 +218,7 @@ impl Auction {
             if bidder.uses >= USES {
                 bidder.uses = 0;
                 self.work = self.work.saturating_sub(block.columns);
-                candidates.read(level, block, row, duals, Width::Narrow);
+                candidates.read(level, block, row, duals);
                 return candidates.smallest(row, duals);
             }
             bidder.is_open = true;
