@@ -111,13 +111,6 @@ struct Scales {
     boxes: BoxScale,
 }
 
-/// What the first stage tells the later ones.
-#[derive(Clone, Copy)]
-struct Prepared {
-    /// Queries whose largest logit is an object class.
-    objects: usize,
-}
-
 impl Criterion {
     /// Checks the configuration.
     ///
@@ -321,7 +314,7 @@ impl Criterion {
         let background_scale = (scales.class * background) as f32;
         let pass_scale = if SAFE_SCALES.contains(&background_scale) { background_scale } else { 1.0 };
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
-        let Prepared { objects } = self.prepare(image, pass_scale, logits_gradient, scratch, counts)?;
+        let objects = self.prepare(image, pass_scale, logits_gradient, scratch, counts)?;
         self.assign(image, matches, scratch);
         let class_weight = self.class_weight(image, &scratch.pairs);
 
@@ -372,7 +365,8 @@ impl Criterion {
         })
     }
 
-    /// First stage: the background pass and the cost block, in `scratch.block`.
+    /// First stage: the background pass and the cost block, in `scratch.block`. Gives how many queries have an object
+    /// class for their largest logit.
     ///
     /// `scale`: what every query's background loss is multiplied by in `gradient`; positive.
     fn prepare(
@@ -382,7 +376,7 @@ impl Criterion {
         mut gradient: Option<&mut [f32]>,
         scratch: &mut Scratch,
         counts: &mut NonFiniteCounts,
-    ) -> Result<Prepared> {
+    ) -> Result<usize> {
         scratch.labels.set(image.targets.labels, self.config.logits_width());
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, scale, gradient.as_deref_mut(), scratch);
@@ -400,7 +394,7 @@ impl Criterion {
         if !clean.left_out.is_empty() {
             counts.costs += fill_with_worst(block, stride, image.queries, &clean.left_out);
         }
-        Ok(Prepared { objects: pass.objects })
+        Ok(pass.objects)
     }
 
     /// Reads an image's predictions: box columns, background losses and the targets' class probabilities.

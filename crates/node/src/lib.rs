@@ -325,10 +325,7 @@ fn assign<T: Cost>(
     let (column_of_row, duals) = unsafe { (column_of_row.as_mut(), duals.as_mut()) };
     SOLVER.with_borrow_mut(|solver| {
         let found = solver.solve(level()?, &matrix, options)?;
-        fill(column_of_row, found.columns_of_rows().map(|column| column.map_or(-1, |k| k as i32)))?;
-        if !duals.is_empty() {
-            fill(duals, found.row_duals().chain(found.column_duals()))?;
-        }
+        found.write(column_of_row, duals)?;
         Ok(found.total)
     })
 }

@@ -42,11 +42,9 @@ impl<T: Cost> AssignTask<T> {
         let matrix = CostMatrix::new(&costs, self.rows, self.columns)?;
         let mut solver = AssignmentSolver::with_interrupt(self.interrupt.clone());
         let found = solver.solve(self.level, &matrix, self.options)?;
-        Ok(Solved {
-            column_of_row: found.columns_of_rows().map(|column| column.map_or(-1, |k| k as i32)).collect(),
-            duals: found.row_duals().chain(found.column_duals()).collect(),
-            total: found.total,
-        })
+        let (mut column_of_row, mut duals) = (vec![-1; self.rows], vec![0.0; self.rows + self.columns]);
+        found.write(&mut column_of_row, &mut duals)?;
+        Ok(Solved { column_of_row, duals, total: found.total })
     }
 }
 

@@ -83,12 +83,7 @@ fn jobs<'a, T: Cost>(mut costs: &'a [T], shapes: &[[usize; 2]], outputs: BatchOu
 impl<T: Cost> Job<'_, T> {
     fn run(&mut self, solver: &mut AssignmentSolver, level: Level, options: AssignmentOptions) -> Result<()> {
         let found = solver.solve(level, &self.matrix, options)?;
-        for (place, column) in self.column_of_row.iter_mut().zip(found.columns_of_rows()) {
-            *place = column.map_or(-1, |column| column as i32);
-        }
-        for (place, dual) in self.duals.iter_mut().zip(found.row_duals().chain(found.column_duals())) {
-            *place = dual;
-        }
+        found.write(self.column_of_row, self.duals)?;
         *self.total = found.total;
         Ok(())
     }

@@ -148,6 +148,25 @@ impl Assignment<'_> {
         })
     }
 
+    /// Writes the column of every row, or -1, and, unless `duals` is empty, the duals of the rows, then of the columns.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where an array has not as many places.
+    pub fn write(&self, column_of_row: &mut [i32], duals: &mut [f64]) -> Result<()> {
+        let AssignmentSolver { rows, columns, .. } = *self.solver;
+        check_length("columnOfRow", column_of_row.len(), &[rows])?;
+        for (place, column) in column_of_row.iter_mut().zip(self.columns_of_rows()) {
+            *place = column.map_or(-1, |column| column as i32);
+        }
+        if !duals.is_empty() {
+            check_length("duals", duals.len(), &[rows + columns])?;
+            for (place, dual) in duals.iter_mut().zip(self.row_duals().chain(self.column_duals())) {
+                *place = dual;
+            }
+        }
+        Ok(())
+    }
+
     /// Dual variable of every row.
     pub fn row_duals(&self) -> impl Iterator<Item = f64> {
         let AssignmentSolver { solver, transposed, rows, columns, sign, .. } = self.solver;
