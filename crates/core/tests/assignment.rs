@@ -107,7 +107,7 @@ struct Found {
     column_duals: Vec<f64>,
 }
 
-const PATHS: [Path; 3] = [Path::Dense, Path::Lazy, Path::Scaling];
+const PATHS: [Path; 4] = [Path::Auto, Path::Dense, Path::Lazy, Path::Scaling];
 
 fn solve<T: Cost>(level: Level, matrix: &CostMatrix<'_, T>, options: AssignmentOptions) -> Result<Found, Error> {
     solve_by(Path::Auto, level, matrix, options)
@@ -376,7 +376,15 @@ fn seeded(kind: Kind, rows: usize, columns: usize, forbidden: f64, seed: u64) ->
 #[test]
 fn all_paths_agree_on_large_problems_of_every_kind() {
     for (seed, kind) in KINDS.into_iter().enumerate() {
-        for (rows, columns, forbidden) in [(400, 400, 0.0), (400, 400, 0.6), (300, 420, 0.0), (410, 390, 0.3)] {
+        for (rows, columns, forbidden) in [
+            (150, 150, 0.0),
+            (180, 220, 0.0),
+            (220, 200, 0.0),
+            (400, 400, 0.0),
+            (400, 400, 0.6),
+            (300, 420, 0.0),
+            (410, 390, 0.3),
+        ] {
             seeded(kind, rows, columns, forbidden, seed as u64).assert_paths_agree();
         }
     }

@@ -8,7 +8,7 @@
 //! With a limit l, if moreover u_i + v_j ≤ c_ij - l and no dual is above 0, then no set of pairs has a smaller sum of
 //! c - l than the sum of all duals.
 
-use super::{AssignmentOptions, Cost, CostMatrix};
+use super::{AssignmentOptions, Cost, CostMatrix, Interrupt};
 use crate::error::{Error, Result};
 use crate::simd::Level;
 
@@ -44,7 +44,7 @@ pub fn verify<T: Cost>(
     crate::batch::check_length("assignment.rowIndices", column_of_row.len(), &[matrix.rows])?;
     crate::batch::check_length("assignment.rowDuals", row_duals.len(), &[matrix.rows])?;
     crate::batch::check_length("assignment.columnDuals", column_duals.len(), &[matrix.columns])?;
-    matrix.check(Level::detect())?;
+    matrix.check(Level::detect(), &Interrupt::default())?;
     let mut row_of_column = vec![None; matrix.columns];
     for (row, column) in column_of_row.iter().enumerate() {
         let Some(column) = *column else { continue };
