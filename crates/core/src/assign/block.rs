@@ -179,6 +179,7 @@ impl<'a, T: Cost> Tall<'a, T> {
     }
 }
 
+#[allow(clippy::misnamed_getters, reason = "the matrix's columns are the solver's rows")]
 impl<T: Cost> Rows<T> for Tall<'_, T> {
     fn rows(&self) -> usize {
         self.matrix.columns
@@ -212,9 +213,13 @@ impl<T: Cost> Rows<T> for Tall<'_, T> {
         choices.reset(self.matrix.width);
         choices.second_columns.resize(self.matrix.width, f64::INFINITY);
         let Choices { columns, firsts, seconds, second_columns } = choices;
+        let width = self.matrix.width;
+        // of one length, which spares the checks
+        let (columns, firsts) = (&mut columns[..width], &mut firsts[..width]);
+        let (seconds, second_columns) = (&mut seconds[..width], &mut second_columns[..width]);
         for row in 0..self.matrix.rows {
-            let costs = self.matrix.row(row);
-            for at in (0..costs.len()).step_by(LANES) {
+            let costs = &self.matrix.row(row)[..width];
+            for at in (0..width / LANES).map(|block| block * LANES) {
                 let cost = T::load(simd, costs, at);
                 let second = load_f64(simd, seconds, at);
                 let lower = [cost[0].simd_lt(second[0]), cost[1].simd_lt(second[1])];

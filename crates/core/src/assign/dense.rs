@@ -543,13 +543,11 @@ pub(crate) struct Cheapest {
 pub(super) fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64]) -> Cheapest {
     let none = F64::splat(simd, f64::INFINITY);
     let (mut minimum, mut second) = ([none; 2], [none; 2]);
-    for at in (0..row.len()).step_by(LANES) {
-        let costs = T::load(simd, row, at);
-        let duals = load_f64(simd, duals, at);
+    for (costs, duals) in row.chunks_exact(LANES).zip(duals.chunks_exact(LANES)) {
+        let costs = reduced(simd, costs, duals);
         for k in 0..2 {
-            let cost = costs[k] - duals[k];
-            second[k] = second[k].min(minimum[k].max(cost));
-            minimum[k] = minimum[k].min(cost);
+            second[k] = second[k].min(minimum[k].max(costs[k]));
+            minimum[k] = minimum[k].min(costs[k]);
         }
     }
     let first = minimum[0].min(minimum[1]).reduce_min();
@@ -566,17 +564,21 @@ pub(super) fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64]) -> C
     Cheapest { column, first, second: low.min(high).reduce_min() }
 }
 
+/// Sixteen costs less the duals.
+#[inline(always)]
+fn reduced<S: Simd, T: Cost>(simd: S, costs: &[T], duals: &[f64]) -> [F64<S>; 2] {
+    let (costs, duals) = (T::load(simd, costs, 0), load_f64(simd, duals, 0));
+    [costs[0] - duals[0], costs[1] - duals[1]]
+}
+
 /// The first column with this cost less the dual.
 #[inline(always)]
 fn position<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64], value: f64) -> Option<usize> {
-    for at in (0..row.len()).step_by(LANES) {
-        let costs = T::load(simd, row, at);
-        let duals = load_f64(simd, duals, at);
-        let low = (costs[0] - duals[0]).simd_eq(value);
-        let high = (costs[1] - duals[1]).simd_eq(value);
-        if (low | high).any_true() {
-            let lanes = low.to_bitmask() | high.to_bitmask() << 8;
-            return Some(at + lanes.trailing_zeros() as usize);
+    for (block, (costs, duals)) in row.chunks_exact(LANES).zip(duals.chunks_exact(LANES)).enumerate() {
+        let costs = reduced(simd, costs, duals);
+        let found = [costs[0].simd_eq(value), costs[1].simd_eq(value)];
+        if (found[0] | found[1]).any_true() {
+            return Some(block * LANES + first_lane(found));
         }
     }
     None
@@ -585,18 +587,21 @@ fn position<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64], value: f64) -> 
 /// The first free column with this cost less the dual.
 #[inline(always)]
 fn tied<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64], taken: &[f64], value: f64) -> Option<usize> {
-    for at in (0..row.len()).step_by(LANES) {
-        let costs = T::load(simd, row, at);
-        let duals = load_f64(simd, duals, at);
-        let taken = load_f64(simd, taken, at);
-        let low = ((costs[0] - duals[0]) + taken[0]).simd_eq(value);
-        let high = ((costs[1] - duals[1]) + taken[1]).simd_eq(value);
-        if (low | high).any_true() {
-            let lanes = low.to_bitmask() | high.to_bitmask() << 8;
-            return Some(at + lanes.trailing_zeros() as usize);
+    let blocks = row.chunks_exact(LANES).zip(duals.chunks_exact(LANES)).zip(taken.chunks_exact(LANES));
+    for (block, ((costs, duals), taken)) in blocks.enumerate() {
+        let (costs, taken) = (reduced(simd, costs, duals), load_f64(simd, taken, 0));
+        let found = [(costs[0] + taken[0]).simd_eq(value), (costs[1] + taken[1]).simd_eq(value)];
+        if (found[0] | found[1]).any_true() {
+            return Some(block * LANES + first_lane(found));
         }
     }
     None
+}
+
+/// The first lane that is set.
+#[inline(always)]
+fn first_lane<S: Simd, M: SimdMask<S>>(lanes: [M; 2]) -> usize {
+    (lanes[0].to_bitmask() | lanes[1].to_bitmask() << 8).trailing_zeros() as usize
 }
 
 /// Offers every column the path through `row`, and notes the nearest free column offered one; returns the nearest column
@@ -620,21 +625,24 @@ fn relax<S: Simd, T: Cost>(
     let end = F64::splat(simd, search.end.distance);
     let (mut minimum, mut index) = ([none; 2], [none; 2]);
     let (mut free_minimum, mut free_index) = ([none; 2], [none; 2]);
-    for at in (0..costs.len()).step_by(LANES) {
-        let cost = T::load(simd, costs, at);
-        let dual = load_f64(simd, &search.duals, at);
-        let old = load_f64(simd, &search.distance, at);
-        let offered = [(cost[0] - dual[0]) + offset, (cost[1] - dual[1]) + offset];
+    // of one length, which spares the checks
+    let width = costs.len();
+    let (duals, taken) = (&search.duals[..width], &taken[..width]);
+    let (distances, parents) = (&mut search.distance[..width], &mut search.parent[..width]);
+    for at in (0..width / LANES).map(|block| block * LANES) {
+        let cost = reduced(simd, &costs[at..at + LANES], &duals[at..at + LANES]);
+        let old = load_f64(simd, distances, at);
+        let offered = [cost[0] + offset, cost[1] + offset];
         let shorter = [offered[0].simd_lt(old[0].min(end)), offered[1].simd_lt(old[1].min(end))];
         let mut distance = old;
         if (shorter[0] | shorter[1]).any_true() {
-            let parent = load_f64(simd, &search.parent, at);
+            let parent = load_f64(simd, parents, at);
             let taken = load_f64(simd, taken, at);
             for k in 0..2 {
                 let here = at + 8 * k;
                 distance[k] = shorter[k].select(offered[k], old[k]);
-                distance[k].store_slice(&mut search.distance[here..here + 8]);
-                shorter[k].select(row, parent[k]).store_slice(&mut search.parent[here..here + 8]);
+                distance[k].store_slice(&mut distances[here..here + 8]);
+                shorter[k].select(row, parent[k]).store_slice(&mut parents[here..here + 8]);
                 let free = distance[k] + taken[k];
                 let better = free.simd_lt(free_minimum[k]);
                 free_minimum[k] = better.select(free, free_minimum[k]);
