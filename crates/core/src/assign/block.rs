@@ -35,7 +35,7 @@ pub(crate) trait Rows<T: Cost> {
     }
 
     /// The cheapest column of every row. `duals`: those of the columns, 0.
-    fn choose<S: Simd>(&self, simd: S, duals: &[f64], choices: &mut Choices);
+    fn choose<S: Simd>(&self, simd: S, duals: &[f64], choices: &mut Choices, interrupt: &Interrupt);
 }
 
 /// What every row would like best.
@@ -146,9 +146,9 @@ impl<T: Cost> Rows<T> for Block<'_, T> {
     }
 
     #[inline(always)]
-    fn choose<S: Simd>(&self, simd: S, duals: &[f64], choices: &mut Choices) {
+    fn choose<S: Simd>(&self, simd: S, duals: &[f64], choices: &mut Choices, interrupt: &Interrupt) {
         choices.reset(self.rows);
-        for row in 0..self.rows {
+        for row in interrupt.guard(0..self.rows) {
             let Cheapest { column, first, second } = cheapest(simd, Block::row(self, row), duals);
             choices.columns[row] = column as f64;
             choices.firsts[row] = first;
@@ -209,7 +209,7 @@ impl<T: Cost> Rows<T> for Tall<'_, T> {
 
     /// Reads the matrix row by row all the same; what no column gains from costs one comparison.
     #[inline(always)]
-    fn choose<S: Simd>(&self, simd: S, _: &[f64], choices: &mut Choices) {
+    fn choose<S: Simd>(&self, simd: S, _: &[f64], choices: &mut Choices, interrupt: &Interrupt) {
         choices.reset(self.matrix.width);
         choices.second_columns.resize(self.matrix.width, f64::INFINITY);
         let Choices { columns, firsts, seconds, second_columns } = choices;
@@ -217,7 +217,7 @@ impl<T: Cost> Rows<T> for Tall<'_, T> {
         // of one length, which spares the checks
         let (columns, firsts) = (&mut columns[..width], &mut firsts[..width]);
         let (seconds, second_columns) = (&mut seconds[..width], &mut second_columns[..width]);
-        for row in 0..self.matrix.rows {
+        for row in interrupt.guard(0..self.matrix.rows) {
             let costs = &self.matrix.row(row)[..width];
             for at in (0..width / LANES).map(|block| block * LANES) {
                 let cost = T::load(simd, costs, at);
@@ -253,10 +253,8 @@ pub(super) fn convert<'a, T: Cost>(
 ) -> &'a [T] {
     memory.clear();
     memory.reserve(costs.len());
-    for part in costs.chunks(CHUNK) {
-        if !interrupt.is_raised() {
-            memory.extend(part.iter().map(|&cost| convert(cost)));
-        }
+    for part in interrupt.guard(costs.chunks(CHUNK)) {
+        memory.extend(part.iter().map(|&cost| convert(cost)));
     }
     memory
 }
@@ -273,10 +271,7 @@ pub(super) fn transpose<'a, T: Cost>(
     memory.clear();
     memory.resize(columns * stride, T::FORBIDDEN);
     // sixteen rows at a time, so that what is written to lies together
-    for (group, rows) in costs.chunks(LANES * columns.max(1)).enumerate() {
-        if interrupt.is_raised() {
-            break;
-        }
+    for (group, rows) in interrupt.guard(costs.chunks(LANES * columns.max(1)).enumerate()) {
         for column in 0..columns {
             let places = &mut memory[column * stride + group * LANES..];
             for (place, row) in places.iter_mut().zip(rows.chunks_exact(columns)) {

@@ -91,7 +91,6 @@ pub(crate) struct Solver {
     pub(super) free_rows: Vec<u32>,
     pub(super) lazy: Lazy,
     pub(super) path: Path,
-    /// Once raised, every stage ends early and leaves nonsense behind.
     pub(super) interrupt: Interrupt,
 }
 
@@ -192,7 +191,7 @@ impl Solver {
             let chosen_once = self.reduce_columns(level, block);
             dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
         } else {
-            dispatch!(level, simd => rows.choose(simd, &self.column_duals, &mut self.choices));
+            dispatch!(level, simd => rows.choose(simd, &self.column_duals, &mut self.choices, &self.interrupt));
             self.take_cheapest(f64::INFINITY);
         }
         if self.free_rows.is_empty() {
@@ -216,7 +215,7 @@ impl Solver {
     }
 
     fn solve_limited<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, limit: f64) -> Outcome {
-        dispatch!(level, simd => rows.choose(simd, &self.column_duals, &mut self.choices));
+        dispatch!(level, simd => rows.choose(simd, &self.column_duals, &mut self.choices, &self.interrupt));
         self.take_cheapest(limit);
         self.augment_all(level, rows, limit, usize::MAX);
         Outcome::Optimal
@@ -318,16 +317,15 @@ impl Solver {
         rows_of_minima.resize(block.width, 0.0);
         let duals = &mut self.column_duals;
         duals.fill(f64::INFINITY);
-        dispatch!(level, simd => column_minima(simd, block, duals, rows_of_minima));
+        dispatch!(level, simd => column_minima(simd, block, duals, rows_of_minima, &self.interrupt));
         duals[block.columns..].fill(f64::NEG_INFINITY);
-        // a column without any allowed cell keeps the dual 0
-        duals.iter_mut().filter(|dual| **dual == f64::INFINITY).for_each(|dual| *dual = 0.0);
         let mut chosen_once = vec![false; block.rows];
         for column in 0..block.columns {
-            let row = self.search.parent[column] as usize;
-            if block.at(row, column) == f64::INFINITY {
+            if self.column_duals[column] == f64::INFINITY {
+                self.column_duals[column] = 0.0; // no cell of the column is allowed
                 continue;
             }
+            let row = self.search.parent[column] as usize;
             if self.column_of_row[row] == NONE {
                 self.pair(row, column);
                 chosen_once[row] = true;
@@ -343,7 +341,7 @@ impl Solver {
     /// Reduction transfer from the rows that just one column chose.
     #[inline(always)]
     fn transfer_reduction<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>, chosen_once: &[bool]) {
-        for row in (0..block.rows).filter(|&row| chosen_once[row]) {
+        for row in self.interrupt.guard((0..block.rows).filter(|&row| chosen_once[row])) {
             let Cheapest { column, first, second } = cheapest(simd, block.row(row), &self.column_duals);
             if column == self.column_of_row[row] as usize && second < f64::INFINITY {
                 self.column_duals[column] -= second - first;
@@ -361,6 +359,9 @@ impl Solver {
         for k in 0..self.free_rows.len() {
             let mut row = self.free_rows[k];
             loop {
+                if self.interrupt.is_raised() {
+                    return;
+                }
                 let costs = rows.row(row as usize);
                 let Cheapest { mut column, first, second } = cheapest(simd, costs, &self.column_duals);
                 let gap = second - first;
@@ -486,10 +487,16 @@ fn reduce<S: Simd>(simd: S, minimum: [F64<S>; 2], index: [F64<S>; 2]) -> (f64, u
 
 /// Lowers each column's minimum by the block's costs and notes the row it is from, the lowest if there are several.
 #[inline(always)]
-fn column_minima<S: Simd, T: Cost>(simd: S, block: &Block<'_, T>, minima: &mut [f64], rows: &mut [f64]) {
+fn column_minima<S: Simd, T: Cost>(
+    simd: S,
+    block: &Block<'_, T>,
+    minima: &mut [f64],
+    rows: &mut [f64],
+    interrupt: &Interrupt,
+) {
     // four rows at a time, since few of them lower anything
     let whole = block.rows / 4 * 4;
-    for first in (0..whole).step_by(4) {
+    for first in interrupt.guard((0..whole).step_by(4)) {
         let costs = [block.row(first), block.row(first + 1), block.row(first + 2), block.row(first + 3)];
         for at in (0..block.width).step_by(LANES) {
             let mut smallest = T::load(simd, costs[0], at);

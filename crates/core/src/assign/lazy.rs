@@ -22,11 +22,11 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::Cost;
 use super::block::Block;
 use super::candidates::{Candidate, Candidates};
 use super::dense::{NONE, Outcome, Path, Searches, Solver};
 use super::scaling::{self, Scaling};
+use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
 
 /// Cells from which the lazy search is the faster one, if the block is near square.
@@ -129,7 +129,7 @@ impl Eq for Event {}
 
 /// Solves a block.
 pub(super) fn solve<T: Cost>(solver: &mut Solver, level: Level, block: &Block<'_, T>) -> Outcome {
-    if is_constant(block) {
+    if is_constant(block, &solver.interrupt) {
         (0..block.rows).for_each(|row| solver.pair(row, row));
         return Outcome::Optimal;
     }
@@ -165,13 +165,13 @@ fn with_lazy<R>(solver: &mut Solver, run: impl FnOnce(&mut Solver, &mut Lazy) ->
 }
 
 /// Whether all cells have the same cost and may be chosen.
-fn is_constant<T: Cost>(block: &Block<'_, T>) -> bool {
+fn is_constant<T: Cost>(block: &Block<'_, T>, interrupt: &Interrupt) -> bool {
     let first = block.at(0, 0);
     let has_first = |row: usize| {
         let costs = &block.row(row)[..block.columns];
         costs.iter().fold(true, |same, cost| same & (cost.value() == first))
     };
-    first < f64::INFINITY && (0..block.rows).all(has_first)
+    first < f64::INFINITY && interrupt.guard(0..block.rows).all(has_first)
 }
 
 /// Augmenting row reduction of the free rows; those that find no column of their own stay free.
