@@ -4,7 +4,7 @@
 //! cost block ever exists. Terms are summed over images in index order, in `f64`.
 
 use crate::assign::block::Block;
-use crate::assign::dense::Outcome;
+use crate::assign::dense::{Demand, Outcome};
 use crate::batch::{ImageTargets, Layer, Predictions, Shape, Targets, broken_rule, check_length};
 use crate::config::{BoxFormat, Config, NonFinite, Normalization};
 use crate::cost::{self, ClassTerm, boxes};
@@ -494,7 +494,7 @@ impl Criterion {
             transpose(&block[..targets * stride], stride, transposed, wide);
             Block::padded(transposed, queries, targets, wide)
         };
-        let outcome = solver.solve(self.level, &mut costs, None);
+        let outcome = solver.solve(self.level, &mut costs, Demand::Complete);
         debug_assert_eq!(outcome, Outcome::Optimal, "matching costs are finite");
         pairs.clear();
         for (target, place) in matches.iter_mut().enumerate() {

@@ -24,6 +24,7 @@
 
 use super::block::{Block, Choices, Rows};
 use super::lazy::{self, Lazy};
+use super::partial;
 use super::scaling;
 use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, padded, prelude::*};
@@ -49,6 +50,17 @@ pub(super) enum Searches {
     Spent,
     /// These rows have fewer allowed columns between them than they are.
     Infeasible(Vec<usize>),
+}
+
+/// What a solve is to find.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Demand {
+    /// A column for every row.
+    Complete,
+    /// As many pairs as there can be.
+    Partial,
+    /// The pairs that are worth it: a row may also stay without a column at this cost.
+    Limited(f64),
 }
 
 /// How a solve ended.
@@ -85,10 +97,14 @@ pub(crate) struct Solver {
     /// Duals of the rows, once all others are known.
     pub(super) row_duals: Vec<f64>,
     /// +infinity for a column that is taken, 0 for a free one.
-    taken: Vec<f64>,
+    pub(super) taken: Vec<f64>,
     choices: Choices,
-    search: Search,
+    pub(super) search: Search,
     pub(super) free_rows: Vec<u32>,
+    /// Whether it is known that not all rows can have columns.
+    pub(super) is_partial: bool,
+    /// Those from which no free column can be reached.
+    pub(super) left_out: Vec<u32>,
     pub(super) lazy: Lazy,
     pub(super) path: Path,
     pub(super) interrupt: Interrupt,
@@ -96,27 +112,27 @@ pub(crate) struct Solver {
 
 /// One Dijkstra search.
 #[derive(Debug, Default)]
-struct Search {
+pub(super) struct Search {
     /// Duals of the columns, -infinity once scanned.
-    duals: Vec<f64>,
+    pub duals: Vec<f64>,
     /// Length of the shortest path to a column, +infinity once scanned.
     distance: Vec<f64>,
     /// The row before a column on its path; exact in `f64`.
     parent: Vec<f64>,
     /// Scanned columns and their distances.
-    scanned: Vec<(u32, f64)>,
-    end: End,
+    pub scanned: Vec<(u32, f64)>,
+    pub end: End,
 }
 
 /// Where a search ends if it meets nothing nearer.
 #[derive(Clone, Copy, Debug)]
-struct End {
-    distance: f64,
-    place: Place,
+pub(super) struct End {
+    pub distance: f64,
+    pub place: Place,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+pub(super) enum Place {
     /// A free column.
     Column(usize),
     /// A row that stays without a column.
@@ -126,6 +142,33 @@ enum Place {
 impl Default for End {
     fn default() -> Self {
         Self { distance: f64::INFINITY, place: Place::Column(0) }
+    }
+}
+
+impl Search {
+    /// Forgets everything but the parents. `duals`: those of the columns.
+    pub fn begin(&mut self, duals: &[f64]) {
+        self.duals.clear();
+        self.duals.extend_from_slice(duals);
+        self.distance.clear();
+        self.distance.resize(duals.len(), f64::INFINITY);
+        self.parent.resize(duals.len(), 0.0);
+        self.scanned.clear();
+        self.end = End::default();
+    }
+
+    /// Lets the search end at a row that stays without a column, if nothing nearer is known.
+    pub fn may_end_at(&mut self, row: usize, distance: f64) {
+        if distance < self.end.distance {
+            self.end = End { distance, place: Place::Row(row) };
+        }
+    }
+
+    /// Notes that a column has its final distance.
+    pub fn scan(&mut self, column: usize, distance: f64) {
+        self.scanned.push((column as u32, distance));
+        self.duals[column] = f64::NEG_INFINITY;
+        self.distance[column] = f64::INFINITY;
     }
 }
 
@@ -150,6 +193,7 @@ impl Solver {
         self.column_duals.resize(columns, 0.0);
         self.column_duals.resize(padded(columns), f64::NEG_INFINITY);
         self.row_duals.clear();
+        self.left_out.clear();
     }
 
     pub(super) fn pair(&mut self, row: usize, column: usize) {
@@ -157,18 +201,37 @@ impl Solver {
         self.row_of_column[column] = row as u32;
     }
 
-    /// Solves a matrix; with a limit, rows may also stay without a column at that cost.
-    pub fn solve<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, limit: Option<f64>) -> Outcome {
-        self.reset(rows.rows(), rows.columns());
-        let outcome = match (limit, rows.block()) {
-            (Some(limit), _) => self.solve_limited(level, rows, limit),
-            (None, Some(block)) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),
-            (None, _) => self.solve_dense(level, rows),
-        };
+    /// Solves a matrix.
+    pub fn solve<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, demand: Demand) -> Outcome {
+        self.is_partial = false;
+        let mut outcome = self.pair_up(level, rows, demand);
+        if demand == Demand::Partial && outcome != Outcome::Optimal {
+            self.is_partial = true;
+            outcome = self.pair_up(level, rows, demand);
+        }
         if outcome == Outcome::Optimal && !self.interrupt.is_raised() {
-            self.complete_row_duals(rows, limit.unwrap_or(0.0));
+            match demand {
+                Demand::Limited(limit) => self.complete_row_duals(rows, limit, 0.0),
+                _ if self.is_partial => partial::solve(self, level, rows),
+                _ => self.complete_row_duals(rows, 0.0, 0.0),
+            }
         }
         outcome
+    }
+
+    /// Finds the pairs and the duals of the columns.
+    fn pair_up<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, demand: Demand) -> Outcome {
+        self.reset(rows.rows(), rows.columns());
+        match (demand, rows.block()) {
+            (Demand::Limited(limit), _) => self.solve_limited(level, rows, limit),
+            (_, Some(block)) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),
+            _ => self.solve_dense(level, rows),
+        }
+    }
+
+    /// Whether every column will be taken, so that the duals of the columns may begin anywhere.
+    pub(super) fn takes_all<T>(&self, block: &Block<'_, T>) -> bool {
+        block.rows == block.columns && !self.is_partial
     }
 
     /// Whether a block of that size goes the lazy way.
@@ -186,7 +249,7 @@ impl Solver {
     }
 
     fn solve_dense<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R) -> Outcome {
-        let square = rows.block().filter(|block| block.rows == block.columns && block.rows >= COLUMN_REDUCTION);
+        let square = rows.block().filter(|block| self.takes_all(block) && block.rows >= COLUMN_REDUCTION);
         if let Some(block) = square {
             let chosen_once = self.reduce_columns(level, block);
             dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
@@ -202,7 +265,7 @@ impl Solver {
             dispatch!(level, simd => self.reduce_rows(simd, rows));
         }
         let patience = match rows.block() {
-            Some(block) if self.path == Path::Auto && may_be_hard(block.rows, block.columns) => {
+            Some(block) if self.path == Path::Auto && !self.is_partial && may_be_hard(block.rows, block.columns) => {
                 PATIENCE * scaling::cost(block)
             }
             _ => usize::MAX,
@@ -221,7 +284,7 @@ impl Solver {
         Outcome::Optimal
     }
 
-    fn note_taken(&mut self) {
+    pub(super) fn note_taken(&mut self) {
         self.taken.clear();
         self.taken.extend(self.row_of_column.iter().map(|&row| if row == NONE { 0.0 } else { f64::INFINITY }));
         self.taken.resize(padded(self.row_of_column.len()), f64::INFINITY);
@@ -239,8 +302,10 @@ impl Solver {
         let (count, mut work) = (self.free_rows.len(), 0usize);
         for k in 0..count {
             let row = self.free_rows[k] as usize;
-            if let Some(violator) = dispatch!(level, simd => self.augment(simd, rows, row, limit)) {
-                return Searches::Infeasible(violator);
+            match dispatch!(level, simd => self.augment(simd, rows, row, limit)) {
+                Some(_) if self.is_partial => self.left_out.push(row as u32),
+                Some(violator) => return Searches::Infeasible(violator),
+                None => {}
             }
             if self.interrupt.is_raised() {
                 break;
@@ -405,18 +470,11 @@ impl Solver {
         limit: f64,
     ) -> Option<Vec<usize>> {
         let search = &mut self.search;
-        search.duals.clone_from(&self.column_duals);
-        search.distance.clear();
-        search.distance.resize(rows.width(), f64::INFINITY);
-        search.parent.resize(rows.width(), 0.0);
-        search.scanned.clear();
-        search.end = End::default();
+        search.begin(&self.column_duals);
         // `offset`: what turns c - v into the length of the path that ends with it
         let (mut row, mut offset) = (start, 0.0);
         loop {
-            if limit + offset < search.end.distance {
-                search.end = End { distance: limit + offset, place: Place::Row(row) };
-            }
+            search.may_end_at(row, limit + offset);
             if self.interrupt.is_raised() {
                 return None;
             }
@@ -424,9 +482,7 @@ impl Solver {
             if search.end.distance <= distance {
                 break;
             }
-            search.scanned.push((column as u32, distance));
-            search.duals[column] = f64::NEG_INFINITY;
-            search.distance[column] = f64::INFINITY;
+            search.scan(column, distance);
             row = self.row_of_column[column] as usize;
             offset = distance - (rows.at(row, column) - self.column_duals[column]);
         }
@@ -438,7 +494,13 @@ impl Solver {
         for &(column, distance) in &search.scanned {
             self.column_duals[column as usize] += distance - length;
         }
-        let mut column = match place {
+        self.flip(place);
+        None
+    }
+
+    /// Swaps the pairs on the path that ends there.
+    pub(super) fn flip(&mut self, end: Place) {
+        let mut column = match end {
             Place::Column(column) => {
                 self.taken[column] = f64::INFINITY;
                 column as u32
@@ -452,13 +514,12 @@ impl Solver {
             self.pair(row, column as usize);
             column = previous;
         }
-        None
     }
 
-    /// The duals of the rows, less the limit if there is one: what is unassigned then has the dual 0.
-    fn complete_row_duals<T: Cost, R: Rows<T>>(&mut self, rows: &R, limit: f64) {
+    /// The duals of the rows, less the limit if there is one.
+    pub(super) fn complete_row_duals<T: Cost, R: Rows<T>>(&mut self, rows: &R, limit: f64, unassigned: f64) {
         let duals = self.column_of_row.iter().enumerate().map(|(row, &column)| match column {
-            NONE => 0.0,
+            NONE => unassigned,
             column => rows.at(row, column as usize) - self.column_duals[column as usize] - limit,
         });
         self.row_duals.extend(duals);
@@ -614,7 +675,7 @@ fn first_lane<S: Simd, M: SimdMask<S>>(lanes: [M; 2]) -> usize {
 /// Offers every column the path through `row`, and notes the nearest free column offered one; returns the nearest column
 /// that is not scanned and its distance, which means nothing beyond the end.
 #[inline(always)]
-fn relax<S: Simd, T: Cost>(
+pub(super) fn relax<S: Simd, T: Cost>(
     simd: S,
     costs: &[T],
     search: &mut Search,

@@ -133,10 +133,10 @@ pub(super) fn solve<T: Cost>(solver: &mut Solver, level: Level, block: &Block<'_
         (0..block.rows).for_each(|row| solver.pair(row, row));
         return Outcome::Optimal;
     }
-    if solver.path == Path::Scaling && block.rows < block.columns {
+    if solver.path == Path::Scaling && block.rows < block.columns && !solver.is_partial {
         return solve_hard(solver, level, block);
     }
-    if block.rows == block.columns {
+    if solver.takes_all(block) {
         solver.reduce_columns(level, block);
     } else {
         solver.free_rows.clear();
@@ -232,8 +232,8 @@ impl Lazy {
         self.candidates.reset(block.rows);
         self.search.reset(block);
         let mut scaling = Scaling::default();
-        let is_square = block.rows == block.columns;
-        let mut may_scale = is_square;
+        let takes_all = solver.takes_all(block);
+        let mut may_scale = takes_all;
         if scales && may_scale {
             may_scale = scaling.run(solver, &mut self.candidates, level, block);
         }
@@ -244,7 +244,7 @@ impl Lazy {
             if solver.interrupt.is_raised() {
                 return Outcome::Optimal;
             }
-            let percent = if is_square && scaling.runs == 0 { FIRST_BUDGET } else { 100 };
+            let percent = if takes_all && scaling.runs == 0 { FIRST_BUDGET } else { 100 };
             let budget = scaling::cost(block) / 100 * percent;
             match self.augment_all(solver, level, block, budget) {
                 Searches::Done => return Outcome::Optimal,
@@ -253,7 +253,7 @@ impl Lazy {
                     may_scale = scaling.run(solver, &mut self.candidates, level, block) && scaling.runs < SCALINGS;
                     self.search.is_open.fill(false);
                 }
-                Searches::Spent if !is_square => return self.solve_squared(solver, level, block),
+                Searches::Spent if !takes_all && !solver.is_partial => return self.solve_squared(solver, level, block),
                 Searches::Spent => {
                     let outcome = solver.augment_all(level, &mut block.clone(), f64::INFINITY, usize::MAX);
                     return match outcome {
@@ -312,6 +312,7 @@ impl Lazy {
                     solver.free_rows.drain(..k);
                     return Searches::Spent;
                 }
+                Searches::Infeasible(_) if solver.is_partial => solver.left_out.push(row as u32),
                 Searches::Infeasible(rows) => return Searches::Infeasible(rows),
             }
         }

@@ -24,7 +24,7 @@ use crate::batch::check_length;
 use crate::error::{Error, Result};
 use crate::simd::{self, F64, LANES, Level, Simd, dispatch, prelude::*};
 use block::{Block, CHUNK, Tall};
-use dense::Outcome;
+use dense::{Demand, Outcome};
 
 /// A caller's matrix of costs, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -327,23 +327,17 @@ fn run<T: Cost>(
     if solver.interrupt.is_raised() {
         return Outcome::Optimal;
     }
-    let is_tall = rows > columns;
-    let limit = options.cost_limit.map(|limit| limit * sign);
-    if is_tall && (limit.is_some() || !solver.wants_block(columns, rows)) {
-        let mut tall = Tall::new(Block::new(costs, rows, columns, end), transposed, is_gathered);
-        let outcome = solver.solve(level, &mut tall, limit);
-        if outcome == Outcome::Optimal || !options.partial {
-            return outcome;
-        }
-    }
-    let mut block = if is_tall {
-        block::transpose(costs, rows, columns, transposed, &solver.interrupt)
-    } else {
-        Block::new(costs, rows, columns, end)
+    let demand = match options.cost_limit {
+        Some(limit) => Demand::Limited(limit * sign),
+        None if options.partial => Demand::Partial,
+        None => Demand::Complete,
     };
-    match solver.solve(level, &mut block, limit) {
-        Outcome::Infeasible(_) if options.partial => partial::solve(&block, solver),
-        outcome => return outcome,
+    if rows <= columns {
+        solver.solve(level, &mut Block::new(costs, rows, columns, end), demand)
+    } else if matches!(demand, Demand::Limited(_)) || !solver.wants_block(columns, rows) {
+        let matrix = Block::new(costs, rows, columns, end);
+        solver.solve(level, &mut Tall::new(matrix, transposed, is_gathered), demand)
+    } else {
+        solver.solve(level, &mut block::transpose(costs, rows, columns, transposed, &solver.interrupt), demand)
     }
-    Outcome::Optimal
 }

@@ -1,100 +1,104 @@
 //! The most pairs, and of those the least total, where forbidden cells leave no complete assignment.
 //!
-//! Successive shortest paths: every step starts at all free rows at once and takes the shortest path to a free column,
-//! so that after k steps the pairs are the cheapest k, and the last step ends when no path is left. The duals keep
-//! u + v ≤ c with equality at the pairs, every free row at the largest u and every free column at the largest v, which
-//! proves that no other k pairs are cheaper. Source: Ahuja, Magnanti and Orlin 1993, "Network Flows", section 9.7.
+//! Once every row that a shortest path can place is placed, the rows that are *left out* remain: all columns that they can
+//! reach belong to rows that need them too, so one row for each of them must do without. That is a search with a limit M,
+//! at which any row may stay without a column, for an M that outweighs all costs. Instead of a number, M is a second
+//! place of the costs. The columns that a left-out row reaches get the dual v - M and are *deep* from then on, and what is
+//! known of them is v; their rows' duals are u + M. Neither ever changes by another M.
+//!
+//! So for every row left out there are two searches. The first finds all columns that can be reached and are not deep, by
+//! their distances; there is no free one among them. The second goes on over the deep columns, whose paths are all longer
+//! by M, and ends at the row of either kind that can best stay without a column, which is as far away by M as well.
+//!
+//! At the end M becomes the least number that makes the duals valid: u + v ≤ c, with equality at the pairs, every free row
+//! at the largest u and every free column at the largest v, which proves that no other pairs, as many, are cheaper.
 
 use super::Cost;
-use super::block::Block;
-use super::dense::Solver;
+use super::block::Rows;
+use super::dense::{NONE, Solver, relax};
+use crate::simd::{Level, Simd, dispatch};
 
-/// Solves a block that has no complete assignment, leaving pairs and duals in `solver`.
-pub(super) fn solve<T: Cost>(block: &Block<'_, T>, solver: &mut Solver) {
-    solver.reset(block.rows, block.columns);
-    let costs = solver.interrupt.guard(0..block.rows).flat_map(|row| &block.row(row)[..block.columns]);
-    let smallest = costs.map(|cost| cost.value()).fold(f64::INFINITY, f64::min);
-    let start = if smallest.is_finite() { smallest } else { 0.0 };
-    let mut row_duals = vec![start; block.rows];
-    let mut tree = Tree::default();
-    while let Some(end) = tree.grow(block, solver, &row_duals) {
-        let reach = tree.distance[end];
-        for &(row, distance) in &tree.rows {
-            row_duals[row] += reach - distance;
-        }
-        for &(column, distance) in &tree.columns {
-            solver.column_duals[column] -= reach - distance;
-        }
-        let mut column = end;
-        loop {
-            let row = tree.parent[column];
-            let previous = solver.column_of(row);
-            solver.pair(row, column);
-            match previous {
-                Some(previous) => column = previous as usize,
-                None => break,
-            }
+/// Decides about the rows that are left out, and completes the duals.
+pub(super) fn solve<T: Cost, R: Rows<T>>(solver: &mut Solver, level: Level, rows: &mut R) {
+    let mut deep = vec![f64::NEG_INFINITY; rows.width()];
+    solver.note_taken();
+    for start in std::mem::take(&mut solver.left_out) {
+        dispatch!(level, simd => leave_one_out(simd, solver, rows, &mut deep, start as usize));
+        if solver.interrupt.is_raised() {
+            return;
         }
     }
-    solver.row_duals = row_duals;
+    complete_duals(solver, rows, &deep);
 }
 
-/// A search from all free rows.
-#[derive(Default)]
-struct Tree {
-    /// Length of the shortest path to a column.
-    distance: Vec<f64>,
-    /// The row before a column on its path.
-    parent: Vec<usize>,
-    done: Vec<bool>,
-    /// Rows reached, with the lengths of their paths.
-    rows: Vec<(usize, f64)>,
-    /// Columns reached on the way, with the lengths of their paths.
-    columns: Vec<(usize, f64)>,
+/// Finds the row that can best stay without a column so that `start` has one, or the start itself.
+/// `deep`: the duals v of the deep columns, -infinity for all others, whose own duals are those of the solver.
+#[inline(always)]
+fn leave_one_out<S: Simd, T: Cost, R: Rows<T>>(
+    simd: S,
+    solver: &mut Solver,
+    rows: &mut R,
+    deep: &mut [f64],
+    start: usize,
+) {
+    let Solver { search, column_duals, row_of_column, taken, interrupt, .. } = solver;
+    search.begin(column_duals);
+    // rows reached, with what turns c - v into the length of the path that ends with it
+    let mut reached = vec![(start, 0.0)];
+    while let Some(&(row, offset)) = reached.last() {
+        let (distance, column) = relax(simd, rows.row(row), search, taken, row, offset);
+        if distance == f64::INFINITY || interrupt.is_raised() {
+            break;
+        }
+        search.scan(column, distance);
+        let row = row_of_column[column] as usize;
+        reached.push((row, distance - (rows.at(row, column) - column_duals[column])));
+    }
+    let shallow = std::mem::take(&mut search.scanned);
+    search.begin(deep);
+    let mut nearest = (f64::INFINITY, 0);
+    for (row, offset) in reached {
+        search.may_end_at(row, offset);
+        nearest = relax(simd, rows.row(row), search, taken, row, offset);
+    }
+    while nearest.0 < search.end.distance && !interrupt.is_raised() {
+        let (distance, column) = nearest;
+        search.scan(column, distance);
+        let row = row_of_column[column] as usize;
+        let offset = distance - (rows.at(row, column) - deep[column]);
+        search.may_end_at(row, offset);
+        nearest = relax(simd, rows.row(row), search, taken, row, offset);
+    }
+    let length = search.end.distance;
+    for &(column, distance) in &search.scanned {
+        deep[column as usize] += distance - length;
+    }
+    for (column, distance) in shallow {
+        let dual = std::mem::replace(&mut column_duals[column as usize], f64::NEG_INFINITY);
+        deep[column as usize] = dual + distance - length;
+    }
+    let end = search.end.place;
+    solver.flip(end);
 }
 
-impl Tree {
-    /// The nearest free column, if any can be reached and the solve is not interrupted.
-    fn grow<T: Cost>(&mut self, block: &Block<'_, T>, solver: &Solver, row_duals: &[f64]) -> Option<usize> {
-        self.distance.clear();
-        self.distance.resize(block.columns, f64::INFINITY);
-        self.parent.resize(block.columns, 0);
-        self.done.clear();
-        self.done.resize(block.columns, false);
-        self.columns.clear();
-        self.rows.clear();
-        self.rows.extend((0..block.rows).filter(|&row| solver.column_of(row).is_none()).map(|row| (row, 0.0)));
-        let mut relaxed = 0;
-        loop {
-            while let Some(&(row, distance)) = self.rows.get(relaxed) {
-                if solver.interrupt.is_raised() {
-                    return None;
-                }
-                self.relax(block, solver, row, distance - row_duals[row]);
-                relaxed += 1;
-            }
-            let is_free = |column: usize| solver.row_of(column).is_none();
-            let open = (0..block.columns).filter(|&column| !self.done[column]);
-            let nearest =
-                open.min_by(|&a, &b| self.distance[a].total_cmp(&self.distance[b]).then(is_free(b).cmp(&is_free(a))))?;
-            let distance = self.distance[nearest];
-            if distance == f64::INFINITY {
-                return None;
-            }
-            let Some(owner) = solver.row_of(nearest) else { return Some(nearest) };
-            self.done[nearest] = true;
-            self.columns.push((nearest, distance));
-            self.rows.push((owner as usize, distance));
+/// Gives all duals their values.
+fn complete_duals<T: Cost, R: Rows<T>>(solver: &mut Solver, rows: &mut R, deep: &[f64]) {
+    let columns = rows.columns();
+    let deep_columns: Vec<usize> = (0..columns).filter(|&column| deep[column] > f64::NEG_INFINITY).collect();
+    let mut outweighs = deep_columns.iter().fold(0.0, |most: f64, &column| most.max(deep[column]));
+    for row in solver.interrupt.guard(0..rows.rows()) {
+        let column = solver.column_of_row[row];
+        if column == NONE || deep[column as usize] > f64::NEG_INFINITY {
+            continue;
+        }
+        let dual = rows.at(row, column as usize) - solver.column_duals[column as usize];
+        outweighs = outweighs.max(dual);
+        for &column in &deep_columns {
+            outweighs = outweighs.max(dual + deep[column] - rows.at(row, column));
         }
     }
-
-    fn relax<T: Cost>(&mut self, block: &Block<'_, T>, solver: &Solver, row: usize, offset: f64) {
-        for column in 0..block.columns {
-            let offered = block.at(row, column) - solver.column_duals[column] + offset;
-            if !self.done[column] && offered < self.distance[column] {
-                self.distance[column] = offered;
-                self.parent[column] = row;
-            }
-        }
+    for column in deep_columns {
+        solver.column_duals[column] = deep[column] - outweighs;
     }
+    solver.complete_row_duals(rows, 0.0, outweighs);
 }
