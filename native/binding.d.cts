@@ -43,17 +43,21 @@ export declare function assignF64(cost: Float64Array, rows: number, columns: num
 /**
  * Loss, terms, matches and gradients of a batch.
  *
- * `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted. `queryOfTarget`: `[layers, targets]`.
- * `values`: loss, numBoxes, counts of non-finite logits, boxes and filled costs, then for each layer class, l1, giou,
- * classError, cardinalityError, classWeight.
+ * `layers`: how many layers each array of `logits` and `boxes` holds. `parts`, `rules`, `given`, `added`: the parts of
+ * the step and how they are matched. `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and
+ * `classWeight` empty, for the batch's own. `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted.
+ *
+ * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
+ * `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes and filled costs, then for each layer of
+ * every part class, l1, giou, classError, cardinalityError, classWeight.
  */
-export declare function compute(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, numBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, queryOfTarget: Int32Array, values: Float64Array): void
+export declare function compute(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array): void
 
 /**
- * The matching cost alone. `out`: for each layer and image a block `[queries, targets of the image]`. `values` as for
- * [`compute`]; only the counts are written.
+ * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
+ * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
-export declare function costMatrix(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, out: Float32Array, values: Float64Array): void
+export declare function costMatrix(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, out: Float32Array, values: Float64Array): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
@@ -78,6 +82,8 @@ export interface CriterionOptions {
   boxFormat: string
   normalizedBoxes: boolean
   nonFinite: string
+  ignoreOverlap: string
+  ignoreThreshold: number
 }
 
 /** An assignment that was found in another thread. */
@@ -90,8 +96,8 @@ export interface FoundAssignment {
   total: number
 }
 
-/** The matching alone; `values` as for [`compute`], with the loss and its terms 0. */
-export declare function matchTargets(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, queryOfTarget: Int32Array, values: Float64Array): void
+/** The matching alone; arguments as for [`compute`], with the loss and its terms 0. */
+export declare function matchTargets(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, targetOfQuery: Int32Array, values: Float64Array): void
 
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void

@@ -2,6 +2,7 @@
 
 use crate::config::{BoxFormat, Config};
 use crate::error::{BoxRule, COMPONENTS, Error, Result, TargetPlace};
+use crate::part::{Part, check_cover};
 
 /// Largest magnitude of a box component: products of areas stay far inside the range of `f32`.
 pub(crate) const BOX_LIMIT: f32 = 1e9;
@@ -9,7 +10,7 @@ pub(crate) const BOX_LIMIT: f32 = 1e9;
 /// How far outside [0, 1] a normalised target may lie, for the rounding of its producer.
 const NORMALIZED_SLACK: f32 = 1e-4;
 
-/// The sizes that all layers share.
+/// The sizes that all layers of a part share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Images of the batch, B.
@@ -29,25 +30,56 @@ pub struct Layer<'a> {
     pub boxes: &'a [f32],
 }
 
-/// The predictions of all decoder layers, the last being the final one.
-#[derive(Clone, Copy, Debug)]
+/// The predictions of all layers, and the parts they make up.
+#[derive(Clone, Debug)]
 pub struct Predictions<'a> {
-    pub(crate) shape: Shape,
+    pub(crate) images: usize,
+    pub(crate) classes: usize,
     pub(crate) layers: &'a [Layer<'a>],
+    pub(crate) parts: Vec<Part<'a>>,
 }
 
 impl<'a> Predictions<'a> {
-    /// Checks the lengths. Values are checked where they are first read.
+    /// Decoder layers that are matched one to one, the last being the final one. Checks the lengths; values are checked
+    /// where they are first read.
     ///
     /// # Errors
     /// [`Error::Length`] where an array does not fit the shape.
     pub fn new(shape: Shape, layers: &'a [Layer<'a>]) -> Result<Self> {
-        let Shape { images, queries, classes } = shape;
-        for layer in layers {
-            check_length("outputs.logits", layer.logits.len(), &[images, queries, classes])?;
-            check_length("outputs.boxes", layer.boxes.len(), &[images, queries, COMPONENTS])?;
+        let parts = vec![Part::plain(layers.len(), shape.queries)];
+        Self::checked(Self { images: shape.images, classes: shape.classes, layers, parts })
+    }
+
+    /// The layers of any parts. Every query of every layer belongs to exactly one part.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where an array does not fit, [`Error::Option`] where parts do not fit the layers.
+    pub fn of_parts(images: usize, classes: usize, layers: &'a [Layer<'a>], parts: Vec<Part<'a>>) -> Result<Self> {
+        Self::checked(Self { images, classes, layers, parts })
+    }
+
+    fn checked(self) -> Result<Self> {
+        for part in &self.parts {
+            part.check(self.layers.len())?;
+            for layer in &self.layers[part.layers.clone()] {
+                check_length("outputs.logits", layer.logits.len(), &[self.images, part.rows, self.classes])?;
+                check_length("outputs.boxes", layer.boxes.len(), &[self.images, part.rows, COMPONENTS])?;
+            }
         }
-        Ok(Self { shape, layers })
+        check_cover(&self.parts, self.layers.len())?;
+        Ok(self)
+    }
+
+    /// Layers of all parts, part after part: the order of everything that is reported.
+    #[must_use]
+    pub fn reported_layers(&self) -> usize {
+        self.parts.iter().map(|part| part.layers.len()).sum()
+    }
+
+    /// Entries of all matchings: `[images, queries]` for every reported layer, one after the other.
+    #[must_use]
+    pub fn reported_queries(&self) -> usize {
+        self.parts.iter().map(|part| part.layers.len() * self.images * part.queries.len()).sum()
     }
 }
 
@@ -57,6 +89,7 @@ pub struct Targets<'a> {
     labels: &'a [i32],
     boxes: &'a [f32],
     offsets: &'a [u32],
+    ignores: &'a [u8],
 }
 
 impl<'a> Targets<'a> {
@@ -79,7 +112,24 @@ impl<'a> Targets<'a> {
         if offsets.is_empty() || previous as usize != labels.len() {
             return Err(Error::Offsets { index: offsets.len().saturating_sub(1), value: previous as usize });
         }
-        Ok(Self { labels, boxes, offsets })
+        Ok(Self { labels, boxes, offsets, ignores: &[] })
+    }
+
+    /// The same targets, some of them to be ignored. `ignores`: `[targets]`, 1 for those and 0 for the others, or empty
+    /// for none. An ignored target is not matched; its label has no meaning.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn ignoring(self, ignores: &'a [u8]) -> Result<Self> {
+        if !ignores.is_empty() {
+            check_length("targets.ignore", ignores.len(), &[self.labels.len()])?;
+        }
+        Ok(Self { ignores, ..self })
+    }
+
+    /// As given to [`Targets::ignoring`].
+    pub(crate) fn ignores(&self) -> &'a [u8] {
+        self.ignores
     }
 
     /// All targets of the batch.
@@ -111,8 +161,9 @@ impl<'a> Targets<'a> {
     /// Checks all values: first every label, then every box, so that a wrong id is never reported as a bad box.
     pub(crate) fn check(&self, config: &Config) -> Result<()> {
         for image in 0..self.images() {
+            let first = self.range(image).start;
             for (target, &value) in self.image(image).labels.iter().enumerate() {
-                if !config.allows_label(value) {
+                if !config.allows_label(value) && self.ignores.get(first + target) != Some(&1) {
                     let place = TargetPlace { image, target };
                     let (classes, no_object) = (config.num_classes, config.classification.no_object_index);
                     return Err(Error::Label { place, value, classes, no_object });

@@ -19,6 +19,26 @@ pub struct Config {
     pub normalized_boxes: bool,
     /// What to do with NaN and ±infinity in the predictions.
     pub non_finite: NonFinite,
+    /// Which queries lie on an ignored target.
+    pub ignore: Ignore,
+}
+
+/// When an unmatched query lies on an ignored target and is left out: where their overlap exceeds the threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ignore {
+    /// What is measured.
+    pub overlap: Overlap,
+    /// From 0 to 1.
+    pub threshold: f64,
+}
+
+/// How much of a query lies on an ignored target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// Intersection over the query's area.
+    Iof,
+    /// Intersection over union.
+    Iou,
 }
 
 /// Softmax cross-entropy over the object classes and no-object (Carion et al. 2020, section 3.1).
@@ -92,6 +112,7 @@ impl Config {
             box_format: BoxFormat::Cxcywh,
             normalized_boxes: true,
             non_finite: NonFinite::Throw,
+            ignore: Ignore { overlap: Overlap::Iof, threshold: 0.5 },
         }
     }
 
@@ -105,6 +126,11 @@ impl Config {
         let Ok(label) = usize::try_from(label) else { return false };
         label <= self.num_classes
             && (label != self.classification.no_object_index || self.classification.allow_no_object_labels)
+    }
+
+    /// The label of all targets where classes do not count: the first that is not no-object.
+    pub(crate) fn agnostic_label(&self) -> i32 {
+        i32::from(self.classification.no_object_index == 0)
     }
 
     /// Checks every value.
@@ -136,6 +162,9 @@ impl Config {
             if !(0.0..=LIMIT).contains(&value) {
                 return option(name, WEIGHT, value);
             }
+        }
+        if !(0.0..=1.0).contains(&self.ignore.threshold) {
+            return option("options.ignore.threshold", "a number from 0 to 1", self.ignore.threshold);
         }
         match &class.class_weights {
             Some(weights) if weights.len() != self.num_classes => {

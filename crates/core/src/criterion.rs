@@ -1,17 +1,24 @@
-//! The pipeline: for every decoder layer and image, matching cost → exact assignment → loss and gradients.
+//! The pipeline: for every part, layer and image, matching cost → exact assignment → loss and gradients.
 //!
-//! Layers and images are independent of each other but for the two normalisers, so nothing larger than one image's
-//! cost block ever exists. Terms are summed over images in index order, in `f64`.
+//! Parts, layers and images are independent of each other but for the normalisers, so nothing larger than one image's
+//! cost block ever exists; layers that take over another's matching come after it, and box terms of the union matching
+//! after all. Terms are summed in index order, in `f64`.
+
+use std::ops::Range;
 
 use crate::assign::dense::{Block, Outcome};
-use crate::batch::{ImageTargets, Layer, Predictions, Shape, Targets, broken_rule, check_length};
+use crate::batch::{Layer, Predictions, Targets, broken_rule, check_length};
 use crate::config::{BoxFormat, Config, NonFinite, Normalization};
 use crate::cost::{self, ClassTerm, boxes};
 use crate::error::{COMPONENTS, Error, QueryPlace, Result};
+use crate::ignore;
 use crate::loss::boxes::{BoxScale, BoxTerms};
 use crate::loss::{self, softmax};
+use crate::part::{BACKGROUND, LEFT_OUT, Matching, Part};
 use crate::scratch::{Scratch, reserve};
 use crate::simd::{LANES, Level, dispatch, padded};
+use crate::union;
+use crate::view::{ImageView, Views};
 
 /// A checked configuration, ready to run.
 #[derive(Clone, Debug)]
@@ -25,13 +32,16 @@ pub struct Criterion {
 /// Normalisers given by the caller, for a batch that is split over workers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Normalizers<'a> {
-    /// What the box terms are divided by; by default max(1, number of targets).
+    /// What the box terms are divided by; by default max(1, number of targets). Parts multiply it by their groups,
+    /// repetitions and divisor.
     pub num_boxes: Option<f64>,
-    /// For each layer, what the class term is divided by; by default the sum of the weights of its queries.
+    /// What the box terms of the union matching are divided by; by default max(1, number of its pairs).
+    pub union_boxes: Option<f64>,
+    /// For each layer of all parts, what the class term is divided by; by default the sum of the weights of its queries.
     pub class_weight: Option<&'a [f64]>,
 }
 
-/// Where the gradients of one layer go.
+/// Where the gradients of one layer go, those of all parts that it holds.
 #[derive(Debug)]
 pub struct LayerGradients<'a> {
     /// `[images, queries, classes]`.
@@ -73,11 +83,13 @@ pub struct LayerTerms {
 pub struct Report {
     /// Weighted sum of all terms of all layers.
     pub loss: f64,
-    /// What the box terms were divided by.
+    /// What the box terms were divided by, but for what parts multiply it by.
     pub num_boxes: f64,
+    /// What the box terms of the union matching were divided by; 0 where no part uses it.
+    pub union_boxes: f64,
     /// What was left out.
     pub non_finite: NonFiniteCounts,
-    /// One entry for each layer.
+    /// One entry for each layer of all parts.
     pub layers: Vec<LayerTerms>,
 }
 
@@ -92,15 +104,34 @@ struct ImageTerms {
     cardinality_error: usize,
 }
 
-/// One image of one layer.
+/// One layer of a part, and where its matching lies.
+#[derive(Clone)]
+struct Slot<'a> {
+    part: &'a Part<'a>,
+    /// Within the part.
+    layer: usize,
+    /// Among those of the predictions.
+    tensors: usize,
+    /// `[images, queries]` among all matchings.
+    matches: Range<usize>,
+    /// Where the matching that it takes over lies.
+    source: Option<Range<usize>>,
+}
+
+/// One image of one layer of a part.
 #[derive(Clone, Copy)]
 struct Image<'a> {
+    part: &'a Part<'a>,
     layer: usize,
     image: usize,
+    /// Whether the matching is to be solved, rather than known.
+    is_optimal: bool,
     queries: usize,
     logits: &'a [f32],
     boxes: &'a [f32],
-    targets: ImageTargets<'a>,
+    targets: ImageView<'a>,
+    /// `[queries, targets]`, added to the cost.
+    cost: Option<&'a [f32]>,
 }
 
 /// What the two terms of a layer are multiplied by in its gradient.
@@ -130,60 +161,71 @@ impl Criterion {
 
     /// The loss, its terms, the matches and, if `gradients` is not empty, the gradients of the loss, every element of them.
     ///
-    /// `query_of_target`: `[layers, targets]`, written: the matched query of each target, or -1.
+    /// `gradients`: one entry for each layer of the predictions. `target_of_query`: written, `[images, queries]` for each
+    /// layer of every part: the matched target of each query, -1 for background, -2 for a query that is left out.
     ///
     /// # Errors
-    /// The first fault in the order: labels, target boxes, predictions. Gradients and matches are then unspecified.
+    /// The first fault in the order: shapes, labels, target boxes, given matchings and costs, predictions. Gradients and
+    /// matches are then unspecified.
     pub fn compute(
         &self,
         predictions: &Predictions<'_>,
         targets: &Targets<'_>,
         normalizers: Normalizers<'_>,
         gradients: &mut [LayerGradients<'_>],
-        query_of_target: &mut [i32],
+        target_of_query: &mut [i32],
         scratch: &mut Scratch,
     ) -> Result<Report> {
-        let shape = predictions.shape;
-        self.check(predictions, targets)?;
-        check_length("queryOfTarget", query_of_target.len(), &[predictions.layers.len(), targets.total()])?;
-        self.check_normalizers(predictions, normalizers)?;
-        if !gradients.is_empty() {
-            check_length("call.out", gradients.len(), &[predictions.layers.len()])?;
-        }
-        for gradient in gradients.iter() {
-            check_length("call.out.logits", gradient.logits.len(), &[shape.images, shape.queries, shape.classes])?;
-            check_length("call.out.boxes", gradient.boxes.len(), &[shape.images, shape.queries, COMPONENTS])?;
-        }
-        let num_boxes = normalizers.num_boxes.unwrap_or((targets.total() as f64).max(1.0));
-        let known_class_weight = match self.config.classification.normalization {
-            Normalization::NumBoxes => Some(num_boxes),
-            Normalization::WeightedMean => self.class_weight_before_matching(shape, targets),
-        };
-        let mut report = Report { loss: 0.0, num_boxes, non_finite: NonFiniteCounts::default(), layers: Vec::new() };
-        for (index, layer) in predictions.layers.iter().enumerate() {
+        let (views, slots) = self.check(predictions, targets, Some(target_of_query))?;
+        check_normalizers(predictions, normalizers)?;
+        check_gradients(predictions, gradients)?;
+        let mut report = Report::new(normalizers.num_boxes.unwrap_or((views.total() as f64).max(1.0)), slots.len());
+        let mut sums = vec![ImageTerms::default(); slots.len()];
+        let mut class_weights = vec![0.0; slots.len()];
+        for (index, slot) in in_order(&slots) {
+            slot.take_over(target_of_query);
+            let matches = &mut target_of_query[slot.matches.clone()];
+            let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
             let given = normalizers.class_weight.map(|weights| weights[index]);
-            let class_weight = given.or(known_class_weight);
-            let weights = &self.config.weights;
-            let scales = Scales {
-                class: weights.class * reciprocal(class_weight.unwrap_or(1.0)),
-                boxes: BoxScale { l1: weights.l1 / num_boxes, giou: weights.giou / num_boxes },
-            };
-            let mut gradient = gradients.get_mut(index);
-            let matches = &mut query_of_target[index * targets.total()..][..targets.total()];
-            let mut sums = ImageTerms::default();
-            for image in images(shape, index, layer, targets) {
-                let gradient = gradient.as_mut().map(|g| image_gradient(shape, g, image.image));
-                let matches = &mut matches[targets.range(image.image)];
-                let terms = self.image_loss(&image, scales, gradient, matches, scratch, &mut report.non_finite)?;
-                sums.add(&terms);
+            let class_weight = given.or_else(|| self.known_class_weight(slot, &views, predictions, num_boxes, matches));
+            let scales = self.scales(slot.part, class_weight.unwrap_or(1.0), num_boxes);
+            let mut gradient = gradients.get_mut(slot.tensors);
+            for (image, matches) in images(predictions, slot, &views).zip(chunks(matches, slot.part.queries.len())) {
+                let gradient = gradient.as_mut().map(|g| image_gradient(&image, predictions.classes, g));
+                sums[index].add(&self.image_loss(
+                    &image,
+                    scales,
+                    gradient,
+                    matches,
+                    scratch,
+                    &mut report.non_finite,
+                )?);
             }
+            class_weights[index] = class_weight.unwrap_or(sums[index].class_weight);
             if let (None, Some(gradient)) = (class_weight, gradient) {
-                // the weights of the matched targets were not known before: divide now
-                scale(gradient.logits, reciprocal(sums.class_weight) as f32);
+                // which queries would count, and as what, was not known before: divide now
+                for image in images(predictions, slot, &views) {
+                    scale(
+                        image_gradient(&image, predictions.classes, gradient).logits,
+                        reciprocal(class_weights[index]) as f32,
+                    );
+                }
             }
-            let terms = sums.normalized(class_weight.unwrap_or(sums.class_weight), num_boxes, shape.images);
-            report.loss += weights.class * terms.class + weights.l1 * terms.l1 + weights.giou * terms.giou;
-            report.layers.push(terms);
+        }
+        if slots.iter().any(|slot| slot.part.union) {
+            let matches = union_matches(&slots, predictions.images, target_of_query)?;
+            report.union_boxes = normalizers.union_boxes.unwrap_or_else(|| count_pairs(&matches).max(1.0));
+            self.union_loss(predictions, &slots, &views, &matches, report.union_boxes, gradients, &mut sums);
+        }
+        for ((slot, sums), (terms, class_weight)) in
+            slots.iter().zip(&sums).zip(report.layers.iter_mut().zip(class_weights))
+        {
+            let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
+            let box_divisor = if slot.part.union { report.union_boxes } else { num_boxes };
+            *terms = sums.normalized(class_weight, box_divisor, predictions.images);
+            let weights = &self.config.weights;
+            let layer = weights.class * terms.class + weights.l1 * terms.l1 + weights.giou * terms.giou;
+            report.loss += slot.part.weight * layer;
         }
         Ok(report)
     }
@@ -196,34 +238,34 @@ impl Criterion {
         &self,
         predictions: &Predictions<'_>,
         targets: &Targets<'_>,
-        query_of_target: &mut [i32],
+        target_of_query: &mut [i32],
         scratch: &mut Scratch,
     ) -> Result<Report> {
-        let shape = predictions.shape;
-        self.check(predictions, targets)?;
-        check_length("queryOfTarget", query_of_target.len(), &[predictions.layers.len(), targets.total()])?;
-        let num_boxes = (targets.total() as f64).max(1.0);
-        let mut report = Report { loss: 0.0, num_boxes, non_finite: NonFiniteCounts::default(), layers: Vec::new() };
-        for (index, layer) in predictions.layers.iter().enumerate() {
-            let matches = &mut query_of_target[index * targets.total()..][..targets.total()];
-            let mut sums = ImageTerms::default();
-            for image in images(shape, index, layer, targets) {
-                self.prepare(&image, 1.0, None, scratch, &mut report.non_finite)?;
-                self.assign(&image, &mut matches[targets.range(image.image)], scratch);
-                sums.class_weight += self.class_weight(&image, &scratch.pairs);
+        let (views, slots) = self.check(predictions, targets, Some(target_of_query))?;
+        let mut report = Report::new((views.total() as f64).max(1.0), slots.len());
+        for (index, slot) in in_order(&slots) {
+            slot.take_over(target_of_query);
+            let matches = &mut target_of_query[slot.matches.clone()];
+            let mut sum = 0.0;
+            for (image, matches) in images(predictions, slot, &views).zip(chunks(matches, slot.part.queries.len())) {
+                self.match_image(&image, 1.0, None, matches, scratch, &mut report.non_finite)?;
+                sum += self.class_weight(&image.targets, matches);
             }
-            let class_weight = match self.config.classification.normalization {
-                Normalization::NumBoxes => num_boxes,
-                Normalization::WeightedMean => sums.class_weight,
+            report.layers[index].class_weight = match self.config.classification.normalization {
+                Normalization::NumBoxes => slot.part.num_boxes(None, views.total()),
+                Normalization::WeightedMean => sum,
             };
-            report.layers.push(LayerTerms { class_weight, ..LayerTerms::default() });
+        }
+        if slots.iter().any(|slot| slot.part.union) {
+            report.union_boxes = count_pairs(&union_matches(&slots, predictions.images, target_of_query)?).max(1.0);
         }
         Ok(report)
     }
 
-    /// The matching cost alone.
+    /// The matching cost alone, with what the caller adds to it.
     ///
-    /// `out`: for each layer and image one block `[queries, targets of the image]`, one after the other.
+    /// `out`: for each layer of every part and each image one block `[queries, targets of the image]`, one after the
+    /// other; ignored targets have a cost like the others, and repeated ones are not repeated.
     ///
     /// # Errors
     /// As [`Criterion::compute`].
@@ -234,70 +276,103 @@ impl Criterion {
         out: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<NonFiniteCounts> {
-        let shape = predictions.shape;
-        self.check(predictions, targets)?;
-        check_length("cost", out.len(), &[predictions.layers.len(), shape.queries, targets.total()])?;
+        self.check(predictions, targets, None)?;
+        let views = Views::new(targets.ignoring(&[])?, Some(self.config.agnostic_label()));
+        let slots = slots(predictions);
+        let queries: usize = slots.iter().map(|slot| slot.part.queries.len()).sum();
+        check_length("cost", out.len(), &[queries, targets.total()])?;
         let mut counts = NonFiniteCounts::default();
         let mut rest = out;
-        for (index, layer) in predictions.layers.iter().enumerate() {
-            for image in images(shape, index, layer, targets) {
-                self.prepare(&image, 1.0, None, scratch, &mut counts)?;
+        for slot in &slots {
+            for image in images(predictions, slot, &views) {
+                let image = Image { is_optimal: true, ..image };
+                self.read_checked(&image, 1.0, None, scratch, &mut counts)?;
+                self.fill_cost(&image, 1.0, scratch, &mut counts);
                 let block;
-                (block, rest) = rest.split_at_mut(shape.queries * image.targets.len());
-                transpose(&scratch.block, padded(shape.queries), block, image.targets.len());
+                (block, rest) = rest.split_at_mut(image.queries * image.targets.kept.len());
+                transpose(&scratch.block, padded(image.queries), block, image.targets.kept.len());
             }
         }
         Ok(counts)
     }
 
-    /// Shapes that must agree with each other and with the configuration, then the targets' values.
-    fn check(&self, predictions: &Predictions<'_>, targets: &Targets<'_>) -> Result<()> {
-        let shape = predictions.shape;
-        check_length("targets", targets.images(), &[shape.images])?;
-        check_length("outputs.logits", shape.classes, &[self.config.logits_width()])?;
-        targets.check(&self.config)
+    /// Shapes that must agree with each other and with the configuration, then the targets' values, then given matchings
+    /// and costs.
+    fn check<'a, 'b>(
+        &self,
+        predictions: &'a Predictions<'_>,
+        targets: &Targets<'b>,
+        target_of_query: Option<&[i32]>,
+    ) -> Result<(Views<'b>, Vec<Slot<'a>>)> {
+        check_length("targets", targets.images(), &[predictions.images])?;
+        check_length("outputs.logits", predictions.classes, &[self.config.logits_width()])?;
+        if let Some(places) = target_of_query {
+            check_length("targetOfQuery", places.len(), &[predictions.reported_queries()])?;
+        }
+        targets.check(&self.config)?;
+        let counts = predictions.parts.iter().any(|part| !part.rules.is_empty());
+        let counts: Vec<_> = (0..if counts { targets.images() } else { 0 }).map(|b| targets.range(b).len()).collect();
+        predictions.parts.iter().try_for_each(|part| part.check_rules(&counts))?;
+        let agnostic = predictions.parts.iter().any(|part| part.class_agnostic);
+        Ok((Views::new(*targets, agnostic.then(|| self.config.agnostic_label())), slots(predictions)))
     }
 
-    fn check_normalizers(&self, predictions: &Predictions<'_>, given: Normalizers<'_>) -> Result<()> {
-        let positive = |name, value: f64| {
-            if value > 0.0 && value.is_finite() {
-                Ok(())
-            } else {
-                Err(Error::Option { name, rule: "a positive number", value })
-            }
-        };
-        if let Some(num_boxes) = given.num_boxes {
-            positive("call.numBoxes", num_boxes)?;
+    /// What the terms of a part are multiplied by in the gradient.
+    fn scales(&self, part: &Part<'_>, class_weight: f64, num_boxes: f64) -> Scales {
+        let weights = &self.config.weights;
+        Scales {
+            class: part.weight * weights.class * reciprocal(class_weight),
+            boxes: BoxScale { l1: part.weight * weights.l1 / num_boxes, giou: part.weight * weights.giou / num_boxes },
         }
-        if let Some(weights) = given.class_weight {
-            check_length("call.classWeight", weights.len(), &[predictions.layers.len()])?;
-            weights.iter().try_for_each(|&w| positive("call.classWeight", w))?;
-        }
-        Ok(())
     }
 
-    /// The sum of the weights of all queries, where it does not depend on which targets find a query.
-    fn class_weight_before_matching(&self, shape: Shape, targets: &Targets<'_>) -> Option<f64> {
-        let background = self.config.classification.no_object_weight;
+    /// What a layer's class term is divided by, where it does not depend on what the matching will be.
+    fn known_class_weight(
+        &self,
+        slot: &Slot<'_>,
+        views: &Views<'_>,
+        predictions: &Predictions<'_>,
+        num_boxes: f64,
+        matches: &[i32],
+    ) -> Option<f64> {
+        if self.config.classification.normalization == Normalization::NumBoxes {
+            return Some(num_boxes);
+        }
+        if views.any_ignored() {
+            return None;
+        }
+        let part = slot.part;
+        let (queries, background) = (part.queries.len(), self.config.classification.no_object_weight);
         let mut sum = 0.0;
-        for image in 0..shape.images {
-            let labels = targets.image(image).labels;
+        for image in 0..predictions.images {
+            let view = views.image(image, part.class_agnostic);
+            let labels = view.kept.labels;
             let weight = |label: &i32| self.column_weights[*label as usize];
-            if labels.len() <= shape.queries {
-                sum += labels.iter().map(weight).sum::<f64>() + (shape.queries - labels.len()) as f64 * background;
+            let pairs = labels.len() * part.copies();
+            sum += if !slot.is_optimal() {
+                self.class_weight(&view, &matches[image * queries..][..queries])
+            } else if pairs <= queries {
+                labels.iter().map(weight).sum::<f64>() * part.copies() as f64 + (queries - pairs) as f64 * background
             } else if labels.iter().all(|label| weight(label) == weight(&labels[0])) {
-                sum += shape.queries as f64 * weight(&labels[0]);
+                queries as f64 * weight(&labels[0])
             } else {
                 return None;
-            }
+            };
         }
         Some(sum)
     }
 
     /// The sum of the weights of an image's queries.
-    fn class_weight(&self, image: &Image<'_>, pairs: &[(usize, usize)]) -> f64 {
-        let matched: f64 = pairs.iter().map(|&(_, t)| self.column_weights[image.targets.labels[t] as usize]).sum();
-        matched + (image.queries - pairs.len()) as f64 * self.config.classification.no_object_weight
+    fn class_weight(&self, targets: &ImageView<'_>, matches: &[i32]) -> f64 {
+        let mut background = 0;
+        let mut sum = 0.0;
+        for &target in matches {
+            match usize::try_from(target) {
+                Ok(target) => sum += self.column_weights[targets.all.labels[target] as usize],
+                Err(_) => background += usize::from(target == BACKGROUND),
+            }
+        }
+        sum + background as f64 * self.config.classification.no_object_weight
     }
 
     /// All three stages for one image.
@@ -314,62 +389,118 @@ impl Criterion {
         let background_scale = (scales.class * background) as f32;
         let pass_scale = if SAFE_SCALES.contains(&background_scale) { background_scale } else { 1.0 };
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
-        let objects = self.prepare(image, pass_scale, logits_gradient, scratch, counts)?;
-        self.assign(image, matches, scratch);
-        let class_weight = self.class_weight(image, &scratch.pairs);
+        let objects = self.match_image(image, pass_scale, logits_gradient, matches, scratch, counts)?;
+        let class_weight = self.class_weight(&image.targets, matches);
 
-        let Scratch { pairs, jobs, matched, nll, tile, clean, .. } = scratch;
+        let Scratch { pairs, jobs, matched, nll, tile, clean, left_out, .. } = scratch;
         let image = image.without(clean);
-        let left_out = &clean.left_out;
-        pairs.retain(|(query, _)| left_out.binary_search(query).is_err());
+        sort_out(matches, &clean.left_out, pairs, left_out);
         if let Some(gradient) = &mut gradient {
             if pass_scale != background_scale {
                 scale(gradient.logits, background_scale);
             }
-            for &query in left_out {
+            for &query in &*left_out {
                 gradient.logits[query * self.config.logits_width()..][..self.config.logits_width()].fill(0.0);
             }
             gradient.boxes.fill(0.0);
         }
 
+        let targets = image.targets.all;
         jobs.clear();
         jobs.extend(pairs.iter().map(|&(query, target)| {
-            let label = image.targets.labels[target] as usize;
+            let label = targets.labels[target] as usize;
             softmax::Job { query, label, weight: (scales.class * self.column_weights[label]) as f32 }
         }));
         let matched = reserve(matched, jobs.len());
         let mut rows = self.rows(&image, gradient.as_mut().map(|g| &mut *g.logits), tile);
         softmax::matched(self.level, &mut rows, jobs, matched);
-        for &query in jobs.iter().map(|job| &job.query).chain(left_out) {
+        for &query in jobs.iter().map(|job| &job.query).chain(&*left_out) {
             nll[query] = 0.0;
         }
         let unmatched: f64 = nll[..image.queries].iter().sum();
         let class = jobs.iter().zip(&*matched).map(|(job, m)| self.column_weights[job.label] * m.nll).sum::<f64>();
 
-        let boxes = loss::boxes::matched(
-            self.level,
-            self.config.box_format,
-            image.boxes,
-            image.targets.boxes,
-            pairs,
-            scales.boxes,
-            gradient.map(|g| g.boxes),
-        );
+        let boxes = if image.part.union {
+            BoxTerms::default()
+        } else {
+            self.box_loss(&image, pairs, scales.boxes, gradient.map(|g| g.boxes))
+        };
         Ok(ImageTerms {
             class: class + background * unmatched,
             boxes,
             class_weight,
             matched: jobs.len(),
             correct: matched.iter().filter(|m| m.correct).count(),
-            cardinality_error: objects.abs_diff(image.targets.len()),
+            cardinality_error: objects.abs_diff(image.targets.kept.len() * image.part.repeat),
         })
     }
 
-    /// First stage: the background pass and the cost block, in `scratch.block`. Gives how many queries have an object
-    /// class for their largest logit.
+    fn box_loss(
+        &self,
+        image: &Image<'_>,
+        pairs: &[(usize, usize)],
+        scale: BoxScale,
+        gradient: Option<&mut [f32]>,
+    ) -> BoxTerms {
+        let targets = image.targets.all.boxes;
+        loss::boxes::matched(self.level, self.config.box_format, image.boxes, targets, pairs, scale, gradient)
+    }
+
+    /// The box terms of all parts that use the union matching. `matches`: `[images, queries]`.
+    fn union_loss(
+        &self,
+        predictions: &Predictions<'_>,
+        slots: &[Slot<'_>],
+        views: &Views<'_>,
+        matches: &[i32],
+        union_boxes: f64,
+        gradients: &mut [LayerGradients<'_>],
+        sums: &mut [ImageTerms],
+    ) {
+        let mut pairs = Vec::new();
+        for (slot, sums) in slots.iter().zip(sums).filter(|(slot, _)| slot.part.union) {
+            let scale = self.scales(slot.part, 1.0, union_boxes).boxes;
+            let queries = slot.part.queries.len();
+            for image in images(predictions, slot, views) {
+                sort_out(&matches[image.image * queries..][..queries], &[], &mut pairs, &mut Vec::new());
+                pairs.retain(|&(query, _)| image.is_finite(query));
+                let gradient = gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, predictions.classes, g));
+                let terms = self.box_loss(&image, &pairs, scale, gradient.map(|g| g.boxes));
+                sums.add(&ImageTerms { boxes: terms, ..ImageTerms::default() });
+            }
+        }
+    }
+
+    /// The first two stages for one image: reads the predictions and writes the target of each query. Gives how many
+    /// queries have an object class for their largest logit.
     ///
     /// `scale`: what every query's background loss is multiplied by in `gradient`; positive.
-    fn prepare(
+    fn match_image(
+        &self,
+        image: &Image<'_>,
+        scale: f32,
+        gradient: Option<&mut [f32]>,
+        matches: &mut [i32],
+        scratch: &mut Scratch,
+        counts: &mut NonFiniteCounts,
+    ) -> Result<usize> {
+        let objects = self.read_checked(image, scale, gradient, scratch, counts)?;
+        if image.is_optimal {
+            self.fill_cost(image, scale, scratch, counts);
+            self.assign(image, matches, scratch);
+        }
+        ignore::mark(
+            self.config.box_format,
+            self.config.ignore,
+            image.without(&scratch.clean).boxes,
+            &image.targets,
+            matches,
+        );
+        Ok(objects)
+    }
+
+    /// Reads an image's predictions, without the queries that are not finite.
+    fn read_checked(
         &self,
         image: &Image<'_>,
         scale: f32,
@@ -377,7 +508,8 @@ impl Criterion {
         scratch: &mut Scratch,
         counts: &mut NonFiniteCounts,
     ) -> Result<usize> {
-        scratch.labels.set(image.targets.labels, self.config.logits_width());
+        let labels = if image.is_optimal { image.targets.kept.labels } else { &[] };
+        scratch.labels.set(labels, self.config.logits_width());
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, scale, gradient.as_deref_mut(), scratch);
         if !pass.finite && self.inspect(image, scratch, counts)? {
@@ -385,16 +517,30 @@ impl Criterion {
             pass = self.read(&image.without(&clean), scale, gradient, scratch);
             std::mem::swap(&mut clean, &mut scratch.clean);
         }
+        Ok(pass.objects)
+    }
+
+    /// Fills `scratch.block`, `[targets, padded queries]`.
+    fn fill_cost(&self, image: &Image<'_>, scale: f32, scratch: &mut Scratch, counts: &mut NonFiniteCounts) {
         let Scratch { labels, columns, probabilities, block, clean, .. } = scratch;
         let stride = padded(image.queries);
-        let block = reserve(block, image.targets.len() * stride);
+        let targets = image.targets.kept;
+        let block = reserve(block, targets.len() * stride);
         let class = ClassTerm { probabilities, row_of_target: &labels.index, scale };
-        let inputs = cost::Inputs { queries: image.queries, columns, class, targets: image.targets };
+        let inputs = cost::Inputs { queries: image.queries, columns, class, targets };
         cost::fill(self.level, self.config.box_format, &self.config.cost, &inputs, block);
+        if let Some(added) = image.cost {
+            let width = image.targets.all.len();
+            for (row, costs) in block.chunks_exact_mut(stride.max(1)).enumerate() {
+                let target = image.targets.number(row);
+                for (query, cost) in costs[..image.queries].iter_mut().enumerate() {
+                    *cost += added[query * width + target];
+                }
+            }
+        }
         if !clean.left_out.is_empty() {
             counts.costs += fill_with_worst(block, stride, image.queries, &clean.left_out);
         }
-        Ok(pass.objects)
     }
 
     /// Reads an image's predictions: box columns, background losses and the targets' class probabilities.
@@ -438,7 +584,9 @@ impl Criterion {
     fn inspect(&self, image: &Image<'_>, scratch: &mut Scratch, counts: &mut NonFiniteCounts) -> Result<bool> {
         let classes = self.config.logits_width();
         let throws = self.config.non_finite == NonFinite::Throw;
-        let place = |query| QueryPlace { layer: image.layer, image: image.image, query };
+        let first = image.part.queries.start;
+        let place =
+            |query| QueryPlace { part: image.part.name, layer: image.layer, image: image.image, query: first + query };
         let clean = &mut scratch.clean;
         for query in 0..image.queries {
             let logits = &image.logits[query * classes..][..classes];
@@ -479,27 +627,41 @@ impl Criterion {
         Ok(!clean.left_out.is_empty())
     }
 
-    /// Second stage: solves the cost block. Writes the query of each target, or -1, and `scratch.pairs`.
+    /// Second stage: solves the cost block, group by group. Writes the target of each query, or -1.
     fn assign(&self, image: &Image<'_>, matches: &mut [i32], scratch: &mut Scratch) {
-        let Scratch { block, transposed, solver, pairs, .. } = scratch;
-        let (queries, targets) = (image.queries, image.targets.len());
-        let stride = padded(queries);
-        let costs = if targets <= queries {
-            Block { costs: &block[..targets * stride], rows: targets, columns: queries, stride }
-        } else {
-            let wide = padded(targets);
-            let transposed = reserve(transposed, queries * wide);
-            transposed.fill(f32::INFINITY);
-            transpose(&block[..targets * stride], stride, transposed, wide);
-            Block { costs: transposed, rows: queries, columns: targets, stride: wide }
-        };
-        let outcome = solver.solve(self.level, &costs);
-        debug_assert_eq!(outcome, Outcome::Optimal, "matching costs are finite");
-        pairs.clear();
-        for (target, place) in matches.iter_mut().enumerate() {
-            let query = if targets <= queries { solver.column_of(target) } else { solver.row_of(target) };
-            *place = query.map_or(-1, |q| q as i32);
-            pairs.extend(query.map(|q| (q as usize, target)));
+        let targets = &image.targets;
+        let (kept, repeat, groups) = (targets.kept.len(), image.part.repeat, image.part.groups);
+        let (queries, rows) = (image.queries / groups, kept * repeat);
+        let stride = padded(image.queries);
+        let Scratch { block, grouped, transposed, solver, .. } = scratch;
+        let block = &block[..kept * stride];
+        for (group, matches) in chunks(matches, queries).take(groups).enumerate() {
+            let (costs, stride) = if repeat == 1 && groups == 1 {
+                (block, stride)
+            } else {
+                let wide = padded(queries);
+                let out = reserve(grouped, rows * wide);
+                copy_group(block, stride, group * queries..(group + 1) * queries, out, wide);
+                (&*out, wide)
+            };
+            let costs = if rows <= queries {
+                Block { costs, rows, columns: queries, stride }
+            } else {
+                let wide = padded(rows);
+                let transposed = reserve(transposed, queries * wide);
+                transposed.fill(f32::INFINITY);
+                transpose(costs, stride, transposed, wide);
+                Block { costs: transposed, rows: queries, columns: rows, stride: wide }
+            };
+            let outcome = solver.solve(self.level, &costs);
+            debug_assert_eq!(outcome, Outcome::Optimal, "matching costs are finite");
+            matches.fill(BACKGROUND);
+            for row in 0..rows {
+                let query = if rows <= queries { solver.column_of(row) } else { solver.row_of(row) };
+                if let Some(query) = query {
+                    matches[query as usize] = targets.number(row % kept) as i32;
+                }
+            }
         }
     }
 }
@@ -517,6 +679,35 @@ impl<'a> Image<'a> {
             return *self;
         }
         Image { logits: &clean.logits, boxes: &clean.boxes, ..*self }
+    }
+
+    /// Whether a query's values all are.
+    fn is_finite(&self, query: usize) -> bool {
+        let classes = self.logits.len() / self.queries;
+        let row = &self.logits[query * classes..][..classes];
+        row.iter().chain(&self.boxes[query * COMPONENTS..][..COMPONENTS]).all(|value| value.is_finite())
+    }
+}
+
+impl Slot<'_> {
+    fn is_optimal(&self) -> bool {
+        self.part.rule(self.layer).matching == Matching::Optimal
+    }
+
+    /// Writes the layer's matching where it is known.
+    fn take_over(&self, target_of_query: &mut [i32]) {
+        if let Some(source) = &self.source {
+            target_of_query.copy_within(source.clone(), self.matches.start);
+        } else if let Matching::Given(targets) = self.part.rule(self.layer).matching {
+            target_of_query[self.matches.clone()].copy_from_slice(targets);
+        }
+    }
+}
+
+impl Report {
+    fn new(num_boxes: f64, layers: usize) -> Self {
+        let layers = vec![LayerTerms::default(); layers];
+        Self { loss: 0.0, num_boxes, union_boxes: 0.0, non_finite: NonFiniteCounts::default(), layers }
     }
 }
 
@@ -543,30 +734,139 @@ impl ImageTerms {
     }
 }
 
+/// All layers of all parts.
+fn slots<'a>(predictions: &'a Predictions<'_>) -> Vec<Slot<'a>> {
+    let mut slots = Vec::with_capacity(predictions.reported_layers());
+    let mut start = 0;
+    for part in predictions.parts.iter() {
+        let length = predictions.images * part.queries.len();
+        let first = start;
+        for layer in 0..part.layers.len() {
+            let source = match part.rule(layer).matching {
+                Matching::Of(source) => Some(first + source * length..first + (source + 1) * length),
+                Matching::Optimal | Matching::Given(_) => None,
+            };
+            let matches = start..start + length;
+            slots.push(Slot { part, layer, tensors: part.layers.start + layer, matches, source });
+            start += length;
+        }
+    }
+    slots
+}
+
+/// The layers with their numbers, those that take over another's matching last.
+fn in_order<'a, 'b>(slots: &'b [Slot<'a>]) -> impl Iterator<Item = (usize, &'b Slot<'a>)> {
+    let of = |last: bool| slots.iter().enumerate().filter(move |(_, slot)| slot.source.is_some() == last);
+    of(false).chain(of(true))
+}
+
 /// The images of a layer with their targets.
 fn images<'a>(
-    shape: Shape,
-    index: usize,
-    layer: &'a Layer<'a>,
-    targets: &'a Targets<'a>,
+    predictions: &'a Predictions<'_>,
+    slot: &Slot<'a>,
+    views: &'a Views<'_>,
 ) -> impl Iterator<Item = Image<'a>> {
-    let (logits, boxes) = (shape.queries * shape.classes, shape.queries * COMPONENTS);
-    (0..shape.images).map(move |image| Image {
-        layer: index,
-        image,
-        queries: shape.queries,
-        logits: &layer.logits[image * logits..][..logits],
-        boxes: &layer.boxes[image * boxes..][..boxes],
-        targets: targets.image(image),
+    let Slot { part, layer, tensors, .. } = *slot;
+    let Layer { logits, boxes } = predictions.layers[tensors];
+    let rule = part.rule(layer);
+    let (is_optimal, queries, classes) = (rule.matching == Matching::Optimal, part.queries.len(), predictions.classes);
+    let mut costs = rule.cost;
+    (0..predictions.images).map(move |image| {
+        let targets = views.image(image, part.class_agnostic);
+        let cost = costs.map(|all| all.split_at(queries * targets.all.len()));
+        costs = cost.map(|(_, rest)| rest);
+        let first = image * part.rows + part.queries.start;
+        Image {
+            part,
+            layer,
+            image,
+            is_optimal,
+            queries,
+            logits: &logits[first * classes..][..queries * classes],
+            boxes: &boxes[first * COMPONENTS..][..queries * COMPONENTS],
+            targets,
+            cost: cost.map(|(block, _)| block),
+        }
     })
 }
 
-fn image_gradient<'a>(shape: Shape, layer: &'a mut LayerGradients<'_>, image: usize) -> LayerGradients<'a> {
-    let (logits, boxes) = (shape.queries * shape.classes, shape.queries * COMPONENTS);
+fn image_gradient<'a>(image: &Image<'_>, classes: usize, layer: &'a mut LayerGradients<'_>) -> LayerGradients<'a> {
+    let first = image.image * image.part.rows + image.part.queries.start;
     LayerGradients {
-        logits: &mut layer.logits[image * logits..][..logits],
-        boxes: &mut layer.boxes[image * boxes..][..boxes],
+        logits: &mut layer.logits[first * classes..][..image.queries * classes],
+        boxes: &mut layer.boxes[first * COMPONENTS..][..image.queries * COMPONENTS],
     }
+}
+
+/// Splits what belongs to images, or groups, of `length` entries each; endless where these have none.
+fn chunks(values: &mut [i32], length: usize) -> impl Iterator<Item = &mut [i32]> {
+    let mut rest = values;
+    std::iter::from_fn(move || {
+        let chunk;
+        (chunk, rest) = std::mem::take(&mut rest).split_at_mut_checked(length)?;
+        Some(chunk)
+    })
+}
+
+/// Lists the matched queries with their targets, and the queries that are left out, here or for their values.
+fn sort_out(matches: &[i32], not_finite: &[usize], pairs: &mut Vec<(usize, usize)>, left_out: &mut Vec<usize>) {
+    pairs.clear();
+    left_out.clear();
+    left_out.extend_from_slice(not_finite);
+    for (query, &target) in matches.iter().enumerate() {
+        match usize::try_from(target) {
+            Ok(target) if not_finite.binary_search(&query).is_err() => pairs.push((query, target)),
+            Err(_) if target == LEFT_OUT => left_out.push(query),
+            _ => {}
+        }
+    }
+}
+
+/// The union matching, `[images, queries]`.
+fn union_matches(slots: &[Slot<'_>], images: usize, target_of_query: &[i32]) -> Result<Vec<i32>> {
+    let slots: Vec<_> = slots.iter().filter(|slot| slot.part.union).collect();
+    let queries = slots[0].part.queries.len();
+    for slot in &slots {
+        check_length("the union matching's queries", slot.part.queries.len(), &[queries])?;
+    }
+    let mut out = vec![BACKGROUND; images * queries];
+    for (image, out) in out.chunks_exact_mut(queries.max(1)).enumerate() {
+        let layers: Vec<_> =
+            slots.iter().map(|slot| &target_of_query[slot.matches.clone()][image * queries..][..queries]).collect();
+        union::merge(&layers, out);
+    }
+    Ok(out)
+}
+
+fn count_pairs(matches: &[i32]) -> f64 {
+    matches.iter().filter(|&&target| target >= 0).count() as f64
+}
+
+fn check_normalizers(predictions: &Predictions<'_>, given: Normalizers<'_>) -> Result<()> {
+    let positive = |name, value: f64| {
+        if value > 0.0 && value.is_finite() {
+            Ok(())
+        } else {
+            Err(Error::Option { name, rule: "a positive number", value })
+        }
+    };
+    given.num_boxes.map_or(Ok(()), |n| positive("call.numBoxes", n))?;
+    given.union_boxes.map_or(Ok(()), |n| positive("call.unionBoxes", n))?;
+    let Some(weights) = given.class_weight else { return Ok(()) };
+    check_length("call.classWeight", weights.len(), &[predictions.reported_layers()])?;
+    weights.iter().try_for_each(|&w| positive("call.classWeight", w))
+}
+
+fn check_gradients(predictions: &Predictions<'_>, gradients: &[LayerGradients<'_>]) -> Result<()> {
+    if gradients.is_empty() {
+        return Ok(());
+    }
+    check_length("call.out", gradients.len(), &[predictions.layers.len()])?;
+    for (gradient, layer) in gradients.iter().zip(predictions.layers) {
+        check_length("call.out.logits", gradient.logits.len(), &[layer.logits.len()])?;
+        check_length("call.out.boxes", gradient.boxes.len(), &[layer.boxes.len()])?;
+    }
+    Ok(())
 }
 
 /// 1/x, and 0 for 0: a class term without any weight is 0.
@@ -589,6 +889,18 @@ fn transpose(block: &[f32], stride: usize, out: &mut [f32], out_stride: usize) {
         for (value, row) in out.iter_mut().zip(block.chunks_exact(stride)) {
             *value = row[column];
         }
+    }
+}
+
+/// The columns of one group, and every row as often as targets are repeated. `out`: `[repeat × rows, out_stride]`.
+fn copy_group(block: &[f32], stride: usize, columns: Range<usize>, out: &mut [f32], out_stride: usize) {
+    if out_stride == 0 {
+        return;
+    }
+    let rows = block.chunks_exact(stride).map(|row| &row[columns.clone()]);
+    for (out, row) in out.chunks_exact_mut(out_stride).zip(rows.cycle()) {
+        out[..row.len()].copy_from_slice(row);
+        out[row.len()..].fill(f32::INFINITY);
     }
 }
 

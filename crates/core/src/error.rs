@@ -8,6 +8,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// A place in one image's predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueryPlace {
+    /// Where the part's tensors lie: `outputs`, `outputs.encoder`.
+    pub part: &'static str,
     /// Decoder layer, the last being the final one.
     pub layer: usize,
     /// Image of the batch.
@@ -48,6 +50,10 @@ pub enum Error {
     BoxNotFinite { place: QueryPlace, component: usize, value: f32 },
     /// A predicted box breaks a rule of its format.
     Box { place: QueryPlace, component: usize, value: f32, rule: BoxRule },
+    /// A given matching names a target that the image does not have.
+    Matching { place: QueryPlace, value: i32, targets: usize },
+    /// An added cost is not finite or too large.
+    AddedCost { place: QueryPlace, target: usize, value: f32 },
     /// A cell of a cost matrix is NaN or -infinity.
     Cost { row: usize, column: usize, value: f64 },
     /// No assignment covers the shorter side: these rows have fewer allowed columns between them than they are.
@@ -116,7 +122,8 @@ impl fmt::Display for Error {
             ),
             Self::LogitNotFinite { place, class, value } => write!(
                 f,
-                "outputs.logits: {} at layer {}, image {}, query {}, class {class}; must be finite",
+                "{}.logits: {} at layer {}, image {}, query {}, class {class}; must be finite",
+                place.part,
                 Value(f64::from(*value)),
                 place.layer,
                 place.image,
@@ -124,7 +131,8 @@ impl fmt::Display for Error {
             ),
             Self::BoxNotFinite { place, component, value } => write!(
                 f,
-                "outputs.boxes: {} at layer {}, image {}, query {}, component {component}; must be finite",
+                "{}.boxes: {} at layer {}, image {}, query {}, component {component}; must be finite",
+                place.part,
                 Value(f64::from(*value)),
                 place.layer,
                 place.image,
@@ -132,8 +140,22 @@ impl fmt::Display for Error {
             ),
             Self::Box { place, component, value, rule } => write!(
                 f,
-                "outputs.boxes: {value} at layer {}, image {}, query {}, component {component}; {rule}",
-                place.layer, place.image, place.query
+                "{}.boxes: {value} at layer {}, image {}, query {}, component {component}; {rule}",
+                place.part, place.layer, place.image, place.query
+            ),
+            Self::Matching { place, value, targets } => write!(
+                f,
+                "{}.matching: {value} at layer {}, image {}, query {}; the image has {targets} targets",
+                place.part, place.layer, place.image, place.query
+            ),
+            Self::AddedCost { place, target, value } => write!(
+                f,
+                "{}.cost: {} at layer {}, image {}, query {}, target {target}; must be a number from -1e12 to 1e12",
+                place.part,
+                Value(f64::from(*value)),
+                place.layer,
+                place.image,
+                place.query
             ),
             Self::Cost { row, column, value } => write!(
                 f,

@@ -22,11 +22,15 @@ mod config;
 mod cost;
 mod criterion;
 mod error;
+mod ignore;
 mod loss;
+mod part;
 mod scratch;
 mod simd;
 #[cfg(test)]
 mod test_support;
+mod union;
+mod view;
 
 #[doc(hidden)]
 pub use assign::Path;
@@ -34,8 +38,9 @@ pub use assign::{
     Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, verify,
 };
 pub use batch::{Layer, Predictions, Shape, Targets};
-pub use config::{BoxFormat, Classification, Config, NonFinite, Normalization, Weights};
+pub use config::{BoxFormat, Classification, Config, Ignore, NonFinite, Normalization, Overlap, Weights};
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};
+pub use part::{LayerRule, Matching, Part};
 pub use scratch::Scratch;
 pub use simd::Level;

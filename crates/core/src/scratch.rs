@@ -13,6 +13,8 @@ pub struct Scratch {
     pub(crate) probabilities: Vec<f32>,
     /// `[targets, padded queries]`.
     pub(crate) block: Vec<f32>,
+    /// The rows and columns of the block that one group of queries is matched by, where they are not all of it.
+    pub(crate) grouped: Vec<f32>,
     /// `[queries, padded targets]`, where targets outnumber queries.
     pub(crate) transposed: Vec<f32>,
     /// -log p of no-object for each query, padded.
@@ -20,11 +22,13 @@ pub struct Scratch {
     /// Sixteen rows of logits, where no gradient is wanted.
     pub(crate) tile: Vec<f32>,
     pub(crate) solver: Solver,
-    /// Matched (query, target) pairs in target order.
+    /// Matched (query, target) pairs in query order.
     pub(crate) pairs: Vec<(usize, usize)>,
     pub(crate) jobs: Vec<Job>,
     pub(crate) matched: Vec<Matched>,
     pub(crate) clean: Clean,
+    /// Queries that have no part in the loss, ascending.
+    pub(crate) left_out: Vec<usize>,
 }
 
 /// The distinct labels of one image's targets.

@@ -1,6 +1,6 @@
 //! The criterion's options as they come from TypeScript, which has resolved every default.
 
-use hungarian_loss::{BoxFormat, Classification, Config, NonFinite, Normalization, Weights};
+use hungarian_loss::{BoxFormat, Classification, Config, Ignore, NonFinite, Normalization, Overlap, Weights};
 use napi_derive::napi;
 
 use crate::error::{Failure, Result};
@@ -23,6 +23,8 @@ pub struct CriterionOptions {
     pub box_format: String,
     pub normalized_boxes: bool,
     pub non_finite: String,
+    pub ignore_overlap: String,
+    pub ignore_threshold: f64,
 }
 
 impl CriterionOptions {
@@ -53,6 +55,14 @@ impl CriterionOptions {
                 &self.non_finite,
                 &[("throw", NonFinite::Throw), ("worst", NonFinite::Worst)],
             )?,
+            ignore: Ignore {
+                overlap: choice(
+                    "options.ignore.overlap",
+                    &self.ignore_overlap,
+                    &[("iof", Overlap::Iof), ("iou", Overlap::Iou)],
+                )?,
+                threshold: self.ignore_threshold,
+            },
         })
     }
 }

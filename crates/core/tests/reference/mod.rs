@@ -8,8 +8,14 @@ pub struct Reference<'a> {
     pub labels: &'a [i32],
     pub boxes: &'a [f32],
     pub offsets: &'a [u32],
-    /// `[layers, targets]`.
+    /// `[layers, images, queries]`: the target of each query, -1 for background, -2 for no part in the loss.
     pub matches: Vec<i32>,
+    /// What the box terms, and with `NumBoxes` the class term, are divided by.
+    pub num_boxes: f64,
+    /// The pairs of the box terms, `[images, queries]`, and what these are divided by, where they are others.
+    pub union: Option<(Vec<i32>, f64)>,
+    /// Added to the cost of the one image that there then is, `[queries, targets]`.
+    pub added: Vec<f32>,
 }
 
 impl Reference<'_> {
@@ -38,33 +44,38 @@ impl Reference<'_> {
             for query in 0..queries {
                 let row = image * queries + query;
                 let x = &logits[row * classes..][..classes];
-                let of_query = |&t: &usize| self.matches[layer * self.labels.len() + t] == query as i32;
-                let target = targets.clone().find(of_query);
+                let matched_to = self.matches[layer * images * queries + row];
+                let target = usize::try_from(matched_to).ok().map(|t| targets.start + t);
                 let label = target.map_or(no_object, |t| self.labels[t] as usize);
                 let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 let largest = x.iter().position(|&v| v == max).unwrap();
                 objects += f64::from(u8::from(largest != no_object));
                 let sum: f64 = x.iter().map(|v| (v - max).exp()).sum();
-                class += self.weight(label) * (sum.ln() + max - x[label]);
-                class_weight += self.weight(label);
-                if let Some(target) = target {
-                    let (p, t) = (&boxes[4 * row..][..4], self.target_box(target));
+                if matched_to != -2 {
+                    class += self.weight(label) * (sum.ln() + max - x[label]);
+                    class_weight += self.weight(label);
+                }
+                let box_target = self.union.as_ref().map_or(matched_to, |(pairs, _)| pairs[row]);
+                if let Ok(target) = usize::try_from(box_target) {
+                    let (p, t) = (&boxes[4 * row..][..4], self.target_box(targets.start + target));
                     l1 += p.iter().zip(t).map(|(p, t)| (p - t).abs()).sum::<f64>();
                     giou += 1.0 - self.giou(p, &t);
+                }
+                if target.is_some() {
                     matched += 1.0;
                     correct += f64::from(u8::from(largest == label));
                 }
             }
             cardinality += (objects - targets.len() as f64).abs();
         }
-        let num_boxes = (self.labels.len() as f64).max(1.0);
+        let box_divisor = self.union.as_ref().map_or(self.num_boxes, |union| union.1);
         if self.config.classification.normalization == Normalization::NumBoxes {
-            class_weight = num_boxes;
+            class_weight = self.num_boxes;
         }
         LayerTerms {
             class: if class_weight > 0.0 { class / class_weight } else { 0.0 },
-            l1: l1 / num_boxes,
-            giou: giou / num_boxes,
+            l1: l1 / box_divisor,
+            giou: giou / box_divisor,
             class_error: 100.0 - 100.0 * correct / matched,
             cardinality_error: cardinality / images as f64,
             class_weight,
@@ -93,6 +104,9 @@ impl Reference<'_> {
     pub fn matching_totals(&self, layer: usize, image: usize, logits: &[f32], boxes: &[f32]) -> (f64, f64) {
         let Shape { queries, classes, .. } = self.shape;
         let targets: Vec<usize> = (self.offsets[image] as usize..self.offsets[image + 1] as usize).collect();
+        let added = |query: usize, target: usize| {
+            self.added.get(query * targets.len() + target - targets[0]).map_or(0.0, |&cost| f64::from(cost))
+        };
         let cost = |query: usize, target: usize| {
             let row = image * queries + query;
             let x: Vec<f64> = logits[row * classes..][..classes].iter().map(|&v| f64::from(v)).collect();
@@ -101,11 +115,12 @@ impl Reference<'_> {
             let t = self.target_box(target);
             let l1: f64 = p.iter().zip(t).map(|(p, t)| (p - t).abs()).sum();
             let w = &self.config.cost;
-            -w.class * x[self.labels[target] as usize].exp() / sum + w.l1 * l1 - w.giou * self.giou(&p, &t)
+            let class = x[self.labels[target] as usize].exp() / sum;
+            -w.class * class + w.l1 * l1 - w.giou * self.giou(&p, &t) + added(query, target)
         };
-        let matched =
-            |&t: &usize| usize::try_from(self.matches[layer * self.labels.len() + t]).ok().map(|q| cost(q, t));
-        let pairs = targets.iter().filter_map(matched);
+        let matches = &self.matches[(layer * self.shape.images + image) * queries..][..queries];
+        let matched = |(query, &target): (usize, &i32)| Some(cost(query, targets[usize::try_from(target).ok()?]));
+        let pairs = matches.iter().enumerate().filter_map(matched);
         // the fewer of the two sides are all matched; dynamic programming over sets of targets
         let found: f64 = pairs.clone().sum();
         let mut best = vec![(0usize, 0.0f64); 1 << targets.len()];
