@@ -3,10 +3,12 @@ import { checkOut, makeGradients, NO_GRADIENTS } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
 import { compute, costMatrix, createCriterion, matchTargets } from './native.ts'
 import type { Criterion } from './native.ts'
+import { packParts } from './parts.ts'
 import { readPredictions } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { resolveOptions } from './presets.ts'
-import { LossView, makeFilled, readCosts, readMatching } from './result.ts'
+import { countCosts, LossView, makeFilled, readCosts, readMatching } from './result.ts'
+import { packRules } from './rules.ts'
 import { packTargets } from './targets.ts'
 import type {
   CallOptions,
@@ -20,7 +22,7 @@ import type {
 } from './types.ts'
 import { checkDivisor, checkFlag, checkRecord, show } from './validate.ts'
 
-const CALL = ['gradients', 'out', 'numBoxes', 'classWeight'] as const
+const CALL = ['gradients', 'out', 'numBoxes', 'unionBoxes', 'classWeight'] as const
 const DEFAULT_CALL: CallOptions = {}
 
 /** Tells the core to use a batch's own normalisers. */
@@ -76,27 +78,33 @@ export class HungarianLoss {
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = DEFAULT_CALL): LossResult {
     try {
       if (call !== DEFAULT_CALL) checkCall(call)
-      const predictions = readPredictions(outputs, this.options.numClasses)
+      const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
-      const gradients = gradientsFor(call, predictions, outputs, targets)
-      const classWeight = classWeightFor(call, predictions.layers)
+      const { rules, given, added } = packRules(predictions, packed)
+      const gradients = gradientsFor(call, predictions, targets)
+      const classWeight = classWeightFor(call, predictions)
       const filled = makeFilled(predictions, packed)
       compute(
         this.#handle,
-        predictions.layers,
         predictions.images,
-        predictions.queries,
         predictions.classes,
+        predictions.layers,
         predictions.logits,
         predictions.boxes,
+        packParts(predictions.parts),
+        rules,
+        given,
+        added,
         packed.labels,
         packed.boxes,
         packed.offsets,
+        packed.ignores,
         call.numBoxes ?? OWN_COUNT,
+        call.unionBoxes ?? OWN_COUNT,
         classWeight,
         gradients.logits,
         gradients.boxes,
-        filled.queryOfTarget,
+        filled.targetOfQuery,
         filled.values,
       )
       return new LossView(filled, gradients)
@@ -108,21 +116,26 @@ export class HungarianLoss {
   /** The matching alone. Throws as {@link compute}. */
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
-      const predictions = readPredictions(outputs, this.options.numClasses)
+      const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
+      const { rules, given, added } = packRules(predictions, packed)
       const filled = makeFilled(predictions, packed)
       matchTargets(
         this.#handle,
-        predictions.layers,
         predictions.images,
-        predictions.queries,
         predictions.classes,
+        predictions.layers,
         predictions.logits,
         predictions.boxes,
+        packParts(predictions.parts),
+        rules,
+        given,
+        added,
         packed.labels,
         packed.boxes,
         packed.offsets,
-        filled.queryOfTarget,
+        packed.ignores,
+        filled.targetOfQuery,
         filled.values,
       )
       return readMatching(filled)
@@ -134,21 +147,26 @@ export class HungarianLoss {
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
-      const predictions = readPredictions(outputs, this.options.numClasses)
+      const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
+      const { rules, given, added } = packRules(predictions, packed)
       const filled = makeFilled(predictions, packed)
-      const costs = new Float32Array(predictions.layers * predictions.queries * packed.total)
+      const costs = new Float32Array(countCosts(predictions, packed))
       costMatrix(
         this.#handle,
-        predictions.layers,
         predictions.images,
-        predictions.queries,
         predictions.classes,
+        predictions.layers,
         predictions.logits,
         predictions.boxes,
+        packParts(predictions.parts),
+        rules,
+        given,
+        added,
         packed.labels,
         packed.boxes,
         packed.offsets,
+        packed.ignores,
         costs,
         filled.values,
       )
@@ -179,6 +197,8 @@ function createHandle(options: ResolvedOptions): Criterion {
       boxFormat: options.boxFormat,
       normalizedBoxes: options.normalizedBoxes,
       nonFinite: options.nonFinite,
+      ignoreOverlap: options.ignore.overlap,
+      ignoreThreshold: options.ignore.threshold,
     })
   } catch (error) {
     throw toHungarianLossError(error)
@@ -187,10 +207,11 @@ function createHandle(options: ResolvedOptions): Criterion {
 
 /** Checks what can be checked of a call without its inputs. */
 function checkCall(call: unknown): void {
-  const { gradients, out, numBoxes, classWeight } = checkRecord(call, CALL, 'call')
+  const { gradients, out, numBoxes, unionBoxes, classWeight } = checkRecord(call, CALL, 'call')
   const wanted = checkFlag(gradients, true, 'call.gradients')
   if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
   if (numBoxes !== undefined) checkDivisor(numBoxes, 'call.numBoxes')
+  if (unionBoxes !== undefined) checkDivisor(unionBoxes, 'call.unionBoxes')
   if (typeof classWeight === 'number') checkDivisor(classWeight, 'call.classWeight')
 }
 
@@ -198,16 +219,16 @@ function checkCall(call: unknown): void {
 function gradientsFor(
   call: CallOptions,
   predictions: Predictions,
-  outputs: Outputs,
   targets: readonly Target[],
 ): GradientArrays {
   if (call.gradients === false) return NO_GRADIENTS
-  return call.out === undefined ? makeGradients(predictions) : checkOut(call.out, predictions, outputs, targets)
+  return call.out === undefined ? makeGradients(predictions) : checkOut(call.out, predictions, targets)
 }
 
 /** One class weight for each layer, or none for the batch's own. */
-function classWeightFor({ classWeight }: CallOptions, layers: number): Float64Array {
+function classWeightFor({ classWeight }: CallOptions, { parts }: Predictions): Float64Array {
   if (classWeight === undefined) return OWN_WEIGHT
+  const layers = parts.reduce((sum, part) => sum + part.layers.layers, 0)
   if (typeof classWeight === 'number') return new Float64Array(layers).fill(classWeight)
   if (!Array.isArray(classWeight) && !ArrayBuffer.isView(classWeight)) {
     fail('OPTION', 'call.classWeight', `must be a number or an array of numbers, got ${show(classWeight)}`)

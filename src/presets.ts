@@ -1,6 +1,6 @@
 import { fail } from './errors.ts'
 import type { HungarianLossOptions, ResolvedOptions, Terms } from './types.ts'
-import { checkFlag, checkInteger, checkRecord, checkWeight, checkWord, show } from './validate.ts'
+import { checkFlag, checkInteger, checkRecord, checkShare, checkWeight, checkWord, show } from './validate.ts'
 
 const OPTIONS = [
   'numClasses',
@@ -10,6 +10,8 @@ const OPTIONS = [
   'boxFormat',
   'normalizedBoxes',
   'nonFinite',
+  'ignore',
+  'boxMatching',
 ] as const
 const CLASSIFICATION = [
   'kind',
@@ -20,6 +22,7 @@ const CLASSIFICATION = [
   'allowNoObjectLabels',
 ] as const
 const TERMS = ['class', 'l1', 'giou'] as const
+const IGNORE = ['overlap', 'threshold'] as const
 
 /** The largest number of classes, as in the core, where a column's number must be exact in float32. */
 const MAX_CLASSES = 2 ** 24 - 1
@@ -43,6 +46,8 @@ export const DETR = {
   boxFormat: 'cxcywh',
   normalizedBoxes: true,
   nonFinite: 'throw',
+  ignore: { overlap: 'iof', threshold: 0.5 },
+  boxMatching: 'layer',
 } as const
 
 /** Checks all options and fills in DETR's values where one is absent. The result is frozen throughout. */
@@ -57,6 +62,8 @@ export function resolveOptions(options: HungarianLossOptions): ResolvedOptions {
     boxFormat: checkWord(given.boxFormat, ['cxcywh', 'xyxy'], DETR.boxFormat, 'options.boxFormat'),
     normalizedBoxes: checkFlag(given.normalizedBoxes, DETR.normalizedBoxes, 'options.normalizedBoxes'),
     nonFinite: checkWord(given.nonFinite, ['throw', 'worst'], DETR.nonFinite, 'options.nonFinite'),
+    ignore: resolveIgnore(given.ignore),
+    boxMatching: checkWord(given.boxMatching, ['layer', 'union'], DETR.boxMatching, 'options.boxMatching'),
   })
 }
 
@@ -83,6 +90,14 @@ function resolveClassification(value: unknown, numClasses: number): ResolvedOpti
       fallback.allowNoObjectLabels,
       `${name}.allowNoObjectLabels`,
     ),
+  })
+}
+
+function resolveIgnore(value: unknown): ResolvedOptions['ignore'] {
+  const { overlap, threshold } = checkRecord(value, IGNORE, 'options.ignore')
+  return Object.freeze({
+    overlap: checkWord(overlap, ['iof', 'iou'], DETR.ignore.overlap, 'options.ignore.overlap'),
+    threshold: checkShare(threshold, DETR.ignore.threshold, 'options.ignore.threshold'),
   })
 }
 

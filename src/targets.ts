@@ -18,7 +18,11 @@ export interface PackedTargets {
   readonly boxes: Float32Array
   /** `[B + 1]`: the targets of image b are `offsets[b]` to `offsets[b + 1]`. */
   readonly offsets: Uint32Array
+  /** `[T]`: 1 for those to be ignored, else 0; empty where there are none. */
+  readonly ignores: Uint8Array
 }
+
+const NO_IGNORES = new Uint8Array(0)
 
 /** Copies the targets of a batch together: first all shapes are checked, then all labels, then all boxes. */
 export function packTargets(targets: readonly Target[], images: number): PackedTargets {
@@ -40,17 +44,21 @@ export function packTargets(targets: readonly Target[], images: number): PackedT
   for (let image = 0; image < images; image++) {
     packBoxes(targets[image], image, boxes, offsets[image] as number, offsets[image + 1] as number)
   }
-  return { total, labels, boxes, offsets }
+  const hasIgnores = targets.some(({ ignore }) => ignore !== undefined)
+  return { total, labels, boxes, offsets, ignores: hasIgnores ? packIgnores(targets, offsets, total) : NO_IGNORES }
 }
 
 /** Checks the shapes of one image's targets; gives how many count. */
 function countTargets(target: Target, image: number): number {
-  if (!isRecord(target)) fail('DTYPE', `targets[${image}]`, `must be { labels, boxes }, got ${show(target)}`, { image })
+  if (!isRecord(target)) {
+    fail('DTYPE', `targets[${image}]`, `must be { labels, boxes }, got ${show(target)}`, { image })
+  }
   if (target['masks'] !== undefined) fail('OPTION', `targets[${image}].masks`, 'masks are not supported', { image })
   const { labels, boxes, valid } = target as unknown as Target
   const given = countLabels(labels, image)
   const counted = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
   checkBoxes(boxes, image, given, counted)
+  if (target.ignore !== undefined) checkIgnores(target.ignore, image, given)
   return counted
 }
 
@@ -133,6 +141,34 @@ function packBoxes(target: Target, image: number, out: Float32Array, start: numb
       out[COMPONENTS * (start + row) + i] = value
     }
   }
+}
+
+/** Checks the type and length of one image's flags. */
+function checkIgnores(ignore: unknown, image: number, given: number): void {
+  const name = `targets[${image}].ignore`
+  if (!Array.isArray(ignore) && kindOf(ignore) === undefined) failType(ignore, 'an array of flags', name)
+  if (!Array.isArray(ignore)) checkMemory(ignore as Uint8Array, name)
+  const { length } = ignore as ArrayLike<unknown>
+  if (length !== given) fail('SHAPE', name, `expected ${given} flags, one for each label, got ${length}`, { image })
+}
+
+/** Copies the flags of all images. */
+function packIgnores(targets: readonly Target[], offsets: Uint32Array, total: number): Uint8Array {
+  const ignores = new Uint8Array(total)
+  for (let image = 0; image < targets.length; image++) {
+    const { ignore } = targets[image] as Target
+    if (ignore === undefined) continue
+    const start = offsets[image] as number
+    for (let target = 0; target < (offsets[image + 1] as number) - start; target++) {
+      const flag: unknown = ignore[target]
+      if (flag !== true && flag !== false && flag !== 1 && flag !== 0) {
+        const rule = `must hold true or 1, false or 0, got ${show(flag)} at target ${target}`
+        fail('DTYPE', `targets[${image}].ignore`, rule, { image, target })
+      }
+      ignores[start + target] = Number(flag)
+    }
+  }
+  return ignores
 }
 
 /** The data of a tensor; anything else as it is. */

@@ -35,21 +35,117 @@ export type Shaped<Data> =
  */
 export type TensorLike = Shaped<FloatData>
 
-/** Predictions of one decoder layer. */
+/** Predictions of one layer. */
 export interface LayerOutputs {
   /** `[B, Q, C]`: images, queries, and `numClasses + 1` columns of raw scores, one of which is no-object. */
   readonly logits: TensorLike
   /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
   readonly boxes: TensorLike
+  /**
+   * Where the layer's matching comes from; stacked layers share it. Default: `'optimal'`.
+   */
+  readonly matching?: LayerMatching | undefined
+  /**
+   * Added to the matching cost, and no part of the loss: for each image a block `[Q, n]` of numbers from −1e12 to 1e12,
+   * with a column for every target of the image. So keypoints, text or anything else can join the matching. Stacked
+   * layers share it.
+   */
+  readonly cost?: readonly TensorLike[] | undefined
 }
 
 /**
- * Predictions of a batch. Several decoder layers either lie stacked in tensors of rank 4, `[L, B, Q, C]` and
- * `[L, B, Q, 4]`, the last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits.
+ * `'optimal'`: the assignment with the least total cost. `{ from }`: that of another layer of the same part, which has
+ * one of its own; layers count as in the result. Or pairs for each image, such as {@link Matches} of another result: then
+ * a target may have several queries.
  */
-export interface Outputs extends LayerOutputs {
-  /** Earlier decoder layers, first to last, each of the final layer's shape. */
+export type LayerMatching = 'optimal' | { readonly from: number } | readonly Pairs[]
+
+/** Pairs of one image. Queries that are not named are background. */
+export interface Pairs {
+  /** Queries, each at most once. */
+  readonly queryIndices: ArrayLike<number>
+  /** The target of each of them. */
+  readonly targetIndices: ArrayLike<number>
+  /** Queries without a part in the loss. Default: none. */
+  readonly ignoredQueries?: ArrayLike<number> | undefined
+}
+
+/**
+ * Predictions of several layers. They either lie stacked in tensors of rank 4, `[L, B, Q, C]` and `[L, B, Q, 4]`, the last
+ * layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits.
+ */
+export interface PartOutputs extends LayerOutputs {
+  /** Earlier layers, first to last, each of the final layer's shape. */
   readonly auxiliary?: readonly LayerOutputs[] | undefined
+}
+
+/** A range of the main outputs' queries, in every layer, in place of tensors of its own. */
+export interface QueryRange {
+  /** The range: from the first to before the end. */
+  readonly queries: readonly [first: number, end: number]
+  readonly logits?: undefined
+  readonly boxes?: undefined
+  readonly auxiliary?: undefined
+  readonly cost?: undefined
+}
+
+/** The proposals of a two-stage encoder (Zhu et al. 2021, Deformable DETR), matched by themselves. */
+export interface EncoderOutputs extends PartOutputs {
+  /** Whether all targets count as of the first class, so that proposals learn objects alone. Default: false. */
+  readonly classAgnostic?: boolean | undefined
+  /** As {@link Outputs.groups}. Default: 1. */
+  readonly groups?: number | undefined
+  /** Weight of this part in the loss, 0 to 1e12. Default: 1. */
+  readonly weight?: number | undefined
+}
+
+/**
+ * Queries made from the targets with noise (Li et al. 2022, DN-DETR; Zhang et al. 2023, DINO). They are not matched: in
+ * each of the groups, which lie one after the other, the k-th query belongs to the image's k-th target. The terms are
+ * divided by N · `groups`, N as for the main part.
+ *
+ * Source: IDEA-Research/DINO, `models/dino/dn_components.py`; lyuwenyu/RT-DETR, `get_cdn_matched_indices`.
+ */
+export type DenoisingOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & {
+  /** Equal groups of queries, each with all targets. Default: 1. */
+  readonly groups?: number | undefined
+  /** Whether the second half of every group are negatives, which are background. Default: true, as in DINO. */
+  readonly contrastive?: boolean | undefined
+  /**
+   * What the positives are that have no target, where other images have more: `'background'`, as in DINO and RT-DETR, or
+   * `'ignore'`, without a part in the loss, as in DN-DETR. Default: `'background'`.
+   */
+  readonly padding?: 'background' | 'ignore' | undefined
+  /** Pairs for each image, for another arrangement of the queries. `groups` is then a mere divisor. */
+  readonly matching?: readonly Pairs[] | undefined
+  /** Weight of this part in the loss, 0 to 1e12. Default: 1. */
+  readonly weight?: number | undefined
+}
+
+/**
+ * A branch whose targets are repeated, so that several queries learn each (Jia et al. 2023, H-DETR; HDETR/H-Deformable-DETR,
+ * `train_hybrid`). Its N is that of the repeated targets.
+ */
+export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & {
+  /** How often every target is repeated, at least 1; 6 in H-DETR. */
+  readonly repeat: number
+  /** Weight of this part in the loss, 0 to 1e12; λ in H-DETR. Default: 1. */
+  readonly weight?: number | undefined
+}
+
+/**
+ * Predictions of a batch: the decoder layers, and whatever else is trained beside them. Queries count within their own
+ * tensors, here and in the result.
+ */
+export interface Outputs extends PartOutputs {
+  /**
+   * Equal groups that the queries are split in, one after the other; each is matched by itself with all targets, and the
+   * terms are divided by N · `groups` (Chen et al. 2023, Group DETR; Atten4Vis/LW-DETR). Default: 1.
+   */
+  readonly groups?: number | undefined
+  readonly encoder?: EncoderOutputs | undefined
+  readonly denoising?: DenoisingOutputs | undefined
+  readonly oneToMany?: OneToManyOutputs | undefined
 }
 
 /** Class ids: any integer array or plain numbers. A tensor must be of shape `[n]`. */
@@ -70,6 +166,12 @@ export interface Target {
   readonly boxes: Boxes
   /** How many leading entries count, 0 to n; the rest is padding and never looked at. Default: all. */
   readonly valid?: number | undefined
+  /**
+   * `[n]`: which targets are to be ignored, as crowds are: true or 1, otherwise false or 0. An ignored target is not
+   * matched and not counted, and its label has no meaning; unmatched queries that lie on it have no part in the loss (see
+   * {@link HungarianLossOptions.ignore}). Default: none.
+   */
+  readonly ignore?: ArrayLike<boolean | number> | undefined
 }
 
 /** One number for each term. */
@@ -121,6 +223,25 @@ export interface HungarianLossOptions {
    * `'throw'`.
    */
   readonly nonFinite?: 'throw' | 'worst' | undefined
+  /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
+  readonly ignore?: IgnoreOptions | undefined
+  /**
+   * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all decoder
+   * and encoder layers the same: of all their pairs the most frequent first, one target for each query, divided by the
+   * number of these pairs. The class term follows the layer's own matching either way. Default: `'layer'`.
+   */
+  readonly boxMatching?: 'layer' | 'union' | undefined
+}
+
+/** The overlap of queries with ignored targets. */
+export interface IgnoreOptions {
+  /**
+   * `'iof'`: intersection over the query's area, as COCO's evaluation measures crowds; `'iou'`: over the union. Default:
+   * `'iof'`.
+   */
+  readonly overlap?: 'iof' | 'iou' | undefined
+  /** 0 to 1. Default: 0.5. */
+  readonly threshold?: number | undefined
 }
 
 /** Options with every default filled in. */
@@ -141,6 +262,8 @@ export interface ResolvedOptions {
   readonly boxFormat: 'cxcywh' | 'xyxy'
   readonly normalizedBoxes: boolean
   readonly nonFinite: 'throw' | 'worst'
+  readonly ignore: { readonly overlap: 'iof' | 'iou'; readonly threshold: number }
+  readonly boxMatching: 'layer' | 'union'
 }
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */
@@ -151,15 +274,27 @@ export interface LayerGradients {
   readonly boxes: Float32Array
 }
 
-/** Gradients in the layout of the inputs: where the outputs have `auxiliary`, so have these. */
-export interface Gradients extends LayerGradients {
+/** Gradients of one part. */
+export interface PartGradients extends LayerGradients {
   readonly auxiliary?: readonly LayerGradients[] | undefined
+}
+
+/** Gradients in the layout of the inputs: what the outputs have tensors for, these have arrays for. */
+export interface Gradients extends PartGradients {
+  readonly encoder?: PartGradients | undefined
+  readonly denoising?: PartGradients | undefined
+  readonly oneToMany?: PartGradients | undefined
 }
 
 /** What a batch's sums are divided by. */
 export interface Normalizers {
-  /** Number of targets, at least 1; divides the box terms. */
+  /**
+   * N, the number of targets that are not ignored, at least 1; divides the box terms. Parts multiply it: by their
+   * groups and by their repetitions.
+   */
   readonly numBoxes: number
+  /** With `boxMatching: 'union'`: the number of pairs, at least 1, that divides the box terms of all parts that take part. */
+  readonly unionBoxes?: number | undefined
   /**
    * Divides the class term (last layer): the sum of the class weights of all queries, or with `normalization:
    * 'num-boxes'` the number of targets.
@@ -179,35 +314,46 @@ export interface CallOptions {
   /**
    * The number of targets to divide the box terms by, above 0. Where a batch is split over workers, give each the mean
    * of all workers' counts (the published code takes at least 1), and average the gradients: the result is the gradient
-   * of the unsplit batch. Default: this batch's count, at least 1.
+   * of the unsplit batch. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
    */
   readonly numBoxes?: number | undefined
+  /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`. */
+  readonly unionBoxes?: number | undefined
   /**
-   * What to divide the class term by, above 0: one number for all layers or one for each. Where a batch is split over
-   * workers, the mean of all workers' own, as `match` gives them. Default: this batch's own.
+   * What to divide the class term by, above 0: one number for all layers, or one for each, in the order of `layers`,
+   * `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Where a batch is split over workers, the mean of all
+   * workers' own, as `match` gives them. Default: this batch's own.
    */
   readonly classWeight?: number | ArrayLike<number> | undefined
 }
 
-/** The matching of one image. */
+/** The matching of one image. Queries count within their tensors, targets within the image. */
 export interface Matches {
-  /** `[min(Q, n)]`: matched queries, ascending. */
+  /** Matched queries, ascending; one to one, `[min(Q, n)]`. */
   readonly queryIndices: Int32Array
-  /** `[min(Q, n)]`: the target of each of them. */
+  /** The target of each of them. */
   readonly targetIndices: Int32Array
-  /** Targets that found no query, ascending; empty unless there are more targets than queries. */
+  /**
+   * Targets that found no query, ascending, each once for every group and repetition in which it found none. Ignored ones
+   * are not among them.
+   */
   readonly unmatchedTargets: Int32Array
+  /** Queries without a part in the loss, since they lie on an ignored target or were given as such; ascending. */
+  readonly ignoredQueries: Int32Array
 }
 
 /** Numbers to watch; they carry no gradient. */
 export interface Metrics {
   /** Percentage of matched queries whose largest logit is not the target's class; NaN where nothing was matched. */
   readonly classError: number
-  /** Mean over images of |queries whose largest logit is not no-object − targets|. */
+  /**
+   * Mean over images of |queries whose largest logit is not no-object − targets|, ignored queries among the former and
+   * ignored targets not among the latter.
+   */
   readonly cardinalityError: number
 }
 
-/** The outcome of one decoder layer. */
+/** The outcome of one layer. */
 export interface LayerResult {
   /** Terms, unweighted. */
   readonly terms: Terms
@@ -228,18 +374,28 @@ export interface NonFiniteCounts {
   readonly costs: number
 }
 
-/** The outcome of {@link HungarianLoss.compute}. Views are made when first read, and kept. */
-export interface LossResult {
-  /** Sum over all layers of weight × term. */
-  readonly loss: number
+/** The outcome of one part of a step. */
+export interface PartResult {
   /** Terms of the last layer, unweighted. */
   readonly terms: Terms
-  /** All decoder layers, the final one last. */
+  /** All layers, the final one last. */
   readonly layers: readonly LayerResult[]
   /** Matchings of the last layer, one for each image. */
   readonly matches: readonly Matches[]
   /** Metrics of the last layer. */
   readonly metrics: Metrics
+}
+
+/**
+ * The outcome of {@link HungarianLoss.compute}: of the decoder layers, and of each further part of the outputs. Views are
+ * made when first read, and kept.
+ */
+export interface LossResult extends PartResult {
+  /** Sum over all layers of all parts of weight × term. */
+  readonly loss: number
+  readonly encoder: PartResult | undefined
+  readonly denoising: PartResult | undefined
+  readonly oneToMany: PartResult | undefined
   readonly normalizers: Normalizers
   /**
    * Gradients of `loss`; absent where `gradients: false` was given. Unless given as `out`, all of a result's lie in one
@@ -249,28 +405,42 @@ export interface LossResult {
   readonly nonFinite: NonFiniteCounts
 }
 
-/** The outcome of {@link HungarianLoss.match}. */
-export interface MatchResult {
+/** The matching of one part of a step. */
+export interface PartMatching {
   /** Matchings of the last layer, one for each image. */
   readonly matches: readonly Matches[]
-  /** All decoder layers, the final one last. */
-  readonly layers: ReadonlyArray<{ readonly matches: readonly Matches[] }>
+  /** All layers, the final one last. */
+  readonly layers: ReadonlyArray<{ readonly matches: readonly Matches[]; readonly classWeight: number }>
+}
+
+/** The outcome of {@link HungarianLoss.match}. */
+export interface MatchResult extends PartMatching {
+  readonly encoder?: PartMatching | undefined
+  readonly denoising?: PartMatching | undefined
+  readonly oneToMany?: PartMatching | undefined
   readonly normalizers: Normalizers
   readonly nonFinite: NonFiniteCounts
 }
 
-/** The matching cost of one image: `data` is row-major, `shape` is `[Q, n]`. */
+/** The matching cost of one image: `data` is row-major, `shape` is `[Q, n]`, with the part's own queries. */
 export interface CostBlock {
   readonly data: Float32Array
   readonly shape: readonly [queries: number, targets: number]
 }
 
-/** The outcome of {@link HungarianLoss.cost}. */
-export interface CostResult {
+/** The matching cost of one part of a step. */
+export interface PartCost {
   /** Blocks of the last layer, one for each image. */
   readonly images: readonly CostBlock[]
-  /** All decoder layers, the final one last. */
+  /** All layers, the final one last. */
   readonly layers: ReadonlyArray<{ readonly images: readonly CostBlock[] }>
+}
+
+/** The outcome of {@link HungarianLoss.cost}. */
+export interface CostResult extends PartCost {
+  readonly encoder?: PartCost | undefined
+  readonly denoising?: PartCost | undefined
+  readonly oneToMany?: PartCost | undefined
   readonly nonFinite: NonFiniteCounts
 }
 

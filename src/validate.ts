@@ -65,6 +65,13 @@ export function checkWeight(value: unknown, fallback: number, argument: string):
   return fail('OPTION', argument, `must be a number from 0 to 1e12, got ${show(value)}`)
 }
 
+/** A share: 0 to 1. */
+export function checkShare(value: unknown, fallback: number, argument: string): number {
+  if (value === undefined) return fallback
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value
+  return fail('OPTION', argument, `must be a number from 0 to 1, got ${show(value)}`)
+}
+
 /** A divisor: finite and above 0. */
 export function checkDivisor(value: unknown, argument: string): number {
   if (typeof value === 'number' && value > 0 && value < Infinity) return value
