@@ -5,21 +5,21 @@
 
 use crate::assign::dense::{Block, Outcome};
 use crate::batch::{ImageTargets, Layer, Predictions, Shape, Targets, broken_rule, check_length};
-use crate::config::{BoxFormat, Config, NonFinite, Normalization};
+use crate::config::{BoxFormat, Config, NonFinite, Weights};
 use crate::cost::{self, ClassTerm, boxes};
-use crate::error::{COMPONENTS, Error, QueryPlace, Result};
-use crate::loss::boxes::{BoxScale, BoxTerms};
-use crate::loss::{self, softmax};
-use crate::scratch::{Scratch, reserve};
-use crate::simd::{LANES, Level, dispatch, padded};
+use crate::error::{BoxRule, COMPONENTS, Error, QueryPlace, Result};
+use crate::loss::boxes::{BoxTerms, Boxes};
+use crate::loss::class::{self, Class, Logits, Pass};
+use crate::loss::{self, clamp};
+use crate::scratch::{Clean, Scratch, reserve};
+use crate::simd::{Level, dispatch, padded};
 
 /// A checked configuration, ready to run.
 #[derive(Clone, Debug)]
 pub struct Criterion {
     config: Config,
     level: Level,
-    /// Cross-entropy weight of every column of the logits.
-    column_weights: Vec<f64>,
+    class: Class,
 }
 
 /// Normalisers given by the caller, for a batch that is split over workers.
@@ -27,7 +27,8 @@ pub struct Criterion {
 pub struct Normalizers<'a> {
     /// What the box terms are divided by; by default max(1, number of targets).
     pub num_boxes: Option<f64>,
-    /// For each layer, what the class term is divided by; by default the sum of the weights of its queries.
+    /// For each layer, what the class term is divided by; by default the sum of the weights of its queries, or in sigmoid
+    /// classification the number of targets.
     pub class_weight: Option<&'a [f64]>,
 }
 
@@ -60,11 +61,19 @@ pub struct LayerTerms {
     pub l1: f64,
     /// 1 - GIoU, normalised.
     pub giou: f64,
-    /// Percentage of matched queries whose largest logit is not their target's label; NaN where nothing is matched.
+    /// 1 - IoU, normalised.
+    pub iou: f64,
+    /// 1 - DIoU, normalised; 0 where neither DIoU nor CIoU has a weight.
+    pub diou: f64,
+    /// 1 - CIoU, normalised; 0 where neither DIoU nor CIoU has a weight.
+    pub ciou: f64,
+    /// Percentage of matched queries whose largest logit is not a label of their target; NaN where nothing is matched.
     pub class_error: f64,
-    /// Mean over images of |queries classified as objects - targets|.
+    /// Mean over images of |queries classified as objects - targets|. In sigmoid classification the published criteria count
+    /// queries whose largest logit is not that of the last class.
     pub cardinality_error: f64,
-    /// Sum of the cross-entropy weights, or what the caller gave for it.
+    /// What the class term was divided by: the sum of the cross-entropy weights, the number of targets, or what the caller
+    /// gave for it.
     pub class_weight: f64,
 }
 
@@ -108,7 +117,7 @@ struct Image<'a> {
 struct Scales {
     /// Class term: weight / normaliser.
     class: f64,
-    boxes: BoxScale,
+    boxes: BoxTerms,
 }
 
 impl Criterion {
@@ -118,8 +127,8 @@ impl Criterion {
     /// [`Error::Option`] for a value outside its range.
     pub fn new(level: Level, config: Config) -> Result<Self> {
         config.check()?;
-        let column_weights = config.column_weights();
-        Ok(Self { config, level, column_weights })
+        let class = Class::new(&config);
+        Ok(Self { config, level, class })
     }
 
     /// The configuration.
@@ -155,9 +164,10 @@ impl Criterion {
             check_length("call.out.boxes", gradient.boxes.len(), &[shape.images, shape.queries, COMPONENTS])?;
         }
         let num_boxes = normalizers.num_boxes.unwrap_or((targets.total() as f64).max(1.0));
-        let known_class_weight = match self.config.classification.normalization {
-            Normalization::NumBoxes => Some(num_boxes),
-            Normalization::WeightedMean => self.class_weight_before_matching(shape, targets),
+        let known_class_weight = if self.class.is_divided_by_boxes() {
+            Some(num_boxes)
+        } else {
+            self.class.weight_before_matching(shape.queries, targets)
         };
         let mut report = Report { loss: 0.0, num_boxes, non_finite: NonFiniteCounts::default(), layers: Vec::new() };
         for (index, layer) in predictions.layers.iter().enumerate() {
@@ -166,7 +176,7 @@ impl Criterion {
             let weights = &self.config.weights;
             let scales = Scales {
                 class: weights.class * reciprocal(class_weight.unwrap_or(1.0)),
-                boxes: BoxScale { l1: weights.l1 / num_boxes, giou: weights.giou / num_boxes },
+                boxes: BoxTerms::of(weights).map(|weight| weight / num_boxes),
             };
             let mut gradient = gradients.get_mut(index);
             let matches = &mut query_of_target[index * targets.total()..][..targets.total()];
@@ -182,7 +192,7 @@ impl Criterion {
                 scale(gradient.logits, reciprocal(sums.class_weight) as f32);
             }
             let terms = sums.normalized(class_weight.unwrap_or(sums.class_weight), num_boxes, shape.images);
-            report.loss += weights.class * terms.class + weights.l1 * terms.l1 + weights.giou * terms.giou;
+            report.loss += terms.total(weights);
             report.layers.push(terms);
         }
         Ok(report)
@@ -210,12 +220,9 @@ impl Criterion {
             for image in images(shape, index, layer, targets) {
                 self.prepare(&image, 1.0, None, scratch, &mut report.non_finite)?;
                 self.assign(&image, &mut matches[targets.range(image.image)], scratch);
-                sums.class_weight += self.class_weight(&image, &scratch.pairs);
+                sums.class_weight += self.class.weight(image.queries, &image.targets, &scratch.pairs);
             }
-            let class_weight = match self.config.classification.normalization {
-                Normalization::NumBoxes => num_boxes,
-                Normalization::WeightedMean => sums.class_weight,
-            };
+            let class_weight = if self.class.is_divided_by_boxes() { num_boxes } else { sums.class_weight };
             report.layers.push(LayerTerms { class_weight, ..LayerTerms::default() });
         }
         Ok(report)
@@ -276,30 +283,6 @@ impl Criterion {
         Ok(())
     }
 
-    /// The sum of the weights of all queries, where it does not depend on which targets find a query.
-    fn class_weight_before_matching(&self, shape: Shape, targets: &Targets<'_>) -> Option<f64> {
-        let background = self.config.classification.no_object_weight;
-        let mut sum = 0.0;
-        for image in 0..shape.images {
-            let labels = targets.image(image).labels;
-            let weight = |label: &i32| self.column_weights[*label as usize];
-            if labels.len() <= shape.queries {
-                sum += labels.iter().map(weight).sum::<f64>() + (shape.queries - labels.len()) as f64 * background;
-            } else if labels.iter().all(|label| weight(label) == weight(&labels[0])) {
-                sum += shape.queries as f64 * weight(&labels[0]);
-            } else {
-                return None;
-            }
-        }
-        Some(sum)
-    }
-
-    /// The sum of the weights of an image's queries.
-    fn class_weight(&self, image: &Image<'_>, pairs: &[(usize, usize)]) -> f64 {
-        let matched: f64 = pairs.iter().map(|&(_, t)| self.column_weights[image.targets.labels[t] as usize]).sum();
-        matched + (image.queries - pairs.len()) as f64 * self.config.classification.no_object_weight
-    }
-
     /// All three stages for one image.
     fn image_loss(
         &self,
@@ -310,59 +293,62 @@ impl Criterion {
         scratch: &mut Scratch,
         counts: &mut NonFiniteCounts,
     ) -> Result<ImageTerms> {
-        let background = self.config.classification.no_object_weight;
-        let background_scale = (scales.class * background) as f32;
-        let pass_scale = if SAFE_SCALES.contains(&background_scale) { background_scale } else { 1.0 };
+        let pass_scale = self.class.pass_scale(scales.class);
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
         let objects = self.prepare(image, pass_scale, logits_gradient, scratch, counts)?;
         self.assign(image, matches, scratch);
-        let class_weight = self.class_weight(image, &scratch.pairs);
+        let class_weight = self.class.weight(image.queries, &image.targets, &scratch.pairs);
 
-        let Scratch { pairs, jobs, matched, nll, tile, clean, .. } = scratch;
-        let image = image.without(clean);
-        let left_out = &clean.left_out;
-        pairs.retain(|(query, _)| left_out.binary_search(query).is_err());
+        // taken out while the scratch is lent to the stages
+        let clean = std::mem::take(&mut scratch.clean);
+        let used = image.without(&clean);
+        scratch.pairs.retain(|(query, _)| clean.left_out.binary_search(query).is_err());
         if let Some(gradient) = &mut gradient {
-            if pass_scale != background_scale {
-                scale(gradient.logits, background_scale);
-            }
-            for &query in left_out {
-                gradient.logits[query * self.config.logits_width()..][..self.config.logits_width()].fill(0.0);
-            }
             gradient.boxes.fill(0.0);
         }
-
-        jobs.clear();
-        jobs.extend(pairs.iter().map(|&(query, target)| {
-            let label = image.targets.labels[target] as usize;
-            softmax::Job { query, label, weight: (scales.class * self.column_weights[label]) as f32 }
-        }));
-        let matched = reserve(matched, jobs.len());
-        let mut rows = self.rows(&image, gradient.as_mut().map(|g| &mut *g.logits), tile);
-        softmax::matched(self.level, &mut rows, jobs, matched);
-        for &query in jobs.iter().map(|job| &job.query).chain(left_out) {
-            nll[query] = 0.0;
+        let matched = Boxes { predicted: used.boxes, targets: used.targets.boxes, pairs: &scratch.pairs };
+        let ious = reserve(&mut scratch.ious, scratch.pairs.len());
+        let boxes_gradient = gradient.as_mut().map(|g| &mut *g.boxes);
+        let boxes = loss::boxes::matched(self.level, &self.config, matched, &scales.boxes, ious, boxes_gradient);
+        let (logits, left_out) = (self.logits(&used), &clean.left_out[..]);
+        let inputs = class::Inputs { logits, targets: used.targets, scale: scales.class, left_out };
+        let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
+        let class = self.class.matched(self.level, &inputs, logits_gradient, scratch);
+        if let Some(gradient) = &mut gradient {
+            self.mend_gradient(image, gradient, &clean, &scratch.pairs);
         }
-        let unmatched: f64 = nll[..image.queries].iter().sum();
-        let class = jobs.iter().zip(&*matched).map(|(job, m)| self.column_weights[job.label] * m.nll).sum::<f64>();
-
-        let boxes = loss::boxes::matched(
-            self.level,
-            self.config.box_format,
-            image.boxes,
-            image.targets.boxes,
-            pairs,
-            scales.boxes,
-            gradient.map(|g| g.boxes),
-        );
+        scratch.clean = clean;
         Ok(ImageTerms {
-            class: class + background * unmatched,
+            class: class.loss,
             boxes,
             class_weight,
-            matched: jobs.len(),
-            correct: matched.iter().filter(|m| m.correct).count(),
+            matched: scratch.pairs.len(),
+            correct: class.correct,
             cardinality_error: objects.abs_diff(image.targets.len()),
         })
+    }
+
+    /// Turns the gradient by the clean copy of an image, if there is one, into that by the image itself.
+    fn mend_gradient(
+        &self,
+        image: &Image<'_>,
+        gradient: &mut LayerGradients<'_>,
+        clean: &Clean,
+        pairs: &[(usize, usize)],
+    ) {
+        if !clean.in_use {
+            return;
+        }
+        let classes = self.config.logits_width();
+        for &query in &clean.left_out {
+            gradient.logits[query * classes..][..classes].fill(0.0);
+        }
+        if self.config.clamp_sizes {
+            for &(query, _) in pairs {
+                let place = query * COMPONENTS..(query + 1) * COMPONENTS;
+                clamp::mend_gradient(&image.boxes[place.clone()], self.config.box_format, &mut gradient.boxes[place]);
+            }
+        }
     }
 
     /// First stage: the background pass and the cost block, in `scratch.block`. Gives how many queries have an object
@@ -377,7 +363,8 @@ impl Criterion {
         scratch: &mut Scratch,
         counts: &mut NonFiniteCounts,
     ) -> Result<usize> {
-        scratch.labels.set(image.targets.labels, self.config.logits_width());
+        scratch.labels.set(&image.targets, self.config.logits_width());
+        scratch.clean.in_use = false;
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, scale, gradient.as_deref_mut(), scratch);
         if !pass.finite && self.inspect(image, scratch, counts)? {
@@ -385,56 +372,36 @@ impl Criterion {
             pass = self.read(&image.without(&clean), scale, gradient, scratch);
             std::mem::swap(&mut clean, &mut scratch.clean);
         }
-        let Scratch { labels, columns, probabilities, block, clean, .. } = scratch;
+        let Scratch { labels, columns, class_rows, block, clean, .. } = scratch;
         let stride = padded(image.queries);
         let block = reserve(block, image.targets.len() * stride);
-        let class = ClassTerm { probabilities, row_of_target: &labels.index, scale };
+        let weight = self.class.cost_weight(self.config.cost.class, scale);
+        let class = ClassTerm { values: class_rows, row_of_target: &labels.row_of_target, weight };
         let inputs = cost::Inputs { queries: image.queries, columns, class, targets: image.targets };
-        cost::fill(self.level, self.config.box_format, &self.config.cost, &inputs, block);
+        cost::fill(self.level, &self.config, &inputs, block);
         if !clean.left_out.is_empty() {
             counts.costs += fill_with_worst(block, stride, image.queries, &clean.left_out);
         }
         Ok(pass.objects)
     }
 
-    /// Reads an image's predictions: box columns, background losses and the targets' class probabilities.
-    fn read(
-        &self,
-        image: &Image<'_>,
-        scale: f32,
-        gradient: Option<&mut [f32]>,
-        scratch: &mut Scratch,
-    ) -> softmax::BackgroundCounts {
-        let Scratch { labels, columns, probabilities, nll, tile, .. } = scratch;
+    /// Reads an image's predictions: box columns, background losses and what the cost needs of the logits.
+    fn read(&self, image: &Image<'_>, scale: f32, gradient: Option<&mut [f32]>, scratch: &mut Scratch) -> Pass {
+        let columns = &mut scratch.columns;
         let sound = dispatch!(self.level, simd => match self.config.box_format {
             BoxFormat::Cxcywh => columns.set::<_, boxes::Cxcywh>(simd, image.boxes),
             BoxFormat::Xyxy => columns.set::<_, boxes::Xyxy>(simd, image.boxes),
         });
-        let stride = padded(image.queries);
-        let mut background = softmax::Background {
-            nll: reserve(nll, stride),
-            probabilities: reserve(probabilities, labels.distinct.len() * stride),
-            classes: &labels.distinct,
-        };
-        let mut rows = self.rows(image, gradient, tile);
-        let no_object = self.config.classification.no_object_index;
-        let pass = softmax::background(self.level, &mut rows, no_object, scale, &mut background);
-        softmax::BackgroundCounts { finite: pass.finite && sound, ..pass }
+        let pass = self.class.read(self.level, self.logits(image), scale, gradient, scratch);
+        Pass { finite: pass.finite && sound, ..pass }
     }
 
-    fn rows<'a>(
-        &self,
-        image: &Image<'a>,
-        gradient: Option<&'a mut [f32]>,
-        tile: &'a mut Vec<f32>,
-    ) -> softmax::Rows<'a> {
-        let classes = self.config.logits_width();
-        let gradient = gradient.unwrap_or_else(|| reserve(tile, LANES * classes));
-        softmax::Rows { logits: image.logits, gradient, classes }
+    fn logits<'a>(&self, image: &Image<'a>) -> Logits<'a> {
+        Logits { values: image.logits, queries: image.queries, classes: self.config.logits_width() }
     }
 
-    /// Looks at every value of an image that did not look sound. Returns whether queries must be left out, which are
-    /// then listed, with a clean copy of the image, in `scratch.clean`.
+    /// Looks at every value of an image that did not look sound. Returns whether a clean copy, made in `scratch.clean`,
+    /// must stand in for it, since queries are left out or sides clamped.
     fn inspect(&self, image: &Image<'_>, scratch: &mut Scratch, counts: &mut NonFiniteCounts) -> Result<bool> {
         let classes = self.config.logits_width();
         let throws = self.config.non_finite == NonFinite::Throw;
@@ -462,7 +429,9 @@ impl Criterion {
             counts.boxes += bad;
             if bad > 0 {
                 clean.left_out.push(query);
-            } else if let Some((component, rule)) = broken_rule(values, self.config.box_format) {
+            } else if let Some((component, rule)) = broken_rule(values, self.config.box_format)
+                && !(rule == BoxRule::Extent && self.config.clamp_sizes)
+            {
                 return Err(Error::Box { place: place(query), component, value: values[component], rule });
             }
         }
@@ -473,10 +442,12 @@ impl Criterion {
         clean.boxes.clear();
         clean.boxes.extend_from_slice(image.boxes);
         for &query in &clean.left_out {
-            clean.logits[query * classes..][..classes].fill(0.0);
+            clean.logits[query * classes..][..classes].fill(self.class.neutral_logit());
             clean.boxes[query * COMPONENTS..][..COMPONENTS].fill(0.0);
         }
-        Ok(!clean.left_out.is_empty())
+        let clamped = self.config.clamp_sizes && clamp::clamp(&mut clean.boxes, self.config.box_format);
+        clean.in_use = clamped || !clean.left_out.is_empty();
+        Ok(clean.in_use)
     }
 
     /// Second stage: solves the cost block. Writes the query of each target, or -1, and `scratch.pairs`.
@@ -504,27 +475,32 @@ impl Criterion {
     }
 }
 
-/// Background scales at which probabilities times the scale keep their digits in `f32`.
-const SAFE_SCALES: std::ops::RangeInclusive<f32> = 1e-20..=1e20;
-
 impl<'a> Image<'a> {
     /// The image with the clean copy of its predictions, if there is one.
-    fn without<'b>(&self, clean: &'b crate::scratch::Clean) -> Image<'b>
+    fn without<'b>(&self, clean: &'b Clean) -> Image<'b>
     where
         'a: 'b,
     {
-        if clean.left_out.is_empty() {
+        if !clean.in_use {
             return *self;
         }
         Image { logits: &clean.logits, boxes: &clean.boxes, ..*self }
     }
 }
 
+impl LayerTerms {
+    /// The weighted sum.
+    fn total(&self, weights: &Weights) -> f64 {
+        let Weights { class, l1, giou, iou, diou, ciou } = *weights;
+        let overlap = giou * self.giou + iou * self.iou + diou * self.diou + ciou * self.ciou;
+        class * self.class + l1 * self.l1 + overlap
+    }
+}
+
 impl ImageTerms {
     fn add(&mut self, other: &Self) {
         self.class += other.class;
-        self.boxes.l1 += other.boxes.l1;
-        self.boxes.giou += other.boxes.giou;
+        self.boxes.add(&other.boxes);
         self.class_weight += other.class_weight;
         self.matched += other.matched;
         self.correct += other.correct;
@@ -532,10 +508,14 @@ impl ImageTerms {
     }
 
     fn normalized(&self, class_weight: f64, num_boxes: f64, images: usize) -> LayerTerms {
+        let BoxTerms { l1, giou, iou, diou, ciou } = self.boxes.map(|sum| sum / num_boxes);
         LayerTerms {
             class: self.class * reciprocal(class_weight),
-            l1: self.boxes.l1 / num_boxes,
-            giou: self.boxes.giou / num_boxes,
+            l1,
+            giou,
+            iou,
+            diou,
+            ciou,
             class_error: 100.0 - 100.0 * self.correct as f64 / self.matched as f64,
             cardinality_error: self.cardinality_error as f64 / images.max(1) as f64,
             class_weight,

@@ -34,7 +34,7 @@ pub use assign::{
     Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, verify,
 };
 pub use batch::{Layer, Predictions, Shape, Targets};
-pub use config::{BoxFormat, Classification, Config, NonFinite, Normalization, Weights};
+pub use config::{BoxFormat, ClassCost, Classification, Config, NonFinite, Normalization, Sigmoid, Softmax, Weights};
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};
 pub use scratch::Scratch;

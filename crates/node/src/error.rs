@@ -50,7 +50,11 @@ fn code(error: &Error) -> &'static str {
     match error {
         Error::Option { .. } => "OPTION",
         Error::Length { .. } | Error::Offsets { .. } => "SHAPE",
-        Error::Label { .. } | Error::TargetBox { .. } | Error::Box { .. } | Error::Assignment { .. } => "RANGE",
+        Error::Label { .. }
+        | Error::Labels { .. }
+        | Error::TargetBox { .. }
+        | Error::Box { .. }
+        | Error::Assignment { .. } => "RANGE",
         Error::TargetBoxNotFinite { .. }
         | Error::LogitNotFinite { .. }
         | Error::BoxNotFinite { .. }
@@ -66,7 +70,7 @@ fn argument(error: &Error) -> String {
     match error {
         Error::Option { name, .. } => (*name).to_owned(),
         Error::Length { argument, .. } => (*argument).to_owned(),
-        Error::Label { place, .. } => format!("targets[{}].labels", place.image),
+        Error::Label { place, .. } | Error::Labels { place, .. } => format!("targets[{}].labels", place.image),
         Error::TargetBoxNotFinite { place, .. } | Error::TargetBox { place, .. } => {
             format!("targets[{}].boxes", place.image)
         }
@@ -81,7 +85,10 @@ fn argument(error: &Error) -> String {
 
 fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
     match error {
-        Error::Label { place, .. } | Error::TargetBoxNotFinite { place, .. } | Error::TargetBox { place, .. } => {
+        Error::Label { place, .. }
+        | Error::Labels { place, .. }
+        | Error::TargetBoxNotFinite { place, .. }
+        | Error::TargetBox { place, .. } => {
             let TargetPlace { image, target } = *place;
             set(object, "image", image)?;
             set(object, "target", target)
