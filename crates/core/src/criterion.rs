@@ -7,16 +7,17 @@
 use std::ops::Range;
 
 use crate::assign::dense::{Block, Outcome};
-use crate::batch::{Layer, Predictions, Targets, broken_rule, check_length};
-use crate::config::{BoxFormat, Config, NonFinite, Normalization};
+use crate::batch::{ImageTargets, Layer, Predictions, Targets, broken_rule, check_length};
+use crate::config::{BoxFormat, Config, NonFinite, Weights};
 use crate::cost::{self, ClassTerm, boxes};
-use crate::error::{COMPONENTS, Error, QueryPlace, Result};
+use crate::error::{BoxRule, COMPONENTS, Error, QueryPlace, Result};
 use crate::ignore;
-use crate::loss::boxes::{BoxScale, BoxTerms};
-use crate::loss::{self, softmax};
+use crate::loss::boxes::{BoxTerms, Boxes};
+use crate::loss::class::{self, Class, Logits, Pass};
+use crate::loss::{self, clamp};
 use crate::part::{BACKGROUND, LEFT_OUT, Matching, Part};
-use crate::scratch::{Scratch, reserve};
-use crate::simd::{LANES, Level, dispatch, padded};
+use crate::scratch::{Clean, Scratch, reserve};
+use crate::simd::{Level, dispatch, padded};
 use crate::union;
 use crate::view::{ImageView, Views};
 
@@ -25,8 +26,7 @@ use crate::view::{ImageView, Views};
 pub struct Criterion {
     config: Config,
     level: Level,
-    /// Cross-entropy weight of every column of the logits.
-    column_weights: Vec<f64>,
+    class: Class,
 }
 
 /// Normalisers given by the caller, for a batch that is split over workers.
@@ -37,7 +37,8 @@ pub struct Normalizers<'a> {
     pub num_boxes: Option<f64>,
     /// What the box terms of the union matching are divided by; by default max(1, number of its pairs).
     pub union_boxes: Option<f64>,
-    /// For each layer of all parts, what the class term is divided by; by default the sum of the weights of its queries.
+    /// For each layer of all parts, what the class term is divided by; by default the sum of the weights of its
+    /// queries, or in sigmoid classification N.
     pub class_weight: Option<&'a [f64]>,
 }
 
@@ -70,11 +71,19 @@ pub struct LayerTerms {
     pub l1: f64,
     /// 1 - GIoU, normalised.
     pub giou: f64,
-    /// Percentage of matched queries whose largest logit is not their target's label; NaN where nothing is matched.
+    /// 1 - IoU, normalised.
+    pub iou: f64,
+    /// 1 - DIoU, normalised; 0 where neither DIoU nor CIoU has a weight.
+    pub diou: f64,
+    /// 1 - CIoU, normalised; 0 where neither DIoU nor CIoU has a weight.
+    pub ciou: f64,
+    /// Percentage of matched queries whose largest logit is not a label of their target; NaN where nothing is matched.
     pub class_error: f64,
-    /// Mean over images of |queries classified as objects - targets|.
+    /// Mean over images of |queries classified as objects - targets|. In sigmoid classification the published criteria count
+    /// queries whose largest logit is not that of the last class.
     pub cardinality_error: f64,
-    /// Sum of the cross-entropy weights, or what the caller gave for it.
+    /// What the class term was divided by: the sum of the cross-entropy weights, the number of targets, or what the caller
+    /// gave for it.
     pub class_weight: f64,
 }
 
@@ -139,7 +148,7 @@ struct Image<'a> {
 struct Scales {
     /// Class term: weight / normaliser.
     class: f64,
-    boxes: BoxScale,
+    boxes: BoxTerms,
 }
 
 impl Criterion {
@@ -149,8 +158,8 @@ impl Criterion {
     /// [`Error::Option`] for a value outside its range.
     pub fn new(level: Level, config: Config) -> Result<Self> {
         config.check()?;
-        let column_weights = config.column_weights();
-        Ok(Self { config, level, column_weights })
+        let class = Class::new(&config);
+        Ok(Self { config, level, class })
     }
 
     /// The configuration.
@@ -223,9 +232,7 @@ impl Criterion {
             let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
             let box_divisor = if slot.part.union { report.union_boxes } else { num_boxes };
             *terms = sums.normalized(class_weight, box_divisor, predictions.images);
-            let weights = &self.config.weights;
-            let layer = weights.class * terms.class + weights.l1 * terms.l1 + weights.giou * terms.giou;
-            report.loss += slot.part.weight * layer;
+            report.loss += slot.part.weight * terms.total(&self.config.weights);
         }
         Ok(report)
     }
@@ -249,11 +256,11 @@ impl Criterion {
             let mut sum = 0.0;
             for (image, matches) in images(predictions, slot, &views).zip(chunks(matches, slot.part.queries.len())) {
                 self.match_image(&image, 1.0, None, matches, scratch, &mut report.non_finite)?;
-                sum += self.class_weight(&image.targets, matches);
+                sum += self.class.weight(&image.targets.all, matches);
             }
-            report.layers[index].class_weight = match self.config.classification.normalization {
-                Normalization::NumBoxes => slot.part.num_boxes(None, views.total()),
-                Normalization::WeightedMean => sum,
+            report.layers[index].class_weight = match self.class.is_divided_by_boxes() {
+                true => slot.part.num_boxes(None, views.total()),
+                false => sum,
             };
         }
         if slots.iter().any(|slot| slot.part.union) {
@@ -322,7 +329,7 @@ impl Criterion {
         let weights = &self.config.weights;
         Scales {
             class: part.weight * weights.class * reciprocal(class_weight),
-            boxes: BoxScale { l1: part.weight * weights.l1 / num_boxes, giou: part.weight * weights.giou / num_boxes },
+            boxes: BoxTerms::of(weights).map(|weight| part.weight * weight / num_boxes),
         }
     }
 
@@ -335,44 +342,21 @@ impl Criterion {
         num_boxes: f64,
         matches: &[i32],
     ) -> Option<f64> {
-        if self.config.classification.normalization == Normalization::NumBoxes {
+        if self.class.is_divided_by_boxes() {
             return Some(num_boxes);
         }
         if views.any_ignored() {
             return None;
         }
-        let part = slot.part;
-        let (queries, background) = (part.queries.len(), self.config.classification.no_object_weight);
-        let mut sum = 0.0;
-        for image in 0..predictions.images {
-            let view = views.image(image, part.class_agnostic);
-            let labels = view.kept.labels;
-            let weight = |label: &i32| self.column_weights[*label as usize];
-            let pairs = labels.len() * part.copies();
-            sum += if !slot.is_optimal() {
-                self.class_weight(&view, &matches[image * queries..][..queries])
-            } else if pairs <= queries {
-                labels.iter().map(weight).sum::<f64>() * part.copies() as f64 + (queries - pairs) as f64 * background
-            } else if labels.iter().all(|label| weight(label) == weight(&labels[0])) {
-                queries as f64 * weight(&labels[0])
-            } else {
-                return None;
-            };
-        }
-        Some(sum)
-    }
-
-    /// The sum of the weights of an image's queries.
-    fn class_weight(&self, targets: &ImageView<'_>, matches: &[i32]) -> f64 {
-        let mut background = 0;
-        let mut sum = 0.0;
-        for &target in matches {
-            match usize::try_from(target) {
-                Ok(target) => sum += self.column_weights[targets.all.labels[target] as usize],
-                Err(_) => background += usize::from(target == BACKGROUND),
+        let (part, queries) = (slot.part, slot.part.queries.len());
+        let image = |image: usize| {
+            let targets = views.image(image, part.class_agnostic).all;
+            match slot.is_optimal() {
+                true => self.class.weight_before_matching(queries, &targets, part.copies()),
+                false => Some(self.class.weight(&targets, &matches[image * queries..][..queries])),
             }
-        }
-        sum + background as f64 * self.config.classification.no_object_weight
+        };
+        (0..predictions.images).map(image).sum()
     }
 
     /// All three stages for one image.
@@ -385,65 +369,63 @@ impl Criterion {
         scratch: &mut Scratch,
         counts: &mut NonFiniteCounts,
     ) -> Result<ImageTerms> {
-        let background = self.config.classification.no_object_weight;
-        let background_scale = (scales.class * background) as f32;
-        let pass_scale = if SAFE_SCALES.contains(&background_scale) { background_scale } else { 1.0 };
+        let pass_scale = self.class.pass_scale(scales.class);
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
         let objects = self.match_image(image, pass_scale, logits_gradient, matches, scratch, counts)?;
-        let class_weight = self.class_weight(&image.targets, matches);
+        let class_weight = self.class.weight(&image.targets.all, matches);
 
-        let Scratch { pairs, jobs, matched, nll, tile, clean, left_out, .. } = scratch;
-        let image = image.without(clean);
-        sort_out(matches, &clean.left_out, pairs, left_out);
+        // taken out while the scratch is lent to the stages
+        let clean = std::mem::take(&mut scratch.clean);
+        let used = image.without(&clean);
+        sort_out(matches, &clean.left_out, &mut scratch.pairs, &mut scratch.left_out);
         if let Some(gradient) = &mut gradient {
-            if pass_scale != background_scale {
-                scale(gradient.logits, background_scale);
-            }
-            for &query in &*left_out {
-                gradient.logits[query * self.config.logits_width()..][..self.config.logits_width()].fill(0.0);
-            }
             gradient.boxes.fill(0.0);
         }
-
-        let targets = image.targets.all;
-        jobs.clear();
-        jobs.extend(pairs.iter().map(|&(query, target)| {
-            let label = targets.labels[target] as usize;
-            softmax::Job { query, label, weight: (scales.class * self.column_weights[label]) as f32 }
-        }));
-        let matched = reserve(matched, jobs.len());
-        let mut rows = self.rows(&image, gradient.as_mut().map(|g| &mut *g.logits), tile);
-        softmax::matched(self.level, &mut rows, jobs, matched);
-        for &query in jobs.iter().map(|job| &job.query).chain(&*left_out) {
-            nll[query] = 0.0;
+        let own_boxes = gradient.as_mut().map(|g| &mut *g.boxes).filter(|_| !image.part.union);
+        let ious = reserve(&mut scratch.ious, scratch.pairs.len());
+        let boxes = self.box_loss(&used, &scratch.pairs, &scales.boxes, ious, own_boxes);
+        let inputs = class::Inputs { logits: self.logits(&used), targets: used.targets.all, scale: scales.class };
+        let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
+        let class = self.class.matched(self.level, &inputs, logits_gradient, scratch);
+        if let Some(gradient) = &mut gradient {
+            let classes = self.config.logits_width();
+            for &query in &scratch.left_out {
+                gradient.logits[query * classes..][..classes].fill(0.0);
+            }
+            self.mend_gradient(image, gradient.boxes, &scratch.pairs);
         }
-        let unmatched: f64 = nll[..image.queries].iter().sum();
-        let class = jobs.iter().zip(&*matched).map(|(job, m)| self.column_weights[job.label] * m.nll).sum::<f64>();
-
-        let boxes = if image.part.union {
-            BoxTerms::default()
-        } else {
-            self.box_loss(&image, pairs, scales.boxes, gradient.map(|g| g.boxes))
-        };
+        scratch.clean = clean;
         Ok(ImageTerms {
-            class: class + background * unmatched,
-            boxes,
+            class: class.loss,
+            boxes: if image.part.union { BoxTerms::default() } else { boxes },
             class_weight,
-            matched: jobs.len(),
-            correct: matched.iter().filter(|m| m.correct).count(),
+            matched: scratch.pairs.len(),
+            correct: class.correct,
             cardinality_error: objects.abs_diff(image.targets.kept.len() * image.part.repeat),
         })
     }
 
+    /// Box terms and IoU of an image's pairs.
     fn box_loss(
         &self,
         image: &Image<'_>,
         pairs: &[(usize, usize)],
-        scale: BoxScale,
+        scale: &BoxTerms,
+        ious: &mut [f64],
         gradient: Option<&mut [f32]>,
     ) -> BoxTerms {
-        let targets = image.targets.all.boxes;
-        loss::boxes::matched(self.level, self.config.box_format, image.boxes, targets, pairs, scale, gradient)
+        let boxes = Boxes { predicted: image.boxes, targets: image.targets.all.boxes, pairs };
+        loss::boxes::matched(self.level, &self.config, boxes, scale, ious, gradient)
+    }
+
+    /// Turns the gradient by boxes with clamped sides into that by the image's own.
+    fn mend_gradient(&self, image: &Image<'_>, gradient: &mut [f32], pairs: &[(usize, usize)]) {
+        if self.config.clamp_sizes {
+            for &(query, _) in pairs {
+                let place = query * COMPONENTS..(query + 1) * COMPONENTS;
+                clamp::mend_gradient(&image.boxes[place.clone()], self.config.box_format, &mut gradient[place]);
+            }
+        }
     }
 
     /// The box terms of all parts that use the union matching. `matches`: `[images, queries]`.
@@ -457,18 +439,35 @@ impl Criterion {
         gradients: &mut [LayerGradients<'_>],
         sums: &mut [ImageTerms],
     ) {
-        let mut pairs = Vec::new();
+        let (mut pairs, mut clean, mut ious) = (Vec::new(), Clean::default(), Vec::new());
         for (slot, sums) in slots.iter().zip(sums).filter(|(slot, _)| slot.part.union) {
             let scale = self.scales(slot.part, 1.0, union_boxes).boxes;
             let queries = slot.part.queries.len();
             for image in images(predictions, slot, views) {
                 sort_out(&matches[image.image * queries..][..queries], &[], &mut pairs, &mut Vec::new());
                 pairs.retain(|&(query, _)| image.is_finite(query));
-                let gradient = gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, predictions.classes, g));
-                let terms = self.box_loss(&image, &pairs, scale, gradient.map(|g| g.boxes));
-                sums.add(&ImageTerms { boxes: terms, ..ImageTerms::default() });
+                let used = self.clamped(&image, &mut clean);
+                let mut gradient =
+                    gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, predictions.classes, g).boxes);
+                let ious = reserve(&mut ious, pairs.len());
+                let boxes = self.box_loss(&used, &pairs, &scale, ious, gradient.as_deref_mut());
+                if let Some(gradient) = gradient {
+                    self.mend_gradient(&image, gradient, &pairs);
+                }
+                sums.add(&ImageTerms { boxes, ..ImageTerms::default() });
             }
         }
+    }
+
+    /// The image with its boxes' sides clamped, where they are to be.
+    fn clamped<'a>(&self, image: &Image<'a>, clean: &'a mut Clean) -> Image<'a> {
+        if !self.config.clamp_sizes {
+            return *image;
+        }
+        clean.boxes.clear();
+        clean.boxes.extend_from_slice(image.boxes);
+        clamp::clamp(&mut clean.boxes, self.config.box_format);
+        Image { boxes: &clean.boxes, ..*image }
     }
 
     /// The first two stages for one image: reads the predictions and writes the target of each query. Gives how many
@@ -508,8 +507,9 @@ impl Criterion {
         scratch: &mut Scratch,
         counts: &mut NonFiniteCounts,
     ) -> Result<usize> {
-        let labels = if image.is_optimal { image.targets.kept.labels } else { &[] };
-        scratch.labels.set(labels, self.config.logits_width());
+        let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::default() };
+        scratch.labels.set(&targets, self.config.logits_width());
+        scratch.clean.in_use = false;
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, scale, gradient.as_deref_mut(), scratch);
         if !pass.finite && self.inspect(image, scratch, counts)? {
@@ -522,13 +522,14 @@ impl Criterion {
 
     /// Fills `scratch.block`, `[targets, padded queries]`.
     fn fill_cost(&self, image: &Image<'_>, scale: f32, scratch: &mut Scratch, counts: &mut NonFiniteCounts) {
-        let Scratch { labels, columns, probabilities, block, clean, .. } = scratch;
+        let Scratch { labels, columns, class_rows, block, clean, .. } = scratch;
         let stride = padded(image.queries);
         let targets = image.targets.kept;
         let block = reserve(block, targets.len() * stride);
-        let class = ClassTerm { probabilities, row_of_target: &labels.index, scale };
+        let weight = self.class.cost_weight(self.config.cost.class, scale);
+        let class = ClassTerm { values: class_rows, row_of_target: &labels.row_of_target, weight };
         let inputs = cost::Inputs { queries: image.queries, columns, class, targets };
-        cost::fill(self.level, self.config.box_format, &self.config.cost, &inputs, block);
+        cost::fill(self.level, &self.config, &inputs, block);
         if let Some(added) = image.cost {
             let width = image.targets.all.len();
             for (row, costs) in block.chunks_exact_mut(stride.max(1)).enumerate() {
@@ -543,44 +544,23 @@ impl Criterion {
         }
     }
 
-    /// Reads an image's predictions: box columns, background losses and the targets' class probabilities.
-    fn read(
-        &self,
-        image: &Image<'_>,
-        scale: f32,
-        gradient: Option<&mut [f32]>,
-        scratch: &mut Scratch,
-    ) -> softmax::BackgroundCounts {
-        let Scratch { labels, columns, probabilities, nll, tile, .. } = scratch;
+    /// Reads an image's predictions: box columns, background losses and what the cost needs of the logits.
+    fn read(&self, image: &Image<'_>, scale: f32, gradient: Option<&mut [f32]>, scratch: &mut Scratch) -> Pass {
+        let columns = &mut scratch.columns;
         let sound = dispatch!(self.level, simd => match self.config.box_format {
             BoxFormat::Cxcywh => columns.set::<_, boxes::Cxcywh>(simd, image.boxes),
             BoxFormat::Xyxy => columns.set::<_, boxes::Xyxy>(simd, image.boxes),
         });
-        let stride = padded(image.queries);
-        let mut background = softmax::Background {
-            nll: reserve(nll, stride),
-            probabilities: reserve(probabilities, labels.distinct.len() * stride),
-            classes: &labels.distinct,
-        };
-        let mut rows = self.rows(image, gradient, tile);
-        let no_object = self.config.classification.no_object_index;
-        let pass = softmax::background(self.level, &mut rows, no_object, scale, &mut background);
-        softmax::BackgroundCounts { finite: pass.finite && sound, ..pass }
+        let pass = self.class.read(self.level, self.logits(image), scale, gradient, scratch);
+        Pass { finite: pass.finite && sound, ..pass }
     }
 
-    fn rows<'a>(
-        &self,
-        image: &Image<'a>,
-        gradient: Option<&'a mut [f32]>,
-        tile: &'a mut Vec<f32>,
-    ) -> softmax::Rows<'a> {
-        let classes = self.config.logits_width();
-        let gradient = gradient.unwrap_or_else(|| reserve(tile, LANES * classes));
-        softmax::Rows { logits: image.logits, gradient, classes }
+    fn logits<'a>(&self, image: &Image<'a>) -> Logits<'a> {
+        Logits { values: image.logits, queries: image.queries, classes: self.config.logits_width() }
     }
 
-    /// Looks at every value of an image that did not look sound. Returns whether queries must be left out, which are
-    /// then listed, with a clean copy of the image, in `scratch.clean`.
+    /// Looks at every value of an image that did not look sound. Returns whether a clean copy, made in `scratch.clean`,
+    /// must stand in for it, since queries are left out or sides clamped.
     fn inspect(&self, image: &Image<'_>, scratch: &mut Scratch, counts: &mut NonFiniteCounts) -> Result<bool> {
         let classes = self.config.logits_width();
         let throws = self.config.non_finite == NonFinite::Throw;
@@ -610,7 +590,9 @@ impl Criterion {
             counts.boxes += bad;
             if bad > 0 {
                 clean.left_out.push(query);
-            } else if let Some((component, rule)) = broken_rule(values, self.config.box_format) {
+            } else if let Some((component, rule)) = broken_rule(values, self.config.box_format)
+                && !(rule == BoxRule::Extent && self.config.clamp_sizes)
+            {
                 return Err(Error::Box { place: place(query), component, value: values[component], rule });
             }
         }
@@ -621,10 +603,12 @@ impl Criterion {
         clean.boxes.clear();
         clean.boxes.extend_from_slice(image.boxes);
         for &query in &clean.left_out {
-            clean.logits[query * classes..][..classes].fill(0.0);
+            clean.logits[query * classes..][..classes].fill(self.class.neutral_logit());
             clean.boxes[query * COMPONENTS..][..COMPONENTS].fill(0.0);
         }
-        Ok(!clean.left_out.is_empty())
+        let clamped = self.config.clamp_sizes && clamp::clamp(&mut clean.boxes, self.config.box_format);
+        clean.in_use = clamped || !clean.left_out.is_empty();
+        Ok(clean.in_use)
     }
 
     /// Second stage: solves the cost block, group by group. Writes the target of each query, or -1.
@@ -666,16 +650,13 @@ impl Criterion {
     }
 }
 
-/// Background scales at which probabilities times the scale keep their digits in `f32`.
-const SAFE_SCALES: std::ops::RangeInclusive<f32> = 1e-20..=1e20;
-
 impl<'a> Image<'a> {
     /// The image with the clean copy of its predictions, if there is one.
-    fn without<'b>(&self, clean: &'b crate::scratch::Clean) -> Image<'b>
+    fn without<'b>(&self, clean: &'b Clean) -> Image<'b>
     where
         'a: 'b,
     {
-        if clean.left_out.is_empty() {
+        if !clean.in_use {
             return *self;
         }
         Image { logits: &clean.logits, boxes: &clean.boxes, ..*self }
@@ -711,11 +692,19 @@ impl Report {
     }
 }
 
+impl LayerTerms {
+    /// The weighted sum.
+    fn total(&self, weights: &Weights) -> f64 {
+        let Weights { class, l1, giou, iou, diou, ciou } = *weights;
+        let overlap = giou * self.giou + iou * self.iou + diou * self.diou + ciou * self.ciou;
+        class * self.class + l1 * self.l1 + overlap
+    }
+}
+
 impl ImageTerms {
     fn add(&mut self, other: &Self) {
         self.class += other.class;
-        self.boxes.l1 += other.boxes.l1;
-        self.boxes.giou += other.boxes.giou;
+        self.boxes.add(&other.boxes);
         self.class_weight += other.class_weight;
         self.matched += other.matched;
         self.correct += other.correct;
@@ -723,10 +712,14 @@ impl ImageTerms {
     }
 
     fn normalized(&self, class_weight: f64, num_boxes: f64, images: usize) -> LayerTerms {
+        let BoxTerms { l1, giou, iou, diou, ciou } = self.boxes.map(|sum| sum / num_boxes);
         LayerTerms {
             class: self.class * reciprocal(class_weight),
-            l1: self.boxes.l1 / num_boxes,
-            giou: self.boxes.giou / num_boxes,
+            l1,
+            giou,
+            iou,
+            diou,
+            ciou,
             class_error: 100.0 - 100.0 * self.correct as f64 / self.matched as f64,
             cardinality_error: self.cardinality_error as f64 / images.max(1) as f64,
             class_weight,

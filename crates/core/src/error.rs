@@ -38,8 +38,10 @@ pub enum Error {
     Length { argument: &'static str, expected: u64, actual: u64, shape: Vec<usize> },
     /// The offsets of the targets do not start at 0, fall, or end elsewhere than at the number of targets.
     Offsets { index: usize, value: usize },
-    /// A label is not the id of a class.
-    Label { place: TargetPlace, value: i32, classes: usize, no_object: usize },
+    /// A label is not the id of a class. `no_object`: the column of no-object, absent in sigmoid classification.
+    Label { place: TargetPlace, value: i32, classes: usize, no_object: Option<usize> },
+    /// A target has no label, the same label twice, or several where softmax classification allows one.
+    Labels { place: TargetPlace, count: usize, rule: &'static str },
     /// A target's box holds NaN or ±infinity.
     TargetBoxNotFinite { place: TargetPlace, component: usize, value: f32 },
     /// A target's box breaks a rule of its format.
@@ -95,18 +97,22 @@ impl fmt::Display for Error {
             ),
             Self::Label { place, value, classes, no_object } => {
                 write!(f, "targets[{}].labels[{}]: {value} is not a class id; ", place.image, place.target)?;
+                let last = no_object.is_none_or(|k| k == *classes);
                 match *no_object {
-                    k if k == *classes => write!(f, "allowed are 0 to {}", *classes as i64 - 1)?,
-                    0 => write!(f, "allowed are 1 to {classes}")?,
-                    k => write!(f, "allowed are 0 to {classes} without {k}")?,
+                    Some(0) => write!(f, "allowed are 1 to {classes}")?,
+                    Some(k) if !last => write!(f, "allowed are 0 to {classes} without {k}")?,
+                    _ => write!(f, "allowed are 0 to {}", *classes as i64 - 1)?,
                 }
-                if *value == *no_object as i32 {
+                if no_object.is_some_and(|k| *value == k as i32) {
                     write!(f, ", since {value} means no-object")?;
                 }
-                if *value >= *classes as i32 && *no_object == *classes {
+                if *value >= *classes as i32 && last {
                     write!(f, " (the ids may be 1-based: then subtract 1, or set numClasses to the largest id + 1)")?;
                 }
                 Ok(())
+            }
+            Self::Labels { place, count, rule } => {
+                write!(f, "targets[{}].labels: target {} has {count} labels; {rule}", place.image, place.target)
             }
             Self::TargetBoxNotFinite { place, component, value } => write!(
                 f,
@@ -251,12 +257,17 @@ mod tests {
                 "cost: -Infinity at row 1, column 2; must be a number or Infinity (which forbids the pair)",
             ),
             (
-                Error::Label { place: TargetPlace { image: 1, target: 0 }, value: 3, classes: 3, no_object: 3 },
+                Error::Label { place: TargetPlace { image: 1, target: 0 }, value: 3, classes: 3, no_object: Some(3) },
                 "targets[1].labels[0]: 3 is not a class id; allowed are 0 to 2, since 3 means no-object (the ids may be \
                  1-based: then subtract 1, or set numClasses to the largest id + 1)",
             ),
             (
-                Error::Label { place: TargetPlace { image: 0, target: 4 }, value: 0, classes: 3, no_object: 0 },
+                Error::Label { place: TargetPlace { image: 1, target: 0 }, value: 3, classes: 3, no_object: None },
+                "targets[1].labels[0]: 3 is not a class id; allowed are 0 to 2 (the ids may be 1-based: then subtract 1, or \
+                 set numClasses to the largest id + 1)",
+            ),
+            (
+                Error::Label { place: TargetPlace { image: 0, target: 4 }, value: 0, classes: 3, no_object: Some(0) },
                 "targets[0].labels[4]: 0 is not a class id; allowed are 1 to 3, since 0 means no-object",
             ),
         ];

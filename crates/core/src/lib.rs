@@ -38,7 +38,9 @@ pub use assign::{
     Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, verify,
 };
 pub use batch::{Layer, Predictions, Shape, Targets};
-pub use config::{BoxFormat, Classification, Config, Ignore, NonFinite, Normalization, Overlap, Weights};
+pub use config::{
+    BoxFormat, ClassCost, Classification, Config, Ignore, NonFinite, Normalization, Overlap, Sigmoid, Softmax, Weights,
+};
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};
 pub use part::{LayerRule, Matching, Part};

@@ -15,6 +15,7 @@ pub(crate) struct Views<'a> {
 #[derive(Default)]
 struct Kept {
     labels: Vec<i32>,
+    label_offsets: Vec<u32>,
     boxes: Vec<f32>,
     offsets: Vec<usize>,
     /// Each kept target's number within its image.
@@ -46,7 +47,7 @@ impl<'a> Views<'a> {
 
     /// Targets that take part in the matching.
     pub fn total(&self) -> usize {
-        self.kept.as_ref().map_or(self.all.total(), |kept| kept.labels.len())
+        self.kept.as_ref().map_or(self.all.total(), |kept| kept.index.len())
     }
 
     pub fn any_ignored(&self) -> bool {
@@ -61,13 +62,14 @@ impl<'a> Views<'a> {
                 let range = kept.offsets[image]..kept.offsets[image + 1];
                 let ignored = COMPONENTS * kept.ignored_offsets[image]..COMPONENTS * kept.ignored_offsets[image + 1];
                 let boxes = &kept.boxes[COMPONENTS * range.start..COMPONENTS * range.end];
-                let targets = ImageTargets { labels: &kept.labels[range.clone()], boxes };
+                let label_offsets = Some(&kept.label_offsets[range.start..=range.end]);
+                let targets = ImageTargets { labels: &kept.labels, label_offsets, boxes };
                 (targets, &kept.index[range], &kept.ignored[ignored])
             }
         };
         let ignores = if ignored.is_empty() { &[][..] } else { &self.all.ignores()[self.all.range(image)] };
         let [all, kept] = [all, kept].map(|targets: ImageTargets<'_>| match class_agnostic {
-            true => ImageTargets { labels: &self.agnostic[..targets.len()], ..targets },
+            true => ImageTargets { labels: &self.agnostic[..targets.len()], label_offsets: None, boxes: targets.boxes },
             false => targets,
         });
         ImageView { all, kept, index, ignored, ignores }
@@ -87,7 +89,7 @@ impl ImageView<'_> {
 
 impl Kept {
     fn new(all: &Targets<'_>) -> Self {
-        let mut kept = Self { offsets: vec![0], ignored_offsets: vec![0], ..Self::default() };
+        let mut kept = Self { label_offsets: vec![0], offsets: vec![0], ignored_offsets: vec![0], ..Self::default() };
         for image in 0..all.images() {
             let targets = all.image(image);
             let ignores = &all.ignores()[all.range(image)];
@@ -95,12 +97,13 @@ impl Kept {
                 if ignores[target] == 1 {
                     kept.ignored.extend_from_slice(values);
                 } else {
-                    kept.labels.push(targets.labels[target]);
+                    kept.labels.extend_from_slice(targets.labels(target));
+                    kept.label_offsets.push(kept.labels.len() as u32);
                     kept.boxes.extend_from_slice(values);
                     kept.index.push(target);
                 }
             }
-            kept.offsets.push(kept.labels.len());
+            kept.offsets.push(kept.index.len());
             kept.ignored_offsets.push(kept.ignored.len() / COMPONENTS);
         }
         kept

@@ -51,6 +51,7 @@ fn code(error: &Error) -> &'static str {
         Error::Option { .. } => "OPTION",
         Error::Length { .. } | Error::Offsets { .. } => "SHAPE",
         Error::Label { .. }
+        | Error::Labels { .. }
         | Error::TargetBox { .. }
         | Error::Box { .. }
         | Error::Matching { .. }
@@ -77,7 +78,7 @@ fn argument(error: &Error) -> String {
     match error {
         Error::Option { name, .. } => (*name).to_owned(),
         Error::Length { argument, .. } => (*argument).to_owned(),
-        Error::Label { place, .. } => format!("targets[{}].labels", place.image),
+        Error::Label { place, .. } | Error::Labels { place, .. } => format!("targets[{}].labels", place.image),
         Error::TargetBoxNotFinite { place, .. } | Error::TargetBox { place, .. } => {
             format!("targets[{}].boxes", place.image)
         }
@@ -94,7 +95,10 @@ fn argument(error: &Error) -> String {
 
 fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
     match error {
-        Error::Label { place, .. } | Error::TargetBoxNotFinite { place, .. } | Error::TargetBox { place, .. } => {
+        Error::Label { place, .. }
+        | Error::Labels { place, .. }
+        | Error::TargetBoxNotFinite { place, .. }
+        | Error::TargetBox { place, .. } => {
             let TargetPlace { image, target } = *place;
             set(object, "image", image)?;
             set(object, "target", target)
