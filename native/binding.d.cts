@@ -40,20 +40,42 @@ export declare function assignF32(cost: Float32Array, rows: number, columns: num
  */
 export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array): number
 
+/** The class' part of the cost. */
+export interface ClassCostOptions {
+  form: string
+  alpha: number
+  gamma: number
+}
+
+/** The class term; which fields are there depends on `kind`. */
+export interface ClassificationOptions {
+  kind: string
+  noObjectIndex?: number
+  noObjectWeight?: number
+  classWeights?: Array<number>
+  normalization?: string
+  allowNoObjectLabels?: boolean
+  alpha?: number
+  gamma?: number
+  detachWeights?: boolean
+  minQuality?: number
+}
+
 /**
  * Loss, terms, matches and gradients of a batch.
  *
  * `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted. `queryOfTarget`: `[layers, targets]`.
- * `values`: loss, numBoxes, counts of non-finite logits, boxes and filled costs, then for each layer class, l1, giou,
- * classError, cardinalityError, classWeight.
+ * `labelOffsets`: `[targets + 1]`, or empty where each target has one label. `values`: loss, numBoxes, counts of
+ * non-finite logits, boxes and filled costs, then for each layer class, l1, giou, iou, diou, ciou, classError,
+ * cardinalityError, classWeight.
  */
-export declare function compute(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, numBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, queryOfTarget: Int32Array, values: Float64Array): void
+export declare function compute(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, numBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, queryOfTarget: Int32Array, values: Float64Array): void
 
 /**
  * The matching cost alone. `out`: for each layer and image a block `[queries, targets of the image]`. `values` as for
  * [`compute`]; only the counts are written.
  */
-export declare function costMatrix(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, out: Float32Array, values: Float64Array): void
+export declare function costMatrix(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, out: Float32Array, values: Float64Array): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
@@ -64,18 +86,13 @@ export declare function createInterrupt(): ExternalObject<Interrupt>
 /** A resolved configuration. */
 export interface CriterionOptions {
   numClasses: number
-  noObjectIndex: number
-  noObjectWeight: number
-  classWeights?: Array<number>
-  normalization: string
-  allowNoObjectLabels: boolean
-  costClass: number
-  costL1: number
-  costGiou: number
-  weightClass: number
-  weightL1: number
-  weightGiou: number
+  classification: ClassificationOptions
+  cost: TermWeights
+  classCost: ClassCostOptions
+  weights: TermWeights
   boxFormat: string
+  boxEpsilon: number
+  clampSizes: boolean
   normalizedBoxes: boolean
   nonFinite: string
 }
@@ -91,13 +108,23 @@ export interface FoundAssignment {
 }
 
 /** The matching alone; `values` as for [`compute`], with the loss and its terms 0. */
-export declare function matchTargets(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, queryOfTarget: Int32Array, values: Float64Array): void
+export declare function matchTargets(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, queryOfTarget: Int32Array, values: Float64Array): void
 
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void
 
 /** Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`. */
 export declare function simdLevel(): string
+
+/** One weight for each term. */
+export interface TermWeights {
+  class: number
+  l1: number
+  giou: number
+  iou: number
+  diou: number
+  ciou: number
+}
 
 /** As `verifyF64`, for a matrix of `f32`. */
 export declare function verifyF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void

@@ -1,6 +1,6 @@
 import { fail } from './errors.ts'
 import { float32, shapeOf } from './tensors.ts'
-import type { LayerOutputs, Outputs } from './types.ts'
+import type { LayerOutputs, Outputs, ResolvedOptions } from './types.ts'
 import { isRecord, show } from './validate.ts'
 
 /** The predictions of all decoder layers as the binding takes them, every shape checked. */
@@ -21,7 +21,7 @@ export interface Predictions {
 const FINAL = ['outputs']
 
 /** Reads the predictions of a batch. */
-export function readPredictions(outputs: Outputs, numClasses: number): Predictions {
+export function readPredictions(outputs: Outputs, options: ResolvedOptions): Predictions {
   checkLayer(outputs, 'outputs')
   const shape = shapeOf(outputs.logits, 'outputs.logits')
   const rank = shape.length
@@ -34,13 +34,7 @@ export function readPredictions(outputs: Outputs, numClasses: number): Predictio
   const queries = shape[rank - 2] as number
   const classes = shape[rank - 1] as number
   if (layers === 0) fail('SHAPE', 'outputs.logits', `must have at least one layer, got [${shape.join(', ')}]`)
-  if (classes !== numClasses + 1) {
-    fail(
-      'SHAPE',
-      'outputs.logits',
-      `expected C = numClasses + 1 = ${numClasses + 1}, got ${classes} in [${shape.join(', ')}]`,
-    )
-  }
+  checkClasses(classes, shape, options)
   const boxShape = shapeOf(outputs.boxes, 'outputs.boxes')
   checkShape(boxShape, shape, 4, 'outputs.boxes')
   const { auxiliary } = outputs
@@ -54,6 +48,24 @@ export function readPredictions(outputs: Outputs, numClasses: number): Predictio
   }
   if (stacked) fail('SHAPE', 'outputs.auxiliary', 'must be empty where the layers are stacked in tensors of rank 4')
   return withAuxiliary(auxiliary, shape, logits, boxes)
+}
+
+/** Compares the columns of the logits with the number of classes. */
+function checkClasses(classes: number, shape: readonly number[], options: ResolvedOptions): void {
+  const { numClasses, classification } = options
+  const { kind } = classification
+  const softmax = kind === 'softmax'
+  const expected = softmax ? numClasses + 1 : numClasses
+  if (classes === expected) return
+  const rule = `expected C = numClasses${softmax ? ' + 1' : ''} = ${expected}, got ${classes} in [${shape.join(', ')}]`
+  const hint =
+    softmax && classes === numClasses
+      ? '; softmax classification has one column more, for no-object (a model without one is of a sigmoid kind)'
+      : !softmax && classes === numClasses + 1
+        ? `; ${kind} classification is of the sigmoid kind, without a column for no-object (a model with one is of kind 'softmax', ` +
+          'or numClasses is one too small)'
+        : ''
+  fail('SHAPE', 'outputs.logits', rule + hint)
 }
 
 /** The auxiliary layers, then the final one. */

@@ -14,6 +14,7 @@ import type {
   Metrics,
   NonFiniteCounts,
   Normalizers,
+  ResolvedOptions,
   Terms,
 } from './types.ts'
 
@@ -22,11 +23,13 @@ const LOSS = 0
 const NUM_BOXES = 1
 const NON_FINITE = 2
 const HEADER = 5
-const PER_LAYER = 6
+const PER_LAYER = 9
 /** Places within a layer's numbers. */
-const TERMS = 0
-const METRICS = 3
-const CLASS_WEIGHT = 5
+const TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
+const METRICS = 6
+const CLASS_WEIGHT = 8
+/** Terms that a result always has; the others only where they have a weight. */
+const ALWAYS = 3
 
 /** The flat arrays that the core fills, and the sizes to read them by. */
 export interface Filled {
@@ -41,13 +44,19 @@ export interface Filled {
   readonly queryOfTarget: Int32Array
   /** The numbers of the batch and of each layer. */
   readonly values: Float64Array
+  /** Weights of the terms. */
+  readonly weights: Terms
 }
 
 /** Makes the arrays for the core to fill. */
-export function makeFilled({ layers, images, queries }: Predictions, { offsets, total }: PackedTargets): Filled {
+export function makeFilled(
+  { layers, images, queries }: Predictions,
+  { offsets, total }: PackedTargets,
+  { weights }: ResolvedOptions,
+): Filled {
   const queryOfTarget = int32s(layers * total)
   const values = float64s(HEADER + PER_LAYER * layers)
-  return { layers, images, queries, offsets, total, queryOfTarget, values }
+  return { layers, images, queries, offsets, total, queryOfTarget, values, weights }
 }
 
 /** A class of lazy getters that prints, and turns into JSON, as the plain object that it stands for. */
@@ -80,7 +89,7 @@ class LayerView extends View implements LayerResult {
   }
 
   get terms(): Terms {
-    return (this.#terms ??= { class: this.#value(TERMS), l1: this.#value(TERMS + 1), giou: this.#value(TERMS + 2) })
+    return (this.#terms ??= readTerms(this.#filled, this.#layer))
   }
 
   get matches(): readonly Matches[] {
@@ -154,6 +163,13 @@ export class LossView extends View implements LossResult {
   #last(): LayerView {
     return (this.#final ??= new LayerView(this.#filled, this.#filled.layers - 1))
   }
+}
+
+function readTerms(filled: Filled, layer: number): Terms {
+  const shown = TERMS.filter((term, i) => i < ALWAYS || (filled.weights[term] as number) > 0)
+  return Object.fromEntries(
+    shown.map((term) => [term, layerValue(filled, layer, TERMS.indexOf(term))]),
+  ) as unknown as Terms
 }
 
 /** The outcome of `match`. */

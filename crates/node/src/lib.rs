@@ -73,14 +73,19 @@ impl<'a> Inputs<'a> {
         [layers, images, queries, classes]: [u32; 4],
         logits: &'a [Float32ArraySlice<'_>],
         boxes: &'a [Float32ArraySlice<'_>],
-        (labels, target_boxes, offsets): (&'a [i32], &'a [f32], &'a [u32]),
+        (labels, label_offsets, target_boxes, offsets): (&'a [i32], &'a [u32], &'a [f32], &'a [u32]),
     ) -> Result<Self> {
         let shape = Shape { images: images as usize, queries: queries as usize, classes: classes as usize };
         let layers = layer_slices(layers as usize, logits)
             .zip(layer_slices(layers as usize, boxes))
             .map(|(logits, boxes)| Layer { logits, boxes })
             .collect();
-        Ok(Self { shape, layers, targets: Targets::new(labels, target_boxes, offsets)? })
+        let targets = if label_offsets.is_empty() {
+            Targets::new(labels, target_boxes, offsets)?
+        } else {
+            Targets::with_several_labels(labels, label_offsets, target_boxes, offsets)?
+        };
+        Ok(Self { shape, layers, targets })
     }
 
     fn predictions(&self) -> Result<Predictions<'_>> {
@@ -116,8 +121,9 @@ fn layer_slices_mut<'a>(layers: usize, arrays: &'a mut [Float32ArraySlice<'_>]) 
 /// Loss, terms, matches and gradients of a batch.
 ///
 /// `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted. `queryOfTarget`: `[layers, targets]`.
-/// `values`: loss, numBoxes, counts of non-finite logits, boxes and filled costs, then for each layer class, l1, giou,
-/// classError, cardinalityError, classWeight.
+/// `labelOffsets`: `[targets + 1]`, or empty where each target has one label. `values`: loss, numBoxes, counts of
+/// non-finite logits, boxes and filled costs, then for each layer class, l1, giou, iou, diou, ciou, classError,
+/// cardinalityError, classWeight.
 #[napi(catch_unwind)]
 pub fn compute(
     env: Env,
@@ -129,6 +135,7 @@ pub fn compute(
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
     labels: &[i32],
+    label_offsets: &[u32],
     target_boxes: &[f32],
     offsets: &[u32],
     num_boxes: f64,
@@ -140,7 +147,7 @@ pub fn compute(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let sizes = [layers, images, queries, classes];
-        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, target_boxes, offsets))?;
+        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, label_offsets, target_boxes, offsets))?;
         let normalizers = Normalizers {
             num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
             class_weight: Some(class_weight).filter(|w| !w.is_empty()),
@@ -174,6 +181,7 @@ pub fn match_targets(
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
     labels: &[i32],
+    label_offsets: &[u32],
     target_boxes: &[f32],
     offsets: &[u32],
     mut query_of_target: Int32ArraySlice<'_>,
@@ -181,7 +189,7 @@ pub fn match_targets(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let sizes = [layers, images, queries, classes];
-        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, target_boxes, offsets))?;
+        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, label_offsets, target_boxes, offsets))?;
         // SAFETY: as in `layer_slices_mut`.
         let matches = unsafe { query_of_target.as_mut() };
         let predictions = inputs.predictions()?;
@@ -205,6 +213,7 @@ pub fn cost_matrix(
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
     labels: &[i32],
+    label_offsets: &[u32],
     target_boxes: &[f32],
     offsets: &[u32],
     mut out: Float32ArraySlice<'_>,
@@ -212,7 +221,7 @@ pub fn cost_matrix(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let sizes = [layers, images, queries, classes];
-        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, target_boxes, offsets))?;
+        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, label_offsets, target_boxes, offsets))?;
         // SAFETY: as in `layer_slices_mut`.
         let out = unsafe { out.as_mut() };
         let predictions = inputs.predictions()?;
@@ -388,8 +397,8 @@ fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {
 
 fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {
     let layers = report.layers.iter().flat_map(|layer| {
-        let LayerTerms { class, l1, giou, class_error, cardinality_error, class_weight } = *layer;
-        [class, l1, giou, class_error, cardinality_error, class_weight]
+        let LayerTerms { class, l1, giou, iou, diou, ciou, class_error, cardinality_error, class_weight } = *layer;
+        [class, l1, giou, iou, diou, ciou, class_error, cardinality_error, class_weight]
     });
     fill(values, [report.loss, report.num_boxes].into_iter().chain(counts(report.non_finite)).chain(layers))
 }
