@@ -6,7 +6,8 @@ import type { Criterion } from './native.ts'
 import { packParts } from './parts.ts'
 import { readPredictions } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
-import { resolveOptions } from './presets.ts'
+import { resolveOptions } from './options.ts'
+import type { PresetName } from './presets.ts'
 import { countCosts, LossView, makeFilled, readCosts, readMatching } from './result.ts'
 import { packRules } from './rules.ts'
 import { packTargets } from './targets.ts'
@@ -30,21 +31,24 @@ const OWN_COUNT = NaN
 const OWN_WEIGHT = new Float64Array(0)
 
 /**
- * The Hungarian loss of DETR: predictions are matched one to one with the targets at the least total cost, exactly,
- * image by image and layer by layer; the loss of those pairs follows, with its gradients.
+ * The Hungarian loss of DETR and its family: predictions are matched one to one with the targets at the least total cost,
+ * exactly, image by image and layer by layer; the loss of those pairs follows, with its gradients.
  *
  * With N = max(1, number of targets in the batch):
- * - cost of query q and target t: `cost.class · −softmax(logits_q)[label_t] + cost.l1 · Σ|b_q − b_t| − cost.giou ·
- *   GIoU`;
- * - loss of a layer: `weights.class ·` weighted cross-entropy (unmatched queries aim at no-object) `+ weights.l1 ·
- *   Σ|b_q − b_t| / N + weights.giou · Σ(1 − GIoU) / N`, the sums over matched pairs; the total adds all layers.
+ * - cost of query q and target t: `cost.class · c + cost.l1 · Σ|b_q − b_t| − cost.giou · GIoU`, where c depends on
+ *   `cost.classForm`: for DETR −softmax(logits_q)[label_t];
+ * - loss of a layer: `weights.class ·` the class term `+ weights.l1 · Σ|b_q − b_t| / N + weights.giou · Σ(1 − GIoU) / N`,
+ *   the sums over matched pairs; the total adds all layers. IoU, DIoU and CIoU may take part as GIoU does.
+ * - class term: for DETR the weighted cross-entropy, where unmatched queries aim at no-object; for the sigmoid kinds a
+ *   binary loss for every query and class, divided by N.
  *
- * GIoU of two boxes that are the same point is taken as 0: a quotient whose divisor is 0 counts as 0.
+ * A quotient whose divisor is 0 counts as 0, so all forms of IoU of two boxes that are the same point are 0.
  *
  * All methods throw a {@link HungarianLossError} for bad input and never write to it. Checks come in this order:
  * options and call, shapes, labels, target boxes, predictions.
  *
- * Source: Carion et al. 2020, section 3.1; facebookresearch/detr, `models/matcher.py` and `models/detr.py`.
+ * Source: Carion et al. 2020, section 3.1; facebookresearch/detr, `models/matcher.py` and `models/detr.py`; each preset
+ * names its own.
  *
  * @example
  * const criterion = HungarianLoss.detr({ numClasses: 91 })
@@ -58,15 +62,71 @@ export class HungarianLoss {
   readonly options: ResolvedOptions
   readonly #handle: Criterion
 
-  /** A criterion of one's own composition. Throws `OPTION` for an option that is unknown or out of range. */
-  constructor(options: HungarianLossOptions) {
-    this.options = resolveOptions(options)
+  /**
+   * A criterion of one's own composition: `preset` names the published one whose values stand in for absent options. Throws
+   * `OPTION` for an option that is unknown or out of range.
+   *
+   * The presets below are these same published criteria, by name: any value may be overridden, and an L1 of 5 and a GIoU
+   * of 2 is meant by "5, 2". What a criterion adds in structure (groups, denoising parts, …) is no part of a preset.
+   */
+  constructor(options: HungarianLossOptions, preset: PresetName = 'detr') {
+    this.options = resolveOptions(options, preset)
     this.#handle = createHandle(this.options)
   }
 
-  /** DETR with its published values, any of which may be overridden. */
+  /** DETR (Carion et al. 2020; facebookresearch/detr, `main.py`): softmax; weights 1, 5, 2. */
   static detr(options: HungarianLossOptions): HungarianLoss {
-    return new HungarianLoss(options)
+    return new HungarianLoss(options, 'detr')
+  }
+
+  /** Conditional DETR (Meng et al. 2021; Atten4Vis/ConditionalDETR, `main.py`): focal; cost and weights 2, 5, 2. */
+  static conditionalDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'conditionalDetr')
+  }
+
+  /** Deformable DETR (Zhu et al. 2021; fundamentalvision/Deformable-DETR, `main.py`): focal; cost and weights 2, 5, 2. */
+  static deformableDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'deformableDetr')
+  }
+
+  /** DAB-DETR (Liu et al. 2022; IDEA-Research/DAB-DETR, `main.py`): focal; cost 2, 5, 2, weights 1, 5, 2; ε 1e-6. */
+  static dabDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'dabDetr')
+  }
+
+  /** DINO (Zhang et al. 2023; IDEA-Research/DINO, `config/DINO/DINO_4scale.py`): the terms of DAB-DETR. */
+  static dino(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'dino')
+  }
+
+  /** H-DETR (Jia et al. 2023; HDETR/H-Deformable-DETR, `main.py`): the terms of Deformable DETR. */
+  static hDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'hDetr')
+  }
+
+  /** Group DETR (Chen et al. 2023), which has no published code: the terms of Conditional DETR, its first basis. */
+  static groupDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'groupDetr')
+  }
+
+  /** LW-DETR (Chen et al. 2024; Atten4Vis/LW-DETR, `scripts/`): IA-BCE; cost 2, 5, 2, weights 1, 5, 2. */
+  static lwDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'lwDetr')
+  }
+
+  /** RT-DETR (Zhao et al. 2024; lyuwenyu/RT-DETR, `rtdetr_r50vd.yml`): varifocal; cost 2, 5, 2, weights 1, 5, 2. */
+  static rtDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'rtDetr')
+  }
+
+  /** D-FINE (Peng et al. 2025; Peterande/D-FINE, `dfine_hgnetv2.yml`): the class and box terms of RT-DETR. */
+  static dFine(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'dFine')
+  }
+
+  /** DEIM (Huang et al. 2025; Intellindust-AI-Lab/DEIM, `configs/base/deim.yml`): MAL; cost 2, 5, 2, weights 1, 5, 2. */
+  static deim(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'deim')
   }
 
   /**
@@ -83,7 +143,7 @@ export class HungarianLoss {
       const { rules, given, added } = packRules(predictions, packed)
       const gradients = gradientsFor(call, predictions, targets)
       const classWeight = classWeightFor(call, predictions)
-      const filled = makeFilled(predictions, packed)
+      const filled = makeFilled(predictions, packed, this.options)
       compute(
         this.#handle,
         predictions.images,
@@ -96,6 +156,7 @@ export class HungarianLoss {
         given,
         added,
         packed.labels,
+        packed.labelOffsets,
         packed.boxes,
         packed.offsets,
         packed.ignores,
@@ -119,7 +180,7 @@ export class HungarianLoss {
       const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
       const { rules, given, added } = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed)
+      const filled = makeFilled(predictions, packed, this.options)
       matchTargets(
         this.#handle,
         predictions.images,
@@ -132,6 +193,7 @@ export class HungarianLoss {
         given,
         added,
         packed.labels,
+        packed.labelOffsets,
         packed.boxes,
         packed.offsets,
         packed.ignores,
@@ -150,7 +212,7 @@ export class HungarianLoss {
       const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
       const { rules, given, added } = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed)
+      const filled = makeFilled(predictions, packed, this.options)
       const costs = new Float32Array(countCosts(predictions, packed))
       costMatrix(
         this.#handle,
@@ -164,6 +226,7 @@ export class HungarianLoss {
         given,
         added,
         packed.labels,
+        packed.labelOffsets,
         packed.boxes,
         packed.offsets,
         packed.ignores,
@@ -178,27 +241,15 @@ export class HungarianLoss {
 }
 
 /** Hands the options to the core. */
-function createHandle(options: ResolvedOptions): Criterion {
-  const { classification, cost, weights } = options
+function createHandle({ classification, cost, ...options }: ResolvedOptions): Criterion {
+  const { classForm, alpha = 0, gamma = 0, ...weights } = cost
+  const { classWeights, ...kind } = { classWeights: undefined, ...classification }
   try {
     return createCriterion({
-      numClasses: options.numClasses,
-      noObjectIndex: classification.noObjectIndex,
-      noObjectWeight: classification.noObjectWeight,
-      ...(classification.classWeights && { classWeights: [...classification.classWeights] }),
-      normalization: classification.normalization,
-      allowNoObjectLabels: classification.allowNoObjectLabels,
-      costClass: cost.class,
-      costL1: cost.l1,
-      costGiou: cost.giou,
-      weightClass: weights.class,
-      weightL1: weights.l1,
-      weightGiou: weights.giou,
-      boxFormat: options.boxFormat,
-      normalizedBoxes: options.normalizedBoxes,
-      nonFinite: options.nonFinite,
-      ignoreOverlap: options.ignore.overlap,
-      ignoreThreshold: options.ignore.threshold,
+      ...options,
+      classification: { ...kind, ...(classWeights && { classWeights: [...classWeights] }) },
+      cost: weights,
+      classCost: { form: classForm, alpha, gamma },
     })
   } catch (error) {
     throw toHungarianLossError(error)

@@ -17,10 +17,16 @@ export interface Layers {
   readonly layers: number
   /** Queries of each. */
   readonly rows: number
-  /** What the caller gave for each layer. */
+  /** What the caller gave for each layer, or one for all where they are stacked. */
   readonly sources: readonly LayerOutputs[]
-  /** Where each layer was given, for messages. */
+  /** Where each of those was given, for messages. */
   readonly names: readonly string[]
+}
+
+/** What the caller gave for a layer, and where. */
+export function sourceOf({ sources, names }: Layers, layer: number): readonly [source: LayerOutputs, name: string] {
+  const at = Math.min(layer, sources.length - 1)
+  return [sources[at] as LayerOutputs, names[at] as string]
 }
 
 /** How denoising queries are paired with the targets. */

@@ -25,7 +25,7 @@ export interface Predictions {
 
 /** What has been read so far. */
 interface Reader {
-  readonly numClasses: number
+  readonly options: ResolvedOptions
   /** Images, once they are known. */
   images: number | undefined
   readonly layers: number[]
@@ -38,9 +38,9 @@ interface Reader {
 }
 
 /** Reads the predictions of a batch. */
-export function readPredictions(outputs: Outputs, { numClasses, boxMatching }: ResolvedOptions): Predictions {
+export function readPredictions(outputs: Outputs, options: ResolvedOptions): Predictions {
   const reader: Reader = {
-    numClasses,
+    options,
     images: undefined,
     layers: [],
     logits: [],
@@ -62,9 +62,10 @@ export function readPredictions(outputs: Outputs, { numClasses, boxMatching }: R
     }
   }
   const { logits, boxes, names, given } = reader
-  const parts = makeParts(outputs, { main, ...own }, boxMatching === 'union')
+  const parts = makeParts(outputs, { main, ...own }, options.boxMatching === 'union')
   const layers = Uint32Array.from(reader.layers)
-  return { images: reader.images as number, classes: numClasses + 1, layers, logits, boxes, names, given, parts }
+  const classes = classesOf(options)
+  return { images: reader.images as number, classes, layers, logits, boxes, names, given, parts }
 }
 
 /** Reads the layers of one part: stacked, or the auxiliary ones and then the final one. */
@@ -87,9 +88,7 @@ function readLayers(reader: Reader, outputs: PartOutputs, name: string): Layers 
   const place = { firstArray: reader.logits.length, firstLayer: reader.total, rows }
   if (auxiliary === undefined || auxiliary.length === 0) {
     push(reader, outputs, name, logits, boxes, layers)
-    const sources = layers === 1 ? [outputs] : Array.from({ length: layers }, () => outputs)
-    const names = layers === 1 ? [name] : sources.map(() => name)
-    return { ...place, arrays: 1, layers, sources, names }
+    return { ...place, arrays: 1, layers, sources: [outputs], names: [name] }
   }
   if (rank === 4) fail('SHAPE', `${name}.auxiliary`, 'must be empty where the layers are stacked in tensors of rank 4')
   for (let i = 0; i < auxiliary.length; i++) {
@@ -140,21 +139,40 @@ function checkLayer(layer: unknown, argument: string): void {
 }
 
 /** Checks the shape of a part's logits; the images must be those of the parts before. */
-function checkLogitShape(shape: readonly number[], { numClasses, images }: Reader, name: string): void {
+function checkLogitShape(shape: readonly number[], { options, images }: Reader, name: string): void {
   const rank = shape.length
   const shown = `[${shape.join(', ')}]`
   if (rank !== 3 && rank !== 4) {
     fail('SHAPE', `${name}.logits`, `must be of shape [B, Q, C] or [L, B, Q, C], got ${shown}`)
   }
   if (rank === 4 && shape[0] === 0) fail('SHAPE', `${name}.logits`, `must have at least one layer, got ${shown}`)
-  const classes = shape[rank - 1] as number
-  if (classes !== numClasses + 1) {
-    const expected = `expected C = numClasses + 1 = ${numClasses + 1}`
-    fail('SHAPE', `${name}.logits`, `${expected}, got ${classes} in ${shown}`)
-  }
+  checkClasses(shape[rank - 1] as number, shape, options, name)
   if (images !== undefined && shape[rank - 3] !== images) {
     fail('SHAPE', `${name}.logits`, `expected B = ${images} images, as in outputs.logits, got ${shown}`)
   }
+}
+
+/** Columns of the logits. */
+function classesOf({ numClasses, classification }: ResolvedOptions): number {
+  return classification.kind === 'softmax' ? numClasses + 1 : numClasses
+}
+
+/** Compares the columns of the logits with the number of classes. */
+function checkClasses(classes: number, shape: readonly number[], options: ResolvedOptions, name: string): void {
+  const { numClasses, classification } = options
+  const { kind } = classification
+  const softmax = kind === 'softmax'
+  const expected = classesOf(options)
+  if (classes === expected) return
+  const rule = `expected C = numClasses${softmax ? ' + 1' : ''} = ${expected}, got ${classes} in [${shape.join(', ')}]`
+  const hint =
+    softmax && classes === numClasses
+      ? '; softmax classification has one column more, for no-object (a model without one is of a sigmoid kind)'
+      : !softmax && classes === numClasses + 1
+        ? `; ${kind} classification is of the sigmoid kind, without a column for no-object (a model with one is of kind 'softmax', ` +
+          'or numClasses is one too small)'
+        : ''
+  fail('SHAPE', `${name}.logits`, rule + hint)
 }
 
 /** Compares a shape with that of the final layer's logits, but for the last size. */

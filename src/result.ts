@@ -18,6 +18,7 @@ import type {
   NonFiniteCounts,
   Normalizers,
   PartResult,
+  ResolvedOptions,
   Terms,
 } from './types.ts'
 
@@ -27,11 +28,13 @@ const NUM_BOXES = 1
 const UNION_BOXES = 2
 const NON_FINITE = 3
 const HEADER = 6
-const PER_LAYER = 6
+const PER_LAYER = 9
 /** Places within a layer's numbers. */
-const TERMS = 0
-const METRICS = 3
-const CLASS_WEIGHT = 5
+const TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
+const METRICS = 6
+const CLASS_WEIGHT = 8
+/** Terms that a result always has; the others only where they have a weight. */
+const ALWAYS = 3
 
 /** What marks a query without a part in the loss. */
 const LEFT_OUT = -2
@@ -44,10 +47,12 @@ export interface Filled {
   readonly targetOfQuery: Int32Array
   /** The numbers of the batch and of each layer. */
   readonly values: Float64Array
+  /** Weights of the terms. */
+  readonly weights: Terms
 }
 
 /** Makes the arrays for the core to fill. */
-export function makeFilled(predictions: Predictions, targets: PackedTargets): Filled {
+export function makeFilled(predictions: Predictions, targets: PackedTargets, { weights }: ResolvedOptions): Filled {
   let layers = 0
   let queries = 0
   for (const part of predictions.parts) {
@@ -55,7 +60,7 @@ export function makeFilled(predictions: Predictions, targets: PackedTargets): Fi
     queries += part.layers.layers * (part.end - part.first)
   }
   const targetOfQuery = int32s(predictions.images * queries)
-  return { predictions, targets, targetOfQuery, values: float64s(HEADER + PER_LAYER * layers) }
+  return { predictions, targets, targetOfQuery, values: float64s(HEADER + PER_LAYER * layers), weights }
 }
 
 /** A part and where its layers lie in the arrays of all. */
@@ -124,7 +129,7 @@ class LayerView extends View implements LayerResult {
   }
 
   get terms(): Terms {
-    return (this.#terms ??= { class: this.#value(TERMS), l1: this.#value(TERMS + 1), giou: this.#value(TERMS + 2) })
+    return (this.#terms ??= readTerms(this.#filled, this.#place, this.#layer))
   }
 
   get matches(): readonly Matches[] {
@@ -249,6 +254,13 @@ export class LossView extends View implements LossResult {
     this.#others ??= eachPart(this.#filled, (place) => new PartView(this.#filled, place))
     return this.#others[key]
   }
+}
+
+function readTerms(filled: Filled, place: Place, layer: number): Terms {
+  const shown = TERMS.filter((term, i) => i < ALWAYS || (filled.weights[term] as number) > 0)
+  return Object.fromEntries(
+    shown.map((term) => [term, layerValue(filled, place, layer, TERMS.indexOf(term))]),
+  ) as unknown as Terms
 }
 
 /** The outcome of `match`. */

@@ -1,10 +1,11 @@
 import { fail } from './errors.ts'
 import { checkMemory, kindOf } from './memory.ts'
+import { sourceOf } from './parts.ts'
 import type { Part } from './parts.ts'
 import type { Predictions } from './predictions.ts'
 import type { PackedTargets } from './targets.ts'
 import { float32, shapeOf } from './tensors.ts'
-import type { LayerOutputs, Pairs } from './types.ts'
+import type { Pairs } from './types.ts'
 import { checkInteger, isRecord, show } from './validate.ts'
 
 /** How the layers are matched, as the binding takes it. */
@@ -43,8 +44,7 @@ export function packRules({ parts, images }: Predictions, targets: PackedTargets
         rules.push(denoising >= 0 ? GIVEN : OPTIMAL, Math.max(denoising, 0), -1)
         continue
       }
-      const { matching, cost } = part.layers.sources[layer] as LayerOutputs
-      const name = part.layers.names[layer] as string
+      const [{ matching, cost }, name] = sourceOf(part.layers, layer)
       rules.push(...packMatching(matching, part, images, targets, given, `${name}.matching`))
       rules.push(cost === undefined ? -1 : addedLength)
       if (cost !== undefined) addedLength += readCosts(cost, part, images, targets, added, `${name}.cost`)
@@ -61,7 +61,7 @@ export function packRules({ parts, images }: Predictions, targets: PackedTargets
 
 /** Whether a layer's pairs are given one by one. */
 export function isGiven({ layers, hasRules, denoising }: Part, layer: number): boolean {
-  return hasRules && denoising === undefined && Array.isArray((layers.sources[layer] as LayerOutputs).matching)
+  return hasRules && denoising === undefined && Array.isArray(sourceOf(layers, layer)[0].matching)
 }
 
 /** One layer's rule. */
@@ -82,10 +82,8 @@ function packMatching(
   if (!isRecord(matching)) {
     fail('DTYPE', name, `must be 'optimal', { from: layer } or pairs for each image, got ${show(matching)}`)
   }
-  const { layers, sources } = part.layers
-  const from = checkInteger(matching['from'], 0, layers - 1, `${name}.from`)
-  const source = (sources[from] as LayerOutputs).matching
-  if (isRecord(source)) fail('OPTION', `${name}.from`, `layer ${from} has no matching of its own`)
+  const from = checkInteger(matching['from'], 0, part.layers.layers - 1, `${name}.from`)
+  if (isRecord(sourceOf(part.layers, from)[0].matching)) fail('OPTION', `${name}.from`, `layer ${from} has no matching of its own`)
   return [OF_LAYER, from]
 }
 

@@ -5,6 +5,9 @@ import { failType, isNumeric, numbersOf, shapeOf } from './tensors.ts'
 import type { Target } from './types.ts'
 import { checkInteger, isRecord, show } from './validate.ts'
 
+/** Says that each target has one label. */
+const ONE_EACH = new Uint32Array(0)
+
 /** Numbers of a box. */
 const COMPONENTS = 4
 
@@ -12,8 +15,10 @@ const COMPONENTS = 4
 export interface PackedTargets {
   /** Targets of the batch, T. */
   readonly total: number
-  /** `[T]`. */
+  /** `[T]`, or as many as there are labels. */
   readonly labels: Int32Array
+  /** `[T + 1]`: the labels of target t are `labelOffsets[t]` to `labelOffsets[t + 1]`; empty where each has one. */
+  readonly labelOffsets: Uint32Array
   /** `[T, 4]`. */
   readonly boxes: Float32Array
   /** `[B + 1]`: the targets of image b are `offsets[b]` to `offsets[b + 1]`. */
@@ -35,17 +40,23 @@ export function packTargets(targets: readonly Target[], images: number): PackedT
   let total = 0
   for (let image = 0; image < images; image++) total += countTargets(targets[image], image)
 
-  const labels = int32s(total)
+  const sets = countLabelSets(targets)
+  const labels = int32s(sets ?? total)
+  const labelOffsets = sets === undefined ? ONE_EACH : uint32s(total + 1)
   const boxes = float32s(COMPONENTS * total)
   const offsets = uint32s(images + 1)
   for (let image = 0; image < images; image++) {
-    offsets[image + 1] = packLabels(targets[image], image, labels, offsets[image] as number)
+    const start = offsets[image] as number
+    offsets[image + 1] =
+      sets === undefined
+        ? packLabels(targets[image], image, labels, start)
+        : packLabelSets(targets[image], image, labels, labelOffsets, start)
   }
   for (let image = 0; image < images; image++) {
     packBoxes(targets[image], image, boxes, offsets[image] as number, offsets[image + 1] as number)
   }
   const hasIgnores = targets.some(({ ignore }) => ignore !== undefined)
-  return { total, labels, boxes, offsets, ignores: hasIgnores ? packIgnores(targets, offsets, total) : NO_IGNORES }
+  return { total, labels, labelOffsets, boxes, offsets, ignores: hasIgnores ? packIgnores(targets, offsets, total) : NO_IGNORES }
 }
 
 /** Checks the shapes of one image's targets; gives how many count. */
@@ -101,26 +112,69 @@ function checkBoxes(boxes: unknown, image: number, given: number, counted: numbe
   }
 }
 
+/** The number of all labels if a target has a list of them, else undefined. */
+function countLabelSets(targets: readonly Target[]): number | undefined {
+  let count = 0
+  let several = false
+  for (let image = 0; image < targets.length; image++) {
+    const { labels, valid } = targets[image] as Target
+    const data = dataOf(labels) as ArrayLike<unknown>
+    const length = valid ?? data.length
+    if (kindOf(data) !== undefined) {
+      count += length
+      continue
+    }
+    for (let i = 0; i < length; i++) {
+      const set = labelsOf(data[i])
+      several ||= set !== undefined
+      count += set?.length ?? 1
+    }
+  }
+  return several ? count : undefined
+}
+
+/** A list of labels; undefined for everything else. */
+function labelsOf(value: unknown): ArrayLike<unknown> | undefined {
+  const kind = kindOf(value)
+  const isList = kind === undefined ? Array.isArray(value) : !kind.startsWith('Float')
+  return isList ? (value as ArrayLike<unknown>) : undefined
+}
+
+/** Copies one image's lists of labels to `out`, and where each ends to `offsets` from `start`; gives the place after. */
+function packLabelSets(target: Target, image: number, out: Int32Array, offsets: Uint32Array, start: number): number {
+  const data = dataOf(target.labels) as ArrayLike<unknown>
+  const count = target.valid ?? data.length
+  for (let i = 0; i < count; i++) {
+    const set = labelsOf(data[i]) ?? [data[i]]
+    const first = offsets[start + i] as number
+    for (let k = 0; k < set.length; k++) out[first + k] = readLabel(set[k], image, i)
+    offsets[start + i + 1] = first + set.length
+  }
+  return start + count
+}
+
 /** Copies one image's labels to `out` from `start`; gives the place after the last. */
 function packLabels(target: Target, image: number, out: Int32Array, start: number): number {
   const data = dataOf(target.labels) as ArrayLike<unknown>
   const count = target.valid ?? data.length
   for (let i = 0; i < count; i++) {
-    const given = data[i]
-    const label = typeof given === 'bigint' ? Number(given) : given
-    if (typeof label !== 'number') {
-      fail('DTYPE', `targets[${image}].labels`, `must hold integers, got ${show(given)} at target ${i}`, {
-        image,
-        target: i,
-      })
-    }
-    if ((label | 0) !== label) {
-      const rule = Number.isInteger(label) ? 'must hold 32-bit integers' : 'must hold integers'
-      fail('RANGE', `targets[${image}].labels`, `${rule}, got ${show(given)} at target ${i}`, { image, target: i })
-    }
-    out[start + i] = label
+    out[start + i] = readLabel(data[i], image, i)
   }
   return start + count
+}
+
+/** One label of a target. */
+function readLabel(given: unknown, image: number, target: number): number {
+  const label = typeof given === 'bigint' ? Number(given) : given
+  if (typeof label !== 'number') {
+    const rule = `must hold integers, got ${show(given)} at target ${target}`
+    fail('DTYPE', `targets[${image}].labels`, rule, { image, target })
+  }
+  if ((label | 0) !== label) {
+    const rule = Number.isInteger(label) ? 'must hold 32-bit integers' : 'must hold integers'
+    fail('RANGE', `targets[${image}].labels`, `${rule}, got ${show(given)} at target ${target}`, { image, target })
+  }
+  return label
 }
 
 /** Copies one image's boxes to the rows `start` to `end` of `out`. */

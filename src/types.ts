@@ -37,7 +37,10 @@ export type TensorLike = Shaped<FloatData>
 
 /** Predictions of one layer. */
 export interface LayerOutputs {
-  /** `[B, Q, C]`: images, queries, and `numClasses + 1` columns of raw scores, one of which is no-object. */
+  /**
+   * `[B, Q, C]`: images, queries, and columns of raw scores: with softmax classification `numClasses + 1`, one of which is
+   * no-object, and with sigmoid classification `numClasses`.
+   */
   readonly logits: TensorLike
   /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
   readonly boxes: TensorLike
@@ -151,6 +154,9 @@ export interface Outputs extends PartOutputs {
 /** Class ids: any integer array or plain numbers. A tensor must be of shape `[n]`. */
 export type Labels = readonly number[] | IntegerData | Shaped<readonly number[] | IntegerData>
 
+/** The class ids of each target where it may have several, at least one and all different. */
+export type LabelSets = ReadonlyArray<readonly number[] | IntegerData>
+
 /** Boxes, flat `n × 4` or one row for each box. A tensor must be of shape `[n, 4]`. */
 export type Boxes =
   | FloatData
@@ -160,8 +166,12 @@ export type Boxes =
 
 /** The ground truth of one image: `n` objects, `n ≥ 0`. */
 export interface Target {
-  /** `[n]`: class ids from 0 to `numClasses`, without the no-object index. */
-  readonly labels: Labels
+  /**
+   * `[n]`: class ids from 0 to `numClasses`, without the no-object index; with sigmoid classification from 0 to
+   * `numClasses - 1`, and an entry may be a list of several: `[[0, 2], [1]]`. Each is then a class that the matched query
+   * should have, and the class' part of the cost is the sum over them.
+   */
+  readonly labels: Labels | LabelSets
   /** `[n, 4]`, in the criterion's `boxFormat`; with `normalizedBoxes`, all components lie in [0, 1]. */
   readonly boxes: Boxes
   /** How many leading entries count, 0 to n; the rest is padding and never looked at. Default: all. */
@@ -174,19 +184,42 @@ export interface Target {
   readonly ignore?: ArrayLike<boolean | number> | undefined
 }
 
-/** One number for each term. */
+/** One number for each term. As weights, absent terms have the preset's; in results, those without a weight are absent. */
 export interface Terms {
   /** Classification. */
   readonly class: number
   /** L1 distance of the boxes. */
   readonly l1: number
-  /** Generalised IoU of the boxes. */
+  /** Generalised IoU of the boxes (Rezatofighi et al. 2019). */
   readonly giou: number
+  /** Plain IoU of the boxes. */
+  readonly iou?: number | undefined
+  /** Distance IoU of the boxes (Zheng et al. 2020). */
+  readonly diou?: number | undefined
+  /** Complete IoU of the boxes (Zheng et al. 2020), whose factor α passes no gradient, as in torchvision. */
+  readonly ciou?: number | undefined
 }
 
-/** The classification term. */
-export interface ClassificationOptions {
-  /** Softmax cross-entropy over the object classes and no-object. Default: `'softmax'`. */
+/** Weights of the matching cost, and the form of the class' part c. With p the probability of the target's label: */
+export interface CostWeights extends Terms {
+  /**
+   * - `'probability'`: c = −p, of softmax (its only form) or sigmoid.
+   * - `'focal'`: c = α·(1 − p)^γ·−ln(p + 1e-8) − (1 − α)·p^γ·−ln(1 − p + 1e-8), the form of Deformable DETR and its
+   *   successors. Beyond logits of about ±18 it no longer changes.
+   * - `'log-sigmoid'`: the same without 1e-8, computed from the logit: what a match changes in the focal loss. It never
+   *   saturates. Logits beyond ±1e20 count as that.
+   *
+   * Default: `'probability'` for softmax, `'focal'` for sigmoid classification.
+   */
+  readonly classForm?: 'probability' | 'focal' | 'log-sigmoid' | undefined
+  /** α, 0 to 1. Default: that of the focal loss, or 0.25. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: that of the focal loss, or 2. */
+  readonly gamma?: number | undefined
+}
+
+/** Softmax cross-entropy over the object classes and no-object (DETR). */
+export interface SoftmaxOptions {
   readonly kind?: 'softmax' | undefined
   /** Weight of no-object in the cross-entropy, 0 to 1e12. Default: 0.1. */
   readonly noObjectWeight?: number | undefined
@@ -203,18 +236,90 @@ export interface ClassificationOptions {
   readonly allowNoObjectLabels?: boolean | undefined
 }
 
-/** What to compute. Everything but `numClasses` defaults to the values that DETR was published with. */
+/**
+ * Sigmoid focal loss (Lin et al. 2017), as in Deformable DETR: a label of a matched query adds α·(1 − p)^γ·−ln p, every other
+ * class (1 − α)·p^γ·−ln(1 − p), with p = σ(logit); the sum is divided by the number of targets.
+ */
+export interface FocalOptions {
+  readonly kind?: 'focal' | undefined
+  /** α, 0 to 1. Default: 0.25. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 2. */
+  readonly gamma?: number | undefined
+}
+
+/**
+ * Varifocal loss (Zhang et al. 2021), as in RT-DETR: with q the IoU of the matched boxes and BCE(t) = −t·ln p − (1 − t)·ln(1 −
+ * p), a label of a matched query adds q·BCE(q), every other class α·p^γ·−ln(1 − p). No gradient flows through q.
+ */
+export interface VarifocalOptions {
+  readonly kind?: 'varifocal' | undefined
+  /** α, 0 to 1e12. Default: 0.75. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 2. */
+  readonly gamma?: number | undefined
+  /** Whether p^γ is a mere weight, which passes no gradient, as in RT-DETR. Default: true. */
+  readonly detachWeights?: boolean | undefined
+}
+
+/**
+ * Matchability-aware loss of DEIM (Huang et al. 2025): a label of a matched query adds BCE(q^γ), every other class
+ * α·p^γ·−ln(1 − p), with p, q and BCE as in {@link VarifocalOptions}.
+ */
+export interface MalOptions {
+  readonly kind?: 'mal' | undefined
+  /** α, 0 to 1e12. Default: 1. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 1.5. */
+  readonly gamma?: number | undefined
+  /** Whether p^γ of the other classes is a mere weight, which passes no gradient, as in DEIM. Default: true. */
+  readonly detachWeights?: boolean | undefined
+}
+
+/**
+ * IoU-aware binary cross-entropy (Align-DETR, Cai et al. 2023), as in LW-DETR: a label of a matched query adds BCE(t) with
+ * t = max(p^α·q^(1 − α), minQuality), which passes no gradient, every other class p^γ·−ln(1 − p), with p, q and BCE as in
+ * {@link VarifocalOptions}. Finite at any logit, where the published code takes the logarithm of a rounded 0.
+ */
+export interface IaBceOptions {
+  readonly kind?: 'ia-bce' | undefined
+  /** α, 0 to 1. Default: 0.25. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 2. */
+  readonly gamma?: number | undefined
+  /** The least t, 0 to 1. Default: 0.01. */
+  readonly minQuality?: number | undefined
+}
+
+/** The classification term. Without `kind`, that of the preset. */
+export type ClassificationOptions = SoftmaxOptions | FocalOptions | VarifocalOptions | MalOptions | IaBceOptions
+
+/** What to compute. Everything but `numClasses` defaults to the values of a published criterion, DETR unless said. */
 export interface HungarianLossOptions {
-  /** Number of object classes, at least 1. The logits have one column more, for no-object. */
+  /**
+   * Number of object classes, at least 1. With softmax classification the logits have one column more, for no-object;
+   * with sigmoid classification they have none more.
+   */
   readonly numClasses: number
   /** The classification term. */
   readonly classification?: ClassificationOptions | undefined
-  /** Weights of the matching cost's terms, 0 to 1e12. Default: class 1, l1 5, giou 2. */
-  readonly cost?: Partial<Terms> | undefined
-  /** Weights of the loss terms in the total, 0 to 1e12. Default: class 1, l1 5, giou 2. */
+  /** Weights of the matching cost's terms, 0 to 1e12, and its form. Default: class 1, l1 5, giou 2, others 0. */
+  readonly cost?: Partial<CostWeights> | undefined
+  /** Weights of the loss terms in the total, 0 to 1e12. Default: class 1, l1 5, giou 2, others 0. */
   readonly weights?: Partial<Terms> | undefined
   /** What a box's four numbers are: centre and size, or two corners. Default: `'cxcywh'`. */
   readonly boxFormat?: 'cxcywh' | 'xyxy' | undefined
+  /**
+   * Added to the areas and squared lengths that the forms of IoU divide by, in cost and loss, 0 to 1. DAB-DETR and DINO
+   * have 1e-6. With 0, a quotient whose divisor is 0 counts as 0. Default: 0.
+   */
+  readonly boxEpsilon?: number | undefined
+  /**
+   * Whether predicted widths and heights below 0 count as 0 (corners: a second corner before the first counts as the
+   * first), rather than being refused. As with any clamp they pass no gradient: that of the size is 0, and that of a second
+   * corner goes to the first. Default: false.
+   */
+  readonly clampSizes?: boolean | undefined
   /** Whether target boxes must lie in [0, 1]. Set to false for pixels. Default: true. */
   readonly normalizedBoxes?: boolean | undefined
   /**
@@ -244,22 +349,46 @@ export interface IgnoreOptions {
   readonly threshold?: number | undefined
 }
 
+/** {@link SoftmaxOptions} with every default filled in. */
+export interface ResolvedSoftmax {
+  readonly kind: 'softmax'
+  readonly noObjectWeight: number
+  /** As a number, also where `'last'` was given. */
+  readonly noObjectIndex: number
+  /** Absent where all are 1. */
+  readonly classWeights: readonly number[] | undefined
+  readonly normalization: 'weighted-mean' | 'num-boxes'
+  readonly allowNoObjectLabels: boolean
+}
+
+/** {@link ClassificationOptions} with every default filled in. */
+export type ResolvedClassification =
+  | ResolvedSoftmax
+  | { readonly kind: 'focal'; readonly alpha: number; readonly gamma: number }
+  | {
+      readonly kind: 'varifocal' | 'mal'
+      readonly alpha: number
+      readonly gamma: number
+      readonly detachWeights: boolean
+    }
+  | { readonly kind: 'ia-bce'; readonly alpha: number; readonly gamma: number; readonly minQuality: number }
+
+/** {@link CostWeights} with every default filled in; α and γ are absent for softmax. */
+export interface ResolvedCost extends Required<Terms> {
+  readonly classForm: 'probability' | 'focal' | 'log-sigmoid'
+  readonly alpha: number | undefined
+  readonly gamma: number | undefined
+}
+
 /** Options with every default filled in. */
 export interface ResolvedOptions {
   readonly numClasses: number
-  readonly classification: {
-    readonly kind: 'softmax'
-    readonly noObjectWeight: number
-    /** As a number, also where `'last'` was given. */
-    readonly noObjectIndex: number
-    /** Absent where all are 1. */
-    readonly classWeights: readonly number[] | undefined
-    readonly normalization: 'weighted-mean' | 'num-boxes'
-    readonly allowNoObjectLabels: boolean
-  }
-  readonly cost: Terms
-  readonly weights: Terms
+  readonly classification: ResolvedClassification
+  readonly cost: ResolvedCost
+  readonly weights: Required<Terms>
   readonly boxFormat: 'cxcywh' | 'xyxy'
+  readonly boxEpsilon: number
+  readonly clampSizes: boolean
   readonly normalizedBoxes: boolean
   readonly nonFinite: 'throw' | 'worst'
   readonly ignore: { readonly overlap: 'iof' | 'iou'; readonly threshold: number }
@@ -297,7 +426,7 @@ export interface Normalizers {
   readonly unionBoxes?: number | undefined
   /**
    * Divides the class term (last layer): the sum of the class weights of all queries, or with `normalization:
-   * 'num-boxes'` the number of targets.
+   * 'num-boxes'` and sigmoid classification the number of targets.
    */
   readonly classWeight: number
 }
@@ -344,11 +473,12 @@ export interface Matches {
 
 /** Numbers to watch; they carry no gradient. */
 export interface Metrics {
-  /** Percentage of matched queries whose largest logit is not the target's class; NaN where nothing was matched. */
+  /** Percentage of matched queries whose largest logit is not a label of the target; NaN where nothing was matched. */
   readonly classError: number
   /**
    * Mean over images of |queries whose largest logit is not no-object − targets|, ignored queries among the former and
-   * ignored targets not among the latter.
+   * ignored targets not among the latter. Sigmoid models have no such column; their published criteria take the last class
+   * for it all the same, and so does this number.
    */
   readonly cardinalityError: number
 }

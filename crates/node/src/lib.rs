@@ -77,15 +77,20 @@ impl<'a> Inputs<'a> {
         [images, classes]: [u32; 2],
         (layers, logits, boxes): (&[u32], &'a [Float32ArraySlice<'_>], &'a [Float32ArraySlice<'_>]),
         (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
-        (labels, target_boxes, offsets, ignores): (&'a [i32], &'a [f32], &'a [u32], &'a [u8]),
+        (labels, label_offsets, target_boxes, offsets, ignores): (&'a [i32], &'a [u32], &'a [f32], &'a [u32], &'a [u8]),
     ) -> Result<Self> {
         let (images, classes) = (images as usize, classes as usize);
         let layers = layer_slices(layers, logits)
             .zip(layer_slices(layers, boxes))
             .map(|(logits, boxes)| Layer { logits, boxes })
             .collect();
-        let rules = parts::rules(parts, rules, given, added, images, labels.len())?;
-        let targets = Targets::new(labels, target_boxes, offsets)?.ignoring(ignores)?;
+        let targets = if label_offsets.is_empty() {
+            Targets::new(labels, target_boxes, offsets)?
+        } else {
+            Targets::with_several_labels(labels, label_offsets, target_boxes, offsets)?
+        };
+        let targets = targets.ignoring(ignores)?;
+        let rules = parts::rules(parts, rules, given, added, images, targets.total())?;
         Ok(Self { images, classes, layers, parts, rules, targets })
     }
 
@@ -125,12 +130,13 @@ fn layer_slices_mut<'a>(
 /// Loss, terms, matches and gradients of a batch.
 ///
 /// `layers`: how many layers each array of `logits` and `boxes` holds. `parts`, `rules`, `given`, `added`: the parts of
-/// the step and how they are matched. `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and
+/// the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
+/// `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and
 /// `classWeight` empty, for the batch's own. `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted.
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
 /// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes and filled costs, then for each layer of
-/// every part class, l1, giou, classError, cardinalityError, classWeight.
+/// every part class, l1, giou, iou, diou, ciou, classError, cardinalityError, classWeight.
 #[napi(catch_unwind)]
 pub fn compute(
     env: Env,
@@ -145,6 +151,7 @@ pub fn compute(
     given: &[i32],
     added: &[f32],
     labels: &[i32],
+    label_offsets: &[u32],
     target_boxes: &[f32],
     offsets: &[u32],
     ignores: &[u8],
@@ -161,7 +168,7 @@ pub fn compute(
             [images, classes],
             (layers, &logits, &boxes),
             (parts, rules, given, added),
-            (labels, target_boxes, offsets, ignores),
+            (labels, label_offsets, target_boxes, offsets, ignores),
         )?;
         let normalizers = Normalizers {
             num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
@@ -199,6 +206,7 @@ pub fn match_targets(
     given: &[i32],
     added: &[f32],
     labels: &[i32],
+    label_offsets: &[u32],
     target_boxes: &[f32],
     offsets: &[u32],
     ignores: &[u8],
@@ -210,7 +218,7 @@ pub fn match_targets(
             [images, classes],
             (layers, &logits, &boxes),
             (parts, rules, given, added),
-            (labels, target_boxes, offsets, ignores),
+            (labels, label_offsets, target_boxes, offsets, ignores),
         )?;
         // SAFETY: as in `layer_slices_mut`.
         let matches = unsafe { target_of_query.as_mut() };
@@ -238,6 +246,7 @@ pub fn cost_matrix(
     given: &[i32],
     added: &[f32],
     labels: &[i32],
+    label_offsets: &[u32],
     target_boxes: &[f32],
     offsets: &[u32],
     ignores: &[u8],
@@ -249,7 +258,7 @@ pub fn cost_matrix(
             [images, classes],
             (layers, &logits, &boxes),
             (parts, rules, given, added),
-            (labels, target_boxes, offsets, ignores),
+            (labels, label_offsets, target_boxes, offsets, ignores),
         )?;
         // SAFETY: as in `layer_slices_mut`.
         let out = unsafe { out.as_mut() };
@@ -426,8 +435,8 @@ fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {
 
 fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {
     let layers = report.layers.iter().flat_map(|layer| {
-        let LayerTerms { class, l1, giou, class_error, cardinality_error, class_weight } = *layer;
-        [class, l1, giou, class_error, cardinality_error, class_weight]
+        let LayerTerms { class, l1, giou, iou, diou, ciou, class_error, cardinality_error, class_weight } = *layer;
+        [class, l1, giou, iou, diou, ciou, class_error, cardinality_error, class_weight]
     });
     fill(
         values,
