@@ -1,6 +1,8 @@
 //! The criterion's options as they come from TypeScript, which has resolved every default.
 
-use hungarian_loss::{BoxFormat, ClassCost, Classification, Config, NonFinite, Normalization, Sigmoid, Softmax, Weights};
+use hungarian_loss::{
+    BoxFormat, ClassCost, Classification, Config, NonFinite, Normalization, Sigmoid, Softmax, Weights,
+};
 use napi_derive::napi;
 
 use crate::error::{Failure, Result};
