@@ -154,8 +154,8 @@ export interface Outputs extends PartOutputs {
 /** Class ids: any integer array or plain numbers. A tensor must be of shape `[n]`. */
 export type Labels = readonly number[] | IntegerData | Shaped<readonly number[] | IntegerData>
 
-/** The class ids of each target where it may have several, at least one and all different. */
-export type LabelSets = ReadonlyArray<readonly number[] | IntegerData>
+/** The class ids of each target where some have several, at least one and all different. */
+export type LabelSets = ReadonlyArray<number | readonly number[] | IntegerData>
 
 /** Boxes, flat `n × 4` or one row for each box. A tensor must be of shape `[n, 4]`. */
 export type Boxes =

@@ -5,11 +5,11 @@ mod reference;
 use std::ops::Range;
 
 use hungarian_loss::{
-    Config, Criterion, Error, Ignore, Layer, LayerGradients, LayerRule, LayerTerms, Level, Matching, Normalizers,
-    Overlap, Part, Predictions, Report, Scratch, Shape, Targets,
+    ClassCost, Classification, Config, Criterion, Error, Ignore, Layer, LayerGradients, LayerRule, LayerTerms, Level,
+    Matching, Normalizers, Overlap, Part, Predictions, Report, Scratch, Shape, Sigmoid, Targets, Weights,
 };
 use proptest::prelude::*;
-use reference::Reference;
+use reference::{Reference, Values};
 
 const CLASSES: usize = 4;
 
@@ -81,11 +81,30 @@ fn kinds() -> impl Strategy<Value = Kind> {
     )
 }
 
+/// Every kind of classification with every box term.
+fn configs() -> impl Strategy<Value = Config> {
+    let kinds = [
+        Sigmoid::Focal { alpha: 0.25, gamma: 2.0 },
+        Sigmoid::Varifocal { alpha: 0.75, gamma: 2.0, detach_weights: true },
+        Sigmoid::Mal { alpha: 1.0, gamma: 1.5, detach_weights: true },
+        Sigmoid::IaBce { alpha: 0.25, gamma: 2.0, min_quality: 0.01 },
+    ];
+    (0..5usize, prop::collection::vec(prop_oneof![Just(0.0), 0.5..3.0], 5)).prop_map(move |(kind, weights)| {
+        let mut config = Config::detr(CLASSES);
+        if let Some(&sigmoid) = kinds.get(kind) {
+            config.classification = Classification::Sigmoid(sigmoid);
+            config.cost_class = ClassCost::Focal { alpha: 0.25, gamma: 2.0 };
+        }
+        let [l1, giou, iou, diou, ciou] = weights[..] else { unreachable!("five weights") };
+        config.weights = Weights { class: 1.5, l1, giou, iou, diou, ciou };
+        config
+    })
+}
+
 fn cases() -> impl Strategy<Value = Case> {
     let counts = prop::collection::vec(0u32..4, 1..4);
-    (any::<u64>(), counts, prop::collection::vec(kinds(), 3), any::<[bool; 3]>()).prop_map(
-        |(seed, counts, mut kinds, [union, ignoring, iou])| {
-            let mut config = Config::detr(CLASSES);
+    (any::<u64>(), counts, prop::collection::vec(kinds(), 3), any::<[bool; 3]>(), configs()).prop_map(
+        |(seed, counts, mut kinds, [union, ignoring, iou], mut config)| {
             config.normalized_boxes = false;
             config.ignore = Ignore { overlap: if iou { Overlap::Iou } else { Overlap::Iof }, threshold: 0.1 };
             kinds[2].layers = kinds[1].layers;
@@ -133,7 +152,7 @@ impl Case {
         let shared = self.kinds[1].queries + self.kinds[2].queries;
         let rows = std::iter::repeat_n(self.kinds[0].queries, self.kinds[0].layers)
             .chain(std::iter::repeat_n(shared, self.kinds[1].layers));
-        let width = CLASSES + 1;
+        let width = self.config.logits_width();
         let layers = rows
             .map(|q| {
                 let logits = (0..images * q * width).map(|_| 8.0 * numbers.unit() - 4.0).collect();
@@ -203,7 +222,8 @@ impl Case {
                 }
             })
             .collect();
-        let predictions = Predictions::of_parts(batch.images, CLASSES + 1, &layers, parts).expect("parts fit");
+        let predictions =
+            Predictions::of_parts(batch.images, self.config.logits_width(), &layers, parts).expect("parts fit");
         let mut gradients: Vec<_> =
             batch.layers.iter().map(|(x, b, _)| (vec![f32::NAN; x.len()], vec![f32::NAN; b.len()])).collect();
         let mut places: Vec<_> = gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes }).collect();
@@ -268,6 +288,7 @@ proptest! {
     fn every_part_follows_its_definition(case in cases()) {
         let batch = case.batch();
         let outcome = case.run(&batch, Level::detect());
+        let width = case.config.logits_width();
         let is_ignored = |target: usize| batch.ignores.get(target) == Some(&1);
         let kept = (0..batch.labels.len()).filter(|&target| !is_ignored(target)).count() as f64;
         let (mut slot, mut entry, mut loss) = (0, 0, 0.0);
@@ -276,7 +297,7 @@ proptest! {
             let length = batch.images * kind.queries;
             let all = &outcome.matches[entry..entry + kind.layers * length];
             let labels = if kind.class_agnostic { vec![0; batch.labels.len()] } else { batch.labels.clone() };
-            let shape = Shape { images: batch.images, queries: kind.queries, classes: CLASSES + 1 };
+            let shape = Shape { images: batch.images, queries: kind.queries, classes: width };
             let num_boxes = (kept * (kind.groups * kind.repeat) as f64).max(1.0) * kind.divisor;
             let union = (case.union && part == 0).then(|| {
                 let layers: Vec<_> = all.chunks_exact(length).collect();
@@ -287,7 +308,7 @@ proptest! {
             let reference = Reference {
                 config: &case.config,
                 shape,
-                labels: &labels,
+                labels: labels.chunks(1).collect(),
                 boxes: &batch.boxes,
                 offsets: &batch.offsets,
                 matches: all.to_vec(),
@@ -297,18 +318,22 @@ proptest! {
             };
             for layer in 0..kind.layers {
                 let (logits, boxes, _) = &batch.layers[first + layer];
-                let (logits, boxes) = (cut(logits, rows, CLASSES + 1, &range), cut(boxes, rows, 4, &range));
+                let (logits, boxes) = (cut(logits, rows, width, &range), cut(boxes, rows, 4, &range));
                 let (x, b) = (wide(&logits), wide(&boxes));
                 let total = |terms: &LayerTerms| kind.weight * reference.total(terms);
-                let terms = reference.layer(layer, &x, &b);
+                let fixed = Values { logits: &x, boxes: &b };
+                let terms = reference.layer(layer, fixed, fixed);
                 let found = &outcome.report.layers[slot];
                 assert_close(found.class, terms.class, 1e-6, "class");
                 assert_close(found.l1, terms.l1, 1e-6, "l1");
                 assert_close(found.giou, terms.giou, 1e-6, "giou");
+                assert_close(found.iou, terms.iou, 1e-6, "iou");
+                assert_close(found.diou, terms.diou, 1e-6, "diou");
+                assert_close(found.ciou, terms.ciou, 1e-6, "ciou");
                 assert_close(found.class_weight, terms.class_weight, 1e-12, "class weight");
                 loss += total(&terms);
                 let gradient = &outcome.gradients[first + layer];
-                let gradient = (cut(&gradient.0, rows, CLASSES + 1, &range), cut(&gradient.1, rows, 4, &range));
+                let gradient = (cut(&gradient.0, rows, width, &range), cut(&gradient.1, rows, 4, &range));
                 const STEP: f64 = 1e-6;
                 for (which, (values, gradient)) in [(&x, &gradient.0), (&b, &gradient.1)].into_iter().enumerate() {
                     for at in (0..values.len()).step_by(values.len() / 8 + 1) {
@@ -316,7 +341,7 @@ proptest! {
                             let mut values = values.clone();
                             values[at] += by;
                             let (x, b) = if which == 0 { (&values, &b) } else { (&x, &values) };
-                            total(&reference.layer(layer, x, b))
+                            total(&reference.layer(layer, Values { logits: x, boxes: b }, fixed))
                         };
                         let difference = (shifted(STEP) - shifted(-STEP)) / (2.0 * STEP);
                         assert_close(f64::from(gradient[at]), difference, 3e-6, "gradient");
@@ -356,7 +381,7 @@ fn check_matching(
     matches: &[i32],
 ) {
     let kind = &case.kinds[part];
-    let queries = kind.queries;
+    let (queries, width) = (kind.queries, case.config.logits_width());
     for image in 0..batch.images {
         let targets = batch.offsets[image] as usize..batch.offsets[image + 1] as usize;
         let is_ignored = |target: usize| batch.ignores.get(targets.start + target) == Some(&1);
@@ -399,8 +424,8 @@ fn check_matching(
             };
             let reference = Reference {
                 config: &case.config,
-                shape: Shape { images: 1, queries: each, classes: CLASSES + 1 },
-                labels: &repeated.iter().map(|&t| labels[targets.start + t]).collect::<Vec<_>>(),
+                shape: Shape { images: 1, queries: each, classes: width },
+                labels: repeated.iter().map(|&t| &labels[targets.start + t..=targets.start + t]).collect(),
                 boxes: &repeated
                     .iter()
                     .flat_map(|&t| &batch.boxes[4 * (targets.start + t)..][..4])
@@ -412,7 +437,7 @@ fn check_matching(
                 union: None,
                 added,
             };
-            let (x, b) = (&logits[first * (CLASSES + 1)..][..each * (CLASSES + 1)], &boxes[4 * first..][..4 * each]);
+            let (x, b) = (&logits[first * width..][..each * width], &boxes[4 * first..][..4 * each]);
             let (found, best) = reference.matching_totals(0, 0, x, b);
             assert_close(found, best, 1e-5, "matching total");
         }

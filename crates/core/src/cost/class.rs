@@ -112,3 +112,87 @@ fn transform_at<S: Simd, const N: usize, const SQUARE: bool, const FORM: u8>(
         store(cost, values, at + LANES * i);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Targets;
+    use crate::simd::padded;
+    use crate::test_support::{Random, assert_close, bits};
+
+    const FORMS: [ClassCost; 5] = [
+        ClassCost::Probability,
+        ClassCost::Focal { alpha: 0.25, gamma: 2.0 },
+        ClassCost::Focal { alpha: 0.6, gamma: 0.7 },
+        ClassCost::LogSigmoid { alpha: 0.25, gamma: 2.0 },
+        ClassCost::LogSigmoid { alpha: 0.6, gamma: 0.7 },
+    ];
+
+    fn rows(level: Level, form: ClassCost, logits: &[f32], classes: usize, labels: &Labels) -> Vec<f32> {
+        let stride = padded(logits.len() / classes);
+        let mut out = vec![f32::NAN; labels.rows() * stride];
+        fill(level, form, logits, classes, labels, stride, &mut out);
+        out
+    }
+
+    /// The definition.
+    fn exact(form: ClassCost, x: f64) -> f64 {
+        let tail = (-x.abs()).exp().ln_1p();
+        let (nll_p, nll_q) = (tail - x.min(0.0), tail + x.max(0.0));
+        let (p, q) = ((-nll_p).exp(), (-nll_q).exp());
+        let cost = |alpha: f64, gamma: f64, log_p: f64, log_q: f64| {
+            alpha * q.powf(gamma) * log_p - (1.0 - alpha) * p.powf(gamma) * log_q
+        };
+        match form {
+            ClassCost::Probability => -p,
+            ClassCost::Focal { alpha, gamma } => cost(alpha, gamma, -(p + 1e-8).ln(), -(q + 1e-8).ln()),
+            ClassCost::LogSigmoid { alpha, gamma } => cost(alpha, gamma, nll_p, nll_q),
+        }
+    }
+
+    #[test]
+    fn every_number_of_queries_gives_the_definition_of_labels_and_of_sets_at_every_level() {
+        let mut random = Random::new(6);
+        let classes = 5;
+        let label_offsets = [0, 1, 3, 4, 7];
+        let targets = Targets::with_several_labels(&[3, 0, 3, 0, 4, 1, 3], &label_offsets, &[0.5; 16], &[0, 4]);
+        let targets = targets.expect("lengths fit").image(0);
+        let mut labels = Labels::default();
+        labels.set(&targets, classes);
+        assert_eq!((labels.rows(), labels.distinct.len()), (6, 4));
+        for form in FORMS {
+            for queries in (0..=33).chain([64, 65]) {
+                let logits: Vec<f32> = (0..queries * classes).map(|_| random.normal() * 5.0).collect();
+                let mut found =
+                    Level::available().into_iter().map(|level| rows(level, form, &logits, classes, &labels));
+                let first = found.next().expect("a level");
+                for other in found {
+                    assert_eq!(bits(&first), bits(&other));
+                }
+                for (target, &row) in labels.row_of_target.iter().enumerate() {
+                    for query in 0..queries {
+                        let x = |label: &i32| f64::from(logits[query * classes + *label as usize]);
+                        let sum: f64 = targets.labels(target).iter().map(|label| exact(form, x(label))).sum();
+                        assert_close(f64::from(first[row * padded(queries) + query]), sum, 2e-6);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn saturated_logits_have_finite_costs_of_which_only_the_published_form_loses_sight() {
+        let logits = [f32::MAX, 1e10, 200.0, 100.0, -100.0, -200.0, -1e10, f32::MIN];
+        let targets = Targets::new(&[0], &[0.5; 4], &[0, 1]).expect("lengths fit");
+        let mut labels = Labels::default();
+        labels.set(&targets.image(0), 1);
+        for form in FORMS {
+            for level in Level::available() {
+                let row = &rows(level, form, &logits, 1, &labels)[..logits.len()];
+                assert!(row.iter().all(|cost| (cost * 1e12).is_finite()), "{form:?}: {row:?}");
+                let rises = row.windows(2).all(|pair| pair[0] < pair[1]);
+                assert_eq!(rises, matches!(form, ClassCost::LogSigmoid { .. }), "{form:?}: {row:?}");
+            }
+        }
+    }
+}

@@ -37,3 +37,33 @@ fn is_negative(values: &[f32], format: BoxFormat, axis: usize) -> bool {
         BoxFormat::Xyxy => values[axis + 2] < values[axis],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_below_0_become_0_and_lose_their_gradient() {
+        let given = [0.5, 0.5, -0.25, 0.5, 0.5, 0.5, 0.0, -0.0, 0.5, 0.5, 0.1, -1e-30];
+        let mut boxes = given;
+        assert!(clamp(&mut boxes, BoxFormat::Cxcywh));
+        assert_eq!(boxes, [0.5, 0.5, 0.0, 0.5, 0.5, 0.5, 0.0, -0.0, 0.5, 0.5, 0.1, 0.0]);
+        assert!(!clamp(&mut boxes, BoxFormat::Cxcywh));
+        let mut gradient = [1.0, 2.0, 3.0, 4.0];
+        mend_gradient(&given[..4], BoxFormat::Cxcywh, &mut gradient);
+        assert_eq!(gradient, [1.0, 2.0, 0.0, 4.0]);
+        mend_gradient(&given[4..8], BoxFormat::Cxcywh, &mut gradient);
+        assert_eq!(gradient, [1.0, 2.0, 0.0, 4.0], "at 0 nothing is clamped");
+    }
+
+    #[test]
+    fn a_second_corner_before_the_first_moves_there_and_so_does_its_gradient() {
+        let given = [0.5, 0.25, 0.25, 0.5];
+        let mut boxes = given;
+        assert!(clamp(&mut boxes, BoxFormat::Xyxy));
+        assert_eq!(boxes, [0.5, 0.25, 0.5, 0.5]);
+        let mut gradient = [1.0, 2.0, 3.0, 4.0];
+        mend_gradient(&given, BoxFormat::Xyxy, &mut gradient);
+        assert_eq!(gradient, [4.0, 2.0, 0.0, 4.0]);
+    }
+}
