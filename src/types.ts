@@ -92,8 +92,8 @@ export interface QueryRange {
   readonly cost?: undefined
 }
 
-/** The proposals of a two-stage encoder (Zhu et al. 2021, Deformable DETR), matched by themselves. */
-export interface EncoderOutputs extends PartOutputs {
+/** Settings of {@link EncoderOutputs}. */
+export interface EncoderSettings {
   /** Whether all targets count as of the first class, so that proposals learn objects alone. Default: false. */
   readonly classAgnostic?: boolean | undefined
   /** As {@link Outputs.groups}. Default: 1. */
@@ -102,6 +102,9 @@ export interface EncoderOutputs extends PartOutputs {
   readonly weight?: number | undefined
 }
 
+/** The proposals of a two-stage encoder (Zhu et al. 2021, Deformable DETR), matched by themselves. */
+export type EncoderOutputs = PartOutputs & EncoderSettings
+
 /**
  * Queries made from the targets with noise (Li et al. 2022, DN-DETR; Zhang et al. 2023, DINO). They are not matched: in
  * each of the groups, which lie one after the other, the k-th query belongs to the image's k-th target. The terms are
@@ -109,7 +112,10 @@ export interface EncoderOutputs extends PartOutputs {
  *
  * Source: IDEA-Research/DINO, `models/dino/dn_components.py`; lyuwenyu/RT-DETR, `get_cdn_matched_indices`.
  */
-export type DenoisingOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & {
+export type DenoisingOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & DenoisingSettings
+
+/** Settings of {@link DenoisingOutputs}. */
+export interface DenoisingSettings {
   /** Equal groups of queries, each with all targets. Default: 1. */
   readonly groups?: number | undefined
   /** Whether the second half of every group are negatives, which are background. Default: true, as in DINO. */
@@ -129,7 +135,10 @@ export type DenoisingOutputs = ((PartOutputs & { readonly queries?: undefined })
  * A branch whose targets are repeated, so that several queries learn each (Jia et al. 2023, H-DETR; HDETR/H-Deformable-DETR,
  * `train_hybrid`). Its N is that of the repeated targets.
  */
-export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & {
+export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & OneToManySettings
+
+/** Settings of {@link OneToManyOutputs}. */
+export interface OneToManySettings {
   /** How often every target is repeated, at least 1; 6 in H-DETR. */
   readonly repeat: number
   /** Weight of this part in the loss, 0 to 1e12; λ in H-DETR. Default: 1. */
