@@ -10,9 +10,11 @@ const counts = targets.map(({ labels }) => labels.length)
 
 type Layer = ReturnType<typeof randomLayer>
 
+type Arrays = Record<'logits' | 'boxes', { data: Float32Array; shape: number[] }>
+
 /** Rows `first` to `end` of every image. */
-function rows({ logits, boxes }: Layer, first: number, end: number): Layer {
-  const cut = ({ data, shape }: Layer['logits']) => {
+function rows({ logits, boxes }: Arrays, first: number, end: number): Layer {
+  const cut = ({ data, shape }: Arrays['logits']) => {
     const [images, queries, width] = shape as [number, number, number]
     const parts = Array.from({ length: images }, (_, image) => [
       ...data.subarray((image * queries + first) * width, (image * queries + end) * width),
@@ -39,6 +41,7 @@ function join(layers: Layer[]): Layer {
 }
 
 const gradientsOf = ({ logits, boxes }: LayerGradients) => [bitsOf(logits), bitsOf(boxes)]
+const zeros = (length: number) => Array.from({ length }, () => 0)
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
 
 /** The weighted terms of all layers of a part. */
@@ -107,9 +110,9 @@ describe('groups of queries', () => {
   test('are each matched with all targets', () => {
     const alone = groups.map((group) => criterion.compute(group, targets).matches)
     result.matches.forEach(({ queryIndices, targetIndices, unmatchedTargets }, image) => {
-      const numbered = alone.flatMap((matches, k) => [...matches[image]!.queryIndices].map((query) => 6 * k + query))
+      const numbered = alone.flatMap((matches, k) => Array.from(matches[image]!.queryIndices, (query) => 6 * k + query))
       expect([...queryIndices]).toEqual(numbered)
-      expect([...targetIndices]).toEqual(alone.flatMap((matches) => [...matches[image]!.targetIndices]))
+      expect([...targetIndices]).toEqual(alone.flatMap((matches) => Array.from(matches[image]!.targetIndices)))
       expect(unmatchedTargets.length).toBe(0)
     })
   })
@@ -230,7 +233,8 @@ describe('denoising queries', () => {
 
   test('may be none, where no image has a target', () => {
     const none = { logits: { data: [], shape: [2, 0, 5] }, boxes: { data: [], shape: [2, 0, 4] } }
-    const result = criterion.compute({ ...main, denoising: { ...none, groups: 3 } }, randomTargets(1, { targets: [0, 0] }))
+    const empty = randomTargets(1, { targets: [0, 0] })
+    const result = criterion.compute({ ...main, denoising: { ...none, groups: 3 } }, empty)
     expect(result.denoising!.terms).toMatchObject({ class: 0, l1: 0, giou: 0 })
     expect(result.denoising!.matches[0]!.queryIndices.length).toBe(0)
   })
@@ -260,7 +264,9 @@ describe('the matching of a layer', () => {
 
   test('follows a cost that is added, which is no part of the loss', () => {
     const block = (queries: number, count: number, wanted: number) => ({
-      data: Array.from({ length: queries * count }, (_, i) => (Math.floor(i / count) === wanted + (i % count) ? -100 : 0)),
+      data: Array.from({ length: queries * count }, (_, i) =>
+        Math.floor(i / count) === wanted + (i % count) ? -100 : 0,
+      ),
       shape: [queries, count],
     })
     const cost = counts.map((count) => block(6, count, 2))
@@ -425,7 +431,9 @@ describe('every structure goes with every classification and box term', () => {
     union: (layer) => ({ ...layer(1), auxiliary: [layer(2)], encoder: layer(3) }),
     ignore: (layer) => layer(1),
   }
-  const cases = Object.keys(structures).flatMap((name) => kinds.flatMap((kind) => boxTerms.map((term) => [name, kind, term] as const)))
+  const cases = Object.keys(structures).flatMap((name) =>
+    kinds.flatMap((kind) => boxTerms.map((term) => [name, kind, term] as const)),
+  )
 
   test.each(cases)('%s, %s, %s', (name, kind, term) => {
     const weights = { class: 1, l1: 0, giou: 0, [term]: 2 }
@@ -437,7 +445,10 @@ describe('every structure goes with every classification and box term', () => {
       ignore: { threshold: 0.1 },
     })
     const outputs = structures[name]!((seed, queries = 6) => randomLayer(seed, { queries }))
-    const given: Target[] = targets.map((target) => (name === 'ignore' ? { ...target, ignore: target.labels.map((_, i) => i === 0) } : target))
+    const first = (target: Target) => Array.from(target.labels as number[], (_, i) => i === 0)
+    const given = targets.map((target) =>
+      name === 'ignore' ? Object.assign({ ignore: first(target) }, target) : target,
+    )
     const result = loss.compute(outputs, given)
     const parts = [result, result.encoder, result.denoising, result.oneToMany].filter((part) => part !== undefined)
     const total = sum(parts.flatMap(({ layers }) => layers.map(({ terms }) => terms.class + 2 * terms[term]!)))
@@ -445,7 +456,7 @@ describe('every structure goes with every classification and box term', () => {
     expect(total).toBeGreaterThan(0)
     const all = (gradients: Gradients) =>
       [gradients, gradients.encoder, gradients.denoising, gradients.oneToMany].flatMap((part) =>
-        part === undefined ? [] : [part, ...(part.auxiliary ?? [])],
+        part === undefined ? [] : [part as LayerGradients].concat(part.auxiliary ?? []),
       )
     for (const { logits, boxes } of all(result.gradients!)) {
       expect(logits.every(Number.isFinite) && boxes.every(Number.isFinite)).toBe(true)
@@ -457,40 +468,160 @@ describe('every structure goes with every classification and box term', () => {
 describe('is refused with its place:', () => {
   const layer = randomLayer(35)
   const odd = randomLayer(36, { queries: 5 })
-  const blocks = counts.map((count) => ({ data: new Array<number>(6 * count).fill(0), shape: [6, count] }))
+  const blocks = counts.map((count) => ({ data: zeros(6 * count), shape: [6, count] }))
   const pairs = targets.map(() => ({ queryIndices: [0, 1], targetIndices: [1, 0] }))
   const changed = <T>(list: T[], at: number, value: unknown) => list.map((entry, i) => (i === at ? value : entry))
   test.each<[string, object, object, RegExp]>([
     ['groups that do not divide', { groups: 4 }, { code: 'SHAPE', argument: 'outputs.groups' }, /divide.*6, got 4/],
     ['groups of 0', { groups: 0 }, { code: 'OPTION', argument: 'outputs.groups' }, /got 0/],
     ['an encoder that is no layer', { encoder: 3 }, { code: 'DTYPE', argument: 'outputs.encoder' }, /got 3/],
-    ['an encoder without boxes', { encoder: { logits: layer.logits } }, { code: 'DTYPE', argument: 'outputs.encoder.boxes' }, /undefined/],
-    ['other images', { encoder: randomLayer(1, { images: 3 }) }, { code: 'SHAPE', argument: 'outputs.encoder.logits' }, /B = 2/],
-    ['other classes', { encoder: randomLayer(1, { classes: 3 }) }, { code: 'SHAPE', argument: 'outputs.encoder.logits' }, /C = numClasses \+ 1/],
-    ['a part within a part', { encoder: { ...layer, denoising: layer } }, { code: 'OPTION', argument: 'outputs.encoder.denoising' }, /main outputs/],
-    ['a weight below 0', { encoder: { ...layer, weight: -1 } }, { code: 'OPTION', argument: 'outputs.encoder.weight' }, /got -1/],
+    [
+      'an encoder without boxes',
+      { encoder: { logits: layer.logits } },
+      { code: 'DTYPE', argument: 'outputs.encoder.boxes' },
+      /undefined/,
+    ],
+    [
+      'other images',
+      { encoder: randomLayer(1, { images: 3 }) },
+      { code: 'SHAPE', argument: 'outputs.encoder.logits' },
+      /B = 2/,
+    ],
+    [
+      'other classes',
+      { encoder: randomLayer(1, { classes: 3 }) },
+      { code: 'SHAPE', argument: 'outputs.encoder.logits' },
+      /C = numClasses \+ 1/,
+    ],
+    [
+      'a part within a part',
+      { encoder: { ...layer, denoising: layer } },
+      { code: 'OPTION', argument: 'outputs.encoder.denoising' },
+      /main outputs/,
+    ],
+    [
+      'a weight below 0',
+      { encoder: { ...layer, weight: -1 } },
+      { code: 'OPTION', argument: 'outputs.encoder.weight' },
+      /got -1/,
+    ],
     ['repeat of nothing', { oneToMany: layer }, { code: 'OPTION', argument: 'outputs.oneToMany.repeat' }, /undefined/],
-    ['no range and no tensors', { oneToMany: { repeat: 2 } }, { code: 'DTYPE', argument: 'outputs.oneToMany.queries' }, /\[first, end\]/],
-    ['a range past the end', { denoising: { queries: [0, 7] } }, { code: 'RANGE', argument: 'outputs.denoising.queries[1]' }, /0 to 6, got 7/],
+    [
+      'no range and no tensors',
+      { oneToMany: { repeat: 2 } },
+      { code: 'DTYPE', argument: 'outputs.oneToMany.queries' },
+      /\[first, end\]/,
+    ],
+    [
+      'a range past the end',
+      { denoising: { queries: [0, 7] } },
+      { code: 'RANGE', argument: 'outputs.denoising.queries[1]' },
+      /0 to 6, got 7/,
+    ],
     ['a range in the middle', { denoising: { queries: [2, 4] } }, { code: 'RANGE', argument: 'outputs' }, /one range/],
-    ['ranges that overlap', { denoising: { queries: [0, 4] }, oneToMany: { queries: [2, 6], repeat: 2 } }, { code: 'RANGE', argument: 'outputs' }, /overlap/],
-    ['a range with layers', { denoising: { queries: [0, 2], auxiliary: [layer] } }, { code: 'SHAPE', argument: 'outputs.denoising.auxiliary' }, /absent/],
-    ['an odd contrastive group', { denoising: odd }, { code: 'SHAPE', argument: 'outputs.denoising' }, /even number of queries, got 5/],
-    ['too few positives', { denoising: { ...randomLayer(1, { queries: 4 }) } }, { code: 'SHAPE', argument: 'outputs.denoising', image: 1 }, /room for 2 targets.*got 3/],
-    ['unknown padding', { denoising: { ...layer, padding: 'zero' } }, { code: 'OPTION', argument: 'outputs.denoising.padding' }, /'background' or 'ignore'/],
-    ['a cost of denoising queries', { denoising: { ...layer, cost: blocks } }, { code: 'OPTION', argument: 'outputs.denoising.cost' }, /not matched/],
+    [
+      'ranges that overlap',
+      { denoising: { queries: [0, 4] }, oneToMany: { queries: [2, 6], repeat: 2 } },
+      { code: 'RANGE', argument: 'outputs' },
+      /overlap/,
+    ],
+    [
+      'a range with layers',
+      { denoising: { queries: [0, 2], auxiliary: [layer] } },
+      { code: 'SHAPE', argument: 'outputs.denoising.auxiliary' },
+      /absent/,
+    ],
+    [
+      'an odd contrastive group',
+      { denoising: odd },
+      { code: 'SHAPE', argument: 'outputs.denoising' },
+      /even number of queries, got 5/,
+    ],
+    [
+      'too few positives',
+      { denoising: { ...randomLayer(1, { queries: 4 }) } },
+      { code: 'SHAPE', argument: 'outputs.denoising', image: 1 },
+      /room for 2 targets.*got 3/,
+    ],
+    [
+      'unknown padding',
+      { denoising: { ...layer, padding: 'zero' } },
+      { code: 'OPTION', argument: 'outputs.denoising.padding' },
+      /'background' or 'ignore'/,
+    ],
+    [
+      'a cost of denoising queries',
+      { denoising: { ...layer, cost: blocks } },
+      { code: 'OPTION', argument: 'outputs.denoising.cost' },
+      /not matched/,
+    ],
     ['an unknown matching', { matching: 'best' }, { code: 'DTYPE', argument: 'outputs.matching' }, /'optimal'/],
-    ['a layer that is not there', { matching: { from: 1 } }, { code: 'OPTION', argument: 'outputs.matching.from' }, /0 to 0, got 1/],
-    ['a layer’s own matching', { matching: { from: 0 } }, { code: 'OPTION', argument: 'outputs.matching.from' }, /no matching of its own/],
-    ['pairs of one image', { matching: pairs.slice(1) }, { code: 'SHAPE', argument: 'outputs.matching' }, /2 images, got 1/],
-    ['pairs that are none', { matching: changed(pairs, 1, 5) }, { code: 'DTYPE', argument: 'outputs.matching[1]', image: 1 }, /got 5/],
-    ['a query twice', { matching: changed(pairs, 1, { queryIndices: [3, 3], targetIndices: [0, 1] }) }, { code: 'RANGE', image: 1, query: 3 }, /twice/],
-    ['a query too many', { matching: changed(pairs, 0, { queryIndices: [6], targetIndices: [0] }) }, { code: 'RANGE', image: 0 }, /0 to 5, got 6/],
-    ['a target too many', { matching: changed(pairs, 0, { queryIndices: [5], targetIndices: [2] }) }, { code: 'RANGE', image: 0, query: 5 }, /0 to 1, got 2/],
-    ['fewer targets', { matching: changed(pairs, 0, { queryIndices: [5], targetIndices: [] }) }, { code: 'SHAPE', image: 0 }, /as many targets/],
-    ['a cost of other shape', { cost: changed(blocks, 1, { data: new Array(12).fill(0), shape: [6, 2] }) }, { code: 'SHAPE', argument: 'outputs.cost[1]', image: 1 }, /\[6, 3\]/],
-    ['an infinite cost', { cost: changed(blocks, 1, { ...blocks[1], data: changed(blocks[1]!.data, 4, Infinity) }) }, { code: 'NON_FINITE', argument: 'outputs.cost', layer: 0, image: 1, query: 1, target: 1 }, /Infinity/],
-    ['a huge cost', { cost: changed(blocks, 0, { ...blocks[0], data: changed(blocks[0]!.data, 0, 1e13) }) }, { code: 'RANGE', argument: 'outputs.cost', query: 0, target: 0 }, /-1e12 to 1e12/],
+    [
+      'a layer that is not there',
+      { matching: { from: 1 } },
+      { code: 'OPTION', argument: 'outputs.matching.from' },
+      /0 to 0, got 1/,
+    ],
+    [
+      'a layer’s own matching',
+      { matching: { from: 0 } },
+      { code: 'OPTION', argument: 'outputs.matching.from' },
+      /no matching of its own/,
+    ],
+    [
+      'pairs of one image',
+      { matching: pairs.slice(1) },
+      { code: 'SHAPE', argument: 'outputs.matching' },
+      /2 images, got 1/,
+    ],
+    [
+      'pairs that are none',
+      { matching: changed(pairs, 1, 5) },
+      { code: 'DTYPE', argument: 'outputs.matching[1]', image: 1 },
+      /got 5/,
+    ],
+    [
+      'a query twice',
+      { matching: changed(pairs, 1, { queryIndices: [3, 3], targetIndices: [0, 1] }) },
+      { code: 'RANGE', image: 1, query: 3 },
+      /twice/,
+    ],
+    [
+      'a query too many',
+      { matching: changed(pairs, 0, { queryIndices: [6], targetIndices: [0] }) },
+      { code: 'RANGE', image: 0 },
+      /0 to 5, got 6/,
+    ],
+    [
+      'a target too many',
+      { matching: changed(pairs, 0, { queryIndices: [5], targetIndices: [2] }) },
+      { code: 'RANGE', image: 0, query: 5 },
+      /0 to 1, got 2/,
+    ],
+    [
+      'fewer targets',
+      { matching: changed(pairs, 0, { queryIndices: [5], targetIndices: [] }) },
+      { code: 'SHAPE', image: 0 },
+      /as many targets/,
+    ],
+    [
+      'a cost of other shape',
+      { cost: changed(blocks, 1, { data: zeros(12), shape: [6, 2] }) },
+      { code: 'SHAPE', argument: 'outputs.cost[1]', image: 1 },
+      /\[6, 3\]/,
+    ],
+    [
+      'an infinite cost',
+      { cost: changed(blocks, 1, { ...blocks[1], data: changed(blocks[1]!.data, 4, Infinity) }) },
+      { code: 'NON_FINITE', argument: 'outputs.cost', layer: 0, image: 1, query: 1, target: 1 },
+      /Infinity/,
+    ],
+    [
+      'a huge cost',
+      { cost: changed(blocks, 0, { ...blocks[0], data: changed(blocks[0]!.data, 0, 1e13) }) },
+      { code: 'RANGE', argument: 'outputs.cost', query: 0, target: 0 },
+      /-1e12 to 1e12/,
+    ],
   ])('%s', (_, extra, details, message) => {
     const outputs = untyped<Outputs>({ ...layer, ...extra })
     for (const stage of ['compute', 'match', 'cost'] as const) {
@@ -506,7 +637,8 @@ describe('is refused with its place:', () => {
     const of = (outputs: Outputs) => errorOf(() => criterion.compute(outputs, targets))
     const place = { code: 'NON_FINITE', image: 0, query: 5 }
     expect(of({ ...layer, encoder: bad })).toMatchObject({ ...place, argument: 'outputs.encoder.logits', layer: 0 })
-    expect(of({ ...layer, denoising: { ...layer, auxiliary: [layer] }, oneToMany: { ...bad, repeat: 2 } })).toMatchObject({
+    const denoising = { ...layer, auxiliary: [layer] }
+    expect(of({ ...layer, denoising, oneToMany: { ...bad, repeat: 2 } })).toMatchObject({
       ...place,
       argument: 'outputs.oneToMany.logits',
     })
@@ -526,10 +658,22 @@ describe('is refused with its place:', () => {
   })
 
   test.each<[string, object, object]>([
-    ['arrays for a part that is not there', { denoising: { logits: new Float32Array(1), boxes: new Float32Array(1) } }, { code: 'SHAPE', argument: 'call.out.denoising' }],
+    [
+      'arrays for a part that is not there',
+      { denoising: { logits: new Float32Array(1), boxes: new Float32Array(1) } },
+      { code: 'SHAPE', argument: 'call.out.denoising' },
+    ],
     ['no arrays for a part', { encoder: undefined }, { code: 'DTYPE', argument: 'call.out.encoder' }],
-    ['an array of other length', { encoder: { logits: new Float32Array(1), boxes: new Float32Array(48) } }, { code: 'SHAPE', argument: 'call.out.encoder.logits' }],
-    ['an array that a part is read from', { encoder: { logits: layer.logits.data, boxes: new Float32Array(48) } }, { code: 'RANGE', argument: 'call.out.encoder.logits' }],
+    [
+      'an array of other length',
+      { encoder: { logits: new Float32Array(1), boxes: new Float32Array(48) } },
+      { code: 'SHAPE', argument: 'call.out.encoder.logits' },
+    ],
+    [
+      'an array that a part is read from',
+      { encoder: { logits: layer.logits.data, boxes: new Float32Array(48) } },
+      { code: 'RANGE', argument: 'call.out.encoder.logits' },
+    ],
   ])('%s', (_, extra, details) => {
     const arrays = () => ({ logits: new Float32Array(60), boxes: new Float32Array(48) })
     const out = untyped<Gradients>({ ...arrays(), encoder: arrays(), ...extra })

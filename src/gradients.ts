@@ -157,8 +157,8 @@ function arrayName(index: number, { names }: Predictions): string {
 }
 
 /**
- * The name of an array that is read: those of the layers twice, as converted and as given, then those of the targets, then
- * whatever layers are matched by.
+ * The name of an array that is read: those of the layers twice, as converted and as given, then those of the targets,
+ * then whatever layers are matched by.
  */
 function readName(index: number, predictions: Predictions, images: number): string {
   const arrays = 2 * predictions.names.length

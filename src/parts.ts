@@ -79,10 +79,14 @@ export type GivenLayers = { readonly main: Layers } & { readonly [Key in PartKey
 export function makeParts(outputs: Outputs, given: GivenLayers, union: boolean): readonly Part[] {
   const { encoder, denoising, oneToMany } = outputs
   const main = given.main
-  const ranges = [rangeOf(denoising, given.denoising, main.rows, 'denoising'), rangeOf(oneToMany, given.oneToMany, main.rows, 'oneToMany')]
+  const ranges = [
+    rangeOf(denoising, given.denoising, main.rows, 'denoising'),
+    rangeOf(oneToMany, given.oneToMany, main.rows, 'oneToMany'),
+  ]
   const [first, end] = rest(ranges, main.rows)
   const groups = checkGroups(outputs.groups, end - first, 'outputs.groups')
-  const parts: Part[] = [{ ...PLAIN, key: undefined, tensors: undefined, layers: main, first, end, groups, union, hasRules: hasRules(main) }]
+  const place = { key: undefined, tensors: undefined, layers: main, first, end, hasRules: hasRules(main) }
+  const parts: Part[] = [{ ...PLAIN, ...place, groups, union }]
   if (given.encoder !== undefined) parts.push(encoderPart(encoder as EncoderOutputs, given.encoder, union))
   if (denoising !== undefined) parts.push(denoisingPart(denoising, given.denoising, main, ranges[0]))
   if (oneToMany !== undefined) parts.push(oneToManyPart(oneToMany, given.oneToMany, main, ranges[1]))
@@ -102,7 +106,12 @@ function encoderPart(given: EncoderOutputs, layers: Layers, union: boolean): Par
   }
 }
 
-function denoisingPart(given: DenoisingOutputs, own: Layers | undefined, main: Layers, range: Range | undefined): Part {
+function denoisingPart(
+  given: DenoisingOutputs,
+  own: Layers | undefined,
+  main: Layers,
+  range: Range | undefined,
+): Part {
   const name = 'outputs.denoising'
   const where = place('denoising', own, main, range)
   const queries = where.end - where.first
@@ -111,7 +120,8 @@ function denoisingPart(given: DenoisingOutputs, own: Layers | undefined, main: L
   const padding = checkWord(given.padding, ['background', 'ignore'], 'background', `${name}.padding`)
   const size = queries / groups
   if (given.matching === undefined && contrastive && size % 2 !== 0) {
-    fail('SHAPE', name, `a contrastive group is half positive, half negative: expected an even number of queries, got ${size}`)
+    const rule = 'a contrastive group is half positive, half negative: expected an even number of queries'
+    fail('SHAPE', name, `${rule}, got ${size}`)
   }
   if (given.matching !== undefined && !Array.isArray(given.matching)) {
     fail('DTYPE', `${name}.matching`, `must be pairs for each image, got ${show(given.matching)}`)
@@ -128,7 +138,12 @@ function denoisingPart(given: DenoisingOutputs, own: Layers | undefined, main: L
   }
 }
 
-function oneToManyPart(given: OneToManyOutputs, own: Layers | undefined, main: Layers, range: Range | undefined): Part {
+function oneToManyPart(
+  given: OneToManyOutputs,
+  own: Layers | undefined,
+  main: Layers,
+  range: Range | undefined,
+): Part {
   return {
     ...PLAIN,
     ...place('oneToMany', own, main, range),
@@ -155,7 +170,12 @@ function place(key: PartKey, own: Layers | undefined, main: Layers, range: Range
 }
 
 /** The range of the main part's queries that a part without tensors of its own takes. */
-function rangeOf(part: { queries?: unknown; cost?: unknown; matching?: unknown } | undefined, own: Layers | undefined, rows: number, key: PartKey): Range | undefined {
+function rangeOf(
+  part: { queries?: unknown; cost?: unknown; matching?: unknown } | undefined,
+  own: Layers | undefined,
+  rows: number,
+  key: PartKey,
+): Range | undefined {
   if (part === undefined || own !== undefined) return undefined
   const name = `outputs.${key}.queries`
   const { queries } = part
@@ -175,11 +195,12 @@ function rest(ranges: ReadonlyArray<Range | undefined>, rows: number): Range {
   taken.sort((a, b) => a[0] - b[0])
   let [first, end] = [0, rows]
   for (const range of taken) if (range[0] === first) first = range[1]
-  for (const range of taken.reverse()) if (range[1] === end && range[0] >= first) end = range[0]
+  for (const range of taken.toReversed()) if (range[1] === end && range[0] >= first) end = range[0]
   const free = rows - taken.reduce((sum, range) => sum + range[1] - range[0], 0)
   if (end - first !== free) {
-    const shown = taken.reverse().map(([from, to]) => `[${from}, ${to}]`)
-    fail('RANGE', 'outputs', `the queries of its parts must not overlap, and leave one range of ${rows}, got ${shown.join(' and ')}`)
+    const shown = taken.map(([from, to]) => `[${from}, ${to}]`)
+    const rule = `the queries of its parts must not overlap, and leave one range of ${rows}`
+    fail('RANGE', 'outputs', `${rule}, got ${shown.join(' and ')}`)
   }
   return [first, end]
 }

@@ -18,8 +18,7 @@ export interface PackedRules {
   readonly added: Float32Array
 }
 
-/** Places in a layer's rule, and the kinds. */
-const PER_RULE = 3
+/** The kinds of rules. */
 const OPTIMAL = 0
 const GIVEN = 1
 const OF_LAYER = 2
@@ -83,7 +82,9 @@ function packMatching(
     fail('DTYPE', name, `must be 'optimal', { from: layer } or pairs for each image, got ${show(matching)}`)
   }
   const from = checkInteger(matching['from'], 0, part.layers.layers - 1, `${name}.from`)
-  if (isRecord(sourceOf(part.layers, from)[0].matching)) fail('OPTION', `${name}.from`, `layer ${from} has no matching of its own`)
+  if (isRecord(sourceOf(part.layers, from)[0].matching)) {
+    fail('OPTION', `${name}.from`, `layer ${from} has no matching of its own`)
+  }
   return [OF_LAYER, from]
 }
 
@@ -108,7 +109,8 @@ function packPairs(
     const { queryIndices, targetIndices, ignoredQueries = [] } = pairs as unknown as Pairs
     const count = listLength(queryIndices, `${name}[${image}].queryIndices`, image)
     if (listLength(targetIndices, `${name}[${image}].targetIndices`, image) !== count) {
-      fail('SHAPE', `${name}[${image}]`, `expected as many targets as queries, ${count}, got ${targetIndices.length}`, { image })
+      const rule = `expected as many targets as queries, ${count}, got ${targetIndices.length}`
+      fail('SHAPE', `${name}[${image}]`, rule, { image })
     }
     const ignored = listLength(ignoredQueries, `${name}[${image}].ignoredQueries`, image)
     const start = out.length
@@ -120,16 +122,17 @@ function packPairs(
       if (!(Number.isInteger(query) && (query as number) >= first && (query as number) < end)) {
         fail('RANGE', list, `must hold integers from ${first} to ${end - 1}, got ${show(query)}`, { image })
       }
-      const place = start + (query as number) - first
-      if (out[place] !== BACKGROUND) {
+      const at = start + (query as number) - first
+      if (out[at] !== BACKGROUND) {
         fail('RANGE', list, `holds query ${show(query)} twice`, { image, query: query as number })
       }
       const target: unknown = i < count ? targetIndices[i] : LEFT_OUT
       if (i < count && !(Number.isInteger(target) && (target as number) >= 0 && (target as number) < total)) {
         const rule = total === 0 ? 'there are no targets' : `must hold integers from 0 to ${total - 1}`
-        fail('RANGE', `${name}[${image}].targetIndices`, `${rule}, got ${show(target)}`, { image, query: query as number })
+        const place = { image, query: query as number }
+        fail('RANGE', `${name}[${image}].targetIndices`, `${rule}, got ${show(target)}`, place)
       }
-      out[place] = target as number
+      out[at] = target as number
     }
   }
 }

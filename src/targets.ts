@@ -55,8 +55,8 @@ export function packTargets(targets: readonly Target[], images: number): PackedT
   for (let image = 0; image < images; image++) {
     packBoxes(targets[image], image, boxes, offsets[image] as number, offsets[image + 1] as number)
   }
-  const hasIgnores = targets.some(({ ignore }) => ignore !== undefined)
-  return { total, labels, labelOffsets, boxes, offsets, ignores: hasIgnores ? packIgnores(targets, offsets, total) : NO_IGNORES }
+  const ignores = targets.some(({ ignore }) => ignore !== undefined) ? packIgnores(targets, offsets, total) : NO_IGNORES
+  return { total, labels, labelOffsets, boxes, offsets, ignores }
 }
 
 /** Checks the shapes of one image's targets; gives how many count. */

@@ -58,8 +58,8 @@ export interface LayerOutputs {
 
 /**
  * `'optimal'`: the assignment with the least total cost. `{ from }`: that of another layer of the same part, which has
- * one of its own; layers count as in the result. Or pairs for each image, such as {@link Matches} of another result: then
- * a target may have several queries.
+ * one of its own; layers count as in the result. Or pairs for each image, such as {@link Matches} of another result:
+ * then a target may have several queries.
  */
 export type LayerMatching = 'optimal' | { readonly from: number } | readonly Pairs[]
 
@@ -74,8 +74,8 @@ export interface Pairs {
 }
 
 /**
- * Predictions of several layers. They either lie stacked in tensors of rank 4, `[L, B, Q, C]` and `[L, B, Q, 4]`, the last
- * layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits.
+ * Predictions of several layers. They either lie stacked in tensors of rank 4, `[L, B, Q, C]` and `[L, B, Q, 4]`, the
+ * last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits.
  */
 export interface PartOutputs extends LayerOutputs {
   /** Earlier layers, first to last, each of the final layer's shape. */
@@ -121,8 +121,8 @@ export interface DenoisingSettings {
   /** Whether the second half of every group are negatives, which are background. Default: true, as in DINO. */
   readonly contrastive?: boolean | undefined
   /**
-   * What the positives are that have no target, where other images have more: `'background'`, as in DINO and RT-DETR, or
-   * `'ignore'`, without a part in the loss, as in DN-DETR. Default: `'background'`.
+   * What the positives are that have no target, where other images have more: `'background'`, as in DINO and RT-DETR,
+   * or `'ignore'`, without a part in the loss, as in DN-DETR. Default: `'background'`.
    */
   readonly padding?: 'background' | 'ignore' | undefined
   /** Pairs for each image, for another arrangement of the queries. `groups` is then a mere divisor. */
@@ -132,8 +132,8 @@ export interface DenoisingSettings {
 }
 
 /**
- * A branch whose targets are repeated, so that several queries learn each (Jia et al. 2023, H-DETR; HDETR/H-Deformable-DETR,
- * `train_hybrid`). Its N is that of the repeated targets.
+ * A branch whose targets are repeated, so that several queries learn each (Jia et al. 2023, H-DETR;
+ * HDETR/H-Deformable-DETR, `train_hybrid`). Its N is that of the repeated targets.
  */
 export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & OneToManySettings
 
@@ -340,9 +340,10 @@ export interface HungarianLossOptions {
   /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
   readonly ignore?: IgnoreOptions | undefined
   /**
-   * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all decoder
-   * and encoder layers the same: of all their pairs the most frequent first, one target for each query, divided by the
-   * number of these pairs. The class term follows the layer's own matching either way. Default: `'layer'`.
+   * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all
+   * decoder and encoder layers the same: of all their pairs the most frequent first, one target for each query, divided
+   * by the number of these pairs. The class term follows the layer's own matching either way. Default: the preset's,
+   * which is `'union'` for D-FINE alone.
    */
   readonly boxMatching?: 'layer' | 'union' | undefined
 }
@@ -431,7 +432,7 @@ export interface Normalizers {
    * groups and by their repetitions.
    */
   readonly numBoxes: number
-  /** With `boxMatching: 'union'`: the number of pairs, at least 1, that divides the box terms of all parts that take part. */
+  /** With `boxMatching: 'union'`: the number of pairs, at least 1; divides the box terms of decoder and encoder. */
   readonly unionBoxes?: number | undefined
   /**
    * Divides the class term (last layer): the sum of the class weights of all queries, or with `normalization:

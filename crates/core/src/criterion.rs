@@ -224,7 +224,8 @@ impl Criterion {
         if slots.iter().any(|slot| slot.part.union) {
             let matches = union_matches(&slots, predictions.images, target_of_query)?;
             report.union_boxes = normalizers.union_boxes.unwrap_or_else(|| count_pairs(&matches).max(1.0));
-            self.union_loss(predictions, &slots, &views, &matches, report.union_boxes, gradients, &mut sums);
+            let union = (&matches[..], report.union_boxes);
+            self.union_loss(predictions, &slots, &views, union, gradients, &mut sums);
         }
         for ((slot, sums), (terms, class_weight)) in
             slots.iter().zip(&sums).zip(report.layers.iter_mut().zip(class_weights))
@@ -428,14 +429,13 @@ impl Criterion {
         }
     }
 
-    /// The box terms of all parts that use the union matching. `matches`: `[images, queries]`.
+    /// The box terms of all parts that use the union matching: `[images, queries]`, and what divides them.
     fn union_loss(
         &self,
         predictions: &Predictions<'_>,
         slots: &[Slot<'_>],
         views: &Views<'_>,
-        matches: &[i32],
-        union_boxes: f64,
+        (matches, union_boxes): (&[i32], f64),
         gradients: &mut [LayerGradients<'_>],
         sums: &mut [ImageTerms],
     ) {

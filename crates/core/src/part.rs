@@ -97,7 +97,7 @@ impl Part<'_> {
         self.rules.get(layer).copied().unwrap_or_default()
     }
 
-    /// Optimal matchings a query takes part in times pairs a target may have in it.
+    /// How many queries each target is meant to find where the matching is optimal.
     pub(crate) fn copies(&self) -> usize {
         self.groups * self.repeat
     }
@@ -162,7 +162,7 @@ impl Part<'_> {
             for (image, &targets) in counts.iter().enumerate() {
                 let block;
                 (block, rest) = rest.split_at(queries * targets);
-                if let Some(at) = block.iter().position(|cost| !(cost.abs() <= COST_LIMIT)) {
+                if let Some(at) = block.iter().position(|cost| cost.is_nan() || cost.abs() > COST_LIMIT) {
                     let place = place(image, at / targets);
                     return Err(Error::AddedCost { place, target: at % targets, value: block[at] });
                 }

@@ -1,6 +1,6 @@
-//! The union matching of several layers, for their box terms (Peng et al. 2025, D-FINE, "global optimal localization
-//! self-distillation"; Peterande/D-FINE, `_get_go_indices`): of all layers' pairs, the most frequent first, one target for
-//! each query. Of equally frequent pairs of a query, the one with the smaller target.
+//! The union matching of several layers, for their box terms (Peng et al. 2025, "D-FINE"; Peterande/D-FINE,
+//! `_get_go_indices`): of all layers' pairs, the most frequent first, one target for each query. Of equally frequent
+//! pairs of a query, the one with the smaller target.
 
 use crate::part::BACKGROUND;
 

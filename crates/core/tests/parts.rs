@@ -347,7 +347,8 @@ proptest! {
                         assert_close(f64::from(gradient[at]), difference, 3e-6, "gradient");
                     }
                 }
-                check_matching(&case, &batch, part, layer, &labels, &logits, &boxes, &all[layer * length..][..length]);
+                let matches = &all[layer * length..][..length];
+                check_matching(&case, &batch, (part, layer), &labels, (&logits, &boxes), matches);
                 slot += 1;
             }
             entry += kind.layers * length;
@@ -373,11 +374,9 @@ proptest! {
 fn check_matching(
     case: &Case,
     batch: &Batch,
-    part: usize,
-    layer: usize,
+    (part, layer): (usize, usize),
     labels: &[i32],
-    logits: &[f32],
-    boxes: &[f32],
+    (logits, boxes): (&[f32], &[f32]),
     matches: &[i32],
 ) {
     let kind = &case.kinds[part];

@@ -77,19 +77,13 @@ impl<'a> Inputs<'a> {
         [images, classes]: [u32; 2],
         (layers, logits, boxes): (&[u32], &'a [Float32ArraySlice<'_>], &'a [Float32ArraySlice<'_>]),
         (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
-        (labels, label_offsets, target_boxes, offsets, ignores): (&'a [i32], &'a [u32], &'a [f32], &'a [u32], &'a [u8]),
+        targets: Targets<'a>,
     ) -> Result<Self> {
         let (images, classes) = (images as usize, classes as usize);
         let layers = layer_slices(layers, logits)
             .zip(layer_slices(layers, boxes))
             .map(|(logits, boxes)| Layer { logits, boxes })
             .collect();
-        let targets = if label_offsets.is_empty() {
-            Targets::new(labels, target_boxes, offsets)?
-        } else {
-            Targets::with_several_labels(labels, label_offsets, target_boxes, offsets)?
-        };
-        let targets = targets.ignoring(ignores)?;
         let rules = parts::rules(parts, rules, given, added, images, targets.total())?;
         Ok(Self { images, classes, layers, parts, rules, targets })
     }
@@ -98,6 +92,21 @@ impl<'a> Inputs<'a> {
         let parts = parts::parts(self.parts, &self.rules)?;
         Ok(Predictions::of_parts(self.images, self.classes, &self.layers, parts)?)
     }
+}
+
+fn read_targets<'a>(
+    labels: &'a [i32],
+    label_offsets: &'a [u32],
+    boxes: &'a [f32],
+    offsets: &'a [u32],
+    ignores: &'a [u8],
+) -> Result<Targets<'a>> {
+    let targets = if label_offsets.is_empty() {
+        Targets::new(labels, boxes, offsets)?
+    } else {
+        Targets::with_several_labels(labels, label_offsets, boxes, offsets)?
+    };
+    Ok(targets.ignoring(ignores)?)
 }
 
 /// Splits arrays into their layers. `layers`: how many each holds.
@@ -168,7 +177,7 @@ pub fn compute(
             [images, classes],
             (layers, &logits, &boxes),
             (parts, rules, given, added),
-            (labels, label_offsets, target_boxes, offsets, ignores),
+            read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
         let normalizers = Normalizers {
             num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
@@ -218,7 +227,7 @@ pub fn match_targets(
             [images, classes],
             (layers, &logits, &boxes),
             (parts, rules, given, added),
-            (labels, label_offsets, target_boxes, offsets, ignores),
+            read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
         // SAFETY: as in `layer_slices_mut`.
         let matches = unsafe { target_of_query.as_mut() };
@@ -258,7 +267,7 @@ pub fn cost_matrix(
             [images, classes],
             (layers, &logits, &boxes),
             (parts, rules, given, added),
-            (labels, label_offsets, target_boxes, offsets, ignores),
+            read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
         // SAFETY: as in `layer_slices_mut`.
         let out = unsafe { out.as_mut() };
