@@ -37,5 +37,6 @@ pub use batch::{Layer, Predictions, Shape, Targets};
 pub use config::{BoxFormat, ClassCost, Classification, Config, NonFinite, Normalization, Sigmoid, Softmax, Weights};
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};
+pub use loss::distribution::{Bins, Distillation, EdgeTarget, distillation_shares};
 pub use scratch::Scratch;
 pub use simd::Level;
