@@ -66,15 +66,15 @@ export class HungarianLoss {
    * A criterion of one's own composition: `preset` names the published one whose values stand in for absent options. Throws
    * `OPTION` for an option that is unknown or out of range.
    *
-   * The presets below are these same published criteria, by name: any value may be overridden, and an L1 of 5 and a GIoU
-   * of 2 is meant by "5, 2". What a criterion adds in structure (groups, denoising parts, …) is no part of a preset.
+   * The static methods are these published criteria by name; any value may be overridden. Their numbers are the weights of
+   * class, L1 and GIoU. What a criterion has in structure (groups, denoising parts, …) is no part of a preset.
    */
   constructor(options: HungarianLossOptions, preset: PresetName = 'detr') {
     this.options = resolveOptions(options, preset)
     this.#handle = createHandle(this.options)
   }
 
-  /** DETR (Carion et al. 2020; facebookresearch/detr, `main.py`): softmax; weights 1, 5, 2. */
+  /** DETR (Carion et al. 2020; facebookresearch/detr, `main.py`): softmax; cost and weights 1, 5, 2. */
   static detr(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'detr')
   }
@@ -119,7 +119,10 @@ export class HungarianLoss {
     return new HungarianLoss(options, 'rtDetr')
   }
 
-  /** D-FINE (Peng et al. 2025; Peterande/D-FINE, `dfine_hgnetv2.yml`): the class and box terms of RT-DETR. */
+  /**
+   * D-FINE (Peng et al. 2025; Peterande/D-FINE, `dfine_hgnetv2.yml`): the class and box terms of RT-DETR,
+   * without the terms of the box distributions.
+   */
   static dFine(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'dFine')
   }

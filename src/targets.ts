@@ -135,6 +135,7 @@ function countLabelSets(targets: readonly Target[]): number | undefined {
 
 /** A list of labels; undefined for everything else. */
 function labelsOf(value: unknown): ArrayLike<unknown> | undefined {
+  if (typeof value !== 'object') return undefined
   const kind = kindOf(value)
   const isList = kind === undefined ? Array.isArray(value) : !kind.startsWith('Float')
   return isList ? (value as ArrayLike<unknown>) : undefined

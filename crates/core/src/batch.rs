@@ -17,7 +17,7 @@ pub struct Shape {
     pub images: usize,
     /// Queries of an image, Q.
     pub queries: usize,
-    /// Columns of the logits, C: the object classes and no-object.
+    /// Columns of the logits, C: the object classes and, with softmax, no-object.
     pub classes: usize,
 }
 

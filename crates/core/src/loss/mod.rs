@@ -3,6 +3,7 @@
 pub(crate) mod boxes;
 pub(crate) mod clamp;
 pub(crate) mod class;
+pub(crate) mod distribution;
 pub(crate) mod iou;
 pub(crate) mod sigmoid;
 pub(crate) mod softmax;
