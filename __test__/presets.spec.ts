@@ -33,7 +33,7 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
 }
 
 describe.each(Object.entries(PUBLISHED))('%s', (name, [classification, cost, weights, boxEpsilon]) => {
-  const boxMatching = name === 'dFine' ? 'union' : 'layer'
+  const boxMatching = name === 'dFine' || name === 'deim' ? 'union' : 'layer'
   const options = { ...common, classification, cost, weights, boxEpsilon, boxMatching }
 
   test('has the published values', () => {

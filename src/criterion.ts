@@ -45,7 +45,7 @@ const OWN_WEIGHT = new Float64Array(0)
  * A quotient whose divisor is 0 counts as 0, so all forms of IoU of two boxes that are the same point are 0.
  *
  * All methods throw a {@link HungarianLossError} for bad input and never write to it. Checks come in this order:
- * options and call, shapes, labels, target boxes, predictions.
+ * options and call, shapes, labels, target boxes, matchings and costs that are given, predictions.
  *
  * Source: Carion et al. 2020, section 3.1; facebookresearch/detr, `models/matcher.py` and `models/detr.py`; each preset
  * names its own.
@@ -67,7 +67,8 @@ export class HungarianLoss {
    * `OPTION` for an option that is unknown or out of range.
    *
    * The static methods are these published criteria by name; any value may be overridden. Their numbers are the weights of
-   * class, L1 and GIoU. What a criterion has in structure (groups, denoising parts, …) is no part of a preset.
+   * class, L1 and GIoU. What a step has in structure (groups, denoising parts, …) comes with
+   * the outputs of each call; of it, only `boxMatching` is part of a preset.
    */
   constructor(options: HungarianLossOptions, preset: PresetName = 'detr') {
     this.options = resolveOptions(options, preset)
@@ -120,14 +121,17 @@ export class HungarianLoss {
   }
 
   /**
-   * D-FINE (Peng et al. 2025; Peterande/D-FINE, `dfine_hgnetv2.yml`): the class and box terms of RT-DETR,
-   * without the terms of the box distributions.
+   * D-FINE (Peng et al. 2025; Peterande/D-FINE, `dfine_hgnetv2.yml`): the class and box terms of RT-DETR, the latter over
+   * the union matching, without the terms of the box distributions.
    */
   static dFine(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'dFine')
   }
 
-  /** DEIM (Huang et al. 2025; Intellindust-AI-Lab/DEIM, `configs/base/deim.yml`): MAL; cost 2, 5, 2, weights 1, 5, 2. */
+  /**
+   * DEIM (Huang et al. 2025; Intellindust-AI-Lab/DEIM, `configs/base/deim.yml`): MAL; cost 2, 5, 2, weights 1, 5, 2; box
+   * terms over the union matching, as `DEIMCriterion` has by default (`use_uni_set`).
+   */
   static deim(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'deim')
   }

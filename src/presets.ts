@@ -54,7 +54,7 @@ export const PRESETS = {
   lwDetr: sigmoid('ia-bce', 1),
   rtDetr: sigmoid('varifocal', 1),
   dFine: sigmoid('varifocal', 1, { boxMatching: 'union' }),
-  deim: sigmoid('mal', 1),
+  deim: sigmoid('mal', 1, { boxMatching: 'union' }),
 } as const
 
 /** The name of a published criterion. */

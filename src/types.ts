@@ -343,7 +343,7 @@ export interface HungarianLossOptions {
    * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all
    * decoder and encoder layers the same: of all their pairs the most frequent first, one target for each query, divided
    * by the number of these pairs. The class term follows the layer's own matching either way. Default: the preset's,
-   * which is `'union'` for D-FINE alone.
+   * which is `'union'` for D-FINE and DEIM alone.
    */
   readonly boxMatching?: 'layer' | 'union' | undefined
 }
