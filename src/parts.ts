@@ -79,18 +79,38 @@ export type GivenLayers = { readonly main: Layers } & { readonly [Key in PartKey
 export function makeParts(outputs: Outputs, given: GivenLayers, union: boolean): readonly Part[] {
   const { encoder, denoising, oneToMany } = outputs
   const main = given.main
+  if (encoder === undefined && denoising === undefined && oneToMany === undefined) {
+    return [mainPart(outputs, main, 0, main.rows, union)]
+  }
   const ranges = [
     rangeOf(denoising, given.denoising, main.rows, 'denoising'),
     rangeOf(oneToMany, given.oneToMany, main.rows, 'oneToMany'),
   ]
   const [first, end] = rest(ranges, main.rows)
-  const groups = checkGroups(outputs.groups, end - first, 'outputs.groups')
-  const place = { key: undefined, tensors: undefined, layers: main, first, end, hasRules: hasRules(main) }
-  const parts: Part[] = [{ ...PLAIN, ...place, groups, union }]
+  const parts = [mainPart(outputs, main, first, end, union)]
   if (given.encoder !== undefined) parts.push(encoderPart(encoder as EncoderOutputs, given.encoder, union))
   if (denoising !== undefined) parts.push(denoisingPart(denoising, given.denoising, main, ranges[0]))
   if (oneToMany !== undefined) parts.push(oneToManyPart(oneToMany, given.oneToMany, main, ranges[1]))
   return parts
+}
+
+/** Written out, since it is all that most calls have. */
+function mainPart({ groups }: Outputs, layers: Layers, first: number, end: number, union: boolean): Part {
+  return {
+    key: undefined,
+    tensors: undefined,
+    layers,
+    first,
+    end,
+    groups: groups === undefined ? 1 : checkGroups(groups, end - first, 'outputs.groups'),
+    repeat: 1,
+    classAgnostic: false,
+    union,
+    divisor: 1,
+    weight: 1,
+    denoising: undefined,
+    hasRules: hasRules(layers),
+  }
 }
 
 type Range = readonly [first: number, end: number]

@@ -1,6 +1,7 @@
 import { fail } from './errors.ts'
 import { makeParts, PART_KEYS } from './parts.ts'
 import type { Layers, Part, PartKey } from './parts.ts'
+import { uint32s } from './slab.ts'
 import { dataOf } from './targets.ts'
 import { float32, shapeOf } from './tensors.ts'
 import type { LayerOutputs, Outputs, PartOutputs, ResolvedOptions } from './types.ts'
@@ -50,7 +51,7 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
     total: 0,
   }
   const main = readLayers(reader, outputs, 'outputs')
-  const own: { [Key in PartKey]?: Layers } = {}
+  const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
   for (const key of PART_KEYS) {
     const part = outputs[key] as Partial<PartOutputs> | undefined
     if (part === undefined) continue
@@ -62,8 +63,9 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
     }
   }
   const { logits, boxes, names, given } = reader
-  const parts = makeParts(outputs, { main, ...own }, options.boxMatching === 'union')
-  const layers = Uint32Array.from(reader.layers)
+  const parts = makeParts(outputs, own, options.boxMatching === 'union')
+  const layers = uint32s(reader.layers.length)
+  layers.set(reader.layers)
   const classes = classesOf(options)
   return { images: reader.images as number, classes, layers, logits, boxes, names, given, parts }
 }
@@ -85,10 +87,10 @@ function readLayers(reader: Reader, outputs: PartOutputs, name: string): Layers 
   if (auxiliary !== undefined && !Array.isArray(auxiliary)) {
     fail('DTYPE', `${name}.auxiliary`, `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
   }
-  const place = { firstArray: reader.logits.length, firstLayer: reader.total, rows }
+  const [firstArray, firstLayer] = [reader.logits.length, reader.total]
   if (auxiliary === undefined || auxiliary.length === 0) {
     push(reader, outputs, name, logits, boxes, layers)
-    return { ...place, arrays: 1, layers, sources: [outputs], names: [name] }
+    return { firstArray, arrays: 1, firstLayer, layers, rows, sources: [outputs], names: [name] }
   }
   if (rank === 4) fail('SHAPE', `${name}.auxiliary`, 'must be empty where the layers are stacked in tensors of rank 4')
   for (let i = 0; i < auxiliary.length; i++) {
@@ -96,7 +98,8 @@ function readLayers(reader: Reader, outputs: PartOutputs, name: string): Layers 
   }
   push(reader, outputs, name, logits, boxes, 1)
   const count = auxiliary.length + 1
-  return { ...place, arrays: count, layers: count, sources: [...auxiliary, outputs], names: reader.names.slice(-count) }
+  const [sources, names] = [[...auxiliary, outputs], reader.names.slice(-count)]
+  return { firstArray, arrays: count, firstLayer, layers: count, rows, sources, names }
 }
 
 function readAuxiliary(reader: Reader, layer: LayerOutputs, shape: readonly number[], name: string): void {

@@ -306,68 +306,60 @@ export function readCosts(filled: Filled, costs: Float32Array): CostResult {
   return { ...read(mainPlace(filled)), ...eachPart(filled, read), nonFinite: readNonFinite(filled) }
 }
 
-/** The matchings of one layer. */
+/** The matchings of one layer, as views of two arrays; the other lists are rarely of any length. */
 function readMatches(filled: Filled, { part, entry }: Place, layer: number): readonly Matches[] {
-  const { images } = filled.predictions
+  const { predictions, targets, targetOfQuery } = filled
   const queries = part.end - part.first
+  const start = entry + layer * predictions.images * queries
+  let pairs = 0
+  for (let i = start; i < start + predictions.images * queries; i++) pairs += Number((targetOfQuery[i] as number) >= 0)
+  const queryIndices = new Int32Array(pairs)
+  const targetIndices = new Int32Array(pairs)
+  const found = new Int32Array(targets.total)
   const copies = isGiven(part, layer) ? 1 : copiesOf(part)
-  return Array.from({ length: images }, (_, image) => {
-    const start = entry + (layer * images + image) * queries
-    return readImage(filled, filled.targetOfQuery.subarray(start, start + queries), part.first, image, copies)
-  })
+  const matches: Matches[] = []
+  let matched = 0
+  for (let image = 0; image < predictions.images; image++) {
+    const first = matched
+    const firstTarget = targets.offsets[image] as number
+    const ignored: number[] = []
+    for (let query = 0; query < queries; query++) {
+      const target = targetOfQuery[start + image * queries + query] as number
+      if (target === LEFT_OUT) ignored.push(part.first + query)
+      if (target < 0) continue
+      queryIndices[matched] = part.first + query
+      targetIndices[matched++] = target
+      found[firstTarget + target] = (found[firstTarget + target] as number) + 1
+    }
+    matches.push({
+      queryIndices: queryIndices.subarray(first, matched),
+      targetIndices: targetIndices.subarray(first, matched),
+      unmatchedTargets: toInt32s(unmatchedIn(targets, image, found, copies)),
+      ignoredQueries: toInt32s(ignored),
+    })
+  }
+  return matches
 }
+
+/** The targets of an image as often as they lack a query. `found`: how many each target of the batch has. */
+function unmatchedIn({ offsets, ignores }: PackedTargets, image: number, found: Int32Array, copies: number): number[] {
+  const first = offsets[image] as number
+  const unmatched: number[] = []
+  for (let target = first; target < (offsets[image + 1] as number); target++) {
+    if (ignores[target] === 1) continue
+    for (let copy = found[target] as number; copy < copies; copy++) unmatched.push(target - first)
+  }
+  return unmatched
+}
+
+const EMPTY = new Int32Array(0)
+
+const toInt32s = (values: number[]): Int32Array => (values.length === 0 ? EMPTY : Int32Array.from(values))
 
 /** How many queries every target is meant to find. */
 function copiesOf({ groups, repeat, denoising }: Part): number {
   if (denoising === undefined) return groups * repeat
   return denoising.matching === undefined ? denoising.groups : 1
-}
-
-/** The matching of one image, as views of one array. */
-function readImage(
-  { targets: { offsets, ignores } }: Filled,
-  targetOfQuery: Int32Array,
-  firstQuery: number,
-  image: number,
-  copies: number,
-): Matches {
-  const start = offsets[image] as number
-  const count = (offsets[image + 1] as number) - start
-  const found = new Int32Array(count)
-  let pairs = 0
-  let ignored = 0
-  for (let query = 0; query < targetOfQuery.length; query++) {
-    const target = targetOfQuery[query] as number
-    if (target >= 0) {
-      pairs++
-      found[target] = (found[target] as number) + 1
-    } else if (target === LEFT_OUT) ignored++
-  }
-  let unmatched = 0
-  for (let target = 0; target < count; target++) {
-    const missing = ignores[start + target] === 1 ? 0 : Math.max(copies - (found[target] as number), 0)
-    found[target] = missing
-    unmatched += missing
-  }
-  const all = new Int32Array(2 * pairs + unmatched + ignored)
-  const queryIndices = all.subarray(0, pairs)
-  const targetIndices = all.subarray(pairs, 2 * pairs)
-  const unmatchedTargets = all.subarray(2 * pairs, 2 * pairs + unmatched)
-  const ignoredQueries = all.subarray(2 * pairs + unmatched)
-  pairs = 0
-  ignored = 0
-  for (let query = 0; query < targetOfQuery.length; query++) {
-    const target = targetOfQuery[query] as number
-    if (target >= 0) {
-      queryIndices[pairs] = firstQuery + query
-      targetIndices[pairs++] = target
-    } else if (target === LEFT_OUT) ignoredQueries[ignored++] = firstQuery + query
-  }
-  unmatched = 0
-  for (let target = 0; target < count; target++) {
-    for (let copy = 0; copy < (found[target] as number); copy++) unmatchedTargets[unmatched++] = target
-  }
-  return { queryIndices, targetIndices, unmatchedTargets, ignoredQueries }
 }
 
 function readNormalizers(filled: Filled): Normalizers {

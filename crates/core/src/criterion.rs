@@ -107,7 +107,6 @@ pub struct Report {
 struct ImageTerms {
     class: f64,
     boxes: BoxTerms,
-    class_weight: f64,
     matched: usize,
     correct: usize,
     cardinality_error: usize,
@@ -201,23 +200,18 @@ impl Criterion {
             let mut gradient = gradients.get_mut(slot.tensors);
             for (image, matches) in images(predictions, slot, &views).zip(chunks(matches, slot.part.queries.len())) {
                 let gradient = gradient.as_mut().map(|g| image_gradient(&image, predictions.classes, g));
-                sums[index].add(&self.image_loss(
-                    &image,
-                    scales,
-                    gradient,
-                    matches,
-                    scratch,
-                    &mut report.non_finite,
-                )?);
+                let counts = &mut report.non_finite;
+                sums[index].add(&self.image_loss(&image, scales, gradient, matches, scratch, counts)?);
+                if class_weight.is_none() {
+                    class_weights[index] += self.class.weight(&image.targets.all, matches);
+                }
             }
-            class_weights[index] = class_weight.unwrap_or(sums[index].class_weight);
+            class_weights[index] = class_weight.unwrap_or(class_weights[index]);
             if let (None, Some(gradient)) = (class_weight, gradient) {
                 // which queries would count, and as what, was not known before: divide now
                 for image in images(predictions, slot, &views) {
-                    scale(
-                        image_gradient(&image, predictions.classes, gradient).logits,
-                        reciprocal(class_weights[index]) as f32,
-                    );
+                    let gradient = image_gradient(&image, predictions.classes, gradient).logits;
+                    scale(gradient, reciprocal(class_weights[index]) as f32);
                 }
             }
         }
@@ -373,7 +367,6 @@ impl Criterion {
         let pass_scale = self.class.pass_scale(scales.class);
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
         let objects = self.match_image(image, pass_scale, logits_gradient, matches, scratch, counts)?;
-        let class_weight = self.class.weight(&image.targets.all, matches);
 
         // taken out while the scratch is lent to the stages
         let clean = std::mem::take(&mut scratch.clean);
@@ -399,7 +392,6 @@ impl Criterion {
         Ok(ImageTerms {
             class: class.loss,
             boxes: if image.part.union { BoxTerms::default() } else { boxes },
-            class_weight,
             matched: scratch.pairs.len(),
             correct: class.correct,
             cardinality_error: objects.abs_diff(image.targets.kept.len() * image.part.repeat),
@@ -705,7 +697,6 @@ impl ImageTerms {
     fn add(&mut self, other: &Self) {
         self.class += other.class;
         self.boxes.add(&other.boxes);
-        self.class_weight += other.class_weight;
         self.matched += other.matched;
         self.correct += other.correct;
         self.cardinality_error += other.cardinality_error;
