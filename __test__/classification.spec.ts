@@ -89,11 +89,13 @@ describe.each(SIGMOID)('%o', (classification) => {
     const background = criterion.compute(outputs, none, { classWeight: normalizers.classWeight }).gradients!.logits
     const found = new Set<number>()
     gradients!.logits.forEach((gradient, at) => gradient !== background[at] && found.add(at))
-    const expected = matches.flatMap(({ queryIndices, targetIndices }, image) =>
-      [...queryIndices].flatMap((query, k) =>
-        [sets[image]![targetIndices[k]!]!].flatMap((set) => (typeof set === 'number' ? [set] : [...set]))
-          .map((label) => (image * 6 + query) * 4 + label),
-      ),
+    const expected: number[] = []
+    matches.forEach(({ queryIndices, targetIndices }, image) =>
+      queryIndices.forEach((query, k) => {
+        const set = sets[image]![targetIndices[k]!]!
+        const labels = typeof set === 'number' ? [set] : set
+        for (const label of labels) expected.push((image * 6 + query) * 4 + label)
+      }),
     )
     expect(expected.length).toBe(8)
     expect(found).toEqual(new Set(expected))
