@@ -190,7 +190,7 @@ describe('a call is refused:', () => {
       'an unknown key',
       { gradient: false },
       { code: 'OPTION', argument: 'call.gradient' },
-      /known are gradients, out, numBoxes, classWeight/,
+      /known are gradients, out, numBoxes, unionBoxes, classWeight/,
     ],
     ['gradients of 0', { gradients: 0 }, { code: 'OPTION', argument: 'call.gradients' }, /true or false, got 0/],
     ['numBoxes of 0', { numBoxes: 0 }, { code: 'OPTION', argument: 'call.numBoxes' }, /above 0, got 0/],

@@ -12,18 +12,32 @@ const [images, queries, classes, counts] = [3, 37, 21, [5, 0, 45]]
 const total = 50
 const floats = (length, make) => Float32Array.from({ length }, (_, i) => make(i))
 const box = (i) => (i % 4 < 2 ? 0.3 + 0.4 * random() : 0.4 * random())
-const criterion = native.createCriterion({
-  numClasses: classes - 1, noObjectIndex: classes - 1, noObjectWeight: 0.1, normalization: 'weighted-mean',
-  allowNoObjectLabels: false, costClass: 1, costL1: 5, costGiou: 2, weightClass: 1, weightL1: 5, weightGiou: 2,
-  boxFormat: 'cxcywh', normalizedBoxes: true, nonFinite: 'throw',
-})
+const terms = { class: 1, l1: 5, giou: 2, iou: 0.5, diou: 1, ciou: 0.5 }
+const softmax = { kind: 'softmax', noObjectIndex: classes - 1, noObjectWeight: 0.1, normalization: 'weighted-mean' }
+const sigmoid = [
+  { kind: 'focal', alpha: 0.25, gamma: 2 }, { kind: 'varifocal', alpha: 0.75, gamma: 1.7, detachWeights: false },
+  { kind: 'mal', alpha: 1, gamma: 1.5 }, { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 },
+]
+const forms = ['focal', 'log-sigmoid', 'probability', 'focal']
+const criteria = [softmax, ...sigmoid].map((classification, i) => native.createCriterion({
+  numClasses: i === 0 ? classes - 1 : classes, classification, cost: terms, weights: terms,
+  classCost: { form: i === 0 ? 'probability' : forms[i - 1], alpha: 0.25, gamma: i },
+  boxFormat: 'cxcywh', boxEpsilon: 0, clampSizes: false, normalizedBoxes: true, nonFinite: 'throw',
+  ignore: { overlap: 'iof', threshold: 0.5 },
+}))
 const logits = floats(images * queries * classes, () => 8 * random() - 4)
 const boxes = floats(images * queries * 4, box)
 const labels = Int32Array.from({ length: total }, () => Math.floor(random() * (classes - 1)))
-const outputs = [new Float32Array(logits.length), new Float32Array(boxes.length), new Int32Array(total), new Float64Array(11)]
-native.compute(criterion, 1, images, queries, classes, [logits], [boxes], labels, floats(4 * total, box),
-  Uint32Array.of(0, 5, 5, 50), NaN, new Float64Array(0), [outputs[0]], [outputs[1]], outputs[2], outputs[3])
-console.log(native.simdLevel(), outputs.map(({ buffer }) => Buffer.from(buffer).toString('base64')).join())
+const targetBoxes = floats(4 * total, box)
+const results = criteria.flatMap((criterion) => {
+  const outputs = [new Float32Array(logits.length), new Float32Array(boxes.length), new Int32Array(images * queries), new Float64Array(15)]
+  const [none, part] = [new Int32Array(0), Float64Array.of(0, 0, 1, queries, 0, queries, 1, 1, 0, 0, 1, 1)]
+  native.compute(criterion, images, classes, Uint32Array.of(1), [logits], [boxes], part, none, none, new Float32Array(0), labels,
+    new Uint32Array(0), targetBoxes, Uint32Array.of(0, 5, 5, 50), new Uint8Array(0), NaN, NaN, new Float64Array(0), [outputs[0]],
+    [outputs[1]], outputs[2], outputs[3])
+  return outputs
+})
+console.log(native.simdLevel(), results.map(({ buffer }) => Buffer.from(buffer).toString('base64')).join())
 `
 
 function run(level: string): string[] {

@@ -84,6 +84,44 @@ describe('value and gradients are those of compute', () => {
   })
 })
 
+test('value and gradients reach every part', () => {
+  const make = (seed: number, queries: number) => randomLayer(seed, { queries })
+  const given = [make(11, 6), make(12, 6), make(13, 9), make(14, 12), make(15, 12), make(16, 14)] as const
+  const arrange = <T>([main, first, proposals, noisy, noisyFirst, many]: readonly T[]) => ({
+    ...main!,
+    auxiliary: [first!],
+    groups: 2,
+    encoder: { ...proposals!, classAgnostic: true, groups: 3 },
+    denoising: { ...noisy!, auxiliary: [noisyFirst!], groups: 2 },
+    oneToMany: { ...many!, repeat: 2, weight: 0.5 },
+  })
+  const whole = criterion.compute(arrange(given), targets)
+  const parts = [whole.gradients!, whole.gradients!.encoder!, whole.gradients!.denoising!, whole.gradients!.oneToMany!]
+  const loss = hungarianLoss(tf, criterion)
+  const inputs = given.flatMap(({ logits, boxes }) => [tensorOf(logits), tensorOf(boxes)])
+  const { value, grads } = tf.valueAndGrads((...args) => {
+    const tensorLayers = given.map((_, i) => ({ logits: args[2 * i]!, boxes: args[2 * i + 1]! }))
+    return loss(arrange(tensorLayers), targets)
+  })(inputs)
+  expectClose(value.dataSync()[0]!, whole.loss, 1e-6)
+  expect(grads.map((gradient) => bitsOf(gradient.dataSync()))).toEqual(parts.flatMap(flat).map(bitsOf))
+  expect(grads.map(({ shape }) => shape)).toEqual(inputs.map(({ shape }) => shape))
+})
+
+test('a range of queries needs no tensors, and a layer may be matched as another is', () => {
+  const loss = hungarianLoss(tf, criterion)
+  const structure = { denoising: { queries: [0, 2], contrastive: false, padding: 'ignore' } } as const
+  const few = randomTargets(2, { targets: [1, 2] })
+  const matching = { from: 1 }
+  const plain = criterion.compute({ ...layers[2], auxiliary: [{ ...layers[0], matching }], ...structure }, few)
+  const value = loss(
+    { ...layerOf(layers[2]), auxiliary: [{ ...layerOf(layers[0]), matching }], ...structure },
+    few,
+  )
+  expectClose(value.dataSync()[0]!, plain.loss, 1e-6)
+  expect(loss.lastResult!.layers[0]!.matches).toEqual(plain.layers[0]!.matches)
+})
+
 test('what comes after the loss is honoured', () => {
   const loss = hungarianLoss(tf, criterion)
   const grads = tf.grads((...args) => tf.mul(loss(outputsOf(args), targets), 3))(tensors())

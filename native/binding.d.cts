@@ -40,20 +40,46 @@ export declare function assignF32(cost: Float32Array, rows: number, columns: num
  */
 export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
+/** The class' part of the cost. */
+export interface ClassCostOptions {
+  form: string
+  alpha: number
+  gamma: number
+}
+
+/** The class term; which fields are there depends on `kind`. */
+export interface ClassificationOptions {
+  kind: string
+  noObjectIndex?: number
+  noObjectWeight?: number
+  classWeights?: Array<number>
+  normalization?: string
+  allowNoObjectLabels?: boolean
+  alpha?: number
+  gamma?: number
+  detachWeights?: boolean
+  minQuality?: number
+}
+
 /**
  * Loss, terms, matches and gradients of a batch.
  *
- * `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted. `queryOfTarget`: `[layers, targets]`.
- * `values`: loss, numBoxes, counts of non-finite logits, boxes and filled costs, then for each layer class, l1, giou,
- * classError, cardinalityError, classWeight.
+ * `layers`: how many layers each array of `logits` and `boxes` holds. `parts`, `rules`, `given`, `added`: the parts of
+ * the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
+ * `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and
+ * `classWeight` empty, for the batch's own. `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted.
+ *
+ * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
+ * `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes and filled costs, then for each layer of
+ * every part class, l1, giou, iou, diou, ciou, classError, cardinalityError, classWeight.
  */
-export declare function compute(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, numBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, queryOfTarget: Int32Array, values: Float64Array): void
+export declare function compute(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array): void
 
 /**
- * The matching cost alone. `out`: for each layer and image a block `[queries, targets of the image]`. `values` as for
- * [`compute`]; only the counts are written.
+ * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
+ * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
-export declare function costMatrix(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, out: Float32Array, values: Float64Array): void
+export declare function costMatrix(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, out: Float32Array, values: Float64Array): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
@@ -64,20 +90,16 @@ export declare function createInterrupt(): ExternalObject<Interrupt>
 /** A resolved configuration. */
 export interface CriterionOptions {
   numClasses: number
-  noObjectIndex: number
-  noObjectWeight: number
-  classWeights?: Array<number>
-  normalization: string
-  allowNoObjectLabels: boolean
-  costClass: number
-  costL1: number
-  costGiou: number
-  weightClass: number
-  weightL1: number
-  weightGiou: number
+  classification: ClassificationOptions
+  cost: TermWeights
+  classCost: ClassCostOptions
+  weights: TermWeights
   boxFormat: string
+  boxEpsilon: number
+  clampSizes: boolean
   normalizedBoxes: boolean
   nonFinite: string
+  ignore: IgnoreOptions
 }
 
 /** An assignment that was found in another thread. */
@@ -90,14 +112,30 @@ export interface FoundAssignment {
   total: number
 }
 
-/** The matching alone; `values` as for [`compute`], with the loss and its terms 0. */
-export declare function matchTargets(criterion: ExternalObject<Criterion>, layers: number, images: number, queries: number, classes: number, logits: Array<Float32Array>, boxes: Array<Float32Array>, labels: Int32Array, targetBoxes: Float32Array, offsets: Uint32Array, queryOfTarget: Int32Array, values: Float64Array): void
+/** The overlap of queries with ignored targets. */
+export interface IgnoreOptions {
+  overlap: string
+  threshold: number
+}
+
+/** The matching alone; arguments as for [`compute`], with the loss and its terms 0. */
+export declare function matchTargets(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, targetOfQuery: Int32Array, values: Float64Array): void
 
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void
 
 /** Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`. */
 export declare function simdLevel(): string
+
+/** One weight for each term. */
+export interface TermWeights {
+  class: number
+  l1: number
+  giou: number
+  iou: number
+  diou: number
+  ciou: number
+}
 
 /** As `verifyF64`, for a matrix of `f32`. */
 export declare function verifyF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void

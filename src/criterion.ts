@@ -3,10 +3,13 @@ import { checkOut, makeGradients, NO_GRADIENTS } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
 import { compute, costMatrix, createCriterion, matchTargets } from './native.ts'
 import type { Criterion } from './native.ts'
+import { packParts } from './parts.ts'
 import { readPredictions } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
-import { resolveOptions } from './presets.ts'
-import { LossView, makeFilled, readCosts, readMatching } from './result.ts'
+import { resolveOptions } from './options.ts'
+import type { PresetName } from './presets.ts'
+import { countCosts, LossView, makeFilled, readCosts, readMatching } from './result.ts'
+import { packRules } from './rules.ts'
 import { packTargets } from './targets.ts'
 import type {
   CallOptions,
@@ -20,7 +23,7 @@ import type {
 } from './types.ts'
 import { checkDivisor, checkFlag, checkRecord, show } from './validate.ts'
 
-const CALL = ['gradients', 'out', 'numBoxes', 'classWeight'] as const
+const CALL = ['gradients', 'out', 'numBoxes', 'unionBoxes', 'classWeight'] as const
 const DEFAULT_CALL: CallOptions = {}
 
 /** Tells the core to use a batch's own normalisers. */
@@ -28,21 +31,24 @@ const OWN_COUNT = NaN
 const OWN_WEIGHT = new Float64Array(0)
 
 /**
- * The Hungarian loss of DETR: predictions are matched one to one with the targets at the least total cost, exactly,
- * image by image and layer by layer; the loss of those pairs follows, with its gradients.
+ * The Hungarian loss of DETR and its family: predictions are matched one to one with the targets at the least total cost,
+ * exactly, image by image and layer by layer; the loss of those pairs follows, with its gradients.
  *
  * With N = max(1, number of targets in the batch):
- * - cost of query q and target t: `cost.class · −softmax(logits_q)[label_t] + cost.l1 · Σ|b_q − b_t| − cost.giou ·
- *   GIoU`;
- * - loss of a layer: `weights.class ·` weighted cross-entropy (unmatched queries aim at no-object) `+ weights.l1 ·
- *   Σ|b_q − b_t| / N + weights.giou · Σ(1 − GIoU) / N`, the sums over matched pairs; the total adds all layers.
+ * - cost of query q and target t: `cost.class · c + cost.l1 · Σ|b_q − b_t| − cost.giou · GIoU`, where c depends on
+ *   `cost.classForm`: for DETR −softmax(logits_q)[label_t];
+ * - loss of a layer: `weights.class ·` the class term `+ weights.l1 · Σ|b_q − b_t| / N + weights.giou · Σ(1 − GIoU) / N`,
+ *   the sums over matched pairs; the total adds all layers. IoU, DIoU and CIoU may take part as GIoU does.
+ * - class term: for DETR the weighted cross-entropy, where unmatched queries aim at no-object; for the sigmoid kinds a
+ *   binary loss for every query and class, divided by N.
  *
- * GIoU of two boxes that are the same point is taken as 0: a quotient whose divisor is 0 counts as 0.
+ * A quotient whose divisor is 0 counts as 0, so all forms of IoU of two boxes that are the same point are 0.
  *
  * All methods throw a {@link HungarianLossError} for bad input and never write to it. Checks come in this order:
- * options and call, shapes, labels, target boxes, predictions.
+ * options and call, shapes, labels, target boxes, matchings and costs that are given, predictions.
  *
- * Source: Carion et al. 2020, section 3.1; facebookresearch/detr, `models/matcher.py` and `models/detr.py`.
+ * Source: Carion et al. 2020, section 3.1; facebookresearch/detr, `models/matcher.py` and `models/detr.py`; each preset
+ * names its own.
  *
  * @example
  * const criterion = HungarianLoss.detr({ numClasses: 91 })
@@ -56,15 +62,78 @@ export class HungarianLoss {
   readonly options: ResolvedOptions
   readonly #handle: Criterion
 
-  /** A criterion of one's own composition. Throws `OPTION` for an option that is unknown or out of range. */
-  constructor(options: HungarianLossOptions) {
-    this.options = resolveOptions(options)
+  /**
+   * A criterion of one's own composition: `preset` names the published one whose values stand in for absent options. Throws
+   * `OPTION` for an option that is unknown or out of range.
+   *
+   * The static methods are these published criteria by name; any value may be overridden. Their numbers are the weights of
+   * class, L1 and GIoU. What a step has in structure (groups, denoising parts, …) comes with
+   * the outputs of each call; of it, only `boxMatching` is part of a preset.
+   */
+  constructor(options: HungarianLossOptions, preset: PresetName = 'detr') {
+    this.options = resolveOptions(options, preset)
     this.#handle = createHandle(this.options)
   }
 
-  /** DETR with its published values, any of which may be overridden. */
+  /** DETR (Carion et al. 2020; facebookresearch/detr, `main.py`): softmax; cost and weights 1, 5, 2. */
   static detr(options: HungarianLossOptions): HungarianLoss {
-    return new HungarianLoss(options)
+    return new HungarianLoss(options, 'detr')
+  }
+
+  /** Conditional DETR (Meng et al. 2021; Atten4Vis/ConditionalDETR, `main.py`): focal; cost and weights 2, 5, 2. */
+  static conditionalDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'conditionalDetr')
+  }
+
+  /** Deformable DETR (Zhu et al. 2021; fundamentalvision/Deformable-DETR, `main.py`): focal; cost and weights 2, 5, 2. */
+  static deformableDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'deformableDetr')
+  }
+
+  /** DAB-DETR (Liu et al. 2022; IDEA-Research/DAB-DETR, `main.py`): focal; cost 2, 5, 2, weights 1, 5, 2; ε 1e-6. */
+  static dabDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'dabDetr')
+  }
+
+  /** DINO (Zhang et al. 2023; IDEA-Research/DINO, `config/DINO/DINO_4scale.py`): the terms of DAB-DETR. */
+  static dino(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'dino')
+  }
+
+  /** H-DETR (Jia et al. 2023; HDETR/H-Deformable-DETR, `main.py`): the terms of Deformable DETR. */
+  static hDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'hDetr')
+  }
+
+  /** Group DETR (Chen et al. 2023), which has no published code: the terms of Conditional DETR, its first basis. */
+  static groupDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'groupDetr')
+  }
+
+  /** LW-DETR (Chen et al. 2024; Atten4Vis/LW-DETR, `scripts/`): IA-BCE; cost 2, 5, 2, weights 1, 5, 2. */
+  static lwDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'lwDetr')
+  }
+
+  /** RT-DETR (Zhao et al. 2024; lyuwenyu/RT-DETR, `rtdetr_r50vd.yml`): varifocal; cost 2, 5, 2, weights 1, 5, 2. */
+  static rtDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'rtDetr')
+  }
+
+  /**
+   * D-FINE (Peng et al. 2025; Peterande/D-FINE, `dfine_hgnetv2.yml`): the class and box terms of RT-DETR, the latter over
+   * the union matching, without the terms of the box distributions.
+   */
+  static dFine(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'dFine')
+  }
+
+  /**
+   * DEIM (Huang et al. 2025; Intellindust-AI-Lab/DEIM, `configs/base/deim.yml`): MAL; cost 2, 5, 2, weights 1, 5, 2; box
+   * terms over the union matching, as `DEIMCriterion` has by default (`use_uni_set`).
+   */
+  static deim(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'deim')
   }
 
   /**
@@ -76,27 +145,34 @@ export class HungarianLoss {
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = DEFAULT_CALL): LossResult {
     try {
       if (call !== DEFAULT_CALL) checkCall(call)
-      const predictions = readPredictions(outputs, this.options.numClasses)
+      const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
-      const gradients = gradientsFor(call, predictions, outputs, targets)
-      const classWeight = classWeightFor(call, predictions.layers)
-      const filled = makeFilled(predictions, packed)
+      const { rules, given, added } = packRules(predictions, packed)
+      const gradients = gradientsFor(call, predictions, targets)
+      const classWeight = classWeightFor(call, predictions)
+      const filled = makeFilled(predictions, packed, this.options)
       compute(
         this.#handle,
-        predictions.layers,
         predictions.images,
-        predictions.queries,
         predictions.classes,
+        predictions.layers,
         predictions.logits,
         predictions.boxes,
+        packParts(predictions.parts),
+        rules,
+        given,
+        added,
         packed.labels,
+        packed.labelOffsets,
         packed.boxes,
         packed.offsets,
+        packed.ignores,
         call.numBoxes ?? OWN_COUNT,
+        call.unionBoxes ?? OWN_COUNT,
         classWeight,
         gradients.logits,
         gradients.boxes,
-        filled.queryOfTarget,
+        filled.targetOfQuery,
         filled.values,
       )
       return new LossView(filled, gradients)
@@ -108,21 +184,27 @@ export class HungarianLoss {
   /** The matching alone. Throws as {@link compute}. */
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
-      const predictions = readPredictions(outputs, this.options.numClasses)
+      const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
-      const filled = makeFilled(predictions, packed)
+      const { rules, given, added } = packRules(predictions, packed)
+      const filled = makeFilled(predictions, packed, this.options)
       matchTargets(
         this.#handle,
-        predictions.layers,
         predictions.images,
-        predictions.queries,
         predictions.classes,
+        predictions.layers,
         predictions.logits,
         predictions.boxes,
+        packParts(predictions.parts),
+        rules,
+        given,
+        added,
         packed.labels,
+        packed.labelOffsets,
         packed.boxes,
         packed.offsets,
-        filled.queryOfTarget,
+        packed.ignores,
+        filled.targetOfQuery,
         filled.values,
       )
       return readMatching(filled)
@@ -134,21 +216,27 @@ export class HungarianLoss {
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
-      const predictions = readPredictions(outputs, this.options.numClasses)
+      const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
-      const filled = makeFilled(predictions, packed)
-      const costs = new Float32Array(predictions.layers * predictions.queries * packed.total)
+      const { rules, given, added } = packRules(predictions, packed)
+      const filled = makeFilled(predictions, packed, this.options)
+      const costs = new Float32Array(countCosts(predictions, packed))
       costMatrix(
         this.#handle,
-        predictions.layers,
         predictions.images,
-        predictions.queries,
         predictions.classes,
+        predictions.layers,
         predictions.logits,
         predictions.boxes,
+        packParts(predictions.parts),
+        rules,
+        given,
+        added,
         packed.labels,
+        packed.labelOffsets,
         packed.boxes,
         packed.offsets,
+        packed.ignores,
         costs,
         filled.values,
       )
@@ -160,25 +248,15 @@ export class HungarianLoss {
 }
 
 /** Hands the options to the core. */
-function createHandle(options: ResolvedOptions): Criterion {
-  const { classification, cost, weights } = options
+function createHandle({ classification, cost, ...options }: ResolvedOptions): Criterion {
+  const { classForm, alpha = 0, gamma = 0, ...weights } = cost
+  const { classWeights, ...kind } = { classWeights: undefined, ...classification }
   try {
     return createCriterion({
-      numClasses: options.numClasses,
-      noObjectIndex: classification.noObjectIndex,
-      noObjectWeight: classification.noObjectWeight,
-      ...(classification.classWeights && { classWeights: [...classification.classWeights] }),
-      normalization: classification.normalization,
-      allowNoObjectLabels: classification.allowNoObjectLabels,
-      costClass: cost.class,
-      costL1: cost.l1,
-      costGiou: cost.giou,
-      weightClass: weights.class,
-      weightL1: weights.l1,
-      weightGiou: weights.giou,
-      boxFormat: options.boxFormat,
-      normalizedBoxes: options.normalizedBoxes,
-      nonFinite: options.nonFinite,
+      ...options,
+      classification: { ...kind, ...(classWeights && { classWeights: [...classWeights] }) },
+      cost: weights,
+      classCost: { form: classForm, alpha, gamma },
     })
   } catch (error) {
     throw toHungarianLossError(error)
@@ -187,10 +265,11 @@ function createHandle(options: ResolvedOptions): Criterion {
 
 /** Checks what can be checked of a call without its inputs. */
 function checkCall(call: unknown): void {
-  const { gradients, out, numBoxes, classWeight } = checkRecord(call, CALL, 'call')
+  const { gradients, out, numBoxes, unionBoxes, classWeight } = checkRecord(call, CALL, 'call')
   const wanted = checkFlag(gradients, true, 'call.gradients')
   if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
   if (numBoxes !== undefined) checkDivisor(numBoxes, 'call.numBoxes')
+  if (unionBoxes !== undefined) checkDivisor(unionBoxes, 'call.unionBoxes')
   if (typeof classWeight === 'number') checkDivisor(classWeight, 'call.classWeight')
 }
 
@@ -198,16 +277,16 @@ function checkCall(call: unknown): void {
 function gradientsFor(
   call: CallOptions,
   predictions: Predictions,
-  outputs: Outputs,
   targets: readonly Target[],
 ): GradientArrays {
   if (call.gradients === false) return NO_GRADIENTS
-  return call.out === undefined ? makeGradients(predictions) : checkOut(call.out, predictions, outputs, targets)
+  return call.out === undefined ? makeGradients(predictions) : checkOut(call.out, predictions, targets)
 }
 
 /** One class weight for each layer, or none for the batch's own. */
-function classWeightFor({ classWeight }: CallOptions, layers: number): Float64Array {
+function classWeightFor({ classWeight }: CallOptions, { parts }: Predictions): Float64Array {
   if (classWeight === undefined) return OWN_WEIGHT
+  const layers = parts.reduce((sum, part) => sum + part.layers.layers, 0)
   if (typeof classWeight === 'number') return new Float64Array(layers).fill(classWeight)
   if (!Array.isArray(classWeight) && !ArrayBuffer.isView(classWeight)) {
     fail('OPTION', 'call.classWeight', `must be a number or an array of numbers, got ${show(classWeight)}`)

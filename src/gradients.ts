@@ -1,9 +1,11 @@
 import { Buffer } from 'node:buffer'
 import { fail } from './errors.ts'
 import { checkMemory, kindOf, overlap } from './memory.ts'
+import { PART_KEYS } from './parts.ts'
+import type { Layers, Part, PartKey } from './parts.ts'
 import type { Predictions } from './predictions.ts'
 import { dataOf } from './targets.ts'
-import type { Gradients, LayerGradients, Outputs, Target } from './types.ts'
+import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Target } from './types.ts'
 import { checkRecord, isRecord, show } from './validate.ts'
 
 /** Arrays for the gradients, in the layout of the inputs. */
@@ -13,6 +15,7 @@ export interface GradientArrays {
 }
 
 const OUT = ['logits', 'boxes', 'auxiliary'] as const
+const ALL_OUT = [...OUT, ...PART_KEYS] as const
 
 /** No gradients wanted. */
 export const NO_GRADIENTS: GradientArrays = { logits: [], boxes: [] }
@@ -42,30 +45,54 @@ export function makeGradients({ logits, boxes }: Predictions): GradientArrays {
 }
 
 /** The caller's arrays, once it is certain that nothing else can be overwritten with them. */
-export function checkOut(
-  out: Gradients,
-  predictions: Predictions,
-  outputs: Outputs,
-  targets: readonly Target[],
-): GradientArrays {
-  checkRecord(out, OUT, 'call.out')
-  const { logits, boxes, names } = predictions
-  const final = logits.length - 1
-  const auxiliary: readonly LayerGradients[] = out.auxiliary ?? []
+export function checkOut(out: Gradients, predictions: Predictions, targets: readonly Target[]): GradientArrays {
+  checkRecord(out, ALL_OUT, 'call.out')
+  const gradients = { logits: [] as Float32Array[], boxes: [] as Float32Array[] }
+  const own = ownLayers(predictions.parts)
+  for (const [key, layers] of own) {
+    const part: unknown = key === undefined ? out : out[key]
+    const name = key === undefined ? 'call.out' : `call.out.${key}`
+    if (!isRecord(part)) fail('DTYPE', name, `must be { logits, boxes }, got ${show(part)}`)
+    if (key !== undefined) checkRecord(part, OUT, name)
+    checkPart(part as unknown as PartGradients, layers, name, predictions, gradients)
+  }
+  for (const key of PART_KEYS) {
+    if (out[key] === undefined || own.some(([other]) => other === key)) continue
+    fail('SHAPE', `call.out.${key}`, `must be absent, since outputs.${key} has no tensors of its own`)
+  }
+  checkDisjoint(gradients, predictions, targets)
+  return gradients
+}
+
+/** Checks the arrays of one part, and appends them. */
+function checkPart(
+  part: PartGradients,
+  { arrays, firstArray }: Layers,
+  name: string,
+  { logits, boxes, names }: Predictions,
+  gradients: GradientArrays,
+): void {
+  const final = arrays - 1
+  const auxiliary: readonly LayerGradients[] = part.auxiliary ?? []
   if (!Array.isArray(auxiliary) || auxiliary.length !== final) {
     const got = Array.isArray(auxiliary) ? auxiliary.length : show(auxiliary)
-    fail('SHAPE', 'call.out.auxiliary', `expected ${final} entries, as outputs.auxiliary has, got ${got}`)
+    const input = name.replace('call.out', 'outputs')
+    fail('SHAPE', `${name}.auxiliary`, `expected ${final} entries, as ${input}.auxiliary has, got ${got}`)
   }
-  const gradients = { logits: [] as Float32Array[], boxes: [] as Float32Array[] }
   for (let i = 0; i <= final; i++) {
-    const layer: unknown = i < final ? auxiliary[i] : out
-    const name = outName(names[i] as string)
-    if (!isRecord(layer)) fail('DTYPE', name, `must be { logits, boxes }, got ${show(layer)}`)
-    gradients.logits.push(checkArray(layer['logits'], (logits[i] as Float32Array).length, name, 'logits'))
-    gradients.boxes.push(checkArray(layer['boxes'], (boxes[i] as Float32Array).length, name, 'boxes'))
+    const layer: unknown = i < final ? auxiliary[i] : part
+    const layerName = outName(names[firstArray + i] as string)
+    if (!isRecord(layer)) fail('DTYPE', layerName, `must be { logits, boxes }, got ${show(layer)}`)
+    const [logitsLength, boxesLength] = [logits[firstArray + i]?.length, boxes[firstArray + i]?.length]
+    gradients.logits.push(checkArray(layer['logits'], logitsLength as number, layerName, 'logits'))
+    gradients.boxes.push(checkArray(layer['boxes'], boxesLength as number, layerName, 'boxes'))
   }
-  checkDisjoint(gradients, predictions, outputs, targets)
-  return gradients
+}
+
+/** The parts that have tensors of their own, with the main one first. */
+function ownLayers(parts: readonly Part[]): Array<[PartKey | undefined, Layers]> {
+  const own = parts.filter(({ key, tensors }) => key === tensors)
+  return own.map(({ key, layers }) => [key, layers])
 }
 
 /** Checks one of the caller's arrays by itself. */
@@ -85,27 +112,32 @@ function checkArray(array: unknown, length: number, layer: string, name: string)
  * compared are the very ones that it gets; what was converted or packed from the caller's arrays is compared in both
  * forms.
  */
-function checkDisjoint(
-  gradients: GradientArrays,
-  predictions: Predictions,
-  outputs: Outputs,
-  targets: readonly Target[],
-): void {
+function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targets: readonly Target[]): void {
   const read: unknown[] = layerArrays(predictions)
-  for (const layer of outputs.auxiliary ?? []) read.push(dataOf(layer.logits), dataOf(layer.boxes))
-  read.push(dataOf(outputs.logits), dataOf(outputs.boxes))
-  for (const target of targets) read.push(dataOf(target.labels), dataOf(target.boxes))
+  read.push(...predictions.given)
+  for (const { labels, boxes, ignore } of targets) read.push(dataOf(labels), dataOf(boxes), ignore)
+  for (const { layers, hasRules } of predictions.parts) {
+    if (hasRules) for (const source of layers.sources) read.push(...ruleArrays(source))
+  }
   const written = layerArrays(gradients)
   for (let i = 0; i < written.length; i++) {
     const array = written[i] as Float32Array
     for (let j = 0; j < read.length; j++) {
       const other = read[j]
-      if (ArrayBuffer.isView(other) && overlap(array, other)) failOverlap(i, readName(j, predictions), predictions)
+      if (ArrayBuffer.isView(other) && overlap(array, other)) {
+        failOverlap(i, readName(j, predictions, targets.length), predictions)
+      }
     }
     for (let j = 0; j < i; j++) {
       if (overlap(array, written[j] as Float32Array)) failOverlap(i, outName(arrayName(j, predictions)), predictions)
     }
   }
+}
+
+/** Whatever a layer's matching and cost are read from. */
+function ruleArrays({ matching, cost }: LayerOutputs): unknown[] {
+  const pairs = Array.isArray(matching) ? matching.flatMap((image: object) => Object.values(image)) : []
+  return [...(cost ?? []).map(dataOf), ...pairs]
 }
 
 /** Logits and boxes by turns, layer by layer. */
@@ -125,13 +157,15 @@ function arrayName(index: number, { names }: Predictions): string {
 }
 
 /**
- * The name of an array that is read: those of the layers twice, as converted and as given, then those of the targets.
+ * The name of an array that is read: those of the layers twice, as converted and as given, then those of the targets,
+ * then whatever layers are matched by.
  */
-function readName(index: number, predictions: Predictions): string {
+function readName(index: number, predictions: Predictions, images: number): string {
   const arrays = 2 * predictions.names.length
   if (index < 2 * arrays) return arrayName(index % arrays, predictions)
   const target = index - 2 * arrays
-  return `targets[${target >> 1}].${target % 2 === 0 ? 'labels' : 'boxes'}`
+  if (target >= 3 * images) return 'a cost or matching of the outputs'
+  return `targets[${Math.floor(target / 3)}].${['labels', 'boxes', 'ignore'][target % 3]}`
 }
 
 /** The place in `call.out` that belongs to a place in `outputs`. */
@@ -139,11 +173,15 @@ function outName(name: string): string {
   return name.replace('outputs', 'call.out')
 }
 
-/** The arrays as the caller sees them: the final layer at the top, earlier ones in `auxiliary`. */
-export function layOut({ logits, boxes }: GradientArrays): Gradients | undefined {
-  const final = logits.length - 1
-  if (final < 0) return undefined
+/** The arrays as the caller sees them: of each part the final layer at the top, earlier ones in `auxiliary`. */
+export function layOut({ logits, boxes }: GradientArrays, parts: readonly Part[]): Gradients | undefined {
+  if (logits.length === 0) return undefined
   const at = (i: number): LayerGradients => ({ logits: logits[i] as Float32Array, boxes: boxes[i] as Float32Array })
-  if (final === 0) return at(0)
-  return { ...at(final), auxiliary: Array.from({ length: final }, (_, i) => at(i)) }
+  const partAt = ({ firstArray, arrays }: Layers): PartGradients => {
+    const final = firstArray + arrays - 1
+    if (arrays === 1) return at(final)
+    return { ...at(final), auxiliary: Array.from({ length: arrays - 1 }, (_, i) => at(firstArray + i)) }
+  }
+  const [[, main], ...others] = ownLayers(parts) as [[undefined, Layers], ...Array<[PartKey, Layers]>]
+  return { ...partAt(main), ...Object.fromEntries(others.map(([key, layers]) => [key, partAt(layers)])) }
 }

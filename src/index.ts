@@ -7,5 +7,6 @@ export {
 export { HungarianLoss } from './criterion.ts'
 export { HungarianLossError } from './errors.ts'
 export type { ErrorCode, ErrorDetails, ErrorPlace } from './errors.ts'
+export type { PresetName } from './presets.ts'
 export { simdLevel } from './simd.ts'
 export type * from './types.ts'

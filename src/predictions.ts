@@ -1,97 +1,181 @@
 import { fail } from './errors.ts'
+import { makeParts, PART_KEYS } from './parts.ts'
+import type { Layers, Part, PartKey } from './parts.ts'
+import { uint32s } from './slab.ts'
+import { dataOf } from './targets.ts'
 import { float32, shapeOf } from './tensors.ts'
-import type { LayerOutputs, Outputs } from './types.ts'
+import type { LayerOutputs, Outputs, PartOutputs, ResolvedOptions } from './types.ts'
 import { isRecord, show } from './validate.ts'
 
-/** The predictions of all decoder layers as the binding takes them, every shape checked. */
+/** The predictions of all layers as the binding takes them, every shape checked. */
 export interface Predictions {
-  /** Decoder layers, at least 1. */
-  readonly layers: number
   readonly images: number
-  readonly queries: number
   /** Columns of the logits. */
   readonly classes: number
-  /** One array of all layers where they are stacked, else one for each layer, the final one last. */
+  /** How many layers each of the arrays holds. */
+  readonly layers: Uint32Array
+  /** Those of the main part first; of each part the final layer last. */
   readonly logits: Float32Array[]
   readonly boxes: Float32Array[]
   /** Where each of the arrays comes from, for messages: `outputs`, `outputs.auxiliary[0]`. */
   readonly names: readonly string[]
+  /** The data that were given, logits and boxes by turns. */
+  readonly given: readonly unknown[]
+  readonly parts: readonly Part[]
 }
 
-const FINAL = ['outputs']
+/** What has been read so far. */
+interface Reader {
+  readonly options: ResolvedOptions
+  /** Images, once they are known. */
+  images: number | undefined
+  readonly layers: number[]
+  readonly logits: Float32Array[]
+  readonly boxes: Float32Array[]
+  readonly names: string[]
+  readonly given: unknown[]
+  /** Layers in all arrays. */
+  total: number
+}
 
 /** Reads the predictions of a batch. */
-export function readPredictions(outputs: Outputs, numClasses: number): Predictions {
-  checkLayer(outputs, 'outputs')
-  const shape = shapeOf(outputs.logits, 'outputs.logits')
-  const rank = shape.length
-  if (rank !== 3 && rank !== 4) {
-    fail('SHAPE', 'outputs.logits', `must be of shape [B, Q, C] or [L, B, Q, C], got [${shape.join(', ')}]`)
+export function readPredictions(outputs: Outputs, options: ResolvedOptions): Predictions {
+  const reader: Reader = {
+    options,
+    images: undefined,
+    layers: [],
+    logits: [],
+    boxes: [],
+    names: [],
+    given: [],
+    total: 0,
   }
-  const stacked = rank === 4
-  const layers = stacked ? (shape[0] as number) : 1
-  const images = shape[rank - 3] as number
-  const queries = shape[rank - 2] as number
-  const classes = shape[rank - 1] as number
-  if (layers === 0) fail('SHAPE', 'outputs.logits', `must have at least one layer, got [${shape.join(', ')}]`)
-  if (classes !== numClasses + 1) {
-    fail(
-      'SHAPE',
-      'outputs.logits',
-      `expected C = numClasses + 1 = ${numClasses + 1}, got ${classes} in [${shape.join(', ')}]`,
-    )
+  const main = readLayers(reader, outputs, 'outputs')
+  const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
+  for (const key of PART_KEYS) {
+    const part = outputs[key] as Partial<PartOutputs> | undefined
+    if (part === undefined) continue
+    if (!isRecord(part)) fail('DTYPE', `outputs.${key}`, `must be { logits, boxes }, got ${show(part)}`)
+    if (key === 'encoder' || part.logits !== undefined || part.boxes !== undefined) {
+      own[key] = readLayers(reader, part as unknown as PartOutputs, `outputs.${key}`)
+    } else if (part.auxiliary !== undefined) {
+      fail('SHAPE', `outputs.${key}.auxiliary`, 'must be absent where the part is a range of queries')
+    }
   }
-  const boxShape = shapeOf(outputs.boxes, 'outputs.boxes')
-  checkShape(boxShape, shape, 4, 'outputs.boxes')
-  const { auxiliary } = outputs
-  const logits = float32(outputs.logits, shape, 'outputs.logits')
-  const boxes = float32(outputs.boxes, boxShape, 'outputs.boxes')
-  if (auxiliary !== undefined && !Array.isArray(auxiliary)) {
-    fail('DTYPE', 'outputs.auxiliary', `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
-  }
-  if (auxiliary === undefined || auxiliary.length === 0) {
-    return { layers, images, queries, classes, logits: [logits], boxes: [boxes], names: FINAL }
-  }
-  if (stacked) fail('SHAPE', 'outputs.auxiliary', 'must be empty where the layers are stacked in tensors of rank 4')
-  return withAuxiliary(auxiliary, shape, logits, boxes)
+  const { logits, boxes, names, given } = reader
+  const parts = makeParts(outputs, own, options.boxMatching === 'union')
+  const layers = uint32s(reader.layers.length)
+  layers.set(reader.layers)
+  const classes = classesOf(options)
+  return { images: reader.images as number, classes, layers, logits, boxes, names, given, parts }
 }
 
-/** The auxiliary layers, then the final one. */
-function withAuxiliary(
-  auxiliary: readonly LayerOutputs[],
-  shape: readonly number[],
-  finalLogits: Float32Array,
-  finalBoxes: Float32Array,
-): Predictions {
-  const [images, queries, classes] = shape as [number, number, number]
-  const logits: Float32Array[] = []
-  const boxes: Float32Array[] = []
-  const names: string[] = []
-  for (let i = 0; i < auxiliary.length; i++) {
-    const name = `outputs.auxiliary[${i}]`
-    const layer = auxiliary[i] as LayerOutputs
-    checkLayer(layer, name)
-    if ((layer as Outputs).auxiliary !== undefined) {
-      fail('SHAPE', `${name}.auxiliary`, 'an auxiliary layer has no auxiliary layers of its own')
-    }
-    const logitShape = shapeOf(layer.logits, `${name}.logits`)
-    checkShape(logitShape, shape, classes, `${name}.logits`)
-    const boxShape = shapeOf(layer.boxes, `${name}.boxes`)
-    checkShape(boxShape, shape, 4, `${name}.boxes`)
-    logits.push(float32(layer.logits, logitShape, `${name}.logits`))
-    boxes.push(float32(layer.boxes, boxShape, `${name}.boxes`))
-    names.push(name)
+/** Reads the layers of one part: stacked, or the auxiliary ones and then the final one. */
+function readLayers(reader: Reader, outputs: PartOutputs, name: string): Layers {
+  checkLayer(outputs, name)
+  const shape = shapeOf(outputs.logits, `${name}.logits`)
+  checkLogitShape(shape, reader, name)
+  const rank = shape.length
+  const layers = rank === 4 ? (shape[0] as number) : 1
+  const rows = shape[rank - 2] as number
+  reader.images = shape[rank - 3] as number
+  const boxShape = shapeOf(outputs.boxes, `${name}.boxes`)
+  checkShape(boxShape, shape, 4, `${name}.boxes`)
+  const { auxiliary } = outputs
+  const logits = float32(outputs.logits, shape, `${name}.logits`)
+  const boxes = float32(outputs.boxes, boxShape, `${name}.boxes`)
+  if (auxiliary !== undefined && !Array.isArray(auxiliary)) {
+    fail('DTYPE', `${name}.auxiliary`, `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
   }
-  logits.push(finalLogits)
-  boxes.push(finalBoxes)
-  names.push('outputs')
-  return { layers: logits.length, images, queries, classes, logits, boxes, names }
+  const [firstArray, firstLayer] = [reader.logits.length, reader.total]
+  if (auxiliary === undefined || auxiliary.length === 0) {
+    push(reader, outputs, name, logits, boxes, layers)
+    return { firstArray, arrays: 1, firstLayer, layers, rows, sources: [outputs], names: [name] }
+  }
+  if (rank === 4) fail('SHAPE', `${name}.auxiliary`, 'must be empty where the layers are stacked in tensors of rank 4')
+  for (let i = 0; i < auxiliary.length; i++) {
+    readAuxiliary(reader, auxiliary[i] as LayerOutputs, shape, `${name}.auxiliary[${i}]`)
+  }
+  push(reader, outputs, name, logits, boxes, 1)
+  const count = auxiliary.length + 1
+  const [sources, names] = [[...auxiliary, outputs], reader.names.slice(-count)]
+  return { firstArray, arrays: count, firstLayer, layers: count, rows, sources, names }
+}
+
+function readAuxiliary(reader: Reader, layer: LayerOutputs, shape: readonly number[], name: string): void {
+  checkLayer(layer, name)
+  if ((layer as PartOutputs).auxiliary !== undefined) {
+    fail('SHAPE', `${name}.auxiliary`, 'an auxiliary layer has no auxiliary layers of its own')
+  }
+  const logitShape = shapeOf(layer.logits, `${name}.logits`)
+  checkShape(logitShape, shape, shape[2] as number, `${name}.logits`)
+  const boxShape = shapeOf(layer.boxes, `${name}.boxes`)
+  checkShape(boxShape, shape, 4, `${name}.boxes`)
+  const logits = float32(layer.logits, logitShape, `${name}.logits`)
+  push(reader, layer, name, logits, float32(layer.boxes, boxShape, `${name}.boxes`), 1)
+}
+
+function push(
+  reader: Reader,
+  layer: LayerOutputs,
+  name: string,
+  logits: Float32Array,
+  boxes: Float32Array,
+  layers: number,
+): void {
+  reader.logits.push(logits)
+  reader.boxes.push(boxes)
+  reader.names.push(name)
+  reader.given.push(dataOf(layer.logits), dataOf(layer.boxes))
+  reader.layers.push(layers)
+  reader.total += layers
 }
 
 /** Refuses what is no layer, and what would be dropped. */
 function checkLayer(layer: unknown, argument: string): void {
   if (!isRecord(layer)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(layer)}`)
   if (layer['masks'] !== undefined) fail('OPTION', `${argument}.masks`, 'masks are not supported')
+  if (argument === 'outputs') return
+  for (const key of PART_KEYS) {
+    if (layer[key] !== undefined) fail('OPTION', `${argument}.${key}`, `belongs to the main outputs, as outputs.${key}`)
+  }
+}
+
+/** Checks the shape of a part's logits; the images must be those of the parts before. */
+function checkLogitShape(shape: readonly number[], { options, images }: Reader, name: string): void {
+  const rank = shape.length
+  const shown = `[${shape.join(', ')}]`
+  if (rank !== 3 && rank !== 4) {
+    fail('SHAPE', `${name}.logits`, `must be of shape [B, Q, C] or [L, B, Q, C], got ${shown}`)
+  }
+  if (rank === 4 && shape[0] === 0) fail('SHAPE', `${name}.logits`, `must have at least one layer, got ${shown}`)
+  checkClasses(shape[rank - 1] as number, shape, options, name)
+  if (images !== undefined && shape[rank - 3] !== images) {
+    fail('SHAPE', `${name}.logits`, `expected B = ${images} images, as in outputs.logits, got ${shown}`)
+  }
+}
+
+/** Columns of the logits. */
+function classesOf({ numClasses, classification }: ResolvedOptions): number {
+  return classification.kind === 'softmax' ? numClasses + 1 : numClasses
+}
+
+/** Compares the columns of the logits with the number of classes. */
+function checkClasses(classes: number, shape: readonly number[], options: ResolvedOptions, name: string): void {
+  const { numClasses, classification } = options
+  const { kind } = classification
+  const softmax = kind === 'softmax'
+  const expected = classesOf(options)
+  if (classes === expected) return
+  const rule = `expected C = numClasses${softmax ? ' + 1' : ''} = ${expected}, got ${classes} in [${shape.join(', ')}]`
+  const hint =
+    softmax && classes === numClasses
+      ? '; softmax classification has one column more, for no-object (a model without one is of a sigmoid kind)'
+      : !softmax && classes === numClasses + 1
+        ? `; ${kind} classification is of the sigmoid kind, without a column for no-object (a model with one is of kind 'softmax', ` +
+          'or numClasses is one too small)'
+        : ''
+  fail('SHAPE', `${name}.logits`, rule + hint)
 }
 
 /** Compares a shape with that of the final layer's logits, but for the last size. */

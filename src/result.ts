@@ -1,6 +1,9 @@
 import { layOut } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
+import type { Part, PartKey } from './parts.ts'
+import { PART_KEYS } from './parts.ts'
 import type { Predictions } from './predictions.ts'
+import { isGiven } from './rules.ts'
 import { float64s, int32s } from './slab.ts'
 import type { PackedTargets } from './targets.ts'
 import type {
@@ -14,41 +17,84 @@ import type {
   Metrics,
   NonFiniteCounts,
   Normalizers,
+  PartResult,
+  ResolvedOptions,
   Terms,
 } from './types.ts'
 
-/** Places in `values`: the batch's numbers first, then as many for each layer. */
+/** Places in `values`: the batch's numbers first, then as many for each layer of every part. */
 const LOSS = 0
 const NUM_BOXES = 1
-const NON_FINITE = 2
-const HEADER = 5
-const PER_LAYER = 6
+const UNION_BOXES = 2
+const NON_FINITE = 3
+const HEADER = 6
+const PER_LAYER = 9
 /** Places within a layer's numbers. */
-const TERMS = 0
-const METRICS = 3
-const CLASS_WEIGHT = 5
+const TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
+const METRICS = 6
+const CLASS_WEIGHT = 8
+/** Terms that a result always has; the others only where they have a weight. */
+const ALWAYS = 3
 
-/** The flat arrays that the core fills, and the sizes to read them by. */
+/** What marks a query without a part in the loss. */
+const LEFT_OUT = -2
+
+/** The flat arrays that the core fills, and what to read them by. */
 export interface Filled {
-  readonly layers: number
-  readonly images: number
-  readonly queries: number
-  /** `[images + 1]`: where each image's targets lie. */
-  readonly offsets: Uint32Array
-  /** Targets of the batch. */
-  readonly total: number
-  /** `[layers, total]`: the query of each target, or −1. */
-  readonly queryOfTarget: Int32Array
+  readonly predictions: Predictions
+  readonly targets: PackedTargets
+  /** `[B, Q]` for each layer of every part: the target of each query, or −1, or −2 where it is left out. */
+  readonly targetOfQuery: Int32Array
   /** The numbers of the batch and of each layer. */
   readonly values: Float64Array
+  /** Weights of the terms. */
+  readonly weights: Terms
 }
 
 /** Makes the arrays for the core to fill. */
-export function makeFilled({ layers, images, queries }: Predictions, { offsets, total }: PackedTargets): Filled {
-  const queryOfTarget = int32s(layers * total)
-  const values = float64s(HEADER + PER_LAYER * layers)
-  return { layers, images, queries, offsets, total, queryOfTarget, values }
+export function makeFilled(predictions: Predictions, targets: PackedTargets, { weights }: ResolvedOptions): Filled {
+  let layers = 0
+  let queries = 0
+  for (const part of predictions.parts) {
+    layers += part.layers.layers
+    queries += part.layers.layers * (part.end - part.first)
+  }
+  const targetOfQuery = int32s(predictions.images * queries)
+  return { predictions, targets, targetOfQuery, values: float64s(HEADER + PER_LAYER * layers), weights }
 }
+
+/** A part and where its layers lie in the arrays of all. */
+interface Place {
+  readonly part: Part
+  /** Its first layer among those of all parts. */
+  readonly layer: number
+  /** Its first entry in `targetOfQuery`. */
+  readonly entry: number
+}
+
+/** Where a part lies, if there is such a part. */
+function placeOf({ predictions: { parts, images } }: Filled, key: PartKey | undefined): Place | undefined {
+  let layer = 0
+  let entry = 0
+  for (const part of parts) {
+    if (part.key === key) return { part, layer, entry }
+    layer += part.layers.layers
+    entry += part.layers.layers * images * (part.end - part.first)
+  }
+  return undefined
+}
+
+/** One value for each of the further parts that there are, by name. */
+function eachPart<T>(filled: Filled, read: (place: Place) => T): { [Key in PartKey]?: T } {
+  const found: { [Key in PartKey]?: T } = {}
+  for (const key of PART_KEYS) {
+    const place = placeOf(filled, key)
+    if (place !== undefined) found[key] = read(place)
+  }
+  return found
+}
+
+const mainPlace = (filled: Filled): Place => placeOf(filled, undefined) as Place
 
 /** A class of lazy getters that prints, and turns into JSON, as the plain object that it stands for. */
 class View {
@@ -57,7 +103,8 @@ class View {
     const getters = Object.entries(Object.getOwnPropertyDescriptors(prototype)).filter(
       ([, { get }]) => get !== undefined,
     )
-    return Object.fromEntries(getters.map(([name, { get }]) => [name, get?.call(this)]))
+    const values = getters.map(([name, { get }]) => [name, get?.call(this)] as const)
+    return Object.fromEntries(values.filter(([, value]) => value !== undefined))
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
@@ -65,26 +112,28 @@ class View {
   }
 }
 
-/** One layer of a `LossView`. */
+/** One layer of a part. */
 class LayerView extends View implements LayerResult {
   readonly #filled: Filled
+  readonly #place: Place
   readonly #layer: number
   #matches: readonly Matches[] | undefined
   #terms: Terms | undefined
   #metrics: Metrics | undefined
 
-  constructor(filled: Filled, layer: number) {
+  constructor(filled: Filled, place: Place, layer: number) {
     super()
     this.#filled = filled
+    this.#place = place
     this.#layer = layer
   }
 
   get terms(): Terms {
-    return (this.#terms ??= { class: this.#value(TERMS), l1: this.#value(TERMS + 1), giou: this.#value(TERMS + 2) })
+    return (this.#terms ??= readTerms(this.#filled, this.#place, this.#layer))
   }
 
   get matches(): readonly Matches[] {
-    return (this.#matches ??= readMatches(this.#filled, this.#layer))
+    return (this.#matches ??= readMatches(this.#filled, this.#place, this.#layer))
   }
 
   get metrics(): Metrics {
@@ -96,16 +145,53 @@ class LayerView extends View implements LayerResult {
   }
 
   #value(place: number): number {
-    return layerValue(this.#filled, this.#layer, place)
+    return layerValue(this.#filled, this.#place, this.#layer, place)
   }
 }
 
-/** The outcome of `compute`: views of what the core filled, made on first use. */
+/** One part of a step: views of what the core filled, made on first use. */
+class PartView extends View implements PartResult {
+  readonly #filled: Filled
+  readonly #place: Place
+  #final: LayerView | undefined
+  #layers: readonly LayerView[] | undefined
+
+  constructor(filled: Filled, place: Place) {
+    super()
+    this.#filled = filled
+    this.#place = place
+  }
+
+  get terms(): Terms {
+    return this.#last().terms
+  }
+
+  get layers(): readonly LayerResult[] {
+    const { layers } = this.#place.part.layers
+    return (this.#layers ??= Array.from({ length: layers }, (_, i) =>
+      i === layers - 1 ? this.#last() : new LayerView(this.#filled, this.#place, i),
+    ))
+  }
+
+  get matches(): readonly Matches[] {
+    return this.#last().matches
+  }
+
+  get metrics(): Metrics {
+    return this.#last().metrics
+  }
+
+  #last(): LayerView {
+    return (this.#final ??= new LayerView(this.#filled, this.#place, this.#place.part.layers.layers - 1))
+  }
+}
+
+/** The outcome of `compute`. */
 export class LossView extends View implements LossResult {
   readonly #filled: Filled
   readonly #arrays: GradientArrays
-  #final: LayerView | undefined
-  #layers: readonly LayerView[] | undefined
+  #main: PartView | undefined
+  #others: { readonly [Key in PartKey]?: PartView } | undefined
   #normalizers: Normalizers | undefined
   #gradients: Gradients | undefined
   #nonFinite: NonFiniteCounts | undefined
@@ -121,22 +207,31 @@ export class LossView extends View implements LossResult {
   }
 
   get terms(): Terms {
-    return this.#last().terms
+    return this.#decoder().terms
   }
 
   get layers(): readonly LayerResult[] {
-    const { layers } = this.#filled
-    return (this.#layers ??= Array.from({ length: layers }, (_, i) =>
-      i === layers - 1 ? this.#last() : new LayerView(this.#filled, i),
-    ))
+    return this.#decoder().layers
   }
 
   get matches(): readonly Matches[] {
-    return this.#last().matches
+    return this.#decoder().matches
   }
 
   get metrics(): Metrics {
-    return this.#last().metrics
+    return this.#decoder().metrics
+  }
+
+  get encoder(): PartResult | undefined {
+    return this.#part('encoder')
+  }
+
+  get denoising(): PartResult | undefined {
+    return this.#part('denoising')
+  }
+
+  get oneToMany(): PartResult | undefined {
+    return this.#part('oneToMany')
   }
 
   get normalizers(): Normalizers {
@@ -144,77 +239,136 @@ export class LossView extends View implements LossResult {
   }
 
   get gradients(): Gradients | undefined {
-    return (this.#gradients ??= layOut(this.#arrays))
+    return (this.#gradients ??= layOut(this.#arrays, this.#filled.predictions.parts))
   }
 
   get nonFinite(): NonFiniteCounts {
     return (this.#nonFinite ??= readNonFinite(this.#filled))
   }
 
-  #last(): LayerView {
-    return (this.#final ??= new LayerView(this.#filled, this.#filled.layers - 1))
+  #decoder(): PartView {
+    return (this.#main ??= new PartView(this.#filled, mainPlace(this.#filled)))
   }
+
+  #part(key: PartKey): PartView | undefined {
+    this.#others ??= eachPart(this.#filled, (place) => new PartView(this.#filled, place))
+    return this.#others[key]
+  }
+}
+
+function readTerms(filled: Filled, place: Place, layer: number): Terms {
+  const shown = TERMS.filter((term, i) => i < ALWAYS || (filled.weights[term] as number) > 0)
+  return Object.fromEntries(
+    shown.map((term) => [term, layerValue(filled, place, layer, TERMS.indexOf(term))]),
+  ) as unknown as Terms
 }
 
 /** The outcome of `match`. */
 export function readMatching(filled: Filled): MatchResult {
-  const layers = Array.from({ length: filled.layers }, (_, layer) => ({ matches: readMatches(filled, layer) }))
-  const { matches } = layers[layers.length - 1] as (typeof layers)[number]
-  return { matches, layers, normalizers: readNormalizers(filled), nonFinite: readNonFinite(filled) }
-}
-
-/** The outcome of `cost`: `costs` holds layer after layer, image after image. */
-export function readCosts(filled: Filled, costs: Float32Array): CostResult {
-  const { layers, images, queries, offsets, total } = filled
-  const block = (layer: number, image: number): CostBlock => {
-    const [start, end] = [offsets[image] as number, offsets[image + 1] as number]
-    const first = layer * total * queries
-    return { data: costs.subarray(first + start * queries, first + end * queries), shape: [queries, end - start] }
+  const read = (place: Place) => {
+    const layers = Array.from({ length: place.part.layers.layers }, (_, layer) => ({
+      matches: readMatches(filled, place, layer),
+      classWeight: layerValue(filled, place, layer, CLASS_WEIGHT),
+    }))
+    return { matches: (layers[layers.length - 1] as (typeof layers)[number]).matches, layers }
   }
-  const blocks = (layer: number) => ({ images: Array.from({ length: images }, (_, image) => block(layer, image)) })
-  const all = Array.from({ length: layers }, (_, layer) => blocks(layer))
-  const final = all[layers - 1] as (typeof all)[number]
-  return { images: final.images, layers: all, nonFinite: readNonFinite(filled) }
+  return {
+    ...read(mainPlace(filled)),
+    ...eachPart(filled, read),
+    normalizers: readNormalizers(filled),
+    nonFinite: readNonFinite(filled),
+  }
 }
 
-/** The matchings of one layer, as views of three arrays. */
-function readMatches({ images, queries, offsets, total, queryOfTarget }: Filled, layer: number): readonly Matches[] {
-  const queryIndices = new Int32Array(total)
-  const targetIndices = new Int32Array(total)
-  const unmatched = new Int32Array(total)
-  const targetOfQuery = new Int32Array(queries)
-  const matches: Matches[] = []
-  for (let image = 0; image < images; image++) {
-    const start = offsets[image] as number
-    const end = offsets[image + 1] as number
-    let left = start
-    targetOfQuery.fill(-1)
-    for (let target = start; target < end; target++) {
-      const query = queryOfTarget[layer * total + target] as number
-      if (query < 0) unmatched[left++] = target - start
-      else targetOfQuery[query] = target - start
+/** How many values the costs of all parts have. */
+export function countCosts({ parts }: Predictions, { total }: PackedTargets): number {
+  return parts.reduce((sum, { layers, first, end }) => sum + layers.layers * (end - first) * total, 0)
+}
+
+/** The outcome of `cost`: `costs` holds part after part, layer after layer, image after image. */
+export function readCosts(filled: Filled, costs: Float32Array): CostResult {
+  const { predictions, targets } = filled
+  const { offsets, total } = targets
+  const read = ({ part, entry }: Place) => {
+    const queries = part.end - part.first
+    const start = (entry / Math.max(predictions.images, 1)) * total
+    const block = (layer: number, image: number): CostBlock => {
+      const [from, to] = [offsets[image] as number, offsets[image + 1] as number]
+      const first = start + layer * total * queries
+      return { data: costs.subarray(first + from * queries, first + to * queries), shape: [queries, to - from] }
     }
-    let matched = start
-    for (let query = 0; query < queries && matched < end; query++) {
-      const target = targetOfQuery[query] as number
+    const blocks = (_: unknown, layer: number) => ({
+      images: Array.from({ length: predictions.images }, (_image, image) => block(layer, image)),
+    })
+    const layers = Array.from({ length: part.layers.layers }, blocks)
+    return { images: (layers[layers.length - 1] as (typeof layers)[number]).images, layers }
+  }
+  return { ...read(mainPlace(filled)), ...eachPart(filled, read), nonFinite: readNonFinite(filled) }
+}
+
+/** The matchings of one layer, as views of two arrays; the other lists are rarely of any length. */
+function readMatches(filled: Filled, { part, entry }: Place, layer: number): readonly Matches[] {
+  const { predictions, targets, targetOfQuery } = filled
+  const queries = part.end - part.first
+  const start = entry + layer * predictions.images * queries
+  let pairs = 0
+  for (let i = start; i < start + predictions.images * queries; i++) pairs += Number((targetOfQuery[i] as number) >= 0)
+  const queryIndices = new Int32Array(pairs)
+  const targetIndices = new Int32Array(pairs)
+  const found = new Int32Array(targets.total)
+  const copies = isGiven(part, layer) ? 1 : copiesOf(part)
+  const matches: Matches[] = []
+  let matched = 0
+  for (let image = 0; image < predictions.images; image++) {
+    const first = matched
+    const firstTarget = targets.offsets[image] as number
+    const ignored: number[] = []
+    for (let query = 0; query < queries; query++) {
+      const target = targetOfQuery[start + image * queries + query] as number
+      if (target === LEFT_OUT) ignored.push(part.first + query)
       if (target < 0) continue
-      queryIndices[matched] = query
+      queryIndices[matched] = part.first + query
       targetIndices[matched++] = target
+      found[firstTarget + target] = (found[firstTarget + target] as number) + 1
     }
     matches.push({
-      queryIndices: queryIndices.subarray(start, matched),
-      targetIndices: targetIndices.subarray(start, matched),
-      unmatchedTargets: unmatched.subarray(start, left),
+      queryIndices: queryIndices.subarray(first, matched),
+      targetIndices: targetIndices.subarray(first, matched),
+      unmatchedTargets: toInt32s(unmatchedIn(targets, image, found, copies)),
+      ignoredQueries: toInt32s(ignored),
     })
   }
   return matches
 }
 
-function readNormalizers(filled: Filled): Normalizers {
-  return {
-    numBoxes: filled.values[NUM_BOXES] as number,
-    classWeight: layerValue(filled, filled.layers - 1, CLASS_WEIGHT),
+/** The targets of an image as often as they lack a query. `found`: how many each target of the batch has. */
+function unmatchedIn({ offsets, ignores }: PackedTargets, image: number, found: Int32Array, copies: number): number[] {
+  const first = offsets[image] as number
+  const unmatched: number[] = []
+  for (let target = first; target < (offsets[image + 1] as number); target++) {
+    if (ignores[target] === 1) continue
+    for (let copy = found[target] as number; copy < copies; copy++) unmatched.push(target - first)
   }
+  return unmatched
+}
+
+const EMPTY = new Int32Array(0)
+
+const toInt32s = (values: number[]): Int32Array => (values.length === 0 ? EMPTY : Int32Array.from(values))
+
+/** How many queries every target is meant to find. */
+function copiesOf({ groups, repeat, denoising }: Part): number {
+  if (denoising === undefined) return groups * repeat
+  return denoising.matching === undefined ? denoising.groups : 1
+}
+
+function readNormalizers(filled: Filled): Normalizers {
+  const place = mainPlace(filled)
+  const normalizers = {
+    numBoxes: filled.values[NUM_BOXES] as number,
+    classWeight: layerValue(filled, place, place.part.layers.layers - 1, CLASS_WEIGHT),
+  }
+  return place.part.union ? { ...normalizers, unionBoxes: filled.values[UNION_BOXES] as number } : normalizers
 }
 
 function readNonFinite({ values }: Filled): NonFiniteCounts {
@@ -222,6 +376,6 @@ function readNonFinite({ values }: Filled): NonFiniteCounts {
   return { logits, boxes, costs }
 }
 
-function layerValue({ values }: Filled, layer: number, place: number): number {
-  return values[HEADER + PER_LAYER * layer + place] as number
+function layerValue({ values }: Filled, place: Place, layer: number, at: number): number {
+  return values[HEADER + PER_LAYER * (place.layer + layer) + at] as number
 }

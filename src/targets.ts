@@ -5,6 +5,9 @@ import { failType, isNumeric, numbersOf, shapeOf } from './tensors.ts'
 import type { Target } from './types.ts'
 import { checkInteger, isRecord, show } from './validate.ts'
 
+/** Says that each target has one label. */
+const ONE_EACH = new Uint32Array(0)
+
 /** Numbers of a box. */
 const COMPONENTS = 4
 
@@ -12,13 +15,19 @@ const COMPONENTS = 4
 export interface PackedTargets {
   /** Targets of the batch, T. */
   readonly total: number
-  /** `[T]`. */
+  /** `[T]`, or as many as there are labels. */
   readonly labels: Int32Array
+  /** `[T + 1]`: the labels of target t are `labelOffsets[t]` to `labelOffsets[t + 1]`; empty where each has one. */
+  readonly labelOffsets: Uint32Array
   /** `[T, 4]`. */
   readonly boxes: Float32Array
   /** `[B + 1]`: the targets of image b are `offsets[b]` to `offsets[b + 1]`. */
   readonly offsets: Uint32Array
+  /** `[T]`: 1 for those to be ignored, else 0; empty where there are none. */
+  readonly ignores: Uint8Array
 }
+
+const NO_IGNORES = new Uint8Array(0)
 
 /** Copies the targets of a batch together: first all shapes are checked, then all labels, then all boxes. */
 export function packTargets(targets: readonly Target[], images: number): PackedTargets {
@@ -31,26 +40,36 @@ export function packTargets(targets: readonly Target[], images: number): PackedT
   let total = 0
   for (let image = 0; image < images; image++) total += countTargets(targets[image], image)
 
-  const labels = int32s(total)
+  const sets = countLabelSets(targets)
+  const labels = int32s(sets ?? total)
+  const labelOffsets = sets === undefined ? ONE_EACH : uint32s(total + 1)
   const boxes = float32s(COMPONENTS * total)
   const offsets = uint32s(images + 1)
   for (let image = 0; image < images; image++) {
-    offsets[image + 1] = packLabels(targets[image], image, labels, offsets[image] as number)
+    const start = offsets[image] as number
+    offsets[image + 1] =
+      sets === undefined
+        ? packLabels(targets[image], image, labels, start)
+        : packLabelSets(targets[image], image, labels, labelOffsets, start)
   }
   for (let image = 0; image < images; image++) {
     packBoxes(targets[image], image, boxes, offsets[image] as number, offsets[image + 1] as number)
   }
-  return { total, labels, boxes, offsets }
+  const ignores = targets.some(({ ignore }) => ignore !== undefined) ? packIgnores(targets, offsets, total) : NO_IGNORES
+  return { total, labels, labelOffsets, boxes, offsets, ignores }
 }
 
 /** Checks the shapes of one image's targets; gives how many count. */
 function countTargets(target: Target, image: number): number {
-  if (!isRecord(target)) fail('DTYPE', `targets[${image}]`, `must be { labels, boxes }, got ${show(target)}`, { image })
+  if (!isRecord(target)) {
+    fail('DTYPE', `targets[${image}]`, `must be { labels, boxes }, got ${show(target)}`, { image })
+  }
   if (target['masks'] !== undefined) fail('OPTION', `targets[${image}].masks`, 'masks are not supported', { image })
   const { labels, boxes, valid } = target as unknown as Target
   const given = countLabels(labels, image)
   const counted = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
   checkBoxes(boxes, image, given, counted)
+  if (target.ignore !== undefined) checkIgnores(target.ignore, image, given)
   return counted
 }
 
@@ -93,26 +112,70 @@ function checkBoxes(boxes: unknown, image: number, given: number, counted: numbe
   }
 }
 
+/** The number of all labels if a target has a list of them, else undefined. */
+function countLabelSets(targets: readonly Target[]): number | undefined {
+  let count = 0
+  let several = false
+  for (let image = 0; image < targets.length; image++) {
+    const { labels, valid } = targets[image] as Target
+    const data = dataOf(labels) as ArrayLike<unknown>
+    const length = valid ?? data.length
+    if (kindOf(data) !== undefined) {
+      count += length
+      continue
+    }
+    for (let i = 0; i < length; i++) {
+      const set = labelsOf(data[i])
+      several ||= set !== undefined
+      count += set?.length ?? 1
+    }
+  }
+  return several ? count : undefined
+}
+
+/** A list of labels; undefined for everything else. */
+function labelsOf(value: unknown): ArrayLike<unknown> | undefined {
+  if (typeof value !== 'object') return undefined
+  const kind = kindOf(value)
+  const isList = kind === undefined ? Array.isArray(value) : !kind.startsWith('Float')
+  return isList ? (value as ArrayLike<unknown>) : undefined
+}
+
+/** Copies one image's lists of labels to `out`, and where each ends to `offsets` from `start`; gives the place after. */
+function packLabelSets(target: Target, image: number, out: Int32Array, offsets: Uint32Array, start: number): number {
+  const data = dataOf(target.labels) as ArrayLike<unknown>
+  const count = target.valid ?? data.length
+  for (let i = 0; i < count; i++) {
+    const set = labelsOf(data[i]) ?? [data[i]]
+    const first = offsets[start + i] as number
+    for (let k = 0; k < set.length; k++) out[first + k] = readLabel(set[k], image, i)
+    offsets[start + i + 1] = first + set.length
+  }
+  return start + count
+}
+
 /** Copies one image's labels to `out` from `start`; gives the place after the last. */
 function packLabels(target: Target, image: number, out: Int32Array, start: number): number {
   const data = dataOf(target.labels) as ArrayLike<unknown>
   const count = target.valid ?? data.length
   for (let i = 0; i < count; i++) {
-    const given = data[i]
-    const label = typeof given === 'bigint' ? Number(given) : given
-    if (typeof label !== 'number') {
-      fail('DTYPE', `targets[${image}].labels`, `must hold integers, got ${show(given)} at target ${i}`, {
-        image,
-        target: i,
-      })
-    }
-    if ((label | 0) !== label) {
-      const rule = Number.isInteger(label) ? 'must hold 32-bit integers' : 'must hold integers'
-      fail('RANGE', `targets[${image}].labels`, `${rule}, got ${show(given)} at target ${i}`, { image, target: i })
-    }
-    out[start + i] = label
+    out[start + i] = readLabel(data[i], image, i)
   }
   return start + count
+}
+
+/** One label of a target. */
+function readLabel(given: unknown, image: number, target: number): number {
+  const label = typeof given === 'bigint' ? Number(given) : given
+  if (typeof label !== 'number') {
+    const rule = `must hold integers, got ${show(given)} at target ${target}`
+    fail('DTYPE', `targets[${image}].labels`, rule, { image, target })
+  }
+  if ((label | 0) !== label) {
+    const rule = Number.isInteger(label) ? 'must hold 32-bit integers' : 'must hold integers'
+    fail('RANGE', `targets[${image}].labels`, `${rule}, got ${show(given)} at target ${target}`, { image, target })
+  }
+  return label
 }
 
 /** Copies one image's boxes to the rows `start` to `end` of `out`. */
@@ -133,6 +196,34 @@ function packBoxes(target: Target, image: number, out: Float32Array, start: numb
       out[COMPONENTS * (start + row) + i] = value
     }
   }
+}
+
+/** Checks the type and length of one image's flags. */
+function checkIgnores(ignore: unknown, image: number, given: number): void {
+  const name = `targets[${image}].ignore`
+  if (!Array.isArray(ignore) && kindOf(ignore) === undefined) failType(ignore, 'an array of flags', name)
+  if (!Array.isArray(ignore)) checkMemory(ignore as Uint8Array, name)
+  const { length } = ignore as ArrayLike<unknown>
+  if (length !== given) fail('SHAPE', name, `expected ${given} flags, one for each label, got ${length}`, { image })
+}
+
+/** Copies the flags of all images. */
+function packIgnores(targets: readonly Target[], offsets: Uint32Array, total: number): Uint8Array {
+  const ignores = new Uint8Array(total)
+  for (let image = 0; image < targets.length; image++) {
+    const { ignore } = targets[image] as Target
+    if (ignore === undefined) continue
+    const start = offsets[image] as number
+    for (let target = 0; target < (offsets[image + 1] as number) - start; target++) {
+      const flag: unknown = ignore[target]
+      if (flag !== true && flag !== false && flag !== 1 && flag !== 0) {
+        const rule = `must hold true or 1, false or 0, got ${show(flag)} at target ${target}`
+        fail('DTYPE', `targets[${image}].ignore`, rule, { image, target })
+      }
+      ignores[start + target] = Number(flag)
+    }
+  }
+  return ignores
 }
 
 /** The data of a tensor; anything else as it is. */

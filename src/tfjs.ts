@@ -6,25 +6,47 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 import type { HungarianLoss } from './criterion.ts'
 import { fail } from './errors.ts'
-import type { CallOptions, Gradients, LayerGradients, LayerOutputs, LossResult, Outputs, Target } from './types.ts'
+import { PART_KEYS } from './parts.ts'
+import type {
+  CallOptions,
+  DenoisingSettings,
+  EncoderSettings,
+  Gradients,
+  LayerGradients,
+  LayerOutputs,
+  LossResult,
+  OneToManySettings,
+  Outputs,
+  PartGradients,
+  QueryRange,
+  Target,
+} from './types.ts'
 import { isRecord, show } from './validate.ts'
 
 /** The part of TensorFlow.js that is used: `@tensorflow/tfjs-core` or any package that re-exports it. */
 export type TensorFlow = Pick<typeof tfc, 'customGrad' | 'mul' | 'scalar' | 'tensor'>
 
-/** One decoder layer's predictions as float32 tensors, `[B, Q, C]` and `[B, Q, 4]`. */
-export interface TensorLayer {
+/** One layer's predictions as float32 tensors, `[B, Q, C]` and `[B, Q, 4]`, and how it is matched. */
+export interface TensorLayer extends Pick<LayerOutputs, 'matching' | 'cost'> {
   readonly logits: tfc.Tensor
   readonly boxes: tfc.Tensor
 }
 
-/** As {@link Outputs}, with tensors: several layers are either stacked in rank 4 or listed in `auxiliary`. */
-export interface TensorOutputs extends TensorLayer {
+/** Several layers, either stacked in rank 4 or listed in `auxiliary`. */
+export interface TensorPart extends TensorLayer {
   readonly auxiliary?: readonly TensorLayer[] | undefined
+  readonly queries?: undefined
+}
+
+/** As {@link Outputs}, with tensors. */
+export interface TensorOutputs extends Omit<TensorPart, 'queries'>, Pick<Outputs, 'groups'> {
+  readonly encoder?: (Omit<TensorPart, 'queries'> & EncoderSettings) | undefined
+  readonly denoising?: ((TensorPart | QueryRange) & DenoisingSettings) | undefined
+  readonly oneToMany?: ((TensorPart | QueryRange) & OneToManySettings) | undefined
 }
 
 /** Settings of one call: what a batch that is split over workers is divided by. */
-export type TensorCallOptions = Pick<CallOptions, 'numBoxes' | 'classWeight'>
+export type TensorCallOptions = Pick<CallOptions, 'numBoxes' | 'unionBoxes' | 'classWeight'>
 
 /** A differentiable loss. */
 export interface TensorLoss {
@@ -38,7 +60,7 @@ export interface TensorLoss {
 }
 
 /**
- * Makes a criterion differentiable in TensorFlow.js. All decoder layers are one operation. Values are read with
+ * Makes a criterion differentiable in TensorFlow.js. All layers of all parts are one operation. Values are read with
  * `dataSync`; for backends where that is slow or impossible, see {@link lossGradients}.
  *
  * Throws a HungarianLossError as {@link HungarianLoss.compute}, and `DTYPE` for what is no float32 tensor or has been
@@ -55,7 +77,7 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
     const operation = tf.customGrad((...args) => {
       const save = args.pop() as tfc.GradSaveFunc
       const values = (args as tfc.Tensor[]).map((tensor) => tensor.dataSync<'float32'>())
-      const result = criterion.compute(toOutputs(layers, values), targets, call)
+      const result = criterion.compute(toOutputs(outputs, values), targets, call)
       loss.lastResult = result
       save(gradientTensors(tf, layers, result.gradients as Gradients))
       return {
@@ -96,25 +118,38 @@ export async function lossGradients(
   const values = await Promise.all(
     layers.flatMap(({ logits, boxes }) => [logits.data<'float32'>(), boxes.data<'float32'>()]),
   )
-  return criterion.compute(toOutputs(layers, values), targets, call)
+  return criterion.compute(toOutputs(outputs, values), targets, call)
 }
 
-/** All layers, their tensors checked; the final one first. */
-function layersOf(outputs: TensorOutputs): TensorLayer[] {
-  const layers = [checkLayer(outputs, 'outputs')]
-  const auxiliary = outputs.auxiliary ?? []
-  if (!Array.isArray(auxiliary)) {
-    fail('DTYPE', 'outputs.auxiliary', `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
+/** The outputs with every layer replaced, in a fixed order: of each part the final layer first. */
+function mapLayers(outputs: TensorOutputs, map: (layer: unknown, argument: string) => LayerOutputs): Outputs {
+  const mapPart = (part: unknown, argument: string): Outputs => {
+    const final = map(part, argument)
+    const { auxiliary } = part as TensorPart
+    if (auxiliary !== undefined && !Array.isArray(auxiliary)) {
+      fail('DTYPE', `${argument}.auxiliary`, `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
+    }
+    return { ...final, auxiliary: (auxiliary ?? []).map((layer, i) => map(layer, `${argument}.auxiliary[${i}]`)) }
   }
-  for (let i = 0; i < auxiliary.length; i++) layers.push(checkLayer(auxiliary[i], `outputs.auxiliary[${i}]`))
-  return layers
+  const mapped: Record<string, unknown> = { ...mapPart(outputs, 'outputs') }
+  for (const key of PART_KEYS) {
+    const part: unknown = outputs[key]
+    if (isRecord(part) && (part['logits'] ?? part['boxes']) !== undefined) mapped[key] = mapPart(part, `outputs.${key}`)
+  }
+  return mapped as unknown as Outputs
 }
 
-function checkLayer(layer: unknown, argument: string): TensorLayer {
-  if (!isRecord(layer)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(layer)}`)
-  checkTensor(layer['logits'], `${argument}.logits`)
-  checkTensor(layer['boxes'], `${argument}.boxes`)
-  return layer as unknown as TensorLayer
+/** All layers, their tensors checked. */
+function layersOf(outputs: TensorOutputs): TensorLayer[] {
+  const layers: TensorLayer[] = []
+  mapLayers(outputs, (layer, argument) => {
+    if (!isRecord(layer)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(layer)}`)
+    checkTensor(layer['logits'], `${argument}.logits`)
+    checkTensor(layer['boxes'], `${argument}.boxes`)
+    layers.push(layer as unknown as TensorLayer)
+    return layer as unknown as LayerOutputs
+  })
+  return layers
 }
 
 function checkTensor(value: unknown, argument: string): void {
@@ -126,18 +161,24 @@ function checkTensor(value: unknown, argument: string): void {
 }
 
 /** Tensors and their values, logits and boxes by turns, as the criterion takes them. */
-function toOutputs(layers: readonly TensorLayer[], values: readonly Float32Array[]): Outputs {
-  const all = layers.map((layer, i): LayerOutputs => ({
-    ...layer,
-    logits: { data: values[2 * i] as Float32Array, shape: layer.logits.shape },
-    boxes: { data: values[2 * i + 1] as Float32Array, shape: layer.boxes.shape },
-  }))
-  return { ...(all[0] as LayerOutputs), auxiliary: all.slice(1) }
+function toOutputs(outputs: TensorOutputs, values: readonly Float32Array[]): Outputs {
+  let next = 0
+  return mapLayers(outputs, (given) => {
+    const layer = given as TensorLayer
+    const [logits, boxes] = [values[next++], values[next++]] as [Float32Array, Float32Array]
+    return {
+      ...layer,
+      logits: { data: logits, shape: layer.logits.shape },
+      boxes: { data: boxes, shape: layer.boxes.shape },
+    }
+  })
 }
 
 /** Gradients as tensors, in the order of the operation's arguments. */
 function gradientTensors(tf: TensorFlow, layers: readonly TensorLayer[], gradients: Gradients): tfc.Tensor[] {
-  const all: readonly LayerGradients[] = [gradients, ...(gradients.auxiliary ?? [])]
+  const parts = [gradients, ...PART_KEYS.map((key) => gradients[key])]
+  const layersIn = (part: PartGradients | undefined) => (part === undefined ? [] : [part, ...(part.auxiliary ?? [])])
+  const all: readonly LayerGradients[] = parts.flatMap(layersIn)
   return layers.flatMap(({ logits, boxes }, i) => {
     const gradient = all[i] as LayerGradients
     return [tf.tensor(gradient.logits, logits.shape), tf.tensor(gradient.boxes, boxes.shape)]

@@ -35,25 +35,136 @@ export type Shaped<Data> =
  */
 export type TensorLike = Shaped<FloatData>
 
-/** Predictions of one decoder layer. */
+/** Predictions of one layer. */
 export interface LayerOutputs {
-  /** `[B, Q, C]`: images, queries, and `numClasses + 1` columns of raw scores, one of which is no-object. */
+  /**
+   * `[B, Q, C]`: images, queries, and columns of raw scores: with softmax classification `numClasses + 1`, one of which is
+   * no-object, and with sigmoid classification `numClasses`.
+   */
   readonly logits: TensorLike
   /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
   readonly boxes: TensorLike
+  /**
+   * Where the layer's matching comes from; stacked layers share it. Default: `'optimal'`.
+   */
+  readonly matching?: LayerMatching | undefined
+  /**
+   * Added to the matching cost, and no part of the loss: for each image a block `[Q, n]` of numbers from −1e12 to 1e12,
+   * with a column for every target of the image. So keypoints, text or anything else can join the matching. Stacked
+   * layers share it.
+   */
+  readonly cost?: readonly TensorLike[] | undefined
 }
 
 /**
- * Predictions of a batch. Several decoder layers either lie stacked in tensors of rank 4, `[L, B, Q, C]` and
- * `[L, B, Q, 4]`, the last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits.
+ * `'optimal'`: the assignment with the least total cost. `{ from }`: that of another layer of the same part, which has
+ * one of its own; layers count as in the result. Or pairs for each image, such as {@link Matches} of another result:
+ * then a target may have several queries.
  */
-export interface Outputs extends LayerOutputs {
-  /** Earlier decoder layers, first to last, each of the final layer's shape. */
+export type LayerMatching = 'optimal' | { readonly from: number } | readonly Pairs[]
+
+/** Pairs of one image. Queries that are not named are background. */
+export interface Pairs {
+  /** Queries, each at most once. */
+  readonly queryIndices: ArrayLike<number>
+  /** The target of each of them. */
+  readonly targetIndices: ArrayLike<number>
+  /** Queries without a part in the loss. Default: none. */
+  readonly ignoredQueries?: ArrayLike<number> | undefined
+}
+
+/**
+ * Predictions of several layers. They either lie stacked in tensors of rank 4, `[L, B, Q, C]` and `[L, B, Q, 4]`, the
+ * last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits.
+ */
+export interface PartOutputs extends LayerOutputs {
+  /** Earlier layers, first to last, each of the final layer's shape. */
   readonly auxiliary?: readonly LayerOutputs[] | undefined
+}
+
+/** A range of the main outputs' queries, in every layer, in place of tensors of its own. */
+export interface QueryRange {
+  /** The range: from the first to before the end. */
+  readonly queries: readonly [first: number, end: number]
+  readonly logits?: undefined
+  readonly boxes?: undefined
+  readonly auxiliary?: undefined
+  readonly cost?: undefined
+}
+
+/** Settings of {@link EncoderOutputs}. */
+export interface EncoderSettings {
+  /** Whether all targets count as of the first class, so that proposals learn objects alone. Default: false. */
+  readonly classAgnostic?: boolean | undefined
+  /** As {@link Outputs.groups}. Default: 1. */
+  readonly groups?: number | undefined
+  /** Weight of this part in the loss, 0 to 1e12. Default: 1. */
+  readonly weight?: number | undefined
+}
+
+/** The proposals of a two-stage encoder (Zhu et al. 2021, Deformable DETR), matched by themselves. */
+export type EncoderOutputs = PartOutputs & EncoderSettings
+
+/**
+ * Queries made from the targets with noise (Li et al. 2022, DN-DETR; Zhang et al. 2023, DINO). They are not matched: in
+ * each of the groups, which lie one after the other, the k-th query belongs to the image's k-th target. The terms are
+ * divided by N · `groups`, N as for the main part.
+ *
+ * Source: IDEA-Research/DINO, `models/dino/dn_components.py`; lyuwenyu/RT-DETR, `get_cdn_matched_indices`.
+ */
+export type DenoisingOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & DenoisingSettings
+
+/** Settings of {@link DenoisingOutputs}. */
+export interface DenoisingSettings {
+  /** Equal groups of queries, each with all targets. Default: 1. */
+  readonly groups?: number | undefined
+  /** Whether the second half of every group are negatives, which are background. Default: true, as in DINO. */
+  readonly contrastive?: boolean | undefined
+  /**
+   * What the positives are that have no target, where other images have more: `'background'`, as in DINO and RT-DETR,
+   * or `'ignore'`, without a part in the loss, as in DN-DETR. Default: `'background'`.
+   */
+  readonly padding?: 'background' | 'ignore' | undefined
+  /** Pairs for each image, for another arrangement of the queries. `groups` is then a mere divisor. */
+  readonly matching?: readonly Pairs[] | undefined
+  /** Weight of this part in the loss, 0 to 1e12. Default: 1. */
+  readonly weight?: number | undefined
+}
+
+/**
+ * A branch whose targets are repeated, so that several queries learn each (Jia et al. 2023, H-DETR;
+ * HDETR/H-Deformable-DETR, `train_hybrid`). Its N is that of the repeated targets.
+ */
+export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & OneToManySettings
+
+/** Settings of {@link OneToManyOutputs}. */
+export interface OneToManySettings {
+  /** How often every target is repeated, at least 1; 6 in H-DETR. */
+  readonly repeat: number
+  /** Weight of this part in the loss, 0 to 1e12; λ in H-DETR. Default: 1. */
+  readonly weight?: number | undefined
+}
+
+/**
+ * Predictions of a batch: the decoder layers, and whatever else is trained beside them. Queries count within their own
+ * tensors, here and in the result.
+ */
+export interface Outputs extends PartOutputs {
+  /**
+   * Equal groups that the queries are split in, one after the other; each is matched by itself with all targets, and the
+   * terms are divided by N · `groups` (Chen et al. 2023, Group DETR; Atten4Vis/LW-DETR). Default: 1.
+   */
+  readonly groups?: number | undefined
+  readonly encoder?: EncoderOutputs | undefined
+  readonly denoising?: DenoisingOutputs | undefined
+  readonly oneToMany?: OneToManyOutputs | undefined
 }
 
 /** Class ids: any integer array or plain numbers. A tensor must be of shape `[n]`. */
 export type Labels = readonly number[] | IntegerData | Shaped<readonly number[] | IntegerData>
+
+/** The class ids of each target where some have several, at least one and all different. */
+export type LabelSets = ReadonlyArray<number | readonly number[] | IntegerData>
 
 /** Boxes, flat `n × 4` or one row for each box. A tensor must be of shape `[n, 4]`. */
 export type Boxes =
@@ -64,27 +175,60 @@ export type Boxes =
 
 /** The ground truth of one image: `n` objects, `n ≥ 0`. */
 export interface Target {
-  /** `[n]`: class ids from 0 to `numClasses`, without the no-object index. */
-  readonly labels: Labels
+  /**
+   * `[n]`: class ids from 0 to `numClasses`, without the no-object index; with sigmoid classification from 0 to
+   * `numClasses - 1`, and an entry may be a list of several: `[[0, 2], [1]]`. Each is then a class that the matched query
+   * should have, and the class' part of the cost is the sum over them.
+   */
+  readonly labels: Labels | LabelSets
   /** `[n, 4]`, in the criterion's `boxFormat`; with `normalizedBoxes`, all components lie in [0, 1]. */
   readonly boxes: Boxes
   /** How many leading entries count, 0 to n; the rest is padding and never looked at. Default: all. */
   readonly valid?: number | undefined
+  /**
+   * `[n]`: which targets are to be ignored, as crowds are: true or 1, otherwise false or 0. An ignored target is not
+   * matched and not counted, and its label has no meaning; unmatched queries that lie on it have no part in the loss (see
+   * {@link HungarianLossOptions.ignore}). Default: none.
+   */
+  readonly ignore?: ArrayLike<boolean | number> | undefined
 }
 
-/** One number for each term. */
+/** One number for each term. As weights, absent terms have the preset's; in results, those without a weight are absent. */
 export interface Terms {
   /** Classification. */
   readonly class: number
   /** L1 distance of the boxes. */
   readonly l1: number
-  /** Generalised IoU of the boxes. */
+  /** Generalised IoU of the boxes (Rezatofighi et al. 2019). */
   readonly giou: number
+  /** Plain IoU of the boxes. */
+  readonly iou?: number | undefined
+  /** Distance IoU of the boxes (Zheng et al. 2020). */
+  readonly diou?: number | undefined
+  /** Complete IoU of the boxes (Zheng et al. 2020), whose factor α passes no gradient, as in torchvision. */
+  readonly ciou?: number | undefined
 }
 
-/** The classification term. */
-export interface ClassificationOptions {
-  /** Softmax cross-entropy over the object classes and no-object. Default: `'softmax'`. */
+/** Weights of the matching cost, and the form of the class' part c. With p the probability of the target's label: */
+export interface CostWeights extends Terms {
+  /**
+   * - `'probability'`: c = −p, of softmax (its only form) or sigmoid.
+   * - `'focal'`: c = α·(1 − p)^γ·−ln(p + 1e-8) − (1 − α)·p^γ·−ln(1 − p + 1e-8), the form of Deformable DETR and its
+   *   successors. Beyond logits of about ±18 it no longer changes.
+   * - `'log-sigmoid'`: the same without 1e-8, computed from the logit: what a match changes in the focal loss. It never
+   *   saturates. Logits beyond ±1e20 count as that.
+   *
+   * Default: `'probability'` for softmax, `'focal'` for sigmoid classification.
+   */
+  readonly classForm?: 'probability' | 'focal' | 'log-sigmoid' | undefined
+  /** α, 0 to 1. Default: that of the focal loss, or 0.25. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: that of the focal loss, or 2. */
+  readonly gamma?: number | undefined
+}
+
+/** Softmax cross-entropy over the object classes and no-object (DETR). */
+export interface SoftmaxOptions {
   readonly kind?: 'softmax' | undefined
   /** Weight of no-object in the cross-entropy, 0 to 1e12. Default: 0.1. */
   readonly noObjectWeight?: number | undefined
@@ -101,18 +245,90 @@ export interface ClassificationOptions {
   readonly allowNoObjectLabels?: boolean | undefined
 }
 
-/** What to compute. Everything but `numClasses` defaults to the values that DETR was published with. */
+/**
+ * Sigmoid focal loss (Lin et al. 2017), as in Deformable DETR: a label of a matched query adds α·(1 − p)^γ·−ln p, every other
+ * class (1 − α)·p^γ·−ln(1 − p), with p = σ(logit); the sum is divided by the number of targets.
+ */
+export interface FocalOptions {
+  readonly kind?: 'focal' | undefined
+  /** α, 0 to 1. Default: 0.25. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 2. */
+  readonly gamma?: number | undefined
+}
+
+/**
+ * Varifocal loss (Zhang et al. 2021), as in RT-DETR: with q the IoU of the matched boxes and BCE(t) = −t·ln p − (1 − t)·ln(1 −
+ * p), a label of a matched query adds q·BCE(q), every other class α·p^γ·−ln(1 − p). No gradient flows through q.
+ */
+export interface VarifocalOptions {
+  readonly kind?: 'varifocal' | undefined
+  /** α, 0 to 1e12. Default: 0.75. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 2. */
+  readonly gamma?: number | undefined
+  /** Whether p^γ is a mere weight, which passes no gradient, as in RT-DETR. Default: true. */
+  readonly detachWeights?: boolean | undefined
+}
+
+/**
+ * Matchability-aware loss of DEIM (Huang et al. 2025): a label of a matched query adds BCE(q^γ), every other class
+ * α·p^γ·−ln(1 − p), with p, q and BCE as in {@link VarifocalOptions}.
+ */
+export interface MalOptions {
+  readonly kind?: 'mal' | undefined
+  /** α, 0 to 1e12. Default: 1. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 1.5. */
+  readonly gamma?: number | undefined
+  /** Whether p^γ of the other classes is a mere weight, which passes no gradient, as in DEIM. Default: true. */
+  readonly detachWeights?: boolean | undefined
+}
+
+/**
+ * IoU-aware binary cross-entropy (Align-DETR, Cai et al. 2023), as in LW-DETR: a label of a matched query adds BCE(t) with
+ * t = max(p^α·q^(1 − α), minQuality), which passes no gradient, every other class p^γ·−ln(1 − p), with p, q and BCE as in
+ * {@link VarifocalOptions}. Finite at any logit, where the published code takes the logarithm of a rounded 0.
+ */
+export interface IaBceOptions {
+  readonly kind?: 'ia-bce' | undefined
+  /** α, 0 to 1. Default: 0.25. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 2. */
+  readonly gamma?: number | undefined
+  /** The least t, 0 to 1. Default: 0.01. */
+  readonly minQuality?: number | undefined
+}
+
+/** The classification term. Without `kind`, that of the preset. */
+export type ClassificationOptions = SoftmaxOptions | FocalOptions | VarifocalOptions | MalOptions | IaBceOptions
+
+/** What to compute. Everything but `numClasses` defaults to the values of a published criterion, DETR unless said. */
 export interface HungarianLossOptions {
-  /** Number of object classes, at least 1. The logits have one column more, for no-object. */
+  /**
+   * Number of object classes, at least 1. With softmax classification the logits have one column more, for no-object;
+   * with sigmoid classification they have none more.
+   */
   readonly numClasses: number
   /** The classification term. */
   readonly classification?: ClassificationOptions | undefined
-  /** Weights of the matching cost's terms, 0 to 1e12. Default: class 1, l1 5, giou 2. */
-  readonly cost?: Partial<Terms> | undefined
-  /** Weights of the loss terms in the total, 0 to 1e12. Default: class 1, l1 5, giou 2. */
+  /** Weights of the matching cost's terms, 0 to 1e12, and its form. Default: class 1, l1 5, giou 2, others 0. */
+  readonly cost?: Partial<CostWeights> | undefined
+  /** Weights of the loss terms in the total, 0 to 1e12. Default: class 1, l1 5, giou 2, others 0. */
   readonly weights?: Partial<Terms> | undefined
   /** What a box's four numbers are: centre and size, or two corners. Default: `'cxcywh'`. */
   readonly boxFormat?: 'cxcywh' | 'xyxy' | undefined
+  /**
+   * Added to the areas and squared lengths that the forms of IoU divide by, in cost and loss, 0 to 1. DAB-DETR and DINO
+   * have 1e-6. With 0, a quotient whose divisor is 0 counts as 0. Default: 0.
+   */
+  readonly boxEpsilon?: number | undefined
+  /**
+   * Whether predicted widths and heights below 0 count as 0 (corners: a second corner before the first counts as the
+   * first), rather than being refused. As with any clamp they pass no gradient: that of the size is 0, and that of a second
+   * corner goes to the first. Default: false.
+   */
+  readonly clampSizes?: boolean | undefined
   /** Whether target boxes must lie in [0, 1]. Set to false for pixels. Default: true. */
   readonly normalizedBoxes?: boolean | undefined
   /**
@@ -121,26 +337,72 @@ export interface HungarianLossOptions {
    * `'throw'`.
    */
   readonly nonFinite?: 'throw' | 'worst' | undefined
+  /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
+  readonly ignore?: IgnoreOptions | undefined
+  /**
+   * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all
+   * decoder and encoder layers the same: of all their pairs the most frequent first, one target for each query, divided
+   * by the number of these pairs. The class term follows the layer's own matching either way. Default: the preset's,
+   * which is `'union'` for D-FINE and DEIM alone.
+   */
+  readonly boxMatching?: 'layer' | 'union' | undefined
+}
+
+/** The overlap of queries with ignored targets. */
+export interface IgnoreOptions {
+  /**
+   * `'iof'`: intersection over the query's area, as COCO's evaluation measures crowds; `'iou'`: over the union. Default:
+   * `'iof'`.
+   */
+  readonly overlap?: 'iof' | 'iou' | undefined
+  /** 0 to 1. Default: 0.5. */
+  readonly threshold?: number | undefined
+}
+
+/** {@link SoftmaxOptions} with every default filled in. */
+export interface ResolvedSoftmax {
+  readonly kind: 'softmax'
+  readonly noObjectWeight: number
+  /** As a number, also where `'last'` was given. */
+  readonly noObjectIndex: number
+  /** Absent where all are 1. */
+  readonly classWeights: readonly number[] | undefined
+  readonly normalization: 'weighted-mean' | 'num-boxes'
+  readonly allowNoObjectLabels: boolean
+}
+
+/** {@link ClassificationOptions} with every default filled in. */
+export type ResolvedClassification =
+  | ResolvedSoftmax
+  | { readonly kind: 'focal'; readonly alpha: number; readonly gamma: number }
+  | {
+      readonly kind: 'varifocal' | 'mal'
+      readonly alpha: number
+      readonly gamma: number
+      readonly detachWeights: boolean
+    }
+  | { readonly kind: 'ia-bce'; readonly alpha: number; readonly gamma: number; readonly minQuality: number }
+
+/** {@link CostWeights} with every default filled in; α and γ are absent for softmax. */
+export interface ResolvedCost extends Required<Terms> {
+  readonly classForm: 'probability' | 'focal' | 'log-sigmoid'
+  readonly alpha: number | undefined
+  readonly gamma: number | undefined
 }
 
 /** Options with every default filled in. */
 export interface ResolvedOptions {
   readonly numClasses: number
-  readonly classification: {
-    readonly kind: 'softmax'
-    readonly noObjectWeight: number
-    /** As a number, also where `'last'` was given. */
-    readonly noObjectIndex: number
-    /** Absent where all are 1. */
-    readonly classWeights: readonly number[] | undefined
-    readonly normalization: 'weighted-mean' | 'num-boxes'
-    readonly allowNoObjectLabels: boolean
-  }
-  readonly cost: Terms
-  readonly weights: Terms
+  readonly classification: ResolvedClassification
+  readonly cost: ResolvedCost
+  readonly weights: Required<Terms>
   readonly boxFormat: 'cxcywh' | 'xyxy'
+  readonly boxEpsilon: number
+  readonly clampSizes: boolean
   readonly normalizedBoxes: boolean
   readonly nonFinite: 'throw' | 'worst'
+  readonly ignore: { readonly overlap: 'iof' | 'iou'; readonly threshold: number }
+  readonly boxMatching: 'layer' | 'union'
 }
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */
@@ -151,18 +413,30 @@ export interface LayerGradients {
   readonly boxes: Float32Array
 }
 
-/** Gradients in the layout of the inputs: where the outputs have `auxiliary`, so have these. */
-export interface Gradients extends LayerGradients {
+/** Gradients of one part. */
+export interface PartGradients extends LayerGradients {
   readonly auxiliary?: readonly LayerGradients[] | undefined
+}
+
+/** Gradients in the layout of the inputs: what the outputs have tensors for, these have arrays for. */
+export interface Gradients extends PartGradients {
+  readonly encoder?: PartGradients | undefined
+  readonly denoising?: PartGradients | undefined
+  readonly oneToMany?: PartGradients | undefined
 }
 
 /** What a batch's sums are divided by. */
 export interface Normalizers {
-  /** Number of targets, at least 1; divides the box terms. */
+  /**
+   * N, the number of targets that are not ignored, at least 1; divides the box terms. Parts multiply it: by their
+   * groups and by their repetitions.
+   */
   readonly numBoxes: number
+  /** With `boxMatching: 'union'`: the number of pairs, at least 1; divides the box terms of decoder and encoder. */
+  readonly unionBoxes?: number | undefined
   /**
    * Divides the class term (last layer): the sum of the class weights of all queries, or with `normalization:
-   * 'num-boxes'` the number of targets.
+   * 'num-boxes'` and sigmoid classification the number of targets.
    */
   readonly classWeight: number
 }
@@ -179,35 +453,47 @@ export interface CallOptions {
   /**
    * The number of targets to divide the box terms by, above 0. Where a batch is split over workers, give each the mean
    * of all workers' counts (the published code takes at least 1), and average the gradients: the result is the gradient
-   * of the unsplit batch. Default: this batch's count, at least 1.
+   * of the unsplit batch. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
    */
   readonly numBoxes?: number | undefined
+  /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`. */
+  readonly unionBoxes?: number | undefined
   /**
-   * What to divide the class term by, above 0: one number for all layers or one for each. Where a batch is split over
-   * workers, the mean of all workers' own, as `match` gives them. Default: this batch's own.
+   * What to divide the class term by, above 0: one number for all layers, or one for each, in the order of `layers`,
+   * `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Where a batch is split over workers, the mean of all
+   * workers' own, as `match` gives them. Default: this batch's own.
    */
   readonly classWeight?: number | ArrayLike<number> | undefined
 }
 
-/** The matching of one image. */
+/** The matching of one image. Queries count within their tensors, targets within the image. */
 export interface Matches {
-  /** `[min(Q, n)]`: matched queries, ascending. */
+  /** Matched queries, ascending; one to one, `[min(Q, n)]`. */
   readonly queryIndices: Int32Array
-  /** `[min(Q, n)]`: the target of each of them. */
+  /** The target of each of them. */
   readonly targetIndices: Int32Array
-  /** Targets that found no query, ascending; empty unless there are more targets than queries. */
+  /**
+   * Targets that found no query, ascending, each once for every group and repetition in which it found none. Ignored ones
+   * are not among them.
+   */
   readonly unmatchedTargets: Int32Array
+  /** Queries without a part in the loss, since they lie on an ignored target or were given as such; ascending. */
+  readonly ignoredQueries: Int32Array
 }
 
 /** Numbers to watch; they carry no gradient. */
 export interface Metrics {
-  /** Percentage of matched queries whose largest logit is not the target's class; NaN where nothing was matched. */
+  /** Percentage of matched queries whose largest logit is not a label of the target; NaN where nothing was matched. */
   readonly classError: number
-  /** Mean over images of |queries whose largest logit is not no-object − targets|. */
+  /**
+   * Mean over images of |queries whose largest logit is not no-object − targets|, ignored queries among the former and
+   * ignored targets not among the latter. Sigmoid models have no such column; their published criteria take the last class
+   * for it all the same, and so does this number.
+   */
   readonly cardinalityError: number
 }
 
-/** The outcome of one decoder layer. */
+/** The outcome of one layer. */
 export interface LayerResult {
   /** Terms, unweighted. */
   readonly terms: Terms
@@ -228,18 +514,28 @@ export interface NonFiniteCounts {
   readonly costs: number
 }
 
-/** The outcome of {@link HungarianLoss.compute}. Views are made when first read, and kept. */
-export interface LossResult {
-  /** Sum over all layers of weight × term. */
-  readonly loss: number
+/** The outcome of one part of a step. */
+export interface PartResult {
   /** Terms of the last layer, unweighted. */
   readonly terms: Terms
-  /** All decoder layers, the final one last. */
+  /** All layers, the final one last. */
   readonly layers: readonly LayerResult[]
   /** Matchings of the last layer, one for each image. */
   readonly matches: readonly Matches[]
   /** Metrics of the last layer. */
   readonly metrics: Metrics
+}
+
+/**
+ * The outcome of {@link HungarianLoss.compute}: of the decoder layers, and of each further part of the outputs. Views are
+ * made when first read, and kept.
+ */
+export interface LossResult extends PartResult {
+  /** Sum over all layers of all parts of weight × term. */
+  readonly loss: number
+  readonly encoder: PartResult | undefined
+  readonly denoising: PartResult | undefined
+  readonly oneToMany: PartResult | undefined
   readonly normalizers: Normalizers
   /**
    * Gradients of `loss`; absent where `gradients: false` was given. Unless given as `out`, all of a result's lie in one
@@ -249,28 +545,42 @@ export interface LossResult {
   readonly nonFinite: NonFiniteCounts
 }
 
-/** The outcome of {@link HungarianLoss.match}. */
-export interface MatchResult {
+/** The matching of one part of a step. */
+export interface PartMatching {
   /** Matchings of the last layer, one for each image. */
   readonly matches: readonly Matches[]
-  /** All decoder layers, the final one last. */
-  readonly layers: ReadonlyArray<{ readonly matches: readonly Matches[] }>
+  /** All layers, the final one last. */
+  readonly layers: ReadonlyArray<{ readonly matches: readonly Matches[]; readonly classWeight: number }>
+}
+
+/** The outcome of {@link HungarianLoss.match}. */
+export interface MatchResult extends PartMatching {
+  readonly encoder?: PartMatching | undefined
+  readonly denoising?: PartMatching | undefined
+  readonly oneToMany?: PartMatching | undefined
   readonly normalizers: Normalizers
   readonly nonFinite: NonFiniteCounts
 }
 
-/** The matching cost of one image: `data` is row-major, `shape` is `[Q, n]`. */
+/** The matching cost of one image: `data` is row-major, `shape` is `[Q, n]`, with the part's own queries. */
 export interface CostBlock {
   readonly data: Float32Array
   readonly shape: readonly [queries: number, targets: number]
 }
 
-/** The outcome of {@link HungarianLoss.cost}. */
-export interface CostResult {
+/** The matching cost of one part of a step. */
+export interface PartCost {
   /** Blocks of the last layer, one for each image. */
   readonly images: readonly CostBlock[]
-  /** All decoder layers, the final one last. */
+  /** All layers, the final one last. */
   readonly layers: ReadonlyArray<{ readonly images: readonly CostBlock[] }>
+}
+
+/** The outcome of {@link HungarianLoss.cost}. */
+export interface CostResult extends PartCost {
+  readonly encoder?: PartCost | undefined
+  readonly denoising?: PartCost | undefined
+  readonly oneToMany?: PartCost | undefined
   readonly nonFinite: NonFiniteCounts
 }
 

@@ -60,9 +60,14 @@ export function checkFlag(value: unknown, fallback: boolean, argument: string): 
 
 /** A weight: 0 to 1e12. */
 export function checkWeight(value: unknown, fallback: number, argument: string): number {
+  return checkNumber(value, MAX_WEIGHT, fallback, argument)
+}
+
+/** A number from 0 to `largest`. */
+export function checkNumber(value: unknown, largest: number, fallback: number, argument: string): number {
   if (value === undefined) return fallback
-  if (typeof value === 'number' && value >= 0 && value <= MAX_WEIGHT) return value
-  return fail('OPTION', argument, `must be a number from 0 to 1e12, got ${show(value)}`)
+  if (typeof value === 'number' && value >= 0 && value <= largest) return value
+  return fail('OPTION', argument, `must be a number from 0 to ${largest === MAX_WEIGHT ? '1e12' : largest}, got ${show(value)}`)
 }
 
 /** A divisor: finite and above 0. */

@@ -1,38 +1,49 @@
-//! The pipeline: for every decoder layer and image, matching cost → exact assignment → loss and gradients.
+//! The pipeline: for every part, layer and image, matching cost → exact assignment → loss and gradients.
 //!
-//! Layers and images are independent of each other but for the two normalisers, so nothing larger than one image's
-//! cost block ever exists. Terms are summed over images in index order, in `f64`.
+//! Parts, layers and images are independent of each other but for the normalisers, so nothing larger than one image's
+//! cost block ever exists; layers that take over another's matching come after it, and box terms of the union matching
+//! after all. Terms are summed in index order, in `f64`.
+
+use std::ops::Range;
 
 use crate::assign::block::Block;
 use crate::assign::dense::{Demand, Outcome};
-use crate::batch::{ImageTargets, Layer, Predictions, Shape, Targets, broken_rule, check_length};
-use crate::config::{BoxFormat, Config, NonFinite, Normalization};
+use crate::batch::{ImageTargets, Layer, Predictions, Targets, broken_rule, check_length};
+use crate::config::{BoxFormat, Config, NonFinite, Weights};
 use crate::cost::{self, ClassTerm, boxes};
-use crate::error::{COMPONENTS, Error, QueryPlace, Result};
-use crate::loss::boxes::{BoxScale, BoxTerms};
-use crate::loss::{self, softmax};
-use crate::scratch::{Scratch, reserve};
-use crate::simd::{LANES, Level, dispatch, padded};
+use crate::error::{BoxRule, COMPONENTS, Error, QueryPlace, Result};
+use crate::ignore;
+use crate::loss::boxes::{BoxTerms, Boxes};
+use crate::loss::class::{self, Class, Logits, Pass};
+use crate::loss::{self, clamp};
+use crate::part::{BACKGROUND, LEFT_OUT, Matching, Part};
+use crate::scratch::{Clean, Scratch, reserve};
+use crate::simd::{Level, dispatch, padded};
+use crate::union;
+use crate::view::{ImageView, Views};
 
 /// A checked configuration, ready to run.
 #[derive(Clone, Debug)]
 pub struct Criterion {
     config: Config,
     level: Level,
-    /// Cross-entropy weight of every column of the logits.
-    column_weights: Vec<f64>,
+    class: Class,
 }
 
 /// Normalisers given by the caller, for a batch that is split over workers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Normalizers<'a> {
-    /// What the box terms are divided by; by default max(1, number of targets).
+    /// What the box terms are divided by; by default max(1, number of targets). Parts multiply it by their groups,
+    /// repetitions and divisor.
     pub num_boxes: Option<f64>,
-    /// For each layer, what the class term is divided by; by default the sum of the weights of its queries.
+    /// What the box terms of the union matching are divided by; by default max(1, number of its pairs).
+    pub union_boxes: Option<f64>,
+    /// For each layer of all parts, what the class term is divided by; by default the sum of the weights of its
+    /// queries, or in sigmoid classification N.
     pub class_weight: Option<&'a [f64]>,
 }
 
-/// Where the gradients of one layer go.
+/// Where the gradients of one layer go, those of all parts that it holds.
 #[derive(Debug)]
 pub struct LayerGradients<'a> {
     /// `[images, queries, classes]`.
@@ -61,11 +72,19 @@ pub struct LayerTerms {
     pub l1: f64,
     /// 1 - GIoU, normalised.
     pub giou: f64,
-    /// Percentage of matched queries whose largest logit is not their target's label; NaN where nothing is matched.
+    /// 1 - IoU, normalised.
+    pub iou: f64,
+    /// 1 - DIoU, normalised; 0 where neither DIoU nor CIoU has a weight.
+    pub diou: f64,
+    /// 1 - CIoU, normalised; 0 where neither DIoU nor CIoU has a weight.
+    pub ciou: f64,
+    /// Percentage of matched queries whose largest logit is not a label of their target; NaN where nothing is matched.
     pub class_error: f64,
-    /// Mean over images of |queries classified as objects - targets|.
+    /// Mean over images of |queries classified as objects - targets|. In sigmoid classification the published criteria count
+    /// queries whose largest logit is not that of the last class.
     pub cardinality_error: f64,
-    /// Sum of the cross-entropy weights, or what the caller gave for it.
+    /// What the class term was divided by: the sum of the cross-entropy weights, the number of targets, or what the caller
+    /// gave for it.
     pub class_weight: f64,
 }
 
@@ -74,11 +93,13 @@ pub struct LayerTerms {
 pub struct Report {
     /// Weighted sum of all terms of all layers.
     pub loss: f64,
-    /// What the box terms were divided by.
+    /// What the box terms were divided by, but for what parts multiply it by.
     pub num_boxes: f64,
+    /// What the box terms of the union matching were divided by; 0 where no part uses it.
+    pub union_boxes: f64,
     /// What was left out.
     pub non_finite: NonFiniteCounts,
-    /// One entry for each layer.
+    /// One entry for each layer of all parts.
     pub layers: Vec<LayerTerms>,
 }
 
@@ -87,21 +108,39 @@ pub struct Report {
 struct ImageTerms {
     class: f64,
     boxes: BoxTerms,
-    class_weight: f64,
     matched: usize,
     correct: usize,
     cardinality_error: usize,
 }
 
-/// One image of one layer.
+/// One layer of a part, and where its matching lies.
+#[derive(Clone)]
+struct Slot<'a> {
+    part: &'a Part<'a>,
+    /// Within the part.
+    layer: usize,
+    /// Among those of the predictions.
+    tensors: usize,
+    /// `[images, queries]` among all matchings.
+    matches: Range<usize>,
+    /// Where the matching that it takes over lies.
+    source: Option<Range<usize>>,
+}
+
+/// One image of one layer of a part.
 #[derive(Clone, Copy)]
 struct Image<'a> {
+    part: &'a Part<'a>,
     layer: usize,
     image: usize,
+    /// Whether the matching is to be solved, rather than known.
+    is_optimal: bool,
     queries: usize,
     logits: &'a [f32],
     boxes: &'a [f32],
-    targets: ImageTargets<'a>,
+    targets: ImageView<'a>,
+    /// `[queries, targets]`, added to the cost.
+    cost: Option<&'a [f32]>,
 }
 
 /// What the two terms of a layer are multiplied by in its gradient.
@@ -109,7 +148,7 @@ struct Image<'a> {
 struct Scales {
     /// Class term: weight / normaliser.
     class: f64,
-    boxes: BoxScale,
+    boxes: BoxTerms,
 }
 
 impl Criterion {
@@ -119,8 +158,8 @@ impl Criterion {
     /// [`Error::Option`] for a value outside its range.
     pub fn new(level: Level, config: Config) -> Result<Self> {
         config.check()?;
-        let column_weights = config.column_weights();
-        Ok(Self { config, level, column_weights })
+        let class = Class::new(&config);
+        Ok(Self { config, level, class })
     }
 
     /// The configuration.
@@ -131,60 +170,65 @@ impl Criterion {
 
     /// The loss, its terms, the matches and, if `gradients` is not empty, the gradients of the loss, every element of them.
     ///
-    /// `query_of_target`: `[layers, targets]`, written: the matched query of each target, or -1.
+    /// `gradients`: one entry for each layer of the predictions. `target_of_query`: written, `[images, queries]` for each
+    /// layer of every part: the matched target of each query, -1 for background, -2 for a query that is left out.
     ///
     /// # Errors
-    /// The first fault in the order: labels, target boxes, predictions. Gradients and matches are then unspecified.
+    /// The first fault in the order: shapes, labels, target boxes, given matchings and costs, predictions. Gradients and
+    /// matches are then unspecified.
     pub fn compute(
         &self,
         predictions: &Predictions<'_>,
         targets: &Targets<'_>,
         normalizers: Normalizers<'_>,
         gradients: &mut [LayerGradients<'_>],
-        query_of_target: &mut [i32],
+        target_of_query: &mut [i32],
         scratch: &mut Scratch,
     ) -> Result<Report> {
-        let shape = predictions.shape;
-        self.check(predictions, targets)?;
-        check_length("queryOfTarget", query_of_target.len(), &[predictions.layers.len(), targets.total()])?;
-        self.check_normalizers(predictions, normalizers)?;
-        if !gradients.is_empty() {
-            check_length("call.out", gradients.len(), &[predictions.layers.len()])?;
-        }
-        for gradient in gradients.iter() {
-            check_length("call.out.logits", gradient.logits.len(), &[shape.images, shape.queries, shape.classes])?;
-            check_length("call.out.boxes", gradient.boxes.len(), &[shape.images, shape.queries, COMPONENTS])?;
-        }
-        let num_boxes = normalizers.num_boxes.unwrap_or((targets.total() as f64).max(1.0));
-        let known_class_weight = match self.config.classification.normalization {
-            Normalization::NumBoxes => Some(num_boxes),
-            Normalization::WeightedMean => self.class_weight_before_matching(shape, targets),
-        };
-        let mut report = Report { loss: 0.0, num_boxes, non_finite: NonFiniteCounts::default(), layers: Vec::new() };
-        for (index, layer) in predictions.layers.iter().enumerate() {
+        let (views, slots) = self.check(predictions, targets, Some(target_of_query))?;
+        check_normalizers(predictions, normalizers)?;
+        check_gradients(predictions, gradients)?;
+        let mut report = Report::new(normalizers.num_boxes.unwrap_or((views.total() as f64).max(1.0)), slots.len());
+        let mut sums = vec![ImageTerms::default(); slots.len()];
+        let mut class_weights = vec![0.0; slots.len()];
+        for (index, slot) in in_order(&slots) {
+            slot.take_over(target_of_query);
+            let matches = &mut target_of_query[slot.matches.clone()];
+            let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
             let given = normalizers.class_weight.map(|weights| weights[index]);
-            let class_weight = given.or(known_class_weight);
-            let weights = &self.config.weights;
-            let scales = Scales {
-                class: weights.class * reciprocal(class_weight.unwrap_or(1.0)),
-                boxes: BoxScale { l1: weights.l1 / num_boxes, giou: weights.giou / num_boxes },
-            };
-            let mut gradient = gradients.get_mut(index);
-            let matches = &mut query_of_target[index * targets.total()..][..targets.total()];
-            let mut sums = ImageTerms::default();
-            for image in images(shape, index, layer, targets) {
-                let gradient = gradient.as_mut().map(|g| image_gradient(shape, g, image.image));
-                let matches = &mut matches[targets.range(image.image)];
-                let terms = self.image_loss(&image, scales, gradient, matches, scratch, &mut report.non_finite)?;
-                sums.add(&terms);
+            let class_weight = given.or_else(|| self.known_class_weight(slot, &views, predictions, num_boxes, matches));
+            let scales = self.scales(slot.part, class_weight.unwrap_or(1.0), num_boxes);
+            let mut gradient = gradients.get_mut(slot.tensors);
+            for (image, matches) in images(predictions, slot, &views).zip(chunks(matches, slot.part.queries.len())) {
+                let gradient = gradient.as_mut().map(|g| image_gradient(&image, predictions.classes, g));
+                let counts = &mut report.non_finite;
+                sums[index].add(&self.image_loss(&image, scales, gradient, matches, scratch, counts)?);
+                if class_weight.is_none() {
+                    class_weights[index] += self.class.weight(&image.targets.all, matches);
+                }
             }
+            class_weights[index] = class_weight.unwrap_or(class_weights[index]);
             if let (None, Some(gradient)) = (class_weight, gradient) {
-                // the weights of the matched targets were not known before: divide now
-                scale(gradient.logits, reciprocal(sums.class_weight) as f32);
+                // which queries would count, and as what, was not known before: divide now
+                for image in images(predictions, slot, &views) {
+                    let gradient = image_gradient(&image, predictions.classes, gradient).logits;
+                    scale(gradient, reciprocal(class_weights[index]) as f32);
+                }
             }
-            let terms = sums.normalized(class_weight.unwrap_or(sums.class_weight), num_boxes, shape.images);
-            report.loss += weights.class * terms.class + weights.l1 * terms.l1 + weights.giou * terms.giou;
-            report.layers.push(terms);
+        }
+        if slots.iter().any(|slot| slot.part.union) {
+            let matches = union_matches(&slots, predictions.images, target_of_query)?;
+            report.union_boxes = normalizers.union_boxes.unwrap_or_else(|| count_pairs(&matches).max(1.0));
+            let union = (&matches[..], report.union_boxes);
+            self.union_loss(predictions, &slots, &views, union, gradients, &mut sums);
+        }
+        for ((slot, sums), (terms, class_weight)) in
+            slots.iter().zip(&sums).zip(report.layers.iter_mut().zip(class_weights))
+        {
+            let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
+            let box_divisor = if slot.part.union { report.union_boxes } else { num_boxes };
+            *terms = sums.normalized(class_weight, box_divisor, predictions.images);
+            report.loss += slot.part.weight * terms.total(&self.config.weights);
         }
         Ok(report)
     }
@@ -197,34 +241,34 @@ impl Criterion {
         &self,
         predictions: &Predictions<'_>,
         targets: &Targets<'_>,
-        query_of_target: &mut [i32],
+        target_of_query: &mut [i32],
         scratch: &mut Scratch,
     ) -> Result<Report> {
-        let shape = predictions.shape;
-        self.check(predictions, targets)?;
-        check_length("queryOfTarget", query_of_target.len(), &[predictions.layers.len(), targets.total()])?;
-        let num_boxes = (targets.total() as f64).max(1.0);
-        let mut report = Report { loss: 0.0, num_boxes, non_finite: NonFiniteCounts::default(), layers: Vec::new() };
-        for (index, layer) in predictions.layers.iter().enumerate() {
-            let matches = &mut query_of_target[index * targets.total()..][..targets.total()];
-            let mut sums = ImageTerms::default();
-            for image in images(shape, index, layer, targets) {
-                self.prepare(&image, 1.0, None, scratch, &mut report.non_finite)?;
-                self.assign(&image, &mut matches[targets.range(image.image)], scratch);
-                sums.class_weight += self.class_weight(&image, &scratch.pairs);
+        let (views, slots) = self.check(predictions, targets, Some(target_of_query))?;
+        let mut report = Report::new((views.total() as f64).max(1.0), slots.len());
+        for (index, slot) in in_order(&slots) {
+            slot.take_over(target_of_query);
+            let matches = &mut target_of_query[slot.matches.clone()];
+            let mut sum = 0.0;
+            for (image, matches) in images(predictions, slot, &views).zip(chunks(matches, slot.part.queries.len())) {
+                self.match_image(&image, 1.0, None, matches, scratch, &mut report.non_finite)?;
+                sum += self.class.weight(&image.targets.all, matches);
             }
-            let class_weight = match self.config.classification.normalization {
-                Normalization::NumBoxes => num_boxes,
-                Normalization::WeightedMean => sums.class_weight,
+            report.layers[index].class_weight = match self.class.is_divided_by_boxes() {
+                true => slot.part.num_boxes(None, views.total()),
+                false => sum,
             };
-            report.layers.push(LayerTerms { class_weight, ..LayerTerms::default() });
+        }
+        if slots.iter().any(|slot| slot.part.union) {
+            report.union_boxes = count_pairs(&union_matches(&slots, predictions.images, target_of_query)?).max(1.0);
         }
         Ok(report)
     }
 
-    /// The matching cost alone.
+    /// The matching cost alone, with what the caller adds to it.
     ///
-    /// `out`: for each layer and image one block `[queries, targets of the image]`, one after the other.
+    /// `out`: for each layer of every part and each image one block `[queries, targets of the image]`, one after the
+    /// other; ignored targets have a cost like the others, and repeated ones are not repeated.
     ///
     /// # Errors
     /// As [`Criterion::compute`].
@@ -235,70 +279,80 @@ impl Criterion {
         out: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<NonFiniteCounts> {
-        let shape = predictions.shape;
-        self.check(predictions, targets)?;
-        check_length("cost", out.len(), &[predictions.layers.len(), shape.queries, targets.total()])?;
+        self.check(predictions, targets, None)?;
+        let views = Views::new(targets.ignoring(&[])?, Some(self.config.agnostic_label()));
+        let slots = slots(predictions);
+        let queries: usize = slots.iter().map(|slot| slot.part.queries.len()).sum();
+        check_length("cost", out.len(), &[queries, targets.total()])?;
         let mut counts = NonFiniteCounts::default();
         let mut rest = out;
-        for (index, layer) in predictions.layers.iter().enumerate() {
-            for image in images(shape, index, layer, targets) {
-                self.prepare(&image, 1.0, None, scratch, &mut counts)?;
+        for slot in &slots {
+            for image in images(predictions, slot, &views) {
+                let image = Image { is_optimal: true, ..image };
+                self.read_checked(&image, 1.0, None, scratch, &mut counts)?;
+                self.fill_cost(&image, 1.0, scratch, &mut counts);
                 let block;
-                (block, rest) = rest.split_at_mut(shape.queries * image.targets.len());
-                transpose(&scratch.block, padded(shape.queries), block, image.targets.len());
+                (block, rest) = rest.split_at_mut(image.queries * image.targets.kept.len());
+                transpose(&scratch.block, padded(image.queries), block, image.targets.kept.len());
             }
         }
         Ok(counts)
     }
 
-    /// Shapes that must agree with each other and with the configuration, then the targets' values.
-    fn check(&self, predictions: &Predictions<'_>, targets: &Targets<'_>) -> Result<()> {
-        let shape = predictions.shape;
-        check_length("targets", targets.images(), &[shape.images])?;
-        check_length("outputs.logits", shape.classes, &[self.config.logits_width()])?;
-        targets.check(&self.config)
+    /// Shapes that must agree with each other and with the configuration, then the targets' values, then given matchings
+    /// and costs.
+    fn check<'a, 'b>(
+        &self,
+        predictions: &'a Predictions<'_>,
+        targets: &Targets<'b>,
+        target_of_query: Option<&[i32]>,
+    ) -> Result<(Views<'b>, Vec<Slot<'a>>)> {
+        check_length("targets", targets.images(), &[predictions.images])?;
+        check_length("outputs.logits", predictions.classes, &[self.config.logits_width()])?;
+        if let Some(places) = target_of_query {
+            check_length("targetOfQuery", places.len(), &[predictions.reported_queries()])?;
+        }
+        targets.check(&self.config)?;
+        let counts = predictions.parts.iter().any(|part| !part.rules.is_empty());
+        let counts: Vec<_> = (0..if counts { targets.images() } else { 0 }).map(|b| targets.range(b).len()).collect();
+        predictions.parts.iter().try_for_each(|part| part.check_rules(&counts))?;
+        let agnostic = predictions.parts.iter().any(|part| part.class_agnostic);
+        Ok((Views::new(*targets, agnostic.then(|| self.config.agnostic_label())), slots(predictions)))
     }
 
-    fn check_normalizers(&self, predictions: &Predictions<'_>, given: Normalizers<'_>) -> Result<()> {
-        let positive = |name, value: f64| {
-            if value > 0.0 && value.is_finite() {
-                Ok(())
-            } else {
-                Err(Error::Option { name, rule: "a positive number", value })
+    /// What the terms of a part are multiplied by in the gradient.
+    fn scales(&self, part: &Part<'_>, class_weight: f64, num_boxes: f64) -> Scales {
+        let weights = &self.config.weights;
+        Scales {
+            class: part.weight * weights.class * reciprocal(class_weight),
+            boxes: BoxTerms::of(weights).map(|weight| part.weight * weight / num_boxes),
+        }
+    }
+
+    /// What a layer's class term is divided by, where it does not depend on what the matching will be.
+    fn known_class_weight(
+        &self,
+        slot: &Slot<'_>,
+        views: &Views<'_>,
+        predictions: &Predictions<'_>,
+        num_boxes: f64,
+        matches: &[i32],
+    ) -> Option<f64> {
+        if self.class.is_divided_by_boxes() {
+            return Some(num_boxes);
+        }
+        if views.any_ignored() {
+            return None;
+        }
+        let (part, queries) = (slot.part, slot.part.queries.len());
+        let image = |image: usize| {
+            let targets = views.image(image, part.class_agnostic).all;
+            match slot.is_optimal() {
+                true => self.class.weight_before_matching(queries, &targets, part.copies()),
+                false => Some(self.class.weight(&targets, &matches[image * queries..][..queries])),
             }
         };
-        if let Some(num_boxes) = given.num_boxes {
-            positive("call.numBoxes", num_boxes)?;
-        }
-        if let Some(weights) = given.class_weight {
-            check_length("call.classWeight", weights.len(), &[predictions.layers.len()])?;
-            weights.iter().try_for_each(|&w| positive("call.classWeight", w))?;
-        }
-        Ok(())
-    }
-
-    /// The sum of the weights of all queries, where it does not depend on which targets find a query.
-    fn class_weight_before_matching(&self, shape: Shape, targets: &Targets<'_>) -> Option<f64> {
-        let background = self.config.classification.no_object_weight;
-        let mut sum = 0.0;
-        for image in 0..shape.images {
-            let labels = targets.image(image).labels;
-            let weight = |label: &i32| self.column_weights[*label as usize];
-            if labels.len() <= shape.queries {
-                sum += labels.iter().map(weight).sum::<f64>() + (shape.queries - labels.len()) as f64 * background;
-            } else if labels.iter().all(|label| weight(label) == weight(&labels[0])) {
-                sum += shape.queries as f64 * weight(&labels[0]);
-            } else {
-                return None;
-            }
-        }
-        Some(sum)
-    }
-
-    /// The sum of the weights of an image's queries.
-    fn class_weight(&self, image: &Image<'_>, pairs: &[(usize, usize)]) -> f64 {
-        let matched: f64 = pairs.iter().map(|&(_, t)| self.column_weights[image.targets.labels[t] as usize]).sum();
-        matched + (image.queries - pairs.len()) as f64 * self.config.classification.no_object_weight
+        (0..predictions.images).map(image).sum()
     }
 
     /// All three stages for one image.
@@ -311,66 +365,134 @@ impl Criterion {
         scratch: &mut Scratch,
         counts: &mut NonFiniteCounts,
     ) -> Result<ImageTerms> {
-        let background = self.config.classification.no_object_weight;
-        let background_scale = (scales.class * background) as f32;
-        let pass_scale = if SAFE_SCALES.contains(&background_scale) { background_scale } else { 1.0 };
+        let pass_scale = self.class.pass_scale(scales.class);
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
-        let objects = self.prepare(image, pass_scale, logits_gradient, scratch, counts)?;
-        self.assign(image, matches, scratch);
-        let class_weight = self.class_weight(image, &scratch.pairs);
+        let objects = self.match_image(image, pass_scale, logits_gradient, matches, scratch, counts)?;
 
-        let Scratch { pairs, jobs, matched, nll, tile, clean, .. } = scratch;
-        let image = image.without(clean);
-        let left_out = &clean.left_out;
-        pairs.retain(|(query, _)| left_out.binary_search(query).is_err());
+        // taken out while the scratch is lent to the stages
+        let clean = std::mem::take(&mut scratch.clean);
+        let used = image.without(&clean);
+        sort_out(matches, &clean.left_out, &mut scratch.pairs, &mut scratch.left_out);
         if let Some(gradient) = &mut gradient {
-            if pass_scale != background_scale {
-                scale(gradient.logits, background_scale);
-            }
-            for &query in left_out {
-                gradient.logits[query * self.config.logits_width()..][..self.config.logits_width()].fill(0.0);
-            }
             gradient.boxes.fill(0.0);
         }
-
-        jobs.clear();
-        jobs.extend(pairs.iter().map(|&(query, target)| {
-            let label = image.targets.labels[target] as usize;
-            softmax::Job { query, label, weight: (scales.class * self.column_weights[label]) as f32 }
-        }));
-        let matched = reserve(matched, jobs.len());
-        let mut rows = self.rows(&image, gradient.as_mut().map(|g| &mut *g.logits), tile);
-        softmax::matched(self.level, &mut rows, jobs, matched);
-        for &query in jobs.iter().map(|job| &job.query).chain(left_out) {
-            nll[query] = 0.0;
+        let own_boxes = gradient.as_mut().map(|g| &mut *g.boxes).filter(|_| !image.part.union);
+        let ious = reserve(&mut scratch.ious, scratch.pairs.len());
+        let boxes = self.box_loss(&used, &scratch.pairs, &scales.boxes, ious, own_boxes);
+        let inputs = class::Inputs { logits: self.logits(&used), targets: used.targets.all, scale: scales.class };
+        let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
+        let class = self.class.matched(self.level, &inputs, logits_gradient, scratch);
+        if let Some(gradient) = &mut gradient {
+            let classes = self.config.logits_width();
+            for &query in &scratch.left_out {
+                gradient.logits[query * classes..][..classes].fill(0.0);
+            }
+            self.mend_gradient(image, gradient.boxes, &scratch.pairs);
         }
-        let unmatched: f64 = nll[..image.queries].iter().sum();
-        let class = jobs.iter().zip(&*matched).map(|(job, m)| self.column_weights[job.label] * m.nll).sum::<f64>();
-
-        let boxes = loss::boxes::matched(
-            self.level,
-            self.config.box_format,
-            image.boxes,
-            image.targets.boxes,
-            pairs,
-            scales.boxes,
-            gradient.map(|g| g.boxes),
-        );
+        scratch.clean = clean;
         Ok(ImageTerms {
-            class: class + background * unmatched,
-            boxes,
-            class_weight,
-            matched: jobs.len(),
-            correct: matched.iter().filter(|m| m.correct).count(),
-            cardinality_error: objects.abs_diff(image.targets.len()),
+            class: class.loss,
+            boxes: if image.part.union { BoxTerms::default() } else { boxes },
+            matched: scratch.pairs.len(),
+            correct: class.correct,
+            cardinality_error: objects.abs_diff(image.targets.kept.len() * image.part.repeat),
         })
     }
 
-    /// First stage: the background pass and the cost block, in `scratch.block`. Gives how many queries have an object
-    /// class for their largest logit.
+    /// Box terms and IoU of an image's pairs.
+    fn box_loss(
+        &self,
+        image: &Image<'_>,
+        pairs: &[(usize, usize)],
+        scale: &BoxTerms,
+        ious: &mut [f64],
+        gradient: Option<&mut [f32]>,
+    ) -> BoxTerms {
+        let boxes = Boxes { predicted: image.boxes, targets: image.targets.all.boxes, pairs };
+        loss::boxes::matched(self.level, &self.config, boxes, scale, ious, gradient)
+    }
+
+    /// Turns the gradient by boxes with clamped sides into that by the image's own.
+    fn mend_gradient(&self, image: &Image<'_>, gradient: &mut [f32], pairs: &[(usize, usize)]) {
+        if self.config.clamp_sizes {
+            for &(query, _) in pairs {
+                let place = query * COMPONENTS..(query + 1) * COMPONENTS;
+                clamp::mend_gradient(&image.boxes[place.clone()], self.config.box_format, &mut gradient[place]);
+            }
+        }
+    }
+
+    /// The box terms of all parts that use the union matching: `[images, queries]`, and what divides them.
+    fn union_loss(
+        &self,
+        predictions: &Predictions<'_>,
+        slots: &[Slot<'_>],
+        views: &Views<'_>,
+        (matches, union_boxes): (&[i32], f64),
+        gradients: &mut [LayerGradients<'_>],
+        sums: &mut [ImageTerms],
+    ) {
+        let (mut pairs, mut clean, mut ious) = (Vec::new(), Clean::default(), Vec::new());
+        for (slot, sums) in slots.iter().zip(sums).filter(|(slot, _)| slot.part.union) {
+            let scale = self.scales(slot.part, 1.0, union_boxes).boxes;
+            let queries = slot.part.queries.len();
+            for image in images(predictions, slot, views) {
+                sort_out(&matches[image.image * queries..][..queries], &[], &mut pairs, &mut Vec::new());
+                pairs.retain(|&(query, _)| image.is_finite(query));
+                let used = self.clamped(&image, &mut clean);
+                let mut gradient =
+                    gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, predictions.classes, g).boxes);
+                let ious = reserve(&mut ious, pairs.len());
+                let boxes = self.box_loss(&used, &pairs, &scale, ious, gradient.as_deref_mut());
+                if let Some(gradient) = gradient {
+                    self.mend_gradient(&image, gradient, &pairs);
+                }
+                sums.add(&ImageTerms { boxes, ..ImageTerms::default() });
+            }
+        }
+    }
+
+    /// The image with its boxes' sides clamped, where they are to be.
+    fn clamped<'a>(&self, image: &Image<'a>, clean: &'a mut Clean) -> Image<'a> {
+        if !self.config.clamp_sizes {
+            return *image;
+        }
+        clean.boxes.clear();
+        clean.boxes.extend_from_slice(image.boxes);
+        clamp::clamp(&mut clean.boxes, self.config.box_format);
+        Image { boxes: &clean.boxes, ..*image }
+    }
+
+    /// The first two stages for one image: reads the predictions and writes the target of each query. Gives how many
+    /// queries have an object class for their largest logit.
     ///
     /// `scale`: what every query's background loss is multiplied by in `gradient`; positive.
-    fn prepare(
+    fn match_image(
+        &self,
+        image: &Image<'_>,
+        scale: f32,
+        gradient: Option<&mut [f32]>,
+        matches: &mut [i32],
+        scratch: &mut Scratch,
+        counts: &mut NonFiniteCounts,
+    ) -> Result<usize> {
+        let objects = self.read_checked(image, scale, gradient, scratch, counts)?;
+        if image.is_optimal {
+            self.fill_cost(image, scale, scratch, counts);
+            self.assign(image, matches, scratch);
+        }
+        ignore::mark(
+            self.config.box_format,
+            self.config.ignore,
+            image.without(&scratch.clean).boxes,
+            &image.targets,
+            matches,
+        );
+        Ok(objects)
+    }
+
+    /// Reads an image's predictions, without the queries that are not finite.
+    fn read_checked(
         &self,
         image: &Image<'_>,
         scale: f32,
@@ -378,7 +500,9 @@ impl Criterion {
         scratch: &mut Scratch,
         counts: &mut NonFiniteCounts,
     ) -> Result<usize> {
-        scratch.labels.set(image.targets.labels, self.config.logits_width());
+        let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::default() };
+        scratch.labels.set(&targets, self.config.logits_width());
+        scratch.clean.in_use = false;
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, scale, gradient.as_deref_mut(), scratch);
         if !pass.finite && self.inspect(image, scratch, counts)? {
@@ -386,60 +510,56 @@ impl Criterion {
             pass = self.read(&image.without(&clean), scale, gradient, scratch);
             std::mem::swap(&mut clean, &mut scratch.clean);
         }
-        let Scratch { labels, columns, probabilities, block, clean, .. } = scratch;
-        let stride = padded(image.queries);
-        let block = reserve(block, image.targets.len() * stride);
-        let class = ClassTerm { probabilities, row_of_target: &labels.index, scale };
-        let inputs = cost::Inputs { queries: image.queries, columns, class, targets: image.targets };
-        cost::fill(self.level, self.config.box_format, &self.config.cost, &inputs, block);
-        if !clean.left_out.is_empty() {
-            counts.costs += fill_with_worst(block, stride, image.queries, &clean.left_out);
-        }
         Ok(pass.objects)
     }
 
-    /// Reads an image's predictions: box columns, background losses and the targets' class probabilities.
-    fn read(
-        &self,
-        image: &Image<'_>,
-        scale: f32,
-        gradient: Option<&mut [f32]>,
-        scratch: &mut Scratch,
-    ) -> softmax::BackgroundCounts {
-        let Scratch { labels, columns, probabilities, nll, tile, .. } = scratch;
+    /// Fills `scratch.block`, `[targets, padded queries]`.
+    fn fill_cost(&self, image: &Image<'_>, scale: f32, scratch: &mut Scratch, counts: &mut NonFiniteCounts) {
+        let Scratch { labels, columns, class_rows, block, clean, .. } = scratch;
+        let stride = padded(image.queries);
+        let targets = image.targets.kept;
+        let block = reserve(block, targets.len() * stride);
+        let weight = self.class.cost_weight(self.config.cost.class, scale);
+        let class = ClassTerm { values: class_rows, row_of_target: &labels.row_of_target, weight };
+        let inputs = cost::Inputs { queries: image.queries, columns, class, targets };
+        cost::fill(self.level, &self.config, &inputs, block);
+        if let Some(added) = image.cost {
+            let width = image.targets.all.len();
+            for (row, costs) in block.chunks_exact_mut(stride.max(1)).enumerate() {
+                let target = image.targets.number(row);
+                for (query, cost) in costs[..image.queries].iter_mut().enumerate() {
+                    *cost += added[query * width + target];
+                }
+            }
+        }
+        if !clean.left_out.is_empty() {
+            counts.costs += fill_with_worst(block, stride, image.queries, &clean.left_out);
+        }
+    }
+
+    /// Reads an image's predictions: box columns, background losses and what the cost needs of the logits.
+    fn read(&self, image: &Image<'_>, scale: f32, gradient: Option<&mut [f32]>, scratch: &mut Scratch) -> Pass {
+        let columns = &mut scratch.columns;
         let sound = dispatch!(self.level, simd => match self.config.box_format {
             BoxFormat::Cxcywh => columns.set::<_, boxes::Cxcywh>(simd, image.boxes),
             BoxFormat::Xyxy => columns.set::<_, boxes::Xyxy>(simd, image.boxes),
         });
-        let stride = padded(image.queries);
-        let mut background = softmax::Background {
-            nll: reserve(nll, stride),
-            probabilities: reserve(probabilities, labels.distinct.len() * stride),
-            classes: &labels.distinct,
-        };
-        let mut rows = self.rows(image, gradient, tile);
-        let no_object = self.config.classification.no_object_index;
-        let pass = softmax::background(self.level, &mut rows, no_object, scale, &mut background);
-        softmax::BackgroundCounts { finite: pass.finite && sound, ..pass }
+        let pass = self.class.read(self.level, self.logits(image), scale, gradient, scratch);
+        Pass { finite: pass.finite && sound, ..pass }
     }
 
-    fn rows<'a>(
-        &self,
-        image: &Image<'a>,
-        gradient: Option<&'a mut [f32]>,
-        tile: &'a mut Vec<f32>,
-    ) -> softmax::Rows<'a> {
-        let classes = self.config.logits_width();
-        let gradient = gradient.unwrap_or_else(|| reserve(tile, LANES * classes));
-        softmax::Rows { logits: image.logits, gradient, classes }
+    fn logits<'a>(&self, image: &Image<'a>) -> Logits<'a> {
+        Logits { values: image.logits, queries: image.queries, classes: self.config.logits_width() }
     }
 
-    /// Looks at every value of an image that did not look sound. Returns whether queries must be left out, which are
-    /// then listed, with a clean copy of the image, in `scratch.clean`.
+    /// Looks at every value of an image that did not look sound. Returns whether a clean copy, made in `scratch.clean`,
+    /// must stand in for it, since queries are left out or sides clamped.
     fn inspect(&self, image: &Image<'_>, scratch: &mut Scratch, counts: &mut NonFiniteCounts) -> Result<bool> {
         let classes = self.config.logits_width();
         let throws = self.config.non_finite == NonFinite::Throw;
-        let place = |query| QueryPlace { layer: image.layer, image: image.image, query };
+        let first = image.part.queries.start;
+        let place =
+            |query| QueryPlace { part: image.part.name, layer: image.layer, image: image.image, query: first + query };
         let clean = &mut scratch.clean;
         for query in 0..image.queries {
             let logits = &image.logits[query * classes..][..classes];
@@ -463,7 +583,9 @@ impl Criterion {
             counts.boxes += bad;
             if bad > 0 {
                 clean.left_out.push(query);
-            } else if let Some((component, rule)) = broken_rule(values, self.config.box_format) {
+            } else if let Some((component, rule)) = broken_rule(values, self.config.box_format)
+                && !(rule == BoxRule::Extent && self.config.clamp_sizes)
+            {
                 return Err(Error::Box { place: place(query), component, value: values[component], rule });
             }
         }
@@ -474,69 +596,122 @@ impl Criterion {
         clean.boxes.clear();
         clean.boxes.extend_from_slice(image.boxes);
         for &query in &clean.left_out {
-            clean.logits[query * classes..][..classes].fill(0.0);
+            clean.logits[query * classes..][..classes].fill(self.class.neutral_logit());
             clean.boxes[query * COMPONENTS..][..COMPONENTS].fill(0.0);
         }
-        Ok(!clean.left_out.is_empty())
+        let clamped = self.config.clamp_sizes && clamp::clamp(&mut clean.boxes, self.config.box_format);
+        clean.in_use = clamped || !clean.left_out.is_empty();
+        Ok(clean.in_use)
     }
 
-    /// Second stage: solves the cost block. Writes the query of each target, or -1, and `scratch.pairs`.
+    /// Second stage: solves the cost block, group by group. Writes the target of each query, or -1.
     fn assign(&self, image: &Image<'_>, matches: &mut [i32], scratch: &mut Scratch) {
-        let Scratch { block, transposed, solver, pairs, .. } = scratch;
-        let (queries, targets) = (image.queries, image.targets.len());
-        let stride = padded(queries);
-        let mut costs = if targets <= queries {
-            Block::padded(&block[..targets * stride], targets, queries, stride)
-        } else {
-            let wide = padded(targets);
-            let transposed = reserve(transposed, queries * wide);
-            transposed.fill(f32::INFINITY);
-            transpose(&block[..targets * stride], stride, transposed, wide);
-            Block::padded(transposed, queries, targets, wide)
-        };
-        let outcome = solver.solve(self.level, &mut costs, Demand::Complete);
-        debug_assert_eq!(outcome, Outcome::Optimal, "matching costs are finite");
-        pairs.clear();
-        for (target, place) in matches.iter_mut().enumerate() {
-            let query = if targets <= queries { solver.column_of(target) } else { solver.row_of(target) };
-            *place = query.map_or(-1, |q| q as i32);
-            pairs.extend(query.map(|q| (q as usize, target)));
+        let targets = &image.targets;
+        let (kept, repeat, groups) = (targets.kept.len(), image.part.repeat, image.part.groups);
+        let (queries, rows) = (image.queries / groups, kept * repeat);
+        let stride = padded(image.queries);
+        let Scratch { block, grouped, transposed, solver, .. } = scratch;
+        let block = &block[..kept * stride];
+        for (group, matches) in chunks(matches, queries).take(groups).enumerate() {
+            let (costs, stride) = if repeat == 1 && groups == 1 {
+                (block, stride)
+            } else {
+                let wide = padded(queries);
+                let out = reserve(grouped, rows * wide);
+                copy_group(block, stride, group * queries..(group + 1) * queries, out, wide);
+                (&*out, wide)
+            };
+            let mut costs = if rows <= queries {
+                Block::padded(costs, rows, queries, stride)
+            } else {
+                let wide = padded(rows);
+                let transposed = reserve(transposed, queries * wide);
+                transposed.fill(f32::INFINITY);
+                transpose(costs, stride, transposed, wide);
+                Block::padded(transposed, queries, rows, wide)
+            };
+            let outcome = solver.solve(self.level, &mut costs, Demand::Complete);
+            debug_assert_eq!(outcome, Outcome::Optimal, "matching costs are finite");
+            matches.fill(BACKGROUND);
+            for row in 0..rows {
+                let query = if rows <= queries { solver.column_of(row) } else { solver.row_of(row) };
+                if let Some(query) = query {
+                    matches[query as usize] = targets.number(row % kept) as i32;
+                }
+            }
         }
     }
 }
 
-/// Background scales at which probabilities times the scale keep their digits in `f32`.
-const SAFE_SCALES: std::ops::RangeInclusive<f32> = 1e-20..=1e20;
-
 impl<'a> Image<'a> {
     /// The image with the clean copy of its predictions, if there is one.
-    fn without<'b>(&self, clean: &'b crate::scratch::Clean) -> Image<'b>
+    fn without<'b>(&self, clean: &'b Clean) -> Image<'b>
     where
         'a: 'b,
     {
-        if clean.left_out.is_empty() {
+        if !clean.in_use {
             return *self;
         }
         Image { logits: &clean.logits, boxes: &clean.boxes, ..*self }
+    }
+
+    /// Whether a query's values all are.
+    fn is_finite(&self, query: usize) -> bool {
+        let classes = self.logits.len() / self.queries;
+        let row = &self.logits[query * classes..][..classes];
+        row.iter().chain(&self.boxes[query * COMPONENTS..][..COMPONENTS]).all(|value| value.is_finite())
+    }
+}
+
+impl Slot<'_> {
+    fn is_optimal(&self) -> bool {
+        self.part.rule(self.layer).matching == Matching::Optimal
+    }
+
+    /// Writes the layer's matching where it is known.
+    fn take_over(&self, target_of_query: &mut [i32]) {
+        if let Some(source) = &self.source {
+            target_of_query.copy_within(source.clone(), self.matches.start);
+        } else if let Matching::Given(targets) = self.part.rule(self.layer).matching {
+            target_of_query[self.matches.clone()].copy_from_slice(targets);
+        }
+    }
+}
+
+impl Report {
+    fn new(num_boxes: f64, layers: usize) -> Self {
+        let layers = vec![LayerTerms::default(); layers];
+        Self { loss: 0.0, num_boxes, union_boxes: 0.0, non_finite: NonFiniteCounts::default(), layers }
+    }
+}
+
+impl LayerTerms {
+    /// The weighted sum.
+    fn total(&self, weights: &Weights) -> f64 {
+        let Weights { class, l1, giou, iou, diou, ciou } = *weights;
+        let overlap = giou * self.giou + iou * self.iou + diou * self.diou + ciou * self.ciou;
+        class * self.class + l1 * self.l1 + overlap
     }
 }
 
 impl ImageTerms {
     fn add(&mut self, other: &Self) {
         self.class += other.class;
-        self.boxes.l1 += other.boxes.l1;
-        self.boxes.giou += other.boxes.giou;
-        self.class_weight += other.class_weight;
+        self.boxes.add(&other.boxes);
         self.matched += other.matched;
         self.correct += other.correct;
         self.cardinality_error += other.cardinality_error;
     }
 
     fn normalized(&self, class_weight: f64, num_boxes: f64, images: usize) -> LayerTerms {
+        let BoxTerms { l1, giou, iou, diou, ciou } = self.boxes.map(|sum| sum / num_boxes);
         LayerTerms {
             class: self.class * reciprocal(class_weight),
-            l1: self.boxes.l1 / num_boxes,
-            giou: self.boxes.giou / num_boxes,
+            l1,
+            giou,
+            iou,
+            diou,
+            ciou,
             class_error: 100.0 - 100.0 * self.correct as f64 / self.matched as f64,
             cardinality_error: self.cardinality_error as f64 / images.max(1) as f64,
             class_weight,
@@ -544,30 +719,139 @@ impl ImageTerms {
     }
 }
 
+/// All layers of all parts.
+fn slots<'a>(predictions: &'a Predictions<'_>) -> Vec<Slot<'a>> {
+    let mut slots = Vec::with_capacity(predictions.reported_layers());
+    let mut start = 0;
+    for part in predictions.parts.iter() {
+        let length = predictions.images * part.queries.len();
+        let first = start;
+        for layer in 0..part.layers.len() {
+            let source = match part.rule(layer).matching {
+                Matching::Of(source) => Some(first + source * length..first + (source + 1) * length),
+                Matching::Optimal | Matching::Given(_) => None,
+            };
+            let matches = start..start + length;
+            slots.push(Slot { part, layer, tensors: part.layers.start + layer, matches, source });
+            start += length;
+        }
+    }
+    slots
+}
+
+/// The layers with their numbers, those that take over another's matching last.
+fn in_order<'a, 'b>(slots: &'b [Slot<'a>]) -> impl Iterator<Item = (usize, &'b Slot<'a>)> {
+    let of = |last: bool| slots.iter().enumerate().filter(move |(_, slot)| slot.source.is_some() == last);
+    of(false).chain(of(true))
+}
+
 /// The images of a layer with their targets.
 fn images<'a>(
-    shape: Shape,
-    index: usize,
-    layer: &'a Layer<'a>,
-    targets: &'a Targets<'a>,
+    predictions: &'a Predictions<'_>,
+    slot: &Slot<'a>,
+    views: &'a Views<'_>,
 ) -> impl Iterator<Item = Image<'a>> {
-    let (logits, boxes) = (shape.queries * shape.classes, shape.queries * COMPONENTS);
-    (0..shape.images).map(move |image| Image {
-        layer: index,
-        image,
-        queries: shape.queries,
-        logits: &layer.logits[image * logits..][..logits],
-        boxes: &layer.boxes[image * boxes..][..boxes],
-        targets: targets.image(image),
+    let Slot { part, layer, tensors, .. } = *slot;
+    let Layer { logits, boxes } = predictions.layers[tensors];
+    let rule = part.rule(layer);
+    let (is_optimal, queries, classes) = (rule.matching == Matching::Optimal, part.queries.len(), predictions.classes);
+    let mut costs = rule.cost;
+    (0..predictions.images).map(move |image| {
+        let targets = views.image(image, part.class_agnostic);
+        let cost = costs.map(|all| all.split_at(queries * targets.all.len()));
+        costs = cost.map(|(_, rest)| rest);
+        let first = image * part.rows + part.queries.start;
+        Image {
+            part,
+            layer,
+            image,
+            is_optimal,
+            queries,
+            logits: &logits[first * classes..][..queries * classes],
+            boxes: &boxes[first * COMPONENTS..][..queries * COMPONENTS],
+            targets,
+            cost: cost.map(|(block, _)| block),
+        }
     })
 }
 
-fn image_gradient<'a>(shape: Shape, layer: &'a mut LayerGradients<'_>, image: usize) -> LayerGradients<'a> {
-    let (logits, boxes) = (shape.queries * shape.classes, shape.queries * COMPONENTS);
+fn image_gradient<'a>(image: &Image<'_>, classes: usize, layer: &'a mut LayerGradients<'_>) -> LayerGradients<'a> {
+    let first = image.image * image.part.rows + image.part.queries.start;
     LayerGradients {
-        logits: &mut layer.logits[image * logits..][..logits],
-        boxes: &mut layer.boxes[image * boxes..][..boxes],
+        logits: &mut layer.logits[first * classes..][..image.queries * classes],
+        boxes: &mut layer.boxes[first * COMPONENTS..][..image.queries * COMPONENTS],
     }
+}
+
+/// Splits what belongs to images, or groups, of `length` entries each; endless where these have none.
+fn chunks(values: &mut [i32], length: usize) -> impl Iterator<Item = &mut [i32]> {
+    let mut rest = values;
+    std::iter::from_fn(move || {
+        let chunk;
+        (chunk, rest) = std::mem::take(&mut rest).split_at_mut_checked(length)?;
+        Some(chunk)
+    })
+}
+
+/// Lists the matched queries with their targets, and the queries that are left out, here or for their values.
+fn sort_out(matches: &[i32], not_finite: &[usize], pairs: &mut Vec<(usize, usize)>, left_out: &mut Vec<usize>) {
+    pairs.clear();
+    left_out.clear();
+    left_out.extend_from_slice(not_finite);
+    for (query, &target) in matches.iter().enumerate() {
+        match usize::try_from(target) {
+            Ok(target) if not_finite.binary_search(&query).is_err() => pairs.push((query, target)),
+            Err(_) if target == LEFT_OUT => left_out.push(query),
+            _ => {}
+        }
+    }
+}
+
+/// The union matching, `[images, queries]`.
+fn union_matches(slots: &[Slot<'_>], images: usize, target_of_query: &[i32]) -> Result<Vec<i32>> {
+    let slots: Vec<_> = slots.iter().filter(|slot| slot.part.union).collect();
+    let queries = slots[0].part.queries.len();
+    for slot in &slots {
+        check_length("the union matching's queries", slot.part.queries.len(), &[queries])?;
+    }
+    let mut out = vec![BACKGROUND; images * queries];
+    for (image, out) in out.chunks_exact_mut(queries.max(1)).enumerate() {
+        let layers: Vec<_> =
+            slots.iter().map(|slot| &target_of_query[slot.matches.clone()][image * queries..][..queries]).collect();
+        union::merge(&layers, out);
+    }
+    Ok(out)
+}
+
+fn count_pairs(matches: &[i32]) -> f64 {
+    matches.iter().filter(|&&target| target >= 0).count() as f64
+}
+
+fn check_normalizers(predictions: &Predictions<'_>, given: Normalizers<'_>) -> Result<()> {
+    let positive = |name, value: f64| {
+        if value > 0.0 && value.is_finite() {
+            Ok(())
+        } else {
+            Err(Error::Option { name, rule: "a positive number", value })
+        }
+    };
+    given.num_boxes.map_or(Ok(()), |n| positive("call.numBoxes", n))?;
+    given.union_boxes.map_or(Ok(()), |n| positive("call.unionBoxes", n))?;
+    let Some(weights) = given.class_weight else { return Ok(()) };
+    check_length("call.classWeight", weights.len(), &[predictions.reported_layers()])?;
+    weights.iter().try_for_each(|&w| positive("call.classWeight", w))
+}
+
+fn check_gradients(predictions: &Predictions<'_>, gradients: &[LayerGradients<'_>]) -> Result<()> {
+    if gradients.is_empty() {
+        return Ok(());
+    }
+    check_length("call.out", gradients.len(), &[predictions.layers.len()])?;
+    for (gradient, layer) in gradients.iter().zip(predictions.layers) {
+        check_length("call.out.logits", gradient.logits.len(), &[layer.logits.len()])?;
+        check_length("call.out.boxes", gradient.boxes.len(), &[layer.boxes.len()])?;
+    }
+    Ok(())
 }
 
 /// 1/x, and 0 for 0: a class term without any weight is 0.
@@ -590,6 +874,18 @@ fn transpose(block: &[f32], stride: usize, out: &mut [f32], out_stride: usize) {
         for (value, row) in out.iter_mut().zip(block.chunks_exact(stride)) {
             *value = row[column];
         }
+    }
+}
+
+/// The columns of one group, and every row as often as targets are repeated. `out`: `[repeat × rows, out_stride]`.
+fn copy_group(block: &[f32], stride: usize, columns: Range<usize>, out: &mut [f32], out_stride: usize) {
+    if out_stride == 0 {
+        return;
+    }
+    let rows = block.chunks_exact(stride).map(|row| &row[columns.clone()]);
+    for (out, row) in out.chunks_exact_mut(out_stride).zip(rows.cycle()) {
+        out[..row.len()].copy_from_slice(row);
+        out[row.len()..].fill(f32::INFINITY);
     }
 }
 

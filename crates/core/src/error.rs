@@ -8,6 +8,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// A place in one image's predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueryPlace {
+    /// Where the part's tensors lie: `outputs`, `outputs.encoder`.
+    pub part: &'static str,
     /// Decoder layer, the last being the final one.
     pub layer: usize,
     /// Image of the batch.
@@ -36,8 +38,10 @@ pub enum Error {
     Length { argument: &'static str, expected: u64, actual: u64, shape: Vec<usize> },
     /// The offsets of the targets do not start at 0, fall, or end elsewhere than at the number of targets.
     Offsets { index: usize, value: usize },
-    /// A label is not the id of a class.
-    Label { place: TargetPlace, value: i32, classes: usize, no_object: usize },
+    /// A label is not the id of a class. `no_object`: the column of no-object, absent in sigmoid classification.
+    Label { place: TargetPlace, value: i32, classes: usize, no_object: Option<usize> },
+    /// A target has no label, the same label twice, or several where softmax classification allows one.
+    Labels { place: TargetPlace, count: usize, rule: &'static str },
     /// A target's box holds NaN or ±infinity.
     TargetBoxNotFinite { place: TargetPlace, component: usize, value: f32 },
     /// A target's box breaks a rule of its format.
@@ -48,6 +52,10 @@ pub enum Error {
     BoxNotFinite { place: QueryPlace, component: usize, value: f32 },
     /// A predicted box breaks a rule of its format.
     Box { place: QueryPlace, component: usize, value: f32, rule: BoxRule },
+    /// A given matching names a target that the image does not have.
+    Matching { place: QueryPlace, value: i32, targets: usize },
+    /// An added cost is not finite or too large.
+    AddedCost { place: QueryPlace, target: usize, value: f32 },
     /// A cell of a cost matrix is NaN or -infinity.
     Cost { row: usize, column: usize, value: f64 },
     /// No assignment covers the shorter side: these rows have fewer allowed columns between them than they are.
@@ -89,18 +97,22 @@ impl fmt::Display for Error {
             ),
             Self::Label { place, value, classes, no_object } => {
                 write!(f, "targets[{}].labels[{}]: {value} is not a class id; ", place.image, place.target)?;
+                let last = no_object.is_none_or(|k| k == *classes);
                 match *no_object {
-                    k if k == *classes => write!(f, "allowed are 0 to {}", *classes as i64 - 1)?,
-                    0 => write!(f, "allowed are 1 to {classes}")?,
-                    k => write!(f, "allowed are 0 to {classes} without {k}")?,
+                    Some(0) => write!(f, "allowed are 1 to {classes}")?,
+                    Some(k) if !last => write!(f, "allowed are 0 to {classes} without {k}")?,
+                    _ => write!(f, "allowed are 0 to {}", *classes as i64 - 1)?,
                 }
-                if *value == *no_object as i32 {
+                if no_object.is_some_and(|k| *value == k as i32) {
                     write!(f, ", since {value} means no-object")?;
                 }
-                if *value >= *classes as i32 && *no_object == *classes {
+                if *value >= *classes as i32 && last {
                     write!(f, " (the ids may be 1-based: then subtract 1, or set numClasses to the largest id + 1)")?;
                 }
                 Ok(())
+            }
+            Self::Labels { place, count, rule } => {
+                write!(f, "targets[{}].labels: target {} has {count} labels; {rule}", place.image, place.target)
             }
             Self::TargetBoxNotFinite { place, component, value } => write!(
                 f,
@@ -116,7 +128,8 @@ impl fmt::Display for Error {
             ),
             Self::LogitNotFinite { place, class, value } => write!(
                 f,
-                "outputs.logits: {} at layer {}, image {}, query {}, class {class}; must be finite",
+                "{}.logits: {} at layer {}, image {}, query {}, class {class}; must be finite",
+                place.part,
                 Value(f64::from(*value)),
                 place.layer,
                 place.image,
@@ -124,7 +137,8 @@ impl fmt::Display for Error {
             ),
             Self::BoxNotFinite { place, component, value } => write!(
                 f,
-                "outputs.boxes: {} at layer {}, image {}, query {}, component {component}; must be finite",
+                "{}.boxes: {} at layer {}, image {}, query {}, component {component}; must be finite",
+                place.part,
                 Value(f64::from(*value)),
                 place.layer,
                 place.image,
@@ -132,8 +146,22 @@ impl fmt::Display for Error {
             ),
             Self::Box { place, component, value, rule } => write!(
                 f,
-                "outputs.boxes: {value} at layer {}, image {}, query {}, component {component}; {rule}",
-                place.layer, place.image, place.query
+                "{}.boxes: {value} at layer {}, image {}, query {}, component {component}; {rule}",
+                place.part, place.layer, place.image, place.query
+            ),
+            Self::Matching { place, value, targets } => write!(
+                f,
+                "{}.matching: {value} at layer {}, image {}, query {}; the image has {targets} targets",
+                place.part, place.layer, place.image, place.query
+            ),
+            Self::AddedCost { place, target, value } => write!(
+                f,
+                "{}.cost: {} at layer {}, image {}, query {}, target {target}; must be a number from -1e12 to 1e12",
+                place.part,
+                Value(f64::from(*value)),
+                place.layer,
+                place.image,
+                place.query
             ),
             Self::Cost { row, column, value } => write!(
                 f,
@@ -229,12 +257,17 @@ mod tests {
                 "cost: -Infinity at row 1, column 2; must be a number or Infinity (which forbids the pair)",
             ),
             (
-                Error::Label { place: TargetPlace { image: 1, target: 0 }, value: 3, classes: 3, no_object: 3 },
+                Error::Label { place: TargetPlace { image: 1, target: 0 }, value: 3, classes: 3, no_object: Some(3) },
                 "targets[1].labels[0]: 3 is not a class id; allowed are 0 to 2, since 3 means no-object (the ids may be \
                  1-based: then subtract 1, or set numClasses to the largest id + 1)",
             ),
             (
-                Error::Label { place: TargetPlace { image: 0, target: 4 }, value: 0, classes: 3, no_object: 0 },
+                Error::Label { place: TargetPlace { image: 1, target: 0 }, value: 3, classes: 3, no_object: None },
+                "targets[1].labels[0]: 3 is not a class id; allowed are 0 to 2 (the ids may be 1-based: then subtract 1, or \
+                 set numClasses to the largest id + 1)",
+            ),
+            (
+                Error::Label { place: TargetPlace { image: 0, target: 4 }, value: 0, classes: 3, no_object: Some(0) },
                 "targets[0].labels[4]: 0 is not a class id; allowed are 1 to 3, since 0 means no-object",
             ),
         ];

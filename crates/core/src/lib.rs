@@ -1,17 +1,21 @@
-//! The Hungarian (set-prediction) loss of DETR: matching cost, exact assignment, loss and gradients.
+//! The Hungarian (set-prediction) loss of DETR and its family: matching cost, exact assignment, loss and gradients.
 //!
 //! For every decoder layer and image, with queries q and targets t:
 //!
-//! 1. cost(q, t) = λ_class · -softmax(logits_q)\[label_t\] + λ_l1 · Σ|b_q - b_t| - λ_giou · GIoU(b_q, b_t);
+//! 1. cost(q, t) = λ_class · c + λ_l1 · Σ|b_q - b_t| - λ_giou · GIoU(b_q, b_t), where c is of one of the forms of
+//!    [`ClassCost`], for DETR -softmax(logits_q)\[label_t\];
 //! 2. the assignment of targets to queries with the least total cost, exactly;
-//! 3. loss = w_class · cross-entropy + w_l1 · Σ L1 / N + w_giou · Σ (1 - GIoU) / N, where every unmatched query has the
-//!    label no-object with a small weight, and N is the number of targets in the batch, at least 1;
+//! 3. loss = w_class · class term + w_l1 · Σ L1 / N + w_giou · Σ (1 - GIoU) / N, where N is the number of targets in the
+//!    batch, at least 1. The class term is, for DETR, a cross-entropy in which every unmatched query has the label no-object
+//!    with a small weight, and for its successors a binary loss of every query and class ([`Sigmoid`]). IoU, DIoU and CIoU
+//!    may take part as GIoU does;
 //! 4. the gradients of the loss by logits and boxes.
 //!
-//! Axes: layers L, images B, queries Q, classes C (the object classes and no-object), row-major. Inputs and gradients
-//! are `f32`; sums, duals and box terms are `f64`. Every instruction set gives the same bits.
+//! Axes: layers L, images B, queries Q, classes C (the object classes and, with softmax, no-object), row-major. Inputs and
+//! gradients are `f32`; sums, duals and box terms are `f64`. Every instruction set gives the same bits.
 //!
-//! Source: Carion et al. 2020, "End-to-End Object Detection with Transformers", and its code, facebookresearch/detr.
+//! Source: Carion et al. 2020, "End-to-End Object Detection with Transformers", and its code, facebookresearch/detr; the
+//! variants name theirs.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -22,11 +26,15 @@ mod config;
 mod cost;
 mod criterion;
 mod error;
+mod ignore;
 mod loss;
+mod part;
 mod scratch;
 mod simd;
 #[cfg(test)]
 mod test_support;
+mod union;
+mod view;
 
 #[doc(hidden)]
 pub use assign::Path;
@@ -34,8 +42,12 @@ pub use assign::{
     Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, verify,
 };
 pub use batch::{Layer, Predictions, Shape, Targets};
-pub use config::{BoxFormat, Classification, Config, NonFinite, Normalization, Weights};
+pub use config::{
+    BoxFormat, ClassCost, Classification, Config, Ignore, NonFinite, Normalization, Overlap, Sigmoid, Softmax, Weights,
+};
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};
+pub use loss::distribution::{Bins, Distillation, EdgeTarget, distillation_shares};
+pub use part::{LayerRule, Matching, Part};
 pub use scratch::Scratch;
 pub use simd::Level;

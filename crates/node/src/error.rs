@@ -50,11 +50,23 @@ fn code(error: &Error) -> &'static str {
     match error {
         Error::Option { .. } => "OPTION",
         Error::Length { .. } | Error::Offsets { .. } => "SHAPE",
-        Error::Label { .. } | Error::TargetBox { .. } | Error::Box { .. } | Error::Assignment { .. } => "RANGE",
+        Error::Label { .. }
+        | Error::Labels { .. }
+        | Error::TargetBox { .. }
+        | Error::Box { .. }
+        | Error::Matching { .. }
+        | Error::Assignment { .. } => "RANGE",
         Error::TargetBoxNotFinite { .. }
         | Error::LogitNotFinite { .. }
         | Error::BoxNotFinite { .. }
         | Error::Cost { .. } => "NON_FINITE",
+        Error::AddedCost { value, .. } => {
+            if value.is_finite() {
+                "RANGE"
+            } else {
+                "NON_FINITE"
+            }
+        }
         Error::InfeasibleRows { .. } | Error::InfeasibleColumns { .. } => "INFEASIBLE",
         Error::Interrupted => "ABORTED",
         Error::InBatch { error, .. } => code(error),
@@ -66,12 +78,14 @@ fn argument(error: &Error) -> String {
     match error {
         Error::Option { name, .. } => (*name).to_owned(),
         Error::Length { argument, .. } => (*argument).to_owned(),
-        Error::Label { place, .. } => format!("targets[{}].labels", place.image),
+        Error::Label { place, .. } | Error::Labels { place, .. } => format!("targets[{}].labels", place.image),
         Error::TargetBoxNotFinite { place, .. } | Error::TargetBox { place, .. } => {
             format!("targets[{}].boxes", place.image)
         }
-        Error::LogitNotFinite { .. } => "outputs.logits".to_owned(),
-        Error::BoxNotFinite { .. } | Error::Box { .. } => "outputs.boxes".to_owned(),
+        Error::LogitNotFinite { place, .. } => format!("{}.logits", place.part),
+        Error::BoxNotFinite { place, .. } | Error::Box { place, .. } => format!("{}.boxes", place.part),
+        Error::Matching { place, .. } => format!("{}.matching", place.part),
+        Error::AddedCost { place, .. } => format!("{}.cost", place.part),
         Error::Assignment { .. } => "assignment".to_owned(),
         Error::Offsets { .. } => "targets".to_owned(),
         Error::InBatch { error, .. } => argument(error),
@@ -81,16 +95,21 @@ fn argument(error: &Error) -> String {
 
 fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
     match error {
-        Error::Label { place, .. } | Error::TargetBoxNotFinite { place, .. } | Error::TargetBox { place, .. } => {
+        Error::Label { place, .. }
+        | Error::Labels { place, .. }
+        | Error::TargetBoxNotFinite { place, .. }
+        | Error::TargetBox { place, .. } => {
             let TargetPlace { image, target } = *place;
             set(object, "image", image)?;
             set(object, "target", target)
         }
-        Error::LogitNotFinite { place, .. } | Error::BoxNotFinite { place, .. } | Error::Box { place, .. } => {
-            let QueryPlace { layer, image, query } = *place;
-            set(object, "layer", layer)?;
-            set(object, "image", image)?;
-            set(object, "query", query)
+        Error::LogitNotFinite { place, .. }
+        | Error::BoxNotFinite { place, .. }
+        | Error::Box { place, .. }
+        | Error::Matching { place, .. } => set_query(object, place),
+        Error::AddedCost { place, target, .. } => {
+            set_query(object, place)?;
+            set(object, "target", *target)
         }
         Error::Cost { row, column, .. } => {
             set(object, "row", *row)?;
@@ -105,6 +124,12 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
         Error::InfeasibleColumns { columns, .. } => object.set("columns", indices(columns)),
         _ => Ok(()),
     }
+}
+
+fn set_query(object: &mut Object<'_>, place: &QueryPlace) -> napi::Result<()> {
+    set(object, "layer", place.layer)?;
+    set(object, "image", place.image)?;
+    set(object, "query", place.query)
 }
 
 fn set(object: &mut Object<'_>, name: &str, index: usize) -> napi::Result<()> {

@@ -7,14 +7,15 @@
 
 mod error;
 mod options;
+mod parts;
 pub mod task;
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use hungarian_loss::{
-    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerTerms,
-    Level, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Shape, Targets, verify,
+    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerRule,
+    LayerTerms, Level, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
@@ -61,97 +62,134 @@ pub fn create_criterion(env: Env, options: CriterionOptions) -> napi::Result<Ext
     create().map_err(|failure: Failure| failure.into_js(&env))
 }
 
-/// The predictions of all layers as they come from JavaScript: one array of all layers, or one for each.
+/// The batch as it comes from JavaScript: arrays that hold one layer or several, and the parts that these make up.
 struct Inputs<'a> {
-    shape: Shape,
+    images: usize,
+    classes: usize,
     layers: Vec<Layer<'a>>,
+    parts: &'a [f64],
+    rules: Vec<LayerRule<'a>>,
     targets: Targets<'a>,
 }
 
 impl<'a> Inputs<'a> {
     fn new(
-        [layers, images, queries, classes]: [u32; 4],
-        logits: &'a [Float32ArraySlice<'_>],
-        boxes: &'a [Float32ArraySlice<'_>],
-        (labels, target_boxes, offsets): (&'a [i32], &'a [f32], &'a [u32]),
+        [images, classes]: [u32; 2],
+        (layers, logits, boxes): (&[u32], &'a [Float32ArraySlice<'_>], &'a [Float32ArraySlice<'_>]),
+        (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
+        targets: Targets<'a>,
     ) -> Result<Self> {
-        let shape = Shape { images: images as usize, queries: queries as usize, classes: classes as usize };
-        let layers = layer_slices(layers as usize, logits)
-            .zip(layer_slices(layers as usize, boxes))
+        let (images, classes) = (images as usize, classes as usize);
+        let layers = layer_slices(layers, logits)
+            .zip(layer_slices(layers, boxes))
             .map(|(logits, boxes)| Layer { logits, boxes })
             .collect();
-        Ok(Self { shape, layers, targets: Targets::new(labels, target_boxes, offsets)? })
+        let rules = parts::rules(parts, rules, given, added, images, targets.total())?;
+        Ok(Self { images, classes, layers, parts, rules, targets })
     }
 
     fn predictions(&self) -> Result<Predictions<'_>> {
-        Ok(Predictions::new(self.shape, &self.layers)?)
+        let parts = parts::parts(self.parts, &self.rules)?;
+        Ok(Predictions::of_parts(self.images, self.classes, &self.layers, parts)?)
     }
 }
 
-/// Splits a stacked array into its layers, or takes the arrays as they are.
-fn layer_slices<'a>(layers: usize, arrays: &'a [Float32ArraySlice<'_>]) -> Box<dyn Iterator<Item = &'a [f32]> + 'a> {
-    match arrays {
-        [stacked] if layers != 1 => {
-            let stacked: &[f32] = stacked;
-            let length = stacked.len() / layers.max(1);
-            Box::new((0..layers).map(move |k| &stacked[k * length..(k + 1) * length]))
-        }
-        list => Box::new(list.iter().map(|array| &**array)),
-    }
+fn read_targets<'a>(
+    labels: &'a [i32],
+    label_offsets: &'a [u32],
+    boxes: &'a [f32],
+    offsets: &'a [u32],
+    ignores: &'a [u8],
+) -> Result<Targets<'a>> {
+    let targets = if label_offsets.is_empty() {
+        Targets::new(labels, boxes, offsets)?
+    } else {
+        Targets::with_several_labels(labels, label_offsets, boxes, offsets)?
+    };
+    Ok(targets.ignoring(ignores)?)
+}
+
+/// Splits arrays into their layers. `layers`: how many each holds.
+fn layer_slices<'a>(layers: &[u32], arrays: &'a [Float32ArraySlice<'_>]) -> impl Iterator<Item = &'a [f32]> {
+    layers.iter().zip(arrays).flat_map(|(&layers, array)| {
+        let (array, layers): (&[f32], usize) = (array, layers as usize);
+        let length = array.len() / layers.max(1);
+        (0..layers).map(move |k| &array[k * length..(k + 1) * length])
+    })
 }
 
 /// As [`layer_slices`], to be written to.
-fn layer_slices_mut<'a>(layers: usize, arrays: &'a mut [Float32ArraySlice<'_>]) -> Vec<&'a mut [f32]> {
-    // SAFETY: the arrays live in JavaScript memory that neither JavaScript (this is its thread) nor another slice of
-    // this call can reach meanwhile: the TypeScript layer refuses outputs that overlap each other or an input.
-    let stacked = arrays.len() == 1 && layers != 1;
-    let slices = arrays.iter_mut().map(|array| unsafe { array.as_mut() });
-    if stacked {
-        slices.flat_map(|all| all.chunks_mut((all.len() / layers.max(1)).max(1))).collect()
-    } else {
-        slices.collect()
-    }
+fn layer_slices_mut<'a>(
+    layers: &[u32],
+    arrays: &'a mut [Float32ArraySlice<'_>],
+) -> impl Iterator<Item = &'a mut [f32]> {
+    layers.iter().zip(arrays).flat_map(|(&layers, array)| {
+        // SAFETY: the arrays live in JavaScript memory that neither JavaScript (this is its thread) nor another slice of
+        // this call can reach meanwhile: the TypeScript layer refuses outputs that overlap each other or an input.
+        let mut rest = unsafe { array.as_mut() };
+        let length = rest.len() / (layers as usize).max(1);
+        (0..layers).map(move |_| {
+            let layer;
+            (layer, rest) = std::mem::take(&mut rest).split_at_mut(length);
+            layer
+        })
+    })
 }
 
 /// Loss, terms, matches and gradients of a batch.
 ///
-/// `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted. `queryOfTarget`: `[layers, targets]`.
-/// `values`: loss, numBoxes, counts of non-finite logits, boxes and filled costs, then for each layer class, l1, giou,
-/// classError, cardinalityError, classWeight.
+/// `layers`: how many layers each array of `logits` and `boxes` holds. `parts`, `rules`, `given`, `added`: the parts of
+/// the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
+/// `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and
+/// `classWeight` empty, for the batch's own. `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted.
+///
+/// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
+/// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes and filled costs, then for each layer of
+/// every part class, l1, giou, iou, diou, ciou, classError, cardinalityError, classWeight.
 #[napi(catch_unwind)]
 pub fn compute(
     env: Env,
     criterion: &External<Criterion>,
-    layers: u32,
     images: u32,
-    queries: u32,
     classes: u32,
+    layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
+    parts: &[f64],
+    rules: &[i32],
+    given: &[i32],
+    added: &[f32],
     labels: &[i32],
+    label_offsets: &[u32],
     target_boxes: &[f32],
     offsets: &[u32],
+    ignores: &[u8],
     num_boxes: f64,
+    union_boxes: f64,
     class_weight: &[f64],
     mut grad_logits: Vec<Float32ArraySlice<'_>>,
     mut grad_boxes: Vec<Float32ArraySlice<'_>>,
-    mut query_of_target: Int32ArraySlice<'_>,
+    mut target_of_query: Int32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let sizes = [layers, images, queries, classes];
-        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, target_boxes, offsets))?;
+        let inputs = Inputs::new(
+            [images, classes],
+            (layers, &logits, &boxes),
+            (parts, rules, given, added),
+            read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
+        )?;
         let normalizers = Normalizers {
             num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
+            union_boxes: Some(union_boxes).filter(|n| !n.is_nan()),
             class_weight: Some(class_weight).filter(|w| !w.is_empty()),
         };
-        let mut gradients: Vec<_> = layer_slices_mut(layers as usize, &mut grad_logits)
-            .into_iter()
-            .zip(layer_slices_mut(layers as usize, &mut grad_boxes))
+        let mut gradients: Vec<_> = layer_slices_mut(layers, &mut grad_logits)
+            .zip(layer_slices_mut(layers, &mut grad_boxes))
             .map(|(logits, boxes)| LayerGradients { logits, boxes })
             .collect();
         // SAFETY: as in `layer_slices_mut`.
-        let matches = unsafe { query_of_target.as_mut() };
+        let matches = unsafe { target_of_query.as_mut() };
         let predictions = inputs.predictions()?;
         let report = with_scratch(|scratch| {
             criterion.compute(&predictions, &inputs.targets, normalizers, &mut gradients, matches, scratch)
@@ -162,28 +200,37 @@ pub fn compute(
     run().map_err(|failure| failure.into_js(&env))
 }
 
-/// The matching alone; `values` as for [`compute`], with the loss and its terms 0.
+/// The matching alone; arguments as for [`compute`], with the loss and its terms 0.
 #[napi(catch_unwind)]
 pub fn match_targets(
     env: Env,
     criterion: &External<Criterion>,
-    layers: u32,
     images: u32,
-    queries: u32,
     classes: u32,
+    layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
+    parts: &[f64],
+    rules: &[i32],
+    given: &[i32],
+    added: &[f32],
     labels: &[i32],
+    label_offsets: &[u32],
     target_boxes: &[f32],
     offsets: &[u32],
-    mut query_of_target: Int32ArraySlice<'_>,
+    ignores: &[u8],
+    mut target_of_query: Int32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let sizes = [layers, images, queries, classes];
-        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, target_boxes, offsets))?;
+        let inputs = Inputs::new(
+            [images, classes],
+            (layers, &logits, &boxes),
+            (parts, rules, given, added),
+            read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
+        )?;
         // SAFETY: as in `layer_slices_mut`.
-        let matches = unsafe { query_of_target.as_mut() };
+        let matches = unsafe { target_of_query.as_mut() };
         let predictions = inputs.predictions()?;
         let report = with_scratch(|scratch| criterion.match_targets(&predictions, &inputs.targets, matches, scratch))?;
         // SAFETY: as in `layer_slices_mut`.
@@ -192,27 +239,36 @@ pub fn match_targets(
     run().map_err(|failure| failure.into_js(&env))
 }
 
-/// The matching cost alone. `out`: for each layer and image a block `[queries, targets of the image]`. `values` as for
-/// [`compute`]; only the counts are written.
+/// The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
+/// `[queries, targets of the image]`. Of `values`, only the counts are written.
 #[napi(catch_unwind)]
 pub fn cost_matrix(
     env: Env,
     criterion: &External<Criterion>,
-    layers: u32,
     images: u32,
-    queries: u32,
     classes: u32,
+    layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
+    parts: &[f64],
+    rules: &[i32],
+    given: &[i32],
+    added: &[f32],
     labels: &[i32],
+    label_offsets: &[u32],
     target_boxes: &[f32],
     offsets: &[u32],
+    ignores: &[u8],
     mut out: Float32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let sizes = [layers, images, queries, classes];
-        let inputs = Inputs::new(sizes, &logits, &boxes, (labels, target_boxes, offsets))?;
+        let inputs = Inputs::new(
+            [images, classes],
+            (layers, &logits, &boxes),
+            (parts, rules, given, added),
+            read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
+        )?;
         // SAFETY: as in `layer_slices_mut`.
         let out = unsafe { out.as_mut() };
         let predictions = inputs.predictions()?;
@@ -390,19 +446,22 @@ fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {
 
 fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {
     let layers = report.layers.iter().flat_map(|layer| {
-        let LayerTerms { class, l1, giou, class_error, cardinality_error, class_weight } = *layer;
-        [class, l1, giou, class_error, cardinality_error, class_weight]
+        let LayerTerms { class, l1, giou, iou, diou, ciou, class_error, cardinality_error, class_weight } = *layer;
+        [class, l1, giou, iou, diou, ciou, class_error, cardinality_error, class_weight]
     });
-    fill(values, [report.loss, report.num_boxes].into_iter().chain(counts(report.non_finite)).chain(layers))
+    fill(
+        values,
+        [report.loss, report.num_boxes, report.union_boxes].into_iter().chain(counts(report.non_finite)).chain(layers),
+    )
 }
 
 fn write_counts(non_finite: NonFiniteCounts, values: &mut [f64]) -> Result<()> {
     let head = values.split_at_mut_checked(HEAD).map_or(&mut [][..], |(head, _)| head);
-    fill(head, [0.0, 0.0].into_iter().chain(counts(non_finite)))
+    fill(head, [0.0; 3].into_iter().chain(counts(non_finite)))
 }
 
 /// Values before those of the layers.
-const HEAD: usize = 5;
+const HEAD: usize = 6;
 
 fn counts(non_finite: NonFiniteCounts) -> [f64; 3] {
     [non_finite.logits, non_finite.boxes, non_finite.costs].map(|count| count as f64)

@@ -25,12 +25,13 @@ pub(crate) struct Columns {
     stride: usize,
 }
 
-/// Weights of the three terms; `class` includes the sign and undoes the probabilities' scale.
+/// Weights of the three terms, and what is added to the areas that GIoU divides by.
 #[derive(Clone, Copy)]
 pub(crate) struct PairWeights {
     pub class: f32,
     pub l1: f32,
     pub giou: f32,
+    pub epsilon: f32,
 }
 
 /// Sixteen boxes, or one box in every lane.
@@ -123,6 +124,12 @@ impl Columns {
         largest.simd_le(BOX_LIMIT.to_bits() as i32).all_true() && smallest.simd_ge(0.0).all_true()
     }
 
+    /// The component `k` of eight boxes from `start` on.
+    #[inline(always)]
+    pub fn component(&self, k: usize, start: usize) -> &[f32] {
+        &self.values[k * self.stride + start..][..LANES / 2]
+    }
+
     #[inline(always)]
     fn at<S: Simd>(&self, simd: S, start: usize) -> Boxes<S> {
         let mut boxes = [F32::splat(simd, 0.0); COLUMNS];
@@ -174,14 +181,14 @@ fn fill_rows<S: Simd, F: Format, const K: usize>(
     let stride = columns.stride;
     let zero = F32::splat(simd, 0.0);
     let mut rows = [[zero; COLUMNS]; K];
-    let mut probabilities = [class.probabilities; K];
+    let mut values = [class.values; K];
     for k in 0..K {
         let mut components = [zero; COMPONENTS];
         for c in 0..COMPONENTS {
             components[c] = F32::splat(simd, targets.boxes[COMPONENTS * (first + k) + c]);
         }
         rows[k] = with_sides::<S, F>(&components);
-        probabilities[k] = &class.probabilities[class.row_of_target[first + k] * stride..][..stride];
+        values[k] = &class.values[class.row_of_target[first + k] * stride..][..stride];
     }
     for start in (0..stride).step_by(LANES) {
         let p = columns.at(simd, start);
@@ -193,9 +200,9 @@ fn fill_rows<S: Simd, F: Format, const K: usize>(
             }
             let l1 = (distance[0] + distance[1]) + (distance[2] + distance[3]);
             let signed = [F::overlap(&p, t, &distance, 0), F::overlap(&p, t, &distance, 1)];
-            let hull = (p[4] + t[4] - signed[0]) * (p[5] + t[5] - signed[1]);
+            let hull = (p[4] + t[4] - signed[0]) * (p[5] + t[5] - signed[1]) + weights.epsilon;
             let overlap = signed[0].max(0.0) * signed[1].max(0.0);
-            let union = p[6] + t[6] - overlap;
+            let union = p[6] + t[6] - overlap + weights.epsilon;
             let denominator = union * hull;
             // I/U + U/H - 1
             let mut giou = (overlap * hull + union * union) / denominator - 1.0;
@@ -203,7 +210,7 @@ fn fill_rows<S: Simd, F: Format, const K: usize>(
             if lost.any_true() {
                 giou = lost.select(exact_giou::<S, F>(simd, &p, targets, first + k), giou);
             }
-            let cost = load(simd, probabilities[k], start) * weights.class + l1 * weights.l1 - giou * weights.giou;
+            let cost = load(simd, values[k], start) * weights.class + l1 * weights.l1 - giou * weights.giou;
             let idle = lane_index(simd) + start as f32;
             let cost = idle.simd_lt(queries as f32).select(cost, F32::splat(simd, f32::INFINITY));
             store(cost, block, (first + k) * stride + start);
@@ -229,35 +236,40 @@ fn exact_giou<S: Simd, F: Format>(simd: S, p: &Boxes<S>, targets: ImageTargets<'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Weights;
+    use crate::config::{Config, Weights};
     use crate::cost::{self, ClassTerm, Inputs};
     use crate::simd::{Level, dispatch};
     use crate::test_support::{Random, assert_close, bits};
 
-    const WEIGHTS: Weights = Weights { class: 1.0, l1: 5.0, giou: 2.0 };
+    /// DETR's, and one with an ε and every form of IoU.
+    fn configs(box_format: BoxFormat) -> [Config; 2] {
+        let usual = Config { box_format, ..Config::detr(1) };
+        let cost = Weights { iou: 0.5, diou: 1.0, ciou: 1.5, ..usual.cost };
+        [usual.clone(), Config { box_epsilon: 1e-6, cost, ..usual }]
+    }
 
-    fn block(level: Level, format: BoxFormat, boxes: &[f32], targets: &[f32]) -> Vec<f32> {
+    fn block(level: Level, config: &Config, boxes: &[f32], targets: &[f32]) -> Vec<f32> {
         let (queries, count) = (boxes.len() / COMPONENTS, targets.len() / COMPONENTS);
         let mut columns = Columns::default();
-        let sound = dispatch!(level, simd => match format {
+        let sound = dispatch!(level, simd => match config.box_format {
             BoxFormat::Cxcywh => columns.set::<_, Cxcywh>(simd, boxes),
             BoxFormat::Xyxy => columns.set::<_, Xyxy>(simd, boxes),
         });
         assert!(sound);
         let probabilities: Vec<f32> = (0..padded(queries)).map(|q| q as f32 / 1e3).collect();
         let (labels, row_of_target) = (vec![0; count], vec![0; count]);
-        let class = ClassTerm { probabilities: &probabilities, row_of_target: &row_of_target, scale: 0.5 };
-        let targets = ImageTargets { labels: &labels, boxes: targets };
+        let class = ClassTerm { values: &probabilities, row_of_target: &row_of_target, weight: -2.0 };
+        let targets = ImageTargets::new(&labels, targets);
         let mut block = vec![f32::NAN; count * padded(queries)];
-        cost::fill(level, format, &WEIGHTS, &Inputs { queries, columns: &columns, class, targets }, &mut block);
+        cost::fill(level, config, &Inputs { queries, columns: &columns, class, targets }, &mut block);
         block
     }
 
     /// The definition, in `f64`.
-    fn exact(format: BoxFormat, query: usize, p: &[f32], t: &[f32]) -> f64 {
+    fn exact(config: &Config, query: usize, p: &[f32], t: &[f32]) -> f64 {
         let corners = |b: &[f32]| {
             let b: Vec<f64> = b.iter().map(|&v| f64::from(v)).collect();
-            match format {
+            match config.box_format {
                 BoxFormat::Cxcywh => [b[0] - b[2] / 2.0, b[1] - b[3] / 2.0, b[0] + b[2] / 2.0, b[1] + b[3] / 2.0],
                 BoxFormat::Xyxy => [b[0], b[1], b[2], b[3]],
             }
@@ -265,18 +277,33 @@ mod tests {
         let (a, b) = (corners(p), corners(t));
         let area = |c: &[f64; 4]| (c[2] - c[0]) * (c[3] - c[1]);
         let side = |k: usize| (a[k + 2].min(b[k + 2]) - a[k].max(b[k])).max(0.0);
-        let hull = (a[2].max(b[2]) - a[0].min(b[0])) * (a[3].max(b[3]) - a[1].min(b[1]));
+        let size = |c: &[f64; 4]| [c[2] - c[0], c[3] - c[1]];
+        let outer = size(&[a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]);
         let overlap = side(0) * side(1);
         let union = area(&a) + area(&b) - overlap;
+        let hull = outer[0] * outer[1];
         let quotient = |x: f64, y: f64| if y == 0.0 { 0.0 } else { x / y };
-        let giou = quotient(overlap, union) - quotient(hull - union, hull);
+        let iou = quotient(overlap, union + config.box_epsilon);
+        let giou = iou - quotient(hull - union, hull + config.box_epsilon);
+        let shift = |k: usize| (a[k] + a[k + 2] - b[k] - b[k + 2]) / 2.0;
+        let diagonal = outer[0].powi(2) + outer[1].powi(2) + config.box_epsilon;
+        let diou = iou - quotient(shift(0).powi(2) + shift(1).powi(2), diagonal);
+        let angle = |c: &[f64; 4]| size(c)[0].atan2(size(c)[1]);
+        let v = ((angle(&a) - angle(&b)) * 2.0 / std::f64::consts::PI).powi(2);
+        let ciou = diou - quotient(v * v, 1.0 - iou + v);
         let l1: f64 = p.iter().zip(t).map(|(&p, &t)| (f64::from(p) - f64::from(t)).abs()).sum();
-        5.0 * l1 - 2.0 * giou - query as f64 / 1e3 / 0.5
+        let cost = &config.cost;
+        let others = cost.iou * iou + cost.diou * diou + cost.ciou * ciou;
+        5.0 * l1 - 2.0 * giou - others - query as f64 / 1e3 / 0.5
     }
 
     fn check(format: BoxFormat, boxes: &[f32], targets: &[f32]) {
+        configs(format).iter().for_each(|config| check_with(config, boxes, targets));
+    }
+
+    fn check_with(config: &Config, boxes: &[f32], targets: &[f32]) {
         let (queries, count) = (boxes.len() / COMPONENTS, targets.len() / COMPONENTS);
-        let mut blocks = Level::available().into_iter().map(|level| block(level, format, boxes, targets));
+        let mut blocks = Level::available().into_iter().map(|level| block(level, config, boxes, targets));
         let first = blocks.next().expect("a level");
         for other in blocks {
             assert_eq!(bits(&first), bits(&other), "{queries} queries, {count} targets");
@@ -284,7 +311,7 @@ mod tests {
         for target in 0..count {
             let row = &first[target * padded(queries)..][..padded(queries)];
             for (query, p) in boxes.chunks_exact(COMPONENTS).enumerate() {
-                let value = exact(format, query, p, &targets[COMPONENTS * target..][..COMPONENTS]);
+                let value = exact(config, query, p, &targets[COMPONENTS * target..][..COMPONENTS]);
                 assert_close(f64::from(row[query]), value, 2e-6);
             }
             assert!(row[queries..].iter().all(|&c| c == f32::INFINITY), "idle lanes are never the cheapest");

@@ -1,25 +1,29 @@
 //! The matching cost of every (query, target) pair of one image.
 //!
-//! cost = λ_class · c + λ_l1 · Σ|b_q - b_t| - λ_giou · GIoU(b_q, b_t) with c = -softmax(logits_q)[label_t]
-//! (Carion et al. 2020, section 3.1; facebookresearch/detr, `HungarianMatcher`).
+//! cost = λ_class · c + λ_l1 · Σ|b_q - b_t| - λ_giou · GIoU(b_q, b_t), less the other forms of IoU where they have a weight
+//! (Carion et al. 2020, section 3.1; facebookresearch/detr, `HungarianMatcher`). [`ClassCost`] says what c is.
 //!
 //! A block is target-major, `[targets, padded queries]`: the lanes are queries, and idle lanes hold +infinity.
 
 pub(crate) mod boxes;
+pub(crate) mod class;
+pub(crate) mod iou;
 
 use crate::batch::ImageTargets;
-use crate::config::{BoxFormat, Weights};
+#[cfg(doc)]
+use crate::config::ClassCost;
+use crate::config::{BoxFormat, Config};
 use crate::simd::{Level, dispatch};
 
-/// Probabilities of the targets' classes, as the background pass leaves them.
+/// The class term of the targets' labels.
 #[derive(Clone, Copy)]
 pub(crate) struct ClassTerm<'a> {
-    /// `[distinct labels, padded queries]`.
-    pub probabilities: &'a [f32],
+    /// `[rows, padded queries]`.
+    pub values: &'a [f32],
     /// Which of those rows each target uses.
     pub row_of_target: &'a [usize],
-    /// What a probability was multiplied by.
-    pub scale: f32,
+    /// What a value is multiplied by in the cost.
+    pub weight: f32,
 }
 
 /// What the cost of one image is made of.
@@ -33,14 +37,18 @@ pub(crate) struct Inputs<'a> {
 }
 
 /// Writes the block of one image.
-pub(crate) fn fill(level: Level, format: BoxFormat, weights: &Weights, inputs: &Inputs<'_>, block: &mut [f32]) {
+pub(crate) fn fill(level: Level, config: &Config, inputs: &Inputs<'_>, block: &mut [f32]) {
     let weights = boxes::PairWeights {
-        class: (-weights.class / f64::from(inputs.class.scale)) as f32,
-        l1: weights.l1 as f32,
-        giou: weights.giou as f32,
+        class: inputs.class.weight,
+        l1: config.cost.l1 as f32,
+        giou: config.cost.giou as f32,
+        epsilon: config.box_epsilon as f32,
     };
-    dispatch!(level, simd => match format {
+    dispatch!(level, simd => match config.box_format {
         BoxFormat::Cxcywh => boxes::fill::<_, boxes::Cxcywh>(simd, weights, inputs, block),
         BoxFormat::Xyxy => boxes::fill::<_, boxes::Xyxy>(simd, weights, inputs, block),
     });
+    if config.cost.iou > 0.0 || config.cost.diou > 0.0 || config.cost.ciou > 0.0 {
+        iou::add(level, config, inputs, block);
+    }
 }

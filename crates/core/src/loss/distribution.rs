@@ -1,0 +1,333 @@
+//! D-FINE's terms for boxes whose four edges are distributions over bins: fine-grained localisation and distillation.
+//!
+//! An edge has reg_max + 1 logits, one for each offset W(0) < … < W(reg_max): the ends are ∓2u, the middle is 0, and between
+//! lie ∓(s^i - 1), with u = up · reg_scale and s = (u + 1)^(2 / (reg_max - 2)).
+//!
+//! - Fine-grained localisation: the distance from the reference's centre to the target's edge, in units of the
+//!   reference's side / reg_scale and less reg_scale / 2, lies between two offsets. The loss is the cross-entropy with
+//!   both, weighted linearly by nearness; beyond the ends it is that with the end.
+//! - Distillation: T² · KL(softmax(teacher / T) ‖ softmax(student / T)) of each edge. The teacher passes no gradient.
+//!
+//! Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_criterion.py` (`loss_local`) and `dfine_utils.py`.
+
+use crate::batch::check_length;
+use crate::config::BoxFormat;
+use crate::error::{COMPONENTS, Error, Result};
+use crate::simd::math::{exp, ln};
+use crate::simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
+
+/// Logarithms of ratios beyond this count as this, so that their product with a probability stays finite.
+const LARGEST: f32 = 1e30;
+
+/// Edges of a box.
+const EDGES: usize = 4;
+
+/// Keeps the published code's quotients finite where a reference has no size.
+const EPSILON: f64 = 1e-16;
+
+/// The offsets that an edge's bins stand for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bins {
+    offsets: Vec<f64>,
+    reg_scale: f64,
+}
+
+/// A query whose edges have a target.
+#[derive(Clone, Copy, Debug)]
+pub struct EdgeTarget {
+    /// Row of the corner logits.
+    pub row: usize,
+    /// The box that the distances start from, in the configured format.
+    pub reference: [f32; COMPONENTS],
+    /// The target's box, in the configured format.
+    pub target: [f32; COMPONENTS],
+    /// Weight of its four edges: in D-FINE the IoU of the predicted box and the target.
+    pub weight: f64,
+}
+
+/// What distillation compares.
+#[derive(Clone, Copy, Debug)]
+pub struct Distillation<'a> {
+    /// `[queries, 4, bins]`.
+    pub student: &'a [f32],
+    /// `[queries, 4, bins]`.
+    pub teacher: &'a [f32],
+    /// `[queries]`: weight of each of a query's edges in the sum.
+    pub weights: &'a [f64],
+    /// T; 5 in D-FINE.
+    pub temperature: f64,
+}
+
+impl Bins {
+    /// `reg_max`: one less than the number of bins, an even number from 4 to 1024. D-FINE has 32, `up` 0.5 and `reg_scale` 4.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a value outside its range.
+    pub fn new(reg_max: usize, up: f64, reg_scale: f64) -> Result<Self> {
+        if reg_max % 2 == 1 || !(4..=1024).contains(&reg_max) {
+            let rule = "an even number from 4 to 1024";
+            return Err(Error::Option { name: "options.distribution.regMax", rule, value: reg_max as f64 });
+        }
+        for (name, value) in [("options.distribution.up", up), ("options.distribution.regScale", reg_scale)] {
+            if !(1e-3..=1e3).contains(&value) {
+                return Err(Error::Option { name, rule: "a number from 0.001 to 1000", value });
+            }
+        }
+        let bound = up * reg_scale;
+        let step = (bound + 1.0).powf(2.0 / (reg_max - 2) as f64);
+        let middle = reg_max as i32 / 2;
+        let offset = |bin: i32| match bin - middle {
+            k if k == -middle => -2.0 * bound,
+            k if k == middle => 2.0 * bound,
+            k => f64::from(k.signum()) * (step.powi(k.abs()) - 1.0),
+        };
+        Ok(Self { offsets: (0..=reg_max as i32).map(offset).collect(), reg_scale })
+    }
+
+    /// Number of bins, reg_max + 1.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// The bin on the left of a distance, and the weight of the next one.
+    fn place(&self, distance: f64) -> (usize, f64) {
+        let last = self.count() - 1;
+        match self.offsets.partition_point(|&offset| offset <= distance) {
+            0 => (0, 0.0),
+            n if n > last => (last - 1, 1.0),
+            n => (n - 1, (distance - self.offsets[n - 1]) / (self.offsets[n] - self.offsets[n - 1])),
+        }
+    }
+
+    /// Distances of a target's left, top, right and bottom edges.
+    fn distances(&self, format: BoxFormat, reference: &[f32; COMPONENTS], target: &[f32; COMPONENTS]) -> [f64; EDGES] {
+        let (center, size) = (corners_mean(format, reference), sides(format, reference));
+        let (target_center, target_size) = (corners_mean(format, target), sides(format, target));
+        let mut distances = [0.0; EDGES];
+        for axis in 0..2 {
+            let unit = size[axis] / self.reg_scale + EPSILON;
+            let (shift, half) = (target_center[axis] - center[axis], target_size[axis] / 2.0);
+            distances[axis] = (half - shift) / unit - self.reg_scale / 2.0;
+            distances[axis + 2] = (half + shift) / unit - self.reg_scale / 2.0;
+        }
+        distances
+    }
+
+    /// Weighted sum of the fine-grained localisation loss over all edges of `targets`, not yet divided by anything.
+    ///
+    /// `corners`: `[queries, 4, bins]`. `gradient`: of the same length; `scale` · the derivative is added to it.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where the lengths do not fit, or a row lies beyond the last.
+    pub fn localization(
+        &self,
+        level: Level,
+        format: BoxFormat,
+        corners: &[f32],
+        targets: &[EdgeTarget],
+        scale: f64,
+        mut gradient: Option<&mut [f32]>,
+    ) -> Result<f64> {
+        let bins = self.count();
+        let needed = targets.iter().map(|target| target.row + 1).max().unwrap_or(0);
+        let rows = needed.max(corners.len() / (EDGES * bins));
+        check_length("outputs.corners", corners.len(), &[rows, EDGES, bins])?;
+        if let Some(gradient) = &gradient {
+            check_length("call.out.corners", gradient.len(), &[rows, EDGES, bins])?;
+        }
+        let mut sum = 0.0;
+        let (mut tile, mut edges) = (vec![0.0; bins * LANES], Vec::with_capacity(LANES));
+        for targets in targets.chunks(LANES / EDGES) {
+            edges.clear();
+            for target in targets {
+                let distances = self.distances(format, &target.reference, &target.target);
+                edges.extend(distances.into_iter().enumerate().map(|(edge, distance)| {
+                    let (left, right_weight) = self.place(distance);
+                    Edge { row: target.row * EDGES + edge, left, right_weight, weight: target.weight }
+                }));
+            }
+            transpose_in(corners, edges.iter().map(|edge| edge.row), bins, &mut tile);
+            let weight = |lane: usize| edges.get(lane).map_or(0.0, |edge| (edge.weight * scale) as f32);
+            let mut picked = [[0.0; 2]; LANES];
+            for (lane, edge) in edges.iter().enumerate() {
+                picked[lane] = [tile[edge.left * LANES + lane], tile[(edge.left + 1) * LANES + lane]];
+            }
+            let log_sums = dispatch!(level, simd => softmax_tile(simd, 1.0, &mut tile));
+            for (lane, edge) in edges.iter().enumerate() {
+                let [left, right] = picked[lane].map(|logit| log_sums[lane] - f64::from(logit));
+                sum += edge.weight * ((1.0 - edge.right_weight) * left + edge.right_weight * right);
+                tile[edge.left * LANES + lane] -= (1.0 - edge.right_weight) as f32;
+                tile[(edge.left + 1) * LANES + lane] -= edge.right_weight as f32;
+            }
+            if let Some(gradient) = gradient.as_deref_mut() {
+                add_transposed(&tile, edges.iter().map(|edge| edge.row), bins, weight, gradient);
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Weighted sum of the distillation loss over all edges.
+    ///
+    /// `gradient`: as long as the student's logits; `scale` · the derivative by them is added to it.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where the lengths do not fit.
+    pub fn distillation(
+        &self,
+        level: Level,
+        inputs: &Distillation<'_>,
+        scale: f64,
+        mut gradient: Option<&mut [f32]>,
+    ) -> Result<f64> {
+        let Distillation { student, teacher, weights, temperature } = *inputs;
+        let (bins, queries) = (self.count(), weights.len());
+        check_length("outputs.corners", student.len(), &[queries, EDGES, bins])?;
+        check_length("outputs.corners", teacher.len(), &[queries, EDGES, bins])?;
+        if let Some(gradient) = &gradient {
+            check_length("call.out.corners", gradient.len(), &[queries, EDGES, bins])?;
+        }
+        let mut sum = 0.0;
+        let mut tiles = [vec![0.0; bins * LANES], vec![0.0; bins * LANES]];
+        for first in (0..queries * EDGES).step_by(LANES) {
+            let rows = first..(first + LANES).min(queries * EDGES);
+            transpose_in(student, rows.clone(), bins, &mut tiles[0]);
+            transpose_in(teacher, rows.clone(), bins, &mut tiles[1]);
+            let [student, teacher] = &mut tiles;
+            let divergence = dispatch!(level, simd => distill_tile(simd, temperature as f32, student, teacher));
+            let weight = |lane: usize| rows.clone().nth(lane).map_or(0.0, |row| weights[row / EDGES] * temperature);
+            for (lane, _) in rows.clone().enumerate() {
+                sum += weight(lane) * temperature * f64::from(divergence[lane]);
+            }
+            if let Some(gradient) = gradient.as_deref_mut() {
+                add_transposed(student, rows.clone(), bins, |lane| (weight(lane) * scale) as f32, gradient);
+            }
+        }
+        Ok(sum)
+    }
+}
+
+/// What a matched and an unmatched query's edge count in D-FINE's distillation, before its own weight: the means over
+/// matched and unmatched edges are mixed by the square roots of their numbers, for the batch size that the code was
+/// tuned with. A side without queries counts 0.
+#[must_use]
+pub fn distillation_shares(matched: usize, unmatched: usize, images: usize) -> [f64; 2] {
+    let numbers = [matched, unmatched].map(|n| (n * EDGES) as f64);
+    let roots = numbers.map(|n| (n * 8.0 / images.max(1) as f64).sqrt());
+    let total = roots[0] + roots[1];
+    [0, 1].map(|k| if numbers[k] > 0.0 { roots[k] / total / numbers[k] } else { 0.0 })
+}
+
+/// One edge of a pair.
+struct Edge {
+    row: usize,
+    left: usize,
+    right_weight: f64,
+    weight: f64,
+}
+
+fn corners_mean(format: BoxFormat, b: &[f32; COMPONENTS]) -> [f64; 2] {
+    let b = b.map(f64::from);
+    match format {
+        BoxFormat::Cxcywh => [b[0], b[1]],
+        BoxFormat::Xyxy => [(b[0] + b[2]) / 2.0, (b[1] + b[3]) / 2.0],
+    }
+}
+
+fn sides(format: BoxFormat, b: &[f32; COMPONENTS]) -> [f64; 2] {
+    let b = b.map(f64::from);
+    match format {
+        BoxFormat::Cxcywh => [b[2], b[3]],
+        BoxFormat::Xyxy => [b[2] - b[0], b[3] - b[1]],
+    }
+}
+
+/// Up to sixteen rows as the columns of a tile, `[bins, 16]`; idle lanes hold zeros.
+fn transpose_in(values: &[f32], rows: impl Iterator<Item = usize>, bins: usize, tile: &mut [f32]) {
+    tile.fill(0.0);
+    for (lane, row) in rows.enumerate() {
+        for (bin, &value) in values[row * bins..][..bins].iter().enumerate() {
+            tile[bin * LANES + lane] = value;
+        }
+    }
+}
+
+/// Adds the columns of a tile, each times its weight, to up to sixteen rows.
+fn add_transposed(
+    tile: &[f32],
+    rows: impl Iterator<Item = usize>,
+    bins: usize,
+    weight: impl Fn(usize) -> f32,
+    out: &mut [f32],
+) {
+    for (lane, row) in rows.enumerate() {
+        let weight = weight(lane);
+        for (bin, out) in out[row * bins..][..bins].iter_mut().enumerate() {
+            *out += tile[bin * LANES + lane] * weight;
+        }
+    }
+}
+
+/// Replaces the columns' logits by softmax(logits · `factor`); gives the logarithm of each column's sum of exponentials.
+#[inline(always)]
+fn softmax_tile<S: Simd>(simd: S, factor: f32, tile: &mut [f32]) -> [f64; LANES] {
+    let (max, log) = softmax_parts(simd, factor, tile);
+    let mut lanes = [[0.0; LANES]; 2];
+    store(max, &mut lanes[0], 0);
+    store(log, &mut lanes[1], 0);
+    let mut sums = [0.0; LANES];
+    for lane in 0..LANES {
+        sums[lane] = f64::from(lanes[0][lane]) + f64::from(lanes[1][lane]);
+    }
+    sums
+}
+
+/// As [`softmax_tile`]; gives the largest logit and the logarithm of the sum relative to it.
+#[inline(always)]
+fn softmax_parts<S: Simd>(simd: S, factor: f32, tile: &mut [f32]) -> (F32<S>, F32<S>) {
+    let mut max = load(simd, tile, 0) * factor;
+    for at in (LANES..tile.len()).step_by(LANES) {
+        max = max.max(load(simd, tile, at) * factor);
+    }
+    let mut sum = F32::splat(simd, 0.0);
+    for at in (0..tile.len()).step_by(LANES) {
+        let [e] = exp([load(simd, tile, at) * factor - max]);
+        sum += e;
+        store(e, tile, at);
+    }
+    let scale = F32::splat(simd, 1.0) / sum;
+    for at in (0..tile.len()).step_by(LANES) {
+        store(load(simd, tile, at) * scale, tile, at);
+    }
+    let [log] = ln([sum]);
+    (max, log)
+}
+
+/// KL(teacher ‖ student) of each column at a temperature. The student's logits become the derivative by the student's
+/// logits divided by the temperature.
+///
+/// With δ = ln(s / t), the sum of t·(e^δ - 1 - δ) is the divergence too, since both sum to 1, and it does not feel a
+/// common error of the logarithms.
+#[inline(always)]
+fn distill_tile<S: Simd>(simd: S, temperature: f32, student: &mut [f32], teacher: &mut [f32]) -> [f32; LANES] {
+    let factor = 1.0 / temperature;
+    let mut ratio = vec![0.0; student.len()];
+    for at in (0..student.len()).step_by(LANES) {
+        store((load(simd, student, at) - load(simd, teacher, at)) * factor, &mut ratio, at);
+    }
+    let (student_max, student_log) = softmax_parts(simd, factor, student);
+    let (teacher_max, teacher_log) = softmax_parts(simd, factor, teacher);
+    let shift = (student_max - teacher_max) + (student_log - teacher_log);
+    let mut sum = F32::splat(simd, 0.0);
+    for at in (0..student.len()).step_by(LANES) {
+        let (s, t) = (load(simd, student, at), load(simd, teacher, at));
+        let delta = (load(simd, &ratio, at) - shift).max(-LARGEST).min(LARGEST);
+        let series = delta * (delta * (delta * (delta * (1.0 / 720.0) + 1.0 / 120.0) + 1.0 / 24.0) + 1.0 / 6.0) + 0.5;
+        let near = delta.abs().simd_lt(0.25);
+        sum += near.select(t * delta * delta * series, (s - t) - t * delta);
+        store(s - t, student, at);
+    }
+    let mut lanes = [0.0; LANES];
+    store(sum, &mut lanes, 0);
+    lanes
+}

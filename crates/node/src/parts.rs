@@ -1,0 +1,75 @@
+//! The parts of a step as they come from TypeScript: flat numbers and the arrays that these point into.
+
+use hungarian_loss::{LayerRule, Matching, Part};
+
+use crate::error::{Failure, Result};
+
+/// Numbers of a part: where its tensors lie (an index of [`NAMES`]), its first layer and how many it has, queries of its
+/// tensors, its first query and the end, groups, repetitions, whether it is class-agnostic, whether it uses the union
+/// matching, divisor, weight.
+const PER_PART: usize = 12;
+
+/// Numbers of a layer's rule: kind (0 optimal, 1 given, 2 of another layer), the place in `given` or that layer's number,
+/// and the place in `added`, or -1.
+const PER_RULE: usize = 3;
+
+const NAMES: [&str; 4] = ["outputs", "outputs.encoder", "outputs.denoising", "outputs.oneToMany"];
+
+/// The rules of all layers, part after part, or none where all are matched optimally. `images` and `total`: images and
+/// targets of the batch.
+pub fn rules<'a>(
+    parts: &[f64],
+    rules: &[i32],
+    given: &'a [i32],
+    added: &'a [f32],
+    images: usize,
+    total: usize,
+) -> Result<Vec<LayerRule<'a>>> {
+    let layers = parts.chunks_exact(PER_PART).flat_map(|part| {
+        let queries = (part[5] - part[4]) as usize;
+        std::iter::repeat_n(queries, part[2] as usize)
+    });
+    let read = |(rule, queries): (&[i32], usize)| {
+        let matching = match rule[0] {
+            0 => Matching::Optimal,
+            1 => Matching::Given(slice(given, rule[1], images * queries)?),
+            _ => Matching::Of(rule[1] as usize),
+        };
+        let cost = if rule[2] < 0 { None } else { Some(slice(added, rule[2], queries * total)?) };
+        Ok(LayerRule { matching, cost })
+    };
+    rules.chunks_exact(PER_RULE).zip(layers).map(read).collect()
+}
+
+/// The parts; `rules` as [`rules()`] gives them.
+pub fn parts<'a>(numbers: &[f64], mut rules: &'a [LayerRule<'a>]) -> Result<Vec<Part<'a>>> {
+    let read = |part: &[f64]| {
+        let size = |at: usize| part[at] as usize;
+        let of_part;
+        (of_part, rules) =
+            if rules.is_empty() { (rules, rules) } else { rules.split_at_checked(size(2)).ok_or_else(wrong)? };
+        Ok(Part {
+            name: NAMES.get(size(0)).copied().ok_or_else(wrong)?,
+            layers: size(1)..size(1) + size(2),
+            rows: size(3),
+            queries: size(4)..size(5),
+            rules: of_part,
+            groups: size(6),
+            repeat: size(7),
+            class_agnostic: part[8] != 0.0,
+            union: part[9] != 0.0,
+            divisor: part[10],
+            weight: part[11],
+        })
+    };
+    numbers.chunks_exact(PER_PART).map(read).collect()
+}
+
+fn slice<T>(values: &[T], start: i32, length: usize) -> Result<&[T]> {
+    let start = usize::try_from(start).map_err(|_| wrong())?;
+    values.get(start..start + length).ok_or_else(wrong)
+}
+
+fn wrong() -> Failure {
+    Failure::Binding("INTERNAL", "parts", "the numbers of the parts do not fit".to_owned())
+}

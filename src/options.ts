@@ -1,0 +1,197 @@
+import { fail } from './errors.ts'
+import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS } from './presets.ts'
+import type { PresetName } from './presets.ts'
+import type {
+  HungarianLossOptions,
+  ResolvedClassification,
+  ResolvedCost,
+  ResolvedOptions,
+  ResolvedSoftmax,
+  Terms,
+} from './types.ts'
+import { checkFlag, checkInteger, checkNumber, checkRecord, checkWeight, checkWord, show } from './validate.ts'
+
+const OPTIONS = [
+  'numClasses',
+  'classification',
+  'cost',
+  'weights',
+  'boxFormat',
+  'boxEpsilon',
+  'clampSizes',
+  'normalizedBoxes',
+  'nonFinite',
+  'ignore',
+  'boxMatching',
+] as const
+const SOFTMAX = [
+  'kind',
+  'noObjectWeight',
+  'noObjectIndex',
+  'classWeights',
+  'normalization',
+  'allowNoObjectLabels',
+] as const
+const WEIGHTED = ['kind', 'alpha', 'gamma', 'detachWeights'] as const
+const IA_BCE = ['kind', 'alpha', 'gamma', 'minQuality'] as const
+const FOCAL = ['kind', 'alpha', 'gamma'] as const
+const TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
+const COST = [...TERMS, 'classForm', 'alpha', 'gamma'] as const
+const IGNORE = ['overlap', 'threshold'] as const
+const KINDS = ['softmax', 'focal', 'varifocal', 'mal', 'ia-bce'] as const
+
+/** The largest number of classes, as in the core, where a column's number must be exact in float32. */
+const MAX_CLASSES = 2 ** 24 - 1
+/** The largest exponent, as in the core. */
+const MAX_GAMMA = 100
+
+/** Checks all options and fills in a preset's values where one is absent. The result is frozen throughout. */
+export function resolveOptions(options: HungarianLossOptions, name: PresetName): ResolvedOptions {
+  const preset = PRESETS[checkWord(name, Object.keys(PRESETS) as PresetName[], 'detr', 'preset')]
+  const given = checkRecord(options, OPTIONS, 'options')
+  const numClasses = checkInteger(given.numClasses, 1, MAX_CLASSES, 'options.numClasses')
+  const classification = resolveClassification(given.classification, preset.classification, numClasses)
+  return Object.freeze({
+    numClasses,
+    classification,
+    cost: resolveCost(given.cost, preset.cost, classification),
+    weights: Object.freeze(resolveTerms(checkRecord(given.weights, TERMS, 'options.weights'), preset.weights, 'weights')),
+    boxFormat: checkWord(given.boxFormat, ['cxcywh', 'xyxy'], COMMON.boxFormat, 'options.boxFormat'),
+    boxEpsilon: checkNumber(given.boxEpsilon, 1, preset.boxEpsilon, 'options.boxEpsilon'),
+    clampSizes: checkFlag(given.clampSizes, COMMON.clampSizes, 'options.clampSizes'),
+    normalizedBoxes: checkFlag(given.normalizedBoxes, COMMON.normalizedBoxes, 'options.normalizedBoxes'),
+    nonFinite: checkWord(given.nonFinite, ['throw', 'worst'], COMMON.nonFinite, 'options.nonFinite'),
+    ignore: resolveIgnore(given.ignore),
+    boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
+  })
+}
+
+function resolveClassification(
+  value: unknown,
+  usual: keyof typeof CLASSIFICATIONS,
+  numClasses: number,
+): ResolvedClassification {
+  const name = 'options.classification'
+  if (value !== undefined) checkRecord(value, [...SOFTMAX, ...WEIGHTED, ...IA_BCE], name)
+  const kind = checkWord((value as { kind?: unknown } | undefined)?.kind, KINDS, usual, `${name}.kind`)
+  switch (kind) {
+    case 'softmax':
+      return resolveSoftmax(value, numClasses)
+    case 'focal':
+      return Object.freeze({ kind, ...resolveFocal(checkRecord(value, FOCAL, name), CLASSIFICATIONS.focal, 1) })
+    case 'varifocal':
+    case 'mal': {
+      const given = checkRecord(value, WEIGHTED, name)
+      const detachWeights = checkFlag(given.detachWeights, true, `${name}.detachWeights`)
+      return Object.freeze({ kind, ...resolveFocal(given, CLASSIFICATIONS[kind], 1e12), detachWeights })
+    }
+    case 'ia-bce': {
+      const given = checkRecord(value, IA_BCE, name)
+      const fallback = CLASSIFICATIONS[kind]
+      const minQuality = checkNumber(given.minQuality, 1, fallback.minQuality, `${name}.minQuality`)
+      return Object.freeze({ kind, ...resolveFocal(given, fallback, 1), minQuality })
+    }
+  }
+}
+
+/** α, from 0 to `largest`, and γ. */
+function resolveFocal(
+  { alpha, gamma }: { readonly alpha?: unknown; readonly gamma?: unknown },
+  fallback: { readonly alpha: number; readonly gamma: number },
+  largest: number,
+  name = 'options.classification',
+): { alpha: number; gamma: number } {
+  return {
+    alpha: checkNumber(alpha, largest, fallback.alpha, `${name}.alpha`),
+    gamma: checkNumber(gamma, MAX_GAMMA, fallback.gamma, `${name}.gamma`),
+  }
+}
+
+function resolveSoftmax(value: unknown, numClasses: number): ResolvedSoftmax {
+  const name = 'options.classification'
+  const given = checkRecord(value, SOFTMAX, name)
+  const fallback = CLASSIFICATIONS.softmax
+  return Object.freeze({
+    kind: 'softmax',
+    noObjectWeight: checkWeight(given.noObjectWeight, fallback.noObjectWeight, `${name}.noObjectWeight`),
+    noObjectIndex: resolveNoObject(
+      given.noObjectIndex === undefined ? fallback.noObjectIndex : given.noObjectIndex,
+      numClasses,
+    ),
+    classWeights: resolveClassWeights(given.classWeights, numClasses),
+    normalization: checkWord(
+      given.normalization,
+      ['weighted-mean', 'num-boxes'],
+      fallback.normalization,
+      `${name}.normalization`,
+    ),
+    allowNoObjectLabels: checkFlag(
+      given.allowNoObjectLabels,
+      fallback.allowNoObjectLabels,
+      `${name}.allowNoObjectLabels`,
+    ),
+  })
+}
+
+function resolveIgnore(value: unknown): ResolvedOptions['ignore'] {
+  const { overlap, threshold } = checkRecord(value, IGNORE, 'options.ignore')
+  return Object.freeze({
+    overlap: checkWord(overlap, ['iof', 'iou'], COMMON.ignore.overlap, 'options.ignore.overlap'),
+    threshold: checkNumber(threshold, 1, COMMON.ignore.threshold, 'options.ignore.threshold'),
+  })
+}
+
+function resolveNoObject(value: unknown, numClasses: number): number {
+  if (value === 'last') return numClasses
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= numClasses) return value as number
+  const rule = `must be 'last' or an integer from 0 to numClasses = ${numClasses}`
+  return fail('OPTION', 'options.classification.noObjectIndex', `${rule}, got ${show(value)}`)
+}
+
+function resolveClassWeights(value: unknown, numClasses: number): readonly number[] | undefined {
+  if (value === undefined) return undefined
+  const name = 'options.classification.classWeights'
+  if (!Array.isArray(value) && !ArrayBuffer.isView(value)) fail('OPTION', name, `must be an array, got ${show(value)}`)
+  const { length } = value as unknown as ArrayLike<unknown>
+  if (length !== numClasses) {
+    fail('OPTION', name, `expected one weight for each of ${numClasses} classes, got ${length}`)
+  }
+  const weights = Array.from(value as unknown as ArrayLike<unknown>, (weight, i) => {
+    if (weight === undefined) fail('OPTION', `${name}[${i}]`, 'must be a number from 0 to 1e12, got undefined')
+    return checkWeight(weight, 1, `${name}[${i}]`)
+  })
+  return Object.freeze(weights)
+}
+
+/** Weights, and the form of the class' part: by default that of the loss, with its α and γ where it is focal. */
+function resolveCost(value: unknown, fallback: Terms, classification: ResolvedClassification): ResolvedCost {
+  const given = checkRecord(value, COST, 'options.cost')
+  const weights = resolveTerms(given, fallback, 'cost')
+  if (classification.kind === 'softmax') {
+    for (const key of ['alpha', 'gamma'] as const) {
+      if (given[key] !== undefined) fail('OPTION', `options.cost.${key}`, 'has no meaning for softmax classification')
+    }
+    const classForm = checkWord(given.classForm, ['probability'], 'probability', 'options.cost.classForm')
+    return Object.freeze({ ...weights, classForm, alpha: undefined, gamma: undefined })
+  }
+  const forms = ['focal', 'log-sigmoid', 'probability'] as const
+  const classForm = checkWord(given.classForm, forms, 'focal', 'options.cost.classForm')
+  const usual = classification.kind === 'focal' ? classification : FOCAL_COST
+  return Object.freeze({ ...weights, classForm, ...resolveFocal(given, usual, 1, 'options.cost') })
+}
+
+function resolveTerms(
+  given: { readonly [K in keyof Terms]?: unknown },
+  fallback: Terms,
+  part: 'cost' | 'weights',
+): Required<Terms> {
+  const weight = (term: keyof Terms): number => checkWeight(given[term], fallback[term] ?? 0, `options.${part}.${term}`)
+  return {
+    class: weight('class'),
+    l1: weight('l1'),
+    giou: weight('giou'),
+    iou: weight('iou'),
+    diou: weight('diou'),
+    ciou: weight('ciou'),
+  }
+}

@@ -1,0 +1,265 @@
+import { fail } from './errors.ts'
+import { float64s } from './slab.ts'
+import type { DenoisingOutputs, EncoderOutputs, LayerOutputs, OneToManyOutputs, Outputs, Pairs } from './types.ts'
+import { checkFlag, checkInteger, checkWeight, checkWord, MAX_SIZE, show } from './validate.ts'
+
+/** Parts beside the main one, in the order in which all are reported. */
+export const PART_KEYS = ['encoder', 'denoising', 'oneToMany'] as const
+export type PartKey = (typeof PART_KEYS)[number]
+
+/** Layers that lie together: those of one part, or of the parts that share its queries. */
+export interface Layers {
+  /** Place of the first of their arrays among all, and how many there are. */
+  readonly firstArray: number
+  readonly arrays: number
+  /** The same for layers; an array may hold several. */
+  readonly firstLayer: number
+  readonly layers: number
+  /** Queries of each. */
+  readonly rows: number
+  /** What the caller gave for each layer, or one for all where they are stacked. */
+  readonly sources: readonly LayerOutputs[]
+  /** Where each of those was given, for messages. */
+  readonly names: readonly string[]
+}
+
+/** What the caller gave for a layer, and where. */
+export function sourceOf({ sources, names }: Layers, layer: number): readonly [source: LayerOutputs, name: string] {
+  const at = Math.min(layer, sources.length - 1)
+  return [sources[at] as LayerOutputs, names[at] as string]
+}
+
+/** How denoising queries are paired with the targets. */
+export interface Denoising {
+  readonly groups: number
+  /** Leading queries of each group that are positive. */
+  readonly positives: number
+  /** Whether positives without a target have no part in the loss. */
+  readonly leavesOut: boolean
+  /** Pairs that the caller gives instead. */
+  readonly matching: readonly Pairs[] | undefined
+}
+
+/** Some queries of some layers, which are matched alike. */
+export interface Part {
+  /** Absent for the main part. */
+  readonly key: PartKey | undefined
+  /** Where its tensors lie: a key, or absent for those of the main part. */
+  readonly tensors: PartKey | undefined
+  readonly layers: Layers
+  /** Its own queries: from `first` to before `end`. */
+  readonly first: number
+  readonly end: number
+  readonly groups: number
+  readonly repeat: number
+  readonly classAgnostic: boolean
+  readonly union: boolean
+  readonly divisor: number
+  readonly weight: number
+  readonly denoising: Denoising | undefined
+  /** Whether layers may say how they are matched. */
+  readonly hasRules: boolean
+}
+
+/** Everything but the layers and the queries of a part that is matched one to one. */
+const PLAIN = {
+  groups: 1,
+  repeat: 1,
+  classAgnostic: false,
+  union: false,
+  divisor: 1,
+  weight: 1,
+  denoising: undefined,
+} as const
+
+/** What the parts are made of: the layers that were given under each name. */
+export type GivenLayers = { readonly main: Layers } & { readonly [Key in PartKey]?: Layers | undefined }
+
+/** The parts of a step, the main one first. */
+export function makeParts(outputs: Outputs, given: GivenLayers, union: boolean): readonly Part[] {
+  const { encoder, denoising, oneToMany } = outputs
+  const main = given.main
+  if (encoder === undefined && denoising === undefined && oneToMany === undefined) {
+    return [mainPart(outputs, main, 0, main.rows, union)]
+  }
+  const ranges = [
+    rangeOf(denoising, given.denoising, main.rows, 'denoising'),
+    rangeOf(oneToMany, given.oneToMany, main.rows, 'oneToMany'),
+  ]
+  const [first, end] = rest(ranges, main.rows)
+  const parts = [mainPart(outputs, main, first, end, union)]
+  if (given.encoder !== undefined) parts.push(encoderPart(encoder as EncoderOutputs, given.encoder, union))
+  if (denoising !== undefined) parts.push(denoisingPart(denoising, given.denoising, main, ranges[0]))
+  if (oneToMany !== undefined) parts.push(oneToManyPart(oneToMany, given.oneToMany, main, ranges[1]))
+  return parts
+}
+
+/** Written out, since it is all that most calls have. */
+function mainPart({ groups }: Outputs, layers: Layers, first: number, end: number, union: boolean): Part {
+  return {
+    key: undefined,
+    tensors: undefined,
+    layers,
+    first,
+    end,
+    groups: groups === undefined ? 1 : checkGroups(groups, end - first, 'outputs.groups'),
+    repeat: 1,
+    classAgnostic: false,
+    union,
+    divisor: 1,
+    weight: 1,
+    denoising: undefined,
+    hasRules: hasRules(layers),
+  }
+}
+
+type Range = readonly [first: number, end: number]
+
+function encoderPart(given: EncoderOutputs, layers: Layers, union: boolean): Part {
+  return {
+    ...PLAIN,
+    ...place('encoder', layers, layers, undefined),
+    classAgnostic: checkFlag(given.classAgnostic, false, 'outputs.encoder.classAgnostic'),
+    groups: checkGroups(given.groups, layers.rows, 'outputs.encoder.groups'),
+    union,
+    weight: checkWeight(given.weight, 1, 'outputs.encoder.weight'),
+  }
+}
+
+function denoisingPart(
+  given: DenoisingOutputs,
+  own: Layers | undefined,
+  main: Layers,
+  range: Range | undefined,
+): Part {
+  const name = 'outputs.denoising'
+  const where = place('denoising', own, main, range)
+  const queries = where.end - where.first
+  const groups = checkGroups(given.groups, queries, `${name}.groups`)
+  const contrastive = checkFlag(given.contrastive, true, `${name}.contrastive`)
+  const padding = checkWord(given.padding, ['background', 'ignore'], 'background', `${name}.padding`)
+  const size = queries / groups
+  if (given.matching === undefined && contrastive && size % 2 !== 0) {
+    const rule = 'a contrastive group is half positive, half negative: expected an even number of queries'
+    fail('SHAPE', name, `${rule}, got ${size}`)
+  }
+  if (given.matching !== undefined && !Array.isArray(given.matching)) {
+    fail('DTYPE', `${name}.matching`, `must be pairs for each image, got ${show(given.matching)}`)
+  }
+  if (own !== undefined) checkNoRules(own, name)
+  const positives = contrastive ? size / 2 : size
+  return {
+    ...PLAIN,
+    ...where,
+    divisor: groups,
+    weight: checkWeight(given.weight, 1, `${name}.weight`),
+    denoising: { groups, positives, leavesOut: padding === 'ignore', matching: given.matching },
+    hasRules: true,
+  }
+}
+
+function oneToManyPart(
+  given: OneToManyOutputs,
+  own: Layers | undefined,
+  main: Layers,
+  range: Range | undefined,
+): Part {
+  return {
+    ...PLAIN,
+    ...place('oneToMany', own, main, range),
+    repeat: checkInteger(given.repeat, 1, MAX_SIZE, 'outputs.oneToMany.repeat'),
+    weight: checkWeight(given.weight, 1, 'outputs.oneToMany.weight'),
+  }
+}
+
+/** Refuses what would be dropped, since all layers of a denoising part have the same pairs. */
+function checkNoRules({ sources, names }: Layers, part: string): void {
+  sources.forEach(({ matching, cost }, i) => {
+    if (cost !== undefined) fail('OPTION', `${names[i]}.cost`, 'denoising queries are not matched by cost')
+    if (matching !== undefined && names[i] !== part) {
+      fail('OPTION', `${names[i]}.matching`, `belongs to all layers, as ${part}.matching`)
+    }
+  })
+}
+
+/** Layers and queries of a part that has tensors of its own, or a range of the main part's. */
+function place(key: PartKey, own: Layers | undefined, main: Layers, range: Range | undefined) {
+  const layers = own ?? main
+  const [first, end] = range ?? [0, layers.rows]
+  return { key, tensors: own && key, layers, first, end, hasRules: own !== undefined && hasRules(own) }
+}
+
+/** The range of the main part's queries that a part without tensors of its own takes. */
+function rangeOf(
+  part: { queries?: unknown; cost?: unknown; matching?: unknown } | undefined,
+  own: Layers | undefined,
+  rows: number,
+  key: PartKey,
+): Range | undefined {
+  if (part === undefined || own !== undefined) return undefined
+  const name = `outputs.${key}.queries`
+  const { queries } = part
+  if (part.cost !== undefined || (key === 'oneToMany' && part.matching !== undefined)) {
+    fail('OPTION', `outputs.${key}`, 'a range of queries has neither cost nor matching of its own')
+  }
+  if (!Array.isArray(queries) || queries.length !== 2) {
+    fail('DTYPE', name, `must be [first, end], or logits and boxes must be given, got ${show(queries)}`)
+  }
+  const first = checkInteger(queries[0], 0, rows, `${name}[0]`, 'RANGE')
+  return [first, checkInteger(queries[1], first, rows, `${name}[1]`, 'RANGE')]
+}
+
+/** The main part's own queries: what the ranges at either end leave. */
+function rest(ranges: ReadonlyArray<Range | undefined>, rows: number): Range {
+  const taken = ranges.filter((range) => range !== undefined && range[0] < range[1]) as Range[]
+  taken.sort((a, b) => a[0] - b[0])
+  let [first, end] = [0, rows]
+  for (const range of taken) if (range[0] === first) first = range[1]
+  for (const range of taken.toReversed()) if (range[1] === end && range[0] >= first) end = range[0]
+  const free = rows - taken.reduce((sum, range) => sum + range[1] - range[0], 0)
+  if (end - first !== free) {
+    const shown = taken.map(([from, to]) => `[${from}, ${to}]`)
+    const rule = `the queries of its parts must not overlap, and leave one range of ${rows}`
+    fail('RANGE', 'outputs', `${rule}, got ${shown.join(' and ')}`)
+  }
+  return [first, end]
+}
+
+function checkGroups(value: unknown, queries: number, argument: string): number {
+  const groups = value === undefined ? 1 : checkInteger(value, 1, MAX_SIZE, argument)
+  if (queries % groups === 0) return groups
+  return fail('SHAPE', argument, `must divide the number of queries, ${queries}, got ${groups}`)
+}
+
+function hasRules({ sources }: Layers): boolean {
+  for (let i = 0; i < sources.length; i++) {
+    const { matching, cost } = sources[i] as LayerOutputs
+    if (matching !== undefined || cost !== undefined) return true
+  }
+  return false
+}
+
+const PER_PART = 12
+
+/** The parts as the binding takes them. */
+export function packParts(parts: readonly Part[]): Float64Array {
+  const numbers = float64s(PER_PART * parts.length)
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as Part
+    const { layers } = part
+    const at = PER_PART * i
+    numbers[at] = part.tensors === undefined ? 0 : 1 + PART_KEYS.indexOf(part.tensors)
+    numbers[at + 1] = layers.firstLayer
+    numbers[at + 2] = layers.layers
+    numbers[at + 3] = layers.rows
+    numbers[at + 4] = part.first
+    numbers[at + 5] = part.end
+    numbers[at + 6] = part.groups
+    numbers[at + 7] = part.repeat
+    numbers[at + 8] = Number(part.classAgnostic)
+    numbers[at + 9] = Number(part.union)
+    numbers[at + 10] = part.divisor
+    numbers[at + 11] = part.weight
+  }
+  return numbers
+}

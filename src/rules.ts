@@ -1,0 +1,199 @@
+import { fail } from './errors.ts'
+import { checkMemory, kindOf } from './memory.ts'
+import { sourceOf } from './parts.ts'
+import type { Part } from './parts.ts'
+import type { Predictions } from './predictions.ts'
+import type { PackedTargets } from './targets.ts'
+import { float32, shapeOf } from './tensors.ts'
+import type { Pairs } from './types.ts'
+import { checkInteger, isRecord, show } from './validate.ts'
+
+/** How the layers are matched, as the binding takes it. */
+export interface PackedRules {
+  /** For each layer of every part: kind, place or layer, place of the added cost or −1. Empty where all are optimal. */
+  readonly rules: Int32Array
+  /** Given matchings, `[B, Q]` each: the target of each query, or −1, or −2 to leave it out. */
+  readonly given: Int32Array
+  /** Added costs, `[Q, n]` for each image. */
+  readonly added: Float32Array
+}
+
+/** The kinds of rules. */
+const OPTIMAL = 0
+const GIVEN = 1
+const OF_LAYER = 2
+
+const BACKGROUND = -1
+const LEFT_OUT = -2
+
+const NO_RULES: PackedRules = { rules: new Int32Array(0), given: new Int32Array(0), added: new Float32Array(0) }
+
+/** Packs the matchings and costs that the caller gives, and the pairs of denoising groups. */
+export function packRules({ parts, images }: Predictions, targets: PackedTargets): PackedRules {
+  if (!parts.some(({ hasRules }) => hasRules)) return NO_RULES
+  const rules: number[] = []
+  const given: number[] = []
+  const added: Float32Array[] = []
+  let addedLength = 0
+  for (const part of parts) {
+    const denoising = part.denoising === undefined ? -1 : given.length
+    if (part.denoising !== undefined) packDenoising(part, images, targets, given)
+    for (let layer = 0; layer < part.layers.layers; layer++) {
+      if (denoising >= 0 || !part.hasRules) {
+        rules.push(denoising >= 0 ? GIVEN : OPTIMAL, Math.max(denoising, 0), -1)
+        continue
+      }
+      const [{ matching, cost }, name] = sourceOf(part.layers, layer)
+      rules.push(...packMatching(matching, part, images, targets, given, `${name}.matching`))
+      rules.push(cost === undefined ? -1 : addedLength)
+      if (cost !== undefined) addedLength += readCosts(cost, part, images, targets, added, `${name}.cost`)
+    }
+  }
+  const costs = new Float32Array(addedLength)
+  let next = 0
+  for (const block of added) {
+    costs.set(block, next)
+    next += block.length
+  }
+  return { rules: Int32Array.from(rules), given: Int32Array.from(given), added: costs }
+}
+
+/** Whether a layer's pairs are given one by one. */
+export function isGiven({ layers, hasRules, denoising }: Part, layer: number): boolean {
+  return hasRules && denoising === undefined && Array.isArray(sourceOf(layers, layer)[0].matching)
+}
+
+/** One layer's rule. */
+function packMatching(
+  matching: unknown,
+  part: Part,
+  images: number,
+  targets: PackedTargets,
+  given: number[],
+  name: string,
+): [kind: number, place: number] {
+  if (matching === undefined || matching === 'optimal') return [OPTIMAL, 0]
+  if (Array.isArray(matching)) {
+    const start = given.length
+    packPairs(matching, part, images, targets, given, name)
+    return [GIVEN, start]
+  }
+  if (!isRecord(matching)) {
+    fail('DTYPE', name, `must be 'optimal', { from: layer } or pairs for each image, got ${show(matching)}`)
+  }
+  const from = checkInteger(matching['from'], 0, part.layers.layers - 1, `${name}.from`)
+  if (isRecord(sourceOf(part.layers, from)[0].matching)) {
+    fail('OPTION', `${name}.from`, `layer ${from} has no matching of its own`)
+  }
+  return [OF_LAYER, from]
+}
+
+/** Appends the targets of the queries of all images, from pairs that the caller gives. */
+function packPairs(
+  matching: readonly unknown[],
+  { first, end }: Part,
+  images: number,
+  { offsets }: PackedTargets,
+  out: number[],
+  name: string,
+): void {
+  if (matching.length !== images) {
+    fail('SHAPE', name, `expected one entry for each of ${images} images, got ${matching.length}`)
+  }
+  const queries = end - first
+  for (let image = 0; image < images; image++) {
+    const pairs: unknown = matching[image]
+    if (!isRecord(pairs)) {
+      fail('DTYPE', `${name}[${image}]`, `must be { queryIndices, targetIndices }, got ${show(pairs)}`, { image })
+    }
+    const { queryIndices, targetIndices, ignoredQueries = [] } = pairs as unknown as Pairs
+    const count = listLength(queryIndices, `${name}[${image}].queryIndices`, image)
+    if (listLength(targetIndices, `${name}[${image}].targetIndices`, image) !== count) {
+      const rule = `expected as many targets as queries, ${count}, got ${targetIndices.length}`
+      fail('SHAPE', `${name}[${image}]`, rule, { image })
+    }
+    const ignored = listLength(ignoredQueries, `${name}[${image}].ignoredQueries`, image)
+    const start = out.length
+    const total = (offsets[image + 1] as number) - (offsets[image] as number)
+    for (let i = 0; i < queries; i++) out.push(BACKGROUND)
+    for (let i = 0; i < count + ignored; i++) {
+      const query: unknown = i < count ? queryIndices[i] : ignoredQueries[i - count]
+      const list = `${name}[${image}].${i < count ? 'queryIndices' : 'ignoredQueries'}`
+      if (!(Number.isInteger(query) && (query as number) >= first && (query as number) < end)) {
+        fail('RANGE', list, `must hold integers from ${first} to ${end - 1}, got ${show(query)}`, { image })
+      }
+      const at = start + (query as number) - first
+      if (out[at] !== BACKGROUND) {
+        fail('RANGE', list, `holds query ${show(query)} twice`, { image, query: query as number })
+      }
+      const target: unknown = i < count ? targetIndices[i] : LEFT_OUT
+      if (i < count && !(Number.isInteger(target) && (target as number) >= 0 && (target as number) < total)) {
+        const rule = total === 0 ? 'there are no targets' : `must hold integers from 0 to ${total - 1}`
+        const place = { image, query: query as number }
+        fail('RANGE', `${name}[${image}].targetIndices`, `${rule}, got ${show(target)}`, place)
+      }
+      out[at] = target as number
+    }
+  }
+}
+
+function listLength(list: unknown, name: string, image: number): number {
+  if (!Array.isArray(list) && kindOf(list) === undefined) {
+    fail('DTYPE', name, `must be an array of integers, got ${show(list)}`, { image })
+  }
+  if (!Array.isArray(list)) checkMemory(list as Int32Array, name)
+  return (list as ArrayLike<unknown>).length
+}
+
+/**
+ * Appends the targets of the queries of denoising groups: in each group the k-th positive has the k-th target; further
+ * positives are padding, and negatives are background.
+ */
+function packDenoising(part: Part, images: number, targets: PackedTargets, out: number[]): void {
+  const { first, end, denoising } = part
+  const name = 'outputs.denoising'
+  const { groups, positives, leavesOut, matching } = denoising as NonNullable<typeof denoising>
+  const size = (end - first) / groups
+  if (matching !== undefined) {
+    packPairs(matching, part, images, targets, out, `${name}.matching`)
+    return
+  }
+  for (let image = 0; image < images; image++) {
+    const count = (targets.offsets[image + 1] as number) - (targets.offsets[image] as number)
+    if (count > positives) {
+      const rule = `has room for ${positives} targets of an image in each of ${groups} groups of ${size} queries`
+      fail('SHAPE', name, `${rule}, got ${count}`, { image })
+    }
+    for (let query = 0; query < end - first; query++) {
+      const place = query % size
+      if (place < count) out.push(place)
+      else out.push(leavesOut && place < positives ? LEFT_OUT : BACKGROUND)
+    }
+  }
+}
+
+/** Appends one layer's added costs, a block `[Q, n]` for each image; gives their length. */
+function readCosts(
+  cost: unknown,
+  { first, end }: Part,
+  images: number,
+  { offsets }: PackedTargets,
+  out: Float32Array[],
+  name: string,
+): number {
+  if (!Array.isArray(cost)) fail('DTYPE', name, `must be an array of { data, shape }, got ${show(cost)}`)
+  if (cost.length !== images) fail('SHAPE', name, `expected one block for each of ${images} images, got ${cost.length}`)
+  let length = 0
+  for (let image = 0; image < images; image++) {
+    const shape = shapeOf(cost[image], `${name}[${image}]`)
+    const [queries, targets] = [end - first, (offsets[image + 1] as number) - (offsets[image] as number)]
+    if (shape.length !== 2 || shape[0] !== queries || shape[1] !== targets) {
+      const expected = `expected shape [${queries}, ${targets}], queries and targets of the image`
+      fail('SHAPE', `${name}[${image}]`, `${expected}, got [${shape.join(', ')}]`, { image })
+    }
+    const block = float32(cost[image], shape, `${name}[${image}]`)
+    out.push(block)
+    length += block.length
+  }
+  return length
+}
