@@ -28,11 +28,12 @@ mod simd;
 #[cfg(test)]
 mod test_support;
 
-#[doc(hidden)]
-pub use assign::Path;
 pub use assign::{
-    Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, verify,
+    Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, Matrix,
+    SparseMatrix, SparseSolver, verify,
 };
+#[doc(hidden)]
+pub use assign::{Cells, Path};
 pub use batch::{Layer, Predictions, Shape, Targets};
 pub use config::{BoxFormat, Classification, Config, NonFinite, Normalization, Weights};
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};

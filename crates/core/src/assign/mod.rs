@@ -3,8 +3,8 @@
 //!
 //! [`AssignmentSolver`] is the entry for a caller's matrix. It copies the matrix into a padded block with rows on the
 //! shorter side, negated if it maximises, and hands it to [`dense`], which passes large ones on to [`lazy`], or to
-//! [`partial`] where not all rows can be placed; many matrices at once go through [`batch`]. [`verify`] proves a result
-//! by its dual variables.
+//! [`partial`] where not all rows can be placed; many matrices at once go through [`batch`]. [`SparseSolver`] does so for
+//! a matrix of which only the allowed cells are listed. [`verify`] proves a result by its dual variables.
 
 mod batch;
 mod candidates;
@@ -12,18 +12,22 @@ mod certificate;
 pub(crate) mod dense;
 mod interrupt;
 mod lazy;
+mod matrix;
 mod partial;
 mod scaling;
+mod sparse;
 
 pub use batch::BatchOutputs;
 pub use certificate::{Certificate, verify};
 pub use dense::Path;
 pub use interrupt::Interrupt;
+pub use matrix::{Cells, Matrix};
+pub use sparse::{SparseMatrix, SparseSolver};
 
 use crate::batch::check_length;
 use crate::error::{Error, Result};
 use crate::simd::{self, F64, LANES, Level, Simd, dispatch, padded, prelude::*};
-use dense::{Block, Outcome};
+use dense::{Block, NONE, Outcome};
 
 /// A caller's matrix of costs, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -130,10 +134,21 @@ pub struct AssignmentOptions {
     pub cost_limit: Option<f64>,
 }
 
+impl AssignmentOptions {
+    fn check(&self) -> Result<()> {
+        let refused = self.cost_limit.filter(|limit| !limit.is_finite());
+        refused.map_or(Ok(()), |value| Err(Error::Option { name: "options.costLimit", rule: "a finite number", value }))
+    }
+}
+
 /// An optimal assignment, to be read from the solver that found it.
 #[derive(Clone, Copy, Debug)]
 pub struct Assignment<'a> {
-    solver: &'a AssignmentSolver,
+    column_of_row: &'a [u32],
+    row_duals: &'a [f64],
+    column_duals: &'a [f64],
+    /// What the costs were multiplied by.
+    sign: f64,
     /// Sum of the assigned cells, in row order.
     pub total: f64,
 }
@@ -141,11 +156,7 @@ pub struct Assignment<'a> {
 impl Assignment<'_> {
     /// The column of every row.
     pub fn columns_of_rows(&self) -> impl Iterator<Item = Option<usize>> {
-        let AssignmentSolver { solver, transposed, rows, .. } = self.solver;
-        (0..*rows).map(|row| {
-            let found = if *transposed { solver.row_of(row) } else { solver.column_of(row) };
-            found.map(|column| column as usize)
-        })
+        self.column_of_row.iter().map(|&column| Some(column as usize).filter(|_| column != NONE))
     }
 
     /// Writes the column of every row, or -1, and, unless `duals` is empty, the duals of the rows, then of the columns.
@@ -153,13 +164,12 @@ impl Assignment<'_> {
     /// # Errors
     /// [`Error::Length`] where an array has not as many places.
     pub fn write(&self, column_of_row: &mut [i32], duals: &mut [f64]) -> Result<()> {
-        let AssignmentSolver { rows, columns, .. } = *self.solver;
-        check_length("columnOfRow", column_of_row.len(), &[rows])?;
+        check_length("columnOfRow", column_of_row.len(), &[self.column_of_row.len()])?;
         for (place, column) in column_of_row.iter_mut().zip(self.columns_of_rows()) {
             *place = column.map_or(-1, |column| column as i32);
         }
         if !duals.is_empty() {
-            check_length("duals", duals.len(), &[rows + columns])?;
+            check_length("duals", duals.len(), &[self.row_duals.len() + self.column_duals.len()])?;
             for (place, dual) in duals.iter_mut().zip(self.row_duals().chain(self.column_duals())) {
                 *place = dual;
             }
@@ -169,17 +179,13 @@ impl Assignment<'_> {
 
     /// Dual variable of every row.
     pub fn row_duals(&self) -> impl Iterator<Item = f64> {
-        let AssignmentSolver { solver, transposed, rows, columns, sign, .. } = self.solver;
-        let (short, long) = solver.duals(if *transposed { *rows } else { *columns });
-        (if *transposed { long } else { short }).iter().map(move |dual| dual / sign)
+        self.row_duals.iter().map(|dual| dual / self.sign)
     }
 
     /// Dual variable of every column. In minimisation `row + column ≤ cost` everywhere, with equality where assigned;
     /// with a limit `row + column ≤ cost - limit`, none above 0, and 0 for what is unassigned.
     pub fn column_duals(&self) -> impl Iterator<Item = f64> {
-        let AssignmentSolver { solver, transposed, rows, columns, sign, .. } = self.solver;
-        let (short, long) = solver.duals(if *transposed { *rows } else { *columns });
-        (if *transposed { short } else { long }).iter().map(move |dual| dual / sign)
+        self.column_duals.iter().map(|dual| dual / self.sign)
     }
 }
 
@@ -225,9 +231,7 @@ impl AssignmentSolver {
         matrix: &CostMatrix<'_, T>,
         options: AssignmentOptions,
     ) -> Result<Assignment<'_>> {
-        if let Some(value) = options.cost_limit.filter(|limit| !limit.is_finite()) {
-            return Err(Error::Option { name: "options.costLimit", rule: "a finite number", value });
-        }
+        options.check()?;
         let scale = scale_of(matrix.check(level)?.max(options.cost_limit.unwrap_or(0.0).abs()));
         self.sign = if options.maximize { -scale } else { scale };
         (self.rows, self.columns) = (matrix.rows, matrix.columns);
@@ -247,15 +251,7 @@ impl AssignmentSolver {
             _ if self.solver.interrupt.is_raised() => {}
             Outcome::Optimal => {}
             Outcome::Infeasible(_) if options.partial => partial::solve(&block, &mut self.solver),
-            Outcome::Infeasible(mut rows) => {
-                rows.sort_unstable();
-                let reachable = rows.len() - 1;
-                return Err(if self.transposed {
-                    Error::InfeasibleColumns { columns: rows, rows: reachable }
-                } else {
-                    Error::InfeasibleRows { rows, columns: reachable }
-                });
-            }
+            Outcome::Infeasible(rows) => return Err(infeasible(rows, self.transposed)),
         }
         if self.solver.interrupt.is_raised() {
             return Err(Error::Interrupted); // what was left half done is of no use
@@ -263,7 +259,14 @@ impl AssignmentSolver {
         let limit = options.cost_limit.unwrap_or(0.0) * self.sign;
         self.solver.complete_row_duals(&block, limit);
         self.solver.row_duals.iter_mut().for_each(|dual| *dual -= limit);
-        let mut assignment = Assignment { solver: self, total: 0.0 };
+        let dense::Solver { column_of_row, row_of_column, .. } = &self.solver;
+        let (short_duals, long_duals) = self.solver.duals(long);
+        let (column_of_row, row_duals, column_duals) = if self.transposed {
+            (row_of_column, long_duals, short_duals)
+        } else {
+            (column_of_row, short_duals, long_duals)
+        };
+        let mut assignment = Assignment { column_of_row, row_duals, column_duals, sign: self.sign, total: 0.0 };
         let pairs = assignment.columns_of_rows().enumerate();
         assignment.total = pairs.fold(0.0, |sum, (row, column)| column.map_or(sum, |c| sum + matrix.at(row, c)));
         Ok(assignment)
@@ -307,4 +310,15 @@ impl AssignmentSolver {
 fn scale_of(magnitude: f64) -> f64 {
     const LARGE: f64 = 1e200;
     if magnitude > LARGE { 2.0f64.powi(-400) } else { 1.0 }
+}
+
+/// The error that names a Hall violator, of rows or, if `transposed`, of columns.
+fn infeasible(mut violator: Vec<usize>, transposed: bool) -> Error {
+    violator.sort_unstable();
+    let reachable = violator.len() - 1;
+    if transposed {
+        Error::InfeasibleColumns { columns: violator, rows: reachable }
+    } else {
+        Error::InfeasibleRows { rows: violator, columns: reachable }
+    }
 }
