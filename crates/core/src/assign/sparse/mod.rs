@@ -141,6 +141,10 @@ fn solve(matrix: &mut Rows, limit: f64, solver: &mut Solver, solution: &mut Solu
                 }
             }
             square::solve(matrix, limit, &solver.interrupt, solution);
+            if limit < f64::INFINITY && !solver.interrupt.is_raised() {
+                solver.pair_ties(matrix, limit, solution);
+                solution.read(solver, limit);
+            }
         }
     }
     Outcome::Optimal

@@ -22,6 +22,7 @@
 //! Sources: Jonker and Volgenant 1987, "A shortest augmenting path algorithm for dense and sparse linear assignment
 //! problems"; Volgenant 1996, "Linear and semi-assignment problems: a core oriented approach".
 
+use super::Solution;
 use super::heap::Heap;
 use super::matching;
 use super::rows::{Cell, Rows};
@@ -173,6 +174,20 @@ impl Solver {
             (false, false) => PATIENCE * (matrix.len() + matrix.height()),
         };
         self.augment_all(matrix, limit, budget)
+    }
+
+    /// Pairs what ties with staying free, in a solution with a limit that does not prefer pairs.
+    pub fn pair_ties(&mut self, matrix: &Rows, limit: f64, solution: &Solution) {
+        self.reset(matrix);
+        self.duals.copy_from_slice(&solution.column_duals);
+        self.free_rows.clear();
+        for (row, &column) in solution.column_of_row.iter().enumerate() {
+            match matrix.row(row).iter().find(|cell| cell.column == column) {
+                Some(&cell) => self.pair(row as u32, cell),
+                None => self.free_rows.push(row as u32),
+            }
+        }
+        self.augment_all(matrix, limit, usize::MAX);
     }
 
     fn reset(&mut self, matrix: &Rows) {
