@@ -49,12 +49,19 @@ impl Failure {
 fn code(error: &Error) -> &'static str {
     match error {
         Error::Option { .. } => "OPTION",
-        Error::Length { .. } | Error::Offsets { .. } => "SHAPE",
-        Error::Label { .. } | Error::TargetBox { .. } | Error::Box { .. } | Error::Assignment { .. } => "RANGE",
+        Error::Length { .. } | Error::Offsets { .. } | Error::SparseSize { .. } | Error::RowStarts { .. } => "SHAPE",
+        Error::Label { .. }
+        | Error::TargetBox { .. }
+        | Error::Box { .. }
+        | Error::Assignment { .. }
+        | Error::RowIndex { .. }
+        | Error::ColumnIndex { .. }
+        | Error::ListedTwice { .. } => "RANGE",
         Error::TargetBoxNotFinite { .. }
         | Error::LogitNotFinite { .. }
         | Error::BoxNotFinite { .. }
-        | Error::Cost { .. } => "NON_FINITE",
+        | Error::Cost { .. }
+        | Error::ListedCost { .. } => "NON_FINITE",
         Error::InfeasibleRows { .. } | Error::InfeasibleColumns { .. } => "INFEASIBLE",
         Error::Interrupted => "ABORTED",
         Error::InBatch { error, .. } => code(error),
@@ -74,6 +81,10 @@ fn argument(error: &Error) -> String {
         Error::BoxNotFinite { .. } | Error::Box { .. } => "outputs.boxes".to_owned(),
         Error::Assignment { .. } => "assignment".to_owned(),
         Error::Offsets { .. } => "targets".to_owned(),
+        Error::RowStarts { index, .. } => format!("cost.rowStarts[{index}]"),
+        Error::RowIndex { index, .. } => format!("cost.rowIndices[{index}]"),
+        Error::ColumnIndex { index, .. } => format!("cost.columnIndices[{index}]"),
+        Error::ListedCost { index, .. } | Error::ListedTwice { index, .. } => format!("cost.values[{index}]"),
         Error::InBatch { error, .. } => argument(error),
         _ => "cost".to_owned(),
     }
@@ -92,7 +103,9 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
             set(object, "image", image)?;
             set(object, "query", query)
         }
-        Error::Cost { row, column, .. } => {
+        Error::Cost { row, column, .. }
+        | Error::ListedCost { row, column, .. }
+        | Error::ListedTwice { row, column, .. } => {
             set(object, "row", *row)?;
             set(object, "column", *column)
         }
@@ -100,7 +113,7 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
             set(object, "matrix", *index)?;
             set_place(object, error)
         }
-        Error::Assignment { row, .. } => set(object, "row", *row),
+        Error::Assignment { row, .. } | Error::ColumnIndex { row, .. } => set(object, "row", *row),
         Error::InfeasibleRows { rows, .. } => object.set("rows", indices(rows)),
         Error::InfeasibleColumns { columns, .. } => object.set("columns", indices(columns)),
         _ => Ok(()),

@@ -6,14 +6,14 @@
 //! so that ε and the number of bids decide on nothing but time. Source: Bertsekas 1988, "The auction algorithm: a
 //! distributed relaxation method for the assignment problem"; Bertsekas and Castañon 1992.
 
-use super::rows::Rows;
+use super::rows::{Cell, Rows};
 use super::solver::{Cheapest, Solver};
 use crate::assign::dense::NONE;
 
-/// What the range of the reduced costs is divided by for the first ε.
+/// What the range of reduced costs is divided by for the first ε.
 const FIRST: f64 = 32.0;
 
-/// What it is divided by for the last one, times the number of rows.
+/// What their typical range is divided by for the last one, times the number of rows.
 const LAST: f64 = 10.0;
 
 /// By how much ε falls from phase to phase.
@@ -26,17 +26,18 @@ const BIDS: usize = 60;
 const GROWTH: f64 = 1e3;
 
 impl Solver {
-    /// Lowers the duals by auction and forgets all pairs; gives whether every phase has ended with all rows placed.
-    pub(super) fn hold_auction(&mut self, matrix: &mut Rows) -> bool {
-        let range = self.range(matrix);
+    /// Lowers the duals by auction and forgets all pairs; gives whether every phase has ended with all rows placed, or
+    /// out of the limit.
+    pub(super) fn hold_auction(&mut self, matrix: &mut Rows, limit: f64) -> bool {
+        let Spread { range, typical } = self.spread(matrix, limit);
         if range == 0.0 {
             return true;
         }
         let before = self.duals.clone();
-        let last = range / matrix.height() as f64 / LAST;
-        let mut epsilon = range / FIRST;
+        let last = power_of_two(typical / matrix.height() as f64 / LAST);
+        let mut epsilon = power_of_two(range / FIRST);
         let has_ended = loop {
-            if epsilon == 0.0 || !self.hold_phase(matrix, epsilon, range) {
+            if epsilon == 0.0 || !self.hold_phase(matrix, epsilon, range, limit) {
                 break epsilon == 0.0;
             }
             if epsilon <= last {
@@ -52,32 +53,43 @@ impl Solver {
         has_ended
     }
 
-    /// The largest reduced cost; where a few huge numbers stand for forbidden cells, one that they do not decide.
-    fn range(&self, matrix: &Rows) -> f64 {
-        const SAMPLE: usize = 1 << 12;
-        const CAP: f64 = 64.0;
-        let reduced = || matrix.cells().map(|(_, cell)| cell.cost - self.duals[cell.column as usize]);
-        let largest = reduced().fold(0.0, f64::max);
-        let mut sample: Vec<f64> = reduced().step_by(matrix.len() / SAMPLE + 1).filter(|&cost| cost > 0.0).collect();
-        if sample.is_empty() {
-            return largest;
+    /// By how much the reduced costs of a row exceed its smallest, over a sample of the rows.
+    fn spread(&self, matrix: &Rows, limit: f64) -> Spread {
+        const SAMPLE: usize = 1 << 10;
+        /// Multiples of the tenth part's: what is larger stands for a forbidden cell, or is rare.
+        const CAP: f64 = 1e6;
+        const RARE: f64 = 64.0;
+        let reduced = |cell: &Cell| (cell.cost - self.duals[cell.column as usize]).min(limit);
+        let mut excess = Vec::new();
+        for row in (0..matrix.height()).step_by(matrix.height() / SAMPLE + 1) {
+            let smallest = matrix.row(row).iter().map(reduced).fold(f64::INFINITY, f64::min);
+            let others = matrix.row(row).iter().map(|cell| reduced(cell) - smallest);
+            excess.extend(others.filter(|&excess| excess > 0.0));
         }
-        let tenth = sample.len() / 10;
-        let (_, &mut small, _) = sample.select_nth_unstable_by(tenth, f64::total_cmp);
-        largest.min(small * CAP)
+        if excess.is_empty() {
+            return Spread { range: 0.0, typical: 0.0 };
+        }
+        let tenth = excess.len() / 10;
+        let (_, &mut small, _) = excess.select_nth_unstable_by(tenth, f64::total_cmp);
+        let largest = excess.iter().copied().fold(0.0, f64::max);
+        Spread { range: largest.min(small * CAP), typical: largest.min(small * RARE) }
     }
 
     /// Lets rows bid until all have a column; gives whether they did so within the budget.
-    fn hold_phase(&mut self, matrix: &mut Rows, epsilon: f64, range: f64) -> bool {
+    fn hold_phase(&mut self, matrix: &mut Rows, epsilon: f64, range: f64, limit: f64) -> bool {
         self.forget_pairs();
         let mut bids = BIDS * matrix.height();
         for row in (0..matrix.height() as u32).rev() {
             let mut bidder = row;
             while bidder != NONE {
                 let Cheapest { cell, first, second } = self.cheapest(matrix, bidder as usize);
+                if first > limit {
+                    break;
+                }
                 if first == f64::INFINITY || bids == 0 || self.interrupt.is_raised() {
                     return false;
                 }
+                let second = second.min(limit);
                 let gap = if second < f64::INFINITY { second - first } else { range };
                 let column = cell.column as usize;
                 self.duals[column] -= gap + epsilon;
@@ -87,6 +99,20 @@ impl Solver {
         }
         true
     }
+}
+
+/// How the reduced costs of rows spread.
+struct Spread {
+    /// What ε starts from.
+    range: f64,
+    /// What it ends near.
+    typical: f64,
+}
+
+/// The power of two at or below a number, or 0 for the smallest: with it, duals of whole costs have few digits and stay
+/// exact.
+fn power_of_two(number: f64) -> f64 {
+    f64::from_bits(number.to_bits() & f64::INFINITY.to_bits())
 }
 
 /// The largest magnitude of duals.

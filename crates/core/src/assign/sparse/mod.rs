@@ -12,7 +12,6 @@ mod matching;
 mod partial;
 mod rows;
 mod solver;
-mod square;
 
 pub use listing::SparseMatrix;
 
@@ -20,7 +19,7 @@ use super::dense::{NONE, Outcome};
 use super::{Assignment, AssignmentOptions, Cost, Interrupt, infeasible, scale_of};
 use crate::error::{Error, Result};
 use rows::Rows;
-use solver::{Searches, Solver};
+use solver::Solver;
 
 /// Pairs and duals, with rows on the shorter side.
 #[derive(Debug, Default)]
@@ -104,10 +103,10 @@ impl SparseSolver {
         let Self { matrix: cells, spare, solver, solution } = self;
         let (sign, limit) = matrix.read(is_transposed, signed, [cells, spare], &solver.interrupt)?;
         let outcome = if options.partial && given.is_none() {
-            partial::solve(cells, solver, solution);
+            partial::solve(cells, spare, solver, solution);
             Outcome::Optimal
         } else {
-            solve(cells, limit, solver, solution)
+            solve(cells, spare, limit, solver, solution)
         };
         if solver.interrupt.is_raised() {
             return Err(Error::Interrupted); // what was left half done is of no use
@@ -130,22 +129,9 @@ impl SparseSolver {
 }
 
 /// Solves a matrix with at most as many rows as columns, of which all get a column or, with a limit, some stay without.
-fn solve(matrix: &mut Rows, limit: f64, solver: &mut Solver, solution: &mut Solution) -> Outcome {
-    match solver.solve(matrix, limit) {
-        Searches::Done => solution.read(solver, limit),
-        Searches::Infeasible(rows) => return Outcome::Infeasible(rows),
-        Searches::Spent => {
-            if limit == f64::INFINITY {
-                if let Some(violator) = matching::violator(matrix, &solver.interrupt) {
-                    return Outcome::Infeasible(violator);
-                }
-            }
-            square::solve(matrix, limit, &solver.interrupt, solution);
-            if limit < f64::INFINITY && !solver.interrupt.is_raised() {
-                solver.pair_ties(matrix, limit, solution);
-                solution.read(solver, limit);
-            }
-        }
-    }
-    Outcome::Optimal
+/// `spare` is for memory.
+fn solve(matrix: &mut Rows, spare: &mut Rows, limit: f64, solver: &mut Solver, solution: &mut Solution) -> Outcome {
+    let outcome = solver.solve(matrix, spare, limit);
+    solution.read(solver, limit);
+    outcome
 }

@@ -17,10 +17,10 @@ use super::{Outcome, Solution};
 use crate::assign::dense::NONE;
 
 /// Solves a matrix with at most as many rows as columns.
-pub(super) fn solve(matrix: &mut Rows, solver: &mut Solver, solution: &mut Solution) {
+pub(super) fn solve(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) {
     let matching = Matching::largest(matrix, &solver.interrupt);
     if !matching.column_of_row.contains(&NONE) {
-        super::solve(matrix, f64::INFINITY, solver, solution);
+        super::solve(matrix, spare, f64::INFINITY, solver, solution);
         return;
     }
     let parts = Parts::new(matrix, &matching);
@@ -30,7 +30,7 @@ pub(super) fn solve(matrix: &mut Rows, solver: &mut Solver, solution: &mut Solut
     solution.row_of_column.resize(matrix.width, NONE);
     solution.column_duals.resize(matrix.width, 0.0);
     for is_crowded in [true, false] {
-        parts.solve(matrix, is_crowded, solver, solution);
+        parts.solve(matrix, spare, is_crowded, solver, solution);
     }
     parts.set_apart(matrix, solution);
 }
@@ -78,7 +78,7 @@ impl Parts {
     }
 
     /// Solves a part and puts its pairs and duals into the whole.
-    fn solve(&self, matrix: &Rows, is_crowded: bool, solver: &mut Solver, whole: &mut Solution) {
+    fn solve(&self, matrix: &Rows, spare: &mut Rows, is_crowded: bool, solver: &mut Solver, whole: &mut Solution) {
         let (rows, columns) = (self.rows.of(is_crowded), self.columns.of(is_crowded));
         let is_inside = |(row, cell): &(u32, Cell)| {
             [self.rows.is_crowded[*row as usize], self.columns.is_crowded[cell.column as usize]] == [is_crowded; 2]
@@ -91,7 +91,7 @@ impl Parts {
         let sides = if is_crowded { [columns.len(), rows.len()] } else { [rows.len(), columns.len()] };
         let (mut part, mut inner) = (Rows::default(), Solution::default());
         part.fill(sides, matrix.cells().filter(is_inside).map(place), &solver.interrupt);
-        let outcome = super::solve(&mut part, f64::INFINITY, solver, &mut inner);
+        let outcome = super::solve(&mut part, spare, f64::INFINITY, solver, &mut inner);
         if solver.interrupt.is_raised() {
             return;
         }

@@ -9,6 +9,11 @@
 //!    costs c - u - v. The nearest free column so far bounds the search: what lies farther is never pushed. Columns at
 //!    the distance just reached are scanned at once, past the heap. Only distances that were touched are reset.
 //!
+//! In a matrix that is not square or has a limit, a free column must have the dual 0, and the others none above. So the
+//! duals start from 0, without column reduction. If the searches then take long, an auction follows here too, after
+//! which some free columns have duals below 0: each searches as a row does, in the transposed matrix, for a row or for a
+//! column that may become free instead of it.
+//!
 //! With a limit, a row may also stay without a column at the cost of the limit, which to the search is one more place
 //! to end next to every row.
 //!
@@ -22,12 +27,11 @@
 //! Sources: Jonker and Volgenant 1987, "A shortest augmenting path algorithm for dense and sparse linear assignment
 //! problems"; Volgenant 1996, "Linear and semi-assignment problems: a core oriented approach".
 
-use super::Solution;
 use super::heap::Heap;
 use super::matching;
 use super::rows::{Cell, Rows};
 use crate::assign::Interrupt;
-use crate::assign::dense::NONE;
+use crate::assign::dense::{NONE, Outcome};
 
 /// Candidates of a row.
 const CANDIDATES: usize = 8;
@@ -41,20 +45,9 @@ const MOVES: usize = 30;
 /// The part of the rows that column reduction may leave free before an auction pays.
 const FEW_FREE: usize = 16;
 
-/// What the searches of a matrix that is not square may scan, in multiples of its cells, before it is worth to
-/// make it square.
-const PATIENCE: usize = 40;
-
-/// How a solve ended.
-#[derive(Debug, PartialEq)]
-pub(super) enum Searches {
-    /// Every row has a column or better stays without one; or the solve was interrupted.
-    Done,
-    /// These rows have fewer allowed columns between them than they are.
-    Infeasible(Vec<usize>),
-    /// The searches take long.
-    Spent,
-}
+/// What the searches of a matrix that is not square, or has a limit, may scan before an auction pays, in multiples of its
+/// cells.
+const PATIENCE: usize = 8;
 
 /// The solver's state, kept between solves for its memory.
 #[derive(Debug, Default)]
@@ -156,38 +149,98 @@ fn cheapest(cells: &[Cell], duals: &[f64]) -> Cheapest {
 impl Solver {
     /// Solves a matrix with at most as many rows as columns. A row may stay without a column at the cost of `limit`,
     /// which no cell exceeds.
-    pub fn solve(&mut self, matrix: &mut Rows, limit: f64) -> Searches {
+    pub fn solve(&mut self, matrix: &mut Rows, spare: &mut Rows, limit: f64) -> Outcome {
         self.reset(matrix);
-        let is_square = matrix.height() == matrix.width && limit == f64::INFINITY;
-        if is_square && !self.start_from_columns(matrix) {
-            if let Some(violator) = matching::violator(matrix, &self.interrupt) {
-                return Searches::Infeasible(violator);
-            }
+        if matrix.height() == matrix.width && limit == f64::INFINITY {
+            self.solve_square(matrix)
+        } else {
+            self.solve_any(matrix, spare, limit)
         }
-        self.take_cheapest(matrix);
+    }
+
+    /// Solves a square matrix of which every row gets a column, whatever the duals.
+    fn solve_square(&mut self, matrix: &mut Rows) -> Outcome {
+        self.reduce_columns(matrix);
+        let free = self.column_of_row.iter().filter(|&&column| column == NONE).count();
+        let is_hard = free * FEW_FREE > matrix.height() || self.scales_at_once;
+        // bids without an end are a sign that rows cannot all be placed
+        let is_doubtful = is_hard && !self.hold_auction(matrix, f64::INFINITY);
+        if is_doubtful && let Some(violator) = matching::violator(matrix, &self.interrupt) {
+            return Outcome::Infeasible(violator);
+        }
+        self.pair_cheapest(matrix, f64::INFINITY);
+        self.augment_all(matrix, f64::INFINITY, usize::MAX).unwrap_or(Outcome::Optimal)
+    }
+
+    /// Solves a matrix in which a free column has the dual 0, and no column a larger one.
+    fn solve_any(&mut self, matrix: &mut Rows, spare: &mut Rows, limit: f64) -> Outcome {
+        self.pair_cheapest(matrix, limit);
+        let patience = if self.scales_at_once { 0 } else { PATIENCE * (matrix.len() + matrix.height()) };
+        if let Some(outcome) = self.augment_all(matrix, limit, patience) {
+            return outcome;
+        }
+        let is_complete = limit == f64::INFINITY;
+        if is_complete && let Some(violator) = matching::violator(matrix, &self.interrupt) {
+            return Outcome::Infeasible(violator);
+        }
+        self.reset(matrix);
+        self.hold_auction(matrix, limit);
+        if is_complete {
+            let largest = self.duals.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            self.duals.iter_mut().for_each(|dual| *dual -= largest);
+            self.forget_candidates(matrix);
+        }
+        self.pair_cheapest(matrix, limit);
+        self.place_columns(matrix, spare, limit);
+        self.augment_all(matrix, limit, usize::MAX).unwrap_or(Outcome::Optimal)
+    }
+
+    /// The pairs that duals suggest.
+    fn pair_cheapest(&mut self, matrix: &mut Rows, limit: f64) {
+        self.take_cheapest(matrix, limit);
         for _ in 0..ROW_REDUCTIONS {
             self.reduce_rows(matrix, limit);
         }
-        let budget = match (is_square, self.scales_at_once) {
-            (true, _) => usize::MAX,
-            (false, true) => 0,
-            (false, false) => PATIENCE * (matrix.len() + matrix.height()),
-        };
-        self.augment_all(matrix, limit, budget)
     }
 
-    /// Pairs what ties with staying free, in a solution with a limit that does not prefer pairs.
-    pub fn pair_ties(&mut self, matrix: &Rows, limit: f64, solution: &Solution) {
-        self.reset(matrix);
-        self.duals.copy_from_slice(&solution.column_duals);
-        self.free_rows.clear();
-        for (row, &column) in solution.column_of_row.iter().enumerate() {
-            match matrix.row(row).iter().find(|cell| cell.column == column) {
-                Some(&cell) => self.pair(row as u32, cell),
-                None => self.free_rows.push(row as u32),
+    /// Raises the dual of every free column to 0, or finds a row for it: the columns search as the rows of the
+    /// transposed matrix do, where to stay free costs 0.
+    fn place_columns(&mut self, matrix: &mut Rows, spare: &mut Rows, limit: f64) {
+        let is_low = |column: &u32| {
+            let column = *column as usize;
+            self.columns[column].row == NONE && self.duals[column] < 0.0
+        };
+        let free: Vec<u32> = (0..matrix.width as u32).filter(is_low).collect();
+        if free.is_empty() {
+            return;
+        }
+        spare.fill([matrix.width, matrix.height()], matrix.transposed(), &self.interrupt);
+        let mut turned = Self { interrupt: self.interrupt.clone(), ..Self::default() };
+        turned.reset(spare);
+        turned.free_rows = free;
+        for row in 0..matrix.height() {
+            let (column, cost) = (self.column_of_row[row], self.cost_of_row[row]);
+            if column == NONE {
+                let first = cheapest(matrix.row(row), &self.duals).first;
+                // a row without cells stays where it is
+                turned.duals[row] = if first < f64::INFINITY { first.min(limit) } else { 0.0 };
+            } else {
+                turned.duals[row] = cost - self.duals[column as usize];
+                turned.pair(column, Cell { cost, column: row as u32 });
             }
         }
-        self.augment_all(matrix, limit, usize::MAX);
+        turned.augment_all(spare, 0.0, usize::MAX);
+        self.forget_pairs();
+        for column in 0..matrix.width {
+            let (row, cost) = (turned.column_of_row[column], turned.cost_of_row[column]);
+            self.duals[column] = 0.0;
+            if row != NONE {
+                self.duals[column] = (cost - turned.duals[row as usize]).min(0.0);
+                self.pair(row, Cell { cost, column: column as u32 });
+            }
+        }
+        let is_left = |row: &u32| self.column_of_row[*row as usize] == NONE;
+        self.free_rows = (0..matrix.height() as u32).filter(is_left).collect();
     }
 
     fn reset(&mut self, matrix: &Rows) {
@@ -200,7 +253,6 @@ impl Solver {
         self.columns.clear();
         self.columns.resize(matrix.width, Column::default());
         self.forget_candidates(matrix);
-        self.search.work = 0;
     }
 
     /// Forgets the bounds, which hold for falling duals only.
@@ -218,14 +270,6 @@ impl Solver {
         self.column_of_row[row as usize] = cell.column;
         self.cost_of_row[row as usize] = cell.cost;
         self.columns[cell.column as usize].row = row;
-    }
-
-    /// The first duals of a square matrix; gives whether there is no sign that it has no complete assignment.
-    fn start_from_columns(&mut self, matrix: &mut Rows) -> bool {
-        self.reduce_columns(matrix);
-        let free = self.column_of_row.iter().filter(|&&column| column == NONE).count();
-        let is_hard = free * FEW_FREE > matrix.height() || self.scales_at_once;
-        !is_hard || self.hold_auction(matrix)
     }
 
     /// Column reduction.
@@ -250,8 +294,8 @@ impl Solver {
         }
     }
 
-    /// Gives every row without a column its cheapest one, if that is free.
-    fn take_cheapest(&mut self, matrix: &Rows) {
+    /// Gives every row without a column its cheapest one, if that is free and worth it.
+    fn take_cheapest(&mut self, matrix: &Rows, limit: f64) {
         self.free_rows.clear();
         for row in 0..matrix.height() {
             if self.column_of_row[row] != NONE || self.interrupt.is_raised() {
@@ -259,6 +303,9 @@ impl Solver {
             }
             let cells = matrix.row(row);
             let first = cheapest(cells, &self.duals).first;
+            if first > limit {
+                continue;
+            }
             match self.free_cell(cells, first) {
                 Some(cell) => self.pair(row as u32, cell),
                 None => self.free_rows.push(row as u32),
@@ -301,10 +348,11 @@ impl Solver {
                 let mut settles = !stays && (owner(cell) == NONE || is_strict && budget > 0);
                 if settles && is_strict {
                     self.duals[cell.column as usize] = lowered;
-                } else if !settles && !stays {
-                    if let Some(free) = self.free_cell(matrix.row(row as usize), first) {
-                        (cell, settles) = (free, true);
-                    }
+                } else if !settles
+                    && !stays
+                    && let Some(free) = self.free_cell(matrix.row(row as usize), first)
+                {
+                    (cell, settles) = (free, true);
                 }
                 if !settles {
                     self.free_rows[left] = row;
@@ -339,19 +387,20 @@ impl Solver {
         cheapest(&cells[..CANDIDATES], &self.duals)
     }
 
-    /// Finds a path for every free row, as long as the budget lasts.
-    fn augment_all(&mut self, matrix: &Rows, limit: f64, budget: usize) -> Searches {
+    /// Finds a path for every free row; nothing where the budget does not last.
+    fn augment_all(&mut self, matrix: &Rows, limit: f64, budget: usize) -> Option<Outcome> {
+        self.search.work = 0;
         for k in 0..self.free_rows.len() {
             if self.search.work > budget {
-                return Searches::Spent;
+                return None;
             }
             let row = self.free_rows[k];
             if !self.augment(matrix, row, limit) {
                 let owners = self.search.scanned.iter().map(|&(column, _)| self.columns[column as usize].row as usize);
-                return Searches::Infeasible(std::iter::once(row as usize).chain(owners).collect());
+                return Some(Outcome::Infeasible(std::iter::once(row as usize).chain(owners).collect()));
             }
         }
-        Searches::Done
+        Some(Outcome::Optimal)
     }
 
     /// Finds the shortest path from a free row to a free column, or to a row that can better stay without one, and
