@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HungarianLossError, linearSumAssignment, linearSumAssignmentAsync, verifyAssignment } from '../src/index.ts'
 import type { AssignmentOptions, SparseCostMatrix } from '../src/index.ts'
