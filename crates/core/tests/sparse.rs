@@ -236,6 +236,21 @@ proptest! {
     }
 
     #[test]
+    fn a_limit_beyond_all_costs_gives_the_most_pairs(problem in problems(20), exponent in 2..250i32, maximize: bool) {
+        let sign = if maximize { -1.0 } else { 1.0 };
+        let options = AssignmentOptions { maximize, ..limited(&problem, sign * 10f64.powi(exponent)) };
+        // the largest numbers leave no room for a limit beyond
+        prop_assume!(options.cost_limit.is_some_and(|limit| limit.is_finite() && limit != 0.0));
+        for way in WAYS {
+            let found = Found::from(way().solve(&problem.matrix(), options).expect("every set of pairs will do"));
+            let expected = problem.solve(AssignmentOptions { cost_limit: None, partial: true, ..options });
+            problem.assert_same_total(&found, &expected.expect("partial never fails"));
+            problem.assert_proven(&found, options);
+            prop_assert!(found.row_duals.iter().chain(&found.column_duals).all(|dual| dual * sign <= 0.0));
+        }
+    }
+
+    #[test]
     fn a_list_of_cells_is_the_matrix_of_its_rows(problem in problems(20), order: u64) {
         let mut cells: Vec<_> = problem.listed().collect();
         shuffle(&mut cells, order);

@@ -102,8 +102,13 @@ impl SparseSolver {
         let is_transposed = matrix.rows > matrix.columns;
         let Self { matrix: cells, spare, solver, solution } = self;
         let (sign, limit) = matrix.read(is_transposed, signed, [cells, spare], &solver.interrupt)?;
-        let outcome = if options.partial && given.is_none() {
+        let outcome = if given.is_none() && options.partial {
             partial::solve(cells, spare, solver, solution);
+            Outcome::Optimal
+        } else if given.is_some()
+            && partial::is_beyond(limit, cells)
+            && partial::solve_within(limit, cells, spare, solver, solution)
+        {
             Outcome::Optimal
         } else {
             solve(cells, spare, limit, solver, solution)

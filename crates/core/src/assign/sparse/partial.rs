@@ -18,10 +18,55 @@ use crate::assign::dense::NONE;
 
 /// Solves a matrix with at most as many rows as columns.
 pub(super) fn solve(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) {
+    if let Some(parts) = solve_parts(matrix, spare, solver, solution) {
+        parts.move_apart(solution, parts.distance(matrix, solution));
+    }
+}
+
+/// The same with a limit that [is beyond](is_beyond) all that a pair can cost: then no set of pairs is better than the
+/// largest, and sums with the limit, in which digits would be lost, are not needed. Gives whether the duals keep to the
+/// limit.
+pub(super) fn solve_within(
+    limit: f64,
+    matrix: &mut Rows,
+    spare: &mut Rows,
+    solver: &mut Solver,
+    solution: &mut Solution,
+) -> bool {
+    let parts = solve_parts(matrix, spare, solver, solution);
+    let is_crowded = |column: usize| parts.as_ref().is_some_and(|parts| parts.columns.is_crowded[column]);
+    let rest = (0..matrix.width).filter(|&column| !is_crowded(column)).map(|column| solution.column_duals[column]);
+    let largest = rest.fold(f64::NEG_INFINITY, f64::max);
+    if largest.is_finite() {
+        // the largest dual of a column must be 0
+        for row in 0..matrix.height() {
+            let is_crowded = parts.as_ref().is_some_and(|parts| parts.rows.is_crowded[row]);
+            solution.row_duals[row] += if is_crowded { 0.0 } else { largest };
+        }
+        for column in 0..matrix.width {
+            solution.column_duals[column] -= if is_crowded(column) { 0.0 } else { largest };
+        }
+    }
+    let keeps = parts.as_ref().is_none_or(|parts| parts.distance(matrix, solution) <= limit);
+    if let Some(parts) = &parts {
+        parts.move_apart(solution, limit);
+    }
+    keeps && solution.row_duals.iter().all(|&dual| dual <= limit)
+}
+
+/// Whether a limit exceeds what the longest path that adds a pair can cost.
+pub(super) fn is_beyond(limit: f64, matrix: &Rows) -> bool {
+    let costs = || matrix.cells().map(|(_, cell)| cell.cost);
+    let (least, most) = costs().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), cost| (a.min(cost), b.max(cost)));
+    limit > most + (most - least) * matrix.height() as f64
+}
+
+/// Solves both parts, or all at once and gives nothing if no row needs to stay free.
+fn solve_parts(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) -> Option<Parts> {
     let matching = Matching::largest(matrix, &solver.interrupt);
     if !matching.column_of_row.contains(&NONE) {
         super::solve(matrix, spare, f64::INFINITY, solver, solution);
-        return;
+        return None;
     }
     let parts = Parts::new(matrix, &matching);
     solution.clear();
@@ -32,7 +77,7 @@ pub(super) fn solve(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, so
     for is_crowded in [true, false] {
         parts.solve(matrix, spare, is_crowded, solver, solution);
     }
-    parts.set_apart(matrix, solution);
+    Some(parts)
 }
 
 /// Lines of a matrix, rows or columns, in two parts.
@@ -111,8 +156,8 @@ impl Parts {
         }
     }
 
-    /// Moves the duals of the crowded part apart from the others, by no more than is needed.
-    fn set_apart(&self, matrix: &Rows, whole: &mut Solution) {
+    /// How far the duals of the crowded part must be from the others at least.
+    fn distance(&self, matrix: &Rows, whole: &Solution) -> f64 {
         let Solution { row_duals, column_duals, .. } = whole;
         let mut distance = f64::NEG_INFINITY;
         for row in (0..matrix.height()).filter(|&row| !self.rows.is_crowded[row]) {
@@ -124,10 +169,14 @@ impl Parts {
             }
         }
         let crowded = self.columns.of(true);
-        distance = crowded.iter().fold(distance, |distance, &column| distance.max(column_duals[column as usize]));
+        crowded.iter().fold(distance, |distance, &column| distance.max(column_duals[column as usize]))
+    }
+
+    /// Moves the duals of the crowded part apart from the others.
+    fn move_apart(&self, whole: &mut Solution, distance: f64) {
         if distance.is_finite() {
-            self.rows.of(true).iter().for_each(|&row| row_duals[row as usize] += distance);
-            crowded.iter().for_each(|&column| column_duals[column as usize] -= distance);
+            self.rows.of(true).iter().for_each(|&row| whole.row_duals[row as usize] += distance);
+            self.columns.of(true).iter().for_each(|&column| whole.column_duals[column as usize] -= distance);
         }
     }
 }
