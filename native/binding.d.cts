@@ -32,13 +32,13 @@ export declare function assignBatchF32(cost: Float32Array, shapes: Uint32Array, 
 export declare function assignBatchF64(cost: Float64Array, shapes: Uint32Array, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, totals: Float64Array): void
 
 /** As `assignF64`, for a matrix of `f32`; the arithmetic is in `f64` all the same. */
-export declare function assignF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array): number
+export declare function assignF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
 /**
- * The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]`, -1 for a row without a column.
- * `duals`: `[rows + columns]`, or empty where they are not wanted. `costLimit`: NaN for none.
+ * The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]` and more, which are not touched; -1 for
+ * a row without a column. `duals`: `[rows + columns]`, or nothing where they are not wanted. `costLimit`: NaN for none.
  */
-export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array): number
+export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
 /** As `assignSparseF32`, in another thread, on a copy of the matrix. */
 export declare function assignSparseAsyncF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
@@ -47,10 +47,10 @@ export declare function assignSparseAsyncF32(cost: Float32Array, columnIndices: 
 export declare function assignSparseAsyncF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
 
 /** As `assignSparseF64`, for a matrix of `f32`. */
-export declare function assignSparseF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array): number
+export declare function assignSparseF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
 /** The assignment of a sparse matrix of `f64`; the rest as for `assignF64`. */
-export declare function assignSparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array): number
+export declare function assignSparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
 /**
  * Loss, terms, matches and gradients of a batch.

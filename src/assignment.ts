@@ -13,7 +13,7 @@ import {
   verifyF64,
 } from './native.ts'
 import type { FoundAssignment, Interrupt } from './native.ts'
-import { float64s, int32s } from './slab.ts'
+import { float64s } from './slab.ts'
 import { assignSparse, assignSparseAsync, isSparse, readSparse, verifySparse } from './sparse.ts'
 import { floats, isNumeric, shapeOf } from './tensors.ts'
 import type {
@@ -34,6 +34,13 @@ const NO_DUALS = new Float64Array(0)
 const UNASSIGNED = -1
 /** Tells the core that there is no limit. */
 const NO_LIMIT = NaN
+
+/** For the core to write to, where there are no more rows, since making an array costs more than a small solve. */
+const ROWS = 1024
+const COLUMN_OF_ROW = new Int32Array(ROWS)
+/** Which columns are taken, all 0 between calls. */
+const IS_TAKEN = new Uint8Array(ROWS)
+const NOBODY = new Int32Array(0)
 
 /** A cost matrix as the binding takes it, row-major. */
 interface Costs {
@@ -74,18 +81,18 @@ export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options
     const { maximize, partial, limit, wanted } = settings
     if (isSparse(cost)) {
       const costs = readSparse(cost)
-      const columnOfRow = int32s(costs.rows)
-      const duals = wanted ? new Float64Array(costs.rows + costs.columns) : NO_DUALS
+      const columnOfRow = new Int32Array(costs.rows)
+      const duals = wanted ? new Float64Array(costs.rows + costs.columns) : undefined
       const total = assignSparse(costs, settings, columnOfRow, duals)
-      return listPairs(columnOfRow, costs.columns, total, wanted ? duals : undefined)
+      return listPairs(columnOfRow, costs.rows, costs.columns, total, duals)
     }
     const { data, rows, columns } = readCosts(cost)
-    const columnOfRow = int32s(rows)
-    const duals = wanted ? new Float64Array(rows + columns) : NO_DUALS
+    const columnOfRow = rows <= ROWS ? COLUMN_OF_ROW : new Int32Array(rows)
+    const duals = wanted ? new Float64Array(rows + columns) : undefined
     const total = isDouble(data)
       ? assignF64(data, rows, columns, maximize, partial, limit, columnOfRow, duals)
       : assignF32(data, rows, columns, maximize, partial, limit, columnOfRow, duals)
-    return listPairs(columnOfRow, columns, total, wanted ? duals : undefined)
+    return listPairs(columnOfRow, rows, columns, total, duals)
   } catch (error) {
     throw toHungarianLossError(error)
   }
@@ -109,12 +116,12 @@ export async function linearSumAssignmentAsync(
   signal?.throwIfAborted()
   const settings = readOptions(rest)
   const costs = isSparse(cost) ? readSparse(cost) : readCosts(cost)
-  const { columns } = costs
+  const { rows, columns } = costs
   const { wanted } = settings
   const interrupt = createInterrupt()
   const found = costs.rowList ? assignSparseAsync(costs, settings, interrupt) : assignAsync(costs, settings, interrupt)
   const solved = found.then(
-    ({ columnOfRow, duals, total }) => listPairs(columnOfRow, columns, total, wanted ? duals : undefined),
+    ({ columnOfRow, duals, total }) => listPairs(columnOfRow, rows, columns, total, wanted ? duals : undefined),
     (error) => Promise.reject(toHungarianLossError(error)),
   )
   return signal === undefined ? solved : untilAborted(solved, signal, () => raiseInterrupt(interrupt))
@@ -178,7 +185,7 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
     for (const [matrix, [rows, columns]] of (shapes as CostMatrices['shapes']).entries()) {
       const own = wanted ? duals.subarray(line, (line += rows + columns)) : undefined
       const pairs = columnOfRow.subarray(row, (row += rows))
-      assignments.push(listPairs(pairs, columns, totals[matrix] as number, own))
+      assignments.push(listPairs(pairs, rows, columns, totals[matrix] as number, own))
     }
     return assignments
   } catch (error) {
@@ -267,18 +274,32 @@ function readRows(cost: readonly unknown[]): Costs {
       const entries = values.length === 1 ? '1 entry' : `${values.length} entries`
       fail('SHAPE', 'cost', `row ${row} has ${entries}, expected ${columns}`, { row })
     }
-    for (let column = 0; column < columns; column++) {
-      const value = values[column]
-      if (typeof value !== 'number') {
-        fail('DTYPE', 'cost', `must hold numbers only, got ${show(value)} at row ${row}, column ${column}`, {
-          row,
-          column,
-        })
-      }
-      data[row * columns + column] = value
+    const bad = Array.isArray(values)
+      ? copyList(values, data, row * columns, columns)
+      : copyTyped(values as Float64Array, data, row * columns)
+    if (bad < columns) {
+      fail('DTYPE', 'cost', `must hold numbers only, got ${show(values[bad])} at row ${row}, column ${bad}`, {
+        row,
+        column: bad,
+      })
     }
   }
   return { data, rows, columns }
+}
+
+/** Copies numbers; gives the index of the first value that is none, or else how many there are. */
+function copyList(values: readonly unknown[], out: Float64Array, start: number, length: number): number {
+  for (let i = 0; i < length; i++) {
+    const value = values[i]
+    if (typeof value !== 'number') return i
+    out[start + i] = value
+  }
+  return length
+}
+
+function copyTyped(values: Float64Array, out: Float64Array, start: number): number {
+  out.set(values, start)
+  return values.length
 }
 
 function rowOf(cost: readonly unknown[], row: number): ArrayLike<unknown> {
@@ -292,26 +313,21 @@ function rowOf(cost: readonly unknown[], row: number): ArrayLike<unknown> {
   return values as ArrayLike<unknown>
 }
 
-/** Lists the pairs in order of rows, and who is left. */
+/** Lists the pairs in order of rows, and who is left. `columnOfRow`: `[rows]` and more. */
 function listPairs(
   columnOfRow: Int32Array,
+  rows: number,
   columns: number,
   total: number,
   duals: Float64Array | undefined,
 ): Assignment {
-  const rows = columnOfRow.length
-  const isTaken = new Uint8Array(columns)
   let pairs = 0
   for (let row = 0; row < rows; row++) {
-    const column = columnOfRow[row] as number
-    if (column === UNASSIGNED) continue
-    isTaken[column] = 1
-    pairs++
+    if (columnOfRow[row] !== UNASSIGNED) pairs++
   }
   const rowIndices = new Int32Array(pairs)
   const columnIndices = new Int32Array(pairs)
-  const unassignedRows = new Int32Array(rows - pairs)
-  const unassignedColumns = new Int32Array(columns - pairs)
+  const unassignedRows = pairs === rows ? NOBODY : new Int32Array(rows - pairs)
   for (let row = 0, pair = 0; row < rows; row++) {
     const column = columnOfRow[row] as number
     if (column === UNASSIGNED) {
@@ -321,12 +337,22 @@ function listPairs(
       columnIndices[pair++] = column
     }
   }
-  for (let column = 0, free = 0; column < columns; column++) {
-    if (isTaken[column] === 0) unassignedColumns[free++] = column
-  }
+  const unassignedColumns = pairs === columns ? NOBODY : others(columnIndices, columns)
   const rowDuals = duals?.subarray(0, rows)
   const columnDuals = duals?.subarray(rows)
   return { rowIndices, columnIndices, total, unassignedRows, unassignedColumns, rowDuals, columnDuals }
+}
+
+/** The columns that are not among those given, ascending. */
+function others(taken: Int32Array, columns: number): Int32Array {
+  const isTaken = columns <= ROWS ? IS_TAKEN : new Uint8Array(columns)
+  const free = new Int32Array(columns - taken.length)
+  for (let pair = 0; pair < taken.length; pair++) isTaken[taken[pair] as number] = 1
+  for (let column = 0, place = 0; column < columns; column++) {
+    if (isTaken[column] === 0) free[place++] = column
+  }
+  for (let pair = 0; pair < taken.length; pair++) isTaken[taken[pair] as number] = 0
+  return free
 }
 
 /** The column of each row, from lists of pairs. */

@@ -74,7 +74,12 @@ function readIndices(given: unknown, argument: string): Int32Array {
 }
 
 /** Solves a sparse matrix; gives the total. */
-export function assignSparse(costs: SparseCosts, settings: Settings, columnOfRow: Int32Array, duals: Float64Array): number {
+export function assignSparse(
+  costs: SparseCosts,
+  settings: Settings,
+  columnOfRow: Int32Array,
+  duals: Float64Array | undefined,
+): number {
   const { data, columnIndices, rowList, byCells, rows, columns } = costs
   const { maximize, partial, limit } = settings
   return isDouble(data)

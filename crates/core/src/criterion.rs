@@ -3,7 +3,8 @@
 //! Layers and images are independent of each other but for the two normalisers, so nothing larger than one image's
 //! cost block ever exists. Terms are summed over images in index order, in `f64`.
 
-use crate::assign::dense::{Block, Outcome};
+use crate::assign::block::Block;
+use crate::assign::dense::Outcome;
 use crate::batch::{ImageTargets, Layer, Predictions, Shape, Targets, broken_rule, check_length};
 use crate::config::{BoxFormat, Config, NonFinite, Normalization};
 use crate::cost::{self, ClassTerm, boxes};
@@ -484,16 +485,16 @@ impl Criterion {
         let Scratch { block, transposed, solver, pairs, .. } = scratch;
         let (queries, targets) = (image.queries, image.targets.len());
         let stride = padded(queries);
-        let costs = if targets <= queries {
-            Block { costs: &block[..targets * stride], rows: targets, columns: queries, stride }
+        let mut costs = if targets <= queries {
+            Block::padded(&block[..targets * stride], targets, queries, stride)
         } else {
             let wide = padded(targets);
             let transposed = reserve(transposed, queries * wide);
             transposed.fill(f32::INFINITY);
             transpose(&block[..targets * stride], stride, transposed, wide);
-            Block { costs: transposed, rows: queries, columns: targets, stride: wide }
+            Block::padded(transposed, queries, targets, wide)
         };
-        let outcome = solver.solve(self.level, &costs);
+        let outcome = solver.solve(self.level, &mut costs, None);
         debug_assert_eq!(outcome, Outcome::Optimal, "matching costs are finite");
         pairs.clear();
         for (target, place) in matches.iter_mut().enumerate() {

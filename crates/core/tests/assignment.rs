@@ -107,7 +107,7 @@ struct Found {
     column_duals: Vec<f64>,
 }
 
-const PATHS: [Path; 3] = [Path::Dense, Path::Lazy, Path::Scaling];
+const PATHS: [Path; 4] = [Path::Auto, Path::Dense, Path::Lazy, Path::Scaling];
 
 fn solve<T: Cost>(level: Level, matrix: &CostMatrix<'_, T>, options: AssignmentOptions) -> Result<Found, Error> {
     solve_by(Path::Auto, level, matrix, options)
@@ -376,7 +376,15 @@ fn seeded(kind: Kind, rows: usize, columns: usize, forbidden: f64, seed: u64) ->
 #[test]
 fn all_paths_agree_on_large_problems_of_every_kind() {
     for (seed, kind) in KINDS.into_iter().enumerate() {
-        for (rows, columns, forbidden) in [(400, 400, 0.0), (400, 400, 0.6), (300, 420, 0.0), (410, 390, 0.3)] {
+        for (rows, columns, forbidden) in [
+            (150, 150, 0.0),
+            (180, 220, 0.0),
+            (220, 200, 0.0),
+            (400, 400, 0.0),
+            (400, 400, 0.6),
+            (300, 420, 0.0),
+            (410, 390, 0.3),
+        ] {
             seeded(kind, rows, columns, forbidden, seed as u64).assert_paths_agree();
         }
     }
@@ -492,27 +500,50 @@ fn problems_without_rows_or_columns_have_the_empty_assignment() {
 }
 
 #[test]
-fn an_interrupt_stops_a_long_solve_within_50_ms() {
+fn an_interrupt_stops_every_stage_of_a_long_solve_within_50_ms() {
     use std::time::{Duration, Instant};
     // products of indices are the longest searches there are
-    const SIDE: usize = 2500;
-    let costs: Vec<f64> = (0..SIDE * SIDE).map(|k| ((k / SIDE + 1) * (k % SIDE + 1)) as f64).collect();
-    let matrix = CostMatrix::new(&costs, SIDE, SIDE).expect("lengths fit");
-    let delay = || {
-        let interrupt = Interrupt::default();
-        let mut solver = AssignmentSolver::with_interrupt(interrupt.clone());
-        let raised = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(30));
-            interrupt.raise();
-            Instant::now()
-        });
-        let ended = solver.solve(Level::detect(), &matrix, COMPLETE).map(|found| found.total);
-        assert_eq!(ended, Err(Error::Interrupted));
-        raised.join().expect("the other thread raises the flag").elapsed()
-    };
-    // the best of a few, since a busy machine may not run this thread at once
-    let least = (0..5).map(|_| delay()).min().expect("five delays");
-    assert!(least < Duration::from_millis(50), "{least:?} late");
+    const CELLS: usize = 2500 * 2500;
+    let products = |columns: usize| (0..CELLS).map(move |k| ((k / columns + 1) * (k % columns + 1)) as f64);
+    let square: Vec<f64> = products(2500).collect();
+    let wide: Vec<f64> = products(6250).collect();
+    // three rows that share two columns
+    let infeasible: Vec<f64> = square
+        .iter()
+        .enumerate()
+        .map(|(k, &cost)| if k / 2500 < 3 && k % 2500 > 1 { f64::INFINITY } else { cost })
+        .collect();
+    let limited = AssignmentOptions { cost_limit: Some(1e9), ..COMPLETE };
+    let maximising = AssignmentOptions { maximize: true, ..COMPLETE };
+    let cases = [
+        (&square, 2500, COMPLETE),
+        (&square, 2500, maximising),
+        (&square, 2500, limited),
+        (&wide, 6250, limited),
+        (&wide, 1000, maximising),
+        (&infeasible, 2500, PARTIAL),
+    ];
+    for (costs, columns, options) in cases {
+        let matrix = CostMatrix::new(costs, CELLS / columns, columns).expect("lengths fit");
+        for wait in [0, 1, 3, 10, 30, 100].map(Duration::from_millis) {
+            let delay = || {
+                let interrupt = Interrupt::default();
+                let mut solver = AssignmentSolver::with_interrupt(interrupt.clone());
+                let raised = std::thread::spawn(move || {
+                    std::thread::sleep(wait);
+                    interrupt.raise();
+                    Instant::now()
+                });
+                let ended = solver.solve(Level::detect(), &matrix, options).map(|found| found.total);
+                let late = raised.join().expect("the other thread raises the flag").elapsed();
+                assert!(ended.is_ok() || ended == Err(Error::Interrupted), "{ended:?}");
+                late
+            };
+            // the best of a few, since a busy machine may not run this thread at once
+            let least = (0..3).map(|_| delay()).min().expect("three delays");
+            assert!(least < Duration::from_millis(50), "{least:?} late after {wait:?}, {columns} columns, {options:?}");
+        }
+    }
 }
 
 #[test]

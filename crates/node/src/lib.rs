@@ -224,8 +224,8 @@ pub fn cost_matrix(
     run().map_err(|failure| failure.into_js(&env))
 }
 
-/// The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]`, -1 for a row without a column.
-/// `duals`: `[rows + columns]`, or empty where they are not wanted. `costLimit`: NaN for none.
+/// The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]` and more, which are not touched; -1 for
+/// a row without a column. `duals`: `[rows + columns]`, or nothing where they are not wanted. `costLimit`: NaN for none.
 #[napi(catch_unwind, js_name = "assignF64")]
 pub fn assign_f64(
     env: Env,
@@ -236,7 +236,7 @@ pub fn assign_f64(
     partial: bool,
     cost_limit: f64,
     column_of_row: Int32ArraySlice<'_>,
-    duals: Float64ArraySlice<'_>,
+    duals: Option<Float64ArraySlice<'_>>,
 ) -> napi::Result<f64> {
     assign(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), column_of_row, duals)
         .map_err(|failure| failure.into_js(&env))
@@ -253,7 +253,7 @@ pub fn assign_f32(
     partial: bool,
     cost_limit: f64,
     column_of_row: Int32ArraySlice<'_>,
-    duals: Float64ArraySlice<'_>,
+    duals: Option<Float64ArraySlice<'_>>,
 ) -> napi::Result<f64> {
     assign(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), column_of_row, duals)
         .map_err(|failure| failure.into_js(&env))
@@ -319,11 +319,13 @@ fn assign<T: Cost>(
     [rows, columns]: [u32; 2],
     options: AssignmentOptions,
     mut column_of_row: Int32ArraySlice<'_>,
-    mut duals: Float64ArraySlice<'_>,
+    mut duals: Option<Float64ArraySlice<'_>>,
 ) -> Result<f64> {
     let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
     // SAFETY: as in `layer_slices_mut`.
-    let (column_of_row, duals) = unsafe { (column_of_row.as_mut(), duals.as_mut()) };
+    let (column_of_row, duals) =
+        unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
+    let column_of_row = column_of_row.get_mut(..rows as usize).unwrap_or_default();
     SOLVER.with_borrow_mut(|solver| {
         let found = solver.solve(level()?, &matrix, options)?;
         found.write(column_of_row, duals)?;

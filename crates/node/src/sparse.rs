@@ -47,7 +47,7 @@ pub fn assign_sparse_f64(
     partial: bool,
     cost_limit: f64,
     column_of_row: Int32ArraySlice<'_>,
-    duals: Float64ArraySlice<'_>,
+    duals: Option<Float64ArraySlice<'_>>,
 ) -> napi::Result<f64> {
     let options = assignment_options(maximize, partial, cost_limit);
     let assign =
@@ -69,7 +69,7 @@ pub fn assign_sparse_f32(
     partial: bool,
     cost_limit: f64,
     column_of_row: Int32ArraySlice<'_>,
-    duals: Float64ArraySlice<'_>,
+    duals: Option<Float64ArraySlice<'_>>,
 ) -> napi::Result<f64> {
     let options = assignment_options(maximize, partial, cost_limit);
     let assign =
@@ -81,10 +81,11 @@ fn assign<T: Cost>(
     matrix: &SparseMatrix<'_, T>,
     options: AssignmentOptions,
     mut column_of_row: Int32ArraySlice<'_>,
-    mut duals: Float64ArraySlice<'_>,
+    mut duals: Option<Float64ArraySlice<'_>>,
 ) -> Result<f64> {
     // SAFETY: as in `layer_slices_mut`.
-    let (column_of_row, duals) = unsafe { (column_of_row.as_mut(), duals.as_mut()) };
+    let (column_of_row, duals) =
+        unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
     SOLVER.with_borrow_mut(|solver| {
         let found = solver.solve(matrix, options)?;
         found.write(column_of_row, duals)?;

@@ -15,7 +15,7 @@
 //! the third-best tests of Bertsekas' auction codes, which rest on the same monotony.
 
 use super::Cost;
-use super::dense::Block;
+use super::block::Block;
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
 
 /// Interleaved groups of columns whose minima are taken.

@@ -31,8 +31,8 @@ const TOLERANCE: f64 = 1e-10;
 /// Checks an assignment and its duals against the matrix, dense or sparse; `options` as they were for the solution.
 ///
 /// # Errors
-/// As for the matrix when it is solved, but never infeasible; [`Error::Length`] or [`Error::Assignment`] if the lists do not describe an
-/// assignment of this matrix.
+/// As when the matrix is solved, but it is never infeasible; [`Error::Length`] or [`Error::Assignment`] if the lists do
+/// not describe an assignment of this matrix.
 pub fn verify(
     matrix: &impl Matrix,
     options: AssignmentOptions,

@@ -1,14 +1,16 @@
 //! The dense solver: shortest augmenting paths over reduced costs.
 //!
-//! 1. Every row takes its cheapest column if that is free. In a large square matrix, *column reduction* comes first:
-//!    every column's dual is its smallest cost, and the row that has it takes the column; then *reduction transfer*
-//!    lowers the dual of a row's column as far as the row's second choice permits.
+//! 1. Every row takes its cheapest column; of several that want the same, the one that would lose most by its second
+//!    choice gets it, and the column's dual falls by that loss. In a square matrix of some size, *column reduction* comes
+//!    first instead: every column's dual is its smallest cost, and the row that has it takes the column; then *reduction
+//!    transfer* lowers the dual of a row's column as far as the row's second choice permits.
 //! 2. *Augmenting row reduction*: a row left over takes its cheapest column all the same, whose dual falls by what the
 //!    second cheapest costs more, so that the row that had it may look elsewhere; and so on, within a budget.
 //! 3. Each row still left grows a tree of alternating paths by Dijkstra's algorithm over the reduced costs c - u - v
 //!    until it meets a free column; the path is flipped and the duals of the scanned columns fall so that all reduced
-//!    costs stay non-negative. A search that runs out of columns has found a Hall violator: its rows have fewer
-//!    allowed columns between them than they are.
+//!    costs stay non-negative. What is not nearer than the nearest free column so far is not even noted. A search that
+//!    runs out of columns has found a Hall violator: its rows have fewer allowed columns between them than they are.
+//! 4. Where the first searches show that all of them would take too long, [`lazy`] takes over, beginning with scaling.
 //!
 //! With a limit, a row may also stay without a column at the cost of the limit: in the search that is one more place to
 //! end, next to every row, which never has to be scanned since no other row can use it.
@@ -17,11 +19,14 @@
 //! problems"; Crouse 2016, "On implementing 2D rectangular assignment algorithms".
 //!
 //! Ties go to a free column first, then to the lowest index, so a constant matrix gives the identity. A scanned column
-//! carries the dual -infinity in the search, which keeps it out of every minimum without a mask.
+//! carries the dual -infinity in the search, as the places beyond the last column always do, which keeps it out of every
+//! minimum without a mask.
 
+use super::block::{Block, Choices, Rows};
 use super::lazy::{self, Lazy};
+use super::scaling;
 use super::{Cost, Interrupt};
-use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
+use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, padded, prelude::*};
 
 /// No row, or no column.
 pub(super) const NONE: u32 = u32::MAX;
@@ -32,23 +37,18 @@ const COLUMN_REDUCTION: usize = 32;
 /// Passes of augmenting row reduction.
 const ROW_REDUCTIONS: usize = 2;
 
-/// Costs with rows on the shorter side, each row padded with +infinity to whole vectors.
-#[derive(Clone, Copy)]
-pub(crate) struct Block<'a, T> {
-    pub costs: &'a [T],
-    pub rows: usize,
-    pub columns: usize,
-    pub stride: usize,
-}
+/// Size from which a square matrix may turn out to need scaling, and the work, in multiples of what that costs, that
+/// shows it.
+const HARD: usize = 100;
+const PATIENCE: usize = 4;
 
-impl<'a, T: Cost> Block<'a, T> {
-    pub fn row(&self, row: usize) -> &'a [T] {
-        &self.costs[row * self.stride..][..self.stride]
-    }
-
-    pub fn at(&self, row: usize, column: usize) -> f64 {
-        self.costs[row * self.stride + column].value()
-    }
+/// How the searches ended.
+pub(super) enum Searches {
+    Done,
+    /// They would take too long; the rows left are free.
+    Spent,
+    /// These rows have fewer allowed columns between them than they are.
+    Infeasible(Vec<usize>),
 }
 
 /// How a solve ended.
@@ -71,7 +71,7 @@ pub enum Path {
     Dense,
     /// Searches over candidates.
     Lazy,
-    /// The same, after scaling where the matrix is square.
+    /// The same, after scaling.
     Scaling,
 }
 
@@ -80,17 +80,17 @@ pub enum Path {
 pub(crate) struct Solver {
     pub(super) column_of_row: Vec<u32>,
     pub(super) row_of_column: Vec<u32>,
-    /// Duals of the columns, at most 0, and 0 for a free one.
+    /// Duals of the columns, at most 0, and 0 for a free one; -infinity beyond the last.
     pub(super) column_duals: Vec<f64>,
-    /// Duals of the rows, once they are asked for; empty before.
+    /// Duals of the rows, once all others are known.
     pub(super) row_duals: Vec<f64>,
     /// +infinity for a column that is taken, 0 for a free one.
     taken: Vec<f64>,
+    choices: Choices,
     search: Search,
     pub(super) free_rows: Vec<u32>,
     pub(super) lazy: Lazy,
     pub(super) path: Path,
-    /// Once raised, every stage ends early and leaves nonsense behind.
     pub(super) interrupt: Interrupt,
 }
 
@@ -105,21 +105,28 @@ struct Search {
     parent: Vec<f64>,
     /// Scanned columns and their distances.
     scanned: Vec<(u32, f64)>,
+    end: End,
 }
 
-/// The nearest column of a search step.
-#[derive(Clone, Copy)]
-struct Nearest {
+/// Where a search ends if it meets nothing nearer.
+#[derive(Clone, Copy, Debug)]
+struct End {
     distance: f64,
-    column: usize,
-    free: bool,
+    place: Place,
 }
 
-/// The row that stays without a column at the end of the shortest such path.
-#[derive(Clone, Copy)]
-struct Leaving {
-    distance: f64,
-    row: usize,
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// A free column.
+    Column(usize),
+    /// A row that stays without a column.
+    Row(usize),
+}
+
+impl Default for End {
+    fn default() -> Self {
+        Self { distance: f64::INFINITY, place: Place::Column(0) }
+    }
 }
 
 impl Solver {
@@ -134,13 +141,14 @@ impl Solver {
     }
 
     /// Forgets all pairs and sets every dual to 0.
-    pub(super) fn reset<T>(&mut self, block: &Block<'_, T>) {
+    pub(super) fn reset(&mut self, rows: usize, columns: usize) {
         self.column_of_row.clear();
-        self.column_of_row.resize(block.rows, NONE);
+        self.column_of_row.resize(rows, NONE);
         self.row_of_column.clear();
-        self.row_of_column.resize(block.columns, NONE);
+        self.row_of_column.resize(columns, NONE);
         self.column_duals.clear();
-        self.column_duals.resize(block.stride, 0.0);
+        self.column_duals.resize(columns, 0.0);
+        self.column_duals.resize(padded(columns), f64::NEG_INFINITY);
         self.row_duals.clear();
     }
 
@@ -149,89 +157,175 @@ impl Solver {
         self.row_of_column[column] = row as u32;
     }
 
-    /// Solves a block.
-    pub fn solve<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Outcome {
-        self.reset(block);
-        let is_lazy = match self.path {
-            Path::Auto => lazy::is_worth_while(block),
-            Path::Dense => false,
-            Path::Lazy | Path::Scaling => block.rows > 0,
+    /// Solves a matrix; with a limit, rows may also stay without a column at that cost.
+    pub fn solve<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, limit: Option<f64>) -> Outcome {
+        self.reset(rows.rows(), rows.columns());
+        let outcome = match (limit, rows.block()) {
+            (Some(limit), _) => self.solve_limited(level, rows, limit),
+            (None, Some(block)) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),
+            (None, _) => self.solve_dense(level, rows),
         };
-        if is_lazy { lazy::solve(self, level, block) } else { self.solve_dense(level, block) }
+        if outcome == Outcome::Optimal && !self.interrupt.is_raised() {
+            self.complete_row_duals(rows, limit.unwrap_or(0.0));
+        }
+        outcome
     }
 
-    fn solve_dense<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Outcome {
-        if block.rows == block.columns && block.rows >= COLUMN_REDUCTION {
+    /// Whether a block of that size goes the lazy way.
+    fn is_lazy(&self, rows: usize, columns: usize) -> bool {
+        match self.path {
+            Path::Auto => lazy::is_worth_while(rows, columns),
+            Path::Dense => false,
+            Path::Lazy | Path::Scaling => rows > 0,
+        }
+    }
+
+    /// Whether a matrix of that size should be a block.
+    pub(super) fn wants_block(&self, rows: usize, columns: usize) -> bool {
+        self.is_lazy(rows, columns) || self.path == Path::Auto && may_be_hard(rows, columns)
+    }
+
+    fn solve_dense<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R) -> Outcome {
+        let square = rows.block().filter(|block| block.rows == block.columns && block.rows >= COLUMN_REDUCTION);
+        if let Some(block) = square {
             let chosen_once = self.reduce_columns(level, block);
             dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
         } else {
-            dispatch!(level, simd => self.take_cheapest(simd, block, f64::INFINITY));
+            dispatch!(level, simd => rows.choose(simd, &self.column_duals, &mut self.choices, &self.interrupt));
+            self.take_cheapest(f64::INFINITY);
         }
+        if self.free_rows.is_empty() {
+            return Outcome::Optimal;
+        }
+        self.note_taken();
         for _ in 0..ROW_REDUCTIONS {
-            if self.free_rows.is_empty() {
-                return Outcome::Optimal;
-            }
-            dispatch!(level, simd => self.reduce_rows(simd, block));
+            dispatch!(level, simd => self.reduce_rows(simd, rows));
         }
-        self.augment_all(level, block, f64::INFINITY)
+        let patience = match rows.block() {
+            Some(block) if self.path == Path::Auto && may_be_hard(block.rows, block.columns) => {
+                PATIENCE * scaling::cost(block)
+            }
+            _ => usize::MAX,
+        };
+        match (self.augment_all(level, rows, f64::INFINITY, patience), rows.block()) {
+            (Searches::Spent, Some(block)) => lazy::solve_hard(self, level, block),
+            (Searches::Infeasible(rows), _) => Outcome::Infeasible(rows),
+            _ => Outcome::Optimal,
+        }
     }
 
-    /// Solves a block in which a row may also stay without a column, at the cost of `limit`.
-    pub fn solve_limited<T: Cost>(&mut self, level: Level, block: &Block<'_, T>, limit: f64) {
-        self.reset(block);
-        dispatch!(level, simd => self.take_cheapest(simd, block, limit));
-        let outcome = self.augment_all(level, block, limit);
-        debug_assert_eq!(outcome, Outcome::Optimal, "every row can stay without a column");
-    }
-
-    /// Finds a path for every free row.
-    pub(super) fn augment_all<T: Cost>(&mut self, level: Level, block: &Block<'_, T>, limit: f64) -> Outcome {
-        self.taken.clear();
-        self.taken.extend(self.row_of_column.iter().map(|&row| if row == NONE { 0.0 } else { f64::INFINITY }));
-        self.taken.resize(block.stride, 0.0);
-        for k in 0..self.free_rows.len() {
-            let row = self.free_rows[k] as usize;
-            if let Some(outcome) = dispatch!(level, simd => self.augment(simd, block, row, limit)) {
-                return outcome;
-            }
-        }
+    fn solve_limited<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, limit: f64) -> Outcome {
+        dispatch!(level, simd => rows.choose(simd, &self.column_duals, &mut self.choices, &self.interrupt));
+        self.take_cheapest(limit);
+        self.augment_all(level, rows, limit, usize::MAX);
         Outcome::Optimal
     }
 
-    /// Gives every row its cheapest column, the first row to ask having it; the others become free rows. A row for
-    /// which every column costs more than the limit has no use for one, now or later.
-    #[inline(always)]
-    fn take_cheapest<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>, limit: f64) {
-        self.free_rows.clear();
-        for row in 0..block.rows {
-            let column = cheapest(simd, block.row(row), None).column;
-            if limit < f64::INFINITY && (column >= block.columns || block.at(row, column) > limit) {
-                continue;
+    fn note_taken(&mut self) {
+        self.taken.clear();
+        self.taken.extend(self.row_of_column.iter().map(|&row| if row == NONE { 0.0 } else { f64::INFINITY }));
+        self.taken.resize(padded(self.row_of_column.len()), f64::INFINITY);
+    }
+
+    /// Finds a path for every free row, unless the work so far lets expect more than `patience` cells to be read.
+    pub(super) fn augment_all<T: Cost, R: Rows<T>>(
+        &mut self,
+        level: Level,
+        rows: &mut R,
+        limit: f64,
+        patience: usize,
+    ) -> Searches {
+        self.note_taken();
+        let (count, mut work) = (self.free_rows.len(), 0usize);
+        for k in 0..count {
+            let row = self.free_rows[k] as usize;
+            if let Some(violator) = dispatch!(level, simd => self.augment(simd, rows, row, limit)) {
+                return Searches::Infeasible(violator);
             }
-            if column < block.columns && self.row_of_column[column] == NONE {
-                self.pair(row, column);
-            } else {
-                self.free_rows.push(row as u32);
+            if self.interrupt.is_raised() {
+                break;
+            }
+            work += (self.search.scanned.len() + 1) * rows.width();
+            if (work / (k + 1)).saturating_mul(count) > patience && k + 1 < count {
+                self.free_rows.drain(..=k);
+                return Searches::Spent;
             }
         }
+        Searches::Done
+    }
+
+    /// Gives every column to the row that chose it, or of several to the one with the largest gap, the others become
+    /// free rows; then lowers the columns' duals by the gaps. A row for which every column costs more than the limit
+    /// has no use for one, now or later.
+    fn take_cheapest(&mut self, limit: f64) {
+        self.free_rows.clear();
+        let Choices { columns, firsts, seconds, second_columns } = &self.choices;
+        for row in 0..self.column_of_row.len() {
+            let first = firsts[row];
+            if first > limit || first == f64::INFINITY && limit < f64::INFINITY {
+                continue;
+            }
+            let mut loser = row as u32;
+            if first < f64::INFINITY {
+                let column = columns[row] as usize;
+                let owner = self.row_of_column[column];
+                if owner == NONE || seconds[row] - first > seconds[owner as usize] - firsts[owner as usize] {
+                    self.column_of_row[row] = column as u32;
+                    self.row_of_column[column] = row as u32;
+                    loser = owner;
+                }
+            }
+            if loser != NONE {
+                self.column_of_row[loser as usize] = NONE;
+                self.free_rows.push(loser);
+            }
+        }
+        for (row, &column) in self.column_of_row.iter().enumerate() {
+            let gap = seconds[row].min(limit) - firsts[row];
+            if column != NONE && gap < f64::INFINITY {
+                self.column_duals[column as usize] -= gap;
+            }
+        }
+        if !second_columns.is_empty() && limit == f64::INFINITY {
+            self.take_second();
+        }
+    }
+
+    /// Gives the free rows the second cheapest columns that are free, where their first ones now cost no less.
+    fn take_second(&mut self) {
+        let Choices { columns, firsts, seconds, second_columns } = &self.choices;
+        let mut left = 0;
+        for k in 0..self.free_rows.len() {
+            let row = self.free_rows[k] as usize;
+            let (second, column) = (seconds[row], second_columns[row] as usize);
+            let is_best = second < f64::INFINITY && second <= firsts[row] - self.column_duals[columns[row] as usize];
+            if is_best && self.row_of_column[column] == NONE {
+                self.column_of_row[row] = column as u32;
+                self.row_of_column[column] = row as u32;
+            } else {
+                self.free_rows[left] = row as u32;
+                left += 1;
+            }
+        }
+        self.free_rows.truncate(left);
     }
 
     /// Column reduction of a square matrix; rows that no column chose become free rows. Gives the rows that just one
     /// column chose.
     pub(super) fn reduce_columns<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Vec<bool> {
         let rows_of_minima = &mut self.search.parent;
-        rows_of_minima.resize(block.stride, 0.0);
+        rows_of_minima.resize(block.width, 0.0);
         let duals = &mut self.column_duals;
         duals.fill(f64::INFINITY);
-        dispatch!(level, simd => column_minima(simd, block, duals, rows_of_minima));
-        // a column without any allowed cell keeps the dual 0, as padding does
-        duals.iter_mut().filter(|dual| **dual == f64::INFINITY).for_each(|dual| *dual = 0.0);
+        dispatch!(level, simd => column_minima(simd, block, duals, rows_of_minima, &self.interrupt));
+        duals[block.columns..].fill(f64::NEG_INFINITY);
         let mut chosen_once = vec![false; block.rows];
         for column in 0..block.columns {
-            let row = self.search.parent[column] as usize;
-            if block.at(row, column) == f64::INFINITY {
+            if self.column_duals[column] == f64::INFINITY {
+                self.column_duals[column] = 0.0; // no cell of the column is allowed
                 continue;
             }
+            let row = self.search.parent[column] as usize;
             if self.column_of_row[row] == NONE {
                 self.pair(row, column);
                 chosen_once[row] = true;
@@ -247,17 +341,17 @@ impl Solver {
     /// Reduction transfer from the rows that just one column chose.
     #[inline(always)]
     fn transfer_reduction<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>, chosen_once: &[bool]) {
-        for row in (0..block.rows).filter(|&row| chosen_once[row]) {
-            let Cheapest { column, gap, .. } = cheapest(simd, block.row(row), Some(&self.column_duals));
-            if column == self.column_of_row[row] as usize && gap < f64::INFINITY {
-                self.column_duals[column] -= gap;
+        for row in self.interrupt.guard((0..block.rows).filter(|&row| chosen_once[row])) {
+            let Cheapest { column, first, second } = cheapest(simd, block.row(row), &self.column_duals);
+            if column == self.column_of_row[row] as usize && second < f64::INFINITY {
+                self.column_duals[column] -= second - first;
             }
         }
     }
 
     /// Augmenting row reduction of the free rows; those that find no column of their own stay free.
     #[inline(always)]
-    fn reduce_rows<S: Simd, T: Cost>(&mut self, simd: S, block: &Block<'_, T>) {
+    fn reduce_rows<S: Simd, T: Cost, R: Rows<T>>(&mut self, simd: S, rows: &mut R) {
         /// Rows that may be moved for each free row.
         const BUDGET: usize = 3;
         let mut budget = BUDGET * self.free_rows.len();
@@ -265,19 +359,30 @@ impl Solver {
         for k in 0..self.free_rows.len() {
             let mut row = self.free_rows[k];
             loop {
-                let Cheapest { column, gap, .. } = cheapest(simd, block.row(row as usize), Some(&self.column_duals));
-                let owner = self.row_of_column.get(column).copied();
+                if self.interrupt.is_raised() {
+                    return;
+                }
+                let costs = rows.row(row as usize);
+                let Cheapest { mut column, first, second } = cheapest(simd, costs, &self.column_duals);
+                let gap = second - first;
+                let is_free = |column: usize| self.row_of_column[column] == NONE;
                 // a tie may go in circles, and a row without a second column would never let go of its first
-                let settles = gap > 0.0 && gap < f64::INFINITY && budget > 0;
-                let Some(owner) = owner.filter(|&owner| settles || owner == NONE) else {
+                let mut settles = gap > 0.0 && gap < f64::INFINITY && budget > 0;
+                if !settles && first < f64::INFINITY && !is_free(column) && gap == 0.0 {
+                    column = tied(simd, costs, &self.column_duals, &self.taken, first).unwrap_or(column);
+                }
+                settles |= first < f64::INFINITY && is_free(column);
+                if !settles {
                     self.free_rows[left] = row;
                     left += 1;
                     break;
-                };
+                }
                 if gap < f64::INFINITY {
                     self.column_duals[column] -= gap;
                 }
+                let owner = self.row_of_column[column];
                 self.pair(row as usize, column);
+                self.taken[column] = f64::INFINITY;
                 if owner == NONE {
                     break;
                 }
@@ -290,58 +395,55 @@ impl Solver {
     }
 
     /// Finds the shortest path from a free row to a free column, or to a row that can better stay without one, and
-    /// flips it.
+    /// flips it; or gives the rows between which there is none.
     #[inline(always)]
-    fn augment<S: Simd, T: Cost>(
+    fn augment<S: Simd, T: Cost, R: Rows<T>>(
         &mut self,
         simd: S,
-        block: &Block<'_, T>,
+        rows: &mut R,
         start: usize,
         limit: f64,
-    ) -> Option<Outcome> {
+    ) -> Option<Vec<usize>> {
         let search = &mut self.search;
         search.duals.clone_from(&self.column_duals);
         search.distance.clear();
-        search.distance.resize(block.stride, f64::INFINITY);
-        search.parent.resize(block.stride, 0.0);
+        search.distance.resize(rows.width(), f64::INFINITY);
+        search.parent.resize(rows.width(), 0.0);
         search.scanned.clear();
+        search.end = End::default();
         // `offset`: what turns c - v into the length of the path that ends with it
         let (mut row, mut offset) = (start, 0.0);
-        let mut leaving = Leaving { distance: f64::INFINITY, row };
-        let (length, end) = loop {
-            if limit + offset < leaving.distance {
-                leaving = Leaving { distance: limit + offset, row };
+        loop {
+            if limit + offset < search.end.distance {
+                search.end = End { distance: limit + offset, place: Place::Row(row) };
             }
             if self.interrupt.is_raised() {
-                return Some(Outcome::Optimal);
+                return None;
             }
-            let nearest = relax(simd, block.row(row), search, &self.taken, row, offset);
-            if leaving.distance < nearest.distance {
-                break (leaving.distance, None);
+            let (distance, column) = relax(simd, rows.row(row), search, &self.taken, row, offset);
+            if search.end.distance <= distance {
+                break;
             }
-            if nearest.distance == f64::INFINITY {
-                let owners = search.scanned.iter().map(|&(column, _)| self.row_of_column[column as usize] as usize);
-                return Some(Outcome::Infeasible(std::iter::once(start).chain(owners).collect()));
-            }
-            if nearest.free {
-                break (nearest.distance, Some(nearest.column));
-            }
-            let Nearest { distance, column, .. } = nearest;
             search.scanned.push((column as u32, distance));
             search.duals[column] = f64::NEG_INFINITY;
             search.distance[column] = f64::INFINITY;
             row = self.row_of_column[column] as usize;
-            offset = distance - (block.at(row, column) - self.column_duals[column]);
-        };
+            offset = distance - (rows.at(row, column) - self.column_duals[column]);
+        }
+        let End { distance: length, place } = search.end;
+        if length == f64::INFINITY {
+            let owners = search.scanned.iter().map(|&(column, _)| self.row_of_column[column as usize] as usize);
+            return Some(std::iter::once(start).chain(owners).collect());
+        }
         for &(column, distance) in &search.scanned {
             self.column_duals[column as usize] += distance - length;
         }
-        let mut column = match end {
-            Some(column) => {
+        let mut column = match place {
+            Place::Column(column) => {
                 self.taken[column] = f64::INFINITY;
                 column as u32
             }
-            None => std::mem::replace(&mut self.column_of_row[leaving.row], NONE),
+            Place::Row(row) => std::mem::replace(&mut self.column_of_row[row], NONE),
         };
         // a start that stays without a column leaves nothing to flip
         while column != NONE {
@@ -353,22 +455,24 @@ impl Solver {
         None
     }
 
-    /// Fills in the duals of the rows, where the solver that ran has not kept them; `unassigned` for a row without a
-    /// column.
-    pub fn complete_row_duals<T: Cost>(&mut self, block: &Block<'_, T>, unassigned: f64) {
-        if self.row_duals.is_empty() {
-            let duals = self.column_of_row.iter().enumerate().map(|(row, &column)| match column {
-                NONE => unassigned,
-                column => block.at(row, column as usize) - self.column_duals[column as usize],
-            });
-            self.row_duals.extend(duals);
-        }
+    /// The duals of the rows, less the limit if there is one: what is unassigned then has the dual 0.
+    fn complete_row_duals<T: Cost, R: Rows<T>>(&mut self, rows: &R, limit: f64) {
+        let duals = self.column_of_row.iter().enumerate().map(|(row, &column)| match column {
+            NONE => 0.0,
+            column => rows.at(row, column as usize) - self.column_duals[column as usize] - limit,
+        });
+        self.row_duals.extend(duals);
     }
 
     /// Duals of the rows and of the `columns` columns that are no padding.
     pub fn duals(&self, columns: usize) -> (&[f64], &[f64]) {
         (&self.row_duals, &self.column_duals[..columns])
     }
+}
+
+/// Whether shortest paths alone might take too long.
+fn may_be_hard(rows: usize, columns: usize) -> bool {
+    rows >= HARD && lazy::is_near_square(rows, columns)
 }
 
 /// The smallest of the lanes' minima and its lowest index.
@@ -383,12 +487,18 @@ fn reduce<S: Simd>(simd: S, minimum: [F64<S>; 2], index: [F64<S>; 2]) -> (f64, u
 
 /// Lowers each column's minimum by the block's costs and notes the row it is from, the lowest if there are several.
 #[inline(always)]
-fn column_minima<S: Simd, T: Cost>(simd: S, block: &Block<'_, T>, minima: &mut [f64], rows: &mut [f64]) {
+fn column_minima<S: Simd, T: Cost>(
+    simd: S,
+    block: &Block<'_, T>,
+    minima: &mut [f64],
+    rows: &mut [f64],
+    interrupt: &Interrupt,
+) {
     // four rows at a time, since few of them lower anything
     let whole = block.rows / 4 * 4;
-    for first in (0..whole).step_by(4) {
+    for first in interrupt.guard((0..whole).step_by(4)) {
         let costs = [block.row(first), block.row(first + 1), block.row(first + 2), block.row(first + 3)];
-        for at in (0..block.stride).step_by(LANES) {
+        for at in (0..block.width).step_by(LANES) {
             let mut smallest = T::load(simd, costs[0], at);
             for row in 1..4 {
                 let cost = T::load(simd, costs[row], at);
@@ -403,7 +513,7 @@ fn column_minima<S: Simd, T: Cost>(simd: S, block: &Block<'_, T>, minima: &mut [
         }
     }
     for row in whole..block.rows {
-        for at in (0..block.stride).step_by(LANES) {
+        for at in (0..block.width).step_by(LANES) {
             lower(simd, block.row(row), row, at, minima, rows);
         }
     }
@@ -425,48 +535,84 @@ fn lower<S: Simd, T: Cost>(simd: S, costs: &[T], row: usize, at: usize, minima: 
 }
 
 /// The smallest cost of a row.
-pub(super) struct Cheapest {
-    /// Its column, the lowest if there are several; beyond all columns if every cell is forbidden.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cheapest {
+    /// Its column, the lowest if there are several.
     pub column: usize,
-    /// It, less the dual.
+    /// It, less the dual; +infinity if every cell is forbidden, when the column means nothing.
     pub first: f64,
-    /// By how much the second smallest exceeds it.
-    pub gap: f64,
+    /// The second smallest, less its dual.
+    pub second: f64,
 }
 
-/// The smallest cost of a row less the duals, which are 0 if not given.
+/// The smallest cost of a row less the duals.
 #[inline(always)]
-pub(super) fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: Option<&[f64]>) -> Cheapest {
-    let lane = F64::from_fn(
+pub(super) fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64]) -> Cheapest {
+    let none = F64::splat(simd, f64::INFINITY);
+    let (mut minimum, mut second) = ([none; 2], [none; 2]);
+    for (costs, duals) in row.chunks_exact(LANES).zip(duals.chunks_exact(LANES)) {
+        let costs = reduced(simd, costs, duals);
+        for k in 0..2 {
+            second[k] = second[k].min(minimum[k].max(costs[k]));
+            minimum[k] = minimum[k].min(costs[k]);
+        }
+    }
+    let first = minimum[0].min(minimum[1]).reduce_min();
+    let column = position(simd, row, duals, first).unwrap_or_default();
+    // in the lane of the winner its second counts, in the others the first
+    let lanes = F64::from_fn(
         simd,
         #[inline(always)]
         |i| i as f64,
     );
-    let none = F64::splat(simd, f64::INFINITY);
-    let (mut minimum, mut second, mut index) = ([none; 2], [none; 2], [none; 2]);
-    for at in (0..row.len()).step_by(LANES) {
-        let mut costs = T::load(simd, row, at);
-        if let Some(duals) = duals {
-            let duals = load_f64(simd, duals, at);
-            costs = [costs[0] - duals[0], costs[1] - duals[1]];
-        }
-        for k in 0..2 {
-            let better = costs[k].simd_lt(minimum[k]);
-            second[k] = second[k].min(better.select(minimum[k], costs[k]));
-            minimum[k] = better.select(costs[k], minimum[k]);
-            index[k] = better.select(lane + (at + 8 * k) as f64, index[k]);
-        }
-    }
-    let (smallest, column) = reduce(simd, minimum, index);
-    // in the lane of the winner its second counts, in the others the first
-    let mut rest = none;
-    for k in 0..2 {
-        rest = rest.min(index[k].simd_eq(column as f64).select(second[k], minimum[k]));
-    }
-    Cheapest { column, first: smallest, gap: rest.reduce_min() - smallest }
+    let winner = (column % LANES) as f64;
+    let low = lanes.simd_eq(winner).select(second[0], minimum[0]);
+    let high = (lanes + 8.0).simd_eq(winner).select(second[1], minimum[1]);
+    Cheapest { column, first, second: low.min(high).reduce_min() }
 }
 
-/// Offers every column the path through `row`; returns the nearest column that is not scanned.
+/// Sixteen costs less the duals.
+#[inline(always)]
+fn reduced<S: Simd, T: Cost>(simd: S, costs: &[T], duals: &[f64]) -> [F64<S>; 2] {
+    let (costs, duals) = (T::load(simd, costs, 0), load_f64(simd, duals, 0));
+    [costs[0] - duals[0], costs[1] - duals[1]]
+}
+
+/// The first column with this cost less the dual.
+#[inline(always)]
+fn position<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64], value: f64) -> Option<usize> {
+    for (block, (costs, duals)) in row.chunks_exact(LANES).zip(duals.chunks_exact(LANES)).enumerate() {
+        let costs = reduced(simd, costs, duals);
+        let found = [costs[0].simd_eq(value), costs[1].simd_eq(value)];
+        if (found[0] | found[1]).any_true() {
+            return Some(block * LANES + first_lane(found));
+        }
+    }
+    None
+}
+
+/// The first free column with this cost less the dual.
+#[inline(always)]
+fn tied<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64], taken: &[f64], value: f64) -> Option<usize> {
+    let blocks = row.chunks_exact(LANES).zip(duals.chunks_exact(LANES)).zip(taken.chunks_exact(LANES));
+    for (block, ((costs, duals), taken)) in blocks.enumerate() {
+        let (costs, taken) = (reduced(simd, costs, duals), load_f64(simd, taken, 0));
+        let found = [(costs[0] + taken[0]).simd_eq(value), (costs[1] + taken[1]).simd_eq(value)];
+        if (found[0] | found[1]).any_true() {
+            return Some(block * LANES + first_lane(found));
+        }
+    }
+    None
+}
+
+/// The first lane that is set.
+#[inline(always)]
+fn first_lane<S: Simd, M: SimdMask<S>>(lanes: [M; 2]) -> usize {
+    (lanes[0].to_bitmask() | lanes[1].to_bitmask() << 8).trailing_zeros() as usize
+}
+
+/// Offers every column the path through `row`, and notes the nearest free column offered one; returns the nearest column
+/// that is not scanned and its distance, which means nothing beyond the end.
 #[inline(always)]
 fn relax<S: Simd, T: Cost>(
     simd: S,
@@ -475,7 +621,7 @@ fn relax<S: Simd, T: Cost>(
     taken: &[f64],
     row: usize,
     offset: f64,
-) -> Nearest {
+) -> (f64, usize) {
     let lane = F64::from_fn(
         simd,
         #[inline(always)]
@@ -483,36 +629,42 @@ fn relax<S: Simd, T: Cost>(
     );
     let none = F64::splat(simd, f64::INFINITY);
     let row = F64::splat(simd, row as f64);
+    let end = F64::splat(simd, search.end.distance);
     let (mut minimum, mut index) = ([none; 2], [none; 2]);
     let (mut free_minimum, mut free_index) = ([none; 2], [none; 2]);
-    for at in (0..costs.len()).step_by(LANES) {
-        let cost = T::load(simd, costs, at);
-        let dual = load_f64(simd, &search.duals, at);
-        let old = load_f64(simd, &search.distance, at);
-        let parent = load_f64(simd, &search.parent, at);
-        let taken = load_f64(simd, taken, at);
+    // of one length, which spares the checks
+    let width = costs.len();
+    let (duals, taken) = (&search.duals[..width], &taken[..width]);
+    let (distances, parents) = (&mut search.distance[..width], &mut search.parent[..width]);
+    for at in (0..width / LANES).map(|block| block * LANES) {
+        let cost = reduced(simd, &costs[at..at + LANES], &duals[at..at + LANES]);
+        let old = load_f64(simd, distances, at);
+        let offered = [cost[0] + offset, cost[1] + offset];
+        let shorter = [offered[0].simd_lt(old[0].min(end)), offered[1].simd_lt(old[1].min(end))];
+        let mut distance = old;
+        if (shorter[0] | shorter[1]).any_true() {
+            let parent = load_f64(simd, parents, at);
+            let taken = load_f64(simd, taken, at);
+            for k in 0..2 {
+                let here = at + 8 * k;
+                distance[k] = shorter[k].select(offered[k], old[k]);
+                distance[k].store_slice(&mut distances[here..here + 8]);
+                shorter[k].select(row, parent[k]).store_slice(&mut parents[here..here + 8]);
+                let free = distance[k] + taken[k];
+                let better = free.simd_lt(free_minimum[k]);
+                free_minimum[k] = better.select(free, free_minimum[k]);
+                free_index[k] = better.select(lane + here as f64, free_index[k]);
+            }
+        }
         for k in 0..2 {
-            let here = at + 8 * k;
-            let offered = (cost[k] - dual[k]) + offset;
-            let shorter = offered.simd_lt(old[k]);
-            let distance = shorter.select(offered, old[k]);
-            distance.store_slice(&mut search.distance[here..here + 8]);
-            shorter.select(row, parent[k]).store_slice(&mut search.parent[here..here + 8]);
-            let column = lane + here as f64;
-            let better = distance.simd_lt(minimum[k]);
-            minimum[k] = better.select(distance, minimum[k]);
-            index[k] = better.select(column, index[k]);
-            let free = distance + taken[k];
-            let better = free.simd_lt(free_minimum[k]);
-            free_minimum[k] = better.select(free, free_minimum[k]);
-            free_index[k] = better.select(column, free_index[k]);
+            let better = distance[k].simd_lt(minimum[k]);
+            minimum[k] = better.select(distance[k], minimum[k]);
+            index[k] = better.select(lane + (at + 8 * k) as f64, index[k]);
         }
     }
-    let (distance, column) = reduce(simd, minimum, index);
-    let (free_distance, free_column) = reduce(simd, free_minimum, free_index);
-    if free_distance == distance {
-        Nearest { distance, column: free_column, free: true }
-    } else {
-        Nearest { distance, column, free: false }
+    if (free_minimum[0].min(free_minimum[1])).simd_lt(end).any_true() {
+        let (distance, column) = reduce(simd, free_minimum, free_index);
+        search.end = End { distance, place: Place::Column(column) };
     }
+    reduce(simd, minimum, index)
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag, shared by its clones. A solver looks at it before each scan of a row.
+/// A flag, shared by its clones. A solver looks at it before each scan of a row; once it is raised, every stage ends
+/// early and leaves nonsense behind.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
@@ -13,8 +14,15 @@ impl Interrupt {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// The items of a stage's loop, as long as the flag is not raised.
+    #[inline(always)]
+    pub(super) fn guard<T>(&self, items: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+        items.into_iter().take_while(|_| !self.is_raised())
+    }
+
     /// Whether the flag is raised.
     #[must_use]
+    #[inline(always)]
     pub fn is_raised(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

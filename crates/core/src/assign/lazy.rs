@@ -9,8 +9,9 @@
 //!    no others. Nothing that is not nearer than the nearest free column found enters the queue,
 //!    and at equal distances a free column ends the search, so most rows never see their event.
 //! 4. The searches have a budget of work, about what one auction costs. Where it is spent, [`scaling`](super::scaling)
-//!    finds better duals, from which steps 2 and 3 start again. In a rectangle, where scaled duals would not be valid,
-//!    and where scaling has not helped, dense searches take over instead.
+//!    finds better duals, from which steps 2 and 3 start again; where that has not helped, dense searches take over. In
+//!    a rectangle scaled duals would not be valid, so that it is first made square by rows that may have any column for
+//!    nothing.
 //!
 //! Every step is exact: the duals are those of an optimal assignment whatever the path that led there.
 //!
@@ -21,14 +22,15 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::Cost;
+use super::block::Block;
 use super::candidates::{Candidate, Candidates};
-use super::dense::{Block, NONE, Outcome, Path, Solver};
+use super::dense::{NONE, Outcome, Path, Searches, Solver};
 use super::scaling::{self, Scaling};
+use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
 
-/// Cells from which the lazy search is the faster one, if rows are at least two thirds of columns.
-const CELLS: usize = 80_000;
+/// Cells from which the lazy search is the faster one, if the block is near square.
+const CELLS: usize = 160_000;
 
 /// Passes of augmenting row reduction, and rows that each may move for every free row.
 const ROW_REDUCTIONS: usize = 2;
@@ -46,8 +48,13 @@ const READING: usize = 200;
 const SCALINGS: usize = 6;
 
 /// Whether the lazy search is worth while.
-pub(super) fn is_worth_while<T>(block: &Block<'_, T>) -> bool {
-    block.rows * block.columns >= CELLS && 3 * block.rows >= 2 * block.columns
+pub(super) fn is_worth_while(rows: usize, columns: usize) -> bool {
+    rows * columns >= CELLS && is_near_square(rows, columns)
+}
+
+/// Whether rows are at least two thirds of columns.
+pub(super) fn is_near_square(rows: usize, columns: usize) -> bool {
+    3 * rows >= 2 * columns
 }
 
 /// The memory of the lazy solver.
@@ -120,66 +127,51 @@ impl PartialEq for Event {
 
 impl Eq for Event {}
 
-/// How the searches ended.
-enum Searches {
-    Done,
-    /// The budget is spent.
-    Spent,
-    Infeasible(Vec<usize>),
-}
-
 /// Solves a block.
 pub(super) fn solve<T: Cost>(solver: &mut Solver, level: Level, block: &Block<'_, T>) -> Outcome {
-    if is_constant(block) {
+    if is_constant(block, &solver.interrupt) {
         (0..block.rows).for_each(|row| solver.pair(row, row));
         return Outcome::Optimal;
     }
-    let is_square = block.rows == block.columns;
-    if is_square {
+    if solver.path == Path::Scaling && block.rows < block.columns {
+        return solve_hard(solver, level, block);
+    }
+    if block.rows == block.columns {
         solver.reduce_columns(level, block);
     } else {
         solver.free_rows.clear();
         solver.free_rows.extend(0..block.rows as u32);
     }
+    let scales = solver.path == Path::Scaling;
+    with_lazy(solver, |solver, lazy| lazy.solve(solver, level, block, scales))
+}
+
+/// Solves a block for which shortest paths alone would take too long, whatever the solver has found so far.
+pub(super) fn solve_hard<T: Cost>(solver: &mut Solver, level: Level, block: &Block<'_, T>) -> Outcome {
+    with_lazy(solver, |solver, lazy| {
+        if block.rows == block.columns {
+            lazy.solve(solver, level, block, true)
+        } else {
+            lazy.solve_squared(solver, level, block)
+        }
+    })
+}
+
+fn with_lazy<R>(solver: &mut Solver, run: impl FnOnce(&mut Solver, &mut Lazy) -> R) -> R {
     let mut lazy = std::mem::take(&mut solver.lazy);
-    lazy.candidates.reset(block.rows);
-    lazy.search.reset(block);
-    let mut scaling = Scaling::default();
-    let mut may_scale = is_square;
-    if is_square && solver.path == Path::Scaling {
-        may_scale = scaling.run(solver, &mut lazy.candidates, level, block);
-    }
-    let outcome = loop {
-        for _ in 0..ROW_REDUCTIONS {
-            reduce_rows(solver, &mut lazy.candidates, level, block);
-        }
-        if solver.interrupt.is_raised() {
-            break Outcome::Optimal;
-        }
-        let percent = if is_square && scaling.runs == 0 { FIRST_BUDGET } else { 100 };
-        let budget = scaling::cost(block) / 100 * percent;
-        match lazy.augment_all(solver, level, block, budget) {
-            Searches::Done => break Outcome::Optimal,
-            Searches::Infeasible(rows) => break Outcome::Infeasible(rows),
-            Searches::Spent if may_scale => {
-                may_scale = scaling.run(solver, &mut lazy.candidates, level, block) && scaling.runs < SCALINGS;
-                lazy.search.is_open.fill(false);
-            }
-            Searches::Spent => break solver.augment_all(level, block, f64::INFINITY),
-        }
-    };
+    let result = run(solver, &mut lazy);
     solver.lazy = lazy;
-    outcome
+    result
 }
 
 /// Whether all cells have the same cost and may be chosen.
-fn is_constant<T: Cost>(block: &Block<'_, T>) -> bool {
+fn is_constant<T: Cost>(block: &Block<'_, T>, interrupt: &Interrupt) -> bool {
     let first = block.at(0, 0);
     let has_first = |row: usize| {
         let costs = &block.row(row)[..block.columns];
         costs.iter().fold(true, |same, cost| same & (cost.value() == first))
     };
-    first < f64::INFINITY && (0..block.rows).all(has_first)
+    first < f64::INFINITY && interrupt.guard(0..block.rows).all(has_first)
 }
 
 /// Augmenting row reduction of the free rows; those that find no column of their own stay free.
@@ -235,6 +227,64 @@ fn reduce_rows<T: Cost>(solver: &mut Solver, candidates: &mut Candidates, level:
 }
 
 impl Lazy {
+    /// Finds columns for the free rows. `scales`: scale the duals at once.
+    fn solve<T: Cost>(&mut self, solver: &mut Solver, level: Level, block: &Block<'_, T>, scales: bool) -> Outcome {
+        self.candidates.reset(block.rows);
+        self.search.reset(block);
+        let mut scaling = Scaling::default();
+        let is_square = block.rows == block.columns;
+        let mut may_scale = is_square;
+        if scales && may_scale {
+            may_scale = scaling.run(solver, &mut self.candidates, level, block);
+        }
+        loop {
+            for _ in 0..ROW_REDUCTIONS {
+                reduce_rows(solver, &mut self.candidates, level, block);
+            }
+            if solver.interrupt.is_raised() {
+                return Outcome::Optimal;
+            }
+            let percent = if is_square && scaling.runs == 0 { FIRST_BUDGET } else { 100 };
+            let budget = scaling::cost(block) / 100 * percent;
+            match self.augment_all(solver, level, block, budget) {
+                Searches::Done => return Outcome::Optimal,
+                Searches::Infeasible(rows) => return Outcome::Infeasible(rows),
+                Searches::Spent if may_scale => {
+                    may_scale = scaling.run(solver, &mut self.candidates, level, block) && scaling.runs < SCALINGS;
+                    self.search.is_open.fill(false);
+                }
+                Searches::Spent if !is_square => return self.solve_squared(solver, level, block),
+                Searches::Spent => {
+                    let outcome = solver.augment_all(level, &mut block.clone(), f64::INFINITY, usize::MAX);
+                    return match outcome {
+                        Searches::Infeasible(rows) => Outcome::Infeasible(rows),
+                        _ => Outcome::Optimal,
+                    };
+                }
+            }
+        }
+    }
+
+    /// Solves a block with fewer rows than columns as a square one, with rows that may have any column for nothing.
+    fn solve_squared<T: Cost>(&mut self, solver: &mut Solver, level: Level, block: &Block<'_, T>) -> Outcome {
+        let mut memory = Vec::new();
+        let square = block.squared(&mut memory);
+        solver.reset(square.rows, square.columns);
+        solver.reduce_columns(level, &square);
+        let outcome = self.solve(solver, level, &square, true);
+        solver.column_of_row.truncate(block.rows);
+        let mut highest = f64::NEG_INFINITY;
+        for (row, dual) in solver.row_of_column.iter_mut().zip(&solver.column_duals) {
+            if *row >= block.rows as u32 {
+                *row = NONE;
+                highest = highest.max(*dual);
+            }
+        }
+        // the columns left over all have the highest dual, which is 0 in a rectangle
+        solver.column_duals.iter_mut().for_each(|dual| *dual = (*dual - highest).min(0.0));
+        outcome
+    }
+
     /// Finds a path for every free row, as long as the budget lasts.
     fn augment_all<T: Cost>(
         &mut self,
@@ -377,9 +427,9 @@ impl Lazy {
 impl Search {
     fn reset<T>(&mut self, block: &Block<'_, T>) {
         self.distance.clear();
-        self.distance.resize(block.stride, f64::INFINITY);
+        self.distance.resize(block.width, f64::INFINITY);
         self.parent.clear();
-        self.parent.resize(block.stride, NONE);
+        self.parent.resize(block.width, NONE);
         self.offset.clear();
         self.offset.resize(block.rows, 0.0);
         self.is_open.clear();

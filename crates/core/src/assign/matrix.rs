@@ -1,6 +1,6 @@
 //! What a proof needs to read of a matrix, however it is stored.
 
-use super::{Cost, CostMatrix};
+use super::{Cost, CostMatrix, Interrupt};
 use crate::error::Result;
 use crate::simd::Level;
 
@@ -32,7 +32,7 @@ pub trait Cells {
 
 impl<T: Cost> Matrix for CostMatrix<'_, T> {
     fn read(&self) -> Result<impl Cells> {
-        self.check(Level::detect())?;
+        self.check(Level::detect(), &Interrupt::default())?;
         Ok(*self)
     }
 }

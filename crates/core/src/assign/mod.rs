@@ -1,12 +1,13 @@
 //! Exact linear sum assignment: of a matrix of costs, one cell in every row of the shorter side, no two in a column,
 //! with the least total.
 //!
-//! [`AssignmentSolver`] is the entry for a caller's matrix. It copies the matrix into a padded block with rows on the
-//! shorter side, negated if it maximises, and hands it to [`dense`], which passes large ones on to [`lazy`], or to
-//! [`partial`] where not all rows can be placed; many matrices at once go through [`batch`]. [`SparseSolver`] does so for
-//! a matrix of which only the allowed cells are listed. [`verify`] proves a result by its dual variables.
+//! [`AssignmentSolver`] is the entry for a caller's matrix. It reads the matrix where it lies ([`block`]) unless it
+//! maximises, and hands it to [`dense`], which passes large ones on to [`lazy`], or to [`partial`] where not all rows can
+//! be placed; many matrices at once go through [`batch`]. [`SparseSolver`] does so for a matrix of which only the allowed
+//! cells are listed. [`verify`] proves a result by its dual variables.
 
 mod batch;
+pub(crate) mod block;
 mod candidates;
 mod certificate;
 pub(crate) mod dense;
@@ -26,8 +27,9 @@ pub use sparse::{SparseMatrix, SparseSolver};
 
 use crate::batch::check_length;
 use crate::error::{Error, Result};
-use crate::simd::{self, F64, LANES, Level, Simd, dispatch, padded, prelude::*};
-use dense::{Block, NONE, Outcome};
+use crate::simd::{self, F64, LANES, Level, Simd, dispatch, prelude::*};
+use block::{Block, CHUNK, Tall};
+use dense::{NONE, Outcome};
 
 /// A caller's matrix of costs, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -38,19 +40,36 @@ pub struct CostMatrix<'a, T> {
 }
 
 /// A storage type of costs; the arithmetic is in `f64`.
-pub trait Cost: Copy {
+pub trait Cost: Copy + Default {
+    /// What forbids a cell.
+    const FORBIDDEN: Self;
+
     /// The exact value.
     fn value(self) -> f64;
+
+    /// The product with a power of two or its negative; what is forbidden stays so.
+    fn times(self, factor: f64) -> Self;
 
     /// Sixteen values at `at`.
     #[doc(hidden)]
     fn load<S: Simd>(simd: S, costs: &[Self], at: usize) -> [F64<S>; 2];
+
+    /// The memory for this type.
+    #[doc(hidden)]
+    fn memory(memories: &mut Memories) -> &mut Memory<Self>;
 }
 
 impl Cost for f32 {
+    const FORBIDDEN: Self = Self::INFINITY;
+
     #[inline(always)]
     fn value(self) -> f64 {
         f64::from(self)
+    }
+
+    #[inline(always)]
+    fn times(self, factor: f64) -> Self {
+        if self == Self::FORBIDDEN { self } else { self * factor as Self }
     }
 
     #[inline(always)]
@@ -58,18 +77,54 @@ impl Cost for f32 {
         let (low, high) = simd::load(simd, costs, at).widen();
         [low, high]
     }
+
+    fn memory(memories: &mut Memories) -> &mut Memory<Self> {
+        &mut memories.of_f32
+    }
 }
 
 impl Cost for f64 {
+    const FORBIDDEN: Self = Self::INFINITY;
+
     #[inline(always)]
     fn value(self) -> f64 {
         self
     }
 
     #[inline(always)]
+    fn times(self, factor: f64) -> Self {
+        if self == Self::FORBIDDEN { self } else { self * factor }
+    }
+
+    #[inline(always)]
     fn load<S: Simd>(simd: S, costs: &[Self], at: usize) -> [F64<S>; 2] {
         simd::load_f64(simd, costs, at)
     }
+
+    fn memory(memories: &mut Memories) -> &mut Memory<Self> {
+        &mut memories.of_f64
+    }
+}
+
+/// Memory for copies of costs, of either type.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Memories {
+    of_f32: Memory<f32>,
+    of_f64: Memory<f64>,
+}
+
+/// Memory for copies of costs.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Memory<T> {
+    /// A negated or scaled matrix.
+    converted: Vec<T>,
+    /// The last rows, padded.
+    end: Vec<T>,
+    /// A transposed matrix, or some columns of one.
+    transposed: Vec<T>,
+    is_gathered: Vec<bool>,
 }
 
 impl<'a, T: Cost> CostMatrix<'a, T> {
@@ -86,39 +141,42 @@ impl<'a, T: Cost> CostMatrix<'a, T> {
         self.costs[row * self.columns + column].value()
     }
 
-    /// Refuses NaN and -infinity; gives the largest finite magnitude.
-    fn check(&self, level: Level) -> Result<f64> {
-        if let Some(largest) = dispatch!(level, simd => largest_magnitude(simd, self.costs)) {
-            return Ok(largest);
+    /// Refuses NaN and -infinity; gives a power of two that brings costs near the largest `f64` into a range where sums
+    /// of them stay finite.
+    fn check(&self, level: Level, interrupt: &Interrupt) -> Result<f64> {
+        const LARGE: f64 = 1e200;
+        let mut scale = 1.0;
+        for (part, costs) in self.costs.chunks(CHUNK).enumerate() {
+            if interrupt.is_raised() || dispatch!(level, simd => are_ordinary(simd, costs)) {
+                continue;
+            }
+            for (at, cost) in costs.iter().enumerate().map(|(at, cost)| (part * CHUNK + at, cost.value())) {
+                if cost.is_nan() || cost == f64::NEG_INFINITY {
+                    return Err(Error::Cost { row: at / self.columns, column: at % self.columns, value: cost });
+                }
+                if cost.abs() > LARGE && cost < f64::INFINITY {
+                    scale = 2.0f64.powi(-400);
+                }
+            }
         }
-        let refused = |c: &T| c.value().is_nan() || c.value() == f64::NEG_INFINITY;
-        let at = self.costs.iter().position(refused).unwrap_or_default();
-        Err(Error::Cost { row: at / self.columns, column: at % self.columns, value: self.costs[at].value() })
+        Ok(scale)
     }
 }
 
-/// The largest finite magnitude of costs, or nothing where one is NaN or -infinity.
+/// Whether all costs are finite and far from the largest `f64`: their squares then have a finite sum.
 #[inline(always)]
-fn largest_magnitude<S: Simd, T: Cost>(simd: S, costs: &[T]) -> Option<f64> {
-    let (zero, infinity) = (F64::splat(simd, 0.0), F64::splat(simd, f64::INFINITY));
-    let (mut largest, mut refused) = ([zero; 2], [zero; 2]);
+fn are_ordinary<S: Simd, T: Cost>(simd: S, costs: &[T]) -> bool {
+    let mut sums = [F64::splat(simd, 0.0); 2];
     let whole = costs.len() / LANES * LANES;
     for at in (0..whole).step_by(LANES) {
         let costs = T::load(simd, costs, at);
         for k in 0..2 {
-            // a comparison with NaN is false
-            refused[k] = costs[k].simd_gt(-infinity).select(refused[k], infinity);
-            let size = costs[k].abs();
-            largest[k] = (size.simd_gt(largest[k]) & size.simd_lt(infinity)).select(size, largest[k]);
+            sums[k] += costs[k] * costs[k];
         }
     }
-    let mut sound = (refused[0] + refused[1]).simd_eq(0.0).all_true();
-    let mut magnitude = largest[0].max(largest[1]).reduce_max();
-    for cost in &costs[whole..] {
-        sound &= cost.value() > f64::NEG_INFINITY;
-        magnitude = if cost.value().is_finite() { magnitude.max(cost.value().abs()) } else { magnitude };
-    }
-    sound.then_some(magnitude)
+    let rest: f64 = costs[whole..].iter().map(|cost| cost.value() * cost.value()).sum();
+    let sums = sums[0] + sums[1];
+    (sums.simd_lt(f64::INFINITY)).all_true() && rest < f64::INFINITY
 }
 
 /// How to read a matrix.
@@ -153,7 +211,13 @@ pub struct Assignment<'a> {
     pub total: f64,
 }
 
-impl Assignment<'_> {
+impl<'a> Assignment<'a> {
+    /// From the partners and duals of the shorter side and of the longer one, which is that of the rows if `transposed`.
+    fn new(short: (&'a [u32], &'a [f64]), long: (&'a [u32], &'a [f64]), transposed: bool, sign: f64) -> Self {
+        let ((column_of_row, row_duals), (_, column_duals)) = if transposed { (long, short) } else { (short, long) };
+        Self { column_of_row, row_duals, column_duals, sign, total: 0.0 }
+    }
+
     /// The column of every row.
     pub fn columns_of_rows(&self) -> impl Iterator<Item = Option<usize>> {
         self.column_of_row.iter().map(|&column| Some(column as usize).filter(|_| column != NONE))
@@ -192,14 +256,8 @@ impl Assignment<'_> {
 /// Solves matrices one after the other, keeping its memory.
 #[derive(Debug, Default)]
 pub struct AssignmentSolver {
-    costs: Vec<f64>,
+    memories: Memories,
     solver: dense::Solver,
-    rows: usize,
-    columns: usize,
-    /// Whether the block's rows are the matrix's columns.
-    transposed: bool,
-    /// What the costs were multiplied by.
-    sign: f64,
 }
 
 impl AssignmentSolver {
@@ -232,84 +290,63 @@ impl AssignmentSolver {
         options: AssignmentOptions,
     ) -> Result<Assignment<'_>> {
         options.check()?;
-        let scale = scale_of(matrix.check(level)?.max(options.cost_limit.unwrap_or(0.0).abs()));
-        self.sign = if options.maximize { -scale } else { scale };
-        (self.rows, self.columns) = (matrix.rows, matrix.columns);
-        self.transposed = matrix.rows > matrix.columns;
-        let (short, long) = if self.transposed { (self.columns, self.rows) } else { (self.rows, self.columns) };
-        let stride = padded(long);
-        self.pack(matrix, stride, short);
-        let block = Block { costs: &self.costs, rows: short, columns: long, stride };
-        let outcome = match options.cost_limit {
-            Some(limit) => {
-                self.solver.solve_limited(level, &block, limit * self.sign);
-                Outcome::Optimal
-            }
-            None => self.solver.solve(level, &block),
-        };
-        match outcome {
-            _ if self.solver.interrupt.is_raised() => {}
-            Outcome::Optimal => {}
-            Outcome::Infeasible(_) if options.partial => partial::solve(&block, &mut self.solver),
-            Outcome::Infeasible(rows) => return Err(infeasible(rows, self.transposed)),
-        }
+        let scale = matrix.check(level, &self.solver.interrupt)?;
+        let sign = if options.maximize { -scale } else { scale };
+        let transposed = matrix.rows > matrix.columns;
+        let outcome = run(&mut self.solver, level, matrix, sign, options, T::memory(&mut self.memories));
         if self.solver.interrupt.is_raised() {
             return Err(Error::Interrupted); // what was left half done is of no use
         }
-        let limit = options.cost_limit.unwrap_or(0.0) * self.sign;
-        self.solver.complete_row_duals(&block, limit);
-        self.solver.row_duals.iter_mut().for_each(|dual| *dual -= limit);
+        if let Outcome::Infeasible(rows) = outcome {
+            return Err(infeasible(rows, transposed));
+        }
         let dense::Solver { column_of_row, row_of_column, .. } = &self.solver;
-        let (short_duals, long_duals) = self.solver.duals(long);
-        let (column_of_row, row_duals, column_duals) = if self.transposed {
-            (row_of_column, long_duals, short_duals)
-        } else {
-            (column_of_row, short_duals, long_duals)
-        };
-        let mut assignment = Assignment { column_of_row, row_duals, column_duals, sign: self.sign, total: 0.0 };
+        let (short_duals, long_duals) = self.solver.duals(matrix.rows.max(matrix.columns));
+        let (short, long) = ((&column_of_row[..], short_duals), (&row_of_column[..], long_duals));
+        let mut assignment = Assignment::new(short, long, transposed, sign);
         let pairs = assignment.columns_of_rows().enumerate();
         assignment.total = pairs.fold(0.0, |sum, (row, column)| column.map_or(sum, |c| sum + matrix.at(row, c)));
         Ok(assignment)
     }
-
-    /// Copies a matrix into the block, times `sign` where it is finite.
-    fn pack<T: Cost>(&mut self, matrix: &CostMatrix<'_, T>, stride: usize, short: usize) {
-        self.costs.clear();
-        self.costs.resize(short * stride, f64::INFINITY);
-        let sign = self.sign;
-        if sign == 1.0 {
-            self.copy(matrix, stride, |cost| cost);
-        } else {
-            self.copy(matrix, stride, |cost| if cost == f64::INFINITY { cost } else { cost * sign });
-        }
-    }
-
-    fn copy<T: Cost>(&mut self, matrix: &CostMatrix<'_, T>, stride: usize, convert: impl Fn(f64) -> f64) {
-        if self.transposed {
-            // sixteen rows at a time, so that what is written to lies together
-            for (group, rows) in matrix.costs.chunks(LANES * matrix.columns.max(1)).enumerate() {
-                for column in 0..matrix.columns {
-                    let places = &mut self.costs[column * stride + group * LANES..];
-                    for (place, row) in places.iter_mut().zip(rows.chunks_exact(matrix.columns)) {
-                        *place = convert(row[column].value());
-                    }
-                }
-            }
-        } else {
-            let rows = matrix.costs.chunks_exact(matrix.columns.max(1));
-            for (places, costs) in self.costs.chunks_exact_mut(stride.max(1)).zip(rows) {
-                for (place, cost) in places.iter_mut().zip(costs) {
-                    *place = convert(cost.value());
-                }
-            }
-        }
-    }
 }
 
-/// A power of two that brings costs near the largest `f64` into a range where sums of them stay finite.
-fn scale_of(magnitude: f64) -> f64 {
-    const LARGE: f64 = 1e200;
-    if magnitude > LARGE { 2.0f64.powi(-400) } else { 1.0 }
+/// Gives the solver the matrix, times `sign`, in the form that suits its shape.
+fn run<T: Cost>(
+    solver: &mut dense::Solver,
+    level: Level,
+    matrix: &CostMatrix<'_, T>,
+    sign: f64,
+    options: AssignmentOptions,
+    memory: &mut Memory<T>,
+) -> Outcome {
+    let CostMatrix { costs, rows, columns } = *matrix;
+    let Memory { converted, end, transposed, is_gathered } = memory;
+    let costs = match sign {
+        1.0 => costs,
+        _ => block::convert(costs, converted, &solver.interrupt, |cost| cost.times(sign)),
+    };
+    if solver.interrupt.is_raised() {
+        return Outcome::Optimal;
+    }
+    let is_tall = rows > columns;
+    let limit = options.cost_limit.map(|limit| limit * sign);
+    if is_tall && (limit.is_some() || !solver.wants_block(columns, rows)) {
+        let mut tall = Tall::new(Block::new(costs, rows, columns, end), transposed, is_gathered);
+        let outcome = solver.solve(level, &mut tall, limit);
+        if outcome == Outcome::Optimal || !options.partial {
+            return outcome;
+        }
+    }
+    let mut block = if is_tall {
+        block::transpose(costs, rows, columns, transposed, &solver.interrupt)
+    } else {
+        Block::new(costs, rows, columns, end)
+    };
+    match solver.solve(level, &mut block, limit) {
+        Outcome::Infeasible(_) if options.partial => partial::solve(&block, solver),
+        outcome => return outcome,
+    }
+    Outcome::Optimal
 }
 
 /// The error that names a Hall violator, of rows or, if `transposed`, of columns.

@@ -6,13 +6,14 @@
 //! proves that no other k pairs are cheaper. Source: Ahuja, Magnanti and Orlin 1993, "Network Flows", section 9.7.
 
 use super::Cost;
-use super::dense::{Block, Solver};
+use super::block::Block;
+use super::dense::Solver;
 
 /// Solves a block that has no complete assignment, leaving pairs and duals in `solver`.
 pub(super) fn solve<T: Cost>(block: &Block<'_, T>, solver: &mut Solver) {
-    solver.reset(block);
-    let cells = (0..block.rows).flat_map(|row| (0..block.columns).map(move |column| (row, column)));
-    let smallest = cells.map(|(row, column)| block.at(row, column)).fold(f64::INFINITY, f64::min);
+    solver.reset(block.rows, block.columns);
+    let costs = solver.interrupt.guard(0..block.rows).flat_map(|row| &block.row(row)[..block.columns]);
+    let smallest = costs.map(|cost| cost.value()).fold(f64::INFINITY, f64::min);
     let start = if smallest.is_finite() { smallest } else { 0.0 };
     let mut row_duals = vec![start; block.rows];
     let mut tree = Tree::default();

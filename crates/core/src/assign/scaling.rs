@@ -15,8 +15,9 @@
 //! Bertsekas and Eckstein 1988, "Dual coordinate step methods for linear network flow problems" (ε-scaling).
 
 use super::Cost;
+use super::block::Block;
 use super::candidates::{Candidates, Smallest};
-use super::dense::{Block, Cheapest, NONE, Solver, cheapest};
+use super::dense::{Cheapest, NONE, Solver, cheapest};
 use crate::simd::{Level, dispatch};
 
 /// The first ε is the range of reduced costs divided by this; then each is a fraction of the one before; the last is
@@ -67,10 +68,11 @@ impl Scaling {
         block: &Block<'_, T>,
     ) -> bool {
         let before = solver.column_duals.clone();
+        let columns = block.columns;
         let Spread { low, range, near } = spread(solver, block);
-        let sound = largest(&before).max(low.abs()).max(near);
+        let sound = largest(&before[..columns]).max(low.abs()).max(near);
         // below this, ε would be lost in the rounding of the duals
-        let smallest = (largest(&before) + low.abs() + range) * 1e-13 + f64::MIN_POSITIVE;
+        let smallest = (largest(&before[..columns]) + low.abs() + range) * 1e-13 + f64::MIN_POSITIVE;
         let first = if self.runs == 0 { range / FIRST } else { self.epsilon / FACTOR }.max(smallest);
         let last = if self.runs == 0 { range / (LAST * block.rows as f64) } else { first }.max(smallest);
         let mut auction = Auction {
@@ -89,7 +91,7 @@ impl Scaling {
             auction.epsilon = (auction.epsilon / FACTOR).max(last);
         };
         self.epsilon = auction.epsilon;
-        let is_sound = is_done && largest(&solver.column_duals) <= sound * GROWTH;
+        let is_sound = is_done && largest(&solver.column_duals[..columns]) <= sound * GROWTH;
         if !is_sound {
             // bounds hold for falling duals only
             solver.column_duals = before;
@@ -225,7 +227,7 @@ impl Auction {
             bidder.uses = USES;
         }
         self.work = self.work.saturating_sub(block.columns / 2);
-        let Cheapest { column, first, gap } = dispatch!(level, simd => cheapest(simd, block.row(row), Some(duals)));
-        Smallest { first, column, second: first + gap }
+        let Cheapest { column, first, second } = dispatch!(level, simd => cheapest(simd, block.row(row), duals));
+        Smallest { first, column, second }
     }
 }

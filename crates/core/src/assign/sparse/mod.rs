@@ -16,7 +16,7 @@ mod solver;
 pub use listing::SparseMatrix;
 
 use super::dense::{NONE, Outcome};
-use super::{Assignment, AssignmentOptions, Cost, Interrupt, infeasible, scale_of};
+use super::{Assignment, AssignmentOptions, Cost, Interrupt, infeasible};
 use crate::error::{Error, Result};
 use rows::Rows;
 use solver::Solver;
@@ -123,13 +123,9 @@ impl SparseSolver {
             solution.row_duals.iter_mut().for_each(|dual| *dual -= limit);
         }
         let Solution { column_of_row, row_of_column, row_duals, column_duals } = solution;
-        let (column_of_row, row_duals, column_duals) = if is_transposed {
-            (row_of_column, column_duals, row_duals)
-        } else {
-            (column_of_row, row_duals, column_duals)
-        };
-        let total = matrix.total(column_of_row);
-        Ok(Assignment { column_of_row, row_duals, column_duals, sign, total })
+        let (short, long) = ((&column_of_row[..], &row_duals[..]), (&row_of_column[..], &column_duals[..]));
+        let assignment = Assignment::new(short, long, is_transposed, sign);
+        Ok(Assignment { total: matrix.total(assignment.column_of_row), ..assignment })
     }
 }
 
@@ -139,4 +135,10 @@ fn solve(matrix: &mut Rows, spare: &mut Rows, limit: f64, solver: &mut Solver, s
     let outcome = solver.solve(matrix, spare, limit);
     solution.read(solver, limit);
     outcome
+}
+
+/// A power of two that brings costs near the largest `f64` into a range where sums of them stay finite.
+fn scale_of(magnitude: f64) -> f64 {
+    const LARGE: f64 = 1e200;
+    if magnitude > LARGE { 2.0f64.powi(-400) } else { 1.0 }
 }
