@@ -415,7 +415,8 @@ impl Solver {
         let (mut row, mut offset) = (start, 0.0);
         loop {
             if limit + offset < search.end.distance {
-                search.end = End { distance: limit + offset, place: Place::Row(row) };
+                // a column that is as near is better still, so that there are as many pairs as can be
+                search.end = End { distance: (limit + offset).next_up(), place: Place::Row(row) };
             }
             if self.interrupt.is_raised() {
                 return None;
@@ -430,7 +431,8 @@ impl Solver {
             row = self.row_of_column[column] as usize;
             offset = distance - (rows.at(row, column) - self.column_duals[column]);
         }
-        let End { distance: length, place } = search.end;
+        let End { distance, place } = search.end;
+        let length = if let Place::Row(_) = place { distance.next_down() } else { distance };
         if length == f64::INFINITY {
             let owners = search.scanned.iter().map(|&(column, _)| self.row_of_column[column as usize] as usize);
             return Some(std::iter::once(start).chain(owners).collect());
