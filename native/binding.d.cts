@@ -40,6 +40,17 @@ export declare function assignF32(cost: Float32Array, rows: number, columns: num
  */
 export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
+/** As `assignSparseF32`, in another thread, on a copy of the matrix. */
+export declare function assignSparseAsyncF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
+
+/** As `assignSparseF64`, in another thread, on a copy of the matrix. */
+export declare function assignSparseAsyncF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
+
+/** As `assignSparseF64`, for a matrix of `f32`. */
+export declare function assignSparseF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
+
+/** The assignment of a sparse matrix of `f64`; the rest as for `assignF64`. */
+export declare function assignSparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 /** The class' part of the cost. */
 export interface ClassCostOptions {
   form: string
@@ -145,3 +156,9 @@ export declare function verifyF32(cost: Float32Array, rows: number, columns: num
  * violation.
  */
 export declare function verifyF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
+
+/** As `verifySparseF64`, for a matrix of `f32`. */
+export declare function verifySparseF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
+
+/** Checks an assignment of a sparse matrix of `f64`; the rest as for `verifyF64`. */
+export declare function verifySparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void

@@ -12,8 +12,10 @@ import {
   verifyF32,
   verifyF64,
 } from './native.ts'
+import type { FoundAssignment, Interrupt } from './native.ts'
 import { float64s } from './slab.ts'
-import { checkView, failType, flatten, isNumeric, shapeOf, sizeOf } from './tensors.ts'
+import { assignSparse, assignSparseAsync, isSparse, readSparse, verifySparse } from './sparse.ts'
+import { floats, isNumeric, shapeOf } from './tensors.ts'
 import type {
   Assignment,
   AssignmentOptions,
@@ -21,6 +23,7 @@ import type {
   AsyncAssignmentOptions,
   CostMatrices,
   CostMatrix,
+  SparseCostMatrix,
   Verification,
 } from './types.ts'
 import { checkFlag, checkInteger, checkRecord, isRecord, MAX_SIZE, show } from './validate.ts'
@@ -44,23 +47,45 @@ interface Costs {
   readonly data: Float32Array | Float64Array
   readonly rows: number
   readonly columns: number
+  readonly rowList?: undefined
+}
+
+/** Options as the binding takes them. */
+interface Settings {
+  readonly maximize: boolean
+  readonly partial: boolean
+  readonly limit: number
+  /** Whether duals are wanted. */
+  readonly wanted: boolean
 }
 
 /**
  * The linear sum assignment problem, solved exactly: `min(rows, columns)` pairs, no row and no column twice, with the
  * least total.
  *
+ * Of a {@link SparseCostMatrix} only the listed cells may be chosen, and only they take time and memory. Otherwise
+ * there is no difference: it is the problem of the matrix that has `Infinity` everywhere else.
+ *
  * Ties are broken the same way every time; a constant matrix gives the identity. Throws `SHAPE` for ragged rows,
- * `DTYPE` for what is no number, `NON_FINITE` for NaN and `-Infinity`, `OPTION` for bad options, and `INFEASIBLE` (with
+ * `RANGE` for a listed index that does not exist and for a cell listed twice, `DTYPE` for what is no number,
+ * `NON_FINITE` for NaN and `-Infinity`, `OPTION` for bad options, and `INFEASIBLE` (with
  * `rows` or `columns` that cannot all be assigned) where forbidden pairs leave no complete assignment and neither
  * `partial` nor `costLimit` is set.
  *
  * @example
  * linearSumAssignment([[8, 9], [1, 4]]) // rowIndices [0, 1], columnIndices [1, 0], total 10
  */
-export function linearSumAssignment(cost: CostMatrix, options?: AssignmentOptions): Assignment {
+export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options?: AssignmentOptions): Assignment {
   try {
-    const { maximize, partial, limit, wanted } = readOptions(options)
+    const settings = readOptions(options)
+    const { maximize, partial, limit, wanted } = settings
+    if (isSparse(cost)) {
+      const costs = readSparse(cost)
+      const columnOfRow = new Int32Array(costs.rows)
+      const duals = wanted ? new Float64Array(costs.rows + costs.columns) : undefined
+      const total = assignSparse(costs, settings, columnOfRow, duals)
+      return listPairs(columnOfRow, costs.rows, costs.columns, total, duals)
+    }
     const { data, rows, columns } = readCosts(cost)
     const columnOfRow = rows <= ROWS ? COLUMN_OF_ROW : new Int32Array(rows)
     const duals = wanted ? new Float64Array(rows + columns) : undefined
@@ -81,7 +106,7 @@ export function linearSumAssignment(cost: CostMatrix, options?: AssignmentOption
  * reason, while the solve ends and frees its memory within milliseconds. One signal may serve many calls.
  */
 export async function linearSumAssignmentAsync(
-  cost: CostMatrix,
+  cost: CostMatrix | SparseCostMatrix,
   options?: AsyncAssignmentOptions,
 ): Promise<Assignment> {
   const { signal, ...rest } = checkRecord(options, [...SOLVE, 'signal'], 'options')
@@ -89,17 +114,28 @@ export async function linearSumAssignmentAsync(
     fail('OPTION', 'options.signal', `must be an AbortSignal, got ${show(signal)}`)
   }
   signal?.throwIfAborted()
-  const { maximize, partial, limit, wanted } = readOptions(rest)
-  const { data, rows, columns } = readCosts(cost)
+  const settings = readOptions(rest)
+  const costs = isSparse(cost) ? readSparse(cost) : readCosts(cost)
+  const { rows, columns } = costs
+  const { wanted } = settings
   const interrupt = createInterrupt()
-  const found = isDouble(data)
-    ? assignAsyncF64(data, rows, columns, maximize, partial, limit, interrupt)
-    : assignAsyncF32(data, rows, columns, maximize, partial, limit, interrupt)
+  const found = costs.rowList ? assignSparseAsync(costs, settings, interrupt) : assignAsync(costs, settings, interrupt)
   const solved = found.then(
     ({ columnOfRow, duals, total }) => listPairs(columnOfRow, rows, columns, total, wanted ? duals : undefined),
     (error) => Promise.reject(toHungarianLossError(error)),
   )
   return signal === undefined ? solved : untilAborted(solved, signal, () => raiseInterrupt(interrupt))
+}
+
+/** Solves a copy of a matrix in another thread. */
+function assignAsync(
+  { data, rows, columns }: Costs,
+  { maximize, partial, limit }: Settings,
+  interrupt: Interrupt,
+): Promise<FoundAssignment> {
+  return isDouble(data)
+    ? assignAsyncF64(data, rows, columns, maximize, partial, limit, interrupt)
+    : assignAsyncF32(data, rows, columns, maximize, partial, limit, interrupt)
 }
 
 /** Waits for a result, or rejects with the signal's reason and stops what would give it. */
@@ -138,7 +174,7 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
       allRows += rows
       lines += rows + columns
     }
-    const data = readData(given, [cells], 'costs.data')
+    const data = floats(given, [cells], 'costs.data')
     const columnOfRow = new Int32Array(allRows)
     const duals = wanted ? new Float64Array(lines) : NO_DUALS
     const totals = new Float64Array(shapes.length)
@@ -166,7 +202,7 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
  * used twice.
  */
 export function verifyAssignment(
-  cost: CostMatrix,
+  cost: CostMatrix | SparseCostMatrix,
   assignment: AssignmentProof,
   options?: Pick<AssignmentOptions, 'maximize' | 'costLimit'>,
 ): Verification {
@@ -174,12 +210,14 @@ export function verifyAssignment(
     const given = checkRecord(options, VERIFY, 'options')
     const maximize = checkFlag(given.maximize, false, 'options.maximize')
     const limit = checkLimit(given.costLimit)
-    const { data, rows, columns } = readCosts(cost)
+    const costs = isSparse(cost) ? readSparse(cost) : readCosts(cost)
+    const { data, rows, columns } = costs
     if (!isRecord(assignment)) fail('DTYPE', 'assignment', `must be an assignment, got ${show(assignment)}`)
     const columnOfRow = readPairs(assignment as AssignmentProof, rows, columns)
     const duals = readDuals(assignment as AssignmentProof, rows, columns)
     const report = new Float64Array(4)
-    if (isDouble(data)) verifyF64(data, rows, columns, maximize, limit, columnOfRow, duals, report)
+    if (costs.rowList) verifySparse(costs, { maximize, limit }, columnOfRow, duals, report)
+    else if (isDouble(data)) verifyF64(data, rows, columns, maximize, limit, columnOfRow, duals, report)
     else verifyF32(data, rows, columns, maximize, limit, columnOfRow, duals, report)
     const [optimal, total, bound, violation] = report as unknown as [number, number, number, number]
     return { optimal: optimal === 1, total, bound, violation }
@@ -189,7 +227,7 @@ export function verifyAssignment(
 }
 
 /** Checks the settings of a solution and fills in defaults. */
-function readOptions(options: unknown): { maximize: boolean; partial: boolean; limit: number; wanted: boolean } {
+function readOptions(options: unknown): Settings {
   const given = checkRecord(options, SOLVE, 'options')
   return {
     maximize: checkFlag(given.maximize, false, 'options.maximize'),
@@ -222,19 +260,7 @@ function readCosts(cost: CostMatrix): Costs {
   const shape = shapeOf(cost, 'cost')
   if (shape.length !== 2) fail('SHAPE', 'cost', `must be of shape [rows, columns], got [${shape.join(', ')}]`)
   const [rows, columns] = shape as [number, number]
-  return { data: readData((cost as { readonly data: unknown }).data, shape, 'cost'), rows, columns }
-}
-
-function readData(data: unknown, shape: readonly number[], argument: string): Float32Array | Float64Array {
-  const kind = kindOf(data)
-  if (kind === undefined) {
-    if (!Array.isArray(data)) failType(data, 'a typed array or an array of numbers', argument)
-    return flatten(data as readonly unknown[], shape, new Float64Array(sizeOf(shape)), argument)
-  }
-  if (!isNumeric(kind)) failType(data, 'numbers', argument)
-  checkView(data as Float64Array, shape, argument)
-  if (kind === 'Float32Array' || kind === 'Float64Array') return data as Float32Array | Float64Array
-  return new Float64Array(data as Int32Array)
+  return { data: floats((cost as { readonly data: unknown }).data, shape, 'cost'), rows, columns }
 }
 
 /** Copies nested rows. */

@@ -1,5 +1,5 @@
 /** The compiled core. The path is the same from the sources and from the built files. */
-import type { createCriterion } from '../native/binding.cjs'
+import type { createCriterion, createInterrupt } from '../native/binding.cjs'
 
 export {
   assignAsyncF32,
@@ -8,6 +8,10 @@ export {
   assignBatchF64,
   assignF32,
   assignF64,
+  assignSparseAsyncF32,
+  assignSparseAsyncF64,
+  assignSparseF32,
+  assignSparseF64,
   compute,
   costMatrix,
   createCriterion,
@@ -17,7 +21,14 @@ export {
   simdLevel,
   verifyF32,
   verifyF64,
+  verifySparseF32,
+  verifySparseF64,
 } from '../native/binding.cjs'
+
+export type { FoundAssignment } from '../native/binding.cjs'
 
 /** A configuration that the core has checked. */
 export type Criterion = ReturnType<typeof createCriterion>
+
+/** A flag that stops a solve. */
+export type Interrupt = ReturnType<typeof createInterrupt>

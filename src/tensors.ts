@@ -45,6 +45,19 @@ export function float32(tensor: unknown, shape: readonly number[], argument: str
   }
 }
 
+/** Values of a shape: a Float32Array or Float64Array as it is, all else converted to float64. */
+export function floats(data: unknown, shape: readonly number[], argument: string): Float32Array | Float64Array {
+  const kind = kindOf(data)
+  if (kind === undefined) {
+    if (!Array.isArray(data)) failType(data, 'a typed array or an array of numbers', argument)
+    return flatten(data as readonly unknown[], shape, new Float64Array(sizeOf(shape)), argument)
+  }
+  if (!isNumeric(kind)) failType(data, 'numbers', argument)
+  checkView(data as Float64Array, shape, argument)
+  if (kind === 'Float32Array' || kind === 'Float64Array') return data as Float32Array | Float64Array
+  return new Float64Array(data as Int32Array)
+}
+
 /** Number of values of a shape. Inexact only beyond 2^53, where no array has that length. */
 export function sizeOf(shape: readonly number[]): number {
   let size = 1

@@ -593,6 +593,39 @@ export type CostData = FloatData | Exclude<IntegerData, BigInt64Array | BigUint6
  */
 export type CostMatrix = Shaped<CostData> | ReadonlyArray<ArrayLike<number>>
 
+/** Indices of rows or columns; an Int32Array is never copied. */
+export type IndexData = readonly number[] | Exclude<IntegerData, BigInt64Array | BigUint64Array>
+
+/**
+ * A cost matrix in compressed rows (CSR): row i lists the cells from `rowStarts[i]` up to `rowStarts[i + 1]`. Cells that
+ * are not listed are forbidden, as is a listed `Infinity`; NaN and `-Infinity` are errors.
+ */
+export interface CompressedCostMatrix {
+  /** The cost of each listed cell. */
+  readonly values: CostData
+  /** The column of each, in any order within a row, but none twice. */
+  readonly columnIndices: IndexData
+  /** `[rows + 1]`, rising from 0 to the number of cells. */
+  readonly rowStarts: IndexData
+  readonly rowIndices?: undefined
+  readonly shape: readonly [rows: number, columns: number]
+}
+
+/** A cost matrix as a list of cells in any order (COO), none listed twice. The rest is as in the other form. */
+export interface ListedCostMatrix {
+  /** The cost of each listed cell. */
+  readonly values: CostData
+  /** The row of each. */
+  readonly rowIndices: IndexData
+  /** The column of each. */
+  readonly columnIndices: IndexData
+  readonly rowStarts?: undefined
+  readonly shape: readonly [rows: number, columns: number]
+}
+
+/** A cost matrix of which only the allowed cells are listed. */
+export type SparseCostMatrix = CompressedCostMatrix | ListedCostMatrix
+
 /**
  * Cost matrices of different shapes, row-major, one after the other in `data`; each entry of `shapes` is
  * `[rows, columns]`. A Float32Array or Float64Array is never copied.

@@ -58,6 +58,18 @@ pub enum Error {
     AddedCost { place: QueryPlace, target: usize, value: f32 },
     /// A cell of a cost matrix is NaN or -infinity.
     Cost { row: usize, column: usize, value: f64 },
+    /// A sparse cost matrix has more rows or columns than 31 bits can count, or needs more memory than there is.
+    SparseSize { rows: usize, columns: usize, cells: usize },
+    /// The row starts of a sparse cost matrix do not start at 0, fall, or end elsewhere than at the number of cells.
+    RowStarts { index: usize, value: i32, cells: usize },
+    /// A listed cell is of a row that does not exist.
+    RowIndex { index: usize, row: i32, rows: usize },
+    /// A listed cell is of a column that does not exist.
+    ColumnIndex { index: usize, row: usize, column: i32, columns: usize },
+    /// A listed cell is NaN or -infinity.
+    ListedCost { index: usize, row: usize, column: usize, value: f64 },
+    /// A cell is listed a second time.
+    ListedTwice { index: usize, first: usize, row: usize, column: usize },
     /// No assignment covers the shorter side: these rows have fewer allowed columns between them than they are.
     InfeasibleRows { rows: Vec<usize>, columns: usize },
     /// As `InfeasibleRows`, for a matrix with more rows than columns.
@@ -168,6 +180,34 @@ impl fmt::Display for Error {
                 "cost: {} at row {row}, column {column}; must be a number or Infinity (which forbids the pair)",
                 Value(*value)
             ),
+            Self::SparseSize { rows, columns, cells } => write!(
+                f,
+                "cost: {rows} rows, {columns} columns and {cells} cells are too many for the memory of this machine or \
+                 for 32-bit indices"
+            ),
+            Self::RowStarts { index, value, cells } => {
+                write!(f, "cost.rowStarts[{index}]: must rise from 0 to the number of values, {cells}, got {value}")
+            }
+            Self::RowIndex { index, row, rows } => {
+                write!(
+                    f,
+                    "cost.rowIndices[{index}]: must be below the number of rows, {rows}, and not negative, got {row}"
+                )
+            }
+            Self::ColumnIndex { index, row, column, columns } => write!(
+                f,
+                "cost.columnIndices[{index}]: must be below the number of columns, {columns}, and not negative, got \
+                 {column} in row {row}"
+            ),
+            Self::ListedCost { index, row, column, value } => write!(
+                f,
+                "cost.values[{index}]: {} at row {row}, column {column}; must be a number or Infinity (which forbids the \
+                 pair)",
+                Value(*value)
+            ),
+            Self::ListedTwice { index, first, row, column } => {
+                write!(f, "cost.values[{index}]: row {row}, column {column} is listed already, as values[{first}]")
+            }
             Self::InfeasibleRows { rows, columns } => write!(f, "cost: {}", Shortage("row", rows, "column", *columns)),
             Self::InfeasibleColumns { columns, rows } => {
                 write!(f, "cost: {}", Shortage("column", columns, "row", *rows))

@@ -36,11 +36,12 @@ mod test_support;
 mod union;
 mod view;
 
-#[doc(hidden)]
-pub use assign::Path;
 pub use assign::{
-    Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, verify,
+    Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, Matrix,
+    SparseMatrix, SparseSolver, verify,
 };
+#[doc(hidden)]
+pub use assign::{Cells, Path};
 pub use batch::{Layer, Predictions, Shape, Targets};
 pub use config::{
     BoxFormat, ClassCost, Classification, Config, Ignore, NonFinite, Normalization, Overlap, Sigmoid, Softmax, Weights,

@@ -266,6 +266,20 @@ proptest! {
     }
 
     #[test]
+    fn a_pair_that_costs_the_limit_is_made(problem in problems(6, true), at: prop::sample::Index) {
+        // the largest set of pairs of which none is dearer than the limit is that of the limit alone
+        let finite: Vec<f64> = problem.costs.iter().copied().filter(|c| c.is_finite()).collect();
+        let limit = if finite.is_empty() { 0.0 } else { finite[at.index(finite.len())] };
+        let level = |&cost: &f64| if cost <= limit { limit } else { f64::INFINITY };
+        let level = Problem { costs: problem.costs.iter().map(level).collect(), ..problem };
+        let (pairs, _) = brute_force(&level.costs, level.rows, level.columns);
+        let options = AssignmentOptions { cost_limit: Some(limit), ..COMPLETE };
+        let found = level.solve(options).expect("every set of pairs will do");
+        prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
+        level.assert_proven(&found, options);
+    }
+
+    #[test]
     fn maximising_is_minimising_the_opposite(problem in problems(7, true)) {
         let opposite: Vec<f64> = problem.costs.iter().map(|&c| if c.is_finite() { -c } else { c }).collect();
         let (pairs, total) = brute_force(&opposite, problem.rows, problem.columns);

@@ -49,17 +49,21 @@ impl Failure {
 fn code(error: &Error) -> &'static str {
     match error {
         Error::Option { .. } => "OPTION",
-        Error::Length { .. } | Error::Offsets { .. } => "SHAPE",
+        Error::Length { .. } | Error::Offsets { .. } | Error::SparseSize { .. } | Error::RowStarts { .. } => "SHAPE",
         Error::Label { .. }
         | Error::Labels { .. }
         | Error::TargetBox { .. }
         | Error::Box { .. }
         | Error::Matching { .. }
-        | Error::Assignment { .. } => "RANGE",
+        | Error::Assignment { .. }
+        | Error::RowIndex { .. }
+        | Error::ColumnIndex { .. }
+        | Error::ListedTwice { .. } => "RANGE",
         Error::TargetBoxNotFinite { .. }
         | Error::LogitNotFinite { .. }
         | Error::BoxNotFinite { .. }
-        | Error::Cost { .. } => "NON_FINITE",
+        | Error::Cost { .. }
+        | Error::ListedCost { .. } => "NON_FINITE",
         Error::AddedCost { value, .. } => {
             if value.is_finite() {
                 "RANGE"
@@ -88,6 +92,10 @@ fn argument(error: &Error) -> String {
         Error::AddedCost { place, .. } => format!("{}.cost", place.part),
         Error::Assignment { .. } => "assignment".to_owned(),
         Error::Offsets { .. } => "targets".to_owned(),
+        Error::RowStarts { index, .. } => format!("cost.rowStarts[{index}]"),
+        Error::RowIndex { index, .. } => format!("cost.rowIndices[{index}]"),
+        Error::ColumnIndex { index, .. } => format!("cost.columnIndices[{index}]"),
+        Error::ListedCost { index, .. } | Error::ListedTwice { index, .. } => format!("cost.values[{index}]"),
         Error::InBatch { error, .. } => argument(error),
         _ => "cost".to_owned(),
     }
@@ -111,7 +119,9 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
             set_query(object, place)?;
             set(object, "target", *target)
         }
-        Error::Cost { row, column, .. } => {
+        Error::Cost { row, column, .. }
+        | Error::ListedCost { row, column, .. }
+        | Error::ListedTwice { row, column, .. } => {
             set(object, "row", *row)?;
             set(object, "column", *column)
         }
@@ -119,7 +129,7 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
             set(object, "matrix", *index)?;
             set_place(object, error)
         }
-        Error::Assignment { row, .. } => set(object, "row", *row),
+        Error::Assignment { row, .. } | Error::ColumnIndex { row, .. } => set(object, "row", *row),
         Error::InfeasibleRows { rows, .. } => object.set("rows", indices(rows)),
         Error::InfeasibleColumns { columns, .. } => object.set("columns", indices(columns)),
         _ => Ok(()),

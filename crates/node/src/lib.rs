@@ -8,6 +8,7 @@
 mod error;
 mod options;
 mod parts;
+pub mod sparse;
 pub mod task;
 
 use std::cell::RefCell;
@@ -15,7 +16,7 @@ use std::sync::OnceLock;
 
 use hungarian_loss::{
     AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerRule,
-    LayerTerms, Level, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
+    LayerTerms, Level, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
@@ -402,8 +403,12 @@ pub fn verify_f64(
     duals: &[f64],
     report: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
-    certify(cost, [rows, columns], assignment_options(maximize, false, cost_limit), column_of_row, duals, report)
-        .map_err(|failure| failure.into_js(&env))
+    let options = assignment_options(maximize, false, cost_limit);
+    let verify = || {
+        let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
+        certify(&matrix, rows, options, column_of_row, duals, report)
+    };
+    verify().map_err(|failure| failure.into_js(&env))
 }
 
 /// As `verifyF64`, for a matrix of `f32`.
@@ -419,22 +424,25 @@ pub fn verify_f32(
     duals: &[f64],
     report: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
-    certify(cost, [rows, columns], assignment_options(maximize, false, cost_limit), column_of_row, duals, report)
-        .map_err(|failure| failure.into_js(&env))
+    let options = assignment_options(maximize, false, cost_limit);
+    let verify = || {
+        let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
+        certify(&matrix, rows, options, column_of_row, duals, report)
+    };
+    verify().map_err(|failure| failure.into_js(&env))
 }
 
-fn certify<T: Cost>(
-    cost: &[T],
-    [rows, columns]: [u32; 2],
+fn certify(
+    matrix: &impl Matrix,
+    rows: u32,
     options: AssignmentOptions,
     column_of_row: &[i32],
     duals: &[f64],
     mut report: Float64ArraySlice<'_>,
 ) -> Result<()> {
-    let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
     let columns_of_rows: Vec<_> = column_of_row.iter().map(|&column| usize::try_from(column).ok()).collect();
     let (row_duals, column_duals) = duals.split_at(duals.len().min(rows as usize));
-    let found = verify(&matrix, options, &columns_of_rows, row_duals, column_duals)?;
+    let found = verify(matrix, options, &columns_of_rows, row_duals, column_duals)?;
     // SAFETY: as in `layer_slices_mut`.
     let report = unsafe { report.as_mut() };
     fill(report, [f64::from(u8::from(found.optimal)), found.total, found.bound, found.violation])

@@ -1,6 +1,6 @@
 //! Solves off the event loop: on a copy of the matrix, in a thread of Node's pool, until done or interrupted.
 
-use hungarian_loss::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level};
+use hungarian_loss::{Assignment, AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level};
 use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Int32Array};
 use napi_derive::napi;
@@ -19,13 +19,16 @@ pub struct FoundAssignment {
     pub total: f64,
 }
 
-/// One solve. The matrix is freed as soon as it ends.
-pub struct AssignTask<T> {
-    costs: Vec<T>,
-    rows: usize,
-    columns: usize,
+/// A copy of a matrix that can be solved in any thread.
+pub trait Solve: Send + Sized {
+    /// Solves the matrix and frees it.
+    fn solve(self, options: AssignmentOptions, interrupt: &Interrupt) -> Result<Solved, Error>;
+}
+
+/// One solve.
+pub struct AssignTask<M> {
+    matrix: Option<M>,
     options: AssignmentOptions,
-    level: Level,
     interrupt: Interrupt,
 }
 
@@ -36,26 +39,48 @@ pub struct Solved {
     total: f64,
 }
 
-impl<T: Cost> AssignTask<T> {
-    fn solve(&mut self) -> Result<Solved, Error> {
-        let costs = std::mem::take(&mut self.costs);
-        let matrix = CostMatrix::new(&costs, self.rows, self.columns)?;
-        let mut solver = AssignmentSolver::with_interrupt(self.interrupt.clone());
-        let found = solver.solve(self.level, &matrix, self.options)?;
-        let (mut column_of_row, mut duals) = (vec![-1; self.rows], vec![0.0; self.rows + self.columns]);
+impl Solved {
+    /// The result of a matrix of a shape.
+    pub fn from(found: &Assignment<'_>, [rows, columns]: [u32; 2]) -> Result<Self, Error> {
+        let (mut column_of_row, mut duals) = (vec![-1; rows as usize], vec![0.0; rows as usize + columns as usize]);
         found.write(&mut column_of_row, &mut duals)?;
-        Ok(Solved { column_of_row, duals, total: found.total })
+        Ok(Self { column_of_row, duals, total: found.total })
     }
 }
 
-impl<T: Cost + Send> Task for AssignTask<T> {
+/// A copy of a dense matrix.
+pub struct Block<T> {
+    costs: Vec<T>,
+    shape: [u32; 2],
+    level: Level,
+}
+
+impl<T: Cost + Send> Solve for Block<T> {
+    fn solve(self, options: AssignmentOptions, interrupt: &Interrupt) -> Result<Solved, Error> {
+        let [rows, columns] = self.shape.map(|side| side as usize);
+        let matrix = CostMatrix::new(&self.costs, rows, columns)?;
+        let mut solver = AssignmentSolver::with_interrupt(interrupt.clone());
+        Solved::from(&solver.solve(self.level, &matrix, options)?, self.shape)
+    }
+}
+
+impl<M: Solve> AssignTask<M> {
+    /// A solve that an interrupt stops.
+    pub fn new(matrix: M, options: AssignmentOptions, interrupt: &Interrupt) -> Self {
+        Self { matrix: Some(matrix), options, interrupt: interrupt.clone() }
+    }
+}
+
+impl<M: Solve> Task for AssignTask<M> {
     // `compute` can only fail with napi's own error, which has no place for ours
     type Output = Result<Solved, Error>;
     type JsValue = FoundAssignment;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
-        let solve = std::panic::AssertUnwindSafe(|| self.solve());
-        std::panic::catch_unwind(solve).map_err(|_| napi::Error::from_reason("the solver panicked"))
+        let Self { matrix, options, interrupt } = self;
+        let solve = || matrix.take().map(|matrix| matrix.solve(*options, interrupt));
+        let solved = std::panic::catch_unwind(std::panic::AssertUnwindSafe(solve)).ok().flatten();
+        solved.ok_or_else(|| napi::Error::from_reason("the solver panicked"))
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
@@ -87,7 +112,7 @@ pub fn assign_async_f64(
     partial: bool,
     cost_limit: f64,
     interrupt: &External<Interrupt>,
-) -> napi::Result<AsyncTask<AssignTask<f64>>> {
+) -> napi::Result<AsyncTask<AssignTask<Block<f64>>>> {
     task(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), interrupt)
         .map_err(|failure| failure.into_js(&env))
 }
@@ -103,23 +128,17 @@ pub fn assign_async_f32(
     partial: bool,
     cost_limit: f64,
     interrupt: &External<Interrupt>,
-) -> napi::Result<AsyncTask<AssignTask<f32>>> {
+) -> napi::Result<AsyncTask<AssignTask<Block<f32>>>> {
     task(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), interrupt)
         .map_err(|failure| failure.into_js(&env))
 }
 
 fn task<T: Cost + Send>(
     cost: &[T],
-    [rows, columns]: [u32; 2],
+    shape: [u32; 2],
     options: AssignmentOptions,
     interrupt: &Interrupt,
-) -> Result<AsyncTask<AssignTask<T>>, Failure> {
-    Ok(AsyncTask::new(AssignTask {
-        costs: cost.to_vec(),
-        rows: rows as usize,
-        columns: columns as usize,
-        options,
-        level: level()?,
-        interrupt: interrupt.clone(),
-    }))
+) -> Result<AsyncTask<AssignTask<Block<T>>>, Failure> {
+    let block = Block { costs: cost.to_vec(), shape, level: level()? };
+    Ok(AsyncTask::new(AssignTask::new(block, options, interrupt)))
 }

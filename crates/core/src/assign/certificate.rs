@@ -8,9 +8,8 @@
 //! With a limit l, if moreover u_i + v_j ≤ c_ij - l and no dual is above 0, then no set of pairs has a smaller sum of
 //! c - l than the sum of all duals.
 
-use super::{AssignmentOptions, Cost, CostMatrix, Interrupt};
+use super::{AssignmentOptions, Cells, Matrix};
 use crate::error::{Error, Result};
-use crate::simd::Level;
 
 /// What [`verify`] found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,23 +28,23 @@ pub struct Certificate {
 /// Relative tolerance for the rounding of the duals.
 const TOLERANCE: f64 = 1e-10;
 
-/// Checks an assignment and its duals against the matrix; `options` as they were for the solution.
+/// Checks an assignment and its duals against the matrix, dense or sparse; `options` as they were for the solution.
 ///
 /// # Errors
-/// [`Error::Cost`] for NaN and -infinity; [`Error::Length`] or [`Error::Assignment`] if the lists do not describe an
-/// assignment of this matrix.
-pub fn verify<T: Cost>(
-    matrix: &CostMatrix<'_, T>,
+/// As when the matrix is solved, but it is never infeasible; [`Error::Length`] or [`Error::Assignment`] if the lists do
+/// not describe an assignment of this matrix.
+pub fn verify(
+    matrix: &impl Matrix,
     options: AssignmentOptions,
     column_of_row: &[Option<usize>],
     row_duals: &[f64],
     column_duals: &[f64],
 ) -> Result<Certificate> {
-    crate::batch::check_length("assignment.rowIndices", column_of_row.len(), &[matrix.rows])?;
-    crate::batch::check_length("assignment.rowDuals", row_duals.len(), &[matrix.rows])?;
-    crate::batch::check_length("assignment.columnDuals", column_duals.len(), &[matrix.columns])?;
-    matrix.check(Level::detect(), &Interrupt::default())?;
-    let mut row_of_column = vec![None; matrix.columns];
+    let matrix = matrix.read()?;
+    crate::batch::check_length("assignment.rowIndices", column_of_row.len(), &[matrix.rows()])?;
+    crate::batch::check_length("assignment.rowDuals", row_duals.len(), &[matrix.rows()])?;
+    crate::batch::check_length("assignment.columnDuals", column_duals.len(), &[matrix.columns()])?;
+    let mut row_of_column = vec![None; matrix.columns()];
     for (row, column) in column_of_row.iter().enumerate() {
         let Some(column) = *column else { continue };
         let refuse = |rule| Err(Error::Assignment { row, column: column as i64, rule });
@@ -60,19 +59,16 @@ pub fn verify<T: Cost>(
     let half = |value: f64| value * 0.5 * sign;
     let limit = half(options.cost_limit.unwrap_or(0.0));
     let mut violation = 0.0;
-    for row in 0..matrix.rows {
-        for column in 0..matrix.columns {
-            let cost = matrix.at(row, column);
-            if cost != f64::INFINITY {
-                let excess = half(row_duals[row]) + half(column_duals[column]) - (half(cost) - limit);
-                if excess.is_nan() || excess > violation {
-                    violation = excess;
-                }
+    for row in 0..matrix.rows() {
+        for (column, cost) in matrix.cells(row) {
+            let excess = half(row_duals[row]) + half(column_duals[column]) - (half(cost) - limit);
+            if excess.is_nan() || excess > violation {
+                violation = excess;
             }
         }
     }
     let pairs = row_of_column.iter().flatten().count();
-    let assigned = column_of_row.iter().enumerate().filter_map(|(row, &column)| Some(matrix.at(row, column?)));
+    let assigned = column_of_row.iter().enumerate().filter_map(|(row, &column)| Some(matrix.cost(row, column?)));
     let total = assigned.clone().fold(0.0, |sum, cost| sum + cost); // `sum` would give -0 for none
     let halved = |duals: &[f64]| -> Vec<f64> { duals.iter().map(|&dual| half(dual)).collect() };
     let (mut rows, mut columns) = (halved(row_duals), halved(column_duals));
@@ -95,8 +91,8 @@ pub fn verify<T: Cost>(
     let tight = half_total - bound <= slack * terms.max(1) as f64 && violation <= slack;
     Ok(Certificate {
         optimal: tight
-            && is_allowed(matrix, column_of_row)
-            && (options.cost_limit.is_some() || is_largest(matrix, column_of_row, &row_of_column)),
+            && is_allowed(&matrix, column_of_row)
+            && (options.cost_limit.is_some() || is_largest(&matrix, column_of_row, &row_of_column)),
         total,
         bound: bound * 2.0 * sign + 0.0, // never -0
         violation: violation * 2.0,
@@ -104,22 +100,18 @@ pub fn verify<T: Cost>(
 }
 
 /// Whether no pair is forbidden.
-fn is_allowed<T: Cost>(matrix: &CostMatrix<'_, T>, column_of_row: &[Option<usize>]) -> bool {
+fn is_allowed(matrix: &impl Cells, column_of_row: &[Option<usize>]) -> bool {
     let mut pairs = column_of_row.iter().enumerate();
-    pairs.all(|(row, column)| column.is_none_or(|column| matrix.at(row, column) != f64::INFINITY))
+    pairs.all(|(row, column)| column.is_none_or(|column| matrix.cost(row, column) != f64::INFINITY))
 }
 
 /// Whether no assignment of allowed cells has more pairs (Berge's theorem: there is no augmenting path).
-fn is_largest<T: Cost>(
-    matrix: &CostMatrix<'_, T>,
-    column_of_row: &[Option<usize>],
-    row_of_column: &[Option<usize>],
-) -> bool {
-    let mut open: Vec<usize> = (0..matrix.rows).filter(|&row| column_of_row[row].is_none()).collect();
-    let mut reached = vec![false; matrix.columns];
+fn is_largest(matrix: &impl Cells, column_of_row: &[Option<usize>], row_of_column: &[Option<usize>]) -> bool {
+    let mut open: Vec<usize> = (0..matrix.rows()).filter(|&row| column_of_row[row].is_none()).collect();
+    let mut reached = vec![false; matrix.columns()];
     while let Some(row) = open.pop() {
-        for column in 0..matrix.columns {
-            if !reached[column] && matrix.at(row, column) != f64::INFINITY {
+        for (column, _) in matrix.cells(row) {
+            if !reached[column] {
                 reached[column] = true;
                 match row_of_column[column] {
                     Some(owner) => open.push(owner),

@@ -474,7 +474,8 @@ impl Solver {
         // `offset`: what turns c - v into the length of the path that ends with it
         let (mut row, mut offset) = (start, 0.0);
         loop {
-            search.may_end_at(row, limit + offset);
+            // a column that is as near is better still, so that there are as many pairs as can be
+            search.may_end_at(row, (limit + offset).next_up());
             if self.interrupt.is_raised() {
                 return None;
             }
@@ -486,7 +487,8 @@ impl Solver {
             row = self.row_of_column[column] as usize;
             offset = distance - (rows.at(row, column) - self.column_duals[column]);
         }
-        let End { distance: length, place } = search.end;
+        let End { distance, place } = search.end;
+        let length = if let Place::Row(_) = place { distance.next_down() } else { distance };
         if length == f64::INFINITY {
             let owners = search.scanned.iter().map(|&(column, _)| self.row_of_column[column as usize] as usize);
             return Some(std::iter::once(start).chain(owners).collect());

@@ -3,7 +3,8 @@
 //!
 //! [`AssignmentSolver`] is the entry for a caller's matrix. It reads the matrix where it lies ([`block`]) unless it
 //! maximises, and hands it to [`dense`], which passes large ones on to [`lazy`], or to [`partial`] where not all rows can
-//! be placed; many matrices at once go through [`batch`]. [`verify`] proves a result by its dual variables.
+//! be placed; many matrices at once go through [`batch`]. [`SparseSolver`] does so for a matrix of which only the allowed
+//! cells are listed. [`verify`] proves a result by its dual variables.
 
 mod batch;
 pub(crate) mod block;
@@ -12,19 +13,23 @@ mod certificate;
 pub(crate) mod dense;
 mod interrupt;
 mod lazy;
+mod matrix;
 mod partial;
 mod scaling;
+mod sparse;
 
 pub use batch::BatchOutputs;
 pub use certificate::{Certificate, verify};
 pub use dense::Path;
 pub use interrupt::Interrupt;
+pub use matrix::{Cells, Matrix};
+pub use sparse::{SparseMatrix, SparseSolver};
 
 use crate::batch::check_length;
 use crate::error::{Error, Result};
 use crate::simd::{self, F64, LANES, Level, Simd, dispatch, prelude::*};
 use block::{Block, CHUNK, Tall};
-use dense::{Demand, Outcome};
+use dense::{Demand, NONE, Outcome};
 
 /// A caller's matrix of costs, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -187,22 +192,35 @@ pub struct AssignmentOptions {
     pub cost_limit: Option<f64>,
 }
 
+impl AssignmentOptions {
+    fn check(&self) -> Result<()> {
+        let refused = self.cost_limit.filter(|limit| !limit.is_finite());
+        refused.map_or(Ok(()), |value| Err(Error::Option { name: "options.costLimit", rule: "a finite number", value }))
+    }
+}
+
 /// An optimal assignment, to be read from the solver that found it.
 #[derive(Clone, Copy, Debug)]
 pub struct Assignment<'a> {
-    solver: &'a AssignmentSolver,
+    column_of_row: &'a [u32],
+    row_duals: &'a [f64],
+    column_duals: &'a [f64],
+    /// What the costs were multiplied by.
+    sign: f64,
     /// Sum of the assigned cells, in row order.
     pub total: f64,
 }
 
-impl Assignment<'_> {
+impl<'a> Assignment<'a> {
+    /// From the partners and duals of the shorter side and of the longer one, which is that of the rows if `transposed`.
+    fn new(short: (&'a [u32], &'a [f64]), long: (&'a [u32], &'a [f64]), transposed: bool, sign: f64) -> Self {
+        let ((column_of_row, row_duals), (_, column_duals)) = if transposed { (long, short) } else { (short, long) };
+        Self { column_of_row, row_duals, column_duals, sign, total: 0.0 }
+    }
+
     /// The column of every row.
     pub fn columns_of_rows(&self) -> impl Iterator<Item = Option<usize>> {
-        let AssignmentSolver { solver, transposed, rows, .. } = self.solver;
-        (0..*rows).map(|row| {
-            let found = if *transposed { solver.row_of(row) } else { solver.column_of(row) };
-            found.map(|column| column as usize)
-        })
+        self.column_of_row.iter().map(|&column| Some(column as usize).filter(|_| column != NONE))
     }
 
     /// Writes the column of every row, or -1, and, unless `duals` is empty, the duals of the rows, then of the columns.
@@ -210,13 +228,12 @@ impl Assignment<'_> {
     /// # Errors
     /// [`Error::Length`] where an array has not as many places.
     pub fn write(&self, column_of_row: &mut [i32], duals: &mut [f64]) -> Result<()> {
-        let AssignmentSolver { rows, columns, .. } = *self.solver;
-        check_length("columnOfRow", column_of_row.len(), &[rows])?;
+        check_length("columnOfRow", column_of_row.len(), &[self.column_of_row.len()])?;
         for (place, column) in column_of_row.iter_mut().zip(self.columns_of_rows()) {
             *place = column.map_or(-1, |column| column as i32);
         }
         if !duals.is_empty() {
-            check_length("duals", duals.len(), &[rows + columns])?;
+            check_length("duals", duals.len(), &[self.row_duals.len() + self.column_duals.len()])?;
             for (place, dual) in duals.iter_mut().zip(self.row_duals().chain(self.column_duals())) {
                 *place = dual;
             }
@@ -226,17 +243,13 @@ impl Assignment<'_> {
 
     /// Dual variable of every row.
     pub fn row_duals(&self) -> impl Iterator<Item = f64> {
-        let AssignmentSolver { solver, transposed, rows, columns, sign, .. } = self.solver;
-        let (short, long) = solver.duals(if *transposed { *rows } else { *columns });
-        (if *transposed { long } else { short }).iter().map(move |dual| dual / sign)
+        self.row_duals.iter().map(|dual| dual / self.sign)
     }
 
     /// Dual variable of every column. In minimisation `row + column ≤ cost` everywhere, with equality where assigned;
     /// with a limit `row + column ≤ cost - limit`, none above 0, and 0 for what is unassigned.
     pub fn column_duals(&self) -> impl Iterator<Item = f64> {
-        let AssignmentSolver { solver, transposed, rows, columns, sign, .. } = self.solver;
-        let (short, long) = solver.duals(if *transposed { *rows } else { *columns });
-        (if *transposed { short } else { long }).iter().map(move |dual| dual / sign)
+        self.column_duals.iter().map(|dual| dual / self.sign)
     }
 }
 
@@ -245,12 +258,6 @@ impl Assignment<'_> {
 pub struct AssignmentSolver {
     memories: Memories,
     solver: dense::Solver,
-    rows: usize,
-    columns: usize,
-    /// Whether the solver's rows are the matrix's columns.
-    transposed: bool,
-    /// What the costs were multiplied by.
-    sign: f64,
 }
 
 impl AssignmentSolver {
@@ -282,27 +289,21 @@ impl AssignmentSolver {
         matrix: &CostMatrix<'_, T>,
         options: AssignmentOptions,
     ) -> Result<Assignment<'_>> {
-        if let Some(value) = options.cost_limit.filter(|limit| !limit.is_finite()) {
-            return Err(Error::Option { name: "options.costLimit", rule: "a finite number", value });
-        }
+        options.check()?;
         let scale = matrix.check(level, &self.solver.interrupt)?;
-        self.sign = if options.maximize { -scale } else { scale };
-        (self.rows, self.columns) = (matrix.rows, matrix.columns);
-        self.transposed = matrix.rows > matrix.columns;
-        let outcome = run(&mut self.solver, level, matrix, self.sign, options, T::memory(&mut self.memories));
+        let sign = if options.maximize { -scale } else { scale };
+        let transposed = matrix.rows > matrix.columns;
+        let outcome = run(&mut self.solver, level, matrix, sign, options, T::memory(&mut self.memories));
         if self.solver.interrupt.is_raised() {
             return Err(Error::Interrupted); // what was left half done is of no use
         }
-        if let Outcome::Infeasible(mut rows) = outcome {
-            rows.sort_unstable();
-            let reachable = rows.len() - 1;
-            return Err(if self.transposed {
-                Error::InfeasibleColumns { columns: rows, rows: reachable }
-            } else {
-                Error::InfeasibleRows { rows, columns: reachable }
-            });
+        if let Outcome::Infeasible(rows) = outcome {
+            return Err(infeasible(rows, transposed));
         }
-        let mut assignment = Assignment { solver: self, total: 0.0 };
+        let dense::Solver { column_of_row, row_of_column, .. } = &self.solver;
+        let (short_duals, long_duals) = self.solver.duals(matrix.rows.max(matrix.columns));
+        let (short, long) = ((&column_of_row[..], short_duals), (&row_of_column[..], long_duals));
+        let mut assignment = Assignment::new(short, long, transposed, sign);
         let pairs = assignment.columns_of_rows().enumerate();
         assignment.total = pairs.fold(0.0, |sum, (row, column)| column.map_or(sum, |c| sum + matrix.at(row, c)));
         Ok(assignment)
@@ -339,5 +340,16 @@ fn run<T: Cost>(
         solver.solve(level, &mut Tall::new(matrix, transposed, is_gathered), demand)
     } else {
         solver.solve(level, &mut block::transpose(costs, rows, columns, transposed, &solver.interrupt), demand)
+    }
+}
+
+/// The error that names a Hall violator, of rows or, if `transposed`, of columns.
+fn infeasible(mut violator: Vec<usize>, transposed: bool) -> Error {
+    violator.sort_unstable();
+    let reachable = violator.len() - 1;
+    if transposed {
+        Error::InfeasibleColumns { columns: violator, rows: reachable }
+    } else {
+        Error::InfeasibleRows { rows: violator, columns: reachable }
     }
 }

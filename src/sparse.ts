@@ -1,0 +1,113 @@
+import { fail } from './errors.ts'
+import { checkMemory, isDouble, kindOf } from './memory.ts'
+import {
+  assignSparseAsyncF32,
+  assignSparseAsyncF64,
+  assignSparseF32,
+  assignSparseF64,
+  verifySparseF32,
+  verifySparseF64,
+} from './native.ts'
+import type { FoundAssignment, Interrupt } from './native.ts'
+import { floats, isNumeric } from './tensors.ts'
+import type { SparseCostMatrix } from './types.ts'
+import { checkInteger, isRecord, MAX_SIZE, show } from './validate.ts'
+
+/** A sparse matrix as the binding takes it. */
+export interface SparseCosts {
+  readonly data: Float32Array | Float64Array
+  readonly columnIndices: Int32Array
+  /** The row of each cell if `byCells`, or else where each row's cells start. */
+  readonly rowList: Int32Array
+  readonly byCells: boolean
+  readonly rows: number
+  readonly columns: number
+}
+
+/** What tells the solver how to read a matrix. */
+interface Settings {
+  readonly maximize: boolean
+  readonly partial: boolean
+  readonly limit: number
+}
+
+/** Whether a cost matrix is a sparse one, sound or not. */
+export function isSparse(cost: unknown): cost is SparseCostMatrix {
+  return isRecord(cost) && ('values' in cost || 'columnIndices' in cost)
+}
+
+/** Reads a sparse matrix; Float32Array, Float64Array and, for indices, Int32Array as they lie, all else converted. */
+export function readSparse(cost: SparseCostMatrix): SparseCosts {
+  const { values, columnIndices: given, rowStarts, rowIndices, shape } = cost as { readonly [Field in keyof SparseCostMatrix]: unknown }
+  if (!Array.isArray(shape) || shape.length !== 2) {
+    fail('SHAPE', 'cost.shape', `must be [rows, columns], got ${show(shape)}`)
+  }
+  const [rows, columns] = shape.map((size) => checkInteger(size, 0, MAX_SIZE, 'cost.shape', 'SHAPE')) as [number, number]
+  const byCells = rowIndices !== undefined
+  if (byCells === (rowStarts !== undefined)) {
+    fail('SHAPE', 'cost', `needs either rowStarts or rowIndices, got ${byCells ? 'both' : 'neither'}`)
+  }
+  const columnIndices = readIndices(given, 'cost.columnIndices')
+  const rowList = byCells ? readIndices(rowIndices, 'cost.rowIndices') : readIndices(rowStarts, 'cost.rowStarts')
+  const length = byCells ? columnIndices.length : rows + 1
+  if (rowList.length !== length) {
+    const reason = byCells ? 'as columnIndices has' : `for ${rows} rows`
+    const argument = byCells ? 'cost.rowIndices' : 'cost.rowStarts'
+    fail('SHAPE', argument, `expected ${length} entries, ${reason}, got ${rowList.length}`)
+  }
+  const data = floats(values, [columnIndices.length], 'cost.values')
+  return { data, columnIndices, rowList, byCells, rows, columns }
+}
+
+/** Indices as 32-bit integers; whether they fit the matrix is the core's matter. */
+function readIndices(given: unknown, argument: string): Int32Array {
+  const kind = kindOf(given)
+  if (kind === undefined ? !Array.isArray(given) : !isNumeric(kind)) {
+    fail('DTYPE', argument, `must be an array of integers, got ${kind ?? show(given)}`)
+  }
+  if (kind !== undefined) checkMemory(given as Int32Array, argument)
+  if (kind === 'Int32Array') return given as Int32Array
+  const list = given as ArrayLike<unknown>
+  const indices = new Int32Array(list.length)
+  for (let i = 0; i < list.length; i++) indices[i] = checkInteger(list[i], 0, MAX_SIZE, `${argument}[${i}]`, 'RANGE')
+  return indices
+}
+
+/** Solves a sparse matrix; gives the total. */
+export function assignSparse(
+  costs: SparseCosts,
+  settings: Settings,
+  columnOfRow: Int32Array,
+  duals: Float64Array | undefined,
+): number {
+  const { data, columnIndices, rowList, byCells, rows, columns } = costs
+  const { maximize, partial, limit } = settings
+  return isDouble(data)
+    ? assignSparseF64(data, columnIndices, rowList, byCells, rows, columns, maximize, partial, limit, columnOfRow, duals)
+    : assignSparseF32(data, columnIndices, rowList, byCells, rows, columns, maximize, partial, limit, columnOfRow, duals)
+}
+
+/** Solves a copy of a sparse matrix in another thread. */
+export function assignSparseAsync(costs: SparseCosts, settings: Settings, interrupt: Interrupt): Promise<FoundAssignment> {
+  const { data, columnIndices, rowList, byCells, rows, columns } = costs
+  const { maximize, partial, limit } = settings
+  return isDouble(data)
+    ? assignSparseAsyncF64(data, columnIndices, rowList, byCells, rows, columns, maximize, partial, limit, interrupt)
+    : assignSparseAsyncF32(data, columnIndices, rowList, byCells, rows, columns, maximize, partial, limit, interrupt)
+}
+
+/** Checks an assignment of a sparse matrix; writes optimal, total, bound and violation to `report`. */
+export function verifySparse(
+  costs: SparseCosts,
+  { maximize, limit }: Omit<Settings, 'partial'>,
+  columnOfRow: Int32Array,
+  duals: Float64Array,
+  report: Float64Array,
+): void {
+  const { data, columnIndices, rowList, byCells, rows, columns } = costs
+  if (isDouble(data)) {
+    verifySparseF64(data, columnIndices, rowList, byCells, rows, columns, maximize, limit, columnOfRow, duals, report)
+  } else {
+    verifySparseF32(data, columnIndices, rowList, byCells, rows, columns, maximize, limit, columnOfRow, duals, report)
+  }
+}
