@@ -51,6 +51,7 @@ export declare function assignSparseF32(cost: Float32Array, columnIndices: Int32
 
 /** The assignment of a sparse matrix of `f64`; the rest as for `assignF64`. */
 export declare function assignSparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
+
 /** The class' part of the cost. */
 export interface ClassCostOptions {
   form: string
