@@ -33,22 +33,31 @@ export function measure(contenders, { rounds, ...limits }) {
   for (let round = 0; round < rounds; round++) {
     contenders.forEach((contender, i) => samples[i].push(...takeSamples(contender, limits)))
   }
-  const sorted = samples.map((times) => Float64Array.from(times).toSorted())
-  const medians = sorted.map((times) => quantile(times, 0.5))
-  return contenders.map(({ name }, i) => ({
-    name,
-    median: medians[i],
-    spread: (quantile(sorted[i], 0.75) - quantile(sorted[i], 0.25)) / 2 / medians[i],
-    ratio: medians[i] / medians[0],
-    samples: sorted[i].length,
-  }))
+  const figures = samples.map(summarize)
+  return contenders.map(({ name }, i) => ({ name, ...figures[i], ratio: figures[i].median / figures[0].median }))
+}
+
+/**
+ * What samples come to.
+ * @param {ArrayLike<number>} samples
+ * @returns {{ median: number, spread: number, samples: number }}
+ */
+export function summarize(samples) {
+  const sorted = Float64Array.from(samples).toSorted()
+  const median = quantile(sorted, 0.5)
+  return { median, spread: (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median, samples: sorted.length }
 }
 
 /** Keeps results alive, so that no call can be optimised away. */
 let sink = 0
 
-/** Seconds for one call, several times. No `setup` and `teardown`: with them the function would lose its closure. */
-function takeSamples({ name, step }, limits) {
+/**
+ * Seconds for one call, several times. No `setup` and `teardown`: with them the function would lose its closure.
+ * @param {{ name: string, step: () => number }} contender
+ * @param {Omit<Effort, 'rounds'>} limits
+ * @returns {number[]}
+ */
+export function takeSamples({ name, step }, limits) {
   const bench = new Benchmark(name, () => (sink += step()), limits)
   let failure
   bench.on('error', ({ target }) => (failure = target.error))

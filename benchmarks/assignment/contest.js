@@ -1,0 +1,125 @@
+/** One instance: every contender solves it, the answers are compared, and only then is time taken, by turns. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { summarize } from '../measure.js'
+import { judge } from './agreement.js'
+import { TooSlow } from './player.js'
+
+/** Seconds that reading an instance, or taking the samples of one round, may last before the process counts as hanging. */
+const PATIENCE = 120
+
+/**
+ * @typedef {import('../measure.js').Effort & { once: number }} Effort a solve of more than `once` seconds is not repeated
+ * @typedef {{ median: number, spread: number, samples: number }} Figures in seconds
+ */
+export const FULL = { rounds: 3, maxTime: 0.25, minTime: 0.01, minSamples: 1, once: 1 }
+export const QUICK = { rounds: 1, maxTime: 0.01, minTime: 0.001, minSamples: 1, once: 0.02 }
+
+/**
+ * @typedef {object} Outcome what became of one contender
+ * @property {string} name
+ * @property {boolean} isRival
+ * @property {Figures} [figures]
+ * @property {string} [wrong] what is wrong with its answer
+ * @property {number} [limit] seconds after which it was stopped
+ * @property {boolean} [skipped] not tried, having been stopped at a smaller size
+ * @property {string} [failure] the error that it ended with
+ */
+
+/**
+ * Lets players compete on the instances of one section.
+ * @param {import('./suite.js').Section} section
+ * @param {import('./player.js').Player[]} players
+ * @param {{ effort: Effort, limit: number, onStart: (instance: import('./suite.js').Instance) => void }} setting `limit`:
+ *   seconds for one solve
+ * @returns {Promise<{ family: string, size: string, outcomes: Outcome[] }[]>}
+ */
+export async function runSection({ instances }, players, { effort, limit, onStart }) {
+  const tooSlow = new Set()
+  const rows = []
+  for (const instance of instances) {
+    onStart(instance)
+    const able = players.filter(({ contender }) => contender.forms.includes(instance.form))
+    const outcomes = await compete(instance, able, { effort, limit, tooSlow })
+    rows.push({ family: instance.family, size: instance.size, outcomes })
+  }
+  for (const player of players) player.close() // the next section starts with fresh processes
+  return rows
+}
+
+/**
+ * @param {import('./suite.js').Instance} instance
+ * @param {import('./player.js').Player[]} players
+ * @param {{ effort: Effort, limit: number, tooSlow: Set<string> }} setting `tooSlow`: who is not to be tried on which
+ *   family; those that are stopped here are added
+ * @returns {Promise<Outcome[]>}
+ */
+export async function compete(instance, players, { effort, limit, tooSlow }) {
+  const matrices = instance.make()
+  const folder = mkdtempSync(join(tmpdir(), 'assignment-'))
+  try {
+    const request = { prepare: writeInstance(folder, instance.form, matrices) }
+    const problems = instance.form === 'batch' ? 1 : matrices.length
+    const entries = []
+    for (const player of players) {
+      const key = `${player.contender.name} on ${instance.family}`
+      const entry = tooSlow.has(key) ? { skipped: true } : await attempt(player, request, problems, limit)
+      if (entry.limit !== undefined) tooSlow.add(key)
+      entries.push({ player, ...entry })
+    }
+    const solved = entries.filter(({ found }) => found !== undefined)
+    judge(matrices, solved.map(({ found }) => found)).forEach((wrong, i) => (solved[i].wrong = wrong))
+    await takeTurns(solved, effort)
+    return entries.map(toOutcome)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** Solves every problem once. */
+async function attempt(player, request, problems, limit) {
+  try {
+    await player.ask(request, PATIENCE)
+    const [found, samples] = [[], []]
+    for (let problem = 0; problem < problems; problem++) {
+      const { seconds, columns } = await player.ask({ solve: problem }, limit)
+      found.push(...columns)
+      samples.push(seconds)
+    }
+    return { found, samples }
+  } catch (error) {
+    return error instanceof TooSlow ? { limit } : { failure: error.message }
+  }
+}
+
+/** Replaces the times of the first solves by samples, except where one is so long that it says enough. */
+async function takeTurns(entries, { rounds, once, ...limits }) {
+  const quick = entries.filter(({ samples }) => Math.max(...samples) <= once)
+  for (const entry of quick) entry.samples = []
+  for (let round = 0; round < rounds; round++) {
+    for (const entry of quick) {
+      const { samples } = await entry.player.ask({ sample: limits }, PATIENCE)
+      entry.samples.push(...samples)
+    }
+  }
+}
+
+function toOutcome({ player, samples, found: _, ...rest }) {
+  const { name, isRival = false } = player.contender
+  return { name, isRival, ...(samples === undefined ? {} : { figures: summarize(samples) }), ...rest }
+}
+
+/** Writes each array into a file of its own and says where. */
+function writeInstance(folder, form, matrices) {
+  const type = matrices[0].values instanceof Float32Array ? 'float32' : 'float64'
+  const listed = matrices.map(({ rows, columns, ...arrays }, i) => {
+    const files = Object.entries(arrays).map(([array, data]) => {
+      const file = join(folder, `${i}-${array}`)
+      writeFileSync(file, data)
+      return [array, file]
+    })
+    return { rows, columns, files: Object.fromEntries(files) }
+  })
+  return { form, type, matrices: listed }
+}
