@@ -16,7 +16,8 @@ Usage: npm run bench:assignment -- [options]
                 against packages of npm; also on sparse matrices
   --levels      also times ours at each lower SIMD level of the processor
   --seed n      makes other matrices of the same kinds (default 1)
-  --largest n   most rows of square matrices (default 2000, with --quick 100; there are matrices of up to 4000)
+  --largest n   most rows and columns of dense matrices, at least 100 (default 2000, with --quick 100; there are some of
+                4000)
   --limit n     seconds after which a solve is stopped (default 10, with --quick 0.5); who is stopped is not tried on
                 larger matrices of that kind
 ${COMMON_HELP.replace(/^( {2}--\w+)/gm, '$1    ')}
@@ -49,7 +50,7 @@ async function run({ quick, json, save, python, levels, seed, largest, limit }) 
   console.log(json ? JSON.stringify({ environment, quick, seed, sections }, undefined, 2) : report.trimEnd())
   if (save) saveReport(python ? 'assignment-python' : 'assignment', environment, report)
   const wrong = sections.flatMap(({ rows }) => rows).filter(({ outcomes }) => outcomes.some(isOursWrong))
-  if (wrong.length > 0) throw new Error(`Ours is wrong: ${wrong.map(({ family, size }) => `${family}, ${size}`).join('; ')}`)
+  if (wrong.length > 0) throw new Error(`Ours is wrong or failed: ${wrong.map(({ family, size }) => `${family}, ${size}`).join('; ')}`)
 }
 
 function isOursWrong({ isRival, wrong, failure }) {

@@ -51,13 +51,8 @@ export function summarize(samples) {
 /** Keeps results alive, so that no call can be optimised away. */
 let sink = 0
 
-/**
- * Seconds for one call, several times. No `setup` and `teardown`: with them the function would lose its closure.
- * @param {{ name: string, step: () => number }} contender
- * @param {Omit<Effort, 'rounds'>} limits
- * @returns {number[]}
- */
-export function takeSamples({ name, step }, limits) {
+/** Seconds for one call, several times. No `setup` and `teardown`: with them the function would lose its closure. */
+function takeSamples({ name, step }, limits) {
   const bench = new Benchmark(name, () => (sink += step()), limits)
   let failure
   bench.on('error', ({ target }) => (failure = target.error))

@@ -10,7 +10,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { takeSamples } from '../measure.js'
+import { takeSamples } from './sample.js'
 import { SOLVERS } from './solvers.js'
 
 const ARRAYS = { float64: Float64Array, float32: Float32Array, int32: Int32Array }
@@ -20,7 +20,7 @@ const [name] = process.argv.slice(2)
 let problems = []
 let next = 0
 /** Keeps results alive, so that no solve can be optimised away. */
-let last
+export let last
 
 const handlers = {
   prepare({ form, type, matrices }) {
@@ -38,7 +38,7 @@ const handlers = {
     return { seconds, columns: columns(result) }
   },
   sample(limits) {
-    return { samples: takeSamples({ name, step }, limits) }
+    return { samples: takeSamples(step, limits) }
   },
 }
 
@@ -56,7 +56,6 @@ function answer(request) {
 function step() {
   last = problems[next].run()
   next = (next + 1) % problems.length
-  return last === undefined ? NaN : 0
 }
 
 function readMatrix({ rows, columns, files }, type) {

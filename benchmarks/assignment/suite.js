@@ -46,14 +46,15 @@ const SMALL = 60_000
 
 /**
  * All sections, the instances of each family from small to large.
- * @param {{ seed: number, largest: number, sparse: boolean }} setting `largest` bounds the rows of square matrices
+ * @param {{ seed: number, largest: number, sparse: boolean }} setting `largest` bounds the rows and columns of
+ *   dense matrices
  * @returns {Section[]}
  */
 export function suite({ seed, largest, sparse }) {
   const sections = [
     { title: 'Square', instances: squares(seed, SIZES.filter((n) => n <= largest)) },
-    { title: 'Rectangular', instances: rectangles(seed) },
-    { title: 'Ragged batches', instances: batches(seed) },
+    { title: 'Rectangular', instances: rectangles(seed, DETECTIONS.filter(([queries]) => queries <= largest)) },
+    { title: 'Ragged batches', instances: batches(seed, BATCHES.filter(({ queries }) => queries <= largest)) },
   ]
   const typed = sections.flatMap(({ title, instances }) => [
     { title: `${title}, float64`, instances },
@@ -68,21 +69,21 @@ function squares(seed, sizes) {
   )
 }
 
-function rectangles(seed) {
-  const detection = DETECTIONS.map(([queries, targets]) => ({
+function rectangles(seed, shapes) {
+  const detection = shapes.map(([queries, targets]) => ({
     family: 'detection',
     rows: queries,
     columns: targets,
     make: (random, i) => detectionCosts(random, i, queries, targets),
   }))
-  const transposed = DETECTIONS.map(([queries, targets]) => ({
+  const transposed = shapes.map(([queries, targets]) => ({
     family: 'detection, transposed',
     size: `${queries}×${targets}`,
     rows: targets,
     columns: queries,
     make: (random, i) => transpose(detectionCosts(random, i, queries, targets), queries, targets),
   }))
-  const uniform = DETECTIONS.map(([rows, columns]) => ({
+  const uniform = shapes.map(([rows, columns]) => ({
     family: 'uniform',
     rows,
     columns,
@@ -101,8 +102,8 @@ function dense({ family, seed, rows, columns, size = `${rows}×${columns}`, make
 }
 
 /** Images with 0 to 100 targets each; the second has none and the third has all of them. */
-function batches(seed) {
-  return BATCHES.map(({ images, queries }) => {
+function batches(seed, shapes) {
+  return shapes.map(({ images, queries }) => {
     const [family, size] = ['detection, 0 to 100 targets', `${images}×${queries}`]
     const make = () => {
       const random = new Random(seedOf(seed, family, size))
