@@ -105,9 +105,9 @@ async function takeTurns(entries, { rounds, once, ...limits }) {
   }
 }
 
-function toOutcome({ player, samples, found: _, ...rest }) {
+function toOutcome({ player, samples, wrong, limit, skipped, failure }) {
   const { name, isRival = false } = player.contender
-  return { name, isRival, ...(samples === undefined ? {} : { figures: summarize(samples) }), ...rest }
+  return { name, isRival, figures: samples && summarize(samples), wrong, limit, skipped, failure }
 }
 
 /** Writes each array into a file of its own and says where. */

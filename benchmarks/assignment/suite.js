@@ -137,7 +137,8 @@ function detectionCosts(random, i, queries, targets) {
 
 /** The same instance in float32. */
 function rounded(instance) {
-  const make = () => instance.make().map((matrix) => ({ ...matrix, values: Float32Array.from(matrix.values) }))
+  const round = ({ rows, columns, values }) => ({ rows, columns, values: Float32Array.from(values) })
+  const make = () => instance.make().map(round)
   return { ...instance, make }
 }
 

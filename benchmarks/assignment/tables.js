@@ -33,10 +33,8 @@ function leadTable(rows) {
     const row = rows.find((row) => row.family === family && row.size === size)
     return row === undefined ? '' : showRatio(lead(row.outcomes))
   }
-  return table(
-    ['fastest rival ÷ ours', ...sizes],
-    families.map((family) => [family, ...sizes.map((size) => cell(family, size))]),
-  )
+  const line = (family) => [family].concat(sizes.map((size) => cell(family, size)))
+  return table(['fastest rival ÷ ours', ...sizes], families.map(line))
 }
 
 function timeTable(rows) {
