@@ -90,7 +90,9 @@ test('an assignment is summed only where it is complete, within the matrix, and 
   expect(sumPairs(matrix, [1, 0])).toEqual({ total: 3, scale: 3 })
   expect(sumPairs(sparse, [1, 0])).toEqual({ total: 10, scale: 10 })
   expect(sumPairs({ rows: 1, columns: 0, values: new Float64Array(0) }, [-1])).toEqual({ total: 0, scale: 0 })
-  for (const columns of [[1, 1], [1, -1], [1, 3], [1, 0.5], [1], [1, null]]) expect(sumPairs(matrix, columns)).toBeUndefined()
+  for (const columns of [[1, 1], [1, -1], [1, 3], [1, 0.5], [1], [1, null]]) {
+    expect(sumPairs(matrix, columns)).toBeUndefined()
+  }
   expect(sumPairs(sparse, [0, 1])).toBeUndefined() // row 1 has no entry in column 1
 })
 
@@ -130,8 +132,8 @@ test('ours and the packages of npm agree on every form, orientation and type', a
 })
 
 test('who gives a wrong answer is timed and named', async () => {
-  const answers = (columns: string) =>
-    `({ solve, sample }) => solve === undefined ? sample ? { samples: [1, 2, 3] } : {} : { seconds: 0, columns: [${columns}] }`
+  const answers = (columns: string) => `({ prepare, sample }) =>
+    prepare ? {} : sample ? { samples: [1, 2, 3] } : { seconds: 0, columns: [${columns}] }`
   const [right, wrong] = await run([scripted('right', answers('[1, 0]')), scripted('wrong', answers('[0, 1]'))])
   expect(right).toMatchObject({ wrong: undefined, figures: { median: 2, samples: 3 } })
   expect(wrong).toMatchObject({ wrong: 'not optimal by 0.4', figures: { median: 2 } })
@@ -145,12 +147,14 @@ test('who does not end is stopped, and not tried again on this family', async ()
 })
 
 test('who fails or dies is shown with the reason', async () => {
-  const [failing, dying] = await run([
+  const [failing, dying, late] = await run([
     scripted('failing', '() => ({ error: "no" })'),
     scripted('dying', '() => process.exit()'),
+    scripted('late', '({ sample }) => sample ? process.exit() : { seconds: 0, columns: [[1, 0]] }'),
   ])
   expect(failing).toEqual({ name: 'failing', isRival: true, failure: 'failing: no' })
   expect(dying).toEqual({ name: 'dying', isRival: true, failure: 'dying: the process ended' })
+  expect(late).toEqual({ name: 'late', isRival: true, failure: 'late: the process ended' })
 })
 
 test('a solve that is long enough is not repeated', async () => {
@@ -194,13 +198,14 @@ test('tables hide nothing', () => {
 })
 
 test('times have three digits and a unit', () => {
-  expect([2.5e-7, 0.0123, 0.9999e-3, 2, 1234].map(showTime)).toEqual(['0.250 µs', '12.3 ms', '1000 µs', '2.00 s', '1234 s'])
+  const shown = [2.5e-7, 0.0123, 0.9999e-3, 2, 1234].map(showTime)
+  expect(shown).toEqual(['0.250 µs', '12.3 ms', '1000 µs', '2.00 s', '1234 s'])
 })
 
 test('options are read, and what cannot be understood is refused', () => {
   const defaults = { quick: false, save: false, seed: 1 }
   expect(parseOptions(['--seed', '7', '--quick'], defaults)).toEqual({ quick: true, save: false, seed: 7 })
-  for (const args of [['--sed', '7'], ['7'], ['--quick=1'], ['--seed'], ['--seed', '0'], ['--seed', 'x'], ['--quick', '--save']]) {
-    expect(() => parseOptions(args, defaults)).toThrow(UsageError)
+  for (const line of ['--sed 7', '7', '--quick=1', '--seed', '--seed 0', '--seed x', '--quick --save']) {
+    expect(() => parseOptions(line.split(' '), defaults)).toThrow(UsageError)
   }
 })

@@ -1,4 +1,4 @@
-/** The benchmark of the assignment: all contenders solve the same matrices, are compared, and timed. `--help` lists the options. */
+/** The benchmark of the assignment: all solve the same matrices, are compared and timed. `--help` lists the options. */
 import { npmRivals, ours, pythonRivals } from './assignment/contenders.js'
 import { FULL, QUICK, runSection } from './assignment/contest.js'
 import { Player } from './assignment/player.js'
@@ -22,7 +22,8 @@ Usage: npm run bench:assignment -- [options]
                 larger matrices of that kind
 ${COMMON_HELP.replace(/^( {2}--\w+)/gm, '$1    ')}
 
-Every contender solves every matrix before it is timed. One that is wrong is shown as wrong; if it is ours, the exit code is 1.`
+Every contender solves every matrix before it is timed. One that is wrong is shown as wrong; if it is ours, the exit
+code is 1.`
 
 const DEFAULTS = { ...COMMON_OPTIONS, python: false, levels: false, seed: 1, largest: undefined, limit: undefined }
 
@@ -30,7 +31,7 @@ await runBenchmark({ help: HELP, defaults: DEFAULTS, run })
 
 async function run({ quick, json, save, python, levels, seed, largest, limit }) {
   const opponents = python ? pythonRivals() : { rivals: npmRivals() }
-  if (opponents.missing !== undefined) return console.log(`Nothing to compare with. ${opponents.missing}`)
+  if (opponents.missing !== undefined) return console.error(`Nothing to compare with. ${opponents.missing}`)
   const environment = describeEnvironment()
   const players = [...ours({ levels }), ...opponents.rivals].map((contender) => new Player(contender))
   const setting = {
@@ -39,9 +40,13 @@ async function run({ quick, json, save, python, levels, seed, largest, limit }) 
     onStart: ({ family, size }) => console.error(`  ${family}, ${size}`),
   }
   const sections = []
-  for (const section of suite({ seed, largest: largest ?? (quick ? 100 : 2000), sparse: python })) {
-    console.error(section.title)
-    sections.push({ title: section.title, rows: await runSection(section, players, setting) })
+  try {
+    for (const section of suite({ seed, largest: largest ?? (quick ? 100 : 2000), sparse: python })) {
+      console.error(section.title)
+      sections.push({ title: section.title, rows: await runSection(section, players, setting) })
+    }
+  } finally {
+    for (const player of players) player.close()
   }
   const report = toMarkdown('Benchmark of the assignment', environment, [
     notes({ seed, versions: opponents.versions }),
@@ -50,7 +55,8 @@ async function run({ quick, json, save, python, levels, seed, largest, limit }) 
   console.log(json ? JSON.stringify({ environment, quick, seed, sections }, undefined, 2) : report.trimEnd())
   if (save) saveReport(python ? 'assignment-python' : 'assignment', environment, report)
   const wrong = sections.flatMap(({ rows }) => rows).filter(({ outcomes }) => outcomes.some(isOursWrong))
-  if (wrong.length > 0) throw new Error(`Ours is wrong or failed: ${wrong.map(({ family, size }) => `${family}, ${size}`).join('; ')}`)
+  const list = wrong.map(({ family, size }) => `${family}, ${size}`).join('; ')
+  if (list !== '') throw new Error(`Ours is wrong or failed: ${list}`)
 }
 
 function isOursWrong({ isRival, wrong, failure }) {
@@ -61,7 +67,8 @@ function notes({ seed, versions }) {
   return [
     `Seed ${seed}. Medians for one matrix or batch, each solver on one thread unless it says otherwise;`,
     ...(versions === undefined ? [] : [`against ${versions};`]),
-    '± is half the distance of the quartiles. “> 10 s” was stopped; “–” was not tried, having been stopped at a smaller',
-    'size. What is wrong does not count as the fastest rival: “not optimal by” is relative to the sum of magnitudes.',
+    '± is half the distance of the quartiles. “> 10 s” was stopped; “–” was not tried, having been stopped at a',
+    'smaller size. What is wrong does not count as the fastest rival: “not optimal by” is relative to the sum of the',
+    'magnitudes of the pairs.',
   ].join('\n')
 }

@@ -1,4 +1,4 @@
-/** The benchmark of the loss: checks that all contenders agree, times them, and prints a table. `--help` lists the options. */
+/** The benchmark of the loss: checks that all contenders agree, and times them. `--help` lists the options. */
 import { checkLosses } from './agreement.js'
 import { lossCases } from './cases.js'
 import { FULL, measure, QUICK } from './measure.js'

@@ -36,12 +36,13 @@ export async function runBenchmark({ help, defaults, run }) {
  * @returns {Options}
  */
 export function parseOptions(args, defaults) {
-  const types = Object.entries(defaults).map(([name, value]) => [name, { type: value === false ? 'boolean' : 'string' }])
+  const typeOf = (value) => ({ type: value === false ? 'boolean' : 'string' })
+  const types = Object.entries(defaults).map(([name, value]) => [name, typeOf(value)])
   const options = { ...defaults }
   for (const [name, value] of Object.entries(parse(args, Object.fromEntries(types)))) {
     options[name] = value === true ? true : readNumber(name, value)
   }
-  if (options.save && options.quick) throw new UsageError('--save needs figures that are worth keeping: leave out --quick.')
+  if (options.save && options.quick) throw new UsageError('--save needs figures worth keeping: leave out --quick.')
   return options
 }
 

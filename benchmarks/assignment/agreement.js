@@ -18,7 +18,8 @@ export function judge(matrices, found) {
   const least = matrices.map((_, i) => Math.min(...complete.map((ofMatrices) => ofMatrices[i].total)))
   return sums.map((ofMatrices) => {
     if (ofMatrices.includes(undefined)) return 'incomplete'
-    const excess = Math.max(...ofMatrices.map(({ total, scale }, i) => (total === least[i] ? 0 : (total - least[i]) / scale)))
+    const excesses = ofMatrices.map(({ total, scale }, i) => (total === least[i] ? 0 : (total - least[i]) / scale))
+    const excess = Math.max(...excesses)
     return excess > TOLERANCE ? `not optimal by ${excess.toPrecision(1)}` : undefined
   })
 }

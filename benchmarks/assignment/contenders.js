@@ -67,10 +67,13 @@ export function npmRivals() {
  */
 export function pythonRivals() {
   const python = process.env.PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3')
-  const { status, stdout } = spawnSync(python, [PYTHON_HOST], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
-  if (status !== 0) return { missing: `"${python}" with numpy cannot be run; the variable PYTHON may name another Python.` }
+  const stdio = ['ignore', 'pipe', 'inherit']
+  const { status, stdout } = spawnSync(python, [PYTHON_HOST], { encoding: 'utf8', stdio })
+  if (status !== 0) return { missing: `"${python}" cannot be run; the environment variable PYTHON may name another.` }
   const { versions, solvers } = JSON.parse(stdout)
-  if (Object.keys(solvers).length === 0) return { missing: `${versions}: numpy and one of scipy, laprust, lapcpp and lapx are needed.` }
+  if (Object.keys(solvers).length === 0) {
+    return { missing: `${versions}: numpy and one of scipy, laprust, lapcpp and lapx are needed.` }
+  }
   const rivals = Object.entries(solvers).map(([name, forms]) => ({
     name,
     isRival: true,

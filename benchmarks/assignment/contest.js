@@ -6,11 +6,12 @@ import { summarize } from '../measure.js'
 import { judge } from './agreement.js'
 import { TooSlow } from './player.js'
 
-/** Seconds that reading an instance, or taking the samples of one round, may last before the process counts as hanging. */
+/** Seconds that reading an instance, or the samples of one round, may last before the process counts as hanging. */
 const PATIENCE = 120
 
 /**
- * @typedef {import('../measure.js').Effort & { once: number }} Effort a solve of more than `once` seconds is not repeated
+ * @typedef {import('../measure.js').Effort & { once: number }} Effort
+ *   solves longer than `once` seconds are not repeated
  * @typedef {{ median: number, spread: number, samples: number }} Figures in seconds
  */
 export const FULL = { rounds: 3, maxTime: 0.25, minTime: 0.01, minSamples: 1, once: 1 }
@@ -31,8 +32,10 @@ export const QUICK = { rounds: 1, maxTime: 0.02, minTime: 0.001, minSamples: 1, 
  * Lets players compete on the instances of one section.
  * @param {import('./suite.js').Section} section
  * @param {import('./player.js').Player[]} players
- * @param {{ effort: Effort, limit: number, onStart: (instance: import('./suite.js').Instance) => void }} setting `limit`:
- *   seconds for one solve
+ * @param {object} setting
+ * @param {Effort} setting.effort
+ * @param {number} setting.limit seconds for one solve
+ * @param {(instance: import('./suite.js').Instance) => void} setting.onStart
  * @returns {Promise<{ family: string, size: string, outcomes: Outcome[] }[]>}
  */
 export async function runSection({ instances }, players, { effort, limit, onStart }) {
@@ -99,15 +102,21 @@ async function takeTurns(entries, { rounds, once, ...limits }) {
   for (const entry of quick) entry.samples = []
   for (let round = 0; round < rounds; round++) {
     for (const entry of quick) {
-      const { samples } = await entry.player.ask({ sample: limits }, PATIENCE)
-      entry.samples.push(...samples)
+      if (entry.failure !== undefined) continue
+      try {
+        const { samples } = await entry.player.ask({ sample: limits }, PATIENCE)
+        entry.samples.push(...samples)
+      } catch (error) {
+        entry.failure = error.message
+      }
     }
   }
 }
 
 function toOutcome({ player, samples, wrong, limit, skipped, failure }) {
   const { name, isRival = false } = player.contender
-  return { name, isRival, figures: samples && summarize(samples), wrong, limit, skipped, failure }
+  const figures = samples === undefined || failure !== undefined ? undefined : summarize(samples)
+  return { name, isRival, figures, wrong, limit, skipped, failure }
 }
 
 /** Writes each array into a file of its own and says where. */

@@ -1,6 +1,6 @@
 /**
- * A process with one solver in it, so that solvers share neither compiled code nor garbage, and one that does not end can
- * be stopped. Usage: node host.js <solver>. Each line of the input is a request in JSON and gets one line of answer:
+ * A process with one solver in it, so that solvers share neither compiled code nor garbage, and one that does not end
+ * can be stopped. Usage: node host.js <solver>. Each line of input is a request in JSON and gets one line of answer:
  *
  * - `{ prepare: { form, type, matrices } }`, where each matrix has its shape and the files of its arrays → `{}`
  * - `{ solve: i }` → `{ seconds, columns }`: one solve of problem i, with the column of each row of its matrices
@@ -42,7 +42,9 @@ const handlers = {
   },
 }
 
-for await (const line of createInterface({ input: process.stdin })) console.log(JSON.stringify(answer(JSON.parse(line))))
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(JSON.stringify(answer(JSON.parse(line))))
+}
 
 function answer(request) {
   const [[kind, argument]] = Object.entries(request)

@@ -1,5 +1,5 @@
 /**
- * Cost matrices of the kinds that assignment solvers meet: easy and hard ones, with ties, with structure, far from zero.
+ * Cost matrices of the kinds that assignment solvers meet: easy and hard, with ties, with structure, far from zero.
  * Each family makes a square matrix of `n` rows, row-major in float64.
  */
 
@@ -69,7 +69,7 @@ function lowRank(random, n) {
 }
 
 /**
- * A square sparse matrix in CSR form with at most `perRow` entries in a row, among which a complete assignment is hidden.
+ * A square sparse matrix in CSR form with at most `perRow` entries in a row; a complete assignment is hidden in it.
  * @param {Random} random
  * @param {number} n
  * @param {number} perRow

@@ -1,6 +1,6 @@
 /**
- * Seconds for one call, several times; the hosts in JavaScript and in Python do it alike. How many calls fill a sample is
- * found first, which also warms up.
+ * Seconds for one call, several times; the hosts in JavaScript and in Python do it alike. How many calls fill a sample
+ * is found first, which also warms up.
  * @param {() => void} step
  * @param {{ maxTime: number, minTime: number, minSamples: number }} limits seconds for all samples and for each
  * @returns {number[]}

@@ -26,7 +26,10 @@ import { augmentingPathSolver, transpose } from '../rivals/solvers.js'
 const ours = {
   dense({ rows, columns, values }) {
     const tensor = { data: values, shape: [rows, columns] }
-    return { run: () => hungarianLoss.linearSumAssignment(tensor), columns: (assignment) => [columnOfRow(rows, assignment)] }
+    return {
+      run: () => hungarianLoss.linearSumAssignment(tensor),
+      columns: (assignment) => [columnOfRow(rows, assignment)],
+    }
   },
   batch(matrices) {
     const data = new matrices[0].values.constructor(matrices.reduce((sum, { values }) => sum + values.length, 0))
@@ -39,7 +42,10 @@ const ours = {
   },
   sparse({ rows, columns, values, columnIndices, rowStarts }) {
     const matrix = { values, columnIndices, rowStarts, shape: [rows, columns] }
-    return { run: () => hungarianLoss.linearSumAssignmentSparse(matrix), columns: (assignment) => [columnOfRow(rows, assignment)] }
+    return {
+      run: () => hungarianLoss.linearSumAssignmentSparse(matrix),
+      columns: (assignment) => [columnOfRow(rows, assignment)],
+    }
   },
 }
 

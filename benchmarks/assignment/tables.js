@@ -6,11 +6,12 @@
  */
 
 /**
- * How many times as long as ours the fastest rival takes that is right; undefined where ours or every rival has no time.
+ * The time of the fastest rival that is right, over that of ours; undefined where there is no such time.
  * @param {Outcome[]} outcomes ours first
  */
 export function lead([ours, ...others]) {
-  const times = others.filter(({ isRival, figures, wrong }) => isRival && figures && !wrong).map(({ figures }) => figures.median)
+  const right = others.filter(({ isRival, figures, wrong }) => isRival && figures && !wrong)
+  const times = right.map(({ figures }) => figures.median)
   if (ours.figures === undefined || ours.wrong !== undefined || times.length === 0) return undefined
   return Math.min(...times) / ours.figures.median
 }
@@ -23,7 +24,8 @@ export function toTables({ title, rows }) {
   const failures = rows.flatMap(({ family, size, outcomes }) =>
     outcomes.flatMap(({ failure }) => (failure === undefined ? [] : `- ${family}, ${size}: ${failure}`)),
   )
-  return [`## ${title}`, leadTable(rows), timeTable(rows), failures.join('\n')].filter((part) => part !== '').join('\n\n')
+  const parts = [`## ${title}`, leadTable(rows), timeTable(rows), failures.join('\n')]
+  return parts.filter((part) => part !== '').join('\n\n')
 }
 
 function leadTable(rows) {

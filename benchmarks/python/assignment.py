@@ -1,6 +1,6 @@
 """Assignment solvers of Python for the benchmark, one in each process.
 
-python3 assignment.py            prints which can be imported, as JSON: {"versions": text, "solvers": {name: [form, ...]}};
+python3 assignment.py            prints which can be imported: {"versions": text, "solvers": {name: [form, ...]}};
                                  a dense solver is one of batches as well, in a loop
 python3 assignment.py <solver>   answers requests, one a line, as benchmarks/assignment/host.js does
 
@@ -156,7 +156,8 @@ def main():
     if len(sys.argv) < 2:
         versions = [f"Python {platform.python_version()}"]
         versions += [f"{name} {getattr(package, '__version__', '')}".strip() for name, package in packages.items()]
-        print(json.dumps({"versions": ", ".join(versions), "solvers": {name: list(forms) for name, forms in table.items()}}))
+        forms = {name: list(solver) for name, solver in table.items()}
+        print(json.dumps({"versions": ", ".join(versions), "solvers": forms}))
         return
     host = Host(table[sys.argv[1]])
     for line in sys.stdin:
