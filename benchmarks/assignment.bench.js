@@ -39,14 +39,12 @@ async function run({ quick, json, save, python, levels, seed, largest, limit }) 
     limit: limit ?? (quick ? 0.5 : 10),
     onStart: ({ family, size }) => console.error(`  ${family}, ${size}`),
   }
+  process.once('exit', () => players.forEach((player) => player.close()))
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
   const sections = []
-  try {
-    for (const section of suite({ seed, largest: largest ?? (quick ? 100 : 2000), sparse: python })) {
-      console.error(section.title)
-      sections.push({ title: section.title, rows: await runSection(section, players, setting) })
-    }
-  } finally {
-    for (const player of players) player.close()
+  for (const section of suite({ seed, largest: largest ?? (quick ? 100 : 2000), sparse: python })) {
+    console.error(section.title)
+    sections.push({ title: section.title, rows: await runSection(section, players, setting) })
   }
   const report = toMarkdown('Benchmark of the assignment', environment, [
     notes({ seed, versions: opponents.versions }),

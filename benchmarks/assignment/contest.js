@@ -41,17 +41,21 @@ export const QUICK = { rounds: 1, maxTime: 0.02, minTime: 0.001, minSamples: 1, 
 export async function runSection({ instances }, players, { effort, limit, onStart }) {
   const tooSlow = new Set()
   const rows = []
-  for (const instance of instances) {
-    onStart(instance)
-    const able = players.filter(({ contender }) => contender.forms.includes(instance.form))
-    const outcomes = await compete(instance, able, { effort, limit, tooSlow })
-    rows.push({ family: instance.family, size: instance.size, outcomes })
+  try {
+    for (const instance of instances) {
+      onStart(instance)
+      const able = players.filter(({ contender }) => contender.forms.includes(instance.form))
+      const outcomes = await compete(instance, able, { effort, limit, tooSlow })
+      rows.push({ family: instance.family, size: instance.size, outcomes })
+    }
+    return rows
+  } finally {
+    for (const player of players) player.close() // the next section starts with fresh processes
   }
-  for (const player of players) player.close() // the next section starts with fresh processes
-  return rows
 }
 
 /**
+ * Lets players compete on one instance.
  * @param {import('./suite.js').Instance} instance
  * @param {import('./player.js').Player[]} players
  * @param {{ effort: Effort, limit: number, tooSlow: Set<string> }} setting `tooSlow`: who is not to be tried on which
@@ -61,6 +65,8 @@ export async function runSection({ instances }, players, { effort, limit, onStar
 export async function compete(instance, players, { effort, limit, tooSlow }) {
   const matrices = instance.make()
   const folder = mkdtempSync(join(tmpdir(), 'assignment-'))
+  const clear = () => rmSync(folder, { recursive: true })
+  process.once('exit', clear) // if the command is interrupted
   try {
     const request = { prepare: writeInstance(folder, instance.form, matrices) }
     const problems = instance.form === 'batch' ? 1 : matrices.length
@@ -76,7 +82,8 @@ export async function compete(instance, players, { effort, limit, tooSlow }) {
     await takeTurns(solved, effort)
     return entries.map(toOutcome)
   } finally {
-    rmSync(folder, { recursive: true })
+    process.off('exit', clear)
+    clear()
   }
 }
 
