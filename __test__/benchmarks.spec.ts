@@ -66,6 +66,10 @@ test('no dense matrix is larger than asked, and a batch has an image without tar
   expect(new Set(instances.map(({ size }) => size))).toEqual(
     new Set(['10×10', '100×100', '300×300', '100×7', '300×20', '16×100', '64×300']),
   )
+  expect(suite({ ...small, largest: 10, sparse: false }).map(({ title }) => title)).toEqual([
+    'Square, float64',
+    'Square, float32',
+  ])
   const batch = instances.find(({ form }) => form === 'batch')
   const counts = batch?.make().map(({ columns }) => columns) ?? []
   expect(counts.length).toBe(16)

@@ -16,8 +16,7 @@ Usage: npm run bench:assignment -- [options]
                 against packages of npm; also on sparse matrices
   --levels      also times ours at each lower SIMD level of the processor
   --seed n      makes other matrices of the same kinds (default 1)
-  --largest n   most rows and columns of dense matrices, at least 100 (default 2000, with --quick 100; there are some of
-                4000)
+  --largest n   most rows and columns of dense matrices (default 2000, with --quick 100; there are some of 4000)
   --limit n     seconds after which a solve is stopped (default 10, with --quick 0.5); who is stopped is not tried on
                 larger matrices of that kind
 ${COMMON_HELP.replace(/^( {2}--\w+)/gm, '$1    ')}
