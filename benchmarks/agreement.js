@@ -1,6 +1,6 @@
 /** Whether contenders agree. What does not give the same answer is not worth timing. */
 
-/** Largest relative difference of losses, terms and totals. */
+/** Largest relative difference of losses and terms. */
 const VALUE_TOLERANCE = 1e-6
 /** Largest difference of a gradient, relative to it or, where that is more, to the largest of its array, at most 1. */
 const GRADIENT_TOLERANCE = 2e-6
@@ -22,18 +22,6 @@ export function checkLosses(where, [first, ...others]) {
     for (const array of ['logits', 'boxes']) {
       checkGradient(`${place}: gradient of ${array}`, got.gradients[array], expected.gradients[array])
     }
-  }
-}
-
-/**
- * Throws unless all contenders find the totals of the first.
- * @param {string} where for the message
- * @param {import('./contenders.js').AssignmentContender[]} contenders
- */
-export function checkTotals(where, [first, ...others]) {
-  const expected = first.totals()
-  for (const { name, totals } of others) {
-    totals().forEach((total, i) => checkValue(`${where}, ${name}: total of matrix ${i}`, total, expected[i]))
   }
 }
 

@@ -1,11 +1,10 @@
 /**
- * What competes. A contender of the loss has `step`, which is timed, and `result`, which is compared with the others'
- * before that; a contender of the assignment has `step` and `totals`.
+ * What competes for the loss. A contender has `step`, which is timed, and `result`, which is compared with the others'
+ * before that.
  */
-import { HungarianLoss, linearSumAssignment } from 'hungarian-loss'
-import { munkres } from 'munkres'
+import { HungarianLoss } from 'hungarian-loss'
 import { createPlainLoss } from './rivals/plain-js-loss.js'
-import { augmentingPathSolver, munkresSolver, transpose } from './rivals/solvers.js'
+import { augmentingPathSolver, munkresSolver } from './rivals/solvers.js'
 
 /**
  * @typedef {import('./rivals/plain-js-loss.js').Gradients} Gradients
@@ -18,7 +17,6 @@ import { augmentingPathSolver, munkresSolver, transpose } from './rivals/solvers
  * @property {Gradients | undefined} gradients
  *
  * @typedef {{ name: string, step: () => number, result: () => Outcome }} LossContender
- * @typedef {{ name: string, step: () => number, totals: () => number[] }} AssignmentContender
  */
 
 /**
@@ -64,48 +62,4 @@ function queryOfTarget({ queryIndices, targetIndices }, { labels }) {
   const queries = new Int32Array(labels.length).fill(-1)
   targetIndices.forEach((target, i) => (queries[target] = queryIndices[i]))
   return queries
-}
-
-/**
- * The contenders for the assignment alone, ours first. Each `step` solves the next matrix in turn. All matrices lie ready
- * in the form that the contender likes best: for those in JavaScript that means no more rows than columns.
- * @param {{ rows: number, columns: number, matrices: Float64Array[] }} problem
- * @returns {AssignmentContender[]}
- */
-export function assignmentContenders({ rows, columns, matrices }) {
-  const short = Math.min(rows, columns)
-  const long = Math.max(rows, columns)
-  const wide = rows <= columns ? matrices : matrices.map((cost) => transpose(cost, rows, columns))
-  const tensors = matrices.map((data) => ({ data, shape: [rows, columns] }))
-  const views = wide.map((cost) =>
-    Array.from({ length: short }, (_, row) => cost.subarray(row * long, (row + 1) * long)),
-  )
-  const totalOf = (columnOfRow, cost) => columnOfRow.reduce((sum, column, row) => sum + cost[row * long + column], 0)
-  const augment = augmentingPathSolver()
-  return [
-    {
-      name: '`linearSumAssignment`',
-      step: inTurn(tensors, (tensor) => linearSumAssignment(tensor).total),
-      totals: () => tensors.map((tensor) => linearSumAssignment(tensor).total),
-    },
-    {
-      name: 'munkres',
-      step: inTurn(views, (view) => munkres(view).length),
-      totals: () => views.map((view, i) => totalOf(munkres(view).map(([, column]) => column), wide[i])),
-    },
-    {
-      name: 'augmenting paths in plain JS',
-      step: inTurn(wide, (cost) => augment(cost, short, long).length),
-      totals: () => wide.map((cost) => totalOf([...augment(cost, short, long)], cost)),
-    },
-  ]
-}
-
-/** A function that applies `solve` to the next item at each call, round and round. */
-function inTurn(items, solve) {
-  let next = 0
-  return () => {
-    if (next === items.length) next = 0
-    return solve(items[next++])
-  }
 }

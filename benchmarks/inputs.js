@@ -90,7 +90,7 @@ function makeBox(random) {
 function train(random, logits, boxes, { labels, boxes: targetBoxes }, { queries, classes }) {
   const noObject = classes - 1
   for (let query = 0; query < queries; query++) logits[query * classes + noObject] += FAR_NO_OBJECT_LOGIT
-  const order = shuffled(random, queries)
+  const order = random.permutation(queries)
   let next = 0
   for (const { distance, classLogit, noObjectLogit } of NEAR) {
     for (let target = 0; target < labels.length && next < queries; target++) {
@@ -103,23 +103,4 @@ function train(random, logits, boxes, { labels, boxes: targetBoxes }, { queries,
       }
     }
   }
-}
-
-/** The numbers from 0 to `n` − 1 in random order. */
-function shuffled(random, n) {
-  const order = Array.from({ length: n }, (_, i) => i)
-  for (let i = n - 1; i > 0; i--) {
-    const j = random.integer(i + 1)
-    ;[order[i], order[j]] = [order[j], order[i]]
-  }
-  return order
-}
-
-/**
- * Cost matrices of uniform noise, row-major.
- * @returns {Float64Array[]}
- */
-export function randomMatrices(rows, columns, count, seed = 1) {
-  const random = new Random(seed)
-  return Array.from({ length: count }, () => Float64Array.from({ length: rows * columns }, () => random.uniform()))
 }

@@ -1,55 +1,35 @@
-/** The benchmark: checks that all contenders agree, times them, and prints tables. `--help` lists the options. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { checkLosses, checkTotals } from './agreement.js'
-import { assignmentCases, lossCases } from './cases.js'
+/** The benchmark of the loss: checks that all contenders agree, and times them. `--help` lists the options. */
+import { checkLosses } from './agreement.js'
+import { lossCases } from './cases.js'
 import { FULL, measure, QUICK } from './measure.js'
-import { HELP, parseOptions, UsageError } from './options.js'
-import { describeEnvironment, fileName, toMarkdown } from './report.js'
+import { COMMON_HELP, COMMON_OPTIONS, runBenchmark } from './options.js'
+import { describeEnvironment, saveReport, timingTable, toMarkdown } from './report.js'
 
-const RESULTS = fileURLToPath(new URL('results', import.meta.url))
+const HELP = `Times the loss against plain JavaScript with the npm package munkres.
 
-try {
-  const options = parseOptions(process.argv.slice(2))
-  if (options.help) console.log(HELP)
-  else run(options)
-} catch (error) {
-  if (error instanceof UsageError) {
-    console.error(error.message)
-    process.exitCode = 2
-  } else {
-    console.error(error)
-    process.exitCode = 1
-  }
-}
+Usage: npm run bench -- [options]
+       node benchmarks/loss.bench.js [options]
 
-/** @param {import('./options.js').Options} options */
+${COMMON_HELP}
+
+Before anything is timed, all contenders must give the same results; else the exit code is 1.`
+
+await runBenchmark({ help: HELP, defaults: COMMON_OPTIONS, run })
+
+/** @param {import('./options.js').Common} options */
 function run({ quick, json, save }) {
   const environment = describeEnvironment()
-  const losses = lossCases()
-  const assignments = assignmentCases()
-  for (const { input, contenders } of losses) checkLosses(input, contenders)
-  for (const { input, contenders } of assignments) checkTotals(input, contenders)
+  const cases = lossCases()
+  for (const { input, contenders } of cases) checkLosses(input, contenders)
   console.error(`All contenders agree. Timing${quick ? ', briefly: figures will be rough' : ''}.`)
 
   const effort = quick ? QUICK : FULL
-  const time = ({ input, contenders }) => {
+  const rows = cases.map(({ input, contenders }) => {
     console.error(`  ${input}`)
     return { input, timings: measure(contenders, effort) }
-  }
-  const sections = [
-    { title: 'Loss', unit: 'ms', rows: losses.map(time) },
-    { title: 'Assignment alone', unit: 'µs', rows: assignments.map(time) },
-  ]
-  const report = toMarkdown(environment, sections)
-  console.log(json ? JSON.stringify({ environment, quick, sections }, undefined, 2) : report.trimEnd())
-  if (save) saveReport(fileName(environment), report)
-}
-
-function saveReport(name, report) {
-  const path = join(RESULTS, name)
-  mkdirSync(RESULTS, { recursive: true })
-  writeFileSync(path, report)
-  console.error(`Saved as ${relative(process.cwd(), path)}`)
+  })
+  const section = { title: 'Loss', unit: 'ms', rows }
+  const report = toMarkdown('Benchmark of the loss', environment, [timingTable(section)])
+  console.log(json ? JSON.stringify({ environment, quick, sections: [section] }, undefined, 2) : report.trimEnd())
+  if (save) saveReport('loss', environment, report)
 }

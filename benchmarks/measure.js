@@ -33,15 +33,19 @@ export function measure(contenders, { rounds, ...limits }) {
   for (let round = 0; round < rounds; round++) {
     contenders.forEach((contender, i) => samples[i].push(...takeSamples(contender, limits)))
   }
-  const sorted = samples.map((times) => Float64Array.from(times).toSorted())
-  const medians = sorted.map((times) => quantile(times, 0.5))
-  return contenders.map(({ name }, i) => ({
-    name,
-    median: medians[i],
-    spread: (quantile(sorted[i], 0.75) - quantile(sorted[i], 0.25)) / 2 / medians[i],
-    ratio: medians[i] / medians[0],
-    samples: sorted[i].length,
-  }))
+  const figures = samples.map(summarize)
+  return contenders.map(({ name }, i) => ({ name, ...figures[i], ratio: figures[i].median / figures[0].median }))
+}
+
+/**
+ * What samples come to.
+ * @param {ArrayLike<number>} samples
+ * @returns {{ median: number, spread: number, samples: number }}
+ */
+export function summarize(samples) {
+  const sorted = Float64Array.from(samples).toSorted()
+  const median = quantile(sorted, 0.5)
+  return { median, spread: (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median, samples: sorted.length }
 }
 
 /** Keeps results alive, so that no call can be optimised away. */

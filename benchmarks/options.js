@@ -1,35 +1,61 @@
-/** The command line. */
+/** The command line of a benchmark. */
 import { parseArgs } from 'node:util'
 
-export const HELP = `Times the loss and the assignment against plain JavaScript and the npm package munkres.
+/** @typedef {{ quick: boolean, json: boolean, save: boolean }} Common */
+export const COMMON_OPTIONS = { quick: false, json: false, save: false }
 
-Usage: npm run bench -- [options]
-       node benchmarks/loss.bench.js [options]
-
-  --quick   measures briefly, to see that everything works; such figures are rough
+export const COMMON_HELP = `  --quick   measures briefly, to see that everything works; such figures are rough
   --json    prints JSON rather than Markdown
-  --save    also writes the Markdown to benchmarks/results/, named by date and processor
-  --help    shows this text
-
-Before anything is timed, all contenders must give the same results; else the exit code is 1.`
+  --save    also writes the Markdown to benchmarks/results/, named by date, processor and benchmark
+  --help    shows this text`
 
 /** A command line that cannot be understood; the message is for the user. */
 export class UsageError extends Error {}
 
 /**
- * @typedef {{ quick: boolean, json: boolean, save: boolean, help: boolean }} Options
+ * Runs a benchmark as the command line says. The exit code is 2 where that cannot be understood, and 1 after an error.
+ * @template Options
+ * @param {{ help: string, defaults: Options, run: (options: Options) => unknown }} benchmark
+ */
+export async function runBenchmark({ help, defaults, run }) {
+  try {
+    const options = parseOptions(process.argv.slice(2), { ...defaults, help: false })
+    if (options.help) console.log(help)
+    else await run(options)
+  } catch (error) {
+    console.error(error instanceof UsageError ? error.message : error)
+    process.exitCode = error instanceof UsageError ? 2 : 1
+  }
+}
+
+/**
+ * Reads options.
+ * @template Options
  * @param {string[]} args the arguments
+ * @param {Options} defaults flags are false; all others are numbers above 0
  * @returns {Options}
  */
-export function parseOptions(args) {
-  const options = { quick: false, json: false, save: false, help: false }
-  for (const token of parseArgs({ args, strict: false, tokens: true }).tokens) {
-    if (token.kind === 'positional') throw new UsageError(`Unexpected argument "${token.value}".`)
-    if (token.kind !== 'option') continue
-    if (!Object.hasOwn(options, token.name)) throw new UsageError(`Unknown option ${token.rawName}.`)
-    if (token.value !== undefined) throw new UsageError(`${token.rawName} takes no value.`)
-    options[token.name] = true
+export function parseOptions(args, defaults) {
+  const typeOf = (value) => ({ type: value === false ? 'boolean' : 'string' })
+  const types = Object.entries(defaults).map(([name, value]) => [name, typeOf(value)])
+  const options = { ...defaults }
+  for (const [name, value] of Object.entries(parse(args, Object.fromEntries(types)))) {
+    options[name] = value === true ? true : readNumber(name, value)
   }
-  if (options.save && options.quick) throw new UsageError('--save needs figures that are worth keeping: leave out --quick.')
+  if (options.save && options.quick) throw new UsageError('--save needs figures worth keeping: leave out --quick.')
   return options
+}
+
+function parse(args, options) {
+  try {
+    return parseArgs({ args, options }).values
+  } catch (error) {
+    throw new UsageError(error.message)
+  }
+}
+
+function readNumber(name, text) {
+  const value = Number(text)
+  if (!(value > 0 && value < Infinity)) throw new UsageError(`--${name} takes a number above 0, got "${text}".`)
+  return value
 }

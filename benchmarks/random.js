@@ -24,6 +24,16 @@ export class Random {
     return radius * Math.cos(2 * Math.PI * this.uniform())
   }
 
+  /** The numbers from 0 to `n` − 1 in random order. */
+  permutation(n) {
+    const order = Array.from({ length: n }, (_, i) => i)
+    for (let i = n - 1; i > 0; i--) {
+      const j = this.integer(i + 1)
+      ;[order[i], order[j]] = [order[j], order[i]]
+    }
+    return order
+  }
+
   /** 32 random bits by shifts and exclusive-ors (Marsaglia 2003, "Xorshift RNGs"). */
   #next() {
     let bits = this.#state

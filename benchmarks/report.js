@@ -1,6 +1,8 @@
 /** Where and when figures were taken, and how they are written down. */
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { simdLevel } from 'hungarian-loss'
 
@@ -21,6 +23,7 @@ import { simdLevel } from 'hungarian-loss'
  * @property {{ input: string, timings: import('./measure.js').Timing[] }[]} rows
  */
 
+const RESULTS = fileURLToPath(new URL('results', import.meta.url))
 const PER_SECOND = { ms: 1e3, µs: 1e6 }
 
 /** @returns {Environment} */
@@ -46,16 +49,17 @@ function readCommit() {
 
 /**
  * The report as Markdown.
+ * @param {string} title
  * @param {Environment} environment
- * @param {Section[]} sections
+ * @param {string[]} parts what follows the header
  */
-export function toMarkdown(environment, sections) {
-  return `${[header(environment), ...sections.map(section)].join('\n\n')}\n`
+export function toMarkdown(title, environment, parts) {
+  return `${[header(title, environment), ...parts].join('\n\n')}\n`
 }
 
-function header({ processor, cores, simd, node, platform, date, commit, load }) {
+function header(title, { processor, cores, simd, node, platform, date, commit, load }) {
   return [
-    '# Benchmark',
+    `# ${title}`,
     '',
     `- Processor: ${processor}, ${cores} cores, SIMD level ${simd}`,
     `- Node.js ${node}, ${platform}`,
@@ -64,7 +68,11 @@ function header({ processor, cores, simd, node, platform, date, commit, load }) 
   ].join('\n')
 }
 
-function section({ title, unit, rows }) {
+/**
+ * Timings as a table.
+ * @param {Section} section
+ */
+export function timingTable({ title, unit, rows }) {
   const lines = rows.flatMap(({ input, timings }) =>
     timings.map(({ name, median, spread, ratio }, i) => [
       i === 0 ? input : '',
@@ -89,14 +97,24 @@ function threeDigits(value) {
 }
 
 /**
- * The name of the file to keep a report in.
+ * Keeps a report among the results.
+ * @param {'loss' | 'assignment' | 'assignment-python'} benchmark
  * @param {Environment} environment
+ * @param {string} report
  */
-export function fileName({ date, processor }) {
+export function saveReport(benchmark, environment, report) {
+  const path = join(RESULTS, fileName(benchmark, environment))
+  mkdirSync(RESULTS, { recursive: true })
+  writeFileSync(path, report)
+  console.error(`Saved as ${relative(process.cwd(), path)}`)
+}
+
+/** The name of the file to keep a report in. */
+export function fileName(benchmark, { date, processor }) {
   const slug = processor
     .toLowerCase()
     .replace(/\((r|tm)\)/g, '')
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')
-  return `${date}-${slug || 'unknown'}.md`
+  return `${date}-${slug || 'unknown'}-${benchmark}.md`
 }

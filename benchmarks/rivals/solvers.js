@@ -129,9 +129,9 @@ function wide(solve) {
   }
 }
 
-/** `[rows, columns]` → `[columns, rows]` */
+/** `[rows, columns]` → `[columns, rows]`, in the same type. */
 export function transpose(cost, rows, columns) {
-  const transposed = new Float64Array(rows * columns)
+  const transposed = new cost.constructor(rows * columns)
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) transposed[column * rows + row] = cost[row * columns + column]
   }

@@ -1,0 +1,71 @@
+/** The benchmark of the assignment: all solve the same matrices, are compared and timed. `--help` lists the options. */
+import { npmRivals, ours, pythonRivals } from './assignment/contenders.js'
+import { FULL, QUICK, runSection } from './assignment/contest.js'
+import { Player } from './assignment/player.js'
+import { suite } from './assignment/suite.js'
+import { toTables } from './assignment/tables.js'
+import { COMMON_HELP, COMMON_OPTIONS, runBenchmark } from './options.js'
+import { describeEnvironment, saveReport, toMarkdown } from './report.js'
+
+const HELP = `Times linearSumAssignment against other solvers, on many kinds of matrices.
+
+Usage: npm run bench:assignment -- [options]
+       node benchmarks/assignment.bench.js [options]
+
+  --python      against those of the Python packages scipy, laprust, lapcpp and lapx that can be imported, rather than
+                against packages of npm; also on sparse matrices
+  --levels      also times ours at each lower SIMD level of the processor
+  --seed n      makes other matrices of the same kinds (default 1)
+  --largest n   most rows and columns of dense matrices (default 2000, with --quick 100; there are some of 4000)
+  --limit n     seconds after which a solve is stopped (default 10, with --quick 0.5); who is stopped is not tried on
+                larger matrices of that kind
+${COMMON_HELP.replace(/^( {2}--\w+)/gm, '$1    ')}
+
+Every contender solves every matrix before it is timed. One that is wrong is shown as wrong; if it is ours, the exit
+code is 1.`
+
+const DEFAULTS = { ...COMMON_OPTIONS, python: false, levels: false, seed: 1, largest: undefined, limit: undefined }
+
+await runBenchmark({ help: HELP, defaults: DEFAULTS, run })
+
+async function run({ quick, json, save, python, levels, seed, largest, limit }) {
+  const opponents = python ? pythonRivals() : { rivals: npmRivals() }
+  if (opponents.missing !== undefined) return console.error(`Nothing to compare with. ${opponents.missing}`)
+  const environment = describeEnvironment()
+  const players = [...ours({ levels }), ...opponents.rivals].map((contender) => new Player(contender))
+  const setting = {
+    effort: quick ? QUICK : FULL,
+    limit: limit ?? (quick ? 0.5 : 10),
+    onStart: ({ family, size }) => console.error(`  ${family}, ${size}`),
+  }
+  process.once('exit', () => players.forEach((player) => player.close()))
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+  const sections = []
+  for (const section of suite({ seed, largest: largest ?? (quick ? 100 : 2000), sparse: python })) {
+    console.error(section.title)
+    sections.push({ title: section.title, rows: await runSection(section, players, setting) })
+  }
+  const report = toMarkdown('Benchmark of the assignment', environment, [
+    notes({ seed, versions: opponents.versions }),
+    ...sections.map(toTables),
+  ])
+  console.log(json ? JSON.stringify({ environment, quick, seed, sections }, undefined, 2) : report.trimEnd())
+  if (save) saveReport(python ? 'assignment-python' : 'assignment', environment, report)
+  const wrong = sections.flatMap(({ rows }) => rows).filter(({ outcomes }) => outcomes.some(isOursWrong))
+  const list = wrong.map(({ family, size }) => `${family}, ${size}`).join('; ')
+  if (list !== '') throw new Error(`Ours is wrong or failed: ${list}`)
+}
+
+function isOursWrong({ isRival, wrong, failure }) {
+  return !isRival && (wrong !== undefined || failure !== undefined)
+}
+
+function notes({ seed, versions }) {
+  return [
+    `Seed ${seed}. Medians for one matrix or batch, each solver on one thread unless it says otherwise;`,
+    ...(versions === undefined ? [] : [`against ${versions};`]),
+    '± is half the distance of the quartiles. “> 10 s” was stopped; “–” was not tried, having been stopped at a',
+    'smaller size. What is wrong does not count as the fastest rival: “not optimal by” is relative to the sum of the',
+    'magnitudes of the pairs.',
+  ].join('\n')
+}

@@ -1,0 +1,85 @@
+/** Who competes for the assignment, ours first. */
+import { spawnSync } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { simdLevel } from 'hungarian-loss'
+
+const HOST = fileURLToPath(new URL('host.js', import.meta.url))
+const PYTHON_HOST = fileURLToPath(new URL('../python/assignment.py', import.meta.url))
+
+/** Levels that a processor may have, fast ones first. */
+const LEVELS = ['avx512', 'avx2', 'sse2', 'neon', 'simd128', 'fallback']
+
+/** One thread each, whichever pool a solver may have. */
+const ONE_THREAD = { RAYON_NUM_THREADS: '1', OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' }
+
+/** @typedef {import('./player.js').Contender} Contender */
+
+/**
+ * Ours: on one thread, in batches also on all, and on request at each lower level.
+ * @param {{ levels: boolean }} setting
+ * @returns {Contender[]}
+ */
+export function ours({ levels }) {
+  const command = [process.execPath, HOST, 'ours']
+  const threads = process.env.RAYON_NUM_THREADS ?? availableParallelism()
+  const level = simdLevel()
+  const lower = levels ? availableLevels().filter((name) => name !== level) : []
+  return [
+    { name: levels ? `ours, ${level}` : 'ours', command, env: ONE_THREAD, forms: ['dense', 'batch', 'sparse'] },
+    ...lower.map((name) => ({
+      name: `ours, ${name}`,
+      command,
+      env: { ...ONE_THREAD, HUNGARIAN_LOSS_SIMD: name },
+      forms: ['dense', 'batch', 'sparse'],
+    })),
+    { name: `ours, ${threads} threads`, command, forms: ['batch'] },
+  ]
+}
+
+/** The levels that can be forced here. */
+function availableLevels() {
+  const probe = ['--input-type=module', '--eval', `import { simdLevel } from 'hungarian-loss'; simdLevel()`]
+  return LEVELS.filter((level) => {
+    const env = { ...process.env, HUNGARIAN_LOSS_SIMD: level }
+    const cwd = fileURLToPath(new URL('.', import.meta.url))
+    return spawnSync(process.execPath, probe, { env, cwd, stdio: 'ignore' }).status === 0
+  })
+}
+
+/**
+ * The packages of npm, and careful plain JavaScript.
+ * @returns {Contender[]}
+ */
+export function npmRivals() {
+  return ['munkres', 'linear-sum-assignment', 'munkres-js', 'plain JS'].map((name) => ({
+    name,
+    isRival: true,
+    command: [process.execPath, HOST, name],
+    env: ONE_THREAD,
+    forms: ['dense', 'batch'],
+  }))
+}
+
+/**
+ * The Python packages that can be imported, with the versions of all; or why there are none.
+ * @returns {{ rivals: Contender[], versions: string } | { missing: string }}
+ */
+export function pythonRivals() {
+  const python = process.env.PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3')
+  const stdio = ['ignore', 'pipe', 'inherit']
+  const { status, stdout } = spawnSync(python, [PYTHON_HOST], { encoding: 'utf8', stdio })
+  if (status !== 0) return { missing: `"${python}" cannot be run; the environment variable PYTHON may name another.` }
+  const { versions, solvers } = JSON.parse(stdout)
+  if (Object.keys(solvers).length === 0) {
+    return { missing: `${versions}: numpy and one of scipy, laprust, lapcpp and lapx are needed.` }
+  }
+  const rivals = Object.entries(solvers).map(([name, forms]) => ({
+    name,
+    isRival: true,
+    command: [python, PYTHON_HOST, name],
+    env: ONE_THREAD,
+    forms: forms.includes('dense') ? [...forms, 'batch'] : forms,
+  }))
+  return { rivals, versions }
+}
