@@ -43,7 +43,7 @@ const ours = {
   sparse({ rows, columns, values, columnIndices, rowStarts }) {
     const matrix = { values, columnIndices, rowStarts, shape: [rows, columns] }
     return {
-      run: () => hungarianLoss.linearSumAssignmentSparse(matrix),
+      run: () => hungarianLoss.linearSumAssignment(matrix),
       columns: (assignment) => [columnOfRow(rows, assignment)],
     }
   },

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::simd::Level;
 
 /// Cells of all matrices from which threads are worth waking.
-const PARALLEL: usize = 1 << 15;
+const PARALLEL: usize = 1 << 18;
 
 /// Where the results of a batch go, matrix after matrix.
 #[derive(Debug)]
