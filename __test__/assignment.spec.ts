@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -537,4 +539,22 @@ describe('off the event loop', () => {
     const { signal } = new AbortController()
     for (let i = 0; i < 20; i++) expect((await linearSumAssignmentAsync([[3]], { signal })).total).toBe(3)
   })
+})
+
+test('a large matrix is solved where it lies: the memory beyond it is a few hundred bytes a row', () => {
+  const script = `
+    const { assignF32 } = require(process.argv[1])
+    const n = 5000
+    const data = new Float32Array(n * n)
+    for (let i = 0, s = 1; i < data.length; i++) {
+      s = (Math.imul(s, 1664525) + 1013904223) | 0
+      data[i] = (s >>> 8) / 2 ** 24
+    }
+    const before = process.memoryUsage().rss
+    assignF32(data, n, n, false, false, NaN, new Int32Array(n), undefined)
+    console.log((1024 * process.resourceUsage().maxRSS - before) / data.byteLength)
+  `
+  const binding = fileURLToPath(new URL('../native/binding.cjs', import.meta.url))
+  const extra = Number(execFileSync(process.execPath, ['-e', script, binding], { encoding: 'utf8' }))
+  expect(extra).toBeLessThan(0.05)
 })

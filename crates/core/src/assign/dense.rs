@@ -41,7 +41,7 @@ const ROW_REDUCTIONS: usize = 2;
 /// Size from which a square matrix may turn out to need scaling, and the work, in multiples of what that costs, that
 /// shows it.
 const HARD: usize = 100;
-const PATIENCE: usize = 4;
+const PATIENCE: usize = 3;
 
 /// How the searches ended.
 pub(super) enum Searches {
