@@ -26,6 +26,7 @@ use super::block::{Block, Choices, Rows};
 use super::lazy::{self, Lazy};
 use super::partial;
 use super::scaling;
+use super::tiny;
 use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, padded, prelude::*};
 
@@ -222,6 +223,13 @@ impl Solver {
     /// Finds the pairs and the duals of the columns.
     fn pair_up<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, demand: Demand) -> Outcome {
         self.reset(rows.rows(), rows.columns());
+        let is_tiny = self.path == Path::Auto && rows.width() == LANES && !self.is_partial;
+        if is_tiny && !matches!(demand, Demand::Limited(_)) {
+            if dispatch!(level, simd => tiny::solve(simd, self, rows)) {
+                return Outcome::Optimal;
+            }
+            self.reset(rows.rows(), rows.columns());
+        }
         match (demand, rows.block()) {
             (Demand::Limited(limit), _) => self.solve_limited(level, rows, limit),
             (_, Some(block)) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),

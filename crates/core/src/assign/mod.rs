@@ -17,6 +17,7 @@ mod matrix;
 mod partial;
 mod scaling;
 mod sparse;
+mod tiny;
 
 pub use batch::BatchOutputs;
 pub use certificate::{Certificate, verify};
