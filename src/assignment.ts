@@ -14,6 +14,7 @@ import {
 } from './native.ts'
 import type { FoundAssignment, Interrupt } from './native.ts'
 import { float64s } from './slab.ts'
+import { listPairs, UNASSIGNED } from './pairs.ts'
 import { assignSparse, assignSparseAsync, isSparse, readSparse, verifySparse } from './sparse.ts'
 import { floats, isNumeric, shapeOf } from './tensors.ts'
 import type {
@@ -31,16 +32,12 @@ import { checkFlag, checkInteger, checkRecord, isRecord, MAX_SIZE, show } from '
 const SOLVE = ['maximize', 'partial', 'costLimit', 'duals'] as const
 const VERIFY = ['maximize', 'costLimit'] as const
 const NO_DUALS = new Float64Array(0)
-const UNASSIGNED = -1
 /** Tells the core that there is no limit. */
 const NO_LIMIT = NaN
 
 /** For the core to write to, where there are no more rows, since making an array costs more than a small solve. */
 const ROWS = 1024
 const COLUMN_OF_ROW = new Int32Array(ROWS)
-/** Which columns are taken, all 0 between calls. */
-const IS_TAKEN = new Uint8Array(ROWS)
-const NOBODY = new Int32Array(0)
 
 /** A cost matrix as the binding takes it, row-major. */
 interface Costs {
@@ -311,48 +308,6 @@ function rowOf(cost: readonly unknown[], row: number): ArrayLike<unknown> {
   }
   checkMemory(values as Float64Array, `cost[${row}]`)
   return values as ArrayLike<unknown>
-}
-
-/** Lists the pairs in order of rows, and who is left. `columnOfRow`: `[rows]` and more. */
-function listPairs(
-  columnOfRow: Int32Array,
-  rows: number,
-  columns: number,
-  total: number,
-  duals: Float64Array | undefined,
-): Assignment {
-  let pairs = 0
-  for (let row = 0; row < rows; row++) {
-    if (columnOfRow[row] !== UNASSIGNED) pairs++
-  }
-  const rowIndices = new Int32Array(pairs)
-  const columnIndices = new Int32Array(pairs)
-  const unassignedRows = pairs === rows ? NOBODY : new Int32Array(rows - pairs)
-  for (let row = 0, pair = 0; row < rows; row++) {
-    const column = columnOfRow[row] as number
-    if (column === UNASSIGNED) {
-      unassignedRows[row - pair] = row
-    } else {
-      rowIndices[pair] = row
-      columnIndices[pair++] = column
-    }
-  }
-  const unassignedColumns = pairs === columns ? NOBODY : others(columnIndices, columns)
-  const rowDuals = duals?.subarray(0, rows)
-  const columnDuals = duals?.subarray(rows)
-  return { rowIndices, columnIndices, total, unassignedRows, unassignedColumns, rowDuals, columnDuals }
-}
-
-/** The columns that are not among those given, ascending. */
-function others(taken: Int32Array, columns: number): Int32Array {
-  const isTaken = columns <= ROWS ? IS_TAKEN : new Uint8Array(columns)
-  const free = new Int32Array(columns - taken.length)
-  for (let pair = 0; pair < taken.length; pair++) isTaken[taken[pair] as number] = 1
-  for (let column = 0, place = 0; column < columns; column++) {
-    if (isTaken[column] === 0) free[place++] = column
-  }
-  for (let pair = 0; pair < taken.length; pair++) isTaken[taken[pair] as number] = 0
-  return free
 }
 
 /** The column of each row, from lists of pairs. */

@@ -21,6 +21,7 @@ import type {
   ResolvedOptions,
   Terms,
 } from './types.ts'
+import { View } from './view.ts'
 
 /** Places in `values`: the batch's numbers first, then as many for each layer of every part. */
 const LOSS = 0
@@ -95,22 +96,6 @@ function eachPart<T>(filled: Filled, read: (place: Place) => T): { [Key in PartK
 }
 
 const mainPlace = (filled: Filled): Place => placeOf(filled, undefined) as Place
-
-/** A class of lazy getters that prints, and turns into JSON, as the plain object that it stands for. */
-class View {
-  toJSON(): Record<string, unknown> {
-    const prototype: object = Object.getPrototypeOf(this)
-    const getters = Object.entries(Object.getOwnPropertyDescriptors(prototype)).filter(
-      ([, { get }]) => get !== undefined,
-    )
-    const values = getters.map(([name, { get }]) => [name, get?.call(this)] as const)
-    return Object.fromEntries(values.filter(([, value]) => value !== undefined))
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
-    return this.toJSON()
-  }
-}
 
 /** One layer of a part. */
 class LayerView extends View implements LayerResult {
