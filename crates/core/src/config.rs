@@ -28,6 +28,26 @@ pub struct Config {
     pub non_finite: NonFinite,
     /// Which queries lie on an ignored target.
     pub ignore: Ignore,
+    /// The terms of layers whose edges are distributions.
+    pub distribution: Distribution,
+}
+
+/// Edges as distributions over bins, and the weights of their terms (Peng et al. 2025, "D-FINE"). By default D-FINE's
+/// values, with weights of 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distribution {
+    /// One less than the number of an edge's bins: an even number from 4 to 1024; 32 in D-FINE.
+    pub reg_max: usize,
+    /// Range of the bins' offsets, 0.001 to 1000: the ends lie at ∓2 · `up` · `reg_scale`; 0.5 in D-FINE.
+    pub up: f64,
+    /// In how many units a reference's side is divided, 0.001 to 1000; 4 in D-FINE.
+    pub reg_scale: f64,
+    /// T of the distillation, 0.001 to 1000; 5 in D-FINE.
+    pub temperature: f64,
+    /// Weight of fine-grained localisation; 0.15 in D-FINE.
+    pub fgl: f64,
+    /// Weight of distillation, which needs sigmoid classification; 1.5 in D-FINE.
+    pub ddf: f64,
 }
 
 /// When an unmatched query lies on an ignored target and is left out: where their overlap exceeds the threshold.
@@ -212,6 +232,7 @@ impl Config {
             normalized_boxes: true,
             non_finite: NonFinite::Throw,
             ignore: Ignore { overlap: Overlap::Iof, threshold: 0.5 },
+            distribution: Distribution::default(),
         }
     }
 
@@ -274,6 +295,7 @@ impl Config {
         ])?;
         between("options.boxEpsilon", self.box_epsilon, 1.0)?;
         between("options.ignore.threshold", self.ignore.threshold, 1.0)?;
+        self.distribution.check(self.no_object().is_some())?;
         match &self.classification {
             Classification::Softmax(softmax) => softmax.check(self.num_classes)?,
             Classification::Sigmoid(sigmoid) => sigmoid.check()?,
@@ -288,6 +310,27 @@ impl Config {
                 between("options.cost.gamma", gamma, GAMMA_LIMIT)
             }
         }
+    }
+}
+
+impl Default for Distribution {
+    fn default() -> Self {
+        Self { reg_max: 32, up: 0.5, reg_scale: 4.0, temperature: 5.0, fgl: 0.0, ddf: 0.0 }
+    }
+}
+
+impl Distribution {
+    /// Checks what [`Bins`](crate::Bins) does not.
+    fn check(&self, is_softmax: bool) -> Result<()> {
+        if !(1e-3..=1e3).contains(&self.temperature) {
+            return option("options.distribution.temperature", "a number from 0.001 to 1000", self.temperature);
+        }
+        between("options.weights.fgl", self.fgl, LIMIT)?;
+        between("options.weights.ddf", self.ddf, LIMIT)?;
+        if is_softmax && self.ddf > 0.0 {
+            return option("options.weights.ddf", "0 for softmax classification", self.ddf);
+        }
+        Ok(())
     }
 }
 

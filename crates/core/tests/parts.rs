@@ -201,7 +201,8 @@ impl Case {
     }
 
     fn run(&self, batch: &Batch, level: Level) -> Outcome {
-        let layers: Vec<_> = batch.layers.iter().map(|(logits, boxes, _)| Layer { logits, boxes }).collect();
+        let layers: Vec<_> =
+            batch.layers.iter().map(|(logits, boxes, _)| Layer { logits, boxes, corners: None }).collect();
         let rules = self.rules(batch);
         let parts: Vec<_> = (0..3)
             .map(|k| {
@@ -226,7 +227,8 @@ impl Case {
             Predictions::of_parts(batch.images, self.config.logits_width(), &layers, parts).expect("parts fit");
         let mut gradients: Vec<_> =
             batch.layers.iter().map(|(x, b, _)| (vec![f32::NAN; x.len()], vec![f32::NAN; b.len()])).collect();
-        let mut places: Vec<_> = gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes }).collect();
+        let mut places: Vec<_> =
+            gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes, corners: &mut [] }).collect();
         let mut matches = vec![i32::MIN; predictions.reported_queries()];
         let targets = Targets::new(&batch.labels, &batch.boxes, &batch.offsets).expect("lengths fit");
         let targets = targets.ignoring(&batch.ignores).expect("lengths fit");
@@ -446,7 +448,7 @@ fn check_matching(
 /// Two layers of three queries, and a part of them.
 fn refused(change: impl Fn(&mut Part<'_>), rule: Option<LayerRule<'_>>) -> Error {
     let (logits, boxes) = (vec![0.0; 2 * 3 * 5], vec![0.5; 2 * 3 * 4]);
-    let layers = [Layer { logits: &logits, boxes: &boxes }];
+    let layers = [Layer { logits: &logits, boxes: &boxes, corners: None }];
     let rules: Vec<_> = rule.into_iter().collect();
     let mut part = Part { rules: &rules, ..Part::plain(1, 3) };
     change(&mut part);
