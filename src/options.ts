@@ -2,6 +2,7 @@ import { fail } from './errors.ts'
 import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS } from './presets.ts'
 import type { PresetName } from './presets.ts'
 import type {
+  CostTerms,
   HungarianLossOptions,
   ResolvedClassification,
   ResolvedCost,
@@ -23,6 +24,7 @@ const OPTIONS = [
   'nonFinite',
   'ignore',
   'boxMatching',
+  'distribution',
 ] as const
 const SOFTMAX = [
   'kind',
@@ -35,8 +37,10 @@ const SOFTMAX = [
 const WEIGHTED = ['kind', 'alpha', 'gamma', 'detachWeights'] as const
 const IA_BCE = ['kind', 'alpha', 'gamma', 'minQuality'] as const
 const FOCAL = ['kind', 'alpha', 'gamma'] as const
-const TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
-const COST = [...TERMS, 'classForm', 'alpha', 'gamma'] as const
+const COST_TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
+const TERMS = [...COST_TERMS, 'fgl', 'ddf'] as const
+const COST = [...COST_TERMS, 'classForm', 'alpha', 'gamma'] as const
+const DISTRIBUTION = ['regMax', 'up', 'regScale', 'temperature'] as const
 const IGNORE = ['overlap', 'threshold'] as const
 const KINDS = ['softmax', 'focal', 'varifocal', 'mal', 'ia-bce'] as const
 
@@ -55,7 +59,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     numClasses,
     classification,
     cost: resolveCost(given.cost, preset.cost, classification),
-    weights: Object.freeze(resolveTerms(checkRecord(given.weights, TERMS, 'options.weights'), preset.weights, 'weights')),
+    weights: resolveWeights(given.weights, preset.weights),
     boxFormat: checkWord(given.boxFormat, ['cxcywh', 'xyxy'], COMMON.boxFormat, 'options.boxFormat'),
     boxEpsilon: checkNumber(given.boxEpsilon, 1, preset.boxEpsilon, 'options.boxEpsilon'),
     clampSizes: checkFlag(given.clampSizes, COMMON.clampSizes, 'options.clampSizes'),
@@ -63,6 +67,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     nonFinite: checkWord(given.nonFinite, ['throw', 'worst'], COMMON.nonFinite, 'options.nonFinite'),
     ignore: resolveIgnore(given.ignore),
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
+    distribution: resolveDistribution(given.distribution),
   })
 }
 
@@ -141,6 +146,21 @@ function resolveIgnore(value: unknown): ResolvedOptions['ignore'] {
   })
 }
 
+function resolveDistribution(value: unknown): ResolvedOptions['distribution'] {
+  const name = 'options.distribution'
+  const given = checkRecord(value, DISTRIBUTION, name)
+  const size = (key: 'up' | 'regScale' | 'temperature'): number => {
+    const number = given[key] === undefined ? COMMON.distribution[key] : given[key]
+    if (typeof number === 'number' && number >= 0.001 && number <= 1000) return number
+    return fail('OPTION', `${name}.${key}`, `must be a number from 0.001 to 1000, got ${show(number)}`)
+  }
+  const regMax = given.regMax === undefined ? COMMON.distribution.regMax : (given.regMax as number)
+  if (!(typeof regMax === 'number' && regMax >= 4 && regMax <= 1024 && regMax % 2 === 0)) {
+    fail('OPTION', `${name}.regMax`, `must be an even number from 4 to 1024, got ${show(regMax)}`)
+  }
+  return Object.freeze({ regMax, up: size('up'), regScale: size('regScale'), temperature: size('temperature') })
+}
+
 function resolveNoObject(value: unknown, numClasses: number): number {
   if (value === 'last') return numClasses
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= numClasses) return value as number
@@ -164,7 +184,7 @@ function resolveClassWeights(value: unknown, numClasses: number): readonly numbe
 }
 
 /** Weights, and the form of the class' part: by default that of the loss, with its α and γ where it is focal. */
-function resolveCost(value: unknown, fallback: Terms, classification: ResolvedClassification): ResolvedCost {
+function resolveCost(value: unknown, fallback: CostTerms, classification: ResolvedClassification): ResolvedCost {
   const given = checkRecord(value, COST, 'options.cost')
   const weights = resolveTerms(given, fallback, 'cost')
   if (classification.kind === 'softmax') {
@@ -180,12 +200,23 @@ function resolveCost(value: unknown, fallback: Terms, classification: ResolvedCl
   return Object.freeze({ ...weights, classForm, ...resolveFocal(given, usual, 1, 'options.cost') })
 }
 
+function resolveWeights(value: unknown, fallback: Terms): Required<Terms> {
+  const name = 'options.weights'
+  const given = checkRecord(value, TERMS, name)
+  return Object.freeze({
+    ...resolveTerms(given, fallback, 'weights'),
+    fgl: checkWeight(given.fgl, fallback.fgl ?? 0, `${name}.fgl`),
+    ddf: checkWeight(given.ddf, fallback.ddf ?? 0, `${name}.ddf`),
+  })
+}
+
 function resolveTerms(
-  given: { readonly [K in keyof Terms]?: unknown },
-  fallback: Terms,
+  given: { readonly [K in keyof CostTerms]?: unknown },
+  fallback: CostTerms,
   part: 'cost' | 'weights',
-): Required<Terms> {
-  const weight = (term: keyof Terms): number => checkWeight(given[term], fallback[term] ?? 0, `options.${part}.${term}`)
+): Required<CostTerms> {
+  const weight = (term: keyof CostTerms): number =>
+    checkWeight(given[term], fallback[term] ?? 0, `options.${part}.${term}`)
   return {
     class: weight('class'),
     l1: weight('l1'),
