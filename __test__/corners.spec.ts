@@ -1,4 +1,4 @@
-/** The terms of edges that are distributions: what they give, with what they go, and how faults in them are reported. */
+/** The terms of edges that are distributions: what they give, what they go with, and how faults are reported. */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../src/index.ts'
 import type { CallOptions, Gradients, HungarianLossOptions, LayerGradients, Outputs } from '../src/index.ts'
@@ -25,7 +25,8 @@ function edgedLayer(seed: number, queries = 6, images = 2) {
 }
 
 const plain = ({ logits, boxes }: ReturnType<typeof edgedLayer>) => ({ logits, boxes })
-const bits = (gradient: LayerGradients) => [gradient.logits, gradient.boxes, gradient.corners].map((a) => a && bitsOf(a))
+const bits = ({ logits, boxes, corners }: LayerGradients) =>
+  [logits, boxes, corners].map((array) => array && bitsOf(array))
 
 test('a target on its reference aims at the middle bin', () => {
   const box = [0.5, 0.5, 0.25, 0.5]
@@ -233,7 +234,12 @@ describe('is refused with its place:', () => {
   }
   const second = { image: 1, query: 2, layer: 0 }
   test.each<[string, object, object, RegExp]>([
-    ['corners without references', { references: undefined }, { code: 'DTYPE', argument: 'outputs.references' }, /got undef/],
+    [
+      'corners without references',
+      { references: undefined },
+      { code: 'DTYPE', argument: 'outputs.references' },
+      /got undefined/,
+    ],
     ['references without corners', { corners: undefined }, { code: 'SHAPE', argument: 'outputs.references' }, /absent/],
     ['corners that are no tensor', { corners: 5 }, { code: 'DTYPE', argument: 'outputs.corners' }, /got 5/],
     [

@@ -35,9 +35,9 @@ const results = criteria.flatMap((criterion) => {
   const gradients = [logits, boxes, corners].map(({ length }) => new Float32Array(length))
   const [matches, values] = [new Int32Array(rows), new Float64Array(8 + 11 * layers)]
   const [none, part] = [new Int32Array(0), Float64Array.of(0, 0, layers, queries, 0, queries, 1, 1, 0, 0, 1, 1)]
-  native.compute(criterion, images, classes, Uint32Array.of(layers), [logits], [boxes], [corners], [references], part, none,
-    none, new Float32Array(0), labels, new Uint32Array(0), targetBoxes, Uint32Array.of(0, 5, 5, 50), new Uint8Array(0), NaN,
-    NaN, new Float64Array(0), ...gradients.map((gradient) => [gradient]), matches, values)
+  native.compute(criterion, images, classes, Uint32Array.of(layers), [logits], [boxes], [corners], [references], part,
+    none, none, new Float32Array(0), labels, new Uint32Array(0), targetBoxes, Uint32Array.of(0, 5, 5, 50),
+    new Uint8Array(0), NaN, NaN, new Float64Array(0), ...gradients.map((gradient) => [gradient]), matches, values)
   return [...gradients, matches, values]
 })
 console.log(native.simdLevel(), results.map(({ buffer }) => Buffer.from(buffer).toString('base64')).join())

@@ -244,8 +244,12 @@ export class LossView extends View implements LossResult {
 function readTerms(filled: Filled, place: Place, layer: number): Terms {
   const { layers } = place.part
   const hasCorners = sourceOf(layers, layer)[0].corners !== undefined
-  const absent = { fgl: !hasCorners, ddf: !hasCorners || layer === layers.layers - 1 } as { [K in keyof Terms]?: boolean }
-  const shown = TERMS.filter((term, i) => i < ALWAYS || ((filled.weights[term] as number) > 0 && !absent[term]))
+  const isThere: { [Term in keyof Terms]?: boolean } = {
+    fgl: hasCorners,
+    ddf: hasCorners && layer < layers.layers - 1,
+  }
+  const shown = TERMS.filter((term, i) => i < ALWAYS || ((filled.weights[term] as number) > 0 && (isThere[term] ??
+  true)))
   return Object.fromEntries(
     shown.map((term) => [term, layerValue(filled, place, layer, TERMS.indexOf(term))]),
   ) as unknown as Terms
