@@ -15,7 +15,7 @@ import { Random } from './random.js'
 import { report } from './report.js'
 import { train } from './train.js'
 
-const DEFAULTS = { steps: 1500, seed: 1, denoising: 1, out: 'train-digits-report', help: false }
+const DEFAULTS = { steps: 2000, seed: 1, denoising: 0, out: 'train-digits-report', help: false }
 const HELD_OUT_SCENES = 256
 const HELD_OUT_SEED = 2026
 const EVALUATIONS = 10

@@ -1,13 +1,13 @@
 /** The command line. */
 import { parseArgs } from 'node:util'
 
-export const HELP = `Trains a small DETR to find handwritten digits, with the loss of this package, in about two minutes.
+export const HELP = `Trains a small DETR to find handwritten digits, with the loss of this package, in about three minutes.
 
 Usage: node examples/train-digits/main.js [options]
 
   --steps N      training steps (default {steps}); fewer steps end sooner and find less
   --seed S       whole number that fixes the scenes and the initial weights (default {seed})
-  --denoising G  groups of denoising queries, 0 to 10 (default {denoising}); 0 trains without, which learns slower
+  --denoising G  groups of denoising queries in the training, 0 to 10 (default {denoising})
   --out DIR      folder for report.html (default {out})
   --help         shows this text
 
