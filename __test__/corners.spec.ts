@@ -107,6 +107,14 @@ test('stacked layers give the bits of listed ones', () => {
   expect(bits(stacked.gradients!)).toEqual(bits(auxiliary![0]!).map((part, i) => `${part}${bits(final)[i]}`))
 })
 
+test('a result does not change with the outputs that it came from', () => {
+  const outputs = { ...edgedLayer(11) } as Partial<ReturnType<typeof edgedLayer>>
+  const result = criterion.compute(untyped<Outputs>(outputs), targets)
+  delete outputs.corners
+  expect(result.terms).toHaveProperty('fgl')
+  expect(result.gradients).toHaveProperty('corners')
+})
+
 test('corners of any number type are taken, and without gradients the terms are the same', () => {
   const layer = edgedLayer(7)
   const expected = criterion.compute(layer, targets)
@@ -253,6 +261,12 @@ describe('is refused with its place:', () => {
       { references: { data: new Float32Array(24), shape: [2, 3, 4] } },
       { code: 'SHAPE', argument: 'outputs.references' },
       /\[2, 6, 4\]/,
+    ],
+    [
+      'corners of a range of queries',
+      { denoising: { queries: [0, 2], corners: layer.corners } },
+      { code: 'SHAPE', argument: 'outputs.denoising.corners' },
+      /range of queries/,
     ],
     [
       'a pupil without a teacher',

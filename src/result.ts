@@ -1,7 +1,8 @@
 import { layOut } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
 import type { Part, PartKey } from './parts.ts'
-import { PART_KEYS, sourceOf } from './parts.ts'
+import { PART_KEYS } from './parts.ts'
+import { hasCorners } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { isGiven } from './rules.ts'
 import { float64s, int32s } from './slab.ts'
@@ -224,7 +225,7 @@ export class LossView extends View implements LossResult {
   }
 
   get gradients(): Gradients | undefined {
-    return (this.#gradients ??= layOut(this.#arrays, this.#filled.predictions))
+    return (this.#gradients ??= layOut(this.#arrays, this.#filled.predictions.parts))
   }
 
   get nonFinite(): NonFiniteCounts {
@@ -243,13 +244,10 @@ export class LossView extends View implements LossResult {
 
 function readTerms(filled: Filled, place: Place, layer: number): Terms {
   const { layers } = place.part
-  const hasCorners = sourceOf(layers, layer)[0].corners !== undefined
-  const isThere: { [Term in keyof Terms]?: boolean } = {
-    fgl: hasCorners,
-    ddf: hasCorners && layer < layers.layers - 1,
-  }
-  const shown = TERMS.filter((term, i) => i < ALWAYS || ((filled.weights[term] as number) > 0 && (isThere[term] ??
-  true)))
+  const edges = hasCorners(filled.predictions, layers, layer)
+  const isThere: { [Term in keyof Terms]?: boolean } = { fgl: edges, ddf: edges && layer < layers.layers - 1 }
+  const weight = (term: keyof Terms): number => filled.weights[term] as number
+  const shown = TERMS.filter((term, i) => i < ALWAYS || (weight(term) > 0 && (isThere[term] ?? true)))
   return Object.fromEntries(
     shown.map((term) => [term, layerValue(filled, place, layer, TERMS.indexOf(term))]),
   ) as unknown as Terms
