@@ -12,7 +12,8 @@ use crate::assign::block::Block;
 use crate::assign::dense::{Demand, Outcome};
 use crate::batch::{ImageTargets, Layer, Predictions, Targets, broken_rule, check_length};
 use crate::config::{BoxFormat, Config, Distribution, NonFinite, Weights};
-use crate::cost::{self, ClassTerm, boxes};
+use crate::cost::boxes::{self, Columns};
+use crate::cost::{self, ClassTerm};
 use crate::error::{BoxRule, COMPONENTS, Error, QueryPlace, Result};
 use crate::ignore;
 use crate::loss::boxes::{BoxTerms, Boxes};
@@ -564,13 +565,17 @@ impl Criterion {
 
     /// Reads an image's predictions: box columns, background losses and what the cost needs of the logits.
     fn read(&self, image: &Image<'_>, scale: f32, gradient: Option<&mut [f32]>, scratch: &mut Scratch) -> Pass {
-        let columns = &mut scratch.columns;
-        let sound = dispatch!(self.level, simd => match self.config.box_format {
-            BoxFormat::Cxcywh => columns.set::<_, boxes::Cxcywh>(simd, image.boxes),
-            BoxFormat::Xyxy => columns.set::<_, boxes::Xyxy>(simd, image.boxes),
-        });
+        let sound = self.lay_out(&mut scratch.columns, image.boxes);
         let pass = self.class.read(self.level, self.logits(image), scale, gradient, scratch);
         Pass { finite: pass.finite && sound, ..pass }
+    }
+
+    /// Splits boxes into columns. Returns whether every one is finite and within the rules; if not, look closer.
+    fn lay_out(&self, columns: &mut Columns, boxes: &[f32]) -> bool {
+        dispatch!(self.level, simd => match self.config.box_format {
+            BoxFormat::Cxcywh => columns.set::<_, boxes::Cxcywh>(simd, boxes),
+            BoxFormat::Xyxy => columns.set::<_, boxes::Xyxy>(simd, boxes),
+        })
     }
 
     fn logits<'a>(&self, image: &Image<'a>) -> Logits<'a> {
