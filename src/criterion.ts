@@ -154,7 +154,6 @@ export class HungarianLoss {
       compute(
         this.#handle,
         predictions.images,
-        predictions.classes,
         predictions.layers,
         predictions.logits,
         predictions.boxes,
@@ -191,7 +190,6 @@ export class HungarianLoss {
       matchTargets(
         this.#handle,
         predictions.images,
-        predictions.classes,
         predictions.layers,
         predictions.logits,
         predictions.boxes,
@@ -224,7 +222,6 @@ export class HungarianLoss {
       costMatrix(
         this.#handle,
         predictions.images,
-        predictions.classes,
         predictions.layers,
         predictions.logits,
         predictions.boxes,

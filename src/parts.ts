@@ -17,6 +17,8 @@ export interface Layers {
   readonly layers: number
   /** Queries of each. */
   readonly rows: number
+  /** Columns of their logits. */
+  readonly classes: number
   /** What the caller gave for each layer, or one for all where they are stacked. */
   readonly sources: readonly LayerOutputs[]
   /** Where each of those was given, for messages. */
@@ -119,7 +121,7 @@ function encoderPart(given: EncoderOutputs, layers: Layers, union: boolean): Par
   return {
     ...PLAIN,
     ...place('encoder', layers, layers, undefined),
-    classAgnostic: checkFlag(given.classAgnostic, false, 'outputs.encoder.classAgnostic'),
+    classAgnostic: given.classAgnostic === true, // checked with the shape of the logits
     groups: checkGroups(given.groups, layers.rows, 'outputs.encoder.groups'),
     union,
     weight: checkWeight(given.weight, 1, 'outputs.encoder.weight'),
@@ -239,7 +241,7 @@ function hasRules({ sources }: Layers): boolean {
   return false
 }
 
-const PER_PART = 12
+const PER_PART = 13
 
 /** The parts as the binding takes them. */
 export function packParts(parts: readonly Part[]): Float64Array {
@@ -254,12 +256,13 @@ export function packParts(parts: readonly Part[]): Float64Array {
     numbers[at + 3] = layers.rows
     numbers[at + 4] = part.first
     numbers[at + 5] = part.end
-    numbers[at + 6] = part.groups
-    numbers[at + 7] = part.repeat
-    numbers[at + 8] = Number(part.classAgnostic)
-    numbers[at + 9] = Number(part.union)
-    numbers[at + 10] = part.divisor
-    numbers[at + 11] = part.weight
+    numbers[at + 6] = layers.classes
+    numbers[at + 7] = part.groups
+    numbers[at + 8] = part.repeat
+    numbers[at + 9] = Number(part.classAgnostic)
+    numbers[at + 10] = Number(part.union)
+    numbers[at + 11] = part.divisor
+    numbers[at + 12] = part.weight
   }
   return numbers
 }

@@ -39,7 +39,7 @@ export type TensorLike = Shaped<FloatData>
 export interface LayerOutputs {
   /**
    * `[B, Q, C]`: images, queries, and columns of raw scores: with softmax classification `numClasses + 1`, one of which is
-   * no-object, and with sigmoid classification `numClasses`.
+   * no-object, and with sigmoid classification `numClasses`. Of class-agnostic proposals they may be fewer.
    */
   readonly logits: TensorLike
   /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
@@ -94,7 +94,12 @@ export interface QueryRange {
 
 /** Settings of {@link EncoderOutputs}. */
 export interface EncoderSettings {
-  /** Whether all targets count as of the first class, so that proposals learn objects alone. Default: false. */
+  /**
+   * Whether all targets count as of the first class, so that proposals learn objects alone. The logits then have all
+   * columns, of which only the first learns objects, as in Deformable DETR; or those of the first class alone: one, as in
+   * RT-DETRv2 and D-FINE with `query_select_method: agnostic`, and with softmax classification one more, for no-object,
+   * which comes first where `noObjectIndex` is 0, otherwise last. Default: false.
+   */
   readonly classAgnostic?: boolean | undefined
   /** As {@link Outputs.groups}. Default: 1. */
   readonly groups?: number | undefined

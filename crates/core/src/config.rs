@@ -234,6 +234,12 @@ impl Config {
         self.num_classes + usize::from(self.no_object().is_some())
     }
 
+    /// Whether logits of this width fit: all columns, or where classes do not count also those of the first class alone.
+    pub(crate) fn allows_width(&self, classes: usize, class_agnostic: bool) -> bool {
+        let width = self.logits_width();
+        classes == width || class_agnostic && classes == width - self.num_classes + 1
+    }
+
     /// The column of no-object, if there is one.
     pub(crate) fn no_object(&self) -> Option<usize> {
         self.classification.softmax().map(|softmax| softmax.no_object_index)

@@ -58,6 +58,9 @@ pub struct Part<'a> {
     pub rows: usize,
     /// Which of them are its own.
     pub queries: Range<usize>,
+    /// Columns of its logits: those of the configuration, or in a class-agnostic part also those of its first class alone:
+    /// one, and with softmax one more for no-object, in the order that the two have in the configuration.
+    pub classes: usize,
     /// One for each layer; empty where all are matched optimally.
     pub rules: &'a [LayerRule<'a>],
     /// In how many equal groups the queries are split, each matched by itself with all targets.
@@ -77,12 +80,13 @@ pub struct Part<'a> {
 impl Part<'_> {
     /// All queries of all layers, matched one to one: DETR's own scheme.
     #[must_use]
-    pub fn plain(layers: usize, queries: usize) -> Self {
+    pub fn plain(layers: usize, queries: usize, classes: usize) -> Self {
         Self {
             name: "outputs",
             layers: 0..layers,
             rows: queries,
             queries: 0..queries,
+            classes,
             rules: &[],
             groups: 1,
             repeat: 1,
