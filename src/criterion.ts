@@ -150,7 +150,7 @@ export class HungarianLoss {
       const { rules, given, added } = packRules(predictions, packed)
       const gradients = gradientsFor(call, predictions, targets)
       const classWeight = classWeightFor(call, predictions)
-      const filled = makeFilled(predictions, packed, this.options)
+      const filled = makeFilled(predictions, packed)
       compute(
         this.#handle,
         predictions.images,
@@ -186,7 +186,7 @@ export class HungarianLoss {
       const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
       const { rules, given, added } = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed, this.options)
+      const filled = makeFilled(predictions, packed)
       matchTargets(
         this.#handle,
         predictions.images,
@@ -217,7 +217,7 @@ export class HungarianLoss {
       const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
       const { rules, given, added } = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed, this.options)
+      const filled = makeFilled(predictions, packed)
       const costs = new Float32Array(countCosts(predictions, packed))
       costMatrix(
         this.#handle,

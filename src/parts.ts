@@ -1,6 +1,18 @@
 import { fail } from './errors.ts'
+import { resolveWeights } from './options.ts'
+import { TERMS } from './presets.ts'
 import { float64s } from './slab.ts'
-import type { DenoisingOutputs, EncoderOutputs, LayerOutputs, OneToManyOutputs, Outputs, Pairs } from './types.ts'
+import type {
+  DenoisingOutputs,
+  EncoderOutputs,
+  LayerOutputs,
+  OneToManyOutputs,
+  Outputs,
+  Pairs,
+  PartWeights,
+  ResolvedOptions,
+  Terms,
+} from './types.ts'
 import { checkFlag, checkInteger, checkWeight, checkWord, MAX_SIZE, show } from './validate.ts'
 
 /** Parts beside the main one, in the order in which all are reported. */
@@ -58,6 +70,8 @@ export interface Part {
   readonly union: boolean
   readonly divisor: number
   readonly weight: number
+  /** Of its terms. */
+  readonly weights: Required<Terms>
   readonly denoising: Denoising | undefined
   /** Whether layers may say how they are matched. */
   readonly hasRules: boolean
@@ -70,7 +84,6 @@ const PLAIN = {
   classAgnostic: false,
   union: false,
   divisor: 1,
-  weight: 1,
   denoising: undefined,
 } as const
 
@@ -78,26 +91,32 @@ const PLAIN = {
 export type GivenLayers = { readonly main: Layers } & { readonly [Key in PartKey]?: Layers | undefined }
 
 /** The parts of a step, the main one first. */
-export function makeParts(outputs: Outputs, given: GivenLayers, union: boolean): readonly Part[] {
+export function makeParts(outputs: Outputs, given: GivenLayers, options: ResolvedOptions): readonly Part[] {
   const { encoder, denoising, oneToMany } = outputs
   const main = given.main
   if (encoder === undefined && denoising === undefined && oneToMany === undefined) {
-    return [mainPart(outputs, main, 0, main.rows, union)]
+    return [mainPart(outputs, main, 0, main.rows, options)]
   }
   const ranges = [
     rangeOf(denoising, given.denoising, main.rows, 'denoising'),
     rangeOf(oneToMany, given.oneToMany, main.rows, 'oneToMany'),
   ]
   const [first, end] = rest(ranges, main.rows)
-  const parts = [mainPart(outputs, main, first, end, union)]
-  if (given.encoder !== undefined) parts.push(encoderPart(encoder as EncoderOutputs, given.encoder, union))
-  if (denoising !== undefined) parts.push(denoisingPart(denoising, given.denoising, main, ranges[0]))
-  if (oneToMany !== undefined) parts.push(oneToManyPart(oneToMany, given.oneToMany, main, ranges[1]))
+  const parts = [mainPart(outputs, main, first, end, options)]
+  if (given.encoder !== undefined) parts.push(encoderPart(encoder as EncoderOutputs, given.encoder, options))
+  if (denoising !== undefined) parts.push(denoisingPart(denoising, given.denoising, main, ranges[0], options))
+  if (oneToMany !== undefined) parts.push(oneToManyPart(oneToMany, given.oneToMany, main, ranges[1], options))
   return parts
 }
 
 /** Written out, since it is all that most calls have. */
-function mainPart({ groups }: Outputs, layers: Layers, first: number, end: number, union: boolean): Part {
+function mainPart(
+  { groups }: Outputs,
+  layers: Layers,
+  first: number,
+  end: number,
+  { boxMatching, weights }: ResolvedOptions,
+): Part {
   return {
     key: undefined,
     tensors: undefined,
@@ -107,9 +126,10 @@ function mainPart({ groups }: Outputs, layers: Layers, first: number, end: numbe
     groups: groups === undefined ? 1 : checkGroups(groups, end - first, 'outputs.groups'),
     repeat: 1,
     classAgnostic: false,
-    union,
+    union: boxMatching === 'union',
     divisor: 1,
     weight: 1,
+    weights,
     denoising: undefined,
     hasRules: hasRules(layers),
   }
@@ -117,14 +137,14 @@ function mainPart({ groups }: Outputs, layers: Layers, first: number, end: numbe
 
 type Range = readonly [first: number, end: number]
 
-function encoderPart(given: EncoderOutputs, layers: Layers, union: boolean): Part {
+function encoderPart(given: EncoderOutputs, layers: Layers, options: ResolvedOptions): Part {
   return {
     ...PLAIN,
     ...place('encoder', layers, layers, undefined),
     classAgnostic: given.classAgnostic === true, // checked with the shape of the logits
     groups: checkGroups(given.groups, layers.rows, 'outputs.encoder.groups'),
-    union,
-    weight: checkWeight(given.weight, 1, 'outputs.encoder.weight'),
+    union: options.boxMatching === 'union',
+    ...weightsOf(given, options, 'outputs.encoder'),
   }
 }
 
@@ -133,6 +153,7 @@ function denoisingPart(
   own: Layers | undefined,
   main: Layers,
   range: Range | undefined,
+  options: ResolvedOptions,
 ): Part {
   const name = 'outputs.denoising'
   const where = place('denoising', own, main, range)
@@ -154,7 +175,7 @@ function denoisingPart(
     ...PLAIN,
     ...where,
     divisor: groups,
-    weight: checkWeight(given.weight, 1, `${name}.weight`),
+    ...weightsOf(given, options, name),
     denoising: { groups, positives, leavesOut: padding === 'ignore', matching: given.matching },
     hasRules: true,
   }
@@ -165,12 +186,21 @@ function oneToManyPart(
   own: Layers | undefined,
   main: Layers,
   range: Range | undefined,
+  options: ResolvedOptions,
 ): Part {
   return {
     ...PLAIN,
     ...place('oneToMany', own, main, range),
     repeat: checkInteger(given.repeat, 1, MAX_SIZE, 'outputs.oneToMany.repeat'),
-    weight: checkWeight(given.weight, 1, 'outputs.oneToMany.weight'),
+    ...weightsOf(given, options, 'outputs.oneToMany'),
+  }
+}
+
+/** What a part and its terms weigh. */
+function weightsOf({ weight, weights }: PartWeights, options: ResolvedOptions, name: string) {
+  return {
+    weight: checkWeight(weight, 1, `${name}.weight`),
+    weights: resolveWeights(weights, options.weights, `${name}.weights`),
   }
 }
 
@@ -241,7 +271,8 @@ function hasRules({ sources }: Layers): boolean {
   return false
 }
 
-const PER_PART = 13
+/** Numbers of a part: 13, and the weight of each term. */
+const PER_PART = 13 + TERMS.length
 
 /** The parts as the binding takes them. */
 export function packParts(parts: readonly Part[]): Float64Array {
@@ -263,6 +294,7 @@ export function packParts(parts: readonly Part[]): Float64Array {
     numbers[at + 10] = Number(part.union)
     numbers[at + 11] = part.divisor
     numbers[at + 12] = part.weight
+    for (let k = 0; k < TERMS.length; k++) numbers[at + 13 + k] = part.weights[TERMS[k] as keyof Terms] as number
   }
   return numbers
 }

@@ -63,7 +63,7 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
     }
   }
   const { logits, boxes, names, given } = reader
-  const parts = makeParts(outputs, own, options.boxMatching === 'union')
+  const parts = makeParts(outputs, own, options)
   const layers = uint32s(reader.layers.length)
   layers.set(reader.layers)
   return { images: reader.images as number, layers, logits, boxes, names, given, parts }

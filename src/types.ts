@@ -92,8 +92,21 @@ export interface QueryRange {
   readonly cost?: undefined
 }
 
+/** How much a part counts in the loss. Its matching cost has the criterion's weights either way. */
+export interface PartWeights {
+  /**
+   * Weight of the whole part, 0 to 1e12: λ in H-DETR, `interm_loss_coef` of the encoder in DINO. Default: 1.
+   */
+  readonly weight?: number | undefined
+  /**
+   * Weights of the part's terms, 0 to 1e12, in place of the criterion's; `{ l1: 0, giou: 0 }` of the encoder is DINO's
+   * `no_interm_box_loss`. Default, for each: the criterion's.
+   */
+  readonly weights?: Partial<Terms> | undefined
+}
+
 /** Settings of {@link EncoderOutputs}. */
-export interface EncoderSettings {
+export interface EncoderSettings extends PartWeights {
   /**
    * Whether all targets count as of the first class, so that proposals learn objects alone. The logits then have all
    * columns, of which only the first learns objects, as in Deformable DETR; or those of the first class alone: one, as in
@@ -103,8 +116,6 @@ export interface EncoderSettings {
   readonly classAgnostic?: boolean | undefined
   /** As {@link Outputs.groups}. Default: 1. */
   readonly groups?: number | undefined
-  /** Weight of this part in the loss, 0 to 1e12. Default: 1. */
-  readonly weight?: number | undefined
 }
 
 /** The proposals of a two-stage encoder (Zhu et al. 2021, Deformable DETR), matched by themselves. */
@@ -120,7 +131,7 @@ export type EncoderOutputs = PartOutputs & EncoderSettings
 export type DenoisingOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & DenoisingSettings
 
 /** Settings of {@link DenoisingOutputs}. */
-export interface DenoisingSettings {
+export interface DenoisingSettings extends PartWeights {
   /** Equal groups of queries, each with all targets. Default: 1. */
   readonly groups?: number | undefined
   /** Whether the second half of every group are negatives, which are background. Default: true, as in DINO. */
@@ -132,8 +143,6 @@ export interface DenoisingSettings {
   readonly padding?: 'background' | 'ignore' | undefined
   /** Pairs for each image, for another arrangement of the queries. `groups` is then a mere divisor. */
   readonly matching?: readonly Pairs[] | undefined
-  /** Weight of this part in the loss, 0 to 1e12. Default: 1. */
-  readonly weight?: number | undefined
 }
 
 /**
@@ -143,11 +152,9 @@ export interface DenoisingSettings {
 export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & OneToManySettings
 
 /** Settings of {@link OneToManyOutputs}. */
-export interface OneToManySettings {
+export interface OneToManySettings extends PartWeights {
   /** How often every target is repeated, at least 1; 6 in H-DETR. */
   readonly repeat: number
-  /** Weight of this part in the loss, 0 to 1e12; λ in H-DETR. Default: 1. */
-  readonly weight?: number | undefined
 }
 
 /**
@@ -536,7 +543,7 @@ export interface PartResult {
  * made when first read, and kept.
  */
 export interface LossResult extends PartResult {
-  /** Sum over all layers of all parts of weight × term. */
+  /** Sum over all layers of all parts of weight × term, where the parts' weights count. */
   readonly loss: number
   readonly encoder: PartResult | undefined
   readonly denoising: PartResult | undefined

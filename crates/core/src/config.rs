@@ -13,7 +13,7 @@ pub struct Config {
     pub cost_class: ClassCost,
     /// Weights of the matching cost.
     pub cost: Weights,
-    /// Weights of the loss terms in the total.
+    /// Weights of the loss terms in the total; a part may have its own.
     pub weights: Weights,
     /// What the four components of a box are.
     pub box_format: BoxFormat,
@@ -298,7 +298,7 @@ impl Config {
 }
 
 impl Weights {
-    fn check(&self, names: [&'static str; 6]) -> Result<()> {
+    pub(crate) fn check(&self, names: [&'static str; 6]) -> Result<()> {
         let values = [self.class, self.l1, self.giou, self.iou, self.diou, self.ciou];
         names.into_iter().zip(values).try_for_each(|(name, value)| between(name, value, LIMIT))
     }

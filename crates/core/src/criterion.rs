@@ -228,7 +228,7 @@ impl Criterion {
             let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
             let box_divisor = if slot.part.union { report.union_boxes } else { num_boxes };
             *terms = sums.normalized(class_weight, box_divisor, predictions.images);
-            report.loss += slot.part.weight * terms.total(&self.config.weights);
+            report.loss += slot.part.weight * terms.total(self.weights(slot.part));
         }
         Ok(report)
     }
@@ -324,9 +324,14 @@ impl Criterion {
         Ok((Views::new(*targets, agnostic.then(|| self.config.agnostic_label())), slots(predictions)))
     }
 
+    /// Weights of a part's terms, but for the part's own.
+    fn weights<'a>(&'a self, part: &'a Part<'_>) -> &'a Weights {
+        part.weights.as_ref().unwrap_or(&self.config.weights)
+    }
+
     /// What the terms of a part are multiplied by in the gradient.
     fn scales(&self, part: &Part<'_>, class_weight: f64, num_boxes: f64) -> Scales {
-        let weights = &self.config.weights;
+        let weights = self.weights(part);
         Scales {
             class: part.weight * weights.class * reciprocal(class_weight),
             boxes: BoxTerms::of(weights).map(|weight| part.weight * weight / num_boxes),

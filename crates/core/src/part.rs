@@ -15,6 +15,7 @@
 use std::ops::Range;
 
 use crate::batch::check_length;
+use crate::config::Weights;
 use crate::error::{Error, QueryPlace, Result};
 
 /// In a matching: the query is background.
@@ -75,6 +76,8 @@ pub struct Part<'a> {
     pub divisor: f64,
     /// Weight in the total.
     pub weight: f64,
+    /// Weights of its loss terms in place of the configuration's; the matching cost keeps its own.
+    pub weights: Option<Weights>,
 }
 
 impl Part<'_> {
@@ -94,6 +97,7 @@ impl Part<'_> {
             union: false,
             divisor: 1.0,
             weight: 1.0,
+            weights: None,
         }
     }
 
@@ -133,6 +137,16 @@ impl Part<'_> {
         }
         if !(0.0..=1e12).contains(&self.weight) {
             return option("parts.weight", "a number from 0 to 1e12", self.weight);
+        }
+        if let Some(weights) = &self.weights {
+            weights.check([
+                "parts.weights.class",
+                "parts.weights.l1",
+                "parts.weights.giou",
+                "parts.weights.iou",
+                "parts.weights.diou",
+                "parts.weights.ciou",
+            ])?;
         }
         if !self.rules.is_empty() {
             check_length("parts.rules", self.rules.len(), &[self.layers.len()])?;

@@ -43,6 +43,7 @@ struct Kind {
     is_narrow: bool,
     divisor: f64,
     weight: f64,
+    weights: Option<Weights>,
     rule: Rule,
     has_cost: bool,
 }
@@ -68,8 +69,8 @@ struct Case {
 fn kinds() -> impl Strategy<Value = Kind> {
     let rule = prop_oneof![Just(Rule::Optimal), Just(Rule::Given), Just(Rule::OfFirst)];
     let numbers = (1usize..4, 1usize..4, 1usize..4, 1usize..3, 0.5..2.0, 0.0..2.0);
-    (numbers, rule, any::<[bool; 3]>()).prop_map(
-        |((each, groups, layers, repeat, divisor, weight), rule, [class_agnostic, is_narrow, has_cost])| Kind {
+    (numbers, rule, any::<[bool; 3]>(), prop::option::of(weights())).prop_map(
+        |((each, groups, layers, repeat, divisor, weight), rule, [class_agnostic, is_narrow, has_cost], weights)| Kind {
             queries: each * groups,
             layers,
             groups,
@@ -78,13 +79,22 @@ fn kinds() -> impl Strategy<Value = Kind> {
             is_narrow,
             divisor,
             weight,
+            weights,
             rule,
             has_cost,
         },
     )
 }
 
-/// Every kind of classification with every box term.
+/// Any terms.
+fn weights() -> impl Strategy<Value = Weights> {
+    prop::collection::vec(prop_oneof![Just(0.0), 0.5..3.0], 6).prop_map(|weights| {
+        let [class, l1, giou, iou, diou, ciou] = weights[..] else { unreachable!("six weights") };
+        Weights { class, l1, giou, iou, diou, ciou }
+    })
+}
+
+/// Every kind of classification with every term.
 fn configs() -> impl Strategy<Value = Config> {
     let kinds = [
         Sigmoid::Focal { alpha: 0.25, gamma: 2.0 },
@@ -92,8 +102,7 @@ fn configs() -> impl Strategy<Value = Config> {
         Sigmoid::Mal { alpha: 1.0, gamma: 1.5, detach_weights: true },
         Sigmoid::IaBce { alpha: 0.25, gamma: 2.0, min_quality: 0.01 },
     ];
-    let weights = prop::collection::vec(prop_oneof![Just(0.0), 0.5..3.0], 5);
-    (0..5usize, weights, 0..=CLASSES, any::<bool>()).prop_map(move |(kind, weights, no_object_index, weighted)| {
+    (0..5usize, weights(), 0..=CLASSES, any::<bool>()).prop_map(move |(kind, weights, no_object_index, weighted)| {
         let mut config = Config::detr(CLASSES);
         if let Classification::Softmax(softmax) = &mut config.classification {
             softmax.no_object_index = no_object_index;
@@ -103,8 +112,7 @@ fn configs() -> impl Strategy<Value = Config> {
             config.classification = Classification::Sigmoid(sigmoid);
             config.cost_class = ClassCost::Focal { alpha: 0.25, gamma: 2.0 };
         }
-        let [l1, giou, iou, diou, ciou] = weights[..] else { unreachable!("five weights") };
-        config.weights = Weights { class: 1.5, l1, giou, iou, diou, ciou };
+        config.weights = weights;
         config
     })
 }
@@ -172,6 +180,7 @@ impl Case {
     /// The configuration that a part has by itself.
     fn config(&self, part: usize) -> Config {
         let mut config = self.config.clone();
+        config.weights = self.kinds[part].weights.unwrap_or(config.weights);
         if self.is_narrow(part) {
             config.num_classes = 1;
             if let Classification::Softmax(softmax) = &mut config.classification {
@@ -263,6 +272,7 @@ impl Case {
                     union: self.union && k == 0,
                     divisor: kind.divisor,
                     weight: kind.weight,
+                    weights: kind.weights,
                 }
             })
             .collect();
@@ -533,6 +543,9 @@ fn parts_that_do_not_fit_are_refused_with_the_rule_and_the_place() {
     assert_eq!(name(refused(|part| part.repeat = 0, None)), "parts.repeat");
     assert_eq!(name(refused(|part| part.divisor = 0.0, None)), "parts.divisor");
     assert_eq!(name(refused(|part| part.weight = f64::NAN, None)), "parts.weight");
+    let weights = |ciou| Some(Weights { ciou, ..Weights::default() });
+    assert_eq!(name(refused(|part| part.weights = weights(-1.0), None)), "parts.weights.ciou");
+    assert_eq!(name(refused(|part| part.weights = weights(f64::INFINITY), None)), "parts.weights.ciou");
     assert_eq!(name(refused(|part| part.queries = 0..2, None)), "parts.queries");
     assert_eq!(name(refused(|part| part.queries = 1..4, None)), "parts.queries");
     assert_eq!(name(refused(|part| part.layers = 0..2, None)), "parts.layers");
