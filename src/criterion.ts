@@ -95,7 +95,10 @@ export class HungarianLoss {
     return new HungarianLoss(options, 'dabDetr')
   }
 
-  /** DINO (Zhang et al. 2023; IDEA-Research/DINO, `config/DINO/DINO_4scale.py`): the terms of DAB-DETR. */
+  /**
+   * DINO (Zhang et al. 2023; IDEA-Research/DINO, `config/DINO/DINO_4scale.py`): the terms of DAB-DETR. Its
+   * `no_interm_box_loss` and `interm_loss_coef` are `weights` and `weight` of the encoder's outputs.
+   */
   static dino(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'dino')
   }

@@ -94,9 +94,7 @@ export interface QueryRange {
 
 /** How much a part counts in the loss. Its matching cost has the criterion's weights either way. */
 export interface PartWeights {
-  /**
-   * Weight of the whole part, 0 to 1e12: λ in H-DETR, `interm_loss_coef` of the encoder in DINO. Default: 1.
-   */
+  /** Weight of the whole part, 0 to 1e12: λ in H-DETR, and of the encoder `interm_loss_coef` in DINO. Default: 1. */
   readonly weight?: number | undefined
   /**
    * Weights of the part's terms, 0 to 1e12, in place of the criterion's; `{ l1: 0, giou: 0 }` of the encoder is DINO's
@@ -543,7 +541,7 @@ export interface PartResult {
  * made when first read, and kept.
  */
 export interface LossResult extends PartResult {
-  /** Sum over all layers of all parts of weight × term, where the parts' weights count. */
+  /** Sum over all layers of weight × term, times the weight of their part. */
   readonly loss: number
   readonly encoder: PartResult | undefined
   readonly denoising: PartResult | undefined

@@ -1,12 +1,12 @@
 //! The parts of a step: which queries of which layers are matched how, against which view of the targets, and what
-//! their loss is divided by and weighs.
+//! their loss is divided by and its terms weigh.
 //!
 //! Every training scheme of the DETR family is a list of parts:
 //!
 //! | scheme | part |
 //! | --- | --- |
 //! | decoder layers (Carion et al. 2020) | all queries, optimal matching |
-//! | two-stage encoder output (Zhu et al. 2021) | its own queries, often class-agnostic |
+//! | two-stage encoder output (Zhu et al. 2021) | its own queries, often class-agnostic, at times with a single column |
 //! | denoising (Li et al. 2022, DN-DETR; Zhang et al. 2023, DINO) | matching given, N multiplied by the groups |
 //! | one-to-many branch (Jia et al. 2023, H-DETR) | targets repeated, a weight of its own |
 //! | groups of queries (Chen et al. 2023, Group DETR) | queries split in groups |

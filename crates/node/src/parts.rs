@@ -5,8 +5,8 @@ use hungarian_loss::{LayerRule, Matching, Part, Weights};
 use crate::error::{Failure, Result};
 
 /// Numbers of a part: where its tensors lie (an index of [`NAMES`]), its first layer and how many it has, queries of its
-/// tensors, its first query and the end, columns of its logits, groups, repetitions, whether it is class-agnostic, whether it uses the union
-/// matching, divisor, weight, and the weights of class, l1, giou, iou, diou and ciou.
+/// tensors, its first query and the end, columns of its logits, groups, repetitions, whether it is class-agnostic, whether
+/// it uses the union matching, divisor, weight, and the weights of class, l1, giou, iou, diou and ciou.
 const PER_PART: usize = 19;
 
 /// Numbers of a layer's rule: kind (0 optimal, 1 given, 2 of another layer), the place in `given` or that layer's number,
