@@ -85,7 +85,10 @@ export class HungarianLoss {
     return new HungarianLoss(options, 'conditionalDetr')
   }
 
-  /** Deformable DETR (Zhu et al. 2021; fundamentalvision/Deformable-DETR, `main.py`): focal; cost and weights 2, 5, 2. */
+  /**
+   * Deformable DETR (Zhu et al. 2021; fundamentalvision/Deformable-DETR, `main.py`): focal; cost and weights 2, 5, 2. Its
+   * two-stage proposals are `classAgnostic`.
+   */
   static deformableDetr(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'deformableDetr')
   }

@@ -1,6 +1,5 @@
 import { fail } from './errors.ts'
 import { resolveWeights } from './options.ts'
-import { TERMS } from './presets.ts'
 import { float64s } from './slab.ts'
 import type {
   DenoisingOutputs,
@@ -271,15 +270,14 @@ function hasRules({ sources }: Layers): boolean {
   return false
 }
 
-/** Numbers of a part: 13, and the weight of each term. */
-const PER_PART = 13 + TERMS.length
+const PER_PART = 19
 
 /** The parts as the binding takes them. */
 export function packParts(parts: readonly Part[]): Float64Array {
   const numbers = float64s(PER_PART * parts.length)
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i] as Part
-    const { layers } = part
+    const { layers, weights } = part
     const at = PER_PART * i
     numbers[at] = part.tensors === undefined ? 0 : 1 + PART_KEYS.indexOf(part.tensors)
     numbers[at + 1] = layers.firstLayer
@@ -294,7 +292,12 @@ export function packParts(parts: readonly Part[]): Float64Array {
     numbers[at + 10] = Number(part.union)
     numbers[at + 11] = part.divisor
     numbers[at + 12] = part.weight
-    for (let k = 0; k < TERMS.length; k++) numbers[at + 13 + k] = part.weights[TERMS[k] as keyof Terms] as number
+    numbers[at + 13] = weights.class
+    numbers[at + 14] = weights.l1
+    numbers[at + 15] = weights.giou
+    numbers[at + 16] = weights.iou
+    numbers[at + 17] = weights.diou
+    numbers[at + 18] = weights.ciou
   }
   return numbers
 }
