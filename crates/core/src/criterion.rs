@@ -449,8 +449,7 @@ impl Criterion {
                 sort_out(&matches[image.image * queries..][..queries], &[], &mut pairs, &mut Vec::new());
                 pairs.retain(|&(query, _)| image.is_finite(query));
                 let used = self.clamped(&image, &mut clean);
-                let mut gradient =
-                    gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, g).boxes);
+                let mut gradient = gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, g).boxes);
                 let ious = reserve(&mut ious, pairs.len());
                 let boxes = self.box_loss(&used, &pairs, &scale, ious, gradient.as_deref_mut());
                 if let Some(gradient) = gradient {

@@ -70,18 +70,22 @@ fn kinds() -> impl Strategy<Value = Kind> {
     let rule = prop_oneof![Just(Rule::Optimal), Just(Rule::Given), Just(Rule::OfFirst)];
     let numbers = (1usize..4, 1usize..4, 1usize..4, 1usize..3, 0.5..2.0, 0.0..2.0);
     (numbers, rule, any::<[bool; 3]>(), prop::option::of(weights())).prop_map(
-        |((each, groups, layers, repeat, divisor, weight), rule, [class_agnostic, is_narrow, has_cost], weights)| Kind {
-            queries: each * groups,
-            layers,
-            groups,
-            repeat,
-            class_agnostic,
-            is_narrow,
-            divisor,
-            weight,
-            weights,
-            rule,
-            has_cost,
+        |(numbers, rule, [class_agnostic, is_narrow, has_cost], weights)| {
+            let (each, groups, layers, repeat, divisor, weight) = numbers;
+            let queries = each * groups;
+            Kind {
+                queries,
+                layers,
+                groups,
+                repeat,
+                class_agnostic,
+                is_narrow,
+                divisor,
+                weight,
+                weights,
+                rule,
+                has_cost,
+            }
         },
     )
 }
