@@ -31,8 +31,9 @@ const labels = Int32Array.from({ length: total }, () => Math.floor(random() * (c
 const targetBoxes = floats(4 * total, box)
 const results = criteria.flatMap((criterion) => {
   const outputs = [new Float32Array(logits.length), new Float32Array(boxes.length), new Int32Array(images * queries), new Float64Array(15)]
-  const [none, part] = [new Int32Array(0), Float64Array.of(0, 0, 1, queries, 0, queries, 1, 1, 0, 0, 1, 1)]
-  native.compute(criterion, images, classes, Uint32Array.of(1), [logits], [boxes], part, none, none, new Float32Array(0), labels,
+  const none = new Int32Array(0)
+  const part = Float64Array.of(0, 0, 1, queries, 0, queries, classes, 1, 1, 0, 0, 1, 1, ...Object.values(terms))
+  native.compute(criterion, images, Uint32Array.of(1), [logits], [boxes], part, none, none, new Float32Array(0), labels,
     new Uint32Array(0), targetBoxes, Uint32Array.of(0, 5, 5, 50), new Uint8Array(0), NaN, NaN, new Float64Array(0), [outputs[0]],
     [outputs[1]], outputs[2], outputs[3])
   return outputs

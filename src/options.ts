@@ -1,5 +1,5 @@
 import { fail } from './errors.ts'
-import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS } from './presets.ts'
+import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS, TERMS } from './presets.ts'
 import type { PresetName } from './presets.ts'
 import type {
   HungarianLossOptions,
@@ -35,7 +35,6 @@ const SOFTMAX = [
 const WEIGHTED = ['kind', 'alpha', 'gamma', 'detachWeights'] as const
 const IA_BCE = ['kind', 'alpha', 'gamma', 'minQuality'] as const
 const FOCAL = ['kind', 'alpha', 'gamma'] as const
-const TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
 const COST = [...TERMS, 'classForm', 'alpha', 'gamma'] as const
 const IGNORE = ['overlap', 'threshold'] as const
 const KINDS = ['softmax', 'focal', 'varifocal', 'mal', 'ia-bce'] as const
@@ -55,7 +54,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     numClasses,
     classification,
     cost: resolveCost(given.cost, preset.cost, classification),
-    weights: Object.freeze(resolveTerms(checkRecord(given.weights, TERMS, 'options.weights'), preset.weights, 'weights')),
+    weights: Object.freeze(resolveWeights(given.weights, preset.weights, 'options.weights')),
     boxFormat: checkWord(given.boxFormat, ['cxcywh', 'xyxy'], COMMON.boxFormat, 'options.boxFormat'),
     boxEpsilon: checkNumber(given.boxEpsilon, 1, preset.boxEpsilon, 'options.boxEpsilon'),
     clampSizes: checkFlag(given.clampSizes, COMMON.clampSizes, 'options.clampSizes'),
@@ -166,7 +165,7 @@ function resolveClassWeights(value: unknown, numClasses: number): readonly numbe
 /** Weights, and the form of the class' part: by default that of the loss, with its α and γ where it is focal. */
 function resolveCost(value: unknown, fallback: Terms, classification: ResolvedClassification): ResolvedCost {
   const given = checkRecord(value, COST, 'options.cost')
-  const weights = resolveTerms(given, fallback, 'cost')
+  const weights = resolveTerms(given, fallback, 'options.cost')
   if (classification.kind === 'softmax') {
     for (const key of ['alpha', 'gamma'] as const) {
       if (given[key] !== undefined) fail('OPTION', `options.cost.${key}`, 'has no meaning for softmax classification')
@@ -180,12 +179,17 @@ function resolveCost(value: unknown, fallback: Terms, classification: ResolvedCl
   return Object.freeze({ ...weights, classForm, ...resolveFocal(given, usual, 1, 'options.cost') })
 }
 
+/** Weights of the loss terms. */
+export function resolveWeights(value: unknown, fallback: Terms, argument: string): Required<Terms> {
+  return resolveTerms(checkRecord(value, TERMS, argument), fallback, argument)
+}
+
 function resolveTerms(
   given: { readonly [K in keyof Terms]?: unknown },
   fallback: Terms,
-  part: 'cost' | 'weights',
+  argument: string,
 ): Required<Terms> {
-  const weight = (term: keyof Terms): number => checkWeight(given[term], fallback[term] ?? 0, `options.${part}.${term}`)
+  const weight = (term: keyof Terms): number => checkWeight(given[term], fallback[term] ?? 0, `${argument}.${term}`)
   return {
     class: weight('class'),
     l1: weight('l1'),

@@ -15,6 +15,9 @@ export const CLASSIFICATIONS = {
   'ia-bce': { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 },
 } as const
 
+/** The terms of cost and loss, in the order of all lists. */
+export const TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
+
 /** What stands in for absent options. */
 export interface Preset {
   readonly classification: keyof typeof CLASSIFICATIONS

@@ -13,7 +13,7 @@ pub struct Config {
     pub cost_class: ClassCost,
     /// Weights of the matching cost.
     pub cost: Weights,
-    /// Weights of the loss terms in the total.
+    /// Weights of the loss terms in the total; a part may have its own.
     pub weights: Weights,
     /// What the four components of a box are.
     pub box_format: BoxFormat,
@@ -234,6 +234,12 @@ impl Config {
         self.num_classes + usize::from(self.no_object().is_some())
     }
 
+    /// Whether logits of this width fit: all columns, or where classes do not count also those of the first class alone.
+    pub(crate) fn allows_width(&self, classes: usize, class_agnostic: bool) -> bool {
+        let width = self.logits_width();
+        classes == width || class_agnostic && classes == width - self.num_classes + 1
+    }
+
     /// The column of no-object, if there is one.
     pub(crate) fn no_object(&self) -> Option<usize> {
         self.classification.softmax().map(|softmax| softmax.no_object_index)
@@ -292,7 +298,7 @@ impl Config {
 }
 
 impl Weights {
-    fn check(&self, names: [&'static str; 6]) -> Result<()> {
+    pub(crate) fn check(&self, names: [&'static str; 6]) -> Result<()> {
         let values = [self.class, self.l1, self.giou, self.iou, self.diou, self.ciou];
         names.into_iter().zip(values).try_for_each(|(name, value)| between(name, value, LIMIT))
     }

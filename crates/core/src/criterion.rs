@@ -200,7 +200,7 @@ impl Criterion {
             let scales = self.scales(slot.part, class_weight.unwrap_or(1.0), num_boxes);
             let mut gradient = gradients.get_mut(slot.tensors);
             for (image, matches) in images(predictions, slot, &views).zip(chunks(matches, slot.part.queries.len())) {
-                let gradient = gradient.as_mut().map(|g| image_gradient(&image, predictions.classes, g));
+                let gradient = gradient.as_mut().map(|g| image_gradient(&image, g));
                 let counts = &mut report.non_finite;
                 sums[index].add(&self.image_loss(&image, scales, gradient, matches, scratch, counts)?);
                 if class_weight.is_none() {
@@ -211,7 +211,7 @@ impl Criterion {
             if let (None, Some(gradient)) = (class_weight, gradient) {
                 // which queries would count, and as what, was not known before: divide now
                 for image in images(predictions, slot, &views) {
-                    let gradient = image_gradient(&image, predictions.classes, gradient).logits;
+                    let gradient = image_gradient(&image, gradient).logits;
                     scale(gradient, reciprocal(class_weights[index]) as f32);
                 }
             }
@@ -228,7 +228,7 @@ impl Criterion {
             let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
             let box_divisor = if slot.part.union { report.union_boxes } else { num_boxes };
             *terms = sums.normalized(class_weight, box_divisor, predictions.images);
-            report.loss += slot.part.weight * terms.total(&self.config.weights);
+            report.loss += slot.part.weight * terms.total(self.weights(slot.part));
         }
         Ok(report)
     }
@@ -308,7 +308,11 @@ impl Criterion {
         target_of_query: Option<&[i32]>,
     ) -> Result<(Views<'b>, Vec<Slot<'a>>)> {
         check_length("targets", targets.images(), &[predictions.images])?;
-        check_length("outputs.logits", predictions.classes, &[self.config.logits_width()])?;
+        for part in &predictions.parts {
+            if !self.config.allows_width(part.classes, part.class_agnostic) {
+                check_length("outputs.logits", part.classes, &[self.config.logits_width()])?;
+            }
+        }
         if let Some(places) = target_of_query {
             check_length("targetOfQuery", places.len(), &[predictions.reported_queries()])?;
         }
@@ -320,9 +324,14 @@ impl Criterion {
         Ok((Views::new(*targets, agnostic.then(|| self.config.agnostic_label())), slots(predictions)))
     }
 
+    /// Weights of a part's terms, but for the part's own.
+    fn weights<'a>(&'a self, part: &'a Part<'_>) -> &'a Weights {
+        part.weights.as_ref().unwrap_or(&self.config.weights)
+    }
+
     /// What the terms of a part are multiplied by in the gradient.
     fn scales(&self, part: &Part<'_>, class_weight: f64, num_boxes: f64) -> Scales {
-        let weights = &self.config.weights;
+        let weights = self.weights(part);
         Scales {
             class: part.weight * weights.class * reciprocal(class_weight),
             boxes: BoxTerms::of(weights).map(|weight| part.weight * weight / num_boxes),
@@ -379,11 +388,11 @@ impl Criterion {
         let own_boxes = gradient.as_mut().map(|g| &mut *g.boxes).filter(|_| !image.part.union);
         let ious = reserve(&mut scratch.ious, scratch.pairs.len());
         let boxes = self.box_loss(&used, &scratch.pairs, &scales.boxes, ious, own_boxes);
-        let inputs = class::Inputs { logits: self.logits(&used), targets: used.targets.all, scale: scales.class };
+        let inputs = class::Inputs { logits: used.logits(), targets: used.targets.all, scale: scales.class };
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
         let class = self.class.matched(self.level, &inputs, logits_gradient, scratch);
         if let Some(gradient) = &mut gradient {
-            let classes = self.config.logits_width();
+            let classes = image.part.classes;
             for &query in &scratch.left_out {
                 gradient.logits[query * classes..][..classes].fill(0.0);
             }
@@ -440,8 +449,7 @@ impl Criterion {
                 sort_out(&matches[image.image * queries..][..queries], &[], &mut pairs, &mut Vec::new());
                 pairs.retain(|&(query, _)| image.is_finite(query));
                 let used = self.clamped(&image, &mut clean);
-                let mut gradient =
-                    gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, predictions.classes, g).boxes);
+                let mut gradient = gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, g).boxes);
                 let ious = reserve(&mut ious, pairs.len());
                 let boxes = self.box_loss(&used, &pairs, &scale, ious, gradient.as_deref_mut());
                 if let Some(gradient) = gradient {
@@ -501,7 +509,7 @@ impl Criterion {
         counts: &mut NonFiniteCounts,
     ) -> Result<usize> {
         let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::default() };
-        scratch.labels.set(&targets, self.config.logits_width());
+        scratch.labels.set(&targets, image.part.classes);
         scratch.clean.in_use = false;
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, scale, gradient.as_deref_mut(), scratch);
@@ -544,18 +552,14 @@ impl Criterion {
             BoxFormat::Cxcywh => columns.set::<_, boxes::Cxcywh>(simd, image.boxes),
             BoxFormat::Xyxy => columns.set::<_, boxes::Xyxy>(simd, image.boxes),
         });
-        let pass = self.class.read(self.level, self.logits(image), scale, gradient, scratch);
+        let pass = self.class.read(self.level, image.logits(), scale, gradient, scratch);
         Pass { finite: pass.finite && sound, ..pass }
-    }
-
-    fn logits<'a>(&self, image: &Image<'a>) -> Logits<'a> {
-        Logits { values: image.logits, queries: image.queries, classes: self.config.logits_width() }
     }
 
     /// Looks at every value of an image that did not look sound. Returns whether a clean copy, made in `scratch.clean`,
     /// must stand in for it, since queries are left out or sides clamped.
     fn inspect(&self, image: &Image<'_>, scratch: &mut Scratch, counts: &mut NonFiniteCounts) -> Result<bool> {
-        let classes = self.config.logits_width();
+        let classes = image.part.classes;
         let throws = self.config.non_finite == NonFinite::Throw;
         let first = image.part.queries.start;
         let place =
@@ -655,9 +659,13 @@ impl<'a> Image<'a> {
         Image { logits: &clean.logits, boxes: &clean.boxes, ..*self }
     }
 
+    fn logits(&self) -> Logits<'a> {
+        Logits { values: self.logits, queries: self.queries, classes: self.part.classes }
+    }
+
     /// Whether a query's values all are.
     fn is_finite(&self, query: usize) -> bool {
-        let classes = self.logits.len() / self.queries;
+        let classes = self.part.classes;
         let row = &self.logits[query * classes..][..classes];
         row.iter().chain(&self.boxes[query * COMPONENTS..][..COMPONENTS]).all(|value| value.is_finite())
     }
@@ -754,7 +762,7 @@ fn images<'a>(
     let Slot { part, layer, tensors, .. } = *slot;
     let Layer { logits, boxes } = predictions.layers[tensors];
     let rule = part.rule(layer);
-    let (is_optimal, queries, classes) = (rule.matching == Matching::Optimal, part.queries.len(), predictions.classes);
+    let (is_optimal, queries, classes) = (rule.matching == Matching::Optimal, part.queries.len(), part.classes);
     let mut costs = rule.cost;
     (0..predictions.images).map(move |image| {
         let targets = views.image(image, part.class_agnostic);
@@ -775,8 +783,9 @@ fn images<'a>(
     })
 }
 
-fn image_gradient<'a>(image: &Image<'_>, classes: usize, layer: &'a mut LayerGradients<'_>) -> LayerGradients<'a> {
+fn image_gradient<'a>(image: &Image<'_>, layer: &'a mut LayerGradients<'_>) -> LayerGradients<'a> {
     let first = image.image * image.part.rows + image.part.queries.start;
+    let classes = image.part.classes;
     LayerGradients {
         logits: &mut layer.logits[first * classes..][..image.queries * classes],
         boxes: &mut layer.boxes[first * COMPONENTS..][..image.queries * COMPONENTS],

@@ -66,7 +66,6 @@ pub fn create_criterion(env: Env, options: CriterionOptions) -> napi::Result<Ext
 /// The batch as it comes from JavaScript: arrays that hold one layer or several, and the parts that these make up.
 struct Inputs<'a> {
     images: usize,
-    classes: usize,
     layers: Vec<Layer<'a>>,
     parts: &'a [f64],
     rules: Vec<LayerRule<'a>>,
@@ -75,23 +74,23 @@ struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     fn new(
-        [images, classes]: [u32; 2],
+        images: u32,
         (layers, logits, boxes): (&[u32], &'a [Float32ArraySlice<'_>], &'a [Float32ArraySlice<'_>]),
         (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
         targets: Targets<'a>,
     ) -> Result<Self> {
-        let (images, classes) = (images as usize, classes as usize);
+        let images = images as usize;
         let layers = layer_slices(layers, logits)
             .zip(layer_slices(layers, boxes))
             .map(|(logits, boxes)| Layer { logits, boxes })
             .collect();
         let rules = parts::rules(parts, rules, given, added, images, targets.total())?;
-        Ok(Self { images, classes, layers, parts, rules, targets })
+        Ok(Self { images, layers, parts, rules, targets })
     }
 
     fn predictions(&self) -> Result<Predictions<'_>> {
         let parts = parts::parts(self.parts, &self.rules)?;
-        Ok(Predictions::of_parts(self.images, self.classes, &self.layers, parts)?)
+        Ok(Predictions::of_parts(self.images, &self.layers, parts)?)
     }
 }
 
@@ -152,7 +151,6 @@ pub fn compute(
     env: Env,
     criterion: &External<Criterion>,
     images: u32,
-    classes: u32,
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
@@ -175,7 +173,7 @@ pub fn compute(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
-            [images, classes],
+            images,
             (layers, &logits, &boxes),
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
@@ -207,7 +205,6 @@ pub fn match_targets(
     env: Env,
     criterion: &External<Criterion>,
     images: u32,
-    classes: u32,
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
@@ -225,7 +222,7 @@ pub fn match_targets(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
-            [images, classes],
+            images,
             (layers, &logits, &boxes),
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
@@ -247,7 +244,6 @@ pub fn cost_matrix(
     env: Env,
     criterion: &External<Criterion>,
     images: u32,
-    classes: u32,
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
@@ -265,7 +261,7 @@ pub fn cost_matrix(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
-            [images, classes],
+            images,
             (layers, &logits, &boxes),
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
