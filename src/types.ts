@@ -45,6 +45,18 @@ export interface LayerOutputs {
   /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
   readonly boxes: TensorLike
   /**
+   * `[B, Q, 4 · (regMax + 1)]`: raw scores of the bins of each box's left, top, right and bottom edge, where the edges are
+   * distributions (Peng et al. 2025, D-FINE). They add the terms `fgl` and `ddf`. A layer without them, as D-FINE's first
+   * head and its encoder are, lacks these terms; the last layer of a part must have them where an earlier one has, since it is
+   * the teacher of the earlier ones. See {@link DistributionOptions}.
+   */
+  readonly corners?: TensorLike | undefined
+  /**
+   * `[B, Q, 4]`, with `corners`: the boxes that the edges' distances start from, in the criterion's `boxFormat`. They get no
+   * gradient. In D-FINE, the boxes of the first head, for all layers.
+   */
+  readonly references?: TensorLike | undefined
+  /**
    * Where the layer's matching comes from; stacked layers share it. Default: `'optimal'`.
    */
   readonly matching?: LayerMatching | undefined
@@ -88,6 +100,8 @@ export interface QueryRange {
   readonly queries: readonly [first: number, end: number]
   readonly logits?: undefined
   readonly boxes?: undefined
+  readonly corners?: undefined
+  readonly references?: undefined
   readonly auxiliary?: undefined
   readonly cost?: undefined
 }
@@ -203,8 +217,8 @@ export interface Target {
   readonly ignore?: ArrayLike<boolean | number> | undefined
 }
 
-/** One number for each term. As weights, absent terms have the preset's; in results, those without a weight are absent. */
-export interface Terms {
+/** One number for each term that the matching cost may have. */
+export interface CostTerms {
   /** Classification. */
   readonly class: number
   /** L1 distance of the boxes. */
@@ -219,8 +233,26 @@ export interface Terms {
   readonly ciou?: number | undefined
 }
 
+/**
+ * One number for each term of the loss. As weights, absent terms have the preset's; in results, those without a weight are
+ * absent, and `fgl` and `ddf` also where the layer has no `corners`.
+ */
+export interface Terms extends CostTerms {
+  /**
+   * Fine-grained localisation of the edges (D-FINE): for each edge of the pairs of the box terms, the cross-entropy with the two
+   * bins that the target's edge lies between, times the IoU of the boxes; divided as the box terms are.
+   */
+  readonly fgl?: number | undefined
+  /**
+   * Distillation of the edges (D-FINE): T² · KL(last layer ‖ this one), weighted by the IoU where the query is paired and
+   * by the last layer's best class probability elsewhere. The means over these two kinds of edges are mixed by the square roots of
+   * their numbers; in denoising and one-to-many parts, of the decoder's. Absent for the last layer. Sigmoid kinds only.
+   */
+  readonly ddf?: number | undefined
+}
+
 /** Weights of the matching cost, and the form of the class' part c. With p the probability of the target's label: */
-export interface CostWeights extends Terms {
+export interface CostWeights extends CostTerms {
   /**
    * - `'probability'`: c = −p, of softmax (its only form) or sigmoid.
    * - `'focal'`: c = α·(1 − p)^γ·−ln(p + 1e-8) − (1 − α)·p^γ·−ln(1 − p + 1e-8), the form of Deformable DETR and its
@@ -326,6 +358,8 @@ export interface HungarianLossOptions {
   readonly cost?: Partial<CostWeights> | undefined
   /** Weights of the loss terms in the total, 0 to 1e12. Default: class 1, l1 5, giou 2, others 0. */
   readonly weights?: Partial<Terms> | undefined
+  /** The bins of edges that are distributions, see {@link LayerOutputs.corners}. */
+  readonly distribution?: DistributionOptions | undefined
   /** What a box's four numbers are: centre and size, or two corners. Default: `'cxcywh'`. */
   readonly boxFormat?: 'cxcywh' | 'xyxy' | undefined
   /**
@@ -356,6 +390,24 @@ export interface HungarianLossOptions {
    * which is `'union'` for D-FINE and DEIM alone.
    */
   readonly boxMatching?: 'layer' | 'union' | undefined
+}
+
+/**
+ * Edges as distributions over regMax + 1 offsets from a reference box, in units of its side / regScale, of which the edge itself
+ * lies at regScale / 2 from the centre. The offsets are ∓2u, 0, and between them ∓(s^i − 1), where u = up · regScale and
+ * s = (u + 1)^(2 / (regMax − 2)).
+ *
+ * Source: Peng et al. 2025, "D-FINE", section 4.1; Peterande/D-FINE, `dfine_utils.py`.
+ */
+export interface DistributionOptions {
+  /** One less than the number of bins: an even number from 4 to 1024. Default: 32. */
+  readonly regMax?: number | undefined
+  /** Range of the offsets, 0.001 to 1000. Default: 0.5. */
+  readonly up?: number | undefined
+  /** Units of a reference's side, 0.001 to 1000. Default: 4. */
+  readonly regScale?: number | undefined
+  /** T of the distillation, 0.001 to 1000. Default: 5. */
+  readonly temperature?: number | undefined
 }
 
 /** The overlap of queries with ignored targets. */
@@ -394,7 +446,7 @@ export type ResolvedClassification =
   | { readonly kind: 'ia-bce'; readonly alpha: number; readonly gamma: number; readonly minQuality: number }
 
 /** {@link CostWeights} with every default filled in; α and γ are absent for softmax. */
-export interface ResolvedCost extends Required<Terms> {
+export interface ResolvedCost extends Required<CostTerms> {
   readonly classForm: 'probability' | 'focal' | 'log-sigmoid'
   readonly alpha: number | undefined
   readonly gamma: number | undefined
@@ -413,6 +465,12 @@ export interface ResolvedOptions {
   readonly nonFinite: 'throw' | 'worst'
   readonly ignore: { readonly overlap: 'iof' | 'iou'; readonly threshold: number }
   readonly boxMatching: 'layer' | 'union'
+  readonly distribution: {
+    readonly regMax: number
+    readonly up: number
+    readonly regScale: number
+    readonly temperature: number
+  }
 }
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */
@@ -421,6 +479,8 @@ export interface LayerGradients {
   readonly logits: Float32Array
   /** With respect to the boxes, in their layout. */
   readonly boxes: Float32Array
+  /** With respect to the corners, in their layout, where there are any. */
+  readonly corners?: Float32Array | undefined
 }
 
 /** Gradients of one part. */
@@ -520,6 +580,10 @@ export interface NonFiniteCounts {
   readonly logits: number
   /** Box components that were NaN or infinite. */
   readonly boxes: number
+  /** Scores of edges' bins that were; such a query has no `fgl` and no `ddf`. */
+  readonly corners: number
+  /** Components of references that were, likewise. */
+  readonly references: number
   /** Cells of the matching cost that were filled, for queries that are not finite. */
   readonly costs: number
 }
