@@ -187,7 +187,7 @@ describe('class-agnostic proposals with the columns of the first class alone', (
     }
     const result = union.compute({ ...randomLayer(2), encoder }, targets, { out })
     const queries = targets.map((_, image) =>
-      [result, result.encoder!].flatMap(({ matches }) => [...matches[image]!.queryIndices]),
+      [result, result.encoder!].flatMap(({ matches }) => Array.from(matches[image]!.queryIndices)),
     )
     expect(result.normalizers.unionBoxes).toBe(sum(queries.map((of) => new Set(of).size)))
     for (const array of [out.encoder!.logits, out.encoder!.boxes]) {

@@ -356,7 +356,10 @@ export interface HungarianLossOptions {
   readonly classification?: ClassificationOptions | undefined
   /** Weights of the matching cost's terms, 0 to 1e12, and its form. Default: class 1, l1 5, giou 2, others 0. */
   readonly cost?: Partial<CostWeights> | undefined
-  /** Weights of the loss terms in the total, 0 to 1e12. Default: class 1, l1 5, giou 2, others 0. */
+  /**
+   * Weights of the loss terms in the total, 0 to 1e12; a part may have its own (see {@link PartWeights}). Default: class 1,
+   * l1 5, giou 2, others 0.
+   */
   readonly weights?: Partial<Terms> | undefined
   /** The bins of edges that are distributions, see {@link LayerOutputs.corners}. */
   readonly distribution?: DistributionOptions | undefined
