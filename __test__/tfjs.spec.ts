@@ -113,10 +113,11 @@ test('corners are differentiated by, and references only read', async () => {
   const random = randomNumbers(3)
   const corners = layers.map(() => ({ data: Float32Array.from({ length: 240 }, random), shape: [2, 6, 20] }))
   const references = randomLayer(4).boxes
-  const [first, last] = [0, 1].map((i) => ({ ...layers[i]!, corners: corners[i]!, references }))
-  const { gradients, loss: total } = fine.compute({ ...last!, auxiliary: [first!] }, targets)
+  const edged = (i: number) => ({ ...layers[i]!, corners: corners[i]!, references })
+  const [first, last] = [edged(0), edged(1)]
+  const { gradients, loss: total } = fine.compute({ ...last, auxiliary: [first] }, targets)
   const all = [gradients!, gradients!.auxiliary![0]!].flatMap((layer) => [layer.logits, layer.boxes, layer.corners])
-  const inputs = [last!, first!].flatMap((layer) => [layer.logits, layer.boxes, layer.corners].map(tensorOf))
+  const inputs = [last, first].flatMap((layer) => [layer.logits, layer.boxes, layer.corners].map(tensorOf))
   const arrange = (args: tf.Tensor[]): TensorOutputs => {
     const [lastLayer, firstLayer] = [0, 3].map((i) => ({
       logits: args[i]!,

@@ -117,7 +117,7 @@ export async function lossGradients(
   call?: TensorCallOptions,
 ): Promise<LossResult> {
   const layers = layersOf(outputs)
-  const tensors = layers.flatMap((layer) => [...variablesOf(layer), ...(layer.references ? [layer.references] : [])])
+  const tensors = layers.flatMap((layer) => variablesOf(layer).concat(layer.references ?? []))
   const values = await Promise.all(tensors.map((tensor) => tensor.data<'float32'>()))
   const data = new Map(tensors.map((tensor, i) => [tensor, values[i] as Float32Array]))
   return criterion.compute(toOutputs(outputs, (tensor) => data.get(tensor) as Float32Array), targets, call)

@@ -591,16 +591,13 @@ impl Criterion {
     fn inspect(&self, image: &Image<'_>, scratch: &mut Scratch, counts: &mut NonFiniteCounts) -> Result<bool> {
         let classes = image.part.classes;
         let throws = self.config.non_finite == NonFinite::Throw;
-        let first = image.part.queries.start;
-        let place =
-            |query| QueryPlace { part: image.part.name, layer: image.layer, image: image.image, query: first + query };
         let clean = &mut scratch.clean;
         for query in 0..image.queries {
             let logits = &image.logits[query * classes..][..classes];
             let bad = logits.iter().filter(|x| !x.is_finite()).count();
             if bad > 0 && throws {
                 let class = logits.iter().position(|x| !x.is_finite()).unwrap_or_default();
-                return Err(Error::LogitNotFinite { place: place(query), class, value: logits[class] });
+                return Err(Error::LogitNotFinite { place: image.place(query), class, value: logits[class] });
             }
             counts.logits += bad;
             if bad > 0 {
@@ -612,7 +609,7 @@ impl Criterion {
             let bad = values.iter().filter(|x| !x.is_finite()).count();
             if bad > 0 && throws {
                 let component = values.iter().position(|x| !x.is_finite()).unwrap_or_default();
-                let (place, value) = (place(query), values[component]);
+                let (place, value) = (image.place(query), values[component]);
                 return Err(Error::BoxNotFinite { place, tensor: "boxes", component, value });
             }
             counts.boxes += bad;
@@ -621,7 +618,7 @@ impl Criterion {
             } else if let Some((component, rule)) = broken_rule(values, self.config.box_format)
                 && !(rule == BoxRule::Extent && self.config.clamp_sizes)
             {
-                let (place, value) = (place(query), values[component]);
+                let (place, value) = (image.place(query), values[component]);
                 return Err(Error::Box { place, tensor: "boxes", component, value, rule });
             }
         }
@@ -693,6 +690,17 @@ impl<'a> Image<'a> {
 
     fn logits(&self) -> Logits<'a> {
         Logits { values: self.logits, queries: self.queries, classes: self.part.classes }
+    }
+
+    /// Its queries among the rows of the layer's tensors.
+    fn rows(&self) -> Range<usize> {
+        let first = self.image * self.part.rows + self.part.queries.start;
+        first..first + self.queries
+    }
+
+    fn place(&self, query: usize) -> QueryPlace {
+        let query = self.part.queries.start + query;
+        QueryPlace { part: self.part.name, layer: self.layer, image: self.image, query }
     }
 
     /// Whether a query's values all are.
@@ -817,8 +825,7 @@ fn images<'a>(
 }
 
 fn image_gradient<'a>(image: &Image<'_>, layer: &'a mut LayerGradients<'_>) -> LayerGradients<'a> {
-    let first = image.image * image.part.rows + image.part.queries.start;
-    let classes = image.part.classes;
+    let (first, classes) = (image.rows().start, image.part.classes);
     LayerGradients {
         logits: &mut layer.logits[first * classes..][..image.queries * classes],
         boxes: &mut layer.boxes[first * COMPONENTS..][..image.queries * COMPONENTS],

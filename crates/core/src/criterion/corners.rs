@@ -8,16 +8,15 @@
 //!
 //! Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_criterion.py` (`loss_local`).
 
-use std::ops::Range;
-
 use super::{Criterion, Image, LayerGradients, NonFiniteCounts, Slot, images};
 use crate::batch::{Corners, Predictions, broken_rule, check_length};
 use crate::config::NonFinite;
-use crate::error::{COMPONENTS, Error, QueryPlace, Result};
+use crate::error::{COMPONENTS, Error, Result};
 use crate::loss::boxes::BoxTerms;
 use crate::loss::distribution::{Distillation, EDGES, EdgeTarget, best_scores, distillation_shares};
 use crate::part::LEFT_OUT;
 use crate::scratch::Clean;
+use crate::simd::all_finite;
 use crate::view::Views;
 
 /// The terms of one layer, normalised; 0 where it has no distributions.
@@ -49,19 +48,19 @@ struct Active {
 }
 
 impl Criterion {
-    /// Checks the sizes of the distributions, and that every one has a teacher.
+    /// Checks the sizes of the distributions, and that the last layer of a part has some where an earlier one has.
     pub(super) fn check_corners(&self, predictions: &Predictions<'_>) -> Result<()> {
         for part in &predictions.parts {
             let layers = &predictions.layers[part.layers.clone()];
-            for Corners { logits, references } in layers.iter().filter_map(|layer| layer.corners) {
-                let rows = [predictions.images, part.rows];
-                check_length("outputs.corners", logits.len(), &[rows[0], rows[1], EDGES, self.bins.count()])?;
-                check_length("outputs.references", references.len(), &[rows[0], rows[1], COMPONENTS])?;
+            let (images, rows) = (predictions.images, part.rows);
+            let shape = [images, rows, EDGES, self.bins.count()];
+            let all = || layers.iter().filter_map(|layer| layer.corners);
+            for Corners { logits, references } in all() {
+                check_length("outputs.corners", logits.len(), &shape)?;
+                check_length("outputs.references", references.len(), &[images, rows, COMPONENTS])?;
             }
-            let first = layers.iter().position(|layer| layer.corners.is_some());
-            if let (Some(first), Some(None)) = (first, layers.last().map(|layer| layer.corners)) {
-                let rule = "there in the last layer, which teaches it";
-                return Err(Error::Option { name: "outputs.corners", rule, value: first as f64 });
+            if all().next().is_some() && layers.last().is_some_and(|teacher| teacher.corners.is_none()) {
+                check_length("outputs.corners", 0, &shape)?;
             }
         }
         Ok(())
@@ -192,9 +191,14 @@ impl Criterion {
         let mut rows = Vec::new();
         let Some(corners) = step.corners(slot) else { return Ok(rows) };
         let others_may_be = counts.logits + counts.boxes > 0;
+        let width = EDGES * self.bins.count();
         for image in images(step.predictions, slot, step.views) {
-            for (query, row) in image.rows().enumerate() {
-                let sound = self.inspect_edges(&image, query, &corners, counts)?;
+            let range = image.rows();
+            let logits = &corners.logits[range.start * width..range.end * width];
+            let edges_are = all_finite(self.level, logits);
+            for (query, row) in range.enumerate() {
+                let edges = edges_are || self.inspect_edges(&image, query, &corners, counts)?;
+                let sound = self.inspect_reference(&image, query, &corners, counts)? && edges;
                 if !sound || others_may_be && !image.is_finite(query) {
                     rows.push(row);
                 }
@@ -203,7 +207,7 @@ impl Criterion {
         Ok(rows)
     }
 
-    /// Whether the distributions of a query, and the reference that they start from, are finite.
+    /// Whether the scores of a query's edges are finite.
     fn inspect_edges(
         &self,
         image: &Image<'_>,
@@ -211,37 +215,42 @@ impl Criterion {
         corners: &Corners<'_>,
         counts: &mut NonFiniteCounts,
     ) -> Result<bool> {
-        let row = image.rows().start + query;
-        let place = || QueryPlace {
-            part: image.part.name,
-            layer: image.layer,
-            image: image.image,
-            query: image.part.queries.start + query,
-        };
-        let throws = self.config.non_finite == NonFinite::Throw;
         let width = EDGES * self.bins.count();
-        let logits = &corners.logits[row * width..][..width];
-        let bad_logits = count_non_finite(logits);
-        if bad_logits > 0 && throws {
-            let at = logits.iter().position(|x| !x.is_finite()).unwrap_or_default();
+        let logits = &corners.logits[(image.rows().start + query) * width..][..width];
+        let Some(at) = logits.iter().position(|x| !x.is_finite()) else { return Ok(true) };
+        if self.config.non_finite == NonFinite::Throw {
             let (edge, bin) = (at / self.bins.count(), at % self.bins.count());
-            return Err(Error::CornerNotFinite { place: place(), edge, bin, value: logits[at] });
+            return Err(Error::CornerNotFinite { place: image.place(query), edge, bin, value: logits[at] });
         }
+        counts.corners += logits.iter().filter(|x| !x.is_finite()).count();
+        Ok(false)
+    }
+
+    /// Whether the box that a query's edges start from is finite; if so, it must be a box.
+    fn inspect_reference(
+        &self,
+        image: &Image<'_>,
+        query: usize,
+        corners: &Corners<'_>,
+        counts: &mut NonFiniteCounts,
+    ) -> Result<bool> {
         let tensor = "references";
-        let reference: [f32; COMPONENTS] = box_at(corners.references, row);
-        let bad_components = count_non_finite(&reference);
-        if bad_components > 0 && throws {
-            let component = reference.iter().position(|x| !x.is_finite()).unwrap_or_default();
-            return Err(Error::BoxNotFinite { place: place(), tensor, component, value: reference[component] });
+        let reference = box_at(corners.references, image.rows().start + query);
+        if let Some(component) = reference.iter().position(|x| !x.is_finite()) {
+            if self.config.non_finite == NonFinite::Throw {
+                let (place, value) = (image.place(query), reference[component]);
+                return Err(Error::BoxNotFinite { place, tensor, component, value });
+            }
+            counts.references += reference.iter().filter(|x| !x.is_finite()).count();
+            return Ok(false);
         }
-        if bad_components == 0
-            && let Some((component, rule)) = broken_rule(&reference, self.config.box_format)
-        {
-            return Err(Error::Box { place: place(), tensor, component, value: reference[component], rule });
+        match broken_rule(&reference, self.config.box_format) {
+            None => Ok(true),
+            Some((component, rule)) => {
+                let (place, value) = (image.place(query), reference[component]);
+                Err(Error::Box { place, tensor, component, value, rule })
+            }
         }
-        counts.corners += bad_logits;
-        counts.references += bad_components;
-        Ok(bad_logits + bad_components == 0)
     }
 }
 
@@ -270,18 +279,6 @@ impl Active {
     }
 }
 
-impl Image<'_> {
-    /// Its queries among the rows of the layer's tensors.
-    fn rows(&self) -> Range<usize> {
-        let first = self.image * self.part.rows + self.part.queries.start;
-        first..first + self.queries
-    }
-}
-
 fn box_at(boxes: &[f32], row: usize) -> [f32; COMPONENTS] {
     std::array::from_fn(|k| boxes[COMPONENTS * row + k])
-}
-
-fn count_non_finite(values: &[f32]) -> usize {
-    values.iter().map(|value| u32::from(!value.is_finite())).sum::<u32>() as usize
 }
