@@ -416,6 +416,7 @@ proptest! {
         if last {
             // what such a query teaches others shows without localisation
             case.config.distribution.fgl = 0.0;
+            case.own = case.own.map(|[_, ddf]| [0.0, ddf]);
         }
         let mut batch = case.batch();
         let layer = if last { case.layers - 1 } else { 0 };

@@ -524,7 +524,7 @@ fn only_class_agnostic_parts_may_have_the_columns_of_the_first_class_alone() {
         [(5, false, true), (5, true, true), (2, true, true), (2, false, false), (1, true, false), (4, true, false)]
     {
         let (logits, boxes) = (vec![0.0; 3 * classes], vec![0.5; 3 * 4]);
-        let layers = [Layer { logits: &logits, boxes: &boxes }];
+        let layers = [Layer { logits: &logits, boxes: &boxes, corners: None }];
         let parts = vec![Part { class_agnostic, ..Part::plain(1, 3, classes) }];
         let predictions = Predictions::of_parts(1, &layers, parts).expect("lengths fit");
         let targets = Targets::new(&[3], &[0.5; 4], &[0, 1]).expect("lengths fit");
