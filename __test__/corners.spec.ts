@@ -1,4 +1,4 @@
-/** The terms of edges that are distributions: what they give, with what they go, and how faults in them are reported. */
+/** The terms of edges that are distributions: what they give, what they go with, and how faults are reported. */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../src/index.ts'
 import type { CallOptions, Gradients, HungarianLossOptions, LayerGradients, Outputs } from '../src/index.ts'
@@ -25,7 +25,8 @@ function edgedLayer(seed: number, queries = 6, images = 2) {
 }
 
 const plain = ({ logits, boxes }: ReturnType<typeof edgedLayer>) => ({ logits, boxes })
-const bits = (gradient: LayerGradients) => [gradient.logits, gradient.boxes, gradient.corners].map((a) => a && bitsOf(a))
+const bits = ({ logits, boxes, corners }: LayerGradients) =>
+  [logits, boxes, corners].map((array) => array && bitsOf(array))
 
 test('a target on its reference aims at the middle bin', () => {
   const box = [0.5, 0.5, 0.25, 0.5]
@@ -147,6 +148,14 @@ test('stacked layers give the bits of listed ones', () => {
   expect(stacked.layers.map(({ terms }) => terms)).toEqual(listed.layers.map(({ terms }) => terms))
   const { auxiliary, ...final } = listed.gradients!
   expect(bits(stacked.gradients!)).toEqual(bits(auxiliary![0]!).map((part, i) => `${part}${bits(final)[i]}`))
+})
+
+test('a result does not change with the outputs that it came from', () => {
+  const outputs = { ...edgedLayer(11) } as Partial<ReturnType<typeof edgedLayer>>
+  const result = criterion.compute(untyped<Outputs>(outputs), targets)
+  delete outputs.corners
+  expect(result.terms).toHaveProperty('fgl')
+  expect(result.gradients).toHaveProperty('corners')
 })
 
 test('corners of any number type are taken, and without gradients the terms are the same', () => {
@@ -276,7 +285,12 @@ describe('is refused with its place:', () => {
   }
   const second = { image: 1, query: 2, layer: 0 }
   test.each<[string, object, object, RegExp]>([
-    ['corners without references', { references: undefined }, { code: 'DTYPE', argument: 'outputs.references' }, /got undef/],
+    [
+      'corners without references',
+      { references: undefined },
+      { code: 'DTYPE', argument: 'outputs.references' },
+      /got undefined/,
+    ],
     ['references without corners', { corners: undefined }, { code: 'SHAPE', argument: 'outputs.references' }, /absent/],
     ['corners that are no tensor', { corners: 5 }, { code: 'DTYPE', argument: 'outputs.corners' }, /got 5/],
     [
@@ -290,6 +304,12 @@ describe('is refused with its place:', () => {
       { references: { data: new Float32Array(24), shape: [2, 3, 4] } },
       { code: 'SHAPE', argument: 'outputs.references' },
       /\[2, 6, 4\]/,
+    ],
+    [
+      'corners of a range of queries',
+      { denoising: { queries: [0, 2], corners: layer.corners } },
+      { code: 'SHAPE', argument: 'outputs.denoising.corners' },
+      /range of queries/,
     ],
     [
       'a pupil without a teacher',

@@ -129,7 +129,7 @@ export class HungarianLoss {
 
   /**
    * D-FINE (Peng et al. 2025; Peterande/D-FINE, `dfine_hgnetv2.yml`): the class and box terms of RT-DETR, the latter over
-   * the union matching, and for layers with `corners` those of the edges' distributions, with weights `fgl` 0.15 and `ddf` 1.5.
+   * the union matching, and for layers with `corners` the terms of the edges, `fgl` 0.15 and `ddf` 1.5.
    */
   static dFine(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'dFine')

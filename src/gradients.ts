@@ -3,6 +3,7 @@ import { fail } from './errors.ts'
 import { checkMemory, kindOf, overlap } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
 import type { Layers, Part, PartKey } from './parts.ts'
+import { hasCorners, NONE } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { dataOf } from './targets.ts'
 import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Target } from './types.ts'
@@ -45,7 +46,7 @@ export function makeGradients({ logits, boxes, corners }: Predictions): Gradient
   for (let i = 0; i < logits.length; i++) {
     gradients.logits.push(next(logits[i] as Float32Array))
     gradients.boxes.push(next(boxes[i] as Float32Array))
-    if (corners.length > 0) gradients.corners.push(next(corners[i] as Float32Array))
+    if (corners.length > 0) gradients.corners.push(corners[i] === NONE ? NONE : next(corners[i] as Float32Array))
   }
   return gradients
 }
@@ -79,11 +80,13 @@ export function checkOut(out: Gradients, predictions: Predictions, targets: read
 /** Checks the arrays of one part, and appends them. */
 function checkPart(
   part: PartGradients,
-  { arrays, firstArray }: Layers,
+  layers: Layers,
   name: string,
-  { logits, boxes, corners, names, given }: Predictions,
+  predictions: Predictions,
   gradients: GradientArrays,
 ): void {
+  const { logits, boxes, corners, names } = predictions
+  const { arrays, firstArray } = layers
   const final = arrays - 1
   const auxiliary: readonly LayerGradients[] = part.auxiliary ?? []
   if (!Array.isArray(auxiliary) || auxiliary.length !== final) {
@@ -98,12 +101,12 @@ function checkPart(
     const at = firstArray + i
     gradients.logits.push(checkArray(layer['logits'], logits[at] as Float32Array, layerName, 'logits'))
     gradients.boxes.push(checkArray(layer['boxes'], boxes[at] as Float32Array, layerName, 'boxes'))
-    if (given[at]?.corners !== undefined) {
+    if (hasCorners(predictions, layers, i)) {
       gradients.corners.push(checkArray(layer['corners'], corners[at] as Float32Array, layerName, 'corners'))
     } else if (layer['corners'] !== undefined) {
       fail('SHAPE', `${layerName}.corners`, `must be absent, since ${names[at]} has none`)
     } else if (corners.length > 0) {
-      gradients.corners.push(corners[at] as Float32Array)
+      gradients.corners.push(NONE)
     }
   }
 }
@@ -162,10 +165,10 @@ function ruleArrays({ matching, cost }: LayerOutputs): unknown[] {
 }
 
 /** The arrays for each of a layer's tensors in turn, layer by layer; undefined where there is none. */
-function layerArrays(
-  arrays: GradientArrays & { readonly references?: Float32Array[] },
-): Array<Float32Array | undefined> {
-  return arrays.logits.flatMap((_, i) => TENSORS.map((name) => arrays[name]?.[i]))
+function layerArrays(arrays: GradientArrays & { references?: Float32Array[] }): Array<Float32Array | undefined> {
+  const all: Array<Float32Array | undefined> = []
+  for (let i = 0; i < arrays.logits.length; i++) for (const name of TENSORS) all.push(arrays[name]?.[i])
+  return all
 }
 
 function failOverlap(index: number, other: string, predictions: Predictions): never {
@@ -195,16 +198,13 @@ function outName(name: string): string {
 }
 
 /** The arrays as the caller sees them: of each part the final layer at the top, earlier ones in `auxiliary`. */
-export function layOut(
-  { logits, boxes, corners }: GradientArrays,
-  { parts, given }: Predictions,
-): Gradients | undefined {
+export function layOut({ logits, boxes, corners }: GradientArrays, parts: readonly Part[]): Gradients | undefined {
   if (logits.length === 0) return undefined
-  const at = (i: number): LayerGradients => ({
-    logits: logits[i] as Float32Array,
-    boxes: boxes[i] as Float32Array,
-    ...(given[i]?.corners && { corners: corners[i] as Float32Array }),
-  })
+  const at = (i: number): LayerGradients => {
+    const own = { logits: logits[i] as Float32Array, boxes: boxes[i] as Float32Array }
+    const edges = corners[i]
+    return edges === undefined || edges === NONE ? own : { ...own, corners: edges }
+  }
   const partAt = ({ firstArray, arrays }: Layers): PartGradients => {
     const final = firstArray + arrays - 1
     if (arrays === 1) return at(final)

@@ -64,13 +64,16 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
       const name = `outputs.${key}`
       const agnostic = key === 'encoder' ? checkFlag(part.classAgnostic, false, `${name}.classAgnostic`) : undefined
       own[key] = readLayers(reader, part as unknown as PartOutputs, name, agnostic)
-    } else if (part.auxiliary !== undefined) {
-      fail('SHAPE', `outputs.${key}.auxiliary`, 'must be absent where the part is a range of queries')
+    } else {
+      for (const name of ['auxiliary', 'corners', 'references'] as const) {
+        if (part[name] === undefined) continue
+        fail('SHAPE', `outputs.${key}.${name}`, 'must be absent where the part is a range of queries')
+      }
     }
   }
   const { logits, boxes, names, given } = reader
-  const hasCorners = given.some((layer) => layer.corners !== undefined)
-  const [corners, references] = hasCorners ? [reader.corners, reader.references] : [[], []]
+  const anyCorners = reader.corners.some((array) => array !== NONE)
+  const [corners, references] = anyCorners ? [reader.corners, reader.references] : [[], []]
   const parts = makeParts(outputs, own, options)
   const layers = uint32s(reader.layers.length)
   layers.set(reader.layers)
@@ -131,8 +134,14 @@ interface Tensors {
   readonly references: Float32Array
 }
 
-/** Stands for the corners and references of a layer that has none. */
-const NONE = new Float32Array(0)
+/** Stands for the corners and references of a layer that has none, and for their gradient. */
+export const NONE = new Float32Array(0)
+
+/** Whether a layer has corners. */
+export function hasCorners({ corners }: Predictions, { firstArray, arrays }: Layers, layer: number): boolean {
+  const array = corners[firstArray + Math.min(layer, arrays - 1)]
+  return array !== undefined && array !== NONE
+}
 
 /** Reads tensors whose sizes follow from those of the logits. */
 function readTensors({ options }: Reader, layer: LayerOutputs, shape: readonly number[], name: string): Tensors {

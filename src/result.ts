@@ -1,7 +1,8 @@
 import { layOut } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
 import type { Part, PartKey } from './parts.ts'
-import { PART_KEYS, sourceOf } from './parts.ts'
+import { PART_KEYS } from './parts.ts'
+import { hasCorners } from './predictions.ts'
 import { TERMS } from './presets.ts'
 import type { Predictions } from './predictions.ts'
 import { isGiven } from './rules.ts'
@@ -221,7 +222,7 @@ export class LossView extends View implements LossResult {
   }
 
   get gradients(): Gradients | undefined {
-    return (this.#gradients ??= layOut(this.#arrays, this.#filled.predictions))
+    return (this.#gradients ??= layOut(this.#arrays, this.#filled.predictions.parts))
   }
 
   get nonFinite(): NonFiniteCounts {
@@ -240,9 +241,10 @@ export class LossView extends View implements LossResult {
 
 function readTerms(filled: Filled, place: Place, layer: number): Terms {
   const { layers, weight, weights } = place.part
-  const hasCorners = sourceOf(layers, layer)[0].corners !== undefined
-  const absent = { fgl: !hasCorners, ddf: !hasCorners || layer === layers.layers - 1 } as { [K in keyof Terms]?: boolean }
-  const shown = TERMS.filter((term, i) => i < ALWAYS || (weight * (weights[term] as number) > 0 && !absent[term]))
+  const edges = hasCorners(filled.predictions, layers, layer)
+  const isThere: { [Term in keyof Terms]?: boolean } = { fgl: edges, ddf: edges && layer < layers.layers - 1 }
+  const weigh = (term: keyof Terms): number => weight * (weights[term] as number)
+  const shown = TERMS.filter((term, i) => i < ALWAYS || (weigh(term) > 0 && (isThere[term] ?? true)))
   return Object.fromEntries(
     shown.map((term) => [term, layerValue(filled, place, layer, TERMS.indexOf(term))]),
   ) as unknown as Terms

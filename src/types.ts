@@ -45,15 +45,15 @@ export interface LayerOutputs {
   /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
   readonly boxes: TensorLike
   /**
-   * `[B, Q, 4 · (regMax + 1)]`: raw scores of the bins of each box's left, top, right and bottom edge, where the edges are
-   * distributions (Peng et al. 2025, D-FINE). They add the terms `fgl` and `ddf`. A layer without them, as D-FINE's first
-   * head and its encoder are, lacks these terms; the last layer of a part must have them where an earlier one has, since it is
-   * the teacher of the earlier ones. See {@link DistributionOptions}.
+   * `[B, Q, 4 · (regMax + 1)]`: raw scores of the bins of each box's left, top, right and bottom edge, where the edges
+   * are distributions (Peng et al. 2025, D-FINE; see {@link DistributionOptions}). They add the terms `fgl` and `ddf`,
+   * which layers without them, as D-FINE's first head and its encoder, lack. Where an earlier layer of a part has
+   * corners the last one must, since it teaches the others.
    */
   readonly corners?: TensorLike | undefined
   /**
-   * `[B, Q, 4]`, with `corners`: the boxes that the edges' distances start from, in the criterion's `boxFormat`. They get no
-   * gradient. In D-FINE, the boxes of the first head, for all layers.
+   * `[B, Q, 4]`, with `corners`: the boxes that the edges' distances start from, in the criterion's `boxFormat`. They
+   * get no gradient. In D-FINE, the boxes of the first head, for all layers.
    */
   readonly references?: TensorLike | undefined
   /**
@@ -234,19 +234,19 @@ export interface CostTerms {
 }
 
 /**
- * One number for each term of the loss. As weights, absent terms have the preset's; in results, those without a weight are
- * absent, and `fgl` and `ddf` also where the layer has no `corners`.
+ * One number for each term of the loss. As weights, absent terms have the preset's; in results, those without a weight
+ * are absent, and `fgl` and `ddf` also where the layer has no `corners`.
  */
 export interface Terms extends CostTerms {
   /**
-   * Fine-grained localisation of the edges (D-FINE): for each edge of the pairs of the box terms, the cross-entropy with the two
-   * bins that the target's edge lies between, times the IoU of the boxes; divided as the box terms are.
+   * Fine-grained localisation of edges (D-FINE): for each edge of the pairs of the box terms, the cross-entropy with
+   * the two bins that the target's edge lies between, times the IoU of the boxes; divided as the box terms are.
    */
   readonly fgl?: number | undefined
   /**
-   * Distillation of the edges (D-FINE): T² · KL(last layer ‖ this one), weighted by the IoU where the query is paired and
-   * by the last layer's best class probability elsewhere. The means over these two kinds of edges are mixed by the square roots of
-   * their numbers; in denoising and one-to-many parts, of the decoder's. Absent for the last layer. Sigmoid kinds only.
+   * Distillation of edges (D-FINE): T² · KL(last layer ‖ this one), times the IoU where the query is paired and the
+   * last layer's best class probability elsewhere. The means over these two kinds of edges are mixed by the square
+   * roots of their numbers; in further parts, of the decoder's numbers. Absent for the last layer. Sigmoid kinds only.
    */
   readonly ddf?: number | undefined
 }
@@ -396,11 +396,11 @@ export interface HungarianLossOptions {
 }
 
 /**
- * Edges as distributions over regMax + 1 offsets from a reference box, in units of its side / regScale, of which the edge itself
- * lies at regScale / 2 from the centre. The offsets are ∓2u, 0, and between them ∓(s^i − 1), where u = up · regScale and
+ * Edges as distributions over regMax + 1 offsets, in units of a reference box's side / regScale. An edge of the
+ * reference itself has the offset 0. The offsets are ∓2u, 0, and between them ∓(s^i − 1), where u = up · regScale and
  * s = (u + 1)^(2 / (regMax − 2)).
  *
- * Source: Peng et al. 2025, "D-FINE", section 4.1; Peterande/D-FINE, `dfine_utils.py`.
+ * Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_utils.py`.
  */
 export interface DistributionOptions {
   /** One less than the number of bins: an even number from 4 to 1024. Default: 32. */
@@ -526,7 +526,8 @@ export interface CallOptions {
   /**
    * The number of targets to divide the box terms by, above 0. Where a batch is split over workers, give each the mean
    * of all workers' counts (the published code takes at least 1), and average the gradients: the result is the gradient
-   * of the unsplit batch. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
+   * of the unsplit batch, but for `ddf`, whose means are each worker's own. Parts multiply it by their groups and
+   * repetitions. Default: this batch's count, at least 1.
    */
   readonly numBoxes?: number | undefined
   /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`. */

@@ -1,5 +1,5 @@
-//! The terms of edges' distributions within a step: by their definition, against central differences, with equal bits at
-//! every level, and nothing that is not finite.
+//! The terms of edges' distributions within a step: by their definition, against central differences, with equal bits
+//! at every level, and of what is not finite none.
 
 #[path = "reference/edges.rs"]
 mod edges;
@@ -373,10 +373,10 @@ proptest! {
             assert_close(terms.fgl, localization, 1e-6, "fgl");
             assert_close(terms.ddf, distillation, 2e-6, "ddf");
             loss += slot.weight * (fgl * terms.fgl + ddf * terms.ddf);
-            let rows = slot.queries.end.max(case.noisy + case.queries);
+            let (rows, width) = (case.noisy + case.queries, case.width());
             for image in 0..case.images() {
-                let range = (image * rows + slot.queries.start) * case.width()..(image * rows + slot.queries.end) * case.width();
-                for at in range.step_by(case.width() * slot.queries.len() / 6 + 1) {
+                let [start, end] = [slot.queries.start, slot.queries.end].map(|query| (image * rows + query) * width);
+                for at in (start..end).step_by(width * slot.queries.len() / 6 + 1) {
                     let total = |by: f64| {
                         let mut corners = corners.clone();
                         corners[at] += by;
@@ -410,7 +410,12 @@ proptest! {
     }
 
     #[test]
-    fn queries_that_are_not_finite_have_no_part(case in cases(), at in 0.0..1.0, tensor in 0usize..4, last in any::<bool>()) {
+    fn queries_that_are_not_finite_have_no_part(
+        case in cases(),
+        at in 0.0..1.0,
+        tensor in 0usize..4,
+        last in any::<bool>(),
+    ) {
         let mut case = Case { plain_first: false, ..case };
         case.config.non_finite = NonFinite::Worst;
         if last {
@@ -427,7 +432,7 @@ proptest! {
         let values = values.into_iter().nth(tensor).expect("one of four");
         let width = values.len() / rows;
         values[row * width + 1] = f32::NAN;
-        let Outcome { report, gradients, .. } = case.run(&batch, Level::detect(), true).expect("what is not finite is left out");
+        let Outcome { report, gradients, .. } = case.run(&batch, Level::detect(), true).expect("it is left out");
         let counts = report.non_finite;
         let found = [counts.logits, counts.boxes, counts.corners, counts.references];
         prop_assert_eq!(found, [0, 1, 2, 3].map(|k| usize::from(k == tensor)));

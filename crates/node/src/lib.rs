@@ -143,15 +143,15 @@ fn layer_slices_mut<'a>(
 
 /// Loss, terms, matches and gradients of a batch.
 ///
-/// `layers`: how many layers each array of `logits` and `boxes` holds, and of `corners` and `references`, which are
-/// without values for layers that have none, or empty lists where none has. `parts`, `rules`, `given`, `added`: the parts
+/// `layers`: how many layers each array of `logits` and `boxes` holds, and of `corners` and `references`, which have no
+/// values for layers without them, or are empty lists where none has any. `parts`, `rules`, `given`, `added`: the parts
 /// of the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
-/// `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and `classWeight` empty, for the batch's own.
-/// `gradLogits`, `gradBoxes` and `gradCorners` are empty lists where no gradients are wanted.
+/// `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and `classWeight` empty, for the batch's
+/// own. `gradLogits`, `gradBoxes` and `gradCorners` are empty lists where no gradients are wanted.
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
-/// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled costs,
-/// then for each layer of every part class, l1, giou, iou, diou, ciou, fgl, ddf, classError, cardinalityError,
+/// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
+/// costs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl, ddf, classError, cardinalityError,
 /// classWeight.
 #[napi(catch_unwind)]
 pub fn compute(

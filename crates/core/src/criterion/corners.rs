@@ -1,10 +1,10 @@
 //! The terms of boxes whose edges are distributions, once all matchings are known: fine-grained localisation of the
 //! pairs that the box terms use, and distillation from a part's last layer to its earlier ones.
 //!
-//! Of a layer's distillation, the mean over the edges of its pairs and the mean over those of its other queries are mixed
-//! by [`distillation_shares`]; further parts take those of the first part's last distilled layer, if there is one, as the
-//! published code does for denoising queries. Queries that the layer's matching leaves out have no part unless they are
-//! paired, and those that are not finite have none at all.
+//! In a layer's distillation, the mean over the edges of its pairs and the mean over those of its other queries are
+//! mixed by [`distillation_shares`]; further parts take those of the first part's last distilled layer, if there is
+//! one, as the published code does for denoising queries. Queries that the layer's matching leaves out have no part
+//! unless they are paired, and those that are not finite have none at all.
 //!
 //! Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_criterion.py` (`loss_local`).
 
@@ -151,7 +151,7 @@ impl Criterion {
         scores
     }
 
-    /// The rows of a slot that take part in its localisation, and in its distillation as far as the teacher is concerned.
+    /// The rows of a slot that take part. `unsound`: those that are not finite.
     fn active(&self, step: &Step<'_>, index: usize, unsound: &[usize]) -> Active {
         let slot = &step.slots[index];
         let own = &step.target_of_query[slot.matches.clone()];
@@ -185,8 +185,8 @@ impl Criterion {
         active
     }
 
-    /// The rows of a slot, ascending, that hold values which are not finite, in any of their tensors. Counts those of the
-    /// distributions.
+    /// The rows of a slot, ascending, whose values are not all finite in all tensors. Counts what was not counted
+    /// before.
     fn unsound(&self, step: &Step<'_>, slot: &Slot<'_>, counts: &mut NonFiniteCounts) -> Result<Vec<usize>> {
         let mut rows = Vec::new();
         let Some(corners) = step.corners(slot) else { return Ok(rows) };

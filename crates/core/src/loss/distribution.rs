@@ -6,8 +6,8 @@
 //! - Fine-grained localisation: the distance from the reference's centre to the target's edge, in units of the
 //!   reference's side / reg_scale and less reg_scale / 2, lies between two offsets. The loss is the cross-entropy with
 //!   both, weighted linearly by nearness; beyond the ends it is that with the end.
-//! - Distillation: T² · KL(softmax(teacher / T) ‖ softmax(student / T)) of each edge, weighted by the IoU with its target
-//!   or, where it has none, by the teacher's best class score. The teacher and the weights pass no gradient.
+//! - Distillation: T² · KL(softmax(teacher / T) ‖ softmax(student / T)) of each edge, weighted by the IoU with its
+//!   target or, where it has none, by the teacher's best class score. Teacher and weights pass no gradient.
 //!
 //! Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_criterion.py` (`loss_local`) and `dfine_utils.py`.
 
@@ -343,8 +343,8 @@ fn softmax_parts<S: Simd>(simd: S, factor: f32, tile: &mut [f32]) -> (F32<S>, F3
     (max, log)
 }
 
-/// KL(teacher ‖ student) of each column at a temperature. The tiles are the student's logits, the teacher's, and one for
-/// their ratios; the first becomes the derivative by the student's logits divided by the temperature.
+/// KL(teacher ‖ student) of each column at a temperature. The tiles are the student's logits, the teacher's, and one
+/// for their ratios; the first becomes the derivative by the student's logits divided by the temperature.
 ///
 /// With δ = ln(s / t), the sum of t·(e^δ - 1 - δ) is the divergence too, since both sum to 1, and it does not feel a
 /// common error of the logarithms.
