@@ -1,7 +1,8 @@
 import { fail } from './errors.ts'
-import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS, TERMS } from './presets.ts'
+import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS, COST_TERMS, TERMS } from './presets.ts'
 import type { PresetName } from './presets.ts'
 import type {
+  CostTerms,
   HungarianLossOptions,
   ResolvedClassification,
   ResolvedCost,
@@ -23,6 +24,7 @@ const OPTIONS = [
   'nonFinite',
   'ignore',
   'boxMatching',
+  'distribution',
 ] as const
 const SOFTMAX = [
   'kind',
@@ -35,7 +37,8 @@ const SOFTMAX = [
 const WEIGHTED = ['kind', 'alpha', 'gamma', 'detachWeights'] as const
 const IA_BCE = ['kind', 'alpha', 'gamma', 'minQuality'] as const
 const FOCAL = ['kind', 'alpha', 'gamma'] as const
-const COST = [...TERMS, 'classForm', 'alpha', 'gamma'] as const
+const COST = [...COST_TERMS, 'classForm', 'alpha', 'gamma'] as const
+const DISTRIBUTION = ['regMax', 'up', 'regScale', 'temperature'] as const
 const IGNORE = ['overlap', 'threshold'] as const
 const KINDS = ['softmax', 'focal', 'varifocal', 'mal', 'ia-bce'] as const
 
@@ -54,7 +57,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     numClasses,
     classification,
     cost: resolveCost(given.cost, preset.cost, classification),
-    weights: Object.freeze(resolveWeights(given.weights, preset.weights, 'options.weights')),
+    weights: resolveWeights(given.weights, preset.weights, 'options.weights'),
     boxFormat: checkWord(given.boxFormat, ['cxcywh', 'xyxy'], COMMON.boxFormat, 'options.boxFormat'),
     boxEpsilon: checkNumber(given.boxEpsilon, 1, preset.boxEpsilon, 'options.boxEpsilon'),
     clampSizes: checkFlag(given.clampSizes, COMMON.clampSizes, 'options.clampSizes'),
@@ -62,6 +65,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     nonFinite: checkWord(given.nonFinite, ['throw', 'worst'], COMMON.nonFinite, 'options.nonFinite'),
     ignore: resolveIgnore(given.ignore),
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
+    distribution: resolveDistribution(given.distribution),
   })
 }
 
@@ -140,6 +144,21 @@ function resolveIgnore(value: unknown): ResolvedOptions['ignore'] {
   })
 }
 
+function resolveDistribution(value: unknown): ResolvedOptions['distribution'] {
+  const name = 'options.distribution'
+  const given = checkRecord(value, DISTRIBUTION, name)
+  const size = (key: 'up' | 'regScale' | 'temperature'): number => {
+    const number = given[key] === undefined ? COMMON.distribution[key] : given[key]
+    if (typeof number === 'number' && number >= 0.001 && number <= 1000) return number
+    return fail('OPTION', `${name}.${key}`, `must be a number from 0.001 to 1000, got ${show(number)}`)
+  }
+  const regMax = given.regMax === undefined ? COMMON.distribution.regMax : (given.regMax as number)
+  if (!(typeof regMax === 'number' && regMax >= 4 && regMax <= 1024 && regMax % 2 === 0)) {
+    fail('OPTION', `${name}.regMax`, `must be an even number from 4 to 1024, got ${show(regMax)}`)
+  }
+  return Object.freeze({ regMax, up: size('up'), regScale: size('regScale'), temperature: size('temperature') })
+}
+
 function resolveNoObject(value: unknown, numClasses: number): number {
   if (value === 'last') return numClasses
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= numClasses) return value as number
@@ -163,7 +182,7 @@ function resolveClassWeights(value: unknown, numClasses: number): readonly numbe
 }
 
 /** Weights, and the form of the class' part: by default that of the loss, with its α and γ where it is focal. */
-function resolveCost(value: unknown, fallback: Terms, classification: ResolvedClassification): ResolvedCost {
+function resolveCost(value: unknown, fallback: CostTerms, classification: ResolvedClassification): ResolvedCost {
   const given = checkRecord(value, COST, 'options.cost')
   const weights = resolveTerms(given, fallback, 'options.cost')
   if (classification.kind === 'softmax') {
@@ -181,15 +200,20 @@ function resolveCost(value: unknown, fallback: Terms, classification: ResolvedCl
 
 /** Weights of the loss terms. */
 export function resolveWeights(value: unknown, fallback: Terms, argument: string): Required<Terms> {
-  return resolveTerms(checkRecord(value, TERMS, argument), fallback, argument)
+  const given = checkRecord(value, TERMS, argument)
+  return Object.freeze({
+    ...resolveTerms(given, fallback, argument),
+    fgl: checkWeight(given.fgl, fallback.fgl ?? 0, `${argument}.fgl`),
+    ddf: checkWeight(given.ddf, fallback.ddf ?? 0, `${argument}.ddf`),
+  })
 }
 
 function resolveTerms(
-  given: { readonly [K in keyof Terms]?: unknown },
-  fallback: Terms,
+  given: { readonly [K in keyof CostTerms]?: unknown },
+  fallback: CostTerms,
   argument: string,
-): Required<Terms> {
-  const weight = (term: keyof Terms): number => checkWeight(given[term], fallback[term] ?? 0, `${argument}.${term}`)
+): Required<CostTerms> {
+  const weight = (term: keyof CostTerms): number => checkWeight(given[term], fallback[term] ?? 0, `${argument}.${term}`)
   return {
     class: weight('class'),
     l1: weight('l1'),

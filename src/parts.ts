@@ -196,11 +196,13 @@ function oneToManyPart(
 }
 
 /** What a part and its terms weigh. */
-function weightsOf({ weight, weights }: PartWeights, options: ResolvedOptions, name: string) {
-  return {
-    weight: checkWeight(weight, 1, `${name}.weight`),
-    weights: resolveWeights(weights, options.weights, `${name}.weights`),
+function weightsOf(given: PartWeights, options: ResolvedOptions, name: string) {
+  const weight = checkWeight(given.weight, 1, `${name}.weight`)
+  const weights = resolveWeights(given.weights, options.weights, `${name}.weights`)
+  if (options.classification.kind === 'softmax' && (weights.ddf as number) > 0) {
+    fail('OPTION', `${name}.weights.ddf`, `must be 0 for softmax classification, got ${weights.ddf}`)
   }
+  return { weight, weights }
 }
 
 /** Refuses what would be dropped, since all layers of a denoising part have the same pairs. */
@@ -270,7 +272,7 @@ function hasRules({ sources }: Layers): boolean {
   return false
 }
 
-const PER_PART = 19
+const PER_PART = 21
 
 /** The parts as the binding takes them. */
 export function packParts(parts: readonly Part[]): Float64Array {
@@ -298,6 +300,8 @@ export function packParts(parts: readonly Part[]): Float64Array {
     numbers[at + 16] = weights.iou
     numbers[at + 17] = weights.diou
     numbers[at + 18] = weights.ciou
+    numbers[at + 19] = weights.fgl
+    numbers[at + 20] = weights.ddf
   }
   return numbers
 }

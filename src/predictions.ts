@@ -2,7 +2,6 @@ import { fail } from './errors.ts'
 import { makeParts, PART_KEYS } from './parts.ts'
 import type { Layers, Part, PartKey } from './parts.ts'
 import { uint32s } from './slab.ts'
-import { dataOf } from './targets.ts'
 import { float32, shapeOf } from './tensors.ts'
 import type { EncoderSettings, LayerOutputs, Outputs, PartOutputs, ResolvedOptions } from './types.ts'
 import { checkFlag, isRecord, show } from './validate.ts'
@@ -15,10 +14,13 @@ export interface Predictions {
   /** Those of the main part first; of each part the final layer last. */
   readonly logits: Float32Array[]
   readonly boxes: Float32Array[]
+  /** Both empty where no layer has them; else arrays without any values stand for those of layers without. */
+  readonly corners: Float32Array[]
+  readonly references: Float32Array[]
   /** Where each of the arrays comes from, for messages: `outputs`, `outputs.auxiliary[0]`. */
   readonly names: readonly string[]
-  /** The data that were given, logits and boxes by turns. */
-  readonly given: readonly unknown[]
+  /** What was given for each of them. */
+  readonly given: readonly LayerOutputs[]
   readonly parts: readonly Part[]
 }
 
@@ -30,8 +32,10 @@ interface Reader {
   readonly layers: number[]
   readonly logits: Float32Array[]
   readonly boxes: Float32Array[]
+  readonly corners: Float32Array[]
+  readonly references: Float32Array[]
   readonly names: string[]
-  readonly given: unknown[]
+  readonly given: LayerOutputs[]
   /** Layers in all arrays. */
   total: number
 }
@@ -44,6 +48,8 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
     layers: [],
     logits: [],
     boxes: [],
+    corners: [],
+    references: [],
     names: [],
     given: [],
     total: 0,
@@ -58,15 +64,20 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
       const name = `outputs.${key}`
       const agnostic = key === 'encoder' ? checkFlag(part.classAgnostic, false, `${name}.classAgnostic`) : undefined
       own[key] = readLayers(reader, part as unknown as PartOutputs, name, agnostic)
-    } else if (part.auxiliary !== undefined) {
-      fail('SHAPE', `outputs.${key}.auxiliary`, 'must be absent where the part is a range of queries')
+    } else {
+      for (const name of ['auxiliary', 'corners', 'references'] as const) {
+        if (part[name] === undefined) continue
+        fail('SHAPE', `outputs.${key}.${name}`, 'must be absent where the part is a range of queries')
+      }
     }
   }
   const { logits, boxes, names, given } = reader
+  const anyCorners = reader.corners.some((array) => array !== NONE)
+  const [corners, references] = anyCorners ? [reader.corners, reader.references] : [[], []]
   const parts = makeParts(outputs, own, options)
   const layers = uint32s(reader.layers.length)
   layers.set(reader.layers)
-  return { images: reader.images as number, layers, logits, boxes, names, given, parts }
+  return { images: reader.images as number, layers, logits, boxes, corners, references, names, given, parts }
 }
 
 /**
@@ -82,24 +93,24 @@ function readLayers(reader: Reader, outputs: PartOutputs, name: string, agnostic
   const rows = shape[rank - 2] as number
   const classes = shape[rank - 1] as number
   reader.images = shape[rank - 3] as number
-  const boxShape = shapeOf(outputs.boxes, `${name}.boxes`)
-  checkShape(boxShape, shape, 4, `${name}.boxes`)
+  const tensors = readTensors(reader, outputs, shape, name)
   const { auxiliary } = outputs
-  const logits = float32(outputs.logits, shape, `${name}.logits`)
-  const boxes = float32(outputs.boxes, boxShape, `${name}.boxes`)
   if (auxiliary !== undefined && !Array.isArray(auxiliary)) {
     fail('DTYPE', `${name}.auxiliary`, `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
   }
   const [firstArray, firstLayer] = [reader.logits.length, reader.total]
   if (auxiliary === undefined || auxiliary.length === 0) {
-    push(reader, outputs, name, logits, boxes, layers)
+    push(reader, outputs, name, tensors, layers)
     return { firstArray, arrays: 1, firstLayer, layers, rows, classes, sources: [outputs], names: [name] }
   }
   if (rank === 4) fail('SHAPE', `${name}.auxiliary`, 'must be empty where the layers are stacked in tensors of rank 4')
   for (let i = 0; i < auxiliary.length; i++) {
     readAuxiliary(reader, auxiliary[i] as LayerOutputs, shape, `${name}.auxiliary[${i}]`)
   }
-  push(reader, outputs, name, logits, boxes, 1)
+  push(reader, outputs, name, tensors, 1)
+  if (outputs.corners === undefined && auxiliary.some(({ corners }) => corners !== undefined)) {
+    fail('SHAPE', `${name}.corners`, 'must be given where an earlier layer has corners, since the last one teaches it')
+  }
   const count = auxiliary.length + 1
   const [sources, names] = [[...auxiliary, outputs], reader.names.slice(-count)]
   return { firstArray, arrays: count, firstLayer, layers: count, rows, classes, sources, names }
@@ -112,24 +123,51 @@ function readAuxiliary(reader: Reader, layer: LayerOutputs, shape: readonly numb
   }
   const logitShape = shapeOf(layer.logits, `${name}.logits`)
   checkShape(logitShape, shape, shape[2] as number, `${name}.logits`)
-  const boxShape = shapeOf(layer.boxes, `${name}.boxes`)
-  checkShape(boxShape, shape, 4, `${name}.boxes`)
-  const logits = float32(layer.logits, logitShape, `${name}.logits`)
-  push(reader, layer, name, logits, float32(layer.boxes, boxShape, `${name}.boxes`), 1)
+  push(reader, layer, name, readTensors(reader, layer, shape, name), 1)
 }
 
-function push(
-  reader: Reader,
-  layer: LayerOutputs,
-  name: string,
-  logits: Float32Array,
-  boxes: Float32Array,
-  layers: number,
-): void {
-  reader.logits.push(logits)
-  reader.boxes.push(boxes)
+/** The tensors of one layer, or of several that are stacked. */
+interface Tensors {
+  readonly logits: Float32Array
+  readonly boxes: Float32Array
+  readonly corners: Float32Array
+  readonly references: Float32Array
+}
+
+/** Stands for the corners and references of a layer that has none, and for their gradient. */
+export const NONE = new Float32Array(0)
+
+/** Whether a layer has corners. */
+export function hasCorners({ corners }: Predictions, { firstArray, arrays }: Layers, layer: number): boolean {
+  const array = corners[firstArray + Math.min(layer, arrays - 1)]
+  return array !== undefined && array !== NONE
+}
+
+/** Reads tensors whose sizes follow from those of the logits. */
+function readTensors({ options }: Reader, layer: LayerOutputs, shape: readonly number[], name: string): Tensors {
+  const boxShape = shapeOf(layer.boxes, `${name}.boxes`)
+  checkShape(boxShape, shape, 4, `${name}.boxes`)
+  const logits = float32(layer.logits, shape, `${name}.logits`)
+  const boxes = float32(layer.boxes, boxShape, `${name}.boxes`)
+  if (layer.corners === undefined) {
+    if (layer.references === undefined) return { logits, boxes, corners: NONE, references: NONE }
+    fail('SHAPE', `${name}.references`, 'must be absent where there are no corners')
+  }
+  const cornerShape = shapeOf(layer.corners, `${name}.corners`)
+  checkShape(cornerShape, shape, 4 * (options.distribution.regMax + 1), `${name}.corners`)
+  const referenceShape = shapeOf(layer.references, `${name}.references`)
+  checkShape(referenceShape, shape, 4, `${name}.references`)
+  const corners = float32(layer.corners, cornerShape, `${name}.corners`)
+  return { logits, boxes, corners, references: float32(layer.references, referenceShape, `${name}.references`) }
+}
+
+function push(reader: Reader, layer: LayerOutputs, name: string, tensors: Tensors, layers: number): void {
+  reader.logits.push(tensors.logits)
+  reader.boxes.push(tensors.boxes)
+  reader.corners.push(tensors.corners)
+  reader.references.push(tensors.references)
   reader.names.push(name)
-  reader.given.push(dataOf(layer.logits), dataOf(layer.boxes))
+  reader.given.push(layer)
   reader.layers.push(layers)
   reader.total += layers
 }

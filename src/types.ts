@@ -45,6 +45,18 @@ export interface LayerOutputs {
   /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
   readonly boxes: TensorLike
   /**
+   * `[B, Q, 4 · (regMax + 1)]`: raw scores of the bins of each box's left, top, right and bottom edge, where the edges
+   * are distributions (Peng et al. 2025, D-FINE; see {@link DistributionOptions}). They add the terms `fgl` and `ddf`,
+   * which layers without them, as D-FINE's first head and its encoder, lack. Where an earlier layer of a part has
+   * corners the last one must, since it teaches the others.
+   */
+  readonly corners?: TensorLike | undefined
+  /**
+   * `[B, Q, 4]`, with `corners`: the boxes that the edges' distances start from, in the criterion's `boxFormat`. They
+   * get no gradient. In D-FINE, the boxes of the first head, for all layers.
+   */
+  readonly references?: TensorLike | undefined
+  /**
    * Where the layer's matching comes from; stacked layers share it. Default: `'optimal'`.
    */
   readonly matching?: LayerMatching | undefined
@@ -88,6 +100,8 @@ export interface QueryRange {
   readonly queries: readonly [first: number, end: number]
   readonly logits?: undefined
   readonly boxes?: undefined
+  readonly corners?: undefined
+  readonly references?: undefined
   readonly auxiliary?: undefined
   readonly cost?: undefined
 }
@@ -203,8 +217,8 @@ export interface Target {
   readonly ignore?: ArrayLike<boolean | number> | undefined
 }
 
-/** One number for each term. As weights, absent terms have the preset's; in results, those without a weight are absent. */
-export interface Terms {
+/** One number for each term that the matching cost may have. */
+export interface CostTerms {
   /** Classification. */
   readonly class: number
   /** L1 distance of the boxes. */
@@ -219,8 +233,26 @@ export interface Terms {
   readonly ciou?: number | undefined
 }
 
+/**
+ * One number for each term of the loss. As weights, absent terms have the preset's; in results, those without a weight
+ * are absent, and `fgl` and `ddf` also where the layer has no `corners`.
+ */
+export interface Terms extends CostTerms {
+  /**
+   * Fine-grained localisation of edges (D-FINE): for each edge of the pairs of the box terms, the cross-entropy with
+   * the two bins that the target's edge lies between, times the IoU of the boxes; divided as the box terms are.
+   */
+  readonly fgl?: number | undefined
+  /**
+   * Distillation of edges (D-FINE): T² · KL(last layer ‖ this one), times the IoU where the query is paired and the
+   * last layer's best class probability elsewhere. The means over these two kinds of edges are mixed by the square
+   * roots of their numbers; in further parts, of the decoder's numbers. Absent for the last layer. Sigmoid kinds only.
+   */
+  readonly ddf?: number | undefined
+}
+
 /** Weights of the matching cost, and the form of the class' part c. With p the probability of the target's label: */
-export interface CostWeights extends Terms {
+export interface CostWeights extends CostTerms {
   /**
    * - `'probability'`: c = −p, of softmax (its only form) or sigmoid.
    * - `'focal'`: c = α·(1 − p)^γ·−ln(p + 1e-8) − (1 − α)·p^γ·−ln(1 − p + 1e-8), the form of Deformable DETR and its
@@ -329,6 +361,8 @@ export interface HungarianLossOptions {
    * l1 5, giou 2, others 0.
    */
   readonly weights?: Partial<Terms> | undefined
+  /** The bins of edges that are distributions, see {@link LayerOutputs.corners}. */
+  readonly distribution?: DistributionOptions | undefined
   /** What a box's four numbers are: centre and size, or two corners. Default: `'cxcywh'`. */
   readonly boxFormat?: 'cxcywh' | 'xyxy' | undefined
   /**
@@ -359,6 +393,24 @@ export interface HungarianLossOptions {
    * which is `'union'` for D-FINE and DEIM alone.
    */
   readonly boxMatching?: 'layer' | 'union' | undefined
+}
+
+/**
+ * Edges as distributions over regMax + 1 offsets, in units of a reference box's side / regScale. An edge of the
+ * reference itself has the offset 0. The offsets are ∓2u, 0, and between them ∓(s^i − 1), where u = up · regScale and
+ * s = (u + 1)^(2 / (regMax − 2)).
+ *
+ * Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_utils.py`.
+ */
+export interface DistributionOptions {
+  /** One less than the number of bins: an even number from 4 to 1024. Default: 32. */
+  readonly regMax?: number | undefined
+  /** Range of the offsets, 0.001 to 1000. Default: 0.5. */
+  readonly up?: number | undefined
+  /** Units of a reference's side, 0.001 to 1000. Default: 4. */
+  readonly regScale?: number | undefined
+  /** T of the distillation, 0.001 to 1000. Default: 5. */
+  readonly temperature?: number | undefined
 }
 
 /** The overlap of queries with ignored targets. */
@@ -397,7 +449,7 @@ export type ResolvedClassification =
   | { readonly kind: 'ia-bce'; readonly alpha: number; readonly gamma: number; readonly minQuality: number }
 
 /** {@link CostWeights} with every default filled in; α and γ are absent for softmax. */
-export interface ResolvedCost extends Required<Terms> {
+export interface ResolvedCost extends Required<CostTerms> {
   readonly classForm: 'probability' | 'focal' | 'log-sigmoid'
   readonly alpha: number | undefined
   readonly gamma: number | undefined
@@ -416,6 +468,12 @@ export interface ResolvedOptions {
   readonly nonFinite: 'throw' | 'worst'
   readonly ignore: { readonly overlap: 'iof' | 'iou'; readonly threshold: number }
   readonly boxMatching: 'layer' | 'union'
+  readonly distribution: {
+    readonly regMax: number
+    readonly up: number
+    readonly regScale: number
+    readonly temperature: number
+  }
 }
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */
@@ -424,6 +482,8 @@ export interface LayerGradients {
   readonly logits: Float32Array
   /** With respect to the boxes, in their layout. */
   readonly boxes: Float32Array
+  /** With respect to the corners, in their layout, where there are any. */
+  readonly corners?: Float32Array | undefined
 }
 
 /** Gradients of one part. */
@@ -466,7 +526,8 @@ export interface CallOptions {
   /**
    * The number of targets to divide the box terms by, above 0. Where a batch is split over workers, give each the mean
    * of all workers' counts (the published code takes at least 1), and average the gradients: the result is the gradient
-   * of the unsplit batch. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
+   * of the unsplit batch, but for `ddf`, whose means are each worker's own. Parts multiply it by their groups and
+   * repetitions. Default: this batch's count, at least 1.
    */
   readonly numBoxes?: number | undefined
   /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`. */
@@ -523,6 +584,10 @@ export interface NonFiniteCounts {
   readonly logits: number
   /** Box components that were NaN or infinite. */
   readonly boxes: number
+  /** Scores of edges' bins that were; such a query has no `fgl` and no `ddf`. */
+  readonly corners: number
+  /** Components of references that were, likewise. */
+  readonly references: number
   /** Cells of the matching cost that were filled, for queries that are not finite. */
   readonly costs: number
 }

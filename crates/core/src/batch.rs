@@ -28,6 +28,17 @@ pub struct Layer<'a> {
     pub logits: &'a [f32],
     /// `[images, queries, 4]`, in the configured format.
     pub boxes: &'a [f32],
+    /// The distributions that the boxes' edges come from, if there are any.
+    pub corners: Option<Corners<'a>>,
+}
+
+/// Boxes as distributions of their four edges (Peng et al. 2025, "D-FINE").
+#[derive(Clone, Copy, Debug)]
+pub struct Corners<'a> {
+    /// `[images, queries, 4, bins]`: raw scores of the left, top, right and bottom edge.
+    pub logits: &'a [f32],
+    /// `[images, queries, 4]`, in the configured format: the boxes that the edges' distances start from.
+    pub references: &'a [f32],
 }
 
 /// The predictions of all layers, and the parts they make up.

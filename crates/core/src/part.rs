@@ -15,7 +15,7 @@
 use std::ops::Range;
 
 use crate::batch::check_length;
-use crate::config::Weights;
+use crate::config::LossWeights;
 use crate::error::{Error, QueryPlace, Result};
 
 /// In a matching: the query is background.
@@ -77,7 +77,7 @@ pub struct Part<'a> {
     /// Weight in the total.
     pub weight: f64,
     /// Weights of its loss terms in place of the configuration's; the matching cost keeps its own.
-    pub weights: Option<Weights>,
+    pub weights: Option<LossWeights>,
 }
 
 impl Part<'_> {
@@ -138,16 +138,7 @@ impl Part<'_> {
         if !(0.0..=1e12).contains(&self.weight) {
             return option("parts.weight", "a number from 0 to 1e12", self.weight);
         }
-        if let Some(weights) = &self.weights {
-            weights.check([
-                "parts.weights.class",
-                "parts.weights.l1",
-                "parts.weights.giou",
-                "parts.weights.iou",
-                "parts.weights.diou",
-                "parts.weights.ciou",
-            ])?;
-        }
+        self.weights.map_or(Ok(()), |weights| weights.check())?;
         if !self.rules.is_empty() {
             check_length("parts.rules", self.rules.len(), &[self.layers.len()])?;
         }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use hungarian_loss::{
     ClassCost, Classification, Config, Criterion, Error, Ignore, Layer, LayerGradients, LayerRule, LayerTerms, Level,
-    Matching, Normalizers, Overlap, Part, Predictions, Report, Scratch, Shape, Sigmoid, Targets, Weights,
+    LossWeights, Matching, Normalizers, Overlap, Part, Predictions, Report, Scratch, Shape, Sigmoid, Targets, Weights,
 };
 use proptest::prelude::*;
 use reference::{Reference, Values};
@@ -257,7 +257,8 @@ impl Case {
     }
 
     fn run(&self, batch: &Batch, level: Level) -> Outcome {
-        let layers: Vec<_> = batch.layers.iter().map(|(logits, boxes, _)| Layer { logits, boxes }).collect();
+        let layers: Vec<_> =
+            batch.layers.iter().map(|(logits, boxes, _)| Layer { logits, boxes, corners: None }).collect();
         let rules = self.rules(batch);
         let parts: Vec<_> = (0..3)
             .map(|k| {
@@ -276,14 +277,15 @@ impl Case {
                     union: self.union && k == 0,
                     divisor: kind.divisor,
                     weight: kind.weight,
-                    weights: kind.weights,
+                    weights: kind.weights.map(|terms| LossWeights { terms, ..LossWeights::default() }),
                 }
             })
             .collect();
         let predictions = Predictions::of_parts(batch.images, &layers, parts).expect("parts fit");
         let mut gradients: Vec<_> =
             batch.layers.iter().map(|(x, b, _)| (vec![f32::NAN; x.len()], vec![f32::NAN; b.len()])).collect();
-        let mut places: Vec<_> = gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes }).collect();
+        let mut places: Vec<_> =
+            gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes, corners: &mut [] }).collect();
         let mut matches = vec![i32::MIN; predictions.reported_queries()];
         let targets = Targets::new(&batch.labels, &batch.boxes, &batch.offsets).expect("lengths fit");
         let targets = targets.ignoring(&batch.ignores).expect("lengths fit");
@@ -502,7 +504,7 @@ fn check_matching(
 /// Two layers of three queries, and a part of them.
 fn refused(change: impl Fn(&mut Part<'_>), rule: Option<LayerRule<'_>>) -> Error {
     let (logits, boxes) = (vec![0.0; 2 * 3 * 5], vec![0.5; 2 * 3 * 4]);
-    let layers = [Layer { logits: &logits, boxes: &boxes }];
+    let layers = [Layer { logits: &logits, boxes: &boxes, corners: None }];
     let rules: Vec<_> = rule.into_iter().collect();
     let mut part = Part { rules: &rules, ..Part::plain(1, 3, 5) };
     change(&mut part);
@@ -522,7 +524,7 @@ fn only_class_agnostic_parts_may_have_the_columns_of_the_first_class_alone() {
         [(5, false, true), (5, true, true), (2, true, true), (2, false, false), (1, true, false), (4, true, false)]
     {
         let (logits, boxes) = (vec![0.0; 3 * classes], vec![0.5; 3 * 4]);
-        let layers = [Layer { logits: &logits, boxes: &boxes }];
+        let layers = [Layer { logits: &logits, boxes: &boxes, corners: None }];
         let parts = vec![Part { class_agnostic, ..Part::plain(1, 3, classes) }];
         let predictions = Predictions::of_parts(1, &layers, parts).expect("lengths fit");
         let targets = Targets::new(&[3], &[0.5; 4], &[0, 1]).expect("lengths fit");
@@ -547,7 +549,11 @@ fn parts_that_do_not_fit_are_refused_with_the_rule_and_the_place() {
     assert_eq!(name(refused(|part| part.repeat = 0, None)), "parts.repeat");
     assert_eq!(name(refused(|part| part.divisor = 0.0, None)), "parts.divisor");
     assert_eq!(name(refused(|part| part.weight = f64::NAN, None)), "parts.weight");
-    let weights = |ciou| Some(Weights { ciou, ..Weights::default() });
+    let weights = |ciou| Some(LossWeights { terms: Weights { ciou, ..Weights::default() }, ..LossWeights::default() });
+    let edges = |fgl, ddf| Some(LossWeights { fgl, ddf, ..LossWeights::default() });
+    assert_eq!(name(refused(|part| part.weights = edges(f64::NAN, 0.0), None)), "parts.weights.fgl");
+    assert_eq!(name(refused(|part| part.weights = edges(0.0, -1.0), None)), "parts.weights.ddf");
+    assert_eq!(name(refused(|part| part.weights = edges(0.0, 1.0), None)), "parts.weights.ddf", "softmax has none");
     assert_eq!(name(refused(|part| part.weights = weights(-1.0), None)), "parts.weights.ciou");
     assert_eq!(name(refused(|part| part.weights = weights(f64::INFINITY), None)), "parts.weights.ciou");
     assert_eq!(name(refused(|part| part.queries = 0..2, None)), "parts.queries");

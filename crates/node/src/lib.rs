@@ -15,8 +15,8 @@ use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use hungarian_loss::{
-    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerRule,
-    LayerTerms, Level, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
+    AssignmentOptions, AssignmentSolver, BatchOutputs, Corners, Cost, CostMatrix, Criterion, Layer, LayerGradients,
+    LayerRule, LayerTerms, Level, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
@@ -76,13 +76,18 @@ impl<'a> Inputs<'a> {
     fn new(
         images: u32,
         (layers, logits, boxes): (&[u32], &'a [Float32ArraySlice<'_>], &'a [Float32ArraySlice<'_>]),
+        [corners, references]: [&'a [Float32ArraySlice<'_>]; 2],
         (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
         targets: Targets<'a>,
     ) -> Result<Self> {
         let images = images as usize;
+        let corners = layer_slices(layers, corners)
+            .zip(layer_slices(layers, references))
+            .map(|(logits, references)| Some(Corners { logits, references }).filter(|_| !logits.is_empty()));
         let layers = layer_slices(layers, logits)
             .zip(layer_slices(layers, boxes))
-            .map(|(logits, boxes)| Layer { logits, boxes })
+            .zip(corners.chain(std::iter::repeat(None)))
+            .map(|((logits, boxes), corners)| Layer { logits, boxes, corners })
             .collect();
         let rules = parts::rules(parts, rules, given, added, images, targets.total())?;
         Ok(Self { images, layers, parts, rules, targets })
@@ -138,14 +143,16 @@ fn layer_slices_mut<'a>(
 
 /// Loss, terms, matches and gradients of a batch.
 ///
-/// `layers`: how many layers each array of `logits` and `boxes` holds. `parts`, `rules`, `given`, `added`: the parts of
-/// the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
-/// `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and
-/// `classWeight` empty, for the batch's own. `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted.
+/// `layers`: how many layers each array of `logits` and `boxes` holds, and of `corners` and `references`, which have no
+/// values for layers without them, or are empty lists where none has any. `parts`, `rules`, `given`, `added`: the parts
+/// of the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
+/// `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and `classWeight` empty, for the batch's
+/// own. `gradLogits`, `gradBoxes` and `gradCorners` are empty lists where no gradients are wanted.
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
-/// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes and filled costs, then for each layer of
-/// every part class, l1, giou, iou, diou, ciou, classError, cardinalityError, classWeight.
+/// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
+/// costs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl, ddf, classError, cardinalityError,
+/// classWeight.
 #[napi(catch_unwind)]
 pub fn compute(
     env: Env,
@@ -154,6 +161,8 @@ pub fn compute(
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
+    corners: Vec<Float32ArraySlice<'_>>,
+    references: Vec<Float32ArraySlice<'_>>,
     parts: &[f64],
     rules: &[i32],
     given: &[i32],
@@ -168,6 +177,7 @@ pub fn compute(
     class_weight: &[f64],
     mut grad_logits: Vec<Float32ArraySlice<'_>>,
     mut grad_boxes: Vec<Float32ArraySlice<'_>>,
+    mut grad_corners: Vec<Float32ArraySlice<'_>>,
     mut target_of_query: Int32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
@@ -175,6 +185,7 @@ pub fn compute(
         let inputs = Inputs::new(
             images,
             (layers, &logits, &boxes),
+            [&corners, &references],
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
@@ -185,7 +196,8 @@ pub fn compute(
         };
         let mut gradients: Vec<_> = layer_slices_mut(layers, &mut grad_logits)
             .zip(layer_slices_mut(layers, &mut grad_boxes))
-            .map(|(logits, boxes)| LayerGradients { logits, boxes })
+            .zip(layer_slices_mut(layers, &mut grad_corners).chain(std::iter::repeat_with(Default::default)))
+            .map(|((logits, boxes), corners)| LayerGradients { logits, boxes, corners })
             .collect();
         // SAFETY: as in `layer_slices_mut`.
         let matches = unsafe { target_of_query.as_mut() };
@@ -224,6 +236,7 @@ pub fn match_targets(
         let inputs = Inputs::new(
             images,
             (layers, &logits, &boxes),
+            [&[], &[]],
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
@@ -263,6 +276,7 @@ pub fn cost_matrix(
         let inputs = Inputs::new(
             images,
             (layers, &logits, &boxes),
+            [&[], &[]],
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
@@ -450,8 +464,9 @@ fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {
 
 fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {
     let layers = report.layers.iter().flat_map(|layer| {
-        let LayerTerms { class, l1, giou, iou, diou, ciou, class_error, cardinality_error, class_weight } = *layer;
-        [class, l1, giou, iou, diou, ciou, class_error, cardinality_error, class_weight]
+        let LayerTerms { class, l1, giou, iou, diou, ciou, fgl, ddf, class_error, cardinality_error, class_weight } =
+            *layer;
+        [class, l1, giou, iou, diou, ciou, fgl, ddf, class_error, cardinality_error, class_weight]
     });
     fill(
         values,
@@ -465,10 +480,11 @@ fn write_counts(non_finite: NonFiniteCounts, values: &mut [f64]) -> Result<()> {
 }
 
 /// Values before those of the layers.
-const HEAD: usize = 6;
+const HEAD: usize = 8;
 
-fn counts(non_finite: NonFiniteCounts) -> [f64; 3] {
-    [non_finite.logits, non_finite.boxes, non_finite.costs].map(|count| count as f64)
+fn counts(non_finite: NonFiniteCounts) -> [f64; 5] {
+    let NonFiniteCounts { logits, boxes, corners, references, costs } = non_finite;
+    [logits, boxes, corners, references, costs].map(|count| count as f64)
 }
 
 /// Writes all values, which must be as many as there are places.
