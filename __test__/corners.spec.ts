@@ -88,6 +88,49 @@ describe('terms are there', () => {
   })
 })
 
+describe('weights of a part', () => {
+  const outputs = (weights: object): Outputs => ({
+    ...edgedLayer(3),
+    auxiliary: [edgedLayer(2)],
+    denoising: { ...edgedLayer(5, 12), auxiliary: [edgedLayer(6, 12)], groups: 2, weight: 0.5, weights },
+  })
+
+  test('replace those of the criterion', () => {
+    const [usual, own] = [{}, { fgl: 3, ddf: 0.25 }].map((weights) => criterion.compute(outputs(weights), targets))
+    const terms = own!.denoising!.layers.map((layer) => layer.terms)
+    expect(terms).toEqual(usual!.denoising!.layers.map((layer) => layer.terms))
+    const change = (3 - 0.15) * (terms[0]!.fgl! + terms[1]!.fgl!) + (0.25 - 1.5) * terms[0]!.ddf!
+    expectClose(own!.loss, usual!.loss + 0.5 * change, 1e-12)
+    // of the last layer, which is taught nothing
+    const [a, b] = [usual!, own!].map(({ gradients }) => gradients!.denoising!.corners!)
+    b!.forEach((value, i) => expectClose(value, 20 * a![i]!, 1e-6))
+  })
+
+  test('may leave them out', () => {
+    const { denoising, gradients, layers } = criterion.compute(outputs({ fgl: 0, ddf: 0 }), targets)
+    expect(Object.keys(denoising!.layers[0]!.terms)).toEqual(['class', 'l1', 'giou'])
+    expect(Object.keys(layers[0]!.terms)).toEqual(['class', 'l1', 'giou', 'fgl', 'ddf'])
+    expect(gradients!.denoising!.auxiliary![0]!.corners!.every((value) => value === 0)).toBe(true)
+    // whether or not the decoder is distilled, the two kinds of edges are mixed by its numbers
+    const [usual, undistilled] = [criterion, dFine({ weights: { ddf: 0 } })].map((of) =>
+      of.compute(outputs({ ddf: 1.5 }), targets).denoising!.layers.map(({ terms }) => terms.ddf),
+    )
+    expect(undistilled).toEqual(usual)
+  })
+
+  test('are refused with their place', () => {
+    const softmax = dFine({ numClasses: 4, classification: { kind: 'softmax' }, weights: { ddf: 0 } })
+    expect(errorOf(() => softmax.compute(outputs({ ddf: 1 }), targets))).toMatchObject({
+      code: 'OPTION',
+      argument: 'outputs.denoising.weights.ddf',
+    })
+    expect(errorOf(() => criterion.compute(outputs({ fgl: -1 }), targets))).toMatchObject({
+      code: 'OPTION',
+      argument: 'outputs.denoising.weights.fgl',
+    })
+  })
+})
+
 test('stacked layers give the bits of listed ones', () => {
   const [first, last] = [edgedLayer(5), edgedLayer(6)]
   const listed = criterion.compute({ ...last, auxiliary: [first] }, targets)

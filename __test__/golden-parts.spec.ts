@@ -158,9 +158,10 @@ function named({ inputs, matching, grads, ...golden }: Record<string, any>): Gol
   return { ...golden, layers, targets: inputs.targets } as unknown as GoldenCase
 }
 
-for (const [folder, { preset, names, outputs }] of Object.entries(STRUCTURES)) {
+/** The cases of a folder that have all layers of its structure. */
+function casesOf(folder: string, { names }: Structure): GoldenCase[] {
   const count = Object.values(names).flat().length
-  const cases = readdirSync(directory(folder))
+  return readdirSync(directory(folder))
     .filter((file) => !file.startsWith('error_'))
     .map((file): GoldenCase => {
       const json = read(folder, file)
@@ -168,6 +169,26 @@ for (const [folder, { preset, names, outputs }] of Object.entries(STRUCTURES)) {
       return Object.assign(golden, { case: file.replace('.json', '') })
     })
     .filter(({ layers }) => layers.length === count)
+}
+
+const layersOf = (golden: GoldenCase) => (name: string) =>
+  tensors(golden.layers.find((other) => other.name === name) as GoldenLayer)
+
+/** Mean over images of |queries that count as objects − targets|. */
+function cardinalityError({ layers, targets }: GoldenCase, isObject: (logits: number[]) => boolean): number {
+  const { logits, shape } = layers[0]!
+  const [images, queries, classes] = shape
+  const rows = Array.from({ length: images * queries }, (_, row) => logits.slice(row * classes, (row + 1) * classes))
+  const errors = targets.map(({ labels }, image) => {
+    const objects = rows.slice(image * queries, (image + 1) * queries).filter(isObject).length
+    return Math.abs(objects - (labels as number[]).length)
+  })
+  return errors.reduce((sum, error) => sum + error, 0) / images
+}
+
+for (const [folder, structure] of Object.entries(STRUCTURES)) {
+  const { preset, names, outputs } = structure
+  const cases = casesOf(folder, structure)
 
   test(`${folder} has its cases`, () => expect(cases.length).toBeGreaterThan(0))
 
@@ -175,8 +196,7 @@ for (const [folder, { preset, names, outputs }] of Object.entries(STRUCTURES)) {
     const { num_classes: numClasses, reg_max, up, reg_scale, ddf_temperature } = golden.params as Record<string, any>
     const distribution = { regMax: reg_max, up, regScale: reg_scale, temperature: ddf_temperature }
     const criterion = new HungarianLoss({ numClasses, distribution }, preset)
-    const layer = (name: string) => tensors(golden.layers.find((other) => other.name === name)!)
-    const { result, layers } = outcomes(golden, outputs(layer, golden), criterion, names)
+    const { result, layers } = outcomes(golden, outputs(layersOf(golden), golden), criterion, names)
     const repeat = (golden.params['k_one2many'] as number | undefined) ?? 1
 
     test('the matching is that of the reference', () => {
@@ -204,8 +224,13 @@ for (const [folder, { preset, names, outputs }] of Object.entries(STRUCTURES)) {
         expectClose(terms.l1, losses[`loss_bbox${suffix}`]!, TOLERANCE, NEAR_ZERO)
         expectClose(terms.giou, losses[`loss_giou${suffix}`]!, TOLERANCE, NEAR_ZERO)
         const cardinality = losses[`cardinality_error${suffix}`]
-        // of grouped queries, the reference counts those of images without targets otherwise
-        if (cardinality !== undefined && golden.params['groups'] === undefined) {
+        if (folder === 'lwdetr-group') {
+          // transformers counts queries with a probability above 0.5; Atten4Vis/LW-DETR, `loss_cardinality`, those whose
+          // largest logit is not the last, as all published criteria do
+          expect(cardinality).toBe(cardinalityError(golden, (logits) => Math.max(...logits) > 0))
+          const isLast = (logits: number[]) => logits.indexOf(Math.max(...logits)) === logits.length - 1
+          expect(metrics.cardinalityError).toBe(cardinalityError(golden, (logits) => !isLast(logits)))
+        } else if (cardinality !== undefined) {
           expectClose(metrics.cardinalityError, cardinality, TOLERANCE, NEAR_ZERO)
         }
         for (const term of ['fgl', 'ddf'] as const) {
@@ -227,3 +252,24 @@ for (const [folder, { preset, names, outputs }] of Object.entries(STRUCTURES)) {
     })
   })
 }
+
+describe.each(casesOf('dino', STRUCTURES['dino']!))('dino, $case, with interm_loss_coef and no_interm_box_loss', (golden) => {
+  const { preset, names, outputs } = STRUCTURES['dino']!
+  const criterion = new HungarianLoss({ numClasses: golden.params.num_classes }, preset)
+  const given = outputs(layersOf(golden), golden)
+  const encoder = { ...given.encoder!, weight: 0.25, weights: { l1: 0, giou: 0 } }
+  const { result, layers } = outcomes(golden, { ...given, encoder }, criterion, names)
+
+  test('the encoder counts by its classes alone', () => {
+    const { losses, weighted_total: total } = golden
+    const { weights } = criterion.options
+    const boxes = weights.l1 * losses['loss_bbox_interm']! + weights.giou * losses['loss_giou_interm']!
+    const classes = weights.class * losses['loss_ce_interm']!
+    expectClose(result.loss, total - boxes - 0.75 * classes, TOLERANCE, NEAR_ZERO)
+    for (const { layer: expected, gradient, suffix } of layers) {
+      const [ofLogits, ofBoxes] = suffix === '_interm' ? [0.25, 0] : [1, 1]
+      expectAllClose(gradient.logits, expected.grad_logits.map((value) => ofLogits * value), GRADIENT_TOLERANCE)
+      expectAllClose(gradient.boxes, expected.grad_boxes.map((value) => ofBoxes * value), GRADIENT_TOLERANCE)
+    }
+  })
+})

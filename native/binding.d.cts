@@ -87,13 +87,13 @@ export interface ClassificationOptions {
  * costs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl, ddf, classError, cardinalityError,
  * classWeight.
  */
-export declare function compute(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array): void
+export declare function compute(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array): void
 
 /**
  * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
-export declare function costMatrix(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, out: Float32Array, values: Float64Array): void
+export declare function costMatrix(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, out: Float32Array, values: Float64Array): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
@@ -144,7 +144,7 @@ export interface IgnoreOptions {
 }
 
 /** The matching alone; arguments as for [`compute`], with the loss and its terms 0. */
-export declare function matchTargets(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, targetOfQuery: Int32Array, values: Float64Array): void
+export declare function matchTargets(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, targetOfQuery: Int32Array, values: Float64Array): void
 
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void

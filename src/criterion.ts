@@ -86,7 +86,10 @@ export class HungarianLoss {
     return new HungarianLoss(options, 'conditionalDetr')
   }
 
-  /** Deformable DETR (Zhu et al. 2021; fundamentalvision/Deformable-DETR, `main.py`): focal; cost and weights 2, 5, 2. */
+  /**
+   * Deformable DETR (Zhu et al. 2021; fundamentalvision/Deformable-DETR, `main.py`): focal; cost and weights 2, 5, 2. Its
+   * two-stage proposals are `classAgnostic`.
+   */
   static deformableDetr(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'deformableDetr')
   }
@@ -96,7 +99,10 @@ export class HungarianLoss {
     return new HungarianLoss(options, 'dabDetr')
   }
 
-  /** DINO (Zhang et al. 2023; IDEA-Research/DINO, `config/DINO/DINO_4scale.py`): the terms of DAB-DETR. */
+  /**
+   * DINO (Zhang et al. 2023; IDEA-Research/DINO, `config/DINO/DINO_4scale.py`): the terms of DAB-DETR. Its
+   * `no_interm_box_loss` and `interm_loss_coef` are `weights` and `weight` of the encoder's outputs.
+   */
   static dino(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'dino')
   }
@@ -151,11 +157,10 @@ export class HungarianLoss {
       const { rules, given, added } = packRules(predictions, packed)
       const gradients = gradientsFor(call, predictions, targets)
       const classWeight = classWeightFor(call, predictions)
-      const filled = makeFilled(predictions, packed, this.options)
+      const filled = makeFilled(predictions, packed)
       compute(
         this.#handle,
         predictions.images,
-        predictions.classes,
         predictions.layers,
         predictions.logits,
         predictions.boxes,
@@ -191,11 +196,10 @@ export class HungarianLoss {
       const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
       const { rules, given, added } = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed, this.options)
+      const filled = makeFilled(predictions, packed)
       matchTargets(
         this.#handle,
         predictions.images,
-        predictions.classes,
         predictions.layers,
         predictions.logits,
         predictions.boxes,
@@ -223,12 +227,11 @@ export class HungarianLoss {
       const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
       const { rules, given, added } = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed, this.options)
+      const filled = makeFilled(predictions, packed)
       const costs = new Float32Array(countCosts(predictions, packed))
       costMatrix(
         this.#handle,
         predictions.images,
-        predictions.classes,
         predictions.layers,
         predictions.logits,
         predictions.boxes,

@@ -1,5 +1,5 @@
 import { fail } from './errors.ts'
-import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS } from './presets.ts'
+import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS, COST_TERMS, TERMS } from './presets.ts'
 import type { PresetName } from './presets.ts'
 import type {
   CostTerms,
@@ -37,8 +37,6 @@ const SOFTMAX = [
 const WEIGHTED = ['kind', 'alpha', 'gamma', 'detachWeights'] as const
 const IA_BCE = ['kind', 'alpha', 'gamma', 'minQuality'] as const
 const FOCAL = ['kind', 'alpha', 'gamma'] as const
-const COST_TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
-const TERMS = [...COST_TERMS, 'fgl', 'ddf'] as const
 const COST = [...COST_TERMS, 'classForm', 'alpha', 'gamma'] as const
 const DISTRIBUTION = ['regMax', 'up', 'regScale', 'temperature'] as const
 const IGNORE = ['overlap', 'threshold'] as const
@@ -59,7 +57,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     numClasses,
     classification,
     cost: resolveCost(given.cost, preset.cost, classification),
-    weights: resolveWeights(given.weights, preset.weights),
+    weights: resolveWeights(given.weights, preset.weights, 'options.weights'),
     boxFormat: checkWord(given.boxFormat, ['cxcywh', 'xyxy'], COMMON.boxFormat, 'options.boxFormat'),
     boxEpsilon: checkNumber(given.boxEpsilon, 1, preset.boxEpsilon, 'options.boxEpsilon'),
     clampSizes: checkFlag(given.clampSizes, COMMON.clampSizes, 'options.clampSizes'),
@@ -186,7 +184,7 @@ function resolveClassWeights(value: unknown, numClasses: number): readonly numbe
 /** Weights, and the form of the class' part: by default that of the loss, with its α and γ where it is focal. */
 function resolveCost(value: unknown, fallback: CostTerms, classification: ResolvedClassification): ResolvedCost {
   const given = checkRecord(value, COST, 'options.cost')
-  const weights = resolveTerms(given, fallback, 'cost')
+  const weights = resolveTerms(given, fallback, 'options.cost')
   if (classification.kind === 'softmax') {
     for (const key of ['alpha', 'gamma'] as const) {
       if (given[key] !== undefined) fail('OPTION', `options.cost.${key}`, 'has no meaning for softmax classification')
@@ -200,23 +198,22 @@ function resolveCost(value: unknown, fallback: CostTerms, classification: Resolv
   return Object.freeze({ ...weights, classForm, ...resolveFocal(given, usual, 1, 'options.cost') })
 }
 
-function resolveWeights(value: unknown, fallback: Terms): Required<Terms> {
-  const name = 'options.weights'
-  const given = checkRecord(value, TERMS, name)
+/** Weights of the loss terms. */
+export function resolveWeights(value: unknown, fallback: Terms, argument: string): Required<Terms> {
+  const given = checkRecord(value, TERMS, argument)
   return Object.freeze({
-    ...resolveTerms(given, fallback, 'weights'),
-    fgl: checkWeight(given.fgl, fallback.fgl ?? 0, `${name}.fgl`),
-    ddf: checkWeight(given.ddf, fallback.ddf ?? 0, `${name}.ddf`),
+    ...resolveTerms(given, fallback, argument),
+    fgl: checkWeight(given.fgl, fallback.fgl ?? 0, `${argument}.fgl`),
+    ddf: checkWeight(given.ddf, fallback.ddf ?? 0, `${argument}.ddf`),
   })
 }
 
 function resolveTerms(
   given: { readonly [K in keyof CostTerms]?: unknown },
   fallback: CostTerms,
-  part: 'cost' | 'weights',
+  argument: string,
 ): Required<CostTerms> {
-  const weight = (term: keyof CostTerms): number =>
-    checkWeight(given[term], fallback[term] ?? 0, `options.${part}.${term}`)
+  const weight = (term: keyof CostTerms): number => checkWeight(given[term], fallback[term] ?? 0, `${argument}.${term}`)
   return {
     class: weight('class'),
     l1: weight('l1'),

@@ -3,14 +3,12 @@ import { makeParts, PART_KEYS } from './parts.ts'
 import type { Layers, Part, PartKey } from './parts.ts'
 import { uint32s } from './slab.ts'
 import { float32, shapeOf } from './tensors.ts'
-import type { LayerOutputs, Outputs, PartOutputs, ResolvedOptions } from './types.ts'
-import { isRecord, show } from './validate.ts'
+import type { EncoderSettings, LayerOutputs, Outputs, PartOutputs, ResolvedOptions } from './types.ts'
+import { checkFlag, isRecord, show } from './validate.ts'
 
 /** The predictions of all layers as the binding takes them, every shape checked. */
 export interface Predictions {
   readonly images: number
-  /** Columns of the logits. */
-  readonly classes: number
   /** How many layers each of the arrays holds. */
   readonly layers: Uint32Array
   /** Those of the main part first; of each part the final layer last. */
@@ -59,11 +57,13 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
   const main = readLayers(reader, outputs, 'outputs')
   const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
   for (const key of PART_KEYS) {
-    const part = outputs[key] as Partial<PartOutputs> | undefined
+    const part = outputs[key] as (Partial<PartOutputs> & EncoderSettings) | undefined
     if (part === undefined) continue
     if (!isRecord(part)) fail('DTYPE', `outputs.${key}`, `must be { logits, boxes }, got ${show(part)}`)
     if (key === 'encoder' || part.logits !== undefined || part.boxes !== undefined) {
-      own[key] = readLayers(reader, part as unknown as PartOutputs, `outputs.${key}`)
+      const name = `outputs.${key}`
+      const agnostic = key === 'encoder' ? checkFlag(part.classAgnostic, false, `${name}.classAgnostic`) : undefined
+      own[key] = readLayers(reader, part as unknown as PartOutputs, name, agnostic)
     } else {
       for (const name of ['auxiliary', 'corners', 'references'] as const) {
         if (part[name] === undefined) continue
@@ -74,22 +74,24 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
   const { logits, boxes, names, given } = reader
   const anyCorners = reader.corners.some((array) => array !== NONE)
   const [corners, references] = anyCorners ? [reader.corners, reader.references] : [[], []]
-  const parts = makeParts(outputs, own, options.boxMatching === 'union')
+  const parts = makeParts(outputs, own, options)
   const layers = uint32s(reader.layers.length)
   layers.set(reader.layers)
-  const classes = classesOf(options)
-  const images = reader.images as number
-  return { images, classes, layers, logits, boxes, corners, references, names, given, parts }
+  return { images: reader.images as number, layers, logits, boxes, corners, references, names, given, parts }
 }
 
-/** Reads the layers of one part: stacked, or the auxiliary ones and then the final one. */
-function readLayers(reader: Reader, outputs: PartOutputs, name: string): Layers {
+/**
+ * Reads the layers of one part: stacked, or the auxiliary ones and then the final one. `agnostic`: whether it is
+ * class-agnostic, where it may be.
+ */
+function readLayers(reader: Reader, outputs: PartOutputs, name: string, agnostic?: boolean): Layers {
   checkLayer(outputs, name)
   const shape = shapeOf(outputs.logits, `${name}.logits`)
-  checkLogitShape(shape, reader, name)
+  checkLogitShape(shape, reader, name, agnostic)
   const rank = shape.length
   const layers = rank === 4 ? (shape[0] as number) : 1
   const rows = shape[rank - 2] as number
+  const classes = shape[rank - 1] as number
   reader.images = shape[rank - 3] as number
   const tensors = readTensors(reader, outputs, shape, name)
   const { auxiliary } = outputs
@@ -99,7 +101,7 @@ function readLayers(reader: Reader, outputs: PartOutputs, name: string): Layers 
   const [firstArray, firstLayer] = [reader.logits.length, reader.total]
   if (auxiliary === undefined || auxiliary.length === 0) {
     push(reader, outputs, name, tensors, layers)
-    return { firstArray, arrays: 1, firstLayer, layers, rows, sources: [outputs], names: [name] }
+    return { firstArray, arrays: 1, firstLayer, layers, rows, classes, sources: [outputs], names: [name] }
   }
   if (rank === 4) fail('SHAPE', `${name}.auxiliary`, 'must be empty where the layers are stacked in tensors of rank 4')
   for (let i = 0; i < auxiliary.length; i++) {
@@ -111,7 +113,7 @@ function readLayers(reader: Reader, outputs: PartOutputs, name: string): Layers 
   }
   const count = auxiliary.length + 1
   const [sources, names] = [[...auxiliary, outputs], reader.names.slice(-count)]
-  return { firstArray, arrays: count, firstLayer, layers: count, rows, sources, names }
+  return { firstArray, arrays: count, firstLayer, layers: count, rows, classes, sources, names }
 }
 
 function readAuxiliary(reader: Reader, layer: LayerOutputs, shape: readonly number[], name: string): void {
@@ -181,40 +183,57 @@ function checkLayer(layer: unknown, argument: string): void {
 }
 
 /** Checks the shape of a part's logits; the images must be those of the parts before. */
-function checkLogitShape(shape: readonly number[], { options, images }: Reader, name: string): void {
+function checkLogitShape(
+  shape: readonly number[],
+  { options, images }: Reader,
+  name: string,
+  agnostic: boolean | undefined,
+): void {
   const rank = shape.length
   const shown = `[${shape.join(', ')}]`
   if (rank !== 3 && rank !== 4) {
     fail('SHAPE', `${name}.logits`, `must be of shape [B, Q, C] or [L, B, Q, C], got ${shown}`)
   }
   if (rank === 4 && shape[0] === 0) fail('SHAPE', `${name}.logits`, `must have at least one layer, got ${shown}`)
-  checkClasses(shape[rank - 1] as number, shape, options, name)
+  checkClasses(shape[rank - 1] as number, shape, options, name, agnostic)
   if (images !== undefined && shape[rank - 3] !== images) {
     fail('SHAPE', `${name}.logits`, `expected B = ${images} images, as in outputs.logits, got ${shown}`)
   }
 }
 
-/** Columns of the logits. */
-function classesOf({ numClasses, classification }: ResolvedOptions): number {
-  return classification.kind === 'softmax' ? numClasses + 1 : numClasses
+/**
+ * Compares the columns of the logits with the number of classes; class-agnostic logits may have those of the first class
+ * alone.
+ */
+function checkClasses(
+  classes: number,
+  shape: readonly number[],
+  options: ResolvedOptions,
+  name: string,
+  agnostic: boolean | undefined,
+): void {
+  const { numClasses, classification } = options
+  const extra = classification.kind === 'softmax' ? 1 : 0
+  const expected = numClasses + extra
+  if (classes === expected || (agnostic === true && classes === 1 + extra)) return
+  const formula = `numClasses${extra === 1 ? ' + 1' : ''} = ${expected}`
+  const also = agnostic === true ? `, or ${1 + extra} for the first class alone` : ''
+  const hint = agnostic === false && classes === 1 + extra ? AGNOSTIC_HINT : kindHint(classes, options)
+  fail('SHAPE', `${name}.logits`, `expected C = ${formula}${also}, got ${classes} in [${shape.join(', ')}]${hint}`)
 }
 
-/** Compares the columns of the logits with the number of classes. */
-function checkClasses(classes: number, shape: readonly number[], options: ResolvedOptions, name: string): void {
-  const { numClasses, classification } = options
-  const { kind } = classification
-  const softmax = kind === 'softmax'
-  const expected = classesOf(options)
-  if (classes === expected) return
-  const rule = `expected C = numClasses${softmax ? ' + 1' : ''} = ${expected}, got ${classes} in [${shape.join(', ')}]`
-  const hint =
-    softmax && classes === numClasses
-      ? '; softmax classification has one column more, for no-object (a model without one is of a sigmoid kind)'
-      : !softmax && classes === numClasses + 1
-        ? `; ${kind} classification is of the sigmoid kind, without a column for no-object (a model with one is of kind 'softmax', ` +
-          'or numClasses is one too small)'
-        : ''
-  fail('SHAPE', `${name}.logits`, rule + hint)
+const AGNOSTIC_HINT = '; logits of the first class alone need classAgnostic: true'
+
+/** What may be behind one column too few or too many. */
+function kindHint(classes: number, { numClasses, classification: { kind } }: ResolvedOptions): string {
+  if (kind === 'softmax' && classes === numClasses) {
+    return '; softmax classification has one column more, for no-object (a model without one is of a sigmoid kind)'
+  }
+  if (kind !== 'softmax' && classes === numClasses + 1) {
+    const rule = `; ${kind} classification is of the sigmoid kind, without a column for no-object`
+    return `${rule} (a model with one is of kind 'softmax', or numClasses is one too small)`
+  }
+  return ''
 }
 
 /** Compares a shape with that of the final layer's logits, but for the last size. */

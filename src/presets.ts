@@ -15,6 +15,11 @@ export const CLASSIFICATIONS = {
   'ia-bce': { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 },
 } as const
 
+/** The terms that the matching cost may have, in the order of all lists. */
+export const COST_TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
+/** The terms of the loss, likewise. */
+export const TERMS = [...COST_TERMS, 'fgl', 'ddf'] as const
+
 /** What stands in for absent options. */
 export interface Preset {
   readonly classification: keyof typeof CLASSIFICATIONS

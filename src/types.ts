@@ -39,7 +39,7 @@ export type TensorLike = Shaped<FloatData>
 export interface LayerOutputs {
   /**
    * `[B, Q, C]`: images, queries, and columns of raw scores: with softmax classification `numClasses + 1`, one of which is
-   * no-object, and with sigmoid classification `numClasses`.
+   * no-object, and with sigmoid classification `numClasses`. Of class-agnostic proposals they may be fewer.
    */
   readonly logits: TensorLike
   /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
@@ -106,14 +106,28 @@ export interface QueryRange {
   readonly cost?: undefined
 }
 
+/** How much a part counts in the loss. Its matching cost has the criterion's weights either way. */
+export interface PartWeights {
+  /** Weight of the whole part, 0 to 1e12: λ in H-DETR, and of the encoder `interm_loss_coef` in DINO. Default: 1. */
+  readonly weight?: number | undefined
+  /**
+   * Weights of the part's terms, 0 to 1e12, in place of the criterion's; `{ l1: 0, giou: 0 }` of the encoder is DINO's
+   * `no_interm_box_loss`. Default, for each: the criterion's.
+   */
+  readonly weights?: Partial<Terms> | undefined
+}
+
 /** Settings of {@link EncoderOutputs}. */
-export interface EncoderSettings {
-  /** Whether all targets count as of the first class, so that proposals learn objects alone. Default: false. */
+export interface EncoderSettings extends PartWeights {
+  /**
+   * Whether all targets count as of the first class, so that proposals learn objects alone. The logits then have all
+   * columns, of which only the first learns objects, as in Deformable DETR; or those of the first class alone: one, as in
+   * RT-DETRv2 and D-FINE with `query_select_method: agnostic`, and with softmax classification one more, for no-object,
+   * which comes first where `noObjectIndex` is 0, otherwise last. Default: false.
+   */
   readonly classAgnostic?: boolean | undefined
   /** As {@link Outputs.groups}. Default: 1. */
   readonly groups?: number | undefined
-  /** Weight of this part in the loss, 0 to 1e12. Default: 1. */
-  readonly weight?: number | undefined
 }
 
 /** The proposals of a two-stage encoder (Zhu et al. 2021, Deformable DETR), matched by themselves. */
@@ -129,7 +143,7 @@ export type EncoderOutputs = PartOutputs & EncoderSettings
 export type DenoisingOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & DenoisingSettings
 
 /** Settings of {@link DenoisingOutputs}. */
-export interface DenoisingSettings {
+export interface DenoisingSettings extends PartWeights {
   /** Equal groups of queries, each with all targets. Default: 1. */
   readonly groups?: number | undefined
   /** Whether the second half of every group are negatives, which are background. Default: true, as in DINO. */
@@ -141,8 +155,6 @@ export interface DenoisingSettings {
   readonly padding?: 'background' | 'ignore' | undefined
   /** Pairs for each image, for another arrangement of the queries. `groups` is then a mere divisor. */
   readonly matching?: readonly Pairs[] | undefined
-  /** Weight of this part in the loss, 0 to 1e12. Default: 1. */
-  readonly weight?: number | undefined
 }
 
 /**
@@ -152,11 +164,9 @@ export interface DenoisingSettings {
 export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & OneToManySettings
 
 /** Settings of {@link OneToManyOutputs}. */
-export interface OneToManySettings {
+export interface OneToManySettings extends PartWeights {
   /** How often every target is repeated, at least 1; 6 in H-DETR. */
   readonly repeat: number
-  /** Weight of this part in the loss, 0 to 1e12; λ in H-DETR. Default: 1. */
-  readonly weight?: number | undefined
 }
 
 /**
@@ -346,7 +356,10 @@ export interface HungarianLossOptions {
   readonly classification?: ClassificationOptions | undefined
   /** Weights of the matching cost's terms, 0 to 1e12, and its form. Default: class 1, l1 5, giou 2, others 0. */
   readonly cost?: Partial<CostWeights> | undefined
-  /** Weights of the loss terms in the total, 0 to 1e12. Default: class 1, l1 5, giou 2, others 0. */
+  /**
+   * Weights of the loss terms in the total, 0 to 1e12; a part may have its own (see {@link PartWeights}). Default: class 1,
+   * l1 5, giou 2, others 0.
+   */
   readonly weights?: Partial<Terms> | undefined
   /** The bins of edges that are distributions, see {@link LayerOutputs.corners}. */
   readonly distribution?: DistributionOptions | undefined
@@ -596,7 +609,7 @@ export interface PartResult {
  * made when first read, and kept.
  */
 export interface LossResult extends PartResult {
-  /** Sum over all layers of all parts of weight × term. */
+  /** Sum over all layers of weight × term, times the weight of their part. */
   readonly loss: number
   readonly encoder: PartResult | undefined
   readonly denoising: PartResult | undefined

@@ -13,7 +13,7 @@ pub struct Config {
     pub cost_class: ClassCost,
     /// Weights of the matching cost.
     pub cost: Weights,
-    /// Weights of the loss terms in the total.
+    /// Weights of the loss terms in the total; a part may have its own.
     pub weights: Weights,
     /// What the four components of a box are.
     pub box_format: BoxFormat,
@@ -44,7 +44,7 @@ pub struct Distribution {
     pub reg_scale: f64,
     /// T of the distillation, 0.001 to 1000; 5 in D-FINE.
     pub temperature: f64,
-    /// Weight of fine-grained localisation; 0.15 in D-FINE.
+    /// Weight of fine-grained localisation; 0.15 in D-FINE. A part may have its own, here and below.
     pub fgl: f64,
     /// Weight of distillation, which needs sigmoid classification; 1.5 in D-FINE.
     pub ddf: f64,
@@ -185,6 +185,17 @@ pub struct Weights {
     pub ciou: f64,
 }
 
+/// One weight for each term of the loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LossWeights {
+    /// Of the terms that the matching cost may have, too.
+    pub terms: Weights,
+    /// As [`Distribution::fgl`].
+    pub fgl: f64,
+    /// As [`Distribution::ddf`].
+    pub ddf: f64,
+}
+
 /// What the four components of a box are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoxFormat {
@@ -249,10 +260,21 @@ impl Config {
         }
     }
 
+    /// Weights of the loss terms.
+    pub(crate) fn loss_weights(&self) -> LossWeights {
+        LossWeights { terms: self.weights, fgl: self.distribution.fgl, ddf: self.distribution.ddf }
+    }
+
     /// Columns of the logits.
     #[must_use]
     pub fn logits_width(&self) -> usize {
         self.num_classes + usize::from(self.no_object().is_some())
+    }
+
+    /// Whether logits of this width fit: all columns, or where classes do not count also those of the first class alone.
+    pub(crate) fn allows_width(&self, classes: usize, class_agnostic: bool) -> bool {
+        let width = self.logits_width();
+        classes == width || class_agnostic && classes == width - self.num_classes + 1
     }
 
     /// The column of no-object, if there is one.
@@ -338,6 +360,22 @@ impl Weights {
     fn check(&self, names: [&'static str; 6]) -> Result<()> {
         let values = [self.class, self.l1, self.giou, self.iou, self.diou, self.ciou];
         names.into_iter().zip(values).try_for_each(|(name, value)| between(name, value, LIMIT))
+    }
+}
+
+impl LossWeights {
+    /// Checks the weights of a part.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.terms.check([
+            "parts.weights.class",
+            "parts.weights.l1",
+            "parts.weights.giou",
+            "parts.weights.iou",
+            "parts.weights.diou",
+            "parts.weights.ciou",
+        ])?;
+        between("parts.weights.fgl", self.fgl, LIMIT)?;
+        between("parts.weights.ddf", self.ddf, LIMIT)
     }
 }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::assign::block::Block;
 use crate::assign::dense::{Demand, Outcome};
 use crate::batch::{ImageTargets, Layer, Predictions, Targets, broken_rule, check_length};
-use crate::config::{BoxFormat, Config, Distribution, NonFinite, Weights};
+use crate::config::{BoxFormat, Config, Distribution, LossWeights, NonFinite, Weights};
 use crate::cost::boxes::{self, Columns};
 use crate::cost::{self, ClassTerm};
 use crate::error::{BoxRule, COMPONENTS, Error, QueryPlace, Result};
@@ -218,7 +218,7 @@ impl Criterion {
             let scales = self.scales(slot.part, class_weight.unwrap_or(1.0), num_boxes);
             let mut gradient = gradients.get_mut(slot.tensors);
             for (image, matches) in images(predictions, slot, &views).zip(chunks(matches, slot.part.queries.len())) {
-                let gradient = gradient.as_mut().map(|g| image_gradient(&image, predictions.classes, g));
+                let gradient = gradient.as_mut().map(|g| image_gradient(&image, g));
                 let counts = &mut report.non_finite;
                 sums[index].add(&self.image_loss(&image, scales, gradient, matches, scratch, counts)?);
                 if class_weight.is_none() {
@@ -229,7 +229,7 @@ impl Criterion {
             if let (None, Some(gradient)) = (class_weight, gradient) {
                 // which queries would count, and as what, was not known before: divide now
                 for image in images(predictions, slot, &views) {
-                    let gradient = image_gradient(&image, predictions.classes, gradient).logits;
+                    let gradient = image_gradient(&image, gradient).logits;
                     scale(gradient, reciprocal(class_weights[index]) as f32);
                 }
             }
@@ -253,7 +253,7 @@ impl Criterion {
             let CornerTerms { fgl, ddf } = corners[index];
             let others = sums[index].normalized(class_weights[index], divisors[index], predictions.images);
             *terms = LayerTerms { fgl, ddf, ..others };
-            report.loss += slot.part.weight * terms.total(&self.config);
+            report.loss += slot.part.weight * terms.total(&self.weights(slot.part));
         }
         Ok(report)
     }
@@ -333,7 +333,16 @@ impl Criterion {
         target_of_query: Option<&[i32]>,
     ) -> Result<(Views<'b>, Vec<Slot<'a>>)> {
         check_length("targets", targets.images(), &[predictions.images])?;
-        check_length("outputs.logits", predictions.classes, &[self.config.logits_width()])?;
+        for part in &predictions.parts {
+            if !self.config.allows_width(part.classes, part.class_agnostic) {
+                check_length("outputs.logits", part.classes, &[self.config.logits_width()])?;
+            }
+            if let Some(weights) = part.weights.filter(|weights| weights.ddf > 0.0 && self.config.no_object().is_some())
+            {
+                let rule = "0 for softmax classification";
+                return Err(Error::Option { name: "parts.weights.ddf", rule, value: weights.ddf });
+            }
+        }
         self.check_corners(predictions)?;
         if let Some(places) = target_of_query {
             check_length("targetOfQuery", places.len(), &[predictions.reported_queries()])?;
@@ -346,9 +355,14 @@ impl Criterion {
         Ok((Views::new(*targets, agnostic.then(|| self.config.agnostic_label())), slots(predictions)))
     }
 
+    /// Weights of a part's terms, but for the part's own.
+    fn weights(&self, part: &Part<'_>) -> LossWeights {
+        part.weights.unwrap_or_else(|| self.config.loss_weights())
+    }
+
     /// What the terms of a part are multiplied by in the gradient.
     fn scales(&self, part: &Part<'_>, class_weight: f64, num_boxes: f64) -> Scales {
-        let weights = &self.config.weights;
+        let weights = &self.weights(part).terms;
         Scales {
             class: part.weight * weights.class * reciprocal(class_weight),
             boxes: BoxTerms::of(weights).map(|weight| part.weight * weight / num_boxes),
@@ -405,11 +419,11 @@ impl Criterion {
         let own_boxes = gradient.as_mut().map(|g| &mut *g.boxes).filter(|_| !image.part.union);
         let ious = reserve(&mut scratch.ious, scratch.pairs.len());
         let boxes = self.box_loss(&used, &scratch.pairs, &scales.boxes, ious, own_boxes);
-        let inputs = class::Inputs { logits: self.logits(&used), targets: used.targets.all, scale: scales.class };
+        let inputs = class::Inputs { logits: used.logits(), targets: used.targets.all, scale: scales.class };
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
         let class = self.class.matched(self.level, &inputs, logits_gradient, scratch);
         if let Some(gradient) = &mut gradient {
-            let classes = self.config.logits_width();
+            let classes = image.part.classes;
             for &query in &scratch.left_out {
                 gradient.logits[query * classes..][..classes].fill(0.0);
             }
@@ -466,8 +480,7 @@ impl Criterion {
                 sort_out(&matches[image.image * queries..][..queries], &[], &mut pairs, &mut Vec::new());
                 pairs.retain(|&(query, _)| image.is_finite(query));
                 let used = self.clamped(&image, &mut clean);
-                let mut gradient =
-                    gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, predictions.classes, g).boxes);
+                let mut gradient = gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, g).boxes);
                 let ious = reserve(&mut ious, pairs.len());
                 let boxes = self.box_loss(&used, &pairs, &scale, ious, gradient.as_deref_mut());
                 if let Some(gradient) = gradient {
@@ -527,7 +540,7 @@ impl Criterion {
         counts: &mut NonFiniteCounts,
     ) -> Result<usize> {
         let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::default() };
-        scratch.labels.set(&targets, self.config.logits_width());
+        scratch.labels.set(&targets, image.part.classes);
         scratch.clean.in_use = false;
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, scale, gradient.as_deref_mut(), scratch);
@@ -566,7 +579,7 @@ impl Criterion {
     /// Reads an image's predictions: box columns, background losses and what the cost needs of the logits.
     fn read(&self, image: &Image<'_>, scale: f32, gradient: Option<&mut [f32]>, scratch: &mut Scratch) -> Pass {
         let sound = self.lay_out(&mut scratch.columns, image.boxes);
-        let pass = self.class.read(self.level, self.logits(image), scale, gradient, scratch);
+        let pass = self.class.read(self.level, image.logits(), scale, gradient, scratch);
         Pass { finite: pass.finite && sound, ..pass }
     }
 
@@ -578,14 +591,10 @@ impl Criterion {
         })
     }
 
-    fn logits<'a>(&self, image: &Image<'a>) -> Logits<'a> {
-        Logits { values: image.logits, queries: image.queries, classes: self.config.logits_width() }
-    }
-
     /// Looks at every value of an image that did not look sound. Returns whether a clean copy, made in `scratch.clean`,
     /// must stand in for it, since queries are left out or sides clamped.
     fn inspect(&self, image: &Image<'_>, scratch: &mut Scratch, counts: &mut NonFiniteCounts) -> Result<bool> {
-        let classes = self.config.logits_width();
+        let classes = image.part.classes;
         let throws = self.config.non_finite == NonFinite::Throw;
         let clean = &mut scratch.clean;
         for query in 0..image.queries {
@@ -684,6 +693,10 @@ impl<'a> Image<'a> {
         Image { logits: &clean.logits, boxes: &clean.boxes, ..*self }
     }
 
+    fn logits(&self) -> Logits<'a> {
+        Logits { values: self.logits, queries: self.queries, classes: self.part.classes }
+    }
+
     /// Its queries among the rows of the layer's tensors.
     fn rows(&self) -> Range<usize> {
         let first = self.image * self.part.rows + self.part.queries.start;
@@ -697,7 +710,7 @@ impl<'a> Image<'a> {
 
     /// Whether a query's values all are.
     fn is_finite(&self, query: usize) -> bool {
-        let classes = self.logits.len() / self.queries;
+        let classes = self.part.classes;
         let row = &self.logits[query * classes..][..classes];
         row.iter().chain(&self.boxes[query * COMPONENTS..][..COMPONENTS]).all(|value| value.is_finite())
     }
@@ -727,9 +740,8 @@ impl Report {
 
 impl LayerTerms {
     /// The weighted sum.
-    fn total(&self, config: &Config) -> f64 {
-        let Weights { class, l1, giou, iou, diou, ciou } = config.weights;
-        let Distribution { fgl, ddf, .. } = config.distribution;
+    fn total(&self, weights: &LossWeights) -> f64 {
+        let LossWeights { terms: Weights { class, l1, giou, iou, diou, ciou }, fgl, ddf } = *weights;
         let overlap = giou * self.giou + iou * self.iou + diou * self.diou + ciou * self.ciou;
         class * self.class + l1 * self.l1 + overlap + fgl * self.fgl + ddf * self.ddf
     }
@@ -796,7 +808,7 @@ fn images<'a>(
     let Slot { part, layer, tensors, .. } = *slot;
     let Layer { logits, boxes, .. } = predictions.layers[tensors];
     let rule = part.rule(layer);
-    let (is_optimal, queries, classes) = (rule.matching == Matching::Optimal, part.queries.len(), predictions.classes);
+    let (is_optimal, queries, classes) = (rule.matching == Matching::Optimal, part.queries.len(), part.classes);
     let mut costs = rule.cost;
     (0..predictions.images).map(move |image| {
         let targets = views.image(image, part.class_agnostic);
@@ -817,8 +829,8 @@ fn images<'a>(
     })
 }
 
-fn image_gradient<'a>(image: &Image<'_>, classes: usize, layer: &'a mut LayerGradients<'_>) -> LayerGradients<'a> {
-    let first = image.rows().start;
+fn image_gradient<'a>(image: &Image<'_>, layer: &'a mut LayerGradients<'_>) -> LayerGradients<'a> {
+    let (first, classes) = (image.rows().start, image.part.classes);
     LayerGradients {
         logits: &mut layer.logits[first * classes..][..image.queries * classes],
         boxes: &mut layer.boxes[first * COMPONENTS..][..image.queries * COMPONENTS],

@@ -44,8 +44,8 @@ pub use assign::{
 pub use assign::{Cells, Path};
 pub use batch::{Corners, Layer, Predictions, Shape, Targets};
 pub use config::{
-    BoxFormat, ClassCost, Classification, Config, Distribution, Ignore, NonFinite, Normalization, Overlap, Sigmoid,
-    Softmax, Weights,
+    BoxFormat, ClassCost, Classification, Config, Distribution, Ignore, LossWeights, NonFinite, Normalization, Overlap,
+    Sigmoid, Softmax, Weights,
 };
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};

@@ -9,8 +9,8 @@ use std::ops::Range;
 use edges::Edges;
 use hungarian_loss::{
     BoxFormat, BoxRule, ClassCost, Classification, Config, Corners, Criterion, Distribution, Error, Layer,
-    LayerGradients, LayerRule, Level, Matching, NonFinite, Normalizers, Part, Predictions, QueryPlace, Report, Result,
-    Scratch, Sigmoid, Targets, Weights,
+    LayerGradients, LayerRule, Level, LossWeights, Matching, NonFinite, Normalizers, Part, Predictions, QueryPlace,
+    Report, Result, Scratch, Sigmoid, Targets, Weights,
 };
 use proptest::prelude::*;
 
@@ -56,6 +56,8 @@ struct Case {
     union: bool,
     ignoring: bool,
     weights: [f64; 2],
+    /// Weights of localisation and distillation that the denoising queries have for themselves.
+    own: Option<[f64; 2]>,
 }
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -79,8 +81,9 @@ fn cases() -> impl Strategy<Value = Case> {
         });
     let sizes = (1usize..5, 0usize..4, 1usize..4);
     let counts = prop::collection::vec(0u32..4, 1..4);
-    (any::<u64>(), config, counts, sizes, any::<[bool; 3]>(), [0.1..2.0, 0.1..2.0]).prop_map(
-        |(seed, config, counts, (queries, noisy, layers), [plain_first, union, ignoring], weights)| Case {
+    let own = prop::option::of([weight(), weight()]);
+    (any::<u64>(), config, counts, sizes, any::<[bool; 3]>(), [0.1..2.0, 0.1..2.0], own).prop_map(
+        |(seed, config, counts, (queries, noisy, layers), [plain_first, union, ignoring], weights, own)| Case {
             seed,
             config,
             counts,
@@ -91,6 +94,7 @@ fn cases() -> impl Strategy<Value = Case> {
             union,
             ignoring,
             weights,
+            own,
         },
     )
 }
@@ -172,16 +176,17 @@ impl Case {
             queries: self.noisy..rows,
             union: self.union,
             weight: self.weights[0],
-            ..Part::plain(self.layers, rows)
+            ..Part::plain(self.layers, rows, CLASSES)
         };
         let proposals =
-            Part { layers: self.layers..self.layers + 1, union: self.union, ..Part::plain(0, self.queries) };
+            Part { layers: self.layers..self.layers + 1, union: self.union, ..Part::plain(0, self.queries, CLASSES) };
         let noisy = Part {
             queries: 0..self.noisy,
             rules,
             divisor: 3.0,
             weight: self.weights[1],
-            ..Part::plain(self.layers, rows)
+            weights: self.own.map(|[fgl, ddf]| LossWeights { terms: self.config.weights, fgl, ddf }),
+            ..Part::plain(self.layers, rows, CLASSES)
         };
         vec![main, proposals, noisy]
     }
@@ -196,7 +201,7 @@ impl Case {
             })
             .collect();
         let rules = vec![LayerRule { matching: Matching::Given(&batch.given), cost: None }; self.layers];
-        let predictions = Predictions::of_parts(self.images(), CLASSES, &layers, self.parts(&rules))?;
+        let predictions = Predictions::of_parts(self.images(), &layers, self.parts(&rules))?;
         let blank = |length: usize| vec![f32::NAN; length];
         let mut gradients: Vec<_> = batch
             .tensors
@@ -220,7 +225,7 @@ impl Case {
 
     /// Localisation and distillation of one layer's queries `range`, for given logits of its edges.
     fn definition(&self, batch: &Batch, found: &Outcome, slot: &Slot, corners: &[f64]) -> [f64; 2] {
-        let Distribution { reg_max, up, reg_scale, temperature, ddf, .. } = self.config.distribution;
+        let Distribution { reg_max, up, reg_scale, temperature, .. } = self.config.distribution;
         let edges = Edges::new(reg_max, up, reg_scale);
         let rows = self.noisy + self.queries;
         let tensors = &batch.tensors[slot.layer];
@@ -251,7 +256,7 @@ impl Case {
         }
         let roots = slot.numbers.unwrap_or(numbers).map(f64::sqrt);
         let mixed: f64 = (0..2).filter(|&k| numbers[k] > 0.0).map(|k| roots[k] * means[k] / numbers[k]).sum();
-        let is_taught = slot.layer + 1 < self.layers && ddf > 0.0 && mixed > 0.0;
+        let is_taught = slot.layer + 1 < self.layers && slot.terms[1] > 0.0 && mixed > 0.0;
         [localization / slot.divisor, if is_taught { mixed / (roots[0] + roots[1]) } else { 0.0 }]
     }
 
@@ -278,6 +283,7 @@ impl Case {
         });
         let union: Vec<i32> = union.collect();
         let union_boxes = (union.iter().filter(|&&target| target >= 0).count() as f64).max(1.0);
+        let usual = [self.config.distribution.fgl, self.config.distribution.ddf];
         let mut slots = Vec::new();
         let mut numbers = None;
         for layer in 0..self.layers {
@@ -287,8 +293,8 @@ impl Case {
                 false => (found.matches[matches.clone()].to_vec(), num_boxes),
             };
             let queries = self.noisy..rows;
-            let weight = self.weights[0];
-            let slot = Slot { report: layer, layer, queries, matches, pairs, divisor, weight, numbers: None };
+            let (weight, terms) = (self.weights[0], usual);
+            let slot = Slot { report: layer, layer, queries, matches, pairs, divisor, weight, terms, numbers: None };
             if !batch.tensors[layer].corners.is_empty() {
                 numbers = if layer + 1 < self.layers { Some(self.numbers(found, &slot)) } else { numbers };
                 slots.push(slot);
@@ -305,6 +311,7 @@ impl Case {
                 pairs: found.matches[first..first + noisy].to_vec(),
                 divisor: 3.0 * num_boxes,
                 weight: self.weights[1],
+                terms: self.own.unwrap_or(usual),
                 numbers,
             });
         }
@@ -323,6 +330,8 @@ struct Slot {
     pairs: Vec<i32>,
     divisor: f64,
     weight: f64,
+    /// Weights of localisation and distillation.
+    terms: [f64; 2],
     /// What distillation is mixed by, where not by its own numbers.
     numbers: Option<[f64; 2]>,
 }
@@ -355,11 +364,10 @@ proptest! {
     fn terms_follow_the_definition_and_gradients_the_central_differences(case in cases()) {
         let batch = case.batch();
         let found = case.run(&batch, Level::detect(), true).expect("a valid batch");
-        let Distribution { fgl, ddf, .. } = case.config.distribution;
         let slots = case.slots(&batch, &found);
         let mut loss = 0.0;
         for slot in &slots {
-            let terms = &found.report.layers[slot.report];
+            let (terms, [fgl, ddf]) = (&found.report.layers[slot.report], slot.terms);
             let corners: Vec<f64> = batch.tensors[slot.layer].corners.iter().map(|&v| f64::from(v)).collect();
             let [localization, distillation] = case.definition(&batch, &found, slot, &corners);
             assert_close(terms.fgl, localization, 1e-6, "fgl");
@@ -413,6 +421,7 @@ proptest! {
         if last {
             // what such a query teaches others shows without localisation
             case.config.distribution.fgl = 0.0;
+            case.own = case.own.map(|[_, ddf]| [0.0, ddf]);
         }
         let mut batch = case.batch();
         let layer = if last { case.layers - 1 } else { 0 };
@@ -452,6 +461,7 @@ fn refused(change: impl Fn(&mut Case, &mut Batch)) -> Error {
         union: false,
         ignoring: false,
         weights: [1.0; 2],
+        own: None,
     };
     case.config.normalized_boxes = false;
     let mut batch = case.batch();

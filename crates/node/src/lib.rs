@@ -66,7 +66,6 @@ pub fn create_criterion(env: Env, options: CriterionOptions) -> napi::Result<Ext
 /// The batch as it comes from JavaScript: arrays that hold one layer or several, and the parts that these make up.
 struct Inputs<'a> {
     images: usize,
-    classes: usize,
     layers: Vec<Layer<'a>>,
     parts: &'a [f64],
     rules: Vec<LayerRule<'a>>,
@@ -75,13 +74,13 @@ struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     fn new(
-        [images, classes]: [u32; 2],
+        images: u32,
         (layers, logits, boxes): (&[u32], &'a [Float32ArraySlice<'_>], &'a [Float32ArraySlice<'_>]),
         [corners, references]: [&'a [Float32ArraySlice<'_>]; 2],
         (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
         targets: Targets<'a>,
     ) -> Result<Self> {
-        let (images, classes) = (images as usize, classes as usize);
+        let images = images as usize;
         let corners = layer_slices(layers, corners)
             .zip(layer_slices(layers, references))
             .map(|(logits, references)| Some(Corners { logits, references }).filter(|_| !logits.is_empty()));
@@ -91,12 +90,12 @@ impl<'a> Inputs<'a> {
             .map(|((logits, boxes), corners)| Layer { logits, boxes, corners })
             .collect();
         let rules = parts::rules(parts, rules, given, added, images, targets.total())?;
-        Ok(Self { images, classes, layers, parts, rules, targets })
+        Ok(Self { images, layers, parts, rules, targets })
     }
 
     fn predictions(&self) -> Result<Predictions<'_>> {
         let parts = parts::parts(self.parts, &self.rules)?;
-        Ok(Predictions::of_parts(self.images, self.classes, &self.layers, parts)?)
+        Ok(Predictions::of_parts(self.images, &self.layers, parts)?)
     }
 }
 
@@ -159,7 +158,6 @@ pub fn compute(
     env: Env,
     criterion: &External<Criterion>,
     images: u32,
-    classes: u32,
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
@@ -185,7 +183,7 @@ pub fn compute(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
-            [images, classes],
+            images,
             (layers, &logits, &boxes),
             [&corners, &references],
             (parts, rules, given, added),
@@ -219,7 +217,6 @@ pub fn match_targets(
     env: Env,
     criterion: &External<Criterion>,
     images: u32,
-    classes: u32,
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
@@ -237,7 +234,7 @@ pub fn match_targets(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
-            [images, classes],
+            images,
             (layers, &logits, &boxes),
             [&[], &[]],
             (parts, rules, given, added),
@@ -260,7 +257,6 @@ pub fn cost_matrix(
     env: Env,
     criterion: &External<Criterion>,
     images: u32,
-    classes: u32,
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
@@ -278,7 +274,7 @@ pub fn cost_matrix(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
-            [images, classes],
+            images,
             (layers, &logits, &boxes),
             [&[], &[]],
             (parts, rules, given, added),

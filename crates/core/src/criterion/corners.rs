@@ -95,15 +95,18 @@ impl Criterion {
                 let mut gradient = gradients.get_mut(slot.tensors).map(|gradient| &mut *gradient.corners);
                 terms[index].fgl =
                     self.localization(slot, corners, &active.pairs, step.divisors[index], gradient.as_deref_mut())?;
-                if index == teacher || self.config.distribution.ddf == 0.0 {
+                if index == teacher {
+                    continue;
+                }
+                let active = active.without(&unsound[teacher]);
+                let own = distillation_shares(active.pairs.len(), active.others.len());
+                let shares = if first == 0 { *known_shares.insert(own) } else { known_shares.unwrap_or(own) };
+                if self.weights(part).ddf == 0.0 {
                     continue;
                 }
                 if scores.is_empty() {
                     scores = self.best_scores(step, &step.slots[teacher]);
                 }
-                let active = active.without(&unsound[teacher]);
-                let own = distillation_shares(active.pairs.len(), active.others.len());
-                let shares = if first == 0 { *known_shares.insert(own) } else { known_shares.unwrap_or(own) };
                 let queries = active.weighted(shares, &scores);
                 terms[index].ddf = self.distillation(step, [slot, &step.slots[teacher]], &queries, gradient)?;
             }
@@ -120,7 +123,7 @@ impl Criterion {
         divisor: f64,
         gradient: Option<&mut [f32]>,
     ) -> Result<f64> {
-        let scale = slot.part.weight * self.config.distribution.fgl / divisor;
+        let scale = slot.part.weight * self.weights(slot.part).fgl / divisor;
         let format = self.config.box_format;
         Ok(self.bins.localization(self.level, format, corners.logits, pairs, scale, gradient)? / divisor)
     }
@@ -137,14 +140,14 @@ impl Criterion {
         };
         let temperature = self.config.distribution.temperature;
         let inputs = Distillation { student: student.logits, teacher: teacher.logits, queries, temperature };
-        self.bins.distillation(self.level, &inputs, part.weight * self.config.distribution.ddf, gradient)
+        self.bins.distillation(self.level, &inputs, part.weight * self.weights(part).ddf, gradient)
     }
 
     /// σ of the largest logit of every row of a slot's tensors; 0 for rows of other parts.
     fn best_scores(&self, step: &Step<'_>, slot: &Slot<'_>) -> Vec<f32> {
         let mut scores = vec![0.0; step.predictions.images * slot.part.rows];
         for image in images(step.predictions, slot, step.views) {
-            best_scores(self.level, image.logits, step.predictions.classes, &mut scores[image.rows()]);
+            best_scores(self.level, image.logits, image.part.classes, &mut scores[image.rows()]);
         }
         scores
     }
