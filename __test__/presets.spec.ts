@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { HungarianLoss } from '../src/index.ts'
+import { HungarianLoss, threadCount } from '../src/index.ts'
 import type { PresetName } from '../src/index.ts'
 import { errorOf, untyped } from './helpers.ts'
 
-const common = { numClasses: 91, boxFormat: 'cxcywh', clampSizes: false, normalizedBoxes: true, nonFinite: 'throw', ignore: { overlap: 'iof', threshold: 0.5 } }
+const common = { numClasses: 91, boxFormat: 'cxcywh', clampSizes: false, normalizedBoxes: true, nonFinite: 'throw', ignore: { overlap: 'iof', threshold: 0.5 }, threads: threadCount() }
 const terms = (classWeight: number) => ({ class: classWeight, l1: 5, giou: 2, iou: 0, diou: 0, ciou: 0 })
 const softmax = {
   kind: 'softmax',

@@ -112,6 +112,7 @@ export interface CriterionOptions {
   normalizedBoxes: boolean
   nonFinite: string
   ignore: IgnoreOptions
+  threads: number
 }
 
 /** An assignment that was found in another thread. */
@@ -148,6 +149,9 @@ export interface TermWeights {
   diou: number
   ciou: number
 }
+
+/** The most threads that this process uses at once. */
+export declare function threadCount(): number
 
 /** As `verifyF64`, for a matrix of `f32`. */
 export declare function verifyF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void

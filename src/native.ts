@@ -19,6 +19,7 @@ export {
   matchTargets,
   raiseInterrupt,
   simdLevel,
+  threadCount,
   verifyF32,
   verifyF64,
   verifySparseF32,

@@ -1,6 +1,7 @@
 import { fail } from './errors.ts'
 import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS } from './presets.ts'
 import type { PresetName } from './presets.ts'
+import { threadCount } from './threads.ts'
 import type {
   HungarianLossOptions,
   ResolvedClassification,
@@ -9,7 +10,7 @@ import type {
   ResolvedSoftmax,
   Terms,
 } from './types.ts'
-import { checkFlag, checkInteger, checkNumber, checkRecord, checkWeight, checkWord, show } from './validate.ts'
+import { checkFlag, checkInteger, checkNumber, checkRecord, checkWeight, checkWord, MAX_SIZE, show } from './validate.ts'
 
 const OPTIONS = [
   'numClasses',
@@ -23,6 +24,7 @@ const OPTIONS = [
   'nonFinite',
   'ignore',
   'boxMatching',
+  'threads',
 ] as const
 const SOFTMAX = [
   'kind',
@@ -63,6 +65,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     nonFinite: checkWord(given.nonFinite, ['throw', 'worst'], COMMON.nonFinite, 'options.nonFinite'),
     ignore: resolveIgnore(given.ignore),
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
+    threads: resolveThreads(given.threads),
   })
 }
 
@@ -139,6 +142,12 @@ function resolveIgnore(value: unknown): ResolvedOptions['ignore'] {
     overlap: checkWord(overlap, ['iof', 'iou'], COMMON.ignore.overlap, 'options.ignore.overlap'),
     threshold: checkNumber(threshold, 1, COMMON.ignore.threshold, 'options.ignore.threshold'),
   })
+}
+
+/** As many as are wanted, but no more than the process uses. */
+function resolveThreads(value: unknown): number {
+  const most = threadCount()
+  return value === undefined ? most : Math.min(checkInteger(value, 1, MAX_SIZE, 'options.threads'), most)
 }
 
 function resolveNoObject(value: unknown, numClasses: number): number {

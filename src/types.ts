@@ -346,6 +346,11 @@ export interface HungarianLossOptions {
    * which is `'union'` for D-FINE and DEIM alone.
    */
   readonly boxMatching?: 'layer' | 'union' | undefined
+  /**
+   * In how many threads images may be computed at once, where there is enough work; at least 1, and no more than
+   * {@link threadCount}. The results have the same bits with any number. Default: {@link threadCount}.
+   */
+  readonly threads?: number | undefined
 }
 
 /** The overlap of queries with ignored targets. */
@@ -403,6 +408,7 @@ export interface ResolvedOptions {
   readonly nonFinite: 'throw' | 'worst'
   readonly ignore: { readonly overlap: 'iof' | 'iou'; readonly threshold: number }
   readonly boxMatching: 'layer' | 'union'
+  readonly threads: number
 }
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */

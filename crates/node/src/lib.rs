@@ -5,6 +5,7 @@
 
 #![allow(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 
+mod environment;
 mod error;
 mod options;
 mod parts;
@@ -12,15 +13,15 @@ pub mod sparse;
 pub mod task;
 
 use std::cell::RefCell;
-use std::sync::OnceLock;
 
 use hungarian_loss::{
     AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerRule,
-    LayerTerms, Level, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
+    LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
 
+use environment::{level, threads};
 use error::{Failure, Result};
 use options::CriterionOptions;
 
@@ -30,36 +31,26 @@ thread_local! {
     static SOLVER: RefCell<AssignmentSolver> = RefCell::default();
 }
 
-/// The environment variable that forces a level, for support cases.
-const LEVEL_VARIABLE: &str = "HUNGARIAN_LOSS_SIMD";
-
-/// The level that all calls of this process use.
-fn level() -> Result<Level> {
-    static LEVEL: OnceLock<std::result::Result<Level, String>> = OnceLock::new();
-    let chosen = LEVEL.get_or_init(|| match std::env::var(LEVEL_VARIABLE) {
-        Ok(name) if !name.is_empty() => Level::from_name(&name).ok_or(name),
-        _ => Ok(Level::detect()),
-    });
-    chosen.clone().map_err(|name| {
-        let known: Vec<_> = Level::available().iter().map(|level| level.name()).collect();
-        let known = known.join(", ");
-        Failure::option(
-            LEVEL_VARIABLE,
-            format!("{LEVEL_VARIABLE}: this processor has {known} and fallback, got {name}"),
-        )
-    })
-}
-
 /// Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`.
 #[napi(catch_unwind)]
 pub fn simd_level(env: Env) -> napi::Result<String> {
     level().map(|level| level.name().to_owned()).map_err(|failure| failure.into_js(&env))
 }
 
+/// The most threads that this process uses at once.
+#[napi(catch_unwind)]
+pub fn thread_count(env: Env) -> napi::Result<u32> {
+    threads().map(|threads| threads.count() as u32).map_err(|failure| failure.into_js(&env))
+}
+
 /// Checks a configuration and prepares it.
 #[napi(catch_unwind)]
 pub fn create_criterion(env: Env, options: CriterionOptions) -> napi::Result<External<Criterion>> {
-    let create = || Ok(External::new(Criterion::new(level()?, options.into_config()?)?));
+    let create = || {
+        let count = options.threads as usize;
+        let criterion = Criterion::new(level()?, options.into_config()?)?;
+        Ok(External::new(criterion.with_threads(threads()?.clone(), count)))
+    };
     create().map_err(|failure: Failure| failure.into_js(&env))
 }
 
@@ -363,7 +354,7 @@ fn assign_batch<T: Cost + Sync>(
     let outputs = unsafe {
         BatchOutputs { column_of_row: column_of_row.as_mut(), duals: duals.as_mut(), totals: totals.as_mut() }
     };
-    SOLVER.with_borrow_mut(|solver| Ok(solver.solve_batch(level()?, cost, &shapes, options, outputs)?))
+    SOLVER.with_borrow_mut(|solver| Ok(solver.solve_batch(level()?, threads()?, cost, &shapes, options, outputs)?))
 }
 
 fn assignment_options(maximize: bool, partial: bool, cost_limit: f64) -> AssignmentOptions {

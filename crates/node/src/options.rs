@@ -21,6 +21,7 @@ pub struct CriterionOptions {
     pub normalized_boxes: bool,
     pub non_finite: String,
     pub ignore: IgnoreOptions,
+    pub threads: u32,
 }
 
 /// The class term; which fields are there depends on `kind`.

@@ -5,8 +5,9 @@ use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Int32Array};
 use napi_derive::napi;
 
+use crate::assignment_options;
+use crate::environment::level;
 use crate::error::Failure;
-use crate::{assignment_options, level};
 
 /// An assignment that was found in another thread.
 #[napi(object, object_from_js = false)]
