@@ -21,7 +21,7 @@ function countIn(variable: string | undefined, command: readonly string[] = []):
     catch ({ code, argument, message }) { console.log(code, argument, message) }`
   const { HUNGARIAN_LOSS_THREADS: _, ...env } = process.env
   if (variable !== undefined) env['HUNGARIAN_LOSS_THREADS'] = variable
-  const [program, ...rest] = [...command, process.execPath, '-e', script] as [string, ...string[]]
+  const [program = process.execPath, ...rest] = [...command, process.execPath, '-e', script]
   return execFileSync(program, rest, { env, encoding: 'utf8' }).trim()
 }
 

@@ -88,6 +88,12 @@ export interface ClassificationOptions {
 export declare function compute(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array): void
 
 /**
+ * As [`compute`](crate::compute), in another thread: inputs are copied before this returns; the output arrays must stay
+ * untouched until the promise is settled.
+ */
+export declare function computeAsync(criterion: ExternalObject<Criterion>, images: number, classes: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, interrupt: ExternalObject<Interrupt>): Promise<void>
+
+/**
  * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
@@ -96,7 +102,7 @@ export declare function costMatrix(criterion: ExternalObject<Criterion>, images:
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
 
-/** A flag that stops solves. */
+/** A flag that stops calls. */
 export declare function createInterrupt(): ExternalObject<Interrupt>
 
 /** A resolved configuration. */

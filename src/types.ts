@@ -472,6 +472,12 @@ export interface CallOptions {
   readonly classWeight?: number | ArrayLike<number> | undefined
 }
 
+/** Settings of one call of {@link HungarianLoss.computeAsync}. */
+export interface AsyncCallOptions extends Omit<CallOptions, 'out'> {
+  /** Stops the call; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** The matching of one image. Queries count within their tensors, targets within the image. */
 export interface Matches {
   /** Matched queries, ascending; one to one, `[min(Q, n)]`. */

@@ -1,11 +1,15 @@
 //! The threads that all calls of a process share.
 
+use std::cell::Cell;
+use std::iter::Enumerate;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::slice::IterMut;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::Builder;
+use std::thread::{self, Builder};
+use std::time::{Duration, Instant};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
 
 use crate::assign::{AssignmentSolver, Interrupt};
 use crate::scratch::Scratch;
@@ -13,6 +17,14 @@ use crate::scratch::Scratch;
 /// How often a caller looks whether helpers are done with their last jobs before it goes to sleep, which takes longer than
 /// most jobs.
 const LOOKS: usize = 4096;
+
+/// How long a helper stays awake after its last job, since waking it takes as long as a small call, and in a loop the next
+/// call is near.
+const LINGER: Duration = Duration::from_micros(100);
+
+thread_local! {
+    static LINGERS: Cell<bool> = const { Cell::new(false) };
+}
 
 /// A number of threads, shared by its clones: whatever is computed at the same time, no more of them are at work, but
 /// for callers that each bring a thread of their own and do not wait.
@@ -46,6 +58,20 @@ struct State {
 #[derive(Debug, Default)]
 pub(crate) struct Spare<S>(Mutex<Vec<S>>);
 
+/// Jobs that threads take one by one, with their numbers.
+struct Queue<'a, T> {
+    jobs: Mutex<Enumerate<IterMut<'a, T>>>,
+    /// The first job that failed: none after it is run.
+    stopped: AtomicUsize,
+}
+
+/// Where to take jobs from.
+#[derive(Clone, Copy)]
+enum End {
+    First,
+    Last,
+}
+
 /// Threads counted as at work, until dropped.
 struct Places<'a> {
     shared: &'a Shared,
@@ -56,7 +82,7 @@ struct Places<'a> {
 impl Default for Threads {
     /// As many as the process may use at once, by its affinity and quota.
     fn default() -> Self {
-        Self::new(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+        Self::new(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 }
 
@@ -101,8 +127,9 @@ impl Threads {
         &self.0.solvers
     }
 
-    /// Runs jobs in up to `count` threads, the caller's and its helpers'. Jobs are started in their order, and no more
-    /// once one has given false; so the first of those has the least index of all that would.
+    /// Runs jobs in up to `count` threads: the caller from the first on, its helpers from the last, so that in call after
+    /// call the same thread has the same memory at hand. A job that gives false stops those after it; so the first of
+    /// those is the first of all that would.
     ///
     /// `in_background`: whether the caller is counted as at work, and in no hurry. `own`: its memory; helpers take theirs
     /// from `spare`.
@@ -120,43 +147,34 @@ impl Threads {
             jobs.iter_mut().all(|job| run(own, job));
             return;
         }
-        let (jobs, stopped, busy) = (Mutex::new(jobs.iter_mut()), AtomicBool::new(false), AtomicUsize::new(0));
-        let next = || if stopped.load(Ordering::Relaxed) { None } else { lock(&jobs).next() };
-        let work = |memory: &mut S| {
-            while let Some(job) = next() {
-                if !run(memory, job) {
-                    stopped.store(true, Ordering::Relaxed);
-                }
-            }
-        };
-        let help = || {
-            busy.fetch_add(1, Ordering::Relaxed);
-            spare.lend(work);
-            busy.fetch_sub(1, Ordering::Release);
-        };
+        let queue = Queue { jobs: Mutex::new(jobs.iter_mut().enumerate()), stopped: AtomicUsize::new(usize::MAX) };
+        let mut work = || queue.work(End::First, own, &run);
+        let help = || spare.lend(|memory| queue.work(End::Last, memory, &run));
         if in_background {
-            // not in the pool, whose members, the event loop's thread among them, take up whatever they find while they wait
-            std::thread::scope(|scope| {
-                for k in 1..=helpers {
-                    let refused = Builder::new().name(name(k)).spawn_scoped(scope, help).is_err();
-                    if refused {
-                        break;
-                    }
-                }
-                work(own);
-            });
+            in_new_threads(helpers, work, help);
         } else if let Some(pool) = self.0.pool() {
-            pool.in_place_scope(|scope| {
-                for _ in 0..helpers {
-                    scope.spawn(|_| help());
-                }
-                work(own);
-                for _ in (0..LOOKS).take_while(|_| busy.load(Ordering::Acquire) > 0) {
-                    std::hint::spin_loop();
-                }
-            });
+            in_pool(pool, helpers, work, help);
         } else {
-            work(own);
+            work();
+        }
+    }
+}
+
+impl<'a, T> Queue<'a, T> {
+    /// Runs jobs from one end until none are left.
+    fn work<S>(&self, end: End, memory: &mut S, run: impl Fn(&mut S, &mut T) -> bool) {
+        while let Some((index, job)) = self.next(end) {
+            if index < self.stopped.load(Ordering::Relaxed) && !run(memory, job) {
+                self.stopped.fetch_min(index, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn next(&self, end: End) -> Option<(usize, &'a mut T)> {
+        let mut jobs = lock(&self.jobs);
+        match end {
+            End::First => jobs.next(),
+            End::Last => jobs.next_back(),
         }
     }
 }
@@ -210,6 +228,58 @@ impl<S: Default> Spare<S> {
         lock(&self.0).push(memory);
         result
     }
+}
+
+/// Works in the caller's thread, while members of a pool help.
+fn in_pool(pool: &ThreadPool, helpers: usize, work: impl FnOnce() + Send, help: impl Fn() + Sync) {
+    let (caller, busy) = (thread::current().id(), AtomicUsize::new(0));
+    let help = || {
+        busy.fetch_add(1, Ordering::Relaxed);
+        help();
+        if thread::current().id() != caller {
+            linger(pool); // before the caller looks for something to do, which would be this
+        }
+        busy.fetch_sub(1, Ordering::Release);
+    };
+    pool.in_place_scope(|scope| {
+        (0..helpers).for_each(|_| scope.spawn(|_| help()));
+        work();
+        for _ in (0..LOOKS).take_while(|_| busy.load(Ordering::Acquire) > 0) {
+            std::hint::spin_loop();
+        }
+    });
+}
+
+/// Works in the caller's thread, while threads help that are started for it: not members of the pool, since those, the event
+/// loop's thread among them, take up whatever they find while they wait.
+fn in_new_threads(helpers: usize, work: impl FnOnce(), help: impl Fn() + Sync) {
+    thread::scope(|scope| {
+        let start = |k| Builder::new().name(name(k)).spawn_scoped(scope, &help).is_ok();
+        (1..=helpers).all(start);
+        work();
+    });
+}
+
+/// Has the calling helper stay awake for a while once it is done.
+fn linger(pool: &ThreadPool) {
+    if LINGERS.get() {
+        return;
+    }
+    let helper = thread::current().id();
+    pool.spawn(move || {
+        if LINGERS.get() || thread::current().id() != helper {
+            return;
+        }
+        LINGERS.set(true);
+        let mut since = Instant::now();
+        while since.elapsed() < LINGER {
+            match rayon::yield_now() {
+                Some(Yield::Executed) => since = Instant::now(),
+                _ => thread::yield_now(),
+            }
+        }
+        LINGERS.set(false);
+    });
 }
 
 /// Shown by debuggers.

@@ -1,6 +1,8 @@
 //! Any number of threads gives the bits, and the faults, of one.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hungarian_loss::{
     Classification, Config, Criterion, Error, Interrupt, Layer, LayerGradients, LayerRule, Level, Matching,
@@ -90,16 +92,19 @@ impl Case {
         Batch { images, layers, labels, boxes: numbers.boxes(total), offsets, ignores }
     }
 
-    fn criterion(&self, threads: usize) -> Criterion {
+    fn criterion(&self, threads: Option<&Threads>) -> Criterion {
         let classification = Classification::Sigmoid(Sigmoid::Focal { alpha: 0.25, gamma: 2.0 });
         let config = Config { normalized_boxes: false, ..Config::detr(self.width - 1) };
         let config =
             if self.is_softmax { config } else { Config { num_classes: self.width, classification, ..config } };
         let criterion = Criterion::new(Level::detect(), config).expect("a valid configuration");
-        if threads == 1 { criterion } else { criterion.with_threads(shared(threads), threads) }
+        match threads {
+            Some(threads) => criterion.with_threads(threads.clone(), threads.count()),
+            None => criterion,
+        }
     }
 
-    fn run(&self, batch: &Batch, threads: usize, scratch: &mut Scratch) -> Result<Outcome> {
+    fn run(&self, batch: &Batch, threads: Option<&Threads>, scratch: &mut Scratch) -> Result<Outcome> {
         let criterion = self.criterion(threads);
         let layers: Vec<_> = batch.layers.iter().map(|(logits, boxes)| Layer { logits, boxes }).collect();
         let rule = |matching| LayerRule { matching, cost: None };
@@ -142,9 +147,9 @@ proptest! {
     fn any_number_of_threads_gives_the_same_bits(case in cases()) {
         let batch = case.batch();
         let scratch = &mut Scratch::default();
-        let alone = case.run(&batch, 1, scratch).expect("a valid batch");
+        let alone = case.run(&batch, None, scratch).expect("a valid batch");
         for threads in COUNTS {
-            let found = case.run(&batch, threads, scratch).expect("a valid batch");
+            let found = case.run(&batch, Some(&shared(threads)), scratch).expect("a valid batch");
             prop_assert!(found == alone, "{threads} threads give other bits");
         }
     }
@@ -158,9 +163,9 @@ proptest! {
             layer.0[logit] = f32::NAN;
         }
         let scratch = &mut Scratch::default();
-        let alone = fault(case.run(&batch, 1, scratch));
+        let alone = fault(case.run(&batch, None, scratch));
         for threads in COUNTS {
-            prop_assert_eq!(&fault(case.run(&batch, threads, scratch)), &alone);
+            prop_assert_eq!(&fault(case.run(&batch, Some(&shared(threads)), scratch)), &alone);
         }
     }
 }
@@ -186,16 +191,39 @@ const PLAIN: Case = Case {
 #[test]
 fn many_calls_at_once_share_the_threads_and_give_the_same_bits() {
     let batch = PLAIN.batch();
-    let alone = PLAIN.run(&batch, 1, &mut Scratch::default()).expect("a valid batch");
+    let alone = PLAIN.run(&batch, None, &mut Scratch::default()).expect("a valid batch");
     let threads = shared(2);
+    let check = |found: Result<Outcome>| {
+        assert!(found.expect("a valid batch") == alone, "a call among many gives other bits");
+    };
+    for _ in 0..3 {
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| check(PLAIN.run(&batch, Some(&threads), &mut Scratch::default())));
+                scope.spawn(|| {
+                    check(threads.in_background(&Interrupt::default(), |s| PLAIN.run(&batch, Some(&threads), s)));
+                });
+            }
+            check(PLAIN.run(&batch, Some(&threads), &mut Scratch::default()));
+        });
+    }
+}
+
+#[test]
+fn no_more_calls_are_in_the_background_at_once_than_there_are_threads() {
+    let (threads, running, most) = (shared(2), AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
-                let found = threads.in_background(&Interrupt::default(), |scratch| PLAIN.run(&batch, 2, scratch));
-                assert!(found.expect("a valid batch") == alone, "a call among many gives other bits");
+                threads.in_background(&Interrupt::default(), |_| {
+                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    std::thread::sleep(Duration::from_millis(20));
+                    running.fetch_sub(1, Ordering::SeqCst);
+                });
             });
         }
     });
+    assert_eq!(most.into_inner(), 2);
 }
 
 #[test]
@@ -204,8 +232,8 @@ fn a_call_in_the_background_ends_once_it_is_interrupted() {
     let interrupt = Interrupt::default();
     let threads = shared(2);
     interrupt.raise();
-    let stopped = threads.in_background(&interrupt, |scratch| PLAIN.run(&batch, 2, scratch));
+    let stopped = threads.in_background(&interrupt, |scratch| PLAIN.run(&batch, Some(&threads), scratch));
     assert_eq!(stopped.map(|_| ()), Err(Error::Interrupted));
-    let after = threads.in_background(&Interrupt::default(), |scratch| PLAIN.run(&batch, 2, scratch));
+    let after = threads.in_background(&Interrupt::default(), |scratch| PLAIN.run(&batch, Some(&threads), scratch));
     assert!(after.is_ok(), "the next call is not stopped");
 }

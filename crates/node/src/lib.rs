@@ -5,6 +5,7 @@
 
 #![allow(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 
+pub mod background;
 mod environment;
 mod error;
 mod options;
@@ -13,6 +14,7 @@ pub mod sparse;
 pub mod task;
 
 use std::cell::RefCell;
+use std::ops::Deref;
 
 use hungarian_loss::{
     AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerRule,
@@ -67,7 +69,7 @@ struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     fn new(
         [images, classes]: [u32; 2],
-        (layers, logits, boxes): (&[u32], &'a [Float32ArraySlice<'_>], &'a [Float32ArraySlice<'_>]),
+        (layers, logits, boxes): (&[u32], &'a [impl Deref<Target = [f32]>], &'a [impl Deref<Target = [f32]>]),
         (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
         targets: Targets<'a>,
     ) -> Result<Self> {
@@ -102,7 +104,7 @@ fn read_targets<'a>(
 }
 
 /// Splits arrays into their layers. `layers`: how many each holds.
-fn layer_slices<'a>(layers: &[u32], arrays: &'a [Float32ArraySlice<'_>]) -> impl Iterator<Item = &'a [f32]> {
+fn layer_slices<'a>(layers: &[u32], arrays: &'a [impl Deref<Target = [f32]>]) -> impl Iterator<Item = &'a [f32]> {
     layers.iter().zip(arrays).flat_map(|(&layers, array)| {
         let (array, layers): (&[f32], usize) = (array, layers as usize);
         let length = array.len() / layers.max(1);
@@ -113,12 +115,9 @@ fn layer_slices<'a>(layers: &[u32], arrays: &'a [Float32ArraySlice<'_>]) -> impl
 /// As [`layer_slices`], to be written to.
 fn layer_slices_mut<'a>(
     layers: &[u32],
-    arrays: &'a mut [Float32ArraySlice<'_>],
+    arrays: impl Iterator<Item = &'a mut [f32]>,
 ) -> impl Iterator<Item = &'a mut [f32]> {
-    layers.iter().zip(arrays).flat_map(|(&layers, array)| {
-        // SAFETY: the arrays live in JavaScript memory that neither JavaScript (this is its thread) nor another slice of
-        // this call can reach meanwhile: the TypeScript layer refuses outputs that overlap each other or an input.
-        let mut rest = unsafe { array.as_mut() };
+    layers.iter().zip(arrays).flat_map(|(&layers, mut rest)| {
         let length = rest.len() / (layers as usize).max(1);
         (0..layers).map(move |_| {
             let layer;
@@ -126,6 +125,47 @@ fn layer_slices_mut<'a>(
             layer
         })
     })
+}
+
+/// Where the results of [`compute`] go.
+struct Outputs<'a> {
+    gradients: Vec<LayerGradients<'a>>,
+    target_of_query: &'a mut [i32],
+    values: &'a mut [f64],
+}
+
+/// Places for the gradients of all layers.
+fn gradients<'a>(
+    layers: &[u32],
+    logits: impl Iterator<Item = &'a mut [f32]>,
+    boxes: impl Iterator<Item = &'a mut [f32]>,
+) -> Vec<LayerGradients<'a>> {
+    layer_slices_mut(layers, logits)
+        .zip(layer_slices_mut(layers, boxes))
+        .map(|(logits, boxes)| LayerGradients { logits, boxes })
+        .collect()
+}
+
+/// `class_weight`: empty, and the others NaN, for the batch's own.
+fn normalizers(num_boxes: f64, union_boxes: f64, class_weight: &[f64]) -> Normalizers<'_> {
+    Normalizers {
+        num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
+        union_boxes: Some(union_boxes).filter(|n| !n.is_nan()),
+        class_weight: Some(class_weight).filter(|w| !w.is_empty()),
+    }
+}
+
+fn compute_loss(
+    criterion: &Criterion,
+    inputs: &Inputs<'_>,
+    normalizers: Normalizers<'_>,
+    Outputs { mut gradients, target_of_query, values }: Outputs<'_>,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let predictions = inputs.predictions()?;
+    let report =
+        criterion.compute(&predictions, &inputs.targets, normalizers, &mut gradients, target_of_query, scratch)?;
+    write_report(&report, values)
 }
 
 /// Loss, terms, matches and gradients of a batch.
@@ -171,23 +211,19 @@ pub fn compute(
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
-        let normalizers = Normalizers {
-            num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
-            union_boxes: Some(union_boxes).filter(|n| !n.is_nan()),
-            class_weight: Some(class_weight).filter(|w| !w.is_empty()),
+        // SAFETY: the arrays live in JavaScript memory that neither JavaScript (this is its thread) nor another slice of
+        // this call can reach meanwhile: the TypeScript layer refuses outputs that overlap each other or an input.
+        let outputs = unsafe {
+            let grad_logits = grad_logits.iter_mut().map(|array| array.as_mut());
+            let grad_boxes = grad_boxes.iter_mut().map(|array| array.as_mut());
+            Outputs {
+                gradients: gradients(layers, grad_logits, grad_boxes),
+                target_of_query: target_of_query.as_mut(),
+                values: values.as_mut(),
+            }
         };
-        let mut gradients: Vec<_> = layer_slices_mut(layers, &mut grad_logits)
-            .zip(layer_slices_mut(layers, &mut grad_boxes))
-            .map(|(logits, boxes)| LayerGradients { logits, boxes })
-            .collect();
-        // SAFETY: as in `layer_slices_mut`.
-        let matches = unsafe { target_of_query.as_mut() };
-        let predictions = inputs.predictions()?;
-        let report = with_scratch(|scratch| {
-            criterion.compute(&predictions, &inputs.targets, normalizers, &mut gradients, matches, scratch)
-        })?;
-        // SAFETY: as in `layer_slices_mut`.
-        write_report(&report, unsafe { values.as_mut() })
+        let normalizers = normalizers(num_boxes, union_boxes, class_weight);
+        with_scratch(|scratch| compute_loss(criterion, &inputs, normalizers, outputs, scratch))
     };
     run().map_err(|failure| failure.into_js(&env))
 }
@@ -221,11 +257,11 @@ pub fn match_targets(
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
-        // SAFETY: as in `layer_slices_mut`.
+        // SAFETY: as in `compute`.
         let matches = unsafe { target_of_query.as_mut() };
         let predictions = inputs.predictions()?;
         let report = with_scratch(|scratch| criterion.match_targets(&predictions, &inputs.targets, matches, scratch))?;
-        // SAFETY: as in `layer_slices_mut`.
+        // SAFETY: as in `compute`.
         write_report(&report, unsafe { values.as_mut() })
     };
     run().map_err(|failure| failure.into_js(&env))
@@ -261,11 +297,11 @@ pub fn cost_matrix(
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
-        // SAFETY: as in `layer_slices_mut`.
+        // SAFETY: as in `compute`.
         let out = unsafe { out.as_mut() };
         let predictions = inputs.predictions()?;
         let counts = with_scratch(|scratch| criterion.cost(&predictions, &inputs.targets, out, scratch))?;
-        // SAFETY: as in `layer_slices_mut`.
+        // SAFETY: as in `compute`.
         write_counts(counts, unsafe { values.as_mut() })
     };
     run().map_err(|failure| failure.into_js(&env))
@@ -350,7 +386,7 @@ fn assign_batch<T: Cost + Sync>(
     mut totals: Float64ArraySlice<'_>,
 ) -> Result<()> {
     let shapes: Vec<_> = shapes.chunks_exact(2).map(|shape| [shape[0] as usize, shape[1] as usize]).collect();
-    // SAFETY: as in `layer_slices_mut`.
+    // SAFETY: as in `compute`.
     let outputs = unsafe {
         BatchOutputs { column_of_row: column_of_row.as_mut(), duals: duals.as_mut(), totals: totals.as_mut() }
     };
@@ -369,7 +405,7 @@ fn assign<T: Cost>(
     mut duals: Option<Float64ArraySlice<'_>>,
 ) -> Result<f64> {
     let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
-    // SAFETY: as in `layer_slices_mut`.
+    // SAFETY: as in `compute`.
     let (column_of_row, duals) =
         unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
     let column_of_row = column_of_row.get_mut(..rows as usize).unwrap_or_default();
@@ -434,7 +470,7 @@ fn certify(
     let columns_of_rows: Vec<_> = column_of_row.iter().map(|&column| usize::try_from(column).ok()).collect();
     let (row_duals, column_duals) = duals.split_at(duals.len().min(rows as usize));
     let found = verify(matrix, options, &columns_of_rows, row_duals, column_duals)?;
-    // SAFETY: as in `layer_slices_mut`.
+    // SAFETY: as in `compute`.
     let report = unsafe { report.as_mut() };
     fill(report, [f64::from(u8::from(found.optimal)), found.total, found.bound, found.violation])
 }
