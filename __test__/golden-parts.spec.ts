@@ -16,9 +16,13 @@ interface GoldenLayer {
   shape: [images: number, queries: number, classes: number]
   logits: number[]
   boxes: number[]
+  /** Scores of the edges' bins, and the boxes that these start from, where the layer has them. */
+  corners?: number[]
+  references?: number[]
   images?: { rows: number; pred: number[]; tgt: number[] }[]
   grad_logits: number[]
   grad_boxes: number[]
+  grad_corners?: number[]
 }
 
 interface GoldenCase {
@@ -34,10 +38,18 @@ const directory = (folder: string) => new URL(`./fixtures/golden/${folder}/`, im
 const read = (folder: string, file: string) => JSON.parse(readFileSync(new URL(file, directory(folder)), 'utf8'))
 
 /** A layer as the criterion takes it. */
-const tensors = ({ shape: [images, queries, classes], logits, boxes }: GoldenLayer) => ({
-  logits: { data: new Float32Array(logits), shape: [images, queries, classes] },
-  boxes: { data: new Float32Array(boxes), shape: [images, queries, 4] },
-})
+const tensors = ({ shape: [images, queries, classes], logits, boxes, corners, references }: GoldenLayer) => {
+  const tensor = (values: number[], width: number) => ({
+    data: new Float32Array(values),
+    shape: [images, queries, width],
+  })
+  return {
+    logits: tensor(logits, classes),
+    boxes: tensor(boxes, 4),
+    ...(corners && { corners: tensor(corners, corners.length / (images * queries)) }),
+    ...(references && { references: tensor(references, 4) }),
+  }
+}
 
 interface Outcome {
   layer: GoldenLayer
@@ -136,16 +148,20 @@ function named({ inputs, matching, grads, ...golden }: Record<string, any>): Gol
     shape: inputs.tensors[`${name}_logits`].shape,
     logits: inputs.tensors[`${name}_logits`].data,
     boxes: inputs.tensors[`${name}_boxes`].data,
+    corners: inputs.tensors[`${name}_corners`]?.data,
+    references: inputs.tensors[`${name}_ref`]?.data,
     images: matching[name],
     grad_logits: grads[`${name}_logits`].data ?? grads[`${name}_logits`],
     grad_boxes: grads[`${name}_boxes`].data ?? grads[`${name}_boxes`],
+    grad_corners: grads[`${name}_corners`]?.data ?? grads[`${name}_corners`],
   }))
   return { ...golden, layers, targets: inputs.targets } as unknown as GoldenCase
 }
 
-for (const [folder, { preset, names, outputs }] of Object.entries(STRUCTURES)) {
+/** The cases of a folder that have all layers of its structure. */
+function casesOf(folder: string, { names }: Structure): GoldenCase[] {
   const count = Object.values(names).flat().length
-  const cases = readdirSync(directory(folder))
+  return readdirSync(directory(folder))
     .filter((file) => !file.startsWith('error_'))
     .map((file): GoldenCase => {
       const json = read(folder, file)
@@ -153,13 +169,34 @@ for (const [folder, { preset, names, outputs }] of Object.entries(STRUCTURES)) {
       return Object.assign(golden, { case: file.replace('.json', '') })
     })
     .filter(({ layers }) => layers.length === count)
+}
+
+const layersOf = (golden: GoldenCase) => (name: string) =>
+  tensors(golden.layers.find((other) => other.name === name) as GoldenLayer)
+
+/** Mean over images of |queries that count as objects − targets|. */
+function cardinalityError({ layers, targets }: GoldenCase, isObject: (logits: number[]) => boolean): number {
+  const { logits, shape } = layers[0]!
+  const [images, queries, classes] = shape
+  const rows = Array.from({ length: images * queries }, (_, row) => logits.slice(row * classes, (row + 1) * classes))
+  const errors = targets.map(({ labels }, image) => {
+    const objects = rows.slice(image * queries, (image + 1) * queries).filter(isObject).length
+    return Math.abs(objects - (labels as number[]).length)
+  })
+  return errors.reduce((sum, error) => sum + error, 0) / images
+}
+
+for (const [folder, structure] of Object.entries(STRUCTURES)) {
+  const { preset, names, outputs } = structure
+  const cases = casesOf(folder, structure)
 
   test(`${folder} has its cases`, () => expect(cases.length).toBeGreaterThan(0))
 
   describe.each(cases)(`${folder}, $case`, (golden) => {
-    const criterion = new HungarianLoss({ numClasses: golden.params.num_classes }, preset)
-    const layer = (name: string) => tensors(golden.layers.find((other) => other.name === name)!)
-    const { result, layers } = outcomes(golden, outputs(layer, golden), criterion, names)
+    const { num_classes: numClasses, reg_max, up, reg_scale, ddf_temperature } = golden.params as Record<string, any>
+    const distribution = { regMax: reg_max, up, regScale: reg_scale, temperature: ddf_temperature }
+    const criterion = new HungarianLoss({ numClasses, distribution }, preset)
+    const { result, layers } = outcomes(golden, outputs(layersOf(golden), golden), criterion, names)
     const repeat = (golden.params['k_one2many'] as number | undefined) ?? 1
 
     test('the matching is that of the reference', () => {
@@ -180,7 +217,6 @@ for (const [folder, { preset, names, outputs }] of Object.entries(STRUCTURES)) {
     })
 
     test('terms and total are those of the reference', () => {
-      let total = 0
       for (const { result: { terms, metrics }, suffix } of layers) {
         const { losses } = golden
         const classTerm = losses[`loss_ce${suffix}`] ?? losses[`loss_vfl${suffix}`]!
@@ -188,24 +224,52 @@ for (const [folder, { preset, names, outputs }] of Object.entries(STRUCTURES)) {
         expectClose(terms.l1, losses[`loss_bbox${suffix}`]!, TOLERANCE, NEAR_ZERO)
         expectClose(terms.giou, losses[`loss_giou${suffix}`]!, TOLERANCE, NEAR_ZERO)
         const cardinality = losses[`cardinality_error${suffix}`]
-        // of grouped queries, the reference counts those of images without targets otherwise
-        if (cardinality !== undefined && golden.params['groups'] === undefined) {
+        if (folder === 'lwdetr-group') {
+          // transformers counts queries with a probability above 0.5; Atten4Vis/LW-DETR, `loss_cardinality`, those whose
+          // largest logit is not the last, as all published criteria do
+          expect(cardinality).toBe(cardinalityError(golden, (logits) => Math.max(...logits) > 0))
+          const isLast = (logits: number[]) => logits.indexOf(Math.max(...logits)) === logits.length - 1
+          expect(metrics.cardinalityError).toBe(cardinalityError(golden, (logits) => !isLast(logits)))
+        } else if (cardinality !== undefined) {
           expectClose(metrics.cardinalityError, cardinality, TOLERANCE, NEAR_ZERO)
         }
-        const { weights } = criterion.options
-        total += weights.class * classTerm + weights.l1 * losses[`loss_bbox${suffix}`]!
-        total += weights.giou * losses[`loss_giou${suffix}`]!
+        for (const term of ['fgl', 'ddf'] as const) {
+          const expected = losses[`loss_${term}${suffix}`]
+          expect(terms[term] === undefined).toBe(expected === undefined)
+          if (expected !== undefined) expectClose(terms[term]!, expected, TOLERANCE, NEAR_ZERO)
+        }
       }
-      expectClose(result.loss, total, TOLERANCE, NEAR_ZERO)
-      // that of D-FINE has further terms
-      if (folder !== 'dfine') expectClose(result.loss, golden.weighted_total, TOLERANCE, NEAR_ZERO)
+      expectClose(result.loss, golden.weighted_total, TOLERANCE, NEAR_ZERO)
     })
 
     test('gradients are those of the reference', () => {
       for (const { layer: expected, gradient } of layers) {
         expectAllClose(gradient.logits, expected.grad_logits, GRADIENT_TOLERANCE)
         expectAllClose(gradient.boxes, expected.grad_boxes, GRADIENT_TOLERANCE)
+        expect(gradient.corners === undefined).toBe(expected.grad_corners === undefined)
+        expectAllClose(gradient.corners ?? [], expected.grad_corners ?? [], GRADIENT_TOLERANCE)
       }
     })
   })
 }
+
+describe.each(casesOf('dino', STRUCTURES['dino']!))('dino, $case, with interm_loss_coef and no_interm_box_loss', (golden) => {
+  const { preset, names, outputs } = STRUCTURES['dino']!
+  const criterion = new HungarianLoss({ numClasses: golden.params.num_classes }, preset)
+  const given = outputs(layersOf(golden), golden)
+  const encoder = { ...given.encoder!, weight: 0.25, weights: { l1: 0, giou: 0 } }
+  const { result, layers } = outcomes(golden, { ...given, encoder }, criterion, names)
+
+  test('the encoder counts by its classes alone', () => {
+    const { losses, weighted_total: total } = golden
+    const { weights } = criterion.options
+    const boxes = weights.l1 * losses['loss_bbox_interm']! + weights.giou * losses['loss_giou_interm']!
+    const classes = weights.class * losses['loss_ce_interm']!
+    expectClose(result.loss, total - boxes - 0.75 * classes, TOLERANCE, NEAR_ZERO)
+    for (const { layer: expected, gradient, suffix } of layers) {
+      const [ofLogits, ofBoxes] = suffix === '_interm' ? [0.25, 0] : [1, 1]
+      expectAllClose(gradient.logits, expected.grad_logits.map((value) => ofLogits * value), GRADIENT_TOLERANCE)
+      expectAllClose(gradient.boxes, expected.grad_boxes.map((value) => ofBoxes * value), GRADIENT_TOLERANCE)
+    }
+  })
+})

@@ -18,7 +18,7 @@ test('any value may be overridden, the others stay', () => {
     noObjectWeight: 0.1,
   })
   expect(options.cost).toMatchObject({ class: 1, l1: 5, giou: 0, iou: 0 })
-  expect(options.weights).toEqual({ class: 1, l1: 3.5, giou: 2, iou: 0, diou: 0, ciou: 0 })
+  expect(options.weights).toEqual({ class: 1, l1: 3.5, giou: 2, iou: 0, diou: 0, ciou: 0, fgl: 0, ddf: 0 })
   expect(options).toMatchObject({ boxFormat: 'xyxy', nonFinite: 'worst', normalizedBoxes: true })
 })
 
@@ -35,6 +35,7 @@ test('options are frozen and independent of what was handed in', () => {
     classification.classWeights,
     options.cost,
     options.weights,
+    options.distribution,
   ]) {
     expect(Object.isFrozen(part)).toBe(true)
   }
@@ -161,6 +162,16 @@ describe('options that are refused:', () => {
     ['an unknown cost', { cost: { bbox: 5 } }, 'options.cost.bbox', /known are class, l1, giou, iou, diou, ciou/],
     ['a cost as a string', { cost: { l1: '5' } }, 'options.cost.l1', /got "5"/],
     ['costs as an array', { cost: [1, 5, 2] }, 'options.cost', /object, got an array/],
+    ['a cost that is a loss alone', { cost: { fgl: 1 } }, 'options.cost.fgl', /known are class, l1/],
+    ['a bad weight of edges', { weights: { fgl: -1 } }, 'options.weights.fgl', /got -1/],
+    ['distillation with softmax', { weights: { ddf: 1 } }, 'options.weights.ddf', /0 for softmax .*got 1/],
+    ['an odd number of steps', { distribution: { regMax: 7 } }, 'options.distribution.regMax', /even .*got 7/],
+    ['too few steps', { distribution: { regMax: 2 } }, 'options.distribution.regMax', /4 to 1024, got 2/],
+    ['steps as a string', { distribution: { regMax: '32' } }, 'options.distribution.regMax', /got "32"/],
+    ['no range of offsets', { distribution: { up: 0 } }, 'options.distribution.up', /0.001 to 1000, got 0/],
+    ['no temperature', { distribution: { temperature: null } }, 'options.distribution.temperature', /got null/],
+    ['a scale of NaN', { distribution: { regScale: NaN } }, 'options.distribution.regScale', /got NaN/],
+    ['an unknown setting of edges', { distribution: { bins: 33 } }, 'options.distribution.bins', /known are regMax/],
     ['a bad loss weight', { weights: { l1: NaN } }, 'options.weights.l1', /got NaN/],
     ['another box format', { boxFormat: 'xywh' }, 'options.boxFormat', /'cxcywh' or 'xyxy', got "xywh"/],
     ['a number for a flag', { normalizedBoxes: 1 }, 'options.normalizedBoxes', /got 1/],

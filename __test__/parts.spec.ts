@@ -1,7 +1,16 @@
 /** What parts of a step give, and how faults in them are reported. */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../src/index.ts'
-import type { Gradients, HungarianLossOptions, LayerGradients, Outputs, PartResult, Target } from '../src/index.ts'
+import type {
+  Gradients,
+  HungarianLossOptions,
+  LayerGradients,
+  Outputs,
+  PartResult,
+  PartWeights,
+  Target,
+  Terms,
+} from '../src/index.ts'
 import { bitsOf, errorOf, expectAllClose, expectClose, randomLayer, randomTargets, untyped } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })
@@ -100,6 +109,228 @@ describe('every part is a criterion of its own', () => {
     const shown = JSON.parse(JSON.stringify(result))
     expect(Object.keys(shown)).toContain('encoder')
     expect(Object.keys(shown)).not.toContain('denoising')
+  })
+})
+
+describe('class-agnostic proposals with the columns of the first class alone', () => {
+  const kinds: [string, HungarianLossOptions, HungarianLossOptions][] = [
+    ...(['focal', 'varifocal', 'mal', 'ia-bce'] as const).map(
+      (kind): [string, HungarianLossOptions, HungarianLossOptions] => [
+        kind,
+        { numClasses: 5, classification: { kind } },
+        { numClasses: 1, classification: { kind } },
+      ],
+    ),
+    ...([0, 2, 4] as const).map((noObjectIndex): [string, HungarianLossOptions, HungarianLossOptions] => [
+      `softmax with no-object at ${noObjectIndex}`,
+      { numClasses: 4, classification: { noObjectIndex, classWeights: [3, 1, 2, 5] } },
+      { numClasses: 1, classification: { noObjectIndex: Math.min(noObjectIndex, 1), classWeights: [3] } },
+    ]),
+  ]
+
+  describe.each(kinds)('%s', (kind, options, alone) => {
+    const softmax = kind.startsWith('softmax')
+    const classes = softmax ? 2 : 1
+    const [all, first] = [new HungarianLoss(options), new HungarianLoss(alone)]
+    // whatever the labels, and however many, all count as the first that is not no-object
+    const given = targets.map(({ boxes, labels }) => ({ boxes, labels: labels.map((_, i) => (softmax ? 3 : [i, 4])) }))
+    const label = kind === 'softmax with no-object at 0' ? 1 : 0
+    const agnostic = targets.map(({ labels, boxes }) => ({ labels: labels.map(() => label), boxes }))
+    const shape = { queries: 9, classes }
+    const [proposals, earlier] = [randomLayer(4, shape), randomLayer(5, shape)]
+    const layers = { ...proposals, auxiliary: [earlier] }
+    const outputs = { ...randomLayer(2), encoder: { ...layers, classAgnostic: true } }
+
+    test('are a criterion of that class', () => {
+      const { encoder, gradients, loss } = all.compute(outputs, given)
+      const expected = first.compute(layers, agnostic)
+      expect(encoder!.layers.map(({ terms }) => terms)).toEqual(expected.layers.map(({ terms }) => terms))
+      expect(encoder!.layers.map(({ matches }) => matches)).toEqual(expected.layers.map(({ matches }) => matches))
+      expect(encoder!.metrics).toEqual(expected.metrics)
+      expect(encoder!.layers[0]!.classWeight).toBe(expected.layers[0]!.classWeight)
+      expect(gradientsOf(gradients!.encoder!)).toEqual(gradientsOf(expected.gradients!))
+      expect(gradientsOf(gradients!.encoder!.auxiliary![0]!)).toEqual(gradientsOf(expected.gradients!.auxiliary![0]!))
+      expectClose(loss, all.compute(randomLayer(2), given).loss + expected.loss, 1e-12)
+    })
+
+    test('match and cost know them too', () => {
+      expect(all.match(outputs, given).encoder!.matches).toEqual(first.match(layers, agnostic).matches)
+      expect(all.cost(outputs, given).encoder!.layers).toEqual(first.cost(layers, agnostic).layers)
+    })
+
+    test('values that are not finite are found in their place, or left out', () => {
+      const bad = randomLayer(6, shape)
+      bad.logits.data[9 * classes + 4 * classes] = NaN
+      const encoder = { ...bad, classAgnostic: true }
+      expect(errorOf(() => all.compute({ ...randomLayer(2), encoder }, given))).toMatchObject({
+        code: 'NON_FINITE',
+        argument: 'outputs.encoder.logits',
+        image: 1,
+        query: 4,
+      })
+      const [worst, worstAlone] = [options, alone].map((of) => new HungarianLoss({ ...of, nonFinite: 'worst' }))
+      const result = worst!.compute({ ...randomLayer(2), encoder }, given)
+      const expected = worstAlone!.compute(bad, agnostic)
+      expect(result.nonFinite).toEqual(expected.nonFinite)
+      expect(result.encoder!.terms).toEqual(expected.terms)
+      expect(gradientsOf(result.gradients!.encoder!)).toEqual(gradientsOf(expected.gradients!))
+    })
+  })
+
+  test('are joined to the union matching, and written to arrays of their size', () => {
+    const union = HungarianLoss.dFine({ numClasses: 5 })
+    const encoder = { ...randomLayer(4, { classes: 1 }), classAgnostic: true }
+    const out: Gradients = {
+      logits: new Float32Array(60),
+      boxes: new Float32Array(48),
+      encoder: { logits: new Float32Array(12).fill(NaN), boxes: new Float32Array(48).fill(NaN) },
+    }
+    const result = union.compute({ ...randomLayer(2), encoder }, targets, { out })
+    const queries = targets.map((_, image) =>
+      [result, result.encoder!].flatMap(({ matches }) => Array.from(matches[image]!.queryIndices)),
+    )
+    expect(result.normalizers.unionBoxes).toBe(sum(queries.map((of) => new Set(of).size)))
+    for (const array of [out.encoder!.logits, out.encoder!.boxes]) {
+      expect(array.some((value) => value !== 0)).toBe(true)
+      expect(array.every(Number.isFinite)).toBe(true)
+    }
+    const error = errorOf(() => union.compute({ ...randomLayer(2), encoder: randomLayer(4) }, targets, { out }))
+    expect(error).toMatchObject({ code: 'SHAPE', argument: 'call.out.encoder.logits' })
+  })
+
+  test.each<[string, HungarianLossOptions, object, RegExp]>([
+    [
+      'one column without being class-agnostic',
+      { numClasses: 5, classification: { kind: 'focal' } },
+      randomLayer(4, { classes: 1 }),
+      /C = numClasses = 5, got 1 in \[2, 6, 1\]; .* need classAgnostic: true/,
+    ],
+    [
+      'two columns without being class-agnostic',
+      { numClasses: 4 },
+      randomLayer(4, { classes: 2 }),
+      /C = numClasses \+ 1 = 5, got 2 in .* need classAgnostic: true/,
+    ],
+    [
+      'two columns of a sigmoid kind',
+      { numClasses: 5, classification: { kind: 'focal' } },
+      { ...randomLayer(4, { classes: 2 }), classAgnostic: true },
+      /C = numClasses = 5, or 1 for the first class alone, got 2/,
+    ],
+    [
+      'one column of softmax',
+      { numClasses: 4 },
+      { ...randomLayer(4, { classes: 1 }), classAgnostic: true },
+      /C = numClasses \+ 1 = 5, or 2 for the first class alone, got 1/,
+    ],
+    [
+      'a column for no-object too many',
+      { numClasses: 5, classification: { kind: 'focal' } },
+      { ...randomLayer(4, { classes: 6 }), classAgnostic: true },
+      /or 1 for the first class alone, got 6 .*sigmoid kind, without a column for no-object/,
+    ],
+  ])('%s is refused', (_, options, encoder, message) => {
+    const of = new HungarianLoss(options)
+    for (const stage of ['compute', 'match', 'cost'] as const) {
+      const error = errorOf(() => of[stage](untyped<Outputs>({ ...randomLayer(2), encoder }), targets))
+      expect(error).toMatchObject({ code: 'SHAPE', argument: 'outputs.encoder.logits' })
+      expect(error.message).toMatch(message)
+    }
+  })
+
+  test('the main outputs have all columns, and so have auxiliary layers those of the final one', () => {
+    const narrow = randomLayer(4, { classes: 2 })
+    const main = errorOf(() => criterion.compute(untyped<Outputs>({ ...narrow, classAgnostic: true }), targets))
+    expect(main).toMatchObject({ code: 'SHAPE', argument: 'outputs.logits' })
+    const encoder = { ...narrow, auxiliary: [randomLayer(5)], classAgnostic: true }
+    const error = errorOf(() => criterion.compute({ ...randomLayer(2), encoder }, targets))
+    expect(error).toMatchObject({ code: 'SHAPE', argument: 'outputs.encoder.auxiliary[0].logits' })
+    const flag = untyped<Outputs>({ ...randomLayer(2), encoder: { ...narrow, classAgnostic: 1 } })
+    expect(errorOf(() => criterion.compute(flag, targets))).toMatchObject({
+      code: 'OPTION',
+      argument: 'outputs.encoder.classAgnostic',
+    })
+  })
+})
+
+describe('weights of a part', () => {
+  const [main, branch, noisy] = [randomLayer(9), randomLayer(10, { queries: 14 }), randomLayer(13, { queries: 12 })]
+  const weights = { class: 0.5, l1: 0, giou: 3, ciou: 2 }
+  const parts = {
+    encoder: randomLayer(4, { queries: 9 }),
+    denoising: { ...noisy, groups: 2 },
+    oneToMany: { ...branch, repeat: 3 },
+  }
+
+  test.each(['encoder', 'denoising', 'oneToMany'] as const)('replace those of the criterion: %s', (key) => {
+    const outputs = untyped<Outputs>({ ...main, [key]: { ...parts[key], weight: 0.5, weights } })
+    const result = criterion.compute(outputs, targets)
+    // a criterion whose loss has these weights, with the same matching cost
+    const other = HungarianLoss.detr({ numClasses: 4, weights })
+    const plain = untyped<Outputs>({ ...main, [key]: { ...parts[key], weight: 0.5 } })
+    const expected = other.compute(plain, targets)
+    expect(result[key]!.terms).toEqual(expected[key]!.terms)
+    expect(Object.keys(result[key]!.terms)).toContain('ciou')
+    expect(Object.keys(result.terms)).not.toContain('ciou')
+    expect(result[key]!.matches).toEqual(expected[key]!.matches)
+    expect(gradientsOf(result.gradients![key]!)).toEqual(gradientsOf(expected.gradients![key]!))
+    const { terms } = result[key]!
+    const own = 0.5 * (0.5 * terms.class + 3 * terms.giou + 2 * terms.ciou!)
+    expectClose(result.loss, criterion.compute(main, targets).loss + own, 1e-12)
+    expect(gradientsOf(result.gradients!)).toEqual(gradientsOf(criterion.compute(main, targets).gradients!))
+  })
+
+  test('may leave terms out, which are still reported', () => {
+    const encoder = { ...parts.encoder, weights: { l1: 0, giou: 0 } }
+    const { encoder: part, gradients, loss } = criterion.compute({ ...main, encoder }, targets)
+    const { terms } = criterion.compute({ ...main, encoder: parts.encoder }, targets).encoder!
+    expect(part!.terms).toEqual(terms)
+    expect(gradients!.encoder!.boxes.every((value) => value === 0)).toBe(true)
+    expectClose(loss, criterion.compute(main, targets).loss + terms.class, 1e-12)
+    const none = criterion.compute({ ...main, encoder: { ...encoder, weights: { class: 0, l1: 0, giou: 0 } } }, targets)
+    expect(none.loss).toBe(criterion.compute(main, targets).loss)
+    expect(none.gradients!.encoder!.logits.every((value) => value === 0)).toBe(true)
+  })
+
+  test('belong to a range of queries as well, and to the box terms of the union matching', () => {
+    const outputs = { ...join([main, branch]), oneToMany: { queries: [6, 20] as const, repeat: 3, weights } }
+    const result = criterion.compute(outputs, targets)
+    const own = criterion.compute({ ...main, oneToMany: { ...branch, repeat: 3, weights } }, targets)
+    expectClose(result.loss, own.loss, 1e-12)
+    const union = HungarianLoss.dFine({ numClasses: 5 })
+    const encoder = randomLayer(4)
+    const [whole, half] = [{ l1: 5, giou: 2 }, { l1: 2.5, giou: 1 }].map((boxWeights) =>
+      union.compute({ ...main, encoder: { ...encoder, weights: { class: 0, ...boxWeights } } }, targets),
+    )
+    expect(half!.encoder!.terms).toEqual(whole!.encoder!.terms)
+    expectAllClose(half!.gradients!.encoder!.boxes, whole!.gradients!.encoder!.boxes.map((value) => value / 2), 1e-6)
+    expectClose(whole!.loss - half!.loss, totalOf(half!.encoder!) / 2 - half!.encoder!.terms.class / 2, 1e-9)
+  })
+
+  test('without any weight, further terms are absent rather than 0', () => {
+    const other = HungarianLoss.detr({ numClasses: 4, weights: { ciou: 2 } })
+    const { encoder, terms } = other.compute({ ...main, encoder: { ...parts.encoder, weight: 0 } }, targets)
+    expect(terms.ciou).toBeGreaterThan(0)
+    expect(encoder!.terms.l1).toBeGreaterThan(0)
+    expect(encoder!.terms.ciou).toBeUndefined()
+  })
+
+  test.each<[string, unknown, string, RegExp]>([
+    ['a weight below 0', { l1: -1 }, '.l1', /0 to 1e12, got -1/],
+    ['a weight that is no number', { ciou: '2' }, '.ciou', /got "2"/],
+    ['NaN', { class: NaN }, '.class', /got NaN/],
+    ['an unknown term', { box: 1 }, '.box', /no such option; known are class, l1/],
+    ['no weights', 3, '', /must be an object, got 3/],
+    ['null', null, '', /must be an object, got null/],
+  ])('%s is refused', (_, value, place, message) => {
+    for (const key of ['encoder', 'denoising', 'oneToMany'] as const) {
+      const outputs = untyped<Outputs>({ ...main, [key]: { ...parts[key], weights: value } })
+      for (const stage of ['compute', 'match', 'cost'] as const) {
+        const error = errorOf(() => criterion[stage](outputs, targets))
+        expect(error).toMatchObject({ code: 'OPTION', argument: `outputs.${key}.weights${place}` })
+        expect(error.message).toMatch(message)
+      }
+    }
   })
 })
 
@@ -420,9 +651,20 @@ describe('what public reports taught', () => {
 describe('every structure goes with every classification and box term', () => {
   const kinds = ['softmax', 'focal', 'varifocal', 'mal', 'ia-bce'] as const
   const boxTerms = ['l1', 'giou', 'iou', 'diou', 'ciou'] as const
-  const structures: Record<string, (layer: (seed: number, queries?: number) => Layer) => Outputs> = {
+  type Make = (seed: number, queries?: number) => Layer
+  const structures: Record<string, (layer: Make, ofOneClass: Make, weights: Partial<Terms>) => Outputs> = {
     auxiliary: (layer) => ({ ...layer(1), auxiliary: [layer(2)] }),
     encoder: (layer) => ({ ...layer(1), encoder: { ...layer(2, 9), classAgnostic: true } }),
+    'encoder of one class': (layer, ofOneClass) => ({
+      ...layer(1),
+      encoder: { ...ofOneClass(2, 9), auxiliary: [ofOneClass(3, 9)], classAgnostic: true },
+    }),
+    'weights of each part': (layer, ofOneClass, weights) => ({
+      ...layer(1),
+      encoder: { ...ofOneClass(2, 9), classAgnostic: true, weights: { class: 3 } },
+      denoising: { ...layer(3, 12), groups: 2, weight: 0.25, weights },
+      oneToMany: { ...layer(4, 14), repeat: 3, weights },
+    }),
     denoising: (layer) => ({ ...layer(1), denoising: { ...layer(2, 12), groups: 2 } }),
     range: (layer) => ({ ...layer(1, 18), denoising: { queries: [0, 12], groups: 2 } }),
     'one to many': (layer) => ({ ...layer(1), oneToMany: { ...layer(2, 14), repeat: 3 } }),
@@ -444,14 +686,22 @@ describe('every structure goes with every classification and box term', () => {
       boxMatching: name === 'union' ? 'union' : 'layer',
       ignore: { threshold: 0.1 },
     })
-    const outputs = structures[name]!((seed, queries = 6) => randomLayer(seed, { queries }))
+    const outputs = structures[name]!(
+      (seed, queries = 6) => randomLayer(seed, { queries }),
+      (seed, queries = 6) => randomLayer(seed, { queries, classes: kind === 'softmax' ? 2 : 1 }),
+      { class: 0.5, [term]: 4 },
+    )
     const first = (target: Target) => Array.from(target.labels as number[], (_, i) => i === 0)
     const given = targets.map((target) =>
       name === 'ignore' ? Object.assign({ ignore: first(target) }, target) : target,
     )
     const result = loss.compute(outputs, given)
-    const parts = [result, result.encoder, result.denoising, result.oneToMany].filter((part) => part !== undefined)
-    const total = sum(parts.flatMap(({ layers }) => layers.map(({ terms }) => terms.class + 2 * terms[term]!)))
+    const partTotal = ({ layers }: PartResult, { weight = 1, weights: own }: PartWeights): number => {
+      const { class: ofClass, [term]: ofTerm } = { ...weights, ...own }
+      return weight * sum(layers.map(({ terms }) => ofClass * terms.class + ofTerm! * terms[term]!))
+    }
+    const keys = (['encoder', 'denoising', 'oneToMany'] as const).filter((key) => outputs[key] !== undefined)
+    const total = partTotal(result, {}) + sum(keys.map((key) => partTotal(result[key]!, outputs[key]!)))
     expectClose(result.loss, total, 1e-12)
     expect(total).toBeGreaterThan(0)
     const all = (gradients: Gradients) =>

@@ -3,8 +3,19 @@ import { HungarianLoss, threadCount } from '../src/index.ts'
 import type { PresetName } from '../src/index.ts'
 import { errorOf, untyped } from './helpers.ts'
 
-const common = { numClasses: 91, boxFormat: 'cxcywh', clampSizes: false, normalizedBoxes: true, nonFinite: 'throw', ignore: { overlap: 'iof', threshold: 0.5 }, threads: threadCount() }
+const common = {
+  numClasses: 91,
+  boxFormat: 'cxcywh',
+  clampSizes: false,
+  normalizedBoxes: true,
+  nonFinite: 'throw',
+  ignore: { overlap: 'iof', threshold: 0.5 },
+  distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
+  threads: threadCount(),
+}
 const terms = (classWeight: number) => ({ class: classWeight, l1: 5, giou: 2, iou: 0, diou: 0, ciou: 0 })
+const plain = (classWeight: number) => ({ ...terms(classWeight), fgl: 0, ddf: 0 })
+const fine = { ...terms(1), fgl: 0.15, ddf: 1.5 }
 const softmax = {
   kind: 'softmax',
   noObjectWeight: 0.1,
@@ -19,17 +30,17 @@ const varifocal = { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: tru
 
 /** Classification, cost, weights and ε as the published code has them. */
 const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
-  detr: [softmax, { ...terms(1), classForm: 'probability', alpha: undefined, gamma: undefined }, terms(1), 0],
-  conditionalDetr: [focal, focalCost, terms(2), 0],
-  deformableDetr: [focal, focalCost, terms(2), 0],
-  dabDetr: [focal, focalCost, terms(1), 1e-6],
-  dino: [focal, focalCost, terms(1), 1e-6],
-  hDetr: [focal, focalCost, terms(2), 0],
-  groupDetr: [focal, focalCost, terms(2), 0],
-  lwDetr: [{ kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 }, focalCost, terms(1), 0],
-  rtDetr: [varifocal, focalCost, terms(1), 0],
-  dFine: [varifocal, focalCost, terms(1), 0],
-  deim: [{ kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true }, focalCost, terms(1), 0],
+  detr: [softmax, { ...terms(1), classForm: 'probability', alpha: undefined, gamma: undefined }, plain(1), 0],
+  conditionalDetr: [focal, focalCost, plain(2), 0],
+  deformableDetr: [focal, focalCost, plain(2), 0],
+  dabDetr: [focal, focalCost, plain(1), 1e-6],
+  dino: [focal, focalCost, plain(1), 1e-6],
+  hDetr: [focal, focalCost, plain(2), 0],
+  groupDetr: [focal, focalCost, plain(2), 0],
+  lwDetr: [{ kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 }, focalCost, plain(1), 0],
+  rtDetr: [varifocal, focalCost, plain(1), 0],
+  dFine: [varifocal, focalCost, fine, 0],
+  deim: [{ kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true }, focalCost, fine, 0],
 }
 
 describe.each(Object.entries(PUBLISHED))('%s', (name, [classification, cost, weights, boxEpsilon]) => {

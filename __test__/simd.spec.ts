@@ -8,7 +8,7 @@ const SCRIPT = `
 const native = require(process.argv[1])
 let state = 1
 const random = () => (state = (state * 48271) % 2147483647) / 2147483647
-const [images, queries, classes, counts] = [3, 37, 21, [5, 0, 45]]
+const [layers, images, queries, classes, bins] = [2, 3, 37, 21, 13]
 const total = 50
 const floats = (length, make) => Float32Array.from({ length }, (_, i) => make(i))
 const box = (i) => (i % 4 < 2 ? 0.3 + 0.4 * random() : 0.4 * random())
@@ -24,18 +24,23 @@ const criteria = [softmax, ...sigmoid].map((classification, i) => native.createC
   classCost: { form: i === 0 ? 'probability' : forms[i - 1], alpha: 0.25, gamma: i },
   boxFormat: 'cxcywh', boxEpsilon: 0, clampSizes: false, normalizedBoxes: true, nonFinite: 'throw',
   ignore: { overlap: 'iof', threshold: 0.5 }, threads: 1,
+  distribution: { regMax: bins - 1, up: 0.5, regScale: 4, temperature: 5, fgl: 0.15, ddf: i === 0 ? 0 : 1.5 },
 }))
-const logits = floats(images * queries * classes, () => 8 * random() - 4)
-const boxes = floats(images * queries * 4, box)
+const rows = layers * images * queries
+const [logits, boxes] = [floats(rows * classes, () => 8 * random() - 4), floats(rows * 4, box)]
+const [corners, references] = [floats(rows * 4 * bins, () => 8 * random() - 4), floats(rows * 4, box)]
 const labels = Int32Array.from({ length: total }, () => Math.floor(random() * (classes - 1)))
 const targetBoxes = floats(4 * total, box)
-const results = criteria.flatMap((criterion) => {
-  const outputs = [new Float32Array(logits.length), new Float32Array(boxes.length), new Int32Array(images * queries), new Float64Array(15)]
-  const [none, part] = [new Int32Array(0), Float64Array.of(0, 0, 1, queries, 0, queries, 1, 1, 0, 0, 1, 1)]
-  native.compute(criterion, images, classes, Uint32Array.of(1), [logits], [boxes], part, none, none, new Float32Array(0), labels,
-    new Uint32Array(0), targetBoxes, Uint32Array.of(0, 5, 5, 50), new Uint8Array(0), NaN, NaN, new Float64Array(0), [outputs[0]],
-    [outputs[1]], outputs[2], outputs[3])
-  return outputs
+const results = criteria.flatMap((criterion, i) => {
+  const gradients = [logits, boxes, corners].map(({ length }) => new Float32Array(length))
+  const [matches, values] = [new Int32Array(rows), new Float64Array(8 + 11 * layers)]
+  const none = new Int32Array(0)
+  const weights = [...Object.values(terms), 0.15, i === 0 ? 0 : 1.5]
+  const part = Float64Array.of(0, 0, layers, queries, 0, queries, classes, 1, 1, 0, 0, 1, 1, ...weights)
+  native.compute(criterion, images, Uint32Array.of(layers), [logits], [boxes], [corners], [references], part, none, none,
+    new Float32Array(0), labels, new Uint32Array(0), targetBoxes, Uint32Array.of(0, 5, 5, 50), new Uint8Array(0), NaN, NaN,
+    new Float64Array(0), ...gradients.map((gradient) => [gradient]), matches, values)
+  return [...gradients, matches, values]
 })
 console.log(native.simdLevel(), results.map(({ buffer }) => Buffer.from(buffer).toString('base64')).join())
 `

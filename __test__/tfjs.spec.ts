@@ -6,7 +6,7 @@ import { HungarianLoss } from '../src/index.ts'
 import type { Gradients } from '../src/index.ts'
 import { hungarianLoss, lossGradients } from '../src/tfjs.ts'
 import type { TensorOutputs } from '../src/tfjs.ts'
-import { bitsOf, errorOf, expectClose, randomLayer, randomTargets, untyped } from './helpers.ts'
+import { bitsOf, errorOf, expectClose, randomLayer, randomNumbers, randomTargets, untyped } from './helpers.ts'
 
 /** The gradient of what may have been a scalar among larger tensors. */
 const fit = (gradient: tf.Tensor, { rank }: tf.Tensor) => (rank === 0 ? tf.sum(gradient) : gradient)
@@ -106,6 +106,36 @@ test('value and gradients reach every part', () => {
   expectClose(value.dataSync()[0]!, whole.loss, 1e-6)
   expect(grads.map((gradient) => bitsOf(gradient.dataSync()))).toEqual(parts.flatMap(flat).map(bitsOf))
   expect(grads.map(({ shape }) => shape)).toEqual(inputs.map(({ shape }) => shape))
+})
+
+test('corners are differentiated by, and references only read', async () => {
+  const fine = HungarianLoss.dFine({ numClasses: 5, distribution: { regMax: 4 } })
+  const random = randomNumbers(3)
+  const corners = layers.map(() => ({ data: Float32Array.from({ length: 240 }, random), shape: [2, 6, 20] }))
+  const references = randomLayer(4).boxes
+  const edged = (i: number) => ({ ...layers[i]!, corners: corners[i]!, references })
+  const [first, last] = [edged(0), edged(1)]
+  const { gradients, loss: total } = fine.compute({ ...last, auxiliary: [first] }, targets)
+  const all = [gradients!, gradients!.auxiliary![0]!].flatMap((layer) => [layer.logits, layer.boxes, layer.corners])
+  const inputs = [last, first].flatMap((layer) => [layer.logits, layer.boxes, layer.corners].map(tensorOf))
+  const arrange = (args: tf.Tensor[]): TensorOutputs => {
+    const [lastLayer, firstLayer] = [0, 3].map((i) => ({
+      logits: args[i]!,
+      boxes: args[i + 1]!,
+      corners: args[i + 2]!,
+      references: tensorOf(references),
+    }))
+    return { ...lastLayer!, auxiliary: [firstLayer!] }
+  }
+  const loss = hungarianLoss(tf, fine)
+  const { value, grads } = tf.valueAndGrads((...args) => loss(arrange(args), targets))(inputs)
+  expectClose(value.dataSync()[0]!, total, 1e-6)
+  expect(grads.map((gradient) => bitsOf(gradient.dataSync()))).toEqual(all.map(bitsOf))
+  expect(grads.map(({ shape }) => shape)).toEqual(inputs.map(({ shape }) => shape))
+  const result = await lossGradients(fine, arrange(inputs), targets)
+  expect(bitsOf(result.gradients!.corners)).toBe(bitsOf(gradients!.corners))
+  const bad = { ...arrange(inputs), references: tf.zeros([2, 6, 4], 'int32') }
+  expect(errorOf(() => loss(bad, targets))).toMatchObject({ code: 'DTYPE', argument: 'outputs.references' })
 })
 
 test('a range of queries needs no tensors, and a layer may be matched as another is', () => {

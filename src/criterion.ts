@@ -49,7 +49,8 @@ interface Prepared {
  * - cost of query q and target t: `cost.class · c + cost.l1 · Σ|b_q − b_t| − cost.giou · GIoU`, where c depends on
  *   `cost.classForm`: for DETR −softmax(logits_q)[label_t];
  * - loss of a layer: `weights.class ·` the class term `+ weights.l1 · Σ|b_q − b_t| / N + weights.giou · Σ(1 − GIoU) / N`,
- *   the sums over matched pairs; the total adds all layers. IoU, DIoU and CIoU may take part as GIoU does.
+ *   the sums over matched pairs; the total adds all layers. IoU, DIoU and CIoU may take part as GIoU does, and D-FINE's
+ *   terms where a layer has `corners`.
  * - class term: for DETR the weighted cross-entropy, where unmatched queries aim at no-object; for the sigmoid kinds a
  *   binary loss for every query and class, divided by N.
  *
@@ -96,7 +97,10 @@ export class HungarianLoss {
     return new HungarianLoss(options, 'conditionalDetr')
   }
 
-  /** Deformable DETR (Zhu et al. 2021; fundamentalvision/Deformable-DETR, `main.py`): focal; cost and weights 2, 5, 2. */
+  /**
+   * Deformable DETR (Zhu et al. 2021; fundamentalvision/Deformable-DETR, `main.py`): focal; cost and weights 2, 5, 2. Its
+   * two-stage proposals are `classAgnostic`.
+   */
   static deformableDetr(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'deformableDetr')
   }
@@ -106,7 +110,10 @@ export class HungarianLoss {
     return new HungarianLoss(options, 'dabDetr')
   }
 
-  /** DINO (Zhang et al. 2023; IDEA-Research/DINO, `config/DINO/DINO_4scale.py`): the terms of DAB-DETR. */
+  /**
+   * DINO (Zhang et al. 2023; IDEA-Research/DINO, `config/DINO/DINO_4scale.py`): the terms of DAB-DETR. Its
+   * `no_interm_box_loss` and `interm_loss_coef` are `weights` and `weight` of the encoder's outputs.
+   */
   static dino(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'dino')
   }
@@ -133,7 +140,7 @@ export class HungarianLoss {
 
   /**
    * D-FINE (Peng et al. 2025; Peterande/D-FINE, `dfine_hgnetv2.yml`): the class and box terms of RT-DETR, the latter over
-   * the union matching, without the terms of the box distributions.
+   * the union matching, and for layers with `corners` the terms of the edges, `fgl` 0.15 and `ddf` 1.5.
    */
   static dFine(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'dFine')
@@ -141,7 +148,7 @@ export class HungarianLoss {
 
   /**
    * DEIM (Huang et al. 2025; Intellindust-AI-Lab/DEIM, `configs/base/deim.yml`): MAL; cost 2, 5, 2, weights 1, 5, 2; box
-   * terms over the union matching, as `DEIMCriterion` has by default (`use_uni_set`).
+   * terms over the union matching, as `DEIMCriterion` has by default (`use_uni_set`); for `corners` as in D-FINE.
    */
   static deim(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'deim')
@@ -194,13 +201,14 @@ export class HungarianLoss {
     const { rules, given, added } = packRules(predictions, packed)
     const gradients = gradientsFor(call, predictions, targets)
     const classWeight = classWeightFor(call, predictions)
-    const filled = makeFilled(predictions, packed, this.options)
+    const filled = makeFilled(predictions, packed)
     const inputs: Prepared['inputs'] = [
       predictions.images,
-      predictions.classes,
       predictions.layers,
       predictions.logits,
       predictions.boxes,
+      predictions.corners,
+      predictions.references,
       packParts(predictions.parts),
       rules,
       given,
@@ -215,6 +223,7 @@ export class HungarianLoss {
       classWeight,
       gradients.logits,
       gradients.boxes,
+      gradients.corners,
       filled.targetOfQuery,
       filled.values,
     ]
@@ -227,11 +236,10 @@ export class HungarianLoss {
       const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
       const { rules, given, added } = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed, this.options)
+      const filled = makeFilled(predictions, packed)
       matchTargets(
         this.#handle,
         predictions.images,
-        predictions.classes,
         predictions.layers,
         predictions.logits,
         predictions.boxes,
@@ -259,12 +267,11 @@ export class HungarianLoss {
       const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
       const { rules, given, added } = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed, this.options)
+      const filled = makeFilled(predictions, packed)
       const costs = new Float32Array(countCosts(predictions, packed))
       costMatrix(
         this.#handle,
         predictions.images,
-        predictions.classes,
         predictions.layers,
         predictions.logits,
         predictions.boxes,
@@ -288,14 +295,17 @@ export class HungarianLoss {
 }
 
 /** Hands the options to the core. */
-function createHandle({ classification, cost, ...options }: ResolvedOptions): Criterion {
-  const { classForm, alpha = 0, gamma = 0, ...weights } = cost
+function createHandle({ classification, cost, weights, distribution, ...options }: ResolvedOptions): Criterion {
+  const { classForm, alpha = 0, gamma = 0, ...costWeights } = cost
+  const { fgl, ddf, ...lossWeights } = weights
   const { classWeights, ...kind } = { classWeights: undefined, ...classification }
   try {
     return createCriterion({
       ...options,
       classification: { ...kind, ...(classWeights && { classWeights: [...classWeights] }) },
-      cost: weights,
+      cost: costWeights,
+      weights: lossWeights,
+      distribution: { ...distribution, fgl, ddf },
       classCost: { form: classForm, alpha, gamma },
     })
   } catch (error) {

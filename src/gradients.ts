@@ -3,6 +3,7 @@ import { fail } from './errors.ts'
 import { checkMemory, kindOf, overlap } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
 import type { Layers, Part, PartKey } from './parts.ts'
+import { hasCorners, NONE } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { dataOf } from './targets.ts'
 import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Target } from './types.ts'
@@ -12,25 +13,30 @@ import { checkRecord, isRecord, show } from './validate.ts'
 export interface GradientArrays {
   readonly logits: Float32Array[]
   readonly boxes: Float32Array[]
+  /** Empty where no layer has any; else arrays without any values stand for those of layers without. */
+  readonly corners: Float32Array[]
 }
 
-const OUT = ['logits', 'boxes', 'auxiliary'] as const
+/** The tensors of a layer. The last are only read. */
+const TENSORS = ['logits', 'boxes', 'corners', 'references'] as const
+
+const OUT = ['logits', 'boxes', 'corners', 'auxiliary'] as const
 const ALL_OUT = [...OUT, ...PART_KEYS] as const
 
 /** No gradients wanted. */
-export const NO_GRADIENTS: GradientArrays = { logits: [], boxes: [] }
+export const NO_GRADIENTS: GradientArrays = { logits: [], boxes: [], corners: [] }
 
 /**
  * New arrays, all in one buffer, which hold whatever that memory held: the core writes every element. Zeroing them, or
  * making a buffer for each, would cost as much as the loss of a small batch.
  */
-export function makeGradients({ logits, boxes }: Predictions): GradientArrays {
+export function makeGradients({ logits, boxes, corners }: Predictions): GradientArrays {
   let length = 0
-  for (let i = 0; i < logits.length; i++) {
-    length += (logits[i] as Float32Array).length + (boxes[i] as Float32Array).length
+  for (const arrays of [logits, boxes, corners]) {
+    for (let i = 0; i < arrays.length; i++) length += (arrays[i] as Float32Array).length
   }
   const { buffer, byteOffset } = Buffer.allocUnsafeSlow(4 * length)
-  const gradients = { logits: [] as Float32Array[], boxes: [] as Float32Array[] }
+  const gradients = emptyArrays()
   let start = byteOffset
   const next = (like: Float32Array): Float32Array => {
     const array = new Float32Array(buffer, start, like.length)
@@ -40,14 +46,21 @@ export function makeGradients({ logits, boxes }: Predictions): GradientArrays {
   for (let i = 0; i < logits.length; i++) {
     gradients.logits.push(next(logits[i] as Float32Array))
     gradients.boxes.push(next(boxes[i] as Float32Array))
+    if (corners.length > 0) gradients.corners.push(corners[i] === NONE ? NONE : next(corners[i] as Float32Array))
   }
   return gradients
 }
 
+const emptyArrays = () => ({
+  logits: [] as Float32Array[],
+  boxes: [] as Float32Array[],
+  corners: [] as Float32Array[],
+})
+
 /** The caller's arrays, once it is certain that nothing else can be overwritten with them. */
 export function checkOut(out: Gradients, predictions: Predictions, targets: readonly Target[]): GradientArrays {
   checkRecord(out, ALL_OUT, 'call.out')
-  const gradients = { logits: [] as Float32Array[], boxes: [] as Float32Array[] }
+  const gradients = emptyArrays()
   const own = ownLayers(predictions.parts)
   for (const [key, layers] of own) {
     const part: unknown = key === undefined ? out : out[key]
@@ -67,11 +80,13 @@ export function checkOut(out: Gradients, predictions: Predictions, targets: read
 /** Checks the arrays of one part, and appends them. */
 function checkPart(
   part: PartGradients,
-  { arrays, firstArray }: Layers,
+  layers: Layers,
   name: string,
-  { logits, boxes, names }: Predictions,
+  predictions: Predictions,
   gradients: GradientArrays,
 ): void {
+  const { logits, boxes, corners, names } = predictions
+  const { arrays, firstArray } = layers
   const final = arrays - 1
   const auxiliary: readonly LayerGradients[] = part.auxiliary ?? []
   if (!Array.isArray(auxiliary) || auxiliary.length !== final) {
@@ -83,9 +98,16 @@ function checkPart(
     const layer: unknown = i < final ? auxiliary[i] : part
     const layerName = outName(names[firstArray + i] as string)
     if (!isRecord(layer)) fail('DTYPE', layerName, `must be { logits, boxes }, got ${show(layer)}`)
-    const [logitsLength, boxesLength] = [logits[firstArray + i]?.length, boxes[firstArray + i]?.length]
-    gradients.logits.push(checkArray(layer['logits'], logitsLength as number, layerName, 'logits'))
-    gradients.boxes.push(checkArray(layer['boxes'], boxesLength as number, layerName, 'boxes'))
+    const at = firstArray + i
+    gradients.logits.push(checkArray(layer['logits'], logits[at] as Float32Array, layerName, 'logits'))
+    gradients.boxes.push(checkArray(layer['boxes'], boxes[at] as Float32Array, layerName, 'boxes'))
+    if (hasCorners(predictions, layers, i)) {
+      gradients.corners.push(checkArray(layer['corners'], corners[at] as Float32Array, layerName, 'corners'))
+    } else if (layer['corners'] !== undefined) {
+      fail('SHAPE', `${layerName}.corners`, `must be absent, since ${names[at]} has none`)
+    } else if (corners.length > 0) {
+      gradients.corners.push(NONE)
+    }
   }
 }
 
@@ -96,7 +118,7 @@ function ownLayers(parts: readonly Part[]): Array<[PartKey | undefined, Layers]>
 }
 
 /** Checks one of the caller's arrays by itself. */
-function checkArray(array: unknown, length: number, layer: string, name: string): Float32Array {
+function checkArray(array: unknown, { length }: Float32Array, layer: string, name: string): Float32Array {
   const kind = kindOf(array)
   if (kind !== 'Float32Array') fail('DTYPE', `${layer}.${name}`, `must be a Float32Array, got ${kind ?? show(array)}`)
   const view = array as Float32Array
@@ -114,14 +136,15 @@ function checkArray(array: unknown, length: number, layer: string, name: string)
  */
 function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targets: readonly Target[]): void {
   const read: unknown[] = layerArrays(predictions)
-  read.push(...predictions.given)
+  for (const layer of predictions.given) for (const name of TENSORS) read.push(dataOf(layer[name]))
   for (const { labels, boxes, ignore } of targets) read.push(dataOf(labels), dataOf(boxes), ignore)
   for (const { layers, hasRules } of predictions.parts) {
     if (hasRules) for (const source of layers.sources) read.push(...ruleArrays(source))
   }
   const written = layerArrays(gradients)
   for (let i = 0; i < written.length; i++) {
-    const array = written[i] as Float32Array
+    const array = written[i]
+    if (array === undefined) continue
     for (let j = 0; j < read.length; j++) {
       const other = read[j]
       if (ArrayBuffer.isView(other) && overlap(array, other)) {
@@ -129,7 +152,8 @@ function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targ
       }
     }
     for (let j = 0; j < i; j++) {
-      if (overlap(array, written[j] as Float32Array)) failOverlap(i, outName(arrayName(j, predictions)), predictions)
+      const other = written[j]
+      if (other && overlap(array, other)) failOverlap(i, outName(arrayName(j, predictions)), predictions)
     }
   }
 }
@@ -140,11 +164,11 @@ function ruleArrays({ matching, cost }: LayerOutputs): unknown[] {
   return [...(cost ?? []).map(dataOf), ...pairs]
 }
 
-/** Logits and boxes by turns, layer by layer. */
-function layerArrays({ logits, boxes }: GradientArrays): Float32Array[] {
-  const arrays: Float32Array[] = []
-  for (let i = 0; i < logits.length; i++) arrays.push(logits[i] as Float32Array, boxes[i] as Float32Array)
-  return arrays
+/** The arrays for each of a layer's tensors in turn, layer by layer; undefined where there is none. */
+function layerArrays(arrays: GradientArrays & { references?: Float32Array[] }): Array<Float32Array | undefined> {
+  const all: Array<Float32Array | undefined> = []
+  for (let i = 0; i < arrays.logits.length; i++) for (const name of TENSORS) all.push(arrays[name]?.[i])
+  return all
 }
 
 function failOverlap(index: number, other: string, predictions: Predictions): never {
@@ -153,7 +177,7 @@ function failOverlap(index: number, other: string, predictions: Predictions): ne
 
 /** The name of an entry of `layerArrays`. */
 function arrayName(index: number, { names }: Predictions): string {
-  return `${names[index >> 1]}.${index % 2 === 0 ? 'logits' : 'boxes'}`
+  return `${names[Math.floor(index / TENSORS.length)]}.${TENSORS[index % TENSORS.length]}`
 }
 
 /**
@@ -161,7 +185,7 @@ function arrayName(index: number, { names }: Predictions): string {
  * then whatever layers are matched by.
  */
 function readName(index: number, predictions: Predictions, images: number): string {
-  const arrays = 2 * predictions.names.length
+  const arrays = TENSORS.length * predictions.names.length
   if (index < 2 * arrays) return arrayName(index % arrays, predictions)
   const target = index - 2 * arrays
   if (target >= 3 * images) return 'a cost or matching of the outputs'
@@ -174,9 +198,13 @@ function outName(name: string): string {
 }
 
 /** The arrays as the caller sees them: of each part the final layer at the top, earlier ones in `auxiliary`. */
-export function layOut({ logits, boxes }: GradientArrays, parts: readonly Part[]): Gradients | undefined {
+export function layOut({ logits, boxes, corners }: GradientArrays, parts: readonly Part[]): Gradients | undefined {
   if (logits.length === 0) return undefined
-  const at = (i: number): LayerGradients => ({ logits: logits[i] as Float32Array, boxes: boxes[i] as Float32Array })
+  const at = (i: number): LayerGradients => {
+    const own = { logits: logits[i] as Float32Array, boxes: boxes[i] as Float32Array }
+    const edges = corners[i]
+    return edges === undefined || edges === NONE ? own : { ...own, corners: edges }
+  }
   const partAt = ({ firstArray, arrays }: Layers): PartGradients => {
     const final = firstArray + arrays - 1
     if (arrays === 1) return at(final)

@@ -1,8 +1,9 @@
 import { fail } from './errors.ts'
-import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS } from './presets.ts'
+import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS, COST_TERMS, TERMS } from './presets.ts'
 import type { PresetName } from './presets.ts'
 import { threadCount } from './threads.ts'
 import type {
+  CostTerms,
   HungarianLossOptions,
   ResolvedClassification,
   ResolvedCost,
@@ -24,6 +25,7 @@ const OPTIONS = [
   'nonFinite',
   'ignore',
   'boxMatching',
+  'distribution',
   'threads',
 ] as const
 const SOFTMAX = [
@@ -37,8 +39,8 @@ const SOFTMAX = [
 const WEIGHTED = ['kind', 'alpha', 'gamma', 'detachWeights'] as const
 const IA_BCE = ['kind', 'alpha', 'gamma', 'minQuality'] as const
 const FOCAL = ['kind', 'alpha', 'gamma'] as const
-const TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
-const COST = [...TERMS, 'classForm', 'alpha', 'gamma'] as const
+const COST = [...COST_TERMS, 'classForm', 'alpha', 'gamma'] as const
+const DISTRIBUTION = ['regMax', 'up', 'regScale', 'temperature'] as const
 const IGNORE = ['overlap', 'threshold'] as const
 const KINDS = ['softmax', 'focal', 'varifocal', 'mal', 'ia-bce'] as const
 
@@ -57,7 +59,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     numClasses,
     classification,
     cost: resolveCost(given.cost, preset.cost, classification),
-    weights: Object.freeze(resolveTerms(checkRecord(given.weights, TERMS, 'options.weights'), preset.weights, 'weights')),
+    weights: resolveWeights(given.weights, preset.weights, 'options.weights'),
     boxFormat: checkWord(given.boxFormat, ['cxcywh', 'xyxy'], COMMON.boxFormat, 'options.boxFormat'),
     boxEpsilon: checkNumber(given.boxEpsilon, 1, preset.boxEpsilon, 'options.boxEpsilon'),
     clampSizes: checkFlag(given.clampSizes, COMMON.clampSizes, 'options.clampSizes'),
@@ -65,6 +67,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     nonFinite: checkWord(given.nonFinite, ['throw', 'worst'], COMMON.nonFinite, 'options.nonFinite'),
     ignore: resolveIgnore(given.ignore),
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
+    distribution: resolveDistribution(given.distribution),
     threads: resolveThreads(given.threads),
   })
 }
@@ -150,6 +153,21 @@ function resolveThreads(value: unknown): number {
   return value === undefined ? most : Math.min(checkInteger(value, 1, MAX_SIZE, 'options.threads'), most)
 }
 
+function resolveDistribution(value: unknown): ResolvedOptions['distribution'] {
+  const name = 'options.distribution'
+  const given = checkRecord(value, DISTRIBUTION, name)
+  const size = (key: 'up' | 'regScale' | 'temperature'): number => {
+    const number = given[key] === undefined ? COMMON.distribution[key] : given[key]
+    if (typeof number === 'number' && number >= 0.001 && number <= 1000) return number
+    return fail('OPTION', `${name}.${key}`, `must be a number from 0.001 to 1000, got ${show(number)}`)
+  }
+  const regMax = given.regMax === undefined ? COMMON.distribution.regMax : (given.regMax as number)
+  if (!(typeof regMax === 'number' && regMax >= 4 && regMax <= 1024 && regMax % 2 === 0)) {
+    fail('OPTION', `${name}.regMax`, `must be an even number from 4 to 1024, got ${show(regMax)}`)
+  }
+  return Object.freeze({ regMax, up: size('up'), regScale: size('regScale'), temperature: size('temperature') })
+}
+
 function resolveNoObject(value: unknown, numClasses: number): number {
   if (value === 'last') return numClasses
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= numClasses) return value as number
@@ -173,9 +191,9 @@ function resolveClassWeights(value: unknown, numClasses: number): readonly numbe
 }
 
 /** Weights, and the form of the class' part: by default that of the loss, with its α and γ where it is focal. */
-function resolveCost(value: unknown, fallback: Terms, classification: ResolvedClassification): ResolvedCost {
+function resolveCost(value: unknown, fallback: CostTerms, classification: ResolvedClassification): ResolvedCost {
   const given = checkRecord(value, COST, 'options.cost')
-  const weights = resolveTerms(given, fallback, 'cost')
+  const weights = resolveTerms(given, fallback, 'options.cost')
   if (classification.kind === 'softmax') {
     for (const key of ['alpha', 'gamma'] as const) {
       if (given[key] !== undefined) fail('OPTION', `options.cost.${key}`, 'has no meaning for softmax classification')
@@ -189,12 +207,22 @@ function resolveCost(value: unknown, fallback: Terms, classification: ResolvedCl
   return Object.freeze({ ...weights, classForm, ...resolveFocal(given, usual, 1, 'options.cost') })
 }
 
+/** Weights of the loss terms. */
+export function resolveWeights(value: unknown, fallback: Terms, argument: string): Required<Terms> {
+  const given = checkRecord(value, TERMS, argument)
+  return Object.freeze({
+    ...resolveTerms(given, fallback, argument),
+    fgl: checkWeight(given.fgl, fallback.fgl ?? 0, `${argument}.fgl`),
+    ddf: checkWeight(given.ddf, fallback.ddf ?? 0, `${argument}.ddf`),
+  })
+}
+
 function resolveTerms(
-  given: { readonly [K in keyof Terms]?: unknown },
-  fallback: Terms,
-  part: 'cost' | 'weights',
-): Required<Terms> {
-  const weight = (term: keyof Terms): number => checkWeight(given[term], fallback[term] ?? 0, `options.${part}.${term}`)
+  given: { readonly [K in keyof CostTerms]?: unknown },
+  fallback: CostTerms,
+  argument: string,
+): Required<CostTerms> {
+  const weight = (term: keyof CostTerms): number => checkWeight(given[term], fallback[term] ?? 0, `${argument}.${term}`)
   return {
     class: weight('class'),
     l1: weight('l1'),

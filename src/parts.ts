@@ -1,6 +1,17 @@
 import { fail } from './errors.ts'
+import { resolveWeights } from './options.ts'
 import { float64s } from './slab.ts'
-import type { DenoisingOutputs, EncoderOutputs, LayerOutputs, OneToManyOutputs, Outputs, Pairs } from './types.ts'
+import type {
+  DenoisingOutputs,
+  EncoderOutputs,
+  LayerOutputs,
+  OneToManyOutputs,
+  Outputs,
+  Pairs,
+  PartWeights,
+  ResolvedOptions,
+  Terms,
+} from './types.ts'
 import { checkFlag, checkInteger, checkWeight, checkWord, MAX_SIZE, show } from './validate.ts'
 
 /** Parts beside the main one, in the order in which all are reported. */
@@ -17,6 +28,8 @@ export interface Layers {
   readonly layers: number
   /** Queries of each. */
   readonly rows: number
+  /** Columns of their logits. */
+  readonly classes: number
   /** What the caller gave for each layer, or one for all where they are stacked. */
   readonly sources: readonly LayerOutputs[]
   /** Where each of those was given, for messages. */
@@ -56,6 +69,8 @@ export interface Part {
   readonly union: boolean
   readonly divisor: number
   readonly weight: number
+  /** Of its terms. */
+  readonly weights: Required<Terms>
   readonly denoising: Denoising | undefined
   /** Whether layers may say how they are matched. */
   readonly hasRules: boolean
@@ -68,7 +83,6 @@ const PLAIN = {
   classAgnostic: false,
   union: false,
   divisor: 1,
-  weight: 1,
   denoising: undefined,
 } as const
 
@@ -76,26 +90,32 @@ const PLAIN = {
 export type GivenLayers = { readonly main: Layers } & { readonly [Key in PartKey]?: Layers | undefined }
 
 /** The parts of a step, the main one first. */
-export function makeParts(outputs: Outputs, given: GivenLayers, union: boolean): readonly Part[] {
+export function makeParts(outputs: Outputs, given: GivenLayers, options: ResolvedOptions): readonly Part[] {
   const { encoder, denoising, oneToMany } = outputs
   const main = given.main
   if (encoder === undefined && denoising === undefined && oneToMany === undefined) {
-    return [mainPart(outputs, main, 0, main.rows, union)]
+    return [mainPart(outputs, main, 0, main.rows, options)]
   }
   const ranges = [
     rangeOf(denoising, given.denoising, main.rows, 'denoising'),
     rangeOf(oneToMany, given.oneToMany, main.rows, 'oneToMany'),
   ]
   const [first, end] = rest(ranges, main.rows)
-  const parts = [mainPart(outputs, main, first, end, union)]
-  if (given.encoder !== undefined) parts.push(encoderPart(encoder as EncoderOutputs, given.encoder, union))
-  if (denoising !== undefined) parts.push(denoisingPart(denoising, given.denoising, main, ranges[0]))
-  if (oneToMany !== undefined) parts.push(oneToManyPart(oneToMany, given.oneToMany, main, ranges[1]))
+  const parts = [mainPart(outputs, main, first, end, options)]
+  if (given.encoder !== undefined) parts.push(encoderPart(encoder as EncoderOutputs, given.encoder, options))
+  if (denoising !== undefined) parts.push(denoisingPart(denoising, given.denoising, main, ranges[0], options))
+  if (oneToMany !== undefined) parts.push(oneToManyPart(oneToMany, given.oneToMany, main, ranges[1], options))
   return parts
 }
 
 /** Written out, since it is all that most calls have. */
-function mainPart({ groups }: Outputs, layers: Layers, first: number, end: number, union: boolean): Part {
+function mainPart(
+  { groups }: Outputs,
+  layers: Layers,
+  first: number,
+  end: number,
+  { boxMatching, weights }: ResolvedOptions,
+): Part {
   return {
     key: undefined,
     tensors: undefined,
@@ -105,9 +125,10 @@ function mainPart({ groups }: Outputs, layers: Layers, first: number, end: numbe
     groups: groups === undefined ? 1 : checkGroups(groups, end - first, 'outputs.groups'),
     repeat: 1,
     classAgnostic: false,
-    union,
+    union: boxMatching === 'union',
     divisor: 1,
     weight: 1,
+    weights,
     denoising: undefined,
     hasRules: hasRules(layers),
   }
@@ -115,14 +136,14 @@ function mainPart({ groups }: Outputs, layers: Layers, first: number, end: numbe
 
 type Range = readonly [first: number, end: number]
 
-function encoderPart(given: EncoderOutputs, layers: Layers, union: boolean): Part {
+function encoderPart(given: EncoderOutputs, layers: Layers, options: ResolvedOptions): Part {
   return {
     ...PLAIN,
     ...place('encoder', layers, layers, undefined),
-    classAgnostic: checkFlag(given.classAgnostic, false, 'outputs.encoder.classAgnostic'),
+    classAgnostic: given.classAgnostic === true, // checked with the shape of the logits
     groups: checkGroups(given.groups, layers.rows, 'outputs.encoder.groups'),
-    union,
-    weight: checkWeight(given.weight, 1, 'outputs.encoder.weight'),
+    union: options.boxMatching === 'union',
+    ...weightsOf(given, options, 'outputs.encoder'),
   }
 }
 
@@ -131,6 +152,7 @@ function denoisingPart(
   own: Layers | undefined,
   main: Layers,
   range: Range | undefined,
+  options: ResolvedOptions,
 ): Part {
   const name = 'outputs.denoising'
   const where = place('denoising', own, main, range)
@@ -152,7 +174,7 @@ function denoisingPart(
     ...PLAIN,
     ...where,
     divisor: groups,
-    weight: checkWeight(given.weight, 1, `${name}.weight`),
+    ...weightsOf(given, options, name),
     denoising: { groups, positives, leavesOut: padding === 'ignore', matching: given.matching },
     hasRules: true,
   }
@@ -163,13 +185,24 @@ function oneToManyPart(
   own: Layers | undefined,
   main: Layers,
   range: Range | undefined,
+  options: ResolvedOptions,
 ): Part {
   return {
     ...PLAIN,
     ...place('oneToMany', own, main, range),
     repeat: checkInteger(given.repeat, 1, MAX_SIZE, 'outputs.oneToMany.repeat'),
-    weight: checkWeight(given.weight, 1, 'outputs.oneToMany.weight'),
+    ...weightsOf(given, options, 'outputs.oneToMany'),
   }
+}
+
+/** What a part and its terms weigh. */
+function weightsOf(given: PartWeights, options: ResolvedOptions, name: string) {
+  const weight = checkWeight(given.weight, 1, `${name}.weight`)
+  const weights = resolveWeights(given.weights, options.weights, `${name}.weights`)
+  if (options.classification.kind === 'softmax' && (weights.ddf as number) > 0) {
+    fail('OPTION', `${name}.weights.ddf`, `must be 0 for softmax classification, got ${weights.ddf}`)
+  }
+  return { weight, weights }
 }
 
 /** Refuses what would be dropped, since all layers of a denoising part have the same pairs. */
@@ -239,14 +272,14 @@ function hasRules({ sources }: Layers): boolean {
   return false
 }
 
-const PER_PART = 12
+const PER_PART = 21
 
 /** The parts as the binding takes them. */
 export function packParts(parts: readonly Part[]): Float64Array {
   const numbers = float64s(PER_PART * parts.length)
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i] as Part
-    const { layers } = part
+    const { layers, weights } = part
     const at = PER_PART * i
     numbers[at] = part.tensors === undefined ? 0 : 1 + PART_KEYS.indexOf(part.tensors)
     numbers[at + 1] = layers.firstLayer
@@ -254,12 +287,21 @@ export function packParts(parts: readonly Part[]): Float64Array {
     numbers[at + 3] = layers.rows
     numbers[at + 4] = part.first
     numbers[at + 5] = part.end
-    numbers[at + 6] = part.groups
-    numbers[at + 7] = part.repeat
-    numbers[at + 8] = Number(part.classAgnostic)
-    numbers[at + 9] = Number(part.union)
-    numbers[at + 10] = part.divisor
-    numbers[at + 11] = part.weight
+    numbers[at + 6] = layers.classes
+    numbers[at + 7] = part.groups
+    numbers[at + 8] = part.repeat
+    numbers[at + 9] = Number(part.classAgnostic)
+    numbers[at + 10] = Number(part.union)
+    numbers[at + 11] = part.divisor
+    numbers[at + 12] = part.weight
+    numbers[at + 13] = weights.class
+    numbers[at + 14] = weights.l1
+    numbers[at + 15] = weights.giou
+    numbers[at + 16] = weights.iou
+    numbers[at + 17] = weights.diou
+    numbers[at + 18] = weights.ciou
+    numbers[at + 19] = weights.fgl
+    numbers[at + 20] = weights.ddf
   }
   return numbers
 }

@@ -2,25 +2,25 @@ import { fail } from './errors.ts'
 import { makeParts, PART_KEYS } from './parts.ts'
 import type { Layers, Part, PartKey } from './parts.ts'
 import { uint32s } from './slab.ts'
-import { dataOf } from './targets.ts'
 import { float32, shapeOf } from './tensors.ts'
-import type { LayerOutputs, Outputs, PartOutputs, ResolvedOptions } from './types.ts'
-import { isRecord, show } from './validate.ts'
+import type { EncoderSettings, LayerOutputs, Outputs, PartOutputs, ResolvedOptions } from './types.ts'
+import { checkFlag, isRecord, show } from './validate.ts'
 
 /** The predictions of all layers as the binding takes them, every shape checked. */
 export interface Predictions {
   readonly images: number
-  /** Columns of the logits. */
-  readonly classes: number
   /** How many layers each of the arrays holds. */
   readonly layers: Uint32Array
   /** Those of the main part first; of each part the final layer last. */
   readonly logits: Float32Array[]
   readonly boxes: Float32Array[]
+  /** Both empty where no layer has them; else arrays without any values stand for those of layers without. */
+  readonly corners: Float32Array[]
+  readonly references: Float32Array[]
   /** Where each of the arrays comes from, for messages: `outputs`, `outputs.auxiliary[0]`. */
   readonly names: readonly string[]
-  /** The data that were given, logits and boxes by turns. */
-  readonly given: readonly unknown[]
+  /** What was given for each of them. */
+  readonly given: readonly LayerOutputs[]
   readonly parts: readonly Part[]
 }
 
@@ -32,8 +32,10 @@ interface Reader {
   readonly layers: number[]
   readonly logits: Float32Array[]
   readonly boxes: Float32Array[]
+  readonly corners: Float32Array[]
+  readonly references: Float32Array[]
   readonly names: string[]
-  readonly given: unknown[]
+  readonly given: LayerOutputs[]
   /** Layers in all arrays. */
   total: number
 }
@@ -46,6 +48,8 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
     layers: [],
     logits: [],
     boxes: [],
+    corners: [],
+    references: [],
     names: [],
     given: [],
     total: 0,
@@ -53,53 +57,63 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
   const main = readLayers(reader, outputs, 'outputs')
   const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
   for (const key of PART_KEYS) {
-    const part = outputs[key] as Partial<PartOutputs> | undefined
+    const part = outputs[key] as (Partial<PartOutputs> & EncoderSettings) | undefined
     if (part === undefined) continue
     if (!isRecord(part)) fail('DTYPE', `outputs.${key}`, `must be { logits, boxes }, got ${show(part)}`)
     if (key === 'encoder' || part.logits !== undefined || part.boxes !== undefined) {
-      own[key] = readLayers(reader, part as unknown as PartOutputs, `outputs.${key}`)
-    } else if (part.auxiliary !== undefined) {
-      fail('SHAPE', `outputs.${key}.auxiliary`, 'must be absent where the part is a range of queries')
+      const name = `outputs.${key}`
+      const agnostic = key === 'encoder' ? checkFlag(part.classAgnostic, false, `${name}.classAgnostic`) : undefined
+      own[key] = readLayers(reader, part as unknown as PartOutputs, name, agnostic)
+    } else {
+      for (const name of ['auxiliary', 'corners', 'references'] as const) {
+        if (part[name] === undefined) continue
+        fail('SHAPE', `outputs.${key}.${name}`, 'must be absent where the part is a range of queries')
+      }
     }
   }
   const { logits, boxes, names, given } = reader
-  const parts = makeParts(outputs, own, options.boxMatching === 'union')
+  const anyCorners = reader.corners.some((array) => array !== NONE)
+  const [corners, references] = anyCorners ? [reader.corners, reader.references] : [[], []]
+  const parts = makeParts(outputs, own, options)
   const layers = uint32s(reader.layers.length)
   layers.set(reader.layers)
-  const classes = classesOf(options)
-  return { images: reader.images as number, classes, layers, logits, boxes, names, given, parts }
+  return { images: reader.images as number, layers, logits, boxes, corners, references, names, given, parts }
 }
 
-/** Reads the layers of one part: stacked, or the auxiliary ones and then the final one. */
-function readLayers(reader: Reader, outputs: PartOutputs, name: string): Layers {
+/**
+ * Reads the layers of one part: stacked, or the auxiliary ones and then the final one. `agnostic`: whether it is
+ * class-agnostic, where it may be.
+ */
+function readLayers(reader: Reader, outputs: PartOutputs, name: string, agnostic?: boolean): Layers {
   checkLayer(outputs, name)
   const shape = shapeOf(outputs.logits, `${name}.logits`)
-  checkLogitShape(shape, reader, name)
+  checkLogitShape(shape, reader, name, agnostic)
   const rank = shape.length
   const layers = rank === 4 ? (shape[0] as number) : 1
   const rows = shape[rank - 2] as number
+  const classes = shape[rank - 1] as number
   reader.images = shape[rank - 3] as number
-  const boxShape = shapeOf(outputs.boxes, `${name}.boxes`)
-  checkShape(boxShape, shape, 4, `${name}.boxes`)
+  const tensors = readTensors(reader, outputs, shape, name)
   const { auxiliary } = outputs
-  const logits = float32(outputs.logits, shape, `${name}.logits`)
-  const boxes = float32(outputs.boxes, boxShape, `${name}.boxes`)
   if (auxiliary !== undefined && !Array.isArray(auxiliary)) {
     fail('DTYPE', `${name}.auxiliary`, `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
   }
   const [firstArray, firstLayer] = [reader.logits.length, reader.total]
   if (auxiliary === undefined || auxiliary.length === 0) {
-    push(reader, outputs, name, logits, boxes, layers)
-    return { firstArray, arrays: 1, firstLayer, layers, rows, sources: [outputs], names: [name] }
+    push(reader, outputs, name, tensors, layers)
+    return { firstArray, arrays: 1, firstLayer, layers, rows, classes, sources: [outputs], names: [name] }
   }
   if (rank === 4) fail('SHAPE', `${name}.auxiliary`, 'must be empty where the layers are stacked in tensors of rank 4')
   for (let i = 0; i < auxiliary.length; i++) {
     readAuxiliary(reader, auxiliary[i] as LayerOutputs, shape, `${name}.auxiliary[${i}]`)
   }
-  push(reader, outputs, name, logits, boxes, 1)
+  push(reader, outputs, name, tensors, 1)
+  if (outputs.corners === undefined && auxiliary.some(({ corners }) => corners !== undefined)) {
+    fail('SHAPE', `${name}.corners`, 'must be given where an earlier layer has corners, since the last one teaches it')
+  }
   const count = auxiliary.length + 1
   const [sources, names] = [[...auxiliary, outputs], reader.names.slice(-count)]
-  return { firstArray, arrays: count, firstLayer, layers: count, rows, sources, names }
+  return { firstArray, arrays: count, firstLayer, layers: count, rows, classes, sources, names }
 }
 
 function readAuxiliary(reader: Reader, layer: LayerOutputs, shape: readonly number[], name: string): void {
@@ -109,24 +123,51 @@ function readAuxiliary(reader: Reader, layer: LayerOutputs, shape: readonly numb
   }
   const logitShape = shapeOf(layer.logits, `${name}.logits`)
   checkShape(logitShape, shape, shape[2] as number, `${name}.logits`)
-  const boxShape = shapeOf(layer.boxes, `${name}.boxes`)
-  checkShape(boxShape, shape, 4, `${name}.boxes`)
-  const logits = float32(layer.logits, logitShape, `${name}.logits`)
-  push(reader, layer, name, logits, float32(layer.boxes, boxShape, `${name}.boxes`), 1)
+  push(reader, layer, name, readTensors(reader, layer, shape, name), 1)
 }
 
-function push(
-  reader: Reader,
-  layer: LayerOutputs,
-  name: string,
-  logits: Float32Array,
-  boxes: Float32Array,
-  layers: number,
-): void {
-  reader.logits.push(logits)
-  reader.boxes.push(boxes)
+/** The tensors of one layer, or of several that are stacked. */
+interface Tensors {
+  readonly logits: Float32Array
+  readonly boxes: Float32Array
+  readonly corners: Float32Array
+  readonly references: Float32Array
+}
+
+/** Stands for the corners and references of a layer that has none, and for their gradient. */
+export const NONE = new Float32Array(0)
+
+/** Whether a layer has corners. */
+export function hasCorners({ corners }: Predictions, { firstArray, arrays }: Layers, layer: number): boolean {
+  const array = corners[firstArray + Math.min(layer, arrays - 1)]
+  return array !== undefined && array !== NONE
+}
+
+/** Reads tensors whose sizes follow from those of the logits. */
+function readTensors({ options }: Reader, layer: LayerOutputs, shape: readonly number[], name: string): Tensors {
+  const boxShape = shapeOf(layer.boxes, `${name}.boxes`)
+  checkShape(boxShape, shape, 4, `${name}.boxes`)
+  const logits = float32(layer.logits, shape, `${name}.logits`)
+  const boxes = float32(layer.boxes, boxShape, `${name}.boxes`)
+  if (layer.corners === undefined) {
+    if (layer.references === undefined) return { logits, boxes, corners: NONE, references: NONE }
+    fail('SHAPE', `${name}.references`, 'must be absent where there are no corners')
+  }
+  const cornerShape = shapeOf(layer.corners, `${name}.corners`)
+  checkShape(cornerShape, shape, 4 * (options.distribution.regMax + 1), `${name}.corners`)
+  const referenceShape = shapeOf(layer.references, `${name}.references`)
+  checkShape(referenceShape, shape, 4, `${name}.references`)
+  const corners = float32(layer.corners, cornerShape, `${name}.corners`)
+  return { logits, boxes, corners, references: float32(layer.references, referenceShape, `${name}.references`) }
+}
+
+function push(reader: Reader, layer: LayerOutputs, name: string, tensors: Tensors, layers: number): void {
+  reader.logits.push(tensors.logits)
+  reader.boxes.push(tensors.boxes)
+  reader.corners.push(tensors.corners)
+  reader.references.push(tensors.references)
   reader.names.push(name)
-  reader.given.push(dataOf(layer.logits), dataOf(layer.boxes))
+  reader.given.push(layer)
   reader.layers.push(layers)
   reader.total += layers
 }
@@ -142,40 +183,57 @@ function checkLayer(layer: unknown, argument: string): void {
 }
 
 /** Checks the shape of a part's logits; the images must be those of the parts before. */
-function checkLogitShape(shape: readonly number[], { options, images }: Reader, name: string): void {
+function checkLogitShape(
+  shape: readonly number[],
+  { options, images }: Reader,
+  name: string,
+  agnostic: boolean | undefined,
+): void {
   const rank = shape.length
   const shown = `[${shape.join(', ')}]`
   if (rank !== 3 && rank !== 4) {
     fail('SHAPE', `${name}.logits`, `must be of shape [B, Q, C] or [L, B, Q, C], got ${shown}`)
   }
   if (rank === 4 && shape[0] === 0) fail('SHAPE', `${name}.logits`, `must have at least one layer, got ${shown}`)
-  checkClasses(shape[rank - 1] as number, shape, options, name)
+  checkClasses(shape[rank - 1] as number, shape, options, name, agnostic)
   if (images !== undefined && shape[rank - 3] !== images) {
     fail('SHAPE', `${name}.logits`, `expected B = ${images} images, as in outputs.logits, got ${shown}`)
   }
 }
 
-/** Columns of the logits. */
-function classesOf({ numClasses, classification }: ResolvedOptions): number {
-  return classification.kind === 'softmax' ? numClasses + 1 : numClasses
+/**
+ * Compares the columns of the logits with the number of classes; class-agnostic logits may have those of the first class
+ * alone.
+ */
+function checkClasses(
+  classes: number,
+  shape: readonly number[],
+  options: ResolvedOptions,
+  name: string,
+  agnostic: boolean | undefined,
+): void {
+  const { numClasses, classification } = options
+  const extra = classification.kind === 'softmax' ? 1 : 0
+  const expected = numClasses + extra
+  if (classes === expected || (agnostic === true && classes === 1 + extra)) return
+  const formula = `numClasses${extra === 1 ? ' + 1' : ''} = ${expected}`
+  const also = agnostic === true ? `, or ${1 + extra} for the first class alone` : ''
+  const hint = agnostic === false && classes === 1 + extra ? AGNOSTIC_HINT : kindHint(classes, options)
+  fail('SHAPE', `${name}.logits`, `expected C = ${formula}${also}, got ${classes} in [${shape.join(', ')}]${hint}`)
 }
 
-/** Compares the columns of the logits with the number of classes. */
-function checkClasses(classes: number, shape: readonly number[], options: ResolvedOptions, name: string): void {
-  const { numClasses, classification } = options
-  const { kind } = classification
-  const softmax = kind === 'softmax'
-  const expected = classesOf(options)
-  if (classes === expected) return
-  const rule = `expected C = numClasses${softmax ? ' + 1' : ''} = ${expected}, got ${classes} in [${shape.join(', ')}]`
-  const hint =
-    softmax && classes === numClasses
-      ? '; softmax classification has one column more, for no-object (a model without one is of a sigmoid kind)'
-      : !softmax && classes === numClasses + 1
-        ? `; ${kind} classification is of the sigmoid kind, without a column for no-object (a model with one is of kind 'softmax', ` +
-          'or numClasses is one too small)'
-        : ''
-  fail('SHAPE', `${name}.logits`, rule + hint)
+const AGNOSTIC_HINT = '; logits of the first class alone need classAgnostic: true'
+
+/** What may be behind one column too few or too many. */
+function kindHint(classes: number, { numClasses, classification: { kind } }: ResolvedOptions): string {
+  if (kind === 'softmax' && classes === numClasses) {
+    return '; softmax classification has one column more, for no-object (a model without one is of a sigmoid kind)'
+  }
+  if (kind !== 'softmax' && classes === numClasses + 1) {
+    const rule = `; ${kind} classification is of the sigmoid kind, without a column for no-object`
+    return `${rule} (a model with one is of kind 'softmax', or numClasses is one too small)`
+  }
+  return ''
 }
 
 /** Compares a shape with that of the final layer's logits, but for the last size. */

@@ -1,4 +1,4 @@
-import type { CostWeights, Terms } from './types.ts'
+import type { CostTerms, Terms } from './types.ts'
 
 /** The values of an option's defaults for each kind of classification. */
 export const CLASSIFICATIONS = {
@@ -15,16 +15,21 @@ export const CLASSIFICATIONS = {
   'ia-bce': { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 },
 } as const
 
+/** The terms that the matching cost may have, in the order of all lists. */
+export const COST_TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
+/** The terms of the loss, likewise. */
+export const TERMS = [...COST_TERMS, 'fgl', 'ddf'] as const
+
 /** What stands in for absent options. */
 export interface Preset {
   readonly classification: keyof typeof CLASSIFICATIONS
-  readonly cost: Omit<CostWeights, 'classForm' | 'alpha' | 'gamma'>
+  readonly cost: CostTerms
   readonly weights: Terms
   readonly boxEpsilon: number
   readonly boxMatching: 'layer' | 'union'
 }
 
-const terms = (classWeight: number): Required<Terms> => ({
+const terms = (classWeight: number): Required<CostTerms> => ({
   class: classWeight,
   l1: 5,
   giou: 2,
@@ -33,15 +38,30 @@ const terms = (classWeight: number): Required<Terms> => ({
   ciou: 0,
 })
 
+/** What the sigmoid criteria differ in. */
+interface Settings extends Partial<Omit<Preset, 'weights'>> {
+  readonly weights?: Partial<Terms>
+}
+
 const sigmoid = (
   classification: Preset['classification'],
   classWeight: number,
-  { boxEpsilon = 0, boxMatching = 'layer' }: Partial<Preset> = {},
-): Preset => ({ classification, cost: terms(2), weights: terms(classWeight), boxEpsilon, boxMatching })
+  { boxEpsilon = 0, boxMatching = 'layer', weights = {} }: Settings = {},
+): Preset => ({
+  classification,
+  cost: terms(2),
+  weights: { ...terms(classWeight), ...weights },
+  boxEpsilon,
+  boxMatching,
+})
+
+/** What D-FINE and DEIM have in common. */
+const FINE = { boxMatching: 'union', weights: { fgl: 0.15, ddf: 1.5 } } as const
 
 /**
  * The published criteria: kind of classification, weights in the loss (those of the cost are 1 for DETR's classes, and
- * for those of all others 2; L1 5 and GIoU 2 throughout), and the ε of the box terms. `HungarianLoss` names the sources.
+ * for those of all others 2; L1 5 and GIoU 2 throughout), the ε of the box terms, and whose pairs these use.
+ * `HungarianLoss` names the sources.
  */
 export const PRESETS = {
   detr: { classification: 'softmax', cost: terms(1), weights: terms(1), boxEpsilon: 0, boxMatching: 'layer' } as Preset,
@@ -53,8 +73,8 @@ export const PRESETS = {
   groupDetr: sigmoid('focal', 2),
   lwDetr: sigmoid('ia-bce', 1),
   rtDetr: sigmoid('varifocal', 1),
-  dFine: sigmoid('varifocal', 1, { boxMatching: 'union' }),
-  deim: sigmoid('mal', 1, { boxMatching: 'union' }),
+  dFine: sigmoid('varifocal', 1, FINE),
+  deim: sigmoid('mal', 1, FINE),
 } as const
 
 /** The name of a published criterion. */
@@ -67,6 +87,7 @@ export const COMMON = {
   normalizedBoxes: true,
   nonFinite: 'throw',
   ignore: { overlap: 'iof', threshold: 0.5 },
+  distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
 } as const
 
 /** The cost's α and γ where the loss has none that mean the same. */

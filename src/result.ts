@@ -2,6 +2,8 @@ import { layOut } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
 import type { Part, PartKey } from './parts.ts'
 import { PART_KEYS } from './parts.ts'
+import { hasCorners } from './predictions.ts'
+import { TERMS } from './presets.ts'
 import type { Predictions } from './predictions.ts'
 import { isGiven } from './rules.ts'
 import { float64s, int32s } from './slab.ts'
@@ -18,7 +20,6 @@ import type {
   NonFiniteCounts,
   Normalizers,
   PartResult,
-  ResolvedOptions,
   Terms,
 } from './types.ts'
 import { View } from './view.ts'
@@ -28,12 +29,11 @@ const LOSS = 0
 const NUM_BOXES = 1
 const UNION_BOXES = 2
 const NON_FINITE = 3
-const HEADER = 6
-const PER_LAYER = 9
-/** Places within a layer's numbers. */
-const TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
-const METRICS = 6
-const CLASS_WEIGHT = 8
+const HEADER = 8
+const PER_LAYER = 11
+/** Places within a layer's numbers, after those of the terms. */
+const METRICS = 8
+const CLASS_WEIGHT = 10
 /** Terms that a result always has; the others only where they have a weight. */
 const ALWAYS = 3
 
@@ -48,12 +48,10 @@ export interface Filled {
   readonly targetOfQuery: Int32Array
   /** The numbers of the batch and of each layer. */
   readonly values: Float64Array
-  /** Weights of the terms. */
-  readonly weights: Terms
 }
 
 /** Makes the arrays for the core to fill. */
-export function makeFilled(predictions: Predictions, targets: PackedTargets, { weights }: ResolvedOptions): Filled {
+export function makeFilled(predictions: Predictions, targets: PackedTargets): Filled {
   let layers = 0
   let queries = 0
   for (const part of predictions.parts) {
@@ -61,7 +59,7 @@ export function makeFilled(predictions: Predictions, targets: PackedTargets, { w
     queries += part.layers.layers * (part.end - part.first)
   }
   const targetOfQuery = int32s(predictions.images * queries)
-  return { predictions, targets, targetOfQuery, values: float64s(HEADER + PER_LAYER * layers), weights }
+  return { predictions, targets, targetOfQuery, values: float64s(HEADER + PER_LAYER * layers) }
 }
 
 /** A part and where its layers lie in the arrays of all. */
@@ -242,7 +240,11 @@ export class LossView extends View implements LossResult {
 }
 
 function readTerms(filled: Filled, place: Place, layer: number): Terms {
-  const shown = TERMS.filter((term, i) => i < ALWAYS || (filled.weights[term] as number) > 0)
+  const { layers, weight, weights } = place.part
+  const edges = hasCorners(filled.predictions, layers, layer)
+  const isThere: { [Term in keyof Terms]?: boolean } = { fgl: edges, ddf: edges && layer < layers.layers - 1 }
+  const weigh = (term: keyof Terms): number => weight * (weights[term] as number)
+  const shown = TERMS.filter((term, i) => i < ALWAYS || (weigh(term) > 0 && (isThere[term] ?? true)))
   return Object.fromEntries(
     shown.map((term) => [term, layerValue(filled, place, layer, TERMS.indexOf(term))]),
   ) as unknown as Terms
@@ -357,8 +359,8 @@ function readNormalizers(filled: Filled): Normalizers {
 }
 
 function readNonFinite({ values }: Filled): NonFiniteCounts {
-  const [logits, boxes, costs] = values.subarray(NON_FINITE, NON_FINITE + 3) as unknown as [number, number, number]
-  return { logits, boxes, costs }
+  const [logits, boxes, corners, references, costs] = values.subarray(NON_FINITE, HEADER) as unknown as number[]
+  return { logits, boxes, corners, references, costs } as NonFiniteCounts
 }
 
 function layerValue({ values }: Filled, place: Place, layer: number, at: number): number {

@@ -26,10 +26,13 @@ import { isRecord, show } from './validate.ts'
 /** The part of TensorFlow.js that is used: `@tensorflow/tfjs-core` or any package that re-exports it. */
 export type TensorFlow = Pick<typeof tfc, 'customGrad' | 'mul' | 'scalar' | 'tensor'>
 
-/** One layer's predictions as float32 tensors, `[B, Q, C]` and `[B, Q, 4]`, and how it is matched. */
+/** One layer's predictions as float32 tensors, of the shapes of {@link LayerOutputs}, and how it is matched. */
 export interface TensorLayer extends Pick<LayerOutputs, 'matching' | 'cost'> {
   readonly logits: tfc.Tensor
   readonly boxes: tfc.Tensor
+  readonly corners?: tfc.Tensor | undefined
+  /** Only read: the loss passes it no gradient. */
+  readonly references?: tfc.Tensor | undefined
 }
 
 /** Several layers, either stacked in rank 4 or listed in `auxiliary`. */
@@ -50,7 +53,7 @@ export type TensorCallOptions = Pick<CallOptions, 'numBoxes' | 'unionBoxes' | 'c
 
 /** A differentiable loss. */
 export interface TensorLoss {
-  /** The loss as a scalar, differentiable with respect to every tensor of `outputs`. */
+  /** The loss as a scalar, differentiable with respect to every tensor of `outputs` but `references`. */
   (outputs: TensorOutputs, targets: readonly Target[], call?: TensorCallOptions): tfc.Scalar
   /**
    * What the latest call computed: terms, matches, metrics. Its gradients may be the very memory of the tensors that
@@ -76,8 +79,7 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
     const layers = layersOf(outputs)
     const operation = tf.customGrad((...args) => {
       const save = args.pop() as tfc.GradSaveFunc
-      const values = (args as tfc.Tensor[]).map((tensor) => tensor.dataSync<'float32'>())
-      const result = criterion.compute(toOutputs(outputs, values), targets, call)
+      const result = criterion.compute(toOutputs(outputs, (tensor) => tensor.dataSync<'float32'>()), targets, call)
       loss.lastResult = result
       save(gradientTensors(tf, layers, result.gradients as Gradients))
       return {
@@ -85,7 +87,7 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
         gradFunc: (dy: tfc.Tensor, saved: tfc.Tensor[]) => saved.map((gradient) => tf.mul(gradient, dy)),
       }
     })
-    return operation(...layers.flatMap(({ logits, boxes }) => [logits, boxes])) as tfc.Scalar
+    return operation(...layers.flatMap(variablesOf)) as tfc.Scalar
   }
   loss.lastResult = undefined as LossResult | undefined
   return loss
@@ -94,7 +96,7 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
 /**
  * Loss and gradients of tensors whose values come asynchronously (`data()`), as from WebGPU. TensorFlow.js cannot
  * differentiate across the wait, so train in two phases: after this, let it differentiate Σ logits · gradient + Σ boxes
- * · gradient, whose gradient with respect to the weights is that of the loss.
+ * · gradient (and likewise for `corners`), whose gradient with respect to the weights is that of the loss.
  *
  * Throws as {@link hungarianLoss}.
  *
@@ -115,10 +117,10 @@ export async function lossGradients(
   call?: TensorCallOptions,
 ): Promise<LossResult> {
   const layers = layersOf(outputs)
-  const values = await Promise.all(
-    layers.flatMap(({ logits, boxes }) => [logits.data<'float32'>(), boxes.data<'float32'>()]),
-  )
-  return criterion.compute(toOutputs(outputs, values), targets, call)
+  const tensors = layers.flatMap((layer) => variablesOf(layer).concat(layer.references ?? []))
+  const values = await Promise.all(tensors.map((tensor) => tensor.data<'float32'>()))
+  const data = new Map(tensors.map((tensor, i) => [tensor, values[i] as Float32Array]))
+  return criterion.compute(toOutputs(outputs, (tensor) => data.get(tensor) as Float32Array), targets, call)
 }
 
 /** The outputs with every layer replaced, in a fixed order: of each part the final layer first. */
@@ -146,6 +148,9 @@ function layersOf(outputs: TensorOutputs): TensorLayer[] {
     if (!isRecord(layer)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(layer)}`)
     checkTensor(layer['logits'], `${argument}.logits`)
     checkTensor(layer['boxes'], `${argument}.boxes`)
+    for (const name of ['corners', 'references'] as const) {
+      if (layer[name] !== undefined) checkTensor(layer[name], `${argument}.${name}`)
+    }
     layers.push(layer as unknown as TensorLayer)
     return layer as unknown as LayerOutputs
   })
@@ -160,16 +165,22 @@ function checkTensor(value: unknown, argument: string): void {
   if (value['dtype'] !== 'float32') fail('DTYPE', argument, `must be of dtype float32, got ${show(value['dtype'])}`)
 }
 
-/** Tensors and their values, logits and boxes by turns, as the criterion takes them. */
-function toOutputs(outputs: TensorOutputs, values: readonly Float32Array[]): Outputs {
-  let next = 0
+/** The tensors of a layer that the loss is differentiated by. */
+function variablesOf({ logits, boxes, corners }: TensorLayer): tfc.Tensor[] {
+  return corners === undefined ? [logits, boxes] : [logits, boxes, corners]
+}
+
+/** The outputs with the values of their tensors, as the criterion takes them. */
+function toOutputs(outputs: TensorOutputs, valuesOf: (tensor: tfc.Tensor) => Float32Array): Outputs {
+  const toData = (tensor: tfc.Tensor) => ({ data: valuesOf(tensor), shape: tensor.shape })
   return mapLayers(outputs, (given) => {
-    const layer = given as TensorLayer
-    const [logits, boxes] = [values[next++], values[next++]] as [Float32Array, Float32Array]
+    const { logits, boxes, corners, references, ...rules } = given as TensorLayer
     return {
-      ...layer,
-      logits: { data: logits, shape: layer.logits.shape },
-      boxes: { data: boxes, shape: layer.boxes.shape },
+      ...rules,
+      logits: toData(logits),
+      boxes: toData(boxes),
+      corners: corners && toData(corners),
+      references: references && toData(references),
     }
   })
 }
@@ -179,8 +190,9 @@ function gradientTensors(tf: TensorFlow, layers: readonly TensorLayer[], gradien
   const parts = [gradients, ...PART_KEYS.map((key) => gradients[key])]
   const layersIn = (part: PartGradients | undefined) => (part === undefined ? [] : [part, ...(part.auxiliary ?? [])])
   const all: readonly LayerGradients[] = parts.flatMap(layersIn)
-  return layers.flatMap(({ logits, boxes }, i) => {
-    const gradient = all[i] as LayerGradients
-    return [tf.tensor(gradient.logits, logits.shape), tf.tensor(gradient.boxes, boxes.shape)]
+  return layers.flatMap((layer, i) => {
+    const { logits, boxes, corners } = all[i] as LayerGradients
+    const arrays = [logits, boxes, corners] as Float32Array[]
+    return variablesOf(layer).map(({ shape }, k) => tf.tensor(arrays[k] as Float32Array, shape))
   })
 }

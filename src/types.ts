@@ -39,11 +39,23 @@ export type TensorLike = Shaped<FloatData>
 export interface LayerOutputs {
   /**
    * `[B, Q, C]`: images, queries, and columns of raw scores: with softmax classification `numClasses + 1`, one of which is
-   * no-object, and with sigmoid classification `numClasses`.
+   * no-object, and with sigmoid classification `numClasses`. Of class-agnostic proposals they may be fewer.
    */
   readonly logits: TensorLike
   /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
   readonly boxes: TensorLike
+  /**
+   * `[B, Q, 4 · (regMax + 1)]`: raw scores of the bins of each box's left, top, right and bottom edge, where the edges
+   * are distributions (Peng et al. 2025, D-FINE; see {@link DistributionOptions}). They add the terms `fgl` and `ddf`,
+   * which layers without them, as D-FINE's first head and its encoder, lack. Where an earlier layer of a part has
+   * corners the last one must, since it teaches the others.
+   */
+  readonly corners?: TensorLike | undefined
+  /**
+   * `[B, Q, 4]`, with `corners`: the boxes that the edges' distances start from, in the criterion's `boxFormat`. They
+   * get no gradient. In D-FINE, the boxes of the first head, for all layers.
+   */
+  readonly references?: TensorLike | undefined
   /**
    * Where the layer's matching comes from; stacked layers share it. Default: `'optimal'`.
    */
@@ -88,18 +100,34 @@ export interface QueryRange {
   readonly queries: readonly [first: number, end: number]
   readonly logits?: undefined
   readonly boxes?: undefined
+  readonly corners?: undefined
+  readonly references?: undefined
   readonly auxiliary?: undefined
   readonly cost?: undefined
 }
 
+/** How much a part counts in the loss. Its matching cost has the criterion's weights either way. */
+export interface PartWeights {
+  /** Weight of the whole part, 0 to 1e12: λ in H-DETR, and of the encoder `interm_loss_coef` in DINO. Default: 1. */
+  readonly weight?: number | undefined
+  /**
+   * Weights of the part's terms, 0 to 1e12, in place of the criterion's; `{ l1: 0, giou: 0 }` of the encoder is DINO's
+   * `no_interm_box_loss`. Default, for each: the criterion's.
+   */
+  readonly weights?: Partial<Terms> | undefined
+}
+
 /** Settings of {@link EncoderOutputs}. */
-export interface EncoderSettings {
-  /** Whether all targets count as of the first class, so that proposals learn objects alone. Default: false. */
+export interface EncoderSettings extends PartWeights {
+  /**
+   * Whether all targets count as of the first class, so that proposals learn objects alone. The logits then have all
+   * columns, of which only the first learns objects, as in Deformable DETR; or those of the first class alone: one, as in
+   * RT-DETRv2 and D-FINE with `query_select_method: agnostic`, and with softmax classification one more, for no-object,
+   * which comes first where `noObjectIndex` is 0, otherwise last. Default: false.
+   */
   readonly classAgnostic?: boolean | undefined
   /** As {@link Outputs.groups}. Default: 1. */
   readonly groups?: number | undefined
-  /** Weight of this part in the loss, 0 to 1e12. Default: 1. */
-  readonly weight?: number | undefined
 }
 
 /** The proposals of a two-stage encoder (Zhu et al. 2021, Deformable DETR), matched by themselves. */
@@ -115,7 +143,7 @@ export type EncoderOutputs = PartOutputs & EncoderSettings
 export type DenoisingOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & DenoisingSettings
 
 /** Settings of {@link DenoisingOutputs}. */
-export interface DenoisingSettings {
+export interface DenoisingSettings extends PartWeights {
   /** Equal groups of queries, each with all targets. Default: 1. */
   readonly groups?: number | undefined
   /** Whether the second half of every group are negatives, which are background. Default: true, as in DINO. */
@@ -127,8 +155,6 @@ export interface DenoisingSettings {
   readonly padding?: 'background' | 'ignore' | undefined
   /** Pairs for each image, for another arrangement of the queries. `groups` is then a mere divisor. */
   readonly matching?: readonly Pairs[] | undefined
-  /** Weight of this part in the loss, 0 to 1e12. Default: 1. */
-  readonly weight?: number | undefined
 }
 
 /**
@@ -138,11 +164,9 @@ export interface DenoisingSettings {
 export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & OneToManySettings
 
 /** Settings of {@link OneToManyOutputs}. */
-export interface OneToManySettings {
+export interface OneToManySettings extends PartWeights {
   /** How often every target is repeated, at least 1; 6 in H-DETR. */
   readonly repeat: number
-  /** Weight of this part in the loss, 0 to 1e12; λ in H-DETR. Default: 1. */
-  readonly weight?: number | undefined
 }
 
 /**
@@ -193,8 +217,8 @@ export interface Target {
   readonly ignore?: ArrayLike<boolean | number> | undefined
 }
 
-/** One number for each term. As weights, absent terms have the preset's; in results, those without a weight are absent. */
-export interface Terms {
+/** One number for each term that the matching cost may have. */
+export interface CostTerms {
   /** Classification. */
   readonly class: number
   /** L1 distance of the boxes. */
@@ -209,8 +233,26 @@ export interface Terms {
   readonly ciou?: number | undefined
 }
 
+/**
+ * One number for each term of the loss. As weights, absent terms have the preset's; in results, those without a weight
+ * are absent, and `fgl` and `ddf` also where the layer has no `corners`.
+ */
+export interface Terms extends CostTerms {
+  /**
+   * Fine-grained localisation of edges (D-FINE): for each edge of the pairs of the box terms, the cross-entropy with
+   * the two bins that the target's edge lies between, times the IoU of the boxes; divided as the box terms are.
+   */
+  readonly fgl?: number | undefined
+  /**
+   * Distillation of edges (D-FINE): T² · KL(last layer ‖ this one), times the IoU where the query is paired and the
+   * last layer's best class probability elsewhere. The means over these two kinds of edges are mixed by the square
+   * roots of their numbers; in further parts, of the decoder's numbers. Absent for the last layer. Sigmoid kinds only.
+   */
+  readonly ddf?: number | undefined
+}
+
 /** Weights of the matching cost, and the form of the class' part c. With p the probability of the target's label: */
-export interface CostWeights extends Terms {
+export interface CostWeights extends CostTerms {
   /**
    * - `'probability'`: c = −p, of softmax (its only form) or sigmoid.
    * - `'focal'`: c = α·(1 − p)^γ·−ln(p + 1e-8) − (1 − α)·p^γ·−ln(1 − p + 1e-8), the form of Deformable DETR and its
@@ -314,8 +356,13 @@ export interface HungarianLossOptions {
   readonly classification?: ClassificationOptions | undefined
   /** Weights of the matching cost's terms, 0 to 1e12, and its form. Default: class 1, l1 5, giou 2, others 0. */
   readonly cost?: Partial<CostWeights> | undefined
-  /** Weights of the loss terms in the total, 0 to 1e12. Default: class 1, l1 5, giou 2, others 0. */
+  /**
+   * Weights of the loss terms in the total, 0 to 1e12; a part may have its own (see {@link PartWeights}). Default: class 1,
+   * l1 5, giou 2, others 0.
+   */
   readonly weights?: Partial<Terms> | undefined
+  /** The bins of edges that are distributions, see {@link LayerOutputs.corners}. */
+  readonly distribution?: DistributionOptions | undefined
   /** What a box's four numbers are: centre and size, or two corners. Default: `'cxcywh'`. */
   readonly boxFormat?: 'cxcywh' | 'xyxy' | undefined
   /**
@@ -351,6 +398,24 @@ export interface HungarianLossOptions {
    * {@link threadCount}. The results have the same bits with any number. Default: {@link threadCount}.
    */
   readonly threads?: number | undefined
+}
+
+/**
+ * Edges as distributions over regMax + 1 offsets, in units of a reference box's side / regScale. An edge of the
+ * reference itself has the offset 0. The offsets are ∓2u, 0, and between them ∓(s^i − 1), where u = up · regScale and
+ * s = (u + 1)^(2 / (regMax − 2)).
+ *
+ * Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_utils.py`.
+ */
+export interface DistributionOptions {
+  /** One less than the number of bins: an even number from 4 to 1024. Default: 32. */
+  readonly regMax?: number | undefined
+  /** Range of the offsets, 0.001 to 1000. Default: 0.5. */
+  readonly up?: number | undefined
+  /** Units of a reference's side, 0.001 to 1000. Default: 4. */
+  readonly regScale?: number | undefined
+  /** T of the distillation, 0.001 to 1000. Default: 5. */
+  readonly temperature?: number | undefined
 }
 
 /** The overlap of queries with ignored targets. */
@@ -389,7 +454,7 @@ export type ResolvedClassification =
   | { readonly kind: 'ia-bce'; readonly alpha: number; readonly gamma: number; readonly minQuality: number }
 
 /** {@link CostWeights} with every default filled in; α and γ are absent for softmax. */
-export interface ResolvedCost extends Required<Terms> {
+export interface ResolvedCost extends Required<CostTerms> {
   readonly classForm: 'probability' | 'focal' | 'log-sigmoid'
   readonly alpha: number | undefined
   readonly gamma: number | undefined
@@ -408,6 +473,12 @@ export interface ResolvedOptions {
   readonly nonFinite: 'throw' | 'worst'
   readonly ignore: { readonly overlap: 'iof' | 'iou'; readonly threshold: number }
   readonly boxMatching: 'layer' | 'union'
+  readonly distribution: {
+    readonly regMax: number
+    readonly up: number
+    readonly regScale: number
+    readonly temperature: number
+  }
   readonly threads: number
 }
 
@@ -417,6 +488,8 @@ export interface LayerGradients {
   readonly logits: Float32Array
   /** With respect to the boxes, in their layout. */
   readonly boxes: Float32Array
+  /** With respect to the corners, in their layout, where there are any. */
+  readonly corners?: Float32Array | undefined
 }
 
 /** Gradients of one part. */
@@ -459,7 +532,8 @@ export interface CallOptions {
   /**
    * The number of targets to divide the box terms by, above 0. Where a batch is split over workers, give each the mean
    * of all workers' counts (the published code takes at least 1), and average the gradients: the result is the gradient
-   * of the unsplit batch. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
+   * of the unsplit batch, but for `ddf`, whose means are each worker's own. Parts multiply it by their groups and
+   * repetitions. Default: this batch's count, at least 1.
    */
   readonly numBoxes?: number | undefined
   /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`. */
@@ -522,6 +596,10 @@ export interface NonFiniteCounts {
   readonly logits: number
   /** Box components that were NaN or infinite. */
   readonly boxes: number
+  /** Scores of edges' bins that were; such a query has no `fgl` and no `ddf`. */
+  readonly corners: number
+  /** Components of references that were, likewise. */
+  readonly references: number
   /** Cells of the matching cost that were filled, for queries that are not finite. */
   readonly costs: number
 }
@@ -543,7 +621,7 @@ export interface PartResult {
  * made when first read, and kept.
  */
 export interface LossResult extends PartResult {
-  /** Sum over all layers of all parts of weight × term. */
+  /** Sum over all layers of weight × term, times the weight of their part. */
   readonly loss: number
   readonly encoder: PartResult | undefined
   readonly denoising: PartResult | undefined

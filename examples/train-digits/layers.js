@@ -59,7 +59,8 @@ export function feedForward(parameters, name, inputs, hidden, outputs, gain = 1)
 }
 
 /**
- * Attention: a function of the rows that look, the rows that they look at, and the batch size.
+ * Attention, in two functions: `memorize` takes the rows that are looked at, `look` the rows that look, what was memorized, and
+ * the batch size. So one memory serves several lookers.
  * With `local`, keys are at first mapped as queries are, so that a row begins by looking at what resembles itself.
  */
 export function attention(parameters, name, width, heads, { local = false } = {}) {
@@ -68,7 +69,10 @@ export function attention(parameters, name, width, heads, { local = false } = {}
   const value = linear(parameters, `${name}/value`, width, width)
   const output = linear(parameters, `${name}/output`, width, width)
   if (local) key.weights.assign(query.weights)
-  return (lookers, objects, batch) => output(attend(query(lookers), key(objects), value(objects), batch, heads))
+  return {
+    memorize: (objects) => [key(objects), value(objects)],
+    look: (lookers, [keys, values], batch) => output(attend(query(lookers), keys, values, batch, heads)),
+  }
 }
 
 /** Layer normalisation of each row. */

@@ -15,7 +15,7 @@ import { Random } from './random.js'
 import { report } from './report.js'
 import { train } from './train.js'
 
-const DEFAULTS = { steps: 2000, seed: 1, out: 'train-digits-report', help: false }
+const DEFAULTS = { steps: 2000, seed: 1, denoising: 0, out: 'train-digits-report', help: false }
 const HELD_OUT_SCENES = 256
 const HELD_OUT_SEED = 2026
 const EVALUATIONS = 10
@@ -31,7 +31,7 @@ try {
 }
 
 /** @param {import('./options.js').Options} options */
-async function run({ steps, seed, out }) {
+async function run({ steps, seed, denoising, out }) {
   createFolder(out)
   registerGradients()
   await tf.setBackend('wasm')
@@ -39,7 +39,7 @@ async function run({ steps, seed, out }) {
   const { training, heldOut } = loadDigits()
   const scenes = drawBatch(new Random(HELD_OUT_SEED), heldOut, HELD_OUT_SCENES)
   const random = new Random(seed)
-  const model = new Detr(random)
+  const model = new Detr(random, { denoises: denoising > 0 })
   const criterion = HungarianLoss.detr({ numClasses: CLASSES })
   const loss = hungarianLoss(tf, criterion)
   console.log(`Training on scenes of ${training.length} digits; measuring on ${HELD_OUT_SCENES} scenes of ${heldOut.length} others.`)
@@ -49,7 +49,7 @@ async function run({ steps, seed, out }) {
   const progress = new Progress(process.stdout, steps)
   const history = []
   const evaluations = []
-  for await (const record of train(model, loss, training, { steps, seed: random.integer(2 ** 32) })) {
+  for await (const record of train(model, loss, training, { steps, seed: random.integer(2 ** 32), denoising })) {
     history.push(record)
     progress.step(record)
     const last = record.step === steps || stop.signal.aborted
@@ -65,7 +65,7 @@ async function run({ steps, seed, out }) {
   const outputs = predict(model, scenes.images)
   const file = join(out, 'report.html')
   writeFileSync(file, report({
-    settings: { steps, seed, heldOutScenes: HELD_OUT_SCENES },
+    settings: { steps, seed, denoising, heldOutScenes: HELD_OUT_SCENES },
     model, history, evaluations, scenes, outputs,
     matches: criterion.match(outputs, scenes.targets).matches,
   }))

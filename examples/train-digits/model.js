@@ -30,12 +30,16 @@ const CONTRAST = 5
  *   logits `[batch, queries, CLASSES + 1]`, the last being no object; boxes `[batch, queries, 4]`, cxcywh in [0, 1].
  */
 export class Detr {
-  /** @param {import('./random.js').Random} random source of the initial weights */
-  constructor(random, settings = SETTINGS) {
+  /**
+   * @param {import('./random.js').Random} random source of the initial weights
+   * @param {{ denoises: boolean }} options whether the training has denoising queries, which need an embedding of the labels
+   */
+  constructor(random, { denoises }, settings = SETTINGS) {
     const { convolutions, width, heads, hidden, decoderLayers, queries } = settings
     const parameters = new Parameters(random)
     this.variables = parameters.variables
     this.queries = queries
+    this.width = width
 
     let channels = 1
     let side = CANVAS
@@ -48,40 +52,58 @@ export class Detr {
     this.tokens = side * side
     this.project = linear(parameters, 'project', channels, width)
     this.positions = tf.tensor(sineEmbedding(gridCentres(side), width), [this.tokens, width])
-    this.anchors = tf.tensor(gridCentres(side).flatMap(([x, y]) => [x, y, 0.25, 0.3].map(logit)), [this.tokens, 4])
+    this.anchors = tf.tensor(gridCentres(side).flatMap(anchor), [this.tokens, 4])
 
     this.propose = predictor(parameters, 'proposal', width)
     this.decoder = Array.from({ length: decoderLayers }, (_, i) => ({
-      compare: attention(parameters, `decoder${i}/compare`, width, heads),
-      look: attention(parameters, `decoder${i}/look`, width, heads, { local: true }),
+      self: attention(parameters, `decoder${i}/self`, width, heads),
+      cross: attention(parameters, `decoder${i}/cross`, width, heads, { local: true }),
       think: feedForward(parameters, `decoder${i}/think`, width, hidden, width),
       norms: [1, 2, 3].map((n) => layerNorm(parameters, `decoder${i}/norm${n}`, width)),
       predict: predictor(parameters, `decoder${i}/prediction`, width),
     }))
+    if (denoises) this.labels = parameters.constant('labels', [CLASSES, width], 0)
   }
 
   /**
    * @param {tf.Tensor4D} images `[batch, CANVAS, CANVAS, 1]`
-   * @returns {{ proposals: Prediction, layers: Prediction[] }} the proposals have one query for each token
+   * @param {import('./denoising.js').Noisy} [noisy] denoising queries for the decoder, kept apart from the others
+   * @returns {{ proposals: Prediction, layers: Prediction[], denoising: Prediction[] | undefined }}
+   *   the proposals have one query for each token
    */
-  forward(images) {
+  forward(images, noisy) {
     const batch = images.shape[0]
     const features = this.convolutions.reduce((x, convolve) => convolve(x), tf.mul(images, CONTRAST))
     const tokens = tf.add(this.project(tf.reshape(features, [batch * this.tokens, -1])), repeat(this.positions, batch))
 
     const proposed = this.propose(tokens, repeat(this.anchors, batch))
     const chosen = mostPromising(proposed.logits, batch, this.queries)
-    let queries = takeRows(tokens, chosen)
-    let boxes = takeRows(proposed.boxes, chosen)
-    const layers = this.decoder.map(({ compare, look, think, norms, predict }) => {
-      queries = norms[0](tf.add(queries, compare(queries, queries, batch)))
-      queries = norms[1](tf.add(queries, look(queries, tokens, batch)))
+    const queries = takeRows(tokens, chosen)
+    const boxes = takeRows(proposed.boxes, chosen)
+    const memories = this.decoder.map(({ cross }) => cross.memorize(tokens))
+    return {
+      proposals: prediction(proposed, batch),
+      layers: this.#decode(queries, boxes, memories, batch),
+      denoising: noisy && this.#decode(...this.#embed(noisy), memories, batch, noisy.groups),
+    }
+  }
+
+  /** The predictions of each decoder layer. Queries are compared within each of equal groups of an image. */
+  #decode(queries, boxes, memories, batch, groups = 1) {
+    return this.decoder.map(({ self, cross, think, norms, predict }, i) => {
+      queries = norms[0](tf.add(queries, self.look(queries, self.memorize(queries), batch * groups)))
+      queries = norms[1](tf.add(queries, cross.look(queries, memories[i], batch)))
       queries = norms[2](tf.add(queries, think(queries)))
       const predicted = predict(queries, boxes)
       boxes = predicted.boxes
       return prediction(predicted, batch)
     })
-    return { proposals: prediction(proposed, batch), layers }
+  }
+
+  /** Queries and boxes that say of each label that it is at its place. */
+  #embed({ labels, places }) {
+    const positions = tf.tensor(sineEmbedding(places, this.width), [places.length, this.width])
+    return [tf.add(takeRows(this.labels, labels), positions), tf.tensor(places.flatMap(anchor), [places.length, 4])]
   }
 }
 
@@ -108,6 +130,9 @@ function mostPromising(logits, batch, count) {
   return Array.from({ length: batch }, (_, image) =>
     Array.from({ length: rows }, (_, i) => image * rows + i).sort((a, b) => doubt[a] - doubt[b]).slice(0, count)).flat()
 }
+
+/** A box of a digit's usual size at a place, as logits. */
+const anchor = ([x, y]) => [x, y, 0.25, 0.3].map(logit)
 
 const logit = (p) => Math.log(p / (1 - p))
 

@@ -48,23 +48,23 @@ export function repeat(x, copies) {
   return tf.customGrad((x) => ({ value: tf.tile(x, [copies, 1]), gradFunc: (dy) => columnSums(dy, x.shape) }))(x)
 }
 
-/** Some rows of a matrix: `[rows, width]` → `[indices.length, width]`. No index may occur twice. */
+/** Some rows of a matrix, each as often as it is asked for: `[rows, width]` → `[indices.length, width]` */
 export function takeRows(x, indices) {
   return tf.customGrad((x) => {
-    const value = empty([indices.length, x.shape[1]])
-    copyRows(view(x), indices, view(value), indices.keys(), x.shape[1])
+    const width = x.shape[1]
+    const value = empty([indices.length, width])
+    const [from, to] = [x, value].map(view)
+    indices.forEach((row, i) => to.set(from.subarray(row * width, (row + 1) * width), i * width))
     const gradFunc = (dy) => {
       const dx = tf.zeros(x.shape)
-      copyRows(view(dy), indices.keys(), view(dx), indices, x.shape[1])
+      const [from, to] = [dy, dx].map(view)
+      indices.forEach((row, i) => {
+        for (let column = 0; column < width; column++) to[row * width + column] += from[i * width + column]
+      })
       return dx
     }
     return { value, gradFunc }
   })(x)
-}
-
-function copyRows(from, fromRows, to, toRows, width) {
-  const targets = toRows[Symbol.iterator]()
-  for (const row of fromRows) to.set(from.subarray(row * width, (row + 1) * width), targets.next().value * width)
 }
 
 /** Each row to mean 0 and deviation 1, then a scale and a shift of each column. x `[rows, width]` → the same */

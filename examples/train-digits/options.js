@@ -5,10 +5,11 @@ export const HELP = `Trains a small DETR to find handwritten digits, with the lo
 
 Usage: node examples/train-digits/main.js [options]
 
-  --steps N   training steps (default {steps}); fewer steps end sooner and find less
-  --seed S    whole number that fixes the scenes and the initial weights (default {seed})
-  --out DIR   folder for report.html (default {out})
-  --help      shows this text
+  --steps N      training steps (default {steps}); fewer steps end sooner and find less
+  --seed S       whole number that fixes the scenes and the initial weights (default {seed})
+  --denoising G  groups of denoising queries in the training, 0 to 10 (default {denoising})
+  --out DIR      folder for report.html (default {out})
+  --help         shows this text
 
 Ctrl-C ends the training early and still writes the report.`
 
@@ -16,7 +17,7 @@ Ctrl-C ends the training early and still writes the report.`
 export class UsageError extends Error {}
 
 /**
- * @typedef {{ steps: number, seed: number, out: string, help: boolean }} Options
+ * @typedef {{ steps: number, seed: number, denoising: number, out: string, help: boolean }} Options
  * @param {string[]} args the arguments
  * @param {Options} defaults
  * @returns {Options}
@@ -26,7 +27,13 @@ export function parseOptions(args, defaults) {
     args,
     strict: false,
     tokens: true,
-    options: { steps: { type: 'string' }, seed: { type: 'string' }, out: { type: 'string' }, help: { type: 'boolean' } },
+    options: {
+      steps: { type: 'string' },
+      seed: { type: 'string' },
+      denoising: { type: 'string' },
+      out: { type: 'string' },
+      help: { type: 'boolean' },
+    },
   })
   const options = { ...defaults }
   for (const token of tokens) {
@@ -38,6 +45,9 @@ export function parseOptions(args, defaults) {
         break
       case 'seed':
         options.seed = wholeNumber(token, 0, 2 ** 32 - 1)
+        break
+      case 'denoising':
+        options.denoising = wholeNumber(token, 0, 10)
         break
       case 'out':
         if (!token.value) throw new UsageError('--out needs the name of a folder.')

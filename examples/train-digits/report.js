@@ -24,7 +24,7 @@ const KINDS = {
 
 /**
  * @param {{
- *   settings: { steps: number, seed: number, heldOutScenes: number },
+ *   settings: { steps: number, seed: number, denoising: number, heldOutScenes: number },
  *   model: import('./model.js').Detr,
  *   history: import('./train.js').Step[],
  *   evaluations: { step: number, scores: import('./evaluate.js').Scores, milliseconds: number }[],
@@ -159,7 +159,7 @@ const edge = ([cx, cy, w], side) => [round((cx + side * w) * CANVAS), round(cy *
 const percent = ({ score }) => `${Math.round(100 * score)} %`
 const round = (value) => Math.round(value * 100) / 100
 
-function trainingRows({ steps, seed, heldOutScenes }, step, model) {
+function trainingRows({ steps, seed, denoising, heldOutScenes }, step, model) {
   return {
     'Steps': step < steps ? `${step} of ${steps}` : steps,
     'Scenes per step': SETTINGS.batchSize,
@@ -167,6 +167,7 @@ function trainingRows({ steps, seed, heldOutScenes }, step, model) {
     'Optimiser': `Adam, at most ${SETTINGS.learningRate}, ${SETTINGS.warmUp} steps of warm-up, cosine decay`,
     'Model': `${MODEL.convolutions.length} convolutions, ${MODEL.decoderLayers} decoder layers of width ${MODEL.width}`,
     'Queries': `${model.queries}, chosen from ${model.tokens} proposals`,
+    'Denoising groups': denoising,
     'Parameters': model.variables.reduce((sum, { size }) => sum + size, 0).toLocaleString('en'),
     'Measured on': `${heldOutScenes} held-out scenes`,
   }

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as tf from '@tensorflow/tfjs-core'
 import { Adam } from './adam.js'
 import { CANVAS, drawBatch } from './data.js'
+import { drawNoisy } from './denoising.js'
 import { Random } from './random.js'
 
 export const SETTINGS = { batchSize: 8, learningRate: 2e-3, warmUp: 100, maxGradientNorm: 1 }
@@ -17,20 +18,25 @@ export const SETTINGS = { batchSize: 8, learningRate: 2e-3, warmUp: 100, maxGrad
  * @param {import('./model.js').Detr} model
  * @param {ReturnType<typeof import('hungarian-loss/tfjs').hungarianLoss>} loss
  * @param {import('./data.js').Digit[]} digits to train on
- * @param {{ steps: number, seed: number }} options
+ * @param {{ steps: number, seed: number, denoising: number }} options denoising: groups of denoising queries, 0 for none
  * @returns {AsyncGenerator<Step>}
  */
-export async function* train(model, loss, digits, { steps, seed }) {
+export async function* train(model, loss, digits, { steps, seed, denoising }) {
   const random = new Random(seed)
+  const noise = new Random(seed + 1) // of its own, so that the scenes are the same with and without
   const adam = new Adam(model.variables, SETTINGS.maxGradientNorm)
   for (let step = 1; step <= steps; step++) {
     const { images, targets } = drawBatch(random, digits, SETTINGS.batchSize)
+    const noisy = denoising > 0 ? drawNoisy(noise, targets, denoising) : undefined
     const total = tf.tidy(() => {
       const input = tf.tensor(images, [SETTINGS.batchSize, CANVAS, CANVAS, 1])
       const { value, grads } = tf.variableGrads(() => {
-        const { proposals, layers } = model.forward(input)
-        const final = layers.pop()
-        return tf.add(loss(proposals, targets), loss({ ...final, auxiliary: layers }, targets))
+        const { proposals, layers, denoising } = model.forward(input, noisy)
+        return loss({
+          ...part(layers),
+          encoder: proposals,
+          denoising: denoising && { ...part(denoising), groups: noisy.groups, padding: 'ignore' },
+        }, targets)
       }, model.variables)
       adam.step(grads, learningRate(step, steps))
       return value
@@ -41,6 +47,9 @@ export async function* train(model, loss, digits, { steps, seed }) {
     await nextTurn() // lets Ctrl-C be heard
   }
 }
+
+/** The layers as the loss takes them: the last one, and the others as `auxiliary`. */
+const part = (layers) => ({ ...layers.at(-1), auxiliary: layers.slice(0, -1) })
 
 /** Rises linearly at first, then falls along half a cosine to zero. */
 function learningRate(step, steps) {

@@ -28,13 +28,23 @@ pub struct Layer<'a> {
     pub logits: &'a [f32],
     /// `[images, queries, 4]`, in the configured format.
     pub boxes: &'a [f32],
+    /// The distributions that the boxes' edges come from, if there are any.
+    pub corners: Option<Corners<'a>>,
+}
+
+/// Boxes as distributions of their four edges (Peng et al. 2025, "D-FINE").
+#[derive(Clone, Copy, Debug)]
+pub struct Corners<'a> {
+    /// `[images, queries, 4, bins]`: raw scores of the left, top, right and bottom edge.
+    pub logits: &'a [f32],
+    /// `[images, queries, 4]`, in the configured format: the boxes that the edges' distances start from.
+    pub references: &'a [f32],
 }
 
 /// The predictions of all layers, and the parts they make up.
 #[derive(Clone, Debug)]
 pub struct Predictions<'a> {
     pub(crate) images: usize,
-    pub(crate) classes: usize,
     pub(crate) layers: &'a [Layer<'a>],
     pub(crate) parts: Vec<Part<'a>>,
 }
@@ -46,28 +56,24 @@ impl<'a> Predictions<'a> {
     /// # Errors
     /// [`Error::Length`] where an array does not fit the shape.
     pub fn new(shape: Shape, layers: &'a [Layer<'a>]) -> Result<Self> {
-        let parts = vec![Part::plain(layers.len(), shape.queries)];
-        Self::checked(Self { images: shape.images, classes: shape.classes, layers, parts })
+        let parts = vec![Part::plain(layers.len(), shape.queries, shape.classes)];
+        Self::of_parts(shape.images, layers, parts)
     }
 
     /// The layers of any parts. Every query of every layer belongs to exactly one part.
     ///
     /// # Errors
     /// [`Error::Length`] where an array does not fit, [`Error::Option`] where parts do not fit the layers.
-    pub fn of_parts(images: usize, classes: usize, layers: &'a [Layer<'a>], parts: Vec<Part<'a>>) -> Result<Self> {
-        Self::checked(Self { images, classes, layers, parts })
-    }
-
-    fn checked(self) -> Result<Self> {
-        for part in &self.parts {
-            part.check(self.layers.len())?;
-            for layer in &self.layers[part.layers.clone()] {
-                check_length("outputs.logits", layer.logits.len(), &[self.images, part.rows, self.classes])?;
-                check_length("outputs.boxes", layer.boxes.len(), &[self.images, part.rows, COMPONENTS])?;
+    pub fn of_parts(images: usize, layers: &'a [Layer<'a>], parts: Vec<Part<'a>>) -> Result<Self> {
+        for part in &parts {
+            part.check(layers.len())?;
+            for layer in &layers[part.layers.clone()] {
+                check_length("outputs.logits", layer.logits.len(), &[images, part.rows, part.classes])?;
+                check_length("outputs.boxes", layer.boxes.len(), &[images, part.rows, COMPONENTS])?;
             }
         }
-        check_cover(&self.parts, self.layers.len())?;
-        Ok(self)
+        check_cover(&parts, layers.len())?;
+        Ok(Self { images, layers, parts })
     }
 
     /// Layers of all parts, part after part: the order of everything that is reported.

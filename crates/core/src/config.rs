@@ -13,7 +13,7 @@ pub struct Config {
     pub cost_class: ClassCost,
     /// Weights of the matching cost.
     pub cost: Weights,
-    /// Weights of the loss terms in the total.
+    /// Weights of the loss terms in the total; a part may have its own.
     pub weights: Weights,
     /// What the four components of a box are.
     pub box_format: BoxFormat,
@@ -28,6 +28,26 @@ pub struct Config {
     pub non_finite: NonFinite,
     /// Which queries lie on an ignored target.
     pub ignore: Ignore,
+    /// The terms of layers whose edges are distributions.
+    pub distribution: Distribution,
+}
+
+/// Edges as distributions over bins, and the weights of their terms (Peng et al. 2025, "D-FINE"). By default D-FINE's
+/// values, with weights of 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distribution {
+    /// One less than the number of an edge's bins: an even number from 4 to 1024; 32 in D-FINE.
+    pub reg_max: usize,
+    /// Range of the bins' offsets, 0.001 to 1000: the ends lie at ∓2 · `up` · `reg_scale`; 0.5 in D-FINE.
+    pub up: f64,
+    /// In how many units a reference's side is divided, 0.001 to 1000; 4 in D-FINE.
+    pub reg_scale: f64,
+    /// T of the distillation, 0.001 to 1000; 5 in D-FINE.
+    pub temperature: f64,
+    /// Weight of fine-grained localisation; 0.15 in D-FINE. A part may have its own, here and below.
+    pub fgl: f64,
+    /// Weight of distillation, which needs sigmoid classification; 1.5 in D-FINE.
+    pub ddf: f64,
 }
 
 /// When an unmatched query lies on an ignored target and is left out: where their overlap exceeds the threshold.
@@ -165,6 +185,17 @@ pub struct Weights {
     pub ciou: f64,
 }
 
+/// One weight for each term of the loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LossWeights {
+    /// Of the terms that the matching cost may have, too.
+    pub terms: Weights,
+    /// As [`Distribution::fgl`].
+    pub fgl: f64,
+    /// As [`Distribution::ddf`].
+    pub ddf: f64,
+}
+
 /// What the four components of a box are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoxFormat {
@@ -212,6 +243,7 @@ impl Config {
             normalized_boxes: true,
             non_finite: NonFinite::Throw,
             ignore: Ignore { overlap: Overlap::Iof, threshold: 0.5 },
+            distribution: Distribution::default(),
         }
     }
 
@@ -228,10 +260,21 @@ impl Config {
         }
     }
 
+    /// Weights of the loss terms.
+    pub(crate) fn loss_weights(&self) -> LossWeights {
+        LossWeights { terms: self.weights, fgl: self.distribution.fgl, ddf: self.distribution.ddf }
+    }
+
     /// Columns of the logits.
     #[must_use]
     pub fn logits_width(&self) -> usize {
         self.num_classes + usize::from(self.no_object().is_some())
+    }
+
+    /// Whether logits of this width fit: all columns, or where classes do not count also those of the first class alone.
+    pub(crate) fn allows_width(&self, classes: usize, class_agnostic: bool) -> bool {
+        let width = self.logits_width();
+        classes == width || class_agnostic && classes == width - self.num_classes + 1
     }
 
     /// The column of no-object, if there is one.
@@ -274,6 +317,7 @@ impl Config {
         ])?;
         between("options.boxEpsilon", self.box_epsilon, 1.0)?;
         between("options.ignore.threshold", self.ignore.threshold, 1.0)?;
+        self.distribution.check(self.no_object().is_some())?;
         match &self.classification {
             Classification::Softmax(softmax) => softmax.check(self.num_classes)?,
             Classification::Sigmoid(sigmoid) => sigmoid.check()?,
@@ -291,10 +335,47 @@ impl Config {
     }
 }
 
+impl Default for Distribution {
+    fn default() -> Self {
+        Self { reg_max: 32, up: 0.5, reg_scale: 4.0, temperature: 5.0, fgl: 0.0, ddf: 0.0 }
+    }
+}
+
+impl Distribution {
+    /// Checks what [`Bins`](crate::Bins) does not.
+    fn check(&self, is_softmax: bool) -> Result<()> {
+        if !(1e-3..=1e3).contains(&self.temperature) {
+            return option("options.distribution.temperature", "a number from 0.001 to 1000", self.temperature);
+        }
+        between("options.weights.fgl", self.fgl, LIMIT)?;
+        between("options.weights.ddf", self.ddf, LIMIT)?;
+        if is_softmax && self.ddf > 0.0 {
+            return option("options.weights.ddf", "0 for softmax classification", self.ddf);
+        }
+        Ok(())
+    }
+}
+
 impl Weights {
     fn check(&self, names: [&'static str; 6]) -> Result<()> {
         let values = [self.class, self.l1, self.giou, self.iou, self.diou, self.ciou];
         names.into_iter().zip(values).try_for_each(|(name, value)| between(name, value, LIMIT))
+    }
+}
+
+impl LossWeights {
+    /// Checks the weights of a part.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.terms.check([
+            "parts.weights.class",
+            "parts.weights.l1",
+            "parts.weights.giou",
+            "parts.weights.iou",
+            "parts.weights.diou",
+            "parts.weights.ciou",
+        ])?;
+        between("parts.weights.fgl", self.fgl, LIMIT)?;
+        between("parts.weights.ddf", self.ddf, LIMIT)
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Parts, layers and images are independent of each other but for the normalisers, so nothing larger than one image's
 //! cost block ever exists; layers that take over another's matching come after it, and box terms of the union matching
-//! after all. Every image of a layer is a job for whichever thread is free; terms are summed in index order, in `f64`.
+//! after all; those of the edges' distributions follow. Every image of a layer is a job for whichever thread is free; terms
+//! are summed in index order, in `f64`.
+
+mod corners;
 
 use std::ops::Range;
 
@@ -10,12 +13,13 @@ use crate::assign::Interrupt;
 use crate::assign::block::Block;
 use crate::assign::dense::{Demand, Outcome};
 use crate::batch::{ImageTargets, Layer, Predictions, Targets, broken_rule, check_length};
-use crate::config::{BoxFormat, Config, NonFinite, Weights};
+use crate::config::{BoxFormat, Config, Distribution, LossWeights, NonFinite, Weights};
 use crate::cost::{self, ClassTerm, boxes};
 use crate::error::{BoxRule, COMPONENTS, Error, QueryPlace, Result};
 use crate::ignore;
 use crate::loss::boxes::{BoxTerms, Boxes};
 use crate::loss::class::{self, Class, Logits, Pass};
+use crate::loss::distribution::Bins;
 use crate::loss::{self, clamp};
 use crate::part::{BACKGROUND, LEFT_OUT, Matching, Part};
 use crate::scratch::{Clean, Scratch, reserve};
@@ -23,6 +27,7 @@ use crate::simd::{Level, dispatch, padded};
 use crate::threads::Threads;
 use crate::union;
 use crate::view::{ImageView, Views};
+use corners::{CornerTerms, Step};
 
 /// Work that makes up for waking a thread, in logits to read.
 const WORTH_A_THREAD: usize = 1 << 16;
@@ -36,6 +41,7 @@ pub struct Criterion {
     config: Config,
     level: Level,
     class: Class,
+    bins: Bins,
     /// Shared ones, and how many of them at most; the caller's alone if absent.
     threads: Option<(Threads, usize)>,
 }
@@ -60,6 +66,8 @@ pub struct LayerGradients<'a> {
     pub logits: &'a mut [f32],
     /// `[images, queries, 4]`.
     pub boxes: &'a mut [f32],
+    /// `[images, queries, 4, bins]`, or empty where the layer has no distributions.
+    pub corners: &'a mut [f32],
 }
 
 /// Counts of the non-finite values met, all 0 unless [`NonFinite::Worst`] is set.
@@ -69,6 +77,10 @@ pub struct NonFiniteCounts {
     pub logits: usize,
     /// Box components that are.
     pub boxes: usize,
+    /// Logits of edges that are.
+    pub corners: usize,
+    /// Components of references that are.
+    pub references: usize,
     /// Cells of cost blocks that were filled with a cost above every finite one of the image.
     pub costs: usize,
 }
@@ -88,6 +100,10 @@ pub struct LayerTerms {
     pub diou: f64,
     /// 1 - CIoU, normalised; 0 where neither DIoU nor CIoU has a weight.
     pub ciou: f64,
+    /// Fine-grained localisation, normalised; 0 where the layer has no distributions.
+    pub fgl: f64,
+    /// Distillation, likewise; 0 for the last layer of a part, which teaches, and where it has no weight.
+    pub ddf: f64,
     /// Percentage of matched queries whose largest logit is not a label of their target; NaN where nothing is matched.
     pub class_error: f64,
     /// Mean over images of |queries classified as objects - targets|. In sigmoid classification the published criteria count
@@ -191,7 +207,9 @@ impl Criterion {
     pub fn new(level: Level, config: Config) -> Result<Self> {
         config.check()?;
         let class = Class::new(&config);
-        Ok(Self { config, level, class, threads: None })
+        let Distribution { reg_max, up, reg_scale, .. } = config.distribution;
+        let bins = Bins::new(reg_max, up, reg_scale)?;
+        Ok(Self { config, level, class, bins, threads: None })
     }
 
     /// The same in up to `count` threads, where there is enough work: the caller's own and, of those that are shared,
@@ -266,19 +284,26 @@ impl Criterion {
                 }
             }
         }
+        let mut union = None;
         if slots.iter().any(|slot| slot.part.union) {
-            let matches = union_matches(&slots, predictions.images, target_of_query)?;
-            report.union_boxes = normalizers.union_boxes.unwrap_or_else(|| count_pairs(&matches).max(1.0));
+            let matches = union.insert(union_matches(&slots, predictions.images, target_of_query)?);
+            report.union_boxes = normalizers.union_boxes.unwrap_or_else(|| count_pairs(matches).max(1.0));
             let union = (&matches[..], report.union_boxes);
             self.union_loss(predictions, &slots, &views, union, gradients, &mut sums);
         }
-        for ((slot, sums), (terms, class_weight)) in
-            slots.iter().zip(&sums).zip(report.layers.iter_mut().zip(class_weights))
-        {
-            let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
-            let box_divisor = if slot.part.union { report.union_boxes } else { num_boxes };
-            *terms = sums.normalized(class_weight, box_divisor, predictions.images);
-            report.loss += slot.part.weight * terms.total(&self.config.weights);
+        let box_divisor = |slot: &Slot<'_>| match slot.part.union {
+            true => report.union_boxes,
+            false => slot.part.num_boxes(normalizers.num_boxes, views.total()),
+        };
+        let divisors: Vec<_> = slots.iter().map(box_divisor).collect();
+        let (slots, views, union, divisors) = (&slots[..], &views, union.as_deref(), &divisors[..]);
+        let step = Step { predictions, slots, views, target_of_query, union, divisors };
+        let corners = self.corner_loss(&step, gradients, &mut report.non_finite)?;
+        for (index, (slot, terms)) in slots.iter().zip(&mut report.layers).enumerate() {
+            let CornerTerms { fgl, ddf } = corners[index];
+            let others = sums[index].normalized(class_weights[index], divisors[index], predictions.images);
+            *terms = LayerTerms { fgl, ddf, ..others };
+            report.loss += slot.part.weight * terms.total(&self.weights(slot.part));
         }
         Ok(report)
     }
@@ -384,7 +409,7 @@ impl Criterion {
     fn worth(&self, jobs: &[Job<'_>]) -> usize {
         let work = jobs.iter().map(|Job { image, .. }| {
             let cells = if image.is_optimal { image.targets.kept.len() * image.part.repeat } else { 0 };
-            image.queries * (self.config.logits_width() + LOGITS_PER_CELL * cells)
+            image.queries * (image.part.classes + LOGITS_PER_CELL * cells)
         });
         work.sum::<usize>() / WORTH_A_THREAD
     }
@@ -398,7 +423,17 @@ impl Criterion {
         target_of_query: Option<&[i32]>,
     ) -> Result<(Views<'b>, Vec<Slot<'a>>)> {
         check_length("targets", targets.images(), &[predictions.images])?;
-        check_length("outputs.logits", predictions.classes, &[self.config.logits_width()])?;
+        for part in &predictions.parts {
+            if !self.config.allows_width(part.classes, part.class_agnostic) {
+                check_length("outputs.logits", part.classes, &[self.config.logits_width()])?;
+            }
+            if let Some(weights) = part.weights.filter(|weights| weights.ddf > 0.0 && self.config.no_object().is_some())
+            {
+                let rule = "0 for softmax classification";
+                return Err(Error::Option { name: "parts.weights.ddf", rule, value: weights.ddf });
+            }
+        }
+        self.check_corners(predictions)?;
         if let Some(places) = target_of_query {
             check_length("targetOfQuery", places.len(), &[predictions.reported_queries()])?;
         }
@@ -410,9 +445,14 @@ impl Criterion {
         Ok((Views::new(*targets, agnostic.then(|| self.config.agnostic_label())), slots(predictions)))
     }
 
+    /// Weights of a part's terms, but for the part's own.
+    fn weights(&self, part: &Part<'_>) -> LossWeights {
+        part.weights.unwrap_or_else(|| self.config.loss_weights())
+    }
+
     /// What the terms of a part are multiplied by in the gradient.
     fn scales(&self, part: &Part<'_>, class_weight: f64, num_boxes: f64) -> Scales {
-        let weights = &self.config.weights;
+        let weights = &self.weights(part).terms;
         Scales {
             class: part.weight * weights.class * reciprocal(class_weight),
             boxes: BoxTerms::of(weights).map(|weight| part.weight * weight / num_boxes),
@@ -469,11 +509,11 @@ impl Criterion {
         let own_boxes = gradient.as_mut().map(|g| &mut *g.boxes).filter(|_| !image.part.union);
         let ious = reserve(&mut scratch.ious, scratch.pairs.len());
         let boxes = self.box_loss(&used, &scratch.pairs, &scales.boxes, ious, own_boxes);
-        let inputs = class::Inputs { logits: self.logits(&used), targets: used.targets.all, scale: scales.class };
+        let inputs = class::Inputs { logits: used.logits(), targets: used.targets.all, scale: scales.class };
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
         let class = self.class.matched(self.level, &inputs, logits_gradient, scratch);
         if let Some(gradient) = &mut gradient {
-            let classes = self.config.logits_width();
+            let classes = image.part.classes;
             for &query in &scratch.left_out {
                 gradient.logits[query * classes..][..classes].fill(0.0);
             }
@@ -530,8 +570,7 @@ impl Criterion {
                 sort_out(&matches[image.image * queries..][..queries], &[], &mut pairs, &mut Vec::new());
                 pairs.retain(|&(query, _)| image.is_finite(query));
                 let used = self.clamped(&image, &mut clean);
-                let mut gradient =
-                    gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, predictions.classes, g).boxes);
+                let mut gradient = gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, g).boxes);
                 let ious = reserve(&mut ious, pairs.len());
                 let boxes = self.box_loss(&used, &pairs, &scale, ious, gradient.as_deref_mut());
                 if let Some(gradient) = gradient {
@@ -591,7 +630,7 @@ impl Criterion {
         counts: &mut NonFiniteCounts,
     ) -> Result<usize> {
         let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::default() };
-        scratch.labels.set(&targets, self.config.logits_width());
+        scratch.labels.set(&targets, image.part.classes);
         scratch.clean.in_use = false;
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, scale, gradient.as_deref_mut(), scratch);
@@ -634,29 +673,22 @@ impl Criterion {
             BoxFormat::Cxcywh => columns.set::<_, boxes::Cxcywh>(simd, image.boxes),
             BoxFormat::Xyxy => columns.set::<_, boxes::Xyxy>(simd, image.boxes),
         });
-        let pass = self.class.read(self.level, self.logits(image), scale, gradient, scratch);
+        let pass = self.class.read(self.level, image.logits(), scale, gradient, scratch);
         Pass { finite: pass.finite && sound, ..pass }
-    }
-
-    fn logits<'a>(&self, image: &Image<'a>) -> Logits<'a> {
-        Logits { values: image.logits, queries: image.queries, classes: self.config.logits_width() }
     }
 
     /// Looks at every value of an image that did not look sound. Returns whether a clean copy, made in `scratch.clean`,
     /// must stand in for it, since queries are left out or sides clamped.
     fn inspect(&self, image: &Image<'_>, scratch: &mut Scratch, counts: &mut NonFiniteCounts) -> Result<bool> {
-        let classes = self.config.logits_width();
+        let classes = image.part.classes;
         let throws = self.config.non_finite == NonFinite::Throw;
-        let first = image.part.queries.start;
-        let place =
-            |query| QueryPlace { part: image.part.name, layer: image.layer, image: image.image, query: first + query };
         let clean = &mut scratch.clean;
         for query in 0..image.queries {
             let logits = &image.logits[query * classes..][..classes];
             let bad = logits.iter().filter(|x| !x.is_finite()).count();
             if bad > 0 && throws {
                 let class = logits.iter().position(|x| !x.is_finite()).unwrap_or_default();
-                return Err(Error::LogitNotFinite { place: place(query), class, value: logits[class] });
+                return Err(Error::LogitNotFinite { place: image.place(query), class, value: logits[class] });
             }
             counts.logits += bad;
             if bad > 0 {
@@ -668,7 +700,8 @@ impl Criterion {
             let bad = values.iter().filter(|x| !x.is_finite()).count();
             if bad > 0 && throws {
                 let component = values.iter().position(|x| !x.is_finite()).unwrap_or_default();
-                return Err(Error::BoxNotFinite { place: place(query), component, value: values[component] });
+                let (place, value) = (image.place(query), values[component]);
+                return Err(Error::BoxNotFinite { place, tensor: "boxes", component, value });
             }
             counts.boxes += bad;
             if bad > 0 {
@@ -676,7 +709,8 @@ impl Criterion {
             } else if let Some((component, rule)) = broken_rule(values, self.config.box_format)
                 && !(rule == BoxRule::Extent && self.config.clamp_sizes)
             {
-                return Err(Error::Box { place: place(query), component, value: values[component], rule });
+                let (place, value) = (image.place(query), values[component]);
+                return Err(Error::Box { place, tensor: "boxes", component, value, rule });
             }
         }
         clean.left_out.sort_unstable();
@@ -745,9 +779,24 @@ impl<'a> Image<'a> {
         Image { logits: &clean.logits, boxes: &clean.boxes, ..*self }
     }
 
+    fn logits(&self) -> Logits<'a> {
+        Logits { values: self.logits, queries: self.queries, classes: self.part.classes }
+    }
+
+    /// Its queries among the rows of the layer's tensors.
+    fn rows(&self) -> Range<usize> {
+        let first = self.image * self.part.rows + self.part.queries.start;
+        first..first + self.queries
+    }
+
+    fn place(&self, query: usize) -> QueryPlace {
+        let query = self.part.queries.start + query;
+        QueryPlace { part: self.part.name, layer: self.layer, image: self.image, query }
+    }
+
     /// Whether a query's values all are.
     fn is_finite(&self, query: usize) -> bool {
-        let classes = self.logits.len() / self.queries;
+        let classes = self.part.classes;
         let row = &self.logits[query * classes..][..classes];
         row.iter().chain(&self.boxes[query * COMPONENTS..][..COMPONENTS]).all(|value| value.is_finite())
     }
@@ -823,32 +872,34 @@ impl NonFiniteCounts {
     fn add(&mut self, other: Self) {
         self.logits += other.logits;
         self.boxes += other.boxes;
+        self.corners += other.corners;
+        self.references += other.references;
         self.costs += other.costs;
     }
 }
 
 impl LayerGradients<'_> {
     fn reborrow(&mut self) -> LayerGradients<'_> {
-        LayerGradients { logits: self.logits, boxes: self.boxes }
+        LayerGradients { logits: self.logits, boxes: self.boxes, corners: self.corners }
     }
 }
 
 impl<'a> LayerGradients<'a> {
-    /// Takes the first queries away.
+    /// Takes the first queries away, all but their corners.
     fn split_off(&mut self, queries: usize, classes: usize) -> Self {
         let (logits, boxes);
         (logits, self.logits) = std::mem::take(&mut self.logits).split_at_mut(queries * classes);
         (boxes, self.boxes) = std::mem::take(&mut self.boxes).split_at_mut(queries * COMPONENTS);
-        Self { logits, boxes }
+        Self { logits, boxes, corners: &mut [] }
     }
 }
 
 impl LayerTerms {
     /// The weighted sum.
-    fn total(&self, weights: &Weights) -> f64 {
-        let Weights { class, l1, giou, iou, diou, ciou } = *weights;
+    fn total(&self, weights: &LossWeights) -> f64 {
+        let LossWeights { terms: Weights { class, l1, giou, iou, diou, ciou }, fgl, ddf } = *weights;
         let overlap = giou * self.giou + iou * self.iou + diou * self.diou + ciou * self.ciou;
-        class * self.class + l1 * self.l1 + overlap
+        class * self.class + l1 * self.l1 + overlap + fgl * self.fgl + ddf * self.ddf
     }
 }
 
@@ -873,6 +924,7 @@ impl ImageTerms {
             class_error: 100.0 - 100.0 * self.correct as f64 / self.matched as f64,
             cardinality_error: self.cardinality_error as f64 / images.max(1) as f64,
             class_weight,
+            ..LayerTerms::default()
         }
     }
 }
@@ -922,7 +974,7 @@ fn split_gradients<'a>(
         let mut rest = gradient.reborrow();
         for image in 0..images {
             for (index, slot) in &sharing {
-                split[index * images + image] = Some(rest.split_off(slot.part.queries.len(), predictions.classes));
+                split[index * images + image] = Some(rest.split_off(slot.part.queries.len(), slot.part.classes));
             }
         }
     }
@@ -936,9 +988,9 @@ fn images<'a>(
     views: &'a Views<'_>,
 ) -> impl Iterator<Item = Image<'a>> {
     let Slot { part, layer, tensors, .. } = *slot;
-    let Layer { logits, boxes } = predictions.layers[tensors];
+    let Layer { logits, boxes, .. } = predictions.layers[tensors];
     let rule = part.rule(layer);
-    let (is_optimal, queries, classes) = (rule.matching == Matching::Optimal, part.queries.len(), predictions.classes);
+    let (is_optimal, queries, classes) = (rule.matching == Matching::Optimal, part.queries.len(), part.classes);
     let mut costs = rule.cost;
     (0..predictions.images).map(move |image| {
         let targets = views.image(image, part.class_agnostic);
@@ -959,11 +1011,12 @@ fn images<'a>(
     })
 }
 
-fn image_gradient<'a>(image: &Image<'_>, classes: usize, layer: &'a mut LayerGradients<'_>) -> LayerGradients<'a> {
-    let first = image.image * image.part.rows + image.part.queries.start;
+fn image_gradient<'a>(image: &Image<'_>, layer: &'a mut LayerGradients<'_>) -> LayerGradients<'a> {
+    let (first, classes) = (image.rows().start, image.part.classes);
     LayerGradients {
         logits: &mut layer.logits[first * classes..][..image.queries * classes],
         boxes: &mut layer.boxes[first * COMPONENTS..][..image.queries * COMPONENTS],
+        corners: &mut [],
     }
 }
 
@@ -1034,6 +1087,8 @@ fn check_gradients(predictions: &Predictions<'_>, gradients: &[LayerGradients<'_
     for (gradient, layer) in gradients.iter().zip(predictions.layers) {
         check_length("call.out.logits", gradient.logits.len(), &[layer.logits.len()])?;
         check_length("call.out.boxes", gradient.boxes.len(), &[layer.boxes.len()])?;
+        let corners = layer.corners.map_or(0, |corners| corners.logits.len());
+        check_length("call.out.corners", gradient.corners.len(), &[corners])?;
     }
     Ok(())
 }

@@ -48,10 +48,12 @@ pub enum Error {
     TargetBox { place: TargetPlace, component: usize, value: f32, rule: BoxRule },
     /// A logit is NaN or ±infinity.
     LogitNotFinite { place: QueryPlace, class: usize, value: f32 },
-    /// A predicted box holds NaN or ±infinity.
-    BoxNotFinite { place: QueryPlace, component: usize, value: f32 },
-    /// A predicted box breaks a rule of its format.
-    Box { place: QueryPlace, component: usize, value: f32, rule: BoxRule },
+    /// A box of a query holds NaN or ±infinity. `tensor`: `boxes` or `references`.
+    BoxNotFinite { place: QueryPlace, tensor: &'static str, component: usize, value: f32 },
+    /// A box of a query breaks a rule of its format. `tensor`: `boxes` or `references`.
+    Box { place: QueryPlace, tensor: &'static str, component: usize, value: f32, rule: BoxRule },
+    /// A logit of an edge's distribution is NaN or ±infinity.
+    CornerNotFinite { place: QueryPlace, edge: usize, bin: usize, value: f32 },
     /// A given matching names a target that the image does not have.
     Matching { place: QueryPlace, value: i32, targets: usize },
     /// An added cost is not finite or too large.
@@ -147,19 +149,28 @@ impl fmt::Display for Error {
                 place.image,
                 place.query
             ),
-            Self::BoxNotFinite { place, component, value } => write!(
+            Self::BoxNotFinite { place, tensor, component, value } => write!(
                 f,
-                "{}.boxes: {} at layer {}, image {}, query {}, component {component}; must be finite",
+                "{}.{tensor}: {} at layer {}, image {}, query {}, component {component}; must be finite",
                 place.part,
                 Value(f64::from(*value)),
                 place.layer,
                 place.image,
                 place.query
             ),
-            Self::Box { place, component, value, rule } => write!(
+            Self::Box { place, tensor, component, value, rule } => write!(
                 f,
-                "{}.boxes: {value} at layer {}, image {}, query {}, component {component}; {rule}",
+                "{}.{tensor}: {value} at layer {}, image {}, query {}, component {component}; {rule}",
                 place.part, place.layer, place.image, place.query
+            ),
+            Self::CornerNotFinite { place, edge, bin, value } => write!(
+                f,
+                "{}.corners: {} at layer {}, image {}, query {}, edge {edge}, bin {bin}; must be finite",
+                place.part,
+                Value(f64::from(*value)),
+                place.layer,
+                place.image,
+                place.query
             ),
             Self::Matching { place, value, targets } => write!(
                 f,

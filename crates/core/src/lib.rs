@@ -8,8 +8,8 @@
 //! 3. loss = w_class · class term + w_l1 · Σ L1 / N + w_giou · Σ (1 - GIoU) / N, where N is the number of targets in the
 //!    batch, at least 1. The class term is, for DETR, a cross-entropy in which every unmatched query has the label no-object
 //!    with a small weight, and for its successors a binary loss of every query and class ([`Sigmoid`]). IoU, DIoU and CIoU
-//!    may take part as GIoU does;
-//! 4. the gradients of the loss by logits and boxes.
+//!    may take part as GIoU does, and where a layer gives the edges' distributions, the terms of D-FINE ([`Bins`]);
+//! 4. the gradients of the loss by logits, boxes and the logits of edges.
 //!
 //! Axes: layers L, images B, queries Q, classes C (the object classes and, with softmax, no-object), row-major. Inputs and
 //! gradients are `f32`; sums, duals and box terms are `f64`. Every instruction set gives the same bits.
@@ -43,9 +43,10 @@ pub use assign::{
 };
 #[doc(hidden)]
 pub use assign::{Cells, Path};
-pub use batch::{Layer, Predictions, Shape, Targets};
+pub use batch::{Corners, Layer, Predictions, Shape, Targets};
 pub use config::{
-    BoxFormat, ClassCost, Classification, Config, Ignore, NonFinite, Normalization, Overlap, Sigmoid, Softmax, Weights,
+    BoxFormat, ClassCost, Classification, Config, Distribution, Ignore, LossWeights, NonFinite, Normalization, Overlap,
+    Sigmoid, Softmax, Weights,
 };
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};

@@ -1,12 +1,12 @@
 //! The parts of a step: which queries of which layers are matched how, against which view of the targets, and what
-//! their loss is divided by and weighs.
+//! their loss is divided by and its terms weigh.
 //!
 //! Every training scheme of the DETR family is a list of parts:
 //!
 //! | scheme | part |
 //! | --- | --- |
 //! | decoder layers (Carion et al. 2020) | all queries, optimal matching |
-//! | two-stage encoder output (Zhu et al. 2021) | its own queries, often class-agnostic |
+//! | two-stage encoder output (Zhu et al. 2021) | its own queries, often class-agnostic, at times with a single column |
 //! | denoising (Li et al. 2022, DN-DETR; Zhang et al. 2023, DINO) | matching given, N multiplied by the groups |
 //! | one-to-many branch (Jia et al. 2023, H-DETR) | targets repeated, a weight of its own |
 //! | groups of queries (Chen et al. 2023, Group DETR) | queries split in groups |
@@ -15,6 +15,7 @@
 use std::ops::Range;
 
 use crate::batch::check_length;
+use crate::config::LossWeights;
 use crate::error::{Error, QueryPlace, Result};
 
 /// In a matching: the query is background.
@@ -58,6 +59,9 @@ pub struct Part<'a> {
     pub rows: usize,
     /// Which of them are its own.
     pub queries: Range<usize>,
+    /// Columns of its logits: those of the configuration, or in a class-agnostic part also those of its first class alone:
+    /// one, and with softmax one more for no-object, in the order that the two have in the configuration.
+    pub classes: usize,
     /// One for each layer; empty where all are matched optimally.
     pub rules: &'a [LayerRule<'a>],
     /// In how many equal groups the queries are split, each matched by itself with all targets.
@@ -72,17 +76,20 @@ pub struct Part<'a> {
     pub divisor: f64,
     /// Weight in the total.
     pub weight: f64,
+    /// Weights of its loss terms in place of the configuration's; the matching cost keeps its own.
+    pub weights: Option<LossWeights>,
 }
 
 impl Part<'_> {
     /// All queries of all layers, matched one to one: DETR's own scheme.
     #[must_use]
-    pub fn plain(layers: usize, queries: usize) -> Self {
+    pub fn plain(layers: usize, queries: usize, classes: usize) -> Self {
         Self {
             name: "outputs",
             layers: 0..layers,
             rows: queries,
             queries: 0..queries,
+            classes,
             rules: &[],
             groups: 1,
             repeat: 1,
@@ -90,6 +97,7 @@ impl Part<'_> {
             union: false,
             divisor: 1.0,
             weight: 1.0,
+            weights: None,
         }
     }
 
@@ -130,6 +138,7 @@ impl Part<'_> {
         if !(0.0..=1e12).contains(&self.weight) {
             return option("parts.weight", "a number from 0 to 1e12", self.weight);
         }
+        self.weights.map_or(Ok(()), |weights| weights.check())?;
         if !self.rules.is_empty() {
             check_length("parts.rules", self.rules.len(), &[self.layers.len()])?;
         }

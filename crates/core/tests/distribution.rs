@@ -1,8 +1,11 @@
 //! D-FINE's terms against values of its code, the definition and central differences.
 
+#[path = "reference/edges.rs"]
+mod edges;
 #[path = "reference/json.rs"]
 mod json;
 
+use edges::Edges;
 use hungarian_loss::{Bins, BoxFormat, Distillation, EdgeTarget, Error, Level, distillation_shares};
 use json::Json;
 use proptest::prelude::*;
@@ -91,20 +94,23 @@ fn terms_and_gradients_are_those_of_the_published_code() {
 
                 if layer == "aux0" {
                     let logits = tensor("main_logits");
-                    let [matched, unmatched] = distillation_shares(pairs.len(), images * queries - pairs.len(), images);
-                    let mut weights: Vec<f64> = logits
+                    let numbers = [pairs.len(), images * queries - pairs.len()];
+                    let shares = distillation_shares(numbers[0], numbers[1]);
+                    let [matched, unmatched] = [0, 1].map(|k| shares[k] / (4 * numbers[k]).max(1) as f64);
+                    let mut weighted: Vec<(usize, f64)> = logits
                         .chunks_exact(classes)
                         .map(|x| x.iter().fold(f32::NEG_INFINITY, |m, &x| m.max(x)))
                         .map(|x| unmatched / (1.0 + f64::from(-x).exp()))
+                        .enumerate()
                         .collect();
                     for target in &targets {
-                        weights[target.row] = matched * target.weight;
+                        weighted[target.row].1 = matched * target.weight;
                     }
                     let teacher = tensor("main_corners");
                     let inputs = Distillation {
                         student: &corners,
                         teacher: &teacher,
-                        weights: &weights,
+                        queries: &weighted,
                         temperature: param("ddf_temperature"),
                     };
                     let scale = weight("loss_ddf");
@@ -121,12 +127,6 @@ fn terms_and_gradients_are_those_of_the_published_code() {
             assert_eq!(*all_bits.get_or_insert_with(|| bits.clone()), bits, "{name}: levels differ");
         }
     }
-}
-
-/// -ln softmax(x · factor)[bin].
-fn nll(x: &[f64], factor: f64, bin: usize) -> f64 {
-    let max = x.iter().fold(f64::NEG_INFINITY, |m, &x| m.max(x * factor));
-    x.iter().map(|x| (x * factor - max).exp()).sum::<f64>().ln() + max - x[bin] * factor
 }
 
 proptest! {
@@ -150,46 +150,27 @@ proptest! {
             let corner = |(x, y, w, h): (f32, f32, f32, f32)| [x, y, w, h];
             EdgeTarget { row: [4, 0, 2, 2][k], reference: corner(boxes[k]), target: corner(boxes[k + 4]), weight: weights[k] }
         }).collect();
-        let inputs = Distillation { student, teacher, weights: &weights, temperature };
+        let queries: Vec<_> = weights.into_iter().enumerate().filter(|&(_, weight)| weight > 0.0).rev().collect();
+        let inputs = Distillation { student, teacher, queries: &queries, temperature };
         let mut gradient = vec![0.0; student.len()];
         let level = Level::detect();
         let sums = [
             bins.localization(level, BoxFormat::Cxcywh, student, &targets, 0.5, Some(&mut gradient)).expect("fits"),
             bins.distillation(level, &inputs, 0.25, Some(&mut gradient)).expect("fits"),
         ];
-        // the cross-entropy with the two bins around a distance is linear in what the bins weigh, so that the weights of
-        // an edge follow from the losses of a uniform student and of single bins
         let wide: Vec<f64> = student.iter().map(|&v| f64::from(v)).collect();
         let wide_teacher: Vec<f64> = teacher.iter().map(|&v| f64::from(v)).collect();
-        let offsets = offsets(reg_max, 0.5, 4.0);
+        let edges = Edges::new(reg_max, 0.5, 4.0);
         let both = |values: &[f64]| -> [f64; 2] {
-            let edge = |row: usize, edge: usize| &values[(4 * row + edge) * n..][..n];
-            let mut localization = 0.0;
-            for t in &targets {
-                let distances = distances(t.reference.map(f64::from), t.target.map(f64::from), 4.0);
-                for (k, distance) in distances.into_iter().enumerate() {
-                    // hat functions over the offsets, constant beyond the ends
-                    let d = distance.clamp(offsets[0], offsets[reg_max]);
-                    for bin in 0..n {
-                        let rise = |a: usize| (d - offsets[a]) / (offsets[bin] - offsets[a]);
-                        let left = if bin > 0 { rise(bin - 1) } else { 1.0 };
-                        let right = if bin < reg_max { rise(bin + 1) } else { 1.0 };
-                        localization += t.weight * left.min(right).clamp(0.0, 1.0) * nll(edge(t.row, k), 1.0, bin);
-                    }
-                }
-            }
-            let mut distillation = 0.0;
-            for (row, weight) in weights.iter().enumerate() {
-                for k in 0..4 {
-                    let soft = &wide_teacher[(4 * row + k) * n..][..n];
-                    for bin in 0..n {
-                        let log_t = -nll(soft, 1.0 / temperature, bin);
-                        let log_s = -nll(edge(row, k), 1.0 / temperature, bin);
-                        distillation += weight * temperature.powi(2) * log_t.exp() * (log_t - log_s);
-                    }
-                }
-            }
-            [localization, distillation]
+            let query = |values: &[f64], row: usize| values[4 * n * row..][..4 * n].to_vec();
+            let localization = targets.iter().map(|t| {
+                let (reference, target) = (t.reference.map(f64::from), t.target.map(f64::from));
+                t.weight * edges.localization(&query(values, t.row), reference, target)
+            });
+            let distillation = weights.iter().enumerate().map(|(row, weight)| {
+                weight * edges.distillation(&query(values, row), &query(&wide_teacher, row), temperature)
+            });
+            [localization.sum(), distillation.sum()]
         };
         let exact = both(&wide);
         assert_close(sums[0], exact[0], 1e-6, "localization");
@@ -207,27 +188,12 @@ proptest! {
     }
 }
 
-fn offsets(reg_max: usize, up: f64, reg_scale: f64) -> Vec<f64> {
-    let u = up * reg_scale;
-    let step = (u + 1.0).powf(2.0 / (reg_max as f64 - 2.0));
-    let right: Vec<f64> = (1..reg_max as i32 / 2).map(|i| step.powi(i) - 1.0).chain([2.0 * u]).collect();
-    right.iter().rev().map(|v| -v).chain([0.0]).chain(right.iter().copied()).collect()
-}
-
-fn distances(r: [f64; 4], t: [f64; 4], reg_scale: f64) -> [f64; 4] {
-    let edges = [t[0] - t[2] / 2.0, t[1] - t[3] / 2.0, t[0] + t[2] / 2.0, t[1] + t[3] / 2.0];
-    std::array::from_fn(|k| {
-        let out = if k < 2 { r[k] - edges[k] } else { edges[k] - r[k - 2] };
-        out / (r[k % 2 + 2] / reg_scale) - reg_scale / 2.0
-    })
-}
-
 #[test]
 fn a_student_like_its_teacher_has_no_loss_and_no_gradient() {
     let bins = Bins::new(8, 0.5, 4.0).expect("valid bins");
     let logits: Vec<f32> = (0..2 * 4 * 9).map(|k| (k * 7 % 13) as f32 - 6.0).collect();
     let mut gradient = vec![0.0; logits.len()];
-    let inputs = Distillation { student: &logits, teacher: &logits, weights: &[1.0, 1.0], temperature: 5.0 };
+    let inputs = Distillation { student: &logits, teacher: &logits, queries: &[(0, 1.0), (1, 1.0)], temperature: 5.0 };
     let sum = bins.distillation(Level::detect(), &inputs, 1.0, Some(&mut gradient)).expect("fits");
     assert_eq!(sum, 0.0);
     assert!(gradient.iter().all(|&g| g == 0.0));
@@ -241,7 +207,7 @@ fn extreme_logits_and_references_without_size_stay_finite() {
     let flipped: Vec<f32> = logits.iter().map(|x| -x).collect();
     let mut gradient = vec![0.0; logits.len()];
     let target = EdgeTarget { row: 0, reference: [0.5, 0.5, 0.0, 0.0], target: [0.4, 0.5, 0.2, 0.1], weight: 1.0 };
-    let inputs = Distillation { student: &logits, teacher: &flipped, weights: &[1.0], temperature: 5.0 };
+    let inputs = Distillation { student: &logits, teacher: &flipped, queries: &[(0, 1.0)], temperature: 5.0 };
     let level = Level::detect();
     let fgl = bins.localization(level, BoxFormat::Cxcywh, &logits, &[target], 1.0, Some(&mut gradient)).expect("fits");
     let ddf = bins.distillation(level, &inputs, 1.0, Some(&mut gradient)).expect("fits");
@@ -258,14 +224,15 @@ fn what_does_not_fit_is_refused() {
     let target = EdgeTarget { row: 1, reference: [0.5; 4], target: [0.5; 4], weight: 1.0 };
     let beyond = bins.localization(Level::detect(), BoxFormat::Cxcywh, &[0.0; 36], &[target], 1.0, None);
     assert!(matches!(beyond, Err(Error::Length { expected: 72, actual: 36, .. })));
-    let inputs = Distillation { student: &[0.0; 35], teacher: &[0.0; 36], weights: &[1.0], temperature: 5.0 };
+    let inputs = Distillation { student: &[0.0; 35], teacher: &[0.0; 36], queries: &[(0, 1.0)], temperature: 5.0 };
     assert!(matches!(bins.distillation(Level::detect(), &inputs, 1.0, None), Err(Error::Length { .. })));
+    let inputs = Distillation { student: &[0.0; 36], teacher: &[0.0; 36], queries: &[(1, 1.0)], temperature: 5.0 };
+    assert!(matches!(bins.distillation(Level::detect(), &inputs, 1.0, None), Err(Error::Length { expected: 72, .. })));
 }
 
 #[test]
-fn the_shares_are_means_mixed_by_roots() {
-    assert_eq!(distillation_shares(0, 0, 2), [0.0, 0.0]);
-    assert_eq!(distillation_shares(0, 5, 2), [0.0, 1.0 / 20.0]);
-    let [matched, unmatched] = distillation_shares(1, 4, 8);
-    assert!((matched - 1.0 / 3.0 / 4.0).abs() < 1e-15 && (unmatched - 2.0 / 3.0 / 16.0).abs() < 1e-15);
+fn the_shares_are_as_the_roots_of_the_numbers() {
+    assert_eq!(distillation_shares(0, 0), [0.0, 0.0]);
+    assert_eq!(distillation_shares(0, 5), [0.0, 1.0]);
+    assert_eq!(distillation_shares(1, 4), [1.0 / 3.0, 2.0 / 3.0]);
 }

@@ -34,10 +34,11 @@ struct Result {
 
 impl Case {
     fn run(&self, level: Level, normalizers: Normalizers<'_>) -> Result {
-        let layers: Vec<_> = self.layers.iter().map(|(logits, boxes)| Layer { logits, boxes }).collect();
+        let layers: Vec<_> = self.layers.iter().map(|(logits, boxes)| Layer { logits, boxes, corners: None }).collect();
         let mut gradients: Vec<_> =
             self.layers.iter().map(|(x, b)| (vec![f32::NAN; x.len()], vec![f32::NAN; b.len()])).collect();
-        let mut places: Vec<_> = gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes }).collect();
+        let mut places: Vec<_> =
+            gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes, corners: &mut [] }).collect();
         let mut matches = vec![i32::MIN; self.layers.len() * self.shape.images * self.shape.queries];
         let report = Criterion::new(level, self.config.clone())
             .expect("a valid configuration")

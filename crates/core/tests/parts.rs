@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use hungarian_loss::{
     ClassCost, Classification, Config, Criterion, Error, Ignore, Layer, LayerGradients, LayerRule, LayerTerms, Level,
-    Matching, Normalizers, Overlap, Part, Predictions, Report, Scratch, Shape, Sigmoid, Targets, Weights,
+    LossWeights, Matching, Normalizers, Overlap, Part, Predictions, Report, Scratch, Shape, Sigmoid, Targets, Weights,
 };
 use proptest::prelude::*;
 use reference::{Reference, Values};
@@ -39,8 +39,11 @@ struct Kind {
     groups: usize,
     repeat: usize,
     class_agnostic: bool,
+    /// Whether class-agnostic logits, where no other part shares them, have the columns of the first class alone.
+    is_narrow: bool,
     divisor: f64,
     weight: f64,
+    weights: Option<Weights>,
     rule: Rule,
     has_cost: bool,
 }
@@ -66,22 +69,36 @@ struct Case {
 fn kinds() -> impl Strategy<Value = Kind> {
     let rule = prop_oneof![Just(Rule::Optimal), Just(Rule::Given), Just(Rule::OfFirst)];
     let numbers = (1usize..4, 1usize..4, 1usize..4, 1usize..3, 0.5..2.0, 0.0..2.0);
-    (numbers, rule, any::<bool>(), any::<bool>()).prop_map(
-        |((each, groups, layers, repeat, divisor, weight), rule, class_agnostic, has_cost)| Kind {
-            queries: each * groups,
-            layers,
-            groups,
-            repeat,
-            class_agnostic,
-            divisor,
-            weight,
-            rule,
-            has_cost,
+    (numbers, rule, any::<[bool; 3]>(), prop::option::of(weights())).prop_map(
+        |(numbers, rule, [class_agnostic, is_narrow, has_cost], weights)| {
+            let (each, groups, layers, repeat, divisor, weight) = numbers;
+            let queries = each * groups;
+            Kind {
+                queries,
+                layers,
+                groups,
+                repeat,
+                class_agnostic,
+                is_narrow,
+                divisor,
+                weight,
+                weights,
+                rule,
+                has_cost,
+            }
         },
     )
 }
 
-/// Every kind of classification with every box term.
+/// Any terms.
+fn weights() -> impl Strategy<Value = Weights> {
+    prop::collection::vec(prop_oneof![Just(0.0), 0.5..3.0], 6).prop_map(|weights| {
+        let [class, l1, giou, iou, diou, ciou] = weights[..] else { unreachable!("six weights") };
+        Weights { class, l1, giou, iou, diou, ciou }
+    })
+}
+
+/// Every kind of classification with every term.
 fn configs() -> impl Strategy<Value = Config> {
     let kinds = [
         Sigmoid::Focal { alpha: 0.25, gamma: 2.0 },
@@ -89,14 +106,17 @@ fn configs() -> impl Strategy<Value = Config> {
         Sigmoid::Mal { alpha: 1.0, gamma: 1.5, detach_weights: true },
         Sigmoid::IaBce { alpha: 0.25, gamma: 2.0, min_quality: 0.01 },
     ];
-    (0..5usize, prop::collection::vec(prop_oneof![Just(0.0), 0.5..3.0], 5)).prop_map(move |(kind, weights)| {
+    (0..5usize, weights(), 0..=CLASSES, any::<bool>()).prop_map(move |(kind, weights, no_object_index, weighted)| {
         let mut config = Config::detr(CLASSES);
+        if let Classification::Softmax(softmax) = &mut config.classification {
+            softmax.no_object_index = no_object_index;
+            softmax.class_weights = weighted.then(|| (0..CLASSES).map(|class| 0.5 + class as f64).collect());
+        }
         if let Some(&sigmoid) = kinds.get(kind) {
             config.classification = Classification::Sigmoid(sigmoid);
             config.cost_class = ClassCost::Focal { alpha: 0.25, gamma: 2.0 };
         }
-        let [l1, giou, iou, diou, ciou] = weights[..] else { unreachable!("five weights") };
-        config.weights = Weights { class: 1.5, l1, giou, iou, diou, ciou };
+        config.weights = weights;
         config
     })
 }
@@ -145,16 +165,51 @@ impl Case {
         }
     }
 
+    fn is_narrow(&self, part: usize) -> bool {
+        part == 0 && self.kinds[0].class_agnostic && self.kinds[0].is_narrow
+    }
+
+    /// Columns of a part's logits.
+    fn width(&self, part: usize) -> usize {
+        self.config.logits_width() - if self.is_narrow(part) { CLASSES - 1 } else { 0 }
+    }
+
+    fn no_object(&self) -> Option<usize> {
+        match &self.config.classification {
+            Classification::Softmax(softmax) => Some(softmax.no_object_index),
+            Classification::Sigmoid(_) => None,
+        }
+    }
+
+    /// The configuration that a part has by itself.
+    fn config(&self, part: usize) -> Config {
+        let mut config = self.config.clone();
+        config.weights = self.kinds[part].weights.unwrap_or(config.weights);
+        if self.is_narrow(part) {
+            config.num_classes = 1;
+            if let Classification::Softmax(softmax) = &mut config.classification {
+                softmax.no_object_index = if softmax.no_object_index == 0 { 0 } else { 1 };
+                softmax.class_weights = softmax.class_weights.as_ref().map(|weights| vec![weights[0]]);
+            }
+        }
+        config
+    }
+
+    /// The labels of all targets as a part sees them.
+    fn labels(&self, part: usize, batch: &Batch) -> Vec<i32> {
+        let first = i32::from(self.no_object() == Some(0));
+        if self.kinds[part].class_agnostic { vec![first; batch.labels.len()] } else { batch.labels.clone() }
+    }
+
     fn batch(&self) -> Batch {
         let mut numbers = Numbers(self.seed);
         let images = self.counts.len();
         let total = self.counts.iter().sum::<u32>() as usize;
         let shared = self.kinds[1].queries + self.kinds[2].queries;
-        let rows = std::iter::repeat_n(self.kinds[0].queries, self.kinds[0].layers)
-            .chain(std::iter::repeat_n(shared, self.kinds[1].layers));
-        let width = self.config.logits_width();
+        let rows = std::iter::repeat_n((self.kinds[0].queries, self.width(0)), self.kinds[0].layers)
+            .chain(std::iter::repeat_n((shared, self.width(1)), self.kinds[1].layers));
         let layers = rows
-            .map(|q| {
+            .map(|(q, width)| {
                 let logits = (0..images * q * width).map(|_| 8.0 * numbers.unit() - 4.0).collect();
                 (logits, numbers.boxes(images * q), q)
             })
@@ -170,10 +225,11 @@ impl Case {
         let added = |numbers: &mut Numbers, kind: &Kind| -> Vec<Vec<f32>> {
             (0..kind.layers).map(|_| (0..kind.queries * total).map(|_| 4.0 * numbers.unit()).collect()).collect()
         };
+        let label = |class: usize| class + usize::from(self.no_object().is_some_and(|no_object| class >= no_object));
         Batch {
             images,
             layers,
-            labels: (0..total).map(|_| numbers.below(CLASSES) as i32).collect(),
+            labels: (0..total).map(|_| label(numbers.below(CLASSES)) as i32).collect(),
             boxes: numbers.boxes(total),
             offsets: std::iter::once(0)
                 .chain(self.counts.iter().scan(0, |sum, n| {
@@ -201,7 +257,8 @@ impl Case {
     }
 
     fn run(&self, batch: &Batch, level: Level) -> Outcome {
-        let layers: Vec<_> = batch.layers.iter().map(|(logits, boxes, _)| Layer { logits, boxes }).collect();
+        let layers: Vec<_> =
+            batch.layers.iter().map(|(logits, boxes, _)| Layer { logits, boxes, corners: None }).collect();
         let rules = self.rules(batch);
         let parts: Vec<_> = (0..3)
             .map(|k| {
@@ -212,6 +269,7 @@ impl Case {
                     layers: first..first + kind.layers,
                     rows,
                     queries,
+                    classes: self.width(k),
                     rules: &rules[k],
                     groups: kind.groups,
                     repeat: kind.repeat,
@@ -219,14 +277,15 @@ impl Case {
                     union: self.union && k == 0,
                     divisor: kind.divisor,
                     weight: kind.weight,
+                    weights: kind.weights.map(|terms| LossWeights { terms, ..LossWeights::default() }),
                 }
             })
             .collect();
-        let predictions =
-            Predictions::of_parts(batch.images, self.config.logits_width(), &layers, parts).expect("parts fit");
+        let predictions = Predictions::of_parts(batch.images, &layers, parts).expect("parts fit");
         let mut gradients: Vec<_> =
             batch.layers.iter().map(|(x, b, _)| (vec![f32::NAN; x.len()], vec![f32::NAN; b.len()])).collect();
-        let mut places: Vec<_> = gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes }).collect();
+        let mut places: Vec<_> =
+            gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes, corners: &mut [] }).collect();
         let mut matches = vec![i32::MIN; predictions.reported_queries()];
         let targets = Targets::new(&batch.labels, &batch.boxes, &batch.offsets).expect("lengths fit");
         let targets = targets.ignoring(&batch.ignores).expect("lengths fit");
@@ -288,7 +347,6 @@ proptest! {
     fn every_part_follows_its_definition(case in cases()) {
         let batch = case.batch();
         let outcome = case.run(&batch, Level::detect());
-        let width = case.config.logits_width();
         let is_ignored = |target: usize| batch.ignores.get(target) == Some(&1);
         let kept = (0..batch.labels.len()).filter(|&target| !is_ignored(target)).count() as f64;
         let (mut slot, mut entry, mut loss) = (0, 0, 0.0);
@@ -296,7 +354,7 @@ proptest! {
             let (first, range, rows) = case.place(part);
             let length = batch.images * kind.queries;
             let all = &outcome.matches[entry..entry + kind.layers * length];
-            let labels = if kind.class_agnostic { vec![0; batch.labels.len()] } else { batch.labels.clone() };
+            let (config, width, labels) = (case.config(part), case.width(part), case.labels(part, &batch));
             let shape = Shape { images: batch.images, queries: kind.queries, classes: width };
             let num_boxes = (kept * (kind.groups * kind.repeat) as f64).max(1.0) * kind.divisor;
             let union = (case.union && part == 0).then(|| {
@@ -306,7 +364,7 @@ proptest! {
                 (pairs, count.max(1.0))
             });
             let reference = Reference {
-                config: &case.config,
+                config: &config,
                 shape,
                 labels: labels.chunks(1).collect(),
                 boxes: &batch.boxes,
@@ -379,8 +437,8 @@ fn check_matching(
     (logits, boxes): (&[f32], &[f32]),
     matches: &[i32],
 ) {
-    let kind = &case.kinds[part];
-    let (queries, width) = (kind.queries, case.config.logits_width());
+    let (kind, config) = (&case.kinds[part], case.config(part));
+    let (queries, width) = (kind.queries, case.width(part));
     for image in 0..batch.images {
         let targets = batch.offsets[image] as usize..batch.offsets[image + 1] as usize;
         let is_ignored = |target: usize| batch.ignores.get(targets.start + target) == Some(&1);
@@ -422,7 +480,7 @@ fn check_matching(
                 Vec::new()
             };
             let reference = Reference {
-                config: &case.config,
+                config: &config,
                 shape: Shape { images: 1, queries: each, classes: width },
                 labels: repeated.iter().map(|&t| &labels[targets.start + t..=targets.start + t]).collect(),
                 boxes: &repeated
@@ -446,18 +504,38 @@ fn check_matching(
 /// Two layers of three queries, and a part of them.
 fn refused(change: impl Fn(&mut Part<'_>), rule: Option<LayerRule<'_>>) -> Error {
     let (logits, boxes) = (vec![0.0; 2 * 3 * 5], vec![0.5; 2 * 3 * 4]);
-    let layers = [Layer { logits: &logits, boxes: &boxes }];
+    let layers = [Layer { logits: &logits, boxes: &boxes, corners: None }];
     let rules: Vec<_> = rule.into_iter().collect();
-    let mut part = Part { rules: &rules, ..Part::plain(1, 3) };
+    let mut part = Part { rules: &rules, ..Part::plain(1, 3, 5) };
     change(&mut part);
     let targets = Targets::new(&[0, 1], &[0.5; 8], &[0, 2, 2]).expect("lengths fit");
     let run = || {
-        let predictions = Predictions::of_parts(2, 5, &layers, vec![part.clone()])?;
+        let predictions = Predictions::of_parts(2, &layers, vec![part.clone()])?;
         let criterion = Criterion::new(Level::detect(), Config::detr(CLASSES))?;
         let (matches, scratch) = (&mut [0; 6], &mut Scratch::default());
         criterion.compute(&predictions, &targets, Normalizers::default(), &mut [], matches, scratch)
     };
     run().expect_err("it is refused")
+}
+
+#[test]
+fn only_class_agnostic_parts_may_have_the_columns_of_the_first_class_alone() {
+    for (classes, class_agnostic, fits) in
+        [(5, false, true), (5, true, true), (2, true, true), (2, false, false), (1, true, false), (4, true, false)]
+    {
+        let (logits, boxes) = (vec![0.0; 3 * classes], vec![0.5; 3 * 4]);
+        let layers = [Layer { logits: &logits, boxes: &boxes, corners: None }];
+        let parts = vec![Part { class_agnostic, ..Part::plain(1, 3, classes) }];
+        let predictions = Predictions::of_parts(1, &layers, parts).expect("lengths fit");
+        let targets = Targets::new(&[3], &[0.5; 4], &[0, 1]).expect("lengths fit");
+        let criterion = Criterion::new(Level::detect(), Config::detr(CLASSES)).expect("a valid configuration");
+        let (matches, scratch) = (&mut [0; 3], &mut Scratch::default());
+        match criterion.compute(&predictions, &targets, Normalizers::default(), &mut [], matches, scratch) {
+            Ok(_) => assert!(fits, "{classes} columns"),
+            Err(Error::Length { argument: "outputs.logits", expected: 5, .. }) => assert!(!fits, "{classes} columns"),
+            Err(other) => panic!("{other}"),
+        }
+    }
 }
 
 #[test]
@@ -471,6 +549,13 @@ fn parts_that_do_not_fit_are_refused_with_the_rule_and_the_place() {
     assert_eq!(name(refused(|part| part.repeat = 0, None)), "parts.repeat");
     assert_eq!(name(refused(|part| part.divisor = 0.0, None)), "parts.divisor");
     assert_eq!(name(refused(|part| part.weight = f64::NAN, None)), "parts.weight");
+    let weights = |ciou| Some(LossWeights { terms: Weights { ciou, ..Weights::default() }, ..LossWeights::default() });
+    let edges = |fgl, ddf| Some(LossWeights { fgl, ddf, ..LossWeights::default() });
+    assert_eq!(name(refused(|part| part.weights = edges(f64::NAN, 0.0), None)), "parts.weights.fgl");
+    assert_eq!(name(refused(|part| part.weights = edges(0.0, -1.0), None)), "parts.weights.ddf");
+    assert_eq!(name(refused(|part| part.weights = edges(0.0, 1.0), None)), "parts.weights.ddf", "softmax has none");
+    assert_eq!(name(refused(|part| part.weights = weights(-1.0), None)), "parts.weights.ciou");
+    assert_eq!(name(refused(|part| part.weights = weights(f64::INFINITY), None)), "parts.weights.ciou");
     assert_eq!(name(refused(|part| part.queries = 0..2, None)), "parts.queries");
     assert_eq!(name(refused(|part| part.queries = 1..4, None)), "parts.queries");
     assert_eq!(name(refused(|part| part.layers = 0..2, None)), "parts.layers");

@@ -106,20 +106,22 @@ impl Case {
 
     fn run(&self, batch: &Batch, threads: Option<&Threads>, scratch: &mut Scratch) -> Result<Outcome> {
         let criterion = self.criterion(threads);
-        let layers: Vec<_> = batch.layers.iter().map(|(logits, boxes)| Layer { logits, boxes }).collect();
+        let layers: Vec<_> =
+            batch.layers.iter().map(|(logits, boxes)| Layer { logits, boxes, corners: None }).collect();
         let rule = |matching| LayerRule { matching, cost: None };
         let second = if self.takes_over { Matching::Of(0) } else { Matching::Optimal };
         let rules = [rule(Matching::Optimal), rule(second)];
         let rows = self.queries.iter().sum();
-        let first = Part { rows, queries: 0..self.queries[0], union: self.union, ..Part::plain(2, rows) };
-        let other = Part { rows, queries: self.queries[0]..rows, rules: &rules, ..Part::plain(2, rows) };
-        let predictions = Predictions::of_parts(batch.images, self.width, &layers, vec![first, other])?;
+        let first = Part { rows, queries: 0..self.queries[0], union: self.union, ..Part::plain(2, rows, self.width) };
+        let other = Part { rows, queries: self.queries[0]..rows, rules: &rules, ..Part::plain(2, rows, self.width) };
+        let predictions = Predictions::of_parts(batch.images, &layers, vec![first, other])?;
         let targets = Targets::new(&batch.labels, &batch.boxes, &batch.offsets)?.ignoring(&batch.ignores)?;
         let mut matches = vec![i32::MIN; predictions.reported_queries()];
         let wanted = if self.wants_gradients { 2 } else { 0 };
         let mut gradients: Vec<_> =
             batch.layers[..wanted].iter().map(|(x, b)| (vec![f32::NAN; x.len()], vec![f32::NAN; b.len()])).collect();
-        let mut places: Vec<_> = gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes }).collect();
+        let mut places: Vec<_> =
+            gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes, corners: &mut [] }).collect();
         let normalizers = Normalizers::default();
         let report = criterion.compute(&predictions, &targets, normalizers, &mut places, &mut matches, scratch)?;
         let mut again = vec![i32::MIN; matches.len()];

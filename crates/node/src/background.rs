@@ -16,10 +16,11 @@ use crate::{Inputs, Outputs, compute_loss, gradients, normalizers, read_targets}
 #[derive(Default)]
 struct Snapshot {
     images: u32,
-    classes: u32,
     layers: Vec<u32>,
     logits: Vec<Vec<f32>>,
     boxes: Vec<Vec<f32>>,
+    corners: Vec<Vec<f32>>,
+    references: Vec<Vec<f32>>,
     parts: Vec<f64>,
     rules: Vec<i32>,
     given: Vec<i32>,
@@ -43,6 +44,7 @@ pub struct LossTask {
     snapshot: Snapshot,
     grad_logits: Vec<Float32Array>,
     grad_boxes: Vec<Float32Array>,
+    grad_corners: Vec<Float32Array>,
     target_of_query: Int32Array,
     values: Float64Array,
     interrupt: Interrupt,
@@ -51,8 +53,9 @@ pub struct LossTask {
 impl Snapshot {
     fn inputs(&self) -> Result<Inputs<'_>> {
         Inputs::new(
-            [self.images, self.classes],
+            self.images,
             (&self.layers, &self.logits, &self.boxes),
+            [&self.corners, &self.references],
             (&self.parts, &self.rules, &self.given, &self.added),
             read_targets(&self.labels, &self.label_offsets, &self.target_boxes, &self.offsets, &self.ignores)?,
         )
@@ -74,15 +77,15 @@ impl Snapshot {
 
 impl LossTask {
     fn run(&mut self, scratch: &mut Scratch) -> Result<()> {
-        let Self { criterion, snapshot, grad_logits, grad_boxes, target_of_query, values, .. } = self;
+        let Self { criterion, snapshot, grad_logits, grad_boxes, grad_corners, target_of_query, values, .. } = self;
         // SAFETY: JavaScript hands these arrays to nobody before the call is over (`computeAsync` of `src/criterion.ts`
         // makes them itself), and they do not overlap.
-        let (grad_logits, grad_boxes) = unsafe {
-            (grad_logits.iter_mut().map(|array| array.as_mut()), grad_boxes.iter_mut().map(|array| array.as_mut()))
-        };
         let outputs = unsafe {
+            let grad_logits = grad_logits.iter_mut().map(|array| array.as_mut());
+            let grad_boxes = grad_boxes.iter_mut().map(|array| array.as_mut());
+            let grad_corners = grad_corners.iter_mut().map(|array| array.as_mut());
             Outputs {
-                gradients: gradients(&snapshot.layers, grad_logits, grad_boxes),
+                gradients: gradients(&snapshot.layers, grad_logits, grad_boxes, grad_corners),
                 target_of_query: target_of_query.as_mut(),
                 values: values.as_mut(),
             }
@@ -114,10 +117,11 @@ impl Task for LossTask {
 pub fn compute_async(
     criterion: &External<Criterion>,
     images: u32,
-    classes: u32,
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
+    corners: Vec<Float32ArraySlice<'_>>,
+    references: Vec<Float32ArraySlice<'_>>,
     parts: &[f64],
     rules: &[i32],
     given: &[i32],
@@ -132,14 +136,17 @@ pub fn compute_async(
     class_weight: &[f64],
     grad_logits: Vec<Float32Array>,
     grad_boxes: Vec<Float32Array>,
+    grad_corners: Vec<Float32Array>,
     target_of_query: Int32Array,
     values: Float64Array,
     interrupt: &External<Interrupt>,
 ) -> AsyncTask<LossTask> {
-    let mut snapshot = Snapshot { images, classes, num_boxes, union_boxes, ..Snapshot::take() };
+    let mut snapshot = Snapshot { images, num_boxes, union_boxes, ..Snapshot::take() };
     layers.clone_into(&mut snapshot.layers);
     copy_all(&logits, &mut snapshot.logits);
     copy_all(&boxes, &mut snapshot.boxes);
+    copy_all(&corners, &mut snapshot.corners);
+    copy_all(&references, &mut snapshot.references);
     parts.clone_into(&mut snapshot.parts);
     rules.clone_into(&mut snapshot.rules);
     given.clone_into(&mut snapshot.given);
@@ -152,7 +159,16 @@ pub fn compute_async(
     class_weight.clone_into(&mut snapshot.class_weight);
     let criterion = Criterion::clone(criterion);
     let interrupt = Interrupt::clone(interrupt);
-    AsyncTask::new(LossTask { criterion, snapshot, grad_logits, grad_boxes, target_of_query, values, interrupt })
+    AsyncTask::new(LossTask {
+        criterion,
+        snapshot,
+        grad_logits,
+        grad_boxes,
+        grad_corners,
+        target_of_query,
+        values,
+        interrupt,
+    })
 }
 
 fn copy_all(arrays: &[Float32ArraySlice<'_>], copies: &mut Vec<Vec<f32>>) {

@@ -62,6 +62,7 @@ fn code(error: &Error) -> &'static str {
         Error::TargetBoxNotFinite { .. }
         | Error::LogitNotFinite { .. }
         | Error::BoxNotFinite { .. }
+        | Error::CornerNotFinite { .. }
         | Error::Cost { .. }
         | Error::ListedCost { .. } => "NON_FINITE",
         Error::AddedCost { value, .. } => {
@@ -87,7 +88,10 @@ fn argument(error: &Error) -> String {
             format!("targets[{}].boxes", place.image)
         }
         Error::LogitNotFinite { place, .. } => format!("{}.logits", place.part),
-        Error::BoxNotFinite { place, .. } | Error::Box { place, .. } => format!("{}.boxes", place.part),
+        Error::BoxNotFinite { place, tensor, .. } | Error::Box { place, tensor, .. } => {
+            format!("{}.{tensor}", place.part)
+        }
+        Error::CornerNotFinite { place, .. } => format!("{}.corners", place.part),
         Error::Matching { place, .. } => format!("{}.matching", place.part),
         Error::AddedCost { place, .. } => format!("{}.cost", place.part),
         Error::Assignment { .. } => "assignment".to_owned(),
@@ -113,6 +117,7 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
         }
         Error::LogitNotFinite { place, .. }
         | Error::BoxNotFinite { place, .. }
+        | Error::CornerNotFinite { place, .. }
         | Error::Box { place, .. }
         | Error::Matching { place, .. } => set_query(object, place),
         Error::AddedCost { place, target, .. } => {

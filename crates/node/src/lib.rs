@@ -17,8 +17,8 @@ use std::cell::RefCell;
 use std::ops::Deref;
 
 use hungarian_loss::{
-    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Criterion, Layer, LayerGradients, LayerRule,
-    LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
+    AssignmentOptions, AssignmentSolver, BatchOutputs, Corners, Cost, CostMatrix, Criterion, Layer, LayerGradients,
+    LayerRule, LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
@@ -59,7 +59,6 @@ pub fn create_criterion(env: Env, options: CriterionOptions) -> napi::Result<Ext
 /// The batch as it comes from JavaScript: arrays that hold one layer or several, and the parts that these make up.
 struct Inputs<'a> {
     images: usize,
-    classes: usize,
     layers: Vec<Layer<'a>>,
     parts: &'a [f64],
     rules: Vec<LayerRule<'a>>,
@@ -67,24 +66,29 @@ struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    fn new(
-        [images, classes]: [u32; 2],
-        (layers, logits, boxes): (&[u32], &'a [impl Deref<Target = [f32]>], &'a [impl Deref<Target = [f32]>]),
+    fn new<A: Deref<Target = [f32]>>(
+        images: u32,
+        (layers, logits, boxes): (&[u32], &'a [A], &'a [A]),
+        [corners, references]: [&'a [A]; 2],
         (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
         targets: Targets<'a>,
     ) -> Result<Self> {
-        let (images, classes) = (images as usize, classes as usize);
+        let images = images as usize;
+        let corners = layer_slices(layers, corners)
+            .zip(layer_slices(layers, references))
+            .map(|(logits, references)| Some(Corners { logits, references }).filter(|_| !logits.is_empty()));
         let layers = layer_slices(layers, logits)
             .zip(layer_slices(layers, boxes))
-            .map(|(logits, boxes)| Layer { logits, boxes })
+            .zip(corners.chain(std::iter::repeat(None)))
+            .map(|((logits, boxes), corners)| Layer { logits, boxes, corners })
             .collect();
         let rules = parts::rules(parts, rules, given, added, images, targets.total())?;
-        Ok(Self { images, classes, layers, parts, rules, targets })
+        Ok(Self { images, layers, parts, rules, targets })
     }
 
     fn predictions(&self) -> Result<Predictions<'_>> {
         let parts = parts::parts(self.parts, &self.rules)?;
-        Ok(Predictions::of_parts(self.images, self.classes, &self.layers, parts)?)
+        Ok(Predictions::of_parts(self.images, &self.layers, parts)?)
     }
 }
 
@@ -139,10 +143,12 @@ fn gradients<'a>(
     layers: &[u32],
     logits: impl Iterator<Item = &'a mut [f32]>,
     boxes: impl Iterator<Item = &'a mut [f32]>,
+    corners: impl Iterator<Item = &'a mut [f32]>,
 ) -> Vec<LayerGradients<'a>> {
     layer_slices_mut(layers, logits)
         .zip(layer_slices_mut(layers, boxes))
-        .map(|(logits, boxes)| LayerGradients { logits, boxes })
+        .zip(layer_slices_mut(layers, corners).chain(std::iter::repeat_with(Default::default)))
+        .map(|((logits, boxes), corners)| LayerGradients { logits, boxes, corners })
         .collect()
 }
 
@@ -170,23 +176,26 @@ fn compute_loss(
 
 /// Loss, terms, matches and gradients of a batch.
 ///
-/// `layers`: how many layers each array of `logits` and `boxes` holds. `parts`, `rules`, `given`, `added`: the parts of
-/// the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
-/// `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and
-/// `classWeight` empty, for the batch's own. `gradLogits` and `gradBoxes` are empty lists where no gradients are wanted.
+/// `layers`: how many layers each array of `logits` and `boxes` holds, and of `corners` and `references`, which have no
+/// values for layers without them, or are empty lists where none has any. `parts`, `rules`, `given`, `added`: the parts
+/// of the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
+/// `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and `classWeight` empty, for the batch's
+/// own. `gradLogits`, `gradBoxes` and `gradCorners` are empty lists where no gradients are wanted.
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
-/// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes and filled costs, then for each layer of
-/// every part class, l1, giou, iou, diou, ciou, classError, cardinalityError, classWeight.
+/// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
+/// costs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl, ddf, classError, cardinalityError,
+/// classWeight.
 #[napi(catch_unwind)]
 pub fn compute(
     env: Env,
     criterion: &External<Criterion>,
     images: u32,
-    classes: u32,
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
+    corners: Vec<Float32ArraySlice<'_>>,
+    references: Vec<Float32ArraySlice<'_>>,
     parts: &[f64],
     rules: &[i32],
     given: &[i32],
@@ -201,13 +210,15 @@ pub fn compute(
     class_weight: &[f64],
     mut grad_logits: Vec<Float32ArraySlice<'_>>,
     mut grad_boxes: Vec<Float32ArraySlice<'_>>,
+    mut grad_corners: Vec<Float32ArraySlice<'_>>,
     mut target_of_query: Int32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
-            [images, classes],
+            images,
             (layers, &logits, &boxes),
+            [&corners, &references],
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
@@ -216,8 +227,9 @@ pub fn compute(
         let outputs = unsafe {
             let grad_logits = grad_logits.iter_mut().map(|array| array.as_mut());
             let grad_boxes = grad_boxes.iter_mut().map(|array| array.as_mut());
+            let grad_corners = grad_corners.iter_mut().map(|array| array.as_mut());
             Outputs {
-                gradients: gradients(layers, grad_logits, grad_boxes),
+                gradients: gradients(layers, grad_logits, grad_boxes, grad_corners),
                 target_of_query: target_of_query.as_mut(),
                 values: values.as_mut(),
             }
@@ -234,7 +246,6 @@ pub fn match_targets(
     env: Env,
     criterion: &External<Criterion>,
     images: u32,
-    classes: u32,
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
@@ -252,8 +263,9 @@ pub fn match_targets(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
-            [images, classes],
+            images,
             (layers, &logits, &boxes),
+            [&[], &[]],
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
@@ -274,7 +286,6 @@ pub fn cost_matrix(
     env: Env,
     criterion: &External<Criterion>,
     images: u32,
-    classes: u32,
     layers: &[u32],
     logits: Vec<Float32ArraySlice<'_>>,
     boxes: Vec<Float32ArraySlice<'_>>,
@@ -292,8 +303,9 @@ pub fn cost_matrix(
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
-            [images, classes],
+            images,
             (layers, &logits, &boxes),
+            [&[], &[]],
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
@@ -481,8 +493,9 @@ fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {
 
 fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {
     let layers = report.layers.iter().flat_map(|layer| {
-        let LayerTerms { class, l1, giou, iou, diou, ciou, class_error, cardinality_error, class_weight } = *layer;
-        [class, l1, giou, iou, diou, ciou, class_error, cardinality_error, class_weight]
+        let LayerTerms { class, l1, giou, iou, diou, ciou, fgl, ddf, class_error, cardinality_error, class_weight } =
+            *layer;
+        [class, l1, giou, iou, diou, ciou, fgl, ddf, class_error, cardinality_error, class_weight]
     });
     fill(
         values,
@@ -496,10 +509,11 @@ fn write_counts(non_finite: NonFiniteCounts, values: &mut [f64]) -> Result<()> {
 }
 
 /// Values before those of the layers.
-const HEAD: usize = 6;
+const HEAD: usize = 8;
 
-fn counts(non_finite: NonFiniteCounts) -> [f64; 3] {
-    [non_finite.logits, non_finite.boxes, non_finite.costs].map(|count| count as f64)
+fn counts(non_finite: NonFiniteCounts) -> [f64; 5] {
+    let NonFiniteCounts { logits, boxes, corners, references, costs } = non_finite;
+    [logits, boxes, corners, references, costs].map(|count| count as f64)
 }
 
 /// Writes all values, which must be as many as there are places.

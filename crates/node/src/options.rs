@@ -1,7 +1,8 @@
 //! The criterion's options as they come from TypeScript, which has resolved every default.
 
 use hungarian_loss::{
-    BoxFormat, ClassCost, Classification, Config, Ignore, NonFinite, Normalization, Overlap, Sigmoid, Softmax, Weights,
+    BoxFormat, ClassCost, Classification, Config, Distribution, Ignore, NonFinite, Normalization, Overlap, Sigmoid,
+    Softmax, Weights,
 };
 use napi_derive::napi;
 
@@ -21,6 +22,7 @@ pub struct CriterionOptions {
     pub normalized_boxes: bool,
     pub non_finite: String,
     pub ignore: IgnoreOptions,
+    pub distribution: DistributionOptions,
     pub threads: u32,
 }
 
@@ -52,6 +54,17 @@ pub struct ClassCostOptions {
 pub struct IgnoreOptions {
     pub overlap: String,
     pub threshold: f64,
+}
+
+/// Edges as distributions, and the weights of their terms.
+#[napi(object, object_to_js = false)]
+pub struct DistributionOptions {
+    pub reg_max: f64,
+    pub up: f64,
+    pub reg_scale: f64,
+    pub temperature: f64,
+    pub fgl: f64,
+    pub ddf: f64,
 }
 
 /// One weight for each term.
@@ -94,6 +107,7 @@ impl CriterionOptions {
                 )?,
                 threshold: self.ignore.threshold,
             },
+            distribution: self.distribution.into_distribution(),
         })
     }
 }
@@ -136,6 +150,13 @@ impl ClassCostOptions {
             ("log-sigmoid", ClassCost::LogSigmoid { alpha, gamma }),
         ];
         choice("options.cost.classForm", &form, &forms)
+    }
+}
+
+impl DistributionOptions {
+    fn into_distribution(self) -> Distribution {
+        let Self { reg_max, up, reg_scale, temperature, fgl, ddf } = self;
+        Distribution { reg_max: reg_max as usize, up, reg_scale, temperature, fgl, ddf }
     }
 }
 

@@ -1,13 +1,14 @@
 //! The parts of a step as they come from TypeScript: flat numbers and the arrays that these point into.
 
-use hungarian_loss::{LayerRule, Matching, Part};
+use hungarian_loss::{LayerRule, LossWeights, Matching, Part, Weights};
 
 use crate::error::{Failure, Result};
 
 /// Numbers of a part: where its tensors lie (an index of [`NAMES`]), its first layer and how many it has, queries of its
-/// tensors, its first query and the end, groups, repetitions, whether it is class-agnostic, whether it uses the union
-/// matching, divisor, weight.
-const PER_PART: usize = 12;
+/// tensors, its first query and the end, columns of its logits, groups, repetitions, whether it is class-agnostic, whether
+/// it uses the union matching, divisor, weight, and the weights of class, l1, giou, iou, diou, ciou, fgl and
+/// ddf.
+const PER_PART: usize = 21;
 
 /// Numbers of a layer's rule: kind (0 optimal, 1 given, 2 of another layer), the place in `given` or that layer's number,
 /// and the place in `added`, or -1.
@@ -45,6 +46,7 @@ pub fn rules<'a>(
 pub fn parts<'a>(numbers: &[f64], mut rules: &'a [LayerRule<'a>]) -> Result<Vec<Part<'a>>> {
     let read = |part: &[f64]| {
         let size = |at: usize| part[at] as usize;
+        let [class, l1, giou, iou, diou, ciou, fgl, ddf] = [13, 14, 15, 16, 17, 18, 19, 20].map(|at| part[at]);
         let of_part;
         (of_part, rules) =
             if rules.is_empty() { (rules, rules) } else { rules.split_at_checked(size(2)).ok_or_else(wrong)? };
@@ -53,13 +55,15 @@ pub fn parts<'a>(numbers: &[f64], mut rules: &'a [LayerRule<'a>]) -> Result<Vec<
             layers: size(1)..size(1) + size(2),
             rows: size(3),
             queries: size(4)..size(5),
+            classes: size(6),
             rules: of_part,
-            groups: size(6),
-            repeat: size(7),
-            class_agnostic: part[8] != 0.0,
-            union: part[9] != 0.0,
-            divisor: part[10],
-            weight: part[11],
+            groups: size(7),
+            repeat: size(8),
+            class_agnostic: part[9] != 0.0,
+            union: part[10] != 0.0,
+            divisor: part[11],
+            weight: part[12],
+            weights: Some(LossWeights { terms: Weights { class, l1, giou, iou, diou, ciou }, fgl, ddf }),
         })
     };
     numbers.chunks_exact(PER_PART).map(read).collect()

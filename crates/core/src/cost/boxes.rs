@@ -1,4 +1,4 @@
-//! The cost kernel: class, L1 and GIoU terms of sixteen queries against one or two targets at a time.
+//! The cost kernel: class, L1 and GIoU terms of sixteen queries against one target at a time.
 //!
 //! With signed overlaps o on each axis, the enclosing box's side is w + w' - o, and for centre-size boxes
 //! o = min(w, w', (w + w')/2 - |Δ|), whose only rounding is relative: no corner is formed, so that tiny boxes far from
@@ -10,7 +10,7 @@ use crate::batch::{BOX_LIMIT, ImageTargets};
 use crate::config::BoxFormat;
 use crate::error::COMPONENTS;
 use crate::loss;
-use crate::simd::{F32, LANES, Simd, f32x4, i32x16, lane_index, load, padded, prelude::*, store};
+use crate::simd::{F32, LANES, Simd, f32x4, i32x16, load, padded, prelude::*, store};
 
 /// Columns of a box: the four components, the two sides, half of them, and the area.
 const COLUMNS: usize = 7;
@@ -18,12 +18,11 @@ const COLUMNS: usize = 7;
 /// Below this product of union and hull, quotients in `f32` lose digits to underflow.
 const SMALLEST: f32 = 1e-30;
 
-/// The boxes of one image as columns, padded to whole vectors.
+/// The boxes of one image as columns, sixteen boxes after sixteen, `[groups, COLUMNS, 16]`.
 #[derive(Debug, Default)]
-pub(crate) struct Columns {
-    values: Vec<f32>,
-    stride: usize,
-}
+pub(crate) struct Columns(Vec<f32>);
+
+const GROUP: usize = COLUMNS * LANES;
 
 /// Weights of the three terms, and what is added to the areas that GIoU divides by.
 #[derive(Clone, Copy)]
@@ -96,29 +95,26 @@ impl Columns {
     #[inline(always)]
     pub fn set<S: Simd, F: Format>(&mut self, simd: S, boxes: &[f32]) -> bool {
         let queries = boxes.len() / COMPONENTS;
-        self.stride = padded(queries);
-        self.values.resize(COLUMNS * self.stride, 0.0);
+        self.0.resize(COLUMNS * padded(queries), 0.0);
         // the bits of a magnitude order as integers do, NaN above infinity above every number
         let mut largest = i32x16::splat(simd, 0);
         let mut smallest = F32::splat(simd, 0.0);
         let mut tail = [0.0; COMPONENTS * LANES];
-        for start in (0..queries).step_by(LANES) {
-            let rest = &boxes[COMPONENTS * start..];
-            let group = if let Some((group, _)) = rest.split_at_checked(COMPONENTS * LANES) {
-                group
+        for (boxes, group) in boxes.chunks(COMPONENTS * LANES).zip(self.0.chunks_exact_mut(GROUP)) {
+            let boxes = if boxes.len() == tail.len() {
+                boxes
             } else {
-                tail[..rest.len()].copy_from_slice(rest);
-                tail[rest.len()..].fill(0.0);
+                tail[..boxes.len()].copy_from_slice(boxes);
                 &tail
             };
-            let components = deinterleave(simd, group);
+            let components = deinterleave(simd, boxes);
             for component in components {
                 largest = largest.max(component.bitcast::<i32x16<S>>() & 0x7fff_ffff);
             }
             let columns = with_sides::<S, F>(&components);
             smallest = smallest.min(columns[4].min(columns[5]));
             for (k, column) in columns.into_iter().enumerate() {
-                store(column, &mut self.values, k * self.stride + start);
+                store(column, group, LANES * k);
             }
         }
         largest.simd_le(BOX_LIMIT.to_bits() as i32).all_true() && smallest.simd_ge(0.0).all_true()
@@ -127,16 +123,7 @@ impl Columns {
     /// The component `k` of eight boxes from `start` on.
     #[inline(always)]
     pub fn component(&self, k: usize, start: usize) -> &[f32] {
-        &self.values[k * self.stride + start..][..LANES / 2]
-    }
-
-    #[inline(always)]
-    fn at<S: Simd>(&self, simd: S, start: usize) -> Boxes<S> {
-        let mut boxes = [F32::splat(simd, 0.0); COLUMNS];
-        for k in 0..COLUMNS {
-            boxes[k] = load(simd, &self.values, k * self.stride + start);
-        }
-        boxes
+        &self.0[start / LANES * GROUP + k * LANES + start % LANES..][..LANES / 2]
     }
 }
 
@@ -155,66 +142,57 @@ fn deinterleave<S: Simd>(simd: S, rows: &[f32]) -> [F32<S>; COMPONENTS] {
     columns
 }
 
-/// The block of one image, two targets at a time.
+/// The block of one image.
 #[inline(always)]
 pub(crate) fn fill<S: Simd, F: Format>(simd: S, weights: PairWeights, inputs: &Inputs<'_>, block: &mut [f32]) {
-    let targets = inputs.targets.len();
-    let pairs = targets / 2 * 2;
-    for first in (0..pairs).step_by(2) {
-        fill_rows::<S, F, 2>(simd, weights, inputs, first, block);
-    }
-    if pairs < targets {
-        fill_rows::<S, F, 1>(simd, weights, inputs, pairs, block);
+    let stride = padded(inputs.queries);
+    for (target, costs) in block.chunks_exact_mut(stride.max(1)).enumerate() {
+        let class = &inputs.class.values[inputs.class.row_of_target[target] * stride..][..stride];
+        fill_row::<S, F>(simd, weights, inputs, target, class, costs);
+        costs[inputs.queries..].fill(f32::INFINITY);
     }
 }
 
-/// `K` rows of the block, from target `first` on.
+/// The row of one target. `class`: its class term, unweighted.
 #[inline(always)]
-fn fill_rows<S: Simd, F: Format, const K: usize>(
+fn fill_row<S: Simd, F: Format>(
     simd: S,
     weights: PairWeights,
     inputs: &Inputs<'_>,
-    first: usize,
-    block: &mut [f32],
+    target: usize,
+    class: &[f32],
+    costs: &mut [f32],
 ) {
-    let Inputs { queries, columns, class, targets } = *inputs;
-    let stride = columns.stride;
     let zero = F32::splat(simd, 0.0);
-    let mut rows = [[zero; COLUMNS]; K];
-    let mut values = [class.values; K];
-    for k in 0..K {
-        let mut components = [zero; COMPONENTS];
-        for c in 0..COMPONENTS {
-            components[c] = F32::splat(simd, targets.boxes[COMPONENTS * (first + k) + c]);
-        }
-        rows[k] = with_sides::<S, F>(&components);
-        values[k] = &class.values[class.row_of_target[first + k] * stride..][..stride];
+    let mut components = [zero; COMPONENTS];
+    for c in 0..COMPONENTS {
+        components[c] = F32::splat(simd, inputs.targets.boxes[COMPONENTS * target + c]);
     }
-    for start in (0..stride).step_by(LANES) {
-        let p = columns.at(simd, start);
-        for k in 0..K {
-            let t = &rows[k];
-            let mut distance = [zero; COMPONENTS];
-            for c in 0..COMPONENTS {
-                distance[c] = (p[c] - t[c]).abs();
-            }
-            let l1 = (distance[0] + distance[1]) + (distance[2] + distance[3]);
-            let signed = [F::overlap(&p, t, &distance, 0), F::overlap(&p, t, &distance, 1)];
-            let hull = (p[4] + t[4] - signed[0]) * (p[5] + t[5] - signed[1]) + weights.epsilon;
-            let overlap = signed[0].max(0.0) * signed[1].max(0.0);
-            let union = p[6] + t[6] - overlap + weights.epsilon;
-            let denominator = union * hull;
-            // I/U + U/H - 1
-            let mut giou = (overlap * hull + union * union) / denominator - 1.0;
-            let lost = denominator.simd_lt(SMALLEST);
-            if lost.any_true() {
-                giou = lost.select(exact_giou::<S, F>(simd, &p, targets, first + k), giou);
-            }
-            let cost = load(simd, values[k], start) * weights.class + l1 * weights.l1 - giou * weights.giou;
-            let idle = lane_index(simd) + start as f32;
-            let cost = idle.simd_lt(queries as f32).select(cost, F32::splat(simd, f32::INFINITY));
-            store(cost, block, (first + k) * stride + start);
+    let t = with_sides::<S, F>(&components);
+    let groups = inputs.columns.0.chunks_exact(GROUP).zip(class.chunks_exact(LANES));
+    for ((columns, class), costs) in groups.zip(costs.chunks_exact_mut(LANES)) {
+        let mut p = [zero; COLUMNS];
+        for k in 0..COLUMNS {
+            p[k] = load(simd, columns, LANES * k);
         }
+        let mut distance = [zero; COMPONENTS];
+        for c in 0..COMPONENTS {
+            distance[c] = (p[c] - t[c]).abs();
+        }
+        let l1 = (distance[0] + distance[1]) + (distance[2] + distance[3]);
+        let signed = [F::overlap(&p, &t, &distance, 0), F::overlap(&p, &t, &distance, 1)];
+        let hull = (p[4] + t[4] - signed[0]) * (p[5] + t[5] - signed[1]) + weights.epsilon;
+        let overlap = signed[0].max(0.0) * signed[1].max(0.0);
+        let union = p[6] + t[6] - overlap + weights.epsilon;
+        let denominator = union * hull;
+        // I/U + U/H - 1
+        let mut giou = (overlap * hull + union * union) / denominator - 1.0;
+        let lost = denominator.simd_lt(SMALLEST);
+        if lost.any_true() {
+            giou = lost.select(exact_giou::<S, F>(simd, &p, inputs.targets, target), giou);
+        }
+        let cost = load(simd, class, 0) * weights.class + l1 * weights.l1 - giou * weights.giou;
+        store(cost, costs, 0);
     }
 }
 

@@ -149,7 +149,9 @@ impl Class {
                     classes: &labels.distinct,
                 };
                 let mut rows = rows(logits, gradient, tile);
-                let pass = softmax::background(level, &mut rows, softmax.no_object_index, scale, &mut out);
+                // beside the first class alone, no-object is the last of two columns, unless it is the first of all
+                let no_object = softmax.no_object_index.min(classes - 1);
+                let pass = softmax::background(level, &mut rows, no_object, scale, &mut out);
                 Pass { objects: pass.objects, finite: pass.finite }
             }
             Self::Sigmoid { rule, cost } => {

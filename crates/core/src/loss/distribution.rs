@@ -6,21 +6,22 @@
 //! - Fine-grained localisation: the distance from the reference's centre to the target's edge, in units of the
 //!   reference's side / reg_scale and less reg_scale / 2, lies between two offsets. The loss is the cross-entropy with
 //!   both, weighted linearly by nearness; beyond the ends it is that with the end.
-//! - Distillation: T² · KL(softmax(teacher / T) ‖ softmax(student / T)) of each edge. The teacher passes no gradient.
+//! - Distillation: T² · KL(softmax(teacher / T) ‖ softmax(student / T)) of each edge, weighted by the IoU with its
+//!   target or, where it has none, by the teacher's best class score. Teacher and weights pass no gradient.
 //!
 //! Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_criterion.py` (`loss_local`) and `dfine_utils.py`.
 
 use crate::batch::check_length;
 use crate::config::BoxFormat;
 use crate::error::{COMPONENTS, Error, Result};
-use crate::simd::math::{exp, ln};
+use crate::simd::math::{exp, ln, logistic};
 use crate::simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
 
 /// Logarithms of ratios beyond this count as this, so that their product with a probability stays finite.
 const LARGEST: f32 = 1e30;
 
 /// Edges of a box.
-const EDGES: usize = 4;
+pub(crate) const EDGES: usize = 4;
 
 /// Keeps the published code's quotients finite where a reference has no size.
 const EPSILON: f64 = 1e-16;
@@ -52,8 +53,8 @@ pub struct Distillation<'a> {
     pub student: &'a [f32],
     /// `[queries, 4, bins]`.
     pub teacher: &'a [f32],
-    /// `[queries]`: weight of each of a query's edges in the sum.
-    pub weights: &'a [f64],
+    /// Row of each query that takes part, and the weight of each of its edges in the sum.
+    pub queries: &'a [(usize, f64)],
     /// T; 5 in D-FINE.
     pub temperature: f64,
 }
@@ -167,12 +168,12 @@ impl Bins {
         Ok(sum)
     }
 
-    /// Weighted sum of the distillation loss over all edges.
+    /// Weighted sum of the distillation loss over the edges of `queries`, and of no others.
     ///
     /// `gradient`: as long as the student's logits; `scale` · the derivative by them is added to it.
     ///
     /// # Errors
-    /// [`Error::Length`] where the lengths do not fit.
+    /// [`Error::Length`] where the lengths do not fit, or a row lies beyond the last.
     pub fn distillation(
         &self,
         level: Level,
@@ -180,42 +181,81 @@ impl Bins {
         scale: f64,
         mut gradient: Option<&mut [f32]>,
     ) -> Result<f64> {
-        let Distillation { student, teacher, weights, temperature } = *inputs;
-        let (bins, queries) = (self.count(), weights.len());
-        check_length("outputs.corners", student.len(), &[queries, EDGES, bins])?;
-        check_length("outputs.corners", teacher.len(), &[queries, EDGES, bins])?;
+        let Distillation { student, teacher, queries, temperature } = *inputs;
+        let bins = self.count();
+        let needed = queries.iter().map(|&(row, _)| row + 1).max().unwrap_or(0);
+        let rows = needed.max(student.len() / (EDGES * bins));
+        check_length("outputs.corners", student.len(), &[rows, EDGES, bins])?;
+        check_length("outputs.corners", teacher.len(), &[rows, EDGES, bins])?;
         if let Some(gradient) = &gradient {
-            check_length("call.out.corners", gradient.len(), &[queries, EDGES, bins])?;
+            check_length("call.out.corners", gradient.len(), &[rows, EDGES, bins])?;
         }
         let mut sum = 0.0;
-        let mut tiles = [vec![0.0; bins * LANES], vec![0.0; bins * LANES]];
-        for first in (0..queries * EDGES).step_by(LANES) {
-            let rows = first..(first + LANES).min(queries * EDGES);
-            transpose_in(student, rows.clone(), bins, &mut tiles[0]);
-            transpose_in(teacher, rows.clone(), bins, &mut tiles[1]);
-            let [student, teacher] = &mut tiles;
-            let divergence = dispatch!(level, simd => distill_tile(simd, temperature as f32, student, teacher));
-            let weight = |lane: usize| rows.clone().nth(lane).map_or(0.0, |row| weights[row / EDGES] * temperature);
-            for (lane, _) in rows.clone().enumerate() {
+        let mut tiles = [(); 3].map(|()| vec![0.0; bins * LANES]);
+        for queries in queries.chunks(LANES / EDGES) {
+            let rows = || queries.iter().flat_map(|&(row, _)| row * EDGES..(row + 1) * EDGES);
+            transpose_in(student, rows(), bins, &mut tiles[0]);
+            transpose_in(teacher, rows(), bins, &mut tiles[1]);
+            let divergence = dispatch!(level, simd => distill_tile(simd, temperature as f32, &mut tiles));
+            let weight = |lane: usize| queries[lane / EDGES].1 * temperature;
+            for (lane, _) in rows().enumerate() {
                 sum += weight(lane) * temperature * f64::from(divergence[lane]);
             }
             if let Some(gradient) = gradient.as_deref_mut() {
-                add_transposed(student, rows.clone(), bins, |lane| (weight(lane) * scale) as f32, gradient);
+                add_transposed(&tiles[0], rows(), bins, |lane| (weight(lane) * scale) as f32, gradient);
             }
         }
         Ok(sum)
     }
 }
 
-/// What a matched and an unmatched query's edge count in D-FINE's distillation, before its own weight: the means over
-/// matched and unmatched edges are mixed by the square roots of their numbers, for the batch size that the code was
-/// tuned with. A side without queries counts 0.
+/// The shares of matched and unmatched queries in D-FINE's distillation, whose two means over edges are mixed by the
+/// square roots of their numbers. They add up to 1, or without any queries are 0.
+///
+/// The published code multiplies both numbers by 8 / batch size first, which the shares do not feel.
 #[must_use]
-pub fn distillation_shares(matched: usize, unmatched: usize, images: usize) -> [f64; 2] {
-    let numbers = [matched, unmatched].map(|n| (n * EDGES) as f64);
-    let roots = numbers.map(|n| (n * 8.0 / images.max(1) as f64).sqrt());
+pub fn distillation_shares(matched: usize, unmatched: usize) -> [f64; 2] {
+    let roots = [matched, unmatched].map(|n| (n as f64).sqrt());
     let total = roots[0] + roots[1];
-    [0, 1].map(|k| if numbers[k] > 0.0 { roots[k] / total / numbers[k] } else { 0.0 })
+    roots.map(|root| if total > 0.0 { root / total } else { 0.0 })
+}
+
+/// σ of the largest logit of each row. `logits`: `[rows, classes]`, where `out` has as many rows.
+pub(crate) fn best_scores(level: Level, logits: &[f32], classes: usize, out: &mut [f32]) {
+    dispatch!(level, simd => best_scores_with(simd, logits, classes, out));
+}
+
+#[inline(always)]
+fn best_scores_with<S: Simd>(simd: S, logits: &[f32], classes: usize, out: &mut [f32]) {
+    for (rows, out) in logits.chunks(LANES * classes).zip(out.chunks_mut(LANES)) {
+        let mut largest = [0.0; LANES];
+        for (row, largest) in rows.chunks_exact(classes).zip(&mut largest) {
+            *largest = max_of(simd, row);
+        }
+        let scores = logistic(simd, [load(simd, &largest, 0)]).p[0];
+        store(scores, &mut largest, 0);
+        out.copy_from_slice(&largest[..out.len()]);
+    }
+}
+
+/// The largest of finite values, of which there is at least one.
+#[inline(always)]
+fn max_of<S: Simd>(simd: S, values: &[f32]) -> f32 {
+    let mut lanes = [values[0]; LANES];
+    if let Some(last) = values.len().checked_sub(LANES) {
+        let mut max = load(simd, values, last);
+        for at in (0..last).step_by(LANES) {
+            max = max.max(load(simd, values, at));
+        }
+        store(max, &mut lanes, 0);
+    } else {
+        lanes[..values.len()].copy_from_slice(values);
+    }
+    let mut max = lanes[0];
+    for lane in lanes {
+        max = if lane > max { lane } else { max };
+    }
+    max
 }
 
 /// One edge of a pair.
@@ -303,17 +343,16 @@ fn softmax_parts<S: Simd>(simd: S, factor: f32, tile: &mut [f32]) -> (F32<S>, F3
     (max, log)
 }
 
-/// KL(teacher ‖ student) of each column at a temperature. The student's logits become the derivative by the student's
-/// logits divided by the temperature.
+/// KL(teacher ‖ student) of each column at a temperature. The tiles are the student's logits, the teacher's, and one
+/// for their ratios; the first becomes the derivative by the student's logits divided by the temperature.
 ///
 /// With δ = ln(s / t), the sum of t·(e^δ - 1 - δ) is the divergence too, since both sum to 1, and it does not feel a
 /// common error of the logarithms.
 #[inline(always)]
-fn distill_tile<S: Simd>(simd: S, temperature: f32, student: &mut [f32], teacher: &mut [f32]) -> [f32; LANES] {
+fn distill_tile<S: Simd>(simd: S, temperature: f32, [student, teacher, ratio]: &mut [Vec<f32>; 3]) -> [f32; LANES] {
     let factor = 1.0 / temperature;
-    let mut ratio = vec![0.0; student.len()];
     for at in (0..student.len()).step_by(LANES) {
-        store((load(simd, student, at) - load(simd, teacher, at)) * factor, &mut ratio, at);
+        store((load(simd, student, at) - load(simd, teacher, at)) * factor, ratio, at);
     }
     let (student_max, student_log) = softmax_parts(simd, factor, student);
     let (teacher_max, teacher_log) = softmax_parts(simd, factor, teacher);
@@ -321,7 +360,7 @@ fn distill_tile<S: Simd>(simd: S, temperature: f32, student: &mut [f32], teacher
     let mut sum = F32::splat(simd, 0.0);
     for at in (0..student.len()).step_by(LANES) {
         let (s, t) = (load(simd, student, at), load(simd, teacher, at));
-        let delta = (load(simd, &ratio, at) - shift).max(-LARGEST).min(LARGEST);
+        let delta = (load(simd, ratio, at) - shift).max(-LARGEST).min(LARGEST);
         let series = delta * (delta * (delta * (delta * (1.0 / 720.0) + 1.0 / 120.0) + 1.0 / 24.0) + 1.0 / 6.0) + 0.5;
         let near = delta.abs().simd_lt(0.25);
         sum += near.select(t * delta * delta * series, (s - t) - t * delta);

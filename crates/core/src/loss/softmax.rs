@@ -102,27 +102,33 @@ impl Sums {
 /// rows are read in blocks of sixteen, the last of which overlaps its predecessor.
 struct Keep<const N: usize> {
     lanes: [[f32; LANES]; N],
-    label: (usize, usize),
+    /// The column that is 0, and its block and lane.
+    label: usize,
+    place: (usize, usize),
 }
 
 impl<const N: usize> Keep<N> {
     fn new(classes: usize) -> Self {
         let mut lanes = [[1.0; LANES]; N];
         lanes[N - 1][..N * LANES - classes].fill(0.0);
-        Self { lanes, label: (N - 1, 0) }
+        Self { lanes, label: usize::MAX, place: (N - 1, 0) }
     }
 
     #[inline(always)]
     fn set_label(&mut self, classes: usize, label: usize) {
-        let place =
-            if label < (N - 1) * LANES { (label / LANES, label % LANES) } else { (N - 1, label + LANES - classes) };
-        if place != self.label || self.lanes[place.0][place.1] != 0.0 {
-            let (block, lane) = self.label;
-            let counted = block == N - 1 && lane < N * LANES - classes;
-            self.lanes[block][lane] = if counted { 0.0 } else { 1.0 };
-            self.lanes[place.0][place.1] = 0.0;
-            self.label = place;
+        if label != self.label {
+            self.move_label(classes, label);
         }
+    }
+
+    fn move_label(&mut self, classes: usize, label: usize) {
+        let (block, lane) = self.place;
+        let is_counted = block == N - 1 && lane < N * LANES - classes;
+        self.lanes[block][lane] = if is_counted { 0.0 } else { 1.0 };
+        self.label = label;
+        self.place =
+            if label < (N - 1) * LANES { (label / LANES, label % LANES) } else { (N - 1, label + LANES - classes) };
+        self.lanes[self.place.0][self.place.1] = 0.0;
     }
 }
 
@@ -427,12 +433,12 @@ fn background_with<S: Simd, K: Kernel>(
                 kernel.softmax(simd, rows, jobs, &mut sums, &mut probe);
                 for (k, &class) in out.classes.iter().enumerate() {
                     let column = &mut out.probabilities[k * stride + start..][..count];
-                    for (slot, value) in column.iter_mut().enumerate() {
-                        *value = if class == no_object {
-                            sums.own[slot] * sums.scale[slot]
-                        } else {
-                            rows.gradient[rows.at(start + slot, slot) + class]
-                        };
+                    if class == no_object {
+                        let own = sums.own.iter().zip(&sums.scale);
+                        column.iter_mut().zip(own).for_each(|(place, (own, scale))| *place = own * scale);
+                    } else {
+                        let rows = rows.gradient[rows.at(start, 0)..].chunks_exact(rows.classes);
+                        column.iter_mut().zip(rows).for_each(|(place, row)| *place = row[class]);
                     }
                 }
                 let nll = sums.nll(simd);

@@ -137,6 +137,26 @@ pub(crate) fn store<S: Simd>(vector: F32<S>, values: &mut [f32], at: usize) {
     vector.store_slice(&mut values[at..at + LANES]);
 }
 
+/// Whether no value is NaN or ±infinity.
+pub(crate) fn all_finite(level: Level, values: &[f32]) -> bool {
+    dispatch!(level, simd => all_finite_with(simd, values))
+}
+
+#[inline(always)]
+fn all_finite_with<S: Simd>(simd: S, values: &[f32]) -> bool {
+    const STEP: usize = 4 * LANES;
+    // 0 · x is 0 for finite x alone
+    let mut probes = [F32::splat(simd, 0.0); 4];
+    let mut steps = values.chunks_exact(STEP);
+    for step in steps.by_ref() {
+        for k in 0..4 {
+            probes[k] += load(simd, step, LANES * k) * 0.0;
+        }
+    }
+    let probe = (probes[0] + probes[1]) + (probes[2] + probes[3]);
+    probe.simd_eq(0.0).all_true() && steps.remainder().iter().all(|value| value.is_finite())
+}
+
 /// 0, 1, …, 15.
 #[inline(always)]
 pub(crate) fn lane_index<S: Simd>(simd: S) -> F32<S> {

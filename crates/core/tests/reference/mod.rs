@@ -103,6 +103,7 @@ impl Reference<'_> {
             class_error: 100.0 - 100.0 * correct / matched,
             cardinality_error: sums.cardinality_error / images as f64,
             class_weight: sums.class_weight,
+            ..LayerTerms::default()
         }
     }
 

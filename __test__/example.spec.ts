@@ -1,0 +1,62 @@
+/** The training example: it learns, the same seed learns the same, and denoising changes what is learnt from. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { drawNoisy } from '../examples/train-digits/denoising.js'
+import { Random } from '../examples/train-digits/random.js'
+
+const run = promisify(execFile)
+const main = join(import.meta.dirname, '../examples/train-digits/main.js')
+let folder: string
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'train-digits-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Trains for some steps; gives what was printed of the scores. */
+async function train(...options: string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, [main, '--out', folder, ...options])
+  return stdout.split('\n').find((line) => line.startsWith('Held-out')) ?? stdout
+}
+
+test('a short training writes its report, and the same seed gives the same scores', async () => {
+  const scores = await train('--steps', '40')
+  expect(scores).toMatch(/^Held-out AP50 0\.\d+, AP75 0\.\d+, mean IoU 0\.\d+\.$/)
+  expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('</svg>')
+  expect(await train('--steps', '40')).toBe(scores)
+})
+
+test('denoising queries change the training', async () => {
+  const [without, with_] = [await train('--steps', '40', '--seed', '2'), await train('--steps', '40', '--seed', '2', '--denoising', '2')]
+  expect(with_).toMatch(/^Held-out AP50/)
+  expect(with_).not.toBe(without)
+})
+
+test('a bad option is named', async () => {
+  await expect(train('--denoising', '11')).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--denoising needs a whole number from 0 to 10, got "11"'),
+  })
+})
+
+test('positives of the denoising start within their box, negatives farther out, and half of the labels are right', () => {
+  const box = [0.5, 0.5, 0.2, 0.4]
+  const target = { labels: Int32Array.of(3), boxes: Float32Array.from(box) }
+  const groups = 500
+  const { labels, places } = drawNoisy(new Random(5), [target], groups)
+  expect(places).toHaveLength(2 * groups)
+  places.forEach(([x, y], query) => {
+    const isNegative = query % 2 === 1
+    for (const [distance, half] of [[Math.abs(x - 0.5), 0.1], [Math.abs(y - 0.5), 0.2]] as const) {
+      expect(distance).toBeGreaterThanOrEqual((isNegative ? 0.5 : 0) * half - 1e-6)
+      expect(distance).toBeLessThanOrEqual((isNegative ? 1 : 0.5) * half + 1e-6)
+    }
+  })
+  const right = labels.filter((label) => label === 3).length / labels.length
+  expect(right).toBeGreaterThan(0.5)
+  expect(right).toBeLessThan(0.6)
+})
