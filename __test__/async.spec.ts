@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss, linearSumAssignmentAsync } from '../src/index.ts'
 import type { AsyncCallOptions, LossResult, Outputs } from '../src/index.ts'
-import { bitsOf, randomLayer, randomTargets, tiny } from './helpers.ts'
+import { bitsOf, randomLayer, randomNumbers, randomTargets, tiny } from './helpers.ts'
 
 const CLASSES = 92
 const criterion = HungarianLoss.detr({ numClasses: CLASSES - 1 })
@@ -34,6 +34,21 @@ describe('off the event loop', () => {
         expect(everything(await of.computeAsync(outputs, targets))).toEqual(everything(of.compute(outputs, targets)))
       }
     }
+  })
+
+  test('so it does with edges that are distributions', async () => {
+    const fine = HungarianLoss.dFine({ numClasses: 5 })
+    const layer = (seed: number) => {
+      const random = randomNumbers(seed)
+      const { logits, boxes } = randomLayer(seed)
+      const corners = { data: Float32Array.from({ length: 2 * 6 * 132 }, () => 6 * random() - 3), shape: [2, 6, 132] }
+      return { logits, boxes, corners, references: randomLayer(seed + 10).boxes }
+    }
+    const [outputs, targets] = [{ ...layer(1), auxiliary: [layer(2), layer(3)] }, randomTargets(4)]
+    const [found, expected] = [await fine.computeAsync(outputs, targets), fine.compute(outputs, targets)]
+    expect(expected.terms.fgl).toBeGreaterThan(0)
+    expect(everything(found)).toEqual(everything(expected))
+    expect(bitsOf(found.gradients?.corners)).toBe(bitsOf(expected.gradients?.corners))
   })
 
   test('takes the settings of a call but `out`', async () => {
