@@ -25,7 +25,7 @@ import { augmentingPathSolver, munkresSolver } from './rivals/solvers.js'
  * @returns {LossContender[]}
  */
 export function lossContenders({ outputs, targets, classes }) {
-  const criterion = HungarianLoss.detr({ numClasses: classes - 1 })
+  const criterion = HungarianLoss.detr({ numClasses: classes - 1, threads: 1 })
   const ours = (name, call) => {
     const compute = () => criterion.compute(outputs, targets, call)
     const result = () => {

@@ -1,8 +1,7 @@
 /** Who competes for the assignment, ours first. */
 import { spawnSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { simdLevel } from 'hungarian-loss'
+import { simdLevel, threadCount } from 'hungarian-loss'
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url))
 const PYTHON_HOST = fileURLToPath(new URL('../python/assignment.py', import.meta.url))
@@ -11,7 +10,12 @@ const PYTHON_HOST = fileURLToPath(new URL('../python/assignment.py', import.meta
 const LEVELS = ['avx512', 'avx2', 'sse2', 'neon', 'simd128', 'fallback']
 
 /** One thread each, whichever pool a solver may have. */
-const ONE_THREAD = { RAYON_NUM_THREADS: '1', OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' }
+const ONE_THREAD = {
+  HUNGARIAN_LOSS_THREADS: '1',
+  RAYON_NUM_THREADS: '1',
+  OMP_NUM_THREADS: '1',
+  OPENBLAS_NUM_THREADS: '1',
+}
 
 /** @typedef {import('./player.js').Contender} Contender */
 
@@ -22,7 +26,6 @@ const ONE_THREAD = { RAYON_NUM_THREADS: '1', OMP_NUM_THREADS: '1', OPENBLAS_NUM_
  */
 export function ours({ levels }) {
   const command = [process.execPath, HOST, 'ours']
-  const threads = process.env.RAYON_NUM_THREADS ?? availableParallelism()
   const level = simdLevel()
   const lower = levels ? availableLevels().filter((name) => name !== level) : []
   return [
@@ -33,7 +36,7 @@ export function ours({ levels }) {
       env: { ...ONE_THREAD, HUNGARIAN_LOSS_SIMD: name },
       forms: ['dense', 'batch', 'sparse'],
     })),
-    { name: `ours, ${threads} threads`, command, forms: ['batch'] },
+    { name: `ours, ${threadCount()} threads`, command, forms: ['batch'] },
   ]
 }
 
