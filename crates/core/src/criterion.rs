@@ -19,7 +19,7 @@ use crate::cost::{self, ClassTerm};
 use crate::error::{BoxRule, COMPONENTS, Error, QueryPlace, Result};
 use crate::ignore;
 use crate::loss::boxes::{BoxTerms, Boxes};
-use crate::loss::class::{self, Class, Logits, Pass};
+use crate::loss::class::{self, Class, Logits, Pass, Purpose};
 use crate::loss::distribution::Bins;
 use crate::loss::{self, clamp};
 use crate::part::{BACKGROUND, LEFT_OUT, Matching, Part};
@@ -326,7 +326,7 @@ impl Criterion {
             stage.of(&slots).for_each(|(_, slot)| slot.take_over(target_of_query));
             let mut jobs = stage.jobs(predictions, &slots, &views, &mut [], target_of_query);
             self.run(&mut jobs, scratch, |job, scratch| {
-                self.match_image(&job.image, 1.0, None, job.matches, scratch, &mut job.non_finite)?;
+                self.match_image(&job.image, Purpose::Matching, job.matches, scratch, &mut job.non_finite)?;
                 job.class_weight = self.class.weight(&job.image.targets.all, job.matches);
                 Ok(())
             })?;
@@ -370,8 +370,8 @@ impl Criterion {
         for slot in &slots {
             for image in images(predictions, slot, &views) {
                 let image = Image { is_optimal: true, ..image };
-                self.read_checked(&image, 1.0, None, scratch, &mut counts)?;
-                self.fill_cost(&image, 1.0, scratch, &mut counts);
+                self.read_checked(&image, Purpose::Matching, scratch, &mut counts)?;
+                self.fill_cost(&image, Purpose::Matching.scale(), scratch, &mut counts);
                 let block;
                 (block, rest) = rest.split_at_mut(image.queries * image.targets.kept.len());
                 transpose(&scratch.block, padded(image.queries), block, image.targets.kept.len());
@@ -498,7 +498,8 @@ impl Criterion {
     ) -> Result<ImageTerms> {
         let pass_scale = self.class.pass_scale(scales.class);
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
-        let objects = self.match_image(image, pass_scale, logits_gradient, matches, scratch, counts)?;
+        let purpose = Purpose::Loss { scale: pass_scale, gradient: logits_gradient };
+        let objects = self.match_image(image, purpose, matches, scratch, counts)?;
 
         // taken out while the scratch is lent to the stages
         let clean = std::mem::take(&mut scratch.clean);
@@ -594,19 +595,17 @@ impl Criterion {
     }
 
     /// The first two stages for one image: reads the predictions and writes the target of each query. Gives how many
-    /// queries have an object class for their largest logit.
-    ///
-    /// `scale`: what every query's background loss is multiplied by in `gradient`; positive.
+    /// queries have an object class for their largest logit, if the purpose is the loss.
     fn match_image(
         &self,
         image: &Image<'_>,
-        scale: f32,
-        gradient: Option<&mut [f32]>,
+        purpose: Purpose<'_>,
         matches: &mut [i32],
         scratch: &mut Scratch,
         counts: &mut NonFiniteCounts,
     ) -> Result<usize> {
-        let objects = self.read_checked(image, scale, gradient, scratch, counts)?;
+        let scale = purpose.scale();
+        let objects = self.read_checked(image, purpose, scratch, counts)?;
         if image.is_optimal {
             self.fill_cost(image, scale, scratch, counts);
             self.assign(image, matches, scratch);
@@ -625,8 +624,7 @@ impl Criterion {
     fn read_checked(
         &self,
         image: &Image<'_>,
-        scale: f32,
-        mut gradient: Option<&mut [f32]>,
+        mut purpose: Purpose<'_>,
         scratch: &mut Scratch,
         counts: &mut NonFiniteCounts,
     ) -> Result<usize> {
@@ -634,10 +632,10 @@ impl Criterion {
         scratch.labels.set(&targets, image.part.classes);
         scratch.clean.in_use = false;
         scratch.clean.left_out.clear();
-        let mut pass = self.read(image, scale, gradient.as_deref_mut(), scratch);
+        let mut pass = self.read(image, purpose.reborrow(), scratch);
         if !pass.finite && self.inspect(image, scratch, counts)? {
             let mut clean = std::mem::take(&mut scratch.clean);
-            pass = self.read(&image.without(&clean), scale, gradient, scratch);
+            pass = self.read(&image.without(&clean), purpose, scratch);
             std::mem::swap(&mut clean, &mut scratch.clean);
         }
         Ok(pass.objects)
@@ -668,9 +666,9 @@ impl Criterion {
     }
 
     /// Reads an image's predictions: box columns, background losses and what the cost needs of the logits.
-    fn read(&self, image: &Image<'_>, scale: f32, gradient: Option<&mut [f32]>, scratch: &mut Scratch) -> Pass {
+    fn read(&self, image: &Image<'_>, purpose: Purpose<'_>, scratch: &mut Scratch) -> Pass {
         let sound = self.lay_out(&mut scratch.columns, image.boxes);
-        let pass = self.class.read(self.level, image.logits(), scale, gradient, scratch);
+        let pass = self.class.read(self.level, image.logits(), purpose, scratch);
         Pass { finite: pass.finite && sound, ..pass }
     }
 

@@ -7,7 +7,7 @@ use crate::loss::sigmoid::{Cell, Rule};
 use crate::loss::softmax::{self, Job};
 use crate::part::BACKGROUND;
 use crate::scratch::{Scratch, reserve};
-use crate::simd::{LANES, Level, padded};
+use crate::simd::{LANES, Level, all_finite, padded};
 
 /// The class term, ready to run.
 #[derive(Clone, Debug)]
@@ -23,11 +23,42 @@ pub(crate) enum Class {
     },
 }
 
-/// What the pass over an image's logits gives.
+/// What the pass over an image's logits is for.
+pub(crate) enum Purpose<'a> {
+    /// The matching alone: what only the loss needs may be left out.
+    Matching,
+    /// The loss; a positive `scale` is what every query's background loss is multiplied by in `gradient`.
+    Loss { scale: f32, gradient: Option<&'a mut [f32]> },
+}
+
+impl<'a> Purpose<'a> {
+    pub fn scale(&self) -> f32 {
+        match *self {
+            Self::Matching => 1.0,
+            Self::Loss { scale, .. } => scale,
+        }
+    }
+
+    pub fn reborrow(&mut self) -> Purpose<'_> {
+        match self {
+            Self::Matching => Purpose::Matching,
+            Self::Loss { scale, gradient } => Purpose::Loss { scale: *scale, gradient: gradient.as_deref_mut() },
+        }
+    }
+
+    fn gradient(self) -> Option<&'a mut [f32]> {
+        match self {
+            Self::Matching => None,
+            Self::Loss { gradient, .. } => gradient,
+        }
+    }
+}
+
+/// What the pass gives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
     /// Queries whose first largest logit is neither no-object nor, in sigmoid classification, the last class: published
-    /// sigmoid criteria count them as if that column still meant no-object.
+    /// sigmoid criteria count them as if that column still meant no-object. Not counted for the matching alone.
     pub objects: usize,
     /// Whether every logit was finite; if not, nothing of the pass means anything.
     pub finite: bool,
@@ -129,14 +160,7 @@ impl Class {
 
     /// The pass over an image's logits, every query as background. Leaves the gradient, and in `scratch` the background
     /// losses and the rows that the cost needs.
-    pub fn read(
-        &self,
-        level: Level,
-        logits: Logits<'_>,
-        scale: f32,
-        gradient: Option<&mut [f32]>,
-        scratch: &mut Scratch,
-    ) -> Pass {
+    pub fn read(&self, level: Level, logits: Logits<'_>, purpose: Purpose<'_>, scratch: &mut Scratch) -> Pass {
         let Logits { values, queries, classes } = logits;
         let stride = padded(queries);
         let Scratch { labels, class_rows, nll, tile, background, .. } = scratch;
@@ -148,15 +172,19 @@ impl Class {
                     probabilities: class_rows,
                     classes: &labels.distinct,
                 };
-                let mut rows = rows(logits, gradient, tile);
+                let scale = purpose.scale();
+                let mut rows = rows(logits, purpose.gradient(), tile);
                 // beside the first class alone, no-object is the last of two columns, unless it is the first of all
                 let no_object = softmax.no_object_index.min(classes - 1);
                 let pass = softmax::background(level, &mut rows, no_object, scale, &mut out);
                 Pass { objects: pass.objects, finite: pass.finite }
             }
             Self::Sigmoid { rule, cost } => {
-                let pass = rule.background(level, values, f64::from(scale), gradient);
                 cost::class::fill(level, *cost, values, classes, labels, stride, class_rows);
+                let Purpose::Loss { scale, gradient } = purpose else {
+                    return Pass { objects: 0, finite: all_finite(level, values) };
+                };
+                let pass = rule.background(level, values, f64::from(scale), gradient);
                 *background = pass.loss;
                 Pass {
                     objects: values.chunks_exact(classes).filter(|row| beats_last(row)).count(),
@@ -174,8 +202,8 @@ impl Class {
         }
     }
 
-    /// Gives the pairs of `scratch` their labels, and takes the loss of its `left_out` away: the whole term of the image. `gradient` is that of [`Class::read`], with
-    /// the [`Class::pass_scale`] of the inputs' scale.
+    /// Gives the pairs of `scratch` their labels, and takes the loss of its `left_out` away: the whole term of the
+    /// image. `gradient` is that of [`Class::read`], with the [`Class::pass_scale`] of the inputs' scale.
     pub fn matched(
         &self,
         level: Level,
