@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { judge, sumPairs } from '../benchmarks/assignment/agreement.js'
 import { npmRivals, ours } from '../benchmarks/assignment/contenders.js'
 import { compete, QUICK } from '../benchmarks/assignment/contest.js'
-import { Player } from '../benchmarks/assignment/player.js'
+import { Player } from '../benchmarks/player.js'
 import { suite } from '../benchmarks/assignment/suite.js'
-import { lead, showTime, toTables } from '../benchmarks/assignment/tables.js'
+import { lead, showTime, toTables } from '../benchmarks/tables.js'
 import { parseOptions, UsageError } from '../benchmarks/options.js'
 
 const matrix = { rows: 2, columns: 3, values: Float64Array.of(4, 1, 9, 2, 1, 9) }
@@ -194,7 +194,7 @@ test('tables hide nothing', () => {
 | --- | ---: |
 | uniform | 250 × |
 
-| matrix | size | ours | ± | right | A | B | C | D | fastest rival ÷ ours |
+| input | size | ours | ± | right | A | B | C | D | fastest rival ÷ ours |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 | uniform | 10×10 | 2.00 ms | ± 10 % | 500 ms | 50.0 µs, wrong: incomplete | > 10 s | – | failed | 250 × |
 

@@ -1,9 +1,9 @@
 /** The benchmark of the assignment: all solve the same matrices, are compared and timed. `--help` lists the options. */
 import { npmRivals, ours, pythonRivals } from './assignment/contenders.js'
 import { FULL, QUICK, runSection } from './assignment/contest.js'
-import { Player } from './assignment/player.js'
+import { Player } from './player.js'
 import { suite } from './assignment/suite.js'
-import { toTables } from './assignment/tables.js'
+import { toTables } from './tables.js'
 import { COMMON_HELP, COMMON_OPTIONS, runBenchmark } from './options.js'
 import { describeEnvironment, saveReport, toMarkdown } from './report.js'
 

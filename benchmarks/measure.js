@@ -18,23 +18,23 @@ export const QUICK = { rounds: 1, maxTime: 0.05, minTime: 0.005, minSamples: 5 }
  * @property {string} name
  * @property {number} median of all samples, in seconds for one call
  * @property {number} spread half the distance of the quartiles, relative to the median
- * @property {number} ratio of the median to the first contender's
  * @property {number} samples how many there were
  */
 
 /**
- * Times contenders by turns.
- * @param {{ name: string, step: () => number }[]} contenders
+ * Times contenders by turns. One that runs elsewhere takes its samples itself.
+ * @param {{ name: string, step?: () => number, sample?: (limits: object) => number[] | Promise<number[]> }[]} contenders
  * @param {Effort} effort
- * @returns {Timing[]}
+ * @returns {Promise<Timing[]>}
  */
-export function measure(contenders, { rounds, ...limits }) {
+export async function measure(contenders, { rounds, ...limits }) {
   const samples = contenders.map(() => [])
   for (let round = 0; round < rounds; round++) {
-    contenders.forEach((contender, i) => samples[i].push(...takeSamples(contender, limits)))
+    for (const [i, contender] of contenders.entries()) {
+      samples[i].push(...(await (contender.sample?.(limits) ?? takeSamples(contender, limits))))
+    }
   }
-  const figures = samples.map(summarize)
-  return contenders.map(({ name }, i) => ({ name, ...figures[i], ratio: figures[i].median / figures[0].median }))
+  return contenders.map(({ name }, i) => ({ name, ...summarize(samples[i]) }))
 }
 
 /**

@@ -13,7 +13,7 @@ const LEVELS = ['avx512', 'avx2', 'sse2', 'neon', 'simd128', 'fallback']
 /** One thread each, whichever pool a solver may have. */
 const ONE_THREAD = { RAYON_NUM_THREADS: '1', OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' }
 
-/** @typedef {import('./player.js').Contender} Contender */
+/** @typedef {import('../player.js').Contender} Contender */
 
 /**
  * Ours: on one thread, in batches also on all, and on request at each lower level.

@@ -1,7 +1,17 @@
-/** Results of the assignment benchmark as Markdown. */
+/** What became of contenders, as Markdown. */
 
 /**
- * @typedef {import('./contest.js').Outcome} Outcome
+ * @typedef {{ median: number, spread: number, samples: number }} Figures in seconds
+ *
+ * @typedef {object} Outcome what became of one contender
+ * @property {string} name
+ * @property {boolean} isRival
+ * @property {Figures} [figures]
+ * @property {string} [wrong] what is wrong with its answer
+ * @property {number} [limit] seconds after which it was stopped
+ * @property {boolean} [skipped] not tried, having been stopped at a smaller size
+ * @property {string} [failure] the error that it ended with
+ *
  * @typedef {{ family: string, size: string, outcomes: Outcome[] }} Row
  */
 
@@ -42,7 +52,7 @@ function leadTable(rows) {
 function timeTable(rows) {
   const names = rows[0].outcomes.map(({ name }) => name)
   return table(
-    ['matrix', 'size', names[0], '±', ...names.slice(1), 'fastest rival ÷ ours'],
+    ['input', 'size', names[0], '±', ...names.slice(1), 'fastest rival ÷ ours'],
     rows.map(({ family, size, outcomes }, i) => {
       const [ours, ...others] = outcomes
       const spread = ours.figures === undefined ? '' : `± ${(100 * ours.figures.spread).toFixed(0)} %`
@@ -52,7 +62,8 @@ function timeTable(rows) {
   )
 }
 
-function table(head, rows) {
+/** A table whose first column is text and whose others are figures. */
+export function table(head, rows) {
   const rule = head.map((_, i) => (i === 0 ? '---' : '---:'))
   return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
@@ -64,7 +75,8 @@ function showOutcome({ figures, wrong, limit, skipped, failure }) {
   return wrong === undefined ? showTime(figures.median) : `${showTime(figures.median)}, wrong: ${wrong}`
 }
 
-function showRatio(ratio) {
+/** A ratio with its sign; – where there is none. */
+export function showRatio(ratio) {
   if (ratio === undefined) return '–'
   return `${ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(2)} ×`
 }

@@ -1,0 +1,107 @@
+/**
+ * What competes for the loss. A contender has `step`, or takes its samples itself by `sample`, which is timed; and
+ * `result`, which is compared before that.
+ */
+import { HungarianLoss } from 'hungarian-loss'
+import { focalTerm, softmaxTerm } from '../rivals/class-terms.js'
+import { createPlainLoss } from '../rivals/plain-js-loss.js'
+import { augmentingPathSolver, linearSumAssignmentSolver, munkresSolver } from '../rivals/solvers.js'
+import { createTensorFlowLoss } from '../rivals/tensorflow-loss.js'
+
+/**
+ * @typedef {import('../rivals/plain-js-loss.js').Gradients} Gradients
+ *
+ * @typedef {object} Answer
+ * @property {number} loss
+ * @property {Record<string, number>} terms of the last layer, unweighted
+ * @property {Int32Array[][]} [matches] for each layer and image the query of each target, or −1
+ * @property {Gradients} [gradients]
+ *
+ * @typedef {object} LossContender
+ * @property {string} name
+ * @property {boolean} isRival
+ * @property {'float64' | 'float32'} precision in which it sums
+ * @property {() => number} [step]
+ * @property {(limits: object) => number[] | Promise<number[]>} [sample] seconds for one call, several times
+ * @property {() => Answer | Promise<Answer>} result
+ * @property {() => void} [close]
+ */
+
+const CLASS_TERMS = { softmax: softmaxTerm, focal: focalTerm }
+
+/**
+ * Our criterion for inputs.
+ * @param {{ classification: 'softmax' | 'focal', classes: number }} inputs
+ */
+export function criterionFor({ classification, classes }) {
+  return classification === 'softmax'
+    ? HungarianLoss.detr({ numClasses: classes - 1 })
+    : HungarianLoss.deformableDetr({ numClasses: classes })
+}
+
+/**
+ * The contenders that run in this process, ours first. What each `step` reads of a result is what a training step needs.
+ * @param {import('../inputs.js').Inputs} inputs
+ * @returns {LossContender[]}
+ */
+export function lossContenders(inputs) {
+  return [
+    ours(inputs, 'ours', { out: gradientsLike(inputs.outputs) }),
+    ours(inputs, 'ours, new arrays', {}),
+    ours(inputs, 'ours, no gradients', { gradients: false }),
+    plain(inputs, 'JS + munkres', munkresSolver()),
+    plain(inputs, 'JS + linear-sum-assignment', linearSumAssignmentSolver()),
+    plain(inputs, 'JS + augmenting paths', augmentingPathSolver()),
+    tensorFlow(inputs),
+  ]
+}
+
+/**
+ * What answers are compared with: the plain loss, which sums in float64 and shares nothing with ours.
+ * @param {import('../inputs.js').Inputs} inputs
+ * @returns {Answer}
+ */
+export function yardstick({ classification, outputs, targets }) {
+  return createPlainLoss(augmentingPathSolver(), CLASS_TERMS[classification]())(outputs, targets)
+}
+
+/** @returns {LossContender} */
+export function ours(inputs, name, call) {
+  const { outputs, targets } = inputs
+  const criterion = criterionFor(inputs)
+  const compute = () => criterion.compute(outputs, targets, call)
+  const result = () => {
+    const { loss, terms, layers, gradients } = compute()
+    const matches = layers.map((layer) => layer.matches.map((match, i) => queryOfTarget(match, targets[i])))
+    return { loss, terms: { class: terms.class, l1: terms.l1, giou: terms.giou }, matches, gradients }
+  }
+  return { name, isRival: false, precision: 'float64', step: () => readStep(compute()), result }
+}
+
+/** @returns {LossContender} */
+function plain({ classification, outputs, targets }, name, solver) {
+  const compute = createPlainLoss(solver, CLASS_TERMS[classification]())
+  const out = gradientsLike(outputs)
+  const result = () => compute(outputs, targets, out)
+  return { name, isRival: true, precision: 'float64', step: () => readStep(result()), result }
+}
+
+/** @returns {LossContender} */
+function tensorFlow(inputs) {
+  const rival = createTensorFlowLoss(inputs, munkresSolver())
+  return { name: 'TensorFlow.js', isRival: true, precision: 'float32', ...rival }
+}
+
+export function gradientsLike({ logits, boxes }) {
+  return { logits: new Float32Array(logits.data.length), boxes: new Float32Array(boxes.data.length) }
+}
+
+function readStep({ loss, terms, gradients }) {
+  return loss + terms.class + (gradients === undefined ? 0 : gradients.logits[0] + gradients.boxes[0])
+}
+
+function queryOfTarget({ queryIndices, targetIndices }, { labels }) {
+  const queries = new Int32Array(labels.length).fill(-1)
+  targetIndices.forEach((target, i) => (queries[target] = queryIndices[i]))
+  return queries
+}
