@@ -3,10 +3,11 @@ import { expect, test } from 'vitest'
 import { judge, sumPairs } from '../benchmarks/assignment/agreement.js'
 import { npmRivals, ours } from '../benchmarks/assignment/contenders.js'
 import { compete, QUICK } from '../benchmarks/assignment/contest.js'
-import { Player } from '../benchmarks/player.js'
 import { suite } from '../benchmarks/assignment/suite.js'
-import { lead, showTime, toTables } from '../benchmarks/tables.js'
 import { parseOptions, UsageError } from '../benchmarks/options.js'
+import { aboveFloor, failIfOursIsWrong, lead } from '../benchmarks/outcomes.js'
+import { Player } from '../benchmarks/player.js'
+import { showTime, toTables } from '../benchmarks/tables.js'
 
 const matrix = { rows: 2, columns: 3, values: Float64Array.of(4, 1, 9, 2, 1, 9) }
 const sparse = {

@@ -1,11 +1,12 @@
 /** The benchmark of the assignment: all solve the same matrices, are compared and timed. `--help` lists the options. */
 import { npmRivals, ours, pythonRivals } from './assignment/contenders.js'
 import { FULL, QUICK, runSection } from './assignment/contest.js'
-import { Player } from './player.js'
 import { suite } from './assignment/suite.js'
-import { toTables } from './tables.js'
 import { COMMON_HELP, COMMON_OPTIONS, runBenchmark } from './options.js'
+import { failIfOursIsWrong } from './outcomes.js'
+import { Player } from './player.js'
 import { describeEnvironment, saveReport, toMarkdown } from './report.js'
+import { toTables } from './tables.js'
 
 const HELP = `Times linearSumAssignment against other solvers, on many kinds of matrices.
 
@@ -51,13 +52,7 @@ async function run({ quick, json, save, python, levels, seed, largest, limit }) 
   ])
   console.log(json ? JSON.stringify({ environment, quick, seed, sections }, undefined, 2) : report.trimEnd())
   if (save) saveReport(python ? 'assignment-python' : 'assignment', environment, report)
-  const wrong = sections.flatMap(({ rows }) => rows).filter(({ outcomes }) => outcomes.some(isOursWrong))
-  const list = wrong.map(({ family, size }) => `${family}, ${size}`).join('; ')
-  if (list !== '') throw new Error(`Ours is wrong or failed: ${list}`)
-}
-
-function isOursWrong({ isRival, wrong, failure }) {
-  return !isRival && (wrong !== undefined || failure !== undefined)
+  failIfOursIsWrong(sections)
 }
 
 function notes({ seed, versions }) {

@@ -7,9 +7,6 @@
  */
 import { Random } from './random.js'
 
-/** Targets of an image in the mean; counts lie between 0 and twice as many. */
-const MEAN_TARGETS = 7
-
 /** Queries near each target in `trained` predictions: the winner first. */
 const NEAR = [
   { distance: 0.01, classLogit: 8, noObjectLogit: 0 },
@@ -32,8 +29,9 @@ const FOCAL_BIAS = -4.6
  * @property {number} images
  * @property {number} queries
  * @property {number} classes columns of the logits, with softmax no-object being the last
- * @property {number} [targets] of each image; unless given, 0 to 14 with a mean of exactly 7 for an even
- *   number of images
+ * @property {number} [targets] of each image
+ * @property {number} [meanTargets] unless `targets` is given: 0 to twice as many, 7 unless given; pairs of images share
+ *   twice as many
  * @property {number} [seed] of everything random
  *
  * @typedef {Setting & { name: string, layers: number, outputs: Outputs, targets: Target[] }} Inputs
@@ -44,9 +42,12 @@ const FOCAL_BIAS = -4.6
  * @param {Setting} setting
  * @returns {Inputs}
  */
-export function makeInputs({ kind, classification = 'softmax', layers = 1, images, queries, classes, targets: count, seed = 8 }) {
+export function makeInputs({ kind, classification = 'softmax', layers = 1, images, queries, classes, ...setting }) {
+  const { targets: count, meanTargets = 7, seed = 8 } = setting
   const random = new Random(seed)
-  const targets = targetCounts(random, images, count).map((n) => makeTarget(random, n, classes))
+  const labels = classification === 'softmax' ? classes - 1 : classes
+  const counts = count === undefined ? targetCounts(random, images, meanTargets) : Array(images).fill(count)
+  const targets = counts.map((n) => makeTarget(random, n, labels))
   const bias = classification === 'focal' ? FOCAL_BIAS : 0
   const logits = new Float32Array(layers * images * queries * classes)
   for (let i = 0; i < logits.length; i++) logits[i] = random.normal() + bias
@@ -72,18 +73,17 @@ export function makeInputs({ kind, classification = 'softmax', layers = 1, image
 }
 
 /** Numbers of targets: pairs of images share twice the mean between them. */
-function targetCounts(random, images, count) {
-  if (count !== undefined) return Array(images).fill(count)
+function targetCounts(random, images, mean) {
   const counts = []
   while (counts.length < images) {
-    const first = random.integer(2 * MEAN_TARGETS + 1)
-    counts.push(first, 2 * MEAN_TARGETS - first)
+    const first = random.integer(2 * mean + 1)
+    counts.push(first, 2 * mean - first)
   }
   return counts.slice(0, images)
 }
 
 function makeTarget(random, n, classes) {
-  const labels = Int32Array.from({ length: n }, () => random.integer(classes - 1))
+  const labels = Int32Array.from({ length: n }, () => random.integer(classes))
   const boxes = Float32Array.from(Array.from({ length: n }, () => makeBox(random)).flat())
   return { labels, boxes }
 }

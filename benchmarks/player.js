@@ -12,7 +12,7 @@ export class TooSlow extends Error {}
  * @property {boolean} [isRival] whether it is not ours
  * @property {string[]} command
  * @property {Record<string, string | undefined>} [env] over this process's own
- * @property {import('./assignment/suite.js').Form[]} forms which it can solve
+ * @property {import('./assignment/suite.js').Form[]} [forms] which matrices it can solve
  */
 export class Player {
   #contender

@@ -16,15 +16,9 @@ import { simdLevel } from 'hungarian-loss'
  * @property {string} date YYYY-MM-DD
  * @property {string | undefined} commit with `-dirty` where files differ from it; undefined outside a git checkout
  * @property {number} load processes that wanted a core in the minute before; 0 on an idle machine
- *
- * @typedef {object} Section timings of one kind
- * @property {string} title
- * @property {'ms' | 'µs'} unit
- * @property {{ input: string, timings: import('./measure.js').Timing[] }[]} rows
  */
 
 const RESULTS = fileURLToPath(new URL('results', import.meta.url))
-const PER_SECOND = { ms: 1e3, µs: 1e6 }
 
 /** @returns {Environment} */
 export function describeEnvironment() {
@@ -66,34 +60,6 @@ function header(title, { processor, cores, simd, node, platform, date, commit, l
     `- Date: ${date}${commit === undefined ? '' : `, commit ${commit}`}`,
     `- Load before the start: ${load.toFixed(1)}`,
   ].join('\n')
-}
-
-/**
- * Timings as a table.
- * @param {Section} section
- */
-export function timingTable({ title, unit, rows }) {
-  const lines = rows.flatMap(({ input, timings }) =>
-    timings.map(({ name, median, spread, ratio }, i) => [
-      i === 0 ? input : '',
-      name,
-      threeDigits(median * PER_SECOND[unit]),
-      `± ${(spread * 100).toFixed(1)} %`,
-      `${threeDigits(ratio)} ×`,
-    ]),
-  )
-  return [
-    `## ${title}`,
-    '',
-    `| input | contender | ${unit} per call | ± | ratio to ours |`,
-    '| --- | --- | ---: | ---: | ---: |',
-    ...lines.map((cells) => `| ${cells.join(' | ')} |`),
-  ].join('\n')
-}
-
-/** Three significant digits, but all digits before the point. */
-function threeDigits(value) {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
 }
 
 /**

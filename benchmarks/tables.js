@@ -1,30 +1,7 @@
 /** What became of contenders, as Markdown. */
+import { aboveFloor, lead } from './outcomes.js'
 
-/**
- * @typedef {{ median: number, spread: number, samples: number }} Figures in seconds
- *
- * @typedef {object} Outcome what became of one contender
- * @property {string} name
- * @property {boolean} isRival
- * @property {Figures} [figures]
- * @property {string} [wrong] what is wrong with its answer
- * @property {number} [limit] seconds after which it was stopped
- * @property {boolean} [skipped] not tried, having been stopped at a smaller size
- * @property {string} [failure] the error that it ended with
- *
- * @typedef {{ family: string, size: string, outcomes: Outcome[] }} Row
- */
-
-/**
- * The time of the fastest rival that is right, over that of ours; undefined where there is no such time.
- * @param {Outcome[]} outcomes ours first
- */
-export function lead([ours, ...others]) {
-  const right = others.filter(({ isRival, figures, wrong }) => isRival && figures && !wrong)
-  const times = right.map(({ figures }) => figures.median)
-  if (ours.figures === undefined || ours.wrong !== undefined || times.length === 0) return undefined
-  return Math.min(...times) / ours.figures.median
-}
+/** @typedef {{ family: string, size: string, outcomes: import('./outcomes.js').Outcome[] }} Row */
 
 /**
  * A section: how far ours leads, families × sizes; then all times; then what went wrong.
@@ -51,13 +28,15 @@ function leadTable(rows) {
 
 function timeTable(rows) {
   const names = rows[0].outcomes.map(({ name }) => name)
+  const overFloor = rows[0].outcomes.some(({ isFloor }) => isFloor) ? ['ours ÷ floor'] : []
   return table(
-    ['input', 'size', names[0], '±', ...names.slice(1), 'fastest rival ÷ ours'],
+    ['input', 'size', names[0], '±', ...names.slice(1), 'fastest rival ÷ ours', ...overFloor],
     rows.map(({ family, size, outcomes }, i) => {
       const [ours, ...others] = outcomes
       const spread = ours.figures === undefined ? '' : `± ${(100 * ours.figures.spread).toFixed(0)} %`
       const title = family === rows[i - 1]?.family ? '' : family
-      return [title, size, showOutcome(ours), spread, ...others.map(showOutcome), showRatio(lead(outcomes))]
+      const ratios = [lead(outcomes), ...overFloor.map(() => aboveFloor(outcomes))]
+      return [title, size, showOutcome(ours), spread, ...others.map(showOutcome), ...ratios.map(showRatio)]
     }),
   )
 }

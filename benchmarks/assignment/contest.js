@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { summarize } from '../measure.js'
-import { judge } from './agreement.js'
 import { TooSlow } from '../player.js'
+import { judge } from './agreement.js'
 
 /** Seconds that reading an instance, or the samples of one round, may last before the process counts as hanging. */
 const PATIENCE = 120
@@ -12,7 +12,7 @@ const PATIENCE = 120
 /**
  * @typedef {import('../measure.js').Effort & { once: number }} Effort
  *   solves longer than `once` seconds are not repeated
- * @typedef {import('../tables.js').Outcome} Outcome
+ * @typedef {import('../outcomes.js').Outcome} Outcome
  */
 export const FULL = { rounds: 3, maxTime: 0.25, minTime: 0.01, minSamples: 1, once: 1 }
 export const QUICK = { rounds: 1, maxTime: 0.02, minTime: 0.001, minSamples: 1, once: 0.02 }

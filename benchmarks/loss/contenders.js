@@ -1,6 +1,6 @@
 /**
- * What competes for the loss. A contender has `step`, or takes its samples itself by `sample`, which is timed; and
- * `result`, which is compared before that.
+ * What competes for the loss. A contender has `result`, which is compared first, and `step`, which is timed; or, where it
+ * runs in another process, `sample`.
  */
 import { HungarianLoss } from 'hungarian-loss'
 import { focalTerm, softmaxTerm } from '../rivals/class-terms.js'
@@ -12,14 +12,15 @@ import { createTensorFlowLoss } from '../rivals/tensorflow-loss.js'
  * @typedef {import('../rivals/plain-js-loss.js').Gradients} Gradients
  *
  * @typedef {object} Answer
- * @property {number} loss
- * @property {Record<string, number>} terms of the last layer, unweighted
+ * @property {number} [loss]
+ * @property {Partial<import('../rivals/plain-js-loss.js').Terms>[]} layers terms of each, unweighted
  * @property {Int32Array[][]} [matches] for each layer and image the query of each target, or −1
- * @property {Gradients} [gradients]
+ * @property {Partial<Gradients>} [gradients]
  *
  * @typedef {object} LossContender
  * @property {string} name
  * @property {boolean} isRival
+ * @property {boolean} [isFloor] whether it does nothing but the one pass that no implementation can do without
  * @property {'float64' | 'float32'} precision in which it sums
  * @property {() => number} [step]
  * @property {(limits: object) => number[] | Promise<number[]>} [sample] seconds for one call, several times
@@ -65,17 +66,24 @@ export function yardstick({ classification, outputs, targets }) {
   return createPlainLoss(augmentingPathSolver(), CLASS_TERMS[classification]())(outputs, targets)
 }
 
-/** @returns {LossContender} */
+/**
+ * Ours.
+ * @param {import('../inputs.js').Inputs} inputs
+ * @param {string} name
+ * @param {import('hungarian-loss').CallOptions} call
+ * @returns {LossContender}
+ */
 export function ours(inputs, name, call) {
   const { outputs, targets } = inputs
   const criterion = criterionFor(inputs)
   const compute = () => criterion.compute(outputs, targets, call)
   const result = () => {
-    const { loss, terms, layers, gradients } = compute()
+    const { loss, layers, gradients } = compute()
     const matches = layers.map((layer) => layer.matches.map((match, i) => queryOfTarget(match, targets[i])))
-    return { loss, terms: { class: terms.class, l1: terms.l1, giou: terms.giou }, matches, gradients }
+    const terms = layers.map(({ terms }) => ({ class: terms.class, l1: terms.l1, giou: terms.giou }))
+    return { loss, layers: terms, matches, gradients }
   }
-  return { name, isRival: false, precision: 'float64', step: () => readStep(compute()), result }
+  return { name, isRival: false, precision: 'float64', step: () => readOurs(compute()), result }
 }
 
 /** @returns {LossContender} */
@@ -83,7 +91,7 @@ function plain({ classification, outputs, targets }, name, solver) {
   const compute = createPlainLoss(solver, CLASS_TERMS[classification]())
   const out = gradientsLike(outputs)
   const result = () => compute(outputs, targets, out)
-  return { name, isRival: true, precision: 'float64', step: () => readStep(result()), result }
+  return { name, isRival: true, precision: 'float64', step: () => readPlain(result()), result }
 }
 
 /** @returns {LossContender} */
@@ -96,8 +104,13 @@ export function gradientsLike({ logits, boxes }) {
   return { logits: new Float32Array(logits.data.length), boxes: new Float32Array(boxes.data.length) }
 }
 
-function readStep({ loss, terms, gradients }) {
+/** What a training step reads. */
+function readOurs({ loss, terms, gradients }) {
   return loss + terms.class + (gradients === undefined ? 0 : gradients.logits[0] + gradients.boxes[0])
+}
+
+function readPlain({ loss, layers, gradients }) {
+  return loss + layers.at(-1).class + gradients.logits[0] + gradients.boxes[0]
 }
 
 function queryOfTarget({ queryIndices, targetIndices }, { labels }) {

@@ -19,7 +19,7 @@ const [L1, GIOU] = [5, 2]
  * @typedef {{ class: number, l1: number, giou: number }} Terms unweighted
  * @typedef {object} Result
  * @property {number} loss sum over all layers of weight × term
- * @property {Terms} terms of the last layer
+ * @property {Terms[]} layers the terms of each
  * @property {Int32Array[][]} matches for each layer and image the query of each target, or −1
  * @property {Gradients} gradients of `loss`
  */
@@ -57,8 +57,8 @@ export function createPlainLoss(solve, classTerm) {
     const scale = classTerm.lossWeight / divisor
 
     const matches = []
+    const layerTerms = []
     let loss = 0
-    let terms
     for (let layer = 0; layer < layers; layer++) {
       const layerMatches = []
       const sums = { class: 0, l1: 0, giou: 0 }
@@ -88,11 +88,12 @@ export function createPlainLoss(solve, classTerm) {
         addBoxes(boxes, gradients.boxes, firstBox, queryOfTarget, target.boxes, numBoxes, sums)
         layerMatches.push(queryOfTarget)
       }
-      terms = { class: sums.class / divisor, l1: sums.l1 / numBoxes, giou: sums.giou / numBoxes }
+      const terms = { class: sums.class / divisor, l1: sums.l1 / numBoxes, giou: sums.giou / numBoxes }
       loss += classTerm.lossWeight * terms.class + L1 * terms.l1 + GIOU * terms.giou
+      layerTerms.push(terms)
       matches.push(layerMatches)
     }
-    return { loss, terms, matches, gradients }
+    return { loss, layers: layerTerms, matches, gradients }
   }
 }
 

@@ -62,9 +62,9 @@ export function createTensorFlowLoss({ classification, layers, images, queries, 
 
   return {
     step() {
-      const { loss, terms, gradients } = compute()
+      const { loss, layers, gradients } = compute()
       tf.dispose(gradients)
-      return loss + terms.class
+      return loss + layers.at(-1).class
     },
     result() {
       const { gradients, ...rest } = compute()
@@ -96,9 +96,9 @@ export function createTensorFlowLoss({ classification, layers, images, queries, 
       return tf.grads(weightedSum)([logits, boxes])
     })
     const [byClass, byL1, byGiou] = termValues
-    const loss = byClass.reduce((sum, _, i) => sum + classTerm.weight * byClass[i] + L1 * byL1[i] + GIOU * byGiou[i], 0)
-    const terms = { class: byClass[layers - 1], l1: byL1[layers - 1], giou: byGiou[layers - 1] }
-    return { loss, terms, matches, gradients }
+    const terms = Array.from(byClass, (value, i) => ({ class: value, l1: byL1[i], giou: byGiou[i] }))
+    const loss = terms.reduce((sum, own) => sum + classTerm.weight * own.class + L1 * own.l1 + GIOU * own.giou, 0)
+    return { loss, layers: terms, matches, gradients }
   }
 
   /** Sum over the masked queries of each layer, per target. */
