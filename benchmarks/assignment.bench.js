@@ -2,6 +2,7 @@
 import { npmRivals, ours, pythonRivals } from './assignment/contenders.js'
 import { FULL, QUICK, runSection } from './assignment/contest.js'
 import { suite } from './assignment/suite.js'
+import { seriesOf } from './chart.js'
 import { COMMON_HELP, COMMON_OPTIONS, runBenchmark } from './options.js'
 import { failIfOursIsWrong } from './outcomes.js'
 import { Player } from './player.js'
@@ -46,13 +47,23 @@ async function run({ quick, json, save, python, levels, seed, largest, limit }) 
     console.error(section.title)
     sections.push({ title: section.title, rows: await runSection(section, players, setting) })
   }
-  const report = toMarkdown('Benchmark of the assignment', environment, [
-    notes({ seed, versions: opponents.versions }),
-    ...sections.map(toTables),
-  ])
+  const title = 'Benchmark of the assignment'
+  const parts = [notes({ seed, versions: opponents.versions }), ...sections.map(toTables)]
+  const report = toMarkdown(title, environment, parts)
   console.log(json ? JSON.stringify({ environment, quick, seed, sections }, undefined, 2) : report.trimEnd())
-  if (save) saveReport(python ? 'assignment-python' : 'assignment', environment, report)
+  const charts = { uniform: chart(sections) }
+  if (save) saveReport(python ? 'assignment-python' : 'assignment', environment, { title, parts, charts })
   failIfOursIsWrong(sections)
+}
+
+/** Time over the size of uniform square matrices. */
+function chart(sections) {
+  const rows = sections.find(({ title }) => title === 'Square, float64')?.rows ?? []
+  return {
+    title: 'Assignment of n rows to n columns, uniform costs in float64: time of one solve',
+    xLabel: 'n',
+    series: seriesOf(rows.filter(({ family }) => family === 'uniform')),
+  }
 }
 
 function notes({ seed, versions }) {

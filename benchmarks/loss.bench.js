@@ -1,6 +1,8 @@
 /** The benchmark of the loss: all compute the same losses, are compared and timed. `--help` lists the options. */
 import { buildExample } from '../scripts/example.js'
+import { seriesOf } from './chart.js'
 import { lossSections } from './loss/cases.js'
+import { NO_GRADIENTS } from './loss/contenders.js'
 import { runCase } from './loss/contest.js'
 import { pytorchPlayers } from './loss/pytorch.js'
 import { FULL, QUICK } from './measure.js'
@@ -36,16 +38,27 @@ async function run({ quick, json, save, python, seed }) {
     const rows = []
     for (const of of cases) {
       console.error(`  ${of.family}, ${of.size}`)
-      rows.push({ family: of.family, size: of.size, outcomes: await runCase(of, setting) })
+      rows.push({ family: of.family, size: of.size, x: of.x, outcomes: await runCase(of, setting) })
     }
     sections.push({ title, rows })
   }
   players.forEach((player) => player.close())
+  const title = 'Benchmark of the loss'
   const parts = [notes({ seed, versions }), ...sections.map(toTables)]
-  const report = toMarkdown('Benchmark of the loss', environment, parts)
+  const report = toMarkdown(title, environment, parts)
   console.log(json ? JSON.stringify({ environment, quick, seed, sections }, undefined, 2) : report.trimEnd())
-  if (save) saveReport(python ? 'loss-python' : 'loss', environment, report)
+  const charts = { softmax: chart(sections[0]), focal: chart(sections[1]) }
+  if (save) saveReport(python ? 'loss-python' : 'loss', environment, { title, parts, charts })
   failIfOursIsWrong(sections)
+}
+
+/** Time over the size of the batch, of untrained predictions. */
+function chart({ title, rows }) {
+  return {
+    title: `${title}: time of one step`,
+    xLabel: 'queries in the batch (layers × images × queries)',
+    series: seriesOf(rows.filter(({ family }) => family === 'random'), (name) => name !== NO_GRADIENTS),
+  }
 }
 
 function notes({ seed, versions }) {

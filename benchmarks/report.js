@@ -5,6 +5,7 @@ import { cpus, loadavg } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { simdLevel } from 'hungarian-loss'
+import { drawChart } from './chart.js'
 
 /**
  * @typedef {object} Environment
@@ -63,24 +64,34 @@ function header(title, { processor, cores, simd, node, platform, date, commit, l
 }
 
 /**
- * Keeps a report among the results.
- * @param {'loss' | 'assignment' | 'assignment-python'} benchmark
+ * Keeps a report among the results, with its charts beside it.
+ * @param {string} benchmark
  * @param {Environment} environment
- * @param {string} report
+ * @param {{ title: string, parts: string[], charts: Record<string, import('./chart.js').Chart> }} report charts by name
  */
-export function saveReport(benchmark, environment, report) {
-  const path = join(RESULTS, fileName(benchmark, environment))
+export function saveReport(benchmark, environment, { title, parts, charts }) {
   mkdirSync(RESULTS, { recursive: true })
-  writeFileSync(path, report)
+  const drawn = Object.entries(charts).filter(([, { series }]) => series.some(({ points }) => points.length > 0))
+  const images = drawn.map(([name, chart]) => {
+    const file = fileName(`${benchmark}-${name}`, environment, 'svg')
+    save(file, drawChart(chart))
+    return `![${chart.title}](${file})`
+  })
+  save(fileName(benchmark, environment, 'md'), toMarkdown(title, environment, [parts[0], ...images, ...parts.slice(1)]))
+}
+
+function save(file, text) {
+  const path = join(RESULTS, file)
+  writeFileSync(path, text)
   console.error(`Saved as ${relative(process.cwd(), path)}`)
 }
 
-/** The name of the file to keep a report in. */
-export function fileName(benchmark, { date, processor }) {
+/** The name of the file to keep something in. */
+export function fileName(what, { date, processor }, type) {
   const slug = processor
     .toLowerCase()
     .replace(/\((r|tm)\)/g, '')
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')
-  return `${date}-${slug || 'unknown'}-${benchmark}.md`
+  return `${date}-${slug || 'unknown'}-${what}.${type}`
 }

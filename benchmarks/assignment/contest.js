@@ -25,7 +25,7 @@ export const QUICK = { rounds: 1, maxTime: 0.02, minTime: 0.001, minSamples: 1, 
  * @param {Effort} setting.effort
  * @param {number} setting.limit seconds for one solve
  * @param {(instance: import('./suite.js').Instance) => void} setting.onStart
- * @returns {Promise<{ family: string, size: string, outcomes: Outcome[] }[]>}
+ * @returns {Promise<(import('../tables.js').Row & { x?: number })[]>}
  */
 export async function runSection({ instances }, players, { effort, limit, onStart }) {
   const tooSlow = new Set()
@@ -35,7 +35,7 @@ export async function runSection({ instances }, players, { effort, limit, onStar
       onStart(instance)
       const able = players.filter(({ contender }) => contender.forms.includes(instance.form))
       const outcomes = await compete(instance, able, { effort, limit, tooSlow })
-      rows.push({ family: instance.family, size: instance.size, outcomes })
+      rows.push({ family: instance.family, size: instance.size, x: instance.x, outcomes })
     }
     return rows
   } finally {

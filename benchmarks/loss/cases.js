@@ -13,6 +13,7 @@ const SOFTMAX = [
   { images: 16, queries: 100, classes: 92, layers: 6 },
 ]
 const FOCAL = [
+  { images: 2, queries: 300, classes: 91 },
   { images: 8, queries: 300, classes: 91 },
   { images: 16, queries: 300, classes: 80 },
   { images: 8, queries: 900, classes: 91, meanTargets: 20 },
@@ -20,10 +21,14 @@ const FOCAL = [
 ]
 const QUICK = 3
 
+/** Classes of the cases whose times are drawn over the number of queries. */
+const DRAWN = [92, 91]
+
 /**
  * @typedef {object} Case
  * @property {string} family
  * @property {string} size
+ * @property {number} [x] queries of the whole batch, where times are drawn over it
  * @property {Omit<import('../inputs.js').Setting, 'seed'>} setting
  *
  * @typedef {{ title: string, cases: Case[] }} Section
@@ -53,8 +58,17 @@ export function inputsOf({ setting }, seed) {
 
 function casesOf(classification, shapes, kinds) {
   return kinds.flatMap((kind) =>
-    shapes.map((shape) => ({ family: kind, size: sizeOf(shape), setting: { classification, kind, ...shape } })),
+    shapes.map((shape) => ({
+      family: kind,
+      size: sizeOf(shape),
+      x: queriesOf(shape),
+      setting: { classification, kind, ...shape },
+    })),
   )
+}
+
+function queriesOf({ images, queries, classes, targets, layers = 1 }) {
+  return DRAWN.includes(classes) && targets === undefined ? layers * images * queries : undefined
 }
 
 function sizeOf({ images, queries, classes, targets, meanTargets = 7, layers = 1 }) {

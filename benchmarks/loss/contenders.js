@@ -28,13 +28,16 @@ import { createTensorFlowLoss } from '../rivals/tensorflow-loss.js'
  * @property {() => void} [close]
  */
 
+/** The contender that does less than the others. */
+export const NO_GRADIENTS = 'ours, no gradients'
+
 const CLASS_TERMS = { softmax: softmaxTerm, focal: focalTerm }
 
 /**
  * Our criterion for inputs.
  * @param {{ classification: 'softmax' | 'focal', classes: number }} inputs
  */
-export function criterionFor({ classification, classes }) {
+function criterionFor({ classification, classes }) {
   return classification === 'softmax'
     ? HungarianLoss.detr({ numClasses: classes - 1 })
     : HungarianLoss.deformableDetr({ numClasses: classes })
@@ -47,12 +50,12 @@ export function criterionFor({ classification, classes }) {
  */
 export function lossContenders(inputs) {
   return [
-    ours(inputs, 'ours', { out: gradientsLike(inputs.outputs) }),
+    ours(inputs),
     ours(inputs, 'ours, new arrays', {}),
-    ours(inputs, 'ours, no gradients', { gradients: false }),
-    plain(inputs, 'JS + munkres', munkresSolver()),
-    plain(inputs, 'JS + linear-sum-assignment', linearSumAssignmentSolver()),
-    plain(inputs, 'JS + augmenting paths', augmentingPathSolver()),
+    ours(inputs, NO_GRADIENTS, { gradients: false }),
+    plainJs(inputs, 'JS + munkres', munkresSolver()),
+    plainJs(inputs, 'JS + linear-sum-assignment', linearSumAssignmentSolver()),
+    plainJs(inputs),
     tensorFlow(inputs),
   ]
 }
@@ -67,13 +70,13 @@ export function yardstick({ classification, outputs, targets }) {
 }
 
 /**
- * Ours.
+ * Ours; unless it is told otherwise, with gradient arrays that are reused.
  * @param {import('../inputs.js').Inputs} inputs
- * @param {string} name
- * @param {import('hungarian-loss').CallOptions} call
+ * @param {string} [name]
+ * @param {import('hungarian-loss').CallOptions} [call]
  * @returns {LossContender}
  */
-export function ours(inputs, name, call) {
+export function ours(inputs, name = 'ours', call = { out: gradientsLike(inputs.outputs) }) {
   const { outputs, targets } = inputs
   const criterion = criterionFor(inputs)
   const compute = () => criterion.compute(outputs, targets, call)
@@ -86,8 +89,15 @@ export function ours(inputs, name, call) {
   return { name, isRival: false, precision: 'float64', step: () => readOurs(compute()), result }
 }
 
-/** @returns {LossContender} */
-function plain({ classification, outputs, targets }, name, solver) {
+/**
+ * Plain JavaScript.
+ * @param {import('../inputs.js').Inputs} inputs
+ * @param {string} [name]
+ * @param {import('../rivals/solvers.js').Solver} [solver]
+ * @returns {LossContender}
+ */
+export function plainJs(inputs, name = 'JS + augmenting paths', solver = augmentingPathSolver()) {
+  const { classification, outputs, targets } = inputs
   const compute = createPlainLoss(solver, CLASS_TERMS[classification]())
   const out = gradientsLike(outputs)
   const result = () => compute(outputs, targets, out)
@@ -100,7 +110,7 @@ function tensorFlow(inputs) {
   return { name: 'TensorFlow.js', isRival: true, precision: 'float32', ...rival }
 }
 
-export function gradientsLike({ logits, boxes }) {
+function gradientsLike({ logits, boxes }) {
   return { logits: new Float32Array(logits.data.length), boxes: new Float32Array(boxes.data.length) }
 }
 
