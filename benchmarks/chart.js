@@ -46,7 +46,8 @@ export function drawChart({ title, xLabel, series }) {
   const y = scale(shown, 1, PLOT.bottom, PLOT.top)
   const middle = (PLOT.left + PLOT.right) / 2
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${SIZE.width} ${SIZE.height}" role="img" aria-label="${escape(title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${SIZE.width} ${SIZE.height}" role="img">`,
+    `<title>${escape(title)}</title>`,
     `<style>${STYLE}${colourRules(shown)}\n</style>`,
     `<rect class="surface" width="${SIZE.width}" height="${SIZE.height}"/>`,
     `<text class="text title" x="${PLOT.left}" y="30">${escape(title)}</text>`,
@@ -75,7 +76,10 @@ function colourRules(series) {
   return `\n  ${rules(0)}\n  @media (prefers-color-scheme: dark) { ${rules(1)} }\n  ${uses}`
 }
 
-/** A logarithmic axis over the values at an index of all points: places, and ticks at powers of ten or at 1, 2 and 5 of each. */
+/**
+ * A logarithmic axis over the values at an index of all points: where they lie, and ticks at powers of ten or, where
+ * these are few, at 1, 2 and 5 of each.
+ */
 function scale(series, index, from, to) {
   const values = series.flatMap(({ points }) => points.map((point) => Math.log10(point[index])))
   const least = Math.min(...values)
@@ -119,8 +123,8 @@ function names(series, y) {
   ends.at(-1).y -= excess
   for (let i = ends.length - 2; i >= 0; i--) ends[i].y = Math.min(ends[i].y, ends[i + 1].y - LINE_HEIGHT)
   return ends.map(({ id, name, kind, y }) => {
-    const weight = kind === 'ours' ? ' font-weight="700"' : ''
-    return `<g class="${id}"><text class="name" x="${PLOT.right + 12}" y="${round(y + 4)}"${weight}>${escape(name)}</text></g>`
+    const place = `x="${PLOT.right + 12}" y="${round(y + 4)}"${kind === 'ours' ? ' font-weight="700"' : ''}`
+    return `<g class="${id}"><text class="name" ${place}>${escape(name)}</text></g>`
   })
 }
 

@@ -20,11 +20,11 @@ A step that grows by more than expected is marked as a cliff. The exit code is 1
 
 const FULL = { rounds: 4, maxTime: 0.1, minTime: 0.01, minSamples: 3 }
 
-/** What is measured, and with which class term. */
+/** What is measured, how it is drawn, and with which class term. */
 const COLUMNS = [
-  { name: 'ours, softmax', classification: 'softmax', make: ours },
-  { name: 'ours, focal', classification: 'focal', make: ours },
-  { name: 'JS, softmax', classification: 'softmax', make: plainJs },
+  { name: 'ours, softmax', kind: 'ours', classification: 'softmax', make: ours },
+  { name: 'ours, focal', kind: 'variant', classification: 'focal', make: ours },
+  { name: 'JS, softmax', kind: 'rival', classification: 'softmax', make: plainJs },
 ]
 
 await runBenchmark({ help: HELP, defaults: { ...COMMON_OPTIONS, seed: 8 }, run })
@@ -56,12 +56,12 @@ async function runSweep({ axis, values, expected }, seed, effort) {
     }),
   )
   const timings = await measure(contenders, effort)
-  const columns = COLUMNS.map(({ name }, i) => {
+  const columns = COLUMNS.map(({ name, kind }, i) => {
     const figures = timings.slice(i * values.length, (i + 1) * values.length)
     const points = values.map((value, k) => [value, figures[k].median])
     const local = localExponents(points)
     const cliffs = local.map((exponent) => isCliff(exponent, expected))
-    return { name, figures, points, fitted: fittedExponent(points), local, cliffs }
+    return { name, kind, figures, points, fitted: fittedExponent(points), local, cliffs }
   })
   return { axis, base: describeBase(axis), expected, values, columns }
 }
@@ -85,11 +85,10 @@ function showExponent(exponent) {
 }
 
 function chart({ axis, base, columns }) {
-  const kind = (name) => (name.startsWith('ours') ? 'ours' : 'rival')
   return {
     title: `Time of one step with ${base}`,
     xLabel: axis,
-    series: columns.map(({ name, points }) => ({ name, kind: kind(name), points: points.filter(([x]) => x > 0) })),
+    series: columns.map(({ name, kind, points }) => ({ name, kind, points: points.filter(([x]) => x > 0) })),
   }
 }
 

@@ -15,11 +15,13 @@ const NO_SAMPLES = { maxTime: 0, minTime: 0, minSamples: 0 }
 export function floor(program, inputs, { matches }, folder) {
   const { classification, layers, classes, outputs, targets } = inputs
   const total = targets.reduce((sum, { labels }) => sum + labels.length, 0)
-  const files = writeArrays(folder, { 'floor-logits': outputs.logits.data, 'floor-labels': labelsOfQueries(inputs, matches) })
+  const arrays = { 'floor-logits': outputs.logits.data, 'floor-labels': labelsOfQueries(inputs, matches) }
+  const files = Object.values(writeArrays(folder, arrays))
   const gradient = join(folder, 'floor-gradient')
   const run = ({ maxTime, minTime, minSamples }) => {
-    const args = [classification, layers, classes, total, ...Object.values(files), gradient, maxTime, minTime, minSamples]
-    const { status, stdout } = spawnSync(program, args.map(String), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+    const args = [classification, layers, classes, total, ...files, gradient, maxTime, minTime, minSamples]
+    const stdio = ['ignore', 'pipe', 'inherit']
+    const { status, stdout } = spawnSync(program, args.map(String), { encoding: 'utf8', stdio })
     if (status !== 0) throw new Error('The program of the floor failed.')
     return JSON.parse(stdout)
   }

@@ -18,8 +18,8 @@ export function pytorchPlayers() {
   if (missing !== undefined) return { missing }
   const { versions, contenders, missing: reason } = answer
   if (contenders.length === 0) return { missing: `${versions}: torch, numpy and scipy are needed (${reason}).` }
-  const players = contenders.map((name) => new Player({ name: NAMES[name], isRival: true, command: command(name), env: ONE_THREAD }))
-  return { players, versions }
+  const rival = (name) => ({ name: NAMES[name], isRival: true, command: command(name), env: ONE_THREAD })
+  return { players: contenders.map((name) => new Player(rival(name))), versions }
 }
 
 /**

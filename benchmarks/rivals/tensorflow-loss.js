@@ -22,7 +22,8 @@ const CLASS_TERMS = {
       const classes = logits.shape[3]
       const isObject = tf.cast(tf.greaterEqual(labelOfQuery, 0), 'float32')
       const weights = tf.add(tf.mul(isObject, 1 - NO_OBJECT_WEIGHT), NO_OBJECT_WEIGHT)
-      const labels = tf.where(tf.greaterEqual(labelOfQuery, 0), labelOfQuery, tf.fill(labelOfQuery.shape, classes - 1, 'int32'))
+      const noObject = tf.fill(labelOfQuery.shape, classes - 1, 'int32')
+      const labels = tf.where(tf.greaterEqual(labelOfQuery, 0), labelOfQuery, noObject)
       const picks = tf.mul(tf.oneHot(labels, classes), tf.expandDims(weights, 3))
       const sums = total(tf.mul(picks, tf.logSoftmax(logits)))
       return tf.neg(tf.div(sums, total(tf.expandDims(weights, 3))))
