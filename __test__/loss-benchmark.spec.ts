@@ -6,12 +6,15 @@ import { inputsAt, sweeps } from '../benchmarks/growth/sweeps.js'
 import { makeInputs } from '../benchmarks/inputs.js'
 import { findFault } from '../benchmarks/loss/agreement.js'
 import { inputsOf, lossSections } from '../benchmarks/loss/cases.js'
+import type { Case } from '../benchmarks/loss/cases.js'
 import { lossContenders, yardstick } from '../benchmarks/loss/contenders.js'
 import { compete, runCase } from '../benchmarks/loss/contest.js'
 import { withFolder } from '../benchmarks/loss/files.js'
 import { floor } from '../benchmarks/loss/floor.js'
 import { pytorch, pytorchPlayers } from '../benchmarks/loss/pytorch.js'
 import { aboveFloor, failIfOursIsWrong } from '../benchmarks/outcomes.js'
+import type { Outcome } from '../benchmarks/outcomes.js'
+import type { Terms } from '../benchmarks/rivals/plain-js-loss.js'
 import { toTables } from '../benchmarks/tables.js'
 import { buildExample } from '../scripts/example.js'
 
@@ -21,12 +24,12 @@ const floorProgram = buildExample('floor', { profile: 'dev' })
 /** What each contender of a case turns out to be. */
 const judge = async (inputs: ReturnType<typeof makeInputs>) => {
   const contenders = lossContenders(inputs)
-  const faults = contenders.map(({ name, result, precision }) => [
-    name,
-    findFault(result(), yardstick(inputs), precision),
-  ])
-  for (const { close } of contenders) close?.()
-  return Object.fromEntries(faults)
+  const faults: Record<string, string | undefined> = {}
+  for (const { name, result, precision, close } of contenders) {
+    faults[name] = findFault(await result(), yardstick(inputs), precision)
+    close?.()
+  }
+  return faults
 }
 
 const NAMES = [
@@ -42,7 +45,7 @@ const NO_FAULTS = Object.fromEntries(NAMES.map((name) => [name, undefined]))
 
 test('in the quick mode all contenders and the floor are right, and all are timed', async () => {
   for (const { cases } of lossSections({ quick: true })) {
-    const outcomes = await runCase(cases[0], { effort: BRIEF, seed: 8, floorProgram })
+    const outcomes = await runCase(cases[0] as Case, { effort: BRIEF, seed: 8, floorProgram })
     expect(outcomes.map(({ name }) => name)).toEqual([...NAMES, 'floor'])
     for (const { wrong, failure, figures } of outcomes) {
       expect([wrong, failure]).toEqual([undefined, undefined])
@@ -64,7 +67,7 @@ test('the floor computes the class term and its gradient, at every width that it
       const inputs = makeInputs({ kind: 'trained', classification, layers: 2, images: 2, queries: 19, classes })
       const expected = yardstick(inputs)
       await withFolder(async (folder) => {
-        const answer = floor(floorProgram, inputs, expected, folder).result()
+        const answer = await floor(floorProgram, inputs, expected, folder).result()
         expect(answer.layers.length).toBe(2)
         expect(findFault(answer, expected, 'float32')).toBeUndefined()
       })
@@ -88,7 +91,7 @@ test('PyTorch is right where there is torch, and where there is none the reason 
 
 test('a seed makes the same inputs each time, and another seed others', () => {
   const [first] = lossSections({ quick: true }).flatMap(({ cases }) => cases)
-  const logits = (seed: number) => inputsOf(first, seed).outputs.logits.data
+  const logits = (seed: number) => inputsOf(first as Case, seed).outputs.logits.data
   expect(logits(3)).toEqual(logits(3))
   expect(logits(3)).not.toEqual(logits(4))
 })
@@ -107,7 +110,7 @@ const right = yardstick(inputs)
 
 test('every kind of fault is found and named', () => {
   const find = (change: object) => findFault({ ...right, ...change }, right, 'float64')
-  const [first, last] = right.layers
+  const [first, last] = right.layers as [Terms, Terms]
   const off = (value: number) => value * (1 + 3e-6)
   const gradients = (array: 'logits' | 'boxes', element: number, value: number) => {
     const changed = right.gradients[array].slice()
@@ -129,7 +132,7 @@ test('every kind of fault is found and named', () => {
 })
 
 test('who is wrong is timed and named, and who fails is not', async () => {
-  const contender = { isRival: true, precision: 'float64', step: () => 1, result: () => right }
+  const contender = { isRival: true, precision: 'float64' as const, step: () => 1, result: () => right }
   const outcomes = await compete(
     [
       { ...contender, name: 'right' },
@@ -160,7 +163,7 @@ test('the floor is no rival, and ours is held against it unless one of the two i
 })
 
 test('only a fault of ours fails the benchmark', () => {
-  const section = (outcomes: object[]) => [{ rows: [{ family: 'random', size: 'small', outcomes }] }]
+  const section = (outcomes: Outcome[]) => [{ rows: [{ family: 'random', size: 'small', outcomes }] }]
   failIfOursIsWrong(section([us, { ...rival, wrong: 'loss' }, { ...bottom, failure: 'no' }]))
   expect(() => failIfOursIsWrong(section([{ ...us, wrong: 'loss' }, rival]))).toThrow('random, small')
   expect(() => failIfOursIsWrong(section([us, { ...us, failure: 'no' }]))).toThrow('random, small')
@@ -191,12 +194,12 @@ test('each axis is swept alone over its whole range', () => {
 })
 
 test('a chart shows each series within its frame, names it, and knows light and dark', () => {
-  const rows = [
-    { x: 1000, outcomes: [us, { ...rival, name: 'A & B', wrong: 'loss' }, bottom] },
-    { x: 10, outcomes: [us, { ...rival, name: 'A & B' }, bottom] },
-    { outcomes: [us, rival, bottom] },
-  ]
-  const series = seriesOf(rows.map((row) => ({ family: 'random', size: 'small', ...row })))
+  const row = (outcomes: Outcome[], x?: number) => ({ family: 'random', size: 'small', x, outcomes })
+  const series = seriesOf([
+    row([us, { ...rival, name: 'A & B', wrong: 'loss' }, bottom], 1000),
+    row([us, { ...rival, name: 'A & B' }, bottom], 10),
+    row([us, rival, bottom]),
+  ])
   expect(series).toEqual([
     { name: 'ours', kind: 'ours', points: [[10, 3], [1000, 3]] },
     { name: 'A & B', kind: 'rival', points: [[10, 6]] },

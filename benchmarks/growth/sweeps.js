@@ -9,9 +9,9 @@ const BASE = { images: 4, queries: 300, classes: 92, targets: 10, layers: 1 }
  * @property {Axis} axis
  * @property {number[]} values rising
  * @property {number} expected the exponent that the definition implies where the axis dominates
- *
- * @type {Sweep[]}
  */
+
+/** @type {Sweep[]} */
 const SWEEPS = [
   { axis: 'queries', values: [100, 200, 500, 1000, 2000, 5000, 10_000], expected: 1 },
   { axis: 'classes', values: [2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000], expected: 1 },

@@ -22,7 +22,7 @@ const FOCAL = [
 const QUICK = 3
 
 /** Classes of the cases whose times are drawn over the number of queries. */
-const DRAWN = [92, 91]
+const DRAWN = new Set([92, 91])
 
 /**
  * @typedef {object} Case
@@ -68,7 +68,7 @@ function casesOf(classification, shapes, kinds) {
 }
 
 function queriesOf({ images, queries, classes, targets, layers = 1 }) {
-  return DRAWN.includes(classes) && targets === undefined ? layers * images * queries : undefined
+  return DRAWN.has(classes) && targets === undefined ? layers * images * queries : undefined
 }
 
 function sizeOf({ images, queries, classes, targets, meanTargets = 7, layers = 1 }) {

@@ -63,7 +63,7 @@ export function lossContenders(inputs) {
 /**
  * What answers are compared with: the plain loss, which sums in float64 and shares nothing with ours.
  * @param {import('../inputs.js').Inputs} inputs
- * @returns {Answer}
+ * @returns {import('../rivals/plain-js-loss.js').Result}
  */
 export function yardstick({ classification, outputs, targets }) {
   return createPlainLoss(augmentingPathSolver(), CLASS_TERMS[classification]())(outputs, targets)

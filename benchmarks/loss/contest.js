@@ -46,13 +46,9 @@ export async function compete(contenders, expected, effort) {
   for (const contender of contenders) entries.push({ contender, ...(await attempt(contender, expected)) })
   const able = entries.filter(({ failure }) => failure === undefined).map(({ contender }) => contender)
   const timings = new Map((await measure(able, effort)).map(({ name, ...figures }) => [name, figures]))
-  return entries.map(({ contender: { name, isRival, isFloor }, ...entry }) => ({
-    name,
-    isRival,
-    isFloor,
-    figures: timings.get(name),
-    ...entry,
-  }))
+  return entries.map(({ contender: { name, isRival, isFloor }, wrong, failure }) => {
+    return { name, isRival, isFloor, figures: timings.get(name), wrong, failure }
+  })
 }
 
 async function attempt({ result, precision }, expected) {

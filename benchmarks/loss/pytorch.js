@@ -11,7 +11,7 @@ const NAMES = { torch: 'PyTorch', transformers: 'PyTorch, transformers' }
 
 /**
  * The processes, with the versions of what runs in them; or why there are none.
- * @returns {{ players: Player[], versions: string } | { missing: string }}
+ * @returns {{ players?: Player[], versions?: string, missing?: string }}
  */
 export function pytorchPlayers() {
   const { missing, answer, command } = probePython('loss.py')

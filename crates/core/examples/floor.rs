@@ -51,8 +51,7 @@ fn main() -> Outcome<()> {
     let [kind, layers, classes, targets, logits, labels, out, max_time, min_time, min_samples] = &arguments[..] else {
         return Err("ten arguments are needed; the head of the source names them".into());
     };
-    let limits =
-        Limits { max_time: max_time.parse()?, min_time: min_time.parse()?, min_samples: min_samples.parse()? };
+    let limits = Limits { max_time: max_time.parse()?, min_time: min_time.parse()?, min_samples: min_samples.parse()? };
     let (layers, classes): (usize, usize) = (layers.parse()?, classes.parse()?);
     let (logits, labels) = (read(logits, f32::from_le_bytes)?, read(labels, i32::from_le_bytes)?);
     let mut gradient = vec![0.0; logits.len()];
@@ -60,7 +59,9 @@ fn main() -> Outcome<()> {
     let mut step = || {
         let (values, queries) = (logits.len() / layers, labels.len() / layers);
         let parts = logits.chunks(values).zip(labels.chunks(queries)).zip(gradient.chunks_mut(values));
-        parts.map(|((logits, labels), gradient)| pass(Layer { logits, labels, gradient, classes })).collect::<Vec<f64>>()
+        parts
+            .map(|((logits, labels), gradient)| pass(Layer { logits, labels, gradient, classes }))
+            .collect::<Vec<f64>>()
     };
     let terms = step();
     let samples = take_samples(&mut step, &limits);

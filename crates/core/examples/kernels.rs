@@ -46,8 +46,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
 
 /// RT-DETR's class term.
 fn varifocal() -> Config {
-    let classification =
-        Classification::Sigmoid(Sigmoid::Varifocal { alpha: 0.75, gamma: 2.0, detach_weights: true });
+    let classification = Classification::Sigmoid(Sigmoid::Varifocal { alpha: 0.75, gamma: 2.0, detach_weights: true });
     Config { classification, ..Config::deformable_detr(CLASSES) }
 }
 
