@@ -11,7 +11,7 @@ import Benchmark from 'benchmark'
  * @property {number} minSamples in each round
  */
 export const FULL = { rounds: 5, maxTime: 0.4, minTime: 0.02, minSamples: 2 }
-export const QUICK = { rounds: 1, maxTime: 0.05, minTime: 0.005, minSamples: 5 }
+export const QUICK = { rounds: 3, maxTime: 0.02, minTime: 0.002, minSamples: 2 }
 
 /**
  * @typedef {object} Timing
