@@ -146,10 +146,10 @@ test('who is wrong is timed and named, and who fails is not', async () => {
   expect(outcomes[0]).toMatchObject({ name: 'right', wrong: undefined, figures: { samples: expect.any(Number) } })
   expect(outcomes[1]?.wrong).toMatch(/^loss: 0 rather than/)
   expect(outcomes[2]).toMatchObject({ name: 'failing', figures: undefined, failure: 'Error: no' })
-  expect(outcomes[3]?.figures).toEqual({ median: 2, spread: 0.25, samples: 3 })
+  expect(outcomes[3]?.figures).toEqual({ median: 2, least: 1, spread: 0.25, samples: 3 })
 })
 
-const figures = (median: number) => ({ median, spread: 0.1, samples: 9 })
+const figures = (median: number) => ({ median, least: median, spread: 0.1, samples: 9 })
 const us = { name: 'ours', isRival: false, figures: figures(3) }
 const rival = { name: 'rival', isRival: true, figures: figures(6) }
 const bottom = { name: 'floor', isRival: false, isFloor: true, figures: figures(2) }

@@ -17,6 +17,7 @@ export const QUICK = { rounds: 3, maxTime: 0.02, minTime: 0.002, minSamples: 2 }
  * @typedef {object} Timing
  * @property {string} name
  * @property {number} median of all samples, in seconds for one call
+ * @property {number} least of all samples
  * @property {number} spread half the distance of the quartiles, relative to the median
  * @property {number} samples how many there were
  */
@@ -40,12 +41,13 @@ export async function measure(contenders, { rounds, ...limits }) {
 /**
  * What samples come to.
  * @param {ArrayLike<number>} samples
- * @returns {{ median: number, spread: number, samples: number }}
+ * @returns {{ median: number, least: number, spread: number, samples: number }}
  */
 export function summarize(samples) {
   const sorted = Float64Array.from(samples).toSorted()
   const median = quantile(sorted, 0.5)
-  return { median, spread: (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median, samples: sorted.length }
+  const spread = (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median
+  return { median, least: sorted[0], spread, samples: sorted.length }
 }
 
 /** Keeps results alive, so that no call can be optimised away. */

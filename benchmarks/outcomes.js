@@ -1,7 +1,7 @@
 /** What became of contenders: who leads, and who fails. */
 
 /**
- * @typedef {{ median: number, spread: number, samples: number }} Figures in seconds
+ * @typedef {{ median: number, least: number, spread: number, samples: number }} Figures in seconds
  *
  * @typedef {object} Outcome what became of one contender
  * @property {string} name

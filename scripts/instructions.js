@@ -15,18 +15,22 @@ import { buildExample } from './example.js'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const RECORD = join(ROOT, 'benchmarks', 'instructions.json')
 const TOLERANCE = 0.05
+const PERCENT = { style: 'percent', signDisplay: 'exceptZero', maximumFractionDigits: 1 }
 
 /** Runs of a kernel in the two counts whose difference leaves start and inputs out. */
 const [FEW, MANY] = [4, 12]
 
+const options = process.argv.slice(2)
+if (options.length > 1 || (options.length === 1 && options[0] !== '--record')) {
+  giveUp(`There is only the option --record, got "${options.join(' ')}".`)
+}
 const { measured, kernels } = count()
-if (process.argv.slice(2).join(' ') === '--record') {
+if (options.length === 0) compare()
+else record()
+
+function record() {
   writeFileSync(RECORD, `${JSON.stringify({ ...measured, kernels }, undefined, 2)}\n`)
   console.log(`Recorded ${Object.keys(kernels).length} kernels in ${RECORD}.`)
-} else if (process.argv.length > 2) {
-  giveUp(`Unknown option: ${process.argv.slice(2).join(' ')}. There is only --record.`)
-} else {
-  compare()
 }
 
 function compare() {
@@ -50,7 +54,7 @@ function compare() {
 /** Prints a kernel's change; whether it is small. */
 function report(name, before, now) {
   const change = now / before - 1
-  const shown = Number.isNaN(change) ? 'not in both' : `${change < 0 ? '' : '+'}${(100 * change).toFixed(1)} %`
+  const shown = Number.isNaN(change) ? 'not in both' : change.toLocaleString('en-US', PERCENT)
   console.log(`${name.padEnd(24)} ${String(before ?? '–').padStart(12)} → ${String(now ?? '–').padStart(12)}   ${shown}`)
   return Math.abs(change) <= TOLERANCE
 }

@@ -46,6 +46,9 @@ struct Limits {
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
+/// A pass over one layer, which gives its term.
+type Pass = Box<dyn Fn(Layer<'_>) -> f64>;
+
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [kind, layers, classes, targets, logits, labels, out, max_time, min_time, min_samples] = &arguments[..] else {
@@ -107,8 +110,8 @@ fn take_samples(step: &mut dyn FnMut() -> Vec<f64>, limits: &Limits) -> Vec<f64>
     samples
 }
 
-/// The pass over one layer, which gives its term.
-fn pass_of(kind: &str, level: Level, classes: usize, targets: f32) -> Outcome<Box<dyn Fn(Layer<'_>) -> f64>> {
+/// The pass of this name.
+fn pass_of(kind: &str, level: Level, classes: usize, targets: f32) -> Outcome<Pass> {
     macro_rules! softmax {
         ($($blocks:literal)*) => {
             match classes.div_ceil(LANES) {
