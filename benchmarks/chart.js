@@ -71,9 +71,10 @@ function colour(series) {
 }
 
 function colourRules(series) {
-  const rules = (mode) => series.map(({ id, colours }) => `.${id} { --colour: ${colours[mode]}; }`).join(' ')
-  const uses = `.line { stroke: var(--colour); } .dot, .name { fill: var(--colour); }`
-  return `\n  ${rules(0)}\n  @media (prefers-color-scheme: dark) { ${rules(1)} }\n  ${uses}`
+  const rule = ({ id, colours }, mode) =>
+    `.${id} .line { stroke: ${colours[mode]}; } .${id} .dot, .${id} .name { fill: ${colours[mode]}; }`
+  const rules = (mode) => series.map((one) => rule(one, mode)).join('\n  ')
+  return `\n  ${rules(0)}\n  @media (prefers-color-scheme: dark) {\n  ${rules(1)}\n  }`
 }
 
 /**
