@@ -74,7 +74,7 @@ impl Batch {
     }
 
     fn layer(&self) -> Layer<'_> {
-        Layer { logits: &self.logits, boxes: &self.boxes }
+        Layer { logits: &self.logits, boxes: &self.boxes, corners: None }
     }
 
     fn targets(&self) -> Result<Targets<'_>> {
@@ -94,7 +94,7 @@ fn loss(config: Config, times: usize) -> Result<()> {
     let mut matches = vec![0; SHAPE.images * SHAPE.queries];
     let mut scratch = Scratch::default();
     for _ in 0..times {
-        let gradients = LayerGradients { logits: &mut logits, boxes: &mut boxes };
+        let gradients = LayerGradients { logits: &mut logits, boxes: &mut boxes, corners: &mut [] };
         black_box(criterion.compute(
             &Predictions::new(SHAPE, &[batch.layer()])?,
             &batch.targets()?,
