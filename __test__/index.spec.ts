@@ -10,6 +10,7 @@ test('the package offers these names and no others', () => {
       'linearSumAssignmentAsync',
       'linearSumAssignmentBatch',
     'simdLevel',
+    'threadCount',
     'verifyAssignment',
   ])
   expect(Object.keys(tfjs).toSorted()).toEqual(['hungarianLoss', 'lossGradients'])

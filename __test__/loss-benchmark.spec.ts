@@ -17,6 +17,7 @@ import type { Outcome } from '../benchmarks/outcomes.js'
 import type { Terms } from '../benchmarks/rivals/plain-js-loss.js'
 import { toTables } from '../benchmarks/tables.js'
 import { buildExample } from '../scripts/example.js'
+import { threadCount } from '../src/index.ts'
 
 const BRIEF = { rounds: 1, maxTime: 0.001, minTime: 0.0001, minSamples: 1 }
 const floorProgram = buildExample('floor', { profile: 'dev' })
@@ -36,6 +37,7 @@ const NAMES = [
   'ours',
   'ours, new arrays',
   'ours, no gradients',
+  ...(threadCount() > 1 ? [`ours, ${threadCount()} threads`] : []),
   'JS + munkres',
   'JS + linear-sum-assignment',
   'JS + augmenting paths',

@@ -51,7 +51,7 @@ describe('options that are refused:', () => {
     ['too many classes', { numClasses: 2 ** 31 }, 'options.numClasses', /got 2147483648/],
     ['classes as a string', { numClasses: '3' }, 'options.numClasses', /got "3"/],
     ['an unknown option', { nonfinite: 'worst' }, 'options.nonfinite', /known are numClasses, .*nonFinite/],
-    ['a prototype’s option', Object.create({ threads: 2 }), 'options.threads', /no such option/],
+    ['a prototype’s option', Object.create({ thread: 2 }), 'options.thread', /no such option/],
     ['classification as a string', { classification: 'softmax' }, 'options.classification', /object, got "softmax"/],
     ['another kind', { classification: { kind: 'sigmoid' } }, 'options.classification.kind', /'focal'.*got "sigmoid"/],
     ['an unknown part', { classification: { weight: 1 } }, 'options.classification.weight', /known are kind/],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { HungarianLoss } from '../src/index.ts'
+import { HungarianLoss, threadCount } from '../src/index.ts'
 import type { PresetName } from '../src/index.ts'
 import { errorOf, untyped } from './helpers.ts'
 
@@ -11,6 +11,7 @@ const common = {
   nonFinite: 'throw',
   ignore: { overlap: 'iof', threshold: 0.5 },
   distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
+  threads: threadCount(),
 }
 const terms = (classWeight: number) => ({ class: classWeight, l1: 5, giou: 2, iou: 0, diou: 0, ciou: 0 })
 const plain = (classWeight: number) => ({ ...terms(classWeight), fgl: 0, ddf: 0 })

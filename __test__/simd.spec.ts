@@ -23,7 +23,7 @@ const criteria = [softmax, ...sigmoid].map((classification, i) => native.createC
   numClasses: i === 0 ? classes - 1 : classes, classification, cost: terms, weights: terms,
   classCost: { form: i === 0 ? 'probability' : forms[i - 1], alpha: 0.25, gamma: i },
   boxFormat: 'cxcywh', boxEpsilon: 0, clampSizes: false, normalizedBoxes: true, nonFinite: 'throw',
-  ignore: { overlap: 'iof', threshold: 0.5 },
+  ignore: { overlap: 'iof', threshold: 0.5 }, threads: 1,
   distribution: { regMax: bins - 1, up: 0.5, regScale: 4, temperature: 5, fgl: 0.15, ddf: i === 0 ? 0 : 1.5 },
 }))
 const rows = layers * images * queries

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 /** One thread each, whichever pool a library may have. */
 export const ONE_THREAD = {
+  HUNGARIAN_LOSS_THREADS: '1',
   RAYON_NUM_THREADS: '1',
   OMP_NUM_THREADS: '1',
   OPENBLAS_NUM_THREADS: '1',

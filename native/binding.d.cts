@@ -90,6 +90,12 @@ export interface ClassificationOptions {
 export declare function compute(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array): void
 
 /**
+ * As [`compute`](crate::compute), in another thread: inputs are copied before this returns; the output arrays must stay
+ * untouched until the promise is settled.
+ */
+export declare function computeAsync(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, interrupt: ExternalObject<Interrupt>): Promise<void>
+
+/**
  * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
@@ -98,7 +104,7 @@ export declare function costMatrix(criterion: ExternalObject<Criterion>, images:
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
 
-/** A flag that stops solves. */
+/** A flag that stops calls. */
 export declare function createInterrupt(): ExternalObject<Interrupt>
 
 /** A resolved configuration. */
@@ -115,6 +121,7 @@ export interface CriterionOptions {
   nonFinite: string
   ignore: IgnoreOptions
   distribution: DistributionOptions
+  threads: number
 }
 
 /** Edges as distributions, and the weights of their terms. */
@@ -161,6 +168,9 @@ export interface TermWeights {
   diou: number
   ciou: number
 }
+
+/** The most threads that this process uses at once. */
+export declare function threadCount(): number
 
 /** As `verifyF64`, for a matrix of `f32`. */
 export declare function verifyF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void

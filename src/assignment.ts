@@ -1,3 +1,4 @@
+import { checkSignal, untilAborted } from './abort.ts'
 import { fail, toHungarianLossError } from './errors.ts'
 import { checkMemory, isDouble, kindOf } from './memory.ts'
 import {
@@ -7,8 +8,6 @@ import {
   assignBatchF64,
   assignF32,
   assignF64,
-  createInterrupt,
-  raiseInterrupt,
   verifyF32,
   verifyF64,
 } from './native.ts'
@@ -107,21 +106,15 @@ export async function linearSumAssignmentAsync(
   options?: AsyncAssignmentOptions,
 ): Promise<Assignment> {
   const { signal, ...rest } = checkRecord(options, [...SOLVE, 'signal'], 'options')
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    fail('OPTION', 'options.signal', `must be an AbortSignal, got ${show(signal)}`)
+  const solve = async (interrupt: Interrupt): Promise<Assignment> => {
+    const settings = readOptions(rest)
+    const costs = isSparse(cost) ? readSparse(cost) : readCosts(cost)
+    const { columnOfRow, duals, total } = await (costs.rowList
+      ? assignSparseAsync(costs, settings, interrupt)
+      : assignAsync(costs, settings, interrupt))
+    return listPairs(columnOfRow, costs.rows, costs.columns, total, settings.wanted ? duals : undefined)
   }
-  signal?.throwIfAborted()
-  const settings = readOptions(rest)
-  const costs = isSparse(cost) ? readSparse(cost) : readCosts(cost)
-  const { rows, columns } = costs
-  const { wanted } = settings
-  const interrupt = createInterrupt()
-  const found = costs.rowList ? assignSparseAsync(costs, settings, interrupt) : assignAsync(costs, settings, interrupt)
-  const solved = found.then(
-    ({ columnOfRow, duals, total }) => listPairs(columnOfRow, rows, columns, total, wanted ? duals : undefined),
-    (error) => Promise.reject(toHungarianLossError(error)),
-  )
-  return signal === undefined ? solved : untilAborted(solved, signal, () => raiseInterrupt(interrupt))
+  return untilAborted(solve, checkSignal(signal, 'options.signal'))
 }
 
 /** Solves a copy of a matrix in another thread. */
@@ -133,18 +126,6 @@ function assignAsync(
   return isDouble(data)
     ? assignAsyncF64(data, rows, columns, maximize, partial, limit, interrupt)
     : assignAsyncF32(data, rows, columns, maximize, partial, limit, interrupt)
-}
-
-/** Waits for a result, or rejects with the signal's reason and stops what would give it. */
-function untilAborted<Result>(result: Promise<Result>, signal: AbortSignal, stop: () => void): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      stop()
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', abort, { once: true })
-    result.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }
 
 /**

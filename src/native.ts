@@ -13,12 +13,14 @@ export {
   assignSparseF32,
   assignSparseF64,
   compute,
+  computeAsync,
   costMatrix,
   createCriterion,
   createInterrupt,
   matchTargets,
   raiseInterrupt,
   simdLevel,
+  threadCount,
   verifyF32,
   verifyF64,
   verifySparseF32,
@@ -30,5 +32,5 @@ export type { FoundAssignment } from '../native/binding.cjs'
 /** A configuration that the core has checked. */
 export type Criterion = ReturnType<typeof createCriterion>
 
-/** A flag that stops a solve. */
+/** A flag that stops a call in another thread. */
 export type Interrupt = ReturnType<typeof createInterrupt>

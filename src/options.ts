@@ -1,6 +1,7 @@
 import { fail } from './errors.ts'
 import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS, COST_TERMS, TERMS } from './presets.ts'
 import type { PresetName } from './presets.ts'
+import { threadCount } from './threads.ts'
 import type {
   CostTerms,
   HungarianLossOptions,
@@ -10,7 +11,7 @@ import type {
   ResolvedSoftmax,
   Terms,
 } from './types.ts'
-import { checkFlag, checkInteger, checkNumber, checkRecord, checkWeight, checkWord, show } from './validate.ts'
+import { checkFlag, checkInteger, checkNumber, checkRecord, checkWeight, checkWord, MAX_SIZE, show } from './validate.ts'
 
 const OPTIONS = [
   'numClasses',
@@ -25,6 +26,7 @@ const OPTIONS = [
   'ignore',
   'boxMatching',
   'distribution',
+  'threads',
 ] as const
 const SOFTMAX = [
   'kind',
@@ -66,6 +68,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     ignore: resolveIgnore(given.ignore),
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
     distribution: resolveDistribution(given.distribution),
+    threads: resolveThreads(given.threads),
   })
 }
 
@@ -142,6 +145,12 @@ function resolveIgnore(value: unknown): ResolvedOptions['ignore'] {
     overlap: checkWord(overlap, ['iof', 'iou'], COMMON.ignore.overlap, 'options.ignore.overlap'),
     threshold: checkNumber(threshold, 1, COMMON.ignore.threshold, 'options.ignore.threshold'),
   })
+}
+
+/** As many as are wanted, but no more than the process uses. */
+function resolveThreads(value: unknown): number {
+  const most = threadCount()
+  return value === undefined ? most : Math.min(checkInteger(value, 1, MAX_SIZE, 'options.threads'), most)
 }
 
 function resolveDistribution(value: unknown): ResolvedOptions['distribution'] {

@@ -393,6 +393,11 @@ export interface HungarianLossOptions {
    * which is `'union'` for D-FINE and DEIM alone.
    */
   readonly boxMatching?: 'layer' | 'union' | undefined
+  /**
+   * In how many threads images may be computed at once, where there is enough work; at least 1, and no more than
+   * {@link threadCount}. The results have the same bits with any number. Default: {@link threadCount}.
+   */
+  readonly threads?: number | undefined
 }
 
 /**
@@ -474,6 +479,7 @@ export interface ResolvedOptions {
     readonly regScale: number
     readonly temperature: number
   }
+  readonly threads: number
 }
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */
@@ -538,6 +544,12 @@ export interface CallOptions {
    * workers' own, as `match` gives them. Default: this batch's own.
    */
   readonly classWeight?: number | ArrayLike<number> | undefined
+}
+
+/** Settings of one call of {@link HungarianLoss.computeAsync}. */
+export interface AsyncCallOptions extends Omit<CallOptions, 'out'> {
+  /** Stops the call; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The matching of one image. Queries count within their tensors, targets within the image. */

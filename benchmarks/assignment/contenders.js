@@ -1,8 +1,7 @@
 /** Who competes for the assignment, ours first. */
 import { spawnSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { simdLevel } from 'hungarian-loss'
+import { simdLevel, threadCount } from 'hungarian-loss'
 import { ONE_THREAD, probePython } from '../python.js'
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url))
@@ -19,7 +18,6 @@ const LEVELS = ['avx512', 'avx2', 'sse2', 'neon', 'simd128', 'fallback']
  */
 export function ours({ levels }) {
   const command = [process.execPath, HOST, 'ours']
-  const threads = process.env.RAYON_NUM_THREADS ?? availableParallelism()
   const level = simdLevel()
   const lower = levels ? availableLevels().filter((name) => name !== level) : []
   return [
@@ -30,13 +28,13 @@ export function ours({ levels }) {
       env: { ...ONE_THREAD, HUNGARIAN_LOSS_SIMD: name },
       forms: ['dense', 'batch', 'sparse'],
     })),
-    { name: `ours, ${threads} threads`, command, forms: ['batch'] },
+    { name: `ours, ${threadCount()} threads`, command, forms: ['batch'] },
   ]
 }
 
 /** The levels that can be forced here. */
 function availableLevels() {
-  const probe = ['--input-type=module', '--eval', `import { simdLevel } from 'hungarian-loss'; simdLevel()`]
+  const probe = ['--input-type=module', '--eval', `import { simdLevel, threadCount } from 'hungarian-loss'; simdLevel()`]
   return LEVELS.filter((level) => {
     const env = { ...process.env, HUNGARIAN_LOSS_SIMD: level }
     const cwd = fileURLToPath(new URL('.', import.meta.url))

@@ -2,7 +2,7 @@
  * What competes for the loss. A contender has `result`, which is compared first, and `step`, which is timed; or, where it
  * runs in another process, `sample`.
  */
-import { HungarianLoss } from 'hungarian-loss'
+import { HungarianLoss, threadCount } from 'hungarian-loss'
 import { focalTerm, softmaxTerm } from '../rivals/class-terms.js'
 import { createPlainLoss } from '../rivals/plain-js-loss.js'
 import { augmentingPathSolver, linearSumAssignmentSolver, munkresSolver } from '../rivals/solvers.js'
@@ -36,11 +36,12 @@ const CLASS_TERMS = { softmax: softmaxTerm, focal: focalTerm }
 /**
  * Our criterion for inputs.
  * @param {{ classification: 'softmax' | 'focal', classes: number }} inputs
+ * @param {number} threads
  */
-function criterionFor({ classification, classes }) {
+function criterionFor({ classification, classes }, threads) {
   return classification === 'softmax'
-    ? HungarianLoss.detr({ numClasses: classes - 1 })
-    : HungarianLoss.deformableDetr({ numClasses: classes })
+    ? HungarianLoss.detr({ numClasses: classes - 1, threads })
+    : HungarianLoss.deformableDetr({ numClasses: classes, threads })
 }
 
 /**
@@ -53,6 +54,7 @@ export function lossContenders(inputs) {
     ours(inputs),
     ours(inputs, 'ours, new arrays', {}),
     ours(inputs, NO_GRADIENTS, { gradients: false }),
+    ...(threadCount() > 1 ? [ours(inputs, `ours, ${threadCount()} threads`, undefined, threadCount())] : []),
     plainJs(inputs, 'JS + munkres', munkresSolver()),
     plainJs(inputs, 'JS + linear-sum-assignment', linearSumAssignmentSolver()),
     plainJs(inputs),
@@ -70,15 +72,16 @@ export function yardstick({ classification, outputs, targets }) {
 }
 
 /**
- * Ours; unless it is told otherwise, with gradient arrays that are reused.
+ * Ours; unless it is told otherwise, with gradient arrays that are reused and in one thread.
  * @param {import('../inputs.js').Inputs} inputs
  * @param {string} [name]
  * @param {import('hungarian-loss').CallOptions} [call]
+ * @param {number} [threads]
  * @returns {LossContender}
  */
-export function ours(inputs, name = 'ours', call = { out: gradientsLike(inputs.outputs) }) {
+export function ours(inputs, name = 'ours', call = { out: gradientsLike(inputs.outputs) }, threads = 1) {
   const { outputs, targets } = inputs
-  const criterion = criterionFor(inputs)
+  const criterion = criterionFor(inputs, threads)
   const compute = () => criterion.compute(outputs, targets, call)
   const result = () => {
     const { loss, layers, gradients } = compute()

@@ -2,17 +2,20 @@
 //!
 //! Parts, layers and images are independent of each other but for the normalisers, so nothing larger than one image's
 //! cost block ever exists; layers that take over another's matching come after it, and box terms of the union matching
-//! after all; those of the edges' distributions follow. Terms are summed in index order, in `f64`.
+//! after all; those of the edges' distributions follow. Every image of a layer is a job for whichever thread is free; terms
+//! are summed in index order, in `f64`.
 
 mod corners;
 
 use std::ops::Range;
 
+use crate::assign::Interrupt;
 use crate::assign::block::Block;
 use crate::assign::dense::{Demand, Outcome};
 use crate::batch::{ImageTargets, Layer, Predictions, Targets, broken_rule, check_length};
 use crate::config::{BoxFormat, Config, Distribution, LossWeights, NonFinite, Weights};
-use crate::cost::{self, ClassTerm, boxes};
+use crate::cost::boxes::{self, Columns};
+use crate::cost::{self, ClassTerm};
 use crate::error::{BoxRule, COMPONENTS, Error, QueryPlace, Result};
 use crate::ignore;
 use crate::loss::boxes::{BoxTerms, Boxes};
@@ -22,9 +25,16 @@ use crate::loss::{self, clamp};
 use crate::part::{BACKGROUND, LEFT_OUT, Matching, Part};
 use crate::scratch::{Clean, Scratch, reserve};
 use crate::simd::{Level, dispatch, padded};
+use crate::threads::Threads;
 use crate::union;
 use crate::view::{ImageView, Views};
 use corners::{CornerTerms, Step};
+
+/// Work that makes up for waking a thread, in logits to read.
+const WORTH_A_THREAD: usize = 1 << 16;
+
+/// Logits that take as long to read as a cell of a cost block takes to fill and to match.
+const LOGITS_PER_CELL: usize = 2;
 
 /// A checked configuration, ready to run.
 #[derive(Clone, Debug)]
@@ -33,6 +43,8 @@ pub struct Criterion {
     level: Level,
     class: Class,
     bins: Bins,
+    /// Shared ones, and how many of them at most; the caller's alone if absent.
+    threads: Option<(Threads, usize)>,
 }
 
 /// Normalisers given by the caller, for a batch that is split over workers.
@@ -142,6 +154,15 @@ struct Slot<'a> {
     source: Option<Range<usize>>,
 }
 
+/// Layers whose images do not depend on each other.
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    /// Those with a matching of their own, or one that is given.
+    Own,
+    /// Those that take over another's.
+    TakenOver,
+}
+
 /// One image of one layer of a part.
 #[derive(Clone, Copy)]
 struct Image<'a> {
@@ -156,6 +177,19 @@ struct Image<'a> {
     targets: ImageView<'a>,
     /// `[queries, targets]`, added to the cost.
     cost: Option<&'a [f32]>,
+}
+
+/// One image of one layer, where its results go, and what it adds to the sums.
+struct Job<'a> {
+    /// Number of the layer among those of all parts.
+    slot: usize,
+    image: Image<'a>,
+    gradient: Option<LayerGradients<'a>>,
+    matches: &'a mut [i32],
+    terms: ImageTerms,
+    class_weight: f64,
+    non_finite: NonFiniteCounts,
+    fault: Option<Error>,
 }
 
 /// What the two terms of a layer are multiplied by in its gradient.
@@ -176,7 +210,14 @@ impl Criterion {
         let class = Class::new(&config);
         let Distribution { reg_max, up, reg_scale, .. } = config.distribution;
         let bins = Bins::new(reg_max, up, reg_scale)?;
-        Ok(Self { config, level, class, bins })
+        Ok(Self { config, level, class, bins, threads: None })
+    }
+
+    /// The same in up to `count` threads, where there is enough work: the caller's own and, of those that are shared,
+    /// what is free. The bits of the results do not depend on it.
+    #[must_use]
+    pub fn with_threads(self, threads: Threads, count: usize) -> Self {
+        Self { threads: Some((threads, count)), ..self }
     }
 
     /// The configuration.
@@ -208,28 +249,39 @@ impl Criterion {
         let mut report = Report::new(normalizers.num_boxes.unwrap_or((views.total() as f64).max(1.0)), slots.len());
         let mut sums = vec![ImageTerms::default(); slots.len()];
         let mut class_weights = vec![0.0; slots.len()];
-        for (index, slot) in in_order(&slots) {
-            slot.take_over(target_of_query);
-            let matches = &mut target_of_query[slot.matches.clone()];
-            let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
-            let given = normalizers.class_weight.map(|weights| weights[index]);
-            let class_weight = given.or_else(|| self.known_class_weight(slot, &views, predictions, num_boxes, matches));
-            let scales = self.scales(slot.part, class_weight.unwrap_or(1.0), num_boxes);
-            let mut gradient = gradients.get_mut(slot.tensors);
-            for (image, matches) in images(predictions, slot, &views).zip(chunks(matches, slot.part.queries.len())) {
-                let gradient = gradient.as_mut().map(|g| image_gradient(&image, g));
-                let counts = &mut report.non_finite;
-                sums[index].add(&self.image_loss(&image, scales, gradient, matches, scratch, counts)?);
-                if class_weight.is_none() {
-                    class_weights[index] += self.class.weight(&image.targets.all, matches);
-                }
+        let mut known = vec![None; slots.len()];
+        for stage in Stage::all(&slots) {
+            for (index, slot) in stage.of(&slots) {
+                slot.take_over(target_of_query);
+                let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
+                let given = normalizers.class_weight.map(|weights| weights[index]);
+                let matches = &target_of_query[slot.matches.clone()];
+                known[index] = given.or_else(|| self.known_class_weight(slot, &views, predictions, num_boxes, matches));
             }
-            class_weights[index] = class_weight.unwrap_or(class_weights[index]);
-            if let (None, Some(gradient)) = (class_weight, gradient) {
-                // which queries would count, and as what, was not known before: divide now
-                for image in images(predictions, slot, &views) {
-                    let gradient = image_gradient(&image, gradient).logits;
-                    scale(gradient, reciprocal(class_weights[index]) as f32);
+            let mut jobs = stage.jobs(predictions, &slots, &views, gradients, target_of_query);
+            self.run(&mut jobs, scratch, |job, scratch| {
+                let num_boxes = job.image.part.num_boxes(normalizers.num_boxes, views.total());
+                let scales = self.scales(job.image.part, known[job.slot].unwrap_or(1.0), num_boxes);
+                let gradient = job.gradient.as_mut().map(LayerGradients::reborrow);
+                let counts = &mut job.non_finite;
+                job.terms = self.image_loss(&job.image, scales, gradient, job.matches, scratch, counts)?;
+                if known[job.slot].is_none() {
+                    job.class_weight = self.class.weight(&job.image.targets.all, job.matches);
+                }
+                Ok(())
+            })?;
+            for job in &jobs {
+                sums[job.slot].add(&job.terms);
+                class_weights[job.slot] += job.class_weight;
+                report.non_finite.add(job.non_finite);
+            }
+            for (index, _) in stage.of(&slots) {
+                class_weights[index] = known[index].unwrap_or(class_weights[index]);
+            }
+            // which queries would count, and as what, was not known before: divide now
+            for job in jobs.iter_mut().filter(|job| known[job.slot].is_none()) {
+                if let Some(gradient) = &mut job.gradient {
+                    scale(gradient.logits, reciprocal(class_weights[job.slot]) as f32);
                 }
             }
         }
@@ -270,18 +322,23 @@ impl Criterion {
     ) -> Result<Report> {
         let (views, slots) = self.check(predictions, targets, Some(target_of_query))?;
         let mut report = Report::new((views.total() as f64).max(1.0), slots.len());
-        for (index, slot) in in_order(&slots) {
-            slot.take_over(target_of_query);
-            let matches = &mut target_of_query[slot.matches.clone()];
-            let mut sum = 0.0;
-            for (image, matches) in images(predictions, slot, &views).zip(chunks(matches, slot.part.queries.len())) {
-                self.match_image(&image, 1.0, None, matches, scratch, &mut report.non_finite)?;
-                sum += self.class.weight(&image.targets.all, matches);
+        for stage in Stage::all(&slots) {
+            stage.of(&slots).for_each(|(_, slot)| slot.take_over(target_of_query));
+            let mut jobs = stage.jobs(predictions, &slots, &views, &mut [], target_of_query);
+            self.run(&mut jobs, scratch, |job, scratch| {
+                self.match_image(&job.image, 1.0, None, job.matches, scratch, &mut job.non_finite)?;
+                job.class_weight = self.class.weight(&job.image.targets.all, job.matches);
+                Ok(())
+            })?;
+            for job in &jobs {
+                report.layers[job.slot].class_weight += job.class_weight;
+                report.non_finite.add(job.non_finite);
             }
-            report.layers[index].class_weight = match self.class.is_divided_by_boxes() {
-                true => slot.part.num_boxes(None, views.total()),
-                false => sum,
-            };
+        }
+        if self.class.is_divided_by_boxes() {
+            for (layer, slot) in report.layers.iter_mut().zip(&slots) {
+                layer.class_weight = slot.part.num_boxes(None, views.total());
+            }
         }
         if slots.iter().any(|slot| slot.part.union) {
             report.union_boxes = count_pairs(&union_matches(&slots, predictions.images, target_of_query)?).max(1.0);
@@ -321,6 +378,41 @@ impl Criterion {
             }
         }
         Ok(counts)
+    }
+
+    /// Runs jobs, in several threads where there is enough work.
+    ///
+    /// # Errors
+    /// The first in the order of the jobs; [`Error::Interrupted`].
+    fn run(
+        &self,
+        jobs: &mut [Job<'_>],
+        scratch: &mut Scratch,
+        work: impl Fn(&mut Job<'_>, &mut Scratch) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let interrupt = scratch.interrupt.clone();
+        let is_stopped = || interrupt.as_ref().is_some_and(Interrupt::is_raised);
+        let run = |scratch: &mut Scratch, job: &mut Job<'_>| {
+            job.fault = if is_stopped() { Some(Error::Interrupted) } else { work(job, scratch).err() };
+            job.fault.is_none()
+        };
+        match &self.threads {
+            Some((threads, count)) => {
+                let count = self.worth(jobs).min(*count).min(jobs.len());
+                threads.each(count, interrupt.is_some(), (scratch, threads.scratches()), jobs, run);
+            }
+            None => drop(jobs.iter_mut().all(|job| run(scratch, job))),
+        }
+        jobs.iter_mut().find_map(|job| job.fault.take()).map_or(Ok(()), Err)
+    }
+
+    /// How many threads jobs are worth.
+    fn worth(&self, jobs: &[Job<'_>]) -> usize {
+        let work = jobs.iter().map(|Job { image, .. }| {
+            let cells = if image.is_optimal { image.targets.kept.len() * image.part.repeat } else { 0 };
+            image.queries * (image.part.classes + LOGITS_PER_CELL * cells)
+        });
+        work.sum::<usize>() / WORTH_A_THREAD
     }
 
     /// Shapes that must agree with each other and with the configuration, then the targets' values, then given matchings
@@ -577,13 +669,17 @@ impl Criterion {
 
     /// Reads an image's predictions: box columns, background losses and what the cost needs of the logits.
     fn read(&self, image: &Image<'_>, scale: f32, gradient: Option<&mut [f32]>, scratch: &mut Scratch) -> Pass {
-        let columns = &mut scratch.columns;
-        let sound = dispatch!(self.level, simd => match self.config.box_format {
-            BoxFormat::Cxcywh => columns.set::<_, boxes::Cxcywh>(simd, image.boxes),
-            BoxFormat::Xyxy => columns.set::<_, boxes::Xyxy>(simd, image.boxes),
-        });
+        let sound = self.lay_out(&mut scratch.columns, image.boxes);
         let pass = self.class.read(self.level, image.logits(), scale, gradient, scratch);
         Pass { finite: pass.finite && sound, ..pass }
+    }
+
+    /// Splits boxes into columns. Returns whether every one is finite and within the rules; if not, look closer.
+    fn lay_out(&self, columns: &mut Columns, boxes: &[f32]) -> bool {
+        dispatch!(self.level, simd => match self.config.box_format {
+            BoxFormat::Cxcywh => columns.set::<_, boxes::Cxcywh>(simd, boxes),
+            BoxFormat::Xyxy => columns.set::<_, boxes::Xyxy>(simd, boxes),
+        })
     }
 
     /// Looks at every value of an image that did not look sound. Returns whether a clean copy, made in `scratch.clean`,
@@ -711,6 +807,50 @@ impl<'a> Image<'a> {
     }
 }
 
+impl Stage {
+    /// Those that have layers, in their order.
+    fn all(slots: &[Slot<'_>]) -> impl Iterator<Item = Self> {
+        [Self::Own, Self::TakenOver].into_iter().filter(|stage| stage.of(slots).next().is_some())
+    }
+
+    /// Its layers with their numbers.
+    fn of<'a, 'b>(self, slots: &'b [Slot<'a>]) -> impl Iterator<Item = (usize, &'b Slot<'a>)> {
+        slots.iter().enumerate().filter(move |(_, slot)| self.has(slot))
+    }
+
+    fn has(self, slot: &Slot<'_>) -> bool {
+        slot.source.is_some() == (self == Self::TakenOver)
+    }
+
+    /// All images of its layers, layer after layer. `gradients`: none where they are not wanted.
+    fn jobs<'a>(
+        self,
+        predictions: &'a Predictions<'_>,
+        slots: &[Slot<'a>],
+        views: &'a Views<'_>,
+        gradients: &'a mut [LayerGradients<'_>],
+        target_of_query: &'a mut [i32],
+    ) -> Vec<Job<'a>> {
+        let mut gradients = split_gradients(predictions, slots, gradients);
+        let mut jobs = Vec::with_capacity(slots.len() * predictions.images);
+        for ((slot, at), matches) in slots.iter().zip(0..).zip(split_matches(slots, target_of_query)) {
+            let queries = slot.part.queries.len();
+            let images = images(predictions, slot, views).filter(|_| self.has(slot));
+            jobs.extend(images.zip(chunks(matches, queries)).map(|(image, matches)| Job {
+                slot: at,
+                gradient: gradients.get_mut(at * predictions.images + image.image).and_then(Option::take),
+                image,
+                matches,
+                terms: ImageTerms::default(),
+                class_weight: 0.0,
+                non_finite: NonFiniteCounts::default(),
+                fault: None,
+            }));
+        }
+        jobs
+    }
+}
+
 impl Slot<'_> {
     fn is_optimal(&self) -> bool {
         self.part.rule(self.layer).matching == Matching::Optimal
@@ -730,6 +870,32 @@ impl Report {
     fn new(num_boxes: f64, layers: usize) -> Self {
         let layers = vec![LayerTerms::default(); layers];
         Self { loss: 0.0, num_boxes, union_boxes: 0.0, non_finite: NonFiniteCounts::default(), layers }
+    }
+}
+
+impl NonFiniteCounts {
+    fn add(&mut self, other: Self) {
+        self.logits += other.logits;
+        self.boxes += other.boxes;
+        self.corners += other.corners;
+        self.references += other.references;
+        self.costs += other.costs;
+    }
+}
+
+impl LayerGradients<'_> {
+    fn reborrow(&mut self) -> LayerGradients<'_> {
+        LayerGradients { logits: self.logits, boxes: self.boxes, corners: self.corners }
+    }
+}
+
+impl<'a> LayerGradients<'a> {
+    /// Takes the first queries away, all but their corners.
+    fn split_off(&mut self, queries: usize, classes: usize) -> Self {
+        let (logits, boxes);
+        (logits, self.logits) = std::mem::take(&mut self.logits).split_at_mut(queries * classes);
+        (boxes, self.boxes) = std::mem::take(&mut self.boxes).split_at_mut(queries * COMPONENTS);
+        Self { logits, boxes, corners: &mut [] }
     }
 }
 
@@ -788,10 +954,36 @@ fn slots<'a>(predictions: &'a Predictions<'_>) -> Vec<Slot<'a>> {
     slots
 }
 
-/// The layers with their numbers, those that take over another's matching last.
-fn in_order<'a, 'b>(slots: &'b [Slot<'a>]) -> impl Iterator<Item = (usize, &'b Slot<'a>)> {
-    let of = |last: bool| slots.iter().enumerate().filter(move |(_, slot)| slot.source.is_some() == last);
-    of(false).chain(of(true))
+/// The matchings of all layers.
+fn split_matches<'a>(slots: &[Slot<'_>], target_of_query: &'a mut [i32]) -> impl Iterator<Item = &'a mut [i32]> {
+    let mut rest = target_of_query;
+    slots.iter().map(move |slot| {
+        let matches;
+        (matches, rest) = std::mem::take(&mut rest).split_at_mut(slot.matches.len());
+        matches
+    })
+}
+
+/// The gradients of all images of all layers, `[layers, images]`, or nothing where none are wanted: every query of the
+/// tensors belongs to one part.
+fn split_gradients<'a>(
+    predictions: &Predictions<'_>,
+    slots: &[Slot<'_>],
+    gradients: &'a mut [LayerGradients<'_>],
+) -> Vec<Option<LayerGradients<'a>>> {
+    let images = if gradients.is_empty() { 0 } else { predictions.images };
+    let mut split: Vec<_> = (0..slots.len() * images).map(|_| None).collect();
+    for (tensors, gradient) in gradients.iter_mut().enumerate() {
+        let mut sharing: Vec<_> = slots.iter().enumerate().filter(|(_, slot)| slot.tensors == tensors).collect();
+        sharing.sort_by_key(|(_, slot)| (slot.part.queries.start, slot.part.queries.end));
+        let mut rest = gradient.reborrow();
+        for image in 0..images {
+            for (index, slot) in &sharing {
+                split[index * images + image] = Some(rest.split_off(slot.part.queries.len(), slot.part.classes));
+            }
+        }
+    }
+    split
 }
 
 /// The images of a layer with their targets.

@@ -33,6 +33,7 @@ mod scratch;
 mod simd;
 #[cfg(test)]
 mod test_support;
+mod threads;
 mod union;
 mod view;
 
@@ -53,3 +54,4 @@ pub use loss::distribution::{Bins, Distillation, EdgeTarget, distillation_shares
 pub use part::{LayerRule, Matching, Part};
 pub use scratch::Scratch;
 pub use simd::Level;
+pub use threads::Threads;

@@ -1,14 +1,17 @@
 //! Memory that the stages reuse from image to image and from call to call.
 
+use crate::assign::Interrupt;
 use crate::assign::dense::Solver;
 use crate::batch::ImageTargets;
 use crate::cost::boxes::Columns;
 use crate::loss::sigmoid::Cell;
 use crate::loss::softmax::{Job, Matched};
 
-/// Buffers of one worker. Holds nothing between calls but its capacity.
+/// Buffers of one thread. Holds nothing between calls but its capacity.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    /// What stops the call, in [`crate::Threads::in_background`].
+    pub(crate) interrupt: Option<Interrupt>,
     pub(crate) labels: Labels,
     pub(crate) columns: Columns,
     /// Class costs, or what they are made of: `[rows of labels, padded queries]`.

@@ -1,7 +1,7 @@
 //! The solver against brute force and against its own duals, at every level.
 
 use hungarian_loss::{
-    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Error, Interrupt, Level, Path, verify,
+    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Error, Interrupt, Level, Path, Threads, verify,
 };
 use proptest::prelude::*;
 
@@ -348,7 +348,7 @@ proptest! {
             let mut duals = vec![f64::NAN; shapes.iter().flatten().sum()];
             let outputs = BatchOutputs { column_of_row: &mut columns, duals: &mut duals, totals: &mut totals };
             let solved =
-                AssignmentSolver::default().solve_batch(Level::detect(), &costs, &shapes, COMPLETE, outputs);
+                AssignmentSolver::default().solve_batch(Level::detect(), &Threads::default(), &costs, &shapes, COMPLETE, outputs);
             solved.map(|()| (columns, duals, totals))
         };
         let (columns, duals, totals) = solve_batch(&problems).expect("nothing is forbidden");

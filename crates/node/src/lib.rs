@@ -5,6 +5,8 @@
 
 #![allow(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 
+pub mod background;
+mod environment;
 mod error;
 mod options;
 mod parts;
@@ -12,15 +14,16 @@ pub mod sparse;
 pub mod task;
 
 use std::cell::RefCell;
-use std::sync::OnceLock;
+use std::ops::Deref;
 
 use hungarian_loss::{
     AssignmentOptions, AssignmentSolver, BatchOutputs, Corners, Cost, CostMatrix, Criterion, Layer, LayerGradients,
-    LayerRule, LayerTerms, Level, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
+    LayerRule, LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets, verify,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
 
+use environment::{level, threads};
 use error::{Failure, Result};
 use options::CriterionOptions;
 
@@ -30,36 +33,26 @@ thread_local! {
     static SOLVER: RefCell<AssignmentSolver> = RefCell::default();
 }
 
-/// The environment variable that forces a level, for support cases.
-const LEVEL_VARIABLE: &str = "HUNGARIAN_LOSS_SIMD";
-
-/// The level that all calls of this process use.
-fn level() -> Result<Level> {
-    static LEVEL: OnceLock<std::result::Result<Level, String>> = OnceLock::new();
-    let chosen = LEVEL.get_or_init(|| match std::env::var(LEVEL_VARIABLE) {
-        Ok(name) if !name.is_empty() => Level::from_name(&name).ok_or(name),
-        _ => Ok(Level::detect()),
-    });
-    chosen.clone().map_err(|name| {
-        let known: Vec<_> = Level::available().iter().map(|level| level.name()).collect();
-        let known = known.join(", ");
-        Failure::option(
-            LEVEL_VARIABLE,
-            format!("{LEVEL_VARIABLE}: this processor has {known} and fallback, got {name}"),
-        )
-    })
-}
-
 /// Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`.
 #[napi(catch_unwind)]
 pub fn simd_level(env: Env) -> napi::Result<String> {
     level().map(|level| level.name().to_owned()).map_err(|failure| failure.into_js(&env))
 }
 
+/// The most threads that this process uses at once.
+#[napi(catch_unwind)]
+pub fn thread_count(env: Env) -> napi::Result<u32> {
+    threads().map(|threads| threads.count() as u32).map_err(|failure| failure.into_js(&env))
+}
+
 /// Checks a configuration and prepares it.
 #[napi(catch_unwind)]
 pub fn create_criterion(env: Env, options: CriterionOptions) -> napi::Result<External<Criterion>> {
-    let create = || Ok(External::new(Criterion::new(level()?, options.into_config()?)?));
+    let create = || {
+        let count = options.threads as usize;
+        let criterion = Criterion::new(level()?, options.into_config()?)?;
+        Ok(External::new(criterion.with_threads(threads()?.clone(), count)))
+    };
     create().map_err(|failure: Failure| failure.into_js(&env))
 }
 
@@ -73,10 +66,10 @@ struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    fn new(
+    fn new<A: Deref<Target = [f32]>>(
         images: u32,
-        (layers, logits, boxes): (&[u32], &'a [Float32ArraySlice<'_>], &'a [Float32ArraySlice<'_>]),
-        [corners, references]: [&'a [Float32ArraySlice<'_>]; 2],
+        (layers, logits, boxes): (&[u32], &'a [A], &'a [A]),
+        [corners, references]: [&'a [A]; 2],
         (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
         targets: Targets<'a>,
     ) -> Result<Self> {
@@ -115,7 +108,7 @@ fn read_targets<'a>(
 }
 
 /// Splits arrays into their layers. `layers`: how many each holds.
-fn layer_slices<'a>(layers: &[u32], arrays: &'a [Float32ArraySlice<'_>]) -> impl Iterator<Item = &'a [f32]> {
+fn layer_slices<'a>(layers: &[u32], arrays: &'a [impl Deref<Target = [f32]>]) -> impl Iterator<Item = &'a [f32]> {
     layers.iter().zip(arrays).flat_map(|(&layers, array)| {
         let (array, layers): (&[f32], usize) = (array, layers as usize);
         let length = array.len() / layers.max(1);
@@ -126,12 +119,9 @@ fn layer_slices<'a>(layers: &[u32], arrays: &'a [Float32ArraySlice<'_>]) -> impl
 /// As [`layer_slices`], to be written to.
 fn layer_slices_mut<'a>(
     layers: &[u32],
-    arrays: &'a mut [Float32ArraySlice<'_>],
+    arrays: impl Iterator<Item = &'a mut [f32]>,
 ) -> impl Iterator<Item = &'a mut [f32]> {
-    layers.iter().zip(arrays).flat_map(|(&layers, array)| {
-        // SAFETY: the arrays live in JavaScript memory that neither JavaScript (this is its thread) nor another slice of
-        // this call can reach meanwhile: the TypeScript layer refuses outputs that overlap each other or an input.
-        let mut rest = unsafe { array.as_mut() };
+    layers.iter().zip(arrays).flat_map(|(&layers, mut rest)| {
         let length = rest.len() / (layers as usize).max(1);
         (0..layers).map(move |_| {
             let layer;
@@ -139,6 +129,49 @@ fn layer_slices_mut<'a>(
             layer
         })
     })
+}
+
+/// Where the results of [`compute`] go.
+struct Outputs<'a> {
+    gradients: Vec<LayerGradients<'a>>,
+    target_of_query: &'a mut [i32],
+    values: &'a mut [f64],
+}
+
+/// Places for the gradients of all layers.
+fn gradients<'a>(
+    layers: &[u32],
+    logits: impl Iterator<Item = &'a mut [f32]>,
+    boxes: impl Iterator<Item = &'a mut [f32]>,
+    corners: impl Iterator<Item = &'a mut [f32]>,
+) -> Vec<LayerGradients<'a>> {
+    layer_slices_mut(layers, logits)
+        .zip(layer_slices_mut(layers, boxes))
+        .zip(layer_slices_mut(layers, corners).chain(std::iter::repeat_with(Default::default)))
+        .map(|((logits, boxes), corners)| LayerGradients { logits, boxes, corners })
+        .collect()
+}
+
+/// `class_weight`: empty, and the others NaN, for the batch's own.
+fn normalizers(num_boxes: f64, union_boxes: f64, class_weight: &[f64]) -> Normalizers<'_> {
+    Normalizers {
+        num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
+        union_boxes: Some(union_boxes).filter(|n| !n.is_nan()),
+        class_weight: Some(class_weight).filter(|w| !w.is_empty()),
+    }
+}
+
+fn compute_loss(
+    criterion: &Criterion,
+    inputs: &Inputs<'_>,
+    normalizers: Normalizers<'_>,
+    Outputs { mut gradients, target_of_query, values }: Outputs<'_>,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let predictions = inputs.predictions()?;
+    let report =
+        criterion.compute(&predictions, &inputs.targets, normalizers, &mut gradients, target_of_query, scratch)?;
+    write_report(&report, values)
 }
 
 /// Loss, terms, matches and gradients of a batch.
@@ -189,24 +222,20 @@ pub fn compute(
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
-        let normalizers = Normalizers {
-            num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
-            union_boxes: Some(union_boxes).filter(|n| !n.is_nan()),
-            class_weight: Some(class_weight).filter(|w| !w.is_empty()),
+        // SAFETY: the arrays live in JavaScript memory that neither JavaScript (this is its thread) nor another slice of
+        // this call can reach meanwhile: the TypeScript layer refuses outputs that overlap each other or an input.
+        let outputs = unsafe {
+            let grad_logits = grad_logits.iter_mut().map(|array| array.as_mut());
+            let grad_boxes = grad_boxes.iter_mut().map(|array| array.as_mut());
+            let grad_corners = grad_corners.iter_mut().map(|array| array.as_mut());
+            Outputs {
+                gradients: gradients(layers, grad_logits, grad_boxes, grad_corners),
+                target_of_query: target_of_query.as_mut(),
+                values: values.as_mut(),
+            }
         };
-        let mut gradients: Vec<_> = layer_slices_mut(layers, &mut grad_logits)
-            .zip(layer_slices_mut(layers, &mut grad_boxes))
-            .zip(layer_slices_mut(layers, &mut grad_corners).chain(std::iter::repeat_with(Default::default)))
-            .map(|((logits, boxes), corners)| LayerGradients { logits, boxes, corners })
-            .collect();
-        // SAFETY: as in `layer_slices_mut`.
-        let matches = unsafe { target_of_query.as_mut() };
-        let predictions = inputs.predictions()?;
-        let report = with_scratch(|scratch| {
-            criterion.compute(&predictions, &inputs.targets, normalizers, &mut gradients, matches, scratch)
-        })?;
-        // SAFETY: as in `layer_slices_mut`.
-        write_report(&report, unsafe { values.as_mut() })
+        let normalizers = normalizers(num_boxes, union_boxes, class_weight);
+        with_scratch(|scratch| compute_loss(criterion, &inputs, normalizers, outputs, scratch))
     };
     run().map_err(|failure| failure.into_js(&env))
 }
@@ -240,11 +269,11 @@ pub fn match_targets(
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
-        // SAFETY: as in `layer_slices_mut`.
+        // SAFETY: as in `compute`.
         let matches = unsafe { target_of_query.as_mut() };
         let predictions = inputs.predictions()?;
         let report = with_scratch(|scratch| criterion.match_targets(&predictions, &inputs.targets, matches, scratch))?;
-        // SAFETY: as in `layer_slices_mut`.
+        // SAFETY: as in `compute`.
         write_report(&report, unsafe { values.as_mut() })
     };
     run().map_err(|failure| failure.into_js(&env))
@@ -280,11 +309,11 @@ pub fn cost_matrix(
             (parts, rules, given, added),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
-        // SAFETY: as in `layer_slices_mut`.
+        // SAFETY: as in `compute`.
         let out = unsafe { out.as_mut() };
         let predictions = inputs.predictions()?;
         let counts = with_scratch(|scratch| criterion.cost(&predictions, &inputs.targets, out, scratch))?;
-        // SAFETY: as in `layer_slices_mut`.
+        // SAFETY: as in `compute`.
         write_counts(counts, unsafe { values.as_mut() })
     };
     run().map_err(|failure| failure.into_js(&env))
@@ -369,11 +398,11 @@ fn assign_batch<T: Cost + Sync>(
     mut totals: Float64ArraySlice<'_>,
 ) -> Result<()> {
     let shapes: Vec<_> = shapes.chunks_exact(2).map(|shape| [shape[0] as usize, shape[1] as usize]).collect();
-    // SAFETY: as in `layer_slices_mut`.
+    // SAFETY: as in `compute`.
     let outputs = unsafe {
         BatchOutputs { column_of_row: column_of_row.as_mut(), duals: duals.as_mut(), totals: totals.as_mut() }
     };
-    SOLVER.with_borrow_mut(|solver| Ok(solver.solve_batch(level()?, cost, &shapes, options, outputs)?))
+    SOLVER.with_borrow_mut(|solver| Ok(solver.solve_batch(level()?, threads()?, cost, &shapes, options, outputs)?))
 }
 
 fn assignment_options(maximize: bool, partial: bool, cost_limit: f64) -> AssignmentOptions {
@@ -388,7 +417,7 @@ fn assign<T: Cost>(
     mut duals: Option<Float64ArraySlice<'_>>,
 ) -> Result<f64> {
     let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
-    // SAFETY: as in `layer_slices_mut`.
+    // SAFETY: as in `compute`.
     let (column_of_row, duals) =
         unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
     let column_of_row = column_of_row.get_mut(..rows as usize).unwrap_or_default();
@@ -453,7 +482,7 @@ fn certify(
     let columns_of_rows: Vec<_> = column_of_row.iter().map(|&column| usize::try_from(column).ok()).collect();
     let (row_duals, column_duals) = duals.split_at(duals.len().min(rows as usize));
     let found = verify(matrix, options, &columns_of_rows, row_duals, column_duals)?;
-    // SAFETY: as in `layer_slices_mut`.
+    // SAFETY: as in `compute`.
     let report = unsafe { report.as_mut() };
     fill(report, [f64::from(u8::from(found.optimal)), found.total, found.bound, found.violation])
 }

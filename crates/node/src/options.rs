@@ -23,6 +23,7 @@ pub struct CriterionOptions {
     pub non_finite: String,
     pub ignore: IgnoreOptions,
     pub distribution: DistributionOptions,
+    pub threads: u32,
 }
 
 /// The class term; which fields are there depends on `kind`.

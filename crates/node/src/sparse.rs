@@ -83,7 +83,7 @@ fn assign<T: Cost>(
     mut column_of_row: Int32ArraySlice<'_>,
     mut duals: Option<Float64ArraySlice<'_>>,
 ) -> Result<f64> {
-    // SAFETY: as in `layer_slices_mut`.
+    // SAFETY: as in `compute`.
     let (column_of_row, duals) =
         unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
     SOLVER.with_borrow_mut(|solver| {

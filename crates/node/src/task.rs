@@ -1,12 +1,17 @@
-//! Solves off the event loop: on a copy of the matrix, in a thread of Node's pool, until done or interrupted.
+//! Assignments off the event loop: on a copy of the matrix, in a thread of Node's pool, until done or interrupted.
 
-use hungarian_loss::{Assignment, AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use hungarian_loss::{
+    Assignment, AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level, Scratch,
+};
 use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Int32Array};
 use napi_derive::napi;
 
-use crate::error::Failure;
-use crate::{assignment_options, level};
+use crate::assignment_options;
+use crate::environment::{level, threads};
+use crate::error::{Failure, Result as Outcome};
 
 /// An assignment that was found in another thread.
 #[napi(object, object_from_js = false)]
@@ -72,24 +77,33 @@ impl<M: Solve> AssignTask<M> {
 }
 
 impl<M: Solve> Task for AssignTask<M> {
-    // `compute` can only fail with napi's own error, which has no place for ours
-    type Output = Result<Solved, Error>;
+    type Output = Outcome<Solved>;
     type JsValue = FoundAssignment;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
         let Self { matrix, options, interrupt } = self;
-        let solve = || matrix.take().map(|matrix| matrix.solve(*options, interrupt));
-        let solved = std::panic::catch_unwind(std::panic::AssertUnwindSafe(solve)).ok().flatten();
-        solved.ok_or_else(|| napi::Error::from_reason("the solver panicked"))
+        in_background(interrupt, |_| {
+            matrix.take().ok_or(Error::Interrupted)?.solve(*options, interrupt).map_err(Failure::Core)
+        })
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
-        let Solved { column_of_row, duals, total } = output.map_err(|error| Failure::Core(error).into_js(&env))?;
+        let Solved { column_of_row, duals, total } = output.map_err(|failure| failure.into_js(&env))?;
         Ok(FoundAssignment { column_of_row: column_of_row.into(), duals: duals.into(), total })
     }
 }
 
-/// A flag that stops solves.
+/// Runs a call once a thread is free. What it refuses lies within, since the outer error is napi's own, which has no place
+/// for ours.
+pub fn in_background<T>(
+    interrupt: &Interrupt,
+    call: impl FnOnce(&mut Scratch) -> Outcome<T>,
+) -> napi::Result<Outcome<T>> {
+    let run = || threads()?.in_background(interrupt, call);
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_| napi::Error::from_reason("the core panicked"))
+}
+
+/// A flag that stops calls.
 #[napi(catch_unwind)]
 pub fn create_interrupt() -> External<Interrupt> {
     External::new(Interrupt::default())

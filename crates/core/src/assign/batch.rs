@@ -1,14 +1,13 @@
 //! Many matrices in one call, in parallel where there is enough work, with the results of solving them one by one.
 
-use rayon::prelude::*;
-
 use super::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix};
 use crate::batch::check_length;
 use crate::error::{Error, Result};
 use crate::simd::Level;
+use crate::threads::Threads;
 
-/// Cells of all matrices from which threads are worth waking.
-const PARALLEL: usize = 1 << 18;
+/// Cells that make up for waking a thread.
+const WORTH_A_THREAD: usize = 1 << 17;
 
 /// Where the results of a batch go, matrix after matrix.
 #[derive(Debug)]
@@ -27,10 +26,12 @@ struct Job<'a, T> {
     column_of_row: &'a mut [i32],
     duals: &'a mut [f64],
     total: &'a mut f64,
+    fault: Option<Error>,
 }
 
 impl AssignmentSolver {
-    /// Solves matrices that lie one after the other in `costs`. `shapes`: rows and columns of each.
+    /// Solves matrices that lie one after the other in `costs`, in the caller's thread and in as many of those that are
+    /// shared as are free and worth it. `shapes`: rows and columns of each.
     ///
     /// # Errors
     /// As [`AssignmentSolver::solve`], for the first matrix at fault, as [`Error::InBatch`]; [`Error::Length`] where an
@@ -38,19 +39,20 @@ impl AssignmentSolver {
     pub fn solve_batch<T: Cost + Sync>(
         &mut self,
         level: Level,
+        threads: &Threads,
         costs: &[T],
         shapes: &[[usize; 2]],
         options: AssignmentOptions,
         outputs: BatchOutputs<'_>,
     ) -> Result<()> {
         let mut jobs = jobs(costs, shapes, outputs)?;
-        let run = |solver: &mut Self, job: &mut Job<'_, T>| job.run(solver, level, options);
-        let results: Vec<Result<()>> = if costs.len() >= PARALLEL && jobs.len() > 1 {
-            jobs.par_iter_mut().map_init(Self::default, run).collect()
-        } else {
-            jobs.iter_mut().map(|job| run(self, job)).collect()
+        let run = |solver: &mut Self, job: &mut Job<'_, T>| {
+            job.fault = job.run(solver, level, options).err();
+            job.fault.is_none()
         };
-        let first = results.into_iter().enumerate().find_map(|(index, result)| Some((index, result.err()?)));
+        let count = threads.count().min(costs.len() / WORTH_A_THREAD).min(jobs.len());
+        threads.each(count, false, (self, threads.solvers()), &mut jobs, run);
+        let first = jobs.into_iter().enumerate().find_map(|(index, job)| Some((index, job.fault?)));
         first.map_or(Ok(()), |(index, error)| Err(Error::InBatch { index, error: Box::new(error) }))
     }
 }
@@ -75,7 +77,7 @@ fn jobs<'a, T: Cost>(mut costs: &'a [T], shapes: &[[usize; 2]], outputs: BatchOu
         (its_columns, column_of_row) = column_of_row.split_at_mut(rows);
         (its_duals, duals) = duals.split_at_mut(if wants_duals { rows + columns } else { 0 });
         let matrix = CostMatrix::new(matrix, rows, columns)?;
-        jobs.push(Job { matrix, column_of_row: its_columns, duals: its_duals, total });
+        jobs.push(Job { matrix, column_of_row: its_columns, duals: its_duals, total, fault: None });
     }
     Ok(jobs)
 }

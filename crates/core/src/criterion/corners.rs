@@ -11,6 +11,7 @@
 use super::{Criterion, Image, LayerGradients, NonFiniteCounts, Slot, images};
 use crate::batch::{Corners, Predictions, broken_rule, check_length};
 use crate::config::NonFinite;
+use crate::cost::boxes::Columns;
 use crate::error::{COMPONENTS, Error, Result};
 use crate::loss::boxes::BoxTerms;
 use crate::loss::distribution::{Distillation, EDGES, EdgeTarget, best_scores, distillation_shares};
@@ -192,14 +193,19 @@ impl Criterion {
         let Some(corners) = step.corners(slot) else { return Ok(rows) };
         let others_may_be = counts.logits + counts.boxes > 0;
         let width = EDGES * self.bins.count();
+        let mut columns = Columns::default();
         for image in images(step.predictions, slot, step.views) {
             let range = image.rows();
             let logits = &corners.logits[range.start * width..range.end * width];
-            let edges_are = all_finite(self.level, logits);
+            let references = &corners.references[range.start * COMPONENTS..range.end * COMPONENTS];
+            let sound = all_finite(self.level, logits) && self.lay_out(&mut columns, references);
+            if sound && !others_may_be {
+                continue;
+            }
             for (query, row) in range.enumerate() {
-                let edges = edges_are || self.inspect_edges(&image, query, &corners, counts)?;
-                let sound = self.inspect_reference(&image, query, &corners, counts)? && edges;
-                if !sound || others_may_be && !image.is_finite(query) {
+                let edges = self.inspect_edges(&image, query, &corners, counts)?;
+                let reference = self.inspect_reference(&image, query, &corners, counts)?;
+                if !(edges && reference && image.is_finite(query)) {
                     rows.push(row);
                 }
             }

@@ -286,8 +286,8 @@ fn sides(format: BoxFormat, b: &[f32; COMPONENTS]) -> [f64; 2] {
 fn transpose_in(values: &[f32], rows: impl Iterator<Item = usize>, bins: usize, tile: &mut [f32]) {
     tile.fill(0.0);
     for (lane, row) in rows.enumerate() {
-        for (bin, &value) in values[row * bins..][..bins].iter().enumerate() {
-            tile[bin * LANES + lane] = value;
+        for (lanes, &value) in tile.as_chunks_mut::<LANES>().0.iter_mut().zip(&values[row * bins..][..bins]) {
+            lanes[lane] = value;
         }
     }
 }
@@ -302,8 +302,8 @@ fn add_transposed(
 ) {
     for (lane, row) in rows.enumerate() {
         let weight = weight(lane);
-        for (bin, out) in out[row * bins..][..bins].iter_mut().enumerate() {
-            *out += tile[bin * LANES + lane] * weight;
+        for (lanes, out) in tile.as_chunks::<LANES>().0.iter().zip(&mut out[row * bins..][..bins]) {
+            *out += lanes[lane] * weight;
         }
     }
 }

@@ -1,0 +1,191 @@
+import { getEventListeners } from 'node:events'
+import { performance } from 'node:perf_hooks'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss, linearSumAssignmentAsync } from '../src/index.ts'
+import type { AsyncCallOptions, LossResult, Outputs } from '../src/index.ts'
+import { bitsOf, randomLayer, randomNumbers, randomTargets, tiny } from './helpers.ts'
+
+const CLASSES = 92
+const criterion = HungarianLoss.detr({ numClasses: CLASSES - 1 })
+const focal = HungarianLoss.deformableDetr({ numClasses: CLASSES })
+
+function batch(seed: number, images = 16, layers = 1, queries = 100) {
+  const shape = { images, queries, classes: CLASSES }
+  const auxiliary = Array.from({ length: layers - 1 }, (_, layer) => randomLayer(seed + layer, shape))
+  const outputs = { ...randomLayer(seed + layers, shape), auxiliary }
+  const counts = Array.from({ length: images }, (_, image) => (seed + image * 7) % 20)
+  return { outputs, targets: randomTargets(seed, { classes: CLASSES, targets: counts }) }
+}
+
+/** Every number of a result. */
+function everything(result: LossResult) {
+  const { gradients } = result
+  const layers = [gradients, ...(gradients?.auxiliary ?? [])]
+  const bits = gradients && layers.map((layer) => [bitsOf(layer?.logits), bitsOf(layer?.boxes)])
+  return [result.loss, result.terms, result.layers, result.normalizers, result.nonFinite, bits]
+}
+
+describe('off the event loop', () => {
+  test('gives what the call on the loop gives, to the bit', async () => {
+    for (const of of [criterion, focal]) {
+      for (const [images, layers] of [[0, 1], [1, 1], [3, 2], [16, 1], [16, 3]] as const) {
+        const { outputs, targets } = batch(images + layers, images, layers)
+        expect(everything(await of.computeAsync(outputs, targets))).toEqual(everything(of.compute(outputs, targets)))
+      }
+    }
+  })
+
+  test('so it does with edges that are distributions', async () => {
+    const fine = HungarianLoss.dFine({ numClasses: 5 })
+    const layer = (seed: number) => {
+      const random = randomNumbers(seed)
+      const { logits, boxes } = randomLayer(seed)
+      const corners = { data: Float32Array.from({ length: 2 * 6 * 132 }, () => 6 * random() - 3), shape: [2, 6, 132] }
+      return { logits, boxes, corners, references: randomLayer(seed + 10).boxes }
+    }
+    const [outputs, targets] = [{ ...layer(1), auxiliary: [layer(2), layer(3)] }, randomTargets(4)]
+    const [found, expected] = [await fine.computeAsync(outputs, targets), fine.compute(outputs, targets)]
+    expect(expected.terms.fgl).toBeGreaterThan(0)
+    expect(everything(found)).toEqual(everything(expected))
+    expect(bitsOf(found.gradients?.corners)).toBe(bitsOf(expected.gradients?.corners))
+  })
+
+  test('takes the settings of a call but `out`', async () => {
+    const { outputs, targets } = batch(1, 4, 2)
+    const call = { numBoxes: 7.5, classWeight: [3, 4], gradients: false }
+    const result = await criterion.computeAsync(outputs, targets, call)
+    expect(result.gradients).toBeUndefined()
+    expect(everything(result)).toEqual(everything(criterion.compute(outputs, targets, call)))
+    const out = criterion.compute(outputs, targets).gradients
+    await expect(criterion.computeAsync(outputs, targets, { out } as AsyncCallOptions)).rejects.toMatchObject({
+      code: 'OPTION',
+      argument: 'call.out',
+    })
+  })
+
+  test('inputs may be changed at once', async () => {
+    const { outputs, targets } = batch(2)
+    const expected = everything(criterion.compute(outputs, targets))
+    const result = criterion.computeAsync(outputs, targets)
+    outputs.logits.data.fill(NaN)
+    outputs.boxes.data.fill(-1)
+    for (const target of targets) target.boxes.forEach((box) => box.fill(-1))
+    for (const target of targets) target.labels.fill(-1)
+    expect(everything(await result)).toEqual(expected)
+  })
+
+  test('many calls in flight keep their results apart', async () => {
+    const batches = Array.from({ length: 40 }, (_, k) => batch(100 + k, 1 + (k % 17), 1 + (k % 3), 20))
+    const expected = batches.map(({ outputs, targets }) => everything(criterion.compute(outputs, targets)))
+    const results = await Promise.all(batches.map(({ outputs, targets }) => criterion.computeAsync(outputs, targets)))
+    expect(results.map(everything)).toEqual(expected)
+  })
+
+  test('calls on the loop and off it do not get into each other’s way', async () => {
+    const [one, other] = [batch(3, 16, 3), batch(4, 16, 3)]
+    const expected = [one, other].map(({ outputs, targets }) => everything(criterion.compute(outputs, targets)))
+    for (let i = 0; i < 10; i++) {
+      const results = [1, 2, 3].map(() => criterion.computeAsync(one.outputs, one.targets))
+      expect(everything(criterion.compute(other.outputs, other.targets))).toEqual(expected[1])
+      for (const result of await Promise.all(results)) expect(everything(result)).toEqual(expected[0])
+    }
+  })
+
+  test('rejects with the typed errors, and never throws', async () => {
+    const cases: Array<[(batch: ReturnType<typeof tiny>) => unknown, object]> = [
+      [({ outputs }) => (outputs.logits.shape = [1, 1, 3]), { code: 'SHAPE', argument: 'outputs.logits' }],
+      [({ targets }) => (targets[0]!.labels = [7]), { code: 'RANGE', argument: 'targets[0].labels', image: 0, target: 0 }],
+      [({ outputs }) => (outputs.logits.data[1] = NaN), { code: 'NON_FINITE', layer: 0, image: 0, query: 0 }],
+      [
+        ({ outputs }) => {
+          Object.defineProperty(outputs, 'boxes', { get: () => { throw new TypeError('not now') } })
+        },
+        { code: 'INTERNAL', message: 'not now' },
+      ],
+    ]
+    const one = HungarianLoss.detr({ numClasses: 1 })
+    for (const [spoil, expected] of cases) {
+      const given = tiny()
+      spoil(given)
+      await expect(one.computeAsync(given.outputs as Outputs, given.targets)).rejects.toMatchObject(expected)
+    }
+    const { outputs, targets } = tiny()
+    for (const call of [{ signal: {} }, { signals: 1 }, { numBoxes: 0 }, null]) {
+      const result = one.computeAsync(outputs as Outputs, targets, call as AsyncCallOptions)
+      await expect(result).rejects.toMatchObject({ code: 'OPTION' })
+    }
+  })
+})
+
+describe('an abort signal', () => {
+  test('that is aborted rejects with its reason before anything is done', async () => {
+    const reason = new Error('no longer wanted')
+    const nothing = undefined as unknown as Outputs
+    await expect(criterion.computeAsync(nothing, [], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    await expect(criterion.computeAsync(nothing, [], { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    })
+  })
+
+  test('stops calls in progress and in the queue, and the threads are free again soon', { retry: 2 }, async () => {
+    const { outputs, targets } = batch(5, 64, 6)
+    const started = performance.now()
+    await criterion.computeAsync(outputs, targets)
+    const one = performance.now() - started
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const { signal } = controller
+    const calls = Array.from({ length: 12 }, () => criterion.computeAsync(outputs, targets, { signal }))
+    const outcomes = Promise.allSettled(calls)
+    await sleep(1)
+    controller.abort(reason)
+    for (const outcome of await outcomes) expect(outcome).toEqual({ status: 'rejected', reason })
+    const aborted = performance.now()
+    await linearSumAssignmentAsync([[1]])
+    expect(performance.now() - aborted).toBeLessThan(200 + 3 * one)
+  })
+
+  test('serves many calls, with and without being aborted, and keeps no listener', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    const { outputs, targets } = batch(6, 1)
+    const controller = new AbortController()
+    const { signal } = controller
+    const calls = Array.from({ length: 50 }, () => criterion.computeAsync(outputs, targets, { signal }))
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    await Promise.all(calls)
+    await nextTurn()
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+    const late = criterion.computeAsync(outputs, targets, { signal })
+    await late
+    controller.abort()
+    await expect(late).resolves.toHaveProperty('loss')
+    await sleep(1)
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+  })
+})
+
+test('the event loop is held up for the copying alone, and turns while the batch is computed', async () => {
+  const shape = { images: 16, queries: 300, classes: CLASSES }
+  const [outputs, targets] = [randomLayer(7, shape), randomTargets(7, { classes: CLASSES, targets: Array(16).fill(200) })]
+  const alone = HungarianLoss.detr({ numClasses: CLASSES - 1, threads: 1 })
+  let [onLoop, heldUp, turns] = [Infinity, Infinity, 0]
+  const time = (call: () => void) => {
+    const started = performance.now()
+    call()
+    return performance.now() - started
+  }
+  // the least of as many as it takes, for other processes hold it up, too
+  for (let i = 0; i < 300 && !(turns > 10 && heldUp < onLoop / 2); i++) {
+    onLoop = Math.min(onLoop, time(() => alone.compute(outputs, targets)))
+    let pending: Promise<unknown> | undefined
+    heldUp = Math.min(heldUp, time(() => (pending = alone.computeAsync(outputs, targets))))
+    const settled = pending?.then(() => undefined)
+    while ((await Promise.race([settled, nextTurn('turn')])) === 'turn') turns++
+  }
+  expect(heldUp).toBeLessThan(onLoop / 2)
+  expect(turns).toBeGreaterThan(10)
+})

@@ -1,0 +1,241 @@
+//! Any number of threads gives the bits, and the faults, of one.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hungarian_loss::{
+    Classification, Config, Criterion, Error, Interrupt, Layer, LayerGradients, LayerRule, Level, Matching,
+    Normalizers, Part, Predictions, Report, Result, Scratch, Sigmoid, Targets, Threads,
+};
+use proptest::prelude::*;
+
+/// Enough for [`COUNTS`] threads to be worth waking.
+const LOGITS: usize = 1 << 20;
+const COUNTS: [usize; 3] = [2, 3, 8];
+
+/// Numbers in [0, 1), the same for the same seed.
+struct Numbers(u64);
+
+impl Numbers {
+    fn unit(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        ((self.0 >> 40) as f32) / (1 << 24) as f32
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (f64::from(self.unit()) * n as f64) as usize
+    }
+
+    fn list<T>(&mut self, n: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..n).map(|_| make(self)).collect()
+    }
+
+    fn boxes(&mut self, n: usize) -> Vec<f32> {
+        self.list(n, |r| [r.unit(), r.unit(), 0.05 + 0.5 * r.unit(), 0.05 + 0.5 * r.unit()]).concat()
+    }
+}
+
+/// Two parts that share two layers, the second of which may take over the first one's matching.
+#[derive(Clone, Debug)]
+struct Case {
+    seed: u64,
+    is_softmax: bool,
+    ignores: bool,
+    takes_over: bool,
+    union: bool,
+    wants_gradients: bool,
+    queries: [usize; 2],
+    width: usize,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (any::<u64>(), flags, [20_usize..60, 0_usize..40], 3_usize..90).prop_map(|(seed, flags, queries, width)| {
+        let (is_softmax, ignores, takes_over, union, wants_gradients) = flags;
+        Case { seed, is_softmax, ignores, takes_over, union, wants_gradients, queries, width }
+    })
+}
+
+/// The numbers of a case.
+struct Batch {
+    images: usize,
+    layers: Vec<(Vec<f32>, Vec<f32>)>,
+    labels: Vec<i32>,
+    boxes: Vec<f32>,
+    offsets: Vec<u32>,
+    ignores: Vec<u8>,
+}
+
+/// All that a call gives, for comparing bit for bit.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    report: String,
+    matches: Vec<i32>,
+    gradients: Vec<(Vec<u32>, Vec<u32>)>,
+}
+
+impl Case {
+    fn batch(&self) -> Batch {
+        let numbers = &mut Numbers(self.seed);
+        let rows = self.queries.iter().sum::<usize>();
+        let images = LOGITS.div_ceil(2 * rows * self.width);
+        let layers =
+            numbers.list(2, |r| (r.list(images * rows * self.width, |r| 8.0 * r.unit() - 4.0), r.boxes(images * rows)));
+        let mut offsets = vec![0];
+        for image in 0..images {
+            offsets.push(offsets[image] + numbers.below(6) as u32);
+        }
+        let total = offsets[images] as usize;
+        let labels = numbers.list(total, |r| r.below(self.width - 1) as i32);
+        let ignores = if self.ignores { numbers.list(total, |r| u8::from(r.unit() < 0.2)) } else { Vec::new() };
+        Batch { images, layers, labels, boxes: numbers.boxes(total), offsets, ignores }
+    }
+
+    fn criterion(&self, threads: Option<&Threads>) -> Criterion {
+        let classification = Classification::Sigmoid(Sigmoid::Focal { alpha: 0.25, gamma: 2.0 });
+        let config = Config { normalized_boxes: false, ..Config::detr(self.width - 1) };
+        let config =
+            if self.is_softmax { config } else { Config { num_classes: self.width, classification, ..config } };
+        let criterion = Criterion::new(Level::detect(), config).expect("a valid configuration");
+        match threads {
+            Some(threads) => criterion.with_threads(threads.clone(), threads.count()),
+            None => criterion,
+        }
+    }
+
+    fn run(&self, batch: &Batch, threads: Option<&Threads>, scratch: &mut Scratch) -> Result<Outcome> {
+        let criterion = self.criterion(threads);
+        let layers: Vec<_> =
+            batch.layers.iter().map(|(logits, boxes)| Layer { logits, boxes, corners: None }).collect();
+        let rule = |matching| LayerRule { matching, cost: None };
+        let second = if self.takes_over { Matching::Of(0) } else { Matching::Optimal };
+        let rules = [rule(Matching::Optimal), rule(second)];
+        let rows = self.queries.iter().sum();
+        let first = Part { rows, queries: 0..self.queries[0], union: self.union, ..Part::plain(2, rows, self.width) };
+        let other = Part { rows, queries: self.queries[0]..rows, rules: &rules, ..Part::plain(2, rows, self.width) };
+        let predictions = Predictions::of_parts(batch.images, &layers, vec![first, other])?;
+        let targets = Targets::new(&batch.labels, &batch.boxes, &batch.offsets)?.ignoring(&batch.ignores)?;
+        let mut matches = vec![i32::MIN; predictions.reported_queries()];
+        let wanted = if self.wants_gradients { 2 } else { 0 };
+        let mut gradients: Vec<_> =
+            batch.layers[..wanted].iter().map(|(x, b)| (vec![f32::NAN; x.len()], vec![f32::NAN; b.len()])).collect();
+        let mut places: Vec<_> =
+            gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes, corners: &mut [] }).collect();
+        let normalizers = Normalizers::default();
+        let report = criterion.compute(&predictions, &targets, normalizers, &mut places, &mut matches, scratch)?;
+        let mut again = vec![i32::MIN; matches.len()];
+        let matched = criterion.match_targets(&predictions, &targets, &mut again, scratch)?;
+        assert_eq!(again, matches, "match_targets finds the same");
+        let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect();
+        let gradients = gradients.iter().map(|(logits, boxes)| (bits(logits), bits(boxes))).collect();
+        Ok(Outcome { report: shown(&report) + &shown(&matched), matches, gradients })
+    }
+}
+
+/// The numbers in full, NaN included.
+fn shown(report: &Report) -> String {
+    format!("{report:?}")
+}
+
+fn shared(threads: usize) -> Threads {
+    Threads::new(NonZeroUsize::new(threads).expect("at least one"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits(case in cases()) {
+        let batch = case.batch();
+        let scratch = &mut Scratch::default();
+        let alone = case.run(&batch, None, scratch).expect("a valid batch");
+        for threads in COUNTS {
+            let found = case.run(&batch, Some(&shared(threads)), scratch).expect("a valid batch");
+            prop_assert!(found == alone, "{threads} threads give other bits");
+        }
+    }
+
+    #[test]
+    fn any_number_of_threads_finds_the_same_fault_first(case in cases(), places in prop::collection::vec(any::<u32>(), 1..6)) {
+        let mut batch = case.batch();
+        for place in places {
+            let layer = &mut batch.layers[place as usize % 2];
+            let logit = place as usize % layer.0.len();
+            layer.0[logit] = f32::NAN;
+        }
+        let scratch = &mut Scratch::default();
+        let alone = fault(case.run(&batch, None, scratch));
+        for threads in COUNTS {
+            prop_assert_eq!(&fault(case.run(&batch, Some(&shared(threads)), scratch)), &alone);
+        }
+    }
+}
+
+/// A fault without its value, since NaN is not equal to itself.
+fn fault(result: Result<Outcome>) -> String {
+    let error = result.map(|_| ()).expect_err("a logit is NaN");
+    assert!(matches!(error, Error::LogitNotFinite { .. }), "{error:?}");
+    format!("{error:?}")
+}
+
+const PLAIN: Case = Case {
+    seed: 1,
+    is_softmax: true,
+    ignores: true,
+    takes_over: true,
+    union: false,
+    wants_gradients: true,
+    queries: [30, 20],
+    width: 40,
+};
+
+#[test]
+fn many_calls_at_once_share_the_threads_and_give_the_same_bits() {
+    let batch = PLAIN.batch();
+    let alone = PLAIN.run(&batch, None, &mut Scratch::default()).expect("a valid batch");
+    let threads = shared(2);
+    let check = |found: Result<Outcome>| {
+        assert!(found.expect("a valid batch") == alone, "a call among many gives other bits");
+    };
+    for _ in 0..3 {
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| check(PLAIN.run(&batch, Some(&threads), &mut Scratch::default())));
+                scope.spawn(|| {
+                    check(threads.in_background(&Interrupt::default(), |s| PLAIN.run(&batch, Some(&threads), s)));
+                });
+            }
+            check(PLAIN.run(&batch, Some(&threads), &mut Scratch::default()));
+        });
+    }
+}
+
+#[test]
+fn no_more_calls_are_in_the_background_at_once_than_there_are_threads() {
+    let (threads, running, most) = (shared(2), AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                threads.in_background(&Interrupt::default(), |_| {
+                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    std::thread::sleep(Duration::from_millis(20));
+                    running.fetch_sub(1, Ordering::SeqCst);
+                });
+            });
+        }
+    });
+    assert_eq!(most.into_inner(), 2);
+}
+
+#[test]
+fn a_call_in_the_background_ends_once_it_is_interrupted() {
+    let batch = PLAIN.batch();
+    let interrupt = Interrupt::default();
+    let threads = shared(2);
+    interrupt.raise();
+    let stopped = threads.in_background(&interrupt, |scratch| PLAIN.run(&batch, Some(&threads), scratch));
+    assert_eq!(stopped.map(|_| ()), Err(Error::Interrupted));
+    let after = threads.in_background(&Interrupt::default(), |scratch| PLAIN.run(&batch, Some(&threads), scratch));
+    assert!(after.is_ok(), "the next call is not stopped");
+}

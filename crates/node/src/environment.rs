@@ -1,0 +1,52 @@
+//! What environment variables decide for all calls of the process, read once.
+
+use std::num::NonZeroUsize;
+use std::sync::OnceLock;
+
+use hungarian_loss::{Level, Threads};
+
+use crate::error::{Failure, Result};
+
+/// Forces a level, for support cases.
+const LEVEL: &str = "HUNGARIAN_LOSS_SIMD";
+
+/// Says how many threads the process may use.
+const THREADS: &str = "HUNGARIAN_LOSS_THREADS";
+
+/// More are refused, as a slip.
+const MOST_THREADS: usize = 1024;
+
+/// A variable's value, or the text that has none.
+type Setting<T> = OnceLock<std::result::Result<T, String>>;
+
+/// The level that all calls use.
+pub fn level() -> Result<Level> {
+    static SETTING: Setting<Level> = OnceLock::new();
+    setting(&SETTING, LEVEL, Level::from_name, Level::detect).copied().map_err(|given| {
+        let known: Vec<_> = Level::available().iter().map(|level| level.name()).collect();
+        Failure::option(LEVEL, format!("{LEVEL}: this processor has {} and fallback, got {given}", known.join(", ")))
+    })
+}
+
+/// The threads that all calls share.
+pub fn threads() -> Result<&'static Threads> {
+    static SETTING: Setting<Threads> = OnceLock::new();
+    let parse = |text: &str| text.parse::<NonZeroUsize>().ok().filter(|count| count.get() <= MOST_THREADS);
+    setting(&SETTING, THREADS, |text| parse(text).map(Threads::new), Threads::default).map_err(|given| {
+        Failure::option(THREADS, format!("{THREADS}: must be an integer from 1 to {MOST_THREADS}, got {given}"))
+    })
+}
+
+/// The value of a variable; where it is absent or empty, the usual one.
+fn setting<T>(
+    setting: &'static Setting<T>,
+    variable: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+    usual: impl FnOnce() -> T,
+) -> std::result::Result<&'static T, &'static str> {
+    let read = || match std::env::var_os(variable).map(|text| text.to_string_lossy().into_owned()) {
+        Some(text) if !text.is_empty() => parse(&text).ok_or(text),
+        _ => Ok(usual()),
+    };
+    setting.get_or_init(read).as_ref().map_err(String::as_str)
+}

@@ -1,0 +1,19 @@
+import { toHungarianLossError } from './errors.ts'
+import { threadCount as countOfThreads } from './native.ts'
+
+/**
+ * The most threads that the calls of this process use at once, those of the asynchronous ones included: as many as the
+ * process may use by its affinity (`taskset`) and quota (cgroups), or what the environment variable
+ * `HUNGARIAN_LOSS_THREADS` says, 1 to 1024. It decides the speed; results have the same bits with any number.
+ *
+ * A call that blocks its own JavaScript thread never waits for another, so each worker thread may add one.
+ *
+ * Throws `OPTION` where that variable holds something else.
+ */
+export function threadCount(): number {
+  try {
+    return countOfThreads()
+  } catch (error) {
+    throw toHungarianLossError(error)
+  }
+}
