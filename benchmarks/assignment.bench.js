@@ -1,11 +1,13 @@
 /** The benchmark of the assignment: all solve the same matrices, are compared and timed. `--help` lists the options. */
 import { npmRivals, ours, pythonRivals } from './assignment/contenders.js'
 import { FULL, QUICK, runSection } from './assignment/contest.js'
-import { Player } from './assignment/player.js'
 import { suite } from './assignment/suite.js'
-import { toTables } from './assignment/tables.js'
+import { seriesOf } from './chart.js'
 import { COMMON_HELP, COMMON_OPTIONS, runBenchmark } from './options.js'
+import { failIfOursIsWrong } from './outcomes.js'
+import { Player } from './player.js'
 import { describeEnvironment, saveReport, toMarkdown } from './report.js'
+import { toTables } from './tables.js'
 
 const HELP = `Times linearSumAssignment against other solvers, on many kinds of matrices.
 
@@ -45,19 +47,23 @@ async function run({ quick, json, save, python, levels, seed, largest, limit }) 
     console.error(section.title)
     sections.push({ title: section.title, rows: await runSection(section, players, setting) })
   }
-  const report = toMarkdown('Benchmark of the assignment', environment, [
-    notes({ seed, versions: opponents.versions }),
-    ...sections.map(toTables),
-  ])
+  const title = 'Benchmark of the assignment'
+  const parts = [notes({ seed, versions: opponents.versions }), ...sections.map(toTables)]
+  const report = toMarkdown(title, environment, parts)
   console.log(json ? JSON.stringify({ environment, quick, seed, sections }, undefined, 2) : report.trimEnd())
-  if (save) saveReport(python ? 'assignment-python' : 'assignment', environment, report)
-  const wrong = sections.flatMap(({ rows }) => rows).filter(({ outcomes }) => outcomes.some(isOursWrong))
-  const list = wrong.map(({ family, size }) => `${family}, ${size}`).join('; ')
-  if (list !== '') throw new Error(`Ours is wrong or failed: ${list}`)
+  const charts = { uniform: chart(sections) }
+  if (save) saveReport(python ? 'assignment-python' : 'assignment', environment, { title, parts, charts })
+  failIfOursIsWrong(sections)
 }
 
-function isOursWrong({ isRival, wrong, failure }) {
-  return !isRival && (wrong !== undefined || failure !== undefined)
+/** Time over the size of uniform square matrices. */
+function chart(sections) {
+  const rows = sections.find(({ title }) => title === 'Square, float64')?.rows ?? []
+  return {
+    title: 'Assignment of n rows to n columns, uniform costs in float64: time of one solve',
+    xLabel: 'n',
+    series: seriesOf(rows.filter(({ family }) => family === 'uniform')),
+  }
 }
 
 function notes({ seed, versions }) {

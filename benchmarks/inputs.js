@@ -2,12 +2,10 @@
  * Inputs for the benchmarks: the same numbers in each run, on each machine.
  *
  * `random` predictions are what a model gives before training, noise everywhere. `trained` ones are what it gives after:
- * near each target lies a query that favours its class, two more come close, and all others say no-object.
+ * near each target lies a query that favours its class, two more come close, and all others say no-object; where classes
+ * are decided one by one, as in focal loss, they say no to every class.
  */
 import { Random } from './random.js'
-
-/** Targets of an image in the mean; counts lie between 0 and twice as many. */
-const MEAN_TARGETS = 7
 
 /** Queries near each target in `trained` predictions: the winner first. */
 const NEAR = [
@@ -17,17 +15,23 @@ const NEAR = [
 ]
 const FAR_NO_OBJECT_LOGIT = 6
 
+/** Mean logit where classes are decided one by one: Deformable DETR's initial probability of 0.01. */
+const FOCAL_BIAS = -4.6
+
 /**
  * @typedef {{ labels: Int32Array, boxes: Float32Array }} Target the objects of one image; boxes cxcywh, `[n, 4]`
  * @typedef {{ data: Float32Array, shape: number[] }} Tensor
  * @typedef {{ logits: Tensor, boxes: Tensor }} Outputs `[B, Q, C]` and `[B, Q, 4]`, with a layer axis in front if L > 1
  * @typedef {object} Setting
  * @property {'random' | 'trained'} kind
+ * @property {'softmax' | 'focal'} [classification] softmax unless given
  * @property {number} [layers] decoder layers, 1 unless given
  * @property {number} images
  * @property {number} queries
- * @property {number} classes columns of the logits, no-object being the last
- * @property {number} [targets] of each image; unless given, 0 to 14 with a mean of exactly 7 for an even number of images
+ * @property {number} classes columns of the logits, with softmax no-object being the last
+ * @property {number} [targets] of each image
+ * @property {number} [meanTargets] unless `targets` is given: 0 to twice as many, 7 unless given; pairs of images share
+ *   twice as many
  * @property {number} [seed] of everything random
  *
  * @typedef {Setting & { name: string, layers: number, outputs: Outputs, targets: Target[] }} Inputs
@@ -38,14 +42,19 @@ const FAR_NO_OBJECT_LOGIT = 6
  * @param {Setting} setting
  * @returns {Inputs}
  */
-export function makeInputs({ kind, layers = 1, images, queries, classes, targets: count, seed = 8 }) {
+export function makeInputs({ kind, classification = 'softmax', layers = 1, images, queries, classes, ...setting }) {
+  const { targets: count, meanTargets = 7, seed = 8 } = setting
   const random = new Random(seed)
-  const targets = targetCounts(random, images, count).map((n) => makeTarget(random, n, classes))
-  const logits = Float32Array.from({ length: layers * images * queries * classes }, () => random.normal())
+  const labels = classification === 'softmax' ? classes - 1 : classes
+  const counts = count === undefined ? targetCounts(random, images, meanTargets) : Array(images).fill(count)
+  const targets = counts.map((n) => makeTarget(random, n, labels))
+  const bias = classification === 'focal' ? FOCAL_BIAS : 0
+  const logits = new Float32Array(layers * images * queries * classes)
+  for (let i = 0; i < logits.length; i++) logits[i] = random.normal() + bias
   const boxes = new Float32Array(layers * images * queries * 4)
   for (let box = 0; box < boxes.length; box += 4) boxes.set(makeBox(random), box)
 
-  const sizes = { queries, classes }
+  const sizes = { queries, classes, classification }
   if (kind === 'trained') {
     for (let block = 0; block < layers * images; block++) {
       const blockLogits = logits.subarray(block * queries * classes, (block + 1) * queries * classes)
@@ -64,18 +73,17 @@ export function makeInputs({ kind, layers = 1, images, queries, classes, targets
 }
 
 /** Numbers of targets: pairs of images share twice the mean between them. */
-function targetCounts(random, images, count) {
-  if (count !== undefined) return Array(images).fill(count)
+function targetCounts(random, images, mean) {
   const counts = []
   while (counts.length < images) {
-    const first = random.integer(2 * MEAN_TARGETS + 1)
-    counts.push(first, 2 * MEAN_TARGETS - first)
+    const first = random.integer(2 * mean + 1)
+    counts.push(first, 2 * mean - first)
   }
   return counts.slice(0, images)
 }
 
 function makeTarget(random, n, classes) {
-  const labels = Int32Array.from({ length: n }, () => random.integer(classes - 1))
+  const labels = Int32Array.from({ length: n }, () => random.integer(classes))
   const boxes = Float32Array.from(Array.from({ length: n }, () => makeBox(random)).flat())
   return { labels, boxes }
 }
@@ -87,16 +95,18 @@ function makeBox(random) {
 }
 
 /** Turns the random predictions of one image into those of a trained model, in place. */
-function train(random, logits, boxes, { labels, boxes: targetBoxes }, { queries, classes }) {
-  const noObject = classes - 1
-  for (let query = 0; query < queries; query++) logits[query * classes + noObject] += FAR_NO_OBJECT_LOGIT
+function train(random, logits, boxes, { labels, boxes: targetBoxes }, { queries, classes, classification }) {
+  const noObject = classification === 'softmax' ? classes - 1 : undefined
+  if (noObject !== undefined) {
+    for (let query = 0; query < queries; query++) logits[query * classes + noObject] += FAR_NO_OBJECT_LOGIT
+  }
   const order = random.permutation(queries)
   let next = 0
   for (const { distance, classLogit, noObjectLogit } of NEAR) {
     for (let target = 0; target < labels.length && next < queries; target++) {
       const query = order[next++]
       logits[query * classes + labels[target]] += classLogit
-      logits[query * classes + noObject] += noObjectLogit - FAR_NO_OBJECT_LOGIT
+      if (noObject !== undefined) logits[query * classes + noObject] += noObjectLogit - FAR_NO_OBJECT_LOGIT
       for (let k = 0; k < 4; k++) {
         const value = targetBoxes[4 * target + k] + distance * random.normal()
         boxes[4 * query + k] = Math.min(Math.max(value, 0.01), 0.99)

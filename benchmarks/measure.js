@@ -10,42 +10,44 @@ import Benchmark from 'benchmark'
  * @property {number} minTime of each sample, in seconds; a sample is the mean of as many calls as fit
  * @property {number} minSamples in each round
  */
-export const FULL = { rounds: 5, maxTime: 1, minTime: 0.02, minSamples: 10 }
-export const QUICK = { rounds: 1, maxTime: 0.05, minTime: 0.005, minSamples: 5 }
+export const FULL = { rounds: 5, maxTime: 0.4, minTime: 0.02, minSamples: 2 }
+export const QUICK = { rounds: 3, maxTime: 0.02, minTime: 0.002, minSamples: 2 }
 
 /**
  * @typedef {object} Timing
  * @property {string} name
  * @property {number} median of all samples, in seconds for one call
+ * @property {number} least of all samples
  * @property {number} spread half the distance of the quartiles, relative to the median
- * @property {number} ratio of the median to the first contender's
  * @property {number} samples how many there were
  */
 
 /**
- * Times contenders by turns.
- * @param {{ name: string, step: () => number }[]} contenders
+ * Times contenders by turns. One that runs elsewhere takes its samples itself.
+ * @param {{ name: string, step?: () => number, sample?: (limits: object) => number[] | Promise<number[]> }[]} contenders
  * @param {Effort} effort
- * @returns {Timing[]}
+ * @returns {Promise<Timing[]>}
  */
-export function measure(contenders, { rounds, ...limits }) {
+export async function measure(contenders, { rounds, ...limits }) {
   const samples = contenders.map(() => [])
   for (let round = 0; round < rounds; round++) {
-    contenders.forEach((contender, i) => samples[i].push(...takeSamples(contender, limits)))
+    for (const [i, contender] of contenders.entries()) {
+      samples[i].push(...(await (contender.sample?.(limits) ?? takeSamples(contender, limits))))
+    }
   }
-  const figures = samples.map(summarize)
-  return contenders.map(({ name }, i) => ({ name, ...figures[i], ratio: figures[i].median / figures[0].median }))
+  return contenders.map(({ name }, i) => ({ name, ...summarize(samples[i]) }))
 }
 
 /**
  * What samples come to.
  * @param {ArrayLike<number>} samples
- * @returns {{ median: number, spread: number, samples: number }}
+ * @returns {{ median: number, least: number, spread: number, samples: number }}
  */
 export function summarize(samples) {
   const sorted = Float64Array.from(samples).toSorted()
   const median = quantile(sorted, 0.5)
-  return { median, spread: (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median, samples: sorted.length }
+  const spread = (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / median
+  return { median, least: sorted[0], spread, samples: sorted.length }
 }
 
 /** Keeps results alive, so that no call can be optimised away. */

@@ -5,6 +5,7 @@ import { cpus, loadavg } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { simdLevel } from 'hungarian-loss'
+import { drawChart } from './chart.js'
 
 /**
  * @typedef {object} Environment
@@ -16,15 +17,9 @@ import { simdLevel } from 'hungarian-loss'
  * @property {string} date YYYY-MM-DD
  * @property {string | undefined} commit with `-dirty` where files differ from it; undefined outside a git checkout
  * @property {number} load processes that wanted a core in the minute before; 0 on an idle machine
- *
- * @typedef {object} Section timings of one kind
- * @property {string} title
- * @property {'ms' | 'µs'} unit
- * @property {{ input: string, timings: import('./measure.js').Timing[] }[]} rows
  */
 
 const RESULTS = fileURLToPath(new URL('results', import.meta.url))
-const PER_SECOND = { ms: 1e3, µs: 1e6 }
 
 /** @returns {Environment} */
 export function describeEnvironment() {
@@ -69,52 +64,34 @@ function header(title, { processor, cores, simd, node, platform, date, commit, l
 }
 
 /**
- * Timings as a table.
- * @param {Section} section
- */
-export function timingTable({ title, unit, rows }) {
-  const lines = rows.flatMap(({ input, timings }) =>
-    timings.map(({ name, median, spread, ratio }, i) => [
-      i === 0 ? input : '',
-      name,
-      threeDigits(median * PER_SECOND[unit]),
-      `± ${(spread * 100).toFixed(1)} %`,
-      `${threeDigits(ratio)} ×`,
-    ]),
-  )
-  return [
-    `## ${title}`,
-    '',
-    `| input | contender | ${unit} per call | ± | ratio to ours |`,
-    '| --- | --- | ---: | ---: | ---: |',
-    ...lines.map((cells) => `| ${cells.join(' | ')} |`),
-  ].join('\n')
-}
-
-/** Three significant digits, but all digits before the point. */
-function threeDigits(value) {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
-}
-
-/**
- * Keeps a report among the results.
- * @param {'loss' | 'assignment' | 'assignment-python'} benchmark
+ * Keeps a report among the results, with its charts beside it.
+ * @param {string} benchmark
  * @param {Environment} environment
- * @param {string} report
+ * @param {{ title: string, parts: string[], charts: Record<string, import('./chart.js').Chart> }} report charts by name
  */
-export function saveReport(benchmark, environment, report) {
-  const path = join(RESULTS, fileName(benchmark, environment))
+export function saveReport(benchmark, environment, { title, parts, charts }) {
   mkdirSync(RESULTS, { recursive: true })
-  writeFileSync(path, report)
+  const drawn = Object.entries(charts).filter(([, { series }]) => series.some(({ points }) => points.length > 0))
+  const images = drawn.map(([name, chart]) => {
+    const file = fileName(`${benchmark}-${name}`, environment, 'svg')
+    save(file, drawChart(chart))
+    return `![${chart.title}](${file})`
+  })
+  save(fileName(benchmark, environment, 'md'), toMarkdown(title, environment, [parts[0], ...images, ...parts.slice(1)]))
+}
+
+function save(file, text) {
+  const path = join(RESULTS, file)
+  writeFileSync(path, text)
   console.error(`Saved as ${relative(process.cwd(), path)}`)
 }
 
-/** The name of the file to keep a report in. */
-export function fileName(benchmark, { date, processor }) {
+/** The name of the file to keep something in. */
+export function fileName(what, { date, processor }, type) {
   const slug = processor
     .toLowerCase()
     .replace(/\((r|tm)\)/g, '')
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')
-  return `${date}-${slug || 'unknown'}-${benchmark}.md`
+  return `${date}-${slug || 'unknown'}-${what}.${type}`
 }

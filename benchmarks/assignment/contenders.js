@@ -2,22 +2,14 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { simdLevel, threadCount } from 'hungarian-loss'
+import { ONE_THREAD, probePython } from '../python.js'
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url))
-const PYTHON_HOST = fileURLToPath(new URL('../python/assignment.py', import.meta.url))
 
 /** Levels that a processor may have, fast ones first. */
 const LEVELS = ['avx512', 'avx2', 'sse2', 'neon', 'simd128', 'fallback']
 
-/** One thread each, whichever pool a solver may have. */
-const ONE_THREAD = {
-  HUNGARIAN_LOSS_THREADS: '1',
-  RAYON_NUM_THREADS: '1',
-  OMP_NUM_THREADS: '1',
-  OPENBLAS_NUM_THREADS: '1',
-}
-
-/** @typedef {import('./player.js').Contender} Contender */
+/** @typedef {import('../player.js').Contender} Contender */
 
 /**
  * Ours: on one thread, in batches also on all, and on request at each lower level.
@@ -42,7 +34,7 @@ export function ours({ levels }) {
 
 /** The levels that can be forced here. */
 function availableLevels() {
-  const probe = ['--input-type=module', '--eval', `import { simdLevel } from 'hungarian-loss'; simdLevel()`]
+  const probe = ['--input-type=module', '--eval', `import { simdLevel, threadCount } from 'hungarian-loss'; simdLevel()`]
   return LEVELS.filter((level) => {
     const env = { ...process.env, HUNGARIAN_LOSS_SIMD: level }
     const cwd = fileURLToPath(new URL('.', import.meta.url))
@@ -69,18 +61,16 @@ export function npmRivals() {
  * @returns {{ rivals: Contender[], versions: string } | { missing: string }}
  */
 export function pythonRivals() {
-  const python = process.env.PYTHON ?? (process.platform === 'win32' ? 'python' : 'python3')
-  const stdio = ['ignore', 'pipe', 'inherit']
-  const { status, stdout } = spawnSync(python, [PYTHON_HOST], { encoding: 'utf8', stdio })
-  if (status !== 0) return { missing: `"${python}" cannot be run; the environment variable PYTHON may name another.` }
-  const { versions, solvers } = JSON.parse(stdout)
+  const { missing, answer, command } = probePython('assignment.py')
+  if (missing !== undefined) return { missing }
+  const { versions, solvers } = answer
   if (Object.keys(solvers).length === 0) {
     return { missing: `${versions}: numpy and one of scipy, laprust, lapcpp and lapx are needed.` }
   }
   const rivals = Object.entries(solvers).map(([name, forms]) => ({
     name,
     isRival: true,
-    command: [python, PYTHON_HOST, name],
+    command: command(name),
     env: ONE_THREAD,
     forms: forms.includes('dense') ? [...forms, 'batch'] : forms,
   }))

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { summarize } from '../measure.js'
+import { TooSlow } from '../player.js'
 import { judge } from './agreement.js'
-import { TooSlow } from './player.js'
 
 /** Seconds that reading an instance, or the samples of one round, may last before the process counts as hanging. */
 const PATIENCE = 120
@@ -12,31 +12,20 @@ const PATIENCE = 120
 /**
  * @typedef {import('../measure.js').Effort & { once: number }} Effort
  *   solves longer than `once` seconds are not repeated
- * @typedef {{ median: number, spread: number, samples: number }} Figures in seconds
+ * @typedef {import('../outcomes.js').Outcome} Outcome
  */
 export const FULL = { rounds: 3, maxTime: 0.25, minTime: 0.01, minSamples: 1, once: 1 }
 export const QUICK = { rounds: 1, maxTime: 0.02, minTime: 0.001, minSamples: 1, once: 0.02 }
 
 /**
- * @typedef {object} Outcome what became of one contender
- * @property {string} name
- * @property {boolean} isRival
- * @property {Figures} [figures]
- * @property {string} [wrong] what is wrong with its answer
- * @property {number} [limit] seconds after which it was stopped
- * @property {boolean} [skipped] not tried, having been stopped at a smaller size
- * @property {string} [failure] the error that it ended with
- */
-
-/**
  * Lets players compete on the instances of one section.
  * @param {import('./suite.js').Section} section
- * @param {import('./player.js').Player[]} players
+ * @param {import('../player.js').Player[]} players
  * @param {object} setting
  * @param {Effort} setting.effort
  * @param {number} setting.limit seconds for one solve
  * @param {(instance: import('./suite.js').Instance) => void} setting.onStart
- * @returns {Promise<{ family: string, size: string, outcomes: Outcome[] }[]>}
+ * @returns {Promise<(import('../tables.js').Row & { x?: number })[]>}
  */
 export async function runSection({ instances }, players, { effort, limit, onStart }) {
   const tooSlow = new Set()
@@ -46,7 +35,7 @@ export async function runSection({ instances }, players, { effort, limit, onStar
       onStart(instance)
       const able = players.filter(({ contender }) => contender.forms.includes(instance.form))
       const outcomes = await compete(instance, able, { effort, limit, tooSlow })
-      rows.push({ family: instance.family, size: instance.size, outcomes })
+      rows.push({ family: instance.family, size: instance.size, x: instance.x, outcomes })
     }
     return rows
   } finally {
@@ -57,7 +46,7 @@ export async function runSection({ instances }, players, { effort, limit, onStar
 /**
  * Lets players compete on one instance.
  * @param {import('./suite.js').Instance} instance
- * @param {import('./player.js').Player[]} players
+ * @param {import('../player.js').Player[]} players
  * @param {{ effort: Effort, limit: number, tooSlow: Set<string> }} setting `tooSlow`: who is not to be tried on which
  *   family; those that are stopped here are added
  * @returns {Promise<Outcome[]>}

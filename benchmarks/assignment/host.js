@@ -10,7 +10,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { takeSamples } from './sample.js'
+import { takeSamples } from '../sample.js'
 import { SOLVERS } from './solvers.js'
 
 const ARRAYS = { float64: Float64Array, float32: Float32Array, int32: Int32Array }

@@ -38,6 +38,7 @@ const SMALL = 60_000
  * @typedef {object} Instance
  * @property {string} family who is too slow for one of these is not tried on those that follow
  * @property {string} size
+ * @property {number} [x] the size as a number, where times are drawn over it
  * @property {Form} form
  * @property {() => (DenseMatrix | SparseMatrix)[]} make the same at each call
  *
@@ -66,7 +67,7 @@ export function suite({ seed, largest, sparse }) {
 
 function squares(seed, sizes) {
   return Object.entries(SQUARE_FAMILIES).flatMap(([family, make]) =>
-    sizes.map((n) => dense({ family, seed, rows: n, columns: n, make: (random) => make(random, n) })),
+    sizes.map((n) => dense({ family, seed, x: n, rows: n, columns: n, make: (random) => make(random, n) })),
   )
 }
 
@@ -93,13 +94,13 @@ function rectangles(seed, shapes) {
   return [...detection, ...transposed, ...uniform].map((kind) => dense({ seed, ...kind }))
 }
 
-function dense({ family, seed, rows, columns, size = `${rows}×${columns}`, make }) {
+function dense({ family, seed, x, rows, columns, size = `${rows}×${columns}`, make }) {
   const count = rows * columns <= SMALL ? MATRICES : 1
   const makeAll = () => {
     const random = new Random(seedOf(seed, family, size))
     return Array.from({ length: count }, (_, i) => ({ rows, columns, values: make(random, i) }))
   }
-  return { family, size, form: 'dense', make: makeAll }
+  return { family, size, x, form: 'dense', make: makeAll }
 }
 
 /** Images with 0 to 100 targets each; the second has none and the third has all of them. */

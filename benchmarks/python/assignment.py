@@ -9,10 +9,11 @@ Needs numpy, and any of scipy, laprust, lapcpp and lapx.
 
 import importlib
 import json
-import math
 import platform
 import sys
 import time
+
+from host import serve, take_samples
 
 PACKAGES = {"numpy": "numpy", "scipy": "scipy", "laprust": "laprust", "lapcpp": "lapcpp", "lapx": "lap"}
 
@@ -68,18 +69,13 @@ def lapmod(lap):
 
 
 class Host:
-    """Holds the problems and answers requests. A problem is a list of matrices: one, or a whole batch."""
+    """Holds the problems: lists of matrices, of one or of a whole batch. Its methods answer requests."""
 
     def __init__(self, forms):
         self.forms = forms
         self.solve_one = None
         self.problems = []
         self.next = 0
-
-    def answer(self, request):
-        """One of the methods below, named by the request's only key."""
-        ((kind, argument),) = request.items()
-        return {"prepare": self.prepare, "solve": self.solve, "sample": self.sample}[kind](argument)
 
     def prepare(self, instance):
         """Reads the matrices."""
@@ -99,25 +95,13 @@ class Host:
         return {"seconds": seconds, "columns": [column_of_row(matrix, *result) for matrix, result in pairs]}
 
     def sample(self, limits):
-        """Seconds for one solve, several times, as benchmarks/assignment/sample.js takes them."""
-        calls, spent = 1, self.time(1)
-        while spent < limits["minTime"]:
-            calls = math.ceil(calls * min(10, 1.2 * limits["minTime"] / spent))
-            spent = self.time(calls)
-        samples, left = [], limits["maxTime"]
-        while len(samples) < limits["minSamples"] or left > 0:
-            spent = self.time(calls)
-            left -= spent
-            samples.append(spent / calls)
-        return {"samples": samples}
+        """Seconds for one solve, several times, of all problems in turn."""
+        return {"samples": take_samples(self.step, limits)}
 
-    def time(self, calls):
-        """Seconds for some solves, of all problems in turn."""
-        start = time.perf_counter()
-        for _ in range(calls):
-            self.run(self.problems[self.next])
-            self.next = (self.next + 1) % len(self.problems)
-        return time.perf_counter() - start
+    def step(self):
+        """Solves the next problem."""
+        self.run(self.problems[self.next])
+        self.next = (self.next + 1) % len(self.problems)
 
     def run(self, problem):
         """Solves one problem; empty matrices of a batch are passed over."""
@@ -160,12 +144,7 @@ def main():
         print(json.dumps({"versions": ", ".join(versions), "solvers": forms}))
         return
     host = Host(table[sys.argv[1]])
-    for line in sys.stdin:
-        try:
-            answer = host.answer(json.loads(line))
-        except Exception as error:  # whatever a solver does wrong is reported, and the benchmark goes on
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), flush=True)
+    serve({"prepare": host.prepare, "solve": host.solve, "sample": host.sample})
 
 
 if __name__ == "__main__":

@@ -1,17 +1,16 @@
 /**
- * DETR's loss with its gradients in plain JavaScript, as a careful author would write it: typed arrays, scratch memory
- * that is kept from call to call, one exponential for each logit and one logarithm for each query, and images one by
- * one, so that what one stage writes is still in the cache for the next.
+ * The loss with its gradients in plain JavaScript, as a careful author would write it: typed arrays, scratch memory
+ * that is kept from call to call, one exponential for each logit, and images one by one, so that what one stage writes
+ * is still in the cache for the next.
  *
- * Definitions are those of `HungarianLoss.detr`. Cost: −probability + 5 · L1 − 2 · GIoU. Loss: cross-entropy, as a mean
- * weighted by 1 for objects and 0.1 for no-object, the last class; + 5 · L1 + 2 · (1 − GIoU), both summed over matched
- * pairs and divided by the number of targets, at least 1. Only the checks of the input are missing.
+ * Definitions are those of `HungarianLoss.detr` or `HungarianLoss.deformableDetr`, by the class term. Cost: class cost
+ * + 5 · L1 − 2 · GIoU. Loss: class term + 5 · L1 + 2 · (1 − GIoU), the latter two summed over matched pairs and divided by
+ * the number of targets, at least 1. Only the checks of the input are missing.
  */
 import { addGiou, giou } from './boxes.js'
 
-const COST = { class: 1, l1: 5, giou: 2 }
-const WEIGHTS = { class: 1, l1: 5, giou: 2 }
-const NO_OBJECT_WEIGHT = 0.1
+/** In the cost and in the loss alike. */
+const [L1, GIOU] = [5, 2]
 
 /**
  * @typedef {import('../inputs.js').Outputs} Outputs
@@ -20,7 +19,7 @@ const NO_OBJECT_WEIGHT = 0.1
  * @typedef {{ class: number, l1: number, giou: number }} Terms unweighted
  * @typedef {object} Result
  * @property {number} loss sum over all layers of weight × term
- * @property {Terms} terms of the last layer
+ * @property {Terms[]} layers the terms of each
  * @property {Int32Array[][]} matches for each layer and image the query of each target, or −1
  * @property {Gradients} gradients of `loss`
  */
@@ -28,12 +27,10 @@ const NO_OBJECT_WEIGHT = 0.1
 /**
  * A loss that solves its assignments with `solve`.
  * @param {import('./solvers.js').Solver} solve
+ * @param {import('./class-terms.js').ClassTerm} classTerm its own, not shared
  * @returns {(outputs: Outputs, targets: Target[], out?: Gradients) => Result} `out` is overwritten; new arrays otherwise
  */
-export function createPlainLoss(solve) {
-  /** Of one image, for each query: 1 / Σ exp(logit − max), then log Σ exp(logit). */
-  let perSum = new Float64Array(0)
-  let logSum = new Float64Array(0)
+export function createPlainLoss(solve, classTerm) {
   let targetOfQuery = new Int32Array(0)
   /** Of one image, `[targets, queries]`. */
   let cost = new Float64Array(0)
@@ -51,20 +48,17 @@ export function createPlainLoss(solve) {
       matched += Math.min(labels.length, queries)
       most = Math.max(most, labels.length)
     }
-    if (perSum.length < queries) {
-      perSum = new Float64Array(queries)
-      logSum = new Float64Array(queries)
-      targetOfQuery = new Int32Array(queries)
-    }
+    if (targetOfQuery.length < queries) targetOfQuery = new Int32Array(queries)
     if (cost.length < most * queries) cost = new Float64Array(most * queries)
 
     // all divisors follow from the counts, so that gradients can be final as soon as an image is matched
     const numBoxes = Math.max(1, total)
-    const classWeight = matched + NO_OBJECT_WEIGHT * (images * queries - matched)
+    const divisor = classTerm.divisor({ queries: images * queries, matched, targets: total })
+    const scale = classTerm.lossWeight / divisor
 
     const matches = []
+    const layerTerms = []
     let loss = 0
-    let terms
     for (let layer = 0; layer < layers; layer++) {
       const layerMatches = []
       const sums = { class: 0, l1: 0, giou: 0 }
@@ -73,55 +67,39 @@ export function createPlainLoss(solve) {
         const firstQuery = (layer * images + image) * queries
         const firstLogit = firstQuery * classes
         const firstBox = firstQuery * 4
-        exponentiate(logits, gradients.logits, firstLogit, queries, classes, perSum, logSum)
-        fillCost(gradients.logits, firstLogit, boxes, firstBox, queries, classes, perSum, target, cost)
+        classTerm.read(logits, gradients.logits, firstLogit, queries, classes, scale)
+        target.labels.forEach((label, t) =>
+          classTerm.fillCost(logits, gradients.logits, firstLogit, queries, classes, label, cost, t * queries),
+        )
+        addBoxCost(boxes, firstBox, queries, target.boxes, target.labels.length, cost)
         const queryOfTarget = solve(cost, target.labels.length, queries)
         targetOfQuery.fill(-1)
         for (let t = 0; t < queryOfTarget.length; t++) if (queryOfTarget[t] >= 0) targetOfQuery[queryOfTarget[t]] = t
-        sums.class += addClass(
+        sums.class += classTerm.add(
           logits,
           gradients.logits,
           firstLogit,
           queries,
           classes,
-          perSum,
-          logSum,
           targetOfQuery,
           target.labels,
-          classWeight,
+          scale,
         )
         addBoxes(boxes, gradients.boxes, firstBox, queryOfTarget, target.boxes, numBoxes, sums)
         layerMatches.push(queryOfTarget)
       }
-      terms = { class: sums.class / classWeight, l1: sums.l1 / numBoxes, giou: sums.giou / numBoxes }
-      loss += WEIGHTS.class * terms.class + WEIGHTS.l1 * terms.l1 + WEIGHTS.giou * terms.giou
+      const terms = { class: sums.class / divisor, l1: sums.l1 / numBoxes, giou: sums.giou / numBoxes }
+      loss += classTerm.lossWeight * terms.class + L1 * terms.l1 + GIOU * terms.giou
+      layerTerms.push(terms)
       matches.push(layerMatches)
     }
-    return { loss, terms, matches, gradients }
+    return { loss, layers: layerTerms, matches, gradients }
   }
 }
 
-/** The costly half of softmax: exp(logit − max) of each row goes to `out`, which becomes the gradient later. */
-function exponentiate(logits, out, first, queries, classes, perSum, logSum) {
-  for (let query = 0, start = first; query < queries; query++, start += classes) {
-    const end = start + classes
-    let max = -Infinity
-    for (let i = start; i < end; i++) if (logits[i] > max) max = logits[i]
-    let sum = 0
-    for (let i = start; i < end; i++) {
-      const exponential = Math.exp(logits[i] - max)
-      out[i] = exponential
-      sum += exponential
-    }
-    perSum[query] = 1 / sum
-    logSum[query] = max + Math.log(sum)
-  }
-}
-
-/** Matching cost of each target and query of one image: `cost[target * queries + query]`. */
-function fillCost(exponentials, firstLogit, boxes, firstBox, queries, classes, perSum, target, cost) {
-  const { labels, boxes: targetBoxes } = target
-  for (let t = 0, at = 0; t < labels.length; t++) {
+/** Adds the boxes' share to the matching cost of each target and query of one image, `cost[target * queries + query]`. */
+function addBoxCost(boxes, firstBox, queries, targetBoxes, targets, cost) {
+  for (let t = 0, at = 0; t < targets; t++) {
     const cx = targetBoxes[4 * t]
     const cy = targetBoxes[4 * t + 1]
     const w = targetBoxes[4 * t + 2]
@@ -130,36 +108,17 @@ function fillCost(exponentials, firstLogit, boxes, firstBox, queries, classes, p
     const top = cy - h / 2
     const right = cx + w / 2
     const bottom = cy + h / 2
-    let i = firstLogit + labels[t]
     let p = firstBox
-    for (let query = 0; query < queries; query++, i += classes, p += 4, at++) {
+    for (let query = 0; query < queries; query++, p += 4, at++) {
       const x = boxes[p]
       const y = boxes[p + 1]
       const width = boxes[p + 2]
       const height = boxes[p + 3]
-      const probability = exponentials[i] * perSum[query]
       const l1 = Math.abs(x - cx) + Math.abs(y - cy) + Math.abs(width - w) + Math.abs(height - h)
       const overlap = giou(x - width / 2, y - height / 2, x + width / 2, y + height / 2, left, top, right, bottom)
-      cost[at] = COST.l1 * l1 - COST.class * probability - COST.giou * overlap
+      cost[at] += L1 * l1 - GIOU * overlap
     }
   }
-}
-
-/** Weighted sum of the cross-entropies of one image; turns the exponentials into gradients in place. */
-function addClass(logits, gradient, first, queries, classes, perSum, logSum, targetOfQuery, labels, classWeight) {
-  let sum = 0
-  for (let query = 0, start = first; query < queries; query++, start += classes) {
-    const target = targetOfQuery[query]
-    const label = target < 0 ? classes - 1 : labels[target]
-    const weight = target < 0 ? NO_OBJECT_WEIGHT : 1
-    sum += weight * (logSum[query] - logits[start + label])
-    const share = (WEIGHTS.class * weight) / classWeight
-    const scale = share * perSum[query]
-    const atLabel = gradient[start + label] * scale - share
-    for (let i = start, end = start + classes; i < end; i++) gradient[i] *= scale
-    gradient[start + label] = atLabel
-  }
-  return sum
 }
 
 /** Adds L1 and 1 − GIoU of the matched pairs of one image to `sums`, and their gradients to `gradient`. */
@@ -170,8 +129,8 @@ function addBoxes(boxes, gradient, firstBox, queryOfTarget, targetBoxes, numBoxe
     for (let k = 0; k < 4; k++) {
       const difference = boxes[p + k] - targetBoxes[4 * target + k]
       sums.l1 += Math.abs(difference)
-      gradient[p + k] += (WEIGHTS.l1 * Math.sign(difference)) / numBoxes
+      gradient[p + k] += (L1 * Math.sign(difference)) / numBoxes
     }
-    sums.giou += addGiou(boxes, p, targetBoxes, 4 * target, gradient, WEIGHTS.giou / numBoxes)
+    sums.giou += addGiou(boxes, p, targetBoxes, 4 * target, gradient, GIOU / numBoxes)
   }
 }

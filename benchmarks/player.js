@@ -1,4 +1,4 @@
-/** A contender in a process of its own, which is asked in lines of JSON; `host.js` says what. */
+/** A contender in a process of its own, which is asked in lines of JSON; its host says what. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -12,7 +12,7 @@ export class TooSlow extends Error {}
  * @property {boolean} [isRival] whether it is not ours
  * @property {string[]} command
  * @property {Record<string, string | undefined>} [env] over this process's own
- * @property {import('./suite.js').Form[]} forms which it can solve
+ * @property {import('./assignment/suite.js').Form[]} [forms] which matrices it can solve
  */
 export class Player {
   #contender

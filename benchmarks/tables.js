@@ -1,20 +1,7 @@
-/** Results of the assignment benchmark as Markdown. */
+/** What became of contenders, as Markdown. */
+import { aboveFloor, lead } from './outcomes.js'
 
-/**
- * @typedef {import('./contest.js').Outcome} Outcome
- * @typedef {{ family: string, size: string, outcomes: Outcome[] }} Row
- */
-
-/**
- * The time of the fastest rival that is right, over that of ours; undefined where there is no such time.
- * @param {Outcome[]} outcomes ours first
- */
-export function lead([ours, ...others]) {
-  const right = others.filter(({ isRival, figures, wrong }) => isRival && figures && !wrong)
-  const times = right.map(({ figures }) => figures.median)
-  if (ours.figures === undefined || ours.wrong !== undefined || times.length === 0) return undefined
-  return Math.min(...times) / ours.figures.median
-}
+/** @typedef {{ family: string, size: string, outcomes: import('./outcomes.js').Outcome[] }} Row */
 
 /**
  * A section: how far ours leads, families × sizes; then all times; then what went wrong.
@@ -41,18 +28,21 @@ function leadTable(rows) {
 
 function timeTable(rows) {
   const names = rows[0].outcomes.map(({ name }) => name)
+  const overFloor = rows[0].outcomes.some(({ isFloor }) => isFloor) ? ['ours ÷ floor'] : []
   return table(
-    ['matrix', 'size', names[0], '±', ...names.slice(1), 'fastest rival ÷ ours'],
+    ['input', 'size', names[0], '±', ...names.slice(1), 'fastest rival ÷ ours', ...overFloor],
     rows.map(({ family, size, outcomes }, i) => {
       const [ours, ...others] = outcomes
       const spread = ours.figures === undefined ? '' : `± ${(100 * ours.figures.spread).toFixed(0)} %`
       const title = family === rows[i - 1]?.family ? '' : family
-      return [title, size, showOutcome(ours), spread, ...others.map(showOutcome), showRatio(lead(outcomes))]
+      const ratios = [lead(outcomes), ...overFloor.map(() => aboveFloor(outcomes))]
+      return [title, size, showOutcome(ours), spread, ...others.map(showOutcome), ...ratios.map(showRatio)]
     }),
   )
 }
 
-function table(head, rows) {
+/** A table whose first column is text and whose others are figures. */
+export function table(head, rows) {
   const rule = head.map((_, i) => (i === 0 ? '---' : '---:'))
   return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
@@ -64,7 +54,8 @@ function showOutcome({ figures, wrong, limit, skipped, failure }) {
   return wrong === undefined ? showTime(figures.median) : `${showTime(figures.median)}, wrong: ${wrong}`
 }
 
-function showRatio(ratio) {
+/** A ratio with its sign; – where there is none. */
+export function showRatio(ratio) {
   if (ratio === undefined) return '–'
   return `${ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(2)} ×`
 }

@@ -1,0 +1,60 @@
+/** One case: every contender answers it, the answers are compared, and only then is time taken, by turns. */
+import { measure } from '../measure.js'
+import { findFault } from './agreement.js'
+import { inputsOf } from './cases.js'
+import { lossContenders, yardstick } from './contenders.js'
+import { withFolder } from './files.js'
+import { floor } from './floor.js'
+import { pytorch } from './pytorch.js'
+
+/**
+ * Lets all compete on one case.
+ * @param {import('./cases.js').Case} of
+ * @param {object} setting
+ * @param {import('../measure.js').Effort} setting.effort
+ * @param {number} setting.seed of the inputs
+ * @param {string} setting.floorProgram
+ * @param {import('../player.js').Player[]} [setting.players] contenders in processes of their own
+ * @returns {Promise<import('../outcomes.js').Outcome[]>}
+ */
+export function runCase(of, { effort, seed, floorProgram, players = [] }) {
+  return withFolder(async (folder) => {
+    const inputs = inputsOf(of, seed)
+    const expected = yardstick(inputs)
+    const contenders = [
+      ...lossContenders(inputs),
+      ...players.map((player) => pytorch(player, inputs, folder)),
+      floor(floorProgram, inputs, expected, folder),
+    ]
+    try {
+      return await compete(contenders, expected, effort)
+    } finally {
+      for (const { close } of contenders) close?.()
+    }
+  })
+}
+
+/**
+ * Lets contenders compete.
+ * @param {import('./contenders.js').LossContender[]} contenders
+ * @param {import('./contenders.js').Answer} expected
+ * @param {import('../measure.js').Effort} effort
+ * @returns {Promise<import('../outcomes.js').Outcome[]>}
+ */
+export async function compete(contenders, expected, effort) {
+  const entries = []
+  for (const contender of contenders) entries.push({ contender, ...(await attempt(contender, expected)) })
+  const able = entries.filter(({ failure }) => failure === undefined).map(({ contender }) => contender)
+  const timings = new Map((await measure(able, effort)).map(({ name, ...figures }) => [name, figures]))
+  return entries.map(({ contender: { name, isRival, isFloor }, wrong, failure }) => {
+    return { name, isRival, isFloor, figures: timings.get(name), wrong, failure }
+  })
+}
+
+async function attempt({ result, precision }, expected) {
+  try {
+    return { wrong: findFault(await result(), expected, precision) }
+  } catch (error) {
+    return { failure: String(error) }
+  }
+}
