@@ -63,8 +63,8 @@ function chart({ title, rows }) {
 
 function notes({ seed, versions }) {
   return [
-    `Seed ${seed}. Medians for one step of a whole batch, gradients included, one thread each unless it says otherwise, TensorFlow.js`,
-    `with its WebAssembly backend${versions === undefined ? '' : `; ${versions}`}. Images × queries × classes.`,
+    `Seed ${seed}. Medians for one step of a whole batch, gradients included, one thread each unless it says otherwise;`,
+    `TensorFlow.js with its WebAssembly backend${versions === undefined ? '' : `; ${versions}`}. Images × queries × classes.`,
     '± is half the distance of the quartiles. The floor is one tight pass over the logits.',
   ].join('\n')
 }
