@@ -940,3 +940,14 @@ describe('is refused with its place:', () => {
     })
   })
 })
+
+test('a result does not change with a given matching that is taken away later', () => {
+  const pairs = [{ queryIndices: [0], targetIndices: [0] }, { queryIndices: [], targetIndices: [] }]
+  const oneToMany: { matching?: object } = { ...randomLayer(12), repeat: 2, matching: pairs } as object
+  const outputs = untyped<Outputs>({ ...randomLayer(11), oneToMany })
+  const expected = criterion.compute(outputs, targets).oneToMany?.matches
+  const result = criterion.compute(outputs, targets)
+  expect(expected?.length).toBe(2)
+  delete oneToMany.matching
+  expect(result.oneToMany?.matches).toEqual(expected)
+})

@@ -198,10 +198,10 @@ export class HungarianLoss {
     if (call !== DEFAULT_CALL) checkCall(call)
     const predictions = readPredictions(outputs, this.options)
     const packed = packTargets(targets, predictions.images)
-    const { rules, given, added } = packRules(predictions, packed)
+    const rules = packRules(predictions, packed)
     const gradients = gradientsFor(call, predictions, targets)
     const classWeight = classWeightFor(call, predictions)
-    const filled = makeFilled(predictions, packed)
+    const filled = makeFilled(predictions, packed, rules)
     const inputs: Prepared['inputs'] = [
       predictions.images,
       predictions.layers,
@@ -210,9 +210,9 @@ export class HungarianLoss {
       predictions.corners,
       predictions.references,
       packParts(predictions.parts),
-      rules,
-      given,
-      added,
+      rules.rules,
+      rules.given,
+      rules.added,
       packed.labels,
       packed.labelOffsets,
       packed.boxes,
@@ -235,8 +235,8 @@ export class HungarianLoss {
     try {
       const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
-      const { rules, given, added } = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed)
+      const rules = packRules(predictions, packed)
+      const filled = makeFilled(predictions, packed, rules)
       matchTargets(
         this.#handle,
         predictions.images,
@@ -244,9 +244,9 @@ export class HungarianLoss {
         predictions.logits,
         predictions.boxes,
         packParts(predictions.parts),
-        rules,
-        given,
-        added,
+        rules.rules,
+        rules.given,
+        rules.added,
         packed.labels,
         packed.labelOffsets,
         packed.boxes,
@@ -266,8 +266,8 @@ export class HungarianLoss {
     try {
       const predictions = readPredictions(outputs, this.options)
       const packed = packTargets(targets, predictions.images)
-      const { rules, given, added } = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed)
+      const rules = packRules(predictions, packed)
+      const filled = makeFilled(predictions, packed, rules)
       const costs = new Float32Array(countCosts(predictions, packed))
       costMatrix(
         this.#handle,
@@ -276,9 +276,9 @@ export class HungarianLoss {
         predictions.logits,
         predictions.boxes,
         packParts(predictions.parts),
-        rules,
-        given,
-        added,
+        rules.rules,
+        rules.given,
+        rules.added,
         packed.labels,
         packed.labelOffsets,
         packed.boxes,

@@ -6,6 +6,7 @@ import { hasCorners } from './predictions.ts'
 import { TERMS } from './presets.ts'
 import type { Predictions } from './predictions.ts'
 import { isGiven } from './rules.ts'
+import type { PackedRules } from './rules.ts'
 import { float64s, int32s } from './slab.ts'
 import type { PackedTargets } from './targets.ts'
 import type {
@@ -44,6 +45,7 @@ const LEFT_OUT = -2
 export interface Filled {
   readonly predictions: Predictions
   readonly targets: PackedTargets
+  readonly rules: PackedRules
   /** `[B, Q]` for each layer of every part: the target of each query, or −1, or −2 where it is left out. */
   readonly targetOfQuery: Int32Array
   /** The numbers of the batch and of each layer. */
@@ -51,7 +53,7 @@ export interface Filled {
 }
 
 /** Makes the arrays for the core to fill. */
-export function makeFilled(predictions: Predictions, targets: PackedTargets): Filled {
+export function makeFilled(predictions: Predictions, targets: PackedTargets, rules: PackedRules): Filled {
   let layers = 0
   let queries = 0
   for (const part of predictions.parts) {
@@ -59,7 +61,7 @@ export function makeFilled(predictions: Predictions, targets: PackedTargets): Fi
     queries += part.layers.layers * (part.end - part.first)
   }
   const targetOfQuery = int32s(predictions.images * queries)
-  return { predictions, targets, targetOfQuery, values: float64s(HEADER + PER_LAYER * layers) }
+  return { predictions, targets, rules, targetOfQuery, values: float64s(HEADER + PER_LAYER * layers) }
 }
 
 /** A part and where its layers lie in the arrays of all. */
@@ -294,8 +296,8 @@ export function readCosts(filled: Filled, costs: Float32Array): CostResult {
 }
 
 /** The matchings of one layer, as views of two arrays; the other lists are rarely of any length. */
-function readMatches(filled: Filled, { part, entry }: Place, layer: number): readonly Matches[] {
-  const { predictions, targets, targetOfQuery } = filled
+function readMatches(filled: Filled, { part, entry, layer: first }: Place, layer: number): readonly Matches[] {
+  const { predictions, targets, rules, targetOfQuery } = filled
   const queries = part.end - part.first
   const start = entry + layer * predictions.images * queries
   let pairs = 0
@@ -303,7 +305,8 @@ function readMatches(filled: Filled, { part, entry }: Place, layer: number): rea
   const queryIndices = new Int32Array(pairs)
   const targetIndices = new Int32Array(pairs)
   const found = new Int32Array(targets.total)
-  const copies = isGiven(part, layer) ? 1 : copiesOf(part)
+  const areGiven = part.denoising === undefined && isGiven(rules, first + layer)
+  const copies = areGiven ? 1 : copiesOf(part)
   const matches: Matches[] = []
   let matched = 0
   for (let image = 0; image < predictions.images; image++) {

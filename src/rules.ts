@@ -18,6 +18,8 @@ export interface PackedRules {
   readonly added: Float32Array
 }
 
+const PER_LAYER = 3
+
 /** The kinds of rules. */
 const OPTIMAL = 0
 const GIVEN = 1
@@ -58,9 +60,9 @@ export function packRules({ parts, images }: Predictions, targets: PackedTargets
   return { rules: Int32Array.from(rules), given: Int32Array.from(given), added: costs }
 }
 
-/** Whether a layer's pairs are given one by one. */
-export function isGiven({ layers, hasRules, denoising }: Part, layer: number): boolean {
-  return hasRules && denoising === undefined && Array.isArray(sourceOf(layers, layer)[0].matching)
+/** Whether the pairs of a layer, of those of all parts, are given one by one. */
+export function isGiven({ rules }: PackedRules, layer: number): boolean {
+  return rules[PER_LAYER * layer] === GIVEN
 }
 
 /** One layer's rule. */

@@ -22,6 +22,9 @@ const LOOKS: usize = 4096;
 /// call is near.
 const LINGER: Duration = Duration::from_micros(100);
 
+/// How often a call that waits for a thread looks whether it is still wanted.
+const WAITED: Duration = Duration::from_millis(5);
+
 thread_local! {
     static LINGERS: Cell<bool> = const { Cell::new(false) };
 }
@@ -110,7 +113,7 @@ impl Threads {
     ///
     /// `call`: gets the scratch that it must compute with, if it computes a loss.
     pub fn in_background<T>(&self, interrupt: &Interrupt, call: impl FnOnce(&mut Scratch) -> T) -> T {
-        let _place = self.0.wait();
+        let _place = self.0.wait(interrupt);
         self.0.scratches.lend(|scratch| {
             scratch.interrupt = Some(interrupt.clone());
             let result = call(scratch);
@@ -190,12 +193,14 @@ impl Shared {
         Places { shared: self, caller, helpers }
     }
 
-    /// Waits for a place.
-    fn wait(&self) -> Places<'_> {
+    /// Waits for a place, but no longer than the call is wanted: one that is stopped ends at once, and takes none away.
+    fn wait(&self, interrupt: &Interrupt) -> Places<'_> {
         let mut state = lock(&self.state);
         state.waiting += 1;
-        let free = self.freed.wait_while(state, |state| state.at_work >= self.count);
-        state = free.unwrap_or_else(PoisonError::into_inner);
+        while state.at_work >= self.count && !interrupt.is_raised() {
+            let woken = self.freed.wait_timeout(state, WAITED);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
         state.waiting -= 1;
         state.at_work += 1;
         Places { shared: self, caller: 1, helpers: 0 }
@@ -232,15 +237,14 @@ impl<S: Default> Spare<S> {
 
 /// Works in the caller's thread, while members of a pool help.
 fn in_pool(pool: &ThreadPool, helpers: usize, work: impl FnOnce() + Send, help: impl Fn() + Sync) {
-    let (caller, busy) = (thread::current().id(), AtomicUsize::new(0));
+    let busy = AtomicUsize::new(0);
     let help = || {
         busy.fetch_add(1, Ordering::Relaxed);
         help();
-        if thread::current().id() != caller {
-            linger(pool); // before the caller looks for something to do, which would be this
-        }
+        linger(pool); // before the caller looks for something to do, which would be this
         busy.fetch_sub(1, Ordering::Release);
     };
+    let lingers = LINGERS.replace(true); // a caller, whomever it helps while it waits, is wanted elsewhere
     pool.in_place_scope(|scope| {
         (0..helpers).for_each(|_| scope.spawn(|_| help()));
         work();
@@ -248,6 +252,7 @@ fn in_pool(pool: &ThreadPool, helpers: usize, work: impl FnOnce() + Send, help: 
             std::hint::spin_loop();
         }
     });
+    LINGERS.set(lingers);
 }
 
 /// Works in the caller's thread, while threads help that are started for it: not members of the pool, since those, the event

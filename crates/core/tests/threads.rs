@@ -1,8 +1,9 @@
 //! Any number of threads gives the bits, and the faults, of one.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use hungarian_loss::{
     Classification, Config, Criterion, Error, Interrupt, Layer, LayerGradients, LayerRule, Level, Matching,
@@ -238,4 +239,31 @@ fn a_call_in_the_background_ends_once_it_is_interrupted() {
     assert_eq!(stopped.map(|_| ()), Err(Error::Interrupted));
     let after = threads.in_background(&Interrupt::default(), |scratch| PLAIN.run(&batch, Some(&threads), scratch));
     assert!(after.is_ok(), "the next call is not stopped");
+}
+
+#[test]
+fn a_call_that_waits_for_a_thread_ends_once_it_is_interrupted() {
+    const LONG: Duration = Duration::from_secs(20);
+    let (threads, batch, started) = (shared(1), PLAIN.batch(), Barrier::new(2));
+    let (interrupt, over, ended) = (Interrupt::default(), AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            threads.in_background(&Interrupt::default(), |_| {
+                started.wait();
+                let since = Instant::now();
+                while !over.load(Ordering::Relaxed) && since.elapsed() < LONG {
+                    std::thread::yield_now();
+                }
+                ended.store(true, Ordering::Relaxed);
+            });
+        });
+        started.wait();
+        let waits = scope.spawn(|| threads.in_background(&interrupt, |scratch| PLAIN.run(&batch, None, scratch)));
+        std::thread::sleep(Duration::from_millis(20));
+        interrupt.raise();
+        let stopped = waits.join().expect("no panic");
+        assert!(!ended.load(Ordering::Relaxed), "it waited for the other call");
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(stopped.map(|_| ()), Err(Error::Interrupted));
+    });
 }

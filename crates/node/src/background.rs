@@ -7,7 +7,6 @@ use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float32Array, Float32ArraySlice, Float64Array, Int32Array};
 use napi_derive::napi;
 
-use crate::environment::threads;
 use crate::error::Result;
 use crate::task::in_background;
 use crate::{Inputs, Outputs, compute_loss, gradients, normalizers, read_targets};
@@ -38,6 +37,9 @@ struct Snapshot {
 /// Snapshots of calls that are over: writing to memory for the first time takes longer than copying.
 static SPARE: Mutex<Vec<Snapshot>> = Mutex::new(Vec::new());
 
+/// So many at most: one is computed while the next is copied.
+const KEPT: usize = 2;
+
 /// One call.
 pub struct LossTask {
     criterion: Criterion,
@@ -66,10 +68,10 @@ impl Snapshot {
         spare().pop().unwrap_or_default()
     }
 
-    /// Keeps the memory for later, but no more than calls can use at once.
+    /// Keeps the memory for later.
     fn give_back(self) {
         let mut spare = spare();
-        if threads().is_ok_and(|threads| spare.len() < threads.count()) {
+        if spare.len() < KEPT {
             spare.push(self);
         }
     }
