@@ -16,7 +16,7 @@ use crate::config::BoxFormat;
 use crate::error::{COMPONENTS, Error, Result};
 use crate::scratch::reserve;
 use crate::simd::math::{exp, ln, logistic};
-use crate::simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
+use crate::simd::{F32, LANES, Level, Simd, dispatch, f32x4, load, prelude::*, store};
 
 /// Logarithms of ratios beyond this count as this, so that their product with a probability stays finite.
 const LARGEST: f32 = 1e30;
@@ -161,12 +161,12 @@ impl Bins {
                 let distances = self.distances(format, &target.reference, &target.target);
                 for (k, distance) in distances.into_iter().enumerate() {
                     let (left, right_weight) = self.place(distance);
-                    edges[k] = Edge { row: target.row * EDGES + k, left, right_weight, weight: target.weight };
+                    edges[k] = Edge { left, right_weight, weight: target.weight };
                 }
             }
             let edges = &edges[..EDGES * targets.len()];
-            transpose_in(corners, edges.iter().map(|edge| edge.row), bins, tile);
-            let weight = |lane: usize| (edges[lane].weight * scale) as f32;
+            let rows = || targets.iter().map(|target| target.row);
+            dispatch!(level, simd => transpose_in(simd, corners, rows(), bins, tile));
             let mut picked = [[0.0; 2]; LANES];
             for (lane, edge) in edges.iter().enumerate() {
                 picked[lane] = [tile[edge.left * LANES + lane], tile[(edge.left + 1) * LANES + lane]];
@@ -179,7 +179,8 @@ impl Bins {
                 tile[(edge.left + 1) * LANES + lane] -= edge.right_weight as f32;
             }
             if let Some(gradient) = gradient.as_deref_mut() {
-                add_transposed(tile, edges.iter().map(|edge| edge.row), bins, weight, gradient);
+                let weighted = targets.iter().map(|target| (target.row, target.weight * scale));
+                dispatch!(level, simd => add_transposed(simd, tile, weighted, bins, gradient));
             }
         }
         Ok(sum)
@@ -211,16 +212,17 @@ impl Bins {
         let mut sum = 0.0;
         let mut tiles = tiles.0.each_mut().map(|tile| reserve(tile, bins * LANES));
         for queries in queries.chunks(LANES / EDGES) {
-            let rows = || queries.iter().flat_map(|&(row, _)| row * EDGES..(row + 1) * EDGES);
-            transpose_in(student, rows(), bins, tiles[0]);
-            transpose_in(teacher, rows(), bins, tiles[1]);
-            let divergence = dispatch!(level, simd => distill_tile(simd, temperature as f32, &mut tiles));
-            let weight = |lane: usize| queries[lane / EDGES].1 * temperature;
-            for (lane, _) in rows().enumerate() {
-                sum += weight(lane) * temperature * f64::from(divergence[lane]);
+            let divergence = dispatch!(level, simd => {
+                transpose_in(simd, student, queries.iter().map(|&(row, _)| row), bins, tiles[0]);
+                transpose_in(simd, teacher, queries.iter().map(|&(row, _)| row), bins, tiles[1]);
+                distill_tile(simd, temperature as f32, &mut tiles)
+            });
+            for (lane, divergence) in divergence.into_iter().enumerate().take(EDGES * queries.len()) {
+                sum += queries[lane / EDGES].1 * temperature * temperature * f64::from(divergence);
             }
             if let Some(gradient) = gradient.as_deref_mut() {
-                add_transposed(tiles[0], rows(), bins, |lane| (weight(lane) * scale) as f32, gradient);
+                let weighted = queries.iter().map(|&(row, weight)| (row, weight * temperature * scale));
+                dispatch!(level, simd => add_transposed(simd, tiles[0], weighted, bins, gradient));
             }
         }
         Ok(sum)
@@ -279,7 +281,6 @@ fn max_of<S: Simd>(simd: S, values: &[f32]) -> f32 {
 /// One edge of a pair.
 #[derive(Clone, Copy, Default)]
 struct Edge {
-    row: usize,
     left: usize,
     right_weight: f64,
     weight: f64,
@@ -301,30 +302,64 @@ fn sides(format: BoxFormat, b: &[f32; COMPONENTS]) -> [f64; 2] {
     }
 }
 
-/// Up to sixteen rows as the columns of a tile, `[bins, 16]`; idle lanes hold zeros.
-fn transpose_in(values: &[f32], rows: impl Iterator<Item = usize>, bins: usize, tile: &mut [f32]) {
+/// The edges of up to four queries as the columns of a tile, `[bins, 16]`; idle lanes hold zeros.
+#[inline(always)]
+fn transpose_in<S: Simd>(simd: S, values: &[f32], rows: impl Iterator<Item = usize>, bins: usize, tile: &mut [f32]) {
     tile.fill(0.0);
-    for (lane, row) in rows.enumerate() {
-        for (lanes, &value) in tile.as_chunks_mut::<LANES>().0.iter_mut().zip(&values[row * bins..][..bins]) {
-            lanes[lane] = value;
+    for (lane, row) in (0..LANES).step_by(EDGES).zip(rows) {
+        let edges = &values[row * EDGES * bins..][..EDGES * bins];
+        let whole = bins - bins % EDGES;
+        for bin in (0..whole).step_by(EDGES) {
+            let columns = transposed(simd, edges, bin, bins);
+            for k in 0..EDGES {
+                columns[k].store_slice(&mut tile[(bin + k) * LANES + lane..][..EDGES]);
+            }
+        }
+        for bin in whole..bins {
+            for edge in 0..EDGES {
+                tile[bin * LANES + lane + edge] = edges[edge * bins + bin];
+            }
         }
     }
 }
 
-/// Adds the columns of a tile, each times its weight, to up to sixteen rows.
-fn add_transposed(
+/// Adds the columns of a tile to the edges of up to four queries. `rows`: of these, and what they are multiplied by.
+#[inline(always)]
+fn add_transposed<S: Simd>(
+    simd: S,
     tile: &[f32],
-    rows: impl Iterator<Item = usize>,
+    rows: impl Iterator<Item = (usize, f64)>,
     bins: usize,
-    weight: impl Fn(usize) -> f32,
     out: &mut [f32],
 ) {
-    for (lane, row) in rows.enumerate() {
-        let weight = weight(lane);
-        for (lanes, out) in tile.as_chunks::<LANES>().0.iter().zip(&mut out[row * bins..][..bins]) {
-            *out += lanes[lane] * weight;
+    for (lane, (row, weight)) in (0..LANES).step_by(EDGES).zip(rows) {
+        let (out, weight) = (&mut out[row * EDGES * bins..][..EDGES * bins], weight as f32);
+        let whole = bins - bins % EDGES;
+        for bin in (0..whole).step_by(EDGES) {
+            let edges = transposed(simd, tile, bin * LANES + lane, LANES);
+            for k in 0..EDGES {
+                let out = &mut out[k * bins + bin..][..EDGES];
+                (f32x4::from_slice(simd, out) + edges[k] * weight).store_slice(out);
+            }
+        }
+        for bin in whole..bins {
+            for edge in 0..EDGES {
+                out[edge * bins + bin] += tile[bin * LANES + lane + edge] * weight;
+            }
         }
     }
+}
+
+/// The columns of four rows of four values, the first of which is at `at` and the others each `stride` further.
+#[inline(always)]
+fn transposed<S: Simd>(simd: S, values: &[f32], at: usize, stride: usize) -> [f32x4<S>; EDGES] {
+    let mut rows = [f32x4::splat(simd, 0.0); EDGES];
+    for k in 0..EDGES {
+        rows[k] = f32x4::from_slice(simd, &values[at + k * stride..][..EDGES]);
+    }
+    let [a, b, c, d] = rows;
+    let (low, high) = ([a.zip_low(c), b.zip_low(d)], [a.zip_high(c), b.zip_high(d)]);
+    [low[0].zip_low(low[1]), low[0].zip_high(low[1]), high[0].zip_low(high[1]), high[0].zip_high(high[1])]
 }
 
 /// Replaces the columns' logits by softmax(logits · `factor`); gives the logarithm of each column's sum of exponentials.
