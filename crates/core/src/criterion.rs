@@ -37,10 +37,10 @@ const WORTH_A_THREAD: usize = 1 << 16;
 const LOGITS_PER_CELL: usize = 2;
 
 /// Those that take as long as the box terms of a pair.
-const LOGITS_PER_PAIR: usize = 128;
+const LOGITS_PER_PAIR: usize = 16;
 
 /// Those that take as long as a bin of an edge in all terms.
-const LOGITS_PER_BIN: usize = 8;
+const LOGITS_PER_BIN: usize = 2;
 
 /// A checked configuration, ready to run.
 #[derive(Clone, Debug)]
