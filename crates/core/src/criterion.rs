@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::assign::Interrupt;
 use crate::assign::block::Block;
 use crate::assign::dense::{Demand, Outcome};
-use crate::batch::{ImageTargets, Layer, Predictions, Targets, broken_rule, check_length};
+use crate::batch::{Corners, ImageTargets, Layer, Predictions, Targets, broken_rule, check_length};
 use crate::config::{BoxFormat, Config, Distribution, LossWeights, NonFinite, Weights};
 use crate::cost::boxes::{self, Columns};
 use crate::cost::{self, ClassTerm};
@@ -28,13 +28,19 @@ use crate::simd::{Level, dispatch, padded};
 use crate::threads::Threads;
 use crate::union;
 use crate::view::{ImageView, Views};
-use corners::{CornerTerms, Step};
+use corners::Step;
 
 /// Work that makes up for waking a thread, in logits to read.
 const WORTH_A_THREAD: usize = 1 << 16;
 
 /// Logits that take as long to read as a cell of a cost block takes to fill and to match.
 const LOGITS_PER_CELL: usize = 2;
+
+/// Those that take as long as the box terms of a pair.
+const LOGITS_PER_PAIR: usize = 16;
+
+/// Those that take as long as a bin of an edge in all terms.
+const LOGITS_PER_BIN: usize = 2;
 
 /// A checked configuration, ready to run.
 #[derive(Clone, Debug)]
@@ -135,6 +141,8 @@ pub struct Report {
 struct ImageTerms {
     class: f64,
     boxes: BoxTerms,
+    fgl: f64,
+    ddf: f64,
     matched: usize,
     correct: usize,
     cardinality_error: usize,
@@ -148,6 +156,8 @@ struct Slot<'a> {
     layer: usize,
     /// Among those of the predictions.
     tensors: usize,
+    /// Whether the edges of its boxes have distributions.
+    has_corners: bool,
     /// `[images, queries]` among all matchings.
     matches: Range<usize>,
     /// Where the matching that it takes over lies.
@@ -161,6 +171,10 @@ enum Stage {
     Own,
     /// Those that take over another's.
     TakenOver,
+    /// Once all matchings are known, those whose box terms use the union of them.
+    Union,
+    /// Likewise those with distributions of edges.
+    Corners,
 }
 
 /// One image of one layer of a part.
@@ -174,6 +188,7 @@ struct Image<'a> {
     queries: usize,
     logits: &'a [f32],
     boxes: &'a [f32],
+    corners: Option<Corners<'a>>,
     targets: ImageView<'a>,
     /// `[queries, targets]`, added to the cost.
     cost: Option<&'a [f32]>,
@@ -184,6 +199,8 @@ struct Job<'a> {
     /// Number of the layer among those of all parts.
     slot: usize,
     image: Image<'a>,
+    /// How long it takes, in logits to read.
+    work: usize,
     gradient: Option<LayerGradients<'a>>,
     matches: &'a mut [i32],
     terms: ImageTerms,
@@ -289,8 +306,12 @@ impl Criterion {
         if slots.iter().any(|slot| slot.part.union) {
             let matches = union.insert(union_matches(&slots, predictions.images, target_of_query)?);
             report.union_boxes = normalizers.union_boxes.unwrap_or_else(|| count_pairs(matches).max(1.0));
-            let union = (&matches[..], report.union_boxes);
-            self.union_loss(predictions, &slots, &views, union, gradients, &mut sums);
+            let mut jobs = Stage::Union.jobs(predictions, &slots, &views, gradients, target_of_query);
+            self.run(&mut jobs, scratch, |job, scratch| {
+                self.union_loss(job, matches, report.union_boxes, scratch);
+                Ok(())
+            })?;
+            jobs.iter().for_each(|job| sums[job.slot].add(&job.terms));
         }
         let box_divisor = |slot: &Slot<'_>| match slot.part.union {
             true => report.union_boxes,
@@ -298,12 +319,10 @@ impl Criterion {
         };
         let divisors: Vec<_> = slots.iter().map(box_divisor).collect();
         let (slots, views, union, divisors) = (&slots[..], &views, union.as_deref(), &divisors[..]);
-        let step = Step { predictions, slots, views, target_of_query, union, divisors };
-        let corners = self.corner_loss(&step, gradients, &mut report.non_finite)?;
+        let step = Step { predictions, slots, views, union, divisors };
+        self.corner_loss(&step, gradients, target_of_query, (&mut sums, &mut report.non_finite), scratch)?;
         for (index, (slot, terms)) in slots.iter().zip(&mut report.layers).enumerate() {
-            let CornerTerms { fgl, ddf } = corners[index];
-            let others = sums[index].normalized(class_weights[index], divisors[index], predictions.images);
-            *terms = LayerTerms { fgl, ddf, ..others };
+            *terms = sums[index].normalized(class_weights[index], divisors[index], predictions.images);
             report.loss += slot.part.weight * terms.total(&self.weights(slot.part));
         }
         Ok(report)
@@ -398,21 +417,13 @@ impl Criterion {
         };
         match &self.threads {
             Some((threads, count)) => {
-                let count = self.worth(jobs).min(*count).min(jobs.len());
+                let work: usize = jobs.iter().map(|job| job.work).sum();
+                let count = (work / WORTH_A_THREAD).min(*count).min(jobs.len());
                 threads.each(count, interrupt.is_some(), (scratch, threads.scratches()), jobs, run);
             }
             None => drop(jobs.iter_mut().all(|job| run(scratch, job))),
         }
         jobs.iter_mut().find_map(|job| job.fault.take()).map_or(Ok(()), Err)
-    }
-
-    /// How many threads jobs are worth.
-    fn worth(&self, jobs: &[Job<'_>]) -> usize {
-        let work = jobs.iter().map(|Job { image, .. }| {
-            let cells = if image.is_optimal { image.targets.kept.len() * image.part.repeat } else { 0 };
-            image.queries * (image.part.classes + LOGITS_PER_CELL * cells)
-        });
-        work.sum::<usize>() / WORTH_A_THREAD
     }
 
     /// Shapes that must agree with each other and with the configuration, then the targets' values, then given matchings
@@ -528,6 +539,7 @@ impl Criterion {
             matched: scratch.pairs.len(),
             correct: class.correct,
             cardinality_error: objects.abs_diff(image.targets.kept.len() * image.part.repeat),
+            ..ImageTerms::default()
         })
     }
 
@@ -554,32 +566,18 @@ impl Criterion {
         }
     }
 
-    /// The box terms of all parts that use the union matching: `[images, queries]`, and what divides them.
-    fn union_loss(
-        &self,
-        predictions: &Predictions<'_>,
-        slots: &[Slot<'_>],
-        views: &Views<'_>,
-        (matches, union_boxes): (&[i32], f64),
-        gradients: &mut [LayerGradients<'_>],
-        sums: &mut [ImageTerms],
-    ) {
-        let (mut pairs, mut clean, mut ious) = (Vec::new(), Clean::default(), Vec::new());
-        for (slot, sums) in slots.iter().zip(sums).filter(|(slot, _)| slot.part.union) {
-            let scale = self.scales(slot.part, 1.0, union_boxes).boxes;
-            let queries = slot.part.queries.len();
-            for image in images(predictions, slot, views) {
-                sort_out(&matches[image.image * queries..][..queries], &[], &mut pairs, &mut Vec::new());
-                pairs.retain(|&(query, _)| image.is_finite(query));
-                let used = self.clamped(&image, &mut clean);
-                let mut gradient = gradients.get_mut(slot.tensors).map(|g| image_gradient(&image, g).boxes);
-                let ious = reserve(&mut ious, pairs.len());
-                let boxes = self.box_loss(&used, &pairs, &scale, ious, gradient.as_deref_mut());
-                if let Some(gradient) = gradient {
-                    self.mend_gradient(&image, gradient, &pairs);
-                }
-                sums.add(&ImageTerms { boxes, ..ImageTerms::default() });
-            }
+    /// The box terms of an image by the union matching: `[images, queries]`, divided by `union_boxes` in the gradient.
+    fn union_loss(&self, job: &mut Job<'_>, matches: &[i32], union_boxes: f64, scratch: &mut Scratch) {
+        let Scratch { pairs, left_out, ious, clean, .. } = scratch;
+        let image = &job.image;
+        sort_out(&matches[image.image * image.queries..][..image.queries], &[], pairs, left_out);
+        pairs.retain(|&(query, _)| image.is_finite(query));
+        let scale = self.scales(image.part, 1.0, union_boxes).boxes;
+        let mut gradient = job.gradient.as_mut().map(|gradient| &mut *gradient.boxes);
+        let ious = reserve(ious, pairs.len());
+        job.terms.boxes = self.box_loss(&self.clamped(image, clean), pairs, &scale, ious, gradient.as_deref_mut());
+        if let Some(gradient) = gradient {
+            self.mend_gradient(image, gradient, pairs);
         }
     }
 
@@ -786,12 +784,6 @@ impl<'a> Image<'a> {
         Logits { values: self.logits, queries: self.queries, classes: self.part.classes }
     }
 
-    /// Its queries among the rows of the layer's tensors.
-    fn rows(&self) -> Range<usize> {
-        let first = self.image * self.part.rows + self.part.queries.start;
-        first..first + self.queries
-    }
-
     fn place(&self, query: usize) -> QueryPlace {
         let query = self.part.queries.start + query;
         QueryPlace { part: self.part.name, layer: self.layer, image: self.image, query }
@@ -806,7 +798,7 @@ impl<'a> Image<'a> {
 }
 
 impl Stage {
-    /// Those that have layers, in their order.
+    /// Those of the matching that have layers, in their order.
     fn all(slots: &[Slot<'_>]) -> impl Iterator<Item = Self> {
         [Self::Own, Self::TakenOver].into_iter().filter(|stage| stage.of(slots).next().is_some())
     }
@@ -817,7 +809,22 @@ impl Stage {
     }
 
     fn has(self, slot: &Slot<'_>) -> bool {
-        slot.source.is_some() == (self == Self::TakenOver)
+        match self {
+            Self::Own => slot.source.is_none(),
+            Self::TakenOver => slot.source.is_some(),
+            Self::Union => slot.part.union,
+            Self::Corners => slot.has_corners,
+        }
+    }
+
+    /// How long an image takes, in logits to read.
+    fn work(self, image: &Image<'_>) -> usize {
+        let cells = if image.is_optimal { image.targets.kept.len() * image.part.repeat } else { 0 };
+        match self {
+            Self::Own | Self::TakenOver => image.queries * (image.part.classes + LOGITS_PER_CELL * cells),
+            Self::Union => image.queries + LOGITS_PER_PAIR * image.targets.kept.len(),
+            Self::Corners => LOGITS_PER_BIN * image.corners.map_or(0, |corners| corners.logits.len()),
+        }
     }
 
     /// All images of its layers, layer after layer. `gradients`: none where they are not wanted.
@@ -837,6 +844,7 @@ impl Stage {
             jobs.extend(images.zip(chunks(matches, queries)).map(|(image, matches)| Job {
                 slot: at,
                 gradient: gradients.get_mut(at * predictions.images + image.image).and_then(Option::take),
+                work: self.work(&image),
                 image,
                 matches,
                 terms: ImageTerms::default(),
@@ -852,6 +860,12 @@ impl Stage {
 impl Slot<'_> {
     fn is_optimal(&self) -> bool {
         self.part.rule(self.layer).matching == Matching::Optimal
+    }
+
+    /// Where an image's matching lies.
+    fn matches_of(&self, image: usize) -> Range<usize> {
+        let (first, queries) = (self.matches.start, self.part.queries.len());
+        first + image * queries..first + (image + 1) * queries
     }
 
     /// Writes the layer's matching where it is known.
@@ -888,12 +902,16 @@ impl LayerGradients<'_> {
 }
 
 impl<'a> LayerGradients<'a> {
-    /// Takes the first queries away, all but their corners.
-    fn split_off(&mut self, queries: usize, classes: usize) -> Self {
-        let (logits, boxes);
-        (logits, self.logits) = std::mem::take(&mut self.logits).split_at_mut(queries * classes);
-        (boxes, self.boxes) = std::mem::take(&mut self.boxes).split_at_mut(queries * COMPONENTS);
-        Self { logits, boxes, corners: &mut [] }
+    /// Takes the first queries away.
+    fn split_off(&mut self, queries: usize) -> Self {
+        let rows = (self.boxes.len() / COMPONENTS).max(1);
+        let split = |values: &mut &'a mut [f32]| {
+            let all = std::mem::take(values);
+            let own;
+            (own, *values) = all.split_at_mut(all.len() / rows * queries);
+            own
+        };
+        Self { logits: split(&mut self.logits), boxes: split(&mut self.boxes), corners: split(&mut self.corners) }
     }
 }
 
@@ -910,6 +928,8 @@ impl ImageTerms {
     fn add(&mut self, other: &Self) {
         self.class += other.class;
         self.boxes.add(&other.boxes);
+        self.fgl += other.fgl;
+        self.ddf += other.ddf;
         self.matched += other.matched;
         self.correct += other.correct;
         self.cardinality_error += other.cardinality_error;
@@ -924,10 +944,11 @@ impl ImageTerms {
             iou,
             diou,
             ciou,
+            fgl: self.fgl / num_boxes,
+            ddf: self.ddf,
             class_error: 100.0 - 100.0 * self.correct as f64 / self.matched as f64,
             cardinality_error: self.cardinality_error as f64 / images.max(1) as f64,
             class_weight,
-            ..LayerTerms::default()
         }
     }
 }
@@ -945,7 +966,9 @@ fn slots<'a>(predictions: &'a Predictions<'_>) -> Vec<Slot<'a>> {
                 Matching::Optimal | Matching::Given(_) => None,
             };
             let matches = start..start + length;
-            slots.push(Slot { part, layer, tensors: part.layers.start + layer, matches, source });
+            let tensors = part.layers.start + layer;
+            let has_corners = predictions.layers[tensors].corners.is_some();
+            slots.push(Slot { part, layer, tensors, has_corners, matches, source });
             start += length;
         }
     }
@@ -977,7 +1000,7 @@ fn split_gradients<'a>(
         let mut rest = gradient.reborrow();
         for image in 0..images {
             for (index, slot) in &sharing {
-                split[index * images + image] = Some(rest.split_off(slot.part.queries.len(), slot.part.classes));
+                split[index * images + image] = Some(rest.split_off(slot.part.queries.len()));
             }
         }
     }
@@ -991,36 +1014,40 @@ fn images<'a>(
     views: &'a Views<'_>,
 ) -> impl Iterator<Item = Image<'a>> {
     let Slot { part, layer, tensors, .. } = *slot;
-    let Layer { logits, boxes, .. } = predictions.layers[tensors];
     let rule = part.rule(layer);
-    let (is_optimal, queries, classes) = (rule.matching == Matching::Optimal, part.queries.len(), part.classes);
+    let (is_optimal, queries) = (rule.matching == Matching::Optimal, part.queries.len());
     let mut costs = rule.cost;
     (0..predictions.images).map(move |image| {
         let targets = views.image(image, part.class_agnostic);
         let cost = costs.map(|all| all.split_at(queries * targets.all.len()));
         costs = cost.map(|(_, rest)| rest);
-        let first = image * part.rows + part.queries.start;
+        let Layer { logits, boxes, corners } = rows_of_image(predictions, part, tensors, image);
         Image {
             part,
             layer,
             image,
             is_optimal,
             queries,
-            logits: &logits[first * classes..][..queries * classes],
-            boxes: &boxes[first * COMPONENTS..][..queries * COMPONENTS],
+            logits,
+            boxes,
+            corners,
             targets,
             cost: cost.map(|(block, _)| block),
         }
     })
 }
 
-fn image_gradient<'a>(image: &Image<'_>, layer: &'a mut LayerGradients<'_>) -> LayerGradients<'a> {
-    let (first, classes) = (image.rows().start, image.part.classes);
-    LayerGradients {
-        logits: &mut layer.logits[first * classes..][..image.queries * classes],
-        boxes: &mut layer.boxes[first * COMPONENTS..][..image.queries * COMPONENTS],
-        corners: &mut [],
-    }
+/// What the tensors of a layer hold of one image for a part.
+fn rows_of_image<'a>(predictions: &'a Predictions<'_>, part: &Part<'_>, tensors: usize, image: usize) -> Layer<'a> {
+    let (all, first) = (predictions.images * part.rows, image * part.rows);
+    let rows = |values: &'a [f32]| {
+        let width = values.len() / all.max(1);
+        &values[(first + part.queries.start) * width..(first + part.queries.end) * width]
+    };
+    let Layer { logits, boxes, corners } = predictions.layers[tensors];
+    let corners =
+        corners.map(|Corners { logits, references }| Corners { logits: rows(logits), references: rows(references) });
+    Layer { logits: rows(logits), boxes: rows(boxes), corners }
 }
 
 /// Splits what belongs to images, or groups, of `length` entries each; endless where these have none.

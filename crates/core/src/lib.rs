@@ -50,7 +50,7 @@ pub use config::{
 };
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};
-pub use loss::distribution::{Bins, Distillation, EdgeTarget, distillation_shares};
+pub use loss::distribution::{Bins, Distillation, EdgeTarget, Localization, Tiles, distillation_shares};
 pub use part::{LayerRule, Matching, Part};
 pub use scratch::Scratch;
 pub use simd::Level;

@@ -4,6 +4,7 @@ use crate::assign::Interrupt;
 use crate::assign::dense::Solver;
 use crate::batch::ImageTargets;
 use crate::cost::boxes::Columns;
+use crate::loss::distribution::{EdgeTarget, Tiles};
 use crate::loss::sigmoid::Cell;
 use crate::loss::softmax::{Job, Matched};
 
@@ -38,6 +39,16 @@ pub struct Scratch {
     /// IoU of each pair.
     pub(crate) ious: Vec<f64>,
     pub(crate) clean: Clean,
+    /// What each query of a step is to the terms of edges' distributions, as a matching.
+    pub(crate) roles: Vec<i32>,
+    /// The pairs of an image with the boxes that their edges' distances are measured by.
+    pub(crate) edges: Vec<EdgeTarget>,
+    /// Queries of an image that are taught, with the weights of their edges.
+    pub(crate) taught: Vec<(usize, f64)>,
+    /// Teachers' class scores.
+    pub(crate) scores: Vec<f32>,
+    /// Sixteen edges each.
+    pub(crate) tiles: Tiles,
     /// Queries that have no part in the loss, ascending.
     pub(crate) left_out: Vec<usize>,
 }

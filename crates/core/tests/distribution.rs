@@ -6,7 +6,9 @@ mod edges;
 mod json;
 
 use edges::Edges;
-use hungarian_loss::{Bins, BoxFormat, Distillation, EdgeTarget, Error, Level, distillation_shares};
+use hungarian_loss::{
+    Bins, BoxFormat, Distillation, EdgeTarget, Error, Level, Localization, Tiles, distillation_shares,
+};
 use json::Json;
 use proptest::prelude::*;
 
@@ -24,6 +26,10 @@ fn to_f32(values: &[f64]) -> Vec<f32> {
 
 fn row<const N: usize>(values: &[f32], row: usize) -> [f32; N] {
     values[N * row..][..N].try_into().expect("a whole row")
+}
+
+fn localization<'a>(corners: &'a [f32], targets: &'a [EdgeTarget]) -> Localization<'a> {
+    Localization { corners, targets, format: BoxFormat::Cxcywh }
 }
 
 fn iou(p: [f32; 4], t: [f32; 4]) -> f64 {
@@ -67,6 +73,7 @@ fn terms_and_gradients_are_those_of_the_published_code() {
         let bins = Bins::new(param("reg_max") as usize, param("up"), param("reg_scale")).expect("valid bins");
         let pairs = union_pairs(&case, queries);
         let count = (pairs.len() as f64).max(1.0);
+        let tiles = &mut Tiles::default();
         let mut all_bits: Option<Vec<Vec<u32>>> = None;
         for level in Level::available() {
             let mut bits = Vec::new();
@@ -86,7 +93,7 @@ fn terms_and_gradients_are_those_of_the_published_code() {
                 let mut gradient = vec![0.0; corners.len()];
                 let scale = weight("loss_fgl") / count;
                 let sum = bins
-                    .localization(level, BoxFormat::Cxcywh, &corners, &targets, scale, Some(&mut gradient))
+                    .localization(level, &localization(&corners, &targets), scale, Some(&mut gradient), tiles)
                     .expect("lengths fit");
                 let suffix = if layer == "main" { "" } else { "_aux_0" };
                 let expected = case.at(&["losses", &format!("loss_fgl{suffix}")]).number();
@@ -114,7 +121,8 @@ fn terms_and_gradients_are_those_of_the_published_code() {
                         temperature: param("ddf_temperature"),
                     };
                     let scale = weight("loss_ddf");
-                    let sum = bins.distillation(level, &inputs, scale, Some(&mut gradient)).expect("lengths fit");
+                    let sum =
+                        bins.distillation(level, &inputs, scale, Some(&mut gradient), tiles).expect("lengths fit");
                     let expected = case.at(&["losses", "loss_ddf_aux_0"]).number();
                     assert_close(sum, expected, 1e-6, &format!("{name}, ddf"));
                 }
@@ -153,10 +161,10 @@ proptest! {
         let queries: Vec<_> = weights.into_iter().enumerate().filter(|&(_, weight)| weight > 0.0).rev().collect();
         let inputs = Distillation { student, teacher, queries: &queries, temperature };
         let mut gradient = vec![0.0; student.len()];
-        let level = Level::detect();
+        let (level, tiles) = (Level::detect(), &mut Tiles::default());
         let sums = [
-            bins.localization(level, BoxFormat::Cxcywh, student, &targets, 0.5, Some(&mut gradient)).expect("fits"),
-            bins.distillation(level, &inputs, 0.25, Some(&mut gradient)).expect("fits"),
+            bins.localization(level, &localization(student, &targets), 0.5, Some(&mut gradient), tiles).expect("fits"),
+            bins.distillation(level, &inputs, 0.25, Some(&mut gradient), tiles).expect("fits"),
         ];
         let wide: Vec<f64> = student.iter().map(|&v| f64::from(v)).collect();
         let wide_teacher: Vec<f64> = teacher.iter().map(|&v| f64::from(v)).collect();
@@ -194,7 +202,8 @@ fn a_student_like_its_teacher_has_no_loss_and_no_gradient() {
     let logits: Vec<f32> = (0..2 * 4 * 9).map(|k| (k * 7 % 13) as f32 - 6.0).collect();
     let mut gradient = vec![0.0; logits.len()];
     let inputs = Distillation { student: &logits, teacher: &logits, queries: &[(0, 1.0), (1, 1.0)], temperature: 5.0 };
-    let sum = bins.distillation(Level::detect(), &inputs, 1.0, Some(&mut gradient)).expect("fits");
+    let tiles = &mut Tiles::default();
+    let sum = bins.distillation(Level::detect(), &inputs, 1.0, Some(&mut gradient), tiles).expect("fits");
     assert_eq!(sum, 0.0);
     assert!(gradient.iter().all(|&g| g == 0.0));
 }
@@ -209,8 +218,10 @@ fn extreme_logits_and_references_without_size_stay_finite() {
     let target = EdgeTarget { row: 0, reference: [0.5, 0.5, 0.0, 0.0], target: [0.4, 0.5, 0.2, 0.1], weight: 1.0 };
     let inputs = Distillation { student: &logits, teacher: &flipped, queries: &[(0, 1.0)], temperature: 5.0 };
     let level = Level::detect();
-    let fgl = bins.localization(level, BoxFormat::Cxcywh, &logits, &[target], 1.0, Some(&mut gradient)).expect("fits");
-    let ddf = bins.distillation(level, &inputs, 1.0, Some(&mut gradient)).expect("fits");
+    let (tiles, targets) = (&mut Tiles::default(), [target]);
+    let pairs = localization(&logits, &targets);
+    let fgl = bins.localization(level, &pairs, 1.0, Some(&mut gradient), tiles).expect("fits");
+    let ddf = bins.distillation(level, &inputs, 1.0, Some(&mut gradient), tiles).expect("fits");
     assert!(fgl.is_finite() && ddf.is_finite(), "{fgl}, {ddf}");
     assert!(gradient.iter().all(|g| g.is_finite()));
 }
@@ -222,12 +233,13 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(Bins::new(8, 0.5, f64::NAN), Err(Error::Option { name: "options.distribution.regScale", .. })));
     let bins = Bins::new(8, 0.5, 4.0).expect("valid bins");
     let target = EdgeTarget { row: 1, reference: [0.5; 4], target: [0.5; 4], weight: 1.0 };
-    let beyond = bins.localization(Level::detect(), BoxFormat::Cxcywh, &[0.0; 36], &[target], 1.0, None);
+    let (level, tiles) = (Level::detect(), &mut Tiles::default());
+    let beyond = bins.localization(level, &localization(&[0.0; 36], &[target]), 1.0, None, tiles);
     assert!(matches!(beyond, Err(Error::Length { expected: 72, actual: 36, .. })));
     let inputs = Distillation { student: &[0.0; 35], teacher: &[0.0; 36], queries: &[(0, 1.0)], temperature: 5.0 };
-    assert!(matches!(bins.distillation(Level::detect(), &inputs, 1.0, None), Err(Error::Length { .. })));
+    assert!(matches!(bins.distillation(level, &inputs, 1.0, None, tiles), Err(Error::Length { .. })));
     let inputs = Distillation { student: &[0.0; 36], teacher: &[0.0; 36], queries: &[(1, 1.0)], temperature: 5.0 };
-    assert!(matches!(bins.distillation(Level::detect(), &inputs, 1.0, None), Err(Error::Length { expected: 72, .. })));
+    assert!(matches!(bins.distillation(level, &inputs, 1.0, None, tiles), Err(Error::Length { expected: 72, .. })));
 }
 
 #[test]

@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hungarian_loss::{
-    Classification, Config, Criterion, Error, Interrupt, Layer, LayerGradients, LayerRule, Level, Matching,
-    Normalizers, Part, Predictions, Report, Result, Scratch, Sigmoid, Targets, Threads,
+    Classification, Config, Corners, Criterion, Distribution, Error, Interrupt, Layer, LayerGradients, LayerRule,
+    Level, Matching, NonFinite, Normalizers, Part, Predictions, Report, Result, Scratch, Sigmoid, Targets, Threads,
 };
 use proptest::prelude::*;
 
 /// Enough for [`COUNTS`] threads to be worth waking.
 const LOGITS: usize = 1 << 20;
 const COUNTS: [usize; 3] = [2, 3, 8];
+/// Bins of an edge's distribution.
+const BINS: usize = 5;
 
 /// Numbers in [0, 1), the same for the same seed.
 struct Numbers(u64);
@@ -46,26 +48,52 @@ struct Case {
     takes_over: bool,
     union: bool,
     wants_gradients: bool,
+    has_corners: bool,
+    non_finite: NonFinite,
     queries: [usize; 2],
     width: usize,
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (any::<u64>(), flags, [20_usize..60, 0_usize..40], 3_usize..90).prop_map(|(seed, flags, queries, width)| {
-        let (is_softmax, ignores, takes_over, union, wants_gradients) = flags;
-        Case { seed, is_softmax, ignores, takes_over, union, wants_gradients, queries, width }
-    })
+    (any::<u64>(), any::<[bool; 6]>(), [20_usize..60, 0_usize..40], 3_usize..90).prop_map(
+        |(seed, [is_softmax, ignores, takes_over, union, wants_gradients, has_corners], queries, width)| Case {
+            seed,
+            is_softmax,
+            ignores,
+            takes_over,
+            union,
+            wants_gradients,
+            has_corners,
+            non_finite: NonFinite::Throw,
+            queries,
+            width,
+        },
+    )
 }
 
 /// The numbers of a case.
 struct Batch {
     images: usize,
-    layers: Vec<(Vec<f32>, Vec<f32>)>,
+    layers: Vec<Tensors>,
     labels: Vec<i32>,
     boxes: Vec<f32>,
     offsets: Vec<u32>,
     ignores: Vec<u8>,
+}
+
+struct Tensors {
+    logits: Vec<f32>,
+    boxes: Vec<f32>,
+    /// Of the edges, and where these start from; empty where they have no distributions.
+    corners: [Vec<f32>; 2],
+}
+
+impl Tensors {
+    fn layer(&self) -> Layer<'_> {
+        let Self { logits, boxes, corners: [corners, references] } = self;
+        let has_any = !corners.is_empty();
+        Layer { logits, boxes, corners: has_any.then_some(Corners { logits: corners, references }) }
+    }
 }
 
 /// All that a call gives, for comparing bit for bit.
@@ -73,7 +101,8 @@ struct Batch {
 struct Outcome {
     report: String,
     matches: Vec<i32>,
-    gradients: Vec<(Vec<u32>, Vec<u32>)>,
+    /// By logits, boxes and corners.
+    gradients: Vec<[Vec<u32>; 3]>,
 }
 
 impl Case {
@@ -81,8 +110,12 @@ impl Case {
         let numbers = &mut Numbers(self.seed);
         let rows = self.queries.iter().sum::<usize>();
         let images = LOGITS.div_ceil(2 * rows * self.width);
-        let layers =
-            numbers.list(2, |r| (r.list(images * rows * self.width, |r| 8.0 * r.unit() - 4.0), r.boxes(images * rows)));
+        let edges = if self.has_corners { images * rows } else { 0 };
+        let layers = numbers.list(2, |r| Tensors {
+            logits: r.list(images * rows * self.width, |r| 8.0 * r.unit() - 4.0),
+            boxes: r.boxes(images * rows),
+            corners: [r.list(4 * BINS * edges, |r| 8.0 * r.unit() - 4.0), r.boxes(edges)],
+        });
         let mut offsets = vec![0];
         for image in 0..images {
             offsets.push(offsets[image] + numbers.below(6) as u32);
@@ -93,11 +126,27 @@ impl Case {
         Batch { images, layers, labels, boxes: numbers.boxes(total), offsets, ignores }
     }
 
+    /// Some of whose edges' logits are NaN.
+    fn with_bad_edges(&self, places: &[u32]) -> Batch {
+        let mut batch = self.batch();
+        for &place in places {
+            let [corners, _] = &mut batch.layers[place as usize % 2].corners;
+            let logit = place as usize % corners.len();
+            corners[logit] = f32::NAN;
+        }
+        batch
+    }
+
     fn criterion(&self, threads: Option<&Threads>) -> Criterion {
         let classification = Classification::Sigmoid(Sigmoid::Focal { alpha: 0.25, gamma: 2.0 });
-        let config = Config { normalized_boxes: false, ..Config::detr(self.width - 1) };
-        let config =
-            if self.is_softmax { config } else { Config { num_classes: self.width, classification, ..config } };
+        let distribution = Distribution { reg_max: BINS - 1, fgl: 0.15, ..Distribution::default() };
+        let (normalized_boxes, non_finite) = (false, self.non_finite);
+        let config = Config { normalized_boxes, non_finite, distribution, ..Config::detr(self.width - 1) };
+        let taught = Distribution { ddf: 1.5, ..distribution };
+        let config = match self.is_softmax {
+            true => config,
+            false => Config { num_classes: self.width, classification, distribution: taught, ..config },
+        };
         let criterion = Criterion::new(Level::detect(), config).expect("a valid configuration");
         match threads {
             Some(threads) => criterion.with_threads(threads.clone(), threads.count()),
@@ -107,8 +156,7 @@ impl Case {
 
     fn run(&self, batch: &Batch, threads: Option<&Threads>, scratch: &mut Scratch) -> Result<Outcome> {
         let criterion = self.criterion(threads);
-        let layers: Vec<_> =
-            batch.layers.iter().map(|(logits, boxes)| Layer { logits, boxes, corners: None }).collect();
+        let layers: Vec<_> = batch.layers.iter().map(Tensors::layer).collect();
         let rule = |matching| LayerRule { matching, cost: None };
         let second = if self.takes_over { Matching::Of(0) } else { Matching::Optimal };
         let rules = [rule(Matching::Optimal), rule(second)];
@@ -119,17 +167,18 @@ impl Case {
         let targets = Targets::new(&batch.labels, &batch.boxes, &batch.offsets)?.ignoring(&batch.ignores)?;
         let mut matches = vec![i32::MIN; predictions.reported_queries()];
         let wanted = if self.wants_gradients { 2 } else { 0 };
+        let blank = |values: &Vec<f32>| vec![f32::NAN; values.len()];
         let mut gradients: Vec<_> =
-            batch.layers[..wanted].iter().map(|(x, b)| (vec![f32::NAN; x.len()], vec![f32::NAN; b.len()])).collect();
+            batch.layers[..wanted].iter().map(|t| [&t.logits, &t.boxes, &t.corners[0]].map(blank)).collect();
         let mut places: Vec<_> =
-            gradients.iter_mut().map(|(logits, boxes)| LayerGradients { logits, boxes, corners: &mut [] }).collect();
+            gradients.iter_mut().map(|[logits, boxes, corners]| LayerGradients { logits, boxes, corners }).collect();
         let normalizers = Normalizers::default();
         let report = criterion.compute(&predictions, &targets, normalizers, &mut places, &mut matches, scratch)?;
         let mut again = vec![i32::MIN; matches.len()];
         let matched = criterion.match_targets(&predictions, &targets, &mut again, scratch)?;
         assert_eq!(again, matches, "match_targets finds the same");
-        let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect();
-        let gradients = gradients.iter().map(|(logits, boxes)| (bits(logits), bits(boxes))).collect();
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
+        let gradients = gradients.into_iter().map(|all| all.map(bits)).collect();
         Ok(Outcome { report: shown(&report) + &shown(&matched), matches, gradients })
     }
 }
@@ -149,35 +198,54 @@ proptest! {
     #[test]
     fn any_number_of_threads_gives_the_same_bits(case in cases()) {
         let batch = case.batch();
-        let scratch = &mut Scratch::default();
-        let alone = case.run(&batch, None, scratch).expect("a valid batch");
-        for threads in COUNTS {
-            let found = case.run(&batch, Some(&shared(threads)), scratch).expect("a valid batch");
-            prop_assert!(found == alone, "{threads} threads give other bits");
-        }
+        same_bits(&case, &batch)?;
     }
 
     #[test]
     fn any_number_of_threads_finds_the_same_fault_first(case in cases(), places in prop::collection::vec(any::<u32>(), 1..6)) {
         let mut batch = case.batch();
         for place in places {
-            let layer = &mut batch.layers[place as usize % 2];
-            let logit = place as usize % layer.0.len();
-            layer.0[logit] = f32::NAN;
+            let logits = &mut batch.layers[place as usize % 2].logits;
+            let logit = place as usize % logits.len();
+            logits[logit] = f32::NAN;
         }
-        let scratch = &mut Scratch::default();
-        let alone = fault(case.run(&batch, None, scratch));
-        for threads in COUNTS {
-            prop_assert_eq!(&fault(case.run(&batch, Some(&shared(threads)), scratch)), &alone);
-        }
+        same_fault(&case, &batch, "LogitNotFinite")?;
+    }
+
+    #[test]
+    fn any_number_of_threads_finds_the_same_fault_of_edges_first(case in cases(), places in prop::collection::vec(any::<u32>(), 1..6)) {
+        let case = Case { has_corners: true, ..case };
+        let batch = case.with_bad_edges(&places);
+        same_fault(&case, &batch, "CornerNotFinite")?;
+        // where they are left out, the sums tell which
+        let case = Case { non_finite: NonFinite::Worst, ..case };
+        same_bits(&case, &batch)?;
     }
 }
 
-/// A fault without its value, since NaN is not equal to itself.
-fn fault(result: Result<Outcome>) -> String {
-    let error = result.map(|_| ()).expect_err("a logit is NaN");
-    assert!(matches!(error, Error::LogitNotFinite { .. }), "{error:?}");
-    format!("{error:?}")
+fn same_bits(case: &Case, batch: &Batch) -> std::result::Result<(), TestCaseError> {
+    let scratch = &mut Scratch::default();
+    let alone = case.run(batch, None, scratch).expect("a valid batch");
+    for threads in COUNTS {
+        let found = case.run(batch, Some(&shared(threads)), scratch).expect("a valid batch");
+        prop_assert!(found == alone, "{threads} threads give other bits");
+    }
+    Ok(())
+}
+
+/// Compares faults without their values, since NaN is not equal to itself.
+fn same_fault(case: &Case, batch: &Batch, name: &str) -> std::result::Result<(), TestCaseError> {
+    let scratch = &mut Scratch::default();
+    let mut fault = |threads: Option<usize>| {
+        let found = case.run(batch, threads.map(shared).as_ref(), scratch);
+        format!("{:?}", found.expect_err("a value is NaN"))
+    };
+    let alone = fault(None);
+    prop_assert!(alone.starts_with(name), "{alone}");
+    for threads in COUNTS {
+        prop_assert_eq!(&fault(Some(threads)), &alone);
+    }
+    Ok(())
 }
 
 const PLAIN: Case = Case {
@@ -187,6 +255,8 @@ const PLAIN: Case = Case {
     takes_over: true,
     union: false,
     wants_gradients: true,
+    has_corners: true,
+    non_finite: NonFinite::Throw,
     queries: [30, 20],
     width: 40,
 };

@@ -8,44 +8,38 @@
 //!
 //! Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_criterion.py` (`loss_local`).
 
-use super::{Criterion, Image, LayerGradients, NonFiniteCounts, Slot, images};
+use super::{Criterion, Image, ImageTerms, Job, LayerGradients, NonFiniteCounts, Slot, Stage, rows_of_image, sort_out};
 use crate::batch::{Corners, Predictions, broken_rule, check_length};
 use crate::config::NonFinite;
-use crate::cost::boxes::Columns;
 use crate::error::{COMPONENTS, Error, Result};
 use crate::loss::boxes::BoxTerms;
-use crate::loss::distribution::{Distillation, EDGES, EdgeTarget, best_scores, distillation_shares};
-use crate::part::LEFT_OUT;
-use crate::scratch::Clean;
+use crate::loss::distribution::{Distillation, EDGES, EdgeTarget, Localization, best_scores, distillation_shares};
+use crate::part::{BACKGROUND, LEFT_OUT};
+use crate::scratch::{Scratch, reserve};
 use crate::simd::all_finite;
 use crate::view::Views;
 
-/// The terms of one layer, normalised; 0 where it has no distributions.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct CornerTerms {
-    pub fgl: f64,
-    pub ddf: f64,
-}
+/// In place of a match: the query is not finite.
+const UNSOUND: i32 = -3;
 
 /// A step whose matchings are known.
 pub(super) struct Step<'a> {
     pub predictions: &'a Predictions<'a>,
     pub slots: &'a [Slot<'a>],
     pub views: &'a Views<'a>,
-    /// `[images, queries]` for each slot.
-    pub target_of_query: &'a [i32],
     /// The union matching, `[images, queries]`, if there is one.
     pub union: Option<&'a [i32]>,
     /// For each slot, what its box terms are divided by.
     pub divisors: &'a [f64],
 }
 
-/// The rows of a layer that take part.
-#[derive(Default)]
-struct Active {
-    /// Those with a target, weighted by the IoU with it.
-    pairs: Vec<EdgeTarget>,
-    others: Vec<usize>,
+/// What a layer is taught.
+#[derive(Clone, Copy)]
+struct Lesson {
+    /// The slot of the part's last layer.
+    teacher: usize,
+    /// What an edge's loss is multiplied by, beyond its own weight, where it has a target and where it has none.
+    weights: [f64; 2],
 }
 
 impl Criterion {
@@ -67,150 +61,139 @@ impl Criterion {
         Ok(())
     }
 
-    /// The terms of all slots. Writes every element of the gradients by the edges' logits.
+    /// Adds the terms of all slots to their sums. Writes every element of the gradients by the edges' logits.
     pub(super) fn corner_loss(
         &self,
         step: &Step<'_>,
         gradients: &mut [LayerGradients<'_>],
-        counts: &mut NonFiniteCounts,
-    ) -> Result<Vec<CornerTerms>> {
-        let mut terms = vec![CornerTerms::default(); step.slots.len()];
-        if step.predictions.layers.iter().all(|layer| layer.corners.is_none()) {
-            return Ok(terms);
+        target_of_query: &mut [i32],
+        (sums, counts): (&mut [ImageTerms], &mut NonFiniteCounts),
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let Step { predictions, slots, views, .. } = *step;
+        if !slots.iter().any(|slot| slot.has_corners) {
+            return Ok(());
         }
-        for gradient in &mut *gradients {
-            gradient.corners.fill(0.0);
-        }
-        let unsound: Vec<_> = step.slots.iter().map(|slot| self.unsound(step, slot, counts)).collect::<Result<_>>()?;
-        let mut first = 0;
-        let mut known_shares = None;
-        for part in &step.predictions.parts {
-            let slots = first..first + part.layers.len();
-            let teacher = slots.end.saturating_sub(1);
-            let mut scores = Vec::new();
-            for index in slots {
-                let slot = &step.slots[index];
-                let Some(corners) = step.corners(slot) else { continue };
-                let active = self.active(step, index, &unsound[index]);
-                let mut gradient = gradients.get_mut(slot.tensors).map(|gradient| &mut *gradient.corners);
-                terms[index].fgl =
-                    self.localization(slot, corners, &active.pairs, step.divisors[index], gradient.as_deref_mut())?;
-                if index == teacher {
-                    continue;
-                }
-                let active = active.without(&unsound[teacher]);
-                let own = distillation_shares(active.pairs.len(), active.others.len());
-                let shares = if first == 0 { *known_shares.insert(own) } else { known_shares.unwrap_or(own) };
-                if self.weights(part).ddf == 0.0 {
-                    continue;
-                }
-                if scores.is_empty() {
-                    scores = self.best_scores(step, &step.slots[teacher]);
-                }
-                let queries = active.weighted(shares, &scores);
-                terms[index].ddf = self.distillation(step, [slot, &step.slots[teacher]], &queries, gradient)?;
-            }
-            first += part.layers.len();
-        }
-        Ok(terms)
-    }
-
-    fn localization(
-        &self,
-        slot: &Slot<'_>,
-        corners: Corners<'_>,
-        pairs: &[EdgeTarget],
-        divisor: f64,
-        gradient: Option<&mut [f32]>,
-    ) -> Result<f64> {
-        let scale = slot.part.weight * self.weights(slot.part).fgl / divisor;
-        let format = self.config.box_format;
-        Ok(self.bins.localization(self.level, format, corners.logits, pairs, scale, gradient)? / divisor)
-    }
-
-    fn distillation(
-        &self,
-        step: &Step<'_>,
-        [student, teacher]: [&Slot<'_>; 2],
-        queries: &[(usize, f64)],
-        gradient: Option<&mut [f32]>,
-    ) -> Result<f64> {
-        let (Some(student), Some(teacher), part) = (step.corners(student), step.corners(teacher), student.part) else {
-            return Ok(0.0);
-        };
-        let temperature = self.config.distribution.temperature;
-        let inputs = Distillation { student: student.logits, teacher: teacher.logits, queries, temperature };
-        self.bins.distillation(self.level, &inputs, part.weight * self.weights(part).ddf, gradient)
-    }
-
-    /// σ of the largest logit of every row of a slot's tensors; 0 for rows of other parts.
-    fn best_scores(&self, step: &Step<'_>, slot: &Slot<'_>) -> Vec<f32> {
-        let mut scores = vec![0.0; step.predictions.images * slot.part.rows];
-        for image in images(step.predictions, slot, step.views) {
-            best_scores(self.level, image.logits, image.part.classes, &mut scores[image.rows()]);
-        }
-        scores
-    }
-
-    /// The rows of a slot that take part. `unsound`: those that are not finite.
-    fn active(&self, step: &Step<'_>, index: usize, unsound: &[usize]) -> Active {
-        let slot = &step.slots[index];
-        let own = &step.target_of_query[slot.matches.clone()];
-        let paired = step.union.filter(|_| slot.part.union).unwrap_or(own);
-        let references = step.corners(slot).map_or(&[][..], |corners| corners.references);
-        let mut active = Active::default();
-        let (mut pairs, mut ious, mut clean) = (Vec::new(), Vec::new(), Clean::default());
-        for image in images(step.predictions, slot, step.views) {
-            let matches = image.image * image.queries..(image.image + 1) * image.queries;
-            let first = image.rows().start;
-            pairs.clear();
-            for (query, (&target, &own)) in paired[matches.clone()].iter().zip(&own[matches]).enumerate() {
-                if unsound.binary_search(&(first + query)).is_ok() {
-                    continue;
-                }
-                match usize::try_from(target) {
-                    Ok(target) => pairs.push((query, target)),
-                    Err(_) if own != LEFT_OUT => active.others.push(first + query),
-                    Err(_) => {}
-                }
-            }
-            ious.resize(pairs.len(), 0.0);
-            self.box_loss(&self.clamped(&image, &mut clean), &pairs, &BoxTerms::default(), &mut ious, None);
-            active.pairs.extend(pairs.iter().zip(&ious).map(|(&(query, target), &weight)| EdgeTarget {
-                row: first + query,
-                reference: box_at(references, first + query),
-                target: box_at(image.targets.all.boxes, target),
-                weight,
-            }));
-        }
-        active
-    }
-
-    /// The rows of a slot, ascending, whose values are not all finite in all tensors. Counts what was not counted
-    /// before.
-    fn unsound(&self, step: &Step<'_>, slot: &Slot<'_>, counts: &mut NonFiniteCounts) -> Result<Vec<usize>> {
-        let mut rows = Vec::new();
-        let Some(corners) = step.corners(slot) else { return Ok(rows) };
+        let mut roles = std::mem::take(&mut scratch.roles);
+        roles.clear();
+        roles.extend_from_slice(target_of_query);
         let others_may_be = counts.logits + counts.boxes > 0;
-        let width = EDGES * self.bins.count();
-        let mut columns = Columns::default();
-        for image in images(step.predictions, slot, step.views) {
-            let range = image.rows();
-            let logits = &corners.logits[range.start * width..range.end * width];
-            let references = &corners.references[range.start * COMPONENTS..range.end * COMPONENTS];
-            let sound = all_finite(self.level, logits) && self.lay_out(&mut columns, references);
-            if sound && !others_may_be {
-                continue;
-            }
-            for (query, row) in range.enumerate() {
-                let edges = self.inspect_edges(&image, query, &corners, counts)?;
-                let reference = self.inspect_reference(&image, query, &corners, counts)?;
-                if !(edges && reference && image.is_finite(query)) {
-                    rows.push(row);
-                }
+        let mut jobs = Stage::Corners.jobs(predictions, slots, views, &mut [], &mut roles);
+        self.run(&mut jobs, scratch, |job, scratch| self.find_roles(job, step.union, others_may_be, scratch))?;
+        jobs.iter().for_each(|job| counts.add(job.non_finite));
+        let lessons = self.lessons(step, &roles);
+        let mut jobs = Stage::Corners.jobs(predictions, slots, views, gradients, target_of_query);
+        self.run(&mut jobs, scratch, |job, scratch| self.corner_terms(job, step, &roles, lessons[job.slot], scratch))?;
+        jobs.iter().for_each(|job| sums[job.slot].add(&job.terms));
+        scratch.roles = roles;
+        Ok(())
+    }
+
+    /// Turns an image's matches into what the terms take its queries for: pairs of the matching that the box terms use,
+    /// others, and those that have no part. Counts the values that are not finite and were not counted before.
+    fn find_roles(
+        &self,
+        job: &mut Job<'_>,
+        union: Option<&[i32]>,
+        others_may_be: bool,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (image, roles) = (&job.image, &mut *job.matches);
+        let Some(corners) = image.corners else { return Ok(()) };
+        if let Some(union) = union.filter(|_| image.part.union) {
+            for (role, &target) in roles.iter_mut().zip(&union[image.image * image.queries..]) {
+                *role = if target >= 0 { target } else { BACKGROUND.min(*role) };
             }
         }
-        Ok(rows)
+        let sound = all_finite(self.level, corners.logits) && self.lay_out(&mut scratch.columns, corners.references);
+        if sound && !others_may_be {
+            return Ok(());
+        }
+        for (query, role) in roles.iter_mut().enumerate() {
+            let edges = self.inspect_edges(image, query, &corners, &mut job.non_finite)?;
+            let reference = self.inspect_reference(image, query, &corners, &mut job.non_finite)?;
+            if !(edges && reference && image.is_finite(query)) {
+                *role = UNSOUND;
+            }
+        }
+        Ok(())
+    }
+
+    /// What each slot is taught, if it is.
+    fn lessons(&self, step: &Step<'_>, roles: &[i32]) -> Vec<Option<Lesson>> {
+        let mut lessons = vec![None; step.slots.len()];
+        let (mut first, mut known_shares) = (0, None);
+        for part in &step.predictions.parts {
+            let end = first + part.layers.len();
+            let teacher = end.saturating_sub(1);
+            for index in (first..teacher).filter(|&index| step.slots[index].has_corners) {
+                let mut numbers = [0; 2];
+                let [own, last] = [index, teacher].map(|slot| &roles[step.slots[slot].matches.clone()]);
+                taught(own, last).for_each(|(_, role)| numbers[usize::from(role == BACKGROUND)] += 1);
+                let own = distillation_shares(numbers[0], numbers[1]);
+                let shares = if first == 0 { *known_shares.insert(own) } else { known_shares.unwrap_or(own) };
+                let weights = [0, 1].map(|k| shares[k] / (EDGES * numbers[k]).max(1) as f64);
+                lessons[index] = (self.weights(part).ddf > 0.0).then_some(Lesson { teacher, weights });
+            }
+            first = end;
+        }
+        lessons
+    }
+
+    /// The terms of one image and their gradient.
+    fn corner_terms(
+        &self,
+        job: &mut Job<'_>,
+        step: &Step<'_>,
+        roles: &[i32],
+        lesson: Option<Lesson>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (image, slots) = (&job.image, step.slots);
+        let Some(corners) = image.corners else { return Ok(()) };
+        let roles_in = |slot: usize| &roles[slots[slot].matches_of(image.image)];
+        let mut gradient = job.gradient.as_mut().map(|gradient| &mut *gradient.corners);
+        if let Some(gradient) = &mut gradient {
+            gradient.fill(0.0);
+        }
+        self.pair_edges(image, &corners, roles_in(job.slot), scratch);
+        let Scratch { edges, taught: queries, scores, tiles, .. } = scratch;
+        let (weights, format) = (self.weights(image.part), self.config.box_format);
+        let inputs = Localization { corners: corners.logits, targets: edges, format };
+        let scale = image.part.weight * weights.fgl / step.divisors[job.slot];
+        job.terms.fgl = self.bins.localization(self.level, &inputs, scale, gradient.as_deref_mut(), tiles)?;
+
+        let Some(Lesson { teacher, weights: [paired, other] }) = lesson else { return Ok(()) };
+        let last = rows_of_image(step.predictions, image.part, slots[teacher].tensors, image.image);
+        let scores = reserve(scores, image.queries);
+        best_scores(self.level, last.logits, image.part.classes, scores);
+        let mut pairs = edges.iter();
+        queries.clear();
+        queries.extend(taught(roles_in(job.slot), roles_in(teacher)).map(|(query, role)| match role {
+            BACKGROUND => (query, other * f64::from(scores[query])),
+            _ => (query, paired * pairs.find(|pair| pair.row == query).map_or(0.0, |pair| pair.weight)),
+        }));
+        let teacher = last.corners.map_or(&[][..], |corners| corners.logits);
+        let temperature = self.config.distribution.temperature;
+        let inputs = Distillation { student: corners.logits, teacher, queries, temperature };
+        let scale = image.part.weight * weights.ddf;
+        job.terms.ddf = self.bins.distillation(self.level, &inputs, scale, gradient, tiles)?;
+        Ok(())
+    }
+
+    /// Fills `scratch.edges` with an image's pairs, weighted by their IoU.
+    fn pair_edges(&self, image: &Image<'_>, corners: &Corners<'_>, roles: &[i32], scratch: &mut Scratch) {
+        let Scratch { pairs, left_out, ious, clean, edges, .. } = scratch;
+        sort_out(roles, &[], pairs, left_out);
+        let ious = reserve(ious, pairs.len());
+        self.box_loss(&self.clamped(image, clean), pairs, &BoxTerms::default(), ious, None);
+        edges.clear();
+        edges.extend(pairs.iter().zip(ious).map(|(&(row, target), &mut weight)| EdgeTarget {
+            row,
+            reference: box_at(corners.references, row),
+            target: box_at(image.targets.all.boxes, target),
+            weight,
+        }));
     }
 
     /// Whether the scores of a query's edges are finite.
@@ -222,7 +205,7 @@ impl Criterion {
         counts: &mut NonFiniteCounts,
     ) -> Result<bool> {
         let width = EDGES * self.bins.count();
-        let logits = &corners.logits[(image.rows().start + query) * width..][..width];
+        let logits = &corners.logits[query * width..][..width];
         let Some(at) = logits.iter().position(|x| !x.is_finite()) else { return Ok(true) };
         if self.config.non_finite == NonFinite::Throw {
             let (edge, bin) = (at / self.bins.count(), at % self.bins.count());
@@ -241,7 +224,7 @@ impl Criterion {
         counts: &mut NonFiniteCounts,
     ) -> Result<bool> {
         let tensor = "references";
-        let reference = box_at(corners.references, image.rows().start + query);
+        let reference = box_at(corners.references, query);
         if let Some(component) = reference.iter().position(|x| !x.is_finite()) {
             if self.config.non_finite == NonFinite::Throw {
                 let (place, value) = (image.place(query), reference[component]);
@@ -260,29 +243,11 @@ impl Criterion {
     }
 }
 
-impl<'a> Step<'a> {
-    fn corners(&self, slot: &Slot<'_>) -> Option<Corners<'a>> {
-        self.predictions.layers[slot.tensors].corners
-    }
-}
-
-impl Active {
-    /// Those that are not among some rows, which ascend.
-    fn without(mut self, rows: &[usize]) -> Self {
-        if !rows.is_empty() {
-            self.pairs.retain(|pair| rows.binary_search(&pair.row).is_err());
-            self.others.retain(|row| rows.binary_search(row).is_err());
-        }
-        self
-    }
-
-    /// Rows with the weight of each of their edges.
-    fn weighted(&self, shares: [f64; 2], scores: &[f32]) -> Vec<(usize, f64)> {
-        let numbers = [self.pairs.len(), self.others.len()];
-        let [paired, other] = [0, 1].map(|k| shares[k] / (EDGES * numbers[k]).max(1) as f64);
-        let pairs = self.pairs.iter().map(|pair| (pair.row, paired * pair.weight));
-        pairs.chain(self.others.iter().map(|&row| (row, other * f64::from(scores[row])))).collect()
-    }
+/// The queries that a layer's distillation takes, with their roles there: those that have one, and are finite in the last
+/// layer too.
+fn taught<'a>(own: &'a [i32], last: &'a [i32]) -> impl Iterator<Item = (usize, i32)> + 'a {
+    let all = own.iter().zip(last).enumerate();
+    all.filter(|&(_, (&own, &last))| own > LEFT_OUT && last != UNSOUND).map(|(query, (&own, _))| (query, own))
 }
 
 fn box_at(boxes: &[f32], row: usize) -> [f32; COMPONENTS] {

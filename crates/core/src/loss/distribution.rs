@@ -14,8 +14,9 @@
 use crate::batch::check_length;
 use crate::config::BoxFormat;
 use crate::error::{COMPONENTS, Error, Result};
+use crate::scratch::reserve;
 use crate::simd::math::{exp, ln, logistic};
-use crate::simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
+use crate::simd::{F32, LANES, Level, Simd, dispatch, f32x4, load, prelude::*, store};
 
 /// Logarithms of ratios beyond this count as this, so that their product with a probability stays finite.
 const LARGEST: f32 = 1e30;
@@ -46,6 +47,17 @@ pub struct EdgeTarget {
     pub weight: f64,
 }
 
+/// What localisation compares.
+#[derive(Clone, Copy, Debug)]
+pub struct Localization<'a> {
+    /// `[queries, 4, bins]`.
+    pub corners: &'a [f32],
+    /// The queries that take part.
+    pub targets: &'a [EdgeTarget],
+    /// That of references and targets.
+    pub format: BoxFormat,
+}
+
 /// What distillation compares.
 #[derive(Clone, Copy, Debug)]
 pub struct Distillation<'a> {
@@ -58,6 +70,10 @@ pub struct Distillation<'a> {
     /// T; 5 in D-FINE.
     pub temperature: f64,
 }
+
+/// Memory that the terms reuse. Holds nothing between calls but its capacity.
+#[derive(Debug, Default)]
+pub struct Tiles([Vec<f32>; 3]);
 
 impl Bins {
     /// `reg_max`: one less than the number of bins, an even number from 4 to 1024. D-FINE has 32, `up` 0.5 and `reg_scale` 4.
@@ -115,21 +131,21 @@ impl Bins {
         distances
     }
 
-    /// Weighted sum of the fine-grained localisation loss over all edges of `targets`, not yet divided by anything.
+    /// Weighted sum of the fine-grained localisation loss over all edges of the targets, not yet divided by anything.
     ///
-    /// `corners`: `[queries, 4, bins]`. `gradient`: of the same length; `scale` · the derivative is added to it.
+    /// `gradient`: as long as the corners; `scale` · the derivative is added to it.
     ///
     /// # Errors
     /// [`Error::Length`] where the lengths do not fit, or a row lies beyond the last.
     pub fn localization(
         &self,
         level: Level,
-        format: BoxFormat,
-        corners: &[f32],
-        targets: &[EdgeTarget],
+        inputs: &Localization<'_>,
         scale: f64,
         mut gradient: Option<&mut [f32]>,
+        tiles: &mut Tiles,
     ) -> Result<f64> {
+        let Localization { corners, targets, format } = *inputs;
         let bins = self.count();
         let needed = targets.iter().map(|target| target.row + 1).max().unwrap_or(0);
         let rows = needed.max(corners.len() / (EDGES * bins));
@@ -138,23 +154,24 @@ impl Bins {
             check_length("call.out.corners", gradient.len(), &[rows, EDGES, bins])?;
         }
         let mut sum = 0.0;
-        let (mut tile, mut edges) = (vec![0.0; bins * LANES], Vec::with_capacity(LANES));
+        let tile = reserve(&mut tiles.0[0], bins * LANES);
         for targets in targets.chunks(LANES / EDGES) {
-            edges.clear();
-            for target in targets {
+            let mut edges = [Edge::default(); LANES];
+            for (target, edges) in targets.iter().zip(edges.as_chunks_mut::<EDGES>().0) {
                 let distances = self.distances(format, &target.reference, &target.target);
-                edges.extend(distances.into_iter().enumerate().map(|(edge, distance)| {
+                for (k, distance) in distances.into_iter().enumerate() {
                     let (left, right_weight) = self.place(distance);
-                    Edge { row: target.row * EDGES + edge, left, right_weight, weight: target.weight }
-                }));
+                    edges[k] = Edge { left, right_weight, weight: target.weight };
+                }
             }
-            transpose_in(corners, edges.iter().map(|edge| edge.row), bins, &mut tile);
-            let weight = |lane: usize| edges.get(lane).map_or(0.0, |edge| (edge.weight * scale) as f32);
+            let edges = &edges[..EDGES * targets.len()];
+            let rows = || targets.iter().map(|target| target.row);
+            dispatch!(level, simd => transpose_in(simd, corners, rows(), bins, tile));
             let mut picked = [[0.0; 2]; LANES];
             for (lane, edge) in edges.iter().enumerate() {
                 picked[lane] = [tile[edge.left * LANES + lane], tile[(edge.left + 1) * LANES + lane]];
             }
-            let log_sums = dispatch!(level, simd => softmax_tile(simd, 1.0, &mut tile));
+            let log_sums = dispatch!(level, simd => softmax_tile(simd, 1.0, tile));
             for (lane, edge) in edges.iter().enumerate() {
                 let [left, right] = picked[lane].map(|logit| log_sums[lane] - f64::from(logit));
                 sum += edge.weight * ((1.0 - edge.right_weight) * left + edge.right_weight * right);
@@ -162,7 +179,8 @@ impl Bins {
                 tile[(edge.left + 1) * LANES + lane] -= edge.right_weight as f32;
             }
             if let Some(gradient) = gradient.as_deref_mut() {
-                add_transposed(&tile, edges.iter().map(|edge| edge.row), bins, weight, gradient);
+                let weighted = targets.iter().map(|target| (target.row, target.weight * scale));
+                dispatch!(level, simd => add_transposed(simd, tile, weighted, bins, gradient));
             }
         }
         Ok(sum)
@@ -180,6 +198,7 @@ impl Bins {
         inputs: &Distillation<'_>,
         scale: f64,
         mut gradient: Option<&mut [f32]>,
+        tiles: &mut Tiles,
     ) -> Result<f64> {
         let Distillation { student, teacher, queries, temperature } = *inputs;
         let bins = self.count();
@@ -191,18 +210,19 @@ impl Bins {
             check_length("call.out.corners", gradient.len(), &[rows, EDGES, bins])?;
         }
         let mut sum = 0.0;
-        let mut tiles = [(); 3].map(|()| vec![0.0; bins * LANES]);
+        let mut tiles = tiles.0.each_mut().map(|tile| reserve(tile, bins * LANES));
         for queries in queries.chunks(LANES / EDGES) {
-            let rows = || queries.iter().flat_map(|&(row, _)| row * EDGES..(row + 1) * EDGES);
-            transpose_in(student, rows(), bins, &mut tiles[0]);
-            transpose_in(teacher, rows(), bins, &mut tiles[1]);
-            let divergence = dispatch!(level, simd => distill_tile(simd, temperature as f32, &mut tiles));
-            let weight = |lane: usize| queries[lane / EDGES].1 * temperature;
-            for (lane, _) in rows().enumerate() {
-                sum += weight(lane) * temperature * f64::from(divergence[lane]);
+            let divergence = dispatch!(level, simd => {
+                transpose_in(simd, student, queries.iter().map(|&(row, _)| row), bins, tiles[0]);
+                transpose_in(simd, teacher, queries.iter().map(|&(row, _)| row), bins, tiles[1]);
+                distill_tile(simd, temperature as f32, &mut tiles)
+            });
+            for (lane, divergence) in divergence.into_iter().enumerate().take(EDGES * queries.len()) {
+                sum += queries[lane / EDGES].1 * temperature * temperature * f64::from(divergence);
             }
             if let Some(gradient) = gradient.as_deref_mut() {
-                add_transposed(&tiles[0], rows(), bins, |lane| (weight(lane) * scale) as f32, gradient);
+                let weighted = queries.iter().map(|&(row, weight)| (row, weight * temperature * scale));
+                dispatch!(level, simd => add_transposed(simd, tiles[0], weighted, bins, gradient));
             }
         }
         Ok(sum)
@@ -259,8 +279,8 @@ fn max_of<S: Simd>(simd: S, values: &[f32]) -> f32 {
 }
 
 /// One edge of a pair.
+#[derive(Clone, Copy, Default)]
 struct Edge {
-    row: usize,
     left: usize,
     right_weight: f64,
     weight: f64,
@@ -282,30 +302,64 @@ fn sides(format: BoxFormat, b: &[f32; COMPONENTS]) -> [f64; 2] {
     }
 }
 
-/// Up to sixteen rows as the columns of a tile, `[bins, 16]`; idle lanes hold zeros.
-fn transpose_in(values: &[f32], rows: impl Iterator<Item = usize>, bins: usize, tile: &mut [f32]) {
+/// The edges of up to four queries as the columns of a tile, `[bins, 16]`; idle lanes hold zeros.
+#[inline(always)]
+fn transpose_in<S: Simd>(simd: S, values: &[f32], rows: impl Iterator<Item = usize>, bins: usize, tile: &mut [f32]) {
     tile.fill(0.0);
-    for (lane, row) in rows.enumerate() {
-        for (lanes, &value) in tile.as_chunks_mut::<LANES>().0.iter_mut().zip(&values[row * bins..][..bins]) {
-            lanes[lane] = value;
+    for (lane, row) in (0..LANES).step_by(EDGES).zip(rows) {
+        let edges = &values[row * EDGES * bins..][..EDGES * bins];
+        let whole = bins - bins % EDGES;
+        for bin in (0..whole).step_by(EDGES) {
+            let columns = transposed(simd, edges, bin, bins);
+            for k in 0..EDGES {
+                columns[k].store_slice(&mut tile[(bin + k) * LANES + lane..][..EDGES]);
+            }
+        }
+        for bin in whole..bins {
+            for edge in 0..EDGES {
+                tile[bin * LANES + lane + edge] = edges[edge * bins + bin];
+            }
         }
     }
 }
 
-/// Adds the columns of a tile, each times its weight, to up to sixteen rows.
-fn add_transposed(
+/// Adds the columns of a tile to the edges of up to four queries. `rows`: of these, and what they are multiplied by.
+#[inline(always)]
+fn add_transposed<S: Simd>(
+    simd: S,
     tile: &[f32],
-    rows: impl Iterator<Item = usize>,
+    rows: impl Iterator<Item = (usize, f64)>,
     bins: usize,
-    weight: impl Fn(usize) -> f32,
     out: &mut [f32],
 ) {
-    for (lane, row) in rows.enumerate() {
-        let weight = weight(lane);
-        for (lanes, out) in tile.as_chunks::<LANES>().0.iter().zip(&mut out[row * bins..][..bins]) {
-            *out += lanes[lane] * weight;
+    for (lane, (row, weight)) in (0..LANES).step_by(EDGES).zip(rows) {
+        let (out, weight) = (&mut out[row * EDGES * bins..][..EDGES * bins], weight as f32);
+        let whole = bins - bins % EDGES;
+        for bin in (0..whole).step_by(EDGES) {
+            let edges = transposed(simd, tile, bin * LANES + lane, LANES);
+            for k in 0..EDGES {
+                let out = &mut out[k * bins + bin..][..EDGES];
+                (f32x4::from_slice(simd, out) + edges[k] * weight).store_slice(out);
+            }
+        }
+        for bin in whole..bins {
+            for edge in 0..EDGES {
+                out[edge * bins + bin] += tile[bin * LANES + lane + edge] * weight;
+            }
         }
     }
+}
+
+/// The columns of four rows of four values, the first of which is at `at` and the others each `stride` further.
+#[inline(always)]
+fn transposed<S: Simd>(simd: S, values: &[f32], at: usize, stride: usize) -> [f32x4<S>; EDGES] {
+    let mut rows = [f32x4::splat(simd, 0.0); EDGES];
+    for k in 0..EDGES {
+        rows[k] = f32x4::from_slice(simd, &values[at + k * stride..][..EDGES]);
+    }
+    let [a, b, c, d] = rows;
+    let (low, high) = ([a.zip_low(c), b.zip_low(d)], [a.zip_high(c), b.zip_high(d)]);
+    [low[0].zip_low(low[1]), low[0].zip_high(low[1]), high[0].zip_low(high[1]), high[0].zip_high(high[1])]
 }
 
 /// Replaces the columns' logits by softmax(logits · `factor`); gives the logarithm of each column's sum of exponentials.
@@ -349,7 +403,7 @@ fn softmax_parts<S: Simd>(simd: S, factor: f32, tile: &mut [f32]) -> (F32<S>, F3
 /// With δ = ln(s / t), the sum of t·(e^δ - 1 - δ) is the divergence too, since both sum to 1, and it does not feel a
 /// common error of the logarithms.
 #[inline(always)]
-fn distill_tile<S: Simd>(simd: S, temperature: f32, [student, teacher, ratio]: &mut [Vec<f32>; 3]) -> [f32; LANES] {
+fn distill_tile<S: Simd>(simd: S, temperature: f32, [student, teacher, ratio]: &mut [&mut [f32]; 3]) -> [f32; LANES] {
     let factor = 1.0 / temperature;
     for at in (0..student.len()).step_by(LANES) {
         store((load(simd, student, at) - load(simd, teacher, at)) * factor, ratio, at);
