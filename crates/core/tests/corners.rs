@@ -3,6 +3,7 @@
 
 #[path = "reference/edges.rs"]
 mod edges;
+mod numbers;
 
 use std::ops::Range;
 
@@ -12,34 +13,17 @@ use hungarian_loss::{
     LayerGradients, LayerRule, Level, LossWeights, Matching, NonFinite, Normalizers, Part, Predictions, QueryPlace,
     Report, Result, Scratch, Sigmoid, Targets, Weights,
 };
+use numbers::Numbers;
 use proptest::prelude::*;
 
 const CLASSES: usize = 3;
 
-/// Numbers in [0, 1), the same for the same seed.
-struct Numbers(u64);
-
-impl Numbers {
-    fn unit(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        ((self.0 >> 40) as f32) / (1 << 24) as f32
+fn boxes(numbers: &mut Numbers, n: usize, format: BoxFormat) -> Vec<f32> {
+    let mut boxes = numbers.boxes(n);
+    if format == BoxFormat::Xyxy {
+        boxes.chunks_exact_mut(4).for_each(|b| (b[2], b[3]) = (b[0] + b[2], b[1] + b[3]));
     }
-
-    fn below(&mut self, n: usize) -> usize {
-        (f64::from(self.unit()) * n as f64) as usize
-    }
-
-    fn logits(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|_| 8.0 * self.unit() - 4.0).collect()
-    }
-
-    fn boxes(&mut self, n: usize, format: BoxFormat) -> Vec<f32> {
-        let mut one = || {
-            let [x, y, w, h] = [self.unit(), self.unit(), 0.05 + 0.5 * self.unit(), 0.05 + 0.5 * self.unit()];
-            if format == BoxFormat::Cxcywh { [x, y, w, h] } else { [x, y, x + w, y + h] }
-        };
-        (0..n).flat_map(|_| one()).collect()
-    }
+    boxes
 }
 
 /// A step: decoder layers whose tensors hold denoising queries first, and proposals without distributions.
@@ -145,9 +129,9 @@ impl Case {
             let edges = if plain { 0 } else { rows };
             Tensors {
                 logits: numbers.logits(rows * CLASSES),
-                boxes: numbers.boxes(rows, format),
+                boxes: boxes(&mut numbers, rows, format),
                 corners: numbers.logits(edges * self.width()),
-                references: numbers.boxes(edges, format),
+                references: boxes(&mut numbers, edges, format),
             }
         });
         let tensors = tensors.collect();
@@ -158,7 +142,7 @@ impl Case {
         Batch {
             tensors,
             labels: (0..total).map(|_| numbers.below(CLASSES) as i32).collect(),
-            boxes: numbers.boxes(total, format),
+            boxes: boxes(&mut numbers, total, format),
             offsets: offsets.collect(),
             ignores: if self.ignoring { (0..total).map(|_| numbers.below(2) as u8).collect() } else { Vec::new() },
             given: self

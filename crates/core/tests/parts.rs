@@ -1,5 +1,6 @@
 //! Every kind of part against the definition in `f64`: terms, central differences, matchings, and equal bits.
 
+mod numbers;
 mod reference;
 
 use std::ops::Range;
@@ -8,28 +9,11 @@ use hungarian_loss::{
     ClassCost, Classification, Config, Criterion, Error, Ignore, Layer, LayerGradients, LayerRule, LayerTerms, Level,
     LossWeights, Matching, Normalizers, Overlap, Part, Predictions, Report, Scratch, Shape, Sigmoid, Targets, Weights,
 };
+use numbers::Numbers;
 use proptest::prelude::*;
 use reference::{Reference, Values};
 
 const CLASSES: usize = 4;
-
-/// Numbers in [0, 1), the same for the same seed.
-struct Numbers(u64);
-
-impl Numbers {
-    fn unit(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        ((self.0 >> 40) as f32) / (1 << 24) as f32
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (f64::from(self.unit()) * n as f64) as usize
-    }
-
-    fn boxes(&mut self, n: usize) -> Vec<f32> {
-        (0..n).flat_map(|_| [self.unit(), self.unit(), 0.05 + 0.5 * self.unit(), 0.05 + 0.5 * self.unit()]).collect()
-    }
-}
 
 /// What the parts of a step have.
 #[derive(Clone, Debug)]

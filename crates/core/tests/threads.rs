@@ -1,5 +1,7 @@
 //! Any number of threads gives the bits, and the faults, of one.
 
+mod numbers;
+
 use std::num::NonZeroUsize;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,6 +11,7 @@ use hungarian_loss::{
     Classification, Config, Corners, Criterion, Distribution, Error, Interrupt, Layer, LayerGradients, LayerRule,
     Level, Matching, NonFinite, Normalizers, Part, Predictions, Report, Result, Scratch, Sigmoid, Targets, Threads,
 };
+use numbers::Numbers;
 use proptest::prelude::*;
 
 /// Enough for [`COUNTS`] threads to be worth waking.
@@ -16,28 +19,6 @@ const LOGITS: usize = 1 << 20;
 const COUNTS: [usize; 3] = [2, 3, 8];
 /// Bins of an edge's distribution.
 const BINS: usize = 5;
-
-/// Numbers in [0, 1), the same for the same seed.
-struct Numbers(u64);
-
-impl Numbers {
-    fn unit(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        ((self.0 >> 40) as f32) / (1 << 24) as f32
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (f64::from(self.unit()) * n as f64) as usize
-    }
-
-    fn list<T>(&mut self, n: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
-        (0..n).map(|_| make(self)).collect()
-    }
-
-    fn boxes(&mut self, n: usize) -> Vec<f32> {
-        self.list(n, |r| [r.unit(), r.unit(), 0.05 + 0.5 * r.unit(), 0.05 + 0.5 * r.unit()]).concat()
-    }
-}
 
 /// Two parts that share two layers, the second of which may take over the first one's matching.
 #[derive(Clone, Debug)]
