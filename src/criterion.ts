@@ -196,28 +196,14 @@ export class HungarianLoss {
   /** Checks and packs the arguments of a call, and makes what it fills. */
   #prepare(outputs: Outputs, targets: readonly Target[], call: CallOptions): Prepared {
     if (call !== DEFAULT_CALL) checkCall(call)
-    const predictions = readPredictions(outputs, this.options)
-    const packed = packTargets(targets, predictions.images)
-    const rules = packRules(predictions, packed)
+    const { predictions, tensors, rest, filled } = this.#read(outputs, targets)
     const gradients = gradientsFor(call, predictions, targets)
     const classWeight = classWeightFor(call, predictions)
-    const filled = makeFilled(predictions, packed, rules)
     const inputs: Prepared['inputs'] = [
-      predictions.images,
-      predictions.layers,
-      predictions.logits,
-      predictions.boxes,
+      ...tensors,
       predictions.corners,
       predictions.references,
-      packParts(predictions.parts),
-      rules.rules,
-      rules.given,
-      rules.added,
-      packed.labels,
-      packed.labelOffsets,
-      packed.boxes,
-      packed.offsets,
-      packed.ignores,
+      ...rest,
       call.numBoxes ?? OWN_COUNT,
       call.unionBoxes ?? OWN_COUNT,
       classWeight,
@@ -230,19 +216,16 @@ export class HungarianLoss {
     return { inputs, filled, gradients }
   }
 
-  /** The matching alone. Throws as {@link compute}. */
-  match(outputs: Outputs, targets: readonly Target[]): MatchResult {
-    try {
-      const predictions = readPredictions(outputs, this.options)
-      const packed = packTargets(targets, predictions.images)
-      const rules = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed, rules)
-      matchTargets(
-        this.#handle,
-        predictions.images,
-        predictions.layers,
-        predictions.logits,
-        predictions.boxes,
+  /** Checks and packs what every call is given, in the order of the binding: tensors, then parts, rules and targets. */
+  #read(outputs: Outputs, targets: readonly Target[]) {
+    const predictions = readPredictions(outputs, this.options)
+    const packed = packTargets(targets, predictions.images)
+    const rules = packRules(predictions, packed)
+    return {
+      predictions,
+      packed,
+      tensors: [predictions.images, predictions.layers, predictions.logits, predictions.boxes] as const,
+      rest: [
         packParts(predictions.parts),
         rules.rules,
         rules.given,
@@ -252,9 +235,16 @@ export class HungarianLoss {
         packed.boxes,
         packed.offsets,
         packed.ignores,
-        filled.targetOfQuery,
-        filled.values,
-      )
+      ] as const,
+      filled: makeFilled(predictions, packed, rules),
+    }
+  }
+
+  /** The matching alone. Throws as {@link compute}. */
+  match(outputs: Outputs, targets: readonly Target[]): MatchResult {
+    try {
+      const { tensors, rest, filled } = this.#read(outputs, targets)
+      matchTargets(this.#handle, ...tensors, ...rest, filled.targetOfQuery, filled.values)
       return readMatching(filled)
     } catch (error) {
       throw toHungarianLossError(error)
@@ -264,29 +254,9 @@ export class HungarianLoss {
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
-      const predictions = readPredictions(outputs, this.options)
-      const packed = packTargets(targets, predictions.images)
-      const rules = packRules(predictions, packed)
-      const filled = makeFilled(predictions, packed, rules)
+      const { predictions, packed, tensors, rest, filled } = this.#read(outputs, targets)
       const costs = new Float32Array(countCosts(predictions, packed))
-      costMatrix(
-        this.#handle,
-        predictions.images,
-        predictions.layers,
-        predictions.logits,
-        predictions.boxes,
-        packParts(predictions.parts),
-        rules.rules,
-        rules.given,
-        rules.added,
-        packed.labels,
-        packed.labelOffsets,
-        packed.boxes,
-        packed.offsets,
-        packed.ignores,
-        costs,
-        filled.values,
-      )
+      costMatrix(this.#handle, ...tensors, ...rest, costs, filled.values)
       return readCosts(filled, costs)
     } catch (error) {
       throw toHungarianLossError(error)

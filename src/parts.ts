@@ -1,5 +1,6 @@
 import { fail } from './errors.ts'
 import { resolveWeights } from './options.ts'
+import { TERMS } from './presets.ts'
 import { float64s } from './slab.ts'
 import type {
   DenoisingOutputs,
@@ -272,7 +273,7 @@ function hasRules({ sources }: Layers): boolean {
   return false
 }
 
-const PER_PART = 21
+const PER_PART = 13 + TERMS.length
 
 /** The parts as the binding takes them. */
 export function packParts(parts: readonly Part[]): Float64Array {
@@ -294,14 +295,7 @@ export function packParts(parts: readonly Part[]): Float64Array {
     numbers[at + 10] = Number(part.union)
     numbers[at + 11] = part.divisor
     numbers[at + 12] = part.weight
-    numbers[at + 13] = weights.class
-    numbers[at + 14] = weights.l1
-    numbers[at + 15] = weights.giou
-    numbers[at + 16] = weights.iou
-    numbers[at + 17] = weights.diou
-    numbers[at + 18] = weights.ciou
-    numbers[at + 19] = weights.fgl
-    numbers[at + 20] = weights.ddf
+    for (let k = 0; k < TERMS.length; k++) numbers[at + 13 + k] = weights[TERMS[k] as keyof Terms] as number
   }
   return numbers
 }

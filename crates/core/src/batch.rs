@@ -276,6 +276,12 @@ fn check_target_box(values: &[f32], config: &Config, place: TargetPlace) -> Resu
     Ok(())
 }
 
+/// The first value that is NaN or infinite, and how many are; nothing where all are finite.
+pub(crate) fn not_finite(values: &[f32]) -> Option<(usize, usize)> {
+    let first = values.iter().position(|x| !x.is_finite())?;
+    Some((first, values[first..].iter().filter(|x| !x.is_finite()).count()))
+}
+
 /// The first rule, other than being finite, that a box breaks, with the component at fault.
 pub(crate) fn broken_rule(values: &[f32], format: BoxFormat) -> Option<(usize, BoxRule)> {
     if let Some(component) = values.iter().position(|v| v.abs() > BOX_LIMIT) {

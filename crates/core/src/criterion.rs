@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::assign::Interrupt;
 use crate::assign::block::Block;
 use crate::assign::dense::{Demand, Outcome};
-use crate::batch::{Corners, ImageTargets, Layer, Predictions, Targets, broken_rule, check_length};
+use crate::batch::{Corners, ImageTargets, Layer, Predictions, Targets, broken_rule, check_length, not_finite};
 use crate::config::{BoxFormat, Config, Distribution, LossWeights, NonFinite, Weights};
 use crate::cost::boxes::{self, Columns};
 use crate::cost::{self, ClassTerm};
@@ -682,36 +682,23 @@ impl Criterion {
     /// must stand in for it, since queries are left out or sides clamped.
     fn inspect(&self, image: &Image<'_>, scratch: &mut Scratch, counts: &mut NonFiniteCounts) -> Result<bool> {
         let classes = image.part.classes;
-        let throws = self.config.non_finite == NonFinite::Throw;
         let clean = &mut scratch.clean;
         for query in 0..image.queries {
             let logits = &image.logits[query * classes..][..classes];
-            let bad = logits.iter().filter(|x| !x.is_finite()).count();
-            if bad > 0 && throws {
-                let class = logits.iter().position(|x| !x.is_finite()).unwrap_or_default();
-                return Err(Error::LogitNotFinite { place: image.place(query), class, value: logits[class] });
-            }
-            counts.logits += bad;
-            if bad > 0 {
+            if let Some((class, bad)) = not_finite(logits) {
+                if self.config.non_finite == NonFinite::Throw {
+                    return Err(Error::LogitNotFinite { place: image.place(query), class, value: logits[class] });
+                }
+                counts.logits += bad;
                 clean.left_out.push(query);
             }
         }
         for query in 0..image.queries {
             let values = &image.boxes[query * COMPONENTS..][..COMPONENTS];
-            let bad = values.iter().filter(|x| !x.is_finite()).count();
-            if bad > 0 && throws {
-                let component = values.iter().position(|x| !x.is_finite()).unwrap_or_default();
-                let (place, value) = (image.place(query), values[component]);
-                return Err(Error::BoxNotFinite { place, tensor: "boxes", component, value });
-            }
+            let bad = self.inspect_box(image.place(query), "boxes", values, self.config.clamp_sizes)?;
             counts.boxes += bad;
             if bad > 0 {
                 clean.left_out.push(query);
-            } else if let Some((component, rule)) = broken_rule(values, self.config.box_format)
-                && !(rule == BoxRule::Extent && self.config.clamp_sizes)
-            {
-                let (place, value) = (image.place(query), values[component]);
-                return Err(Error::Box { place, tensor: "boxes", component, value, rule });
             }
         }
         clean.left_out.sort_unstable();
@@ -727,6 +714,22 @@ impl Criterion {
         let clamped = self.config.clamp_sizes && clamp::clamp(&mut clean.boxes, self.config.box_format);
         clean.in_use = clamped || !clean.left_out.is_empty();
         Ok(clean.in_use)
+    }
+
+    /// How many components of a box are not finite; where all are, it must be a box, but for its sides if they are clamped.
+    fn inspect_box(&self, place: QueryPlace, tensor: &'static str, values: &[f32], is_clamped: bool) -> Result<usize> {
+        if let Some((component, bad)) = not_finite(values) {
+            return match self.config.non_finite {
+                NonFinite::Throw => Err(Error::BoxNotFinite { place, tensor, component, value: values[component] }),
+                NonFinite::Worst => Ok(bad),
+            };
+        }
+        match broken_rule(values, self.config.box_format) {
+            Some((component, rule)) if !(is_clamped && rule == BoxRule::Extent) => {
+                Err(Error::Box { place, tensor, component, value: values[component], rule })
+            }
+            _ => Ok(0),
+        }
     }
 
     /// Second stage: solves the cost block, group by group. Writes the target of each query, or -1.

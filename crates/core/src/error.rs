@@ -18,6 +18,13 @@ pub struct QueryPlace {
     pub query: usize,
 }
 
+/// The place within the part.
+impl fmt::Display for QueryPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "layer {}, image {}, query {}", self.layer, self.image, self.query)
+    }
+}
+
 /// A place in one image's targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetPlace {
@@ -142,49 +149,33 @@ impl fmt::Display for Error {
             ),
             Self::LogitNotFinite { place, class, value } => write!(
                 f,
-                "{}.logits: {} at layer {}, image {}, query {}, class {class}; must be finite",
+                "{}.logits: {} at {place}, class {class}; must be finite",
                 place.part,
-                Value(f64::from(*value)),
-                place.layer,
-                place.image,
-                place.query
+                Value(f64::from(*value))
             ),
             Self::BoxNotFinite { place, tensor, component, value } => write!(
                 f,
-                "{}.{tensor}: {} at layer {}, image {}, query {}, component {component}; must be finite",
+                "{}.{tensor}: {} at {place}, component {component}; must be finite",
                 place.part,
-                Value(f64::from(*value)),
-                place.layer,
-                place.image,
-                place.query
+                Value(f64::from(*value))
             ),
-            Self::Box { place, tensor, component, value, rule } => write!(
-                f,
-                "{}.{tensor}: {value} at layer {}, image {}, query {}, component {component}; {rule}",
-                place.part, place.layer, place.image, place.query
-            ),
+            Self::Box { place, tensor, component, value, rule } => {
+                write!(f, "{}.{tensor}: {value} at {place}, component {component}; {rule}", place.part)
+            }
             Self::CornerNotFinite { place, edge, bin, value } => write!(
                 f,
-                "{}.corners: {} at layer {}, image {}, query {}, edge {edge}, bin {bin}; must be finite",
+                "{}.corners: {} at {place}, edge {edge}, bin {bin}; must be finite",
                 place.part,
-                Value(f64::from(*value)),
-                place.layer,
-                place.image,
-                place.query
+                Value(f64::from(*value))
             ),
-            Self::Matching { place, value, targets } => write!(
-                f,
-                "{}.matching: {value} at layer {}, image {}, query {}; the image has {targets} targets",
-                place.part, place.layer, place.image, place.query
-            ),
+            Self::Matching { place, value, targets } => {
+                write!(f, "{}.matching: {value} at {place}; the image has {targets} targets", place.part)
+            }
             Self::AddedCost { place, target, value } => write!(
                 f,
-                "{}.cost: {} at layer {}, image {}, query {}, target {target}; must be a number from -1e12 to 1e12",
+                "{}.cost: {} at {place}, target {target}; must be a number from -1e12 to 1e12",
                 place.part,
-                Value(f64::from(*value)),
-                place.layer,
-                place.image,
-                place.query
+                Value(f64::from(*value))
             ),
             Self::Cost { row, column, value } => write!(
                 f,

@@ -3,7 +3,7 @@
 
 #[path = "reference/edges.rs"]
 mod edges;
-mod numbers;
+mod support;
 
 use std::ops::Range;
 
@@ -13,8 +13,8 @@ use hungarian_loss::{
     LayerGradients, LayerRule, Level, LossWeights, Matching, NonFinite, Normalizers, Part, Predictions, QueryPlace,
     Report, Result, Scratch, Sigmoid, Targets, Weights,
 };
-use numbers::Numbers;
 use proptest::prelude::*;
+use support::{Numbers, assert_close};
 
 const CLASSES: usize = 3;
 
@@ -334,11 +334,6 @@ fn iou(p: [f64; 4], t: [f64; 4]) -> f64 {
     let side = |k| (end(p, k, 1.0).min(end(t, k, 1.0)) - end(p, k, -1.0).max(end(t, k, -1.0))).max(0.0);
     let overlap = side(0) * side(1);
     overlap / (p[2] * p[3] + t[2] * t[3] - overlap)
-}
-
-fn assert_close(actual: f64, expected: f64, tolerance: f64, what: &str) {
-    let error = (actual - expected).abs() / expected.abs().max(1.0);
-    assert!(error <= tolerance, "{what}: {actual} is not {expected}, off by {error}");
 }
 
 proptest! {

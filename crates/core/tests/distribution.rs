@@ -4,6 +4,7 @@
 mod edges;
 #[path = "reference/json.rs"]
 mod json;
+mod support;
 
 use edges::Edges;
 use hungarian_loss::{
@@ -11,14 +12,9 @@ use hungarian_loss::{
 };
 use json::Json;
 use proptest::prelude::*;
+use support::assert_close;
 
 const CASES: [&str; 3] = ["typical", "all_empty", "more_targets_than_queries"];
-
-#[track_caller]
-fn assert_close(actual: f64, expected: f64, tolerance: f64, what: &str) {
-    let error = (actual - expected).abs() / expected.abs().max(1.0);
-    assert!(error <= tolerance, "{what}: {actual} is not {expected}, off by {error}");
-}
 
 fn to_f32(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&v| v as f32).collect()

@@ -2,6 +2,7 @@
 //! the same bits however a batch is laid out.
 
 mod reference;
+mod support;
 
 use hungarian_loss::{
     BoxFormat, ClassCost, Classification, Config, Criterion, Layer, LayerGradients, Level, NonFinite, Normalization,
@@ -9,6 +10,7 @@ use hungarian_loss::{
 };
 use proptest::prelude::*;
 use reference::{Reference, Values};
+use support::assert_close;
 
 /// A batch with its configuration.
 #[derive(Clone, Debug)]
@@ -225,11 +227,6 @@ fn running_sum(numbers: impl Iterator<Item = u32>) -> Vec<u32> {
         Some(*sum)
     });
     std::iter::once(0).chain(sums).collect()
-}
-
-fn assert_close(actual: f64, expected: f64, tolerance: f64, what: &str) {
-    let error = (actual - expected).abs() / expected.abs().max(1.0);
-    assert!(error <= tolerance, "{what}: {actual} is not {expected}, off by {error}");
 }
 
 proptest! {

@@ -1,7 +1,7 @@
 //! Every kind of part against the definition in `f64`: terms, central differences, matchings, and equal bits.
 
-mod numbers;
 mod reference;
+mod support;
 
 use std::ops::Range;
 
@@ -9,9 +9,9 @@ use hungarian_loss::{
     ClassCost, Classification, Config, Criterion, Error, Ignore, Layer, LayerGradients, LayerRule, LayerTerms, Level,
     LossWeights, Matching, Normalizers, Overlap, Part, Predictions, Report, Scratch, Shape, Sigmoid, Targets, Weights,
 };
-use numbers::Numbers;
 use proptest::prelude::*;
 use reference::{Reference, Values};
+use support::{Numbers, assert_close};
 
 const CLASSES: usize = 4;
 
@@ -297,11 +297,6 @@ fn cut(values: &[f32], rows: usize, width: usize, range: &Range<usize>) -> Vec<f
 
 fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&v| f64::from(v)).collect()
-}
-
-fn assert_close(actual: f64, expected: f64, tolerance: f64, what: &str) {
-    let error = (actual - expected).abs() / expected.abs().max(1.0);
-    assert!(error <= tolerance, "{what}: {actual} is not {expected}, off by {error}");
 }
 
 /// Overlap of a query with a region, by its definition.

@@ -1,6 +1,6 @@
 //! Any number of threads gives the bits, and the faults, of one.
 
-mod numbers;
+mod support;
 
 use std::num::NonZeroUsize;
 use std::sync::Barrier;
@@ -11,8 +11,8 @@ use hungarian_loss::{
     Classification, Config, Corners, Criterion, Distribution, Error, Interrupt, Layer, LayerGradients, LayerRule,
     Level, Matching, NonFinite, Normalizers, Part, Predictions, Report, Result, Scratch, Sigmoid, Targets, Threads,
 };
-use numbers::Numbers;
 use proptest::prelude::*;
+use support::Numbers;
 
 /// Enough for [`COUNTS`] threads to be worth waking.
 const LOGITS: usize = 1 << 20;

@@ -9,7 +9,7 @@
 //! Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_criterion.py` (`loss_local`).
 
 use super::{Criterion, Image, ImageTerms, Job, LayerGradients, NonFiniteCounts, Slot, Stage, rows_of_image, sort_out};
-use crate::batch::{Corners, Predictions, broken_rule, check_length};
+use crate::batch::{Corners, Predictions, check_length, not_finite};
 use crate::config::NonFinite;
 use crate::error::{COMPONENTS, Error, Result};
 use crate::loss::boxes::BoxTerms;
@@ -110,9 +110,12 @@ impl Criterion {
             return Ok(());
         }
         for (query, role) in roles.iter_mut().enumerate() {
-            let edges = self.inspect_edges(image, query, &corners, &mut job.non_finite)?;
-            let reference = self.inspect_reference(image, query, &corners, &mut job.non_finite)?;
-            if !(edges && reference && image.is_finite(query)) {
+            let edges = self.inspect_edges(image, query, &corners)?;
+            let reference = box_at(corners.references, query);
+            let components = self.inspect_box(image.place(query), "references", &reference, false)?;
+            job.non_finite.corners += edges;
+            job.non_finite.references += components;
+            if edges + components > 0 || !image.is_finite(query) {
                 *role = UNSOUND;
             }
         }
@@ -196,50 +199,16 @@ impl Criterion {
         }));
     }
 
-    /// Whether the scores of a query's edges are finite.
-    fn inspect_edges(
-        &self,
-        image: &Image<'_>,
-        query: usize,
-        corners: &Corners<'_>,
-        counts: &mut NonFiniteCounts,
-    ) -> Result<bool> {
+    /// How many scores of a query's edges are not finite.
+    fn inspect_edges(&self, image: &Image<'_>, query: usize, corners: &Corners<'_>) -> Result<usize> {
         let width = EDGES * self.bins.count();
         let logits = &corners.logits[query * width..][..width];
-        let Some(at) = logits.iter().position(|x| !x.is_finite()) else { return Ok(true) };
-        if self.config.non_finite == NonFinite::Throw {
-            let (edge, bin) = (at / self.bins.count(), at % self.bins.count());
-            return Err(Error::CornerNotFinite { place: image.place(query), edge, bin, value: logits[at] });
+        let Some((at, bad)) = not_finite(logits) else { return Ok(0) };
+        if self.config.non_finite == NonFinite::Worst {
+            return Ok(bad);
         }
-        counts.corners += logits.iter().filter(|x| !x.is_finite()).count();
-        Ok(false)
-    }
-
-    /// Whether the box that a query's edges start from is finite; if so, it must be a box.
-    fn inspect_reference(
-        &self,
-        image: &Image<'_>,
-        query: usize,
-        corners: &Corners<'_>,
-        counts: &mut NonFiniteCounts,
-    ) -> Result<bool> {
-        let tensor = "references";
-        let reference = box_at(corners.references, query);
-        if let Some(component) = reference.iter().position(|x| !x.is_finite()) {
-            if self.config.non_finite == NonFinite::Throw {
-                let (place, value) = (image.place(query), reference[component]);
-                return Err(Error::BoxNotFinite { place, tensor, component, value });
-            }
-            counts.references += reference.iter().filter(|x| !x.is_finite()).count();
-            return Ok(false);
-        }
-        match broken_rule(&reference, self.config.box_format) {
-            None => Ok(true),
-            Some((component, rule)) => {
-                let (place, value) = (image.place(query), reference[component]);
-                Err(Error::Box { place, tensor, component, value, rule })
-            }
-        }
+        let (edge, bin) = (at / self.bins.count(), at % self.bins.count());
+        Err(Error::CornerNotFinite { place: image.place(query), edge, bin, value: logits[at] })
     }
 }
 
