@@ -750,13 +750,13 @@ impl Criterion {
                 (&*out, wide)
             };
             let mut costs = if rows <= queries {
-                Block::padded(costs, rows, queries, stride)
+                Block::padded(costs, rows, queries, stride, true)
             } else {
                 let wide = padded(rows);
                 let transposed = reserve(transposed, queries * wide);
                 transposed.fill(f32::INFINITY);
                 transpose(costs, stride, transposed, wide);
-                Block::padded(transposed, queries, rows, wide)
+                Block::padded(transposed, queries, rows, wide, true)
             };
             let outcome = solver.solve(self.level, &mut costs, Demand::Complete);
             debug_assert_eq!(outcome, Outcome::Optimal, "matching costs are finite");

@@ -71,6 +71,8 @@ pub(crate) enum Outcome {
     Optimal,
     /// These rows, in search order, have fewer allowed columns between them than they are.
     Infeasible(Vec<usize>),
+    /// Some costs are not ordinary, see [`Block::are_ordinary`]: they have to be checked first.
+    Unchecked,
 }
 
 /// The way to an optimal assignment. All lead to one; which of several may differ.
@@ -206,7 +208,7 @@ impl Solver {
     pub fn solve<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, demand: Demand) -> Outcome {
         self.is_partial = false;
         let mut outcome = self.pair_up(level, rows, demand);
-        if demand == Demand::Partial && outcome != Outcome::Optimal {
+        if demand == Demand::Partial && matches!(outcome, Outcome::Infeasible(_)) {
             self.is_partial = true;
             outcome = self.pair_up(level, rows, demand);
         }
@@ -225,6 +227,9 @@ impl Solver {
         self.reset(rows.rows(), rows.columns());
         let is_tiny = self.path == Path::Auto && rows.width() == LANES && !self.is_partial;
         if is_tiny && !matches!(demand, Demand::Limited(_)) {
+            if !rows.is_ordinary(level) {
+                return Outcome::Unchecked;
+            }
             if dispatch!(level, simd => tiny::solve(simd, self, rows)) {
                 return Outcome::Optimal;
             }
@@ -259,10 +264,12 @@ impl Solver {
     fn solve_dense<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R) -> Outcome {
         let square = rows.block().filter(|block| self.takes_all(block) && block.rows >= COLUMN_REDUCTION);
         if let Some(block) = square {
-            let chosen_once = self.reduce_columns(level, block);
+            let Some(chosen_once) = self.reduce_columns(level, block) else { return Outcome::Unchecked };
             dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
         } else {
-            dispatch!(level, simd => rows.choose(simd, &self.column_duals, &mut self.choices, &self.interrupt));
+            if !self.choose(level, rows) {
+                return Outcome::Unchecked;
+            }
             self.take_cheapest(f64::INFINITY);
         }
         if self.free_rows.is_empty() {
@@ -286,10 +293,17 @@ impl Solver {
     }
 
     fn solve_limited<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, limit: f64) -> Outcome {
-        dispatch!(level, simd => rows.choose(simd, &self.column_duals, &mut self.choices, &self.interrupt));
+        if !self.choose(level, rows) {
+            return Outcome::Unchecked;
+        }
         self.take_cheapest(limit);
         self.augment_all(level, rows, limit, usize::MAX);
         Outcome::Optimal
+    }
+
+    fn choose<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &R) -> bool {
+        let Self { column_duals, choices, interrupt, .. } = self;
+        dispatch!(level, simd => rows.choose(simd, column_duals, choices, interrupt))
     }
 
     pub(super) fn note_taken(&mut self) {
@@ -384,13 +398,15 @@ impl Solver {
     }
 
     /// Column reduction of a square matrix; rows that no column chose become free rows. Gives the rows that just one
-    /// column chose.
-    pub(super) fn reduce_columns<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Vec<bool> {
+    /// column chose, or nothing where costs turn out not to be ordinary.
+    pub(super) fn reduce_columns<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Option<Vec<bool>> {
         let rows_of_minima = &mut self.search.parent;
         rows_of_minima.resize(block.width, 0.0);
         let duals = &mut self.column_duals;
         duals.fill(f64::INFINITY);
-        dispatch!(level, simd => column_minima(simd, block, duals, rows_of_minima, &self.interrupt));
+        if !dispatch!(level, simd => column_minima(simd, block, duals, rows_of_minima, &self.interrupt)) {
+            return None;
+        }
         duals[block.columns..].fill(f64::NEG_INFINITY);
         let mut chosen_once = vec![false; block.rows];
         for column in 0..block.columns {
@@ -408,7 +424,7 @@ impl Solver {
         }
         self.free_rows.clear();
         self.free_rows.extend((0..block.rows as u32).filter(|&row| self.column_of_row[row as usize] == NONE));
-        chosen_once
+        Some(chosen_once)
     }
 
     /// Reduction transfer from the rows that just one column chose.
@@ -556,7 +572,8 @@ fn reduce<S: Simd>(simd: S, minimum: [F64<S>; 2], index: [F64<S>; 2]) -> (f64, u
     (smallest, low.min(high).reduce_min() as usize)
 }
 
-/// Lowers each column's minimum by the block's costs and notes the row it is from, the lowest if there are several.
+/// Lowers each column's minimum by the block's costs and notes the row it is from, the lowest if there are several; or
+/// gives false where costs turn out not to be ordinary.
 #[inline(always)]
 fn column_minima<S: Simd, T: Cost>(
     simd: S,
@@ -564,10 +581,13 @@ fn column_minima<S: Simd, T: Cost>(
     minima: &mut [f64],
     rows: &mut [f64],
     interrupt: &Interrupt,
-) {
+) -> bool {
     // four rows at a time, since few of them lower anything
     let whole = block.rows / 4 * 4;
     for first in interrupt.guard((0..whole).step_by(4)) {
+        if !block.are_ordinary(simd, first..first + 4) {
+            return false;
+        }
         let costs = [block.row(first), block.row(first + 1), block.row(first + 2), block.row(first + 3)];
         for at in (0..block.width).step_by(LANES) {
             let mut smallest = T::load(simd, costs[0], at);
@@ -583,11 +603,15 @@ fn column_minima<S: Simd, T: Cost>(
             }
         }
     }
+    if !block.are_ordinary(simd, whole..block.rows) {
+        return false;
+    }
     for row in whole..block.rows {
         for at in (0..block.width).step_by(LANES) {
             lower(simd, block.row(row), row, at, minima, rows);
         }
     }
+    true
 }
 
 /// Lowers the minima of the columns at `at` by a row's costs.

@@ -22,7 +22,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::block::Block;
+use super::block::{Block, Rows};
 use super::candidates::{Candidate, Candidates};
 use super::dense::{NONE, Outcome, Path, Searches, Solver};
 use super::scaling::{self, Scaling};
@@ -130,14 +130,20 @@ impl Eq for Event {}
 /// Solves a block.
 pub(super) fn solve<T: Cost>(solver: &mut Solver, level: Level, block: &Block<'_, T>) -> Outcome {
     if is_constant(block, &solver.interrupt) {
+        if !dispatch!(level, simd => block.are_ordinary(simd, 0..1)) {
+            return Outcome::Unchecked;
+        }
         (0..block.rows).for_each(|row| solver.pair(row, row));
         return Outcome::Optimal;
     }
-    if solver.path == Path::Scaling && block.rows < block.columns && !solver.is_partial {
-        return solve_hard(solver, level, block);
-    }
     if solver.takes_all(block) {
-        solver.reduce_columns(level, block);
+        if solver.reduce_columns(level, block).is_none() {
+            return Outcome::Unchecked;
+        }
+    } else if !block.is_ordinary(level) {
+        return Outcome::Unchecked;
+    } else if solver.path == Path::Scaling && !solver.is_partial {
+        return solve_hard(solver, level, block);
     } else {
         solver.free_rows.clear();
         solver.free_rows.extend(0..block.rows as u32);

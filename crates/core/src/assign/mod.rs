@@ -17,6 +17,7 @@ mod matrix;
 mod partial;
 mod scaling;
 mod sparse;
+mod tall;
 mod tiny;
 
 pub use batch::BatchOutputs;
@@ -29,8 +30,9 @@ pub use sparse::{SparseMatrix, SparseSolver};
 use crate::batch::check_length;
 use crate::error::{Error, Result};
 use crate::simd::{self, F64, LANES, Level, Simd, dispatch, prelude::*};
-use block::{Block, CHUNK, Tall};
+use block::{Block, CHUNK};
 use dense::{Demand, NONE, Outcome};
+use tall::Tall;
 
 /// A caller's matrix of costs, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +56,10 @@ pub trait Cost: Copy + Default {
     /// Sixteen values at `at`.
     #[doc(hidden)]
     fn load<S: Simd>(simd: S, costs: &[Self], at: usize) -> [F64<S>; 2];
+
+    /// Eight values at `at`.
+    #[doc(hidden)]
+    fn load_half<S: Simd>(simd: S, costs: &[Self], at: usize) -> F64<S>;
 
     /// The memory for this type.
     #[doc(hidden)]
@@ -79,6 +85,15 @@ impl Cost for f32 {
         [low, high]
     }
 
+    #[inline(always)]
+    fn load_half<S: Simd>(simd: S, costs: &[Self], at: usize) -> F64<S> {
+        F64::from_fn(
+            simd,
+            #[inline(always)]
+            |k| f64::from(costs[at + k]),
+        )
+    }
+
     fn memory(memories: &mut Memories) -> &mut Memory<Self> {
         &mut memories.of_f32
     }
@@ -100,6 +115,11 @@ impl Cost for f64 {
     #[inline(always)]
     fn load<S: Simd>(simd: S, costs: &[Self], at: usize) -> [F64<S>; 2] {
         simd::load_f64(simd, costs, at)
+    }
+
+    #[inline(always)]
+    fn load_half<S: Simd>(simd: S, costs: &[Self], at: usize) -> F64<S> {
+        F64::from_slice(simd, &costs[at..at + LANES / 2])
     }
 
     fn memory(memories: &mut Memories) -> &mut Memory<Self> {
@@ -145,10 +165,9 @@ impl<'a, T: Cost> CostMatrix<'a, T> {
     /// Refuses NaN and -infinity; gives a power of two that brings costs near the largest `f64` into a range where sums
     /// of them stay finite.
     fn check(&self, level: Level, interrupt: &Interrupt) -> Result<f64> {
-        const LARGE: f64 = 1e200;
         let mut scale = 1.0;
         for (part, costs) in self.costs.chunks(CHUNK).enumerate() {
-            if interrupt.is_raised() || dispatch!(level, simd => are_ordinary(simd, costs)) {
+            if interrupt.is_raised() || dispatch!(level, simd => are_allowed(simd, costs)) {
                 continue;
             }
             for (at, cost) in costs.iter().enumerate().map(|(at, cost)| (part * CHUNK + at, cost.value())) {
@@ -164,20 +183,25 @@ impl<'a, T: Cost> CostMatrix<'a, T> {
     }
 }
 
-/// Whether all costs are finite and far from the largest `f64`: their squares then have a finite sum.
+/// Costs beyond are scaled.
+const LARGE: f64 = 1e200;
+
+/// Whether all costs are +infinity or can be used as they are.
 #[inline(always)]
-fn are_ordinary<S: Simd, T: Cost>(simd: S, costs: &[T]) -> bool {
-    let mut sums = [F64::splat(simd, 0.0); 2];
+fn are_allowed<S: Simd, T: Cost>(simd: S, costs: &[T]) -> bool {
     let whole = costs.len() / LANES * LANES;
-    for at in (0..whole).step_by(LANES) {
-        let costs = T::load(simd, costs, at);
-        for k in 0..2 {
-            sums[k] += costs[k] * costs[k];
-        }
-    }
-    let rest: f64 = costs[whole..].iter().map(|cost| cost.value() * cost.value()).sum();
-    let sums = sums[0] + sums[1];
-    (sums.simd_lt(f64::INFINITY)).all_true() && rest < f64::INFINITY
+    let vectors_are = (0..whole).step_by(LANES).all(
+        #[inline(always)]
+        |at| {
+            let costs = T::load(simd, costs, at);
+            let [low, high] = costs.map(
+                #[inline(always)]
+                |cost| cost.abs().simd_le(LARGE) | cost.simd_eq(f64::INFINITY),
+            );
+            (low & high).all_true()
+        },
+    );
+    vectors_are && costs[whole..].iter().all(|cost| cost.value().abs() <= LARGE || cost.value() == f64::INFINITY)
 }
 
 /// How to read a matrix.
@@ -291,10 +315,15 @@ impl AssignmentSolver {
         options: AssignmentOptions,
     ) -> Result<Assignment<'_>> {
         options.check()?;
-        let scale = matrix.check(level, &self.solver.interrupt)?;
-        let sign = if options.maximize { -scale } else { scale };
+        let mut sign = if options.maximize { -1.0 } else { 1.0 };
         let transposed = matrix.rows > matrix.columns;
-        let outcome = run(&mut self.solver, level, matrix, sign, options, T::memory(&mut self.memories));
+        let Self { solver, memories } = self;
+        let memory = T::memory(memories);
+        let mut outcome = run(solver, level, matrix, sign, false, options, memory);
+        if outcome == Outcome::Unchecked {
+            sign *= matrix.check(level, &solver.interrupt)?;
+            outcome = run(solver, level, matrix, sign, true, options, memory);
+        }
         if self.solver.interrupt.is_raised() {
             return Err(Error::Interrupted); // what was left half done is of no use
         }
@@ -317,6 +346,7 @@ fn run<T: Cost>(
     level: Level,
     matrix: &CostMatrix<'_, T>,
     sign: f64,
+    is_checked: bool,
     options: AssignmentOptions,
     memory: &mut Memory<T>,
 ) -> Outcome {
@@ -335,12 +365,13 @@ fn run<T: Cost>(
         None => Demand::Complete,
     };
     if rows <= columns {
-        solver.solve(level, &mut Block::new(costs, rows, columns, end), demand)
+        solver.solve(level, &mut Block::new(costs, rows, columns, end, is_checked), demand)
     } else if matches!(demand, Demand::Limited(_)) || !solver.wants_block(columns, rows) {
-        let matrix = Block::new(costs, rows, columns, end);
+        let matrix = Block::new(costs, rows, columns, end, is_checked);
         solver.solve(level, &mut Tall::new(matrix, transposed, is_gathered), demand)
     } else {
-        solver.solve(level, &mut block::transpose(costs, rows, columns, transposed, &solver.interrupt), demand)
+        let mut block = block::transpose(costs, rows, columns, transposed, is_checked, &solver.interrupt);
+        solver.solve(level, &mut block, demand)
     }
 }
 
