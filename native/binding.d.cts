@@ -40,6 +40,13 @@ export declare function assignF32(cost: Float32Array, rows: number, columns: num
  */
 export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
+/**
+ * The assignment of the matrix in the memory: rows, columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if
+ * duals are wanted; then the costs, row-major. They are replaced by the total, the column of every row, or -1, and the
+ * duals of the rows and columns if they are wanted.
+ */
+export declare function assignSmall(exchange: ExternalObject<Exchange>): void
+
 /** As `assignSparseF32`, in another thread, on a copy of the matrix. */
 export declare function assignSparseAsyncF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
 
@@ -103,6 +110,9 @@ export declare function costMatrix(criterion: ExternalObject<Criterion>, images:
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
+
+/** Prepares memory for `assignSmall`. */
+export declare function createExchange(memory: Float64Array): ExternalObject<Exchange>
 
 /** A flag that stops calls. */
 export declare function createInterrupt(): ExternalObject<Interrupt>

@@ -15,6 +15,7 @@ import type { FoundAssignment, Interrupt } from './native.ts'
 import { float64s } from './slab.ts'
 import { listPairs, UNASSIGNED } from './pairs.ts'
 import { assignSparse, assignSparseAsync, isSparse, readSparse, verifySparse } from './sparse.ts'
+import { assignSmall, isSmall } from './small.ts'
 import { floats, isNumeric, shapeOf } from './tensors.ts'
 import type {
   Assignment,
@@ -74,15 +75,17 @@ interface Settings {
 export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options?: AssignmentOptions): Assignment {
   try {
     const settings = readOptions(options)
-    const { maximize, partial, limit, wanted } = settings
     if (isSparse(cost)) {
       const costs = readSparse(cost)
       const columnOfRow = new Int32Array(costs.rows)
-      const duals = wanted ? new Float64Array(costs.rows + costs.columns) : undefined
+      const duals = settings.wanted ? new Float64Array(costs.rows + costs.columns) : undefined
       const total = assignSparse(costs, settings, columnOfRow, duals)
       return listPairs(columnOfRow, costs.rows, costs.columns, total, duals)
     }
-    const { data, rows, columns } = readCosts(cost)
+    const costs = readCosts(cost)
+    if (isSmall(costs)) return assignSmall(costs, settings)
+    const { data, rows, columns } = costs
+    const { maximize, partial, limit, wanted } = settings
     const columnOfRow = rows <= ROWS ? COLUMN_OF_ROW : new Int32Array(rows)
     const duals = wanted ? new Float64Array(rows + columns) : undefined
     const total = isDouble(data)

@@ -44,7 +44,7 @@ class AssignmentView extends View implements Assignment {
 
 /** Lists the pairs in order of rows. `columnOfRow`: `[rows]` and more. `duals`: `[rows + columns]`. */
 export function listPairs(
-  columnOfRow: Int32Array,
+  columnOfRow: Int32Array | Float64Array,
   rows: number,
   columns: number,
   total: number,

@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod options;
 mod parts;
+pub mod small;
 pub mod sparse;
 pub mod task;
 

@@ -188,7 +188,7 @@ fn are_ordinary<S: Simd, T: Cost>(simd: S, costs: &[T]) -> bool {
     for at in (0..whole).step_by(LANES) {
         let costs = T::load(simd, costs, at);
         for k in 0..2 {
-            sums[k] = costs[k].mul_add(costs[k], sums[k]);
+            sums[k] += costs[k] * costs[k];
         }
     }
     let rest: f64 = costs[whole..].iter().map(|cost| cost.value() * cost.value()).sum();

@@ -1,8 +1,8 @@
 //! The solver for at most sixteen columns: shortest augmenting paths whose whole state stays in registers.
 //!
-//! Row after row grows a tree by Dijkstra's algorithm as in [`dense`](super::dense), but distances, duals and parents of
-//! all columns are one pair of vectors each, and there is nothing to prepare: at this size, preparing takes longer than
-//! solving.
+//! In a square matrix column reduction comes first, as in [`dense`](super::dense). Then row after row grows a tree by
+//! Dijkstra's algorithm as there, but distances, duals and parents of all columns are one pair of vectors each, and
+//! there is nothing to prepare: at this size, preparing takes longer than solving.
 
 use super::Cost;
 use super::block::Rows;
@@ -20,10 +20,20 @@ pub(super) fn solve<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, 
         |i| i as f64,
     );
     let lanes = [lanes, lanes + 8.0];
+    if rows.rows() == rows.columns() {
+        reduce_columns(simd, solver, rows);
+    }
     let mut duals = load_f64(simd, &solver.column_duals, 0);
     // +infinity for a column that is taken
-    let mut taken = [zero; 2];
+    let mut taken = [0.0; LANES];
+    for (taken, &row) in taken.iter_mut().zip(&solver.row_of_column) {
+        *taken = if row == NONE { 0.0 } else { f64::INFINITY };
+    }
+    let mut taken = load_f64(simd, &taken, 0);
     for start in 0..rows.rows() {
+        if solver.column_of_row[start] != NONE {
+            continue;
+        }
         // the duals, -infinity once scanned
         let mut open = duals;
         let (mut distance, mut parent) = ([infinity; 2], [zero; 2]);
@@ -74,6 +84,37 @@ pub(super) fn solve<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, 
         }
     }
     true
+}
+
+/// Makes every column's dual its smallest cost; the row that has it takes the column.
+#[inline(always)]
+fn reduce_columns<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, rows: &mut R) {
+    let mut least = [F64::splat(simd, f64::INFINITY); 2];
+    let mut from = [F64::splat(simd, 0.0); 2];
+    let mut number = F64::splat(simd, 0.0);
+    for row in 0..rows.rows() {
+        let costs = T::load(simd, rows.row(row), 0);
+        for k in 0..2 {
+            let lower = costs[k].simd_lt(least[k]);
+            least[k] = lower.select(costs[k], least[k]);
+            from[k] = lower.select(number, from[k]);
+        }
+        number += 1.0;
+    }
+    let (mut duals, mut from_rows) = ([0.0; LANES], [0.0; LANES]);
+    for k in 0..2 {
+        least[k].store_slice(&mut duals[8 * k..8 * k + 8]);
+        from[k].store_slice(&mut from_rows[8 * k..8 * k + 8]);
+    }
+    for column in 0..rows.columns() {
+        if duals[column] < f64::INFINITY {
+            solver.column_duals[column] = duals[column];
+            let row = from_rows[column] as usize;
+            if solver.column_of_row[row] == NONE {
+                solver.pair(row, column);
+            }
+        }
+    }
 }
 
 /// One bit for each of sixteen lanes.

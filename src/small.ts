@@ -1,0 +1,53 @@
+/**
+ * Small matrices are copied to memory that the binding reads and writes without asking: to hand over arrays takes
+ * longer than to solve them.
+ */
+import { assignSmall as assign, createExchange } from './native.ts'
+import { listPairs } from './pairs.ts'
+import type { Assignment } from './types.ts'
+
+/** The most cells, and the most rows and columns together. */
+const CELLS = 256
+const LINES = CELLS + 1
+
+/** The places of rows, columns, options and limit; the costs follow. */
+const HEAD = 6
+
+// what comes back is a total, the column of every row, and the duals
+const memory = new Float64Array(Math.max(HEAD + CELLS, 1 + 2 * LINES))
+const columnOfRow = memory.subarray(1)
+const exchange = createExchange(memory)
+
+/** A matrix with few cells, row-major. */
+interface Costs {
+  readonly data: Float32Array | Float64Array
+  readonly rows: number
+  readonly columns: number
+}
+
+/** What tells the solver how to read a matrix, and whether duals are wanted. */
+interface Settings {
+  readonly maximize: boolean
+  readonly partial: boolean
+  readonly limit: number
+  readonly wanted: boolean
+}
+
+/** Whether a matrix is small. */
+export function isSmall({ rows, columns }: Costs): boolean {
+  return rows * columns <= CELLS && rows + columns <= LINES
+}
+
+/** Solves a small matrix. */
+export function assignSmall({ data, rows, columns }: Costs, { maximize, partial, limit, wanted }: Settings): Assignment {
+  memory[0] = rows
+  memory[1] = columns
+  memory[2] = Number(maximize)
+  memory[3] = Number(partial)
+  memory[4] = limit
+  memory[5] = Number(wanted)
+  memory.set(data, HEAD)
+  assign(exchange)
+  const duals = wanted ? memory.slice(1 + rows, 1 + 2 * rows + columns) : undefined
+  return listPairs(columnOfRow, rows, columns, memory[0], duals)
+}
