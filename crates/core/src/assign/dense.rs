@@ -1,7 +1,7 @@
 //! The dense solver: shortest augmenting paths over reduced costs.
 //!
 //! 1. Every row takes its cheapest column; of several that want the same, the one that would lose most by its second
-//!    choice gets it, and the column's dual falls by that loss. In a square matrix of some size, *column reduction* comes
+//!    choice gets it, and the column's dual falls by that loss. In a square matrix, *column reduction* comes
 //!    first instead: every column's dual is its smallest cost, and the row that has it takes the column; then *reduction
 //!    transfer* lowers the dual of a row's column as far as the row's second choice permits.
 //! 2. *Augmenting row reduction*: a row left over takes its cheapest column all the same, whose dual falls by what the
@@ -32,9 +32,6 @@ use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, padded, prelude::
 
 /// No row, or no column.
 pub(super) const NONE: u32 = u32::MAX;
-
-/// Size from which a square matrix gains from column reduction.
-const COLUMN_REDUCTION: usize = 32;
 
 /// Passes of augmenting row reduction.
 const ROW_REDUCTIONS: usize = 2;
@@ -262,10 +259,12 @@ impl Solver {
     }
 
     fn solve_dense<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R) -> Outcome {
-        let square = rows.block().filter(|block| self.takes_all(block) && block.rows >= COLUMN_REDUCTION);
+        let square = rows.block().filter(|block| self.takes_all(block));
         if let Some(block) = square {
             let Some(chosen_once) = self.reduce_columns(level, block) else { return Outcome::Unchecked };
-            dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
+            if !self.free_rows.is_empty() {
+                dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
+            }
         } else {
             if !self.choose(level, rows) {
                 return Outcome::Unchecked;

@@ -140,6 +140,9 @@ pub(super) fn solve<T: Cost>(solver: &mut Solver, level: Level, block: &Block<'_
         if solver.reduce_columns(level, block).is_none() {
             return Outcome::Unchecked;
         }
+        if solver.free_rows.is_empty() {
+            return Outcome::Optimal;
+        }
     } else if !block.is_ordinary(level) {
         return Outcome::Unchecked;
     } else if solver.path == Path::Scaling && !solver.is_partial {
