@@ -83,30 +83,31 @@ export interface ClassificationOptions {
 /**
  * Loss, terms, matches and gradients of a batch.
  *
- * `layers`: how many layers each array of `logits` and `boxes` holds, and of `corners` and `references`, which have no
- * values for layers without them, or are empty lists where none has any. `parts`, `rules`, `given`, `added`: the parts
- * of the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
- * `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and `classWeight` empty, for the batch's
- * own. `gradLogits`, `gradBoxes` and `gradCorners` are empty lists where no gradients are wanted.
+ * `tensors`: for each layer, or layers that are stacked, logits and boxes, and where any layer has corners, those and
+ * references, without any values for layers without. `parts`, `rules`, `given`, `added`: the parts of the step and how
+ * they are matched, the last three absent where all are matched optimally. `labelOffsets`: `[targets + 1]`, or absent
+ * where each target has one label. `ignores`: `[targets]`, or absent for none. `numBoxes`, `unionBoxes`: NaN, and
+ * `classWeight` absent, for the batch's own. `gradients`: as `tensors`, but for the references; empty where none are
+ * wanted.
  *
  * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
  * `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
  * costs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl, ddf, classError, cardinalityError,
  * classWeight.
  */
-export declare function compute(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array): void
+export declare function compute(criterion: ExternalObject<Criterion>, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Int32Array | undefined | null, given: Int32Array | undefined | null, added: Float32Array | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array | undefined | null, numBoxes: number, unionBoxes: number, classWeight: Float64Array | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array): void
 
 /**
  * As [`compute`](crate::compute), in another thread: inputs are copied before this returns; the output arrays must stay
  * untouched until the promise is settled.
  */
-export declare function computeAsync(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, interrupt: ExternalObject<Interrupt>): Promise<void>
+export declare function computeAsync(criterion: ExternalObject<Criterion>, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Int32Array | undefined | null, given: Int32Array | undefined | null, added: Float32Array | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array | undefined | null, numBoxes: number, unionBoxes: number, classWeight: Float64Array | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, interrupt: ExternalObject<Interrupt>): Promise<void>
 
 /**
  * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
-export declare function costMatrix(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, out: Float32Array, values: Float64Array): void
+export declare function costMatrix(criterion: ExternalObject<Criterion>, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Int32Array | undefined | null, given: Int32Array | undefined | null, added: Float32Array | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array | undefined | null, out: Float32Array, values: Float64Array): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
@@ -161,7 +162,7 @@ export interface IgnoreOptions {
 }
 
 /** The matching alone; arguments as for [`compute`], with the loss and its terms 0. */
-export declare function matchTargets(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, targetOfQuery: Int32Array, values: Float64Array): void
+export declare function matchTargets(criterion: ExternalObject<Criterion>, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Int32Array | undefined | null, given: Int32Array | undefined | null, added: Float32Array | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array | undefined | null, targetOfQuery: Int32Array, values: Float64Array): void
 
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void

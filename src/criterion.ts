@@ -5,7 +5,7 @@ import type { GradientArrays } from './gradients.ts'
 import { compute, computeAsync, costMatrix, createCriterion, matchTargets } from './native.ts'
 import type { Criterion, Interrupt } from './native.ts'
 import { packParts } from './parts.ts'
-import { readPredictions } from './predictions.ts'
+import { listTensors, readPredictions } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { resolveOptions } from './options.ts'
 import type { PresetName } from './presets.ts'
@@ -30,9 +30,8 @@ const CALL = ['gradients', 'out', 'numBoxes', 'unionBoxes', 'classWeight'] as co
 const ASYNC_CALL = ['gradients', 'numBoxes', 'unionBoxes', 'classWeight', 'signal'] as const
 const DEFAULT_CALL: CallOptions = {}
 
-/** Tells the core to use a batch's own normalisers. */
+/** Tells the core to use a batch's own normaliser. */
 const OWN_COUNT = NaN
-const OWN_WEIGHT = new Float64Array(0)
 
 /** A call as the binding takes it, and what it fills. */
 interface Prepared {
@@ -196,55 +195,46 @@ export class HungarianLoss {
   /** Checks and packs the arguments of a call, and makes what it fills. */
   #prepare(outputs: Outputs, targets: readonly Target[], call: CallOptions): Prepared {
     if (call !== DEFAULT_CALL) checkCall(call)
-    const { predictions, tensors, rest, filled } = this.#read(outputs, targets)
+    const { predictions, read, filled } = this.#read(outputs, targets)
     const gradients = gradientsFor(call, predictions, targets)
-    const classWeight = classWeightFor(call, predictions)
     const inputs: Prepared['inputs'] = [
-      ...tensors,
-      predictions.corners,
-      predictions.references,
-      ...rest,
+      ...read,
       call.numBoxes ?? OWN_COUNT,
       call.unionBoxes ?? OWN_COUNT,
-      classWeight,
-      gradients.logits,
-      gradients.boxes,
-      gradients.corners,
+      classWeightFor(call, predictions),
+      gradients as Float32Array[],
       filled.targetOfQuery,
       filled.values,
     ]
     return { inputs, filled, gradients }
   }
 
-  /** Checks and packs what every call is given, in the order of the binding: tensors, then parts, rules and targets. */
+  /** Checks and packs what every call is given, in the order of the binding. */
   #read(outputs: Outputs, targets: readonly Target[]) {
     const predictions = readPredictions(outputs, this.options)
     const packed = packTargets(targets, predictions.images)
     const rules = packRules(predictions, packed)
-    return {
-      predictions,
-      packed,
-      tensors: [predictions.images, predictions.layers, predictions.logits, predictions.boxes] as const,
-      rest: [
-        packParts(predictions.parts),
-        rules.rules,
-        rules.given,
-        rules.added,
-        packed.labels,
-        packed.labelOffsets,
-        packed.boxes,
-        packed.offsets,
-        packed.ignores,
-      ] as const,
-      filled: makeFilled(predictions, packed, rules),
-    }
+    const read = [
+      predictions.images,
+      listTensors(predictions),
+      packParts(predictions),
+      rules?.rules,
+      rules?.given,
+      rules?.added,
+      packed.labels,
+      packed.labelOffsets,
+      packed.boxes,
+      packed.offsets,
+      packed.ignores,
+    ] as const
+    return { predictions, packed, read, filled: makeFilled(predictions, packed, rules) }
   }
 
   /** The matching alone. Throws as {@link compute}. */
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
-      const { tensors, rest, filled } = this.#read(outputs, targets)
-      matchTargets(this.#handle, ...tensors, ...rest, filled.targetOfQuery, filled.values)
+      const { read, filled } = this.#read(outputs, targets)
+      matchTargets(this.#handle, ...read, filled.targetOfQuery, filled.values)
       return readMatching(filled)
     } catch (error) {
       throw toHungarianLossError(error)
@@ -254,9 +244,9 @@ export class HungarianLoss {
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
-      const { predictions, packed, tensors, rest, filled } = this.#read(outputs, targets)
+      const { predictions, packed, read, filled } = this.#read(outputs, targets)
       const costs = new Float32Array(countCosts(predictions, packed))
-      costMatrix(this.#handle, ...tensors, ...rest, costs, filled.values)
+      costMatrix(this.#handle, ...read, costs, filled.values)
       return readCosts(filled, costs)
     } catch (error) {
       throw toHungarianLossError(error)
@@ -304,8 +294,8 @@ function gradientsFor(
 }
 
 /** One class weight for each layer, or none for the batch's own. */
-function classWeightFor({ classWeight }: CallOptions, { parts }: Predictions): Float64Array {
-  if (classWeight === undefined) return OWN_WEIGHT
+function classWeightFor({ classWeight }: CallOptions, { parts }: Predictions): Float64Array | undefined {
+  if (classWeight === undefined) return undefined
   const layers = parts.reduce((sum, part) => sum + part.layers.layers, 0)
   if (typeof classWeight === 'number') return new Float64Array(layers).fill(classWeight)
   if (!Array.isArray(classWeight) && !ArrayBuffer.isView(classWeight)) {

@@ -9,29 +9,25 @@ use napi_derive::napi;
 
 use crate::error::Result;
 use crate::task::in_background;
-use crate::{Inputs, Outputs, compute_loss, gradients, normalizers, read_targets};
+use crate::{Inputs, Outputs, compute_loss, normalizers, read_targets};
 
 /// A copy of what a call reads; the fields are the arguments of [`compute`](crate::compute).
 #[derive(Default)]
 struct Snapshot {
     images: u32,
-    layers: Vec<u32>,
-    logits: Vec<Vec<f32>>,
-    boxes: Vec<Vec<f32>>,
-    corners: Vec<Vec<f32>>,
-    references: Vec<Vec<f32>>,
+    tensors: Vec<Vec<f32>>,
     parts: Vec<f64>,
     rules: Vec<i32>,
     given: Vec<i32>,
     added: Vec<f32>,
     labels: Vec<i32>,
-    label_offsets: Vec<u32>,
+    label_offsets: Option<Vec<u32>>,
     target_boxes: Vec<f32>,
     offsets: Vec<u32>,
-    ignores: Vec<u8>,
+    ignores: Option<Vec<u8>>,
     num_boxes: f64,
     union_boxes: f64,
-    class_weight: Vec<f64>,
+    class_weight: Option<Vec<f64>>,
 }
 
 /// Snapshots of calls that are over: writing to memory for the first time takes longer than copying.
@@ -44,9 +40,7 @@ const KEPT: usize = 2;
 pub struct LossTask {
     criterion: Criterion,
     snapshot: Snapshot,
-    grad_logits: Vec<Float32Array>,
-    grad_boxes: Vec<Float32Array>,
-    grad_corners: Vec<Float32Array>,
+    gradients: Vec<Float32Array>,
     target_of_query: Int32Array,
     values: Float64Array,
     interrupt: Interrupt,
@@ -56,10 +50,15 @@ impl Snapshot {
     fn inputs(&self) -> Result<Inputs<'_>> {
         Inputs::new(
             self.images,
-            (&self.layers, &self.logits, &self.boxes),
-            [&self.corners, &self.references],
+            &self.tensors,
             (&self.parts, &self.rules, &self.given, &self.added),
-            read_targets(&self.labels, &self.label_offsets, &self.target_boxes, &self.offsets, &self.ignores)?,
+            read_targets(
+                &self.labels,
+                self.label_offsets.as_deref(),
+                &self.target_boxes,
+                &self.offsets,
+                self.ignores.as_deref(),
+            )?,
         )
     }
 
@@ -79,20 +78,14 @@ impl Snapshot {
 
 impl LossTask {
     fn run(&mut self, scratch: &mut Scratch) -> Result<()> {
-        let Self { criterion, snapshot, grad_logits, grad_boxes, grad_corners, target_of_query, values, .. } = self;
+        let Self { criterion, snapshot, gradients, target_of_query, values, .. } = self;
         // SAFETY: JavaScript hands these arrays to nobody before the call is over (`computeAsync` of `src/criterion.ts`
         // makes them itself), and they do not overlap.
         let outputs = unsafe {
-            let grad_logits = grad_logits.iter_mut().map(|array| array.as_mut());
-            let grad_boxes = grad_boxes.iter_mut().map(|array| array.as_mut());
-            let grad_corners = grad_corners.iter_mut().map(|array| array.as_mut());
-            Outputs {
-                gradients: gradients(&snapshot.layers, grad_logits, grad_boxes, grad_corners),
-                target_of_query: target_of_query.as_mut(),
-                values: values.as_mut(),
-            }
+            let gradients = gradients.iter_mut().map(|array| array.as_mut());
+            Outputs::new(&snapshot.parts, gradients, target_of_query.as_mut(), values.as_mut())?
         };
-        let normalizers = normalizers(snapshot.num_boxes, snapshot.union_boxes, &snapshot.class_weight);
+        let normalizers = normalizers(snapshot.num_boxes, snapshot.union_boxes, snapshot.class_weight.as_deref());
         compute_loss(criterion, &snapshot.inputs()?, normalizers, outputs, scratch)
     }
 }
@@ -119,58 +112,39 @@ impl Task for LossTask {
 pub fn compute_async(
     criterion: &External<Criterion>,
     images: u32,
-    layers: &[u32],
-    logits: Vec<Float32ArraySlice<'_>>,
-    boxes: Vec<Float32ArraySlice<'_>>,
-    corners: Vec<Float32ArraySlice<'_>>,
-    references: Vec<Float32ArraySlice<'_>>,
+    tensors: Vec<Float32ArraySlice<'_>>,
     parts: &[f64],
-    rules: &[i32],
-    given: &[i32],
-    added: &[f32],
+    rules: Option<&[i32]>,
+    given: Option<&[i32]>,
+    added: Option<&[f32]>,
     labels: &[i32],
-    label_offsets: &[u32],
+    label_offsets: Option<&[u32]>,
     target_boxes: &[f32],
     offsets: &[u32],
-    ignores: &[u8],
+    ignores: Option<&[u8]>,
     num_boxes: f64,
     union_boxes: f64,
-    class_weight: &[f64],
-    grad_logits: Vec<Float32Array>,
-    grad_boxes: Vec<Float32Array>,
-    grad_corners: Vec<Float32Array>,
+    class_weight: Option<&[f64]>,
+    gradients: Vec<Float32Array>,
     target_of_query: Int32Array,
     values: Float64Array,
     interrupt: &External<Interrupt>,
 ) -> AsyncTask<LossTask> {
     let mut snapshot = Snapshot { images, num_boxes, union_boxes, ..Snapshot::take() };
-    layers.clone_into(&mut snapshot.layers);
-    copy_all(&logits, &mut snapshot.logits);
-    copy_all(&boxes, &mut snapshot.boxes);
-    copy_all(&corners, &mut snapshot.corners);
-    copy_all(&references, &mut snapshot.references);
+    copy_all(&tensors, &mut snapshot.tensors);
     parts.clone_into(&mut snapshot.parts);
-    rules.clone_into(&mut snapshot.rules);
-    given.clone_into(&mut snapshot.given);
-    added.clone_into(&mut snapshot.added);
+    rules.unwrap_or_default().clone_into(&mut snapshot.rules);
+    given.unwrap_or_default().clone_into(&mut snapshot.given);
+    added.unwrap_or_default().clone_into(&mut snapshot.added);
     labels.clone_into(&mut snapshot.labels);
-    label_offsets.clone_into(&mut snapshot.label_offsets);
+    snapshot.label_offsets = label_offsets.map(<[_]>::to_vec);
     target_boxes.clone_into(&mut snapshot.target_boxes);
     offsets.clone_into(&mut snapshot.offsets);
-    ignores.clone_into(&mut snapshot.ignores);
-    class_weight.clone_into(&mut snapshot.class_weight);
+    snapshot.ignores = ignores.map(<[_]>::to_vec);
+    snapshot.class_weight = class_weight.map(<[_]>::to_vec);
     let criterion = Criterion::clone(criterion);
     let interrupt = Interrupt::clone(interrupt);
-    AsyncTask::new(LossTask {
-        criterion,
-        snapshot,
-        grad_logits,
-        grad_boxes,
-        grad_corners,
-        target_of_query,
-        values,
-        interrupt,
-    })
+    AsyncTask::new(LossTask { criterion, snapshot, gradients, target_of_query, values, interrupt })
 }
 
 fn copy_all(arrays: &[Float32ArraySlice<'_>], copies: &mut Vec<Vec<f32>>) {

@@ -16,6 +16,13 @@ const PER_RULE: usize = 3;
 
 const NAMES: [&str; 4] = ["outputs", "outputs.encoder", "outputs.denoising", "outputs.oneToMany"];
 
+/// Splits what comes from TypeScript: first how many tensors there are and how many layers each of them holds, then the
+/// parts.
+pub fn split(numbers: &[f64]) -> Result<(&[f64], &[f64])> {
+    let (&tensors, numbers) = numbers.split_first().ok_or_else(wrong)?;
+    numbers.split_at_checked(tensors as usize).ok_or_else(wrong)
+}
+
 /// The rules of all layers, part after part, or none where all are matched optimally. `images` and `total`: images and
 /// targets of the batch.
 pub fn rules<'a>(
