@@ -36,8 +36,8 @@ const results = criteria.flatMap((criterion, i) => {
   const [matches, values] = [new Int32Array(rows), new Float64Array(8 + 11 * layers)]
   const weights = [...Object.values(terms), 0.15, i === 0 ? 0 : 1.5]
   const parts = Float64Array.of(1, layers, 0, 0, layers, queries, 0, queries, classes, 1, 1, 0, 0, 1, 1, ...weights)
-  native.compute(criterion, images, [logits, boxes, corners, references], parts, undefined, undefined, undefined, labels,
-    undefined, targetBoxes, Uint32Array.of(0, 5, 5, 50), undefined, NaN, NaN, undefined, gradients, matches, values)
+  native.compute(criterion, undefined, gradients, matches, values, images, [logits, boxes, corners, references], parts,
+    undefined, labels, undefined, targetBoxes, Uint32Array.of(0, 5, 5, 50), undefined)
   return [...gradients, matches, values]
 })
 console.log(native.simdLevel(), results.map(({ buffer }) => Buffer.from(buffer).toString('base64')).join())

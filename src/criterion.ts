@@ -30,14 +30,13 @@ const CALL = ['gradients', 'out', 'numBoxes', 'unionBoxes', 'classWeight'] as co
 const ASYNC_CALL = ['gradients', 'numBoxes', 'unionBoxes', 'classWeight', 'signal'] as const
 const DEFAULT_CALL: CallOptions = {}
 
-/** Tells the core to use a batch's own normaliser. */
-const OWN_COUNT = NaN
-
-/** A call as the binding takes it, and what it fills. */
+/** A call, checked. */
 interface Prepared {
-  readonly inputs: Parameters<typeof compute> extends [unknown, ...infer Inputs] ? Inputs : never
-  readonly filled: Filled
+  /** As the binding takes it. */
+  readonly inputs: Parameters<typeof matchTargets> extends [unknown, unknown, unknown, ...infer Inputs] ? Inputs : never
+  readonly normalizers: Parameters<typeof compute>[1]
   readonly gradients: GradientArrays
+  readonly filled: Filled
 }
 
 /**
@@ -161,8 +160,8 @@ export class HungarianLoss {
    */
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = DEFAULT_CALL): LossResult {
     try {
-      const { inputs, filled, gradients } = this.#prepare(outputs, targets, call)
-      compute(this.#handle, ...inputs)
+      const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
+      compute(this.#handle, normalizers, gradients, filled.targetOfQuery, filled.values, ...inputs)
       return new LossView(filled, gradients)
     } catch (error) {
       throw toHungarianLossError(error)
@@ -185,8 +184,9 @@ export class HungarianLoss {
   ): Promise<LossResult> {
     const { signal, ...rest } = checkRecord(call, ASYNC_CALL, 'call')
     const start = async (interrupt: Interrupt): Promise<LossResult> => {
-      const { inputs, filled, gradients } = this.#prepare(outputs, targets, rest as CallOptions)
-      await computeAsync(this.#handle, ...inputs, interrupt)
+      const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest as CallOptions)
+      const { targetOfQuery, values } = filled
+      await computeAsync(this.#handle, interrupt, normalizers, gradients, targetOfQuery, values, ...inputs)
       return new LossView(filled, gradients)
     }
     return untilAborted(start, checkSignal(signal, 'call.signal'))
@@ -195,18 +195,9 @@ export class HungarianLoss {
   /** Checks and packs the arguments of a call, and makes what it fills. */
   #prepare(outputs: Outputs, targets: readonly Target[], call: CallOptions): Prepared {
     if (call !== DEFAULT_CALL) checkCall(call)
-    const { predictions, read, filled } = this.#read(outputs, targets)
+    const { predictions, inputs, filled } = this.#read(outputs, targets)
     const gradients = gradientsFor(call, predictions, targets)
-    const inputs: Prepared['inputs'] = [
-      ...read,
-      call.numBoxes ?? OWN_COUNT,
-      call.unionBoxes ?? OWN_COUNT,
-      classWeightFor(call, predictions),
-      gradients as Float32Array[],
-      filled.targetOfQuery,
-      filled.values,
-    ]
-    return { inputs, filled, gradients }
+    return { inputs, normalizers: normalizersFor(call, predictions), gradients, filled }
   }
 
   /** Checks and packs what every call is given, in the order of the binding. */
@@ -214,27 +205,25 @@ export class HungarianLoss {
     const predictions = readPredictions(outputs, this.options)
     const packed = packTargets(targets, predictions.images)
     const rules = packRules(predictions, packed)
-    const read = [
+    const inputs: Prepared['inputs'] = [
       predictions.images,
       listTensors(predictions),
       packParts(predictions),
-      rules?.rules,
-      rules?.given,
-      rules?.added,
+      rules,
       packed.labels,
       packed.labelOffsets,
       packed.boxes,
       packed.offsets,
       packed.ignores,
-    ] as const
-    return { predictions, packed, read, filled: makeFilled(predictions, packed, rules) }
+    ]
+    return { predictions, packed, inputs, filled: makeFilled(predictions, packed, rules) }
   }
 
   /** The matching alone. Throws as {@link compute}. */
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
-      const { read, filled } = this.#read(outputs, targets)
-      matchTargets(this.#handle, ...read, filled.targetOfQuery, filled.values)
+      const { inputs, filled } = this.#read(outputs, targets)
+      matchTargets(this.#handle, filled.targetOfQuery, filled.values, ...inputs)
       return readMatching(filled)
     } catch (error) {
       throw toHungarianLossError(error)
@@ -244,9 +233,9 @@ export class HungarianLoss {
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
-      const { predictions, packed, read, filled } = this.#read(outputs, targets)
+      const { predictions, packed, inputs, filled } = this.#read(outputs, targets)
       const costs = new Float32Array(countCosts(predictions, packed))
-      costMatrix(this.#handle, ...read, costs, filled.values)
+      costMatrix(this.#handle, costs, filled.values, ...inputs)
       return readCosts(filled, costs)
     } catch (error) {
       throw toHungarianLossError(error)
@@ -291,6 +280,14 @@ function gradientsFor(
 ): GradientArrays {
   if (call.gradients === false) return NO_GRADIENTS
   return call.out === undefined ? makeGradients(predictions) : checkOut(call.out, predictions, targets)
+}
+
+/** What the caller gave in place of the batch's own numbers, if anything. */
+function normalizersFor(call: CallOptions, predictions: Predictions): Prepared['normalizers'] {
+  const { numBoxes, unionBoxes } = call
+  const classWeight = classWeightFor(call, predictions)
+  if (numBoxes === undefined && unionBoxes === undefined && classWeight === undefined) return undefined
+  return { numBoxes, unionBoxes, classWeight }
 }
 
 /** One class weight for each layer, or none for the batch's own. */

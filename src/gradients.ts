@@ -12,7 +12,7 @@ import { checkRecord, isRecord, show } from './validate.ts'
  * Arrays for the gradients, in the layout of the inputs: for each of the predictions' tensors those of logits, boxes and,
  * where any layer has them, corners, without any values for layers without. None where no gradients are wanted.
  */
-export type GradientArrays = readonly Float32Array[]
+export type GradientArrays = Float32Array[]
 
 /** What the arrays of a layer are for, in their order. */
 const WRITTEN = ['logits', 'boxes', 'corners'] as const
@@ -130,54 +130,55 @@ function checkArray(array: unknown, { length }: Float32Array, layer: string, key
  */
 function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targets: readonly Target[]): void {
   for (let i = 0; i < gradients.length; i++) {
-    const array = gradients[i] as Float32Array
-    let other = sharedInput(array, predictions, targets)
+    const { buffer, byteOffset, byteLength } = gradients[i] as Float32Array
+    const bytes = { buffer, byteOffset, byteLength } // read once, since typed arrays take their time to give a buffer
+    let other = sharedInput(bytes, predictions, targets)
     for (let j = 0; j < i && other === undefined; j++) {
-      if (overlap(array, gradients[j] as Float32Array)) other = writtenName(j, predictions)
+      if (overlap(bytes, gradients[j] as Float32Array)) other = writtenName(j, predictions)
     }
     if (other !== undefined) fail('RANGE', writtenName(i, predictions), `overlaps ${other} in memory`)
   }
 }
 
-/** The name of the first input that an array shares memory with, if there is one. */
+/** The name of the first input that shares memory with an array, if there is one. */
 function sharedInput(
-  array: Float32Array,
+  bytes: ArrayBufferView,
   { tensors, parts }: Predictions,
   targets: readonly Target[],
 ): string | undefined {
   for (const layer of tensors) {
-    const key = sharedTensor(array, layer)
+    const key = sharedTensor(bytes, layer)
     if (key !== undefined) return `${layer.name}.${key}`
   }
   for (const { name, given } of tensors) {
-    const key = sharedTensor(array, given)
+    const key = sharedTensor(bytes, given)
     if (key !== undefined) return `${name}.${key}`
   }
   for (let image = 0; image < targets.length; image++) {
     const { labels, boxes, ignore } = targets[image] as Target
-    if (shares(array, labels)) return `targets[${image}].labels`
-    if (shares(array, boxes)) return `targets[${image}].boxes`
-    if (shares(array, ignore)) return `targets[${image}].ignore`
+    if (shares(bytes, labels)) return `targets[${image}].labels`
+    if (shares(bytes, boxes)) return `targets[${image}].boxes`
+    if (shares(bytes, ignore)) return `targets[${image}].ignore`
   }
-  const isRule = ({ given }: LayerTensors): boolean => ruleArrays(given).some((rule) => shares(array, rule))
+  const isRule = ({ given }: LayerTensors): boolean => ruleArrays(given).some((rule) => shares(bytes, rule))
   if (parts.some(({ hasRules, layers }) => hasRules && layers.tensors.some(isRule))) {
     return 'a cost or matching of the outputs'
   }
   return undefined
 }
 
-/** The first of a layer's tensors that an array shares memory with. */
-function sharedTensor(array: Float32Array, layer: LayerTensors | LayerOutputs): string | undefined {
-  if (shares(array, layer.logits)) return 'logits'
-  if (shares(array, layer.boxes)) return 'boxes'
-  if (shares(array, layer.corners)) return 'corners'
-  return shares(array, layer.references) ? 'references' : undefined
+/** The first of a layer's tensors that shares memory with an array. */
+function sharedTensor(bytes: ArrayBufferView, layer: LayerTensors | LayerOutputs): string | undefined {
+  if (shares(bytes, layer.logits)) return 'logits'
+  if (shares(bytes, layer.boxes)) return 'boxes'
+  if (shares(bytes, layer.corners)) return 'corners'
+  return shares(bytes, layer.references) ? 'references' : undefined
 }
 
 /** Whether an array shares memory with what the caller gave, or what was made of it. */
-function shares(array: Float32Array, given: unknown): boolean {
+function shares(bytes: ArrayBufferView, given: unknown): boolean {
   const data = dataOf(given)
-  return ArrayBuffer.isView(data) && overlap(array, data)
+  return ArrayBuffer.isView(data) && overlap(bytes, data)
 }
 
 /** Whatever a layer's matching and cost are read from. */

@@ -2,14 +2,15 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hungarian_loss::{Criterion, Interrupt, Scratch};
+use hungarian_loss::{Criterion, Interrupt, Normalizers, Scratch};
 use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float32Array, Float32ArraySlice, Float64Array, Int32Array};
 use napi_derive::napi;
 
 use crate::error::Result;
+use crate::parts::{RuleSlices, Rules};
 use crate::task::in_background;
-use crate::{Inputs, Outputs, compute_loss, normalizers, read_targets};
+use crate::{GivenNormalizers, Inputs, Outputs, compute_loss, read_targets};
 
 /// A copy of what a call reads; the fields are the arguments of [`compute`](crate::compute).
 #[derive(Default)]
@@ -17,17 +18,21 @@ struct Snapshot {
     images: u32,
     tensors: Vec<Vec<f32>>,
     parts: Vec<f64>,
-    rules: Vec<i32>,
-    given: Vec<i32>,
-    added: Vec<f32>,
+    rules: Option<OwnRules>,
     labels: Vec<i32>,
     label_offsets: Option<Vec<u32>>,
     target_boxes: Vec<f32>,
     offsets: Vec<u32>,
     ignores: Option<Vec<u8>>,
-    num_boxes: f64,
-    union_boxes: f64,
+    num_boxes: Option<f64>,
+    union_boxes: Option<f64>,
     class_weight: Option<Vec<f64>>,
+}
+
+struct OwnRules {
+    rules: Vec<i32>,
+    given: Vec<i32>,
+    added: Vec<f32>,
 }
 
 /// Snapshots of calls that are over: writing to memory for the first time takes longer than copying.
@@ -51,7 +56,8 @@ impl Snapshot {
         Inputs::new(
             self.images,
             &self.tensors,
-            (&self.parts, &self.rules, &self.given, &self.added),
+            &self.parts,
+            self.rules.as_ref().map(|OwnRules { rules, given, added }| RuleSlices { rules, given, added }),
             read_targets(
                 &self.labels,
                 self.label_offsets.as_deref(),
@@ -60,6 +66,11 @@ impl Snapshot {
                 self.ignores.as_deref(),
             )?,
         )
+    }
+
+    fn normalizers(&self) -> Normalizers<'_> {
+        let Self { num_boxes, union_boxes, ref class_weight, .. } = *self;
+        Normalizers { num_boxes, union_boxes, class_weight: class_weight.as_deref() }
     }
 
     /// One whose memory is reused, if there is one.
@@ -85,8 +96,7 @@ impl LossTask {
             let gradients = gradients.iter_mut().map(|array| array.as_mut());
             Outputs::new(&snapshot.parts, gradients, target_of_query.as_mut(), values.as_mut())?
         };
-        let normalizers = normalizers(snapshot.num_boxes, snapshot.union_boxes, snapshot.class_weight.as_deref());
-        compute_loss(criterion, &snapshot.inputs()?, normalizers, outputs, scratch)
+        compute_loss(criterion, &snapshot.inputs()?, snapshot.normalizers(), outputs, scratch)
     }
 }
 
@@ -111,31 +121,31 @@ impl Task for LossTask {
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn compute_async(
     criterion: &External<Criterion>,
+    interrupt: &External<Interrupt>,
+    normalizers: Option<GivenNormalizers<'_>>,
+    gradients: Vec<Float32Array>,
+    target_of_query: Int32Array,
+    values: Float64Array,
     images: u32,
     tensors: Vec<Float32ArraySlice<'_>>,
     parts: &[f64],
-    rules: Option<&[i32]>,
-    given: Option<&[i32]>,
-    added: Option<&[f32]>,
+    rules: Option<Rules<'_>>,
     labels: &[i32],
     label_offsets: Option<&[u32]>,
     target_boxes: &[f32],
     offsets: &[u32],
     ignores: Option<&[u8]>,
-    num_boxes: f64,
-    union_boxes: f64,
-    class_weight: Option<&[f64]>,
-    gradients: Vec<Float32Array>,
-    target_of_query: Int32Array,
-    values: Float64Array,
-    interrupt: &External<Interrupt>,
 ) -> AsyncTask<LossTask> {
+    let Normalizers { num_boxes, union_boxes, class_weight } =
+        normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
     let mut snapshot = Snapshot { images, num_boxes, union_boxes, ..Snapshot::take() };
     copy_all(&tensors, &mut snapshot.tensors);
     parts.clone_into(&mut snapshot.parts);
-    rules.unwrap_or_default().clone_into(&mut snapshot.rules);
-    given.unwrap_or_default().clone_into(&mut snapshot.given);
-    added.unwrap_or_default().clone_into(&mut snapshot.added);
+    snapshot.rules = rules.map(|Rules { rules, given, added }| OwnRules {
+        rules: rules.to_vec(),
+        given: given.to_vec(),
+        added: added.to_vec(),
+    });
     labels.clone_into(&mut snapshot.labels);
     snapshot.label_offsets = label_offsets.map(<[_]>::to_vec);
     target_boxes.clone_into(&mut snapshot.target_boxes);

@@ -27,6 +27,7 @@ use napi_derive::napi;
 use environment::{level, threads};
 use error::{Failure, Result};
 use options::CriterionOptions;
+use parts::{RuleSlices, Rules};
 
 thread_local! {
     /// One for each JavaScript thread.
@@ -70,12 +71,13 @@ impl<'a> Inputs<'a> {
     fn new<A: Deref<Target = [f32]>>(
         images: u32,
         tensors: &'a [A],
-        (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
+        parts: &'a [f64],
+        rules: Option<RuleSlices<'a>>,
         targets: Targets<'a>,
     ) -> Result<Self> {
         let images = images as usize;
         let (held, parts) = parts::split(parts)?;
-        let rules = parts::rules(parts, rules, given, added, images, targets.total())?;
+        let rules = rules.map(|rules| rules.read(parts, images, targets.total())).transpose()?.unwrap_or_default();
         Ok(Self { images, layers: layers(held, tensors), parts, rules, targets })
     }
 
@@ -117,6 +119,24 @@ fn layers<'a>(held: &[f64], tensors: &'a [impl Deref<Target = [f32]>]) -> Vec<La
         }
     }
     layers
+}
+
+/// What the caller divides by in place of the batch's own numbers.
+#[napi(object, object_to_js = false)]
+pub struct GivenNormalizers<'a> {
+    /// What the box terms are divided by.
+    pub num_boxes: Option<f64>,
+    /// What those of the union matching are divided by.
+    pub union_boxes: Option<f64>,
+    /// For each layer of every part, what the class term is divided by.
+    pub class_weight: Option<Float64ArraySlice<'a>>,
+}
+
+impl GivenNormalizers<'_> {
+    fn read(&self) -> Normalizers<'_> {
+        let Self { num_boxes, union_boxes, class_weight } = self;
+        Normalizers { num_boxes: *num_boxes, union_boxes: *union_boxes, class_weight: class_weight.as_deref() }
+    }
 }
 
 /// Where the results of [`compute`] go.
@@ -162,15 +182,6 @@ fn layer_gradients<'a>(
     layers
 }
 
-/// `class_weight`: absent, and the others NaN, for the batch's own.
-fn normalizers(num_boxes: f64, union_boxes: f64, class_weight: Option<&[f64]>) -> Normalizers<'_> {
-    Normalizers {
-        num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
-        union_boxes: Some(union_boxes).filter(|n| !n.is_nan()),
-        class_weight,
-    }
-}
-
 fn compute_loss(
     criterion: &Criterion,
     inputs: &Inputs<'_>,
@@ -187,11 +198,9 @@ fn compute_loss(
 /// Loss, terms, matches and gradients of a batch.
 ///
 /// `tensors`: for each layer, or layers that are stacked, logits and boxes, and where any layer has corners, those and
-/// references, without any values for layers without. `parts`, `rules`, `given`, `added`: the parts of the step and how
-/// they are matched, the last three absent where all are matched optimally. `labelOffsets`: `[targets + 1]`, or absent
-/// where each target has one label. `ignores`: `[targets]`, or absent for none. `numBoxes`, `unionBoxes`: NaN, and
-/// `classWeight` absent, for the batch's own. `gradients`: as `tensors`, but for the references; empty where none are
-/// wanted.
+/// references, without any values for layers without. `parts`, `rules`: the parts of the step and how they are matched.
+/// `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignores`: `[targets]`, or absent for none.
+/// `gradients`: as `tensors`, but for the references; empty where none are wanted.
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
 /// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
@@ -201,29 +210,26 @@ fn compute_loss(
 pub fn compute(
     env: Env,
     criterion: &External<Criterion>,
+    normalizers: Option<GivenNormalizers<'_>>,
+    mut gradients: Vec<Float32ArraySlice<'_>>,
+    mut target_of_query: Int32ArraySlice<'_>,
+    mut values: Float64ArraySlice<'_>,
     images: u32,
     tensors: Vec<Float32ArraySlice<'_>>,
     parts: &[f64],
-    rules: Option<&[i32]>,
-    given: Option<&[i32]>,
-    added: Option<&[f32]>,
+    rules: Option<Rules<'_>>,
     labels: &[i32],
     label_offsets: Option<&[u32]>,
     target_boxes: &[f32],
     offsets: &[u32],
     ignores: Option<&[u8]>,
-    num_boxes: f64,
-    union_boxes: f64,
-    class_weight: Option<&[f64]>,
-    mut gradients: Vec<Float32ArraySlice<'_>>,
-    mut target_of_query: Int32ArraySlice<'_>,
-    mut values: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
             images,
             &tensors,
-            (parts, rules.unwrap_or_default(), given.unwrap_or_default(), added.unwrap_or_default()),
+            parts,
+            rules.as_ref().map(Rules::slices),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
         // SAFETY: the arrays live in JavaScript memory that neither JavaScript (this is its thread) nor another slice of
@@ -233,7 +239,7 @@ pub fn compute(
             let (target_of_query, values) = (target_of_query.as_mut(), values.as_mut());
             Outputs::new(parts, gradients, target_of_query, values)?
         };
-        let normalizers = normalizers(num_boxes, union_boxes, class_weight);
+        let normalizers = normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
         with_scratch(|scratch| compute_loss(criterion, &inputs, normalizers, outputs, scratch))
     };
     run().map_err(|failure| failure.into_js(&env))
@@ -244,25 +250,24 @@ pub fn compute(
 pub fn match_targets(
     env: Env,
     criterion: &External<Criterion>,
+    mut target_of_query: Int32ArraySlice<'_>,
+    mut values: Float64ArraySlice<'_>,
     images: u32,
     tensors: Vec<Float32ArraySlice<'_>>,
     parts: &[f64],
-    rules: Option<&[i32]>,
-    given: Option<&[i32]>,
-    added: Option<&[f32]>,
+    rules: Option<Rules<'_>>,
     labels: &[i32],
     label_offsets: Option<&[u32]>,
     target_boxes: &[f32],
     offsets: &[u32],
     ignores: Option<&[u8]>,
-    mut target_of_query: Int32ArraySlice<'_>,
-    mut values: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
             images,
             &tensors,
-            (parts, rules.unwrap_or_default(), given.unwrap_or_default(), added.unwrap_or_default()),
+            parts,
+            rules.as_ref().map(Rules::slices),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
         // SAFETY: as in `compute`.
@@ -281,25 +286,24 @@ pub fn match_targets(
 pub fn cost_matrix(
     env: Env,
     criterion: &External<Criterion>,
+    mut out: Float32ArraySlice<'_>,
+    mut values: Float64ArraySlice<'_>,
     images: u32,
     tensors: Vec<Float32ArraySlice<'_>>,
     parts: &[f64],
-    rules: Option<&[i32]>,
-    given: Option<&[i32]>,
-    added: Option<&[f32]>,
+    rules: Option<Rules<'_>>,
     labels: &[i32],
     label_offsets: Option<&[u32]>,
     target_boxes: &[f32],
     offsets: &[u32],
     ignores: Option<&[u8]>,
-    mut out: Float32ArraySlice<'_>,
-    mut values: Float64ArraySlice<'_>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
             images,
             &tensors,
-            (parts, rules.unwrap_or_default(), given.unwrap_or_default(), added.unwrap_or_default()),
+            parts,
+            rules.as_ref().map(Rules::slices),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
         // SAFETY: as in `compute`.
