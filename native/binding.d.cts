@@ -97,10 +97,10 @@ export interface ClassificationOptions {
 export declare function compute(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array): void
 
 /**
- * As [`compute`](crate::compute), in another thread: inputs are copied before this returns; the output arrays must stay
- * untouched until the promise is settled.
+ * As [`compute`](crate::compute), in another thread: inputs are copied before this returns, but for the tensors of the
+ * layers if `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
  */
-export declare function computeAsync(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, interrupt: ExternalObject<Interrupt>): Promise<void>
+export declare function computeAsync(criterion: ExternalObject<Criterion>, isTaken: boolean, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, interrupt: ExternalObject<Interrupt>): Promise<void>
 
 /**
  * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block

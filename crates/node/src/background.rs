@@ -1,10 +1,11 @@
 //! The loss off the event loop: from a copy of all that is read, in another thread, until done or interrupted.
 
+use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hungarian_loss::{Criterion, Interrupt, Scratch};
 use napi::Task;
-use napi::bindgen_prelude::{AsyncTask, Env, External, Float32Array, Float32ArraySlice, Float64Array, Int32Array};
+use napi::bindgen_prelude::{AsyncTask, Env, External, Float32Array, Float64Array, Int32Array};
 use napi_derive::napi;
 
 use crate::error::Result;
@@ -16,10 +17,8 @@ use crate::{Inputs, Outputs, compute_loss, gradients, normalizers, read_targets}
 struct Snapshot {
     images: u32,
     layers: Vec<u32>,
-    logits: Vec<Vec<f32>>,
-    boxes: Vec<Vec<f32>>,
-    corners: Vec<Vec<f32>>,
-    references: Vec<Vec<f32>>,
+    /// Logits, boxes, corners and references.
+    tensors: [Vec<Vec<f32>>; 4],
     parts: Vec<f64>,
     rules: Vec<i32>,
     given: Vec<i32>,
@@ -40,10 +39,15 @@ static SPARE: Mutex<Vec<Snapshot>> = Mutex::new(Vec::new());
 /// So many at most: one is computed while the next is copied.
 const KEPT: usize = 2;
 
+/// The tensors of the layers: logits, boxes, corners and references.
+type Tensors = [Vec<Float32Array>; 4];
+
 /// One call.
 pub struct LossTask {
     criterion: Criterion,
     snapshot: Snapshot,
+    /// In place of the snapshot's, where JavaScript has given them away.
+    taken: Option<Tensors>,
     grad_logits: Vec<Float32Array>,
     grad_boxes: Vec<Float32Array>,
     grad_corners: Vec<Float32Array>,
@@ -53,11 +57,22 @@ pub struct LossTask {
 }
 
 impl Snapshot {
-    fn inputs(&self) -> Result<Inputs<'_>> {
+    fn inputs<'a>(&'a self, taken: Option<&'a Tensors>) -> Result<Inputs<'a>> {
+        let [logits, boxes, corners, references] = &self.tensors;
+        match taken {
+            None => self.inputs_of([logits, boxes, corners, references]),
+            Some([logits, boxes, corners, references]) => self.inputs_of([logits, boxes, corners, references]),
+        }
+    }
+
+    fn inputs_of<'a, A: Deref<Target = [f32]>>(
+        &'a self,
+        [logits, boxes, corners, references]: [&'a [A]; 4],
+    ) -> Result<Inputs<'a>> {
         Inputs::new(
             self.images,
-            (&self.layers, &self.logits, &self.boxes),
-            [&self.corners, &self.references],
+            (&self.layers, logits, boxes),
+            [corners, references],
             (&self.parts, &self.rules, &self.given, &self.added),
             read_targets(&self.labels, &self.label_offsets, &self.target_boxes, &self.offsets, &self.ignores)?,
         )
@@ -79,7 +94,8 @@ impl Snapshot {
 
 impl LossTask {
     fn run(&mut self, scratch: &mut Scratch) -> Result<()> {
-        let Self { criterion, snapshot, grad_logits, grad_boxes, grad_corners, target_of_query, values, .. } = self;
+        let Self { criterion, snapshot, taken, grad_logits, grad_boxes, grad_corners, target_of_query, values, .. } =
+            self;
         // SAFETY: JavaScript hands these arrays to nobody before the call is over (`computeAsync` of `src/criterion.ts`
         // makes them itself), and they do not overlap.
         let outputs = unsafe {
@@ -93,7 +109,7 @@ impl LossTask {
             }
         };
         let normalizers = normalizers(snapshot.num_boxes, snapshot.union_boxes, &snapshot.class_weight);
-        compute_loss(criterion, &snapshot.inputs()?, normalizers, outputs, scratch)
+        compute_loss(criterion, &snapshot.inputs(taken.as_ref())?, normalizers, outputs, scratch)
     }
 }
 
@@ -113,17 +129,18 @@ impl Task for LossTask {
     }
 }
 
-/// As [`compute`](crate::compute), in another thread: inputs are copied before this returns; the output arrays must stay
-/// untouched until the promise is settled.
+/// As [`compute`](crate::compute), in another thread: inputs are copied before this returns, but for the tensors of the
+/// layers if `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn compute_async(
     criterion: &External<Criterion>,
+    is_taken: bool,
     images: u32,
     layers: &[u32],
-    logits: Vec<Float32ArraySlice<'_>>,
-    boxes: Vec<Float32ArraySlice<'_>>,
-    corners: Vec<Float32ArraySlice<'_>>,
-    references: Vec<Float32ArraySlice<'_>>,
+    logits: Vec<Float32Array>,
+    boxes: Vec<Float32Array>,
+    corners: Vec<Float32Array>,
+    references: Vec<Float32Array>,
     parts: &[f64],
     rules: &[i32],
     given: &[i32],
@@ -145,10 +162,10 @@ pub fn compute_async(
 ) -> AsyncTask<LossTask> {
     let mut snapshot = Snapshot { images, num_boxes, union_boxes, ..Snapshot::take() };
     layers.clone_into(&mut snapshot.layers);
-    copy_all(&logits, &mut snapshot.logits);
-    copy_all(&boxes, &mut snapshot.boxes);
-    copy_all(&corners, &mut snapshot.corners);
-    copy_all(&references, &mut snapshot.references);
+    let tensors = [logits, boxes, corners, references];
+    if !is_taken {
+        tensors.iter().zip(&mut snapshot.tensors).for_each(|(arrays, copies)| copy_all(arrays, copies));
+    }
     parts.clone_into(&mut snapshot.parts);
     rules.clone_into(&mut snapshot.rules);
     given.clone_into(&mut snapshot.given);
@@ -164,6 +181,7 @@ pub fn compute_async(
     AsyncTask::new(LossTask {
         criterion,
         snapshot,
+        taken: Some(tensors).filter(|_| is_taken),
         grad_logits,
         grad_boxes,
         grad_corners,
@@ -173,10 +191,10 @@ pub fn compute_async(
     })
 }
 
-fn copy_all(arrays: &[Float32ArraySlice<'_>], copies: &mut Vec<Vec<f32>>) {
+fn copy_all(arrays: &[Float32Array], copies: &mut Vec<Vec<f32>>) {
     copies.resize_with(arrays.len(), Vec::new);
     for (array, copy) in arrays.iter().zip(copies) {
-        array.as_ref().clone_into(copy);
+        array[..].clone_into(copy);
     }
 }
 
