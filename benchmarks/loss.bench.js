@@ -47,7 +47,7 @@ async function run({ quick, json, save, python, levels, seed }) {
     sections.push({ title, rows })
   }
   players.forEach((player) => player.close())
-  const heldUp = await runOnLoop({ quick, seed })
+  const heldUp = await measureEventLoop({ quick, seed })
   const title = 'Benchmark of the loss'
   const parts = [notes({ seed, versions }), ...sections.map(toTables), eventLoop.toSection(heldUp)]
   const report = toMarkdown(title, environment, parts)
@@ -58,12 +58,12 @@ async function run({ quick, json, save, python, levels, seed }) {
   failIfOursIsWrong(sections)
 }
 
-async function runOnLoop({ quick, seed }) {
+async function measureEventLoop({ quick, seed }) {
   console.error('The event loop')
   const rows = []
   for (const of of eventLoopCases()) {
     console.error(`  ${of.size}`)
-    rows.push(await eventLoop.runOnLoop(of, { effort: quick ? eventLoop.QUICK : eventLoop.FULL, seed }))
+    rows.push(await eventLoop.measureCase(of, { effort: quick ? eventLoop.QUICK : eventLoop.FULL, seed }))
   }
   return rows
 }

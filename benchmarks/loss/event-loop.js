@@ -1,6 +1,6 @@
 /** For how long the loss holds up the event loop: as a call on it, and as one off it. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { performance } from 'node:perf_hooks'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { quantile } from '../measure.js'
@@ -13,14 +13,14 @@ import { answerOf, criterionFor } from './ours.js'
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc')
 
-/** Calls of each kind: those that are timed, and those before, which let the compiler settle. */
+/** Calls of each kind: those that are timed, and those before, while the compiler settles. */
 export const FULL = { calls: 50, before: 5 }
 export const QUICK = { calls: 5, before: 1 }
 
 /** @typedef {(outputs: import('../inputs.js').Outputs) => unknown} Call which may give a promise */
 
 /**
- * @typedef {{ median: number, p95: number, calls: number }} HeldUp seconds for one call
+ * @typedef {{ median: number, p95: number, calls: number }} HeldUp seconds in one call, and how many calls there were
  *
  * @typedef {object} Row
  * @property {string} classification
@@ -35,7 +35,7 @@ export const QUICK = { calls: 5, before: 1 }
  * @param {{ effort: typeof FULL, seed: number }} setting
  * @returns {Promise<Row>}
  */
-export async function runOnLoop(of, { effort: { calls, before }, seed }) {
+export async function measureCase(of, { effort: { calls, before }, seed }) {
   const inputs = inputsOf(of, seed)
   const kinds = kindsOf(inputs)
   await checkAll(kinds, inputs)
@@ -71,38 +71,28 @@ async function checkAll(kinds, inputs) {
   }
 }
 
-/** One call with predictions of its own, after the garbage of those before has been collected. */
+/**
+ * One call with predictions of its own, after the garbage of those before has been collected. That leaves code and caches
+ * cold, as a loop at work never is: another call warms them up.
+ */
 async function sample(call, outputs) {
-  const own = structuredClone(outputs)
+  const [own, spare] = [structuredClone(outputs), structuredClone(outputs)]
   collectGarbage()
+  await call(spare)
   await nextTurn()
   return heldUp(() => call(own))
 }
 
 /**
- * For how long a call holds up the event loop: the time until it returns and, where that is a promise, the longest turn of
- * the loop until this is settled. Throws what the call throws, or what the promise rejects with.
+ * For how long a call holds up the event loop: how long this is not idle until the call has returned and, where it gives a
+ * promise, until that is settled. Throws what the call throws, or what the promise rejects with.
  * @param {() => unknown} call
  * @returns {Promise<number>} seconds
  */
 export async function heldUp(call) {
-  const start = performance.now()
-  const result = call()
-  let last = performance.now()
-  const synchronous = last - start
-  if (!(result instanceof Promise)) return synchronous / 1000
-  let isPending = true
-  const settle = () => (isPending = false)
-  result.then(settle, settle)
-  let longest = 0
-  while (isPending) {
-    await nextTurn()
-    const now = performance.now()
-    longest = Math.max(longest, now - last)
-    last = now
-  }
-  await result
-  return (synchronous + longest) / 1000
+  const before = performance.eventLoopUtilization()
+  await call()
+  return performance.eventLoopUtilization(before).active / 1000
 }
 
 function summarize(seconds) {
