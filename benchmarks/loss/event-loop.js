@@ -17,9 +17,9 @@ const collectGarbage = runInNewContext('gc')
 export const FULL = { calls: 50, before: 5 }
 export const QUICK = { calls: 5, before: 1 }
 
-/** @typedef {(outputs: import('../inputs.js').Outputs) => unknown} Call which may give a promise */
-
 /**
+ * @typedef {() => () => unknown} Kind makes a call with predictions of its own, which may give a promise
+ *
  * @typedef {{ median: number, p95: number, calls: number }} HeldUp seconds in one call, and how many calls there were
  *
  * @typedef {object} Row
@@ -39,10 +39,11 @@ export async function measureCase(of, { effort: { calls, before }, seed }) {
   const inputs = inputsOf(of, seed)
   const kinds = kindsOf(inputs)
   await checkAll(kinds, inputs)
+  const small = kindsOf(inputsOf({ ...of, setting: { ...of.setting, images: 1 } }, seed))
   const samples = Object.fromEntries(Object.keys(kinds).map((name) => [name, []]))
   for (let turn = -before; turn < calls; turn++) {
-    for (const [name, call] of Object.entries(kinds)) {
-      const seconds = await sample(call, inputs.outputs)
+    for (const name of Object.keys(kinds)) {
+      const seconds = await sample(kinds[name], small[name])
       if (turn >= 0) samples[name].push(seconds)
     }
   }
@@ -51,36 +52,40 @@ export async function measureCase(of, { effort: { calls, before }, seed }) {
   return { classification: inputs.classification, size: of.size, bytes, heldUp }
 }
 
-/** @returns {Record<'compute' | 'copy' | 'transfer', Call>} */
+/** @returns {Record<'compute' | 'copy' | 'transfer', Kind>} */
 function kindsOf(inputs) {
   const criterion = criterionFor(inputs, 1)
-  const { targets } = inputs
+  const { outputs, targets } = inputs
+  const kind = (run) => () => {
+    const own = structuredClone(outputs)
+    return () => run(own)
+  }
   return {
-    compute: (outputs) => criterion.compute(outputs, targets),
-    copy: (outputs) => criterion.computeAsync(outputs, targets),
-    transfer: (outputs) => criterion.computeAsync(outputs, targets, { transfer: true }),
+    compute: kind((own) => criterion.compute(own, targets)),
+    copy: kind((own) => criterion.computeAsync(own, targets)),
+    transfer: kind((own) => criterion.computeAsync(own, targets, { transfer: true })),
   }
 }
 
 async function checkAll(kinds, inputs) {
   const expected = yardstick(inputs)
-  for (const [name, call] of Object.entries(kinds)) {
-    const result = await call(structuredClone(inputs.outputs))
+  for (const [name, prepare] of Object.entries(kinds)) {
+    const result = await prepare()()
     const fault = findFault(answerOf(result, inputs.targets), expected, 'float64')
     if (fault !== undefined) throw new Error(`${name} is wrong: ${fault}`)
   }
 }
 
 /**
- * One call with predictions of its own, after the garbage of those before has been collected. That leaves code and caches
- * cold, as a loop at work never is: another call warms them up.
+ * One call, after the garbage of those before has been collected. That leaves code and caches cold, as a loop at work never
+ * is: a small call warms them up, and leaves little garbage of its own.
  */
-async function sample(call, outputs) {
-  const [own, spare] = [structuredClone(outputs), structuredClone(outputs)]
+async function sample(prepare, prepareSmall) {
+  const [call, small] = [prepare(), prepareSmall()]
   collectGarbage()
-  await call(spare)
+  await small()
   await nextTurn()
-  return heldUp(() => call(own))
+  return heldUp(call)
 }
 
 /**
