@@ -51,7 +51,8 @@ async function run({ quick, json, save, python, levels, seed }) {
   const title = 'Benchmark of the loss'
   const parts = [notes({ seed, versions }), ...sections.map(toTables), eventLoop.toSection(heldUp)]
   const report = toMarkdown(title, environment, parts)
-  console.log(json ? JSON.stringify({ environment, quick, seed, sections, eventLoop: heldUp }, undefined, 2) : report.trimEnd())
+  const figures = { environment, quick, seed, sections, eventLoop: heldUp }
+  console.log(json ? JSON.stringify(figures, undefined, 2) : report.trimEnd())
   const charts = { softmax: chart(sections[0]), focal: chart(sections[1]) }
   const name = ['loss', ...(python ? ['python'] : []), ...(levels ? ['levels'] : [])].join('-')
   if (save) saveReport(name, environment, { title, parts, charts })

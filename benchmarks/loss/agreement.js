@@ -2,8 +2,8 @@
 
 /**
  * Tolerances, by the arithmetic in which a contender sums. `value`: relative. `gradient`: relative to the element or, where
- * that is more, to the largest of its array, at most 1. README.md says why those of float32 are wider. `bits` tolerates nothing,
- * not even a zero of the other sign.
+ * that is more, to the largest of its array, at most 1. README.md says why those of float32 are wider. `bits` tolerates
+ * nothing, not even a zero of the other sign.
  */
 export const TOLERANCES = {
   bits: { value: 0, gradient: 0 },
