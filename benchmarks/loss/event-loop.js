@@ -72,13 +72,13 @@ async function checkAll(kinds, inputs) {
   for (const [name, prepare] of Object.entries(kinds)) {
     const result = await prepare()()
     const fault = findFault(answerOf(result, inputs.targets), expected, 'float64')
-    if (fault !== undefined) throw new Error(`${name} is wrong: ${fault}`)
+    if (fault !== undefined) throw new Error(`The event loop, ${name} is wrong: ${fault}`)
   }
 }
 
 /**
- * One call, after the garbage of those before has been collected. That leaves code and caches cold, as a loop at work never
- * is: a small call warms them up, and leaves little garbage of its own.
+ * One call, after the garbage of those before has been collected. That leaves code and caches cold, as a loop at work
+ * never is: a small call warms them up, and leaves little garbage of its own.
  */
 async function sample(prepare, prepareSmall) {
   const [call, small] = [prepare(), prepareSmall()]
@@ -89,8 +89,8 @@ async function sample(prepare, prepareSmall) {
 }
 
 /**
- * For how long a call holds up the event loop: how long this is not idle until the call has returned and, where it gives a
- * promise, until that is settled. Throws what the call throws, or what the promise rejects with.
+ * For how long a call holds up the event loop: how long this is not idle until the call has returned and, where it
+ * gives a promise, until that is settled. Throws what the call throws, or what the promise rejects with.
  * @param {() => unknown} call
  * @returns {Promise<number>} seconds
  */

@@ -2,8 +2,8 @@
 import { HungarianLoss } from 'hungarian-loss'
 
 /**
- * Ours; unless it is told otherwise, with gradient arrays that are reused and in one thread. What `step` reads of a result
- * is what a training step needs.
+ * Ours; unless it is told otherwise, with gradient arrays that are reused and in one thread. What `step` reads of a
+ * result is what a training step needs.
  * @param {import('../inputs.js').Inputs} inputs
  * @param {string} [name]
  * @param {import('hungarian-loss').CallOptions} [call]
