@@ -1,23 +1,32 @@
 /** The parts of the benchmarks of the loss that decide something: what is computed, who is right, what is drawn. */
+import { writeFileSync } from 'node:fs'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { drawChart, seriesOf } from '../benchmarks/chart.js'
+import { withFolder } from '../benchmarks/files.js'
 import { fittedExponent, isCliff, localExponents } from '../benchmarks/growth/exponents.js'
 import { inputsAt, sweeps } from '../benchmarks/growth/sweeps.js'
 import { makeInputs } from '../benchmarks/inputs.js'
+import { availableLevels } from '../benchmarks/levels.js'
 import { findFault } from '../benchmarks/loss/agreement.js'
-import { inputsOf, lossSections } from '../benchmarks/loss/cases.js'
+import { eventLoopCases, inputsOf, lossSections } from '../benchmarks/loss/cases.js'
 import type { Case } from '../benchmarks/loss/cases.js'
 import { lossContenders, yardstick } from '../benchmarks/loss/contenders.js'
+import type { Answer } from '../benchmarks/loss/contenders.js'
 import { compete, runCase } from '../benchmarks/loss/contest.js'
-import { withFolder } from '../benchmarks/loss/files.js'
+import { heldUp, measureCase, toSection } from '../benchmarks/loss/event-loop.js'
 import { floor } from '../benchmarks/loss/floor.js'
-import { pytorch, pytorchPlayers } from '../benchmarks/loss/pytorch.js'
+import { levelPlayers } from '../benchmarks/loss/levels.js'
+import { ours } from '../benchmarks/loss/ours.js'
+import { inProcess } from '../benchmarks/loss/process.js'
+import { pytorchPlayers } from '../benchmarks/loss/pytorch.js'
 import { aboveFloor, failIfOursIsWrong } from '../benchmarks/outcomes.js'
 import type { Outcome } from '../benchmarks/outcomes.js'
+import type { Player } from '../benchmarks/player.js'
 import type { Terms } from '../benchmarks/rivals/plain-js-loss.js'
 import { toTables } from '../benchmarks/tables.js'
 import { buildExample } from '../scripts/example.js'
-import { threadCount } from '../src/index.ts'
+import { simdLevel, threadCount } from '../src/index.ts'
 
 const BRIEF = { rounds: 1, maxTime: 0.001, minTime: 0.0001, minSamples: 1 }
 const floorProgram = buildExample('floor', { profile: 'dev' })
@@ -33,27 +42,50 @@ const judge = async (inputs: ReturnType<typeof makeInputs>) => {
   return faults
 }
 
-const NAMES = [
+const OURS = [
   'ours',
   'ours, new arrays',
   'ours, no gradients',
   ...(threadCount() > 1 ? [`ours, ${threadCount()} threads`] : []),
-  'JS + munkres',
-  'JS + linear-sum-assignment',
-  'JS + augmenting paths',
-  'TensorFlow.js',
 ]
+const RIVALS = ['JS + munkres', 'JS + linear-sum-assignment', 'JS + augmenting paths', 'TensorFlow.js']
+const NAMES = [...OURS, ...RIVALS]
 const NO_FAULTS = Object.fromEntries(NAMES.map((name) => [name, undefined]))
 
-test('in the quick mode all contenders and the floor are right, and all are timed', async () => {
+test('in the quick mode all contenders, levels and the floor are right, and all are timed', async () => {
+  const players = levelPlayers()
+  const levels = players.map(({ contender }) => contender.name)
   for (const { cases } of lossSections({ quick: true })) {
-    const outcomes = await runCase(cases[0] as Case, { effort: BRIEF, seed: 8, floorProgram })
-    expect(outcomes.map(({ name }) => name)).toEqual([...NAMES, 'floor'])
+    const outcomes = await runCase(cases[0] as Case, { effort: BRIEF, seed: 8, floorProgram, players })
+    expect(outcomes.map(({ name }) => name)).toEqual([...OURS, ...levels, ...RIVALS, 'floor'])
     for (const { wrong, failure, figures } of outcomes) {
       expect([wrong, failure]).toEqual([undefined, undefined])
       expect(figures?.median).toBeGreaterThan(0)
     }
   }
+  for (const player of players) player.close()
+})
+
+test('the levels of the processor are listed once each, by the names that they have', () => {
+  const levels = availableLevels()
+  expect(levels).toContain(simdLevel())
+  expect(new Set(levels).size).toBe(levels.length)
+  expect(levels).not.toContain('fallback')
+  if (process.arch === 'x64') expect(levels.at(-1)).toBe('sse2')
+})
+
+test('at every level ours has the same bits, also with several layers and without targets', async () => {
+  const players = levelPlayers()
+  for (const classification of ['softmax', 'focal'] as const) {
+    for (const counts of [{ layers: 3, meanTargets: 2 }, { targets: 0 }]) {
+      const inputs = makeInputs({ kind: 'random', classification, images: 2, queries: 19, classes: 37, ...counts })
+      const outcomes = await withFolder((folder) => {
+        return compete(players.map((player) => inProcess(player, inputs, folder)), yardstick(inputs), BRIEF)
+      })
+      for (const { wrong, failure } of outcomes) expect([wrong, failure]).toEqual([undefined, undefined])
+    }
+  }
+  for (const player of players) player.close()
 })
 
 test.each(['softmax', 'focal'] as const)('%s: all agree on awkward batches', async (classification) => {
@@ -84,7 +116,8 @@ test('PyTorch is right where there is torch, and where there is none the reason 
     const inputs = makeInputs({ kind: 'random', classification, layers: 2, images: 2, queries: 30, classes: 20 })
     await withFolder(async (folder) => {
       for (const player of players) {
-        expect(findFault(await pytorch(player, inputs, folder).result(), yardstick(inputs), 'float32')).toBeUndefined()
+        const answer = await inProcess(player, inputs, folder).result()
+        expect(findFault(answer, yardstick(inputs), 'float32')).toBeUndefined()
       }
     })
   }
@@ -131,6 +164,49 @@ test('every kind of fault is found and named', () => {
   expect(find(gradients('boxes', 0, 1))).toMatch(/^gradient of boxes, element 0: 1 rather than/)
   expect(find({ gradients: { boxes: new Float32Array(3) } })).toBe('gradient of boxes: 3 elements rather than 96')
   expect(findFault({ ...right, loss: off(right.loss) }, right, 'float32')).toBeUndefined()
+})
+
+test('ours in another process is wrong where a single bit differs, which is named', async () => {
+  const exact = ours(inputs).result() as Required<Answer> & { gradients: Record<'logits' | 'boxes', Float32Array> }
+  const wrongIn = async (change: (answer: typeof exact) => object) => {
+    const answer = { ...exact, ...change(structuredClone(exact)) }
+    const ask = async (request: { answer?: Record<'logits' | 'boxes', string> }) => {
+      for (const name of ['logits', 'boxes'] as const) {
+        if (request.answer) writeFileSync(request.answer[name], answer.gradients[name])
+      }
+      return request.answer ? { loss: answer.loss, layers: answer.layers, matches: answer.matches } : {}
+    }
+    const player = { contender: { name: 'ours', isRival: false, precision: 'float64' }, ask } as unknown as Player
+    const contender = (folder: string) => ({ ...inProcess(player, inputs, folder), sample: () => [1] })
+    const [outcome] = await withFolder((folder) => compete([contender(folder)], right, BRIEF))
+    return outcome?.wrong
+  }
+  const flip = (array: 'logits' | 'boxes', element: number) => (answer: typeof exact) => {
+    const { buffer } = answer.gradients[array]
+    new Uint32Array(buffer)[element]! ^= 1
+    return answer
+  }
+  const nextAbove = (value: number) => value * (1 + Number.EPSILON)
+  expect(await wrongIn(() => ({}))).toBeUndefined()
+  expect(await wrongIn(({ loss }) => ({ loss: nextAbove(loss) }))).toMatch(/^loss: .+ rather than/)
+  const raised = ({ layers: [first, last] }: typeof exact) => [first, { ...last, l1: nextAbove(last!.l1!) }]
+  expect(await wrongIn((answer) => ({ layers: raised(answer) }))).toMatch(/^layer 1, l1: .+ rather than/)
+  expect(await wrongIn(({ matches }) => ({ matches: matches.toReversed() }))).toBe('matches of layer 0, image 0')
+  expect(await wrongIn(flip('logits', 7))).toMatch(/^gradient of logits, element 7: .+ rather than/)
+  expect(await wrongIn(flip('boxes', 95))).toMatch(/^gradient of boxes, element 95: .+ rather than/)
+})
+
+test('a zero of the other sign is another number, by its bits', () => {
+  const answer = (value: number) => ({
+    layers: [{ l1: value }],
+    matches: [],
+    gradients: { boxes: Float32Array.of(value) },
+  })
+  expect(findFault(answer(-0), answer(-0), 'bits')).toBeUndefined()
+  expect(findFault(answer(-0), answer(0), 'bits')).toBe('layer 0, l1: -0 rather than 0')
+  expect(findFault({ ...answer(-0), layers: [{ l1: 0 }] }, answer(0), 'bits')).toBe(
+    'gradient of boxes, element 0: -0 rather than 0',
+  )
 })
 
 test('who is wrong is timed and named, and who fails is not', async () => {
@@ -216,4 +292,47 @@ test('a chart shows each series within its frame, names it, and knows light and 
   for (const [x = NaN, y = NaN] of places.map((place) => place.slice(1).map(Number))) {
     expect(x > 76 && x < 620 && y > 56 && y < 440).toBe(true)
   }
+})
+
+/** Keeps the event loop from turning. */
+const work = (milliseconds: number) => {
+  for (const end = performance.now() + milliseconds; performance.now() < end; );
+}
+
+test('the loop is held up by a call and by its later turns, but not while it has nothing to do', async () => {
+  await nextTurn()
+  expect(await heldUp(() => work(20))).toBeGreaterThanOrEqual(0.02)
+  const later = async () => {
+    work(20)
+    await sleep(20)
+    work(20)
+  }
+  expect(await heldUp(later)).toBeGreaterThanOrEqual(0.04)
+  const start = performance.now()
+  const idle = await heldUp(() => sleep(500))
+  expect(idle).toBeLessThan((performance.now() - start) / 1000 - 0.4)
+  await expect(heldUp(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+})
+
+test('calls on the loop and off it are measured, and shown beside the size of their predictions', async () => {
+  const cases = eventLoopCases()
+  expect(cases.map(({ setting }) => setting.classification)).toEqual([...Array(4).fill('softmax'), 'focal', 'focal'])
+  const row = await measureCase(cases[0] as Case, { effort: { calls: 3, before: 1 }, seed: 8 })
+  expect(row).toMatchObject({ classification: 'softmax', size: '2×100×92, 0 to 14 targets', bytes: 2 * 100 * 96 * 4 })
+  for (const kind of ['compute', 'copy', 'transfer'] as const) {
+    const { median, p95, calls } = row.heldUp[kind]
+    expect(calls).toBe(3)
+    expect(median).toBeGreaterThan(0)
+    expect(p95).toBeGreaterThanOrEqual(median)
+  }
+  const figures = (median: number) => ({ median, p95: 2 * median, calls: 3 })
+  const heldUp = { compute: figures(0.001), copy: figures(2e-4), transfer: figures(5e-5) }
+  expect(toSection([{ ...row, heldUp }, { ...row, bytes: 16416000, heldUp }])).toBe(`## The event loop
+
+For how long one call holds it up: medians, and what 95 % of the calls stay below.
+
+| class term | size | predictions | compute | computeAsync | 95 % | with transfer | 95 % |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| softmax | 2×100×92, 0 to 14 targets | 0.077 MB | 1.00 ms | 200 µs | 400 µs | 50.0 µs | 100 µs |
+|  | 2×100×92, 0 to 14 targets | 16 MB | 1.00 ms | 200 µs | 400 µs | 50.0 µs | 100 µs |`)
 })

@@ -65,7 +65,7 @@ function takeSamples({ name, step }, limits) {
 }
 
 /** The value below which a share of the sorted values lies, interpolated. */
-function quantile(sorted, share) {
+export function quantile(sorted, share) {
   const place = share * (sorted.length - 1)
   const below = Math.floor(place)
   const above = Math.min(below + 1, sorted.length - 1)

@@ -10,6 +10,7 @@ export class TooSlow extends Error {}
  * @typedef {object} Contender
  * @property {string} name
  * @property {boolean} [isRival] whether it is not ours
+ * @property {'float64' | 'float32'} [precision] in which it sums
  * @property {string[]} command
  * @property {Record<string, string | undefined>} [env] over this process's own
  * @property {import('./assignment/suite.js').Form[]} [forms] which matrices it can solve

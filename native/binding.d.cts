@@ -96,10 +96,10 @@ export interface ClassificationOptions {
 export declare function compute(criterion: ExternalObject<Criterion>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
 
 /**
- * As [`compute`](crate::compute), in another thread: inputs are copied before this returns; the output arrays must stay
- * untouched until the promise is settled.
+ * As [`compute`](crate::compute), in another thread: inputs are copied before this returns, but for the tensors of the
+ * layers if `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
  */
-export declare function computeAsync(criterion: ExternalObject<Criterion>, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): Promise<void>
+export declare function computeAsync(criterion: ExternalObject<Criterion>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): Promise<void>
 
 /**
  * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block

@@ -13,6 +13,7 @@ import { countCosts, LossView, makeFilled, readCosts, readMatching } from './res
 import type { Filled } from './result.ts'
 import { packRules } from './rules.ts'
 import { packTargets } from './targets.ts'
+import { takeAway } from './transfer.ts'
 import type {
   AsyncCallOptions,
   CallOptions,
@@ -27,7 +28,7 @@ import type {
 import { checkDivisor, checkFlag, checkRecord, show } from './validate.ts'
 
 const CALL = ['gradients', 'out', 'numBoxes', 'unionBoxes', 'classWeight'] as const
-const ASYNC_CALL = ['gradients', 'numBoxes', 'unionBoxes', 'classWeight', 'signal'] as const
+const ASYNC_CALL = ['gradients', 'numBoxes', 'unionBoxes', 'classWeight', 'signal', 'transfer'] as const
 const DEFAULT_CALL: CallOptions = {}
 
 /** A call, checked. */
@@ -187,9 +188,10 @@ export class HungarianLoss {
   }
 
   /**
-   * {@link compute} off the event loop, on a copy of the inputs, so that they may be changed at once. The event loop is
-   * held up by no more than checking and copying them; to change threads takes about a quarter of a millisecond. All
-   * calls in flight share the process' threads (see {@link threadCount}), and wait their turn.
+   * {@link compute} off the event loop, on a copy of the inputs, so that they may be changed at once; or, with `transfer`, on
+   * the predictions' own memory, which the caller then loses. The event loop is held up by no more than checking and
+   * copying; to change threads takes about a quarter of a millisecond. All calls in flight share the process' threads (see
+   * {@link threadCount}), and wait their turn.
    *
    * The gradients always come in new arrays, hence no `out`. Rejects as {@link compute} throws; where `signal` is aborted,
    * before or during the call, with the signal's reason, while the work ends with the images that are being computed.
@@ -200,11 +202,14 @@ export class HungarianLoss {
     targets: readonly Target[],
     call: AsyncCallOptions = DEFAULT_CALL,
   ): Promise<LossResult> {
-    const { signal, ...rest } = checkRecord(call, ASYNC_CALL, 'call')
+    const { signal, transfer, ...rest } = checkRecord(call, ASYNC_CALL, 'call')
+    const mayTake = checkFlag(transfer, false, 'call.transfer')
     const start = async (interrupt: Interrupt): Promise<LossResult> => {
       const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest as CallOptions)
-      const { targetOfQuery, values } = filled
-      await computeAsync(this.#handle, interrupt, normalizers, gradients, targetOfQuery, values, ...inputs)
+      const [images, given, ...others] = inputs
+      const taken = mayTake ? takeAway(given) : undefined
+      const written = [normalizers, gradients, filled.targetOfQuery, filled.values] as const
+      await computeAsync(this.#handle, taken !== undefined, interrupt, ...written, images, taken ?? given, ...others)
       return new LossView(filled, gradients)
     }
     return untilAborted(start, checkSignal(signal, 'call.signal'))

@@ -550,6 +550,12 @@ export interface CallOptions {
 export interface AsyncCallOptions extends Omit<CallOptions, 'out'> {
   /** Stops the call; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Takes the predictions' arrays instead of copying them (default false): their buffers, with all that lies in them, are
+   * detached once shapes and types have been found right, whatever becomes of the call. The event loop is then held up for
+   * microseconds, however large the batch. Memory that cannot be taken, as that of WebAssembly, is copied all the same.
+   */
+  readonly transfer?: boolean | undefined
 }
 
 /** The matching of one image. Queries count within their tensors, targets within the image. */

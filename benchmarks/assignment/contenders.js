@@ -1,13 +1,10 @@
 /** Who competes for the assignment, ours first. */
-import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { simdLevel, threadCount } from 'hungarian-loss'
+import { availableLevels } from '../levels.js'
 import { ONE_THREAD, probePython } from '../python.js'
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url))
-
-/** Levels that a processor may have, fast ones first. */
-const LEVELS = ['avx512', 'avx2', 'sse2', 'neon', 'simd128', 'fallback']
 
 /** @typedef {import('../player.js').Contender} Contender */
 
@@ -30,16 +27,6 @@ export function ours({ levels }) {
     })),
     { name: `ours, ${threadCount()} threads`, command, forms: ['batch'] },
   ]
-}
-
-/** The levels that can be forced here. */
-function availableLevels() {
-  const probe = ['--input-type=module', '--eval', `import { simdLevel, threadCount } from 'hungarian-loss'; simdLevel()`]
-  return LEVELS.filter((level) => {
-    const env = { ...process.env, HUNGARIAN_LOSS_SIMD: level }
-    const cwd = fileURLToPath(new URL('.', import.meta.url))
-    return spawnSync(process.execPath, probe, { env, cwd, stdio: 'ignore' }).status === 0
-  })
 }
 
 /**

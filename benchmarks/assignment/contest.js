@@ -1,7 +1,5 @@
 /** One instance: every contender solves it, the answers are compared, and only then is time taken, by turns. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { withFolder, writeArrays } from '../files.js'
 import { summarize } from '../measure.js'
 import { TooSlow } from '../player.js'
 import { judge } from './agreement.js'
@@ -51,12 +49,9 @@ export async function runSection({ instances }, players, { effort, limit, onStar
  *   family; those that are stopped here are added
  * @returns {Promise<Outcome[]>}
  */
-export async function compete(instance, players, { effort, limit, tooSlow }) {
-  const matrices = instance.make()
-  const folder = mkdtempSync(join(tmpdir(), 'assignment-'))
-  const clear = () => rmSync(folder, { recursive: true })
-  process.once('exit', clear) // if the command is interrupted
-  try {
+export function compete(instance, players, { effort, limit, tooSlow }) {
+  return withFolder(async (folder) => {
+    const matrices = instance.make()
     const request = { prepare: writeInstance(folder, instance.form, matrices) }
     const problems = instance.form === 'batch' ? 1 : matrices.length
     const entries = []
@@ -70,10 +65,7 @@ export async function compete(instance, players, { effort, limit, tooSlow }) {
     judge(matrices, solved.map(({ found }) => found)).forEach((wrong, i) => (solved[i].wrong = wrong))
     await takeTurns(solved, effort)
     return entries.map(toOutcome)
-  } finally {
-    process.off('exit', clear)
-    clear()
-  }
+  })
 }
 
 /** Solves every problem once. */
@@ -119,12 +111,7 @@ function toOutcome({ player, samples, wrong, limit, skipped, failure }) {
 function writeInstance(folder, form, matrices) {
   const type = matrices[0].values instanceof Float32Array ? 'float32' : 'float64'
   const listed = matrices.map(({ rows, columns, ...arrays }, i) => {
-    const files = Object.entries(arrays).map(([array, data]) => {
-      const file = join(folder, `${i}-${array}`)
-      writeFileSync(file, data)
-      return [array, file]
-    })
-    return { rows, columns, files: Object.fromEntries(files) }
+    return { rows, columns, files: writeArrays(folder, arrays, `${i}-`) }
   })
   return { form, type, matrices: listed }
 }

@@ -8,12 +8,10 @@
  *
  * or `{ error }`. A problem is one matrix, or a whole batch.
  */
-import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { readArray } from '../files.js'
 import { takeSamples } from '../sample.js'
+import { serve } from '../serve.js'
 import { SOLVERS } from './solvers.js'
-
-const ARRAYS = { float64: Float64Array, float32: Float32Array, int32: Int32Array }
 
 const [name] = process.argv.slice(2)
 /** @type {import('./solvers.js').Prepared[]} */
@@ -22,7 +20,7 @@ let next = 0
 /** Keeps results alive, so that no solve can be optimised away. */
 export let last
 
-const handlers = {
+await serve({
   prepare({ form, type, matrices }) {
     problems = [] // lets the old ones go first
     const read = matrices.map((matrix) => readMatrix(matrix, type))
@@ -37,23 +35,8 @@ const handlers = {
     const seconds = (performance.now() - start) / 1000
     return { seconds, columns: columns(result) }
   },
-  sample(limits) {
-    return { samples: takeSamples(step, limits) }
-  },
-}
-
-for await (const line of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify(answer(JSON.parse(line))))
-}
-
-function answer(request) {
-  const [[kind, argument]] = Object.entries(request)
-  try {
-    return handlers[kind](argument)
-  } catch (error) {
-    return { error: String(error) }
-  }
-}
+  sample: (limits) => ({ samples: takeSamples(step, limits) }),
+})
 
 function step() {
   last = problems[next].run()
@@ -66,9 +49,4 @@ function readMatrix({ rows, columns, files }, type) {
     readArray(file, array === 'values' ? type : 'int32'),
   ])
   return { rows, columns, ...Object.fromEntries(arrays) }
-}
-
-function readArray(file, type) {
-  const { buffer, byteOffset, byteLength } = readFileSync(file)
-  return new ARRAYS[type](buffer.slice(byteOffset, byteOffset + byteLength))
 }

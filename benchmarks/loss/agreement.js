@@ -2,9 +2,14 @@
 
 /**
  * Tolerances, by the arithmetic in which a contender sums. `value`: relative. `gradient`: relative to the element or, where
- * that is more, to the largest of its array, at most 1. README.md says why those of float32 are wider.
+ * that is more, to the largest of its array, at most 1. README.md says why those of float32 are wider. `bits` tolerates
+ * nothing, not even a zero of the other sign.
  */
-export const TOLERANCES = { float64: { value: 1e-6, gradient: 2e-6 }, float32: { value: 1e-5, gradient: 2e-5 } }
+export const TOLERANCES = {
+  bits: { value: 0, gradient: 0 },
+  float64: { value: 1e-6, gradient: 2e-6 },
+  float32: { value: 1e-5, gradient: 2e-5 },
+}
 
 /** @typedef {import('./contenders.js').Answer} Answer */
 
@@ -39,8 +44,8 @@ function faultyValues(place, got, expected, tolerance) {
   const entries = Object.entries(got)
   if (entries.length === 0) return `${place}without terms`
   return firstOf(entries, ([name, value]) => {
-    const isRight = Math.abs(value - expected[name]) <= tolerance * Math.abs(expected[name])
-    return isRight ? undefined : `${place}${name}: ${value} rather than ${expected[name]}`
+    const isRight = isNear(value, expected[name], tolerance, Math.abs(expected[name]))
+    return isRight ? undefined : `${place}${name}: ${show(value)} rather than ${show(expected[name])}`
   })
 }
 
@@ -57,10 +62,18 @@ function faultyGradient(place, got, expected, tolerance) {
   const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
   const floor = Math.min(1, largest)
   for (let i = 0; i < expected.length; i++) {
-    const allowed = tolerance * Math.max(floor, Math.abs(expected[i]))
-    if (!(Math.abs(got[i] - expected[i]) <= allowed)) {
-      return `${place}, element ${i}: ${got[i]} rather than ${expected[i]}`
+    if (!isNear(got[i], expected[i], tolerance, Math.max(floor, Math.abs(expected[i])))) {
+      return `${place}, element ${i}: ${show(got[i])} rather than ${show(expected[i])}`
     }
   }
   return undefined
+}
+
+function isNear(got, expected, tolerance, scale) {
+  return tolerance === 0 ? Object.is(got, expected) : Math.abs(got - expected) <= tolerance * scale
+}
+
+/** A number with the sign of its zero. */
+function show(value) {
+  return Object.is(value, -0) ? '-0' : `${value}`
 }

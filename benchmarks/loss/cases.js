@@ -21,6 +21,20 @@ const FOCAL = [
 ]
 const QUICK = 3
 
+/** Those that are held against the event loop. */
+const ON_LOOP = {
+  softmax: [
+    { images: 2, queries: 100, classes: 92 },
+    { images: 16, queries: 100, classes: 92 },
+    { images: 64, queries: 100, classes: 92 },
+    { images: 16, queries: 100, classes: 92, layers: 6 },
+  ],
+  focal: [
+    { images: 8, queries: 900, classes: 91, meanTargets: 20 },
+    { images: 8, queries: 900, classes: 91, meanTargets: 20, layers: 6 },
+  ],
+}
+
 /** Classes of the cases whose times are drawn over the number of queries. */
 const DRAWN = new Set([92, 91])
 
@@ -45,6 +59,11 @@ export function lossSections({ quick }) {
     { title: 'Softmax (DETR)', cases: casesOf('softmax', few(SOFTMAX), kinds) },
     { title: 'Focal (Deformable DETR)', cases: casesOf('focal', few(FOCAL), kinds) },
   ]
+}
+
+/** @returns {Case[]} */
+export function eventLoopCases() {
+  return Object.entries(ON_LOOP).flatMap(([classification, shapes]) => casesOf(classification, shapes, ['random']))
 }
 
 /**

@@ -1,11 +1,11 @@
 /** One case: every contender answers it, the answers are compared, and only then is time taken, by turns. */
+import { withFolder } from '../files.js'
 import { measure } from '../measure.js'
 import { findFault } from './agreement.js'
 import { inputsOf } from './cases.js'
 import { lossContenders, yardstick } from './contenders.js'
-import { withFolder } from './files.js'
 import { floor } from './floor.js'
-import { pytorch } from './pytorch.js'
+import { inProcess } from './process.js'
 
 /**
  * Lets all compete on one case.
@@ -21,11 +21,9 @@ export function runCase(of, { effort, seed, floorProgram, players = [] }) {
   return withFolder(async (folder) => {
     const inputs = inputsOf(of, seed)
     const expected = yardstick(inputs)
-    const contenders = [
-      ...lossContenders(inputs),
-      ...players.map((player) => pytorch(player, inputs, folder)),
-      floor(floorProgram, inputs, expected, folder),
-    ]
+    const elsewhere = players.map((player) => inProcess(player, inputs, folder))
+    const oursFirst = [...lossContenders(inputs), ...elsewhere].toSorted((a, b) => a.isRival - b.isRival)
+    const contenders = [...oursFirst, floor(floorProgram, inputs, expected, folder)]
     try {
       return await compete(contenders, expected, effort)
     } finally {
@@ -51,9 +49,10 @@ export async function compete(contenders, expected, effort) {
   })
 }
 
-async function attempt({ result, precision }, expected) {
+async function attempt({ result, precision, twin }, expected) {
   try {
-    return { wrong: findFault(await result(), expected, precision) }
+    const answer = await result()
+    return { wrong: findFault(answer, expected, precision) ?? (twin && findFault(answer, twin(), 'bits')) }
   } catch (error) {
     return { failure: String(error) }
   }

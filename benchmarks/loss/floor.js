@@ -1,7 +1,7 @@
 /** The floor: one tight pass over the same logits, by a program of the core crate, for the matching that is known. */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { readFloats, writeArrays } from './files.js'
+import { readArray, writeArrays } from '../files.js'
 
 const NO_SAMPLES = { maxTime: 0, minTime: 0, minSamples: 0 }
 
@@ -33,7 +33,7 @@ export function floor(program, inputs, { matches }, folder) {
     sample: (limits) => run(limits).samples,
     result() {
       const { terms } = run(NO_SAMPLES)
-      return { layers: terms.map((term) => ({ class: term })), gradients: { logits: readFloats(gradient) } }
+      return { layers: terms.map((term) => ({ class: term })), gradients: { logits: readArray(gradient, 'float32') } }
     },
   }
 }

@@ -1,10 +1,11 @@
 //! The loss off the event loop: from a copy of all that is read, in another thread, until done or interrupted.
 
+use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hungarian_loss::{Criterion, Interrupt, Normalizers, Scratch};
 use napi::Task;
-use napi::bindgen_prelude::{AsyncTask, Env, External, Float32Array, Float32ArraySlice, Float64Array, Int32Array};
+use napi::bindgen_prelude::{AsyncTask, Env, External, Float32Array, Float64Array, Int32Array};
 use napi_derive::napi;
 
 use crate::error::Result;
@@ -45,6 +46,8 @@ const KEPT: usize = 2;
 pub struct LossTask {
     criterion: Criterion,
     snapshot: Snapshot,
+    /// In place of the snapshot's tensors, where JavaScript has given them away.
+    taken: Option<Vec<Float32Array>>,
     gradients: Vec<Float32Array>,
     target_of_query: Int32Array,
     values: Float64Array,
@@ -52,10 +55,10 @@ pub struct LossTask {
 }
 
 impl Snapshot {
-    fn inputs(&self) -> Result<Inputs<'_>> {
+    fn inputs<'a, A: Deref<Target = [f32]>>(&'a self, tensors: &'a [A]) -> Result<Inputs<'a>> {
         Inputs::new(
             self.images,
-            &self.tensors,
+            tensors,
             &self.parts,
             self.rules.as_ref().map(|OwnRules { rules, given, added }| RuleSlices { rules, given, added }),
             read_targets(
@@ -89,14 +92,18 @@ impl Snapshot {
 
 impl LossTask {
     fn run(&mut self, scratch: &mut Scratch) -> Result<()> {
-        let Self { criterion, snapshot, gradients, target_of_query, values, .. } = self;
+        let Self { criterion, snapshot, taken, gradients, target_of_query, values, .. } = self;
         // SAFETY: JavaScript hands these arrays to nobody before the call is over (`computeAsync` of `src/criterion.ts`
         // makes them itself), and they do not overlap.
         let outputs = unsafe {
             let gradients = gradients.iter_mut().map(|array| array.as_mut());
             Outputs::new(&snapshot.parts, gradients, target_of_query.as_mut(), values.as_mut())?
         };
-        compute_loss(criterion, &snapshot.inputs()?, snapshot.normalizers(), outputs, scratch)
+        let inputs = match taken {
+            None => snapshot.inputs(&snapshot.tensors)?,
+            Some(tensors) => snapshot.inputs(tensors)?,
+        };
+        compute_loss(criterion, &inputs, snapshot.normalizers(), outputs, scratch)
     }
 }
 
@@ -116,18 +123,19 @@ impl Task for LossTask {
     }
 }
 
-/// As [`compute`](crate::compute), in another thread: inputs are copied before this returns; the output arrays must stay
-/// untouched until the promise is settled.
+/// As [`compute`](crate::compute), in another thread: inputs are copied before this returns, but for the tensors of the
+/// layers if `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn compute_async(
     criterion: &External<Criterion>,
+    is_taken: bool,
     interrupt: &External<Interrupt>,
     normalizers: Option<GivenNormalizers<'_>>,
     gradients: Vec<Float32Array>,
     target_of_query: Int32Array,
     values: Float64Array,
     images: u32,
-    tensors: Vec<Float32ArraySlice<'_>>,
+    tensors: Vec<Float32Array>,
     parts: &[f64],
     rules: Option<Rules<'_>>,
     labels: &[i32],
@@ -139,7 +147,9 @@ pub fn compute_async(
     let Normalizers { num_boxes, union_boxes, class_weight } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
     let mut snapshot = Snapshot { images, num_boxes, union_boxes, ..Snapshot::take() };
-    copy_all(&tensors, &mut snapshot.tensors);
+    if !is_taken {
+        copy_all(&tensors, &mut snapshot.tensors);
+    }
     parts.clone_into(&mut snapshot.parts);
     snapshot.rules = rules.map(|Rules { rules, given, added }| OwnRules {
         rules: rules.to_vec(),
@@ -154,13 +164,14 @@ pub fn compute_async(
     snapshot.class_weight = class_weight.map(<[_]>::to_vec);
     let criterion = Criterion::clone(criterion);
     let interrupt = Interrupt::clone(interrupt);
-    AsyncTask::new(LossTask { criterion, snapshot, gradients, target_of_query, values, interrupt })
+    let taken = Some(tensors).filter(|_| is_taken);
+    AsyncTask::new(LossTask { criterion, snapshot, taken, gradients, target_of_query, values, interrupt })
 }
 
-fn copy_all(arrays: &[Float32ArraySlice<'_>], copies: &mut Vec<Vec<f32>>) {
+fn copy_all(arrays: &[Float32Array], copies: &mut Vec<Vec<f32>>) {
     copies.resize_with(arrays.len(), Vec::new);
     for (array, copy) in arrays.iter().zip(copies) {
-        array.as_ref().clone_into(copy);
+        array[..].clone_into(copy);
     }
 }
 
