@@ -3,6 +3,7 @@ import { fail } from './errors.ts'
 import { checkMemory, isUsable, kindOf, overlap } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
 import type { Layers, LayerTensors } from './parts.ts'
+import { NONE } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { dataOf } from './targets.ts'
 import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Target } from './types.ts'
@@ -24,9 +25,6 @@ const ALL_OUT = [...OUT, ...PART_KEYS] as const
 export const NO_GRADIENTS: GradientArrays = []
 
 const NO_LAYERS: readonly LayerGradients[] = []
-
-/** Stands for the corners of a layer that has none. */
-export const NONE = new Float32Array(0)
 
 type Layer = [logits: Float32Array, boxes: Float32Array, corners?: Float32Array]
 

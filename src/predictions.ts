@@ -25,8 +25,8 @@ interface Reader {
   layers: number
 }
 
-/** Stands for the corners and references of a layer that has none, where another has some. */
-const NONE = new Float32Array(0)
+/** Stands for the corners and references of a layer that has none, where another has some, and for their gradient. */
+export const NONE = new Float32Array(0)
 
 /** The tensors as the binding takes them: logits, boxes and, where any layer has them, corners and references of each. */
 export function listTensors({ tensors, hasCorners }: Predictions): Float32Array[] {
