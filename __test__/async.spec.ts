@@ -54,6 +54,25 @@ describe('off the event loop', () => {
     expect(bitsOf(found.gradients?.corners)).toBe(bitsOf(expected.gradients?.corners))
   })
 
+  test('so it does where matchings and costs are given, targets ignored and of several classes', async () => {
+    const { outputs, targets } = batch(3, 3, 3)
+    const cost = targets.map(({ labels }) => ({
+      data: Float32Array.from({ length: 100 * labels.length }, (_, i) => (i * 37) % 11),
+      shape: [100, labels.length],
+    }))
+    const pairs = targets.map(() => ({ queryIndices: [7, 2], targetIndices: [1, 0] }))
+    const auxiliary = outputs.auxiliary.map((layer, i) => ({ ...layer, matching: i === 0 ? { from: 2 } : pairs }))
+    const several = targets.map(({ labels, boxes }) => ({
+      labels: Array.from(labels, (label, i) => (i === 2 ? [label, (label + 1) % CLASSES] : label)),
+      boxes,
+      ignore: Array.from(labels, (_, i) => i === 3),
+    }))
+    const step = { ...outputs, auxiliary, cost }
+    const [found, expected] = [await focal.computeAsync(step, several), focal.compute(step, several)]
+    expect(everything(found)).toEqual(everything(expected))
+    expect(expected.loss).not.toBe(focal.compute(outputs, targets).loss)
+  })
+
   test('takes the settings of a call but `out`', async () => {
     const { outputs, targets } = batch(1, 4, 2)
     const call = { numBoxes: 7.5, classWeight: [3, 4], gradients: false }

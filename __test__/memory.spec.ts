@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { checkMemory, kindOf, overlap } from '../src/memory.ts'
+import { checkMemory, isUsable, kindOf, overlap } from '../src/memory.ts'
 import { errorOf } from './helpers.ts'
 
 test('the kind of a typed array is known, from whatever realm it comes', () => {
@@ -47,4 +47,12 @@ test('shared and detached memory is refused, other memory is not', () => {
   const detached = new Float32Array(2)
   structuredClone(detached.buffer, { transfer: [detached.buffer] })
   expect(errorOf(() => checkMemory(detached, 'x'))).toMatchObject({ code: 'SHAPE', argument: 'x' })
+})
+
+test('what is found usable at a glance would not be refused', () => {
+  expect(isUsable(new Float32Array(2))).toBe(true)
+  const detached = new Float32Array(2)
+  structuredClone(detached.buffer, { transfer: [detached.buffer] })
+  expect(isUsable(detached)).toBe(false)
+  expect(isUsable(new Float32Array(new SharedArrayBuffer(8)))).toBe(false)
 })

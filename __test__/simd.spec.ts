@@ -34,12 +34,10 @@ const targetBoxes = floats(4 * total, box)
 const results = criteria.flatMap((criterion, i) => {
   const gradients = [logits, boxes, corners].map(({ length }) => new Float32Array(length))
   const [matches, values] = [new Int32Array(rows), new Float64Array(8 + 11 * layers)]
-  const none = new Int32Array(0)
   const weights = [...Object.values(terms), 0.15, i === 0 ? 0 : 1.5]
-  const part = Float64Array.of(0, 0, layers, queries, 0, queries, classes, 1, 1, 0, 0, 1, 1, ...weights)
-  native.compute(criterion, images, Uint32Array.of(layers), [logits], [boxes], [corners], [references], part, none, none,
-    new Float32Array(0), labels, new Uint32Array(0), targetBoxes, Uint32Array.of(0, 5, 5, 50), new Uint8Array(0), NaN, NaN,
-    new Float64Array(0), ...gradients.map((gradient) => [gradient]), matches, values)
+  const parts = Float64Array.of(1, layers, 0, 0, layers, queries, 0, queries, classes, 1, 1, 0, 0, 1, 1, ...weights)
+  native.compute(criterion, undefined, gradients, matches, values, images, [logits, boxes, corners, references], parts,
+    undefined, labels, undefined, targetBoxes, Uint32Array.of(0, 5, 5, 50), undefined)
   return [...gradients, matches, values]
 })
 console.log(native.simdLevel(), results.map(({ buffer }) => Buffer.from(buffer).toString('base64')).join())

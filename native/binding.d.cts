@@ -83,30 +83,29 @@ export interface ClassificationOptions {
 /**
  * Loss, terms, matches and gradients of a batch.
  *
- * `layers`: how many layers each array of `logits` and `boxes` holds, and of `corners` and `references`, which have no
- * values for layers without them, or are empty lists where none has any. `parts`, `rules`, `given`, `added`: the parts
- * of the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
- * `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and `classWeight` empty, for the batch's
- * own. `gradLogits`, `gradBoxes` and `gradCorners` are empty lists where no gradients are wanted.
+ * `tensors`: for each layer, or layers that are stacked, logits and boxes, and where any layer has corners, those and
+ * references, without any values for layers without. `parts`, `rules`: the parts of the step and how they are matched.
+ * `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignores`: `[targets]`, or absent for none.
+ * `gradients`: as `tensors`, but for the references; empty where none are wanted.
  *
  * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
  * `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
  * costs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl, ddf, classError, cardinalityError,
  * classWeight.
  */
-export declare function compute(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array): void
+export declare function compute(criterion: ExternalObject<Criterion>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
 
 /**
  * As [`compute`](crate::compute), in another thread: inputs are copied before this returns, but for the tensors of the
  * layers if `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
  */
-export declare function computeAsync(criterion: ExternalObject<Criterion>, isTaken: boolean, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, corners: Array<Float32Array>, references: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, numBoxes: number, unionBoxes: number, classWeight: Float64Array, gradLogits: Array<Float32Array>, gradBoxes: Array<Float32Array>, gradCorners: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, interrupt: ExternalObject<Interrupt>): Promise<void>
+export declare function computeAsync(criterion: ExternalObject<Criterion>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): Promise<void>
 
 /**
  * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
-export declare function costMatrix(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, out: Float32Array, values: Float64Array): void
+export declare function costMatrix(criterion: ExternalObject<Criterion>, out: Float32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
@@ -154,6 +153,16 @@ export interface FoundAssignment {
   total: number
 }
 
+/** What the caller divides by in place of the batch's own numbers. */
+export interface GivenNormalizers {
+  /** What the box terms are divided by. */
+  numBoxes?: number
+  /** What those of the union matching are divided by. */
+  unionBoxes?: number
+  /** For each layer of every part, what the class term is divided by. */
+  classWeight?: Float64Array
+}
+
 /** The overlap of queries with ignored targets. */
 export interface IgnoreOptions {
   overlap: string
@@ -161,10 +170,23 @@ export interface IgnoreOptions {
 }
 
 /** The matching alone; arguments as for [`compute`], with the loss and its terms 0. */
-export declare function matchTargets(criterion: ExternalObject<Criterion>, images: number, layers: Uint32Array, logits: Array<Float32Array>, boxes: Array<Float32Array>, parts: Float64Array, rules: Int32Array, given: Int32Array, added: Float32Array, labels: Int32Array, labelOffsets: Uint32Array, targetBoxes: Float32Array, offsets: Uint32Array, ignores: Uint8Array, targetOfQuery: Int32Array, values: Float64Array): void
+export declare function matchTargets(criterion: ExternalObject<Criterion>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
 
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void
+
+/** How layers are matched, where any of them is not matched optimally. */
+export interface Rules {
+  /**
+   * For each layer of every part: kind (0 optimal, 1 given, 2 of another layer), the place in `given` or that layer's
+   * number, and the place in `added`, or -1.
+   */
+  rules: Int32Array
+  /** Matchings, `[images, queries]` each. */
+  given: Int32Array
+  /** Costs, for each image `[queries, targets of the image]`. */
+  added: Float32Array
+}
 
 /** Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`. */
 export declare function simdLevel(): string

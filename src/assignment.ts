@@ -16,7 +16,7 @@ import { float64s } from './slab.ts'
 import { listPairs, UNASSIGNED } from './pairs.ts'
 import { assignSparse, assignSparseAsync, isSparse, readSparse, verifySparse } from './sparse.ts'
 import { assignSmall, isSmall } from './small.ts'
-import { floats, isNumeric, shapeOf } from './tensors.ts'
+import { floats, isNumeric, shapeOf, showShape } from './tensors.ts'
 import type {
   Assignment,
   AssignmentOptions,
@@ -239,7 +239,7 @@ function checkLimit(value: unknown): number {
 function readCosts(cost: CostMatrix): Costs {
   if (Array.isArray(cost)) return readRows(cost)
   const shape = shapeOf(cost, 'cost')
-  if (shape.length !== 2) fail('SHAPE', 'cost', `must be of shape [rows, columns], got [${shape.join(', ')}]`)
+  if (shape.length !== 2) fail('SHAPE', 'cost', `must be of shape [rows, columns], got ${showShape(shape)}`)
   const [rows, columns] = shape as [number, number]
   return { data: floats((cost as { readonly data: unknown }).data, shape, 'cost'), rows, columns }
 }

@@ -5,7 +5,7 @@ import type { GradientArrays } from './gradients.ts'
 import { compute, computeAsync, costMatrix, createCriterion, matchTargets } from './native.ts'
 import type { Criterion, Interrupt } from './native.ts'
 import { packParts } from './parts.ts'
-import { readPredictions } from './predictions.ts'
+import { listTensors, readPredictions } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { resolveOptions } from './options.ts'
 import type { PresetName } from './presets.ts'
@@ -31,15 +31,13 @@ const CALL = ['gradients', 'out', 'numBoxes', 'unionBoxes', 'classWeight'] as co
 const ASYNC_CALL = ['gradients', 'numBoxes', 'unionBoxes', 'classWeight', 'signal', 'transfer'] as const
 const DEFAULT_CALL: CallOptions = {}
 
-/** Tells the core to use a batch's own normalisers. */
-const OWN_COUNT = NaN
-const OWN_WEIGHT = new Float64Array(0)
-
-/** A call as the binding takes it, and what it fills. */
+/** A call, checked. */
 interface Prepared {
-  readonly inputs: Parameters<typeof compute> extends [unknown, ...infer Inputs] ? Inputs : never
-  readonly filled: Filled
+  /** As the binding takes it. */
+  readonly inputs: Parameters<typeof matchTargets> extends [unknown, unknown, unknown, ...infer Inputs] ? Inputs : never
+  readonly normalizers: Parameters<typeof compute>[1]
   readonly gradients: GradientArrays
+  readonly filled: Filled
 }
 
 /**
@@ -163,8 +161,26 @@ export class HungarianLoss {
    */
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = DEFAULT_CALL): LossResult {
     try {
-      const { inputs, filled, gradients } = this.#prepare(outputs, targets, call)
-      compute(this.#handle, ...inputs)
+      const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
+      const { targetOfQuery, values } = filled
+      // by name, since spreading them would take a quarter of a microsecond
+      const [images, tensors, parts, rules, labels, labelOffsets, boxes, offsets, ignores] = inputs
+      compute(
+        this.#handle,
+        normalizers,
+        gradients,
+        targetOfQuery,
+        values,
+        images,
+        tensors,
+        parts,
+        rules,
+        labels,
+        labelOffsets,
+        boxes,
+        offsets,
+        ignores,
+      )
       return new LossView(filled, gradients)
     } catch (error) {
       throw toHungarianLossError(error)
@@ -189,13 +205,11 @@ export class HungarianLoss {
     const { signal, transfer, ...rest } = checkRecord(call, ASYNC_CALL, 'call')
     const mayTake = checkFlag(transfer, false, 'call.transfer')
     const start = async (interrupt: Interrupt): Promise<LossResult> => {
-      const { inputs, filled, gradients } = this.#prepare(outputs, targets, rest as CallOptions)
-      const [images, layers, logits, boxes, corners, references, ...others] = inputs
-      const given = { logits, boxes, corners, references }
+      const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest as CallOptions)
+      const [images, given, ...others] = inputs
       const taken = mayTake ? takeAway(given) : undefined
-      const own = taken ?? given
-      const tensors = [own.logits, own.boxes, own.corners, own.references] as const
-      await computeAsync(this.#handle, taken !== undefined, images, layers, ...tensors, ...others, interrupt)
+      const written = [normalizers, gradients, filled.targetOfQuery, filled.values] as const
+      await computeAsync(this.#handle, taken !== undefined, interrupt, ...written, images, taken ?? given, ...others)
       return new LossView(filled, gradients)
     }
     return untilAborted(start, checkSignal(signal, 'call.signal'))
@@ -204,55 +218,35 @@ export class HungarianLoss {
   /** Checks and packs the arguments of a call, and makes what it fills. */
   #prepare(outputs: Outputs, targets: readonly Target[], call: CallOptions): Prepared {
     if (call !== DEFAULT_CALL) checkCall(call)
-    const { predictions, tensors, rest, filled } = this.#read(outputs, targets)
+    const { predictions, inputs, filled } = this.#read(outputs, targets)
     const gradients = gradientsFor(call, predictions, targets)
-    const classWeight = classWeightFor(call, predictions)
-    const inputs: Prepared['inputs'] = [
-      ...tensors,
-      predictions.corners,
-      predictions.references,
-      ...rest,
-      call.numBoxes ?? OWN_COUNT,
-      call.unionBoxes ?? OWN_COUNT,
-      classWeight,
-      gradients.logits,
-      gradients.boxes,
-      gradients.corners,
-      filled.targetOfQuery,
-      filled.values,
-    ]
-    return { inputs, filled, gradients }
+    return { inputs, normalizers: normalizersFor(call, predictions), gradients, filled }
   }
 
-  /** Checks and packs what every call is given, in the order of the binding: tensors, then parts, rules and targets. */
+  /** Checks and packs what every call is given, in the order of the binding. */
   #read(outputs: Outputs, targets: readonly Target[]) {
     const predictions = readPredictions(outputs, this.options)
     const packed = packTargets(targets, predictions.images)
     const rules = packRules(predictions, packed)
-    return {
-      predictions,
-      packed,
-      tensors: [predictions.images, predictions.layers, predictions.logits, predictions.boxes] as const,
-      rest: [
-        packParts(predictions.parts),
-        rules.rules,
-        rules.given,
-        rules.added,
-        packed.labels,
-        packed.labelOffsets,
-        packed.boxes,
-        packed.offsets,
-        packed.ignores,
-      ] as const,
-      filled: makeFilled(predictions, packed, rules),
-    }
+    const inputs: Prepared['inputs'] = [
+      predictions.images,
+      listTensors(predictions),
+      packParts(predictions),
+      rules,
+      packed.labels,
+      packed.labelOffsets,
+      packed.boxes,
+      packed.offsets,
+      packed.ignores,
+    ]
+    return { predictions, packed, inputs, filled: makeFilled(predictions, packed, rules) }
   }
 
   /** The matching alone. Throws as {@link compute}. */
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
-      const { tensors, rest, filled } = this.#read(outputs, targets)
-      matchTargets(this.#handle, ...tensors, ...rest, filled.targetOfQuery, filled.values)
+      const { inputs, filled } = this.#read(outputs, targets)
+      matchTargets(this.#handle, filled.targetOfQuery, filled.values, ...inputs)
       return readMatching(filled)
     } catch (error) {
       throw toHungarianLossError(error)
@@ -262,9 +256,9 @@ export class HungarianLoss {
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
-      const { predictions, packed, tensors, rest, filled } = this.#read(outputs, targets)
+      const { predictions, packed, inputs, filled } = this.#read(outputs, targets)
       const costs = new Float32Array(countCosts(predictions, packed))
-      costMatrix(this.#handle, ...tensors, ...rest, costs, filled.values)
+      costMatrix(this.#handle, costs, filled.values, ...inputs)
       return readCosts(filled, costs)
     } catch (error) {
       throw toHungarianLossError(error)
@@ -311,9 +305,17 @@ function gradientsFor(
   return call.out === undefined ? makeGradients(predictions) : checkOut(call.out, predictions, targets)
 }
 
+/** What the caller gave in place of the batch's own numbers, if anything. */
+function normalizersFor(call: CallOptions, predictions: Predictions): Prepared['normalizers'] {
+  const { numBoxes, unionBoxes } = call
+  const classWeight = classWeightFor(call, predictions)
+  if (numBoxes === undefined && unionBoxes === undefined && classWeight === undefined) return undefined
+  return { numBoxes, unionBoxes, classWeight }
+}
+
 /** One class weight for each layer, or none for the batch's own. */
-function classWeightFor({ classWeight }: CallOptions, { parts }: Predictions): Float64Array {
-  if (classWeight === undefined) return OWN_WEIGHT
+function classWeightFor({ classWeight }: CallOptions, { parts }: Predictions): Float64Array | undefined {
+  if (classWeight === undefined) return undefined
   const layers = parts.reduce((sum, part) => sum + part.layers.layers, 0)
   if (typeof classWeight === 'number') return new Float64Array(layers).fill(classWeight)
   if (!Array.isArray(classWeight) && !ArrayBuffer.isView(classWeight)) {

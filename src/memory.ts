@@ -14,6 +14,11 @@ export function isDouble(data: Float32Array | Float64Array): data is Float64Arra
   return data.BYTES_PER_ELEMENT === 8
 }
 
+/** Whether memory is certainly none that {@link checkMemory} refuses, which is quickly found out. */
+export function isUsable({ byteLength, buffer }: ArrayBufferView): boolean {
+  return byteLength > 0 && buffer instanceof ArrayBuffer
+}
+
 /** Refuses memory that another thread could write to while it is read, and memory that has been taken away. */
 export function checkMemory(data: ArrayBufferView, argument: string): void {
   const { buffer } = data

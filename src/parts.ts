@@ -1,6 +1,6 @@
 import { fail } from './errors.ts'
 import { resolveWeights } from './options.ts'
-import { TERMS } from './presets.ts'
+import type { Predictions } from './predictions.ts'
 import { float64s } from './slab.ts'
 import type {
   DenoisingOutputs,
@@ -19,28 +19,38 @@ import { checkFlag, checkInteger, checkWeight, checkWord, MAX_SIZE, show } from 
 export const PART_KEYS = ['encoder', 'denoising', 'oneToMany'] as const
 export type PartKey = (typeof PART_KEYS)[number]
 
+/** The tensors of one layer, or of several that are stacked. */
+export interface LayerTensors {
+  /** Where they were given, for messages: `outputs`, `outputs.auxiliary[0]`. */
+  readonly name: string
+  /** What was given there. */
+  readonly given: LayerOutputs
+  /** How many layers they hold. */
+  readonly layers: number
+  readonly logits: Float32Array
+  readonly boxes: Float32Array
+  /** Both absent where the layer has none. */
+  readonly corners: Float32Array | undefined
+  readonly references: Float32Array | undefined
+}
+
 /** Layers that lie together: those of one part, or of the parts that share its queries. */
 export interface Layers {
-  /** Place of the first of their arrays among all, and how many there are. */
-  readonly firstArray: number
-  readonly arrays: number
-  /** The same for layers; an array may hold several. */
+  /** The tensors of each layer, or of all where they are stacked, and the place of the first among those of all parts. */
+  readonly tensors: readonly LayerTensors[]
+  readonly firstTensors: number
+  /** Place of the first layer among those of all parts, and how many there are. */
   readonly firstLayer: number
   readonly layers: number
   /** Queries of each. */
   readonly rows: number
   /** Columns of their logits. */
   readonly classes: number
-  /** What the caller gave for each layer, or one for all where they are stacked. */
-  readonly sources: readonly LayerOutputs[]
-  /** Where each of those was given, for messages. */
-  readonly names: readonly string[]
 }
 
-/** What the caller gave for a layer, and where. */
-export function sourceOf({ sources, names }: Layers, layer: number): readonly [source: LayerOutputs, name: string] {
-  const at = Math.min(layer, sources.length - 1)
-  return [sources[at] as LayerOutputs, names[at] as string]
+/** The tensors that hold a layer. */
+export function tensorsOf({ tensors }: Layers, layer: number): LayerTensors {
+  return tensors[Math.min(layer, tensors.length - 1)] as LayerTensors
 }
 
 /** How denoising queries are paired with the targets. */
@@ -207,13 +217,13 @@ function weightsOf(given: PartWeights, options: ResolvedOptions, name: string) {
 }
 
 /** Refuses what would be dropped, since all layers of a denoising part have the same pairs. */
-function checkNoRules({ sources, names }: Layers, part: string): void {
-  sources.forEach(({ matching, cost }, i) => {
-    if (cost !== undefined) fail('OPTION', `${names[i]}.cost`, 'denoising queries are not matched by cost')
-    if (matching !== undefined && names[i] !== part) {
-      fail('OPTION', `${names[i]}.matching`, `belongs to all layers, as ${part}.matching`)
+function checkNoRules({ tensors }: Layers, part: string): void {
+  for (const { name, given } of tensors) {
+    if (given.cost !== undefined) fail('OPTION', `${name}.cost`, 'denoising queries are not matched by cost')
+    if (given.matching !== undefined && name !== part) {
+      fail('OPTION', `${name}.matching`, `belongs to all layers, as ${part}.matching`)
     }
-  })
+  }
 }
 
 /** Layers and queries of a part that has tensors of its own, or a range of the main part's. */
@@ -265,37 +275,43 @@ function checkGroups(value: unknown, queries: number, argument: string): number 
   return fail('SHAPE', argument, `must divide the number of queries, ${queries}, got ${groups}`)
 }
 
-function hasRules({ sources }: Layers): boolean {
-  for (let i = 0; i < sources.length; i++) {
-    const { matching, cost } = sources[i] as LayerOutputs
-    if (matching !== undefined || cost !== undefined) return true
-  }
-  return false
+function hasRules({ tensors }: Layers): boolean {
+  return tensors.some(({ given }) => given.matching !== undefined || given.cost !== undefined)
 }
 
-const PER_PART = 13 + TERMS.length
+const PER_PART = 21
 
-/** The parts as the binding takes them. */
-export function packParts(parts: readonly Part[]): Float64Array {
-  const numbers = float64s(PER_PART * parts.length)
-  for (let i = 0; i < parts.length; i++) {
-    const part = parts[i] as Part
-    const { layers, weights } = part
-    const at = PER_PART * i
-    numbers[at] = part.tensors === undefined ? 0 : 1 + PART_KEYS.indexOf(part.tensors)
-    numbers[at + 1] = layers.firstLayer
-    numbers[at + 2] = layers.layers
-    numbers[at + 3] = layers.rows
-    numbers[at + 4] = part.first
-    numbers[at + 5] = part.end
-    numbers[at + 6] = layers.classes
-    numbers[at + 7] = part.groups
-    numbers[at + 8] = part.repeat
-    numbers[at + 9] = Number(part.classAgnostic)
-    numbers[at + 10] = Number(part.union)
-    numbers[at + 11] = part.divisor
-    numbers[at + 12] = part.weight
-    for (let k = 0; k < TERMS.length; k++) numbers[at + 13 + k] = weights[TERMS[k] as keyof Terms] as number
-  }
+/** The parts as the binding takes them, after the number of tensors and how many layers each of these hold. */
+export function packParts({ tensors, parts }: Predictions): Float64Array {
+  const first = 1 + tensors.length
+  const numbers = float64s(first + PER_PART * parts.length)
+  numbers[0] = tensors.length
+  for (let i = 0; i < tensors.length; i++) numbers[1 + i] = (tensors[i] as LayerTensors).layers
+  for (let i = 0; i < parts.length; i++) packPart(parts[i] as Part, numbers, first + PER_PART * i)
   return numbers
+}
+
+function packPart(part: Part, numbers: Float64Array, at: number): void {
+  const { layers, weights } = part
+  numbers[at] = part.tensors === undefined ? 0 : 1 + PART_KEYS.indexOf(part.tensors)
+  numbers[at + 1] = layers.firstLayer
+  numbers[at + 2] = layers.layers
+  numbers[at + 3] = layers.rows
+  numbers[at + 4] = part.first
+  numbers[at + 5] = part.end
+  numbers[at + 6] = layers.classes
+  numbers[at + 7] = part.groups
+  numbers[at + 8] = part.repeat
+  numbers[at + 9] = Number(part.classAgnostic)
+  numbers[at + 10] = Number(part.union)
+  numbers[at + 11] = part.divisor
+  numbers[at + 12] = part.weight
+  numbers[at + 13] = weights.class
+  numbers[at + 14] = weights.l1
+  numbers[at + 15] = weights.giou
+  numbers[at + 16] = weights.iou
+  numbers[at + 17] = weights.diou
+  numbers[at + 18] = weights.ciou
+  numbers[at + 19] = weights.fgl
+  numbers[at + 20] = weights.ddf
 }

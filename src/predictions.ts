@@ -1,26 +1,17 @@
 import { fail } from './errors.ts'
 import { makeParts, PART_KEYS } from './parts.ts'
-import type { Layers, Part, PartKey } from './parts.ts'
-import { uint32s } from './slab.ts'
-import { float32, shapeOf } from './tensors.ts'
+import type { Layers, LayerTensors, Part, PartKey } from './parts.ts'
+import { float32, shapeOf, showShape } from './tensors.ts'
 import type { EncoderSettings, LayerOutputs, Outputs, PartOutputs, ResolvedOptions } from './types.ts'
 import { checkFlag, isRecord, show } from './validate.ts'
 
-/** The predictions of all layers as the binding takes them, every shape checked. */
+/** The predictions of all layers, every shape checked. */
 export interface Predictions {
   readonly images: number
-  /** How many layers each of the arrays holds. */
-  readonly layers: Uint32Array
   /** Those of the main part first; of each part the final layer last. */
-  readonly logits: Float32Array[]
-  readonly boxes: Float32Array[]
-  /** Both empty where no layer has them; else arrays without any values stand for those of layers without. */
-  readonly corners: Float32Array[]
-  readonly references: Float32Array[]
-  /** Where each of the arrays comes from, for messages: `outputs`, `outputs.auxiliary[0]`. */
-  readonly names: readonly string[]
-  /** What was given for each of them. */
-  readonly given: readonly LayerOutputs[]
+  readonly tensors: readonly LayerTensors[]
+  /** Whether any layer has corners. */
+  readonly hasCorners: boolean
   readonly parts: readonly Part[]
 }
 
@@ -29,31 +20,27 @@ interface Reader {
   readonly options: ResolvedOptions
   /** Images, once they are known. */
   images: number | undefined
-  readonly layers: number[]
-  readonly logits: Float32Array[]
-  readonly boxes: Float32Array[]
-  readonly corners: Float32Array[]
-  readonly references: Float32Array[]
-  readonly names: string[]
-  readonly given: LayerOutputs[]
-  /** Layers in all arrays. */
-  total: number
+  readonly tensors: LayerTensors[]
+  /** Layers that the tensors hold. */
+  layers: number
+}
+
+/** Stands for the corners and references of a layer that has none, where another has some, and for their gradient. */
+export const NONE = new Float32Array(0)
+
+/** The tensors as the binding takes them: logits, boxes and, where any layer has them, corners and references of each. */
+export function listTensors({ tensors, hasCorners }: Predictions): Float32Array[] {
+  const list: Float32Array[] = []
+  for (const { logits, boxes, corners = NONE, references = NONE } of tensors) {
+    list.push(logits, boxes)
+    if (hasCorners) list.push(corners, references)
+  }
+  return list
 }
 
 /** Reads the predictions of a batch. */
 export function readPredictions(outputs: Outputs, options: ResolvedOptions): Predictions {
-  const reader: Reader = {
-    options,
-    images: undefined,
-    layers: [],
-    logits: [],
-    boxes: [],
-    corners: [],
-    references: [],
-    names: [],
-    given: [],
-    total: 0,
-  }
+  const reader: Reader = { options, images: undefined, tensors: [], layers: 0 }
   const main = readLayers(reader, outputs, 'outputs')
   const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
   for (const key of PART_KEYS) {
@@ -71,13 +58,9 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
       }
     }
   }
-  const { logits, boxes, names, given } = reader
-  const anyCorners = reader.corners.some((array) => array !== NONE)
-  const [corners, references] = anyCorners ? [reader.corners, reader.references] : [[], []]
-  const parts = makeParts(outputs, own, options)
-  const layers = uint32s(reader.layers.length)
-  layers.set(reader.layers)
-  return { images: reader.images as number, layers, logits, boxes, corners, references, names, given, parts }
+  const { tensors } = reader
+  const hasCorners = tensors.some(({ corners }) => corners !== undefined)
+  return { images: reader.images as number, tensors, hasCorners, parts: makeParts(outputs, own, options) }
 }
 
 /**
@@ -93,83 +76,63 @@ function readLayers(reader: Reader, outputs: PartOutputs, name: string, agnostic
   const rows = shape[rank - 2] as number
   const classes = shape[rank - 1] as number
   reader.images = shape[rank - 3] as number
-  const tensors = readTensors(reader, outputs, shape, name)
+  const final = readTensors(reader, outputs, shape, name, layers)
   const { auxiliary } = outputs
   if (auxiliary !== undefined && !Array.isArray(auxiliary)) {
     fail('DTYPE', `${name}.auxiliary`, `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
   }
-  const [firstArray, firstLayer] = [reader.logits.length, reader.total]
+  const [firstTensors, firstLayer] = [reader.tensors.length, reader.layers]
   if (auxiliary === undefined || auxiliary.length === 0) {
-    push(reader, outputs, name, tensors, layers)
-    return { firstArray, arrays: 1, firstLayer, layers, rows, classes, sources: [outputs], names: [name] }
+    reader.tensors.push(final)
+    reader.layers += layers
+    return { tensors: [final], firstTensors, firstLayer, layers, rows, classes }
   }
   if (rank === 4) fail('SHAPE', `${name}.auxiliary`, 'must be empty where the layers are stacked in tensors of rank 4')
-  for (let i = 0; i < auxiliary.length; i++) {
-    readAuxiliary(reader, auxiliary[i] as LayerOutputs, shape, `${name}.auxiliary[${i}]`)
-  }
-  push(reader, outputs, name, tensors, 1)
-  if (outputs.corners === undefined && auxiliary.some(({ corners }) => corners !== undefined)) {
+  const tensors = Array.from(auxiliary, (layer, i) => readAuxiliary(reader, layer, shape, `${name}.auxiliary[${i}]`))
+  tensors.push(final)
+  if (final.corners === undefined && tensors.some(({ corners }) => corners !== undefined)) {
     fail('SHAPE', `${name}.corners`, 'must be given where an earlier layer has corners, since the last one teaches it')
   }
-  const count = auxiliary.length + 1
-  const [sources, names] = [[...auxiliary, outputs], reader.names.slice(-count)]
-  return { firstArray, arrays: count, firstLayer, layers: count, rows, classes, sources, names }
+  reader.tensors.push(...tensors)
+  reader.layers += tensors.length
+  return { tensors, firstTensors, firstLayer, layers: tensors.length, rows, classes }
 }
 
-function readAuxiliary(reader: Reader, layer: LayerOutputs, shape: readonly number[], name: string): void {
+function readAuxiliary(reader: Reader, layer: LayerOutputs, shape: readonly number[], name: string): LayerTensors {
   checkLayer(layer, name)
   if ((layer as PartOutputs).auxiliary !== undefined) {
     fail('SHAPE', `${name}.auxiliary`, 'an auxiliary layer has no auxiliary layers of its own')
   }
   const logitShape = shapeOf(layer.logits, `${name}.logits`)
   checkShape(logitShape, shape, shape[2] as number, `${name}.logits`)
-  push(reader, layer, name, readTensors(reader, layer, shape, name), 1)
-}
-
-/** The tensors of one layer, or of several that are stacked. */
-interface Tensors {
-  readonly logits: Float32Array
-  readonly boxes: Float32Array
-  readonly corners: Float32Array
-  readonly references: Float32Array
-}
-
-/** Stands for the corners and references of a layer that has none, and for their gradient. */
-export const NONE = new Float32Array(0)
-
-/** Whether a layer has corners. */
-export function hasCorners({ corners }: Predictions, { firstArray, arrays }: Layers, layer: number): boolean {
-  const array = corners[firstArray + Math.min(layer, arrays - 1)]
-  return array !== undefined && array !== NONE
+  return readTensors(reader, layer, shape, name, 1)
 }
 
 /** Reads tensors whose sizes follow from those of the logits. */
-function readTensors({ options }: Reader, layer: LayerOutputs, shape: readonly number[], name: string): Tensors {
-  const boxShape = shapeOf(layer.boxes, `${name}.boxes`)
+function readTensors(
+  { options }: Reader,
+  given: LayerOutputs,
+  shape: readonly number[],
+  name: string,
+  layers: number,
+): LayerTensors {
+  const boxShape = shapeOf(given.boxes, `${name}.boxes`)
   checkShape(boxShape, shape, 4, `${name}.boxes`)
-  const logits = float32(layer.logits, shape, `${name}.logits`)
-  const boxes = float32(layer.boxes, boxShape, `${name}.boxes`)
-  if (layer.corners === undefined) {
-    if (layer.references === undefined) return { logits, boxes, corners: NONE, references: NONE }
+  const logits = float32(given.logits, shape, `${name}.logits`)
+  const boxes = float32(given.boxes, boxShape, `${name}.boxes`)
+  if (given.corners === undefined) {
+    if (given.references === undefined) {
+      return { name, given, layers, logits, boxes, corners: undefined, references: undefined }
+    }
     fail('SHAPE', `${name}.references`, 'must be absent where there are no corners')
   }
-  const cornerShape = shapeOf(layer.corners, `${name}.corners`)
+  const cornerShape = shapeOf(given.corners, `${name}.corners`)
   checkShape(cornerShape, shape, 4 * (options.distribution.regMax + 1), `${name}.corners`)
-  const referenceShape = shapeOf(layer.references, `${name}.references`)
+  const referenceShape = shapeOf(given.references, `${name}.references`)
   checkShape(referenceShape, shape, 4, `${name}.references`)
-  const corners = float32(layer.corners, cornerShape, `${name}.corners`)
-  return { logits, boxes, corners, references: float32(layer.references, referenceShape, `${name}.references`) }
-}
-
-function push(reader: Reader, layer: LayerOutputs, name: string, tensors: Tensors, layers: number): void {
-  reader.logits.push(tensors.logits)
-  reader.boxes.push(tensors.boxes)
-  reader.corners.push(tensors.corners)
-  reader.references.push(tensors.references)
-  reader.names.push(name)
-  reader.given.push(layer)
-  reader.layers.push(layers)
-  reader.total += layers
+  const corners = float32(given.corners, cornerShape, `${name}.corners`)
+  const references = float32(given.references, referenceShape, `${name}.references`)
+  return { name, given, layers, logits, boxes, corners, references }
 }
 
 /** Refuses what is no layer, and what would be dropped. */
@@ -190,14 +153,15 @@ function checkLogitShape(
   agnostic: boolean | undefined,
 ): void {
   const rank = shape.length
-  const shown = `[${shape.join(', ')}]`
   if (rank !== 3 && rank !== 4) {
-    fail('SHAPE', `${name}.logits`, `must be of shape [B, Q, C] or [L, B, Q, C], got ${shown}`)
+    fail('SHAPE', `${name}.logits`, `must be of shape [B, Q, C] or [L, B, Q, C], got ${showShape(shape)}`)
   }
-  if (rank === 4 && shape[0] === 0) fail('SHAPE', `${name}.logits`, `must have at least one layer, got ${shown}`)
+  if (rank === 4 && shape[0] === 0) {
+    fail('SHAPE', `${name}.logits`, `must have at least one layer, got ${showShape(shape)}`)
+  }
   checkClasses(shape[rank - 1] as number, shape, options, name, agnostic)
   if (images !== undefined && shape[rank - 3] !== images) {
-    fail('SHAPE', `${name}.logits`, `expected B = ${images} images, as in outputs.logits, got ${shown}`)
+    fail('SHAPE', `${name}.logits`, `expected B = ${images} images, as in outputs.logits, got ${showShape(shape)}`)
   }
 }
 
@@ -219,7 +183,7 @@ function checkClasses(
   const formula = `numClasses${extra === 1 ? ' + 1' : ''} = ${expected}`
   const also = agnostic === true ? `, or ${1 + extra} for the first class alone` : ''
   const hint = agnostic === false && classes === 1 + extra ? AGNOSTIC_HINT : kindHint(classes, options)
-  fail('SHAPE', `${name}.logits`, `expected C = ${formula}${also}, got ${classes} in [${shape.join(', ')}]${hint}`)
+  fail('SHAPE', `${name}.logits`, `expected C = ${formula}${also}, got ${classes} in ${showShape(shape)}${hint}`)
 }
 
 const AGNOSTIC_HINT = '; logits of the first class alone need classAgnostic: true'
@@ -243,5 +207,5 @@ function checkShape(shape: readonly number[], logits: readonly number[], last: n
   for (let i = 0; i < final; i++) same &&= shape[i] === logits[i]
   if (same) return
   const expected = [...logits.slice(0, final), last]
-  fail('SHAPE', argument, `expected shape [${expected.join(', ')}], got [${shape.join(', ')}]`)
+  fail('SHAPE', argument, `expected shape ${showShape(expected)}, got ${showShape(shape)}`)
 }

@@ -1,8 +1,7 @@
 import { layOut } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
+import { PART_KEYS, tensorsOf } from './parts.ts'
 import type { Part, PartKey } from './parts.ts'
-import { PART_KEYS } from './parts.ts'
-import { hasCorners } from './predictions.ts'
 import { TERMS } from './presets.ts'
 import type { Predictions } from './predictions.ts'
 import { isGiven } from './rules.ts'
@@ -45,7 +44,7 @@ const LEFT_OUT = -2
 export interface Filled {
   readonly predictions: Predictions
   readonly targets: PackedTargets
-  readonly rules: PackedRules
+  readonly rules: PackedRules | undefined
   /** `[B, Q]` for each layer of every part: the target of each query, or −1, or −2 where it is left out. */
   readonly targetOfQuery: Int32Array
   /** The numbers of the batch and of each layer. */
@@ -53,7 +52,7 @@ export interface Filled {
 }
 
 /** Makes the arrays for the core to fill. */
-export function makeFilled(predictions: Predictions, targets: PackedTargets, rules: PackedRules): Filled {
+export function makeFilled(predictions: Predictions, targets: PackedTargets, rules: PackedRules | undefined): Filled {
   let layers = 0
   let queries = 0
   for (const part of predictions.parts) {
@@ -224,7 +223,7 @@ export class LossView extends View implements LossResult {
   }
 
   get gradients(): Gradients | undefined {
-    return (this.#gradients ??= layOut(this.#arrays, this.#filled.predictions.parts))
+    return (this.#gradients ??= layOut(this.#arrays, this.#filled.predictions))
   }
 
   get nonFinite(): NonFiniteCounts {
@@ -243,13 +242,15 @@ export class LossView extends View implements LossResult {
 
 function readTerms(filled: Filled, place: Place, layer: number): Terms {
   const { layers, weight, weights } = place.part
-  const edges = hasCorners(filled.predictions, layers, layer)
+  const value = (at: number): number => layerValue(filled, place, layer, at)
+  const terms: Partial<Record<keyof Terms, number>> = { class: value(0), l1: value(1), giou: value(2) }
+  const edges = tensorsOf(layers, layer).corners !== undefined
   const isThere: { [Term in keyof Terms]?: boolean } = { fgl: edges, ddf: edges && layer < layers.layers - 1 }
-  const weigh = (term: keyof Terms): number => weight * (weights[term] as number)
-  const shown = TERMS.filter((term, i) => i < ALWAYS || (weigh(term) > 0 && (isThere[term] ?? true)))
-  return Object.fromEntries(
-    shown.map((term) => [term, layerValue(filled, place, layer, TERMS.indexOf(term))]),
-  ) as unknown as Terms
+  for (let i = ALWAYS; i < TERMS.length; i++) {
+    const term = TERMS[i] as keyof Terms
+    if (weight * (weights[term] as number) > 0 && (isThere[term] ?? true)) terms[term] = value(i)
+  }
+  return terms as Terms
 }
 
 /** The outcome of `match`. */
@@ -336,7 +337,7 @@ function unmatchedIn({ offsets, ignores }: PackedTargets, image: number, found: 
   const first = offsets[image] as number
   const unmatched: number[] = []
   for (let target = first; target < (offsets[image + 1] as number); target++) {
-    if (ignores[target] === 1) continue
+    if (ignores?.[target] === 1) continue
     for (let copy = found[target] as number; copy < copies; copy++) unmatched.push(target - first)
   }
   return unmatched

@@ -1,16 +1,16 @@
 import { fail } from './errors.ts'
 import { checkMemory, kindOf } from './memory.ts'
-import { sourceOf } from './parts.ts'
+import { tensorsOf } from './parts.ts'
 import type { Part } from './parts.ts'
 import type { Predictions } from './predictions.ts'
 import type { PackedTargets } from './targets.ts'
-import { float32, shapeOf } from './tensors.ts'
+import { float32, shapeOf, showShape } from './tensors.ts'
 import type { Pairs } from './types.ts'
 import { checkInteger, isRecord, show } from './validate.ts'
 
 /** How the layers are matched, as the binding takes it. */
 export interface PackedRules {
-  /** For each layer of every part: kind, place or layer, place of the added cost or −1. Empty where all are optimal. */
+  /** For each layer of every part: kind, place or layer, place of the added cost or −1. */
   readonly rules: Int32Array
   /** Given matchings, `[B, Q]` each: the target of each query, or −1, or −2 to leave it out. */
   readonly given: Int32Array
@@ -28,11 +28,9 @@ const OF_LAYER = 2
 const BACKGROUND = -1
 const LEFT_OUT = -2
 
-const NO_RULES: PackedRules = { rules: new Int32Array(0), given: new Int32Array(0), added: new Float32Array(0) }
-
-/** Packs the matchings and costs that the caller gives, and the pairs of denoising groups. */
-export function packRules({ parts, images }: Predictions, targets: PackedTargets): PackedRules {
-  if (!parts.some(({ hasRules }) => hasRules)) return NO_RULES
+/** Packs the matchings and costs that the caller gives, and the pairs of denoising groups; absent where all are optimal. */
+export function packRules({ parts, images }: Predictions, targets: PackedTargets): PackedRules | undefined {
+  if (!parts.some(({ hasRules }) => hasRules)) return undefined
   const rules: number[] = []
   const given: number[] = []
   const added: Float32Array[] = []
@@ -45,7 +43,8 @@ export function packRules({ parts, images }: Predictions, targets: PackedTargets
         rules.push(denoising >= 0 ? GIVEN : OPTIMAL, Math.max(denoising, 0), -1)
         continue
       }
-      const [{ matching, cost }, name] = sourceOf(part.layers, layer)
+      const { name, given: source } = tensorsOf(part.layers, layer)
+      const { matching, cost } = source
       rules.push(...packMatching(matching, part, images, targets, given, `${name}.matching`))
       rules.push(cost === undefined ? -1 : addedLength)
       if (cost !== undefined) addedLength += readCosts(cost, part, images, targets, added, `${name}.cost`)
@@ -61,8 +60,8 @@ export function packRules({ parts, images }: Predictions, targets: PackedTargets
 }
 
 /** Whether the pairs of a layer, of those of all parts, are given one by one. */
-export function isGiven({ rules }: PackedRules, layer: number): boolean {
-  return rules[PER_LAYER * layer] === GIVEN
+export function isGiven(rules: PackedRules | undefined, layer: number): boolean {
+  return rules?.rules[PER_LAYER * layer] === GIVEN
 }
 
 /** One layer's rule. */
@@ -84,7 +83,7 @@ function packMatching(
     fail('DTYPE', name, `must be 'optimal', { from: layer } or pairs for each image, got ${show(matching)}`)
   }
   const from = checkInteger(matching['from'], 0, part.layers.layers - 1, `${name}.from`)
-  if (isRecord(sourceOf(part.layers, from)[0].matching)) {
+  if (isRecord(tensorsOf(part.layers, from).given.matching)) {
     fail('OPTION', `${name}.from`, `layer ${from} has no matching of its own`)
   }
   return [OF_LAYER, from]
@@ -191,7 +190,7 @@ function readCosts(
     const [queries, targets] = [end - first, (offsets[image + 1] as number) - (offsets[image] as number)]
     if (shape.length !== 2 || shape[0] !== queries || shape[1] !== targets) {
       const expected = `expected shape [${queries}, ${targets}], queries and targets of the image`
-      fail('SHAPE', `${name}[${image}]`, `${expected}, got [${shape.join(', ')}]`, { image })
+      fail('SHAPE', `${name}[${image}]`, `${expected}, got ${showShape(shape)}`, { image })
     }
     const block = float32(cost[image], shape, `${name}[${image}]`)
     out.push(block)

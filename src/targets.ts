@@ -1,12 +1,9 @@
 import { fail } from './errors.ts'
-import { checkMemory, kindOf } from './memory.ts'
+import { checkMemory, isUsable, kindOf } from './memory.ts'
 import { float32s, int32s, uint32s } from './slab.ts'
-import { failType, isNumeric, numbersOf, shapeOf } from './tensors.ts'
+import { failType, isNumeric, numbersOf, shapeOf, showShape } from './tensors.ts'
 import type { Target } from './types.ts'
 import { checkInteger, isRecord, show } from './validate.ts'
-
-/** Says that each target has one label. */
-const ONE_EACH = new Uint32Array(0)
 
 /** Numbers of a box. */
 const COMPONENTS = 4
@@ -17,17 +14,15 @@ export interface PackedTargets {
   readonly total: number
   /** `[T]`, or as many as there are labels. */
   readonly labels: Int32Array
-  /** `[T + 1]`: the labels of target t are `labelOffsets[t]` to `labelOffsets[t + 1]`; empty where each has one. */
-  readonly labelOffsets: Uint32Array
+  /** `[T + 1]`: the labels of target t are `labelOffsets[t]` to `labelOffsets[t + 1]`; absent where each has one. */
+  readonly labelOffsets: Uint32Array | undefined
   /** `[T, 4]`. */
   readonly boxes: Float32Array
   /** `[B + 1]`: the targets of image b are `offsets[b]` to `offsets[b + 1]`. */
   readonly offsets: Uint32Array
-  /** `[T]`: 1 for those to be ignored, else 0; empty where there are none. */
-  readonly ignores: Uint8Array
+  /** `[T]`: 1 for those to be ignored, else 0; absent where there are none. */
+  readonly ignores: Uint8Array | undefined
 }
-
-const NO_IGNORES = new Uint8Array(0)
 
 /** Copies the targets of a batch together: first all shapes are checked, then all labels, then all boxes. */
 export function packTargets(targets: readonly Target[], images: number): PackedTargets {
@@ -42,20 +37,20 @@ export function packTargets(targets: readonly Target[], images: number): PackedT
 
   const sets = countLabelSets(targets)
   const labels = int32s(sets ?? total)
-  const labelOffsets = sets === undefined ? ONE_EACH : uint32s(total + 1)
+  const labelOffsets = sets === undefined ? undefined : uint32s(total + 1)
   const boxes = float32s(COMPONENTS * total)
   const offsets = uint32s(images + 1)
   for (let image = 0; image < images; image++) {
     const start = offsets[image] as number
     offsets[image + 1] =
-      sets === undefined
+      labelOffsets === undefined
         ? packLabels(targets[image], image, labels, start)
         : packLabelSets(targets[image], image, labels, labelOffsets, start)
   }
   for (let image = 0; image < images; image++) {
     packBoxes(targets[image], image, boxes, offsets[image] as number, offsets[image + 1] as number)
   }
-  const ignores = targets.some(({ ignore }) => ignore !== undefined) ? packIgnores(targets, offsets, total) : NO_IGNORES
+  const ignores = targets.some(({ ignore }) => ignore !== undefined) ? packIgnores(targets, offsets, total) : undefined
   return { total, labels, labelOffsets, boxes, offsets, ignores }
 }
 
@@ -81,7 +76,7 @@ function countLabels(labels: unknown, image: number): number {
     failType(data, 'an array of integers', `targets[${image}].labels`)
   }
   const { length } = data as ArrayLike<unknown>
-  if (kind !== undefined) checkMemory(data as Int32Array, `targets[${image}].labels`)
+  if (kind !== undefined && !isUsable(data as Int32Array)) checkMemory(data as Int32Array, `targets[${image}].labels`)
   if (data !== labels) checkTensorShape(labels, [length], `targets[${image}].labels`)
   return length
 }
@@ -95,7 +90,7 @@ function checkBoxes(boxes: unknown, image: number, given: number, counted: numbe
   }
   const values = data as ArrayLike<unknown>
   const nested = isNested(values)
-  if (kind !== undefined) checkMemory(data as Float32Array, `targets[${image}].boxes`)
+  if (kind !== undefined && !isUsable(data as Float32Array)) checkMemory(data as Float32Array, `targets[${image}].boxes`)
   if (data !== boxes) checkTensorShape(boxes, [given, COMPONENTS], `targets[${image}].boxes`)
   if (values.length !== (nested ? given : COMPONENTS * given)) {
     const got = nested ? `${values.length} rows` : `${values.length} numbers`
@@ -240,5 +235,5 @@ function isNested(values: ArrayLike<unknown>): boolean {
 function checkTensorShape(tensor: unknown, expected: readonly number[], argument: string): void {
   const shape = shapeOf(tensor, argument)
   if (shape.length === expected.length && shape.every((size, i) => size === expected[i])) return
-  fail('SHAPE', argument, `expected shape [${expected.join(', ')}], got [${shape.join(', ')}]`)
+  fail('SHAPE', argument, `expected shape ${showShape(expected)}, got ${showShape(shape)}`)
 }

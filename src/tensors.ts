@@ -26,6 +26,11 @@ export function shapeOf(tensor: unknown, argument: string): readonly number[] {
   return shape
 }
 
+/** A shape as messages show it. */
+export function showShape(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`
+}
+
 /** The data of a tensor as float32: a Float32Array as it is, anything else converted. Its length fits the shape. */
 export function float32(tensor: unknown, shape: readonly number[], argument: string): Float32Array {
   const { data } = tensor as Unchecked
@@ -106,7 +111,7 @@ function fill(
     fail(
       'SHAPE',
       argument,
-      `expected ${shape[axis]} entries at axis ${axis} of [${shape.join(', ')}], got ${rows.length}`,
+      `expected ${shape[axis]} entries at axis ${axis} of ${showShape(shape)}, got ${rows.length}`,
     )
   }
   let next = start
@@ -130,7 +135,7 @@ export function isNumeric(kind: string | undefined): boolean {
 }
 
 function failLength(expected: number, shape: readonly number[], got: number, argument: string): never {
-  fail('SHAPE', argument, `expected ${expected} values for [${shape.join(', ')}], got ${got}`)
+  fail('SHAPE', argument, `expected ${expected} values for ${showShape(shape)}, got ${got}`)
 }
 
 /** Refuses data of a wrong type, saying what would help. */

@@ -1,17 +1,12 @@
-/** The tensors of the layers, as the binding takes them. */
-export type Tensors = Record<'logits' | 'boxes' | 'corners' | 'references', Float32Array[]>
-
 /**
  * Takes arrays away from the caller: the same values in arrays that nobody else has, without a copy; the buffers of the
  * given ones are detached. Undefined, and nothing is taken, where Node refuses to transfer one of them.
  */
-export function takeAway(tensors: Tensors): Tensors | undefined {
+export function takeAway(arrays: Float32Array[]): Float32Array[] | undefined {
   const buffers = new Set<ArrayBuffer>()
-  for (const arrays of Object.values(tensors)) {
-    for (const { buffer, length } of arrays) if (length > 0) buffers.add(buffer as ArrayBuffer)
-  }
+  for (const { buffer, length } of arrays) if (length > 0) buffers.add(buffer as ArrayBuffer)
   try {
-    return structuredClone(tensors, { transfer: [...buffers] })
+    return structuredClone(arrays, { transfer: [...buffers] })
   } catch {
     return undefined
   }

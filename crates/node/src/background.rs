@@ -3,34 +3,37 @@
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hungarian_loss::{Criterion, Interrupt, Scratch};
+use hungarian_loss::{Criterion, Interrupt, Normalizers, Scratch};
 use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float32Array, Float64Array, Int32Array};
 use napi_derive::napi;
 
 use crate::error::Result;
+use crate::parts::{RuleSlices, Rules};
 use crate::task::in_background;
-use crate::{Inputs, Outputs, compute_loss, gradients, normalizers, read_targets};
+use crate::{GivenNormalizers, Inputs, Outputs, compute_loss, read_targets};
 
 /// A copy of what a call reads; the fields are the arguments of [`compute`](crate::compute).
 #[derive(Default)]
 struct Snapshot {
     images: u32,
-    layers: Vec<u32>,
-    /// Logits, boxes, corners and references.
-    tensors: [Vec<Vec<f32>>; 4],
+    tensors: Vec<Vec<f32>>,
     parts: Vec<f64>,
+    rules: Option<OwnRules>,
+    labels: Vec<i32>,
+    label_offsets: Option<Vec<u32>>,
+    target_boxes: Vec<f32>,
+    offsets: Vec<u32>,
+    ignores: Option<Vec<u8>>,
+    num_boxes: Option<f64>,
+    union_boxes: Option<f64>,
+    class_weight: Option<Vec<f64>>,
+}
+
+struct OwnRules {
     rules: Vec<i32>,
     given: Vec<i32>,
     added: Vec<f32>,
-    labels: Vec<i32>,
-    label_offsets: Vec<u32>,
-    target_boxes: Vec<f32>,
-    offsets: Vec<u32>,
-    ignores: Vec<u8>,
-    num_boxes: f64,
-    union_boxes: f64,
-    class_weight: Vec<f64>,
 }
 
 /// Snapshots of calls that are over: writing to memory for the first time takes longer than copying.
@@ -39,43 +42,38 @@ static SPARE: Mutex<Vec<Snapshot>> = Mutex::new(Vec::new());
 /// So many at most: one is computed while the next is copied.
 const KEPT: usize = 2;
 
-/// The tensors of the layers: logits, boxes, corners and references.
-type Tensors = [Vec<Float32Array>; 4];
-
 /// One call.
 pub struct LossTask {
     criterion: Criterion,
     snapshot: Snapshot,
-    /// In place of the snapshot's, where JavaScript has given them away.
-    taken: Option<Tensors>,
-    grad_logits: Vec<Float32Array>,
-    grad_boxes: Vec<Float32Array>,
-    grad_corners: Vec<Float32Array>,
+    /// In place of the snapshot's tensors, where JavaScript has given them away.
+    taken: Option<Vec<Float32Array>>,
+    gradients: Vec<Float32Array>,
     target_of_query: Int32Array,
     values: Float64Array,
     interrupt: Interrupt,
 }
 
 impl Snapshot {
-    fn inputs<'a>(&'a self, taken: Option<&'a Tensors>) -> Result<Inputs<'a>> {
-        let [logits, boxes, corners, references] = &self.tensors;
-        match taken {
-            None => self.inputs_of([logits, boxes, corners, references]),
-            Some([logits, boxes, corners, references]) => self.inputs_of([logits, boxes, corners, references]),
-        }
-    }
-
-    fn inputs_of<'a, A: Deref<Target = [f32]>>(
-        &'a self,
-        [logits, boxes, corners, references]: [&'a [A]; 4],
-    ) -> Result<Inputs<'a>> {
+    fn inputs<'a, A: Deref<Target = [f32]>>(&'a self, tensors: &'a [A]) -> Result<Inputs<'a>> {
         Inputs::new(
             self.images,
-            (&self.layers, logits, boxes),
-            [corners, references],
-            (&self.parts, &self.rules, &self.given, &self.added),
-            read_targets(&self.labels, &self.label_offsets, &self.target_boxes, &self.offsets, &self.ignores)?,
+            tensors,
+            &self.parts,
+            self.rules.as_ref().map(|OwnRules { rules, given, added }| RuleSlices { rules, given, added }),
+            read_targets(
+                &self.labels,
+                self.label_offsets.as_deref(),
+                &self.target_boxes,
+                &self.offsets,
+                self.ignores.as_deref(),
+            )?,
         )
+    }
+
+    fn normalizers(&self) -> Normalizers<'_> {
+        let Self { num_boxes, union_boxes, ref class_weight, .. } = *self;
+        Normalizers { num_boxes, union_boxes, class_weight: class_weight.as_deref() }
     }
 
     /// One whose memory is reused, if there is one.
@@ -94,22 +92,18 @@ impl Snapshot {
 
 impl LossTask {
     fn run(&mut self, scratch: &mut Scratch) -> Result<()> {
-        let Self { criterion, snapshot, taken, grad_logits, grad_boxes, grad_corners, target_of_query, values, .. } =
-            self;
+        let Self { criterion, snapshot, taken, gradients, target_of_query, values, .. } = self;
         // SAFETY: JavaScript hands these arrays to nobody before the call is over (`computeAsync` of `src/criterion.ts`
         // makes them itself), and they do not overlap.
         let outputs = unsafe {
-            let grad_logits = grad_logits.iter_mut().map(|array| array.as_mut());
-            let grad_boxes = grad_boxes.iter_mut().map(|array| array.as_mut());
-            let grad_corners = grad_corners.iter_mut().map(|array| array.as_mut());
-            Outputs {
-                gradients: gradients(&snapshot.layers, grad_logits, grad_boxes, grad_corners),
-                target_of_query: target_of_query.as_mut(),
-                values: values.as_mut(),
-            }
+            let gradients = gradients.iter_mut().map(|array| array.as_mut());
+            Outputs::new(&snapshot.parts, gradients, target_of_query.as_mut(), values.as_mut())?
         };
-        let normalizers = normalizers(snapshot.num_boxes, snapshot.union_boxes, &snapshot.class_weight);
-        compute_loss(criterion, &snapshot.inputs(taken.as_ref())?, normalizers, outputs, scratch)
+        let inputs = match taken {
+            None => snapshot.inputs(&snapshot.tensors)?,
+            Some(tensors) => snapshot.inputs(tensors)?,
+        };
+        compute_loss(criterion, &inputs, snapshot.normalizers(), outputs, scratch)
     }
 }
 
@@ -135,60 +129,43 @@ impl Task for LossTask {
 pub fn compute_async(
     criterion: &External<Criterion>,
     is_taken: bool,
-    images: u32,
-    layers: &[u32],
-    logits: Vec<Float32Array>,
-    boxes: Vec<Float32Array>,
-    corners: Vec<Float32Array>,
-    references: Vec<Float32Array>,
-    parts: &[f64],
-    rules: &[i32],
-    given: &[i32],
-    added: &[f32],
-    labels: &[i32],
-    label_offsets: &[u32],
-    target_boxes: &[f32],
-    offsets: &[u32],
-    ignores: &[u8],
-    num_boxes: f64,
-    union_boxes: f64,
-    class_weight: &[f64],
-    grad_logits: Vec<Float32Array>,
-    grad_boxes: Vec<Float32Array>,
-    grad_corners: Vec<Float32Array>,
+    interrupt: &External<Interrupt>,
+    normalizers: Option<GivenNormalizers<'_>>,
+    gradients: Vec<Float32Array>,
     target_of_query: Int32Array,
     values: Float64Array,
-    interrupt: &External<Interrupt>,
+    images: u32,
+    tensors: Vec<Float32Array>,
+    parts: &[f64],
+    rules: Option<Rules<'_>>,
+    labels: &[i32],
+    label_offsets: Option<&[u32]>,
+    target_boxes: &[f32],
+    offsets: &[u32],
+    ignores: Option<&[u8]>,
 ) -> AsyncTask<LossTask> {
+    let Normalizers { num_boxes, union_boxes, class_weight } =
+        normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
     let mut snapshot = Snapshot { images, num_boxes, union_boxes, ..Snapshot::take() };
-    layers.clone_into(&mut snapshot.layers);
-    let tensors = [logits, boxes, corners, references];
     if !is_taken {
-        tensors.iter().zip(&mut snapshot.tensors).for_each(|(arrays, copies)| copy_all(arrays, copies));
+        copy_all(&tensors, &mut snapshot.tensors);
     }
     parts.clone_into(&mut snapshot.parts);
-    rules.clone_into(&mut snapshot.rules);
-    given.clone_into(&mut snapshot.given);
-    added.clone_into(&mut snapshot.added);
+    snapshot.rules = rules.map(|Rules { rules, given, added }| OwnRules {
+        rules: rules.to_vec(),
+        given: given.to_vec(),
+        added: added.to_vec(),
+    });
     labels.clone_into(&mut snapshot.labels);
-    label_offsets.clone_into(&mut snapshot.label_offsets);
+    snapshot.label_offsets = label_offsets.map(<[_]>::to_vec);
     target_boxes.clone_into(&mut snapshot.target_boxes);
     offsets.clone_into(&mut snapshot.offsets);
-    ignores.clone_into(&mut snapshot.ignores);
-    class_weight.clone_into(&mut snapshot.class_weight);
+    snapshot.ignores = ignores.map(<[_]>::to_vec);
+    snapshot.class_weight = class_weight.map(<[_]>::to_vec);
     let criterion = Criterion::clone(criterion);
     let interrupt = Interrupt::clone(interrupt);
-    AsyncTask::new(LossTask {
-        criterion,
-        snapshot,
-        taken: Some(tensors).filter(|_| is_taken),
-        grad_logits,
-        grad_boxes,
-        grad_corners,
-        target_of_query,
-        values,
-        interrupt,
-    })
+    let taken = Some(tensors).filter(|_| is_taken);
+    AsyncTask::new(LossTask { criterion, snapshot, taken, gradients, target_of_query, values, interrupt })
 }
 
 fn copy_all(arrays: &[Float32Array], copies: &mut Vec<Vec<f32>>) {

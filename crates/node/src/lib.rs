@@ -27,6 +27,7 @@ use napi_derive::napi;
 use environment::{level, threads};
 use error::{Failure, Result};
 use options::CriterionOptions;
+use parts::{RuleSlices, Rules};
 
 thread_local! {
     /// One for each JavaScript thread.
@@ -69,22 +70,15 @@ struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     fn new<A: Deref<Target = [f32]>>(
         images: u32,
-        (layers, logits, boxes): (&[u32], &'a [A], &'a [A]),
-        [corners, references]: [&'a [A]; 2],
-        (parts, rules, given, added): (&'a [f64], &[i32], &'a [i32], &'a [f32]),
+        tensors: &'a [A],
+        parts: &'a [f64],
+        rules: Option<RuleSlices<'a>>,
         targets: Targets<'a>,
     ) -> Result<Self> {
         let images = images as usize;
-        let corners = layer_slices(layers, corners)
-            .zip(layer_slices(layers, references))
-            .map(|(logits, references)| Some(Corners { logits, references }).filter(|_| !logits.is_empty()));
-        let layers = layer_slices(layers, logits)
-            .zip(layer_slices(layers, boxes))
-            .zip(corners.chain(std::iter::repeat(None)))
-            .map(|((logits, boxes), corners)| Layer { logits, boxes, corners })
-            .collect();
-        let rules = parts::rules(parts, rules, given, added, images, targets.total())?;
-        Ok(Self { images, layers, parts, rules, targets })
+        let (held, parts) = parts::split(parts)?;
+        let rules = rules.map(|rules| rules.read(parts, images, targets.total())).transpose()?.unwrap_or_default();
+        Ok(Self { images, layers: layers(held, tensors), parts, rules, targets })
     }
 
     fn predictions(&self) -> Result<Predictions<'_>> {
@@ -95,41 +89,54 @@ impl<'a> Inputs<'a> {
 
 fn read_targets<'a>(
     labels: &'a [i32],
-    label_offsets: &'a [u32],
+    label_offsets: Option<&'a [u32]>,
     boxes: &'a [f32],
     offsets: &'a [u32],
-    ignores: &'a [u8],
+    ignores: Option<&'a [u8]>,
 ) -> Result<Targets<'a>> {
-    let targets = if label_offsets.is_empty() {
-        Targets::new(labels, boxes, offsets)?
-    } else {
-        Targets::with_several_labels(labels, label_offsets, boxes, offsets)?
+    let targets = match label_offsets {
+        None => Targets::new(labels, boxes, offsets)?,
+        Some(label_offsets) => Targets::with_several_labels(labels, label_offsets, boxes, offsets)?,
     };
-    Ok(targets.ignoring(ignores)?)
+    Ok(targets.ignoring(ignores.unwrap_or_default())?)
 }
 
-/// Splits arrays into their layers. `layers`: how many each holds.
-fn layer_slices<'a>(layers: &[u32], arrays: &'a [impl Deref<Target = [f32]>]) -> impl Iterator<Item = &'a [f32]> {
-    layers.iter().zip(arrays).flat_map(|(&layers, array)| {
-        let (array, layers): (&[f32], usize) = (array, layers as usize);
-        let length = array.len() / layers.max(1);
-        (0..layers).map(move |k| &array[k * length..(k + 1) * length])
-    })
+/// Splits tensors into their layers. `held`: how many layers each holds. `tensors`: logits and boxes of each, or those and
+/// corners and references, which have no values for layers without.
+fn layers<'a>(held: &[f64], tensors: &'a [impl Deref<Target = [f32]>]) -> Vec<Layer<'a>> {
+    let width = tensors.len() / held.len().max(1);
+    let mut layers = Vec::with_capacity(held.iter().sum::<f64>() as usize);
+    for (&held, tensors) in held.iter().zip(tensors.chunks_exact(width.max(1))) {
+        for layer in 0..held as usize {
+            let slice = |at: usize| {
+                let tensor: &[f32] = tensors.get(at).map_or(&[], |tensor| tensor);
+                let length = tensor.len() / held as usize;
+                &tensor[layer * length..][..length]
+            };
+            let corners = Corners { logits: slice(2), references: slice(3) };
+            let corners = Some(corners).filter(|corners| !corners.logits.is_empty());
+            layers.push(Layer { logits: slice(0), boxes: slice(1), corners });
+        }
+    }
+    layers
 }
 
-/// As [`layer_slices`], to be written to.
-fn layer_slices_mut<'a>(
-    layers: &[u32],
-    arrays: impl Iterator<Item = &'a mut [f32]>,
-) -> impl Iterator<Item = &'a mut [f32]> {
-    layers.iter().zip(arrays).flat_map(|(&layers, mut rest)| {
-        let length = rest.len() / (layers as usize).max(1);
-        (0..layers).map(move |_| {
-            let layer;
-            (layer, rest) = std::mem::take(&mut rest).split_at_mut(length);
-            layer
-        })
-    })
+/// What the caller divides by in place of the batch's own numbers.
+#[napi(object, object_to_js = false)]
+pub struct GivenNormalizers<'a> {
+    /// What the box terms are divided by.
+    pub num_boxes: Option<f64>,
+    /// What those of the union matching are divided by.
+    pub union_boxes: Option<f64>,
+    /// For each layer of every part, what the class term is divided by.
+    pub class_weight: Option<Float64ArraySlice<'a>>,
+}
+
+impl GivenNormalizers<'_> {
+    fn read(&self) -> Normalizers<'_> {
+        let Self { num_boxes, union_boxes, class_weight } = self;
+        Normalizers { num_boxes: *num_boxes, union_boxes: *union_boxes, class_weight: class_weight.as_deref() }
+    }
 }
 
 /// Where the results of [`compute`] go.
@@ -139,27 +146,40 @@ struct Outputs<'a> {
     values: &'a mut [f64],
 }
 
-/// Places for the gradients of all layers.
-fn gradients<'a>(
-    layers: &[u32],
-    logits: impl Iterator<Item = &'a mut [f32]>,
-    boxes: impl Iterator<Item = &'a mut [f32]>,
-    corners: impl Iterator<Item = &'a mut [f32]>,
-) -> Vec<LayerGradients<'a>> {
-    layer_slices_mut(layers, logits)
-        .zip(layer_slices_mut(layers, boxes))
-        .zip(layer_slices_mut(layers, corners).chain(std::iter::repeat_with(Default::default)))
-        .map(|((logits, boxes), corners)| LayerGradients { logits, boxes, corners })
-        .collect()
+impl<'a> Outputs<'a> {
+    /// `parts`, `gradients`: as for [`compute`].
+    fn new(
+        parts: &[f64],
+        gradients: impl ExactSizeIterator<Item = &'a mut [f32]>,
+        target_of_query: &'a mut [i32],
+        values: &'a mut [f64],
+    ) -> Result<Self> {
+        let (held, _) = parts::split(parts)?;
+        Ok(Self { gradients: layer_gradients(held, gradients), target_of_query, values })
+    }
 }
 
-/// `class_weight`: empty, and the others NaN, for the batch's own.
-fn normalizers(num_boxes: f64, union_boxes: f64, class_weight: &[f64]) -> Normalizers<'_> {
-    Normalizers {
-        num_boxes: Some(num_boxes).filter(|n| !n.is_nan()),
-        union_boxes: Some(union_boxes).filter(|n| !n.is_nan()),
-        class_weight: Some(class_weight).filter(|w| !w.is_empty()),
+/// Places for the gradients of all layers. `held`: how many layers each of the tensors holds. `arrays`: those of logits and
+/// boxes, or those and corners, for each; or none.
+fn layer_gradients<'a>(
+    held: &[f64],
+    mut arrays: impl ExactSizeIterator<Item = &'a mut [f32]>,
+) -> Vec<LayerGradients<'a>> {
+    let width = arrays.len() / held.len().max(1);
+    let mut layers = Vec::with_capacity(if width == 0 { 0 } else { held.iter().sum::<f64>() as usize });
+    for &held in held.iter().filter(|_| width > 0) {
+        let mut rest = [0, 1, 2].map(|at| if at < width { arrays.next() } else { None }.unwrap_or_default());
+        for left in (1..=held as usize).rev() {
+            let [logits, boxes, corners] = rest.each_mut().map(|rest| {
+                let length = rest.len() / left;
+                let layer;
+                (layer, *rest) = std::mem::take(rest).split_at_mut(length);
+                layer
+            });
+            layers.push(LayerGradients { logits, boxes, corners });
+        }
     }
+    layers
 }
 
 fn compute_loss(
@@ -177,11 +197,10 @@ fn compute_loss(
 
 /// Loss, terms, matches and gradients of a batch.
 ///
-/// `layers`: how many layers each array of `logits` and `boxes` holds, and of `corners` and `references`, which have no
-/// values for layers without them, or are empty lists where none has any. `parts`, `rules`, `given`, `added`: the parts
-/// of the step and how they are matched. `labelOffsets`: `[targets + 1]`, or empty where each target has one label.
-/// `ignores`: `[targets]`, or empty for none. `numBoxes`, `unionBoxes`: NaN, and `classWeight` empty, for the batch's
-/// own. `gradLogits`, `gradBoxes` and `gradCorners` are empty lists where no gradients are wanted.
+/// `tensors`: for each layer, or layers that are stacked, logits and boxes, and where any layer has corners, those and
+/// references, without any values for layers without. `parts`, `rules`: the parts of the step and how they are matched.
+/// `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignores`: `[targets]`, or absent for none.
+/// `gradients`: as `tensors`, but for the references; empty where none are wanted.
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
 /// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
@@ -191,51 +210,36 @@ fn compute_loss(
 pub fn compute(
     env: Env,
     criterion: &External<Criterion>,
-    images: u32,
-    layers: &[u32],
-    logits: Vec<Float32ArraySlice<'_>>,
-    boxes: Vec<Float32ArraySlice<'_>>,
-    corners: Vec<Float32ArraySlice<'_>>,
-    references: Vec<Float32ArraySlice<'_>>,
-    parts: &[f64],
-    rules: &[i32],
-    given: &[i32],
-    added: &[f32],
-    labels: &[i32],
-    label_offsets: &[u32],
-    target_boxes: &[f32],
-    offsets: &[u32],
-    ignores: &[u8],
-    num_boxes: f64,
-    union_boxes: f64,
-    class_weight: &[f64],
-    mut grad_logits: Vec<Float32ArraySlice<'_>>,
-    mut grad_boxes: Vec<Float32ArraySlice<'_>>,
-    mut grad_corners: Vec<Float32ArraySlice<'_>>,
+    normalizers: Option<GivenNormalizers<'_>>,
+    mut gradients: Vec<Float32ArraySlice<'_>>,
     mut target_of_query: Int32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
+    images: u32,
+    tensors: Vec<Float32ArraySlice<'_>>,
+    parts: &[f64],
+    rules: Option<Rules<'_>>,
+    labels: &[i32],
+    label_offsets: Option<&[u32]>,
+    target_boxes: &[f32],
+    offsets: &[u32],
+    ignores: Option<&[u8]>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
             images,
-            (layers, &logits, &boxes),
-            [&corners, &references],
-            (parts, rules, given, added),
+            &tensors,
+            parts,
+            rules.as_ref().map(Rules::slices),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
         // SAFETY: the arrays live in JavaScript memory that neither JavaScript (this is its thread) nor another slice of
         // this call can reach meanwhile: the TypeScript layer refuses outputs that overlap each other or an input.
         let outputs = unsafe {
-            let grad_logits = grad_logits.iter_mut().map(|array| array.as_mut());
-            let grad_boxes = grad_boxes.iter_mut().map(|array| array.as_mut());
-            let grad_corners = grad_corners.iter_mut().map(|array| array.as_mut());
-            Outputs {
-                gradients: gradients(layers, grad_logits, grad_boxes, grad_corners),
-                target_of_query: target_of_query.as_mut(),
-                values: values.as_mut(),
-            }
+            let gradients = gradients.iter_mut().map(|array| array.as_mut());
+            let (target_of_query, values) = (target_of_query.as_mut(), values.as_mut());
+            Outputs::new(parts, gradients, target_of_query, values)?
         };
-        let normalizers = normalizers(num_boxes, union_boxes, class_weight);
+        let normalizers = normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
         with_scratch(|scratch| compute_loss(criterion, &inputs, normalizers, outputs, scratch))
     };
     run().map_err(|failure| failure.into_js(&env))
@@ -246,28 +250,24 @@ pub fn compute(
 pub fn match_targets(
     env: Env,
     criterion: &External<Criterion>,
-    images: u32,
-    layers: &[u32],
-    logits: Vec<Float32ArraySlice<'_>>,
-    boxes: Vec<Float32ArraySlice<'_>>,
-    parts: &[f64],
-    rules: &[i32],
-    given: &[i32],
-    added: &[f32],
-    labels: &[i32],
-    label_offsets: &[u32],
-    target_boxes: &[f32],
-    offsets: &[u32],
-    ignores: &[u8],
     mut target_of_query: Int32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
+    images: u32,
+    tensors: Vec<Float32ArraySlice<'_>>,
+    parts: &[f64],
+    rules: Option<Rules<'_>>,
+    labels: &[i32],
+    label_offsets: Option<&[u32]>,
+    target_boxes: &[f32],
+    offsets: &[u32],
+    ignores: Option<&[u8]>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
             images,
-            (layers, &logits, &boxes),
-            [&[], &[]],
-            (parts, rules, given, added),
+            &tensors,
+            parts,
+            rules.as_ref().map(Rules::slices),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
         // SAFETY: as in `compute`.
@@ -286,28 +286,24 @@ pub fn match_targets(
 pub fn cost_matrix(
     env: Env,
     criterion: &External<Criterion>,
-    images: u32,
-    layers: &[u32],
-    logits: Vec<Float32ArraySlice<'_>>,
-    boxes: Vec<Float32ArraySlice<'_>>,
-    parts: &[f64],
-    rules: &[i32],
-    given: &[i32],
-    added: &[f32],
-    labels: &[i32],
-    label_offsets: &[u32],
-    target_boxes: &[f32],
-    offsets: &[u32],
-    ignores: &[u8],
     mut out: Float32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
+    images: u32,
+    tensors: Vec<Float32ArraySlice<'_>>,
+    parts: &[f64],
+    rules: Option<Rules<'_>>,
+    labels: &[i32],
+    label_offsets: Option<&[u32]>,
+    target_boxes: &[f32],
+    offsets: &[u32],
+    ignores: Option<&[u8]>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
         let inputs = Inputs::new(
             images,
-            (layers, &logits, &boxes),
-            [&[], &[]],
-            (parts, rules, given, added),
+            &tensors,
+            parts,
+            rules.as_ref().map(Rules::slices),
             read_targets(labels, label_offsets, target_boxes, offsets, ignores)?,
         )?;
         // SAFETY: as in `compute`.
