@@ -585,28 +585,58 @@ fn column_minima<S: Simd, T: Cost>(
     rows: &mut [f64],
     interrupt: &Interrupt,
 ) -> bool {
+    /// Rows of which many lower something.
+    const FIRST_ROWS: usize = 256;
     let at_a_time = (AT_A_TIME / block.width.max(1)).max(4);
     for first in interrupt.guard((0..block.rows).step_by(at_a_time)) {
         let group = first..(first + at_a_time).min(block.rows);
         if !block.are_ordinary(simd, group.clone()) {
             return false;
         }
-        for at in (0..block.width).step_by(LANES) {
-            let (mut least, mut from) = (load_f64(simd, minima, at), load_f64(simd, rows, at));
-            let mut number = F64::splat(simd, first as f64);
-            for row in group.clone() {
-                let costs = T::load(simd, block.row(row), at);
-                for k in 0..2 {
-                    from[k] = costs[k].simd_lt(least[k]).select(number, from[k]);
-                    least[k] = least[k].min(costs[k]);
-                }
-                number += 1.0;
+        if first < FIRST_ROWS {
+            for at in (0..block.width).step_by(LANES) {
+                lower(simd, group.clone().map(|row| (row, block.row(row))), at, minima, rows);
             }
-            store_f64(least, minima, at);
-            store_f64(from, rows, at);
+            continue;
+        }
+        for first in group.clone().step_by(4) {
+            let four: [usize; 4] = std::array::from_fn(|k| (first + k).min(group.end - 1));
+            let four = four.map(|row| (row, block.row(row)));
+            for at in (0..block.width).step_by(LANES) {
+                let mut least = T::load(simd, four[0].1, at);
+                for (_, costs) in &four[1..] {
+                    let costs = T::load(simd, costs, at);
+                    least = [least[0].min(costs[0]), least[1].min(costs[1])];
+                }
+                let old = load_f64(simd, minima, at);
+                if (least[0].simd_lt(old[0]) | least[1].simd_lt(old[1])).any_true() {
+                    lower(simd, four, at, minima, rows);
+                }
+            }
         }
     }
     true
+}
+
+/// Lowers the minima of the columns at `at` by the costs of some rows.
+#[inline(always)]
+fn lower<'a, S: Simd, T: Cost + 'a>(
+    simd: S,
+    offers: impl IntoIterator<Item = (usize, &'a [T])>,
+    at: usize,
+    minima: &mut [f64],
+    rows: &mut [f64],
+) {
+    let (mut least, mut from) = (load_f64(simd, minima, at), load_f64(simd, rows, at));
+    for (row, costs) in offers {
+        let (row, costs) = (F64::splat(simd, row as f64), T::load(simd, costs, at));
+        for k in 0..2 {
+            from[k] = costs[k].simd_lt(least[k]).select(row, from[k]);
+            least[k] = least[k].min(costs[k]);
+        }
+    }
+    store_f64(least, minima, at);
+    store_f64(from, rows, at);
 }
 
 /// The smallest cost of a row.
@@ -664,6 +694,7 @@ fn reduced<S: Simd, T: Cost>(simd: S, costs: &[T], duals: &[f64]) -> [F64<S>; 2]
 /// The first free column with this cost less the dual.
 #[inline(always)]
 fn tied<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64], taken: &[f64], value: f64) -> Option<usize> {
+    let (duals, taken) = (&duals[..row.len()], &taken[..row.len()]);
     position(
         row.len(),
         value,
