@@ -654,34 +654,29 @@ pub(crate) struct Cheapest {
 #[inline(always)]
 pub(super) fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64]) -> Cheapest {
     let none = F64::splat(simd, f64::INFINITY);
-    let mut start = F64::splat(simd, 0.0);
-    // of each lane, and the start of the block in which its minimum lies
-    let (mut minimum, mut second, mut starts) = ([none; 2], [none; 2], [start; 2]);
-    for (costs, duals) in row.chunks_exact(LANES).zip(duals.chunks_exact(LANES)) {
-        let costs = reduced(simd, costs, duals);
+    let (mut minimum, mut second) = ([none; 2], [none; 2]);
+    let (row, duals) = (&row[..duals.len()], &duals[..row.len()]);
+    for at in (0..row.len() / LANES).map(|block| block * LANES) {
+        let costs = reduced(simd, &row[at..at + LANES], &duals[at..at + LANES]);
         for k in 0..2 {
-            starts[k] = costs[k].simd_lt(minimum[k]).select(start, starts[k]);
             second[k] = second[k].min(minimum[k].max(costs[k]));
             minimum[k] = minimum[k].min(costs[k]);
         }
-        start += LANES as f64;
     }
-    let lanes = F64::from_fn(
-        simd,
-        #[inline(always)]
-        |i| i as f64,
-    );
     let first = minimum[0].min(minimum[1]).reduce_min();
+    let column = position(
+        row.len(),
+        first,
+        #[inline(always)]
+        |at| reduced(simd, &row[at..at + LANES], &duals[at..at + LANES]),
+    );
+    // in the lanes of the first its second counts, in the others the first; of several lanes, each is the other's second
     let is_first = [minimum[0].simd_eq(first), minimum[1].simd_eq(first)];
-    let low = is_first[0].select(starts[0] + lanes, none);
-    let high = is_first[1].select(starts[1] + (lanes + 8.0), none);
-    let column = low.min(high).reduce_min() as usize;
-    // in the lane of the winner its second counts, in the others the first
     let low = is_first[0].select(second[0], minimum[0]);
     let high = is_first[1].select(second[1], minimum[1]);
     let winners = bits(is_first);
     let second = if winners & (winners - 1) == 0 { low.min(high).reduce_min() } else { first };
-    Cheapest { column, first, second }
+    Cheapest { column: column.unwrap_or_default(), first, second }
 }
 
 /// Sixteen costs less the duals.
