@@ -239,3 +239,6 @@ pub(super) const CHUNK: usize = 1 << 20;
 
 /// Costs that are read column by column at a time: so many stay in the processor's first cache.
 pub(super) const AT_A_TIME: usize = 3072;
+
+/// Rows that are offered to every column; of later ones most offer no column less than it knows.
+pub(super) const FIRST_ROWS: usize = 128;

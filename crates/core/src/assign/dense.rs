@@ -22,7 +22,7 @@
 //! carries the dual -infinity in the search, as the places beyond the last column always do, which keeps it out of every
 //! minimum without a mask.
 
-use super::block::{AT_A_TIME, Block, Choices, Rows};
+use super::block::{AT_A_TIME, Block, Choices, FIRST_ROWS, Rows};
 use super::lazy::{self, Lazy};
 use super::partial;
 use super::scaling;
@@ -585,8 +585,6 @@ fn column_minima<S: Simd, T: Cost>(
     rows: &mut [f64],
     interrupt: &Interrupt,
 ) -> bool {
-    /// Rows of which many lower something.
-    const FIRST_ROWS: usize = 256;
     let at_a_time = (AT_A_TIME / block.width.max(1)).max(4);
     for first in interrupt.guard((0..block.rows).step_by(at_a_time)) {
         let group = first..(first + at_a_time).min(block.rows);
