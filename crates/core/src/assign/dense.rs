@@ -319,7 +319,8 @@ impl Solver {
         self.taken.resize(padded(self.row_of_column.len()), f64::INFINITY);
     }
 
-    /// Finds a path for every free row, unless the work so far lets expect more than `patience` cells to be read.
+    /// Finds a path for every free row, unless the work for the first half lets expect more than `patience` cells to be
+    /// read.
     pub(super) fn augment_all<T: Cost, R: Rows<T>>(
         &mut self,
         level: Level,
@@ -340,7 +341,7 @@ impl Solver {
                 break;
             }
             work += (self.search.scanned.len() + 1) * rows.width();
-            if (work / (k + 1)).saturating_mul(count) > patience && k + 1 < count {
+            if (work / (k + 1)).saturating_mul(count) > patience && 2 * (k + 1) <= count {
                 self.free_rows.drain(..=k);
                 return Searches::Spent;
             }
