@@ -240,6 +240,14 @@ impl Solver {
             }
             self.reset(rows.rows(), rows.columns());
         }
+        let block = rows.block().filter(|_| !matches!(demand, Demand::Limited(_)));
+        if let Some(block) = block.filter(|block| is_constant(block, &self.interrupt)) {
+            if !dispatch!(level, simd => block.are_ordinary(simd, 0..1)) {
+                return Outcome::Unchecked;
+            }
+            (0..block.rows).for_each(|row| self.pair(row, row));
+            return Outcome::Optimal;
+        }
         match (demand, rows.block()) {
             (Demand::Limited(limit), _) => self.solve_limited(level, rows, limit),
             (_, Some(block)) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),
@@ -569,6 +577,17 @@ impl Solver {
     pub fn duals(&self, columns: usize) -> (&[f64], &[f64]) {
         (&self.row_duals, &self.column_duals[..columns])
     }
+}
+
+/// Whether all cells have the same cost and may be chosen.
+fn is_constant<T: Cost>(block: &Block<'_, T>, interrupt: &Interrupt) -> bool {
+    let Some(last) = block.rows.checked_sub(1) else { return false };
+    let first = block.at(0, 0);
+    let has_first = |row: usize| {
+        let costs = &block.row(row)[..block.columns];
+        costs.iter().fold(true, |same, cost| same & (cost.value() == first))
+    };
+    first < f64::INFINITY && first == block.at(last, block.columns - 1) && interrupt.guard(0..block.rows).all(has_first)
 }
 
 /// Whether shortest paths alone might take too long.
