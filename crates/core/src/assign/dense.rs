@@ -539,8 +539,8 @@ impl Solver {
         None
     }
 
-    /// Swaps the pairs on the path of the search, on which every column comes after the first row that offered it its
-    /// distance. `dual`: that of a column in the search.
+    /// Swaps the pairs on the path of the search, on which every column comes after a row that offered it its distance:
+    /// the last of them, since most long paths go from each row to the next. `dual`: that of a column in the search.
     pub(super) fn flip<T: Cost, R: Rows<T>>(&mut self, rows: &R, dual: impl Fn(usize) -> f64) {
         let Self { search: Search { scanned, reached, end, .. }, taken, column_of_row, row_of_column, .. } = self;
         let (mut before, mut last) = match end.place {
@@ -556,7 +556,7 @@ impl Solver {
         while let Some((column, distance)) = last {
             let dual = dual(column);
             let offered = |&(row, offset): &(usize, f64)| (rows.at(row, column) - dual) + offset == distance;
-            before = reached[..before].iter().position(offered).expect("a row that offered the distance");
+            before = reached[..before].iter().rposition(offered).expect("a row that offered the distance");
             let row = reached[before].0;
             column_of_row[row] = column as u32;
             row_of_column[column] = row as u32;
