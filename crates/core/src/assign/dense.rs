@@ -8,8 +8,9 @@
 //!    second cheapest costs more, so that the row that had it may look elsewhere; and so on, within a budget.
 //! 3. Each row still left grows a tree of alternating paths by Dijkstra's algorithm over the reduced costs c - u - v
 //!    until it meets a free column; the path is flipped and the duals of the scanned columns fall so that all reduced
-//!    costs stay non-negative. What is not nearer than the nearest free column so far is not even noted. A search that
-//!    runs out of columns has found a Hall violator: its rows have fewer allowed columns between them than they are.
+//!    costs stay non-negative. A row that is scanned writes nothing but the distances, without a branch: which row a
+//!    column is reached from is asked only of the few columns on the path, at the end. A search that runs out of columns
+//!    has found a Hall violator: its rows have fewer allowed columns between them than they are.
 //! 4. Where the first searches show that all of them would take too long, [`lazy`] takes over, beginning with scaling.
 //!
 //! With a limit, a row may also stay without a column at the cost of the limit: in the search that is one more place to
@@ -605,7 +606,7 @@ fn column_minima<S: Simd, T: Cost>(
     rows: &mut [f64],
     interrupt: &Interrupt,
 ) -> bool {
-    let at_a_time = (AT_A_TIME / block.width.max(1)).max(4);
+    let at_a_time = (AT_A_TIME / block.width.max(1)).max(1).next_multiple_of(4);
     for first in interrupt.guard((0..block.rows).step_by(at_a_time)) {
         let group = first..(first + at_a_time).min(block.rows);
         if !block.are_ordinary(simd, group.clone()) {
@@ -649,8 +650,9 @@ fn lower<'a, S: Simd, T: Cost + 'a>(
     for (row, costs) in offers {
         let (row, costs) = (F64::splat(simd, row as f64), T::load(simd, costs, at));
         for k in 0..2 {
-            from[k] = costs[k].simd_lt(least[k]).select(row, from[k]);
-            least[k] = least[k].min(costs[k]);
+            let lower = costs[k].simd_lt(least[k]);
+            from[k] = lower.select(row, from[k]);
+            least[k] = lower.select(costs[k], least[k]);
         }
     }
     store_f64(least, minima, at);
