@@ -236,3 +236,9 @@ pub(super) fn transpose<'a, T: Cost>(
 
 /// Costs that are read between two looks at the interrupt.
 pub(super) const CHUNK: usize = 1 << 20;
+
+/// Costs that are read column by column at a time: so many stay in the processor's first cache.
+pub(super) const AT_A_TIME: usize = 3072;
+
+/// Rows that are offered to every column; of later ones most offer no column less than it knows.
+pub(super) const FIRST_ROWS: usize = 128;

@@ -8,8 +8,9 @@
 //!    second cheapest costs more, so that the row that had it may look elsewhere; and so on, within a budget.
 //! 3. Each row still left grows a tree of alternating paths by Dijkstra's algorithm over the reduced costs c - u - v
 //!    until it meets a free column; the path is flipped and the duals of the scanned columns fall so that all reduced
-//!    costs stay non-negative. What is not nearer than the nearest free column so far is not even noted. A search that
-//!    runs out of columns has found a Hall violator: its rows have fewer allowed columns between them than they are.
+//!    costs stay non-negative. A row that is scanned writes nothing but the distances, without a branch: which row a
+//!    column is reached from is asked only of the few columns on the path, at the end. A search that runs out of columns
+//!    has found a Hall violator: its rows have fewer allowed columns between them than they are.
 //! 4. Where the first searches show that all of them would take too long, [`lazy`] takes over, beginning with scaling.
 //!
 //! With a limit, a row may also stay without a column at the cost of the limit: in the search that is one more place to
@@ -22,13 +23,13 @@
 //! carries the dual -infinity in the search, as the places beyond the last column always do, which keeps it out of every
 //! minimum without a mask.
 
-use super::block::{Block, Choices, Rows};
+use super::block::{AT_A_TIME, Block, Choices, FIRST_ROWS, Rows};
 use super::lazy::{self, Lazy};
 use super::partial;
 use super::scaling;
-use super::tiny;
+use super::tiny::{self, bits};
 use super::{Cost, Interrupt};
-use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, padded, prelude::*};
+use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, padded, prelude::*, store_f64};
 
 /// No row, or no column.
 pub(super) const NONE: u32 = u32::MAX;
@@ -114,13 +115,14 @@ pub(crate) struct Solver {
 #[derive(Debug, Default)]
 pub(super) struct Search {
     /// Duals of the columns, -infinity once scanned.
-    pub duals: Vec<f64>,
+    duals: Vec<f64>,
     /// Length of the shortest path to a column, +infinity once scanned.
     distance: Vec<f64>,
-    /// The row before a column on its path; exact in `f64`.
-    parent: Vec<f64>,
     /// Scanned columns and their distances.
-    pub scanned: Vec<(u32, f64)>,
+    pub scanned: Vec<(usize, f64)>,
+    /// The rows reached, the first by none and each other by one more scanned column, with what turns c - v into the
+    /// length of the path that ends with it.
+    pub reached: Vec<(usize, f64)>,
     pub end: End,
 }
 
@@ -135,7 +137,7 @@ pub(super) struct End {
 pub(super) enum Place {
     /// A free column.
     Column(usize),
-    /// A row that stays without a column.
+    /// A reached row that stays without a column.
     Row(usize),
 }
 
@@ -146,27 +148,34 @@ impl Default for End {
 }
 
 impl Search {
-    /// Forgets everything but the parents. `duals`: those of the columns.
-    pub fn begin(&mut self, duals: &[f64]) {
+    /// Forgets all and begins at a row. `duals`: those of the columns.
+    pub fn begin(&mut self, start: usize, duals: &[f64]) {
+        self.scanned.clear();
+        self.reached.clear();
+        self.reached.push((start, 0.0));
+        self.open(duals);
+    }
+
+    /// Goes on over the columns with these duals, to which the rows reached have offered nothing yet.
+    pub fn open(&mut self, duals: &[f64]) {
         self.duals.clear();
         self.duals.extend_from_slice(duals);
         self.distance.clear();
         self.distance.resize(duals.len(), f64::INFINITY);
-        self.parent.resize(duals.len(), 0.0);
-        self.scanned.clear();
         self.end = End::default();
     }
 
-    /// Lets the search end at a row that stays without a column, if nothing nearer is known.
-    pub fn may_end_at(&mut self, row: usize, distance: f64) {
+    /// Lets the search end at a reached row that stays without a column, if nothing nearer is known.
+    pub fn may_end_at(&mut self, reached: usize, distance: f64) {
         if distance < self.end.distance {
-            self.end = End { distance, place: Place::Row(row) };
+            self.end = End { distance, place: Place::Row(reached) };
         }
     }
 
-    /// Notes that a column has its final distance.
-    pub fn scan(&mut self, column: usize, distance: f64) {
-        self.scanned.push((column as u32, distance));
+    /// Notes that a column has its final distance, by which its row is reached.
+    pub fn scan(&mut self, column: usize, distance: f64, row: usize, offset: f64) {
+        self.scanned.push((column, distance));
+        self.reached.push((row, offset));
         self.duals[column] = f64::NEG_INFINITY;
         self.distance[column] = f64::INFINITY;
     }
@@ -231,6 +240,14 @@ impl Solver {
                 return Outcome::Optimal;
             }
             self.reset(rows.rows(), rows.columns());
+        }
+        let block = rows.block().filter(|_| !matches!(demand, Demand::Limited(_)));
+        if let Some(block) = block.filter(|block| is_constant(block, &self.interrupt)) {
+            if !dispatch!(level, simd => block.are_ordinary(simd, 0..1)) {
+                return Outcome::Unchecked;
+            }
+            (0..block.rows).for_each(|row| self.pair(row, row));
+            return Outcome::Optimal;
         }
         match (demand, rows.block()) {
             (Demand::Limited(limit), _) => self.solve_limited(level, rows, limit),
@@ -311,7 +328,8 @@ impl Solver {
         self.taken.resize(padded(self.row_of_column.len()), f64::INFINITY);
     }
 
-    /// Finds a path for every free row, unless the work so far lets expect more than `patience` cells to be read.
+    /// Finds a path for every free row, unless the work for the first half lets expect more than `patience` cells to be
+    /// read.
     pub(super) fn augment_all<T: Cost, R: Rows<T>>(
         &mut self,
         level: Level,
@@ -332,7 +350,7 @@ impl Solver {
                 break;
             }
             work += (self.search.scanned.len() + 1) * rows.width();
-            if (work / (k + 1)).saturating_mul(count) > patience && k + 1 < count {
+            if (work / (k + 1)).saturating_mul(count) > patience && 2 * (k + 1) <= count {
                 self.free_rows.drain(..=k);
                 return Searches::Spent;
             }
@@ -399,7 +417,7 @@ impl Solver {
     /// Column reduction of a square matrix; rows that no column chose become free rows. Gives the rows that just one
     /// column chose, or nothing where costs turn out not to be ordinary.
     pub(super) fn reduce_columns<T: Cost>(&mut self, level: Level, block: &Block<'_, T>) -> Option<Vec<bool>> {
-        let rows_of_minima = &mut self.search.parent;
+        let rows_of_minima = &mut self.search.distance;
         rows_of_minima.resize(block.width, 0.0);
         let duals = &mut self.column_duals;
         duals.fill(f64::INFINITY);
@@ -413,7 +431,7 @@ impl Solver {
                 self.column_duals[column] = 0.0; // no cell of the column is allowed
                 continue;
             }
-            let row = self.search.parent[column] as usize;
+            let row = self.search.distance[column] as usize;
             if self.column_of_row[row] == NONE {
                 self.pair(row, column);
                 chosen_once[row] = true;
@@ -493,51 +511,57 @@ impl Solver {
         limit: f64,
     ) -> Option<Vec<usize>> {
         let search = &mut self.search;
-        search.begin(&self.column_duals);
-        // `offset`: what turns c - v into the length of the path that ends with it
-        let (mut row, mut offset) = (start, 0.0);
-        loop {
+        search.begin(start, &self.column_duals);
+        while let Some(&(row, offset)) = search.reached.last() {
             // a column that is as near is better still, so that there are as many pairs as can be
-            search.may_end_at(row, (limit + offset).next_up());
+            search.may_end_at(search.scanned.len(), (limit + offset).next_up());
             if self.interrupt.is_raised() {
                 return None;
             }
-            let (distance, column) = relax(simd, rows.row(row), search, &self.taken, row, offset);
+            let (distance, column) = relax(simd, rows.row(row), search, &self.taken, offset);
             if search.end.distance <= distance {
                 break;
             }
-            search.scan(column, distance);
-            row = self.row_of_column[column] as usize;
-            offset = distance - (rows.at(row, column) - self.column_duals[column]);
+            let row = self.row_of_column[column] as usize;
+            let offset = distance - (rows.at(row, column) - self.column_duals[column]);
+            search.scan(column, distance, row, offset);
         }
         let End { distance, place } = search.end;
         let length = if let Place::Row(_) = place { distance.next_down() } else { distance };
         if length == f64::INFINITY {
-            let owners = search.scanned.iter().map(|&(column, _)| self.row_of_column[column as usize] as usize);
-            return Some(std::iter::once(start).chain(owners).collect());
+            return Some(search.reached.iter().map(|&(row, _)| row).collect());
         }
-        for &(column, distance) in &search.scanned {
-            self.column_duals[column as usize] += distance - length;
+        let duals = std::mem::take(&mut self.column_duals);
+        self.flip(rows, |column| duals[column]);
+        self.column_duals = duals;
+        for &(column, distance) in &self.search.scanned {
+            self.column_duals[column] += distance - length;
         }
-        self.flip(place);
         None
     }
 
-    /// Swaps the pairs on the path that ends there.
-    pub(super) fn flip(&mut self, end: Place) {
-        let mut column = match end {
+    /// Swaps the pairs on the path of the search, on which every column comes after a row that offered it its distance:
+    /// the last of them, since most long paths go from each row to the next. `dual`: that of a column in the search.
+    pub(super) fn flip<T: Cost, R: Rows<T>>(&mut self, rows: &R, dual: impl Fn(usize) -> f64) {
+        let Self { search: Search { scanned, reached, end, .. }, taken, column_of_row, row_of_column, .. } = self;
+        let (mut before, mut last) = match end.place {
             Place::Column(column) => {
-                self.taken[column] = f64::INFINITY;
-                column as u32
+                taken[column] = f64::INFINITY;
+                (reached.len(), Some((column, end.distance)))
             }
-            Place::Row(row) => std::mem::replace(&mut self.column_of_row[row], NONE),
+            Place::Row(k) => {
+                column_of_row[reached[k].0] = NONE;
+                (k, k.checked_sub(1).map(|k| scanned[k]))
+            }
         };
-        // a start that stays without a column leaves nothing to flip
-        while column != NONE {
-            let row = self.search.parent[column as usize] as usize;
-            let previous = self.column_of_row[row];
-            self.pair(row, column as usize);
-            column = previous;
+        while let Some((column, distance)) = last {
+            let dual = dual(column);
+            let offered = |&(row, offset): &(usize, f64)| (rows.at(row, column) - dual) + offset == distance;
+            before = reached[..before].iter().rposition(offered).expect("a row that offered the distance");
+            let row = reached[before].0;
+            column_of_row[row] = column as u32;
+            row_of_column[column] = row as u32;
+            last = before.checked_sub(1).map(|k| scanned[k]);
         }
     }
 
@@ -556,19 +580,20 @@ impl Solver {
     }
 }
 
+/// Whether all cells have the same cost and may be chosen.
+fn is_constant<T: Cost>(block: &Block<'_, T>, interrupt: &Interrupt) -> bool {
+    let Some(last) = block.rows.checked_sub(1) else { return false };
+    let first = block.at(0, 0);
+    let has_first = |row: usize| {
+        let costs = &block.row(row)[..block.columns];
+        costs.iter().fold(true, |same, cost| same & (cost.value() == first))
+    };
+    first < f64::INFINITY && first == block.at(last, block.columns - 1) && interrupt.guard(0..block.rows).all(has_first)
+}
+
 /// Whether shortest paths alone might take too long.
 fn may_be_hard(rows: usize, columns: usize) -> bool {
     rows >= HARD && lazy::is_near_square(rows, columns)
-}
-
-/// The smallest of the lanes' minima and its lowest index.
-#[inline(always)]
-fn reduce<S: Simd>(simd: S, minimum: [F64<S>; 2], index: [F64<S>; 2]) -> (f64, usize) {
-    let smallest = minimum[0].min(minimum[1]).reduce_min();
-    let none = F64::splat(simd, f64::INFINITY);
-    let low = minimum[0].simd_eq(smallest).select(index[0], none);
-    let high = minimum[1].simd_eq(smallest).select(index[1], none);
-    (smallest, low.min(high).reduce_min() as usize)
 }
 
 /// Lowers each column's minimum by the block's costs and notes the row it is from, the lowest if there are several; or
@@ -581,51 +606,57 @@ fn column_minima<S: Simd, T: Cost>(
     rows: &mut [f64],
     interrupt: &Interrupt,
 ) -> bool {
-    // four rows at a time, since few of them lower anything
-    let whole = block.rows / 4 * 4;
-    for first in interrupt.guard((0..whole).step_by(4)) {
-        if !block.are_ordinary(simd, first..first + 4) {
+    let at_a_time = (AT_A_TIME / block.width.max(1)).max(1).next_multiple_of(4);
+    for first in interrupt.guard((0..block.rows).step_by(at_a_time)) {
+        let group = first..(first + at_a_time).min(block.rows);
+        if !block.are_ordinary(simd, group.clone()) {
             return false;
         }
-        let costs = [block.row(first), block.row(first + 1), block.row(first + 2), block.row(first + 3)];
-        for at in (0..block.width).step_by(LANES) {
-            let mut smallest = T::load(simd, costs[0], at);
-            for row in 1..4 {
-                let cost = T::load(simd, costs[row], at);
-                smallest = [smallest[0].min(cost[0]), smallest[1].min(cost[1])];
+        if first < FIRST_ROWS {
+            for at in (0..block.width).step_by(LANES) {
+                lower(simd, group.clone().map(|row| (row, block.row(row))), at, minima, rows);
             }
-            let old = load_f64(simd, minima, at);
-            if (smallest[0].simd_lt(old[0]) | smallest[1].simd_lt(old[1])).any_true() {
-                for row in 0..4 {
-                    lower(simd, costs[row], first + row, at, minima, rows);
+            continue;
+        }
+        for first in group.clone().step_by(4) {
+            let four: [usize; 4] = std::array::from_fn(|k| (first + k).min(group.end - 1));
+            let four = four.map(|row| (row, block.row(row)));
+            for at in (0..block.width).step_by(LANES) {
+                let mut least = T::load(simd, four[0].1, at);
+                for (_, costs) in &four[1..] {
+                    let costs = T::load(simd, costs, at);
+                    least = [least[0].min(costs[0]), least[1].min(costs[1])];
+                }
+                let old = load_f64(simd, minima, at);
+                if (least[0].simd_lt(old[0]) | least[1].simd_lt(old[1])).any_true() {
+                    lower(simd, four, at, minima, rows);
                 }
             }
-        }
-    }
-    if !block.are_ordinary(simd, whole..block.rows) {
-        return false;
-    }
-    for row in whole..block.rows {
-        for at in (0..block.width).step_by(LANES) {
-            lower(simd, block.row(row), row, at, minima, rows);
         }
     }
     true
 }
 
-/// Lowers the minima of the columns at `at` by a row's costs.
+/// Lowers the minima of the columns at `at` by the costs of some rows.
 #[inline(always)]
-fn lower<S: Simd, T: Cost>(simd: S, costs: &[T], row: usize, at: usize, minima: &mut [f64], rows: &mut [f64]) {
-    let row = F64::splat(simd, row as f64);
-    let cost = T::load(simd, costs, at);
-    let old = load_f64(simd, minima, at);
-    let old_rows = load_f64(simd, rows, at);
-    for k in 0..2 {
-        let here = at + 8 * k;
-        let smaller = cost[k].simd_lt(old[k]);
-        smaller.select(cost[k], old[k]).store_slice(&mut minima[here..here + 8]);
-        smaller.select(row, old_rows[k]).store_slice(&mut rows[here..here + 8]);
+fn lower<'a, S: Simd, T: Cost + 'a>(
+    simd: S,
+    offers: impl IntoIterator<Item = (usize, &'a [T])>,
+    at: usize,
+    minima: &mut [f64],
+    rows: &mut [f64],
+) {
+    let (mut least, mut from) = (load_f64(simd, minima, at), load_f64(simd, rows, at));
+    for (row, costs) in offers {
+        let (row, costs) = (F64::splat(simd, row as f64), T::load(simd, costs, at));
+        for k in 0..2 {
+            let lower = costs[k].simd_lt(least[k]);
+            from[k] = lower.select(row, from[k]);
+            least[k] = lower.select(costs[k], least[k]);
+        }
     }
+    store_f64(least, minima, at);
+    store_f64(from, rows, at);
 }
 
 /// The smallest cost of a row.
@@ -644,25 +675,28 @@ pub(crate) struct Cheapest {
 pub(super) fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64]) -> Cheapest {
     let none = F64::splat(simd, f64::INFINITY);
     let (mut minimum, mut second) = ([none; 2], [none; 2]);
-    for (costs, duals) in row.chunks_exact(LANES).zip(duals.chunks_exact(LANES)) {
-        let costs = reduced(simd, costs, duals);
+    let (row, duals) = (&row[..duals.len()], &duals[..row.len()]);
+    for at in (0..row.len() / LANES).map(|block| block * LANES) {
+        let costs = reduced(simd, &row[at..at + LANES], &duals[at..at + LANES]);
         for k in 0..2 {
             second[k] = second[k].min(minimum[k].max(costs[k]));
             minimum[k] = minimum[k].min(costs[k]);
         }
     }
     let first = minimum[0].min(minimum[1]).reduce_min();
-    let column = position(simd, row, duals, first).unwrap_or_default();
-    // in the lane of the winner its second counts, in the others the first
-    let lanes = F64::from_fn(
-        simd,
+    let column = position(
+        row.len(),
+        first,
         #[inline(always)]
-        |i| i as f64,
+        |at| reduced(simd, &row[at..at + LANES], &duals[at..at + LANES]),
     );
-    let winner = (column % LANES) as f64;
-    let low = lanes.simd_eq(winner).select(second[0], minimum[0]);
-    let high = (lanes + 8.0).simd_eq(winner).select(second[1], minimum[1]);
-    Cheapest { column, first, second: low.min(high).reduce_min() }
+    // in the lanes of the first its second counts, in the others the first; of several lanes, each is the other's second
+    let is_first = [minimum[0].simd_eq(first), minimum[1].simd_eq(first)];
+    let low = is_first[0].select(second[0], minimum[0]);
+    let high = is_first[1].select(second[1], minimum[1]);
+    let winners = bits(is_first);
+    let second = if winners & (winners - 1) == 0 { low.min(high).reduce_min() } else { first };
+    Cheapest { column: column.unwrap_or_default(), first, second }
 }
 
 /// Sixteen costs less the duals.
@@ -672,93 +706,83 @@ fn reduced<S: Simd, T: Cost>(simd: S, costs: &[T], duals: &[f64]) -> [F64<S>; 2]
     [costs[0] - duals[0], costs[1] - duals[1]]
 }
 
-/// The first column with this cost less the dual.
-#[inline(always)]
-fn position<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64], value: f64) -> Option<usize> {
-    for (block, (costs, duals)) in row.chunks_exact(LANES).zip(duals.chunks_exact(LANES)).enumerate() {
-        let costs = reduced(simd, costs, duals);
-        let found = [costs[0].simd_eq(value), costs[1].simd_eq(value)];
-        if (found[0] | found[1]).any_true() {
-            return Some(block * LANES + first_lane(found));
-        }
-    }
-    None
-}
-
 /// The first free column with this cost less the dual.
 #[inline(always)]
 fn tied<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64], taken: &[f64], value: f64) -> Option<usize> {
-    let blocks = row.chunks_exact(LANES).zip(duals.chunks_exact(LANES)).zip(taken.chunks_exact(LANES));
-    for (block, ((costs, duals), taken)) in blocks.enumerate() {
-        let (costs, taken) = (reduced(simd, costs, duals), load_f64(simd, taken, 0));
-        let found = [(costs[0] + taken[0]).simd_eq(value), (costs[1] + taken[1]).simd_eq(value)];
+    let (duals, taken) = (&duals[..row.len()], &taken[..row.len()]);
+    position(
+        row.len(),
+        value,
+        #[inline(always)]
+        |at| {
+            let costs = reduced(simd, &row[at..at + LANES], &duals[at..at + LANES]);
+            let taken = load_f64(simd, taken, at);
+            [costs[0] + taken[0], costs[1] + taken[1]]
+        },
+    )
+}
+
+/// The first place of a value among those that `sixteen` gives from a place on.
+#[inline(always)]
+fn position<S: Simd>(length: usize, value: f64, sixteen: impl Fn(usize) -> [F64<S>; 2]) -> Option<usize> {
+    for at in (0..length / LANES).map(|block| block * LANES) {
+        let values = sixteen(at);
+        let found = [values[0].simd_eq(value), values[1].simd_eq(value)];
         if (found[0] | found[1]).any_true() {
-            return Some(block * LANES + first_lane(found));
+            return Some(at + bits(found).trailing_zeros() as usize);
         }
     }
     None
 }
 
-/// The first lane that is set.
-#[inline(always)]
-fn first_lane<S: Simd, M: SimdMask<S>>(lanes: [M; 2]) -> usize {
-    (lanes[0].to_bitmask() | lanes[1].to_bitmask() << 8).trailing_zeros() as usize
-}
-
-/// Offers every column the path through `row`, and notes the nearest free column offered one; returns the nearest column
-/// that is not scanned and its distance, which means nothing beyond the end.
+/// Offers every column the path through a row; returns the nearest column that is not scanned and its distance, which mean
+/// nothing beyond the end. If it is free, or a free one is as near, the search ends there.
 #[inline(always)]
 pub(super) fn relax<S: Simd, T: Cost>(
     simd: S,
     costs: &[T],
     search: &mut Search,
     taken: &[f64],
-    row: usize,
     offset: f64,
 ) -> (f64, usize) {
-    let lane = F64::from_fn(
-        simd,
-        #[inline(always)]
-        |i| i as f64,
-    );
-    let none = F64::splat(simd, f64::INFINITY);
-    let row = F64::splat(simd, row as f64);
-    let end = F64::splat(simd, search.end.distance);
-    let (mut minimum, mut index) = ([none; 2], [none; 2]);
-    let (mut free_minimum, mut free_index) = ([none; 2], [none; 2]);
+    let mut nearest = F64::splat(simd, f64::INFINITY);
+    let mut nearest_free = nearest;
     // of one length, which spares the checks
     let width = costs.len();
-    let (duals, taken) = (&search.duals[..width], &taken[..width]);
-    let (distances, parents) = (&mut search.distance[..width], &mut search.parent[..width]);
+    let (duals, distances, taken) = (&search.duals[..width], &mut search.distance[..width], &taken[..width]);
     for at in (0..width / LANES).map(|block| block * LANES) {
         let cost = reduced(simd, &costs[at..at + LANES], &duals[at..at + LANES]);
-        let old = load_f64(simd, distances, at);
-        let offered = [cost[0] + offset, cost[1] + offset];
-        let shorter = [offered[0].simd_lt(old[0].min(end)), offered[1].simd_lt(old[1].min(end))];
-        let mut distance = old;
-        if (shorter[0] | shorter[1]).any_true() {
-            let parent = load_f64(simd, parents, at);
-            let taken = load_f64(simd, taken, at);
-            for k in 0..2 {
-                let here = at + 8 * k;
-                distance[k] = shorter[k].select(offered[k], old[k]);
-                distance[k].store_slice(&mut distances[here..here + 8]);
-                shorter[k].select(row, parent[k]).store_slice(&mut parents[here..here + 8]);
-                let free = distance[k] + taken[k];
-                let better = free.simd_lt(free_minimum[k]);
-                free_minimum[k] = better.select(free, free_minimum[k]);
-                free_index[k] = better.select(lane + here as f64, free_index[k]);
-            }
-        }
-        for k in 0..2 {
-            let better = distance[k].simd_lt(minimum[k]);
-            minimum[k] = better.select(distance[k], minimum[k]);
-            index[k] = better.select(lane + (at + 8 * k) as f64, index[k]);
-        }
+        let (old, taken) = (load_f64(simd, distances, at), load_f64(simd, taken, at));
+        let distance = [old[0].min(cost[0] + offset), old[1].min(cost[1] + offset)];
+        store_f64(distance, distances, at);
+        nearest = nearest.min(distance[0].min(distance[1]));
+        nearest_free = nearest_free.min((distance[0] + taken[0]).min(distance[1] + taken[1]));
     }
-    if (free_minimum[0].min(free_minimum[1])).simd_lt(end).any_true() {
-        let (distance, column) = reduce(simd, free_minimum, free_index);
+    let (distance, free) = (nearest.reduce_min(), nearest_free.reduce_min());
+    if distance >= search.end.distance {
+        return (distance, 0);
+    }
+    let column = if free > distance {
+        position(
+            width,
+            distance,
+            #[inline(always)]
+            |at| load_f64(simd, distances, at),
+        )
+    } else {
+        position(
+            width,
+            distance,
+            #[inline(always)]
+            |at| {
+                let (distance, taken) = (load_f64(simd, distances, at), load_f64(simd, taken, at));
+                [distance[0] + taken[0], distance[1] + taken[1]]
+            },
+        )
+    };
+    let column = column.unwrap_or_default();
+    if free <= distance {
         search.end = End { distance, place: Place::Column(column) };
     }
-    reduce(simd, minimum, index)
+    (distance, column)
 }

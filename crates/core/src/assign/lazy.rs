@@ -22,15 +22,15 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use super::Cost;
 use super::block::{Block, Rows};
 use super::candidates::{Candidate, Candidates};
 use super::dense::{NONE, Outcome, Path, Searches, Solver};
 use super::scaling::{self, Scaling};
-use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
 
 /// Cells from which the lazy search is the faster one, if the block is near square.
-const CELLS: usize = 160_000;
+const CELLS: usize = 200_000;
 
 /// Passes of augmenting row reduction, and rows that each may move for every free row.
 const ROW_REDUCTIONS: usize = 2;
@@ -129,13 +129,6 @@ impl Eq for Event {}
 
 /// Solves a block.
 pub(super) fn solve<T: Cost>(solver: &mut Solver, level: Level, block: &Block<'_, T>) -> Outcome {
-    if is_constant(block, &solver.interrupt) {
-        if !dispatch!(level, simd => block.are_ordinary(simd, 0..1)) {
-            return Outcome::Unchecked;
-        }
-        (0..block.rows).for_each(|row| solver.pair(row, row));
-        return Outcome::Optimal;
-    }
     if solver.takes_all(block) {
         if solver.reduce_columns(level, block).is_none() {
             return Outcome::Unchecked;
@@ -171,16 +164,6 @@ fn with_lazy<R>(solver: &mut Solver, run: impl FnOnce(&mut Solver, &mut Lazy) ->
     let result = run(solver, &mut lazy);
     solver.lazy = lazy;
     result
-}
-
-/// Whether all cells have the same cost and may be chosen.
-fn is_constant<T: Cost>(block: &Block<'_, T>, interrupt: &Interrupt) -> bool {
-    let first = block.at(0, 0);
-    let has_first = |row: usize| {
-        let costs = &block.row(row)[..block.columns];
-        costs.iter().fold(true, |same, cost| same & (cost.value() == first))
-    };
-    first < f64::INFINITY && interrupt.guard(0..block.rows).all(has_first)
 }
 
 /// Augmenting row reduction of the free rows; those that find no column of their own stay free.

@@ -42,43 +42,41 @@ fn leave_one_out<S: Simd, T: Cost, R: Rows<T>>(
     start: usize,
 ) {
     let Solver { search, column_duals, row_of_column, taken, interrupt, .. } = solver;
-    search.begin(column_duals);
-    // rows reached, with what turns c - v into the length of the path that ends with it
-    let mut reached = vec![(start, 0.0)];
-    while let Some(&(row, offset)) = reached.last() {
-        let (distance, column) = relax(simd, rows.row(row), search, taken, row, offset);
+    search.begin(start, column_duals);
+    while let Some(&(row, offset)) = search.reached.last() {
+        let (distance, column) = relax(simd, rows.row(row), search, taken, offset);
         if distance == f64::INFINITY || interrupt.is_raised() {
             break;
         }
-        search.scan(column, distance);
         let row = row_of_column[column] as usize;
-        reached.push((row, distance - (rows.at(row, column) - column_duals[column])));
+        search.scan(column, distance, row, distance - (rows.at(row, column) - column_duals[column]));
     }
-    let shallow = std::mem::take(&mut search.scanned);
-    search.begin(deep);
+    let shallow = search.scanned.len();
+    search.open(deep);
     let mut nearest = (f64::INFINITY, 0);
-    for (row, offset) in reached {
-        search.may_end_at(row, offset);
-        nearest = relax(simd, rows.row(row), search, taken, row, offset);
+    for k in 0..=shallow {
+        let (row, offset) = search.reached[k];
+        search.may_end_at(k, offset);
+        nearest = relax(simd, rows.row(row), search, taken, offset);
     }
     while nearest.0 < search.end.distance && !interrupt.is_raised() {
         let (distance, column) = nearest;
-        search.scan(column, distance);
         let row = row_of_column[column] as usize;
         let offset = distance - (rows.at(row, column) - deep[column]);
-        search.may_end_at(row, offset);
-        nearest = relax(simd, rows.row(row), search, taken, row, offset);
+        search.scan(column, distance, row, offset);
+        search.may_end_at(search.scanned.len(), offset);
+        nearest = relax(simd, rows.row(row), search, taken, offset);
     }
-    let length = search.end.distance;
-    for &(column, distance) in &search.scanned {
-        deep[column as usize] += distance - length;
+    let duals = std::mem::take(column_duals);
+    solver.flip(rows, |column| if deep[column] > f64::NEG_INFINITY { deep[column] } else { duals[column] });
+    solver.column_duals = duals;
+    let Solver { search, column_duals, .. } = solver;
+    for (k, &(column, distance)) in search.scanned.iter().enumerate() {
+        if k < shallow {
+            deep[column] = std::mem::replace(&mut column_duals[column], f64::NEG_INFINITY);
+        }
+        deep[column] += distance - search.end.distance;
     }
-    for (column, distance) in shallow {
-        let dual = std::mem::replace(&mut column_duals[column as usize], f64::NEG_INFINITY);
-        deep[column as usize] = dual + distance - length;
-    }
-    let end = search.end.place;
-    solver.flip(end);
 }
 
 /// Gives all duals their values.

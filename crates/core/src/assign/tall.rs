@@ -5,16 +5,10 @@
 //! stay in registers. The rows after that are offered four at a time, and one comparison shows whether any of them is of
 //! interest. A column is gathered only when a search asks for it.
 
-use super::block::{Block, Choices, Rows};
+use super::block::{AT_A_TIME, Block, Choices, FIRST_ROWS, Rows};
 use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, padded, prelude::*};
 use std::ops::Range;
-
-/// Rows that are offered to every column.
-const FIRST_ROWS: usize = 128;
-
-/// Costs that are read column by column at a time: so many stay in the processor's first cache.
-const AT_A_TIME: usize = 3072;
 
 /// Columns in a vector.
 const HALF: usize = LANES / 2;

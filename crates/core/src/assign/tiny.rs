@@ -119,6 +119,6 @@ fn reduce_columns<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, ro
 
 /// One bit for each of sixteen lanes.
 #[inline(always)]
-fn bits<S: Simd, M: SimdMask<S>>(lanes: [M; 2]) -> u64 {
+pub(super) fn bits<S: Simd, M: SimdMask<S>>(lanes: [M; 2]) -> u64 {
     lanes[0].to_bitmask() | lanes[1].to_bitmask() << 8
 }

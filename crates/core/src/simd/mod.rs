@@ -137,6 +137,14 @@ pub(crate) fn store<S: Simd>(vector: F32<S>, values: &mut [f32], at: usize) {
     vector.store_slice(&mut values[at..at + LANES]);
 }
 
+/// Writes sixteen `f64` at `at`.
+#[inline(always)]
+pub(crate) fn store_f64<S: Simd>(vectors: [F64<S>; 2], values: &mut [f64], at: usize) {
+    let middle = at + LANES / 2;
+    vectors[0].store_slice(&mut values[at..middle]);
+    vectors[1].store_slice(&mut values[middle..at + LANES]);
+}
+
 /// Whether no value is NaN or ±infinity.
 pub(crate) fn all_finite(level: Level, values: &[f32]) -> bool {
     dispatch!(level, simd => all_finite_with(simd, values))
