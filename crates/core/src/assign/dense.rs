@@ -231,6 +231,14 @@ impl Solver {
     /// Finds the pairs and the duals of the columns.
     fn pair_up<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, demand: Demand) -> Outcome {
         self.reset(rows.rows(), rows.columns());
+        let block = rows.block().filter(|_| !matches!(demand, Demand::Limited(_)));
+        if let Some(block) = block.filter(|block| is_constant(block, &self.interrupt)) {
+            if !dispatch!(level, simd => block.are_ordinary(simd, 0..1)) {
+                return Outcome::Unchecked;
+            }
+            (0..block.rows).for_each(|row| self.pair(row, row));
+            return Outcome::Optimal;
+        }
         let is_tiny = self.path == Path::Auto && rows.width() == LANES && !self.is_partial;
         if is_tiny && !matches!(demand, Demand::Limited(_)) {
             if !rows.is_ordinary(level) {
@@ -240,14 +248,6 @@ impl Solver {
                 return Outcome::Optimal;
             }
             self.reset(rows.rows(), rows.columns());
-        }
-        let block = rows.block().filter(|_| !matches!(demand, Demand::Limited(_)));
-        if let Some(block) = block.filter(|block| is_constant(block, &self.interrupt)) {
-            if !dispatch!(level, simd => block.are_ordinary(simd, 0..1)) {
-                return Outcome::Unchecked;
-            }
-            (0..block.rows).for_each(|row| self.pair(row, row));
-            return Outcome::Optimal;
         }
         match (demand, rows.block()) {
             (Demand::Limited(limit), _) => self.solve_limited(level, rows, limit),
