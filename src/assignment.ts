@@ -14,6 +14,7 @@ import {
 import type { FoundAssignment, Interrupt } from './native.ts'
 import { float64s } from './slab.ts'
 import { listPairs, UNASSIGNED } from './pairs.ts'
+import type { Costs, Settings } from './problem.ts'
 import { assignSparse, assignSparseAsync, isSparse, readSparse, verifySparse } from './sparse.ts'
 import { assignSmall, isSmall } from './small.ts'
 import { floats, isNumeric, shapeOf, showShape } from './tensors.ts'
@@ -38,23 +39,6 @@ const NO_LIMIT = NaN
 /** For the core to write to, where there are no more rows, since making an array costs more than a small solve. */
 const ROWS = 1024
 const COLUMN_OF_ROW = new Int32Array(ROWS)
-
-/** A cost matrix as the binding takes it, row-major. */
-interface Costs {
-  readonly data: Float32Array | Float64Array
-  readonly rows: number
-  readonly columns: number
-  readonly rowList?: undefined
-}
-
-/** Options as the binding takes them. */
-interface Settings {
-  readonly maximize: boolean
-  readonly partial: boolean
-  readonly limit: number
-  /** Whether duals are wanted. */
-  readonly wanted: boolean
-}
 
 /**
  * The linear sum assignment problem, solved exactly: `min(rows, columns)` pairs, no row and no column twice, with the

@@ -4,6 +4,7 @@
  */
 import { assignSmall as assign, createExchange } from './native.ts'
 import { listPairs } from './pairs.ts'
+import type { Costs, Settings } from './problem.ts'
 import type { Assignment } from './types.ts'
 
 /** The most cells, and the most rows and columns together. */
@@ -17,21 +18,6 @@ const HEAD = 6
 const memory = new Float64Array(Math.max(HEAD + CELLS, 1 + 2 * LINES))
 const columnOfRow = memory.subarray(1)
 const exchange = createExchange(memory)
-
-/** A matrix with few cells, row-major. */
-interface Costs {
-  readonly data: Float32Array | Float64Array
-  readonly rows: number
-  readonly columns: number
-}
-
-/** What tells the solver how to read a matrix, and whether duals are wanted. */
-interface Settings {
-  readonly maximize: boolean
-  readonly partial: boolean
-  readonly limit: number
-  readonly wanted: boolean
-}
 
 /** Whether a matrix is small. */
 export function isSmall({ rows, columns }: Costs): boolean {

@@ -9,6 +9,7 @@ import {
   verifySparseF64,
 } from './native.ts'
 import type { FoundAssignment, Interrupt } from './native.ts'
+import type { Settings } from './problem.ts'
 import { floats, isNumeric } from './tensors.ts'
 import type { SparseCostMatrix } from './types.ts'
 import { checkInteger, isRecord, MAX_SIZE, show } from './validate.ts'
@@ -22,13 +23,6 @@ export interface SparseCosts {
   readonly byCells: boolean
   readonly rows: number
   readonly columns: number
-}
-
-/** What tells the solver how to read a matrix. */
-interface Settings {
-  readonly maximize: boolean
-  readonly partial: boolean
-  readonly limit: number
 }
 
 /** Whether a cost matrix is a sparse one, sound or not. */
@@ -99,7 +93,7 @@ export function assignSparseAsync(costs: SparseCosts, settings: Settings, interr
 /** Checks an assignment of a sparse matrix; writes optimal, total, bound and violation to `report`. */
 export function verifySparse(
   costs: SparseCosts,
-  { maximize, limit }: Omit<Settings, 'partial'>,
+  { maximize, limit }: Pick<Settings, 'maximize' | 'limit'>,
   columnOfRow: Int32Array,
   duals: Float64Array,
   report: Float64Array,

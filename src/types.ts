@@ -552,8 +552,8 @@ export interface AsyncCallOptions extends Omit<CallOptions, 'out'> {
   readonly signal?: AbortSignal | undefined
   /**
    * Takes the predictions' arrays instead of copying them (default false): their buffers, with all that lies in them, are
-   * detached once shapes and types have been found right, whatever becomes of the call. The event loop is then held up for
-   * microseconds, however large the batch. Memory that cannot be taken, as that of WebAssembly, is copied all the same.
+   * detached once shapes and types have been found right, whatever becomes of the call. The event loop is then held up
+   * hardly longer for a large batch than for a small one. Memory that cannot be taken, as that of WebAssembly, is copied all the same.
    */
   readonly transfer?: boolean | undefined
 }
