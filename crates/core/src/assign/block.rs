@@ -35,7 +35,7 @@ pub(crate) trait Rows<T: Cost> {
     }
 
     /// Whether all costs are ordinary, see [`Block::are_ordinary`].
-    fn is_ordinary(&self, level: Level) -> bool;
+    fn is_ordinary(&self, level: Level, interrupt: &Interrupt) -> bool;
 
     /// The cheapest column of every row; or gives false, and chooses none, where costs turn out not to be ordinary.
     /// `duals`: those of the columns, 0.
@@ -161,8 +161,9 @@ impl<T: Cost> Rows<T> for Block<'_, T> {
         Some(self)
     }
 
-    fn is_ordinary(&self, level: Level) -> bool {
-        dispatch!(level, simd => self.are_ordinary(simd, 0..self.rows))
+    fn is_ordinary(&self, level: Level, interrupt: &Interrupt) -> bool {
+        let parts = self.costs.chunks(CHUNK).filter(|_| !self.is_checked);
+        interrupt.guard(parts).all(|costs| dispatch!(level, simd => are_ordinary(simd, costs)))
     }
 
     #[inline(always)]

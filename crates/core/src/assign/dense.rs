@@ -241,7 +241,7 @@ impl Solver {
         }
         let is_tiny = self.path == Path::Auto && rows.width() == LANES && !self.is_partial;
         if is_tiny && !matches!(demand, Demand::Limited(_)) {
-            if !rows.is_ordinary(level) {
+            if !rows.is_ordinary(level, &self.interrupt) {
                 return Outcome::Unchecked;
             }
             if dispatch!(level, simd => tiny::solve(simd, self, rows)) {

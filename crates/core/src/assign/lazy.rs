@@ -136,7 +136,7 @@ pub(super) fn solve<T: Cost>(solver: &mut Solver, level: Level, block: &Block<'_
         if solver.free_rows.is_empty() {
             return Outcome::Optimal;
         }
-    } else if !block.is_ordinary(level) {
+    } else if !block.is_ordinary(level, &solver.interrupt) {
         return Outcome::Unchecked;
     } else if solver.path == Path::Scaling && !solver.is_partial {
         return solve_hard(solver, level, block);

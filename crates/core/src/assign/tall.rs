@@ -63,8 +63,8 @@ impl<T: Cost> Rows<T> for Tall<'_, T> {
         self.matrix.at(column, row)
     }
 
-    fn is_ordinary(&self, level: Level) -> bool {
-        self.matrix.is_ordinary(level)
+    fn is_ordinary(&self, level: Level, interrupt: &Interrupt) -> bool {
+        self.matrix.is_ordinary(level, interrupt)
     }
 
     #[inline(always)]
