@@ -182,6 +182,7 @@ impl<T: Cost> Rows<T> for Block<'_, T> {
     }
 }
 
+/// Whether the squares of costs have a finite sum.
 #[inline(always)]
 fn are_ordinary<S: Simd, T: Cost>(simd: S, costs: &[T]) -> bool {
     let mut sums = [F64::splat(simd, 0.0); 2];
@@ -238,8 +239,11 @@ pub(super) fn transpose<'a, T: Cost>(
 /// Costs that are read between two looks at the interrupt.
 pub(super) const CHUNK: usize = 1 << 20;
 
-/// Costs that are read column by column at a time: so many stay in the processor's first cache.
-pub(super) const AT_A_TIME: usize = 3072;
+/// Rows that are read column by column at a time, a multiple of four: so many stay in the processor's first cache.
+pub(super) fn rows_at_a_time(columns: usize) -> usize {
+    const COSTS: usize = 3072;
+    (COSTS / columns.max(1)).max(1).next_multiple_of(4)
+}
 
 /// Rows that are offered to every column; of later ones most offer no column less than it knows.
 pub(super) const FIRST_ROWS: usize = 128;

@@ -23,7 +23,7 @@
 //! carries the dual -infinity in the search, as the places beyond the last column always do, which keeps it out of every
 //! minimum without a mask.
 
-use super::block::{AT_A_TIME, Block, Choices, FIRST_ROWS, Rows};
+use super::block::{Block, Choices, FIRST_ROWS, Rows, rows_at_a_time};
 use super::lazy::{self, Lazy};
 use super::partial;
 use super::scaling;
@@ -606,7 +606,7 @@ fn column_minima<S: Simd, T: Cost>(
     rows: &mut [f64],
     interrupt: &Interrupt,
 ) -> bool {
-    let at_a_time = (AT_A_TIME / block.width.max(1)).max(1).next_multiple_of(4);
+    let at_a_time = rows_at_a_time(block.width);
     for first in interrupt.guard((0..block.rows).step_by(at_a_time)) {
         let group = first..(first + at_a_time).min(block.rows);
         if !block.are_ordinary(simd, group.clone()) {

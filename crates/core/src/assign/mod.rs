@@ -87,11 +87,7 @@ impl Cost for f32 {
 
     #[inline(always)]
     fn load_half<S: Simd>(simd: S, costs: &[Self], at: usize) -> F64<S> {
-        F64::from_fn(
-            simd,
-            #[inline(always)]
-            |k| f64::from(costs[at + k]),
-        )
+        simd::load_half(simd, costs, at)
     }
 
     fn memory(memories: &mut Memories) -> &mut Memory<Self> {

@@ -5,7 +5,7 @@
 //! stay in registers. The rows after that are offered four at a time, and one comparison shows whether any of them is of
 //! interest. A column is gathered only when a search asks for it.
 
-use super::block::{AT_A_TIME, Block, Choices, FIRST_ROWS, Rows};
+use super::block::{Block, Choices, FIRST_ROWS, Rows, rows_at_a_time};
 use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, padded, prelude::*};
 use std::ops::Range;
@@ -72,7 +72,7 @@ impl<T: Cost> Rows<T> for Tall<'_, T> {
         choices.reset(self.matrix.width);
         choices.second_columns.resize(self.matrix.width, f64::INFINITY);
         let Block { rows, in_place, .. } = self.matrix;
-        let at_a_time = (AT_A_TIME / self.matrix.columns.max(1)).max(1).next_multiple_of(4);
+        let at_a_time = rows_at_a_time(self.matrix.columns);
         for row in interrupt.guard((0..rows).step_by(at_a_time)) {
             let next = row + at_a_time;
             if !self.matrix.are_ordinary(simd, row..next.min(rows)) {

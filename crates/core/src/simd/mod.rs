@@ -8,7 +8,7 @@ pub mod math;
 
 pub(crate) use fearless_simd::{Simd, f32x4, i32x16, prelude};
 
-use fearless_simd::{f32x16, f64x8};
+use fearless_simd::{f32x8, f32x16, f64x8};
 use prelude::*;
 
 /// Lanes of [`F32`].
@@ -122,6 +122,13 @@ pub(crate) use dispatch;
 #[inline(always)]
 pub(crate) fn load<S: Simd>(simd: S, values: &[f32], at: usize) -> F32<S> {
     F32::from_slice(simd, &values[at..at + LANES])
+}
+
+/// Eight values at `at`, widened.
+#[inline(always)]
+pub(crate) fn load_half<S: Simd>(simd: S, values: &[f32], at: usize) -> F64<S> {
+    let (low, high) = f32x8::from_slice(simd, &values[at..at + LANES / 2]).widen();
+    low.combine(high)
 }
 
 /// Sixteen `f64` at `at`.
