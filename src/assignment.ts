@@ -11,11 +11,12 @@ import {
   verifyF32,
   verifyF64,
 } from './native.ts'
-import type { FoundAssignment, Interrupt } from './native.ts'
+import type { Interrupt } from './native.ts'
 import { float64s } from './slab.ts'
-import { listPairs, UNASSIGNED } from './pairs.ts'
+import { listPairs, noPairs, UNASSIGNED } from './pairs.ts'
 import type { Costs, Settings } from './problem.ts'
 import { assignSparse, assignSparseAsync, isSparse, readSparse, verifySparse } from './sparse.ts'
+import type { SparseCosts } from './sparse.ts'
 import { assignSmall, isSmall } from './small.ts'
 import { floats, isNumeric, shapeOf, showShape } from './tensors.ts'
 import type {
@@ -51,7 +52,7 @@ const COLUMN_OF_ROW = new Int32Array(ROWS)
  * `RANGE` for a listed index that does not exist and for a cell listed twice, `DTYPE` for what is no number,
  * `NON_FINITE` for NaN and `-Infinity`, `OPTION` for bad options, and `INFEASIBLE` (with
  * `rows` or `columns` that cannot all be assigned) where forbidden pairs leave no complete assignment and neither
- * `partial` nor `costLimit` is set.
+ * `partial` nor `costLimit` is set; `MEMORY` where the system refuses the memory that it takes.
  *
  * @example
  * linearSumAssignment([[8, 9], [1, 4]]) // rowIndices [0, 1], columnIndices [1, 0], total 10
@@ -61,6 +62,7 @@ export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options
     const settings = readOptions(options)
     if (isSparse(cost)) {
       const costs = readSparse(cost)
+      if (hasNoCells(costs)) return noPairs(costs.rows, costs.columns, settings.wanted)
       const columnOfRow = new Int32Array(costs.rows)
       const duals = settings.wanted ? new Float64Array(costs.rows + costs.columns) : undefined
       const total = assignSparse(costs, settings, columnOfRow, duals)
@@ -70,6 +72,7 @@ export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options
     if (isSmall(costs)) return assignSmall(costs, settings)
     const { data, rows, columns } = costs
     const { maximize, partial, limit, wanted } = settings
+    if (hasNoCells(costs)) return noPairs(rows, columns, wanted)
     const columnOfRow = rows <= ROWS ? COLUMN_OF_ROW : new Int32Array(rows)
     const duals = wanted ? new Float64Array(rows + columns) : undefined
     const total = isDouble(data)
@@ -77,7 +80,7 @@ export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options
       : assignF32(data, rows, columns, maximize, partial, limit, columnOfRow, duals)
     return listPairs(columnOfRow, rows, columns, total, duals)
   } catch (error) {
-    throw toHungarianLossError(error)
+    throw toHungarianLossError(error, 'cost')
   }
 }
 
@@ -96,23 +99,35 @@ export async function linearSumAssignmentAsync(
   const solve = async (interrupt: Interrupt): Promise<Assignment> => {
     const settings = readOptions(rest)
     const costs = isSparse(cost) ? readSparse(cost) : readCosts(cost)
-    const { columnOfRow, duals, total } = await (costs.rowList
-      ? assignSparseAsync(costs, settings, interrupt)
-      : assignAsync(costs, settings, interrupt))
-    return listPairs(columnOfRow, costs.rows, costs.columns, total, settings.wanted ? duals : undefined)
+    const { rows, columns } = costs
+    if (hasNoCells(costs)) return noPairs(rows, columns, settings.wanted)
+    const columnOfRow = new Int32Array(rows)
+    const duals = settings.wanted ? new Float64Array(rows + columns) : undefined
+    const total = await (costs.rowList
+      ? assignSparseAsync(costs, settings, columnOfRow, duals, interrupt)
+      : assignAsync(costs, settings, columnOfRow, duals, interrupt))
+    return listPairs(columnOfRow, rows, columns, total, duals)
   }
-  return untilAborted(solve, checkSignal(signal, 'options.signal'))
+  return untilAborted(solve, checkSignal(signal, 'options.signal'), 'cost')
 }
 
-/** Solves a copy of a matrix in another thread. */
+/** Solves a copy of a matrix in another thread, which fills the arrays; gives the total. */
 function assignAsync(
   { data, rows, columns }: Costs,
   { maximize, partial, limit }: Settings,
+  columnOfRow: Int32Array,
+  duals: Float64Array | undefined,
   interrupt: Interrupt,
-): Promise<FoundAssignment> {
+): Promise<number> {
   return isDouble(data)
-    ? assignAsyncF64(data, rows, columns, maximize, partial, limit, interrupt)
-    : assignAsyncF32(data, rows, columns, maximize, partial, limit, interrupt)
+    ? assignAsyncF64(data, rows, columns, maximize, partial, limit, columnOfRow, duals, interrupt)
+    : assignAsyncF32(data, rows, columns, maximize, partial, limit, columnOfRow, duals, interrupt)
+}
+
+/** Whether no row or no column is there: then nothing takes memory but the result, however many of the others are. */
+function hasNoCells(costs: Costs | SparseCosts): boolean {
+  if ((costs.rows > 0 && costs.columns > 0) || costs.data.length > 0) return false
+  return costs.rowList === undefined || costs.byCells || costs.rowList.every((start) => start === 0)
 }
 
 /**
@@ -134,6 +149,7 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
     let [cells, allRows, lines] = [0, 0, 0]
     for (let matrix = 0; matrix < shapes.length; matrix++) {
       const [rows, columns] = checkShape(shapes[matrix], matrix)
+      if (rows === 0 || columns === 0) continue
       sizes.set([rows, columns], 2 * matrix)
       cells += rows * columns
       allRows += rows
@@ -148,13 +164,17 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
     const assignments: Assignment[] = []
     let [row, line] = [0, 0]
     for (const [matrix, [rows, columns]] of (shapes as CostMatrices['shapes']).entries()) {
+      if (rows === 0 || columns === 0) {
+        assignments.push(noPairs(rows, columns, wanted))
+        continue
+      }
       const own = wanted ? duals.subarray(line, (line += rows + columns)) : undefined
       const pairs = columnOfRow.subarray(row, (row += rows))
       assignments.push(listPairs(pairs, rows, columns, totals[matrix] as number, own))
     }
     return assignments
   } catch (error) {
-    throw toHungarianLossError(error)
+    throw toHungarianLossError(error, 'costs')
   }
 }
 
@@ -187,7 +207,7 @@ export function verifyAssignment(
     const [optimal, total, bound, violation] = report as unknown as [number, number, number, number]
     return { optimal: optimal === 1, total, bound, violation }
   } catch (error) {
-    throw toHungarianLossError(error)
+    throw toHungarianLossError(error, 'cost')
   }
 }
 

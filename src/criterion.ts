@@ -157,7 +157,8 @@ export class HungarianLoss {
    * Loss, terms, matches, metrics and gradients of a batch.
    *
    * Throws `SHAPE`, `DTYPE` and `OPTION` for arguments that do not fit each other; `RANGE` for labels and boxes out of
-   * range and for `out` arrays that share memory; `NON_FINITE` for NaN and infinities (see `nonFinite`).
+   * range and for `out` arrays that share memory; `NON_FINITE` for NaN and infinities (see `nonFinite`);
+   * `MEMORY` where the system refuses the memory that it takes.
    */
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = DEFAULT_CALL): LossResult {
     try {
@@ -183,7 +184,7 @@ export class HungarianLoss {
       )
       return new LossView(filled, gradients)
     } catch (error) {
-      throw toHungarianLossError(error)
+      throw toHungarianLossError(error, 'outputs')
     }
   }
 
@@ -212,7 +213,7 @@ export class HungarianLoss {
       await computeAsync(this.#handle, taken !== undefined, interrupt, ...written, images, taken ?? given, ...others)
       return new LossView(filled, gradients)
     }
-    return untilAborted(start, checkSignal(signal, 'call.signal'))
+    return untilAborted(start, checkSignal(signal, 'call.signal'), 'outputs')
   }
 
   /** Checks and packs the arguments of a call, and makes what it fills. */
@@ -249,7 +250,7 @@ export class HungarianLoss {
       matchTargets(this.#handle, filled.targetOfQuery, filled.values, ...inputs)
       return readMatching(filled)
     } catch (error) {
-      throw toHungarianLossError(error)
+      throw toHungarianLossError(error, 'outputs')
     }
   }
 
@@ -261,7 +262,7 @@ export class HungarianLoss {
       costMatrix(this.#handle, costs, filled.values, ...inputs)
       return readCosts(filled, costs)
     } catch (error) {
-      throw toHungarianLossError(error)
+      throw toHungarianLossError(error, 'outputs')
     }
   }
 }

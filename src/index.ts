@@ -6,7 +6,7 @@ export {
 } from './assignment.ts'
 export { HungarianLoss } from './criterion.ts'
 export { HungarianLossError } from './errors.ts'
-export type { ErrorCode, ErrorDetails, ErrorPlace } from './errors.ts'
+export type { ErrorCause, ErrorCode, ErrorDetails, ErrorPlace } from './errors.ts'
 export type { PresetName } from './presets.ts'
 export { simdLevel } from './simd.ts'
 export { threadCount } from './threads.ts'

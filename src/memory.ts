@@ -1,3 +1,4 @@
+import { isSharedArrayBuffer } from 'node:util/types'
 import { fail } from './errors.ts'
 
 const tag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get as (
@@ -22,7 +23,7 @@ export function isUsable({ byteLength, buffer }: ArrayBufferView): boolean {
 /** Refuses memory that another thread could write to while it is read, and memory that has been taken away. */
 export function checkMemory(data: ArrayBufferView, argument: string): void {
   const { buffer } = data
-  if (!(buffer instanceof ArrayBuffer) && Object.prototype.toString.call(buffer) === '[object SharedArrayBuffer]') {
+  if (!(buffer instanceof ArrayBuffer) && isSharedArrayBuffer(buffer)) {
     fail('DTYPE', argument, 'lies in a SharedArrayBuffer, which another thread could write to; pass a copy')
   }
   if (data.byteLength === 0 && isDetached(buffer)) {

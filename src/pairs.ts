@@ -1,3 +1,4 @@
+import { toHungarianLossError } from './errors.ts'
 import type { Assignment } from './types.ts'
 import { View } from './view.ts'
 
@@ -65,14 +66,24 @@ export function listPairs(
   return new AssignmentView(rowIndices, columnIndices, [rows, columns], total, duals)
 }
 
-/** The lines that are not among those given, ascending. */
+/** The assignment of a matrix without cells: nothing is made that the caller does not ask for. */
+export function noPairs(rows: number, columns: number, wantsDuals: boolean): Assignment {
+  const duals = wantsDuals ? new Float64Array(rows + columns) : undefined
+  return new AssignmentView(new Int32Array(0), new Int32Array(0), [rows, columns], 0, duals)
+}
+
+/** The lines that are not among those given, ascending. They are listed when the caller asks, and may then be too many. */
 function others(taken: Int32Array, lines: number): Int32Array {
-  const free = new Int32Array(lines - taken.length)
-  if (free.length === 0) return free
-  const isTaken = new Uint8Array(lines)
-  for (let pair = 0; pair < taken.length; pair++) isTaken[taken[pair] as number] = 1
-  for (let line = 0, place = 0; line < lines; line++) {
-    if (isTaken[line] === 0) free[place++] = line
+  try {
+    const free = new Int32Array(lines - taken.length)
+    if (free.length === 0) return free
+    const isTaken = new Uint8Array(taken.length === 0 ? 0 : lines)
+    for (let pair = 0; pair < taken.length; pair++) isTaken[taken[pair] as number] = 1
+    for (let line = 0, place = 0; line < lines; line++) {
+      if (isTaken[line] !== 1) free[place++] = line
+    }
+    return free
+  } catch (error) {
+    throw toHungarianLossError(error, 'cost')
   }
-  return free
 }

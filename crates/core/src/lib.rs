@@ -28,6 +28,7 @@ mod criterion;
 mod error;
 mod ignore;
 mod loss;
+mod memory;
 mod part;
 mod scratch;
 mod simd;
@@ -42,6 +43,8 @@ pub use assign::{
     SparseMatrix, SparseSolver, verify,
 };
 #[doc(hidden)]
+pub use assign::verifying_takes;
+#[doc(hidden)]
 pub use assign::{Cells, Path};
 pub use batch::{Corners, Layer, Predictions, Shape, Targets};
 pub use config::{
@@ -51,6 +54,8 @@ pub use config::{
 pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};
 pub use loss::distribution::{Bins, Distillation, EdgeTarget, Localization, Tiles, distillation_shares};
+#[doc(hidden)]
+pub use memory::{GiveBack, KEPT, copy, require, reserve};
 pub use part::{LayerRule, Matching, Part};
 pub use scratch::Scratch;
 pub use simd::Level;

@@ -17,6 +17,7 @@ pub use listing::SparseMatrix;
 use super::dense::{NONE, Outcome};
 use super::{Assignment, AssignmentOptions, Cost, Interrupt, infeasible};
 use crate::error::{Error, Result};
+use crate::memory::{GiveBack, KEPT};
 use rows::Rows;
 use solver::Solver;
 
@@ -60,6 +61,8 @@ pub struct SparseSolver {
     spare: Rows,
     solver: Solver,
     solution: Solution,
+    /// The most bytes that a solve may have needed since memory was last given back.
+    largest: u128,
 }
 
 impl SparseSolver {
@@ -85,13 +88,14 @@ impl SparseSolver {
     /// # Errors
     /// [`Error::RowStarts`], [`Error::RowIndex`], [`Error::ColumnIndex`], [`Error::ListedTwice`];
     /// [`Error::ListedCost`] for NaN and -infinity; [`Error::InfeasibleRows`] or [`Error::InfeasibleColumns`], unless
-    /// `partial` or with a limit; [`Error::Interrupted`].
+    /// `partial` or with a limit; [`Error::Memory`]; [`Error::Interrupted`].
     pub fn solve<T: Cost>(
         &mut self,
         matrix: &SparseMatrix<'_, T>,
         options: AssignmentOptions,
     ) -> Result<Assignment<'_>> {
         options.check()?;
+        self.largest = self.largest.max(matrix.needs());
         let given = options.cost_limit;
         let signed = |largest: f64| {
             let scale = scale_of(largest.max(given.unwrap_or(0.0).abs()));
@@ -99,7 +103,7 @@ impl SparseSolver {
             (sign, given.map_or(f64::INFINITY, |limit| limit * sign))
         };
         let is_transposed = matrix.rows > matrix.columns;
-        let Self { matrix: cells, spare, solver, solution } = self;
+        let Self { matrix: cells, spare, solver, solution, .. } = self;
         let (sign, limit) = matrix.read(is_transposed, signed, [cells, spare], &solver.interrupt)?;
         let outcome = if given.is_none() && options.partial {
             partial::solve(cells, spare, solver, solution);
@@ -125,6 +129,15 @@ impl SparseSolver {
         let (short, long) = ((&column_of_row[..], &row_duals[..]), (&row_of_column[..], &column_duals[..]));
         let assignment = Assignment::new(short, long, is_transposed, sign);
         Ok(Assignment { total: matrix.total(assignment.column_of_row), ..assignment })
+    }
+}
+
+impl GiveBack for SparseSolver {
+    /// What is left has no interrupt.
+    fn give_back(&mut self) {
+        if self.largest > KEPT as u128 {
+            *self = Self::default();
+        }
     }
 }
 
