@@ -100,7 +100,15 @@ function onAbort({ signal, argument }: Watched, stop: () => void): () => void {
   calls.stops.add(stop)
   return () => {
     calls.stops.delete(stop)
-    if (calls.stops.size === 0) signal.removeEventListener('abort', calls.listener)
+    if (calls.stops.size === 0) stopListening(signal, calls)
+  }
+}
+
+function stopListening(signal: Signal, { listener }: Calls): void {
+  try {
+    signal.removeEventListener('abort', listener)
+  } catch {
+    // a listener that finds nothing to stop does no harm
   }
 }
 

@@ -69,10 +69,10 @@ export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options
       return listPairs(columnOfRow, costs.rows, costs.columns, total, duals)
     }
     const costs = readCosts(cost)
+    if (hasNoCells(costs)) return noPairs(costs.rows, costs.columns, settings.wanted)
     if (isSmall(costs)) return assignSmall(costs, settings)
     const { data, rows, columns } = costs
     const { maximize, partial, limit, wanted } = settings
-    if (hasNoCells(costs)) return noPairs(rows, columns, wanted)
     const columnOfRow = rows <= ROWS ? COLUMN_OF_ROW : new Int32Array(rows)
     const duals = wanted ? new Float64Array(rows + columns) : undefined
     const total = isDouble(data)

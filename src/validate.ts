@@ -9,6 +9,14 @@ const MAX_WEIGHT = 1e12
 
 /** A value as an error message shows it: short, and strings in quotes. */
 export function show(value: unknown): string {
+  try {
+    return describe(value)
+  } catch {
+    return 'an object that cannot be read' // a revoked proxy
+  }
+}
+
+function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'function') return 'a function'
