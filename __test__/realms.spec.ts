@@ -44,6 +44,6 @@ test('memory of another realm is refused where that of this one would be', () =>
   const shared = runInNewContext('new Float64Array(new SharedArrayBuffer(32))') as Float64Array
   expect(errorOf(() => linearSumAssignment({ data: shared, shape: [2, 2] }))).toMatchObject({ code: 'DTYPE' })
   const detached = runInNewContext('new Float64Array(4)') as Float64Array
-  structuredClone(detached, { transfer: [detached.buffer] })
+  structuredClone(detached, { transfer: [detached.buffer as ArrayBuffer] })
   expect(errorOf(() => linearSumAssignment({ data: detached, shape: [2, 2] }))).toMatchObject({ code: 'SHAPE' })
 })
