@@ -466,7 +466,9 @@ impl Criterion {
     }
 
     /// Bytes that a call takes, at most.
-    fn needs(&self, predictions: &Predictions<'_>, targets: &Targets<'_>) -> u128 {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn needs(&self, predictions: &Predictions<'_>, targets: &Targets<'_>) -> u128 {
         /// For an image of a layer, and for a target.
         const JOB: u128 = 512;
         const TARGET: u128 = 256;
