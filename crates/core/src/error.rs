@@ -185,7 +185,11 @@ impl fmt::Display for Error {
                 Value(*value)
             ),
             Self::Memory { argument, bytes } => {
-                write!(f, "{argument}: the system refuses the memory that is needed, up to {} MB", bytes.div_ceil(1 << 20))
+                write!(
+                    f,
+                    "{argument}: the system refuses the memory that is needed, up to {} MB",
+                    bytes.div_ceil(1 << 20)
+                )
             }
             Self::SparseSize { rows, columns } => {
                 write!(f, "cost: {rows} rows and {columns} columns are too many for 32-bit indices")

@@ -38,12 +38,12 @@ mod threads;
 mod union;
 mod view;
 
+#[doc(hidden)]
+pub use assign::verifying_takes;
 pub use assign::{
     Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, Matrix,
     SparseMatrix, SparseSolver, verify,
 };
-#[doc(hidden)]
-pub use assign::verifying_takes;
 #[doc(hidden)]
 pub use assign::{Cells, Path};
 pub use batch::{Corners, Layer, Predictions, Shape, Targets};

@@ -8,8 +8,8 @@ use std::cell::Cell;
 
 use hungarian_loss::{
     AssignmentOptions, AssignmentSolver, Config, Cost, CostMatrix, Criterion, Error, GiveBack, KEPT, Layer,
-    LayerGradients, Level, NonFinite, Normalizers, Part, Path, Predictions, Scratch, SparseMatrix, SparseSolver, Targets,
-    verify, verifying_takes,
+    LayerGradients, Level, NonFinite, Normalizers, Part, Path, Predictions, Scratch, SparseMatrix, SparseSolver,
+    Targets, verify, verifying_takes,
 };
 use support::Numbers;
 
@@ -98,8 +98,11 @@ fn costs(kind: usize, rows: usize, columns: usize) -> Vec<f64> {
 
 fn all_options() -> impl Iterator<Item = AssignmentOptions> {
     [false, true].into_iter().flat_map(|maximize| {
-        [(false, None), (true, None), (false, Some(0.4))]
-            .map(|(partial, cost_limit)| AssignmentOptions { maximize, partial, cost_limit })
+        [(false, None), (true, None), (false, Some(0.4))].map(|(partial, cost_limit)| AssignmentOptions {
+            maximize,
+            partial,
+            cost_limit,
+        })
     })
 }
 
@@ -115,7 +118,17 @@ fn check_solves<T: Cost>(shape: [usize; 2], kind: usize, path: Path, costs: &[T]
 
 #[test]
 fn solving_takes_what_it_asks_for() {
-    let shapes = [[1, 400_000], [400_000, 1], [3, 90_000], [90_000, 3], [20, 9000], [9000, 20], [600, 600], [500, 550], [550, 500]];
+    let shapes = [
+        [1, 400_000],
+        [400_000, 1],
+        [3, 90_000],
+        [90_000, 3],
+        [20, 9000],
+        [9000, 20],
+        [600, 600],
+        [500, 550],
+        [550, 500],
+    ];
     for shape in shapes {
         for kind in 0..5 {
             let costs = costs(kind, shape[0], shape[1]);
@@ -153,7 +166,8 @@ fn solving_listed_cells_takes_what_it_asks_for() {
                 assert_asked(taken, solver.largest(), &format!("{rows}, {columns}, {each}, {is_sorted}, {options:?}"));
             }
             let (none, duals) = (vec![None; rows], [vec![0.0; rows], vec![0.0; columns]]);
-            let (taken, _) = taken(|| verify(&matrix, AssignmentOptions::default(), &none, &duals[0], &duals[1]).is_ok());
+            let (taken, _) =
+                taken(|| verify(&matrix, AssignmentOptions::default(), &none, &duals[0], &duals[1]).is_ok());
             let mut solver = SparseSolver::default();
             let _ = solver.solve(&matrix, AssignmentOptions::default());
             assert_asked(taken, solver.largest() + verifying_takes(rows, columns), "the proof of a sparse matrix");

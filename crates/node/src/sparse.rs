@@ -4,9 +4,7 @@
 use std::cell::RefCell;
 
 use hungarian_loss::{AssignmentOptions, Cost, GiveBack, Interrupt, SparseMatrix, SparseSolver, copy};
-use napi::bindgen_prelude::{
-    AsyncTask, Env, External, Float64Array, Float64ArraySlice, Int32Array, Int32ArraySlice,
-};
+use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Float64ArraySlice, Int32Array, Int32ArraySlice};
 use napi_derive::napi;
 
 use crate::assignment_options;
@@ -169,15 +167,8 @@ pub fn assign_sparse_async_f32(
 }
 
 impl<T: Cost> Cells<T> {
-    fn copy(
-        cost: &[T],
-        column_indices: &[i32],
-        row_list: &[i32],
-        by_cells: bool,
-        shape: [u32; 2],
-    ) -> Result<Self> {
-        let mut cells =
-            Self { costs: Vec::new(), column_indices: Vec::new(), row_list: Vec::new(), by_cells, shape };
+    fn copy(cost: &[T], column_indices: &[i32], row_list: &[i32], by_cells: bool, shape: [u32; 2]) -> Result<Self> {
+        let mut cells = Self { costs: Vec::new(), column_indices: Vec::new(), row_list: Vec::new(), by_cells, shape };
         copy("cost", cost, &mut cells.costs)?;
         copy("cost", column_indices, &mut cells.column_indices)?;
         copy("cost", row_list, &mut cells.row_list)?;

@@ -52,7 +52,8 @@ impl AssignmentSolver {
             job.fault.is_none()
         };
         let count = threads.count().min(costs.len() / WORTH_A_THREAD).min(jobs.len());
-        let most = jobs.iter().map(|job| Needs::of(&job.matrix, if options.maximize { -1.0 } else { 1.0 }).bytes::<T>());
+        let most =
+            jobs.iter().map(|job| Needs::of(&job.matrix, if options.maximize { -1.0 } else { 1.0 }).bytes::<T>());
         memory::require("costs", most.max().unwrap_or(0) * count.max(1) as u128)?;
         threads.each(count, false, (self, threads.solvers()), &mut jobs, run);
         let first = jobs.into_iter().enumerate().find_map(|(index, job)| Some((index, job.fault?)));

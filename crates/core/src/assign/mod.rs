@@ -169,13 +169,14 @@ struct Needs {
 
 impl Needs {
     /// Bytes for a row or a column: duals, partners, distances, lists that may have doubled.
-    const LINE: u128 = 128;
+    const LINE: u128 = 80;
     /// Bytes for one of the shorter side: also its candidates, and the events of a search.
     const SHORT_LINE: u128 = 2048;
 
     fn of<T>(&CostMatrix { costs, rows, columns }: &CostMatrix<'_, T>, sign: f64) -> Self {
         let converted = if sign == 1.0 { 0 } else { costs.len() as u128 };
-        let transposed = if rows > columns { columns as u128 * (rows as u128).next_multiple_of(LANES as u128) } else { 0 };
+        let transposed =
+            if rows > columns { columns as u128 * (rows as u128).next_multiple_of(LANES as u128) } else { 0 };
         Self { converted, transposed, lines: Self::lines([rows, columns]) }
     }
 
