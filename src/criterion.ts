@@ -2,6 +2,7 @@ import { checkSignal, untilAborted } from './abort.ts'
 import { fail, toHungarianLossError } from './errors.ts'
 import { checkOut, makeGradients, NO_GRADIENTS } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
+import { warnOfFindings } from './inspect/warn.ts'
 import { compute, computeAsync, costMatrix, createCriterion, matchTargets } from './native.ts'
 import type { Criterion, Interrupt } from './native.ts'
 import { packParts } from './parts.ts'
@@ -72,6 +73,8 @@ export class HungarianLoss {
   /** The options in force, defaults filled in; frozen. */
   readonly options: ResolvedOptions
   readonly #handle: Criterion
+  /** Whether the first batch, which is yet to come, is to be inspected. */
+  #awaitsInspection: boolean
 
   /**
    * A criterion of one's own composition: `preset` names the published one whose values stand in for absent options. Throws
@@ -84,6 +87,7 @@ export class HungarianLoss {
   constructor(options: HungarianLossOptions, preset: PresetName = 'detr') {
     this.options = resolveOptions(options, preset)
     this.#handle = createHandle(this.options)
+    this.#awaitsInspection = this.options.check === 'warn'
   }
 
   /** DETR (Carion et al. 2020; facebookresearch/detr, `main.py`): softmax; cost and weights 1, 5, 2. */
@@ -225,6 +229,10 @@ export class HungarianLoss {
 
   /** Checks and packs what every call is given, in the order of the binding. */
   #read(outputs: Outputs, targets: readonly Target[]) {
+    if (this.#awaitsInspection) {
+      this.#awaitsInspection = false
+      warnOfFindings(outputs, targets, this)
+    }
     const predictions = readPredictions(outputs, this.options)
     const packed = packTargets(targets, predictions.images)
     const rules = packRules(predictions, packed)

@@ -7,6 +7,8 @@ export {
 export { HungarianLoss } from './criterion.ts'
 export { HungarianLossError } from './errors.ts'
 export type { ErrorCode, ErrorDetails, ErrorPlace } from './errors.ts'
+export { inspectBatch } from './inspect/inspect.ts'
+export type { Finding, FindingCode } from './inspect/finding.ts'
 export type { PresetName } from './presets.ts'
 export { simdLevel } from './simd.ts'
 export { threadCount } from './threads.ts'

@@ -27,6 +27,7 @@ const OPTIONS = [
   'boxMatching',
   'distribution',
   'threads',
+  'check',
 ] as const
 const SOFTMAX = [
   'kind',
@@ -69,6 +70,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
     distribution: resolveDistribution(given.distribution),
     threads: resolveThreads(given.threads),
+    check: checkWord(given.check, ['off', 'warn'], COMMON.check, 'options.check'),
   })
 }
 

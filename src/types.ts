@@ -398,6 +398,11 @@ export interface HungarianLossOptions {
    * {@link threadCount}. The results have the same bits with any number. Default: {@link threadCount}.
    */
   readonly threads?: number | undefined
+  /**
+   * `'warn'`: the first batch is looked through as by {@link inspectBatch}, and one warning of the process tells what was
+   * found, but for mere notes. Later batches take no longer for it. Default: `'off'`.
+   */
+  readonly check?: 'off' | 'warn' | undefined
 }
 
 /**
@@ -480,6 +485,7 @@ export interface ResolvedOptions {
     readonly temperature: number
   }
   readonly threads: number
+  readonly check: 'off' | 'warn'
 }
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */
