@@ -86,6 +86,7 @@ export const COMMON = {
   clampSizes: false,
   normalizedBoxes: true,
   nonFinite: 'throw',
+  cardinality: 'threshold',
   ignore: { overlap: 'iof', threshold: 0.5 },
   distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
 } as const

@@ -98,7 +98,7 @@ fn terms_and_gradients_are_those_of_the_published_code() {
                 if layer == "aux0" {
                     let logits = tensor("main_logits");
                     let numbers = [pairs.len(), images * queries - pairs.len()];
-                    let shares = distillation_shares(numbers[0], numbers[1]);
+                    let shares = distillation_shares(numbers.map(|n| n as f64));
                     let [matched, unmatched] = [0, 1].map(|k| shares[k] / (4 * numbers[k]).max(1) as f64);
                     let mut weighted: Vec<(usize, f64)> = logits
                         .chunks_exact(classes)
@@ -240,7 +240,7 @@ fn what_does_not_fit_is_refused() {
 
 #[test]
 fn the_shares_are_as_the_roots_of_the_numbers() {
-    assert_eq!(distillation_shares(0, 0), [0.0, 0.0]);
-    assert_eq!(distillation_shares(0, 5), [0.0, 1.0]);
-    assert_eq!(distillation_shares(1, 4), [1.0 / 3.0, 2.0 / 3.0]);
+    assert_eq!(distillation_shares([0.0, 0.0]), [0.0, 0.0]);
+    assert_eq!(distillation_shares([0.0, 5.0]), [0.0, 1.0]);
+    assert_eq!(distillation_shares([1.0, 4.0]), [1.0 / 3.0, 2.0 / 3.0]);
 }

@@ -31,6 +31,8 @@ pub(crate) struct PairWeights {
     pub l1: f32,
     pub giou: f32,
     pub epsilon: f32,
+    /// The same, for where `f32` would lose digits.
+    pub exact_epsilon: f64,
 }
 
 /// Sixteen boxes, or one box in every lane.
@@ -189,7 +191,7 @@ fn fill_row<S: Simd, F: Format>(
         let mut giou = (overlap * hull + union * union) / denominator - 1.0;
         let lost = denominator.simd_lt(SMALLEST);
         if lost.any_true() {
-            giou = lost.select(exact_giou::<S, F>(simd, &p, inputs.targets, target), giou);
+            giou = lost.select(exact_giou::<S, F>(simd, weights.exact_epsilon, &p, inputs.targets, target), giou);
         }
         let cost = load(simd, class, 0) * weights.class + l1 * weights.l1 - giou * weights.giou;
         store(cost, costs, 0);
@@ -198,7 +200,13 @@ fn fill_row<S: Simd, F: Format>(
 
 /// GIoU of sixteen queries and one target by the loss' definition.
 #[inline(always)]
-fn exact_giou<S: Simd, F: Format>(simd: S, p: &Boxes<S>, targets: ImageTargets<'_>, target: usize) -> F32<S> {
+fn exact_giou<S: Simd, F: Format>(
+    simd: S,
+    epsilon: f64,
+    p: &Boxes<S>,
+    targets: ImageTargets<'_>,
+    target: usize,
+) -> F32<S> {
     let mut halves = [[[0.0; 8]; COMPONENTS]; 2];
     for k in 0..COMPONENTS {
         let (low, high) = p[k].widen();
@@ -207,8 +215,8 @@ fn exact_giou<S: Simd, F: Format>(simd: S, p: &Boxes<S>, targets: ImageTargets<'
     }
     let mut t = [0.0; COMPONENTS];
     t.copy_from_slice(&targets.boxes[COMPONENTS * target..][..COMPONENTS]);
-    let low = loss::boxes::giou(simd, F::FORMAT, &halves[0], &t);
-    low.narrow(loss::boxes::giou(simd, F::FORMAT, &halves[1], &t))
+    let low = loss::boxes::giou(simd, F::FORMAT, epsilon, &halves[0], &t);
+    low.narrow(loss::boxes::giou(simd, F::FORMAT, epsilon, &halves[1], &t))
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ fn matched_with<S: Simd>(
         if let Some(gradient) = &mut gradient {
             let slope = pair.gradient(simd, config.box_format, scale);
             for k in 0..COMPONENTS {
-                let lanes = lanes(l1.gradient[k] * scale.l1 + slope[k]);
+                let lanes = lanes(in_range(simd, l1.gradient[k] * scale.l1 + slope[k]));
                 for (&(query, _), value) in pairs.iter().zip(lanes) {
                     gradient[COMPONENTS * query + k] = value as f32;
                 }
@@ -116,6 +116,13 @@ fn matched_with<S: Simd>(
         }
     }
     terms
+}
+
+/// The nearest numbers that `f32` has: the derivative by a side of 1e-40 is about 1e40.
+#[inline(always)]
+fn in_range<S: Simd>(simd: S, values: F64<S>) -> F64<S> {
+    let largest = F64::splat(simd, f64::from(f32::MAX));
+    values.min(largest).max(-largest)
 }
 
 /// The sum of the lanes that hold a pair.
@@ -140,12 +147,12 @@ impl<S: Simd> Counted<S> {
 pub(crate) fn giou<S: Simd>(
     simd: S,
     format: BoxFormat,
+    epsilon: f64,
     boxes: &[[f64; GROUP]; COMPONENTS],
     target: &[f32; COMPONENTS],
 ) -> F64<S> {
     let (p, t) = (columns(simd, boxes), splat(simd, target));
-    // only where no ε keeps the divisors from 0
-    F64::splat(simd, 1.0) - Pair::new(simd, format, 0.0, &BoxTerms::default(), &p, &t).giou_loss
+    F64::splat(simd, 1.0) - Pair::new(simd, format, epsilon, &BoxTerms::default(), &p, &t).giou_loss
 }
 
 /// The weighted sum of the losses by IoU of eight boxes with one target.

@@ -24,7 +24,7 @@ pub(crate) fn mend_gradient(values: &[f32], format: BoxFormat, gradient: &mut [f
     for axis in 0..2 {
         if is_negative(values, format, axis) {
             if format == BoxFormat::Xyxy {
-                gradient[axis] += gradient[axis + 2];
+                gradient[axis] = (gradient[axis] + gradient[axis + 2]).clamp(-f32::MAX, f32::MAX);
             }
             gradient[axis + 2] = 0.0;
         }

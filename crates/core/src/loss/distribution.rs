@@ -230,12 +230,12 @@ impl Bins {
 }
 
 /// The shares of matched and unmatched queries in D-FINE's distillation, whose two means over edges are mixed by the
-/// square roots of their numbers. They add up to 1, or without any queries are 0.
+/// square roots of their numbers, of which only the ratio matters. They add up to 1, or without any queries are 0.
 ///
 /// The published code multiplies both numbers by 8 / batch size first, which the shares do not feel.
 #[must_use]
-pub fn distillation_shares(matched: usize, unmatched: usize) -> [f64; 2] {
-    let roots = [matched, unmatched].map(|n| (n as f64).sqrt());
+pub fn distillation_shares(numbers: [f64; 2]) -> [f64; 2] {
+    let roots = numbers.map(f64::sqrt);
     let total = roots[0] + roots[1];
     roots.map(|root| if total > 0.0 { root / total } else { 0.0 })
 }
