@@ -7,6 +7,7 @@ export {
 export { HungarianLoss } from './criterion.ts'
 export { HungarianLossError } from './errors.ts'
 export type { ErrorCode, ErrorDetails, ErrorPlace } from './errors.ts'
+export { combineNormalizers } from './normalizers.ts'
 export type { PresetName } from './presets.ts'
 export { simdLevel } from './simd.ts'
 export { threadCount } from './threads.ts'
