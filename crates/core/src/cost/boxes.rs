@@ -337,6 +337,15 @@ mod tests {
     }
 
     #[test]
+    fn an_epsilon_below_the_digits_of_f32_counts_where_areas_are_as_small() {
+        let boxes = [[0.5, 0.5, 1e-8, 1e-8], [0.5, 0.5, 1e-9, 2e-9], [0.5, 0.5, 0.0, 0.0], [0.25, 0.5, 0.0, 0.0]];
+        for box_epsilon in [1e-16, 1e-18, 1e-40, 1e-300, f64::from_bits(1)] {
+            let config = Config { box_epsilon, ..Config::detr(1) };
+            check_with(&config, &boxes.concat(), &boxes.concat());
+        }
+    }
+
+    #[test]
     fn the_largest_boxes_stay_finite() {
         let boxes = [[-BOX_LIMIT, BOX_LIMIT, BOX_LIMIT, BOX_LIMIT], [BOX_LIMIT, -BOX_LIMIT, BOX_LIMIT, BOX_LIMIT]];
         check(BoxFormat::Cxcywh, &boxes.concat(), &boxes.concat());

@@ -479,4 +479,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_row_is_positive_wherever_its_logit_above_0_is() {
+        let mut random = Random::new(6);
+        for classes in (1..=70).chain([80, 91, 128, 365]) {
+            let mut logits: Vec<f32> = (0..23 * classes).map(|_| -random.unit()).collect();
+            let mut expected = 0;
+            for row in logits.chunks_exact_mut(classes) {
+                let value = [1e-40, 3.0, f32::MAX, 0.0, -0.0, f32::MIN][random.below(6)];
+                row[random.below(classes)] = value;
+                expected += usize::from(value > 0.0);
+            }
+            for level in Level::available() {
+                assert_eq!(positive_rows(level, &logits, classes), expected, "{classes} classes");
+                assert_eq!(positive_rows(level, &[], classes), 0);
+            }
+        }
+    }
 }
