@@ -97,7 +97,11 @@ const STRUCTURES: Record<string, (kind: Kind) => Outputs> = {
       layer(kind),
       {
         ...layer(kind),
-        matching: Array.from({ length: kind.images }, () => ({ queryIndices: [], targetIndices: [], ignoredQueries: [2] })),
+        matching: Array.from({ length: kind.images }, () => ({
+          queryIndices: [],
+          targetIndices: [],
+          ignoredQueries: [2],
+        })),
       },
     ],
   }),
@@ -134,7 +138,7 @@ function cut<T>(value: T, from: number, to: number): T {
       data.subarray((k * images + from) * size, (k * images + to) * size),
     )
     const cutShape = shape.map((length, axis) => (axis === shape.length - 3 ? to - from : length))
-    return { data: Float32Array.from(parts.flatMap((part) => [...part])), shape: cutShape } as T
+    return { data: Float32Array.from(parts.flatMap((part) => Array.from(part))), shape: cutShape } as T
   }
   const entries = Object.entries(value).map(([key, one]) => {
     const isPerImage = key === 'matching' && Array.isArray(one)
@@ -194,7 +198,12 @@ const MESSAGES: Message[] = [
 ]
 
 /** Compares a batch with its shares under their combined divisors. */
-function checkSplit(criterion: HungarianLoss, outputs: Outputs, targets: readonly Target[], random: () => number): void {
+function checkSplit(
+  criterion: HungarianLoss,
+  outputs: Outputs,
+  targets: readonly Target[],
+  random: () => number,
+): void {
   const whole = criterion.compute(outputs, targets)
   const images = targets.length
   const borders = randomBorders(images, random)
@@ -231,9 +240,10 @@ function checkSplit(criterion: HungarianLoss, outputs: Outputs, targets: readonl
 function someTargets(kind: Kind, { ignoring = false, empty = false } = {}) {
   const { images, random, most } = kind
   const counts = Array.from({ length: images }, () => (empty || random() < 0.4 ? 0 : Math.floor(random() * (most + 1))))
-  return randomTargets(seedOf(kind), { targets: counts }).map((target) => ({
-    ...target,
-    ...(ignoring && { ignore: target.labels.map(() => random() < 0.4) }),
+  return randomTargets(seedOf(kind), { targets: counts }).map(({ labels, boxes }) => ({
+    labels,
+    boxes,
+    ignore: ignoring ? labels.map(() => random() < 0.4) : undefined,
   }))
 }
 
@@ -241,7 +251,7 @@ function someTargets(kind: Kind, { ignoring = false, empty = false } = {}) {
 function labelled<T extends { readonly labels: readonly number[] }>({ options }: HungarianLoss, targets: T[]): T[] {
   const { classification } = options
   const shift = Number(classification.kind === 'softmax' && classification.noObjectIndex === 0)
-  return targets.map((target) => ({ ...target, labels: target.labels.map((label) => label + shift) }))
+  return targets.map((target) => Object.assign(target, { labels: target.labels.map((label) => label + shift) }))
 }
 
 function kindOf(preset: PresetName, random: () => number): Kind {
@@ -343,7 +353,7 @@ describe('the published recipe', () => {
   })
 
   test('divides by at least 1 in each worker, which is more where targets are fewer than workers', () => {
-    const workers = Array.from({ length: 8 }, (_, k) => criterion.match(image(0), [k === 0 ? targets[1]! : targets[0]!]))
+    const workers = Array.from({ length: 8 }, (_, k) => criterion.match(image(0), [targets[k === 0 ? 1 : 0]!]))
     expect(combineNormalizers(workers)).toEqual({ numBoxes: 0.25, classWeight: [0.25] })
     expect(combineNormalizers(workers.slice(1))).toEqual({ numBoxes: 1 / 7, classWeight: [1 / 7] })
     expect(combineNormalizers(workers, { reduce: 'sum' })).toEqual({ numBoxes: 2, classWeight: [2] })
@@ -367,13 +377,13 @@ test('counts are the numbers before any clamp, with and without given divisors',
   const targets = randomTargets(9, { targets: [2, 3] })
   const { counts } = criterion.match(outputs, targets).normalizers
   expect(counts).toMatchObject({ targets: 5, classWeights: [5, 5, 5, 5, 10, 10] })
-  const call = { numBoxes: 9, classWeight: 7, unionBoxes: 3, distilledQueries: Array(6).fill([1, 1]) }
+  const call = { numBoxes: 9, classWeight: 7, unionBoxes: 3, distilledQueries: Array.from({ length: 6 }, () => [1, 1]) }
   const given = criterion.compute(outputs, targets, call)
   expect(given.normalizers).toEqual({ numBoxes: 9, classWeight: 7, unionBoxes: 3, counts })
   expect(given.layers.map(({ classWeight }) => classWeight)).toEqual([7, 7, 7])
 })
 
-test('numbers of distilled queries weigh ddf, and nothing else', () => {
+test('numbers of distilled queries weigh ddf, and nothing else', async () => {
   const criterion = HungarianLoss.dFine(optionsFor())
   const kind: Kind = { images: 2, classes: CLASSES, most: 3, random: randomNumbers(10) }
   const outputs = { ...edged(kind), auxiliary: [edged(kind)] }
@@ -386,6 +396,9 @@ test('numbers of distilled queries weigh ddf, and nothing else', () => {
   expectClose(half.layers[0]!.terms.ddf!, own.layers[0]!.terms.ddf! / 2, 1e-12)
   expect(half.layers[0]!.terms.fgl).toBe(own.layers[0]!.terms.fgl)
   expect(bitsOf(half.gradients!.corners)).toBe(bitsOf(own.gradients!.corners))
+  const twice: CallOptions = { distilledQueries: [[2 * paired, 2 * others], [0, 0]] }
+  const { loss } = await criterion.computeAsync(outputs, targets, twice)
+  expect(loss).toBe(half.loss)
   for (const [given, argument] of [
     [3, 'call.distilledQueries'],
     [[[1, 1]], 'call.distilledQueries'],
@@ -414,19 +427,22 @@ test('workers with other numbers of denoising groups divide by their own (IDEA-R
   const criterion = HungarianLoss.dino(optionsFor())
   const kind: Kind = { images: 1, classes: CLASSES, most: 2, random: randomNumbers(12) }
   const targets = randomTargets(12, { targets: [1, 2] })
-  const shares = [2, 3].map((groups) => ({ ...layer(kind), denoising: { ...denoised(kind, groups), groups } }))
-  const all = shares.map((share, k) => criterion.match(share, [targets[k]!]))
+  const share = (groups: number): Outputs => ({ ...layer(kind), denoising: { ...denoised(kind, groups), groups } })
+  const shares = [share(2), share(3)]
+  const all = shares.map((outputs, k) => criterion.match(outputs, [targets[k]!]))
   const call = combineNormalizers(all)
   expect(call).toEqual({ numBoxes: 1.5, classWeight: undefined })
-  const weights = shares.map((share, k) => criterion.compute(share, [targets[k]!], call).denoising!.layers[0]!.classWeight)
+  const results = shares.map((outputs, k) => criterion.compute(outputs, [targets[k]!], call))
+  const weights = results.map(({ denoising }) => denoising!.layers[0]!.classWeight)
   expect(weights).toEqual([3, 4.5])
   // without any target, there is nothing that these groups could divide
-  const none = shares.map((share) => criterion.match(share, [{ labels: [], boxes: [] }]))
+  const none = shares.map((outputs) => criterion.match(outputs, [{ labels: [], boxes: [] }]))
   expect(combineNormalizers(none)).toEqual({ numBoxes: 0.5, classWeight: [0.5, 1.25] })
 })
 
 test('class weights that are all 0 make no NaN', () => {
-  const criterion = HungarianLoss.detr({ numClasses: 4, classification: { classWeights: [0, 0, 0, 0], noObjectWeight: 0 } })
+  const classification = { classWeights: [0, 0, 0, 0], noObjectWeight: 0 }
+  const criterion = HungarianLoss.detr({ numClasses: 4, classification })
   const outputs = randomLayer(13)
   const targets = randomTargets(13)
   const { normalizers } = criterion.match(outputs, targets)
@@ -458,7 +474,7 @@ test('match and compute report the same bits, whatever the weights', () => {
   }
 })
 
-test('with the divisors of the whole, shares have its bits, also with weights, ignored targets and too many of them', () => {
+test('with its divisors, shares have the bits of the whole, also with weights and ignored or too many targets', () => {
   const random = randomNumbers(15)
   for (let round = 0; round < 60; round++) {
     const classWeights = Array.from({ length: 4 }, () => 3 * random())
@@ -480,13 +496,28 @@ test('with the divisors of the whole, shares have its bits, also with weights, i
   }
 })
 
+test('the first fault is reported, also where the divisor must wait for images with ignored targets', () => {
+  const criterion = HungarianLoss.detr({ numClasses: 4, threads: 1 })
+  const shape = { images: 3, targets: [2, 2, 2] }
+  const all = randomTargets(18, shape)
+  const targets = all.map(({ labels, boxes }, image) => ({ labels, boxes, ignore: [image === 1, false] }))
+  for (const bad of [[0], [1], [2], [0, 1], [1, 2], [0, 2], [0, 1, 2]]) {
+    const [first, last] = [randomLayer(18, shape), randomLayer(19, shape)]
+    for (const image of bad) first.logits.data[image * 30] = NaN
+    last.logits.data[30] = NaN
+    const error = errorOf(() => criterion.compute({ ...last, auxiliary: [first] }, targets))
+    expect(error).toMatchObject({ code: 'NON_FINITE', layer: 0, image: bad[0], query: 0 })
+  }
+})
+
 describe('a query that is not finite is out of the divisors, too', () => {
   /** The batch without some queries of its single image. */
   const without = ({ logits, boxes }: ReturnType<typeof randomLayer>, bad: readonly number[]): LayerOutputs => {
     const drop = ({ data, shape }: { data: Float32Array; shape: number[] }): TensorLike => {
-      const [, rows, width] = shape as [number, number, number]
-      const kept = Array.from({ length: rows }, (_, row) => row).filter((row) => !bad.includes(row))
-      return { data: kept.flatMap((row) => [...data.subarray(row * width, (row + 1) * width)]), shape: [1, kept.length, width] }
+      const [, queries, width] = shape as [number, number, number]
+      const kept = Array.from({ length: queries }, (_, row) => row).filter((row) => !bad.includes(row))
+      const rows = kept.flatMap((row) => Array.from(data.subarray(row * width, (row + 1) * width)))
+      return { data: rows, shape: [1, kept.length, width] }
     }
     return { logits: drop(logits), boxes: drop(boxes) }
   }
@@ -519,8 +550,8 @@ describe('a query that is not finite is out of the divisors, too', () => {
         for (let query = 0; query < 6; query++) {
           const row = bitsOf(result.gradients!.logits.subarray(query * classes, (query + 1) * classes))
           const isBad = bad.includes(query)
-          const there = isBad ? new Float32Array(classes) : expected.gradients!.logits.subarray(kept * classes, (kept + 1) * classes)
-          expect(row).toBe(bitsOf(there))
+          const there = expected.gradients!.logits.subarray(kept * classes, (kept + 1) * classes)
+          expect(row).toBe(bitsOf(isBad ? new Float32Array(classes) : there))
           if (!isBad) kept++
         }
       }
@@ -566,40 +597,46 @@ describe('combineNormalizers refuses', () => {
   const throwing = new Proxy({}, { get: () => { throw new Error('no') } })
   const revoked = Proxy.revocable([], {})
   revoked.revoke()
-  const cases: [string, unknown, object][] = [
-    ['nothing', undefined, { code: 'DTYPE', argument: 'results' }],
-    ['a result alone', one, { code: 'DTYPE', argument: 'results' }],
-    ['an empty list', [], { code: 'SHAPE', argument: 'results' }],
-    ['a hole', Array(2), { code: 'DTYPE', argument: 'results[0]' }],
-    ['a number', [one, 3], { code: 'DTYPE', argument: 'results[1]' }],
-    ['no counts', [one, { numBoxes, classWeight }], { code: 'DTYPE', argument: 'results[1].counts' }],
-    ['null for normalizers', [{ normalizers: null }], { code: 'DTYPE', argument: 'results[0].normalizers.counts' }],
-    ['more layers', [one, two], { code: 'SHAPE', argument: 'results[1].normalizers.counts.classWeights' }],
-    ['another classification', [one, focal], { code: 'RANGE', argument: 'results[1].normalizers.counts.leastClassWeights[0]' }],
-    ['a union beside none', [one, union], { code: 'SHAPE', argument: 'results[1].normalizers.counts.unionPairs' }],
-    ['none beside a union', [union, one], { code: 'SHAPE', argument: 'results[1].normalizers.counts.unionPairs' }],
-    ['half a target', [withCounts({ targets: 0.5 })], { code: 'RANGE', argument: 'results[0].counts.targets' }],
-    ['targets as a string', [withCounts({ targets: '3' })], { code: 'DTYPE', argument: 'results[0].counts.targets' }],
-    ['targets as a BigInt', [withCounts({ targets: 3n })], { code: 'DTYPE', argument: 'results[0].counts.targets' }],
-    ['no targets', [withCounts({ targets: undefined })], { code: 'DTYPE', argument: 'results[0].counts.targets' }],
-    ['pairs below 0', [withCounts({ unionPairs: -1 })], { code: 'RANGE', argument: 'results[0].counts.unionPairs' }],
-    ['a NaN', [withCounts({ classWeights: [NaN] })], { code: 'RANGE', argument: 'results[0].counts.classWeights[0]' }],
-    ['a null', [withCounts({ classWeights: [null] })], { code: 'DTYPE', argument: 'results[0].counts.classWeights[0]' }],
-    ['no weights', [withCounts({ classWeights: {} })], { code: 'DTYPE', argument: 'results[0].counts.classWeights' }],
-    ['lists of other lengths', [withCounts({ leastClassWeights: [0, 0] })], { code: 'SHAPE', argument: 'results[0].counts.leastClassWeights' }],
-    ['a triple', [withCounts({ distilledQueries: [[1, 2, 3]] })], { code: 'DTYPE', argument: 'results[0].counts.distilledQueries[0]' }],
-    ['too few pairs', [withCounts({ distilledQueries: [] })], { code: 'SHAPE', argument: 'results[0].counts.distilledQueries' }],
-    ['what throws', [one, throwing], { code: 'DTYPE', argument: 'results[1]' }],
-    ['what is revoked', revoked.proxy, { code: 'DTYPE', argument: 'results' }],
+  const cases: [string, unknown, string, string][] = [
+    ['nothing', undefined, 'DTYPE', 'results'],
+    ['a result alone', one, 'DTYPE', 'results'],
+    ['an empty list', [], 'SHAPE', 'results'],
+    ['a hole', Array(2), 'DTYPE', 'results[0]'],
+    ['a number', [one, 3], 'DTYPE', 'results[1]'],
+    ['no counts', [one, { numBoxes, classWeight }], 'DTYPE', 'results[1].counts'],
+    ['null for normalizers', [{ normalizers: null }], 'DTYPE', 'results[0].normalizers.counts'],
+    ['more layers', [one, two], 'SHAPE', 'results[1].normalizers.counts.classWeights'],
+    ['another classification', [one, focal], 'RANGE', 'results[1].normalizers.counts.leastClassWeights[0]'],
+    ['a union beside none', [one, union], 'SHAPE', 'results[1].normalizers.counts.unionPairs'],
+    ['none beside a union', [union, one], 'SHAPE', 'results[1].normalizers.counts.unionPairs'],
+    ['half a target', [withCounts({ targets: 0.5 })], 'RANGE', 'results[0].counts.targets'],
+    ['targets as a string', [withCounts({ targets: '3' })], 'DTYPE', 'results[0].counts.targets'],
+    ['targets as a BigInt', [withCounts({ targets: 3n })], 'DTYPE', 'results[0].counts.targets'],
+    ['no targets', [withCounts({ targets: undefined })], 'DTYPE', 'results[0].counts.targets'],
+    ['pairs below 0', [withCounts({ unionPairs: -1 })], 'RANGE', 'results[0].counts.unionPairs'],
+    ['a NaN', [withCounts({ classWeights: [NaN] })], 'RANGE', 'results[0].counts.classWeights[0]'],
+    ['a null', [withCounts({ classWeights: [null] })], 'DTYPE', 'results[0].counts.classWeights[0]'],
+    ['no weights', [withCounts({ classWeights: {} })], 'DTYPE', 'results[0].counts.classWeights'],
+    [
+      'lists of other lengths',
+      [withCounts({ leastClassWeights: [0, 0] })],
+      'SHAPE',
+      'results[0].counts.leastClassWeights',
+    ],
+    ['a triple', [withCounts({ distilledQueries: [[1, 2, 3]] })], 'DTYPE', 'results[0].counts.distilledQueries[0]'],
+    ['too few pairs', [withCounts({ distilledQueries: [] })], 'SHAPE', 'results[0].counts.distilledQueries'],
+    ['what throws', [one, throwing], 'DTYPE', 'results[1]'],
+    ['what is revoked', revoked.proxy, 'DTYPE', 'results'],
   ]
-  test.each(cases)('%s', (_, results, details) => {
+  test.each(cases)('%s', (_, results, code, argument) => {
     const error = errorOf(() => combineNormalizers(untyped(results)))
-    expect(error).toMatchObject(details)
+    expect(error).toMatchObject({ code, argument })
     expect(error.message.startsWith(`${error.argument}: `)).toBe(true)
   })
 
   test('another reduction, and other options', () => {
-    expect(errorOf(() => combineNormalizers([one], untyped({ reduce: 'max' })))).toMatchObject({ argument: 'options.reduce' })
-    expect(errorOf(() => combineNormalizers([one], untyped({ mean: true })))).toMatchObject({ argument: 'options.mean' })
+    const refused = (options: object) => errorOf(() => combineNormalizers([one], untyped(options)))
+    expect(refused({ reduce: 'max' })).toMatchObject({ code: 'OPTION', argument: 'options.reduce' })
+    expect(refused({ mean: true })).toMatchObject({ code: 'OPTION', argument: 'options.mean' })
   })
 })

@@ -322,18 +322,29 @@ impl Criterion {
                 Ok(())
             };
             let mut jobs = stage.jobs(predictions, &slots, &views, gradients, target_of_query);
-            self.run(&mut jobs, scratch, |job, scratch| {
+            let first = self.run(&mut jobs, scratch, |job, scratch| {
                 let class_weight = class_weights[job.slot];
                 match class_weight.divisor {
                     Some(divisor) => loss(job, divisor, scratch)?,
+                    None if self.can_wait(&job.image, job.matches) => scratch.clean.left_out.clear(),
                     None => self.match_job(job, scratch)?,
                 }
                 if class_weight.is_open {
                     job.class_weight = self.image_weight(&job.image, job.matches, &scratch.clean.left_out);
                 }
                 Ok(())
-            })?;
-            // which queries would count, and as what, was not known before: those are computed now
+            });
+            if let Err(fault) = first {
+                // an image that waits may have one that comes before
+                let waits = jobs.iter().any(|job| class_weights[job.slot].divisor.is_none());
+                let all = if waits {
+                    self.run(&mut jobs, scratch, |job, scratch| self.match_job(job, scratch))
+                } else {
+                    Ok(())
+                };
+                return Err(all.err().unwrap_or(fault));
+            }
+            // which queries would count, and as what, was not known before: their loss is computed now
             let is_late = self.count_weights(&jobs, &mut class_weights, normalizers.class_weight.is_some());
             for job in &jobs {
                 report.non_finite.add(job.non_finite);
@@ -345,7 +356,7 @@ impl Criterion {
                 let mut jobs = stage.jobs(predictions, &slots, &views, gradients, target_of_query);
                 jobs.retain(|job| is_late[job.slot]);
                 self.run(&mut jobs, scratch, |job, scratch| {
-                    job.image.is_optimal = false; // matched it is
+                    job.image.is_optimal &= self.can_wait(&job.image, job.matches); // others are matched
                     loss(job, class_weights[job.slot].sum, scratch)
                 })?;
                 jobs.iter().for_each(|job| sums[job.slot].add(&job.terms));
@@ -577,6 +588,12 @@ impl Criterion {
             true => self.class.weight_before_matching(part.queries.len(), &targets.all, part.copies()),
             false => Some(self.class.weight(&targets.all, matches, &[])),
         }
+    }
+
+    /// Whether an image of a layer whose divisor is not known has nothing to add to it but what is.
+    fn can_wait(&self, image: &Image<'_>, matches: &[i32]) -> bool {
+        self.config.non_finite == NonFinite::Throw
+            && self.weight_before_matching(image.part, &image.targets, image.is_optimal, matches).is_some()
     }
 
     /// The same once the image is matched, added in the same order. `left_out`: queries that are not finite.
