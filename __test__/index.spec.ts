@@ -6,6 +6,7 @@ test('the package offers these names and no others', () => {
   expect(Object.keys(main).toSorted()).toEqual([
     'HungarianLoss',
     'HungarianLossError',
+    'combineNormalizers',
     'linearSumAssignment',
       'linearSumAssignmentAsync',
       'linearSumAssignmentBatch',

@@ -177,7 +177,7 @@ test('the latest result is kept, and calls may carry normalisers', () => {
   expect(loss.lastResult!.loss).toBe(expected.loss)
   expect(loss.lastResult!.layers.length).toBe(3)
   loss(outputsOf(tensors()), targets, { numBoxes: 10, classWeight: [1, 2, 3] })
-  expect(loss.lastResult!.normalizers).toEqual({ numBoxes: 10, classWeight: 3 })
+  expect(loss.lastResult!.normalizers).toMatchObject({ numBoxes: 10, classWeight: 3 })
 })
 
 test('inputs are not written to', () => {

@@ -28,8 +28,9 @@ import type {
 } from './types.ts'
 import { checkDivisor, checkFlag, checkRecord, show } from './validate.ts'
 
-const CALL = ['gradients', 'out', 'numBoxes', 'unionBoxes', 'classWeight'] as const
-const ASYNC_CALL = ['gradients', 'numBoxes', 'unionBoxes', 'classWeight', 'signal', 'transfer'] as const
+const NORMALIZERS = ['numBoxes', 'unionBoxes', 'classWeight', 'distilledQueries'] as const
+const CALL = ['gradients', 'out', ...NORMALIZERS] as const
+const ASYNC_CALL = ['gradients', ...NORMALIZERS, 'signal', 'transfer'] as const
 const DEFAULT_CALL: CallOptions = {}
 
 /** A call, checked. */
@@ -317,14 +318,20 @@ function gradientsFor(
 function normalizersFor(call: CallOptions, predictions: Predictions): Prepared['normalizers'] {
   const { numBoxes, unionBoxes } = call
   const classWeight = classWeightFor(call, predictions)
-  if (numBoxes === undefined && unionBoxes === undefined && classWeight === undefined) return undefined
-  return { numBoxes, unionBoxes, classWeight }
+  const distilled = distilledFor(call, predictions)
+  if ((numBoxes ?? unionBoxes ?? classWeight ?? distilled) === undefined) return undefined
+  return { numBoxes, unionBoxes, classWeight, distilled }
+}
+
+/** How many layers all parts have. */
+function countLayers({ parts }: Predictions): number {
+  return parts.reduce((sum, part) => sum + part.layers.layers, 0)
 }
 
 /** One class weight for each layer, or none for the batch's own. */
-function classWeightFor({ classWeight }: CallOptions, { parts }: Predictions): Float64Array | undefined {
+function classWeightFor({ classWeight }: CallOptions, predictions: Predictions): Float64Array | undefined {
   if (classWeight === undefined) return undefined
-  const layers = parts.reduce((sum, part) => sum + part.layers.layers, 0)
+  const layers = countLayers(predictions)
   if (typeof classWeight === 'number') return new Float64Array(layers).fill(classWeight)
   if (!Array.isArray(classWeight) && !ArrayBuffer.isView(classWeight)) {
     fail('OPTION', 'call.classWeight', `must be a number or an array of numbers, got ${show(classWeight)}`)
@@ -333,4 +340,32 @@ function classWeightFor({ classWeight }: CallOptions, { parts }: Predictions): F
     fail('SHAPE', 'call.classWeight', `expected one number for each of ${layers} layers, got ${classWeight.length}`)
   }
   return Float64Array.from(classWeight, (weight, i) => checkDivisor(weight, `call.classWeight[${i}]`))
+}
+
+/** Two numbers of queries for each layer, flat, or none for the batch's own. */
+function distilledFor({ distilledQueries }: CallOptions, predictions: Predictions): Float64Array | undefined {
+  if (distilledQueries === undefined) return undefined
+  const name = 'call.distilledQueries'
+  if (!Array.isArray(distilledQueries)) {
+    fail('OPTION', name, `must be an array of pairs of numbers, got ${show(distilledQueries)}`)
+  }
+  const layers = countLayers(predictions)
+  if (distilledQueries.length !== layers) {
+    fail('SHAPE', name, `expected one pair for each of ${layers} layers, got ${distilledQueries.length}`)
+  }
+  const numbers = new Float64Array(2 * layers)
+  for (let i = 0; i < layers; i++) {
+    const pair: unknown = distilledQueries[i]
+    if (!(Array.isArray(pair) || ArrayBuffer.isView(pair)) || (pair as ArrayLike<number>).length !== 2) {
+      fail('OPTION', `${name}[${i}]`, `must be a pair of numbers, got ${show(pair)}`)
+    }
+    for (let k = 0; k < 2; k++) {
+      const number: unknown = (pair as ArrayLike<unknown>)[k]
+      if (!(typeof number === 'number' && number >= 0 && number < Infinity)) {
+        fail('OPTION', `${name}[${i}][${k}]`, `must be a finite number from 0 on, got ${show(number)}`)
+      }
+      numbers[2 * i + k] = number
+    }
+  }
+  return numbers
 }

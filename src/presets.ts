@@ -87,6 +87,7 @@ export const COMMON = {
   normalizedBoxes: true,
   nonFinite: 'throw',
   check: 'off',
+  cardinality: 'threshold',
   ignore: { overlap: 'iof', threshold: 0.5 },
   distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
 } as const

@@ -18,6 +18,7 @@ import type {
   MatchResult,
   Metrics,
   NonFiniteCounts,
+  NormalizerCounts,
   Normalizers,
   PartResult,
   Terms,
@@ -29,11 +30,16 @@ const LOSS = 0
 const NUM_BOXES = 1
 const UNION_BOXES = 2
 const NON_FINITE = 3
-const HEADER = 8
-const PER_LAYER = 11
+const TARGETS = 8
+const UNION_PAIRS = 9
+const HEADER = 10
+const PER_LAYER = 15
 /** Places within a layer's numbers, after those of the terms. */
 const METRICS = 8
 const CLASS_WEIGHT = 10
+const CLASS_WEIGHT_SUM = 11
+const LEAST_CLASS_WEIGHT = 12
+const DISTILLED = 13
 /** Terms that a result always has; the others only where they have a weight. */
 const ALWAYS = 3
 
@@ -358,8 +364,36 @@ function readNormalizers(filled: Filled): Normalizers {
   const normalizers = {
     numBoxes: filled.values[NUM_BOXES] as number,
     classWeight: layerValue(filled, place, place.part.layers.layers - 1, CLASS_WEIGHT),
+    counts: readCounts(filled, place.part.union),
   }
   return place.part.union ? { ...normalizers, unionBoxes: filled.values[UNION_BOXES] as number } : normalizers
+}
+
+function readCounts({ values, predictions }: Filled, hasUnion: boolean): NormalizerCounts {
+  const classWeights: number[] = []
+  const leastClassWeights: number[] = []
+  const distilledQueries: [number, number][] = []
+  for (let at = HEADER; at < values.length; at += PER_LAYER) {
+    classWeights.push(values[at + CLASS_WEIGHT_SUM] as number)
+    leastClassWeights.push(values[at + LEAST_CLASS_WEIGHT] as number)
+    distilledQueries.push([values[at + DISTILLED] as number, values[at + DISTILLED + 1] as number])
+  }
+  return {
+    targets: values[TARGETS] as number,
+    ...(hasUnion && { unionPairs: values[UNION_PAIRS] as number }),
+    classWeights,
+    leastClassWeights,
+    ...(distills(predictions) && { distilledQueries }),
+  }
+}
+
+/** Whether any layer is taught by the last one of its part, as in the core. */
+function distills({ parts }: Predictions): boolean {
+  const isTaught = ({ layers }: Part): boolean => {
+    for (let i = 0; i < layers.layers - 1; i++) if (tensorsOf(layers, i).corners !== undefined) return true
+    return false
+  }
+  return parts.some(({ weights }) => weights.ddf > 0) && parts.some(isTaught)
 }
 
 function readNonFinite({ values }: Filled): NonFiniteCounts {

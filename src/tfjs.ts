@@ -49,7 +49,7 @@ export interface TensorOutputs extends Omit<TensorPart, 'queries'>, Pick<Outputs
 }
 
 /** Settings of one call: what a batch that is split over workers is divided by. */
-export type TensorCallOptions = Pick<CallOptions, 'numBoxes' | 'unionBoxes' | 'classWeight'>
+export type TensorCallOptions = Pick<CallOptions, 'numBoxes' | 'unionBoxes' | 'classWeight' | 'distilledQueries'>
 
 /** A differentiable loss. */
 export interface TensorLoss {

@@ -367,7 +367,8 @@ export interface HungarianLossOptions {
   readonly boxFormat?: 'cxcywh' | 'xyxy' | undefined
   /**
    * Added to the areas and squared lengths that the forms of IoU divide by, in cost and loss, 0 to 1. DAB-DETR and DINO
-   * have 1e-6. With 0, a quotient whose divisor is 0 counts as 0. Default: 0.
+   * have 1e-6. With 0, a quotient whose divisor is 0 counts as 0. The derivative of these forms by a side grows as 1 / side;
+   * beyond the range of float32, for sides below about 1e-39, gradients are its largest number. Default: 0.
    */
   readonly boxEpsilon?: number | undefined
   /**
@@ -380,10 +381,19 @@ export interface HungarianLossOptions {
   readonly normalizedBoxes?: boolean | undefined
   /**
    * What to do with NaN and infinities in the predictions: `'throw'` names the first; `'worst'` gives such a query a cost
-   * above every other of its image, so that it is matched last, leaves it out of the loss, and counts it. Default:
-   * `'throw'`.
+   * above every other of its image, so that it is matched last, leaves it out of the loss, and counts it. Left out, here and
+   * for `ignore`, means out of the class term's divisor too, and of the union matching: the loss is that of the batch
+   * without these queries. N stays the number of targets, whether or not they find a query. Default: `'throw'`.
    */
   readonly nonFinite?: 'throw' | 'worst' | undefined
+  /**
+   * Which queries {@link Metrics.cardinalityError} counts as objects in sigmoid classification, which has no no-object:
+   * `'threshold'`, those with a probability above 0.5 for any class, so a logit above 0; or `'published'`, those whose
+   * first largest logit is not that of the last class, as if that column still meant no-object. So do the published
+   * criteria, in which the number means little, and nothing for one class. With softmax classification both are the
+   * queries whose largest logit is not no-object. Default: `'threshold'`.
+   */
+  readonly cardinality?: 'threshold' | 'published' | undefined
   /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
   readonly ignore?: IgnoreOptions | undefined
   /**
@@ -476,6 +486,7 @@ export interface ResolvedOptions {
   readonly clampSizes: boolean
   readonly normalizedBoxes: boolean
   readonly nonFinite: 'throw' | 'worst'
+  readonly cardinality: 'threshold' | 'published'
   readonly ignore: { readonly overlap: 'iof' | 'iou'; readonly threshold: number }
   readonly boxMatching: 'layer' | 'union'
   readonly distribution: {
@@ -520,10 +531,63 @@ export interface Normalizers {
   /** With `boxMatching: 'union'`: the number of pairs, at least 1; divides the box terms of decoder and encoder. */
   readonly unionBoxes?: number | undefined
   /**
-   * Divides the class term (last layer): the sum of the class weights of all queries, or with `normalization:
-   * 'num-boxes'` and sigmoid classification the number of targets.
+   * Divides the class term (last layer): the sum of the class weights of all queries that are not left out, or with
+   * `normalization: 'num-boxes'` and sigmoid classification the number of targets.
    */
   readonly classWeight: number
+  /** What these numbers come from, for {@link combineNormalizers}. */
+  readonly counts: NormalizerCounts
+}
+
+/**
+ * What a batch's divisors come from: its own numbers before anything is clamped, also where the call was given others, so
+ * that they add up over the workers or micro-batches that a batch is split into. Plain numbers and arrays, which survive
+ * `postMessage` and JSON. Layers come in the order of `layers`, `encoder.layers`, `denoising.layers` and
+ * `oneToMany.layers`.
+ */
+export interface NormalizerCounts {
+  /** Targets that are not ignored. */
+  readonly targets: number
+  /** With `boxMatching: 'union'`: pairs of the union matching. */
+  readonly unionPairs?: number | undefined
+  /**
+   * For each layer, the sum of the class weights of its queries; or where the number of targets divides the class term, that
+   * number, multiplied by the part's groups and repetitions.
+   */
+  readonly classWeights: readonly number[]
+  /**
+   * For each layer, the least that the class term is divided by, where that sum is smaller: 0 for a sum of class weights,
+   * otherwise 1, and for `denoising` its groups.
+   */
+  readonly leastClassWeights: readonly number[]
+  /**
+   * For each layer, how many queries `ddf` takes: those of the box terms' pairs, and others; both 0 for a layer that is not
+   * taught. Absent where there is no term `ddf`.
+   */
+  readonly distilledQueries?: ReadonlyArray<readonly [paired: number, others: number]> | undefined
+}
+
+/** What {@link combineNormalizers} takes of each worker: a result of `compute` or `match`, or its `normalizers` alone. */
+export type NormalizerSource = Normalizers | { readonly normalizers: Normalizers }
+
+/** Settings of {@link combineNormalizers}. */
+export interface CombineOptions {
+  /**
+   * What becomes of the workers' losses and gradients: their `'mean'`, as data-parallel training makes it, or their `'sum'`,
+   * as gradients are accumulated over micro-batches. Default: `'mean'`.
+   */
+  readonly reduce?: 'mean' | 'sum' | undefined
+}
+
+/** What {@link combineNormalizers} gives: to be spread into the `call` of each worker. */
+export interface CombinedNormalizers {
+  readonly numBoxes: number
+  /** One for each layer. Absent where the workers' denoising groups are different in number. */
+  readonly classWeight?: readonly number[] | undefined
+  /** With `boxMatching: 'union'`. */
+  readonly unionBoxes?: number | undefined
+  /** Where there is a term `ddf`. */
+  readonly distilledQueries?: ReadonlyArray<readonly [paired: number, others: number]> | undefined
 }
 
 /** Settings of one call of {@link HungarianLoss.compute}. */
@@ -536,20 +600,26 @@ export interface CallOptions {
    */
   readonly out?: Gradients | undefined
   /**
-   * The number of targets to divide the box terms by, above 0. Where a batch is split over workers, give each the mean
-   * of all workers' counts (the published code takes at least 1), and average the gradients: the result is the gradient
-   * of the unsplit batch, but for `ddf`, whose means are each worker's own. Parts multiply it by their groups and
-   * repetitions. Default: this batch's count, at least 1.
+   * The number of targets to divide the box terms by, above 0, and the class term, too, where that has the same divisor
+   * and `classWeight` is absent. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
+   *
+   * Where a batch is split over workers, this and the following numbers come from {@link combineNormalizers}; the mean of
+   * the workers' gradients is then the gradient of the unsplit batch.
    */
   readonly numBoxes?: number | undefined
   /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`. */
   readonly unionBoxes?: number | undefined
   /**
    * What to divide the class term by, above 0: one number for all layers, or one for each, in the order of `layers`,
-   * `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Where a batch is split over workers, the mean of all
-   * workers' own, as `match` gives them. Default: this batch's own.
+   * `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Nothing multiplies it. Default: this batch's own, or where
+   * N divides the class term, that of the part, which a given `numBoxes` enters.
    */
   readonly classWeight?: number | ArrayLike<number> | undefined
+  /**
+   * How many queries `ddf` takes, for each layer in the same order: those of the box terms' pairs, and others, from 0 on.
+   * Default: this batch's own.
+   */
+  readonly distilledQueries?: ReadonlyArray<ArrayLike<number>> | undefined
 }
 
 /** Settings of one call of {@link HungarianLoss.computeAsync}. */
@@ -584,9 +654,9 @@ export interface Metrics {
   /** Percentage of matched queries whose largest logit is not a label of the target; NaN where nothing was matched. */
   readonly classError: number
   /**
-   * Mean over images of |queries whose largest logit is not no-object − targets|, ignored queries among the former and
-   * ignored targets not among the latter. Sigmoid models have no such column; their published criteria take the last class
-   * for it all the same, and so does this number.
+   * Mean over images of |queries that count as objects − targets|, ignored queries among the former, those that are not
+   * finite not, and ignored targets not among the latter. With softmax classification the queries whose largest logit is not
+   * no-object count, of the sigmoid kinds those with a probability above 0.5 (see {@link HungarianLossOptions.cardinality}).
    */
   readonly cardinalityError: number
 }

@@ -110,6 +110,11 @@ impl Part<'_> {
         self.groups * self.repeat
     }
 
+    /// The number of targets, multiplied as N is, before anything is clamped.
+    pub(crate) fn targets(&self, targets: usize) -> f64 {
+        targets as f64 * self.copies() as f64 * self.divisor
+    }
+
     /// N of this part: max(1, number of targets, counted once for every group and repetition), times the divisor; or
     /// what the caller gave for the batch, multiplied likewise.
     pub(crate) fn num_boxes(&self, given: Option<f64>, targets: usize) -> f64 {

@@ -282,8 +282,10 @@ impl Case {
         let mut again = vec![i32::MIN; matches.len()];
         let matched = criterion.match_targets(&predictions, &targets, &mut again, scratch).expect("a valid batch");
         assert_eq!(again, matches, "match_targets finds the same");
+        let divisors = |report: &Report| (report.num_boxes, report.union_boxes, report.targets, report.union_pairs);
+        assert_eq!(divisors(&matched), divisors(&report));
         for (a, b) in matched.layers.iter().zip(&report.layers) {
-            assert_close(a.class_weight, b.class_weight, 1e-12, "class weight of match_targets");
+            assert_eq!((a.class_weight, a.counts), (b.class_weight, b.counts), "match_targets divides by the same");
         }
         Outcome { report, matches, gradients }
     }
