@@ -2,6 +2,7 @@ import { fail } from './errors.ts'
 import { resolveWeights } from './options.ts'
 import type { Predictions } from './predictions.ts'
 import { float64s } from './slab.ts'
+import { lengthOf } from './tensors.ts'
 import type {
   DenoisingOutputs,
   EncoderOutputs,
@@ -13,11 +14,14 @@ import type {
   ResolvedOptions,
   Terms,
 } from './types.ts'
-import { checkFlag, checkInteger, checkWeight, checkWord, MAX_SIZE, show } from './validate.ts'
+import { checkFlag, checkInteger, checkWeight, checkWord, show } from './validate.ts'
 
 /** Parts beside the main one, in the order in which all are reported. */
 export const PART_KEYS = ['encoder', 'denoising', 'oneToMany'] as const
 export type PartKey = (typeof PART_KEYS)[number]
+
+/** The most repetitions of a target, and groups without queries: each is reported where it finds no query. */
+const MAX_COPIES = 10_000
 
 /** The tensors of one layer, or of several that are stacked. */
 export interface LayerTensors {
@@ -201,7 +205,7 @@ function oneToManyPart(
   return {
     ...PLAIN,
     ...place('oneToMany', own, main, range),
-    repeat: checkInteger(given.repeat, 1, MAX_SIZE, 'outputs.oneToMany.repeat'),
+    repeat: checkInteger(given.repeat, 1, MAX_COPIES, 'outputs.oneToMany.repeat'),
     ...weightsOf(given, options, 'outputs.oneToMany'),
   }
 }
@@ -246,7 +250,7 @@ function rangeOf(
   if (part.cost !== undefined || (key === 'oneToMany' && part.matching !== undefined)) {
     fail('OPTION', `outputs.${key}`, 'a range of queries has neither cost nor matching of its own')
   }
-  if (!Array.isArray(queries) || queries.length !== 2) {
+  if (!Array.isArray(queries) || lengthOf(queries, name) !== 2) {
     fail('DTYPE', name, `must be [first, end], or logits and boxes must be given, got ${show(queries)}`)
   }
   const first = checkInteger(queries[0], 0, rows, `${name}[0]`, 'RANGE')
@@ -270,7 +274,8 @@ function rest(ranges: ReadonlyArray<Range | undefined>, rows: number): Range {
 }
 
 function checkGroups(value: unknown, queries: number, argument: string): number {
-  const groups = value === undefined ? 1 : checkInteger(value, 1, MAX_SIZE, argument)
+  const most = Math.max(queries, MAX_COPIES)
+  const groups = value === undefined ? 1 : checkInteger(value, 1, most, argument)
   if (queries % groups === 0) return groups
   return fail('SHAPE', argument, `must divide the number of queries, ${queries}, got ${groups}`)
 }

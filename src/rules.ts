@@ -1,12 +1,13 @@
 import { fail } from './errors.ts'
+import { checkKeys } from './keys.ts'
 import { checkMemory, kindOf } from './memory.ts'
 import { tensorsOf } from './parts.ts'
 import type { Part } from './parts.ts'
 import type { Predictions } from './predictions.ts'
 import type { PackedTargets } from './targets.ts'
-import { float32, shapeOf, showShape } from './tensors.ts'
+import { float32, lengthOf, shapeHint, shapeOf, showShape } from './tensors.ts'
 import type { Pairs } from './types.ts'
-import { checkInteger, isRecord, show } from './validate.ts'
+import { checkInteger, isRecord, show, showKeys } from './validate.ts'
 
 /** How the layers are matched, as the binding takes it. */
 export interface PackedRules {
@@ -82,6 +83,7 @@ function packMatching(
   if (!isRecord(matching)) {
     fail('DTYPE', name, `must be 'optimal', { from: layer } or pairs for each image, got ${show(matching)}`)
   }
+  checkKeys(matching, 'source', name)
   const from = checkInteger(matching['from'], 0, part.layers.layers - 1, `${name}.from`)
   if (isRecord(tensorsOf(part.layers, from).given.matching)) {
     fail('OPTION', `${name}.from`, `layer ${from} has no matching of its own`)
@@ -98,22 +100,23 @@ function packPairs(
   out: number[],
   name: string,
 ): void {
-  if (matching.length !== images) {
-    fail('SHAPE', name, `expected one entry for each of ${images} images, got ${matching.length}`)
-  }
+  const length = lengthOf(matching, name)
+  if (length !== images) fail('SHAPE', name, `expected one entry for each of ${images} images, got ${length}`)
   const queries = end - first
   for (let image = 0; image < images; image++) {
     const pairs: unknown = matching[image]
     if (!isRecord(pairs)) {
       fail('DTYPE', `${name}[${image}]`, `must be { queryIndices, targetIndices }, got ${show(pairs)}`, { image })
     }
+    checkKeys(pairs, 'pairs', `${name}[${image}]`)
     const { queryIndices, targetIndices, ignoredQueries = [] } = pairs as unknown as Pairs
-    const count = listLength(queryIndices, `${name}[${image}].queryIndices`, image)
-    if (listLength(targetIndices, `${name}[${image}].targetIndices`, image) !== count) {
-      const rule = `expected as many targets as queries, ${count}, got ${targetIndices.length}`
+    const count = listLength(queryIndices, pairs, `${name}[${image}].queryIndices`, image)
+    const others = listLength(targetIndices, pairs, `${name}[${image}].targetIndices`, image)
+    if (others !== count) {
+      const rule = `expected as many targets as queries, ${count}, got ${others}`
       fail('SHAPE', `${name}[${image}]`, rule, { image })
     }
-    const ignored = listLength(ignoredQueries, `${name}[${image}].ignoredQueries`, image)
+    const ignored = listLength(ignoredQueries, pairs, `${name}[${image}].ignoredQueries`, image)
     const start = out.length
     const total = (offsets[image + 1] as number) - (offsets[image] as number)
     for (let i = 0; i < queries; i++) out.push(BACKGROUND)
@@ -138,12 +141,14 @@ function packPairs(
   }
 }
 
-function listLength(list: unknown, name: string, image: number): number {
+/** The length of one of the lists of an image's pairs. */
+function listLength(list: unknown, pairs: object, name: string, image: number): number {
   if (!Array.isArray(list) && kindOf(list) === undefined) {
-    fail('DTYPE', name, `must be an array of integers, got ${show(list)}`, { image })
+    const keys = list === undefined ? `; the pairs are an object ${showKeys(pairs)}` : ''
+    fail('DTYPE', name, `must be an array of integers, got ${show(list)}${keys}`, { image })
   }
   if (!Array.isArray(list)) checkMemory(list as Int32Array, name)
-  return (list as ArrayLike<unknown>).length
+  return lengthOf(list as ArrayLike<unknown>, name)
 }
 
 /**
@@ -183,16 +188,18 @@ function readCosts(
   name: string,
 ): number {
   if (!Array.isArray(cost)) fail('DTYPE', name, `must be an array of { data, shape }, got ${show(cost)}`)
-  if (cost.length !== images) fail('SHAPE', name, `expected one block for each of ${images} images, got ${cost.length}`)
+  const blocks = lengthOf(cost, name)
+  if (blocks !== images) fail('SHAPE', name, `expected one block for each of ${images} images, got ${blocks}`)
   let length = 0
   for (let image = 0; image < images; image++) {
-    const shape = shapeOf(cost[image], `${name}[${image}]`)
+    const given: unknown = cost[image]
+    const shape = shapeOf(given, `${name}[${image}]`)
     const [queries, targets] = [end - first, (offsets[image + 1] as number) - (offsets[image] as number)]
     if (shape.length !== 2 || shape[0] !== queries || shape[1] !== targets) {
       const expected = `expected shape [${queries}, ${targets}], queries and targets of the image`
-      fail('SHAPE', `${name}[${image}]`, `${expected}, got ${showShape(shape)}`, { image })
+      fail('SHAPE', `${name}[${image}]`, `${expected}, got ${showShape(shape)}${shapeHint(shape, [queries, targets])}`, { image })
     }
-    const block = float32(cost[image], shape, `${name}[${image}]`)
+    const block = float32(given, shape, `${name}[${image}]`)
     out.push(block)
     length += block.length
   }

@@ -107,7 +107,7 @@ impl Part<'_> {
 
     /// How many queries each target is meant to find where the matching is optimal.
     pub(crate) fn copies(&self) -> usize {
-        self.groups * self.repeat
+        self.groups.saturating_mul(self.repeat)
     }
 
     /// N of this part: max(1, number of targets, counted once for every group and repetition), times the divisor; or
