@@ -5,7 +5,7 @@ import type { GradientArrays } from './gradients.ts'
 import { kindOf } from './memory.ts'
 import { compute, computeAsync, costMatrix, createCriterion, matchTargets } from './native.ts'
 import type { Criterion, Interrupt } from './native.ts'
-import { packParts } from './parts.ts'
+import { checkCopies, packParts } from './parts.ts'
 import { listTensors, readPredictions } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { resolveOptions } from './options.ts'
@@ -88,6 +88,7 @@ interface Prepared {
 export class HungarianLoss {
   /** The options in force, defaults filled in; frozen. */
   readonly options: ResolvedOptions
+  readonly #options: ResolvedOptions
   readonly #handle: Criterion
 
   /**
@@ -99,8 +100,9 @@ export class HungarianLoss {
    * the outputs of each call; of it, only `boxMatching` is part of a preset.
    */
   constructor(options: HungarianLossOptions, preset: PresetName = 'detr') {
-    this.options = readOptions(options, preset)
-    this.#handle = createHandle(this.options)
+    this.#options = readOptions(options, preset)
+    this.options = this.#options
+    this.#handle = createHandle(this.#options)
   }
 
   /** DETR (Carion et al. 2020; facebookresearch/detr, `main.py`): softmax; cost and weights 1, 5, 2. */
@@ -256,11 +258,12 @@ export class HungarianLoss {
   #read(outputs: Outputs, targets: readonly Target[]) {
     let argument = 'outputs'
     try {
-      const predictions = readPredictions(outputs, this.options)
+      const predictions = readPredictions(outputs, this.#options)
       argument = 'targets'
       const read = readTargets(targets, predictions.images)
       const packed = packRead(read)
       argument = 'outputs'
+      checkCopies(predictions.parts, packed.total)
       const rules = packRules(predictions, packed)
       const inputs: Prepared['inputs'] = [
         predictions.images,

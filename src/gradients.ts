@@ -248,16 +248,21 @@ function shares(bytes: Bytes, given: unknown): boolean {
   return Array.isArray(data) && bytesIn(data).some((other) => overlap(bytes, other))
 }
 
+/** Entries and levels of nested rows whose memory is looked at; what are more are numbers. */
+const MOST_ROWS = 2 ** 20
+const DEEPEST = 4
+
 /** The memory of a typed array, of a tensor's data, or of nested rows. */
-function bytesIn(given: unknown): Bytes[] {
+function bytesIn(given: unknown, depth = 0): Bytes[] {
   const data = dataOf(given)
   if (kindOf(data) !== undefined) return [bytesOf(data as Float32Array)]
   if (!Array.isArray(data)) return []
   const found: Bytes[] = []
   const length = lengthOf(data, 'call.out')
+  if (length > MOST_ROWS || depth === DEEPEST) return found
   for (let i = 0; i < length; i++) {
     const row: unknown = data[i]
-    if (typeof row === 'object' && row !== null) for (const bytes of bytesIn(row)) found.push(bytes)
+    if (typeof row === 'object' && row !== null) for (const bytes of bytesIn(row, depth + 1)) found.push(bytes)
   }
   return found
 }

@@ -14,14 +14,14 @@ import type {
   ResolvedOptions,
   Terms,
 } from './types.ts'
-import { checkFlag, checkInteger, checkWeight, checkWord, show } from './validate.ts'
+import { checkFlag, checkInteger, checkWeight, checkWord, MAX_SIZE, show } from './validate.ts'
 
 /** Parts beside the main one, in the order in which all are reported. */
 export const PART_KEYS = ['encoder', 'denoising', 'oneToMany'] as const
 export type PartKey = (typeof PART_KEYS)[number]
 
-/** The most repetitions of a target, and groups without queries: each is reported where it finds no query. */
-const MAX_COPIES = 10_000
+/** The most targets of a batch, each counted for every group and repetition: those without a query are all reported. */
+const MAX_COPIES = 2 ** 24
 
 /** The tensors of one layer, or of several that are stacked. */
 export interface LayerTensors {
@@ -205,7 +205,7 @@ function oneToManyPart(
   return {
     ...PLAIN,
     ...place('oneToMany', own, main, range),
-    repeat: checkInteger(given.repeat, 1, MAX_COPIES, 'outputs.oneToMany.repeat'),
+    repeat: checkInteger(given.repeat, 1, MAX_SIZE, 'outputs.oneToMany.repeat'),
     ...weightsOf(given, options, 'outputs.oneToMany'),
   }
 }
@@ -274,10 +274,19 @@ function rest(ranges: ReadonlyArray<Range | undefined>, rows: number): Range {
 }
 
 function checkGroups(value: unknown, queries: number, argument: string): number {
-  const most = Math.max(queries, MAX_COPIES)
-  const groups = value === undefined ? 1 : checkInteger(value, 1, most, argument)
+  const groups = value === undefined ? 1 : checkInteger(value, 1, MAX_SIZE, argument)
   if (queries % groups === 0) return groups
   return fail('SHAPE', argument, `must divide the number of queries, ${queries}, got ${groups}`)
+}
+
+/** Refuses groups and repetitions that would make more of a batch's targets than can be reported. */
+export function checkCopies(parts: readonly Part[], targets: number): void {
+  for (const { key, groups, repeat } of parts) {
+    if (groups * repeat * targets <= MAX_COPIES) continue
+    const [name, what] = repeat > 1 ? ['repeat', 'repetitions'] : ['groups', 'groups']
+    const rule = `must make at most ${MAX_COPIES} of all targets, got ${groups * repeat} ${what} of ${targets}`
+    fail('RANGE', `outputs${key === undefined ? '' : `.${key}`}.${name}`, rule)
+  }
 }
 
 function hasRules({ tensors }: Layers): boolean {

@@ -9,8 +9,8 @@ import type { LayerOutputs, Outputs, ResolvedOptions } from './types.ts'
 import { checkFlag, isRecord, show, showKeys } from './validate.ts'
 
 /** The most layers of all parts, and the most layers times images: each takes memory, even without any queries. */
-const MAX_LAYERS = 2 ** 20
-const MAX_JOBS = 2 ** 22
+export const MAX_LAYERS = 2 ** 20
+export const MAX_JOBS = 2 ** 22
 
 /** The predictions of all layers, every shape checked. */
 export interface Predictions {

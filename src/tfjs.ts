@@ -9,8 +9,9 @@ import { fail } from './errors.ts'
 import { checkKeys } from './keys.ts'
 import type { Place } from './keys.ts'
 import { PART_KEYS } from './parts.ts'
+import { MAX_JOBS, MAX_LAYERS } from './predictions.ts'
 import { toReadError } from './reading.ts'
-import { lengthOf } from './tensors.ts'
+import { lengthOf, shapeOf, showShape } from './tensors.ts'
 import type {
   CallOptions,
   DenoisingSettings,
@@ -99,7 +100,7 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
       const save = args.pop() as tfc.GradSaveFunc
       const result = computeStep(criterion, step, readNow)
       loss.lastResult = result
-      save(gradientTensors(tf, step.layers, result.gradients as Gradients))
+      save(gradientTensors(tf, step, result.gradients as Gradients))
       return {
         value: tf.scalar(result.loss),
         gradFunc: (dy: tfc.Tensor, saved: tfc.Tensor[]) => saved.map((gradient) => tf.mul(gradient, dy)),
@@ -137,7 +138,7 @@ export async function lossGradients(
   checkCriterion(criterion)
   const step = readStep(outputs, targets, call)
   const read = new Map<tfc.Tensor, Promise<TensorValues>>()
-  for (const { tensor, name } of step.tensors) if (!read.has(tensor)) read.set(tensor, readLater(tensor, name))
+  for (const [tensor, { name }] of step.tensors) read.set(tensor, readLater(tensor, name))
   const values = new Map<tfc.Tensor, TensorValues>()
   for (const [tensor, promise] of await settled(read)) values.set(tensor, await promise)
   return computeStep(criterion, step, (tensor) => values.get(tensor) as TensorValues)
@@ -149,11 +150,14 @@ type TensorValues = Float32Array | Int32Array | Uint8Array
 /** Gives the values of a tensor. */
 type ReadTensor = (tensor: tfc.Tensor, name: string) => TensorValues
 
-/** Something that was given as a tensor, or with values of that kind. */
-interface NamedTensor {
-  readonly tensor: tfc.Tensor
+/** What is known of a tensor whose values are read. */
+interface Known {
+  /** The first place where it was given. */
   readonly name: string
+  readonly shape: readonly number[]
 }
+
+type Tensors = Map<tfc.Tensor, Known>
 
 /** What a call was given, each field read once, the tensors found and checked. */
 interface TensorStep {
@@ -163,15 +167,14 @@ interface TensorStep {
   readonly call: TensorCallOptions | undefined
   /** In a fixed order: of each part the final layer first. */
   readonly layers: readonly TensorLayer[]
-  /** All tensors whose values are read. */
-  readonly tensors: readonly NamedTensor[]
+  readonly tensors: ReadonlyMap<tfc.Tensor, Known>
 }
 
 function readStep(outputs: unknown, targets: unknown, call: unknown): TensorStep {
   let argument = 'outputs'
   try {
     const layers: TensorLayer[] = []
-    const tensors: NamedTensor[] = []
+    const tensors: Tensors = new Map()
     const read = readOutputs(outputs, layers, tensors)
     argument = 'targets'
     const readTargets = copyTargets(targets, tensors)
@@ -185,12 +188,23 @@ function readStep(outputs: unknown, targets: unknown, call: unknown): TensorStep
 
 /** Computes a step from its tensors' values. */
 function computeStep(criterion: HungarianLoss, step: TensorStep, read: ReadTensor): LossResult {
-  return criterion.compute(toOutputs(step.outputs, read), toTargets(step.targets, read), step.call)
+  let argument = 'outputs'
+  try {
+    const outputs = toOutputs(step, read)
+    argument = 'targets'
+    const targets = toTargets(step, read)
+    argument = 'criterion'
+    return criterion.compute(outputs, targets, step.call)
+  } catch (error) {
+    throw toReadError(error, argument)
+  }
 }
 
 const readNow: ReadTensor = (tensor, name) => {
   try {
-    return tensor.dataSync<'float32'>()
+    const { dataSync } = tensor
+    if (typeof dataSync === 'function') return dataSync.call(tensor) as TensorValues
+    return fail('DTYPE', name, `must be a tensor of TensorFlow.js, whose dataSync is a function, got ${show(dataSync)}`)
   } catch (error) {
     throw toReadError(error, name)
   }
@@ -198,7 +212,9 @@ const readNow: ReadTensor = (tensor, name) => {
 
 async function readLater(tensor: tfc.Tensor, name: string): Promise<TensorValues> {
   try {
-    return await tensor.data<'float32'>()
+    const { data } = tensor
+    if (typeof data === 'function') return (await data.call(tensor)) as TensorValues
+    return fail('DTYPE', name, `must be a tensor of TensorFlow.js, whose data is a function, got ${show(data)}`)
   } catch (error) {
     throw toReadError(error, name)
   }
@@ -249,7 +265,7 @@ const DIFFERENTIATED = ['logits', 'boxes', 'corners'] as const
 const TENSORS = [...DIFFERENTIATED, 'references'] as const
 
 /** Copies the outputs, and lists their layers and tensors. */
-function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: NamedTensor[]): TensorOutputs {
+function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: Tensors): TensorOutputs {
   const readLayer = (given: unknown, place: Place, argument: string): Record<string, unknown> => {
     if (!isRecord(given)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(given)}`)
     if (isTensor(given)) fail('DTYPE', `${argument}.logits`, `is undefined, since ${argument} is itself a tensor`)
@@ -259,7 +275,7 @@ function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: NamedTens
       const isOptional = name === 'corners' || name === 'references'
       if (isOptional && layer[name] === undefined) continue
       checkTensor(layer[name], `${argument}.${name}`, ['float32'], layer)
-      tensors.push({ tensor: layer[name] as tfc.Tensor, name: `${argument}.${name}` })
+      note(tensors, layer[name] as tfc.Tensor, `${argument}.${name}`)
     }
     layers.push(layer as unknown as TensorLayer)
     return layer
@@ -273,6 +289,7 @@ function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: NamedTens
     }
     const read: unknown[] = []
     const length = lengthOf(auxiliary, `${argument}.auxiliary`)
+    if (length > MAX_LAYERS) fail('SHAPE', `${argument}.auxiliary`, `may have at most ${MAX_LAYERS} layers, got ${length}`)
     for (let i = 0; i < length; i++) read.push(readLayer(auxiliary[i], 'layer', `${argument}.auxiliary[${i}]`))
     return { ...part, auxiliary: read }
   }
@@ -285,6 +302,10 @@ function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: NamedTens
     read[key] = isOwn ? readPart(copy, key, `outputs.${key}`) : copy
   }
   return read as unknown as TensorOutputs
+}
+
+function note(tensors: Tensors, tensor: tfc.Tensor, name: string): void {
+  if (!tensors.has(tensor)) tensors.set(tensor, { name, shape: shapeOf(tensor, name) })
 }
 
 /** Refuses what is no tensor of one of the types. `holder`: the object that was to have it. */
@@ -304,10 +325,14 @@ function variablesOf({ logits, boxes, corners }: TensorLayer): tfc.Tensor[] {
 }
 
 /** The outputs with the values of their tensors, as the criterion takes them. */
-function toOutputs(outputs: TensorOutputs, read: ReadTensor): Outputs {
+function toOutputs({ outputs, tensors }: TensorStep, read: ReadTensor): Outputs {
   const toLayer = (layer: unknown, argument: string): Record<string, unknown> => {
     const copy = { ...(layer as Record<string, unknown>) }
-    for (const name of TENSORS) if (isTensor(copy[name])) copy[name] = toData(copy[name], read, `${argument}.${name}`)
+    for (const name of TENSORS) {
+      const tensor = copy[name] as tfc.Tensor
+      const known = tensors.get(tensor)
+      if (known !== undefined) copy[name] = toData(tensor, known, read, `${argument}.${name}`)
+    }
     return copy
   }
   const toPart = (part: unknown, argument: string): Record<string, unknown> => {
@@ -325,8 +350,8 @@ function toOutputs(outputs: TensorOutputs, read: ReadTensor): Outputs {
 }
 
 /** A tensor with its values. */
-function toData(tensor: tfc.Tensor, read: ReadTensor, name: string) {
-  return { data: read(tensor, name), shape: tensor.shape }
+function toData(tensor: tfc.Tensor, { shape }: Known, read: ReadTensor, name: string) {
+  return { data: read(tensor, name), shape }
 }
 
 /** The fields of a target that may be tensors, and of which types. */
@@ -338,20 +363,24 @@ const TARGET_TYPES = {
 const TARGET_FIELDS = ['labels', 'boxes', 'ignore'] as const
 
 /** Copies targets, and lists the tensors among them; what are no targets stays for the criterion to refuse. */
-function copyTargets(targets: unknown, tensors: NamedTensor[]): unknown {
+function copyTargets(targets: unknown, tensors: Tensors): unknown {
   if (!Array.isArray(targets)) return targets
   const length = lengthOf(targets, 'targets')
+  if (length > MAX_JOBS) fail('SHAPE', 'targets', `may be of at most ${MAX_JOBS} images, got ${length}`)
   const copies: unknown[] = []
   for (let image = 0; image < length; image++) {
     const target: unknown = targets[image]
-    if (!isRecord(target)) return targets
+    if (!isRecord(target)) {
+      copies.push(target)
+      continue
+    }
     const copy = copyFields(target, [...TARGET_FIELDS, 'valid'])
     for (const field of TARGET_FIELDS) {
       const value = copy[field]
       if (!isTensor(value)) continue
       const name = `targets[${image}].${field}`
       checkTensor(value, name, TARGET_TYPES[field])
-      tensors.push({ tensor: value, name })
+      note(tensors, value, name)
     }
     copies.push(copy)
   }
@@ -359,36 +388,44 @@ function copyTargets(targets: unknown, tensors: NamedTensor[]): unknown {
 }
 
 /** The targets with the values of their tensors. */
-function toTargets(targets: unknown, read: ReadTensor): readonly Target[] {
+function toTargets({ targets, tensors }: TensorStep, read: ReadTensor): readonly Target[] {
   if (!Array.isArray(targets)) return targets as readonly Target[]
   return targets.map((target: unknown, image) => {
     if (!isRecord(target)) return target as unknown as Target
     const copy = { ...target }
     for (const field of TARGET_FIELDS) {
-      const value = copy[field]
-      if (isTensor(value)) copy[field] = targetData(field, value, read, `targets[${image}].${field}`)
+      const tensor = copy[field] as tfc.Tensor
+      const known = tensors.get(tensor)
+      if (known === undefined) continue
+      const name = `targets[${image}].${field}`
+      copy[field] = targetData(field, toData(tensor, known, read, name), name)
     }
     return copy as unknown as Target
   })
 }
 
-/** The values of a tensor as a target has them: labels as integers, whatever their type was; flags without a shape. */
-function targetData(field: (typeof TARGET_FIELDS)[number], tensor: tfc.Tensor, read: ReadTensor, name: string): unknown {
-  const { data, shape } = toData(tensor, read, name)
+/** A tensor as a target has it: labels as integers, whatever their type was; flags without a shape. */
+function targetData(
+  field: (typeof TARGET_FIELDS)[number],
+  { data, shape }: { readonly data: TensorValues; readonly shape: readonly number[] },
+  name: string,
+): unknown {
   if (field === 'labels') return { data: data instanceof Float32Array ? Array.from(data) : data, shape }
   if (field === 'boxes') return { data, shape }
-  if (shape.length !== 1) fail('SHAPE', name, `must be of shape [n], got [${shape.join(', ')}]`)
+  if (shape.length !== 1) fail('SHAPE', name, `must be of shape [n], got ${showShape(shape)}`)
   return data
 }
 
 /** Gradients as tensors, in the order of the operation's arguments. */
-function gradientTensors(tf: TensorFlow, layers: readonly TensorLayer[], gradients: Gradients): tfc.Tensor[] {
+function gradientTensors(tf: TensorFlow, { layers, tensors }: TensorStep, gradients: Gradients): tfc.Tensor[] {
   const parts = [gradients, ...PART_KEYS.map((key) => gradients[key])]
   const layersIn = (part: PartGradients | undefined) => (part === undefined ? [] : [part, ...(part.auxiliary ?? [])])
   const all: readonly LayerGradients[] = parts.flatMap(layersIn)
   return layers.flatMap((layer, i) => {
     const { logits, boxes, corners } = all[i] as LayerGradients
     const arrays = [logits, boxes, corners] as Float32Array[]
-    return variablesOf(layer).map(({ shape }, k) => tf.tensor(arrays[k] as Float32Array, shape))
+    return variablesOf(layer).map((tensor, k) => {
+      return tf.tensor(arrays[k] as Float32Array, [...(tensors.get(tensor) as Known).shape])
+    })
   })
 }
