@@ -198,7 +198,7 @@ describe('off the event loop', () => {
         ({ outputs }) => {
           Object.defineProperty(outputs, 'boxes', { get: () => { throw new TypeError('not now') } })
         },
-        { code: 'INTERNAL', message: 'not now' },
+        { code: 'DTYPE', argument: 'outputs', message: 'outputs: could not be read: not now' },
       ],
     ]
     const one = HungarianLoss.detr({ numClasses: 1 })

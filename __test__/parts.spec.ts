@@ -240,8 +240,9 @@ describe('class-agnostic proposals with the columns of the first class alone', (
 
   test('the main outputs have all columns, and so have auxiliary layers those of the final one', () => {
     const narrow = randomLayer(4, { classes: 2 })
+    expect(errorOf(() => criterion.compute(narrow, targets))).toMatchObject({ code: 'SHAPE', argument: 'outputs.logits' })
     const main = errorOf(() => criterion.compute(untyped<Outputs>({ ...narrow, classAgnostic: true }), targets))
-    expect(main).toMatchObject({ code: 'SHAPE', argument: 'outputs.logits' })
+    expect(main).toMatchObject({ code: 'OPTION', argument: 'outputs.classAgnostic' })
     const encoder = { ...narrow, auxiliary: [randomLayer(5)], classAgnostic: true }
     const error = errorOf(() => criterion.compute({ ...randomLayer(2), encoder }, targets))
     expect(error).toMatchObject({ code: 'SHAPE', argument: 'outputs.encoder.auxiliary[0].logits' })

@@ -9,9 +9,20 @@ const CALLS = new WeakMap<AbortSignal, Set<() => void>>()
 /** A signal that is not aborted, or none; throws the reason of one that is. */
 export function checkSignal(value: unknown, argument: string): AbortSignal | undefined {
   if (value === undefined) return undefined
-  if (!(value instanceof AbortSignal)) fail('OPTION', argument, `must be an AbortSignal, got ${show(value)}`)
-  value.throwIfAborted()
+  if (!isSignal(value)) fail('OPTION', argument, `must be an AbortSignal, got ${show(value)}`)
+  if (isAborted.call(value)) throw value.reason
   return value
+}
+
+const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get as (this: unknown) => boolean
+
+/** Whether a value is a signal, rather than an object that has its prototype. */
+function isSignal(value: unknown): value is AbortSignal {
+  try {
+    return typeof isAborted.call(value) === 'boolean'
+  } catch {
+    return false
+  }
 }
 
 /**

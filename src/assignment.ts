@@ -15,9 +15,11 @@ import type { FoundAssignment, Interrupt } from './native.ts'
 import { float64s } from './slab.ts'
 import { listPairs, UNASSIGNED } from './pairs.ts'
 import type { Costs, Settings } from './problem.ts'
+import { toReadError } from './reading.ts'
 import { assignSparse, assignSparseAsync, isSparse, readSparse, verifySparse } from './sparse.ts'
+import type { SparseCosts } from './sparse.ts'
 import { assignSmall, isSmall } from './small.ts'
-import { floats, isNumeric, shapeOf, showShape } from './tensors.ts'
+import { dataIn, floats, isNumeric, lengthOf, shapeOf, showShape } from './tensors.ts'
 import type {
   Assignment,
   AssignmentOptions,
@@ -28,7 +30,7 @@ import type {
   SparseCostMatrix,
   Verification,
 } from './types.ts'
-import { checkFlag, checkInteger, checkRecord, isRecord, MAX_SIZE, show } from './validate.ts'
+import { checkFlag, checkInteger, checkRecord, isRecord, MAX_SIZE, show, showKeys } from './validate.ts'
 
 const SOLVE = ['maximize', 'partial', 'costLimit', 'duals'] as const
 const VERIFY = ['maximize', 'costLimit'] as const
@@ -59,14 +61,13 @@ const COLUMN_OF_ROW = new Int32Array(ROWS)
 export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options?: AssignmentOptions): Assignment {
   try {
     const settings = readOptions(options)
-    if (isSparse(cost)) {
-      const costs = readSparse(cost)
+    const costs = readMatrix(cost)
+    if (costs.rowList) {
       const columnOfRow = new Int32Array(costs.rows)
       const duals = settings.wanted ? new Float64Array(costs.rows + costs.columns) : undefined
       const total = assignSparse(costs, settings, columnOfRow, duals)
       return listPairs(columnOfRow, costs.rows, costs.columns, total, duals)
     }
-    const costs = readCosts(cost)
     if (isSmall(costs)) return assignSmall(costs, settings)
     const { data, rows, columns } = costs
     const { maximize, partial, limit, wanted } = settings
@@ -92,10 +93,10 @@ export async function linearSumAssignmentAsync(
   cost: CostMatrix | SparseCostMatrix,
   options?: AsyncAssignmentOptions,
 ): Promise<Assignment> {
-  const { signal, ...rest } = checkRecord(options, [...SOLVE, 'signal'], 'options')
+  const { signal, ...rest } = readAsyncOptions(options)
   const solve = async (interrupt: Interrupt): Promise<Assignment> => {
     const settings = readOptions(rest)
-    const costs = isSparse(cost) ? readSparse(cost) : readCosts(cost)
+    const costs = readMatrix(cost)
     const { columnOfRow, duals, total } = await (costs.rowList
       ? assignSparseAsync(costs, settings, interrupt)
       : assignAsync(costs, settings, interrupt))
@@ -127,27 +128,15 @@ function assignAsync(
 export function linearSumAssignmentBatch(costs: CostMatrices, options?: AssignmentOptions): readonly Assignment[] {
   try {
     const { maximize, partial, limit, wanted } = readOptions(options)
-    if (!isRecord(costs)) fail('DTYPE', 'costs', `must be { data, shapes }, got ${show(costs)}`)
-    const { data: given, shapes } = costs as unknown as CostMatrices
-    if (!Array.isArray(shapes)) fail('SHAPE', 'costs.shapes', `must be an array of [rows, columns], got ${show(shapes)}`)
-    const sizes = new Uint32Array(2 * shapes.length)
-    let [cells, allRows, lines] = [0, 0, 0]
-    for (let matrix = 0; matrix < shapes.length; matrix++) {
-      const [rows, columns] = checkShape(shapes[matrix], matrix)
-      sizes.set([rows, columns], 2 * matrix)
-      cells += rows * columns
-      allRows += rows
-      lines += rows + columns
-    }
-    const data = floats(given, [cells], 'costs.data')
-    const columnOfRow = new Int32Array(allRows)
+    const { data, sizes, columnOfRow, lines } = readBatch(costs)
     const duals = wanted ? new Float64Array(lines) : NO_DUALS
-    const totals = new Float64Array(shapes.length)
+    const totals = new Float64Array(sizes.length / 2)
     if (isDouble(data)) assignBatchF64(data, sizes, maximize, partial, limit, columnOfRow, duals, totals)
     else assignBatchF32(data, sizes, maximize, partial, limit, columnOfRow, duals, totals)
     const assignments: Assignment[] = []
     let [row, line] = [0, 0]
-    for (const [matrix, [rows, columns]] of (shapes as CostMatrices['shapes']).entries()) {
+    for (let matrix = 0; matrix < totals.length; matrix++) {
+      const [rows, columns] = [sizes[2 * matrix] as number, sizes[2 * matrix + 1] as number]
       const own = wanted ? duals.subarray(line, (line += rows + columns)) : undefined
       const pairs = columnOfRow.subarray(row, (row += rows))
       assignments.push(listPairs(pairs, rows, columns, totals[matrix] as number, own))
@@ -172,14 +161,10 @@ export function verifyAssignment(
   options?: Pick<AssignmentOptions, 'maximize' | 'costLimit'>,
 ): Verification {
   try {
-    const given = checkRecord(options, VERIFY, 'options')
-    const maximize = checkFlag(given.maximize, false, 'options.maximize')
-    const limit = checkLimit(given.costLimit)
-    const costs = isSparse(cost) ? readSparse(cost) : readCosts(cost)
+    const { maximize, limit } = readVerifyOptions(options)
+    const costs = readMatrix(cost)
     const { data, rows, columns } = costs
-    if (!isRecord(assignment)) fail('DTYPE', 'assignment', `must be an assignment, got ${show(assignment)}`)
-    const columnOfRow = readPairs(assignment as AssignmentProof, rows, columns)
-    const duals = readDuals(assignment as AssignmentProof, rows, columns)
+    const { columnOfRow, duals } = readProof(assignment, rows, columns)
     const report = new Float64Array(4)
     if (costs.rowList) verifySparse(costs, { maximize, limit }, columnOfRow, duals, report)
     else if (isDouble(data)) verifyF64(data, rows, columns, maximize, limit, columnOfRow, duals, report)
@@ -193,23 +178,73 @@ export function verifyAssignment(
 
 /** Checks the settings of a solution and fills in defaults. */
 function readOptions(options: unknown): Settings {
-  const given = checkRecord(options, SOLVE, 'options')
-  return {
-    maximize: checkFlag(given.maximize, false, 'options.maximize'),
-    partial: checkFlag(given.partial, false, 'options.partial'),
-    limit: checkLimit(given.costLimit),
-    wanted: checkFlag(given.duals, false, 'options.duals'),
+  try {
+    const given = checkRecord(options, SOLVE, 'options')
+    return {
+      maximize: checkFlag(given.maximize, false, 'options.maximize'),
+      partial: checkFlag(given.partial, false, 'options.partial'),
+      limit: checkLimit(given.costLimit),
+      wanted: checkFlag(given.duals, false, 'options.duals'),
+    }
+  } catch (error) {
+    throw toReadError(error, 'options')
   }
 }
 
-/** Checks one shape of a batch. */
+/** The settings of a solution off the event loop, each read once. */
+function readAsyncOptions(options: unknown) {
+  try {
+    return { ...checkRecord(options, [...SOLVE, 'signal'], 'options') }
+  } catch (error) {
+    throw toReadError(error, 'options')
+  }
+}
+
+function readVerifyOptions(options: unknown): Pick<Settings, 'maximize' | 'limit'> {
+  try {
+    const given = checkRecord(options, VERIFY, 'options')
+    return { maximize: checkFlag(given.maximize, false, 'options.maximize'), limit: checkLimit(given.costLimit) }
+  } catch (error) {
+    throw toReadError(error, 'options')
+  }
+}
+
+/** Reads the matrices of a batch, and makes the array for their columns. `lines`: all rows and columns. */
+function readBatch(costs: unknown) {
+  try {
+    if (!isRecord(costs)) fail('DTYPE', 'costs', `must be { data, shapes }, got ${show(costs)}`)
+    const { data: given, shapes } = costs as unknown as { readonly [Key in keyof CostMatrices]: unknown }
+    if (!Array.isArray(shapes)) {
+      const keys = shapes === undefined ? `; costs is an object ${showKeys(costs)}` : ''
+      fail('SHAPE', 'costs.shapes', `must be an array of [rows, columns], got ${show(shapes)}${keys}`)
+    }
+    const sizes = new Uint32Array(2 * lengthOf(shapes, 'costs.shapes'))
+    let [cells, allRows, lines] = [0, 0, 0]
+    for (let matrix = 0; matrix < sizes.length / 2; matrix++) {
+      const [rows, columns] = checkShape(shapes[matrix], matrix)
+      sizes[2 * matrix] = rows
+      sizes[2 * matrix + 1] = columns
+      cells += rows * columns
+      allRows += rows
+      lines += rows + columns
+    }
+    const data = floats(given, [cells], 'costs.data', costs)
+    return { data, sizes, columnOfRow: new Int32Array(allRows), lines }
+  } catch (error) {
+    throw toReadError(error, 'costs')
+  }
+}
+
+/** Reads one shape of a batch. */
 function checkShape(shape: unknown, matrix: number): readonly [number, number] {
   const argument = `costs.shapes[${matrix}]`
-  if (!Array.isArray(shape) || shape.length !== 2) {
+  if (!Array.isArray(shape) || lengthOf(shape, argument) !== 2) {
     fail('SHAPE', argument, `must be [rows, columns], got ${show(shape)}`, { matrix })
   }
-  for (const size of shape) checkInteger(size, 0, MAX_SIZE, argument, 'SHAPE')
-  return shape as unknown as readonly [number, number]
+  return [
+    checkInteger(shape[0], 0, MAX_SIZE, argument, 'SHAPE'),
+    checkInteger(shape[1], 0, MAX_SIZE, argument, 'SHAPE'),
+  ]
 }
 
 /** A limit: any finite number, or none. */
@@ -219,56 +254,55 @@ function checkLimit(value: unknown): number {
   return fail('OPTION', 'options.costLimit', `must be a finite number, got ${show(value)}`)
 }
 
-/** Reads a matrix; float32 and float64 as they lie, all else converted to float64. */
+/** Reads a matrix of any form. */
+function readMatrix(cost: CostMatrix | SparseCostMatrix): Costs | SparseCosts {
+  try {
+    return isSparse(cost) ? readSparse(cost) : readCosts(cost)
+  } catch (error) {
+    throw toReadError(error, 'cost')
+  }
+}
+
+/** Reads a dense matrix; float32 and float64 as they lie, all else converted to float64. */
 function readCosts(cost: CostMatrix): Costs {
   if (Array.isArray(cost)) return readRows(cost)
   const shape = shapeOf(cost, 'cost')
   if (shape.length !== 2) fail('SHAPE', 'cost', `must be of shape [rows, columns], got ${showShape(shape)}`)
   const [rows, columns] = shape as [number, number]
-  return { data: floats((cost as { readonly data: unknown }).data, shape, 'cost'), rows, columns }
+  return { data: floats(dataIn(cost, 'cost'), shape, 'cost', cost), rows, columns }
 }
 
 /** Copies nested rows. */
 function readRows(cost: readonly unknown[]): Costs {
-  const rows = cost.length
-  const columns = rows === 0 ? 0 : rowOf(cost, 0).length
+  const rows = lengthOf(cost, 'cost')
+  const first = rows === 0 ? [] : rowOf(cost[0], 0)
+  const columns = lengthOf(first, 'cost')
   const data = float64s(rows * columns)
   for (let row = 0; row < rows; row++) {
-    const values = rowOf(cost, row)
-    if (values.length !== columns) {
-      const entries = values.length === 1 ? '1 entry' : `${values.length} entries`
+    const values = row === 0 ? first : rowOf(cost[row], row)
+    const length = row === 0 ? columns : lengthOf(values, 'cost')
+    if (length !== columns) {
+      const entries = length === 1 ? '1 entry' : `${length} entries`
       fail('SHAPE', 'cost', `row ${row} has ${entries}, expected ${columns}`, { row })
     }
-    const bad = Array.isArray(values)
-      ? copyList(values, data, row * columns, columns)
-      : copyTyped(values as Float64Array, data, row * columns)
-    if (bad < columns) {
-      fail('DTYPE', 'cost', `must hold numbers only, got ${show(values[bad])} at row ${row}, column ${bad}`, {
-        row,
-        column: bad,
-      })
+    if (ArrayBuffer.isView(values)) {
+      data.set(values as Float64Array, row * columns)
+      continue
+    }
+    for (let column = 0; column < columns; column++) {
+      const value = values[column]
+      if (typeof value !== 'number') {
+        const place = { row, column }
+        fail('DTYPE', 'cost', `must hold numbers only, got ${show(value)} at row ${row}, column ${column}`, place)
+      }
+      data[row * columns + column] = value
     }
   }
   return { data, rows, columns }
 }
 
-/** Copies numbers; gives the index of the first value that is none, or else how many there are. */
-function copyList(values: readonly unknown[], out: Float64Array, start: number, length: number): number {
-  for (let i = 0; i < length; i++) {
-    const value = values[i]
-    if (typeof value !== 'number') return i
-    out[start + i] = value
-  }
-  return length
-}
-
-function copyTyped(values: Float64Array, out: Float64Array, start: number): number {
-  out.set(values, start)
-  return values.length
-}
-
-function rowOf(cost: readonly unknown[], row: number): ArrayLike<unknown> {
-  const values = cost[row]
+/** One row, its type checked. */
+function rowOf(values: unknown, row: number): ArrayLike<unknown> {
   if (Array.isArray(values)) return values
   const kind = kindOf(values)
   if (!isNumeric(kind)) {
@@ -278,20 +312,39 @@ function rowOf(cost: readonly unknown[], row: number): ArrayLike<unknown> {
   return values as ArrayLike<unknown>
 }
 
+/** The column of each row and all duals, from an assignment's lists. */
+function readProof(assignment: unknown, rows: number, columns: number) {
+  try {
+    if (!isRecord(assignment)) fail('DTYPE', 'assignment', `must be an assignment, got ${show(assignment)}`)
+    const { rowIndices, columnIndices, rowDuals, columnDuals } = assignment as { readonly [Key in keyof AssignmentProof]: unknown }
+    const columnOfRow = readPairs(rowIndices, columnIndices, assignment, rows, columns)
+    const duals = new Float64Array(rows + columns)
+    readDuals(rowDuals, duals.subarray(0, rows), 'assignment.rowDuals')
+    readDuals(columnDuals, duals.subarray(rows), 'assignment.columnDuals')
+    return { columnOfRow, duals }
+  } catch (error) {
+    throw toReadError(error, 'assignment')
+  }
+}
+
 /** The column of each row, from lists of pairs. */
-function readPairs({ rowIndices, columnIndices }: AssignmentProof, rows: number, columns: number): Int32Array {
-  checkList(rowIndices, 'assignment.rowIndices')
-  checkList(columnIndices, 'assignment.columnIndices')
-  if (rowIndices.length !== columnIndices.length) {
-    fail(
-      'SHAPE',
-      'assignment.columnIndices',
-      `expected ${rowIndices.length} entries, as rowIndices has, got ${columnIndices.length}`,
-    )
+function readPairs(
+  rowIndices: unknown,
+  columnIndices: unknown,
+  assignment: object,
+  rows: number,
+  columns: number,
+): Int32Array {
+  checkList(rowIndices, 'assignment.rowIndices', assignment)
+  checkList(columnIndices, 'assignment.columnIndices', assignment)
+  const pairs = lengthOf(rowIndices, 'assignment.rowIndices')
+  const others = lengthOf(columnIndices, 'assignment.columnIndices')
+  if (others !== pairs) {
+    fail('SHAPE', 'assignment.columnIndices', `expected ${pairs} entries, as rowIndices has, got ${others}`)
   }
   const columnOfRow = new Int32Array(rows).fill(UNASSIGNED)
   const isTaken = new Uint8Array(columns)
-  for (let pair = 0; pair < rowIndices.length; pair++) {
+  for (let pair = 0; pair < pairs; pair++) {
     const row = checkIndex(rowIndices[pair], rows, `assignment.rowIndices[${pair}]`)
     const column = checkIndex(columnIndices[pair], columns, `assignment.columnIndices[${pair}]`)
     if (columnOfRow[row] !== UNASSIGNED) {
@@ -306,31 +359,28 @@ function readPairs({ rowIndices, columnIndices }: AssignmentProof, rows: number,
   return columnOfRow
 }
 
-/** Row duals, then column duals. */
-function readDuals({ rowDuals, columnDuals }: AssignmentProof, rows: number, columns: number): Float64Array {
-  const duals = new Float64Array(rows + columns)
-  duals.set(checkDuals(rowDuals, rows, 'assignment.rowDuals'))
-  duals.set(checkDuals(columnDuals, columns, 'assignment.columnDuals'), rows)
-  return duals
-}
-
-function checkDuals(duals: unknown, expected: number, argument: string): ArrayLike<number> {
+/** Copies duals, as many as there is room for. */
+function readDuals(duals: unknown, out: Float64Array, argument: string): void {
   if (duals === undefined) fail('OPTION', argument, 'is absent; solve with { duals: true }')
   checkList(duals, argument)
-  if (duals.length !== expected) fail('SHAPE', argument, `expected ${expected} values, got ${duals.length}`)
-  for (let i = 0; i < expected; i++) {
-    if (typeof duals[i] !== 'number') {
-      fail('DTYPE', argument, `must hold numbers only, got ${show(duals[i])} at index ${i}`)
+  const length = lengthOf(duals, argument)
+  if (length !== out.length) fail('SHAPE', argument, `expected ${out.length} values, got ${length}`)
+  for (let i = 0; i < length; i++) {
+    const dual: unknown = duals[i]
+    if (typeof dual !== 'number') {
+      fail('DTYPE', argument, `must hold numbers only, got ${show(dual)} at index ${i}`)
     }
+    out[i] = dual
   }
-  return duals
 }
 
-function checkList(list: unknown, argument: string): asserts list is ArrayLike<number> {
-  if (!Array.isArray(list) && !isNumeric(kindOf(list))) {
-    fail('DTYPE', argument, `must be an array of numbers, got ${show(list)}`)
+function checkList(list: unknown, argument: string, holder?: object): asserts list is ArrayLike<number> {
+  const kind = kindOf(list)
+  if (!Array.isArray(list) && !isNumeric(kind)) {
+    const keys = list === undefined && holder !== undefined ? `; it is an object ${showKeys(holder)}` : ''
+    fail('DTYPE', argument, `must be an array of numbers, got ${show(list)}${keys}`)
   }
-  if (ArrayBuffer.isView(list)) checkMemory(list, argument)
+  if (kind !== undefined) checkMemory(list as Float64Array, argument)
 }
 
 function checkIndex(index: unknown, size: number, argument: string): number {

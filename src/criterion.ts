@@ -3,22 +3,27 @@ import { fail, toHungarianLossError } from './errors.ts'
 import { checkOut, makeGradients, NO_GRADIENTS } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
 import { warnOfFindings } from './inspect/warn.ts'
+import { kindOf } from './memory.ts'
 import { compute, computeAsync, costMatrix, createCriterion, matchTargets } from './native.ts'
 import type { Criterion, Interrupt } from './native.ts'
-import { packParts } from './parts.ts'
+import { checkCopies, packParts } from './parts.ts'
 import { listTensors, readPredictions } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { resolveOptions } from './options.ts'
+import { toReadError } from './reading.ts'
 import type { PresetName } from './presets.ts'
 import { countCosts, LossView, makeFilled, readCosts, readMatching } from './result.ts'
 import type { Filled } from './result.ts'
 import { packRules } from './rules.ts'
-import { packTargets } from './targets.ts'
+import { packRead, readTargets } from './targets.ts'
+import type { ReadTarget } from './targets.ts'
+import { lengthOf } from './tensors.ts'
 import { takeAway } from './transfer.ts'
 import type {
   AsyncCallOptions,
   CallOptions,
   CostResult,
+  Gradients,
   HungarianLossOptions,
   LossResult,
   MatchResult,
@@ -32,6 +37,19 @@ const NORMALIZERS = ['numBoxes', 'unionBoxes', 'classWeight', 'distilledQueries'
 const CALL = ['gradients', 'out', ...NORMALIZERS] as const
 const ASYNC_CALL = ['gradients', ...NORMALIZERS, 'signal', 'transfer'] as const
 const DEFAULT_CALL: CallOptions = {}
+
+/** What a call without settings is. */
+const DEFAULTS: Call = { gradients: true, out: undefined, numBoxes: undefined, unionBoxes: undefined, classWeight: undefined, distilledQueries: undefined }
+
+/** The settings of a call, each read once; what depends on the inputs is unchecked. */
+interface Call {
+  readonly gradients: boolean
+  readonly out: unknown
+  readonly numBoxes: number | undefined
+  readonly unionBoxes: number | undefined
+  readonly classWeight: unknown
+  readonly distilledQueries: unknown
+}
 
 /** A call, checked. */
 interface Prepared {
@@ -73,6 +91,7 @@ interface Prepared {
 export class HungarianLoss {
   /** The options in force, defaults filled in; frozen. */
   readonly options: ResolvedOptions
+  readonly #options: ResolvedOptions
   readonly #handle: Criterion
   /** Whether the first batch, which is yet to come, is to be inspected. */
   #awaitsInspection: boolean
@@ -86,9 +105,10 @@ export class HungarianLoss {
    * the outputs of each call; of it, only `boxMatching` is part of a preset.
    */
   constructor(options: HungarianLossOptions, preset: PresetName = 'detr') {
-    this.options = resolveOptions(options, preset)
-    this.#handle = createHandle(this.options)
-    this.#awaitsInspection = this.options.check === 'warn'
+    this.#options = readOptions(options, preset)
+    this.options = this.#options
+    this.#handle = createHandle(this.#options)
+    this.#awaitsInspection = this.#options.check === 'warn'
   }
 
   /** DETR (Carion et al. 2020; facebookresearch/detr, `main.py`): softmax; cost and weights 1, 5, 2. */
@@ -166,6 +186,7 @@ export class HungarianLoss {
    */
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = DEFAULT_CALL): LossResult {
     try {
+      HungarianLoss.#check(this)
       const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
       const { targetOfQuery, values } = filled
       // by name, since spreading them would take a quarter of a microsecond
@@ -207,7 +228,8 @@ export class HungarianLoss {
     targets: readonly Target[],
     call: AsyncCallOptions = DEFAULT_CALL,
   ): Promise<LossResult> {
-    const { signal, transfer, ...rest } = checkRecord(call, ASYNC_CALL, 'call')
+    HungarianLoss.#check(this)
+    const { signal, transfer, ...rest } = readAsyncCall(call)
     const mayTake = checkFlag(transfer, false, 'call.transfer')
     const start = async (interrupt: Interrupt): Promise<LossResult> => {
       const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest as CallOptions)
@@ -220,12 +242,22 @@ export class HungarianLoss {
     return untilAborted(start, checkSignal(signal, 'call.signal'))
   }
 
+  /** Refuses to run without a criterion, as a method does that was taken from it. */
+  static #check(criterion: unknown): void {
+    if (typeof criterion === 'object' && criterion !== null && #handle in criterion) return
+    fail('DTYPE', 'this', 'must be a HungarianLoss: call a method on its criterion, as in criterion.compute(outputs, targets)')
+  }
+
   /** Checks and packs the arguments of a call, and makes what it fills. */
-  #prepare(outputs: Outputs, targets: readonly Target[], call: CallOptions): Prepared {
-    if (call !== DEFAULT_CALL) checkCall(call)
-    const { predictions, inputs, filled } = this.#read(outputs, targets)
-    const gradients = gradientsFor(call, predictions, targets)
-    return { inputs, normalizers: normalizersFor(call, predictions), gradients, filled }
+  #prepare(outputs: Outputs, targets: readonly Target[], given: CallOptions): Prepared {
+    const call = given === DEFAULT_CALL ? DEFAULTS : readCall(given)
+    const { predictions, read, inputs, filled } = this.#read(outputs, targets)
+    try {
+      const gradients = gradientsFor(call, predictions, read)
+      return { inputs, normalizers: normalizersFor(call, predictions), gradients, filled }
+    } catch (error) {
+      throw toReadError(error, 'call')
+    }
   }
 
   /** Checks and packs what every call is given, in the order of the binding. */
@@ -234,26 +266,36 @@ export class HungarianLoss {
       this.#awaitsInspection = false
       warnOfFindings(outputs, targets, this)
     }
-    const predictions = readPredictions(outputs, this.options)
-    const packed = packTargets(targets, predictions.images)
-    const rules = packRules(predictions, packed)
-    const inputs: Prepared['inputs'] = [
-      predictions.images,
-      listTensors(predictions),
-      packParts(predictions),
-      rules,
-      packed.labels,
-      packed.labelOffsets,
-      packed.boxes,
-      packed.offsets,
-      packed.ignores,
-    ]
-    return { predictions, packed, inputs, filled: makeFilled(predictions, packed, rules) }
+    let argument = 'outputs'
+    try {
+      const predictions = readPredictions(outputs, this.#options)
+      argument = 'targets'
+      const read = readTargets(targets, predictions.images)
+      const packed = packRead(read)
+      argument = 'outputs'
+      checkCopies(predictions.parts, packed.total)
+      const rules = packRules(predictions, packed)
+      const inputs: Prepared['inputs'] = [
+        predictions.images,
+        listTensors(predictions),
+        packParts(predictions),
+        rules,
+        packed.labels,
+        packed.labelOffsets,
+        packed.boxes,
+        packed.offsets,
+        packed.ignores,
+      ]
+      return { predictions, read, packed, inputs, filled: makeFilled(predictions, packed, rules) }
+    } catch (error) {
+      throw toReadError(error, argument)
+    }
   }
 
   /** The matching alone. Throws as {@link compute}. */
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
+      HungarianLoss.#check(this)
       const { inputs, filled } = this.#read(outputs, targets)
       matchTargets(this.#handle, filled.targetOfQuery, filled.values, ...inputs)
       return readMatching(filled)
@@ -265,8 +307,9 @@ export class HungarianLoss {
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
+      HungarianLoss.#check(this)
       const { predictions, packed, inputs, filled } = this.#read(outputs, targets)
-      const costs = new Float32Array(countCosts(predictions, packed))
+      const costs = makeCosts(countCosts(predictions, packed))
       costMatrix(this.#handle, costs, filled.values, ...inputs)
       return readCosts(filled, costs)
     } catch (error) {
@@ -294,28 +337,60 @@ function createHandle({ classification, cost, weights, distribution, ...options 
   }
 }
 
-/** Checks what can be checked of a call without its inputs. */
-function checkCall(call: unknown): void {
-  const { gradients, out, numBoxes, unionBoxes, classWeight } = checkRecord(call, CALL, 'call')
-  const wanted = checkFlag(gradients, true, 'call.gradients')
-  if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
-  if (numBoxes !== undefined) checkDivisor(numBoxes, 'call.numBoxes')
-  if (unionBoxes !== undefined) checkDivisor(unionBoxes, 'call.unionBoxes')
-  if (typeof classWeight === 'number') checkDivisor(classWeight, 'call.classWeight')
+/** The options of a criterion. */
+function readOptions(options: HungarianLossOptions, preset: PresetName): ResolvedOptions {
+  try {
+    return resolveOptions(options, preset)
+  } catch (error) {
+    throw toReadError(error, 'options')
+  }
+}
+
+/** Memory for the blocks of `cost`. */
+function makeCosts(length: number): Float32Array {
+  try {
+    return new Float32Array(length)
+  } catch (error) {
+    throw toReadError(error, 'outputs')
+  }
+}
+
+/** The settings of a call off the event loop. */
+function readAsyncCall(call: unknown) {
+  try {
+    return { ...checkRecord(call, ASYNC_CALL, 'call') }
+  } catch (error) {
+    throw toReadError(error, 'call')
+  }
+}
+
+/** Reads a call, and checks what can be checked of it without its inputs. */
+function readCall(call: unknown): Call {
+  try {
+    const { gradients, out, numBoxes, unionBoxes, classWeight, distilledQueries } = checkRecord(call, CALL, 'call')
+    const wanted = checkFlag(gradients, true, 'call.gradients')
+    if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
+    return {
+      gradients: wanted,
+      out,
+      numBoxes: numBoxes === undefined ? undefined : checkDivisor(numBoxes, 'call.numBoxes'),
+      unionBoxes: unionBoxes === undefined ? undefined : checkDivisor(unionBoxes, 'call.unionBoxes'),
+      classWeight: typeof classWeight === 'number' ? checkDivisor(classWeight, 'call.classWeight') : classWeight,
+      distilledQueries,
+    }
+  } catch (error) {
+    throw toReadError(error, 'call')
+  }
 }
 
 /** The arrays to write gradients to: none, the caller's, or new ones. */
-function gradientsFor(
-  call: CallOptions,
-  predictions: Predictions,
-  targets: readonly Target[],
-): GradientArrays {
-  if (call.gradients === false) return NO_GRADIENTS
-  return call.out === undefined ? makeGradients(predictions) : checkOut(call.out, predictions, targets)
+function gradientsFor({ gradients, out }: Call, predictions: Predictions, targets: readonly ReadTarget[]): GradientArrays {
+  if (!gradients) return NO_GRADIENTS
+  return out === undefined ? makeGradients(predictions) : checkOut(out as Gradients, predictions, targets)
 }
 
 /** What the caller gave in place of the batch's own numbers, if anything. */
-function normalizersFor(call: CallOptions, predictions: Predictions): Prepared['normalizers'] {
+function normalizersFor(call: Call, predictions: Predictions): Prepared['normalizers'] {
   const { numBoxes, unionBoxes } = call
   const classWeight = classWeightFor(call, predictions)
   const distilled = distilledFor(call, predictions)
@@ -329,34 +404,37 @@ function countLayers({ parts }: Predictions): number {
 }
 
 /** One class weight for each layer, or none for the batch's own. */
-function classWeightFor({ classWeight }: CallOptions, predictions: Predictions): Float64Array | undefined {
+function classWeightFor({ classWeight }: Call, predictions: Predictions): Float64Array | undefined {
   if (classWeight === undefined) return undefined
   const layers = countLayers(predictions)
   if (typeof classWeight === 'number') return new Float64Array(layers).fill(classWeight)
-  if (!Array.isArray(classWeight) && !ArrayBuffer.isView(classWeight)) {
+  if (!Array.isArray(classWeight) && kindOf(classWeight) === undefined) {
     fail('OPTION', 'call.classWeight', `must be a number or an array of numbers, got ${show(classWeight)}`)
   }
-  if (classWeight.length !== layers) {
-    fail('SHAPE', 'call.classWeight', `expected one number for each of ${layers} layers, got ${classWeight.length}`)
+  const list = classWeight as ArrayLike<unknown>
+  const length = lengthOf(list, 'call.classWeight')
+  if (length !== layers) {
+    fail('SHAPE', 'call.classWeight', `expected one number for each of ${layers} layers, got ${length}`)
   }
-  return Float64Array.from(classWeight, (weight, i) => checkDivisor(weight, `call.classWeight[${i}]`))
+  const weights = new Float64Array(layers)
+  for (let i = 0; i < layers; i++) weights[i] = checkDivisor(list[i], `call.classWeight[${i}]`)
+  return weights
 }
 
 /** Two numbers of queries for each layer, flat, or none for the batch's own. */
-function distilledFor({ distilledQueries }: CallOptions, predictions: Predictions): Float64Array | undefined {
+function distilledFor({ distilledQueries }: Call, predictions: Predictions): Float64Array | undefined {
   if (distilledQueries === undefined) return undefined
   const name = 'call.distilledQueries'
   if (!Array.isArray(distilledQueries)) {
     fail('OPTION', name, `must be an array of pairs of numbers, got ${show(distilledQueries)}`)
   }
   const layers = countLayers(predictions)
-  if (distilledQueries.length !== layers) {
-    fail('SHAPE', name, `expected one pair for each of ${layers} layers, got ${distilledQueries.length}`)
-  }
+  const length = lengthOf(distilledQueries, name)
+  if (length !== layers) fail('SHAPE', name, `expected one pair for each of ${layers} layers, got ${length}`)
   const numbers = new Float64Array(2 * layers)
   for (let i = 0; i < layers; i++) {
     const pair: unknown = distilledQueries[i]
-    if (!(Array.isArray(pair) || ArrayBuffer.isView(pair)) || (pair as ArrayLike<number>).length !== 2) {
+    if (!(Array.isArray(pair) || kindOf(pair) !== undefined) || (pair as ArrayLike<unknown>).length !== 2) {
       fail('OPTION', `${name}[${i}]`, `must be a pair of numbers, got ${show(pair)}`)
     }
     for (let k = 0; k < 2; k++) {

@@ -2,15 +2,17 @@
  * What kind of rule an input broke.
  *
  * - `SHAPE`: a shape, a length or a count does not fit, or an array has been detached.
- * - `DTYPE`: a value is of the wrong type, or lies in shared memory.
+ * - `DTYPE`: a value is of the wrong type, lies in shared memory, or cannot be read: the caller's own error is the `cause`.
  * - `RANGE`: a value lies outside its range, or memory overlaps.
  * - `NON_FINITE`: NaN or an infinity where a number is needed.
  * - `INFEASIBLE`: forbidden pairs leave no complete assignment.
  * - `ABORTED`: the caller's signal stopped the call.
- * - `OPTION`: an option is unknown or its value is not allowed.
+ * - `OPTION`: an option or key is unknown or out of place, or its value is not allowed.
+ * - `MEMORY`: the memory that a call needs was refused.
  * - `INTERNAL`: a fault of this package or of its surroundings; the original error is the `cause`.
  */
-export type ErrorCode = 'SHAPE' | 'DTYPE' | 'RANGE' | 'NON_FINITE' | 'INFEASIBLE' | 'ABORTED' | 'OPTION' | 'INTERNAL'
+export type ErrorCode =
+  'SHAPE' | 'DTYPE' | 'RANGE' | 'NON_FINITE' | 'INFEASIBLE' | 'ABORTED' | 'OPTION' | 'MEMORY' | 'INTERNAL'
 
 /** Where in the input the fault lies. Absent fields do not apply. All numbers count from 0. */
 export interface ErrorPlace {
@@ -97,6 +99,7 @@ const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   'INFEASIBLE',
   'ABORTED',
   'OPTION',
+  'MEMORY',
   'INTERNAL',
 ])
 

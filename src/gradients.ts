@@ -1,12 +1,14 @@
 import { Buffer } from 'node:buffer'
 import { fail } from './errors.ts'
-import { checkMemory, isUsable, kindOf, overlap } from './memory.ts'
+import { bytesOf, checkMemory, isUsable, kindOf, lengthOfTyped, overlap } from './memory.ts'
+import type { Bytes } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
 import type { Layers, LayerTensors } from './parts.ts'
 import { NONE } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
-import { dataOf } from './targets.ts'
-import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Target } from './types.ts'
+import type { ReadTarget } from './targets.ts'
+import { lengthOf } from './tensors.ts'
+import type { Gradients, LayerGradients, LayerOutputs, PartGradients } from './types.ts'
 import { checkRecord, isRecord, show } from './validate.ts'
 
 /**
@@ -54,8 +56,10 @@ export function makeGradients({ tensors, hasCorners }: Predictions): GradientArr
 }
 
 /** The caller's arrays, once it is certain that nothing else can be overwritten with them. */
-export function checkOut(out: Gradients, predictions: Predictions, targets: readonly Target[]): GradientArrays {
-  checkRecord(out, ALL_OUT, 'call.out')
+export function checkOut(given: Gradients, predictions: Predictions, targets: readonly ReadTarget[]): GradientArrays {
+  checkRecord(given, ALL_OUT, 'call.out')
+  const { logits, boxes, corners, auxiliary, encoder, denoising, oneToMany } = given
+  const out: Gradients = { logits, boxes, corners, auxiliary, encoder, denoising, oneToMany }
   const gradients: Float32Array[] = []
   const { parts, hasCorners } = predictions
   for (const { key, tensors, layers } of parts) {
@@ -84,8 +88,9 @@ function checkPart(
 ): void {
   const final = tensors.length - 1
   const auxiliary = part.auxiliary ?? NO_LAYERS
-  if (!Array.isArray(auxiliary) || auxiliary.length !== final) {
-    const got = Array.isArray(auxiliary) ? auxiliary.length : show(auxiliary)
+  const earlier = Array.isArray(auxiliary) ? lengthOf(auxiliary, `${name}.auxiliary`) : undefined
+  if (earlier !== final) {
+    const got = earlier ?? show(auxiliary)
     const input = name.replace('call.out', 'outputs')
     fail('SHAPE', `${name}.auxiliary`, `expected ${final} entries, as ${input}.auxiliary has, got ${got}`)
   }
@@ -113,11 +118,12 @@ function checkLayer(layer: unknown, tensors: LayerTensors, hasCorners: boolean, 
 /** Checks one of the caller's arrays by itself. */
 function checkArray(array: unknown, { length }: Float32Array, layer: string, key: string): Float32Array {
   const [kind, view] = [kindOf(array), array as Float32Array]
-  if (kind === 'Float32Array' && isUsable(view) && view.length === length) return view
+  if (kind === 'Float32Array' && isUsable(view) && lengthOfTyped(view) === length) return view
   const name = `${outName(layer)}.${key}`
   if (kind !== 'Float32Array') fail('DTYPE', name, `must be a Float32Array, got ${kind ?? show(array)}`)
   checkMemory(view, name)
-  if (view.length !== length) fail('SHAPE', name, `expected ${length} values, as the input has, got ${view.length}`)
+  const got = lengthOfTyped(view)
+  if (got !== length) fail('SHAPE', name, `expected ${length} values, as the input has, got ${got}`)
   return view
 }
 
@@ -126,23 +132,85 @@ function checkArray(array: unknown, { length }: Float32Array, layer: string, key
  * compared are the very ones that it gets; what was converted or packed from the caller's arrays is compared in both
  * forms.
  */
-function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targets: readonly Target[]): void {
+function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targets: readonly ReadTarget[]): void {
+  if (gradients.length > FEW) {
+    const pair = findOverlap(gradients, predictions, targets)
+    if (pair !== undefined) fail('RANGE', writtenName(pair[0], predictions), `overlaps ${pair[1]} in memory`)
+    return
+  }
   for (let i = 0; i < gradients.length; i++) {
-    const { buffer, byteOffset, byteLength } = gradients[i] as Float32Array
-    const bytes = { buffer, byteOffset, byteLength } // read once, since typed arrays take their time to give a buffer
+    const bytes = bytesOf(gradients[i] as Float32Array)
     let other = sharedInput(bytes, predictions, targets)
     for (let j = 0; j < i && other === undefined; j++) {
-      if (overlap(bytes, gradients[j] as Float32Array)) other = writtenName(j, predictions)
+      if (overlap(bytes, bytesOf(gradients[j] as Float32Array))) other = writtenName(j, predictions)
     }
     if (other !== undefined) fail('RANGE', writtenName(i, predictions), `overlaps ${other} in memory`)
   }
 }
 
+/** So many arrays are compared one with the other; of more, whose pairs would be too many, only neighbours. */
+const FEW = 64
+
+/** Bytes that are read or, where they have a number, written. */
+interface Span {
+  readonly start: number
+  readonly end: number
+  readonly written: number | undefined
+}
+
+/** An array to be written, by its number, and the name of what it shares memory with, if any does. */
+function findOverlap(
+  gradients: GradientArrays,
+  predictions: Predictions,
+  targets: readonly ReadTarget[],
+): readonly [written: number, other: string] | undefined {
+  const spans = new Map<ArrayBufferLike, Span[]>()
+  const add = (data: unknown, written: number | undefined): void => {
+    for (const { buffer, byteOffset: start, byteLength } of bytesIn(data)) {
+      if (byteLength === 0) continue
+      const span = { start, end: start + byteLength, written }
+      const list = spans.get(buffer)
+      if (list === undefined) spans.set(buffer, [span])
+      else list.push(span)
+    }
+  }
+  gradients.forEach((array, i) => add(array, i))
+  for (const layer of predictions.tensors) {
+    for (const tensor of [...tensorsIn(layer), ...tensorsIn(layer.given), ...ruleArrays(layer.given)]) add(tensor, undefined)
+  }
+  for (const { labels, boxes, ignore } of targets) for (const data of [labels, boxes, ignore]) add(data, undefined)
+  for (const list of spans.values()) {
+    list.sort((a, b) => a.start - b.start)
+    let [lastRead, lastWritten] = [undefined as Span | undefined, undefined as Span | undefined]
+    for (const span of list) {
+      const other = [lastWritten, span.written === undefined ? undefined : lastRead].find((last) => (last?.end ?? 0) > span.start)
+      if (other !== undefined) {
+        const written = (span.written ?? other.written) as number
+        const partner = other.written === written ? undefined : other.written
+        const name = partner === undefined ? undefined : writtenName(partner, predictions)
+        return [written, name ?? sharedInput(bytesOf(gradients[written] as Float32Array), predictions, targets) ?? 'an input']
+      }
+      if (span.written === undefined) lastRead = further(lastRead, span)
+      else lastWritten = further(lastWritten, span)
+    }
+  }
+  return undefined
+}
+
+const further = (a: Span | undefined, b: Span): Span => (a !== undefined && a.end >= b.end ? a : b)
+
+const tensorsIn = ({ logits, boxes, corners, references }: LayerTensors | LayerOutputs) => [
+  logits,
+  boxes,
+  corners,
+  references,
+]
+
 /** The name of the first input that shares memory with an array, if there is one. */
 function sharedInput(
-  bytes: ArrayBufferView,
+  bytes: Bytes,
   { tensors, parts }: Predictions,
-  targets: readonly Target[],
+  targets: readonly ReadTarget[],
 ): string | undefined {
   for (const layer of tensors) {
     const key = sharedTensor(bytes, layer)
@@ -153,7 +221,7 @@ function sharedInput(
     if (key !== undefined) return `${name}.${key}`
   }
   for (let image = 0; image < targets.length; image++) {
-    const { labels, boxes, ignore } = targets[image] as Target
+    const { labels, boxes, ignore } = targets[image] as ReadTarget
     if (shares(bytes, labels)) return `targets[${image}].labels`
     if (shares(bytes, boxes)) return `targets[${image}].boxes`
     if (shares(bytes, ignore)) return `targets[${image}].ignore`
@@ -166,7 +234,7 @@ function sharedInput(
 }
 
 /** The first of a layer's tensors that shares memory with an array. */
-function sharedTensor(bytes: ArrayBufferView, layer: LayerTensors | LayerOutputs): string | undefined {
+function sharedTensor(bytes: Bytes, layer: LayerTensors | LayerOutputs): string | undefined {
   if (shares(bytes, layer.logits)) return 'logits'
   if (shares(bytes, layer.boxes)) return 'boxes'
   if (shares(bytes, layer.corners)) return 'corners'
@@ -174,15 +242,41 @@ function sharedTensor(bytes: ArrayBufferView, layer: LayerTensors | LayerOutputs
 }
 
 /** Whether an array shares memory with what the caller gave, or what was made of it. */
-function shares(bytes: ArrayBufferView, given: unknown): boolean {
+function shares(bytes: Bytes, given: unknown): boolean {
   const data = dataOf(given)
-  return ArrayBuffer.isView(data) && overlap(bytes, data)
+  if (kindOf(data) !== undefined) return overlap(bytes, bytesOf(data as Float32Array))
+  return Array.isArray(data) && bytesIn(data).some((other) => overlap(bytes, other))
+}
+
+/** Entries and levels of nested rows whose memory is looked at; what are more are numbers. */
+const MOST_ROWS = 2 ** 20
+const DEEPEST = 4
+
+/** The memory of a typed array, of a tensor's data, or of nested rows. */
+function bytesIn(given: unknown, depth = 0): Bytes[] {
+  const data = dataOf(given)
+  if (kindOf(data) !== undefined) return [bytesOf(data as Float32Array)]
+  if (!Array.isArray(data)) return []
+  const found: Bytes[] = []
+  const length = lengthOf(data, 'call.out')
+  if (length > MOST_ROWS || depth === DEEPEST) return found
+  for (let i = 0; i < length; i++) {
+    const row: unknown = data[i]
+    if (typeof row === 'object' && row !== null) for (const bytes of bytesIn(row, depth + 1)) found.push(bytes)
+  }
+  return found
+}
+
+/** The data of a tensor; anything else as it is. */
+function dataOf(value: unknown): unknown {
+  return isRecord(value) ? value['data'] : value
 }
 
 /** Whatever a layer's matching and cost are read from. */
 function ruleArrays({ matching, cost }: LayerOutputs): unknown[] {
-  const pairs = Array.isArray(matching) ? matching.flatMap((image: object) => Object.values(image)) : []
-  return [...(cost ?? []), ...pairs]
+  const pairs = Array.isArray(matching) ? matching : []
+  const lists = pairs.flatMap((image: unknown) => (isRecord(image) ? Object.values(image) : []))
+  return [cost, ...lists]
 }
 
 /** The name of one of the caller's arrays. */

@@ -8,7 +8,7 @@
 mod corners;
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use crate::assign::Interrupt;
 use crate::assign::block::Block;
@@ -24,7 +24,7 @@ use crate::loss::class::{self, Class, Logits, Pass, Purpose};
 use crate::loss::distribution::Bins;
 use crate::loss::{self, clamp};
 use crate::part::{BACKGROUND, LEFT_OUT, Matching, Part};
-use crate::scratch::{Clean, Scratch, reserve};
+use crate::scratch::{Clean, Scratch, reserve, try_reserve};
 use crate::simd::{Level, dispatch, padded};
 use crate::threads::Threads;
 use crate::union;
@@ -43,6 +43,10 @@ const LOGITS_PER_PAIR: usize = 16;
 /// Those that take as long as a bin of an edge in all terms.
 const LOGITS_PER_BIN: usize = 2;
 
+/// What a caller may divide by: beyond these, gradients of ordinary predictions leave the range of `f32`. They hold the
+/// share of a worker among millions, and the sum of the largest weights.
+const NORMALIZERS: RangeInclusive<f64> = 1e-12..=1e24;
+
 /// A checked configuration, ready to run.
 #[derive(Clone, Debug)]
 pub struct Criterion {
@@ -57,7 +61,7 @@ pub struct Criterion {
 /// Normalisers given by the caller, for a batch that is split over workers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Normalizers<'a> {
-    /// What the box terms are divided by; by default max(1, number of targets). Parts multiply it by their groups,
+    /// What the box terms are divided by, 1e-12 to 1e24 like the others; by default max(1, number of targets). Parts multiply it by their groups,
     /// repetitions and divisor.
     pub num_boxes: Option<f64>,
     /// What the box terms of the union matching are divided by; by default max(1, number of its pairs).
@@ -672,7 +676,7 @@ impl Criterion {
             boxes: if image.part.union { BoxTerms::default() } else { boxes },
             matched: scratch.pairs.len(),
             correct: class.correct,
-            cardinality_error: objects.abs_diff(image.targets.kept.len() * image.part.repeat),
+            cardinality_error: objects.abs_diff(image.targets.kept.len().saturating_mul(image.part.repeat)),
             ..ImageTerms::default()
         })
     }
@@ -740,7 +744,7 @@ impl Criterion {
         let objects = self.read_checked(image, purpose, scratch, counts)?;
         if image.is_optimal {
             self.fill_cost(image, scale, scratch, counts);
-            self.assign(image, matches, scratch);
+            self.assign(image, matches, scratch)?;
         }
         ignore::mark(
             self.config.box_format,
@@ -762,6 +766,12 @@ impl Criterion {
     ) -> Result<usize> {
         let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::default() };
         scratch.labels.set(&targets, image.part.classes);
+        let (stride, rows) = (padded(image.queries), scratch.labels.rows());
+        let is_there = try_reserve(&mut scratch.class_rows, rows, stride).is_some()
+            && try_reserve(&mut scratch.block, targets.len(), stride).is_some();
+        if !is_there {
+            return Err(image.no_memory());
+        }
         scratch.clean.in_use = false;
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, purpose.reborrow(), scratch);
@@ -867,19 +877,33 @@ impl Criterion {
     }
 
     /// Second stage: solves the cost block, group by group. Writes the target of each query, or -1.
-    fn assign(&self, image: &Image<'_>, matches: &mut [i32], scratch: &mut Scratch) {
+    ///
+    /// # Errors
+    /// [`Error::BlockMemory`].
+    fn assign(&self, image: &Image<'_>, matches: &mut [i32], scratch: &mut Scratch) -> Result<()> {
         let targets = &image.targets;
         let (kept, repeat, groups) = (targets.kept.len(), image.part.repeat, image.part.groups);
-        let (queries, rows) = (image.queries / groups, kept * repeat);
+        let queries = image.queries / groups;
+        if kept == 0 || queries == 0 {
+            matches.fill(BACKGROUND);
+            return Ok(());
+        }
         let stride = padded(image.queries);
         let Scratch { block, grouped, transposed, solver, .. } = scratch;
         let block = &block[..kept * stride];
+        if repeat > 1 && repeat >= queries {
+            nearest_targets(block, stride, matches);
+            matches.iter_mut().for_each(|target| *target = targets.number(*target as usize) as i32);
+            return Ok(());
+        }
+        let rows = kept * repeat;
+        let no_memory = || image.no_memory();
         for (group, matches) in chunks(matches, queries).take(groups).enumerate() {
             let (costs, stride) = if repeat == 1 && groups == 1 {
                 (block, stride)
             } else {
                 let wide = padded(queries);
-                let out = reserve(grouped, rows * wide);
+                let out = try_reserve(grouped, rows, wide).ok_or_else(no_memory)?;
                 copy_group(block, stride, group * queries..(group + 1) * queries, out, wide);
                 (&*out, wide)
             };
@@ -887,7 +911,7 @@ impl Criterion {
                 Block::padded(costs, rows, queries, stride, true)
             } else {
                 let wide = padded(rows);
-                let transposed = reserve(transposed, queries * wide);
+                let transposed = try_reserve(transposed, queries, wide).ok_or_else(no_memory)?;
                 transposed.fill(f32::INFINITY);
                 transpose(costs, stride, transposed, wide);
                 Block::padded(transposed, queries, rows, wide, true)
@@ -902,6 +926,7 @@ impl Criterion {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -924,6 +949,13 @@ impl<'a> Image<'a> {
     fn place(&self, query: usize) -> QueryPlace {
         let query = self.part.queries.start + query;
         QueryPlace { part: self.part.name, layer: self.layer, image: self.image, query }
+    }
+
+    /// The matching of all its queries with all its targets would take more memory than there is.
+    fn no_memory(&self) -> Error {
+        let Part { name, repeat, .. } = *self.part;
+        let (layer, image, queries, targets) = (self.layer, self.image, self.queries, self.targets.kept.len());
+        Error::BlockMemory { part: name, layer, image, queries, targets, repeat }
     }
 
     /// Whether a query's values all are.
@@ -954,7 +986,8 @@ impl Stage {
 
     /// How long an image takes, in logits to read.
     fn work(self, image: &Image<'_>) -> usize {
-        let cells = if image.is_optimal { image.targets.kept.len() * image.part.repeat } else { 0 };
+        let repeat = image.part.repeat.min(image.queries);
+        let cells = if image.is_optimal { image.targets.kept.len() * repeat } else { 0 };
         match self {
             Self::Own | Self::TakenOver => image.queries * (image.part.classes + LOGITS_PER_CELL * cells),
             Self::Union => image.queries + LOGITS_PER_PAIR * image.targets.kept.len(),
@@ -1144,13 +1177,21 @@ fn split_gradients<'a>(
 ) -> Vec<Option<LayerGradients<'a>>> {
     let images = if gradients.is_empty() { 0 } else { predictions.images };
     let mut split: Vec<_> = (0..slots.len() * images).map(|_| None).collect();
+    if images == 0 {
+        return split;
+    }
+    let mut order: Vec<_> = (0..slots.len()).collect();
+    order.sort_by_key(|&index| {
+        let Slot { tensors, part, .. } = &slots[index];
+        (*tensors, part.queries.start, part.queries.end)
+    });
+    let mut groups = order.chunk_by(|&a, &b| slots[a].tensors == slots[b].tensors).peekable();
     for (tensors, gradient) in gradients.iter_mut().enumerate() {
-        let mut sharing: Vec<_> = slots.iter().enumerate().filter(|(_, slot)| slot.tensors == tensors).collect();
-        sharing.sort_by_key(|(_, slot)| (slot.part.queries.start, slot.part.queries.end));
+        let Some(sharing) = groups.next_if(|sharing| slots[sharing[0]].tensors == tensors) else { continue };
         let mut rest = gradient.reborrow();
         for image in 0..images {
-            for (index, slot) in &sharing {
-                split[index * images + image] = Some(rest.split_off(slot.part.queries.len()));
+            for &index in sharing {
+                split[index * images + image] = Some(rest.split_off(slots[index].part.queries.len()));
             }
         }
     }
@@ -1233,9 +1274,11 @@ fn union_matches(
 ) -> Result<Vec<i32>> {
     let images = predictions.images;
     let slots: Vec<_> = slots.iter().filter(|slot| slot.part.union).collect();
-    let queries = slots[0].part.queries.len();
-    for slot in &slots {
-        check_length("the union matching's queries", slot.part.queries.len(), &[queries])?;
+    let (first, queries) = (slots[0].part.name, slots[0].part.queries.len());
+    for Slot { part, .. } in &slots {
+        if part.queries.len() != queries {
+            return Err(Error::UnionQueries { part: part.name, queries: part.queries.len(), first, expected: queries });
+        }
     }
     let layers = slots.iter().map(|slot| match &target_of_query[slot.matches.clone()] {
         all if are_finite => Cow::Borrowed(all),
@@ -1274,10 +1317,10 @@ fn is_finite(logits: &[f32], boxes: &[f32], classes: usize, query: usize) -> boo
 
 fn check_normalizers(predictions: &Predictions<'_>, given: Normalizers<'_>) -> Result<()> {
     let positive = |name, value: f64| {
-        if value > 0.0 && value.is_finite() {
+        if NORMALIZERS.contains(&value) {
             Ok(())
         } else {
-            Err(Error::Option { name, rule: "a positive number", value })
+            Err(Error::Option { name, rule: "a number from 1e-12 to 1e24", value })
         }
     };
     given.num_boxes.map_or(Ok(()), |n| positive("call.numBoxes", n))?;
@@ -1333,6 +1376,19 @@ fn copy_group(block: &[f32], stride: usize, columns: Range<usize>, out: &mut [f3
     for (out, row) in out.chunks_exact_mut(out_stride).zip(rows.cycle()) {
         out[..row.len()].copy_from_slice(row);
         out[row.len()..].fill(f32::INFINITY);
+    }
+}
+
+/// The row with the least cost of every column, the first of equal ones: the best matching where every target may have
+/// all queries. `block`: `[rows, stride]`, at least one row. `out`: `[columns]`.
+fn nearest_targets(block: &[f32], stride: usize, out: &mut [i32]) {
+    out.fill(0);
+    for (target, row) in block.chunks_exact(stride).enumerate().skip(1) {
+        for (query, best) in out.iter_mut().enumerate() {
+            if row[query] < block[*best as usize * stride + query] {
+                *best = target as i32;
+            }
+        }
     }
 }
 

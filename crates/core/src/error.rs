@@ -65,6 +65,10 @@ pub enum Error {
     Matching { place: QueryPlace, value: i32, targets: usize },
     /// An added cost is not finite or too large.
     AddedCost { place: QueryPlace, target: usize, value: f32 },
+    /// A part of the union matching has other queries than the first one.
+    UnionQueries { part: &'static str, queries: usize, first: &'static str, expected: usize },
+    /// The matching of an image would take more memory than there is.
+    BlockMemory { part: &'static str, layer: usize, image: usize, queries: usize, targets: usize, repeat: usize },
     /// A cell of a cost matrix is NaN or -infinity.
     Cost { row: usize, column: usize, value: f64 },
     /// A sparse cost matrix has more rows or columns than 31 bits can count, or needs more memory than there is.
@@ -160,7 +164,11 @@ impl fmt::Display for Error {
                 Value(f64::from(*value))
             ),
             Self::Box { place, tensor, component, value, rule } => {
-                write!(f, "{}.{tensor}: {value} at {place}, component {component}; {rule}", place.part)
+                write!(f, "{}.{tensor}: {value} at {place}, component {component}; {rule}", place.part)?;
+                match (rule, *tensor) {
+                    (BoxRule::Extent, "boxes") => f.write_str(" (with clampSizes: true such sides count as 0)"),
+                    _ => Ok(()),
+                }
             }
             Self::CornerNotFinite { place, edge, bin, value } => write!(
                 f,
@@ -177,6 +185,18 @@ impl fmt::Display for Error {
                 place.part,
                 Value(f64::from(*value))
             ),
+            Self::UnionQueries { part, queries, first, expected } => write!(
+                f,
+                "{part}: has {queries} queries where {first} has {expected}; the union matching is of parts with the same \
+                 queries (boxMatching: 'layer' has none)"
+            ),
+            Self::BlockMemory { part, layer, image, queries, targets, repeat } => {
+                write!(f, "{part}: to match {queries} queries with {targets} targets")?;
+                if *repeat > 1 {
+                    write!(f, ", each repeated {repeat} times,")?;
+                }
+                write!(f, " takes more memory than there is (layer {layer}, image {image})")
+            }
             Self::Cost { row, column, value } => write!(
                 f,
                 "cost: {} at row {row}, column {column}; must be a number or Infinity (which forbids the pair)",

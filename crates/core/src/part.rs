@@ -107,7 +107,7 @@ impl Part<'_> {
 
     /// How many queries each target is meant to find where the matching is optimal.
     pub(crate) fn copies(&self) -> usize {
-        self.groups * self.repeat
+        self.groups.saturating_mul(self.repeat)
     }
 
     /// The number of targets, multiplied as N is, before anything is clamped.

@@ -137,7 +137,7 @@ impl Class {
     pub fn weight_before_matching(&self, queries: usize, targets: &ImageTargets<'_>, copies: usize) -> Option<f64> {
         let Self::Softmax { softmax, weights } = self else { return None };
         let weight = |target: usize| weights[targets.label(target)];
-        let (count, pairs) = (targets.len(), targets.len() * copies);
+        let (count, pairs) = (targets.len(), targets.len().saturating_mul(copies));
         if pairs <= queries {
             let background = (queries - pairs) as f64 * softmax.no_object_weight;
             return Some((0..count).map(weight).sum::<f64>() * copies as f64 + background);
