@@ -7,6 +7,7 @@ test('the package offers these names and no others', () => {
     'HungarianLoss',
     'HungarianLossError',
     'combineNormalizers',
+    'inspectBatch',
     'linearSumAssignment',
       'linearSumAssignmentAsync',
       'linearSumAssignmentBatch',
