@@ -147,10 +147,13 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
     else assignBatchF32(data, sizes, maximize, partial, limit, columnOfRow, duals, totals)
     const assignments: Assignment[] = []
     let [row, line] = [0, 0]
-    for (const [matrix, [rows, columns]] of (shapes as CostMatrices['shapes']).entries()) {
-      const own = wanted ? duals.subarray(line, (line += rows + columns)) : undefined
-      const pairs = columnOfRow.subarray(row, (row += rows))
-      assignments.push(listPairs(pairs, rows, columns, totals[matrix] as number, own))
+    for (let matrix = 0; matrix < shapes.length; matrix++) {
+      const rows = sizes[2 * matrix] as number
+      const columns = sizes[2 * matrix + 1] as number
+      const total = totals[matrix] as number
+      assignments.push(listPairs(columnOfRow, rows, columns, total, wanted ? duals : undefined, row, line))
+      row += rows
+      line += rows + columns
     }
     return assignments
   } catch (error) {

@@ -9,7 +9,7 @@ import { listTensors, readPredictions } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { resolveOptions } from './options.ts'
 import type { PresetName } from './presets.ts'
-import { countCosts, LossView, makeFilled, readCosts, readMatching } from './result.ts'
+import { countCosts, makeFilled, readCosts, readLoss, readMatching } from './result.ts'
 import type { Filled } from './result.ts'
 import { packRules } from './rules.ts'
 import { packTargets } from './targets.ts'
@@ -181,7 +181,7 @@ export class HungarianLoss {
         offsets,
         ignores,
       )
-      return new LossView(filled, gradients)
+      return readLoss(filled, gradients, call.out)
     } catch (error) {
       throw toHungarianLossError(error)
     }
@@ -210,7 +210,7 @@ export class HungarianLoss {
       const taken = mayTake ? takeAway(given) : undefined
       const written = [normalizers, gradients, filled.targetOfQuery, filled.values] as const
       await computeAsync(this.#handle, taken !== undefined, interrupt, ...written, images, taken ?? given, ...others)
-      return new LossView(filled, gradients)
+      return readLoss(filled, gradients)
     }
     return untilAborted(start, checkSignal(signal, 'call.signal'))
   }

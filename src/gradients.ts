@@ -2,11 +2,12 @@ import { Buffer } from 'node:buffer'
 import { fail } from './errors.ts'
 import { checkMemory, isUsable, kindOf, overlap } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
-import type { Layers, LayerTensors } from './parts.ts'
+import type { Layers, LayerTensors, Part } from './parts.ts'
 import { NONE } from './predictions.ts'
+import { addJson, constructorOf, hasJson } from './plain.ts'
 import type { Predictions } from './predictions.ts'
 import { dataOf } from './targets.ts'
-import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Target } from './types.ts'
+import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Shaped, Target } from './types.ts'
 import { checkRecord, isRecord, show } from './validate.ts'
 
 /**
@@ -18,6 +19,9 @@ export type GradientArrays = Float32Array[]
 /** What the arrays of a layer are for, in their order. */
 const WRITTEN = ['logits', 'boxes', 'corners'] as const
 
+/** The arrays that are read of a layer. */
+const READ = [...WRITTEN, 'references'] as const
+
 const OUT = [...WRITTEN, 'auxiliary'] as const
 const ALL_OUT = [...OUT, ...PART_KEYS] as const
 
@@ -25,8 +29,6 @@ const ALL_OUT = [...OUT, ...PART_KEYS] as const
 export const NO_GRADIENTS: GradientArrays = []
 
 const NO_LAYERS: readonly LayerGradients[] = []
-
-type Layer = [logits: Float32Array, boxes: Float32Array, corners?: Float32Array]
 
 /** How many arrays a layer has. */
 const perLayer = ({ hasCorners }: Predictions): number => (hasCorners ? 3 : 2)
@@ -110,15 +112,15 @@ function checkLayer(layer: unknown, tensors: LayerTensors, hasCorners: boolean, 
   }
 }
 
-/** Checks one of the caller's arrays by itself. */
+/** Checks one of the caller's arrays by itself; gives as much of it as is written to. */
 function checkArray(array: unknown, { length }: Float32Array, layer: string, key: string): Float32Array {
   const [kind, view] = [kindOf(array), array as Float32Array]
   if (kind === 'Float32Array' && isUsable(view) && view.length === length) return view
   const name = `${outName(layer)}.${key}`
   if (kind !== 'Float32Array') fail('DTYPE', name, `must be a Float32Array, got ${kind ?? show(array)}`)
   checkMemory(view, name)
-  if (view.length !== length) fail('SHAPE', name, `expected ${length} values, as the input has, got ${view.length}`)
-  return view
+  if (view.length < length) fail('SHAPE', name, `expected ${length} values or more, got ${view.length}`)
+  return new Float32Array(view.buffer, view.byteOffset, length)
 }
 
 /**
@@ -127,15 +129,50 @@ function checkArray(array: unknown, { length }: Float32Array, layer: string, key
  * forms.
  */
 function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targets: readonly Target[]): void {
+  const buffers: unknown[] = []
+  for (let i = 0; i < gradients.length; i++) buffers.push((gradients[i] as Float32Array).buffer)
+  const apart = areApart(buffers, predictions, targets)
   for (let i = 0; i < gradients.length; i++) {
+    if (apart && buffers.indexOf(buffers[i]) === i) continue
     const { buffer, byteOffset, byteLength } = gradients[i] as Float32Array
     const bytes = { buffer, byteOffset, byteLength } // read once, since typed arrays take their time to give a buffer
-    let other = sharedInput(bytes, predictions, targets)
+    let other = apart ? undefined : sharedInput(bytes, predictions, targets)
     for (let j = 0; j < i && other === undefined; j++) {
       if (overlap(bytes, gradients[j] as Float32Array)) other = writtenName(j, predictions)
     }
     if (other !== undefined) fail('RANGE', writtenName(i, predictions), `overlaps ${other} in memory`)
   }
+}
+
+/**
+ * Whether gradients in these buffers lie in others than all inputs, as they do if they are nothing but gradients. It is found
+ * out sooner than what overlaps, since each input is asked for its buffer but once.
+ */
+function areApart(buffers: readonly unknown[], { tensors, parts }: Predictions, targets: readonly Target[]): boolean {
+  for (let i = 0; i < tensors.length; i++) {
+    const { given, logits, boxes, corners, references } = tensors[i] as LayerTensors
+    if (!isApart(logits, given.logits, buffers) || !isApart(boxes, given.boxes, buffers)) return false
+    if (corners === undefined) continue
+    if (!isApart(corners, given.corners, buffers) || !isApart(references, given.references, buffers)) return false
+  }
+  for (let i = 0; i < targets.length; i++) {
+    const { labels, boxes, ignore } = targets[i] as Target
+    if (!isElsewhere(labels, buffers) || !isElsewhere(boxes, buffers) || !isElsewhere(ignore, buffers)) return false
+  }
+  return !parts.some(({ hasRules }) => hasRules)
+}
+
+/** Whether neither a tensor's values nor what they were made from lies in any of the buffers. */
+function isApart(values: unknown, given: unknown, buffers: readonly unknown[]): boolean {
+  return isElsewhere(values, buffers) && ((given as Shaped<unknown>).data === values || isElsewhere(given, buffers))
+}
+
+/** Whether what the caller gave certainly lies in none of the buffers; rows of their own are looked at elsewhere. */
+function isElsewhere(given: unknown, buffers: readonly unknown[]): boolean {
+  const data = dataOf(given)
+  if (data === undefined) return true
+  if (ArrayBuffer.isView(data)) return !buffers.includes(data.buffer)
+  return !(Array.isArray(data) && ArrayBuffer.isView(data[0]))
 }
 
 /** The name of the first input that shares memory with an array, if there is one. */
@@ -197,20 +234,52 @@ function outName(name: string): string {
   return name.replace('outputs', 'call.out')
 }
 
-/** The arrays as the caller sees them: of each part the final layer at the top, earlier ones in `auxiliary`. */
-export function layOut(gradients: GradientArrays, predictions: Predictions): Gradients | undefined {
-  if (gradients.length === 0) return undefined
+/**
+ * The arrays as the caller sees them: of each part the final layer at the top, earlier ones in `auxiliary`. Where a
+ * result's gradients are given as `out`, and are all that is written to, they are given back.
+ */
+export function layOut(gradients: GradientArrays, predictions: Predictions, out: Gradients | undefined): Gradients {
+  const { parts } = predictions
+  if (out !== undefined && isLaidOut(out, gradients)) return out
   const width = perLayer(predictions)
-  const at = (layer: number): LayerGradients => {
-    const [logits, boxes, corners = NONE] = gradients.slice(width * layer, width * (layer + 1)) as Layer
-    return corners === NONE ? { logits, boxes } : { logits, boxes, corners }
+  const result: { -readonly [Key in keyof Gradients]: Gradients[Key] } = ofLayers(gradients, width, (parts[0] as Part).layers)
+  for (let i = 1; i < parts.length; i++) {
+    const { key, tensors, layers } = parts[i] as Part
+    if (key !== undefined && key === tensors) result[key] = ofLayers(gradients, width, layers)
   }
-  const ofLayers = ({ firstTensors, tensors }: Layers): PartGradients => {
-    const final = firstTensors + tensors.length - 1
-    if (tensors.length === 1) return at(final)
-    return { ...at(final), auxiliary: Array.from({ length: tensors.length - 1 }, (_, i) => at(firstTensors + i)) }
-  }
-  const own = predictions.parts.filter(({ key, tensors }) => key === tensors)
-  const [main, ...others] = own.map(({ key, layers }) => [key, ofLayers(layers)] as const)
-  return { ...(main as readonly [undefined, PartGradients])[1], ...Object.fromEntries(others) }
+  return result
+}
+
+/** Whether the caller's arrays are laid out already, being the gradients of an earlier result. */
+function isLaidOut(out: Gradients, gradients: GradientArrays): boolean {
+  const { length } = gradients
+  if (length > 3 || !hasJson(out) || out.logits !== gradients[0] || out.boxes !== gradients[1]) return false
+  return length === 2 ? out.corners === undefined : out.corners === gradients[2]
+}
+
+/** The arrays of one part. */
+function ofLayers(gradients: GradientArrays, width: number, { firstTensors, tensors }: Layers): PartGradients {
+  const final = tensors.length - 1
+  const result = ofLayer(gradients, width, firstTensors + final)
+  if (final === 0) return result
+  return Object.assign(result, { auxiliary: tensors.slice(0, final).map((_, i) => ofLayer(gradients, width, firstTensors + i)) })
+}
+
+const PlainGradients = constructorOf<LayerGradients, [Float32Array, Float32Array, Float32Array | undefined]>(function (
+  logits,
+  boxes,
+  corners,
+) {
+  addJson(this)
+  this.logits = logits
+  this.boxes = boxes
+  if (corners !== undefined) this.corners = corners
+})
+
+/** The arrays of one layer. */
+function ofLayer(gradients: GradientArrays, width: number, layer: number): LayerGradients {
+  const logits = gradients[width * layer] as Float32Array
+  const boxes = gradients[width * layer + 1] as Float32Array
+  const corners = width > 2 ? (gradients[width * layer + 2] as Float32Array) : NONE
+  return new PlainGradients(logits, boxes, corners === NONE ? undefined : corners)
 }

@@ -6,6 +6,8 @@ import { TERMS } from './presets.ts'
 import type { Predictions } from './predictions.ts'
 import { isGiven } from './rules.ts'
 import type { PackedRules } from './rules.ts'
+import { addJson, constructorOf, ownInt32s, putOff } from './plain.ts'
+import type { Unfinished } from './plain.ts'
 import { float64s, int32s } from './slab.ts'
 import type { PackedTargets } from './targets.ts'
 import type {
@@ -19,10 +21,10 @@ import type {
   Metrics,
   NonFiniteCounts,
   Normalizers,
+  PartMatching,
   PartResult,
   Terms,
 } from './types.ts'
-import { View } from './view.ts'
 
 /** Places in `values`: the batch's numbers first, then as many for each layer of every part. */
 const LOSS = 0
@@ -34,8 +36,10 @@ const PER_LAYER = 11
 /** Places within a layer's numbers, after those of the terms. */
 const METRICS = 8
 const CLASS_WEIGHT = 10
-/** Terms that a result always has; the others only where they have a weight. */
-const ALWAYS = 3
+/** Terms that a result has only where they have a weight; the others it always has. */
+const FURTHER = TERMS.slice(3)
+const NO_TERMS: readonly (keyof Terms)[] = []
+
 
 /** What marks a query without a part in the loss. */
 const LEFT_OUT = -2
@@ -96,178 +100,182 @@ function eachPart<T>(filled: Filled, read: (place: Place) => T): { [Key in PartK
 
 const mainPlace = (filled: Filled): Place => placeOf(filled, undefined) as Place
 
-/** One layer of a part. */
-class LayerView extends View implements LayerResult {
-  readonly #filled: Filled
-  readonly #place: Place
-  readonly #layer: number
-  #matches: readonly Matches[] | undefined
-  #terms: Terms | undefined
-  #metrics: Metrics | undefined
+/**
+ * What the layers of a part are read from. Nothing in it is an input, so that results which are read later, or never,
+ * keep none alive.
+ */
+interface Source {
+  readonly values: Float64Array
+  readonly targetOfQuery: Int32Array
+  readonly images: number
+  /** As in {@link PackedTargets}. */
+  readonly offsets: Uint32Array
+  readonly ignores: Uint8Array | undefined
+  /** Number of layers, and the place of the first among those of all parts. */
+  readonly layers: number
+  readonly firstLayer: number
+  /** The part's first entry in `targetOfQuery`. */
+  readonly entry: number
+  readonly first: number
+  readonly queries: number
+  /** How many queries every target is meant to find. */
+  readonly copies: number
+  /** The layers whose pairs were given, if any were: there each target is meant to find one, and may have several. */
+  readonly given: readonly boolean[] | undefined
+  /** Further terms that have a weight, and the layers that have edges, if any does. */
+  readonly terms: readonly (keyof Terms)[]
+  readonly edges: readonly boolean[] | undefined
+}
 
-  constructor(filled: Filled, place: Place, layer: number) {
-    super()
-    this.#filled = filled
-    this.#place = place
-    this.#layer = layer
-  }
-
-  get terms(): Terms {
-    return (this.#terms ??= readTerms(this.#filled, this.#place, this.#layer))
-  }
-
-  get matches(): readonly Matches[] {
-    return (this.#matches ??= readMatches(this.#filled, this.#place, this.#layer))
-  }
-
-  get metrics(): Metrics {
-    return (this.#metrics ??= { classError: this.#value(METRICS), cardinalityError: this.#value(METRICS + 1) })
-  }
-
-  get classWeight(): number {
-    return this.#value(CLASS_WEIGHT)
-  }
-
-  #value(place: number): number {
-    return layerValue(this.#filled, this.#place, this.#layer, place)
+function sourceOf({ predictions, targets, rules, targetOfQuery, values }: Filled, { part, layer, entry }: Place): Source {
+  const { layers, first, end, denoising } = part
+  return {
+    values,
+    targetOfQuery,
+    images: predictions.images,
+    offsets: targets.offsets,
+    ignores: targets.ignores,
+    layers: layers.layers,
+    firstLayer: layer,
+    entry,
+    first,
+    queries: end - first,
+    copies: copiesOf(part),
+    given: rules && denoising === undefined ? eachLayer(layers, (i) => isGiven(rules, layer + i)) : undefined,
+    terms: furtherTerms(part),
+    edges: predictions.hasCorners ? eachLayer(layers, (i) => tensorsOf(layers, i).corners !== undefined) : undefined,
   }
 }
 
-/** One part of a step: views of what the core filled, made on first use. */
-class PartView extends View implements PartResult {
-  readonly #filled: Filled
-  readonly #place: Place
-  #final: LayerView | undefined
-  #layers: readonly LayerView[] | undefined
-
-  constructor(filled: Filled, place: Place) {
-    super()
-    this.#filled = filled
-    this.#place = place
-  }
-
-  get terms(): Terms {
-    return this.#last().terms
-  }
-
-  get layers(): readonly LayerResult[] {
-    const { layers } = this.#place.part.layers
-    return (this.#layers ??= Array.from({ length: layers }, (_, i) =>
-      i === layers - 1 ? this.#last() : new LayerView(this.#filled, this.#place, i),
-    ))
-  }
-
-  get matches(): readonly Matches[] {
-    return this.#last().matches
-  }
-
-  get metrics(): Metrics {
-    return this.#last().metrics
-  }
-
-  #last(): LayerView {
-    return (this.#final ??= new LayerView(this.#filled, this.#place, this.#place.part.layers.layers - 1))
-  }
+function eachLayer<T>({ layers }: Part['layers'], read: (layer: number) => T): readonly T[] {
+  return Array.from({ length: layers }, (_, layer) => read(layer))
 }
 
-/** The outcome of `compute`. */
-export class LossView extends View implements LossResult {
-  readonly #filled: Filled
-  readonly #arrays: GradientArrays
-  #main: PartView | undefined
-  #others: { readonly [Key in PartKey]?: PartView } | undefined
-  #normalizers: Normalizers | undefined
-  #gradients: Gradients | undefined
-  #nonFinite: NonFiniteCounts | undefined
-
-  constructor(filled: Filled, gradients: GradientArrays) {
-    super()
-    this.#filled = filled
-    this.#arrays = gradients
+/** The further terms that have a weight. */
+function furtherTerms({ weight, weights }: Part): readonly (keyof Terms)[] {
+  let terms: (keyof Terms)[] | undefined
+  for (let i = 0; i < FURTHER.length; i++) {
+    const term = FURTHER[i] as keyof Terms
+    if (weight * (weights[term] as number) > 0) (terms ??= []).push(term)
   }
-
-  get loss(): number {
-    return this.#filled.values[LOSS] as number
-  }
-
-  get terms(): Terms {
-    return this.#decoder().terms
-  }
-
-  get layers(): readonly LayerResult[] {
-    return this.#decoder().layers
-  }
-
-  get matches(): readonly Matches[] {
-    return this.#decoder().matches
-  }
-
-  get metrics(): Metrics {
-    return this.#decoder().metrics
-  }
-
-  get encoder(): PartResult | undefined {
-    return this.#part('encoder')
-  }
-
-  get denoising(): PartResult | undefined {
-    return this.#part('denoising')
-  }
-
-  get oneToMany(): PartResult | undefined {
-    return this.#part('oneToMany')
-  }
-
-  get normalizers(): Normalizers {
-    return (this.#normalizers ??= readNormalizers(this.#filled))
-  }
-
-  get gradients(): Gradients | undefined {
-    return (this.#gradients ??= layOut(this.#arrays, this.#filled.predictions))
-  }
-
-  get nonFinite(): NonFiniteCounts {
-    return (this.#nonFinite ??= readNonFinite(this.#filled))
-  }
-
-  #decoder(): PartView {
-    return (this.#main ??= new PartView(this.#filled, mainPlace(this.#filled)))
-  }
-
-  #part(key: PartKey): PartView | undefined {
-    this.#others ??= eachPart(this.#filled, (place) => new PartView(this.#filled, place))
-    return this.#others[key]
-  }
+  return terms ?? NO_TERMS
 }
 
-function readTerms(filled: Filled, place: Place, layer: number): Terms {
-  const { layers, weight, weights } = place.part
-  const value = (at: number): number => layerValue(filled, place, layer, at)
-  const terms: Partial<Record<keyof Terms, number>> = { class: value(0), l1: value(1), giou: value(2) }
-  const edges = tensorsOf(layers, layer).corners !== undefined
-  const isThere: { [Term in keyof Terms]?: boolean } = { fgl: edges, ddf: edges && layer < layers.layers - 1 }
-  for (let i = ALWAYS; i < TERMS.length; i++) {
-    const term = TERMS[i] as keyof Terms
-    if (weight * (weights[term] as number) > 0 && (isThere[term] ?? true)) terms[term] = value(i)
+const LAYER_LATER = ['matches'] as const
+const PART_LATER = ['layers', 'matches'] as const
+
+/** So many queries of all images and layers are listed in less time than it takes to put that off. */
+const QUICK = 64
+
+const isQuick = ({ layers, images, queries }: Source): boolean => layers * images * queries <= QUICK
+
+/**
+ * Adds what is known of a part. Where there is much to list, layers and matchings, which most calls have no use for, are
+ * made when first read.
+ */
+function addPart<Result extends Unfinished<PartResult>>(part: Result, source: Source): Result {
+  const last = source.layers - 1
+  part.terms = readTerms(source, last)
+  if (isQuick(source)) {
+    const matches = readMatches(source, last)
+    const metrics = readMetrics(source, last)
+    part.layers = readLayers(source, part.terms, metrics, () => matches)
+    part.matches = matches
+    part.metrics = metrics
+    return part
   }
-  return terms as Terms
+  putOff(part, PART_LATER, {
+    layers: () => readLayers(source, part.terms, part.metrics, () => part.matches),
+    matches: () => readMatches(source, last),
+  })
+  part.metrics = readMetrics(source, last)
+  return part
+}
+
+/** All layers of a part. The last has what the part itself has, which is handed in. */
+function readLayers(
+  source: Source,
+  terms: Terms,
+  metrics: Metrics,
+  matches: () => readonly Matches[],
+): readonly LayerResult[] {
+  const last = source.layers - 1
+  const layers: LayerResult[] = []
+  for (let layer = 0; layer < last; layer++) {
+    layers.push(makeLayer(source, layer, readTerms(source, layer), readMetrics(source, layer), () => readMatches(source, layer)))
+  }
+  layers.push(makeLayer(source, last, terms, metrics, matches))
+  return layers
+}
+
+function makeLayer(
+  source: Source,
+  layer: number,
+  terms: Terms,
+  metrics: Metrics,
+  matches: () => readonly Matches[],
+): LayerResult {
+  const classWeight = source.values[HEADER + PER_LAYER * (source.firstLayer + layer) + CLASS_WEIGHT] as number
+  if (isQuick(source)) return { terms, matches: matches(), metrics, classWeight }
+  const result = { terms } as Unfinished<LayerResult>
+  putOff(result, LAYER_LATER, { matches })
+  result.metrics = metrics
+  result.classWeight = classWeight
+  return result
+}
+
+/** The outcome of `compute`. `out`: the caller's arrays, if he gave any. */
+export function readLoss(filled: Filled, arrays: GradientArrays, out?: Gradients): LossResult {
+  const { predictions, values } = filled
+  const result = { loss: values[LOSS] } as Unfinished<LossResult>
+  addPart(result, sourceOf(filled, mainPlace(filled)))
+  if (predictions.parts.length > 1) {
+    Object.assign(result, eachPart(filled, (place) => addPart({} as Unfinished<PartResult>, sourceOf(filled, place))))
+  }
+  result.normalizers = readNormalizers(filled)
+  if (arrays.length > 0) result.gradients = layOut(arrays, predictions, out)
+  result.nonFinite = readNonFinite(filled)
+  return result
+}
+
+function readMetrics({ values, firstLayer }: Source, layer: number): Metrics {
+  const at = HEADER + PER_LAYER * (firstLayer + layer) + METRICS
+  return { classError: values[at] as number, cardinalityError: values[at + 1] as number }
+}
+
+function readTerms({ values, firstLayer, layers, terms: further, edges }: Source, layer: number): Terms {
+  const at = HEADER + PER_LAYER * (firstLayer + layer)
+  const terms: { -readonly [Term in keyof Terms]: Terms[Term] } = {
+    class: values[at] as number,
+    l1: values[at + 1] as number,
+    giou: values[at + 2] as number,
+  }
+  const hasEdges = edges?.[layer] === true
+  for (const term of further) {
+    if (term === 'fgl' ? !hasEdges : term === 'ddf' && !(hasEdges && layer < layers - 1)) continue
+    terms[term] = values[at + TERMS.indexOf(term)] as number
+  }
+  return terms
 }
 
 /** The outcome of `match`. */
 export function readMatching(filled: Filled): MatchResult {
-  const read = (place: Place) => {
-    const layers = Array.from({ length: place.part.layers.layers }, (_, layer) => ({
-      matches: readMatches(filled, place, layer),
-      classWeight: layerValue(filled, place, layer, CLASS_WEIGHT),
-    }))
+  const read = (place: Place): PartMatching => {
+    const source = sourceOf(filled, place)
+    const layers: Array<PartMatching['layers'][number]> = []
+    for (let layer = 0; layer < source.layers; layer++) {
+      layers.push({
+        matches: readMatches(source, layer),
+        classWeight: layerValue(filled, place, layer, CLASS_WEIGHT),
+      })
+    }
     return { matches: (layers[layers.length - 1] as (typeof layers)[number]).matches, layers }
   }
-  return {
-    ...read(mainPlace(filled)),
-    ...eachPart(filled, read),
-    normalizers: readNormalizers(filled),
-    nonFinite: readNonFinite(filled),
-  }
+  const result = read(mainPlace(filled)) as Unfinished<MatchResult>
+  if (filled.predictions.parts.length > 1) Object.assign(result, eachPart(filled, read))
+  result.normalizers = readNormalizers(filled)
+  result.nonFinite = readNonFinite(filled)
+  return result
 }
 
 /** How many values the costs of all parts have. */
@@ -296,56 +304,72 @@ export function readCosts(filled: Filled, costs: Float32Array): CostResult {
   return { ...read(mainPlace(filled)), ...eachPart(filled, read), nonFinite: readNonFinite(filled) }
 }
 
-/** The matchings of one layer, as views of two arrays; the other lists are rarely of any length. */
-function readMatches(filled: Filled, { part, entry, layer: first }: Place, layer: number): readonly Matches[] {
-  const { predictions, targets, rules, targetOfQuery } = filled
-  const queries = part.end - part.first
-  const start = entry + layer * predictions.images * queries
-  let pairs = 0
-  for (let i = start; i < start + predictions.images * queries; i++) pairs += Number((targetOfQuery[i] as number) >= 0)
-  const queryIndices = new Int32Array(pairs)
-  const targetIndices = new Int32Array(pairs)
-  const found = new Int32Array(targets.total)
-  const areGiven = part.denoising === undefined && isGiven(rules, first + layer)
-  const copies = areGiven ? 1 : copiesOf(part)
+/** The matchings of one layer. Every list has memory of its own, so that it can be posted and transferred by itself. */
+function readMatches(source: Source, layer: number): readonly Matches[] {
+  const copies = source.given?.[layer] === true ? 1 : source.copies
+  const start = source.entry + layer * source.images * source.queries
   const matches: Matches[] = []
-  let matched = 0
-  for (let image = 0; image < predictions.images; image++) {
-    const first = matched
-    const firstTarget = targets.offsets[image] as number
-    const ignored: number[] = []
-    for (let query = 0; query < queries; query++) {
-      const target = targetOfQuery[start + image * queries + query] as number
-      if (target === LEFT_OUT) ignored.push(part.first + query)
-      if (target < 0) continue
-      queryIndices[matched] = part.first + query
-      targetIndices[matched++] = target
-      found[firstTarget + target] = (found[firstTarget + target] as number) + 1
-    }
-    matches.push({
-      queryIndices: queryIndices.subarray(first, matched),
-      targetIndices: targetIndices.subarray(first, matched),
-      unmatchedTargets: toInt32s(unmatchedIn(targets, image, found, copies)),
-      ignoredQueries: toInt32s(ignored),
-    })
+  for (let image = 0; image < source.images; image++) {
+    matches.push(readImage(source, image, start + image * source.queries, copies))
   }
   return matches
 }
 
-/** The targets of an image as often as they lack a query. `found`: how many each target of the batch has. */
-function unmatchedIn({ offsets, ignores }: PackedTargets, image: number, found: Int32Array, copies: number): number[] {
-  const first = offsets[image] as number
-  const unmatched: number[] = []
-  for (let target = first; target < (offsets[image + 1] as number); target++) {
-    if (ignores?.[target] === 1) continue
-    for (let copy = found[target] as number; copy < copies; copy++) unmatched.push(target - first)
+const PlainMatches = constructorOf<Matches, [Int32Array, Int32Array, Int32Array, Int32Array]>(function (
+  queryIndices,
+  targetIndices,
+  unmatchedTargets,
+  ignoredQueries,
+) {
+  addJson(this)
+  this.queryIndices = queryIndices
+  this.targetIndices = targetIndices
+  this.unmatchedTargets = unmatchedTargets
+  this.ignoredQueries = ignoredQueries
+})
+
+/** The matching of one image, whose entries begin at `start`. */
+function readImage(source: Source, image: number, start: number, copies: number): Matches {
+  const { targetOfQuery, first, queries } = source
+  let pairs = 0
+  let leftOut = 0
+  for (let i = start; i < start + queries; i++) {
+    const target = targetOfQuery[i] as number
+    if (target >= 0) pairs++
+    else if (target === LEFT_OUT) leftOut++
   }
-  return unmatched
+  const queryIndices = ownInt32s(pairs)
+  const targetIndices = ownInt32s(pairs)
+  const ignoredQueries = ownInt32s(leftOut)
+  for (let i = start, pair = 0, ignored = 0; pair < pairs || ignored < leftOut; i++) {
+    const target = targetOfQuery[i] as number
+    if (target >= 0) {
+      queryIndices[pair] = first + i - start
+      targetIndices[pair++] = target
+    } else if (target === LEFT_OUT) {
+      ignoredQueries[ignored++] = first + i - start
+    }
+  }
+  const unmatchedTargets = unmatchedIn(source, image, targetIndices, copies)
+  return new PlainMatches(queryIndices, targetIndices, unmatchedTargets, ignoredQueries)
 }
 
-const EMPTY = new Int32Array(0)
-
-const toInt32s = (values: number[]): Int32Array => (values.length === 0 ? EMPTY : Int32Array.from(values))
+/** The targets of an image as often as they lack a query. `matched`: the target of each query that has one. */
+function unmatchedIn({ offsets, ignores }: Source, image: number, matched: Int32Array, copies: number): Int32Array {
+  const first = offsets[image] as number
+  const count = (offsets[image + 1] as number) - first
+  const found = int32s(count)
+  for (let pair = 0; pair < matched.length; pair++) {
+    const target = matched[pair] as number
+    found[target] = (found[target] as number) + 1
+  }
+  let unmatched: number[] | undefined
+  for (let target = 0; target < count; target++) {
+    if (ignores?.[first + target] === 1) continue
+    for (let copy = found[target] as number; copy < copies; copy++) (unmatched ??= []).push(target)
+  }
+  return unmatched === undefined ? ownInt32s(0) : new Int32Array(unmatched)
+}
 
 /** How many queries every target is meant to find. */
 function copiesOf({ groups, repeat, denoising }: Part): number {
@@ -363,8 +387,8 @@ function readNormalizers(filled: Filled): Normalizers {
 }
 
 function readNonFinite({ values }: Filled): NonFiniteCounts {
-  const [logits, boxes, corners, references, costs] = values.subarray(NON_FINITE, HEADER) as unknown as number[]
-  return { logits, boxes, corners, references, costs } as NonFiniteCounts
+  const count = (place: number): number => values[NON_FINITE + place] as number
+  return { logits: count(0), boxes: count(1), corners: count(2), references: count(3), costs: count(4) }
 }
 
 function layerValue({ values }: Filled, place: Place, layer: number, at: number): number {
