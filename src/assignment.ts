@@ -22,6 +22,7 @@ import type {
   Assignment,
   AssignmentOptions,
   AssignmentProof,
+  AssignmentWithDuals,
   AsyncAssignmentOptions,
   CostMatrices,
   CostMatrix,
@@ -56,6 +57,12 @@ const COLUMN_OF_ROW = new Int32Array(ROWS)
  * @example
  * linearSumAssignment([[8, 9], [1, 4]]) // rowIndices [0, 1], columnIndices [1, 0], total 10
  */
+export function linearSumAssignment(
+  cost: CostMatrix | SparseCostMatrix,
+  options: AssignmentOptions & { readonly duals: true },
+): AssignmentWithDuals
+/** As above, without the certainty of duals. */
+export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options?: AssignmentOptions): Assignment
 export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options?: AssignmentOptions): Assignment {
   try {
     const settings = readOptions(options)
@@ -88,6 +95,15 @@ export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options
  * Rejects as {@link linearSumAssignment} throws; where `signal` is aborted, before or during the solve, with the signal's
  * reason, while the solve ends and frees its memory within milliseconds. One signal may serve many calls.
  */
+export function linearSumAssignmentAsync(
+  cost: CostMatrix | SparseCostMatrix,
+  options: AsyncAssignmentOptions & { readonly duals: true },
+): Promise<AssignmentWithDuals>
+/** As above, without the certainty of duals. */
+export function linearSumAssignmentAsync(
+  cost: CostMatrix | SparseCostMatrix,
+  options?: AsyncAssignmentOptions,
+): Promise<Assignment>
 export async function linearSumAssignmentAsync(
   cost: CostMatrix | SparseCostMatrix,
   options?: AsyncAssignmentOptions,
@@ -124,6 +140,12 @@ function assignAsync(
  * @example
  * linearSumAssignmentBatch({ data: Float64Array.of(8, 9, 1, 4, 7), shapes: [[2, 2], [1, 1]] })
  */
+export function linearSumAssignmentBatch(
+  costs: CostMatrices,
+  options: AssignmentOptions & { readonly duals: true },
+): readonly AssignmentWithDuals[]
+/** As above, without the certainty of duals. */
+export function linearSumAssignmentBatch(costs: CostMatrices, options?: AssignmentOptions): readonly Assignment[]
 export function linearSumAssignmentBatch(costs: CostMatrices, options?: AssignmentOptions): readonly Assignment[] {
   try {
     const { maximize, partial, limit, wanted } = readOptions(options)

@@ -18,6 +18,8 @@ import type {
   AsyncCallOptions,
   CallOptions,
   CostResult,
+  ExactOutputs,
+  GradientsOf,
   HungarianLossOptions,
   LossResult,
   MatchResult,
@@ -159,6 +161,19 @@ export class HungarianLoss {
    * Throws `SHAPE`, `DTYPE` and `OPTION` for arguments that do not fit each other; `RANGE` for labels and boxes out of
    * range and for `out` arrays that share memory; `NON_FINITE` for NaN and infinities (see `nonFinite`).
    */
+  compute<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call?: CallOptions & { readonly gradients?: true | undefined },
+  ): LossResult<O, GradientsOf<O>>
+  /** As above, without gradients. */
+  compute<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call: CallOptions & { readonly gradients: false },
+  ): LossResult<O, undefined>
+  /** As above, where only the call knows whether gradients are wanted. */
+  compute<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[], call?: CallOptions): LossResult<O>
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = DEFAULT_CALL): LossResult {
     try {
       const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
@@ -197,6 +212,23 @@ export class HungarianLoss {
    * before or during the call, with the signal's reason, while the work ends with the images that are being computed.
    * One signal may serve many calls.
    */
+  computeAsync<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call?: AsyncCallOptions & { readonly gradients?: true | undefined },
+  ): Promise<LossResult<O, GradientsOf<O>>>
+  /** As above, without gradients. */
+  computeAsync<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call: AsyncCallOptions & { readonly gradients: false },
+  ): Promise<LossResult<O, undefined>>
+  /** As above, where only the call knows whether gradients are wanted. */
+  computeAsync<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call?: AsyncCallOptions,
+  ): Promise<LossResult<O>>
   async computeAsync(
     outputs: Outputs,
     targets: readonly Target[],
@@ -243,6 +275,7 @@ export class HungarianLoss {
   }
 
   /** The matching alone. Throws as {@link compute}. */
+  match<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[]): MatchResult<O>
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
       const { inputs, filled } = this.#read(outputs, targets)
@@ -254,6 +287,7 @@ export class HungarianLoss {
   }
 
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
+  cost<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[]): CostResult<O>
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
       const { predictions, packed, inputs, filled } = this.#read(outputs, targets)

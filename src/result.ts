@@ -21,6 +21,7 @@ import type {
   Metrics,
   NonFiniteCounts,
   Normalizers,
+  PartCost,
   PartMatching,
   PartResult,
   Terms,
@@ -293,7 +294,7 @@ export function readCosts(filled: Filled, costs: Float32Array): CostResult {
     const block = (layer: number, image: number): CostBlock => {
       const [from, to] = [offsets[image] as number, offsets[image + 1] as number]
       const first = start + layer * total * queries
-      return { data: costs.subarray(first + from * queries, first + to * queries), shape: [queries, to - from] }
+      return new PlainBlock(costs.subarray(first + from * queries, first + to * queries), [queries, to - from])
     }
     const blocks = (_: unknown, layer: number) => ({
       images: Array.from({ length: predictions.images }, (_image, image) => block(layer, image)),
@@ -301,8 +302,17 @@ export function readCosts(filled: Filled, costs: Float32Array): CostResult {
     const layers = Array.from({ length: part.layers.layers }, blocks)
     return { images: (layers[layers.length - 1] as (typeof layers)[number]).images, layers }
   }
-  return { ...read(mainPlace(filled)), ...eachPart(filled, read), nonFinite: readNonFinite(filled) }
+  const result = read(mainPlace(filled)) as Unfinished<PartCost> as Unfinished<CostResult>
+  if (predictions.parts.length > 1) Object.assign(result, eachPart(filled, read))
+  result.nonFinite = readNonFinite(filled)
+  return result
 }
+
+const PlainBlock = constructorOf<CostBlock, [Float32Array, CostBlock['shape']]>(function (data, shape) {
+  addJson(this)
+  this.data = data
+  this.shape = shape
+})
 
 /** The matchings of one layer. Every list has memory of its own, so that it can be posted and transferred by itself. */
 function readMatches(source: Source, layer: number): readonly Matches[] {

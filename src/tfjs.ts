@@ -11,7 +11,9 @@ import type {
   CallOptions,
   DenoisingSettings,
   EncoderSettings,
+  ExactOutputs,
   Gradients,
+  GradientsOf,
   LayerGradients,
   LayerOutputs,
   LossResult,
@@ -57,9 +59,9 @@ export interface TensorLoss {
   (outputs: TensorOutputs, targets: readonly Target[], call?: TensorCallOptions): tfc.Scalar
   /**
    * What the latest call computed: terms, matches, metrics. Its gradients may be the very memory of the tensors that
-   * TensorFlow.js holds, so do not write to them.
+   * TensorFlow.js holds, so do not write to them. Throws `OPTION` before the first call has given a result.
    */
-  lastResult: LossResult | undefined
+  readonly lastResult: LossResult<Outputs, Gradients>
 }
 
 /**
@@ -75,13 +77,14 @@ export interface TensorLoss {
  * console.log(setLoss.lastResult.terms)
  */
 export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorLoss {
+  let last: TensorLoss['lastResult'] | undefined
   const loss = (outputs: TensorOutputs, targets: readonly Target[], call?: TensorCallOptions): tfc.Scalar => {
     const layers = layersOf(outputs)
     const operation = tf.customGrad((...args) => {
       const save = args.pop() as tfc.GradSaveFunc
       const result = criterion.compute(toOutputs(outputs, (tensor) => tensor.dataSync<'float32'>()), targets, call)
-      loss.lastResult = result
-      save(gradientTensors(tf, layers, result.gradients as Gradients))
+      last = result
+      save(gradientTensors(tf, layers, result.gradients))
       return {
         value: tf.scalar(result.loss),
         gradFunc: (dy: tfc.Tensor, saved: tfc.Tensor[]) => saved.map((gradient) => tf.mul(gradient, dy)),
@@ -89,8 +92,8 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
     })
     return operation(...layers.flatMap(variablesOf)) as tfc.Scalar
   }
-  loss.lastResult = undefined as LossResult | undefined
-  return loss
+  const get = () => last ?? fail('OPTION', 'lastResult', 'there is none before the first call')
+  return Object.defineProperty(loss, 'lastResult', { get, enumerable: true }) as TensorLoss
 }
 
 /**
@@ -110,17 +113,18 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
  * })
  * optimizer.applyGradients(grads)
  */
-export async function lossGradients(
+export async function lossGradients<O extends TensorOutputs>(
   criterion: HungarianLoss,
-  outputs: TensorOutputs,
+  outputs: ExactOutputs<O>,
   targets: readonly Target[],
   call?: TensorCallOptions,
-): Promise<LossResult> {
+): Promise<LossResult<O, GradientsOf<O>>> {
   const layers = layersOf(outputs)
   const tensors = layers.flatMap((layer) => variablesOf(layer).concat(layer.references ?? []))
   const values = await Promise.all(tensors.map((tensor) => tensor.data<'float32'>()))
   const data = new Map(tensors.map((tensor, i) => [tensor, values[i] as Float32Array]))
-  return criterion.compute(toOutputs(outputs, (tensor) => data.get(tensor) as Float32Array), targets, call)
+  const result = criterion.compute(toOutputs(outputs, (tensor) => data.get(tensor) as Float32Array), targets, call)
+  return result as LossResult<unknown, Gradients> as LossResult<O, GradientsOf<O>>
 }
 
 /** The outputs with every layer replaced, in a fixed order: of each part the final layer first. */
