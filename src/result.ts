@@ -39,7 +39,6 @@ const METRICS = 8
 const CLASS_WEIGHT = 10
 /** Terms that a result has only where they have a weight; the others it always has. */
 const FURTHER = TERMS.slice(3)
-const NO_TERMS: readonly (keyof Terms)[] = []
 
 
 /** What marks a query without a part in the loss. */
@@ -121,6 +120,8 @@ interface Source {
   readonly queries: number
   /** How many queries every target is meant to find. */
   readonly copies: number
+  /** Whether no layer has pairs that were given, so that no target has more queries than it is meant to find. */
+  readonly isOptimal: boolean
   /** The layers whose pairs were given, if any were: there each target is meant to find one, and may have several. */
   readonly given: readonly boolean[] | undefined
   /** Further terms that have a weight, and the layers that have edges, if any does. */
@@ -142,6 +143,7 @@ function sourceOf({ predictions, targets, rules, targetOfQuery, values }: Filled
     first,
     queries: end - first,
     copies: copiesOf(part),
+    isOptimal: rules === undefined,
     given: rules && denoising === undefined ? eachLayer(layers, (i) => isGiven(rules, layer + i)) : undefined,
     terms: furtherTerms(part),
     edges: predictions.hasCorners ? eachLayer(layers, (i) => tensorsOf(layers, i).corners !== undefined) : undefined,
@@ -152,14 +154,15 @@ function eachLayer<T>({ layers }: Part['layers'], read: (layer: number) => T): r
   return Array.from({ length: layers }, (_, layer) => read(layer))
 }
 
+/** The weights of the latest part, and its further terms: they are the criterion's for most parts. */
+let latest: Pick<Part, 'weight' | 'weights'> & { readonly terms: readonly (keyof Terms)[] } | undefined
+
 /** The further terms that have a weight. */
 function furtherTerms({ weight, weights }: Part): readonly (keyof Terms)[] {
-  let terms: (keyof Terms)[] | undefined
-  for (let i = 0; i < FURTHER.length; i++) {
-    const term = FURTHER[i] as keyof Terms
-    if (weight * (weights[term] as number) > 0) (terms ??= []).push(term)
-  }
-  return terms ?? NO_TERMS
+  if (latest?.weights === weights && latest.weight === weight) return latest.terms
+  const terms = FURTHER.filter((term) => weight * (weights[term] as number) > 0)
+  latest = { weight, weights, terms }
+  return terms
 }
 
 const LAYER_LATER = ['matches'] as const
@@ -174,7 +177,7 @@ const isQuick = ({ layers, images, queries }: Source): boolean => layers * image
  * Adds what is known of a part. Where there is much to list, layers and matchings, which most calls have no use for, are
  * made when first read.
  */
-function addPart<Result extends Unfinished<PartResult>>(part: Result, source: Source): Result {
+function addPart(part: Unfinished<PartResult>, source: Source): void {
   const last = source.layers - 1
   part.terms = readTerms(source, last)
   if (isQuick(source)) {
@@ -183,14 +186,13 @@ function addPart<Result extends Unfinished<PartResult>>(part: Result, source: So
     part.layers = readLayers(source, part.terms, metrics, () => matches)
     part.matches = matches
     part.metrics = metrics
-    return part
+    return
   }
   putOff(part, PART_LATER, {
     layers: () => readLayers(source, part.terms, part.metrics, () => part.matches),
     matches: () => readMatches(source, last),
   })
   part.metrics = readMetrics(source, last)
-  return part
 }
 
 /** All layers of a part. The last has what the part itself has, which is handed in. */
@@ -203,40 +205,46 @@ function readLayers(
   const last = source.layers - 1
   const layers: LayerResult[] = []
   for (let layer = 0; layer < last; layer++) {
-    layers.push(makeLayer(source, layer, readTerms(source, layer), readMetrics(source, layer), () => readMatches(source, layer)))
+    const read = () => readMatches(source, layer)
+    layers.push(new PlainLayer(source, layer, readTerms(source, layer), readMetrics(source, layer), read))
   }
-  layers.push(makeLayer(source, last, terms, metrics, matches))
+  layers.push(new PlainLayer(source, last, terms, metrics, matches))
   return layers
 }
 
-function makeLayer(
-  source: Source,
-  layer: number,
-  terms: Terms,
-  metrics: Metrics,
-  matches: () => readonly Matches[],
-): LayerResult {
-  const classWeight = source.values[HEADER + PER_LAYER * (source.firstLayer + layer) + CLASS_WEIGHT] as number
-  if (isQuick(source)) return { terms, matches: matches(), metrics, classWeight }
-  const result = { terms } as Unfinished<LayerResult>
-  putOff(result, LAYER_LATER, { matches })
-  result.metrics = metrics
-  result.classWeight = classWeight
-  return result
-}
+const PlainLayer = constructorOf<LayerResult, [Source, number, Terms, Metrics, () => readonly Matches[]]>(function (
+  source,
+  layer,
+  terms,
+  metrics,
+  matches,
+) {
+  this.terms = terms
+  if (isQuick(source)) this.matches = matches()
+  else putOff(this, LAYER_LATER, { matches })
+  this.metrics = metrics
+  this.classWeight = source.values[HEADER + PER_LAYER * (source.firstLayer + layer) + CLASS_WEIGHT] as number
+})
+
+const PlainPart = constructorOf<PartResult, [Source]>(function (source) {
+  addPart(this, source)
+})
+
+const PlainLoss = constructorOf<LossResult, [Filled, GradientArrays, Gradients | undefined]>(function (filled, arrays, out) {
+  const { predictions, values } = filled
+  this.loss = values[LOSS] as number
+  addPart(this, sourceOf(filled, mainPlace(filled)))
+  if (predictions.parts.length > 1) {
+    Object.assign(this, eachPart(filled, (place) => new PlainPart(sourceOf(filled, place))))
+  }
+  this.normalizers = readNormalizers(filled)
+  if (arrays.length > 0) this.gradients = layOut(arrays, predictions, out)
+  this.nonFinite = readNonFinite(filled)
+})
 
 /** The outcome of `compute`. `out`: the caller's arrays, if he gave any. */
-export function readLoss(filled: Filled, arrays: GradientArrays, out?: Gradients): LossResult {
-  const { predictions, values } = filled
-  const result = { loss: values[LOSS] } as Unfinished<LossResult>
-  addPart(result, sourceOf(filled, mainPlace(filled)))
-  if (predictions.parts.length > 1) {
-    Object.assign(result, eachPart(filled, (place) => addPart({} as Unfinished<PartResult>, sourceOf(filled, place))))
-  }
-  result.normalizers = readNormalizers(filled)
-  if (arrays.length > 0) result.gradients = layOut(arrays, predictions, out)
-  result.nonFinite = readNonFinite(filled)
-  return result
+export function readLoss(filled: Filled, gradients: GradientArrays, out?: Gradients): LossResult {
+  return new PlainLoss(filled, gradients, out)
 }
 
 function readMetrics({ values, firstLayer }: Source, layer: number): Metrics {
@@ -365,9 +373,11 @@ function readImage(source: Source, image: number, start: number, copies: number)
 }
 
 /** The targets of an image as often as they lack a query. `matched`: the target of each query that has one. */
-function unmatchedIn({ offsets, ignores }: Source, image: number, matched: Int32Array, copies: number): Int32Array {
+function unmatchedIn(source: Source, image: number, matched: Int32Array, copies: number): Int32Array {
+  const { offsets, ignores, isOptimal } = source
   const first = offsets[image] as number
   const count = (offsets[image + 1] as number) - first
+  if (isOptimal && ignores === undefined && matched.length === copies * count) return ownInt32s(0)
   const found = int32s(count)
   for (let pair = 0; pair < matched.length; pair++) {
     const target = matched[pair] as number
