@@ -37,6 +37,8 @@ const NO_DUALS = new Float64Array(0)
 /** Tells the core that there is no limit. */
 const NO_LIMIT = NaN
 
+const DEFAULTS: Settings = { maximize: false, partial: false, limit: NO_LIMIT, wanted: false }
+
 /** For the core to write to, where there are no more rows, since making an array costs more than a small solve. */
 const ROWS = 1024
 const COLUMN_OF_ROW = new Int32Array(ROWS)
@@ -218,6 +220,7 @@ export function verifyAssignment(
 
 /** Checks the settings of a solution and fills in defaults. */
 function readOptions(options: unknown): Settings {
+  if (options === undefined) return DEFAULTS
   const given = checkRecord(options, SOLVE, 'options')
   return {
     maximize: checkFlag(given.maximize, false, 'options.maximize'),

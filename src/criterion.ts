@@ -196,7 +196,7 @@ export class HungarianLoss {
         offsets,
         ignores,
       )
-      return readLoss(filled, gradients, call.out)
+      return readLoss(filled, gradients)
     } catch (error) {
       throw toHungarianLossError(error)
     }

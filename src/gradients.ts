@@ -4,7 +4,8 @@ import { checkMemory, isUsable, kindOf, overlap } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
 import type { Layers, LayerTensors, Part } from './parts.ts'
 import { NONE } from './predictions.ts'
-import { addJson, constructorOf, hasJson } from './plain.ts'
+import { addJson, constructorOf } from './plain.ts'
+import type { Unfinished } from './plain.ts'
 import type { Predictions } from './predictions.ts'
 import { dataOf } from './targets.ts'
 import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Shaped, Target } from './types.ts'
@@ -18,9 +19,6 @@ export type GradientArrays = Float32Array[]
 
 /** What the arrays of a layer are for, in their order. */
 const WRITTEN = ['logits', 'boxes', 'corners'] as const
-
-/** The arrays that are read of a layer. */
-const READ = [...WRITTEN, 'references'] as const
 
 const OUT = [...WRITTEN, 'auxiliary'] as const
 const ALL_OUT = [...OUT, ...PART_KEYS] as const
@@ -234,15 +232,12 @@ function outName(name: string): string {
   return name.replace('outputs', 'call.out')
 }
 
-/**
- * The arrays as the caller sees them: of each part the final layer at the top, earlier ones in `auxiliary`. Where a
- * result's gradients are given as `out`, and are all that is written to, they are given back.
- */
-export function layOut(gradients: GradientArrays, predictions: Predictions, out: Gradients | undefined): Gradients {
+/** The arrays as the caller sees them: of each part the final layer at the top, earlier ones in `auxiliary`. */
+export function layOut(gradients: GradientArrays, predictions: Predictions): Gradients {
   const { parts } = predictions
-  if (out !== undefined && isLaidOut(out, gradients)) return out
   const width = perLayer(predictions)
-  const result: { -readonly [Key in keyof Gradients]: Gradients[Key] } = ofLayers(gradients, width, (parts[0] as Part).layers)
+  if (gradients.length === width) return ofOne(gradients, width)
+  const result: Unfinished<Gradients> = ofLayers(gradients, width, (parts[0] as Part).layers)
   for (let i = 1; i < parts.length; i++) {
     const { key, tensors, layers } = parts[i] as Part
     if (key !== undefined && key === tensors) result[key] = ofLayers(gradients, width, layers)
@@ -250,11 +245,19 @@ export function layOut(gradients: GradientArrays, predictions: Predictions, out:
   return result
 }
 
-/** Whether the caller's arrays are laid out already, being the gradients of an earlier result. */
-function isLaidOut(out: Gradients, gradients: GradientArrays): boolean {
-  const { length } = gradients
-  if (length > 3 || !hasJson(out) || out.logits !== gradients[0] || out.boxes !== gradients[1]) return false
-  return length === 2 ? out.corners === undefined : out.corners === gradients[2]
+/** Of the latest small batch. */
+let latest: LayerGradients | undefined
+
+/** So many gradients at most are those of a small batch, so that no more memory is held for the next call. */
+const SMALL = 2 ** 15
+
+/** The arrays of the only layer. Those of small batches that go to the same arrays, call after call, are laid out once. */
+function ofOne(gradients: GradientArrays, width: number): LayerGradients {
+  const [logits, boxes, corners] = gradients as [Float32Array, Float32Array, Float32Array | undefined]
+  if (latest?.logits === logits && latest.boxes === boxes && latest.corners === corners) return latest
+  const result = ofLayer(gradients, width, 0)
+  latest = logits.length + boxes.length + (corners?.length ?? 0) <= SMALL ? result : undefined
+  return result
 }
 
 /** The arrays of one part. */

@@ -1,4 +1,4 @@
-import { addJson, constructorOf, ownInt32s, putOff } from './plain.ts'
+import { addJson, addPrint, constructorOf, ownInt32s, putOff } from './plain.ts'
 import type { Unfinished } from './plain.ts'
 import type { Assignment } from './types.ts'
 
@@ -10,13 +10,16 @@ const LEFT_OVER = ['unassignedRows', 'unassignedColumns'] as const
 /** So many who are left over are listed in less time than a getter takes to be defined. */
 const QUICK = 256
 
+/** So many duals get a buffer for each list; to make two takes longer for more, so that these share one. */
+const SHORT = 8
+
 /** So many values are copied one by one sooner than a view of them is made. */
-const SHORT = 64
+const FEW = 64
 
 /**
  * Lists the pairs in order of rows, and who is left over. `columnOfRow`: the column of each row, from `firstRow` on.
  * `duals`: those of the rows, then of the columns, from `firstDual` on. All lists have memory of their own, but for the
- * duals, of which rows and columns share it.
+ * duals, of which rows and columns may share it.
  */
 export function listPairs(
   columnOfRow: Int32Array | Float64Array,
@@ -39,37 +42,50 @@ export function listPairs(
     rowIndices[pair] = row
     columnIndices[pair++] = column
   }
-  const assignment: Unfinished<Assignment> = new PlainAssignment(rowIndices, columnIndices, total)
-  if (rows + columns - 2 * pairs <= QUICK) {
-    assignment.unassignedRows = others(rowIndices, rows)
-    assignment.unassignedColumns = others(columnIndices, columns)
+  const assignment = new PlainAssignment(rowIndices, columnIndices, total, rows, columns)
+  if (duals === undefined) return assignment
+  const given: Unfinished<Assignment> = assignment
+  if (Math.max(rows, columns) <= SHORT) {
+    given.rowDuals = copy(duals, firstDual, rows)
+    given.columnDuals = copy(duals, firstDual + rows, columns)
   } else {
-    putOff(assignment, LEFT_OVER, {
+    const own = copy(duals, firstDual, rows + columns)
+    given.rowDuals = own.subarray(0, rows)
+    given.columnDuals = own.subarray(rows)
+  }
+  return assignment
+}
+
+const PlainAssignment = constructorOf<Assignment, [Int32Array, Int32Array, number, number, number]>(function (
+  rowIndices,
+  columnIndices,
+  total,
+  rows,
+  columns,
+) {
+  const quick = rows + columns - 2 * rowIndices.length <= QUICK
+  addJson(this)
+  if (!quick) addPrint(this)
+  this.rowIndices = rowIndices
+  this.columnIndices = columnIndices
+  this.total = total
+  if (quick) {
+    this.unassignedRows = others(rowIndices, rows)
+    this.unassignedColumns = others(columnIndices, columns)
+  } else {
+    putOff(this, LEFT_OVER, {
       unassignedRows: () => others(rowIndices, rows),
       unassignedColumns: () => others(columnIndices, columns),
     })
   }
-  const own = duals && copy(duals, firstDual, rows + columns)
-  assignment.rowDuals = own?.subarray(0, rows)
-  assignment.columnDuals = own?.subarray(rows)
-  return assignment
-}
-
-const PlainAssignment = constructorOf<Assignment, [Int32Array, Int32Array, number]>(function (
-  rowIndices,
-  columnIndices,
-  total,
-) {
-  addJson(this)
-  this.rowIndices = rowIndices
-  this.columnIndices = columnIndices
-  this.total = total
+  this.rowDuals = undefined
+  this.columnDuals = undefined
 })
 
 /** Some values in memory of their own, of this realm. */
 function copy(values: Float64Array, start: number, length: number): Float64Array {
   const own = new Float64Array(length)
-  if (length > SHORT) own.set(values.subarray(start, start + length))
+  if (length > FEW) own.set(values.subarray(start, start + length))
   else for (let i = 0; i < length; i++) own[i] = values[start + i] as number
   return own
 }

@@ -28,11 +28,6 @@ export function addJson(record: object): void {
   Object.defineProperty(record, 'toJSON', JSON_FORM)
 }
 
-/** Whether an object has been through {@link addJson}. */
-export function hasJson(record: object): boolean {
-  return (record as { toJSON?: unknown }).toJSON === toJson
-}
-
 function toJson(this: object): Record<string, unknown> {
   const plain = (value: unknown) => (ArrayBuffer.isView(value) ? Array.from(value as Int32Array) : value)
   return Object.fromEntries(Object.entries(this).map(([key, value]) => [key, plain(value)]))
@@ -58,16 +53,20 @@ interface Accessible {
   __defineGetter__(key: string, get: () => unknown): void
 }
 
+/** Has an object print what it has yet to make rather than `[Getter]`. It comes before {@link putOff}. */
+export function addPrint(record: object): void {
+  PRINT.value = function (this: object) {
+    return { ...this }
+  }
+  Object.defineProperty(record, INSPECT, PRINT)
+}
+
 /** Adds properties, own and enumerable, that are made when first read, cloned, compared or printed. */
 export function putOff<Key extends string>(record: object, keys: readonly Key[], makers: Makers<Key>): void {
-  const print = function (this: object) {
-    return { ...this }
-  } as Print
-  print.later = { makers, made: {} }
-  PRINT.value = print
-  Object.defineProperty(record, INSPECT, PRINT)
+  ;(record as { [INSPECT]: Print })[INSPECT].later = { makers, made: {} }
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as Key
+    // oxlint-disable-next-line no-underscore-dangle
     ;(record as Accessible).__defineGetter__(key, GETTERS.get(key) ?? newGetter(key))
   }
 }

@@ -6,14 +6,13 @@ import { TERMS } from './presets.ts'
 import type { Predictions } from './predictions.ts'
 import { isGiven } from './rules.ts'
 import type { PackedRules } from './rules.ts'
-import { addJson, constructorOf, ownInt32s, putOff } from './plain.ts'
+import { addJson, addPrint, constructorOf, ownInt32s, putOff } from './plain.ts'
 import type { Unfinished } from './plain.ts'
 import { float64s, int32s } from './slab.ts'
 import type { PackedTargets } from './targets.ts'
 import type {
   CostBlock,
   CostResult,
-  Gradients,
   LayerResult,
   LossResult,
   Matches,
@@ -219,32 +218,37 @@ const PlainLayer = constructorOf<LayerResult, [Source, number, Terms, Metrics, (
   metrics,
   matches,
 ) {
+  const quick = isQuick(source)
+  if (!quick) addPrint(this)
   this.terms = terms
-  if (isQuick(source)) this.matches = matches()
+  if (quick) this.matches = matches()
   else putOff(this, LAYER_LATER, { matches })
   this.metrics = metrics
   this.classWeight = source.values[HEADER + PER_LAYER * (source.firstLayer + layer) + CLASS_WEIGHT] as number
 })
 
 const PlainPart = constructorOf<PartResult, [Source]>(function (source) {
+  if (!isQuick(source)) addPrint(this)
   addPart(this, source)
 })
 
-const PlainLoss = constructorOf<LossResult, [Filled, GradientArrays, Gradients | undefined]>(function (filled, arrays, out) {
+const PlainLoss = constructorOf<LossResult, [Filled, GradientArrays]>(function (filled, gradients) {
   const { predictions, values } = filled
+  const source = sourceOf(filled, mainPlace(filled))
+  if (!isQuick(source)) addPrint(this)
   this.loss = values[LOSS] as number
-  addPart(this, sourceOf(filled, mainPlace(filled)))
+  addPart(this, source)
   if (predictions.parts.length > 1) {
     Object.assign(this, eachPart(filled, (place) => new PlainPart(sourceOf(filled, place))))
   }
   this.normalizers = readNormalizers(filled)
-  if (arrays.length > 0) this.gradients = layOut(arrays, predictions, out)
+  if (gradients.length > 0) this.gradients = layOut(gradients, predictions)
   this.nonFinite = readNonFinite(filled)
 })
 
-/** The outcome of `compute`. `out`: the caller's arrays, if he gave any. */
-export function readLoss(filled: Filled, gradients: GradientArrays, out?: Gradients): LossResult {
-  return new PlainLoss(filled, gradients, out)
+/** The outcome of `compute`. */
+export function readLoss(filled: Filled, gradients: GradientArrays): LossResult {
+  return new PlainLoss(filled, gradients)
 }
 
 function readMetrics({ values, firstLayer }: Source, layer: number): Metrics {

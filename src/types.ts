@@ -818,7 +818,7 @@ export interface AsyncAssignmentOptions extends AssignmentOptions {
 
 /**
  * An assignment of rows to columns. It is plain data, as {@link LossResult}, and in JSON its arrays are plain ones. Every
- * array has a buffer of its own, but for the duals, of which rows and columns share one.
+ * array has a buffer of its own, but for the duals, of which rows and columns may share one.
  */
 export interface Assignment {
   /** Assigned rows, ascending. */
