@@ -223,7 +223,10 @@ describe('a call is refused:', () => {
 
   test('absent values are defaults', () => {
     const call = { gradients: undefined, out: undefined, numBoxes: undefined, classWeight: undefined }
-    expect(one.compute(outputs, targets as Target[], call)).toEqual(one.compute(outputs, targets as Target[]))
+    const expected = one.compute(outputs, targets as Target[])
+    expect(one.compute(outputs, targets as Target[], call)).toEqual(expected)
+    // which would not be so if a result kept its numbers to itself
+    expect(one.compute(outputs, targets as Target[], { numBoxes: 2 })).not.toEqual(expected)
   })
 })
 

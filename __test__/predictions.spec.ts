@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../src/index.ts'
+import type { Outputs } from '../src/index.ts'
 import { errorOf, tiny, untyped } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 2 })
@@ -152,7 +153,7 @@ describe('outputs are refused:', () => {
     ],
   ])('%s', (_, outputs, details, message) => {
     for (const stage of ['compute', 'match', 'cost'] as const) {
-      const error = errorOf(() => criterion[stage](untyped(outputs), [none, none]))
+      const error = errorOf(() => criterion[stage](untyped<Outputs>(outputs), [none, none]))
       expect(error).toMatchObject(details)
       expect(error.message).toMatch(message)
     }

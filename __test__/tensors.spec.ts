@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../src/index.ts'
+import type { Outputs, TensorLike } from '../src/index.ts'
 import { bitsOf, errorOf, randomLayer, randomTargets, tiny, untyped } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })
@@ -48,7 +49,7 @@ describe('the same values give the same bits as', () => {
         })(),
     ],
   ])('%s', (_, form) => {
-    const result = criterion.compute(untyped({ logits: form(outputs.logits), boxes: form(outputs.boxes) }), targets)
+    const result = criterion.compute(untyped<Outputs>({ logits: form(outputs.logits), boxes: form(outputs.boxes) }), targets)
     expect(result.loss).toBe(expected.loss)
     expect(bitsOf(result.gradients?.logits)).toBe(bitsOf(expected.gradients?.logits))
     expect(bitsOf(result.gradients?.boxes)).toBe(bitsOf(expected.gradients?.boxes))
@@ -58,7 +59,7 @@ describe('the same values give the same bits as', () => {
 test.runIf(Float16 !== undefined)('a Float16Array counts with the values that it holds', () => {
   const halves = { data: Float16!.from(outputs.logits.data), shape: outputs.logits.shape }
   const rounded = { data: Float32Array.from(halves.data), shape: outputs.logits.shape }
-  expect(criterion.compute(untyped({ logits: halves, boxes: outputs.boxes }), targets).loss).toBe(
+  expect(criterion.compute(untyped<Outputs>({ logits: halves, boxes: outputs.boxes }), targets).loss).toBe(
     criterion.compute({ logits: rounded, boxes: outputs.boxes }, targets).loss,
   )
 })
@@ -158,7 +159,7 @@ describe('a tensor is refused:', () => {
     const shape = untyped<{ shape?: unknown } | undefined>(logits)?.shape
     const boxes = Array.isArray(shape) ? { data: [], shape: [shape[0], shape[1], 4] } : batch.outputs.boxes
     const error = errorOf(() =>
-      HungarianLoss.detr({ numClasses: 1 }).compute({ boxes, logits: untyped(logits) }, batch.targets),
+      HungarianLoss.detr({ numClasses: 1 }).compute({ boxes, logits: untyped<TensorLike>(logits) }, batch.targets),
     )
     expect(error).toMatchObject({ ...details, argument: 'outputs.logits' })
     expect(error.message).toMatch(message)

@@ -149,7 +149,7 @@ test('a range of queries needs no tensors, and a layer may be matched as another
     few,
   )
   expectClose(value.dataSync()[0]!, plain.loss, 1e-6)
-  expect(loss.lastResult!.layers[0]!.matches).toEqual(plain.layers[0]!.matches)
+  expect(loss.lastResult.layers[0]!.matches).toEqual(plain.layers[0]!.matches)
 })
 
 test('what comes after the loss is honoured', () => {
@@ -171,13 +171,13 @@ test('what comes before the loss is reached', () => {
 
 test('the latest result is kept, and calls may carry normalisers', () => {
   const loss = hungarianLoss(tf, criterion)
-  expect(loss.lastResult).toBeUndefined()
+  expect(errorOf(() => loss.lastResult)).toMatchObject({ code: 'OPTION', argument: 'lastResult' })
   const value = loss(outputsOf(tensors()), targets)
   expect(value.rank).toBe(0)
-  expect(loss.lastResult!.loss).toBe(expected.loss)
-  expect(loss.lastResult!.layers.length).toBe(3)
+  expect(loss.lastResult.loss).toBe(expected.loss)
+  expect(loss.lastResult.layers.length).toBe(3)
   loss(outputsOf(tensors()), targets, { numBoxes: 10, classWeight: [1, 2, 3] })
-  expect(loss.lastResult!.normalizers).toMatchObject({ numBoxes: 10, classWeight: 3 })
+  expect(loss.lastResult.normalizers).toMatchObject({ numBoxes: 10, classWeight: 3 })
 })
 
 test('inputs are not written to', () => {
@@ -302,6 +302,6 @@ describe('is refused:', () => {
     const error = errorOf(() => hungarianLoss(tf, criterion)(untyped(make()), targets))
     expect(error).toMatchObject(details)
     expect(error.message).toMatch(message)
-    await expect(lossGradients(criterion, untyped(make()), targets)).rejects.toMatchObject(details)
+    await expect(lossGradients(criterion, untyped<TensorOutputs>(make()), targets)).rejects.toMatchObject(details)
   })
 })

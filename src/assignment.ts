@@ -24,6 +24,7 @@ import type {
   Assignment,
   AssignmentOptions,
   AssignmentProof,
+  AssignmentWithDuals,
   AsyncAssignmentOptions,
   CostMatrices,
   CostMatrix,
@@ -37,6 +38,8 @@ const VERIFY = ['maximize', 'costLimit'] as const
 const NO_DUALS = new Float64Array(0)
 /** Tells the core that there is no limit. */
 const NO_LIMIT = NaN
+
+const DEFAULTS: Settings = { maximize: false, partial: false, limit: NO_LIMIT, wanted: false }
 
 /** For the core to write to, where there are no more rows, since making an array costs more than a small solve. */
 const ROWS = 1024
@@ -58,6 +61,12 @@ const COLUMN_OF_ROW = new Int32Array(ROWS)
  * @example
  * linearSumAssignment([[8, 9], [1, 4]]) // rowIndices [0, 1], columnIndices [1, 0], total 10
  */
+export function linearSumAssignment(
+  cost: CostMatrix | SparseCostMatrix,
+  options: AssignmentOptions & { readonly duals: true },
+): AssignmentWithDuals
+/** As above, without the certainty of duals. */
+export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options?: AssignmentOptions): Assignment
 export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options?: AssignmentOptions): Assignment {
   try {
     const settings = readOptions(options)
@@ -89,6 +98,15 @@ export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options
  * Rejects as {@link linearSumAssignment} throws; where `signal` is aborted, before or during the solve, with the signal's
  * reason, while the solve ends and frees its memory within milliseconds. One signal may serve many calls.
  */
+export function linearSumAssignmentAsync(
+  cost: CostMatrix | SparseCostMatrix,
+  options: AsyncAssignmentOptions & { readonly duals: true },
+): Promise<AssignmentWithDuals>
+/** As above, without the certainty of duals. */
+export function linearSumAssignmentAsync(
+  cost: CostMatrix | SparseCostMatrix,
+  options?: AsyncAssignmentOptions,
+): Promise<Assignment>
 export async function linearSumAssignmentAsync(
   cost: CostMatrix | SparseCostMatrix,
   options?: AsyncAssignmentOptions,
@@ -125,6 +143,12 @@ function assignAsync(
  * @example
  * linearSumAssignmentBatch({ data: Float64Array.of(8, 9, 1, 4, 7), shapes: [[2, 2], [1, 1]] })
  */
+export function linearSumAssignmentBatch(
+  costs: CostMatrices,
+  options: AssignmentOptions & { readonly duals: true },
+): readonly AssignmentWithDuals[]
+/** As above, without the certainty of duals. */
+export function linearSumAssignmentBatch(costs: CostMatrices, options?: AssignmentOptions): readonly Assignment[]
 export function linearSumAssignmentBatch(costs: CostMatrices, options?: AssignmentOptions): readonly Assignment[] {
   try {
     const { maximize, partial, limit, wanted } = readOptions(options)
@@ -137,9 +161,10 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
     let [row, line] = [0, 0]
     for (let matrix = 0; matrix < totals.length; matrix++) {
       const [rows, columns] = [sizes[2 * matrix] as number, sizes[2 * matrix + 1] as number]
-      const own = wanted ? duals.subarray(line, (line += rows + columns)) : undefined
-      const pairs = columnOfRow.subarray(row, (row += rows))
-      assignments.push(listPairs(pairs, rows, columns, totals[matrix] as number, own))
+      const total = totals[matrix] as number
+      assignments.push(listPairs(columnOfRow, rows, columns, total, wanted ? duals : undefined, row, line))
+      row += rows
+      line += rows + columns
     }
     return assignments
   } catch (error) {
@@ -178,6 +203,7 @@ export function verifyAssignment(
 
 /** Checks the settings of a solution and fills in defaults. */
 function readOptions(options: unknown): Settings {
+  if (options === undefined) return DEFAULTS
   try {
     const given = checkRecord(options, SOLVE, 'options')
     return {

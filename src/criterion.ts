@@ -12,7 +12,7 @@ import type { Predictions } from './predictions.ts'
 import { resolveOptions } from './options.ts'
 import { toReadError } from './reading.ts'
 import type { PresetName } from './presets.ts'
-import { countCosts, LossView, makeFilled, readCosts, readMatching } from './result.ts'
+import { countCosts, makeFilled, readCosts, readLoss, readMatching } from './result.ts'
 import type { Filled } from './result.ts'
 import { packRules } from './rules.ts'
 import { packRead, readTargets } from './targets.ts'
@@ -23,7 +23,9 @@ import type {
   AsyncCallOptions,
   CallOptions,
   CostResult,
+  ExactOutputs,
   Gradients,
+  GradientsOf,
   HungarianLossOptions,
   LossResult,
   MatchResult,
@@ -184,6 +186,19 @@ export class HungarianLoss {
    * Throws `SHAPE`, `DTYPE` and `OPTION` for arguments that do not fit each other; `RANGE` for labels and boxes out of
    * range and for `out` arrays that share memory; `NON_FINITE` for NaN and infinities (see `nonFinite`).
    */
+  compute<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call?: CallOptions & { readonly gradients?: true | undefined },
+  ): LossResult<O, GradientsOf<O>>
+  /** As above, without gradients. */
+  compute<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call: CallOptions & { readonly gradients: false },
+  ): LossResult<O, undefined>
+  /** As above, where only the call knows whether gradients are wanted. */
+  compute<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[], call?: CallOptions): LossResult<O>
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = DEFAULT_CALL): LossResult {
     try {
       HungarianLoss.#check(this)
@@ -207,7 +222,7 @@ export class HungarianLoss {
         offsets,
         ignores,
       )
-      return new LossView(filled, gradients)
+      return readLoss(filled, gradients)
     } catch (error) {
       throw toHungarianLossError(error)
     }
@@ -223,6 +238,23 @@ export class HungarianLoss {
    * before or during the call, with the signal's reason, while the work ends with the images that are being computed.
    * One signal may serve many calls.
    */
+  computeAsync<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call?: AsyncCallOptions & { readonly gradients?: true | undefined },
+  ): Promise<LossResult<O, GradientsOf<O>>>
+  /** As above, without gradients. */
+  computeAsync<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call: AsyncCallOptions & { readonly gradients: false },
+  ): Promise<LossResult<O, undefined>>
+  /** As above, where only the call knows whether gradients are wanted. */
+  computeAsync<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call?: AsyncCallOptions,
+  ): Promise<LossResult<O>>
   async computeAsync(
     outputs: Outputs,
     targets: readonly Target[],
@@ -237,7 +269,7 @@ export class HungarianLoss {
       const taken = mayTake ? takeAway(given) : undefined
       const written = [normalizers, gradients, filled.targetOfQuery, filled.values] as const
       await computeAsync(this.#handle, taken !== undefined, interrupt, ...written, images, taken ?? given, ...others)
-      return new LossView(filled, gradients)
+      return readLoss(filled, gradients)
     }
     return untilAborted(start, checkSignal(signal, 'call.signal'))
   }
@@ -293,6 +325,7 @@ export class HungarianLoss {
   }
 
   /** The matching alone. Throws as {@link compute}. */
+  match<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[]): MatchResult<O>
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
       HungarianLoss.#check(this)
@@ -305,6 +338,7 @@ export class HungarianLoss {
   }
 
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
+  cost<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[]): CostResult<O>
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
       HungarianLoss.#check(this)

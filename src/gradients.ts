@@ -3,12 +3,14 @@ import { fail } from './errors.ts'
 import { bytesOf, checkMemory, isUsable, kindOf, lengthOfTyped, overlap } from './memory.ts'
 import type { Bytes } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
-import type { Layers, LayerTensors } from './parts.ts'
+import type { Layers, LayerTensors, Part } from './parts.ts'
 import { NONE } from './predictions.ts'
+import { addJson, constructorOf } from './plain.ts'
+import type { Unfinished } from './plain.ts'
 import type { Predictions } from './predictions.ts'
 import type { ReadTarget } from './targets.ts'
 import { lengthOf } from './tensors.ts'
-import type { Gradients, LayerGradients, LayerOutputs, PartGradients } from './types.ts'
+import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Shaped } from './types.ts'
 import { checkRecord, isRecord, show } from './validate.ts'
 
 /**
@@ -27,8 +29,6 @@ const ALL_OUT = [...OUT, ...PART_KEYS] as const
 export const NO_GRADIENTS: GradientArrays = []
 
 const NO_LAYERS: readonly LayerGradients[] = []
-
-type Layer = [logits: Float32Array, boxes: Float32Array, corners?: Float32Array]
 
 /** How many arrays a layer has. */
 const perLayer = ({ hasCorners }: Predictions): number => (hasCorners ? 3 : 2)
@@ -115,7 +115,7 @@ function checkLayer(layer: unknown, tensors: LayerTensors, hasCorners: boolean, 
   }
 }
 
-/** Checks one of the caller's arrays by itself. */
+/** Checks one of the caller's arrays by itself; gives as much of it as is written to. */
 function checkArray(array: unknown, { length }: Float32Array, layer: string, key: string): Float32Array {
   const [kind, view] = [kindOf(array), array as Float32Array]
   if (kind === 'Float32Array' && isUsable(view) && lengthOfTyped(view) === length) return view
@@ -123,8 +123,8 @@ function checkArray(array: unknown, { length }: Float32Array, layer: string, key
   if (kind !== 'Float32Array') fail('DTYPE', name, `must be a Float32Array, got ${kind ?? show(array)}`)
   checkMemory(view, name)
   const got = lengthOfTyped(view)
-  if (got !== length) fail('SHAPE', name, `expected ${length} values, as the input has, got ${got}`)
-  return view
+  if (got < length) fail('SHAPE', name, `expected ${length} values or more, got ${got}`)
+  return new Float32Array(view.buffer, view.byteOffset, length)
 }
 
 /**
@@ -138,9 +138,13 @@ function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targ
     if (pair !== undefined) fail('RANGE', writtenName(pair[0], predictions), `overlaps ${pair[1]} in memory`)
     return
   }
+  const buffers: unknown[] = []
+  for (let i = 0; i < gradients.length; i++) buffers.push((gradients[i] as Float32Array).buffer)
+  const apart = areApart(buffers, predictions, targets)
   for (let i = 0; i < gradients.length; i++) {
+    if (apart && buffers.indexOf(buffers[i]) === i) continue
     const bytes = bytesOf(gradients[i] as Float32Array)
-    let other = sharedInput(bytes, predictions, targets)
+    let other = apart ? undefined : sharedInput(bytes, predictions, targets)
     for (let j = 0; j < i && other === undefined; j++) {
       if (overlap(bytes, bytesOf(gradients[j] as Float32Array))) other = writtenName(j, predictions)
     }
@@ -205,6 +209,42 @@ const tensorsIn = ({ logits, boxes, corners, references }: LayerTensors | LayerO
   corners,
   references,
 ]
+
+/**
+ * Whether gradients in these buffers lie in others than all inputs, as they do if they are nothing but gradients. It is found
+ * out sooner than what overlaps, since each input is asked for its buffer but once.
+ */
+function areApart(buffers: readonly unknown[], { tensors, parts }: Predictions, targets: readonly ReadTarget[]): boolean {
+  for (let i = 0; i < tensors.length; i++) {
+    const { given, logits, boxes, corners, references } = tensors[i] as LayerTensors
+    if (!isApart(logits, given.logits, buffers) || !isApart(boxes, given.boxes, buffers)) return false
+    if (corners === undefined) continue
+    if (!isApart(corners, given.corners, buffers) || !isApart(references, given.references, buffers)) return false
+  }
+  for (let i = 0; i < targets.length; i++) {
+    const { labels, boxes, ignore } = targets[i] as ReadTarget
+    if (!isElsewhere(labels, buffers) || !isElsewhere(boxes, buffers) || !isElsewhere(ignore, buffers)) return false
+  }
+  return !parts.some(({ hasRules }) => hasRules)
+}
+
+/** Whether neither a tensor's values nor what they were made from lies in any of the buffers. */
+function isApart(values: unknown, given: unknown, buffers: readonly unknown[]): boolean {
+  return isElsewhere(values, buffers) && ((given as Shaped<unknown>).data === values || isElsewhere(given, buffers))
+}
+
+/** Whether what the caller gave certainly lies in none of the buffers; rows within rows are looked at elsewhere. */
+function isElsewhere(given: unknown, buffers: readonly unknown[]): boolean {
+  const data = dataOf(given)
+  if (data === undefined) return true
+  if (kindOf(data) !== undefined) return !buffers.includes(bytesOf(data as Float32Array).buffer)
+  return !Array.isArray(data) || data.every((row) => typeof row !== 'object' || isPlain(row))
+}
+
+/** Whether a row is an array of numbers that is not typed. */
+function isPlain(row: unknown): boolean {
+  return Array.isArray(row) && typeof row[0] === 'number'
+}
 
 /** The name of the first input that shares memory with an array, if there is one. */
 function sharedInput(
@@ -292,19 +332,56 @@ function outName(name: string): string {
 }
 
 /** The arrays as the caller sees them: of each part the final layer at the top, earlier ones in `auxiliary`. */
-export function layOut(gradients: GradientArrays, predictions: Predictions): Gradients | undefined {
-  if (gradients.length === 0) return undefined
+export function layOut(gradients: GradientArrays, predictions: Predictions): Gradients {
+  const { parts } = predictions
   const width = perLayer(predictions)
-  const at = (layer: number): LayerGradients => {
-    const [logits, boxes, corners = NONE] = gradients.slice(width * layer, width * (layer + 1)) as Layer
-    return corners === NONE ? { logits, boxes } : { logits, boxes, corners }
+  if (gradients.length === width) return ofOne(gradients, width)
+  const result: Unfinished<Gradients> = ofLayers(gradients, width, (parts[0] as Part).layers)
+  for (let i = 1; i < parts.length; i++) {
+    const { key, tensors, layers } = parts[i] as Part
+    if (key !== undefined && key === tensors) result[key] = ofLayers(gradients, width, layers)
   }
-  const ofLayers = ({ firstTensors, tensors }: Layers): PartGradients => {
-    const final = firstTensors + tensors.length - 1
-    if (tensors.length === 1) return at(final)
-    return { ...at(final), auxiliary: Array.from({ length: tensors.length - 1 }, (_, i) => at(firstTensors + i)) }
-  }
-  const own = predictions.parts.filter(({ key, tensors }) => key === tensors)
-  const [main, ...others] = own.map(({ key, layers }) => [key, ofLayers(layers)] as const)
-  return { ...(main as readonly [undefined, PartGradients])[1], ...Object.fromEntries(others) }
+  return result
+}
+
+/** Of the latest small batch. */
+let latest: LayerGradients | undefined
+
+/** So many gradients at most are those of a small batch, so that no more memory is held for the next call. */
+const SMALL = 2 ** 15
+
+/** The arrays of the only layer. Those of small batches that go to the same arrays, call after call, are laid out once. */
+function ofOne(gradients: GradientArrays, width: number): LayerGradients {
+  const [logits, boxes, corners] = gradients as [Float32Array, Float32Array, Float32Array | undefined]
+  if (latest?.logits === logits && latest.boxes === boxes && latest.corners === corners) return latest
+  const result = ofLayer(gradients, width, 0)
+  latest = logits.length + boxes.length + (corners?.length ?? 0) <= SMALL ? result : undefined
+  return result
+}
+
+/** The arrays of one part. */
+function ofLayers(gradients: GradientArrays, width: number, { firstTensors, tensors }: Layers): PartGradients {
+  const final = tensors.length - 1
+  const result = ofLayer(gradients, width, firstTensors + final)
+  if (final === 0) return result
+  return Object.assign(result, { auxiliary: tensors.slice(0, final).map((_, i) => ofLayer(gradients, width, firstTensors + i)) })
+}
+
+const PlainGradients = constructorOf<LayerGradients, [Float32Array, Float32Array, Float32Array | undefined]>(function (
+  logits,
+  boxes,
+  corners,
+) {
+  addJson(this)
+  this.logits = logits
+  this.boxes = boxes
+  if (corners !== undefined) this.corners = corners
+})
+
+/** The arrays of one layer. */
+function ofLayer(gradients: GradientArrays, width: number, layer: number): LayerGradients {
+  const logits = gradients[width * layer] as Float32Array
+  const boxes = gradients[width * layer + 1] as Float32Array
+  const corners = width > 2 ? (gradients[width * layer + 2] as Float32Array) : NONE
+  return new PlainGradients(logits, boxes, corners === NONE ? undefined : corners)
 }

@@ -34,6 +34,5 @@ export function assignSmall({ data, rows, columns }: Costs, { maximize, partial,
   memory[5] = Number(wanted)
   memory.set(data, HEAD)
   assign(exchange)
-  const duals = wanted ? memory.slice(1 + rows, 1 + 2 * rows + columns) : undefined
-  return listPairs(columnOfRow, rows, columns, memory[0], duals)
+  return listPairs(columnOfRow, rows, columns, memory[0], wanted ? columnOfRow : undefined, 0, rows)
 }

@@ -16,7 +16,9 @@ import type {
   CallOptions,
   DenoisingSettings,
   EncoderSettings,
+  ExactOutputs,
   Gradients,
+  GradientsOf,
   LayerGradients,
   LayerOutputs,
   LossResult,
@@ -74,9 +76,9 @@ export interface TensorLoss {
   (outputs: TensorOutputs, targets: readonly TensorTarget[], call?: TensorCallOptions): tfc.Scalar
   /**
    * What the latest call computed: terms, matches, metrics. Its gradients may be the very memory of the tensors that
-   * TensorFlow.js holds, so do not write to them.
+   * TensorFlow.js holds, so do not write to them. Throws `OPTION` before the first call has given a result.
    */
-  lastResult: LossResult | undefined
+  readonly lastResult: LossResult<Outputs, Gradients>
 }
 
 /**
@@ -94,13 +96,14 @@ export interface TensorLoss {
 export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorLoss {
   checkTensorFlow(tf)
   checkCriterion(criterion)
+  let last: TensorLoss['lastResult'] | undefined
   const loss = (outputs: TensorOutputs, targets: readonly TensorTarget[], call?: TensorCallOptions): tfc.Scalar => {
     const step = readStep(outputs, targets, call)
     const operation = tf.customGrad((...args) => {
       const save = args.pop() as tfc.GradSaveFunc
       const result = computeStep(criterion, step, readNow)
-      loss.lastResult = result
-      save(gradientTensors(tf, step, result.gradients as Gradients))
+      last = result
+      save(gradientTensors(tf, step, result.gradients))
       return {
         value: tf.scalar(result.loss),
         gradFunc: (dy: tfc.Tensor, saved: tfc.Tensor[]) => saved.map((gradient) => tf.mul(gradient, dy)),
@@ -108,8 +111,8 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
     })
     return operation(...step.layers.flatMap(variablesOf)) as tfc.Scalar
   }
-  loss.lastResult = undefined as LossResult | undefined
-  return loss
+  const get = () => last ?? fail('OPTION', 'lastResult', 'there is none before the first call')
+  return Object.defineProperty(loss, 'lastResult', { get, enumerable: true }) as TensorLoss
 }
 
 /**
@@ -129,19 +132,20 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
  * })
  * optimizer.applyGradients(grads)
  */
-export async function lossGradients(
+export async function lossGradients<O extends TensorOutputs>(
   criterion: HungarianLoss,
-  outputs: TensorOutputs,
+  outputs: ExactOutputs<O>,
   targets: readonly TensorTarget[],
   call?: TensorCallOptions,
-): Promise<LossResult> {
+): Promise<LossResult<O, GradientsOf<O>>> {
   checkCriterion(criterion)
   const step = readStep(outputs, targets, call)
   const read = new Map<tfc.Tensor, Promise<TensorValues>>()
   for (const [tensor, { name }] of step.tensors) read.set(tensor, readLater(tensor, name))
   const values = new Map<tfc.Tensor, TensorValues>()
   for (const [tensor, promise] of await settled(read)) values.set(tensor, await promise)
-  return computeStep(criterion, step, (tensor) => values.get(tensor) as TensorValues)
+  const result: LossResult<unknown, Gradients> = computeStep(criterion, step, (tensor) => values.get(tensor) as TensorValues)
+  return result as LossResult<O, GradientsOf<O>>
 }
 
 /** What a tensor's values come in. */
@@ -187,7 +191,7 @@ function readStep(outputs: unknown, targets: unknown, call: unknown): TensorStep
 }
 
 /** Computes a step from its tensors' values. */
-function computeStep(criterion: HungarianLoss, step: TensorStep, read: ReadTensor): LossResult {
+function computeStep(criterion: HungarianLoss, step: TensorStep, read: ReadTensor): LossResult<Outputs, Gradients> {
   let argument = 'outputs'
   try {
     const outputs = toOutputs(step, read)

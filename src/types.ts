@@ -30,10 +30,20 @@ export type Shaped<Data> =
   { readonly data: Data; readonly shape: readonly number[] } | { readonly data: Data; readonly dims: readonly number[] }
 
 /**
- * A tensor of predictions. `{ data, dims }` fits a tensor of ONNX Runtime as it is. The product of the shape must equal
- * the length of the data.
+ * A tensor of ONNX Runtime as `session.run()` gives it: its type does not say what it holds, which is looked at when it
+ * is read. Throws `DTYPE` for what the place does not take.
  */
-export type TensorLike = Shaped<FloatData>
+export interface OnnxTensor {
+  readonly type: string
+  readonly dims: readonly number[]
+  readonly data: FloatData | IntegerData | readonly string[]
+}
+
+/**
+ * A tensor of predictions; `{ data, dims }` fits one of ONNX Runtime as it is. The product of the shape must equal the
+ * length of the data.
+ */
+export type TensorLike = Shaped<FloatData> | OnnxTensor
 
 /** Predictions of one layer. */
 export interface LayerOutputs {
@@ -184,8 +194,37 @@ export interface Outputs extends PartOutputs {
   readonly oneToMany?: OneToManyOutputs | undefined
 }
 
+/** The keys of every member of a union. */
+type KeysOf<T> = T extends unknown ? keyof T : never
+
+/** `T` without keys that `Shape` does not know. */
+type OnlyKeysOf<Shape, T> = { readonly [Key in keyof T]: string extends Key ? T[Key] : Key extends KeysOf<Shape> ? T[Key] : never }
+
+/** A part without unknown keys, also of its layers. */
+type Exact<Shape, T> = T &
+  OnlyKeysOf<Shape, T> &
+  (T extends { readonly auxiliary: ReadonlyArray<infer Layer> }
+    ? { readonly auxiliary: ReadonlyArray<OnlyKeysOf<LayerOutputs, Layer>> }
+    : unknown)
+
+/**
+ * Outputs without keys that are unknown at their place, which are refused, too, when a call reads them. Their type says
+ * which parts the result has.
+ */
+export type ExactOutputs<O> = Exact<Outputs, O> &
+  (O extends { readonly encoder: infer Part extends object } ? { readonly encoder: Exact<EncoderOutputs, Part> } : unknown) &
+  (O extends { readonly denoising: infer Part extends object }
+    ? { readonly denoising: Exact<DenoisingOutputs, Part> }
+    : unknown) &
+  (O extends { readonly oneToMany: infer Part extends object }
+    ? { readonly oneToMany: Exact<OneToManyOutputs, Part> }
+    : unknown)
+
+/** A value that is certain where the type of the outputs says that they have this key. */
+export type IfGiven<O, Key extends PropertyKey, Value> = O extends { readonly [K in Key]: object } ? Value : Value | undefined
+
 /** Class ids: any integer array or plain numbers. A tensor must be of shape `[n]`. */
-export type Labels = readonly number[] | IntegerData | Shaped<readonly number[] | IntegerData>
+export type Labels = readonly number[] | IntegerData | Shaped<readonly number[] | IntegerData> | OnnxTensor
 
 /** The class ids of each target where some have several, at least one and all different. */
 export type LabelSets = ReadonlyArray<number | readonly number[] | IntegerData>
@@ -196,6 +235,7 @@ export type Boxes =
   | Exclude<IntegerData, BigInt64Array | BigUint64Array>
   | ReadonlyArray<ArrayLike<number>>
   | Shaped<FloatData | Exclude<IntegerData, BigInt64Array | BigUint64Array>>
+  | OnnxTensor
 
 /** The ground truth of one image: `n` objects, `n ≥ 0`. */
 export interface Target {
@@ -521,6 +561,13 @@ export interface Gradients extends PartGradients {
   readonly oneToMany?: PartGradients | undefined
 }
 
+/** {@link Gradients}, certain where the type of the outputs says that they have tensors. */
+export type GradientsOf<O> = Gradients &
+  (O extends { readonly corners: object } ? { readonly corners: Float32Array } : unknown) &
+  (O extends { readonly encoder: object } ? { readonly encoder: PartGradients } : unknown) &
+  (O extends { readonly denoising: { readonly logits: object } } ? { readonly denoising: PartGradients } : unknown) &
+  (O extends { readonly oneToMany: { readonly logits: object } } ? { readonly oneToMany: PartGradients } : unknown)
+
 /** What a batch's sums are divided by. */
 export interface Normalizers {
   /**
@@ -595,8 +642,9 @@ export interface CallOptions {
   /** Whether gradients are wanted. Default: true. */
   readonly gradients?: boolean | undefined
   /**
-   * Arrays to write the gradients to, in the layout of the inputs and of their exact lengths. They must not share
-   * memory with any input or with each other. Default: new arrays.
+   * Arrays to write the gradients to, in the layout of the inputs and at least of their lengths: of a longer array, as
+   * for a smaller last batch, the first part is written, and the result's array is a view of it. What is written must not
+   * share memory with any input or with each other. Default: new arrays.
    */
   readonly out?: Gradients | undefined
   /**
@@ -634,7 +682,10 @@ export interface AsyncCallOptions extends Omit<CallOptions, 'out'> {
   readonly transfer?: boolean | undefined
 }
 
-/** The matching of one image. Queries count within their tensors, targets within the image. */
+/**
+ * The matching of one image. Queries count within their tensors, targets within the image. Every array has a buffer of
+ * its own.
+ */
 export interface Matches {
   /** Matched queries, ascending; one to one, `[min(Q, n)]`. */
   readonly queryIndices: Int32Array
@@ -699,21 +750,28 @@ export interface PartResult {
 }
 
 /**
- * The outcome of {@link HungarianLoss.compute}: of the decoder layers, and of each further part of the outputs. Views are
- * made when first read, and kept.
+ * The outcome of {@link HungarianLoss.compute}: of the decoder layers, and of each further part of the outputs.
+ *
+ * As all results, it is plain data: every property is its own and enumerable, so that `structuredClone`, `postMessage`,
+ * spread and deep comparison see all of it, and a clone equals it. In JSON typed arrays are plain arrays, which a spread
+ * result's own ones are not. It holds none of the inputs. Of large batches layers and matchings are made when first read.
+ *
+ * `O` is the type of the outputs, `G` that of the gradients.
  */
-export interface LossResult extends PartResult {
+export interface LossResult<O = Outputs, G = GradientsOf<O> | undefined> extends PartResult {
   /** Sum over all layers of weight × term, times the weight of their part. */
   readonly loss: number
-  readonly encoder: PartResult | undefined
-  readonly denoising: PartResult | undefined
-  readonly oneToMany: PartResult | undefined
+  /** Absent where the outputs have no such part, as the next two. */
+  readonly encoder: IfGiven<O, 'encoder', PartResult>
+  readonly denoising: IfGiven<O, 'denoising', PartResult>
+  readonly oneToMany: IfGiven<O, 'oneToMany', PartResult>
   readonly normalizers: Normalizers
   /**
    * Gradients of `loss`; absent where `gradients: false` was given. Unless given as `out`, all of a result's lie in one
-   * buffer of their own: a transfer to another thread moves them together.
+   * buffer of their own, since making one for each takes as long as the loss of a small batch: a transfer to another
+   * thread moves them together, and a clone of one array takes the others' memory along.
    */
-  readonly gradients: Gradients | undefined
+  readonly gradients: G
   readonly nonFinite: NonFiniteCounts
 }
 
@@ -725,11 +783,12 @@ export interface PartMatching {
   readonly layers: ReadonlyArray<{ readonly matches: readonly Matches[]; readonly classWeight: number }>
 }
 
-/** The outcome of {@link HungarianLoss.match}. */
-export interface MatchResult extends PartMatching {
-  readonly encoder?: PartMatching | undefined
-  readonly denoising?: PartMatching | undefined
-  readonly oneToMany?: PartMatching | undefined
+/** The outcome of {@link HungarianLoss.match}, plain data as {@link LossResult}. `O` is the type of the outputs. */
+export interface MatchResult<O = Outputs> extends PartMatching {
+  /** Absent where the outputs have no such part, as the next two. */
+  readonly encoder: IfGiven<O, 'encoder', PartMatching>
+  readonly denoising: IfGiven<O, 'denoising', PartMatching>
+  readonly oneToMany: IfGiven<O, 'oneToMany', PartMatching>
   readonly normalizers: Normalizers
   readonly nonFinite: NonFiniteCounts
 }
@@ -748,11 +807,12 @@ export interface PartCost {
   readonly layers: ReadonlyArray<{ readonly images: readonly CostBlock[] }>
 }
 
-/** The outcome of {@link HungarianLoss.cost}. */
-export interface CostResult extends PartCost {
-  readonly encoder?: PartCost | undefined
-  readonly denoising?: PartCost | undefined
-  readonly oneToMany?: PartCost | undefined
+/** The outcome of {@link HungarianLoss.cost}, plain data as {@link LossResult}. `O` is the type of the outputs. */
+export interface CostResult<O = Outputs> extends PartCost {
+  /** Absent where the outputs have no such part, as the next two. */
+  readonly encoder: IfGiven<O, 'encoder', PartCost>
+  readonly denoising: IfGiven<O, 'denoising', PartCost>
+  readonly oneToMany: IfGiven<O, 'oneToMany', PartCost>
   readonly nonFinite: NonFiniteCounts
 }
 
@@ -763,7 +823,7 @@ export type CostData = FloatData | Exclude<IntegerData, BigInt64Array | BigUint6
  * A cost matrix: a tensor of shape `[rows, columns]`, or rows of equal length (`[]` is 0 × 0). `Infinity` forbids a
  * pair, also when maximising; NaN and `-Infinity` are errors.
  */
-export type CostMatrix = Shaped<CostData> | ReadonlyArray<ArrayLike<number>>
+export type CostMatrix = Shaped<CostData> | OnnxTensor | ReadonlyArray<ArrayLike<number>>
 
 /** Indices of rows or columns; an Int32Array is never copied. */
 export type IndexData = readonly number[] | Exclude<IntegerData, BigInt64Array | BigUint64Array>
@@ -832,7 +892,10 @@ export interface AsyncAssignmentOptions extends AssignmentOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** An assignment of rows to columns. */
+/**
+ * An assignment of rows to columns. It is plain data, as {@link LossResult}, and in JSON its arrays are plain ones. Every
+ * array has a buffer of its own, but for the duals, of which rows and columns may share one.
+ */
 export interface Assignment {
   /** Assigned rows, ascending. */
   readonly rowIndices: Int32Array
@@ -853,12 +916,21 @@ export interface Assignment {
   readonly columnDuals: Float64Array | undefined
 }
 
-/** What {@link verifyAssignment} needs of an assignment: what {@link linearSumAssignment} gives with `duals: true`. */
+/** An assignment with its dual variables, as `duals: true` gives it. */
+export interface AssignmentWithDuals extends Assignment {
+  readonly rowDuals: Float64Array
+  readonly columnDuals: Float64Array
+}
+
+/**
+ * What {@link verifyAssignment} needs of an assignment: what {@link linearSumAssignment} gives with `duals: true`, or what
+ * its JSON is parsed to.
+ */
 export interface AssignmentProof {
   readonly rowIndices: ArrayLike<number>
   readonly columnIndices: ArrayLike<number>
-  readonly rowDuals?: Float64Array | undefined
-  readonly columnDuals?: Float64Array | undefined
+  readonly rowDuals?: ArrayLike<number> | undefined
+  readonly columnDuals?: ArrayLike<number> | undefined
 }
 
 /** The outcome of {@link verifyAssignment}. */
