@@ -30,12 +30,16 @@ export type Shaped<Data> =
   { readonly data: Data; readonly shape: readonly number[] } | { readonly data: Data; readonly dims: readonly number[] }
 
 /**
- * A tensor of predictions. `{ data, dims }` fits a tensor of ONNX Runtime as it is. The product of the shape must equal
- * the length of the data.
+ * A tensor of predictions. `{ data, dims }` fits a tensor of ONNX Runtime as it is, once its data are in memory (`DTYPE`
+ * where they are on the device, or disposed). The product of the shape must equal the length of the data. Further
+ * fields are ignored.
  */
 export type TensorLike = Shaped<FloatData>
 
-/** Predictions of one layer. */
+/**
+ * Predictions of one layer. Of these objects, of parts and of targets, every field is read once; own enumerable keys
+ * that are unknown or belong elsewhere are refused (`OPTION`), unless their value is undefined.
+ */
 export interface LayerOutputs {
   /**
    * `[B, Q, C]`: images, queries, and columns of raw scores: with softmax classification `numClasses + 1`, one of which is
@@ -63,7 +67,7 @@ export interface LayerOutputs {
   /**
    * Added to the matching cost, and no part of the loss: for each image a block `[Q, n]` of numbers from −1e12 to 1e12,
    * with a column for every target of the image. So keypoints, text or anything else can join the matching. Stacked
-   * layers share it.
+   * layers share it. Must be absent where `matching` is anything but `'optimal'`, since nothing is solved then.
    */
   readonly cost?: readonly TensorLike[] | undefined
 }
@@ -87,7 +91,8 @@ export interface Pairs {
 
 /**
  * Predictions of several layers. They either lie stacked in tensors of rank 4, `[L, B, Q, C]` and `[L, B, Q, 4]`, the
- * last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits.
+ * last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits. All parts together may
+ * have up to 1,048,576 layers, and 4,194,304 layers times images.
  */
 export interface PartOutputs extends LayerOutputs {
   /** Earlier layers, first to last, each of the final layer's shape. */
@@ -165,7 +170,10 @@ export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined })
 
 /** Settings of {@link OneToManyOutputs}. */
 export interface OneToManySettings extends PartWeights {
-  /** How often every target is repeated, at least 1; 6 in H-DETR. */
+  /**
+   * How often every target is repeated, at least 1; 6 in H-DETR. At most 16,777,216 times divided by the number of
+   * targets in the batch. What exceeds the number of queries is reported as unmatched, and takes no memory.
+   */
   readonly repeat: number
 }
 
@@ -176,7 +184,8 @@ export interface OneToManySettings extends PartWeights {
 export interface Outputs extends PartOutputs {
   /**
    * Equal groups that the queries are split in, one after the other; each is matched by itself with all targets, and the
-   * terms are divided by N · `groups` (Chen et al. 2023, Group DETR; Atten4Vis/LW-DETR). Default: 1.
+   * terms are divided by N · `groups` (Chen et al. 2023, Group DETR; Atten4Vis/LW-DETR). At most 16,777,216 divided by
+   * the number of targets in the batch. Default: 1.
    */
   readonly groups?: number | undefined
   readonly encoder?: EncoderOutputs | undefined
@@ -205,7 +214,10 @@ export interface Target {
    * should have, and the class' part of the cost is the sum over them.
    */
   readonly labels: Labels | LabelSets
-  /** `[n, 4]`, in the criterion's `boxFormat`; with `normalizedBoxes`, all components lie in [0, 1]. */
+  /**
+   * `[n, 4]`, in the criterion's `boxFormat`; with `normalizedBoxes`, all components lie in [0, 1], where up to 1e-4 beyond
+   * is taken for rounding and used as it is.
+   */
   readonly boxes: Boxes
   /** How many leading entries count, 0 to n; the rest is padding and never looked at. Default: all. */
   readonly valid?: number | undefined
@@ -388,7 +400,7 @@ export interface HungarianLossOptions {
   readonly ignore?: IgnoreOptions | undefined
   /**
    * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all
-   * decoder and encoder layers the same: of all their pairs the most frequent first, one target for each query, divided
+   * decoder and encoder layers, which then have the same number of queries, the same: of all their pairs the most frequent first, one target for each query, divided
    * by the number of these pairs. The class term follows the layer's own matching either way. Default: the preset's,
    * which is `'union'` for D-FINE and DEIM alone.
    */
@@ -530,16 +542,16 @@ export interface CallOptions {
    */
   readonly out?: Gradients | undefined
   /**
-   * The number of targets to divide the box terms by, above 0. Where a batch is split over workers, give each the mean
+   * The number of targets to divide the box terms by, 1e-12 to 1e24. Where a batch is split over workers, give each the mean
    * of all workers' counts (the published code takes at least 1), and average the gradients: the result is the gradient
    * of the unsplit batch, but for `ddf`, whose means are each worker's own. Parts multiply it by their groups and
    * repetitions. Default: this batch's count, at least 1.
    */
   readonly numBoxes?: number | undefined
-  /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`. */
+  /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`; 1e-12 to 1e24. */
   readonly unionBoxes?: number | undefined
   /**
-   * What to divide the class term by, above 0: one number for all layers, or one for each, in the order of `layers`,
+   * What to divide the class term by, 1e-12 to 1e24: one number for all layers, or one for each, in the order of `layers`,
    * `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Where a batch is split over workers, the mean of all
    * workers' own, as `match` gives them. Default: this batch's own.
    */
