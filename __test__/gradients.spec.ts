@@ -251,3 +251,46 @@ describe('arrays for gradients are refused:', () => {
     expect(error).toMatchObject({ code: 'OPTION', argument: 'call.out' })
   })
 })
+
+describe('an array for gradients over', () => {
+  const shape = { images: 1, queries: 2, classes: 3 }
+  const one = HungarianLoss.detr({ numClasses: 2 })
+  const layer = randomLayer(1, shape)
+  const memory = new Float32Array([0.5, 0.5, 0.2, 0.2, 0, 0, 0, 0])
+  const out = () => ({ logits: new Float32Array(6), boxes: memory.subarray(0, 8) })
+  const row = memory.subarray(0, 4)
+  test.each<[string, object, object, string]>([
+    ['a row of a target’s boxes', {}, { labels: [0], boxes: [row] }, 'targets[0].boxes'],
+    ['a tensor’s rows', {}, { labels: [0], boxes: { data: [row], shape: [1, 4] } }, 'targets[0].boxes'],
+    [
+      'a row of the outputs',
+      { boxes: { data: [[row, [0.5, 0.5, 0.1, 0.1]]], shape: [1, 2, 4] } },
+      { labels: [0], boxes: [[0.5, 0.5, 0.1, 0.1]] },
+      'outputs.boxes',
+    ],
+  ])('%s is refused', (_, change, target, other) => {
+    const error = errorOf(() => one.compute({ ...layer, ...change }, [untyped(target)], { out: out() }))
+    expect(error).toMatchObject({ code: 'RANGE', argument: 'call.out.boxes' })
+    expect(error.message).toMatch(`overlaps ${other}`)
+  })
+
+  test('another one of very many is found, too', () => {
+    const auxiliary = Array.from({ length: 100 }, (_, i) => randomLayer(i, shape))
+    const arrays = () => ({ logits: new Float32Array(6), boxes: new Float32Array(8) })
+    const given = { ...layer, auxiliary }
+    const target = [{ labels: [0], boxes: [row] }]
+    const outs = { ...arrays(), auxiliary: auxiliary.map(arrays) }
+    expect(one.compute(given, target, { out: outs }).loss).toBe(one.compute(given, target).loss)
+    const [a, b, c] = [structuredClone(outs), structuredClone(outs), structuredClone(outs)]
+    a.auxiliary[70]!.boxes = a.auxiliary[3]!.boxes
+    expect(errorOf(() => one.compute(given, target, { out: a })).message).toMatch(
+      /call\.out\.auxiliary\[70\]\.boxes: overlaps call\.out\.auxiliary\[3\]\.boxes|auxiliary\[3\]\.boxes: overlaps .*\[70\]\.boxes/,
+    )
+    b.auxiliary[50]!.logits = auxiliary[20]!.logits.data
+    expect(errorOf(() => one.compute(given, target, { out: b })).message).toMatch(
+      'call.out.auxiliary[50].logits: overlaps outputs.auxiliary[20].logits',
+    )
+    c.boxes = memory.subarray(0, 8)
+    expect(errorOf(() => one.compute(given, target, { out: c })).message).toMatch('call.out.boxes: overlaps targets[0].boxes')
+  })
+})

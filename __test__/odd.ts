@@ -59,7 +59,7 @@ export const ODD: ReadonlyArray<() => unknown> = [
   ...[10n, 10n ** 50n, Symbol('odd'), Symbol.iterator].map((value) => () => value),
   () => () => 1,
   () => async () => 1,
-  () => class {},
+  () => Instance,
   () => [],
   () => [[]],
   () => [undefined],

@@ -261,10 +261,10 @@ function sharedInput(
     if (key !== undefined) return `${name}.${key}`
   }
   for (let image = 0; image < targets.length; image++) {
-    const { labels, boxes, ignore } = targets[image] as ReadTarget
+    const { labels, boxes, rows, ignore } = targets[image] as ReadTarget
     if (shares(bytes, labels)) return `targets[${image}].labels`
-    if (shares(bytes, boxes)) return `targets[${image}].boxes`
-    if (shares(bytes, ignore)) return `targets[${image}].ignore`
+    if (rows === undefined ? shares(bytes, boxes) : anyShares(bytes, rows)) return `targets[${image}].boxes`
+    if (ignore !== undefined && shares(bytes, ignore)) return `targets[${image}].ignore`
   }
   const isRule = ({ given }: LayerTensors): boolean => ruleArrays(given).some((rule) => shares(bytes, rule))
   if (parts.some(({ hasRules, layers }) => hasRules && layers.tensors.some(isRule))) {
@@ -283,9 +283,30 @@ function sharedTensor(bytes: Bytes, layer: LayerTensors | LayerOutputs): string 
 
 /** Whether an array shares memory with what the caller gave, or what was made of it. */
 function shares(bytes: Bytes, given: unknown): boolean {
+  if (Array.isArray(given) && typeof given[0] === 'number') return false
   const data = dataOf(given)
   if (kindOf(data) !== undefined) return overlap(bytes, bytesOf(data as Float32Array))
-  return Array.isArray(data) && bytesIn(data).some((other) => overlap(bytes, other))
+  return Array.isArray(data) && holdsArrays(data) && bytesIn(data).some((other) => overlap(bytes, other))
+}
+
+/** Whether one of some rows shares memory with an array. */
+function anyShares(bytes: Bytes, rows: ReadonlyArray<ArrayLike<unknown>>): boolean {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as ArrayLike<unknown>
+    if (!Array.isArray(row) && overlap(bytes, bytesOf(row as Float32Array))) return true
+  }
+  return false
+}
+
+/** Whether a list may hold typed arrays: not where its entries are numbers, or lists of numbers. */
+function holdsArrays(list: readonly unknown[]): boolean {
+  const length = Math.min(lengthOf(list, 'call.out'), MOST_ROWS)
+  for (let i = 0; i < length; i++) {
+    const row = list[i]
+    if (typeof row !== 'object' || row === null) continue
+    if (!Array.isArray(row) || typeof row[0] !== 'number') return true
+  }
+  return false
 }
 
 /** Entries and levels of nested rows whose memory is looked at; what are more are numbers. */

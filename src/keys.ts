@@ -4,7 +4,10 @@ import { showKnown } from './validate.ts'
 import { nearestName } from './words.ts'
 
 /** What the outputs, their parts and layers, and the targets are made of: where a key may stand. */
-export type Place = 'outputs' | 'encoder' | 'denoising' | 'oneToMany' | 'layer' | 'target' | 'pairs' | 'source'
+export type Place = 'outputs' | 'encoder' | 'denoising' | 'oneToMany' | 'layer' | 'target' | RulePlace
+
+/** The parts of a layer's matching. */
+type RulePlace = 'pairs' | 'source'
 
 const LAYER = ['logits', 'boxes', 'corners', 'references', 'matching', 'cost'] as const
 const WEIGHTS = ['weight', 'weights'] as const
@@ -86,17 +89,44 @@ const SYNONYMS: { readonly [Key in Place]?: typeof OUTPUT_NAMES } = {
 }
 
 /** Settings of the criterion and of a call, which are no fields of any input. */
+<<<<<<< HEAD
 const OF_OPTIONS = ['numClasses', 'classification', 'boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes']
   .concat(['nonFinite', 'cardinality', 'boxMatching', 'distribution', 'threads', 'check'])
 const OF_CALL = ['gradients', 'out', 'numBoxes', 'unionBoxes', 'classWeight', 'distilledQueries', 'signal', 'transfer']
+=======
+const OF_OPTIONS: ReadonlySet<string> = new Set([
+  'numClasses',
+  'classification',
+  'boxFormat',
+  'boxEpsilon',
+  'clampSizes',
+  'normalizedBoxes',
+  'nonFinite',
+  'boxMatching',
+  'distribution',
+  'threads',
+])
+const OF_CALL: ReadonlySet<string> = new Set([
+  'gradients',
+  'out',
+  'numBoxes',
+  'unionBoxes',
+  'classWeight',
+  'signal',
+  'transfer',
+])
+>>>>>>> wt/input
 
 /**
  * The first key of an object that does not belong where it stands, if there is one. Only keys of the object's own count,
  * and a key without a value counts as absent.
  */
-export function strayKey(value: object, place: Place): string | undefined {
+export function strayKey(value: object, place: Exclude<Place, RulePlace>): string | undefined {
   const known = SETS[place]
+  const first = place === 'target' ? 'labels' : 'logits'
   for (const key in value) {
+    // these two are all that most have, and are compared sooner than looked up
+    if (key === first || key === 'boxes') continue
     if (known.has(key) || !Object.hasOwn(value, key)) continue
     if ((value as { readonly [key: string]: unknown })[key] !== undefined) return key
   }
@@ -104,9 +134,17 @@ export function strayKey(value: object, place: Place): string | undefined {
 }
 
 /** Refuses an object with a key that does not belong where it stands. */
-export function checkKeys(value: object, place: Place, argument: string): void {
+export function checkKeys(value: object, place: Exclude<Place, RulePlace>, argument: string): void {
   const key = strayKey(value, place)
   if (key !== undefined) failKey(key, place, argument)
+}
+
+/** Likewise, for what a layer's matching is made of. */
+export function checkRuleKeys(value: object, place: RulePlace, argument: string): void {
+  for (const key in value) {
+    if (SETS[place].has(key) || !Object.hasOwn(value, key)) continue
+    if ((value as { readonly [key: string]: unknown })[key] !== undefined) failKey(key, place, argument)
+  }
 }
 
 /** Refuses a key, and says what is meant by it or where it belongs. */
@@ -149,6 +187,6 @@ function homeOf(key: string, place: Place, argument: string): string | undefined
   }
   if (!isTarget && KNOWN.target.includes(key)) return 'belongs to the targets, the second argument'
   if (isTarget && KNOWN.outputs.includes(key)) return 'belongs to the outputs, the first argument'
-  if (OF_OPTIONS.includes(key)) return 'belongs to the options of the criterion'
-  return OF_CALL.includes(key) ? 'belongs to the settings of the call, the third argument' : undefined
+  if (OF_OPTIONS.has(key)) return 'belongs to the options of the criterion'
+  return OF_CALL.has(key) ? 'belongs to the settings of the call, the third argument' : undefined
 }

@@ -1,6 +1,5 @@
 import { fail } from './errors.ts'
 import { checkKeys } from './keys.ts'
-import type { Place } from './keys.ts'
 import { makeParts, PART_KEYS } from './parts.ts'
 import type { Layers, LayerTensors, Part, PartKey } from './parts.ts'
 import { toReadError } from './reading.ts'
@@ -56,14 +55,30 @@ interface Fields {
   readonly auxiliary: unknown
 }
 
-/** Likewise a part, or the outputs themselves. */
-type PartFields = Fields & { readonly [Key in Exclude<keyof Outputs, keyof Fields> | Setting]?: unknown }
-type Setting = 'classAgnostic' | 'contrastive' | 'padding' | 'queries' | 'repeat' | 'weight' | 'weights'
+/** Likewise the outputs. */
+interface OutputFields extends Fields {
+  readonly groups: unknown
+  readonly encoder: unknown
+  readonly denoising: unknown
+  readonly oneToMany: unknown
+}
+
+/** Likewise a further part of them. */
+interface PartFields extends Fields {
+  readonly groups: unknown
+  readonly classAgnostic: unknown
+  readonly contrastive: unknown
+  readonly padding: unknown
+  readonly queries: unknown
+  readonly repeat: unknown
+  readonly weight: unknown
+  readonly weights: unknown
+}
 
 /** Reads the predictions of a batch. */
 export function readPredictions(outputs: Outputs, options: ResolvedOptions): Predictions {
   const reader: Reader = { options, images: undefined, tensors: [], layers: 0 }
-  const given = readPart(outputs, 'outputs', 'outputs')
+  const given = readOutputs(outputs)
   const main = readLayers(reader, outputs, given, 'outputs')
   const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
   const parts: { [Key in PartKey]?: PartFields } = {}
@@ -92,51 +107,72 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions): Pre
     fail('SHAPE', 'outputs', `may have at most ${MAX_JOBS} layers times images, got ${layers} times ${images}`)
   }
   const hasCorners = tensors.some(({ corners }) => corners !== undefined)
-  const structure = { ...parts, groups: given.groups } as unknown as Outputs
+  const { encoder, denoising, oneToMany } = parts
+  const structure = { groups: given.groups, encoder, denoising, oneToMany } as unknown as Outputs
   return { images, tensors, hasCorners, parts: makeParts(structure, own, options) }
 }
 
-/** Reads the fields of a part, or of the outputs; refuses what is no part, and what would be dropped. */
-function readPart(value: unknown, place: Exclude<Place, 'layer' | 'target' | 'pairs' | 'source'>, argument: string): PartFields {
-  const fields = readFields(value, place, argument)
+/** Reads the fields of the outputs. Written out like the others, since it is a part of every call. */
+function readOutputs(outputs: unknown): OutputFields {
   try {
-    const part = value as PartFields
-    switch (place) {
-      case 'outputs': {
-        const { groups, encoder, denoising, oneToMany } = part
-        return { ...fields, groups, encoder, denoising, oneToMany }
-      }
-      case 'encoder': {
-        const { groups, classAgnostic, weight, weights } = part
-        return { ...fields, groups, classAgnostic, weight, weights }
-      }
-      case 'denoising': {
-        const { groups, contrastive, padding, queries, weight, weights } = part
-        return { ...fields, groups, contrastive, padding, queries, weight, weights }
-      }
-      case 'oneToMany': {
-        const { repeat, queries, weight, weights } = part
-        return { ...fields, repeat, queries, weight, weights }
-      }
+    checkRecordAt(outputs, 'outputs', 'outputs')
+    const { logits, boxes, corners, references, matching, cost, auxiliary } = outputs as unknown as Fields
+    const { groups, encoder, denoising, oneToMany } = outputs as unknown as OutputFields
+    checkCost(matching, cost, 'outputs')
+    return {
+      logits,
+      boxes,
+      corners,
+      references,
+      matching,
+      cost,
+      auxiliary,
+      groups,
+      encoder,
+      denoising,
+      oneToMany,
     }
+  } catch (error) {
+    throw toReadError(error, 'outputs')
+  }
+}
+
+/** Reads the fields of a further part. */
+function readPart(part: unknown, place: PartKey, argument: string): PartFields {
+  try {
+    checkRecordAt(part, place, argument)
+    const { logits, boxes, corners, references, matching, cost, auxiliary } = part as unknown as Fields
+    const { groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } = part as unknown as PartFields
+    checkCost(matching, cost, argument)
+    const fields = { logits, boxes, corners, references, matching, cost, auxiliary }
+    return { ...fields, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights }
   } catch (error) {
     throw toReadError(error, argument)
   }
 }
 
-/** Reads the fields that every layer may have; refuses what is no layer, and what would be dropped. */
-function readFields(layer: unknown, place: Place, argument: string): Fields {
+/** Reads the fields of an auxiliary layer. */
+function readLayer(layer: unknown, argument: string): Fields {
   try {
-    if (!isRecord(layer)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(layer)}`)
-    checkKeys(layer, place, argument)
+    checkRecordAt(layer, 'layer', argument)
     const { logits, boxes, corners, references, matching, cost, auxiliary } = layer as unknown as Fields
-    if (cost !== undefined && matching !== undefined && matching !== 'optimal') {
-      fail('OPTION', `${argument}.cost`, 'must be absent beside a matching that is given or taken over: nothing is solved')
-    }
+    checkCost(matching, cost, argument)
     return { logits, boxes, corners, references, matching, cost, auxiliary }
   } catch (error) {
     throw toReadError(error, argument)
   }
+}
+
+/** Refuses what is no layer, and keys that would be dropped. */
+function checkRecordAt(value: unknown, place: PartKey | 'outputs' | 'layer', argument: string): asserts value is Record<string, unknown> {
+  if (!isRecord(value)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(value)}`)
+  checkKeys(value, place, argument)
+}
+
+/** Refuses a cost that would be dropped. */
+function checkCost(matching: unknown, cost: unknown, argument: string): void {
+  if (cost === undefined || matching === undefined || matching === 'optimal') return
+  fail('OPTION', `${argument}.cost`, 'must be absent beside a matching that is given or taken over: nothing is solved')
 }
 
 /**
@@ -183,7 +219,7 @@ function failLayers(argument: string, layers: number): never {
 }
 
 function readAuxiliary(reader: Reader, layer: unknown, shape: readonly number[], name: string): LayerTensors {
-  const given = readFields(layer, 'layer', name)
+  const given = readLayer(layer, name)
   checkGiven(layer, given, name)
   const logitShape = shapeOf(given.logits, `${name}.logits`)
   checkShape(logitShape, shape, shape[2] as number, `${name}.logits`)

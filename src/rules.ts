@@ -1,5 +1,5 @@
 import { fail } from './errors.ts'
-import { checkKeys } from './keys.ts'
+import { checkRuleKeys } from './keys.ts'
 import { checkMemory, kindOf } from './memory.ts'
 import { tensorsOf } from './parts.ts'
 import type { Part } from './parts.ts'
@@ -94,7 +94,7 @@ function packMatching(
   if (!isRecord(matching)) {
     fail('DTYPE', name, `must be 'optimal', { from: layer } or pairs for each image, got ${show(matching)}`)
   }
-  checkKeys(matching, 'source', name)
+  checkRuleKeys(matching, 'source', name)
   const from = checkInteger(matching['from'], 0, part.layers.layers - 1, `${name}.from`)
   if (isRecord(tensorsOf(part.layers, from).given.matching)) {
     fail('OPTION', `${name}.from`, `layer ${from} has no matching of its own`)
@@ -119,7 +119,7 @@ function packPairs(
     if (!isRecord(pairs)) {
       fail('DTYPE', `${name}[${image}]`, `must be { queryIndices, targetIndices }, got ${show(pairs)}`, { image })
     }
-    checkKeys(pairs, 'pairs', `${name}[${image}]`)
+    checkRuleKeys(pairs, 'pairs', `${name}[${image}]`)
     const { queryIndices, targetIndices, ignoredQueries = [] } = pairs as unknown as Pairs
     const count = listLength(queryIndices, pairs, `${name}[${image}].queryIndices`, image)
     const others = listLength(targetIndices, pairs, `${name}[${image}].targetIndices`, image)

@@ -158,6 +158,10 @@ function checkBoxes(
   const rows: ArrayLike<unknown>[] = []
   for (let target = 0; target < counted; target++) {
     const value = values[target]
+    if (Array.isArray(value) && value.length === COMPONENTS) {
+      rows.push(value)
+      continue
+    }
     const row = numbersOf(value)
     const length = row === undefined ? undefined : lengthOf(row, 'targets')
     if (row === undefined || length !== COMPONENTS) {

@@ -7,7 +7,6 @@ import type * as tfc from '@tensorflow/tfjs-core'
 import type { HungarianLoss } from './criterion.ts'
 import { fail } from './errors.ts'
 import { checkKeys } from './keys.ts'
-import type { Place } from './keys.ts'
 import { PART_KEYS } from './parts.ts'
 import { MAX_JOBS, MAX_LAYERS } from './predictions.ts'
 import { toReadError } from './reading.ts'
@@ -249,6 +248,8 @@ function hasMethods(value: unknown, names: readonly string[], argument: string):
   }
 }
 
+type PartPlace = (typeof PART_KEYS)[number] | 'outputs' | 'layer'
+
 /** Whether something is a tensor of TensorFlow.js. */
 function isTensor(value: unknown): value is tfc.Tensor {
   return isRecord(value) && typeof value['dataSync'] === 'function'
@@ -270,7 +271,7 @@ const TENSORS = [...DIFFERENTIATED, 'references'] as const
 
 /** Copies the outputs, and lists their layers and tensors. */
 function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: Tensors): TensorOutputs {
-  const readLayer = (given: unknown, place: Place, argument: string): Record<string, unknown> => {
+  const readLayer = (given: unknown, place: PartPlace, argument: string): Record<string, unknown> => {
     if (!isRecord(given)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(given)}`)
     if (isTensor(given)) fail('DTYPE', `${argument}.logits`, `is undefined, since ${argument} is itself a tensor`)
     const layer = copyFields(given, [...TENSORS, 'matching', 'cost', 'auxiliary', ...PART_KEYS])
@@ -284,7 +285,7 @@ function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: Tensors):
     layers.push(layer as unknown as TensorLayer)
     return layer
   }
-  const readPart = (given: unknown, place: Place, argument: string): Record<string, unknown> => {
+  const readPart = (given: unknown, place: PartPlace, argument: string): Record<string, unknown> => {
     const part = readLayer(given, place, argument)
     const auxiliary = part['auxiliary']
     if (auxiliary === undefined) return part

@@ -40,12 +40,16 @@ export interface OnnxTensor {
 }
 
 /**
- * A tensor of predictions; `{ data, dims }` fits one of ONNX Runtime as it is. The product of the shape must equal the
- * length of the data.
+ * A tensor of predictions; `{ data, dims }` fits one of ONNX Runtime as it is, once its data are in memory (`DTYPE` where
+ * they are on the device, or disposed). The product of the shape must equal the length of the data. Further fields are
+ * ignored.
  */
 export type TensorLike = Shaped<FloatData> | OnnxTensor
 
-/** Predictions of one layer. */
+/**
+ * Predictions of one layer. Of these objects, of parts and of targets, every field is read once; own enumerable keys
+ * that are unknown or belong elsewhere are refused (`OPTION`), unless their value is undefined.
+ */
 export interface LayerOutputs {
   /**
    * `[B, Q, C]`: images, queries, and columns of raw scores: with softmax classification `numClasses + 1`, one of which is
@@ -73,7 +77,7 @@ export interface LayerOutputs {
   /**
    * Added to the matching cost, and no part of the loss: for each image a block `[Q, n]` of numbers from −1e12 to 1e12,
    * with a column for every target of the image. So keypoints, text or anything else can join the matching. Stacked
-   * layers share it.
+   * layers share it. Must be absent where `matching` is anything but `'optimal'`, since nothing is solved then.
    */
   readonly cost?: readonly TensorLike[] | undefined
 }
@@ -97,7 +101,8 @@ export interface Pairs {
 
 /**
  * Predictions of several layers. They either lie stacked in tensors of rank 4, `[L, B, Q, C]` and `[L, B, Q, 4]`, the
- * last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits.
+ * last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits. All parts together may
+ * have up to 1,048,576 layers, and 4,194,304 layers times images.
  */
 export interface PartOutputs extends LayerOutputs {
   /** Earlier layers, first to last, each of the final layer's shape. */
@@ -175,7 +180,10 @@ export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined })
 
 /** Settings of {@link OneToManyOutputs}. */
 export interface OneToManySettings extends PartWeights {
-  /** How often every target is repeated, at least 1; 6 in H-DETR. */
+  /**
+   * How often every target is repeated, at least 1; 6 in H-DETR. At most 16,777,216 times divided by the number of
+   * targets in the batch. What exceeds the number of queries is reported as unmatched, and takes no memory.
+   */
   readonly repeat: number
 }
 
@@ -186,7 +194,8 @@ export interface OneToManySettings extends PartWeights {
 export interface Outputs extends PartOutputs {
   /**
    * Equal groups that the queries are split in, one after the other; each is matched by itself with all targets, and the
-   * terms are divided by N · `groups` (Chen et al. 2023, Group DETR; Atten4Vis/LW-DETR). Default: 1.
+   * terms are divided by N · `groups` (Chen et al. 2023, Group DETR; Atten4Vis/LW-DETR). At most 16,777,216 divided by
+   * the number of targets in the batch. Default: 1.
    */
   readonly groups?: number | undefined
   readonly encoder?: EncoderOutputs | undefined
@@ -245,7 +254,10 @@ export interface Target {
    * should have, and the class' part of the cost is the sum over them.
    */
   readonly labels: Labels | LabelSets
-  /** `[n, 4]`, in the criterion's `boxFormat`; with `normalizedBoxes`, all components lie in [0, 1]. */
+  /**
+   * `[n, 4]`, in the criterion's `boxFormat`; with `normalizedBoxes`, all components lie in [0, 1], where up to 1e-4 beyond
+   * is taken for rounding and used as it is.
+   */
   readonly boxes: Boxes
   /** How many leading entries count, 0 to n; the rest is padding and never looked at. Default: all. */
   readonly valid?: number | undefined
@@ -438,7 +450,7 @@ export interface HungarianLossOptions {
   readonly ignore?: IgnoreOptions | undefined
   /**
    * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all
-   * decoder and encoder layers the same: of all their pairs the most frequent first, one target for each query, divided
+   * decoder and encoder layers, which then have the same number of queries, the same: of all their pairs the most frequent first, one target for each query, divided
    * by the number of these pairs. The class term follows the layer's own matching either way. Default: the preset's,
    * which is `'union'` for D-FINE and DEIM alone.
    */
@@ -648,17 +660,17 @@ export interface CallOptions {
    */
   readonly out?: Gradients | undefined
   /**
-   * The number of targets to divide the box terms by, above 0, and the class term, too, where that has the same divisor
+   * The number of targets to divide the box terms by, 1e-12 to 1e24, and the class term, too, where that has the same divisor
    * and `classWeight` is absent. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
    *
    * Where a batch is split over workers, this and the following numbers come from {@link combineNormalizers}; the mean of
    * the workers' gradients is then the gradient of the unsplit batch.
    */
   readonly numBoxes?: number | undefined
-  /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`. */
+  /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`; 1e-12 to 1e24. */
   readonly unionBoxes?: number | undefined
   /**
-   * What to divide the class term by, above 0: one number for all layers, or one for each, in the order of `layers`,
+   * What to divide the class term by, 1e-12 to 1e24: one number for all layers, or one for each, in the order of `layers`,
    * `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Nothing multiplies it. Default: this batch's own, or where
    * N divides the class term, that of the part, which a given `numBoxes` enters.
    */
