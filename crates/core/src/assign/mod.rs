@@ -17,6 +17,7 @@ mod matrix;
 mod partial;
 mod scaling;
 mod sparse;
+mod sum;
 mod tall;
 mod tiny;
 
@@ -50,6 +51,10 @@ pub trait Cost: Copy + Default {
     /// The exact value.
     fn value(self) -> f64;
 
+    /// The value of this type that is nearest to a limit, so that a cost compares with the limit as if both were stored
+    /// alike; or the limit itself where this type has no finite value for it.
+    fn stored(limit: f64) -> f64;
+
     /// The product with a power of two or its negative; what is forbidden stays so.
     fn times(self, factor: f64) -> Self;
 
@@ -72,6 +77,11 @@ impl Cost for f32 {
     #[inline(always)]
     fn value(self) -> f64 {
         f64::from(self)
+    }
+
+    fn stored(limit: f64) -> f64 {
+        let stored = limit as Self;
+        if stored.is_finite() { f64::from(stored) } else { limit }
     }
 
     #[inline(always)]
@@ -101,6 +111,10 @@ impl Cost for f64 {
     #[inline(always)]
     fn value(self) -> f64 {
         self
+    }
+
+    fn stored(limit: f64) -> f64 {
+        limit
     }
 
     #[inline(always)]
@@ -311,6 +325,7 @@ impl AssignmentSolver {
         options: AssignmentOptions,
     ) -> Result<Assignment<'_>> {
         options.check()?;
+        let options = AssignmentOptions { cost_limit: options.cost_limit.map(T::stored), ..options };
         let mut sign = if options.maximize { -1.0 } else { 1.0 };
         let transposed = matrix.rows > matrix.columns;
         let Self { solver, memories } = self;

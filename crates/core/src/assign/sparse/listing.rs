@@ -226,6 +226,10 @@ impl<T: Cost> Matrix for SparseMatrix<'_, T> {
         SparseMatrix::read(self, false, as_it_is, [&mut rows, &mut spare], &Interrupt::default())?;
         Ok(rows)
     }
+
+    fn stored(&self, limit: f64) -> f64 {
+        T::stored(limit)
+    }
 }
 
 impl Cells for Rows {

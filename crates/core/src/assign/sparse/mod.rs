@@ -92,7 +92,7 @@ impl SparseSolver {
         options: AssignmentOptions,
     ) -> Result<Assignment<'_>> {
         options.check()?;
-        let given = options.cost_limit;
+        let given = options.cost_limit.map(T::stored);
         let signed = |largest: f64| {
             let scale = scale_of(largest.max(given.unwrap_or(0.0).abs()));
             let sign = if options.maximize { -scale } else { scale };
