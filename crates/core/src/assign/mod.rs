@@ -11,12 +11,13 @@ pub(crate) mod block;
 mod candidates;
 mod certificate;
 pub(crate) mod dense;
+mod doubt;
 mod interrupt;
 mod lazy;
 mod matrix;
 mod partial;
 mod scaling;
-mod sparse;
+pub(crate) mod sparse;
 mod sum;
 mod tall;
 mod tiny;
@@ -33,6 +34,7 @@ use crate::error::{Error, Result};
 use crate::simd::{self, F64, LANES, Level, Simd, dispatch, prelude::*};
 use block::{Block, CHUNK};
 use dense::{Demand, NONE, Outcome};
+use doubt::{Doubt, Pair};
 use tall::Tall;
 
 /// A caller's matrix of costs, row-major.
@@ -341,13 +343,42 @@ impl AssignmentSolver {
         if let Outcome::Infeasible(rows) = outcome {
             return Err(infeasible(rows, transposed));
         }
+        let is_in_doubt = self.read(matrix, sign, options).1;
+        if is_in_doubt {
+            let mut again = SparseSolver::with_interrupt(self.solver.interrupt.clone());
+            let solution = again.solve_again(matrix, sign, options).ok_or(Error::Interrupted)?;
+            self.solver.take(solution);
+        }
+        Ok(self.read(matrix, sign, options).0)
+    }
+
+    /// What the solver has found, and whether rounding may have misled it.
+    fn read<T: Cost>(
+        &self,
+        matrix: &CostMatrix<'_, T>,
+        sign: f64,
+        options: AssignmentOptions,
+    ) -> (Assignment<'_>, bool) {
         let dense::Solver { column_of_row, row_of_column, .. } = &self.solver;
         let (short_duals, long_duals) = self.solver.duals(matrix.rows.max(matrix.columns));
         let (short, long) = ((&column_of_row[..], short_duals), (&row_of_column[..], long_duals));
-        let mut assignment = Assignment::new(short, long, transposed, sign);
-        let pairs = assignment.columns_of_rows().enumerate();
-        assignment.total = pairs.fold(0.0, |sum, (row, column)| column.map_or(sum, |c| sum + matrix.at(row, c)));
-        Ok(assignment)
+        let found = Assignment::new(short, long, matrix.rows > matrix.columns, sign);
+        let pairs = || {
+            let pairs = found.column_of_row.iter().zip(found.row_duals).enumerate();
+            pairs.filter(|&(_, (&column, _))| column != NONE).map(|(at, (&column, &row))| Pair {
+                cost: matrix.at(at, column as usize),
+                row,
+                column: found.column_duals[column as usize],
+            })
+        };
+        let scaled = |pair: Pair| Pair { cost: pair.cost * sign, ..pair };
+        let mut doubt = Doubt::new(options.cost_limit.map_or(0.0, |limit| limit * sign), self.solver.shift);
+        let mut total = 0.0;
+        for pair in pairs() {
+            total += pair.cost;
+            doubt.note(scaled(pair));
+        }
+        (Assignment { total, ..found }, doubt.remains(pairs().map(scaled)))
     }
 }
 

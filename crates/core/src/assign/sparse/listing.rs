@@ -246,6 +246,6 @@ impl Cells for Rows {
     }
 
     fn cost(&self, row: usize, column: usize) -> f64 {
-        Cells::cells(self, row).find(|&(listed, _)| listed == column).map_or(f64::INFINITY, |(_, cost)| cost)
+        Self::cost(self, row, column as u32)
     }
 }
