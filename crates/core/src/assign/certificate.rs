@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Certificate {
     /// Whether the result is proven optimal: no pair is forbidden, no other assignment has more pairs, and total - bound
-    /// and `violation` are at most 2^-40 of the scale.
+    /// and `violation` are at most 2^-36 of the scale.
     pub optimal: bool,
     /// Sum of the assigned cells.
     pub total: f64,
@@ -34,7 +34,7 @@ pub struct Certificate {
 }
 
 /// The part of the scale that rounding may make up, as a power of one half.
-const TOLERANCE: usize = 40;
+const TOLERANCE: usize = 36;
 
 /// Checks an assignment and its duals against the matrix, dense or sparse; `options` as they were for the solution.
 ///
@@ -50,7 +50,18 @@ pub fn verify(
 ) -> Result<Certificate> {
     options.check()?;
     let limit = options.cost_limit.map(|limit| matrix.stored(limit));
-    let matrix = matrix.read()?;
+    certify(&matrix.read()?, AssignmentOptions { cost_limit: limit, ..options }, column_of_row, row_duals, column_duals)
+}
+
+/// The same for a matrix that is sound, with the limit as it stores it.
+pub(super) fn certify(
+    matrix: &impl Cells,
+    options: AssignmentOptions,
+    column_of_row: &[Option<usize>],
+    row_duals: &[f64],
+    column_duals: &[f64],
+) -> Result<Certificate> {
+    let limit = options.cost_limit;
     crate::batch::check_length("assignment.rowIndices", column_of_row.len(), &[matrix.rows()])?;
     crate::batch::check_length("assignment.rowDuals", row_duals.len(), &[matrix.rows()])?;
     crate::batch::check_length("assignment.columnDuals", column_duals.len(), &[matrix.columns()])?;
@@ -66,7 +77,7 @@ pub fn verify(
     let signed = |duals: &[f64]| -> Vec<f64> { duals.iter().map(|dual| dual * sign).collect() };
     let duals = [signed(row_duals), signed(column_duals)];
     let limit = limit.map(|limit| limit * sign);
-    let Excesses { of_rows, least_of_rows, least_of_columns } = Excesses::of(&matrix, sign, limit, &duals);
+    let Excesses { of_rows, least_of_rows, least_of_columns } = Excesses::of(matrix, sign, limit, &duals);
     let mut violation = of_rows.iter().copied().fold(0.0, f64::max);
     if limit.is_some() {
         violation = duals.iter().flatten().copied().fold(violation, f64::max);
@@ -90,7 +101,7 @@ pub fn verify(
         optimal = is_within(&exact.minus(bound))
             && violation < f64::INFINITY
             && is_within(&Sum::of([violation]))
-            && (limit.is_some() || is_largest(&matrix, column_of_row, &row_of_column));
+            && (limit.is_some() || is_largest(matrix, column_of_row, &row_of_column));
     }
     let bound = bound.map_or(f64::NEG_INFINITY, |bound| bound.below());
     Ok(Certificate { optimal, total, bound: bound * sign + 0.0, violation }) // never -0

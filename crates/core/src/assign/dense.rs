@@ -195,14 +195,20 @@ impl Solver {
         Some(self.row_of_column[column]).filter(|&k| k != NONE)
     }
 
+    /// Gives away what it has found.
+    pub(super) fn give(&mut self) -> Solution {
+        let [column_of_row, row_of_column] = [&mut self.column_of_row, &mut self.row_of_column].map(std::mem::take);
+        let [row_duals, mut column_duals] = [&mut self.row_duals, &mut self.column_duals].map(std::mem::take);
+        column_duals.truncate(row_of_column.len());
+        Solution { column_of_row, row_of_column, row_duals, column_duals }
+    }
+
     /// Takes what another solver has found.
-    pub(super) fn take(&mut self, solution: &mut Solution) {
+    pub(super) fn take(&mut self, solution: Solution) {
         let Solution { column_of_row, row_of_column, row_duals, column_duals } = solution;
+        (self.column_of_row, self.row_of_column) = (column_of_row, row_of_column);
+        (self.row_duals, self.column_duals) = (row_duals, column_duals);
         self.shift = 0.0;
-        std::mem::swap(&mut self.column_of_row, column_of_row);
-        std::mem::swap(&mut self.row_of_column, row_of_column);
-        std::mem::swap(&mut self.row_duals, row_duals);
-        std::mem::swap(&mut self.column_duals, column_duals);
     }
 
     /// Forgets all pairs and sets every dual to 0.

@@ -1,19 +1,31 @@
 //! Whether rounding may have misled a solver: asked of every result, at the cost of a few additions for each pair.
 //!
-//! Rounding matters where duals are much larger than what is paid ([`SUMS`]), or where the smallest cost paid is lost
-//! beside the largest dual ([`DIGITS`]). Neither does any harm to numbers so short that all sums of them are exact, as
-//! integers mostly are.
+//! Rounding matters where duals are much larger than what is paid ([`SUMS`], [`SHIFT`]): then a proof has to be tried. And
+//! it matters where what is paid falls into two groups so far apart ([`DIGITS`]) that beside the costs of the one, those of
+//! the other are lost. Neither does any harm to numbers so short that all sums of them are exact, as integers mostly are.
 
 use super::sum::two_sum;
 
 /// How many times the sum of the costs the duals may make up.
-const SUMS: f64 = 128.0;
+const SUMS: f64 = 4096.0;
 
 /// How many times the mean of the costs a dual may have been that has since come back.
-const SHIFT: f64 = 1024.0;
+const SHIFT: f64 = 4096.0;
 
-/// How many times the smallest cost, unless it is 0, the largest dual may be.
+/// How many times larger than the costs of one group the largest dual is, and than the costs of the other at most.
 const DIGITS: f64 = (1u64 << 40) as f64;
+const NEAR: f64 = (1u64 << 16) as f64;
+
+/// What there is to say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// Rounding has made no difference.
+    Sound,
+    /// It may have; a proof would show that it has not.
+    Open,
+    /// Costs have been lost beside others, even if the sum of all is as good as proven.
+    Lost,
+}
 
 /// A pair's cost, and the duals of its row and its column.
 #[derive(Clone, Copy, Debug)]
@@ -60,17 +72,31 @@ impl Doubt {
         self.smallest = self.smallest.min(if cost > 0.0 { cost } else { f64::INFINITY });
     }
 
-    /// Whether the pairs are in doubt. `pairs`: the same as noted.
+    /// What there is to say of all. `pairs`: the same as noted.
     #[inline(always)]
-    pub fn remains(&self, pairs: impl Iterator<Item = Pair>) -> bool {
-        let may_mislead = self.duals > SUMS * self.costs
-            || self.shift * self.count > SHIFT * self.costs
-            || self.largest > DIGITS * self.smallest;
-        may_mislead && !self.are_short(pairs)
+    pub fn verdict(&self, pairs: impl Iterator<Item = Pair> + Clone) -> Verdict {
+        let is_open = self.duals > SUMS * self.costs || self.shift * self.count > SHIFT * self.costs;
+        if is_open || self.largest > DIGITS * self.smallest {
+            self.look_again(is_open, pairs)
+        } else {
+            Verdict::Sound
+        }
+    }
+
+    #[cold]
+    fn look_again(&self, is_open: bool, pairs: impl Iterator<Item = Pair> + Clone) -> Verdict {
+        let is_between = |cost: f64| DIGITS * cost >= self.largest && NEAR * cost < self.largest;
+        let is_lost = self.largest > DIGITS * self.smallest && !pairs.clone().any(|pair| is_between(pair.cost.abs()));
+        if !(is_open || is_lost) || self.are_short(pairs) {
+            Verdict::Sound
+        } else if is_lost {
+            Verdict::Lost
+        } else {
+            Verdict::Open
+        }
     }
 
     /// Whether costs and duals are multiples of a unit of which the largest dual has no more than fit with room to spare.
-    #[cold]
     fn are_short(&self, mut pairs: impl Iterator<Item = Pair>) -> bool {
         // adding this rounds to multiples of 2^-40 of the largest
         let coarse = self.largest * 2f64.powi(12);

@@ -34,7 +34,7 @@ use crate::error::{Error, Result};
 use crate::simd::{self, F64, LANES, Level, Simd, dispatch, prelude::*};
 use block::{Block, CHUNK};
 use dense::{Demand, NONE, Outcome};
-use doubt::{Doubt, Pair};
+use doubt::{Doubt, Pair, Verdict};
 use tall::Tall;
 
 /// A caller's matrix of costs, row-major.
@@ -260,6 +260,14 @@ impl<'a> Assignment<'a> {
         self.column_of_row.iter().map(|&column| Some(column as usize).filter(|_| column != NONE))
     }
 
+    /// Whether the duals prove the assignment.
+    #[cold]
+    fn is_proven(&self, matrix: &impl Cells, options: AssignmentOptions) -> bool {
+        let columns: Vec<_> = self.columns_of_rows().collect();
+        let (rows, columns_duals): (Vec<_>, Vec<_>) = (self.row_duals().collect(), self.column_duals().collect());
+        certificate::certify(matrix, options, &columns, &rows, &columns_duals).is_ok_and(|proof| proof.optimal)
+    }
+
     /// Writes the column of every row, or -1, and, unless `duals` is empty, the duals of the rows, then of the columns.
     ///
     /// # Errors
@@ -343,22 +351,35 @@ impl AssignmentSolver {
         if let Outcome::Infeasible(rows) = outcome {
             return Err(infeasible(rows, transposed));
         }
-        let is_in_doubt = self.read(matrix, sign, options).1;
-        if is_in_doubt {
-            let mut again = SparseSolver::with_interrupt(self.solver.interrupt.clone());
-            let solution = again.solve_again(matrix, sign, options).ok_or(Error::Interrupted)?;
-            self.solver.take(solution);
+        let (found, verdict) = self.read(matrix, sign, options);
+        if verdict == Verdict::Lost || verdict == Verdict::Open && !found.is_proven(matrix, options) {
+            self.solve_again(matrix, sign, options)?;
         }
         Ok(self.read(matrix, sign, options).0)
     }
 
-    /// What the solver has found, and whether rounding may have misled it.
+    /// Solves a matrix in which digits have been lost once more.
+    #[cold]
+    fn solve_again<T: Cost>(
+        &mut self,
+        matrix: &CostMatrix<'_, T>,
+        sign: f64,
+        options: AssignmentOptions,
+    ) -> Result<()> {
+        let mut solution = self.solver.give();
+        let mut again = SparseSolver::with_interrupt(self.solver.interrupt.clone());
+        again.solve_again(matrix, sign, options, &mut solution)?;
+        self.solver.take(solution);
+        Ok(())
+    }
+
+    /// What the solver has found, and what rounding may have done to it.
     fn read<T: Cost>(
         &self,
         matrix: &CostMatrix<'_, T>,
         sign: f64,
         options: AssignmentOptions,
-    ) -> (Assignment<'_>, bool) {
+    ) -> (Assignment<'_>, Verdict) {
         let dense::Solver { column_of_row, row_of_column, .. } = &self.solver;
         let (short_duals, long_duals) = self.solver.duals(matrix.rows.max(matrix.columns));
         let (short, long) = ((&column_of_row[..], short_duals), (&row_of_column[..], long_duals));
@@ -378,7 +399,7 @@ impl AssignmentSolver {
             total += pair.cost;
             doubt.note(scaled(pair));
         }
-        (Assignment { total, ..found }, doubt.remains(pairs().map(scaled)))
+        (Assignment { total, ..found }, doubt.verdict(pairs().map(scaled)))
     }
 }
 

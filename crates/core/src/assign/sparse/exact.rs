@@ -89,8 +89,17 @@ impl Refinement<'_> {
         if near - ROUNDING * (cost.abs() + u.abs() + v.abs()) > most {
             return None;
         }
-        self.reduced.set_reduced(cost, [&self.rows.exact[row], &self.columns.exact[column as usize]]);
-        Some(self.reduced.near()).filter(|&reduced| reduced <= most)
+        let duals = [&self.rows.exact[row], &self.columns.exact[column as usize]];
+        let reduced = if duals.iter().all(|dual| dual.0.len() <= 1) {
+            // three numbers: the first rounding is known, and makes no difference to the second if it is none
+            let ((less, lost), v) = (two_sum(cost, -u), -v);
+            let (reduced, error) = two_sum(less, v);
+            if lost == 0.0 { reduced } else { reduced + (error + lost) }
+        } else {
+            self.reduced.set_reduced(cost, duals);
+            self.reduced.near()
+        };
+        Some(reduced).filter(|&reduced| reduced <= most)
     }
 
     /// Makes the reduced costs of all pairs 0.

@@ -17,7 +17,8 @@ mod solver;
 pub use listing::SparseMatrix;
 
 use super::dense::{NONE, Outcome};
-use super::doubt::{Doubt, Pair};
+use super::certificate::certify;
+use super::doubt::{Doubt, Pair, Verdict};
 use super::{Assignment, AssignmentOptions, Cost, CostMatrix, Interrupt, infeasible};
 use crate::error::{Error, Result};
 use rows::{Cell, Rows};
@@ -125,14 +126,15 @@ impl SparseSolver {
         Ok(Assignment { total: matrix.total(assignment.column_of_row), ..assignment })
     }
 
-    /// Solves a dense matrix, times `sign`, in which a solver may have lost digits; the shorter side has the rows. Gives
-    /// nothing where that is interrupted.
+    /// Improves the solution of a dense matrix, times `sign`, in which a solver has lost digits; the shorter side has the
+    /// rows.
     pub(super) fn solve_again<T: Cost>(
         &mut self,
         matrix: &CostMatrix<'_, T>,
         sign: f64,
         options: AssignmentOptions,
-    ) -> Option<&mut Solution> {
+        found: &mut Solution,
+    ) -> Result<()> {
         let limit = options.cost_limit.map_or(f64::INFINITY, |limit| limit * sign);
         let CostMatrix { costs, rows, columns } = *matrix;
         let cells = (0..rows).flat_map(|row| {
@@ -147,9 +149,13 @@ impl SparseSolver {
         } else {
             self.matrix.fill([columns, rows], allowed.map(across), &self.solver.interrupt);
         }
-        let outcome = self.run(limit, options);
-        debug_assert!(matches!(outcome, Outcome::Optimal), "it has been solved before");
-        (!self.solver.interrupt.is_raised()).then_some(&mut self.solution)
+        if options.cost_limit.is_none() && !found.column_of_row.contains(&NONE) {
+            exact::refine(&self.matrix, &mut self.spare, &mut self.solver, found);
+        } else {
+            self.run(limit, options);
+            std::mem::swap(&mut self.solution, found);
+        }
+        if self.solver.interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     /// Solves the matrix that has been read. `limit`: that of the options with the matrix's sign, or +infinity.
@@ -182,19 +188,29 @@ fn solve(matrix: &mut Rows, spare: &mut Rows, care: Care, solver: &mut Solver, s
     outcome
 }
 
-/// Whether rounding may have misled the solver, whose duals have been `shift` from 0.
+/// Whether rounding has misled the solver, whose duals have been `shift` from 0.
 fn is_in_doubt(matrix: &Rows, shift: f64, solution: &Solution) -> bool {
+    let Solution { column_of_row, row_duals, column_duals, .. } = solution;
     let pairs = || {
-        let places = solution.column_of_row.iter().enumerate().filter(|&(_, &column)| column != NONE);
+        let places = column_of_row.iter().enumerate().filter(|&(_, &column)| column != NONE);
         places.map(|(row, &column)| Pair {
             cost: matrix.cost(row, column),
-            row: solution.row_duals[row],
-            column: solution.column_duals[column as usize],
+            row: row_duals[row],
+            column: column_duals[column as usize],
         })
     };
     let mut doubt = Doubt::new(0.0, shift);
     pairs().for_each(|pair| doubt.note(pair));
-    doubt.remains(pairs())
+    let is_proven = || {
+        let columns: Vec<_> = column_of_row.iter().map(|&k| Some(k as usize).filter(|_| k != NONE)).collect();
+        let proof = certify(matrix, AssignmentOptions::default(), &columns, row_duals, column_duals);
+        proof.is_ok_and(|proof| proof.optimal)
+    };
+    match doubt.verdict(pairs()) {
+        Verdict::Sound => false,
+        Verdict::Open => !is_proven(),
+        Verdict::Lost => true,
+    }
 }
 
 /// A power of two that brings costs near the largest `f64` into a range where sums of them stay finite.
