@@ -13,7 +13,7 @@ function sparse(rows: readonly (readonly number[])[], Type: typeof Float32Array 
   const cells = rows.flatMap((row, i) => row.map((cost, j) => [i, j, cost] as const))
   const allowed = cells.filter(([, , cost]) => cost !== Infinity)
   return {
-    values: Type.from(allowed, ([, , cost]) => cost),
+    values: Type.from(allowed.map(([, , cost]) => cost)),
     rowIndices: allowed.map(([row]) => row),
     columnIndices: allowed.map(([, column]) => column),
     shape: [rows.length, rows[0]!.length],

@@ -198,14 +198,16 @@ fn problems(largest: usize) -> impl Strategy<Value = Problem> {
     let kinds: [fn(f64) -> f64; 4] =
         [|value| value, |value| value - 0.5, |value| (value * 4.0).floor(), |value| (value * 4.0).floor() * 5e-324];
     let sides = prop_oneof![(1..=largest, 1..=largest), (1..=largest).prop_map(|side| (side, side))];
-    (sides, 0..kinds.len(), prop_oneof![Just(0.0), 0.0..0.7]).prop_flat_map(move |((rows, columns), kind, forbidden)| {
-        let noise = prop::collection::vec((0.0..1.0, 0.0..1.0), rows * columns);
-        noise.prop_map(move |noise: Vec<(f64, f64)>| {
-            let cost =
-                |(value, forbids): (f64, f64)| if forbids < forbidden { f64::INFINITY } else { kinds[kind](value) };
-            Problem { costs: noise.into_iter().map(cost).collect(), rows, columns }
-        })
-    })
+    (sides, 0..kinds.len(), prop_oneof![Just(0.0), 0.0..0.7]).prop_flat_map(
+        move |((rows, columns), kind, forbidden)| {
+            let noise = prop::collection::vec((0.0..1.0, 0.0..1.0), rows * columns);
+            noise.prop_map(move |noise: Vec<(f64, f64)>| {
+                let cost =
+                    |(value, forbids): (f64, f64)| if forbids < forbidden { f64::INFINITY } else { kinds[kind](value) };
+                Problem { costs: noise.into_iter().map(cost).collect(), rows, columns }
+            })
+        },
+    )
 }
 
 /// Duals as a forger might give them, from true ones: of wrong size, wrong in part, or no numbers.
@@ -238,7 +240,12 @@ fn forged(found: &Found, way: usize, size: f64, at: prop::sample::Index) -> [Vec
 }
 
 /// Another assignment: two rows trade columns, or one row takes a free one or gives its own up.
-fn disturbed(column_of_row: &[Option<usize>], columns: usize, rows: [prop::sample::Index; 2], way: usize) -> Vec<Option<usize>> {
+fn disturbed(
+    column_of_row: &[Option<usize>],
+    columns: usize,
+    rows: [prop::sample::Index; 2],
+    way: usize,
+) -> Vec<Option<usize>> {
     let mut other = column_of_row.to_vec();
     let [a, b] = rows.map(|row| row.index(column_of_row.len()));
     let free = (0..columns).find(|column| !column_of_row.contains(&Some(*column)));
@@ -335,6 +342,32 @@ proptest! {
             prop_assert!((0.0..=most).contains(&excess), "{excess:e} of {scale:e}");
             let certificate = given.verify(options, &found);
             // sums of several of the largest numbers are none
+            prop_assert!(certificate.optimal || scale > f64::MAX * 2f64.powi(-300), "{certificate:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn larger_problems_of_wide_ranges_are_proven_and_all_solvers_agree(
+        problem in prop_oneof![wide_problems(40, 0.5), wide_problems(40, 0.9), wide_problems(40, 0.0)],
+        limit in prop_oneof![Just(None), (-0.5..1.0).prop_map(Some), (1e9..1e15).prop_map(Some)],
+    ) {
+        let options = AssignmentOptions { cost_limit: limit, ..PARTIAL };
+        let scaled = Problem { costs: problem.costs.iter().map(|c| c * 2f64.powi(-300)).collect(), ..problem };
+        let mut first = None;
+        for found in problem.solve(options) {
+            let mut total = scaled.total(&found.column_of_row);
+            let pairs = found.column_of_row.iter().flatten().count();
+            let limits = limit.unwrap_or(0.0) * pairs as f64 * 2f64.powi(-300);
+            total = total.plus(-limits);
+            let scale = scaled.scale(&found.column_of_row) + limits.abs();
+            let (expected, expected_pairs) = first.get_or_insert_with(|| (total.clone(), pairs));
+            prop_assert!(limit.is_some() || pairs == *expected_pairs);
+            prop_assert!(total.minus(expected).abs() <= 2f64.powi(-40) * scale, "{}", total.minus(expected));
+            let certificate = problem.verify(options, &found);
             prop_assert!(certificate.optimal || scale > f64::MAX * 2f64.powi(-300), "{certificate:?}");
         }
     }

@@ -51,15 +51,7 @@ impl Doubt {
     /// `limit`: what it costs to leave a row without a column, 0 where there is no limit. `shift`: how far from 0
     /// duals have been that came back since.
     pub fn new(limit: f64, shift: f64) -> Self {
-        Self {
-            limit: limit.abs(),
-            shift,
-            count: 0.0,
-            costs: 0.0,
-            duals: 0.0,
-            smallest: f64::INFINITY,
-            largest: shift,
-        }
+        Self { limit: limit.abs(), shift, count: 0.0, costs: 0.0, duals: 0.0, smallest: f64::INFINITY, largest: shift }
     }
 
     #[inline(always)]
@@ -76,11 +68,7 @@ impl Doubt {
     #[inline(always)]
     pub fn verdict(&self, pairs: impl Iterator<Item = Pair> + Clone) -> Verdict {
         let is_open = self.duals > SUMS * self.costs || self.shift * self.count > SHIFT * self.costs;
-        if is_open || self.largest > DIGITS * self.smallest {
-            self.look_again(is_open, pairs)
-        } else {
-            Verdict::Sound
-        }
+        if is_open || self.largest > DIGITS * self.smallest { self.look_again(is_open, pairs) } else { Verdict::Sound }
     }
 
     #[cold]

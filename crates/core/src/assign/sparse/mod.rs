@@ -16,8 +16,8 @@ mod solver;
 
 pub use listing::SparseMatrix;
 
-use super::dense::{NONE, Outcome};
 use super::certificate::certify;
+use super::dense::{NONE, Outcome};
 use super::doubt::{Doubt, Pair, Verdict};
 use super::{Assignment, AssignmentOptions, Cost, CostMatrix, Interrupt, infeasible};
 use crate::error::{Error, Result};
