@@ -3,7 +3,7 @@
 //! If u_i + v_j ≤ c_ij for every allowed cell, then any k pairs cost at least the k smallest u plus the k smallest v.
 //! A result whose total meets that bound is optimal among all assignments of k pairs; that no assignment has more
 //! pairs is checked by searching for an augmenting path (Berge's theorem). Where duals break the inequality, each row's
-//! is lowered until it holds, so the bound relies on nothing but the matrix.
+//! is lowered until it holds, or each column's, whichever gives the better bound: it relies on nothing but the matrix.
 //!
 //! With a limit l, if moreover u_i + v_j ≤ c_ij - l and no dual is above 0, then no set of pairs has a smaller sum of
 //! c - l than the sum of all duals.
@@ -33,8 +33,10 @@ pub struct Certificate {
     pub violation: f64,
 }
 
-/// The part of the scale that rounding may make up, as a power of one half.
+/// The part of the scale that rounding may make up, as a power of one half: where it is granted, and where a solver asks
+/// about its own result.
 const TOLERANCE: usize = 36;
+pub(super) const STRICT: usize = 42;
 
 /// Checks an assignment and its duals against the matrix, dense or sparse; `options` as they were for the solution.
 ///
@@ -50,16 +52,17 @@ pub fn verify(
 ) -> Result<Certificate> {
     options.check()?;
     let limit = options.cost_limit.map(|limit| matrix.stored(limit));
-    certify(&matrix.read()?, AssignmentOptions { cost_limit: limit, ..options }, column_of_row, row_duals, column_duals)
+    let options = AssignmentOptions { cost_limit: limit, ..options };
+    certify(&matrix.read()?, options, column_of_row, [row_duals, column_duals], TOLERANCE)
 }
 
-/// The same for a matrix that is sound, with the limit as it stores it.
+/// The same for a matrix that is sound, with the limit as it stores it, and with a tolerance.
 pub(super) fn certify(
     matrix: &impl Cells,
     options: AssignmentOptions,
     column_of_row: &[Option<usize>],
-    row_duals: &[f64],
-    column_duals: &[f64],
+    [row_duals, column_duals]: [&[f64]; 2],
+    tolerance: usize,
 ) -> Result<Certificate> {
     let limit = options.cost_limit;
     crate::batch::check_length("assignment.rowIndices", column_of_row.len(), &[matrix.rows()])?;
@@ -77,12 +80,18 @@ pub(super) fn certify(
     let signed = |duals: &[f64]| -> Vec<f64> { duals.iter().map(|dual| dual * sign).collect() };
     let duals = [signed(row_duals), signed(column_duals)];
     let limit = limit.map(|limit| limit * sign);
-    let Excesses { of_rows, least_of_rows, least_of_columns } = Excesses::of(matrix, sign, limit, &duals);
+    let Excesses { of_rows, of_columns, least_of_rows, least_of_columns } = Excesses::of(matrix, sign, limit, &duals);
     let mut violation = of_rows.iter().copied().fold(0.0, f64::max);
     if limit.is_some() {
         violation = duals.iter().flatten().copied().fold(violation, f64::max);
     }
-    let bound = bound(&duals, &of_rows, limit, pairs.len());
+    let [rows, columns] = &duals;
+    let by_rows = bound([lowered(rows, &of_rows), as_it_is(columns)], limit, pairs.len());
+    let by_columns = bound([as_it_is(rows), lowered(columns, &of_columns)], limit, pairs.len());
+    let bound = match (by_rows, by_columns) {
+        (Some(a), Some(b)) => Some(if a.minus(&b).sign().is_ge() { a } else { b }),
+        (a, b) => a.or(b),
+    };
     let mut optimal = false;
     if is_allowed && let Some(bound) = &bound {
         let exact = Sum::of(pairs.iter().map(|&(_, _, cost)| cost * sign));
@@ -97,7 +106,7 @@ pub(super) fn certify(
                 }
             }
         }
-        let is_within = |sum: &Sum| scale.minus(&sum.shifted(TOLERANCE)).sign().is_ge();
+        let is_within = |sum: &Sum| scale.minus(&sum.shifted(tolerance)).sign().is_ge();
         optimal = is_within(&exact.minus(bound))
             && violation < f64::INFINITY
             && is_within(&Sum::of([violation]))
@@ -126,6 +135,8 @@ fn rows_of_columns(column_of_row: &[Option<usize>], columns: usize) -> Result<Ve
 struct Excesses {
     /// The largest excess of duals over a cost in each row, rounded up, 0 if there is none.
     of_rows: Vec<f64>,
+    /// The same in each column.
+    of_columns: Vec<f64>,
     /// The least cost of each row.
     least_of_rows: Vec<f64>,
     /// The least cost of each column.
@@ -136,6 +147,7 @@ impl Excesses {
     fn of(matrix: &impl Cells, sign: f64, limit: Option<f64>, [rows, columns]: &[Vec<f64>; 2]) -> Self {
         let mut found = Self {
             of_rows: vec![0.0; rows.len()],
+            of_columns: vec![0.0; columns.len()],
             least_of_rows: vec![f64::INFINITY; rows.len()],
             least_of_columns: vec![f64::INFINITY; columns.len()],
         };
@@ -147,7 +159,11 @@ impl Excesses {
                 least = least.min(cost);
                 let least_of_column = &mut found.least_of_columns[column];
                 *least_of_column = least_of_column.min(cost);
-                largest = largest.max(excess(dual, columns[column], cost, limit));
+                let excess = excess(dual, columns[column], cost, limit);
+                if excess > 0.0 {
+                    largest = largest.max(excess);
+                    found.of_columns[column] = found.of_columns[column].max(excess);
+                }
             }
             (found.of_rows[row], found.least_of_rows[row]) = (largest, least);
         }
@@ -172,32 +188,44 @@ fn excess(u: f64, v: f64, cost: f64, limit: f64) -> f64 {
     Sum::of([u, v, -cost, limit]).above().max(0.0)
 }
 
-/// What `k` pairs cost at least, or nothing if the duals are so wrong that there is no number for it.
-fn bound([rows, columns]: &[Vec<f64>; 2], excesses: &[f64], limit: Option<f64>, pairs: usize) -> Option<Sum> {
-    // a row whose duals exceed a cost is lowered by so much, rounded down
-    let lowered = |(&dual, &excess): (&f64, &f64)| if excess > 0.0 { (dual - excess).next_down() } else { dual };
-    let mut rows: Vec<f64> = rows.iter().zip(excesses).map(lowered).collect();
-    let mut columns = columns.clone();
+/// Duals and by how much each is to be lowered.
+type Lowered = Vec<[f64; 2]>;
+
+fn lowered(duals: &[f64], excesses: &[f64]) -> Lowered {
+    duals.iter().zip(excesses).map(|(&dual, &excess)| [dual, excess]).collect()
+}
+
+fn as_it_is(duals: &[f64]) -> Lowered {
+    duals.iter().map(|&dual| [dual, 0.0]).collect()
+}
+
+/// What so many pairs cost at least, or nothing if the duals are so wrong that there is no number for it.
+fn bound(duals: [Lowered; 2], limit: Option<f64>, pairs: usize) -> Option<Sum> {
     let mut sum = Sum::ZERO;
-    match limit {
-        Some(limit) => {
-            rows.iter_mut().chain(&mut columns).for_each(|dual| *dual = dual.min(0.0));
-            (0..pairs).for_each(|_| sum.add(limit));
-        }
-        None => {
-            for duals in [&mut rows, &mut columns] {
-                if pairs < duals.len() {
-                    duals.select_nth_unstable_by(pairs, f64::total_cmp);
-                }
-                duals.truncate(pairs);
+    if let Some(limit) = limit {
+        for [dual, excess] in duals.into_iter().flatten() {
+            if excess == f64::INFINITY {
+                return None;
             }
+            sum.add(dual.min(0.0));
+            sum.add(-excess);
         }
+        (0..pairs).for_each(|_| sum.add(limit));
+        return Some(sum);
     }
-    for &dual in rows.iter().chain(&columns) {
-        if dual == f64::NEG_INFINITY {
-            return None;
+    for duals in duals {
+        // rounded down, so that those that are least are
+        let lower = |[dual, excess]: [f64; 2]| if excess > 0.0 { (dual - excess).next_down() } else { dual };
+        let mut duals: Vec<f64> = duals.into_iter().map(lower).collect();
+        if pairs < duals.len() {
+            duals.select_nth_unstable_by(pairs, f64::total_cmp);
         }
-        sum.add(dual);
+        for &dual in &duals[..pairs] {
+            if dual == f64::NEG_INFINITY {
+                return None;
+            }
+            sum.add(dual);
+        }
     }
     Some(sum)
 }

@@ -264,8 +264,9 @@ impl<'a> Assignment<'a> {
     #[cold]
     fn is_proven(&self, matrix: &impl Cells, options: AssignmentOptions) -> bool {
         let columns: Vec<_> = self.columns_of_rows().collect();
-        let (rows, columns_duals): (Vec<_>, Vec<_>) = (self.row_duals().collect(), self.column_duals().collect());
-        certificate::certify(matrix, options, &columns, &rows, &columns_duals).is_ok_and(|proof| proof.optimal)
+        let duals: [Vec<f64>; 2] = [self.row_duals().collect(), self.column_duals().collect()];
+        let proof = certificate::certify(matrix, options, &columns, [&duals[0], &duals[1]], certificate::STRICT);
+        proof.is_ok_and(|proof| proof.optimal)
     }
 
     /// Writes the column of every row, or -1, and, unless `duals` is empty, the duals of the rows, then of the columns.

@@ -16,7 +16,7 @@ mod solver;
 
 pub use listing::SparseMatrix;
 
-use super::certificate::certify;
+use super::certificate::{STRICT, certify};
 use super::dense::{NONE, Outcome};
 use super::doubt::{Doubt, Pair, Verdict};
 use super::{Assignment, AssignmentOptions, Cost, CostMatrix, Interrupt, infeasible};
@@ -203,7 +203,7 @@ fn is_in_doubt(matrix: &Rows, shift: f64, solution: &Solution) -> bool {
     pairs().for_each(|pair| doubt.note(pair));
     let is_proven = || {
         let columns: Vec<_> = column_of_row.iter().map(|&k| Some(k as usize).filter(|_| k != NONE)).collect();
-        let proof = certify(matrix, AssignmentOptions::default(), &columns, row_duals, column_duals);
+        let proof = certify(matrix, AssignmentOptions::default(), &columns, [row_duals, column_duals], STRICT);
         proof.is_ok_and(|proof| proof.optimal)
     };
     match doubt.verdict(pairs()) {
