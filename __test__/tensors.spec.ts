@@ -1,10 +1,6 @@
 import { describe, expect, test } from 'vitest'
-<<<<<<< HEAD
-import { HungarianLoss } from '../src/index.ts'
-import type { Outputs, TensorLike } from '../src/index.ts'
-=======
 import { HungarianLoss, linearSumAssignment } from '../src/index.ts'
->>>>>>> wt/input
+import type { Outputs, TensorLike } from '../src/index.ts'
 import { bitsOf, errorOf, randomLayer, randomTargets, tiny, untyped } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })

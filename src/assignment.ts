@@ -49,10 +49,20 @@ const COLUMN_OF_ROW = new Int32Array(ROWS)
  * The linear sum assignment problem, solved exactly: `min(rows, columns)` pairs, no row and no column twice, with the
  * least total.
  *
- * Of a {@link SparseCostMatrix} only the listed cells may be chosen, and only they take time and memory. Otherwise
- * there is no difference: it is the problem of the matrix that has `Infinity` everywhere else.
+ * Exact means that no pairs have a smaller total but by what rounding makes of float64 sums. In `[[1.9, 1.2], [1, 0.3]]`
+ * both assignments cost 2.2, though their float64 sums differ in the last place, and either may be the result. Integers
+ * up to 2^53 and their sums have no rounding. What stands for a forbidden pair is better `Infinity`, with `partial` where
+ * it may leave no complete assignment, than a large number: that is what says so, and is faster. Beside a large number
+ * that is part of the total, though, the other costs count too, even where the sum swallows their digits:
+ * `[[4, 2], [1e17, 1e17]]` gives the columns 1 and 0.
  *
- * Ties are broken the same way every time; a constant matrix gives the identity. Throws `SHAPE` for ragged rows,
+ * Of a {@link SparseCostMatrix} only the listed cells may be chosen, and only they take time and memory. It is the problem
+ * of the matrix that has `Infinity` everywhere else, and has the same total; of several assignments with that total it
+ * may give another one.
+ *
+ * Ties are broken the same way every time for a matrix of the same form, dense or sparse, whatever the number of threads,
+ * the processor, the order in which cells are listed, and float32 or float64; a constant matrix gives the identity.
+ * Throws `SHAPE` for ragged rows,
  * `RANGE` for a listed index that does not exist and for a cell listed twice, `DTYPE` for what is no number,
  * `NON_FINITE` for NaN and `-Infinity`, `OPTION` for bad options, and `INFEASIBLE` (with
  * `rows` or `columns` that cannot all be assigned) where forbidden pairs leave no complete assignment and neither
@@ -174,7 +184,8 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
 
 /**
  * Proves an assignment optimal, or fails to, from the matrix and the dual variables alone: whoever made them need not
- * be trusted.
+ * be trusted. The sums are exact; what is granted to rounding depends on costs and pairs alone, see
+ * {@link Verification.optimal}. Duals that are not finite prove nothing.
  *
  * `options` must be as they were for the solution. Throws as {@link linearSumAssignment}, `OPTION` where the
  * duals are absent, `SHAPE` where lengths do not fit the matrix, and `RANGE` for an index that is outside the matrix or
@@ -289,7 +300,7 @@ function readMatrix(cost: CostMatrix | SparseCostMatrix): Costs | SparseCosts {
   }
 }
 
-/** Reads a dense matrix; float32 and float64 as they lie, all else converted to float64. */
+/** Reads a dense matrix; float32 and float64 as they lie, all else converted to float64, but for rows of float32. */
 function readCosts(cost: CostMatrix): Costs {
   if (Array.isArray(cost)) return readRows(cost)
   const shape = shapeOf(cost, 'cost')
@@ -303,9 +314,11 @@ function readRows(cost: readonly unknown[]): Costs {
   const rows = lengthOf(cost, 'cost')
   const first = rows === 0 ? [] : rowOf(cost[0], 0)
   const columns = lengthOf(first, 'cost')
-  const data = float64s(rows * columns)
+  // rows of float32 make a matrix of float32, with which a limit is compared as such
+  let data = kindOf(first) === 'Float32Array' ? new Float32Array(rows * columns) : float64s(rows * columns)
   for (let row = 0; row < rows; row++) {
     const values = row === 0 ? first : rowOf(cost[row], row)
+    if (!isDouble(data) && kindOf(values) !== 'Float32Array') data = new Float64Array(data)
     const length = row === 0 ? columns : lengthOf(values, 'cost')
     if (length !== columns) {
       const entries = length === 1 ? '1 entry' : `${length} entries`

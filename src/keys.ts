@@ -89,11 +89,6 @@ const SYNONYMS: { readonly [Key in Place]?: typeof OUTPUT_NAMES } = {
 }
 
 /** Settings of the criterion and of a call, which are no fields of any input. */
-<<<<<<< HEAD
-const OF_OPTIONS = ['numClasses', 'classification', 'boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes']
-  .concat(['nonFinite', 'cardinality', 'boxMatching', 'distribution', 'threads', 'check'])
-const OF_CALL = ['gradients', 'out', 'numBoxes', 'unionBoxes', 'classWeight', 'distilledQueries', 'signal', 'transfer']
-=======
 const OF_OPTIONS: ReadonlySet<string> = new Set([
   'numClasses',
   'classification',
@@ -102,9 +97,11 @@ const OF_OPTIONS: ReadonlySet<string> = new Set([
   'clampSizes',
   'normalizedBoxes',
   'nonFinite',
+  'cardinality',
   'boxMatching',
   'distribution',
   'threads',
+  'check',
 ])
 const OF_CALL: ReadonlySet<string> = new Set([
   'gradients',
@@ -112,10 +109,10 @@ const OF_CALL: ReadonlySet<string> = new Set([
   'numBoxes',
   'unionBoxes',
   'classWeight',
+  'distilledQueries',
   'signal',
   'transfer',
 ])
->>>>>>> wt/input
 
 /**
  * The first key of an object that does not belong where it stands, if there is one. Only keys of the object's own count,

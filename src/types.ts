@@ -884,14 +884,16 @@ export interface AssignmentOptions {
   /** Look for the largest total rather than the least. Default: false. */
   readonly maximize?: boolean | undefined
   /**
-   * Where forbidden pairs leave no complete assignment, give the best of most pairs rather than an error. Default:
-   * false.
+   * Where forbidden pairs leave no complete assignment, give the most pairs that can be, and of those sets of pairs the
+   * one with the least total, rather than an error. However large and small costs may be: one pair more comes first, and
+   * no number is added for it. Default: false.
    */
   readonly partial?: boolean | undefined
   /**
    * Leave pairs dearer than this (when maximising: cheaper) unassigned, as trackers do: of all sets of pairs, the one
    * with the least sum of cost − limit, with as many pairs as that permits. `partial` has then no meaning. Any finite
-   * number. Default: no limit.
+   * number; of costs in a Float32Array, or in rows that are all Float32Arrays, the nearest float32, so that a cell of 0.3
+   * keeps to a limit of 0.3. Default: no limit.
    */
   readonly costLimit?: number | undefined
   /** Give the dual variables, which prove that the total is optimal. Default: false. */
@@ -947,12 +949,23 @@ export interface AssignmentProof {
 
 /** The outcome of {@link verifyAssignment}. */
 export interface Verification {
-  /** Whether the duals prove the assignment optimal, up to rounding. */
+  /**
+   * Whether the duals prove the assignment optimal: no pair is forbidden, no assignment has more pairs (without
+   * `costLimit`), and neither total and bound nor a cell and its duals are farther apart than rounding accounts for:
+   * 2^-36, about 1.5e-11, of the sum, over the assigned cells, of |cost| and of how far the cost is above the least one
+   * of its row and above the least one of its column (when maximising: below the largest). With `costLimit`: of |cost|
+   * and |limit|.
+   */
   readonly optimal: boolean
-  /** Sum of the assigned cells. */
+  /** Sum of the assigned cells, in float64. */
   readonly total: number
-  /** What the duals prove: no assignment costs less (when maximising: none yields more). */
+  /**
+   * What the duals prove, whatever they are, rounded to the safe side: no assignment of as many pairs costs less (when
+   * maximising: none yields more). With `costLimit`, no set of pairs has a smaller (larger) sum of cost − limit than that
+   * of as many pairs with this total. Where duals break their rule, those of the rows are moved until they do not.
+   * Infinite where they prove nothing.
+   */
   readonly bound: number
-  /** By how much a cell breaks the duals' rule at most; 0 or rounding for a valid proof. */
+  /** By how much a cell breaks the duals' rule at most: 0, or rounding, for a valid proof; Infinity if a dual is not finite. */
   readonly violation: number
 }
