@@ -64,10 +64,12 @@ export function digestOfCosts(result) {
 }
 
 /** @param {import('../../src/types.ts').Assignment} assignment */
-export function digestOfAssignment({ rowIndices, columnIndices, total, rowDuals, columnDuals, ...others }) {
+export function digestOfAssignment(assignment) {
+  const { rowIndices, columnIndices, total, rowDuals, columnDuals, unassignedRows, unassignedColumns } = assignment
   const digest = new Digest().numbers(total)
-  for (const array of [rowIndices, columnIndices, rowDuals, columnDuals]) digest.array(array)
-  return digest.array(others.unassignedRows).array(others.unassignedColumns).end()
+  const arrays = [rowIndices, columnIndices, rowDuals, columnDuals, unassignedRows, unassignedColumns]
+  for (const array of arrays) digest.array(array)
+  return digest.end()
 }
 
 /** @param {{ code: string, message: string }} error */
