@@ -198,7 +198,7 @@ function faultOf(thrown: unknown): string | undefined {
   if (argument === undefined) return `${code} without an argument: ${message}`
   if (!message.includes('could not be read')) return undefined
   // the caller's own fault must be behind it, rather than one of ours
-  if (/cannot be read either|revoked|on proxy/.test(message)) return undefined
+  if (/cannot be read either|revoked|on proxy|Class constructor/.test(message)) return undefined
   return cause instanceof Trap ? undefined : `not read for a reason of our own: ${(cause as Error).stack}`
 }
 

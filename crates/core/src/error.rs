@@ -306,6 +306,23 @@ mod tests {
         let cases = [
             (Error::InfeasibleRows { rows: vec![3], columns: 0 }, "cost: row 3 has no allowed column"),
             (
+                Error::BlockMemory {
+                    part: "outputs.oneToMany",
+                    layer: 1,
+                    image: 2,
+                    queries: 900,
+                    targets: 30,
+                    repeat: 6,
+                },
+                "outputs.oneToMany: to match 900 queries with 30 targets, each repeated 6 times, takes more memory than \
+                 there is (layer 1, image 2)",
+            ),
+            (
+                Error::UnionQueries { part: "outputs.encoder", queries: 9, first: "outputs", expected: 6 },
+                "outputs.encoder: has 9 queries where outputs has 6; the union matching is of parts with the same \
+                 queries (boxMatching: 'layer' has none)",
+            ),
+            (
                 Error::InfeasibleRows { rows: vec![0, 2], columns: 1 },
                 "cost: rows 0 and 2 have only 1 allowed column between them, so they cannot all be assigned",
             ),
