@@ -372,3 +372,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn digits_that_only_a_row_left_out_has_lost_are_found_too() {
+    let no = f64::INFINITY;
+    let costs = [
+        [1.0, no, no, 1.0, no, 1.0],
+        [1.0, 1.0, no, no, 1.0, 1.0],
+        [2147483649.0003014, no, no, no, no, 1.0000002384185793],
+        [no, 1.0, no, no, 1.0, 1.0],
+        [1.0, no, no, no, 1.0, no],
+        [1.0, 1.0, no, 1.0, no, no],
+    ];
+    let problem = Problem { costs: costs.concat(), rows: 6, columns: 6 };
+    for found in problem.solve(PARTIAL) {
+        let certificate = problem.verify(PARTIAL, &found);
+        assert!(certificate.optimal && certificate.total == 5.0, "{certificate:?}");
+    }
+}

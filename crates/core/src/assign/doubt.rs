@@ -67,20 +67,27 @@ impl Doubt {
     /// What there is to say of all. `pairs`: the same as noted.
     #[inline(always)]
     pub fn verdict(&self, pairs: impl Iterator<Item = Pair> + Clone) -> Verdict {
-        let is_open = self.duals > SUMS * self.costs || self.shift * self.count > SHIFT * self.costs;
+        let is_open = self.duals > SUMS * self.costs || self.has_come_back();
         if is_open || self.largest > DIGITS * self.smallest { self.look_again(is_open, pairs) } else { Verdict::Sound }
+    }
+
+    /// Whether duals have been so far from 0 that what they are now may be far off.
+    #[inline(always)]
+    fn has_come_back(&self) -> bool {
+        self.shift * self.count > SHIFT * self.costs
     }
 
     #[cold]
     fn look_again(&self, is_open: bool, pairs: impl Iterator<Item = Pair> + Clone) -> Verdict {
         let is_between = |cost: f64| DIGITS * cost >= self.largest && NEAR * cost < self.largest;
         let is_lost = self.largest > DIGITS * self.smallest && !pairs.clone().any(|pair| is_between(pair.cost.abs()));
-        if !(is_open || is_lost) || self.are_short(pairs) {
-            Verdict::Sound
-        } else if is_lost {
+        if is_lost && !self.are_short(pairs.clone()) {
             Verdict::Lost
-        } else {
+        } else if is_open && (self.has_come_back() || !self.are_short(pairs)) {
+            // numbers that have lost digits are short, too
             Verdict::Open
+        } else {
+            Verdict::Sound
         }
     }
 
