@@ -193,13 +193,13 @@ function faultOf(thrown: unknown): string | undefined {
     ours = false
   }
   if (!ours) return `threw what is no HungarianLossError: ${thrown instanceof Error ? thrown.stack : typeof thrown}`
-  const { code, message, cause, argument } = thrown as HungarianLossError
+  const { code, message, original, argument } = thrown as HungarianLossError
   if (code === 'INTERNAL') return `INTERNAL: ${message}`
   if (argument === undefined) return `${code} without an argument: ${message}`
   if (!message.includes('could not be read')) return undefined
   // the caller's own fault must be behind it, rather than one of ours
   if (/cannot be read either|revoked|on proxy|Class constructor/.test(message)) return undefined
-  return cause instanceof Trap ? undefined : `not read for a reason of our own: ${(cause as Error).stack}`
+  return original instanceof Trap ? undefined : `not read for a reason of our own: ${(original as Error).stack}`
 }
 
 describe('whatever is given, there is a result or a typed error:', () => {
@@ -225,8 +225,8 @@ describe('whatever is given, there is a result or a typed error:', () => {
 test('a fault of our own is not taken for one of the caller’s', () => {
   expect(faultOf(new HungarianLossError('INTERNAL', 'x'))).toMatch('INTERNAL')
   expect(faultOf(new TypeError('x'))).toMatch('no HungarianLossError')
-  const cause = new TypeError("Cannot read properties of undefined (reading 'length')")
-  expect(faultOf(new HungarianLossError('DTYPE', `outputs: could not be read: ${cause.message}`, { argument: 'outputs', cause }))).toMatch(
+  const original = new TypeError("Cannot read properties of undefined (reading 'length')")
+  expect(faultOf(new HungarianLossError('DTYPE', `outputs: could not be read: ${original.message}`, { argument: 'outputs', original }))).toMatch(
     'of our own',
   )
 })

@@ -192,7 +192,7 @@ describe('a tensor of ONNX Runtime whose data are not in memory says so:', () =>
     expect(error.code).toBe('DTYPE')
     expect(error.message).toMatch(/^outputs\.logits/)
     expect(error.message).toMatch(message)
-    expect(error.cause).toBeInstanceOf(Error)
+    expect(error.original).toBeInstanceOf(Error)
   })
   test('in a target and as a cost, too; one in memory is read', () => {
     const { outputs, targets } = tiny()

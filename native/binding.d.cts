@@ -17,10 +17,10 @@ export declare class ExternalObject<T> {
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /** As `assignF32`, in another thread, on a copy of the matrix. */
-export declare function assignAsyncF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
+export declare function assignAsyncF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
-/** As `assignF64`, in another thread, on a copy of the matrix. */
-export declare function assignAsyncF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
+/** As `assignF64`, in another thread, on a copy of the matrix; the arrays must stay untouched until the promise is settled. */
+export declare function assignAsyncF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
 /** As `assignBatchF64`, for matrices of `f32`. */
 export declare function assignBatchF32(cost: Float32Array, shapes: Uint32Array, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, totals: Float64Array): void
@@ -48,10 +48,13 @@ export declare function assignF64(cost: Float64Array, rows: number, columns: num
 export declare function assignSmall(exchange: ExternalObject<Exchange>): void
 
 /** As `assignSparseF32`, in another thread, on a copy of the matrix. */
-export declare function assignSparseAsyncF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
+export declare function assignSparseAsyncF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
-/** As `assignSparseF64`, in another thread, on a copy of the matrix. */
-export declare function assignSparseAsyncF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, interrupt: ExternalObject<Interrupt>): Promise<FoundAssignment>
+/**
+ * As `assignSparseF64`, in another thread, on a copy of the matrix; the arrays must stay untouched until the promise is
+ * settled.
+ */
+export declare function assignSparseAsyncF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
 /** As `assignSparseF64`, for a matrix of `f32`. */
 export declare function assignSparseF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
@@ -143,16 +146,6 @@ export interface DistributionOptions {
   temperature: number
   fgl: number
   ddf: number
-}
-
-/** An assignment that was found in another thread. */
-export interface FoundAssignment {
-  /** `[rows]`, -1 for a row without a column. */
-  columnOfRow: Int32Array
-  /** `[rows + columns]`. */
-  duals: Float64Array
-  /** Sum of the assigned cells. */
-  total: number
 }
 
 /** What the caller divides by in place of the batch's own numbers. */

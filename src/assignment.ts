@@ -11,9 +11,9 @@ import {
   verifyF32,
   verifyF64,
 } from './native.ts'
-import type { FoundAssignment, Interrupt } from './native.ts'
+import type { Interrupt } from './native.ts'
 import { float64s } from './slab.ts'
-import { listPairs, UNASSIGNED } from './pairs.ts'
+import { listPairs, noPairs, UNASSIGNED } from './pairs.ts'
 import type { Costs, Settings } from './problem.ts'
 import { toReadError } from './reading.ts'
 import { assignSparse, assignSparseAsync, isSparse, readSparse, verifySparse } from './sparse.ts'
@@ -66,7 +66,7 @@ const COLUMN_OF_ROW = new Int32Array(ROWS)
  * `RANGE` for a listed index that does not exist and for a cell listed twice, `DTYPE` for what is no number,
  * `NON_FINITE` for NaN and `-Infinity`, `OPTION` for bad options, and `INFEASIBLE` (with
  * `rows` or `columns` that cannot all be assigned) where forbidden pairs leave no complete assignment and neither
- * `partial` nor `costLimit` is set.
+ * `partial` nor `costLimit` is set; `MEMORY` where the system refuses the memory that it takes.
  *
  * @example
  * linearSumAssignment([[8, 9], [1, 4]]) // rowIndices [0, 1], columnIndices [1, 0], total 10
@@ -81,6 +81,7 @@ export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options
   try {
     const settings = readOptions(options)
     const costs = readMatrix(cost)
+    if (hasNoCells(costs)) return noPairs(costs.rows, costs.columns, settings.wanted)
     if (costs.rowList) {
       const columnOfRow = new Int32Array(costs.rows)
       const duals = settings.wanted ? new Float64Array(costs.rows + costs.columns) : undefined
@@ -97,7 +98,7 @@ export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options
       : assignF32(data, rows, columns, maximize, partial, limit, columnOfRow, duals)
     return listPairs(columnOfRow, rows, columns, total, duals)
   } catch (error) {
-    throw toHungarianLossError(error)
+    throw toHungarianLossError(error, 'cost')
   }
 }
 
@@ -125,23 +126,35 @@ export async function linearSumAssignmentAsync(
   const solve = async (interrupt: Interrupt): Promise<Assignment> => {
     const settings = readOptions(rest)
     const costs = readMatrix(cost)
-    const { columnOfRow, duals, total } = await (costs.rowList
-      ? assignSparseAsync(costs, settings, interrupt)
-      : assignAsync(costs, settings, interrupt))
-    return listPairs(columnOfRow, costs.rows, costs.columns, total, settings.wanted ? duals : undefined)
+    const { rows, columns } = costs
+    if (hasNoCells(costs)) return noPairs(rows, columns, settings.wanted)
+    const columnOfRow = new Int32Array(rows)
+    const duals = settings.wanted ? new Float64Array(rows + columns) : undefined
+    const total = await (costs.rowList
+      ? assignSparseAsync(costs, settings, columnOfRow, duals, interrupt)
+      : assignAsync(costs, settings, columnOfRow, duals, interrupt))
+    return listPairs(columnOfRow, rows, columns, total, duals)
   }
-  return untilAborted(solve, checkSignal(signal, 'options.signal'))
+  return untilAborted(solve, checkSignal(signal, 'options.signal'), 'cost')
 }
 
-/** Solves a copy of a matrix in another thread. */
+/** Solves a copy of a matrix in another thread, which fills the arrays; gives the total. */
 function assignAsync(
   { data, rows, columns }: Costs,
   { maximize, partial, limit }: Settings,
+  columnOfRow: Int32Array,
+  duals: Float64Array | undefined,
   interrupt: Interrupt,
-): Promise<FoundAssignment> {
+): Promise<number> {
   return isDouble(data)
-    ? assignAsyncF64(data, rows, columns, maximize, partial, limit, interrupt)
-    : assignAsyncF32(data, rows, columns, maximize, partial, limit, interrupt)
+    ? assignAsyncF64(data, rows, columns, maximize, partial, limit, columnOfRow, duals, interrupt)
+    : assignAsyncF32(data, rows, columns, maximize, partial, limit, columnOfRow, duals, interrupt)
+}
+
+/** Whether no row or no column is there: then nothing takes memory but the result, however many of the others are. */
+function hasNoCells(costs: Costs | SparseCosts): boolean {
+  if ((costs.rows > 0 && costs.columns > 0) || costs.data.length > 0) return false
+  return costs.rowList === undefined || costs.byCells || costs.rowList.every((start) => start === 0)
 }
 
 /**
@@ -162,7 +175,7 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
 export function linearSumAssignmentBatch(costs: CostMatrices, options?: AssignmentOptions): readonly Assignment[] {
   try {
     const { maximize, partial, limit, wanted } = readOptions(options)
-    const { data, sizes, columnOfRow, lines } = readBatch(costs)
+    const { data, shapes, sizes, columnOfRow, lines } = readBatch(costs)
     const duals = wanted ? new Float64Array(lines) : NO_DUALS
     const totals = new Float64Array(sizes.length / 2)
     if (isDouble(data)) assignBatchF64(data, sizes, maximize, partial, limit, columnOfRow, duals, totals)
@@ -170,7 +183,11 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
     const assignments: Assignment[] = []
     let [row, line] = [0, 0]
     for (let matrix = 0; matrix < totals.length; matrix++) {
-      const [rows, columns] = [sizes[2 * matrix] as number, sizes[2 * matrix + 1] as number]
+      const [rows, columns] = [shapes[2 * matrix] as number, shapes[2 * matrix + 1] as number]
+      if (rows * columns === 0) {
+        assignments.push(noPairs(rows, columns, wanted))
+        continue
+      }
       const total = totals[matrix] as number
       assignments.push(listPairs(columnOfRow, rows, columns, total, wanted ? duals : undefined, row, line))
       row += rows
@@ -178,7 +195,7 @@ export function linearSumAssignmentBatch(costs: CostMatrices, options?: Assignme
     }
     return assignments
   } catch (error) {
-    throw toHungarianLossError(error)
+    throw toHungarianLossError(error, 'costs')
   }
 }
 
@@ -208,7 +225,7 @@ export function verifyAssignment(
     const [optimal, total, bound, violation] = report as unknown as [number, number, number, number]
     return { optimal: optimal === 1, total, bound, violation }
   } catch (error) {
-    throw toHungarianLossError(error)
+    throw toHungarianLossError(error, 'cost')
   }
 }
 
@@ -246,27 +263,33 @@ function readVerifyOptions(options: unknown): Pick<Settings, 'maximize' | 'limit
   }
 }
 
-/** Reads the matrices of a batch, and makes the array for their columns. `lines`: all rows and columns. */
+/**
+ * Reads the matrices of a batch, and makes the array for their columns. `sizes`: their shapes, without those that have no
+ * cells. `lines`: all rows and columns of the others.
+ */
 function readBatch(costs: unknown) {
   try {
     if (!isRecord(costs)) fail('DTYPE', 'costs', `must be { data, shapes }, got ${show(costs)}`)
-    const { data: given, shapes } = costs as unknown as { readonly [Key in keyof CostMatrices]: unknown }
+    const { data: values, shapes } = costs as unknown as { readonly [Key in keyof CostMatrices]: unknown }
     if (!Array.isArray(shapes)) {
       const keys = shapes === undefined ? `; costs is an object ${showKeys(costs)}` : ''
       fail('SHAPE', 'costs.shapes', `must be an array of [rows, columns], got ${show(shapes)}${keys}`)
     }
-    const sizes = new Uint32Array(2 * lengthOf(shapes, 'costs.shapes'))
+    const count = lengthOf(shapes, 'costs.shapes')
+    const [given, sizes] = [new Uint32Array(2 * count), new Uint32Array(2 * count)]
     let [cells, allRows, lines] = [0, 0, 0]
-    for (let matrix = 0; matrix < sizes.length / 2; matrix++) {
+    for (let matrix = 0; matrix < count; matrix++) {
       const [rows, columns] = checkShape(shapes[matrix], matrix)
-      sizes[2 * matrix] = rows
-      sizes[2 * matrix + 1] = columns
+      given.set([rows, columns], 2 * matrix)
+      // the core is not asked about a matrix without cells, however long its side
+      if (rows * columns === 0) continue
+      sizes.set([rows, columns], 2 * matrix)
       cells += rows * columns
       allRows += rows
       lines += rows + columns
     }
-    const data = floats(given, [cells], 'costs.data', costs)
-    return { data, sizes, columnOfRow: new Int32Array(allRows), lines }
+    const data = floats(values, [cells], 'costs.data', costs)
+    return { data, shapes: given, sizes, columnOfRow: new Int32Array(allRows), lines }
   } catch (error) {
     throw toReadError(error, 'costs')
   }

@@ -184,7 +184,8 @@ export class HungarianLoss {
    * Loss, terms, matches, metrics and gradients of a batch.
    *
    * Throws `SHAPE`, `DTYPE` and `OPTION` for arguments that do not fit each other; `RANGE` for labels and boxes out of
-   * range and for `out` arrays that share memory; `NON_FINITE` for NaN and infinities (see `nonFinite`).
+   * range and for `out` arrays that share memory; `NON_FINITE` for NaN and infinities (see `nonFinite`);
+   * `MEMORY` where the system refuses the memory that it takes.
    */
   compute<O extends Outputs>(
     outputs: ExactOutputs<O>,
@@ -224,7 +225,7 @@ export class HungarianLoss {
       )
       return readLoss(filled, gradients)
     } catch (error) {
-      throw toHungarianLossError(error)
+      throw toHungarianLossError(error, 'outputs')
     }
   }
 
@@ -271,7 +272,7 @@ export class HungarianLoss {
       await computeAsync(this.#handle, taken !== undefined, interrupt, ...written, images, taken ?? given, ...others)
       return readLoss(filled, gradients)
     }
-    return untilAborted(start, checkSignal(signal, 'call.signal'))
+    return untilAborted(start, checkSignal(signal, 'call.signal'), 'outputs')
   }
 
   /** Refuses to run without a criterion, as a method does that was taken from it. */
@@ -333,7 +334,7 @@ export class HungarianLoss {
       matchTargets(this.#handle, filled.targetOfQuery, filled.values, ...inputs)
       return readMatching(filled)
     } catch (error) {
-      throw toHungarianLossError(error)
+      throw toHungarianLossError(error, 'outputs')
     }
   }
 
@@ -347,7 +348,7 @@ export class HungarianLoss {
       costMatrix(this.#handle, costs, filled.values, ...inputs)
       return readCosts(filled, costs)
     } catch (error) {
-      throw toHungarianLossError(error)
+      throw toHungarianLossError(error, 'outputs')
     }
   }
 }

@@ -1,3 +1,5 @@
+import { isNativeError } from 'node:util/types'
+
 /**
  * What kind of rule an input broke.
  *
@@ -8,11 +10,21 @@
  * - `INFEASIBLE`: forbidden pairs leave no complete assignment.
  * - `ABORTED`: the caller's signal stopped the call.
  * - `OPTION`: an option or key is unknown or out of place, or its value is not allowed.
- * - `MEMORY`: the memory that a call needs was refused.
- * - `INTERNAL`: a fault of this package or of its surroundings; the original error is the `cause`.
+ * - `MEMORY`: the system refuses the memory that the call needs, of which `argument` needs most. The process goes on.
+ * - `BINARY`: the compiled core cannot be loaded; thrown by the import.
+ * - `INTERNAL`: a fault of this package or of its surroundings; what was thrown is `original`.
  */
 export type ErrorCode =
-  'SHAPE' | 'DTYPE' | 'RANGE' | 'NON_FINITE' | 'INFEASIBLE' | 'ABORTED' | 'OPTION' | 'MEMORY' | 'INTERNAL'
+  | 'SHAPE'
+  | 'DTYPE'
+  | 'RANGE'
+  | 'NON_FINITE'
+  | 'INFEASIBLE'
+  | 'ABORTED'
+  | 'OPTION'
+  | 'MEMORY'
+  | 'BINARY'
+  | 'INTERNAL'
 
 /** Where in the input the fault lies. Absent fields do not apply. All numbers count from 0. */
 export interface ErrorPlace {
@@ -40,15 +52,28 @@ export interface ErrorPlace {
 export interface ErrorDetails extends ErrorPlace {
   /** The argument at fault, such as `targets[2].boxes`. */
   readonly argument?: string | undefined
-  /** The error that led to this one. */
-  readonly cause?: unknown
+  /** What was thrown and led to this error, whatever it is; absent where a check of this package failed. */
+  readonly original?: unknown
+}
+
+/** The code and whatever applies of argument and place, as plain data. */
+export interface ErrorCause extends ErrorPlace {
+  readonly code: ErrorCode
+  readonly argument?: string | undefined
 }
 
 const PLACES = ['layer', 'image', 'query', 'target', 'matrix', 'row', 'column', 'rows', 'columns'] as const
+const DETAILS = ['argument', ...PLACES] as const
 
 /**
  * The only error that this package throws. Branch on `code`; `argument` and the place say where; the message carries
  * name, rule and value.
+ *
+ * `postMessage` and `structuredClone` keep of any error no more than message, stack and `cause`. So `cause` repeats code,
+ * argument and place: branch on `error.cause.code` in the thread that receives one. It can always be cloned; `original`,
+ * which may be anything, is left behind.
+ *
+ * `instanceof` holds in the realm that imported the package (a test file of Jest has one of its own); `code` everywhere.
  *
  * @example
  * try {
@@ -75,15 +100,35 @@ export class HungarianLossError extends Error implements ErrorDetails {
   declare readonly column?: number | undefined
   declare readonly rows?: readonly number[] | undefined
   declare readonly columns?: readonly number[] | undefined
+  /** Code, argument and place once more, which clones keep. */
+  declare readonly cause: ErrorCause
+  /** What was thrown and led to this error, if anything; not enumerable. */
+  declare readonly original?: unknown
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    super(message)
     this.code = code
-    if (details.argument !== undefined) this.argument = details.argument
-    for (const place of PLACES) {
-      if (details[place] !== undefined) Object.assign(this, { [place]: details[place] })
+    const cause: Record<string, unknown> = { code }
+    for (const detail of DETAILS) {
+      const value = details[detail]
+      if (value !== undefined) {
+        cause[detail] = value
+        Object.assign(this, { [detail]: value })
+      }
     }
+    hide(this, 'cause', cause)
+    if (details.original !== undefined) hide(this, 'original', details.original)
   }
+
+  /** Name, message, code, argument and place. */
+  toJSON(): { readonly name: string; readonly message: string } & ErrorCause {
+    return { name: this.name, message: this.message, ...this.cause }
+  }
+}
+
+/** Gives an error a property that is not listed, like those that every error has. */
+function hide(error: HungarianLossError, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value, writable: true, configurable: true, enumerable: false })
 }
 
 /** Throws; the message is `argument: rule`. @internal */
@@ -100,18 +145,44 @@ const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   'ABORTED',
   'OPTION',
   'MEMORY',
+  'BINARY',
   'INTERNAL',
 ])
 
+/** How V8 says that it has no memory for an array or a list, or that none can be as large. */
+const REFUSED =
+  /^(?:Array buffer allocation failed|Invalid (?:typed )?array (?:buffer )?(?:max )?length|(?:Set|Map) maximum size exceeded)/
+
+/** `MEMORY`, where something was thrown since V8 has no memory for it. `argument`: what is blamed. @internal */
+export function refusalOf(thrown: unknown, argument?: string): HungarianLossError | undefined {
+  if (!isNativeError(thrown) || thrown.name !== 'RangeError' || !REFUSED.test(thrown.message)) return undefined
+  const rule = `the system refuses the memory that is needed (${thrown.message})`
+  const message = argument === undefined ? rule : `${argument}: ${rule}`
+  return new HungarianLossError('MEMORY', message, { argument, original: thrown })
+}
+
 /**
- * Turns whatever was thrown into a HungarianLossError: the binding's own errors field by field, others as `INTERNAL`.
+ * Turns whatever was thrown into a HungarianLossError: the core's own errors field by field; arrays that V8 refuses to
+ * make as `MEMORY`; all else as `INTERNAL`.
+ *
+ * Errors are known by what they are made of, since those of the core, and of other realms, are of other classes.
+ *
+ * `argument`: what is blamed for the memory.
  * @internal
  */
-export function toHungarianLossError(thrown: unknown): HungarianLossError {
+export function toHungarianLossError(thrown: unknown, argument?: string): HungarianLossError {
+  if (!isNativeError(thrown)) return new HungarianLossError('INTERNAL', textOf(thrown), { original: thrown })
   if (thrown instanceof HungarianLossError) return thrown
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
-  if (!(thrown instanceof Error && 'code' in thrown && CODES.has(thrown.code))) {
-    return new HungarianLossError('INTERNAL', message, { cause: thrown })
+  const { message, code, ...details } = thrown as Error & ErrorCause
+  if (CODES.has(code)) return new HungarianLossError(code, message, details)
+  return refusalOf(thrown, argument) ?? new HungarianLossError('INTERNAL', message, { original: thrown })
+}
+
+/** What was thrown, as text, even if it refuses to be one. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return 'something was thrown that cannot be shown'
   }
-  return new HungarianLossError(thrown.code as ErrorCode, message, { ...(thrown as ErrorDetails), cause: thrown })
 }

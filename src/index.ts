@@ -6,7 +6,7 @@ export {
 } from './assignment.ts'
 export { HungarianLoss } from './criterion.ts'
 export { HungarianLossError } from './errors.ts'
-export type { ErrorCode, ErrorDetails, ErrorPlace } from './errors.ts'
+export type { ErrorCause, ErrorCode, ErrorDetails, ErrorPlace } from './errors.ts'
 export { inspectBatch } from './inspect/inspect.ts'
 export type { Finding, FindingCode } from './inspect/finding.ts'
 export { combineNormalizers } from './normalizers.ts'

@@ -1,3 +1,4 @@
+import { isSharedArrayBuffer } from 'node:util/types'
 import { fail } from './errors.ts'
 
 const typedArray: object = Object.getPrototypeOf(Uint8Array.prototype)
@@ -44,7 +45,7 @@ export function isUsable(array: ArrayBufferView): boolean {
 /** Refuses memory that another thread could write to while it is read, and memory that has been taken away. */
 export function checkMemory(data: ArrayBufferView, argument: string): void {
   const memory = buffer.call(data)
-  if (!(memory instanceof ArrayBuffer) && Object.prototype.toString.call(memory) === '[object SharedArrayBuffer]') {
+  if (!(memory instanceof ArrayBuffer) && isSharedArrayBuffer(memory)) {
     fail('DTYPE', argument, 'lies in a SharedArrayBuffer, which another thread could write to; pass a copy')
   }
   if (byteLength.call(data) === 0 && isDetached(memory)) {

@@ -1,7 +1,16 @@
-/** The compiled core. The path is the same from the sources and from the built files. */
-import type { createCriterion, createInterrupt } from '../native/binding.cjs'
+/**
+ * The compiled core. The path is the same from the sources and from the built files.
+ *
+ * It is required rather than imported: where a CommonJS module throws that is imported by name, Node 20 rejects a promise
+ * of its own that nobody can catch (nodejs/node #51603).
+ */
+import { createRequire } from 'node:module'
+import { describeLoadFailure, describeMismatch } from './binary.ts'
+import { HungarianLossError } from './errors.ts'
 
-export {
+type Binding = typeof import('../native/binding.cjs')
+
+export const {
   assignAsyncF32,
   assignAsyncF64,
   assignBatchF32,
@@ -27,12 +36,23 @@ export {
   verifyF64,
   verifySparseF32,
   verifySparseF64,
-} from '../native/binding.cjs'
-
-export type { FoundAssignment } from '../native/binding.cjs'
+} = load()
 
 /** A configuration that the core has checked. */
-export type Criterion = ReturnType<typeof createCriterion>
+export type Criterion = ReturnType<Binding['createCriterion']>
 
 /** A flag that stops a call in another thread. */
-export type Interrupt = ReturnType<typeof createInterrupt>
+export type Interrupt = ReturnType<Binding['createInterrupt']>
+
+function load(): Binding {
+  let binding: Binding
+  try {
+    binding = createRequire(import.meta.url)('../native/binding.cjs') as Binding
+  } catch (error) {
+    throw new HungarianLossError('BINARY', describeLoadFailure(error), { original: error })
+  }
+  // the loader copies every function by name, so that one which the binary lacks is there as undefined
+  const lacking = Object.entries(binding).filter(([, value]) => value === undefined)
+  if (lacking.length > 0) throw new HungarianLossError('BINARY', describeMismatch(lacking.map(([name]) => name)))
+  return binding
+}

@@ -1,5 +1,6 @@
 /** The divisors of a batch that is split over workers or micro-batches. */
-import { fail, HungarianLossError } from './errors.ts'
+import { fail } from './errors.ts'
+import { toReadError } from './reading.ts'
 import type { CombinedNormalizers, CombineOptions, NormalizerCounts, NormalizerSource } from './types.ts'
 import { checkRecord, checkWord, isRecord, show } from './validate.ts'
 
@@ -99,8 +100,7 @@ function readResults(results: unknown): Counts[] {
     }
     return all
   } catch (error) {
-    if (error instanceof HungarianLossError) throw error
-    throw new HungarianLossError('DTYPE', `${name}: could not be read`, { argument: name, cause: error })
+    throw toReadError(error, name)
   }
 }
 

@@ -1,3 +1,4 @@
+import { toHungarianLossError } from './errors.ts'
 import { addJson, addPrint, constructorOf, ownInt32s, putOff } from './plain.ts'
 import type { Unfinished } from './plain.ts'
 import type { Assignment } from './types.ts'
@@ -90,14 +91,28 @@ function copy(values: Float64Array, start: number, length: number): Float64Array
   return own
 }
 
-/** The lines that are not among those given, ascending. */
-function others(taken: Int32Array, lines: number): Int32Array {
-  const free = ownInt32s(lines - taken.length)
-  if (free.length === 0) return free
-  const isTaken = new Uint8Array(lines)
-  for (let pair = 0; pair < taken.length; pair++) isTaken[taken[pair] as number] = 1
-  for (let line = 0, place = 0; line < lines; line++) {
-    if (isTaken[line] === 0) free[place++] = line
+/** The assignment of a matrix without cells: nothing is made that the caller does not ask for. */
+export function noPairs(rows: number, columns: number, wantsDuals: boolean): Assignment {
+  const assignment: Unfinished<Assignment> = new PlainAssignment(ownInt32s(0), ownInt32s(0), 0, rows, columns)
+  if (wantsDuals) {
+    assignment.rowDuals = new Float64Array(rows)
+    assignment.columnDuals = new Float64Array(columns)
   }
-  return free
+  return assignment
+}
+
+/** The lines that are not among those given, ascending. They may be listed when the caller asks, and be too many. */
+function others(taken: Int32Array, lines: number): Int32Array {
+  try {
+    const free = ownInt32s(lines - taken.length)
+    if (free.length === 0) return free
+    const isTaken = new Uint8Array(taken.length === 0 ? 0 : lines)
+    for (let pair = 0; pair < taken.length; pair++) isTaken[taken[pair] as number] = 1
+    for (let line = 0, place = 0; line < lines; line++) {
+      if (isTaken[line] !== 1) free[place++] = line
+    }
+    return free
+  } catch (error) {
+    throw toHungarianLossError(error, 'cost')
+  }
 }

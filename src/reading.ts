@@ -1,23 +1,15 @@
-import { HungarianLossError } from './errors.ts'
+import { HungarianLossError, refusalOf } from './errors.ts'
 
 /**
  * What was thrown while something of the caller's was read: an error of the package as it is; what the caller's getters
- * and proxies throw as `DTYPE`, and refused memory as `MEMORY`, with the original as the cause. `argument`: what was read.
+ * and proxies throw as `DTYPE`, and refused memory as `MEMORY`, with what was thrown as the original. `argument`: what was read.
  * @internal
  */
 export function toReadError(thrown: unknown, argument: string): HungarianLossError {
   if (isOurs(thrown)) return thrown
-  const message = messageOf(thrown)
-  const details = { argument, cause: thrown }
-  if (REFUSED.test(message)) {
-    return new HungarianLossError('MEMORY', `${argument}: takes more memory than there is (${message})`, details)
-  }
-  return new HungarianLossError('DTYPE', `${argument}: could not be read: ${message}`, details)
+  const message = `${argument}: could not be read: ${messageOf(thrown)}`
+  return refusalOf(thrown, argument) ?? new HungarianLossError('DTYPE', message, { argument, original: thrown })
 }
-
-/** What JavaScript says where an array, a buffer or a list of arguments would be too large. */
-const REFUSED =
-  /^(Array buffer allocation failed|Invalid (typed )?array (buffer )?length|Invalid array buffer max length|Set maximum size exceeded|Map maximum size exceeded)/
 
 function isOurs(thrown: unknown): thrown is HungarianLossError {
   try {

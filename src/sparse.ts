@@ -8,7 +8,7 @@ import {
   verifySparseF32,
   verifySparseF64,
 } from './native.ts'
-import type { FoundAssignment, Interrupt } from './native.ts'
+import type { Interrupt } from './native.ts'
 import type { Settings } from './problem.ts'
 import { floats, isNumeric, lengthOf } from './tensors.ts'
 import type { SparseCostMatrix } from './types.ts'
@@ -86,13 +86,20 @@ export function assignSparse(
     : assignSparseF32(data, columnIndices, rowList, byCells, rows, columns, maximize, partial, limit, columnOfRow, duals)
 }
 
-/** Solves a copy of a sparse matrix in another thread. */
-export function assignSparseAsync(costs: SparseCosts, settings: Settings, interrupt: Interrupt): Promise<FoundAssignment> {
+/** Solves a copy of a sparse matrix in another thread, which fills the arrays; gives the total. */
+export function assignSparseAsync(
+  costs: SparseCosts,
+  settings: Settings,
+  columnOfRow: Int32Array,
+  duals: Float64Array | undefined,
+  interrupt: Interrupt,
+): Promise<number> {
   const { data, columnIndices, rowList, byCells, rows, columns } = costs
   const { maximize, partial, limit } = settings
+  const settled = [byCells, rows, columns, maximize, partial, limit, columnOfRow, duals, interrupt] as const
   return isDouble(data)
-    ? assignSparseAsyncF64(data, columnIndices, rowList, byCells, rows, columns, maximize, partial, limit, interrupt)
-    : assignSparseAsyncF32(data, columnIndices, rowList, byCells, rows, columns, maximize, partial, limit, interrupt)
+    ? assignSparseAsyncF64(data, columnIndices, rowList, ...settled)
+    : assignSparseAsyncF32(data, columnIndices, rowList, ...settled)
 }
 
 /** Checks an assignment of a sparse matrix; writes optimal, total, bound and violation to `report`. */

@@ -16,7 +16,7 @@ export function show(value: unknown): string {
   try {
     return describe(value)
   } catch {
-    return 'an object that cannot be read'
+    return 'an object that cannot be read' // a revoked proxy
   }
 }
 

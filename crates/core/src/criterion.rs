@@ -10,9 +10,9 @@ mod corners;
 use std::borrow::Cow;
 use std::ops::{Range, RangeInclusive};
 
-use crate::assign::Interrupt;
 use crate::assign::block::Block;
 use crate::assign::dense::{Demand, Outcome};
+use crate::assign::{Interrupt, solving_takes};
 use crate::batch::{Corners, ImageTargets, Layer, Predictions, Targets, broken_rule, check_length, not_finite};
 use crate::config::{BoxFormat, Config, Distribution, LossWeights, NonFinite, Weights};
 use crate::cost::boxes::{self, Columns};
@@ -23,9 +23,10 @@ use crate::loss::boxes::{BoxTerms, Boxes};
 use crate::loss::class::{self, Class, Logits, Pass, Purpose};
 use crate::loss::distribution::Bins;
 use crate::loss::{self, clamp};
+use crate::memory;
 use crate::part::{BACKGROUND, LEFT_OUT, Matching, Part};
 use crate::scratch::{Clean, Scratch, reserve, try_reserve};
-use crate::simd::{Level, dispatch, padded};
+use crate::simd::{LANES, Level, dispatch, padded};
 use crate::threads::Threads;
 use crate::union;
 use crate::view::{ImageView, Views};
@@ -493,7 +494,13 @@ impl Criterion {
         let interrupt = scratch.interrupt.clone();
         let is_stopped = || interrupt.as_ref().is_some_and(Interrupt::is_raised);
         let run = |scratch: &mut Scratch, job: &mut Job<'_>| {
+            if let Some(interrupt) = &interrupt {
+                scratch.solver.interrupt = interrupt.clone();
+            }
             job.fault = if is_stopped() { Some(Error::Interrupted) } else { work(job, scratch).err() };
+            if interrupt.is_some() {
+                scratch.solver.interrupt = Interrupt::default();
+            }
             job.fault.is_none()
         };
         match &self.threads {
@@ -534,8 +541,40 @@ impl Criterion {
         let counts = predictions.parts.iter().any(|part| !part.rules.is_empty());
         let counts: Vec<_> = (0..if counts { targets.images() } else { 0 }).map(|b| targets.range(b).len()).collect();
         predictions.parts.iter().try_for_each(|part| part.check_rules(&counts))?;
+        memory::require("outputs", self.needs(predictions, targets))?;
         let agnostic = predictions.parts.iter().any(|part| part.class_agnostic);
         Ok((Views::new(*targets, agnostic.then(|| self.config.agnostic_label())), slots(predictions)))
+    }
+
+    /// Bytes that a call takes, at most.
+    fn needs(&self, predictions: &Predictions<'_>, targets: &Targets<'_>) -> u128 {
+        /// For an image of a layer, and for a target.
+        const JOB: u128 = 512;
+        const TARGET: u128 = 256;
+        let largest = (0..targets.images()).map(|image| targets.range(image).len()).max().unwrap_or(0);
+        let of_image = predictions.parts.iter().map(|part| self.image_needs(part, largest)).max().unwrap_or(0);
+        let threads = self.threads.as_ref().map_or(1, |(threads, count)| threads.count().min(*count)) as u128;
+        let jobs = predictions.reported_layers() as u128 * (predictions.images as u128 + 1);
+        threads * of_image + jobs * JOB + targets.total() as u128 * TARGET + 8 * predictions.reported_queries() as u128
+    }
+
+    /// Bytes that a thread takes for an image of a part with so many targets, at most.
+    fn image_needs(&self, part: &Part<'_>, targets: usize) -> u128 {
+        /// For a query, and for each of its targets and classes.
+        const QUERY: u128 = 256;
+        const VALUE: u128 = size_of::<f32>() as u128;
+        let is_optimal = (0..part.layers.len()).any(|layer| part.rule(layer).matching == Matching::Optimal);
+        let (queries, targets) = (part.queries.len() as u128 + LANES as u128, if is_optimal { targets } else { 0 });
+        let (group, rows) = (part.queries.len() / part.groups, targets as u128 * part.repeat as u128);
+        let is_copied = part.groups > 1 || part.repeat > 1;
+        let across = (group as u128 + LANES as u128) * (rows + LANES as u128);
+        let copies = if is_copied { across } else { 0 } + if rows > group as u128 { across } else { 0 };
+        let cells = 2 * targets as u128 * queries + copies; // costs, and what they are made of
+        let may_copy = self.config.clamp_sizes || self.config.non_finite == NonFinite::Worst;
+        let clean = if may_copy { queries * (part.classes + COMPONENTS) as u128 } else { 0 };
+        let tile = (LANES * part.classes) as u128;
+        let solver = solving_takes([group, usize::try_from(rows).unwrap_or(usize::MAX)]);
+        (cells + clean + tile) * VALUE + queries * QUERY + solver
     }
 
     /// Weights of a part's terms, but for the part's own.
@@ -917,6 +956,9 @@ impl Criterion {
                 Block::padded(transposed, queries, rows, wide, true)
             };
             let outcome = solver.solve(self.level, &mut costs, Demand::Complete);
+            if solver.interrupt.is_raised() {
+                return Err(Error::Interrupted); // what was left half done is of no use
+            }
             debug_assert_eq!(outcome, Outcome::Optimal, "matching costs are finite");
             matches.fill(BACKGROUND);
             for row in 0..rows {

@@ -71,8 +71,10 @@ pub enum Error {
     BlockMemory { part: &'static str, layer: usize, image: usize, queries: usize, targets: usize, repeat: usize },
     /// A cell of a cost matrix is NaN or -infinity.
     Cost { row: usize, column: usize, value: f64 },
-    /// A sparse cost matrix has more rows or columns than 31 bits can count, or needs more memory than there is.
-    SparseSize { rows: usize, columns: usize, cells: usize },
+    /// The system refuses the memory that a call needs. `argument`: what needs most of it. `bytes`: how much, at most.
+    Memory { argument: &'static str, bytes: u64 },
+    /// A sparse cost matrix has more rows or columns than 31 bits can count.
+    SparseSize { rows: usize, columns: usize },
     /// The row starts of a sparse cost matrix do not start at 0, fall, or end elsewhere than at the number of cells.
     RowStarts { index: usize, value: i32, cells: usize },
     /// A listed cell is of a row that does not exist.
@@ -202,11 +204,16 @@ impl fmt::Display for Error {
                 "cost: {} at row {row}, column {column}; must be a number or Infinity (which forbids the pair)",
                 Value(*value)
             ),
-            Self::SparseSize { rows, columns, cells } => write!(
-                f,
-                "cost: {rows} rows, {columns} columns and {cells} cells are too many for the memory of this machine or \
-                 for 32-bit indices"
-            ),
+            Self::Memory { argument, bytes } => {
+                write!(
+                    f,
+                    "{argument}: the system refuses the memory that is needed, up to {} MB",
+                    bytes.div_ceil(1 << 20)
+                )
+            }
+            Self::SparseSize { rows, columns } => {
+                write!(f, "cost: {rows} rows and {columns} columns are too many for 32-bit indices")
+            }
             Self::RowStarts { index, value, cells } => {
                 write!(f, "cost.rowStarts[{index}]: must rise from 0 to the number of values, {cells}, got {value}")
             }

@@ -28,6 +28,7 @@ mod criterion;
 mod error;
 mod ignore;
 mod loss;
+mod memory;
 mod part;
 mod scratch;
 mod simd;
@@ -37,6 +38,8 @@ mod threads;
 mod union;
 mod view;
 
+#[doc(hidden)]
+pub use assign::verifying_takes;
 pub use assign::{
     Assignment, AssignmentOptions, AssignmentSolver, BatchOutputs, Certificate, Cost, CostMatrix, Interrupt, Matrix,
     SparseMatrix, SparseSolver, verify,
@@ -51,6 +54,8 @@ pub use config::{
 pub use criterion::{Criterion, LayerCounts, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};
 pub use loss::distribution::{Bins, Distillation, EdgeTarget, Localization, Tiles, distillation_shares};
+#[doc(hidden)]
+pub use memory::{GiveBack, KEPT, copy, require, reserve};
 pub use part::{LayerRule, Matching, Part};
 pub use scratch::Scratch;
 pub use simd::Level;

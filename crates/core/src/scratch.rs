@@ -7,6 +7,7 @@ use crate::cost::boxes::Columns;
 use crate::loss::distribution::{EdgeTarget, Tiles};
 use crate::loss::sigmoid::Cell;
 use crate::loss::softmax::{Job, Matched};
+use crate::memory::{GiveBack, KEPT, held};
 
 /// Buffers of one thread. Holds nothing between calls but its capacity.
 #[derive(Debug, Default)]
@@ -51,6 +52,18 @@ pub struct Scratch {
     pub(crate) tiles: Tiles,
     /// Queries that have no part in the loss, ascending.
     pub(crate) left_out: Vec<usize>,
+}
+
+impl GiveBack for Scratch {
+    fn give_back(&mut self) {
+        let Self { columns, class_rows, block, grouped, transposed, nll, clean, roles, .. } = &*self;
+        let rows = [class_rows, block, grouped, transposed, &clean.logits, &clean.boxes].map(held);
+        let bytes = rows.iter().sum::<usize>() + columns.held() + held(nll) + held(roles);
+        // what the solver has grows with the sides of the block, and the rest with the matched pairs
+        if bytes > KEPT {
+            *self = Self { interrupt: self.interrupt.take(), ..Self::default() };
+        }
+    }
 }
 
 /// The distinct labels of one image's targets, and the distinct rows of class costs that follow.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
 
 use crate::assign::{AssignmentSolver, Interrupt};
+use crate::memory::GiveBack;
 use crate::scratch::Scratch;
 
 /// How often a caller looks whether helpers are done with their last jobs before it goes to sleep, which takes longer than
@@ -136,7 +137,7 @@ impl Threads {
     ///
     /// `in_background`: whether the caller is counted as at work, and in no hurry. `own`: its memory; helpers take theirs
     /// from `spare`.
-    pub(crate) fn each<S: Default + Send, T: Send>(
+    pub(crate) fn each<S: GiveBack + Default + Send, T: Send>(
         &self,
         count: usize,
         in_background: bool,
@@ -226,10 +227,11 @@ impl Drop for Places<'_> {
     }
 }
 
-impl<S: Default> Spare<S> {
+impl<S: GiveBack + Default> Spare<S> {
     fn lend<T>(&self, to: impl FnOnce(&mut S) -> T) -> T {
         let mut memory = lock(&self.0).pop().unwrap_or_default();
         let result = to(&mut memory);
+        memory.give_back();
         lock(&self.0).push(memory);
         result
     }

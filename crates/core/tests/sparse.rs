@@ -470,7 +470,7 @@ fn a_limit_that_is_no_number_is_refused() {
 fn matrices_that_31_bits_cannot_count_are_refused() {
     let columns = 1 << 31;
     let refused = SparseMatrix::<f64>::from_rows([1, columns], &[0, 0], &[], &[]).expect_err("too large");
-    assert_eq!(refused, Error::SparseSize { rows: 1, columns, cells: 0 });
+    assert_eq!(refused, Error::SparseSize { rows: 1, columns });
     assert!(SparseMatrix::<f64>::from_rows([usize::MAX, 1], &[0, 0], &[], &[]).is_err());
     assert!(SparseMatrix::<f64>::from_cells([usize::MAX, usize::MAX], &[], &[], &[]).is_err());
 }
@@ -497,9 +497,12 @@ fn refusals_say_what_is_wrong_and_where() {
             "cost.values[2]: NaN at row 1, column 2; must be a number or Infinity (which forbids the pair)",
         ),
         (
-            Error::SparseSize { rows: 1, columns: 1 << 32, cells: 2 },
-            "cost: 1 rows, 4294967296 columns and 2 cells are too many for the memory of this machine or for 32-bit \
-             indices",
+            Error::SparseSize { rows: 1, columns: 1 << 32 },
+            "cost: 1 rows and 4294967296 columns are too many for 32-bit indices",
+        ),
+        (
+            Error::Memory { argument: "cost", bytes: (1 << 30) + 1 },
+            "cost: the system refuses the memory that is needed, up to 1025 MB",
         ),
     ];
     for (error, message) in says {

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hungarian_loss::{Criterion, Interrupt, Normalizers, Scratch};
+use hungarian_loss::{Criterion, Interrupt, KEPT, Normalizers, Scratch, copy};
 use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float32Array, Float64Array, Int32Array};
 use napi_derive::napi;
@@ -37,11 +37,12 @@ struct OwnRules {
     added: Vec<f32>,
 }
 
-/// Snapshots of calls that are over: writing to memory for the first time takes longer than copying.
+/// Snapshots of calls that are over, none larger than [`KEPT`] bytes: writing to memory for the first time takes longer than
+/// copying.
 static SPARE: Mutex<Vec<Snapshot>> = Mutex::new(Vec::new());
 
 /// So many at most: one is computed while the next is copied.
-const KEPT: usize = 2;
+const SPARES: usize = 2;
 
 /// One call.
 pub struct LossTask {
@@ -82,10 +83,15 @@ impl Snapshot {
         spare().pop().unwrap_or_default()
     }
 
-    /// Keeps the memory for later.
+    /// Bytes of its memory, but for what is small beside the tensors.
+    fn held(&self) -> usize {
+        self.tensors.iter().map(|tensor| tensor.capacity() * size_of::<f32>()).sum()
+    }
+
+    /// Keeps the memory for later, if it is not too much.
     fn give_back(self) {
         let mut spare = spare();
-        if spare.len() < KEPT {
+        if spare.len() < SPARES && self.held() <= KEPT {
             spare.push(self);
         }
     }
@@ -128,6 +134,7 @@ impl Task for LossTask {
 /// layers if `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn compute_async(
+    env: Env,
     criterion: &External<Criterion>,
     is_taken: bool,
     interrupt: &External<Interrupt>,
@@ -144,12 +151,12 @@ pub fn compute_async(
     target_boxes: &[f32],
     offsets: &[u32],
     ignores: Option<&[u8]>,
-) -> AsyncTask<LossTask> {
+) -> napi::Result<AsyncTask<LossTask>> {
     let Normalizers { num_boxes, union_boxes, class_weight, distilled } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
     let mut snapshot = Snapshot { images, num_boxes, union_boxes, ..Snapshot::take() };
     if !is_taken {
-        copy_all(&tensors, &mut snapshot.tensors);
+        copy_all(&tensors, &mut snapshot.tensors).map_err(|failure| failure.into_js(&env))?;
     }
     parts.clone_into(&mut snapshot.parts);
     snapshot.rules = rules.map(|Rules { rules, given, added }| OwnRules {
@@ -167,14 +174,15 @@ pub fn compute_async(
     let criterion = Criterion::clone(criterion);
     let interrupt = Interrupt::clone(interrupt);
     let taken = Some(tensors).filter(|_| is_taken);
-    AsyncTask::new(LossTask { criterion, snapshot, taken, gradients, target_of_query, values, interrupt })
+    Ok(AsyncTask::new(LossTask { criterion, snapshot, taken, gradients, target_of_query, values, interrupt }))
 }
 
-fn copy_all(arrays: &[Float32Array], copies: &mut Vec<Vec<f32>>) {
+fn copy_all(arrays: &[Float32Array], copies: &mut Vec<Vec<f32>>) -> Result<()> {
     copies.resize_with(arrays.len(), Vec::new);
-    for (array, copy) in arrays.iter().zip(copies) {
-        array[..].clone_into(copy);
+    for (array, its_copy) in arrays.iter().zip(copies) {
+        copy("outputs", array, its_copy)?;
     }
+    Ok(())
 }
 
 fn spare() -> MutexGuard<'static, Vec<Snapshot>> {

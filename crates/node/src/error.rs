@@ -79,6 +79,7 @@ fn code(error: &Error) -> &'static str {
         Error::InfeasibleRows { .. } | Error::InfeasibleColumns { .. } => "INFEASIBLE",
         Error::BlockMemory { .. } => "MEMORY",
         Error::Interrupted => "ABORTED",
+        Error::Memory { .. } => "MEMORY",
         Error::InBatch { error, .. } => code(error),
         _ => "INTERNAL",
     }
@@ -87,7 +88,7 @@ fn code(error: &Error) -> &'static str {
 fn argument(error: &Error) -> String {
     match error {
         Error::Option { name, .. } => (*name).to_owned(),
-        Error::Length { argument, .. } => (*argument).to_owned(),
+        Error::Length { argument, .. } | Error::Memory { argument, .. } => (*argument).to_owned(),
         Error::Label { place, .. } | Error::Labels { place, .. } => format!("targets[{}].labels", place.image),
         Error::TargetBoxNotFinite { place, .. } | Error::TargetBox { place, .. } => {
             format!("targets[{}].boxes", place.image)

@@ -18,9 +18,9 @@ use std::cell::RefCell;
 use std::ops::Deref;
 
 use hungarian_loss::{
-    AssignmentOptions, AssignmentSolver, BatchOutputs, Corners, Cost, CostMatrix, Criterion, Layer, LayerCounts,
-    LayerGradients, LayerRule, LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets,
-    verify,
+    AssignmentOptions, AssignmentSolver, BatchOutputs, Corners, Cost, CostMatrix, Criterion, GiveBack, Layer,
+    LayerCounts, LayerGradients, LayerRule, LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report,
+    Scratch, Targets, require, reserve, verify, verifying_takes,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
@@ -79,7 +79,7 @@ impl<'a> Inputs<'a> {
         let images = images as usize;
         let (held, parts) = parts::split(parts)?;
         let rules = rules.map(|rules| rules.read(parts, images, targets.total())).transpose()?.unwrap_or_default();
-        Ok(Self { images, layers: layers(held, tensors), parts, rules, targets })
+        Ok(Self { images, layers: layers(held, tensors)?, parts, rules, targets })
     }
 
     fn predictions(&self) -> Result<Predictions<'_>> {
@@ -104,9 +104,10 @@ fn read_targets<'a>(
 
 /// Splits tensors into their layers. `held`: how many layers each holds. `tensors`: logits and boxes of each, or those and
 /// corners and references, which have no values for layers without.
-fn layers<'a>(held: &[f64], tensors: &'a [impl Deref<Target = [f32]>]) -> Vec<Layer<'a>> {
+fn layers<'a>(held: &[f64], tensors: &'a [impl Deref<Target = [f32]>]) -> Result<Vec<Layer<'a>>> {
     let width = tensors.len() / held.len().max(1);
-    let mut layers = Vec::with_capacity(held.iter().sum::<f64>() as usize);
+    let mut layers = Vec::new();
+    reserve("outputs", &mut layers, held.iter().sum::<f64>() as u128)?;
     for (&held, tensors) in held.iter().zip(tensors.chunks_exact(width.max(1))) {
         for layer in 0..held as usize {
             let slice = |at: usize| {
@@ -119,7 +120,7 @@ fn layers<'a>(held: &[f64], tensors: &'a [impl Deref<Target = [f32]>]) -> Vec<La
             layers.push(Layer { logits: slice(0), boxes: slice(1), corners });
         }
     }
-    layers
+    Ok(layers)
 }
 
 /// What the caller divides by in place of the batch's own numbers.
@@ -163,7 +164,7 @@ impl<'a> Outputs<'a> {
         values: &'a mut [f64],
     ) -> Result<Self> {
         let (held, _) = parts::split(parts)?;
-        Ok(Self { gradients: layer_gradients(held, gradients), target_of_query, values })
+        Ok(Self { gradients: layer_gradients(held, gradients)?, target_of_query, values })
     }
 }
 
@@ -172,9 +173,10 @@ impl<'a> Outputs<'a> {
 fn layer_gradients<'a>(
     held: &[f64],
     mut arrays: impl ExactSizeIterator<Item = &'a mut [f32]>,
-) -> Vec<LayerGradients<'a>> {
+) -> Result<Vec<LayerGradients<'a>>> {
     let width = arrays.len() / held.len().max(1);
-    let mut layers = Vec::with_capacity(if width == 0 { 0 } else { held.iter().sum::<f64>() as usize });
+    let mut layers = Vec::new();
+    reserve("outputs", &mut layers, if width == 0 { 0 } else { held.iter().sum::<f64>() as u128 })?;
     for &held in held.iter().filter(|_| width > 0) {
         let mut rest = [0, 1, 2].map(|at| if at < width { arrays.next() } else { None }.unwrap_or_default());
         for left in (1..=held as usize).rev() {
@@ -187,7 +189,7 @@ fn layer_gradients<'a>(
             layers.push(LayerGradients { logits, boxes, corners });
         }
     }
-    layers
+    Ok(layers)
 }
 
 fn compute_loss(
@@ -408,7 +410,11 @@ fn assign_batch<T: Cost + Sync>(
     let outputs = unsafe {
         BatchOutputs { column_of_row: column_of_row.as_mut(), duals: duals.as_mut(), totals: totals.as_mut() }
     };
-    SOLVER.with_borrow_mut(|solver| Ok(solver.solve_batch(level()?, threads()?, cost, &shapes, options, outputs)?))
+    SOLVER.with_borrow_mut(|solver| {
+        let solved = solver.solve_batch(level()?, threads()?, cost, &shapes, options, outputs);
+        solver.give_back();
+        Ok(solved?)
+    })
 }
 
 fn assignment_options(maximize: bool, partial: bool, cost_limit: f64) -> AssignmentOptions {
@@ -428,9 +434,10 @@ fn assign<T: Cost>(
         unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
     let column_of_row = column_of_row.get_mut(..rows as usize).unwrap_or_default();
     SOLVER.with_borrow_mut(|solver| {
-        let found = solver.solve(level()?, &matrix, options)?;
-        found.write(column_of_row, duals)?;
-        Ok(found.total)
+        let found = solver.solve(level()?, &matrix, options);
+        let total = found.and_then(|found| found.write(column_of_row, duals).map(|()| found.total));
+        solver.give_back();
+        Ok(total?)
     })
 }
 
@@ -485,6 +492,7 @@ fn certify(
     duals: &[f64],
     mut report: Float64ArraySlice<'_>,
 ) -> Result<()> {
+    require("cost", verifying_takes(rows as usize, duals.len().saturating_sub(rows as usize)))?;
     let columns_of_rows: Vec<_> = column_of_row.iter().map(|&column| usize::try_from(column).ok()).collect();
     let (row_duals, column_duals) = duals.split_at(duals.len().min(rows as usize));
     let found = verify(matrix, options, &columns_of_rows, row_duals, column_duals)?;
@@ -494,7 +502,11 @@ fn certify(
 }
 
 fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {
-    SCRATCH.with_borrow_mut(run)
+    SCRATCH.with_borrow_mut(|scratch| {
+        let result = run(scratch);
+        scratch.give_back();
+        result
+    })
 }
 
 fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {

@@ -3,14 +3,14 @@
 
 use std::cell::RefCell;
 
-use hungarian_loss::{AssignmentOptions, Cost, Interrupt, SparseMatrix, SparseSolver};
-use napi::bindgen_prelude::{AsyncTask, Env, External, Float64ArraySlice, Int32ArraySlice};
+use hungarian_loss::{AssignmentOptions, Cost, GiveBack, Interrupt, SparseMatrix, SparseSolver, copy};
+use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Float64ArraySlice, Int32Array, Int32ArraySlice};
 use napi_derive::napi;
 
 use crate::assignment_options;
 use crate::certify;
 use crate::error::Result;
-use crate::task::{AssignTask, Solve, Solved};
+use crate::task::{AssignTask, Places, Solve};
 
 thread_local! {
     /// One for each JavaScript thread.
@@ -87,9 +87,10 @@ fn assign<T: Cost>(
     let (column_of_row, duals) =
         unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
     SOLVER.with_borrow_mut(|solver| {
-        let found = solver.solve(matrix, options)?;
-        found.write(column_of_row, duals)?;
-        Ok(found.total)
+        let found = solver.solve(matrix, options);
+        let total = found.and_then(|found| found.write(column_of_row, duals).map(|()| found.total));
+        solver.give_back();
+        Ok(total?)
     })
 }
 
@@ -103,17 +104,26 @@ pub struct Cells<T> {
 }
 
 impl<T: Cost + Send> Solve for Cells<T> {
-    fn solve(self, options: AssignmentOptions, interrupt: &Interrupt) -> hungarian_loss::Result<Solved> {
+    fn solve(
+        self,
+        options: AssignmentOptions,
+        interrupt: &Interrupt,
+        places: Places<'_>,
+    ) -> hungarian_loss::Result<f64> {
         let Self { costs, column_indices, row_list, by_cells, shape } = &self;
         let matrix = matrix(costs, column_indices, row_list, *by_cells, *shape)?;
         let mut solver = SparseSolver::with_interrupt(interrupt.clone());
-        Solved::from(&solver.solve(&matrix, options)?, *shape)
+        let found = solver.solve(&matrix, options)?;
+        found.write(places.0, places.1)?;
+        Ok(found.total)
     }
 }
 
-/// As `assignSparseF64`, in another thread, on a copy of the matrix.
-#[napi(catch_unwind, js_name = "assignSparseAsyncF64", ts_return_type = "Promise<FoundAssignment>")]
+/// As `assignSparseF64`, in another thread, on a copy of the matrix; the arrays must stay untouched until the promise is
+/// settled.
+#[napi(catch_unwind, js_name = "assignSparseAsyncF64", ts_return_type = "Promise<number>")]
 pub fn assign_sparse_async_f64(
+    env: Env,
     cost: &[f64],
     column_indices: &[i32],
     row_list: &[i32],
@@ -123,15 +133,20 @@ pub fn assign_sparse_async_f64(
     maximize: bool,
     partial: bool,
     cost_limit: f64,
+    column_of_row: Int32Array,
+    duals: Option<Float64Array>,
     interrupt: &External<Interrupt>,
-) -> AsyncTask<AssignTask<Cells<f64>>> {
-    let cells = copy(cost, column_indices, row_list, by_cells, [rows, columns]);
-    AsyncTask::new(AssignTask::new(cells, assignment_options(maximize, partial, cost_limit), interrupt))
+) -> napi::Result<AsyncTask<AssignTask<Cells<f64>>>> {
+    let options = assignment_options(maximize, partial, cost_limit);
+    let cells = Cells::copy(cost, column_indices, row_list, by_cells, [rows, columns]);
+    let task = cells.map(|cells| AsyncTask::new(AssignTask::new(cells, options, interrupt, column_of_row, duals)));
+    task.map_err(|failure| failure.into_js(&env))
 }
 
 /// As `assignSparseF32`, in another thread, on a copy of the matrix.
-#[napi(catch_unwind, js_name = "assignSparseAsyncF32", ts_return_type = "Promise<FoundAssignment>")]
+#[napi(catch_unwind, js_name = "assignSparseAsyncF32", ts_return_type = "Promise<number>")]
 pub fn assign_sparse_async_f32(
+    env: Env,
     cost: &[f32],
     column_indices: &[i32],
     row_list: &[i32],
@@ -141,15 +156,24 @@ pub fn assign_sparse_async_f32(
     maximize: bool,
     partial: bool,
     cost_limit: f64,
+    column_of_row: Int32Array,
+    duals: Option<Float64Array>,
     interrupt: &External<Interrupt>,
-) -> AsyncTask<AssignTask<Cells<f32>>> {
-    let cells = copy(cost, column_indices, row_list, by_cells, [rows, columns]);
-    AsyncTask::new(AssignTask::new(cells, assignment_options(maximize, partial, cost_limit), interrupt))
+) -> napi::Result<AsyncTask<AssignTask<Cells<f32>>>> {
+    let options = assignment_options(maximize, partial, cost_limit);
+    let cells = Cells::copy(cost, column_indices, row_list, by_cells, [rows, columns]);
+    let task = cells.map(|cells| AsyncTask::new(AssignTask::new(cells, options, interrupt, column_of_row, duals)));
+    task.map_err(|failure| failure.into_js(&env))
 }
 
-fn copy<T: Cost>(cost: &[T], column_indices: &[i32], row_list: &[i32], by_cells: bool, shape: [u32; 2]) -> Cells<T> {
-    let (costs, column_indices, row_list) = (cost.to_vec(), column_indices.to_vec(), row_list.to_vec());
-    Cells { costs, column_indices, row_list, by_cells, shape }
+impl<T: Cost> Cells<T> {
+    fn copy(cost: &[T], column_indices: &[i32], row_list: &[i32], by_cells: bool, shape: [u32; 2]) -> Result<Self> {
+        let mut cells = Self { costs: Vec::new(), column_indices: Vec::new(), row_list: Vec::new(), by_cells, shape };
+        copy("cost", cost, &mut cells.costs)?;
+        copy("cost", column_indices, &mut cells.column_indices)?;
+        copy("cost", row_list, &mut cells.row_list)?;
+        Ok(cells)
+    }
 }
 
 /// Checks an assignment of a sparse matrix of `f64`; the rest as for `verifyF64`.

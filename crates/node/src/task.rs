@@ -2,9 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hungarian_loss::{
-    Assignment, AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level, Scratch,
-};
+use hungarian_loss::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level, Scratch, copy};
 use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Int32Array};
 use napi_derive::napi;
@@ -13,44 +11,23 @@ use crate::assignment_options;
 use crate::environment::{level, threads};
 use crate::error::{Failure, Result as Outcome};
 
-/// An assignment that was found in another thread.
-#[napi(object, object_from_js = false)]
-pub struct FoundAssignment {
-    /// `[rows]`, -1 for a row without a column.
-    pub column_of_row: Int32Array,
-    /// `[rows + columns]`.
-    pub duals: Float64Array,
-    /// Sum of the assigned cells.
-    pub total: f64,
-}
-
 /// A copy of a matrix that can be solved in any thread.
 pub trait Solve: Send + Sized {
-    /// Solves the matrix and frees it.
-    fn solve(self, options: AssignmentOptions, interrupt: &Interrupt) -> Result<Solved, Error>;
+    /// Solves the matrix, frees it, and writes the column of every row and, unless there is no place for them, the duals;
+    /// gives the total.
+    fn solve(self, options: AssignmentOptions, interrupt: &Interrupt, places: Places<'_>) -> Result<f64, Error>;
 }
 
-/// One solve.
+/// Where a result goes: `[rows]`, and `[rows + columns]` or nothing.
+pub type Places<'a> = (&'a mut [i32], &'a mut [f64]);
+
+/// One solve, and the arrays of JavaScript that its result goes to.
 pub struct AssignTask<M> {
     matrix: Option<M>,
     options: AssignmentOptions,
     interrupt: Interrupt,
-}
-
-/// What a task hands from its thread to JavaScript's.
-pub struct Solved {
-    column_of_row: Vec<i32>,
-    duals: Vec<f64>,
-    total: f64,
-}
-
-impl Solved {
-    /// The result of a matrix of a shape.
-    pub fn from(found: &Assignment<'_>, [rows, columns]: [u32; 2]) -> Result<Self, Error> {
-        let (mut column_of_row, mut duals) = (vec![-1; rows as usize], vec![0.0; rows as usize + columns as usize]);
-        found.write(&mut column_of_row, &mut duals)?;
-        Ok(Self { column_of_row, duals, total: found.total })
-    }
+    column_of_row: Int32Array,
+    duals: Option<Float64Array>,
 }
 
 /// A copy of a dense matrix.
@@ -61,35 +38,44 @@ pub struct Block<T> {
 }
 
 impl<T: Cost + Send> Solve for Block<T> {
-    fn solve(self, options: AssignmentOptions, interrupt: &Interrupt) -> Result<Solved, Error> {
+    fn solve(self, options: AssignmentOptions, interrupt: &Interrupt, places: Places<'_>) -> Result<f64, Error> {
         let [rows, columns] = self.shape.map(|side| side as usize);
         let matrix = CostMatrix::new(&self.costs, rows, columns)?;
         let mut solver = AssignmentSolver::with_interrupt(interrupt.clone());
-        Solved::from(&solver.solve(self.level, &matrix, options)?, self.shape)
+        let found = solver.solve(self.level, &matrix, options)?;
+        found.write(places.0, places.1)?;
+        Ok(found.total)
     }
 }
 
 impl<M: Solve> AssignTask<M> {
     /// A solve that an interrupt stops.
-    pub fn new(matrix: M, options: AssignmentOptions, interrupt: &Interrupt) -> Self {
-        Self { matrix: Some(matrix), options, interrupt: interrupt.clone() }
+    pub fn new(
+        matrix: M,
+        options: AssignmentOptions,
+        interrupt: &Interrupt,
+        column_of_row: Int32Array,
+        duals: Option<Float64Array>,
+    ) -> Self {
+        Self { matrix: Some(matrix), options, interrupt: interrupt.clone(), column_of_row, duals }
     }
 }
 
 impl<M: Solve> Task for AssignTask<M> {
-    type Output = Outcome<Solved>;
-    type JsValue = FoundAssignment;
+    type Output = Outcome<f64>;
+    type JsValue = f64;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
-        let Self { matrix, options, interrupt } = self;
+        let Self { matrix, options, interrupt, column_of_row, duals } = self;
+        // SAFETY: JavaScript hands these arrays to nobody before the call is over (`src/assignment.ts` makes them itself).
+        let places = unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
         in_background(interrupt, |_| {
-            matrix.take().ok_or(Error::Interrupted)?.solve(*options, interrupt).map_err(Failure::Core)
+            matrix.take().ok_or(Error::Interrupted)?.solve(*options, interrupt, places).map_err(Failure::Core)
         })
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
-        let Solved { column_of_row, duals, total } = output.map_err(|failure| failure.into_js(&env))?;
-        Ok(FoundAssignment { column_of_row: column_of_row.into(), duals: duals.into(), total })
+        output.map_err(|failure| failure.into_js(&env))
     }
 }
 
@@ -115,8 +101,8 @@ pub fn raise_interrupt(interrupt: &External<Interrupt>) {
     interrupt.raise();
 }
 
-/// As `assignF64`, in another thread, on a copy of the matrix.
-#[napi(catch_unwind, js_name = "assignAsyncF64", ts_return_type = "Promise<FoundAssignment>")]
+/// As `assignF64`, in another thread, on a copy of the matrix; the arrays must stay untouched until the promise is settled.
+#[napi(catch_unwind, js_name = "assignAsyncF64", ts_return_type = "Promise<number>")]
 pub fn assign_async_f64(
     env: Env,
     cost: &[f64],
@@ -125,14 +111,16 @@ pub fn assign_async_f64(
     maximize: bool,
     partial: bool,
     cost_limit: f64,
+    column_of_row: Int32Array,
+    duals: Option<Float64Array>,
     interrupt: &External<Interrupt>,
 ) -> napi::Result<AsyncTask<AssignTask<Block<f64>>>> {
-    task(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), interrupt)
-        .map_err(|failure| failure.into_js(&env))
+    let options = assignment_options(maximize, partial, cost_limit);
+    task(cost, [rows, columns], options, interrupt, column_of_row, duals).map_err(|failure| failure.into_js(&env))
 }
 
 /// As `assignF32`, in another thread, on a copy of the matrix.
-#[napi(catch_unwind, js_name = "assignAsyncF32", ts_return_type = "Promise<FoundAssignment>")]
+#[napi(catch_unwind, js_name = "assignAsyncF32", ts_return_type = "Promise<number>")]
 pub fn assign_async_f32(
     env: Env,
     cost: &[f32],
@@ -141,10 +129,12 @@ pub fn assign_async_f32(
     maximize: bool,
     partial: bool,
     cost_limit: f64,
+    column_of_row: Int32Array,
+    duals: Option<Float64Array>,
     interrupt: &External<Interrupt>,
 ) -> napi::Result<AsyncTask<AssignTask<Block<f32>>>> {
-    task(cost, [rows, columns], assignment_options(maximize, partial, cost_limit), interrupt)
-        .map_err(|failure| failure.into_js(&env))
+    let options = assignment_options(maximize, partial, cost_limit);
+    task(cost, [rows, columns], options, interrupt, column_of_row, duals).map_err(|failure| failure.into_js(&env))
 }
 
 fn task<T: Cost + Send>(
@@ -152,7 +142,10 @@ fn task<T: Cost + Send>(
     shape: [u32; 2],
     options: AssignmentOptions,
     interrupt: &Interrupt,
+    column_of_row: Int32Array,
+    duals: Option<Float64Array>,
 ) -> Result<AsyncTask<AssignTask<Block<T>>>, Failure> {
-    let block = Block { costs: cost.to_vec(), shape, level: level()? };
-    Ok(AsyncTask::new(AssignTask::new(block, options, interrupt)))
+    let mut block = Block { costs: Vec::new(), shape, level: level()? };
+    copy("cost", cost, &mut block.costs)?;
+    Ok(AsyncTask::new(AssignTask::new(block, options, interrupt, column_of_row, duals)))
 }

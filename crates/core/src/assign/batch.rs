@@ -1,8 +1,9 @@
 //! Many matrices in one call, in parallel where there is enough work, with the results of solving them one by one.
 
-use super::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix};
+use super::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Needs};
 use crate::batch::check_length;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::simd::Level;
 use crate::threads::Threads;
 
@@ -35,7 +36,7 @@ impl AssignmentSolver {
     ///
     /// # Errors
     /// As [`AssignmentSolver::solve`], for the first matrix at fault, as [`Error::InBatch`]; [`Error::Length`] where an
-    /// array does not fit the shapes.
+    /// array does not fit the shapes; [`Error::Memory`].
     pub fn solve_batch<T: Cost + Sync>(
         &mut self,
         level: Level,
@@ -51,6 +52,9 @@ impl AssignmentSolver {
             job.fault.is_none()
         };
         let count = threads.count().min(costs.len() / WORTH_A_THREAD).min(jobs.len());
+        let most =
+            jobs.iter().map(|job| Needs::of(&job.matrix, if options.maximize { -1.0 } else { 1.0 }).bytes::<T>());
+        memory::require("costs", most.max().unwrap_or(0) * count.max(1) as u128)?;
         threads.each(count, false, (self, threads.solvers()), &mut jobs, run);
         let first = jobs.into_iter().enumerate().find_map(|(index, job)| Some((index, job.fault?)));
         first.map_or(Ok(()), |(index, error)| Err(Error::InBatch { index, error: Box::new(error) }))

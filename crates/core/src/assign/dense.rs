@@ -111,7 +111,7 @@ pub(crate) struct Solver {
     pub(super) left_out: Vec<u32>,
     pub(super) lazy: Lazy,
     pub(super) path: Path,
-    pub(super) interrupt: Interrupt,
+    pub interrupt: Interrupt,
 }
 
 /// One Dijkstra search.

@@ -31,6 +31,7 @@ pub use sparse::{SparseMatrix, SparseSolver};
 
 use crate::batch::check_length;
 use crate::error::{Error, Result};
+use crate::memory::{self, GiveBack, KEPT};
 use crate::simd::{self, F64, LANES, Level, Simd, dispatch, prelude::*};
 use block::{Block, CHUNK};
 use dense::{Demand, NONE, Outcome};
@@ -158,6 +159,67 @@ pub struct Memory<T> {
     /// A transposed matrix, or some columns of one.
     transposed: Vec<T>,
     is_gathered: Vec<bool>,
+}
+
+impl<T: Cost> Memory<T> {
+    /// Reserves what is as large as a matrix that is solved times `sign`, and makes sure of all else that solving takes;
+    /// gives the sum of both in bytes.
+    fn reserve(&mut self, matrix: &CostMatrix<'_, T>, sign: f64) -> Result<u128> {
+        let needs = Needs::of(matrix, sign);
+        memory::reserve(COST, &mut self.converted, needs.converted)?;
+        memory::reserve(COST, &mut self.transposed, needs.transposed)?;
+        memory::require(COST, needs.lines)?;
+        Ok(needs.bytes::<T>())
+    }
+}
+
+/// What solving takes, at most.
+struct Needs {
+    /// Costs of a copy that is converted.
+    converted: u128,
+    /// Costs of a copy that is transposed, or gathered column by column.
+    transposed: u128,
+    /// Bytes of all else, which grows with the sides.
+    lines: u128,
+}
+
+impl Needs {
+    /// Bytes for a row or a column: duals, partners, distances, lists that may have doubled.
+    const LINE: u128 = 128;
+    /// Bytes for one of the shorter side: also its candidates.
+    const SHORT_LINE: u128 = 1024;
+
+    fn of<T>(&CostMatrix { costs, rows, columns }: &CostMatrix<'_, T>, sign: f64) -> Self {
+        let converted = if sign == 1.0 { 0 } else { costs.len() as u128 };
+        let transposed =
+            if rows > columns { columns as u128 * (rows as u128).next_multiple_of(LANES as u128) } else { 0 };
+        Self { converted, transposed, lines: Self::lines([rows, columns]) }
+    }
+
+    fn bytes<T>(&self) -> u128 {
+        self.lines + (self.converted + self.transposed) * size_of::<T>() as u128
+    }
+
+    /// Bytes beside copies of the matrix.
+    fn lines([rows, columns]: [usize; 2]) -> u128 {
+        (rows as u128 + columns as u128) * Self::LINE + rows.min(columns) as u128 * Self::SHORT_LINE
+    }
+}
+
+/// The argument that memory is needed for.
+const COST: &str = "cost";
+
+/// Bytes that solving a block takes beside the block, at most.
+pub(crate) fn solving_takes(shape: [usize; 2]) -> u128 {
+    Needs::lines(shape)
+}
+
+/// Bytes that checking a proof takes, at most, for a dense matrix.
+#[doc(hidden)]
+pub fn verifying_takes(rows: usize, columns: usize) -> u128 {
+    /// For a row or a column.
+    const LINE: u128 = 128;
+    (rows as u128 + columns as u128) * LINE
 }
 
 impl<'a, T: Cost> CostMatrix<'a, T> {
@@ -304,6 +366,8 @@ impl<'a> Assignment<'a> {
 pub struct AssignmentSolver {
     memories: Memories,
     solver: dense::Solver,
+    /// The most bytes that a solve may have needed since memory was last given back.
+    largest: u128,
 }
 
 impl AssignmentSolver {
@@ -328,7 +392,7 @@ impl AssignmentSolver {
     ///
     /// # Errors
     /// [`Error::Cost`] for NaN and -infinity; [`Error::InfeasibleRows`] or [`Error::InfeasibleColumns`], unless
-    /// `partial` or with a limit; [`Error::Interrupted`].
+    /// `partial` or with a limit; [`Error::Memory`]; [`Error::Interrupted`].
     pub fn solve<T: Cost>(
         &mut self,
         level: Level,
@@ -339,11 +403,13 @@ impl AssignmentSolver {
         let options = AssignmentOptions { cost_limit: options.cost_limit.map(T::stored), ..options };
         let mut sign = if options.maximize { -1.0 } else { 1.0 };
         let transposed = matrix.rows > matrix.columns;
-        let Self { solver, memories } = self;
+        let Self { solver, memories, largest } = self;
         let memory = T::memory(memories);
+        *largest = (*largest).max(memory.reserve(matrix, sign)?);
         let mut outcome = run(solver, level, matrix, sign, false, options, memory);
         if outcome == Outcome::Unchecked {
             sign *= matrix.check(level, &solver.interrupt)?;
+            *largest = (*largest).max(memory.reserve(matrix, sign)?);
             outcome = run(solver, level, matrix, sign, true, options, memory);
         }
         if self.solver.interrupt.is_raised() {
@@ -401,6 +467,15 @@ impl AssignmentSolver {
             doubt.note(scaled(pair));
         }
         (Assignment { total, ..found }, doubt.verdict(pairs().map(scaled)))
+    }
+}
+
+impl GiveBack for AssignmentSolver {
+    /// What is left has no interrupt.
+    fn give_back(&mut self) {
+        if self.largest > KEPT as u128 {
+            *self = Self::default();
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::batch::{BOX_LIMIT, ImageTargets};
 use crate::config::BoxFormat;
 use crate::error::COMPONENTS;
 use crate::loss;
+use crate::memory;
 use crate::simd::{F32, LANES, Simd, f32x4, i32x16, load, padded, prelude::*, store};
 
 /// Columns of a box: the four components, the two sides, half of them, and the area.
@@ -92,6 +93,11 @@ fn with_sides<S: Simd, F: Format>(components: &[F32<S>; COMPONENTS]) -> Boxes<S>
 }
 
 impl Columns {
+    /// Bytes of its memory.
+    pub fn held(&self) -> usize {
+        memory::held(&self.0)
+    }
+
     /// Splits `boxes`, `[queries, 4]`, into columns. Returns whether every component is finite, within the limit, and
     /// no side is negative; if not, the caller looks closer.
     #[inline(always)]

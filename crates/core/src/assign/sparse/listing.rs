@@ -5,6 +5,7 @@ use crate::assign::matrix::{Cells, Matrix};
 use crate::assign::{Cost, Interrupt};
 use crate::batch::check_length;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// A caller's matrix of costs of which the allowed cells are listed; +infinity forbids a cell too.
 ///
@@ -76,8 +77,18 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
         costs: &'a [T],
     ) -> Result<Self> {
         check_length("cost.columnIndices", column_indices.len(), &[costs.len()])?;
-        check_memory(rows, columns, costs.len())?;
+        if rows.max(columns) > i32::MAX as usize {
+            return Err(Error::SparseSize { rows, columns });
+        }
         Ok(Self { rows, columns, rows_of_cells, column_indices, costs })
+    }
+
+    /// Bytes that solving takes, at most.
+    pub(super) fn needs(&self) -> u128 {
+        /// For a row or a column, and for a cell.
+        const LINE: u128 = 128;
+        const CELL: u128 = 64;
+        (self.rows as u128 + self.columns as u128) * LINE + self.costs.len() as u128 * CELL
     }
 
     /// Reads the allowed cells, times `sign(largest)` and no dearer than `limit(largest)`, into rows, with columns in
@@ -90,6 +101,7 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
         interrupt: &Interrupt,
     ) -> Result<(f64, f64)> {
         self.check_starts(interrupt)?;
+        memory::require("cost", self.needs())?;
         let Reading { largest, is_sorted, forbids } = self.check_cells(interrupt)?;
         let (sign, limit) = signed(largest);
         let along = |(row, cell): (u32, Cell)| (row, cell);
@@ -202,21 +214,6 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
         }
         Ok(())
     }
-}
-
-/// Refuses what cannot be counted or held, before anything is allocated.
-fn check_memory(rows: usize, columns: usize, cells: usize) -> Result<()> {
-    /// Bytes that solving takes for a row or a column, and for a cell, at most.
-    const LINE: u128 = 128;
-    const CELL: u128 = 64;
-    /// Up to here memory is taken for granted.
-    const SMALL: u128 = 1 << 30;
-    let bytes = (rows as u128 + columns as u128) * LINE + cells as u128 * CELL;
-    let fits = || usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
-    if rows.max(columns) > i32::MAX as usize || (bytes > SMALL && !fits()) {
-        return Err(Error::SparseSize { rows, columns, cells });
-    }
-    Ok(())
 }
 
 impl<T: Cost> Matrix for SparseMatrix<'_, T> {

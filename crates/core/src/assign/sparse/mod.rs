@@ -21,6 +21,7 @@ use super::dense::{NONE, Outcome};
 use super::doubt::{Doubt, Pair, Verdict};
 use super::{Assignment, AssignmentOptions, Cost, CostMatrix, Interrupt, infeasible};
 use crate::error::{Error, Result};
+use crate::memory::{GiveBack, KEPT};
 use rows::{Cell, Rows};
 use solver::Solver;
 
@@ -71,6 +72,8 @@ pub struct SparseSolver {
     spare: Rows,
     solver: Solver,
     solution: Solution,
+    /// The most bytes that a solve may have needed since memory was last given back.
+    largest: u128,
 }
 
 impl SparseSolver {
@@ -96,13 +99,14 @@ impl SparseSolver {
     /// # Errors
     /// [`Error::RowStarts`], [`Error::RowIndex`], [`Error::ColumnIndex`], [`Error::ListedTwice`];
     /// [`Error::ListedCost`] for NaN and -infinity; [`Error::InfeasibleRows`] or [`Error::InfeasibleColumns`], unless
-    /// `partial` or with a limit; [`Error::Interrupted`].
+    /// `partial` or with a limit; [`Error::Memory`]; [`Error::Interrupted`].
     pub fn solve<T: Cost>(
         &mut self,
         matrix: &SparseMatrix<'_, T>,
         options: AssignmentOptions,
     ) -> Result<Assignment<'_>> {
         options.check()?;
+        self.largest = self.largest.max(matrix.needs());
         let given = options.cost_limit.map(T::stored);
         let signed = |largest: f64| {
             let scale = scale_of(largest.max(given.unwrap_or(0.0).abs()));
@@ -160,7 +164,7 @@ impl SparseSolver {
 
     /// Solves the matrix that has been read. `limit`: that of the options with the matrix's sign, or +infinity.
     fn run(&mut self, limit: f64, options: AssignmentOptions) -> Outcome {
-        let Self { matrix, spare, solver, solution } = self;
+        let Self { matrix, spare, solver, solution, .. } = self;
         if options.cost_limit.is_none() {
             if options.partial {
                 partial::solve(matrix, spare, solver, solution);
@@ -174,6 +178,15 @@ impl SparseSolver {
         }
         solution.row_duals.iter_mut().for_each(|dual| *dual -= limit);
         Outcome::Optimal
+    }
+}
+
+impl GiveBack for SparseSolver {
+    /// What is left has no interrupt.
+    fn give_back(&mut self) {
+        if self.largest > KEPT as u128 {
+            *self = Self::default();
+        }
     }
 }
 

@@ -1,0 +1,71 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+const PACKAGE = new URL('../dist/index.js', import.meta.url).href
+
+/** Times a call, starts as many as take the threads four times as long, and prints what one took and when it exits. */
+const program = (call: string) => `
+  import { performance } from 'node:perf_hooks'
+  import { HungarianLoss, linearSumAssignmentAsync } from ${JSON.stringify(PACKAGE)}
+
+  const n = 3000
+  let state = 1
+  const random = () => (state = (state * 16807) % 2147483647) / 2147483647
+  const numbers = (length) => Float32Array.from({ length }, random)
+  const start = {
+    dense: () => {
+      const cost = { data: Float32Array.from({ length: n * n }, (_, k) => ((k % n) + 1) * Math.ceil((k + 1) / n)), shape: [n, n] }
+      return () => linearSumAssignmentAsync(cost)
+    },
+    sparse: () => {
+      const [side, each] = [100_000, 30]
+      const indices = (index) => Int32Array.from({ length: side * each }, (_, k) => index(Math.floor(k / each), k % each))
+      const columnIndices = indices((row, k) => (row * 31 + k * 3331) % side)
+      const cost = { values: numbers(side * each), rowIndices: indices((row) => row), columnIndices, shape: [side, side] }
+      return () => linearSumAssignmentAsync(cost, { partial: true })
+    },
+    loss: () => {
+      const logits = { data: numbers(n * 2), shape: [1, n, 2] }
+      const boxes = () => numbers(n * 4).map((value) => 0.25 + value / 4)
+      const targets = [{ labels: new Array(n).fill(0), boxes: boxes() }]
+      const criterion = HungarianLoss.detr({ numClasses: 1 })
+      return () => criterion.computeAsync({ logits, boxes: { data: boxes(), shape: [1, n, 4] } }, targets)
+    },
+  }.${call}()
+  const started = performance.now()
+  await start()
+  const one = performance.now() - started
+  for (let k = 0; k < 16; k++) start().catch(() => {})
+  await new Promise((resolve) => setTimeout(resolve, one / 4))
+  console.log(JSON.stringify({ one, at: Date.now() }))
+`
+
+/** Runs a program; gives how long a call took, and then the exit. */
+function run(code: string): { readonly one: number; readonly exit: number } {
+  const args = ['--no-warnings', '--input-type=module', '--eval', code]
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' })
+  const ended = Date.now()
+  expect(stderr).toBe('')
+  expect(status).toBe(0)
+  const { one, at } = JSON.parse(stdout) as { one: number; at: number }
+  return { one, exit: ended - at }
+}
+
+test.each(['dense', 'sparse', 'loss'])('a process that exits does not wait for calls (%s)', { retry: 2 }, (call) => {
+  const { one, exit } = run(`${program(call)}; process.exit()`)
+  expect(one).toBeGreaterThan(100)
+  expect(exit).toBeLessThan(one + 150)
+})
+
+test('nor does a worker that exits', { retry: 2 }, () => {
+  const worker = `${program('dense')}; process.exit()`
+  const { one, exit } = run(`
+    import { Worker } from 'node:worker_threads'
+    new Worker(new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(worker)})))
+  `)
+  expect(one).toBeGreaterThan(100)
+  expect(exit).toBeLessThan(one + 150)
+})
