@@ -852,7 +852,8 @@ export interface CompressedCostMatrix {
   /** `[rows + 1]`, rising from 0 to the number of cells. */
   readonly rowStarts: IndexData
   readonly rowIndices?: undefined
-  readonly shape: readonly [rows: number, columns: number]
+  /** `[rows, columns]`. */
+  readonly shape: readonly number[]
 }
 
 /** A cost matrix as a list of cells in any order (COO), none listed twice. The rest is as in the other form. */
@@ -864,7 +865,8 @@ export interface ListedCostMatrix {
   /** The column of each. */
   readonly columnIndices: IndexData
   readonly rowStarts?: undefined
-  readonly shape: readonly [rows: number, columns: number]
+  /** `[rows, columns]`. */
+  readonly shape: readonly number[]
 }
 
 /** A cost matrix of which only the allowed cells are listed. */
@@ -876,7 +878,7 @@ export type SparseCostMatrix = CompressedCostMatrix | ListedCostMatrix
  */
 export interface CostMatrices {
   readonly data: CostData
-  readonly shapes: ReadonlyArray<readonly [rows: number, columns: number]>
+  readonly shapes: ReadonlyArray<readonly number[]>
 }
 
 /** Settings of {@link linearSumAssignment}. */
