@@ -418,11 +418,14 @@ impl AssignmentSolver {
         if let Outcome::Infeasible(rows) = outcome {
             return Err(infeasible(rows, transposed));
         }
-        let (found, verdict) = self.read(matrix, sign, options);
-        if verdict == Verdict::Lost || verdict == Verdict::Open && !found.is_proven(matrix, options) {
-            self.solve_again(matrix, sign, options)?;
+        let (mut total, verdict) = self.judge(matrix, sign, options);
+        if verdict != Verdict::Sound {
+            if verdict == Verdict::Lost || !self.found(matrix, sign).is_proven(matrix, options) {
+                self.solve_again(matrix, sign, options)?;
+            }
+            total = self.judge(matrix, sign, options).0;
         }
-        Ok(self.read(matrix, sign, options).0)
+        Ok(Assignment { total, ..self.found(matrix, sign) })
     }
 
     /// Solves a matrix in which digits have been lost once more.
@@ -440,17 +443,17 @@ impl AssignmentSolver {
         Ok(())
     }
 
-    /// What the solver has found, and what rounding may have done to it.
-    fn read<T: Cost>(
-        &self,
-        matrix: &CostMatrix<'_, T>,
-        sign: f64,
-        options: AssignmentOptions,
-    ) -> (Assignment<'_>, Verdict) {
+    /// What the solver has found, without the total.
+    fn found<T>(&self, matrix: &CostMatrix<'_, T>, sign: f64) -> Assignment<'_> {
         let dense::Solver { column_of_row, row_of_column, .. } = &self.solver;
         let (short_duals, long_duals) = self.solver.duals(matrix.rows.max(matrix.columns));
         let (short, long) = ((&column_of_row[..], short_duals), (&row_of_column[..], long_duals));
-        let found = Assignment::new(short, long, matrix.rows > matrix.columns, sign);
+        Assignment::new(short, long, matrix.rows > matrix.columns, sign)
+    }
+
+    /// The total of what the solver has found, and what rounding may have done to it.
+    fn judge<T: Cost>(&self, matrix: &CostMatrix<'_, T>, sign: f64, options: AssignmentOptions) -> (f64, Verdict) {
+        let found = self.found(matrix, sign);
         let pairs = || {
             let pairs = found.column_of_row.iter().zip(found.row_duals).enumerate();
             pairs.filter(|&(_, (&column, _))| column != NONE).map(|(at, (&column, &row))| Pair {
@@ -460,13 +463,14 @@ impl AssignmentSolver {
             })
         };
         let scaled = |pair: Pair| Pair { cost: pair.cost * sign, ..pair };
-        let mut doubt = Doubt::new(options.cost_limit.map_or(0.0, |limit| limit * sign), self.solver.shift);
+        let limit = options.cost_limit.map_or(0.0, |limit| limit * sign);
+        let mut doubt = Doubt::new(limit, self.solver.shift);
         let mut total = 0.0;
         for pair in pairs() {
             total += pair.cost;
             doubt.note(scaled(pair));
         }
-        (Assignment { total, ..found }, doubt.verdict(pairs().map(scaled)))
+        (total, doubt.verdict(pairs().map(scaled)))
     }
 }
 
