@@ -361,8 +361,8 @@ describe('nothing crashes:', () => {
     const huge = 2 ** 31 - 1
     const outputs = { logits: { data: [], shape: [huge, 0, huge, 2] }, boxes: { data: [], shape: [huge, 0, huge, 4] } }
     expect(errorOf(() => HungarianLoss.detr({ numClasses: 1 }).compute(outputs, []))).toMatchObject({
-      code: 'MEMORY',
-      argument: 'outputs',
+      code: 'SHAPE',
+      argument: 'outputs.logits',
     })
   })
 })

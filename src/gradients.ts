@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { fail } from './errors.ts'
-import { bytesOf, checkMemory, isUsable, kindOf, lengthOfTyped, overlap } from './memory.ts'
+import { bufferOf, bytesOf, checkMemory, isUsable, kindOf, lengthOfTyped, overlap } from './memory.ts'
 import type { Bytes } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
 import type { Layers, LayerTensors, Part } from './parts.ts'
@@ -124,7 +124,8 @@ function checkArray(array: unknown, { length }: Float32Array, layer: string, key
   checkMemory(view, name)
   const got = lengthOfTyped(view)
   if (got < length) fail('SHAPE', name, `expected ${length} values or more, got ${got}`)
-  return new Float32Array(view.buffer, view.byteOffset, length)
+  const { buffer, byteOffset } = bytesOf(view)
+  return new Float32Array(buffer, byteOffset, length)
 }
 
 /**
@@ -139,7 +140,7 @@ function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targ
     return
   }
   const buffers: unknown[] = []
-  for (let i = 0; i < gradients.length; i++) buffers.push((gradients[i] as Float32Array).buffer)
+  for (let i = 0; i < gradients.length; i++) buffers.push(bufferOf(gradients[i] as Float32Array))
   const apart = areApart(buffers, predictions, targets)
   for (let i = 0; i < gradients.length; i++) {
     if (apart && buffers.indexOf(buffers[i]) === i) continue
@@ -237,7 +238,7 @@ function isApart(values: unknown, given: unknown, buffers: readonly unknown[]): 
 function isElsewhere(given: unknown, buffers: readonly unknown[]): boolean {
   const data = dataOf(given)
   if (data === undefined) return true
-  if (kindOf(data) !== undefined) return !buffers.includes(bytesOf(data as Float32Array).buffer)
+  if (kindOf(data) !== undefined) return !buffers.includes(bufferOf(data as Float32Array))
   return !Array.isArray(data) || data.every((row) => typeof row !== 'object' || isPlain(row))
 }
 

@@ -24,6 +24,11 @@ export function lengthOfTyped(array: ArrayBufferView): number {
   return length.call(array)
 }
 
+/** A typed array's own buffer. */
+export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
+  return buffer.call(array)
+}
+
 /** A typed array's memory, read once, since typed arrays take their time to give a buffer. */
 export function bytesOf(array: ArrayBufferView): Bytes {
   return { buffer: buffer.call(array), byteOffset: byteOffset.call(array), byteLength: byteLength.call(array) }
