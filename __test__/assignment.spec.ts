@@ -558,3 +558,21 @@ test('a large matrix is solved where it lies: the memory beyond it is a few hund
   const extra = Number(execFileSync(process.execPath, ['-e', script, binding], { encoding: 'utf8' }))
   expect(extra).toBeLessThan(0.05)
 })
+
+describe('what is no matrix and no settings at all is called by its name:', () => {
+  test.each<[string, unknown, RegExp]>([
+    ['a Map', new Map([[0, [1]]]), /^cost: .*got a Map$/],
+    ['a Promise', Promise.resolve([[1]]), /^cost: .*got a Promise \(is an await missing\?\)$/],
+    ['rows without columns', { rows: [[1]] }, /^cost: needs a shape.*with the key rows$/],
+  ])('%s', (_, cost, message) => {
+    const error = errorOf(() => linearSumAssignment(untyped(cost)))
+    expect(['DTYPE', 'SHAPE']).toContain(error.code)
+    expect(error.message).toMatch(message)
+  })
+
+  test.each([new Map([['maximize', true]]), Promise.resolve({ maximize: true }), new Date()])('%s as options', (options) => {
+    expect(errorOf(() => linearSumAssignment([[1]], untyped(options)))).toMatchObject({ code: 'OPTION', argument: 'options' })
+    expect(errorOf(() => verifyAssignment([[1]], untyped({}), untyped(options)))).toMatchObject({ code: 'OPTION' })
+    expect(errorOf(() => linearSumAssignmentBatch({ data: [], shapes: [] }, untyped(options)))).toMatchObject({ code: 'OPTION' })
+  })
+})

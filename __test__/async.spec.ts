@@ -21,13 +21,32 @@ function batch(seed: number, images = 16, layers = 1, queries = 100) {
   return { outputs, targets: randomTargets(seed, { classes: CLASSES, targets: counts }) }
 }
 
-/** Every number of a result. */
+/** Every number of a result, and the bits of its gradients. */
 function everything(result: LossResult) {
-  const { gradients } = result
+  const { gradients, ...others } = result
   const layers = [gradients, ...(gradients?.auxiliary ?? [])]
   const bits = gradients && layers.map((layer) => [bitsOf(layer?.logits), bitsOf(layer?.boxes)])
-  return [result.loss, result.terms, result.layers, result.normalizers, result.nonFinite, bits]
+  return [structuredClone(others), bits]
 }
+
+test('a comparison of everything fails where one number differs', () => {
+  const { outputs, targets } = batch(1, 2, 2, 20)
+  const result = criterion.compute(outputs, targets)
+  const spoil: Array<(copy: any) => unknown> = [
+    (copy) => (copy.loss += 1e-9),
+    (copy) => (copy.layers[0].terms.l1 += 1e-9),
+    (copy) => (copy.layers[1].matches[1].queryIndices[0] ^= 1),
+    (copy) => (copy.normalizers.numBoxes += 1),
+    (copy) => (copy.nonFinite.costs = 1),
+    (copy) => (copy.gradients.auxiliary[0].boxes[3] += 1e-4),
+  ]
+  expect(everything(criterion.compute(outputs, targets))).toEqual(everything(result))
+  for (const change of spoil) {
+    const copy = structuredClone(result)
+    change(copy)
+    expect(everything(copy), `${change}`).not.toEqual(everything(result))
+  }
+})
 
 describe('off the event loop', () => {
   test('gives what the call on the loop gives, to the bit', async () => {
@@ -198,7 +217,7 @@ describe('off the event loop', () => {
         ({ outputs }) => {
           Object.defineProperty(outputs, 'boxes', { get: () => { throw new TypeError('not now') } })
         },
-        { code: 'INTERNAL', message: 'not now' },
+        { code: 'DTYPE', argument: 'outputs', message: 'outputs: could not be read: not now' },
       ],
     ]
     const one = HungarianLoss.detr({ numClasses: 1 })

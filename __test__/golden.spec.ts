@@ -89,7 +89,7 @@ function detrOf(golden: GoldenCase): HungarianLoss {
 
 /** A preset as it is: its values are those that the reference ran with. */
 const preset = (name: PresetName) => (golden: GoldenCase) =>
-  new HungarianLoss({ numClasses: golden.params.num_classes }, name)
+  new HungarianLoss({ numClasses: golden.params.num_classes, cardinality: 'published' }, name)
 
 function outputsOf(layers: GoldenLayer[]): Outputs {
   const all = layers.map(({ shape: [images, queries, classes], logits, boxes }): LayerOutputs => ({

@@ -109,6 +109,6 @@ export function bitsOf(data: ArrayBufferView | undefined): string {
 }
 
 /** Anything, for calls that the types forbid. */
-export const untyped = <T>(value: unknown): T => value as T
+export const untyped = <T = any>(value: unknown): T => value as T
 
 export type { Outputs, Target }

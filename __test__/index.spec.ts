@@ -6,6 +6,8 @@ test('the package offers these names and no others', () => {
   expect(Object.keys(main).toSorted()).toEqual([
     'HungarianLoss',
     'HungarianLossError',
+    'combineNormalizers',
+    'inspectBatch',
     'linearSumAssignment',
       'linearSumAssignmentAsync',
       'linearSumAssignmentBatch',

@@ -175,6 +175,7 @@ describe('options that are refused:', () => {
     ['a bad loss weight', { weights: { l1: NaN } }, 'options.weights.l1', /got NaN/],
     ['another box format', { boxFormat: 'xywh' }, 'options.boxFormat', /'cxcywh' or 'xyxy', got "xywh"/],
     ['a number for a flag', { normalizedBoxes: 1 }, 'options.normalizedBoxes', /got 1/],
+    ['another cardinality', { cardinality: 'argmax' }, 'options.cardinality', /'threshold' or 'published'/],
     ['another way with NaN', { nonFinite: 'ignore' }, 'options.nonFinite', /'throw' or 'worst'/],
   ])('%s', (_, options, argument, message) => {
     const complete =
@@ -202,7 +203,7 @@ describe('options have their effect:', () => {
 
   test('the class term’s normalisation is the number of targets in the paper’s form', () => {
     const { terms, normalizers } = compute({ classification: { normalization: 'num-boxes' } })
-    expect(normalizers).toEqual({ numBoxes: 5, classWeight: 5 })
+    expect(normalizers).toMatchObject({ numBoxes: 5, classWeight: 5 })
     expect(usual.normalizers.classWeight).toBeCloseTo(5 + 7 * 0.1, 12)
     expect(terms.class * 5).toBeCloseTo(usual.terms.class * usual.normalizers.classWeight, 5)
   })

@@ -240,8 +240,9 @@ describe('class-agnostic proposals with the columns of the first class alone', (
 
   test('the main outputs have all columns, and so have auxiliary layers those of the final one', () => {
     const narrow = randomLayer(4, { classes: 2 })
+    expect(errorOf(() => criterion.compute(narrow, targets))).toMatchObject({ code: 'SHAPE', argument: 'outputs.logits' })
     const main = errorOf(() => criterion.compute(untyped<Outputs>({ ...narrow, classAgnostic: true }), targets))
-    expect(main).toMatchObject({ code: 'SHAPE', argument: 'outputs.logits' })
+    expect(main).toMatchObject({ code: 'OPTION', argument: 'outputs.classAgnostic' })
     const encoder = { ...narrow, auxiliary: [randomLayer(5)], classAgnostic: true }
     const error = errorOf(() => criterion.compute({ ...randomLayer(2), encoder }, targets))
     expect(error).toMatchObject({ code: 'SHAPE', argument: 'outputs.encoder.auxiliary[0].logits' })
@@ -950,4 +951,54 @@ test('a result does not change with a given matching that is taken away later', 
   expect(expected?.length).toBe(2)
   delete oneToMany.matching
   expect(result.oneToMany?.matches).toEqual(expected)
+})
+
+describe('targets that are repeated more often than there are queries', () => {
+  const focal = HungarianLoss.hDetr({ numClasses: 5 })
+  const main = randomLayer(1)
+  const branch = randomLayer(2)
+  const given = randomTargets(5, { targets: [2, 3] })
+
+  test('have the query that each is cheapest for', () => {
+    const many = focal.compute({ ...main, oneToMany: { ...branch, repeat: 6 } }, given).oneToMany!
+    const more = focal.compute({ ...main, oneToMany: { ...branch, repeat: 700 } }, given).oneToMany!
+    const { images } = focal.cost(branch, given)
+    for (const [image, { data, shape }] of images.entries()) {
+      const [queries, targets] = shape
+      const nearest = Array.from({ length: queries }, (_, query) => {
+        const row = data.subarray(query * targets, (query + 1) * targets)
+        return row.indexOf(Math.min(...row))
+      })
+      expect([...many.matches[image]!.targetIndices]).toEqual(nearest)
+      expect([...more.matches[image]!.targetIndices]).toEqual(nearest)
+      expect(more.matches[image]!.unmatchedTargets.length).toBe(700 * targets - queries)
+    }
+  })
+
+  test('take memory for what can be matched alone', () => {
+    const start = process.memoryUsage().rss
+    const one = randomTargets(5, { targets: [1, 0] })
+    const result = focal.compute({ ...main, oneToMany: { ...branch, repeat: 10_000_000 } }, one)
+    expect(result.oneToMany!.matches[0]!.queryIndices.length).toBe(6)
+    expect(process.memoryUsage().rss - start).toBeLessThan(400 * 2 ** 20)
+  })
+
+  test.each([2 ** 31 - 1, 2 ** 24 + 1])('are refused where all could not be reported: %i', (repeat) => {
+    const one = randomTargets(5, { targets: [1, 0] })
+    expect(errorOf(() => focal.compute({ ...main, oneToMany: { ...branch, repeat } }, one))).toMatchObject({
+      code: 'RANGE',
+      argument: 'outputs.oneToMany.repeat',
+    })
+    expect(focal.compute({ ...main, oneToMany: { ...branch, repeat } }, randomTargets(5, { targets: [0, 0] })).loss).toBeGreaterThan(0)
+  })
+})
+
+test('parts of the union matching with other queries are compared by name', () => {
+  const union = HungarianLoss.dFine({ numClasses: 5 })
+  const given = { ...randomLayer(1), encoder: randomLayer(2, { queries: 9 }) }
+  expect(errorOf(() => union.compute(given, randomTargets(1)))).toMatchObject({
+    code: 'SHAPE',
+    argument: 'outputs.encoder',
+    message: expect.stringMatching(/outputs\.encoder: has 9 queries where outputs has 6; .*boxMatching: 'layer'/),
+  })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../src/index.ts'
+import type { Outputs } from '../src/index.ts'
 import { errorOf, tiny, untyped } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 2 })
@@ -152,7 +153,7 @@ describe('outputs are refused:', () => {
     ],
   ])('%s', (_, outputs, details, message) => {
     for (const stage of ['compute', 'match', 'cost'] as const) {
-      const error = errorOf(() => criterion[stage](untyped(outputs), [none, none]))
+      const error = errorOf(() => criterion[stage](untyped<Outputs>(outputs), [none, none]))
       expect(error).toMatchObject(details)
       expect(error.message).toMatch(message)
     }
@@ -180,5 +181,70 @@ describe('empty sizes are sizes:', () => {
     ])
     expect([...result.matches[0]!.unmatchedTargets]).toEqual([0])
     expect(result.gradients!.boxes.length).toBe(0)
+  })
+})
+
+describe('a wrong shape is said to be what it looks like:', () => {
+  const one = HungarianLoss.detr({ numClasses: 4 })
+  const tensor = (...shape: number[]) => ({ data: new Float32Array(shape.reduce((a, b) => a * b)), shape })
+  const good = { logits: tensor(1, 6, 5), boxes: tensor(1, 6, 4) }
+  test.each<[string, object, RegExp]>([
+    ['logits [B, C, Q]', { logits: tensor(2, 5, 6) }, /C = numClasses \+ 1 = 5, got 6 .*axis 1 has 5.*transpose them to \[B, Q, C\]/],
+    ['stacked logits [L, B, C, Q]', { logits: tensor(3, 2, 5, 6) }, /axis 2 has 5/],
+    ['logits without a batch axis', { logits: tensor(6, 5) }, /batch axis is missing.*\[1, 6, 5\]/],
+    ['logits without no-object', { logits: tensor(1, 6, 4) }, /one column more, for no-object/],
+    ['boxes [B, 4, Q]', { boxes: tensor(1, 4, 6) }, /expected shape \[1, 6, 4\], got \[1, 4, 6\]; axes 1 and 2 have changed places/],
+    ['boxes without a batch axis', { boxes: tensor(6, 4) }, /the batch axis is missing.*\[1, 6, 4\]/],
+    ['boxes [Q, B, 4]', { boxes: tensor(6, 1, 4) }, /axes 0 and 1 have changed places/],
+    ['boxes of 5 numbers', { boxes: tensor(1, 6, 5) }, /got \[1, 6, 5\]$/],
+  ])('%s', (_, change, message) => {
+    const error = errorOf(() => one.compute({ ...good, ...change }, []))
+    expect(error.code).toBe('SHAPE')
+    expect(error.message).toMatch(message)
+  })
+})
+
+describe('sizes without any data', () => {
+  const one = HungarianLoss.detr({ numClasses: 1 })
+  const stacked = (...sizes: number[]) => ({
+    logits: { data: new Float32Array(0), shape: [...sizes, 2] },
+    boxes: { data: new Float32Array(0), shape: [...sizes, 4] },
+  })
+  const none = (images: number) => Array.from({ length: images }, () => ({ labels: [], boxes: [] }))
+
+  test('take no time that grows faster than the layers', () => {
+    const timed = (layers: number) => {
+      const start = performance.now()
+      expect(one.compute(stacked(layers, 0, 5), []).layers.length).toBe(layers)
+      expect(one.match(stacked(layers, 0, 5), []).layers.length).toBe(layers)
+      return performance.now() - start
+    }
+    timed(1000)
+    // where it did, these took half a minute
+    expect(timed(100_000)).toBeLessThan(5000)
+  })
+
+  test('arrays for the gradients of many layers are compared in no time that grows faster, either', () => {
+    const empty = () => ({ logits: new Float32Array(0), boxes: new Float32Array(0) })
+    const auxiliary = Array.from({ length: 30_000 }, () => stacked(0, 5))
+    const start = performance.now()
+    one.compute({ ...stacked(0, 5), auxiliary }, [], { out: { ...empty(), auxiliary: auxiliary.map(empty) } })
+    expect(performance.now() - start).toBeLessThan(5000)
+  })
+
+  test.each<[string, () => unknown, object]>([
+    ['of layers', () => one.compute(stacked(2 ** 31 - 1, 0, 5), []), { code: 'SHAPE', argument: 'outputs.logits' }],
+    ['of layers and images', () => one.compute(stacked(100_000, 1000, 0), none(1000)), { code: 'SHAPE', argument: 'outputs' }],
+    ['of images', () => one.compute(stacked(2 ** 31 - 1, 0), []), { code: 'SHAPE' }],
+    ['of further parts', () => one.match({ ...stacked(2 ** 20, 0, 5), encoder: stacked(2, 0, 5) }, []), { code: 'SHAPE' }],
+  ])('are refused beyond what is of use: %s', (_, call, details) => {
+    const start = performance.now()
+    expect(errorOf(call)).toMatchObject(details)
+    expect(performance.now() - start).toBeLessThan(5000)
+  })
+
+  test('of queries are none', () => {
+    expect(one.compute(stacked(1, 0, 2 ** 31 - 1), []).loss).toBe(0)
+    expect(one.compute({ ...stacked(1, 0), groups: 2 ** 31 - 1 }, none(1)).loss).toBe(0)
   })
 })

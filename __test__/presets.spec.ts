@@ -9,6 +9,8 @@ const common = {
   clampSizes: false,
   normalizedBoxes: true,
   nonFinite: 'throw',
+  cardinality: 'threshold',
+  check: 'off',
   ignore: { overlap: 'iof', threshold: 0.5 },
   distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
   threads: threadCount(),

@@ -1,6 +1,6 @@
 /** What people reported about implementations of this loss; each test cites the report. */
 import { describe, expect, test } from 'vitest'
-import { HungarianLoss } from '../src/index.ts'
+import { combineNormalizers, HungarianLoss } from '../src/index.ts'
 import type { Target } from '../src/index.ts'
 import { bitsOf, errorOf, expectClose, imageOf, randomLayer, randomTargets } from './helpers.ts'
 
@@ -137,12 +137,11 @@ describe('numbers of targets', () => {
     const criterion = detr()
     const whole = criterion.compute(outputs, targets)
     const alone = targets.map((target, image) => criterion.match(imageOf(outputs, image), [target]))
-    const numBoxes = alone.reduce((sum, { normalizers }) => sum + normalizers.numBoxes, 0) / 2
-    const classWeight = alone.reduce((sum, { normalizers }) => sum + normalizers.classWeight, 0) / 2
-    expect(numBoxes).toBe(2)
+    const call = combineNormalizers(alone)
+    expect(call.numBoxes).toBe(2)
     targets.forEach((target, image) => {
-      const worker = criterion.compute(imageOf(outputs, image), [target], { numBoxes, classWeight })
-      expect(worker.normalizers).toEqual({ numBoxes: 2, classWeight })
+      const worker = criterion.compute(imageOf(outputs, image), [target], call)
+      expect(worker.normalizers).toMatchObject({ numBoxes: 2, classWeight: call.classWeight![0] })
       for (const name of ['logits', 'boxes'] as const) {
         const gradient = worker.gradients![name]
         const { length } = gradient
@@ -153,7 +152,51 @@ describe('numbers of targets', () => {
   })
 })
 
+describe('the cardinality error of sigmoid classification', () => {
+  const outputs = (logits: number[], classes = 1) => ({
+    logits: { data: logits, shape: [1, 3, classes] },
+    boxes: { data: [...box, 0.2, 0.2, 0.1, 0.1, 0.8, 0.8, 0.1, 0.1], shape: [1, 3, 4] },
+  })
+  const errorFor = (logits: number[], classes: number, cardinality?: 'threshold' | 'published') =>
+    HungarianLoss.deformableDetr({ numClasses: classes, cardinality }).compute(outputs(logits, classes), [
+      { labels: [0], boxes: [box] },
+    ]).metrics.cardinalityError
+
+  test('of one class is 0 for perfect predictions (IDEA-Research/DINO #201, fundamentalvision/Deformable-DETR #24)', () => {
+    expect(errorFor([4, -4, -4], 1)).toBe(0)
+    expect(errorFor([4, -4, 4], 1)).toBe(1)
+    // the published code takes the only class for no-object
+    expect(errorFor([4, -4, -4], 1, 'published')).toBe(1)
+    expect(errorFor([4, -4, 4], 1, 'published')).toBe(1)
+  })
+
+  test('counts probabilities above 0.5, of any class and also the last', () => {
+    expect(errorFor([-4, 4, -4, -4, -4, -4], 2)).toBe(0)
+    expect(errorFor([-4, 4, -4, -4, -4, -4], 2, 'published')).toBe(1) // two rows of equal logits: their first is not the last
+    expect(errorFor([0, 0, 1e-40, -1, 3, 3], 2)).toBe(1)
+  })
+
+  test('of softmax classification counts what is not no-object, under either name', () => {
+    for (const cardinality of ['threshold', 'published'] as const) {
+      const criterion = HungarianLoss.detr({ numClasses: 1, cardinality })
+      const { metrics } = criterion.compute(outputs([-4, -5, 3, 4, 1, 2], 2), [{ labels: [0], boxes: [box] }])
+      expect(metrics.cardinalityError).toBe(0)
+    }
+  })
+})
+
 describe('boxes', () => {
+  test.each(['cxcywh', 'xyxy'] as const)('of the smallest sides have bounded gradients (%s)', (boxFormat) => {
+    const criterion = HungarianLoss.detr({ numClasses: 1, boxFormat, weights: { iou: 1, diou: 1, ciou: 1 } })
+    for (const side of [1e-45, 1e-40, 5e-39, 1e-38, 1e-20]) {
+      const boxes = Float32Array.of(0, 0, side, side)
+      const outputs = { logits: { data: [0, 0], shape: [1, 1, 2] }, boxes: { data: boxes, shape: [1, 1, 4] } }
+      const { loss, gradients } = criterion.compute(outputs, [{ labels: [0], boxes: Float32Array.of(0, 0, 2 * side, side) }])
+      expect(Number.isFinite(loss)).toBe(true)
+      expect(gradients!.boxes.every(Number.isFinite)).toBe(true)
+    }
+  })
+
   test('a target that equals another image’s prediction is not matched with it (facebookresearch/detr #330)', () => {
     const outputs = randomLayer(10)
     const theirs = outputs.boxes.data.slice(4 * 3, 4 * 4)

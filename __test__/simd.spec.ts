@@ -23,6 +23,7 @@ const criteria = [softmax, ...sigmoid].map((classification, i) => native.createC
   numClasses: i === 0 ? classes - 1 : classes, classification, cost: terms, weights: terms,
   classCost: { form: i === 0 ? 'probability' : forms[i - 1], alpha: 0.25, gamma: i },
   boxFormat: 'cxcywh', boxEpsilon: 0, clampSizes: false, normalizedBoxes: true, nonFinite: 'throw',
+  cardinality: 'threshold',
   ignore: { overlap: 'iof', threshold: 0.5 }, threads: 1,
   distribution: { regMax: bins - 1, up: 0.5, regScale: 4, temperature: 5, fgl: 0.15, ddf: i === 0 ? 0 : 1.5 },
 }))
@@ -33,7 +34,7 @@ const labels = Int32Array.from({ length: total }, () => Math.floor(random() * (c
 const targetBoxes = floats(4 * total, box)
 const results = criteria.flatMap((criterion, i) => {
   const gradients = [logits, boxes, corners].map(({ length }) => new Float32Array(length))
-  const [matches, values] = [new Int32Array(rows), new Float64Array(8 + 11 * layers)]
+  const [matches, values] = [new Int32Array(rows), new Float64Array(10 + 15 * layers)]
   const weights = [...Object.values(terms), 0.15, i === 0 ? 0 : 1.5]
   const parts = Float64Array.of(1, layers, 0, 0, layers, queries, 0, queries, classes, 1, 1, 0, 0, 1, 1, ...weights)
   native.compute(criterion, undefined, gradients, matches, values, images, [logits, boxes, corners, references], parts,

@@ -285,3 +285,40 @@ describe('targets are refused:', () => {
     expect(error).toMatchObject({ code: 'RANGE', argument: 'targets[0].boxes', image: 0, target: 0 })
   })
 })
+
+describe('targets that are laid out otherwise are said to be:', () => {
+  test.each<[string, object, RegExp]>([
+    ['boxes [4, n]', { boxes: [[0.5, 0.5], [0.5, 0.5], [0.25, 0.25], [0.5, 0.5]] }, /\[4, n\]: transpose them to \[n, 4\]/], // prettier-ignore
+    ['a tensor [4, n]', { boxes: { data: flat, shape: [4, 2] } }, /got \[4, 2\]; axes 0 and 1 have changed places/],
+  ])('%s', (_, change, message) => {
+    const error = errorOf(() => compute({ labels, boxes: flat, ...change }))
+    expect(error).toMatchObject({ code: 'SHAPE', argument: 'targets[0].boxes' })
+    expect(error.message).toMatch(message)
+  })
+})
+
+test('what changes between reads is read once', () => {
+  let reads = 0
+  const target = {
+    get labels() {
+      return reads++ === 0 ? labels : [4, 4, 4]
+    },
+    boxes: flat,
+  }
+  expect(compute(target).loss).toBe(expected.loss)
+  expect(reads).toBe(1)
+})
+
+test('rounding beyond the image by up to 1e-4 is accepted, and no more', () => {
+  const at = (x: number) => compute({ labels: [1], boxes: [x, 0.5, 0.2, 0.2] })
+  expect(at(-0.00009).loss).toBeGreaterThan(0)
+  expect(at(1.00009).loss).toBeGreaterThan(0)
+  expect(errorOf(() => at(1.0002))).toMatchObject({ code: 'RANGE', argument: 'targets[0].boxes' })
+})
+
+test('a negative side of a prediction names clampSizes, which a target’s does not', () => {
+  const boxes = { data: outputs.boxes.data.slice(), shape: outputs.boxes.shape }
+  boxes.data[2] = -0.1
+  expect(errorOf(() => criterion.compute({ ...outputs, boxes }, [{ labels, boxes: flat }])).message).toMatch(/clampSizes: true/)
+  expect(errorOf(() => compute({ labels: [1], boxes: [0.5, 0.5, -0.1, 0.2] })).message).not.toMatch(/clampSizes/)
+})

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { HungarianLoss } from '../src/index.ts'
+import { HungarianLoss, linearSumAssignment } from '../src/index.ts'
+import type { Outputs, TensorLike } from '../src/index.ts'
 import { bitsOf, errorOf, randomLayer, randomTargets, tiny, untyped } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })
@@ -48,7 +49,7 @@ describe('the same values give the same bits as', () => {
         })(),
     ],
   ])('%s', (_, form) => {
-    const result = criterion.compute(untyped({ logits: form(outputs.logits), boxes: form(outputs.boxes) }), targets)
+    const result = criterion.compute(untyped<Outputs>({ logits: form(outputs.logits), boxes: form(outputs.boxes) }), targets)
     expect(result.loss).toBe(expected.loss)
     expect(bitsOf(result.gradients?.logits)).toBe(bitsOf(expected.gradients?.logits))
     expect(bitsOf(result.gradients?.boxes)).toBe(bitsOf(expected.gradients?.boxes))
@@ -58,7 +59,7 @@ describe('the same values give the same bits as', () => {
 test.runIf(Float16 !== undefined)('a Float16Array counts with the values that it holds', () => {
   const halves = { data: Float16!.from(outputs.logits.data), shape: outputs.logits.shape }
   const rounded = { data: Float32Array.from(halves.data), shape: outputs.logits.shape }
-  expect(criterion.compute(untyped({ logits: halves, boxes: outputs.boxes }), targets).loss).toBe(
+  expect(criterion.compute(untyped<Outputs>({ logits: halves, boxes: outputs.boxes }), targets).loss).toBe(
     criterion.compute({ logits: rounded, boxes: outputs.boxes }, targets).loss,
   )
 })
@@ -158,9 +159,97 @@ describe('a tensor is refused:', () => {
     const shape = untyped<{ shape?: unknown } | undefined>(logits)?.shape
     const boxes = Array.isArray(shape) ? { data: [], shape: [shape[0], shape[1], 4] } : batch.outputs.boxes
     const error = errorOf(() =>
-      HungarianLoss.detr({ numClasses: 1 }).compute({ boxes, logits: untyped(logits) }, batch.targets),
+      HungarianLoss.detr({ numClasses: 1 }).compute({ boxes, logits: untyped<TensorLike>(logits) }, batch.targets),
     )
     expect(error).toMatchObject({ ...details, argument: 'outputs.logits' })
     expect(error.message).toMatch(message)
   })
+})
+
+describe('a tensor of ONNX Runtime whose data are not in memory says so:', () => {
+  /** As `Tensor` of onnxruntime-common: `data` throws where they are on the device, or gone. */
+  class OrtTensor {
+    readonly dims = [1, 1, 2]
+    readonly location: string
+    constructor(location: string) {
+      this.location = location
+    }
+    get data(): Float32Array {
+      if (this.location === 'none') throw new Error('The tensor is disposed.')
+      if (this.location !== 'cpu') throw new Error('The data is not on CPU. Use `getData()` to download GPU data to CPU')
+      return new Float32Array([0.5, -0.5])
+    }
+  }
+  const criterion = HungarianLoss.detr({ numClasses: 1 })
+  test.each<[string, RegExp]>([
+    ['none', /the tensor has been disposed: could not be read: The tensor is disposed/],
+    ['gpu-buffer', /on the device \(location "gpu-buffer"\): await getData\(\) first.*not on CPU/],
+    ['ml-tensor', /on the device/],
+  ])('%s', (location, message) => {
+    const { outputs, targets } = tiny()
+    const logits = new OrtTensor(location)
+    const error = errorOf(() => criterion.compute({ ...outputs, logits: untyped(logits) }, targets))
+    expect(error.code).toBe('DTYPE')
+    expect(error.message).toMatch(/^outputs\.logits/)
+    expect(error.message).toMatch(message)
+    expect(error.original).toBeInstanceOf(Error)
+  })
+  test('in a target and as a cost, too; one in memory is read', () => {
+    const { outputs, targets } = tiny()
+    const boxes = untyped<[]>(new OrtTensor('gpu-buffer'))
+    expect(errorOf(() => criterion.compute(outputs, [{ labels: [0], boxes }]))).toMatchObject({ code: 'DTYPE' })
+    const cost = Object.assign(new OrtTensor('none'), { dims: [1, 1] })
+    expect(errorOf(() => linearSumAssignment(untyped(cost))).message).toMatch(/^cost; the tensor has been disposed/)
+    const loss = criterion.compute({ ...outputs, logits: untyped(new OrtTensor('cpu')) }, targets).loss
+    expect(loss).toBe(criterion.compute(outputs, targets).loss)
+  })
+})
+
+test('nested rows in shared memory are refused, as flat data are', () => {
+  const { outputs, targets } = tiny()
+  const row = new Float32Array(new SharedArrayBuffer(8))
+  const criterion = HungarianLoss.detr({ numClasses: 1 })
+  const logits = { data: [[row]], shape: [1, 1, 2] }
+  expect(errorOf(() => criterion.compute({ ...outputs, logits: untyped(logits) }, targets))).toMatchObject({
+    code: 'DTYPE',
+    argument: 'outputs.logits',
+  })
+  const boxes = [new Float32Array(new SharedArrayBuffer(16))]
+  expect(errorOf(() => criterion.compute(outputs, [{ labels: [0], boxes }]))).toMatchObject({
+    code: 'DTYPE',
+    argument: 'targets[0].boxes[0]',
+  })
+  const labels = [new Int32Array(new SharedArrayBuffer(4))]
+  expect(errorOf(() => HungarianLoss.rtDetr({ numClasses: 2 }).compute(outputs, [{ labels, boxes: [0, 0, 0, 0] }]))).toMatchObject({
+    code: 'DTYPE',
+    argument: 'targets[0].labels[0]',
+  })
+})
+
+describe('no more memory is taken than the data may fill:', () => {
+  const criterion = HungarianLoss.detr({ numClasses: 1 })
+  const { outputs, targets } = tiny()
+  test.each<[string, unknown]>([
+    ['one number for many', { data: [1], shape: [1, 2 ** 30, 2] }],
+    ['one row for many', { data: [[[1, 2]]], shape: [1, 2 ** 30, 2] }],
+    ['a short first row', { data: [[[1]]], shape: [1, 1, 2 ** 31 - 1] }],
+    ['a product beyond all arrays', { data: [], shape: [2 ** 31 - 1, 2 ** 31 - 1, 2] }],
+  ])('%s', (_, logits) => {
+    const before = process.memoryUsage().arrayBuffers
+    expect(errorOf(() => criterion.compute({ ...outputs, logits: untyped(logits) }, targets)).code).toBe('SHAPE')
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20)
+  })
+})
+
+test('lengths and memory that an array only claims to have do not count', () => {
+  const { outputs, targets } = tiny()
+  const criterion = HungarianLoss.detr({ numClasses: 1 })
+  const data = Object.defineProperty(new Float32Array(1), 'length', { value: 2 })
+  expect(errorOf(() => criterion.compute({ ...outputs, logits: { data, shape: [1, 1, 2] } }, targets))).toMatchObject({
+    code: 'SHAPE',
+    message: 'outputs.logits: expected 2 values for [1, 1, 2], got 1',
+  })
+  const logits = Object.defineProperty(outputs.logits.data.subarray(), 'buffer', { value: new ArrayBuffer(8) })
+  const out = { logits, boxes: new Float32Array(4) }
+  expect(errorOf(() => criterion.compute(outputs, targets, { out }))).toMatchObject({ code: 'RANGE' })
 })

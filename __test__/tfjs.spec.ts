@@ -149,7 +149,7 @@ test('a range of queries needs no tensors, and a layer may be matched as another
     few,
   )
   expectClose(value.dataSync()[0]!, plain.loss, 1e-6)
-  expect(loss.lastResult!.layers[0]!.matches).toEqual(plain.layers[0]!.matches)
+  expect(loss.lastResult.layers[0]!.matches).toEqual(plain.layers[0]!.matches)
 })
 
 test('what comes after the loss is honoured', () => {
@@ -171,13 +171,13 @@ test('what comes before the loss is reached', () => {
 
 test('the latest result is kept, and calls may carry normalisers', () => {
   const loss = hungarianLoss(tf, criterion)
-  expect(loss.lastResult).toBeUndefined()
+  expect(errorOf(() => loss.lastResult)).toMatchObject({ code: 'OPTION', argument: 'lastResult' })
   const value = loss(outputsOf(tensors()), targets)
   expect(value.rank).toBe(0)
-  expect(loss.lastResult!.loss).toBe(expected.loss)
-  expect(loss.lastResult!.layers.length).toBe(3)
+  expect(loss.lastResult.loss).toBe(expected.loss)
+  expect(loss.lastResult.layers.length).toBe(3)
   loss(outputsOf(tensors()), targets, { numBoxes: 10, classWeight: [1, 2, 3] })
-  expect(loss.lastResult!.normalizers).toEqual({ numBoxes: 10, classWeight: 3 })
+  expect(loss.lastResult.normalizers).toMatchObject({ numBoxes: 10, classWeight: 3 })
 })
 
 test('inputs are not written to', () => {
@@ -237,6 +237,87 @@ test('gradients of asynchronous tensors train in two phases', async () => {
   )([logits, boxes])
   expect(bitsOf(logitsGradient!.dataSync())).toBe(bitsOf(expected.gradients!.logits))
   expect(bitsOf(boxesGradient!.dataSync())).toBe(bitsOf(expected.gradients!.boxes))
+})
+
+describe('targets may be tensors', () => {
+  // tensorflow/tfjs #98, #2796: whoever has the targets as tensors should not have to read them himself
+  const asTensors = (dtype: 'int32' | 'float32') =>
+    targets.map(({ labels, boxes }) => ({
+      labels: tf.tensor1d(labels, dtype),
+      boxes: tf.tensor2d(boxes, [boxes.length, 4]),
+    }))
+
+  test.each(['int32', 'float32'] as const)('with %s labels', async (dtype) => {
+    const loss = hungarianLoss(tf, criterion)
+    const given = asTensors(dtype)
+    expectClose(loss(outputsOf(tensors()), given).dataSync()[0]!, expected.loss, 1e-7)
+    expect((await lossGradients(criterion, outputsOf(tensors()), given)).loss).toBe(expected.loss)
+    const before = tf.memory().numTensors
+    loss(outputsOf(tensors()), [{ ...given[0]!, ignore: tf.tensor1d([true, false], 'bool') }, targets[1]!])
+    const ignored = criterion.compute(outputs, [{ ...targets[0]!, ignore: [1, 0] }, targets[1]!])
+    expect(loss.lastResult!.loss).toBe(ignored.loss)
+    expect(given[0]!.labels.isDisposed).toBe(false)
+    expect(tf.memory().numTensors).toBeGreaterThan(before)
+  })
+
+  test.each<[string, (given: ReturnType<typeof asTensors>) => unknown[], object]>([
+    ['that are disposed', (given) => (given[0]!.labels.dispose(), given), { code: 'DTYPE', argument: 'targets[0].labels' }],
+    [
+      'of words',
+      ([first, second]) => [first, { ...second!, labels: tf.tensor1d(['a', 'b', 'c']) }],
+      { code: 'DTYPE', argument: 'targets[1].labels' },
+    ],
+    [
+      'of halves',
+      ([first, second]) => [first, { ...second!, labels: tf.tensor1d([0, 0.5, 1]) }],
+      { code: 'RANGE', argument: 'targets[1].labels', target: 1 },
+    ],
+    [
+      'with boxes [4, n]',
+      ([first, second]) => [first, { ...second!, boxes: tf.zeros([4, 3]) }],
+      { code: 'SHAPE', argument: 'targets[1].boxes' },
+    ],
+    [
+      'with flags of rank 2',
+      ([first, second]) => [{ ...first!, ignore: tf.zeros([1, 2], 'bool') }, second],
+      { code: 'SHAPE', argument: 'targets[0].ignore' },
+    ],
+  ])('but not ones %s', async (_, change, details) => {
+    const given = untyped<typeof targets>(change(asTensors('int32')))
+    expect(errorOf(() => hungarianLoss(tf, criterion)(outputsOf(tensors()), given))).toMatchObject(details)
+    await expect(lossGradients(criterion, outputsOf(tensors()), given)).rejects.toMatchObject(details)
+  })
+
+  test('outside the adapter they are refused with the hint', () => {
+    const error = errorOf(() => criterion.compute(outputs, untyped(asTensors('int32'))))
+    expect(error).toMatchObject({ code: 'DTYPE', argument: 'targets[0].labels' })
+    expect(error.message).toMatch(/hungarian-loss\/tfjs/)
+  })
+})
+
+test('tensors that cannot be read say which, and why', async () => {
+  const bad = { ...layerOf(layers[2]), boxes: tensorOf(layers[2].boxes) }
+  Object.assign(bad.boxes, {
+    dataSync: () => {
+      throw new Error('dataSync is not supported by WebGPU')
+    },
+    data: () => Promise.reject(new Error('device lost')),
+  })
+  expect(errorOf(() => hungarianLoss(tf, criterion)(bad, targets))).toMatchObject({
+    code: 'DTYPE',
+    argument: 'outputs.boxes',
+    message: 'outputs.boxes: could not be read: dataSync is not supported by WebGPU',
+  })
+  await expect(lossGradients(criterion, bad, targets)).rejects.toMatchObject({
+    code: 'DTYPE',
+    message: 'outputs.boxes: could not be read: device lost',
+  })
+})
+
+test('neither TensorFlow.js nor a criterion is refused at once', async () => {
+  expect(errorOf(() => hungarianLoss(untyped({}), criterion))).toMatchObject({ code: 'DTYPE', argument: 'tf' })
+  expect(errorOf(() => hungarianLoss(tf, untyped({ numClasses: 1 })))).toMatchObject({ code: 'DTYPE', argument: 'criterion' })
+  await expect(lossGradients(untyped(undefined), outputsOf(tensors()), targets)).rejects.toMatchObject({ argument: 'criterion' })
 })
 
 const disposed = () => {
@@ -302,6 +383,6 @@ describe('is refused:', () => {
     const error = errorOf(() => hungarianLoss(tf, criterion)(untyped(make()), targets))
     expect(error).toMatchObject(details)
     expect(error.message).toMatch(message)
-    await expect(lossGradients(criterion, untyped(make()), targets)).rejects.toMatchObject(details)
+    await expect(lossGradients(criterion, untyped<TensorOutputs>(make()), targets)).rejects.toMatchObject(details)
   })
 })

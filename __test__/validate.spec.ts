@@ -46,3 +46,35 @@ test.each<[string, () => unknown, string]>([
 ])('%s is refused', (_, call, message) => {
   expect(errorOf(call)).toMatchObject({ code: 'OPTION', message })
 })
+
+test.each<[unknown, string]>([
+  [{ labels: [], boxes: [] }, 'an object with the keys labels, boxes'],
+  [{ only: 1 }, 'an object with the key only'],
+  [Object.fromEntries(Array.from('abcdefghij', (key) => [key, 1])), 'an object with the keys a, b, c, d, e, f, g, h and 2 more'],
+  [[{ a: 1 }, { a: 2 }], 'an array of 2 objects with the key a'],
+  [new Map(), 'a Map'],
+  [Promise.resolve(), 'a Promise (is an await missing?)'],
+  [new Date(), 'a Date'],
+  [new Proxy({}, { ownKeys: () => { throw new Error('no') } }), 'an object that cannot be read'], // prettier-ignore
+  [10n ** 60n, 'a large bigint'],
+])('what is no plain value is shown by what it is: %#', (value, shown) => {
+  expect(show(value)).toBe(shown)
+})
+
+test.each([new Map([['a', 1]]), new Set(), new Date(), Promise.resolve({ a: 1 }), /a/, new Error('a'), new ArrayBuffer(1), Object(1)])(
+  'what has no fields is no record, rather than an empty one: %s',
+  (value) => {
+    expect(errorOf(() => checkRecord(value, ['a'], 'x'))).toMatchObject({ code: 'OPTION', argument: 'x' })
+  },
+)
+
+test.each([5e-324, 1e-13, 1e25, 1e300])('a divisor of %d is beyond the range of what float32 can hold', (value) => {
+  expect(errorOf(() => checkDivisor(value, 'x'))).toMatchObject({
+    code: 'OPTION',
+    message: `x: must be a number from 1e-12 to 1e24, got ${value}`,
+  })
+})
+
+test.each([1e-12, 1, 1e24])('a divisor of %d is within it', (value) => {
+  expect(checkDivisor(value, 'x')).toBe(value)
+})

@@ -93,8 +93,9 @@ export interface ClassificationOptions {
  *
  * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
  * `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
- * costs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl, ddf, classError, cardinalityError,
- * classWeight.
+ * costs, numbers of targets and of union pairs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl,
+ * ddf, classError, cardinalityError, classWeight, its sum before any clamp and the least that it is clamped to, and
+ * the distilled queries with and without a target.
  */
 export declare function compute(criterion: ExternalObject<Criterion>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
 
@@ -131,6 +132,7 @@ export interface CriterionOptions {
   clampSizes: boolean
   normalizedBoxes: boolean
   nonFinite: string
+  cardinality: string
   ignore: IgnoreOptions
   distribution: DistributionOptions
   threads: number
@@ -154,6 +156,8 @@ export interface GivenNormalizers {
   unionBoxes?: number
   /** For each layer of every part, what the class term is divided by. */
   classWeight?: Float64Array
+  /** For each layer of every part, how many queries with and without a target the distillation takes. */
+  distilled?: Float64Array
 }
 
 /** The overlap of queries with ignored targets. */

@@ -2,22 +2,30 @@ import { checkSignal, untilAborted } from './abort.ts'
 import { fail, toHungarianLossError } from './errors.ts'
 import { checkOut, makeGradients, NO_GRADIENTS } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
+import { warnOfFindings } from './inspect/warn.ts'
+import { kindOf } from './memory.ts'
 import { compute, computeAsync, costMatrix, createCriterion, matchTargets } from './native.ts'
 import type { Criterion, Interrupt } from './native.ts'
-import { packParts } from './parts.ts'
+import { checkCopies, packParts } from './parts.ts'
 import { listTensors, readPredictions } from './predictions.ts'
 import type { Predictions } from './predictions.ts'
 import { resolveOptions } from './options.ts'
+import { toReadError } from './reading.ts'
 import type { PresetName } from './presets.ts'
-import { countCosts, LossView, makeFilled, readCosts, readMatching } from './result.ts'
+import { countCosts, makeFilled, readCosts, readLoss, readMatching } from './result.ts'
 import type { Filled } from './result.ts'
 import { packRules } from './rules.ts'
-import { packTargets } from './targets.ts'
+import { packRead, readTargets } from './targets.ts'
+import type { ReadTarget } from './targets.ts'
+import { lengthOf } from './tensors.ts'
 import { takeAway } from './transfer.ts'
 import type {
   AsyncCallOptions,
   CallOptions,
   CostResult,
+  ExactOutputs,
+  Gradients,
+  GradientsOf,
   HungarianLossOptions,
   LossResult,
   MatchResult,
@@ -27,9 +35,23 @@ import type {
 } from './types.ts'
 import { checkDivisor, checkFlag, checkRecord, show } from './validate.ts'
 
-const CALL = ['gradients', 'out', 'numBoxes', 'unionBoxes', 'classWeight'] as const
-const ASYNC_CALL = ['gradients', 'numBoxes', 'unionBoxes', 'classWeight', 'signal', 'transfer'] as const
+const NORMALIZERS = ['numBoxes', 'unionBoxes', 'classWeight', 'distilledQueries'] as const
+const CALL = ['gradients', 'out', ...NORMALIZERS] as const
+const ASYNC_CALL = ['gradients', ...NORMALIZERS, 'signal', 'transfer'] as const
 const DEFAULT_CALL: CallOptions = {}
+
+/** What a call without settings is. */
+const DEFAULTS: Call = { gradients: true, out: undefined, numBoxes: undefined, unionBoxes: undefined, classWeight: undefined, distilledQueries: undefined }
+
+/** The settings of a call, each read once; what depends on the inputs is unchecked. */
+interface Call {
+  readonly gradients: boolean
+  readonly out: unknown
+  readonly numBoxes: number | undefined
+  readonly unionBoxes: number | undefined
+  readonly classWeight: unknown
+  readonly distilledQueries: unknown
+}
 
 /** A call, checked. */
 interface Prepared {
@@ -71,7 +93,10 @@ interface Prepared {
 export class HungarianLoss {
   /** The options in force, defaults filled in; frozen. */
   readonly options: ResolvedOptions
+  readonly #options: ResolvedOptions
   readonly #handle: Criterion
+  /** Whether the first batch, which is yet to come, is to be inspected. */
+  #awaitsInspection: boolean
 
   /**
    * A criterion of one's own composition: `preset` names the published one whose values stand in for absent options. Throws
@@ -82,8 +107,10 @@ export class HungarianLoss {
    * the outputs of each call; of it, only `boxMatching` is part of a preset.
    */
   constructor(options: HungarianLossOptions, preset: PresetName = 'detr') {
-    this.options = resolveOptions(options, preset)
-    this.#handle = createHandle(this.options)
+    this.#options = readOptions(options, preset)
+    this.options = this.#options
+    this.#handle = createHandle(this.#options)
+    this.#awaitsInspection = this.#options.check === 'warn'
   }
 
   /** DETR (Carion et al. 2020; facebookresearch/detr, `main.py`): softmax; cost and weights 1, 5, 2. */
@@ -160,8 +187,22 @@ export class HungarianLoss {
    * range and for `out` arrays that share memory; `NON_FINITE` for NaN and infinities (see `nonFinite`);
    * `MEMORY` where the system refuses the memory that it takes.
    */
+  compute<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call?: CallOptions & { readonly gradients?: true | undefined },
+  ): LossResult<O, GradientsOf<O>>
+  /** As above, without gradients. */
+  compute<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call: CallOptions & { readonly gradients: false },
+  ): LossResult<O, undefined>
+  /** As above, where only the call knows whether gradients are wanted. */
+  compute<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[], call?: CallOptions): LossResult<O>
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = DEFAULT_CALL): LossResult {
     try {
+      HungarianLoss.#check(this)
       const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
       const { targetOfQuery, values } = filled
       // by name, since spreading them would take a quarter of a microsecond
@@ -182,7 +223,7 @@ export class HungarianLoss {
         offsets,
         ignores,
       )
-      return new LossView(filled, gradients)
+      return readLoss(filled, gradients)
     } catch (error) {
       throw toHungarianLossError(error, 'outputs')
     }
@@ -198,12 +239,30 @@ export class HungarianLoss {
    * before or during the call, with the signal's reason, while the work ends with the images that are being computed.
    * One signal may serve many calls. A process that exits stops its calls, as for `linearSumAssignmentAsync`.
    */
+  computeAsync<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call?: AsyncCallOptions & { readonly gradients?: true | undefined },
+  ): Promise<LossResult<O, GradientsOf<O>>>
+  /** As above, without gradients. */
+  computeAsync<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call: AsyncCallOptions & { readonly gradients: false },
+  ): Promise<LossResult<O, undefined>>
+  /** As above, where only the call knows whether gradients are wanted. */
+  computeAsync<O extends Outputs>(
+    outputs: ExactOutputs<O>,
+    targets: readonly Target[],
+    call?: AsyncCallOptions,
+  ): Promise<LossResult<O>>
   async computeAsync(
     outputs: Outputs,
     targets: readonly Target[],
     call: AsyncCallOptions = DEFAULT_CALL,
   ): Promise<LossResult> {
-    const { signal, transfer, ...rest } = checkRecord(call, ASYNC_CALL, 'call')
+    HungarianLoss.#check(this)
+    const { signal, transfer, ...rest } = readAsyncCall(call)
     const mayTake = checkFlag(transfer, false, 'call.transfer')
     const start = async (interrupt: Interrupt): Promise<LossResult> => {
       const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest as CallOptions)
@@ -211,41 +270,66 @@ export class HungarianLoss {
       const taken = mayTake ? takeAway(given) : undefined
       const written = [normalizers, gradients, filled.targetOfQuery, filled.values] as const
       await computeAsync(this.#handle, taken !== undefined, interrupt, ...written, images, taken ?? given, ...others)
-      return new LossView(filled, gradients)
+      return readLoss(filled, gradients)
     }
     return untilAborted(start, checkSignal(signal, 'call.signal'), 'outputs')
   }
 
+  /** Refuses to run without a criterion, as a method does that was taken from it. */
+  static #check(criterion: unknown): void {
+    if (typeof criterion === 'object' && criterion !== null && #handle in criterion) return
+    fail('DTYPE', 'this', 'must be a HungarianLoss: call a method on its criterion, as in criterion.compute(outputs, targets)')
+  }
+
   /** Checks and packs the arguments of a call, and makes what it fills. */
-  #prepare(outputs: Outputs, targets: readonly Target[], call: CallOptions): Prepared {
-    if (call !== DEFAULT_CALL) checkCall(call)
-    const { predictions, inputs, filled } = this.#read(outputs, targets)
-    const gradients = gradientsFor(call, predictions, targets)
-    return { inputs, normalizers: normalizersFor(call, predictions), gradients, filled }
+  #prepare(outputs: Outputs, targets: readonly Target[], given: CallOptions): Prepared {
+    const call = given === DEFAULT_CALL ? DEFAULTS : readCall(given)
+    const { predictions, read, inputs, filled } = this.#read(outputs, targets)
+    try {
+      const gradients = gradientsFor(call, predictions, read)
+      return { inputs, normalizers: normalizersFor(call, predictions), gradients, filled }
+    } catch (error) {
+      throw toReadError(error, 'call')
+    }
   }
 
   /** Checks and packs what every call is given, in the order of the binding. */
   #read(outputs: Outputs, targets: readonly Target[]) {
-    const predictions = readPredictions(outputs, this.options)
-    const packed = packTargets(targets, predictions.images)
-    const rules = packRules(predictions, packed)
-    const inputs: Prepared['inputs'] = [
-      predictions.images,
-      listTensors(predictions),
-      packParts(predictions),
-      rules,
-      packed.labels,
-      packed.labelOffsets,
-      packed.boxes,
-      packed.offsets,
-      packed.ignores,
-    ]
-    return { predictions, packed, inputs, filled: makeFilled(predictions, packed, rules) }
+    if (this.#awaitsInspection) {
+      this.#awaitsInspection = false
+      warnOfFindings(outputs, targets, this)
+    }
+    let argument = 'outputs'
+    try {
+      const predictions = readPredictions(outputs, this.#options)
+      argument = 'targets'
+      const read = readTargets(targets, predictions.images)
+      const packed = packRead(read)
+      argument = 'outputs'
+      checkCopies(predictions.parts, packed.total)
+      const rules = packRules(predictions, packed)
+      const inputs: Prepared['inputs'] = [
+        predictions.images,
+        listTensors(predictions),
+        packParts(predictions),
+        rules,
+        packed.labels,
+        packed.labelOffsets,
+        packed.boxes,
+        packed.offsets,
+        packed.ignores,
+      ]
+      return { predictions, read, packed, inputs, filled: makeFilled(predictions, packed, rules) }
+    } catch (error) {
+      throw toReadError(error, argument)
+    }
   }
 
   /** The matching alone. Throws as {@link compute}. */
+  match<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[]): MatchResult<O>
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
+      HungarianLoss.#check(this)
       const { inputs, filled } = this.#read(outputs, targets)
       matchTargets(this.#handle, filled.targetOfQuery, filled.values, ...inputs)
       return readMatching(filled)
@@ -255,10 +339,12 @@ export class HungarianLoss {
   }
 
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
+  cost<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[]): CostResult<O>
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
+      HungarianLoss.#check(this)
       const { predictions, packed, inputs, filled } = this.#read(outputs, targets)
-      const costs = new Float32Array(countCosts(predictions, packed))
+      const costs = makeCosts(countCosts(predictions, packed))
       costMatrix(this.#handle, costs, filled.values, ...inputs)
       return readCosts(filled, costs)
     } catch (error) {
@@ -286,44 +372,113 @@ function createHandle({ classification, cost, weights, distribution, ...options 
   }
 }
 
-/** Checks what can be checked of a call without its inputs. */
-function checkCall(call: unknown): void {
-  const { gradients, out, numBoxes, unionBoxes, classWeight } = checkRecord(call, CALL, 'call')
-  const wanted = checkFlag(gradients, true, 'call.gradients')
-  if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
-  if (numBoxes !== undefined) checkDivisor(numBoxes, 'call.numBoxes')
-  if (unionBoxes !== undefined) checkDivisor(unionBoxes, 'call.unionBoxes')
-  if (typeof classWeight === 'number') checkDivisor(classWeight, 'call.classWeight')
+/** The options of a criterion. */
+function readOptions(options: HungarianLossOptions, preset: PresetName): ResolvedOptions {
+  try {
+    return resolveOptions(options, preset)
+  } catch (error) {
+    throw toReadError(error, 'options')
+  }
+}
+
+/** Memory for the blocks of `cost`. */
+function makeCosts(length: number): Float32Array {
+  try {
+    return new Float32Array(length)
+  } catch (error) {
+    throw toReadError(error, 'outputs')
+  }
+}
+
+/** The settings of a call off the event loop. */
+function readAsyncCall(call: unknown) {
+  try {
+    return { ...checkRecord(call, ASYNC_CALL, 'call') }
+  } catch (error) {
+    throw toReadError(error, 'call')
+  }
+}
+
+/** Reads a call, and checks what can be checked of it without its inputs. */
+function readCall(call: unknown): Call {
+  try {
+    const { gradients, out, numBoxes, unionBoxes, classWeight, distilledQueries } = checkRecord(call, CALL, 'call')
+    const wanted = checkFlag(gradients, true, 'call.gradients')
+    if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
+    return {
+      gradients: wanted,
+      out,
+      numBoxes: numBoxes === undefined ? undefined : checkDivisor(numBoxes, 'call.numBoxes'),
+      unionBoxes: unionBoxes === undefined ? undefined : checkDivisor(unionBoxes, 'call.unionBoxes'),
+      classWeight: typeof classWeight === 'number' ? checkDivisor(classWeight, 'call.classWeight') : classWeight,
+      distilledQueries,
+    }
+  } catch (error) {
+    throw toReadError(error, 'call')
+  }
 }
 
 /** The arrays to write gradients to: none, the caller's, or new ones. */
-function gradientsFor(
-  call: CallOptions,
-  predictions: Predictions,
-  targets: readonly Target[],
-): GradientArrays {
-  if (call.gradients === false) return NO_GRADIENTS
-  return call.out === undefined ? makeGradients(predictions) : checkOut(call.out, predictions, targets)
+function gradientsFor({ gradients, out }: Call, predictions: Predictions, targets: readonly ReadTarget[]): GradientArrays {
+  if (!gradients) return NO_GRADIENTS
+  return out === undefined ? makeGradients(predictions) : checkOut(out as Gradients, predictions, targets)
 }
 
 /** What the caller gave in place of the batch's own numbers, if anything. */
-function normalizersFor(call: CallOptions, predictions: Predictions): Prepared['normalizers'] {
+function normalizersFor(call: Call, predictions: Predictions): Prepared['normalizers'] {
   const { numBoxes, unionBoxes } = call
   const classWeight = classWeightFor(call, predictions)
-  if (numBoxes === undefined && unionBoxes === undefined && classWeight === undefined) return undefined
-  return { numBoxes, unionBoxes, classWeight }
+  const distilled = distilledFor(call, predictions)
+  if ((numBoxes ?? unionBoxes ?? classWeight ?? distilled) === undefined) return undefined
+  return { numBoxes, unionBoxes, classWeight, distilled }
+}
+
+/** How many layers all parts have. */
+function countLayers({ parts }: Predictions): number {
+  return parts.reduce((sum, part) => sum + part.layers.layers, 0)
 }
 
 /** One class weight for each layer, or none for the batch's own. */
-function classWeightFor({ classWeight }: CallOptions, { parts }: Predictions): Float64Array | undefined {
+function classWeightFor({ classWeight }: Call, predictions: Predictions): Float64Array | undefined {
   if (classWeight === undefined) return undefined
-  const layers = parts.reduce((sum, part) => sum + part.layers.layers, 0)
+  const layers = countLayers(predictions)
   if (typeof classWeight === 'number') return new Float64Array(layers).fill(classWeight)
-  if (!Array.isArray(classWeight) && !ArrayBuffer.isView(classWeight)) {
+  if (!Array.isArray(classWeight) && kindOf(classWeight) === undefined) {
     fail('OPTION', 'call.classWeight', `must be a number or an array of numbers, got ${show(classWeight)}`)
   }
-  if (classWeight.length !== layers) {
-    fail('SHAPE', 'call.classWeight', `expected one number for each of ${layers} layers, got ${classWeight.length}`)
+  const list = classWeight as ArrayLike<unknown>
+  const length = lengthOf(list, 'call.classWeight')
+  if (length !== layers) {
+    fail('SHAPE', 'call.classWeight', `expected one number for each of ${layers} layers, got ${length}`)
   }
-  return Float64Array.from(classWeight, (weight, i) => checkDivisor(weight, `call.classWeight[${i}]`))
+  const weights = new Float64Array(layers)
+  for (let i = 0; i < layers; i++) weights[i] = checkDivisor(list[i], `call.classWeight[${i}]`)
+  return weights
+}
+
+/** Two numbers of queries for each layer, flat, or none for the batch's own. */
+function distilledFor({ distilledQueries }: Call, predictions: Predictions): Float64Array | undefined {
+  if (distilledQueries === undefined) return undefined
+  const name = 'call.distilledQueries'
+  if (!Array.isArray(distilledQueries)) {
+    fail('OPTION', name, `must be an array of pairs of numbers, got ${show(distilledQueries)}`)
+  }
+  const layers = countLayers(predictions)
+  const length = lengthOf(distilledQueries, name)
+  if (length !== layers) fail('SHAPE', name, `expected one pair for each of ${layers} layers, got ${length}`)
+  const numbers = new Float64Array(2 * layers)
+  for (let i = 0; i < layers; i++) {
+    const pair: unknown = distilledQueries[i]
+    if (!(Array.isArray(pair) || kindOf(pair) !== undefined) || (pair as ArrayLike<unknown>).length !== 2) {
+      fail('OPTION', `${name}[${i}]`, `must be a pair of numbers, got ${show(pair)}`)
+    }
+    for (let k = 0; k < 2; k++) {
+      const number: unknown = (pair as ArrayLike<unknown>)[k]
+      if (!(typeof number === 'number' && number >= 0 && number < Infinity)) {
+        fail('OPTION', `${name}[${i}][${k}]`, `must be a finite number from 0 on, got ${show(number)}`)
+      }
+      numbers[2 * i + k] = number
+    }
+  }
+  return numbers
 }

@@ -4,12 +4,12 @@ import { isNativeError } from 'node:util/types'
  * What kind of rule an input broke.
  *
  * - `SHAPE`: a shape, a length or a count does not fit, or an array has been detached.
- * - `DTYPE`: a value is of the wrong type, or lies in shared memory.
+ * - `DTYPE`: a value is of the wrong type, lies in shared memory, or cannot be read: the caller's own error is the `cause`.
  * - `RANGE`: a value lies outside its range, or memory overlaps.
  * - `NON_FINITE`: NaN or an infinity where a number is needed.
  * - `INFEASIBLE`: forbidden pairs leave no complete assignment.
  * - `ABORTED`: the caller's signal stopped the call.
- * - `OPTION`: an option is unknown or its value is not allowed.
+ * - `OPTION`: an option or key is unknown or out of place, or its value is not allowed.
  * - `MEMORY`: the system refuses the memory that the call needs, of which `argument` needs most. The process goes on.
  * - `BINARY`: the compiled core cannot be loaded; thrown by the import.
  * - `INTERNAL`: a fault of this package or of its surroundings; what was thrown is `original`.
@@ -149,8 +149,17 @@ const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   'INTERNAL',
 ])
 
-/** How V8 says that it has no memory for an array, or that no array can be as large. */
-const REFUSED = /^(?:Array buffer allocation failed|Invalid (?:typed )?array (?:buffer )?length)/
+/** How V8 says that it has no memory for an array or a list, or that none can be as large. */
+const REFUSED =
+  /^(?:Array buffer allocation failed|Invalid (?:typed )?array (?:buffer )?(?:max )?length|(?:Set|Map) maximum size exceeded)/
+
+/** `MEMORY`, where something was thrown since V8 has no memory for it. `argument`: what is blamed. @internal */
+export function refusalOf(thrown: unknown, argument?: string): HungarianLossError | undefined {
+  if (!isNativeError(thrown) || thrown.name !== 'RangeError' || !REFUSED.test(thrown.message)) return undefined
+  const rule = `the system refuses the memory that is needed (${thrown.message})`
+  const message = argument === undefined ? rule : `${argument}: ${rule}`
+  return new HungarianLossError('MEMORY', message, { argument, original: thrown })
+}
 
 /**
  * Turns whatever was thrown into a HungarianLossError: the core's own errors field by field; arrays that V8 refuses to
@@ -164,14 +173,9 @@ const REFUSED = /^(?:Array buffer allocation failed|Invalid (?:typed )?array (?:
 export function toHungarianLossError(thrown: unknown, argument?: string): HungarianLossError {
   if (!isNativeError(thrown)) return new HungarianLossError('INTERNAL', textOf(thrown), { original: thrown })
   if (thrown instanceof HungarianLossError) return thrown
-  const { name, message, code, ...details } = thrown as Error & ErrorCause
+  const { message, code, ...details } = thrown as Error & ErrorCause
   if (CODES.has(code)) return new HungarianLossError(code, message, details)
-  if (name !== 'RangeError' || !REFUSED.test(message)) return new HungarianLossError('INTERNAL', message, { original: thrown })
-  const rule = `the system refuses the memory that is needed (${message})`
-  return new HungarianLossError('MEMORY', argument === undefined ? rule : `${argument}: ${rule}`, {
-    argument,
-    original: thrown,
-  })
+  return refusalOf(thrown, argument) ?? new HungarianLossError('INTERNAL', message, { original: thrown })
 }
 
 /** What was thrown, as text, even if it refuses to be one. */

@@ -1,12 +1,16 @@
 import { Buffer } from 'node:buffer'
 import { fail } from './errors.ts'
-import { checkMemory, isUsable, kindOf, overlap } from './memory.ts'
+import { bufferOf, bytesOf, checkMemory, isUsable, kindOf, lengthOfTyped, overlap } from './memory.ts'
+import type { Bytes } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
-import type { Layers, LayerTensors } from './parts.ts'
+import type { Layers, LayerTensors, Part } from './parts.ts'
 import { NONE } from './predictions.ts'
+import { addJson, constructorOf } from './plain.ts'
+import type { Unfinished } from './plain.ts'
 import type { Predictions } from './predictions.ts'
-import { dataOf } from './targets.ts'
-import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Target } from './types.ts'
+import type { ReadTarget } from './targets.ts'
+import { lengthOf } from './tensors.ts'
+import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Shaped } from './types.ts'
 import { checkRecord, isRecord, show } from './validate.ts'
 
 /**
@@ -25,8 +29,6 @@ const ALL_OUT = [...OUT, ...PART_KEYS] as const
 export const NO_GRADIENTS: GradientArrays = []
 
 const NO_LAYERS: readonly LayerGradients[] = []
-
-type Layer = [logits: Float32Array, boxes: Float32Array, corners?: Float32Array]
 
 /** How many arrays a layer has. */
 const perLayer = ({ hasCorners }: Predictions): number => (hasCorners ? 3 : 2)
@@ -54,8 +56,10 @@ export function makeGradients({ tensors, hasCorners }: Predictions): GradientArr
 }
 
 /** The caller's arrays, once it is certain that nothing else can be overwritten with them. */
-export function checkOut(out: Gradients, predictions: Predictions, targets: readonly Target[]): GradientArrays {
-  checkRecord(out, ALL_OUT, 'call.out')
+export function checkOut(given: Gradients, predictions: Predictions, targets: readonly ReadTarget[]): GradientArrays {
+  checkRecord(given, ALL_OUT, 'call.out')
+  const { logits, boxes, corners, auxiliary, encoder, denoising, oneToMany } = given
+  const out: Gradients = { logits, boxes, corners, auxiliary, encoder, denoising, oneToMany }
   const gradients: Float32Array[] = []
   const { parts, hasCorners } = predictions
   for (const { key, tensors, layers } of parts) {
@@ -84,8 +88,9 @@ function checkPart(
 ): void {
   const final = tensors.length - 1
   const auxiliary = part.auxiliary ?? NO_LAYERS
-  if (!Array.isArray(auxiliary) || auxiliary.length !== final) {
-    const got = Array.isArray(auxiliary) ? auxiliary.length : show(auxiliary)
+  const earlier = Array.isArray(auxiliary) ? lengthOf(auxiliary, `${name}.auxiliary`) : undefined
+  if (earlier !== final) {
+    const got = earlier ?? show(auxiliary)
     const input = name.replace('call.out', 'outputs')
     fail('SHAPE', `${name}.auxiliary`, `expected ${final} entries, as ${input}.auxiliary has, got ${got}`)
   }
@@ -110,15 +115,17 @@ function checkLayer(layer: unknown, tensors: LayerTensors, hasCorners: boolean, 
   }
 }
 
-/** Checks one of the caller's arrays by itself. */
+/** Checks one of the caller's arrays by itself; gives as much of it as is written to. */
 function checkArray(array: unknown, { length }: Float32Array, layer: string, key: string): Float32Array {
   const [kind, view] = [kindOf(array), array as Float32Array]
-  if (kind === 'Float32Array' && isUsable(view) && view.length === length) return view
+  if (kind === 'Float32Array' && isUsable(view) && lengthOfTyped(view) === length) return view
   const name = `${outName(layer)}.${key}`
   if (kind !== 'Float32Array') fail('DTYPE', name, `must be a Float32Array, got ${kind ?? show(array)}`)
   checkMemory(view, name)
-  if (view.length !== length) fail('SHAPE', name, `expected ${length} values, as the input has, got ${view.length}`)
-  return view
+  const got = lengthOfTyped(view)
+  if (got < length) fail('SHAPE', name, `expected ${length} values or more, got ${got}`)
+  const { buffer, byteOffset } = bytesOf(view)
+  return new Float32Array(buffer, byteOffset, length)
 }
 
 /**
@@ -126,23 +133,125 @@ function checkArray(array: unknown, { length }: Float32Array, layer: string, key
  * compared are the very ones that it gets; what was converted or packed from the caller's arrays is compared in both
  * forms.
  */
-function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targets: readonly Target[]): void {
+function checkDisjoint(gradients: GradientArrays, predictions: Predictions, targets: readonly ReadTarget[]): void {
+  if (gradients.length > FEW) {
+    const pair = findOverlap(gradients, predictions, targets)
+    if (pair !== undefined) fail('RANGE', writtenName(pair[0], predictions), `overlaps ${pair[1]} in memory`)
+    return
+  }
+  const buffers: unknown[] = []
+  for (let i = 0; i < gradients.length; i++) buffers.push(bufferOf(gradients[i] as Float32Array))
+  const apart = areApart(buffers, predictions, targets)
   for (let i = 0; i < gradients.length; i++) {
-    const { buffer, byteOffset, byteLength } = gradients[i] as Float32Array
-    const bytes = { buffer, byteOffset, byteLength } // read once, since typed arrays take their time to give a buffer
-    let other = sharedInput(bytes, predictions, targets)
+    if (apart && buffers.indexOf(buffers[i]) === i) continue
+    const bytes = bytesOf(gradients[i] as Float32Array)
+    let other = apart ? undefined : sharedInput(bytes, predictions, targets)
     for (let j = 0; j < i && other === undefined; j++) {
-      if (overlap(bytes, gradients[j] as Float32Array)) other = writtenName(j, predictions)
+      if (overlap(bytes, bytesOf(gradients[j] as Float32Array))) other = writtenName(j, predictions)
     }
     if (other !== undefined) fail('RANGE', writtenName(i, predictions), `overlaps ${other} in memory`)
   }
 }
 
+/** So many arrays are compared one with the other; of more, whose pairs would be too many, only neighbours. */
+const FEW = 64
+
+/** Bytes that are read or, where they have a number, written. */
+interface Span {
+  readonly start: number
+  readonly end: number
+  readonly written: number | undefined
+}
+
+/** An array to be written, by its number, and the name of what it shares memory with, if any does. */
+function findOverlap(
+  gradients: GradientArrays,
+  predictions: Predictions,
+  targets: readonly ReadTarget[],
+): readonly [written: number, other: string] | undefined {
+  const spans = new Map<ArrayBufferLike, Span[]>()
+  const add = (data: unknown, written: number | undefined): void => {
+    for (const { buffer, byteOffset: start, byteLength } of bytesIn(data)) {
+      if (byteLength === 0) continue
+      const span = { start, end: start + byteLength, written }
+      const list = spans.get(buffer)
+      if (list === undefined) spans.set(buffer, [span])
+      else list.push(span)
+    }
+  }
+  gradients.forEach((array, i) => add(array, i))
+  for (const layer of predictions.tensors) {
+    for (const tensor of [...tensorsIn(layer), ...tensorsIn(layer.given), ...ruleArrays(layer.given)]) add(tensor, undefined)
+  }
+  for (const { labels, boxes, ignore } of targets) for (const data of [labels, boxes, ignore]) add(data, undefined)
+  for (const list of spans.values()) {
+    list.sort((a, b) => a.start - b.start)
+    let [lastRead, lastWritten] = [undefined as Span | undefined, undefined as Span | undefined]
+    for (const span of list) {
+      const other = [lastWritten, span.written === undefined ? undefined : lastRead].find((last) => (last?.end ?? 0) > span.start)
+      if (other !== undefined) {
+        const written = (span.written ?? other.written) as number
+        const partner = other.written === written ? undefined : other.written
+        const name = partner === undefined ? undefined : writtenName(partner, predictions)
+        return [written, name ?? sharedInput(bytesOf(gradients[written] as Float32Array), predictions, targets) ?? 'an input']
+      }
+      if (span.written === undefined) lastRead = further(lastRead, span)
+      else lastWritten = further(lastWritten, span)
+    }
+  }
+  return undefined
+}
+
+const further = (a: Span | undefined, b: Span): Span => (a !== undefined && a.end >= b.end ? a : b)
+
+const tensorsIn = ({ logits, boxes, corners, references }: LayerTensors | LayerOutputs) => [
+  logits,
+  boxes,
+  corners,
+  references,
+]
+
+/**
+ * Whether gradients in these buffers lie in others than all inputs, as they do if they are nothing but gradients. It is found
+ * out sooner than what overlaps, since each input is asked for its buffer but once.
+ */
+function areApart(buffers: readonly unknown[], { tensors, parts }: Predictions, targets: readonly ReadTarget[]): boolean {
+  for (let i = 0; i < tensors.length; i++) {
+    const { given, logits, boxes, corners, references } = tensors[i] as LayerTensors
+    if (!isApart(logits, given.logits, buffers) || !isApart(boxes, given.boxes, buffers)) return false
+    if (corners === undefined) continue
+    if (!isApart(corners, given.corners, buffers) || !isApart(references, given.references, buffers)) return false
+  }
+  for (let i = 0; i < targets.length; i++) {
+    const { labels, boxes, ignore } = targets[i] as ReadTarget
+    if (!isElsewhere(labels, buffers) || !isElsewhere(boxes, buffers) || !isElsewhere(ignore, buffers)) return false
+  }
+  return !parts.some(({ hasRules }) => hasRules)
+}
+
+/** Whether neither a tensor's values nor what they were made from lies in any of the buffers. */
+function isApart(values: unknown, given: unknown, buffers: readonly unknown[]): boolean {
+  return isElsewhere(values, buffers) && ((given as Shaped<unknown>).data === values || isElsewhere(given, buffers))
+}
+
+/** Whether what the caller gave certainly lies in none of the buffers; rows within rows are looked at elsewhere. */
+function isElsewhere(given: unknown, buffers: readonly unknown[]): boolean {
+  const data = dataOf(given)
+  if (data === undefined) return true
+  if (kindOf(data) !== undefined) return !buffers.includes(bufferOf(data as Float32Array))
+  return !Array.isArray(data) || data.every((row) => typeof row !== 'object' || isPlain(row))
+}
+
+/** Whether a row is an array of numbers that is not typed. */
+function isPlain(row: unknown): boolean {
+  return Array.isArray(row) && typeof row[0] === 'number'
+}
+
 /** The name of the first input that shares memory with an array, if there is one. */
 function sharedInput(
-  bytes: ArrayBufferView,
+  bytes: Bytes,
   { tensors, parts }: Predictions,
-  targets: readonly Target[],
+  targets: readonly ReadTarget[],
 ): string | undefined {
   for (const layer of tensors) {
     const key = sharedTensor(bytes, layer)
@@ -153,10 +262,10 @@ function sharedInput(
     if (key !== undefined) return `${name}.${key}`
   }
   for (let image = 0; image < targets.length; image++) {
-    const { labels, boxes, ignore } = targets[image] as Target
+    const { labels, boxes, rows, ignore } = targets[image] as ReadTarget
     if (shares(bytes, labels)) return `targets[${image}].labels`
-    if (shares(bytes, boxes)) return `targets[${image}].boxes`
-    if (shares(bytes, ignore)) return `targets[${image}].ignore`
+    if (rows === undefined ? shares(bytes, boxes) : anyShares(bytes, rows)) return `targets[${image}].boxes`
+    if (ignore !== undefined && shares(bytes, ignore)) return `targets[${image}].ignore`
   }
   const isRule = ({ given }: LayerTensors): boolean => ruleArrays(given).some((rule) => shares(bytes, rule))
   if (parts.some(({ hasRules, layers }) => hasRules && layers.tensors.some(isRule))) {
@@ -166,7 +275,7 @@ function sharedInput(
 }
 
 /** The first of a layer's tensors that shares memory with an array. */
-function sharedTensor(bytes: ArrayBufferView, layer: LayerTensors | LayerOutputs): string | undefined {
+function sharedTensor(bytes: Bytes, layer: LayerTensors | LayerOutputs): string | undefined {
   if (shares(bytes, layer.logits)) return 'logits'
   if (shares(bytes, layer.boxes)) return 'boxes'
   if (shares(bytes, layer.corners)) return 'corners'
@@ -174,15 +283,62 @@ function sharedTensor(bytes: ArrayBufferView, layer: LayerTensors | LayerOutputs
 }
 
 /** Whether an array shares memory with what the caller gave, or what was made of it. */
-function shares(bytes: ArrayBufferView, given: unknown): boolean {
+function shares(bytes: Bytes, given: unknown): boolean {
+  if (Array.isArray(given) && typeof given[0] === 'number') return false
   const data = dataOf(given)
-  return ArrayBuffer.isView(data) && overlap(bytes, data)
+  if (kindOf(data) !== undefined) return overlap(bytes, bytesOf(data as Float32Array))
+  return Array.isArray(data) && holdsArrays(data) && bytesIn(data).some((other) => overlap(bytes, other))
+}
+
+/** Whether one of some rows shares memory with an array. */
+function anyShares(bytes: Bytes, rows: ReadonlyArray<ArrayLike<unknown>>): boolean {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as ArrayLike<unknown>
+    if (!Array.isArray(row) && overlap(bytes, bytesOf(row as Float32Array))) return true
+  }
+  return false
+}
+
+/** Whether a list may hold typed arrays: not where its entries are numbers, or lists of numbers. */
+function holdsArrays(list: readonly unknown[]): boolean {
+  const length = Math.min(lengthOf(list, 'call.out'), MOST_ROWS)
+  for (let i = 0; i < length; i++) {
+    const row = list[i]
+    if (typeof row !== 'object' || row === null) continue
+    if (!Array.isArray(row) || typeof row[0] !== 'number') return true
+  }
+  return false
+}
+
+/** Entries and levels of nested rows whose memory is looked at; what are more are numbers. */
+const MOST_ROWS = 2 ** 20
+const DEEPEST = 4
+
+/** The memory of a typed array, of a tensor's data, or of nested rows. */
+function bytesIn(given: unknown, depth = 0): Bytes[] {
+  const data = dataOf(given)
+  if (kindOf(data) !== undefined) return [bytesOf(data as Float32Array)]
+  if (!Array.isArray(data)) return []
+  const found: Bytes[] = []
+  const length = lengthOf(data, 'call.out')
+  if (length > MOST_ROWS || depth === DEEPEST) return found
+  for (let i = 0; i < length; i++) {
+    const row: unknown = data[i]
+    if (typeof row === 'object' && row !== null) for (const bytes of bytesIn(row, depth + 1)) found.push(bytes)
+  }
+  return found
+}
+
+/** The data of a tensor; anything else as it is. */
+function dataOf(value: unknown): unknown {
+  return isRecord(value) ? value['data'] : value
 }
 
 /** Whatever a layer's matching and cost are read from. */
 function ruleArrays({ matching, cost }: LayerOutputs): unknown[] {
-  const pairs = Array.isArray(matching) ? matching.flatMap((image: object) => Object.values(image)) : []
-  return [...(cost ?? []), ...pairs]
+  const pairs = Array.isArray(matching) ? matching : []
+  const lists = pairs.flatMap((image: unknown) => (isRecord(image) ? Object.values(image) : []))
+  return [cost, ...lists]
 }
 
 /** The name of one of the caller's arrays. */
@@ -198,19 +354,56 @@ function outName(name: string): string {
 }
 
 /** The arrays as the caller sees them: of each part the final layer at the top, earlier ones in `auxiliary`. */
-export function layOut(gradients: GradientArrays, predictions: Predictions): Gradients | undefined {
-  if (gradients.length === 0) return undefined
+export function layOut(gradients: GradientArrays, predictions: Predictions): Gradients {
+  const { parts } = predictions
   const width = perLayer(predictions)
-  const at = (layer: number): LayerGradients => {
-    const [logits, boxes, corners = NONE] = gradients.slice(width * layer, width * (layer + 1)) as Layer
-    return corners === NONE ? { logits, boxes } : { logits, boxes, corners }
+  if (gradients.length === width) return ofOne(gradients, width)
+  const result: Unfinished<Gradients> = ofLayers(gradients, width, (parts[0] as Part).layers)
+  for (let i = 1; i < parts.length; i++) {
+    const { key, tensors, layers } = parts[i] as Part
+    if (key !== undefined && key === tensors) result[key] = ofLayers(gradients, width, layers)
   }
-  const ofLayers = ({ firstTensors, tensors }: Layers): PartGradients => {
-    const final = firstTensors + tensors.length - 1
-    if (tensors.length === 1) return at(final)
-    return { ...at(final), auxiliary: Array.from({ length: tensors.length - 1 }, (_, i) => at(firstTensors + i)) }
-  }
-  const own = predictions.parts.filter(({ key, tensors }) => key === tensors)
-  const [main, ...others] = own.map(({ key, layers }) => [key, ofLayers(layers)] as const)
-  return { ...(main as readonly [undefined, PartGradients])[1], ...Object.fromEntries(others) }
+  return result
+}
+
+/** Of the latest small batch. */
+let latest: LayerGradients | undefined
+
+/** So many gradients at most are those of a small batch, so that no more memory is held for the next call. */
+const SMALL = 2 ** 15
+
+/** The arrays of the only layer. Those of small batches that go to the same arrays, call after call, are laid out once. */
+function ofOne(gradients: GradientArrays, width: number): LayerGradients {
+  const [logits, boxes, corners] = gradients as [Float32Array, Float32Array, Float32Array | undefined]
+  if (latest?.logits === logits && latest.boxes === boxes && latest.corners === corners) return latest
+  const result = ofLayer(gradients, width, 0)
+  latest = logits.length + boxes.length + (corners?.length ?? 0) <= SMALL ? result : undefined
+  return result
+}
+
+/** The arrays of one part. */
+function ofLayers(gradients: GradientArrays, width: number, { firstTensors, tensors }: Layers): PartGradients {
+  const final = tensors.length - 1
+  const result = ofLayer(gradients, width, firstTensors + final)
+  if (final === 0) return result
+  return Object.assign(result, { auxiliary: tensors.slice(0, final).map((_, i) => ofLayer(gradients, width, firstTensors + i)) })
+}
+
+const PlainGradients = constructorOf<LayerGradients, [Float32Array, Float32Array, Float32Array | undefined]>(function (
+  logits,
+  boxes,
+  corners,
+) {
+  addJson(this)
+  this.logits = logits
+  this.boxes = boxes
+  if (corners !== undefined) this.corners = corners
+})
+
+/** The arrays of one layer. */
+function ofLayer(gradients: GradientArrays, width: number, layer: number): LayerGradients {
+  const logits = gradients[width * layer] as Float32Array
+  const boxes = gradients[width * layer + 1] as Float32Array
+  const corners = width > 2 ? (gradients[width * layer + 2] as Float32Array) : NONE
+  return new PlainGradients(logits, boxes, corners === NONE ? undefined : corners)
 }

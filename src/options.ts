@@ -1,6 +1,8 @@
 import { fail } from './errors.ts'
+import { kindOf } from './memory.ts'
 import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS, COST_TERMS, TERMS } from './presets.ts'
 import type { PresetName } from './presets.ts'
+import { lengthOf } from './tensors.ts'
 import { threadCount } from './threads.ts'
 import type {
   CostTerms,
@@ -23,10 +25,12 @@ const OPTIONS = [
   'clampSizes',
   'normalizedBoxes',
   'nonFinite',
+  'cardinality',
   'ignore',
   'boxMatching',
   'distribution',
   'threads',
+  'check',
 ] as const
 const SOFTMAX = [
   'kind',
@@ -65,10 +69,12 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     clampSizes: checkFlag(given.clampSizes, COMMON.clampSizes, 'options.clampSizes'),
     normalizedBoxes: checkFlag(given.normalizedBoxes, COMMON.normalizedBoxes, 'options.normalizedBoxes'),
     nonFinite: checkWord(given.nonFinite, ['throw', 'worst'], COMMON.nonFinite, 'options.nonFinite'),
+    cardinality: checkWord(given.cardinality, ['threshold', 'published'], COMMON.cardinality, 'options.cardinality'),
     ignore: resolveIgnore(given.ignore),
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
     distribution: resolveDistribution(given.distribution),
     threads: resolveThreads(given.threads),
+    check: checkWord(given.check, ['off', 'warn'], COMMON.check, 'options.check'),
   })
 }
 
@@ -117,13 +123,11 @@ function resolveSoftmax(value: unknown, numClasses: number): ResolvedSoftmax {
   const name = 'options.classification'
   const given = checkRecord(value, SOFTMAX, name)
   const fallback = CLASSIFICATIONS.softmax
+  const { noObjectIndex = fallback.noObjectIndex } = given
   return Object.freeze({
     kind: 'softmax',
     noObjectWeight: checkWeight(given.noObjectWeight, fallback.noObjectWeight, `${name}.noObjectWeight`),
-    noObjectIndex: resolveNoObject(
-      given.noObjectIndex === undefined ? fallback.noObjectIndex : given.noObjectIndex,
-      numClasses,
-    ),
+    noObjectIndex: resolveNoObject(noObjectIndex, numClasses),
     classWeights: resolveClassWeights(given.classWeights, numClasses),
     normalization: checkWord(
       given.normalization,
@@ -157,11 +161,11 @@ function resolveDistribution(value: unknown): ResolvedOptions['distribution'] {
   const name = 'options.distribution'
   const given = checkRecord(value, DISTRIBUTION, name)
   const size = (key: 'up' | 'regScale' | 'temperature'): number => {
-    const number = given[key] === undefined ? COMMON.distribution[key] : given[key]
+    const { [key]: number = COMMON.distribution[key] } = given
     if (typeof number === 'number' && number >= 0.001 && number <= 1000) return number
     return fail('OPTION', `${name}.${key}`, `must be a number from 0.001 to 1000, got ${show(number)}`)
   }
-  const regMax = given.regMax === undefined ? COMMON.distribution.regMax : (given.regMax as number)
+  const { regMax = COMMON.distribution.regMax } = given
   if (!(typeof regMax === 'number' && regMax >= 4 && regMax <= 1024 && regMax % 2 === 0)) {
     fail('OPTION', `${name}.regMax`, `must be an even number from 4 to 1024, got ${show(regMax)}`)
   }
@@ -178,15 +182,18 @@ function resolveNoObject(value: unknown, numClasses: number): number {
 function resolveClassWeights(value: unknown, numClasses: number): readonly number[] | undefined {
   if (value === undefined) return undefined
   const name = 'options.classification.classWeights'
-  if (!Array.isArray(value) && !ArrayBuffer.isView(value)) fail('OPTION', name, `must be an array, got ${show(value)}`)
-  const { length } = value as unknown as ArrayLike<unknown>
+  if (!Array.isArray(value) && kindOf(value) === undefined) fail('OPTION', name, `must be an array, got ${show(value)}`)
+  const list = value as ArrayLike<unknown>
+  const length = lengthOf(list, name)
   if (length !== numClasses) {
     fail('OPTION', name, `expected one weight for each of ${numClasses} classes, got ${length}`)
   }
-  const weights = Array.from(value as unknown as ArrayLike<unknown>, (weight, i) => {
+  const weights: number[] = []
+  for (let i = 0; i < length; i++) {
+    const weight = list[i]
     if (weight === undefined) fail('OPTION', `${name}[${i}]`, 'must be a number from 0 to 1e12, got undefined')
-    return checkWeight(weight, 1, `${name}[${i}]`)
-  })
+    weights.push(checkWeight(weight, 1, `${name}[${i}]`))
+  }
   return Object.freeze(weights)
 }
 

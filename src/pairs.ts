@@ -1,81 +1,110 @@
 import { toHungarianLossError } from './errors.ts'
+import { addJson, addPrint, constructorOf, ownInt32s, putOff } from './plain.ts'
+import type { Unfinished } from './plain.ts'
 import type { Assignment } from './types.ts'
-import { View } from './view.ts'
 
 /** In place of the column of a row that has none. */
 export const UNASSIGNED = -1
 
-/** An assignment; who is left over is listed on first use. */
-class AssignmentView extends View implements Assignment {
-  readonly rowIndices: Int32Array
-  readonly columnIndices: Int32Array
-  readonly total: number
-  readonly rowDuals: Float64Array | undefined
-  readonly columnDuals: Float64Array | undefined
-  readonly #rows: number
-  readonly #columns: number
-  #unassignedRows: Int32Array | undefined
-  #unassignedColumns: Int32Array | undefined
+const LEFT_OVER = ['unassignedRows', 'unassignedColumns'] as const
 
-  constructor(
-    rowIndices: Int32Array,
-    columnIndices: Int32Array,
-    [rows, columns]: readonly [number, number],
-    total: number,
-    duals: Float64Array | undefined,
-  ) {
-    super()
-    this.rowIndices = rowIndices
-    this.columnIndices = columnIndices
-    this.total = total
-    this.rowDuals = duals?.subarray(0, rows)
-    this.columnDuals = duals?.subarray(rows)
-    this.#rows = rows
-    this.#columns = columns
-  }
+/** So many who are left over are listed in less time than a getter takes to be defined. */
+const QUICK = 256
 
-  get unassignedRows(): Int32Array {
-    return (this.#unassignedRows ??= others(this.rowIndices, this.#rows))
-  }
+/** So many duals get a buffer for each list; to make two takes longer for more, so that these share one. */
+const SHORT = 8
 
-  get unassignedColumns(): Int32Array {
-    return (this.#unassignedColumns ??= others(this.columnIndices, this.#columns))
-  }
-}
+/** So many values are copied one by one sooner than a view of them is made. */
+const FEW = 64
 
-/** Lists the pairs in order of rows. `columnOfRow`: `[rows]` and more. `duals`: `[rows + columns]`. */
+/**
+ * Lists the pairs in order of rows, and who is left over. `columnOfRow`: the column of each row, from `firstRow` on.
+ * `duals`: those of the rows, then of the columns, from `firstDual` on. All lists have memory of their own, but for the
+ * duals, of which rows and columns may share it.
+ */
 export function listPairs(
   columnOfRow: Int32Array | Float64Array,
   rows: number,
   columns: number,
   total: number,
   duals: Float64Array | undefined,
+  firstRow = 0,
+  firstDual = 0,
 ): Assignment {
   let pairs = 0
-  for (let row = 0; row < rows; row++) {
+  for (let row = firstRow; row < firstRow + rows; row++) {
     if (columnOfRow[row] !== UNASSIGNED) pairs++
   }
-  const rowIndices = new Int32Array(pairs)
-  const columnIndices = new Int32Array(pairs)
+  const rowIndices = ownInt32s(pairs)
+  const columnIndices = ownInt32s(pairs)
   for (let row = 0, pair = 0; pair < pairs; row++) {
-    const column = columnOfRow[row] as number
+    const column = columnOfRow[firstRow + row] as number
     if (column === UNASSIGNED) continue
     rowIndices[pair] = row
     columnIndices[pair++] = column
   }
-  return new AssignmentView(rowIndices, columnIndices, [rows, columns], total, duals)
+  const assignment = new PlainAssignment(rowIndices, columnIndices, total, rows, columns)
+  if (duals === undefined) return assignment
+  const given: Unfinished<Assignment> = assignment
+  if (Math.max(rows, columns) <= SHORT) {
+    given.rowDuals = copy(duals, firstDual, rows)
+    given.columnDuals = copy(duals, firstDual + rows, columns)
+  } else {
+    const own = copy(duals, firstDual, rows + columns)
+    given.rowDuals = own.subarray(0, rows)
+    given.columnDuals = own.subarray(rows)
+  }
+  return assignment
+}
+
+const PlainAssignment = constructorOf<Assignment, [Int32Array, Int32Array, number, number, number]>(function (
+  rowIndices,
+  columnIndices,
+  total,
+  rows,
+  columns,
+) {
+  const quick = rows + columns - 2 * rowIndices.length <= QUICK
+  addJson(this)
+  if (!quick) addPrint(this)
+  this.rowIndices = rowIndices
+  this.columnIndices = columnIndices
+  this.total = total
+  if (quick) {
+    this.unassignedRows = others(rowIndices, rows)
+    this.unassignedColumns = others(columnIndices, columns)
+  } else {
+    putOff(this, LEFT_OVER, {
+      unassignedRows: () => others(rowIndices, rows),
+      unassignedColumns: () => others(columnIndices, columns),
+    })
+  }
+  this.rowDuals = undefined
+  this.columnDuals = undefined
+})
+
+/** Some values in memory of their own, of this realm. */
+function copy(values: Float64Array, start: number, length: number): Float64Array {
+  const own = new Float64Array(length)
+  if (length > FEW) own.set(values.subarray(start, start + length))
+  else for (let i = 0; i < length; i++) own[i] = values[start + i] as number
+  return own
 }
 
 /** The assignment of a matrix without cells: nothing is made that the caller does not ask for. */
 export function noPairs(rows: number, columns: number, wantsDuals: boolean): Assignment {
-  const duals = wantsDuals ? new Float64Array(rows + columns) : undefined
-  return new AssignmentView(new Int32Array(0), new Int32Array(0), [rows, columns], 0, duals)
+  const assignment: Unfinished<Assignment> = new PlainAssignment(ownInt32s(0), ownInt32s(0), 0, rows, columns)
+  if (wantsDuals) {
+    assignment.rowDuals = new Float64Array(rows)
+    assignment.columnDuals = new Float64Array(columns)
+  }
+  return assignment
 }
 
-/** The lines that are not among those given, ascending. They are listed when the caller asks, and may then be too many. */
+/** The lines that are not among those given, ascending. They may be listed when the caller asks, and be too many. */
 function others(taken: Int32Array, lines: number): Int32Array {
   try {
-    const free = new Int32Array(lines - taken.length)
+    const free = ownInt32s(lines - taken.length)
     if (free.length === 0) return free
     const isTaken = new Uint8Array(taken.length === 0 ? 0 : lines)
     for (let pair = 0; pair < taken.length; pair++) isTaken[taken[pair] as number] = 1

@@ -2,6 +2,7 @@ import { fail } from './errors.ts'
 import { resolveWeights } from './options.ts'
 import type { Predictions } from './predictions.ts'
 import { float64s } from './slab.ts'
+import { lengthOf } from './tensors.ts'
 import type {
   DenoisingOutputs,
   EncoderOutputs,
@@ -18,6 +19,9 @@ import { checkFlag, checkInteger, checkWeight, checkWord, MAX_SIZE, show } from 
 /** Parts beside the main one, in the order in which all are reported. */
 export const PART_KEYS = ['encoder', 'denoising', 'oneToMany'] as const
 export type PartKey = (typeof PART_KEYS)[number]
+
+/** The most targets of a batch, each counted for every group and repetition: those without a query are all reported. */
+const MAX_COPIES = 2 ** 24
 
 /** The tensors of one layer, or of several that are stacked. */
 export interface LayerTensors {
@@ -246,7 +250,7 @@ function rangeOf(
   if (part.cost !== undefined || (key === 'oneToMany' && part.matching !== undefined)) {
     fail('OPTION', `outputs.${key}`, 'a range of queries has neither cost nor matching of its own')
   }
-  if (!Array.isArray(queries) || queries.length !== 2) {
+  if (!Array.isArray(queries) || lengthOf(queries, name) !== 2) {
     fail('DTYPE', name, `must be [first, end], or logits and boxes must be given, got ${show(queries)}`)
   }
   const first = checkInteger(queries[0], 0, rows, `${name}[0]`, 'RANGE')
@@ -273,6 +277,16 @@ function checkGroups(value: unknown, queries: number, argument: string): number 
   const groups = value === undefined ? 1 : checkInteger(value, 1, MAX_SIZE, argument)
   if (queries % groups === 0) return groups
   return fail('SHAPE', argument, `must divide the number of queries, ${queries}, got ${groups}`)
+}
+
+/** Refuses groups and repetitions that would make more of a batch's targets than can be reported. */
+export function checkCopies(parts: readonly Part[], targets: number): void {
+  for (const { key, groups, repeat } of parts) {
+    if (groups * repeat * targets <= MAX_COPIES) continue
+    const [name, what] = repeat > 1 ? ['repeat', 'repetitions'] : ['groups', 'groups']
+    const rule = `must make at most ${MAX_COPIES} of all targets, got ${groups * repeat} ${what} of ${targets}`
+    fail('RANGE', `outputs${key === undefined ? '' : `.${key}`}.${name}`, rule)
+  }
 }
 
 function hasRules({ tensors }: Layers): boolean {

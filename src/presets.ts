@@ -86,6 +86,8 @@ export const COMMON = {
   clampSizes: false,
   normalizedBoxes: true,
   nonFinite: 'throw',
+  check: 'off',
+  cardinality: 'threshold',
   ignore: { overlap: 'iof', threshold: 0.5 },
   distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
 } as const

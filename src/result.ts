@@ -6,36 +6,44 @@ import { TERMS } from './presets.ts'
 import type { Predictions } from './predictions.ts'
 import { isGiven } from './rules.ts'
 import type { PackedRules } from './rules.ts'
+import { addJson, addPrint, constructorOf, ownInt32s, putOff } from './plain.ts'
+import type { Unfinished } from './plain.ts'
 import { float64s, int32s } from './slab.ts'
 import type { PackedTargets } from './targets.ts'
 import type {
   CostBlock,
   CostResult,
-  Gradients,
   LayerResult,
   LossResult,
   Matches,
   MatchResult,
   Metrics,
   NonFiniteCounts,
+  NormalizerCounts,
   Normalizers,
+  PartCost,
+  PartMatching,
   PartResult,
   Terms,
 } from './types.ts'
-import { View } from './view.ts'
 
 /** Places in `values`: the batch's numbers first, then as many for each layer of every part. */
 const LOSS = 0
 const NUM_BOXES = 1
 const UNION_BOXES = 2
 const NON_FINITE = 3
-const HEADER = 8
-const PER_LAYER = 11
+const TARGETS = 8
+const UNION_PAIRS = 9
+const HEADER = 10
+const PER_LAYER = 15
 /** Places within a layer's numbers, after those of the terms. */
 const METRICS = 8
 const CLASS_WEIGHT = 10
-/** Terms that a result always has; the others only where they have a weight. */
-const ALWAYS = 3
+const CLASS_WEIGHT_SUM = 11
+const LEAST_CLASS_WEIGHT = 12
+const DISTILLED = 13
+/** Terms that a result has only where they have a weight; the others it always has. */
+const FURTHER = TERMS.slice(3)
 
 /** What marks a query without a part in the loss. */
 const LEFT_OUT = -2
@@ -96,178 +104,196 @@ function eachPart<T>(filled: Filled, read: (place: Place) => T): { [Key in PartK
 
 const mainPlace = (filled: Filled): Place => placeOf(filled, undefined) as Place
 
-/** One layer of a part. */
-class LayerView extends View implements LayerResult {
-  readonly #filled: Filled
-  readonly #place: Place
-  readonly #layer: number
-  #matches: readonly Matches[] | undefined
-  #terms: Terms | undefined
-  #metrics: Metrics | undefined
+/**
+ * What the layers of a part are read from. Nothing in it is an input, so that results which are read later, or never,
+ * keep none alive.
+ */
+interface Source {
+  readonly values: Float64Array
+  readonly targetOfQuery: Int32Array
+  readonly images: number
+  /** As in {@link PackedTargets}. */
+  readonly offsets: Uint32Array
+  readonly ignores: Uint8Array | undefined
+  /** Number of layers, and the place of the first among those of all parts. */
+  readonly layers: number
+  readonly firstLayer: number
+  /** The part's first entry in `targetOfQuery`. */
+  readonly entry: number
+  readonly first: number
+  readonly queries: number
+  /** How many queries every target is meant to find. */
+  readonly copies: number
+  /** Whether no layer has pairs that were given, so that no target has more queries than it is meant to find. */
+  readonly isOptimal: boolean
+  /** The layers whose pairs were given, if any were: there each target is meant to find one, and may have several. */
+  readonly given: readonly boolean[] | undefined
+  /** Further terms that have a weight, and the layers that have edges, if any does. */
+  readonly terms: readonly (keyof Terms)[]
+  readonly edges: readonly boolean[] | undefined
+}
 
-  constructor(filled: Filled, place: Place, layer: number) {
-    super()
-    this.#filled = filled
-    this.#place = place
-    this.#layer = layer
-  }
-
-  get terms(): Terms {
-    return (this.#terms ??= readTerms(this.#filled, this.#place, this.#layer))
-  }
-
-  get matches(): readonly Matches[] {
-    return (this.#matches ??= readMatches(this.#filled, this.#place, this.#layer))
-  }
-
-  get metrics(): Metrics {
-    return (this.#metrics ??= { classError: this.#value(METRICS), cardinalityError: this.#value(METRICS + 1) })
-  }
-
-  get classWeight(): number {
-    return this.#value(CLASS_WEIGHT)
-  }
-
-  #value(place: number): number {
-    return layerValue(this.#filled, this.#place, this.#layer, place)
+function sourceOf({ predictions, targets, rules, targetOfQuery, values }: Filled, { part, layer, entry }: Place): Source {
+  const { layers, first, end, denoising } = part
+  return {
+    values,
+    targetOfQuery,
+    images: predictions.images,
+    offsets: targets.offsets,
+    ignores: targets.ignores,
+    layers: layers.layers,
+    firstLayer: layer,
+    entry,
+    first,
+    queries: end - first,
+    copies: copiesOf(part),
+    isOptimal: rules === undefined,
+    given: rules && denoising === undefined ? eachLayer(layers, (i) => isGiven(rules, layer + i)) : undefined,
+    terms: furtherTerms(part),
+    edges: predictions.hasCorners ? eachLayer(layers, (i) => tensorsOf(layers, i).corners !== undefined) : undefined,
   }
 }
 
-/** One part of a step: views of what the core filled, made on first use. */
-class PartView extends View implements PartResult {
-  readonly #filled: Filled
-  readonly #place: Place
-  #final: LayerView | undefined
-  #layers: readonly LayerView[] | undefined
-
-  constructor(filled: Filled, place: Place) {
-    super()
-    this.#filled = filled
-    this.#place = place
-  }
-
-  get terms(): Terms {
-    return this.#last().terms
-  }
-
-  get layers(): readonly LayerResult[] {
-    const { layers } = this.#place.part.layers
-    return (this.#layers ??= Array.from({ length: layers }, (_, i) =>
-      i === layers - 1 ? this.#last() : new LayerView(this.#filled, this.#place, i),
-    ))
-  }
-
-  get matches(): readonly Matches[] {
-    return this.#last().matches
-  }
-
-  get metrics(): Metrics {
-    return this.#last().metrics
-  }
-
-  #last(): LayerView {
-    return (this.#final ??= new LayerView(this.#filled, this.#place, this.#place.part.layers.layers - 1))
-  }
+function eachLayer<T>({ layers }: Part['layers'], read: (layer: number) => T): readonly T[] {
+  return Array.from({ length: layers }, (_, layer) => read(layer))
 }
+
+/** The weights of the latest part, and its further terms: they are the criterion's for most parts. */
+let latest: Pick<Part, 'weight' | 'weights'> & { readonly terms: readonly (keyof Terms)[] } | undefined
+
+/** The further terms that have a weight. */
+function furtherTerms({ weight, weights }: Part): readonly (keyof Terms)[] {
+  if (latest?.weights === weights && latest.weight === weight) return latest.terms
+  const terms = FURTHER.filter((term) => weight * (weights[term] as number) > 0)
+  latest = { weight, weights, terms }
+  return terms
+}
+
+const LAYER_LATER = ['matches'] as const
+const PART_LATER = ['layers', 'matches'] as const
+
+/** So many queries of all images and layers are listed in less time than it takes to put that off. */
+const QUICK = 64
+
+const isQuick = ({ layers, images, queries }: Source): boolean => layers * images * queries <= QUICK
+
+/**
+ * Adds what is known of a part. Where there is much to list, layers and matchings, which most calls have no use for, are
+ * made when first read.
+ */
+function addPart(part: Unfinished<PartResult>, source: Source): void {
+  const last = source.layers - 1
+  part.terms = readTerms(source, last)
+  if (isQuick(source)) {
+    const matches = readMatches(source, last)
+    const metrics = readMetrics(source, last)
+    part.layers = readLayers(source, part.terms, metrics, () => matches)
+    part.matches = matches
+    part.metrics = metrics
+    return
+  }
+  putOff(part, PART_LATER, {
+    layers: () => readLayers(source, part.terms, part.metrics, () => part.matches),
+    matches: () => readMatches(source, last),
+  })
+  part.metrics = readMetrics(source, last)
+}
+
+/** All layers of a part. The last has what the part itself has, which is handed in. */
+function readLayers(
+  source: Source,
+  terms: Terms,
+  metrics: Metrics,
+  matches: () => readonly Matches[],
+): readonly LayerResult[] {
+  const last = source.layers - 1
+  const layers: LayerResult[] = []
+  for (let layer = 0; layer < last; layer++) {
+    const read = () => readMatches(source, layer)
+    layers.push(new PlainLayer(source, layer, readTerms(source, layer), readMetrics(source, layer), read))
+  }
+  layers.push(new PlainLayer(source, last, terms, metrics, matches))
+  return layers
+}
+
+const PlainLayer = constructorOf<LayerResult, [Source, number, Terms, Metrics, () => readonly Matches[]]>(function (
+  source,
+  layer,
+  terms,
+  metrics,
+  matches,
+) {
+  const quick = isQuick(source)
+  if (!quick) addPrint(this)
+  this.terms = terms
+  if (quick) this.matches = matches()
+  else putOff(this, LAYER_LATER, { matches })
+  this.metrics = metrics
+  this.classWeight = source.values[HEADER + PER_LAYER * (source.firstLayer + layer) + CLASS_WEIGHT] as number
+})
+
+const PlainPart = constructorOf<PartResult, [Source]>(function (source) {
+  if (!isQuick(source)) addPrint(this)
+  addPart(this, source)
+})
+
+const PlainLoss = constructorOf<LossResult, [Filled, GradientArrays]>(function (filled, gradients) {
+  const { predictions, values } = filled
+  const source = sourceOf(filled, mainPlace(filled))
+  if (!isQuick(source)) addPrint(this)
+  this.loss = values[LOSS] as number
+  addPart(this, source)
+  if (predictions.parts.length > 1) {
+    Object.assign(this, eachPart(filled, (place) => new PlainPart(sourceOf(filled, place))))
+  }
+  this.normalizers = readNormalizers(filled)
+  if (gradients.length > 0) this.gradients = layOut(gradients, predictions)
+  this.nonFinite = readNonFinite(filled)
+})
 
 /** The outcome of `compute`. */
-export class LossView extends View implements LossResult {
-  readonly #filled: Filled
-  readonly #arrays: GradientArrays
-  #main: PartView | undefined
-  #others: { readonly [Key in PartKey]?: PartView } | undefined
-  #normalizers: Normalizers | undefined
-  #gradients: Gradients | undefined
-  #nonFinite: NonFiniteCounts | undefined
-
-  constructor(filled: Filled, gradients: GradientArrays) {
-    super()
-    this.#filled = filled
-    this.#arrays = gradients
-  }
-
-  get loss(): number {
-    return this.#filled.values[LOSS] as number
-  }
-
-  get terms(): Terms {
-    return this.#decoder().terms
-  }
-
-  get layers(): readonly LayerResult[] {
-    return this.#decoder().layers
-  }
-
-  get matches(): readonly Matches[] {
-    return this.#decoder().matches
-  }
-
-  get metrics(): Metrics {
-    return this.#decoder().metrics
-  }
-
-  get encoder(): PartResult | undefined {
-    return this.#part('encoder')
-  }
-
-  get denoising(): PartResult | undefined {
-    return this.#part('denoising')
-  }
-
-  get oneToMany(): PartResult | undefined {
-    return this.#part('oneToMany')
-  }
-
-  get normalizers(): Normalizers {
-    return (this.#normalizers ??= readNormalizers(this.#filled))
-  }
-
-  get gradients(): Gradients | undefined {
-    return (this.#gradients ??= layOut(this.#arrays, this.#filled.predictions))
-  }
-
-  get nonFinite(): NonFiniteCounts {
-    return (this.#nonFinite ??= readNonFinite(this.#filled))
-  }
-
-  #decoder(): PartView {
-    return (this.#main ??= new PartView(this.#filled, mainPlace(this.#filled)))
-  }
-
-  #part(key: PartKey): PartView | undefined {
-    this.#others ??= eachPart(this.#filled, (place) => new PartView(this.#filled, place))
-    return this.#others[key]
-  }
+export function readLoss(filled: Filled, gradients: GradientArrays): LossResult {
+  return new PlainLoss(filled, gradients)
 }
 
-function readTerms(filled: Filled, place: Place, layer: number): Terms {
-  const { layers, weight, weights } = place.part
-  const value = (at: number): number => layerValue(filled, place, layer, at)
-  const terms: Partial<Record<keyof Terms, number>> = { class: value(0), l1: value(1), giou: value(2) }
-  const edges = tensorsOf(layers, layer).corners !== undefined
-  const isThere: { [Term in keyof Terms]?: boolean } = { fgl: edges, ddf: edges && layer < layers.layers - 1 }
-  for (let i = ALWAYS; i < TERMS.length; i++) {
-    const term = TERMS[i] as keyof Terms
-    if (weight * (weights[term] as number) > 0 && (isThere[term] ?? true)) terms[term] = value(i)
+function readMetrics({ values, firstLayer }: Source, layer: number): Metrics {
+  const at = HEADER + PER_LAYER * (firstLayer + layer) + METRICS
+  return { classError: values[at] as number, cardinalityError: values[at + 1] as number }
+}
+
+function readTerms({ values, firstLayer, layers, terms: further, edges }: Source, layer: number): Terms {
+  const at = HEADER + PER_LAYER * (firstLayer + layer)
+  const terms: { -readonly [Term in keyof Terms]: Terms[Term] } = {
+    class: values[at] as number,
+    l1: values[at + 1] as number,
+    giou: values[at + 2] as number,
   }
-  return terms as Terms
+  const hasEdges = edges?.[layer] === true
+  for (const term of further) {
+    if (term === 'fgl' ? !hasEdges : term === 'ddf' && !(hasEdges && layer < layers - 1)) continue
+    terms[term] = values[at + TERMS.indexOf(term)] as number
+  }
+  return terms
 }
 
 /** The outcome of `match`. */
 export function readMatching(filled: Filled): MatchResult {
-  const read = (place: Place) => {
-    const layers = Array.from({ length: place.part.layers.layers }, (_, layer) => ({
-      matches: readMatches(filled, place, layer),
-      classWeight: layerValue(filled, place, layer, CLASS_WEIGHT),
-    }))
+  const read = (place: Place): PartMatching => {
+    const source = sourceOf(filled, place)
+    const layers: Array<PartMatching['layers'][number]> = []
+    for (let layer = 0; layer < source.layers; layer++) {
+      layers.push({
+        matches: readMatches(source, layer),
+        classWeight: layerValue(filled, place, layer, CLASS_WEIGHT),
+      })
+    }
     return { matches: (layers[layers.length - 1] as (typeof layers)[number]).matches, layers }
   }
-  return {
-    ...read(mainPlace(filled)),
-    ...eachPart(filled, read),
-    normalizers: readNormalizers(filled),
-    nonFinite: readNonFinite(filled),
-  }
+  const result = read(mainPlace(filled)) as Unfinished<MatchResult>
+  if (filled.predictions.parts.length > 1) Object.assign(result, eachPart(filled, read))
+  result.normalizers = readNormalizers(filled)
+  result.nonFinite = readNonFinite(filled)
+  return result
 }
 
 /** How many values the costs of all parts have. */
@@ -285,7 +311,7 @@ export function readCosts(filled: Filled, costs: Float32Array): CostResult {
     const block = (layer: number, image: number): CostBlock => {
       const [from, to] = [offsets[image] as number, offsets[image + 1] as number]
       const first = start + layer * total * queries
-      return { data: costs.subarray(first + from * queries, first + to * queries), shape: [queries, to - from] }
+      return new PlainBlock(costs.subarray(first + from * queries, first + to * queries), [queries, to - from])
     }
     const blocks = (_: unknown, layer: number) => ({
       images: Array.from({ length: predictions.images }, (_image, image) => block(layer, image)),
@@ -293,59 +319,86 @@ export function readCosts(filled: Filled, costs: Float32Array): CostResult {
     const layers = Array.from({ length: part.layers.layers }, blocks)
     return { images: (layers[layers.length - 1] as (typeof layers)[number]).images, layers }
   }
-  return { ...read(mainPlace(filled)), ...eachPart(filled, read), nonFinite: readNonFinite(filled) }
+  const result = read(mainPlace(filled)) as Unfinished<PartCost> as Unfinished<CostResult>
+  if (predictions.parts.length > 1) Object.assign(result, eachPart(filled, read))
+  result.nonFinite = readNonFinite(filled)
+  return result
 }
 
-/** The matchings of one layer, as views of two arrays; the other lists are rarely of any length. */
-function readMatches(filled: Filled, { part, entry, layer: first }: Place, layer: number): readonly Matches[] {
-  const { predictions, targets, rules, targetOfQuery } = filled
-  const queries = part.end - part.first
-  const start = entry + layer * predictions.images * queries
-  let pairs = 0
-  for (let i = start; i < start + predictions.images * queries; i++) pairs += Number((targetOfQuery[i] as number) >= 0)
-  const queryIndices = new Int32Array(pairs)
-  const targetIndices = new Int32Array(pairs)
-  const found = new Int32Array(targets.total)
-  const areGiven = part.denoising === undefined && isGiven(rules, first + layer)
-  const copies = areGiven ? 1 : copiesOf(part)
+const PlainBlock = constructorOf<CostBlock, [Float32Array, CostBlock['shape']]>(function (data, shape) {
+  addJson(this)
+  this.data = data
+  this.shape = shape
+})
+
+/** The matchings of one layer. Every list has memory of its own, so that it can be posted and transferred by itself. */
+function readMatches(source: Source, layer: number): readonly Matches[] {
+  const copies = source.given?.[layer] === true ? 1 : source.copies
+  const start = source.entry + layer * source.images * source.queries
   const matches: Matches[] = []
-  let matched = 0
-  for (let image = 0; image < predictions.images; image++) {
-    const first = matched
-    const firstTarget = targets.offsets[image] as number
-    const ignored: number[] = []
-    for (let query = 0; query < queries; query++) {
-      const target = targetOfQuery[start + image * queries + query] as number
-      if (target === LEFT_OUT) ignored.push(part.first + query)
-      if (target < 0) continue
-      queryIndices[matched] = part.first + query
-      targetIndices[matched++] = target
-      found[firstTarget + target] = (found[firstTarget + target] as number) + 1
-    }
-    matches.push({
-      queryIndices: queryIndices.subarray(first, matched),
-      targetIndices: targetIndices.subarray(first, matched),
-      unmatchedTargets: toInt32s(unmatchedIn(targets, image, found, copies)),
-      ignoredQueries: toInt32s(ignored),
-    })
+  for (let image = 0; image < source.images; image++) {
+    matches.push(readImage(source, image, start + image * source.queries, copies))
   }
   return matches
 }
 
-/** The targets of an image as often as they lack a query. `found`: how many each target of the batch has. */
-function unmatchedIn({ offsets, ignores }: PackedTargets, image: number, found: Int32Array, copies: number): number[] {
-  const first = offsets[image] as number
-  const unmatched: number[] = []
-  for (let target = first; target < (offsets[image + 1] as number); target++) {
-    if (ignores?.[target] === 1) continue
-    for (let copy = found[target] as number; copy < copies; copy++) unmatched.push(target - first)
+const PlainMatches = constructorOf<Matches, [Int32Array, Int32Array, Int32Array, Int32Array]>(function (
+  queryIndices,
+  targetIndices,
+  unmatchedTargets,
+  ignoredQueries,
+) {
+  addJson(this)
+  this.queryIndices = queryIndices
+  this.targetIndices = targetIndices
+  this.unmatchedTargets = unmatchedTargets
+  this.ignoredQueries = ignoredQueries
+})
+
+/** The matching of one image, whose entries begin at `start`. */
+function readImage(source: Source, image: number, start: number, copies: number): Matches {
+  const { targetOfQuery, first, queries } = source
+  let pairs = 0
+  let leftOut = 0
+  for (let i = start; i < start + queries; i++) {
+    const target = targetOfQuery[i] as number
+    if (target >= 0) pairs++
+    else if (target === LEFT_OUT) leftOut++
   }
-  return unmatched
+  const queryIndices = ownInt32s(pairs)
+  const targetIndices = ownInt32s(pairs)
+  const ignoredQueries = ownInt32s(leftOut)
+  for (let i = start, pair = 0, ignored = 0; pair < pairs || ignored < leftOut; i++) {
+    const target = targetOfQuery[i] as number
+    if (target >= 0) {
+      queryIndices[pair] = first + i - start
+      targetIndices[pair++] = target
+    } else if (target === LEFT_OUT) {
+      ignoredQueries[ignored++] = first + i - start
+    }
+  }
+  const unmatchedTargets = unmatchedIn(source, image, targetIndices, copies)
+  return new PlainMatches(queryIndices, targetIndices, unmatchedTargets, ignoredQueries)
 }
 
-const EMPTY = new Int32Array(0)
-
-const toInt32s = (values: number[]): Int32Array => (values.length === 0 ? EMPTY : Int32Array.from(values))
+/** The targets of an image as often as they lack a query. `matched`: the target of each query that has one. */
+function unmatchedIn(source: Source, image: number, matched: Int32Array, copies: number): Int32Array {
+  const { offsets, ignores, isOptimal } = source
+  const first = offsets[image] as number
+  const count = (offsets[image + 1] as number) - first
+  if (isOptimal && ignores === undefined && matched.length === copies * count) return ownInt32s(0)
+  const found = int32s(count)
+  for (let pair = 0; pair < matched.length; pair++) {
+    const target = matched[pair] as number
+    found[target] = (found[target] as number) + 1
+  }
+  let unmatched: number[] | undefined
+  for (let target = 0; target < count; target++) {
+    if (ignores?.[first + target] === 1) continue
+    for (let copy = found[target] as number; copy < copies; copy++) (unmatched ??= []).push(target)
+  }
+  return unmatched === undefined ? ownInt32s(0) : new Int32Array(unmatched)
+}
 
 /** How many queries every target is meant to find. */
 function copiesOf({ groups, repeat, denoising }: Part): number {
@@ -358,13 +411,41 @@ function readNormalizers(filled: Filled): Normalizers {
   const normalizers = {
     numBoxes: filled.values[NUM_BOXES] as number,
     classWeight: layerValue(filled, place, place.part.layers.layers - 1, CLASS_WEIGHT),
+    counts: readCounts(filled, place.part.union),
   }
   return place.part.union ? { ...normalizers, unionBoxes: filled.values[UNION_BOXES] as number } : normalizers
 }
 
+function readCounts({ values, predictions }: Filled, hasUnion: boolean): NormalizerCounts {
+  const classWeights: number[] = []
+  const leastClassWeights: number[] = []
+  const distilledQueries: [number, number][] = []
+  for (let at = HEADER; at < values.length; at += PER_LAYER) {
+    classWeights.push(values[at + CLASS_WEIGHT_SUM] as number)
+    leastClassWeights.push(values[at + LEAST_CLASS_WEIGHT] as number)
+    distilledQueries.push([values[at + DISTILLED] as number, values[at + DISTILLED + 1] as number])
+  }
+  return {
+    targets: values[TARGETS] as number,
+    ...(hasUnion && { unionPairs: values[UNION_PAIRS] as number }),
+    classWeights,
+    leastClassWeights,
+    ...(distills(predictions) && { distilledQueries }),
+  }
+}
+
+/** Whether any layer is taught by the last one of its part, as in the core. */
+function distills({ parts }: Predictions): boolean {
+  const isTaught = ({ layers }: Part): boolean => {
+    for (let i = 0; i < layers.layers - 1; i++) if (tensorsOf(layers, i).corners !== undefined) return true
+    return false
+  }
+  return parts.some(({ weights }) => weights.ddf > 0) && parts.some(isTaught)
+}
+
 function readNonFinite({ values }: Filled): NonFiniteCounts {
-  const [logits, boxes, corners, references, costs] = values.subarray(NON_FINITE, HEADER) as unknown as number[]
-  return { logits, boxes, corners, references, costs } as NonFiniteCounts
+  const count = (place: number): number => values[NON_FINITE + place] as number
+  return { logits: count(0), boxes: count(1), corners: count(2), references: count(3), costs: count(4) }
 }
 
 function layerValue({ values }: Filled, place: Place, layer: number, at: number): number {

@@ -1,12 +1,13 @@
 import { fail } from './errors.ts'
+import { checkRuleKeys } from './keys.ts'
 import { checkMemory, kindOf } from './memory.ts'
 import { tensorsOf } from './parts.ts'
 import type { Part } from './parts.ts'
 import type { Predictions } from './predictions.ts'
 import type { PackedTargets } from './targets.ts'
-import { float32, shapeOf, showShape } from './tensors.ts'
+import { float32, lengthOf, shapeHint, shapeOf, showShape } from './tensors.ts'
 import type { Pairs } from './types.ts'
-import { checkInteger, isRecord, show } from './validate.ts'
+import { checkInteger, isRecord, show, showKeys } from './validate.ts'
 
 /** How the layers are matched, as the binding takes it. */
 export interface PackedRules {
@@ -32,12 +33,17 @@ const LEFT_OUT = -2
 export function packRules({ parts, images }: Predictions, targets: PackedTargets): PackedRules | undefined {
   if (!parts.some(({ hasRules }) => hasRules)) return undefined
   const rules: number[] = []
-  const given: number[] = []
+  const given: Int32Array[] = []
+  let givenLength = 0
+  const keep = (matching: Int32Array): number => {
+    given.push(matching)
+    givenLength += matching.length
+    return givenLength - matching.length
+  }
   const added: Float32Array[] = []
   let addedLength = 0
   for (const part of parts) {
-    const denoising = part.denoising === undefined ? -1 : given.length
-    if (part.denoising !== undefined) packDenoising(part, images, targets, given)
+    const denoising = part.denoising === undefined ? -1 : keep(packDenoising(part, images, targets))
     for (let layer = 0; layer < part.layers.layers; layer++) {
       if (denoising >= 0 || !part.hasRules) {
         rules.push(denoising >= 0 ? GIVEN : OPTIMAL, Math.max(denoising, 0), -1)
@@ -45,18 +51,26 @@ export function packRules({ parts, images }: Predictions, targets: PackedTargets
       }
       const { name, given: source } = tensorsOf(part.layers, layer)
       const { matching, cost } = source
-      rules.push(...packMatching(matching, part, images, targets, given, `${name}.matching`))
+      rules.push(...packMatching(matching, part, images, targets, keep, `${name}.matching`))
       rules.push(cost === undefined ? -1 : addedLength)
       if (cost !== undefined) addedLength += readCosts(cost, part, images, targets, added, `${name}.cost`)
     }
   }
-  const costs = new Float32Array(addedLength)
-  let next = 0
-  for (const block of added) {
-    costs.set(block, next)
-    next += block.length
+  return {
+    rules: Int32Array.from(rules),
+    given: join(given, new Int32Array(givenLength)),
+    added: join(added, new Float32Array(addedLength)),
   }
-  return { rules: Int32Array.from(rules), given: Int32Array.from(given), added: costs }
+}
+
+/** Copies arrays to one, one after the other. */
+function join<Numbers extends Int32Array | Float32Array>(arrays: readonly Numbers[], out: Numbers): Numbers {
+  let next = 0
+  for (const array of arrays) {
+    out.set(array, next)
+    next += array.length
+  }
+  return out
 }
 
 /** Whether the pairs of a layer, of those of all parts, are given one by one. */
@@ -70,18 +84,17 @@ function packMatching(
   part: Part,
   images: number,
   targets: PackedTargets,
-  given: number[],
+  keep: (matching: Int32Array) => number,
   name: string,
 ): [kind: number, place: number] {
   if (matching === undefined || matching === 'optimal') return [OPTIMAL, 0]
   if (Array.isArray(matching)) {
-    const start = given.length
-    packPairs(matching, part, images, targets, given, name)
-    return [GIVEN, start]
+    return [GIVEN, keep(packPairs(matching, part, images, targets, name))]
   }
   if (!isRecord(matching)) {
     fail('DTYPE', name, `must be 'optimal', { from: layer } or pairs for each image, got ${show(matching)}`)
   }
+  checkRuleKeys(matching, 'source', name)
   const from = checkInteger(matching['from'], 0, part.layers.layers - 1, `${name}.from`)
   if (isRecord(tensorsOf(part.layers, from).given.matching)) {
     fail('OPTION', `${name}.from`, `layer ${from} has no matching of its own`)
@@ -89,34 +102,34 @@ function packMatching(
   return [OF_LAYER, from]
 }
 
-/** Appends the targets of the queries of all images, from pairs that the caller gives. */
+/** The targets of the queries of all images, from pairs that the caller gives. */
 function packPairs(
   matching: readonly unknown[],
   { first, end }: Part,
   images: number,
   { offsets }: PackedTargets,
-  out: number[],
   name: string,
-): void {
-  if (matching.length !== images) {
-    fail('SHAPE', name, `expected one entry for each of ${images} images, got ${matching.length}`)
-  }
+): Int32Array {
+  const length = lengthOf(matching, name)
+  if (length !== images) fail('SHAPE', name, `expected one entry for each of ${images} images, got ${length}`)
   const queries = end - first
+  const out = new Int32Array(images * queries).fill(BACKGROUND)
   for (let image = 0; image < images; image++) {
     const pairs: unknown = matching[image]
     if (!isRecord(pairs)) {
       fail('DTYPE', `${name}[${image}]`, `must be { queryIndices, targetIndices }, got ${show(pairs)}`, { image })
     }
+    checkRuleKeys(pairs, 'pairs', `${name}[${image}]`)
     const { queryIndices, targetIndices, ignoredQueries = [] } = pairs as unknown as Pairs
-    const count = listLength(queryIndices, `${name}[${image}].queryIndices`, image)
-    if (listLength(targetIndices, `${name}[${image}].targetIndices`, image) !== count) {
-      const rule = `expected as many targets as queries, ${count}, got ${targetIndices.length}`
+    const count = listLength(queryIndices, pairs, `${name}[${image}].queryIndices`, image)
+    const others = listLength(targetIndices, pairs, `${name}[${image}].targetIndices`, image)
+    if (others !== count) {
+      const rule = `expected as many targets as queries, ${count}, got ${others}`
       fail('SHAPE', `${name}[${image}]`, rule, { image })
     }
-    const ignored = listLength(ignoredQueries, `${name}[${image}].ignoredQueries`, image)
-    const start = out.length
+    const ignored = listLength(ignoredQueries, pairs, `${name}[${image}].ignoredQueries`, image)
+    const start = image * queries
     const total = (offsets[image + 1] as number) - (offsets[image] as number)
-    for (let i = 0; i < queries; i++) out.push(BACKGROUND)
     for (let i = 0; i < count + ignored; i++) {
       const query: unknown = i < count ? queryIndices[i] : ignoredQueries[i - count]
       const list = `${name}[${image}].${i < count ? 'queryIndices' : 'ignoredQueries'}`
@@ -136,41 +149,46 @@ function packPairs(
       out[at] = target as number
     }
   }
+  return out
 }
 
-function listLength(list: unknown, name: string, image: number): number {
+/** The length of one of the lists of an image's pairs. */
+function listLength(list: unknown, pairs: object, name: string, image: number): number {
   if (!Array.isArray(list) && kindOf(list) === undefined) {
-    fail('DTYPE', name, `must be an array of integers, got ${show(list)}`, { image })
+    const keys = list === undefined ? `; the pairs are an object ${showKeys(pairs)}` : ''
+    fail('DTYPE', name, `must be an array of integers, got ${show(list)}${keys}`, { image })
   }
   if (!Array.isArray(list)) checkMemory(list as Int32Array, name)
-  return (list as ArrayLike<unknown>).length
+  return lengthOf(list as ArrayLike<unknown>, name)
 }
 
 /**
- * Appends the targets of the queries of denoising groups: in each group the k-th positive has the k-th target; further
+ * The targets of the queries of denoising groups: in each group the k-th positive has the k-th target; further
  * positives are padding, and negatives are background.
  */
-function packDenoising(part: Part, images: number, targets: PackedTargets, out: number[]): void {
+function packDenoising(part: Part, images: number, targets: PackedTargets): Int32Array {
   const { first, end, denoising } = part
   const name = 'outputs.denoising'
   const { groups, positives, leavesOut, matching } = denoising as NonNullable<typeof denoising>
   const size = (end - first) / groups
   if (matching !== undefined) {
-    packPairs(matching, part, images, targets, out, `${name}.matching`)
-    return
+    return packPairs(matching, part, images, targets, `${name}.matching`)
   }
+  const queries = end - first
+  const out = new Int32Array(images * queries).fill(BACKGROUND)
   for (let image = 0; image < images; image++) {
     const count = (targets.offsets[image + 1] as number) - (targets.offsets[image] as number)
     if (count > positives) {
       const rule = `has room for ${positives} targets of an image in each of ${groups} groups of ${size} queries`
       fail('SHAPE', name, `${rule}, got ${count}`, { image })
     }
-    for (let query = 0; query < end - first; query++) {
+    for (let query = 0; query < queries; query++) {
       const place = query % size
-      if (place < count) out.push(place)
-      else out.push(leavesOut && place < positives ? LEFT_OUT : BACKGROUND)
+      if (place < count) out[image * queries + query] = place
+      else if (leavesOut && place < positives) out[image * queries + query] = LEFT_OUT
     }
   }
+  return out
 }
 
 /** Appends one layer's added costs, a block `[Q, n]` for each image; gives their length. */
@@ -183,16 +201,19 @@ function readCosts(
   name: string,
 ): number {
   if (!Array.isArray(cost)) fail('DTYPE', name, `must be an array of { data, shape }, got ${show(cost)}`)
-  if (cost.length !== images) fail('SHAPE', name, `expected one block for each of ${images} images, got ${cost.length}`)
+  const blocks = lengthOf(cost, name)
+  if (blocks !== images) fail('SHAPE', name, `expected one block for each of ${images} images, got ${blocks}`)
   let length = 0
   for (let image = 0; image < images; image++) {
-    const shape = shapeOf(cost[image], `${name}[${image}]`)
+    const given: unknown = cost[image]
+    const shape = shapeOf(given, `${name}[${image}]`)
     const [queries, targets] = [end - first, (offsets[image + 1] as number) - (offsets[image] as number)]
     if (shape.length !== 2 || shape[0] !== queries || shape[1] !== targets) {
       const expected = `expected shape [${queries}, ${targets}], queries and targets of the image`
-      fail('SHAPE', `${name}[${image}]`, `${expected}, got ${showShape(shape)}`, { image })
+      fail('SHAPE', `${name}[${image}]`, `${expected}, got ${showShape(shape)}${shapeHint(shape, [queries, targets])}`, { image })
     }
-    const block = float32(cost[image], shape, `${name}[${image}]`)
+    // a copy, since what the caller has may change while the others are read
+    const block = new Float32Array(float32(given, shape, `${name}[${image}]`))
     out.push(block)
     length += block.length
   }

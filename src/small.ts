@@ -2,6 +2,7 @@
  * Small matrices are copied to memory that the binding reads and writes without asking: to hand over arrays takes
  * longer than to solve them.
  */
+import { isDouble } from './memory.ts'
 import { assignSmall as assign, createExchange } from './native.ts'
 import { listPairs } from './pairs.ts'
 import type { Costs, Settings } from './problem.ts'
@@ -30,10 +31,15 @@ export function assignSmall({ data, rows, columns }: Costs, { maximize, partial,
   memory[1] = columns
   memory[2] = Number(maximize)
   memory[3] = Number(partial)
-  memory[4] = limit
+  memory[4] = isDouble(data) ? limit : stored(limit)
   memory[5] = Number(wanted)
   memory.set(data, HEAD)
   assign(exchange)
-  const duals = wanted ? memory.slice(1 + rows, 1 + 2 * rows + columns) : undefined
-  return listPairs(columnOfRow, rows, columns, memory[0], duals)
+  return listPairs(columnOfRow, rows, columns, memory[0], wanted ? columnOfRow : undefined, 0, rows)
+}
+
+/** A limit as float32, as the core compares it with costs of that type; or itself where there is no such number. */
+function stored(limit: number): number {
+  const near = Math.fround(limit)
+  return Number.isFinite(near) ? near : limit
 }

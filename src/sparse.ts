@@ -10,9 +10,9 @@ import {
 } from './native.ts'
 import type { Interrupt } from './native.ts'
 import type { Settings } from './problem.ts'
-import { floats, isNumeric } from './tensors.ts'
+import { floats, isNumeric, lengthOf } from './tensors.ts'
 import type { SparseCostMatrix } from './types.ts'
-import { checkInteger, isRecord, MAX_SIZE, show } from './validate.ts'
+import { checkInteger, isRecord, MAX_SIZE, show, showKeys } from './validate.ts'
 
 /** A sparse matrix as the binding takes it. */
 export interface SparseCosts {
@@ -33,23 +33,27 @@ export function isSparse(cost: unknown): cost is SparseCostMatrix {
 /** Reads a sparse matrix; Float32Array, Float64Array and, for indices, Int32Array as they lie, all else converted. */
 export function readSparse(cost: SparseCostMatrix): SparseCosts {
   const { values, columnIndices: given, rowStarts, rowIndices, shape } = cost as { readonly [Field in keyof SparseCostMatrix]: unknown }
-  if (!Array.isArray(shape) || shape.length !== 2) {
-    fail('SHAPE', 'cost.shape', `must be [rows, columns], got ${show(shape)}`)
+  if (!Array.isArray(shape) || lengthOf(shape, 'cost.shape') !== 2) {
+    const keys = shape === undefined ? `; cost is an object ${showKeys(cost)}` : ''
+    fail('SHAPE', 'cost.shape', `must be [rows, columns], got ${show(shape)}${keys}`)
   }
-  const [rows, columns] = shape.map((size) => checkInteger(size, 0, MAX_SIZE, 'cost.shape', 'SHAPE')) as [number, number]
+  const rows = checkInteger(shape[0], 0, MAX_SIZE, 'cost.shape', 'SHAPE')
+  const columns = checkInteger(shape[1], 0, MAX_SIZE, 'cost.shape', 'SHAPE')
   const byCells = rowIndices !== undefined
   if (byCells === (rowStarts !== undefined)) {
     fail('SHAPE', 'cost', `needs either rowStarts or rowIndices, got ${byCells ? 'both' : 'neither'}`)
   }
   const columnIndices = readIndices(given, 'cost.columnIndices')
   const rowList = byCells ? readIndices(rowIndices, 'cost.rowIndices') : readIndices(rowStarts, 'cost.rowStarts')
-  const length = byCells ? columnIndices.length : rows + 1
-  if (rowList.length !== length) {
+  const cells = lengthOf(columnIndices, 'cost')
+  const length = byCells ? cells : rows + 1
+  const entries = lengthOf(rowList, 'cost')
+  if (entries !== length) {
     const reason = byCells ? 'as columnIndices has' : `for ${rows} rows`
     const argument = byCells ? 'cost.rowIndices' : 'cost.rowStarts'
-    fail('SHAPE', argument, `expected ${length} entries, ${reason}, got ${rowList.length}`)
+    fail('SHAPE', argument, `expected ${length} entries, ${reason}, got ${entries}`)
   }
-  const data = floats(values, [columnIndices.length], 'cost.values')
+  const data = floats(values, [cells], 'cost.values', cost)
   return { data, columnIndices, rowList, byCells, rows, columns }
 }
 
@@ -62,8 +66,9 @@ function readIndices(given: unknown, argument: string): Int32Array {
   if (kind !== undefined) checkMemory(given as Int32Array, argument)
   if (kind === 'Int32Array') return given as Int32Array
   const list = given as ArrayLike<unknown>
-  const indices = new Int32Array(list.length)
-  for (let i = 0; i < list.length; i++) indices[i] = checkInteger(list[i], 0, MAX_SIZE, `${argument}[${i}]`, 'RANGE')
+  const length = lengthOf(list, argument)
+  const indices = new Int32Array(length)
+  for (let i = 0; i < length; i++) indices[i] = checkInteger(list[i], 0, MAX_SIZE, `${argument}[${i}]`, 'RANGE')
   return indices
 }
 

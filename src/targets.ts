@@ -1,12 +1,17 @@
 import { fail } from './errors.ts'
+import { failKey, strayKey } from './keys.ts'
 import { checkMemory, isUsable, kindOf } from './memory.ts'
+import { toReadError } from './reading.ts'
 import { float32s, int32s, uint32s } from './slab.ts'
-import { failType, isNumeric, numbersOf, shapeOf, showShape } from './tensors.ts'
+import { dataIn, failType, isNumeric, lengthOf, numbersOf, shapeHint, shapeOf, showShape } from './tensors.ts'
 import type { Target } from './types.ts'
 import { checkInteger, isRecord, show } from './validate.ts'
 
 /** Numbers of a box. */
 const COMPONENTS = 4
+
+/** The most labels of a target: there are no more classes. */
+const MAX_LABELS = 2 ** 24
 
 /** The targets of all images one after the other, as the binding takes them. */
 export interface PackedTargets {
@@ -24,108 +29,164 @@ export interface PackedTargets {
   readonly ignores: Uint8Array | undefined
 }
 
+/** One image's targets, every field of them read once, their types and shapes checked. */
+export interface ReadTarget {
+  /** How many count. */
+  readonly count: number
+  /** The labels, or lists of them. */
+  readonly labels: ArrayLike<unknown>
+  /** Numbers or rows. */
+  readonly boxes: ArrayLike<unknown>
+  /** The rows of boxes that count, where they are nested. */
+  readonly rows: ReadonlyArray<ArrayLike<unknown>> | undefined
+  readonly ignore: ArrayLike<unknown> | undefined
+}
+
 /** Copies the targets of a batch together: first all shapes are checked, then all labels, then all boxes. */
 export function packTargets(targets: readonly Target[], images: number): PackedTargets {
-  if (!Array.isArray(targets)) {
-    fail('DTYPE', 'targets', `must be an array with one entry for each image, got ${show(targets)}`)
-  }
-  if (targets.length !== images) {
-    fail('SHAPE', 'targets', `expected one entry for each of ${images} images, got ${targets.length}`)
-  }
-  let total = 0
-  for (let image = 0; image < images; image++) total += countTargets(targets[image], image)
+  return packRead(readTargets(targets, images))
+}
 
-  const sets = countLabelSets(targets)
-  const labels = int32s(sets ?? total)
-  const labelOffsets = sets === undefined ? undefined : uint32s(total + 1)
-  const boxes = float32s(COMPONENTS * total)
+/** Reads the targets of a batch. */
+export function readTargets(targets: readonly Target[], images: number): readonly ReadTarget[] {
+  if (!Array.isArray(targets)) {
+    const hint = isRecord(targets) && ('labels' in targets || 'boxes' in targets) ? ' (for a single image, [target])' : ''
+    fail('DTYPE', 'targets', `must be an array with one entry for each image, got ${show(targets)}${hint}`)
+  }
+  const length = lengthOf(targets, 'targets')
+  if (length !== images) {
+    fail('SHAPE', 'targets', `expected one entry for each of ${images} images, got ${length}`)
+  }
+  const read: ReadTarget[] = []
+  for (let image = 0; image < images; image++) {
+    try {
+      read.push(readTarget(targets[image], image))
+    } catch (error) {
+      throw toReadError(error, `targets[${image}]`)
+    }
+  }
+  return read
+}
+
+/** Copies what was read together. */
+export function packRead(targets: readonly ReadTarget[]): PackedTargets {
+  const images = targets.length
+  let total = 0
+  for (let image = 0; image < images; image++) total += (targets[image] as ReadTarget).count
+
   const offsets = uint32s(images + 1)
   for (let image = 0; image < images; image++) {
-    const start = offsets[image] as number
-    offsets[image + 1] =
-      labelOffsets === undefined
-        ? packLabels(targets[image], image, labels, start)
-        : packLabelSets(targets[image], image, labels, labelOffsets, start)
+    offsets[image + 1] = (offsets[image] as number) + (targets[image] as ReadTarget).count
   }
+  const several = targets.some(hasLabelSets)
+  const labelOffsets = several ? uint32s(total + 1) : undefined
+  const labels = labelOffsets === undefined ? packLabels(targets, total) : packLabelSets(targets, labelOffsets)
+  const boxes = float32s(COMPONENTS * total)
   for (let image = 0; image < images; image++) {
-    packBoxes(targets[image], image, boxes, offsets[image] as number, offsets[image + 1] as number)
+    packBoxes(targets[image] as ReadTarget, image, boxes, offsets[image] as number)
   }
   const ignores = targets.some(({ ignore }) => ignore !== undefined) ? packIgnores(targets, offsets, total) : undefined
   return { total, labels, labelOffsets, boxes, offsets, ignores }
 }
 
-/** Checks the shapes of one image's targets; gives how many count. */
-function countTargets(target: Target, image: number): number {
+/** Reads one image's targets. */
+function readTarget(target: unknown, image: number): ReadTarget {
   if (!isRecord(target)) {
     fail('DTYPE', `targets[${image}]`, `must be { labels, boxes }, got ${show(target)}`, { image })
   }
-  if (target['masks'] !== undefined) fail('OPTION', `targets[${image}].masks`, 'masks are not supported', { image })
-  const { labels, boxes, valid } = target as unknown as Target
-  const given = countLabels(labels, image)
-  const counted = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
-  checkBoxes(boxes, image, given, counted)
-  if (target.ignore !== undefined) checkIgnores(target.ignore, image, given)
-  return counted
+  const stray = strayKey(target, 'target')
+  if (stray !== undefined) failKey(stray, 'target', `targets[${image}]`, { image })
+  const { labels, boxes, valid, ignore } = target as unknown as Target
+  const labelData = isRecord(labels) ? dataIn(labels, `targets[${image}].labels`) : labels
+  const given = countLabels(labelData, labels, target, image)
+  const count = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
+  const boxData = isRecord(boxes) ? dataIn(boxes, `targets[${image}].boxes`) : boxes
+  const rows = checkBoxes(boxData, boxes, target, image, given, count)
+  if (ignore !== undefined) checkIgnores(ignore, image, given)
+  return {
+    count,
+    labels: labelData as ArrayLike<unknown>,
+    boxes: boxData as ArrayLike<unknown>,
+    rows,
+    ignore: ignore as ArrayLike<unknown> | undefined,
+  }
 }
 
 /** Checks the type and shape of one image's labels; gives their number. */
-function countLabels(labels: unknown, image: number): number {
-  const data = dataOf(labels)
+function countLabels(data: unknown, labels: unknown, target: object, image: number): number {
   const kind = kindOf(data)
   if (kind === undefined ? !Array.isArray(data) : kind.startsWith('Float')) {
-    failType(data, 'an array of integers', `targets[${image}].labels`)
+    failData(data, labels, 'an array of integers', target, `targets[${image}].labels`)
   }
-  const { length } = data as ArrayLike<unknown>
   if (kind !== undefined && !isUsable(data as Int32Array)) checkMemory(data as Int32Array, `targets[${image}].labels`)
+  const length = lengthOf(data as ArrayLike<unknown>, 'targets')
   if (data !== labels) checkTensorShape(labels, [length], `targets[${image}].labels`)
   return length
 }
 
-/** Checks the type and shape of one image's boxes, of which `counted` count. */
-function checkBoxes(boxes: unknown, image: number, given: number, counted: number): void {
-  const data = dataOf(boxes)
-  const kind = kindOf(data)
-  if (kind === undefined ? !Array.isArray(data) : !isNumeric(kind)) {
-    failType(data, 'an array of numbers or of rows of 4', `targets[${image}].boxes`)
-  }
-  const values = data as ArrayLike<unknown>
-  const nested = isNested(values)
-  if (kind !== undefined && !isUsable(data as Float32Array)) checkMemory(data as Float32Array, `targets[${image}].boxes`)
-  if (data !== boxes) checkTensorShape(boxes, [given, COMPONENTS], `targets[${image}].boxes`)
-  if (values.length !== (nested ? given : COMPONENTS * given)) {
-    const got = nested ? `${values.length} rows` : `${values.length} numbers`
-    fail('SHAPE', `targets[${image}].boxes`, `expected ${given} boxes of 4 numbers, one for each label, got ${got}`, {
-      image,
-    })
-  }
-  if (!nested) return
-  for (let target = 0; target < counted; target++) {
-    const row = numbersOf(values[target])
-    if (row?.length === COMPONENTS) continue
-    const got = row === undefined ? show(values[target]) : `${row.length}`
-    fail('SHAPE', `targets[${image}].boxes`, `expected 4 numbers for target ${target}, got ${got}`, { image, target })
-  }
+/** Refuses what is no data, saying which keys there are where they are missing. */
+function failData(data: unknown, given: unknown, expected: string, target: object, argument: string): never {
+  return failType(data, expected, argument, data === given ? target : given)
 }
 
-/** The number of all labels if a target has a list of them, else undefined. */
-function countLabelSets(targets: readonly Target[]): number | undefined {
-  let count = 0
-  let several = false
-  for (let image = 0; image < targets.length; image++) {
-    const { labels, valid } = targets[image] as Target
-    const data = dataOf(labels) as ArrayLike<unknown>
-    const length = valid ?? data.length
-    if (kindOf(data) !== undefined) {
-      count += length
+/**
+ * Checks the type and shape of one image's boxes, of which `counted` count. Gives the rows of those where there are rows.
+ */
+function checkBoxes(
+  data: unknown,
+  boxes: unknown,
+  target: object,
+  image: number,
+  given: number,
+  counted: number,
+): ReadonlyArray<ArrayLike<unknown>> | undefined {
+  const kind = kindOf(data)
+  if (kind === undefined ? !Array.isArray(data) : !isNumeric(kind)) {
+    failData(data, boxes, 'an array of numbers or of rows of 4', target, `targets[${image}].boxes`)
+  }
+  const values = data as ArrayLike<unknown>
+  const nested = kind === undefined && isNested(values)
+  if (kind !== undefined && !isUsable(data as Float32Array)) checkMemory(data as Float32Array, `targets[${image}].boxes`)
+  if (data !== boxes) checkTensorShape(boxes, [given, COMPONENTS], `targets[${image}].boxes`)
+  const length = lengthOf(values, 'targets')
+  if (length !== (nested ? given : COMPONENTS * given)) {
+    const got = nested ? `${length} rows` : `${length} numbers`
+    const rule = `expected ${given} boxes of 4 numbers, one for each label, got ${got}${rowsHint(values, nested, length, given)}`
+    fail('SHAPE', `targets[${image}].boxes`, rule, { image })
+  }
+  if (!nested) return undefined
+  const rows: ArrayLike<unknown>[] = []
+  for (let target = 0; target < counted; target++) {
+    const value = values[target]
+    if (Array.isArray(value) && value.length === COMPONENTS) {
+      rows.push(value)
       continue
     }
-    for (let i = 0; i < length; i++) {
-      const set = labelsOf(data[i])
-      several ||= set !== undefined
-      count += set?.length ?? 1
+    const row = numbersOf(value)
+    const length = row === undefined ? undefined : lengthOf(row, 'targets')
+    if (row === undefined || length !== COMPONENTS) {
+      const got = row === undefined ? show(value) : `${length}`
+      fail('SHAPE', `targets[${image}].boxes`, `expected 4 numbers for target ${target}, got ${got}`, { image, target })
     }
+    if (ArrayBuffer.isView(row) && !isUsable(row)) checkMemory(row, `targets[${image}].boxes[${target}]`)
+    rows.push(row)
   }
-  return several ? count : undefined
+  return rows
+}
+
+/** What is likely where there are as many rows as a box has numbers. */
+function rowsHint(values: ArrayLike<unknown>, nested: boolean, length: number, given: number): string {
+  const first = nested && length === COMPONENTS ? numbersOf(values[0]) : undefined
+  return first?.length === given ? `; they are of shape [4, n]: transpose them to [n, 4]` : ''
+}
+
+/** Whether a target has a list of labels. */
+function hasLabelSets({ labels, count }: ReadTarget): boolean {
+  if (kindOf(labels) !== undefined) return false
+  for (let i = 0; i < count; i++) {
+    if (labelsOf(labels[i]) !== undefined) return true
+  }
+  return false
 }
 
 /** A list of labels; undefined for everything else. */
@@ -136,27 +197,43 @@ function labelsOf(value: unknown): ArrayLike<unknown> | undefined {
   return isList ? (value as ArrayLike<unknown>) : undefined
 }
 
-/** Copies one image's lists of labels to `out`, and where each ends to `offsets` from `start`; gives the place after. */
-function packLabelSets(target: Target, image: number, out: Int32Array, offsets: Uint32Array, start: number): number {
-  const data = dataOf(target.labels) as ArrayLike<unknown>
-  const count = target.valid ?? data.length
-  for (let i = 0; i < count; i++) {
-    const set = labelsOf(data[i]) ?? [data[i]]
-    const first = offsets[start + i] as number
-    for (let k = 0; k < set.length; k++) out[first + k] = readLabel(set[k], image, i)
-    offsets[start + i + 1] = first + set.length
+/** The labels of all targets, of which some are lists. Writes where each ends. */
+function packLabelSets(targets: readonly ReadTarget[], offsets: Uint32Array): Int32Array {
+  const all: number[] = []
+  let place = 0
+  for (let image = 0; image < targets.length; image++) {
+    const { labels, count } = targets[image] as ReadTarget
+    for (let i = 0; i < count; i++) {
+      const value = labels[i]
+      const set = labelsOf(value)
+      if (set === undefined) {
+        all.push(readLabel(value, image, i))
+      } else {
+        if (ArrayBuffer.isView(set)) checkMemory(set, `targets[${image}].labels[${i}]`)
+        const length = lengthOf(set, `targets[${image}].labels[${i}]`)
+        if (length > MAX_LABELS) failLabels(image, i, length)
+        for (let k = 0; k < length; k++) all.push(readLabel(set[k], image, i))
+      }
+      offsets[++place] = all.length
+    }
   }
-  return start + count
+  return Int32Array.from(all)
 }
 
-/** Copies one image's labels to `out` from `start`; gives the place after the last. */
-function packLabels(target: Target, image: number, out: Int32Array, start: number): number {
-  const data = dataOf(target.labels) as ArrayLike<unknown>
-  const count = target.valid ?? data.length
-  for (let i = 0; i < count; i++) {
-    out[start + i] = readLabel(data[i], image, i)
+function failLabels(image: number, target: number, length: number): never {
+  const rule = `target ${target} has ${length} labels; there are no more than ${MAX_LABELS} classes`
+  return fail('RANGE', `targets[${image}].labels`, rule, { image, target })
+}
+
+/** The labels of all targets. */
+function packLabels(targets: readonly ReadTarget[], total: number): Int32Array {
+  const out = int32s(total)
+  let place = 0
+  for (let image = 0; image < targets.length; image++) {
+    const { labels, count } = targets[image] as ReadTarget
+    for (let i = 0; i < count; i++) out[place++] = readLabel(labels[i], image, i)
   }
-  return start + count
+  return out
 }
 
 /** One label of a target. */
@@ -173,13 +250,11 @@ function readLabel(given: unknown, image: number, target: number): number {
   return label
 }
 
-/** Copies one image's boxes to the rows `start` to `end` of `out`. */
-function packBoxes(target: Target, image: number, out: Float32Array, start: number, end: number): void {
-  const data = dataOf(target.boxes) as ArrayLike<unknown>
-  const nested = isNested(data)
-  for (let row = 0; row < end - start; row++) {
-    const from = nested ? (data[row] as ArrayLike<unknown>) : data
-    const first = nested ? 0 : COMPONENTS * row
+/** Copies one image's boxes to the rows of `out` from `start`. */
+function packBoxes({ boxes, rows, count }: ReadTarget, image: number, out: Float32Array, start: number): void {
+  for (let row = 0; row < count; row++) {
+    const from = rows === undefined ? boxes : (rows[row] as ArrayLike<unknown>)
+    const first = rows === undefined ? COMPONENTS * row : 0
     for (let i = 0; i < COMPONENTS; i++) {
       const value = from[first + i]
       if (typeof value !== 'number') {
@@ -198,18 +273,18 @@ function checkIgnores(ignore: unknown, image: number, given: number): void {
   const name = `targets[${image}].ignore`
   if (!Array.isArray(ignore) && kindOf(ignore) === undefined) failType(ignore, 'an array of flags', name)
   if (!Array.isArray(ignore)) checkMemory(ignore as Uint8Array, name)
-  const { length } = ignore as ArrayLike<unknown>
+  const length = lengthOf(ignore as ArrayLike<unknown>, name)
   if (length !== given) fail('SHAPE', name, `expected ${given} flags, one for each label, got ${length}`, { image })
 }
 
 /** Copies the flags of all images. */
-function packIgnores(targets: readonly Target[], offsets: Uint32Array, total: number): Uint8Array {
+function packIgnores(targets: readonly ReadTarget[], offsets: Uint32Array, total: number): Uint8Array {
   const ignores = new Uint8Array(total)
   for (let image = 0; image < targets.length; image++) {
-    const { ignore } = targets[image] as Target
+    const { ignore, count } = targets[image] as ReadTarget
     if (ignore === undefined) continue
     const start = offsets[image] as number
-    for (let target = 0; target < (offsets[image + 1] as number) - start; target++) {
+    for (let target = 0; target < count; target++) {
       const flag: unknown = ignore[target]
       if (flag !== true && flag !== false && flag !== 1 && flag !== 0) {
         const rule = `must hold true or 1, false or 0, got ${show(flag)} at target ${target}`
@@ -221,11 +296,6 @@ function packIgnores(targets: readonly Target[], offsets: Uint32Array, total: nu
   return ignores
 }
 
-/** The data of a tensor; anything else as it is. */
-export function dataOf(value: unknown): unknown {
-  return isRecord(value) ? value['data'] : value
-}
-
 /** Whether an array holds rows. */
 function isNested(values: ArrayLike<unknown>): boolean {
   return typeof values[0] === 'object' && values[0] !== null
@@ -235,5 +305,5 @@ function isNested(values: ArrayLike<unknown>): boolean {
 function checkTensorShape(tensor: unknown, expected: readonly number[], argument: string): void {
   const shape = shapeOf(tensor, argument)
   if (shape.length === expected.length && shape.every((size, i) => size === expected[i])) return
-  fail('SHAPE', argument, `expected shape ${showShape(expected)}, got ${showShape(shape)}`)
+  fail('SHAPE', argument, `expected shape ${showShape(expected)}, got ${showShape(shape)}${shapeHint(shape, expected)}`)
 }

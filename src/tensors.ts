@@ -1,6 +1,7 @@
 import { fail } from './errors.ts'
-import { checkMemory, kindOf } from './memory.ts'
-import { isRecord, MAX_SIZE, show } from './validate.ts'
+import { checkMemory, isUsable, kindOf, lengthOfTyped } from './memory.ts'
+import { toReadError } from './reading.ts'
+import { isRecord, MAX_SIZE, show, showKeys } from './validate.ts'
 
 /** An object that holds data and shape, of which nothing has been checked yet. */
 interface Unchecked {
@@ -12,18 +13,69 @@ interface Unchecked {
 /** Arrays that hold plain numbers, typed or not. */
 export type Numbers = ArrayLike<number>
 
-/** The shape of a tensor, every entry checked; the rank is the caller's matter. */
+/** No shape has so many axes. */
+const MAX_RANK = 32
+
+/** The shape of a tensor, read once and every entry checked; the rank is the caller's matter. */
 export function shapeOf(tensor: unknown, argument: string): readonly number[] {
   if (!isRecord(tensor)) fail('DTYPE', argument, `must be { data, shape } or { data, dims }, got ${show(tensor)}`)
-  const shape = (tensor as Unchecked).shape ?? (tensor as Unchecked).dims
-  if (!Array.isArray(shape)) fail('SHAPE', argument, `needs a shape, an array of sizes, got ${show(shape)}`)
-  for (let i = 0; i < shape.length; i++) {
-    const size: unknown = shape[i]
+  const given = shapeIn(tensor, argument)
+  if (!Array.isArray(given)) {
+    const keys = given === undefined ? `; it is an object ${showKeys(tensor)}` : ''
+    fail('SHAPE', argument, `needs a shape, an array of sizes, got ${show(given)}${keys}`)
+  }
+  const rank = lengthOf(given, argument)
+  if (rank > MAX_RANK) fail('SHAPE', argument, `must have at most ${MAX_RANK} axes, got ${rank}`)
+  const shape: number[] = []
+  for (let i = 0; i < rank; i++) {
+    const size: unknown = given[i]
     if (!(Number.isInteger(size) && (size as number) >= 0 && (size as number) <= MAX_SIZE)) {
       fail('SHAPE', argument, `sizes must be integers from 0 to ${MAX_SIZE}, got ${show(size)} at position ${i}`)
     }
+    shape.push(size as number)
   }
   return shape
+}
+
+function shapeIn(tensor: Unchecked, argument: string): unknown {
+  try {
+    return tensor.shape ?? tensor.dims
+  } catch (error) {
+    throw toReadError(error, argument)
+  }
+}
+
+/** The data of a tensor, read once. */
+export function dataIn(tensor: object, argument: string): unknown {
+  try {
+    return (tensor as Unchecked).data
+  } catch (error) {
+    throw toReadError(error, `${argument}${whereabouts(tensor)}`)
+  }
+}
+
+/** What a tensor of ONNX Runtime, whose `data` throws where they are not in memory, says of them. */
+function whereabouts(tensor: object): string {
+  let location: unknown
+  try {
+    ;({ location } = tensor as { readonly location?: unknown })
+  } catch {
+    return ''
+  }
+  if (location === 'none') return '; the tensor has been disposed'
+  const isElsewhere = typeof location === 'string' && !location.startsWith('cpu')
+  return isElsewhere ? `; the data lie on the device (location ${show(location)}): await getData() first` : ''
+}
+
+/**
+ * The length of a list, read once: of a typed array its own, of any other what it says, as a proxy may say anything. It
+ * must be an array of either sort.
+ */
+export function lengthOf(list: ArrayLike<unknown>, argument: string): number {
+  if (ArrayBuffer.isView(list)) return lengthOfTyped(list)
+  const length: unknown = list.length
+  if (typeof length === 'number' && length >>> 0 === length) return length
+  return fail('DTYPE', argument, `must have a length, got ${show(length)} for it`)
 }
 
 /** A shape as messages show it. */
@@ -31,9 +83,27 @@ export function showShape(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`
 }
 
+/**
+ * What is likely behind a wrong shape: the batch axis is missing, or two axes have changed places. Empty where nothing is.
+ */
+export function shapeHint(got: readonly number[], expected: readonly number[]): string {
+  const is = (shape: readonly number[]): boolean =>
+    shape.length === expected.length && shape.every((size, axis) => size === expected[axis])
+  if (is([1, ...got])) return `; the batch axis is missing: a single image has the shape ${showShape(expected)}`
+  const swapped = (axis: number): boolean => {
+    const shape = [...got]
+    ;[shape[axis], shape[axis + 1]] = [got[axis + 1] as number, got[axis] as number]
+    return got.length > axis + 1 && is(shape)
+  }
+  for (let axis = got.length - 2; axis >= 0; axis--) {
+    if (swapped(axis)) return `; axes ${axis} and ${axis + 1} have changed places: transpose them`
+  }
+  return ''
+}
+
 /** The data of a tensor as float32: a Float32Array as it is, anything else converted. Its length fits the shape. */
 export function float32(tensor: unknown, shape: readonly number[], argument: string): Float32Array {
-  const { data } = tensor as Unchecked
+  const data = dataIn(tensor as object, argument)
   switch (kindOf(data)) {
     case 'Float32Array':
       checkView(data as Float32Array, shape, argument)
@@ -44,18 +114,23 @@ export function float32(tensor: unknown, shape: readonly number[], argument: str
       return new Float32Array(data as Float64Array)
     default:
       if (!Array.isArray(data)) {
-        return failType(data, 'a Float32Array, Float64Array, Float16Array or array of numbers', argument)
+        return failType(data, 'a Float32Array, Float64Array, Float16Array or array of numbers', argument, tensor)
       }
-      return flatten(data, shape, new Float32Array(sizeOf(shape)), argument)
+      return flatten(data, shape, Float32Array, argument)
   }
 }
 
-/** Values of a shape: a Float32Array or Float64Array as it is, all else converted to float64. */
-export function floats(data: unknown, shape: readonly number[], argument: string): Float32Array | Float64Array {
+/** Values of a shape: a Float32Array or Float64Array as it is, all else converted to float64. `holder`: what has them. */
+export function floats(
+  data: unknown,
+  shape: readonly number[],
+  argument: string,
+  holder?: unknown,
+): Float32Array | Float64Array {
   const kind = kindOf(data)
   if (kind === undefined) {
-    if (!Array.isArray(data)) failType(data, 'a typed array or an array of numbers', argument)
-    return flatten(data as readonly unknown[], shape, new Float64Array(sizeOf(shape)), argument)
+    if (!Array.isArray(data)) failType(data, 'a typed array or an array of numbers', argument, holder)
+    return flatten(data as readonly unknown[], shape, Float64Array, argument)
   }
   if (!isNumeric(kind)) failType(data, 'numbers', argument)
   checkView(data as Float64Array, shape, argument)
@@ -73,25 +148,48 @@ export function sizeOf(shape: readonly number[]): number {
 /** Checks a typed array's memory and length. */
 export function checkView(data: ArrayBufferView & Numbers, shape: readonly number[], argument: string): void {
   checkMemory(data, argument)
-  const expected = sizeOf(shape)
-  if (data.length !== expected) failLength(expected, shape, data.length, argument)
+  const [expected, length] = [sizeOf(shape), lengthOfTyped(data)]
+  if (length !== expected) failLength(expected, shape, length, argument)
 }
 
-/** Copies plain numbers, flat or in nested rows, to `out`, whose length is that of the shape. */
-export function flatten<Out extends Float32Array | Float64Array>(
+/** Copies plain numbers, flat or in nested rows, to a new array of the shape's length. */
+function flatten<Out extends Float32Array | Float64Array>(
   data: readonly unknown[],
   shape: readonly number[],
-  out: Out,
+  Type: new (length: number) => Out,
   argument: string,
 ): Out {
-  if (typeof data[0] === 'object' && data[0] !== null) {
+  const size = sizeOf(shape)
+  const first: unknown = data[0]
+  if (typeof first === 'object' && first !== null) {
+    checkFirst(data, shape, argument)
+    const out = new Type(size)
     fill(data, shape, 0, out, 0, argument)
-  } else if (data.length === out.length) {
-    fill(data, [out.length], 0, out, 0, argument)
-  } else {
-    failLength(out.length, shape, data.length, argument)
+    return out
   }
+  const length = lengthOf(data, argument)
+  if (length !== size) failLength(size, shape, length, argument)
+  const out = new Type(size)
+  fill(data, [size], 0, out, 0, argument)
   return out
+}
+
+/** Compares the first rows' lengths with a shape, so that no more memory is taken than the rows may fill. */
+function checkFirst(data: unknown, shape: readonly number[], argument: string): void {
+  let row = data
+  for (let axis = 0; axis < shape.length && shape[axis] !== 0; axis++) row = rowsOf(row, shape, axis, argument)[0]
+}
+
+/** The rows, or numbers, at an axis, as many as the shape says. */
+function rowsOf(data: unknown, shape: readonly number[], axis: number, argument: string): ArrayLike<unknown> {
+  const rows = numbersOf(data)
+  if (rows === undefined) {
+    return fail('DTYPE', argument, `expected ${shape[axis]} values at axis ${axis}, got ${show(data)}`)
+  }
+  if (ArrayBuffer.isView(rows) && !isUsable(rows)) checkMemory(rows, argument)
+  const length = lengthOf(rows, argument)
+  if (length === shape[axis]) return rows
+  return fail('SHAPE', argument, `expected ${shape[axis]} entries at axis ${axis} of ${showShape(shape)}, got ${length}`)
 }
 
 /** Copies one level of nested rows to `out` from `start`; gives the place after the last value written. */
@@ -103,19 +201,10 @@ function fill(
   start: number,
   argument: string,
 ): number {
-  const rows = numbersOf(data)
-  if (rows === undefined) {
-    return fail('DTYPE', argument, `expected ${shape[axis]} values at axis ${axis}, got ${show(data)}`)
-  }
-  if (rows.length !== shape[axis]) {
-    fail(
-      'SHAPE',
-      argument,
-      `expected ${shape[axis]} entries at axis ${axis} of ${showShape(shape)}, got ${rows.length}`,
-    )
-  }
+  const rows = rowsOf(data, shape, axis, argument)
+  const length = shape[axis] as number
   let next = start
-  for (let i = 0; i < rows.length; i++) {
+  for (let i = 0; i < length; i++) {
     const value = rows[i]
     if (axis + 1 < shape.length) next = fill(value, shape, axis + 1, out, next, argument)
     else if (typeof value === 'number') out[next++] = value
@@ -138,8 +227,8 @@ function failLength(expected: number, shape: readonly number[], got: number, arg
   fail('SHAPE', argument, `expected ${expected} values for ${showShape(shape)}, got ${got}`)
 }
 
-/** Refuses data of a wrong type, saying what would help. */
-export function failType(data: unknown, expected: string, argument: string): never {
+/** Refuses data of a wrong type, saying what would help. `holder`: the object that was to have them. */
+export function failType(data: unknown, expected: string, argument: string, holder?: unknown): never {
   const kind = kindOf(data)
   if (typeof data === 'function') {
     fail(
@@ -148,5 +237,6 @@ export function failType(data: unknown, expected: string, argument: string): nev
       `data must be ${expected}, got a function (for a TensorFlow.js tensor, use hungarian-loss/tfjs)`,
     )
   }
-  return fail('DTYPE', argument, `data must be ${expected}, got ${kind ?? show(data)}`)
+  const keys = data === undefined && isRecord(holder) ? `; what was given is an object ${showKeys(holder)}` : ''
+  return fail('DTYPE', argument, `data must be ${expected}, got ${kind ?? show(data)}${keys}`)
 }

@@ -6,12 +6,18 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 import type { HungarianLoss } from './criterion.ts'
 import { fail } from './errors.ts'
+import { checkKeys } from './keys.ts'
 import { PART_KEYS } from './parts.ts'
+import { MAX_JOBS, MAX_LAYERS } from './predictions.ts'
+import { toReadError } from './reading.ts'
+import { lengthOf, shapeOf, showShape } from './tensors.ts'
 import type {
   CallOptions,
   DenoisingSettings,
   EncoderSettings,
+  ExactOutputs,
   Gradients,
+  GradientsOf,
   LayerGradients,
   LayerOutputs,
   LossResult,
@@ -21,7 +27,7 @@ import type {
   QueryRange,
   Target,
 } from './types.ts'
-import { isRecord, show } from './validate.ts'
+import { checkRecord, isRecord, show, showKeys } from './validate.ts'
 
 /** The part of TensorFlow.js that is used: `@tensorflow/tfjs-core` or any package that re-exports it. */
 export type TensorFlow = Pick<typeof tfc, 'customGrad' | 'mul' | 'scalar' | 'tensor'>
@@ -48,18 +54,30 @@ export interface TensorOutputs extends Omit<TensorPart, 'queries'>, Pick<Outputs
   readonly oneToMany?: ((TensorPart | QueryRange) & OneToManySettings) | undefined
 }
 
+/** As {@link Target}, of arrays, of tensors of `[n]` and `[n, 4]` whose values are read, or of both. */
+export interface TensorTarget extends Omit<Target, 'labels' | 'boxes' | 'ignore'> {
+  /** As a tensor int32, or float32 of whole numbers. */
+  readonly labels: Target['labels'] | tfc.Tensor
+  /** As a tensor float32 or int32. */
+  readonly boxes: Target['boxes'] | tfc.Tensor
+  /** As a tensor bool, int32 or float32. */
+  readonly ignore?: Target['ignore'] | tfc.Tensor
+}
+
+const CALL = ['numBoxes', 'unionBoxes', 'classWeight', 'distilledQueries'] as const
+
 /** Settings of one call: what a batch that is split over workers is divided by. */
-export type TensorCallOptions = Pick<CallOptions, 'numBoxes' | 'unionBoxes' | 'classWeight'>
+export type TensorCallOptions = Pick<CallOptions, (typeof CALL)[number]>
 
 /** A differentiable loss. */
 export interface TensorLoss {
   /** The loss as a scalar, differentiable with respect to every tensor of `outputs` but `references`. */
-  (outputs: TensorOutputs, targets: readonly Target[], call?: TensorCallOptions): tfc.Scalar
+  (outputs: TensorOutputs, targets: readonly TensorTarget[], call?: TensorCallOptions): tfc.Scalar
   /**
    * What the latest call computed: terms, matches, metrics. Its gradients may be the very memory of the tensors that
-   * TensorFlow.js holds, so do not write to them.
+   * TensorFlow.js holds, so do not write to them. Throws `OPTION` before the first call has given a result.
    */
-  lastResult: LossResult | undefined
+  readonly lastResult: LossResult<Outputs, Gradients>
 }
 
 /**
@@ -75,22 +93,25 @@ export interface TensorLoss {
  * console.log(setLoss.lastResult.terms)
  */
 export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorLoss {
-  const loss = (outputs: TensorOutputs, targets: readonly Target[], call?: TensorCallOptions): tfc.Scalar => {
-    const layers = layersOf(outputs)
+  checkTensorFlow(tf)
+  checkCriterion(criterion)
+  let last: TensorLoss['lastResult'] | undefined
+  const loss = (outputs: TensorOutputs, targets: readonly TensorTarget[], call?: TensorCallOptions): tfc.Scalar => {
+    const step = readStep(outputs, targets, call)
     const operation = tf.customGrad((...args) => {
       const save = args.pop() as tfc.GradSaveFunc
-      const result = criterion.compute(toOutputs(outputs, (tensor) => tensor.dataSync<'float32'>()), targets, call)
-      loss.lastResult = result
-      save(gradientTensors(tf, layers, result.gradients as Gradients))
+      const result = computeStep(criterion, step, readNow)
+      last = result
+      save(gradientTensors(tf, step, result.gradients))
       return {
         value: tf.scalar(result.loss),
         gradFunc: (dy: tfc.Tensor, saved: tfc.Tensor[]) => saved.map((gradient) => tf.mul(gradient, dy)),
       }
     })
-    return operation(...layers.flatMap(variablesOf)) as tfc.Scalar
+    return operation(...step.layers.flatMap(variablesOf)) as tfc.Scalar
   }
-  loss.lastResult = undefined as LossResult | undefined
-  return loss
+  const get = () => last ?? fail('OPTION', 'lastResult', 'there is none before the first call')
+  return Object.defineProperty(loss, 'lastResult', { get, enumerable: true }) as TensorLoss
 }
 
 /**
@@ -110,59 +131,197 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
  * })
  * optimizer.applyGradients(grads)
  */
-export async function lossGradients(
+export async function lossGradients<O extends TensorOutputs>(
   criterion: HungarianLoss,
-  outputs: TensorOutputs,
-  targets: readonly Target[],
+  outputs: ExactOutputs<O>,
+  targets: readonly TensorTarget[],
   call?: TensorCallOptions,
-): Promise<LossResult> {
-  const layers = layersOf(outputs)
-  const tensors = layers.flatMap((layer) => variablesOf(layer).concat(layer.references ?? []))
-  const values = await Promise.all(tensors.map((tensor) => tensor.data<'float32'>()))
-  const data = new Map(tensors.map((tensor, i) => [tensor, values[i] as Float32Array]))
-  return criterion.compute(toOutputs(outputs, (tensor) => data.get(tensor) as Float32Array), targets, call)
+): Promise<LossResult<O, GradientsOf<O>>> {
+  checkCriterion(criterion)
+  const step = readStep(outputs, targets, call)
+  const read = new Map<tfc.Tensor, Promise<TensorValues>>()
+  for (const [tensor, { name }] of step.tensors) read.set(tensor, readLater(tensor, name))
+  const values = new Map<tfc.Tensor, TensorValues>()
+  for (const [tensor, promise] of await settled(read)) values.set(tensor, await promise)
+  const result: LossResult<unknown, Gradients> = computeStep(criterion, step, (tensor) => values.get(tensor) as TensorValues)
+  return result as LossResult<O, GradientsOf<O>>
 }
 
-/** The outputs with every layer replaced, in a fixed order: of each part the final layer first. */
-function mapLayers(outputs: TensorOutputs, map: (layer: unknown, argument: string) => LayerOutputs): Outputs {
-  const mapPart = (part: unknown, argument: string): Outputs => {
-    const final = map(part, argument)
-    const { auxiliary } = part as TensorPart
-    if (auxiliary !== undefined && !Array.isArray(auxiliary)) {
-      fail('DTYPE', `${argument}.auxiliary`, `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
-    }
-    return { ...final, auxiliary: (auxiliary ?? []).map((layer, i) => map(layer, `${argument}.auxiliary[${i}]`)) }
-  }
-  const mapped: Record<string, unknown> = { ...mapPart(outputs, 'outputs') }
-  for (const key of PART_KEYS) {
-    const part: unknown = outputs[key]
-    if (isRecord(part) && (part['logits'] ?? part['boxes']) !== undefined) mapped[key] = mapPart(part, `outputs.${key}`)
-  }
-  return mapped as unknown as Outputs
+/** What a tensor's values come in. */
+type TensorValues = Float32Array | Int32Array | Uint8Array
+
+/** Gives the values of a tensor. */
+type ReadTensor = (tensor: tfc.Tensor, name: string) => TensorValues
+
+/** What is known of a tensor whose values are read. */
+interface Known {
+  /** The first place where it was given. */
+  readonly name: string
+  readonly shape: readonly number[]
 }
 
-/** All layers, their tensors checked. */
-function layersOf(outputs: TensorOutputs): TensorLayer[] {
-  const layers: TensorLayer[] = []
-  mapLayers(outputs, (layer, argument) => {
-    if (!isRecord(layer)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(layer)}`)
-    checkTensor(layer['logits'], `${argument}.logits`)
-    checkTensor(layer['boxes'], `${argument}.boxes`)
-    for (const name of ['corners', 'references'] as const) {
-      if (layer[name] !== undefined) checkTensor(layer[name], `${argument}.${name}`)
+type Tensors = Map<tfc.Tensor, Known>
+
+/** What a call was given, each field read once, the tensors found and checked. */
+interface TensorStep {
+  /** Plain objects with tensors among them. */
+  readonly outputs: TensorOutputs
+  readonly targets: unknown
+  readonly call: TensorCallOptions | undefined
+  /** In a fixed order: of each part the final layer first. */
+  readonly layers: readonly TensorLayer[]
+  readonly tensors: ReadonlyMap<tfc.Tensor, Known>
+}
+
+function readStep(outputs: unknown, targets: unknown, call: unknown): TensorStep {
+  let argument = 'outputs'
+  try {
+    const layers: TensorLayer[] = []
+    const tensors: Tensors = new Map()
+    const read = readOutputs(outputs, layers, tensors)
+    argument = 'targets'
+    const readTargets = copyTargets(targets, tensors)
+    argument = 'call'
+    const settings = call === undefined ? undefined : { ...checkRecord(call, CALL, 'call') }
+    return { outputs: read, targets: readTargets, call: settings as TensorCallOptions | undefined, layers, tensors }
+  } catch (error) {
+    throw toReadError(error, argument)
+  }
+}
+
+/** Computes a step from its tensors' values. */
+function computeStep(criterion: HungarianLoss, step: TensorStep, read: ReadTensor): LossResult<Outputs, Gradients> {
+  let argument = 'outputs'
+  try {
+    const outputs = toOutputs(step, read)
+    argument = 'targets'
+    const targets = toTargets(step, read)
+    argument = 'criterion'
+    return criterion.compute(outputs, targets, step.call)
+  } catch (error) {
+    throw toReadError(error, argument)
+  }
+}
+
+const readNow: ReadTensor = (tensor, name) => {
+  try {
+    const { dataSync } = tensor
+    if (typeof dataSync === 'function') return dataSync.call(tensor) as TensorValues
+    return fail('DTYPE', name, `must be a tensor of TensorFlow.js, whose dataSync is a function, got ${show(dataSync)}`)
+  } catch (error) {
+    throw toReadError(error, name)
+  }
+}
+
+async function readLater(tensor: tfc.Tensor, name: string): Promise<TensorValues> {
+  try {
+    const { data } = tensor
+    if (typeof data === 'function') return (await data.call(tensor)) as TensorValues
+    return fail('DTYPE', name, `must be a tensor of TensorFlow.js, whose data is a function, got ${show(data)}`)
+  } catch (error) {
+    throw toReadError(error, name)
+  }
+}
+
+/** The same promises once all are settled, so that none of them fails unheard. */
+async function settled<Key, Value>(promises: ReadonlyMap<Key, Promise<Value>>) {
+  await Promise.allSettled(promises.values())
+  return promises
+}
+
+function checkCriterion(criterion: unknown): void {
+  if (hasMethods(criterion, ['compute'], 'criterion')) return
+  fail('DTYPE', 'criterion', `must be a HungarianLoss, got ${show(criterion)}`)
+}
+
+function checkTensorFlow(tf: unknown): void {
+  const names = ['customGrad', 'mul', 'scalar', 'tensor'] as const
+  if (hasMethods(tf, names, 'tf')) return
+  fail('DTYPE', 'tf', `must be TensorFlow.js, with ${names.join(', ')}; got ${show(tf)}`)
+}
+
+function hasMethods(value: unknown, names: readonly string[], argument: string): boolean {
+  try {
+    return isRecord(value) && names.every((name) => typeof value[name] === 'function')
+  } catch (error) {
+    throw toReadError(error, argument)
+  }
+}
+
+type PartPlace = (typeof PART_KEYS)[number] | 'outputs' | 'layer'
+
+/** Whether something is a tensor of TensorFlow.js. */
+function isTensor(value: unknown): value is tfc.Tensor {
+  return isRecord(value) && typeof value['dataSync'] === 'function'
+}
+
+/** Its own fields, and those of the given names wherever they come from, each read once. */
+function copyFields(value: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
+  const copy: Record<string, unknown> = { ...value }
+  for (const name of names) {
+    if (Object.hasOwn(copy, name)) continue
+    const field = value[name]
+    if (field !== undefined) copy[name] = field
+  }
+  return copy
+}
+
+const DIFFERENTIATED = ['logits', 'boxes', 'corners'] as const
+const TENSORS = [...DIFFERENTIATED, 'references'] as const
+
+/** Copies the outputs, and lists their layers and tensors. */
+function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: Tensors): TensorOutputs {
+  const readLayer = (given: unknown, place: PartPlace, argument: string): Record<string, unknown> => {
+    if (!isRecord(given)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(given)}`)
+    if (isTensor(given)) fail('DTYPE', `${argument}.logits`, `is undefined, since ${argument} is itself a tensor`)
+    const layer = copyFields(given, [...TENSORS, 'matching', 'cost', 'auxiliary', ...PART_KEYS])
+    checkKeys(layer, place, argument)
+    for (const name of TENSORS) {
+      const isOptional = name === 'corners' || name === 'references'
+      if (isOptional && layer[name] === undefined) continue
+      checkTensor(layer[name], `${argument}.${name}`, ['float32'], layer)
+      note(tensors, layer[name] as tfc.Tensor, `${argument}.${name}`)
     }
     layers.push(layer as unknown as TensorLayer)
-    return layer as unknown as LayerOutputs
-  })
-  return layers
+    return layer
+  }
+  const readPart = (given: unknown, place: PartPlace, argument: string): Record<string, unknown> => {
+    const part = readLayer(given, place, argument)
+    const auxiliary = part['auxiliary']
+    if (auxiliary === undefined) return part
+    if (!Array.isArray(auxiliary)) {
+      fail('DTYPE', `${argument}.auxiliary`, `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
+    }
+    const read: unknown[] = []
+    const length = lengthOf(auxiliary, `${argument}.auxiliary`)
+    if (length > MAX_LAYERS) fail('SHAPE', `${argument}.auxiliary`, `may have at most ${MAX_LAYERS} layers, got ${length}`)
+    for (let i = 0; i < length; i++) read.push(readLayer(auxiliary[i], 'layer', `${argument}.auxiliary[${i}]`))
+    return { ...part, auxiliary: read }
+  }
+  const read = readPart(outputs, 'outputs', 'outputs')
+  for (const key of PART_KEYS) {
+    const part = read[key]
+    if (!isRecord(part)) continue
+    const copy = copyFields(part, ['logits', 'boxes', 'queries'])
+    const isOwn = (copy['logits'] ?? copy['boxes']) !== undefined
+    read[key] = isOwn ? readPart(copy, key, `outputs.${key}`) : copy
+  }
+  return read as unknown as TensorOutputs
 }
 
-function checkTensor(value: unknown, argument: string): void {
-  if (!isRecord(value) || typeof value['dataSync'] !== 'function') {
-    fail('DTYPE', argument, `must be a tensor of TensorFlow.js, got ${show(value)}`)
+function note(tensors: Tensors, tensor: tfc.Tensor, name: string): void {
+  if (!tensors.has(tensor)) tensors.set(tensor, { name, shape: shapeOf(tensor, name) })
+}
+
+/** Refuses what is no tensor of one of the types. `holder`: the object that was to have it. */
+function checkTensor(value: unknown, argument: string, dtypes: readonly string[], holder?: object): void {
+  if (!isTensor(value)) {
+    const keys = value === undefined && holder !== undefined ? `; what was given is an object ${showKeys(holder)}` : ''
+    fail('DTYPE', argument, `must be a tensor of TensorFlow.js, got ${show(value)}${keys}`)
   }
-  if (value['isDisposed'] === true) fail('DTYPE', argument, 'has been disposed, so that its values are gone')
-  if (value['dtype'] !== 'float32') fail('DTYPE', argument, `must be of dtype float32, got ${show(value['dtype'])}`)
+  const { isDisposed, dtype } = value
+  if (isDisposed === true) fail('DTYPE', argument, 'has been disposed, so that its values are gone')
+  if (!dtypes.includes(dtype)) fail('DTYPE', argument, `must be of dtype ${dtypes.join(' or ')}, got ${show(dtype)}`)
 }
 
 /** The tensors of a layer that the loss is differentiated by. */
@@ -171,28 +330,107 @@ function variablesOf({ logits, boxes, corners }: TensorLayer): tfc.Tensor[] {
 }
 
 /** The outputs with the values of their tensors, as the criterion takes them. */
-function toOutputs(outputs: TensorOutputs, valuesOf: (tensor: tfc.Tensor) => Float32Array): Outputs {
-  const toData = (tensor: tfc.Tensor) => ({ data: valuesOf(tensor), shape: tensor.shape })
-  return mapLayers(outputs, (given) => {
-    const { logits, boxes, corners, references, ...rules } = given as TensorLayer
-    return {
-      ...rules,
-      logits: toData(logits),
-      boxes: toData(boxes),
-      corners: corners && toData(corners),
-      references: references && toData(references),
+function toOutputs({ outputs, tensors }: TensorStep, read: ReadTensor): Outputs {
+  const toLayer = (layer: unknown, argument: string): Record<string, unknown> => {
+    const copy = { ...(layer as Record<string, unknown>) }
+    for (const name of TENSORS) {
+      const tensor = copy[name] as tfc.Tensor
+      const known = tensors.get(tensor)
+      if (known !== undefined) copy[name] = toData(tensor, known, read, `${argument}.${name}`)
     }
+    return copy
+  }
+  const toPart = (part: unknown, argument: string): Record<string, unknown> => {
+    const { auxiliary } = part as TensorPart
+    const copy = toLayer(part, argument)
+    if (auxiliary === undefined) return copy
+    return { ...copy, auxiliary: auxiliary.map((layer, i) => toLayer(layer, `${argument}.auxiliary[${i}]`)) }
+  }
+  const mapped = toPart(outputs, 'outputs')
+  for (const key of PART_KEYS) {
+    const part = mapped[key]
+    if (isRecord(part)) mapped[key] = toPart(part, `outputs.${key}`)
+  }
+  return mapped as unknown as Outputs
+}
+
+/** A tensor with its values. */
+function toData(tensor: tfc.Tensor, { shape }: Known, read: ReadTensor, name: string) {
+  return { data: read(tensor, name), shape }
+}
+
+/** The fields of a target that may be tensors, and of which types. */
+const TARGET_TYPES = {
+  labels: ['int32', 'float32'],
+  boxes: ['float32', 'int32'],
+  ignore: ['bool', 'int32', 'float32'],
+} as const
+const TARGET_FIELDS = ['labels', 'boxes', 'ignore'] as const
+
+/** Copies targets, and lists the tensors among them; what are no targets stays for the criterion to refuse. */
+function copyTargets(targets: unknown, tensors: Tensors): unknown {
+  if (!Array.isArray(targets)) return targets
+  const length = lengthOf(targets, 'targets')
+  if (length > MAX_JOBS) fail('SHAPE', 'targets', `may be of at most ${MAX_JOBS} images, got ${length}`)
+  const copies: unknown[] = []
+  for (let image = 0; image < length; image++) {
+    const target: unknown = targets[image]
+    if (!isRecord(target)) {
+      copies.push(target)
+      continue
+    }
+    const copy = copyFields(target, [...TARGET_FIELDS, 'valid'])
+    for (const field of TARGET_FIELDS) {
+      const value = copy[field]
+      if (!isTensor(value)) continue
+      const name = `targets[${image}].${field}`
+      checkTensor(value, name, TARGET_TYPES[field])
+      note(tensors, value, name)
+    }
+    copies.push(copy)
+  }
+  return copies
+}
+
+/** The targets with the values of their tensors. */
+function toTargets({ targets, tensors }: TensorStep, read: ReadTensor): readonly Target[] {
+  if (!Array.isArray(targets)) return targets as readonly Target[]
+  return targets.map((target: unknown, image) => {
+    if (!isRecord(target)) return target as unknown as Target
+    const copy = { ...target }
+    for (const field of TARGET_FIELDS) {
+      const tensor = copy[field] as tfc.Tensor
+      const known = tensors.get(tensor)
+      if (known === undefined) continue
+      const name = `targets[${image}].${field}`
+      copy[field] = targetData(field, toData(tensor, known, read, name), name)
+    }
+    return copy as unknown as Target
   })
 }
 
+/** A tensor as a target has it: labels as integers, whatever their type was; flags without a shape. */
+function targetData(
+  field: (typeof TARGET_FIELDS)[number],
+  { data, shape }: { readonly data: TensorValues; readonly shape: readonly number[] },
+  name: string,
+): unknown {
+  if (field === 'labels') return { data: data instanceof Float32Array ? Array.from(data) : data, shape }
+  if (field === 'boxes') return { data, shape }
+  if (shape.length !== 1) fail('SHAPE', name, `must be of shape [n], got ${showShape(shape)}`)
+  return data
+}
+
 /** Gradients as tensors, in the order of the operation's arguments. */
-function gradientTensors(tf: TensorFlow, layers: readonly TensorLayer[], gradients: Gradients): tfc.Tensor[] {
+function gradientTensors(tf: TensorFlow, { layers, tensors }: TensorStep, gradients: Gradients): tfc.Tensor[] {
   const parts = [gradients, ...PART_KEYS.map((key) => gradients[key])]
   const layersIn = (part: PartGradients | undefined) => (part === undefined ? [] : [part, ...(part.auxiliary ?? [])])
   const all: readonly LayerGradients[] = parts.flatMap(layersIn)
   return layers.flatMap((layer, i) => {
     const { logits, boxes, corners } = all[i] as LayerGradients
     const arrays = [logits, boxes, corners] as Float32Array[]
-    return variablesOf(layer).map(({ shape }, k) => tf.tensor(arrays[k] as Float32Array, shape))
+    return variablesOf(layer).map((tensor, k) => {
+      return tf.tensor(arrays[k] as Float32Array, [...(tensors.get(tensor) as Known).shape])
+    })
   })
 }

@@ -30,12 +30,26 @@ export type Shaped<Data> =
   { readonly data: Data; readonly shape: readonly number[] } | { readonly data: Data; readonly dims: readonly number[] }
 
 /**
- * A tensor of predictions. `{ data, dims }` fits a tensor of ONNX Runtime as it is. The product of the shape must equal
- * the length of the data.
+ * A tensor of ONNX Runtime as `session.run()` gives it: its type does not say what it holds, which is looked at when it
+ * is read. Throws `DTYPE` for what the place does not take.
  */
-export type TensorLike = Shaped<FloatData>
+export interface OnnxTensor {
+  readonly type: string
+  readonly dims: readonly number[]
+  readonly data: FloatData | IntegerData | readonly string[]
+}
 
-/** Predictions of one layer. */
+/**
+ * A tensor of predictions; `{ data, dims }` fits one of ONNX Runtime as it is, once its data are in memory (`DTYPE` where
+ * they are on the device, or disposed). The product of the shape must equal the length of the data. Further fields are
+ * ignored.
+ */
+export type TensorLike = Shaped<FloatData> | OnnxTensor
+
+/**
+ * Predictions of one layer. Of these objects, of parts and of targets, every field is read once; own enumerable keys
+ * that are unknown or belong elsewhere are refused (`OPTION`), unless their value is undefined.
+ */
 export interface LayerOutputs {
   /**
    * `[B, Q, C]`: images, queries, and columns of raw scores: with softmax classification `numClasses + 1`, one of which is
@@ -63,7 +77,7 @@ export interface LayerOutputs {
   /**
    * Added to the matching cost, and no part of the loss: for each image a block `[Q, n]` of numbers from −1e12 to 1e12,
    * with a column for every target of the image. So keypoints, text or anything else can join the matching. Stacked
-   * layers share it.
+   * layers share it. Must be absent where `matching` is anything but `'optimal'`, since nothing is solved then.
    */
   readonly cost?: readonly TensorLike[] | undefined
 }
@@ -87,7 +101,8 @@ export interface Pairs {
 
 /**
  * Predictions of several layers. They either lie stacked in tensors of rank 4, `[L, B, Q, C]` and `[L, B, Q, 4]`, the
- * last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits.
+ * last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits. All parts together may
+ * have up to 1,048,576 layers, and 4,194,304 layers times images.
  */
 export interface PartOutputs extends LayerOutputs {
   /** Earlier layers, first to last, each of the final layer's shape. */
@@ -165,7 +180,10 @@ export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined })
 
 /** Settings of {@link OneToManyOutputs}. */
 export interface OneToManySettings extends PartWeights {
-  /** How often every target is repeated, at least 1; 6 in H-DETR. */
+  /**
+   * How often every target is repeated, at least 1; 6 in H-DETR. At most 16,777,216 times divided by the number of
+   * targets in the batch. What exceeds the number of queries is reported as unmatched, and takes no memory.
+   */
   readonly repeat: number
 }
 
@@ -176,7 +194,8 @@ export interface OneToManySettings extends PartWeights {
 export interface Outputs extends PartOutputs {
   /**
    * Equal groups that the queries are split in, one after the other; each is matched by itself with all targets, and the
-   * terms are divided by N · `groups` (Chen et al. 2023, Group DETR; Atten4Vis/LW-DETR). Default: 1.
+   * terms are divided by N · `groups` (Chen et al. 2023, Group DETR; Atten4Vis/LW-DETR). At most 16,777,216 divided by
+   * the number of targets in the batch. Default: 1.
    */
   readonly groups?: number | undefined
   readonly encoder?: EncoderOutputs | undefined
@@ -184,8 +203,37 @@ export interface Outputs extends PartOutputs {
   readonly oneToMany?: OneToManyOutputs | undefined
 }
 
+/** The keys of every member of a union. */
+type KeysOf<T> = T extends unknown ? keyof T : never
+
+/** `T` without keys that `Shape` does not know. */
+type OnlyKeysOf<Shape, T> = { readonly [Key in keyof T]: string extends Key ? T[Key] : Key extends KeysOf<Shape> ? T[Key] : never }
+
+/** A part without unknown keys, also of its layers. */
+type Exact<Shape, T> = T &
+  OnlyKeysOf<Shape, T> &
+  (T extends { readonly auxiliary: ReadonlyArray<infer Layer> }
+    ? { readonly auxiliary: ReadonlyArray<OnlyKeysOf<LayerOutputs, Layer>> }
+    : unknown)
+
+/**
+ * Outputs without keys that are unknown at their place, which are refused, too, when a call reads them. Their type says
+ * which parts the result has.
+ */
+export type ExactOutputs<O> = Exact<Outputs, O> &
+  (O extends { readonly encoder: infer Part extends object } ? { readonly encoder: Exact<EncoderOutputs, Part> } : unknown) &
+  (O extends { readonly denoising: infer Part extends object }
+    ? { readonly denoising: Exact<DenoisingOutputs, Part> }
+    : unknown) &
+  (O extends { readonly oneToMany: infer Part extends object }
+    ? { readonly oneToMany: Exact<OneToManyOutputs, Part> }
+    : unknown)
+
+/** A value that is certain where the type of the outputs says that they have this key. */
+export type IfGiven<O, Key extends PropertyKey, Value> = O extends { readonly [K in Key]: object } ? Value : Value | undefined
+
 /** Class ids: any integer array or plain numbers. A tensor must be of shape `[n]`. */
-export type Labels = readonly number[] | IntegerData | Shaped<readonly number[] | IntegerData>
+export type Labels = readonly number[] | IntegerData | Shaped<readonly number[] | IntegerData> | OnnxTensor
 
 /** The class ids of each target where some have several, at least one and all different. */
 export type LabelSets = ReadonlyArray<number | readonly number[] | IntegerData>
@@ -196,6 +244,7 @@ export type Boxes =
   | Exclude<IntegerData, BigInt64Array | BigUint64Array>
   | ReadonlyArray<ArrayLike<number>>
   | Shaped<FloatData | Exclude<IntegerData, BigInt64Array | BigUint64Array>>
+  | OnnxTensor
 
 /** The ground truth of one image: `n` objects, `n ≥ 0`. */
 export interface Target {
@@ -205,7 +254,10 @@ export interface Target {
    * should have, and the class' part of the cost is the sum over them.
    */
   readonly labels: Labels | LabelSets
-  /** `[n, 4]`, in the criterion's `boxFormat`; with `normalizedBoxes`, all components lie in [0, 1]. */
+  /**
+   * `[n, 4]`, in the criterion's `boxFormat`; with `normalizedBoxes`, all components lie in [0, 1], where up to 1e-4 beyond
+   * is taken for rounding and used as it is.
+   */
   readonly boxes: Boxes
   /** How many leading entries count, 0 to n; the rest is padding and never looked at. Default: all. */
   readonly valid?: number | undefined
@@ -367,7 +419,8 @@ export interface HungarianLossOptions {
   readonly boxFormat?: 'cxcywh' | 'xyxy' | undefined
   /**
    * Added to the areas and squared lengths that the forms of IoU divide by, in cost and loss, 0 to 1. DAB-DETR and DINO
-   * have 1e-6. With 0, a quotient whose divisor is 0 counts as 0. Default: 0.
+   * have 1e-6. With 0, a quotient whose divisor is 0 counts as 0. The derivative of these forms by a side grows as 1 / side;
+   * beyond the range of float32, for sides below about 1e-39, gradients are its largest number. Default: 0.
    */
   readonly boxEpsilon?: number | undefined
   /**
@@ -380,15 +433,24 @@ export interface HungarianLossOptions {
   readonly normalizedBoxes?: boolean | undefined
   /**
    * What to do with NaN and infinities in the predictions: `'throw'` names the first; `'worst'` gives such a query a cost
-   * above every other of its image, so that it is matched last, leaves it out of the loss, and counts it. Default:
-   * `'throw'`.
+   * above every other of its image, so that it is matched last, leaves it out of the loss, and counts it. Left out, here and
+   * for `ignore`, means out of the class term's divisor too, and of the union matching: the loss is that of the batch
+   * without these queries. N stays the number of targets, whether or not they find a query. Default: `'throw'`.
    */
   readonly nonFinite?: 'throw' | 'worst' | undefined
+  /**
+   * Which queries {@link Metrics.cardinalityError} counts as objects in sigmoid classification, which has no no-object:
+   * `'threshold'`, those with a probability above 0.5 for any class, so a logit above 0; or `'published'`, those whose
+   * first largest logit is not that of the last class, as if that column still meant no-object. So do the published
+   * criteria, in which the number means little, and nothing for one class. With softmax classification both are the
+   * queries whose largest logit is not no-object. Default: `'threshold'`.
+   */
+  readonly cardinality?: 'threshold' | 'published' | undefined
   /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
   readonly ignore?: IgnoreOptions | undefined
   /**
    * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all
-   * decoder and encoder layers the same: of all their pairs the most frequent first, one target for each query, divided
+   * decoder and encoder layers, which then have the same number of queries, the same: of all their pairs the most frequent first, one target for each query, divided
    * by the number of these pairs. The class term follows the layer's own matching either way. Default: the preset's,
    * which is `'union'` for D-FINE and DEIM alone.
    */
@@ -398,6 +460,11 @@ export interface HungarianLossOptions {
    * {@link threadCount}. The results have the same bits with any number. Default: {@link threadCount}.
    */
   readonly threads?: number | undefined
+  /**
+   * `'warn'`: the first batch is looked through as by {@link inspectBatch}, and one warning of the process tells what was
+   * found, but for mere notes. Later batches take no longer for it. Default: `'off'`.
+   */
+  readonly check?: 'off' | 'warn' | undefined
 }
 
 /**
@@ -471,6 +538,7 @@ export interface ResolvedOptions {
   readonly clampSizes: boolean
   readonly normalizedBoxes: boolean
   readonly nonFinite: 'throw' | 'worst'
+  readonly cardinality: 'threshold' | 'published'
   readonly ignore: { readonly overlap: 'iof' | 'iou'; readonly threshold: number }
   readonly boxMatching: 'layer' | 'union'
   readonly distribution: {
@@ -480,6 +548,7 @@ export interface ResolvedOptions {
     readonly temperature: number
   }
   readonly threads: number
+  readonly check: 'off' | 'warn'
 }
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */
@@ -504,6 +573,13 @@ export interface Gradients extends PartGradients {
   readonly oneToMany?: PartGradients | undefined
 }
 
+/** {@link Gradients}, certain where the type of the outputs says that they have tensors. */
+export type GradientsOf<O> = Gradients &
+  (O extends { readonly corners: object } ? { readonly corners: Float32Array } : unknown) &
+  (O extends { readonly encoder: object } ? { readonly encoder: PartGradients } : unknown) &
+  (O extends { readonly denoising: { readonly logits: object } } ? { readonly denoising: PartGradients } : unknown) &
+  (O extends { readonly oneToMany: { readonly logits: object } } ? { readonly oneToMany: PartGradients } : unknown)
+
 /** What a batch's sums are divided by. */
 export interface Normalizers {
   /**
@@ -514,10 +590,63 @@ export interface Normalizers {
   /** With `boxMatching: 'union'`: the number of pairs, at least 1; divides the box terms of decoder and encoder. */
   readonly unionBoxes?: number | undefined
   /**
-   * Divides the class term (last layer): the sum of the class weights of all queries, or with `normalization:
-   * 'num-boxes'` and sigmoid classification the number of targets.
+   * Divides the class term (last layer): the sum of the class weights of all queries that are not left out, or with
+   * `normalization: 'num-boxes'` and sigmoid classification the number of targets.
    */
   readonly classWeight: number
+  /** What these numbers come from, for {@link combineNormalizers}. */
+  readonly counts: NormalizerCounts
+}
+
+/**
+ * What a batch's divisors come from: its own numbers before anything is clamped, also where the call was given others, so
+ * that they add up over the workers or micro-batches that a batch is split into. Plain numbers and arrays, which survive
+ * `postMessage` and JSON. Layers come in the order of `layers`, `encoder.layers`, `denoising.layers` and
+ * `oneToMany.layers`.
+ */
+export interface NormalizerCounts {
+  /** Targets that are not ignored. */
+  readonly targets: number
+  /** With `boxMatching: 'union'`: pairs of the union matching. */
+  readonly unionPairs?: number | undefined
+  /**
+   * For each layer, the sum of the class weights of its queries; or where the number of targets divides the class term, that
+   * number, multiplied by the part's groups and repetitions.
+   */
+  readonly classWeights: readonly number[]
+  /**
+   * For each layer, the least that the class term is divided by, where that sum is smaller: 0 for a sum of class weights,
+   * otherwise 1, and for `denoising` its groups.
+   */
+  readonly leastClassWeights: readonly number[]
+  /**
+   * For each layer, how many queries `ddf` takes: those of the box terms' pairs, and others; both 0 for a layer that is not
+   * taught. Absent where there is no term `ddf`.
+   */
+  readonly distilledQueries?: ReadonlyArray<readonly [paired: number, others: number]> | undefined
+}
+
+/** What {@link combineNormalizers} takes of each worker: a result of `compute` or `match`, or its `normalizers` alone. */
+export type NormalizerSource = Normalizers | { readonly normalizers: Normalizers }
+
+/** Settings of {@link combineNormalizers}. */
+export interface CombineOptions {
+  /**
+   * What becomes of the workers' losses and gradients: their `'mean'`, as data-parallel training makes it, or their `'sum'`,
+   * as gradients are accumulated over micro-batches. Default: `'mean'`.
+   */
+  readonly reduce?: 'mean' | 'sum' | undefined
+}
+
+/** What {@link combineNormalizers} gives: to be spread into the `call` of each worker. */
+export interface CombinedNormalizers {
+  readonly numBoxes: number
+  /** One for each layer. Absent where the workers' denoising groups are different in number. */
+  readonly classWeight?: readonly number[] | undefined
+  /** With `boxMatching: 'union'`. */
+  readonly unionBoxes?: number | undefined
+  /** Where there is a term `ddf`. */
+  readonly distilledQueries?: ReadonlyArray<readonly [paired: number, others: number]> | undefined
 }
 
 /** Settings of one call of {@link HungarianLoss.compute}. */
@@ -525,25 +654,32 @@ export interface CallOptions {
   /** Whether gradients are wanted. Default: true. */
   readonly gradients?: boolean | undefined
   /**
-   * Arrays to write the gradients to, in the layout of the inputs and of their exact lengths. They must not share
-   * memory with any input or with each other. Default: new arrays.
+   * Arrays to write the gradients to, in the layout of the inputs and at least of their lengths: of a longer array, as
+   * for a smaller last batch, the first part is written, and the result's array is a view of it. What is written must not
+   * share memory with any input or with each other. Default: new arrays.
    */
   readonly out?: Gradients | undefined
   /**
-   * The number of targets to divide the box terms by, above 0. Where a batch is split over workers, give each the mean
-   * of all workers' counts (the published code takes at least 1), and average the gradients: the result is the gradient
-   * of the unsplit batch, but for `ddf`, whose means are each worker's own. Parts multiply it by their groups and
-   * repetitions. Default: this batch's count, at least 1.
+   * The number of targets to divide the box terms by, 1e-12 to 1e24, and the class term, too, where that has the same divisor
+   * and `classWeight` is absent. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
+   *
+   * Where a batch is split over workers, this and the following numbers come from {@link combineNormalizers}; the mean of
+   * the workers' gradients is then the gradient of the unsplit batch.
    */
   readonly numBoxes?: number | undefined
-  /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`. */
+  /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`; 1e-12 to 1e24. */
   readonly unionBoxes?: number | undefined
   /**
-   * What to divide the class term by, above 0: one number for all layers, or one for each, in the order of `layers`,
-   * `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Where a batch is split over workers, the mean of all
-   * workers' own, as `match` gives them. Default: this batch's own.
+   * What to divide the class term by, 1e-12 to 1e24: one number for all layers, or one for each, in the order of `layers`,
+   * `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Nothing multiplies it. Default: this batch's own, or where
+   * N divides the class term, that of the part, which a given `numBoxes` enters.
    */
   readonly classWeight?: number | ArrayLike<number> | undefined
+  /**
+   * How many queries `ddf` takes, for each layer in the same order: those of the box terms' pairs, and others, from 0 on.
+   * Default: this batch's own.
+   */
+  readonly distilledQueries?: ReadonlyArray<ArrayLike<number>> | undefined
 }
 
 /** Settings of one call of {@link HungarianLoss.computeAsync}. */
@@ -558,7 +694,10 @@ export interface AsyncCallOptions extends Omit<CallOptions, 'out'> {
   readonly transfer?: boolean | undefined
 }
 
-/** The matching of one image. Queries count within their tensors, targets within the image. */
+/**
+ * The matching of one image. Queries count within their tensors, targets within the image. Every array has a buffer of
+ * its own.
+ */
 export interface Matches {
   /** Matched queries, ascending; one to one, `[min(Q, n)]`. */
   readonly queryIndices: Int32Array
@@ -578,9 +717,9 @@ export interface Metrics {
   /** Percentage of matched queries whose largest logit is not a label of the target; NaN where nothing was matched. */
   readonly classError: number
   /**
-   * Mean over images of |queries whose largest logit is not no-object − targets|, ignored queries among the former and
-   * ignored targets not among the latter. Sigmoid models have no such column; their published criteria take the last class
-   * for it all the same, and so does this number.
+   * Mean over images of |queries that count as objects − targets|, ignored queries among the former, those that are not
+   * finite not, and ignored targets not among the latter. With softmax classification the queries whose largest logit is not
+   * no-object count, of the sigmoid kinds those with a probability above 0.5 (see {@link HungarianLossOptions.cardinality}).
    */
   readonly cardinalityError: number
 }
@@ -623,21 +762,28 @@ export interface PartResult {
 }
 
 /**
- * The outcome of {@link HungarianLoss.compute}: of the decoder layers, and of each further part of the outputs. Views are
- * made when first read, and kept.
+ * The outcome of {@link HungarianLoss.compute}: of the decoder layers, and of each further part of the outputs.
+ *
+ * As all results, it is plain data: every property is its own and enumerable, so that `structuredClone`, `postMessage`,
+ * spread and deep comparison see all of it, and a clone equals it. In JSON typed arrays are plain arrays, which a spread
+ * result's own ones are not. It holds none of the inputs. Of large batches layers and matchings are made when first read.
+ *
+ * `O` is the type of the outputs, `G` that of the gradients.
  */
-export interface LossResult extends PartResult {
+export interface LossResult<O = Outputs, G = GradientsOf<O> | undefined> extends PartResult {
   /** Sum over all layers of weight × term, times the weight of their part. */
   readonly loss: number
-  readonly encoder: PartResult | undefined
-  readonly denoising: PartResult | undefined
-  readonly oneToMany: PartResult | undefined
+  /** Absent where the outputs have no such part, as the next two. */
+  readonly encoder: IfGiven<O, 'encoder', PartResult>
+  readonly denoising: IfGiven<O, 'denoising', PartResult>
+  readonly oneToMany: IfGiven<O, 'oneToMany', PartResult>
   readonly normalizers: Normalizers
   /**
    * Gradients of `loss`; absent where `gradients: false` was given. Unless given as `out`, all of a result's lie in one
-   * buffer of their own: a transfer to another thread moves them together.
+   * buffer of their own, since making one for each takes as long as the loss of a small batch: a transfer to another
+   * thread moves them together, and a clone of one array takes the others' memory along.
    */
-  readonly gradients: Gradients | undefined
+  readonly gradients: G
   readonly nonFinite: NonFiniteCounts
 }
 
@@ -649,11 +795,12 @@ export interface PartMatching {
   readonly layers: ReadonlyArray<{ readonly matches: readonly Matches[]; readonly classWeight: number }>
 }
 
-/** The outcome of {@link HungarianLoss.match}. */
-export interface MatchResult extends PartMatching {
-  readonly encoder?: PartMatching | undefined
-  readonly denoising?: PartMatching | undefined
-  readonly oneToMany?: PartMatching | undefined
+/** The outcome of {@link HungarianLoss.match}, plain data as {@link LossResult}. `O` is the type of the outputs. */
+export interface MatchResult<O = Outputs> extends PartMatching {
+  /** Absent where the outputs have no such part, as the next two. */
+  readonly encoder: IfGiven<O, 'encoder', PartMatching>
+  readonly denoising: IfGiven<O, 'denoising', PartMatching>
+  readonly oneToMany: IfGiven<O, 'oneToMany', PartMatching>
   readonly normalizers: Normalizers
   readonly nonFinite: NonFiniteCounts
 }
@@ -672,11 +819,12 @@ export interface PartCost {
   readonly layers: ReadonlyArray<{ readonly images: readonly CostBlock[] }>
 }
 
-/** The outcome of {@link HungarianLoss.cost}. */
-export interface CostResult extends PartCost {
-  readonly encoder?: PartCost | undefined
-  readonly denoising?: PartCost | undefined
-  readonly oneToMany?: PartCost | undefined
+/** The outcome of {@link HungarianLoss.cost}, plain data as {@link LossResult}. `O` is the type of the outputs. */
+export interface CostResult<O = Outputs> extends PartCost {
+  /** Absent where the outputs have no such part, as the next two. */
+  readonly encoder: IfGiven<O, 'encoder', PartCost>
+  readonly denoising: IfGiven<O, 'denoising', PartCost>
+  readonly oneToMany: IfGiven<O, 'oneToMany', PartCost>
   readonly nonFinite: NonFiniteCounts
 }
 
@@ -687,7 +835,7 @@ export type CostData = FloatData | Exclude<IntegerData, BigInt64Array | BigUint6
  * A cost matrix: a tensor of shape `[rows, columns]`, or rows of equal length (`[]` is 0 × 0). `Infinity` forbids a
  * pair, also when maximising; NaN and `-Infinity` are errors.
  */
-export type CostMatrix = Shaped<CostData> | ReadonlyArray<ArrayLike<number>>
+export type CostMatrix = Shaped<CostData> | OnnxTensor | ReadonlyArray<ArrayLike<number>>
 
 /** Indices of rows or columns; an Int32Array is never copied. */
 export type IndexData = readonly number[] | Exclude<IntegerData, BigInt64Array | BigUint64Array>
@@ -704,7 +852,8 @@ export interface CompressedCostMatrix {
   /** `[rows + 1]`, rising from 0 to the number of cells. */
   readonly rowStarts: IndexData
   readonly rowIndices?: undefined
-  readonly shape: readonly [rows: number, columns: number]
+  /** `[rows, columns]`. */
+  readonly shape: readonly number[]
 }
 
 /** A cost matrix as a list of cells in any order (COO), none listed twice. The rest is as in the other form. */
@@ -716,7 +865,8 @@ export interface ListedCostMatrix {
   /** The column of each. */
   readonly columnIndices: IndexData
   readonly rowStarts?: undefined
-  readonly shape: readonly [rows: number, columns: number]
+  /** `[rows, columns]`. */
+  readonly shape: readonly number[]
 }
 
 /** A cost matrix of which only the allowed cells are listed. */
@@ -728,7 +878,7 @@ export type SparseCostMatrix = CompressedCostMatrix | ListedCostMatrix
  */
 export interface CostMatrices {
   readonly data: CostData
-  readonly shapes: ReadonlyArray<readonly [rows: number, columns: number]>
+  readonly shapes: ReadonlyArray<readonly number[]>
 }
 
 /** Settings of {@link linearSumAssignment}. */
@@ -736,14 +886,16 @@ export interface AssignmentOptions {
   /** Look for the largest total rather than the least. Default: false. */
   readonly maximize?: boolean | undefined
   /**
-   * Where forbidden pairs leave no complete assignment, give the best of most pairs rather than an error. Default:
-   * false.
+   * Where forbidden pairs leave no complete assignment, give the most pairs that can be, and of those sets of pairs the
+   * one with the least total, rather than an error. However large and small costs may be: one pair more comes first, and
+   * no number is added for it. Default: false.
    */
   readonly partial?: boolean | undefined
   /**
    * Leave pairs dearer than this (when maximising: cheaper) unassigned, as trackers do: of all sets of pairs, the one
    * with the least sum of cost − limit, with as many pairs as that permits. `partial` has then no meaning. Any finite
-   * number. Default: no limit.
+   * number; of costs in a Float32Array, or in rows that are all Float32Arrays, the nearest float32, so that a cell of 0.3
+   * keeps to a limit of 0.3. Default: no limit.
    */
   readonly costLimit?: number | undefined
   /** Give the dual variables, which prove that the total is optimal. Default: false. */
@@ -756,7 +908,10 @@ export interface AsyncAssignmentOptions extends AssignmentOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** An assignment of rows to columns. */
+/**
+ * An assignment of rows to columns. It is plain data, as {@link LossResult}, and in JSON its arrays are plain ones. Every
+ * array has a buffer of its own, but for the duals, of which rows and columns may share one.
+ */
 export interface Assignment {
   /** Assigned rows, ascending. */
   readonly rowIndices: Int32Array
@@ -777,22 +932,42 @@ export interface Assignment {
   readonly columnDuals: Float64Array | undefined
 }
 
-/** What {@link verifyAssignment} needs of an assignment: what {@link linearSumAssignment} gives with `duals: true`. */
+/** An assignment with its dual variables, as `duals: true` gives it. */
+export interface AssignmentWithDuals extends Assignment {
+  readonly rowDuals: Float64Array
+  readonly columnDuals: Float64Array
+}
+
+/**
+ * What {@link verifyAssignment} needs of an assignment: what {@link linearSumAssignment} gives with `duals: true`, or what
+ * its JSON is parsed to.
+ */
 export interface AssignmentProof {
   readonly rowIndices: ArrayLike<number>
   readonly columnIndices: ArrayLike<number>
-  readonly rowDuals?: Float64Array | undefined
-  readonly columnDuals?: Float64Array | undefined
+  readonly rowDuals?: ArrayLike<number> | undefined
+  readonly columnDuals?: ArrayLike<number> | undefined
 }
 
 /** The outcome of {@link verifyAssignment}. */
 export interface Verification {
-  /** Whether the duals prove the assignment optimal, up to rounding. */
+  /**
+   * Whether the duals prove the assignment optimal: no pair is forbidden, no assignment has more pairs (without
+   * `costLimit`), and neither total and bound nor a cell and its duals are farther apart than rounding accounts for:
+   * 2^-36, about 1.5e-11, of the sum, over the assigned cells, of |cost| and of how far the cost is above the least one
+   * of its row and above the least one of its column (when maximising: below the largest). With `costLimit`: of |cost|
+   * and |limit|.
+   */
   readonly optimal: boolean
-  /** Sum of the assigned cells. */
+  /** Sum of the assigned cells, in float64. */
   readonly total: number
-  /** What the duals prove: no assignment costs less (when maximising: none yields more). */
+  /**
+   * What the duals prove, whatever they are, rounded to the safe side: no assignment of as many pairs costs less (when
+   * maximising: none yields more). With `costLimit`, no set of pairs has a smaller (larger) sum of cost − limit than that
+   * of as many pairs with this total. Where duals break their rule, those of the rows are moved until they do not.
+   * Infinite where they prove nothing.
+   */
   readonly bound: number
-  /** By how much a cell breaks the duals' rule at most; 0 or rounding for a valid proof. */
+  /** By how much a cell breaks the duals' rule at most: 0, or rounding, for a valid proof; Infinity if a dual is not finite. */
   readonly violation: number
 }

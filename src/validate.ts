@@ -1,5 +1,6 @@
 import { fail } from './errors.ts'
 import type { ErrorCode } from './errors.ts'
+import { nearestName } from './words.ts'
 
 /** The largest size of one dimension: indices are 32-bit integers. */
 export const MAX_SIZE = 2 ** 31 - 1
@@ -7,7 +8,10 @@ export const MAX_SIZE = 2 ** 31 - 1
 /** The largest weight, as in the core. */
 const MAX_WEIGHT = 1e12
 
-/** A value as an error message shows it: short, and strings in quotes. */
+/** Keys that a message lists at most. */
+const SHOWN_KEYS = 8
+
+/** A value as an error message shows it: short, strings in quotes, and objects by their keys. Never throws. */
 export function show(value: unknown): string {
   try {
     return describe(value)
@@ -17,18 +21,61 @@ export function show(value: unknown): string {
 }
 
 function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
-  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'string') return showText(value)
+  if (typeof value === 'bigint') return value < MAX_SHOWN && value > -MAX_SHOWN ? `${value}n` : 'a large bigint'
   if (typeof value === 'function') return 'a function'
   if (typeof value !== 'object' || value === null) return String(value)
-  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (Array.isArray(value)) {
+    const first: unknown = value[0]
+    const content = isRecord(first) ? ` objects ${showKeys(first)}` : ''
+    return `an array of ${Number(value.length)}${content}`
+  }
   if (ArrayBuffer.isView(value)) return Object.prototype.toString.call(value).slice(8, -1)
-  return 'an object'
+  const kind = builtinKind(value)
+  if (kind?.endsWith('Buffer')) return `an object (${kind})`
+  if (kind === 'Promise') return 'a Promise (is an await missing?)'
+  if (kind !== undefined) return `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`
+  return Object.keys(value).length === 0 ? 'an object' : `an object ${showKeys(value)}`
 }
 
-/** Whether a value is an object of named fields; arrays are not. */
+const MAX_SHOWN = 10n ** 40n
+
+function showText(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
+}
+
+/** Which keys an object has, as messages say it: `with the keys labels, boxes`. Never throws. */
+export function showKeys(value: unknown): string {
+  try {
+    const keys = Object.keys(value as object)
+    if (keys.length === 0) return 'without any keys'
+    const shown = keys.slice(0, SHOWN_KEYS).map((key) => (key.length > 40 ? `${key.slice(0, 40)}…` : key))
+    const more = keys.length > SHOWN_KEYS ? ` and ${keys.length - SHOWN_KEYS} more` : ''
+    return `with the key${keys.length === 1 ? '' : 's'} ${shown.join(', ')}${more}`
+  } catch {
+    return 'whose keys cannot be read'
+  }
+}
+
+/** Objects of JavaScript itself whose content is not in fields, so that as a record of named fields they would be empty. */
+const BUILTIN = new Set(
+  ['Map', 'Set', 'WeakMap', 'WeakSet', 'WeakRef', 'Promise', 'Date', 'RegExp', 'Number', 'String', 'Boolean', 'Symbol']
+    .concat(['Error', 'ArrayBuffer', 'SharedArrayBuffer', 'DataView', 'Generator', 'AsyncGenerator'])
+    .map((name) => `[object ${name}]`),
+)
+
+/** The class of an object that can be no record, as `'Map'`; undefined for all others. */
+function builtinKind(value: object): string | undefined {
+  const tag = Object.prototype.toString.call(value)
+  return BUILTIN.has(tag) ? tag.slice(8, -1) : undefined
+}
+
+/** Whether a value is an object of named fields; arrays, and maps, dates and promises, are not. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype) return true
+  return !Array.isArray(value) && !ArrayBuffer.isView(value) && builtinKind(value) === undefined
 }
 
 /** An object of options all of whose keys are known; absent means empty. */
@@ -41,10 +88,16 @@ export function checkRecord<Key extends string>(
   if (!isRecord(value)) fail('OPTION', argument, `must be an object, got ${show(value)}`)
   for (const key in value) {
     if (!(known as readonly string[]).includes(key)) {
-      fail('OPTION', `${argument}.${key}`, `there is no such option; known are ${known.join(', ')}`)
+      fail('OPTION', `${argument}.${key}`, `there is no such option; ${showKnown(key, known)}`)
     }
   }
   return value as { readonly [K in Key]?: unknown }
+}
+
+/** The known names, each once, and which of them may be meant. */
+export function showKnown(key: string, known: readonly string[], meant = nearestName(key, known)): string {
+  const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`
+  return `known are ${[...new Set(known)].join(', ')}${hint}`
 }
 
 /** One of a few words. */
@@ -78,9 +131,15 @@ export function checkNumber(value: unknown, largest: number, fallback: number, a
   return fail('OPTION', argument, `must be a number from 0 to ${largest === MAX_WEIGHT ? '1e12' : largest}, got ${show(value)}`)
 }
 
-/** A divisor: finite and above 0. */
+/**
+ * What a batch's sums are divided by: 1e-12 to 1e24, as in the core. Beyond these, gradients of ordinary predictions
+ * leave the range of float32.
+ */
 export function checkDivisor(value: unknown, argument: string): number {
-  if (typeof value === 'number' && value > 0 && value < Infinity) return value
+  if (typeof value === 'number' && value > 0 && value < Infinity) {
+    if (value >= 1e-12 && value <= 1e24) return value
+    fail('OPTION', argument, `must be a number from 1e-12 to 1e24, got ${value}`)
+  }
   return fail('OPTION', argument, `must be a finite number above 0, got ${show(value)}`)
 }
 

@@ -26,6 +26,8 @@ pub struct Config {
     pub normalized_boxes: bool,
     /// What to do with NaN and ±infinity in the predictions.
     pub non_finite: NonFinite,
+    /// Which queries the cardinality error counts as objects in sigmoid classification.
+    pub cardinality: Cardinality,
     /// Which queries lie on an ignored target.
     pub ignore: Ignore,
     /// The terms of layers whose edges are distributions.
@@ -214,6 +216,16 @@ pub enum NonFinite {
     Worst,
 }
 
+/// Which queries count as objects in the cardinality error of sigmoid classification, which has no no-object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cardinality {
+    /// Those with a probability above 0.5, so a logit above 0, as in huggingface/transformers' losses of such models.
+    Threshold,
+    /// Those whose first largest logit is not that of the last class, as if that column still meant no-object: the
+    /// published criteria, which keep DETR's `loss_cardinality`.
+    Published,
+}
+
 impl Classification {
     pub(crate) fn softmax(&self) -> Option<&Softmax> {
         if let Self::Softmax(softmax) = self { Some(softmax) } else { None }
@@ -242,6 +254,7 @@ impl Config {
             clamp_sizes: false,
             normalized_boxes: true,
             non_finite: NonFinite::Throw,
+            cardinality: Cardinality::Threshold,
             ignore: Ignore { overlap: Overlap::Iof, threshold: 0.5 },
             distribution: Distribution::default(),
         }

@@ -7,7 +7,8 @@
 
 mod corners;
 
-use std::ops::Range;
+use std::borrow::Cow;
+use std::ops::{Range, RangeInclusive};
 
 use crate::assign::block::Block;
 use crate::assign::dense::{Demand, Outcome};
@@ -24,7 +25,7 @@ use crate::loss::distribution::Bins;
 use crate::loss::{self, clamp};
 use crate::memory;
 use crate::part::{BACKGROUND, LEFT_OUT, Matching, Part};
-use crate::scratch::{Clean, Scratch, reserve};
+use crate::scratch::{Clean, Scratch, reserve, try_reserve};
 use crate::simd::{LANES, Level, dispatch, padded};
 use crate::threads::Threads;
 use crate::union;
@@ -43,6 +44,10 @@ const LOGITS_PER_PAIR: usize = 16;
 /// Those that take as long as a bin of an edge in all terms.
 const LOGITS_PER_BIN: usize = 2;
 
+/// What a caller may divide by: beyond these, gradients of ordinary predictions leave the range of `f32`. They hold the
+/// share of a worker among millions, and the sum of the largest weights.
+const NORMALIZERS: RangeInclusive<f64> = 1e-12..=1e24;
+
 /// A checked configuration, ready to run.
 #[derive(Clone, Debug)]
 pub struct Criterion {
@@ -57,14 +62,16 @@ pub struct Criterion {
 /// Normalisers given by the caller, for a batch that is split over workers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Normalizers<'a> {
-    /// What the box terms are divided by; by default max(1, number of targets). Parts multiply it by their groups,
+    /// What the box terms are divided by, 1e-12 to 1e24 like the others; by default max(1, number of targets). Parts multiply it by their groups,
     /// repetitions and divisor.
     pub num_boxes: Option<f64>,
     /// What the box terms of the union matching are divided by; by default max(1, number of its pairs).
     pub union_boxes: Option<f64>,
     /// For each layer of all parts, what the class term is divided by; by default the sum of the weights of its
-    /// queries, or in sigmoid classification N.
+    /// queries, or in sigmoid classification the part's N, which a given `num_boxes` enters.
     pub class_weight: Option<&'a [f64]>,
+    /// For each layer of all parts, in place of [`LayerCounts::distilled`]: `[layers, 2]`.
+    pub distilled: Option<&'a [f64]>,
 }
 
 /// Where the gradients of one layer go, those of all parts that it holds.
@@ -120,6 +127,22 @@ pub struct LayerTerms {
     /// What the class term was divided by: the sum of the cross-entropy weights, the number of targets, or what the caller
     /// gave for it.
     pub class_weight: f64,
+    /// What the batch itself has, whatever the caller gave.
+    pub counts: LayerCounts,
+}
+
+/// What the divisors of a layer come from, before anything is clamped: numbers that add up where a batch is split.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LayerCounts {
+    /// The sum of the cross-entropy weights; or where the number of targets divides the class term, that number, multiplied
+    /// as [`Normalizers::num_boxes`] is.
+    pub class_weight: f64,
+    /// The least that the class term is divided by, however small that sum is: the part's divisor, or 0 for the sum of
+    /// weights.
+    pub least_class_weight: f64,
+    /// Queries that the layer's distillation takes: those of the box terms' pairs, and others. 0 for a part's last layer, and
+    /// where no part weighs distillation.
+    pub distilled: [usize; 2],
 }
 
 /// The result of [`Criterion::compute`].
@@ -131,6 +154,10 @@ pub struct Report {
     pub num_boxes: f64,
     /// What the box terms of the union matching were divided by; 0 where no part uses it.
     pub union_boxes: f64,
+    /// Targets that are not ignored.
+    pub targets: usize,
+    /// Pairs of the union matching.
+    pub union_pairs: usize,
     /// What was left out.
     pub non_finite: NonFiniteCounts,
     /// One entry for each layer of all parts.
@@ -210,6 +237,18 @@ struct Job<'a> {
     fault: Option<Error>,
 }
 
+/// What the class term of a layer is divided by.
+#[derive(Clone, Copy, Default)]
+struct ClassWeight {
+    /// What the batch itself has: see [`LayerCounts`].
+    sum: f64,
+    least: f64,
+    /// What divides it; absent where that is a sum that is not known yet.
+    divisor: Option<f64>,
+    /// Whether the sum is found only when the images are matched.
+    is_open: bool,
+}
+
 /// What the two terms of a layer are multiplied by in its gradient.
 #[derive(Clone, Copy)]
 struct Scales {
@@ -264,49 +303,76 @@ impl Criterion {
         let (views, slots) = self.check(predictions, targets, Some(target_of_query))?;
         check_normalizers(predictions, normalizers)?;
         check_gradients(predictions, gradients)?;
-        let mut report = Report::new(normalizers.num_boxes.unwrap_or((views.total() as f64).max(1.0)), slots.len());
+        let mut report = Report::new(&views, slots.len());
+        report.num_boxes = normalizers.num_boxes.unwrap_or(report.num_boxes);
         let mut sums = vec![ImageTerms::default(); slots.len()];
-        let mut class_weights = vec![0.0; slots.len()];
-        let mut known = vec![None; slots.len()];
+        let mut class_weights = vec![ClassWeight::default(); slots.len()];
         for stage in Stage::all(&slots) {
             for (index, slot) in stage.of(&slots) {
                 slot.take_over(target_of_query);
-                let num_boxes = slot.part.num_boxes(normalizers.num_boxes, views.total());
-                let given = normalizers.class_weight.map(|weights| weights[index]);
                 let matches = &target_of_query[slot.matches.clone()];
-                known[index] = given.or_else(|| self.known_class_weight(slot, &views, predictions, num_boxes, matches));
+                class_weights[index] = self.class_weight(slot, &views, predictions, matches);
+                if let Some(given) = normalizers.class_weight {
+                    class_weights[index].divisor = Some(given[index]);
+                } else if self.class.is_divided_by_boxes() {
+                    class_weights[index].divisor = Some(slot.part.num_boxes(normalizers.num_boxes, views.total()));
+                }
             }
-            let mut jobs = stage.jobs(predictions, &slots, &views, gradients, target_of_query);
-            self.run(&mut jobs, scratch, |job, scratch| {
+            let loss = |job: &mut Job<'_>, divisor: f64, scratch: &mut Scratch| -> Result<()> {
                 let num_boxes = job.image.part.num_boxes(normalizers.num_boxes, views.total());
-                let scales = self.scales(job.image.part, known[job.slot].unwrap_or(1.0), num_boxes);
+                let scales = self.scales(job.image.part, divisor, num_boxes);
                 let gradient = job.gradient.as_mut().map(LayerGradients::reborrow);
                 let counts = &mut job.non_finite;
                 job.terms = self.image_loss(&job.image, scales, gradient, job.matches, scratch, counts)?;
-                if known[job.slot].is_none() {
-                    job.class_weight = self.class.weight(&job.image.targets.all, job.matches);
+                Ok(())
+            };
+            let mut jobs = stage.jobs(predictions, &slots, &views, gradients, target_of_query);
+            let first = self.run(&mut jobs, scratch, |job, scratch| {
+                let class_weight = class_weights[job.slot];
+                match class_weight.divisor {
+                    Some(divisor) => loss(job, divisor, scratch)?,
+                    None if self.can_wait(&job.image, job.matches) => scratch.clean.left_out.clear(),
+                    None => self.match_job(job, scratch)?,
+                }
+                if class_weight.is_open {
+                    job.class_weight = self.image_weight(&job.image, job.matches, &scratch.clean.left_out);
                 }
                 Ok(())
-            })?;
+            });
+            if let Err(fault) = first {
+                // an image that waits may have one that comes before
+                let waits = jobs.iter().any(|job| class_weights[job.slot].divisor.is_none());
+                let all = if waits {
+                    self.run(&mut jobs, scratch, |job, scratch| self.match_job(job, scratch))
+                } else {
+                    Ok(())
+                };
+                return Err(all.err().unwrap_or(fault));
+            }
+            // which queries would count, and as what, was not known before: their loss is computed now
+            let is_late = self.count_weights(&jobs, &mut class_weights, normalizers.class_weight.is_some());
             for job in &jobs {
-                sums[job.slot].add(&job.terms);
-                class_weights[job.slot] += job.class_weight;
                 report.non_finite.add(job.non_finite);
-            }
-            for (index, _) in stage.of(&slots) {
-                class_weights[index] = known[index].unwrap_or(class_weights[index]);
-            }
-            // which queries would count, and as what, was not known before: divide now
-            for job in jobs.iter_mut().filter(|job| known[job.slot].is_none()) {
-                if let Some(gradient) = &mut job.gradient {
-                    scale(gradient.logits, reciprocal(class_weights[job.slot]) as f32);
+                if is_late.get(job.slot) != Some(&true) {
+                    sums[job.slot].add(&job.terms);
                 }
+            }
+            if is_late.contains(&true) {
+                let mut jobs = stage.jobs(predictions, &slots, &views, gradients, target_of_query);
+                jobs.retain(|job| is_late[job.slot]);
+                self.run(&mut jobs, scratch, |job, scratch| {
+                    job.image.is_optimal &= self.can_wait(&job.image, job.matches); // others are matched
+                    loss(job, class_weights[job.slot].sum, scratch)
+                })?;
+                jobs.iter().for_each(|job| sums[job.slot].add(&job.terms));
             }
         }
         let mut union = None;
         if slots.iter().any(|slot| slot.part.union) {
-            let matches = union.insert(union_matches(&slots, predictions.images, target_of_query)?);
-            report.union_boxes = normalizers.union_boxes.unwrap_or_else(|| count_pairs(matches).max(1.0));
+            let are_finite = report.non_finite == NonFiniteCounts::default();
+            let matches = union.insert(union_matches(&slots, predictions, target_of_query, are_finite)?);
+            report.count_union(matches);
+            report.union_boxes = normalizers.union_boxes.unwrap_or(report.union_boxes);
             let mut jobs = Stage::Union.jobs(predictions, &slots, &views, gradients, target_of_query);
             self.run(&mut jobs, scratch, |job, scratch| {
                 self.union_loss(job, matches, report.union_boxes, scratch);
@@ -320,16 +386,19 @@ impl Criterion {
         };
         let divisors: Vec<_> = slots.iter().map(box_divisor).collect();
         let (slots, views, union, divisors) = (&slots[..], &views, union.as_deref(), &divisors[..]);
-        let step = Step { predictions, slots, views, union, divisors };
-        self.corner_loss(&step, gradients, target_of_query, (&mut sums, &mut report.non_finite), scratch)?;
+        let step = Step { predictions, slots, views, union, divisors, distilled: normalizers.distilled };
+        self.corner_loss(&step, gradients, target_of_query, &mut sums, &mut report, scratch)?;
         for (index, (slot, terms)) in slots.iter().zip(&mut report.layers).enumerate() {
-            *terms = sums[index].normalized(class_weights[index], divisors[index], predictions.images);
+            let ClassWeight { sum, least, divisor, .. } = class_weights[index];
+            let counts = LayerCounts { class_weight: sum, least_class_weight: least, ..terms.counts };
+            let class_weight = divisor.unwrap_or(sum);
+            *terms = sums[index].normalized(class_weight, divisors[index], predictions.images, counts);
             report.loss += slot.part.weight * terms.total(&self.weights(slot.part));
         }
         Ok(report)
     }
 
-    /// The matching alone; of the report, only `num_boxes`, `non_finite` and each layer's `class_weight` mean anything.
+    /// The matching alone; of the report, only the divisors, the counts that these come from and `non_finite` mean anything.
     ///
     /// # Errors
     /// As [`Criterion::compute`].
@@ -341,27 +410,39 @@ impl Criterion {
         scratch: &mut Scratch,
     ) -> Result<Report> {
         let (views, slots) = self.check(predictions, targets, Some(target_of_query))?;
-        let mut report = Report::new((views.total() as f64).max(1.0), slots.len());
+        let mut report = Report::new(&views, slots.len());
+        let mut class_weights = vec![ClassWeight::default(); slots.len()];
         for stage in Stage::all(&slots) {
-            stage.of(&slots).for_each(|(_, slot)| slot.take_over(target_of_query));
+            for (index, slot) in stage.of(&slots) {
+                slot.take_over(target_of_query);
+                let matches = &target_of_query[slot.matches.clone()];
+                class_weights[index] = self.class_weight(slot, &views, predictions, matches);
+            }
             let mut jobs = stage.jobs(predictions, &slots, &views, &mut [], target_of_query);
             self.run(&mut jobs, scratch, |job, scratch| {
-                self.match_image(&job.image, Purpose::Matching, job.matches, scratch, &mut job.non_finite)?;
-                job.class_weight = self.class.weight(&job.image.targets.all, job.matches);
+                self.match_job(job, scratch)?;
+                if class_weights[job.slot].is_open {
+                    job.class_weight = self.image_weight(&job.image, job.matches, &scratch.clean.left_out);
+                }
                 Ok(())
             })?;
-            for job in &jobs {
-                report.layers[job.slot].class_weight += job.class_weight;
-                report.non_finite.add(job.non_finite);
-            }
+            self.count_weights(&jobs, &mut class_weights, false);
+            jobs.iter().for_each(|job| report.non_finite.add(job.non_finite));
         }
-        if self.class.is_divided_by_boxes() {
-            for (layer, slot) in report.layers.iter_mut().zip(&slots) {
-                layer.class_weight = slot.part.num_boxes(None, views.total());
-            }
+        for (layer, ClassWeight { sum, least, .. }) in report.layers.iter_mut().zip(class_weights) {
+            layer.class_weight = sum.max(least);
+            layer.counts = LayerCounts { class_weight: sum, least_class_weight: least, ..LayerCounts::default() };
         }
+        let mut union = None;
         if slots.iter().any(|slot| slot.part.union) {
-            report.union_boxes = count_pairs(&union_matches(&slots, predictions.images, target_of_query)?).max(1.0);
+            let are_finite = report.non_finite == NonFiniteCounts::default();
+            let matches = union.insert(union_matches(&slots, predictions, target_of_query, are_finite)?);
+            report.count_union(matches);
+        }
+        if self.distills(predictions, &slots) {
+            let (slots, views, union) = (&slots[..], &views, union.as_deref());
+            let step = Step { predictions, slots, views, union, divisors: &[], distilled: None };
+            self.count_distilled(&step, target_of_query, &mut report, scratch)?;
         }
         Ok(report)
     }
@@ -516,30 +597,87 @@ impl Criterion {
         }
     }
 
-    /// What a layer's class term is divided by, where it does not depend on what the matching will be.
-    fn known_class_weight(
+    /// What is known of a layer's class weight before its images are read. `matches`: where they are not to be solved, those
+    /// of the layer.
+    fn class_weight(
         &self,
         slot: &Slot<'_>,
         views: &Views<'_>,
         predictions: &Predictions<'_>,
-        num_boxes: f64,
+        matches: &[i32],
+    ) -> ClassWeight {
+        let (part, queries) = (slot.part, slot.part.queries.len());
+        if self.class.is_divided_by_boxes() {
+            let sum = part.targets(views.total());
+            return ClassWeight { sum, least: part.divisor, divisor: None, is_open: false };
+        }
+        let image = |image: usize| {
+            let view = views.image(image, part.class_agnostic);
+            self.weight_before_matching(part, &view, slot.is_optimal(), &matches[image * queries..][..queries])
+        };
+        let divisor: Option<f64> = (0..predictions.images).map(image).sum();
+        // that a query is left out shows only when it is read
+        let is_open = divisor.is_none() || self.config.non_finite == NonFinite::Worst;
+        ClassWeight { sum: divisor.unwrap_or(0.0), least: 0.0, divisor, is_open }
+    }
+
+    /// The sum of the weights of an image's queries, where it depends on nothing that is not known yet. `matches`: where
+    /// they are not to be solved.
+    fn weight_before_matching(
+        &self,
+        part: &Part<'_>,
+        targets: &ImageView<'_>,
+        is_optimal: bool,
         matches: &[i32],
     ) -> Option<f64> {
-        if self.class.is_divided_by_boxes() {
-            return Some(num_boxes);
-        }
-        if views.any_ignored() {
+        if !targets.ignored.is_empty() {
             return None;
         }
-        let (part, queries) = (slot.part, slot.part.queries.len());
-        let image = |image: usize| {
-            let targets = views.image(image, part.class_agnostic).all;
-            match slot.is_optimal() {
-                true => self.class.weight_before_matching(queries, &targets, part.copies()),
-                false => Some(self.class.weight(&targets, &matches[image * queries..][..queries])),
+        match is_optimal {
+            true => self.class.weight_before_matching(part.queries.len(), &targets.all, part.copies()),
+            false => Some(self.class.weight(&targets.all, matches, &[])),
+        }
+    }
+
+    /// Whether an image of a layer whose divisor is not known has nothing to add to it but what is.
+    fn can_wait(&self, image: &Image<'_>, matches: &[i32]) -> bool {
+        self.config.non_finite == NonFinite::Throw
+            && self.weight_before_matching(image.part, &image.targets, image.is_optimal, matches).is_some()
+    }
+
+    /// The same once the image is matched, added in the same order. `left_out`: queries that are not finite.
+    fn image_weight(&self, image: &Image<'_>, matches: &[i32], left_out: &[usize]) -> f64 {
+        let before = self.weight_before_matching(image.part, &image.targets, image.is_optimal, matches);
+        match before.filter(|_| left_out.is_empty()) {
+            Some(weight) => weight,
+            None => self.class.weight(&image.targets.all, matches, left_out),
+        }
+    }
+
+    /// Adds up what was open, once all images of a stage are matched. Gives for each layer whether it was divided by
+    /// another sum, or not at all yet; nothing if none was open.
+    fn count_weights(&self, jobs: &[Job<'_>], class_weights: &mut [ClassWeight], is_given: bool) -> Vec<bool> {
+        if !class_weights.iter().any(|weight| weight.is_open) {
+            return Vec::new();
+        }
+        let mut is_late = vec![false; class_weights.len()];
+        let mut sums = vec![0.0; class_weights.len()];
+        jobs.iter().for_each(|job| sums[job.slot] += job.class_weight);
+        for (slot, class_weight) in class_weights.iter_mut().enumerate().filter(|(_, weight)| weight.is_open) {
+            class_weight.is_open = false;
+            class_weight.sum = sums[slot];
+            if !is_given && class_weight.divisor != Some(sums[slot]) {
+                class_weight.divisor = Some(sums[slot]);
+                is_late[slot] = true;
             }
-        };
-        (0..predictions.images).map(image).sum()
+        }
+        is_late
+    }
+
+    /// The matching of one image alone.
+    fn match_job(&self, job: &mut Job<'_>, scratch: &mut Scratch) -> Result<()> {
+        self.match_image(&job.image, Purpose::Matching, job.matches, scratch, &mut job.non_finite)?;
+        Ok(())
     }
 
     /// All three stages for one image.
@@ -583,7 +721,7 @@ impl Criterion {
             boxes: if image.part.union { BoxTerms::default() } else { boxes },
             matched: scratch.pairs.len(),
             correct: class.correct,
-            cardinality_error: objects.abs_diff(image.targets.kept.len() * image.part.repeat),
+            cardinality_error: objects.abs_diff(image.targets.kept.len().saturating_mul(image.part.repeat)),
             ..ImageTerms::default()
         })
     }
@@ -673,6 +811,12 @@ impl Criterion {
     ) -> Result<usize> {
         let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::default() };
         scratch.labels.set(&targets, image.part.classes);
+        let (stride, rows) = (padded(image.queries), scratch.labels.rows());
+        let is_there = try_reserve(&mut scratch.class_rows, rows, stride).is_some()
+            && try_reserve(&mut scratch.block, targets.len(), stride).is_some();
+        if !is_there {
+            return Err(image.no_memory());
+        }
         scratch.clean.in_use = false;
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, purpose.reborrow(), scratch);
@@ -753,7 +897,7 @@ impl Criterion {
         clean.boxes.clear();
         clean.boxes.extend_from_slice(image.boxes);
         for &query in &clean.left_out {
-            clean.logits[query * classes..][..classes].fill(self.class.neutral_logit());
+            self.class.neutralize(&mut clean.logits[query * classes..][..classes]);
             clean.boxes[query * COMPONENTS..][..COMPONENTS].fill(0.0);
         }
         let clamped = self.config.clamp_sizes && clamp::clamp(&mut clean.boxes, self.config.box_format);
@@ -778,19 +922,33 @@ impl Criterion {
     }
 
     /// Second stage: solves the cost block, group by group. Writes the target of each query, or -1.
+    ///
+    /// # Errors
+    /// [`Error::BlockMemory`].
     fn assign(&self, image: &Image<'_>, matches: &mut [i32], scratch: &mut Scratch) -> Result<()> {
         let targets = &image.targets;
         let (kept, repeat, groups) = (targets.kept.len(), image.part.repeat, image.part.groups);
-        let (queries, rows) = (image.queries / groups, kept * repeat);
+        let queries = image.queries / groups;
+        if kept == 0 || queries == 0 {
+            matches.fill(BACKGROUND);
+            return Ok(());
+        }
         let stride = padded(image.queries);
         let Scratch { block, grouped, transposed, solver, .. } = scratch;
         let block = &block[..kept * stride];
+        if repeat > 1 && repeat >= queries {
+            nearest_targets(block, stride, matches);
+            matches.iter_mut().for_each(|target| *target = targets.number(*target as usize) as i32);
+            return Ok(());
+        }
+        let rows = kept * repeat;
+        let no_memory = || image.no_memory();
         for (group, matches) in chunks(matches, queries).take(groups).enumerate() {
             let (costs, stride) = if repeat == 1 && groups == 1 {
                 (block, stride)
             } else {
                 let wide = padded(queries);
-                let out = reserve(grouped, rows * wide);
+                let out = try_reserve(grouped, rows, wide).ok_or_else(no_memory)?;
                 copy_group(block, stride, group * queries..(group + 1) * queries, out, wide);
                 (&*out, wide)
             };
@@ -798,7 +956,7 @@ impl Criterion {
                 Block::padded(costs, rows, queries, stride, true)
             } else {
                 let wide = padded(rows);
-                let transposed = reserve(transposed, queries * wide);
+                let transposed = try_reserve(transposed, queries, wide).ok_or_else(no_memory)?;
                 transposed.fill(f32::INFINITY);
                 transpose(costs, stride, transposed, wide);
                 Block::padded(transposed, queries, rows, wide, true)
@@ -841,11 +999,16 @@ impl<'a> Image<'a> {
         QueryPlace { part: self.part.name, layer: self.layer, image: self.image, query }
     }
 
+    /// The matching of all its queries with all its targets would take more memory than there is.
+    fn no_memory(&self) -> Error {
+        let Part { name, repeat, .. } = *self.part;
+        let (layer, image, queries, targets) = (self.layer, self.image, self.queries, self.targets.kept.len());
+        Error::BlockMemory { part: name, layer, image, queries, targets, repeat }
+    }
+
     /// Whether a query's values all are.
     fn is_finite(&self, query: usize) -> bool {
-        let classes = self.part.classes;
-        let row = &self.logits[query * classes..][..classes];
-        row.iter().chain(&self.boxes[query * COMPONENTS..][..COMPONENTS]).all(|value| value.is_finite())
+        is_finite(self.logits, self.boxes, self.part.classes, query)
     }
 }
 
@@ -871,7 +1034,8 @@ impl Stage {
 
     /// How long an image takes, in logits to read.
     fn work(self, image: &Image<'_>) -> usize {
-        let cells = if image.is_optimal { image.targets.kept.len() * image.part.repeat } else { 0 };
+        let repeat = image.part.repeat.min(image.queries);
+        let cells = if image.is_optimal { image.targets.kept.len() * repeat } else { 0 };
         match self {
             Self::Own | Self::TakenOver => image.queries * (image.part.classes + LOGITS_PER_CELL * cells),
             Self::Union => image.queries + LOGITS_PER_PAIR * image.targets.kept.len(),
@@ -931,9 +1095,23 @@ impl Slot<'_> {
 }
 
 impl Report {
-    fn new(num_boxes: f64, layers: usize) -> Self {
-        let layers = vec![LayerTerms::default(); layers];
-        Self { loss: 0.0, num_boxes, union_boxes: 0.0, non_finite: NonFiniteCounts::default(), layers }
+    fn new(views: &Views<'_>, layers: usize) -> Self {
+        let targets = views.total();
+        Self {
+            loss: 0.0,
+            num_boxes: (targets as f64).max(1.0),
+            union_boxes: 0.0,
+            targets,
+            union_pairs: 0,
+            non_finite: NonFiniteCounts::default(),
+            layers: vec![LayerTerms::default(); layers],
+        }
+    }
+
+    /// Counts the pairs of the union matching.
+    fn count_union(&mut self, matches: &[i32]) {
+        self.union_pairs = matches.iter().filter(|&&target| target >= 0).count();
+        self.union_boxes = (self.union_pairs as f64).max(1.0);
     }
 }
 
@@ -987,7 +1165,7 @@ impl ImageTerms {
         self.cardinality_error += other.cardinality_error;
     }
 
-    fn normalized(&self, class_weight: f64, num_boxes: f64, images: usize) -> LayerTerms {
+    fn normalized(&self, class_weight: f64, num_boxes: f64, images: usize, counts: LayerCounts) -> LayerTerms {
         let BoxTerms { l1, giou, iou, diou, ciou } = self.boxes.map(|sum| sum / num_boxes);
         LayerTerms {
             class: self.class * reciprocal(class_weight),
@@ -1001,6 +1179,7 @@ impl ImageTerms {
             class_error: 100.0 - 100.0 * self.correct as f64 / self.matched as f64,
             cardinality_error: self.cardinality_error as f64 / images.max(1) as f64,
             class_weight,
+            counts,
         }
     }
 }
@@ -1046,13 +1225,21 @@ fn split_gradients<'a>(
 ) -> Vec<Option<LayerGradients<'a>>> {
     let images = if gradients.is_empty() { 0 } else { predictions.images };
     let mut split: Vec<_> = (0..slots.len() * images).map(|_| None).collect();
+    if images == 0 {
+        return split;
+    }
+    let mut order: Vec<_> = (0..slots.len()).collect();
+    order.sort_by_key(|&index| {
+        let Slot { tensors, part, .. } = &slots[index];
+        (*tensors, part.queries.start, part.queries.end)
+    });
+    let mut groups = order.chunk_by(|&a, &b| slots[a].tensors == slots[b].tensors).peekable();
     for (tensors, gradient) in gradients.iter_mut().enumerate() {
-        let mut sharing: Vec<_> = slots.iter().enumerate().filter(|(_, slot)| slot.tensors == tensors).collect();
-        sharing.sort_by_key(|(_, slot)| (slot.part.queries.start, slot.part.queries.end));
+        let Some(sharing) = groups.next_if(|sharing| slots[sharing[0]].tensors == tensors) else { continue };
         let mut rest = gradient.reborrow();
         for image in 0..images {
-            for (index, slot) in &sharing {
-                split[index * images + image] = Some(rest.split_off(slot.part.queries.len()));
+            for &index in sharing {
+                split[index * images + image] = Some(rest.split_off(slots[index].part.queries.len()));
             }
         }
     }
@@ -1126,36 +1313,72 @@ fn sort_out(matches: &[i32], not_finite: &[usize], pairs: &mut Vec<(usize, usize
     }
 }
 
-/// The union matching, `[images, queries]`.
-fn union_matches(slots: &[Slot<'_>], images: usize, target_of_query: &[i32]) -> Result<Vec<i32>> {
+/// The union matching, `[images, queries]`. A pair counts in the layers where its query is finite.
+fn union_matches(
+    slots: &[Slot<'_>],
+    predictions: &Predictions<'_>,
+    target_of_query: &[i32],
+    are_finite: bool,
+) -> Result<Vec<i32>> {
+    let images = predictions.images;
     let slots: Vec<_> = slots.iter().filter(|slot| slot.part.union).collect();
-    let queries = slots[0].part.queries.len();
-    for slot in &slots {
-        check_length("the union matching's queries", slot.part.queries.len(), &[queries])?;
+    let (first, queries) = (slots[0].part.name, slots[0].part.queries.len());
+    for Slot { part, .. } in &slots {
+        if part.queries.len() != queries {
+            return Err(Error::UnionQueries { part: part.name, queries: part.queries.len(), first, expected: queries });
+        }
     }
+    let layers = slots.iter().map(|slot| match &target_of_query[slot.matches.clone()] {
+        all if are_finite => Cow::Borrowed(all),
+        all => Cow::Owned(finite_pairs(predictions, slot, all)),
+    });
+    let layers: Vec<_> = layers.collect();
     let mut out = vec![BACKGROUND; images * queries];
     for (image, out) in out.chunks_exact_mut(queries.max(1)).enumerate() {
-        let layers: Vec<_> =
-            slots.iter().map(|slot| &target_of_query[slot.matches.clone()][image * queries..][..queries]).collect();
+        let layers: Vec<_> = layers.iter().map(|layer| &layer[image * queries..][..queries]).collect();
         union::merge(&layers, out);
     }
     Ok(out)
 }
 
-fn count_pairs(matches: &[i32]) -> f64 {
-    matches.iter().filter(|&&target| target >= 0).count() as f64
+/// A layer's matching, `[images, queries]`, with queries that are not finite as background.
+fn finite_pairs(predictions: &Predictions<'_>, slot: &Slot<'_>, matches: &[i32]) -> Vec<i32> {
+    let Slot { part, tensors, .. } = *slot;
+    let queries = part.queries.len();
+    let mut finite = matches.to_vec();
+    for (image, matches) in finite.chunks_exact_mut(queries.max(1)).enumerate() {
+        let Layer { logits, boxes, .. } = rows_of_image(predictions, part, tensors, image);
+        for (query, target) in matches.iter_mut().enumerate() {
+            if !is_finite(logits, boxes, part.classes, query) {
+                *target = BACKGROUND;
+            }
+        }
+    }
+    finite
+}
+
+/// Whether all values of a query are finite. `logits`: `[queries, classes]`. `boxes`: `[queries, 4]`.
+fn is_finite(logits: &[f32], boxes: &[f32], classes: usize, query: usize) -> bool {
+    let row = &logits[query * classes..][..classes];
+    row.iter().chain(&boxes[query * COMPONENTS..][..COMPONENTS]).all(|value| value.is_finite())
 }
 
 fn check_normalizers(predictions: &Predictions<'_>, given: Normalizers<'_>) -> Result<()> {
     let positive = |name, value: f64| {
-        if value > 0.0 && value.is_finite() {
+        if NORMALIZERS.contains(&value) {
             Ok(())
         } else {
-            Err(Error::Option { name, rule: "a positive number", value })
+            Err(Error::Option { name, rule: "a number from 1e-12 to 1e24", value })
         }
     };
     given.num_boxes.map_or(Ok(()), |n| positive("call.numBoxes", n))?;
     given.union_boxes.map_or(Ok(()), |n| positive("call.unionBoxes", n))?;
+    if let Some(numbers) = given.distilled {
+        check_length("call.distilledQueries", numbers.len(), &[predictions.reported_layers(), 2])?;
+        if let Some(&value) = numbers.iter().find(|n| !(n.is_finite() && **n >= 0.0)) {
+            return Err(Error::Option { name: "call.distilledQueries", rule: "a number from 0 on", value });
+        }
+    }
     let Some(weights) = given.class_weight else { return Ok(()) };
     check_length("call.classWeight", weights.len(), &[predictions.reported_layers()])?;
     weights.iter().try_for_each(|&w| positive("call.classWeight", w))
@@ -1180,12 +1403,6 @@ fn reciprocal(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { 1.0 / x }
 }
 
-fn scale(values: &mut [f32], factor: f32) {
-    for value in values {
-        *value *= factor;
-    }
-}
-
 /// `out`: `[columns, out_stride]` from `block`: `[rows, stride]`, for as many rows as there are and whole out rows.
 fn transpose(block: &[f32], stride: usize, out: &mut [f32], out_stride: usize) {
     if out_stride == 0 {
@@ -1207,6 +1424,19 @@ fn copy_group(block: &[f32], stride: usize, columns: Range<usize>, out: &mut [f3
     for (out, row) in out.chunks_exact_mut(out_stride).zip(rows.cycle()) {
         out[..row.len()].copy_from_slice(row);
         out[row.len()..].fill(f32::INFINITY);
+    }
+}
+
+/// The row with the least cost of every column, the first of equal ones: the best matching where every target may have
+/// all queries. `block`: `[rows, stride]`, at least one row. `out`: `[columns]`.
+fn nearest_targets(block: &[f32], stride: usize, out: &mut [i32]) {
+    out.fill(0);
+    for (target, row) in block.chunks_exact(stride).enumerate().skip(1) {
+        for (query, best) in out.iter_mut().enumerate() {
+            if row[query] < block[*best as usize * stride + query] {
+                *best = target as i32;
+            }
+        }
     }
 }
 

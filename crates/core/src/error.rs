@@ -65,6 +65,10 @@ pub enum Error {
     Matching { place: QueryPlace, value: i32, targets: usize },
     /// An added cost is not finite or too large.
     AddedCost { place: QueryPlace, target: usize, value: f32 },
+    /// A part of the union matching has other queries than the first one.
+    UnionQueries { part: &'static str, queries: usize, first: &'static str, expected: usize },
+    /// The matching of an image would take more memory than there is.
+    BlockMemory { part: &'static str, layer: usize, image: usize, queries: usize, targets: usize, repeat: usize },
     /// A cell of a cost matrix is NaN or -infinity.
     Cost { row: usize, column: usize, value: f64 },
     /// The system refuses the memory that a call needs. `argument`: what needs most of it. `bytes`: how much, at most.
@@ -162,7 +166,11 @@ impl fmt::Display for Error {
                 Value(f64::from(*value))
             ),
             Self::Box { place, tensor, component, value, rule } => {
-                write!(f, "{}.{tensor}: {value} at {place}, component {component}; {rule}", place.part)
+                write!(f, "{}.{tensor}: {value} at {place}, component {component}; {rule}", place.part)?;
+                match (rule, *tensor) {
+                    (BoxRule::Extent, "boxes") => f.write_str(" (with clampSizes: true such sides count as 0)"),
+                    _ => Ok(()),
+                }
             }
             Self::CornerNotFinite { place, edge, bin, value } => write!(
                 f,
@@ -179,6 +187,18 @@ impl fmt::Display for Error {
                 place.part,
                 Value(f64::from(*value))
             ),
+            Self::UnionQueries { part, queries, first, expected } => write!(
+                f,
+                "{part}: has {queries} queries where {first} has {expected}; the union matching is of parts with the same \
+                 queries (boxMatching: 'layer' has none)"
+            ),
+            Self::BlockMemory { part, layer, image, queries, targets, repeat } => {
+                write!(f, "{part}: to match {queries} queries with {targets} targets")?;
+                if *repeat > 1 {
+                    write!(f, ", each repeated {repeat} times,")?;
+                }
+                write!(f, " takes more memory than there is (layer {layer}, image {image})")
+            }
             Self::Cost { row, column, value } => write!(
                 f,
                 "cost: {} at row {row}, column {column}; must be a number or Infinity (which forbids the pair)",
@@ -292,6 +312,23 @@ mod tests {
     fn messages_name_the_place_the_rule_and_the_value() {
         let cases = [
             (Error::InfeasibleRows { rows: vec![3], columns: 0 }, "cost: row 3 has no allowed column"),
+            (
+                Error::BlockMemory {
+                    part: "outputs.oneToMany",
+                    layer: 1,
+                    image: 2,
+                    queries: 900,
+                    targets: 30,
+                    repeat: 6,
+                },
+                "outputs.oneToMany: to match 900 queries with 30 targets, each repeated 6 times, takes more memory than \
+                 there is (layer 1, image 2)",
+            ),
+            (
+                Error::UnionQueries { part: "outputs.encoder", queries: 9, first: "outputs", expected: 6 },
+                "outputs.encoder: has 9 queries where outputs has 6; the union matching is of parts with the same \
+                 queries (boxMatching: 'layer' has none)",
+            ),
             (
                 Error::InfeasibleRows { rows: vec![0, 2], columns: 1 },
                 "cost: rows 0 and 2 have only 1 allowed column between them, so they cannot all be assigned",

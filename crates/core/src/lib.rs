@@ -48,10 +48,10 @@ pub use assign::{
 pub use assign::{Cells, Path};
 pub use batch::{Corners, Layer, Predictions, Shape, Targets};
 pub use config::{
-    BoxFormat, ClassCost, Classification, Config, Distribution, Ignore, LossWeights, NonFinite, Normalization, Overlap,
-    Sigmoid, Softmax, Weights,
+    BoxFormat, Cardinality, ClassCost, Classification, Config, Distribution, Ignore, LossWeights, NonFinite,
+    Normalization, Overlap, Sigmoid, Softmax, Weights,
 };
-pub use criterion::{Criterion, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
+pub use criterion::{Criterion, LayerCounts, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};
 pub use loss::distribution::{Bins, Distillation, EdgeTarget, Localization, Tiles, distillation_shares};
 #[doc(hidden)]

@@ -107,7 +107,12 @@ impl Part<'_> {
 
     /// How many queries each target is meant to find where the matching is optimal.
     pub(crate) fn copies(&self) -> usize {
-        self.groups * self.repeat
+        self.groups.saturating_mul(self.repeat)
+    }
+
+    /// The number of targets, multiplied as N is, before anything is clamped.
+    pub(crate) fn targets(&self, targets: usize) -> f64 {
+        targets as f64 * self.copies() as f64 * self.divisor
     }
 
     /// N of this part: max(1, number of targets, counted once for every group and repetition), times the divisor; or

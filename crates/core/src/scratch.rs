@@ -156,3 +156,13 @@ pub(crate) fn reserve<T: Clone + Default>(buffer: &mut Vec<T>, len: usize) -> &m
     }
     &mut buffer[..len]
 }
+
+/// Makes room for `[rows, width]` values, whatever they are; nothing where there is not so much memory.
+pub(crate) fn try_reserve(buffer: &mut Vec<f32>, rows: usize, width: usize) -> Option<&mut [f32]> {
+    let len = rows.checked_mul(width)?;
+    if buffer.len() < len {
+        buffer.try_reserve(len - buffer.len()).ok()?;
+        buffer.resize(len, 0.0);
+    }
+    Some(&mut buffer[..len])
+}

@@ -50,10 +50,6 @@ impl<'a> Views<'a> {
         self.kept.as_ref().map_or(self.all.total(), |kept| kept.index.len())
     }
 
-    pub fn any_ignored(&self) -> bool {
-        self.kept.is_some()
-    }
-
     pub fn image(&self, image: usize, class_agnostic: bool) -> ImageView<'_> {
         let all = self.all.image(image);
         let (kept, index, ignored): (_, &[usize], &[f32]) = match &self.kept {

@@ -98,7 +98,7 @@ fn terms_and_gradients_are_those_of_the_published_code() {
                 if layer == "aux0" {
                     let logits = tensor("main_logits");
                     let numbers = [pairs.len(), images * queries - pairs.len()];
-                    let shares = distillation_shares(numbers[0], numbers[1]);
+                    let shares = distillation_shares(numbers.map(|n| n as f64));
                     let [matched, unmatched] = [0, 1].map(|k| shares[k] / (4 * numbers[k]).max(1) as f64);
                     let mut weighted: Vec<(usize, f64)> = logits
                         .chunks_exact(classes)
@@ -223,6 +223,34 @@ fn extreme_logits_and_references_without_size_stay_finite() {
 }
 
 #[test]
+fn logits_at_the_end_of_the_range_have_their_distribution_at_any_temperature() {
+    let bins = Bins::new(4, 0.5, 4.0).expect("valid bins");
+    let (level, tiles) = (Level::detect(), &mut Tiles::default());
+    for temperature in [0.001, 0.5, 1.0, 5.0, 1000.0] {
+        for top in [1e30, 1e34, 1e36, f32::MAX] {
+            // the first bin, the only one of two that are far apart, the middle of a rise, and no preference
+            let teacher =
+                [[top, 0.0, 0.0, 0.0, 0.0], [top, -top, 0.0, 0.0, 0.0], [-top, top / 2.0, top, 0.0, 0.0], [0.0; 5]];
+            let (teacher, student) = (teacher.concat(), vec![0.0; 20]);
+            let mut gradient = vec![0.0; 20];
+            let inputs = Distillation { student: &student, teacher: &teacher, queries: &[(0, 1.0)], temperature };
+            let sum = bins.distillation(level, &inputs, 1.0, Some(&mut gradient), tiles).expect("fits");
+            let name = format!("T {temperature}, logits {top}");
+            assert_close(sum / temperature.powi(2), 3.0 * 5f64.ln(), 1e-6, &name);
+            for (edge, best) in [(0, 0), (1, 0), (2, 2)] {
+                for bin in 0..5 {
+                    let expected = temperature * (0.2 - f64::from(u8::from(bin == best)));
+                    assert_close(f64::from(gradient[5 * edge + bin]), expected, 1e-6, &name);
+                }
+            }
+            assert!(gradient[15..].iter().all(|&g| g.abs() < 1e-6), "{name}: {gradient:?}");
+            let same = Distillation { student: &teacher, ..inputs };
+            assert_eq!(bins.distillation(level, &same, 1.0, None, tiles).expect("fits"), 0.0, "{name}");
+        }
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused() {
     assert!(matches!(Bins::new(7, 0.5, 4.0), Err(Error::Option { name: "options.distribution.regMax", .. })));
     assert!(matches!(Bins::new(8, 0.0, 4.0), Err(Error::Option { name: "options.distribution.up", .. })));
@@ -240,7 +268,7 @@ fn what_does_not_fit_is_refused() {
 
 #[test]
 fn the_shares_are_as_the_roots_of_the_numbers() {
-    assert_eq!(distillation_shares(0, 0), [0.0, 0.0]);
-    assert_eq!(distillation_shares(0, 5), [0.0, 1.0]);
-    assert_eq!(distillation_shares(1, 4), [1.0 / 3.0, 2.0 / 3.0]);
+    assert_eq!(distillation_shares([0.0, 0.0]), [0.0, 0.0]);
+    assert_eq!(distillation_shares([0.0, 5.0]), [0.0, 1.0]);
+    assert_eq!(distillation_shares([1.0, 4.0]), [1.0 / 3.0, 2.0 / 3.0]);
 }

@@ -5,8 +5,8 @@ mod reference;
 mod support;
 
 use hungarian_loss::{
-    BoxFormat, ClassCost, Classification, Config, Criterion, Layer, LayerGradients, Level, NonFinite, Normalization,
-    Normalizers, Predictions, Report, Scratch, Shape, Sigmoid, Softmax, Targets, Weights,
+    BoxFormat, Cardinality, ClassCost, Classification, Config, Criterion, Layer, LayerGradients, Level, NonFinite,
+    Normalization, Normalizers, Predictions, Report, Scratch, Shape, Sigmoid, Softmax, Targets, Weights,
 };
 use proptest::prelude::*;
 use reference::{Reference, Values};
@@ -146,8 +146,9 @@ fn weights() -> impl Strategy<Value = Weights> {
 
 fn configs() -> impl Strategy<Value = Config> {
     let epsilon = prop_oneof![Just(0.0), Just(1e-6), 0.0..0.1];
-    (1usize..20, any::<bool>(), class_cost(), weights(), weights(), any::<bool>(), epsilon).prop_flat_map(
-        |(classes, is_softmax, cost_class, cost, weights, xyxy, box_epsilon)| {
+    let cardinality = prop_oneof![Just(Cardinality::Threshold), Just(Cardinality::Published)];
+    (1usize..20, any::<bool>(), class_cost(), weights(), weights(), any::<bool>(), epsilon, cardinality).prop_flat_map(
+        |(classes, is_softmax, cost_class, cost, weights, xyxy, box_epsilon, cardinality)| {
             let kind = if is_softmax { softmax(classes).boxed() } else { sigmoid().boxed() };
             kind.prop_map(move |classification| Config {
                 cost_class: if is_softmax { ClassCost::Probability } else { cost_class },
@@ -156,6 +157,7 @@ fn configs() -> impl Strategy<Value = Config> {
                 weights,
                 box_format: if xyxy { BoxFormat::Xyxy } else { BoxFormat::Cxcywh },
                 box_epsilon,
+                cardinality,
                 normalized_boxes: false,
                 ..Config::detr(classes)
             })
@@ -313,8 +315,8 @@ proptest! {
             class_weight: Some(&weights),
             ..Normalizers::default()
         };
-        // with the normalisers given, the whole batch is the same too, or differs by the order of two divisions
-        let whole = case.run(Level::detect(), normalizers);
+        let given = case.run(Level::detect(), normalizers);
+        prop_assert_eq!(&given.gradients, &whole.gradients, "nor does it matter whether they are given");
         let (q, c) = (case.shape.queries, case.shape.classes);
         for image in 0..case.shape.images {
             let alone = case.image(image).run(Level::detect(), normalizers);

@@ -282,8 +282,10 @@ impl Case {
         let mut again = vec![i32::MIN; matches.len()];
         let matched = criterion.match_targets(&predictions, &targets, &mut again, scratch).expect("a valid batch");
         assert_eq!(again, matches, "match_targets finds the same");
+        let divisors = |report: &Report| (report.num_boxes, report.union_boxes, report.targets, report.union_pairs);
+        assert_eq!(divisors(&matched), divisors(&report));
         for (a, b) in matched.layers.iter().zip(&report.layers) {
-            assert_close(a.class_weight, b.class_weight, 1e-12, "class weight of match_targets");
+            assert_eq!((a.class_weight, a.counts), (b.class_weight, b.counts), "match_targets divides by the same");
         }
         Outcome { report, matches, gradients }
     }
@@ -553,4 +555,53 @@ fn parts_that_do_not_fit_are_refused_with_the_rule_and_the_place() {
         "outputs.cost: NaN at layer 0, image 0, query 1, target 1; must be a number from -1e12 to 1e12"
     );
     assert!(matches!(refused(|_| (), cost(&[0.0; 5])), Error::Length { .. }));
+}
+
+/// The matching of two targets, each repeated, with three queries whose boxes are at those of the second target.
+fn repeated(repeat: usize) -> (Vec<i32>, f64) {
+    let (logits, boxes) = (vec![0.0; 3 * 5], [[0.7, 0.7, 0.2, 0.2]; 3].concat());
+    let layers = [Layer { logits: &logits, boxes: &boxes, corners: None }];
+    let parts = vec![Part { repeat, ..Part::plain(1, 3, 5) }];
+    let predictions = Predictions::of_parts(1, &layers, parts).expect("lengths fit");
+    let targets = Targets::new(&[0, 0], &[0.3, 0.3, 0.2, 0.2, 0.7, 0.7, 0.2, 0.2], &[0, 2]).expect("lengths fit");
+    let criterion = Criterion::new(Level::detect(), Config::detr(CLASSES)).expect("a valid configuration");
+    let (mut matches, scratch) = (vec![0; 3], &mut Scratch::default());
+    let report = criterion
+        .compute(&predictions, &targets, Normalizers::default(), &mut [], &mut matches, scratch)
+        .expect("it is sound");
+    (matches, report.layers[0].l1)
+}
+
+#[test]
+fn targets_repeated_beyond_the_queries_take_no_more_memory_than_can_be_matched() {
+    assert_eq!(repeated(1).0.iter().filter(|&&target| target >= 0).count(), 2);
+    for repeat in [3, 4, 1 << 31, usize::MAX] {
+        let (matches, l1) = repeated(repeat);
+        assert_eq!(matches, [1, 1, 1], "every query has the nearest target");
+        assert_close(l1, 0.0, 1e-6, "l1");
+    }
+}
+
+#[test]
+fn normalizers_are_refused_beyond_what_gradients_can_hold() {
+    let (logits, boxes) = (vec![0.0; 5], vec![0.5; 4]);
+    let layers = [Layer { logits: &logits, boxes: &boxes, corners: None }];
+    let predictions = Predictions::of_parts(1, &layers, vec![Part::plain(1, 1, 5)]).expect("lengths fit");
+    let targets = Targets::new(&[1], &[0.4; 4], &[0, 1]).expect("lengths fit");
+    let criterion = Criterion::new(Level::detect(), Config::detr(CLASSES)).expect("a valid configuration");
+    let compute = |value: f64| {
+        let (mut x, mut b) = (vec![0.0; 5], vec![0.0; 4]);
+        let gradients = &mut [LayerGradients { logits: &mut x, boxes: &mut b, corners: &mut [] }];
+        let normalizers = Normalizers { num_boxes: Some(value), union_boxes: None, class_weight: Some(&[value]) };
+        let (matches, scratch) = (&mut [0], &mut Scratch::default());
+        let report = criterion.compute(&predictions, &targets, normalizers, gradients, matches, scratch)?;
+        assert!(report.loss.is_finite() && x.iter().chain(&b).all(|value| value.is_finite()), "finite with {value}");
+        Ok(())
+    };
+    for value in [1e-12, 1.0, 1e24] {
+        assert_eq!(compute(value), Ok(()));
+    }
+    for value in [5e-324, 1e-13, 1e25, 0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(matches!(compute(value), Err(Error::Option { name: "call.numBoxes", .. })), "{value}");
+    }
 }

@@ -28,6 +28,7 @@ struct Snapshot {
     num_boxes: Option<f64>,
     union_boxes: Option<f64>,
     class_weight: Option<Vec<f64>>,
+    distilled: Option<Vec<f64>>,
 }
 
 struct OwnRules {
@@ -73,8 +74,8 @@ impl Snapshot {
     }
 
     fn normalizers(&self) -> Normalizers<'_> {
-        let Self { num_boxes, union_boxes, ref class_weight, .. } = *self;
-        Normalizers { num_boxes, union_boxes, class_weight: class_weight.as_deref() }
+        let Self { num_boxes, union_boxes, ref class_weight, ref distilled, .. } = *self;
+        Normalizers { num_boxes, union_boxes, class_weight: class_weight.as_deref(), distilled: distilled.as_deref() }
     }
 
     /// One whose memory is reused, if there is one.
@@ -151,7 +152,7 @@ pub fn compute_async(
     offsets: &[u32],
     ignores: Option<&[u8]>,
 ) -> napi::Result<AsyncTask<LossTask>> {
-    let Normalizers { num_boxes, union_boxes, class_weight } =
+    let Normalizers { num_boxes, union_boxes, class_weight, distilled } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
     let mut snapshot = Snapshot { images, num_boxes, union_boxes, ..Snapshot::take() };
     if !is_taken {
@@ -169,6 +170,7 @@ pub fn compute_async(
     offsets.clone_into(&mut snapshot.offsets);
     snapshot.ignores = ignores.map(<[_]>::to_vec);
     snapshot.class_weight = class_weight.map(<[_]>::to_vec);
+    snapshot.distilled = distilled.map(<[_]>::to_vec);
     let criterion = Criterion::clone(criterion);
     let interrupt = Interrupt::clone(interrupt);
     let taken = Some(tensors).filter(|_| is_taken);

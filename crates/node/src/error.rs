@@ -49,7 +49,11 @@ impl Failure {
 fn code(error: &Error) -> &'static str {
     match error {
         Error::Option { .. } => "OPTION",
-        Error::Length { .. } | Error::Offsets { .. } | Error::SparseSize { .. } | Error::RowStarts { .. } => "SHAPE",
+        Error::Length { .. }
+        | Error::Offsets { .. }
+        | Error::SparseSize { .. }
+        | Error::RowStarts { .. }
+        | Error::UnionQueries { .. } => "SHAPE",
         Error::Label { .. }
         | Error::Labels { .. }
         | Error::TargetBox { .. }
@@ -73,6 +77,7 @@ fn code(error: &Error) -> &'static str {
             }
         }
         Error::InfeasibleRows { .. } | Error::InfeasibleColumns { .. } => "INFEASIBLE",
+        Error::BlockMemory { .. } => "MEMORY",
         Error::Interrupted => "ABORTED",
         Error::Memory { .. } => "MEMORY",
         Error::InBatch { error, .. } => code(error),
@@ -95,6 +100,7 @@ fn argument(error: &Error) -> String {
         Error::CornerNotFinite { place, .. } => format!("{}.corners", place.part),
         Error::Matching { place, .. } => format!("{}.matching", place.part),
         Error::AddedCost { place, .. } => format!("{}.cost", place.part),
+        Error::BlockMemory { part, .. } | Error::UnionQueries { part, .. } => (*part).to_owned(),
         Error::Assignment { .. } => "assignment".to_owned(),
         Error::Offsets { .. } => "targets".to_owned(),
         Error::RowStarts { index, .. } => format!("cost.rowStarts[{index}]"),
@@ -124,6 +130,10 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
         Error::AddedCost { place, target, .. } => {
             set_query(object, place)?;
             set(object, "target", *target)
+        }
+        Error::BlockMemory { layer, image, .. } => {
+            set(object, "layer", *layer)?;
+            set(object, "image", *image)
         }
         Error::Cost { row, column, .. }
         | Error::ListedCost { row, column, .. }

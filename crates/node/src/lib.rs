@@ -19,8 +19,8 @@ use std::ops::Deref;
 
 use hungarian_loss::{
     AssignmentOptions, AssignmentSolver, BatchOutputs, Corners, Cost, CostMatrix, Criterion, GiveBack, Layer,
-    LayerGradients, LayerRule, LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets,
-    require, reserve, verify, verifying_takes,
+    LayerCounts, LayerGradients, LayerRule, LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report,
+    Scratch, Targets, require, reserve, verify, verifying_takes,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
@@ -132,12 +132,19 @@ pub struct GivenNormalizers<'a> {
     pub union_boxes: Option<f64>,
     /// For each layer of every part, what the class term is divided by.
     pub class_weight: Option<Float64ArraySlice<'a>>,
+    /// For each layer of every part, how many queries with and without a target the distillation takes.
+    pub distilled: Option<Float64ArraySlice<'a>>,
 }
 
 impl GivenNormalizers<'_> {
     fn read(&self) -> Normalizers<'_> {
-        let Self { num_boxes, union_boxes, class_weight } = self;
-        Normalizers { num_boxes: *num_boxes, union_boxes: *union_boxes, class_weight: class_weight.as_deref() }
+        let Self { num_boxes, union_boxes, class_weight, distilled } = self;
+        Normalizers {
+            num_boxes: *num_boxes,
+            union_boxes: *union_boxes,
+            class_weight: class_weight.as_deref(),
+            distilled: distilled.as_deref(),
+        }
     }
 }
 
@@ -207,8 +214,9 @@ fn compute_loss(
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
 /// `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
-/// costs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl, ddf, classError, cardinalityError,
-/// classWeight.
+/// costs, numbers of targets and of union pairs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl,
+/// ddf, classError, cardinalityError, classWeight, its sum before any clamp and the least that it is clamped to, and
+/// the distilled queries with and without a target.
 #[napi(catch_unwind)]
 pub fn compute(
     env: Env,
@@ -503,23 +511,23 @@ fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {
 
 fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {
     let layers = report.layers.iter().flat_map(|layer| {
-        let LayerTerms { class, l1, giou, iou, diou, ciou, fgl, ddf, class_error, cardinality_error, class_weight } =
-            *layer;
-        [class, l1, giou, iou, diou, ciou, fgl, ddf, class_error, cardinality_error, class_weight]
+        let LayerTerms { class, l1, giou, iou, diou, ciou, fgl, ddf, class_error, cardinality_error, .. } = *layer;
+        let LayerCounts { class_weight, least_class_weight, distilled: [paired, others] } = layer.counts;
+        let terms = [class, l1, giou, iou, diou, ciou, fgl, ddf, class_error, cardinality_error, layer.class_weight];
+        terms.into_iter().chain([class_weight, least_class_weight, paired as f64, others as f64])
     });
-    fill(
-        values,
-        [report.loss, report.num_boxes, report.union_boxes].into_iter().chain(counts(report.non_finite)).chain(layers),
-    )
+    let divisors = [report.loss, report.num_boxes, report.union_boxes].into_iter();
+    let numbers = [report.targets, report.union_pairs].map(|count| count as f64);
+    fill(values, divisors.chain(counts(report.non_finite)).chain(numbers).chain(layers))
 }
 
 fn write_counts(non_finite: NonFiniteCounts, values: &mut [f64]) -> Result<()> {
     let head = values.split_at_mut_checked(HEAD).map_or(&mut [][..], |(head, _)| head);
-    fill(head, [0.0; 3].into_iter().chain(counts(non_finite)))
+    fill(head, [0.0; 3].into_iter().chain(counts(non_finite)).chain([0.0; 2]))
 }
 
 /// Values before those of the layers.
-const HEAD: usize = 8;
+const HEAD: usize = 10;
 
 fn counts(non_finite: NonFiniteCounts) -> [f64; 5] {
     let NonFiniteCounts { logits, boxes, corners, references, costs } = non_finite;

@@ -1,8 +1,8 @@
 //! The criterion's options as they come from TypeScript, which has resolved every default.
 
 use hungarian_loss::{
-    BoxFormat, ClassCost, Classification, Config, Distribution, Ignore, NonFinite, Normalization, Overlap, Sigmoid,
-    Softmax, Weights,
+    BoxFormat, Cardinality, ClassCost, Classification, Config, Distribution, Ignore, NonFinite, Normalization, Overlap,
+    Sigmoid, Softmax, Weights,
 };
 use napi_derive::napi;
 
@@ -21,6 +21,7 @@ pub struct CriterionOptions {
     pub clamp_sizes: bool,
     pub normalized_boxes: bool,
     pub non_finite: String,
+    pub cardinality: String,
     pub ignore: IgnoreOptions,
     pub distribution: DistributionOptions,
     pub threads: u32,
@@ -98,6 +99,11 @@ impl CriterionOptions {
                 "options.nonFinite",
                 &self.non_finite,
                 &[("throw", NonFinite::Throw), ("worst", NonFinite::Worst)],
+            )?,
+            cardinality: choice(
+                "options.cardinality",
+                &self.cardinality,
+                &[("threshold", Cardinality::Threshold), ("published", Cardinality::Published)],
             )?,
             ignore: Ignore {
                 overlap: choice(

@@ -27,6 +27,7 @@ use super::block::{Block, Choices, FIRST_ROWS, Rows, rows_at_a_time};
 use super::lazy::{self, Lazy};
 use super::partial;
 use super::scaling;
+use super::sparse::Solution;
 use super::tiny::{self, bits};
 use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, padded, prelude::*, store_f64};
@@ -95,6 +96,8 @@ pub(crate) struct Solver {
     pub(super) row_of_column: Vec<u32>,
     /// Duals of the columns, at most 0, and 0 for a free one; -infinity beyond the last.
     pub(super) column_duals: Vec<f64>,
+    /// How far from 0 they have been before something was added to them, which may have cost digits.
+    pub(super) shift: f64,
     /// Duals of the rows, once all others are known.
     pub(super) row_duals: Vec<f64>,
     /// +infinity for a column that is taken, 0 for a free one.
@@ -192,6 +195,22 @@ impl Solver {
         Some(self.row_of_column[column]).filter(|&k| k != NONE)
     }
 
+    /// Gives away what it has found.
+    pub(super) fn give(&mut self) -> Solution {
+        let [column_of_row, row_of_column] = [&mut self.column_of_row, &mut self.row_of_column].map(std::mem::take);
+        let [row_duals, mut column_duals] = [&mut self.row_duals, &mut self.column_duals].map(std::mem::take);
+        column_duals.truncate(row_of_column.len());
+        Solution { column_of_row, row_of_column, row_duals, column_duals }
+    }
+
+    /// Takes what another solver has found.
+    pub(super) fn take(&mut self, solution: Solution) {
+        let Solution { column_of_row, row_of_column, row_duals, column_duals } = solution;
+        (self.column_of_row, self.row_of_column) = (column_of_row, row_of_column);
+        (self.row_duals, self.column_duals) = (row_duals, column_duals);
+        self.shift = 0.0;
+    }
+
     /// Forgets all pairs and sets every dual to 0.
     pub(super) fn reset(&mut self, rows: usize, columns: usize) {
         self.column_of_row.clear();
@@ -201,6 +220,7 @@ impl Solver {
         self.column_duals.clear();
         self.column_duals.resize(columns, 0.0);
         self.column_duals.resize(padded(columns), f64::NEG_INFINITY);
+        self.shift = 0.0;
         self.row_duals.clear();
         self.left_out.clear();
     }

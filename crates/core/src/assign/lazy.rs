@@ -272,6 +272,7 @@ impl Lazy {
                 highest = highest.max(*dual);
             }
         }
+        solver.shift = highest.abs();
         // the columns left over all have the highest dual, which is 0 in a rectangle
         solver.column_duals.iter_mut().for_each(|dual| *dual = (*dual - highest).min(0.0));
         outcome

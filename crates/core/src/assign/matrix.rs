@@ -12,6 +12,10 @@ pub trait Matrix {
     /// Whatever is wrong with the matrix.
     #[doc(hidden)]
     fn read(&self) -> Result<impl Cells>;
+
+    /// A limit as the matrix would store it, see [`Cost::stored`].
+    #[doc(hidden)]
+    fn stored(&self, limit: f64) -> f64;
 }
 
 /// The cells of a matrix that is sound.
@@ -34,6 +38,10 @@ impl<T: Cost> Matrix for CostMatrix<'_, T> {
     fn read(&self) -> Result<impl Cells> {
         self.check(Level::detect(), &Interrupt::default())?;
         Ok(*self)
+    }
+
+    fn stored(&self, limit: f64) -> f64 {
+        T::stored(limit)
     }
 }
 

@@ -11,12 +11,14 @@ pub(crate) mod block;
 mod candidates;
 mod certificate;
 pub(crate) mod dense;
+mod doubt;
 mod interrupt;
 mod lazy;
 mod matrix;
 mod partial;
 mod scaling;
-mod sparse;
+pub(crate) mod sparse;
+mod sum;
 mod tall;
 mod tiny;
 
@@ -33,6 +35,7 @@ use crate::memory::{self, GiveBack, KEPT};
 use crate::simd::{self, F64, LANES, Level, Simd, dispatch, prelude::*};
 use block::{Block, CHUNK};
 use dense::{Demand, NONE, Outcome};
+use doubt::{Doubt, Pair, Verdict};
 use tall::Tall;
 
 /// A caller's matrix of costs, row-major.
@@ -50,6 +53,10 @@ pub trait Cost: Copy + Default {
 
     /// The exact value.
     fn value(self) -> f64;
+
+    /// The value of this type that is nearest to a limit, so that a cost compares with the limit as if both were stored
+    /// alike; or the limit itself where this type has no finite value for it.
+    fn stored(limit: f64) -> f64;
 
     /// The product with a power of two or its negative; what is forbidden stays so.
     fn times(self, factor: f64) -> Self;
@@ -73,6 +80,11 @@ impl Cost for f32 {
     #[inline(always)]
     fn value(self) -> f64 {
         f64::from(self)
+    }
+
+    fn stored(limit: f64) -> f64 {
+        let stored = limit as Self;
+        if stored.is_finite() { f64::from(stored) } else { limit }
     }
 
     #[inline(always)]
@@ -102,6 +114,10 @@ impl Cost for f64 {
     #[inline(always)]
     fn value(self) -> f64 {
         self
+    }
+
+    fn stored(limit: f64) -> f64 {
+        limit
     }
 
     #[inline(always)]
@@ -306,6 +322,15 @@ impl<'a> Assignment<'a> {
         self.column_of_row.iter().map(|&column| Some(column as usize).filter(|_| column != NONE))
     }
 
+    /// Whether the duals prove the assignment.
+    #[cold]
+    fn is_proven(&self, matrix: &impl Cells, options: AssignmentOptions) -> bool {
+        let columns: Vec<_> = self.columns_of_rows().collect();
+        let duals: [Vec<f64>; 2] = [self.row_duals().collect(), self.column_duals().collect()];
+        let proof = certificate::certify(matrix, options, &columns, [&duals[0], &duals[1]], certificate::STRICT);
+        proof.is_ok_and(|proof| proof.optimal)
+    }
+
     /// Writes the column of every row, or -1, and, unless `duals` is empty, the duals of the rows, then of the columns.
     ///
     /// # Errors
@@ -382,6 +407,7 @@ impl AssignmentSolver {
         options: AssignmentOptions,
     ) -> Result<Assignment<'_>> {
         options.check()?;
+        let options = AssignmentOptions { cost_limit: options.cost_limit.map(T::stored), ..options };
         let mut sign = if options.maximize { -1.0 } else { 1.0 };
         let transposed = matrix.rows > matrix.columns;
         let Self { solver, memories, largest } = self;
@@ -399,13 +425,59 @@ impl AssignmentSolver {
         if let Outcome::Infeasible(rows) = outcome {
             return Err(infeasible(rows, transposed));
         }
+        let (mut total, verdict) = self.judge(matrix, sign, options);
+        if verdict != Verdict::Sound {
+            if verdict == Verdict::Lost || !self.found(matrix, sign).is_proven(matrix, options) {
+                self.solve_again(matrix, sign, options)?;
+            }
+            total = self.judge(matrix, sign, options).0;
+        }
+        Ok(Assignment { total, ..self.found(matrix, sign) })
+    }
+
+    /// Solves a matrix in which digits have been lost once more.
+    #[cold]
+    fn solve_again<T: Cost>(
+        &mut self,
+        matrix: &CostMatrix<'_, T>,
+        sign: f64,
+        options: AssignmentOptions,
+    ) -> Result<()> {
+        let mut solution = self.solver.give();
+        let mut again = SparseSolver::with_interrupt(self.solver.interrupt.clone());
+        again.solve_again(matrix, sign, options, &mut solution)?;
+        self.solver.take(solution);
+        Ok(())
+    }
+
+    /// What the solver has found, without the total.
+    fn found<T>(&self, matrix: &CostMatrix<'_, T>, sign: f64) -> Assignment<'_> {
         let dense::Solver { column_of_row, row_of_column, .. } = &self.solver;
         let (short_duals, long_duals) = self.solver.duals(matrix.rows.max(matrix.columns));
         let (short, long) = ((&column_of_row[..], short_duals), (&row_of_column[..], long_duals));
-        let mut assignment = Assignment::new(short, long, transposed, sign);
-        let pairs = assignment.columns_of_rows().enumerate();
-        assignment.total = pairs.fold(0.0, |sum, (row, column)| column.map_or(sum, |c| sum + matrix.at(row, c)));
-        Ok(assignment)
+        Assignment::new(short, long, matrix.rows > matrix.columns, sign)
+    }
+
+    /// The total of what the solver has found, and what rounding may have done to it.
+    fn judge<T: Cost>(&self, matrix: &CostMatrix<'_, T>, sign: f64, options: AssignmentOptions) -> (f64, Verdict) {
+        let found = self.found(matrix, sign);
+        let pairs = || {
+            let pairs = found.column_of_row.iter().zip(found.row_duals).enumerate();
+            pairs.filter(|&(_, (&column, _))| column != NONE).map(|(at, (&column, &row))| Pair {
+                cost: matrix.at(at, column as usize),
+                row,
+                column: found.column_duals[column as usize],
+            })
+        };
+        let scaled = |pair: Pair| Pair { cost: pair.cost * sign, ..pair };
+        let limit = options.cost_limit.map_or(0.0, |limit| limit * sign);
+        let mut doubt = Doubt::new(limit, self.solver.shift);
+        let mut total = 0.0;
+        for pair in pairs() {
+            total += pair.cost;
+            doubt.note(scaled(pair));
+        }
+        (total, doubt.verdict(pairs().map(scaled)))
     }
 }
 

@@ -22,6 +22,8 @@ use crate::simd::{Level, Simd, dispatch};
 pub(super) fn solve<T: Cost, R: Rows<T>>(solver: &mut Solver, level: Level, rows: &mut R) {
     let mut deep = vec![f64::NEG_INFINITY; rows.width()];
     solver.note_taken();
+    let duals = solver.column_duals[..rows.columns()].iter();
+    solver.shift = duals.fold(solver.shift, |most, dual| most.max(dual.abs()));
     for start in std::mem::take(&mut solver.left_out) {
         dispatch!(level, simd => leave_one_out(simd, solver, rows, &mut deep, start as usize));
         if solver.interrupt.is_raised() {
@@ -70,12 +72,13 @@ fn leave_one_out<S: Simd, T: Cost, R: Rows<T>>(
     let duals = std::mem::take(column_duals);
     solver.flip(rows, |column| if deep[column] > f64::NEG_INFINITY { deep[column] } else { duals[column] });
     solver.column_duals = duals;
-    let Solver { search, column_duals, .. } = solver;
+    let Solver { search, column_duals, shift, .. } = solver;
     for (k, &(column, distance)) in search.scanned.iter().enumerate() {
         if k < shallow {
             deep[column] = std::mem::replace(&mut column_duals[column], f64::NEG_INFINITY);
         }
         deep[column] += distance - search.end.distance;
+        *shift = shift.max(deep[column].abs());
     }
 }
 
@@ -95,6 +98,7 @@ fn complete_duals<T: Cost, R: Rows<T>>(solver: &mut Solver, rows: &mut R, deep: 
             outweighs = outweighs.max(dual + deep[column] - rows.at(row, column));
         }
     }
+    solver.shift = solver.shift.max(outweighs);
     for column in deep_columns {
         solver.column_duals[column] = deep[column] - outweighs;
     }

@@ -32,6 +32,8 @@ pub(crate) struct PairWeights {
     pub l1: f32,
     pub giou: f32,
     pub epsilon: f32,
+    /// The same, for where `f32` would lose digits.
+    pub exact_epsilon: f64,
 }
 
 /// Sixteen boxes, or one box in every lane.
@@ -195,7 +197,7 @@ fn fill_row<S: Simd, F: Format>(
         let mut giou = (overlap * hull + union * union) / denominator - 1.0;
         let lost = denominator.simd_lt(SMALLEST);
         if lost.any_true() {
-            giou = lost.select(exact_giou::<S, F>(simd, &p, inputs.targets, target), giou);
+            giou = lost.select(exact_giou::<S, F>(simd, weights.exact_epsilon, &p, inputs.targets, target), giou);
         }
         let cost = load(simd, class, 0) * weights.class + l1 * weights.l1 - giou * weights.giou;
         store(cost, costs, 0);
@@ -204,7 +206,13 @@ fn fill_row<S: Simd, F: Format>(
 
 /// GIoU of sixteen queries and one target by the loss' definition.
 #[inline(always)]
-fn exact_giou<S: Simd, F: Format>(simd: S, p: &Boxes<S>, targets: ImageTargets<'_>, target: usize) -> F32<S> {
+fn exact_giou<S: Simd, F: Format>(
+    simd: S,
+    epsilon: f64,
+    p: &Boxes<S>,
+    targets: ImageTargets<'_>,
+    target: usize,
+) -> F32<S> {
     let mut halves = [[[0.0; 8]; COMPONENTS]; 2];
     for k in 0..COMPONENTS {
         let (low, high) = p[k].widen();
@@ -213,8 +221,8 @@ fn exact_giou<S: Simd, F: Format>(simd: S, p: &Boxes<S>, targets: ImageTargets<'
     }
     let mut t = [0.0; COMPONENTS];
     t.copy_from_slice(&targets.boxes[COMPONENTS * target..][..COMPONENTS]);
-    let low = loss::boxes::giou(simd, F::FORMAT, &halves[0], &t);
-    low.narrow(loss::boxes::giou(simd, F::FORMAT, &halves[1], &t))
+    let low = loss::boxes::giou(simd, F::FORMAT, epsilon, &halves[0], &t);
+    low.narrow(loss::boxes::giou(simd, F::FORMAT, epsilon, &halves[1], &t))
 }
 
 #[cfg(test)]
@@ -332,6 +340,15 @@ mod tests {
             [point, [0.25, 0.5, 0.0, 0.0], [0.5, 0.5, 0.25, 0.0], [0.5, 0.5, 0.25, 0.25], [0.5, 0.5, 1e-25, 1e-25]];
         check(BoxFormat::Cxcywh, &boxes.concat(), &[point, [0.5, 0.5, 1e-20, 1e-20]].concat());
         check(BoxFormat::Xyxy, &[[0.5; 4], [0.25, 0.5, 0.25, 0.5]].concat(), &[0.5; 4]);
+    }
+
+    #[test]
+    fn an_epsilon_below_the_digits_of_f32_counts_where_areas_are_as_small() {
+        let boxes = [[0.5, 0.5, 1e-8, 1e-8], [0.5, 0.5, 1e-9, 2e-9], [0.5, 0.5, 0.0, 0.0], [0.25, 0.5, 0.0, 0.0]];
+        for box_epsilon in [1e-16, 1e-18, 1e-40, 1e-300, f64::from_bits(1)] {
+            let config = Config { box_epsilon, ..Config::detr(1) };
+            check_with(&config, &boxes.concat(), &boxes.concat());
+        }
     }
 
     #[test]

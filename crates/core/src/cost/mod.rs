@@ -43,6 +43,7 @@ pub(crate) fn fill(level: Level, config: &Config, inputs: &Inputs<'_>, block: &m
         l1: config.cost.l1 as f32,
         giou: config.cost.giou as f32,
         epsilon: config.box_epsilon as f32,
+        exact_epsilon: config.box_epsilon,
     };
     dispatch!(level, simd => match config.box_format {
         BoxFormat::Cxcywh => boxes::fill::<_, boxes::Cxcywh>(simd, weights, inputs, block),

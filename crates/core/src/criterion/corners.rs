@@ -8,7 +8,7 @@
 //!
 //! Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_criterion.py` (`loss_local`).
 
-use super::{Criterion, Image, ImageTerms, Job, LayerGradients, NonFiniteCounts, Slot, Stage, rows_of_image, sort_out};
+use super::{Criterion, Image, ImageTerms, Job, LayerGradients, Report, Slot, Stage, rows_of_image, sort_out};
 use crate::batch::{Corners, Predictions, check_length, not_finite};
 use crate::config::NonFinite;
 use crate::error::{COMPONENTS, Error, Result};
@@ -31,6 +31,8 @@ pub(super) struct Step<'a> {
     pub union: Option<&'a [i32]>,
     /// For each slot, what its box terms are divided by.
     pub divisors: &'a [f64],
+    /// What the caller gives in place of the numbers of queries that are taught, `[slots, 2]`.
+    pub distilled: Option<&'a [f64]>,
 }
 
 /// What a layer is taught.
@@ -61,13 +63,21 @@ impl Criterion {
         Ok(())
     }
 
-    /// Adds the terms of all slots to their sums. Writes every element of the gradients by the edges' logits.
+    /// Whether any layer is taught by the last one of its part.
+    pub(super) fn distills(&self, predictions: &Predictions<'_>, slots: &[Slot<'_>]) -> bool {
+        predictions.parts.iter().any(|part| self.weights(part).ddf > 0.0)
+            && slots.iter().any(|slot| slot.has_corners && slot.layer + 1 < slot.part.layers.len())
+    }
+
+    /// Adds the terms of all slots to their sums, and counts what is not finite and what is distilled. Writes every element
+    /// of the gradients by the edges' logits.
     pub(super) fn corner_loss(
         &self,
         step: &Step<'_>,
         gradients: &mut [LayerGradients<'_>],
         target_of_query: &mut [i32],
-        (sums, counts): (&mut [ImageTerms], &mut NonFiniteCounts),
+        sums: &mut [ImageTerms],
+        report: &mut Report,
         scratch: &mut Scratch,
     ) -> Result<()> {
         let Step { predictions, slots, views, .. } = *step;
@@ -75,17 +85,46 @@ impl Criterion {
             return Ok(());
         }
         let mut roles = std::mem::take(&mut scratch.roles);
-        roles.clear();
-        roles.extend_from_slice(target_of_query);
-        let others_may_be = counts.logits + counts.boxes > 0;
-        let mut jobs = Stage::Corners.jobs(predictions, slots, views, &mut [], &mut roles);
-        self.run(&mut jobs, scratch, |job, scratch| self.find_roles(job, step.union, others_may_be, scratch))?;
-        jobs.iter().for_each(|job| counts.add(job.non_finite));
-        let lessons = self.lessons(step, &roles);
+        self.all_roles(step, target_of_query, &mut roles, report, scratch)?;
+        let lessons = self.lessons(step, &roles, report);
         let mut jobs = Stage::Corners.jobs(predictions, slots, views, gradients, target_of_query);
         self.run(&mut jobs, scratch, |job, scratch| self.corner_terms(job, step, &roles, lessons[job.slot], scratch))?;
         jobs.iter().for_each(|job| sums[job.slot].add(&job.terms));
         scratch.roles = roles;
+        Ok(())
+    }
+
+    /// Counts what [`Criterion::corner_loss`] does, without any terms.
+    pub(super) fn count_distilled(
+        &self,
+        step: &Step<'_>,
+        target_of_query: &[i32],
+        report: &mut Report,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let mut roles = std::mem::take(&mut scratch.roles);
+        self.all_roles(step, target_of_query, &mut roles, report, scratch)?;
+        self.lessons(step, &roles, report);
+        scratch.roles = roles;
+        Ok(())
+    }
+
+    /// What the queries of all layers are to the terms, as a matching.
+    fn all_roles(
+        &self,
+        step: &Step<'_>,
+        target_of_query: &[i32],
+        roles: &mut Vec<i32>,
+        report: &mut Report,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        roles.clear();
+        roles.extend_from_slice(target_of_query);
+        let counts = &mut report.non_finite;
+        let others_may_be = counts.logits + counts.boxes > 0;
+        let mut jobs = Stage::Corners.jobs(step.predictions, step.slots, step.views, &mut [], roles);
+        self.run(&mut jobs, scratch, |job, scratch| self.find_roles(job, step.union, others_may_be, scratch))?;
+        jobs.iter().for_each(|job| counts.add(job.non_finite));
         Ok(())
     }
 
@@ -122,20 +161,28 @@ impl Criterion {
         Ok(())
     }
 
-    /// What each slot is taught, if it is.
-    fn lessons(&self, step: &Step<'_>, roles: &[i32]) -> Vec<Option<Lesson>> {
+    /// What each slot is taught, if it is. Counts the queries that are.
+    fn lessons(&self, step: &Step<'_>, roles: &[i32], report: &mut Report) -> Vec<Option<Lesson>> {
         let mut lessons = vec![None; step.slots.len()];
+        if !self.distills(step.predictions, step.slots) {
+            return lessons;
+        }
         let (mut first, mut known_shares) = (0, None);
         for part in &step.predictions.parts {
             let end = first + part.layers.len();
             let teacher = end.saturating_sub(1);
             for index in (first..teacher).filter(|&index| step.slots[index].has_corners) {
-                let mut numbers = [0; 2];
+                let counted = &mut report.layers[index].counts.distilled;
                 let [own, last] = [index, teacher].map(|slot| &roles[step.slots[slot].matches.clone()]);
-                taught(own, last).for_each(|(_, role)| numbers[usize::from(role == BACKGROUND)] += 1);
-                let own = distillation_shares(numbers[0], numbers[1]);
+                taught(own, last).for_each(|(_, role)| counted[usize::from(role == BACKGROUND)] += 1);
+                let numbers = match step.distilled {
+                    Some(given) => [given[2 * index], given[2 * index + 1]],
+                    None => counted.map(|n| n as f64),
+                };
+                let own = distillation_shares(numbers);
                 let shares = if first == 0 { *known_shares.insert(own) } else { known_shares.unwrap_or(own) };
-                let weights = [0, 1].map(|k| shares[k] / (EDGES * numbers[k]).max(1) as f64);
+                let mean = |k: usize| if numbers[k] > 0.0 { shares[k] / (EDGES as f64 * numbers[k]) } else { 0.0 };
+                let weights = [0, 1].map(mean);
                 lessons[index] = (self.weights(part).ddf > 0.0).then_some(Lesson { teacher, weights });
             }
             first = end;

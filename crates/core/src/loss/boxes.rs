@@ -108,7 +108,7 @@ fn matched_with<S: Simd>(
         if let Some(gradient) = &mut gradient {
             let slope = pair.gradient(simd, config.box_format, scale);
             for k in 0..COMPONENTS {
-                let lanes = lanes(l1.gradient[k] * scale.l1 + slope[k]);
+                let lanes = lanes(in_range(simd, l1.gradient[k] * scale.l1 + slope[k]));
                 for (&(query, _), value) in pairs.iter().zip(lanes) {
                     gradient[COMPONENTS * query + k] = value as f32;
                 }
@@ -116,6 +116,13 @@ fn matched_with<S: Simd>(
         }
     }
     terms
+}
+
+/// The nearest numbers that `f32` has: the derivative by a side of 1e-40 is about 1e40.
+#[inline(always)]
+fn in_range<S: Simd>(simd: S, values: F64<S>) -> F64<S> {
+    let largest = F64::splat(simd, f64::from(f32::MAX));
+    values.min(largest).max(-largest)
 }
 
 /// The sum of the lanes that hold a pair.
@@ -140,12 +147,12 @@ impl<S: Simd> Counted<S> {
 pub(crate) fn giou<S: Simd>(
     simd: S,
     format: BoxFormat,
+    epsilon: f64,
     boxes: &[[f64; GROUP]; COMPONENTS],
     target: &[f32; COMPONENTS],
 ) -> F64<S> {
     let (p, t) = (columns(simd, boxes), splat(simd, target));
-    // only where no ε keeps the divisors from 0
-    F64::splat(simd, 1.0) - Pair::new(simd, format, 0.0, &BoxTerms::default(), &p, &t).giou_loss
+    F64::splat(simd, 1.0) - Pair::new(simd, format, epsilon, &BoxTerms::default(), &p, &t).giou_loss
 }
 
 /// The weighted sum of the losses by IoU of eight boxes with one target.
@@ -261,6 +268,54 @@ mod tests {
                 assert_close(terms.ciou, sum.ciou, 1e-14);
             }
         }
+    }
+
+    #[test]
+    fn the_smallest_sides_and_every_epsilon_give_finite_losses_and_gradients() {
+        // a side of 1e-40 has a derivative of about 1e40, which f32 does not hold
+        let sides = [0.0, 1e-45, 1e-42, 1e-40, 1e-39, 1e-30, 1e-20, 1e-10, 0.5];
+        let corners: Vec<[f32; 4]> = [0.0, 1e-45, 0.25]
+            .into_iter()
+            .flat_map(|x| sides.into_iter().flat_map(move |w| sides.into_iter().map(move |h| [x, 0.0, x + w, h])))
+            .collect();
+        let scale = BoxTerms { l1: 5e12, giou: 1e12, iou: 1e12, diou: 1e12, ciou: 1e12 };
+        for box_format in [BoxFormat::Cxcywh, BoxFormat::Xyxy] {
+            let boxes: Vec<[f32; 4]> = match box_format {
+                BoxFormat::Xyxy => corners.clone(),
+                BoxFormat::Cxcywh => corners.iter().map(|b| [b[0], b[1], b[2] - b[0], b[3]]).collect(),
+            };
+            let pairs: Vec<_> =
+                (0..boxes.len()).flat_map(|p| [(p, p), (p, (7 * p + 3) % boxes.len()), (p, 0)]).collect();
+            let boxes = boxes.concat();
+            for box_epsilon in [0.0, f64::from_bits(1), 1e-300, 1e-200, 1e-150, 1e-80, 1e-20, 1e-6, 1.0] {
+                let config = Config { box_format, box_epsilon, ..Config::detr(1) };
+                let mut first = None;
+                for level in Level::available() {
+                    let (mut ious, mut gradient) = (vec![f64::NAN; pairs.len()], vec![f32::NAN; boxes.len()]);
+                    let inputs = Boxes { predicted: &boxes, targets: &boxes, pairs: &pairs };
+                    let terms = matched(level, &config, inputs, &scale, &mut ious, Some(&mut gradient));
+                    let BoxTerms { l1, giou, iou, diou, ciou } = terms;
+                    assert!(
+                        [l1, giou, iou, diou, ciou].iter().all(|term| term.is_finite()),
+                        "ε {box_epsilon}: {terms:?}"
+                    );
+                    assert!(ious.iter().all(|iou| (0.0..1.0 + 1e-12).contains(iou)), "ε {box_epsilon}");
+                    assert!(gradient.iter().all(|g| g.is_finite()), "ε {box_epsilon}");
+                    let found = (terms, bits(&gradient));
+                    assert_eq!(*first.get_or_insert_with(|| found.clone()), found, "ε {box_epsilon}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_gradient_beyond_the_range_is_its_largest_number() {
+        // IoU 1 / 2 by the width: half of the derivative -1 / w of the loss, up to signs
+        let (terms, gradient) = run(Level::detect(), BoxFormat::Xyxy, &[0.0, 0.0, 5e-41, 0.5], &[0.0, 0.0, 1e-40, 0.5]);
+        assert_close(terms.iou, 0.5, 1e-4);
+        assert_eq!(gradient[2], f32::MIN);
+        let (_, gradient) = run(Level::detect(), BoxFormat::Xyxy, &[0.0, 0.0, 5e-31, 0.5], &[0.0, 0.0, 1e-30, 0.5]);
+        assert!(f32::MIN < gradient[2] && gradient[2] < -1e30, "within the range it is itself: {}", gradient[2]);
     }
 
     #[test]

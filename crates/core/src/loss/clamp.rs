@@ -24,7 +24,7 @@ pub(crate) fn mend_gradient(values: &[f32], format: BoxFormat, gradient: &mut [f
     for axis in 0..2 {
         if is_negative(values, format, axis) {
             if format == BoxFormat::Xyxy {
-                gradient[axis] += gradient[axis + 2];
+                gradient[axis] = (gradient[axis] + gradient[axis + 2]).clamp(-f32::MAX, f32::MAX);
             }
             gradient[axis + 2] = 0.0;
         }
@@ -65,5 +65,8 @@ mod tests {
         let mut gradient = [1.0, 2.0, 3.0, 4.0];
         mend_gradient(&given, BoxFormat::Xyxy, &mut gradient);
         assert_eq!(gradient, [4.0, 2.0, 0.0, 4.0]);
+        let mut gradient = [f32::MAX, 2.0, f32::MAX, 4.0];
+        mend_gradient(&given, BoxFormat::Xyxy, &mut gradient);
+        assert_eq!(gradient, [f32::MAX, 2.0, 0.0, 4.0], "the sum stays in range");
     }
 }

@@ -1,9 +1,9 @@
 //! The class term of one image, of either family, at each stage of the pipeline.
 
 use crate::batch::ImageTargets;
-use crate::config::{ClassCost, Classification, Config, Normalization, Softmax};
+use crate::config::{Cardinality, ClassCost, Classification, Config, Normalization, Softmax};
 use crate::cost;
-use crate::loss::sigmoid::{Cell, Rule};
+use crate::loss::sigmoid::{self, Cell, Rule};
 use crate::loss::softmax::{self, Job};
 use crate::part::BACKGROUND;
 use crate::scratch::{Scratch, reserve};
@@ -20,6 +20,7 @@ pub(crate) enum Class {
     Sigmoid {
         rule: Rule,
         cost: ClassCost,
+        cardinality: Cardinality,
     },
 }
 
@@ -57,8 +58,8 @@ impl<'a> Purpose<'a> {
 /// What the pass gives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
-    /// Queries whose first largest logit is neither no-object nor, in sigmoid classification, the last class: published
-    /// sigmoid criteria count them as if that column still meant no-object. Not counted for the matching alone.
+    /// Queries that count as objects: those whose first largest logit is not no-object, or in sigmoid classification as
+    /// [`Cardinality`] says. Not counted for the matching alone.
     pub objects: usize,
     /// Whether every logit was finite; if not, nothing of the pass means anything.
     pub finite: bool,
@@ -100,15 +101,26 @@ impl Class {
             Classification::Softmax(softmax) => {
                 Self::Softmax { softmax: softmax.clone(), weights: softmax.column_weights(config.num_classes) }
             }
-            Classification::Sigmoid(kind) => Self::Sigmoid { rule: Rule::new(*kind), cost: config.cost_class },
+            Classification::Sigmoid(kind) => {
+                let Config { cost_class: cost, cardinality, .. } = *config;
+                Self::Sigmoid { rule: Rule::new(*kind), cost, cardinality }
+            }
         }
     }
 
-    /// What logits of a query that is left out are set to, so that its loss can be left out.
-    pub fn neutral_logit(&self) -> f32 {
+    /// Sets the logits of a query that is left out such that its loss can be left out, and that it is no object.
+    pub fn neutralize(&self, row: &mut [f32]) {
+        /// Background to all digits, though above every other.
+        const LEAST: f32 = -1e30;
         match self {
-            Self::Softmax { .. } => 0.0,
-            Self::Sigmoid { .. } => f32::MIN, // background to all digits
+            Self::Softmax { softmax, .. } => {
+                row.fill(0.0);
+                row[no_object(softmax, row.len())] = 1.0;
+            }
+            Self::Sigmoid { .. } => {
+                row.fill(f32::MIN);
+                row.iter_mut().last().into_iter().for_each(|last| *last = LEAST);
+            }
         }
     }
 
@@ -125,7 +137,7 @@ impl Class {
     pub fn weight_before_matching(&self, queries: usize, targets: &ImageTargets<'_>, copies: usize) -> Option<f64> {
         let Self::Softmax { softmax, weights } = self else { return None };
         let weight = |target: usize| weights[targets.label(target)];
-        let (count, pairs) = (targets.len(), targets.len() * copies);
+        let (count, pairs) = (targets.len(), targets.len().saturating_mul(copies));
         if pairs <= queries {
             let background = (queries - pairs) as f64 * softmax.no_object_weight;
             return Some((0..count).map(weight).sum::<f64>() * copies as f64 + background);
@@ -133,12 +145,14 @@ impl Class {
         (1..count).all(|target| weight(target) == weight(0)).then(|| queries as f64 * weight(0))
     }
 
-    /// The sum of the weights of an image's queries. `matches`: `[queries]`.
-    pub fn weight(&self, targets: &ImageTargets<'_>, matches: &[i32]) -> f64 {
+    /// The sum of the weights of an image's queries. `matches`: `[queries]`. `left_out`: those that have no part in the
+    /// loss though they may be matched, ascending.
+    pub fn weight(&self, targets: &ImageTargets<'_>, matches: &[i32], left_out: &[usize]) -> f64 {
         let Self::Softmax { softmax, weights } = self else { return 0.0 };
         let (mut sum, mut background) = (0.0, 0);
-        for &target in matches {
+        for (query, &target) in matches.iter().enumerate() {
             match usize::try_from(target) {
+                _ if left_out.binary_search(&query).is_ok() => {}
                 Ok(target) => sum += weights[targets.label(target)],
                 Err(_) => background += usize::from(target == BACKGROUND),
             }
@@ -174,22 +188,21 @@ impl Class {
                 };
                 let scale = purpose.scale();
                 let mut rows = rows(logits, purpose.gradient(), tile);
-                // beside the first class alone, no-object is the last of two columns, unless it is the first of all
-                let no_object = softmax.no_object_index.min(classes - 1);
-                let pass = softmax::background(level, &mut rows, no_object, scale, &mut out);
+                let pass = softmax::background(level, &mut rows, no_object(softmax, classes), scale, &mut out);
                 Pass { objects: pass.objects, finite: pass.finite }
             }
-            Self::Sigmoid { rule, cost } => {
+            Self::Sigmoid { rule, cost, cardinality } => {
                 cost::class::fill(level, *cost, values, classes, labels, stride, class_rows);
                 let Purpose::Loss { scale, gradient } = purpose else {
                     return Pass { objects: 0, finite: all_finite(level, values) };
                 };
                 let pass = rule.background(level, values, f64::from(scale), gradient);
                 *background = pass.loss;
-                Pass {
-                    objects: values.chunks_exact(classes).filter(|row| beats_last(row)).count(),
-                    finite: pass.finite,
-                }
+                let objects = match cardinality {
+                    Cardinality::Threshold => sigmoid::positive_rows(level, values, classes),
+                    Cardinality::Published => values.chunks_exact(classes).filter(|row| beats_last(row)).count(),
+                };
+                Pass { objects, finite: pass.finite }
             }
         }
     }
@@ -273,6 +286,12 @@ fn sigmoid_matched(
         *background -= rule.background(level, row, scale, None).loss;
     }
     ClassSum { loss: *background + rule.mend(level, logits.values, cells, scale, gradient), correct }
+}
+
+/// The column of no-object among `classes` columns: beside the first class alone it is the last of two, unless it is the
+/// first of all.
+fn no_object(softmax: &Softmax, classes: usize) -> usize {
+    softmax.no_object_index.min(classes - 1)
 }
 
 /// Whether the first largest logit is not the last one.

@@ -230,12 +230,12 @@ impl Bins {
 }
 
 /// The shares of matched and unmatched queries in D-FINE's distillation, whose two means over edges are mixed by the
-/// square roots of their numbers. They add up to 1, or without any queries are 0.
+/// square roots of their numbers, of which only the ratio matters. They add up to 1, or without any queries are 0.
 ///
 /// The published code multiplies both numbers by 8 / batch size first, which the shares do not feel.
 #[must_use]
-pub fn distillation_shares(matched: usize, unmatched: usize) -> [f64; 2] {
-    let roots = [matched, unmatched].map(|n| (n as f64).sqrt());
+pub fn distillation_shares(numbers: [f64; 2]) -> [f64; 2] {
+    let roots = numbers.map(f64::sqrt);
     let total = roots[0] + roots[1];
     roots.map(|root| if total > 0.0 { root / total } else { 0.0 })
 }
@@ -397,6 +397,31 @@ fn softmax_parts<S: Simd>(simd: S, factor: f32, tile: &mut [f32]) -> (F32<S>, F3
     (max, log)
 }
 
+/// Where the largest logit of an edge is beyond this, its distance to the other logits is taken first, lest the ratios of
+/// probabilities lose their digits.
+const FAR: f32 = 100.0;
+
+/// What lies further below the largest logit has no probability at any temperature, and stays in range at all of them.
+const DEEPEST: f32 = 1e34;
+
+/// The largest logit of each column.
+#[inline(always)]
+fn largest<S: Simd>(simd: S, tile: &[f32]) -> F32<S> {
+    let mut max = load(simd, tile, 0);
+    for at in (LANES..tile.len()).step_by(LANES) {
+        max = max.max(load(simd, tile, at));
+    }
+    max
+}
+
+/// Takes each column's largest logit away, which softmax does not feel.
+#[inline(always)]
+fn center<S: Simd>(simd: S, max: F32<S>, tile: &mut [f32]) {
+    for at in (0..tile.len()).step_by(LANES) {
+        store((load(simd, tile, at) - max).max(-DEEPEST), tile, at);
+    }
+}
+
 /// KL(teacher ‖ student) of each column at a temperature. The tiles are the student's logits, the teacher's, and one
 /// for their ratios; the first becomes the derivative by the student's logits divided by the temperature.
 ///
@@ -405,6 +430,11 @@ fn softmax_parts<S: Simd>(simd: S, factor: f32, tile: &mut [f32]) -> (F32<S>, F3
 #[inline(always)]
 fn distill_tile<S: Simd>(simd: S, temperature: f32, [student, teacher, ratio]: &mut [&mut [f32]; 3]) -> [f32; LANES] {
     let factor = 1.0 / temperature;
+    let (student_max, teacher_max) = (largest(simd, student), largest(simd, teacher));
+    if student_max.abs().max(teacher_max.abs()).simd_gt(FAR).any_true() {
+        center(simd, student_max, student);
+        center(simd, teacher_max, teacher);
+    }
     for at in (0..student.len()).step_by(LANES) {
         store((load(simd, student, at) - load(simd, teacher, at)) * factor, ratio, at);
     }

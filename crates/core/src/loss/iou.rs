@@ -179,11 +179,14 @@ impl<S: Simd> Distance<S> {
     }
 }
 
-/// 1 / x for x > 0, and 0 for 0.
+/// Below this, an area or a squared length is 0 but for ε: the least side above 0 that ends in `f32` give is 2^-150.
+const SMALLEST: f64 = 1e-200;
+
+/// 1 / x for x > 0, and 0 for 0, also where an ε too small to divide by stands for it.
 #[inline(always)]
 fn reciprocal<S: Simd>(simd: S, x: F64<S>) -> F64<S> {
     let (zero, one) = (F64::splat(simd, 0.0), F64::splat(simd, 1.0));
-    x.simd_gt(zero).select(one / x, zero)
+    x.simd_gt(SMALLEST).select(one / x, zero)
 }
 
 /// Where the boxes begin and end on an axis.

@@ -104,6 +104,37 @@ impl Rule {
     }
 }
 
+/// How many rows have a logit above 0, so a probability above 0.5. `logits`: `[rows, classes]`.
+pub(crate) fn positive_rows(level: Level, logits: &[f32], classes: usize) -> usize {
+    dispatch!(level, simd => positive_rows_with(simd, logits, classes))
+}
+
+#[inline(always)]
+fn positive_rows_with<S: Simd>(simd: S, logits: &[f32], classes: usize) -> usize {
+    /// Of logits without any bias, most rows have one above 0 among these.
+    const FIRST: usize = 4;
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let mut count = 0;
+            for row in logits.chunks_exact(classes) {
+                let (first, rest) = row.split_at(FIRST.min(classes));
+                let found = first.iter().any(|&x| x > 0.0) || any_positive(simd, row, rest);
+                count += usize::from(found);
+            }
+            count
+        },
+    )
+}
+
+/// Whether any of the `rest` of a row is above 0.
+#[inline(always)]
+fn any_positive<S: Simd>(simd: S, row: &[f32], rest: &[f32]) -> bool {
+    let Some(last) = row.len().checked_sub(LANES) else { return rest.iter().any(|&x| x > 0.0) };
+    let positive = |at: usize| load(simd, row, at).simd_gt(0.0).any_true();
+    (0..last).step_by(LANES).any(positive) || positive(last)
+}
+
 /// Sixteen labelled cells.
 #[derive(Default)]
 struct Lanes {
@@ -445,6 +476,24 @@ mod tests {
                 for level in Level::available() {
                     assert!(!rule.background(level, &logits, 1.0, None).finite, "{bad} at {at}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_is_positive_wherever_its_logit_above_0_is() {
+        let mut random = Random::new(6);
+        for classes in (1..=70).chain([80, 91, 128, 365]) {
+            let mut logits: Vec<f32> = (0..23 * classes).map(|_| -random.unit()).collect();
+            let mut expected = 0;
+            for row in logits.chunks_exact_mut(classes) {
+                let value = [1e-40, 3.0, f32::MAX, 0.0, -0.0, f32::MIN][random.below(6)];
+                row[random.below(classes)] = value;
+                expected += usize::from(value > 0.0);
+            }
+            for level in Level::available() {
+                assert_eq!(positive_rows(level, &logits, classes), expected, "{classes} classes");
+                assert_eq!(positive_rows(level, &[], classes), 0);
             }
         }
     }

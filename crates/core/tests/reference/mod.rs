@@ -1,7 +1,8 @@
 //! The loss and the matching cost by their definitions, in plain `f64`, for given matches.
 
 use hungarian_loss::{
-    BoxFormat, ClassCost, Classification, Config, LayerTerms, Normalization, Shape, Sigmoid, Softmax, Weights,
+    BoxFormat, Cardinality, ClassCost, Classification, Config, LayerTerms, Normalization, Shape, Sigmoid, Softmax,
+    Weights,
 };
 
 pub struct Reference<'a> {
@@ -36,7 +37,7 @@ impl Reference<'_> {
     /// The unweighted terms of a layer. What passes no gradient is computed from `fixed`.
     pub fn layer(&self, layer: usize, values: Values<'_>, fixed: Values<'_>) -> LayerTerms {
         let Shape { images, queries, classes } = self.shape;
-        // sigmoid criteria count as if the last class were no-object
+        // published sigmoid criteria count as if the last class were no-object
         let no_object = softmax_of(self.config).map_or(classes - 1, |softmax| softmax.no_object_index);
         let mut sums = LayerTerms::default();
         let (mut matched, mut correct) = (0.0, 0.0);
@@ -53,7 +54,10 @@ impl Reference<'_> {
                 let labels = target.map_or(&[][..], |t| self.labels[t]);
                 let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 let largest = x.iter().position(|&v| v == max).unwrap();
-                objects += f64::from(u8::from(largest != no_object));
+                let is_published =
+                    softmax_of(self.config).is_some() || self.config.cardinality == Cardinality::Published;
+                let is_object = if is_published { largest != no_object } else { 1.0 / (1.0 + (-max).exp()) > 0.5 };
+                objects += f64::from(u8::from(is_object));
                 let iou = target.map_or(0.0, |t| self.overlap(fixed_p, &self.target_box(t)).iou);
                 match &self.config.classification {
                     _ if is_left_out => {}

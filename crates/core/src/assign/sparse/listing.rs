@@ -223,6 +223,10 @@ impl<T: Cost> Matrix for SparseMatrix<'_, T> {
         SparseMatrix::read(self, false, as_it_is, [&mut rows, &mut spare], &Interrupt::default())?;
         Ok(rows)
     }
+
+    fn stored(&self, limit: f64) -> f64 {
+        T::stored(limit)
+    }
 }
 
 impl Cells for Rows {
@@ -239,6 +243,6 @@ impl Cells for Rows {
     }
 
     fn cost(&self, row: usize, column: usize) -> f64 {
-        Cells::cells(self, row).find(|&(listed, _)| listed == column).map_or(f64::INFINITY, |(_, cost)| cost)
+        Self::cost(self, row, column as u32)
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! [`SparseSolver`] is the entry. It sorts the allowed cells of a [`listing`] into [`rows`] of the shorter side, negated
 //! if it maximises, and hands them to [`solver`], which warms up by [`auction`] where searches would take long.
-//! [`partial`] comes first if not all rows need to be placed, and whether they can be is decided by [`matching`].
+//! [`partial`] comes first if not all rows need to be placed, and whether they can be is decided by [`matching`]. Where
+//! digits may have been lost, of a dense matrix too, [`exact`] has the last word.
 
 mod auction;
+mod exact;
 mod heap;
 mod listing;
 mod matching;
@@ -14,21 +16,30 @@ mod solver;
 
 pub use listing::SparseMatrix;
 
+use super::certificate::{STRICT, certify};
 use super::dense::{NONE, Outcome};
-use super::{Assignment, AssignmentOptions, Cost, Interrupt, infeasible};
+use super::doubt::{Doubt, Pair, Verdict};
+use super::{Assignment, AssignmentOptions, Cost, CostMatrix, Interrupt, infeasible};
 use crate::error::{Error, Result};
 use crate::memory::{GiveBack, KEPT};
-use rows::Rows;
+use rows::{Cell, Rows};
 use solver::Solver;
 
 /// Pairs and duals, with rows on the shorter side.
 #[derive(Debug, Default)]
-struct Solution {
-    column_of_row: Vec<u32>,
-    row_of_column: Vec<u32>,
+pub(super) struct Solution {
+    pub column_of_row: Vec<u32>,
+    pub row_of_column: Vec<u32>,
     /// `limit` for a row without a column.
-    row_duals: Vec<f64>,
-    column_duals: Vec<f64>,
+    pub row_duals: Vec<f64>,
+    pub column_duals: Vec<f64>,
+}
+
+/// When digits that sums may have lost are [looked after](exact).
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Care {
+    IfInDoubt,
+    Always,
 }
 
 impl Solution {
@@ -103,39 +114,77 @@ impl SparseSolver {
     ) -> Result<Assignment<'_>> {
         options.check()?;
         self.largest = self.largest.max(matrix.needs());
-        let given = options.cost_limit;
+        let given = options.cost_limit.map(T::stored);
         let signed = |largest: f64| {
             let scale = scale_of(largest.max(given.unwrap_or(0.0).abs()));
             let sign = if options.maximize { -scale } else { scale };
             (sign, given.map_or(f64::INFINITY, |limit| limit * sign))
         };
         let is_transposed = matrix.rows > matrix.columns;
-        let Self { matrix: cells, spare, solver, solution, .. } = self;
+        let Self { matrix: cells, spare, solver, .. } = self;
         let (sign, limit) = matrix.read(is_transposed, signed, [cells, spare], &solver.interrupt)?;
-        let outcome = if given.is_none() && options.partial {
-            partial::solve(cells, spare, solver, solution);
-            Outcome::Optimal
-        } else if given.is_some()
-            && partial::is_beyond(limit, cells)
-            && partial::solve_within(limit, cells, spare, solver, solution)
-        {
-            Outcome::Optimal
-        } else {
-            solve(cells, spare, limit, solver, solution)
-        };
+        let outcome = self.run(limit, options);
+        let Self { solver, solution, .. } = self;
         if solver.interrupt.is_raised() {
             return Err(Error::Interrupted); // what was left half done is of no use
         }
         if let Outcome::Infeasible(rows) = outcome {
             return Err(infeasible(rows, is_transposed));
         }
-        if given.is_some() {
-            solution.row_duals.iter_mut().for_each(|dual| *dual -= limit);
-        }
         let Solution { column_of_row, row_of_column, row_duals, column_duals } = solution;
         let (short, long) = ((&column_of_row[..], &row_duals[..]), (&row_of_column[..], &column_duals[..]));
         let assignment = Assignment::new(short, long, is_transposed, sign);
         Ok(Assignment { total: matrix.total(assignment.column_of_row), ..assignment })
+    }
+
+    /// Improves the solution of a dense matrix, times `sign`, in which a solver has lost digits; the shorter side has the
+    /// rows.
+    pub(super) fn solve_again<T: Cost>(
+        &mut self,
+        matrix: &CostMatrix<'_, T>,
+        sign: f64,
+        options: AssignmentOptions,
+        found: &mut Solution,
+    ) -> Result<()> {
+        let limit = options.cost_limit.map_or(f64::INFINITY, |limit| limit * sign);
+        let CostMatrix { costs, rows, columns } = *matrix;
+        let cells = (0..rows).flat_map(|row| {
+            let costs = costs[row * columns..][..columns].iter().enumerate();
+            let allowed = costs.filter(|(_, cost)| cost.value() != f64::INFINITY);
+            allowed.map(move |(column, cost)| (row as u32, Cell { cost: cost.value() * sign, column: column as u32 }))
+        });
+        let allowed = cells.filter(|(_, cell)| cell.cost <= limit);
+        let across = |(row, cell): (u32, Cell)| (cell.column, Cell { column: row, ..cell });
+        if rows <= columns {
+            self.matrix.fill([rows, columns], allowed, &self.solver.interrupt);
+        } else {
+            self.matrix.fill([columns, rows], allowed.map(across), &self.solver.interrupt);
+        }
+        if options.cost_limit.is_none() && !found.column_of_row.contains(&NONE) {
+            exact::refine(&self.matrix, &mut self.spare, &mut self.solver, found);
+        } else {
+            self.run(limit, options);
+            std::mem::swap(&mut self.solution, found);
+        }
+        if self.solver.interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// Solves the matrix that has been read. `limit`: that of the options with the matrix's sign, or +infinity.
+    fn run(&mut self, limit: f64, options: AssignmentOptions) -> Outcome {
+        let Self { matrix, spare, solver, solution, .. } = self;
+        if options.cost_limit.is_none() {
+            if options.partial {
+                partial::solve(matrix, spare, solver, solution);
+                return Outcome::Optimal;
+            }
+            return solve(matrix, spare, Care::IfInDoubt, solver, solution);
+        }
+        if !(partial::is_beyond(limit, matrix) && partial::solve_within(limit, matrix, spare, solver, solution)) {
+            solver.solve(matrix, spare, limit);
+            solution.read(solver, limit);
+        }
+        solution.row_duals.iter_mut().for_each(|dual| *dual -= limit);
+        Outcome::Optimal
     }
 }
 
@@ -148,12 +197,40 @@ impl GiveBack for SparseSolver {
     }
 }
 
-/// Solves a matrix with at most as many rows as columns, of which all get a column or, with a limit, some stay without.
-/// `spare` is for memory.
-fn solve(matrix: &mut Rows, spare: &mut Rows, limit: f64, solver: &mut Solver, solution: &mut Solution) -> Outcome {
-    let outcome = solver.solve(matrix, spare, limit);
-    solution.read(solver, limit);
+/// Solves a matrix with at most as many rows as columns, of which all get a column. `spare` is for memory.
+fn solve(matrix: &mut Rows, spare: &mut Rows, care: Care, solver: &mut Solver, solution: &mut Solution) -> Outcome {
+    let outcome = solver.solve(matrix, spare, f64::INFINITY);
+    solution.read(solver, f64::INFINITY);
+    let may_refine = outcome == Outcome::Optimal && !solver.interrupt.is_raised();
+    if may_refine && (care == Care::Always || is_in_doubt(matrix, solver.shift, solution)) {
+        exact::refine(matrix, spare, solver, solution);
+    }
     outcome
+}
+
+/// Whether rounding has misled the solver, whose duals have been `shift` from 0.
+fn is_in_doubt(matrix: &Rows, shift: f64, solution: &Solution) -> bool {
+    let Solution { column_of_row, row_duals, column_duals, .. } = solution;
+    let pairs = || {
+        let places = column_of_row.iter().enumerate().filter(|&(_, &column)| column != NONE);
+        places.map(|(row, &column)| Pair {
+            cost: matrix.cost(row, column),
+            row: row_duals[row],
+            column: column_duals[column as usize],
+        })
+    };
+    let mut doubt = Doubt::new(0.0, shift);
+    pairs().for_each(|pair| doubt.note(pair));
+    let is_proven = || {
+        let columns: Vec<_> = column_of_row.iter().map(|&k| Some(k as usize).filter(|_| k != NONE)).collect();
+        let proof = certify(matrix, AssignmentOptions::default(), &columns, [row_duals, column_duals], STRICT);
+        proof.is_ok_and(|proof| proof.optimal)
+    };
+    match doubt.verdict(pairs()) {
+        Verdict::Sound => false,
+        Verdict::Open => !is_proven(),
+        Verdict::Lost => true,
+    }
 }
 
 /// A power of two that brings costs near the largest `f64` into a range where sums of them stay finite.

@@ -13,13 +13,19 @@
 use super::matching::Matching;
 use super::rows::{Cell, Rows};
 use super::solver::Solver;
-use super::{Outcome, Solution};
+use super::{Care, Outcome, Solution};
 use crate::assign::dense::NONE;
 
 /// Solves a matrix with at most as many rows as columns.
 pub(super) fn solve(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) {
-    if let Some(parts) = solve_parts(matrix, spare, solver, solution) {
-        parts.move_apart(solution, parts.distance(matrix, solution));
+    for care in [Care::IfInDoubt, Care::Always] {
+        if let Some(parts) = solve_parts(matrix, spare, care, solver, solution) {
+            parts.move_apart(solution, parts.distance(matrix, solution));
+        }
+        // what was good enough for a part may be too coarse for the whole
+        if solver.interrupt.is_raised() || !super::is_in_doubt(matrix, 0.0, solution) {
+            return;
+        }
     }
 }
 
@@ -33,7 +39,7 @@ pub(super) fn solve_within(
     solver: &mut Solver,
     solution: &mut Solution,
 ) -> bool {
-    let parts = solve_parts(matrix, spare, solver, solution);
+    let parts = solve_parts(matrix, spare, Care::IfInDoubt, solver, solution);
     let is_crowded = |column: usize| parts.as_ref().is_some_and(|parts| parts.columns.is_crowded[column]);
     let rest = (0..matrix.width).filter(|&column| !is_crowded(column)).map(|column| solution.column_duals[column]);
     let largest = rest.fold(f64::NEG_INFINITY, f64::max);
@@ -62,10 +68,16 @@ pub(super) fn is_beyond(limit: f64, matrix: &Rows) -> bool {
 }
 
 /// Solves both parts, or all at once and gives nothing if no row needs to stay free.
-fn solve_parts(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) -> Option<Parts> {
+fn solve_parts(
+    matrix: &mut Rows,
+    spare: &mut Rows,
+    care: Care,
+    solver: &mut Solver,
+    solution: &mut Solution,
+) -> Option<Parts> {
     let matching = Matching::largest(matrix, &solver.interrupt);
     if !matching.column_of_row.contains(&NONE) {
-        super::solve(matrix, spare, f64::INFINITY, solver, solution);
+        super::solve(matrix, spare, care, solver, solution);
         return None;
     }
     let parts = Parts::new(matrix, &matching);
@@ -75,7 +87,7 @@ fn solve_parts(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, solutio
     solution.row_of_column.resize(matrix.width, NONE);
     solution.column_duals.resize(matrix.width, 0.0);
     for is_crowded in [true, false] {
-        parts.solve(matrix, spare, is_crowded, solver, solution);
+        parts.solve(matrix, spare, is_crowded, care, solver, solution);
     }
     Some(parts)
 }
@@ -123,7 +135,15 @@ impl Parts {
     }
 
     /// Solves a part and puts its pairs and duals into the whole.
-    fn solve(&self, matrix: &Rows, spare: &mut Rows, is_crowded: bool, solver: &mut Solver, whole: &mut Solution) {
+    fn solve(
+        &self,
+        matrix: &Rows,
+        spare: &mut Rows,
+        is_crowded: bool,
+        care: Care,
+        solver: &mut Solver,
+        whole: &mut Solution,
+    ) {
         let (rows, columns) = (self.rows.of(is_crowded), self.columns.of(is_crowded));
         let is_inside = |(row, cell): &(u32, Cell)| {
             [self.rows.is_crowded[*row as usize], self.columns.is_crowded[cell.column as usize]] == [is_crowded; 2]
@@ -136,7 +156,7 @@ impl Parts {
         let sides = if is_crowded { [columns.len(), rows.len()] } else { [rows.len(), columns.len()] };
         let (mut part, mut inner) = (Rows::default(), Solution::default());
         part.fill(sides, matrix.cells().filter(is_inside).map(place), &solver.interrupt);
-        let outcome = super::solve(&mut part, spare, f64::INFINITY, solver, &mut inner);
+        let outcome = super::solve(&mut part, spare, care, solver, &mut inner);
         if solver.interrupt.is_raised() {
             return;
         }

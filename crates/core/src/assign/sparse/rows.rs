@@ -47,6 +47,11 @@ impl Rows {
         &mut self.cells[range]
     }
 
+    /// The cost of a cell, +infinity if it is not among them.
+    pub fn cost(&self, row: usize, column: u32) -> f64 {
+        self.row(row).iter().find(|cell| cell.column == column).map_or(f64::INFINITY, |cell| cell.cost)
+    }
+
     /// All cells with their rows, in order of rows.
     pub fn cells(&self) -> impl Iterator<Item = (u32, Cell)> + Clone {
         (0..self.height()).flat_map(move |row| self.row(row).iter().map(move |&cell| (row as u32, cell)))

@@ -58,6 +58,8 @@ pub(super) struct Solver {
     /// Duals of the columns, apart since bids read nothing else.
     pub duals: Vec<f64>,
     pub columns: Vec<Column>,
+    /// How far from 0 the duals have been before something was added to them, which may have cost digits.
+    pub shift: f64,
     /// Bounds on the reduced costs of what is no candidate; -infinity for a row that was not read.
     bounds: Vec<f64>,
     reading: Vec<(f64, Cell)>,
@@ -185,6 +187,7 @@ impl Solver {
         }
         self.reset(matrix);
         self.hold_auction(matrix, limit);
+        self.shift = self.duals.iter().fold(0.0, |most, dual| dual.abs().max(most));
         if is_complete {
             let largest = self.duals.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             self.duals.iter_mut().for_each(|dual| *dual -= largest);
@@ -252,6 +255,7 @@ impl Solver {
         self.duals.resize(matrix.width, 0.0);
         self.columns.clear();
         self.columns.resize(matrix.width, Column::default());
+        self.shift = 0.0;
         self.forget_candidates(matrix);
     }
 

@@ -1,0 +1,185 @@
+/** Batches of every kind that the criteria take: presets, parts, matchings, formats, policies. */
+import { HungarianLoss } from '../../dist/index.js'
+import { makeRandom } from './random.js'
+
+const PRESETS = [
+  'detr',
+  'conditionalDetr',
+  'deformableDetr',
+  'dabDetr',
+  'dino',
+  'hDetr',
+  'groupDetr',
+  'lwDetr',
+  'rtDetr',
+  'dFine',
+  'deim',
+]
+
+/** What a batch is made of beside decoder layers; each goes with every preset. */
+const STRUCTURES = {
+  plain: () => ({}),
+  stacked: () => ({ isStacked: true }),
+  encoder: (batch) => ({ encoder: { ...layer(batch, batch.queries), weight: 0.5, weights: { l1: 1 } } }),
+  agnostic: (batch) => ({ encoder: { ...layer(batch, batch.queries, 1 + batch.extra), classAgnostic: true } }),
+  denoising: (batch) => ({ denoising: { ...part(batch, 4 * batch.most), groups: 2 } }),
+  'denoising, padding ignored': (batch) => ({
+    denoising: { ...part(batch, 3 * batch.most + 3), groups: 3, contrastive: false, padding: 'ignore' },
+  }),
+  'one to many': (batch) => ({ oneToMany: { ...part(batch, 3 * batch.most + 2), repeat: 3, weight: 0.7 } }),
+  'ranges of queries': (batch) => ({ ranges: true, most: batch.most }),
+  groups: () => ({ isGrouped: true }),
+  everything: (batch) => ({
+    encoder: part(batch, batch.queries),
+    denoising: { ...part(batch, 2 * batch.most), groups: 1 },
+    oneToMany: { ...part(batch, 2 * batch.most + 1), repeat: 2 },
+  }),
+  'matched as another layer': () => ({ follows: true }),
+  'added cost': () => ({ hasCost: true }),
+}
+
+/** What else may differ, one after the other over all batches. */
+const VARIANTS = [
+  {},
+  { isIgnoring: true },
+  { options: { boxFormat: 'xyxy' }, isCorners: true },
+  { options: { boxEpsilon: 1e-6, weights: { iou: 1, diou: 2, ciou: 0.5 }, cost: { ciou: 1 } } },
+  { options: { nonFinite: 'worst' }, isSpoilt: true },
+  { options: { clampSizes: true }, isNegative: true },
+  { options: { boxMatching: 'union' } },
+  { areLabelsSets: true },
+  { isSingle: true },
+  { isEmpty: true },
+]
+
+/** Options of softmax alone, and of the sigmoid kinds. */
+const SOFTMAX = [{}, { noObjectIndex: 0 }, { classWeights: [1, 0.5, 2, 0.25, 3] }, { normalization: 'num-boxes' }]
+const FORMS = ['focal', 'log-sigmoid', 'probability']
+
+/**
+ * @typedef {object} Batch
+ * @property {string} name
+ * @property {(threads: number) => HungarianLoss} criterion
+ * @property {() => [outputs: object, targets: object[]]} inputs the same at every call
+ */
+
+/** @returns {Batch[]} */
+export function makeBatches() {
+  const batches = []
+  for (const preset of PRESETS) {
+    for (const structure of Object.keys(STRUCTURES)) {
+      for (const turn of [0, 1]) {
+        const seed = 1 + batches.length
+        const variant = VARIANTS[seed % VARIANTS.length]
+        batches.push(makeBatch(`${preset}, ${structure}, ${describe(variant, turn)}`, preset, structure, variant, seed))
+      }
+    }
+  }
+  return batches
+}
+
+const describe = (variant, turn) => `${turn} ${Object.keys({ ...variant, ...variant.options }).join(' ')}`.trim()
+
+function makeBatch(name, preset, structure, variant, seed) {
+  const isSoftmax = preset === 'detr'
+  const classification = isSoftmax ? { kind: 'softmax', ...SOFTMAX[seed % SOFTMAX.length] } : undefined
+  const cost = isSoftmax ? {} : { classForm: FORMS[seed % FORMS.length] }
+  const options = { numClasses: 5, distribution: { regMax: 6 }, ...variant.options }
+  options.cost = { ...cost, ...options.cost }
+  if (classification !== undefined) options.classification = classification
+  const inputs = () => {
+    const random = makeRandom(seed)
+    const batch = {
+      random,
+      variant,
+      images: variant.isSingle ? 1 : 3,
+      queries: 12 + (seed % 3) * 6,
+      extra: Number(isSoftmax),
+      first: Number(classification?.noObjectIndex === 0),
+      hasCorners: (preset === 'dFine' || preset === 'deim') && seed % 2 === 0,
+      most: 4,
+    }
+    const targets = makeTargets(batch, isSoftmax)
+    return [makeOutputs(batch, STRUCTURES[structure](batch), targets), targets]
+  }
+  return { name, criterion: (threads) => new HungarianLoss({ ...options, threads }, preset), inputs }
+}
+
+function makeTargets({ random, images, variant, first, most }, isSoftmax) {
+  return Array.from({ length: images }, (_, image) => {
+    const count = variant.isEmpty || image === 1 ? 0 : 1 + random.integer(most)
+    const label = () => first + random.integer(5)
+    const target = {
+      labels: Array.from({ length: count }, label),
+      boxes: Array.from({ length: count }, () => makeBox(random, variant.isCorners)),
+    }
+    if (variant.areLabelsSets && !isSoftmax) {
+      target.labels = target.labels.map((one) => (one < 4 && random.chance(0.5) ? [one, one + 1] : one))
+    }
+    return variant.isIgnoring ? { ...target, ignore: target.labels.map(() => random.chance(0.4)) } : target
+  })
+}
+
+function makeBox(random, isCorners) {
+  const [x, y, w, h] = [random.uniform(0.3, 0.7), random.uniform(0.3, 0.7), random.uniform(0.1, 0.5), random.uniform(0.1, 0.5)]
+  return isCorners ? [x - w / 2, y - h / 2, x + w / 2, y + h / 2] : [x, y, w, h]
+}
+
+function makeOutputs(batch, { isStacked, ranges, isGrouped, follows, hasCost, ...parts }, targets) {
+  const { images, queries, most } = batch
+  if (isStacked) return stack([layer(batch, queries), layer(batch, queries), layer(batch, queries)])
+  const outputs = { ...part(batch, queries), ...parts }
+  if (isGrouped) outputs.groups = 3
+  if (ranges) {
+    delete outputs.most
+    outputs.denoising = { queries: [0, 2 * most], groups: 1 }
+    outputs.oneToMany = { queries: [queries - 3, queries], repeat: 2 }
+  }
+  if (follows) outputs.auxiliary[0].matching = { from: outputs.auxiliary.length }
+  if (hasCost) {
+    outputs.cost = Array.from({ length: images }, (_, image) => {
+      const shape = [queries, targets[image].labels.length]
+      return { data: batch.random.floats(shape[0] * shape[1], -1, 1), shape }
+    })
+  }
+  return outputs
+}
+
+/** Layers of some queries. */
+function part(batch, queries) {
+  return { ...layer(batch, queries), auxiliary: [layer(batch, queries), layer(batch, queries)] }
+}
+
+/** One layer. */
+function layer({ random, images, variant, extra, hasCorners }, queries, classes = 5 + extra) {
+  const rows = images * queries
+  const logits = random.floats(rows * classes, -6, 3)
+  const boxes = new Float32Array(4 * rows)
+  for (let row = 0; row < rows; row++) boxes.set(makeBox(random, variant.isCorners), 4 * row)
+  if (variant.isNegative) boxes[4 * random.integer(rows) + 2] = -0.25
+  if (variant.isSpoilt) {
+    logits[random.integer(logits.length)] = NaN
+    boxes[random.integer(boxes.length)] = Infinity
+  }
+  const made = {
+    logits: { data: logits, shape: [images, queries, classes] },
+    boxes: { data: boxes, shape: [images, queries, 4] },
+  }
+  if (!hasCorners || classes < 5) return made
+  const references = boxes.map((value, i) => (Number.isFinite(value) ? value : i % 4 < 2 ? 0.25 : 0.75))
+  return {
+    ...made,
+    corners: { data: random.floats(28 * rows, -3, 3), shape: [images, queries, 28] },
+    references: { data: references.map((value) => Math.max(value, 0)), shape: [images, queries, 4] },
+  }
+}
+
+/** Layers in tensors of rank 4. */
+function stack(layers) {
+  const fields = Object.keys(layers[0]).map((field) => {
+    const data = new Float32Array(layers.length * layers[0][field].data.length)
+    layers.forEach((one, i) => data.set(one[field].data, i * one[field].data.length))
+    return [field, { data, shape: [layers.length, ...layers[0][field].shape] }]
+  })
+  return Object.fromEntries(fields)
+}

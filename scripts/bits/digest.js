@@ -1,0 +1,99 @@
+/** A digest of everything that a result says, bit by bit. */
+import { createHash } from 'node:crypto'
+
+/** The parts of a step beside the decoder. */
+const PARTS = ['encoder', 'denoising', 'oneToMany']
+const FIELDS = ['logits', 'boxes', 'corners']
+
+class Digest {
+  #hash = createHash('sha256')
+
+  /** Numbers, each with all its bits; NaN is one number. */
+  numbers(...values) {
+    this.#hash.update(Float64Array.from(values, (value) => value ?? -0.125))
+    return this
+  }
+
+  array(values) {
+    if (values === undefined) return this.numbers(-1)
+    this.numbers(values.length)
+    this.#hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    return this
+  }
+
+  text(value) {
+    this.#hash.update(`${value}\n`)
+    return this
+  }
+
+  end() {
+    return this.#hash.digest('hex').slice(0, 16)
+  }
+}
+
+/** @param {import('../../src/types.ts').LossResult} result */
+export function digestOfLoss(result) {
+  const digest = new Digest().numbers(result.loss)
+  addParts(result, (part) => part.layers.forEach((layer) => addLayer(digest, layer)))
+  addCounts(digest, result)
+  if (result.gradients === undefined) return digest.end()
+  addParts(result.gradients, (part) =>
+    [part, ...(part.auxiliary ?? [])].forEach((layer) => FIELDS.forEach((field) => digest.array(layer[field]))),
+  )
+  return digest.end()
+}
+
+/** @param {import('../../src/types.ts').MatchResult} result */
+export function digestOfMatching(result) {
+  const digest = new Digest()
+  addParts(result, (part) =>
+    part.layers.forEach(({ matches, classWeight }) => {
+      digest.numbers(classWeight)
+      addMatches(digest, matches)
+    }),
+  )
+  addCounts(digest, result)
+  return digest.end()
+}
+
+/** @param {import('../../src/types.ts').CostResult} result */
+export function digestOfCosts(result) {
+  const digest = new Digest()
+  addParts(result, (part) => part.layers.forEach(({ images }) => images.forEach(({ data }) => digest.array(data))))
+  return digest.end()
+}
+
+/** @param {import('../../src/types.ts').Assignment} assignment */
+export function digestOfAssignment(assignment) {
+  const { rowIndices, columnIndices, total, rowDuals, columnDuals, unassignedRows, unassignedColumns } = assignment
+  const digest = new Digest().numbers(total)
+  const arrays = [rowIndices, columnIndices, rowDuals, columnDuals, unassignedRows, unassignedColumns]
+  for (const array of arrays) digest.array(array)
+  return digest.end()
+}
+
+/** @param {{ code: string, message: string }} error */
+export const digestOfError = ({ code, message }) => new Digest().text(code).text(message).end()
+
+/** The decoder and every further part that there is. */
+function addParts(whole, add) {
+  add(whole)
+  for (const name of PARTS) if (whole[name] !== undefined) add(whole[name])
+}
+
+function addLayer(digest, { terms, metrics, classWeight, matches }) {
+  for (const [name, value] of Object.entries(terms)) digest.text(name).numbers(value)
+  digest.numbers(metrics.classError, metrics.cardinalityError, classWeight)
+  addMatches(digest, matches)
+}
+
+function addMatches(digest, matches) {
+  for (const { queryIndices, targetIndices, unmatchedTargets, ignoredQueries } of matches) {
+    for (const array of [queryIndices, targetIndices, unmatchedTargets, ignoredQueries]) digest.array(array)
+  }
+}
+
+function addCounts(digest, { normalizers: { numBoxes, classWeight, unionBoxes }, nonFinite }) {
+  digest.numbers(numBoxes, classWeight, unionBoxes)
+  digest.numbers(...['logits', 'boxes', 'corners', 'references', 'costs'].map((field) => nonFinite[field]))
+}

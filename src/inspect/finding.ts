@@ -1,0 +1,84 @@
+/** What an inspection of a batch reports. */
+import type { ErrorPlace } from '../errors.ts'
+
+/**
+ * What was found:
+ *
+ * - `refused`: `compute` throws for the batch; the example is the error's code.
+ * - `transposed-logits`: the logits' shape, or their values, are those of `[B, C, Q]`.
+ * - `constant-logits`: all logits of a layer are the same number.
+ * - `probabilities`: the logits are softmax's or sigmoid's values already, which the criterion applies again.
+ * - `non-finite`: predictions or target boxes hold NaN or infinities.
+ * - `pixel-predictions`: predicted boxes lie far outside [0, 1], where targets are normalised.
+ * - `normalized-predictions`: predicted boxes lie within [0, 1], where targets are in pixels.
+ * - `pixel-targets`: target boxes lie far outside [0, 1].
+ * - `box-outside-image`: target boxes, as the criterion reads them, leave the image or have sides below 0, as corners do that
+ *   are read as centre and size.
+ * - `degenerate-box`: target boxes without area.
+ * - `duplicate-target`: targets of an image with the same labels and the same box.
+ * - `label-out-of-range`: class ids that there are not.
+ * - `one-based-labels`: class ids that begin at 1.
+ * - `unseen-class`: classes that no target of the batch has.
+ * - `more-targets-than-queries`: images in which not every target can find a query.
+ * - `no-targets`: a batch without any target that counts.
+ */
+export type FindingCode =
+  | 'refused'
+  | 'transposed-logits'
+  | 'constant-logits'
+  | 'probabilities'
+  | 'non-finite'
+  | 'pixel-predictions'
+  | 'normalized-predictions'
+  | 'pixel-targets'
+  | 'box-outside-image'
+  | 'degenerate-box'
+  | 'duplicate-target'
+  | 'label-out-of-range'
+  | 'one-based-labels'
+  | 'unseen-class'
+  | 'more-targets-than-queries'
+  | 'no-targets'
+
+/** One finding of {@link inspectBatch}. */
+export interface Finding {
+  readonly code: FindingCode
+  /**
+   * `'error'`: `compute` refuses the batch. `'warning'`: it trains, and most likely badly. `'note'`: worth knowing, and
+   * often as it should be.
+   */
+  readonly severity: 'error' | 'warning' | 'note'
+  /** The argument of the example, such as `targets[2].boxes`. */
+  readonly argument: string
+  /** Where the example lies within the argument; all numbers count from 0. */
+  readonly place: ErrorPlace
+  /** How many there are of the kind, in the whole batch. */
+  readonly count: number
+  /** How many were looked at. */
+  readonly total: number
+  /** What stands there. */
+  readonly example: string | number | readonly number[]
+  /** What it is and what cures it, in a sentence. */
+  readonly message: string
+}
+
+/** The first of its kind, and how many there are. */
+export class Tally {
+  count = 0
+  total = 0
+  first: Pick<Finding, 'argument' | 'place' | 'example'> | undefined
+
+  /** Looks at one of `total`; `describe` is asked for the first only. */
+  add(isFound: boolean, describe: () => Pick<Finding, 'argument' | 'place' | 'example'>): void {
+    this.total++
+    if (!isFound) return
+    this.count++
+    this.first ??= describe()
+  }
+
+  /** The finding, if there is any of the kind. */
+  finding(code: FindingCode, severity: Finding['severity'], message: string): Finding[] {
+    const { first, count, total } = this
+    return first === undefined ? [] : [{ code, severity, ...first, count, total, message }]
+  }
+}

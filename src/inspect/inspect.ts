@@ -1,0 +1,101 @@
+/** Looks for what trains badly and says nothing. */
+import { fail, toHungarianLossError } from '../errors.ts'
+import type { HungarianLossError } from '../errors.ts'
+import { readPredictions } from '../predictions.ts'
+import { packTargets } from '../targets.ts'
+import { showShape } from '../tensors.ts'
+import { isRecord, show } from '../validate.ts'
+import type { Outputs, ResolvedOptions, Target } from '../types.ts'
+import type { Finding } from './finding.ts'
+import { inspectPredictions } from './predictions.ts'
+import { inspectTargets } from './targets.ts'
+
+/** What an inspection needs of a criterion. */
+export interface Inspector {
+  readonly options: ResolvedOptions
+  match(outputs: Outputs, targets: readonly Target[]): unknown
+}
+
+/** Errors first. */
+const SEVERITIES: readonly Finding['severity'][] = ['error', 'warning', 'note']
+
+/**
+ * Looks through a batch for mistakes that `compute` refuses, and for those that it cannot refuse: boxes in another format,
+ * probabilities in place of logits, class ids that begin at 1, and the like. Changes nothing, and never throws for what it is
+ * given but a wrong criterion. It takes a few times as long as a call of `match`: for the first batch, or while something is wrong.
+ *
+ * @param outputs as for {@link HungarianLoss.compute}
+ * @param targets likewise
+ * @param criterion the one that is to compute their loss
+ * @returns what was found, errors first; empty where nothing looks wrong. Without an `'error'`, `compute` accepts the batch.
+ *
+ * @example
+ * for (const { severity, message, argument, count, total } of inspectBatch(outputs, targets, criterion)) {
+ *   console.log(`${severity}: ${message} (${argument}; ${count} of ${total})`)
+ * }
+ */
+export function inspectBatch(outputs: Outputs, targets: readonly Target[], criterion: Inspector): readonly Finding[] {
+  if (!isRecord(criterion) || !isRecord(criterion['options'])) {
+    fail('DTYPE', 'criterion', `must be a HungarianLoss, got ${show(criterion)}`)
+  }
+  const findings = lookThrough(outputs, targets, criterion)
+  return findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))
+}
+
+function lookThrough(outputs: Outputs, targets: readonly Target[], criterion: Inspector): Finding[] {
+  const findings: Finding[] = []
+  try {
+    const predictions = readPredictions(outputs, criterion.options)
+    const packed = packTargets(targets, predictions.images)
+    findings.push(...inspectTargets(packed, criterion.options))
+    findings.push(...inspectPredictions(predictions, packed, criterion.options))
+    if (!findings.some(({ severity }) => severity === 'error')) criterion.match(outputs, targets)
+  } catch (error) {
+    const refused = toHungarianLossError(error)
+    findings.push(transposedShape(outputs, refused, criterion.options) ?? refusal(refused))
+  }
+  return findings
+}
+
+/** What `compute` would throw. */
+function refusal(error: HungarianLossError): Finding {
+  const { layer, image, query, target } = error
+  return {
+    code: 'refused',
+    severity: 'error',
+    argument: error.argument ?? 'outputs',
+    place: present({ layer, image, query, target }),
+    count: 1,
+    total: 1,
+    example: error.code,
+    message: `${error.message}.`,
+  }
+}
+
+/** Logits whose second axis has the size that the third should have. */
+function transposedShape(
+  outputs: Outputs,
+  { code, argument }: HungarianLossError,
+  options: ResolvedOptions,
+): Finding | undefined {
+  if (code !== 'SHAPE' || argument !== 'outputs.logits') return undefined
+  const { shape = [], dims = shape } = outputs.logits as { shape?: readonly number[]; dims?: readonly number[] }
+  const columns = options.numClasses + Number(options.classification.kind === 'softmax')
+  if (dims.length < 3 || dims.at(-2) !== columns || dims.at(-1) === columns) return undefined
+  const expected = [...dims.slice(0, -2), dims.at(-1) as number, columns]
+  return {
+    code: 'transposed-logits',
+    severity: 'error',
+    argument,
+    place: {},
+    count: 1,
+    total: 1,
+    example: dims,
+    message: `The logits' shape ${showShape(dims)} has its ${columns} classes before its queries. Transpose them to ${showShape(expected)}.`,
+  }
+}
+
+/** The fields that are there. */
+function present<Fields extends object>(fields: Fields): Partial<Fields> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<Fields>
+}

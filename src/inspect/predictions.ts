@@ -1,0 +1,220 @@
+/** What is suspicious of predictions, alone and beside their targets. */
+import { PART_KEYS } from '../parts.ts'
+import type { LayerTensors, Part } from '../parts.ts'
+import type { Predictions } from '../predictions.ts'
+import type { PackedTargets } from '../targets.ts'
+import type { ResolvedOptions } from '../types.ts'
+import { Tally } from './finding.ts'
+import type { Finding } from './finding.ts'
+
+/** How far a softmax row's sum may be from 1. */
+const SUM_SLACK = 1e-3
+/** Components that no sigmoid gives, and that no converted box is likely to have. */
+const FAR = [-1, 2] as const
+/** How many standard deviations set a no-object column apart. */
+const APART = 2
+
+/** One layer's tensors, or several layers', and what their numbers are. */
+interface Block {
+  readonly tensors: LayerTensors
+  /** Queries and columns of each image. */
+  readonly rows: number
+  readonly classes: number
+  readonly images: number
+}
+
+/** Everything suspicious of a batch's predictions. */
+export function inspectPredictions(
+  predictions: Predictions,
+  targets: PackedTargets,
+  options: ResolvedOptions,
+): Finding[] {
+  const blocks = listBlocks(predictions)
+  return [
+    ...inspectFinite(blocks, options),
+    ...inspectLogits(blocks, options),
+    ...inspectBoxes(blocks, targets, options),
+    ...inspectRoom(predictions, targets),
+  ]
+}
+
+function listBlocks({ parts, images }: Predictions): Block[] {
+  const own = parts.filter(({ key, tensors }) => key === tensors)
+  return own.flatMap(({ layers: { tensors, rows, classes } }) =>
+    tensors.map((layer) => ({ tensors: layer, rows, classes, images })),
+  )
+}
+
+const FIELDS = ['logits', 'boxes', 'corners', 'references'] as const
+
+function inspectFinite(blocks: readonly Block[], { nonFinite }: ResolvedOptions): Finding[] {
+  const tally = new Tally()
+  for (const block of blocks) {
+    for (const field of FIELDS) {
+      const data = block.tensors[field] ?? []
+      const width = data.length / (block.tensors.layers * block.images * block.rows)
+      for (let i = 0; i < data.length; i++) {
+        const value = data[i] as number
+        tally.add(!Number.isFinite(value), () => placed(block, field, Math.floor(i / width), value))
+      }
+    }
+  }
+  const rest =
+    nonFinite === 'throw' ? "is refused; nonFinite: 'worst' would leave such queries out" : 'leaves such queries out'
+  return tally.finding(
+    'non-finite',
+    nonFinite === 'throw' ? 'error' : 'warning',
+    `Predictions hold NaN or infinities, which the criterion ${rest}. Look for a learning rate that is too high, or for a logarithm or quotient of 0 in the model.`,
+  )
+}
+
+function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Finding[] {
+  const { kind } = options.classification
+  const [constant, transposed, probabilities] = [new Tally(), new Tally(), new Tally()]
+  for (const block of blocks) {
+    const { logits } = block.tensors
+    if (logits.length === 0) continue
+    const isConstant = logits.length > 1 && logits.every((value) => value === logits[0])
+    constant.add(isConstant, () => placed(block, 'logits', 0, logits[0] as number))
+    if (isConstant) continue
+    const isNormal = kind === 'softmax' ? areSoftmax(block) : logits.every((value) => value >= 0 && value <= 1)
+    probabilities.add(isNormal, () => placed(block, 'logits', 0, [...logits.subarray(0, Math.min(block.classes, 8))]))
+    transposed.add(kind === 'softmax' && looksTransposed(block, options), () =>
+      placed(block, 'logits', 0, [block.images, block.rows, block.classes]),
+    )
+  }
+  return [
+    ...constant.finding(
+      'constant-logits',
+      'warning',
+      'All logits of a layer are the same number, so that nothing tells queries or classes apart. Is the class head connected, and its weights other than 0?',
+    ),
+    ...probabilities.finding(
+      'probabilities',
+      'warning',
+      `The logits look like probabilities: ${kind === 'softmax' ? 'rows within [0, 1] that sum to 1' : 'all lie within [0, 1]'}. The criterion applies ${kind === 'softmax' ? 'softmax' : 'the sigmoid'} itself: pass the scores before it.`,
+    ),
+    ...transposed.finding(
+      'transposed-logits',
+      'warning',
+      'The no-object scores lie where they would in [B, C, Q], one class after the other. Transpose the logits to [B, Q, C].',
+    ),
+  ]
+}
+
+function areSoftmax({ tensors: { logits }, classes }: Block): boolean {
+  for (let start = 0; start < logits.length; start += classes) {
+    let sum = 0
+    for (let i = start; i < start + classes; i++) {
+      const value = logits[i] as number
+      if (!(value >= 0 && value <= 1)) return false
+      sum += value
+    }
+    if (Math.abs(sum - 1) > SUM_SLACK) return false
+  }
+  return true
+}
+
+/** Whether no-object stands apart from the other classes if the axes of queries and classes are exchanged, and only then. */
+function looksTransposed(
+  { tensors: { logits, layers }, images, rows, classes }: Block,
+  options: ResolvedOptions,
+): boolean {
+  const { classification, numClasses } = options
+  if (classification.kind !== 'softmax' || rows < 4 || classes < 4 || classes !== numClasses + 1) return false
+  const size = rows * classes
+  const standsApart = (classOf: (within: number) => number): boolean => {
+    for (let image = 0; image < layers * images; image++) {
+      const means = new Float64Array(classes)
+      for (let i = 0; i < size; i++) {
+        const label = classOf(i)
+        means[label] = (means[label] as number) + (logits[image * size + i] as number) / rows
+      }
+      if (!isApart(means, classification.noObjectIndex)) return false
+    }
+    return layers * images > 0
+  }
+  return !standsApart((i) => i % classes) && standsApart((i) => Math.floor(i / rows))
+}
+
+/** Whether one mean lies above all others by far. */
+function isApart(means: Float64Array, index: number): boolean {
+  const others = Array.from(means).filter((_, label) => label !== index)
+  const mean = others.reduce((sum, value) => sum + value, 0) / others.length
+  const deviation = Math.sqrt(others.reduce((sum, value) => sum + (value - mean) ** 2, 0) / others.length)
+  return (means[index] as number) > Math.max(...others) + APART * deviation
+}
+
+function inspectBoxes(
+  blocks: readonly Block[],
+  { boxes: targets }: PackedTargets,
+  { normalizedBoxes }: ResolvedOptions,
+): Finding[] {
+  const [far, normal] = [new Tally(), new Tally()]
+  for (const block of blocks) {
+    const { boxes } = block.tensors
+    for (let start = 0; start < boxes.length; start += 4) {
+      const box = boxes.subarray(start, start + 4)
+      const describe = () => placed(block, 'boxes', start / 4, [...box])
+      far.add(
+        box.some((value) => Number.isFinite(value) && (value < FAR[0] || value > FAR[1])),
+        describe,
+      )
+      normal.add(
+        box.every((value) => value >= 0 && value <= 1),
+        describe,
+      )
+    }
+  }
+  if (normalizedBoxes) {
+    return far.finding(
+      'pixel-predictions',
+      'warning',
+      'Predicted boxes lie far outside [0, 1], where the targets are normalised. Apply the sigmoid to them, or divide pixels by the width and height of the image.',
+    )
+  }
+  const areTargetsPixels = targets.some((value) => value > FAR[1])
+  if (!areTargetsPixels || normal.count < normal.total) return []
+  return normal.finding(
+    'normalized-predictions',
+    'warning',
+    'All predicted boxes lie within [0, 1], and the targets are in pixels. Multiply the predictions by the width and height of the image, or normalise the targets.',
+  )
+}
+
+/** Images with more targets than queries to match them. */
+function inspectRoom({ parts }: Predictions, { offsets, ignores }: PackedTargets): Finding[] {
+  const tally = new Tally()
+  for (const part of parts.filter(({ denoising }) => denoising === undefined)) {
+    const room = Math.floor((part.end - part.first) / (part.groups * part.repeat))
+    for (let image = 0; image + 1 < offsets.length; image++) {
+      const [first, end] = [offsets[image] as number, offsets[image + 1] as number]
+      let count = end - first
+      for (let target = first; target < end; target++) count -= ignores?.[target] ?? 0
+      tally.add(count > room, () => ({ argument: `targets[${image}]`, place: { image }, example: [count, room] }))
+    }
+  }
+  return tally.finding(
+    'more-targets-than-queries',
+    'warning',
+    `Images have more targets than ${describeRoom(parts)}, so that some targets learn nothing. Use more queries, or leave targets out.`,
+  )
+}
+
+function describeRoom(parts: readonly Part[]): string {
+  const others = PART_KEYS.filter((key) => parts.some((part) => part.key === key && part.denoising === undefined))
+  return ['queries', ...others.map((key) => `those of outputs.${key}`)].join(' or ')
+}
+
+/** An example that a tensor gives, of a query counted over all layers and images. */
+function placed(
+  { tensors: { name, layers }, images, rows }: Block,
+  field: string,
+  at: number,
+  example: Finding['example'],
+) {
+  const image = Math.floor(at / rows) % Math.max(images, 1)
+  const place = { image, query: at % rows }
+  const layer = Math.floor(at / (rows * Math.max(images, 1)))
+  return { argument: `${name}.${field}`, place: layers > 1 ? { layer, ...place } : place, example }
+}

@@ -1,0 +1,205 @@
+/** What is suspicious of targets by themselves. */
+import type { PackedTargets } from '../targets.ts'
+import type { ResolvedOptions } from '../types.ts'
+import { cornersOf, isInside, READINGS, sidesOf } from './boxes.ts'
+import type { Reading } from './boxes.ts'
+import { Tally } from './finding.ts'
+import type { Finding } from './finding.ts'
+
+/** Normalised sides below are none. */
+const NO_SIDE = 1e-6
+/** No rounding brings a normalised component beyond. */
+const PIXELS = 1.5
+
+/** One target of a batch. */
+interface Entry {
+  readonly image: number
+  /** Within its image. */
+  readonly target: number
+  /** Among all. */
+  readonly index: number
+  readonly isIgnored: boolean
+}
+
+/** Everything suspicious of a batch's targets. */
+export function inspectTargets(targets: PackedTargets, options: ResolvedOptions): Finding[] {
+  const entries = listEntries(targets)
+  const counted = entries.filter(({ isIgnored }) => !isIgnored)
+  if (counted.length === 0) return [noTargets(targets), ...inspectBoxes(entries, targets, options)]
+  return [
+    ...inspectLabels(counted, targets, options),
+    ...inspectBoxes(entries, targets, options),
+    ...inspectDuplicates(counted, targets),
+  ]
+}
+
+function listEntries({ offsets, ignores }: PackedTargets): Entry[] {
+  const entries: Entry[] = []
+  for (let image = 0; image + 1 < offsets.length; image++) {
+    const first = offsets[image] as number
+    for (let index = first; index < (offsets[image + 1] as number); index++) {
+      entries.push({ image, target: index - first, index, isIgnored: ignores?.[index] === 1 })
+    }
+  }
+  return entries
+}
+
+function noTargets({ total, offsets }: PackedTargets): Finding {
+  const images = offsets.length - 1
+  const ignored = total === 0 ? '' : ` that is not ignored (all ${total} are)`
+  return {
+    code: 'no-targets',
+    severity: 'warning',
+    argument: 'targets',
+    place: {},
+    count: images,
+    total: images,
+    example: total,
+    message: `No image has a target${ignored}: every query learns background alone. Check how annotations and images are joined.`,
+  }
+}
+
+/** The labels of a target. */
+function labelsOf({ labels, labelOffsets }: PackedTargets, { index }: Entry): Int32Array {
+  if (labelOffsets === undefined) return labels.subarray(index, index + 1)
+  return labels.subarray(labelOffsets[index], labelOffsets[index + 1])
+}
+
+/** The class ids that targets may have, ascending. */
+function allowedLabels({ numClasses, classification }: ResolvedOptions): number[] {
+  if (classification.kind !== 'softmax') return Array.from({ length: numClasses }, (_, label) => label)
+  const { noObjectIndex, allowNoObjectLabels } = classification
+  const all = Array.from({ length: numClasses + 1 }, (_, label) => label)
+  return allowNoObjectLabels ? all : all.filter((label) => label !== noObjectIndex)
+}
+
+function inspectLabels(counted: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
+  const allowed = allowedLabels(options)
+  const isAllowed = new Set(allowed)
+  const seen = new Set<number>()
+  const outside = new Tally()
+  for (const entry of counted) {
+    for (const label of labelsOf(targets, entry)) {
+      seen.add(label)
+      outside.add(!isAllowed.has(label), () => placed(entry, 'labels', label))
+    }
+  }
+  const [least, most] = [allowed[0] as number, allowed.at(-1) as number]
+  const range = `${least} to ${most}`
+  const first = counted[0] as Entry
+  const oneBased = beginsAtOne(seen, allowed)
+  const findings = outside.finding(
+    'label-out-of-range',
+    'error',
+    `Class ids run from ${range} here. Map the data set's ids to them${oneBased ? ', by taking 1 from each' : ''}, or set numClasses to the number of classes.`,
+  )
+  if (oneBased) {
+    findings.push({
+      code: 'one-based-labels',
+      severity: 'warning',
+      ...placed(first, 'labels', labelsOf(targets, first)[0] as number),
+      count: outside.total,
+      total: outside.total,
+      message: `No label is ${least}, and labels go up to ${Math.max(...seen)}: ids that begin at 1, as COCO's. Take 1 from each, since class ids run from ${range} here.`,
+    })
+  }
+  const unseen = allowed.filter((label) => !seen.has(label))
+  if (unseen.length > 0) {
+    findings.push({
+      code: 'unseen-class',
+      severity: 'note',
+      argument: 'targets',
+      place: {},
+      count: unseen.length,
+      total: allowed.length,
+      example: unseen[0] as number,
+      message: `No target of this batch has class ${unseen.slice(0, 5).join(', ')}${unseen.length > 5 ? ', …' : ''}. If that is so of every batch, compare numClasses and the map of ids with the annotations.`,
+    })
+  }
+  return findings
+}
+
+/** Whether labels are shifted by one: never the first, and beyond the last or all others. */
+function beginsAtOne(seen: ReadonlySet<number>, allowed: readonly number[]): boolean {
+  const [first, last] = [allowed[0] as number, allowed.at(-1) as number]
+  if (seen.size === 0 || [...seen].some((label) => label <= first)) return false
+  const isShifted = seen.has(last + 1) && [...seen].every((label) => label <= last + 1)
+  return isShifted || (allowed.length > 2 && allowed.slice(1).every((label) => seen.has(label)))
+}
+
+function inspectBoxes(entries: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
+  const { boxFormat, normalizedBoxes } = options
+  const corners = (entry: Entry, reading: Reading) => cornersOf(targets.boxes, 4 * entry.index, reading)
+  const isFinite = (entry: Entry) => boxOf(targets, entry).every(Number.isFinite)
+  const [nonFinite, pixels, outside, degenerate] = [new Tally(), new Tally(), new Tally(), new Tally()]
+  for (const entry of entries) {
+    const box = boxOf(targets, entry)
+    const describe = () => placed(entry, 'boxes', box)
+    nonFinite.add(!isFinite(entry), describe)
+    if (!isFinite(entry)) continue
+    pixels.add(normalizedBoxes && box.some((value) => Math.abs(value) > PIXELS), describe)
+    const sides = sidesOf(corners(entry, boxFormat))
+    const isNegative = sides.some((side) => side < 0)
+    outside.add(normalizedBoxes ? !isInside(corners(entry, boxFormat)) : isNegative, describe)
+    const least = normalizedBoxes ? NO_SIDE : 0
+    degenerate.add(!entry.isIgnored && !isNegative && sides.some((side) => side <= least), describe)
+  }
+  const shape = formatCure(entries.filter(isFinite), options, corners)
+  return [
+    ...nonFinite.finding(
+      'non-finite',
+      'error',
+      'Target boxes must be finite numbers. Look where these annotations come from.',
+    ),
+    ...(pixels.count > 0
+      ? pixels.finding(
+          'pixel-targets',
+          'error',
+          'Target boxes lie far outside [0, 1], as pixels do. Divide them by the width and height of their image, or set normalizedBoxes: false and predict pixels.',
+        )
+      : outside.finding('box-outside-image', 'warning', shape)),
+    ...degenerate.finding(
+      'degenerate-box',
+      'warning',
+      'Target boxes without area have no IoU with any query. Leave them out, or mark them by ignore.',
+    ),
+  ]
+}
+
+/** What cures boxes that leave the image: another reading, if all of them fit into it, or clipping. */
+function formatCure(
+  entries: readonly Entry[],
+  { boxFormat, normalizedBoxes }: ResolvedOptions,
+  corners: (entry: Entry, reading: Reading) => readonly number[],
+): string {
+  const fits = (reading: Reading) => (entry: Entry) =>
+    normalizedBoxes ? isInside(corners(entry, reading)) : sidesOf(corners(entry, reading)).every((side) => side >= 0)
+  const other = READINGS.find((reading) => reading !== boxFormat && entries.every(fits(reading)))
+  const found = `Read as boxFormat '${boxFormat}', target boxes leave the image or have sides below 0.`
+  if (other === undefined) return `${found} Check their format, or clip them to the image.`
+  const cure = other === 'xywh' ? `Convert them to '${boxFormat}'` : `Convert them, or set boxFormat: '${other}'`
+  return `${found} As '${other}' all of them fit. ${cure}.`
+}
+
+function inspectDuplicates(counted: readonly Entry[], targets: PackedTargets): Finding[] {
+  const seen = new Set<string>()
+  const duplicates = new Tally()
+  for (const entry of counted) {
+    const box = boxOf(targets, entry)
+    const key = `${entry.image}: ${labelsOf(targets, entry).toSorted().join()}; ${box.join()}`
+    duplicates.add(seen.has(key), () => placed(entry, 'boxes', box))
+    seen.add(key)
+  }
+  return duplicates.finding(
+    'duplicate-target',
+    'warning',
+    'Targets of an image have the same labels and the same box, so two queries learn one object. Leave the copies out.',
+  )
+}
+
+const boxOf = ({ boxes }: PackedTargets, { index }: Entry): number[] => [...boxes.subarray(4 * index, 4 * index + 4)]
+
+/** An example that a target gives. */
+function placed({ image, target }: Entry, field: 'labels' | 'boxes', example: Finding['example']) {
+  return { argument: `targets[${image}].${field}`, place: { image, target }, example }
+}

@@ -1,0 +1,18 @@
+/** Says once what an inspection has found. */
+import { emitWarning } from 'node:process'
+import type { Outputs, Target } from '../types.ts'
+import { inspectBatch } from './inspect.ts'
+import type { Inspector } from './inspect.ts'
+
+/** Inspects a batch and warns of all that is no mere note, in one warning of the process named `HungarianLossWarning`. */
+export function warnOfFindings(outputs: Outputs, targets: readonly Target[], criterion: Inspector): void {
+  const findings = inspectBatch(outputs, targets, criterion).filter(({ severity }) => severity !== 'note')
+  if (findings.length === 0) return
+  const lines = findings.map(
+    ({ message, argument, count, total }) => `- ${message} (${argument}; ${count} of ${total})`,
+  )
+  emitWarning(`The first batch looks wrong:\n${lines.join('\n')}`, {
+    type: 'HungarianLossWarning',
+    code: 'HUNGARIAN_LOSS_BATCH',
+  })
+}

@@ -1,0 +1,189 @@
+import { fail } from './errors.ts'
+import type { ErrorPlace } from './errors.ts'
+import { showKnown } from './validate.ts'
+import { nearestName } from './words.ts'
+
+/** What the outputs, their parts and layers, and the targets are made of: where a key may stand. */
+export type Place = 'outputs' | 'encoder' | 'denoising' | 'oneToMany' | 'layer' | 'target' | RulePlace
+
+/** The parts of a layer's matching. */
+type RulePlace = 'pairs' | 'source'
+
+const LAYER = ['logits', 'boxes', 'corners', 'references', 'matching', 'cost'] as const
+const WEIGHTS = ['weight', 'weights'] as const
+const PARTS = ['encoder', 'denoising', 'oneToMany'] as const
+
+const KNOWN: { readonly [Key in Place]: readonly string[] } = {
+  outputs: [...LAYER, 'auxiliary', 'groups', ...PARTS],
+  encoder: [...LAYER, 'auxiliary', 'groups', 'classAgnostic', ...WEIGHTS],
+  denoising: [...LAYER, 'auxiliary', 'queries', 'groups', 'contrastive', 'padding', ...WEIGHTS],
+  oneToMany: [...LAYER, 'auxiliary', 'queries', 'repeat', ...WEIGHTS],
+  layer: LAYER,
+  target: ['labels', 'boxes', 'valid', 'ignore'],
+  // those of a result's matches, which hold more than is needed
+  pairs: ['queryIndices', 'targetIndices', 'ignoredQueries', 'unmatchedTargets'],
+  source: ['from'],
+}
+
+const SETS = Object.fromEntries(Object.entries(KNOWN).map(([place, keys]) => [place, new Set(keys)])) as unknown as {
+  readonly [Key in Place]: ReadonlySet<string>
+}
+
+/** Names that other code and data sets have for the keys of outputs; without case and underscores. */
+const OUTPUT_NAMES: { readonly [name: string]: string } = {
+  auxoutputs: 'auxiliary',
+  auxiliaryoutputs: 'auxiliary',
+  aux: 'auxiliary',
+  auxlayers: 'auxiliary',
+  intermediate: 'auxiliary',
+  predlogits: 'logits',
+  classlogits: 'logits',
+  scores: 'logits',
+  predboxes: 'boxes',
+  bbox: 'boxes',
+  bboxes: 'boxes',
+  box: 'boxes',
+  predcorners: 'corners',
+  refpoints: 'references',
+  referencepoints: 'references',
+  encoutputs: 'encoder',
+  encauxoutputs: 'encoder',
+  intermoutputs: 'encoder',
+  encoderoutputs: 'encoder',
+  dn: 'denoising',
+  dnoutputs: 'denoising',
+  dnauxoutputs: 'denoising',
+  dnmeta: 'denoising',
+  one2many: 'oneToMany',
+  group: 'groups',
+  numgroups: 'groups',
+  groupdetr: 'groups',
+  k: 'repeat',
+  kone2many: 'repeat',
+}
+
+/** Likewise, for the keys of a target. */
+const TARGET_NAMES: { readonly [name: string]: string } = {
+  class: 'labels',
+  classes: 'labels',
+  classid: 'labels',
+  classids: 'labels',
+  classlabels: 'labels',
+  category: 'labels',
+  categories: 'labels',
+  categoryid: 'labels',
+  categoryids: 'labels',
+  bbox: 'boxes',
+  bboxes: 'boxes',
+  crowd: 'ignore',
+  iscrowd: 'ignore',
+}
+
+const SYNONYMS: { readonly [Key in Place]?: typeof OUTPUT_NAMES } = {
+  outputs: OUTPUT_NAMES,
+  encoder: OUTPUT_NAMES,
+  denoising: OUTPUT_NAMES,
+  oneToMany: OUTPUT_NAMES,
+  layer: OUTPUT_NAMES,
+  target: TARGET_NAMES,
+}
+
+/** Settings of the criterion and of a call, which are no fields of any input. */
+const OF_OPTIONS: ReadonlySet<string> = new Set([
+  'numClasses',
+  'classification',
+  'boxFormat',
+  'boxEpsilon',
+  'clampSizes',
+  'normalizedBoxes',
+  'nonFinite',
+  'cardinality',
+  'boxMatching',
+  'distribution',
+  'threads',
+  'check',
+])
+const OF_CALL: ReadonlySet<string> = new Set([
+  'gradients',
+  'out',
+  'numBoxes',
+  'unionBoxes',
+  'classWeight',
+  'distilledQueries',
+  'signal',
+  'transfer',
+])
+
+/**
+ * The first key of an object that does not belong where it stands, if there is one. Only keys of the object's own count,
+ * and a key without a value counts as absent.
+ */
+export function strayKey(value: object, place: Exclude<Place, RulePlace>): string | undefined {
+  const known = SETS[place]
+  const first = place === 'target' ? 'labels' : 'logits'
+  for (const key in value) {
+    // these two are all that most have, and are compared sooner than looked up
+    if (key === first || key === 'boxes') continue
+    if (known.has(key) || !Object.hasOwn(value, key)) continue
+    if ((value as { readonly [key: string]: unknown })[key] !== undefined) return key
+  }
+  return undefined
+}
+
+/** Refuses an object with a key that does not belong where it stands. */
+export function checkKeys(value: object, place: Exclude<Place, RulePlace>, argument: string): void {
+  const key = strayKey(value, place)
+  if (key !== undefined) failKey(key, place, argument)
+}
+
+/** Likewise, for what a layer's matching is made of. */
+export function checkRuleKeys(value: object, place: RulePlace, argument: string): void {
+  for (const key in value) {
+    if (SETS[place].has(key) || !Object.hasOwn(value, key)) continue
+    if ((value as { readonly [key: string]: unknown })[key] !== undefined) failKey(key, place, argument)
+  }
+}
+
+/** Refuses a key, and says what is meant by it or where it belongs. */
+export function failKey(key: string, place: Place, argument: string, at?: ErrorPlace): never {
+  const name = key.length > 40 ? `${key.slice(0, 40)}…` : key
+  if (key === 'auxiliary' && place === 'layer') {
+    fail('SHAPE', `${argument}.${name}`, 'an auxiliary layer has no auxiliary layers of its own')
+  }
+  return fail('OPTION', `${argument}.${name}`, ruleFor(key, place, argument), at)
+}
+
+function ruleFor(key: string, place: Place, argument: string): string {
+  if (/^(pred_?)?masks$/i.test(key)) return 'masks are not supported'
+  const home = homeOf(key, place, argument)
+  if (home !== undefined) return home
+  const names = SYNONYMS[place]
+  const synonym = names?.[key.toLowerCase().replaceAll('_', '')]
+  const known = KNOWN[place]
+  // of what belongs to the step alone, a layer is told where that is
+  const elsewhere = synonym !== undefined && !known.includes(synonym) ? homeOf(synonym, place, argument) : undefined
+  if (elsewhere !== undefined) return `there is no such key; ${synonym} ${elsewhere}`
+  return `there is no such key; ${showKnown(key, known, synonym ?? nearestName(key, known))}`
+}
+
+/** Where a key belongs that is known in another place. */
+function homeOf(key: string, place: Place, argument: string): string | undefined {
+  if (place === 'pairs' || place === 'source') return undefined
+  const isTarget = place === 'target'
+  if (!isTarget && (PARTS as readonly string[]).includes(key)) return `belongs to the main outputs, as outputs.${key}`
+  if (!isTarget && place === 'layer') {
+    const part = argument.replace(/\.auxiliary\[\d+\]$/, '')
+    const owner = part === 'outputs' ? 'outputs' : (part.slice('outputs.'.length) as Place)
+    if (KNOWN[owner]?.includes(key)) return `belongs to all layers, as ${part}.${key}`
+  }
+  const parts = isTarget ? [] : PARTS.filter((part) => KNOWN[part].includes(key))
+  if (parts.length > 0) {
+    const list = parts.map((part) => `outputs.${part}`).join(' or ')
+    const also = key === 'weight' || key === 'weights' ? ', and what the main outputs weigh to options.weights' : ''
+    return `belongs to ${list}${also}`
+  }
+  if (!isTarget && KNOWN.target.includes(key)) return 'belongs to the targets, the second argument'
+  if (isTarget && KNOWN.outputs.includes(key)) return 'belongs to the outputs, the first argument'
+  if (OF_OPTIONS.has(key)) return 'belongs to the options of the criterion'
+  return OF_CALL.has(key) ? 'belongs to the settings of the call, the third argument' : undefined
+}

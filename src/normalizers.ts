@@ -1,0 +1,183 @@
+/** The divisors of a batch that is split over workers or micro-batches. */
+import { fail } from './errors.ts'
+import { toReadError } from './reading.ts'
+import type { CombinedNormalizers, CombineOptions, NormalizerCounts, NormalizerSource } from './types.ts'
+import { checkRecord, checkWord, isRecord, show } from './validate.ts'
+
+/** A worker's counts, checked, with the name that messages have for them. */
+interface Counts extends NormalizerCounts {
+  readonly name: string
+}
+
+/**
+ * The divisors that make a batch which is split over workers, or into micro-batches, what it is unsplit: of the results of
+ * `match` or `compute` of all of them, or of their `normalizers` alone, which can be posted and stringified, it gives what
+ * each spreads into its call. The mean of all losses and gradients (with `reduce: 'sum'` their sum) is then the loss and
+ * the gradient of the whole batch, up to rounding: for every kind of classification, all parts and both forms of
+ * `boxMatching`, however unequal the shares are, and with shares without any target. All shares have the same criterion and
+ * the same parts; one without targets may give a part without queries.
+ *
+ * With T targets in all W shares, `numBoxes` is max(1, T) / W. The published code takes max(1, T / W), which is another
+ * number only where there are fewer targets than workers: there its mean is a smaller gradient than the unsplit batch has.
+ * `classWeight` and `unionBoxes` come from the sums of all shares likewise. Only a layer whose class weights are all 0 has a
+ * `classWeight` of 1 / W, which divides nothing.
+ *
+ * Where the workers' denoising groups are different in number, as in DINO, there is no unsplit batch to compare with;
+ * `classWeight` is then absent, so that each divides by its own groups.
+ *
+ * Throws `DTYPE` for what is no list of results, or where one lacks its counts, `SHAPE` for an empty list and where layers
+ * or parts are not those of the first, `RANGE` for counts that no batch has, and `OPTION`. `argument` names the result.
+ *
+ * @example
+ * // each worker
+ * const { normalizers } = criterion.match(outputs, targets)
+ * // once those of all workers are there
+ * const call = combineNormalizers(all)
+ * // each worker, whose gradients are then averaged
+ * const { gradients } = criterion.compute(outputs, targets, call)
+ */
+export function combineNormalizers(
+  results: readonly NormalizerSource[],
+  options: CombineOptions = {},
+): CombinedNormalizers {
+  const { reduce } = checkRecord(options, ['reduce'], 'options')
+  const isMean = checkWord(reduce, ['mean', 'sum'], 'mean', 'options.reduce') === 'mean'
+  const all = readResults(results)
+  const shares = isMean ? all.length : 1
+  const [first] = all as [Counts, ...Counts[]]
+  const targets = sumOf(all, ({ targets }) => targets)
+  const classWeight = combineClassWeights(all, targets, shares)
+  const { unionPairs, distilledQueries } = first
+  return {
+    numBoxes: Math.max(1, targets) / shares,
+    ...(classWeight && { classWeight }),
+    ...(unionPairs !== undefined && {
+      unionBoxes: Math.max(1, sumOf(all, (counts) => counts.unionPairs as number)) / shares,
+    }),
+    ...(distilledQueries && {
+      distilledQueries: distilledQueries.map((_, layer) => {
+        const mean = (k: 0 | 1) => sumOf(all, (counts) => pairOf(counts, layer)[k]) / shares
+        return [mean(0), mean(1)] as const
+      }),
+    }),
+  }
+}
+
+/** One for each layer, or none where the divisors of the shares are not one and the same. */
+function combineClassWeights(all: readonly Counts[], targets: number, shares: number): number[] | undefined {
+  const { classWeights, leastClassWeights } = all[0] as Counts
+  const leastOf = ({ leastClassWeights: least }: Counts, layer: number): number => least[layer] as number
+  const differ = leastClassWeights.some((least, layer) => all.some((counts) => leastOf(counts, layer) !== least))
+  if (differ && targets > 0) return undefined
+  return classWeights.map((_, layer) => {
+    const least = sumOf(all, (counts) => leastOf(counts, layer)) / all.length
+    const sum = sumOf(all, ({ classWeights: weights }) => weights[layer] as number)
+    return (Math.max(least, sum) || 1) / shares
+  })
+}
+
+function sumOf(all: readonly Counts[], number: (counts: Counts) => number): number {
+  return all.reduce((sum, counts) => sum + number(counts), 0)
+}
+
+function pairOf({ distilledQueries }: Counts, layer: number): readonly [number, number] {
+  return (distilledQueries as NonNullable<typeof distilledQueries>)[layer] as readonly [number, number]
+}
+
+/** Reads all counts. Whatever stops that, such as a getter that throws, is the fault of what was given. */
+function readResults(results: unknown): Counts[] {
+  const all: Counts[] = []
+  let name = 'results'
+  try {
+    if (!Array.isArray(results)) fail('DTYPE', name, `must be an array of results, got ${show(results)}`)
+    const { length } = results
+    if (length === 0) fail('SHAPE', name, 'there is no result to combine')
+    for (let i = 0; i < length; i++) {
+      name = `results[${i}]`
+      const counts = readCounts(results[i], name)
+      if (i > 0) checkLike(counts, all[0] as Counts)
+      all.push(counts)
+    }
+    return all
+  } catch (error) {
+    throw toReadError(error, name)
+  }
+}
+
+function readCounts(result: unknown, argument: string): Counts {
+  if (!isRecord(result)) fail('DTYPE', argument, `must be a result or its normalizers, got ${show(result)}`)
+  const inner = result['normalizers']
+  const [normalizers, outer] = inner === undefined ? [result, argument] : [inner, `${argument}.normalizers`]
+  const counts = isRecord(normalizers) ? normalizers['counts'] : undefined
+  const name = `${outer}.counts`
+  if (!isRecord(counts)) {
+    fail('DTYPE', name, `must be the counts of a result of compute or match, got ${show(counts)}`)
+  }
+  const { targets, unionPairs, classWeights, leastClassWeights, distilledQueries } = counts
+  const weights = readNumbers(classWeights, `${name}.classWeights`)
+  const layers = weights.length
+  const leastName = `${name}.leastClassWeights`
+  const least = readNumbers(leastClassWeights, leastName)
+  checkLayers(least.length, layers, leastName, `${name}.classWeights`)
+  return {
+    name,
+    targets: readCount(targets, `${name}.targets`),
+    unionPairs: unionPairs === undefined ? undefined : readCount(unionPairs, `${name}.unionPairs`),
+    classWeights: weights,
+    leastClassWeights: least,
+    distilledQueries:
+      distilledQueries === undefined ? undefined : readPairs(distilledQueries, layers, `${name}.distilledQueries`),
+  }
+}
+
+/** Refuses counts of another criterion, or of other parts, than the first result's. */
+function checkLike(counts: Counts, first: Counts): void {
+  const { name } = counts
+  checkLayers(counts.classWeights.length, first.classWeights.length, `${name}.classWeights`, first.name)
+  for (const key of ['unionPairs', 'distilledQueries'] as const) {
+    if ((counts[key] === undefined) !== (first[key] === undefined)) {
+      const rule = first[key] === undefined ? 'must be absent' : 'must be there'
+      fail('SHAPE', `${name}.${key}`, `${rule}, as in ${first.name}: all results have the same criterion and parts`)
+    }
+  }
+  counts.leastClassWeights.forEach((least, layer) => {
+    const expected = first.leastClassWeights[layer] as number
+    if ((least === 0) !== (expected === 0)) {
+      const rule = `${expected} as in ${first.name}, got ${least}: all results have the same criterion`
+      fail('RANGE', `${name}.leastClassWeights[${layer}]`, `expected ${rule}`)
+    }
+  })
+}
+
+function checkLayers(length: number, expected: number, name: string, where: string): void {
+  if (length === expected) return
+  fail('SHAPE', name, `expected one number for each of ${expected} layers, as in ${where}, got ${length}`)
+}
+
+/** A number of things. */
+function readCount(value: unknown, name: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
+  return fail(typeof value === 'number' ? 'RANGE' : 'DTYPE', name, `must be an integer from 0 on, got ${show(value)}`)
+}
+
+function readNumbers(list: unknown, name: string): number[] {
+  if (!isList(list)) fail('DTYPE', name, `must be an array of numbers, got ${show(list)}`)
+  return Array.from(list, (value, i) => {
+    if (typeof value === 'number' && value >= 0 && value < Infinity) return value
+    const code = typeof value === 'number' ? 'RANGE' : 'DTYPE'
+    return fail(code, `${name}[${i}]`, `must be a finite number from 0 on, got ${show(value)}`)
+  })
+}
+
+function readPairs(list: unknown, layers: number, name: string): [number, number][] {
+  if (!isList(list)) fail('DTYPE', name, `must be an array of pairs of numbers, got ${show(list)}`)
+  checkLayers(list.length, layers, name, 'classWeights')
+  return Array.from(list, (pair, i): [number, number] => {
+    if (!isList(pair) || pair.length !== 2) fail('DTYPE', `${name}[${i}]`, `must be a pair of numbers, got ${show(pair)}`)
+    return [readCount(pair[0], `${name}[${i}][0]`), readCount(pair[1], `${name}[${i}][1]`)]
+  })
+}
+
+function isList(value: unknown): value is ArrayLike<unknown> {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
+}
