@@ -24,9 +24,11 @@
 //! minimum without a mask.
 
 use super::block::{Block, Choices, FIRST_ROWS, Rows, rows_at_a_time};
+use super::groups::{self, Groups};
 use super::lazy::{self, Lazy};
 use super::partial;
 use super::scaling;
+use super::ties;
 use super::tiny::{self, bits};
 use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, padded, prelude::*, store_f64};
@@ -71,6 +73,8 @@ pub(crate) enum Outcome {
     Infeasible(Vec<usize>),
     /// Some costs are not ordinary, see [`Block::are_ordinary`]: they have to be checked first.
     Unchecked,
+    /// Searches among rows in groups would take too long, see [`groups`].
+    Spent,
 }
 
 /// The way to an optimal assignment. All lead to one; which of several may differ.
@@ -86,6 +90,10 @@ pub enum Path {
     Lazy,
     /// The same, after scaling.
     Scaling,
+    /// Searches that scan rows as a whole, in which rows choose first even where the matrix is square.
+    RowsFirst,
+    /// The same, with equal rows or columns in groups wherever there are any.
+    Grouped,
 }
 
 /// The solver's state, kept between solves for its memory.
@@ -104,6 +112,8 @@ pub(crate) struct Solver {
     pub(super) free_rows: Vec<u32>,
     /// Whether it is known that not all rows can have columns.
     pub(super) is_partial: bool,
+    /// Whether it is known that searches alone would take too long.
+    pub(super) is_hard: bool,
     /// Those from which no free column can be reached.
     pub(super) left_out: Vec<u32>,
     pub(super) lazy: Lazy,
@@ -120,6 +130,8 @@ pub(super) struct Search {
     distance: Vec<f64>,
     /// Scanned columns and their distances.
     pub scanned: Vec<(usize, f64)>,
+    /// Columns that need no scan since they belong to equals of a row that is reached, and their distances.
+    closed: Vec<(usize, f64)>,
     /// The rows reached, the first by none and each other by one more scanned column, with what turns c - v into the
     /// length of the path that ends with it.
     pub reached: Vec<(usize, f64)>,
@@ -151,6 +163,7 @@ impl Search {
     /// Forgets all and begins at a row. `duals`: those of the columns.
     pub fn begin(&mut self, start: usize, duals: &[f64]) {
         self.scanned.clear();
+        self.closed.clear();
         self.reached.clear();
         self.reached.push((start, 0.0));
         self.open(duals);
@@ -176,8 +189,34 @@ impl Search {
     pub fn scan(&mut self, column: usize, distance: f64, row: usize, offset: f64) {
         self.scanned.push((column, distance));
         self.reached.push((row, offset));
+        self.leave(column);
+    }
+
+    /// Offers a column nothing from here on.
+    fn leave(&mut self, column: usize) {
         self.duals[column] = f64::NEG_INFINITY;
         self.distance[column] = f64::INFINITY;
+    }
+
+    /// Closes the columns of a row's equals; gives whether there were any. All lie at the distance at which the row is
+    /// reached, since equal rows that have columns have equal duals, so that theirs are final; and what their rows
+    /// would offer the row offers already.
+    fn close(&mut self, groups: &Groups, row: usize, column_of_row: &[u32]) -> bool {
+        let before = self.closed.len();
+        for column in groups.equals(row).map(|row| column_of_row[row]).filter(|&column| column != NONE) {
+            let column = column as usize;
+            if self.duals[column] > f64::NEG_INFINITY {
+                self.closed.push((column, self.distance[column]));
+                self.leave(column);
+            }
+        }
+        self.closed.len() > before
+    }
+
+    /// The rows that were reached, or need not be.
+    fn rows(&self, row_of_column: &[u32]) -> Vec<usize> {
+        let closed = self.closed.iter().map(|&(column, _)| row_of_column[column] as usize);
+        self.reached.iter().map(|&(row, _)| row).chain(closed).collect()
     }
 }
 
@@ -251,8 +290,21 @@ impl Solver {
         }
         match (demand, rows.block()) {
             (Demand::Limited(limit), _) => self.solve_limited(level, rows, limit),
+            (_, Some(block)) if self.is_hard && !self.is_partial => lazy::solve_hard(self, level, block),
+            (_, Some(block)) if self.rows_go_first(block) => self.solve_dense(level, rows, true),
             (_, Some(block)) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),
-            _ => self.solve_dense(level, rows),
+            _ => self.solve_dense(level, rows, false),
+        }
+    }
+
+    /// Whether the rows of a block choose before the columns do, although it is square, and are scanned as a whole,
+    /// although it is large.
+    fn rows_go_first<T: Cost>(&self, block: &Block<'_, T>) -> bool {
+        let is_lazy = self.is_lazy(block.rows, block.columns);
+        match self.path {
+            Path::Auto => !self.is_partial && (self.takes_all(block) || is_lazy) && ties::are_many(block),
+            Path::RowsFirst | Path::Grouped => true,
+            Path::Dense | Path::Lazy | Path::Scaling => false,
         }
     }
 
@@ -265,7 +317,7 @@ impl Solver {
     fn is_lazy(&self, rows: usize, columns: usize) -> bool {
         match self.path {
             Path::Auto => lazy::is_worth_while(rows, columns),
-            Path::Dense => false,
+            Path::Dense | Path::RowsFirst | Path::Grouped => false,
             Path::Lazy | Path::Scaling => rows > 0,
         }
     }
@@ -275,13 +327,18 @@ impl Solver {
         self.is_lazy(rows, columns) || self.path == Path::Auto && may_be_hard(rows, columns)
     }
 
-    fn solve_dense<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R) -> Outcome {
-        let square = rows.block().filter(|block| self.takes_all(block));
+    fn solve_dense<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, rows_first: bool) -> Outcome {
+        let square = rows.block().filter(|block| self.takes_all(block) && !rows_first);
         if let Some(block) = square {
             let Some(chosen_once) = self.reduce_columns(level, block) else { return Outcome::Unchecked };
             if !self.free_rows.is_empty() {
                 dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
             }
+        } else if let Some(row) = rows.groups().and_then(Groups::majority) {
+            if !rows.is_ordinary(level, &self.interrupt) {
+                return Outcome::Unchecked;
+            }
+            groups::place(self, rows, row);
         } else {
             if !self.choose(level, rows) {
                 return Outcome::Unchecked;
@@ -295,16 +352,18 @@ impl Solver {
         for _ in 0..ROW_REDUCTIONS {
             dispatch!(level, simd => self.reduce_rows(simd, rows));
         }
-        let patience = match rows.block() {
-            Some(block) if self.path == Path::Auto && !self.is_partial && may_be_hard(block.rows, block.columns) => {
-                PATIENCE * scaling::cost(block)
-            }
-            _ => usize::MAX,
+        let (height, width) = (rows.rows(), rows.columns());
+        let may_turn = rows.block().is_some() || rows.groups().is_some();
+        let patience = if self.path == Path::Auto && !self.is_partial && may_turn && may_be_hard(height, width) {
+            PATIENCE * scaling::cost(height, width)
+        } else {
+            usize::MAX
         };
         match (self.augment_all(level, rows, f64::INFINITY, patience), rows.block()) {
             (Searches::Spent, Some(block)) => lazy::solve_hard(self, level, block),
+            (Searches::Spent, None) => Outcome::Spent,
             (Searches::Infeasible(rows), _) => Outcome::Infeasible(rows),
-            _ => Outcome::Optimal,
+            (Searches::Done, _) => Outcome::Optimal,
         }
     }
 
@@ -518,7 +577,13 @@ impl Solver {
             if self.interrupt.is_raised() {
                 return None;
             }
-            let (distance, column) = relax(simd, rows.row(row), search, &self.taken, offset);
+            let (mut distance, mut column) = relax(simd, rows.row(row), search, &self.taken, offset);
+            if search.end.distance > distance
+                && let Some(groups) = rows.groups()
+                && search.close(groups, row, &self.column_of_row)
+            {
+                (distance, column) = relax(simd, rows.row(row), search, &self.taken, offset);
+            }
             if search.end.distance <= distance {
                 break;
             }
@@ -529,13 +594,16 @@ impl Solver {
         let End { distance, place } = search.end;
         let length = if let Place::Row(_) = place { distance.next_down() } else { distance };
         if length == f64::INFINITY {
-            return Some(search.reached.iter().map(|&(row, _)| row).collect());
+            return Some(search.rows(&self.row_of_column));
         }
         let duals = std::mem::take(&mut self.column_duals);
         self.flip(rows, |column| duals[column]);
         self.column_duals = duals;
         for &(column, distance) in &self.search.scanned {
             self.column_duals[column] += distance - length;
+        }
+        for &(column, distance) in &self.search.closed {
+            self.column_duals[column] += (distance - length).min(0.0);
         }
         None
     }
@@ -572,6 +640,14 @@ impl Solver {
             column => rows.at(row, column as usize) - self.column_duals[column as usize] - limit,
         });
         self.row_duals.extend(duals);
+    }
+
+    /// Makes the rows the columns of a square matrix and the other way round.
+    pub(super) fn transpose(&mut self) {
+        std::mem::swap(&mut self.column_of_row, &mut self.row_of_column);
+        std::mem::swap(&mut self.row_duals, &mut self.column_duals);
+        self.row_duals.truncate(self.column_of_row.len());
+        self.column_duals.resize(padded(self.row_of_column.len()), f64::NEG_INFINITY);
     }
 
     /// Duals of the rows and of the `columns` columns that are no padding.

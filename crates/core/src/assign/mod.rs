@@ -11,6 +11,7 @@ pub(crate) mod block;
 mod candidates;
 mod certificate;
 pub(crate) mod dense;
+mod groups;
 mod interrupt;
 mod lazy;
 mod matrix;
@@ -18,6 +19,7 @@ mod partial;
 mod scaling;
 mod sparse;
 mod tall;
+mod ties;
 mod tiny;
 
 pub use batch::BatchOutputs;
@@ -141,7 +143,8 @@ pub struct Memory<T> {
     end: Vec<T>,
     /// A transposed matrix, or some columns of one.
     transposed: Vec<T>,
-    is_gathered: Vec<bool>,
+    /// Where the columns that are gathered lie.
+    places: Vec<u32>,
 }
 
 impl<'a, T: Cost> CostMatrix<'a, T> {
@@ -347,7 +350,7 @@ fn run<T: Cost>(
     memory: &mut Memory<T>,
 ) -> Outcome {
     let CostMatrix { costs, rows, columns } = *matrix;
-    let Memory { converted, end, transposed, is_gathered } = memory;
+    let Memory { converted, end, transposed, places } = memory;
     let costs = match sign {
         1.0 => costs,
         _ => block::convert(costs, converted, &solver.interrupt, |cost| cost.times(sign)),
@@ -361,13 +364,17 @@ fn run<T: Cost>(
         None => Demand::Complete,
     };
     if rows <= columns {
-        solver.solve(level, &mut Block::new(costs, rows, columns, end, is_checked), demand)
+        let mut block = Block::new(costs, rows, columns, end, is_checked);
+        let grouped = groups::solve(solver, level, &block, demand, transposed, places);
+        grouped.unwrap_or_else(|| solver.solve(level, &mut block, demand))
     } else if matches!(demand, Demand::Limited(_)) || !solver.wants_block(columns, rows) {
         let matrix = Block::new(costs, rows, columns, end, is_checked);
-        solver.solve(level, &mut Tall::new(matrix, transposed, is_gathered), demand)
+        let grouped = groups::solve_tall(solver, level, matrix, demand, transposed, places);
+        grouped.unwrap_or_else(|| solver.solve(level, &mut Tall::new(matrix, transposed, places), demand))
     } else {
         let mut block = block::transpose(costs, rows, columns, transposed, is_checked, &solver.interrupt);
-        solver.solve(level, &mut block, demand)
+        let grouped = groups::solve(solver, level, &block, demand, &mut Vec::new(), places);
+        grouped.unwrap_or_else(|| solver.solve(level, &mut block, demand))
     }
 }
 
