@@ -112,8 +112,6 @@ pub(crate) struct Solver {
     pub(super) free_rows: Vec<u32>,
     /// Whether it is known that not all rows can have columns.
     pub(super) is_partial: bool,
-    /// Whether it is known that searches alone would take too long.
-    pub(super) is_hard: bool,
     /// Those from which no free column can be reached.
     pub(super) left_out: Vec<u32>,
     pub(super) lazy: Lazy,
@@ -270,7 +268,8 @@ impl Solver {
     /// Finds the pairs and the duals of the columns.
     fn pair_up<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, demand: Demand) -> Outcome {
         self.reset(rows.rows(), rows.columns());
-        let block = rows.block().filter(|_| !matches!(demand, Demand::Limited(_)));
+        let may_be_constant = rows.groups().is_none() && !matches!(demand, Demand::Limited(_));
+        let block = rows.block().filter(|_| may_be_constant);
         if let Some(block) = block.filter(|block| is_constant(block, &self.interrupt)) {
             if !dispatch!(level, simd => block.are_ordinary(simd, 0..1)) {
                 return Outcome::Unchecked;
@@ -288,11 +287,14 @@ impl Solver {
             }
             self.reset(rows.rows(), rows.columns());
         }
-        match (demand, rows.block()) {
-            (Demand::Limited(limit), _) => self.solve_limited(level, rows, limit),
-            (_, Some(block)) if self.is_hard && !self.is_partial => lazy::solve_hard(self, level, block),
-            (_, Some(block)) if self.rows_go_first(block) => self.solve_dense(level, rows, true),
-            (_, Some(block)) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),
+        match (demand, rows.block(), rows.groups()) {
+            (Demand::Limited(limit), ..) => self.solve_limited(level, rows, limit),
+            (_, Some(block), Some(groups)) => {
+                let rows_first = groups::go_first(groups, block);
+                self.solve_dense(level, rows, rows_first)
+            }
+            (_, Some(block), _) if self.rows_go_first(block) => self.solve_dense(level, rows, true),
+            (_, Some(block), _) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),
             _ => self.solve_dense(level, rows, false),
         }
     }

@@ -3,46 +3,63 @@
 //! Equal rows cost the searches of [`dense`](super::dense) dear: a column that is reached belongs to one of them, the
 //! columns of all others lie at the same distance, and each would have to be scanned to learn what the first one told.
 //! [`Grouped`] shows a matrix in which they are known. A search then scans one row of each group, and all read the same
-//! memory. Equal columns are the equal rows of the transposed matrix, which is not made: [`Tall`] reads it in place,
-//! and gathers one column of each group.
+//! memory. Where half of the rows are one group, they are placed first, all at once, and only the others are searched
+//! for. Equal columns are the equal rows of the transposed matrix, which is not made: [`Tall`] reads it in place, and
+//! gathers one column of each group.
 //!
-//! A few rows and columns tell whether it is worth while to look for groups at all. Rows that agree in sixteen columns
-//! are compared as a whole, so that none are grouped that are not equal.
+//! A few rows and columns tell whether it is worth while to look for groups at all. Rows are compared as a whole, so
+//! that none are grouped that are not equal.
 
 use super::block::{Block, Choices, Rows};
 use super::dense::{Cheapest, Demand, NONE, Outcome, Path, Solver, cheapest};
 use super::tall::Tall;
-use super::{Cost, Interrupt};
+use super::{Cost, Interrupt, lazy, ties};
 use crate::simd::{LANES, Level, Simd, dispatch};
+use std::ops::Range;
 
-/// Size from which groups are looked for.
+/// Rows from which groups are looked for.
 const SMALLEST: usize = 2 * LANES;
 
-/// Rows that a row has for equals on average, itself included, from which their groups are used.
-const WORTH: usize = 6;
+/// The share of the rows, one in so many, from which a group is used, and the share from which its rows come first.
+const SHARE: usize = 8;
+const MAJORITY: usize = 2;
 
-/// Rows or columns that are looked at first.
-const SAMPLE: usize = 32;
+/// In large matrices groups are also used where a row has, on average, so many equals, itself included.
+const EQUALS: usize = 6;
 
-/// Groups with the same key that a row is compared with.
+/// Rows, or columns, with the same key that one is compared with.
 const KNOWN: usize = 4;
 
 /// Which rows are equal.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Groups {
     /// The first row of each row's group.
     first: Vec<u32>,
     /// The next row of the same group, or [`NONE`].
     next: Vec<u32>,
-    /// The first row of a group that holds at least half of all.
-    majority: Option<u32>,
+    /// The size of the group of which a row is the first, 0 for others.
+    sizes: Vec<u32>,
+    largest: usize,
     /// The number of rows that each row equals, summed.
     weight: usize,
 }
 
 impl Groups {
-    fn new(rows: usize) -> Self {
-        Self { first: (0..rows as u32).collect(), next: vec![NONE; rows], majority: None, weight: rows }
+    /// From the first row of each row's group.
+    fn new(first: Vec<u32>) -> Self {
+        let rows = first.len();
+        let (mut next, mut last, mut sizes) = (vec![NONE; rows], vec![0; rows], vec![0u32; rows]);
+        for (row, &first) in first.iter().enumerate() {
+            let first = first as usize;
+            if first != row {
+                next[last[first] as usize] = row as u32;
+            }
+            last[first] = row as u32;
+            sizes[first] += 1;
+        }
+        let largest = (0..rows).rev().max_by_key(|&row| sizes[row]).unwrap_or(0);
+        let weight = sizes.iter().map(|&size| size as usize * size as usize).sum();
+        Self { first, next, sizes, largest, weight }
     }
 
     /// The first row of a row's group.
@@ -57,138 +74,147 @@ impl Groups {
         std::iter::successors(Some(self.first[row]), next).map(|row| row as usize)
     }
 
-    /// Links the rows of each group, if the groups are large enough.
-    fn if_worth(mut self, worth: usize) -> Option<Self> {
-        let rows = self.first.len();
-        let mut sizes = vec![0; rows];
-        self.first.iter().for_each(|&first| sizes[first as usize] += 1);
-        self.weight = sizes.iter().map(|size| size * size).sum();
-        if self.weight < worth * rows || self.weight == rows {
-            return None;
-        }
-        self.majority = sizes.iter().position(|&size| 2 * size >= rows).map(|row| row as u32);
-        let mut last: Vec<u32> = (0..self.first.len() as u32).collect();
-        for row in 0..self.first.len() {
-            let first = self.first(row);
-            if first != row {
-                self.next[std::mem::replace(&mut last[first], row as u32) as usize] = row as u32;
-            }
-        }
-        Some(self)
+    /// The first row of the largest group.
+    pub fn largest(&self) -> usize {
+        self.largest
+    }
+
+    fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.sizes.iter().map(|&size| size as usize)
     }
 
     /// The first row of a group that holds at least half of all rows.
     pub fn majority(&self) -> Option<usize> {
-        self.majority.map(|row| row as usize)
+        Some(self.largest).filter(|&largest| self.sizes[largest] as usize * MAJORITY >= self.first.len())
     }
 
-    /// The equal rows of a block.
-    fn of_rows<T: Cost>(block: &Block<'_, T>, worth: usize, solver: &Solver) -> Option<Self> {
-        let cells = LANES.min(block.columns);
-        let key = |row: usize| key(block.row(row)[..cells].iter().map(|cost| cost.value()));
-        if worth > 1 && !is_promising(block.rows, key) {
+    /// Whether groups of these sizes are of use. `rows`: all of them; `columns`: as many as there are.
+    fn may_be_of_use(solver: &Solver, rows: usize, columns: usize, sizes: impl Iterator<Item = usize>) -> bool {
+        let (largest, weight) = sizes.fold((0, 0), |(largest, weight), size| (size.max(largest), weight + size * size));
+        match solver.path {
+            Path::Grouped => largest > 1,
+            _ => largest * SHARE >= rows || lazy::is_worth_while(rows, columns) && weight >= EQUALS * rows,
+        }
+    }
+
+    /// The equal rows of a block, where they are of use.
+    fn of_rows<T: Cost>(block: &Block<'_, T>, solver: &Solver) -> Option<Self> {
+        let &Block { rows, columns, .. } = block;
+        let places = places(columns);
+        let agree = |one, other| places.iter().all(|&column| block.at(one, column) == block.at(other, column));
+        if solver.path != Path::Grouped && !is_promising(rows, |row| block.at(row, columns / 2), agree) {
             return None;
         }
-        let interrupt = &solver.interrupt;
-        let mut groups = Self::new(block.rows);
-        let mut rows: Vec<(u64, u32)> = (0..block.rows).map(|row| (key(row), row as u32)).collect();
-        rows.sort_unstable();
-        let cells = |row: u32| &block.row(row as usize)[..block.columns];
-        let mut known = Vec::new();
-        for rows in interrupt.guard(rows.chunk_by(|one, other| one.0 == other.0)) {
+        let key = |row: usize| places.iter().fold(0, |key, &column| extended(key, block.at(row, column)));
+        let mut keys: Vec<(u64, u32)> = (0..rows as u32).map(|row| (key(row as usize), row)).collect();
+        keys.sort_unstable();
+        let alike = keys.chunk_by(|one, other| one.0 == other.0);
+        if !Self::may_be_of_use(solver, rows, columns, alike.map(<[_]>::len)) {
+            return None;
+        }
+        let mut first: Vec<u32> = (0..rows as u32).collect();
+        let cells = |row: u32| &block.row(row as usize)[..columns];
+        let mut known: Vec<u32> = Vec::new();
+        for alike in keys.chunk_by(|one, other| one.0 == other.0) {
             known.clear();
-            for &(_, row) in interrupt.guard(rows) {
-                match known.iter().rev().take(KNOWN).find(|&&first| are_equal(cells(first), cells(row))) {
-                    Some(&first) => groups.first[row as usize] = first,
-                    None => known.push(row),
-                }
+            for &(_, row) in solver.interrupt.guard(alike) {
+                let found = known.iter().rev().take(KNOWN).position(|&first| are_equal(cells(first), cells(row)));
+                // those that are met most are looked at first
+                let last = found.map_or(row, |found| known.remove(known.len() - 1 - found));
+                first[row as usize] = last;
+                known.push(last);
             }
         }
-        groups.if_worth(worth)
+        let groups = Self::new(first);
+        Self::may_be_of_use(solver, rows, columns, groups.sizes()).then_some(groups)
     }
 
-    /// The equal columns of a block, as rows.
-    fn of_columns<T: Cost>(block: &Block<'_, T>, worth: usize, solver: &Solver) -> Option<Self> {
-        let step = (block.rows / LANES).max(1);
-        let sampled = || (0..block.rows).step_by(step).take(LANES);
-        if worth > 1 && !is_promising(block.columns, |column| key(sampled().map(|row| block.at(row, column)))) {
+    /// The equal columns of a block, as rows, where they are of use.
+    fn of_columns<T: Cost>(block: &Block<'_, T>, solver: &Solver) -> Option<Self> {
+        let &Block { rows, columns, .. } = block;
+        let places = places(rows);
+        let agree = |one, other| places.iter().all(|&row| block.at(row, one) == block.at(row, other));
+        if solver.path != Path::Grouped && !is_promising(columns, |column| block.at(rows / 2, column), agree) {
             return None;
         }
-        let mut keys = vec![0; block.columns];
-        for row in sampled() {
-            for (key, cost) in keys.iter_mut().zip(block.row(row)) {
-                *key = extended(*key, cost.value());
-            }
+        let mut keys: Vec<(u64, u32)> = (0..columns as u32).map(|column| (0, column)).collect();
+        for row in places {
+            keys.iter_mut().zip(block.row(row)).for_each(|((key, _), cost)| *key = extended(*key, cost.value()));
         }
-        let mut columns: Vec<(u64, u32)> = keys.into_iter().zip(0..).collect();
-        columns.sort_unstable();
-        let mut groups = Self::new(block.columns);
-        for columns in columns.chunk_by(|one, other| one.0 == other.0) {
-            columns.iter().for_each(|&(_, column)| groups.first[column as usize] = columns[0].1);
+        keys.sort_unstable();
+        let alike = keys.chunk_by(|one, other| one.0 == other.0);
+        if !Self::may_be_of_use(solver, columns, rows, alike.map(<[_]>::len)) {
+            return None;
         }
-        let mut runs = groups.runs();
-        for row in solver.interrupt.guard(0..block.rows) {
+        let mut first = vec![0; columns];
+        for alike in keys.chunk_by(|one, other| one.0 == other.0) {
+            alike.iter().for_each(|&(_, column)| first[column as usize] = alike[0].1);
+        }
+        let mut runs = runs(&first);
+        for row in solver.interrupt.guard(0..rows) {
             let costs = block.row(row);
-            runs.retain(|&Run { first, start, end }| {
-                let stays = costs[start].value() == costs[first].value() && is_constant(&costs[start..end]);
+            runs.retain(|Run { first: column, columns }| {
+                let stays = costs[*column].value() == costs[columns.start].value() && are_one(&costs[columns.clone()]);
                 if !stays {
-                    groups.split(start..end);
+                    columns.clone().for_each(|column| first[column] = column as u32);
                 }
                 stays
             });
         }
-        groups.if_worth(worth)
+        let groups = Self::new(first);
+        Self::may_be_of_use(solver, columns, rows, groups.sizes()).then_some(groups)
     }
+}
 
-    /// What has to be compared: neighbours of one group, with its first.
-    fn runs(&self) -> Vec<Run> {
-        let mut runs: Vec<Run> = Vec::new();
-        for (column, &first) in self.first.iter().enumerate() {
-            match runs.last_mut() {
-                Some(run) if run.first == first as usize && run.end == column => run.end += 1,
-                _ => runs.push(Run { first: first as usize, start: column, end: column + 1 }),
+/// Neighbouring columns that may be equal, and the first column that they may equal.
+struct Run {
+    first: usize,
+    columns: Range<usize>,
+}
+
+/// What has to be compared. `first`: the first column of each column's group.
+fn runs(first: &[u32]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (column, &first) in first.iter().enumerate() {
+        let first = first as usize;
+        match runs.last_mut() {
+            Some(run) if run.first == first && run.columns.end == column => run.columns.end += 1,
+            _ => runs.push(Run { first, columns: column..column + 1 }),
+        }
+    }
+    runs.retain(|run| run.columns.end > run.first + 1);
+    runs
+}
+
+/// Some of `count` places, at least two, wherever padding may be.
+fn places(count: usize) -> [usize; 8] {
+    let last = count - 1;
+    let [second, third] = [last / 3, 2 * last / 3];
+    [0, 1, second, second + 1, third, third + 1, last - 1, last]
+}
+
+/// Whether two of some of the rows, or columns, agree as far as one looks. `value`: the first value that one looks at.
+fn is_promising(count: usize, value: impl Fn(usize) -> f64, agree: impl Fn(usize, usize) -> bool) -> bool {
+    const MOST: usize = 32;
+    let sample = (count / 8).clamp(8, MOST).min(count);
+    // steps that do not go in step with what repeats; neighbours by twos
+    let step = (0.618 * count as f64) as usize | 1;
+    let (mut places, mut values) = ([0; MOST], [0.0; MOST]);
+    let mut place = 0;
+    for k in 0..sample {
+        places[k] = (place + k % 2) % count;
+        values[k] = value(places[k]);
+        place = if k % 2 == 1 { (place + step) % count } else { place };
+        for other in (0..k).filter(|&other| values[other] == values[k]) {
+            if places[other] != places[k] && agree(places[other], places[k]) {
+                return true;
             }
         }
-        runs.retain(|run| run.end > run.first + 1);
-        runs
     }
-
-    /// Makes each of these rows a group of its own; the run with a group's first may hold others.
-    fn split(&mut self, rows: std::ops::Range<usize>) {
-        rows.for_each(|row| self.first[row] = row as u32);
-    }
+    false
 }
 
-/// Neighbouring columns of one group.
-struct Run {
-    /// The group's first column.
-    first: usize,
-    start: usize,
-    end: usize,
-}
-
-/// Whether some of the rows, or columns, that are looked at have the same key.
-fn is_promising(count: usize, key: impl Fn(usize) -> u64) -> bool {
-    /// Fewer may be chance.
-    const EQUAL: usize = 1;
-    // steps that neither go in step with what repeats nor meet a place twice
-    let step = (0.618 * count as f64) as usize | 1;
-    let mut keys = [(0, 0); SAMPLE];
-    for (k, entry) in keys.iter_mut().enumerate() {
-        // neighbours by twos
-        let place = (k / 2 * step + k % 2) % count;
-        *entry = (key(place), place);
-    }
-    keys.sort_unstable();
-    keys.windows(2).filter(|pair| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1).count() >= EQUAL
-}
-
-/// A number that tells different values apart, most likely.
-fn key(values: impl Iterator<Item = f64>) -> u64 {
-    values.fold(0, extended)
-}
-
-/// A key with another value.
+/// A key that tells different values apart, most likely, with another value.
 #[inline(always)]
 fn extended(key: u64, value: f64) -> u64 {
     (key.rotate_left(23) ^ value.to_bits()).wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -197,13 +223,14 @@ fn extended(key: u64, value: f64) -> u64 {
 /// Whether two rows are equal.
 fn are_equal<T: Cost>(one: &[T], other: &[T]) -> bool {
     const PART: usize = 8 * LANES;
-    let parts = one.chunks(PART).zip(other.chunks(PART));
-    let mut pairs = parts.map(|(one, other)| one.iter().zip(other));
-    pairs.all(|pairs| pairs.fold(true, |same, (one, other)| same & (one.value() == other.value())))
+    let mut parts = one.chunks(PART).zip(other.chunks(PART));
+    parts.all(|(one, other)| {
+        one.iter().zip(other).fold(true, |same, (one, other)| same & (one.value() == other.value()))
+    })
 }
 
-/// Whether all costs are equal.
-fn is_constant<T: Cost>(costs: &[T]) -> bool {
+/// Whether all costs are one.
+fn are_one<T: Cost>(costs: &[T]) -> bool {
     are_equal(&costs[1..], &costs[..costs.len() - 1])
 }
 
@@ -232,14 +259,18 @@ impl<T: Cost, R: Rows<T>> Rows<T> for Grouped<'_, R> {
         self.rows.at(self.groups.first(row), column)
     }
 
+    fn block(&self) -> Option<&Block<'_, T>> {
+        self.rows.block()
+    }
+
     fn groups(&self) -> Option<&Groups> {
         Some(self.groups)
     }
 
     fn is_ordinary(&self, level: Level, interrupt: &Interrupt) -> bool {
         let Some(block) = self.rows.block() else { return self.rows.is_ordinary(level, interrupt) };
-        let mut firsts = (0..block.rows).filter(|&row| self.groups.first(row) == row);
-        dispatch!(level, simd => firsts.all(|row| block.are_ordinary(simd, row..row + 1)))
+        let firsts = (0..block.rows).filter(|&row| self.groups.first(row) == row);
+        interrupt.guard(firsts).all(|row| dispatch!(level, simd => block.are_ordinary(simd, row..row + 1)))
     }
 
     #[inline(always)]
@@ -247,27 +278,27 @@ impl<T: Cost, R: Rows<T>> Rows<T> for Grouped<'_, R> {
         let Some(block) = self.rows.block() else { return self.rows.choose(simd, duals, choices, interrupt) };
         choices.reset(block.rows);
         for row in interrupt.guard(0..block.rows) {
-            let first = self.groups.first(row);
-            if first == row {
-                if !block.are_ordinary(simd, row..row + 1) {
-                    return false;
-                }
-                let Cheapest { column, first, second } = cheapest(simd, block.row(row), duals);
-                choices.columns[row] = column as f64;
-                choices.firsts[row] = first;
-                choices.seconds[row] = second;
-            } else {
-                choices.columns[row] = choices.columns[first];
-                choices.firsts[row] = choices.firsts[first];
-                choices.seconds[row] = choices.seconds[first];
+            let equal = self.groups.first(row);
+            if equal < row {
+                choices.columns[row] = choices.columns[equal];
+                choices.firsts[row] = choices.firsts[equal];
+                choices.seconds[row] = choices.seconds[equal];
+                continue;
             }
+            if !block.are_ordinary(simd, row..row + 1) {
+                return false;
+            }
+            let Cheapest { column, first, second } = cheapest(simd, block.row(row), duals);
+            choices.columns[row] = column as f64;
+            choices.firsts[row] = first;
+            choices.seconds[row] = second;
         }
         true
     }
 }
 
 /// Solves a block with many equal rows, or a square one with many equal columns; or gives nothing, having done nothing,
-/// where there are none or the usual way is as good. `gathered` and `places` are memory.
+/// where there are none. `gathered` and `places` are memory.
 pub(super) fn solve<T: Cost>(
     solver: &mut Solver,
     level: Level,
@@ -276,36 +307,23 @@ pub(super) fn solve<T: Cost>(
     gathered: &mut Vec<T>,
     places: &mut Vec<u32>,
 ) -> Option<Outcome> {
-    let worth = worth(solver, block.rows)?;
-    if looks_constant(block) {
+    if !looks_for_groups(solver, block.rows) || looks_constant(block) {
         return None;
     }
-    let rows = Groups::of_rows(block, worth, solver);
-    let is_square = block.rows == block.columns;
-    // of both, those that make fewer searches long
-    let worth = rows.as_ref().map_or(worth, |rows| rows.weight / block.rows + 1);
-    let outcome = if is_square && let Some(columns) = Groups::of_columns(block, worth, solver) {
+    let rows = Groups::of_rows(block, solver);
+    // of both, those that make fewer searches long; most often one look suffices
+    let weight = rows.as_ref().map_or(0, |rows| rows.weight);
+    let is_square = block.rows == block.columns && 2 * SHARE * weight < block.rows * block.rows;
+    let columns = is_square.then(|| Groups::of_columns(block, solver)).flatten();
+    if let Some(columns) = columns.filter(|columns| columns.weight > weight) {
         let outcome = solve_columns(solver, level, *block, &columns, demand, gathered, places);
         solver.transpose();
-        outcome
-    } else {
-        let grouped = &mut Grouped { rows: &mut block.clone(), groups: &rows? };
-        solve_grouped(solver, level, grouped, demand)
-    };
-    match outcome {
-        // the usual way tells which rows have no columns, or does what can be done
-        Outcome::Infeasible(_) => None,
-        Outcome::Spent => {
-            solver.is_hard = true;
-            let outcome = solver.solve(level, &mut block.clone(), demand);
-            solver.is_hard = false;
-            Some(outcome)
-        }
-        _ => Some(outcome),
+        return outcome;
     }
+    solve_grouped(solver, level, &mut Grouped { rows: &mut block.clone(), groups: &rows? }, demand)
 }
 
-/// Solves a matrix with more rows than columns, of which many are equal, or gives nothing.
+/// Solves a matrix that has many equal columns and more rows than columns, or gives nothing.
 pub(super) fn solve_tall<T: Cost>(
     solver: &mut Solver,
     level: Level,
@@ -314,9 +332,60 @@ pub(super) fn solve_tall<T: Cost>(
     gathered: &mut Vec<T>,
     places: &mut Vec<u32>,
 ) -> Option<Outcome> {
-    let columns = Groups::of_columns(&matrix, worth(solver, matrix.columns)?, solver)?;
-    let outcome = solve_columns(solver, level, matrix, &columns, demand, gathered, places);
-    (!matches!(outcome, Outcome::Infeasible(_) | Outcome::Spent)).then_some(outcome)
+    if !looks_for_groups(solver, matrix.columns) {
+        return None;
+    }
+    let columns = Groups::of_columns(&matrix, solver)?;
+    solve_columns(solver, level, matrix, &columns, demand, gathered, places)
+}
+
+fn looks_for_groups(solver: &Solver, rows: usize) -> bool {
+    match solver.path {
+        Path::Auto => rows >= SMALLEST,
+        Path::Grouped => rows > 1,
+        _ => false,
+    }
+}
+
+/// Whether a matrix is likely to be constant, which the solver sees best.
+fn looks_constant<T: Cost>(block: &Block<'_, T>) -> bool {
+    let value = block.at(0, 0);
+    let are_one = |row: usize| block.at(row, 0) == value && are_one(&block.row(row)[..block.columns]);
+    block.at(block.rows - 1, block.columns - 1) == value && places(block.rows).into_iter().all(are_one)
+}
+
+fn solve_columns<T: Cost>(
+    solver: &mut Solver,
+    level: Level,
+    matrix: Block<'_, T>,
+    groups: &Groups,
+    demand: Demand,
+    gathered: &mut Vec<T>,
+    places: &mut Vec<u32>,
+) -> Option<Outcome> {
+    let mut columns = Tall::new(matrix, gathered, places);
+    solve_grouped(solver, level, &mut Grouped { rows: &mut columns, groups }, demand)
+}
+
+/// Gives nothing where not all rows can have columns, or searches would take too long: the usual way then tells which
+/// rows these are, or does what can be done.
+fn solve_grouped<T: Cost, R: Rows<T>>(
+    solver: &mut Solver,
+    level: Level,
+    rows: &mut Grouped<'_, R>,
+    demand: Demand,
+) -> Option<Outcome> {
+    let demand = if demand == Demand::Partial { Demand::Complete } else { demand };
+    Some(solver.solve(level, rows, demand))
+        .filter(|outcome| !matches!(outcome, Outcome::Infeasible(_) | Outcome::Spent))
+}
+
+/// Whether rows choose before columns do, for a block with equal rows: the usual reasons, or that the largest group is
+/// padding.
+pub(super) fn go_first<T: Cost>(groups: &Groups, block: &Block<'_, T>) -> bool {
+    groups.majority().is_some()
+        || ties::are_many(block)
+        || ties::has_many(&block.row(groups.largest())[..block.columns])
 }
 
 /// Gives the rows of a row's group the columns that are the cheapest for them, whose duals fall to what the next one
@@ -330,72 +399,32 @@ pub(super) fn place<T: Cost, R: Rows<T>>(solver: &mut Solver, rows: &mut R, row:
         others.extend((0..height).filter(|&other| groups.first(other) == other && other != row));
     }
     let cost = |column: &u32| costs[*column as usize];
-    let mut order: Vec<u32> = (0..columns as u32).filter(|column| cost(column) < f64::INFINITY).collect();
-    let count = members.len().min(order.len());
-    if count < order.len() {
-        order.select_nth_unstable_by(count, |one, other| cost(one).total_cmp(&cost(other)));
+    let by_cost = |one: &u32, other: &u32| cost(one).total_cmp(&cost(other));
+    let mut cheap: Vec<u32> = (0..columns as u32).filter(|column| cost(column) < f64::INFINITY).collect();
+    let count = members.len().min(cheap.len());
+    if count < cheap.len() {
+        cheap.select_nth_unstable_by(count, by_cost);
     }
-    let next = order.get(count).or(order.iter().max_by(|one, other| cost(one).total_cmp(&cost(other)))).map_or(0.0, cost);
-    let mut tied: Vec<u32> = order.iter().copied().filter(|column| cost(column) == next).collect();
-    order.retain(|column| cost(column) < next);
-    if order.len() + tied.len() > count {
+    let next = cheap.get(count).or(cheap.iter().max_by(|one, other| by_cost(one, other))).map_or(0.0, cost);
+    let mut tied: Vec<u32> = cheap.iter().copied().filter(|column| cost(column) == next).collect();
+    cheap.retain(|column| cost(column) < next);
+    if cheap.len() + tied.len() > count {
         let mut least = vec![f64::INFINITY; columns];
-        for &other in &others {
-            if solver.interrupt.is_raised() {
-                return;
-            }
+        for &other in solver.interrupt.guard(&others) {
             for (least, cost) in least.iter_mut().zip(rows.row(other)) {
                 *least = if cost.value() < *least { cost.value() } else { *least };
             }
         }
         let least = |column: &u32| least[*column as usize];
         tied.sort_unstable_by(|one, other| least(other).total_cmp(&least(one)).then(one.cmp(other)));
-        tied.truncate(count - order.len());
+        tied.truncate(count - cheap.len());
     }
-    order.extend(tied);
-    order.sort_unstable();
-    for (member, column) in members.into_iter().zip(order) {
+    cheap.extend(tied);
+    cheap.sort_unstable();
+    for (member, column) in members.into_iter().zip(cheap) {
         solver.pair(member, column as usize);
         solver.column_duals[column as usize] = cost(&column) - next;
     }
     solver.free_rows.clear();
     solver.free_rows.extend((0..height as u32).filter(|&row| solver.column_of_row[row as usize] == NONE));
-}
-
-/// The mean size of a row's group from which groups of so many rows are used, if they are.
-fn worth(solver: &Solver, rows: usize) -> Option<usize> {
-    match solver.path {
-        Path::Auto if rows >= SMALLEST => Some(WORTH),
-        Path::Grouped if rows > 0 => Some(1),
-        _ => None,
-    }
-}
-
-fn solve_columns<T: Cost>(
-    solver: &mut Solver,
-    level: Level,
-    matrix: Block<'_, T>,
-    groups: &Groups,
-    demand: Demand,
-    gathered: &mut Vec<T>,
-    places: &mut Vec<u32>,
-) -> Outcome {
-    let mut columns = Tall::new(matrix, gathered, places);
-    solve_grouped(solver, level, &mut Grouped { rows: &mut columns, groups }, demand)
-}
-
-fn solve_grouped<T: Cost, R: Rows<T>>(
-    solver: &mut Solver,
-    level: Level,
-    rows: &mut Grouped<'_, R>,
-    demand: Demand,
-) -> Outcome {
-    solver.solve(level, rows, if demand == Demand::Partial { Demand::Complete } else { demand })
-}
-
-/// Whether a matrix is likely to be constant, which is best seen by the solver.
-fn looks_constant<T: Cost>(block: &Block<'_, T>) -> bool {
-    let mut rows = (0..block.rows).step_by((block.rows / LANES).max(1)).chain([block.rows - 1]);
-    let value = block.at(0, 0);
-    rows.all(|row| block.at(row, 0) == value && is_constant(&block.row(row)[..block.columns]))
 }
