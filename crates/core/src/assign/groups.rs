@@ -20,8 +20,10 @@ use std::ops::Range;
 /// Rows from which groups are looked for.
 const SMALLEST: usize = 2 * LANES;
 
-/// The share of the rows, one in so many, from which a group is used, and the share from which its rows come first.
+/// The share of the rows, one in so many, from which a group is used; the same for a group that is padding; and the share
+/// from which its rows come first.
 const SHARE: usize = 8;
+const SHARE_OF_PADDING: usize = 20;
 const MAJORITY: usize = 2;
 
 /// In large matrices groups are also used where a row has, on average, so many equals, itself included.
@@ -79,8 +81,9 @@ impl Groups {
         self.largest
     }
 
-    fn sizes(&self) -> impl Iterator<Item = usize> {
-        self.sizes.iter().map(|&size| size as usize)
+    /// The first row of each group and how many it holds.
+    fn sizes(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.sizes.iter().enumerate().map(|(first, &size)| (first, size as usize))
     }
 
     /// The first row of a group that holds at least half of all rows.
@@ -88,12 +91,23 @@ impl Groups {
         Some(self.largest).filter(|&largest| self.sizes[largest] as usize * MAJORITY >= self.first.len())
     }
 
-    /// Whether groups of these sizes are of use. `rows`: all of them; `columns`: as many as there are.
-    fn may_be_of_use(solver: &Solver, rows: usize, columns: usize, sizes: impl Iterator<Item = usize>) -> bool {
-        let (largest, weight) = sizes.fold((0, 0), |(largest, weight), size| (size.max(largest), weight + size * size));
+    /// Whether groups, each with its first row and its size, are of use. `rows`: all of them; `columns`: as many as there
+    /// are; `is_padding`: whether a row looks constant.
+    fn are_of_use(
+        solver: &Solver,
+        rows: usize,
+        columns: usize,
+        groups: impl Iterator<Item = (usize, usize)>,
+        is_padding: impl Fn(usize) -> bool,
+    ) -> bool {
+        let ((first, largest), weight) = groups.fold(((0, 0), 0), |(largest, weight), (first, size)| {
+            (if size > largest.1 { (first, size) } else { largest }, weight + size * size)
+        });
         match solver.path {
             Path::Grouped => largest > 1,
-            _ => largest * SHARE >= rows || lazy::is_worth_while(rows, columns) && weight >= EQUALS * rows,
+            _ if largest * SHARE >= rows => true,
+            _ if largest * SHARE_OF_PADDING >= rows && is_padding(first) => true,
+            _ => lazy::is_worth_while(rows, columns) && weight >= EQUALS * rows,
         }
     }
 
@@ -108,16 +122,16 @@ impl Groups {
         let key = |row: usize| places.iter().fold(0, |key, &column| extended(key, block.at(row, column)));
         let mut keys: Vec<(u64, u32)> = (0..rows as u32).map(|row| (key(row as usize), row)).collect();
         keys.sort_unstable();
-        let alike = keys.chunk_by(|one, other| one.0 == other.0);
-        if !Self::may_be_of_use(solver, rows, columns, alike.map(<[_]>::len)) {
+        let is_padding = |row| places.iter().all(|&column| block.at(row, column) == block.at(row, 0));
+        if !Self::are_of_use(solver, rows, columns, alike(&keys), is_padding) {
             return None;
         }
         let mut first: Vec<u32> = (0..rows as u32).collect();
         let cells = |row: u32| &block.row(row as usize)[..columns];
         let mut known: Vec<u32> = Vec::new();
-        for alike in keys.chunk_by(|one, other| one.0 == other.0) {
+        for rows in keys.chunk_by(|one, other| one.0 == other.0) {
             known.clear();
-            for &(_, row) in solver.interrupt.guard(alike) {
+            for &(_, row) in solver.interrupt.guard(rows) {
                 let found = known.iter().rev().take(KNOWN).position(|&first| are_equal(cells(first), cells(row)));
                 // those that are met most are looked at first
                 let last = found.map_or(row, |found| known.remove(known.len() - 1 - found));
@@ -126,7 +140,7 @@ impl Groups {
             }
         }
         let groups = Self::new(first);
-        Self::may_be_of_use(solver, rows, columns, groups.sizes()).then_some(groups)
+        Self::are_of_use(solver, rows, columns, groups.sizes(), is_padding).then_some(groups)
     }
 
     /// The equal columns of a block, as rows, where they are of use.
@@ -142,13 +156,13 @@ impl Groups {
             keys.iter_mut().zip(block.row(row)).for_each(|((key, _), cost)| *key = extended(*key, cost.value()));
         }
         keys.sort_unstable();
-        let alike = keys.chunk_by(|one, other| one.0 == other.0);
-        if !Self::may_be_of_use(solver, columns, rows, alike.map(<[_]>::len)) {
+        let is_padding = |column| places.iter().all(|&row| block.at(row, column) == block.at(0, column));
+        if !Self::are_of_use(solver, columns, rows, alike(&keys), is_padding) {
             return None;
         }
         let mut first = vec![0; columns];
-        for alike in keys.chunk_by(|one, other| one.0 == other.0) {
-            alike.iter().for_each(|&(_, column)| first[column as usize] = alike[0].1);
+        for columns in keys.chunk_by(|one, other| one.0 == other.0) {
+            columns.iter().for_each(|&(_, column)| first[column as usize] = columns[0].1);
         }
         let mut runs = runs(&first);
         for row in solver.interrupt.guard(0..rows) {
@@ -162,8 +176,13 @@ impl Groups {
             });
         }
         let groups = Self::new(first);
-        Self::may_be_of_use(solver, columns, rows, groups.sizes()).then_some(groups)
+        Self::are_of_use(solver, columns, rows, groups.sizes(), is_padding).then_some(groups)
     }
+}
+
+/// The first of the rows with each key, and how many they are. `keys`: sorted, each with its row.
+fn alike(keys: &[(u64, u32)]) -> impl Iterator<Item = (usize, usize)> {
+    keys.chunk_by(|one, other| one.0 == other.0).map(|alike| (alike[0].1 as usize, alike.len()))
 }
 
 /// Neighbouring columns that may be equal, and the first column that they may equal.
@@ -385,7 +404,7 @@ fn solve_grouped<T: Cost, R: Rows<T>>(
 pub(super) fn go_first<T: Cost>(groups: &Groups, block: &Block<'_, T>) -> bool {
     groups.majority().is_some()
         || ties::are_many(block)
-        || ties::has_many(&block.row(groups.largest())[..block.columns])
+        || ties::is_padding(&block.row(groups.largest())[..block.columns])
 }
 
 /// Gives the rows of a row's group the columns that are the cheapest for them, whose duals fall to what the next one
