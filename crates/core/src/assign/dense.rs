@@ -1,9 +1,9 @@
 //! The dense solver: shortest augmenting paths over reduced costs.
 //!
 //! 1. Every row takes its cheapest column; of several that want the same, the one that would lose most by its second
-//!    choice gets it, and the column's dual falls by that loss. In a square matrix, *column reduction* comes
-//!    first instead: every column's dual is its smallest cost, and the row that has it takes the column; then *reduction
-//!    transfer* lowers the dual of a row's column as far as the row's second choice permits.
+//!    choice gets it, and the column's dual falls by that loss. In a square matrix, unless [`ties`] speak against it,
+//!    *column reduction* comes first instead: every column's dual is its smallest cost, and the row that has it takes the
+//!    column; then *reduction transfer* lowers the dual of a row's column as far as the row's second choice permits.
 //! 2. *Augmenting row reduction*: a row left over takes its cheapest column all the same, whose dual falls by what the
 //!    second cheapest costs more, so that the row that had it may look elsewhere; and so on, within a budget.
 //! 3. Each row still left grows a tree of alternating paths by Dijkstra's algorithm over the reduced costs c - u - v
@@ -12,6 +12,9 @@
 //!    column is reached from is asked only of the few columns on the path, at the end. A search that runs out of columns
 //!    has found a Hall violator: its rows have fewer allowed columns between them than they are.
 //! 4. Where the first searches show that all of them would take too long, [`lazy`] takes over, beginning with scaling.
+//!
+//! Of rows that are known to be equal ([`groups`]), a search scans one: once it is reached, the columns of the others have
+//! their final distances, and their rows have nothing else to offer.
 //!
 //! With a limit, a row may also stay without a column at the cost of the limit: in the search that is one more place to
 //! end, next to every row, which never has to be scanned since no other row can use it.

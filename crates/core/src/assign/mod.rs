@@ -2,8 +2,8 @@
 //! with the least total.
 //!
 //! [`AssignmentSolver`] is the entry for a caller's matrix. It reads the matrix where it lies ([`block`]) unless it
-//! maximises, and hands it to [`dense`], which passes large ones on to [`lazy`], or to [`partial`] where not all rows can
-//! be placed; many matrices at once go through [`batch`]. [`SparseSolver`] does so for a matrix of which only the allowed
+//! maximises, and hands it to [`dense`], where many rows or columns are equal by way of [`groups`]. [`dense`] passes
+//! large ones on to [`lazy`], or to [`partial`] where not all rows can be placed; many matrices at once go through [`batch`]. [`SparseSolver`] does so for a matrix of which only the allowed
 //! cells are listed. [`verify`] proves a result by its dual variables.
 
 mod batch;
