@@ -21,7 +21,7 @@ const program = (call: string) => `
       return () => linearSumAssignmentAsync(cost)
     },
     sparse: () => {
-      const [side, each] = [100_000, 30]
+      const [side, each] = [40_000, 30]
       const indices = (index) => Int32Array.from({ length: side * each }, (_, k) => index(Math.floor(k / each), k % each))
       const columnIndices = indices((row, k) => (row * 31 + k * 3331) % side)
       const cost = { values: numbers(side * each), rowIndices: indices((row) => row), columnIndices, shape: [side, side] }

@@ -108,6 +108,9 @@ export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options
  *
  * Rejects as {@link linearSumAssignment} throws; where `signal` is aborted, before or during the solve, with the signal's
  * reason, while the solve ends and frees its memory within milliseconds. One signal may serve many calls.
+ *
+ * A process or worker that exits (`process.exit`) has its solves stopped likewise. `worker.terminate()` gives no notice: it
+ * waits until they are done, so abort them first.
  */
 export function linearSumAssignmentAsync(
   cost: CostMatrix | SparseCostMatrix,

@@ -237,7 +237,7 @@ export class HungarianLoss {
    *
    * The gradients always come in new arrays, hence no `out`. Rejects as {@link compute} throws; where `signal` is aborted,
    * before or during the call, with the signal's reason, while the work ends with the images that are being computed.
-   * One signal may serve many calls.
+   * One signal may serve many calls. A process that exits stops its calls, as for `linearSumAssignmentAsync`.
    */
   computeAsync<O extends Outputs>(
     outputs: ExactOutputs<O>,

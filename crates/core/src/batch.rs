@@ -145,6 +145,11 @@ impl<'a> Targets<'a> {
         Ok(Self { ignores, ..self })
     }
 
+    /// Whether targets may have several labels.
+    pub(crate) fn has_several_labels(&self) -> bool {
+        self.label_offsets.is_some()
+    }
+
     /// As given to [`Targets::ignoring`].
     pub(crate) fn ignores(&self) -> &'a [u8] {
         self.ignores

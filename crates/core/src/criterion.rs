@@ -547,19 +547,24 @@ impl Criterion {
     }
 
     /// Bytes that a call takes, at most.
-    fn needs(&self, predictions: &Predictions<'_>, targets: &Targets<'_>) -> u128 {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn needs(&self, predictions: &Predictions<'_>, targets: &Targets<'_>) -> u128 {
         /// For an image of a layer, and for a target.
         const JOB: u128 = 512;
         const TARGET: u128 = 256;
         let largest = (0..targets.images()).map(|image| targets.range(image).len()).max().unwrap_or(0);
-        let of_image = predictions.parts.iter().map(|part| self.image_needs(part, largest)).max().unwrap_or(0);
-        let threads = self.threads.as_ref().map_or(1, |(threads, count)| threads.count().min(*count)) as u128;
+        let several = targets.has_several_labels();
+        let of_image = predictions.parts.iter().map(|part| self.image_needs(part, largest, several)).max().unwrap_or(0);
         let jobs = predictions.reported_layers() as u128 * (predictions.images as u128 + 1);
+        let images = predictions.reported_layers() * predictions.images;
+        let threads =
+            self.threads.as_ref().map_or(1, |(threads, count)| threads.count().min(*count).min(images)) as u128;
         threads * of_image + jobs * JOB + targets.total() as u128 * TARGET + 8 * predictions.reported_queries() as u128
     }
 
-    /// Bytes that a thread takes for an image of a part with so many targets, at most.
-    fn image_needs(&self, part: &Part<'_>, targets: usize) -> u128 {
+    /// Bytes that a thread takes for an image of a part with so many targets, each with one label or several, at most.
+    fn image_needs(&self, part: &Part<'_>, targets: usize, several: bool) -> u128 {
         /// For a query, and for each of its targets and classes.
         const QUERY: u128 = 256;
         const VALUE: u128 = size_of::<f32>() as u128;
@@ -569,7 +574,8 @@ impl Criterion {
         let is_copied = part.groups > 1 || part.repeat > 1;
         let across = (group as u128 + LANES as u128) * (rows + LANES as u128);
         let copies = if is_copied { across } else { 0 } + if rows > group as u128 { across } else { 0 };
-        let cells = 2 * targets as u128 * queries + copies; // costs, and what they are made of
+        let class_rows = if several { part.classes + targets } else { part.classes.min(targets) };
+        let cells = (targets + class_rows) as u128 * queries + copies;
         let may_copy = self.config.clamp_sizes || self.config.non_finite == NonFinite::Worst;
         let clean = if may_copy { queries * (part.classes + COMPONENTS) as u128 } else { 0 };
         let tile = (LANES * part.classes) as u128;

@@ -188,9 +188,9 @@ struct Needs {
 
 impl Needs {
     /// Bytes for a row or a column: duals, partners, distances, lists that may have doubled.
-    const LINE: u128 = 128;
-    /// Bytes for one of the shorter side: also its candidates.
-    const SHORT_LINE: u128 = 1024;
+    const LINE: u128 = 80;
+    /// Bytes for one of the shorter side: also its candidates, and the events of a search.
+    const SHORT_LINE: u128 = 2048;
 
     fn of<T>(&CostMatrix { costs, rows, columns }: &CostMatrix<'_, T>, sign: f64) -> Self {
         let converted = if sign == 1.0 { 0 } else { costs.len() as u128 };
@@ -380,6 +380,13 @@ impl AssignmentSolver {
         let mut solver = Self::default();
         solver.solver.interrupt = interrupt;
         solver
+    }
+
+    /// The most bytes that a solve may have needed since memory was last given back.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn largest(&self) -> u128 {
+        self.largest
     }
 
     /// A solver that goes one way only, for tests.

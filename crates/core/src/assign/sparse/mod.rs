@@ -85,6 +85,13 @@ impl SparseSolver {
         solver
     }
 
+    /// The most bytes that a solve may have needed since memory was last given back.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn largest(&self) -> u128 {
+        self.largest
+    }
+
     /// A solver that turns to scaling at once, for tests.
     #[doc(hidden)]
     #[must_use]
