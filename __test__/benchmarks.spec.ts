@@ -50,7 +50,7 @@ test('a seed makes the same instances each time, and another seed others', () =>
 
 test('every dense instance has finite values, as many as its shape says, of the type that its section names', () => {
   const sections = suite(small).filter(({ title }) => !title.startsWith('Sparse'))
-  expect(sections.length).toBe(6)
+  expect(sections.length).toBe(8)
   for (const { title, instances } of sections) {
     for (const { make } of instances) {
       for (const { rows, columns, values } of make()) {
@@ -65,11 +65,13 @@ test('every dense instance has finite values, as many as its shape says, of the 
 test('no dense matrix is larger than asked, and a batch has an image without targets and one with 100', () => {
   const instances = suite({ ...small, largest: 300, sparse: false }).flatMap((section) => section.instances)
   expect(new Set(instances.map(({ size }) => size))).toEqual(
-    new Set(['10×10', '100×100', '300×300', '100×7', '300×20', '16×100', '64×300']),
+    new Set(['10×10', '32×32', '100×100', '300×300', '100×7', '300×20', '16×100', '64×300']),
   )
   expect(suite({ ...small, largest: 10, sparse: false }).map(({ title }) => title)).toEqual([
     'Square, float64',
     'Square, float32',
+    'Padded, float64',
+    'Padded, float32',
   ])
   const batch = instances.find(({ form }) => form === 'batch')
   const counts = batch?.make().map(({ columns }) => columns) ?? []

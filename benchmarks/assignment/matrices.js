@@ -19,6 +19,27 @@ export const SQUARE_FAMILIES = {
   '1e6 ± 1': (random, n) => fill(n, () => 1e6 + 2 * random.uniform() - 1),
 }
 
+/**
+ * Matrices as callers pad them, or with much that repeats.
+ * @type {Record<string, (random: Random, n: number) => Float64Array>}
+ */
+export const PADDED_FAMILIES = {
+  '6 % real rows, the rest 0': (random, n) => padded(random, n, { rows: 0.06, columns: 1, constant: 0 }),
+  'half real rows, the rest 1': (random, n) => padded(random, n, { rows: 0.5, columns: 1, constant: 1 }),
+  '6 % real columns, the rest 0': (random, n) => padded(random, n, { rows: 1, columns: 0.06, constant: 0 }),
+  'half real columns, the rest 1': (random, n) => padded(random, n, { rows: 1, columns: 0.5, constant: 1 }),
+  'half real rows and columns, the rest 1': (random, n) => padded(random, n, { rows: 0.5, columns: 0.5, constant: 1 }),
+  '90 % real rows and columns, the rest 0.01': (random, n) =>
+    padded(random, n, { rows: 0.9, columns: 0.9, constant: 0.01 }),
+  'half real rows, the rest alike': alikeRows,
+  'blocks of ten equal rows': (random, n) => repeated(random, n, { rows: 10, columns: 1 }),
+  'rows and columns twice': (random, n) => repeated(random, n, { rows: 2, columns: 2 }),
+  'integers 0 to 2': (random, n) => fill(n, () => random.integer(3)),
+  'two zeros in a row, the rest 1': (random, n) => fill(n, () => (random.uniform() < 2 / n ? 0 : 1)),
+  'three costs in a row, the rest 1e6': (random, n) =>
+    fill(n, () => (random.uniform() < 3 / n ? random.uniform() : 1e6)),
+}
+
 /** Uniform noise of any shape. */
 export function uniformMatrix(random, rows, columns) {
   return Float64Array.from({ length: rows * columns }, () => random.uniform())
@@ -30,6 +51,25 @@ function fill(n, valueAt) {
     for (let column = 0; column < n; column++) cost[i++] = valueAt(row, column)
   }
   return cost
+}
+
+/** Uniform noise in the first rows and columns, shares of all, and a constant everywhere else. */
+function padded(random, n, { rows, columns, constant }) {
+  const [realRows, realColumns] = [rows, columns].map((share) => Math.max(1, Math.round(share * n)))
+  return fill(n, (row, column) => (row < realRows && column < realColumns ? random.uniform() : constant))
+}
+
+/** Half of the rows real, and what it costs to leave each column to nobody in all others. */
+function alikeRows(random, n) {
+  const padding = Array.from({ length: n }, () => random.uniform())
+  return fill(n, (row, column) => (row < n / 2 ? random.uniform() : padding[column]))
+}
+
+/** Uniform noise in which each row and each column comes so many times, side by side. */
+function repeated(random, n, { rows, columns }) {
+  const [height, width] = [rows, columns].map((times) => Math.ceil(n / times))
+  const noise = uniformMatrix(random, height, width)
+  return fill(n, (row, column) => noise[Math.floor(row / rows) * width + Math.floor(column / columns)])
 }
 
 /** Distances of points that lie around the same few centres. */

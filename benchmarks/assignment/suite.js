@@ -3,9 +3,10 @@ import { HungarianLoss } from 'hungarian-loss'
 import { makeInputs } from '../inputs.js'
 import { Random } from '../random.js'
 import { transpose } from '../rivals/solvers.js'
-import { sparseMatrix, SQUARE_FAMILIES, uniformMatrix } from './matrices.js'
+import { PADDED_FAMILIES, sparseMatrix, SQUARE_FAMILIES, uniformMatrix } from './matrices.js'
 
 const SIZES = [10, 100, 300, 1000, 2000, 4000]
+const PADDED_SIZES = [10, 32, 100, 500, 1000, 2000]
 const DETECTIONS = [
   [100, 7],
   [300, 20],
@@ -53,7 +54,8 @@ const SMALL = 60_000
  */
 export function suite({ seed, largest, sparse }) {
   const sections = [
-    { title: 'Square', instances: squares(seed, SIZES.filter((n) => n <= largest)) },
+    { title: 'Square', instances: squares(SQUARE_FAMILIES, seed, SIZES.filter((n) => n <= largest)) },
+    { title: 'Padded', instances: squares(PADDED_FAMILIES, seed, PADDED_SIZES.filter((n) => n <= largest)) },
     { title: 'Rectangular', instances: rectangles(seed, DETECTIONS.filter(([queries]) => queries <= largest)) },
     { title: 'Ragged batches', instances: batches(seed, BATCHES.filter(({ queries }) => queries <= largest)) },
   ]
@@ -65,8 +67,8 @@ export function suite({ seed, largest, sparse }) {
   return all.filter(({ instances }) => instances.length > 0)
 }
 
-function squares(seed, sizes) {
-  return Object.entries(SQUARE_FAMILIES).flatMap(([family, make]) =>
+function squares(families, seed, sizes) {
+  return Object.entries(families).flatMap(([family, make]) =>
     sizes.map((n) => dense({ family, seed, x: n, rows: n, columns: n, make: (random) => make(random, n) })),
   )
 }

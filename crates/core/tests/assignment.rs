@@ -107,7 +107,7 @@ struct Found {
     column_duals: Vec<f64>,
 }
 
-const PATHS: [Path; 4] = [Path::Auto, Path::Dense, Path::Lazy, Path::Scaling];
+const PATHS: [Path; 6] = [Path::Auto, Path::Dense, Path::RowsFirst, Path::Grouped, Path::Lazy, Path::Scaling];
 
 fn solve<T: Cost>(level: Level, matrix: &CostMatrix<'_, T>, options: AssignmentOptions) -> Result<Found, Error> {
     solve_by(Path::Auto, level, matrix, options)

@@ -592,7 +592,8 @@ fn normalizers_are_refused_beyond_what_gradients_can_hold() {
     let compute = |value: f64| {
         let (mut x, mut b) = (vec![0.0; 5], vec![0.0; 4]);
         let gradients = &mut [LayerGradients { logits: &mut x, boxes: &mut b, corners: &mut [] }];
-        let normalizers = Normalizers { num_boxes: Some(value), union_boxes: None, class_weight: Some(&[value]) };
+        let normalizers =
+            Normalizers { num_boxes: Some(value), union_boxes: None, class_weight: Some(&[value]), distilled: None };
         let (matches, scratch) = (&mut [0], &mut Scratch::default());
         let report = criterion.compute(&predictions, &targets, normalizers, gradients, matches, scratch)?;
         assert!(report.loss.is_finite() && x.iter().chain(&b).all(|value| value.is_finite()), "finite with {value}");

@@ -6,6 +6,7 @@
 //! copied ([`Block`]). A matrix with more rows than columns is not transposed either ([`tall`](super::tall)).
 
 use super::dense::{Cheapest, cheapest};
+use super::groups::Groups;
 use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, padded, prelude::*};
 use std::ops::Range;
@@ -31,6 +32,11 @@ pub(crate) trait Rows<T: Cost> {
 
     /// The matrix itself, if it is a block.
     fn block(&self) -> Option<&Block<'_, T>> {
+        None
+    }
+
+    /// Which rows are equal, if that is known.
+    fn groups(&self) -> Option<&Groups> {
         None
     }
 

@@ -1,9 +1,9 @@
 //! The dense solver: shortest augmenting paths over reduced costs.
 //!
 //! 1. Every row takes its cheapest column; of several that want the same, the one that would lose most by its second
-//!    choice gets it, and the column's dual falls by that loss. In a square matrix, *column reduction* comes
-//!    first instead: every column's dual is its smallest cost, and the row that has it takes the column; then *reduction
-//!    transfer* lowers the dual of a row's column as far as the row's second choice permits.
+//!    choice gets it, and the column's dual falls by that loss. In a square matrix, unless [`ties`] speak against it,
+//!    *column reduction* comes first instead: every column's dual is its smallest cost, and the row that has it takes the
+//!    column; then *reduction transfer* lowers the dual of a row's column as far as the row's second choice permits.
 //! 2. *Augmenting row reduction*: a row left over takes its cheapest column all the same, whose dual falls by what the
 //!    second cheapest costs more, so that the row that had it may look elsewhere; and so on, within a budget.
 //! 3. Each row still left grows a tree of alternating paths by Dijkstra's algorithm over the reduced costs c - u - v
@@ -12,6 +12,9 @@
 //!    column is reached from is asked only of the few columns on the path, at the end. A search that runs out of columns
 //!    has found a Hall violator: its rows have fewer allowed columns between them than they are.
 //! 4. Where the first searches show that all of them would take too long, [`lazy`] takes over, beginning with scaling.
+//!
+//! Of rows that are known to be equal ([`groups`]), a search scans one: once it is reached, the columns of the others have
+//! their final distances, and their rows have nothing else to offer.
 //!
 //! With a limit, a row may also stay without a column at the cost of the limit: in the search that is one more place to
 //! end, next to every row, which never has to be scanned since no other row can use it.
@@ -24,10 +27,12 @@
 //! minimum without a mask.
 
 use super::block::{Block, Choices, FIRST_ROWS, Rows, rows_at_a_time};
+use super::groups::{self, Groups};
 use super::lazy::{self, Lazy};
 use super::partial;
 use super::scaling;
 use super::sparse::Solution;
+use super::ties;
 use super::tiny::{self, bits};
 use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, dispatch, load_f64, padded, prelude::*, store_f64};
@@ -72,6 +77,8 @@ pub(crate) enum Outcome {
     Infeasible(Vec<usize>),
     /// Some costs are not ordinary, see [`Block::are_ordinary`]: they have to be checked first.
     Unchecked,
+    /// Searches among rows in groups would take too long, see [`groups`].
+    Spent,
 }
 
 /// The way to an optimal assignment. All lead to one; which of several may differ.
@@ -87,6 +94,10 @@ pub enum Path {
     Lazy,
     /// The same, after scaling.
     Scaling,
+    /// Searches that scan rows as a whole, in which rows choose first even where the matrix is square.
+    RowsFirst,
+    /// The same, with equal rows or columns in groups wherever there are any.
+    Grouped,
 }
 
 /// The solver's state, kept between solves for its memory.
@@ -123,6 +134,8 @@ pub(super) struct Search {
     distance: Vec<f64>,
     /// Scanned columns and their distances.
     pub scanned: Vec<(usize, f64)>,
+    /// Columns that need no scan since they belong to equals of a row that is reached, and their distances.
+    closed: Vec<(usize, f64)>,
     /// The rows reached, the first by none and each other by one more scanned column, with what turns c - v into the
     /// length of the path that ends with it.
     pub reached: Vec<(usize, f64)>,
@@ -154,6 +167,7 @@ impl Search {
     /// Forgets all and begins at a row. `duals`: those of the columns.
     pub fn begin(&mut self, start: usize, duals: &[f64]) {
         self.scanned.clear();
+        self.closed.clear();
         self.reached.clear();
         self.reached.push((start, 0.0));
         self.open(duals);
@@ -179,8 +193,34 @@ impl Search {
     pub fn scan(&mut self, column: usize, distance: f64, row: usize, offset: f64) {
         self.scanned.push((column, distance));
         self.reached.push((row, offset));
+        self.leave(column);
+    }
+
+    /// Offers a column nothing from here on.
+    fn leave(&mut self, column: usize) {
         self.duals[column] = f64::NEG_INFINITY;
         self.distance[column] = f64::INFINITY;
+    }
+
+    /// Closes the columns of a row's equals; gives whether there were any. All lie at the distance at which the row is
+    /// reached, since equal rows that have columns have equal duals, so that theirs are final; and what their rows
+    /// would offer the row offers already.
+    fn close(&mut self, groups: &Groups, row: usize, column_of_row: &[u32]) -> bool {
+        let before = self.closed.len();
+        for column in groups.equals(row).map(|row| column_of_row[row]).filter(|&column| column != NONE) {
+            let column = column as usize;
+            if self.duals[column] > f64::NEG_INFINITY {
+                self.closed.push((column, self.distance[column]));
+                self.leave(column);
+            }
+        }
+        self.closed.len() > before
+    }
+
+    /// The rows that were reached, or need not be.
+    fn rows(&self, row_of_column: &[u32]) -> Vec<usize> {
+        let closed = self.closed.iter().map(|&(column, _)| row_of_column[column] as usize);
+        self.reached.iter().map(|&(row, _)| row).chain(closed).collect()
     }
 }
 
@@ -251,7 +291,8 @@ impl Solver {
     /// Finds the pairs and the duals of the columns.
     fn pair_up<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, demand: Demand) -> Outcome {
         self.reset(rows.rows(), rows.columns());
-        let block = rows.block().filter(|_| !matches!(demand, Demand::Limited(_)));
+        let may_be_constant = rows.groups().is_none() && !matches!(demand, Demand::Limited(_));
+        let block = rows.block().filter(|_| may_be_constant);
         if let Some(block) = block.filter(|block| is_constant(block, &self.interrupt)) {
             if !dispatch!(level, simd => block.are_ordinary(simd, 0..1)) {
                 return Outcome::Unchecked;
@@ -269,10 +310,26 @@ impl Solver {
             }
             self.reset(rows.rows(), rows.columns());
         }
-        match (demand, rows.block()) {
-            (Demand::Limited(limit), _) => self.solve_limited(level, rows, limit),
-            (_, Some(block)) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),
-            _ => self.solve_dense(level, rows),
+        match (demand, rows.block(), rows.groups()) {
+            (Demand::Limited(limit), ..) => self.solve_limited(level, rows, limit),
+            (_, Some(block), Some(groups)) => {
+                let rows_first = groups::go_first(groups, block);
+                self.solve_dense(level, rows, rows_first)
+            }
+            (_, Some(block), _) if self.rows_go_first(block) => self.solve_dense(level, rows, true),
+            (_, Some(block), _) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),
+            _ => self.solve_dense(level, rows, false),
+        }
+    }
+
+    /// Whether the rows of a block choose before the columns do, although it is square, and are scanned as a whole,
+    /// although it is large.
+    fn rows_go_first<T: Cost>(&self, block: &Block<'_, T>) -> bool {
+        let is_lazy = self.is_lazy(block.rows, block.columns);
+        match self.path {
+            Path::Auto => !self.is_partial && (self.takes_all(block) || is_lazy) && ties::are_many(block),
+            Path::RowsFirst | Path::Grouped => true,
+            Path::Dense | Path::Lazy | Path::Scaling => false,
         }
     }
 
@@ -285,7 +342,7 @@ impl Solver {
     fn is_lazy(&self, rows: usize, columns: usize) -> bool {
         match self.path {
             Path::Auto => lazy::is_worth_while(rows, columns),
-            Path::Dense => false,
+            Path::Dense | Path::RowsFirst | Path::Grouped => false,
             Path::Lazy | Path::Scaling => rows > 0,
         }
     }
@@ -295,13 +352,18 @@ impl Solver {
         self.is_lazy(rows, columns) || self.path == Path::Auto && may_be_hard(rows, columns)
     }
 
-    fn solve_dense<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R) -> Outcome {
-        let square = rows.block().filter(|block| self.takes_all(block));
+    fn solve_dense<T: Cost, R: Rows<T>>(&mut self, level: Level, rows: &mut R, rows_first: bool) -> Outcome {
+        let square = rows.block().filter(|block| self.takes_all(block) && !rows_first);
         if let Some(block) = square {
             let Some(chosen_once) = self.reduce_columns(level, block) else { return Outcome::Unchecked };
             if !self.free_rows.is_empty() {
                 dispatch!(level, simd => self.transfer_reduction(simd, block, &chosen_once));
             }
+        } else if let Some(row) = rows.groups().and_then(Groups::majority) {
+            if !rows.is_ordinary(level, &self.interrupt) {
+                return Outcome::Unchecked;
+            }
+            groups::place(self, rows, row);
         } else {
             if !self.choose(level, rows) {
                 return Outcome::Unchecked;
@@ -315,16 +377,18 @@ impl Solver {
         for _ in 0..ROW_REDUCTIONS {
             dispatch!(level, simd => self.reduce_rows(simd, rows));
         }
-        let patience = match rows.block() {
-            Some(block) if self.path == Path::Auto && !self.is_partial && may_be_hard(block.rows, block.columns) => {
-                PATIENCE * scaling::cost(block)
-            }
-            _ => usize::MAX,
+        let (height, width) = (rows.rows(), rows.columns());
+        let may_turn = rows.block().is_some() || rows.groups().is_some();
+        let patience = if self.path == Path::Auto && !self.is_partial && may_turn && may_be_hard(height, width) {
+            PATIENCE * scaling::cost(height, width)
+        } else {
+            usize::MAX
         };
         match (self.augment_all(level, rows, f64::INFINITY, patience), rows.block()) {
             (Searches::Spent, Some(block)) => lazy::solve_hard(self, level, block),
+            (Searches::Spent, None) => Outcome::Spent,
             (Searches::Infeasible(rows), _) => Outcome::Infeasible(rows),
-            _ => Outcome::Optimal,
+            (Searches::Done, _) => Outcome::Optimal,
         }
     }
 
@@ -538,7 +602,13 @@ impl Solver {
             if self.interrupt.is_raised() {
                 return None;
             }
-            let (distance, column) = relax(simd, rows.row(row), search, &self.taken, offset);
+            let (mut distance, mut column) = relax(simd, rows.row(row), search, &self.taken, offset);
+            if search.end.distance > distance
+                && let Some(groups) = rows.groups()
+                && search.close(groups, row, &self.column_of_row)
+            {
+                (distance, column) = relax(simd, rows.row(row), search, &self.taken, offset);
+            }
             if search.end.distance <= distance {
                 break;
             }
@@ -549,13 +619,16 @@ impl Solver {
         let End { distance, place } = search.end;
         let length = if let Place::Row(_) = place { distance.next_down() } else { distance };
         if length == f64::INFINITY {
-            return Some(search.reached.iter().map(|&(row, _)| row).collect());
+            return Some(search.rows(&self.row_of_column));
         }
         let duals = std::mem::take(&mut self.column_duals);
         self.flip(rows, |column| duals[column]);
         self.column_duals = duals;
         for &(column, distance) in &self.search.scanned {
             self.column_duals[column] += distance - length;
+        }
+        for &(column, distance) in &self.search.closed {
+            self.column_duals[column] += (distance - length).min(0.0);
         }
         None
     }
@@ -592,6 +665,14 @@ impl Solver {
             column => rows.at(row, column as usize) - self.column_duals[column as usize] - limit,
         });
         self.row_duals.extend(duals);
+    }
+
+    /// Makes the rows the columns of a square matrix and the other way round.
+    pub(super) fn transpose(&mut self) {
+        std::mem::swap(&mut self.column_of_row, &mut self.row_of_column);
+        std::mem::swap(&mut self.row_duals, &mut self.column_duals);
+        self.row_duals.truncate(self.column_of_row.len());
+        self.column_duals.resize(padded(self.row_of_column.len()), f64::NEG_INFINITY);
     }
 
     /// Duals of the rows and of the `columns` columns that are no padding.

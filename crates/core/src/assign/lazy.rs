@@ -237,7 +237,7 @@ impl Lazy {
                 return Outcome::Optimal;
             }
             let percent = if takes_all && scaling.runs == 0 { FIRST_BUDGET } else { 100 };
-            let budget = scaling::cost(block) / 100 * percent;
+            let budget = scaling::cost(block.rows, block.columns) / 100 * percent;
             match self.augment_all(solver, level, block, budget) {
                 Searches::Done => return Outcome::Optimal,
                 Searches::Infeasible(rows) => return Outcome::Infeasible(rows),

@@ -2,8 +2,8 @@
 //! with the least total.
 //!
 //! [`AssignmentSolver`] is the entry for a caller's matrix. It reads the matrix where it lies ([`block`]) unless it
-//! maximises, and hands it to [`dense`], which passes large ones on to [`lazy`], or to [`partial`] where not all rows can
-//! be placed; many matrices at once go through [`batch`]. [`SparseSolver`] does so for a matrix of which only the allowed
+//! maximises, and hands it to [`dense`], where many rows or columns are equal by way of [`groups`]. [`dense`] passes
+//! large ones on to [`lazy`], or to [`partial`] where not all rows can be placed; many matrices at once go through [`batch`]. [`SparseSolver`] does so for a matrix of which only the allowed
 //! cells are listed. [`verify`] proves a result by its dual variables.
 
 mod batch;
@@ -12,6 +12,7 @@ mod candidates;
 mod certificate;
 pub(crate) mod dense;
 mod doubt;
+mod groups;
 mod interrupt;
 mod lazy;
 mod matrix;
@@ -20,6 +21,7 @@ mod scaling;
 pub(crate) mod sparse;
 mod sum;
 mod tall;
+mod ties;
 mod tiny;
 
 pub use batch::BatchOutputs;
@@ -158,7 +160,8 @@ pub struct Memory<T> {
     end: Vec<T>,
     /// A transposed matrix, or some columns of one.
     transposed: Vec<T>,
-    is_gathered: Vec<bool>,
+    /// Where the columns that are gathered lie.
+    places: Vec<u32>,
 }
 
 impl<T: Cost> Memory<T> {
@@ -501,7 +504,7 @@ fn run<T: Cost>(
     memory: &mut Memory<T>,
 ) -> Outcome {
     let CostMatrix { costs, rows, columns } = *matrix;
-    let Memory { converted, end, transposed, is_gathered } = memory;
+    let Memory { converted, end, transposed, places } = memory;
     let costs = match sign {
         1.0 => costs,
         _ => block::convert(costs, converted, &solver.interrupt, |cost| cost.times(sign)),
@@ -515,13 +518,17 @@ fn run<T: Cost>(
         None => Demand::Complete,
     };
     if rows <= columns {
-        solver.solve(level, &mut Block::new(costs, rows, columns, end, is_checked), demand)
+        let mut block = Block::new(costs, rows, columns, end, is_checked);
+        let grouped = groups::solve(solver, level, &block, demand, transposed, places);
+        grouped.unwrap_or_else(|| solver.solve(level, &mut block, demand))
     } else if matches!(demand, Demand::Limited(_)) || !solver.wants_block(columns, rows) {
         let matrix = Block::new(costs, rows, columns, end, is_checked);
-        solver.solve(level, &mut Tall::new(matrix, transposed, is_gathered), demand)
+        let grouped = groups::solve_tall(solver, level, matrix, demand, transposed, places);
+        grouped.unwrap_or_else(|| solver.solve(level, &mut Tall::new(matrix, transposed, places), demand))
     } else {
         let mut block = block::transpose(costs, rows, columns, transposed, is_checked, &solver.interrupt);
-        solver.solve(level, &mut block, demand)
+        let grouped = groups::solve(solver, level, &block, demand, &mut Vec::new(), places);
+        grouped.unwrap_or_else(|| solver.solve(level, &mut block, demand))
     }
 }
 

@@ -36,8 +36,8 @@ const GROWTH: f64 = 1e3;
 const USES: u16 = 4;
 
 /// What one run usually costs, in cells.
-pub(super) fn cost<T>(block: &Block<'_, T>) -> usize {
-    4 * block.rows * (block.columns + 200)
+pub(super) fn cost(rows: usize, columns: usize) -> usize {
+    4 * rows * (columns + 200)
 }
 
 /// The state between runs.
@@ -78,7 +78,7 @@ impl Scaling {
         let mut auction = Auction {
             bidders: vec![Bidder { uses: USES, is_open: false }; block.rows],
             epsilon: first,
-            work: cost(block).saturating_mul(PATIENCE),
+            work: cost(block.rows, block.columns).saturating_mul(PATIENCE),
         };
         self.runs += 1;
         let is_done = loop {

@@ -6,6 +6,7 @@
 //! interest. A column is gathered only when a search asks for it.
 
 use super::block::{Block, Choices, FIRST_ROWS, Rows, rows_at_a_time};
+use super::dense::NONE;
 use super::{Cost, Interrupt};
 use crate::simd::{F64, LANES, Level, Simd, padded, prelude::*};
 use std::ops::Range;
@@ -17,21 +18,19 @@ const HALF: usize = LANES / 2;
 #[derive(Debug)]
 pub(crate) struct Tall<'a, T> {
     matrix: Block<'a, T>,
-    /// The columns gathered so far, `[columns, padded rows]`.
-    gathered: &'a mut [T],
-    is_gathered: &'a mut Vec<bool>,
+    /// The columns gathered so far, in the order in which they were asked for, `[.., padded rows]`.
+    gathered: &'a mut Vec<T>,
+    /// The place of each among them, [`NONE`] for the others.
+    places: &'a mut Vec<u32>,
 }
 
 impl<'a, T: Cost> Tall<'a, T> {
-    /// `gathered` and `is_gathered` are memory.
-    pub fn new(matrix: Block<'a, T>, gathered: &'a mut Vec<T>, is_gathered: &'a mut Vec<bool>) -> Self {
-        let cells = matrix.columns * padded(matrix.rows);
-        if gathered.len() < cells {
-            gathered.resize(cells, T::FORBIDDEN);
-        }
-        is_gathered.clear();
-        is_gathered.resize(matrix.columns, false);
-        Self { matrix, gathered, is_gathered }
+    /// `gathered` and `places` are memory.
+    pub fn new(matrix: Block<'a, T>, gathered: &'a mut Vec<T>, places: &'a mut Vec<u32>) -> Self {
+        gathered.clear();
+        places.clear();
+        places.resize(matrix.columns, NONE);
+        Self { matrix, gathered, places }
     }
 }
 
@@ -48,15 +47,13 @@ impl<T: Cost> Rows<T> for Tall<'_, T> {
     fn row(&mut self, row: usize) -> &[T] {
         let Block { costs, rows, stride, .. } = self.matrix;
         let width = padded(rows);
-        let places = &mut self.gathered[row * width..][..width];
-        if !std::mem::replace(&mut self.is_gathered[row], true) {
-            let (places, padding) = places.split_at_mut(rows);
-            for (place, cost) in places.iter_mut().zip(costs[row..].iter().step_by(stride)) {
-                *place = *cost;
-            }
-            padding.fill(T::FORBIDDEN);
+        let Self { gathered, places, .. } = self;
+        if places[row] == NONE {
+            places[row] = (gathered.len() / width) as u32;
+            gathered.extend(costs[row..].iter().step_by(stride).take(rows));
+            gathered.resize(gathered.len().next_multiple_of(width), T::FORBIDDEN);
         }
-        places
+        &gathered[places[row] as usize * width..][..width]
     }
 
     fn at(&self, row: usize, column: usize) -> f64 {

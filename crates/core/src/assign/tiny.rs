@@ -1,12 +1,12 @@
 //! The solver for at most sixteen columns: shortest augmenting paths whose whole state stays in registers.
 //!
-//! In a square matrix column reduction comes first, as in [`dense`](super::dense). Then row after row grows a tree by
+//! In a square matrix column reduction comes first, as in [`dense`](super::dense), unless many rows are constant. Then row after row grows a tree by
 //! Dijkstra's algorithm as there, but distances, duals and parents of all columns are one pair of vectors each, and
 //! there is nothing to prepare: at this size, preparing takes longer than solving.
 
-use super::Cost;
 use super::block::Rows;
 use super::dense::{NONE, Solver};
+use super::{Cost, ties};
 use crate::simd::{F64, LANES, Simd, load_f64, prelude::*};
 
 /// Finds a column for every row, or gives false where that cannot be. The solver has been reset.
@@ -20,7 +20,7 @@ pub(super) fn solve<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, 
         |i| i as f64,
     );
     let lanes = [lanes, lanes + 8.0];
-    if rows.rows() == rows.columns() {
+    if rows.rows() == rows.columns() && !ties::are_constant(rows) {
         reduce_columns(simd, solver, rows);
     }
     let mut duals = load_f64(simd, &solver.column_duals, 0);
