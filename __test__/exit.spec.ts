@@ -6,7 +6,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 const PACKAGE = new URL('../dist/index.js', import.meta.url).href
 
-/** Times a call, starts as many as take the threads four times as long, and prints what one took and when it exits. */
+/** Times a call, starts as many as keep the threads for far longer, and prints what one took and when it exits. */
 const program = (call: string) => `
   import { performance } from 'node:perf_hooks'
   import { HungarianLoss, linearSumAssignmentAsync } from ${JSON.stringify(PACKAGE)}
@@ -38,7 +38,8 @@ const program = (call: string) => `
   const started = performance.now()
   await start()
   const one = performance.now() - started
-  for (let k = 0; k < 16; k++) start().catch(() => {})
+  const count = Math.min(Math.max(16, Math.ceil(6000 / one)), ${call === 'loss' ? 300 : 24})
+  for (let k = 0; k < count; k++) start().catch(() => {})
   await new Promise((resolve) => setTimeout(resolve, one / 4))
   console.log(JSON.stringify({ one, at: Date.now() }))
 `
@@ -56,7 +57,6 @@ function run(code: string): { readonly one: number; readonly exit: number } {
 
 test.each(['dense', 'sparse', 'loss'])('a process that exits does not wait for calls (%s)', { retry: 2 }, (call) => {
   const { one, exit } = run(`${program(call)}; process.exit()`)
-  expect(one).toBeGreaterThan(100)
   expect(exit).toBeLessThan(one + 150)
 })
 
@@ -66,6 +66,5 @@ test('nor does a worker that exits', { retry: 2 }, () => {
     import { Worker } from 'node:worker_threads'
     new Worker(new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(worker)})))
   `)
-  expect(one).toBeGreaterThan(100)
   expect(exit).toBeLessThan(one + 150)
 })
