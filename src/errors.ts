@@ -4,7 +4,7 @@ import { isNativeError } from 'node:util/types'
  * What kind of rule an input broke.
  *
  * - `SHAPE`: a shape, a length or a count does not fit, or an array has been detached.
- * - `DTYPE`: a value is of the wrong type, lies in shared memory, or cannot be read: the caller's own error is the `cause`.
+ * - `DTYPE`: a value is of the wrong type, lies in shared memory, or cannot be read: the caller's own error is `original`.
  * - `RANGE`: a value lies outside its range, or memory overlaps.
  * - `NON_FINITE`: NaN or an infinity where a number is needed.
  * - `INFEASIBLE`: forbidden pairs leave no complete assignment.
