@@ -239,7 +239,13 @@ function isElsewhere(given: unknown, buffers: readonly unknown[]): boolean {
   const data = dataOf(given)
   if (data === undefined) return true
   if (kindOf(data) !== undefined) return !buffers.includes(bufferOf(data as Float32Array))
-  return !Array.isArray(data) || data.every((row) => typeof row !== 'object' || isPlain(row))
+  if (!Array.isArray(data)) return true
+  if (data.length > MOST_ROWS) return false
+  for (let i = 0; i < data.length; i++) {
+    const row: unknown = data[i]
+    if (typeof row === 'object' && !isPlain(row)) return false
+  }
+  return true
 }
 
 /** Whether a row is an array of numbers that is not typed. */

@@ -392,12 +392,15 @@ function unmatchedIn(source: Source, image: number, matched: Int32Array, copies:
     const target = matched[pair] as number
     found[target] = (found[target] as number) + 1
   }
-  let unmatched: number[] | undefined
-  for (let target = 0; target < count; target++) {
-    if (ignores?.[first + target] === 1) continue
-    for (let copy = found[target] as number; copy < copies; copy++) (unmatched ??= []).push(target)
+  const isCounted = (target: number): boolean => ignores?.[first + target] !== 1
+  const lacking = (target: number): number => Math.max(copies - (found[target] as number), 0)
+  let length = 0
+  for (let target = 0; target < count; target++) if (isCounted(target)) length += lacking(target)
+  const unmatched = ownInt32s(length)
+  for (let target = 0, next = 0; next < length; target++) {
+    if (isCounted(target)) unmatched.fill(target, next, (next += lacking(target)))
   }
-  return unmatched === undefined ? ownInt32s(0) : new Int32Array(unmatched)
+  return unmatched
 }
 
 /** How many queries every target is meant to find. */

@@ -571,9 +571,10 @@ impl Criterion {
         let is_optimal = (0..part.layers.len()).any(|layer| part.rule(layer).matching == Matching::Optimal);
         let (queries, targets) = (part.queries.len() as u128 + LANES as u128, if is_optimal { targets } else { 0 });
         let group = part.queries.len() / part.groups;
-        let is_nearest = part.repeat > 1 && part.repeat >= group;
-        let rows = if is_nearest { 0 } else { targets as u128 * part.repeat as u128 };
-        let is_copied = !is_nearest && (part.groups > 1 || part.repeat > 1);
+        // where every query takes the nearest target, nothing is solved
+        let repeat = if part.repeat < group { part.repeat } else { 1 };
+        let rows = targets as u128 * repeat as u128;
+        let is_copied = part.groups > 1 || repeat > 1;
         let across = (group as u128 + LANES as u128) * (rows + LANES as u128);
         let copies = if is_copied { across } else { 0 } + if rows > group as u128 { across } else { 0 };
         let class_rows = if several { part.classes + targets } else { part.classes.min(targets) };
