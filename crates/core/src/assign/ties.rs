@@ -45,9 +45,9 @@ pub(super) fn are_many<T: Cost>(block: &Block<'_, T>) -> bool {
 /// Whether a quarter of all rows are constant, which are few.
 pub(super) fn are_constant<T: Cost, R: Rows<T>>(rows: &mut R) -> bool {
     let (height, columns) = (rows.rows(), rows.columns());
+    let Some(last) = height.checked_sub(1) else { return false };
     let mut is_constant = |row: usize| is_constant(&rows.row(row)[..columns]);
     // four show whether it is worth while to look at all
-    let last = height - 1;
     [last, 0, 2 * last / 3, last / 3].into_iter().any(&mut is_constant)
         && SHARE_OF_FEW * (0..height).filter(|&row| is_constant(row)).count() >= height
 }
