@@ -87,7 +87,7 @@ impl Problem {
     /// What every solver finds.
     fn solve(&self, options: AssignmentOptions) -> Vec<Found> {
         let mut found = vec![];
-        for path in [Path::Auto, Path::Dense, Path::Lazy, Path::Scaling] {
+        for path in [Path::Auto, Path::Dense, Path::Lazy, Path::Scaling, Path::RowsFirst, Path::Grouped] {
             let mut solver = AssignmentSolver::with_path(path);
             let result = solver.solve(Level::detect(), &self.matrix(), options).expect("an assignment");
             found.push(Found {
