@@ -100,6 +100,13 @@ test('without gradients the loss is the same, and there are none', () => {
   expect(result.loss).toBe(criterion.compute(listed, targets).loss)
 })
 
+test('what is done to a result harms no later call', () => {
+  const { gradients } = criterion.compute(single, targets)
+  const expected = bitsOf(gradients.logits)
+  Object.defineProperty(gradients, 'logits', { get: () => { throw new Error('no') } }) // prettier-ignore
+  expect(bitsOf(criterion.compute(single, targets).gradients.logits)).toBe(expected)
+})
+
 test('gradients of one result lie in one buffer, which no other result shares', () => {
   const first = criterion.compute(listed, targets).gradients!
   const second = criterion.compute(listed, targets).gradients!

@@ -385,10 +385,19 @@ const SMALL = 2 ** 15
 /** The arrays of the only layer. Those of small batches that go to the same arrays, call after call, are laid out once. */
 function ofOne(gradients: GradientArrays, width: number): LayerGradients {
   const [logits, boxes, corners] = gradients as [Float32Array, Float32Array, Float32Array | undefined]
-  if (latest?.logits === logits && latest.boxes === boxes && latest.corners === corners) return latest
+  if (latest !== undefined && isOf(latest, logits, boxes, corners)) return latest
   const result = ofLayer(gradients, width, 0)
   latest = logits.length + boxes.length + (corners?.length ?? 0) <= SMALL ? result : undefined
   return result
+}
+
+/** Whether what was laid out, which its owner may have changed since, has these arrays. */
+function isOf(layer: LayerGradients, logits: Float32Array, boxes: Float32Array, corners: Float32Array | undefined): boolean {
+  try {
+    return layer.logits === logits && layer.boxes === boxes && layer.corners === corners
+  } catch {
+    return false // a getter that throws took their place
+  }
 }
 
 /** The arrays of one part. */
