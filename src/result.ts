@@ -435,7 +435,8 @@ function readCounts({ values, predictions }: Filled, hasUnion: boolean): Normali
 
 /** The number at a place within those of each layer. */
 function eachOf(values: Float64Array, place: number): number[] {
-  const list = new Array<number>((values.length - HEADER) / PER_LAYER)
+  const list: number[] = []
+  list.length = (values.length - HEADER) / PER_LAYER
   for (let i = 0; i < list.length; i++) list[i] = values[HEADER + PER_LAYER * i + place] as number
   return list
 }

@@ -26,7 +26,8 @@ export function shapeOf(tensor: unknown, argument: string): readonly number[] {
   }
   const rank = lengthOf(given, argument)
   if (rank > MAX_RANK) fail('SHAPE', argument, `must have at most ${MAX_RANK} axes, got ${rank}`)
-  const shape = new Array<number>(rank)
+  const shape: number[] = []
+  shape.length = rank // which spares the growth of an array that is filled one by one
   for (let i = 0; i < rank; i++) {
     const size: unknown = given[i]
     if (!(Number.isInteger(size) && (size as number) >= 0 && (size as number) <= MAX_SIZE)) {
