@@ -144,6 +144,19 @@ describe('arrays for gradients are refused:', () => {
       { code: 'SHAPE', argument: 'call.out.logits' },
       /expected 60 values or more, got 59/,
     ],
+    [
+      // the result of a smaller batch has views of the arrays it was given
+      'too short, as a view that a smaller batch left',
+      { ...buffers(), logits: new Float32Array(60).subarray(0, 30) },
+      { code: 'SHAPE', argument: 'call.out.logits' },
+      /got 30 \(a view that a smaller batch left\? keep the first batch's arrays\)$/,
+    ],
+    [
+      'too short to the end of their buffer',
+      { ...buffers(), logits: new Float32Array(60).subarray(30) },
+      { code: 'SHAPE', argument: 'call.out.logits' },
+      /got 30$/,
+    ],
     ['detached', { ...buffers(), logits: detached }, { code: 'SHAPE', argument: 'call.out.logits' }, /detached/],
     [
       'shared',

@@ -1,8 +1,10 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  combineNormalizers,
   HungarianLoss,
   HungarianLossError,
+  inspectBatch,
   linearSumAssignment,
   linearSumAssignmentAsync,
   linearSumAssignmentBatch,
@@ -117,6 +119,18 @@ const PROOFS = [
   },
 ]
 
+const RESULTS = [
+  () => [[softmax.match(randomLayer(1), randomTargets(1)), softmax.compute(randomLayer(2), randomTargets(1))]],
+  () => [[union, union].map((criterion) => criterion.match(...taught()).normalizers), { reduce: 'sum' }],
+  () => [JSON.parse(JSON.stringify([union.match(...taught()), union.match(...taught())])), { reduce: 'mean' }],
+]
+
+/** A step whose last layer teaches the one before. */
+const taught = (): [any, any] => {
+  const layer = { ...randomLayer(2), corners: { data: new Float32Array(240), shape: [2, 6, 20] }, references: randomLayer(3).boxes }
+  return [{ ...layer, auxiliary: [layer] }, randomTargets(4)]
+}
+
 /** As much of TensorFlow.js as is used, without any arithmetic. */
 const fakeTf = {
   customGrad:
@@ -167,10 +181,12 @@ const EXPORTS: ReadonlyArray<[name: string, call: (...args: any[]) => unknown, i
     [`cost ${i}`, (outputs, targets) => criterion.cost(outputs, targets), STEPS, [...ODD, ...HUGE]],
     [`computeAsync ${i}`, (...args) => criterion.computeAsync(...(args as [any, any])), STEPS, [...ODD, ...HUGE]],
   ]),
-  ['linearSumAssignment', (...args) => linearSumAssignment(...(args as [any])), MATRICES],
-  ['linearSumAssignmentAsync', (...args) => linearSumAssignmentAsync(...(args as [any])), MATRICES],
-  ['linearSumAssignmentBatch', (...args) => linearSumAssignmentBatch(...(args as [any])), BATCHES],
-  ['verifyAssignment', (...args) => verifyAssignment(...(args as [any, any])), PROOFS],
+  ['linearSumAssignment', (...args) => linearSumAssignment(...(args as [any])), MATRICES, [...ODD, ...HUGE]],
+  ['linearSumAssignmentAsync', (...args) => linearSumAssignmentAsync(...(args as [any])), MATRICES, [...ODD, ...HUGE]],
+  ['linearSumAssignmentBatch', (...args) => linearSumAssignmentBatch(...(args as [any])), BATCHES, [...ODD, ...HUGE]],
+  ['verifyAssignment', (...args) => verifyAssignment(...(args as [any, any])), PROOFS, [...ODD, ...HUGE]],
+  ['combineNormalizers', (...args) => combineNormalizers(...(args as [any])), RESULTS],
+  ['inspectBatch', (...args) => inspectBatch(...(args as [any, any]), softmax), STEPS, [...ODD, ...HUGE]],
   ['hungarianLoss', (...args) => hungarianLoss(untyped(fakeTf), softmax)(...(args as [any, any])), TENSORS],
   ['hungarianLoss of', (tf, criterion) => hungarianLoss(tf, criterion), [() => [{ ...fakeTf }, HungarianLoss.detr({ numClasses: 4 })]]],
   ['lossGradients', (...args) => lossGradients(softmax, ...(args as [any, any])), TENSORS],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { HungarianLoss } from '../src/index.ts'
+import { HungarianLoss, linearSumAssignment } from '../src/index.ts'
 import { hungarianLoss } from '../src/tfjs.ts'
 import { nearestName } from '../src/words.ts'
 import { errorOf, randomLayer, randomTargets, untyped } from './helpers.ts'
@@ -130,7 +130,11 @@ describe('keys that are unknown or out of place are refused, and the right ones 
     ['class_labels', { class_labels: [0, 1] }, /mean labels\?/],
     ['bbox', { bbox: boxes }, /mean boxes\?/],
     ['lables', { lables: [0] }, /mean labels\?/],
-    ['image_id', { image_id: 3 }, /known are labels, boxes, valid, ignore$/],
+    ['image_id', { image_id: 3 }, /known are labels, boxes, valid, ignore \(leave it out\)$/],
+    // torchvision's CocoDetection, and DETR's ConvertCocoPolysToMask, give an image's target these beside its boxes
+    ['area', { area: [1, 2] }, /\(leave it out\)$/],
+    ['orig_size', { orig_size: [480, 640] }, /\(leave it out\)$/],
+    ['constructor', { constructor: 1 }, /no such key; known are labels, boxes, valid, ignore$/],
     ['logits', { logits: 3 }, /belongs to the outputs/],
     ['masks', { masks: [] }, /not supported/],
   ])('%s of a target', (key, change, message) => {
@@ -145,6 +149,26 @@ describe('keys that are unknown or out of place are refused, and the right ones 
     const classification = errorOf(() => HungarianLoss.detr({ numClasses: 1, classification: untyped({ alpa: 1 }) }))
     expect(classification.message.match(/\bkind\b/g)).toHaveLength(1)
     expect(classification.message).toMatch(/mean alpha\?/)
+  })
+
+  // the names of facebookresearch/detr, main.py, of huggingface/transformers, DetrConfig, and of trackers' solvers
+  test.each<[string, () => unknown, string]>([
+    ['eosCoef', () => HungarianLoss.detr(untyped({ numClasses: 1, eosCoef: 0.1 })), 'classification.noObjectWeight'],
+    [
+      'eos_coefficient within the classification',
+      () => HungarianLoss.detr({ numClasses: 1, classification: untyped({ kind: 'softmax', eos_coefficient: 0.1 }) }),
+      'noObjectWeight',
+    ],
+    ['bbox_loss_coef', () => HungarianLoss.detr(untyped({ numClasses: 1, bbox_loss_coef: 5 })), 'weights.l1'],
+    ['set_cost_giou', () => HungarianLoss.detr(untyped({ numClasses: 1, set_cost_giou: 5 })), 'cost.giou'],
+    ['weights.bbox', () => HungarianLoss.detr({ numClasses: 1, weights: untyped({ bbox: 5 }) }), 'l1'],
+    ['weights.ce', () => HungarianLoss.detr({ numClasses: 1, weights: untyped({ ce: 5 }) }), 'class'],
+    ['cost.bbox', () => HungarianLoss.detr({ numClasses: 1, cost: untyped({ bbox: 5 }) }), 'l1'],
+    ['costThreshold', () => linearSumAssignment([[1]], untyped({ costThreshold: 5 })), 'costLimit'],
+  ])('options that others call %s are named', (_, call, name) => {
+    const error = errorOf(call)
+    expect(error.code).toBe('OPTION')
+    expect(error.message).toContain(`(did you mean ${name}?)`)
   })
 })
 

@@ -638,5 +638,37 @@ describe('combineNormalizers refuses', () => {
     const refused = (options: object) => errorOf(() => combineNormalizers([one], untyped(options)))
     expect(refused({ reduce: 'max' })).toMatchObject({ code: 'OPTION', argument: 'options.reduce' })
     expect(refused({ mean: true })).toMatchObject({ code: 'OPTION', argument: 'options.mean' })
+    const original = new Error('no')
+    const getter = { get reduce() { throw original } } // prettier-ignore
+    expect(refused(getter)).toMatchObject({ code: 'DTYPE', argument: 'options', original })
+  })
+
+  test('lists that say no length', () => {
+    const lying = (list: unknown[]) => new Proxy(list, { get: (of, key) => (key === 'length' ? 'many' : Reflect.get(of, key)) })
+    const pairs = [[1, 2]]
+    for (const [results, argument] of [
+      [lying([one]), 'results'],
+      [[withCounts({ classWeights: lying([1]) })], 'results[0].counts.classWeights'],
+      [[withCounts({ distilledQueries: lying(pairs) })], 'results[0].counts.distilledQueries'],
+      [[withCounts({ distilledQueries: [lying([1, 2])] })], 'results[0].counts.distilledQueries[0]'],
+    ] as const) {
+      expect(errorOf(() => combineNormalizers(untyped(results)))).toMatchObject({ code: 'DTYPE', argument })
+    }
+  })
+
+  test.each<[string, unknown, string]>([
+    ['normalizers themselves', one.normalizers, 'call.counts'],
+    ['a result', criterion.compute(randomLayer(16), targets), 'call.loss'],
+    ['a matching', { normalizers: one.normalizers }, 'call.normalizers'],
+    ['a list of results', [one, one], 'call'],
+  ])('nor does a call take %s, and says what is to be done', async (_, call, argument) => {
+    const isTold = /\(pass combineNormalizers\(\[…\]\)\)$/
+    const error = errorOf(() => criterion.compute(randomLayer(16), targets, untyped(call)))
+    expect(error).toMatchObject({ code: 'OPTION', argument })
+    expect(error.message).toMatch(isTold)
+    const off = await criterion.computeAsync(randomLayer(16), targets, untyped(call)).then(String, (thrown: Error) => thrown.message)
+    expect(off).toMatch(isTold)
+    expect(errorOf(() => criterion.compute(randomLayer(16), targets, untyped({ counters: 1 }))).message).not.toMatch(isTold)
+    expect(errorOf(() => criterion.compute(randomLayer(16), targets, untyped('counts'))).message).not.toMatch(isTold)
   })
 })

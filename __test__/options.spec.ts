@@ -57,6 +57,12 @@ describe('options that are refused:', () => {
     ['an unknown part', { classification: { weight: 1 } }, 'options.classification.weight', /known are kind/],
     ['a part of another kind', { classification: { alpha: 1 } }, 'options.classification.alpha', /known are kind, noObj/],
     [
+      'a part of another kind, which is told whose it is',
+      { classification: { kind: 'softmax', alpha: 3 } },
+      'options.classification.alpha',
+      /no such option of kind 'softmax'; alpha belongs to 'focal', 'varifocal', 'mal', 'ia-bce'; known are kind, noObj/,
+    ],
+    [
       'no-object for a sigmoid kind',
       { classification: { kind: 'focal', noObjectWeight: 0.1 } },
       'options.classification.noObjectWeight',

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
+import { linearSumAssignment } from '../src/index.ts'
 import { listPairs, UNASSIGNED } from '../src/pairs.ts'
 
 test('pairs are listed in order of rows, and who is left over', () => {
@@ -9,6 +10,18 @@ test('pairs are listed in order of rows, and who is left over', () => {
   expect([...assignment.unassignedRows]).toEqual([1])
   expect([...assignment.unassignedColumns]).toEqual([1, 3])
   expect(assignment.unassignedColumns).toBe(assignment.unassignedColumns)
+})
+
+test('who is left over does not depend on what has become of the pairs', () => {
+  for (const rows of [100, 400]) {
+    const assignment = linearSumAssignment(Array.from({ length: rows }, (_, row) => [row, 2 * row]))
+    const turned = linearSumAssignment([0, 1].map((column) => Array.from({ length: rows }, (_, row) => row * (column + 1))))
+    for (const list of [assignment.rowIndices, assignment.columnIndices, turned.rowIndices, turned.columnIndices]) list.fill(7)
+    const others = Array.from({ length: rows - 2 }, (_, i) => i + 2)
+    expect([...assignment.unassignedRows]).toEqual(others)
+    expect([...turned.unassignedColumns]).toEqual(others)
+    expect([assignment.unassignedColumns.length, turned.unassignedRows.length]).toEqual([0, 0])
+  }
 })
 
 test('an assignment prints, and turns into JSON, with the lists that are made on first use', () => {

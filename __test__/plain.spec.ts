@@ -12,7 +12,8 @@ import {
   linearSumAssignmentBatch,
   verifyAssignment,
 } from '../src/index.ts'
-import { randomLayer, randomTargets } from './helpers.ts'
+import { addPrint, putOff } from '../src/plain.ts'
+import { errorOf, randomLayer, randomTargets } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })
 
@@ -220,10 +221,43 @@ test('an assignment proves itself after a way through JSON', () => {
   expect(verifyAssignment(wide, proof).optimal).toBe(true)
 })
 
+test('JSON of a clone, which has lost its way of becoming JSON, is told from arrays', () => {
+  const assignment = linearSumAssignment(matrix, { duals: true })
+  const isTold = /\(JSON of a cloned typed array\? turn it into an array first\)/
+  for (const copy of [structuredClone(assignment), { ...assignment }]) {
+    const proof = JSON.parse(JSON.stringify(copy))
+    const error = errorOf(() => verifyAssignment(matrix, proof))
+    expect(error).toMatchObject({ code: 'DTYPE', argument: 'assignment.rowIndices' })
+    expect(error.message).toMatch(isTold)
+  }
+  const boxes = JSON.parse(JSON.stringify(new Float32Array(8)))
+  expect(errorOf(() => criterion.compute(few, [{ labels: [0, 1], boxes }, targets[1]!])).message).toMatch(isTold)
+})
+
 test('matchings go through JSON into another call', () => {
   const { matches, loss } = criterion.compute(randomLayer(1), targets, { gradients: false })
   const matching = JSON.parse(JSON.stringify(matches))
   expect(criterion.compute({ ...randomLayer(1), matching }, targets).loss).toBe(loss)
+})
+
+test('nothing but its owner keeps a result alive, not even as the latest', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  let isGone = false
+  const registry = new FinalizationRegistry(() => (isGone = true))
+  const make = (): void => {
+    const result = {}
+    const held = {}
+    addPrint(result)
+    putOff(result, ['later'], { later: () => held })
+    registry.register(held, 1)
+  }
+  make()
+  for (let i = 0; i < 20 && !isGone; i++) {
+    collect()
+    await nextTurn()
+  }
+  expect(isGone).toBe(true)
 })
 
 test('results keep no inputs alive', async () => {

@@ -202,6 +202,17 @@ describe('a wrong shape is said to be what it looks like:', () => {
     expect(error.code).toBe('SHAPE')
     expect(error.message).toMatch(message)
   })
+
+  test('images and queries in one axis', () => {
+    const rows = { logits: tensor(12, 5), boxes: tensor(12, 4) }
+    const none = { labels: [], boxes: [] }
+    const told = (outputs: object, images: number) =>
+      errorOf(() => one.compute(untyped(outputs), Array(images).fill(none))).message
+    expect(told(rows, 2)).toMatch(/batch axis is missing: 2 images have the shape \[2, 6, 5\]$/)
+    expect(told(rows, 1)).toMatch(/a single image has the shape \[1, 12, 5\]$/)
+    expect(told(rows, 5)).toMatch(/a single image has the shape \[1, 12, 5\]$/)
+    expect(told({ ...rows, logits: tensor(2, 6, 5) }, 2)).toMatch(/queries are one: give it the shape \[2, 6, 4\]$/)
+  })
 })
 
 describe('sizes without any data', () => {

@@ -327,3 +327,24 @@ describe('a sparse matrix off the event loop', () => {
     await expect(linearSumAssignmentAsync(forms(1, 2, []).listed)).rejects.toMatchObject({ code: 'INFEASIBLE', rows: [0] })
   })
 })
+
+// scipy.sparse: csr_array has data, indices and indptr, coo_array has data, row and col
+test('a sparse matrix with SciPy’s names is not read as a dense one', () => {
+  const csr = { data: [1, 2, 3], indices: [0, 1, 1], indptr: [0, 2, 3], shape: [2, 2] }
+  const full = { ...csr, data: [1, 2, 3, 4], indices: [1, 0, 1, 0], indptr: [0, 2, 4] }
+  const coo = { data: [1, 2, 3], row: [0, 0, 1], col: [0, 1, 1], shape: [2, 2] }
+  const { data: values, ...half } = csr
+  for (const [cost, names] of [
+    [csr, 'columnIndices: indices, rowStarts: indptr'],
+    [full, 'columnIndices: indices, rowStarts: indptr'],
+    [{ ...half, values }, 'columnIndices: indices, rowStarts: indptr'],
+    [coo, 'columnIndices: col, rowIndices: row'],
+  ] as const) {
+    const error = errorOf(() => linearSumAssignment(untyped(cost)))
+    expect(error).toMatchObject({ code: 'SHAPE', argument: 'cost' })
+    expect(error.message).toContain(`pass { values: data, ${names}, shape }`)
+  }
+  expect(errorOf(() => linearSumAssignment(untyped({ values, columns: [0], shape: [2, 2] }))).message).toMatch(
+    /got neither; it is an object with the keys values, columns, shape$/,
+  )
+})

@@ -159,7 +159,7 @@ describe('targets are refused:', () => {
       'labels of rank 2',
       { labels: { data: labels, shape: [1, 2] } },
       { code: 'SHAPE', argument: 'targets[0].labels' },
-      /expected shape \[2\], got \[1, 2\]/,
+      /expected \[n\] class ids, got \[1, 2\] \(one-hot\? take argMax; a batch axis\? drop it\)/,
     ],
     [
       'labels of another shape',

@@ -1,5 +1,6 @@
 // oxlint-disable-next-line import/no-unassigned-import -- registers itself
 import '@tensorflow/tfjs-backend-cpu'
+import { runInNewContext } from 'node:vm'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../src/index.ts'
@@ -260,6 +261,14 @@ describe('targets may be tensors', () => {
     expect(tf.memory().numTensors).toBeGreaterThan(before)
   })
 
+  test('with labels of another realm', async () => {
+    const given = asTensors('float32')
+    const labels = runInNewContext(`Float32Array.of(${targets[0]!.labels.join()})`) as Float32Array
+    Object.assign(given[0]!.labels, { dataSync: () => labels, data: async () => labels })
+    hungarianLoss(tf, criterion)(outputsOf(tensors()), given)
+    expect((await lossGradients(criterion, outputsOf(tensors()), given)).loss).toBe(expected.loss)
+  })
+
   test.each<[string, (given: ReturnType<typeof asTensors>) => unknown[], object]>([
     ['that are disposed', (given) => (given[0]!.labels.dispose(), given), { code: 'DTYPE', argument: 'targets[0].labels' }],
     [
@@ -271,6 +280,11 @@ describe('targets may be tensors', () => {
       'of halves',
       ([first, second]) => [first, { ...second!, labels: tf.tensor1d([0, 0.5, 1]) }],
       { code: 'RANGE', argument: 'targets[1].labels', target: 1 },
+    ],
+    [
+      'that are one-hot',
+      ([first, second]) => [{ ...first!, labels: tf.zeros([2, 4], 'int32') }, second],
+      { code: 'SHAPE', message: 'targets[0].labels: expected [n] class ids, got [2, 4] (one-hot? take argMax)' },
     ],
     [
       'with boxes [4, n]',

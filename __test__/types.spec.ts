@@ -20,6 +20,7 @@ import type {
   TensorLike,
 } from '../src/index.ts'
 import type { TensorLoss } from '../src/tfjs.ts'
+import type { ExactOutputs } from '../src/types.ts'
 import { errorOf, randomLayer, randomTargets } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })
@@ -95,6 +96,21 @@ test('unknown keys of outputs do not compile', () => {
     () => criterion.compute({ logits: { data: new Int32Array(60), shape: [2, 6, 5] }, boxes: layer.boxes }, targets),
   ]
   expect(calls.length).toBe(8)
+})
+
+test('of unknown keys, the compiler’s message has the name', () => {
+  type Layer = typeof layer
+  type Marker<Place extends string, Key> = { readonly [K in `unknown key of ${Place}`]: Key }
+  type Given = ExactOutputs<Layer & { aux_outputs: Layer[]; anything: any; auxiliary: ReadonlyArray<Layer & { groups: number }>; encoder: Layer & { group: 2 } }>
+  expectTypeOf<Given['aux_outputs']>().toExtend<Marker<'outputs', 'aux_outputs'>>()
+  expectTypeOf<Given['auxiliary'][number]['groups']>().toExtend<Marker<'an auxiliary layer', 'groups'>>()
+  expectTypeOf<Given['encoder']['group']>().toExtend<Marker<'outputs.encoder', 'group'>>()
+  const anything: any = [layer]
+  // @ts-expect-error: nor may it be anything
+  expect(() => criterion.compute({ ...layer, anything }, targets)).toThrow('no such key')
+  const wrapped: Layer & { name: string } = { ...layer, name: 'x' }
+  // @ts-expect-error: a type of one's own with a further field
+  expect(() => criterion.compute(wrapped, targets)).toThrow('no such key')
 })
 
 test('duals are certain where they are asked for', async () => {

@@ -16,10 +16,10 @@ import { float64s } from './slab.ts'
 import { listPairs, noPairs, UNASSIGNED } from './pairs.ts'
 import type { Costs, Settings } from './problem.ts'
 import { toReadError } from './reading.ts'
-import { assignSparse, assignSparseAsync, isSparse, readSparse, verifySparse } from './sparse.ts'
+import { assignSparse, assignSparseAsync, checkNames, isSparse, readSparse, verifySparse } from './sparse.ts'
 import type { SparseCosts } from './sparse.ts'
 import { assignSmall, isSmall } from './small.ts'
-import { dataIn, floats, isNumeric, lengthOf, shapeOf, showShape } from './tensors.ts'
+import { dataIn, failNumber, floats, isNumeric, lengthOf, shapeOf, showShape } from './tensors.ts'
 import type {
   Assignment,
   AssignmentOptions,
@@ -329,6 +329,7 @@ function readMatrix(cost: CostMatrix | SparseCostMatrix): Costs | SparseCosts {
 /** Reads a dense matrix; float32 and float64 as they lie, all else converted to float64, but for rows of float32. */
 function readCosts(cost: CostMatrix): Costs {
   if (Array.isArray(cost)) return readRows(cost)
+  checkNames(cost)
   const shape = shapeOf(cost, 'cost')
   if (shape.length !== 2) fail('SHAPE', 'cost', `must be of shape [rows, columns], got ${showShape(shape)}`)
   const [rows, columns] = shape as [number, number]
@@ -357,8 +358,7 @@ function readRows(cost: readonly unknown[]): Costs {
     for (let column = 0; column < columns; column++) {
       const value = values[column]
       if (typeof value !== 'number') {
-        const place = { row, column }
-        fail('DTYPE', 'cost', `must hold numbers only, got ${show(value)} at row ${row}, column ${column}`, place)
+        failNumber(value, 'cost', `at row ${row}, column ${column}`, { row, column })
       }
       data[row * columns + column] = value
     }
@@ -432,9 +432,7 @@ function readDuals(duals: unknown, out: Float64Array, argument: string): void {
   if (length !== out.length) fail('SHAPE', argument, `expected ${out.length} values, got ${length}`)
   for (let i = 0; i < length; i++) {
     const dual: unknown = duals[i]
-    if (typeof dual !== 'number') {
-      fail('DTYPE', argument, `must hold numbers only, got ${show(dual)} at index ${i}`)
-    }
+    if (typeof dual !== 'number') failNumber(dual, argument, `at index ${i}`)
     out[i] = dual
   }
 }

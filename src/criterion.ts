@@ -1,4 +1,5 @@
 import { checkSignal, untilAborted } from './abort.ts'
+import { ASYNC_CALL, CALL, checkCall } from './call.ts'
 import { fail, toHungarianLossError } from './errors.ts'
 import { checkOut, makeGradients, NO_GRADIENTS } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
@@ -33,11 +34,8 @@ import type {
   ResolvedOptions,
   Target,
 } from './types.ts'
-import { checkDivisor, checkFlag, checkRecord, show } from './validate.ts'
+import { checkDivisor, checkFlag, show } from './validate.ts'
 
-const NORMALIZERS = ['numBoxes', 'unionBoxes', 'classWeight', 'distilledQueries'] as const
-const CALL = ['gradients', 'out', ...NORMALIZERS] as const
-const ASYNC_CALL = ['gradients', ...NORMALIZERS, 'signal', 'transfer'] as const
 const DEFAULT_CALL: CallOptions = {}
 
 /** What a call without settings is. */
@@ -301,7 +299,7 @@ export class HungarianLoss {
     }
     let argument = 'outputs'
     try {
-      const predictions = readPredictions(outputs, this.#options)
+      const predictions = readPredictions(outputs, this.#options, targets)
       argument = 'targets'
       const read = readTargets(targets, predictions.images)
       const packed = packRead(read)
@@ -344,7 +342,7 @@ export class HungarianLoss {
     try {
       HungarianLoss.#check(this)
       const { predictions, packed, inputs, filled } = this.#read(outputs, targets)
-      const costs = makeCosts(countCosts(predictions, packed))
+      const costs = new Float32Array(countCosts(predictions, packed))
       costMatrix(this.#handle, costs, filled.values, ...inputs)
       return readCosts(filled, costs)
     } catch (error) {
@@ -381,19 +379,10 @@ function readOptions(options: HungarianLossOptions, preset: PresetName): Resolve
   }
 }
 
-/** Memory for the blocks of `cost`. */
-function makeCosts(length: number): Float32Array {
-  try {
-    return new Float32Array(length)
-  } catch (error) {
-    throw toReadError(error, 'outputs')
-  }
-}
-
 /** The settings of a call off the event loop. */
 function readAsyncCall(call: unknown) {
   try {
-    return { ...checkRecord(call, ASYNC_CALL, 'call') }
+    return { ...checkCall(call, ASYNC_CALL) }
   } catch (error) {
     throw toReadError(error, 'call')
   }
@@ -402,7 +391,7 @@ function readAsyncCall(call: unknown) {
 /** Reads a call, and checks what can be checked of it without its inputs. */
 function readCall(call: unknown): Call {
   try {
-    const { gradients, out, numBoxes, unionBoxes, classWeight, distilledQueries } = checkRecord(call, CALL, 'call')
+    const { gradients, out, numBoxes, unionBoxes, classWeight, distilledQueries } = checkCall(call, CALL)
     const wanted = checkFlag(gradients, true, 'call.gradients')
     if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
     return {

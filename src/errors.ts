@@ -1,5 +1,18 @@
 import { isNativeError } from 'node:util/types'
 
+const CODES = [
+  'SHAPE',
+  'DTYPE',
+  'RANGE',
+  'NON_FINITE',
+  'INFEASIBLE',
+  'ABORTED',
+  'OPTION',
+  'MEMORY',
+  'BINARY',
+  'INTERNAL',
+] as const
+
 /**
  * What kind of rule an input broke.
  *
@@ -14,17 +27,7 @@ import { isNativeError } from 'node:util/types'
  * - `BINARY`: the compiled core cannot be loaded; thrown by the import.
  * - `INTERNAL`: a fault of this package or of its surroundings; what was thrown is `original`.
  */
-export type ErrorCode =
-  | 'SHAPE'
-  | 'DTYPE'
-  | 'RANGE'
-  | 'NON_FINITE'
-  | 'INFEASIBLE'
-  | 'ABORTED'
-  | 'OPTION'
-  | 'MEMORY'
-  | 'BINARY'
-  | 'INTERNAL'
+export type ErrorCode = (typeof CODES)[number]
 
 /** Where in the input the fault lies. Absent fields do not apply. All numbers count from 0. */
 export interface ErrorPlace {
@@ -136,19 +139,6 @@ export function fail(code: ErrorCode, argument: string, rule: string, place?: Er
   throw new HungarianLossError(code, `${argument}: ${rule}`, { ...place, argument })
 }
 
-const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
-  'SHAPE',
-  'DTYPE',
-  'RANGE',
-  'NON_FINITE',
-  'INFEASIBLE',
-  'ABORTED',
-  'OPTION',
-  'MEMORY',
-  'BINARY',
-  'INTERNAL',
-])
-
 /** How V8 says that it has no memory for an array or a list, or that none can be as large. */
 const REFUSED =
   /^(?:Array buffer allocation failed|Invalid (?:typed )?array (?:buffer )?(?:max )?length|(?:Set|Map) maximum size exceeded)/
@@ -171,18 +161,19 @@ export function refusalOf(thrown: unknown, argument?: string): HungarianLossErro
  * @internal
  */
 export function toHungarianLossError(thrown: unknown, argument?: string): HungarianLossError {
-  if (!isNativeError(thrown)) return new HungarianLossError('INTERNAL', textOf(thrown), { original: thrown })
+  if (!isNativeError(thrown)) return new HungarianLossError('INTERNAL', messageOf(thrown), { original: thrown })
   if (thrown instanceof HungarianLossError) return thrown
   const { message, code, ...details } = thrown as Error & ErrorCause
-  if (CODES.has(code)) return new HungarianLossError(code, message, details)
+  if (CODES.includes(code)) return new HungarianLossError(code, message, details)
   return refusalOf(thrown, argument) ?? new HungarianLossError('INTERNAL', message, { original: thrown })
 }
 
-/** What was thrown, as text, even if it refuses to be one. */
-function textOf(thrown: unknown): string {
+/** What a thrown value says, whatever it is. @internal */
+export function messageOf(thrown: unknown): string {
   try {
-    return String(thrown)
+    const { message } = Object(thrown) as { readonly message?: unknown }
+    return String(typeof message === 'string' ? message : thrown)
   } catch {
-    return 'something was thrown that cannot be shown'
+    return 'what was thrown cannot be read either'
   }
 }

@@ -123,8 +123,12 @@ function checkArray(array: unknown, { length }: Float32Array, layer: string, key
   if (kind !== 'Float32Array') fail('DTYPE', name, `must be a Float32Array, got ${kind ?? show(array)}`)
   checkMemory(view, name)
   const got = lengthOfTyped(view)
-  if (got < length) fail('SHAPE', name, `expected ${length} values or more, got ${got}`)
   const { buffer, byteOffset } = bytesOf(view)
+  if (got < length) {
+    const isLeft = byteOffset + 4 * length <= buffer.byteLength
+    const hint = isLeft ? " (a view that a smaller batch left? keep the first batch's arrays)" : ''
+    fail('SHAPE', name, `expected ${length} values or more, got ${got}${hint}`)
+  }
   return new Float32Array(buffer, byteOffset, length)
 }
 

@@ -1,7 +1,9 @@
+import { ASYNC_CALL, CALL } from './call.ts'
 import { fail } from './errors.ts'
 import type { ErrorPlace } from './errors.ts'
-import { showKnown } from './validate.ts'
-import { nearestName } from './words.ts'
+import { OPTIONS } from './options.ts'
+import { shorten, showKnown } from './validate.ts'
+import { lettersOf, nearestName } from './words.ts'
 
 /** What the outputs, their parts and layers, and the targets are made of: where a key may stand. */
 export type Place = 'outputs' | 'encoder' | 'denoising' | 'oneToMany' | 'layer' | 'target' | RulePlace
@@ -88,31 +90,16 @@ const SYNONYMS: { readonly [Key in Place]?: typeof OUTPUT_NAMES } = {
   target: TARGET_NAMES,
 }
 
+/** What data sets have of an image or its objects, and the loss does not take; likewise. */
+const NEEDLESS: ReadonlySet<string> = new Set(
+  ['id', 'imageid', 'idx', 'index', 'area', 'areas', 'origsize', 'size', 'sizes', 'width', 'height']
+    .concat(['filename', 'imagepath', 'path', 'imageurl', 'url', 'caption', 'segmentation', 'segmentations'])
+    .concat(['keypoints', 'numkeypoints', 'names', 'attributes', 'difficult', 'truncated']),
+)
+
 /** Settings of the criterion and of a call, which are no fields of any input. */
-const OF_OPTIONS: ReadonlySet<string> = new Set([
-  'numClasses',
-  'classification',
-  'boxFormat',
-  'boxEpsilon',
-  'clampSizes',
-  'normalizedBoxes',
-  'nonFinite',
-  'cardinality',
-  'boxMatching',
-  'distribution',
-  'threads',
-  'check',
-])
-const OF_CALL: ReadonlySet<string> = new Set([
-  'gradients',
-  'out',
-  'numBoxes',
-  'unionBoxes',
-  'classWeight',
-  'distilledQueries',
-  'signal',
-  'transfer',
-])
+const OF_OPTIONS: ReadonlySet<string> = new Set(OPTIONS)
+const OF_CALL: ReadonlySet<string> = new Set([...CALL, ...ASYNC_CALL])
 
 /**
  * The first key of an object that does not belong where it stands, if there is one. Only keys of the object's own count,
@@ -146,7 +133,7 @@ export function checkRuleKeys(value: object, place: RulePlace, argument: string)
 
 /** Refuses a key, and says what is meant by it or where it belongs. */
 export function failKey(key: string, place: Place, argument: string, at?: ErrorPlace): never {
-  const name = key.length > 40 ? `${key.slice(0, 40)}…` : key
+  const name = shorten(key)
   if (key === 'auxiliary' && place === 'layer') {
     fail('SHAPE', `${argument}.${name}`, 'an auxiliary layer has no auxiliary layers of its own')
   }
@@ -157,12 +144,14 @@ function ruleFor(key: string, place: Place, argument: string): string {
   if (/^(pred_?)?masks$/i.test(key)) return 'masks are not supported'
   const home = homeOf(key, place, argument)
   if (home !== undefined) return home
+  const letters = lettersOf(key)
   const names = SYNONYMS[place]
-  const synonym = names?.[key.toLowerCase().replaceAll('_', '')]
+  const synonym = names !== undefined && Object.hasOwn(names, letters) ? names[letters] : undefined
   const known = KNOWN[place]
   // of what belongs to the step alone, a layer is told where that is
   const elsewhere = synonym !== undefined && !known.includes(synonym) ? homeOf(synonym, place, argument) : undefined
   if (elsewhere !== undefined) return `there is no such key; ${synonym} ${elsewhere}`
+  if (place === 'target' && NEEDLESS.has(letters)) return `there is no such key; known are ${known.join(', ')} (leave it out)`
   return `there is no such key; ${showKnown(key, known, synonym ?? nearestName(key, known))}`
 }
 

@@ -1,6 +1,8 @@
 /** The divisors of a batch that is split over workers or micro-batches. */
 import { fail } from './errors.ts'
+import { kindOf } from './memory.ts'
 import { toReadError } from './reading.ts'
+import { lengthOf } from './tensors.ts'
 import type { CombinedNormalizers, CombineOptions, NormalizerCounts, NormalizerSource } from './types.ts'
 import { checkRecord, checkWord, isRecord, show } from './validate.ts'
 
@@ -40,8 +42,7 @@ export function combineNormalizers(
   results: readonly NormalizerSource[],
   options: CombineOptions = {},
 ): CombinedNormalizers {
-  const { reduce } = checkRecord(options, ['reduce'], 'options')
-  const isMean = checkWord(reduce, ['mean', 'sum'], 'mean', 'options.reduce') === 'mean'
+  const isMean = readReduce(options) === 'mean'
   const all = readResults(results)
   const shares = isMean ? all.length : 1
   const [first] = all as [Counts, ...Counts[]]
@@ -60,6 +61,15 @@ export function combineNormalizers(
         return [mean(0), mean(1)] as const
       }),
     }),
+  }
+}
+
+function readReduce(options: unknown): 'mean' | 'sum' {
+  try {
+    const { reduce } = checkRecord(options, ['reduce'], 'options')
+    return checkWord(reduce, ['mean', 'sum'], 'mean', 'options.reduce')
+  } catch (error) {
+    throw toReadError(error, 'options')
   }
 }
 
@@ -90,7 +100,7 @@ function readResults(results: unknown): Counts[] {
   let name = 'results'
   try {
     if (!Array.isArray(results)) fail('DTYPE', name, `must be an array of results, got ${show(results)}`)
-    const { length } = results
+    const length = lengthOf(results, name)
     if (length === 0) fail('SHAPE', name, 'there is no result to combine')
     for (let i = 0; i < length; i++) {
       name = `results[${i}]`
@@ -162,22 +172,33 @@ function readCount(value: unknown, name: string): number {
 
 function readNumbers(list: unknown, name: string): number[] {
   if (!isList(list)) fail('DTYPE', name, `must be an array of numbers, got ${show(list)}`)
-  return Array.from(list, (value, i) => {
-    if (typeof value === 'number' && value >= 0 && value < Infinity) return value
-    const code = typeof value === 'number' ? 'RANGE' : 'DTYPE'
-    return fail(code, `${name}[${i}]`, `must be a finite number from 0 on, got ${show(value)}`)
-  })
+  const numbers: number[] = []
+  const length = lengthOf(list, name)
+  for (let i = 0; i < length; i++) {
+    const value = list[i]
+    if (!(typeof value === 'number' && value >= 0 && value < Infinity)) {
+      const code = typeof value === 'number' ? 'RANGE' : 'DTYPE'
+      fail(code, `${name}[${i}]`, `must be a finite number from 0 on, got ${show(value)}`)
+    }
+    numbers.push(value)
+  }
+  return numbers
 }
 
 function readPairs(list: unknown, layers: number, name: string): [number, number][] {
   if (!isList(list)) fail('DTYPE', name, `must be an array of pairs of numbers, got ${show(list)}`)
-  checkLayers(list.length, layers, name, 'classWeights')
-  return Array.from(list, (pair, i): [number, number] => {
-    if (!isList(pair) || pair.length !== 2) fail('DTYPE', `${name}[${i}]`, `must be a pair of numbers, got ${show(pair)}`)
-    return [readCount(pair[0], `${name}[${i}][0]`), readCount(pair[1], `${name}[${i}][1]`)]
-  })
+  checkLayers(lengthOf(list, name), layers, name, 'classWeights')
+  const pairs: [number, number][] = []
+  for (let i = 0; i < layers; i++) {
+    const pair = list[i]
+    if (!isList(pair) || lengthOf(pair, `${name}[${i}]`) !== 2) {
+      fail('DTYPE', `${name}[${i}]`, `must be a pair of numbers, got ${show(pair)}`)
+    }
+    pairs.push([readCount(pair[0], `${name}[${i}][0]`), readCount(pair[1], `${name}[${i}][1]`)])
+  }
+  return pairs
 }
 
 function isList(value: unknown): value is ArrayLike<unknown> {
-  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
+  return Array.isArray(value) || kindOf(value) !== undefined
 }

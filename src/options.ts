@@ -13,9 +13,9 @@ import type {
   ResolvedSoftmax,
   Terms,
 } from './types.ts'
-import { checkFlag, checkInteger, checkNumber, checkRecord, checkWeight, checkWord, MAX_SIZE, show } from './validate.ts'
+import { checkFlag, checkInteger, checkNumber, checkRecord, checkWeight, checkWord, MAX_SIZE, show, showKnown } from './validate.ts'
 
-const OPTIONS = [
+export const OPTIONS = [
   'numClasses',
   'classification',
   'cost',
@@ -47,6 +47,15 @@ const COST = [...COST_TERMS, 'classForm', 'alpha', 'gamma'] as const
 const DISTRIBUTION = ['regMax', 'up', 'regScale', 'temperature'] as const
 const IGNORE = ['overlap', 'threshold'] as const
 const KINDS = ['softmax', 'focal', 'varifocal', 'mal', 'ia-bce'] as const
+type Kind = (typeof KINDS)[number]
+/** What each kind of classification has. */
+const OF_KIND: { readonly [K in Kind]: readonly string[] } = {
+  softmax: SOFTMAX,
+  focal: FOCAL,
+  varifocal: WEIGHTED,
+  mal: WEIGHTED,
+  'ia-bce': IA_BCE,
+}
 
 /** The largest number of classes, as in the core, where a column's number must be exact in float32. */
 const MAX_CLASSES = 2 ** 24 - 1
@@ -86,6 +95,7 @@ function resolveClassification(
   const name = 'options.classification'
   if (value !== undefined) checkRecord(value, [...SOFTMAX, ...WEIGHTED, ...IA_BCE], name)
   const kind = checkWord((value as { kind?: unknown } | undefined)?.kind, KINDS, usual, `${name}.kind`)
+  checkOfKind(value, kind)
   switch (kind) {
     case 'softmax':
       return resolveSoftmax(value, numClasses)
@@ -103,6 +113,16 @@ function resolveClassification(
       const minQuality = checkNumber(given.minQuality, 1, fallback.minQuality, `${name}.minQuality`)
       return Object.freeze({ kind, ...resolveFocal(given, fallback, 1), minQuality })
     }
+  }
+}
+
+/** Refuses what is known of other kinds of classification alone. */
+function checkOfKind(value: unknown, kind: Kind): void {
+  for (const key in value as object) {
+    const owners = KINDS.filter((other) => OF_KIND[other].includes(key)).map((other) => `'${other}'`)
+    if (OF_KIND[kind].includes(key) || owners.length === 0) continue
+    const rule = `there is no such option of kind '${kind}'; ${key} belongs to ${owners.join(', ')}`
+    fail('OPTION', `options.classification.${key}`, `${rule}; ${showKnown(key, OF_KIND[kind])}`)
   }
 }
 

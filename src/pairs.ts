@@ -73,9 +73,12 @@ const PlainAssignment = constructorOf<Assignment, [Int32Array, Int32Array, numbe
     this.unassignedRows = others(rowIndices, rows)
     this.unassignedColumns = others(columnIndices, columns)
   } else {
+    // the caller may have written to the lists by then
+    const takenRows = rows > rowIndices.length ? new Int32Array(rowIndices) : rowIndices
+    const takenColumns = columns > columnIndices.length ? new Int32Array(columnIndices) : columnIndices
     putOff(this, LEFT_OVER, {
-      unassignedRows: () => others(rowIndices, rows),
-      unassignedColumns: () => others(columnIndices, columns),
+      unassignedRows: () => others(takenRows, rows),
+      unassignedColumns: () => others(takenColumns, columns),
     })
   }
   this.rowDuals = undefined

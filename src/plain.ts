@@ -59,6 +59,8 @@ export function addPrint(record: object): void {
     return { ...this }
   }
   Object.defineProperty(record, INSPECT, PRINT)
+  // else it would keep the latest object's makers alive
+  PRINT.value = undefined
 }
 
 /** Adds properties, own and enumerable, that are made when first read, cloned, compared or printed. */

@@ -26,6 +26,7 @@ interface Reader {
   readonly options: ResolvedOptions
   /** Images, once they are known. */
   images: number | undefined
+  readonly targets: unknown
   readonly tensors: LayerTensors[]
   /** Layers that the tensors hold. */
   layers: number
@@ -75,9 +76,9 @@ interface PartFields extends Fields {
   readonly weights: unknown
 }
 
-/** Reads the predictions of a batch. */
-export function readPredictions(outputs: Outputs, options: ResolvedOptions): Predictions {
-  const reader: Reader = { options, images: undefined, tensors: [], layers: 0 }
+/** Reads the predictions of a batch. `targets`: what comes with them, unchecked, by which messages tell how many images there are. */
+export function readPredictions(outputs: Outputs, options: ResolvedOptions, targets?: unknown): Predictions {
+  const reader: Reader = { options, images: undefined, targets, tensors: [], layers: 0 }
   const given = readOutputs(outputs)
   const main = readLayers(reader, outputs, given, 'outputs')
   const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
@@ -265,14 +266,13 @@ function readTensors(
 /** Checks the shape of a part's logits; the images must be those of the parts before. */
 function checkLogitShape(
   shape: readonly number[],
-  { options, images }: Reader,
+  { options, images, targets }: Reader,
   name: string,
   agnostic: boolean | undefined,
 ): void {
   const rank = shape.length
   if (rank !== 3 && rank !== 4) {
-    const [queries, classes] = shape as readonly [number, number]
-    const hint = rank === 2 ? `; the batch axis is missing: a single image has the shape [1, ${queries}, ${classes}]` : ''
+    const hint = rank === 2 ? batchHint(shape as readonly [number, number], targets) : ''
     fail('SHAPE', `${name}.logits`, `must be of shape [B, Q, C] or [L, B, Q, C], got ${showShape(shape)}${hint}`)
   }
   if (rank === 4 && shape[0] === 0) {
@@ -282,6 +282,13 @@ function checkLogitShape(
   if (images !== undefined && shape[rank - 3] !== images) {
     fail('SHAPE', `${name}.logits`, `expected B = ${images} images, as in outputs.logits, got ${showShape(shape)}`)
   }
+}
+
+/** What the shape of logits without a batch axis may be meant for: the images of all targets, one after the other, or one. */
+function batchHint([rows, classes]: readonly [number, number], targets: unknown): string {
+  const images = Array.isArray(targets) ? lengthOf(targets, 'targets') : 1
+  const [count, whose] = images > 1 && rows % images === 0 ? [images, `${images} images have`] : [1, 'a single image has']
+  return `; the batch axis is missing: ${whose} the shape ${showShape([count, rows / count, classes])}`
 }
 
 /**

@@ -1,13 +1,14 @@
-import { HungarianLossError, refusalOf } from './errors.ts'
+import { HungarianLossError, messageOf, refusalOf } from './errors.ts'
 
 /**
  * What was thrown while something of the caller's was read: an error of the package as it is; what the caller's getters
  * and proxies throw as `DTYPE`, and refused memory as `MEMORY`, with what was thrown as the original. `argument`: what was read.
+ * `rule`: what to say in place of what was thrown.
  * @internal
  */
-export function toReadError(thrown: unknown, argument: string): HungarianLossError {
+export function toReadError(thrown: unknown, argument: string, rule?: string): HungarianLossError {
   if (isOurs(thrown)) return thrown
-  const message = `${argument}: could not be read: ${messageOf(thrown)}`
+  const message = `${argument}: ${rule ?? `could not be read: ${messageOf(thrown)}`}`
   return refusalOf(thrown, argument) ?? new HungarianLossError('DTYPE', message, { argument, original: thrown })
 }
 
@@ -16,15 +17,5 @@ function isOurs(thrown: unknown): thrown is HungarianLossError {
     return thrown instanceof HungarianLossError
   } catch {
     return false // a proxy that refuses to be asked
-  }
-}
-
-/** What a thrown value says, whatever it is. */
-function messageOf(thrown: unknown): string {
-  try {
-    const { message } = Object(thrown) as { readonly message?: unknown }
-    return String(typeof message === 'string' ? message : thrown)
-  } catch {
-    return 'what was thrown cannot be read either'
   }
 }

@@ -30,6 +30,14 @@ export function isSparse(cost: unknown): cost is SparseCostMatrix {
   return isObject(cost) && ('values' in cost || 'columnIndices' in cost) && isRecord(cost)
 }
 
+/** Refuses a sparse matrix with the names that SciPy has for its fields, which would be read as a dense one. */
+export function checkNames(cost: unknown): void {
+  if (!isRecord(cost) || !('indptr' in cost || 'col' in cost)) return
+  const names = 'indptr' in cost ? 'indices, rowStarts: indptr' : 'col, rowIndices: row'
+  const rule = `is a sparse matrix under other names: pass { values: data, columnIndices: ${names}, shape }`
+  fail('SHAPE', 'cost', `${rule}; it is an object ${showKeys(cost)}`)
+}
+
 /** Reads a sparse matrix; Float32Array, Float64Array and, for indices, Int32Array as they lie, all else converted. */
 export function readSparse(cost: SparseCostMatrix): SparseCosts {
   const { values, columnIndices: given, rowStarts, rowIndices, shape } = cost as { readonly [Field in keyof SparseCostMatrix]: unknown }
@@ -41,7 +49,9 @@ export function readSparse(cost: SparseCostMatrix): SparseCosts {
   const columns = checkInteger(shape[1], 0, MAX_SIZE, 'cost.shape', 'SHAPE')
   const byCells = rowIndices !== undefined
   if (byCells === (rowStarts !== undefined)) {
-    fail('SHAPE', 'cost', `needs either rowStarts or rowIndices, got ${byCells ? 'both' : 'neither'}`)
+    if (!byCells) checkNames(cost)
+    const got = byCells ? 'both' : `neither; it is an object ${showKeys(cost)}`
+    fail('SHAPE', 'cost', `needs either rowStarts or rowIndices, got ${got}`)
   }
   const columnIndices = readIndices(given, 'cost.columnIndices')
   const rowList = byCells ? readIndices(rowIndices, 'cost.rowIndices') : readIndices(rowStarts, 'cost.rowStarts')

@@ -3,7 +3,7 @@ import { failKey, strayKey } from './keys.ts'
 import { checkMemory, isUsable, kindOf } from './memory.ts'
 import { toReadError } from './reading.ts'
 import { float32s, int32s, uint32s } from './slab.ts'
-import { dataIn, failType, isNumeric, lengthOf, numbersOf, shapeHint, shapeOf, showShape } from './tensors.ts'
+import { checkHalves, dataIn, failNumber, failType, isNumeric, lengthOf, numbersOf, shapeHint, shapeOf, showShape } from './tensors.ts'
 import type { Target } from './types.ts'
 import { checkInteger, isObject, isRecord, show } from './validate.ts'
 
@@ -120,8 +120,19 @@ function countLabels(data: unknown, labels: unknown, target: object, image: numb
   }
   if (kind !== undefined && !isUsable(data as Int32Array)) checkMemory(data as Int32Array, `targets[${image}].labels`)
   const length = lengthOf(data as ArrayLike<unknown>, 'targets')
-  if (data !== labels) checkTensorShape(labels, [length], `targets[${image}].labels`)
+  if (data !== labels) checkLabelTensor(labels, kind, length, `targets[${image}].labels`)
   return length
+}
+
+/** Refuses labels whose tensor says that they are something else. */
+function checkLabelTensor(tensor: unknown, kind: string | undefined, length: number, argument: string): void {
+  if (kind === 'Uint16Array') checkHalves(tensor, argument)
+  const shape = shapeOf(tensor, argument)
+  if (shape.length === 1 && shape[0] === length) return
+  const [rows, columns] = shape as readonly [number, number]
+  if (shape.length !== 2 || columns === 1) fail('SHAPE', argument, `expected shape [${length}], got ${showShape(shape)}`)
+  const axis = rows === 1 ? '; a batch axis? drop it' : ''
+  fail('SHAPE', argument, `expected [n] class ids, got ${showShape(shape)} (one-hot? take argMax${axis})`)
 }
 
 /** Refuses what is no data, saying which keys there are where they are missing. */
@@ -144,6 +155,7 @@ function checkBoxes(
   if (kind === undefined ? !Array.isArray(data) : !isNumeric(kind)) {
     failData(data, boxes, 'an array of numbers or of rows of 4', target, `targets[${image}].boxes`)
   }
+  if (kind === 'Uint16Array') checkHalves(boxes, `targets[${image}].boxes`)
   const values = data as ArrayLike<unknown>
   const nested = kind === undefined && isNested(values)
   if (kind !== undefined && !isUsable(data as Float32Array)) checkMemory(data as Float32Array, `targets[${image}].boxes`)
@@ -258,10 +270,7 @@ function packBoxes({ boxes, rows, count }: ReadTarget, image: number, out: Float
     for (let i = 0; i < COMPONENTS; i++) {
       const value = from[first + i]
       if (typeof value !== 'number') {
-        fail('DTYPE', `targets[${image}].boxes`, `must hold numbers only, got ${show(value)} at target ${row}`, {
-          image,
-          target: row,
-        })
+        failNumber(value, `targets[${image}].boxes`, `at target ${row}`, { image, target: row })
       }
       out[COMPONENTS * (start + row) + i] = value
     }

@@ -1,4 +1,5 @@
 import { fail } from './errors.ts'
+import type { ErrorPlace } from './errors.ts'
 import { checkMemory, isUsable, kindOf, lengthOfTyped } from './memory.ts'
 import { toReadError } from './reading.ts'
 import { isObject, isRecord, MAX_SIZE, show, showKeys } from './validate.ts'
@@ -51,21 +52,21 @@ export function dataIn(tensor: object, argument: string): unknown {
   try {
     return (tensor as Unchecked).data
   } catch (error) {
-    throw toReadError(error, `${argument}${whereabouts(tensor)}`)
+    throw toReadError(error, argument, whereabouts(tensor))
   }
 }
 
-/** What a tensor of ONNX Runtime, whose `data` throws where they are not in memory, says of them. */
-function whereabouts(tensor: object): string {
+/** Where the data of a tensor of ONNX Runtime are, whose `data` throws where they are not in memory. */
+function whereabouts(tensor: object): string | undefined {
   let location: unknown
   try {
     ;({ location } = tensor as { readonly location?: unknown })
   } catch {
-    return ''
+    return undefined
   }
-  if (location === 'none') return '; the tensor has been disposed'
+  if (location === 'none') return 'the tensor has been disposed, so that its data are gone'
   const isElsewhere = typeof location === 'string' && !location.startsWith('cpu')
-  return isElsewhere ? `; the data lie on the device (location ${show(location)}): await getData() first` : ''
+  return isElsewhere ? `the data lie on the device (location ${show(location)}): await getData() first` : undefined
 }
 
 /**
@@ -91,6 +92,10 @@ export function shapeHint(got: readonly number[], expected: readonly number[]): 
   const is = (shape: readonly number[]): boolean =>
     shape.length === expected.length && shape.every((size, axis) => size === expected[axis])
   if (is([1, ...got])) return `; the batch axis is missing: a single image has the shape ${showShape(expected)}`
+  const [images = 0, queries = 0, last = 0] = expected
+  if (expected.length === 3 && got.length === 2 && got[0] === images * queries && got[1] === last) {
+    return `; the axes of images and queries are one: give it the shape ${showShape(expected)}`
+  }
   const swapped = (axis: number): boolean => {
     const shape = [...got]
     ;[shape[axis], shape[axis + 1]] = [got[axis + 1] as number, got[axis] as number]
@@ -105,7 +110,8 @@ export function shapeHint(got: readonly number[], expected: readonly number[]): 
 /** The data of a tensor as float32: a Float32Array as it is, anything else converted. Its length fits the shape. */
 export function float32(tensor: unknown, shape: readonly number[], argument: string): Float32Array {
   const data = dataIn(tensor as object, argument)
-  switch (kindOf(data)) {
+  const kind = kindOf(data)
+  switch (kind) {
     case 'Float32Array':
       checkView(data as Float32Array, shape, argument)
       return data as Float32Array
@@ -115,7 +121,8 @@ export function float32(tensor: unknown, shape: readonly number[], argument: str
       return new Float32Array(data as Float64Array)
     default:
       if (!Array.isArray(data)) {
-        return failType(data, 'a Float32Array, Float64Array, Float16Array or array of numbers', argument, tensor)
+        const hint = kind === 'Uint16Array' ? ` (${HALVES_HINT})` : ''
+        return failType(data, 'a Float32Array, Float64Array, Float16Array or array of numbers', argument, tensor, hint)
       }
       return flatten(data, shape, Float32Array, argument)
   }
@@ -134,9 +141,19 @@ export function floats(
     return flatten(data as readonly unknown[], shape, Float64Array, argument)
   }
   if (!isNumeric(kind)) failType(data, 'numbers', argument)
+  if (kind === 'Uint16Array') checkHalves(holder, argument)
   checkView(data as Float64Array, shape, argument)
   if (kind === 'Float32Array' || kind === 'Float64Array') return data as Float32Array | Float64Array
   return new Float64Array(data as Int32Array)
+}
+
+/** Where there is no Float16Array, ONNX Runtime gives float16 as their bits. */
+const HALVES_HINT = "type 'float16': cast the output to float32 in the model"
+
+/** Refuses the bits of float16 numbers, which would be taken for integers. `holder`: the tensor whose data are Uint16Array. */
+export function checkHalves(holder: unknown, argument: string): void {
+  if (!isRecord(holder) || holder['type'] !== 'float16') return
+  fail('DTYPE', argument, `data must be numbers, got the bits of float16 numbers as Uint16Array (${HALVES_HINT})`)
 }
 
 /** Number of values of a shape. Inexact only beyond 2^53, where no array has that length. */
@@ -209,7 +226,7 @@ function fill(
     const value = rows[i]
     if (axis + 1 < shape.length) next = fill(value, shape, axis + 1, out, next, argument)
     else if (typeof value === 'number') out[next++] = value
-    else fail('DTYPE', argument, `must hold numbers only, got ${show(value)} at index ${next}`)
+    else failNumber(value, argument, `at index ${next}`)
   }
   return next
 }
@@ -228,16 +245,25 @@ function failLength(expected: number, shape: readonly number[], got: number, arg
   fail('SHAPE', argument, `expected ${expected} values for ${showShape(shape)}, got ${got}`)
 }
 
-/** Refuses data of a wrong type, saying what would help. `holder`: the object that was to have them. */
-export function failType(data: unknown, expected: string, argument: string, holder?: unknown): never {
+/** Refuses what is no number among numbers. `where`: at which place. */
+export function failNumber(value: unknown, argument: string, where: string, place?: ErrorPlace): never {
+  const hint = value === null ? " (JSON's Infinity or NaN?)" : ''
+  return fail('DTYPE', argument, `must hold numbers only, got ${show(value)}${hint} ${where}`, place)
+}
+
+/**
+ * Refuses data of a wrong type, saying what would help. `holder`: the object that was to have them. `hint`: what else
+ * there is to say.
+ */
+export function failType(data: unknown, expected: string, argument: string, holder?: unknown, hint = ''): never {
   const kind = kindOf(data)
   if (typeof data === 'function') {
     fail(
       'DTYPE',
       argument,
-      `data must be ${expected}, got a function (for a TensorFlow.js tensor, use hungarian-loss/tfjs)`,
+      `data must be ${expected}, got a function (for a TensorFlow.js tensor, use hungarian-loss/tfjs; to inspect a batch of them, give its criterion check: 'warn')`,
     )
   }
   const keys = data === undefined && isRecord(holder) ? `; what was given is an object ${showKeys(holder)}` : ''
-  return fail('DTYPE', argument, `data must be ${expected}, got ${kind ?? show(data)}${keys}`)
+  return fail('DTYPE', argument, `data must be ${expected}, got ${kind ?? show(data)}${keys}${hint}`)
 }

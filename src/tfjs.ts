@@ -4,9 +4,11 @@
  * @module
  */
 import type * as tfc from '@tensorflow/tfjs-core'
+import { checkCall, NORMALIZERS } from './call.ts'
 import type { HungarianLoss } from './criterion.ts'
 import { fail } from './errors.ts'
 import { checkKeys } from './keys.ts'
+import { kindOf } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
 import { MAX_JOBS, MAX_LAYERS } from './predictions.ts'
 import { toReadError } from './reading.ts'
@@ -27,7 +29,7 @@ import type {
   QueryRange,
   Target,
 } from './types.ts'
-import { checkRecord, isRecord, show, showKeys } from './validate.ts'
+import { isRecord, show, showKeys } from './validate.ts'
 
 /** The part of TensorFlow.js that is used: `@tensorflow/tfjs-core` or any package that re-exports it. */
 export type TensorFlow = Pick<typeof tfc, 'customGrad' | 'mul' | 'scalar' | 'tensor'>
@@ -64,10 +66,8 @@ export interface TensorTarget extends Omit<Target, 'labels' | 'boxes' | 'ignore'
   readonly ignore?: Target['ignore'] | tfc.Tensor
 }
 
-const CALL = ['numBoxes', 'unionBoxes', 'classWeight', 'distilledQueries'] as const
-
 /** Settings of one call: what a batch that is split over workers is divided by. */
-export type TensorCallOptions = Pick<CallOptions, (typeof CALL)[number]>
+export type TensorCallOptions = Pick<CallOptions, (typeof NORMALIZERS)[number]>
 
 /** A differentiable loss. */
 export interface TensorLoss {
@@ -182,7 +182,7 @@ function readStep(outputs: unknown, targets: unknown, call: unknown): TensorStep
     argument = 'targets'
     const readTargets = copyTargets(targets, tensors)
     argument = 'call'
-    const settings = call === undefined ? undefined : { ...checkRecord(call, CALL, 'call') }
+    const settings = call === undefined ? undefined : { ...checkCall(call, NORMALIZERS) }
     return { outputs: read, targets: readTargets, call: settings as TensorCallOptions | undefined, layers, tensors }
   } catch (error) {
     throw toReadError(error, argument)
@@ -415,7 +415,7 @@ function targetData(
   { data, shape }: { readonly data: TensorValues; readonly shape: readonly number[] },
   name: string,
 ): unknown {
-  if (field === 'labels') return { data: data instanceof Float32Array ? Array.from(data) : data, shape }
+  if (field === 'labels') return { data: kindOf(data) === 'Float32Array' ? Array.from(data) : data, shape }
   if (field === 'boxes') return { data, shape }
   if (shape.length !== 1) fail('SHAPE', name, `must be of shape [n], got ${showShape(shape)}`)
   return data

@@ -206,27 +206,32 @@ export interface Outputs extends PartOutputs {
 /** The keys of every member of a union. */
 type KeysOf<T> = T extends unknown ? keyof T : never
 
+/** What no value is: a message of the compiler's that names the key which is not known at its place. */
+type Unknown<Place extends string, Key, Value> = 0 extends 1 & Value ? never : { readonly [K in `unknown key of ${Place}`]: Key }
+
 /** `T` without keys that `Shape` does not know. */
-type OnlyKeysOf<Shape, T> = { readonly [Key in keyof T]: string extends Key ? T[Key] : Key extends KeysOf<Shape> ? T[Key] : never }
+type OnlyKeysOf<Shape, T, Place extends string> = {
+  readonly [Key in keyof T]: string extends Key ? T[Key] : Key extends KeysOf<Shape> ? T[Key] : Unknown<Place, Key, T[Key]>
+}
 
 /** A part without unknown keys, also of its layers. */
-type Exact<Shape, T> = T &
-  OnlyKeysOf<Shape, T> &
+type Exact<Shape, T, Place extends string> = T &
+  OnlyKeysOf<Shape, T, Place> &
   (T extends { readonly auxiliary: ReadonlyArray<infer Layer> }
-    ? { readonly auxiliary: ReadonlyArray<OnlyKeysOf<LayerOutputs, Layer>> }
+    ? { readonly auxiliary: ReadonlyArray<OnlyKeysOf<LayerOutputs, Layer, 'an auxiliary layer'>> }
     : unknown)
 
 /**
  * Outputs without keys that are unknown at their place, which are refused, too, when a call reads them. Their type says
  * which parts the result has.
  */
-export type ExactOutputs<O> = Exact<Outputs, O> &
-  (O extends { readonly encoder: infer Part extends object } ? { readonly encoder: Exact<EncoderOutputs, Part> } : unknown) &
+export type ExactOutputs<O> = Exact<Outputs, O, 'outputs'> &
+  (O extends { readonly encoder: infer Part extends object } ? { readonly encoder: Exact<EncoderOutputs, Part, 'outputs.encoder'> } : unknown) &
   (O extends { readonly denoising: infer Part extends object }
-    ? { readonly denoising: Exact<DenoisingOutputs, Part> }
+    ? { readonly denoising: Exact<DenoisingOutputs, Part, 'outputs.denoising'> }
     : unknown) &
   (O extends { readonly oneToMany: infer Part extends object }
-    ? { readonly oneToMany: Exact<OneToManyOutputs, Part> }
+    ? { readonly oneToMany: Exact<OneToManyOutputs, Part, 'outputs.oneToMany'> }
     : unknown)
 
 /** A value that is certain where the type of the outputs says that they have this key. */
@@ -655,7 +660,8 @@ export interface CallOptions {
   readonly gradients?: boolean | undefined
   /**
    * Arrays to write the gradients to, in the layout of the inputs and at least of their lengths: of a longer array, as
-   * for a smaller last batch, the first part is written, and the result's array is a view of it. What is written must not
+   * for a smaller last batch, the first part is written, and the result's array is a view of it, too short for a larger
+   * batch that follows: keep the first batch's arrays, and hand in these. What is written must not
    * share memory with any input or with each other. Default: new arrays.
    */
   readonly out?: Gradients | undefined

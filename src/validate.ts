@@ -1,6 +1,6 @@
 import { fail } from './errors.ts'
 import type { ErrorCode } from './errors.ts'
-import { nearestName } from './words.ts'
+import { foreignName, nearestName } from './words.ts'
 
 /** The largest size of one dimension: indices are 32-bit integers. */
 export const MAX_SIZE = 2 ** 31 - 1
@@ -40,8 +40,16 @@ function describe(value: unknown): string {
 
 const MAX_SHOWN = 10n ** 40n
 
+/** `JSON.stringify` makes an object with a key for each index of a typed array. */
+const JSON_HINT = ' (JSON of a cloned typed array? turn it into an array first)'
+
 function showText(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
+  return JSON.stringify(shorten(text))
+}
+
+/** As much of a text, or of a key, as a message shows. */
+export function shorten(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text
 }
 
 /** Which keys an object has, as messages say it: `with the keys labels, boxes`. Never throws. */
@@ -49,9 +57,10 @@ export function showKeys(value: unknown): string {
   try {
     const keys = Object.keys(value as object)
     if (keys.length === 0) return 'without any keys'
-    const shown = keys.slice(0, SHOWN_KEYS).map((key) => (key.length > 40 ? `${key.slice(0, 40)}…` : key))
+    const shown = keys.slice(0, SHOWN_KEYS).map(shorten)
     const more = keys.length > SHOWN_KEYS ? ` and ${keys.length - SHOWN_KEYS} more` : ''
-    return `with the key${keys.length === 1 ? '' : 's'} ${shown.join(', ')}${more}`
+    const hint = keys[0] === '0' ? JSON_HINT : ''
+    return `with the key${keys.length === 1 ? '' : 's'} ${shown.join(', ')}${more}${hint}`
   } catch {
     return 'whose keys cannot be read'
   }
@@ -84,24 +93,27 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 }
 
-/** An object of options all of whose keys are known; absent means empty. */
+/** An object of options all of whose keys are known; absent means empty. `hintFor`: what may help where it is none. */
 export function checkRecord<Key extends string>(
   value: unknown,
   known: readonly Key[],
   argument: string,
+  hintFor: (value: unknown) => string = noHint,
 ): { readonly [K in Key]?: unknown } {
   if (value === undefined) return {}
-  if (!isRecord(value)) fail('OPTION', argument, `must be an object, got ${show(value)}`)
+  if (!isRecord(value)) fail('OPTION', argument, `must be an object, got ${show(value)}${hintFor(value)}`)
   for (const key in value) {
     if (!(known as readonly string[]).includes(key)) {
-      fail('OPTION', `${argument}.${key}`, `there is no such option; ${showKnown(key, known)}`)
+      fail('OPTION', `${argument}.${shorten(key)}`, `there is no such option; ${showKnown(key, known)}${hintFor(value)}`)
     }
   }
   return value as { readonly [K in Key]?: unknown }
 }
 
+const noHint = (): string => ''
+
 /** The known names, each once, and which of them may be meant. */
-export function showKnown(key: string, known: readonly string[], meant = nearestName(key, known)): string {
+export function showKnown(key: string, known: readonly string[], meant = foreignName(key, known) ?? nearestName(key, known)): string {
   const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`
   return `known are ${[...new Set(known)].join(', ')}${hint}`
 }
