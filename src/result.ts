@@ -10,6 +10,7 @@ import { addPrint, constructorOf, ownInt32s, putOff, WITH_JSON } from './plain.t
 import type { Unfinished } from './plain.ts'
 import { float64s, int32s } from './slab.ts'
 import type { PackedTargets } from './targets.ts'
+import { listOf } from './tensors.ts'
 import type {
   CostBlock,
   CostResult,
@@ -435,8 +436,7 @@ function readCounts({ values, predictions }: Filled, hasUnion: boolean): Normali
 
 /** The number at a place within those of each layer. */
 function eachOf(values: Float64Array, place: number): number[] {
-  const list: number[] = []
-  list.length = (values.length - HEADER) / PER_LAYER
+  const list = listOf((values.length - HEADER) / PER_LAYER)
   for (let i = 0; i < list.length; i++) list[i] = values[HEADER + PER_LAYER * i + place] as number
   return list
 }
