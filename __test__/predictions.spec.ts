@@ -207,7 +207,7 @@ describe('a wrong shape is said to be what it looks like:', () => {
     const rows = { logits: tensor(12, 5), boxes: tensor(12, 4) }
     const none = { labels: [], boxes: [] }
     const told = (outputs: object, images: number) =>
-      errorOf(() => one.compute(untyped(outputs), Array(images).fill(none))).message
+      errorOf(() => one.compute(untyped(outputs), Array.from({ length: images }, () => none))).message
     expect(told(rows, 2)).toMatch(/batch axis is missing: 2 images have the shape \[2, 6, 5\]$/)
     expect(told(rows, 1)).toMatch(/a single image has the shape \[1, 12, 5\]$/)
     expect(told(rows, 5)).toMatch(/a single image has the shape \[1, 12, 5\]$/)
