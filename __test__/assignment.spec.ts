@@ -11,7 +11,7 @@ import {
   verifyAssignment,
 } from '../src/index.ts'
 import type { AssignmentOptions } from '../src/index.ts'
-import { errorOf, expectClose, untyped } from './helpers.ts'
+import { errorOf, expectClose, timeOf, untyped } from './helpers.ts'
 
 // the same cases in every run
 fc.configureGlobal({ seed: 1 })
@@ -521,18 +521,23 @@ describe('off the event loop', () => {
     await expect(linearSumAssignmentAsync([[1]], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
 
-  test('one signal stops several solves at once, and the threads are free again soon', { retry: 2 }, async () => {
-    const controller = new AbortController()
-    const reason = new Error('enough')
+  test('one signal stops several solves at once, and the threads are free again soon', async () => {
     const cost = hard(2000)
-    const solves = [1, 2, 3].map(() => linearSumAssignmentAsync(cost, { signal: controller.signal }))
-    const outcomes = Promise.allSettled(solves)
-    await new Promise((resolve) => setTimeout(resolve, 15))
-    controller.abort(reason)
-    for (const outcome of await outcomes) expect(outcome).toEqual({ status: 'rejected', reason })
-    const start = performance.now()
-    await Promise.all([1, 2, 3, 4].map(() => linearSumAssignmentAsync([[1]])))
-    expect(performance.now() - start).toBeLessThan(200)
+    const one = await timeOf(() => linearSumAssignmentAsync(cost))
+    // the least of as many as it takes, for other processes hold it up, too
+    let busy = Infinity
+    for (let i = 0; i < 10 && busy > one / 2; i++) {
+      const controller = new AbortController()
+      const reason = new Error('enough')
+      // more than run at once, so that those of the queue would keep the threads for longer than one does
+      const solves = Array.from({ length: 8 }, () => linearSumAssignmentAsync(cost, { signal: controller.signal }))
+      const outcomes = Promise.allSettled(solves)
+      await new Promise((resolve) => setTimeout(resolve, 15))
+      controller.abort(reason)
+      for (const outcome of await outcomes) expect(outcome).toEqual({ status: 'rejected', reason })
+      busy = Math.min(busy, await timeOf(() => Promise.all([1, 2, 3, 4].map(() => linearSumAssignmentAsync([[1]])))))
+    }
+    expect(busy).toBeLessThanOrEqual(one / 2)
   })
 
   test('a signal that is never aborted changes nothing and keeps no listener', async () => {

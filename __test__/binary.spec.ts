@@ -5,21 +5,24 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PLATFORMS } from '../src/binary.ts'
+import { checkBuilt } from './built.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** What is left of a project that has the package as it is published, without the package of its platform. */
 const project = mkdtempSync(join(tmpdir(), 'hungarian-loss-'))
 const native = join(project, 'node_modules', 'hungarian-loss', 'native')
-const binary = readdirSync(join(ROOT, 'native')).find((file) => file.endsWith('.node')) as string
+const prefix = `hungarian-loss.${process.platform}-${process.arch}`
+const binary = readdirSync(join(ROOT, 'native')).find((file) => file.startsWith(prefix) && file.endsWith('.node')) as string
 const platform = (/^hungarian-loss\.(.*)\.node$/.exec(binary) as RegExpExecArray)[1] as string
 
 beforeAll(() => {
+  checkBuilt()
   mkdirSync(native, { recursive: true })
   for (const path of ['package.json', 'dist', 'native/binding.cjs']) {
     cpSync(join(ROOT, path), join(native, '..', path), { recursive: true })
   }
-})
+}, 60_000)
 
 afterAll(() => rmSync(project, { recursive: true }))
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { checkBuilt } from './built.ts'
 import { programsOf } from './documents.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -31,6 +32,8 @@ const QUIET = "import { env } from '@tensorflow/tfjs-core'\nenv().set('PROD', tr
 
 const programs = DOCUMENTS.flatMap((name) => programsOf(join(ROOT, name), name))
 let folder: string
+
+beforeAll(checkBuilt, 60_000)
 
 /** Makes a project with the package and all that its documents use installed, and a file for each program. */
 beforeAll(() => {

@@ -112,3 +112,10 @@ export function bitsOf(data: ArrayBufferView | undefined): string {
 export const untyped = <T = any>(value: unknown): T => value as T
 
 export type { Outputs, Target }
+
+/** How long a call takes until it is settled, in milliseconds. */
+export async function timeOf(call: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await call()
+  return performance.now() - start
+}

@@ -17,8 +17,11 @@ import type { Change } from './odd.ts'
 /** Calls of each export; a hundred times as many were made without a fault. */
 const CALLS = Number(process.env['HOSTILE_CALLS'] ?? 1500)
 const SEED = process.env['HOSTILE_SEED'] === undefined ? undefined : Number(process.env['HOSTILE_SEED'])
-/** What no call of these sizes takes, in milliseconds, on a machine that does other things too. */
-const SLOW = 5000
+/**
+ * What no call takes, in milliseconds, on a machine that does other things too. A proxy that has ten million elements is
+ * read for about four seconds.
+ */
+const SLOW = 30_000
 const LONG = { timeout: 600_000 }
 
 const softmax = HungarianLoss.detr({ numClasses: 4 })
@@ -219,17 +222,20 @@ function faultOf(thrown: unknown): string | undefined {
 describe('whatever is given, there is a result or a typed error:', () => {
   test.each(EXPORTS)('%s', LONG, async (_, call, inputs, odds = ODD) => {
     const property = fc.asyncProperty(fc.nat(), fc.array(change, { minLength: 1, maxLength: 3 }), async (which, changes) => {
-      const args = (inputs[which % inputs.length] as () => unknown[])()
-      for (const each of changes) apply(each, args, odds as typeof ODD)
-      let fault: string | undefined
-      const start = performance.now()
-      try {
-        await call(...args)
-      } catch (error) {
-        fault = faultOf(error)
+      let [fault, took, tries]: [string | undefined, number, number] = [undefined, Infinity, 0]
+      // again if it is slow, for other processes hold it up, too
+      for (; took > SLOW && fault === undefined && tries < 2; tries++) {
+        const args = (inputs[which % inputs.length] as () => unknown[])()
+        for (const each of changes) apply(each, args, odds as typeof ODD)
+        const start = performance.now()
+        try {
+          await call(...args)
+        } catch (error) {
+          fault = faultOf(error)
+        }
+        took = performance.now() - start
       }
-      const took = performance.now() - start
-      if (took > SLOW) fault = `took ${took} ms`
+      if (took > SLOW) fault ??= `took ${took} ms`
       if (fault !== undefined) throw new Error(fault)
     })
     await fc.assert(property, { numRuns: CALLS, ...(SEED !== undefined && { seed: SEED }) })

@@ -80,7 +80,9 @@ describe('inspectBatch', () => {
       argument: expect.stringMatching(/^targets\[[01]\]\.boxes$/),
     })
     expect(finding?.count).toBeGreaterThan(0)
-    expect(finding?.message).toContain(`As '${format}' all of them fit`)
+    expect(finding?.message).toContain(
+      format === 'xyxy' ? "As 'xyxy' all of them fit" : "As 'xywh' (COCO's) all of them fit",
+    )
   })
 
   test('tells centre and size from corners', () => {
@@ -241,8 +243,7 @@ describe('inspectBatch', () => {
       },
     })
     expect(found(outputs, labelled([1, 2], [3, 3]))).toMatchObject({
-      'one-based-labels': { severity: 'warning' },
-      'unseen-class': { severity: 'note' },
+      'one-based-labels': { severity: 'note', message: expect.stringContaining('all is well') },
     })
     expect(found(outputs, labelled([1, 2], [2, 2]))).toEqual({
       'unseen-class': expect.objectContaining({ count: 2, total: 4, example: 0 }),
@@ -322,6 +323,48 @@ describe('inspectBatch', () => {
     ])
     const ignored = targets.map(({ labels, boxes }) => ({ labels, boxes, ignore: [true, true] }))
     expect(found(outputs, ignored)).toMatchObject({ 'no-targets': { example: 4 } })
+  })
+
+  test('tells predicted corners from centre and size, and leaves alone what chance may have made', () => {
+    const { outputs, targets } = batch()
+    expect(found(outputs, targets)).toEqual({})
+    const { data } = outputs.boxes
+    for (let i = 0; i < data.length; i += 4) data.set([0.4, 0.1, 0.9, 0.6], i)
+    expect(found(outputs, targets)).toMatchObject({
+      'box-outside-image': { severity: 'warning', argument: 'outputs.boxes', count: 12, total: 12 },
+    })
+    data.set([0.9, 0.1, 0.4, 0.6], 8)
+    expect(found(outputs, targets)).toEqual({})
+  })
+
+  test('finds another format of boxes in pixels by the left and upper edge', () => {
+    const inPixels = HungarianLoss.detr({ numClasses: CLASSES, normalizedBoxes: false })
+    const { outputs, targets } = batch()
+    const predicted = { ...outputs, boxes: { ...outputs.boxes, data: outputs.boxes.data.map((x) => 640 * x) } }
+    const scaled = targets.map(({ labels, boxes }) => ({ labels, boxes: boxes.map((box) => box.map((x) => 640 * x)) }))
+    expect(found(predicted, scaled, inPixels)).toEqual({})
+    const corner = withBoxes([
+      [10, 20, 300, 200],
+      [5, 5, 50, 60],
+      [100, 90, 400, 300],
+      [0, 0, 640, 480],
+    ])
+    const finding = found(predicted, corner, inPixels)['box-outside-image']
+    expect(finding).toMatchObject({ count: 4, total: 4 })
+    expect(finding?.message).toMatch(/As 'xyxy' all of them fit.*As 'xywh' \(COCO's\) all of them fit/)
+  })
+
+  test('passes on what cannot be read as compute does', () => {
+    const { outputs, targets } = batch()
+    const trap = () => {
+      throw new Error('not now')
+    }
+    const trapped = Object.defineProperty({ ...outputs }, 'logits', { get: trap, enumerable: true })
+    expect(inspectBatch(trapped, targets, criterion)).toMatchObject([{ code: 'refused', example: 'DTYPE' }])
+    let reads = 0
+    const once = () => (reads++ === 0 ? { data: [], shape: [2, 5, 6] } : trap())
+    const changing = Object.defineProperty({ ...outputs }, 'logits', { get: once, enumerable: true })
+    expect(inspectBatch(changing, targets, criterion)).toMatchObject([{ code: 'refused', example: 'SHAPE' }])
   })
 
   test('passes on what compute refuses, with its place', () => {

@@ -308,9 +308,14 @@ test('the loop is held up by a call and by its later turns, but not while it has
     work(20)
   }
   expect(await heldUp(later)).toBeGreaterThanOrEqual(0.04)
-  const start = performance.now()
-  const idle = await heldUp(() => sleep(500))
-  expect(idle).toBeLessThan((performance.now() - start) / 1000 - 0.4)
+  // the least of as many as it takes, for other processes hold it up, too
+  let share = 1
+  for (let i = 0; i < 10 && share > 0.2; i++) {
+    const start = performance.now()
+    const idle = await heldUp(() => sleep(500))
+    share = Math.min(share, (1000 * idle) / (performance.now() - start))
+  }
+  expect(share).toBeLessThanOrEqual(0.2)
   await expect(heldUp(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
 })
 

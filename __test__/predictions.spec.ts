@@ -223,24 +223,34 @@ describe('sizes without any data', () => {
   })
   const none = (images: number) => Array.from({ length: images }, () => ({ labels: [], boxes: [] }))
 
+  /** How many times as long ten times the size takes: the least of a few, for other processes hold it up, too. */
+  const growth = (size: number, call: (size: number) => void) => {
+    const least = [Infinity, Infinity] as [number, number]
+    for (let i = 0; i < 10 && !(i > 0 && least[1] < 30 * least[0]); i++) {
+      for (const which of [0, 1] as const) {
+        const start = performance.now()
+        call(which === 0 ? size : 10 * size)
+        least[which] = Math.min(least[which], performance.now() - start)
+      }
+    }
+    return least[1] / least[0]
+  }
+
   test('take no time that grows faster than the layers', () => {
-    const timed = (layers: number) => {
-      const start = performance.now()
+    const grown = growth(10_000, (layers) => {
       expect(one.compute(stacked(layers, 0, 5), []).layers.length).toBe(layers)
       expect(one.match(stacked(layers, 0, 5), []).layers.length).toBe(layers)
-      return performance.now() - start
-    }
-    timed(1000)
-    // where it did, these took half a minute
-    expect(timed(100_000)).toBeLessThan(5000)
+    })
+    expect(grown).toBeLessThan(30)
   })
 
   test('arrays for the gradients of many layers are compared in no time that grows faster, either', () => {
     const empty = () => ({ logits: new Float32Array(0), boxes: new Float32Array(0) })
-    const auxiliary = Array.from({ length: 30_000 }, () => stacked(0, 5))
-    const start = performance.now()
-    one.compute({ ...stacked(0, 5), auxiliary }, [], { out: { ...empty(), auxiliary: auxiliary.map(empty) } })
-    expect(performance.now() - start).toBeLessThan(5000)
+    const grown = growth(3000, (length) => {
+      const auxiliary = Array.from({ length }, () => stacked(0, 5))
+      one.compute({ ...stacked(0, 5), auxiliary }, [], { out: { ...empty(), auxiliary: auxiliary.map(empty) } })
+    })
+    expect(grown).toBeLessThan(30)
   })
 
   test.each<[string, () => unknown, object]>([
@@ -251,7 +261,7 @@ describe('sizes without any data', () => {
   ])('are refused beyond what is of use: %s', (_, call, details) => {
     const start = performance.now()
     expect(errorOf(call)).toMatchObject(details)
-    expect(performance.now() - start).toBeLessThan(5000)
+    expect(performance.now() - start).toBeLessThan(20_000)
   })
 
   test('of queries are none', () => {

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HungarianLossError, linearSumAssignment, linearSumAssignmentAsync, verifyAssignment } from '../src/index.ts'
 import type { AssignmentOptions, SparseCostMatrix } from '../src/index.ts'
-import { errorOf, randomNumbers, untyped } from './helpers.ts'
+import { errorOf, randomNumbers, timeOf, untyped } from './helpers.ts'
 
 /** Listed cells: row, column, cost. */
 type Cell = readonly [number, number, number]
@@ -307,18 +307,24 @@ describe('a sparse matrix off the event loop', () => {
     expect((await result).total).toBe(3)
   })
 
-  test('an aborted signal stops it, and the thread is free again soon', { retry: 2 }, async () => {
+  test('an aborted signal stops it, and the thread is free again soon', async () => {
     const cost = hard(30_000, 60)
+    const one = await timeOf(() => linearSumAssignmentAsync(cost))
     for (const wait of [0, 10, 60]) {
-      const controller = new AbortController()
-      const reason = new Error('enough')
-      const outcomes = Promise.allSettled([1, 2, 3, 4].map(() => linearSumAssignmentAsync(cost, { signal: controller.signal })))
-      await new Promise((resolve) => setTimeout(resolve, wait))
-      controller.abort(reason)
-      for (const outcome of await outcomes) expect(outcome).toEqual({ status: 'rejected', reason })
-      const start = performance.now()
-      await Promise.all([1, 2, 3, 4].map(() => linearSumAssignmentAsync([[1]])))
-      expect(performance.now() - start).toBeLessThan(200)
+      // the least of as many as it takes, for other processes hold it up, too
+      let busy = Infinity
+      for (let i = 0; i < 10 && busy > one / 2; i++) {
+        const controller = new AbortController()
+        const reason = new Error('enough')
+        // more than run at once, so that those of the queue would keep the threads for longer than one does
+        const solves = Array.from({ length: 8 }, () => linearSumAssignmentAsync(cost, { signal: controller.signal }))
+        const outcomes = Promise.allSettled(solves)
+        await new Promise((resolve) => setTimeout(resolve, wait))
+        controller.abort(reason)
+        for (const outcome of await outcomes) expect(outcome).toEqual({ status: 'rejected', reason })
+        busy = Math.min(busy, await timeOf(() => Promise.all([1, 2, 3, 4].map(() => linearSumAssignmentAsync([[1]])))))
+      }
+      expect(busy).toBeLessThanOrEqual(one / 2)
     }
   })
 

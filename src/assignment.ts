@@ -54,7 +54,8 @@ const COLUMN_OF_ROW = new Int32Array(ROWS)
  * up to 2^53 and their sums have no rounding. What stands for a forbidden pair is better `Infinity`, with `partial` where
  * it may leave no complete assignment, than a large number: that is what says so, and is faster. Beside a large number
  * that is part of the total, though, the other costs count too, even where the sum swallows their digits:
- * `[[4, 2], [1e17, 1e17]]` gives the columns 1 and 0.
+ * `[[4, 2], [1e17, 1e17]]` gives the columns 1 and 0. Beside costs that are more than some 1e16 times as large, digits of the
+ * others may be lost even where the large ones are no part of the total.
  *
  * Of a {@link SparseCostMatrix} only the listed cells may be chosen, and only they take time and memory. It is the problem
  * of the matrix that has `Infinity` everywhere else, and has the same total; of several assignments with that total it

@@ -323,7 +323,10 @@ export class HungarianLoss {
     }
   }
 
-  /** The matching alone. Throws as {@link compute}. */
+  /**
+   * The matching alone. Where two matchings differ in the last digit of their float32 costs alone, {@link compute} may find
+   * the other one. Throws as {@link compute}.
+   */
   match<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[]): MatchResult<O>
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {

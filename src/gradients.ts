@@ -5,13 +5,13 @@ import type { Bytes } from './memory.ts'
 import { PART_KEYS } from './parts.ts'
 import type { Layers, LayerTensors, Part } from './parts.ts'
 import { NONE } from './predictions.ts'
-import { addJson, constructorOf } from './plain.ts'
+import { constructorOf, WITH_JSON } from './plain.ts'
 import type { Unfinished } from './plain.ts'
 import type { Predictions } from './predictions.ts'
 import type { ReadTarget } from './targets.ts'
 import { lengthOf } from './tensors.ts'
 import type { Gradients, LayerGradients, LayerOutputs, PartGradients, Shaped } from './types.ts'
-import { checkRecord, isRecord, show } from './validate.ts'
+import { checkRecord, isObject, isRecord, show } from './validate.ts'
 
 /**
  * Arrays for the gradients, in the layout of the inputs: for each of the predictions' tensors those of logits, boxes and,
@@ -66,7 +66,7 @@ export function checkOut(given: Gradients, predictions: Predictions, targets: re
     if (key !== tensors) continue
     const part: unknown = key === undefined ? out : out[key]
     const name = key === undefined ? 'call.out' : `call.out.${key}`
-    if (!isRecord(part)) fail('DTYPE', name, `must be { logits, boxes }, got ${show(part)}`)
+    if (!isObject(part)) fail('DTYPE', name, `must be { logits, boxes }, got ${show(part)}`)
     if (key !== undefined) checkRecord(part, OUT, name)
     checkPart(part as unknown as PartGradients, layers, name, hasCorners, gradients)
   }
@@ -102,7 +102,7 @@ function checkPart(
 /** Checks the arrays of one layer, and appends them. */
 function checkLayer(layer: unknown, tensors: LayerTensors, hasCorners: boolean, gradients: Float32Array[]): void {
   const { name } = tensors
-  if (!isRecord(layer)) fail('DTYPE', outName(name), `must be { logits, boxes }, got ${show(layer)}`)
+  if (!isObject(layer)) fail('DTYPE', outName(name), `must be { logits, boxes }, got ${show(layer)}`)
   const { logits, boxes, corners } = layer
   gradients.push(checkArray(logits, tensors.logits, name, 'logits'))
   gradients.push(checkArray(boxes, tensors.boxes, name, 'boxes'))
@@ -341,7 +341,7 @@ function bytesIn(given: unknown, depth = 0): Bytes[] {
 
 /** The data of a tensor; anything else as it is. */
 function dataOf(value: unknown): unknown {
-  return isRecord(value) ? value['data'] : value
+  return isObject(value) ? value['data'] : value
 }
 
 /** Whatever a layer's matching and cost are read from. */
@@ -367,37 +367,12 @@ function outName(name: string): string {
 export function layOut(gradients: GradientArrays, predictions: Predictions): Gradients {
   const { parts } = predictions
   const width = perLayer(predictions)
-  if (gradients.length === width) return ofOne(gradients, width)
   const result: Unfinished<Gradients> = ofLayers(gradients, width, (parts[0] as Part).layers)
   for (let i = 1; i < parts.length; i++) {
     const { key, tensors, layers } = parts[i] as Part
     if (key !== undefined && key === tensors) result[key] = ofLayers(gradients, width, layers)
   }
   return result
-}
-
-/** Of the latest small batch. */
-let latest: LayerGradients | undefined
-
-/** So many gradients at most are those of a small batch, so that no more memory is held for the next call. */
-const SMALL = 2 ** 15
-
-/** The arrays of the only layer. Those of small batches that go to the same arrays, call after call, are laid out once. */
-function ofOne(gradients: GradientArrays, width: number): LayerGradients {
-  const [logits, boxes, corners] = gradients as [Float32Array, Float32Array, Float32Array | undefined]
-  if (latest !== undefined && isOf(latest, logits, boxes, corners)) return latest
-  const result = ofLayer(gradients, width, 0)
-  latest = logits.length + boxes.length + (corners?.length ?? 0) <= SMALL ? result : undefined
-  return result
-}
-
-/** Whether what was laid out, which its owner may have changed since, has these arrays. */
-function isOf(layer: LayerGradients, logits: Float32Array, boxes: Float32Array, corners: Float32Array | undefined): boolean {
-  try {
-    return layer.logits === logits && layer.boxes === boxes && layer.corners === corners
-  } catch {
-    return false // a getter that throws took their place
-  }
 }
 
 /** The arrays of one part. */
@@ -408,16 +383,13 @@ function ofLayers(gradients: GradientArrays, width: number, { firstTensors, tens
   return Object.assign(result, { auxiliary: tensors.slice(0, final).map((_, i) => ofLayer(gradients, width, firstTensors + i)) })
 }
 
-const PlainGradients = constructorOf<LayerGradients, [Float32Array, Float32Array, Float32Array | undefined]>(function (
-  logits,
-  boxes,
-  corners,
-) {
-  addJson(this)
+type Layer = [logits: Float32Array, boxes: Float32Array, corners: Float32Array | undefined]
+
+const PlainGradients = constructorOf<LayerGradients, Layer>(function (logits, boxes, corners) {
   this.logits = logits
   this.boxes = boxes
   if (corners !== undefined) this.corners = corners
-})
+}, WITH_JSON)
 
 /** The arrays of one layer. */
 function ofLayer(gradients: GradientArrays, width: number, layer: number): LayerGradients {

@@ -1,5 +1,5 @@
 import { toHungarianLossError } from './errors.ts'
-import { addJson, addPrint, constructorOf, ownInt32s, putOff } from './plain.ts'
+import { addPrint, constructorOf, ownInt32s, putOff, WITH_JSON } from './plain.ts'
 import type { Unfinished } from './plain.ts'
 import type { Assignment } from './types.ts'
 
@@ -65,7 +65,6 @@ const PlainAssignment = constructorOf<Assignment, [Int32Array, Int32Array, numbe
   columns,
 ) {
   const quick = rows + columns - 2 * rowIndices.length <= QUICK
-  addJson(this)
   if (!quick) addPrint(this)
   this.rowIndices = rowIndices
   this.columnIndices = columnIndices
@@ -84,7 +83,7 @@ const PlainAssignment = constructorOf<Assignment, [Int32Array, Int32Array, numbe
   }
   this.rowDuals = undefined
   this.columnDuals = undefined
-})
+}, WITH_JSON)
 
 /** Some values in memory of their own, of this realm. */
 function copy(values: Float64Array, start: number, length: number): Float64Array {

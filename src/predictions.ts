@@ -5,7 +5,7 @@ import type { Layers, LayerTensors, Part, PartKey } from './parts.ts'
 import { toReadError } from './reading.ts'
 import { float32, lengthOf, shapeHint, shapeOf, showShape } from './tensors.ts'
 import type { LayerOutputs, Outputs, ResolvedOptions } from './types.ts'
-import { checkFlag, isRecord, show, showKeys } from './validate.ts'
+import { checkFlag, isObject, show, showKeys } from './validate.ts'
 
 /** The most layers of all parts, and the most layers times images: each takes memory, even without any queries. */
 export const MAX_LAYERS = 2 ** 20
@@ -166,7 +166,7 @@ function readLayer(layer: unknown, argument: string): Fields {
 
 /** Refuses what is no layer, and keys that would be dropped. */
 function checkRecordAt(value: unknown, place: PartKey | 'outputs' | 'layer', argument: string): asserts value is Record<string, unknown> {
-  if (!isRecord(value)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(value)}`)
+  if (!isObject(value)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(value)}`)
   checkKeys(value, place, argument)
 }
 

@@ -6,10 +6,11 @@ import { TERMS } from './presets.ts'
 import type { Predictions } from './predictions.ts'
 import { isGiven } from './rules.ts'
 import type { PackedRules } from './rules.ts'
-import { addJson, addPrint, constructorOf, ownInt32s, putOff } from './plain.ts'
+import { addPrint, constructorOf, ownInt32s, putOff, WITH_JSON } from './plain.ts'
 import type { Unfinished } from './plain.ts'
 import { float64s, int32s } from './slab.ts'
 import type { PackedTargets } from './targets.ts'
+import { listOf } from './tensors.ts'
 import type {
   CostBlock,
   CostResult,
@@ -326,10 +327,9 @@ export function readCosts(filled: Filled, costs: Float32Array): CostResult {
 }
 
 const PlainBlock = constructorOf<CostBlock, [Float32Array, CostBlock['shape']]>(function (data, shape) {
-  addJson(this)
   this.data = data
   this.shape = shape
-})
+}, WITH_JSON)
 
 /** The matchings of one layer. Every list has memory of its own, so that it can be posted and transferred by itself. */
 function readMatches(source: Source, layer: number): readonly Matches[] {
@@ -348,12 +348,11 @@ const PlainMatches = constructorOf<Matches, [Int32Array, Int32Array, Int32Array,
   unmatchedTargets,
   ignoredQueries,
 ) {
-  addJson(this)
   this.queryIndices = queryIndices
   this.targetIndices = targetIndices
   this.unmatchedTargets = unmatchedTargets
   this.ignoredQueries = ignoredQueries
-})
+}, WITH_JSON)
 
 /** The matching of one image, whose entries begin at `start`. */
 function readImage(source: Source, image: number, start: number, copies: number): Matches {
@@ -410,31 +409,36 @@ function copiesOf({ groups, repeat, denoising }: Part): number {
 }
 
 function readNormalizers(filled: Filled): Normalizers {
-  const place = mainPlace(filled)
-  const normalizers = {
-    numBoxes: filled.values[NUM_BOXES] as number,
-    classWeight: layerValue(filled, place, place.part.layers.layers - 1, CLASS_WEIGHT),
-    counts: readCounts(filled, place.part.union),
+  const { values } = filled
+  const { part, layer } = mainPlace(filled)
+  const normalizers: Unfinished<Normalizers> = {
+    numBoxes: values[NUM_BOXES] as number,
+    classWeight: values[HEADER + PER_LAYER * (layer + part.layers.layers - 1) + CLASS_WEIGHT] as number,
+    counts: readCounts(filled, part.union),
   }
-  return place.part.union ? { ...normalizers, unionBoxes: filled.values[UNION_BOXES] as number } : normalizers
+  if (part.union) normalizers.unionBoxes = values[UNION_BOXES] as number
+  return normalizers
 }
 
 function readCounts({ values, predictions }: Filled, hasUnion: boolean): NormalizerCounts {
-  const classWeights: number[] = []
-  const leastClassWeights: number[] = []
-  const distilledQueries: [number, number][] = []
-  for (let at = HEADER; at < values.length; at += PER_LAYER) {
-    classWeights.push(values[at + CLASS_WEIGHT_SUM] as number)
-    leastClassWeights.push(values[at + LEAST_CLASS_WEIGHT] as number)
-    distilledQueries.push([values[at + DISTILLED] as number, values[at + DISTILLED + 1] as number])
-  }
-  return {
+  const counts: Unfinished<NormalizerCounts> = {
     targets: values[TARGETS] as number,
-    ...(hasUnion && { unionPairs: values[UNION_PAIRS] as number }),
-    classWeights,
-    leastClassWeights,
-    ...(distills(predictions) && { distilledQueries }),
+    classWeights: eachOf(values, CLASS_WEIGHT_SUM),
+    leastClassWeights: eachOf(values, LEAST_CLASS_WEIGHT),
   }
+  if (hasUnion) counts.unionPairs = values[UNION_PAIRS] as number
+  if (distills(predictions)) {
+    const others = eachOf(values, DISTILLED + 1)
+    counts.distilledQueries = eachOf(values, DISTILLED).map((paired, i) => [paired, others[i] as number])
+  }
+  return counts
+}
+
+/** The number at a place within those of each layer. */
+function eachOf(values: Float64Array, place: number): number[] {
+  const list = listOf((values.length - HEADER) / PER_LAYER)
+  for (let i = 0; i < list.length; i++) list[i] = values[HEADER + PER_LAYER * i + place] as number
+  return list
 }
 
 /** Whether any layer is taught by the last one of its part, as in the core. */

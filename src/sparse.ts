@@ -12,7 +12,7 @@ import type { Interrupt } from './native.ts'
 import type { Settings } from './problem.ts'
 import { floats, isNumeric, lengthOf } from './tensors.ts'
 import type { SparseCostMatrix } from './types.ts'
-import { checkInteger, isRecord, MAX_SIZE, show, showKeys } from './validate.ts'
+import { checkInteger, isObject, isRecord, MAX_SIZE, show, showKeys } from './validate.ts'
 
 /** A sparse matrix as the binding takes it. */
 export interface SparseCosts {
@@ -27,7 +27,7 @@ export interface SparseCosts {
 
 /** Whether a cost matrix is a sparse one, sound or not. */
 export function isSparse(cost: unknown): cost is SparseCostMatrix {
-  return isRecord(cost) && ('values' in cost || 'columnIndices' in cost)
+  return isObject(cost) && ('values' in cost || 'columnIndices' in cost) && isRecord(cost)
 }
 
 /** Refuses a sparse matrix with the names that SciPy has for its fields, which would be read as a dense one. */

@@ -5,7 +5,7 @@ import { toReadError } from './reading.ts'
 import { float32s, int32s, uint32s } from './slab.ts'
 import { checkHalves, dataIn, failNumber, failType, isNumeric, lengthOf, numbersOf, shapeHint, shapeOf, showShape } from './tensors.ts'
 import type { Target } from './types.ts'
-import { checkInteger, isRecord, show } from './validate.ts'
+import { checkInteger, isObject, isRecord, show } from './validate.ts'
 
 /** Numbers of a box. */
 const COMPONENTS = 4
@@ -91,16 +91,16 @@ export function packRead(targets: readonly ReadTarget[]): PackedTargets {
 
 /** Reads one image's targets. */
 function readTarget(target: unknown, image: number): ReadTarget {
-  if (!isRecord(target)) {
+  if (!isObject(target)) {
     fail('DTYPE', `targets[${image}]`, `must be { labels, boxes }, got ${show(target)}`, { image })
   }
   const stray = strayKey(target, 'target')
   if (stray !== undefined) failKey(stray, 'target', `targets[${image}]`, { image })
   const { labels, boxes, valid, ignore } = target as unknown as Target
-  const labelData = isRecord(labels) ? dataIn(labels, `targets[${image}].labels`) : labels
+  const labelData = isObject(labels) ? dataIn(labels, `targets[${image}].labels`) : labels
   const given = countLabels(labelData, labels, target, image)
   const count = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
-  const boxData = isRecord(boxes) ? dataIn(boxes, `targets[${image}].boxes`) : boxes
+  const boxData = isObject(boxes) ? dataIn(boxes, `targets[${image}].boxes`) : boxes
   const rows = checkBoxes(boxData, boxes, target, image, given, count)
   if (ignore !== undefined) checkIgnores(ignore, image, given)
   return {

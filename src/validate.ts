@@ -81,10 +81,16 @@ function builtinKind(value: object): string | undefined {
 
 /** Whether a value is an object of named fields; arrays, and maps, dates and promises, are not. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype) return true
-  return !Array.isArray(value) && !ArrayBuffer.isView(value) && builtinKind(value) === undefined
+  if (!isObject(value)) return false
+  return Object.getPrototypeOf(value) === Object.prototype || builtinKind(value) === undefined
+}
+
+/**
+ * Whether a value may be an object of named fields, for who looks at one of its fields next and finds none in dates and
+ * the like. It takes a fraction of the time of {@link isRecord}.
+ */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 }
 
 /** An object of options all of whose keys are known; absent means empty. `hintFor`: what may help where it is none. */

@@ -13,11 +13,13 @@ import type { ErrorPlace } from '../errors.ts'
  * - `normalized-predictions`: predicted boxes lie within [0, 1], where targets are in pixels.
  * - `pixel-targets`: target boxes lie far outside [0, 1].
  * - `box-outside-image`: target boxes, as the criterion reads them, leave the image or have sides below 0, as corners do that
- *   are read as centre and size.
+ *   are read as centre and size; or half of the predicted ones do, and none in another reading. In pixels, where the size of
+ *   the image is unknown, only its left and upper edge can tell.
  * - `degenerate-box`: target boxes without area.
  * - `duplicate-target`: targets of an image with the same labels and the same box.
  * - `label-out-of-range`: class ids that there are not.
- * - `one-based-labels`: class ids that begin at 1.
+ * - `one-based-labels`: class ids that begin at 1: a warning where one is beyond the last, which proves it; a note where only
+ *   the first class is absent.
  * - `unseen-class`: classes that no target of the batch has.
  * - `more-targets-than-queries`: images in which not every target can find a query.
  * - `no-targets`: a batch without any target that counts.

@@ -1,9 +1,10 @@
 /** Looks for what trains badly and says nothing. */
-import { fail, toHungarianLossError } from '../errors.ts'
+import { fail } from '../errors.ts'
 import type { HungarianLossError } from '../errors.ts'
 import { readPredictions } from '../predictions.ts'
+import { toReadError } from '../reading.ts'
 import { packTargets } from '../targets.ts'
-import { showShape } from '../tensors.ts'
+import { shapeOf, showShape } from '../tensors.ts'
 import { isRecord, show } from '../validate.ts'
 import type { Outputs, ResolvedOptions, Target } from '../types.ts'
 import type { Finding } from './finding.ts'
@@ -22,7 +23,7 @@ const SEVERITIES: readonly Finding['severity'][] = ['error', 'warning', 'note']
 /**
  * Looks through a batch for mistakes that `compute` refuses, and for those that it cannot refuse: boxes in another format,
  * probabilities in place of logits, class ids that begin at 1, and the like. Changes nothing, and never throws for what it is
- * given but a wrong criterion. It takes a few times as long as a call of `match`: for the first batch, or while something is wrong.
+ * given but a wrong criterion. It reads its input more than once, and takes a few times as long as a call of `match`: for the first batch, or while something is wrong.
  *
  * @param outputs as for {@link HungarianLoss.compute}
  * @param targets likewise
@@ -44,14 +45,16 @@ export function inspectBatch(outputs: Outputs, targets: readonly Target[], crite
 
 function lookThrough(outputs: Outputs, targets: readonly Target[], criterion: Inspector): Finding[] {
   const findings: Finding[] = []
+  let argument = 'outputs'
   try {
     const predictions = readPredictions(outputs, criterion.options)
+    argument = 'targets'
     const packed = packTargets(targets, predictions.images)
     findings.push(...inspectTargets(packed, criterion.options))
     findings.push(...inspectPredictions(predictions, packed, criterion.options))
     if (!findings.some(({ severity }) => severity === 'error')) criterion.match(outputs, targets)
   } catch (error) {
-    const refused = toHungarianLossError(error)
+    const refused = toReadError(error, argument)
     findings.push(transposedShape(outputs, refused, criterion.options) ?? refusal(refused))
   }
   return findings
@@ -79,10 +82,10 @@ function transposedShape(
   options: ResolvedOptions,
 ): Finding | undefined {
   if (code !== 'SHAPE' || argument !== 'outputs.logits') return undefined
-  const { shape = [], dims = shape } = outputs.logits as { shape?: readonly number[]; dims?: readonly number[] }
+  const shape = shapeOfLogits(outputs)
   const columns = options.numClasses + Number(options.classification.kind === 'softmax')
-  if (dims.length < 3 || dims.at(-2) !== columns || dims.at(-1) === columns) return undefined
-  const expected = [...dims.slice(0, -2), dims.at(-1) as number, columns]
+  if (shape.length < 3 || shape.at(-2) !== columns || shape.at(-1) === columns) return undefined
+  const expected = [...shape.slice(0, -2), shape.at(-1) as number, columns]
   return {
     code: 'transposed-logits',
     severity: 'error',
@@ -90,8 +93,19 @@ function transposedShape(
     place: {},
     count: 1,
     total: 1,
-    example: dims,
-    message: `The logits' shape ${showShape(dims)} has its ${columns} classes before its queries. Transpose them to ${showShape(expected)}.`,
+    example: shape,
+    message:
+      `The logits' shape ${showShape(shape)} has its ${columns} classes before its queries. Transpose them to ` +
+      `${showShape(expected)}.`,
+  }
+}
+
+/** The shape of the logits that were given, or none where it cannot be read. */
+function shapeOfLogits(outputs: Outputs): readonly number[] {
+  try {
+    return shapeOf(outputs.logits, 'outputs.logits')
+  } catch {
+    return []
   }
 }
 

@@ -4,6 +4,8 @@ import type { LayerTensors, Part } from '../parts.ts'
 import type { Predictions } from '../predictions.ts'
 import type { PackedTargets } from '../targets.ts'
 import type { ResolvedOptions } from '../types.ts'
+import { cornersOf, cureFor, isInside, READINGS } from './boxes.ts'
+import type { Reading } from './boxes.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
 
@@ -11,6 +13,8 @@ import type { Finding } from './finding.ts'
 const SUM_SLACK = 1e-3
 /** Components that no sigmoid gives, and that no converted box is likely to have. */
 const FAR = [-1, 2] as const
+/** So many boxes do not fit into a wrong reading by chance. */
+const MANY = 8
 /** How many standard deviations set a no-object column apart. */
 const APART = 2
 
@@ -59,12 +63,12 @@ function inspectFinite(blocks: readonly Block[], { nonFinite }: ResolvedOptions)
       }
     }
   }
-  const rest =
-    nonFinite === 'throw' ? "is refused; nonFinite: 'worst' would leave such queries out" : 'leaves such queries out'
+  const what =
+    nonFinite === 'throw' ? "are refused; nonFinite: 'worst' leaves such queries out" : 'leave such queries out'
   return tally.finding(
     'non-finite',
     nonFinite === 'throw' ? 'error' : 'warning',
-    `Predictions hold NaN or infinities, which the criterion ${rest}. Look for a learning rate that is too high, or for a logarithm or quotient of 0 in the model.`,
+    `NaN or infinities among the predictions ${what}. Look for a learning rate that is too high, or for a logarithm or quotient of 0 in the model.`,
   )
 }
 
@@ -148,38 +152,53 @@ function isApart(means: Float64Array, index: number): boolean {
 function inspectBoxes(
   blocks: readonly Block[],
   { boxes: targets }: PackedTargets,
-  { normalizedBoxes }: ResolvedOptions,
+  options: ResolvedOptions,
 ): Finding[] {
+  const { normalizedBoxes } = options
   const [far, normal] = [new Tally(), new Tally()]
   for (const block of blocks) {
     const { boxes } = block.tensors
     for (let start = 0; start < boxes.length; start += 4) {
       const box = boxes.subarray(start, start + 4)
       const describe = () => placed(block, 'boxes', start / 4, [...box])
-      far.add(
-        box.some((value) => Number.isFinite(value) && (value < FAR[0] || value > FAR[1])),
-        describe,
-      )
-      normal.add(
-        box.every((value) => value >= 0 && value <= 1),
-        describe,
-      )
+      const isFar = box.some((value) => Number.isFinite(value) && (value < FAR[0] || value > FAR[1]))
+      const isNormal = box.every((value) => value >= 0 && value <= 1)
+      far.add(isFar, describe)
+      normal.add(isNormal, describe)
     }
   }
   if (normalizedBoxes) {
-    return far.finding(
-      'pixel-predictions',
-      'warning',
-      'Predicted boxes lie far outside [0, 1], where the targets are normalised. Apply the sigmoid to them, or divide pixels by the width and height of the image.',
-    )
+    const message =
+      'Predicted boxes lie far outside [0, 1], where the targets are normalised. Apply the sigmoid to them, or divide ' +
+      'pixels by the width and height of the image.'
+    return [...far.finding('pixel-predictions', 'warning', message), ...inspectFormat(blocks, options)]
   }
   const areTargetsPixels = targets.some((value) => value > FAR[1])
   if (!areTargetsPixels || normal.count < normal.total) return []
   return normal.finding(
     'normalized-predictions',
     'warning',
-    'All predicted boxes lie within [0, 1], and the targets are in pixels. Multiply the predictions by the width and height of the image, or normalise the targets.',
+    'All predicted boxes lie within [0, 1], and the targets are in pixels. Multiply the predictions by the width and ' +
+      'height of the image, or normalise the targets.',
   )
+}
+
+/** Predictions of which many leave the image as they are read, and none in another reading: chance does not do that. */
+function inspectFormat(blocks: readonly Block[], { boxFormat }: ResolvedOptions): Finding[] {
+  const tally = new Tally()
+  const fits = new Set(READINGS.filter((reading) => reading !== boxFormat))
+  for (const block of blocks) {
+    const { boxes } = block.tensors
+    for (let start = 0; start < boxes.length; start += 4) {
+      const isFitting = (reading: Reading) => isInside(cornersOf(boxes, start, reading), true)
+      tally.add(!isFitting(boxFormat), () => placed(block, 'boxes', start / 4, [...boxes.subarray(start, start + 4)]))
+      for (const reading of fits) if (!isFitting(reading)) fits.delete(reading)
+    }
+  }
+  const [reading] = fits
+  if (reading === undefined || tally.total < MANY || 2 * tally.count < tally.total) return []
+  const found = `Read as boxFormat '${boxFormat}', predicted boxes leave the image or have sides below 0.`
+  return tally.finding('box-outside-image', 'warning', `${found} ${cureFor(reading, boxFormat)}`)
 }
 
 /** Images with more targets than queries to match them. */

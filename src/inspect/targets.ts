@@ -1,8 +1,8 @@
 /** What is suspicious of targets by themselves. */
 import type { PackedTargets } from '../targets.ts'
 import type { ResolvedOptions } from '../types.ts'
-import { cornersOf, isInside, READINGS, sidesOf } from './boxes.ts'
-import type { Reading } from './boxes.ts'
+import { cornersOf, cureFor, isInside, READINGS, sidesOf } from './boxes.ts'
+import type { Corners, Reading } from './boxes.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
 
@@ -87,24 +87,32 @@ function inspectLabels(counted: readonly Entry[], targets: PackedTargets, option
   const [least, most] = [allowed[0] as number, allowed.at(-1) as number]
   const range = `${least} to ${most}`
   const first = counted[0] as Entry
-  const oneBased = beginsAtOne(seen, allowed)
+  const isShifted = beginsAtOne(seen, allowed)
   const findings = outside.finding(
     'label-out-of-range',
     'error',
-    `Class ids run from ${range} here. Map the data set's ids to them${oneBased ? ', by taking 1 from each' : ''}, or set numClasses to the number of classes.`,
+    `Class ids run from ${range} here. Map the data set's ids to them${isShifted ? ', by taking 1 from each' : ''}, ` +
+      `or set numClasses to the number of classes.`,
   )
-  if (oneBased) {
+  const unseen = allowed.filter((label) => !seen.has(label))
+  const lacksFirst = allowed.length > 2 && unseen.length === 1 && unseen[0] === least
+  if (isShifted || lacksFirst) {
+    const example = placed(first, 'labels', labelsOf(targets, first)[0] as number)
+    const [count, total] = [outside.total, outside.total]
+    const message = isShifted
+      ? `No label is ${least}, and there is ${most + 1}: ids that begin at 1, as COCO's. Take 1 from each, since class ids ` +
+        `run from ${range} here.`
+      : `No label is ${least}, though all others are there. If the ids begin at 1, take 1 from each; if class ${least} is ` +
+        `merely absent from this batch, all is well.`
     findings.push({
       code: 'one-based-labels',
-      severity: 'warning',
-      ...placed(first, 'labels', labelsOf(targets, first)[0] as number),
-      count: outside.total,
-      total: outside.total,
-      message: `No label is ${least}, and labels go up to ${Math.max(...seen)}: ids that begin at 1, as COCO's. Take 1 from each, since class ids run from ${range} here.`,
+      severity: isShifted ? 'warning' : 'note',
+      ...example,
+      count,
+      total,
+      message,
     })
-  }
-  const unseen = allowed.filter((label) => !seen.has(label))
-  if (unseen.length > 0) {
+  } else if (unseen.length > 0) {
     findings.push({
       code: 'unseen-class',
       severity: 'note',
@@ -113,18 +121,18 @@ function inspectLabels(counted: readonly Entry[], targets: PackedTargets, option
       count: unseen.length,
       total: allowed.length,
       example: unseen[0] as number,
-      message: `No target of this batch has class ${unseen.slice(0, 5).join(', ')}${unseen.length > 5 ? ', …' : ''}. If that is so of every batch, compare numClasses and the map of ids with the annotations.`,
+      message:
+        `No target of this batch has class ${unseen.slice(0, 5).join(', ')}${unseen.length > 5 ? ', …' : ''}. If that is so ` +
+        `of every batch, compare numClasses and the map of ids with the annotations.`,
     })
   }
   return findings
 }
 
-/** Whether labels are shifted by one: never the first, and beyond the last or all others. */
+/** Whether labels are certainly shifted by one: never the first, and one beyond the last. */
 function beginsAtOne(seen: ReadonlySet<number>, allowed: readonly number[]): boolean {
   const [first, last] = [allowed[0] as number, allowed.at(-1) as number]
-  if (seen.size === 0 || [...seen].some((label) => label <= first)) return false
-  const isShifted = seen.has(last + 1) && [...seen].every((label) => label <= last + 1)
-  return isShifted || (allowed.length > 2 && allowed.slice(1).every((label) => seen.has(label)))
+  return seen.has(last + 1) && [...seen].every((label) => label > first && label <= last + 1)
 }
 
 function inspectBoxes(entries: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
@@ -140,7 +148,7 @@ function inspectBoxes(entries: readonly Entry[], targets: PackedTargets, options
     pixels.add(normalizedBoxes && box.some((value) => Math.abs(value) > PIXELS), describe)
     const sides = sidesOf(corners(entry, boxFormat))
     const isNegative = sides.some((side) => side < 0)
-    outside.add(normalizedBoxes ? !isInside(corners(entry, boxFormat)) : isNegative, describe)
+    outside.add(!isInside(corners(entry, boxFormat), normalizedBoxes), describe)
     const least = normalizedBoxes ? NO_SIDE : 0
     degenerate.add(!entry.isIgnored && !isNegative && sides.some((side) => side <= least), describe)
   }
@@ -166,19 +174,18 @@ function inspectBoxes(entries: readonly Entry[], targets: PackedTargets, options
   ]
 }
 
-/** What cures boxes that leave the image: another reading, if all of them fit into it, or clipping. */
+/** What cures boxes that leave the image: another reading, where all of them fit into one, or clipping. */
 function formatCure(
   entries: readonly Entry[],
   { boxFormat, normalizedBoxes }: ResolvedOptions,
-  corners: (entry: Entry, reading: Reading) => readonly number[],
+  corners: (entry: Entry, reading: Reading) => Corners,
 ): string {
-  const fits = (reading: Reading) => (entry: Entry) =>
-    normalizedBoxes ? isInside(corners(entry, reading)) : sidesOf(corners(entry, reading)).every((side) => side >= 0)
-  const other = READINGS.find((reading) => reading !== boxFormat && entries.every(fits(reading)))
   const found = `Read as boxFormat '${boxFormat}', target boxes leave the image or have sides below 0.`
-  if (other === undefined) return `${found} Check their format, or clip them to the image.`
-  const cure = other === 'xywh' ? `Convert them to '${boxFormat}'` : `Convert them, or set boxFormat: '${other}'`
-  return `${found} As '${other}' all of them fit. ${cure}.`
+  const others = READINGS.filter(
+    (reading) => reading !== boxFormat && entries.every((entry) => isInside(corners(entry, reading), normalizedBoxes)),
+  )
+  if (others.length === 0) return `${found} Check their format, or clip them to the image.`
+  return `${found} ${others.map((reading) => cureFor(reading, boxFormat)).join(' ')}`
 }
 
 function inspectDuplicates(counted: readonly Entry[], targets: PackedTargets): Finding[] {

@@ -150,6 +150,11 @@ impl<'a> Targets<'a> {
         self.label_offsets.is_some()
     }
 
+    /// Labels of all targets.
+    pub(crate) fn labels(&self) -> usize {
+        self.labels.len()
+    }
+
     /// As given to [`Targets::ignoring`].
     pub(crate) fn ignores(&self) -> &'a [u8] {
         self.ignores

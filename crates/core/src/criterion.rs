@@ -25,7 +25,7 @@ use crate::loss::distribution::Bins;
 use crate::loss::{self, clamp};
 use crate::memory;
 use crate::part::{BACKGROUND, LEFT_OUT, Matching, Part};
-use crate::scratch::{Clean, Scratch, reserve, try_reserve};
+use crate::scratch::{Clean, Scratch};
 use crate::simd::{LANES, Level, dispatch, padded};
 use crate::threads::Threads;
 use crate::union;
@@ -553,22 +553,35 @@ impl Criterion {
         /// For an image of a layer, and for a target.
         const JOB: u128 = 512;
         const TARGET: u128 = 256;
-        let largest = (0..targets.images()).map(|image| targets.range(image).len()).max().unwrap_or(0);
-        let several = targets.has_several_labels();
-        let of_image = predictions.parts.iter().map(|part| self.image_needs(part, largest, several)).max().unwrap_or(0);
+        /// For a label of a target that may have several, and for a query of a layer.
+        const LABEL: u128 = 64;
+        const ROLE: u128 = 24;
+        let largest = Crowd::of(targets);
+        let of_image = predictions.parts.iter().map(|part| self.image_needs(part, predictions, &largest));
+        let of_image = of_image.max().unwrap_or(0);
         let jobs = predictions.reported_layers() as u128 * (predictions.images as u128 + 1);
         let images = predictions.reported_layers() * predictions.images;
         let threads =
             self.threads.as_ref().map_or(1, |(threads, count)| threads.count().min(*count).min(images)) as u128;
-        threads * of_image + jobs * JOB + targets.total() as u128 * TARGET + 8 * predictions.reported_queries() as u128
+        let labels = if targets.has_several_labels() { targets.labels() as u128 } else { 0 };
+        threads * of_image
+            + jobs * JOB
+            + targets.total() as u128 * TARGET
+            + labels * LABEL
+            + predictions.reported_queries() as u128 * ROLE
     }
 
-    /// Bytes that a thread takes for an image of a part with so many targets, each with one label or several, at most.
-    fn image_needs(&self, part: &Part<'_>, targets: usize, several: bool) -> u128 {
+    /// Bytes that a thread takes for an image of a part, at most.
+    fn image_needs(&self, part: &Part<'_>, predictions: &Predictions<'_>, largest: &Crowd) -> u128 {
         /// For a query, and for each of its targets and classes.
         const QUERY: u128 = 256;
+        /// For a query whose edges are distributions.
+        const EDGES: u128 = 256;
+        /// For a label of an image, and for one of a query's target.
+        const LABEL: u128 = 64;
         const VALUE: u128 = size_of::<f32>() as u128;
         let is_optimal = (0..part.layers.len()).any(|layer| part.rule(layer).matching == Matching::Optimal);
+        let Crowd { targets, labels, several, most } = *largest;
         let (queries, targets) = (part.queries.len() as u128 + LANES as u128, if is_optimal { targets } else { 0 });
         let group = part.queries.len() / part.groups;
         // where every query takes the nearest target, nothing is solved
@@ -577,13 +590,18 @@ impl Criterion {
         let is_copied = part.groups > 1 || repeat > 1;
         let across = (group as u128 + LANES as u128) * (rows + LANES as u128);
         let copies = if is_copied { across } else { 0 } + if rows > group as u128 { across } else { 0 };
-        let class_rows = if several { part.classes + targets } else { part.classes.min(targets) };
+        // a row for each label, and one for each target that has several
+        let class_rows = part.classes.min(labels) + if several { targets } else { 0 };
         let cells = (targets + class_rows) as u128 * queries + copies;
         let may_copy = self.config.clamp_sizes || self.config.non_finite == NonFinite::Worst;
         let clean = if may_copy { queries * (part.classes + COMPONENTS) as u128 } else { 0 };
-        let tile = (LANES * part.classes) as u128;
+        // where labels are looked up, and sixteen rows
+        let classes = ((1 + LANES) * part.classes) as u128;
+        let has_corners = predictions.layers[part.layers.clone()].iter().any(|layer| layer.corners.is_some());
+        let edges = if has_corners { queries * EDGES + 3 * (LANES * self.bins.count()) as u128 * VALUE } else { 0 };
+        let of_labels = if several { (labels as u128 + queries * most as u128) * LABEL } else { 0 };
         let solver = solving_takes([group, usize::try_from(rows).unwrap_or(usize::MAX)]);
-        (cells + clean + tile) * VALUE + queries * QUERY + solver
+        (cells + clean + classes) * VALUE + queries * QUERY + edges + of_labels + solver
     }
 
     /// Weights of a part's terms, but for the part's own.
@@ -706,7 +724,7 @@ impl Criterion {
             gradient.boxes.fill(0.0);
         }
         let own_boxes = gradient.as_mut().map(|g| &mut *g.boxes).filter(|_| !image.part.union);
-        let ious = reserve(&mut scratch.ious, scratch.pairs.len());
+        let ious = memory::first(&mut scratch.ious, scratch.pairs.len());
         let boxes = self.box_loss(&used, &scratch.pairs, &scales.boxes, ious, own_boxes);
         let inputs = class::Inputs { logits: used.logits(), targets: used.targets.all, scale: scales.class };
         let logits_gradient = gradient.as_mut().map(|g| &mut *g.logits);
@@ -760,7 +778,7 @@ impl Criterion {
         pairs.retain(|&(query, _)| image.is_finite(query));
         let scale = self.scales(image.part, 1.0, union_boxes).boxes;
         let mut gradient = job.gradient.as_mut().map(|gradient| &mut *gradient.boxes);
-        let ious = reserve(ious, pairs.len());
+        let ious = memory::first(ious, pairs.len());
         job.terms.boxes = self.box_loss(&self.clamped(image, clean), pairs, &scale, ious, gradient.as_deref_mut());
         if let Some(gradient) = gradient {
             self.mend_gradient(image, gradient, pairs);
@@ -815,11 +833,8 @@ impl Criterion {
         let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::default() };
         scratch.labels.set(&targets, image.part.classes);
         let (stride, rows) = (padded(image.queries), scratch.labels.rows());
-        let is_there = try_reserve(&mut scratch.class_rows, rows, stride).is_some()
-            && try_reserve(&mut scratch.block, targets.len(), stride).is_some();
-        if !is_there {
-            return Err(image.no_memory());
-        }
+        memory::first_rows(image.part.name, &mut scratch.class_rows, [rows, stride])?;
+        memory::first_rows(image.part.name, &mut scratch.block, [targets.len(), stride])?;
         scratch.clean.in_use = false;
         scratch.clean.left_out.clear();
         let mut pass = self.read(image, purpose.reborrow(), scratch);
@@ -836,7 +851,7 @@ impl Criterion {
         let Scratch { labels, columns, class_rows, block, clean, .. } = scratch;
         let stride = padded(image.queries);
         let targets = image.targets.kept;
-        let block = reserve(block, targets.len() * stride);
+        let block = memory::first(block, targets.len() * stride);
         let weight = self.class.cost_weight(self.config.cost.class, scale);
         let class = ClassTerm { values: class_rows, row_of_target: &labels.row_of_target, weight };
         let inputs = cost::Inputs { queries: image.queries, columns, class, targets };
@@ -893,6 +908,9 @@ impl Criterion {
                 clean.left_out.push(query);
             }
         }
+        if clean.left_out.is_empty() && !self.config.clamp_sizes {
+            return Ok(false);
+        }
         clean.left_out.sort_unstable();
         clean.left_out.dedup();
         clean.logits.clear();
@@ -927,7 +945,7 @@ impl Criterion {
     /// Second stage: solves the cost block, group by group. Writes the target of each query, or -1.
     ///
     /// # Errors
-    /// [`Error::BlockMemory`].
+    /// [`Error::Memory`]; [`Error::Interrupted`].
     fn assign(&self, image: &Image<'_>, matches: &mut [i32], scratch: &mut Scratch) -> Result<()> {
         let targets = &image.targets;
         let (kept, repeat, groups) = (targets.kept.len(), image.part.repeat, image.part.groups);
@@ -945,13 +963,12 @@ impl Criterion {
             return Ok(());
         }
         let rows = kept * repeat;
-        let no_memory = || image.no_memory();
         for (group, matches) in chunks(matches, queries).take(groups).enumerate() {
             let (costs, stride) = if repeat == 1 && groups == 1 {
                 (block, stride)
             } else {
                 let wide = padded(queries);
-                let out = try_reserve(grouped, rows, wide).ok_or_else(no_memory)?;
+                let out = memory::first_rows(image.part.name, grouped, [rows, wide])?;
                 copy_group(block, stride, group * queries..(group + 1) * queries, out, wide);
                 (&*out, wide)
             };
@@ -959,7 +976,7 @@ impl Criterion {
                 Block::padded(costs, rows, queries, stride, true)
             } else {
                 let wide = padded(rows);
-                let transposed = try_reserve(transposed, queries, wide).ok_or_else(no_memory)?;
+                let transposed = memory::first_rows(image.part.name, transposed, [queries, wide])?;
                 transposed.fill(f32::INFINITY);
                 transpose(costs, stride, transposed, wide);
                 Block::padded(transposed, queries, rows, wide, true)
@@ -978,6 +995,30 @@ impl Criterion {
             }
         }
         Ok(())
+    }
+}
+
+/// The most that any image has.
+#[derive(Clone, Copy)]
+struct Crowd {
+    targets: usize,
+    /// Labels of all its targets.
+    labels: usize,
+    /// Whether targets may have several, and how many one has.
+    several: bool,
+    most: usize,
+}
+
+impl Crowd {
+    fn of(targets: &Targets<'_>) -> Self {
+        let mut crowd = Self { targets: 0, labels: 0, several: targets.has_several_labels(), most: 1 };
+        for image in (0..targets.images()).map(|image| targets.image(image)) {
+            let counts = (0..image.len()).map(|target| image.labels(target).len());
+            let labels = if crowd.several { counts.clone().sum() } else { image.len() };
+            crowd.most = if crowd.several { counts.fold(crowd.most, usize::max) } else { 1 };
+            (crowd.targets, crowd.labels) = (crowd.targets.max(image.len()), crowd.labels.max(labels));
+        }
+        crowd
     }
 }
 
@@ -1000,13 +1041,6 @@ impl<'a> Image<'a> {
     fn place(&self, query: usize) -> QueryPlace {
         let query = self.part.queries.start + query;
         QueryPlace { part: self.part.name, layer: self.layer, image: self.image, query }
-    }
-
-    /// The matching of all its queries with all its targets would take more memory than there is.
-    fn no_memory(&self) -> Error {
-        let Part { name, repeat, .. } = *self.part;
-        let (layer, image, queries, targets) = (self.layer, self.image, self.queries, self.targets.kept.len());
-        Error::BlockMemory { part: name, layer, image, queries, targets, repeat }
     }
 
     /// Whether a query's values all are.

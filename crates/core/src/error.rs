@@ -67,8 +67,6 @@ pub enum Error {
     AddedCost { place: QueryPlace, target: usize, value: f32 },
     /// A part of the union matching has other queries than the first one.
     UnionQueries { part: &'static str, queries: usize, first: &'static str, expected: usize },
-    /// The matching of an image would take more memory than there is.
-    BlockMemory { part: &'static str, layer: usize, image: usize, queries: usize, targets: usize, repeat: usize },
     /// A cell of a cost matrix is NaN or -infinity.
     Cost { row: usize, column: usize, value: f64 },
     /// The system refuses the memory that a call needs. `argument`: what needs most of it. `bytes`: how much, at most.
@@ -192,13 +190,6 @@ impl fmt::Display for Error {
                 "{part}: has {queries} queries where {first} has {expected}; the union matching is of parts with the same \
                  queries (boxMatching: 'layer' has none)"
             ),
-            Self::BlockMemory { part, layer, image, queries, targets, repeat } => {
-                write!(f, "{part}: to match {queries} queries with {targets} targets")?;
-                if *repeat > 1 {
-                    write!(f, ", each repeated {repeat} times,")?;
-                }
-                write!(f, " takes more memory than there is (layer {layer}, image {image})")
-            }
             Self::Cost { row, column, value } => write!(
                 f,
                 "cost: {} at row {row}, column {column}; must be a number or Infinity (which forbids the pair)",
@@ -313,16 +304,8 @@ mod tests {
         let cases = [
             (Error::InfeasibleRows { rows: vec![3], columns: 0 }, "cost: row 3 has no allowed column"),
             (
-                Error::BlockMemory {
-                    part: "outputs.oneToMany",
-                    layer: 1,
-                    image: 2,
-                    queries: 900,
-                    targets: 30,
-                    repeat: 6,
-                },
-                "outputs.oneToMany: to match 900 queries with 30 targets, each repeated 6 times, takes more memory than \
-                 there is (layer 1, image 2)",
+                Error::Memory { argument: "outputs.oneToMany", bytes: (3 << 20) + 1 },
+                "outputs.oneToMany: the system refuses the memory that is needed, up to 4 MB",
             ),
             (
                 Error::UnionQueries { part: "outputs.encoder", queries: 9, first: "outputs", expected: 6 },

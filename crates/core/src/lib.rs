@@ -28,7 +28,8 @@ mod criterion;
 mod error;
 mod ignore;
 mod loss;
-mod memory;
+#[doc(hidden)]
+pub mod memory;
 mod part;
 mod scratch;
 mod simd;
@@ -54,8 +55,6 @@ pub use config::{
 pub use criterion::{Criterion, LayerCounts, LayerGradients, LayerTerms, NonFiniteCounts, Normalizers, Report};
 pub use error::{BoxRule, Error, QueryPlace, Result, TargetPlace};
 pub use loss::distribution::{Bins, Distillation, EdgeTarget, Localization, Tiles, distillation_shares};
-#[doc(hidden)]
-pub use memory::{GiveBack, KEPT, copy, require, reserve};
 pub use part::{LayerRule, Matching, Part};
 pub use scratch::Scratch;
 pub use simd::Level;

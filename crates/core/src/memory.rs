@@ -47,6 +47,28 @@ pub fn copy<T: Copy>(argument: &'static str, values: &[T], memory: &mut Vec<T>) 
     Ok(())
 }
 
+/// The first `length` values of a buffer, whatever they are; makes it as long where it is shorter.
+pub(crate) fn first<T: Clone + Default>(memory: &mut Vec<T>, length: usize) -> &mut [T] {
+    if memory.len() < length {
+        memory.resize(length, T::default());
+    }
+    &mut memory[..length]
+}
+
+/// As [`first`], of `[rows, width]` values, where there is so much memory.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(crate) fn first_rows<'a, T: Clone + Default>(
+    argument: &'static str,
+    memory: &'a mut Vec<T>,
+    [rows, width]: [usize; 2],
+) -> Result<&'a mut [T]> {
+    let length = rows as u128 * width as u128;
+    reserve(argument, memory, length)?;
+    Ok(first(memory, length as usize))
+}
+
 /// Memory that is kept from call to call.
 pub trait GiveBack {
     /// Gives it back to the system if it is more than [`KEPT`].
@@ -54,7 +76,8 @@ pub trait GiveBack {
 }
 
 /// The bytes of a buffer.
-pub(crate) fn held<T>(memory: &Vec<T>) -> usize {
+#[must_use]
+pub fn held<T>(memory: &Vec<T>) -> usize {
     memory.capacity() * size_of::<T>()
 }
 

@@ -56,10 +56,12 @@ pub struct Scratch {
 
 impl GiveBack for Scratch {
     fn give_back(&mut self) {
-        let Self { columns, class_rows, block, grouped, transposed, nll, clean, roles, .. } = &*self;
-        let rows = [class_rows, block, grouped, transposed, &clean.logits, &clean.boxes].map(held);
-        let bytes = rows.iter().sum::<usize>() + columns.held() + held(nll) + held(roles);
-        // what the solver has grows with the sides of the block, and the rest with the matched pairs
+        let Self { labels, columns, class_rows, block, grouped, transposed, nll, clean, roles, tile, cells, .. } =
+            &*self;
+        let rows = [class_rows, block, grouped, transposed, &clean.logits, &clean.boxes, tile].map(held);
+        let others = [labels.held(), columns.held(), held(nll), held(roles), held(cells)];
+        let bytes = rows.iter().chain(&others).sum::<usize>();
+        // what the solver has grows with the sides of the block, and the rest with the queries
         if bytes > KEPT {
             *self = Self { interrupt: self.interrupt.take(), ..Self::default() };
         }
@@ -117,6 +119,12 @@ impl Labels {
         }
     }
 
+    /// Bytes of its memory.
+    fn held(&self) -> usize {
+        let Self { distinct, row_of_target, members, ends, slots } = self;
+        [distinct, row_of_target, members, ends].map(held).iter().sum::<usize>() + held(slots)
+    }
+
     /// Rows of class costs.
     pub fn rows(&self) -> usize {
         self.distinct.len() + self.ends.len()
@@ -147,22 +155,4 @@ pub(crate) struct Clean {
     pub boxes: Vec<f32>,
     /// Queries that are left out.
     pub left_out: Vec<usize>,
-}
-
-/// Makes room for at least `len` values, whatever they are.
-pub(crate) fn reserve<T: Clone + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
-    if buffer.len() < len {
-        buffer.resize(len, T::default());
-    }
-    &mut buffer[..len]
-}
-
-/// Makes room for `[rows, width]` values, whatever they are; nothing where there is not so much memory.
-pub(crate) fn try_reserve(buffer: &mut Vec<f32>, rows: usize, width: usize) -> Option<&mut [f32]> {
-    let len = rows.checked_mul(width)?;
-    if buffer.len() < len {
-        buffer.try_reserve(len - buffer.len()).ok()?;
-        buffer.resize(len, 0.0);
-    }
-    Some(&mut buffer[..len])
 }

@@ -6,10 +6,11 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use hungarian_loss::memory::{GiveBack, KEPT};
 use hungarian_loss::{
-    AssignmentOptions, AssignmentSolver, Config, Cost, CostMatrix, Criterion, Error, GiveBack, KEPT, Layer,
-    LayerGradients, Level, NonFinite, Normalizers, Part, Path, Predictions, Scratch, SparseMatrix, SparseSolver,
-    Targets, verify, verifying_takes,
+    AssignmentOptions, AssignmentSolver, Config, Corners, Cost, CostMatrix, Criterion, Distribution, Error, Layer,
+    LayerGradients, LayerRule, Level, Matching, NonFinite, Normalizers, Part, Path, Predictions, Result, Scratch,
+    SparseMatrix, SparseSolver, Targets, verify, verifying_takes,
 };
 use support::Numbers;
 
@@ -23,6 +24,8 @@ thread_local! {
     /// Bytes that this thread has, and the most that it has had.
     static HELD: Cell<isize> = const { Cell::new(0) };
     static MOST: Cell<isize> = const { Cell::new(0) };
+    /// How many it may have.
+    static LIMIT: Cell<isize> = const { Cell::new(isize::MAX) };
 }
 
 struct Counting;
@@ -41,9 +44,18 @@ fn count(layout: Layout, size: usize, times: isize) {
     MOST.set(MOST.get().max(held));
 }
 
+/// Whether there is no room for so many bytes more. What is granted without asking lies beyond the limit.
+fn is_refused(layout: Layout, size: usize) -> bool {
+    let granted = if is_asked_for(layout, size) { 0 } else { GRANTED };
+    HELD.get() + size as isize > LIMIT.get().saturating_add(granted as isize)
+}
+
 // SAFETY: the system's allocator does all the work.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if is_refused(layout, layout.size()) {
+            return std::ptr::null_mut();
+        }
         count(layout, layout.size(), 1);
         // SAFETY: as this function's.
         unsafe { System.alloc(layout) }
@@ -56,6 +68,9 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if is_refused(layout, size) {
+            return std::ptr::null_mut();
+        }
         // both exist for a moment
         count(layout, size, 1);
         count(layout, layout.size(), -1);
@@ -73,6 +88,27 @@ fn taken<T>(call: impl FnOnce() -> T) -> (usize, T) {
     MOST.set(before);
     let result = call();
     ((MOST.get() - before) as usize, result)
+}
+
+/// A call that has so many bytes beside those that are there.
+fn limited<T>(bytes: usize, call: impl FnOnce() -> T) -> T {
+    LIMIT.set(HELD.get() + bytes as isize);
+    let result = call();
+    LIMIT.set(isize::MAX);
+    result
+}
+
+/// With ever more memory, a call is refused and then succeeds; a process that ends meanwhile fails the test. Gives the
+/// megabytes that were enough.
+#[track_caller]
+fn assert_refusals_are_errors(what: &str, mut call: impl FnMut() -> Result<()>) -> usize {
+    for megabytes in (2..256).step_by(3) {
+        match limited(megabytes << 20, &mut call) {
+            Ok(()) => return megabytes,
+            Err(error) => assert!(matches!(error, Error::Memory { .. }), "{what}: {error}"),
+        }
+    }
+    panic!("{what}: 256 MB are not enough");
 }
 
 #[track_caller]
@@ -205,51 +241,194 @@ fn parts() -> [(Part<'static>, usize); 8] {
     ]
 }
 
+/// A batch of images and what is computed from it.
+struct Step {
+    config: Config,
+    part: Part<'static>,
+    images: usize,
+    /// Targets of an image, and labels of each.
+    count: usize,
+    labels: usize,
+    /// Whether every third target is ignored.
+    ignores: bool,
+    /// Whether the edges are distributions.
+    corners: bool,
+    /// Whether costs are added, and whether the layers but the first are matched as given.
+    added: bool,
+    given: bool,
+}
+
+impl Step {
+    fn new(config: Config, part: Part<'static>, images: usize, count: usize) -> Self {
+        Self { config, part, images, count, labels: 1, ignores: false, corners: false, added: false, given: false }
+    }
+
+    #[track_caller]
+    fn check(&self, what: &str) {
+        let Self { config, part, images, count, labels: each, .. } = self;
+        let (images, count, each, classes) = (*images, *count, *each, part.classes);
+        let what =
+            format!("{what}: {} of {} queries, {classes} classes, {count} targets", part.layers.len(), part.rows);
+        let criterion = Criterion::new(Level::detect(), config.clone()).unwrap();
+        let mut numbers = Numbers(3);
+        let queries = images * part.rows;
+        let mut logits = numbers.logits(queries * classes);
+        let boxes = numbers.boxes(queries);
+        if config.non_finite == NonFinite::Worst {
+            logits[5] = f32::NAN;
+        }
+        let bins = if self.corners { config.distribution.reg_max + 1 } else { 0 };
+        let edges = numbers.logits(queries * 4 * bins);
+        let corners = Some(Corners { logits: &edges, references: &boxes }).filter(|_| self.corners);
+        let layers = vec![Layer { logits: &logits, boxes: &boxes, corners }; part.layers.len()];
+        let total = images * count;
+        let added = vec![1.0; part.rows * total];
+        let given = numbers.list(queries, |numbers| numbers.below(count) as i32);
+        let cost = Some(&added[..]).filter(|_| self.added);
+        let rules: Vec<_> = (0..part.layers.len())
+            .map(|layer| match self.given && layer > 0 {
+                true => LayerRule { matching: Matching::Given(&given), cost: None },
+                false => LayerRule { matching: Matching::Optimal, cost },
+            })
+            .collect();
+        let ruled = Part { rules: if self.added || self.given { &rules } else { &[] }, ..part.clone() };
+        let predictions = Predictions::of_parts(images, &layers, vec![ruled]).unwrap();
+        let objects = config.num_classes;
+        let labels: Vec<i32> = (0..total)
+            .flat_map(|_| (0..each).map(|k| k * (objects / each)).collect::<Vec<_>>())
+            .map(|first| (first + numbers.below(objects / each)) as i32)
+            .collect();
+        let label_offsets: Vec<u32> = (0..=total).map(|target| (target * each) as u32).collect();
+        let target_boxes = numbers.boxes(total).iter().map(|value| value.min(0.99)).collect::<Vec<_>>();
+        let offsets: Vec<u32> = (0..=images).map(|image| (image * count) as u32).collect();
+        let targets = match each {
+            1 => Targets::new(&labels, &target_boxes, &offsets),
+            _ => Targets::with_several_labels(&labels, &label_offsets, &target_boxes, &offsets),
+        };
+        let ignores: Vec<u8> = (0..total).map(|target| u8::from(self.ignores && target % 3 == 0)).collect();
+        let targets = targets.unwrap().ignoring(&ignores).unwrap();
+        let mut matches = vec![0; predictions.reported_queries()];
+        let mut gradients =
+            vec![(vec![0.0; logits.len()], vec![0.0; boxes.len()], vec![0.0; edges.len()]); layers.len()];
+        let asked = criterion.needs(&predictions, &targets);
+        let (computing, result) = taken(|| {
+            let mut places: Vec<_> = gradients
+                .iter_mut()
+                .map(|(logits, boxes, corners)| LayerGradients { logits, boxes, corners })
+                .collect();
+            let none = Normalizers::default();
+            criterion.compute(&predictions, &targets, none, &mut places, &mut matches, &mut Scratch::default())
+        });
+        result.unwrap();
+        assert_asked(computing, asked, &format!("the loss of {what}"));
+        let (computing, result) = taken(|| {
+            let none = Normalizers::default();
+            criterion.compute(&predictions, &targets, none, &mut [], &mut matches, &mut Scratch::default())
+        });
+        result.unwrap();
+        assert_asked(computing, asked, &format!("the loss alone of {what}"));
+        let (matching, result) =
+            taken(|| criterion.match_targets(&predictions, &targets, &mut matches, &mut Scratch::default()));
+        result.unwrap();
+        assert_asked(matching, asked, &format!("the matching of {what}"));
+        let mut costs = vec![0.0; layers.len() * part.rows * targets.total()];
+        let (costing, result) = taken(|| criterion.cost(&predictions, &targets, &mut costs, &mut Scratch::default()));
+        result.unwrap();
+        assert_asked(costing, asked, &format!("the cost of {what}"));
+    }
+}
+
 #[test]
 fn a_loss_takes_what_it_asks_for() {
     for (part, count) in parts() {
         for (non_finite, images) in [(NonFinite::Throw, 2), (NonFinite::Worst, 1)] {
             let config = Config { non_finite, ..Config::detr(part.classes - 1) };
-            let criterion = Criterion::new(Level::detect(), config).unwrap();
-            let mut numbers = Numbers(3);
-            let queries = images * part.rows;
-            let mut logits = numbers.logits(queries * part.classes);
-            let boxes = numbers.boxes(queries);
-            if non_finite == NonFinite::Worst {
-                logits[5] = f32::NAN;
-            }
-            let layers = vec![Layer { logits: &logits, boxes: &boxes, corners: None }; part.layers.len()];
-            let classes = part.classes;
-            let predictions = Predictions::of_parts(images, &layers, vec![part.clone()]).unwrap();
-            let labels = numbers.list(images * count, |numbers| numbers.below(classes - 1) as i32);
-            let target_boxes = numbers.boxes(images * count).iter().map(|value| value.min(0.99)).collect::<Vec<_>>();
-            let offsets: Vec<u32> = (0..=images).map(|image| (image * count) as u32).collect();
-            let targets = Targets::new(&labels, &target_boxes, &offsets).unwrap();
-            let mut matches = vec![0; predictions.reported_queries()];
-            let mut gradients = vec![(vec![0.0; logits.len()], vec![0.0; boxes.len()]); layers.len()];
-            let asked = criterion.needs(&predictions, &targets);
-            let what = format!("{} of {} queries, {} classes, {count} targets", layers.len(), part.rows, part.classes);
-            let (computing, result) = taken(|| {
-                let mut places: Vec<_> = gradients
-                    .iter_mut()
-                    .map(|(logits, boxes)| LayerGradients { logits, boxes, corners: &mut [] })
-                    .collect();
-                let none = Normalizers::default();
-                criterion.compute(&predictions, &targets, none, &mut places, &mut matches, &mut Scratch::default())
-            });
-            result.unwrap();
-            assert_asked(computing, asked, &format!("the loss of {what}"));
-            let (matching, result) =
-                taken(|| criterion.match_targets(&predictions, &targets, &mut matches, &mut Scratch::default()));
-            result.unwrap();
-            assert_asked(matching, asked, &format!("the matching of {what}"));
-            let mut costs = vec![0.0; layers.len() * part.rows * targets.total()];
-            let (costing, result) =
-                taken(|| criterion.cost(&predictions, &targets, &mut costs, &mut Scratch::default()));
-            result.unwrap();
-            assert_asked(costing, asked, &format!("the cost of {what}"));
+            Step::new(config, part.clone(), images, count).check("plain");
         }
     }
+}
+
+#[test]
+fn a_loss_of_any_kind_takes_what_it_asks_for() {
+    for (non_finite, clamp_sizes) in [(NonFinite::Throw, false), (NonFinite::Throw, true), (NonFinite::Worst, true)] {
+        let detr = |classes| Config { non_finite, clamp_sizes, ..Config::detr(classes) };
+        let sigmoid = |classes| Config { non_finite, clamp_sizes, ..Config::deformable_detr(classes) };
+        let plain = |config: Config, layers, queries, count| {
+            let classes = config.logits_width();
+            Step::new(config, Part::plain(layers, queries, classes), 2, count)
+        };
+        plain(sigmoid(91), 2, 900, 60).check("sigmoid");
+        plain(sigmoid(1_000_000), 1, 4, 3).check("many classes");
+        Step { labels: 30, ..plain(sigmoid(60), 2, 900, 300) }.check("several labels");
+        Step { labels: 2000, ..plain(sigmoid(20_000), 1, 100, 90) }.check("many labels");
+        Step { labels: 2, ..plain(sigmoid(50_000), 1, 100, 5) }.check("several labels of many classes");
+        Step { labels: 500, given: true, ..plain(sigmoid(2000), 2, 900, 3) }.check("many labels, given");
+        Step { ignores: true, ..plain(detr(20), 3, 900, 300) }.check("ignored targets");
+        Step { ignores: true, labels: 40, ..plain(sigmoid(80), 1, 60, 9000) }
+            .check("ignored targets of several labels");
+        Step { added: true, ..plain(detr(20), 3, 900, 300) }.check("added costs");
+        Step { given: true, ..plain(detr(20), 3, 9000, 30) }.check("given matchings");
+        let distribution = Distribution { fgl: 0.15, ddf: 1.5, ..Distribution::default() };
+        let dfine = |classes| Config { distribution, ..sigmoid(classes) };
+        Step { corners: true, ..plain(dfine(9), 3, 9000, 50) }.check("corners");
+        let mut step = Step { corners: true, ..plain(dfine(9), 4, 9000, 500) };
+        step.part.union = true;
+        step.check("corners, union");
+        let mut step = Step { corners: true, given: true, ..plain(dfine(9), 4, 9000, 50) };
+        step.config.distribution.reg_max = 8;
+        step.check("corners, given");
+        let mut step = Step { labels: 9, ..plain(sigmoid(20), 2, 9000, 30) };
+        (step.part.class_agnostic, step.part.classes) = (true, 1);
+        step.check("class-agnostic");
+    }
+}
+
+/// Costs whose digits are lost beside those of the first row and the first column.
+fn lost(rows: usize, columns: usize) -> Vec<f64> {
+    let mut numbers = Numbers(5);
+    let is_huge = |at: usize| at < columns || at % columns == 0;
+    (0..rows * columns).map(|at| if is_huge(at) { 1e17 } else { 0.0 } + f64::from(numbers.unit())).collect()
+}
+
+#[test]
+fn memory_refused_to_what_looks_after_lost_digits_is_an_error() {
+    for [rows, columns] in [[600, 600], [550, 600], [600, 550]] {
+        let costs = lost(rows, columns);
+        let matrix = CostMatrix::new(&costs, rows, columns).unwrap();
+        let cells = || (0..rows as i32).flat_map(|row| (0..columns as i32).map(move |column| (row, column)));
+        let (row_indices, column_indices): (Vec<i32>, Vec<i32>) = cells().unzip();
+        let listed = SparseMatrix::from_cells([rows, columns], &row_indices, &column_indices, &costs).unwrap();
+        for options in all_options() {
+            let what = format!("{rows} × {columns}, {options:?}");
+            let enough = assert_refusals_are_errors(&what, || {
+                AssignmentSolver::default().solve(Level::detect(), &matrix, options).map(|_| ())
+            });
+            if options.cost_limit.is_none() {
+                assert!(enough << 20 > rows * columns * 16, "{what}: the cells were not listed");
+            }
+            assert_refusals_are_errors(&what, || SparseSolver::default().solve(&listed, options).map(|_| ()));
+        }
+    }
+}
+
+#[test]
+fn memory_refused_to_a_proof_is_an_error() {
+    let columns = 400_000;
+    let mut numbers = Numbers(5);
+    let is_small = |at: usize| [0, 1, columns].contains(&at);
+    let costs: Vec<f64> =
+        (0..2 * columns).map(|at| if is_small(at) { 1e-5 } else { 1e4 } * (1.0 + f64::from(numbers.unit()))).collect();
+    let matrix = CostMatrix::new(&costs, 2, columns).unwrap();
+    let none = AssignmentOptions::default();
+    // the solver's own
+    let solve = || AssignmentSolver::default().solve(Level::detect(), &matrix, none).map(|_| ());
+    let enough = assert_refusals_are_errors("a doubtful result", solve);
+    assert!(enough << 20 > columns * 128, "there was no proof");
+    let mut solver = AssignmentSolver::default();
+    let found = solver.solve(Level::detect(), &matrix, none).unwrap();
+    let pairs: Vec<_> = found.columns_of_rows().collect();
+    let duals: [Vec<f64>; 2] = [found.row_duals().collect(), found.column_duals().collect()];
+    assert_refusals_are_errors("a proof", || verify(&matrix, none, &pairs, &duals[0], &duals[1]).map(|_| ()));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hungarian_loss::{Criterion, Interrupt, KEPT, Normalizers, Scratch, copy};
+use hungarian_loss::memory::{KEPT, copy, held};
+use hungarian_loss::{Criterion, Interrupt, Normalizers, Scratch};
 use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float32Array, Float64Array, Int32Array};
 use napi_derive::napi;
@@ -31,6 +32,7 @@ struct Snapshot {
     distilled: Option<Vec<f64>>,
 }
 
+#[derive(Default)]
 struct OwnRules {
     rules: Vec<i32>,
     given: Vec<i32>,
@@ -83,17 +85,32 @@ impl Snapshot {
         spare().pop().unwrap_or_default()
     }
 
-    /// Bytes of its memory, but for what is small beside the tensors.
+    /// Bytes of the memory that is reused.
     fn held(&self) -> usize {
-        self.tensors.iter().map(|tensor| tensor.capacity() * size_of::<f32>()).sum()
+        let Self { tensors, parts, labels, target_boxes, offsets, .. } = self;
+        let tensors = tensors.iter().map(held).sum::<usize>();
+        tensors + held(parts) + held(labels) + held(target_boxes) + held(offsets)
     }
 
-    /// Keeps the memory for later, if it is not too much.
+    /// Keeps the memory that every call needs for later, if it is not too much.
     fn give_back(self) {
+        let Self { tensors, parts, labels, target_boxes, offsets, .. } = self;
+        let kept = Self { tensors, parts, labels, target_boxes, offsets, ..Self::default() };
         let mut spare = spare();
-        if spare.len() < SPARES && self.held() <= KEPT {
-            spare.push(self);
+        if spare.len() < SPARES && kept.held() <= KEPT {
+            spare.push(kept);
         }
+    }
+}
+
+impl OwnRules {
+    fn copy(rules: &Rules<'_>) -> Result<Self> {
+        let RuleSlices { rules, given, added } = rules.slices();
+        let mut own = Self::default();
+        copy("outputs", rules, &mut own.rules)?;
+        copy("outputs", given, &mut own.given)?;
+        copy("outputs", added, &mut own.added)?;
+        Ok(own)
     }
 }
 
@@ -154,23 +171,23 @@ pub fn compute_async(
 ) -> napi::Result<AsyncTask<LossTask>> {
     let Normalizers { num_boxes, union_boxes, class_weight, distilled } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
-    let mut snapshot = Snapshot { images, num_boxes, union_boxes, ..Snapshot::take() };
-    if !is_taken {
-        copy_all(&tensors, &mut snapshot.tensors).map_err(|failure| failure.into_js(&env))?;
-    }
-    parts.clone_into(&mut snapshot.parts);
-    snapshot.rules = rules.map(|Rules { rules, given, added }| OwnRules {
-        rules: rules.to_vec(),
-        given: given.to_vec(),
-        added: added.to_vec(),
-    });
-    labels.clone_into(&mut snapshot.labels);
-    snapshot.label_offsets = label_offsets.map(<[_]>::to_vec);
-    target_boxes.clone_into(&mut snapshot.target_boxes);
-    offsets.clone_into(&mut snapshot.offsets);
-    snapshot.ignores = ignores.map(<[_]>::to_vec);
-    snapshot.class_weight = class_weight.map(<[_]>::to_vec);
-    snapshot.distilled = distilled.map(<[_]>::to_vec);
+    let take_snapshot = || -> Result<Snapshot> {
+        let mut snapshot = Snapshot { images, num_boxes, union_boxes, ..Snapshot::take() };
+        if !is_taken {
+            copy_all(&tensors, &mut snapshot.tensors)?;
+        }
+        copy("outputs", parts, &mut snapshot.parts)?;
+        snapshot.rules = rules.as_ref().map(OwnRules::copy).transpose()?;
+        copy("targets", labels, &mut snapshot.labels)?;
+        snapshot.label_offsets = copy_if_any("targets", label_offsets)?;
+        copy("targets", target_boxes, &mut snapshot.target_boxes)?;
+        copy("targets", offsets, &mut snapshot.offsets)?;
+        snapshot.ignores = copy_if_any("targets", ignores)?;
+        snapshot.class_weight = copy_if_any("call", class_weight)?;
+        snapshot.distilled = copy_if_any("call", distilled)?;
+        Ok(snapshot)
+    };
+    let snapshot = take_snapshot().map_err(|failure| failure.into_js(&env))?;
     let criterion = Criterion::clone(criterion);
     let interrupt = Interrupt::clone(interrupt);
     let taken = Some(tensors).filter(|_| is_taken);
@@ -183,6 +200,13 @@ fn copy_all(arrays: &[Float32Array], copies: &mut Vec<Vec<f32>>) -> Result<()> {
         copy("outputs", array, its_copy)?;
     }
     Ok(())
+}
+
+fn copy_if_any<T: Copy>(argument: &'static str, values: Option<&[T]>) -> Result<Option<Vec<T>>> {
+    let Some(values) = values else { return Ok(None) };
+    let mut its_copy = Vec::new();
+    copy(argument, values, &mut its_copy)?;
+    Ok(Some(its_copy))
 }
 
 fn spare() -> MutexGuard<'static, Vec<Snapshot>> {

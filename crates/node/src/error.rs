@@ -77,7 +77,6 @@ fn code(error: &Error) -> &'static str {
             }
         }
         Error::InfeasibleRows { .. } | Error::InfeasibleColumns { .. } => "INFEASIBLE",
-        Error::BlockMemory { .. } => "MEMORY",
         Error::Interrupted => "ABORTED",
         Error::Memory { .. } => "MEMORY",
         Error::InBatch { error, .. } => code(error),
@@ -100,7 +99,7 @@ fn argument(error: &Error) -> String {
         Error::CornerNotFinite { place, .. } => format!("{}.corners", place.part),
         Error::Matching { place, .. } => format!("{}.matching", place.part),
         Error::AddedCost { place, .. } => format!("{}.cost", place.part),
-        Error::BlockMemory { part, .. } | Error::UnionQueries { part, .. } => (*part).to_owned(),
+        Error::UnionQueries { part, .. } => (*part).to_owned(),
         Error::Assignment { .. } => "assignment".to_owned(),
         Error::Offsets { .. } => "targets".to_owned(),
         Error::RowStarts { index, .. } => format!("cost.rowStarts[{index}]"),
@@ -130,10 +129,6 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
         Error::AddedCost { place, target, .. } => {
             set_query(object, place)?;
             set(object, "target", *target)
-        }
-        Error::BlockMemory { layer, image, .. } => {
-            set(object, "layer", *layer)?;
-            set(object, "image", *image)
         }
         Error::Cost { row, column, .. }
         | Error::ListedCost { row, column, .. }

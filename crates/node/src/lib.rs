@@ -17,10 +17,11 @@ pub mod task;
 use std::cell::RefCell;
 use std::ops::Deref;
 
+use hungarian_loss::memory::{GiveBack, reserve};
 use hungarian_loss::{
-    AssignmentOptions, AssignmentSolver, BatchOutputs, Corners, Cost, CostMatrix, Criterion, GiveBack, Layer,
-    LayerCounts, LayerGradients, LayerRule, LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report,
-    Scratch, Targets, require, reserve, verify, verifying_takes,
+    AssignmentOptions, AssignmentSolver, BatchOutputs, Corners, Cost, CostMatrix, Criterion, Layer, LayerCounts,
+    LayerGradients, LayerRule, LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets,
+    verify,
 };
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
@@ -492,8 +493,9 @@ fn certify(
     duals: &[f64],
     mut report: Float64ArraySlice<'_>,
 ) -> Result<()> {
-    require("cost", verifying_takes(rows as usize, duals.len().saturating_sub(rows as usize)))?;
-    let columns_of_rows: Vec<_> = column_of_row.iter().map(|&column| usize::try_from(column).ok()).collect();
+    let mut columns_of_rows = Vec::new();
+    reserve("cost", &mut columns_of_rows, column_of_row.len() as u128)?;
+    columns_of_rows.extend(column_of_row.iter().map(|&column| usize::try_from(column).ok()));
     let (row_duals, column_duals) = duals.split_at(duals.len().min(rows as usize));
     let found = verify(matrix, options, &columns_of_rows, row_duals, column_duals)?;
     // SAFETY: as in `compute`.

@@ -3,7 +3,8 @@
 
 use std::cell::RefCell;
 
-use hungarian_loss::{AssignmentOptions, Cost, GiveBack, Interrupt, SparseMatrix, SparseSolver, copy};
+use hungarian_loss::memory::{GiveBack, copy};
+use hungarian_loss::{AssignmentOptions, Cost, Interrupt, SparseMatrix, SparseSolver};
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Float64ArraySlice, Int32Array, Int32ArraySlice};
 use napi_derive::napi;
 

@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hungarian_loss::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level, Scratch, copy};
+use hungarian_loss::memory::copy;
+use hungarian_loss::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level, Scratch};
 use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Int32Array};
 use napi_derive::napi;

@@ -15,8 +15,10 @@
 //! magnitudes of cost and limit. Forged duals may be as large as they like.
 
 use super::sum::{Sum, two_sum};
-use super::{AssignmentOptions, Cells, Matrix};
+use super::{AssignmentOptions, COST, Cells, Matrix};
+use crate::batch::check_length;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// What [`verify`] found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,11 +40,19 @@ pub struct Certificate {
 const TOLERANCE: usize = 36;
 pub(super) const STRICT: usize = 42;
 
+/// Bytes that a proof takes beside the matrix, at most, with the lists of pairs and duals.
+#[doc(hidden)]
+pub fn verifying_takes(rows: usize, columns: usize) -> u128 {
+    /// For a row or a column.
+    const LINE: u128 = 160;
+    (rows as u128 + columns as u128) * LINE
+}
+
 /// Checks an assignment and its duals against the matrix, dense or sparse; `options` as they were for the solution.
 ///
 /// # Errors
 /// As when the matrix is solved, but it is never infeasible; [`Error::Length`] or [`Error::Assignment`] if the lists do
-/// not describe an assignment of this matrix.
+/// not describe an assignment of this matrix; [`Error::Memory`].
 pub fn verify(
     matrix: &impl Matrix,
     options: AssignmentOptions,
@@ -53,10 +63,25 @@ pub fn verify(
     options.check()?;
     let limit = options.cost_limit.map(|limit| matrix.stored(limit));
     let options = AssignmentOptions { cost_limit: limit, ..options };
-    certify(&matrix.read()?, options, column_of_row, [row_duals, column_duals], TOLERANCE)
+    let cells = matrix.read()?;
+    check_lengths(&cells, column_of_row, row_duals, column_duals)?;
+    memory::require(COST, verifying_takes(cells.rows(), cells.columns()))?;
+    certify(&cells, options, column_of_row, [row_duals, column_duals], TOLERANCE)
 }
 
-/// The same for a matrix that is sound, with the limit as it stores it, and with a tolerance.
+fn check_lengths(
+    matrix: &impl Cells,
+    column_of_row: &[Option<usize>],
+    row_duals: &[f64],
+    column_duals: &[f64],
+) -> Result<()> {
+    check_length("assignment.rowIndices", column_of_row.len(), &[matrix.rows()])?;
+    check_length("assignment.rowDuals", row_duals.len(), &[matrix.rows()])?;
+    check_length("assignment.columnDuals", column_duals.len(), &[matrix.columns()])
+}
+
+/// The same for a matrix that is sound and lists that are as long as it has rows and columns, with the limit as it stores
+/// it, and with a tolerance. That there is memory for it has been asked.
 pub(super) fn certify(
     matrix: &impl Cells,
     options: AssignmentOptions,
@@ -65,9 +90,6 @@ pub(super) fn certify(
     tolerance: usize,
 ) -> Result<Certificate> {
     let limit = options.cost_limit;
-    crate::batch::check_length("assignment.rowIndices", column_of_row.len(), &[matrix.rows()])?;
-    crate::batch::check_length("assignment.rowDuals", row_duals.len(), &[matrix.rows()])?;
-    crate::batch::check_length("assignment.columnDuals", column_duals.len(), &[matrix.columns()])?;
     let row_of_column = rows_of_columns(column_of_row, matrix.columns())?;
     let pairs = column_of_row.iter().enumerate().filter_map(|(row, &column)| Some((row, column?)));
     let pairs: Vec<_> = pairs.map(|(row, column)| (row, column, matrix.cost(row, column))).collect();

@@ -25,7 +25,7 @@ mod ties;
 mod tiny;
 
 pub use batch::BatchOutputs;
-pub use certificate::{Certificate, verify};
+pub use certificate::{Certificate, verify, verifying_takes};
 pub use dense::Path;
 pub use interrupt::Interrupt;
 pub use matrix::{Cells, Matrix};
@@ -217,14 +217,6 @@ pub(crate) fn solving_takes(shape: [usize; 2]) -> u128 {
     Needs::lines(shape)
 }
 
-/// Bytes that checking a proof takes, at most, for a dense matrix.
-#[doc(hidden)]
-pub fn verifying_takes(rows: usize, columns: usize) -> u128 {
-    /// For a row or a column.
-    const LINE: u128 = 128;
-    (rows as u128 + columns as u128) * LINE
-}
-
 impl<'a, T: Cost> CostMatrix<'a, T> {
     /// `costs`: `[rows, columns]`; +infinity forbids a cell. Values are checked where they are first read.
     ///
@@ -327,11 +319,12 @@ impl<'a> Assignment<'a> {
 
     /// Whether the duals prove the assignment.
     #[cold]
-    fn is_proven(&self, matrix: &impl Cells, options: AssignmentOptions) -> bool {
+    fn is_proven(&self, matrix: &impl Cells, options: AssignmentOptions) -> Result<bool> {
+        memory::require(COST, verifying_takes(matrix.rows(), matrix.columns()))?;
         let columns: Vec<_> = self.columns_of_rows().collect();
         let duals: [Vec<f64>; 2] = [self.row_duals().collect(), self.column_duals().collect()];
         let proof = certificate::certify(matrix, options, &columns, [&duals[0], &duals[1]], certificate::STRICT);
-        proof.is_ok_and(|proof| proof.optimal)
+        Ok(proof.is_ok_and(|proof| proof.optimal))
     }
 
     /// Writes the column of every row, or -1, and, unless `duals` is empty, the duals of the rows, then of the columns.
@@ -369,7 +362,8 @@ impl<'a> Assignment<'a> {
 pub struct AssignmentSolver {
     memories: Memories,
     solver: dense::Solver,
-    /// The most bytes that a solve may have needed since memory was last given back.
+    /// The most bytes that a solve may have needed since memory was last given back, but for what looks after lost digits,
+    /// of which nothing is kept.
     largest: u128,
 }
 
@@ -430,7 +424,7 @@ impl AssignmentSolver {
         }
         let (mut total, verdict) = self.judge(matrix, sign, options);
         if verdict != Verdict::Sound {
-            if verdict == Verdict::Lost || !self.found(matrix, sign).is_proven(matrix, options) {
+            if verdict == Verdict::Lost || !self.found(matrix, sign).is_proven(matrix, options)? {
                 self.solve_again(matrix, sign, options)?;
             }
             total = self.judge(matrix, sign, options).0;

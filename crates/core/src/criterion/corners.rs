@@ -14,8 +14,9 @@ use crate::config::NonFinite;
 use crate::error::{COMPONENTS, Error, Result};
 use crate::loss::boxes::BoxTerms;
 use crate::loss::distribution::{Distillation, EDGES, EdgeTarget, Localization, best_scores, distillation_shares};
+use crate::memory;
 use crate::part::{BACKGROUND, LEFT_OUT};
-use crate::scratch::{Scratch, reserve};
+use crate::scratch::Scratch;
 use crate::simd::all_finite;
 use crate::view::Views;
 
@@ -215,7 +216,7 @@ impl Criterion {
 
         let Some(Lesson { teacher, weights: [paired, other] }) = lesson else { return Ok(()) };
         let last = rows_of_image(step.predictions, image.part, slots[teacher].tensors, image.image);
-        let scores = reserve(scores, image.queries);
+        let scores = memory::first(scores, image.queries);
         best_scores(self.level, last.logits, image.part.classes, scores);
         let mut pairs = edges.iter();
         queries.clear();
@@ -235,7 +236,7 @@ impl Criterion {
     fn pair_edges(&self, image: &Image<'_>, corners: &Corners<'_>, roles: &[i32], scratch: &mut Scratch) {
         let Scratch { pairs, left_out, ious, clean, edges, .. } = scratch;
         sort_out(roles, &[], pairs, left_out);
-        let ious = reserve(ious, pairs.len());
+        let ious = memory::first(ious, pairs.len());
         self.box_loss(&self.clamped(image, clean), pairs, &BoxTerms::default(), ious, None);
         edges.clear();
         edges.extend(pairs.iter().zip(ious).map(|(&(row, target), &mut weight)| EdgeTarget {

@@ -5,8 +5,9 @@ use crate::config::{Cardinality, ClassCost, Classification, Config, Normalizatio
 use crate::cost;
 use crate::loss::sigmoid::{self, Cell, Rule};
 use crate::loss::softmax::{self, Job};
+use crate::memory;
 use crate::part::BACKGROUND;
-use crate::scratch::{Scratch, reserve};
+use crate::scratch::Scratch;
 use crate::simd::{LANES, Level, all_finite, padded};
 
 /// The class term, ready to run.
@@ -178,11 +179,11 @@ impl Class {
         let Logits { values, queries, classes } = logits;
         let stride = padded(queries);
         let Scratch { labels, class_rows, nll, tile, background, .. } = scratch;
-        let class_rows = reserve(class_rows, labels.rows() * stride);
+        let class_rows = memory::first(class_rows, labels.rows() * stride);
         match self {
             Self::Softmax { softmax, .. } => {
                 let mut out = softmax::Background {
-                    nll: reserve(nll, stride),
+                    nll: memory::first(nll, stride),
                     probabilities: class_rows,
                     classes: &labels.distinct,
                 };
@@ -252,7 +253,7 @@ fn softmax_matched(
         let label = targets.label(target);
         Job { query, label, weight: (scale * weights[label]) as f32 }
     }));
-    let matched = reserve(matched, jobs.len());
+    let matched = memory::first(matched, jobs.len());
     softmax::matched(level, &mut rows(logits, gradient, tile), jobs, matched);
     for &query in jobs.iter().map(|job| &job.query).chain(&*left_out) {
         nll[query] = 0.0;
@@ -308,6 +309,6 @@ fn is_largest(row: &[f32], labels: &[i32]) -> bool {
 
 /// The logits as softmax takes them, with room for sixteen rows where no gradient is wanted.
 fn rows<'a>(logits: Logits<'a>, gradient: Option<&'a mut [f32]>, tile: &'a mut Vec<f32>) -> softmax::Rows<'a> {
-    let gradient = gradient.unwrap_or_else(|| reserve(tile, LANES * logits.classes));
+    let gradient = gradient.unwrap_or_else(|| memory::first(tile, LANES * logits.classes));
     softmax::Rows { logits: logits.values, gradient, classes: logits.classes }
 }

@@ -14,7 +14,7 @@
 use crate::batch::check_length;
 use crate::config::BoxFormat;
 use crate::error::{COMPONENTS, Error, Result};
-use crate::scratch::reserve;
+use crate::memory;
 use crate::simd::math::{exp, ln, logistic};
 use crate::simd::{F32, LANES, Level, Simd, dispatch, f32x4, load, prelude::*, store};
 
@@ -154,7 +154,7 @@ impl Bins {
             check_length("call.out.corners", gradient.len(), &[rows, EDGES, bins])?;
         }
         let mut sum = 0.0;
-        let tile = reserve(&mut tiles.0[0], bins * LANES);
+        let tile = memory::first(&mut tiles.0[0], bins * LANES);
         for targets in targets.chunks(LANES / EDGES) {
             let mut edges = [Edge::default(); LANES];
             for (target, edges) in targets.iter().zip(edges.as_chunks_mut::<EDGES>().0) {
@@ -210,7 +210,7 @@ impl Bins {
             check_length("call.out.corners", gradient.len(), &[rows, EDGES, bins])?;
         }
         let mut sum = 0.0;
-        let mut tiles = tiles.0.each_mut().map(|tile| reserve(tile, bins * LANES));
+        let mut tiles = tiles.0.each_mut().map(|tile| memory::first(tile, bins * LANES));
         for queries in queries.chunks(LANES / EDGES) {
             let divergence = dispatch!(level, simd => {
                 transpose_in(simd, student, queries.iter().map(|&(row, _)| row), bins, tiles[0]);

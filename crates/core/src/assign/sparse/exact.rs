@@ -17,8 +17,10 @@
 use super::rows::{Cell, Rows};
 use super::solver::Solver;
 use super::{NONE, Outcome, Solution};
-use crate::assign::Interrupt;
 use crate::assign::sum::two_sum;
+use crate::assign::{COST, Interrupt};
+use crate::error::Result;
+use crate::memory;
 
 /// Rounds after which numbers of any size have given all their digits.
 const ROUNDS: usize = 100;
@@ -130,8 +132,25 @@ impl Refinement<'_> {
     }
 }
 
+/// Bytes that the cells of a refinement take, at most: those of a round, and those of the transposed matrix.
+fn cells_take(matrix: &Rows) -> u128 {
+    2 * (size_of::<Cell>() * matrix.len()) as u128
+}
+
+/// Bytes that the rows and columns take, at most, up to a round and in it: each adds a number to every dual.
+fn lines_take(matrix: &Rows, round: usize) -> u128 {
+    /// But for the parts of the duals.
+    const LINE: usize = 96;
+    let parts = (round + 3).next_power_of_two();
+    (matrix.height() as u128 + matrix.width as u128) * (LINE + parts * size_of::<f64>()) as u128
+}
+
 /// Makes the pairs of a solution, which has one for every row, exactly optimal, and its duals as small as can be.
-pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) {
+///
+/// # Errors
+/// [`Error::Memory`](crate::Error::Memory).
+pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) -> Result<()> {
+    memory::require(COST, cells_take(matrix) + lines_take(matrix, 0))?;
     let interrupt = solver.interrupt.clone();
     let (height, width) = (matrix.height(), matrix.width);
     let mut refinement = Refinement {
@@ -145,7 +164,8 @@ pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solut
         refinement.columns.add(column, dual);
     }
     let mut part = Rows::default();
-    for _ in interrupt.guard(0..ROUNDS) {
+    for round in interrupt.guard(0..ROUNDS) {
+        memory::require(COST, lines_take(matrix, round))?;
         refinement.fit_rows(&solution.column_of_row);
         let gap = refinement.gap(solution);
         if gap == 0.0 || interrupt.is_raised() {
@@ -156,19 +176,19 @@ pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solut
             true => vec![0.0; width],
             false => refinement.columns.near.iter().map(|dual| (-dual).min(2.0 * gap)).collect(),
         };
-        let mut cells = Vec::new();
+        part.begin([height, width], matrix.len());
         for row in interrupt.guard(0..height) {
-            for &cell in matrix.row(row) {
-                if let Some(reduced) = refinement.reduced(row, cell, 8.0 * gap) {
-                    let cost = reduced - loss[cell.column as usize];
-                    cells.push((row as u32, Cell { cost, column: cell.column }));
-                }
-            }
+            part.push(matrix.row(row).iter().filter_map(|&cell| {
+                let reduced = refinement.reduced(row, cell, 8.0 * gap)?;
+                Some(Cell { cost: reduced - loss[cell.column as usize], ..cell })
+            }));
         }
-        part.fill([height, width], cells.iter().copied(), &interrupt);
+        if interrupt.is_raised() {
+            return Ok(()); // some rows may be missing
+        }
         let outcome = solver.solve(&mut part, spare, f64::INFINITY);
         if interrupt.is_raised() {
-            return;
+            return Ok(());
         }
         debug_assert_eq!(outcome, Outcome::Optimal, "the pairs before are among the cells");
         solution.read(solver, f64::INFINITY);
@@ -183,6 +203,7 @@ pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solut
     for (row, &column) in solution.column_of_row.iter().enumerate() {
         solution.row_duals.push(matrix.cost(row, column) - solution.column_duals[column as usize]);
     }
+    Ok(())
 }
 
 fn is_square(matrix: &Rows) -> bool {

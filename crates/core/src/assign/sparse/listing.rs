@@ -1,8 +1,9 @@
 //! A caller's sparse matrix: only listed cells are allowed. It is checked as it is read.
 
 use super::rows::{Cell, Rows};
+use super::solving_takes;
 use crate::assign::matrix::{Cells, Matrix};
-use crate::assign::{Cost, Interrupt};
+use crate::assign::{COST, Cost, Interrupt};
 use crate::batch::check_length;
 use crate::error::{Error, Result};
 use crate::memory;
@@ -83,12 +84,9 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
         Ok(Self { rows, columns, rows_of_cells, column_indices, costs })
     }
 
-    /// Bytes that solving takes, at most.
+    /// Bytes that solving takes, at most, but for what looks after lost digits.
     pub(super) fn needs(&self) -> u128 {
-        /// For a row or a column, and for a cell.
-        const LINE: u128 = 128;
-        const CELL: u128 = 64;
-        (self.rows as u128 + self.columns as u128) * LINE + self.costs.len() as u128 * CELL
+        solving_takes([self.rows, self.columns], self.costs.len())
     }
 
     /// Reads the allowed cells, times `sign(largest)` and no dearer than `limit(largest)`, into rows, with columns in
@@ -101,7 +99,7 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
         interrupt: &Interrupt,
     ) -> Result<(f64, f64)> {
         self.check_starts(interrupt)?;
-        memory::require("cost", self.needs())?;
+        memory::require(COST, self.needs())?;
         let Reading { largest, is_sorted, forbids } = self.check_cells(interrupt)?;
         let (sign, limit) = signed(largest);
         let along = |(row, cell): (u32, Cell)| (row, cell);

@@ -19,9 +19,9 @@ pub use listing::SparseMatrix;
 use super::certificate::{STRICT, certify};
 use super::dense::{NONE, Outcome};
 use super::doubt::{Doubt, Pair, Verdict};
-use super::{Assignment, AssignmentOptions, Cost, CostMatrix, Interrupt, infeasible};
+use super::{Assignment, AssignmentOptions, COST, Cost, CostMatrix, Interrupt, infeasible, verifying_takes};
 use crate::error::{Error, Result};
-use crate::memory::{GiveBack, KEPT};
+use crate::memory::{self, GiveBack, KEPT};
 use rows::{Cell, Rows};
 use solver::Solver;
 
@@ -65,6 +65,14 @@ impl Solution {
     }
 }
 
+/// Bytes that solving takes, at most, for a matrix with so many listed cells, but for what looks after lost digits.
+fn solving_takes([rows, columns]: [usize; 2], cells: usize) -> u128 {
+    /// For a row or a column, and for a cell.
+    const LINE: u128 = 128;
+    const CELL: u128 = 64;
+    (rows as u128 + columns as u128) * LINE + cells as u128 * CELL
+}
+
 /// Solves sparse matrices one after the other, keeping its memory.
 #[derive(Debug, Default)]
 pub struct SparseSolver {
@@ -72,7 +80,8 @@ pub struct SparseSolver {
     spare: Rows,
     solver: Solver,
     solution: Solution,
-    /// The most bytes that a solve may have needed since memory was last given back.
+    /// The most bytes that a solve may have needed since memory was last given back, but for what looks after lost digits,
+    /// of which nothing is kept.
     largest: u128,
 }
 
@@ -123,7 +132,7 @@ impl SparseSolver {
         let is_transposed = matrix.rows > matrix.columns;
         let Self { matrix: cells, spare, solver, .. } = self;
         let (sign, limit) = matrix.read(is_transposed, signed, [cells, spare], &solver.interrupt)?;
-        let outcome = self.run(limit, options);
+        let outcome = self.run(limit, options)?;
         let Self { solver, solution, .. } = self;
         if solver.interrupt.is_raised() {
             return Err(Error::Interrupted); // what was left half done is of no use
@@ -139,6 +148,9 @@ impl SparseSolver {
 
     /// Improves the solution of a dense matrix, times `sign`, in which a solver has lost digits; the shorter side has the
     /// rows.
+    ///
+    /// # Errors
+    /// [`Error::Memory`]; [`Error::Interrupted`].
     pub(super) fn solve_again<T: Cost>(
         &mut self,
         matrix: &CostMatrix<'_, T>,
@@ -154,6 +166,8 @@ impl SparseSolver {
             allowed.map(move |(column, cost)| (row as u32, Cell { cost: cost.value() * sign, column: column as u32 }))
         });
         let allowed = cells.filter(|(_, cell)| cell.cost <= limit);
+        let count = self.solver.interrupt.guard(allowed.clone()).count();
+        memory::require(COST, solving_takes([rows, columns], count))?;
         let across = |(row, cell): (u32, Cell)| (cell.column, Cell { column: row, ..cell });
         if rows <= columns {
             self.matrix.fill([rows, columns], allowed, &self.solver.interrupt);
@@ -161,30 +175,30 @@ impl SparseSolver {
             self.matrix.fill([columns, rows], allowed.map(across), &self.solver.interrupt);
         }
         if options.cost_limit.is_none() && !found.column_of_row.contains(&NONE) {
-            exact::refine(&self.matrix, &mut self.spare, &mut self.solver, found);
+            exact::refine(&self.matrix, &mut self.spare, &mut self.solver, found)?;
         } else {
-            self.run(limit, options);
+            self.run(limit, options)?;
             std::mem::swap(&mut self.solution, found);
         }
         if self.solver.interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     /// Solves the matrix that has been read. `limit`: that of the options with the matrix's sign, or +infinity.
-    fn run(&mut self, limit: f64, options: AssignmentOptions) -> Outcome {
+    fn run(&mut self, limit: f64, options: AssignmentOptions) -> Result<Outcome> {
         let Self { matrix, spare, solver, solution, .. } = self;
         if options.cost_limit.is_none() {
             if options.partial {
-                partial::solve(matrix, spare, solver, solution);
-                return Outcome::Optimal;
+                partial::solve(matrix, spare, solver, solution)?;
+                return Ok(Outcome::Optimal);
             }
             return solve(matrix, spare, Care::IfInDoubt, solver, solution);
         }
-        if !(partial::is_beyond(limit, matrix) && partial::solve_within(limit, matrix, spare, solver, solution)) {
+        if !(partial::is_beyond(limit, matrix) && partial::solve_within(limit, matrix, spare, solver, solution)?) {
             solver.solve(matrix, spare, limit);
             solution.read(solver, limit);
         }
         solution.row_duals.iter_mut().for_each(|dual| *dual -= limit);
-        Outcome::Optimal
+        Ok(Outcome::Optimal)
     }
 }
 
@@ -198,18 +212,24 @@ impl GiveBack for SparseSolver {
 }
 
 /// Solves a matrix with at most as many rows as columns, of which all get a column. `spare` is for memory.
-fn solve(matrix: &mut Rows, spare: &mut Rows, care: Care, solver: &mut Solver, solution: &mut Solution) -> Outcome {
+fn solve(
+    matrix: &mut Rows,
+    spare: &mut Rows,
+    care: Care,
+    solver: &mut Solver,
+    solution: &mut Solution,
+) -> Result<Outcome> {
     let outcome = solver.solve(matrix, spare, f64::INFINITY);
     solution.read(solver, f64::INFINITY);
     let may_refine = outcome == Outcome::Optimal && !solver.interrupt.is_raised();
-    if may_refine && (care == Care::Always || is_in_doubt(matrix, solver.shift, solution)) {
-        exact::refine(matrix, spare, solver, solution);
+    if may_refine && (care == Care::Always || is_in_doubt(matrix, solver.shift, solution)?) {
+        exact::refine(matrix, spare, solver, solution)?;
     }
-    outcome
+    Ok(outcome)
 }
 
 /// Whether rounding has misled the solver, whose duals have been `shift` from 0.
-fn is_in_doubt(matrix: &Rows, shift: f64, solution: &Solution) -> bool {
+fn is_in_doubt(matrix: &Rows, shift: f64, solution: &Solution) -> Result<bool> {
     let Solution { column_of_row, row_duals, column_duals, .. } = solution;
     let pairs = || {
         let places = column_of_row.iter().enumerate().filter(|&(_, &column)| column != NONE);
@@ -221,16 +241,17 @@ fn is_in_doubt(matrix: &Rows, shift: f64, solution: &Solution) -> bool {
     };
     let mut doubt = Doubt::new(0.0, shift);
     pairs().for_each(|pair| doubt.note(pair));
-    let is_proven = || {
+    let is_proven = || -> Result<bool> {
+        memory::require(COST, verifying_takes(matrix.height(), matrix.width))?;
         let columns: Vec<_> = column_of_row.iter().map(|&k| Some(k as usize).filter(|_| k != NONE)).collect();
         let proof = certify(matrix, AssignmentOptions::default(), &columns, [row_duals, column_duals], STRICT);
-        proof.is_ok_and(|proof| proof.optimal)
+        Ok(proof.is_ok_and(|proof| proof.optimal))
     };
-    match doubt.verdict(pairs()) {
+    Ok(match doubt.verdict(pairs()) {
         Verdict::Sound => false,
-        Verdict::Open => !is_proven(),
+        Verdict::Open => !is_proven()?,
         Verdict::Lost => true,
-    }
+    })
 }
 
 /// A power of two that brings costs near the largest `f64` into a range where sums of them stay finite.

@@ -15,18 +15,23 @@ use super::rows::{Cell, Rows};
 use super::solver::Solver;
 use super::{Care, Outcome, Solution};
 use crate::assign::dense::NONE;
+use crate::error::Result;
 
 /// Solves a matrix with at most as many rows as columns.
-pub(super) fn solve(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) {
+///
+/// # Errors
+/// [`Error::Memory`](crate::Error::Memory), here and below.
+pub(super) fn solve(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) -> Result<()> {
     for care in [Care::IfInDoubt, Care::Always] {
-        if let Some(parts) = solve_parts(matrix, spare, care, solver, solution) {
+        if let Some(parts) = solve_parts(matrix, spare, care, solver, solution)? {
             parts.move_apart(solution, parts.distance(matrix, solution));
         }
         // what was good enough for a part may be too coarse for the whole
-        if solver.interrupt.is_raised() || !super::is_in_doubt(matrix, 0.0, solution) {
-            return;
+        if solver.interrupt.is_raised() || !super::is_in_doubt(matrix, 0.0, solution)? {
+            break;
         }
     }
+    Ok(())
 }
 
 /// The same with a limit that [is beyond](is_beyond) all that a pair can cost: then no set of pairs is better than the
@@ -38,8 +43,8 @@ pub(super) fn solve_within(
     spare: &mut Rows,
     solver: &mut Solver,
     solution: &mut Solution,
-) -> bool {
-    let parts = solve_parts(matrix, spare, Care::IfInDoubt, solver, solution);
+) -> Result<bool> {
+    let parts = solve_parts(matrix, spare, Care::IfInDoubt, solver, solution)?;
     let is_crowded = |column: usize| parts.as_ref().is_some_and(|parts| parts.columns.is_crowded[column]);
     let rest = (0..matrix.width).filter(|&column| !is_crowded(column)).map(|column| solution.column_duals[column]);
     let largest = rest.fold(f64::NEG_INFINITY, f64::max);
@@ -57,7 +62,7 @@ pub(super) fn solve_within(
     if let Some(parts) = &parts {
         parts.move_apart(solution, limit);
     }
-    keeps && solution.row_duals.iter().all(|&dual| dual <= limit)
+    Ok(keeps && solution.row_duals.iter().all(|&dual| dual <= limit))
 }
 
 /// Whether a limit exceeds what the longest path that adds a pair can cost.
@@ -74,11 +79,11 @@ fn solve_parts(
     care: Care,
     solver: &mut Solver,
     solution: &mut Solution,
-) -> Option<Parts> {
+) -> Result<Option<Parts>> {
     let matching = Matching::largest(matrix, &solver.interrupt);
     if !matching.column_of_row.contains(&NONE) {
-        super::solve(matrix, spare, care, solver, solution);
-        return None;
+        super::solve(matrix, spare, care, solver, solution)?;
+        return Ok(None);
     }
     let parts = Parts::new(matrix, &matching);
     solution.clear();
@@ -87,9 +92,9 @@ fn solve_parts(
     solution.row_of_column.resize(matrix.width, NONE);
     solution.column_duals.resize(matrix.width, 0.0);
     for is_crowded in [true, false] {
-        parts.solve(matrix, spare, is_crowded, care, solver, solution);
+        parts.solve(matrix, spare, is_crowded, care, solver, solution)?;
     }
-    Some(parts)
+    Ok(Some(parts))
 }
 
 /// Lines of a matrix, rows or columns, in two parts.
@@ -143,7 +148,7 @@ impl Parts {
         care: Care,
         solver: &mut Solver,
         whole: &mut Solution,
-    ) {
+    ) -> Result<()> {
         let (rows, columns) = (self.rows.of(is_crowded), self.columns.of(is_crowded));
         let is_inside = |(row, cell): &(u32, Cell)| {
             [self.rows.is_crowded[*row as usize], self.columns.is_crowded[cell.column as usize]] == [is_crowded; 2]
@@ -156,9 +161,9 @@ impl Parts {
         let sides = if is_crowded { [columns.len(), rows.len()] } else { [rows.len(), columns.len()] };
         let (mut part, mut inner) = (Rows::default(), Solution::default());
         part.fill(sides, matrix.cells().filter(is_inside).map(place), &solver.interrupt);
-        let outcome = super::solve(&mut part, spare, care, solver, &mut inner);
+        let outcome = super::solve(&mut part, spare, care, solver, &mut inner)?;
         if solver.interrupt.is_raised() {
-            return;
+            return Ok(());
         }
         debug_assert_eq!(outcome, Outcome::Optimal, "the matching has placed the shorter side");
         if is_crowded {
@@ -174,6 +179,7 @@ impl Parts {
             whole.row_of_column[column as usize] = name(&rows, inner.row_of_column[k]);
             whole.column_duals[column as usize] = inner.column_duals[k];
         }
+        Ok(())
     }
 
     /// How far the duals of the crowded part must be from the others at least.

@@ -82,6 +82,7 @@ impl Rows {
             sum += *start;
             *start = sum;
         }
+        self.make_room(sum);
         self.cells.resize(sum, Cell { cost: 0.0, column: 0 });
         // each row's start runs to its end, which is the start of the next
         for (row, cell) in cells {
@@ -91,6 +92,30 @@ impl Rows {
         }
         self.starts.rotate_right(1);
         self.starts[0] = 0;
+    }
+
+    /// Has no rows yet, but room for so many cells of those that [`Rows::push`] adds.
+    pub fn begin(&mut self, [height, width]: [usize; 2], cells: usize) {
+        self.width = width;
+        self.starts.clear();
+        self.starts.reserve_exact(height + 1);
+        self.starts.push(0);
+        self.cells.clear();
+        self.make_room(cells);
+    }
+
+    /// Adds the next row.
+    pub fn push(&mut self, cells: impl Iterator<Item = Cell>) {
+        self.cells.extend(cells);
+        self.starts.push(self.cells.len());
+    }
+
+    /// Makes room for so many cells and no more; the old ones may be lost.
+    fn make_room(&mut self, cells: usize) {
+        if self.cells.capacity() < cells {
+            self.cells = Vec::new(); // not both at once
+            self.cells.reserve_exact(cells);
+        }
     }
 
     /// Drops all cells that cost more than `limit`.
@@ -137,6 +162,17 @@ mod tests {
         let expected = [cell(0, 0, 2.0), cell(0, 2, 1.0), cell(2, 1, 3.0), cell(2, 2, 4.0)];
         assert_eq!(back.cells().collect::<Vec<_>>(), expected);
         assert_eq!((back.height(), back.row(1).len(), back.row(3).len()), (4, 0, 0));
+    }
+
+    #[test]
+    fn rows_that_are_pushed_are_those_that_are_filled_in() {
+        let cells = [cell(0, 1, 5.0), cell(1, 0, 1.0), cell(1, 1, 7.0)];
+        let (mut filled, mut pushed) = (Rows::default(), Rows::default());
+        filled.fill([3, 2], cells.into_iter(), &Interrupt::default());
+        pushed.begin([3, 2], 3);
+        (0..3).for_each(|row| pushed.push(filled.row(row).iter().copied()));
+        assert_eq!(pushed.cells().collect::<Vec<_>>(), cells);
+        assert_eq!((pushed.height(), pushed.width, pushed.row(2).len()), (3, 2, 0));
     }
 
     #[test]
