@@ -107,6 +107,25 @@ test('what is done to a result harms no later call', () => {
   expect(bitsOf(criterion.compute(single, targets).gradients.logits)).toBe(expected)
 })
 
+test('a list that says another length when it is compared with the arrays to write to is refused as such', () => {
+  const detached = new Float32Array(1)
+  structuredClone(detached.buffer, { transfer: [detached.buffer] })
+  const messages = [1, 2, 3, 4, 5, 6].map((honest) => {
+    let reads = 0
+    const get = (of: object, key: PropertyKey) => (key === 'length' && ++reads > honest ? detached : Reflect.get(of, key))
+    const [first, second] = targets
+    const given = [{ ...first!, boxes: untyped(new Proxy(first!.boxes, { get })) }, second!]
+    try {
+      criterion.compute(single, given, { out: buffers() })
+      return ''
+    } catch (error) {
+      return (error as Error).message
+    }
+  })
+  expect(messages.filter((message) => message.includes('could not be read'))).toEqual([])
+  expect(messages.filter((message) => message.includes('must have a length')).length).toBeGreaterThan(1)
+})
+
 test('gradients of one result lie in one buffer, which no other result shares', () => {
   const first = criterion.compute(listed, targets).gradients!
   const second = criterion.compute(listed, targets).gradients!

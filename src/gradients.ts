@@ -244,8 +244,9 @@ function isElsewhere(given: unknown, buffers: readonly unknown[]): boolean {
   if (data === undefined) return true
   if (kindOf(data) !== undefined) return !buffers.includes(bufferOf(data as Float32Array))
   if (!Array.isArray(data)) return true
-  if (data.length > MOST_ROWS) return false
-  for (let i = 0; i < data.length; i++) {
+  const length = lengthOf(data, 'call.out')
+  if (length > MOST_ROWS) return false
+  for (let i = 0; i < length; i++) {
     const row: unknown = data[i]
     if (typeof row === 'object' && !isPlain(row)) return false
   }
