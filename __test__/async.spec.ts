@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss, linearSumAssignmentAsync } from '../src/index.ts'
 import type { AsyncCallOptions, LossResult, Outputs } from '../src/index.ts'
-import { bitsOf, randomLayer, randomNumbers, randomTargets, tiny } from './helpers.ts'
+import { bitsOf, randomLayer, randomNumbers, randomTargets, timeOf, tiny } from './helpers.ts'
 
 /** Which the types of Node lack. */
 declare const WebAssembly: { Memory: new (of: { initial: number }) => { readonly buffer: ArrayBuffer } }
@@ -246,22 +246,34 @@ describe('an abort signal', () => {
     })
   })
 
-  test('stops calls in progress and in the queue, and the threads are free again soon', { retry: 5 }, async () => {
-    const { outputs, targets } = batch(5, 64, 6)
-    const started = performance.now()
-    await criterion.computeAsync(outputs, targets)
-    const one = performance.now() - started
-    const controller = new AbortController()
-    const reason = new Error('enough')
-    const { signal } = controller
-    const calls = Array.from({ length: 12 }, () => criterion.computeAsync(outputs, targets, { signal }))
-    const outcomes = Promise.allSettled(calls)
-    await sleep(1)
-    controller.abort(reason)
-    for (const outcome of await outcomes) expect(outcome).toEqual({ status: 'rejected', reason })
-    const aborted = performance.now()
-    await linearSumAssignmentAsync([[1]])
-    expect(performance.now() - aborted).toBeLessThan(200 + 3 * one)
+  test('stops calls in progress and in the queue, and the threads are free again soon', { retry: 2 }, async () => {
+    // each is computed for far longer than it is copied, so that most are in the queue when the signal comes
+    const shape = { images: 1, queries: 2500, classes: 4, targets: [2400] }
+    const outputs = randomLayer(7, shape)
+    const targets = randomTargets(7, shape).map(({ labels, boxes }) => ({
+      labels: Int32Array.from(labels),
+      boxes: Float32Array.from(boxes.flat()),
+    }))
+    const of = HungarianLoss.detr({ numClasses: 3 })
+    const compute = () => of.computeAsync(outputs, targets)
+    const one = Math.min(await timeOf(compute), await timeOf(compute))
+    // the least of as many as it takes, for other processes hold it up, too
+    let busy = Infinity
+    for (let i = 0; i < 20 && busy > 2 * one; i++) {
+      const controller = new AbortController()
+      const reason = new Error('enough')
+      const { signal } = controller
+      const calls = Array.from({ length: 12 }, () => of.computeAsync(outputs, targets, { signal }))
+      const outcomes = Promise.allSettled(calls)
+      await sleep(1)
+      controller.abort(reason)
+      // the first may be done before the signal comes
+      const ends = (await outcomes).map((outcome) => (outcome.status === 'rejected' ? outcome.reason : 'done'))
+      expect(ends.filter((end) => end !== reason && end !== 'done')).toEqual([])
+      expect(ends.at(-1)).toBe(reason)
+      busy = Math.min(busy, await timeOf(() => linearSumAssignmentAsync([[1]])))
+    }
+    expect(busy).toBeLessThanOrEqual(2 * one)
   })
 
   test('serves many calls, with and without being aborted, and keeps no listener', async () => {
