@@ -44,6 +44,32 @@ const wideOutputs = {
   boxes: { data: new Float32Array(400).fill(0.1), shape: [1, 100, 4] },
 }
 const wideCriterion = HungarianLoss.detr({ numClasses: 199_999 })
+/** Costs whose digits are lost beside those of the first row. */
+function lost(side) {
+  const data = Float64Array.from({ length: side * side }, (_, k) => (k < side ? 1e17 : 0) + ((k * 0.6180339887498949) % 1))
+  return { data, shape: [side, side] }
+}
+
+/** All cells of a matrix. */
+function listed({ data, shape }) {
+  const place = (of) => Int32Array.from(data, (_, k) => of(k))
+  return { values: data, rowIndices: place((k) => Math.floor(k / shape[1])), columnIndices: place((k) => k % shape[1]), shape }
+}
+
+const [lostCosts, fewLostCosts] = [lost(1000), lost(500)]
+const listedCosts = listed(fewLostCosts)
+const [fewOutputs, fewTargets] = batch(2800)
+const added = { ...fewOutputs, cost: [{ data: new Float32Array(2800 ** 2).fill(1), shape: [2800, 2800] }] }
+const manyLabels = { labels: [Int32Array.from({ length: 150_000 }, (_, k) => k)], boxes: [[0.1, 0.1, 0.1, 0.1]] }
+const severalCriterion = HungarianLoss.deformableDetr({ numClasses: 200_000 })
+const edges = {
+  logits: { data: new Float32Array(20_000 * 2), shape: [1, 20_000, 2] },
+  boxes: { data: new Float32Array(80_000).fill(0.1), shape: [1, 20_000, 4] },
+  corners: { data: new Float32Array(20_000 * 4 * 33), shape: [1, 20_000, 132] },
+  references: { data: new Float32Array(80_000).fill(0.1), shape: [1, 20_000, 4] },
+}
+const edgesCriterion = HungarianLoss.dFine({ numClasses: 2 })
+const edgesTargets = [{ labels: [0], boxes: [[0.1, 0.1, 0.1, 0.1]] }]
 const nothing = { data: new Float64Array(0), shape: [0, 2 ** 31 - 1] }
 const none = { data: new Float64Array(0), shape: [2 ** 31 - 1, 0] }
 const unlisted = { values: [], rowIndices: [], columnIndices: [], shape: [0, 2 ** 31 - 1] }
@@ -83,6 +109,15 @@ const calls = {
   'computeAsync, wide': [() => wideCriterion.computeAsync(wideOutputs, [{ labels: [0], boxes: [[0.1, 0.1, 0.1, 0.1]] }]), finite],
   match: [() => criterion.match(outputs, targets), ({ matches }) => matches[0].queryIndices.length === 4500],
   cost: [() => criterion.cost(outputs, targets), ({ images }) => images[0].data.length === 4500 ** 2],
+  'lost digits': [() => linearSumAssignment(lostCosts), ({ total }) => total >= 1e17],
+  'lost digits, async': [() => linearSumAssignmentAsync(lostCosts), ({ total }) => total >= 1e17],
+  'lost digits, listed': [() => linearSumAssignment(listedCosts), ({ total }) => total >= 1e17],
+  'compute, added costs': [() => criterion.compute(added, fewTargets), finite],
+  'computeAsync, added costs': [() => criterion.computeAsync(added, fewTargets), finite],
+  'compute, many labels': [() => severalCriterion.compute(wideOutputs, [manyLabels]), finite],
+  'computeAsync, many labels': [() => severalCriterion.computeAsync(wideOutputs, [manyLabels]), finite],
+  'compute, corners': [() => edgesCriterion.compute(edges, edgesTargets), finite],
+  'computeAsync, corners': [() => edgesCriterion.computeAsync(edges, edgesTargets), finite],
   'no rows': [() => linearSumAssignment(nothing), sum(0)],
   'no columns': [() => linearSumAssignment(none), sum(0)],
   'no rows, duals': [() => linearSumAssignment(nothing, { duals: true }), sum(0)],

@@ -386,7 +386,7 @@ fn a_loss_of_any_kind_takes_what_it_asks_for() {
 /// Costs whose digits are lost beside those of the first row and the first column.
 fn lost(rows: usize, columns: usize) -> Vec<f64> {
     let mut numbers = Numbers(5);
-    let is_huge = |at: usize| at < columns || at % columns == 0;
+    let is_huge = |at: usize| at < columns || at.is_multiple_of(columns);
     (0..rows * columns).map(|at| if is_huge(at) { 1e17 } else { 0.0 } + f64::from(numbers.unit())).collect()
 }
 
