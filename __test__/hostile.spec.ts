@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   combineNormalizers,
+  inspectBatch,
   HungarianLoss,
   HungarianLossError,
   linearSumAssignment,
@@ -187,6 +188,8 @@ const EXPORTS: ReadonlyArray<[name: string, call: (...args: any[]) => unknown, i
   ['linearSumAssignmentAsync', (...args) => linearSumAssignmentAsync(...(args as [any])), MATRICES, [...ODD, ...HUGE]],
   ['linearSumAssignmentBatch', (...args) => linearSumAssignmentBatch(...(args as [any])), BATCHES, [...ODD, ...HUGE]],
   ['verifyAssignment', (...args) => verifyAssignment(...(args as [any, any])), PROOFS],
+  ['inspectBatch', (outputs, targets) => inspectBatch(outputs, targets, softmax), STEPS],
+  ['inspectBatch of', (criterion) => inspectBatch(randomLayer(1), randomTargets(1), criterion), [() => [HungarianLoss.detr({ numClasses: 4 })]]],
   ['combineNormalizers', (...args) => combineNormalizers(...(args as [any])), RESULTS],
   ['hungarianLoss', (...args) => hungarianLoss(untyped(fakeTf), softmax)(...(args as [any, any])), TENSORS],
   ['hungarianLoss of', (tf, criterion) => hungarianLoss(tf, criterion), [() => [{ ...fakeTf }, HungarianLoss.detr({ numClasses: 4 })]]],

@@ -36,26 +36,39 @@ const SEVERITIES: readonly Finding['severity'][] = ['error', 'warning', 'note']
  * }
  */
 export function inspectBatch(outputs: Outputs, targets: readonly Target[], criterion: Inspector): readonly Finding[] {
-  if (!isRecord(criterion) || !isRecord(criterion['options'])) {
-    fail('DTYPE', 'criterion', `must be a HungarianLoss, got ${show(criterion)}`)
-  }
-  const findings = lookThrough(outputs, targets, criterion)
+  const options = optionsOf(criterion)
+  const findings = lookThrough(outputs, targets, criterion, options)
   return findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))
 }
 
-function lookThrough(outputs: Outputs, targets: readonly Target[], criterion: Inspector): Finding[] {
+/** The options of a criterion, if it is one. */
+function optionsOf(criterion: Inspector): ResolvedOptions {
+  try {
+    if (isRecord(criterion) && isRecord(criterion['options'])) return criterion.options
+  } catch (error) {
+    throw toReadError(error, 'criterion')
+  }
+  return fail('DTYPE', 'criterion', `must be a HungarianLoss, got ${show(criterion)}`)
+}
+
+function lookThrough(
+  outputs: Outputs,
+  targets: readonly Target[],
+  criterion: Inspector,
+  options: ResolvedOptions,
+): Finding[] {
   const findings: Finding[] = []
   let argument = 'outputs'
   try {
-    const predictions = readPredictions(outputs, criterion.options)
+    const predictions = readPredictions(outputs, options, targets)
     argument = 'targets'
     const packed = packTargets(targets, predictions.images)
-    findings.push(...inspectTargets(packed, criterion.options))
-    findings.push(...inspectPredictions(predictions, packed, criterion.options))
+    findings.push(...inspectTargets(packed, options))
+    findings.push(...inspectPredictions(predictions, packed, options))
     if (!findings.some(({ severity }) => severity === 'error')) criterion.match(outputs, targets)
   } catch (error) {
     const refused = toReadError(error, argument)
-    findings.push(transposedShape(outputs, refused, criterion.options) ?? refusal(refused))
+    findings.push(transposedShape(outputs, refused, options) ?? refusal(refused))
   }
   return findings
 }
