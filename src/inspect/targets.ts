@@ -65,40 +65,62 @@ function labelsOf({ labels, labelOffsets }: PackedTargets, { index }: Entry): In
   return labels.subarray(labelOffsets[index], labelOffsets[index + 1])
 }
 
-/** The class ids that targets may have, ascending. */
-function allowedLabels({ numClasses, classification }: ResolvedOptions): number[] {
-  if (classification.kind !== 'softmax') return Array.from({ length: numClasses }, (_, label) => label)
-  const { noObjectIndex, allowNoObjectLabels } = classification
-  const all = Array.from({ length: numClasses + 1 }, (_, label) => label)
-  return allowNoObjectLabels ? all : all.filter((label) => label !== noObjectIndex)
+/** The class ids that targets may have: from the least to the most, but for one of them where `except` is given. */
+interface Allowed {
+  readonly least: number
+  readonly most: number
+  readonly except: number | undefined
+  readonly count: number
+}
+
+function allowedLabels({ numClasses, classification }: ResolvedOptions): Allowed {
+  if (classification.kind !== 'softmax') return { least: 0, most: numClasses - 1, except: undefined, count: numClasses }
+  const { noObjectIndex: except, allowNoObjectLabels } = classification
+  if (allowNoObjectLabels) return { least: 0, most: numClasses, except: undefined, count: numClasses + 1 }
+  return { least: Number(except === 0), most: numClasses - Number(except === numClasses), except, count: numClasses }
+}
+
+const isAllowed = ({ least, most, except }: Allowed, label: number): boolean =>
+  label >= least && label <= most && label !== except
+
+/** So many of the classes that no target has are named. */
+const NAMED = 5
+
+/** The first of the class ids that are not among those seen. */
+function firstUnseen(allowed: Allowed, seen: ReadonlySet<number>): number[] {
+  const unseen: number[] = []
+  for (let label = allowed.least; label <= allowed.most && unseen.length < NAMED; label++) {
+    if (isAllowed(allowed, label) && !seen.has(label)) unseen.push(label)
+  }
+  return unseen
 }
 
 function inspectLabels(counted: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
   const allowed = allowedLabels(options)
-  const isAllowed = new Set(allowed)
   const seen = new Set<number>()
   const outside = new Tally()
   for (const entry of counted) {
     for (const label of labelsOf(targets, entry)) {
       seen.add(label)
-      outside.add(!isAllowed.has(label), () => placed(entry, 'labels', label))
+      outside.add(!isAllowed(allowed, label), () => placed(entry, 'labels', label))
     }
   }
-  const [least, most] = [allowed[0] as number, allowed.at(-1) as number]
+  const { least, most, count } = allowed
   const range = `${least} to ${most}`
-  const first = counted[0] as Entry
-  const isShifted = beginsAtOne(seen, allowed)
+  const labels = [...seen]
+  // ids that are certainly shifted by one: never the first, and one beyond the last
+  const isShifted = seen.has(most + 1) && labels.every((label) => label > least && label <= most + 1)
   const findings = outside.finding(
     'label-out-of-range',
     'error',
     `Class ids run from ${range} here. Map the data set's ids to them${isShifted ? ', by taking 1 from each' : ''}, ` +
       `or set numClasses to the number of classes.`,
   )
-  const unseen = allowed.filter((label) => !seen.has(label))
-  const lacksFirst = allowed.length > 2 && unseen.length === 1 && unseen[0] === least
+  const missing = count - labels.filter((label) => isAllowed(allowed, label)).length
+  const unseen = firstUnseen(allowed, seen)
+  const lacksFirst = count > 2 && missing === 1 && unseen[0] === least
   if (isShifted || lacksFirst) {
-    const example = placed(first, 'labels', labelsOf(targets, first)[0] as number)
-    const [count, total] = [outside.total, outside.total]
+    const first = counted[0] as Entry
     const message = isShifted
       ? `No label is ${least}, and there is ${most + 1}: ids that begin at 1, as COCO's. Take 1 from each, since class ids ` +
         `run from ${range} here.`
@@ -107,32 +129,26 @@ function inspectLabels(counted: readonly Entry[], targets: PackedTargets, option
     findings.push({
       code: 'one-based-labels',
       severity: isShifted ? 'warning' : 'note',
-      ...example,
-      count,
-      total,
+      ...placed(first, 'labels', labelsOf(targets, first)[0] as number),
+      count: outside.total,
+      total: outside.total,
       message,
     })
-  } else if (unseen.length > 0) {
+  } else if (missing > 0) {
     findings.push({
       code: 'unseen-class',
       severity: 'note',
       argument: 'targets',
       place: {},
-      count: unseen.length,
-      total: allowed.length,
+      count: missing,
+      total: count,
       example: unseen[0] as number,
       message:
-        `No target of this batch has class ${unseen.slice(0, 5).join(', ')}${unseen.length > 5 ? ', …' : ''}. If that is so ` +
-        `of every batch, compare numClasses and the map of ids with the annotations.`,
+        `No target of this batch has class ${unseen.join(', ')}${missing > NAMED ? ', …' : ''}. If that is so of every ` +
+        `batch, compare numClasses and the map of ids with the annotations.`,
     })
   }
   return findings
-}
-
-/** Whether labels are certainly shifted by one: never the first, and one beyond the last. */
-function beginsAtOne(seen: ReadonlySet<number>, allowed: readonly number[]): boolean {
-  const [first, last] = [allowed[0] as number, allowed.at(-1) as number]
-  return seen.has(last + 1) && [...seen].every((label) => label > first && label <= last + 1)
 }
 
 function inspectBoxes(entries: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
