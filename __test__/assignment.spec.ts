@@ -534,7 +534,9 @@ describe('off the event loop', () => {
       const outcomes = Promise.allSettled(solves)
       await new Promise((resolve) => setTimeout(resolve, 15))
       controller.abort(reason)
-      for (const outcome of await outcomes) expect(outcome).toEqual({ status: 'rejected', reason })
+      // on a busy machine the first may be done before the signal, but not the last
+      expect((await outcomes).at(-1)).toEqual({ status: 'rejected', reason })
+      for (const outcome of await outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toBe(reason)
       busy = Math.min(busy, await timeOf(() => Promise.all([1, 2, 3, 4].map(() => linearSumAssignmentAsync([[1]])))))
     }
     expect(busy).toBeLessThanOrEqual(one / 2)
