@@ -1,6 +1,7 @@
 /** A batch that is split: the divisors of the whole, from those of its shares. */
 import { describe, expect, test } from 'vitest'
 import { combineNormalizers, HungarianLoss } from '../src/index.ts'
+import { PRESETS } from '../src/presets.ts'
 import type {
   CallOptions,
   Gradients,
@@ -16,19 +17,7 @@ import type {
 } from '../src/index.ts'
 import { bitsOf, errorOf, expectClose, imageOf, randomLayer, randomNumbers, randomTargets, untyped } from './helpers.ts'
 
-const PRESETS = [
-  'detr',
-  'conditionalDetr',
-  'deformableDetr',
-  'dabDetr',
-  'dino',
-  'hDetr',
-  'groupDetr',
-  'lwDetr',
-  'rtDetr',
-  'dFine',
-  'deim',
-] as const satisfies readonly PresetName[]
+const NAMES = Object.keys(PRESETS) as PresetName[]
 
 const CLASSES = 4
 const QUERIES = 6
@@ -265,11 +254,11 @@ const optionsFor = (more: Partial<HungarianLossOptions> = {}): HungarianLossOpti
   ...more,
 })
 
-describe.each(PRESETS)('%s, split at random, is the unsplit batch', (preset) => {
+describe.each(NAMES)('%s, split at random, is the unsplit batch', (preset) => {
   const isFine = preset === 'dFine' || preset === 'deim'
   const structures = { ...STRUCTURES, ...(isFine && EDGED) }
   test.each(Object.entries(structures))('%s', (name, make) => {
-    const random = randomNumbers(name.length + 100 * PRESETS.indexOf(preset))
+    const random = randomNumbers(name.length + 100 * NAMES.indexOf(preset))
     for (const more of [{}, { boxMatching: 'union' }, { boxMatching: 'layer' }] as const) {
       // the union is of parts with as many queries
       const criterion = new HungarianLoss(optionsFor(more), preset)

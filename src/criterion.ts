@@ -9,7 +9,7 @@ import { compute, computeAsync, costMatrix, createCriterion, matchTargets } from
 import type { Criterion, Interrupt } from './native.ts'
 import { checkCopies, packParts } from './parts.ts'
 import { listTensors, readPredictions } from './predictions.ts'
-import type { Predictions } from './predictions.ts'
+import type { Predictions } from './parts.ts'
 import { resolveOptions } from './options.ts'
 import { toReadError } from './reading.ts'
 import type { PresetName } from './presets.ts'

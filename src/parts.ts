@@ -1,6 +1,5 @@
 import { fail } from './errors.ts'
 import { resolveWeights } from './options.ts'
-import type { Predictions } from './predictions.ts'
 import { float64s } from './slab.ts'
 import { lengthOf } from './tensors.ts'
 import type {
@@ -89,6 +88,16 @@ export interface Part {
   readonly denoising: Denoising | undefined
   /** Whether layers may say how they are matched. */
   readonly hasRules: boolean
+}
+
+/** The predictions of all layers, every shape checked. */
+export interface Predictions {
+  readonly images: number
+  /** Those of the main part first; of each part the final layer last. */
+  readonly tensors: readonly LayerTensors[]
+  /** Whether any layer has corners. */
+  readonly hasCorners: boolean
+  readonly parts: readonly Part[]
 }
 
 /** Everything but the layers and the queries of a part that is matched one to one. */

@@ -1,7 +1,7 @@
 import { fail } from './errors.ts'
 import { checkKeys } from './keys.ts'
 import { makeParts, PART_KEYS } from './parts.ts'
-import type { Layers, LayerTensors, Part, PartKey } from './parts.ts'
+import type { Layers, LayerTensors, PartKey, Predictions } from './parts.ts'
 import { toReadError } from './reading.ts'
 import { float32, lengthOf, shapeHint, shapeOf, showShape } from './tensors.ts'
 import type { LayerOutputs, Outputs, ResolvedOptions } from './types.ts'
@@ -10,16 +10,6 @@ import { checkFlag, isObject, show, showKeys } from './validate.ts'
 /** The most layers of all parts, and the most layers times images: each takes memory, even without any queries. */
 export const MAX_LAYERS = 2 ** 20
 export const MAX_JOBS = 2 ** 22
-
-/** The predictions of all layers, every shape checked. */
-export interface Predictions {
-  readonly images: number
-  /** Those of the main part first; of each part the final layer last. */
-  readonly tensors: readonly LayerTensors[]
-  /** Whether any layer has corners. */
-  readonly hasCorners: boolean
-  readonly parts: readonly Part[]
-}
 
 /** What has been read so far. */
 interface Reader {

@@ -1,20 +1,7 @@
 /** Batches of every kind that the criteria take: presets, parts, matchings, formats, policies. */
 import { HungarianLoss } from '../../dist/index.js'
+import { PRESETS } from '../../dist/presets.js'
 import { makeRandom } from './random.js'
-
-const PRESETS = [
-  'detr',
-  'conditionalDetr',
-  'deformableDetr',
-  'dabDetr',
-  'dino',
-  'hDetr',
-  'groupDetr',
-  'lwDetr',
-  'rtDetr',
-  'dFine',
-  'deim',
-]
 
 /** What a batch is made of beside decoder layers; each goes with every preset. */
 const STRUCTURES = {
@@ -66,7 +53,7 @@ const FORMS = ['focal', 'log-sigmoid', 'probability']
 /** @returns {Batch[]} */
 export function makeBatches() {
   const batches = []
-  for (const preset of PRESETS) {
+  for (const preset of Object.keys(PRESETS)) {
     for (const structure of Object.keys(STRUCTURES)) {
       for (const turn of [0, 1]) {
         const seed = 1 + batches.length

@@ -1,7 +1,6 @@
 /** What is suspicious of predictions, alone and beside their targets. */
 import { PART_KEYS } from '../parts.ts'
-import type { LayerTensors, Part } from '../parts.ts'
-import type { Predictions } from '../predictions.ts'
+import type { LayerTensors, Part, Predictions } from '../parts.ts'
 import type { PackedTargets } from '../targets.ts'
 import type { ResolvedOptions } from '../types.ts'
 import { cornersOf, cureFor, isInside, READINGS } from './boxes.ts'
