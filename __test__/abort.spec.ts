@@ -33,7 +33,10 @@ const PATIENT = { timeout: 30_000 }
 
 /** So large that it is not solved when the signal comes. */
 const n = 1500
-const large = { data: Float64Array.from({ length: n * n }, (_, k) => ((k * 7919) % 104_729) * ((k % n) + 1)), shape: [n, n] }
+const large = {
+  data: Float64Array.from({ length: n * n }, (_, k) => ((k * 7919) % 104_729) * ((k % n) + 1)),
+  shape: [n, n],
+}
 
 describe('a signal that is none of this realm', () => {
   test('stops calls like one that is', async () => {
@@ -101,7 +104,10 @@ describe('what is no signal is refused:', () => {
     ['a revoked proxy', revoked],
     ['a function', () => {}],
   ])('%s', async (_, signal) => {
-    expect(errorOf(() => checkSignal(signal, 'options.signal'))).toMatchObject({ code: 'OPTION', argument: 'options.signal' })
+    expect(errorOf(() => checkSignal(signal, 'options.signal'))).toMatchObject({
+      code: 'OPTION',
+      argument: 'options.signal',
+    })
     const { outputs, targets } = tiny()
     const call = HungarianLoss.detr({ numClasses: 1 }).computeAsync(outputs, targets, { signal: untyped(signal) })
     await expect(call).rejects.toMatchObject({ code: 'OPTION', argument: 'call.signal' })

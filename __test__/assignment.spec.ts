@@ -468,17 +468,39 @@ describe('a batch', () => {
   test.each<[string, unknown, object]>([
     ['data is too short', { data: [1, 2], shapes: [[1, 3]] }, { code: 'SHAPE', argument: 'costs.data' }],
     ['a shape has one size', { data: [1], shapes: [[1]] }, { code: 'SHAPE', argument: 'costs.shapes[0]', matrix: 0 }],
-    ['a size is negative', { data: [1], shapes: [[1, 1], [-1, 0]] }, { code: 'SHAPE', argument: 'costs.shapes[1]' }],
+    [
+      'a size is negative',
+      {
+        data: [1],
+        shapes: [
+          [1, 1],
+          [-1, 0],
+        ],
+      },
+      { code: 'SHAPE', argument: 'costs.shapes[1]' },
+    ],
     ['shapes are absent', { data: [1] }, { code: 'SHAPE', argument: 'costs.shapes' }],
     ['it is a list of matrices', [[[1]]], { code: 'DTYPE', argument: 'costs' }],
     [
       'a matrix holds NaN',
-      { data: [1, 2, NaN], shapes: [[1, 1], [1, 2]] },
+      {
+        data: [1, 2, NaN],
+        shapes: [
+          [1, 1],
+          [1, 2],
+        ],
+      },
       { code: 'NON_FINITE', matrix: 1, row: 0, column: 1 },
     ],
     [
       'a matrix has no complete assignment',
-      { data: [1, Infinity], shapes: [[1, 1], [1, 1]] },
+      {
+        data: [1, Infinity],
+        shapes: [
+          [1, 1],
+          [1, 1],
+        ],
+      },
       { code: 'INFEASIBLE', matrix: 1, rows: [0] },
     ],
   ])('is refused where %s', (_, costs, expected) => {
@@ -513,7 +535,9 @@ describe('off the event loop', () => {
     await expect(linearSumAssignmentAsync([[1], []])).rejects.toMatchObject({ code: 'SHAPE', row: 1 })
     const signal = {} as AbortSignal
     await expect(linearSumAssignmentAsync([[1]], { signal })).rejects.toMatchObject({ argument: 'options.signal' })
-    await expect(linearSumAssignmentAsync([[1]], { maximise: true } as never)).rejects.toBeInstanceOf(HungarianLossError)
+    await expect(linearSumAssignmentAsync([[1]], { maximise: true } as never)).rejects.toBeInstanceOf(
+      HungarianLossError,
+    )
   })
 
   test('an aborted signal rejects with its reason before anything is done', async () => {
@@ -577,9 +601,17 @@ describe('what is no matrix and no settings at all is called by its name:', () =
     expect(error.message).toMatch(message)
   })
 
-  test.each([new Map([['maximize', true]]), Promise.resolve({ maximize: true }), new Date()])('%s as options', (options) => {
-    expect(errorOf(() => linearSumAssignment([[1]], untyped(options)))).toMatchObject({ code: 'OPTION', argument: 'options' })
-    expect(errorOf(() => verifyAssignment([[1]], untyped({}), untyped(options)))).toMatchObject({ code: 'OPTION' })
-    expect(errorOf(() => linearSumAssignmentBatch({ data: [], shapes: [] }, untyped(options)))).toMatchObject({ code: 'OPTION' })
-  })
+  test.each([new Map([['maximize', true]]), Promise.resolve({ maximize: true }), new Date()])(
+    '%s as options',
+    (options) => {
+      expect(errorOf(() => linearSumAssignment([[1]], untyped(options)))).toMatchObject({
+        code: 'OPTION',
+        argument: 'options',
+      })
+      expect(errorOf(() => verifyAssignment([[1]], untyped({}), untyped(options)))).toMatchObject({ code: 'OPTION' })
+      expect(errorOf(() => linearSumAssignmentBatch({ data: [], shapes: [] }, untyped(options)))).toMatchObject({
+        code: 'OPTION',
+      })
+    },
+  )
 })

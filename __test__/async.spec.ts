@@ -51,7 +51,13 @@ test('a comparison of everything fails where one number differs', () => {
 describe('off the event loop', () => {
   test('gives what the call on the loop gives, to the bit', async () => {
     for (const of of [criterion, focal]) {
-      for (const [images, layers] of [[0, 1], [1, 1], [3, 2], [16, 1], [16, 3]] as const) {
+      for (const [images, layers] of [
+        [0, 1],
+        [1, 1],
+        [3, 2],
+        [16, 1],
+        [16, 3],
+      ] as const) {
         const { outputs, targets } = batch(images + layers, images, layers)
         expect(everything(await of.computeAsync(outputs, targets))).toEqual(everything(of.compute(outputs, targets)))
       }
@@ -159,7 +165,10 @@ describe('off the event loop', () => {
       })
       expect([outputs.logits, outputs.boxes].some(({ data: array }) => isGone(array))).toBe(false)
       outputs.logits.data[3] = NaN
-      await expect(criterion.computeAsync(outputs, targets, call)).rejects.toMatchObject({ code: 'NON_FINITE', query: 0 })
+      await expect(criterion.computeAsync(outputs, targets, call)).rejects.toMatchObject({
+        code: 'NON_FINITE',
+        query: 0,
+      })
       expect(isGone(outputs.logits.data)).toBe(true)
     })
 
@@ -177,7 +186,10 @@ describe('off the event loop', () => {
 
     test('holds the event loop up for less than half as long as copying a large batch', async () => {
       const shape = { images: 16, queries: 900, classes: CLASSES }
-      const [source, targets] = [randomLayer(9, shape), randomTargets(9, { classes: CLASSES, targets: Array(16).fill(5) })]
+      const [source, targets] = [
+        randomLayer(9, shape),
+        randomTargets(9, { classes: CLASSES, targets: Array(16).fill(5) }),
+      ]
       // the least of several, for other processes hold it up, too
       const heldUp = { copying: Infinity, taking: Infinity }
       for (let i = 0; i < 100 && !(i >= 5 && heldUp.taking < heldUp.copying / 2); i++) {
@@ -213,11 +225,18 @@ describe('off the event loop', () => {
   test('rejects with the typed errors, and never throws', async () => {
     const cases: Array<[(batch: ReturnType<typeof tiny>) => unknown, object]> = [
       [({ outputs }) => (outputs.logits.shape = [1, 1, 3]), { code: 'SHAPE', argument: 'outputs.logits' }],
-      [({ targets }) => (targets[0]!.labels = [7]), { code: 'RANGE', argument: 'targets[0].labels', image: 0, target: 0 }],
+      [
+        ({ targets }) => (targets[0]!.labels = [7]),
+        { code: 'RANGE', argument: 'targets[0].labels', image: 0, target: 0 },
+      ],
       [({ outputs }) => (outputs.logits.data[1] = NaN), { code: 'NON_FINITE', layer: 0, image: 0, query: 0 }],
       [
         ({ outputs }) => {
-          Object.defineProperty(outputs, 'boxes', { get: () => { throw new TypeError('not now') } })
+          Object.defineProperty(outputs, 'boxes', {
+            get: () => {
+              throw new TypeError('not now')
+            },
+          })
         },
         { code: 'DTYPE', argument: 'outputs', message: 'outputs: could not be read: not now' },
       ],
@@ -300,7 +319,10 @@ describe('an abort signal', () => {
 
 test('the event loop is held up for the copying alone, and turns while the batch is computed', async () => {
   const shape = { images: 16, queries: 300, classes: CLASSES }
-  const [outputs, targets] = [randomLayer(7, shape), randomTargets(7, { classes: CLASSES, targets: Array(16).fill(200) })]
+  const [outputs, targets] = [
+    randomLayer(7, shape),
+    randomTargets(7, { classes: CLASSES, targets: Array(16).fill(200) }),
+  ]
   const alone = HungarianLoss.detr({ numClasses: CLASSES - 1, threads: 1 })
   let [onLoop, heldUp, turns] = [Infinity, Infinity, 0]
   const time = (call: () => void) => {
@@ -310,9 +332,15 @@ test('the event loop is held up for the copying alone, and turns while the batch
   }
   // the least of as many as it takes, for other processes hold it up, too
   for (let i = 0; i < 300 && !(turns > 10 && heldUp < onLoop / 2); i++) {
-    onLoop = Math.min(onLoop, time(() => alone.compute(outputs, targets)))
+    onLoop = Math.min(
+      onLoop,
+      time(() => alone.compute(outputs, targets)),
+    )
     let pending: Promise<unknown> | undefined
-    heldUp = Math.min(heldUp, time(() => (pending = alone.computeAsync(outputs, targets))))
+    heldUp = Math.min(
+      heldUp,
+      time(() => (pending = alone.computeAsync(outputs, targets))),
+    )
     const settled = pending?.then(() => undefined)
     while ((await Promise.race([settled, nextTurn('turn')])) === 'turn') turns++
   }

@@ -13,7 +13,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const project = mkdtempSync(join(tmpdir(), 'hungarian-loss-'))
 const native = join(project, 'node_modules', 'hungarian-loss', 'native')
 const prefix = `hungarian-loss.${process.platform}-${process.arch}`
-const binary = readdirSync(join(ROOT, 'native')).find((file) => file.startsWith(prefix) && file.endsWith('.node')) as string
+const binary = readdirSync(join(ROOT, 'native')).find(
+  (file) => file.startsWith(prefix) && file.endsWith('.node'),
+) as string
 const platform = (/^hungarian-loss\.(.*)\.node$/.exec(binary) as RegExpExecArray)[1] as string
 
 beforeAll(() => {
@@ -88,7 +90,9 @@ describe.each([
 test('an override that names no binary is named itself', () => {
   const error = run(BY_IMPORT, 'module', { NAPI_RS_NATIVE_LIBRARY_PATH: join(project, 'none.node') })
   expect(error.code).toBe('BINARY')
-  expect(error.message).toContain(`Looked for: ${join(project, 'none.node')} (not there). Correct or unset NAPI_RS_NATIVE`)
+  expect(error.message).toContain(
+    `Looked for: ${join(project, 'none.node')} (not there). Correct or unset NAPI_RS_NATIVE`,
+  )
 })
 
 test('a binary of another version is refused by the functions that it lacks', () => {
@@ -109,7 +113,10 @@ test('on a platform without binaries, the error names those that have one', () =
 
 test('the platforms are those that binaries are built for', () => {
   const { napi } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { napi: { targets: string[] } }
-  const [systems, arches] = [{ linux: 'linux', apple: 'darwin', pc: 'win32' }, { x86_64: 'x64', aarch64: 'arm64' }]
+  const [systems, arches] = [
+    { linux: 'linux', apple: 'darwin', pc: 'win32' },
+    { x86_64: 'x64', aarch64: 'arm64' },
+  ]
   const names = napi.targets.map((target) => {
     const [arch, vendor, system, abi] = target.split('-') as [keyof typeof arches, string, string, string | undefined]
     const name = systems[(vendor === 'unknown' ? system : vendor) as keyof typeof systems]

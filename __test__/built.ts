@@ -19,7 +19,9 @@ export function checkBuilt(): void {
     }
     const stale = files.filter(isStale)
     if (files.length > 0 && stale.length === 0) return
-    throw new Error(`dist is older than src, run "npm run build" first: ${stale.join(', ') || 'nothing could be compiled'}`)
+    throw new Error(
+      `dist is older than src, run "npm run build" first: ${stale.join(', ') || 'nothing could be compiled'}`,
+    )
   } finally {
     rmSync(fresh, { recursive: true, force: true })
   }

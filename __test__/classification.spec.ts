@@ -49,7 +49,10 @@ describe.each([{ kind: 'softmax' } as ClassificationOptions, ...SIGMOID])('%o', 
 
     test('validates', () => {
       const wrong = randomLayer(11, { ...shape, classes: 7 })
-      expect(errorOf(() => criterion.compute(wrong, targets))).toMatchObject({ code: 'SHAPE', argument: 'outputs.logits' })
+      expect(errorOf(() => criterion.compute(wrong, targets))).toMatchObject({
+        code: 'SHAPE',
+        argument: 'outputs.logits',
+      })
     })
 
     test('the gradient by boxes is that of the box term', () => {
@@ -75,7 +78,9 @@ describe.each(SIGMOID)('%o', (classification) => {
   test('logits with a column for no-object are refused, with a hint (NielsRogge/Transformers-Tutorials #234)', () => {
     const error = errorOf(() => criterion.compute(randomLayer(1, { ...shape, classes: 5 }), targets))
     expect(error).toMatchObject({ code: 'SHAPE', argument: 'outputs.logits' })
-    expect(error.message).toMatch(/numClasses = 4, got 5 in \[2, 6, 5\]; .*sigmoid kind, without a column for no-object/)
+    expect(error.message).toMatch(
+      /numClasses = 4, got 5 in \[2, 6, 5\]; .*sigmoid kind, without a column for no-object/,
+    )
   })
 
   test('several labels make several classes right (facebookresearch/detr #350)', () => {
@@ -114,7 +119,10 @@ describe.each(SIGMOID)('%o', (classification) => {
   test('the cost of several labels is the sum of theirs', () => {
     const onlyClass = new HungarianLoss({ numClasses: 4, classification, cost: { ...NONE, class: 1 } })
     const cost = (labels: Target['labels']) =>
-      onlyClass.cost(outputs, [{ labels, boxes: [targets[0]!.boxes[0]!] }, { labels: [], boxes: [] }]).images[0]!.data
+      onlyClass.cost(outputs, [
+        { labels, boxes: [targets[0]!.boxes[0]!] },
+        { labels: [], boxes: [] },
+      ]).images[0]!.data
     const sum = cost([0]).map((value, i) => value + cost([3])[i]!)
     expectAllClose(cost([[0, 3]]), sum, 1e-6)
   })
@@ -123,7 +131,11 @@ describe.each(SIGMOID)('%o', (classification) => {
     // huggingface/transformers #47000: the logarithm of a rounded 0 made costs infinite
     const saturated = structuredClone(outputs)
     saturated.logits.data.forEach((_, i, all) => (all[i] = (i % 2 ? 1 : -1) * (100 + i)))
-    const log = new HungarianLoss({ numClasses: 4, classification, cost: { ...NONE, class: 1, classForm: 'log-sigmoid' } })
+    const log = new HungarianLoss({
+      numClasses: 4,
+      classification,
+      cost: { ...NONE, class: 1, classForm: 'log-sigmoid' },
+    })
     for (const each of [criterion, log]) {
       const result = each.compute(saturated, targets)
       expect(Number.isFinite(result.loss)).toBe(true)
@@ -155,7 +167,9 @@ describe('lists of labels are refused:', () => {
     ['floats', focal, [Float32Array.of(1)], 'DTYPE', /Float32Array at target 0/],
     ['lists of lists', focal, [[[1]]], 'DTYPE', /an array of 1 at target 0/],
   ])('%s', (_, criterion, labels, code, message) => {
-    const error = errorOf(() => criterion.compute(outputs, [untyped<Target>({ labels, boxes }), { labels: [], boxes: [] }]))
+    const error = errorOf(() =>
+      criterion.compute(outputs, [untyped<Target>({ labels, boxes }), { labels: [], boxes: [] }]),
+    )
     expect(error).toMatchObject({ code, argument: 'targets[0].labels', image: 0, target: 0 })
     expect(error.message).toMatch(message)
   })
@@ -188,7 +202,10 @@ test('the varifocal weight is differentiated only on demand (ultralytics/ultraly
 
 test('two boxes that are the same point have IoU 0 in all its forms (pytorch/vision #7746)', () => {
   const point = [0.5, 0.5, 0, 0]
-  const one = { logits: randomLayer(1, { images: 1, queries: 1, classes: 4 }).logits, boxes: { data: point, shape: [1, 1, 4] } }
+  const one = {
+    logits: randomLayer(1, { images: 1, queries: 1, classes: 4 }).logits,
+    boxes: { data: point, shape: [1, 1, 4] },
+  }
   const weights = { iou: 1, giou: 1, diou: 1, ciou: 1 }
   const criterion = HungarianLoss.rtDetr({ numClasses: 4, weights, cost: weights })
   const { terms, gradients } = criterion.compute(one, [{ labels: [0], boxes: [point] }])

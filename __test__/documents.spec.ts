@@ -49,7 +49,10 @@ beforeAll(() => {
   link('hungarian-loss', '.')
   link('@types', 'node_modules/@types')
   for (const name of ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-cpu']) link(name, `node_modules/${name}`)
-  write('node_modules/@tensorflow/tfjs/package.json', JSON.stringify({ name: '@tensorflow/tfjs', type: 'module', exports: './index.js' }))
+  write(
+    'node_modules/@tensorflow/tfjs/package.json',
+    JSON.stringify({ name: '@tensorflow/tfjs', type: 'module', exports: './index.js' }),
+  )
   write('node_modules/@tensorflow/tfjs/index.js', QUIET + TENSORFLOW)
   write('node_modules/@tensorflow/tfjs/index.d.ts', TENSORFLOW)
   write('package.json', JSON.stringify({ type: 'module' }))
@@ -69,7 +72,9 @@ describe('the programs of the documents', () => {
   })
 
   test.each(programs.map(({ place, printed }, i) => ({ place, printed, i })))('run: $place', ({ printed, i }) => {
-    const { stdout, stderr, status } = spawnSync(process.execPath, [join(folder, 'built', `program${i}.js`)], { encoding: 'utf8' })
+    const { stdout, stderr, status } = spawnSync(process.execPath, [join(folder, 'built', `program${i}.js`)], {
+      encoding: 'utf8',
+    })
     expect(stderr).toBe('')
     expect(status).toBe(0)
     if (printed !== undefined) expect(stdout.trimEnd().split('\n')).toEqual(printed)

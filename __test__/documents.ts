@@ -29,7 +29,11 @@ export function programsOf(path: string, name = path): Program[] {
     } else if (/^ *```(js|ts)$/.test(line)) {
       const end = closing(lines, i)
       const code = lines.slice(i + 1, end).join('\n')
-      programs.push({ place: `${name}:${i + 1}`, source: `${setup}\n${code}\n`, printed: comments(code) ?? output(lines, end) })
+      programs.push({
+        place: `${name}:${i + 1}`,
+        source: `${setup}\n${code}\n`,
+        printed: comments(code) ?? output(lines, end),
+      })
       setup = ''
       i = end
     } else if (line.trim() !== '' && setup !== '') {

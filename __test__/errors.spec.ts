@@ -37,7 +37,11 @@ test('an error has a name, a code and only the details that apply', () => {
 
 // jestjs/jest #13535, piscinajs/piscina #130: of an error that is posted, its own properties are lost
 test('a clone of an error still says what and where, as plain data', () => {
-  const error = new HungarianLossError('INFEASIBLE', 'cost: rows 1 and 2', { argument: 'cost', matrix: 3, rows: [1, 2] })
+  const error = new HungarianLossError('INFEASIBLE', 'cost: rows 1 and 2', {
+    argument: 'cost',
+    matrix: 3,
+    rows: [1, 2],
+  })
   const clone = structuredClone(error)
   expect(clone.message).toBe('cost: rows 1 and 2')
   expect(clone.cause).toStrictEqual({ code: 'INFEASIBLE', argument: 'cost', matrix: 3, rows: [1, 2] })

@@ -33,7 +33,11 @@ test('a training lowers the loss and writes its report, and the same seed gives 
 })
 
 test('denoising queries add to what is learnt from', async () => {
-  const [without, one, two] = [await train('--steps', '1'), await train('--steps', '1', '--denoising', '1'), await train('--steps', '1', '--denoising', '2')]
+  const [without, one, two] = [
+    await train('--steps', '1'),
+    await train('--steps', '1', '--denoising', '1'),
+    await train('--steps', '1', '--denoising', '2'),
+  ]
   expect(one.losses[0]).toBeGreaterThan(without.losses[0]! + 1)
   expect(two.losses[0]).not.toBe(one.losses[0])
 })
@@ -53,7 +57,10 @@ test('positives of the denoising start within their box, negatives farther out, 
   expect(places).toHaveLength(2 * groups)
   places.forEach(([x, y], query) => {
     const isNegative = query % 2 === 1
-    for (const [distance, half] of [[Math.abs(x - 0.5), 0.1], [Math.abs(y - 0.5), 0.2]] as const) {
+    for (const [distance, half] of [
+      [Math.abs(x - 0.5), 0.1],
+      [Math.abs(y - 0.5), 0.2],
+    ] as const) {
       expect(distance).toBeGreaterThanOrEqual((isNegative ? 0.5 : 0) * half - 1e-6)
       expect(distance).toBeLessThanOrEqual((isNegative ? 1 : 0.5) * half + 1e-6)
     }

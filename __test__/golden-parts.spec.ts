@@ -90,9 +90,15 @@ const STRUCTURES: Record<string, Structure> = {
   dino: {
     preset: 'dino',
     names: {
-      main: [['aux_0', '_0'], ['main', '']],
+      main: [
+        ['aux_0', '_0'],
+        ['main', ''],
+      ],
       encoder: [['interm', '_interm']],
-      denoising: [['dn_aux_0', '_dn_0'], ['dn_main', '_dn']],
+      denoising: [
+        ['dn_aux_0', '_dn_0'],
+        ['dn_main', '_dn'],
+      ],
     },
     outputs: (layer, { params }) => ({
       ...layer('main'),
@@ -104,8 +110,14 @@ const STRUCTURES: Record<string, Structure> = {
   'rtdetr-vfl': {
     preset: 'rtDetr',
     names: {
-      main: [['aux_0', '_aux_0'], ['main', '']],
-      denoising: [['dn_0', '_dn_0'], ['dn_1', '_dn_1']],
+      main: [
+        ['aux_0', '_aux_0'],
+        ['main', ''],
+      ],
+      denoising: [
+        ['dn_0', '_dn_0'],
+        ['dn_1', '_dn_1'],
+      ],
     },
     outputs: (layer, { params }) => ({
       ...layer('main'),
@@ -132,7 +144,14 @@ const STRUCTURES: Record<string, Structure> = {
   },
   dfine: {
     preset: 'dFine',
-    names: { main: [['aux0', '_aux_0'], ['pre', '_pre'], ['main', '']], encoder: [['enc', '_enc_0']] },
+    names: {
+      main: [
+        ['aux0', '_aux_0'],
+        ['pre', '_pre'],
+        ['main', ''],
+      ],
+      encoder: [['enc', '_enc_0']],
+    },
     outputs: (layer) => ({
       ...layer('main'),
       auxiliary: [layer('aux0'), layer('pre')],
@@ -202,7 +221,11 @@ for (const [folder, structure] of Object.entries(STRUCTURES)) {
     const repeat = (golden.params['k_one2many'] as number | undefined) ?? 1
 
     test('the matching is that of the reference', () => {
-      for (const { layer: expected, result: { matches }, suffix } of layers) {
+      for (const {
+        layer: expected,
+        result: { matches },
+        suffix,
+      } of layers) {
         const { images = [], shape } = expected
         const of = suffix === '_one2many' ? repeat : 1
         // where queries are in groups, each of them has its own list, and numbers of its own
@@ -219,7 +242,10 @@ for (const [folder, structure] of Object.entries(STRUCTURES)) {
     })
 
     test('terms and total are those of the reference', () => {
-      for (const { result: { terms, metrics }, suffix } of layers) {
+      for (const {
+        result: { terms, metrics },
+        suffix,
+      } of layers) {
         const { losses } = golden
         const classTerm = losses[`loss_ce${suffix}`] ?? losses[`loss_vfl${suffix}`]!
         expectClose(terms.class, classTerm, TOLERANCE, NEAR_ZERO)
@@ -262,23 +288,34 @@ for (const [folder, structure] of Object.entries(STRUCTURES)) {
   })
 }
 
-describe.each(casesOf('dino', STRUCTURES['dino']!))('dino, $case, with interm_loss_coef and no_interm_box_loss', (golden) => {
-  const { preset, names, outputs } = STRUCTURES['dino']!
-  const criterion = new HungarianLoss({ numClasses: golden.params.num_classes }, preset)
-  const given = outputs(layersOf(golden), golden)
-  const encoder = { ...given.encoder!, weight: 0.25, weights: { l1: 0, giou: 0 } }
-  const { result, layers } = outcomes(golden, { ...given, encoder }, criterion, names)
+describe.each(casesOf('dino', STRUCTURES['dino']!))(
+  'dino, $case, with interm_loss_coef and no_interm_box_loss',
+  (golden) => {
+    const { preset, names, outputs } = STRUCTURES['dino']!
+    const criterion = new HungarianLoss({ numClasses: golden.params.num_classes }, preset)
+    const given = outputs(layersOf(golden), golden)
+    const encoder = { ...given.encoder!, weight: 0.25, weights: { l1: 0, giou: 0 } }
+    const { result, layers } = outcomes(golden, { ...given, encoder }, criterion, names)
 
-  test('the encoder counts by its classes alone', () => {
-    const { losses, weighted_total: total } = golden
-    const { weights } = criterion.options
-    const boxes = weights.l1 * losses['loss_bbox_interm']! + weights.giou * losses['loss_giou_interm']!
-    const classes = weights.class * losses['loss_ce_interm']!
-    expectClose(result.loss, total - boxes - 0.75 * classes, TOLERANCE, NEAR_ZERO)
-    for (const { layer: expected, gradient, suffix } of layers) {
-      const [ofLogits, ofBoxes] = suffix === '_interm' ? [0.25, 0] : [1, 1]
-      expectAllClose(gradient.logits, expected.grad_logits.map((value) => ofLogits * value), GRADIENT_TOLERANCE)
-      expectAllClose(gradient.boxes, expected.grad_boxes.map((value) => ofBoxes * value), GRADIENT_TOLERANCE)
-    }
-  })
-})
+    test('the encoder counts by its classes alone', () => {
+      const { losses, weighted_total: total } = golden
+      const { weights } = criterion.options
+      const boxes = weights.l1 * losses['loss_bbox_interm']! + weights.giou * losses['loss_giou_interm']!
+      const classes = weights.class * losses['loss_ce_interm']!
+      expectClose(result.loss, total - boxes - 0.75 * classes, TOLERANCE, NEAR_ZERO)
+      for (const { layer: expected, gradient, suffix } of layers) {
+        const [ofLogits, ofBoxes] = suffix === '_interm' ? [0.25, 0] : [1, 1]
+        expectAllClose(
+          gradient.logits,
+          expected.grad_logits.map((value) => ofLogits * value),
+          GRADIENT_TOLERANCE,
+        )
+        expectAllClose(
+          gradient.boxes,
+          expected.grad_boxes.map((value) => ofBoxes * value),
+          GRADIENT_TOLERANCE,
+        )
+      }
+    })
+  },
+)

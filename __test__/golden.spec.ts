@@ -263,7 +263,11 @@ describe.each(['detr', 'deformable', 'rtdetr-vfl'])('where the reference of %s f
 
   test.each([
     ['error_label_minus_one', { code: 'RANGE', argument: 'targets[1].labels', image: 1, target: 1 }, /-1/],
-    ['error_label_out_of_range', { code: 'RANGE', argument: 'targets[1].labels', image: 1, target: 1 }, /(8|9) is not a class id.*0 to 4/],
+    [
+      'error_label_out_of_range',
+      { code: 'RANGE', argument: 'targets[1].labels', image: 1, target: 1 },
+      /(8|9) is not a class id.*0 to 4/,
+    ],
     ['error_negative_height_target', { code: 'RANGE', argument: 'targets[1].boxes', image: 1, target: 0 }, /-0.05/],
     ['error_negative_width_pred', { code: 'RANGE', argument: 'outputs.boxes', layer: 0, image: 0, query: 1 }, /-0.05/],
   ])('%s is refused with its place', (name, details, message) => {

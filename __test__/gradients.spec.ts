@@ -112,7 +112,8 @@ test('a list that says another length when it is compared with the arrays to wri
   structuredClone(detached.buffer, { transfer: [detached.buffer] })
   const messages = [1, 2, 3, 4, 5, 6].map((honest) => {
     let reads = 0
-    const get = (of: object, key: PropertyKey) => (key === 'length' && ++reads > honest ? detached : Reflect.get(of, key))
+    const get = (of: object, key: PropertyKey) =>
+      key === 'length' && ++reads > honest ? detached : Reflect.get(of, key)
     const [first, second] = targets
     const given = [{ ...first!, boxes: untyped(new Proxy(first!.boxes, { get })) }, second!]
     try {
@@ -330,6 +331,8 @@ describe('an array for gradients over', () => {
       'call.out.auxiliary[50].logits: overlaps outputs.auxiliary[20].logits',
     )
     c.boxes = memory.subarray(0, 8)
-    expect(errorOf(() => one.compute(given, target, { out: c })).message).toMatch('call.out.boxes: overlaps targets[0].boxes')
+    expect(errorOf(() => one.compute(given, target, { out: c })).message).toMatch(
+      'call.out.boxes: overlaps targets[0].boxes',
+    )
   })
 })

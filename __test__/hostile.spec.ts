@@ -104,7 +104,10 @@ const OPTIONS = [
 const MATRICES = [
   () => [[[1, 2, 3], [3, 1, 2]], { duals: true }], // prettier-ignore
   () => [[Float64Array.of(1, 2), Int32Array.of(3, 1)], { maximize: true }],
-  () => [{ data: Float32Array.of(4, 2, 5, 3), shape: [2, 2] }, { partial: true, costLimit: 3 }],
+  () => [
+    { data: Float32Array.of(4, 2, 5, 3), shape: [2, 2] },
+    { partial: true, costLimit: 3 },
+  ],
   () => [{ values: [1, 2, 3], columnIndices: [0, 1, 0], rowStarts: [0, 2, 3], shape: [2, 2] }],
   () => [{ values: Float32Array.of(1, 2), columnIndices: Int32Array.of(0, 1), rowIndices: [0, 1], shape: [2, 3] }, {}],
 ]
@@ -130,7 +133,11 @@ const RESULTS = [
 
 /** A step whose last layer teaches the one before. */
 const taught = (): [any, any] => {
-  const layer = { ...randomLayer(2), corners: { data: new Float32Array(240), shape: [2, 6, 20] }, references: randomLayer(3).boxes }
+  const layer = {
+    ...randomLayer(2),
+    corners: { data: new Float32Array(240), shape: [2, 6, 20] },
+    references: randomLayer(3).boxes,
+  }
   return [{ ...layer, auxiliary: [layer] }, randomTargets(4)]
 }
 
@@ -173,10 +180,16 @@ const TENSORS = [
 type Inputs = ReadonlyArray<() => unknown[]>
 
 /** Every export, its calls, and its inputs; those that take sizes of layers, images and queries are tried with huge ones. */
-const EXPORTS: ReadonlyArray<[name: string, call: (...args: any[]) => unknown, inputs: Inputs, odds?: Inputs | typeof ODD]> = [
+const EXPORTS: ReadonlyArray<
+  [name: string, call: (...args: any[]) => unknown, inputs: Inputs, odds?: Inputs | typeof ODD]
+> = [
   ['new HungarianLoss', (options, preset) => new HungarianLoss(options, preset), OPTIONS],
   ...(['detr', 'dino', 'lwDetr', 'rtDetr', 'dFine', 'deim'] as const).map(
-    (name): [string, (...args: any[]) => unknown, Inputs] => [`HungarianLoss.${name}`, (options) => HungarianLoss[name](options), OPTIONS],
+    (name): [string, (...args: any[]) => unknown, Inputs] => [
+      `HungarianLoss.${name}`,
+      (options) => HungarianLoss[name](options),
+      OPTIONS,
+    ],
   ),
   ...[softmax, union, worst].flatMap((criterion, i): [string, (...args: any[]) => unknown, Inputs, typeof ODD][] => [
     [`compute ${i}`, (...args) => criterion.compute(...(args as [any, any])), STEPS, [...ODD, ...HUGE]],
@@ -189,10 +202,18 @@ const EXPORTS: ReadonlyArray<[name: string, call: (...args: any[]) => unknown, i
   ['linearSumAssignmentBatch', (...args) => linearSumAssignmentBatch(...(args as [any])), BATCHES, [...ODD, ...HUGE]],
   ['verifyAssignment', (...args) => verifyAssignment(...(args as [any, any])), PROOFS],
   ['inspectBatch', (outputs, targets) => inspectBatch(outputs, targets, softmax), STEPS],
-  ['inspectBatch of', (criterion) => inspectBatch(randomLayer(1), randomTargets(1), criterion), [() => [HungarianLoss.detr({ numClasses: 4 })]]],
+  [
+    'inspectBatch of',
+    (criterion) => inspectBatch(randomLayer(1), randomTargets(1), criterion),
+    [() => [HungarianLoss.detr({ numClasses: 4 })]],
+  ],
   ['combineNormalizers', (...args) => combineNormalizers(...(args as [any])), RESULTS],
   ['hungarianLoss', (...args) => hungarianLoss(untyped(fakeTf), softmax)(...(args as [any, any])), TENSORS],
-  ['hungarianLoss of', (tf, criterion) => hungarianLoss(tf, criterion), [() => [{ ...fakeTf }, HungarianLoss.detr({ numClasses: 4 })]]],
+  [
+    'hungarianLoss of',
+    (tf, criterion) => hungarianLoss(tf, criterion),
+    [() => [{ ...fakeTf }, HungarianLoss.detr({ numClasses: 4 })]],
+  ],
   ['lossGradients', (...args) => lossGradients(softmax, ...(args as [any, any])), TENSORS],
 ]
 
@@ -224,23 +245,27 @@ function faultOf(thrown: unknown): string | undefined {
 
 describe('whatever is given, there is a result or a typed error:', () => {
   test.each(EXPORTS)('%s', LONG, async (_, call, inputs, odds = ODD) => {
-    const property = fc.asyncProperty(fc.nat(), fc.array(change, { minLength: 1, maxLength: 3 }), async (which, changes) => {
-      let [fault, took, tries]: [string | undefined, number, number] = [undefined, Infinity, 0]
-      // again if it is slow, for other processes hold it up, too
-      for (; took > SLOW && fault === undefined && tries < 2; tries++) {
-        const args = (inputs[which % inputs.length] as () => unknown[])()
-        for (const each of changes) apply(each, args, odds as typeof ODD)
-        const start = performance.now()
-        try {
-          await call(...args)
-        } catch (error) {
-          fault = faultOf(error)
+    const property = fc.asyncProperty(
+      fc.nat(),
+      fc.array(change, { minLength: 1, maxLength: 3 }),
+      async (which, changes) => {
+        let [fault, took, tries]: [string | undefined, number, number] = [undefined, Infinity, 0]
+        // again if it is slow, for other processes hold it up, too
+        for (; took > SLOW && fault === undefined && tries < 2; tries++) {
+          const args = (inputs[which % inputs.length] as () => unknown[])()
+          for (const each of changes) apply(each, args, odds as typeof ODD)
+          const start = performance.now()
+          try {
+            await call(...args)
+          } catch (error) {
+            fault = faultOf(error)
+          }
+          took = performance.now() - start
         }
-        took = performance.now() - start
-      }
-      if (took > SLOW) fault ??= `took ${took} ms`
-      if (fault !== undefined) throw new Error(fault)
-    })
+        if (took > SLOW) fault ??= `took ${took} ms`
+        if (fault !== undefined) throw new Error(fault)
+      },
+    )
     await fc.assert(property, { numRuns: CALLS, ...(SEED !== undefined && { seed: SEED }) })
   })
 })
@@ -249,16 +274,27 @@ test('a fault of our own is not taken for one of the caller’s', () => {
   expect(faultOf(new HungarianLossError('INTERNAL', 'x'))).toMatch('INTERNAL')
   expect(faultOf(new TypeError('x'))).toMatch('no HungarianLossError')
   const original = new TypeError("Cannot read properties of undefined (reading 'length')")
-  expect(faultOf(new HungarianLossError('DTYPE', `outputs: could not be read: ${original.message}`, { argument: 'outputs', original }))).toMatch(
-    'of our own',
-  )
+  expect(
+    faultOf(
+      new HungarianLossError('DTYPE', `outputs: could not be read: ${original.message}`, {
+        argument: 'outputs',
+        original,
+      }),
+    ),
+  ).toMatch('of our own')
 })
 
 test('a method without its criterion says so', async () => {
   const { outputs, targets } = tiny()
   const { compute, match, cost, computeAsync } = softmax
   for (const method of [compute, match, cost]) {
-    expect(errorOf(() => untyped<Function>(method)(outputs, targets))).toMatchObject({ code: 'DTYPE', argument: 'this' })
+    expect(errorOf(() => untyped<Function>(method)(outputs, targets))).toMatchObject({
+      code: 'DTYPE',
+      argument: 'this',
+    })
   }
-  await expect(untyped<Function>(computeAsync)(outputs, targets)).rejects.toMatchObject({ code: 'DTYPE', argument: 'this' })
+  await expect(untyped<Function>(computeAsync)(outputs, targets)).rejects.toMatchObject({
+    code: 'DTYPE',
+    argument: 'this',
+  })
 })

@@ -92,7 +92,14 @@ describe('keys that are unknown or out of place are refused, and the right ones 
     ],
     [
       'a cost beside pairs',
-      { ...layer, matching: [{ queryIndices: [0], targetIndices: [0] }, { queryIndices: [], targetIndices: [] }], cost: [] },
+      {
+        ...layer,
+        matching: [
+          { queryIndices: [0], targetIndices: [0] },
+          { queryIndices: [], targetIndices: [] },
+        ],
+        cost: [],
+      },
       'outputs.cost',
       /must be absent beside a matching/,
     ],
@@ -208,7 +215,11 @@ describe('other objects pass:', () => {
 
 describe('messages show which keys there are:', () => {
   test.each<[string, () => unknown, RegExp]>([
-    ['no boxes', () => criterion.compute(untyped({ logits: layer.logits }), targets), /outputs\.boxes: .*with the key logits/],
+    [
+      'no boxes',
+      () => criterion.compute(untyped({ logits: layer.logits }), targets),
+      /outputs\.boxes: .*with the key logits/,
+    ],
     ['no logits', () => criterion.compute(untyped({}), targets), /outputs\.logits: .*without any keys/],
     [
       'no shape',
@@ -220,9 +231,21 @@ describe('messages show which keys there are:', () => {
       () => criterion.compute({ ...layer, logits: untyped({ values: [], shape: [2, 6, 5] }) }, targets),
       /outputs\.logits: .*with the keys values, shape/,
     ],
-    ['no labels', () => criterion.compute(layer, untyped([{ boxes }, targets[1]])), /targets\[0\]\.labels: .*the key boxes/],
-    ['one target alone', () => criterion.compute(layer, untyped({ labels: [], boxes: [] })), /keys labels, boxes.*\[target\]/],
-    ['a list of outputs', () => criterion.compute(untyped([layer, layer]), targets), /an array of 2 objects with the keys logits, boxes/],
+    [
+      'no labels',
+      () => criterion.compute(layer, untyped([{ boxes }, targets[1]])),
+      /targets\[0\]\.labels: .*the key boxes/,
+    ],
+    [
+      'one target alone',
+      () => criterion.compute(layer, untyped({ labels: [], boxes: [] })),
+      /keys labels, boxes.*\[target\]/,
+    ],
+    [
+      'a list of outputs',
+      () => criterion.compute(untyped([layer, layer]), targets),
+      /an array of 2 objects with the keys logits, boxes/,
+    ],
   ])('%s', (_, call, message) => {
     expect(errorOf(call).message).toMatch(message)
   })

@@ -21,7 +21,11 @@ function run<Printed>(args: string[], variables: NodeJS.ProcessEnv = {}): Printe
   for (let i = 0; i < TRIES; i++) {
     const result = spawnSync(process.execPath, ['--no-warnings', ...STEADY, ...args], { encoding: 'utf8', env })
     if (/FATAL ERROR: .*JavaScript heap out of memory/.test(result.stderr)) continue
-    expect({ status: result.status, signal: result.signal, stderr: result.stderr }).toEqual({ status: 0, signal: null, stderr: '' })
+    expect({ status: result.status, signal: result.signal, stderr: result.stderr }).toEqual({
+      status: 0,
+      signal: null,
+      stderr: '',
+    })
     return JSON.parse(result.stdout) as Printed
   }
   return undefined
@@ -41,11 +45,24 @@ describe.runIf(canLimit)('where the system refuses memory, a call ends in an err
   test.for([40, 100, 200, 400, 2000])('with %i MB left', (megabytes, context) => {
     const ends = endsWith(megabytes, context)
     expect(Object.keys(ends).length).toBeGreaterThan(30)
-    for (const [call, end] of Object.entries(ends)) expect(end, call).toMatch(/^right$|^MEMORY (?:costs?|outputs|call)$/)
+    for (const [call, end] of Object.entries(ends))
+      expect(end, call).toMatch(/^right$|^MEMORY (?:costs?|outputs|call)$/)
   })
 
   test('large calls are refused where there is little left', (context) => {
-    const large = ['maximize f64', 'tall', 'long', 'async', 'batch', 'sparse', 'sparse, async', 'verify', 'compute', 'match', 'cost']
+    const large = [
+      'maximize f64',
+      'tall',
+      'long',
+      'async',
+      'batch',
+      'sparse',
+      'sparse, async',
+      'verify',
+      'compute',
+      'match',
+      'cost',
+    ]
     for (const call of large) expect(endsWith(40, context)[call], call).toMatch(/^MEMORY/)
     expect(endsWith(40, context)).toMatchObject({ 'dense f32': 'right', 'dense list': 'right' })
   })
@@ -57,7 +74,14 @@ describe.runIf(canLimit)('where the system refuses memory, a call ends in an err
   })
 
   test('a matrix without cells needs no memory however long its other side is', (context) => {
-    const without = ['no rows', 'no columns', 'no rows, listed', 'no rows, async', 'no columns, async', 'no rows, batch']
+    const without = [
+      'no rows',
+      'no columns',
+      'no rows, listed',
+      'no rows, async',
+      'no columns, async',
+      'no rows, batch',
+    ]
     for (const call of without) expect(endsWith(40, context)[call], call).toBe('right')
   })
 })
@@ -66,7 +90,9 @@ describe.runIf(canLimit)('where the system refuses memory, a call ends in an err
 const MOST = 80
 
 test.runIf(process.platform === 'linux')('what large calls needed is given back to the system', () => {
-  const grown = run<Record<string, number>>(['--expose-gc', program('resident.js'), String(MOST)], { HUNGARIAN_LOSS_THREADS: '1' })
+  const grown = run<Record<string, number>>(['--expose-gc', program('resident.js'), String(MOST)], {
+    HUNGARIAN_LOSS_THREADS: '1',
+  })
   expect(Object.keys(grown ?? {})).toHaveLength(5)
   for (const [call, megabytes] of Object.entries(grown ?? {})) expect(megabytes, call).toBeLessThan(MOST)
 })

@@ -80,7 +80,11 @@ test('at every level ours has the same bits, also with several layers and withou
     for (const counts of [{ layers: 3, meanTargets: 2 }, { targets: 0 }]) {
       const inputs = makeInputs({ kind: 'random', classification, images: 2, queries: 19, classes: 37, ...counts })
       const outcomes = await withFolder((folder) => {
-        return compete(players.map((player) => inProcess(player, inputs, folder)), yardstick(inputs), BRIEF)
+        return compete(
+          players.map((player) => inProcess(player, inputs, folder)),
+          yardstick(inputs),
+          BRIEF,
+        )
       })
       for (const { wrong, failure } of outcomes) expect([wrong, failure]).toEqual([undefined, undefined])
     }
@@ -253,7 +257,12 @@ test('exponents are those of the powers that points follow, and a steeper step i
   expect(first).toBeUndefined()
   others.forEach((exponent) => expect(exponent).toBeCloseTo(2, 12))
   expect(fittedExponent([[0, 1], ...square])).toBeCloseTo(2, 12)
-  expect(localExponents([[0, 1], [1, 2]])).toEqual([undefined, undefined])
+  expect(
+    localExponents([
+      [0, 1],
+      [1, 2],
+    ]),
+  ).toEqual([undefined, undefined])
   expect([isCliff(1.2, 1), isCliff(1.6, 1), isCliff(undefined, 1)]).toEqual([false, true, false])
 })
 
@@ -279,9 +288,23 @@ test('a chart shows each series within its frame, names it, and knows light and 
     row([us, rival, bottom]),
   ])
   expect(series).toEqual([
-    { name: 'ours', kind: 'ours', points: [[10, 3], [1000, 3]] },
+    {
+      name: 'ours',
+      kind: 'ours',
+      points: [
+        [10, 3],
+        [1000, 3],
+      ],
+    },
     { name: 'A & B', kind: 'rival', points: [[10, 6]] },
-    { name: 'floor', kind: 'floor', points: [[10, 2], [1000, 2]] },
+    {
+      name: 'floor',
+      kind: 'floor',
+      points: [
+        [10, 2],
+        [1000, 2],
+      ],
+    },
   ])
   const svg = drawChart({ title: 'Time', xLabel: 'size', series })
   const texts = ['ours', 'A &#38; B', 'floor', 'Time', 'size', '100', '5 s']
@@ -296,7 +319,7 @@ test('a chart shows each series within its frame, names it, and knows light and 
 
 /** Keeps the event loop from turning. */
 const work = (milliseconds: number) => {
-  for (const end = performance.now() + milliseconds; performance.now() < end; );
+  for (const end = performance.now() + milliseconds; performance.now() < end;);
 }
 
 test('the loop is held up by a call and by its later turns, but not while it has nothing to do', async () => {
@@ -332,7 +355,12 @@ test('calls on the loop and off it are measured, and shown beside the size of th
   }
   const figures = (median: number) => ({ median, p95: 2 * median, calls: 3 })
   const heldUp = { compute: figures(0.001), copy: figures(2e-4), transfer: figures(5e-5) }
-  expect(toSection([{ ...row, heldUp }, { ...row, bytes: 16416000, heldUp }])).toBe(`## The event loop
+  expect(
+    toSection([
+      { ...row, heldUp },
+      { ...row, bytes: 16416000, heldUp },
+    ]),
+  ).toBe(`## The event loop
 
 For how long one call holds it up: medians, and what 95 % of the calls stay below.
 

@@ -361,7 +361,14 @@ test('counts are the numbers before any clamp, with and without given divisors',
     unionPairs: 0,
     classWeights: [0, 0, 0, 0, 0, 0],
     leastClassWeights: [1, 1, 1, 1, 2, 2],
-    distilledQueries: [[0, 0], [0, 12], [0, 0], [0, 0], [0, 24], [0, 0]],
+    distilledQueries: [
+      [0, 0],
+      [0, 12],
+      [0, 0],
+      [0, 0],
+      [0, 24],
+      [0, 0],
+    ],
   })
   const targets = randomTargets(9, { targets: [2, 3] })
   const { counts } = criterion.match(outputs, targets).normalizers
@@ -385,7 +392,12 @@ test('numbers of distilled queries weigh ddf, and nothing else', async () => {
   expectClose(half.layers[0]!.terms.ddf!, own.layers[0]!.terms.ddf! / 2, 1e-12)
   expect(half.layers[0]!.terms.fgl).toBe(own.layers[0]!.terms.fgl)
   expect(bitsOf(half.gradients!.corners)).toBe(bitsOf(own.gradients!.corners))
-  const twice: CallOptions = { distilledQueries: [[2 * paired, 2 * others], [0, 0]] }
+  const twice: CallOptions = {
+    distilledQueries: [
+      [2 * paired, 2 * others],
+      [0, 0],
+    ],
+  }
   const { loss } = await criterion.computeAsync(outputs, targets, twice)
   expect(loss).toBe(half.loss)
   for (const [given, argument] of [
@@ -393,9 +405,27 @@ test('numbers of distilled queries weigh ddf, and nothing else', async () => {
     [[[1, 1]], 'call.distilledQueries'],
     [[[1, 1], [1]], 'call.distilledQueries[1]'],
     [[[1, 1], 1], 'call.distilledQueries[1]'],
-    [[[1, -1], [0, 0]], 'call.distilledQueries[0][1]'],
-    [[[1, 1], ['0', 0]], 'call.distilledQueries[1][0]'],
-    [[[1, Infinity], [0, 0]], 'call.distilledQueries[0][1]'],
+    [
+      [
+        [1, -1],
+        [0, 0],
+      ],
+      'call.distilledQueries[0][1]',
+    ],
+    [
+      [
+        [1, 1],
+        ['0', 0],
+      ],
+      'call.distilledQueries[1][0]',
+    ],
+    [
+      [
+        [1, Infinity],
+        [0, 0],
+      ],
+      'call.distilledQueries[0][1]',
+    ],
   ]) {
     expect(errorOf(() => compute(untyped(given)))).toMatchObject({ argument })
   }
@@ -523,7 +553,12 @@ describe('a query that is not finite is out of the divisors, too', () => {
     const criterion = new HungarianLoss(optionsFor({ ...more, nonFinite: 'worst' }), preset)
     const classes = CLASSES + Number(preset === 'detr')
     for (let seed = 0; seed < 20; seed++) {
-      for (const [count, bad] of [[2, [1]], [5, [0, 4]], [3, [0, 1, 2, 3, 4, 5]], [0, [3]]] as [number, number[]][]) {
+      for (const [count, bad] of [
+        [2, [1]],
+        [5, [0, 4]],
+        [3, [0, 1, 2, 3, 4, 5]],
+        [0, [3]],
+      ] as [number, number[]][]) {
         const shape = { images: 1, classes, targets: [count] }
         const outputs = randomLayer(seed, shape)
         const targets = labelled(criterion, randomTargets(seed, shape))
@@ -583,7 +618,14 @@ describe('combineNormalizers refuses', () => {
   const union = HungarianLoss.detr({ numClasses: 4, boxMatching: 'union' }).match(randomLayer(16), targets)
   const { numBoxes, classWeight, counts } = one.normalizers
   const withCounts = (more: object) => ({ numBoxes, classWeight, counts: { ...counts, ...more } })
-  const throwing = new Proxy({}, { get: () => { throw new Error('no') } })
+  const throwing = new Proxy(
+    {},
+    {
+      get: () => {
+        throw new Error('no')
+      },
+    },
+  )
   const revoked = Proxy.revocable([], {})
   revoked.revoke()
   const cases: [string, unknown, string, string][] = [
@@ -633,7 +675,8 @@ describe('combineNormalizers refuses', () => {
   })
 
   test('lists that say no length', () => {
-    const lying = (list: unknown[]) => new Proxy(list, { get: (of, key) => (key === 'length' ? 'many' : Reflect.get(of, key)) })
+    const lying = (list: unknown[]) =>
+      new Proxy(list, { get: (of, key) => (key === 'length' ? 'many' : Reflect.get(of, key)) })
     const pairs = [[1, 2]]
     for (const [results, argument] of [
       [lying([one]), 'results'],
@@ -655,9 +698,13 @@ describe('combineNormalizers refuses', () => {
     const error = errorOf(() => criterion.compute(randomLayer(16), targets, untyped(call)))
     expect(error).toMatchObject({ code: 'OPTION', argument })
     expect(error.message).toMatch(isTold)
-    const off = await criterion.computeAsync(randomLayer(16), targets, untyped(call)).then(String, (thrown: Error) => thrown.message)
+    const off = await criterion
+      .computeAsync(randomLayer(16), targets, untyped(call))
+      .then(String, (thrown: Error) => thrown.message)
     expect(off).toMatch(isTold)
-    expect(errorOf(() => criterion.compute(randomLayer(16), targets, untyped({ counters: 1 }))).message).not.toMatch(isTold)
+    expect(errorOf(() => criterion.compute(randomLayer(16), targets, untyped({ counters: 1 }))).message).not.toMatch(
+      isTold,
+    )
     expect(errorOf(() => criterion.compute(randomLayer(16), targets, untyped('counts'))).message).not.toMatch(isTold)
   })
 })

@@ -80,7 +80,10 @@ export const ODD: ReadonlyArray<() => unknown> = [
   () => ({ shape: [1, 2, 2], data: () => 1, dataSync: trap }),
   () => ({ from: 0 }),
   () => ({ from: Symbol('odd') }),
-  () => [{ queryIndices: [0], targetIndices: [0] }, { queryIndices: [0n], targetIndices: {} }],
+  () => [
+    { queryIndices: [0], targetIndices: [0] },
+    { queryIndices: [0n], targetIndices: {} },
+  ],
   () => Object.create(null),
   () => Object.create({ labels: [0], boxes: [] }),
   () => new Instance(),
@@ -185,7 +188,8 @@ export function apply(change: Change, input: unknown[], odds: ReadonlyArray<() =
   }
   let count = 0
   // the list of arguments is the test's own
-  const how = parent === (input as unknown) && change.how !== 'proxy' && change.how !== 'revoked' ? 'replace' : change.how
+  const how =
+    parent === (input as unknown) && change.how !== 'proxy' && change.how !== 'revoked' ? 'replace' : change.how
   const later = (real: unknown, then: unknown) => (count++ < change.reads ? real : then)
   switch (how) {
     case 'replace':
@@ -210,7 +214,13 @@ export function apply(change: Change, input: unknown[], odds: ReadonlyArray<() =
         get: () => {
           for (const { parent: owner, key: name } of fields) {
             const data = Object.getOwnPropertyDescriptor(owner, name)?.value as unknown
-            if (!ArrayBuffer.isView(data) || data instanceof DataView || !(data.buffer instanceof ArrayBuffer) || data.byteLength === 0) continue
+            if (
+              !ArrayBuffer.isView(data) ||
+              data instanceof DataView ||
+              !(data.buffer instanceof ArrayBuffer) ||
+              data.byteLength === 0
+            )
+              continue
             if (count++ >= change.reads) structuredClone(data.buffer, { transfer: [data.buffer] })
           }
           return original

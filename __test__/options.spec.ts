@@ -55,7 +55,12 @@ describe('options that are refused:', () => {
     ['classification as a string', { classification: 'softmax' }, 'options.classification', /object, got "softmax"/],
     ['another kind', { classification: { kind: 'sigmoid' } }, 'options.classification.kind', /'focal'.*got "sigmoid"/],
     ['an unknown part', { classification: { weight: 1 } }, 'options.classification.weight', /known are kind/],
-    ['a part of another kind', { classification: { alpha: 1 } }, 'options.classification.alpha', /known are kind, noObj/],
+    [
+      'a part of another kind',
+      { classification: { alpha: 1 } },
+      'options.classification.alpha',
+      /known are kind, noObj/,
+    ],
     [
       'a part of another kind, which is told whose it is',
       { classification: { kind: 'softmax', alpha: 3 } },
@@ -88,7 +93,12 @@ describe('options that are refused:', () => {
       'options.classification.detachWeights',
       /true or false/,
     ],
-    ['the focal cost for softmax', { cost: { classForm: 'focal' } }, 'options.cost.classForm', /'probability', got "focal"/],
+    [
+      'the focal cost for softmax',
+      { cost: { classForm: 'focal' } },
+      'options.cost.classForm',
+      /'probability', got "focal"/,
+    ],
     ['α in the cost of softmax', { cost: { alpha: 0.5 } }, 'options.cost.alpha', /no meaning/],
     [
       'another form of the cost',
@@ -96,7 +106,12 @@ describe('options that are refused:', () => {
       'options.cost.classForm',
       /'focal' or 'log-sigmoid' or 'probability'/,
     ],
-    ['γ of the cost too large', { classification: { kind: 'focal' }, cost: { gamma: 101 } }, 'options.cost.gamma', /101/],
+    [
+      'γ of the cost too large',
+      { classification: { kind: 'focal' }, cost: { gamma: 101 } },
+      'options.cost.gamma',
+      /101/,
+    ],
     ['an ε below 0', { boxEpsilon: -1e-6 }, 'options.boxEpsilon', /0 to 1, got/],
     ['a word for clamping', { clampSizes: 'yes' }, 'options.clampSizes', /true or false/],
     ['a form of IoU with a bad weight', { weights: { ciou: -1 } }, 'options.weights.ciou', /got -1/],

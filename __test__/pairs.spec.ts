@@ -15,8 +15,11 @@ test('pairs are listed in order of rows, and who is left over', () => {
 test('who is left over does not depend on what has become of the pairs', () => {
   for (const rows of [100, 400]) {
     const assignment = linearSumAssignment(Array.from({ length: rows }, (_, row) => [row, 2 * row]))
-    const turned = linearSumAssignment([0, 1].map((column) => Array.from({ length: rows }, (_, row) => row * (column + 1))))
-    for (const list of [assignment.rowIndices, assignment.columnIndices, turned.rowIndices, turned.columnIndices]) list.fill(7)
+    const turned = linearSumAssignment(
+      [0, 1].map((column) => Array.from({ length: rows }, (_, row) => row * (column + 1))),
+    )
+    for (const list of [assignment.rowIndices, assignment.columnIndices, turned.rowIndices, turned.columnIndices])
+      list.fill(7)
     const others = Array.from({ length: rows - 2 }, (_, i) => i + 2)
     expect([...assignment.unassignedRows]).toEqual(others)
     expect([...turned.unassignedColumns]).toEqual(others)
@@ -31,7 +34,15 @@ test('an assignment prints, and turns into JSON, with the lists that are made on
   expect([...(assignment.columnDuals ?? [])]).toEqual([2, 3])
   const printed = JSON.parse(JSON.stringify(assignment)) as Record<string, unknown>
   expect(Object.keys(printed).toSorted()).toEqual(
-    ['columnDuals', 'columnIndices', 'rowDuals', 'rowIndices', 'total', 'unassignedColumns', 'unassignedRows'].toSorted(),
+    [
+      'columnDuals',
+      'columnIndices',
+      'rowDuals',
+      'rowIndices',
+      'total',
+      'unassignedColumns',
+      'unassignedRows',
+    ].toSorted(),
   )
   expect(inspect(assignment)).toContain('unassignedColumns: Int32Array(1) [ 0 ]')
 })

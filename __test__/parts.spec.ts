@@ -54,8 +54,7 @@ const zeros = (length: number) => Array.from({ length }, () => 0)
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
 
 /** The weighted terms of all layers of a part. */
-const totalOf = ({ layers }: PartResult) =>
-  sum(layers.map(({ terms }) => terms.class + 5 * terms.l1 + 2 * terms.giou))
+const totalOf = ({ layers }: PartResult) => sum(layers.map(({ terms }) => terms.class + 5 * terms.l1 + 2 * terms.giou))
 
 describe('every part is a criterion of its own', () => {
   const [main, first, proposals] = [randomLayer(2), randomLayer(3), randomLayer(4, { queries: 9 })]
@@ -76,8 +75,16 @@ describe('every part is a criterion of its own', () => {
     expectClose(result.loss, decoder.loss + 0.5 * encoder.loss, 1e-12)
     expect(gradientsOf(result.gradients!)).toEqual(gradientsOf(decoder.gradients!))
     expect(gradientsOf(result.gradients!.auxiliary![0]!)).toEqual(gradientsOf(decoder.gradients!.auxiliary![0]!))
-    expectAllClose(result.gradients!.encoder!.logits, encoder.gradients!.logits.map((value) => value / 2), 1e-6)
-    expectAllClose(result.gradients!.encoder!.boxes, encoder.gradients!.boxes.map((value) => value / 2), 1e-6)
+    expectAllClose(
+      result.gradients!.encoder!.logits,
+      encoder.gradients!.logits.map((value) => value / 2),
+      1e-6,
+    )
+    expectAllClose(
+      result.gradients!.encoder!.boxes,
+      encoder.gradients!.boxes.map((value) => value / 2),
+      1e-6,
+    )
   })
 
   test('match and cost have the same parts', () => {
@@ -240,7 +247,10 @@ describe('class-agnostic proposals with the columns of the first class alone', (
 
   test('the main outputs have all columns, and so have auxiliary layers those of the final one', () => {
     const narrow = randomLayer(4, { classes: 2 })
-    expect(errorOf(() => criterion.compute(narrow, targets))).toMatchObject({ code: 'SHAPE', argument: 'outputs.logits' })
+    expect(errorOf(() => criterion.compute(narrow, targets))).toMatchObject({
+      code: 'SHAPE',
+      argument: 'outputs.logits',
+    })
     const main = errorOf(() => criterion.compute(untyped<Outputs>({ ...narrow, classAgnostic: true }), targets))
     expect(main).toMatchObject({ code: 'OPTION', argument: 'outputs.classAgnostic' })
     const encoder = { ...narrow, auxiliary: [randomLayer(5)], classAgnostic: true }
@@ -300,11 +310,18 @@ describe('weights of a part', () => {
     expectClose(result.loss, own.loss, 1e-12)
     const union = HungarianLoss.dFine({ numClasses: 5 })
     const encoder = randomLayer(4)
-    const [whole, half] = [{ l1: 5, giou: 2 }, { l1: 2.5, giou: 1 }].map((boxWeights) =>
+    const [whole, half] = [
+      { l1: 5, giou: 2 },
+      { l1: 2.5, giou: 1 },
+    ].map((boxWeights) =>
       union.compute({ ...main, encoder: { ...encoder, weights: { class: 0, ...boxWeights } } }, targets),
     )
     expect(half!.encoder!.terms).toEqual(whole!.encoder!.terms)
-    expectAllClose(half!.gradients!.encoder!.boxes, whole!.gradients!.encoder!.boxes.map((value) => value / 2), 1e-6)
+    expectAllClose(
+      half!.gradients!.encoder!.boxes,
+      whole!.gradients!.encoder!.boxes.map((value) => value / 2),
+      1e-6,
+    )
     expectClose(whole!.loss - half!.loss, totalOf(half!.encoder!) / 2 - half!.encoder!.terms.class / 2, 1e-9)
   })
 
@@ -401,10 +418,7 @@ describe('a one-to-many branch', () => {
       bitsOf(part.logits.data),
       bitsOf(part.boxes.data),
     ])
-    expect(parts).toEqual([
-      gradientsOf(criterion.compute(main, targets).gradients!),
-      gradientsOf(expected.gradients!),
-    ])
+    expect(parts).toEqual([gradientsOf(criterion.compute(main, targets).gradients!), gradientsOf(expected.gradients!)])
   })
 })
 
@@ -510,7 +524,11 @@ describe('the matching of a layer', () => {
     const given = criterion.compute({ ...last, matching: result.matches }, targets)
     expect(result.loss).toBe(given.loss)
     const [plain, added] = [criterion.cost(last, targets), criterion.cost({ ...last, cost }, targets)]
-    expectAllClose(added.images[1]!.data, plain.images[1]!.data.map((value, i) => value + cost[1]!.data[i]!), 1e-5)
+    expectAllClose(
+      added.images[1]!.data,
+      plain.images[1]!.data.map((value, i) => value + cost[1]!.data[i]!),
+      1e-5,
+    )
   })
 })
 
@@ -548,7 +566,14 @@ describe('ignored targets', () => {
   })
 
   test('spare a matched query that lies on them', () => {
-    const inside = { labels: [1, 0], boxes: [[0.25, 0.25, 0.2, 0.2], [0.25, 0.25, 0.4, 0.4]], ignore: [0, 1] }
+    const inside = {
+      labels: [1, 0],
+      boxes: [
+        [0.25, 0.25, 0.2, 0.2],
+        [0.25, 0.25, 0.4, 0.4],
+      ],
+      ignore: [0, 1],
+    }
     const [match] = criterion.compute(outputs, [inside]).matches
     expect([...match!.queryIndices]).toEqual([1])
     expect([...match!.ignoredQueries]).toEqual([0])
@@ -943,7 +968,10 @@ describe('is refused with its place:', () => {
 })
 
 test('a result does not change with a given matching that is taken away later', () => {
-  const pairs = [{ queryIndices: [0], targetIndices: [0] }, { queryIndices: [], targetIndices: [] }]
+  const pairs = [
+    { queryIndices: [0], targetIndices: [0] },
+    { queryIndices: [], targetIndices: [] },
+  ]
   const oneToMany: { matching?: object } = { ...randomLayer(12), repeat: 2, matching: pairs } as object
   const outputs = untyped<Outputs>({ ...randomLayer(11), oneToMany })
   const expected = criterion.compute(outputs, targets).oneToMany?.matches
@@ -991,7 +1019,9 @@ describe('targets that are repeated more often than there are queries', () => {
       code: 'RANGE',
       argument: 'outputs.oneToMany.repeat',
     })
-    expect(focal.compute({ ...main, oneToMany: { ...branch, repeat } }, randomTargets(5, { targets: [0, 0] })).loss).toBeGreaterThan(0)
+    expect(
+      focal.compute({ ...main, oneToMany: { ...branch, repeat } }, randomTargets(5, { targets: [0, 0] })).loss,
+    ).toBeGreaterThan(0)
   })
 })
 

@@ -52,7 +52,20 @@ const results: ReadonlyArray<readonly [string, () => object]> = [
   ['an assignment', () => linearSumAssignment(matrix)],
   ['an assignment with duals', () => linearSumAssignment(matrix, { duals: true })],
   ['an assignment of a wide matrix', () => linearSumAssignment(wide)],
-  ['assignments of a batch', () => linearSumAssignmentBatch({ data: [1, 2, 3, 4], shapes: [[1, 2], [2, 1]] }, { duals: true })],
+  [
+    'assignments of a batch',
+    () =>
+      linearSumAssignmentBatch(
+        {
+          data: [1, 2, 3, 4],
+          shapes: [
+            [1, 2],
+            [2, 1],
+          ],
+        },
+        { duals: true },
+      ),
+  ],
   ['a verification', () => verifyAssignment(matrix, linearSumAssignment(matrix, { duals: true }))],
 ]
 
@@ -162,14 +175,23 @@ test('matchings, and whoever is left over, have a buffer each, which can be tran
   structuredClone(first, { transfer: Object.values(first).map(({ buffer }: Int32Array) => buffer as ArrayBuffer) })
   expect(first.queryIndices.length).toBe(0)
   expect(layers[0]!.matches[3]!.queryIndices.length).toBe(3)
-  expect(criterion.compute(many, manyTargets, { gradients: false }).layers[0]!.matches[0]!.unmatchedTargets.buffer.byteLength).toBe(0)
+  expect(
+    criterion.compute(many, manyTargets, { gradients: false }).layers[0]!.matches[0]!.unmatchedTargets.buffer
+      .byteLength,
+  ).toBe(0)
   const { rowIndices, columnIndices, unassignedRows, unassignedColumns } = linearSumAssignment(matrix)
   const own = [rowIndices, columnIndices, unassignedRows, unassignedColumns]
   expect(new Set(own.map(({ buffer }) => buffer)).size).toBe(4)
 })
 
 test('the duals of one assignment share a buffer with each other at most', async () => {
-  const batch = { data: Float64Array.from({ length: 18 }, (_, i) => (i * 7) % 11), shapes: [[3, 3], [3, 3]] as const }
+  const batch = {
+    data: Float64Array.from({ length: 18 }, (_, i) => (i * 7) % 11),
+    shapes: [
+      [3, 3],
+      [3, 3],
+    ] as const,
+  }
   const found = [
     ...linearSumAssignmentBatch(batch, { duals: true }),
     linearSumAssignment(matrix, { duals: true }),
@@ -279,7 +301,12 @@ test('results keep no inputs alive', async () => {
   const fresh = () => structuredClone(source)
   for (const make of [
     () => of.compute(fresh(), batchTargets, call),
-    () => of.compute({ ...fresh(), encoder: fresh(), matching: batchTargets.map(() => ({ queryIndices: [1], targetIndices: [0] })) }, batchTargets, call),
+    () =>
+      of.compute(
+        { ...fresh(), encoder: fresh(), matching: batchTargets.map(() => ({ queryIndices: [1], targetIndices: [0] })) },
+        batchTargets,
+        call,
+      ),
     () => of.match(fresh(), batchTargets),
     () => of.computeAsync(fresh(), batchTargets, call),
   ]) {

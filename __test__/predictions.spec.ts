@@ -189,11 +189,19 @@ describe('a wrong shape is said to be what it looks like:', () => {
   const tensor = (...shape: number[]) => ({ data: new Float32Array(shape.reduce((a, b) => a * b)), shape })
   const good = { logits: tensor(1, 6, 5), boxes: tensor(1, 6, 4) }
   test.each<[string, object, RegExp]>([
-    ['logits [B, C, Q]', { logits: tensor(2, 5, 6) }, /C = numClasses \+ 1 = 5, got 6 .*axis 1 has 5.*transpose them to \[B, Q, C\]/],
+    [
+      'logits [B, C, Q]',
+      { logits: tensor(2, 5, 6) },
+      /C = numClasses \+ 1 = 5, got 6 .*axis 1 has 5.*transpose them to \[B, Q, C\]/,
+    ],
     ['stacked logits [L, B, C, Q]', { logits: tensor(3, 2, 5, 6) }, /axis 2 has 5/],
     ['logits without a batch axis', { logits: tensor(6, 5) }, /batch axis is missing.*\[1, 6, 5\]/],
     ['logits without no-object', { logits: tensor(1, 6, 4) }, /one column more, for no-object/],
-    ['boxes [B, 4, Q]', { boxes: tensor(1, 4, 6) }, /expected shape \[1, 6, 4\], got \[1, 4, 6\]; axes 1 and 2 have changed places/],
+    [
+      'boxes [B, 4, Q]',
+      { boxes: tensor(1, 4, 6) },
+      /expected shape \[1, 6, 4\], got \[1, 4, 6\]; axes 1 and 2 have changed places/,
+    ],
     ['boxes without a batch axis', { boxes: tensor(6, 4) }, /the batch axis is missing.*\[1, 6, 4\]/],
     ['boxes [Q, B, 4]', { boxes: tensor(6, 1, 4) }, /axes 0 and 1 have changed places/],
     ['boxes of 5 numbers', { boxes: tensor(1, 6, 5) }, /got \[1, 6, 5\]$/],
@@ -207,7 +215,12 @@ describe('a wrong shape is said to be what it looks like:', () => {
     const rows = { logits: tensor(12, 5), boxes: tensor(12, 4) }
     const none = { labels: [], boxes: [] }
     const told = (outputs: object, images: number) =>
-      errorOf(() => one.compute(untyped(outputs), Array.from({ length: images }, () => none))).message
+      errorOf(() =>
+        one.compute(
+          untyped(outputs),
+          Array.from({ length: images }, () => none),
+        ),
+      ).message
     expect(told(rows, 2)).toMatch(/batch axis is missing: 2 images have the shape \[2, 6, 5\]$/)
     expect(told(rows, 1)).toMatch(/a single image has the shape \[1, 12, 5\]$/)
     expect(told(rows, 5)).toMatch(/a single image has the shape \[1, 12, 5\]$/)
@@ -255,9 +268,17 @@ describe('sizes without any data', () => {
 
   test.each<[string, () => unknown, object]>([
     ['of layers', () => one.compute(stacked(2 ** 31 - 1, 0, 5), []), { code: 'SHAPE', argument: 'outputs.logits' }],
-    ['of layers and images', () => one.compute(stacked(100_000, 1000, 0), none(1000)), { code: 'SHAPE', argument: 'outputs' }],
+    [
+      'of layers and images',
+      () => one.compute(stacked(100_000, 1000, 0), none(1000)),
+      { code: 'SHAPE', argument: 'outputs' },
+    ],
     ['of images', () => one.compute(stacked(2 ** 31 - 1, 0), []), { code: 'SHAPE' }],
-    ['of further parts', () => one.match({ ...stacked(2 ** 20, 0, 5), encoder: stacked(2, 0, 5) }, []), { code: 'SHAPE' }],
+    [
+      'of further parts',
+      () => one.match({ ...stacked(2 ** 20, 0, 5), encoder: stacked(2, 0, 5) }, []),
+      { code: 'SHAPE' },
+    ],
   ])('are refused beyond what is of use: %s', (_, call, details) => {
     const start = performance.now()
     expect(errorOf(call)).toMatchObject(details)

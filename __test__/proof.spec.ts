@@ -9,7 +9,10 @@ import {
 import type { Assignment, AssignmentOptions, AssignmentProof, CostMatrix, SparseCostMatrix } from '../src/index.ts'
 
 /** The allowed cells of a matrix, listed. */
-function sparse(rows: readonly (readonly number[])[], Type: typeof Float32Array | typeof Float64Array): SparseCostMatrix {
+function sparse(
+  rows: readonly (readonly number[])[],
+  Type: typeof Float32Array | typeof Float64Array,
+): SparseCostMatrix {
   const cells = rows.flatMap((row, i) => row.map((cost, j) => [i, j, cost] as const))
   const allowed = cells.filter(([, , cost]) => cost !== Infinity)
   return {
@@ -32,7 +35,11 @@ function enlarged(rows: readonly (readonly number[])[]): number[][] {
 }
 
 /** A matrix in every form and by every way to the solver, with the pairs that lie in it. */
-async function everyWay(rows: readonly (readonly number[])[], options: AssignmentOptions, Type = Float64Array as typeof Float32Array | typeof Float64Array) {
+async function everyWay(
+  rows: readonly (readonly number[])[],
+  options: AssignmentOptions,
+  Type = Float64Array as typeof Float32Array | typeof Float64Array,
+) {
   const [height, width] = [rows.length, rows[0]!.length]
   const flat = (matrix: readonly (readonly number[])[]) => ({
     data: Type.from(matrix.flat()),
@@ -58,7 +65,13 @@ async function everyWay(rows: readonly (readonly number[])[], options: Assignmen
     const { maximize, costLimit } = options
     proven.push(verifyAssignment(matrix, result, { maximize, costLimit }).optimal)
   }
-  const batch = { data: Type.from([...rows.flat(), ...large.flat()]), shapes: [[height, width], [large.length, large[0]!.length]] as const }
+  const batch = {
+    data: Type.from([...rows.flat(), ...large.flat()]),
+    shapes: [
+      [height, width],
+      [large.length, large[0]!.length],
+    ] as const,
+  }
   for (const [k, result] of linearSumAssignmentBatch(batch, options).entries()) found[`batch ${k}`] = inside(result)
   return { found: Object.values(found), names: Object.keys(found), proven }
 }
@@ -124,10 +137,35 @@ describe('a forged proof', () => {
 
 describe('a right proof', () => {
   test.each<[string, number[][]]>([
-    ['subnormal costs', [[5e-324, 1e-323], [1.5e-323, 5e-324]]],
-    ['costs of which only some are subnormal', [[5e-324, 1], [3e-310, 5e-324]]],
-    ['the largest costs', [[8e307, 9e307], [7e307, 8e307]]],
-    ['costs of all sizes', [[1e-4, 1e4, 3.7], [0.02, 733.1, 1e4], [1e4, 1e-3, 0.5]]],
+    [
+      'subnormal costs',
+      [
+        [5e-324, 1e-323],
+        [1.5e-323, 5e-324],
+      ],
+    ],
+    [
+      'costs of which only some are subnormal',
+      [
+        [5e-324, 1],
+        [3e-310, 5e-324],
+      ],
+    ],
+    [
+      'the largest costs',
+      [
+        [8e307, 9e307],
+        [7e307, 8e307],
+      ],
+    ],
+    [
+      'costs of all sizes',
+      [
+        [1e-4, 1e4, 3.7],
+        [0.02, 733.1, 1e4],
+        [1e4, 1e-3, 0.5],
+      ],
+    ],
   ])('of %s is accepted', (_, cost) => {
     for (const maximize of [false, true]) {
       const result = linearSumAssignment(cost, { maximize, duals: true })
@@ -165,8 +203,18 @@ describe('a right proof', () => {
 describe('costs of very different sizes', () => {
   // gatagat/lap #4 and rathaROG/lapx #20: what stands for forbidden pairs swallows the other costs
   test('fills that are part of the total leave the other costs their say, in every form', async () => {
-    const { found, proven } = await everyWay([[4, 2], [1e17, 1e17]], {})
-    for (const pairs of found) expect(pairs).toEqual([[0, 1], [1, 0]])
+    const { found, proven } = await everyWay(
+      [
+        [4, 2],
+        [1e17, 1e17],
+      ],
+      {},
+    )
+    for (const pairs of found)
+      expect(pairs).toEqual([
+        [0, 1],
+        [1, 0],
+      ])
     expect(proven).not.toContain(false)
   })
 
@@ -177,14 +225,21 @@ describe('costs of very different sizes', () => {
       [Infinity, 0.07, 1e16],
     ]
     const { found, proven } = await everyWay(cost, { partial: true })
-    for (const pairs of found) expect(pairs).toEqual([[0, 1], [1, 2]])
+    for (const pairs of found)
+      expect(pairs).toEqual([
+        [0, 1],
+        [1, 2],
+      ])
     expect(proven).not.toContain(false)
     expect(linearSumAssignment(cost, { partial: true }).total).toBeCloseTo(0.23, 15)
   })
 
   test('half forbidden, from 10^-10 to 10^10: dense is sparse, and proven', () => {
     const size = fc.double({ min: -10, max: 10, noNaN: true })
-    const cell = fc.oneof(fc.constant(Infinity), size.map((exponent) => 10 ** exponent))
+    const cell = fc.oneof(
+      fc.constant(Infinity),
+      size.map((exponent) => 10 ** exponent),
+    )
     const matrices = fc.integer({ min: 2, max: 7 }).chain((side) => {
       const row = fc.array(cell, { minLength: side, maxLength: side })
       return fc.array(row, { minLength: side, maxLength: side })
@@ -213,7 +268,14 @@ describe('costLimit and float32', () => {
     const least = await everyWay(cost, { costLimit: 0.3 }, Type)
     const most = await everyWay(opposite, { costLimit: -0.3, maximize: true }, Type)
     for (const { found, names, proven } of [least, most]) {
-      for (const [k, pairs] of found.entries()) expect([names[k], pairs]).toEqual([names[k], [[0, 0], [1, 1]]])
+      for (const [k, pairs] of found.entries())
+        expect([names[k], pairs]).toEqual([
+          names[k],
+          [
+            [0, 0],
+            [1, 1],
+          ],
+        ])
       expect(proven).not.toContain(false)
     }
   })
@@ -241,9 +303,24 @@ describe('costLimit and float32', () => {
 describe('what is documented', () => {
   // the float64 sums of the two assignments of each differ in the last place
   test.each<[number[][]]>([
-    [[[1.9, 1.2], [1, 0.3]]],
-    [[[0.2, 1.64], [0.75, 2.19]]],
-    [[[0.7, 0.2], [1.2999999999999998, 0.7999999999999999]]],
+    [
+      [
+        [1.9, 1.2],
+        [1, 0.3],
+      ],
+    ],
+    [
+      [
+        [0.2, 1.64],
+        [0.75, 2.19],
+      ],
+    ],
+    [
+      [
+        [0.7, 0.2],
+        [1.2999999999999998, 0.7999999999999999],
+      ],
+    ],
   ])('the total of %j is the least up to rounding', (cost) => {
     const [[a, b], [c, d]] = cost as [[number, number], [number, number]]
     const result = linearSumAssignment(cost, { duals: true })

@@ -191,7 +191,9 @@ describe('boxes', () => {
     for (const side of [1e-45, 1e-40, 5e-39, 1e-38, 1e-20]) {
       const boxes = Float32Array.of(0, 0, side, side)
       const outputs = { logits: { data: [0, 0], shape: [1, 1, 2] }, boxes: { data: boxes, shape: [1, 1, 4] } }
-      const { loss, gradients } = criterion.compute(outputs, [{ labels: [0], boxes: Float32Array.of(0, 0, 2 * side, side) }])
+      const { loss, gradients } = criterion.compute(outputs, [
+        { labels: [0], boxes: Float32Array.of(0, 0, 2 * side, side) },
+      ])
       expect(Number.isFinite(loss)).toBe(true)
       expect(gradients!.boxes.every(Number.isFinite)).toBe(true)
     }

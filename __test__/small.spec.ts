@@ -69,9 +69,24 @@ test('what one call leaves behind does not reach the next one, nor its result', 
 })
 
 test('a refusal names the place, and the next call is none the worse', () => {
-  const refused = errorOf(() => linearSumAssignment([[1, 2], [3, NaN]]))
+  const refused = errorOf(() =>
+    linearSumAssignment([
+      [1, 2],
+      [3, NaN],
+    ]),
+  )
   expect(refused).toMatchObject({ code: 'NON_FINITE', argument: 'cost', row: 1, column: 1 })
-  const infeasible = errorOf(() => linearSumAssignment([[1, Infinity], [3, Infinity]]))
+  const infeasible = errorOf(() =>
+    linearSumAssignment([
+      [1, Infinity],
+      [3, Infinity],
+    ]),
+  )
   expect(infeasible).toMatchObject({ code: 'INFEASIBLE', rows: [0, 1] })
-  expect(linearSumAssignment([[1, 2], [3, 5]]).total).toBe(5)
+  expect(
+    linearSumAssignment([
+      [1, 2],
+      [3, 5],
+    ]).total,
+  ).toBe(5)
 })

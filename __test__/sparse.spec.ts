@@ -238,7 +238,11 @@ describe('a sparse matrix is refused where', () => {
       { ...listed, columnIndices: [2, 2, 0] },
       { code: 'RANGE', argument: 'cost.values[1]', row: 0, column: 2 },
     ],
-    ['a cost is NaN', { ...listed, values: [1, 2, NaN] }, { code: 'NON_FINITE', argument: 'cost.values[2]', row: 1, column: 0 }],
+    [
+      'a cost is NaN',
+      { ...listed, values: [1, 2, NaN] },
+      { code: 'NON_FINITE', argument: 'cost.values[2]', row: 1, column: 0 },
+    ],
     ['a cost is -Infinity', { ...listed, values: [-Infinity, 2, 3] }, { code: 'NON_FINITE', row: 0, column: 2 }],
     [
       'indices lie in shared memory',
@@ -322,8 +326,8 @@ describe('a sparse matrix off the event loop', () => {
         await new Promise((resolve) => setTimeout(resolve, wait))
         controller.abort(reason)
         // on a busy machine the first may be done before the signal, but not the last
-      expect((await outcomes).at(-1)).toEqual({ status: 'rejected', reason })
-      for (const outcome of await outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toBe(reason)
+        expect((await outcomes).at(-1)).toEqual({ status: 'rejected', reason })
+        for (const outcome of await outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toBe(reason)
         busy = Math.min(busy, await timeOf(() => Promise.all([1, 2, 3, 4].map(() => linearSumAssignmentAsync([[1]])))))
       }
       expect(busy).toBeLessThanOrEqual(one / 2)
@@ -332,7 +336,10 @@ describe('a sparse matrix off the event loop', () => {
 
   test('rejects with a typed error where there is no assignment', async () => {
     await expect(linearSumAssignmentAsync(forms(2, 1, []).listed)).rejects.toBeInstanceOf(HungarianLossError)
-    await expect(linearSumAssignmentAsync(forms(1, 2, []).listed)).rejects.toMatchObject({ code: 'INFEASIBLE', rows: [0] })
+    await expect(linearSumAssignmentAsync(forms(1, 2, []).listed)).rejects.toMatchObject({
+      code: 'INFEASIBLE',
+      rows: [0],
+    })
   })
 })
 

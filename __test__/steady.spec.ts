@@ -22,7 +22,10 @@ const criterion = HungarianLoss.detr({ numClasses: 91 })
  * What many calls add to the memory of the process, and of JavaScript, in MiB, once it is within the bounds or half a
  * minute is over.
  */
-async function growth(call: () => unknown, bounds: readonly [process: number, javascript: number]): Promise<[number, number]> {
+async function growth(
+  call: () => unknown,
+  bounds: readonly [process: number, javascript: number],
+): Promise<[number, number]> {
   const used = async () => {
     for (let i = 0; i < 3; i++) {
       collect()

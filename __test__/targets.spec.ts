@@ -319,6 +319,8 @@ test('rounding beyond the image by up to 1e-4 is accepted, and no more', () => {
 test('a negative side of a prediction names clampSizes, which a target’s does not', () => {
   const boxes = { data: outputs.boxes.data.slice(), shape: outputs.boxes.shape }
   boxes.data[2] = -0.1
-  expect(errorOf(() => criterion.compute({ ...outputs, boxes }, [{ labels, boxes: flat }])).message).toMatch(/clampSizes: true/)
+  expect(errorOf(() => criterion.compute({ ...outputs, boxes }, [{ labels, boxes: flat }])).message).toMatch(
+    /clampSizes: true/,
+  )
   expect(errorOf(() => compute({ labels: [1], boxes: [0.5, 0.5, -0.1, 0.2] })).message).not.toMatch(/clampSizes/)
 })

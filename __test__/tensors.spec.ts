@@ -49,7 +49,10 @@ describe('the same values give the same bits as', () => {
         })(),
     ],
   ])('%s', (_, form) => {
-    const result = criterion.compute(untyped<Outputs>({ logits: form(outputs.logits), boxes: form(outputs.boxes) }), targets)
+    const result = criterion.compute(
+      untyped<Outputs>({ logits: form(outputs.logits), boxes: form(outputs.boxes) }),
+      targets,
+    )
     expect(result.loss).toBe(expected.loss)
     expect(bitsOf(result.gradients?.logits)).toBe(bitsOf(expected.gradients?.logits))
     expect(bitsOf(result.gradients?.boxes)).toBe(bitsOf(expected.gradients?.boxes))
@@ -127,7 +130,12 @@ describe('a tensor is refused:', () => {
     ['nested too little', { data: [[1, 2]], shape: [1, 1, 2] }, { code: 'SHAPE' }, /expected 1 entries at axis 1/],
     ['nested too deep', { data: [[[[1], [2]]]], shape: [1, 1, 2] }, { code: 'DTYPE' }, /got an array of 1/],
     ['with a string among its numbers', { data: [1, '2'], shape: [1, 1, 2] }, { code: 'DTYPE' }, /"2" at index 1/],
-    ['with null among its numbers', { data: [[[null, 2]]], shape: [1, 1, 2] }, { code: 'DTYPE' }, /null \(JSON's Infinity or NaN\?\) at index 0/],
+    [
+      'with null among its numbers',
+      { data: [[[null, 2]]], shape: [1, 1, 2] },
+      { code: 'DTYPE' },
+      /null \(JSON's Infinity or NaN\?\) at index 0/,
+    ],
     ['with null for a row', { data: [[[1, 2]], null], shape: [2, 1, 2] }, { code: 'DTYPE' }, /null/],
     ['without data', { shape: [1, 1, 2] }, { code: 'DTYPE' }, /got undefined/],
     ['of Int32Array', { data: new Int32Array(2), shape: [1, 1, 2] }, { code: 'DTYPE' }, /got Int32Array/],
@@ -140,7 +148,12 @@ describe('a tensor is refused:', () => {
     ['of BigInt64Array', { data: new BigInt64Array(2), shape: [1, 1, 2] }, { code: 'DTYPE' }, /got BigInt64Array/],
     ['of an ArrayBuffer', { data: new ArrayBuffer(8), shape: [1, 1, 2] }, { code: 'DTYPE' }, /got an object/],
     ['of a string', { data: 'ab', shape: [1, 1, 2] }, { code: 'DTYPE' }, /got "ab"/],
-    ['of TensorFlow.js', { data: async () => {}, shape: [1, 1, 2] }, { code: 'DTYPE' }, /hungarian-loss\/tfjs; to inspect .* check: 'warn'\)/],
+    [
+      'of TensorFlow.js',
+      { data: async () => {}, shape: [1, 1, 2] },
+      { code: 'DTYPE' },
+      /hungarian-loss\/tfjs; to inspect .* check: 'warn'\)/,
+    ],
     [
       'in shared memory',
       { data: new Float32Array(new SharedArrayBuffer(8)), shape: [1, 1, 2] },
@@ -176,7 +189,8 @@ describe('a tensor of ONNX Runtime whose data are not in memory says so:', () =>
     }
     get data(): Float32Array {
       if (this.location === 'none') throw new Error('The tensor is disposed.')
-      if (this.location !== 'cpu') throw new Error('The data is not on CPU. Use `getData()` to download GPU data to CPU')
+      if (this.location !== 'cpu')
+        throw new Error('The data is not on CPU. Use `getData()` to download GPU data to CPU')
       return new Float32Array([0.5, -0.5])
     }
   }
@@ -237,7 +251,9 @@ test('nested rows in shared memory are refused, as flat data are', () => {
     argument: 'targets[0].boxes[0]',
   })
   const labels = [new Int32Array(new SharedArrayBuffer(4))]
-  expect(errorOf(() => HungarianLoss.rtDetr({ numClasses: 2 }).compute(outputs, [{ labels, boxes: [0, 0, 0, 0] }]))).toMatchObject({
+  expect(
+    errorOf(() => HungarianLoss.rtDetr({ numClasses: 2 }).compute(outputs, [{ labels, boxes: [0, 0, 0, 0] }])),
+  ).toMatchObject({
     code: 'DTYPE',
     argument: 'targets[0].labels[0]',
   })

@@ -145,10 +145,7 @@ test('a range of queries needs no tensors, and a layer may be matched as another
   const few = randomTargets(2, { targets: [1, 2] })
   const matching = { from: 1 }
   const plain = criterion.compute({ ...layers[2], auxiliary: [{ ...layers[0], matching }], ...structure }, few)
-  const value = loss(
-    { ...layerOf(layers[2]), auxiliary: [{ ...layerOf(layers[0]), matching }], ...structure },
-    few,
-  )
+  const value = loss({ ...layerOf(layers[2]), auxiliary: [{ ...layerOf(layers[0]), matching }], ...structure }, few)
   expectClose(value.dataSync()[0]!, plain.loss, 1e-6)
   expect(loss.lastResult.layers[0]!.matches).toEqual(plain.layers[0]!.matches)
 })
@@ -270,7 +267,11 @@ describe('targets may be tensors', () => {
   })
 
   test.each<[string, (given: ReturnType<typeof asTensors>) => unknown[], object]>([
-    ['that are disposed', (given) => (given[0]!.labels.dispose(), given), { code: 'DTYPE', argument: 'targets[0].labels' }],
+    [
+      'that are disposed',
+      (given) => (given[0]!.labels.dispose(), given),
+      { code: 'DTYPE', argument: 'targets[0].labels' },
+    ],
     [
       'of words',
       ([first, second]) => [first, { ...second!, labels: tf.tensor1d(['a', 'b', 'c']) }],
@@ -330,8 +331,13 @@ test('tensors that cannot be read say which, and why', async () => {
 
 test('neither TensorFlow.js nor a criterion is refused at once', async () => {
   expect(errorOf(() => hungarianLoss(untyped({}), criterion))).toMatchObject({ code: 'DTYPE', argument: 'tf' })
-  expect(errorOf(() => hungarianLoss(tf, untyped({ numClasses: 1 })))).toMatchObject({ code: 'DTYPE', argument: 'criterion' })
-  await expect(lossGradients(untyped(undefined), outputsOf(tensors()), targets)).rejects.toMatchObject({ argument: 'criterion' })
+  expect(errorOf(() => hungarianLoss(tf, untyped({ numClasses: 1 })))).toMatchObject({
+    code: 'DTYPE',
+    argument: 'criterion',
+  })
+  await expect(lossGradients(untyped(undefined), outputsOf(tensors()), targets)).rejects.toMatchObject({
+    argument: 'criterion',
+  })
 })
 
 const disposed = () => {

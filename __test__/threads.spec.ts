@@ -87,7 +87,11 @@ function batch(preset: PresetName) {
     oneToMany: { ...randomLayer(6, shape), repeat: 3 },
     groups: 2,
   }
-  return { outputs, targets, criterion: (threads: number) => new HungarianLoss({ numClasses: CLASSES, threads }, preset) }
+  return {
+    outputs,
+    targets,
+    criterion: (threads: number) => new HungarianLoss({ numClasses: CLASSES, threads }, preset),
+  }
 }
 
 type Layer = ReturnType<typeof randomLayer>

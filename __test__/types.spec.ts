@@ -45,14 +45,20 @@ test('gradients are certain unless the call says otherwise', async () => {
   const without = await criterion.computeAsync(layer, targets, { gradients: false })
   expectTypeOf(without.gradients).toEqualTypeOf<undefined>()
   const asyncCall: AsyncCallOptions = {}
-  expectTypeOf((await criterion.computeAsync(layer, targets, asyncCall)).gradients).toEqualTypeOf<Gradients | undefined>()
+  expectTypeOf((await criterion.computeAsync(layer, targets, asyncCall)).gradients).toEqualTypeOf<
+    Gradients | undefined
+  >()
   // a result of any call
   const results: LossResult[] = [result, without, criterion.compute(layer, targets, call)]
   expect(results.map(({ loss }) => loss)).toEqual([result.loss, result.loss, result.loss])
 })
 
 test('a part of the result is certain where the type of the outputs has it', async () => {
-  const outputs = { ...layer, encoder: { ...randomLayer(2), groups: 2 }, oneToMany: { queries: [3, 6] as const, repeat: 2 } }
+  const outputs = {
+    ...layer,
+    encoder: { ...randomLayer(2), groups: 2 },
+    oneToMany: { queries: [3, 6] as const, repeat: 2 },
+  }
   const result = criterion.compute(outputs, targets)
   expectTypeOf(result.encoder).toEqualTypeOf<PartResult>()
   expectTypeOf(result.oneToMany).toEqualTypeOf<PartResult>()
@@ -70,7 +76,10 @@ test('a part of the result is certain where the type of the outputs has it', asy
   expect(criterion.compute(declared, targets).encoder.terms).toEqual(result.encoder.terms)
   const inline = criterion.compute(
     { ...layer, denoising: { queries: [0, 2], padding: 'ignore', contrastive: false } },
-    [{ labels: [1], boxes: [[0.5, 0.5, 0.1, 0.1]] }, { labels: [], boxes: [] }],
+    [
+      { labels: [1], boxes: [[0.5, 0.5, 0.1, 0.1]] },
+      { labels: [], boxes: [] },
+    ],
   )
   expectTypeOf(inline.denoising).toEqualTypeOf<PartResult>()
 })
@@ -101,7 +110,14 @@ test('unknown keys of outputs do not compile', () => {
 test('of unknown keys, the compiler’s message has the name', () => {
   type Layer = typeof layer
   type Marker<Place extends string, Key> = { readonly [K in `unknown key of ${Place}`]: Key }
-  type Given = ExactOutputs<Layer & { aux_outputs: Layer[]; anything: any; auxiliary: ReadonlyArray<Layer & { groups: number }>; encoder: Layer & { group: 2 } }>
+  type Given = ExactOutputs<
+    Layer & {
+      aux_outputs: Layer[]
+      anything: any
+      auxiliary: ReadonlyArray<Layer & { groups: number }>
+      encoder: Layer & { group: 2 }
+    }
+  >
   expectTypeOf<Given['aux_outputs']>().toExtend<Marker<'outputs', 'aux_outputs'>>()
   expectTypeOf<Given['auxiliary'][number]['groups']>().toExtend<Marker<'an auxiliary layer', 'groups'>>()
   expectTypeOf<Given['encoder']['group']>().toExtend<Marker<'outputs.encoder', 'group'>>()
@@ -150,7 +166,10 @@ test('tensors of ONNX Runtime are taken as session.run() returns them', () => {
     logits,
     boxes: new Tensor('float32', layer.boxes.data, layer.boxes.shape),
   })
-  const { logits, boxes } = run(new Tensor('float32', layer.logits.data, layer.logits.shape)) as Record<'logits' | 'boxes', Tensor>
+  const { logits, boxes } = run(new Tensor('float32', layer.logits.data, layer.logits.shape)) as Record<
+    'logits' | 'boxes',
+    Tensor
+  >
   expect(criterion.compute({ logits, boxes }, targets).loss).toBe(criterion.compute(layer, targets).loss)
   const found = run(new Tensor('float32', layer.logits.data, layer.logits.shape))
   expect(criterion.match({ logits: found['logits']!, boxes: found['boxes']! }, targets).matches.length).toBe(2)

@@ -50,7 +50,10 @@ test.each<[string, () => unknown, string]>([
 test.each<[unknown, string]>([
   [{ labels: [], boxes: [] }, 'an object with the keys labels, boxes'],
   [{ only: 1 }, 'an object with the key only'],
-  [Object.fromEntries(Array.from('abcdefghij', (key) => [key, 1])), 'an object with the keys a, b, c, d, e, f, g, h and 2 more'],
+  [
+    Object.fromEntries(Array.from('abcdefghij', (key) => [key, 1])),
+    'an object with the keys a, b, c, d, e, f, g, h and 2 more',
+  ],
   [[{ a: 1 }, { a: 2 }], 'an array of 2 objects with the key a'],
   [new Map(), 'a Map'],
   [Promise.resolve(), 'a Promise (is an await missing?)'],
@@ -61,12 +64,18 @@ test.each<[unknown, string]>([
   expect(show(value)).toBe(shown)
 })
 
-test.each([new Map([['a', 1]]), new Set(), new Date(), Promise.resolve({ a: 1 }), /a/, new Error('a'), new ArrayBuffer(1), Object(1)])(
-  'what has no fields is no record, rather than an empty one: %s',
-  (value) => {
-    expect(errorOf(() => checkRecord(value, ['a'], 'x'))).toMatchObject({ code: 'OPTION', argument: 'x' })
-  },
-)
+test.each([
+  new Map([['a', 1]]),
+  new Set(),
+  new Date(),
+  Promise.resolve({ a: 1 }),
+  /a/,
+  new Error('a'),
+  new ArrayBuffer(1),
+  Object(1),
+])('what has no fields is no record, rather than an empty one: %s', (value) => {
+  expect(errorOf(() => checkRecord(value, ['a'], 'x'))).toMatchObject({ code: 'OPTION', argument: 'x' })
+})
 
 test.each([5e-324, 1e-13, 1e25, 1e300])('a divisor of %d is beyond the range of what float32 can hold', (value) => {
   expect(errorOf(() => checkDivisor(value, 'x'))).toMatchObject({

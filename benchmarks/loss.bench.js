@@ -74,7 +74,10 @@ function chart({ title, rows }) {
   return {
     title: `${title}: time of one step`,
     xLabel: 'queries in the batch (layers × images × queries)',
-    series: seriesOf(rows.filter(({ family }) => family === 'random'), (name) => name !== NO_GRADIENTS),
+    series: seriesOf(
+      rows.filter(({ family }) => family === 'random'),
+      (name) => name !== NO_GRADIENTS,
+    ),
   }
 }
 

@@ -38,7 +38,10 @@ export function describeEnvironment() {
 
 function readCommit() {
   const args = ['--no-optional-locks', 'describe', '--always', '--dirty', '--exclude=*']
-  const { status, stdout } = spawnSync('git', args, { cwd: fileURLToPath(new URL('.', import.meta.url)), encoding: 'utf8' })
+  const { status, stdout } = spawnSync('git', args, {
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    encoding: 'utf8',
+  })
   return status === 0 ? stdout.trim() : undefined
 }
 

@@ -69,7 +69,11 @@ async function digestAll() {
     const loss = []
     for (const threads of [1, 2]) {
       loss.push(tryDigest(() => digestOfLoss(criterion(threads).compute(...inputs()))))
-      loss.push(await criterion(threads).computeAsync(...inputs()).then(digestOfLoss, digestOfError))
+      loss.push(
+        await criterion(threads)
+          .computeAsync(...inputs())
+          .then(digestOfLoss, digestOfError),
+      )
     }
     digests[name] = agreed(name, loss)
     digests[`${name}: match`] = tryDigest(() => digestOfMatching(criterion(1).match(...inputs())))

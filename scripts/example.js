@@ -15,6 +15,9 @@ export function buildExample(name, { profile = 'release' } = {}) {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   if (status !== 0) throw new Error(`The example ${name} of the core crate could not be built.`)
-  const messages = stdout.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))
+  const messages = stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
   return messages.find(({ executable, target }) => executable && target.name === name).executable
 }

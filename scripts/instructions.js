@@ -55,7 +55,9 @@ function compare() {
 function report(name, before, now) {
   const change = now / before - 1
   const shown = Number.isNaN(change) ? 'not in both' : change.toLocaleString('en-US', PERCENT)
-  console.log(`${name.padEnd(24)} ${String(before ?? '–').padStart(12)} → ${String(now ?? '–').padStart(12)}   ${shown}`)
+  console.log(
+    `${name.padEnd(24)} ${String(before ?? '–').padStart(12)} → ${String(now ?? '–').padStart(12)}   ${shown}`,
+  )
   return Math.abs(change) <= TOLERANCE
 }
 

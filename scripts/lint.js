@@ -6,5 +6,6 @@ runAll([
   'cargo clippy --workspace --all-targets --locked -- -D warnings',
   'npx tsc -p tsconfig.json',
   'npx oxlint --deny-warnings',
+  'npx oxfmt --check',
   'git diff --exit-code -- native/binding.d.cts',
 ])

@@ -51,7 +51,9 @@ for (const step of steps) {
 function checkTools() {
   const node = process.versions.node.split('.').map(Number)
   if (isOlder(node, NODE)) {
-    fail(`Node.js ${NODE.join('.')} or later is needed, and this is ${process.versions.node}: install it from https://nodejs.org.`)
+    fail(
+      `Node.js ${NODE.join('.')} or later is needed, and this is ${process.versions.node}: install it from https://nodejs.org.`,
+    )
   }
   const cargo = spawnSync('cargo', ['--version'], { encoding: 'utf8' })
   const version = /cargo (\d+)\.(\d+)/.exec(cargo.stdout ?? '')
@@ -59,7 +61,9 @@ function checkTools() {
     fail('Rust is needed to compile the addon, and no cargo was found: install it from https://rustup.rs.')
   }
   if (isOlder([Number(version[1]), Number(version[2])], CARGO)) {
-    fail(`Rust ${CARGO.join('.')} or later is needed, and this is ${version[1]}.${version[2]}: run "rustup update stable".`)
+    fail(
+      `Rust ${CARGO.join('.')} or later is needed, and this is ${version[1]}.${version[2]}: run "rustup update stable".`,
+    )
   }
 }
 

@@ -42,7 +42,9 @@ function isSignal(value: unknown): value is Signal {
   try {
     const { aborted, addEventListener, removeEventListener } = value as Signal
     return (
-      typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function'
+      typeof aborted === 'boolean' &&
+      typeof addEventListener === 'function' &&
+      typeof removeEventListener === 'function'
     )
   } catch {
     return false // an object that only has the prototype of one throws when it is asked

@@ -382,7 +382,9 @@ function rowOf(values: unknown, row: number): ArrayLike<unknown> {
 function readProof(assignment: unknown, rows: number, columns: number) {
   try {
     if (!isRecord(assignment)) fail('DTYPE', 'assignment', `must be an assignment, got ${show(assignment)}`)
-    const { rowIndices, columnIndices, rowDuals, columnDuals } = assignment as { readonly [Key in keyof AssignmentProof]: unknown }
+    const { rowIndices, columnIndices, rowDuals, columnDuals } = assignment as {
+      readonly [Key in keyof AssignmentProof]: unknown
+    }
     const columnOfRow = readPairs(rowIndices, columnIndices, assignment, rows, columns)
     const duals = new Float64Array(rows + columns)
     readDuals(rowDuals, duals.subarray(0, rows), 'assignment.rowDuals')

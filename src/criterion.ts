@@ -39,7 +39,14 @@ import { checkDivisor, checkFlag, show } from './validate.ts'
 const DEFAULT_CALL: CallOptions = {}
 
 /** What a call without settings is. */
-const DEFAULTS: Call = { gradients: true, out: undefined, numBoxes: undefined, unionBoxes: undefined, classWeight: undefined, distilledQueries: undefined }
+const DEFAULTS: Call = {
+  gradients: true,
+  out: undefined,
+  numBoxes: undefined,
+  unionBoxes: undefined,
+  classWeight: undefined,
+  distilledQueries: undefined,
+}
 
 /** The settings of a call, each read once; what depends on the inputs is unchecked. */
 interface Call {
@@ -276,7 +283,11 @@ export class HungarianLoss {
   /** Refuses to run without a criterion, as a method does that was taken from it. */
   static #check(criterion: unknown): void {
     if (typeof criterion === 'object' && criterion !== null && #handle in criterion) return
-    fail('DTYPE', 'this', 'must be a HungarianLoss: call a method on its criterion, as in criterion.compute(outputs, targets)')
+    fail(
+      'DTYPE',
+      'this',
+      'must be a HungarianLoss: call a method on its criterion, as in criterion.compute(outputs, targets)',
+    )
   }
 
   /** Checks and packs the arguments of a call, and makes what it fills. */
@@ -411,7 +422,11 @@ function readCall(call: unknown): Call {
 }
 
 /** The arrays to write gradients to: none, the caller's, or new ones. */
-function gradientsFor({ gradients, out }: Call, predictions: Predictions, targets: readonly ReadTarget[]): GradientArrays {
+function gradientsFor(
+  { gradients, out }: Call,
+  predictions: Predictions,
+  targets: readonly ReadTarget[],
+): GradientArrays {
   if (!gradients) return NO_GRADIENTS
   return out === undefined ? makeGradients(predictions) : checkOut(out as Gradients, predictions, targets)
 }

@@ -184,19 +184,25 @@ function findOverlap(
   }
   gradients.forEach((array, i) => add(array, i))
   for (const layer of predictions.tensors) {
-    for (const tensor of [...tensorsIn(layer), ...tensorsIn(layer.given), ...ruleArrays(layer.given)]) add(tensor, undefined)
+    for (const tensor of [...tensorsIn(layer), ...tensorsIn(layer.given), ...ruleArrays(layer.given)])
+      add(tensor, undefined)
   }
   for (const { labels, boxes, ignore } of targets) for (const data of [labels, boxes, ignore]) add(data, undefined)
   for (const list of spans.values()) {
     list.sort((a, b) => a.start - b.start)
     let [lastRead, lastWritten] = [undefined as Span | undefined, undefined as Span | undefined]
     for (const span of list) {
-      const other = [lastWritten, span.written === undefined ? undefined : lastRead].find((last) => (last?.end ?? 0) > span.start)
+      const other = [lastWritten, span.written === undefined ? undefined : lastRead].find(
+        (last) => (last?.end ?? 0) > span.start,
+      )
       if (other !== undefined) {
         const written = (span.written ?? other.written) as number
         const partner = other.written === written ? undefined : other.written
         const name = partner === undefined ? undefined : writtenName(partner, predictions)
-        return [written, name ?? sharedInput(bytesOf(gradients[written] as Float32Array), predictions, targets) ?? 'an input']
+        return [
+          written,
+          name ?? sharedInput(bytesOf(gradients[written] as Float32Array), predictions, targets) ?? 'an input',
+        ]
       }
       if (span.written === undefined) lastRead = further(lastRead, span)
       else lastWritten = further(lastWritten, span)
@@ -218,7 +224,11 @@ const tensorsIn = ({ logits, boxes, corners, references }: LayerTensors | LayerO
  * Whether gradients in these buffers lie in others than all inputs, as they do if they are nothing but gradients. It is found
  * out sooner than what overlaps, since each input is asked for its buffer but once.
  */
-function areApart(buffers: readonly unknown[], { tensors, parts }: Predictions, targets: readonly ReadTarget[]): boolean {
+function areApart(
+  buffers: readonly unknown[],
+  { tensors, parts }: Predictions,
+  targets: readonly ReadTarget[],
+): boolean {
   for (let i = 0; i < tensors.length; i++) {
     const { given, logits, boxes, corners, references } = tensors[i] as LayerTensors
     if (!isApart(logits, given.logits, buffers) || !isApart(boxes, given.boxes, buffers)) return false
@@ -380,7 +390,9 @@ function ofLayers(gradients: GradientArrays, width: number, { firstTensors, tens
   const final = tensors.length - 1
   const result = ofLayer(gradients, width, firstTensors + final)
   if (final === 0) return result
-  return Object.assign(result, { auxiliary: tensors.slice(0, final).map((_, i) => ofLayer(gradients, width, firstTensors + i)) })
+  return Object.assign(result, {
+    auxiliary: tensors.slice(0, final).map((_, i) => ofLayer(gradients, width, firstTensors + i)),
+  })
 }
 
 type Layer = [logits: Float32Array, boxes: Float32Array, corners: Float32Array | undefined]

@@ -151,7 +151,8 @@ function ruleFor(key: string, place: Place, argument: string): string {
   // of what belongs to the step alone, a layer is told where that is
   const elsewhere = synonym !== undefined && !known.includes(synonym) ? homeOf(synonym, place, argument) : undefined
   if (elsewhere !== undefined) return `there is no such key; ${synonym} ${elsewhere}`
-  if (place === 'target' && NEEDLESS.has(letters)) return `there is no such key; known are ${known.join(', ')} (leave it out)`
+  if (place === 'target' && NEEDLESS.has(letters))
+    return `there is no such key; known are ${known.join(', ')} (leave it out)`
   return `there is no such key; ${showKnown(key, known, synonym ?? nearestName(key, known))}`
 }
 

@@ -53,7 +53,11 @@ export function combineNormalizers(
     numBoxes: Math.max(1, targets) / shares,
     ...(classWeight && { classWeight }),
     ...(unionPairs !== undefined && {
-      unionBoxes: Math.max(1, sumOf(all, (counts) => counts.unionPairs as number)) / shares,
+      unionBoxes:
+        Math.max(
+          1,
+          sumOf(all, (counts) => counts.unionPairs as number),
+        ) / shares,
     }),
     ...(distilledQueries && {
       distilledQueries: distilledQueries.map((_, layer) => {

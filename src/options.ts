@@ -13,7 +13,17 @@ import type {
   ResolvedSoftmax,
   Terms,
 } from './types.ts'
-import { checkFlag, checkInteger, checkNumber, checkRecord, checkWeight, checkWord, MAX_SIZE, show, showKnown } from './validate.ts'
+import {
+  checkFlag,
+  checkInteger,
+  checkNumber,
+  checkRecord,
+  checkWeight,
+  checkWord,
+  MAX_SIZE,
+  show,
+  showKnown,
+} from './validate.ts'
 
 export const OPTIONS = [
   'numClasses',

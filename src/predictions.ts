@@ -133,7 +133,8 @@ function readPart(part: unknown, place: PartKey, argument: string): PartFields {
   try {
     checkRecordAt(part, place, argument)
     const { logits, boxes, corners, references, matching, cost, auxiliary } = part as unknown as Fields
-    const { groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } = part as unknown as PartFields
+    const { groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } =
+      part as unknown as PartFields
     checkCost(matching, cost, argument)
     const fields = { logits, boxes, corners, references, matching, cost, auxiliary }
     return { ...fields, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights }
@@ -155,7 +156,11 @@ function readLayer(layer: unknown, argument: string): Fields {
 }
 
 /** Refuses what is no layer, and keys that would be dropped. */
-function checkRecordAt(value: unknown, place: PartKey | 'outputs' | 'layer', argument: string): asserts value is Record<string, unknown> {
+function checkRecordAt(
+  value: unknown,
+  place: PartKey | 'outputs' | 'layer',
+  argument: string,
+): asserts value is Record<string, unknown> {
   if (!isObject(value)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(value)}`)
   checkKeys(value, place, argument)
 }
@@ -277,7 +282,8 @@ function checkLogitShape(
 /** What the shape of logits without a batch axis may be meant for: the images of all targets, one after the other, or one. */
 function batchHint([rows, classes]: readonly [number, number], targets: unknown): string {
   const images = Array.isArray(targets) ? lengthOf(targets, 'targets') : 1
-  const [count, whose] = images > 1 && rows % images === 0 ? [images, `${images} images have`] : [1, 'a single image has']
+  const [count, whose] =
+    images > 1 && rows % images === 0 ? [images, `${images} images have`] : [1, 'a single image has']
   return `; the batch axis is missing: ${whose} the shape ${showShape([count, rows / count, classes])}`
 }
 
@@ -299,7 +305,8 @@ function checkClasses(
   const formula = `numClasses${extra === 1 ? ' + 1' : ''} = ${expected}`
   const also = agnostic === true ? `, or ${1 + extra} for the first class alone` : ''
   const axis = shape.length - 2
-  const swapped = shape[axis] === expected ? `; axis ${axis} has ${expected}: are they [B, C, Q]? transpose them to [B, Q, C]` : ''
+  const swapped =
+    shape[axis] === expected ? `; axis ${axis} has ${expected}: are they [B, C, Q]? transpose them to [B, Q, C]` : ''
   const hint = agnostic === false && classes === 1 + extra ? AGNOSTIC_HINT : kindHint(classes, options) || swapped
   fail('SHAPE', `${name}.logits`, `expected C = ${formula}${also}, got ${classes} in ${showShape(shape)}${hint}`)
 }

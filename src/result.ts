@@ -133,7 +133,10 @@ interface Source {
   readonly edges: readonly boolean[] | undefined
 }
 
-function sourceOf({ predictions, targets, rules, targetOfQuery, values }: Filled, { part, layer, entry }: Place): Source {
+function sourceOf(
+  { predictions, targets, rules, targetOfQuery, values }: Filled,
+  { part, layer, entry }: Place,
+): Source {
   const { layers, first, end, denoising } = part
   return {
     values,
@@ -159,7 +162,7 @@ function eachLayer<T>({ layers }: Part['layers'], read: (layer: number) => T): r
 }
 
 /** The weights of the latest part, and its further terms: they are the criterion's for most parts. */
-let latest: Pick<Part, 'weight' | 'weights'> & { readonly terms: readonly (keyof Terms)[] } | undefined
+let latest: (Pick<Part, 'weight' | 'weights'> & { readonly terms: readonly (keyof Terms)[] }) | undefined
 
 /** The further terms that have a weight. */
 function furtherTerms({ weight, weights }: Part): readonly (keyof Terms)[] {
@@ -216,21 +219,17 @@ function readLayers(
   return layers
 }
 
-const PlainLayer = constructorOf<LayerResult, [Source, number, Terms, Metrics, () => readonly Matches[]]>(function (
-  source,
-  layer,
-  terms,
-  metrics,
-  matches,
-) {
-  const quick = isQuick(source)
-  if (!quick) addPrint(this)
-  this.terms = terms
-  if (quick) this.matches = matches()
-  else putOff(this, LAYER_LATER, { matches })
-  this.metrics = metrics
-  this.classWeight = source.values[HEADER + PER_LAYER * (source.firstLayer + layer) + CLASS_WEIGHT] as number
-})
+const PlainLayer = constructorOf<LayerResult, [Source, number, Terms, Metrics, () => readonly Matches[]]>(
+  function (source, layer, terms, metrics, matches) {
+    const quick = isQuick(source)
+    if (!quick) addPrint(this)
+    this.terms = terms
+    if (quick) this.matches = matches()
+    else putOff(this, LAYER_LATER, { matches })
+    this.metrics = metrics
+    this.classWeight = source.values[HEADER + PER_LAYER * (source.firstLayer + layer) + CLASS_WEIGHT] as number
+  },
+)
 
 const PlainPart = constructorOf<PartResult, [Source]>(function (source) {
   if (!isQuick(source)) addPrint(this)
@@ -244,7 +243,10 @@ const PlainLoss = constructorOf<LossResult, [Filled, GradientArrays]>(function (
   this.loss = values[LOSS] as number
   addPart(this, source)
   if (predictions.parts.length > 1) {
-    Object.assign(this, eachPart(filled, (place) => new PlainPart(sourceOf(filled, place))))
+    Object.assign(
+      this,
+      eachPart(filled, (place) => new PlainPart(sourceOf(filled, place))),
+    )
   }
   this.normalizers = readNormalizers(filled)
   if (gradients.length > 0) this.gradients = layOut(gradients, predictions)

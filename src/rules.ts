@@ -209,7 +209,12 @@ function readCosts(
     const [queries, targets] = [end - first, (offsets[image + 1] as number) - (offsets[image] as number)]
     if (shape.length !== 2 || shape[0] !== queries || shape[1] !== targets) {
       const expected = `expected shape [${queries}, ${targets}], queries and targets of the image`
-      fail('SHAPE', `${name}[${image}]`, `${expected}, got ${showShape(shape)}${shapeHint(shape, [queries, targets])}`, { image })
+      fail(
+        'SHAPE',
+        `${name}[${image}]`,
+        `${expected}, got ${showShape(shape)}${shapeHint(shape, [queries, targets])}`,
+        { image },
+      )
     }
     // a copy, since what the caller has may change while the others are read
     const block = new Float32Array(float32(given, shape, `${name}[${image}]`))

@@ -26,7 +26,10 @@ export function isSmall({ rows, columns }: Costs): boolean {
 }
 
 /** Solves a small matrix. */
-export function assignSmall({ data, rows, columns }: Costs, { maximize, partial, limit, wanted }: Settings): Assignment {
+export function assignSmall(
+  { data, rows, columns }: Costs,
+  { maximize, partial, limit, wanted }: Settings,
+): Assignment {
   memory[0] = rows
   memory[1] = columns
   memory[2] = Number(maximize)

@@ -40,7 +40,13 @@ export function checkNames(cost: unknown): void {
 
 /** Reads a sparse matrix; Float32Array, Float64Array and, for indices, Int32Array as they lie, all else converted. */
 export function readSparse(cost: SparseCostMatrix): SparseCosts {
-  const { values, columnIndices: given, rowStarts, rowIndices, shape } = cost as { readonly [Field in keyof SparseCostMatrix]: unknown }
+  const {
+    values,
+    columnIndices: given,
+    rowStarts,
+    rowIndices,
+    shape,
+  } = cost as { readonly [Field in keyof SparseCostMatrix]: unknown }
   if (!Array.isArray(shape) || lengthOf(shape, 'cost.shape') !== 2) {
     const keys = shape === undefined ? `; cost is an object ${showKeys(cost)}` : ''
     fail('SHAPE', 'cost.shape', `must be [rows, columns], got ${show(shape)}${keys}`)
@@ -92,8 +98,32 @@ export function assignSparse(
   const { data, columnIndices, rowList, byCells, rows, columns } = costs
   const { maximize, partial, limit } = settings
   return isDouble(data)
-    ? assignSparseF64(data, columnIndices, rowList, byCells, rows, columns, maximize, partial, limit, columnOfRow, duals)
-    : assignSparseF32(data, columnIndices, rowList, byCells, rows, columns, maximize, partial, limit, columnOfRow, duals)
+    ? assignSparseF64(
+        data,
+        columnIndices,
+        rowList,
+        byCells,
+        rows,
+        columns,
+        maximize,
+        partial,
+        limit,
+        columnOfRow,
+        duals,
+      )
+    : assignSparseF32(
+        data,
+        columnIndices,
+        rowList,
+        byCells,
+        rows,
+        columns,
+        maximize,
+        partial,
+        limit,
+        columnOfRow,
+        duals,
+      )
 }
 
 /** Solves a copy of a sparse matrix in another thread, which fills the arrays; gives the total. */

@@ -3,7 +3,18 @@ import { failKey, strayKey } from './keys.ts'
 import { checkMemory, isUsable, kindOf } from './memory.ts'
 import { toReadError } from './reading.ts'
 import { float32s, int32s, uint32s } from './slab.ts'
-import { checkHalves, dataIn, failNumber, failType, isNumeric, lengthOf, numbersOf, shapeHint, shapeOf, showShape } from './tensors.ts'
+import {
+  checkHalves,
+  dataIn,
+  failNumber,
+  failType,
+  isNumeric,
+  lengthOf,
+  numbersOf,
+  shapeHint,
+  shapeOf,
+  showShape,
+} from './tensors.ts'
 import type { Target } from './types.ts'
 import { checkInteger, isObject, isRecord, show } from './validate.ts'
 
@@ -50,7 +61,8 @@ export function packTargets(targets: readonly Target[], images: number): PackedT
 /** Reads the targets of a batch. */
 export function readTargets(targets: readonly Target[], images: number): readonly ReadTarget[] {
   if (!Array.isArray(targets)) {
-    const hint = isRecord(targets) && ('labels' in targets || 'boxes' in targets) ? ' (for a single image, [target])' : ''
+    const hint =
+      isRecord(targets) && ('labels' in targets || 'boxes' in targets) ? ' (for a single image, [target])' : ''
     fail('DTYPE', 'targets', `must be an array with one entry for each image, got ${show(targets)}${hint}`)
   }
   const length = lengthOf(targets, 'targets')
@@ -130,7 +142,8 @@ function checkLabelTensor(tensor: unknown, kind: string | undefined, length: num
   const shape = shapeOf(tensor, argument)
   if (shape.length === 1 && shape[0] === length) return
   const [rows, columns] = shape as readonly [number, number]
-  if (shape.length !== 2 || columns === 1) fail('SHAPE', argument, `expected shape [${length}], got ${showShape(shape)}`)
+  if (shape.length !== 2 || columns === 1)
+    fail('SHAPE', argument, `expected shape [${length}], got ${showShape(shape)}`)
   const axis = rows === 1 ? '; a batch axis? drop it' : ''
   fail('SHAPE', argument, `expected [n] class ids, got ${showShape(shape)} (one-hot? take argMax${axis})`)
 }
@@ -158,7 +171,8 @@ function checkBoxes(
   if (kind === 'Uint16Array') checkHalves(boxes, `targets[${image}].boxes`)
   const values = data as ArrayLike<unknown>
   const nested = kind === undefined && isNested(values)
-  if (kind !== undefined && !isUsable(data as Float32Array)) checkMemory(data as Float32Array, `targets[${image}].boxes`)
+  if (kind !== undefined && !isUsable(data as Float32Array))
+    checkMemory(data as Float32Array, `targets[${image}].boxes`)
   if (data !== boxes) checkTensorShape(boxes, [given, COMPONENTS], `targets[${image}].boxes`)
   const length = lengthOf(values, 'targets')
   if (length !== (nested ? given : COMPONENTS * given)) {

@@ -212,7 +212,11 @@ function rowsOf(data: unknown, shape: readonly number[], axis: number, argument:
   if (ArrayBuffer.isView(rows) && !isUsable(rows)) checkMemory(rows, argument)
   const length = lengthOf(rows, argument)
   if (length === shape[axis]) return rows
-  return fail('SHAPE', argument, `expected ${shape[axis]} entries at axis ${axis} of ${showShape(shape)}, got ${length}`)
+  return fail(
+    'SHAPE',
+    argument,
+    `expected ${shape[axis]} entries at axis ${axis} of ${showShape(shape)}, got ${length}`,
+  )
 }
 
 /** Copies one level of nested rows to `out` from `start`; gives the place after the last value written. */

@@ -143,7 +143,11 @@ export async function lossGradients<O extends TensorOutputs>(
   for (const [tensor, { name }] of step.tensors) read.set(tensor, readLater(tensor, name))
   const values = new Map<tfc.Tensor, TensorValues>()
   for (const [tensor, promise] of await settled(read)) values.set(tensor, await promise)
-  const result: LossResult<unknown, Gradients> = computeStep(criterion, step, (tensor) => values.get(tensor) as TensorValues)
+  const result: LossResult<unknown, Gradients> = computeStep(
+    criterion,
+    step,
+    (tensor) => values.get(tensor) as TensorValues,
+  )
   return result as LossResult<O, GradientsOf<O>>
 }
 
@@ -294,7 +298,8 @@ function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: Tensors):
     }
     const read: unknown[] = []
     const length = lengthOf(auxiliary, `${argument}.auxiliary`)
-    if (length > MAX_LAYERS) fail('SHAPE', `${argument}.auxiliary`, `may have at most ${MAX_LAYERS} layers, got ${length}`)
+    if (length > MAX_LAYERS)
+      fail('SHAPE', `${argument}.auxiliary`, `may have at most ${MAX_LAYERS} layers, got ${length}`)
     for (let i = 0; i < length; i++) read.push(readLayer(auxiliary[i], 'layer', `${argument}.auxiliary[${i}]`))
     return { ...part, auxiliary: read }
   }

@@ -27,7 +27,8 @@ export type IntegerData =
 
 /** Data with its shape, under either of the two customary names. Row-major. */
 export type Shaped<Data> =
-  { readonly data: Data; readonly shape: readonly number[] } | { readonly data: Data; readonly dims: readonly number[] }
+  | { readonly data: Data; readonly shape: readonly number[] }
+  | { readonly data: Data; readonly dims: readonly number[] }
 
 /**
  * A tensor of ONNX Runtime as `session.run()` gives it: its type does not say what it holds, which is looked at when it
@@ -207,11 +208,17 @@ export interface Outputs extends PartOutputs {
 type KeysOf<T> = T extends unknown ? keyof T : never
 
 /** What no value is: a message of the compiler's that names the key which is not known at its place. */
-type Unknown<Place extends string, Key, Value> = 0 extends 1 & Value ? never : { readonly [K in `unknown key of ${Place}`]: Key }
+type Unknown<Place extends string, Key, Value> = 0 extends 1 & Value
+  ? never
+  : { readonly [K in `unknown key of ${Place}`]: Key }
 
 /** `T` without keys that `Shape` does not know. */
 type OnlyKeysOf<Shape, T, Place extends string> = {
-  readonly [Key in keyof T]: string extends Key ? T[Key] : Key extends KeysOf<Shape> ? T[Key] : Unknown<Place, Key, T[Key]>
+  readonly [Key in keyof T]: string extends Key
+    ? T[Key]
+    : Key extends KeysOf<Shape>
+      ? T[Key]
+      : Unknown<Place, Key, T[Key]>
 }
 
 /** A part without unknown keys, also of its layers. */
@@ -226,7 +233,9 @@ type Exact<Shape, T, Place extends string> = T &
  * which parts the result has.
  */
 export type ExactOutputs<O> = Exact<Outputs, O, 'outputs'> &
-  (O extends { readonly encoder: infer Part extends object } ? { readonly encoder: Exact<EncoderOutputs, Part, 'outputs.encoder'> } : unknown) &
+  (O extends { readonly encoder: infer Part extends object }
+    ? { readonly encoder: Exact<EncoderOutputs, Part, 'outputs.encoder'> }
+    : unknown) &
   (O extends { readonly denoising: infer Part extends object }
     ? { readonly denoising: Exact<DenoisingOutputs, Part, 'outputs.denoising'> }
     : unknown) &
@@ -235,7 +244,9 @@ export type ExactOutputs<O> = Exact<Outputs, O, 'outputs'> &
     : unknown)
 
 /** A value that is certain where the type of the outputs says that they have this key. */
-export type IfGiven<O, Key extends PropertyKey, Value> = O extends { readonly [K in Key]: object } ? Value : Value | undefined
+export type IfGiven<O, Key extends PropertyKey, Value> = O extends { readonly [K in Key]: object }
+  ? Value
+  : Value | undefined
 
 /** Class ids: any integer array or plain numbers. A tensor must be of shape `[n]`. */
 export type Labels = readonly number[] | IntegerData | Shaped<readonly number[] | IntegerData> | OnnxTensor

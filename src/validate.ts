@@ -104,7 +104,11 @@ export function checkRecord<Key extends string>(
   if (!isRecord(value)) fail('OPTION', argument, `must be an object, got ${show(value)}${hintFor(value)}`)
   for (const key in value) {
     if (!(known as readonly string[]).includes(key)) {
-      fail('OPTION', `${argument}.${shorten(key)}`, `there is no such option; ${showKnown(key, known)}${hintFor(value)}`)
+      fail(
+        'OPTION',
+        `${argument}.${shorten(key)}`,
+        `there is no such option; ${showKnown(key, known)}${hintFor(value)}`,
+      )
     }
   }
   return value as { readonly [K in Key]?: unknown }
@@ -113,7 +117,11 @@ export function checkRecord<Key extends string>(
 const noHint = (): string => ''
 
 /** The known names, each once, and which of them may be meant. */
-export function showKnown(key: string, known: readonly string[], meant = foreignName(key, known) ?? nearestName(key, known)): string {
+export function showKnown(
+  key: string,
+  known: readonly string[],
+  meant = foreignName(key, known) ?? nearestName(key, known),
+): string {
   const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`
   return `known are ${[...new Set(known)].join(', ')}${hint}`
 }
@@ -146,7 +154,11 @@ export function checkWeight(value: unknown, fallback: number, argument: string):
 export function checkNumber(value: unknown, largest: number, fallback: number, argument: string): number {
   if (value === undefined) return fallback
   if (typeof value === 'number' && value >= 0 && value <= largest) return value
-  return fail('OPTION', argument, `must be a number from 0 to ${largest === MAX_WEIGHT ? '1e12' : largest}, got ${show(value)}`)
+  return fail(
+    'OPTION',
+    argument,
+    `must be a number from 0 to ${largest === MAX_WEIGHT ? '1e12' : largest}, got ${show(value)}`,
+  )
 }
 
 /**

@@ -33,7 +33,11 @@ function diagonal(cells) {
   return { values: new Float64Array(cells), rowIndices: indices, columnIndices: indices.slice(), shape: [cells, cells] }
 }
 
-const [wide, double, tall] = [matrix(Float32Array, 3000, 4000), matrix(Float64Array, 3000, 3000), matrix(Float32Array, 4000, 3000)]
+const [wide, double, tall] = [
+  matrix(Float32Array, 3000, 4000),
+  matrix(Float64Array, 3000, 3000),
+  matrix(Float32Array, 4000, 3000),
+]
 const long = matrix(Float64Array, 1, 3_000_000)
 const proof = linearSumAssignment(long, { duals: true })
 const sparse = diagonal(1_500_000)
@@ -46,14 +50,22 @@ const wideOutputs = {
 const wideCriterion = HungarianLoss.detr({ numClasses: 199_999 })
 /** Costs whose digits are lost beside those of the first row. */
 function lost(side) {
-  const data = Float64Array.from({ length: side * side }, (_, k) => (k < side ? 1e17 : 0) + ((k * 0.6180339887498949) % 1))
+  const data = Float64Array.from(
+    { length: side * side },
+    (_, k) => (k < side ? 1e17 : 0) + ((k * 0.6180339887498949) % 1),
+  )
   return { data, shape: [side, side] }
 }
 
 /** All cells of a matrix. */
 function listed({ data, shape }) {
   const place = (of) => Int32Array.from(data, (_, k) => of(k))
-  return { values: data, rowIndices: place((k) => Math.floor(k / shape[1])), columnIndices: place((k) => k % shape[1]), shape }
+  return {
+    values: data,
+    rowIndices: place((k) => Math.floor(k / shape[1])),
+    columnIndices: place((k) => k % shape[1]),
+    shape,
+  }
 }
 
 const [lostCosts, fewLostCosts] = [lost(1000), lost(500)]
@@ -81,7 +93,10 @@ const finite = ({ loss }) => Number.isFinite(loss)
 const calls = {
   'dense f32': [() => linearSumAssignment(wide), sum(0)],
   'dense f64': [() => linearSumAssignment(double), sum(0)],
-  'dense list': [() => linearSumAssignment({ ...double, data: Array.from({ length: 9 }, () => 1), shape: [3, 3] }), sum(3)],
+  'dense list': [
+    () => linearSumAssignment({ ...double, data: Array.from({ length: 9 }, () => 1), shape: [3, 3] }),
+    sum(3),
+  ],
   'maximize f32': [() => linearSumAssignment(wide, maximize), sum(3000)],
   'maximize f64': [() => linearSumAssignment(double, maximize), sum(3000)],
   tall: [() => linearSumAssignment(tall), sum(0)],
@@ -94,7 +109,9 @@ const calls = {
   'async, tall': [() => linearSumAssignmentAsync(tall, { duals: true }), sum(0)],
   'async, many': [
     async () => {
-      const ends = await Promise.allSettled(Array.from({ length: 12 }, () => linearSumAssignmentAsync(double, maximize)))
+      const ends = await Promise.allSettled(
+        Array.from({ length: 12 }, () => linearSumAssignmentAsync(double, maximize)),
+      )
       return ends.filter(({ status, reason }) => status === 'rejected' && reason.code !== 'MEMORY')
     },
     ({ length }) => length === 0,
@@ -106,7 +123,10 @@ const calls = {
   'verify, sparse': [() => verifyAssignment(diagonal(1000), sparseProof), ({ optimal }) => optimal],
   compute: [() => criterion.compute(outputs, targets), finite],
   computeAsync: [() => criterion.computeAsync(outputs, targets), finite],
-  'computeAsync, wide': [() => wideCriterion.computeAsync(wideOutputs, [{ labels: [0], boxes: [[0.1, 0.1, 0.1, 0.1]] }]), finite],
+  'computeAsync, wide': [
+    () => wideCriterion.computeAsync(wideOutputs, [{ labels: [0], boxes: [[0.1, 0.1, 0.1, 0.1]] }]),
+    finite,
+  ],
   match: [() => criterion.match(outputs, targets), ({ matches }) => matches[0].queryIndices.length === 4500],
   cost: [() => criterion.cost(outputs, targets), ({ images }) => images[0].data.length === 4500 ** 2],
   'lost digits': [() => linearSumAssignment(lostCosts), ({ total }) => total >= 1e17],
@@ -135,7 +155,16 @@ await criterion.computeAsync(...batch(10))
 criterion.compute(...batch(10))
 criterion.match(...batch(10))
 criterion.cost(...batch(10))
-linearSumAssignmentBatch({ data: [1, 2], shapes: [[1, 1], [1, 1]] }, maximize)
+linearSumAssignmentBatch(
+  {
+    data: [1, 2],
+    shapes: [
+      [1, 1],
+      [1, 1],
+    ],
+  },
+  maximize,
+)
 const now = Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[0]) * PAGE
 const limit = spawnSync('prlimit', ['--pid', String(process.pid), `--as=${now + Number(process.argv[2]) * 2 ** 20}`])
 if (limit.status !== 0) throw new Error(`prlimit: ${limit.stderr ?? limit.error}`)

@@ -24,13 +24,22 @@ const calls = {
   maximize: () => linearSumAssignment({ data: new Float64Array(2 ** 25), shape: [4096, 8192] }, { maximize: true }),
   // a transposed copy of as much
   tall: () => linearSumAssignment({ data: new Float64Array(2 ** 25).fill(1), shape: [8192, 4096] }),
-  batch: () => linearSumAssignmentBatch({ data: new Float32Array(2 ** 25), shapes: [[4096, 8192]] }, { maximize: true }),
+  batch: () =>
+    linearSumAssignmentBatch({ data: new Float32Array(2 ** 25), shapes: [[4096, 8192]] }, { maximize: true }),
   // two snapshots of 118 MB each
   computeAsync: () => {
     const logits = { data: new Float32Array(2 * 150_000 * 100), shape: [2, 150_000, 100] }
     const boxes = { data: new Float32Array(2 * 150_000 * 4).fill(0.1), shape: [2, 150_000, 4] }
     const criterion = HungarianLoss.detr({ numClasses: 99 })
-    const compute = () => criterion.computeAsync({ logits, boxes }, [{ labels: [], boxes: [] }, { labels: [], boxes: [] }], { gradients: false })
+    const compute = () =>
+      criterion.computeAsync(
+        { logits, boxes },
+        [
+          { labels: [], boxes: [] },
+          { labels: [], boxes: [] },
+        ],
+        { gradients: false },
+      )
     return Promise.all([compute(), compute()])
   },
   // a block of 64 MB, its class costs, and its columns

@@ -37,10 +37,33 @@ test.each([
   ['an assignment', () => linearSumAssignment([[Infinity]]), { code: 'INFEASIBLE', argument: 'cost', rows: [0] }],
   ['a sparse one', () => linearSumAssignment(sparse), { code: 'INFEASIBLE', argument: 'cost', rows: [0, 1] }],
   ['one in another thread', () => linearSumAssignmentAsync([[NaN]]), { code: 'NON_FINITE', row: 0, column: 0 }],
-  ['a sparse one there', () => linearSumAssignmentAsync(sparse), { code: 'INFEASIBLE', argument: 'cost', rows: [0, 1] }],
-  ['a batch', () => linearSumAssignmentBatch({ data: [1, NaN], shapes: [[1, 1], [1, 1]] }), { code: 'NON_FINITE', matrix: 1 }],
-  ['a loss', () => criterion.compute(outputs(NaN), targets), { code: 'NON_FINITE', argument: 'outputs.logits', query: 0 }],
-  ['one in another thread', () => criterion.computeAsync(outputs(NaN), targets), { code: 'NON_FINITE', layer: 0, image: 0 }],
+  [
+    'a sparse one there',
+    () => linearSumAssignmentAsync(sparse),
+    { code: 'INFEASIBLE', argument: 'cost', rows: [0, 1] },
+  ],
+  [
+    'a batch',
+    () =>
+      linearSumAssignmentBatch({
+        data: [1, NaN],
+        shapes: [
+          [1, 1],
+          [1, 1],
+        ],
+      }),
+    { code: 'NON_FINITE', matrix: 1 },
+  ],
+  [
+    'a loss',
+    () => criterion.compute(outputs(NaN), targets),
+    { code: 'NON_FINITE', argument: 'outputs.logits', query: 0 },
+  ],
+  [
+    'one in another thread',
+    () => criterion.computeAsync(outputs(NaN), targets),
+    { code: 'NON_FINITE', layer: 0, image: 0 },
+  ],
   ['a matching', () => criterion.match(outputs(NaN), targets), { code: 'NON_FINITE', argument: 'outputs.logits' }],
   ['a cost', () => criterion.cost(outputs(NaN), targets), { code: 'NON_FINITE', argument: 'outputs.logits' }],
   ['an option of the core', () => HungarianLoss.detr({ numClasses: 1, weights: { class: 2e12 } }), { code: 'OPTION' }],
@@ -65,7 +88,9 @@ test.each([
 test('an error of a signal is the reason of the signal', async () => {
   const { reason } = controller.signal
   expect(await errorOf(() => linearSumAssignmentAsync([[1]], { signal: controller.signal }))).toBe(reason)
-  expect(await errorOf(() => linearSumAssignmentAsync([[1]], { signal: {} }))).toMatchObject({ argument: 'options.signal' })
+  expect(await errorOf(() => linearSumAssignmentAsync([[1]], { signal: {} }))).toMatchObject({
+    argument: 'options.signal',
+  })
   const { signal } = new AbortController()
   expect((await linearSumAssignmentAsync([[1]], { signal })).total).toBe(1)
 })
@@ -77,7 +102,8 @@ test.each([
   ['of a batch', () => linearSumAssignmentBatch({ data: large.data, shapes: [large.shape] }, { duals: true })[0]],
 ])('the arrays of an assignment %s are of this realm', async (_, solve) => {
   const { rowIndices, columnIndices, unassignedRows, unassignedColumns, rowDuals, columnDuals } = await solve()
-  for (const array of [rowIndices, columnIndices, unassignedRows, unassignedColumns]) expect(array).toBeInstanceOf(Int32Array)
+  for (const array of [rowIndices, columnIndices, unassignedRows, unassignedColumns])
+    expect(array).toBeInstanceOf(Int32Array)
   for (const array of [rowDuals, columnDuals]) expect(array).toBeInstanceOf(Float64Array)
 })
 

@@ -62,7 +62,10 @@ export function compete(instance, players, { effort, limit, tooSlow }) {
       entries.push({ player, ...entry })
     }
     const solved = entries.filter(({ found }) => found !== undefined)
-    judge(matrices, solved.map(({ found }) => found)).forEach((wrong, i) => (solved[i].wrong = wrong))
+    judge(
+      matrices,
+      solved.map(({ found }) => found),
+    ).forEach((wrong, i) => (solved[i].wrong = wrong))
     await takeTurns(solved, effort)
     return entries.map(toOutcome)
   })

@@ -54,10 +54,36 @@ const SMALL = 60_000
  */
 export function suite({ seed, largest, sparse }) {
   const sections = [
-    { title: 'Square', instances: squares(SQUARE_FAMILIES, seed, SIZES.filter((n) => n <= largest)) },
-    { title: 'Padded', instances: squares(PADDED_FAMILIES, seed, PADDED_SIZES.filter((n) => n <= largest)) },
-    { title: 'Rectangular', instances: rectangles(seed, DETECTIONS.filter(([queries]) => queries <= largest)) },
-    { title: 'Ragged batches', instances: batches(seed, BATCHES.filter(({ queries }) => queries <= largest)) },
+    {
+      title: 'Square',
+      instances: squares(
+        SQUARE_FAMILIES,
+        seed,
+        SIZES.filter((n) => n <= largest),
+      ),
+    },
+    {
+      title: 'Padded',
+      instances: squares(
+        PADDED_FAMILIES,
+        seed,
+        PADDED_SIZES.filter((n) => n <= largest),
+      ),
+    },
+    {
+      title: 'Rectangular',
+      instances: rectangles(
+        seed,
+        DETECTIONS.filter(([queries]) => queries <= largest),
+      ),
+    },
+    {
+      title: 'Ragged batches',
+      instances: batches(
+        seed,
+        BATCHES.filter(({ queries }) => queries <= largest),
+      ),
+    },
   ]
   const typed = sections.flatMap(({ title, instances }) => [
     { title: `${title}, float64`, instances },

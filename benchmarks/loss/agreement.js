@@ -24,7 +24,9 @@ export function findFault(got, expected, precision) {
   const { value, gradient } = TOLERANCES[precision]
   return (
     faultyValues('', { loss: got.loss ?? expected.loss }, expected, value) ??
-    firstOf(expected.layers, (terms, layer) => faultyValues(`layer ${layer}, `, got.layers[layer] ?? {}, terms, value)) ??
+    firstOf(expected.layers, (terms, layer) =>
+      faultyValues(`layer ${layer}, `, got.layers[layer] ?? {}, terms, value),
+    ) ??
     faultyMatches(got.matches ?? expected.matches, expected.matches) ??
     firstOf(Object.entries(got.gradients ?? {}), ([array, values]) =>
       faultyGradient(`gradient of ${array}`, values, expected.gradients[array], gradient),

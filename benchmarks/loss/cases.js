@@ -91,6 +91,7 @@ function queriesOf({ images, queries, classes, targets, layers = 1 }) {
 }
 
 function sizeOf({ images, queries, classes, targets, meanTargets = 7, layers = 1 }) {
-  const count = targets === undefined ? `0 to ${2 * meanTargets} targets` : `${targets} target${targets === 1 ? '' : 's'}`
+  const count =
+    targets === undefined ? `0 to ${2 * meanTargets} targets` : `${targets} target${targets === 1 ? '' : 's'}`
   return `${images}×${queries}×${classes}, ${layers > 1 ? `${layers} layers, ` : ''}${count}`
 }

@@ -59,7 +59,10 @@ export function createTensorFlowLoss({ classification, layers, images, queries, 
   const logits = tf.tensor(outputs.logits.data, [layers, images, queries, classes])
   const boxes = tf.tensor(outputs.boxes.data, [layers, images, queries, 4])
   const most = targets.reduce((count, { labels }) => Math.max(count, labels.length), 0)
-  const numBoxes = Math.max(1, targets.reduce((sum, { labels }) => sum + labels.length, 0))
+  const numBoxes = Math.max(
+    1,
+    targets.reduce((sum, { labels }) => sum + labels.length, 0),
+  )
 
   return {
     step() {

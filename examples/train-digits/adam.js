@@ -29,7 +29,10 @@ export class Adam {
    * @param {number} learningRate
    */
   step(gradients, learningRate) {
-    const squares = this.#parameters.reduce((sum, { variable }) => sum + sumOfSquares(view(gradients[variable.name])), 0)
+    const squares = this.#parameters.reduce(
+      (sum, { variable }) => sum + sumOfSquares(view(gradients[variable.name])),
+      0,
+    )
     const shorten = Math.min(1, this.#maxNorm / Math.sqrt(squares))
 
     this.#steps++

@@ -51,7 +51,12 @@ export function attend(q, k, v, batch, heads) {
 function layout(shape, index, images, heads) {
   const rows = shape[0] / images
   const columns = shape[1] / heads
-  return { rows, columns, start: Math.floor(index / heads) * rows * shape[1] + (index % heads) * columns, stride: shape[1] }
+  return {
+    rows,
+    columns,
+    start: Math.floor(index / heads) * rows * shape[1] + (index % heads) * columns,
+    stride: shape[1],
+  }
 }
 
 /** A part of a matrix, as a matrix of its own. */

@@ -21,16 +21,24 @@ export function lineChart({ title, series, xLabel, highest, wide = false }) {
   const x = (value) => round(MARGIN.left + (value / right) * (width - MARGIN.left - MARGIN.right))
   const y = (value) => round(HEIGHT - MARGIN.bottom - (value / top) * (HEIGHT - MARGIN.top - MARGIN.bottom))
 
-  const grid = yTicks.map((tick) => `
+  const grid = yTicks.map(
+    (tick) => `
       <line class="grid" x1="${MARGIN.left}" x2="${width - MARGIN.right}" y1="${y(tick)}" y2="${y(tick)}"/>
-      <text x="${MARGIN.left - 8}" y="${y(tick) + 4}" text-anchor="end">${tick}</text>`)
-  const labels = xTicks.map((tick) => `
-      <text x="${x(tick)}" y="${HEIGHT - 8}" text-anchor="middle">${tick}</text>`)
-  const lines = series.map(({ color, points }) => `
+      <text x="${MARGIN.left - 8}" y="${y(tick) + 4}" text-anchor="end">${tick}</text>`,
+  )
+  const labels = xTicks.map(
+    (tick) => `
+      <text x="${x(tick)}" y="${HEIGHT - 8}" text-anchor="middle">${tick}</text>`,
+  )
+  const lines = series.map(
+    ({ color, points }) => `
       <polyline style="stroke: var(${color})" points="${points.map((point) => `${x(point[0])},${y(point[1])}`).join(' ')}"/>
-      <circle style="fill: var(${color})" cx="${x(points.at(-1)[0])}" cy="${y(points.at(-1)[1])}" r="3.5"/>`)
-  const legend = series.map(({ name, color, points }) =>
-    `<span><i style="background: var(${color})"></i>${name} <b>${significant(points.at(-1)[1])}</b></span>`)
+      <circle style="fill: var(${color})" cx="${x(points.at(-1)[0])}" cy="${y(points.at(-1)[1])}" r="3.5"/>`,
+  )
+  const legend = series.map(
+    ({ name, color, points }) =>
+      `<span><i style="background: var(${color})"></i>${name} <b>${significant(points.at(-1)[1])}</b></span>`,
+  )
   return `
   <figure class="card${wide ? ' wide' : ''}">
     <figcaption><h3>${title}</h3><div class="legend">${legend.join('')}</div></figcaption>

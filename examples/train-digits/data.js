@@ -24,7 +24,7 @@ const HELD_OUT = 500
 export function loadDigits() {
   const bytes = gunzipSync(readFileSync(new URL('data/digits.bin.gz', import.meta.url)))
   const digits = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const [label, width, height] = bytes.subarray(at, (at += 3))
     const pixels = Float32Array.from({ length: width * height }, (_, i) => {
       const pair = bytes[at + (i >> 1)]
@@ -67,8 +67,11 @@ function drawScene(random, digits, canvas) {
   }
   return {
     labels: Int32Array.from(placed, ({ digit }) => digit.label),
-    boxes: Float32Array.from(placed.flatMap(({ left, top, digit: { width, height } }) =>
-      [left + width / 2, top + height / 2, width, height].map((pixels) => pixels / CANVAS))),
+    boxes: Float32Array.from(
+      placed.flatMap(({ left, top, digit: { width, height } }) =>
+        [left + width / 2, top + height / 2, width, height].map((pixels) => pixels / CANVAS),
+      ),
+    ),
   }
 }
 
@@ -77,9 +80,13 @@ function freePlace(random, digit, placed) {
   for (let attempt = 0; attempt < 30; attempt++) {
     const left = random.integer(CANVAS - digit.width + 1)
     const top = random.integer(CANVAS - digit.height + 1)
-    const free = placed.every((other) =>
-      left >= other.left + other.digit.width || left + digit.width <= other.left ||
-      top >= other.top + other.digit.height || top + digit.height <= other.top)
+    const free = placed.every(
+      (other) =>
+        left >= other.left + other.digit.width ||
+        left + digit.width <= other.left ||
+        top >= other.top + other.digit.height ||
+        top + digit.height <= other.top,
+    )
     if (free) return { digit, left, top }
   }
 }

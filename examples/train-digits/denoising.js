@@ -23,8 +23,11 @@ const MARGIN = 0.02
  */
 export function drawNoisy(random, targets, groups) {
   const most = Math.max(1, ...targets.map(({ labels }) => labels.length))
-  const queries = targets.flatMap((target) => Array.from({ length: groups * 2 * most }, (_, query) =>
-    drawQuery(random, target, query % most, Math.floor(query / most) % 2)))
+  const queries = targets.flatMap((target) =>
+    Array.from({ length: groups * 2 * most }, (_, query) =>
+      drawQuery(random, target, query % most, Math.floor(query / most) % 2),
+    ),
+  )
   return { labels: queries.map(({ label }) => label), places: queries.map(({ place }) => place), groups }
 }
 

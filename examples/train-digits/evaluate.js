@@ -21,7 +21,10 @@ const SURE = 0.5
 export function predict(model, images) {
   const size = CANVAS * CANVAS
   const count = images.length / size
-  const logits = { data: new Float32Array(count * model.queries * (CLASSES + 1)), shape: [count, model.queries, CLASSES + 1] }
+  const logits = {
+    data: new Float32Array(count * model.queries * (CLASSES + 1)),
+    shape: [count, model.queries, CLASSES + 1],
+  }
   const boxes = { data: new Float32Array(count * model.queries * 4), shape: [count, model.queries, 4] }
   for (let start = 0; start < count; start += CHUNK) {
     const chunk = images.subarray(start * size, (start + CHUNK) * size)
@@ -53,7 +56,8 @@ export function detections({ logits, boxes }) {
 /** @param {import('./data.js').Target[]} targets @returns {import('./metrics.js').Truth[]} */
 export function truths(targets) {
   return targets.flatMap(({ labels, boxes }, image) =>
-    Array.from(labels, (label, i) => ({ image, label, box: [...boxes.subarray(4 * i, 4 * i + 4)] })))
+    Array.from(labels, (label, i) => ({ image, label, box: [...boxes.subarray(4 * i, 4 * i + 4)] })),
+  )
 }
 
 /** @param {import('./model.js').Detr} model @param {import('./data.js').Batch} batch @returns {Scores} */
@@ -62,7 +66,11 @@ export function evaluate(model, { images, targets }) {
   const real = truths(targets)
   const sure = found.filter(({ score }) => score >= SURE)
   const overlaps = real.map(({ image, box }) =>
-    Math.max(0, ...sure.filter((detection) => detection.image === image).map((detection) => boxIou(detection.box, box))))
+    Math.max(
+      0,
+      ...sure.filter((detection) => detection.image === image).map((detection) => boxIou(detection.box, box)),
+    ),
+  )
   return {
     ap50: averagePrecision(found, real, 0.5),
     ap75: averagePrecision(found, real, 0.75),

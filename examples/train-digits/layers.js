@@ -39,7 +39,11 @@ export class Parameters {
 
 /** A convolution with filters of `size` × `size` pixels, and a rectifier. */
 export function convolution(parameters, name, size, inputs, outputs, stride) {
-  const filter = parameters.normal(`${name}/filter`, [size, size, inputs, outputs], Math.sqrt(2 / (size * size * inputs)))
+  const filter = parameters.normal(
+    `${name}/filter`,
+    [size, size, inputs, outputs],
+    Math.sqrt(2 / (size * size * inputs)),
+  )
   const bias = parameters.constant(`${name}/bias`, [outputs], 0)
   return (images) => convolve(images, filter, bias, stride, inputs === 1)
 }

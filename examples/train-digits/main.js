@@ -42,7 +42,9 @@ async function run({ steps, seed, denoising, out }) {
   const model = new Detr(random, { denoises: denoising > 0 })
   const criterion = HungarianLoss.detr({ numClasses: CLASSES })
   const loss = hungarianLoss(tf, criterion)
-  console.log(`Training on scenes of ${training.length} digits; measuring on ${HELD_OUT_SCENES} scenes of ${heldOut.length} others.`)
+  console.log(
+    `Training on scenes of ${training.length} digits; measuring on ${HELD_OUT_SCENES} scenes of ${heldOut.length} others.`,
+  )
 
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
@@ -64,15 +66,24 @@ async function run({ steps, seed, denoising, out }) {
 
   const outputs = predict(model, scenes.images)
   const file = join(out, 'report.html')
-  writeFileSync(file, report({
-    settings: { steps, seed, denoising, heldOutScenes: HELD_OUT_SCENES },
-    model, history, evaluations, scenes, outputs,
-    matches: criterion.match(outputs, scenes.targets).matches,
-  }))
+  writeFileSync(
+    file,
+    report({
+      settings: { steps, seed, denoising, heldOutScenes: HELD_OUT_SCENES },
+      model,
+      history,
+      evaluations,
+      scenes,
+      outputs,
+      matches: criterion.match(outputs, scenes.targets).matches,
+    }),
+  )
 
   const { scores, step, milliseconds } = evaluations.at(-1)
   console.log(`${step < steps ? `Stopped after step ${step}` : 'Done'} in ${clock(milliseconds)}.`)
-  console.log(`Held-out AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}, mean IoU ${scores.meanIou.toFixed(3)}.`)
+  console.log(
+    `Held-out AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}, mean IoU ${scores.meanIou.toFixed(3)}.`,
+  )
   console.log(`Report: ${resolve(file)}`)
 }
 

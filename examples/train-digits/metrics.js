@@ -27,10 +27,12 @@ export function boxIou(a, b) {
 export function averagePrecision(detections, truths, threshold) {
   const labels = [...new Set(truths.map(({ label }) => label))]
   const ofLabel = (items, label) => items.filter((item) => item.label === label)
-  return mean(labels.map((label) => {
-    const relevant = ofLabel(truths, label)
-    return interpolatedPrecision(findHits(ofLabel(detections, label), relevant, threshold), relevant.length)
-  }))
+  return mean(
+    labels.map((label) => {
+      const relevant = ofLabel(truths, label)
+      return interpolatedPrecision(findHits(ofLabel(detections, label), relevant, threshold), relevant.length)
+    }),
+  )
 }
 
 /** Whether each detection, by falling score, hits a true object that no earlier one has claimed. */

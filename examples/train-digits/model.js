@@ -128,7 +128,10 @@ function mostPromising(logits, batch, count) {
     return scores[CLASSES] - Math.max(...scores.subarray(0, CLASSES))
   })
   return Array.from({ length: batch }, (_, image) =>
-    Array.from({ length: rows }, (_, i) => image * rows + i).sort((a, b) => doubt[a] - doubt[b]).slice(0, count)).flat()
+    Array.from({ length: rows }, (_, i) => image * rows + i)
+      .sort((a, b) => doubt[a] - doubt[b])
+      .slice(0, count),
+  ).flat()
 }
 
 /** A box of a digit's usual size at a place, as logits. */
@@ -144,9 +147,14 @@ function gridCentres(side) {
 /** Places as sines and cosines of growing wavelength, half of the width for x and half for y: `[places, width]`. */
 function sineEmbedding(places, width) {
   const half = width / 2
-  return Float32Array.from(places.flatMap((place) => place.flatMap((coordinate) =>
-    Array.from({ length: half }, (_, i) => {
-      const angle = (2 * Math.PI * coordinate) / 100 ** ((i - (i % 2)) / half)
-      return i % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
-    }))))
+  return Float32Array.from(
+    places.flatMap((place) =>
+      place.flatMap((coordinate) =>
+        Array.from({ length: half }, (_, i) => {
+          const angle = (2 * Math.PI * coordinate) / 100 ** ((i - (i % 2)) / half)
+          return i % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
+        }),
+      ),
+    ),
+  )
 }

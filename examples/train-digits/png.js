@@ -14,8 +14,15 @@ export function pngDataUri(pixels, side) {
   header.writeUInt32BE(side, 4)
   header[8] = 8 // bits per pixel; the zeros after it say greyscale, deflate, plain rows
   const rows = Buffer.alloc(side * (side + 1)) // each row begins with its filter, 0 for none
-  pixels.forEach((pixel, i) => { rows[i + Math.floor(i / side) + 1] = Math.round(255 * pixel) })
-  const png = Buffer.concat([SIGNATURE, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))])
+  pixels.forEach((pixel, i) => {
+    rows[i + Math.floor(i / side) + 1] = Math.round(255 * pixel)
+  })
+  const png = Buffer.concat([
+    SIGNATURE,
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
   return `data:image/png;base64,${png.toString('base64')}`
 }
 

@@ -46,7 +46,8 @@ export class Progress {
   /** Tells how the held-out scenes went; a terminal keeps it in its line. */
   evaluation({ step, scores }) {
     this.#score = `AP50 ${scores.ap50.toFixed(3)}`
-    if (!this.#stream.isTTY) this.#write(`       step ${step}: held-out AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}`)
+    if (!this.#stream.isTTY)
+      this.#write(`       step ${step}: held-out AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}`)
   }
 
   /** Leaves the redrawn line as it is and goes on below it. */

@@ -37,10 +37,10 @@ const KINDS = {
 export function report({ settings, model, history, evaluations, scenes, outputs, matches }) {
   const { scores, step, milliseconds } = evaluations.at(-1)
   const facts = {
-    'AP50': scores.ap50.toFixed(3),
-    'AP75': scores.ap75.toFixed(3),
+    AP50: scores.ap50.toFixed(3),
+    AP75: scores.ap75.toFixed(3),
     'mean IoU': scores.meanIou.toFixed(3),
-    'time': clock(milliseconds),
+    time: clock(milliseconds),
   }
   return `<!doctype html>
 <html lang="en">
@@ -56,14 +56,18 @@ export function report({ settings, model, history, evaluations, scenes, outputs,
   <h1>Learning to find digits</h1>
   <p>A small DETR saw ${(step * SETTINGS.batchSize).toLocaleString('en')} scenes of handwritten digits, with the Hungarian loss as its only teacher. All scores and
   pictures below are of scenes made from digits that it never saw.</p>
-  <dl class="facts">${Object.entries(facts).map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join('')}</dl>
+  <dl class="facts">${Object.entries(facts)
+    .map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`)
+    .join('')}</dl>
 </header>
 
 <section>
   <h2>What it finds</h2>
   <p>Left, the true boxes; right, the predicted ones with digit and certainty. Lines join what the Hungarian matching
   pairs: every true box gets a query of its own. A prediction without a line that is at least ${SURE * 100} % sure is a mistake.</p>
-  <p class="legend">${Object.entries(KINDS).map(([kind, name]) => `<span><i style="background: var(--${kind})"></i>${name}</span>`).join('')}</p>
+  <p class="legend">${Object.entries(KINDS)
+    .map(([kind, name]) => `<span><i style="background: var(--${kind})"></i>${name}</span>`)
+    .join('')}</p>
   <div class="scenes">${scenePictures(scenes, outputs, matches).join('')}</div>
 </section>
 
@@ -83,14 +87,28 @@ export function report({ settings, model, history, evaluations, scenes, outputs,
 
 /** Training loss and held-out scores. */
 function curves(history, evaluations) {
-  const term = (title, color, value) => lineChart({
-    title, xLabel: 'step', series: [{ name: 'training', color, points: averaged(history, value) }],
+  const term = (title, color, value) =>
+    lineChart({
+      title,
+      xLabel: 'step',
+      series: [{ name: 'training', color, points: averaged(history, value) }],
+    })
+  const score = (name, color, key) => ({
+    name,
+    color,
+    points: evaluations.map(({ step, scores }) => [step, scores[key]]),
   })
-  const score = (name, color, key) => ({ name, color, points: evaluations.map(({ step, scores }) => [step, scores[key]]) })
   return [
     lineChart({
-      title: 'Held-out scores', xLabel: 'step', highest: 1, wide: true,
-      series: [score('AP50', '--blue', 'ap50'), score('AP75', '--violet', 'ap75'), score('mean IoU', '--green', 'meanIou')],
+      title: 'Held-out scores',
+      xLabel: 'step',
+      highest: 1,
+      wide: true,
+      series: [
+        score('AP50', '--blue', 'ap50'),
+        score('AP75', '--violet', 'ap75'),
+        score('mean IoU', '--green', 'meanIou'),
+      ],
     }),
     term('Total loss, proposals and layers', '--blue', ({ loss }) => loss),
     term('Class term', '--violet', ({ terms }) => terms.class),
@@ -112,7 +130,8 @@ function averaged(history, value) {
 function scenePictures(scenes, outputs, matches) {
   const queries = outputs.logits.shape[1]
   const found = detections(outputs)
-  return scenes.targets.map((target, image) => ({ target, image }))
+  return scenes.targets
+    .map((target, image) => ({ target, image }))
     .filter(({ target }) => target.labels.length > 0)
     .slice(0, SCENES)
     .map(({ target, image }) => {
@@ -125,7 +144,11 @@ function scenePictures(scenes, outputs, matches) {
 function picture(pixels, real, found, { queryIndices, targetIndices }) {
   const shift = CANVAS + GAP
   const canvas = (x) => `<image href="${pngDataUri(pixels, CANVAS)}" x="${x}" width="${CANVAS}" height="${CANVAS}"/>`
-  const pairs = Array.from(queryIndices, (query, i) => ({ query, truth: real[targetIndices[i]], prediction: found[query] }))
+  const pairs = Array.from(queryIndices, (query, i) => ({
+    query,
+    truth: real[targetIndices[i]],
+    prediction: found[query],
+  }))
   const matched = new Set(queryIndices)
   const extras = found.filter(({ score }, query) => score >= SURE && !matched.has(query))
 
@@ -137,7 +160,9 @@ function picture(pixels, real, found, { queryIndices, targetIndices }) {
       return `<g class="${kind}"><title>true ${truth.label}, matched with query ${query}: ${prediction.label}, ${percent(prediction)}</title>
         <line x1="${fromX}" y1="${fromY}" x2="${toX + shift}" y2="${toY}"/>${frame(prediction.box, shift, `${prediction.label} · ${percent(prediction)}`)}</g>`
     }),
-    ...extras.map((extra) => `<g class="extra">${frame(extra.box, shift, `${extra.label} · ${percent(extra)}`, true)}</g>`),
+    ...extras.map(
+      (extra) => `<g class="extra">${frame(extra.box, shift, `${extra.label} · ${percent(extra)}`, true)}</g>`,
+    ),
     ...real.map((truth) => `<g class="truth">${frame(truth.box, 0, truth.label)}</g>`),
   ]
   return `
@@ -161,31 +186,33 @@ const round = (value) => Math.round(value * 100) / 100
 
 function trainingRows({ steps, seed, denoising, heldOutScenes }, step, model) {
   return {
-    'Steps': step < steps ? `${step} of ${steps}` : steps,
+    Steps: step < steps ? `${step} of ${steps}` : steps,
     'Scenes per step': SETTINGS.batchSize,
-    'Seed': seed,
-    'Optimiser': `Adam, at most ${SETTINGS.learningRate}, ${SETTINGS.warmUp} steps of warm-up, cosine decay`,
-    'Model': `${MODEL.convolutions.length} convolutions, ${MODEL.decoderLayers} decoder layers of width ${MODEL.width}`,
-    'Queries': `${model.queries}, chosen from ${model.tokens} proposals`,
+    Seed: seed,
+    Optimiser: `Adam, at most ${SETTINGS.learningRate}, ${SETTINGS.warmUp} steps of warm-up, cosine decay`,
+    Model: `${MODEL.convolutions.length} convolutions, ${MODEL.decoderLayers} decoder layers of width ${MODEL.width}`,
+    Queries: `${model.queries}, chosen from ${model.tokens} proposals`,
     'Denoising groups': denoising,
-    'Parameters': model.variables.reduce((sum, { size }) => sum + size, 0).toLocaleString('en'),
+    Parameters: model.variables.reduce((sum, { size }) => sum + size, 0).toLocaleString('en'),
     'Measured on': `${heldOutScenes} held-out scenes`,
   }
 }
 
 function machineRows() {
   return {
-    'Processor': cpus()[0]?.model ?? 'unknown',
-    'Cores': `${cpus().length}, one of them used`,
+    Processor: cpus()[0]?.model ?? 'unknown',
+    Cores: `${cpus().length}, one of them used`,
     'Node.js': process.version,
-    'System': `${process.platform} ${process.arch}`,
-    'Backend': 'TensorFlow.js, WebAssembly',
-    'Finished': new Date().toISOString().slice(0, 16).replace('T', ' ') + ' UTC',
+    System: `${process.platform} ${process.arch}`,
+    Backend: 'TensorFlow.js, WebAssembly',
+    Finished: new Date().toISOString().slice(0, 16).replace('T', ' ') + ' UTC',
   }
 }
 
 function table(title, rows) {
-  const lines = Object.entries(rows).map(([name, value]) => `<tr><th scope="row">${name}</th><td>${escape(value)}</td></tr>`)
+  const lines = Object.entries(rows).map(
+    ([name, value]) => `<tr><th scope="row">${name}</th><td>${escape(value)}</td></tr>`,
+  )
   return `<div class="card"><h3>${title}</h3><table>${lines.join('')}</table></div>`
 }
 
@@ -223,8 +250,9 @@ p { margin: 0 0 14px; max-width: 68ch; color: var(--muted); }
 .scene rect { fill: none; stroke-width: 0.7; }
 .scene line { stroke-width: 0.5; stroke-dasharray: 1.6 1; }
 .scene text { font-size: 4.6px; font-weight: 600; paint-order: stroke; stroke: #000; stroke-width: 0.9; stroke-linejoin: round; }
-${Object.keys(KINDS).map((kind) =>
-  `.${kind} rect, .${kind} line { stroke: var(--${kind}); } .${kind} text { fill: var(--${kind}); }`).join('\n')}
+${Object.keys(KINDS)
+  .map((kind) => `.${kind} rect, .${kind} line { stroke: var(--${kind}); } .${kind} text { fill: var(--${kind}); }`)
+  .join('\n')}
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 14px; margin-top: 16px; }
 .charts figure { padding: 16px 16px 10px; }
 @media (min-width: 1068px) { .charts .wide { grid-column: span 2; } }

@@ -32,11 +32,14 @@ export async function* train(model, loss, digits, { steps, seed, denoising }) {
       const input = tf.tensor(images, [SETTINGS.batchSize, CANVAS, CANVAS, 1])
       const { value, grads } = tf.variableGrads(() => {
         const { proposals, layers, denoising } = model.forward(input, noisy)
-        return loss({
-          ...part(layers),
-          encoder: proposals,
-          denoising: denoising && { ...part(denoising), groups: noisy.groups, padding: 'ignore' },
-        }, targets)
+        return loss(
+          {
+            ...part(layers),
+            encoder: proposals,
+            denoising: denoising && { ...part(denoising), groups: noisy.groups, padding: 'ignore' },
+          },
+          targets,
+        )
       }, model.variables)
       adam.step(grads, learningRate(step, steps))
       return value

@@ -2,7 +2,18 @@
 import { linearSumAssignment, linearSumAssignmentAsync, linearSumAssignmentBatch } from '../../dist/index.js'
 import { makeRandom } from './random.js'
 
-const SHAPES = [[1, 1], [3, 5], [7, 7], [16, 16], [17, 9], [40, 40], [33, 90], [120, 60], [130, 130], [300, 300]]
+const SHAPES = [
+  [1, 1],
+  [3, 5],
+  [7, 7],
+  [16, 16],
+  [17, 9],
+  [40, 40],
+  [33, 90],
+  [120, 60],
+  [130, 130],
+  [300, 300],
+]
 
 /** Values of a cell, few of them in the second. */
 const COSTS = {
@@ -11,7 +22,12 @@ const COSTS = {
   'partly forbidden': (random) => (random.chance(0.2) ? Infinity : random.uniform(0, 100)),
 }
 
-const OPTIONS = [{ duals: true }, { maximize: true, partial: true }, { costLimit: 0.25, duals: true }, { partial: true }]
+const OPTIONS = [
+  { duals: true },
+  { maximize: true, partial: true },
+  { costLimit: 0.25, duals: true },
+  { partial: true },
+]
 
 /** @returns {{ name: string, solve: (isAsync: boolean) => Promise<object[]> }[]} each gives assignments */
 export function makeProblems() {

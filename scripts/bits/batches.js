@@ -108,7 +108,12 @@ function makeTargets({ random, images, variant, first, most }, isSoftmax) {
 }
 
 function makeBox(random, isCorners) {
-  const [x, y, w, h] = [random.uniform(0.3, 0.7), random.uniform(0.3, 0.7), random.uniform(0.1, 0.5), random.uniform(0.1, 0.5)]
+  const [x, y, w, h] = [
+    random.uniform(0.3, 0.7),
+    random.uniform(0.3, 0.7),
+    random.uniform(0.1, 0.5),
+    random.uniform(0.1, 0.5),
+  ]
   return isCorners ? [x - w / 2, y - h / 2, x + w / 2, y + h / 2] : [x, y, w, h]
 }
 
