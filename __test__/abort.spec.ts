@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { checkSignal } from '../src/abort.ts'
+import { checkSignal } from '../src/binding/abort.ts'
 import { HungarianLoss, linearSumAssignmentAsync } from '../src/index.ts'
 import { errorOf, tiny, untyped } from './helpers.ts'
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { PLATFORMS } from '../src/binary.ts'
+import { PLATFORMS } from '../src/binding/binary.ts'
 import { checkBuilt } from './built.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))

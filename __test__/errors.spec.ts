@@ -1,8 +1,8 @@
 import { runInNewContext } from 'node:vm'
 import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
-import { linearSumAssignment } from '../src/assignment.ts'
-import { fail, HungarianLossError, toHungarianLossError } from '../src/errors.ts'
+import { linearSumAssignment } from '../src/assignment/assignment.ts'
+import { fail, HungarianLossError, toHungarianLossError } from '../src/common/errors.ts'
 import { errorOf } from './helpers.ts'
 
 /** Whatever a call throws. */

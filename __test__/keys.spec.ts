@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss, linearSumAssignment } from '../src/index.ts'
 import { hungarianLoss } from '../src/tfjs.ts'
-import { nearestName } from '../src/words.ts'
+import { nearestName } from '../src/common/words.ts'
 import { errorOf, randomLayer, randomTargets, untyped } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })

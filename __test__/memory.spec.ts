@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { checkMemory, isUsable, kindOf, overlap } from '../src/memory.ts'
+import { checkMemory, isUsable, kindOf, overlap } from '../src/common/memory.ts'
 import { errorOf } from './helpers.ts'
 
 test('the kind of a typed array is known, from whatever realm it comes', () => {

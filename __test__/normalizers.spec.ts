@@ -1,7 +1,7 @@
 /** A batch that is split: the divisors of the whole, from those of its shares. */
 import { describe, expect, test } from 'vitest'
 import { combineNormalizers, HungarianLoss } from '../src/index.ts'
-import { PRESETS } from '../src/presets.ts'
+import { PRESETS } from '../src/options/presets.ts'
 import type {
   CallOptions,
   Gradients,

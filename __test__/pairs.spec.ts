@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import { linearSumAssignment } from '../src/index.ts'
-import { listPairs, UNASSIGNED } from '../src/pairs.ts'
+import { listPairs, UNASSIGNED } from '../src/assignment/pairs.ts'
 
 test('pairs are listed in order of rows, and who is left over', () => {
   const assignment = listPairs(Int32Array.of(2, UNASSIGNED, 0, 77), 3, 4, 5, undefined)

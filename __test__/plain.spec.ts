@@ -12,7 +12,7 @@ import {
   linearSumAssignmentBatch,
   verifyAssignment,
 } from '../src/index.ts'
-import { addPrint, putOff } from '../src/plain.ts'
+import { addPrint, putOff } from '../src/common/plain.ts'
 import { errorOf, randomLayer, randomTargets } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { float32s, float64s, int32s, uint32s } from '../src/slab.ts'
+import { float32s, float64s, int32s, uint32s } from '../src/binding/slab.ts'
 
 test('arrays have their length, zeros, and no memory in common', () => {
   const make = [int32s, uint32s, float32s, float64s]

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { linearSumAssignment, linearSumAssignmentBatch } from '../src/index.ts'
 import type { AssignmentOptions } from '../src/index.ts'
-import { isSmall } from '../src/small.ts'
+import { isSmall } from '../src/assignment/small.ts'
 import { errorOf } from './helpers.ts'
 
 /** Costs with a few that are forbidden, the same in every run. */

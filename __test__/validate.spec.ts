@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { checkDivisor, checkFlag, checkInteger, checkRecord, checkWeight, checkWord, show } from '../src/validate.ts'
+import {
+  checkDivisor,
+  checkFlag,
+  checkInteger,
+  checkRecord,
+  checkWeight,
+  checkWord,
+  show,
+} from '../src/common/validate.ts'
 import { errorOf } from './helpers.ts'
 
 test.each<[unknown, string]>([

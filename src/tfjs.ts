@@ -4,15 +4,15 @@
  * @module
  */
 import type * as tfc from '@tensorflow/tfjs-core'
-import { checkCall, NORMALIZERS } from './call.ts'
-import type { HungarianLoss } from './criterion.ts'
-import { fail } from './errors.ts'
-import { checkKeys } from './keys.ts'
-import { kindOf } from './memory.ts'
-import { PART_KEYS } from './parts.ts'
-import { MAX_JOBS, MAX_LAYERS } from './predictions.ts'
-import { toReadError } from './reading.ts'
-import { lengthOf, shapeOf, showShape } from './tensors.ts'
+import { checkCall, NORMALIZERS } from './options/call.ts'
+import type { HungarianLoss } from './criterion/criterion.ts'
+import { fail } from './common/errors.ts'
+import { checkKeys } from './input/keys.ts'
+import { kindOf } from './common/memory.ts'
+import { PART_KEYS } from './input/parts.ts'
+import { MAX_JOBS, MAX_LAYERS } from './input/predictions.ts'
+import { toReadError } from './common/reading.ts'
+import { lengthOf, shapeOf, showShape } from './common/tensors.ts'
 import type {
   CallOptions,
   DenoisingSettings,
@@ -29,7 +29,7 @@ import type {
   QueryRange,
   Target,
 } from './types.ts'
-import { isRecord, show, showKeys } from './validate.ts'
+import { isRecord, show, showKeys } from './common/validate.ts'
 
 /** The part of TensorFlow.js that is used: `@tensorflow/tfjs-core` or any package that re-exports it. */
 export type TensorFlow = Pick<typeof tfc, 'customGrad' | 'mul' | 'scalar' | 'tensor'>

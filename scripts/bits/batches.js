@@ -1,6 +1,6 @@
 /** Batches of every kind that the criteria take: presets, parts, matchings, formats, policies. */
 import { HungarianLoss } from '../../dist/index.js'
-import { PRESETS } from '../../dist/presets.js'
+import { PRESETS } from '../../dist/options/presets.js'
 import { makeRandom } from './random.js'
 
 /** What a batch is made of beside decoder layers; each goes with every preset. */

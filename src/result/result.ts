@@ -1,15 +1,15 @@
-import { layOut } from './gradients.ts'
-import type { GradientArrays } from './gradients.ts'
-import { PART_KEYS, tensorsOf } from './parts.ts'
-import type { Part, PartKey, Predictions } from './parts.ts'
-import { TERMS } from './presets.ts'
-import { isGiven } from './rules.ts'
-import type { PackedRules } from './rules.ts'
-import { addPrint, constructorOf, ownInt32s, putOff, WITH_JSON } from './plain.ts'
-import type { Unfinished } from './plain.ts'
-import { float64s, int32s } from './slab.ts'
-import type { PackedTargets } from './targets.ts'
-import { listOf } from './tensors.ts'
+import { layOut } from '../input/gradients.ts'
+import type { GradientArrays } from '../input/gradients.ts'
+import { PART_KEYS, tensorsOf } from '../input/parts.ts'
+import type { Part, PartKey, Predictions } from '../input/parts.ts'
+import { TERMS } from '../options/presets.ts'
+import { isGiven } from '../input/rules.ts'
+import type { PackedRules } from '../input/rules.ts'
+import { addPrint, constructorOf, ownInt32s, putOff, WITH_JSON } from '../common/plain.ts'
+import type { Unfinished } from '../common/plain.ts'
+import { float64s, int32s } from '../binding/slab.ts'
+import type { PackedTargets } from '../input/targets.ts'
+import { listOf } from '../common/tensors.ts'
 import type {
   CostBlock,
   CostResult,
@@ -25,7 +25,7 @@ import type {
   PartMatching,
   PartResult,
   Terms,
-} from './types.ts'
+} from '../types.ts'
 
 /** Places in `values`: the batch's numbers first, then as many for each layer of every part. */
 const LOSS = 0

@@ -1,4 +1,4 @@
-import { toHungarianLossError } from './errors.ts'
+import { toHungarianLossError } from '../common/errors.ts'
 import { simdLevel as nameOfLevel } from './native.ts'
 
 /**

@@ -1,12 +1,12 @@
-import { fail } from './errors.ts'
+import { fail } from '../common/errors.ts'
 import { checkRuleKeys } from './keys.ts'
-import { checkMemory, kindOf } from './memory.ts'
+import { checkMemory, kindOf } from '../common/memory.ts'
 import { tensorsOf } from './parts.ts'
 import type { Part, Predictions } from './parts.ts'
 import type { PackedTargets } from './targets.ts'
-import { float32, lengthOf, shapeHint, shapeOf, showShape } from './tensors.ts'
-import type { Pairs } from './types.ts'
-import { checkInteger, isRecord, show, showKeys } from './validate.ts'
+import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
+import type { Pairs } from '../types.ts'
+import { checkInteger, isRecord, show, showKeys } from '../common/validate.ts'
 
 /** How the layers are matched, as the binding takes it. */
 export interface PackedRules {

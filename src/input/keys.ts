@@ -1,9 +1,9 @@
-import { ASYNC_CALL, CALL } from './call.ts'
-import { fail } from './errors.ts'
-import type { ErrorPlace } from './errors.ts'
-import { OPTIONS } from './options.ts'
-import { shorten, showKnown } from './validate.ts'
-import { lettersOf, nearestName } from './words.ts'
+import { ASYNC_CALL, CALL } from '../options/call.ts'
+import { fail } from '../common/errors.ts'
+import type { ErrorPlace } from '../common/errors.ts'
+import { OPTIONS } from '../options/options.ts'
+import { shorten, showKnown } from '../common/validate.ts'
+import { lettersOf, nearestName } from '../common/words.ts'
 
 /** What the outputs, their parts and layers, and the targets are made of: where a key may stand. */
 export type Place = 'outputs' | 'encoder' | 'denoising' | 'oneToMany' | 'layer' | 'target' | RulePlace

@@ -1,5 +1,5 @@
 /** What an inspection of a batch reports. */
-import type { ErrorPlace } from '../errors.ts'
+import type { ErrorPlace } from '../../common/errors.ts'
 
 /**
  * What was found:

@@ -1,8 +1,8 @@
-import { fail } from './errors.ts'
+import { fail } from '../common/errors.ts'
 import { failKey, strayKey } from './keys.ts'
-import { checkMemory, isUsable, kindOf } from './memory.ts'
-import { toReadError } from './reading.ts'
-import { float32s, int32s, uint32s } from './slab.ts'
+import { checkMemory, isUsable, kindOf } from '../common/memory.ts'
+import { toReadError } from '../common/reading.ts'
+import { float32s, int32s, uint32s } from '../binding/slab.ts'
 import {
   checkHalves,
   dataIn,
@@ -14,9 +14,9 @@ import {
   shapeHint,
   shapeOf,
   showShape,
-} from './tensors.ts'
-import type { Target } from './types.ts'
-import { checkInteger, isObject, isRecord, show } from './validate.ts'
+} from '../common/tensors.ts'
+import type { Target } from '../types.ts'
+import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
 /** Numbers of a box. */
 const COMPONENTS = 4

@@ -1,4 +1,4 @@
-import type { CostTerms, Terms } from './types.ts'
+import type { CostTerms, Terms } from '../types.ts'
 
 /** The values of an option's defaults for each kind of classification. */
 export const CLASSIFICATIONS = {

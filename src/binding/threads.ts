@@ -1,4 +1,4 @@
-import { toHungarianLossError } from './errors.ts'
+import { toHungarianLossError } from '../common/errors.ts'
 import { threadCount as countOfThreads } from './native.ts'
 
 /**

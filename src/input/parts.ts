@@ -1,7 +1,7 @@
-import { fail } from './errors.ts'
-import { resolveWeights } from './options.ts'
-import { float64s } from './slab.ts'
-import { lengthOf } from './tensors.ts'
+import { fail } from '../common/errors.ts'
+import { resolveWeights } from '../options/options.ts'
+import { float64s } from '../binding/slab.ts'
+import { lengthOf } from '../common/tensors.ts'
 import type {
   DenoisingOutputs,
   EncoderOutputs,
@@ -12,8 +12,8 @@ import type {
   PartWeights,
   ResolvedOptions,
   Terms,
-} from './types.ts'
-import { checkFlag, checkInteger, checkWeight, checkWord, MAX_SIZE, show } from './validate.ts'
+} from '../types.ts'
+import { checkFlag, checkInteger, checkWeight, checkWord, MAX_SIZE, show } from '../common/validate.ts'
 
 /** Parts beside the main one, in the order in which all are reported. */
 export const PART_KEYS = ['encoder', 'denoising', 'oneToMany'] as const

@@ -1,25 +1,25 @@
-import { checkSignal, untilAborted } from './abort.ts'
-import { ASYNC_CALL, CALL, checkCall } from './call.ts'
-import { fail, toHungarianLossError } from './errors.ts'
-import { checkOut, makeGradients, NO_GRADIENTS } from './gradients.ts'
-import type { GradientArrays } from './gradients.ts'
+import { checkSignal, untilAborted } from '../binding/abort.ts'
+import { ASYNC_CALL, CALL, checkCall } from '../options/call.ts'
+import { fail, toHungarianLossError } from '../common/errors.ts'
+import { checkOut, makeGradients, NO_GRADIENTS } from '../input/gradients.ts'
+import type { GradientArrays } from '../input/gradients.ts'
 import { warnOfFindings } from './inspect/warn.ts'
-import { kindOf } from './memory.ts'
-import { compute, computeAsync, costMatrix, createCriterion, matchTargets } from './native.ts'
-import type { Criterion, Interrupt } from './native.ts'
-import { checkCopies, packParts } from './parts.ts'
-import { listTensors, readPredictions } from './predictions.ts'
-import type { Predictions } from './parts.ts'
-import { resolveOptions } from './options.ts'
-import { toReadError } from './reading.ts'
-import type { PresetName } from './presets.ts'
-import { countCosts, makeFilled, readCosts, readLoss, readMatching } from './result.ts'
-import type { Filled } from './result.ts'
-import { packRules } from './rules.ts'
-import { packRead, readTargets } from './targets.ts'
-import type { ReadTarget } from './targets.ts'
-import { lengthOf } from './tensors.ts'
-import { takeAway } from './transfer.ts'
+import { kindOf } from '../common/memory.ts'
+import { compute, computeAsync, costMatrix, createCriterion, matchTargets } from '../binding/native.ts'
+import type { Criterion, Interrupt } from '../binding/native.ts'
+import { checkCopies, packParts } from '../input/parts.ts'
+import { listTensors, readPredictions } from '../input/predictions.ts'
+import type { Predictions } from '../input/parts.ts'
+import { resolveOptions } from '../options/options.ts'
+import { toReadError } from '../common/reading.ts'
+import type { PresetName } from '../options/presets.ts'
+import { countCosts, makeFilled, readCosts, readLoss, readMatching } from '../result/result.ts'
+import type { Filled } from '../result/result.ts'
+import { packRules } from '../input/rules.ts'
+import { packRead, readTargets } from '../input/targets.ts'
+import type { ReadTarget } from '../input/targets.ts'
+import { lengthOf } from '../common/tensors.ts'
+import { takeAway } from '../binding/transfer.ts'
 import type {
   AsyncCallOptions,
   CallOptions,
@@ -33,8 +33,8 @@ import type {
   Outputs,
   ResolvedOptions,
   Target,
-} from './types.ts'
-import { checkDivisor, checkFlag, show } from './validate.ts'
+} from '../types.ts'
+import { checkDivisor, checkFlag, show } from '../common/validate.ts'
 
 const DEFAULT_CALL: CallOptions = {}
 

@@ -1,9 +1,9 @@
-import { fail } from './errors.ts'
-import { kindOf } from './memory.ts'
+import { fail } from '../common/errors.ts'
+import { kindOf } from '../common/memory.ts'
 import { CLASSIFICATIONS, COMMON, FOCAL_COST, PRESETS, COST_TERMS, TERMS } from './presets.ts'
 import type { PresetName } from './presets.ts'
-import { lengthOf } from './tensors.ts'
-import { threadCount } from './threads.ts'
+import { lengthOf } from '../common/tensors.ts'
+import { threadCount } from '../binding/threads.ts'
 import type {
   CostTerms,
   HungarianLossOptions,
@@ -12,7 +12,7 @@ import type {
   ResolvedOptions,
   ResolvedSoftmax,
   Terms,
-} from './types.ts'
+} from '../types.ts'
 import {
   checkFlag,
   checkInteger,
@@ -23,7 +23,7 @@ import {
   MAX_SIZE,
   show,
   showKnown,
-} from './validate.ts'
+} from '../common/validate.ts'
 
 export const OPTIONS = [
   'numClasses',

@@ -2,11 +2,11 @@
  * Small matrices are copied to memory that the binding reads and writes without asking: to hand over arrays takes
  * longer than to solve them.
  */
-import { isDouble } from './memory.ts'
-import { assignSmall as assign, createExchange } from './native.ts'
+import { isDouble } from '../common/memory.ts'
+import { assignSmall as assign, createExchange } from '../binding/native.ts'
 import { listPairs } from './pairs.ts'
 import type { Costs, Settings } from './problem.ts'
-import type { Assignment } from './types.ts'
+import type { Assignment } from '../types.ts'
 
 /** The most cells, and the most rows and columns together. */
 const CELLS = 256

@@ -1,10 +1,10 @@
 /** The divisors of a batch that is split over workers or micro-batches. */
-import { fail } from './errors.ts'
-import { kindOf } from './memory.ts'
-import { toReadError } from './reading.ts'
-import { lengthOf } from './tensors.ts'
-import type { CombinedNormalizers, CombineOptions, NormalizerCounts, NormalizerSource } from './types.ts'
-import { checkRecord, checkWord, isRecord, show } from './validate.ts'
+import { fail } from '../common/errors.ts'
+import { kindOf } from '../common/memory.ts'
+import { toReadError } from '../common/reading.ts'
+import { lengthOf } from '../common/tensors.ts'
+import type { CombinedNormalizers, CombineOptions, NormalizerCounts, NormalizerSource } from '../types.ts'
+import { checkRecord, checkWord, isRecord, show } from '../common/validate.ts'
 
 /** A worker's counts, checked, with the name that messages have for them. */
 interface Counts extends NormalizerCounts {

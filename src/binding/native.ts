@@ -6,9 +6,9 @@
  */
 import { createRequire } from 'node:module'
 import { describeLoadFailure, describeMismatch } from './binary.ts'
-import { HungarianLossError } from './errors.ts'
+import { HungarianLossError } from '../common/errors.ts'
 
-type Binding = typeof import('../native/binding.cjs')
+type Binding = typeof import('../../native/binding.cjs')
 
 export const {
   assignAsyncF32,
@@ -47,7 +47,7 @@ export type Interrupt = ReturnType<Binding['createInterrupt']>
 function load(): Binding {
   let binding: Binding
   try {
-    binding = createRequire(import.meta.url)('../native/binding.cjs') as Binding
+    binding = createRequire(import.meta.url)('../../native/binding.cjs') as Binding
   } catch (error) {
     throw new HungarianLossError('BINARY', describeLoadFailure(error), { original: error })
   }

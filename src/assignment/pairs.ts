@@ -1,7 +1,7 @@
-import { toHungarianLossError } from './errors.ts'
-import { addPrint, constructorOf, ownInt32s, putOff, WITH_JSON } from './plain.ts'
-import type { Unfinished } from './plain.ts'
-import type { Assignment } from './types.ts'
+import { toHungarianLossError } from '../common/errors.ts'
+import { addPrint, constructorOf, ownInt32s, putOff, WITH_JSON } from '../common/plain.ts'
+import type { Unfinished } from '../common/plain.ts'
+import type { Assignment } from '../types.ts'
 
 /** In place of the column of a row that has none. */
 export const UNASSIGNED = -1

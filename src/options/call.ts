@@ -1,5 +1,5 @@
 /** The settings of a call by name, and what is said of those that are none. */
-import { checkRecord, isRecord } from './validate.ts'
+import { checkRecord, isRecord } from '../common/validate.ts'
 
 /** What {@link combineNormalizers} gives, among else. */
 export const NORMALIZERS = ['numBoxes', 'unionBoxes', 'classWeight', 'distilledQueries'] as const

@@ -1,11 +1,11 @@
-import { fail } from './errors.ts'
+import { fail } from '../common/errors.ts'
 import { checkKeys } from './keys.ts'
 import { makeParts, PART_KEYS } from './parts.ts'
 import type { Layers, LayerTensors, PartKey, Predictions } from './parts.ts'
-import { toReadError } from './reading.ts'
-import { float32, lengthOf, shapeHint, shapeOf, showShape } from './tensors.ts'
-import type { LayerOutputs, Outputs, ResolvedOptions } from './types.ts'
-import { checkFlag, isObject, show, showKeys } from './validate.ts'
+import { toReadError } from '../common/reading.ts'
+import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
+import type { LayerOutputs, Outputs, ResolvedOptions } from '../types.ts'
+import { checkFlag, isObject, show, showKeys } from '../common/validate.ts'
 
 /** The most layers of all parts, and the most layers times images: each takes memory, even without any queries. */
 export const MAX_LAYERS = 2 ** 20

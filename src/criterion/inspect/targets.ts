@@ -1,6 +1,6 @@
 /** What is suspicious of targets by themselves. */
-import type { PackedTargets } from '../targets.ts'
-import type { ResolvedOptions } from '../types.ts'
+import type { PackedTargets } from '../../input/targets.ts'
+import type { ResolvedOptions } from '../../types.ts'
 import { cornersOf, cureFor, isInside, READINGS, sidesOf } from './boxes.ts'
 import type { Corners, Reading } from './boxes.ts'
 import { Tally } from './finding.ts'

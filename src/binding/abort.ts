@@ -1,7 +1,7 @@
-import { fail, toHungarianLossError } from './errors.ts'
+import { fail, toHungarianLossError } from '../common/errors.ts'
 import { createInterrupt, raiseInterrupt } from './native.ts'
 import type { Interrupt } from './native.ts'
-import { show } from './validate.ts'
+import { show } from '../common/validate.ts'
 
 /** What is used of an AbortSignal, whatever realm or polyfill it comes from. */
 interface Signal {

@@ -1,5 +1,5 @@
-import { fail } from './errors.ts'
-import { checkMemory, isDouble, kindOf } from './memory.ts'
+import { fail } from '../common/errors.ts'
+import { checkMemory, isDouble, kindOf } from '../common/memory.ts'
 import {
   assignSparseAsyncF32,
   assignSparseAsyncF64,
@@ -7,12 +7,12 @@ import {
   assignSparseF64,
   verifySparseF32,
   verifySparseF64,
-} from './native.ts'
-import type { Interrupt } from './native.ts'
+} from '../binding/native.ts'
+import type { Interrupt } from '../binding/native.ts'
 import type { Settings } from './problem.ts'
-import { floats, isNumeric, lengthOf } from './tensors.ts'
-import type { SparseCostMatrix } from './types.ts'
-import { checkInteger, isObject, isRecord, MAX_SIZE, show, showKeys } from './validate.ts'
+import { floats, isNumeric, lengthOf } from '../common/tensors.ts'
+import type { SparseCostMatrix } from '../types.ts'
+import { checkInteger, isObject, isRecord, MAX_SIZE, show, showKeys } from '../common/validate.ts'
 
 /** A sparse matrix as the binding takes it. */
 export interface SparseCosts {

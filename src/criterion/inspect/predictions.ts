@@ -1,8 +1,8 @@
 /** What is suspicious of predictions, alone and beside their targets. */
-import { PART_KEYS } from '../parts.ts'
-import type { LayerTensors, Part, Predictions } from '../parts.ts'
-import type { PackedTargets } from '../targets.ts'
-import type { ResolvedOptions } from '../types.ts'
+import { PART_KEYS } from '../../input/parts.ts'
+import type { LayerTensors, Part, Predictions } from '../../input/parts.ts'
+import type { PackedTargets } from '../../input/targets.ts'
+import type { ResolvedOptions } from '../../types.ts'
 import { cornersOf, cureFor, isInside, READINGS } from './boxes.ts'
 import type { Reading } from './boxes.ts'
 import { Tally } from './finding.ts'

@@ -1,6 +1,6 @@
-import { checkSignal, untilAborted } from './abort.ts'
-import { fail, toHungarianLossError } from './errors.ts'
-import { checkMemory, isDouble, kindOf } from './memory.ts'
+import { checkSignal, untilAborted } from '../binding/abort.ts'
+import { fail, toHungarianLossError } from '../common/errors.ts'
+import { checkMemory, isDouble, kindOf } from '../common/memory.ts'
 import {
   assignAsyncF32,
   assignAsyncF64,
@@ -10,16 +10,16 @@ import {
   assignF64,
   verifyF32,
   verifyF64,
-} from './native.ts'
-import type { Interrupt } from './native.ts'
-import { float64s } from './slab.ts'
+} from '../binding/native.ts'
+import type { Interrupt } from '../binding/native.ts'
+import { float64s } from '../binding/slab.ts'
 import { listPairs, noPairs, UNASSIGNED } from './pairs.ts'
 import type { Costs, Settings } from './problem.ts'
-import { toReadError } from './reading.ts'
+import { toReadError } from '../common/reading.ts'
 import { assignSparse, assignSparseAsync, checkNames, isSparse, readSparse, verifySparse } from './sparse.ts'
 import type { SparseCosts } from './sparse.ts'
 import { assignSmall, isSmall } from './small.ts'
-import { dataIn, failNumber, floats, isNumeric, lengthOf, shapeOf, showShape } from './tensors.ts'
+import { dataIn, failNumber, floats, isNumeric, lengthOf, shapeOf, showShape } from '../common/tensors.ts'
 import type {
   Assignment,
   AssignmentOptions,
@@ -30,8 +30,8 @@ import type {
   CostMatrix,
   SparseCostMatrix,
   Verification,
-} from './types.ts'
-import { checkFlag, checkInteger, checkRecord, isRecord, MAX_SIZE, show, showKeys } from './validate.ts'
+} from '../types.ts'
+import { checkFlag, checkInteger, checkRecord, isRecord, MAX_SIZE, show, showKeys } from '../common/validate.ts'
 
 const SOLVE = ['maximize', 'partial', 'costLimit', 'duals'] as const
 const VERIFY = ['maximize', 'costLimit'] as const
