@@ -20,7 +20,7 @@ import type {
   TensorLike,
 } from '../src/index.ts'
 import type { TensorLoss } from '../src/tfjs.ts'
-import type { ExactOutputs } from '../src/types.ts'
+import type { ExactOutputs } from '../src/index.ts'
 import { errorOf, randomLayer, randomTargets } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })

@@ -1,16 +1,63 @@
-export {
-  linearSumAssignment,
-  linearSumAssignmentAsync,
-  linearSumAssignmentBatch,
-  verifyAssignment,
-} from './assignment/assignment.ts'
-export { HungarianLoss } from './criterion/criterion.ts'
-export { HungarianLossError } from './common/errors.ts'
-export type { ErrorCause, ErrorCode, ErrorDetails, ErrorPlace } from './common/errors.ts'
-export { inspectBatch } from './criterion/inspect/inspect.ts'
-export type { Finding, FindingCode } from './criterion/inspect/finding.ts'
-export { combineNormalizers } from './criterion/normalizers.ts'
-export type { PresetName } from './options/presets.ts'
+/** The public face of the package. */
+export { linearSumAssignment, linearSumAssignmentAsync } from './assignment/assignment.ts'
+export { linearSumAssignmentBatch } from './assignment/batch.ts'
+export type { CostMatrices } from './assignment/batch.ts'
+export type { CostData, CostMatrix } from './assignment/dense.ts'
+export type { AssignmentOptions, AsyncAssignmentOptions } from './assignment/options.ts'
+export type { Assignment, AssignmentWithDuals } from './assignment/pairs.ts'
+export type { CompressedCostMatrix, IndexData, ListedCostMatrix, SparseCostMatrix } from './assignment/sparse.ts'
+export { verifyAssignment } from './assignment/verify.ts'
+export type { AssignmentProof, Verification } from './assignment/verify.ts'
 export { simdLevel } from './binding/simd.ts'
 export { threadCount } from './binding/threads.ts'
-export type * from './types.ts'
+export { HungarianLossError } from './common/errors.ts'
+export type { ErrorCause, ErrorCode, ErrorDetails, ErrorPlace } from './common/errors.ts'
+export type {
+  Float16Data,
+  FloatData,
+  IntegerData,
+  NestedNumbers,
+  OnnxTensor,
+  Shaped,
+  TensorLike,
+} from './common/tensors.ts'
+export type { AsyncCallOptions, CallOptions } from './criterion/call.ts'
+export { HungarianLoss } from './criterion/criterion.ts'
+export type { Finding, FindingCode } from './criterion/inspect/finding.ts'
+export { inspectBatch } from './criterion/inspect/inspect.ts'
+export { combineNormalizers } from './criterion/normalizers.ts'
+export type { CombinedNormalizers, CombineOptions, NormalizerSource } from './criterion/normalizers.ts'
+export type { Gradients, GradientsOf, PartGradients } from './input/gradients.ts'
+export type { LayerMatching, LayerOutputs, Pairs, PartOutputs } from './input/layers.ts'
+export type { ExactOutputs, IfGiven, Outputs } from './input/outputs.ts'
+export type { PartWeights, QueryRange } from './input/part.ts'
+export type {
+  DenoisingOutputs,
+  DenoisingSettings,
+  EncoderOutputs,
+  EncoderSettings,
+  OneToManyOutputs,
+  OneToManySettings,
+} from './input/parts.ts'
+export type { Target } from './input/targets.ts'
+export type { HungarianLossOptions, ResolvedOptions } from './options/options.ts'
+export type { PresetName } from './options/presets.ts'
+export type { CostBlock, CostResult, PartCost } from './result/costs.ts'
+export type { LayerResult, LossResult, Metrics, NonFiniteCounts, PartResult } from './result/loss.ts'
+export type { Matches } from './result/matches.ts'
+export type { MatchResult, PartMatching } from './result/matching.ts'
+export type { NormalizerCounts, Normalizers } from './result/normalizers.ts'
+export type { Boxes, IgnoreOptions } from './terms/boxes.ts'
+export type { Labels, LabelSets } from './terms/classes.ts'
+export type {
+  ClassificationOptions,
+  FocalOptions,
+  IaBceOptions,
+  MalOptions,
+  ResolvedClassification,
+  ResolvedSoftmax,
+  SoftmaxOptions,
+  VarifocalOptions,
+} from './terms/classification.ts'
+export type { DistributionOptions } from './terms/edges.ts'
+export type { CostTerms, CostWeights, LayerGradients, ResolvedCost, Terms } from './terms/index.ts'

@@ -4,55 +4,54 @@
  * @module
  */
 import type * as tfc from '@tensorflow/tfjs-core'
-import { checkCall, NORMALIZERS } from './options/call.ts'
-import type { HungarianLoss } from './criterion/criterion.ts'
+import { PART_KEYS } from './binding/parts.ts'
 import { fail } from './common/errors.ts'
-import { checkKeys } from './input/keys.ts'
 import { kindOf } from './common/memory.ts'
-import { PART_KEYS } from './input/parts.ts'
-import { MAX_JOBS, MAX_LAYERS } from './input/predictions.ts'
 import { toReadError } from './common/reading.ts'
 import { lengthOf, shapeOf, showShape } from './common/tensors.ts'
-import type {
-  CallOptions,
-  DenoisingSettings,
-  EncoderSettings,
-  ExactOutputs,
-  Gradients,
-  GradientsOf,
-  LayerGradients,
-  LayerOutputs,
-  LossResult,
-  OneToManySettings,
-  Outputs,
-  PartGradients,
-  QueryRange,
-  Target,
-} from './types.ts'
 import { isRecord, show, showKeys } from './common/validate.ts'
+import type { CallOptions } from './criterion/call.ts'
+import type { HungarianLoss } from './criterion/criterion.ts'
+import type { Gradients, GradientsOf, PartGradients } from './input/gradients.ts'
+import { checkKeys } from './input/keys.ts'
+import type { OutputPlace } from './input/keys.ts'
+import { MAX_JOBS, MAX_LAYERS } from './input/layers.ts'
+import type { LayerOutputs } from './input/layers.ts'
+import type { ExactOutputs, Outputs } from './input/outputs.ts'
+import type { QueryRange } from './input/part.ts'
+import type { DenoisingSettings, EncoderSettings, OneToManySettings } from './input/parts.ts'
+import type { Target } from './input/targets.ts'
+import { checkCall, NORMALIZERS } from './options/settings.ts'
+import type { LossResult } from './result/loss.ts'
+import { FIELDS } from './terms/index.ts'
+import type { LayerFields, LayerGradients } from './terms/index.ts'
 
 /** The part of TensorFlow.js that is used: `@tensorflow/tfjs-core` or any package that re-exports it. */
 export type TensorFlow = Pick<typeof tfc, 'customGrad' | 'mul' | 'scalar' | 'tensor'>
 
-/** One layer's predictions as float32 tensors, of the shapes of {@link LayerOutputs}, and how it is matched. */
-export interface TensorLayer extends Pick<LayerOutputs, 'matching' | 'cost'> {
-  readonly logits: tfc.Tensor
-  readonly boxes: tfc.Tensor
-  readonly corners?: tfc.Tensor | undefined
-  /** Only read: the loss passes it no gradient. */
-  readonly references?: tfc.Tensor | undefined
+/** The fields of {@link LayerOutputs} as float32 tensors of the same shapes. To `references` the loss passes no gradient. */
+export type TensorFields = {
+  readonly [Field in keyof LayerFields]: tfc.Tensor | Extract<LayerFields[Field], undefined>
 }
+
+/** One layer's predictions, and how it is matched. */
+export interface TensorLayer extends TensorFields, Pick<LayerOutputs, 'matching' | 'cost'> {}
 
 /** Several layers, either stacked in rank 4 or listed in `auxiliary`. */
 export interface TensorPart extends TensorLayer {
+  /** Earlier layers, first to last. */
   readonly auxiliary?: readonly TensorLayer[] | undefined
+  /** Absent, since the part has tensors of its own. */
   readonly queries?: undefined
 }
 
 /** As {@link Outputs}, with tensors. */
 export interface TensorOutputs extends Omit<TensorPart, 'queries'>, Pick<Outputs, 'groups'> {
+  /** The proposals of a two-stage encoder. */
   readonly encoder?: (Omit<TensorPart, 'queries'> & EncoderSettings) | undefined
+  /** Queries made from the targets with noise. */
   readonly denoising?: ((TensorPart | QueryRange) & DenoisingSettings) | undefined
+  /** A branch whose targets are repeated. */
   readonly oneToMany?: ((TensorPart | QueryRange) & OneToManySettings) | undefined
 }
 
@@ -182,7 +181,7 @@ function readStep(outputs: unknown, targets: unknown, call: unknown): TensorStep
   try {
     const layers: TensorLayer[] = []
     const tensors: Tensors = new Map()
-    const read = readOutputs(outputs, layers, tensors)
+    const read = copyOutputs(outputs, layers, tensors)
     argument = 'targets'
     const readTargets = copyTargets(targets, tensors)
     argument = 'call'
@@ -252,8 +251,6 @@ function hasMethods(value: unknown, names: readonly string[], argument: string):
   }
 }
 
-type PartPlace = (typeof PART_KEYS)[number] | 'outputs' | 'layer'
-
 /** Whether something is a tensor of TensorFlow.js. */
 function isTensor(value: unknown): value is tfc.Tensor {
   return isRecord(value) && typeof value['dataSync'] === 'function'
@@ -270,18 +267,18 @@ function copyFields(value: Record<string, unknown>, names: readonly string[]): R
   return copy
 }
 
-const DIFFERENTIATED = ['logits', 'boxes', 'corners'] as const
-const TENSORS = [...DIFFERENTIATED, 'references'] as const
+const TENSORS = FIELDS.map(({ name }) => name)
+/** The tensors that the loss is differentiated by. */
+const VARIABLES = FIELDS.filter(({ hasGradient }) => hasGradient).map(({ name }) => name as keyof LayerGradients)
 
 /** Copies the outputs, and lists their layers and tensors. */
-function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: Tensors): TensorOutputs {
-  const readLayer = (given: unknown, place: PartPlace, argument: string): Record<string, unknown> => {
+function copyOutputs(outputs: unknown, layers: TensorLayer[], tensors: Tensors): TensorOutputs {
+  const readLayer = (given: unknown, place: OutputPlace, argument: string): Record<string, unknown> => {
     if (!isRecord(given)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(given)}`)
     if (isTensor(given)) fail('DTYPE', `${argument}.logits`, `is undefined, since ${argument} is itself a tensor`)
     const layer = copyFields(given, [...TENSORS, 'matching', 'cost', 'auxiliary', ...PART_KEYS])
     checkKeys(layer, place, argument)
-    for (const name of TENSORS) {
-      const isOptional = name === 'corners' || name === 'references'
+    for (const { name, isOptional } of FIELDS) {
       if (isOptional && layer[name] === undefined) continue
       checkTensor(layer[name], `${argument}.${name}`, ['float32'], layer)
       note(tensors, layer[name] as tfc.Tensor, `${argument}.${name}`)
@@ -289,7 +286,7 @@ function readOutputs(outputs: unknown, layers: TensorLayer[], tensors: Tensors):
     layers.push(layer as unknown as TensorLayer)
     return layer
   }
-  const readPart = (given: unknown, place: PartPlace, argument: string): Record<string, unknown> => {
+  const readPart = (given: unknown, place: OutputPlace, argument: string): Record<string, unknown> => {
     const part = readLayer(given, place, argument)
     const auxiliary = part['auxiliary']
     if (auxiliary === undefined) return part
@@ -330,8 +327,8 @@ function checkTensor(value: unknown, argument: string, dtypes: readonly string[]
 }
 
 /** The tensors of a layer that the loss is differentiated by. */
-function variablesOf({ logits, boxes, corners }: TensorLayer): tfc.Tensor[] {
-  return corners === undefined ? [logits, boxes] : [logits, boxes, corners]
+function variablesOf(layer: TensorLayer): tfc.Tensor[] {
+  return VARIABLES.map((name) => layer[name]).filter((tensor) => tensor !== undefined)
 }
 
 /** The outputs with the values of their tensors, as the criterion takes them. */
@@ -432,8 +429,8 @@ function gradientTensors(tf: TensorFlow, { layers, tensors }: TensorStep, gradie
   const layersIn = (part: PartGradients | undefined) => (part === undefined ? [] : [part, ...(part.auxiliary ?? [])])
   const all: readonly LayerGradients[] = parts.flatMap(layersIn)
   return layers.flatMap((layer, i) => {
-    const { logits, boxes, corners } = all[i] as LayerGradients
-    const arrays = [logits, boxes, corners] as Float32Array[]
+    const of = all[i] as LayerGradients
+    const arrays = VARIABLES.map((name) => of[name]).filter((array) => array !== undefined)
     return variablesOf(layer).map((tensor, k) => {
       return tf.tensor(arrays[k] as Float32Array, [...(tensors.get(tensor) as Known).shape])
     })

@@ -31,7 +31,7 @@ class Digest {
   }
 }
 
-/** @param {import('../../src/types.ts').LossResult} result */
+/** @param {import('../../src/index.ts').LossResult} result */
 export function digestOfLoss(result) {
   const digest = new Digest().numbers(result.loss)
   addParts(result, (part) => part.layers.forEach((layer) => addLayer(digest, layer)))
@@ -43,7 +43,7 @@ export function digestOfLoss(result) {
   return digest.end()
 }
 
-/** @param {import('../../src/types.ts').MatchResult} result */
+/** @param {import('../../src/index.ts').MatchResult} result */
 export function digestOfMatching(result) {
   const digest = new Digest()
   addParts(result, (part) =>
@@ -56,14 +56,14 @@ export function digestOfMatching(result) {
   return digest.end()
 }
 
-/** @param {import('../../src/types.ts').CostResult} result */
+/** @param {import('../../src/index.ts').CostResult} result */
 export function digestOfCosts(result) {
   const digest = new Digest()
   addParts(result, (part) => part.layers.forEach(({ images }) => images.forEach(({ data }) => digest.array(data))))
   return digest.end()
 }
 
-/** @param {import('../../src/types.ts').Assignment} assignment */
+/** @param {import('../../src/index.ts').Assignment} assignment */
 export function digestOfAssignment(assignment) {
   const { rowIndices, columnIndices, total, rowDuals, columnDuals, unassignedRows, unassignedColumns } = assignment
   const digest = new Digest().numbers(total)

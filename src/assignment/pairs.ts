@@ -1,7 +1,39 @@
+/** Assignments as plain data: the pairs, and who is left over. */
 import { toHungarianLossError } from '../common/errors.ts'
 import { addPrint, constructorOf, ownInt32s, putOff, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
-import type { Assignment } from '../types.ts'
+
+/**
+ * An assignment of rows to columns. It is plain data, as {@link LossResult}, and in JSON its arrays are plain ones. Every
+ * array has a buffer of its own, but for the duals, of which rows and columns may share one.
+ */
+export interface Assignment {
+  /** Assigned rows, ascending. */
+  readonly rowIndices: Int32Array
+  /** The column of each of them. */
+  readonly columnIndices: Int32Array
+  /** Sum of the assigned cells, in float64. */
+  readonly total: number
+  /** Rows without a column, ascending. */
+  readonly unassignedRows: Int32Array
+  /** Columns without a row, ascending. */
+  readonly unassignedColumns: Int32Array
+  /**
+   * `[rows]`, with `duals: true`: no cell costs less (when maximising: more) than the sum of its row's and its column's
+   * dual. With `costLimit`, no cell's cost less the limit does, and no dual is above (below) 0.
+   */
+  readonly rowDuals: Float64Array | undefined
+  /** `[columns]`, with `duals: true`. */
+  readonly columnDuals: Float64Array | undefined
+}
+
+/** An assignment with its dual variables, as `duals: true` gives it. */
+export interface AssignmentWithDuals extends Assignment {
+  /** `[rows]`, as in {@link Assignment}. */
+  readonly rowDuals: Float64Array
+  /** `[columns]`, likewise. */
+  readonly columnDuals: Float64Array
+}
 
 /** In place of the column of a row that has none. */
 export const UNASSIGNED = -1

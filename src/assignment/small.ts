@@ -5,8 +5,9 @@
 import { isDouble } from '../common/memory.ts'
 import { assignSmall as assign, createExchange } from '../binding/native.ts'
 import { listPairs } from './pairs.ts'
-import type { Costs, Settings } from './problem.ts'
-import type { Assignment } from '../types.ts'
+import type { Assignment } from './pairs.ts'
+import type { Costs } from './dense.ts'
+import type { Settings } from './options.ts'
 
 /** The most cells, and the most rows and columns together. */
 const CELLS = 256

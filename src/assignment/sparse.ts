@@ -1,3 +1,4 @@
+/** Cost matrices of which only the allowed cells are listed. */
 import { fail } from '../common/errors.ts'
 import { checkMemory, isDouble, kindOf } from '../common/memory.ts'
 import {
@@ -9,10 +10,49 @@ import {
   verifySparseF64,
 } from '../binding/native.ts'
 import type { Interrupt } from '../binding/native.ts'
-import type { Settings } from './problem.ts'
+import { checkNames } from './dense.ts'
+import type { CostData } from './dense.ts'
+import type { Settings } from './options.ts'
 import { floats, isNumeric, lengthOf } from '../common/tensors.ts'
-import type { SparseCostMatrix } from '../types.ts'
+import type { IntegerData } from '../common/tensors.ts'
 import { checkInteger, isObject, isRecord, MAX_SIZE, show, showKeys } from '../common/validate.ts'
+
+/** Indices of rows or columns; an Int32Array is never copied. */
+export type IndexData = readonly number[] | Exclude<IntegerData, BigInt64Array | BigUint64Array>
+
+/**
+ * A cost matrix in compressed rows (CSR): row i lists the cells from `rowStarts[i]` up to `rowStarts[i + 1]`. Cells that
+ * are not listed are forbidden, as is a listed `Infinity`; NaN and `-Infinity` are errors.
+ */
+export interface CompressedCostMatrix {
+  /** The cost of each listed cell. */
+  readonly values: CostData
+  /** The column of each, in any order within a row, but none twice. */
+  readonly columnIndices: IndexData
+  /** `[rows + 1]`, rising from 0 to the number of cells. */
+  readonly rowStarts: IndexData
+  /** Absent in this form. */
+  readonly rowIndices?: undefined
+  /** `[rows, columns]`. */
+  readonly shape: readonly number[]
+}
+
+/** A cost matrix as a list of cells in any order (COO), none listed twice. The rest is as in the other form. */
+export interface ListedCostMatrix {
+  /** The cost of each listed cell. */
+  readonly values: CostData
+  /** The row of each. */
+  readonly rowIndices: IndexData
+  /** The column of each. */
+  readonly columnIndices: IndexData
+  /** Absent in this form. */
+  readonly rowStarts?: undefined
+  /** `[rows, columns]`. */
+  readonly shape: readonly number[]
+}
+
+/** A cost matrix of which only the allowed cells are listed. */
+export type SparseCostMatrix = CompressedCostMatrix | ListedCostMatrix
 
 /** A sparse matrix as the binding takes it. */
 export interface SparseCosts {
@@ -28,14 +68,6 @@ export interface SparseCosts {
 /** Whether a cost matrix is a sparse one, sound or not. */
 export function isSparse(cost: unknown): cost is SparseCostMatrix {
   return isObject(cost) && ('values' in cost || 'columnIndices' in cost) && isRecord(cost)
-}
-
-/** Refuses a sparse matrix with the names that SciPy has for its fields, which would be read as a dense one. */
-export function checkNames(cost: unknown): void {
-  if (!isRecord(cost) || !('indptr' in cost || 'col' in cost)) return
-  const names = 'indptr' in cost ? 'indices, rowStarts: indptr' : 'col, rowIndices: row'
-  const rule = `is a sparse matrix under other names: pass { values: data, columnIndices: ${names}, shape }`
-  fail('SHAPE', 'cost', `${rule}; it is an object ${showKeys(cost)}`)
 }
 
 /** Reads a sparse matrix; Float32Array, Float64Array and, for indices, Int32Array as they lie, all else converted. */

@@ -61,7 +61,9 @@ export interface ErrorDetails extends ErrorPlace {
 
 /** The code and whatever applies of argument and place, as plain data. */
 export interface ErrorCause extends ErrorPlace {
+  /** What kind of rule was broken. */
   readonly code: ErrorCode
+  /** The argument at fault. */
   readonly argument?: string | undefined
 }
 

@@ -1,8 +1,63 @@
+/** Tensors as callers have them: `{ data, shape }`, whose shape is checked and whose data are read or converted. */
 import { fail } from './errors.ts'
 import type { ErrorPlace } from './errors.ts'
 import { checkMemory, isUsable, kindOf, lengthOfTyped } from './memory.ts'
 import { toReadError } from './reading.ts'
 import { isObject, isRecord, MAX_SIZE, show, showKeys } from './validate.ts'
+
+/** Float16Array where the runtime has it, described by its structure since older type libraries lack it. */
+export interface Float16Data extends ArrayLike<number> {
+  /** 2. */
+  readonly BYTES_PER_ELEMENT: number
+  /** What tells it from other typed arrays. */
+  readonly [Symbol.toStringTag]: 'Float16Array'
+}
+
+/** Plain numbers, flat or in nested rows. */
+export type NestedNumbers = ReadonlyArray<number | NestedNumbers>
+
+/**
+ * The values of a tensor. A `Float32Array` is read where it lies and never copied; the others are converted to
+ * float32.
+ */
+export type FloatData = Float32Array | Float64Array | Float16Data | NestedNumbers
+
+/** Typed arrays of integers. */
+export type IntegerData =
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+
+/** Data with its shape, under either of the two customary names. Row-major. */
+export type Shaped<Data> =
+  | { readonly data: Data; readonly shape: readonly number[] }
+  | { readonly data: Data; readonly dims: readonly number[] }
+
+/**
+ * A tensor of ONNX Runtime as `session.run()` gives it: its type does not say what it holds, which is looked at when it
+ * is read. Throws `DTYPE` for what the place does not take.
+ */
+export interface OnnxTensor {
+  /** The type of its elements, such as `'float32'`. */
+  readonly type: string
+  /** Its shape. */
+  readonly dims: readonly number[]
+  /** Its values, row-major. */
+  readonly data: FloatData | IntegerData | readonly string[]
+}
+
+/**
+ * A tensor of predictions; `{ data, dims }` fits one of ONNX Runtime as it is, once its data are in memory (`DTYPE` where
+ * they are on the device, or disposed). The product of the shape must equal the length of the data. Further fields are
+ * ignored.
+ */
+export type TensorLike = Shaped<FloatData> | OnnxTensor
 
 /** An object that holds data and shape, of which nothing has been checked yet. */
 interface Unchecked {

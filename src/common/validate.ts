@@ -1,12 +1,13 @@
 import { fail } from './errors.ts'
 import type { ErrorCode } from './errors.ts'
 import { foreignName, nearestName } from './words.ts'
+import type { ForeignNames } from './words.ts'
 
 /** The largest size of one dimension: indices are 32-bit integers. */
 export const MAX_SIZE = 2 ** 31 - 1
 
-/** The largest weight, as in the core. */
-const MAX_WEIGHT = 1e12
+/** The largest weight: of a term, of a class, of a part. */
+export const MAX_WEIGHT = 1e12
 
 /** Keys that a message lists at most. */
 const SHOWN_KEYS = 8
@@ -93,35 +94,34 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 }
 
-/** An object of options all of whose keys are known; absent means empty. `hintFor`: what may help where it is none. */
+/**
+ * An object of options all of whose keys are known; absent means empty. `foreign`: what other code calls them. `hintFor`: what
+ * may help where it is none.
+ */
 export function checkRecord<Key extends string>(
   value: unknown,
   known: readonly Key[],
   argument: string,
+  foreign: ForeignNames = NO_NAMES,
   hintFor: (value: unknown) => string = noHint,
 ): { readonly [K in Key]?: unknown } {
   if (value === undefined) return {}
   if (!isRecord(value)) fail('OPTION', argument, `must be an object, got ${show(value)}${hintFor(value)}`)
   for (const key in value) {
     if (!(known as readonly string[]).includes(key)) {
-      fail(
-        'OPTION',
-        `${argument}.${shorten(key)}`,
-        `there is no such option; ${showKnown(key, known)}${hintFor(value)}`,
-      )
+      const meant = foreignName(key, known, foreign) ?? nearestName(key, known)
+      const rule = `there is no such option; ${showKnown(key, known, meant)}${hintFor(value)}`
+      fail('OPTION', `${argument}.${shorten(key)}`, rule)
     }
   }
   return value as { readonly [K in Key]?: unknown }
 }
 
+const NO_NAMES: ForeignNames = new Map()
 const noHint = (): string => ''
 
 /** The known names, each once, and which of them may be meant. */
-export function showKnown(
-  key: string,
-  known: readonly string[],
-  meant = foreignName(key, known) ?? nearestName(key, known),
-): string {
+export function showKnown(key: string, known: readonly string[], meant = nearestName(key, known)): string {
   const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`
   return `known are ${[...new Set(known)].join(', ')}${hint}`
 }

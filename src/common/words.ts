@@ -21,59 +21,15 @@ export function lettersOf(name: string): string {
 }
 
 /**
- * Names that the published code, its ports and other solvers have for options, without case and separators: the first
- * one that there is may be meant. facebookresearch/detr, `main.py`; huggingface/transformers, `configuration_detr.py`;
- * `linear_assignment` of trackers.
+ * Names that published code, its ports and other solvers have for options, without case and separators: the first one that
+ * there is may be meant. Of a name such as `weights.class`, `weights` is to be known.
  */
-const FOREIGN: ReadonlyMap<string, readonly string[]> = new Map([
-  ['eoscoef', ['noObjectWeight', 'classification.noObjectWeight']],
-  ['eoscoefficient', ['noObjectWeight', 'classification.noObjectWeight']],
-  ['focalalpha', ['alpha', 'classification.alpha']],
-  ['focalgamma', ['gamma', 'classification.gamma']],
-  ['numlabels', ['numClasses']],
-  ['weightdict', ['weights']],
-  ['bbox', ['l1']],
-  ['box', ['l1']],
-  ['boxes', ['l1']],
-  ['lossbbox', ['l1']],
-  ['bboxlosscoef', ['l1', 'weights.l1']],
-  ['bboxlosscoefficient', ['l1', 'weights.l1']],
-  ['costbbox', ['l1', 'cost.l1']],
-  ['setcostbbox', ['l1', 'cost.l1']],
-  ['bboxcost', ['l1', 'cost.l1']],
-  ['ce', ['class']],
-  ['bce', ['class']],
-  ['cls', ['class']],
-  ['label', ['class']],
-  ['labels', ['class']],
-  ['vfl', ['class']],
-  ['mal', ['class']],
-  ['lossce', ['class']],
-  ['lossvfl', ['class']],
-  ['lossmal', ['class']],
-  ['clslosscoef', ['class', 'weights.class']],
-  ['costclass', ['class', 'cost.class']],
-  ['setcostclass', ['class', 'cost.class']],
-  ['classcost', ['class', 'cost.class']],
-  ['lossgiou', ['giou']],
-  ['giouloss', ['giou']],
-  ['costgiou', ['giou', 'cost.giou']],
-  ['setcostgiou', ['giou', 'cost.giou']],
-  ['gioucost', ['giou', 'cost.giou']],
-  ['gioulosscoef', ['giou', 'weights.giou']],
-  ['gioulosscoefficient', ['giou', 'weights.giou']],
-  ['costthreshold', ['costLimit']],
-  ['costthresh', ['costLimit']],
-  ['threshold', ['costLimit']],
-  ['thresh', ['costLimit']],
-  ['maxcost', ['costLimit']],
-  ['maxdistance', ['costLimit']],
-])
+export type ForeignNames = ReadonlyMap<string, readonly string[]>
 
-/** The known name that a foreign one stands for, if any. Of `weights.l1`, `weights` is to be known. */
-export function foreignName(given: string, known: readonly string[]): string | undefined {
+/** The known name that a foreign one stands for, if any. */
+export function foreignName(given: string, known: readonly string[], foreign: ForeignNames): string | undefined {
   if (given.length > LONGEST) return undefined
-  return FOREIGN.get(lettersOf(given))?.find((name) => known.includes(name.split('.')[0] as string))
+  return foreign.get(lettersOf(given))?.find((name) => known.includes(name.split('.')[0] as string))
 }
 
 /** How many letters must be put in, left out, changed or swapped with the next (optimal string alignment). */

@@ -1,68 +1,42 @@
+/** A criterion: options that have been checked, and the loss, the matching and the cost that it computes with them. */
 import { checkSignal, untilAborted } from '../binding/abort.ts'
-import { ASYNC_CALL, CALL, checkCall } from '../options/call.ts'
-import { fail, toHungarianLossError } from '../common/errors.ts'
-import { checkOut, makeGradients, NO_GRADIENTS } from '../input/gradients.ts'
-import type { GradientArrays } from '../input/gradients.ts'
-import { warnOfFindings } from './inspect/warn.ts'
-import { kindOf } from '../common/memory.ts'
-import { compute, computeAsync, costMatrix, createCriterion, matchTargets } from '../binding/native.ts'
+import { compute, computeAsync, costMatrix, matchTargets } from '../binding/native.ts'
 import type { Criterion, Interrupt } from '../binding/native.ts'
-import { checkCopies, packParts } from '../input/parts.ts'
-import { listTensors, readPredictions } from '../input/predictions.ts'
-import type { Predictions } from '../input/parts.ts'
-import { resolveOptions } from '../options/options.ts'
-import { toReadError } from '../common/reading.ts'
-import type { PresetName } from '../options/presets.ts'
-import { countCosts, makeFilled, readCosts, readLoss, readMatching } from '../result/result.ts'
-import type { Filled } from '../result/result.ts'
-import { packRules } from '../input/rules.ts'
-import { packRead, readTargets } from '../input/targets.ts'
-import type { ReadTarget } from '../input/targets.ts'
-import { lengthOf } from '../common/tensors.ts'
+import { packParts } from '../binding/parts.ts'
 import { takeAway } from '../binding/transfer.ts'
-import type {
-  AsyncCallOptions,
-  CallOptions,
-  CostResult,
-  ExactOutputs,
-  Gradients,
-  GradientsOf,
-  HungarianLossOptions,
-  LossResult,
-  MatchResult,
-  Outputs,
-  ResolvedOptions,
-  Target,
-} from '../types.ts'
-import { checkDivisor, checkFlag, show } from '../common/validate.ts'
+import { fail, toHungarianLossError } from '../common/errors.ts'
+import { toReadError } from '../common/reading.ts'
+import { checkFlag } from '../common/validate.ts'
+import type { GradientArrays, GradientsOf } from '../input/gradients.ts'
+import { packRules } from '../input/matching.ts'
+import { listTensors, readPredictions } from '../input/outputs.ts'
+import type { ExactOutputs, Outputs } from '../input/outputs.ts'
+import { checkCopies } from '../input/parts.ts'
+import { packRead, readTargets } from '../input/targets.ts'
+import type { Target } from '../input/targets.ts'
+import { resolveOptions } from '../options/options.ts'
+import type { HungarianLossOptions, ResolvedOptions } from '../options/options.ts'
+import type { PresetName } from '../options/presets.ts'
+import { countCosts, readCostResult } from '../result/costs.ts'
+import type { CostResult } from '../result/costs.ts'
+import { readLoss } from '../result/loss.ts'
+import type { LossResult } from '../result/loss.ts'
+import { readMatching } from '../result/matching.ts'
+import type { MatchResult } from '../result/matching.ts'
+import { makeFilled } from '../result/source.ts'
+import type { Filled } from '../result/source.ts'
+import { DEFAULT_CALL, gradientsFor, normalizersFor, readAsyncCall, readCall } from './call.ts'
+import type { AsyncCallOptions, CallOptions, GivenNormalizers } from './call.ts'
+import { createHandle } from './handle.ts'
+import { warnOfFindings } from './inspect/warn.ts'
 
-const DEFAULT_CALL: CallOptions = {}
-
-/** What a call without settings is. */
-const DEFAULTS: Call = {
-  gradients: true,
-  out: undefined,
-  numBoxes: undefined,
-  unionBoxes: undefined,
-  classWeight: undefined,
-  distilledQueries: undefined,
-}
-
-/** The settings of a call, each read once; what depends on the inputs is unchecked. */
-interface Call {
-  readonly gradients: boolean
-  readonly out: unknown
-  readonly numBoxes: number | undefined
-  readonly unionBoxes: number | undefined
-  readonly classWeight: unknown
-  readonly distilledQueries: unknown
-}
+const NO_SETTINGS: CallOptions = {}
 
 /** A call, checked. */
 interface Prepared {
   /** As the binding takes it. */
   readonly inputs: Parameters<typeof matchTargets> extends [unknown, unknown, unknown, ...infer Inputs] ? Inputs : never
-  readonly normalizers: Parameters<typeof compute>[1]
+  readonly normalizers: GivenNormalizers
   readonly gradients: GradientArrays
   readonly filled: Filled
 }
@@ -205,7 +179,7 @@ export class HungarianLoss {
   ): LossResult<O, undefined>
   /** As above, where only the call knows whether gradients are wanted. */
   compute<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[], call?: CallOptions): LossResult<O>
-  compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = DEFAULT_CALL): LossResult {
+  compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = NO_SETTINGS): LossResult {
     try {
       HungarianLoss.#check(this)
       const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
@@ -264,7 +238,7 @@ export class HungarianLoss {
   async computeAsync(
     outputs: Outputs,
     targets: readonly Target[],
-    call: AsyncCallOptions = DEFAULT_CALL,
+    call: AsyncCallOptions = NO_SETTINGS,
   ): Promise<LossResult> {
     HungarianLoss.#check(this)
     const { signal, transfer, ...rest } = readAsyncCall(call)
@@ -292,7 +266,7 @@ export class HungarianLoss {
 
   /** Checks and packs the arguments of a call, and makes what it fills. */
   #prepare(outputs: Outputs, targets: readonly Target[], given: CallOptions): Prepared {
-    const call = given === DEFAULT_CALL ? DEFAULTS : readCall(given)
+    const call = given === NO_SETTINGS ? DEFAULT_CALL : readCall(given)
     const { predictions, read, inputs, filled } = this.#read(outputs, targets)
     try {
       const gradients = gradientsFor(call, predictions, read)
@@ -358,29 +332,10 @@ export class HungarianLoss {
       const { predictions, packed, inputs, filled } = this.#read(outputs, targets)
       const costs = new Float32Array(countCosts(predictions, packed))
       costMatrix(this.#handle, costs, filled.values, ...inputs)
-      return readCosts(filled, costs)
+      return readCostResult(filled, costs)
     } catch (error) {
       throw toHungarianLossError(error, 'outputs')
     }
-  }
-}
-
-/** Hands the options to the core. */
-function createHandle({ classification, cost, weights, distribution, ...options }: ResolvedOptions): Criterion {
-  const { classForm, alpha = 0, gamma = 0, ...costWeights } = cost
-  const { fgl, ddf, ...lossWeights } = weights
-  const { classWeights, ...kind } = { classWeights: undefined, ...classification }
-  try {
-    return createCriterion({
-      ...options,
-      classification: { ...kind, ...(classWeights && { classWeights: [...classWeights] }) },
-      cost: costWeights,
-      weights: lossWeights,
-      distribution: { ...distribution, fgl, ddf },
-      classCost: { form: classForm, alpha, gamma },
-    })
-  } catch (error) {
-    throw toHungarianLossError(error)
   }
 }
 
@@ -391,101 +346,4 @@ function readOptions(options: HungarianLossOptions, preset: PresetName): Resolve
   } catch (error) {
     throw toReadError(error, 'options')
   }
-}
-
-/** The settings of a call off the event loop. */
-function readAsyncCall(call: unknown) {
-  try {
-    return { ...checkCall(call, ASYNC_CALL) }
-  } catch (error) {
-    throw toReadError(error, 'call')
-  }
-}
-
-/** Reads a call, and checks what can be checked of it without its inputs. */
-function readCall(call: unknown): Call {
-  try {
-    const { gradients, out, numBoxes, unionBoxes, classWeight, distilledQueries } = checkCall(call, CALL)
-    const wanted = checkFlag(gradients, true, 'call.gradients')
-    if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
-    return {
-      gradients: wanted,
-      out,
-      numBoxes: numBoxes === undefined ? undefined : checkDivisor(numBoxes, 'call.numBoxes'),
-      unionBoxes: unionBoxes === undefined ? undefined : checkDivisor(unionBoxes, 'call.unionBoxes'),
-      classWeight: typeof classWeight === 'number' ? checkDivisor(classWeight, 'call.classWeight') : classWeight,
-      distilledQueries,
-    }
-  } catch (error) {
-    throw toReadError(error, 'call')
-  }
-}
-
-/** The arrays to write gradients to: none, the caller's, or new ones. */
-function gradientsFor(
-  { gradients, out }: Call,
-  predictions: Predictions,
-  targets: readonly ReadTarget[],
-): GradientArrays {
-  if (!gradients) return NO_GRADIENTS
-  return out === undefined ? makeGradients(predictions) : checkOut(out as Gradients, predictions, targets)
-}
-
-/** What the caller gave in place of the batch's own numbers, if anything. */
-function normalizersFor(call: Call, predictions: Predictions): Prepared['normalizers'] {
-  const { numBoxes, unionBoxes } = call
-  const classWeight = classWeightFor(call, predictions)
-  const distilled = distilledFor(call, predictions)
-  if ((numBoxes ?? unionBoxes ?? classWeight ?? distilled) === undefined) return undefined
-  return { numBoxes, unionBoxes, classWeight, distilled }
-}
-
-/** How many layers all parts have. */
-function countLayers({ parts }: Predictions): number {
-  return parts.reduce((sum, part) => sum + part.layers.layers, 0)
-}
-
-/** One class weight for each layer, or none for the batch's own. */
-function classWeightFor({ classWeight }: Call, predictions: Predictions): Float64Array | undefined {
-  if (classWeight === undefined) return undefined
-  const layers = countLayers(predictions)
-  if (typeof classWeight === 'number') return new Float64Array(layers).fill(classWeight)
-  if (!Array.isArray(classWeight) && kindOf(classWeight) === undefined) {
-    fail('OPTION', 'call.classWeight', `must be a number or an array of numbers, got ${show(classWeight)}`)
-  }
-  const list = classWeight as ArrayLike<unknown>
-  const length = lengthOf(list, 'call.classWeight')
-  if (length !== layers) {
-    fail('SHAPE', 'call.classWeight', `expected one number for each of ${layers} layers, got ${length}`)
-  }
-  const weights = new Float64Array(layers)
-  for (let i = 0; i < layers; i++) weights[i] = checkDivisor(list[i], `call.classWeight[${i}]`)
-  return weights
-}
-
-/** Two numbers of queries for each layer, flat, or none for the batch's own. */
-function distilledFor({ distilledQueries }: Call, predictions: Predictions): Float64Array | undefined {
-  if (distilledQueries === undefined) return undefined
-  const name = 'call.distilledQueries'
-  if (!Array.isArray(distilledQueries)) {
-    fail('OPTION', name, `must be an array of pairs of numbers, got ${show(distilledQueries)}`)
-  }
-  const layers = countLayers(predictions)
-  const length = lengthOf(distilledQueries, name)
-  if (length !== layers) fail('SHAPE', name, `expected one pair for each of ${layers} layers, got ${length}`)
-  const numbers = new Float64Array(2 * layers)
-  for (let i = 0; i < layers; i++) {
-    const pair: unknown = distilledQueries[i]
-    if (!(Array.isArray(pair) || kindOf(pair) !== undefined) || (pair as ArrayLike<unknown>).length !== 2) {
-      fail('OPTION', `${name}[${i}]`, `must be a pair of numbers, got ${show(pair)}`)
-    }
-    for (let k = 0; k < 2; k++) {
-      const number: unknown = (pair as ArrayLike<unknown>)[k]
-      if (!(typeof number === 'number' && number >= 0 && number < Infinity)) {
-        fail('OPTION', `${name}[${i}][${k}]`, `must be a finite number from 0 on, got ${show(number)}`)
-      }
-      numbers[2 * i + k] = number
-    }
-  }
-  return numbers
 }

@@ -3,8 +3,32 @@ import { fail } from '../common/errors.ts'
 import { kindOf } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { lengthOf } from '../common/tensors.ts'
-import type { CombinedNormalizers, CombineOptions, NormalizerCounts, NormalizerSource } from '../types.ts'
+import type { NormalizerCounts, Normalizers } from '../result/normalizers.ts'
 import { checkRecord, checkWord, isRecord, show } from '../common/validate.ts'
+
+/** What {@link combineNormalizers} takes of each worker: a result of `compute` or `match`, or its `normalizers` alone. */
+export type NormalizerSource = Normalizers | { readonly normalizers: Normalizers }
+
+/** Settings of {@link combineNormalizers}. */
+export interface CombineOptions {
+  /**
+   * What becomes of the workers' losses and gradients: their `'mean'`, as data-parallel training makes it, or their `'sum'`,
+   * as gradients are accumulated over micro-batches. Default: `'mean'`.
+   */
+  readonly reduce?: 'mean' | 'sum' | undefined
+}
+
+/** What {@link combineNormalizers} gives: to be spread into the `call` of each worker. */
+export interface CombinedNormalizers {
+  /** The share of the targets to divide the box terms by. */
+  readonly numBoxes: number
+  /** What to divide the class term by, one for each layer. Absent where the workers' denoising groups are different in number. */
+  readonly classWeight?: readonly number[] | undefined
+  /** The share of the union pairs, with `boxMatching: 'union'`. */
+  readonly unionBoxes?: number | undefined
+  /** The shares of the queries that `ddf` takes, for each layer, where there is that term. */
+  readonly distilledQueries?: ReadonlyArray<readonly [paired: number, others: number]> | undefined
+}
 
 /** A worker's counts, checked, with the name that messages have for them. */
 interface Counts extends NormalizerCounts {

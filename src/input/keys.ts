@@ -1,22 +1,27 @@
-import { ASYNC_CALL, CALL } from '../options/call.ts'
+import { ASYNC_CALL, CALL } from '../options/settings.ts'
+import { PART_KEYS } from '../binding/parts.ts'
+import type { PartKey } from '../binding/parts.ts'
 import { fail } from '../common/errors.ts'
 import type { ErrorPlace } from '../common/errors.ts'
 import { OPTIONS } from '../options/options.ts'
+import { FIELDS } from '../terms/index.ts'
 import { shorten, showKnown } from '../common/validate.ts'
 import { lettersOf, nearestName } from '../common/words.ts'
 
 /** What the outputs, their parts and layers, and the targets are made of: where a key may stand. */
-export type Place = 'outputs' | 'encoder' | 'denoising' | 'oneToMany' | 'layer' | 'target' | RulePlace
+export type Place = OutputPlace | 'target' | RulePlace
+
+/** Where a key of the outputs may stand. */
+export type OutputPlace = 'outputs' | PartKey | 'layer'
 
 /** The parts of a layer's matching. */
 type RulePlace = 'pairs' | 'source'
 
-const LAYER = ['logits', 'boxes', 'corners', 'references', 'matching', 'cost'] as const
+const LAYER = [...FIELDS.map(({ name }) => name), 'matching', 'cost']
 const WEIGHTS = ['weight', 'weights'] as const
-const PARTS = ['encoder', 'denoising', 'oneToMany'] as const
 
 const KNOWN: { readonly [Key in Place]: readonly string[] } = {
-  outputs: [...LAYER, 'auxiliary', 'groups', ...PARTS],
+  outputs: [...LAYER, 'auxiliary', 'groups', ...PART_KEYS],
   encoder: [...LAYER, 'auxiliary', 'groups', 'classAgnostic', ...WEIGHTS],
   denoising: [...LAYER, 'auxiliary', 'queries', 'groups', 'contrastive', 'padding', ...WEIGHTS],
   oneToMany: [...LAYER, 'auxiliary', 'queries', 'repeat', ...WEIGHTS],
@@ -160,13 +165,14 @@ function ruleFor(key: string, place: Place, argument: string): string {
 function homeOf(key: string, place: Place, argument: string): string | undefined {
   if (place === 'pairs' || place === 'source') return undefined
   const isTarget = place === 'target'
-  if (!isTarget && (PARTS as readonly string[]).includes(key)) return `belongs to the main outputs, as outputs.${key}`
+  if (!isTarget && (PART_KEYS as readonly string[]).includes(key))
+    return `belongs to the main outputs, as outputs.${key}`
   if (!isTarget && place === 'layer') {
     const part = argument.replace(/\.auxiliary\[\d+\]$/, '')
     const owner = part === 'outputs' ? 'outputs' : (part.slice('outputs.'.length) as Place)
     if (KNOWN[owner]?.includes(key)) return `belongs to all layers, as ${part}.${key}`
   }
-  const parts = isTarget ? [] : PARTS.filter((part) => KNOWN[part].includes(key))
+  const parts = isTarget ? [] : PART_KEYS.filter((part) => KNOWN[part].includes(key))
   if (parts.length > 0) {
     const list = parts.map((part) => `outputs.${part}`).join(' or ')
     const also = key === 'weight' || key === 'weights' ? ', and what the main outputs weigh to options.weights' : ''

@@ -1,120 +1,91 @@
+/** The parts of a step: the decoder, the proposals of an encoder, denoising queries, a one-to-many branch. */
+import type { PartKey } from '../binding/parts.ts'
 import { fail } from '../common/errors.ts'
-import { resolveWeights } from '../options/options.ts'
-import { float64s } from '../binding/slab.ts'
-import { lengthOf } from '../common/tensors.ts'
-import type {
-  DenoisingOutputs,
-  EncoderOutputs,
-  LayerOutputs,
-  OneToManyOutputs,
-  Outputs,
-  Pairs,
-  PartWeights,
-  ResolvedOptions,
-  Terms,
-} from '../types.ts'
-import { checkFlag, checkInteger, checkWeight, checkWord, MAX_SIZE, show } from '../common/validate.ts'
-
-/** Parts beside the main one, in the order in which all are reported. */
-export const PART_KEYS = ['encoder', 'denoising', 'oneToMany'] as const
-export type PartKey = (typeof PART_KEYS)[number]
+import { checkFlag, checkInteger, checkWord, MAX_SIZE, show } from '../common/validate.ts'
+import type { ResolvedOptions } from '../options/options.ts'
+import type { Layers, Pairs, PartOutputs } from './layers.ts'
+import { checkGroups, hasRules, place, PLAIN, rangeOf, rest, weightsOf } from './part.ts'
+import type { Part, PartWeights, QueryRange, Range } from './part.ts'
 
 /** The most targets of a batch, each counted for every group and repetition: those without a query are all reported. */
 const MAX_COPIES = 2 ** 24
 
-/** The tensors of one layer, or of several that are stacked. */
-export interface LayerTensors {
-  /** Where they were given, for messages: `outputs`, `outputs.auxiliary[0]`. */
-  readonly name: string
-  /** What was given there. */
-  readonly given: LayerOutputs
-  /** How many layers they hold. */
-  readonly layers: number
-  readonly logits: Float32Array
-  readonly boxes: Float32Array
-  /** Both absent where the layer has none. */
-  readonly corners: Float32Array | undefined
-  readonly references: Float32Array | undefined
+/** Settings of {@link EncoderOutputs}. */
+export interface EncoderSettings extends PartWeights {
+  /**
+   * Whether all targets count as of the first class, so that proposals learn objects alone. The logits then have all
+   * columns, of which only the first learns objects, as in Deformable DETR; or those of the first class alone: one, as in
+   * RT-DETRv2 and D-FINE with `query_select_method: agnostic`, and with softmax classification one more, for no-object,
+   * which comes first where `noObjectIndex` is 0, otherwise last. Default: false.
+   */
+  readonly classAgnostic?: boolean | undefined
+  /** As {@link Outputs.groups}. Default: 1. */
+  readonly groups?: number | undefined
 }
 
-/** Layers that lie together: those of one part, or of the parts that share its queries. */
-export interface Layers {
-  /** The tensors of each layer, or of all where they are stacked, and the place of the first among those of all parts. */
-  readonly tensors: readonly LayerTensors[]
-  readonly firstTensors: number
-  /** Place of the first layer among those of all parts, and how many there are. */
-  readonly firstLayer: number
-  readonly layers: number
-  /** Queries of each. */
-  readonly rows: number
-  /** Columns of their logits. */
-  readonly classes: number
+/** The proposals of a two-stage encoder (Zhu et al. 2021, Deformable DETR), matched by themselves. */
+export type EncoderOutputs = PartOutputs & EncoderSettings
+
+/**
+ * Queries made from the targets with noise (Li et al. 2022, DN-DETR; Zhang et al. 2023, DINO). They are not matched: in
+ * each of the groups, which lie one after the other, the k-th query belongs to the image's k-th target. The terms are
+ * divided by N · `groups`, N as for the main part.
+ *
+ * Source: IDEA-Research/DINO, `models/dino/dn_components.py`; lyuwenyu/RT-DETR, `get_cdn_matched_indices`.
+ */
+export type DenoisingOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & DenoisingSettings
+
+/** Settings of {@link DenoisingOutputs}. */
+export interface DenoisingSettings extends PartWeights {
+  /** Equal groups of queries, each with all targets. Default: 1. */
+  readonly groups?: number | undefined
+  /** Whether the second half of every group are negatives, which are background. Default: true, as in DINO. */
+  readonly contrastive?: boolean | undefined
+  /**
+   * What the positives are that have no target, where other images have more: `'background'`, as in DINO and RT-DETR,
+   * or `'ignore'`, without a part in the loss, as in DN-DETR. Default: `'background'`.
+   */
+  readonly padding?: 'background' | 'ignore' | undefined
+  /** Pairs for each image, for another arrangement of the queries. `groups` is then a mere divisor. */
+  readonly matching?: readonly Pairs[] | undefined
 }
 
-/** The tensors that hold a layer. */
-export function tensorsOf({ tensors }: Layers, layer: number): LayerTensors {
-  return tensors[Math.min(layer, tensors.length - 1)] as LayerTensors
-}
+/**
+ * A branch whose targets are repeated, so that several queries learn each (Jia et al. 2023, H-DETR;
+ * HDETR/H-Deformable-DETR, `train_hybrid`). Its N is that of the repeated targets.
+ */
+export type OneToManyOutputs = ((PartOutputs & { readonly queries?: undefined }) | QueryRange) & OneToManySettings
 
-/** How denoising queries are paired with the targets. */
-export interface Denoising {
-  readonly groups: number
-  /** Leading queries of each group that are positive. */
-  readonly positives: number
-  /** Whether positives without a target have no part in the loss. */
-  readonly leavesOut: boolean
-  /** Pairs that the caller gives instead. */
-  readonly matching: readonly Pairs[] | undefined
-}
-
-/** Some queries of some layers, which are matched alike. */
-export interface Part {
-  /** Absent for the main part. */
-  readonly key: PartKey | undefined
-  /** Where its tensors lie: a key, or absent for those of the main part. */
-  readonly tensors: PartKey | undefined
-  readonly layers: Layers
-  /** Its own queries: from `first` to before `end`. */
-  readonly first: number
-  readonly end: number
-  readonly groups: number
+/** Settings of {@link OneToManyOutputs}. */
+export interface OneToManySettings extends PartWeights {
+  /**
+   * How often every target is repeated, at least 1; 6 in H-DETR. At most 16,777,216 times divided by the number of
+   * targets in the batch. What exceeds the number of queries is reported as unmatched, and takes no memory.
+   */
   readonly repeat: number
-  readonly classAgnostic: boolean
-  readonly union: boolean
-  readonly divisor: number
-  readonly weight: number
-  /** Of its terms. */
-  readonly weights: Required<Terms>
-  readonly denoising: Denoising | undefined
-  /** Whether layers may say how they are matched. */
-  readonly hasRules: boolean
 }
 
-/** The predictions of all layers, every shape checked. */
-export interface Predictions {
-  readonly images: number
-  /** Those of the main part first; of each part the final layer last. */
-  readonly tensors: readonly LayerTensors[]
-  /** Whether any layer has corners. */
-  readonly hasCorners: boolean
-  readonly parts: readonly Part[]
+/** What else than the decoder is trained. */
+export interface FurtherParts {
+  /**
+   * Equal groups that the queries are split in, one after the other; each is matched by itself with all targets, and the
+   * terms are divided by N · `groups` (Chen et al. 2023, Group DETR; Atten4Vis/LW-DETR). At most 16,777,216 divided by
+   * the number of targets in the batch. Default: 1.
+   */
+  readonly groups?: number | undefined
+  /** The proposals of a two-stage encoder. */
+  readonly encoder?: EncoderOutputs | undefined
+  /** Queries made from the targets with noise. */
+  readonly denoising?: DenoisingOutputs | undefined
+  /** A branch whose targets are repeated. */
+  readonly oneToMany?: OneToManyOutputs | undefined
 }
-
-/** Everything but the layers and the queries of a part that is matched one to one. */
-const PLAIN = {
-  groups: 1,
-  repeat: 1,
-  classAgnostic: false,
-  union: false,
-  divisor: 1,
-  denoising: undefined,
-} as const
 
 /** What the parts are made of: the layers that were given under each name. */
 export type GivenLayers = { readonly main: Layers } & { readonly [Key in PartKey]?: Layers | undefined }
 
 /** The parts of a step, the main one first. */
-export function makeParts(outputs: Outputs, given: GivenLayers, options: ResolvedOptions): readonly Part[] {
+export function makeParts(outputs: FurtherParts, given: GivenLayers, options: ResolvedOptions): readonly Part[] {
   const { encoder, denoising, oneToMany } = outputs
   const main = given.main
   if (encoder === undefined && denoising === undefined && oneToMany === undefined) {
@@ -134,7 +105,7 @@ export function makeParts(outputs: Outputs, given: GivenLayers, options: Resolve
 
 /** Written out, since it is all that most calls have. */
 function mainPart(
-  { groups }: Outputs,
+  { groups }: FurtherParts,
   layers: Layers,
   first: number,
   end: number,
@@ -150,15 +121,13 @@ function mainPart(
     repeat: 1,
     classAgnostic: false,
     union: boxMatching === 'union',
-    divisor: 1,
+    normalizerFactor: 1,
     weight: 1,
     weights,
     denoising: undefined,
     hasRules: hasRules(layers),
   }
 }
-
-type Range = readonly [first: number, end: number]
 
 function encoderPart(given: EncoderOutputs, layers: Layers, options: ResolvedOptions): Part {
   return {
@@ -197,7 +166,7 @@ function denoisingPart(
   return {
     ...PLAIN,
     ...where,
-    divisor: groups,
+    normalizerFactor: groups,
     ...weightsOf(given, options, name),
     denoising: { groups, positives, leavesOut: padding === 'ignore', matching: given.matching },
     hasRules: true,
@@ -219,16 +188,6 @@ function oneToManyPart(
   }
 }
 
-/** What a part and its terms weigh. */
-function weightsOf(given: PartWeights, options: ResolvedOptions, name: string) {
-  const weight = checkWeight(given.weight, 1, `${name}.weight`)
-  const weights = resolveWeights(given.weights, options.weights, `${name}.weights`)
-  if (options.classification.kind === 'softmax' && (weights.ddf as number) > 0) {
-    fail('OPTION', `${name}.weights.ddf`, `must be 0 for softmax classification, got ${weights.ddf}`)
-  }
-  return { weight, weights }
-}
-
 /** Refuses what would be dropped, since all layers of a denoising part have the same pairs. */
 function checkNoRules({ tensors }: Layers, part: string): void {
   for (const { name, given } of tensors) {
@@ -239,55 +198,6 @@ function checkNoRules({ tensors }: Layers, part: string): void {
   }
 }
 
-/** Layers and queries of a part that has tensors of its own, or a range of the main part's. */
-function place(key: PartKey, own: Layers | undefined, main: Layers, range: Range | undefined) {
-  const layers = own ?? main
-  const [first, end] = range ?? [0, layers.rows]
-  return { key, tensors: own && key, layers, first, end, hasRules: own !== undefined && hasRules(own) }
-}
-
-/** The range of the main part's queries that a part without tensors of its own takes. */
-function rangeOf(
-  part: { queries?: unknown; cost?: unknown; matching?: unknown } | undefined,
-  own: Layers | undefined,
-  rows: number,
-  key: PartKey,
-): Range | undefined {
-  if (part === undefined || own !== undefined) return undefined
-  const name = `outputs.${key}.queries`
-  const { queries } = part
-  if (part.cost !== undefined || (key === 'oneToMany' && part.matching !== undefined)) {
-    fail('OPTION', `outputs.${key}`, 'a range of queries has neither cost nor matching of its own')
-  }
-  if (!Array.isArray(queries) || lengthOf(queries, name) !== 2) {
-    fail('DTYPE', name, `must be [first, end], or logits and boxes must be given, got ${show(queries)}`)
-  }
-  const first = checkInteger(queries[0], 0, rows, `${name}[0]`, 'RANGE')
-  return [first, checkInteger(queries[1], first, rows, `${name}[1]`, 'RANGE')]
-}
-
-/** The main part's own queries: what the ranges at either end leave. */
-function rest(ranges: ReadonlyArray<Range | undefined>, rows: number): Range {
-  const taken = ranges.filter((range) => range !== undefined && range[0] < range[1]) as Range[]
-  taken.sort((a, b) => a[0] - b[0])
-  let [first, end] = [0, rows]
-  for (const range of taken) if (range[0] === first) first = range[1]
-  for (const range of taken.toReversed()) if (range[1] === end && range[0] >= first) end = range[0]
-  const free = rows - taken.reduce((sum, range) => sum + range[1] - range[0], 0)
-  if (end - first !== free) {
-    const shown = taken.map(([from, to]) => `[${from}, ${to}]`)
-    const rule = `the queries of its parts must not overlap, and leave one range of ${rows}`
-    fail('RANGE', 'outputs', `${rule}, got ${shown.join(' and ')}`)
-  }
-  return [first, end]
-}
-
-function checkGroups(value: unknown, queries: number, argument: string): number {
-  const groups = value === undefined ? 1 : checkInteger(value, 1, MAX_SIZE, argument)
-  if (queries % groups === 0) return groups
-  return fail('SHAPE', argument, `must divide the number of queries, ${queries}, got ${groups}`)
-}
-
 /** Refuses groups and repetitions that would make more of a batch's targets than can be reported. */
 export function checkCopies(parts: readonly Part[], targets: number): void {
   for (const { key, groups, repeat } of parts) {
@@ -296,45 +206,4 @@ export function checkCopies(parts: readonly Part[], targets: number): void {
     const rule = `must make at most ${MAX_COPIES} of all targets, got ${groups * repeat} ${what} of ${targets}`
     fail('RANGE', `outputs${key === undefined ? '' : `.${key}`}.${name}`, rule)
   }
-}
-
-function hasRules({ tensors }: Layers): boolean {
-  return tensors.some(({ given }) => given.matching !== undefined || given.cost !== undefined)
-}
-
-const PER_PART = 21
-
-/** The parts as the binding takes them, after the number of tensors and how many layers each of these hold. */
-export function packParts({ tensors, parts }: Predictions): Float64Array {
-  const first = 1 + tensors.length
-  const numbers = float64s(first + PER_PART * parts.length)
-  numbers[0] = tensors.length
-  for (let i = 0; i < tensors.length; i++) numbers[1 + i] = (tensors[i] as LayerTensors).layers
-  for (let i = 0; i < parts.length; i++) packPart(parts[i] as Part, numbers, first + PER_PART * i)
-  return numbers
-}
-
-function packPart(part: Part, numbers: Float64Array, at: number): void {
-  const { layers, weights } = part
-  numbers[at] = part.tensors === undefined ? 0 : 1 + PART_KEYS.indexOf(part.tensors)
-  numbers[at + 1] = layers.firstLayer
-  numbers[at + 2] = layers.layers
-  numbers[at + 3] = layers.rows
-  numbers[at + 4] = part.first
-  numbers[at + 5] = part.end
-  numbers[at + 6] = layers.classes
-  numbers[at + 7] = part.groups
-  numbers[at + 8] = part.repeat
-  numbers[at + 9] = Number(part.classAgnostic)
-  numbers[at + 10] = Number(part.union)
-  numbers[at + 11] = part.divisor
-  numbers[at + 12] = part.weight
-  numbers[at + 13] = weights.class
-  numbers[at + 14] = weights.l1
-  numbers[at + 15] = weights.giou
-  numbers[at + 16] = weights.iou
-  numbers[at + 17] = weights.diou
-  numbers[at + 18] = weights.ciou
-  numbers[at + 19] = weights.fgl
-  numbers[at + 20] = weights.ddf
 }

@@ -1,3 +1,4 @@
+/** The targets of a batch: read once, checked, and packed one after the other. */
 import { fail } from '../common/errors.ts'
 import { failKey, strayKey } from './keys.ts'
 import { checkMemory, isUsable, kindOf } from '../common/memory.ts'
@@ -15,14 +16,25 @@ import {
   shapeOf,
   showShape,
 } from '../common/tensors.ts'
-import type { Target } from '../types.ts'
+import { BOX_SIZE } from '../terms/boxes.ts'
+import { MAX_CLASSES } from '../terms/classes.ts'
+import type { TargetFields } from '../terms/index.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
-/** Numbers of a box. */
-const COMPONENTS = 4
+/** The ground truth of one image: `n` objects, `n ≥ 0`. */
+export interface Target extends TargetFields {
+  /** How many leading entries count, 0 to n; the rest is padding and never looked at. Default: all. */
+  readonly valid?: number | undefined
+  /**
+   * `[n]`: which targets are to be ignored, as crowds are: true or 1, otherwise false or 0. An ignored target is not
+   * matched and not counted, and its label has no meaning; unmatched queries that lie on it have no part in the loss (see
+   * {@link HungarianLossOptions.ignore}). Default: none.
+   */
+  readonly ignore?: ArrayLike<boolean | number> | undefined
+}
 
-/** The most labels of a target: there are no more classes. */
-const MAX_LABELS = 2 ** 24
+/** The most labels of a target: there are no more columns that they could name. */
+const MAX_LABELS = MAX_CLASSES + 1
 
 /** The targets of all images one after the other, as the binding takes them. */
 export interface PackedTargets {
@@ -93,7 +105,7 @@ export function packRead(targets: readonly ReadTarget[]): PackedTargets {
   const several = targets.some(hasLabelSets)
   const labelOffsets = several ? uint32s(total + 1) : undefined
   const labels = labelOffsets === undefined ? packLabels(targets, total) : packLabelSets(targets, labelOffsets)
-  const boxes = float32s(COMPONENTS * total)
+  const boxes = float32s(BOX_SIZE * total)
   for (let image = 0; image < images; image++) {
     packBoxes(targets[image] as ReadTarget, image, boxes, offsets[image] as number)
   }
@@ -173,9 +185,9 @@ function checkBoxes(
   const nested = kind === undefined && isNested(values)
   if (kind !== undefined && !isUsable(data as Float32Array))
     checkMemory(data as Float32Array, `targets[${image}].boxes`)
-  if (data !== boxes) checkTensorShape(boxes, [given, COMPONENTS], `targets[${image}].boxes`)
+  if (data !== boxes) checkTensorShape(boxes, [given, BOX_SIZE], `targets[${image}].boxes`)
   const length = lengthOf(values, 'targets')
-  if (length !== (nested ? given : COMPONENTS * given)) {
+  if (length !== (nested ? given : BOX_SIZE * given)) {
     const got = nested ? `${length} rows` : `${length} numbers`
     const rule = `expected ${given} boxes of 4 numbers, one for each label, got ${got}${rowsHint(values, nested, length, given)}`
     fail('SHAPE', `targets[${image}].boxes`, rule, { image })
@@ -184,13 +196,13 @@ function checkBoxes(
   const rows: ArrayLike<unknown>[] = []
   for (let target = 0; target < counted; target++) {
     const value = values[target]
-    if (Array.isArray(value) && value.length === COMPONENTS) {
+    if (Array.isArray(value) && value.length === BOX_SIZE) {
       rows.push(value)
       continue
     }
     const row = numbersOf(value)
     const length = row === undefined ? undefined : lengthOf(row, 'targets')
-    if (row === undefined || length !== COMPONENTS) {
+    if (row === undefined || length !== BOX_SIZE) {
       const got = row === undefined ? show(value) : `${length}`
       fail('SHAPE', `targets[${image}].boxes`, `expected 4 numbers for target ${target}, got ${got}`, { image, target })
     }
@@ -202,7 +214,7 @@ function checkBoxes(
 
 /** What is likely where there are as many rows as a box has numbers. */
 function rowsHint(values: ArrayLike<unknown>, nested: boolean, length: number, given: number): string {
-  const first = nested && length === COMPONENTS ? numbersOf(values[0]) : undefined
+  const first = nested && length === BOX_SIZE ? numbersOf(values[0]) : undefined
   return first?.length === given ? `; they are of shape [4, n]: transpose them to [n, 4]` : ''
 }
 
@@ -210,13 +222,13 @@ function rowsHint(values: ArrayLike<unknown>, nested: boolean, length: number, g
 function hasLabelSets({ labels, count }: ReadTarget): boolean {
   if (kindOf(labels) !== undefined) return false
   for (let i = 0; i < count; i++) {
-    if (labelsOf(labels[i]) !== undefined) return true
+    if (labelSetOf(labels[i]) !== undefined) return true
   }
   return false
 }
 
 /** A list of labels; undefined for everything else. */
-function labelsOf(value: unknown): ArrayLike<unknown> | undefined {
+function labelSetOf(value: unknown): ArrayLike<unknown> | undefined {
   if (typeof value !== 'object') return undefined
   const kind = kindOf(value)
   const isList = kind === undefined ? Array.isArray(value) : !kind.startsWith('Float')
@@ -231,7 +243,7 @@ function packLabelSets(targets: readonly ReadTarget[], offsets: Uint32Array): In
     const { labels, count } = targets[image] as ReadTarget
     for (let i = 0; i < count; i++) {
       const value = labels[i]
-      const set = labelsOf(value)
+      const set = labelSetOf(value)
       if (set === undefined) {
         all.push(readLabel(value, image, i))
       } else {
@@ -280,13 +292,13 @@ function readLabel(given: unknown, image: number, target: number): number {
 function packBoxes({ boxes, rows, count }: ReadTarget, image: number, out: Float32Array, start: number): void {
   for (let row = 0; row < count; row++) {
     const from = rows === undefined ? boxes : (rows[row] as ArrayLike<unknown>)
-    const first = rows === undefined ? COMPONENTS * row : 0
-    for (let i = 0; i < COMPONENTS; i++) {
+    const first = rows === undefined ? BOX_SIZE * row : 0
+    for (let i = 0; i < BOX_SIZE; i++) {
       const value = from[first + i]
       if (typeof value !== 'number') {
         failNumber(value, `targets[${image}].boxes`, `at target ${row}`, { image, target: row })
       }
-      out[COMPONENTS * (start + row) + i] = value
+      out[BOX_SIZE * (start + row) + i] = value
     }
   }
 }

@@ -1,42 +1,13 @@
-import type { CostTerms, Terms } from '../types.ts'
+/** The published criteria: what stands in for absent options. */
+import type { CostTerms, FamilyPreset, Terms } from '../terms/index.ts'
 
-/** The values of an option's defaults for each kind of classification. */
-export const CLASSIFICATIONS = {
-  softmax: {
-    kind: 'softmax',
-    noObjectWeight: 0.1,
-    noObjectIndex: 'last',
-    normalization: 'weighted-mean',
-    allowNoObjectLabels: false,
-  },
-  focal: { kind: 'focal', alpha: 0.25, gamma: 2 },
-  varifocal: { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: true },
-  mal: { kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true },
-  'ia-bce': { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 },
-} as const
-
-/** The terms that the matching cost may have, in the order of all lists. */
-export const COST_TERMS = ['class', 'l1', 'giou', 'iou', 'diou', 'ciou'] as const
-/** The terms of the loss, likewise. */
-export const TERMS = [...COST_TERMS, 'fgl', 'ddf'] as const
-
-/** What stands in for absent options. */
-export interface Preset {
-  readonly classification: keyof typeof CLASSIFICATIONS
+/** What stands in for absent options. Absent terms have no weight. */
+export interface Preset extends FamilyPreset {
   readonly cost: CostTerms
   readonly weights: Terms
-  readonly boxEpsilon: number
-  readonly boxMatching: 'layer' | 'union'
 }
 
-const terms = (classWeight: number): Required<CostTerms> => ({
-  class: classWeight,
-  l1: 5,
-  giou: 2,
-  iou: 0,
-  diou: 0,
-  ciou: 0,
-})
+const terms = (classWeight: number): CostTerms => ({ class: classWeight, l1: 5, giou: 2 })
 
 /** What the sigmoid criteria differ in. */
 interface Settings extends Partial<Omit<Preset, 'weights'>> {
@@ -79,18 +50,3 @@ export const PRESETS = {
 
 /** The name of a published criterion. */
 export type PresetName = keyof typeof PRESETS
-
-/** Options that no published criterion sets otherwise. */
-export const COMMON = {
-  boxFormat: 'cxcywh',
-  clampSizes: false,
-  normalizedBoxes: true,
-  nonFinite: 'throw',
-  check: 'off',
-  cardinality: 'threshold',
-  ignore: { overlap: 'iof', threshold: 0.5 },
-  distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
-} as const
-
-/** The cost's α and γ where the loss has none that mean the same. */
-export const FOCAL_COST = { alpha: 0.25, gamma: 2 } as const

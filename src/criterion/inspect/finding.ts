@@ -44,6 +44,7 @@ export type FindingCode =
 
 /** One finding of {@link inspectBatch}. */
 export interface Finding {
+  /** What was found. */
   readonly code: FindingCode
   /**
    * `'error'`: `compute` refuses the batch. `'warning'`: it trains, and most likely badly. `'note'`: worth knowing, and

@@ -1,8 +1,12 @@
 /** What is suspicious of predictions, alone and beside their targets. */
-import { PART_KEYS } from '../../input/parts.ts'
-import type { LayerTensors, Part, Predictions } from '../../input/parts.ts'
+import { PART_KEYS } from '../../binding/parts.ts'
+import type { LayerTensors } from '../../input/layers.ts'
+import type { Predictions } from '../../input/outputs.ts'
+import type { Part } from '../../input/part.ts'
 import type { PackedTargets } from '../../input/targets.ts'
-import type { ResolvedOptions } from '../../types.ts'
+import type { ResolvedOptions } from '../../options/options.ts'
+import { BOX_SIZE } from '../../terms/boxes.ts'
+import { FIELDS } from '../../terms/index.ts'
 import { cornersOf, cureFor, isInside, READINGS } from './boxes.ts'
 import type { Reading } from './boxes.ts'
 import { Tally } from './finding.ts'
@@ -48,12 +52,10 @@ function listBlocks({ parts, images }: Predictions): Block[] {
   )
 }
 
-const FIELDS = ['logits', 'boxes', 'corners', 'references'] as const
-
 function inspectFinite(blocks: readonly Block[], { nonFinite }: ResolvedOptions): Finding[] {
   const tally = new Tally()
   for (const block of blocks) {
-    for (const field of FIELDS) {
+    for (const { name: field } of FIELDS) {
       const data = block.tensors[field] ?? []
       const width = data.length / (block.tensors.layers * block.images * block.rows)
       for (let i = 0; i < data.length; i++) {
@@ -157,9 +159,9 @@ function inspectBoxes(
   const [far, normal] = [new Tally(), new Tally()]
   for (const block of blocks) {
     const { boxes } = block.tensors
-    for (let start = 0; start < boxes.length; start += 4) {
-      const box = boxes.subarray(start, start + 4)
-      const describe = () => placed(block, 'boxes', start / 4, [...box])
+    for (let start = 0; start < boxes.length; start += BOX_SIZE) {
+      const box = boxes.subarray(start, start + BOX_SIZE)
+      const describe = () => placed(block, 'boxes', start / BOX_SIZE, [...box])
       const isFar = box.some((value) => Number.isFinite(value) && (value < FAR[0] || value > FAR[1]))
       const isNormal = box.every((value) => value >= 0 && value <= 1)
       far.add(isFar, describe)
@@ -188,9 +190,11 @@ function inspectFormat(blocks: readonly Block[], { boxFormat }: ResolvedOptions)
   const fits = new Set(READINGS.filter((reading) => reading !== boxFormat))
   for (const block of blocks) {
     const { boxes } = block.tensors
-    for (let start = 0; start < boxes.length; start += 4) {
+    for (let start = 0; start < boxes.length; start += BOX_SIZE) {
       const isFitting = (reading: Reading) => isInside(cornersOf(boxes, start, reading), true)
-      tally.add(!isFitting(boxFormat), () => placed(block, 'boxes', start / 4, [...boxes.subarray(start, start + 4)]))
+      tally.add(!isFitting(boxFormat), () =>
+        placed(block, 'boxes', start / BOX_SIZE, [...boxes.subarray(start, start + BOX_SIZE)]),
+      )
       for (const reading of fits) if (!isFitting(reading)) fits.delete(reading)
     }
   }

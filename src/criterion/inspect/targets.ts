@@ -1,6 +1,7 @@
 /** What is suspicious of targets by themselves. */
 import type { PackedTargets } from '../../input/targets.ts'
-import type { ResolvedOptions } from '../../types.ts'
+import type { ResolvedOptions } from '../../options/options.ts'
+import { BOX_SIZE } from '../../terms/boxes.ts'
 import { cornersOf, cureFor, isInside, READINGS, sidesOf } from './boxes.ts'
 import type { Corners, Reading } from './boxes.ts'
 import { Tally } from './finding.ts'
@@ -153,7 +154,7 @@ function inspectLabels(counted: readonly Entry[], targets: PackedTargets, option
 
 function inspectBoxes(entries: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
   const { boxFormat, normalizedBoxes } = options
-  const corners = (entry: Entry, reading: Reading) => cornersOf(targets.boxes, 4 * entry.index, reading)
+  const corners = (entry: Entry, reading: Reading) => cornersOf(targets.boxes, BOX_SIZE * entry.index, reading)
   const isFinite = (entry: Entry) => boxOf(targets, entry).every(Number.isFinite)
   const [nonFinite, pixels, outside, degenerate] = [new Tally(), new Tally(), new Tally(), new Tally()]
   for (const entry of entries) {
@@ -220,7 +221,9 @@ function inspectDuplicates(counted: readonly Entry[], targets: PackedTargets): F
   )
 }
 
-const boxOf = ({ boxes }: PackedTargets, { index }: Entry): number[] => [...boxes.subarray(4 * index, 4 * index + 4)]
+const boxOf = ({ boxes }: PackedTargets, { index }: Entry): number[] => [
+  ...boxes.subarray(BOX_SIZE * index, BOX_SIZE * (index + 1)),
+]
 
 /** An example that a target gives. */
 function placed({ image, target }: Entry, field: 'labels' | 'boxes', example: Finding['example']) {

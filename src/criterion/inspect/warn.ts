@@ -1,6 +1,7 @@
 /** Says once what an inspection has found. */
 import { emitWarning } from 'node:process'
-import type { Outputs, Target } from '../../types.ts'
+import type { Outputs } from '../../input/outputs.ts'
+import type { Target } from '../../input/targets.ts'
 import { inspectBatch } from './inspect.ts'
 import type { Inspector } from './inspect.ts'
 

@@ -1,11 +1,14 @@
+/** How layers are matched where the caller or a part says so, and what is added to their cost. */
+import { BACKGROUND, LEFT_OUT } from '../binding/layout.ts'
 import { fail } from '../common/errors.ts'
 import { checkRuleKeys } from './keys.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
-import { tensorsOf } from './parts.ts'
-import type { Part, Predictions } from './parts.ts'
+import { tensorsOf } from './layers.ts'
+import type { Pairs } from './layers.ts'
+import type { Predictions } from './outputs.ts'
+import type { Part } from './part.ts'
 import type { PackedTargets } from './targets.ts'
 import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
-import type { Pairs } from '../types.ts'
 import { checkInteger, isRecord, show, showKeys } from '../common/validate.ts'
 
 /** How the layers are matched, as the binding takes it. */
@@ -24,9 +27,6 @@ const PER_LAYER = 3
 const OPTIMAL = 0
 const GIVEN = 1
 const OF_LAYER = 2
-
-const BACKGROUND = -1
-const LEFT_OUT = -2
 
 /** Packs the matchings and costs that the caller gives, and the pairs of denoising groups; absent where all are optimal. */
 export function packRules({ parts, images }: Predictions, targets: PackedTargets): PackedRules | undefined {
@@ -52,7 +52,7 @@ export function packRules({ parts, images }: Predictions, targets: PackedTargets
       const { matching, cost } = source
       rules.push(...packMatching(matching, part, images, targets, keep, `${name}.matching`))
       rules.push(cost === undefined ? -1 : addedLength)
-      if (cost !== undefined) addedLength += readCosts(cost, part, images, targets, added, `${name}.cost`)
+      if (cost !== undefined) addedLength += readAddedCosts(cost, part, images, targets, added, `${name}.cost`)
     }
   }
   return {
@@ -191,7 +191,7 @@ function packDenoising(part: Part, images: number, targets: PackedTargets): Int3
 }
 
 /** Appends one layer's added costs, a block `[Q, n]` for each image; gives their length. */
-function readCosts(
+function readAddedCosts(
   cost: unknown,
   { first, end }: Part,
   images: number,

@@ -1,18 +1,94 @@
+/** The layers of one part: their tensors, stacked or listed, every shape checked. */
+import type { LayerRange } from '../binding/parts.ts'
 import { fail } from '../common/errors.ts'
-import { checkKeys } from './keys.ts'
-import { makeParts, PART_KEYS } from './parts.ts'
-import type { Layers, LayerTensors, PartKey, Predictions } from './parts.ts'
 import { toReadError } from '../common/reading.ts'
 import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
-import type { LayerOutputs, Outputs, ResolvedOptions } from '../types.ts'
-import { checkFlag, isObject, show, showKeys } from '../common/validate.ts'
+import type { TensorLike } from '../common/tensors.ts'
+import { isObject, show, showKeys } from '../common/validate.ts'
+import type { ResolvedOptions } from '../options/options.ts'
+import { BOX_SIZE } from '../terms/boxes.ts'
+import { cornerColumns } from '../terms/edges.ts'
+import type { LayerFields } from '../terms/index.ts'
+import { checkKeys } from './keys.ts'
+import type { OutputPlace } from './keys.ts'
+
+/**
+ * Predictions of one layer. Of these objects, of parts and of targets, every field is read once; own enumerable keys
+ * that are unknown or belong elsewhere are refused (`OPTION`), unless their value is undefined.
+ */
+export interface LayerOutputs extends LayerFields {
+  /**
+   * Where the layer's matching comes from; stacked layers share it. Default: `'optimal'`.
+   */
+  readonly matching?: LayerMatching | undefined
+  /**
+   * Added to the matching cost, and no part of the loss: for each image a block `[Q, n]` of numbers from −1e12 to 1e12,
+   * with a column for every target of the image. So keypoints, text or anything else can join the matching. Stacked
+   * layers share it. Must be absent where `matching` is anything but `'optimal'`, since nothing is solved then.
+   */
+  readonly cost?: readonly TensorLike[] | undefined
+}
+
+/**
+ * `'optimal'`: the assignment with the least total cost. `{ from }`: that of another layer of the same part, which has
+ * one of its own; layers count as in the result. Or pairs for each image, such as {@link Matches} of another result:
+ * then a target may have several queries.
+ */
+export type LayerMatching = 'optimal' | { readonly from: number } | readonly Pairs[]
+
+/** Pairs of one image. Queries that are not named are background. */
+export interface Pairs {
+  /** Queries, each at most once. */
+  readonly queryIndices: ArrayLike<number>
+  /** The target of each of them. */
+  readonly targetIndices: ArrayLike<number>
+  /** Queries without a part in the loss. Default: none. */
+  readonly ignoredQueries?: ArrayLike<number> | undefined
+}
+
+/**
+ * Predictions of several layers. They either lie stacked in tensors of rank 4, `[L, B, Q, C]` and `[L, B, Q, 4]`, the
+ * last layer being the final one, or `auxiliary` lists the earlier ones. Both give the same bits. All parts together may
+ * have up to 1,048,576 layers, and 4,194,304 layers times images.
+ */
+export interface PartOutputs extends LayerOutputs {
+  /** Earlier layers, first to last, each of the final layer's shape. */
+  readonly auxiliary?: readonly LayerOutputs[] | undefined
+}
 
 /** The most layers of all parts, and the most layers times images: each takes memory, even without any queries. */
 export const MAX_LAYERS = 2 ** 20
 export const MAX_JOBS = 2 ** 22
 
+/** The tensors of one layer, or of several that are stacked. */
+export interface LayerTensors {
+  /** Where they were given, for messages: `outputs`, `outputs.auxiliary[0]`. */
+  readonly name: string
+  /** What was given there. */
+  readonly given: LayerOutputs
+  /** How many layers they hold. */
+  readonly layers: number
+  readonly logits: Float32Array
+  readonly boxes: Float32Array
+  /** Both absent where the layer has none. */
+  readonly corners: Float32Array | undefined
+  readonly references: Float32Array | undefined
+}
+
+/** Layers that lie together: those of one part, or of the parts that share its queries. */
+export interface Layers extends LayerRange {
+  /** The tensors of each layer, or of all where they are stacked, and the place of the first among those of all parts. */
+  readonly tensors: readonly LayerTensors[]
+  readonly firstTensors: number
+}
+
+/** The tensors that hold a layer. */
+export function tensorsOf({ tensors }: Layers, layer: number): LayerTensors {
+  return tensors[Math.min(layer, tensors.length - 1)] as LayerTensors
+}
+
 /** What has been read so far. */
-interface Reader {
+export interface Reader {
   readonly options: ResolvedOptions
   /** Images, once they are known. */
   images: number | undefined
@@ -22,21 +98,8 @@ interface Reader {
   layers: number
 }
 
-/** Stands for the corners and references of a layer that has none, where another has some, and for their gradient. */
-export const NONE = new Float32Array(0)
-
-/** The tensors as the binding takes them: logits, boxes and, where any layer has them, corners and references of each. */
-export function listTensors({ tensors, hasCorners }: Predictions): Float32Array[] {
-  const list: Float32Array[] = []
-  for (const { logits, boxes, corners = NONE, references = NONE } of tensors) {
-    list.push(logits, boxes)
-    if (hasCorners) list.push(corners, references)
-  }
-  return list
-}
-
 /** What a layer was given, every field read once, and none of them checked. */
-interface Fields {
+export interface GivenLayer {
   readonly logits: unknown
   readonly boxes: unknown
   readonly corners: unknown
@@ -46,119 +109,10 @@ interface Fields {
   readonly auxiliary: unknown
 }
 
-/** Likewise the outputs. */
-interface OutputFields extends Fields {
-  readonly groups: unknown
-  readonly encoder: unknown
-  readonly denoising: unknown
-  readonly oneToMany: unknown
-}
-
-/** Likewise a further part of them. */
-interface PartFields extends Fields {
-  readonly groups: unknown
-  readonly classAgnostic: unknown
-  readonly contrastive: unknown
-  readonly padding: unknown
-  readonly queries: unknown
-  readonly repeat: unknown
-  readonly weight: unknown
-  readonly weights: unknown
-}
-
-/** Reads the predictions of a batch. `targets`: what comes with them, unchecked, by which messages tell how many images there are. */
-export function readPredictions(outputs: Outputs, options: ResolvedOptions, targets?: unknown): Predictions {
-  const reader: Reader = { options, images: undefined, targets, tensors: [], layers: 0 }
-  const given = readOutputs(outputs)
-  const main = readLayers(reader, outputs, given, 'outputs')
-  const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
-  const parts: { [Key in PartKey]?: PartFields } = {}
-  for (const key of PART_KEYS) {
-    const value = given[key]
-    if (value === undefined) continue
-    const name = `outputs.${key}`
-    const part = readPart(value, key, name)
-    parts[key] = part
-    if (key === 'encoder' || part.logits !== undefined || part.boxes !== undefined) {
-      const agnostic = key === 'encoder' ? checkFlag(part.classAgnostic, false, `${name}.classAgnostic`) : undefined
-      if (part.queries !== undefined) {
-        fail('OPTION', `${name}.queries`, 'must be absent where the part has logits and boxes of its own')
-      }
-      own[key] = readLayers(reader, value, part, name, agnostic)
-    } else {
-      for (const field of ['auxiliary', 'corners', 'references'] as const) {
-        if (part[field] === undefined) continue
-        fail('SHAPE', `${name}.${field}`, 'must be absent where the part is a range of queries')
-      }
-    }
-  }
-  const { tensors, layers } = reader
-  const images = reader.images as number
-  if (layers * images > MAX_JOBS) {
-    fail('SHAPE', 'outputs', `may have at most ${MAX_JOBS} layers times images, got ${layers} times ${images}`)
-  }
-  const hasCorners = tensors.some(({ corners }) => corners !== undefined)
-  const { encoder, denoising, oneToMany } = parts
-  const structure = { groups: given.groups, encoder, denoising, oneToMany } as unknown as Outputs
-  return { images, tensors, hasCorners, parts: makeParts(structure, own, options) }
-}
-
-/** Reads the fields of the outputs. Written out like the others, since it is a part of every call. */
-function readOutputs(outputs: unknown): OutputFields {
-  try {
-    checkRecordAt(outputs, 'outputs', 'outputs')
-    const { logits, boxes, corners, references, matching, cost, auxiliary } = outputs as unknown as Fields
-    const { groups, encoder, denoising, oneToMany } = outputs as unknown as OutputFields
-    checkCost(matching, cost, 'outputs')
-    return {
-      logits,
-      boxes,
-      corners,
-      references,
-      matching,
-      cost,
-      auxiliary,
-      groups,
-      encoder,
-      denoising,
-      oneToMany,
-    }
-  } catch (error) {
-    throw toReadError(error, 'outputs')
-  }
-}
-
-/** Reads the fields of a further part. */
-function readPart(part: unknown, place: PartKey, argument: string): PartFields {
-  try {
-    checkRecordAt(part, place, argument)
-    const { logits, boxes, corners, references, matching, cost, auxiliary } = part as unknown as Fields
-    const { groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } =
-      part as unknown as PartFields
-    checkCost(matching, cost, argument)
-    const fields = { logits, boxes, corners, references, matching, cost, auxiliary }
-    return { ...fields, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights }
-  } catch (error) {
-    throw toReadError(error, argument)
-  }
-}
-
-/** Reads the fields of an auxiliary layer. */
-function readLayer(layer: unknown, argument: string): Fields {
-  try {
-    checkRecordAt(layer, 'layer', argument)
-    const { logits, boxes, corners, references, matching, cost, auxiliary } = layer as unknown as Fields
-    checkCost(matching, cost, argument)
-    return { logits, boxes, corners, references, matching, cost, auxiliary }
-  } catch (error) {
-    throw toReadError(error, argument)
-  }
-}
-
 /** Refuses what is no layer, and keys that would be dropped. */
-function checkRecordAt(
+export function checkRecordAt(
   value: unknown,
-  place: PartKey | 'outputs' | 'layer',
+  place: OutputPlace,
   argument: string,
 ): asserts value is Record<string, unknown> {
   if (!isObject(value)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(value)}`)
@@ -166,7 +120,7 @@ function checkRecordAt(
 }
 
 /** Refuses a cost that would be dropped. */
-function checkCost(matching: unknown, cost: unknown, argument: string): void {
+export function checkCost(matching: unknown, cost: unknown, argument: string): void {
   if (cost === undefined || matching === undefined || matching === 'optimal') return
   fail('OPTION', `${argument}.cost`, 'must be absent beside a matching that is given or taken over: nothing is solved')
 }
@@ -175,7 +129,13 @@ function checkCost(matching: unknown, cost: unknown, argument: string): void {
  * Reads the layers of one part: stacked, or the auxiliary ones and then the final one. `outputs`: what `given` was read
  * from. `agnostic`: whether the part is class-agnostic, where it may be.
  */
-function readLayers(reader: Reader, outputs: unknown, given: Fields, name: string, agnostic?: boolean): Layers {
+export function readLayers(
+  reader: Reader,
+  outputs: unknown,
+  given: GivenLayer,
+  name: string,
+  agnostic?: boolean,
+): Layers {
   checkGiven(outputs, given, name)
   const shape = shapeOf(given.logits, `${name}.logits`)
   checkLogitShape(shape, reader, name, agnostic)
@@ -214,6 +174,18 @@ function failLayers(argument: string, layers: number): never {
   return fail('SHAPE', argument, `there may be at most ${MAX_LAYERS} layers, got ${layers}`)
 }
 
+/** Reads the fields of an auxiliary layer. */
+function readLayer(layer: unknown, argument: string): GivenLayer {
+  try {
+    checkRecordAt(layer, 'layer', argument)
+    const { logits, boxes, corners, references, matching, cost, auxiliary } = layer as unknown as GivenLayer
+    checkCost(matching, cost, argument)
+    return { logits, boxes, corners, references, matching, cost, auxiliary }
+  } catch (error) {
+    throw toReadError(error, argument)
+  }
+}
+
 function readAuxiliary(reader: Reader, layer: unknown, shape: readonly number[], name: string): LayerTensors {
   const given = readLayer(layer, name)
   checkGiven(layer, given, name)
@@ -223,7 +195,7 @@ function readAuxiliary(reader: Reader, layer: unknown, shape: readonly number[],
 }
 
 /** Refuses a layer without its tensors, saying what there is instead. */
-function checkGiven(layer: unknown, { logits, boxes }: Fields, name: string): void {
+function checkGiven(layer: unknown, { logits, boxes }: GivenLayer, name: string): void {
   if (logits !== undefined && boxes !== undefined) return
   const missing = logits === undefined ? 'logits' : 'boxes'
   const rule = 'must be { data, shape } or { data, dims }, got undefined'
@@ -233,14 +205,14 @@ function checkGiven(layer: unknown, { logits, boxes }: Fields, name: string): vo
 /** Reads tensors whose sizes follow from those of the logits. */
 function readTensors(
   { options }: Reader,
-  fields: Fields,
+  fields: GivenLayer,
   shape: readonly number[],
   name: string,
   layers: number,
 ): LayerTensors {
   const given = fields as LayerOutputs
   const boxShape = shapeOf(given.boxes, `${name}.boxes`)
-  checkShape(boxShape, shape, 4, `${name}.boxes`)
+  checkShape(boxShape, shape, BOX_SIZE, `${name}.boxes`)
   const logits = float32(given.logits, shape, `${name}.logits`)
   const boxes = float32(given.boxes, boxShape, `${name}.boxes`)
   if (given.corners === undefined) {
@@ -250,9 +222,9 @@ function readTensors(
     fail('SHAPE', `${name}.references`, 'must be absent where there are no corners')
   }
   const cornerShape = shapeOf(given.corners, `${name}.corners`)
-  checkShape(cornerShape, shape, 4 * (options.distribution.regMax + 1), `${name}.corners`)
+  checkShape(cornerShape, shape, cornerColumns(options.distribution), `${name}.corners`)
   const referenceShape = shapeOf(given.references, `${name}.references`)
-  checkShape(referenceShape, shape, 4, `${name}.references`)
+  checkShape(referenceShape, shape, BOX_SIZE, `${name}.references`)
   const corners = float32(given.corners, cornerShape, `${name}.corners`)
   const references = float32(given.references, referenceShape, `${name}.references`)
   return { name, given, layers, logits, boxes, corners, references }

@@ -8,7 +8,7 @@ export const ASYNC_CALL = ['gradients', ...NORMALIZERS, 'signal', 'transfer'] as
 
 /** The settings of a call, all of which must be known. */
 export function checkCall<Key extends string>(call: unknown, known: readonly Key[]): { readonly [K in Key]?: unknown } {
-  return checkRecord(call, known, 'call', combineHint)
+  return checkRecord(call, known, 'call', undefined, combineHint)
 }
 
 /** What helps where a call is given what {@link combineNormalizers} takes. */

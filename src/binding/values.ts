@@ -1,0 +1,99 @@
+/** The numbers of a result as the core writes them: those of the batch, then those of each layer of every part. */
+import { listOf } from '../common/tensors.ts'
+import { FIELDS } from '../terms/index.ts'
+import type { FieldCounts } from '../terms/index.ts'
+import {
+  CARDINALITY_ERROR,
+  CLASS_ERROR,
+  CLASS_NORMALIZER,
+  CLASS_SUM,
+  FILLED_COSTS,
+  HEADER,
+  LEAST_CLASS_SUM,
+  LOSS,
+  NON_FINITE,
+  NUM_BOXES,
+  OTHER_QUERIES,
+  PAIRED_QUERIES,
+  PER_LAYER,
+  TARGETS,
+  UNION_BOXES,
+  UNION_PAIRS,
+} from './layout.ts'
+import { float64s } from './slab.ts'
+
+/** Room for the numbers of so many layers. */
+export function makeValues(layers: number): Float64Array {
+  return float64s(HEADER + PER_LAYER * layers)
+}
+
+/** The loss. */
+export function lossIn(values: Float64Array): number {
+  return values[LOSS] as number
+}
+
+/** What the batch's box terms were divided by, without and with the union matching. */
+export function divisorsIn(values: Float64Array): { readonly numBoxes: number; readonly unionBoxes: number } {
+  return { numBoxes: values[NUM_BOXES] as number, unionBoxes: values[UNION_BOXES] as number }
+}
+
+/** How many targets and union pairs the batch has. */
+export function countsIn(values: Float64Array): { readonly targets: number; readonly unionPairs: number } {
+  return { targets: values[TARGETS] as number, unionPairs: values[UNION_PAIRS] as number }
+}
+
+type NonFinite = FieldCounts & { readonly costs: number }
+
+/** What nearly all batches have; a copy is made in a fraction of the time that the counts take to be listed. */
+const NONE = Object.fromEntries([...FIELDS.map(({ name }) => [name, 0]), ['costs', 0]]) as unknown as NonFinite
+
+/** How many values of each field, and how many costs, were not finite. */
+export function nonFiniteIn(values: Float64Array): NonFinite {
+  const counts: { -readonly [K in keyof NonFinite]: number } = { ...NONE }
+  for (let i = 0; i < FIELDS.length; i++) {
+    const count = values[NON_FINITE + i] as number
+    if (count > 0) counts[(FIELDS[i] as (typeof FIELDS)[number]).name] = count
+  }
+  counts.costs = values[FILLED_COSTS] as number
+  return counts
+}
+
+/** The first of a layer's numbers. `layer`: among those of all parts. */
+const startOf = (layer: number): number => HEADER + PER_LAYER * layer
+
+/** A layer's value of a term. `place`: that of the term among all. */
+export function termIn(values: Float64Array, layer: number, place: number): number {
+  return values[startOf(layer) + place] as number
+}
+
+/** The numbers of a layer that only tell how it does. */
+export function metricsIn(
+  values: Float64Array,
+  layer: number,
+): { readonly classError: number; readonly cardinalityError: number } {
+  const at = startOf(layer)
+  return { classError: values[at + CLASS_ERROR] as number, cardinalityError: values[at + CARDINALITY_ERROR] as number }
+}
+
+/** What a layer's class term was divided by. */
+export function classNormalizerIn(values: Float64Array, layer: number): number {
+  return values[startOf(layer) + CLASS_NORMALIZER] as number
+}
+
+/** For each layer, what its class term is divided by before that is clamped, and the least that it is clamped to. */
+export function classSumsIn(values: Float64Array): { readonly sums: number[]; readonly least: number[] } {
+  return { sums: ofLayers(values, CLASS_SUM), least: ofLayers(values, LEAST_CLASS_SUM) }
+}
+
+/** For each layer, how many queries distillation takes: those of pairs, and others. */
+export function distilledIn(values: Float64Array): (readonly [paired: number, others: number])[] {
+  const others = ofLayers(values, OTHER_QUERIES)
+  return ofLayers(values, PAIRED_QUERIES).map((paired, i) => [paired, others[i] as number])
+}
+
+/** The number at a place within those of each layer. */
+function ofLayers(values: Float64Array, place: number): number[] {
+  const list = listOf((values.length - HEADER) / PER_LAYER)
+  for (let layer = 0; layer < list.length; layer++) list[layer] = values[startOf(layer) + place] as number
+  return list
+}

@@ -1,0 +1,179 @@
+/** The settings of a call. */
+import { fail } from '../common/errors.ts'
+import { kindOf } from '../common/memory.ts'
+import { toReadError } from '../common/reading.ts'
+import { lengthOf } from '../common/tensors.ts'
+import { checkDivisor, checkFlag, show } from '../common/validate.ts'
+import type { compute } from '../binding/native.ts'
+import { makeGradients, NO_GRADIENTS } from '../input/gradients.ts'
+import type { GradientArrays, Gradients } from '../input/gradients.ts'
+import { checkOut } from '../input/out.ts'
+import type { Predictions } from '../input/outputs.ts'
+import type { ReadTarget } from '../input/targets.ts'
+import { ASYNC_CALL, CALL, checkCall } from '../options/settings.ts'
+
+/** Settings of one call of {@link HungarianLoss.compute}. */
+export interface CallOptions {
+  /** Whether gradients are wanted. Default: true. */
+  readonly gradients?: boolean | undefined
+  /**
+   * Arrays to write the gradients to, in the layout of the inputs and at least of their lengths: of a longer array, as
+   * for a smaller last batch, the first part is written, and the result's array is a view of it, too short for a larger
+   * batch that follows: keep the first batch's arrays, and hand in these. What is written must not
+   * share memory with any input or with each other. Default: new arrays.
+   */
+  readonly out?: Gradients | undefined
+  /**
+   * The number of targets to divide the box terms by, 1e-12 to 1e24, and the class term, too, where that has the same divisor
+   * and `classWeight` is absent. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
+   *
+   * Where a batch is split over workers, this and the following numbers come from {@link combineNormalizers}; the mean of
+   * the workers' gradients is then the gradient of the unsplit batch.
+   */
+  readonly numBoxes?: number | undefined
+  /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`; 1e-12 to 1e24. */
+  readonly unionBoxes?: number | undefined
+  /**
+   * What to divide the class term by, 1e-12 to 1e24: one number for all layers, or one for each, in the order of `layers`,
+   * `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Nothing multiplies it. Default: this batch's own, or where
+   * N divides the class term, that of the part, which a given `numBoxes` enters.
+   */
+  readonly classWeight?: number | ArrayLike<number> | undefined
+  /**
+   * How many queries `ddf` takes, for each layer in the same order: those of the box terms' pairs, and others, from 0 on.
+   * Default: this batch's own.
+   */
+  readonly distilledQueries?: ReadonlyArray<ArrayLike<number>> | undefined
+}
+
+/** Settings of one call of {@link HungarianLoss.computeAsync}. */
+export interface AsyncCallOptions extends Omit<CallOptions, 'out'> {
+  /** Stops the call; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * Takes the predictions' arrays instead of copying them (default false): their buffers, with all that lies in them, are
+   * detached once shapes and types have been found right, whatever becomes of the call. The event loop is then held up
+   * hardly longer for a large batch than for a small one. Memory that cannot be taken, as that of WebAssembly, is copied all the same.
+   */
+  readonly transfer?: boolean | undefined
+}
+
+/** The settings of a call, each read once; what depends on the inputs is unchecked. */
+export interface Call {
+  readonly gradients: boolean
+  readonly out: unknown
+  readonly numBoxes: number | undefined
+  readonly unionBoxes: number | undefined
+  readonly classWeight: unknown
+  readonly distilledQueries: unknown
+}
+
+/** What a call without settings is. */
+export const DEFAULT_CALL: Call = {
+  gradients: true,
+  out: undefined,
+  numBoxes: undefined,
+  unionBoxes: undefined,
+  classWeight: undefined,
+  distilledQueries: undefined,
+}
+
+/** The numbers that the core divides by in place of the batch's own. */
+export type GivenNormalizers = Parameters<typeof compute>[1]
+
+/** The settings of a call off the event loop. */
+export function readAsyncCall(call: unknown) {
+  try {
+    return { ...checkCall(call, ASYNC_CALL) }
+  } catch (error) {
+    throw toReadError(error, 'call')
+  }
+}
+
+/** Reads a call, and checks what can be checked of it without its inputs. */
+export function readCall(call: unknown): Call {
+  try {
+    const { gradients, out, numBoxes, unionBoxes, classWeight, distilledQueries } = checkCall(call, CALL)
+    const wanted = checkFlag(gradients, true, 'call.gradients')
+    if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
+    return {
+      gradients: wanted,
+      out,
+      numBoxes: numBoxes === undefined ? undefined : checkDivisor(numBoxes, 'call.numBoxes'),
+      unionBoxes: unionBoxes === undefined ? undefined : checkDivisor(unionBoxes, 'call.unionBoxes'),
+      classWeight: typeof classWeight === 'number' ? checkDivisor(classWeight, 'call.classWeight') : classWeight,
+      distilledQueries,
+    }
+  } catch (error) {
+    throw toReadError(error, 'call')
+  }
+}
+
+/** The arrays to write gradients to: none, the caller's, or new ones. */
+export function gradientsFor(
+  { gradients, out }: Call,
+  predictions: Predictions,
+  targets: readonly ReadTarget[],
+): GradientArrays {
+  if (!gradients) return NO_GRADIENTS
+  return out === undefined ? makeGradients(predictions) : checkOut(out as Gradients, predictions, targets)
+}
+
+/** What the caller gave in place of the batch's own numbers, if anything. */
+export function normalizersFor(call: Call, predictions: Predictions): GivenNormalizers {
+  const { numBoxes, unionBoxes } = call
+  const classWeight = classWeightFor(call, predictions)
+  const distilled = distilledFor(call, predictions)
+  if ((numBoxes ?? unionBoxes ?? classWeight ?? distilled) === undefined) return undefined
+  return { numBoxes, unionBoxes, classWeight, distilled }
+}
+
+/** How many layers all parts have. */
+function countLayers({ parts }: Predictions): number {
+  return parts.reduce((sum, part) => sum + part.layers.layers, 0)
+}
+
+/** One class weight for each layer, or none for the batch's own. */
+function classWeightFor({ classWeight }: Call, predictions: Predictions): Float64Array | undefined {
+  if (classWeight === undefined) return undefined
+  const layers = countLayers(predictions)
+  if (typeof classWeight === 'number') return new Float64Array(layers).fill(classWeight)
+  if (!Array.isArray(classWeight) && kindOf(classWeight) === undefined) {
+    fail('OPTION', 'call.classWeight', `must be a number or an array of numbers, got ${show(classWeight)}`)
+  }
+  const list = classWeight as ArrayLike<unknown>
+  const length = lengthOf(list, 'call.classWeight')
+  if (length !== layers) {
+    fail('SHAPE', 'call.classWeight', `expected one number for each of ${layers} layers, got ${length}`)
+  }
+  const weights = new Float64Array(layers)
+  for (let i = 0; i < layers; i++) weights[i] = checkDivisor(list[i], `call.classWeight[${i}]`)
+  return weights
+}
+
+/** Two numbers of queries for each layer, flat, or none for the batch's own. */
+function distilledFor({ distilledQueries }: Call, predictions: Predictions): Float64Array | undefined {
+  if (distilledQueries === undefined) return undefined
+  const name = 'call.distilledQueries'
+  if (!Array.isArray(distilledQueries)) {
+    fail('OPTION', name, `must be an array of pairs of numbers, got ${show(distilledQueries)}`)
+  }
+  const layers = countLayers(predictions)
+  const length = lengthOf(distilledQueries, name)
+  if (length !== layers) fail('SHAPE', name, `expected one pair for each of ${layers} layers, got ${length}`)
+  const numbers = new Float64Array(2 * layers)
+  for (let i = 0; i < layers; i++) {
+    const pair: unknown = distilledQueries[i]
+    if (!(Array.isArray(pair) || kindOf(pair) !== undefined) || (pair as ArrayLike<unknown>).length !== 2) {
+      fail('OPTION', `${name}[${i}]`, `must be a pair of numbers, got ${show(pair)}`)
+    }
+    for (let k = 0; k < 2; k++) {
+      const number: unknown = (pair as ArrayLike<unknown>)[k]
+      if (!(typeof number === 'number' && number >= 0 && number < Infinity)) {
+        fail('OPTION', `${name}[${i}][${k}]`, `must be a finite number from 0 on, got ${show(number)}`)
+      }
+      numbers[2 * i + k] = number
+    }
+  }
+  return numbers
+}

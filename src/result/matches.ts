@@ -1,0 +1,94 @@
+/** The matching of a layer, as the pairs of each image. */
+import { LEFT_OUT } from '../binding/layout.ts'
+import { int32s } from '../binding/slab.ts'
+import { constructorOf, ownInt32s, WITH_JSON } from '../common/plain.ts'
+import type { Source } from './source.ts'
+
+/**
+ * The matching of one image. Queries count within their tensors, targets within the image. Every array has a buffer of
+ * its own.
+ */
+export interface Matches {
+  /** Matched queries, ascending; one to one, `[min(Q, n)]`. */
+  readonly queryIndices: Int32Array
+  /** The target of each of them. */
+  readonly targetIndices: Int32Array
+  /**
+   * Targets that found no query, ascending, each once for every group and repetition in which it found none. Ignored ones
+   * are not among them.
+   */
+  readonly unmatchedTargets: Int32Array
+  /** Queries without a part in the loss, since they lie on an ignored target or were given as such; ascending. */
+  readonly ignoredQueries: Int32Array
+}
+
+/** The matchings of one layer. Every list has memory of its own, so that it can be posted and transferred by itself. */
+export function readMatches(source: Source, layer: number): readonly Matches[] {
+  const copies = source.given?.[layer] === true ? 1 : source.copies
+  const start = source.entry + layer * source.images * source.queries
+  const matches: Matches[] = []
+  for (let image = 0; image < source.images; image++) {
+    matches.push(readImage(source, image, start + image * source.queries, copies))
+  }
+  return matches
+}
+
+const PlainMatches = constructorOf<Matches, [Int32Array, Int32Array, Int32Array, Int32Array]>(function (
+  queryIndices,
+  targetIndices,
+  unmatchedTargets,
+  ignoredQueries,
+) {
+  this.queryIndices = queryIndices
+  this.targetIndices = targetIndices
+  this.unmatchedTargets = unmatchedTargets
+  this.ignoredQueries = ignoredQueries
+}, WITH_JSON)
+
+/** The matching of one image, whose entries begin at `start`. */
+function readImage(source: Source, image: number, start: number, copies: number): Matches {
+  const { targetOfQuery, first, queries } = source
+  let pairs = 0
+  let leftOut = 0
+  for (let i = start; i < start + queries; i++) {
+    const target = targetOfQuery[i] as number
+    if (target >= 0) pairs++
+    else if (target === LEFT_OUT) leftOut++
+  }
+  const queryIndices = ownInt32s(pairs)
+  const targetIndices = ownInt32s(pairs)
+  const ignoredQueries = ownInt32s(leftOut)
+  for (let i = start, pair = 0, ignored = 0; pair < pairs || ignored < leftOut; i++) {
+    const target = targetOfQuery[i] as number
+    if (target >= 0) {
+      queryIndices[pair] = first + i - start
+      targetIndices[pair++] = target
+    } else if (target === LEFT_OUT) {
+      ignoredQueries[ignored++] = first + i - start
+    }
+  }
+  const unmatchedTargets = unmatchedIn(source, image, targetIndices, copies)
+  return new PlainMatches(queryIndices, targetIndices, unmatchedTargets, ignoredQueries)
+}
+
+/** The targets of an image as often as they lack a query. `matched`: the target of each query that has one. */
+function unmatchedIn(source: Source, image: number, matched: Int32Array, copies: number): Int32Array {
+  const { offsets, ignores, isOptimal } = source
+  const first = offsets[image] as number
+  const count = (offsets[image + 1] as number) - first
+  if (isOptimal && ignores === undefined && matched.length === copies * count) return ownInt32s(0)
+  const found = int32s(count)
+  for (let pair = 0; pair < matched.length; pair++) {
+    const target = matched[pair] as number
+    found[target] = (found[target] as number) + 1
+  }
+  const isCounted = (target: number): boolean => ignores?.[first + target] !== 1
+  const lacking = (target: number): number => Math.max(copies - (found[target] as number), 0)
+  let length = 0
+  for (let target = 0; target < count; target++) if (isCounted(target)) length += lacking(target)
+  const unmatched = ownInt32s(length)
+  for (let target = 0, next = 0; next < length; target++) {
+    if (isCounted(target)) unmatched.fill(target, next, (next += lacking(target)))
+  }
+  return unmatched
+}

@@ -1,0 +1,75 @@
+/** What a batch's sums are divided by, and what those numbers come from. */
+import { classNormalizerIn, classSumsIn, countsIn, distilledIn, divisorsIn } from '../binding/values.ts'
+import type { Unfinished } from '../common/plain.ts'
+import { mainPlace } from './source.ts'
+import type { Filled } from './source.ts'
+import { comparesLayers } from './terms.ts'
+
+/** What a batch's sums are divided by. */
+export interface Normalizers {
+  /**
+   * N, the number of targets that are not ignored, at least 1; divides the box terms. Parts multiply it: by their
+   * groups and by their repetitions.
+   */
+  readonly numBoxes: number
+  /** With `boxMatching: 'union'`: the number of pairs, at least 1; divides the box terms of decoder and encoder. */
+  readonly unionBoxes?: number | undefined
+  /**
+   * Divides the class term (last layer): the sum of the class weights of all queries that are not left out, or with
+   * `normalization: 'num-boxes'` and sigmoid classification the number of targets.
+   */
+  readonly classWeight: number
+  /** What these numbers come from, for {@link combineNormalizers}. */
+  readonly counts: NormalizerCounts
+}
+
+/**
+ * What a batch's divisors come from: its own numbers before anything is clamped, also where the call was given others, so
+ * that they add up over the workers or micro-batches that a batch is split into. Plain numbers and arrays, which survive
+ * `postMessage` and JSON. Layers come in the order of `layers`, `encoder.layers`, `denoising.layers` and
+ * `oneToMany.layers`.
+ */
+export interface NormalizerCounts {
+  /** Targets that are not ignored. */
+  readonly targets: number
+  /** With `boxMatching: 'union'`: pairs of the union matching. */
+  readonly unionPairs?: number | undefined
+  /**
+   * For each layer, the sum of the class weights of its queries; or where the number of targets divides the class term, that
+   * number, multiplied by the part's groups and repetitions.
+   */
+  readonly classWeights: readonly number[]
+  /**
+   * For each layer, the least that the class term is divided by, where that sum is smaller: 0 for a sum of class weights,
+   * otherwise 1, and for `denoising` its groups.
+   */
+  readonly leastClassWeights: readonly number[]
+  /**
+   * For each layer, how many queries `ddf` takes: those of the box terms' pairs, and others; both 0 for a layer that is not
+   * taught. Absent where there is no term `ddf`.
+   */
+  readonly distilledQueries?: ReadonlyArray<readonly [paired: number, others: number]> | undefined
+}
+
+/** The normalisers that were in force, and the batch's own counts. */
+export function readNormalizers(filled: Filled): Normalizers {
+  const { values } = filled
+  const { part, layer } = mainPlace(filled)
+  const { numBoxes, unionBoxes } = divisorsIn(values)
+  const normalizers: Unfinished<Normalizers> = {
+    numBoxes,
+    classWeight: classNormalizerIn(values, layer + part.layers.layers - 1),
+    counts: readCounts(filled, part.union),
+  }
+  if (part.union) normalizers.unionBoxes = unionBoxes
+  return normalizers
+}
+
+function readCounts({ values, predictions }: Filled, hasUnion: boolean): NormalizerCounts {
+  const { targets, unionPairs } = countsIn(values)
+  const { sums, least } = classSumsIn(values)
+  const counts: Unfinished<NormalizerCounts> = { targets, classWeights: sums, leastClassWeights: least }
+  if (hasUnion) counts.unionPairs = unionPairs
+  if (comparesLayers(predictions)) counts.distilledQueries = distilledIn(values)
+  return counts
+}

@@ -1,0 +1,135 @@
+/** The flat arrays that the core fills, and which of their numbers belong to which part. */
+import { PART_KEYS } from '../binding/parts.ts'
+import type { PartKey } from '../binding/parts.ts'
+import { int32s } from '../binding/slab.ts'
+import { makeValues } from '../binding/values.ts'
+import type { Layers } from '../input/layers.ts'
+import { isGiven } from '../input/matching.ts'
+import type { PackedRules } from '../input/matching.ts'
+import type { Predictions } from '../input/outputs.ts'
+import type { Part } from '../input/part.ts'
+import type { PackedTargets } from '../input/targets.ts'
+import { givenTerms, optionalFields } from './terms.ts'
+import type { GivenTerms, OptionalFields } from './terms.ts'
+
+/** The flat arrays that the core fills, and what to read them by. */
+export interface Filled {
+  readonly predictions: Predictions
+  readonly targets: PackedTargets
+  readonly rules: PackedRules | undefined
+  /** `[B, Q]` for each layer of every part: the target of each query, or −1, or −2 where it is left out. */
+  readonly targetOfQuery: Int32Array
+  /** The numbers of the batch and of each layer. */
+  readonly values: Float64Array
+}
+
+/** Makes the arrays for the core to fill. */
+export function makeFilled(predictions: Predictions, targets: PackedTargets, rules: PackedRules | undefined): Filled {
+  let layers = 0
+  let queries = 0
+  for (const part of predictions.parts) {
+    layers += part.layers.layers
+    queries += part.layers.layers * (part.end - part.first)
+  }
+  const targetOfQuery = int32s(predictions.images * queries)
+  return { predictions, targets, rules, targetOfQuery, values: makeValues(layers) }
+}
+
+/** A part and where its layers lie in the arrays of all. */
+export interface Place {
+  readonly part: Part
+  /** Its first layer among those of all parts. */
+  readonly layer: number
+  /** Its first entry in `targetOfQuery`. */
+  readonly entry: number
+}
+
+/** Where a part lies, if there is such a part. */
+function placeOf({ predictions: { parts, images } }: Filled, key: PartKey | undefined): Place | undefined {
+  let layer = 0
+  let entry = 0
+  for (const part of parts) {
+    if (part.key === key) return { part, layer, entry }
+    layer += part.layers.layers
+    entry += part.layers.layers * images * (part.end - part.first)
+  }
+  return undefined
+}
+
+/** One value for each of the further parts that there are, by name. */
+export function eachPart<T>(filled: Filled, read: (place: Place) => T): { [Key in PartKey]?: T } {
+  const found: { [Key in PartKey]?: T } = {}
+  for (const key of PART_KEYS) {
+    const place = placeOf(filled, key)
+    if (place !== undefined) found[key] = read(place)
+  }
+  return found
+}
+
+/** Where the main part lies. */
+export const mainPlace = (filled: Filled): Place => placeOf(filled, undefined) as Place
+
+/**
+ * What the layers of a part are read from. Nothing in it is an input, so that results which are read later, or never,
+ * keep none alive.
+ */
+export interface Source {
+  readonly values: Float64Array
+  readonly targetOfQuery: Int32Array
+  readonly images: number
+  /** As in {@link PackedTargets}. */
+  readonly offsets: Uint32Array
+  readonly ignores: Uint8Array | undefined
+  /** Number of layers, and the place of the first among those of all parts. */
+  readonly layers: number
+  readonly firstLayer: number
+  /** The part's first entry in `targetOfQuery`. */
+  readonly entry: number
+  readonly first: number
+  readonly queries: number
+  /** How many queries every target is meant to find. */
+  readonly copies: number
+  /** Whether no layer has pairs that were given, so that no target has more queries than it is meant to find. */
+  readonly isOptimal: boolean
+  /** The layers whose pairs were given, if any were: there each target is meant to find one, and may have several. */
+  readonly given: readonly boolean[] | undefined
+  readonly terms: GivenTerms
+  /** For each optional field the layers that have it, if any layer has one. */
+  readonly optional: OptionalFields | undefined
+}
+
+/** What the layers of one part are read from. */
+export function sourceOf(
+  { predictions, targets, rules, targetOfQuery, values }: Filled,
+  { part, layer, entry }: Place,
+): Source {
+  const { layers, first, end, denoising } = part
+  return {
+    values,
+    targetOfQuery,
+    images: predictions.images,
+    offsets: targets.offsets,
+    ignores: targets.ignores,
+    layers: layers.layers,
+    firstLayer: layer,
+    entry,
+    first,
+    queries: end - first,
+    copies: copiesOf(part),
+    isOptimal: rules === undefined,
+    given: rules && denoising === undefined ? eachLayer(layers, (i) => isGiven(rules, layer + i)) : undefined,
+    terms: givenTerms(part),
+    optional: predictions.hasCorners ? optionalFields(layers) : undefined,
+  }
+}
+
+/** Something of each layer. */
+function eachLayer<T>({ layers }: Layers, read: (layer: number) => T): readonly T[] {
+  return Array.from({ length: layers }, (_, layer) => read(layer))
+}
+
+/** How many queries every target is meant to find. */
+function copiesOf({ groups, repeat, denoising }: Part): number {
+  if (denoising === undefined) return groups * repeat
+  return denoising.matching === undefined ? denoising.groups : 1
+}

@@ -1,0 +1,108 @@
+/** Which terms a result has, and what they come to. */
+import { termIn } from '../binding/values.ts'
+import { tensorsOf } from '../input/layers.ts'
+import type { Layers } from '../input/layers.ts'
+import type { Predictions } from '../input/outputs.ts'
+import type { Part } from '../input/part.ts'
+import { FIELDS, TERMS } from '../terms/index.ts'
+import type { LayerFields, Terms } from '../terms/index.ts'
+
+type Term = (typeof TERMS)[number]
+
+/** A term, and its place among all. */
+interface GivenTerm {
+  readonly term: Term
+  readonly place: number
+}
+
+/** The terms of a part that have a weight, and those that results have whatever their weight. */
+export interface GivenTerms {
+  /** Those that every layer has. */
+  readonly everywhere: readonly GivenTerm[]
+  /** An object with them: a copy is made in a fraction of the time that they take to be listed. */
+  readonly template: Terms
+  /** Those that a layer may lack. */
+  readonly others: readonly GivenTerm[]
+}
+
+/** The terms of the latest part: most parts have the criterion's weights. */
+let latest: (Pick<Part, 'weight' | 'weights'> & { readonly given: GivenTerms }) | undefined
+
+/** The terms of a part that results have. */
+export function givenTerms({ weight, weights }: Part): GivenTerms {
+  if (latest?.weights === weights && latest.weight === weight) return latest.given
+  const all = TERMS.map((term, place) => ({ term, place }))
+  const listed = all.filter(({ term }) => term.isAlwaysGiven || weight * (weights[term.name] as number) > 0)
+  const everywhere = listed.filter(({ term }) => isEverywhere(term))
+  // a fraction, so that the numbers which replace it are stored as it is
+  const template = Object.fromEntries(everywhere.map(({ term }) => [term.name, 0.5])) as unknown as Terms
+  const given = { everywhere, template, others: listed.filter(({ term }) => !isEverywhere(term)) }
+  latest = { weight, weights, given }
+  return given
+}
+
+const isEverywhere = ({ field, comparesLayers }: Term): boolean => field === undefined && !comparesLayers
+
+/** For each optional field, whether each layer has it. */
+export type OptionalFields = { readonly [K in keyof LayerFields]?: readonly boolean[] }
+
+const OPTIONAL = FIELDS.filter(({ isOptional }) => isOptional)
+
+/** Which layers have which optional fields. */
+export function optionalFields(layers: Layers): OptionalFields {
+  const hasField = (name: keyof LayerFields): boolean[] =>
+    Array.from({ length: layers.layers }, (_, layer) => tensorsOf(layers, layer)[name] !== undefined)
+  return Object.fromEntries(OPTIONAL.map(({ name }) => [name, hasField(name)])) as OptionalFields
+}
+
+/** What terms are read from; see `Source`. */
+interface TermSource {
+  readonly values: Float64Array
+  readonly layers: number
+  readonly firstLayer: number
+  readonly terms: GivenTerms
+  readonly optional: OptionalFields | undefined
+}
+
+/** A layer's terms, unweighted. */
+export function readTerms(source: TermSource, layer: number): Terms {
+  const { values, firstLayer } = source
+  const { everywhere, template, others } = source.terms
+  const terms: { -readonly [Name in keyof Terms]: Terms[Name] } = { ...template }
+  for (let i = 0; i < everywhere.length; i++) {
+    const { term, place } = everywhere[i] as GivenTerm
+    terms[term.name] = termIn(values, firstLayer + layer, place)
+  }
+  for (const { term, place } of others) {
+    if (hasTerm(source, term, layer)) terms[term.name] = termIn(values, firstLayer + layer, place)
+  }
+  return terms
+}
+
+/** Whether a layer has what a term needs. */
+function hasTerm({ optional, layers }: TermSource, { field, comparesLayers }: Term, layer: number): boolean {
+  return (field === undefined || optional?.[field]?.[layer] === true) && !(comparesLayers && layer === layers - 1)
+}
+
+const COMPARING = TERMS.filter((term) => term.comparesLayers)
+
+/** Whether any term that has a weight compares layers which have what it needs. */
+export function comparesLayers({ parts }: Predictions): boolean {
+  for (const { name, field } of COMPARING) {
+    if (
+      parts.some(({ weights }) => (weights[name] as number) > 0) &&
+      parts.some(({ layers }) => hasEarlier(layers, field))
+    ) {
+      return true
+    }
+  }
+  return false
+}
+
+/** Whether any layer but the last has a field. */
+function hasEarlier(layers: Layers, field: Term['field']): boolean {
+  for (let layer = 0; layer < layers.layers - 1; layer++) {
+    if (field === undefined || tensorsOf(layers, layer)[field] !== undefined) return true
+  }
+  return false
+}

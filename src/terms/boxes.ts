@@ -1,0 +1,192 @@
+/** The terms of boxes: L1 distance and the forms of IoU, of matched pairs. */
+import type { FloatData, IntegerData, OnnxTensor, Shaped, TensorLike } from '../common/tensors.ts'
+import { checkFlag, checkNumber, checkRecord, checkWord } from '../common/validate.ts'
+import type { ForeignNames } from '../common/words.ts'
+import { USUAL_TERM } from './family.ts'
+import type { Family } from './family.ts'
+
+/** Numbers of a box. */
+export const BOX_SIZE = 4
+
+/** The terms of boxes, in loss and cost. */
+export interface BoxTerms {
+  /** L1 distance of the boxes. */
+  readonly l1: number
+  /** Generalised IoU of the boxes (Rezatofighi et al. 2019). */
+  readonly giou: number
+  /** Plain IoU of the boxes. */
+  readonly iou?: number | undefined
+  /** Distance IoU of the boxes (Zheng et al. 2020). */
+  readonly diou?: number | undefined
+  /** Complete IoU of the boxes (Zheng et al. 2020), whose factor α passes no gradient, as in torchvision. */
+  readonly ciou?: number | undefined
+}
+
+/** What the terms of boxes read of a layer. */
+export interface BoxOutputs {
+  /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
+  readonly boxes: TensorLike
+}
+
+/** Boxes, flat `n × 4` or one row for each box. A tensor must be of shape `[n, 4]`. */
+export type Boxes =
+  | FloatData
+  | Exclude<IntegerData, BigInt64Array | BigUint64Array>
+  | ReadonlyArray<ArrayLike<number>>
+  | Shaped<FloatData | Exclude<IntegerData, BigInt64Array | BigUint64Array>>
+  | OnnxTensor
+
+/** What the terms of boxes read of an image's targets. */
+export interface BoxTarget {
+  /**
+   * `[n, 4]`, in the criterion's `boxFormat`; with `normalizedBoxes`, all components lie in [0, 1], where up to 1e-4 beyond
+   * is taken for rounding and used as it is.
+   */
+  readonly boxes: Boxes
+}
+
+/** The gradient of the terms of boxes. */
+export interface BoxGradients {
+  /** With respect to the boxes, in their layout. */
+  readonly boxes: Float32Array
+}
+
+/** Values of the boxes that were not finite. */
+export interface BoxCounts {
+  /** Box components that were NaN or infinite. */
+  readonly boxes: number
+}
+
+/** The overlap of queries with ignored targets. */
+export interface IgnoreOptions {
+  /**
+   * `'iof'`: intersection over the query's area, as COCO's evaluation measures crowds; `'iou'`: over the union. Default:
+   * `'iof'`.
+   */
+  readonly overlap?: 'iof' | 'iou' | undefined
+  /** 0 to 1. Default: 0.5. */
+  readonly threshold?: number | undefined
+}
+
+/** {@link IgnoreOptions} with every default filled in. */
+export interface ResolvedIgnore {
+  /** What the intersection is divided by. */
+  readonly overlap: 'iof' | 'iou'
+  /** Above which a query lies on an ignored target. */
+  readonly threshold: number
+}
+
+/** Options of boxes. */
+export interface BoxOptions {
+  /** What a box's four numbers are: centre and size, or two corners. Default: `'cxcywh'`. */
+  readonly boxFormat?: 'cxcywh' | 'xyxy' | undefined
+  /**
+   * Added to the areas and squared lengths that the forms of IoU divide by, in cost and loss, 0 to 1. DAB-DETR and DINO
+   * have 1e-6. With 0, a quotient whose divisor is 0 counts as 0. The derivative of these forms by a side grows as 1 / side;
+   * beyond the range of float32, for sides below about 1e-39, gradients are its largest number. Default: 0.
+   */
+  readonly boxEpsilon?: number | undefined
+  /**
+   * Whether predicted widths and heights below 0 count as 0 (corners: a second corner before the first counts as the
+   * first), rather than being refused. As with any clamp they pass no gradient: that of the size is 0, and that of a second
+   * corner goes to the first. Default: false.
+   */
+  readonly clampSizes?: boolean | undefined
+  /** Whether target boxes must lie in [0, 1]. Set to false for pixels. Default: true. */
+  readonly normalizedBoxes?: boolean | undefined
+  /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
+  readonly ignore?: IgnoreOptions | undefined
+  /**
+   * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all
+   * decoder and encoder layers, which then have the same number of queries, the same: of all their pairs the most frequent first, one target for each query, divided
+   * by the number of these pairs. The class term follows the layer's own matching either way. Default: the preset's,
+   * which is `'union'` for D-FINE and DEIM alone.
+   */
+  readonly boxMatching?: 'layer' | 'union' | undefined
+}
+
+/** {@link BoxOptions} with every default filled in. */
+export interface ResolvedBoxOptions {
+  /** What a box's four numbers are. */
+  readonly boxFormat: 'cxcywh' | 'xyxy'
+  /** Added to what the forms of IoU divide by. */
+  readonly boxEpsilon: number
+  /** Whether predicted sides below 0 count as 0. */
+  readonly clampSizes: boolean
+  /** Whether target boxes must lie in [0, 1]. */
+  readonly normalizedBoxes: boolean
+  /** When an unmatched query lies on an ignored target. */
+  readonly ignore: ResolvedIgnore
+  /** Which pairs the box terms use. */
+  readonly boxMatching: 'layer' | 'union'
+}
+
+/** What presets differ in. */
+export interface BoxPreset {
+  readonly boxEpsilon: number
+  readonly boxMatching: 'layer' | 'union'
+}
+
+const NAMES: ForeignNames = new Map<string, readonly string[]>([
+  ['bbox', ['l1']],
+  ['box', ['l1']],
+  ['boxes', ['l1']],
+  ['lossbbox', ['l1']],
+  ['bboxlosscoef', ['l1', 'weights.l1']],
+  ['bboxlosscoefficient', ['l1', 'weights.l1']],
+  ['costbbox', ['l1', 'cost.l1']],
+  ['setcostbbox', ['l1', 'cost.l1']],
+  ['bboxcost', ['l1', 'cost.l1']],
+  ['lossgiou', ['giou']],
+  ['giouloss', ['giou']],
+  ['costgiou', ['giou', 'cost.giou']],
+  ['setcostgiou', ['giou', 'cost.giou']],
+  ['gioucost', ['giou', 'cost.giou']],
+  ['gioulosscoef', ['giou', 'weights.giou']],
+  ['gioulosscoefficient', ['giou', 'weights.giou']],
+])
+
+export const BOXES: Family<keyof BoxTerms, keyof BoxOutputs, keyof BoxOptions> = {
+  terms: [
+    { ...USUAL_TERM, name: 'l1', isAlwaysGiven: true },
+    { ...USUAL_TERM, name: 'giou', isAlwaysGiven: true },
+    { ...USUAL_TERM, name: 'iou' },
+    { ...USUAL_TERM, name: 'diou' },
+    { ...USUAL_TERM, name: 'ciou' },
+  ],
+  fields: [{ name: 'boxes', isOptional: false, hasGradient: true }],
+  options: ['boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes', 'ignore', 'boxMatching'],
+  foreign: NAMES,
+}
+
+/** Options that no preset sets otherwise. */
+const DEFAULTS = {
+  boxFormat: 'cxcywh',
+  clampSizes: false,
+  normalizedBoxes: true,
+  ignore: { overlap: 'iof', threshold: 0.5 },
+} as const
+
+/** Checks the options of boxes and fills in defaults. */
+export function resolveBoxOptions(
+  given: { readonly [K in keyof BoxOptions]?: unknown },
+  preset: BoxPreset,
+): ResolvedBoxOptions {
+  const { boxFormat, clampSizes, normalizedBoxes } = DEFAULTS
+  return {
+    boxFormat: checkWord(given.boxFormat, ['cxcywh', 'xyxy'], boxFormat, 'options.boxFormat'),
+    boxEpsilon: checkNumber(given.boxEpsilon, 1, preset.boxEpsilon, 'options.boxEpsilon'),
+    clampSizes: checkFlag(given.clampSizes, clampSizes, 'options.clampSizes'),
+    normalizedBoxes: checkFlag(given.normalizedBoxes, normalizedBoxes, 'options.normalizedBoxes'),
+    ignore: resolveIgnore(given.ignore),
+    boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
+  }
+}
+
+function resolveIgnore(value: unknown): ResolvedIgnore {
+  const { overlap, threshold } = checkRecord(value, ['overlap', 'threshold'], 'options.ignore')
+  return Object.freeze({
+    overlap: checkWord(overlap, ['iof', 'iou'], DEFAULTS.ignore.overlap, 'options.ignore.overlap'),
+    threshold: checkNumber(threshold, 1, DEFAULTS.ignore.threshold, 'options.ignore.threshold'),
+  })
+}

@@ -1,0 +1,298 @@
+/** The kinds of classification term: their options, defaults and ranges. */
+import { fail } from '../common/errors.ts'
+import { kindOf } from '../common/memory.ts'
+import { lengthOf } from '../common/tensors.ts'
+import { checkFlag, checkNumber, checkRecord, checkWeight, checkWord } from '../common/validate.ts'
+import { MAX_WEIGHT, show, showKnown } from '../common/validate.ts'
+import type { ForeignNames } from '../common/words.ts'
+
+/** Softmax cross-entropy over the object classes and no-object (DETR). */
+export interface SoftmaxOptions {
+  /** This term. Default: the preset's. */
+  readonly kind?: 'softmax' | undefined
+  /** Weight of no-object in the cross-entropy, 0 to 1e12. Default: 0.1. */
+  readonly noObjectWeight?: number | undefined
+  /** Column of the logits that means no-object: `'last'` or 0 to `numClasses`. Default: `'last'`. */
+  readonly noObjectIndex?: 'last' | number | undefined
+  /** Weight of each object class, 0 to 1e12, in order of the class ids with no-object left out. Default: all 1. */
+  readonly classWeights?: ArrayLike<number> | undefined
+  /**
+   * What the weighted sum is divided by: `'weighted-mean'`, the sum of the weights of all queries, as in the published
+   * code; or `'num-boxes'`, the number of targets, as in the paper. Default: `'weighted-mean'`.
+   */
+  readonly normalization?: 'weighted-mean' | 'num-boxes' | undefined
+  /** Whether a target may carry the no-object label, as the published code permits. Default: false. */
+  readonly allowNoObjectLabels?: boolean | undefined
+}
+
+/**
+ * Sigmoid focal loss (Lin et al. 2017), as in Deformable DETR: a label of a matched query adds α·(1 − p)^γ·−ln p, every other
+ * class (1 − α)·p^γ·−ln(1 − p), with p = σ(logit); the sum is divided by the number of targets.
+ */
+export interface FocalOptions {
+  /** This term. Default: the preset's. */
+  readonly kind?: 'focal' | undefined
+  /** α, 0 to 1. Default: 0.25. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 2. */
+  readonly gamma?: number | undefined
+}
+
+/**
+ * Varifocal loss (Zhang et al. 2021), as in RT-DETR: with q the IoU of the matched boxes and BCE(t) = −t·ln p − (1 − t)·ln(1 −
+ * p), a label of a matched query adds q·BCE(q), every other class α·p^γ·−ln(1 − p). No gradient flows through q.
+ */
+export interface VarifocalOptions {
+  /** This term. Default: the preset's. */
+  readonly kind?: 'varifocal' | undefined
+  /** α, 0 to 1e12. Default: 0.75. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 2. */
+  readonly gamma?: number | undefined
+  /** Whether p^γ is a mere weight, which passes no gradient, as in RT-DETR. Default: true. */
+  readonly detachWeights?: boolean | undefined
+}
+
+/**
+ * Matchability-aware loss of DEIM (Huang et al. 2025): a label of a matched query adds BCE(q^γ), every other class
+ * α·p^γ·−ln(1 − p), with p, q and BCE as in {@link VarifocalOptions}.
+ */
+export interface MalOptions {
+  /** This term. Default: the preset's. */
+  readonly kind?: 'mal' | undefined
+  /** α, 0 to 1e12. Default: 1. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 1.5. */
+  readonly gamma?: number | undefined
+  /** Whether p^γ of the other classes is a mere weight, which passes no gradient, as in DEIM. Default: true. */
+  readonly detachWeights?: boolean | undefined
+}
+
+/**
+ * IoU-aware binary cross-entropy (Align-DETR, Cai et al. 2023), as in LW-DETR: a label of a matched query adds BCE(t) with
+ * t = max(p^α·q^(1 − α), minQuality), which passes no gradient, every other class p^γ·−ln(1 − p), with p, q and BCE as in
+ * {@link VarifocalOptions}. Finite at any logit, where the published code takes the logarithm of a rounded 0.
+ */
+export interface IaBceOptions {
+  /** This term. Default: the preset's. */
+  readonly kind?: 'ia-bce' | undefined
+  /** α, 0 to 1. Default: 0.25. */
+  readonly alpha?: number | undefined
+  /** γ, 0 to 100. Default: 2. */
+  readonly gamma?: number | undefined
+  /** The least t, 0 to 1. Default: 0.01. */
+  readonly minQuality?: number | undefined
+}
+
+/** The classification term. Without `kind`, that of the preset. */
+export type ClassificationOptions = SoftmaxOptions | FocalOptions | VarifocalOptions | MalOptions | IaBceOptions
+
+/** {@link SoftmaxOptions} with every default filled in. */
+export interface ResolvedSoftmax {
+  /** Which term it is. */
+  readonly kind: 'softmax'
+  /** Weight of no-object. */
+  readonly noObjectWeight: number
+  /** Column of no-object as a number, also where `'last'` was given. */
+  readonly noObjectIndex: number
+  /** Weight of each object class; absent where all are 1. */
+  readonly classWeights: readonly number[] | undefined
+  /** What the weighted sum is divided by. */
+  readonly normalization: 'weighted-mean' | 'num-boxes'
+  /** Whether a target may carry the no-object label. */
+  readonly allowNoObjectLabels: boolean
+}
+
+/** {@link FocalOptions} with every default filled in. */
+export interface ResolvedFocal {
+  /** Which term it is. */
+  readonly kind: 'focal'
+  /** α. */
+  readonly alpha: number
+  /** γ. */
+  readonly gamma: number
+}
+
+/** {@link VarifocalOptions} or {@link MalOptions} with every default filled in. */
+export interface ResolvedVarifocal {
+  /** Which term it is. */
+  readonly kind: 'varifocal' | 'mal'
+  /** α. */
+  readonly alpha: number
+  /** γ. */
+  readonly gamma: number
+  /** Whether p^γ passes no gradient. */
+  readonly detachWeights: boolean
+}
+
+/** {@link IaBceOptions} with every default filled in. */
+export interface ResolvedIaBce {
+  /** Which term it is. */
+  readonly kind: 'ia-bce'
+  /** α. */
+  readonly alpha: number
+  /** γ. */
+  readonly gamma: number
+  /** The least t. */
+  readonly minQuality: number
+}
+
+/** {@link ClassificationOptions} with every default filled in. */
+export type ResolvedClassification = ResolvedSoftmax | ResolvedFocal | ResolvedVarifocal | ResolvedIaBce
+
+/** The defaults of each kind. */
+const DEFAULTS = {
+  softmax: {
+    kind: 'softmax',
+    noObjectWeight: 0.1,
+    noObjectIndex: 'last',
+    classWeights: undefined,
+    normalization: 'weighted-mean',
+    allowNoObjectLabels: false,
+  },
+  focal: { kind: 'focal', alpha: 0.25, gamma: 2 },
+  varifocal: { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: true },
+  mal: { kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true },
+  'ia-bce': { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 },
+} as const
+
+/** The name of a kind of classification term. */
+export type Kind = keyof typeof DEFAULTS
+
+const KINDS = Object.keys(DEFAULTS) as readonly Kind[]
+
+/** The options that each kind has. */
+const OF_KIND = Object.fromEntries(KINDS.map((kind) => [kind, Object.keys(DEFAULTS[kind])])) as unknown as {
+  readonly [K in Kind]: readonly string[]
+}
+
+/** An option that any kind has. */
+type KeyOfAny = { [K in Kind]: keyof (typeof DEFAULTS)[K] }[Kind]
+const OF_ANY = [...new Set(KINDS.flatMap((kind) => OF_KIND[kind]))] as readonly KeyOfAny[]
+
+/** What other code calls these options. */
+export const CLASSIFICATION_NAMES: ForeignNames = new Map<string, readonly string[]>([
+  ['eoscoef', ['noObjectWeight', 'classification.noObjectWeight']],
+  ['eoscoefficient', ['noObjectWeight', 'classification.noObjectWeight']],
+  ['focalalpha', ['alpha', 'classification.alpha']],
+  ['focalgamma', ['gamma', 'classification.gamma']],
+])
+
+/** The largest exponent. */
+const MAX_GAMMA = 100
+/** The largest α: of a kind in which it is a share, or a mere weight. */
+const MAX_ALPHA = { focal: 1, varifocal: MAX_WEIGHT, mal: MAX_WEIGHT, 'ia-bce': 1 } as const
+
+const ARGUMENT = 'options.classification'
+
+/** Options of any kind, unchecked. */
+type Given = { readonly [K in KeyOfAny]?: unknown }
+
+/** Checks the options of the classification term and fills in defaults. `usual`: the preset's kind. */
+export function resolveClassification(value: unknown, usual: Kind, numClasses: number): ResolvedClassification {
+  const given: Given = checkRecord(value, OF_ANY, ARGUMENT, CLASSIFICATION_NAMES)
+  const kind = checkWord(given.kind, KINDS, usual, `${ARGUMENT}.kind`)
+  checkOfKind(given, kind)
+  switch (kind) {
+    case 'softmax':
+      return resolveSoftmax(given, numClasses)
+    case 'focal':
+      return Object.freeze({ kind, ...resolveFocal(given, kind) })
+    case 'varifocal':
+    case 'mal': {
+      const fallback = DEFAULTS[kind].detachWeights
+      const detachWeights = checkFlag(given.detachWeights, fallback, `${ARGUMENT}.detachWeights`)
+      return Object.freeze({ kind, ...resolveFocal(given, kind), detachWeights })
+    }
+    case 'ia-bce': {
+      const fallback = DEFAULTS[kind].minQuality
+      const minQuality = checkNumber(given.minQuality, 1, fallback, `${ARGUMENT}.minQuality`)
+      return Object.freeze({ kind, ...resolveFocal(given, kind), minQuality })
+    }
+  }
+}
+
+/** Refuses what is known of other kinds of classification alone. */
+function checkOfKind(given: Given, kind: Kind): void {
+  for (const key in given) {
+    const owners = KINDS.filter((other) => OF_KIND[other].includes(key)).map((other) => `'${other}'`)
+    if (OF_KIND[kind].includes(key) || owners.length === 0) continue
+    const rule = `there is no such option of kind '${kind}'; ${key} belongs to ${owners.join(', ')}`
+    fail('OPTION', `${ARGUMENT}.${key}`, `${rule}; ${showKnown(key, OF_KIND[kind])}`)
+  }
+}
+
+/** α and γ. */
+function resolveFocal({ alpha, gamma }: Given, kind: Exclude<Kind, 'softmax'>): FocalNumbers {
+  return checkFocal(alpha, gamma, DEFAULTS[kind], MAX_ALPHA[kind], ARGUMENT)
+}
+
+/** The weight of the labels and the exponent of the focal loss and of its kin. */
+interface FocalNumbers {
+  readonly alpha: number
+  readonly gamma: number
+}
+
+function checkFocal(
+  alpha: unknown,
+  gamma: unknown,
+  fallback: FocalNumbers,
+  maxAlpha: number,
+  argument: string,
+): FocalNumbers {
+  return {
+    alpha: checkNumber(alpha, maxAlpha, fallback.alpha, `${argument}.alpha`),
+    gamma: checkNumber(gamma, MAX_GAMMA, fallback.gamma, `${argument}.gamma`),
+  }
+}
+
+/** α and γ of the focal cost: by default those of the focal loss, its own or the usual one. */
+export function resolveFocalCost(
+  alpha: unknown,
+  gamma: unknown,
+  classification: ResolvedClassification,
+  argument: string,
+): FocalNumbers {
+  const usual = classification.kind === 'focal' ? classification : DEFAULTS.focal
+  return checkFocal(alpha, gamma, usual, MAX_ALPHA.focal, argument)
+}
+
+function resolveSoftmax(given: Given, numClasses: number): ResolvedSoftmax {
+  const { noObjectWeight, noObjectIndex, normalization, allowNoObjectLabels } = DEFAULTS.softmax
+  return Object.freeze({
+    kind: 'softmax',
+    noObjectWeight: checkWeight(given.noObjectWeight, noObjectWeight, `${ARGUMENT}.noObjectWeight`),
+    noObjectIndex: resolveNoObject(given.noObjectIndex, noObjectIndex, numClasses),
+    classWeights: resolveClassWeights(given.classWeights, numClasses),
+    normalization: checkWord(given.normalization, NORMALIZATIONS, normalization, `${ARGUMENT}.normalization`),
+    allowNoObjectLabels: checkFlag(given.allowNoObjectLabels, allowNoObjectLabels, `${ARGUMENT}.allowNoObjectLabels`),
+  })
+}
+
+const NORMALIZATIONS = ['weighted-mean', 'num-boxes'] as const
+
+function resolveNoObject(given: unknown, fallback: unknown, numClasses: number): number {
+  const value = given === undefined ? fallback : given
+  if (value === 'last') return numClasses
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= numClasses) return value as number
+  const rule = `must be 'last' or an integer from 0 to numClasses = ${numClasses}`
+  return fail('OPTION', `${ARGUMENT}.noObjectIndex`, `${rule}, got ${show(value)}`)
+}
+
+function resolveClassWeights(value: unknown, numClasses: number): readonly number[] | undefined {
+  if (value === undefined) return undefined
+  const name = `${ARGUMENT}.classWeights`
+  if (!Array.isArray(value) && kindOf(value) === undefined) fail('OPTION', name, `must be an array, got ${show(value)}`)
+  const list = value as ArrayLike<unknown>
+  const length = lengthOf(list, name)
+  if (length !== numClasses) {
+    fail('OPTION', name, `expected one weight for each of ${numClasses} classes, got ${length}`)
+  }
+  const weights: number[] = []
+  for (let i = 0; i < length; i++) {
+    const weight = list[i]
+    if (weight === undefined) fail('OPTION', `${name}[${i}]`, 'must be a number from 0 to 1e12, got undefined')
+    weights.push(checkWeight(weight, 1, `${name}[${i}]`))
+  }
+  return Object.freeze(weights)
+}

@@ -1,0 +1,127 @@
+/**
+ * The families of terms, composed: what a layer, a target, the options and the results have is what the families have of it.
+ * Nothing outside this folder and the presets knows a term by name.
+ */
+import type { ForeignNames } from '../common/words.ts'
+import { BOXES, resolveBoxOptions } from './boxes.ts'
+import type {
+  BoxCounts,
+  BoxGradients,
+  BoxOptions,
+  BoxOutputs,
+  BoxPreset,
+  BoxTarget,
+  BoxTerms,
+  ResolvedBoxOptions,
+} from './boxes.ts'
+import { CLASSES, resolveClassOptions } from './classes.ts'
+import type {
+  ClassCostOptions,
+  ClassCounts,
+  ClassGradients,
+  ClassOptions,
+  ClassOutputs,
+  ClassPreset,
+  ClassTarget,
+  ClassTerms,
+  ResolvedClassCost,
+  ResolvedClassOptions,
+} from './classes.ts'
+import type { ResolvedClassification } from './classification.ts'
+import { checkEdgeWeights, EDGES, resolveEdgeOptions } from './edges.ts'
+import type {
+  EdgeCounts,
+  EdgeGradients,
+  EdgeGradientsOf,
+  EdgeOptions,
+  EdgeOutputs,
+  EdgeTerms,
+  ResolvedEdgeOptions,
+} from './edges.ts'
+import type { FieldInfo, TermInfo } from './family.ts'
+
+/** One number for each term that the matching cost may have. */
+export interface CostTerms extends ClassTerms, BoxTerms {}
+
+/**
+ * One number for each term of the loss. As weights, absent terms have the preset's; in results, those without a weight
+ * are absent, and `fgl` and `ddf` also where the layer has no `corners`.
+ */
+export interface Terms extends CostTerms, EdgeTerms {}
+
+/** Weights of the matching cost, and the form of the class' part c. */
+export interface CostWeights extends CostTerms, ClassCostOptions {}
+
+/** {@link CostWeights} with every default filled in; α and γ are undefined for softmax. */
+export interface ResolvedCost extends Required<CostTerms>, ResolvedClassCost {}
+
+/** The tensors of a layer. */
+export interface LayerFields extends ClassOutputs, BoxOutputs, EdgeOutputs {}
+
+/** None of the tensors of a layer. */
+export type NoFields = { readonly [Field in keyof LayerFields]?: undefined }
+
+/** What the terms read of an image's targets. */
+export interface TargetFields extends ClassTarget, BoxTarget {}
+
+/** Arrays of one layer's gradients, or of all layers where they are stacked. */
+export interface LayerGradients extends ClassGradients, BoxGradients, EdgeGradients {}
+
+/** What is certain of {@link LayerGradients} by the type of the outputs. */
+export type LayerGradientsOf<O> = EdgeGradientsOf<O>
+
+/** How many values of each field were not finite. */
+export interface FieldCounts extends ClassCounts, BoxCounts, EdgeCounts {}
+
+/** The options of all families. */
+export interface FamilyOptions extends ClassOptions, BoxOptions, EdgeOptions {}
+
+/** {@link FamilyOptions} with every default filled in. */
+export interface ResolvedFamilyOptions extends ResolvedClassOptions, ResolvedBoxOptions, ResolvedEdgeOptions {}
+
+/** What presets say of the families' options. */
+export interface FamilyPreset extends ClassPreset, BoxPreset {}
+
+/** All terms, in the order of all lists. */
+export const TERMS: readonly TermInfo<keyof Terms, keyof LayerFields>[] = [
+  ...CLASSES.terms,
+  ...BOXES.terms,
+  ...EDGES.terms,
+]
+
+/** All fields of queries, likewise. */
+export const FIELDS: readonly FieldInfo<keyof LayerFields>[] = [...CLASSES.fields, ...BOXES.fields, ...EDGES.fields]
+
+/** The names of all families' options. */
+export const FAMILY_OPTIONS: readonly (keyof FamilyOptions)[] = [...CLASSES.options, ...BOXES.options, ...EDGES.options]
+
+/**
+ * What other code calls the families' terms and options: facebookresearch/detr, `main.py`; huggingface/transformers,
+ * `configuration_detr.py`; lyuwenyu/RT-DETR, `rtdetrv2_criterion.py`.
+ */
+export const FOREIGN_NAMES: ForeignNames = new Map<string, readonly string[]>([
+  ...CLASSES.foreign,
+  ...BOXES.foreign,
+  ...EDGES.foreign,
+])
+
+/** Checks the options of all families and fills in defaults. */
+export function resolveFamilyOptions(
+  given: { readonly [K in keyof FamilyOptions]?: unknown },
+  preset: FamilyPreset,
+): ResolvedFamilyOptions {
+  return {
+    ...resolveClassOptions(given, preset),
+    ...resolveBoxOptions(given, preset),
+    ...resolveEdgeOptions(given),
+  }
+}
+
+/** Refuses weights of a part that have no meaning for the criterion's classification. */
+export function checkPartWeights(
+  weights: Required<Terms>,
+  classification: ResolvedClassification,
+  argument: string,
+): void {
+  checkEdgeWeights(weights as { readonly [K in keyof Terms]-?: number }, classification, argument)
+}
