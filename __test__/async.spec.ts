@@ -100,7 +100,7 @@ describe('off the event loop', () => {
 
   test('takes the settings of a call but `out`', async () => {
     const { outputs, targets } = batch(1, 4, 2)
-    const call = { numBoxes: 7.5, classWeight: [3, 4], gradients: false }
+    const call = { numBoxes: 7.5, classNormalizer: [3, 4], gradients: false }
     const result = await criterion.computeAsync(outputs, targets, call)
     expect(result.gradients).toBeUndefined()
     expect(everything(result)).toEqual(everything(criterion.compute(outputs, targets, call)))

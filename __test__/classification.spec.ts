@@ -91,7 +91,8 @@ describe.each(SIGMOID)('%o', (classification) => {
     const labelled = sets.map((labels, image) => ({ labels, boxes: targets[image]!.boxes }))
     const { matches, gradients, normalizers } = criterion.compute(outputs, labelled)
     const none = targets.map(() => ({ labels: [], boxes: [] }))
-    const background = criterion.compute(outputs, none, { classWeight: normalizers.classWeight }).gradients!.logits
+    const background = criterion.compute(outputs, none, { classNormalizer: normalizers.classNormalizer }).gradients!
+      .logits
     const found = new Set<number>()
     gradients!.logits.forEach((gradient, at) => gradient !== background[at] && found.add(at))
     const expected: number[] = []

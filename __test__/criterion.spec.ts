@@ -25,8 +25,10 @@ describe('the same bits', () => {
     const b = criterion.compute(listed, targets)
     expect(a.loss).toBe(b.loss)
     expect(
-      a.layers.map(({ terms, matches, metrics, classWeight }) => ({ terms, matches, metrics, classWeight })),
-    ).toEqual(b.layers.map(({ terms, matches, metrics, classWeight }) => ({ terms, matches, metrics, classWeight })))
+      a.layers.map(({ terms, matches, metrics, classNormalizer }) => ({ terms, matches, metrics, classNormalizer })),
+    ).toEqual(
+      b.layers.map(({ terms, matches, metrics, classNormalizer }) => ({ terms, matches, metrics, classNormalizer })),
+    )
     const { auxiliary, ...final } = b.gradients as Gradients
     for (const name of ['logits', 'boxes'] as const) {
       expect(bitsOf(a.gradients![name])).toBe([...auxiliary!, final].map((layer) => bitsOf(layer[name])).join(''))
@@ -38,8 +40,8 @@ describe('the same bits', () => {
   test('come from a batch whole and split by image', () => {
     const [layer] = layers as [ReturnType<typeof randomLayer>]
     const whole = criterion.compute(layer, targets)
-    const { numBoxes, classWeight } = whole.normalizers
-    const call = { numBoxes, classWeight }
+    const { numBoxes, classNormalizer } = whole.normalizers
+    const call = { numBoxes, classNormalizer }
     targets.forEach((target, image) => {
       const part = criterion.compute(imageOf(layer, image), [target], call)
       expect(part.matches[0]).toEqual(whole.matches[image])
@@ -166,17 +168,17 @@ describe('a call’s normalisers', () => {
   const usual = criterion.compute(outputs, targets)
 
   test('divide the terms', () => {
-    const { terms, normalizers } = criterion.compute(outputs, targets, { numBoxes: 10, classWeight: 2 })
-    expect(normalizers).toEqual({ numBoxes: 10, classWeight: 2, counts: usual.normalizers.counts })
+    const { terms, normalizers } = criterion.compute(outputs, targets, { numBoxes: 10, classNormalizer: 2 })
+    expect(normalizers).toEqual({ numBoxes: 10, classNormalizer: 2, counts: usual.normalizers.counts })
     expectClose(terms.l1, usual.terms.l1 / 2, 1e-12)
     expectClose(terms.giou, usual.terms.giou / 2, 1e-12)
-    expectClose(terms.class, (usual.terms.class * usual.normalizers.classWeight) / 2, 1e-12)
+    expectClose(terms.class, (usual.terms.class * usual.normalizers.classNormalizer) / 2, 1e-12)
   })
 
   test('may differ from layer to layer', () => {
-    for (const classWeight of [[2, 3], Float64Array.of(2, 3)]) {
-      const { layers } = criterion.compute(outputs, targets, { classWeight })
-      expect(layers.map((layer) => layer.classWeight)).toEqual([2, 3])
+    for (const classNormalizer of [[2, 3], Float64Array.of(2, 3)]) {
+      const { layers } = criterion.compute(outputs, targets, { classNormalizer })
+      expect(layers.map((layer) => layer.classNormalizer)).toEqual([2, 3])
     }
   })
 })
@@ -191,7 +193,13 @@ describe('a call is refused:', () => {
       'an unknown key',
       { gradient: false },
       { code: 'OPTION', argument: 'call.gradient' },
-      /known are gradients, out, numBoxes, unionBoxes, classWeight, distilledQueries/,
+      /known are gradients, out, numBoxes, unionBoxes, classNormalizer, distilledQueries/,
+    ],
+    [
+      'the former name of classNormalizer',
+      { classWeight: 1 },
+      { code: 'OPTION', argument: 'call.classWeight' },
+      /did you mean classNormalizer\?/,
     ],
     ['gradients of 0', { gradients: 0 }, { code: 'OPTION', argument: 'call.gradients' }, /true or false, got 0/],
     ['numBoxes of 0', { numBoxes: 0 }, { code: 'OPTION', argument: 'call.numBoxes' }, /above 0, got 0/],
@@ -199,20 +207,35 @@ describe('a call is refused:', () => {
     ['infinite numBoxes', { numBoxes: Infinity }, { code: 'OPTION', argument: 'call.numBoxes' }, /Infinity/],
     ['numBoxes as a string', { numBoxes: '2' }, { code: 'OPTION', argument: 'call.numBoxes' }, /"2"/],
     ['numBoxes of null', { numBoxes: null }, { code: 'OPTION', argument: 'call.numBoxes' }, /null/],
-    ['a negative classWeight', { classWeight: -1 }, { code: 'OPTION', argument: 'call.classWeight' }, /-1/],
-    ['classWeight of null', { classWeight: null }, { code: 'OPTION', argument: 'call.classWeight' }, /null/],
-    ['classWeight as a string', { classWeight: '1' }, { code: 'OPTION', argument: 'call.classWeight' }, /"1"/],
+    ['a negative classNormalizer', { classNormalizer: -1 }, { code: 'OPTION', argument: 'call.classNormalizer' }, /-1/],
     [
-      'too many classWeights',
-      { classWeight: [1, 2] },
-      { code: 'SHAPE', argument: 'call.classWeight' },
+      'classNormalizer of null',
+      { classNormalizer: null },
+      { code: 'OPTION', argument: 'call.classNormalizer' },
+      /null/,
+    ],
+    [
+      'classNormalizer as a string',
+      { classNormalizer: '1' },
+      { code: 'OPTION', argument: 'call.classNormalizer' },
+      /"1"/,
+    ],
+    [
+      'too many classNormalizers',
+      { classNormalizer: [1, 2] },
+      { code: 'SHAPE', argument: 'call.classNormalizer' },
       /1 layers, got 2/,
     ],
-    ['a bad classWeight', { classWeight: [0] }, { code: 'OPTION', argument: 'call.classWeight[0]' }, /got 0/],
     [
-      'a classWeight that is a string',
-      { classWeight: ['1'] },
-      { code: 'OPTION', argument: 'call.classWeight[0]' },
+      'a bad classNormalizer',
+      { classNormalizer: [0] },
+      { code: 'OPTION', argument: 'call.classNormalizer[0]' },
+      /got 0/,
+    ],
+    [
+      'a classNormalizer that is a string',
+      { classNormalizer: ['1'] },
+      { code: 'OPTION', argument: 'call.classNormalizer[0]' },
       /"1"/,
     ],
   ])('%s', (_, call, details, message) => {
@@ -222,7 +245,7 @@ describe('a call is refused:', () => {
   })
 
   test('absent values are defaults', () => {
-    const call = { gradients: undefined, out: undefined, numBoxes: undefined, classWeight: undefined }
+    const call = { gradients: undefined, out: undefined, numBoxes: undefined, classNormalizer: undefined }
     const expected = one.compute(outputs, targets as Target[])
     expect(one.compute(outputs, targets as Target[], call)).toEqual(expected)
     // which would not be so if a result kept its numbers to itself

@@ -36,7 +36,7 @@ const STEPS: ReadonlyArray<() => unknown[]> = [
   () => [
     { ...randomLayer(2), groups: 2, encoder: { ...randomLayer(4), classAgnostic: true, weight: 0.5 } },
     randomTargets(2).map(({ labels, boxes }) => ({ labels, boxes: Float64Array.from(boxes.flat()) })),
-    { numBoxes: 2, classWeight: [1, 2] },
+    { numBoxes: 2, classNormalizer: [1, 2] },
   ],
   () => [
     {

@@ -337,15 +337,15 @@ describe('the published recipe', () => {
     const wrong = criterion.compute(image(1), [targets[1]!], { numBoxes }).gradients!.boxes[0]! / 2
     expect(wrong).toBeCloseTo(5.819, 3)
     const call = combineNormalizers(matched)
-    expect(call).toEqual({ numBoxes: 1, classWeight: [1] })
+    expect(call).toEqual({ numBoxes: 1, classNormalizer: [1] })
     expectClose(criterion.compute(image(1), [targets[1]!], call).gradients!.boxes[0]! / 2, whole, 1e-7)
   })
 
   test('divides by at least 1 in each worker, which is more where targets are fewer than workers', () => {
     const workers = Array.from({ length: 8 }, (_, k) => criterion.match(image(0), [targets[k === 0 ? 1 : 0]!]))
-    expect(combineNormalizers(workers)).toEqual({ numBoxes: 0.25, classWeight: [0.25] })
-    expect(combineNormalizers(workers.slice(1))).toEqual({ numBoxes: 1 / 7, classWeight: [1 / 7] })
-    expect(combineNormalizers(workers, { reduce: 'sum' })).toEqual({ numBoxes: 2, classWeight: [2] })
+    expect(combineNormalizers(workers)).toEqual({ numBoxes: 0.25, classNormalizer: [0.25] })
+    expect(combineNormalizers(workers.slice(1))).toEqual({ numBoxes: 1 / 7, classNormalizer: [1 / 7] })
+    expect(combineNormalizers(workers, { reduce: 'sum' })).toEqual({ numBoxes: 2, classNormalizer: [2] })
   })
 })
 
@@ -355,12 +355,12 @@ test('counts are the numbers before any clamp, with and without given divisors',
   const outputs = EDGED['corners and further parts']!(kind)
   const empty = someTargets(kind, { empty: true })
   const none = criterion.match(outputs, empty).normalizers
-  expect(none).toMatchObject({ numBoxes: 1, unionBoxes: 1, classWeight: 1 })
+  expect(none).toMatchObject({ numBoxes: 1, unionBoxes: 1, classNormalizer: 1 })
   expect(none.counts).toEqual({
     targets: 0,
     unionPairs: 0,
-    classWeights: [0, 0, 0, 0, 0, 0],
-    leastClassWeights: [1, 1, 1, 1, 2, 2],
+    classNormalizers: [0, 0, 0, 0, 0, 0],
+    leastClassNormalizers: [1, 1, 1, 1, 2, 2],
     distilledQueries: [
       [0, 0],
       [0, 12],
@@ -372,11 +372,16 @@ test('counts are the numbers before any clamp, with and without given divisors',
   })
   const targets = randomTargets(9, { targets: [2, 3] })
   const { counts } = criterion.match(outputs, targets).normalizers
-  expect(counts).toMatchObject({ targets: 5, classWeights: [5, 5, 5, 5, 10, 10] })
-  const call = { numBoxes: 9, classWeight: 7, unionBoxes: 3, distilledQueries: Array.from({ length: 6 }, () => [1, 1]) }
+  expect(counts).toMatchObject({ targets: 5, classNormalizers: [5, 5, 5, 5, 10, 10] })
+  const call = {
+    numBoxes: 9,
+    classNormalizer: 7,
+    unionBoxes: 3,
+    distilledQueries: Array.from({ length: 6 }, () => [1, 1]),
+  }
   const given = criterion.compute(outputs, targets, call)
-  expect(given.normalizers).toEqual({ numBoxes: 9, classWeight: 7, unionBoxes: 3, counts })
-  expect(given.layers.map(({ classWeight }) => classWeight)).toEqual([7, 7, 7])
+  expect(given.normalizers).toEqual({ numBoxes: 9, classNormalizer: 7, unionBoxes: 3, counts })
+  expect(given.layers.map(({ classNormalizer }) => classNormalizer)).toEqual([7, 7, 7])
 })
 
 test('numbers of distilled queries weigh ddf, and nothing else', async () => {
@@ -437,7 +442,7 @@ test('where N divides the class term, a given numBoxes does so in its place, mul
   const criterion = HungarianLoss.rtDetr(optionsFor())
   const result = criterion.compute(STRUCTURES['all parts']!(kind), targets, { numBoxes: 10 })
   const weights = [result, result.encoder!, result.denoising!, result.oneToMany!].map(({ layers }) =>
-    layers.map(({ classWeight }) => classWeight),
+    layers.map(({ classNormalizer }) => classNormalizer),
   )
   expect(weights).toEqual([[20, 20], [20], [30], [30, 30]])
 })
@@ -450,13 +455,13 @@ test('workers with other numbers of denoising groups divide by their own (IDEA-R
   const shares = [share(2), share(3)]
   const all = shares.map((outputs, k) => criterion.match(outputs, [targets[k]!]))
   const call = combineNormalizers(all)
-  expect(call).toEqual({ numBoxes: 1.5, classWeight: undefined })
+  expect(call).toEqual({ numBoxes: 1.5, classNormalizer: undefined })
   const results = shares.map((outputs, k) => criterion.compute(outputs, [targets[k]!], call))
-  const weights = results.map(({ denoising }) => denoising!.layers[0]!.classWeight)
+  const weights = results.map(({ denoising }) => denoising!.layers[0]!.classNormalizer)
   expect(weights).toEqual([3, 4.5])
   // without any target, there is nothing that these groups could divide
   const none = shares.map((outputs) => criterion.match(outputs, [{ labels: [], boxes: [] }]))
-  expect(combineNormalizers(none)).toEqual({ numBoxes: 0.5, classWeight: [0.5, 1.25] })
+  expect(combineNormalizers(none)).toEqual({ numBoxes: 0.5, classNormalizer: [0.5, 1.25] })
 })
 
 test('class weights that are all 0 make no NaN', () => {
@@ -465,9 +470,9 @@ test('class weights that are all 0 make no NaN', () => {
   const outputs = randomLayer(13)
   const targets = randomTargets(13)
   const { normalizers } = criterion.match(outputs, targets)
-  expect(normalizers.counts).toMatchObject({ classWeights: [0], leastClassWeights: [0] })
+  expect(normalizers.counts).toMatchObject({ classNormalizers: [0], leastClassNormalizers: [0] })
   const call = combineNormalizers([normalizers, normalizers])
-  expect(call).toEqual({ numBoxes: 5, classWeight: [0.5] })
+  expect(call).toEqual({ numBoxes: 5, classNormalizer: [0.5] })
   for (const given of [{}, call]) {
     const { loss, terms, gradients } = criterion.compute(outputs, targets, given)
     expect(terms.class).toBe(0)
@@ -487,7 +492,9 @@ test('match and compute report the same bits, whatever the weights', () => {
     const [matched, computed] = [criterion.match(outputs, targets), criterion.compute(outputs, targets)]
     expect(matched.normalizers).toEqual(computed.normalizers)
     for (const key of ['encoder', 'denoising', 'oneToMany'] as const) {
-      const [a, b] = [matched[key]!, computed[key]!].map(({ layers }) => layers.map(({ classWeight }) => classWeight))
+      const [a, b] = [matched[key]!, computed[key]!].map(({ layers }) =>
+        layers.map(({ classNormalizer }) => classNormalizer),
+      )
       expect(a).toEqual(b)
     }
   }
@@ -502,10 +509,10 @@ test('with its divisors, shares have the bits of the whole, also with weights an
     const outputs = randomLayer(seedOf(kind), { images: 3 })
     const targets = someTargets(kind, { ignoring: round % 2 === 1 })
     const whole = criterion.compute(outputs, targets)
-    if (whole.normalizers.classWeight === 0) continue
-    const { numBoxes, classWeight } = whole.normalizers
+    if (whole.normalizers.classNormalizer === 0) continue
+    const { numBoxes, classNormalizer } = whole.normalizers
     targets.forEach((target, image) => {
-      const alone = criterion.compute(imageOf(outputs, image), [target], { numBoxes, classWeight })
+      const alone = criterion.compute(imageOf(outputs, image), [target], { numBoxes, classNormalizer })
       for (const name of ['logits', 'boxes'] as const) {
         const { length } = alone.gradients![name]
         const expected = whole.gradients![name].subarray(image * length, (image + 1) * length)
@@ -589,7 +596,7 @@ describe('a query that is not finite is out of the divisors, too', () => {
       boxes: { data: [0.5, 0.5, 0.2, 0.2, 0.5, 0.5, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1], shape: [1, 3, 4] },
     }
     const { normalizers, terms } = criterion.compute(outputs, [{ labels: [0], boxes: [0.5, 0.5, 0.2, 0.2] }])
-    expectClose(normalizers.classWeight, 1.1, 1e-12)
+    expectClose(normalizers.classNormalizer, 1.1, 1e-12)
     expectClose(terms.class, Math.log(2), 1e-6)
   })
 
@@ -616,8 +623,8 @@ describe('combineNormalizers refuses', () => {
   const two = criterion.match({ ...randomLayer(16), auxiliary: [randomLayer(17)] }, targets)
   const focal = HungarianLoss.deformableDetr({ numClasses: 5 }).match(randomLayer(16), targets)
   const union = HungarianLoss.detr({ numClasses: 4, boxMatching: 'union' }).match(randomLayer(16), targets)
-  const { numBoxes, classWeight, counts } = one.normalizers
-  const withCounts = (more: object) => ({ numBoxes, classWeight, counts: { ...counts, ...more } })
+  const { numBoxes, classNormalizer, counts } = one.normalizers
+  const withCounts = (more: object) => ({ numBoxes, classNormalizer, counts: { ...counts, ...more } })
   const throwing = new Proxy(
     {},
     {
@@ -634,10 +641,10 @@ describe('combineNormalizers refuses', () => {
     ['an empty list', [], 'SHAPE', 'results'],
     ['a hole', Array(2), 'DTYPE', 'results[0]'],
     ['a number', [one, 3], 'DTYPE', 'results[1]'],
-    ['no counts', [one, { numBoxes, classWeight }], 'DTYPE', 'results[1].counts'],
+    ['no counts', [one, { numBoxes, classNormalizer }], 'DTYPE', 'results[1].counts'],
     ['null for normalizers', [{ normalizers: null }], 'DTYPE', 'results[0].normalizers.counts'],
-    ['more layers', [one, two], 'SHAPE', 'results[1].normalizers.counts.classWeights'],
-    ['another classification', [one, focal], 'RANGE', 'results[1].normalizers.counts.leastClassWeights[0]'],
+    ['more layers', [one, two], 'SHAPE', 'results[1].normalizers.counts.classNormalizers'],
+    ['another classification', [one, focal], 'RANGE', 'results[1].normalizers.counts.leastClassNormalizers[0]'],
     ['a union beside none', [one, union], 'SHAPE', 'results[1].normalizers.counts.unionPairs'],
     ['none beside a union', [union, one], 'SHAPE', 'results[1].normalizers.counts.unionPairs'],
     ['half a target', [withCounts({ targets: 0.5 })], 'RANGE', 'results[0].counts.targets'],
@@ -645,14 +652,14 @@ describe('combineNormalizers refuses', () => {
     ['targets as a BigInt', [withCounts({ targets: 3n })], 'DTYPE', 'results[0].counts.targets'],
     ['no targets', [withCounts({ targets: undefined })], 'DTYPE', 'results[0].counts.targets'],
     ['pairs below 0', [withCounts({ unionPairs: -1 })], 'RANGE', 'results[0].counts.unionPairs'],
-    ['a NaN', [withCounts({ classWeights: [NaN] })], 'RANGE', 'results[0].counts.classWeights[0]'],
-    ['a null', [withCounts({ classWeights: [null] })], 'DTYPE', 'results[0].counts.classWeights[0]'],
-    ['no weights', [withCounts({ classWeights: {} })], 'DTYPE', 'results[0].counts.classWeights'],
+    ['a NaN', [withCounts({ classNormalizers: [NaN] })], 'RANGE', 'results[0].counts.classNormalizers[0]'],
+    ['a null', [withCounts({ classNormalizers: [null] })], 'DTYPE', 'results[0].counts.classNormalizers[0]'],
+    ['no numbers', [withCounts({ classNormalizers: {} })], 'DTYPE', 'results[0].counts.classNormalizers'],
     [
       'lists of other lengths',
-      [withCounts({ leastClassWeights: [0, 0] })],
+      [withCounts({ leastClassNormalizers: [0, 0] })],
       'SHAPE',
-      'results[0].counts.leastClassWeights',
+      'results[0].counts.leastClassNormalizers',
     ],
     ['a triple', [withCounts({ distilledQueries: [[1, 2, 3]] })], 'DTYPE', 'results[0].counts.distilledQueries[0]'],
     ['too few pairs', [withCounts({ distilledQueries: [] })], 'SHAPE', 'results[0].counts.distilledQueries'],
@@ -680,7 +687,7 @@ describe('combineNormalizers refuses', () => {
     const pairs = [[1, 2]]
     for (const [results, argument] of [
       [lying([one]), 'results'],
-      [[withCounts({ classWeights: lying([1]) })], 'results[0].counts.classWeights'],
+      [[withCounts({ classNormalizers: lying([1]) })], 'results[0].counts.classNormalizers'],
       [[withCounts({ distilledQueries: lying(pairs) })], 'results[0].counts.distilledQueries'],
       [[withCounts({ distilledQueries: [lying([1, 2])] })], 'results[0].counts.distilledQueries[0]'],
     ] as const) {

@@ -224,14 +224,14 @@ describe('options have their effect:', () => {
 
   test('the class term’s normalisation is the number of targets in the paper’s form', () => {
     const { terms, normalizers } = compute({ classification: { normalization: 'num-boxes' } })
-    expect(normalizers).toMatchObject({ numBoxes: 5, classWeight: 5 })
-    expect(usual.normalizers.classWeight).toBeCloseTo(5 + 7 * 0.1, 12)
-    expect(terms.class * 5).toBeCloseTo(usual.terms.class * usual.normalizers.classWeight, 5)
+    expect(normalizers).toMatchObject({ numBoxes: 5, classNormalizer: 5 })
+    expect(usual.normalizers.classNormalizer).toBeCloseTo(5 + 7 * 0.1, 12)
+    expect(terms.class * 5).toBeCloseTo(usual.terms.class * usual.normalizers.classNormalizer, 5)
   })
 
   test('class weights count as if a target of weight 2 were there twice', () => {
     const { normalizers } = compute({ classification: { classWeights: [2, 2, 2, 2] } })
-    expect(normalizers.classWeight).toBeCloseTo(10 + 7 * 0.1, 12)
+    expect(normalizers.classNormalizer).toBeCloseTo(10 + 7 * 0.1, 12)
   })
 
   test('cost weights decide the matching', () => {

@@ -66,7 +66,7 @@ describe('every part is a criterion of its own', () => {
     expect(result.encoder!.matches).toEqual(encoder.matches)
     expect(result.encoder!.terms).toEqual(encoder.terms)
     expect(result.encoder!.metrics).toEqual(encoder.metrics)
-    expect(result.encoder!.layers[0]!.classWeight).toBe(encoder.normalizers.classWeight)
+    expect(result.encoder!.layers[0]!.classNormalizer).toBe(encoder.normalizers.classNormalizer)
     expect(result.layers.map(({ terms }) => terms)).toEqual(decoder.layers.map(({ terms }) => terms))
     expect([result.denoising, result.oneToMany]).toEqual([undefined, undefined])
   })
@@ -91,7 +91,7 @@ describe('every part is a criterion of its own', () => {
     const outputs = { ...main, auxiliary: [first], encoder: proposals }
     const matching = criterion.match(outputs, targets)
     expect(matching.encoder!.matches).toEqual(encoder.matches)
-    expect(matching.encoder!.layers[0]!.classWeight).toBe(encoder.normalizers.classWeight)
+    expect(matching.encoder!.layers[0]!.classNormalizer).toBe(encoder.normalizers.classNormalizer)
     const cost = criterion.cost(outputs, targets)
     expect(cost.encoder!.images).toEqual(criterion.cost(proposals, targets).images)
     expect(cost.layers).toEqual(criterion.cost({ ...main, auxiliary: [first] }, targets).layers)
@@ -154,7 +154,7 @@ describe('class-agnostic proposals with the columns of the first class alone', (
       expect(encoder!.layers.map(({ terms }) => terms)).toEqual(expected.layers.map(({ terms }) => terms))
       expect(encoder!.layers.map(({ matches }) => matches)).toEqual(expected.layers.map(({ matches }) => matches))
       expect(encoder!.metrics).toEqual(expected.metrics)
-      expect(encoder!.layers[0]!.classWeight).toBe(expected.layers[0]!.classWeight)
+      expect(encoder!.layers[0]!.classNormalizer).toBe(expected.layers[0]!.classNormalizer)
       expect(gradientsOf(gradients!.encoder!)).toEqual(gradientsOf(expected.gradients!))
       expect(gradientsOf(gradients!.encoder!.auxiliary![0]!)).toEqual(gradientsOf(expected.gradients!.auxiliary![0]!))
       expectClose(loss, all.compute(randomLayer(2), given).loss + expected.loss, 1e-12)
@@ -467,7 +467,7 @@ describe('denoising queries', () => {
     const row = gradients!.denoising!.logits.subarray(2 * 5, 3 * 5)
     expect([...row]).toEqual([0, 0, 0, 0, 0])
     // two images: 8 and 12 labelled queries of weight 1 and none of no-object
-    expect(denoising!.layers[0]!.classWeight).toBe(20)
+    expect(denoising!.layers[0]!.classNormalizer).toBe(20)
   })
 
   test('take any pairs', () => {
@@ -549,7 +549,7 @@ describe('ignored targets', () => {
     // the same as if there were only the other two queries
     const alone = criterion.compute(rows(outputs, 2, 4), [object])
     expectClose(result.loss, alone.loss, 1e-12)
-    expectClose(result.normalizers.classWeight, 1.1, 1e-12)
+    expectClose(result.normalizers.classNormalizer, 1.1, 1e-12)
     expect(bitsOf(result.gradients!.logits.slice(0, 10))).toBe(bitsOf(new Float32Array(10)))
     expectAllClose(result.gradients!.logits.subarray(10), alone.gradients!.logits, 1e-6)
     expectAllClose(result.gradients!.boxes.subarray(8), alone.gradients!.boxes, 1e-6)
@@ -625,12 +625,12 @@ test('normalisers given for all layers multiply as the batch’s own do', () => 
   }
   const own = criterion.compute(outputs, targets)
   const parts = [own, own.encoder!, own.denoising!, own.oneToMany!]
-  const classWeight = parts.flatMap(({ layers }) => layers.map((layer) => layer.classWeight))
-  const given = criterion.compute(outputs, targets, { numBoxes: own.normalizers.numBoxes, classWeight })
+  const classNormalizer = parts.flatMap(({ layers }) => layers.map((layer) => layer.classNormalizer))
+  const given = criterion.compute(outputs, targets, { numBoxes: own.normalizers.numBoxes, classNormalizer })
   expectClose(given.loss, own.loss, 1e-12)
   expectClose(given.denoising!.terms.l1, own.denoising!.terms.l1, 1e-12)
-  const error = errorOf(() => criterion.compute(outputs, targets, { classWeight: [1, 1] }))
-  expect(error).toMatchObject({ code: 'SHAPE', argument: 'call.classWeight' })
+  const error = errorOf(() => criterion.compute(outputs, targets, { classNormalizer: [1, 1] }))
+  expect(error).toMatchObject({ code: 'SHAPE', argument: 'call.classNormalizer' })
 })
 
 describe('what public reports taught', () => {

@@ -12,7 +12,7 @@ import {
   linearSumAssignmentBatch,
   verifyAssignment,
 } from '../src/index.ts'
-import { addPrint, putOff } from '../src/common/plain.ts'
+import { putOff } from '../src/common/plain.ts'
 import { errorOf, randomLayer, randomTargets } from './helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })
@@ -270,7 +270,6 @@ test('nothing but its owner keeps a result alive, not even as the latest', async
   const make = (): void => {
     const result = {}
     const held = {}
-    addPrint(result)
     putOff(result, ['later'], { later: () => held })
     registry.register(held, 1)
   }

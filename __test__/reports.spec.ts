@@ -141,7 +141,7 @@ describe('numbers of targets', () => {
     expect(call.numBoxes).toBe(2)
     targets.forEach((target, image) => {
       const worker = criterion.compute(imageOf(outputs, image), [target], call)
-      expect(worker.normalizers).toMatchObject({ numBoxes: 2, classWeight: call.classWeight![0] })
+      expect(worker.normalizers).toMatchObject({ numBoxes: 2, classNormalizer: call.classNormalizer![0] })
       for (const name of ['logits', 'boxes'] as const) {
         const gradient = worker.gradients![name]
         const { length } = gradient

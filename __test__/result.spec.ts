@@ -21,9 +21,9 @@ test('the last layer’s results are those at the top', () => {
   expect(result.terms).toBe(final.terms)
   expect(result.matches).toBe(final.matches)
   expect(result.metrics).toBe(final.metrics)
-  const classWeights = result.layers.map(({ classWeight }) => classWeight)
-  const counts = { targets: 8, classWeights, leastClassWeights: [0, 0] }
-  expect(result.normalizers).toEqual({ numBoxes: 8, classWeight: final.classWeight, counts })
+  const classNormalizers = result.layers.map(({ classNormalizer }) => classNormalizer)
+  const counts = { targets: 8, classNormalizers, leastClassNormalizers: [0, 0] }
+  expect(result.normalizers).toEqual({ numBoxes: 8, classNormalizer: final.classNormalizer, counts })
 })
 
 test('the loss is the weighted sum over the layers', () => {

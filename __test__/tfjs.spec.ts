@@ -174,8 +174,8 @@ test('the latest result is kept, and calls may carry normalisers', () => {
   expect(value.rank).toBe(0)
   expect(loss.lastResult.loss).toBe(expected.loss)
   expect(loss.lastResult.layers.length).toBe(3)
-  loss(outputsOf(tensors()), targets, { numBoxes: 10, classWeight: [1, 2, 3] })
-  expect(loss.lastResult.normalizers).toMatchObject({ numBoxes: 10, classWeight: 3 })
+  loss(outputsOf(tensors()), targets, { numBoxes: 10, classNormalizer: [1, 2, 3] })
+  expect(loss.lastResult.normalizers).toMatchObject({ numBoxes: 10, classNormalizer: 3 })
 })
 
 test('inputs are not written to', () => {

@@ -47,8 +47,8 @@ export function digestOfLoss(result) {
 export function digestOfMatching(result) {
   const digest = new Digest()
   addParts(result, (part) =>
-    part.layers.forEach(({ matches, classWeight }) => {
-      digest.numbers(classWeight)
+    part.layers.forEach(({ matches, classNormalizer }) => {
+      digest.numbers(classNormalizer)
       addMatches(digest, matches)
     }),
   )
@@ -81,9 +81,9 @@ function addParts(whole, add) {
   for (const name of PARTS) if (whole[name] !== undefined) add(whole[name])
 }
 
-function addLayer(digest, { terms, metrics, classWeight, matches }) {
+function addLayer(digest, { terms, metrics, classNormalizer, matches }) {
   for (const [name, value] of Object.entries(terms)) digest.text(name).numbers(value)
-  digest.numbers(metrics.classError, metrics.cardinalityError, classWeight)
+  digest.numbers(metrics.classError, metrics.cardinalityError, classNormalizer)
   addMatches(digest, matches)
 }
 
@@ -93,7 +93,7 @@ function addMatches(digest, matches) {
   }
 }
 
-function addCounts(digest, { normalizers: { numBoxes, classWeight, unionBoxes }, nonFinite }) {
-  digest.numbers(numBoxes, classWeight, unionBoxes)
+function addCounts(digest, { normalizers: { numBoxes, classNormalizer, unionBoxes }, nonFinite }) {
+  digest.numbers(numBoxes, classNormalizer, unionBoxes)
   digest.numbers(...['logits', 'boxes', 'corners', 'references', 'costs'].map((field) => nonFinite[field]))
 }

@@ -6,7 +6,7 @@ import { toHungarianLossError } from '../common/errors.ts'
 import { isDouble } from '../common/memory.ts'
 import { hasNoCells, readMatrix } from './matrix.ts'
 import type { CostMatrix, Costs } from './dense.ts'
-import { readAsyncOptions, readOptions } from './options.ts'
+import { readAsyncSettings, readSettings } from './options.ts'
 import type { AssignmentOptions, AsyncAssignmentOptions, Settings } from './options.ts'
 import { listPairs, noPairs } from './pairs.ts'
 import type { Assignment, AssignmentWithDuals } from './pairs.ts'
@@ -53,7 +53,7 @@ export function linearSumAssignment(
 export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options?: AssignmentOptions): Assignment
 export function linearSumAssignment(cost: CostMatrix | SparseCostMatrix, options?: AssignmentOptions): Assignment {
   try {
-    const settings = readOptions(options)
+    const settings = readSettings(options)
     const costs = readMatrix(cost)
     if (hasNoCells(costs)) return noPairs(costs.rows, costs.columns, settings.wanted)
     if (costs.rowList) {
@@ -99,9 +99,9 @@ export async function linearSumAssignmentAsync(
   cost: CostMatrix | SparseCostMatrix,
   options?: AsyncAssignmentOptions,
 ): Promise<Assignment> {
-  const { signal, ...rest } = readAsyncOptions(options)
+  const { signal, ...rest } = readAsyncSettings(options)
   const solve = async (interrupt: Interrupt): Promise<Assignment> => {
-    const settings = readOptions(rest)
+    const settings = readSettings(rest)
     const costs = readMatrix(cost)
     const { rows, columns } = costs
     if (hasNoCells(costs)) return noPairs(rows, columns, settings.wanted)

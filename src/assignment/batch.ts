@@ -5,7 +5,7 @@ import { isDouble } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { floats, lengthOf } from '../common/tensors.ts'
 import { checkInteger, isRecord, MAX_SIZE, show, showKeys } from '../common/validate.ts'
-import { readOptions } from './options.ts'
+import { readSettings } from './options.ts'
 import type { AssignmentOptions } from './options.ts'
 import { listPairs, noPairs } from './pairs.ts'
 import type { Assignment, AssignmentWithDuals } from './pairs.ts'
@@ -41,7 +41,7 @@ export function linearSumAssignmentBatch(
 export function linearSumAssignmentBatch(costs: CostMatrices, options?: AssignmentOptions): readonly Assignment[]
 export function linearSumAssignmentBatch(costs: CostMatrices, options?: AssignmentOptions): readonly Assignment[] {
   try {
-    const { maximize, partial, limit, wanted } = readOptions(options)
+    const { maximize, partial, limit, wanted } = readSettings(options)
     const { data, shapes, sizes, columnOfRow, lines } = readBatch(costs)
     const duals = wanted ? new Float64Array(lines) : NO_DUALS
     const totals = new Float64Array(sizes.length / 2)
@@ -82,7 +82,7 @@ function readBatch(costs: unknown) {
     const [given, sizes] = [new Uint32Array(2 * count), new Uint32Array(2 * count)]
     let [cells, allRows, lines] = [0, 0, 0]
     for (let matrix = 0; matrix < count; matrix++) {
-      const [rows, columns] = checkShape(shapes[matrix], matrix)
+      const [rows, columns] = readShape(shapes[matrix], matrix)
       given.set([rows, columns], 2 * matrix)
       // the core is not asked about a matrix without cells, however long its side
       if (rows * columns === 0) continue
@@ -99,7 +99,7 @@ function readBatch(costs: unknown) {
 }
 
 /** Reads one shape of a batch. */
-function checkShape(shape: unknown, matrix: number): readonly [number, number] {
+function readShape(shape: unknown, matrix: number): readonly [number, number] {
   const argument = `costs.shapes[${matrix}]`
   if (!Array.isArray(shape) || lengthOf(shape, argument) !== 2) {
     fail('SHAPE', argument, `must be [rows, columns], got ${show(shape)}`, { matrix })

@@ -54,7 +54,7 @@ const NAMES: ForeignNames = new Map(
 )
 
 /** Checks the settings of a solution and fills in defaults. */
-export function readOptions(options: unknown): Settings {
+export function readSettings(options: unknown): Settings {
   if (options === undefined) return DEFAULTS
   try {
     const given = checkRecord(options, SOLVE, 'options', NAMES)
@@ -70,7 +70,7 @@ export function readOptions(options: unknown): Settings {
 }
 
 /** The settings of a solution off the event loop, each read once. */
-export function readAsyncOptions(options: unknown) {
+export function readAsyncSettings(options: unknown) {
   try {
     return { ...checkRecord(options, [...SOLVE, 'signal'], 'options', NAMES) }
   } catch (error) {
@@ -79,7 +79,7 @@ export function readAsyncOptions(options: unknown) {
 }
 
 /** The settings that a proof depends on. */
-export function readVerifyOptions(options: unknown): Pick<Settings, 'maximize' | 'limit'> {
+export function readVerifySettings(options: unknown): Pick<Settings, 'maximize' | 'limit'> {
   try {
     const given = checkRecord(options, VERIFY, 'options', NAMES)
     return { maximize: checkFlag(given.maximize, false, 'options.maximize'), limit: checkLimit(given.costLimit) }

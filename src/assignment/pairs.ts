@@ -1,6 +1,6 @@
 /** Assignments as plain data: the pairs, and who is left over. */
 import { toHungarianLossError } from '../common/errors.ts'
-import { addPrint, constructorOf, ownInt32s, putOff, WITH_JSON } from '../common/plain.ts'
+import { constructorOf, ownInt32s, putOff, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 
 /**
@@ -47,7 +47,7 @@ const QUICK = 256
 const SHORT = 8
 
 /** So many values are copied one by one sooner than a view of them is made. */
-const FEW = 64
+const COPIED_SINGLY = 64
 
 /**
  * Lists the pairs in order of rows, and who is left over. `columnOfRow`: the column of each row, from `firstRow` on.
@@ -97,7 +97,6 @@ const PlainAssignment = constructorOf<Assignment, [Int32Array, Int32Array, numbe
   columns,
 ) {
   const quick = rows + columns - 2 * rowIndices.length <= QUICK
-  if (!quick) addPrint(this)
   this.rowIndices = rowIndices
   this.columnIndices = columnIndices
   this.total = total
@@ -120,7 +119,7 @@ const PlainAssignment = constructorOf<Assignment, [Int32Array, Int32Array, numbe
 /** Some values in memory of their own, of this realm. */
 function copy(values: Float64Array, start: number, length: number): Float64Array {
   const own = new Float64Array(length)
-  if (length > FEW) own.set(values.subarray(start, start + length))
+  if (length > COPIED_SINGLY) own.set(values.subarray(start, start + length))
   else for (let i = 0; i < length; i++) own[i] = values[start + i] as number
   return own
 }

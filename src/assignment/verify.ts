@@ -7,7 +7,7 @@ import { failNumber, isNumeric, lengthOf } from '../common/tensors.ts'
 import { isRecord, show, showKeys } from '../common/validate.ts'
 import { readMatrix } from './matrix.ts'
 import type { CostMatrix } from './dense.ts'
-import { readVerifyOptions } from './options.ts'
+import { readVerifySettings } from './options.ts'
 import type { AssignmentOptions } from './options.ts'
 import { UNASSIGNED } from './pairs.ts'
 import { verifySparse } from './sparse.ts'
@@ -66,7 +66,7 @@ export function verifyAssignment(
   options?: Pick<AssignmentOptions, 'maximize' | 'costLimit'>,
 ): Verification {
   try {
-    const { maximize, limit } = readVerifyOptions(options)
+    const { maximize, limit } = readVerifySettings(options)
     const costs = readMatrix(cost)
     const { data, rows, columns } = costs
     const { columnOfRow, duals } = readProof(assignment, rows, columns)
@@ -88,7 +88,7 @@ function readProof(assignment: unknown, rows: number, columns: number) {
     const { rowIndices, columnIndices, rowDuals, columnDuals } = assignment as {
       readonly [Key in keyof AssignmentProof]: unknown
     }
-    const columnOfRow = readPairs(rowIndices, columnIndices, assignment, rows, columns)
+    const columnOfRow = readColumns(rowIndices, columnIndices, assignment, rows, columns)
     const duals = new Float64Array(rows + columns)
     readDuals(rowDuals, duals.subarray(0, rows), 'assignment.rowDuals')
     readDuals(columnDuals, duals.subarray(rows), 'assignment.columnDuals')
@@ -99,7 +99,7 @@ function readProof(assignment: unknown, rows: number, columns: number) {
 }
 
 /** The column of each row, from lists of pairs. */
-function readPairs(
+function readColumns(
   rowIndices: unknown,
   columnIndices: unknown,
   assignment: object,

@@ -12,7 +12,7 @@ const NAME = 'hungarian-loss'
 export function describeLoadFailure(error: unknown): string {
   const faults = faultsOf(error)
   const looked = faults.map(showFault).join('; ')
-  return `the compiled core cannot be loaded on ${showPlatform()}. Looked for: ${looked}. ${cureFor(faults)}`
+  return `the compiled core cannot be loaded on ${showPlatform()}. Looked for: ${looked}. ${cureOf(faults)}`
 }
 
 /** A message for a binary without some functions. */
@@ -43,7 +43,7 @@ function showFault(message: string): string {
   return name === undefined ? message : `${name} (not there)`
 }
 
-function cureFor(faults: readonly string[]): string {
+function cureOf(faults: readonly string[]): string {
   if (process.env[OVERRIDE]) return `Correct or unset ${OVERRIDE}, which names the only file that is tried.`
   const platform = platformName()
   if (!(PLATFORMS as readonly string[]).includes(platform)) {

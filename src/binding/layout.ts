@@ -4,16 +4,13 @@
  */
 import { FIELDS, TERMS } from '../terms/index.ts'
 
-/** The terms in the order of their numbers. */
-export const TERM_NAMES = TERMS.map(({ name }) => name)
-
 /** In place of the target of a query: it has none, or it has no part in the loss. */
 export const BACKGROUND = -1
 export const LEFT_OUT = -2
 
 /** Numbers of a part: those of its structure, then the weights of its terms. */
-export const WEIGHTS = 13
-export const PER_PART = WEIGHTS + TERM_NAMES.length
+export const FIRST_WEIGHT = 13
+export const PER_PART = FIRST_WEIGHT + TERMS.length
 
 /** Places in a result's values: the batch's numbers first, then as many for each layer of every part. */
 export const LOSS = 0
@@ -27,7 +24,7 @@ export const UNION_PAIRS = TARGETS + 1
 export const HEADER = UNION_PAIRS + 1
 
 /** Places within a layer's numbers, after those of the terms. */
-export const CLASS_ERROR = TERM_NAMES.length
+export const CLASS_ERROR = TERMS.length
 export const CARDINALITY_ERROR = CLASS_ERROR + 1
 export const CLASS_NORMALIZER = CLASS_ERROR + 2
 export const CLASS_SUM = CLASS_ERROR + 3

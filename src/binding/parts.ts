@@ -1,6 +1,7 @@
 /** The parts of a step as the core takes them: one row of numbers for each. */
+import { TERMS } from '../terms/index.ts'
 import type { Terms } from '../terms/index.ts'
-import { PER_PART, TERM_NAMES, WEIGHTS } from './layout.ts'
+import { FIRST_WEIGHT, PER_PART } from './layout.ts'
 import { float64s } from './slab.ts'
 
 /** Parts beside the main one, in the order in which all are reported. */
@@ -77,7 +78,7 @@ function packPart(part: PartStructure, numbers: Float64Array, at: number): void 
   numbers[at + 11] = part.normalizerFactor
   numbers[at + 12] = part.weight
   const list = listWeights(weights)
-  for (let i = 0; i < list.length; i++) numbers[at + WEIGHTS + i] = list[i] as number
+  for (let i = 0; i < list.length; i++) numbers[at + FIRST_WEIGHT + i] = list[i] as number
 }
 
 /** The latest weights, and the list of them: most parts have the criterion's. */
@@ -85,6 +86,6 @@ let [latest, latestList]: [Required<Terms> | undefined, readonly number[]] = [un
 
 /** The weights in the order of the terms. */
 function listWeights(weights: Required<Terms>): readonly number[] {
-  if (weights !== latest) [latest, latestList] = [weights, TERM_NAMES.map((name) => weights[name] as number)]
+  if (weights !== latest) [latest, latestList] = [weights, TERMS.map(({ name }) => weights[name] as number)]
   return latestList
 }

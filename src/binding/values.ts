@@ -45,11 +45,11 @@ export function countsIn(values: Float64Array): { readonly targets: number; read
 type NonFinite = FieldCounts & { readonly costs: number }
 
 /** What nearly all batches have; a copy is made in a fraction of the time that the counts take to be listed. */
-const NONE = Object.fromEntries([...FIELDS.map(({ name }) => [name, 0]), ['costs', 0]]) as unknown as NonFinite
+const ALL_FINITE = Object.fromEntries([...FIELDS.map(({ name }) => [name, 0]), ['costs', 0]]) as unknown as NonFinite
 
 /** How many values of each field, and how many costs, were not finite. */
 export function nonFiniteIn(values: Float64Array): NonFinite {
-  const counts: { -readonly [K in keyof NonFinite]: number } = { ...NONE }
+  const counts: { -readonly [K in keyof NonFinite]: number } = { ...ALL_FINITE }
   for (let i = 0; i < FIELDS.length; i++) {
     const count = values[NON_FINITE + i] as number
     if (count > 0) counts[(FIELDS[i] as (typeof FIELDS)[number]).name] = count
@@ -82,17 +82,17 @@ export function classNormalizerIn(values: Float64Array, layer: number): number {
 
 /** For each layer, what its class term is divided by before that is clamped, and the least that it is clamped to. */
 export function classSumsIn(values: Float64Array): { readonly sums: number[]; readonly least: number[] } {
-  return { sums: ofLayers(values, CLASS_SUM), least: ofLayers(values, LEAST_CLASS_SUM) }
+  return { sums: ofEachLayer(values, CLASS_SUM), least: ofEachLayer(values, LEAST_CLASS_SUM) }
 }
 
 /** For each layer, how many queries distillation takes: those of pairs, and others. */
 export function distilledIn(values: Float64Array): (readonly [paired: number, others: number])[] {
-  const others = ofLayers(values, OTHER_QUERIES)
-  return ofLayers(values, PAIRED_QUERIES).map((paired, i) => [paired, others[i] as number])
+  const others = ofEachLayer(values, OTHER_QUERIES)
+  return ofEachLayer(values, PAIRED_QUERIES).map((paired, i) => [paired, others[i] as number])
 }
 
 /** The number at a place within those of each layer. */
-function ofLayers(values: Float64Array, place: number): number[] {
+function ofEachLayer(values: Float64Array, place: number): number[] {
   const list = listOf((values.length - HEADER) / PER_LAYER)
   for (let layer = 0; layer < list.length; layer++) list[layer] = values[startOf(layer) + place] as number
   return list

@@ -10,7 +10,7 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 /** A result while it is being made. */
 export type Unfinished<T> = { -readonly [Key in keyof T]: T[Key] }
 
-/** A constructor of plain objects, from a function that adds their properties, hidden ones first. */
+/** A constructor of plain objects, from a function that adds their properties. */
 export function constructorOf<T, Values extends unknown[]>(
   add: (this: Unfinished<T>, ...values: Values) => void,
   prototype: object = Object.prototype,
@@ -53,19 +53,16 @@ interface Accessible {
   __defineGetter__(key: string, get: () => unknown): void
 }
 
-/** Has an object print what it has yet to make rather than `[Getter]`. It comes before {@link putOff}. */
-export function addPrint(record: object): void {
-  PRINT.value = function (this: object) {
+/** Adds properties, own and enumerable, that are made when first read, cloned, compared or printed; once for an object. */
+export function putOff<Key extends string>(record: object, keys: readonly Key[], makers: Makers<Key>): void {
+  const print: Print = function (this: object) {
     return { ...this }
   }
+  print.later = { makers, made: {} }
+  PRINT.value = print
   Object.defineProperty(record, INSPECT, PRINT)
   // else it would keep the latest object's makers alive
   PRINT.value = undefined
-}
-
-/** Adds properties, own and enumerable, that are made when first read, cloned, compared or printed. */
-export function putOff<Key extends string>(record: object, keys: readonly Key[], makers: Makers<Key>): void {
-  ;(record as { [INSPECT]: Print })[INSPECT].later = { makers, made: {} }
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as Key
     // oxlint-disable-next-line no-underscore-dangle

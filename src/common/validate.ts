@@ -152,23 +152,28 @@ export function checkWeight(value: unknown, fallback: number, argument: string):
 
 /** A number from 0 to `largest`. */
 export function checkNumber(value: unknown, largest: number, fallback: number, argument: string): number {
-  if (value === undefined) return fallback
-  if (typeof value === 'number' && value >= 0 && value <= largest) return value
-  return fail(
-    'OPTION',
-    argument,
-    `must be a number from 0 to ${largest === MAX_WEIGHT ? '1e12' : largest}, got ${show(value)}`,
-  )
+  return value === undefined ? fallback : requireNumber(value, largest, argument)
 }
 
-/**
- * What a batch's sums are divided by: 1e-12 to 1e24, as in the core. Beyond these, gradients of ordinary predictions
- * leave the range of float32.
- */
+/** A limit as messages have it: `1e12` rather than all its zeros. */
+function showLimit(limit: number): string {
+  return limit < 1e6 ? `${limit}` : limit.toExponential().replace('+', '')
+}
+
+/** A number from 0 to `largest`, which has no default. */
+export function requireNumber(value: unknown, largest: number, argument: string): number {
+  if (typeof value === 'number' && value >= 0 && value <= largest) return value
+  return fail('OPTION', argument, `must be a number from 0 to ${showLimit(largest)}, got ${show(value)}`)
+}
+
+/** What a batch's sums may be divided by. Beyond these, gradients of ordinary predictions leave the range of float32. */
+const DIVISORS = [1e-12, 1e24] as const
+
+/** What a batch's sums are divided by. */
 export function checkDivisor(value: unknown, argument: string): number {
   if (typeof value === 'number' && value > 0 && value < Infinity) {
-    if (value >= 1e-12 && value <= 1e24) return value
-    fail('OPTION', argument, `must be a number from 1e-12 to 1e24, got ${value}`)
+    if (value >= DIVISORS[0] && value <= DIVISORS[1]) return value
+    fail('OPTION', argument, `must be a number from ${DIVISORS.map(showLimit).join(' to ')}, got ${value}`)
   }
   return fail('OPTION', argument, `must be a finite number above 0, got ${show(value)}`)
 }

@@ -25,7 +25,7 @@ export interface CallOptions {
   readonly out?: Gradients | undefined
   /**
    * The number of targets to divide the box terms by, 1e-12 to 1e24, and the class term, too, where that has the same divisor
-   * and `classWeight` is absent. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
+   * and `classNormalizer` is absent. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
    *
    * Where a batch is split over workers, this and the following numbers come from {@link combineNormalizers}; the mean of
    * the workers' gradients is then the gradient of the unsplit batch.
@@ -38,7 +38,7 @@ export interface CallOptions {
    * `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Nothing multiplies it. Default: this batch's own, or where
    * N divides the class term, that of the part, which a given `numBoxes` enters.
    */
-  readonly classWeight?: number | ArrayLike<number> | undefined
+  readonly classNormalizer?: number | ArrayLike<number> | undefined
   /**
    * How many queries `ddf` takes, for each layer in the same order: those of the box terms' pairs, and others, from 0 on.
    * Default: this batch's own.
@@ -64,7 +64,7 @@ export interface Call {
   readonly out: unknown
   readonly numBoxes: number | undefined
   readonly unionBoxes: number | undefined
-  readonly classWeight: unknown
+  readonly classNormalizer: unknown
   readonly distilledQueries: unknown
 }
 
@@ -74,7 +74,7 @@ export const DEFAULT_CALL: Call = {
   out: undefined,
   numBoxes: undefined,
   unionBoxes: undefined,
-  classWeight: undefined,
+  classNormalizer: undefined,
   distilledQueries: undefined,
 }
 
@@ -93,7 +93,7 @@ export function readAsyncCall(call: unknown) {
 /** Reads a call, and checks what can be checked of it without its inputs. */
 export function readCall(call: unknown): Call {
   try {
-    const { gradients, out, numBoxes, unionBoxes, classWeight, distilledQueries } = checkCall(call, CALL)
+    const { gradients, out, numBoxes, unionBoxes, classNormalizer, distilledQueries } = checkCall(call, CALL)
     const wanted = checkFlag(gradients, true, 'call.gradients')
     if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
     return {
@@ -101,7 +101,8 @@ export function readCall(call: unknown): Call {
       out,
       numBoxes: numBoxes === undefined ? undefined : checkDivisor(numBoxes, 'call.numBoxes'),
       unionBoxes: unionBoxes === undefined ? undefined : checkDivisor(unionBoxes, 'call.unionBoxes'),
-      classWeight: typeof classWeight === 'number' ? checkDivisor(classWeight, 'call.classWeight') : classWeight,
+      classNormalizer:
+        typeof classNormalizer === 'number' ? checkDivisor(classNormalizer, 'call.classNormalizer') : classNormalizer,
       distilledQueries,
     }
   } catch (error) {
@@ -122,7 +123,7 @@ export function gradientsFor(
 /** What the caller gave in place of the batch's own numbers, if anything. */
 export function normalizersFor(call: Call, predictions: Predictions): GivenNormalizers {
   const { numBoxes, unionBoxes } = call
-  const classWeight = classWeightFor(call, predictions)
+  const classWeight = classNormalizersFor(call, predictions)
   const distilled = distilledFor(call, predictions)
   if ((numBoxes ?? unionBoxes ?? classWeight ?? distilled) === undefined) return undefined
   return { numBoxes, unionBoxes, classWeight, distilled }
@@ -133,22 +134,22 @@ function countLayers({ parts }: Predictions): number {
   return parts.reduce((sum, part) => sum + part.layers.layers, 0)
 }
 
-/** One class weight for each layer, or none for the batch's own. */
-function classWeightFor({ classWeight }: Call, predictions: Predictions): Float64Array | undefined {
-  if (classWeight === undefined) return undefined
+/** What divides the class term, one number for each layer, or none for the batch's own. */
+function classNormalizersFor({ classNormalizer }: Call, predictions: Predictions): Float64Array | undefined {
+  if (classNormalizer === undefined) return undefined
   const layers = countLayers(predictions)
-  if (typeof classWeight === 'number') return new Float64Array(layers).fill(classWeight)
-  if (!Array.isArray(classWeight) && kindOf(classWeight) === undefined) {
-    fail('OPTION', 'call.classWeight', `must be a number or an array of numbers, got ${show(classWeight)}`)
+  if (typeof classNormalizer === 'number') return new Float64Array(layers).fill(classNormalizer)
+  if (!Array.isArray(classNormalizer) && kindOf(classNormalizer) === undefined) {
+    fail('OPTION', 'call.classNormalizer', `must be a number or an array of numbers, got ${show(classNormalizer)}`)
   }
-  const list = classWeight as ArrayLike<unknown>
-  const length = lengthOf(list, 'call.classWeight')
+  const list = classNormalizer as ArrayLike<unknown>
+  const length = lengthOf(list, 'call.classNormalizer')
   if (length !== layers) {
-    fail('SHAPE', 'call.classWeight', `expected one number for each of ${layers} layers, got ${length}`)
+    fail('SHAPE', 'call.classNormalizer', `expected one number for each of ${layers} layers, got ${length}`)
   }
-  const weights = new Float64Array(layers)
-  for (let i = 0; i < layers; i++) weights[i] = checkDivisor(list[i], `call.classWeight[${i}]`)
-  return weights
+  const normalizers = new Float64Array(layers)
+  for (let i = 0; i < layers; i++) normalizers[i] = checkDivisor(list[i], `call.classNormalizer[${i}]`)
+  return normalizers
 }
 
 /** Two numbers of queries for each layer, flat, or none for the batch's own. */

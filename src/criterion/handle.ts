@@ -15,9 +15,9 @@ export function createHandle({ classification, cost, weights, distribution, ...o
       ...options,
       classification: { ...kind, ...(classWeights && { classWeights: [...classWeights] }) },
       cost: costWeights,
-      weights: weightsOf<CostTerms>(weights, true),
+      weights: pickWeights<CostTerms>(weights, true),
       // the core has the terms that are no part of the cost beside the distribution
-      distribution: { ...distribution, ...weightsOf<Omit<Terms, keyof CostTerms>>(weights, false) },
+      distribution: { ...distribution, ...pickWeights<Omit<Terms, keyof CostTerms>>(weights, false) },
       classCost: { form: classForm, alpha, gamma },
     })
   } catch (error) {
@@ -26,7 +26,7 @@ export function createHandle({ classification, cost, weights, distribution, ...o
 }
 
 /** The weights of the terms that the cost may have, or of the others. */
-function weightsOf<Some>(weights: Required<Terms>, inCost: boolean): { readonly [Name in keyof Some]-?: number } {
+function pickWeights<Some>(weights: Required<Terms>, inCost: boolean): { readonly [Name in keyof Some]-?: number } {
   const some = TERMS.filter((term) => term.inCost === inCost).map(({ name }) => [name, weights[name]] as const)
   return Object.fromEntries(some) as { readonly [Name in keyof Some]-?: number }
 }

@@ -23,7 +23,7 @@ export interface CombinedNormalizers {
   /** The share of the targets to divide the box terms by. */
   readonly numBoxes: number
   /** What to divide the class term by, one for each layer. Absent where the workers' denoising groups are different in number. */
-  readonly classWeight?: readonly number[] | undefined
+  readonly classNormalizer?: readonly number[] | undefined
   /** The share of the union pairs, with `boxMatching: 'union'`. */
   readonly unionBoxes?: number | undefined
   /** The shares of the queries that `ddf` takes, for each layer, where there is that term. */
@@ -45,11 +45,11 @@ interface Counts extends NormalizerCounts {
  *
  * With T targets in all W shares, `numBoxes` is max(1, T) / W. The published code takes max(1, T / W), which is another
  * number only where there are fewer targets than workers: there its mean is a smaller gradient than the unsplit batch has.
- * `classWeight` and `unionBoxes` come from the sums of all shares likewise. Only a layer whose class weights are all 0 has a
- * `classWeight` of 1 / W, which divides nothing.
+ * `classNormalizer` and `unionBoxes` come from the sums of all shares likewise. Only a layer whose class weights are all 0 has a
+ * `classNormalizer` of 1 / W, which divides nothing.
  *
  * Where the workers' denoising groups are different in number, as in DINO, there is no unsplit batch to compare with;
- * `classWeight` is then absent, so that each divides by its own groups.
+ * `classNormalizer` is then absent, so that each divides by its own groups.
  *
  * Throws `DTYPE` for what is no list of results, or where one lacks its counts, `SHAPE` for an empty list and where layers
  * or parts are not those of the first, `RANGE` for counts that no batch has, and `OPTION`. `argument` names the result.
@@ -71,11 +71,11 @@ export function combineNormalizers(
   const shares = isMean ? all.length : 1
   const [first] = all as [Counts, ...Counts[]]
   const targets = sumOf(all, ({ targets }) => targets)
-  const classWeight = combineClassWeights(all, targets, shares)
+  const classNormalizer = combineClassNormalizers(all, targets, shares)
   const { unionPairs, distilledQueries } = first
   return {
     numBoxes: Math.max(1, targets) / shares,
-    ...(classWeight && { classWeight }),
+    ...(classNormalizer && { classNormalizer }),
     ...(unionPairs !== undefined && {
       unionBoxes:
         Math.max(
@@ -102,14 +102,14 @@ function readReduce(options: unknown): 'mean' | 'sum' {
 }
 
 /** One for each layer, or none where the divisors of the shares are not one and the same. */
-function combineClassWeights(all: readonly Counts[], targets: number, shares: number): number[] | undefined {
-  const { classWeights, leastClassWeights } = all[0] as Counts
-  const leastOf = ({ leastClassWeights: least }: Counts, layer: number): number => least[layer] as number
-  const differ = leastClassWeights.some((least, layer) => all.some((counts) => leastOf(counts, layer) !== least))
+function combineClassNormalizers(all: readonly Counts[], targets: number, shares: number): number[] | undefined {
+  const { classNormalizers, leastClassNormalizers } = all[0] as Counts
+  const leastOf = ({ leastClassNormalizers: least }: Counts, layer: number): number => least[layer] as number
+  const differ = leastClassNormalizers.some((least, layer) => all.some((counts) => leastOf(counts, layer) !== least))
   if (differ && targets > 0) return undefined
-  return classWeights.map((_, layer) => {
+  return classNormalizers.map((_, layer) => {
     const least = sumOf(all, (counts) => leastOf(counts, layer)) / all.length
-    const sum = sumOf(all, ({ classWeights: weights }) => weights[layer] as number)
+    const sum = sumOf(all, ({ classNormalizers: weights }) => weights[layer] as number)
     return (Math.max(least, sum) || 1) / shares
   })
 }
@@ -151,38 +151,40 @@ function readCounts(result: unknown, argument: string): Counts {
   if (!isRecord(counts)) {
     fail('DTYPE', name, `must be the counts of a result of compute or match, got ${show(counts)}`)
   }
-  const { targets, unionPairs, classWeights, leastClassWeights, distilledQueries } = counts
-  const weights = readNumbers(classWeights, `${name}.classWeights`)
+  const { targets, unionPairs, classNormalizers, leastClassNormalizers, distilledQueries } = counts
+  const weights = readNumbers(classNormalizers, `${name}.classNormalizers`)
   const layers = weights.length
-  const leastName = `${name}.leastClassWeights`
-  const least = readNumbers(leastClassWeights, leastName)
-  checkLayers(least.length, layers, leastName, `${name}.classWeights`)
+  const leastName = `${name}.leastClassNormalizers`
+  const least = readNumbers(leastClassNormalizers, leastName)
+  checkLayers(least.length, layers, leastName, `${name}.classNormalizers`)
   return {
     name,
     targets: readCount(targets, `${name}.targets`),
     unionPairs: unionPairs === undefined ? undefined : readCount(unionPairs, `${name}.unionPairs`),
-    classWeights: weights,
-    leastClassWeights: least,
+    classNormalizers: weights,
+    leastClassNormalizers: least,
     distilledQueries:
-      distilledQueries === undefined ? undefined : readPairs(distilledQueries, layers, `${name}.distilledQueries`),
+      distilledQueries === undefined
+        ? undefined
+        : readNumberPairs(distilledQueries, layers, `${name}.distilledQueries`),
   }
 }
 
 /** Refuses counts of another criterion, or of other parts, than the first result's. */
 function checkLike(counts: Counts, first: Counts): void {
   const { name } = counts
-  checkLayers(counts.classWeights.length, first.classWeights.length, `${name}.classWeights`, first.name)
+  checkLayers(counts.classNormalizers.length, first.classNormalizers.length, `${name}.classNormalizers`, first.name)
   for (const key of ['unionPairs', 'distilledQueries'] as const) {
     if ((counts[key] === undefined) !== (first[key] === undefined)) {
       const rule = first[key] === undefined ? 'must be absent' : 'must be there'
       fail('SHAPE', `${name}.${key}`, `${rule}, as in ${first.name}: all results have the same criterion and parts`)
     }
   }
-  counts.leastClassWeights.forEach((least, layer) => {
-    const expected = first.leastClassWeights[layer] as number
+  counts.leastClassNormalizers.forEach((least, layer) => {
+    const expected = first.leastClassNormalizers[layer] as number
     if ((least === 0) !== (expected === 0)) {
       const rule = `${expected} as in ${first.name}, got ${least}: all results have the same criterion`
-      fail('RANGE', `${name}.leastClassWeights[${layer}]`, `expected ${rule}`)
+      fail('RANGE', `${name}.leastClassNormalizers[${layer}]`, `expected ${rule}`)
     }
   })
 }
@@ -213,9 +215,9 @@ function readNumbers(list: unknown, name: string): number[] {
   return numbers
 }
 
-function readPairs(list: unknown, layers: number, name: string): [number, number][] {
+function readNumberPairs(list: unknown, layers: number, name: string): [number, number][] {
   if (!isList(list)) fail('DTYPE', name, `must be an array of pairs of numbers, got ${show(list)}`)
-  checkLayers(lengthOf(list, name), layers, name, 'classWeights')
+  checkLayers(lengthOf(list, name), layers, name, 'classNormalizers')
   const pairs: [number, number][] = []
   for (let i = 0; i < layers; i++) {
     const pair = list[i]

@@ -4,7 +4,7 @@ import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 import type { LayerGradients, LayerGradientsOf } from '../terms/index.ts'
 import type { Layers } from './layers.ts'
-import { NONE } from './outputs.ts'
+import { ABSENT } from './outputs.ts'
 import type { Predictions } from './outputs.ts'
 import type { Part } from './part.ts'
 
@@ -49,7 +49,7 @@ export const perLayer = ({ hasCorners }: Predictions): number => (hasCorners ? 3
  */
 export function makeGradients({ tensors, hasCorners }: Predictions): GradientArrays {
   let length = 0
-  for (const { logits, boxes, corners = NONE } of tensors) length += logits.length + boxes.length + corners.length
+  for (const { logits, boxes, corners = ABSENT } of tensors) length += logits.length + boxes.length + corners.length
   const { buffer, byteOffset } = Buffer.allocUnsafeSlow(4 * length)
   let start = byteOffset
   const next = (like: Float32Array): Float32Array => {
@@ -60,7 +60,7 @@ export function makeGradients({ tensors, hasCorners }: Predictions): GradientArr
   const gradients: Float32Array[] = []
   for (const { logits, boxes, corners } of tensors) {
     gradients.push(next(logits), next(boxes))
-    if (hasCorners) gradients.push(corners === undefined ? NONE : next(corners))
+    if (hasCorners) gradients.push(corners === undefined ? ABSENT : next(corners))
   }
   return gradients
 }
@@ -69,16 +69,16 @@ export function makeGradients({ tensors, hasCorners }: Predictions): GradientArr
 export function layOut(gradients: GradientArrays, predictions: Predictions): Gradients {
   const { parts } = predictions
   const width = perLayer(predictions)
-  const result: Unfinished<Gradients> = ofLayers(gradients, width, (parts[0] as Part).layers)
+  const result: Unfinished<Gradients> = ofPart(gradients, width, (parts[0] as Part).layers)
   for (let i = 1; i < parts.length; i++) {
     const { key, tensors, layers } = parts[i] as Part
-    if (key !== undefined && key === tensors) result[key] = ofLayers(gradients, width, layers)
+    if (key !== undefined && key === tensors) result[key] = ofPart(gradients, width, layers)
   }
   return result
 }
 
 /** The arrays of one part. */
-function ofLayers(gradients: GradientArrays, width: number, { firstTensors, tensors }: Layers): PartGradients {
+function ofPart(gradients: GradientArrays, width: number, { firstTensors, tensors }: Layers): PartGradients {
   const final = tensors.length - 1
   const result = ofLayer(gradients, width, firstTensors + final)
   if (final === 0) return result
@@ -99,6 +99,6 @@ const PlainGradients = constructorOf<LayerGradients, Layer>(function (logits, bo
 function ofLayer(gradients: GradientArrays, width: number, layer: number): LayerGradients {
   const logits = gradients[width * layer] as Float32Array
   const boxes = gradients[width * layer + 1] as Float32Array
-  const corners = width > 2 ? (gradients[width * layer + 2] as Float32Array) : NONE
-  return new PlainGradients(logits, boxes, corners === NONE ? undefined : corners)
+  const corners = width > 2 ? (gradients[width * layer + 2] as Float32Array) : ABSENT
+  return new PlainGradients(logits, boxes, corners === ABSENT ? undefined : corners)
 }

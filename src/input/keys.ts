@@ -18,13 +18,13 @@ export type OutputPlace = 'outputs' | PartKey | 'layer'
 type RulePlace = 'pairs' | 'source'
 
 const LAYER = [...FIELDS.map(({ name }) => name), 'matching', 'cost']
-const WEIGHTS = ['weight', 'weights'] as const
+const PART_WEIGHTS = ['weight', 'weights'] as const
 
 const KNOWN: { readonly [Key in Place]: readonly string[] } = {
   outputs: [...LAYER, 'auxiliary', 'groups', ...PART_KEYS],
-  encoder: [...LAYER, 'auxiliary', 'groups', 'classAgnostic', ...WEIGHTS],
-  denoising: [...LAYER, 'auxiliary', 'queries', 'groups', 'contrastive', 'padding', ...WEIGHTS],
-  oneToMany: [...LAYER, 'auxiliary', 'queries', 'repeat', ...WEIGHTS],
+  encoder: [...LAYER, 'auxiliary', 'groups', 'classAgnostic', ...PART_WEIGHTS],
+  denoising: [...LAYER, 'auxiliary', 'queries', 'groups', 'contrastive', 'padding', ...PART_WEIGHTS],
+  oneToMany: [...LAYER, 'auxiliary', 'queries', 'repeat', ...PART_WEIGHTS],
   layer: LAYER,
   target: ['labels', 'boxes', 'valid', 'ignore'],
   // those of a result's matches, which hold more than is needed

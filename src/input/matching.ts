@@ -21,7 +21,7 @@ export interface PackedRules {
   readonly added: Float32Array
 }
 
-const PER_LAYER = 3
+const PER_RULE = 3
 
 /** The kinds of rules. */
 const OPTIMAL = 0
@@ -74,7 +74,7 @@ function join<Numbers extends Int32Array | Float32Array>(arrays: readonly Number
 
 /** Whether the pairs of a layer, of those of all parts, are given one by one. */
 export function isGiven(rules: PackedRules | undefined, layer: number): boolean {
-  return rules?.rules[PER_LAYER * layer] === GIVEN
+  return rules?.rules[PER_RULE * layer] === GIVEN
 }
 
 /** One layer's rule. */

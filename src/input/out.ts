@@ -8,7 +8,7 @@ import { FIELDS } from '../terms/index.ts'
 import type { LayerGradients } from '../terms/index.ts'
 import type { GradientArrays, Gradients, PartGradients } from './gradients.ts'
 import type { Layers, LayerTensors } from './layers.ts'
-import { NONE } from './outputs.ts'
+import { ABSENT } from './outputs.ts'
 import type { Predictions } from './outputs.ts'
 import { checkDisjoint, outName } from './overlap.ts'
 import type { ReadTarget } from './targets.ts'
@@ -74,7 +74,7 @@ function checkLayer(layer: unknown, tensors: LayerTensors, hasCorners: boolean, 
   } else if (corners !== undefined) {
     fail('SHAPE', `${outName(name)}.corners`, `must be absent, since ${name} has none`)
   } else if (hasCorners) {
-    gradients.push(NONE)
+    gradients.push(ABSENT)
   }
 }
 

@@ -72,12 +72,12 @@ export interface Predictions {
 }
 
 /** Stands for the corners and references of a layer that has none, where another has some, and for their gradient. */
-export const NONE = new Float32Array(0)
+export const ABSENT = new Float32Array(0)
 
 /** The tensors as the binding takes them: logits, boxes and, where any layer has them, corners and references of each. */
 export function listTensors({ tensors, hasCorners }: Predictions): Float32Array[] {
   const list: Float32Array[] = []
-  for (const { logits, boxes, corners = NONE, references = NONE } of tensors) {
+  for (const { logits, boxes, corners = ABSENT, references = ABSENT } of tensors) {
     list.push(logits, boxes)
     if (hasCorners) list.push(corners, references)
   }

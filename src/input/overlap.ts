@@ -25,7 +25,7 @@ export function checkDisjoint(
   predictions: Predictions,
   targets: readonly ReadTarget[],
 ): void {
-  if (gradients.length > FEW) {
+  if (gradients.length > MAX_PAIRWISE) {
     const pair = findOverlap(gradients, predictions, targets)
     if (pair !== undefined) fail('RANGE', writtenName(pair[0], predictions), `overlaps ${pair[1]} in memory`)
     return
@@ -45,7 +45,7 @@ export function checkDisjoint(
 }
 
 /** So many arrays are compared one with the other; of more, whose pairs would be too many, only neighbours. */
-const FEW = 64
+const MAX_PAIRWISE = 64
 
 /** Bytes that are read or, where they have a number, written. */
 interface Span {

@@ -71,7 +71,7 @@ type Term<Name extends keyof Terms> = Pick<TermInfo<Name, string>, 'name' | 'wei
 
 const COST_TERMS = TERMS.filter(({ inCost }) => inCost) as readonly Term<keyof CostTerms>[]
 const COST = [...COST_TERMS.map(({ name }) => name), ...CLASS_COST]
-const WEIGHTS = TERMS.map(({ name }) => name)
+const LOSS = TERMS.map(({ name }) => name)
 
 /** Checks all options and fills in a preset's values where one is absent. The result is frozen throughout. */
 export function resolveOptions(options: HungarianLossOptions, name: PresetName): ResolvedOptions {
@@ -97,7 +97,7 @@ function resolveCost(value: unknown, fallback: CostTerms, { classification }: Re
 
 /** Weights of the loss terms. */
 export function resolveWeights(value: unknown, fallback: Terms, argument: string): Required<Terms> {
-  const given = checkRecord(value, WEIGHTS, argument, FOREIGN_NAMES)
+  const given = checkRecord(value, LOSS, argument, FOREIGN_NAMES)
   return Object.freeze(resolveTerms(TERMS, given, fallback, argument))
 }
 

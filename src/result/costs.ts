@@ -6,7 +6,7 @@ import type { IfGiven, Outputs, Predictions } from '../input/outputs.ts'
 import type { PackedTargets } from '../input/targets.ts'
 import type { NonFiniteCounts } from './loss.ts'
 import { eachPart, mainPlace } from './source.ts'
-import type { Filled, Place } from './source.ts'
+import type { Filled, PartPlace } from './source.ts'
 
 /** The matching cost of one image: `data` is row-major, `shape` is `[Q, n]`, with the part's own queries. */
 export interface CostBlock {
@@ -51,7 +51,7 @@ export function countCosts({ parts }: Predictions, { total }: PackedTargets): nu
 export function readCostResult(filled: Filled, costs: Float32Array): CostResult {
   const { predictions, targets } = filled
   const { offsets, total } = targets
-  const read = ({ part, entry }: Place) => {
+  const read = ({ part, entry }: PartPlace) => {
     const queries = part.end - part.first
     const start = (entry / Math.max(predictions.images, 1)) * total
     const block = (layer: number, image: number): CostBlock => {

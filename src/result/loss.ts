@@ -1,6 +1,6 @@
 /** The outcome of `compute`. */
 import { classNormalizerIn, lossIn, metricsIn, nonFiniteIn } from '../binding/values.ts'
-import { addPrint, constructorOf, putOff } from '../common/plain.ts'
+import { constructorOf, putOff } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 import { layOut } from '../input/gradients.ts'
 import type { GradientArrays, GradientsOf } from '../input/gradients.ts'
@@ -35,7 +35,7 @@ export interface LayerResult {
   /** Numbers to watch. */
   readonly metrics: Metrics
   /** What divided the class term. */
-  readonly classWeight: number
+  readonly classNormalizer: number
 }
 
 /** How many values were not finite. All 0 unless `nonFinite` is `'worst'`. */
@@ -104,20 +104,20 @@ function addPart(part: Unfinished<PartResult>, source: Source): void {
   if (isQuick(source)) {
     const matches = readMatches(source, last)
     const metrics = readMetrics(source, last)
-    part.layers = readLayers(source, part.terms, metrics, () => matches)
+    part.layers = listLayers(source, part.terms, metrics, () => matches)
     part.matches = matches
     part.metrics = metrics
     return
   }
   putOff(part, PART_LATER, {
-    layers: () => readLayers(source, part.terms, part.metrics, () => part.matches),
+    layers: () => listLayers(source, part.terms, part.metrics, () => part.matches),
     matches: () => readMatches(source, last),
   })
   part.metrics = readMetrics(source, last)
 }
 
 /** All layers of a part. The last has what the part itself has, which is handed in. */
-function readLayers(
+function listLayers(
   source: Source,
   terms: Terms,
   metrics: Metrics,
@@ -136,24 +136,21 @@ function readLayers(
 const PlainLayer = constructorOf<LayerResult, [Source, number, Terms, Metrics, () => readonly Matches[]]>(
   function (source, layer, terms, metrics, matches) {
     const quick = isQuick(source)
-    if (!quick) addPrint(this)
     this.terms = terms
     if (quick) this.matches = matches()
     else putOff(this, LAYER_LATER, { matches })
     this.metrics = metrics
-    this.classWeight = classNormalizerIn(source.values, source.firstLayer + layer)
+    this.classNormalizer = classNormalizerIn(source.values, source.firstLayer + layer)
   },
 )
 
 const PlainPart = constructorOf<PartResult, [Source]>(function (source) {
-  if (!isQuick(source)) addPrint(this)
   addPart(this, source)
 })
 
 const PlainLoss = constructorOf<LossResult, [Filled, GradientArrays]>(function (filled, gradients) {
   const { predictions, values } = filled
   const source = sourceOf(filled, mainPlace(filled))
-  if (!isQuick(source)) addPrint(this)
   this.loss = lossIn(values)
   addPart(this, source)
   if (predictions.parts.length > 1) {

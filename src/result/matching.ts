@@ -8,14 +8,14 @@ import type { Matches } from './matches.ts'
 import { readNormalizers } from './normalizers.ts'
 import type { Normalizers } from './normalizers.ts'
 import { eachPart, mainPlace, sourceOf } from './source.ts'
-import type { Filled, Place } from './source.ts'
+import type { Filled, PartPlace } from './source.ts'
 
 /** The matching of one layer. */
 export interface LayerMatches {
   /** One matching for each image. */
   readonly matches: readonly Matches[]
   /** What would divide the class term. */
-  readonly classWeight: number
+  readonly classNormalizer: number
 }
 
 /** The matching of one part of a step. */
@@ -42,13 +42,13 @@ export interface MatchResult<O = Outputs> extends PartMatching {
 
 /** The outcome of `match`. */
 export function readMatching(filled: Filled): MatchResult {
-  const read = (place: Place): PartMatching => {
+  const read = (place: PartPlace): PartMatching => {
     const source = sourceOf(filled, place)
     const layers: LayerMatches[] = []
     for (let layer = 0; layer < source.layers; layer++) {
       layers.push({
         matches: readMatches(source, layer),
-        classWeight: classNormalizerIn(filled.values, source.firstLayer + layer),
+        classNormalizer: classNormalizerIn(filled.values, source.firstLayer + layer),
       })
     }
     return { matches: (layers[layers.length - 1] as LayerMatches).matches, layers }

@@ -18,7 +18,7 @@ export interface Normalizers {
    * Divides the class term (last layer): the sum of the class weights of all queries that are not left out, or with
    * `normalization: 'num-boxes'` and sigmoid classification the number of targets.
    */
-  readonly classWeight: number
+  readonly classNormalizer: number
   /** What these numbers come from, for {@link combineNormalizers}. */
   readonly counts: NormalizerCounts
 }
@@ -38,12 +38,12 @@ export interface NormalizerCounts {
    * For each layer, the sum of the class weights of its queries; or where the number of targets divides the class term, that
    * number, multiplied by the part's groups and repetitions.
    */
-  readonly classWeights: readonly number[]
+  readonly classNormalizers: readonly number[]
   /**
    * For each layer, the least that the class term is divided by, where that sum is smaller: 0 for a sum of class weights,
    * otherwise 1, and for `denoising` its groups.
    */
-  readonly leastClassWeights: readonly number[]
+  readonly leastClassNormalizers: readonly number[]
   /**
    * For each layer, how many queries `ddf` takes: those of the box terms' pairs, and others; both 0 for a layer that is not
    * taught. Absent where there is no term `ddf`.
@@ -58,17 +58,17 @@ export function readNormalizers(filled: Filled): Normalizers {
   const { numBoxes, unionBoxes } = divisorsIn(values)
   const normalizers: Unfinished<Normalizers> = {
     numBoxes,
-    classWeight: classNormalizerIn(values, layer + part.layers.layers - 1),
-    counts: readCounts(filled, part.union),
+    classNormalizer: classNormalizerIn(values, layer + part.layers.layers - 1),
+    counts: listCounts(filled, part.union),
   }
   if (part.union) normalizers.unionBoxes = unionBoxes
   return normalizers
 }
 
-function readCounts({ values, predictions }: Filled, hasUnion: boolean): NormalizerCounts {
+function listCounts({ values, predictions }: Filled, hasUnion: boolean): NormalizerCounts {
   const { targets, unionPairs } = countsIn(values)
   const { sums, least } = classSumsIn(values)
-  const counts: Unfinished<NormalizerCounts> = { targets, classWeights: sums, leastClassWeights: least }
+  const counts: Unfinished<NormalizerCounts> = { targets, classNormalizers: sums, leastClassNormalizers: least }
   if (hasUnion) counts.unionPairs = unionPairs
   if (comparesLayers(predictions)) counts.distilledQueries = distilledIn(values)
   return counts

@@ -36,7 +36,7 @@ export function makeFilled(predictions: Predictions, targets: PackedTargets, rul
 }
 
 /** A part and where its layers lie in the arrays of all. */
-export interface Place {
+export interface PartPlace {
   readonly part: Part
   /** Its first layer among those of all parts. */
   readonly layer: number
@@ -45,7 +45,7 @@ export interface Place {
 }
 
 /** Where a part lies, if there is such a part. */
-function placeOf({ predictions: { parts, images } }: Filled, key: PartKey | undefined): Place | undefined {
+function placeOf({ predictions: { parts, images } }: Filled, key: PartKey | undefined): PartPlace | undefined {
   let layer = 0
   let entry = 0
   for (const part of parts) {
@@ -57,7 +57,7 @@ function placeOf({ predictions: { parts, images } }: Filled, key: PartKey | unde
 }
 
 /** One value for each of the further parts that there are, by name. */
-export function eachPart<T>(filled: Filled, read: (place: Place) => T): { [Key in PartKey]?: T } {
+export function eachPart<T>(filled: Filled, read: (place: PartPlace) => T): { [Key in PartKey]?: T } {
   const found: { [Key in PartKey]?: T } = {}
   for (const key of PART_KEYS) {
     const place = placeOf(filled, key)
@@ -67,7 +67,7 @@ export function eachPart<T>(filled: Filled, read: (place: Place) => T): { [Key i
 }
 
 /** Where the main part lies. */
-export const mainPlace = (filled: Filled): Place => placeOf(filled, undefined) as Place
+export const mainPlace = (filled: Filled): PartPlace => placeOf(filled, undefined) as PartPlace
 
 /**
  * What the layers of a part are read from. Nothing in it is an input, so that results which are read later, or never,
@@ -101,7 +101,7 @@ export interface Source {
 /** What the layers of one part are read from. */
 export function sourceOf(
   { predictions, targets, rules, targetOfQuery, values }: Filled,
-  { part, layer, entry }: Place,
+  { part, layer, entry }: PartPlace,
 ): Source {
   const { layers, first, end, denoising } = part
   return {

@@ -2,7 +2,7 @@
 import { fail } from '../common/errors.ts'
 import { kindOf } from '../common/memory.ts'
 import { lengthOf } from '../common/tensors.ts'
-import { checkFlag, checkNumber, checkRecord, checkWeight, checkWord } from '../common/validate.ts'
+import { checkFlag, checkNumber, checkRecord, checkWeight, checkWord, requireNumber } from '../common/validate.ts'
 import { MAX_WEIGHT, show, showKnown } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 
@@ -290,9 +290,7 @@ function resolveClassWeights(value: unknown, numClasses: number): readonly numbe
   }
   const weights: number[] = []
   for (let i = 0; i < length; i++) {
-    const weight = list[i]
-    if (weight === undefined) fail('OPTION', `${name}[${i}]`, 'must be a number from 0 to 1e12, got undefined')
-    weights.push(checkWeight(weight, 1, `${name}[${i}]`))
+    weights.push(requireNumber(list[i], MAX_WEIGHT, `${name}[${i}]`))
   }
   return Object.freeze(weights)
 }

@@ -40,7 +40,7 @@ export function inspectPredictions(
   return [
     ...inspectFinite(blocks, options),
     ...inspectLogits(blocks, options),
-    ...inspectBoxes(blocks, targets, options),
+    ...inspectPredictedBoxes(blocks, targets, options),
     ...inspectRoom(predictions, targets),
   ]
 }
@@ -60,7 +60,7 @@ function inspectFinite(blocks: readonly Block[], { nonFinite }: ResolvedOptions)
       const width = data.length / (block.tensors.layers * block.images * block.rows)
       for (let i = 0; i < data.length; i++) {
         const value = data[i] as number
-        tally.add(!Number.isFinite(value), () => placed(block, field, Math.floor(i / width), value))
+        tally.add(!Number.isFinite(value), () => atQuery(block, field, Math.floor(i / width), value))
       }
     }
   }
@@ -80,12 +80,12 @@ function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Find
     const { logits } = block.tensors
     if (logits.length === 0) continue
     const isConstant = logits.length > 1 && logits.every((value) => value === logits[0])
-    constant.add(isConstant, () => placed(block, 'logits', 0, logits[0] as number))
+    constant.add(isConstant, () => atQuery(block, 'logits', 0, logits[0] as number))
     if (isConstant) continue
     const isNormal = kind === 'softmax' ? areSoftmax(block) : logits.every((value) => value >= 0 && value <= 1)
-    probabilities.add(isNormal, () => placed(block, 'logits', 0, [...logits.subarray(0, Math.min(block.classes, 8))]))
+    probabilities.add(isNormal, () => atQuery(block, 'logits', 0, [...logits.subarray(0, Math.min(block.classes, 8))]))
     transposed.add(kind === 'softmax' && looksTransposed(block, options), () =>
-      placed(block, 'logits', 0, [block.images, block.rows, block.classes]),
+      atQuery(block, 'logits', 0, [block.images, block.rows, block.classes]),
     )
   }
   return [
@@ -135,7 +135,7 @@ function looksTransposed(
         const label = classOf(i)
         means[label] = (means[label] as number) + (logits[image * size + i] as number) / rows
       }
-      if (!isApart(means, classification.noObjectIndex)) return false
+      if (!standsOut(means, classification.noObjectIndex)) return false
     }
     return layers * images > 0
   }
@@ -143,14 +143,14 @@ function looksTransposed(
 }
 
 /** Whether one mean lies above all others by far. */
-function isApart(means: Float64Array, index: number): boolean {
+function standsOut(means: Float64Array, index: number): boolean {
   const others = Array.from(means).filter((_, label) => label !== index)
   const mean = others.reduce((sum, value) => sum + value, 0) / others.length
   const deviation = Math.sqrt(others.reduce((sum, value) => sum + (value - mean) ** 2, 0) / others.length)
   return (means[index] as number) > Math.max(...others) + APART * deviation
 }
 
-function inspectBoxes(
+function inspectPredictedBoxes(
   blocks: readonly Block[],
   { boxes: targets }: PackedTargets,
   options: ResolvedOptions,
@@ -161,7 +161,7 @@ function inspectBoxes(
     const { boxes } = block.tensors
     for (let start = 0; start < boxes.length; start += BOX_SIZE) {
       const box = boxes.subarray(start, start + BOX_SIZE)
-      const describe = () => placed(block, 'boxes', start / BOX_SIZE, [...box])
+      const describe = () => atQuery(block, 'boxes', start / BOX_SIZE, [...box])
       const isFar = box.some((value) => Number.isFinite(value) && (value < FAR[0] || value > FAR[1]))
       const isNormal = box.every((value) => value >= 0 && value <= 1)
       far.add(isFar, describe)
@@ -193,7 +193,7 @@ function inspectFormat(blocks: readonly Block[], { boxFormat }: ResolvedOptions)
     for (let start = 0; start < boxes.length; start += BOX_SIZE) {
       const isFitting = (reading: Reading) => isInside(cornersOf(boxes, start, reading), true)
       tally.add(!isFitting(boxFormat), () =>
-        placed(block, 'boxes', start / BOX_SIZE, [...boxes.subarray(start, start + BOX_SIZE)]),
+        atQuery(block, 'boxes', start / BOX_SIZE, [...boxes.subarray(start, start + BOX_SIZE)]),
       )
       for (const reading of fits) if (!isFitting(reading)) fits.delete(reading)
     }
@@ -229,7 +229,7 @@ function describeRoom(parts: readonly Part[]): string {
 }
 
 /** An example that a tensor gives, of a query counted over all layers and images. */
-function placed(
+function atQuery(
   { tensors: { name, layers }, images, rows }: Block,
   field: string,
   at: number,

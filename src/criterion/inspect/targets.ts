@@ -26,10 +26,10 @@ interface Entry {
 export function inspectTargets(targets: PackedTargets, options: ResolvedOptions): Finding[] {
   const entries = listEntries(targets)
   const counted = entries.filter(({ isIgnored }) => !isIgnored)
-  if (counted.length === 0) return [noTargets(targets), ...inspectBoxes(entries, targets, options)]
+  if (counted.length === 0) return [noTargets(targets), ...inspectTargetBoxes(entries, targets, options)]
   return [
     ...inspectLabels(counted, targets, options),
-    ...inspectBoxes(entries, targets, options),
+    ...inspectTargetBoxes(entries, targets, options),
     ...inspectDuplicates(counted, targets),
   ]
 }
@@ -103,7 +103,7 @@ function inspectLabels(counted: readonly Entry[], targets: PackedTargets, option
   for (const entry of counted) {
     for (const label of labelsOf(targets, entry)) {
       seen.add(label)
-      outside.add(!isAllowed(allowed, label), () => placed(entry, 'labels', label))
+      outside.add(!isAllowed(allowed, label), () => atTarget(entry, 'labels', label))
     }
   }
   const { least, most, count } = allowed
@@ -130,7 +130,7 @@ function inspectLabels(counted: readonly Entry[], targets: PackedTargets, option
     findings.push({
       code: 'one-based-labels',
       severity: isShifted ? 'warning' : 'note',
-      ...placed(first, 'labels', labelsOf(targets, first)[0] as number),
+      ...atTarget(first, 'labels', labelsOf(targets, first)[0] as number),
       count: outside.total,
       total: outside.total,
       message,
@@ -152,14 +152,14 @@ function inspectLabels(counted: readonly Entry[], targets: PackedTargets, option
   return findings
 }
 
-function inspectBoxes(entries: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
+function inspectTargetBoxes(entries: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
   const { boxFormat, normalizedBoxes } = options
   const corners = (entry: Entry, reading: Reading) => cornersOf(targets.boxes, BOX_SIZE * entry.index, reading)
   const isFinite = (entry: Entry) => boxOf(targets, entry).every(Number.isFinite)
   const [nonFinite, pixels, outside, degenerate] = [new Tally(), new Tally(), new Tally(), new Tally()]
   for (const entry of entries) {
     const box = boxOf(targets, entry)
-    const describe = () => placed(entry, 'boxes', box)
+    const describe = () => atTarget(entry, 'boxes', box)
     nonFinite.add(!isFinite(entry), describe)
     if (!isFinite(entry)) continue
     pixels.add(normalizedBoxes && box.some((value) => Math.abs(value) > PIXELS), describe)
@@ -211,7 +211,7 @@ function inspectDuplicates(counted: readonly Entry[], targets: PackedTargets): F
   for (const entry of counted) {
     const box = boxOf(targets, entry)
     const key = `${entry.image}: ${labelsOf(targets, entry).toSorted().join()}; ${box.join()}`
-    duplicates.add(seen.has(key), () => placed(entry, 'boxes', box))
+    duplicates.add(seen.has(key), () => atTarget(entry, 'boxes', box))
     seen.add(key)
   }
   return duplicates.finding(
@@ -226,6 +226,6 @@ const boxOf = ({ boxes }: PackedTargets, { index }: Entry): number[] => [
 ]
 
 /** An example that a target gives. */
-function placed({ image, target }: Entry, field: 'labels' | 'boxes', example: Finding['example']) {
+function atTarget({ image, target }: Entry, field: 'labels' | 'boxes', example: Finding['example']) {
   return { argument: `targets[${image}].${field}`, place: { image, target }, example }
 }
