@@ -3,8 +3,9 @@
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hungarian_loss::memory::{KEPT, copy, held};
-use hungarian_loss::{Criterion, Interrupt, Normalizers, Scratch};
+use hungarian_loss::{Criterion, Normalizers, Scratch};
+use lsap::Interrupt;
+use lsap::memory::{KEPT, copy, held};
 use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float32Array, Float64Array, Int32Array};
 use napi_derive::napi;

@@ -21,6 +21,12 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<lsap::Error> for Failure {
+    fn from(error: lsap::Error) -> Self {
+        Self::Core(error.into())
+    }
+}
+
 impl Failure {
     /// A value that an option does not have.
     pub fn option(argument: &'static str, message: String) -> Self {
@@ -49,26 +55,16 @@ impl Failure {
 fn code(error: &Error) -> &'static str {
     match error {
         Error::Option { .. } => "OPTION",
-        Error::Length { .. }
-        | Error::Offsets { .. }
-        | Error::SparseSize { .. }
-        | Error::RowStarts { .. }
-        | Error::UnionQueries { .. } => "SHAPE",
+        Error::Length { .. } | Error::Offsets { .. } | Error::UnionQueries { .. } => "SHAPE",
         Error::Label { .. }
         | Error::Labels { .. }
         | Error::TargetBox { .. }
         | Error::Box { .. }
-        | Error::Matching { .. }
-        | Error::Assignment { .. }
-        | Error::RowIndex { .. }
-        | Error::ColumnIndex { .. }
-        | Error::ListedTwice { .. } => "RANGE",
+        | Error::Matching { .. } => "RANGE",
         Error::TargetBoxNotFinite { .. }
         | Error::LogitNotFinite { .. }
         | Error::BoxNotFinite { .. }
-        | Error::CornerNotFinite { .. }
-        | Error::Cost { .. }
-        | Error::ListedCost { .. } => "NON_FINITE",
+        | Error::CornerNotFinite { .. } => "NON_FINITE",
         Error::AddedCost { value, .. } => {
             if value.is_finite() {
                 "RANGE"
@@ -76,10 +72,24 @@ fn code(error: &Error) -> &'static str {
                 "NON_FINITE"
             }
         }
+        Error::Solver(error) => solver_code(error),
+        _ => "INTERNAL",
+    }
+}
+
+fn solver_code(error: &lsap::Error) -> &'static str {
+    use lsap::Error;
+    match error {
+        Error::Option { .. } => "OPTION",
+        Error::Length { .. } | Error::SparseSize { .. } | Error::RowStarts { .. } => "SHAPE",
+        Error::Assignment { .. } | Error::RowIndex { .. } | Error::ColumnIndex { .. } | Error::ListedTwice { .. } => {
+            "RANGE"
+        }
+        Error::Cost { .. } | Error::ListedCost { .. } => "NON_FINITE",
         Error::InfeasibleRows { .. } | Error::InfeasibleColumns { .. } => "INFEASIBLE",
         Error::Interrupted => "ABORTED",
         Error::Memory { .. } => "MEMORY",
-        Error::InBatch { error, .. } => code(error),
+        Error::InBatch { error, .. } => solver_code(error),
         _ => "INTERNAL",
     }
 }
@@ -87,7 +97,7 @@ fn code(error: &Error) -> &'static str {
 fn argument(error: &Error) -> String {
     match error {
         Error::Option { name, .. } => (*name).to_owned(),
-        Error::Length { argument, .. } | Error::Memory { argument, .. } => (*argument).to_owned(),
+        Error::Length { argument, .. } => (*argument).to_owned(),
         Error::Label { place, .. } | Error::Labels { place, .. } => format!("targets[{}].labels", place.image),
         Error::TargetBoxNotFinite { place, .. } | Error::TargetBox { place, .. } => {
             format!("targets[{}].boxes", place.image)
@@ -100,13 +110,23 @@ fn argument(error: &Error) -> String {
         Error::Matching { place, .. } => format!("{}.matching", place.part),
         Error::AddedCost { place, .. } => format!("{}.cost", place.part),
         Error::UnionQueries { part, .. } => (*part).to_owned(),
-        Error::Assignment { .. } => "assignment".to_owned(),
         Error::Offsets { .. } => "targets".to_owned(),
+        Error::Solver(error) => solver_argument(error),
+        _ => String::new(),
+    }
+}
+
+fn solver_argument(error: &lsap::Error) -> String {
+    use lsap::Error;
+    match error {
+        Error::Option { name, .. } => (*name).to_owned(),
+        Error::Length { argument, .. } | Error::Memory { argument, .. } => (*argument).to_owned(),
+        Error::Assignment { .. } => "assignment".to_owned(),
         Error::RowStarts { index, .. } => format!("cost.rowStarts[{index}]"),
         Error::RowIndex { index, .. } => format!("cost.rowIndices[{index}]"),
         Error::ColumnIndex { index, .. } => format!("cost.columnIndices[{index}]"),
         Error::ListedCost { index, .. } | Error::ListedTwice { index, .. } => format!("cost.values[{index}]"),
-        Error::InBatch { error, .. } => argument(error),
+        Error::InBatch { error, .. } => solver_argument(error),
         _ => "cost".to_owned(),
     }
 }
@@ -130,6 +150,14 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
             set_query(object, place)?;
             set(object, "target", *target)
         }
+        Error::Solver(error) => set_solver_place(object, error),
+        _ => Ok(()),
+    }
+}
+
+fn set_solver_place(object: &mut Object<'_>, error: &lsap::Error) -> napi::Result<()> {
+    use lsap::Error;
+    match error {
         Error::Cost { row, column, .. }
         | Error::ListedCost { row, column, .. }
         | Error::ListedTwice { row, column, .. } => {
@@ -138,7 +166,7 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
         }
         Error::InBatch { index, error } => {
             set(object, "matrix", *index)?;
-            set_place(object, error)
+            set_solver_place(object, error)
         }
         Error::Assignment { row, .. } | Error::ColumnIndex { row, .. } => set(object, "row", *row),
         Error::InfeasibleRows { rows, .. } => object.set("rows", indices(rows)),

@@ -17,12 +17,12 @@ pub mod task;
 use std::cell::RefCell;
 use std::ops::Deref;
 
-use hungarian_loss::memory::{GiveBack, reserve};
 use hungarian_loss::{
-    AssignmentOptions, AssignmentSolver, BatchOutputs, Corners, Cost, CostMatrix, Criterion, Layer, LayerCounts,
-    LayerGradients, LayerRule, LayerTerms, Matrix, NonFiniteCounts, Normalizers, Predictions, Report, Scratch, Targets,
-    verify,
+    Corners, Criterion, Layer, LayerCounts, LayerGradients, LayerRule, LayerTerms, NonFiniteCounts, Normalizers,
+    Predictions, Report, Scratch, Targets,
 };
+use lsap::memory::{GiveBack, reserve};
+use lsap::{AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Matrix, verify};
 use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
 
