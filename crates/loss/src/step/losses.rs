@@ -1,0 +1,162 @@
+//! Fourth stage: the loss of one image's pairs, term by term, with its gradient.
+
+use lsap::memory::first;
+
+use super::image::Image;
+use super::jobs::{Gradients, Sums};
+use super::matching::Sorted;
+use super::read::Read;
+use super::setup::Setup;
+use crate::field::{Fields, MAX_FIELDS};
+use crate::terms::class::PositiveInputs;
+use crate::terms::pair::{PairOutputs, Pairs};
+use crate::terms::{TERMS, gradient_field, queries_of, terms_of};
+
+/// Memory of the stage. Holds nothing between images but its capacity.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    /// How well each pair agrees; and what further families say of it.
+    quality: Vec<f64>,
+    spare: Vec<f64>,
+    corrected: [Vec<f32>; MAX_FIELDS],
+}
+
+/// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scales(pub [f64; TERMS]);
+
+/// The loss of an image that was read and matched. `quality`: `[queries]`, written for the queries of pairs.
+pub(crate) fn image(
+    setup: &Setup,
+    image: &Image<'_>,
+    read: Read<'_>,
+    sorted: &Sorted,
+    scales: &Scales,
+    mut gradients: Option<&mut Gradients<'_>>,
+    quality: Option<&mut [f64]>,
+    buffers: &mut Buffers,
+) -> Sums {
+    let Sorted { pairs, left_out } = sorted;
+    let mut sums = Sums { matched: pairs.len(), ..Sums::default() };
+    if let Some(gradients) = gradients.as_deref_mut() {
+        setup.pairs(image.active()).for_each(|(family, _)| gradients[1 + family].fill(0.0));
+    }
+    // of the union matching, geometric terms come later; what agrees is asked for now
+    let is_union = image.part.union;
+    let own = gradients.as_deref_mut().filter(|_| !is_union);
+    let agreement = geometry(setup, image, &read.fields, pairs, scales, &mut sums, own, buffers);
+    if is_union {
+        sums.terms = [0.0; TERMS];
+    } else {
+        keep(pairs, agreement, quality);
+    }
+    let inputs = PositiveInputs {
+        logits: image.logits(&read.fields),
+        targets: &image.targets.all,
+        pairs,
+        quality: agreement,
+        left_out,
+        background: read.background.sum,
+        losses: read.losses,
+        scale: scales.0[0],
+    };
+    let logits_gradient = gradients.as_deref_mut().map(|gradients| &mut *gradients[0]);
+    let class = setup.class.positives(setup.level, inputs, logits_gradient, read.memory);
+    if let Some(gradients) = gradients {
+        for &query in left_out {
+            gradients[0][query * image.classes..][..image.classes].fill(0.0);
+        }
+        correct_gradients(setup, image, pairs, gradients);
+    }
+    let expected = image.targets.kept.len().saturating_mul(image.part.repeat);
+    sums.terms[0] = class.loss;
+    sums.correct = class.correct;
+    sums.cardinality_error = read.background.objects.abs_diff(expected);
+    sums
+}
+
+/// The geometric terms of an image by the union matching, `[queries]`.
+pub(crate) fn of_union(
+    setup: &Setup,
+    image: &Image<'_>,
+    matches: &[i32],
+    scales: &Scales,
+    mut gradients: Option<&mut Gradients<'_>>,
+    quality: Option<&mut [f64]>,
+    (sorted, buffers): (&mut Sorted, &mut Buffers),
+) -> Sums {
+    sorted.set(matches, &[]);
+    sorted.pairs.retain(|&(query, _)| image.is_finite(setup, query));
+    let pairs = &sorted.pairs;
+    let mut corrected = std::mem::take(&mut buffers.corrected);
+    let fields = corrected_fields(setup, image, &mut corrected);
+    let mut sums = Sums::default();
+    let agreement = geometry(setup, image, &fields, pairs, scales, &mut sums, gradients.as_deref_mut(), buffers);
+    keep(pairs, agreement, quality);
+    buffers.corrected = corrected;
+    if let Some(gradients) = gradients {
+        correct_gradients(setup, image, pairs, gradients);
+    }
+    sums
+}
+
+/// Adds the terms of all families over the pairs. Gives how well each pair agrees, by the first family that says so.
+fn geometry<'a>(
+    setup: &Setup,
+    image: &Image<'_>,
+    fields: &Fields<'_>,
+    list: &[(usize, usize)],
+    scales: &Scales,
+    sums: &mut Sums,
+    mut gradients: Option<&mut Gradients<'_>>,
+    Buffers { quality, spare, .. }: &'a mut Buffers,
+) -> &'a [f64] {
+    let pairs = Pairs { queries: fields, targets: &image.targets.all.fields, list };
+    let mut is_known = false;
+    for (family, terms) in setup.pairs(image.active()) {
+        let says = terms.has_quality() && !is_known;
+        is_known |= says;
+        let out = PairOutputs {
+            scales: &scales.0[terms_of(family)],
+            sums: &mut sums.terms[terms_of(family)],
+            quality: first(if says { quality } else { spare }, list.len()),
+            gradient: gradients.as_deref_mut().map(|gradients| &mut *gradients[1 + family]),
+        };
+        terms.add_loss(setup.level, &pairs, out);
+    }
+    first(quality, list.len())
+}
+
+/// Keeps the agreement of the pairs for later, by query.
+fn keep(pairs: &[(usize, usize)], agreement: &[f64], quality: Option<&mut [f64]>) {
+    if let Some(quality) = quality {
+        pairs.iter().zip(agreement).for_each(|(&(query, _), &value)| quality[query] = value);
+    }
+}
+
+/// The image's fields, with values corrected that may be.
+fn corrected_fields<'a>(setup: &Setup, image: &Image<'a>, copies: &'a mut [Vec<f32>; MAX_FIELDS]) -> Fields<'a> {
+    for (family, terms) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
+        let field = queries_of(family).start;
+        copies[field].clear();
+        copies[field].extend_from_slice(image.fields[field]);
+        terms.correct(&mut copies[field]);
+    }
+    let mut fields = image.fields;
+    for (family, _) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
+        let field = queries_of(family).start;
+        fields[field] = &copies[field];
+    }
+    fields
+}
+
+/// Turns the gradients of pairs by corrected rows into those by the image's own.
+fn correct_gradients(setup: &Setup, image: &Image<'_>, pairs: &[(usize, usize)], gradients: &mut Gradients<'_>) {
+    for (family, terms) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
+        let Some(field) = gradient_field(family) else { continue };
+        for &(query, _) in pairs {
+            let row = image.row(field, query);
+            terms.correct_gradient(row, &mut gradients[1 + family][query * row.len()..][..row.len()]);
+        }
+    }
+}
