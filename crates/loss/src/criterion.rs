@@ -8,10 +8,10 @@ use simd::Level;
 use crate::batch::Views;
 use crate::config::Config;
 use crate::error::{Array, Error, Result};
-use crate::scratch::Scratch;
 use crate::shape::check_length;
 use crate::step::{
-    Inputs, Layout, NonFiniteCounts, Normalizers, Report, Setup, Step, Structure, bytes, compute, costs, match_targets,
+    Inputs, Layout, NonFiniteCounts, Normalizers, Report, Scratch, Setup, Step, Structure, bytes, compute, costs,
+    match_targets,
 };
 
 /// A checked configuration, ready to run.

@@ -50,7 +50,6 @@ mod describe;
 mod error;
 mod field;
 mod option;
-mod scratch;
 mod shape;
 mod step;
 mod terms;
@@ -66,10 +65,10 @@ pub use error::{Array, Error, Place, QueryPlace, Result, TargetPlace, Value, Wei
 pub use field::{Axis, Component, Field};
 pub use lsap::{Interrupt, Threads};
 pub use option::{OptionInfo, OptionValue, Options, Values};
-pub use scratch::Scratch;
 pub use simd::Level;
 pub use step::{
-    Inputs, LayerCounts, LayerReport, LayerRule, Matching, NonFiniteCounts, Normalizers, Part, Report, Stack, Structure,
+    Inputs, LayerCounts, LayerReport, LayerRule, Matching, NonFiniteCounts, Normalizers, Part, Report, Scratch, Stack,
+    Structure,
 };
 pub use terms::family::{Family, Kind, TargetField, Term};
 pub use terms::{TERMS, query_fields, target_fields, terms};

@@ -1,15 +1,9 @@
-//! Jobs: images of layers, done by whichever thread is free, each with the places that its results go to.
-
-use lsap::{Interrupt, Threads};
+//! Jobs: images of layers, each with the places that its results go to.
 
 use super::plan::{Layout, Slot};
 use super::report::NonFiniteCounts;
-use crate::error::{Error, Result};
-use crate::scratch::Scratch;
+use crate::error::Error;
 use crate::terms::{FAMILIES, TERMS};
-
-/// Work that makes up for waking a thread, in logits to read.
-const WORTH_A_THREAD: usize = 1 << 16;
 
 /// Gradients of an image: the class term's by the logits, then each family's by its field; empty where there is none.
 pub(crate) type Gradients<'a> = [&'a mut [f32]; 1 + FAMILIES.len()];
@@ -125,37 +119,4 @@ fn take<'a, T>(rest: &mut &'a mut [T], length: usize) -> &'a mut [T] {
     let first;
     (first, *rest) = std::mem::take(rest).split_at_mut(length);
     first
-}
-
-/// Runs jobs, in several threads where there is enough work. `threads`: shared ones, and how many of them at most.
-///
-/// # Errors
-/// The first in the order of the jobs; [`Error::Interrupted`].
-pub(crate) fn run(
-    threads: Option<&(Threads, usize)>,
-    jobs: &mut [Job<'_>],
-    scratch: &mut Scratch,
-    work: impl Fn(&mut Job<'_>, &mut Scratch) -> Result<()> + Sync,
-) -> Result<()> {
-    let interrupt = scratch.interrupt.clone();
-    let is_stopped = || interrupt.as_ref().is_some_and(Interrupt::is_raised);
-    let run = |scratch: &mut Scratch, job: &mut Job<'_>| {
-        if let Some(interrupt) = &interrupt {
-            scratch.solve.solver.interrupt = interrupt.clone();
-        }
-        job.fault = if is_stopped() { Some(Error::Interrupted) } else { work(job, scratch).err() };
-        if interrupt.is_some() {
-            scratch.solve.solver.interrupt = Interrupt::default();
-        }
-        job.fault.is_none()
-    };
-    match threads {
-        Some((threads, count)) => {
-            let work: usize = jobs.iter().map(|job| job.work).sum();
-            let count = (work / WORTH_A_THREAD).min(*count).min(jobs.len());
-            threads.each(count, interrupt.is_some(), scratch, jobs, run);
-        }
-        None => drop(jobs.iter_mut().all(|job| run(scratch, job))),
-    }
-    jobs.iter_mut().find_map(|job| job.fault.take()).map_or(Ok(()), Err)
 }

@@ -25,28 +25,34 @@ pub(crate) struct Buffers {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scales(pub [f64; TERMS]);
 
-/// The loss of an image that was read and matched. `quality`: `[queries]`, written for the queries of pairs.
+/// Where the results of an image go.
+pub(crate) struct ImageOutputs<'a, 'b> {
+    pub gradients: Option<&'a mut Gradients<'b>>,
+    /// `[queries]`: how well each pair agrees, written for the queries of pairs.
+    pub quality: Option<&'a mut [f64]>,
+}
+
+/// The loss of an image that was read and matched.
 pub(crate) fn image(
     setup: &Setup,
     image: &Image<'_>,
     read: Read<'_>,
     sorted: &Sorted,
     scales: &Scales,
-    mut gradients: Option<&mut Gradients<'_>>,
-    quality: Option<&mut [f64]>,
+    ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
     buffers: &mut Buffers,
 ) -> Sums {
     let Sorted { pairs, left_out } = sorted;
-    let mut sums = Sums { matched: pairs.len(), ..Sums::default() };
     if let Some(gradients) = gradients.as_deref_mut() {
         setup.pairs(image.active()).for_each(|(family, _)| gradients[1 + family].fill(0.0));
     }
     // of the union matching, geometric terms come later; what agrees is asked for now
     let is_union = image.part.union;
     let own = gradients.as_deref_mut().filter(|_| !is_union);
-    let agreement = geometry(setup, image, &read.fields, pairs, scales, &mut sums, own, buffers);
+    let all = Pairs { queries: &read.fields, targets: &image.targets.all.fields, list: pairs };
+    let (mut terms, agreement) = geometry(setup, image, &all, scales, own, buffers);
     if is_union {
-        sums.terms = [0.0; TERMS];
+        terms = [0.0; TERMS];
     } else {
         keep(pairs, agreement, quality);
     }
@@ -69,10 +75,9 @@ pub(crate) fn image(
         correct_gradients(setup, image, pairs, gradients);
     }
     let expected = image.targets.kept.len().saturating_mul(image.part.repeat);
-    sums.terms[0] = class.loss;
-    sums.correct = class.correct;
-    sums.cardinality_error = read.background.objects.abs_diff(expected);
-    sums
+    terms[0] = class.loss;
+    let cardinality_error = read.background.objects.abs_diff(expected);
+    Sums { terms, matched: pairs.len(), correct: class.correct, cardinality_error }
 }
 
 /// The geometric terms of an image by the union matching, `[queries]`.
@@ -81,8 +86,7 @@ pub(crate) fn of_union(
     image: &Image<'_>,
     matches: &[i32],
     scales: &Scales,
-    mut gradients: Option<&mut Gradients<'_>>,
-    quality: Option<&mut [f64]>,
+    ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
     (sorted, buffers): (&mut Sorted, &mut Buffers),
 ) -> Sums {
     sorted.set(matches, &[]);
@@ -90,41 +94,39 @@ pub(crate) fn of_union(
     let pairs = &sorted.pairs;
     let mut corrected = std::mem::take(&mut buffers.corrected);
     let fields = corrected_fields(setup, image, &mut corrected);
-    let mut sums = Sums::default();
-    let agreement = geometry(setup, image, &fields, pairs, scales, &mut sums, gradients.as_deref_mut(), buffers);
+    let all = Pairs { queries: &fields, targets: &image.targets.all.fields, list: pairs };
+    let (terms, agreement) = geometry(setup, image, &all, scales, gradients.as_deref_mut(), buffers);
     keep(pairs, agreement, quality);
     buffers.corrected = corrected;
     if let Some(gradients) = gradients {
         correct_gradients(setup, image, pairs, gradients);
     }
-    sums
+    Sums { terms, ..Sums::default() }
 }
 
-/// Adds the terms of all families over the pairs. Gives how well each pair agrees, by the first family that says so.
+/// The terms of all families over the pairs, and how well each pair agrees, by the first family that says so.
 fn geometry<'a>(
     setup: &Setup,
     image: &Image<'_>,
-    fields: &Fields<'_>,
-    list: &[(usize, usize)],
+    pairs: &Pairs<'_>,
     scales: &Scales,
-    sums: &mut Sums,
     mut gradients: Option<&mut Gradients<'_>>,
     Buffers { quality, spare, .. }: &'a mut Buffers,
-) -> &'a [f64] {
-    let pairs = Pairs { queries: fields, targets: &image.targets.all.fields, list };
+) -> ([f64; TERMS], &'a [f64]) {
+    let mut sums = [0.0; TERMS];
     let mut is_known = false;
     for (family, terms) in setup.pairs(image.active()) {
         let says = terms.has_quality() && !is_known;
         is_known |= says;
         let out = PairOutputs {
             scales: &scales.0[terms_of(family)],
-            sums: &mut sums.terms[terms_of(family)],
-            quality: first(if says { quality } else { spare }, list.len()),
+            sums: &mut sums[terms_of(family)],
+            quality: first(if says { quality } else { spare }, pairs.list.len()),
             gradient: gradients.as_deref_mut().map(|gradients| &mut *gradients[1 + family]),
         };
-        terms.add_loss(setup.level, &pairs, out);
+        terms.add_loss(setup.level, pairs, out);
     }
-    first(quality, list.len())
+    (sums, first(quality, pairs.list.len()))
 }
 
 /// Keeps the agreement of the pairs for later, by query.

@@ -1,20 +1,23 @@
 //! A step: plan → read → cost → match → losses → across layers → report, each a file and a value.
 
-pub(crate) mod cost;
+mod cost;
+mod distill;
 mod ignore;
 mod image;
 mod inputs;
 mod jobs;
-pub(crate) mod late;
-pub(crate) mod losses;
-pub(crate) mod matching;
+mod late;
+mod losses;
+mod matching;
 mod needs;
 mod normalizer;
 mod part;
 mod plan;
-pub(crate) mod read;
+mod pool;
+mod read;
 mod report;
 mod run;
+mod scratch;
 mod setup;
 #[expect(clippy::module_inception, reason = "the step under way is one room of the step")]
 mod step;
@@ -27,5 +30,6 @@ pub(crate) use plan::Layout;
 pub use plan::{Stack, Structure};
 pub use report::{LayerCounts, LayerReport, NonFiniteCounts, Report};
 pub(crate) use run::{compute, costs, match_targets};
+pub use scratch::Scratch;
 pub(crate) use setup::Setup;
 pub(crate) use step::Step;

@@ -41,9 +41,8 @@ pub struct Structure {
 /// Where the fields of a layer lie.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layer {
-    /// Of all rows of a tensor, `[layers, images, rows]`, the layer's first, and the number of all.
+    /// The layer's first row in a tensor, of `[layers, images, rows]`.
     pub first: usize,
-    pub total: usize,
     /// Queries of an image.
     pub rows: usize,
     /// The tensor that holds each field.
@@ -159,8 +158,7 @@ impl Layout {
                 self.tensors.push(Tensor { part, field, shape: [layers, self.images, rows, width] });
             }
             let classes = widths.first().copied().unwrap_or(0);
-            let total = layers * self.images * rows;
-            let layer = |k: usize| Layer { first: k * self.images * rows, total, rows, tensors, classes };
+            let layer = |k: usize| Layer { first: k * self.images * rows, rows, tensors, classes };
             self.layers.extend((0..layers).map(layer));
         }
     }

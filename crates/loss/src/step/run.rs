@@ -10,19 +10,20 @@ use simd::padded;
 
 use super::image::Image;
 use super::inputs::Normalizers;
-use super::jobs::{Gradients, Job, JobOutputs, Sums, jobs, run};
+use super::jobs::{Gradients, Job, JobOutputs, Sums, jobs};
 use super::late::{self, Matched};
-use super::losses;
+use super::losses::{self, ImageOutputs};
 use super::matching::{self, transpose};
 use super::normalizer::{self, ClassNormalizer, can_wait, image_weight, reciprocal};
 use super::plan::Slot;
+use super::pool::run;
 use super::read::{self, Read};
 use super::report::{LayerCounts, LayerReport, NonFiniteCounts, Report};
+use super::scratch::Scratch;
 use super::setup::Setup;
 use super::step::Step;
 use super::{cost, ignore, union};
 use crate::error::Result;
-use crate::scratch::Scratch;
 use crate::terms::class::Purpose;
 
 /// Logits that take as long to read as a cell of a cost matrix takes to fill and to match.
@@ -244,8 +245,8 @@ fn compute_image(
     let Scratch { read, cost, solve, sorted, losses, .. } = scratch;
     let read = find(setup, image, purpose, job.matches, (read, cost, solve), &mut job.non_finite)?;
     sorted.set(job.matches, read.left_out);
-    let gradients = job.gradients.as_mut();
-    job.sums = losses::image(setup, image, read, sorted, &scales, gradients, job.quality.as_deref_mut(), losses);
+    let out = ImageOutputs { gradients: job.gradients.as_mut(), quality: job.quality.as_deref_mut() };
+    job.sums = losses::image(setup, image, read, sorted, &scales, out, losses);
     Ok(())
 }
 
@@ -303,8 +304,8 @@ fn union_losses(
         let scales = step.scales(image.part, 1.0, normalizer);
         let own = &union[image.image * image.queries..][..image.queries];
         let Scratch { sorted, losses, .. } = scratch;
-        let (gradients, quality) = (job.gradients.as_mut(), job.quality.as_deref_mut());
-        job.sums = losses::of_union(step.setup, &image, own, &scales, gradients, quality, (sorted, losses));
+        let out = ImageOutputs { gradients: job.gradients.as_mut(), quality: job.quality.as_deref_mut() };
+        job.sums = losses::of_union(step.setup, &image, own, &scales, out, (sorted, losses));
         Ok(())
     })?;
     union_jobs.iter().for_each(|job| sums[job.slot].add(&job.sums));

@@ -10,21 +10,28 @@ pub(crate) trait Memory: Any + Send + Default {
 
 /// A place for the memory of whichever term runs: one thread serves criteria of all kinds.
 #[derive(Default)]
-pub(crate) struct Slot(Option<(Box<dyn Any + Send>, fn(&dyn Any) -> usize)>);
+pub(crate) struct Slot(Option<Held>);
+
+struct Held {
+    memory: Box<dyn Any + Send>,
+    /// Gives its bytes.
+    held: fn(&dyn Any) -> usize,
+}
 
 impl Slot {
     /// The memory of a term, made anew where another had the place.
     pub fn get<M: Memory>(&mut self) -> &mut M {
-        if !self.0.as_ref().is_some_and(|(memory, _)| memory.is::<M>()) {
-            self.0 = Some((Box::<M>::default(), |memory| memory.downcast_ref().map_or(0, M::held)));
+        if !self.0.as_ref().is_some_and(|slot| slot.memory.is::<M>()) {
+            let held: fn(&dyn Any) -> usize = |memory| memory.downcast_ref().map_or(0, M::held);
+            self.0 = Some(Held { memory: Box::<M>::default(), held });
         }
-        let memory = self.0.as_mut().and_then(|(memory, _)| memory.downcast_mut());
+        let memory = self.0.as_mut().and_then(|slot| slot.memory.downcast_mut());
         memory.expect("it has just been made so")
     }
 
     /// Bytes of the memory.
     pub fn held(&self) -> usize {
-        self.0.as_ref().map_or(0, |(memory, held)| held(&**memory))
+        self.0.as_ref().map_or(0, |slot| (slot.held)(&*slot.memory))
     }
 }
 

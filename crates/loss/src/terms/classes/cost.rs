@@ -29,6 +29,9 @@ pub(super) enum ClassCost {
     },
 }
 
+/// The largest exponent: far above any use.
+pub(super) const MAX_GAMMA: f64 = 100.0;
+
 /// The form with softmax.
 pub(super) const SOFTMAX_FORM: OptionInfo = OptionInfo::word("cost.classForm", &["probability"]);
 
@@ -39,7 +42,7 @@ pub(super) const FORM: OptionInfo = OptionInfo::word("cost.classForm", &["focal"
 pub(super) const ALPHA: OptionInfo = OptionInfo::number("cost.alpha", 0.25, [0.0, 1.0]);
 
 /// γ of the focal forms.
-pub(super) const GAMMA: OptionInfo = OptionInfo::number("cost.gamma", 2.0, [0.0, super::MAX_GAMMA]);
+pub(super) const GAMMA: OptionInfo = OptionInfo::number("cost.gamma", 2.0, [0.0, MAX_GAMMA]);
 
 impl ClassCost {
     /// The form that the options of a sigmoid kind say.

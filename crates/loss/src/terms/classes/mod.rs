@@ -13,9 +13,6 @@ use crate::field::{Axis, Field};
 pub(crate) const LOGITS: Field =
     Field { name: "logits", axes: &[Axis { name: "class", size: None }], has_gradient: true };
 
-/// The largest exponent: far above any use.
-const MAX_GAMMA: f64 = 100.0;
-
 /// All kinds, the usual one first.
 pub(super) const KINDS: [&Kind; 5] =
     [&softmax::KIND, &sigmoid::FOCAL, &sigmoid::VARIFOCAL, &sigmoid::MAL, &sigmoid::IA_BCE];

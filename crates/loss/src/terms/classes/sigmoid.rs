@@ -5,9 +5,8 @@ use std::sync::Arc;
 use lsap::memory::held;
 use simd::{Level, all_finite, padded};
 
-use super::MAX_GAMMA;
 use super::binary::{self, Cell, Rule, Sigmoid};
-use super::cost::{self, ClassCost};
+use super::cost::{self, ClassCost, MAX_GAMMA};
 use crate::batch::{ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options};
 use crate::terms::class::{Background, BackgroundOutputs, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose};

@@ -3,7 +3,7 @@
 use lsap::memory::{GiveBack, KEPT, held};
 use lsap::{Interrupt, Interruptible};
 
-use crate::step::{cost, late, losses, matching, read};
+use super::{cost, distill, losses, matching, read};
 
 /// Buffers of one thread. Holds nothing between calls but its capacity.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub struct Scratch {
     pub(crate) solve: matching::Buffers,
     pub(crate) sorted: matching::Sorted,
     pub(crate) losses: losses::Buffers,
-    pub(crate) late: late::Buffers,
+    pub(crate) distill: distill::Buffers,
     /// Of a whole step: what each query is to late terms, and how well each pair agrees.
     pub(crate) roles: Vec<i32>,
     pub(crate) quality: Vec<f64>,
@@ -23,9 +23,9 @@ pub struct Scratch {
 
 impl GiveBack for Scratch {
     fn give_back(&mut self) {
-        let Self { read, cost, solve, late, roles, quality, .. } = &*self;
+        let Self { read, cost, solve, distill, roles, quality, .. } = &*self;
         // the others grow with the queries, far less than these
-        let bytes = read.held() + cost.held() + solve.held() + late.held() + held(roles) + held(quality);
+        let bytes = read.held() + cost.held() + solve.held() + distill.held() + held(roles) + held(quality);
         if bytes > KEPT {
             *self = Self { interrupt: self.interrupt.take(), ..Self::default() };
         }
