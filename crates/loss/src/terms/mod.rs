@@ -1,10 +1,12 @@
 //! The terms of the loss: the class term, and families of terms over fields. This list is the only file that names them.
 
+mod axis;
 mod boxes;
 pub(crate) mod class;
 mod classes;
 mod edges;
 pub(crate) mod family;
+mod lanes;
 pub(crate) mod late;
 pub(crate) mod memory;
 pub(crate) mod pair;

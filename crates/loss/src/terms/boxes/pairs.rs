@@ -8,9 +8,7 @@ use simd::{F64, Level, Simd, dispatch, prelude::*};
 use super::format::{BoxFormat, COMPONENTS};
 use super::iou::{Columns, Pair};
 use super::values::{BoxTerms, Geometry};
-
-/// Pairs that are handled together, one in each lane.
-const GROUP: usize = 8;
+use crate::terms::lanes::{Counted, GROUP, L1, in_range, lanes};
 
 /// What idle lanes hold in both boxes: the unit square or a square of side 1, whose terms are left out.
 const IDLE: [[f64; GROUP]; COMPONENTS] = [[0.0; GROUP], [0.0; GROUP], [1.0; GROUP], [1.0; GROUP]];
@@ -85,30 +83,6 @@ fn matched_with<S: Simd>(
     terms
 }
 
-/// The nearest numbers that `f32` has: the derivative by a side of 1e-40 is about 1e40.
-#[inline(always)]
-fn in_range<S: Simd>(simd: S, values: F64<S>) -> F64<S> {
-    let largest = F64::splat(simd, f64::from(f32::MAX));
-    values.min(largest).max(-largest)
-}
-
-/// The sum of the lanes that hold a pair.
-struct Counted<S: Simd>(F64<S>);
-
-impl<S: Simd> Counted<S> {
-    #[inline(always)]
-    fn new(simd: S, count: usize) -> Self {
-        let mut weights = [0.0; GROUP];
-        weights[..count].fill(1.0);
-        Self(F64::from_slice(simd, &weights))
-    }
-
-    #[inline(always)]
-    fn of(&self, values: F64<S>) -> f64 {
-        (values * self.0).reduce_sum()
-    }
-}
-
 /// 1 - (1 - GIoU) of eight pairs of boxes given as columns: the definition, for the matching cost's special cases.
 #[inline(always)]
 pub(super) fn giou<S: Simd>(
@@ -156,34 +130,6 @@ fn splat<S: Simd>(simd: S, values: &[f32; COMPONENTS]) -> Columns<S> {
         columns[k] = F64::splat(simd, f64::from(values[k]));
     }
     columns
-}
-
-#[inline(always)]
-fn lanes<S: Simd>(vector: F64<S>) -> [f64; GROUP] {
-    let mut lanes = [0.0; GROUP];
-    vector.store_slice(&mut lanes);
-    lanes
-}
-
-/// Σ |p - t| and its gradient, the signs.
-struct L1<S: Simd> {
-    value: F64<S>,
-    gradient: Columns<S>,
-}
-
-impl<S: Simd> L1<S> {
-    #[inline(always)]
-    fn new(simd: S, p: &Columns<S>, t: &Columns<S>) -> Self {
-        let (zero, one) = (F64::splat(simd, 0.0), F64::splat(simd, 1.0));
-        let mut value = zero;
-        let mut gradient = [zero; COMPONENTS];
-        for k in 0..COMPONENTS {
-            let difference = p[k] - t[k];
-            value += difference.abs();
-            gradient[k] = difference.simd_eq(zero).select(zero, one.copysign(difference));
-        }
-        Self { value, gradient }
-    }
 }
 
 #[cfg(test)]
