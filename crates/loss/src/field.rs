@@ -4,6 +4,7 @@
 //! say ([`crate::terms`]).
 
 use std::fmt;
+use std::ops::Range;
 
 /// The most fields that queries, or targets, may have.
 pub(crate) const MAX_FIELDS: usize = 8;
@@ -29,11 +30,70 @@ pub struct Axis {
     pub size: Option<usize>,
 }
 
-/// The rows of all fields, for some queries or targets: empty where there are none.
-pub(crate) type Fields<'a> = [&'a [f32]; MAX_FIELDS];
+/// Some rows of all fields: the queries or targets of an image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FieldRows<'a> {
+    source: Source<'a>,
+    /// The width of each field; 0 where there is none.
+    widths: &'a [usize; MAX_FIELDS],
+    /// The first row, in what the source has of each field.
+    first: usize,
+    /// How many rows.
+    pub count: usize,
+}
 
-/// No rows.
-pub(crate) const NO_FIELDS: Fields<'static> = [&[]; MAX_FIELDS];
+/// Where the rows of fields lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a> {
+    /// An array for each field.
+    Arrays(&'a [&'a [f32]; MAX_FIELDS]),
+    /// Copies, of which each field has one.
+    Copies(&'a [Vec<f32>; MAX_FIELDS]),
+    /// Tensors, and which of them holds each field.
+    Tensors(&'a [&'a [f32]], &'a [Option<u32>; MAX_FIELDS]),
+}
+
+impl<'a> FieldRows<'a> {
+    /// The rows of a range.
+    pub fn new(source: Source<'a>, widths: &'a [usize; MAX_FIELDS], rows: Range<usize>) -> Self {
+        Self { source, widths, first: rows.start, count: rows.len() }
+    }
+
+    /// No rows.
+    pub fn none() -> Self {
+        Self { source: Source::Tensors(&[], &[None; MAX_FIELDS]), widths: &[0; MAX_FIELDS], first: 0, count: 0 }
+    }
+
+    /// The same rows from copies that begin with them.
+    pub fn copied(self, copies: &'a [Vec<f32>; MAX_FIELDS]) -> Self {
+        Self { source: Source::Copies(copies), first: 0, ..self }
+    }
+
+    /// The width of a field; 0 where there is none.
+    #[inline]
+    pub fn width(&self, field: usize) -> usize {
+        self.widths[field]
+    }
+
+    /// The rows of a field, one after the other; empty where there is none.
+    #[inline]
+    pub fn get(&self, field: usize) -> &'a [f32] {
+        let values = match self.source {
+            Source::Arrays(arrays) => arrays[field],
+            Source::Copies(copies) => &copies[field],
+            Source::Tensors(tensors, places) => places[field].map_or(&[][..], |place| tensors[place as usize]),
+        };
+        let width = self.widths[field];
+        &values[self.first * width..][..self.count * width]
+    }
+
+    /// One row of a field.
+    #[inline]
+    pub fn row(&self, field: usize, index: usize) -> &'a [f32] {
+        let width = self.widths[field];
+        &self.get(field)[index * width..][..width]
+    }
+}
 
 /// Where in a row a value lies: an index for each axis.
 #[derive(Clone, Debug, PartialEq, Eq)]

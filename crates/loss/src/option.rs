@@ -52,6 +52,8 @@ pub enum Values {
     Column,
     /// A number from 0 to 1e12 for each class; 1 for all in absence.
     PerClass,
+    /// Numbers from 0 to 1e12, at least one; none in absence.
+    List,
 }
 
 /// The value of an option.
@@ -63,7 +65,7 @@ pub enum OptionValue {
     Flag(bool),
     /// Of [`Values::Word`].
     Word(String),
-    /// Of [`Values::PerClass`].
+    /// Of [`Values::PerClass`] and [`Values::List`].
     Numbers(Vec<f64>),
 }
 
@@ -105,10 +107,11 @@ impl OptionInfo {
             (Values::Word(words), OptionValue::Word(word)) if !words.contains(&word.as_str()) => {
                 fail(Value::Word(word.clone()))
             }
-            (Values::PerClass, OptionValue::Numbers(numbers)) => {
-                if numbers.len() != classes {
-                    return fail(Value::Number(numbers.len() as f64));
-                }
+            (Values::PerClass, OptionValue::Numbers(numbers)) if numbers.len() != classes => {
+                fail(Value::Number(numbers.len() as f64))
+            }
+            (Values::List, OptionValue::Numbers(numbers)) if numbers.is_empty() => fail(Value::Number(0.0)),
+            (Values::PerClass | Values::List, OptionValue::Numbers(numbers)) => {
                 match numbers.iter().find(|n| !(0.0..=LIMIT).contains(*n)) {
                     Some(&n) => {
                         Err(Error::Option { name: self.name, rule: UP_TO_LIMIT.to_owned(), value: Value::Number(n) })
@@ -135,6 +138,7 @@ impl OptionInfo {
             }
             Values::Column => format!("an integer from 0 to {classes}"),
             Values::PerClass => "one weight for each class".to_owned(),
+            Values::List => "one number or more".to_owned(),
         }
     }
 }
@@ -191,7 +195,7 @@ impl Options {
         }
     }
 
-    /// The numbers of the classes.
+    /// The numbers of a list.
     pub(crate) fn numbers(&self, info: &OptionInfo) -> Option<&[f64]> {
         match self.get(info) {
             Some(OptionValue::Numbers(numbers)) => Some(numbers),

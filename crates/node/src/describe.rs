@@ -167,5 +167,6 @@ fn option(info: &OptionInfo) -> OptionDescription {
         }
         Values::Column => of_kind("column"),
         Values::PerClass => of_kind("perClass"),
+        Values::List => of_kind("list"),
     }
 }

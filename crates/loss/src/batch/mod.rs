@@ -7,6 +7,6 @@ mod views;
 
 pub(crate) use labels::Labels;
 pub(crate) use matches::{BACKGROUND, LEFT_OUT};
+pub(crate) use targets::ImageTargets;
 pub use targets::Targets;
-pub(crate) use targets::{ImageTargets, rows};
 pub(crate) use views::{ImageView, Views};

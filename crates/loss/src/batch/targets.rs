@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Array, Error, Result};
-use crate::field::{Fields, MAX_FIELDS};
+use crate::field::{FieldRows, MAX_FIELDS, Source};
 use crate::shape::check_length;
 
 /// The targets of all images.
@@ -13,7 +13,8 @@ pub struct Targets<'a> {
     /// `[targets + 1]`: where each target's labels lie; one label for each target if absent.
     label_offsets: Option<&'a [u32]>,
     /// `[targets, width]` each; empty where the batch has none.
-    fields: Fields<'a>,
+    fields: [&'a [f32]; MAX_FIELDS],
+    widths: [usize; MAX_FIELDS],
     offsets: &'a [u32],
     ignored: &'a [u8],
 }
@@ -25,9 +26,8 @@ pub(crate) struct ImageTargets<'a> {
     labels: &'a [i32],
     /// `[targets + 1]`, or absent where every target has one label.
     label_offsets: Option<&'a [u32]>,
-    /// `[targets, width]` each.
-    pub fields: Fields<'a>,
-    count: usize,
+    /// Their fields.
+    pub rows: FieldRows<'a>,
 }
 
 impl<'a> Targets<'a> {
@@ -60,9 +60,11 @@ impl<'a> Targets<'a> {
         if !ignored.is_empty() {
             check_length(Array::Ignored, ignored.len(), &[total])?;
         }
-        let mut all = [&[][..]; MAX_FIELDS];
-        all.iter_mut().zip(fields).for_each(|(place, field)| *place = field);
-        Ok(Self { labels, label_offsets, fields: all, offsets, ignored })
+        let (mut all, mut widths) = ([&[][..]; MAX_FIELDS], [0; MAX_FIELDS]);
+        for (place, values) in fields.iter().enumerate().filter(|(_, values)| !values.is_empty()) {
+            (all[place], widths[place]) = (values, values.len() / total.max(1));
+        }
+        Ok(Self { labels, label_offsets, fields: all, widths, offsets, ignored })
     }
 
     /// All targets of the batch.
@@ -97,9 +99,22 @@ impl<'a> Targets<'a> {
         Self { ignored: &[], ..self }
     }
 
-    /// `[targets, width]` of each field.
-    pub(crate) fn fields(&self) -> &Fields<'a> {
-        &self.fields
+    /// `[targets, width]` of a field.
+    pub(crate) fn field(&self, place: usize) -> &'a [f32] {
+        self.fields[place]
+    }
+
+    /// The widths of all fields.
+    pub(crate) fn widths(&self) -> &[usize; MAX_FIELDS] {
+        &self.widths
+    }
+
+    /// The labels of a target, numbered among all.
+    pub(crate) fn labels_of(&self, target: usize) -> &'a [i32] {
+        match self.label_offsets {
+            None => &self.labels[target..=target],
+            Some(offsets) => &self.labels[offsets[target] as usize..offsets[target + 1] as usize],
+        }
     }
 
     /// Where the targets of an image lie among all.
@@ -108,37 +123,36 @@ impl<'a> Targets<'a> {
     }
 
     /// The targets of an image.
-    pub(crate) fn image(&self, image: usize) -> ImageTargets<'a> {
-        let (range, total) = (self.range(image), self.total());
-        let fields = self.fields.map(|values| rows(values, total, range.clone()));
-        ImageTargets::new(self.labels, self.label_offsets, fields, range)
+    pub(crate) fn image(&self, image: usize) -> ImageTargets<'_> {
+        let range = self.range(image);
+        let rows = FieldRows::new(Source::Arrays(&self.fields), &self.widths, range.clone());
+        ImageTargets::new(self.labels, self.label_offsets, rows, range)
     }
 }
 
 impl<'a> ImageTargets<'a> {
-    /// Some of many targets. `labels`, `label_offsets`: those of all. `fields`: those of the range.
-    pub fn new(labels: &'a [i32], label_offsets: Option<&'a [u32]>, fields: Fields<'a>, range: Range<usize>) -> Self {
-        let count = range.len();
+    /// Some of many targets. `labels`, `label_offsets`: those of all. `rows`: those of the range.
+    pub fn new(labels: &'a [i32], label_offsets: Option<&'a [u32]>, rows: FieldRows<'a>, range: Range<usize>) -> Self {
         let (labels, label_offsets) = match label_offsets {
             None => (&labels[range], None),
             Some(all) => (labels, Some(&all[range.start..=range.end])),
         };
-        Self { labels, label_offsets, fields, count }
+        Self { labels, label_offsets, rows }
     }
 
     /// No targets.
     pub fn none() -> Self {
-        Self { labels: &[], label_offsets: None, fields: [&[]; MAX_FIELDS], count: 0 }
+        Self { labels: &[], label_offsets: None, rows: FieldRows::none() }
     }
 
     /// The same targets with one label each.
     pub fn labelled(self, labels: &'a [i32]) -> Self {
-        Self { labels: &labels[..self.count], label_offsets: None, ..self }
+        Self { labels: &labels[..self.len()], label_offsets: None, ..self }
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.count
+        self.rows.count
     }
 
     /// The labels of a target, at least one.
@@ -153,12 +167,6 @@ impl<'a> ImageTargets<'a> {
     pub fn label(&self, target: usize) -> usize {
         self.labels(target)[0] as usize
     }
-}
-
-/// Some of `total` rows.
-pub(crate) fn rows(values: &[f32], total: usize, range: Range<usize>) -> &[f32] {
-    let width = values.len() / total.max(1);
-    &values[range.start * width..range.end * width]
 }
 
 fn check_offsets(offsets: &[u32], total: usize) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The targets as the parts of a step see them: without those that are ignored, or all of one class.
 
-use super::targets::{ImageTargets, Targets, rows};
-use crate::field::{Fields, MAX_FIELDS, NO_FIELDS};
+use super::targets::{ImageTargets, Targets};
+use crate::field::{FieldRows, MAX_FIELDS, Source};
 
 /// The views of one batch's targets, made once for a call; nothing is copied where no target is ignored.
 pub(crate) struct Views<'a> {
@@ -15,6 +15,7 @@ pub(crate) struct Views<'a> {
 struct Kept {
     labels: Vec<i32>,
     label_offsets: Vec<u32>,
+    widths: [usize; MAX_FIELDS],
     fields: [Vec<f32>; MAX_FIELDS],
     offsets: Vec<usize>,
     /// Each kept target's number within its image.
@@ -33,7 +34,7 @@ pub(crate) struct ImageView<'a> {
     /// The number of each kept target among all; empty where all are kept.
     index: &'a [usize],
     /// The fields of the ignored ones.
-    pub regions: Fields<'a>,
+    pub regions: FieldRows<'a>,
     /// `[targets]`: 1 for those that are ignored; empty where none are.
     ignored: &'a [u8],
 }
@@ -61,7 +62,7 @@ impl<'a> Views<'a> {
     pub fn image(&self, image: usize, class_agnostic: bool) -> ImageView<'_> {
         let all = self.all.image(image);
         let view = match &self.kept {
-            None => ImageView { all, kept: all, index: &[], regions: NO_FIELDS, ignored: &[] },
+            None => ImageView { all, kept: all, index: &[], regions: FieldRows::none(), ignored: &[] },
             Some(kept) => kept.image(image, all, &self.all.ignored()[self.all.range(image)]),
         };
         if !class_agnostic {
@@ -93,6 +94,7 @@ impl Kept {
         let mut kept = Self {
             labels: Vec::new(),
             label_offsets: vec![0],
+            widths: *all.widths(),
             fields: none(),
             offsets: vec![0],
             index: Vec::new(),
@@ -104,8 +106,8 @@ impl Kept {
             let targets = all.image(image);
             for (target, &ignored) in all.ignored()[all.range(image)].iter().enumerate() {
                 let places = if ignored == 1 { &mut kept.ignored } else { &mut kept.fields };
-                for (place, values) in places.iter_mut().zip(targets.fields) {
-                    place.extend_from_slice(rows(values, targets.len(), target..target + 1));
+                for (field, place) in places.iter_mut().enumerate() {
+                    place.extend_from_slice(targets.rows.row(field, target));
                 }
                 if ignored == 1 {
                     regions += 1;
@@ -125,13 +127,13 @@ impl Kept {
     fn image<'a>(&'a self, image: usize, all: ImageTargets<'a>, ignored: &'a [u8]) -> ImageView<'a> {
         let range = self.offsets[image]..self.offsets[image + 1];
         let regions = self.ignored_offsets[image]..self.ignored_offsets[image + 1];
-        let total = self.ignored_offsets[self.ignored_offsets.len() - 1];
-        let fields = self.fields.each_ref().map(|values| rows(values, self.index.len(), range.clone()));
+        let rows = |fields, range| FieldRows::new(Source::Copies(fields), &self.widths, range);
+        let kept = rows(&self.fields, range.clone());
         ImageView {
             all,
-            kept: ImageTargets::new(&self.labels, Some(&self.label_offsets), fields, range.clone()),
+            kept: ImageTargets::new(&self.labels, Some(&self.label_offsets), kept, range.clone()),
             index: &self.index[range],
-            regions: self.ignored.each_ref().map(|values| rows(values, total, regions.clone())),
+            regions: rows(&self.ignored, regions.clone()),
             ignored: if regions.is_empty() { &[] } else { ignored },
         }
     }

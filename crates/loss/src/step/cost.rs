@@ -56,7 +56,7 @@ pub(crate) fn cost<'a>(
             let inputs = CostInputs {
                 queries: image.queries,
                 layout: &read.layouts[family],
-                targets: &targets.fields,
+                targets: targets.rows,
                 weights,
                 class: class.take(),
             };
@@ -64,7 +64,7 @@ pub(crate) fn cost<'a>(
         }
     }
     if let Some(class) = class {
-        fill_class(&class, image.queries, stride, cells);
+        fill_class(&class, image.queries, cells);
     }
     if let Some(added) = image.cost {
         let width = image.targets.all.len();

@@ -57,12 +57,8 @@ pub(crate) fn image_losses(
     sorted.set(own, &[]);
     of_pairs.clear();
     of_pairs.extend(sorted.pairs.iter().map(|&(query, _)| quality[query]));
-    let pairs = LatePairs {
-        queries: &image.fields,
-        targets: &image.targets.all.fields,
-        list: &sorted.pairs,
-        quality: of_pairs,
-    };
+    let pairs =
+        LatePairs { queries: image.rows, targets: image.targets.all.rows, list: &sorted.pairs, quality: of_pairs };
     let [over_pairs, over_layers] = [0, 1].map(|k| terms_of(family).start + k);
     let weights = step.weights(image.part);
     let scale = image.part.weight * weights.all()[over_pairs] / normalizer;
@@ -76,14 +72,14 @@ pub(crate) fn image_losses(
         _ => (query, Some(quality[query])),
     }));
     let taught = Taught {
-        teacher: &last.fields,
-        logits: last.fields[LOGITS],
+        teacher: last.rows,
+        logits: last.rows.get(LOGITS),
         classes: last.classes,
         queries,
         weights: [paired, other],
     };
     let scale = image.part.weight * weights.all()[over_layers];
-    job.sums.terms[over_layers] = terms.add_taught(level, &image.fields, &taught, scale, gradient, memory);
+    job.sums.terms[over_layers] = terms.add_taught(level, image.rows, &taught, scale, gradient, memory);
 }
 
 /// The queries that a layer's distillation takes, with their roles there: those that have one, and are finite in the last

@@ -6,24 +6,23 @@
 use super::image::Image;
 use super::setup::Setup;
 use crate::batch::{BACKGROUND, LEFT_OUT};
-use crate::field::Fields;
+use crate::field::FieldRows;
 use crate::terms::{queries_of, targets_of};
 
-/// Marks the queries to be left out. `fields`: of the queries, sanitised. `matches`: `[queries]`.
-pub(crate) fn mark(setup: &Setup, image: &Image<'_>, fields: &Fields<'_>, matches: &mut [i32]) {
+/// Marks the queries to be left out. `rows`: the queries, sanitised. `matches`: `[queries]`.
+pub(crate) fn mark(setup: &Setup, image: &Image<'_>, rows: &FieldRows<'_>, matches: &mut [i32]) {
     let targets = &image.targets;
     if !targets.has_ignored() {
         return;
     }
     let (overlap, threshold) = setup.ignore;
     let first = setup.pairs(image.active()).next();
-    let regions = targets.all.len() - targets.kept.len();
     let lies_on = |query: usize| {
         let Some((family, terms)) = first else { return false };
-        let row = |values, count, at| crate::batch::rows(values, count, at..at + 1);
-        let own = row(fields[queries_of(family).start], image.queries, query);
-        let region = |at| row(targets.regions[targets_of(family).start], regions, at);
-        (0..regions).any(|at| terms.overlap(overlap, own, region(at)).is_some_and(|part| part > threshold))
+        let own = rows.row(queries_of(family).start, query);
+        let region = |at| targets.regions.row(targets_of(family).start, at);
+        (0..targets.regions.count)
+            .any(|at| terms.overlap(overlap, own, region(at)).is_some_and(|part| part > threshold))
     };
     for (query, target) in matches.iter_mut().enumerate() {
         let is_left_out = match usize::try_from(*target) {

@@ -6,7 +6,7 @@ use super::plan::{Layout, Slot};
 use super::setup::{Active, Setup};
 use crate::batch::{ImageView, Views};
 use crate::error::{QueryPlace, Result};
-use crate::field::Fields;
+use crate::field::FieldRows;
 use crate::shape::not_finite;
 use crate::terms::class::Logits;
 use crate::terms::{LOGITS, queries_of};
@@ -23,14 +23,14 @@ pub(crate) struct Image<'a> {
     /// Columns of the logits.
     pub classes: usize,
     /// Rows of the part's queries.
-    pub fields: Fields<'a>,
+    pub rows: FieldRows<'a>,
     pub targets: ImageView<'a>,
     /// `[queries, targets]`, added to the cost.
     pub cost: Option<&'a [f32]>,
 }
 
 impl<'a> Image<'a> {
-    pub fn new(layout: &'a Layout, inputs: &Inputs<'a>, views: &'a Views<'_>, slot: &'a Slot, image: usize) -> Self {
+    pub fn new(layout: &'a Layout, inputs: &'a Inputs<'a>, views: &'a Views<'_>, slot: &'a Slot, image: usize) -> Self {
         let part = &layout.parts[slot.part];
         Self {
             part,
@@ -39,7 +39,7 @@ impl<'a> Image<'a> {
             is_optimal: slot.is_optimal(),
             queries: part.queries.len(),
             classes: layout.layers[slot.tensors].classes,
-            fields: inputs.queries(layout, slot, image),
+            rows: inputs.queries(layout, slot, image),
             targets: views.image(image, part.class_agnostic),
             cost: inputs.cost(layout, slot, image),
         }
@@ -51,15 +51,8 @@ impl<'a> Image<'a> {
     }
 
     /// The image's own logits, or those that stand in for them.
-    pub fn logits<'b>(&self, fields: &Fields<'b>) -> Logits<'b> {
-        Logits { values: fields[LOGITS], queries: self.queries, classes: self.classes }
-    }
-
-    /// A query's row of a field.
-    pub fn row(&self, field: usize, query: usize) -> &'a [f32] {
-        let values = self.fields[field];
-        let width = values.len() / self.queries.max(1);
-        &values[query * width..][..width]
+    pub fn logits<'b>(&self, rows: &FieldRows<'b>) -> Logits<'b> {
+        Logits { values: rows.get(LOGITS), queries: self.queries, classes: self.classes }
     }
 
     pub fn place(&self, query: usize) -> QueryPlace {
@@ -70,7 +63,7 @@ impl<'a> Image<'a> {
     /// Whether all values of a query are finite that its matching depends on.
     pub fn is_finite(&self, setup: &Setup, query: usize) -> bool {
         let of_families = setup.pairs(self.active()).flat_map(|(family, _)| queries_of(family));
-        std::iter::once(LOGITS).chain(of_families).all(|field| not_finite(self.row(field, query)).is_none())
+        std::iter::once(LOGITS).chain(of_families).all(|field| not_finite(self.rows.row(field, query)).is_none())
     }
 }
 
@@ -86,7 +79,7 @@ pub(crate) fn inspect(
     broken: impl Fn(&[f32]) -> Option<crate::terms::pair::Broken>,
 ) -> Result<usize> {
     use crate::error::{Error, Place};
-    let row = image.row(field, query);
+    let row = image.rows.row(field, query);
     let info = crate::terms::query_field(field);
     let place = Place::Query(image.place(query));
     if let Some((at, bad)) = not_finite(row) {

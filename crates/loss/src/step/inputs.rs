@@ -4,14 +4,15 @@
 use std::ops::RangeInclusive;
 
 use super::plan::{Layout, Slot};
-use super::setup::Setup;
-use crate::batch::{LEFT_OUT, Targets, rows};
+use super::setup::{KnownLabels, Setup};
+use crate::batch::{LEFT_OUT, Targets};
 use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace};
-use crate::field::{Fields, NO_FIELDS};
+use crate::field::{Field, FieldRows, Source};
 use crate::option::LIMIT;
 use crate::shape::{check_length, not_finite};
 use crate::terms::family::Built;
-use crate::terms::{FAMILIES, QUERY_FIELDS, queries_of, query_field, target_fields, targets_of};
+use crate::terms::pair::Broken;
+use crate::terms::{FAMILIES, queries_of, query_field, target_fields, targets_of};
 
 /// What a caller may divide by: beyond these, gradients of ordinary predictions leave the range of `f32`. They hold the
 /// share of a worker among millions, and the sum of the largest weights.
@@ -74,8 +75,8 @@ impl<'a> Inputs<'a> {
         for family in 0..FAMILIES.len() {
             let Built::Pair(terms) = setup.family(family) else { continue };
             for (k, field) in targets_of(family).enumerate() {
-                let values = self.targets.fields()[field];
-                let Some(width) = terms.target_width(k, of_queries(family)) else { continue };
+                let values = self.targets.field(field);
+                let width = terms.target_width(k, of_queries(family));
                 let is_absent = values.is_empty() && !layout.has_targets[field];
                 if !is_absent {
                     let name = target_fields().nth(field).map_or("", |target| target.field.name);
@@ -88,37 +89,43 @@ impl<'a> Inputs<'a> {
 
     /// Checks every label, so that a wrong id is never reported as a bad box.
     fn check_labels(&self, setup: &Setup) -> Result<()> {
+        let known = setup.known_labels();
         for image in 0..self.targets.images() {
-            let (targets, first) = (self.targets.image(image), self.targets.range(image).start);
-            for target in (0..targets.len()).filter(|target| self.targets.ignored().get(first + target) != Some(&1)) {
-                check_labels(targets.labels(target), setup, TargetPlace { image, target })?;
+            let range = self.targets.range(image);
+            for target in range.clone().filter(|&target| self.targets.ignored().get(target) != Some(&1)) {
+                let place = TargetPlace { image, target: target - range.start };
+                check_labels(self.targets.labels_of(target), &known, place)?;
             }
         }
         Ok(())
     }
 
     fn check_target_values(&self, setup: &Setup) -> Result<()> {
+        for family in 0..FAMILIES.len() {
+            let Built::Pair(terms) = setup.family(family) else { continue };
+            for ((index, place), info) in targets_of(family).enumerate().zip(FAMILIES[family].targets) {
+                if !self.targets.field(place).is_empty() {
+                    self.check_target_field(place, &info.field, |row| terms.check_target(index, row))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_target_field(&self, place: usize, field: &Field, broken: impl Fn(&[f32]) -> Option<Broken>) -> Result<()> {
+        let width = self.targets.widths()[place];
         for image in 0..self.targets.images() {
-            let targets = self.targets.image(image);
-            for target in 0..targets.len() {
-                for family in 0..FAMILIES.len() {
-                    let Built::Pair(terms) = setup.family(family) else { continue };
-                    for ((k, place), info) in targets_of(family).enumerate().zip(FAMILIES[family].targets) {
-                        let values = rows(targets.fields[place], targets.len(), target..target + 1);
-                        let fault = |at: usize| (info.field.component(values.len(), at), values[at]);
-                        let (field, place) = (info.field.name, Place::Target(TargetPlace { image, target }));
-                        if let Some((at, _)) = not_finite(values) {
-                            let (component, value) = fault(at);
-                            return Err(Error::NotFinite { place, field, component, value });
-                        }
-                        if values.is_empty() {
-                            continue;
-                        }
-                        if let Some(broken) = terms.check_target(k, values) {
-                            let (component, value) = fault(broken.at);
-                            return Err(Error::Value { place, field, component, value, rule: broken.rule });
-                        }
-                    }
+            let range = self.targets.range(image);
+            for target in range.clone() {
+                let row = &self.targets.field(place)[target * width..][..width];
+                let place = Place::Target(TargetPlace { image, target: target - range.start });
+                if let Some((at, _)) = not_finite(row) {
+                    let (component, value) = (field.component(width, at), row[at]);
+                    return Err(Error::NotFinite { place, field: field.name, component, value });
+                }
+                if let Some(Broken { at, rule }) = broken(row) {
+                    let (component, value) = (field.component(width, at), row[at]);
+                    return Err(Error::Value { place, field: field.name, component, value, rule });
                 }
             }
         }
@@ -166,19 +173,12 @@ impl<'a> Inputs<'a> {
         Some(&self.costs[start..][..queries * range.len()])
     }
 
-    /// The fields of the queries that a layer has of one image for a part.
-    pub(crate) fn queries(&self, layout: &Layout, slot: &Slot, image: usize) -> Fields<'a> {
+    /// The queries that a layer has of one image for a part.
+    pub(crate) fn queries<'b>(&'b self, layout: &'b Layout, slot: &Slot, image: usize) -> FieldRows<'b> {
         let (layer, part) = (&layout.layers[slot.tensors], &layout.parts[slot.part]);
         let first = layer.first + image * layer.rows;
         let range = first + part.queries.start..first + part.queries.end;
-        let mut fields = NO_FIELDS;
-        for field in 0..QUERY_FIELDS {
-            if let Some(tensor) = layer.tensors[field] {
-                let width = layout.tensors[tensor as usize].shape[3];
-                fields[field] = &self.tensors[tensor as usize][range.start * width..range.end * width];
-            }
-        }
-        fields
+        FieldRows::new(Source::Tensors(self.tensors, &layer.tensors), &layer.widths, range)
     }
 }
 
@@ -212,19 +212,18 @@ const UNION_PAIRS: &str = "union pairs";
 const CLASS: &str = "class";
 const DISTILLED: &str = "distilled";
 
-fn check_labels(labels: &[i32], setup: &Setup, place: TargetPlace) -> Result<()> {
-    let no_object = setup.class.no_object();
-    if let Some(&value) = labels.iter().find(|&&value| !setup.allows_label(value)) {
-        return Err(Error::Label { place, value, classes: setup.num_classes, no_object });
+/// Refuses what are no labels of a target.
+fn check_labels(labels: &[i32], known: &KnownLabels, place: TargetPlace) -> Result<()> {
+    let KnownLabels { classes, no_object, .. } = *known;
+    if let Some(&value) = labels.iter().find(|&&value| !known.has(value)) {
+        return Err(Error::Label { place, value, classes, no_object });
     }
     let fault = |rule| Err(Error::Labels { place, count: labels.len(), rule });
     match labels.len() {
         0 => fault("every target needs at least one"),
         1 => Ok(()),
         _ if no_object.is_some() => fault("softmax classification takes one, sigmoid classification several"),
-        n if n > setup.num_classes || (1..n).any(|k| labels[..k].contains(&labels[k])) => {
-            fault("no two may be the same")
-        }
+        n if n > classes || (1..n).any(|k| labels[..k].contains(&labels[k])) => fault("no two may be the same"),
         _ => Ok(()),
     }
 }

@@ -74,7 +74,7 @@ pub(crate) fn roles(
                 *role = if target >= 0 { target } else { BACKGROUND.min(*role) };
             }
         }
-        if terms.is_sound(step.setup.level, &image.fields, &mut scratch.distill.memory) && !others_may_be {
+        if terms.is_sound(step.setup.level, image.rows, &mut scratch.distill.memory) && !others_may_be {
             return Ok(());
         }
         mark_unsound(step, &image, (family, terms), job)

@@ -7,7 +7,7 @@ use super::jobs::{Gradients, Sums};
 use super::matching::Sorted;
 use super::read::Read;
 use super::setup::Setup;
-use crate::field::{Fields, MAX_FIELDS};
+use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::PositiveInputs;
 use crate::terms::pair::{PairOutputs, Pairs};
 use crate::terms::{TERMS, gradient_field, queries_of, terms_of};
@@ -49,7 +49,7 @@ pub(crate) fn image(
     // of the union matching, geometric terms come later; what agrees is asked for now
     let is_union = image.part.union;
     let own = gradients.as_deref_mut().filter(|_| !is_union);
-    let all = Pairs { queries: &read.fields, targets: &image.targets.all.fields, list: pairs };
+    let all = pairs_of(image, read.rows, pairs);
     let (mut terms, agreement) = geometry(setup, image, &all, scales, own, buffers);
     if is_union {
         terms = [0.0; TERMS];
@@ -57,7 +57,7 @@ pub(crate) fn image(
         keep(pairs, agreement, quality);
     }
     let inputs = PositiveInputs {
-        logits: image.logits(&read.fields),
+        logits: image.logits(&read.rows),
         targets: &image.targets.all,
         pairs,
         quality: agreement,
@@ -93,8 +93,8 @@ pub(crate) fn of_union(
     sorted.pairs.retain(|&(query, _)| image.is_finite(setup, query));
     let pairs = &sorted.pairs;
     let mut corrected = std::mem::take(&mut buffers.corrected);
-    let fields = corrected_fields(setup, image, &mut corrected);
-    let all = Pairs { queries: &fields, targets: &image.targets.all.fields, list: pairs };
+    let rows = corrected_rows(setup, image, &mut corrected);
+    let all = pairs_of(image, rows, pairs);
     let (terms, agreement) = geometry(setup, image, &all, scales, gradients.as_deref_mut(), buffers);
     keep(pairs, agreement, quality);
     buffers.corrected = corrected;
@@ -102,6 +102,11 @@ pub(crate) fn of_union(
         correct_gradients(setup, image, pairs, gradients);
     }
     Sums { terms, ..Sums::default() }
+}
+
+/// The pairs of an image with the fields of both sides.
+fn pairs_of<'a>(image: &Image<'a>, queries: FieldRows<'a>, list: &'a [(usize, usize)]) -> Pairs<'a> {
+    Pairs { queries, targets: image.targets.all.rows, list }
 }
 
 /// The terms of all families over the pairs, and how well each pair agrees, by the first family that says so.
@@ -136,20 +141,19 @@ fn keep(pairs: &[(usize, usize)], agreement: &[f64], quality: Option<&mut [f64]>
     }
 }
 
-/// The image's fields, with values corrected that may be.
-fn corrected_fields<'a>(setup: &Setup, image: &Image<'a>, copies: &'a mut [Vec<f32>; MAX_FIELDS]) -> Fields<'a> {
-    for (family, terms) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
-        let field = queries_of(family).start;
-        copies[field].clear();
-        copies[field].extend_from_slice(image.fields[field]);
-        terms.correct(&mut copies[field]);
+/// The image's queries, with values corrected that may be.
+fn corrected_rows<'a>(setup: &Setup, image: &Image<'a>, copies: &'a mut [Vec<f32>; MAX_FIELDS]) -> FieldRows<'a> {
+    if !setup.pairs(image.active()).any(|(_, terms)| terms.has_corrections()) {
+        return image.rows;
     }
-    let mut fields = image.fields;
-    for (family, _) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
-        let field = queries_of(family).start;
-        fields[field] = &copies[field];
+    for (family, terms) in setup.pairs(image.active()) {
+        for field in queries_of(family) {
+            copies[field].clear();
+            copies[field].extend_from_slice(image.rows.get(field));
+        }
+        terms.correct(&mut copies[queries_of(family).start]);
     }
-    fields
+    image.rows.copied(copies)
 }
 
 /// Turns the gradients of pairs by corrected rows into those by the image's own.
@@ -157,7 +161,7 @@ fn correct_gradients(setup: &Setup, image: &Image<'_>, pairs: &[(usize, usize)],
     for (family, terms) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
         let Some(field) = gradient_field(family) else { continue };
         for &(query, _) in pairs {
-            let row = image.row(field, query);
+            let row = image.rows.row(field, query);
             terms.correct_gradient(row, &mut gradients[1 + family][query * row.len()..][..row.len()]);
         }
     }

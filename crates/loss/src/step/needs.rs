@@ -76,7 +76,7 @@ fn image_bytes(step: &Step<'_>, part: usize, largest: &Crowd) -> u128 {
         let width = widths.sum::<usize>() as u128;
         match setup.family(family) {
             Built::Pair(terms) if width > 0 => {
-                layouts += terms.layout_width() as u128;
+                layouts += terms.layout_width(width as usize) as u128;
                 copied += width;
                 may_copy |= terms.has_corrections();
             }
@@ -95,11 +95,15 @@ fn image_bytes(step: &Step<'_>, part: usize, largest: &Crowd) -> u128 {
 impl Crowd {
     fn of(targets: &Targets<'_>) -> Self {
         let mut crowd = Self { targets: 0, labels: 0, several: targets.has_several_labels(), most: 1 };
-        for image in (0..targets.images()).map(|image| targets.image(image)) {
-            let counts = (0..image.len()).map(|target| image.labels(target).len());
-            let labels = if crowd.several { counts.clone().sum() } else { image.len() };
-            crowd.most = if crowd.several { counts.fold(crowd.most, usize::max) } else { 1 };
-            (crowd.targets, crowd.labels) = (crowd.targets.max(image.len()), crowd.labels.max(labels));
+        for range in (0..targets.images()).map(|image| targets.range(image)) {
+            crowd.targets = crowd.targets.max(range.len());
+            if crowd.several {
+                let counts = range.map(|target| targets.labels_of(target).len());
+                crowd.labels = crowd.labels.max(counts.clone().sum());
+                crowd.most = counts.fold(crowd.most, usize::max);
+            } else {
+                crowd.labels = crowd.targets;
+            }
         }
         crowd
     }

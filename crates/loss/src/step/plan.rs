@@ -46,7 +46,9 @@ pub(crate) struct Layer {
     /// Queries of an image.
     pub rows: usize,
     /// The tensor that holds each field.
-    pub tensors: [Option<u32>; QUERY_FIELDS],
+    pub tensors: [Option<u32>; MAX_FIELDS],
+    /// The width of each field; 0 where the layer does not have it.
+    pub widths: [usize; MAX_FIELDS],
     /// Columns of the logits.
     pub classes: usize,
 }
@@ -152,13 +154,14 @@ impl Layout {
         for &Stack { layers, rows, ref widths } in stacks {
             let first_layer = self.layers.len();
             let part = self.parts.iter().position(|part| part.layers.contains(&first_layer)).unwrap_or(0);
-            let mut tensors = [None; QUERY_FIELDS];
-            for (field, &width) in widths.iter().enumerate().filter(|&(_, &width)| width > 0) {
+            let (mut tensors, mut of_fields) = ([None; MAX_FIELDS], [0; MAX_FIELDS]);
+            for (field, &width) in widths.iter().take(QUERY_FIELDS).enumerate().filter(|&(_, &width)| width > 0) {
                 tensors[field] = Some(self.tensors.len() as u32);
+                of_fields[field] = width;
                 self.tensors.push(Tensor { part, field, shape: [layers, self.images, rows, width] });
             }
             let classes = widths.first().copied().unwrap_or(0);
-            let layer = |k: usize| Layer { first: k * self.images * rows, rows, tensors, classes };
+            let layer = |k: usize| Layer { first: k * self.images * rows, rows, tensors, widths: of_fields, classes };
             self.layers.extend((0..layers).map(layer));
         }
     }
@@ -206,10 +209,9 @@ impl Layout {
             }
             for (k, field) in fields.enumerate() {
                 let expected = match setup.family(family) {
-                    Built::Pair(terms) => terms.query_width(k),
-                    Built::Late(terms) => Some(terms.query_width(k)),
+                    Built::Pair(terms) => terms.query_width(k, width_of(field)),
+                    Built::Late(terms) => terms.query_width(k),
                 };
-                let expected = expected.unwrap_or_else(|| width_of(field).max(1));
                 if width_of(field) != expected {
                     return fail(field, expected);
                 }

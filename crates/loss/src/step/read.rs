@@ -9,7 +9,7 @@ use super::report::NonFiniteCounts;
 use super::setup::Setup;
 use crate::batch::{ImageTargets, Labels};
 use crate::error::{Error, Result};
-use crate::field::{Fields, MAX_FIELDS};
+use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::{Background, BackgroundOutputs, Purpose};
 use crate::terms::memory::Slot as Memory;
 use crate::terms::{FAMILIES, LOGITS, queries_of};
@@ -31,8 +31,8 @@ pub(crate) struct Buffers {
 
 /// What is known of an image once it is read.
 pub(crate) struct Read<'a> {
-    /// The image's fields, or a sanitised copy of them.
-    pub fields: Fields<'a>,
+    /// The image's queries, or a sanitised copy of them.
+    pub rows: FieldRows<'a>,
     /// Queries that are not finite, ascending.
     pub left_out: &'a [usize],
     pub labels: &'a Labels,
@@ -81,27 +81,23 @@ pub(crate) fn read<'a>(
         first_rows("", class_rows, [labels.rows(), stride]).map_err(Error::refused(Some(image.slot.part)))?;
     let losses = first(losses, stride);
     left_out.clear();
-    let mut pass = |fields: &Fields<'_>, purpose: Purpose<'_>| {
+    let mut pass = |rows: FieldRows<'_>, purpose: Purpose<'_>| {
         let mut is_sound = true;
         for (family, terms) in setup.pairs(image.active()) {
-            is_sound &= terms.lay_out(setup.level, fields, &mut layouts[family]);
+            is_sound &= terms.lay_out(setup.level, rows, &mut layouts[family]);
         }
         let out = BackgroundOutputs { losses, rows: class_rows };
-        let background = setup.class.background(setup.level, image.logits(fields), labels, purpose, out, class);
+        let background = setup.class.background(setup.level, image.logits(&rows), labels, purpose, out, class);
         Background { is_finite: background.is_finite && is_sound, ..background }
     };
     let scale = purpose.scale();
-    let mut fields = image.fields;
-    let mut background = pass(&fields, purpose.reborrow());
+    let mut rows = image.rows;
+    let mut background = pass(rows, purpose.reborrow());
     if !background.is_finite && sanitize(setup, image, sanitized, left_out, counts)? {
-        for (field, copy) in fields.iter_mut().zip(&*sanitized) {
-            if !field.is_empty() && !copy.is_empty() {
-                *field = copy;
-            }
-        }
-        background = pass(&fields, purpose);
+        rows = rows.copied(sanitized);
+        background = pass(rows, purpose);
     }
-    Ok(Read { fields, left_out, labels, background, scale, class_rows, losses, layouts: &*layouts, memory: class })
+    Ok(Read { rows, left_out, labels, background, scale, class_rows, losses, layouts: &*layouts, memory: class })
 }
 
 /// Looks at every value of an image that did not look sound. Returns whether a copy must stand in for it, since queries are
@@ -141,8 +137,8 @@ fn sanitize(
     copies.iter_mut().for_each(Vec::clear);
     let fields = setup.pairs(image.active()).flat_map(|(family, _)| queries_of(family));
     for field in std::iter::once(LOGITS).chain(fields) {
-        copies[field].extend_from_slice(image.fields[field]);
-        let width = copies[field].len() / image.queries.max(1);
+        copies[field].extend_from_slice(image.rows.get(field));
+        let width = image.rows.width(field);
         for &query in left_out.iter() {
             let row = &mut copies[field][query * width..][..width];
             if field == LOGITS { setup.class.neutralize(row) } else { row.fill(0.0) }

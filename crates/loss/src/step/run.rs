@@ -275,7 +275,7 @@ fn find<'a>(
         let cost = cost::cost(setup, image, &read, cost, counts)?;
         matching::solve(setup.level, image, cost, matches, solve)?;
     }
-    ignore::mark(setup, image, &read.fields, matches);
+    ignore::mark(setup, image, &read.rows, matches);
     Ok(read)
 }
 

@@ -88,15 +88,33 @@ impl Setup {
         classes == width || class_agnostic && classes == width - self.num_classes + 1
     }
 
-    /// Whether a target may have this label.
-    pub fn allows_label(&self, label: i32) -> bool {
-        let Ok(label) = usize::try_from(label) else { return false };
-        let forbidden = self.class.no_object().filter(|_| !self.class.allows_no_object());
-        label < self.logits_width() && forbidden != Some(label)
+    /// The labels that targets may have.
+    pub fn known_labels(&self) -> KnownLabels {
+        let no_object = self.class.no_object();
+        let forbidden = no_object.filter(|_| !self.class.allows_no_object());
+        KnownLabels { classes: self.num_classes, columns: self.logits_width(), no_object, forbidden }
     }
 
     /// The label of all targets where classes do not count: the first that is not no-object.
     pub fn agnostic_label(&self) -> i32 {
         i32::from(self.class.no_object() == Some(0))
+    }
+}
+
+/// The labels that targets may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownLabels {
+    /// Object classes.
+    pub classes: usize,
+    columns: usize,
+    pub no_object: Option<usize>,
+    /// That of no-object, where targets may not have it.
+    forbidden: Option<usize>,
+}
+
+impl KnownLabels {
+    /// Whether a target may have this label.
+    pub fn has(&self, label: i32) -> bool {
+        usize::try_from(label).is_ok_and(|label| label < self.columns && self.forbidden != Some(label))
     }
 }

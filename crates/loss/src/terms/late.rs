@@ -7,15 +7,15 @@ use simd::Level;
 
 use super::memory::Slot;
 use super::pair::Broken;
-use crate::field::Fields;
+use crate::field::FieldRows;
 
 /// Queries and their pairs in one image of a layer.
 #[derive(Clone, Copy)]
 pub(crate) struct LatePairs<'a> {
-    /// Fields of all queries.
-    pub queries: &'a Fields<'a>,
-    /// Fields of all targets.
-    pub targets: &'a Fields<'a>,
+    /// All queries.
+    pub queries: FieldRows<'a>,
+    /// All targets.
+    pub targets: FieldRows<'a>,
     /// Query and target, in the order of the queries.
     pub list: &'a [(usize, usize)],
     /// `[pairs]`: how well each pair agrees, 0 to 1.
@@ -25,8 +25,8 @@ pub(crate) struct LatePairs<'a> {
 /// What a layer is taught.
 #[derive(Clone, Copy)]
 pub(crate) struct Taught<'a> {
-    /// Fields of all queries of the layer that teaches.
-    pub teacher: &'a Fields<'a>,
+    /// All queries of the layer that teaches.
+    pub teacher: FieldRows<'a>,
     /// Its logits, `[queries, classes]`.
     pub logits: &'a [f32],
     /// Columns of those.
@@ -44,7 +44,7 @@ pub(crate) trait LateTerms: Debug + Send + Sync {
     fn query_width(&self, index: usize) -> usize;
 
     /// Whether every value of an image's queries is finite and within the rules; if not, look closer.
-    fn is_sound(&self, level: Level, queries: &Fields<'_>, memory: &mut Slot) -> bool;
+    fn is_sound(&self, level: Level, queries: FieldRows<'_>, memory: &mut Slot) -> bool;
 
     /// The rule that a finite row of a field of the queries breaks.
     fn check_query(&self, index: usize, row: &[f32]) -> Option<Broken>;
@@ -63,7 +63,7 @@ pub(crate) trait LateTerms: Debug + Send + Sync {
     fn add_taught(
         &self,
         level: Level,
-        queries: &Fields<'_>,
+        queries: FieldRows<'_>,
         taught: &Taught<'_>,
         scale: f64,
         gradient: Option<&mut [f32]>,

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use simd::Level;
 
-use crate::field::Fields;
+use crate::field::FieldRows;
 
 /// What is measured where a query lies on an ignored target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) struct CostInputs<'a> {
     /// As [`PairTerms::lay_out`] left it.
     pub layout: &'a [f32],
     /// Those that take part in the matching.
-    pub targets: &'a Fields<'a>,
+    pub targets: FieldRows<'a>,
     /// One for each of the family's terms.
     pub weights: &'a [f64],
     /// Where the family is the first: what the block does not hold yet.
@@ -53,10 +53,10 @@ pub(crate) struct CostInputs<'a> {
 /// The matched pairs of an image.
 #[derive(Clone, Copy)]
 pub(crate) struct Pairs<'a> {
-    /// Fields of all queries.
-    pub queries: &'a Fields<'a>,
-    /// Fields of all targets.
-    pub targets: &'a Fields<'a>,
+    /// All queries.
+    pub queries: FieldRows<'a>,
+    /// All targets.
+    pub targets: FieldRows<'a>,
     /// Query and target, in the order of the queries.
     pub list: &'a [(usize, usize)],
 }
@@ -75,11 +75,11 @@ pub(crate) struct PairOutputs<'a> {
 
 /// The terms of one geometry. Called once for each image and stage; the kernels within are generic.
 pub(crate) trait PairTerms: Debug + Send + Sync {
-    /// The width that the field `index` of the family's queries must have; `None` for any.
-    fn query_width(&self, index: usize) -> Option<usize>;
+    /// The width that the field `index` of the family's queries must have where it has the width `given`.
+    fn query_width(&self, index: usize, given: usize) -> usize;
 
-    /// Likewise of the targets; may depend on the first field of the queries.
-    fn target_width(&self, index: usize, of_queries: usize) -> Option<usize>;
+    /// Likewise of the targets, where the first field of the queries has the width `of_queries`.
+    fn target_width(&self, index: usize, of_queries: usize) -> usize;
 
     /// The rule that a finite row of a field of the queries breaks.
     fn check_query(&self, index: usize, row: &[f32]) -> Option<Broken>;
@@ -88,10 +88,10 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
     fn check_target(&self, index: usize, row: &[f32]) -> Option<Broken>;
 
     /// Lays out an image's queries for the cost. False where some value must be looked at.
-    fn lay_out(&self, level: Level, queries: &Fields<'_>, layout: &mut Vec<f32>) -> bool;
+    fn lay_out(&self, level: Level, queries: FieldRows<'_>, layout: &mut Vec<f32>) -> bool;
 
-    /// Values of a query that take an image `width` values wide; see [`PairTerms::lay_out`].
-    fn layout_width(&self) -> usize;
+    /// How many values [`PairTerms::lay_out`] keeps of a query, at most, where its rows are `width` wide.
+    fn layout_width(&self, width: usize) -> usize;
 
     /// Adds the weighted cost to a block, `[targets, padded queries]`, of a stride that is not 0; where the family is the
     /// first, writes it, and +infinity in idle columns.
@@ -121,7 +121,8 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
 }
 
 /// Writes the classes' part to a block where a family does not do so in one pass with its own.
-pub(crate) fn fill_class(class: &ClassCosts<'_>, queries: usize, stride: usize, block: &mut [f32]) {
+pub(crate) fn fill_class(class: &ClassCosts<'_>, queries: usize, block: &mut [f32]) {
+    let stride = block.len() / class.row_of_target.len().max(1);
     for (&row, costs) in class.row_of_target.iter().zip(block.chunks_exact_mut(stride.max(1))) {
         let values = &class.values[row * stride..][..stride];
         for (cost, value) in costs.iter_mut().zip(values) {

@@ -19,7 +19,7 @@ use simd::{Level, dispatch};
 
 use super::family::{Built, Family, Places, TargetField, Term};
 use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs};
-use crate::field::{Axis, Field, Fields};
+use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
 use pairs::Boxes;
 use values::{BoxTerms, Geometry};
@@ -92,12 +92,12 @@ struct BoxFamily {
 }
 
 impl PairTerms for BoxFamily {
-    fn query_width(&self, _: usize) -> Option<usize> {
-        Some(COMPONENTS)
+    fn query_width(&self, _: usize, _: usize) -> usize {
+        COMPONENTS
     }
 
-    fn target_width(&self, _: usize, _: usize) -> Option<usize> {
-        Some(COMPONENTS)
+    fn target_width(&self, _: usize, _: usize) -> usize {
+        COMPONENTS
     }
 
     fn check_query(&self, _: usize, row: &[f32]) -> Option<Broken> {
@@ -114,17 +114,17 @@ impl PairTerms for BoxFamily {
         self.geometry.format.broken_rule(row).or_else(outside)
     }
 
-    fn lay_out(&self, level: Level, queries: &Fields<'_>, layout: &mut Vec<f32>) -> bool {
-        lay_out(level, self.geometry.format, queries[self.queries], layout)
+    fn lay_out(&self, level: Level, queries: FieldRows<'_>, layout: &mut Vec<f32>) -> bool {
+        lay_out(level, self.geometry.format, queries.get(self.queries), layout)
     }
 
-    fn layout_width(&self) -> usize {
+    fn layout_width(&self, _: usize) -> usize {
         cost::COLUMNS
     }
 
     fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]) {
         let weights = BoxTerms::of(inputs.weights);
-        let targets = inputs.targets[self.targets];
+        let targets = inputs.targets.get(self.targets);
         match &inputs.class {
             Some(class) => {
                 let pair_weights = cost::PairWeights::new(&weights, class.weight, self.geometry.epsilon);
@@ -142,8 +142,11 @@ impl PairTerms for BoxFamily {
     }
 
     fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>) {
-        let boxes =
-            Boxes { predicted: pairs.queries[self.queries], targets: pairs.targets[self.targets], pairs: pairs.list };
+        let boxes = Boxes {
+            predicted: pairs.queries.get(self.queries),
+            targets: pairs.targets.get(self.targets),
+            pairs: pairs.list,
+        };
         let scale = BoxTerms::of(out.scales);
         let terms = pairs::matched(level, self.geometry, boxes, &scale, out.quality, out.gradient);
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);

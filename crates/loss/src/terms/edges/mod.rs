@@ -18,7 +18,7 @@ use super::late::{LatePairs, LateTerms, Taught};
 use super::memory::{Memory, Slot};
 use super::pair::Broken;
 use crate::error::Result;
-use crate::field::{Axis, Field, Fields};
+use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options, Values};
 use bins::{Bins, Distillation, EdgeTarget, Localization, Tiles, distillation_shares};
 use tile::{EDGES, best_scores};
@@ -109,9 +109,10 @@ impl LateTerms for Edges {
         if index == 0 { EDGES * self.bins.count() } else { COMPONENTS }
     }
 
-    fn is_sound(&self, level: Level, queries: &Fields<'_>, memory: &mut Slot) -> bool {
+    fn is_sound(&self, level: Level, queries: FieldRows<'_>, memory: &mut Slot) -> bool {
         let columns = &mut memory.get::<Buffers>().references;
-        all_finite(level, queries[self.corners]) && lay_out(level, self.format, queries[self.references], columns)
+        all_finite(level, queries.get(self.corners))
+            && lay_out(level, self.format, queries.get(self.references), columns)
     }
 
     fn check_query(&self, index: usize, row: &[f32]) -> Option<Broken> {
@@ -130,18 +131,18 @@ impl LateTerms for Edges {
         edges.clear();
         edges.extend(pairs.list.iter().zip(pairs.quality).map(|(&(row, target), &weight)| EdgeTarget {
             row,
-            reference: box_at(pairs.queries[self.references], row),
-            target: box_at(pairs.targets[self.targets], target),
+            reference: box_at(pairs.queries.get(self.references), row),
+            target: box_at(pairs.targets.get(self.targets), target),
             weight,
         }));
-        let inputs = Localization { corners: pairs.queries[self.corners], targets: edges, format: self.format };
+        let inputs = Localization { corners: pairs.queries.get(self.corners), targets: edges, format: self.format };
         self.bins.localization(level, &inputs, scale, gradient, tiles)
     }
 
     fn add_taught(
         &self,
         level: Level,
-        queries: &Fields<'_>,
+        queries: FieldRows<'_>,
         taught: &Taught<'_>,
         scale: f64,
         gradient: Option<&mut [f32]>,
@@ -157,7 +158,7 @@ impl LateTerms for Edges {
             Some(quality) => (query, paired * quality),
             None => (query, other * f64::from(scores[query])),
         }));
-        let (student, teacher) = (queries[self.corners], taught.teacher[self.corners]);
+        let (student, teacher) = (queries.get(self.corners), taught.teacher.get(self.corners));
         let inputs = Distillation { student, teacher, queries: weighted, temperature: self.temperature };
         self.bins.distillation(level, &inputs, scale, gradient, tiles)
     }
