@@ -15,7 +15,7 @@ use crate::loss::{Batch, GivenNormalizers, compute_loss};
 use crate::plan::NamedPlan;
 use crate::task::in_background;
 
-/// A copy of what a call reads; the fields are the arguments of [`compute`](crate::loss::compute).
+/// A copy of what a call reads; the fields are the arguments of `compute`.
 #[derive(Default)]
 struct Snapshot {
     tensors: Vec<Vec<f32>>,
@@ -27,6 +27,7 @@ struct Snapshot {
     given: Vec<i32>,
     costs: Vec<f32>,
     num_boxes: Option<f64>,
+    pairs: Option<Vec<f64>>,
     union_boxes: Option<f64>,
     class: Option<Vec<f64>>,
     distilled: Option<Vec<f64>>,
@@ -69,9 +70,10 @@ impl Snapshot {
     }
 
     fn normalizers(&self) -> Normalizers<'_> {
-        let Self { num_boxes, union_boxes, ref class, ref distilled, .. } = *self;
+        let Self { num_boxes, ref pairs, union_boxes, ref class, ref distilled, .. } = *self;
         Normalizers {
             targets: num_boxes,
+            pairs: pairs.as_deref(),
             union_pairs: union_boxes,
             class: class.as_deref(),
             distilled: distilled.as_deref(),
@@ -130,7 +132,7 @@ impl Task for LossTask {
     }
 }
 
-/// As [`compute`](crate::loss::compute), in another thread: inputs are copied before this returns, but for the tensors if
+/// As `compute`, in another thread: inputs are copied before this returns, but for the tensors if
 /// `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn compute_async(
@@ -151,7 +153,7 @@ pub fn compute_async(
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
 ) -> napi::Result<AsyncTask<LossTask>> {
-    let Normalizers { targets, union_pairs, class, distilled } =
+    let Normalizers { targets, pairs, union_pairs, class, distilled } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
     let take_snapshot = || -> Result<Snapshot> {
         let mut arrays = Arrays::default();
@@ -168,6 +170,7 @@ pub fn compute_async(
         copy("targets", ignored.unwrap_or_default(), &mut snapshot.ignored)?;
         copy("outputs", given.unwrap_or_default(), &mut snapshot.given)?;
         copy("outputs", costs.unwrap_or_default(), &mut snapshot.costs)?;
+        snapshot.pairs = copy_if_any("call", pairs)?;
         snapshot.class = copy_if_any("call", class)?;
         snapshot.distilled = copy_if_any("call", distilled)?;
         Ok(snapshot)

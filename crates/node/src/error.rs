@@ -134,8 +134,9 @@ fn detail(error: &Error, names: &Names) -> String {
 fn normalizer(name: &str) -> &str {
     match name {
         "targets" => "numBoxes",
+        "pairs" => "numPairs",
         "union pairs" => "unionBoxes",
-        "class" => "classWeight",
+        "class" => "classNormalizer",
         "distilled" => "distilledQueries",
         _ => name,
     }

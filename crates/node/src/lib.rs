@@ -5,14 +5,14 @@
 
 #![allow(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 
-pub mod background;
-pub mod describe;
+mod background;
+mod describe;
 mod disjoint;
 mod environment;
 mod error;
-pub mod loss;
+mod loss;
 mod options;
-pub mod plan;
+mod plan;
 pub mod small;
 pub mod sparse;
 pub mod task;

@@ -22,6 +22,8 @@ thread_local! {
 pub struct GivenNormalizers<'a> {
     /// What geometric terms are divided by.
     pub num_boxes: Option<f64>,
+    /// For each layer of every part, what its geometric terms are divided by where that is its number of pairs.
+    pub pairs: Option<Float64ArraySlice<'a>>,
     /// What those of the union matching are divided by.
     pub union_boxes: Option<f64>,
     /// For each layer of every part, what the class term is divided by.
@@ -33,9 +35,10 @@ pub struct GivenNormalizers<'a> {
 impl GivenNormalizers<'_> {
     /// What the core takes.
     pub fn read(&self) -> Normalizers<'_> {
-        let Self { num_boxes, union_boxes, class, distilled } = self;
+        let Self { num_boxes, pairs, union_boxes, class, distilled } = self;
         Normalizers {
             targets: *num_boxes,
+            pairs: pairs.as_deref(),
             union_pairs: *union_boxes,
             class: class.as_deref(),
             distilled: distilled.as_deref(),
@@ -125,7 +128,12 @@ pub fn compute(
         let normalizers = normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
         let mut arrays = Arrays::default();
         arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
-        batch.add_to(&mut arrays).read(normalizers.class).read(normalizers.distilled).check()?;
+        batch
+            .add_to(&mut arrays)
+            .read(normalizers.class)
+            .read(normalizers.pairs)
+            .read(normalizers.distilled)
+            .check()?;
         // SAFETY: the arrays live in JavaScript memory that JavaScript (this is its thread) cannot reach meanwhile, and no
         // other slice of this call does: that has just been checked.
         let (mut gradients, target_of_query, values) = unsafe {
@@ -139,7 +147,7 @@ pub fn compute(
     run().map_err(|failure| failure.into_js(&env))
 }
 
-/// The matching alone; arguments as for [`compute`], with the loss and its terms 0.
+/// The matching alone; arguments as for `compute`, with the loss and its terms 0.
 #[napi(catch_unwind)]
 pub fn match_targets(
     env: Env,
@@ -168,7 +176,7 @@ pub fn match_targets(
     run().map_err(|failure| failure.into_js(&env))
 }
 
-/// The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
+/// The matching cost alone; arguments as for `compute`. `out`: for each layer of every part and each image a block
 /// `[queries, targets of the image]`. Of `values`, only the counts are written.
 #[napi(catch_unwind)]
 pub fn cost_matrix(

@@ -59,6 +59,11 @@ impl<'a> Views<'a> {
         }
     }
 
+    /// Whether a target of an image is ignored.
+    pub fn is_ignored(&self, image: usize, target: usize) -> bool {
+        self.kept.is_some() && self.all.ignored().get(self.all.range(image).start + target) == Some(&1)
+    }
+
     pub fn image(&self, image: usize, class_agnostic: bool) -> ImageView<'_> {
         let all = self.all.image(image);
         let view = match &self.kept {

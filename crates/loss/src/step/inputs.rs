@@ -36,9 +36,12 @@ pub struct Inputs<'a> {
 /// Normalisers given by the caller, for a batch that is split over workers. All are from 1e-12 to 1e24.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Normalizers<'a> {
-    /// What the geometric terms are divided by; by default max(1, number of targets). Parts multiply it by their groups,
-    /// repetitions and factor.
+    /// What the geometric terms are divided by where that is the number of targets; by default that, and at least 1. Parts
+    /// multiply it by their groups, repetitions and factor.
     pub targets: Option<f64>,
+    /// For each layer of all parts, what the geometric terms are divided by where that is its number of pairs; by default
+    /// that, and at least 1.
+    pub pairs: Option<&'a [f64]>,
     /// What the geometric terms of the union matching are divided by; by default max(1, number of its pairs).
     pub union_pairs: Option<f64>,
     /// For each layer of all parts, what the class term is divided by; by default the sum of the weights of its queries, or
@@ -200,6 +203,10 @@ impl Normalizers<'_> {
                 return Err(Error::Normalizer { name: DISTILLED, rule: "a number from 0 on", value });
             }
         }
+        if let Some(pairs) = self.pairs {
+            check_length(Array::Normalizer { name: PAIRS }, pairs.len(), &[layers])?;
+            pairs.iter().try_for_each(|&n| positive(PAIRS, n))?;
+        }
         let Some(class) = self.class else { return Ok(()) };
         check_length(Array::Normalizer { name: CLASS }, class.len(), &[layers])?;
         class.iter().try_for_each(|&n| positive(CLASS, n))
@@ -208,6 +215,7 @@ impl Normalizers<'_> {
 
 /// Names of the normalisers.
 const TARGETS: &str = "targets";
+const PAIRS: &str = "pairs";
 const UNION_PAIRS: &str = "union pairs";
 const CLASS: &str = "class";
 const DISTILLED: &str = "distilled";

@@ -6,6 +6,7 @@ use super::jobs::Job;
 use super::part::Part;
 use super::setup::Setup;
 use crate::batch::ImageView;
+use crate::terms::class::ClassDivisor;
 
 /// The normaliser of a layer's class term.
 #[derive(Clone, Copy, Default)]
@@ -29,11 +30,18 @@ impl ClassNormalizer {
         mut images: impl Iterator<Item = (ImageView<'a>, bool)>,
         matches: &[i32],
     ) -> Self {
-        if setup.class.is_divided_by_targets() {
-            let sum = part.targets(targets);
-            return Self { sum, least: part.normalizer_factor, divisor: None, is_open: false };
-        }
         let queries = part.queries.len();
+        match setup.class.divisor() {
+            ClassDivisor::Weights => {}
+            ClassDivisor::Targets => {
+                let sum = part.targets(targets);
+                return Self { sum, least: part.normalizer_factor, divisor: None, is_open: false };
+            }
+            ClassDivisor::Queries => {
+                let sum = (images.count() * queries) as f64;
+                return Self { sum, least: 0.0, divisor: Some(sum), is_open: false };
+            }
+        }
         let mut next = 0;
         let divisor: Option<f64> = std::iter::from_fn(|| {
             let (view, is_optimal) = images.next()?;

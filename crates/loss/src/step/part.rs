@@ -94,6 +94,12 @@ impl Part {
         self.groups.saturating_mul(self.repeat)
     }
 
+    /// How many pairs an optimal matching has of an image with so many targets.
+    pub(crate) fn pairs(&self, targets: usize) -> usize {
+        let queries = self.queries.len() / self.groups;
+        self.groups * targets.saturating_mul(self.repeat).min(queries)
+    }
+
     /// The number of targets, multiplied as N is, before anything is clamped.
     pub(crate) fn targets(&self, targets: usize) -> f64 {
         targets as f64 * self.copies() as f64 * self.normalizer_factor

@@ -42,6 +42,8 @@ pub struct LayerCounts {
     /// The least that the class term is divided by, however small that sum is: the part's factor, or 0 for the sum of
     /// weights.
     pub least_class_weight: f64,
+    /// Pairs of the matching, those of queries that are not finite included.
+    pub pairs: usize,
     /// Queries that the layer's distillation takes: those of the geometric terms' pairs, and others. 0 for a part's last
     /// layer, and where no part weighs distillation.
     pub distilled: [usize; 2],

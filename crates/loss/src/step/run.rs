@@ -24,7 +24,7 @@ use super::setup::Setup;
 use super::step::Step;
 use super::{cost, ignore, union};
 use crate::error::Result;
-use crate::terms::class::Purpose;
+use crate::terms::class::{ClassDivisor, Purpose};
 
 /// Logits that take as long to read as a cell of a cost matrix takes to fill and to match.
 const LOGITS_PER_CELL: usize = 2;
@@ -72,6 +72,7 @@ pub(crate) fn compute(
     report.target_normalizer = given.targets.unwrap_or(report.target_normalizer);
     let mut sums = vec![Sums::default(); slots.len()];
     let mut class = vec![ClassNormalizer::default(); slots.len()];
+    let mut normalizers = vec![1.0; slots.len()];
     let has_late = slots.iter().any(|slot| setup.late(&slot.active).is_some());
     let mut quality = std::mem::take(&mut scratch.quality);
     quality.resize(if has_late { matches.len() } else { 0 }, 0.0);
@@ -81,9 +82,12 @@ pub(crate) fn compute(
             class[index] = before_matching(step, slot, matches);
             if let Some(given) = given.class {
                 class[index].divisor = Some(given[index]);
-            } else if setup.class.is_divided_by_targets() {
+            } else if setup.class.divisor() == ClassDivisor::Targets {
                 class[index].divisor = Some(layout.parts[slot.part].normalizer(given.targets, targets));
             }
+            let pairs = step.pairs(index, matches);
+            report.layers[index].counts.pairs = pairs;
+            normalizers[index] = step.normalizer(index, &given, pairs);
         }
         let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
@@ -91,7 +95,7 @@ pub(crate) fn compute(
             let image = step.image(job.slot, job.image);
             let normalizer = class[job.slot];
             match normalizer.divisor {
-                Some(divisor) => compute_image(step, &image, job, divisor, given.targets, scratch)?,
+                Some(divisor) => compute_image(step, &image, job, (divisor, normalizers[job.slot]), scratch)?,
                 None if can_wait(setup, &image, job.matches) => {}
                 None => match_image(step, &image, job, scratch)?,
             }
@@ -123,7 +127,7 @@ pub(crate) fn compute(
             run(step.threads, &mut late_jobs, scratch, |job, scratch| {
                 let mut image = step.image(job.slot, job.image);
                 image.is_optimal &= can_wait(setup, &image, job.matches); // others are matched
-                compute_image(step, &image, job, class[job.slot].sum, given.targets, scratch)
+                compute_image(step, &image, job, (class[job.slot].sum, normalizers[job.slot]), scratch)
             })?;
             late_jobs.iter().for_each(|job| sums[job.slot].add(&job.sums));
         }
@@ -134,11 +138,11 @@ pub(crate) fn compute(
         let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
         union_losses(step, union, report.union_normalizer, out, &mut sums, scratch)?;
     }
-    let normalizer = |slot: &Slot| match layout.parts[slot.part].union {
-        true => report.union_normalizer,
-        false => layout.parts[slot.part].normalizer(given.targets, targets),
-    };
-    let normalizers: Vec<_> = slots.iter().map(normalizer).collect();
+    for (normalizer, slot) in normalizers.iter_mut().zip(slots) {
+        if layout.parts[slot.part].union {
+            *normalizer = report.union_normalizer;
+        }
+    }
     if has_late {
         let mut roles = std::mem::take(&mut scratch.roles);
         let matched = Matched { matches, union: union.as_deref(), distilled: given.distilled };
@@ -174,6 +178,7 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
         for (index, slot) in slots.iter().enumerate().filter(|(_, slot)| stage.takes(slot)) {
             take_over(step, slot, matches);
             class[index] = before_matching(step, slot, matches);
+            report.layers[index].counts.pairs = step.pairs(index, matches);
         }
         let out = JobOutputs { gradients: &mut [], matches: &mut *matches, quality: &mut [] };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
@@ -190,7 +195,7 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
     }
     for (layer, ClassNormalizer { sum, least, .. }) in report.layers.iter_mut().zip(class) {
         layer.class_normalizer = sum.max(least);
-        layer.counts = LayerCounts { class_weight: sum, least_class_weight: least, ..LayerCounts::default() };
+        layer.counts = LayerCounts { class_weight: sum, least_class_weight: least, ..layer.counts };
     }
     let union = union_matches(step, matches, &mut report)?;
     if late::distills(step) {
@@ -227,17 +232,15 @@ pub(crate) fn costs(step: &Step<'_>, out: &mut [f32], scratch: &mut Scratch) -> 
     Ok(counts)
 }
 
-/// All stages for one image.
+/// All stages for one image. Its class term is divided by `divisor`, geometric terms by `normalizer`.
 fn compute_image(
     step: &Step<'_>,
     image: &Image<'_>,
     job: &mut Job<'_>,
-    divisor: f64,
-    targets: Option<f64>,
+    (divisor, normalizer): (f64, f64),
     scratch: &mut Scratch,
 ) -> Result<()> {
     let setup = step.setup;
-    let normalizer = image.part.normalizer(targets, step.views.total());
     let scales = step.scales(image.part, reciprocal(divisor), normalizer);
     let scale = setup.class.pass_scale(scales.0[0]);
     let gradient = job.gradients.as_mut().map(|gradients: &mut Gradients<'_>| &mut *gradients[0]);

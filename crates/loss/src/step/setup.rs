@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use simd::Level;
 
-use crate::config::{Config, IGNORE_OVERLAP, IGNORE_THRESHOLD, NON_FINITE};
+use crate::config::{Config, IGNORE_OVERLAP, IGNORE_THRESHOLD, NON_FINITE, NORMALIZATION};
 use crate::error::Result;
 use crate::terms::class::ClassTerm;
 use crate::terms::family::{Built, Places};
@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub weights: Weights,
     /// Whether queries that are not finite are left out, rather than refused.
     pub leaves_out: bool,
+    /// Whether geometric terms are divided by the number of pairs of their layer, rather than of targets.
+    pub divides_by_pairs: bool,
     /// What is measured where a query lies on an ignored target, and above which value it is left out.
     pub ignore: (Overlap, f64),
 }
@@ -51,6 +53,7 @@ impl Setup {
             families: FAMILIES.iter().enumerate().map(build).collect::<Result<_>>()?,
             cost: config.cost,
             weights: config.weights,
+            divides_by_pairs: options.word(&NORMALIZATION) == "num-pairs",
             leaves_out: options.word(&NON_FINITE) == "worst",
             ignore: (overlap, options.number(&IGNORE_THRESHOLD)),
         })

@@ -77,6 +77,17 @@ pub(crate) struct ClassSum {
     pub correct: usize,
 }
 
+/// What a class term is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClassDivisor {
+    /// The sum of the weights of all queries.
+    Weights,
+    /// The number of targets, as geometric terms are.
+    Targets,
+    /// The number of queries.
+    Queries,
+}
+
 /// A kind of classification.
 pub(crate) trait ClassTerm: Debug + Send + Sync {
     /// The column of no-object, if there is one.
@@ -93,8 +104,8 @@ pub(crate) trait ClassTerm: Debug + Send + Sync {
     /// Sets the logits of a query that is left out such that its loss can be left out, and that it is no object.
     fn neutralize(&self, row: &mut [f32]);
 
-    /// Whether the term is divided by the number of targets, rather than by the sum of weights.
-    fn is_divided_by_targets(&self) -> bool;
+    /// What the term is divided by.
+    fn divisor(&self) -> ClassDivisor;
 
     /// The sum of the weights of an image's queries, where it does not depend on which targets find a query. `copies`: how
     /// many queries each target is meant to find.

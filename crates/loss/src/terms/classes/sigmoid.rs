@@ -9,7 +9,9 @@ use super::binary::{self, Cell, Rule, Sigmoid};
 use super::cost::{self, ClassCost, MAX_GAMMA};
 use crate::batch::{ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options};
-use crate::terms::class::{Background, BackgroundOutputs, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose};
+use crate::terms::class::{
+    Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose,
+};
 use crate::terms::family::Kind;
 use crate::terms::memory::{Memory, Slot};
 
@@ -135,8 +137,8 @@ impl ClassTerm for Binary {
         row.iter_mut().last().into_iter().for_each(|last| *last = LEAST);
     }
 
-    fn is_divided_by_targets(&self) -> bool {
-        true
+    fn divisor(&self) -> ClassDivisor {
+        ClassDivisor::Targets
     }
 
     fn weight_before_matching(&self, _: usize, _: &ImageTargets<'_>, _: usize) -> Option<f64> {

@@ -10,7 +10,9 @@ use super::cost::SOFTMAX_FORM;
 use super::cross_entropy::{self, Entry, Labelled, Rows};
 use crate::batch::{BACKGROUND, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options, Values};
-use crate::terms::class::{Background, BackgroundOutputs, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose};
+use crate::terms::class::{
+    Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose,
+};
 use crate::terms::family::Kind;
 use crate::terms::memory::{Memory, Slot};
 
@@ -38,10 +40,10 @@ const NO_OBJECT_INDEX: OptionInfo = OptionInfo { name: "classification.noObjectI
 /// Weight of each object class in the order of the ids, no-object left out.
 const CLASS_WEIGHTS: OptionInfo = OptionInfo { name: "classification.classWeights", values: Values::PerClass };
 
-/// What the weighted sum is divided by: the sum of the weights over all queries of the batch (the published code), or the
-/// number of targets, as geometric terms are (the paper).
-const NORMALIZATION: OptionInfo = OptionInfo::word("classification.normalization", &[WEIGHTED_MEAN, "num-boxes"]);
-const WEIGHTED_MEAN: &str = "weighted-mean";
+/// What the weighted sum is divided by: the sum of the weights over all queries of the batch (DETR's published code); the
+/// number of targets, as geometric terms are (DETR's paper); or the number of all queries (jayleicn/moment_detr).
+const NORMALIZATION: OptionInfo =
+    OptionInfo::word("classification.normalization", &["weighted-mean", "num-boxes", "num-queries"]);
 
 /// Whether a target may carry the no-object label, as the reference code permits.
 const ALLOW_NO_OBJECT_LABELS: OptionInfo = OptionInfo::flag("classification.allowNoObjectLabels", false);
@@ -56,7 +58,7 @@ struct Softmax {
     no_object_weight: f64,
     /// Cross-entropy weight of every column of the logits.
     weights: Vec<f64>,
-    is_weighted_mean: bool,
+    divisor: ClassDivisor,
     allows_no_object: bool,
 }
 
@@ -85,7 +87,11 @@ impl Softmax {
             no_object_index,
             no_object_weight,
             weights,
-            is_weighted_mean: options.word(&NORMALIZATION) == WEIGHTED_MEAN,
+            divisor: match options.word(&NORMALIZATION) {
+                "num-boxes" => ClassDivisor::Targets,
+                "num-queries" => ClassDivisor::Queries,
+                _ => ClassDivisor::Weights,
+            },
             allows_no_object: options.flag(&ALLOW_NO_OBJECT_LABELS),
         }
     }
@@ -115,8 +121,8 @@ impl ClassTerm for Softmax {
         row[self.no_object_of(row.len())] = 1.0;
     }
 
-    fn is_divided_by_targets(&self) -> bool {
-        !self.is_weighted_mean
+    fn divisor(&self) -> ClassDivisor {
+        self.divisor
     }
 
     fn weight_before_matching(&self, queries: usize, targets: &ImageTargets<'_>, copies: usize) -> Option<f64> {
