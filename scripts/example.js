@@ -1,4 +1,4 @@
-/** Builds an example of the core crate. */
+/** Builds an example of the crate `hungarian-loss`. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -14,7 +14,7 @@ export function buildExample(name, { profile = 'release' } = {}) {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  if (status !== 0) throw new Error(`The example ${name} of the core crate could not be built.`)
+  if (status !== 0) throw new Error(`The example ${name} of the crate hungarian-loss could not be built.`)
   const messages = stdout
     .split('\n')
     .filter((line) => line.startsWith('{'))

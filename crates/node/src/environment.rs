@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
-use hungarian_loss::{Level, Threads};
+use lsap::{Level, Threads};
 
 use crate::error::{Failure, Result};
 

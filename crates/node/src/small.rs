@@ -3,7 +3,7 @@
 //! JavaScript writes a matrix and its options to the memory and reads the result from it; the call itself has nothing
 //! to convert.
 
-use hungarian_loss::CostMatrix;
+use lsap::CostMatrix;
 use napi::bindgen_prelude::{Env, External, Float64Array};
 use napi_derive::napi;
 

@@ -3,8 +3,8 @@
 
 use std::cell::RefCell;
 
-use hungarian_loss::memory::{GiveBack, copy};
-use hungarian_loss::{AssignmentOptions, Cost, Interrupt, SparseMatrix, SparseSolver};
+use lsap::memory::{GiveBack, copy};
+use lsap::{AssignmentOptions, Cost, Interrupt, SparseMatrix, SparseSolver};
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Float64ArraySlice, Int32Array, Int32ArraySlice};
 use napi_derive::napi;
 
@@ -25,7 +25,7 @@ fn matrix<'a, T: Cost>(
     row_list: &'a [i32],
     by_cells: bool,
     [rows, columns]: [u32; 2],
-) -> hungarian_loss::Result<SparseMatrix<'a, T>> {
+) -> lsap::Result<SparseMatrix<'a, T>> {
     let shape = [rows as usize, columns as usize];
     if by_cells {
         SparseMatrix::from_cells(shape, row_list, column_indices, cost)
@@ -105,12 +105,7 @@ pub struct Cells<T> {
 }
 
 impl<T: Cost + Send> Solve for Cells<T> {
-    fn solve(
-        self,
-        options: AssignmentOptions,
-        interrupt: &Interrupt,
-        places: Places<'_>,
-    ) -> hungarian_loss::Result<f64> {
+    fn solve(self, options: AssignmentOptions, interrupt: &Interrupt, places: Places<'_>) -> lsap::Result<f64> {
         let Self { costs, column_indices, row_list, by_cells, shape } = &self;
         let matrix = matrix(costs, column_indices, row_list, *by_cells, *shape)?;
         let mut solver = SparseSolver::with_interrupt(interrupt.clone());

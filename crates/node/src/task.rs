@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hungarian_loss::memory::copy;
-use hungarian_loss::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level, Scratch};
+use hungarian_loss::Scratch;
+use lsap::memory::copy;
+use lsap::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level};
 use napi::Task;
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Int32Array};
 use napi_derive::napi;
@@ -71,7 +72,7 @@ impl<M: Solve> Task for AssignTask<M> {
         // SAFETY: JavaScript hands these arrays to nobody before the call is over (`src/assignment.ts` makes them itself).
         let places = unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
         in_background(interrupt, |_| {
-            matrix.take().ok_or(Error::Interrupted)?.solve(*options, interrupt, places).map_err(Failure::Core)
+            matrix.take().ok_or(Error::Interrupted)?.solve(*options, interrupt, places).map_err(Failure::from)
         })
     }
 

@@ -1,0 +1,84 @@
+//! The distinct labels of one image's targets.
+
+use lsap::memory::held;
+
+use super::targets::ImageTargets;
+
+/// Each label once, and the distinct rows of class costs that follow.
+#[derive(Debug, Default)]
+pub(crate) struct Labels {
+    /// Each label once, in order of first use.
+    pub distinct: Vec<usize>,
+    /// Which row each target has: that of its label in `distinct`, or where it has several, one of its own after those.
+    pub row_of_target: Vec<usize>,
+    /// Places in `distinct` of the labels of the targets that have several, one target after the other.
+    members: Vec<usize>,
+    /// Where in `members` each of those ends.
+    ends: Vec<usize>,
+    /// Index of a label in `distinct`, or `NONE`; all `NONE` between calls.
+    slots: Vec<u32>,
+}
+
+impl Labels {
+    const NONE: u32 = u32::MAX;
+
+    /// Takes the labels of an image's targets, each below `classes`.
+    pub fn set(&mut self, targets: &ImageTargets<'_>, classes: usize) {
+        self.distinct.clear();
+        self.row_of_target.clear();
+        self.members.clear();
+        self.ends.clear();
+        if self.slots.len() < classes {
+            self.slots.resize(classes, Self::NONE);
+        }
+        for target in 0..targets.len() {
+            match targets.labels(target) {
+                &[label] => {
+                    let row = self.slot(label);
+                    self.row_of_target.push(row);
+                }
+                labels => {
+                    for &label in labels {
+                        let slot = self.slot(label);
+                        self.members.push(slot);
+                    }
+                    self.row_of_target.push(usize::MAX);
+                    self.ends.push(self.members.len());
+                }
+            }
+        }
+        let own_rows = self.row_of_target.iter_mut().filter(|row| **row == usize::MAX);
+        for (k, row) in own_rows.enumerate() {
+            *row = self.distinct.len() + k;
+        }
+        for &label in &self.distinct {
+            self.slots[label] = Self::NONE;
+        }
+    }
+
+    /// Bytes of its memory.
+    pub fn held(&self) -> usize {
+        let Self { distinct, row_of_target, members, ends, slots } = self;
+        [distinct, row_of_target, members, ends].map(held).iter().sum::<usize>() + held(slots)
+    }
+
+    /// Rows of class costs.
+    pub fn rows(&self) -> usize {
+        self.distinct.len() + self.ends.len()
+    }
+
+    /// The labels, as places in `distinct`, of each target that has several.
+    pub fn sets(&self) -> impl Iterator<Item = &[usize]> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts.zip(&self.ends).map(|(&start, &end)| &self.members[start..end])
+    }
+
+    fn slot(&mut self, label: i32) -> usize {
+        let label = label as usize;
+        if self.slots[label] == Self::NONE {
+            self.slots[label] = self.distinct.len() as u32;
+            self.distinct.push(label);
+        }
+        self.slots[label] as usize
+    }
+}

@@ -1,0 +1,184 @@
+//! The ground truth of a batch: targets of all images one after the other.
+
+use std::ops::Range;
+
+use crate::error::{Array, Error, Result};
+use crate::field::{FieldRows, MAX_FIELDS, Source};
+use crate::shape::check_length;
+
+/// The targets of all images.
+#[derive(Clone, Copy, Debug)]
+pub struct Targets<'a> {
+    labels: &'a [i32],
+    /// `[targets + 1]`: where each target's labels lie; one label for each target if absent.
+    label_offsets: Option<&'a [u32]>,
+    /// `[targets, width]` each; empty where the batch has none.
+    fields: [&'a [f32]; MAX_FIELDS],
+    widths: [usize; MAX_FIELDS],
+    offsets: &'a [u32],
+    ignored: &'a [u8],
+}
+
+/// The targets of one image, or some of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImageTargets<'a> {
+    /// Of all images, where `label_offsets` are given.
+    labels: &'a [i32],
+    /// `[targets + 1]`, or absent where every target has one label.
+    label_offsets: Option<&'a [u32]>,
+    /// Their fields.
+    pub rows: FieldRows<'a>,
+}
+
+impl<'a> Targets<'a> {
+    /// Checks offsets.
+    ///
+    /// `labels`: `[targets]`, or with `label_offsets`, `[targets + 1]`, those of target `t` are
+    /// `label_offsets[t]..label_offsets[t + 1]`. `fields`: `[targets, width]` in the order of [`crate::target_fields`], empty
+    /// where there are none. `offsets`: `[images + 1]`; the targets of image `b` are `offsets[b]..offsets[b + 1]`.
+    /// `ignored`: `[targets]`, 1 for those and 0 for the others, or empty for none. An ignored target is not matched; its
+    /// label has no meaning.
+    ///
+    /// # Errors
+    /// [`Error::Length`] or [`Error::Offsets`].
+    pub fn new(
+        labels: &'a [i32],
+        label_offsets: Option<&'a [u32]>,
+        fields: &[&'a [f32]],
+        offsets: &'a [u32],
+        ignored: &'a [u8],
+    ) -> Result<Self> {
+        let total = offsets.last().map_or(0, |&last| last as usize);
+        check_offsets(offsets, total)?;
+        match label_offsets {
+            None => check_length(Array::Labels, labels.len(), &[total])?,
+            Some(label_offsets) => {
+                check_length(Array::Labels, label_offsets.len(), &[total + 1])?;
+                check_offsets(label_offsets, labels.len())?;
+            }
+        }
+        if !ignored.is_empty() {
+            check_length(Array::Ignored, ignored.len(), &[total])?;
+        }
+        let (mut all, mut widths) = ([&[][..]; MAX_FIELDS], [0; MAX_FIELDS]);
+        for (place, values) in fields.iter().enumerate().filter(|(_, values)| !values.is_empty()) {
+            (all[place], widths[place]) = (values, values.len() / total.max(1));
+        }
+        Ok(Self { labels, label_offsets, fields: all, widths, offsets, ignored })
+    }
+
+    /// All targets of the batch.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.offsets[self.images()] as usize
+    }
+
+    /// Images of the batch.
+    #[must_use]
+    pub fn images(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether targets may have several labels.
+    pub(crate) fn has_several_labels(&self) -> bool {
+        self.label_offsets.is_some()
+    }
+
+    /// Labels of all targets.
+    pub(crate) fn labels(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// `[targets]`: 1 for those that are ignored; empty where none are.
+    pub(crate) fn ignored(&self) -> &'a [u8] {
+        self.ignored
+    }
+
+    /// The same, with none ignored.
+    pub(crate) fn without_ignored(self) -> Self {
+        Self { ignored: &[], ..self }
+    }
+
+    /// `[targets, width]` of a field.
+    pub(crate) fn field(&self, place: usize) -> &'a [f32] {
+        self.fields[place]
+    }
+
+    /// The widths of all fields.
+    pub(crate) fn widths(&self) -> &[usize; MAX_FIELDS] {
+        &self.widths
+    }
+
+    /// The labels of a target, numbered among all.
+    pub(crate) fn labels_of(&self, target: usize) -> &'a [i32] {
+        match self.label_offsets {
+            None => &self.labels[target..=target],
+            Some(offsets) => &self.labels[offsets[target] as usize..offsets[target + 1] as usize],
+        }
+    }
+
+    /// Where the targets of an image lie among all.
+    pub(crate) fn range(&self, image: usize) -> Range<usize> {
+        self.offsets[image] as usize..self.offsets[image + 1] as usize
+    }
+
+    /// The targets of an image.
+    pub(crate) fn image(&self, image: usize) -> ImageTargets<'_> {
+        let range = self.range(image);
+        let rows = FieldRows::new(Source::Arrays(&self.fields), &self.widths, range.clone());
+        ImageTargets::new(self.labels, self.label_offsets, rows, range)
+    }
+}
+
+impl<'a> ImageTargets<'a> {
+    /// Some of many targets. `labels`, `label_offsets`: those of all. `rows`: those of the range.
+    pub fn new(labels: &'a [i32], label_offsets: Option<&'a [u32]>, rows: FieldRows<'a>, range: Range<usize>) -> Self {
+        let (labels, label_offsets) = match label_offsets {
+            None => (&labels[range], None),
+            Some(all) => (labels, Some(&all[range.start..=range.end])),
+        };
+        Self { labels, label_offsets, rows }
+    }
+
+    /// No targets.
+    pub fn none() -> Self {
+        Self { labels: &[], label_offsets: None, rows: FieldRows::none() }
+    }
+
+    /// The same targets with one label each.
+    pub fn labelled(self, labels: &'a [i32]) -> Self {
+        Self { labels: &labels[..self.len()], label_offsets: None, ..self }
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.rows.count
+    }
+
+    /// The labels of a target, at least one.
+    pub fn labels(&self, target: usize) -> &'a [i32] {
+        match self.label_offsets {
+            None => &self.labels[target..=target],
+            Some(offsets) => &self.labels[offsets[target] as usize..offsets[target + 1] as usize],
+        }
+    }
+
+    /// The first label of a target, the only one in softmax classification.
+    pub fn label(&self, target: usize) -> usize {
+        self.labels(target)[0] as usize
+    }
+}
+
+fn check_offsets(offsets: &[u32], total: usize) -> Result<()> {
+    let mut previous = 0;
+    for (index, &offset) in offsets.iter().enumerate() {
+        if offset < previous || index == 0 && offset != 0 {
+            return Err(Error::Offsets { index, value: offset as usize });
+        }
+        previous = offset;
+    }
+    if offsets.is_empty() || previous as usize != total {
+        return Err(Error::Offsets { index: offsets.len().saturating_sub(1), value: previous as usize });
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Second stage: the matching cost of every (query, target) pair of one image.
+//!
+//! cost = λ_class · c, and what each family adds. A matrix is target-major, `[targets, padded queries]`: the lanes are
+//! queries, and idle lanes hold +infinity. No larger one ever exists than that of one image.
+
+use lsap::memory::{first_rows, held};
+use simd::padded;
+
+use super::image::Image;
+use super::read::Read;
+use super::report::NonFiniteCounts;
+use super::setup::Setup;
+use crate::error::{Error, Result};
+use crate::terms::class::class_costs;
+use crate::terms::pair::{CostInputs, fill_class};
+use crate::terms::terms_of;
+
+/// Memory of the stage. Holds nothing between images but its capacity.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers(Vec<f32>);
+
+/// The cost of one image.
+#[derive(Clone, Copy)]
+pub(crate) struct CostMatrix<'a> {
+    /// `[targets that take part, stride]`.
+    pub cells: &'a [f32],
+    pub stride: usize,
+}
+
+impl Buffers {
+    /// Bytes that grow with an image.
+    pub fn held(&self) -> usize {
+        held(&self.0)
+    }
+}
+
+/// Computes the cost of an image that was read.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(crate) fn cost<'a>(
+    setup: &Setup,
+    image: &Image<'_>,
+    read: &Read<'_>,
+    Buffers(cells): &'a mut Buffers,
+    counts: &mut NonFiniteCounts,
+) -> Result<CostMatrix<'a>> {
+    let stride = padded(image.queries);
+    let targets = image.targets.kept;
+    let cells = first_rows("", cells, [targets.len(), stride]).map_err(Error::refused(Some(image.slot.part)))?;
+    let class = class_costs(&*setup.class, read.class_rows, read.labels, setup.cost.class(), read.scale);
+    let mut class = Some(class);
+    for (family, terms) in setup.pairs(image.active()) {
+        let weights = setup.cost.range(terms_of(family));
+        if class.is_some() || weights.iter().any(|&weight| weight > 0.0) {
+            let inputs = CostInputs {
+                queries: image.queries,
+                layout: &read.layouts[family],
+                targets: targets.rows,
+                weights,
+                class: class.take(),
+            };
+            terms.add_cost(setup.level, &inputs, cells);
+        }
+    }
+    if let Some(class) = class {
+        fill_class(&class, image.queries, cells);
+    }
+    if let Some(added) = image.cost {
+        let width = image.targets.all.len();
+        for (row, costs) in cells.chunks_exact_mut(stride.max(1)).enumerate() {
+            let target = image.targets.number(row);
+            for (query, cost) in costs[..image.queries].iter_mut().enumerate() {
+                *cost += added[query * width + target];
+            }
+        }
+    }
+    if !read.left_out.is_empty() {
+        counts.costs += fill_with_worst(cells, stride, image.queries, read.left_out);
+    }
+    Ok(CostMatrix { cells, stride })
+}
+
+/// Gives the queries that are left out a cost above every cost of the others, so that they are matched last. Returns
+/// the number of cells.
+fn fill_with_worst(cells: &mut [f32], stride: usize, queries: usize, left_out: &[usize]) -> usize {
+    let kept = |query: &usize| left_out.binary_search(query).is_err();
+    let costs = cells.chunks_exact(stride).flat_map(|row| (0..queries).filter(kept).map(|query| row[query]));
+    let worst = costs.map(f32::abs).fold(0.0, f32::max);
+    let above = (2.0 * worst + 1.0).min(f32::MAX);
+    for row in cells.chunks_exact_mut(stride) {
+        for &query in left_out {
+            row[query] = above;
+        }
+    }
+    cells.len() / stride.max(1) * left_out.len()
+}

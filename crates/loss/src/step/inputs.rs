@@ -1,0 +1,237 @@
+//! The arrays of one batch, checked against the plan: lengths, labels, targets, given matchings and added costs. Predictions
+//! are checked where they are first read.
+
+use std::ops::RangeInclusive;
+
+use super::plan::{Layout, Slot};
+use super::setup::{KnownLabels, Setup};
+use crate::batch::{LEFT_OUT, Targets};
+use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace};
+use crate::field::{Field, FieldRows, Source};
+use crate::option::LIMIT;
+use crate::shape::{check_length, not_finite};
+use crate::terms::family::Built;
+use crate::terms::pair::Broken;
+use crate::terms::{FAMILIES, queries_of, query_field, target_fields, targets_of};
+
+/// What a caller may divide by: beyond these, gradients of ordinary predictions leave the range of `f32`. They hold the
+/// share of a worker among millions, and the sum of the largest weights.
+const NORMALIZERS: RangeInclusive<f64> = 1e-12..=1e24;
+
+/// The arrays of one batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// The tensors of all stacks, in their order; see [`Structure`](crate::Structure).
+    pub tensors: &'a [&'a [f32]],
+    /// For each layer of every part whose matching is given, `[images, queries]`: the target of each query, -1 for
+    /// background, -2 to leave the query out; one after the other.
+    pub given: &'a [i32],
+    /// For each layer of every part with added costs, and for each image, a block `[queries, targets of the image]`, from
+    /// -1e12 to 1e12; one after the other.
+    pub costs: &'a [f32],
+    /// The ground truth.
+    pub targets: Targets<'a>,
+}
+
+/// Normalisers given by the caller, for a batch that is split over workers. All are from 1e-12 to 1e24.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Normalizers<'a> {
+    /// What the geometric terms are divided by where that is the number of targets; by default that, and at least 1. Parts
+    /// multiply it by their groups, repetitions and factor.
+    pub targets: Option<f64>,
+    /// For each layer of all parts, what the geometric terms are divided by where that is its number of pairs; by default
+    /// that, and at least 1.
+    pub pairs: Option<&'a [f64]>,
+    /// What the geometric terms of the union matching are divided by; by default max(1, number of its pairs).
+    pub union_pairs: Option<f64>,
+    /// For each layer of all parts, what the class term is divided by; by default the sum of the weights of its queries, or
+    /// in sigmoid classification the part's N, which a given number of targets enters.
+    pub class: Option<&'a [f64]>,
+    /// For each layer of all parts, in place of [`LayerCounts::distilled`](crate::LayerCounts::distilled): `[layers, 2]`, from
+    /// 0 on.
+    pub distilled: Option<&'a [f64]>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Checks everything but the predictions' values.
+    pub(crate) fn check(&self, setup: &Setup, layout: &Layout) -> Result<()> {
+        check_length(Array::Tensors, self.tensors.len(), &[layout.tensors.len()])?;
+        for (values, tensor) in self.tensors.iter().zip(&layout.tensors) {
+            let array = Array::Queries { part: tensor.part, field: query_field(tensor.field).name };
+            check_length(array, values.len(), &tensor.shape)?;
+        }
+        check_length(Array::Images, self.targets.images(), &[layout.images])?;
+        self.check_target_lengths(setup, layout)?;
+        check_length(Array::Matchings, self.given.len(), &[layout.given])?;
+        check_length(Array::Costs, self.costs.len(), &[layout.cost_queries, self.targets.total()])?;
+        self.check_labels(setup)?;
+        self.check_target_values(setup)?;
+        layout.slots.iter().try_for_each(|slot| self.check_rule(layout, slot))
+    }
+
+    fn check_target_lengths(&self, setup: &Setup, layout: &Layout) -> Result<()> {
+        let total = self.targets.total();
+        let of_queries = |family: usize| {
+            let first = queries_of(family).start;
+            layout.tensors.iter().find(|tensor| tensor.field == first).map_or(0, |tensor| tensor.shape[3])
+        };
+        for family in 0..FAMILIES.len() {
+            let Built::Pair(terms) = setup.family(family) else { continue };
+            for (k, field) in targets_of(family).enumerate() {
+                let values = self.targets.field(field);
+                let width = terms.target_width(k, of_queries(family));
+                let is_absent = values.is_empty() && !layout.has_targets[field];
+                if !is_absent {
+                    let name = target_fields().nth(field).map_or("", |target| target.field.name);
+                    check_length(Array::Targets { field: name }, values.len(), &[total, width])?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks every label, so that a wrong id is never reported as a bad box.
+    fn check_labels(&self, setup: &Setup) -> Result<()> {
+        let known = setup.known_labels();
+        for image in 0..self.targets.images() {
+            let range = self.targets.range(image);
+            for target in range.clone().filter(|&target| self.targets.ignored().get(target) != Some(&1)) {
+                let place = TargetPlace { image, target: target - range.start };
+                check_labels(self.targets.labels_of(target), &known, place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_target_values(&self, setup: &Setup) -> Result<()> {
+        for family in 0..FAMILIES.len() {
+            let Built::Pair(terms) = setup.family(family) else { continue };
+            for ((index, place), info) in targets_of(family).enumerate().zip(FAMILIES[family].targets) {
+                if !self.targets.field(place).is_empty() {
+                    self.check_target_field(place, &info.field, |row| terms.check_target(index, row))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_target_field(&self, place: usize, field: &Field, broken: impl Fn(&[f32]) -> Option<Broken>) -> Result<()> {
+        let width = self.targets.widths()[place];
+        for image in 0..self.targets.images() {
+            let range = self.targets.range(image);
+            for target in range.clone() {
+                let row = &self.targets.field(place)[target * width..][..width];
+                let place = Place::Target(TargetPlace { image, target: target - range.start });
+                if let Some((at, _)) = not_finite(row) {
+                    let (component, value) = (field.component(width, at), row[at]);
+                    return Err(Error::NotFinite { place, field: field.name, component, value });
+                }
+                if let Some(Broken { at, rule }) = broken(row) {
+                    let (component, value) = (field.component(width, at), row[at]);
+                    return Err(Error::Value { place, field: field.name, component, value, rule });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the matching and the costs that are given for a layer.
+    fn check_rule(&self, layout: &Layout, slot: &Slot) -> Result<()> {
+        let part = &layout.parts[slot.part];
+        let queries = part.queries.len();
+        let place = |image, query| {
+            let query = part.queries.start + query;
+            QueryPlace { part: slot.part, layer: slot.layer, image, query }
+        };
+        if let Some(matching) = self.given(slot) {
+            for (at, &value) in matching.iter().enumerate() {
+                let (image, query) = (at / queries, at % queries);
+                let targets = self.targets.range(image).len();
+                if value < LEFT_OUT || usize::try_from(value).is_ok_and(|target| target >= targets) {
+                    return Err(Error::Matching { place: place(image, query), value, targets });
+                }
+            }
+        }
+        for image in 0..layout.images {
+            let Some(block) = self.cost(layout, slot, image) else { break };
+            if let Some(at) = block.iter().position(|cost| cost.is_nan() || f64::from(cost.abs()) > LIMIT) {
+                let targets = self.targets.range(image).len();
+                let place = place(image, at / targets);
+                return Err(Error::AddedCost { place, target: at % targets, value: block[at] });
+            }
+        }
+        Ok(())
+    }
+
+    /// The matching that is given for a layer, `[images, queries]`.
+    pub(crate) fn given(&self, slot: &Slot) -> Option<&'a [i32]> {
+        slot.given.map(|start| &self.given[start..][..slot.matches.len()])
+    }
+
+    /// The costs that are added for an image of a layer, `[queries, targets]`.
+    pub(crate) fn cost(&self, layout: &Layout, slot: &Slot, image: usize) -> Option<&'a [f32]> {
+        let queries = layout.parts[slot.part].queries.len();
+        let range = self.targets.range(image);
+        let start = slot.cost? * self.targets.total() + queries * range.start;
+        Some(&self.costs[start..][..queries * range.len()])
+    }
+
+    /// The queries that a layer has of one image for a part.
+    pub(crate) fn queries<'b>(&'b self, layout: &'b Layout, slot: &Slot, image: usize) -> FieldRows<'b> {
+        let (layer, part) = (&layout.layers[slot.tensors], &layout.parts[slot.part]);
+        let first = layer.first + image * layer.rows;
+        let range = first + part.queries.start..first + part.queries.end;
+        FieldRows::new(Source::Tensors(self.tensors, &layer.tensors), &layer.widths, range)
+    }
+}
+
+impl Normalizers<'_> {
+    /// Checks lengths and ranges. `layers`: of all parts.
+    pub(crate) fn check(&self, layers: usize) -> Result<()> {
+        let positive = |name, value: f64| {
+            if NORMALIZERS.contains(&value) {
+                Ok(())
+            } else {
+                Err(Error::Normalizer { name, rule: "a number from 1e-12 to 1e24", value })
+            }
+        };
+        self.targets.map_or(Ok(()), |n| positive(TARGETS, n))?;
+        self.union_pairs.map_or(Ok(()), |n| positive(UNION_PAIRS, n))?;
+        if let Some(numbers) = self.distilled {
+            check_length(Array::Normalizer { name: DISTILLED }, numbers.len(), &[layers, 2])?;
+            if let Some(&value) = numbers.iter().find(|n| !(n.is_finite() && **n >= 0.0)) {
+                return Err(Error::Normalizer { name: DISTILLED, rule: "a number from 0 on", value });
+            }
+        }
+        if let Some(pairs) = self.pairs {
+            check_length(Array::Normalizer { name: PAIRS }, pairs.len(), &[layers])?;
+            pairs.iter().try_for_each(|&n| positive(PAIRS, n))?;
+        }
+        let Some(class) = self.class else { return Ok(()) };
+        check_length(Array::Normalizer { name: CLASS }, class.len(), &[layers])?;
+        class.iter().try_for_each(|&n| positive(CLASS, n))
+    }
+}
+
+/// Names of the normalisers.
+const TARGETS: &str = "targets";
+const PAIRS: &str = "pairs";
+const UNION_PAIRS: &str = "union pairs";
+const CLASS: &str = "class";
+const DISTILLED: &str = "distilled";
+
+/// Refuses what are no labels of a target.
+fn check_labels(labels: &[i32], known: &KnownLabels, place: TargetPlace) -> Result<()> {
+    let KnownLabels { classes, no_object, .. } = *known;
+    if let Some(&value) = labels.iter().find(|&&value| !known.has(value)) {
+        return Err(Error::Label { place, value, classes, no_object });
+    }
+    let fault = |rule| Err(Error::Labels { place, count: labels.len(), rule });
+    match labels.len() {
+        0 => fault("every target needs at least one"),
+        1 => Ok(()),
+        _ if no_object.is_some() => fault("softmax classification takes one, sigmoid classification several"),
+        n if n > classes || (1..n).any(|k| labels[..k].contains(&labels[k])) => fault("no two may be the same"),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,168 @@
+//! Fourth stage: the loss of one image's pairs, term by term, with its gradient.
+
+use lsap::memory::first;
+
+use super::image::Image;
+use super::jobs::{Gradients, Sums};
+use super::matching::Sorted;
+use super::read::Read;
+use super::setup::Setup;
+use crate::field::{FieldRows, MAX_FIELDS};
+use crate::terms::class::PositiveInputs;
+use crate::terms::pair::{PairOutputs, Pairs};
+use crate::terms::{TERMS, gradient_field, queries_of, terms_of};
+
+/// Memory of the stage. Holds nothing between images but its capacity.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    /// How well each pair agrees; and what further families say of it.
+    quality: Vec<f64>,
+    spare: Vec<f64>,
+    corrected: [Vec<f32>; MAX_FIELDS],
+}
+
+/// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scales(pub [f64; TERMS]);
+
+/// Where the results of an image go.
+pub(crate) struct ImageOutputs<'a, 'b> {
+    pub gradients: Option<&'a mut Gradients<'b>>,
+    /// `[queries]`: how well each pair agrees, written for the queries of pairs.
+    pub quality: Option<&'a mut [f64]>,
+}
+
+/// The loss of an image that was read and matched.
+pub(crate) fn image(
+    setup: &Setup,
+    image: &Image<'_>,
+    read: Read<'_>,
+    sorted: &Sorted,
+    scales: &Scales,
+    ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
+    buffers: &mut Buffers,
+) -> Sums {
+    let Sorted { pairs, left_out } = sorted;
+    if let Some(gradients) = gradients.as_deref_mut() {
+        setup.pairs(image.active()).for_each(|(family, _)| gradients[1 + family].fill(0.0));
+    }
+    // of the union matching, geometric terms come later; what agrees is asked for now
+    let is_union = image.part.union;
+    let own = gradients.as_deref_mut().filter(|_| !is_union);
+    let all = pairs_of(image, read.rows, pairs);
+    let (mut terms, agreement) = geometry(setup, image, &all, scales, own, buffers);
+    if is_union {
+        terms = [0.0; TERMS];
+    } else {
+        keep(pairs, agreement, quality);
+    }
+    let inputs = PositiveInputs {
+        logits: image.logits(&read.rows),
+        targets: &image.targets.all,
+        pairs,
+        quality: agreement,
+        left_out,
+        background: read.background.sum,
+        losses: read.losses,
+        scale: scales.0[0],
+    };
+    let logits_gradient = gradients.as_deref_mut().map(|gradients| &mut *gradients[0]);
+    let class = setup.class.positives(setup.level, inputs, logits_gradient, read.memory);
+    if let Some(gradients) = gradients {
+        for &query in left_out {
+            gradients[0][query * image.classes..][..image.classes].fill(0.0);
+        }
+        correct_gradients(setup, image, pairs, gradients);
+    }
+    let expected = image.targets.kept.len().saturating_mul(image.part.repeat);
+    terms[0] = class.loss;
+    let cardinality_error = read.background.objects.abs_diff(expected);
+    Sums { terms, matched: pairs.len(), correct: class.correct, cardinality_error }
+}
+
+/// The geometric terms of an image by the union matching, `[queries]`.
+pub(crate) fn of_union(
+    setup: &Setup,
+    image: &Image<'_>,
+    matches: &[i32],
+    scales: &Scales,
+    ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
+    (sorted, buffers): (&mut Sorted, &mut Buffers),
+) -> Sums {
+    sorted.set(matches, &[]);
+    sorted.pairs.retain(|&(query, _)| image.is_finite(setup, query));
+    let pairs = &sorted.pairs;
+    let mut corrected = std::mem::take(&mut buffers.corrected);
+    let rows = corrected_rows(setup, image, &mut corrected);
+    let all = pairs_of(image, rows, pairs);
+    let (terms, agreement) = geometry(setup, image, &all, scales, gradients.as_deref_mut(), buffers);
+    keep(pairs, agreement, quality);
+    buffers.corrected = corrected;
+    if let Some(gradients) = gradients {
+        correct_gradients(setup, image, pairs, gradients);
+    }
+    Sums { terms, ..Sums::default() }
+}
+
+/// The pairs of an image with the fields of both sides.
+fn pairs_of<'a>(image: &Image<'a>, queries: FieldRows<'a>, list: &'a [(usize, usize)]) -> Pairs<'a> {
+    Pairs { queries, targets: image.targets.all.rows, list }
+}
+
+/// The terms of all families over the pairs, and how well each pair agrees, by the first family that says so.
+fn geometry<'a>(
+    setup: &Setup,
+    image: &Image<'_>,
+    pairs: &Pairs<'_>,
+    scales: &Scales,
+    mut gradients: Option<&mut Gradients<'_>>,
+    Buffers { quality, spare, .. }: &'a mut Buffers,
+) -> ([f64; TERMS], &'a [f64]) {
+    let mut sums = [0.0; TERMS];
+    let mut is_known = false;
+    for (family, terms) in setup.pairs(image.active()) {
+        let says = terms.has_quality() && !is_known;
+        is_known |= says;
+        let out = PairOutputs {
+            scales: &scales.0[terms_of(family)],
+            sums: &mut sums[terms_of(family)],
+            quality: first(if says { quality } else { spare }, pairs.list.len()),
+            gradient: gradients.as_deref_mut().map(|gradients| &mut *gradients[1 + family]),
+        };
+        terms.add_loss(setup.level, pairs, out);
+    }
+    (sums, first(quality, pairs.list.len()))
+}
+
+/// Keeps the agreement of the pairs for later, by query.
+fn keep(pairs: &[(usize, usize)], agreement: &[f64], quality: Option<&mut [f64]>) {
+    if let Some(quality) = quality {
+        pairs.iter().zip(agreement).for_each(|(&(query, _), &value)| quality[query] = value);
+    }
+}
+
+/// The image's queries, with values corrected that may be.
+fn corrected_rows<'a>(setup: &Setup, image: &Image<'a>, copies: &'a mut [Vec<f32>; MAX_FIELDS]) -> FieldRows<'a> {
+    if !setup.pairs(image.active()).any(|(_, terms)| terms.has_corrections()) {
+        return image.rows;
+    }
+    for (family, terms) in setup.pairs(image.active()) {
+        for field in queries_of(family) {
+            copies[field].clear();
+            copies[field].extend_from_slice(image.rows.get(field));
+        }
+        terms.correct(&mut copies[queries_of(family).start]);
+    }
+    image.rows.copied(copies)
+}
+
+/// Turns the gradients of pairs by corrected rows into those by the image's own.
+fn correct_gradients(setup: &Setup, image: &Image<'_>, pairs: &[(usize, usize)], gradients: &mut Gradients<'_>) {
+    for (family, terms) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
+        let Some(field) = gradient_field(family) else { continue };
+        for &(query, _) in pairs {
+            let row = image.rows.row(field, query);
+            terms.correct_gradient(row, &mut gradients[1 + family][query * row.len()..][..row.len()]);
+        }
+    }
+}

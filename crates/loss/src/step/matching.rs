@@ -1,0 +1,150 @@
+//! Third stage: the matching of one image. That of least cost is solved here, group by group.
+
+use std::ops::Range;
+
+use lsap::Solver;
+use lsap::memory::{first_rows, held};
+use simd::{Level, padded};
+
+use super::cost::CostMatrix;
+use super::image::Image;
+use crate::batch::{BACKGROUND, LEFT_OUT};
+use crate::error::{Error, Result};
+
+/// Memory of the stage. Holds nothing between images but its capacity.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    pub solver: Solver,
+    /// The rows and columns of the cost that one group of queries is matched by, where they are not all of it.
+    grouped: Vec<f32>,
+    /// `[queries, padded targets]`, where targets outnumber queries.
+    transposed: Vec<f32>,
+}
+
+/// The pairs of a matching.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    /// Query and target, in the order of the queries.
+    pub pairs: Vec<(usize, usize)>,
+    /// Queries that have no part in the loss: those that are not finite, then those that the matching leaves out.
+    pub left_out: Vec<usize>,
+}
+
+impl Buffers {
+    /// Bytes that grow with an image; what the solver has grows with the sides of the cost.
+    pub fn held(&self) -> usize {
+        held(&self.grouped) + held(&self.transposed)
+    }
+}
+
+impl Sorted {
+    /// Lists the matched queries with their targets, and the queries that are left out, here or for their values.
+    pub fn set(&mut self, matches: &[i32], not_finite: &[usize]) {
+        self.pairs.clear();
+        self.left_out.clear();
+        self.left_out.extend_from_slice(not_finite);
+        for (query, &target) in matches.iter().enumerate() {
+            match usize::try_from(target) {
+                Ok(target) if not_finite.binary_search(&query).is_err() => self.pairs.push((query, target)),
+                Err(_) if target == LEFT_OUT => self.left_out.push(query),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Solves the cost of an image. Writes the target of each query, or -1.
+///
+/// # Errors
+/// [`Error::Memory`]; [`Error::Interrupted`].
+pub(crate) fn solve(
+    level: Level,
+    image: &Image<'_>,
+    CostMatrix { cells, stride }: CostMatrix<'_>,
+    matches: &mut [i32],
+    buffers: &mut Buffers,
+) -> Result<()> {
+    let targets = &image.targets;
+    let (kept, repeat, groups) = (targets.kept.len(), image.part.repeat, image.part.groups);
+    let queries = image.queries / groups;
+    if kept == 0 || queries == 0 {
+        matches.fill(BACKGROUND);
+        return Ok(());
+    }
+    let Buffers { solver, grouped, transposed } = buffers;
+    if repeat > 1 && repeat >= queries {
+        nearest_targets(cells, stride, matches);
+        matches.iter_mut().for_each(|target| *target = targets.number(*target as usize) as i32);
+        return Ok(());
+    }
+    let refused = || Error::refused(Some(image.slot.part));
+    let rows = kept * repeat;
+    for (group, matches) in matches.chunks_exact_mut(queries).enumerate() {
+        let (costs, stride) = if repeat == 1 && groups == 1 {
+            (cells, stride)
+        } else {
+            let wide = padded(queries);
+            let out = first_rows("", grouped, [rows, wide]).map_err(refused())?;
+            copy_group(cells, stride, group * queries..(group + 1) * queries, out, wide);
+            (&*out, wide)
+        };
+        let is_solved = if rows <= queries {
+            solver.solve_block(level, costs, [rows, queries], stride)
+        } else {
+            let wide = padded(rows);
+            let transposed = first_rows("", transposed, [queries, wide]).map_err(refused())?;
+            transposed.fill(f32::INFINITY);
+            transpose(costs, stride, transposed, wide);
+            solver.solve_block(level, transposed, [queries, rows], wide)
+        };
+        if solver.interrupt.is_raised() {
+            return Err(Error::Interrupted); // what was left half done is of no use
+        }
+        debug_assert!(is_solved, "matching costs are finite");
+        matches.fill(BACKGROUND);
+        for row in 0..rows {
+            let query = if rows <= queries { solver.column_of(row) } else { solver.row_of(row) };
+            if let Some(query) = query {
+                matches[query as usize] = targets.number(row % kept) as i32;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `out`: `[columns, out_stride]` from `cells`: `[rows, stride]`, for as many rows as there are and whole out rows.
+pub(crate) fn transpose(cells: &[f32], stride: usize, out: &mut [f32], out_stride: usize) {
+    if out_stride == 0 {
+        return;
+    }
+    for (column, out) in out.chunks_exact_mut(out_stride).enumerate() {
+        for (value, row) in out.iter_mut().zip(cells.chunks_exact(stride)) {
+            *value = row[column];
+        }
+    }
+}
+
+/// The columns of one group, and every row as often as targets are repeated. `out`: `[repeat × rows, out_stride]`.
+fn copy_group(cells: &[f32], stride: usize, columns: Range<usize>, out: &mut [f32], out_stride: usize) {
+    if out_stride == 0 {
+        return;
+    }
+    let rows = cells.chunks_exact(stride).map(|row| &row[columns.clone()]);
+    for (out, row) in out.chunks_exact_mut(out_stride).zip(rows.cycle()) {
+        out[..row.len()].copy_from_slice(row);
+        out[row.len()..].fill(f32::INFINITY);
+    }
+}
+
+/// The row with the least cost of every column, the first of equal ones: the best matching where every target may have
+/// all queries. `cells`: `[rows, stride]`, at least one row. `out`: `[columns]`.
+fn nearest_targets(cells: &[f32], stride: usize, out: &mut [i32]) {
+    out.fill(0);
+    for (target, row) in cells.chunks_exact(stride).enumerate().skip(1) {
+        for (query, best) in out.iter_mut().enumerate() {
+            if row[query] < cells[*best as usize * stride + query] {
+                *best = target as i32;
+            }
+        }
+    }
+}

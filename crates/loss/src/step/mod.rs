@@ -1,0 +1,35 @@
+//! A step: plan → read → cost → match → losses → across layers → report, each a file and a value.
+
+mod cost;
+mod distill;
+mod ignore;
+mod image;
+mod inputs;
+mod jobs;
+mod late;
+mod losses;
+mod matching;
+mod needs;
+mod normalizer;
+mod part;
+mod plan;
+mod pool;
+mod read;
+mod report;
+mod run;
+mod scratch;
+mod setup;
+#[expect(clippy::module_inception, reason = "the step under way is one room of the step")]
+mod step;
+mod union;
+
+pub use inputs::{Inputs, Normalizers};
+pub(crate) use needs::bytes;
+pub use part::{LayerRule, Matching, Part};
+pub(crate) use plan::Layout;
+pub use plan::{Stack, Structure};
+pub use report::{LayerCounts, LayerReport, NonFiniteCounts, Report};
+pub(crate) use run::{compute, costs, match_targets};
+pub use scratch::Scratch;
+pub(crate) use setup::Setup;
+pub(crate) use step::Step;

@@ -1,0 +1,110 @@
+//! The memory that a call takes, at most, asked for before it begins.
+
+use simd::LANES;
+
+use super::part::{Matching, Part};
+use super::step::Step;
+use crate::batch::Targets;
+use crate::terms::family::Built;
+use crate::terms::{FAMILIES, queries_of};
+
+/// The most that any image has.
+#[derive(Clone, Copy)]
+struct Crowd {
+    targets: usize,
+    /// Labels of all its targets.
+    labels: usize,
+    /// Whether targets may have several, and how many one has.
+    several: bool,
+    most: usize,
+}
+
+/// Bytes that a call takes, at most.
+pub(crate) fn bytes(step: &Step<'_>) -> u128 {
+    /// For an image of a layer, and for a target.
+    const JOB: u128 = 512;
+    const TARGET: u128 = 256;
+    /// For a label of a target that may have several, and for a query of a layer.
+    const LABEL: u128 = 64;
+    const QUERY: u128 = 32;
+    let (layout, targets) = (step.layout, &step.inputs.targets);
+    let largest = Crowd::of(targets);
+    let of_image = (0..layout.parts.len()).map(|part| image_bytes(step, part, &largest)).max().unwrap_or(0);
+    let layers = layout.slots.len();
+    let jobs = layers as u128 * (layout.images as u128 + 1);
+    let count = |(threads, count): &(lsap::Threads, usize)| threads.count().min(*count).min(layers * layout.images);
+    let threads = step.threads.map_or(1, count) as u128;
+    let labels = if targets.has_several_labels() { targets.labels() as u128 } else { 0 };
+    threads * of_image
+        + jobs * JOB
+        + targets.total() as u128 * TARGET
+        + labels * LABEL
+        + layout.reported_queries as u128 * QUERY
+}
+
+/// Bytes that a thread takes for an image of a part, at most.
+fn image_bytes(step: &Step<'_>, part: usize, largest: &Crowd) -> u128 {
+    /// For a query, and for each of its targets and classes.
+    const QUERY: u128 = 256;
+    /// For a label of an image, and for one of a query's target.
+    const LABEL: u128 = 64;
+    const VALUE: u128 = size_of::<f32>() as u128;
+    let (setup, layout) = (step.setup, step.layout);
+    let own: &Part = &layout.parts[part];
+    let layers = &layout.layers[own.layers.clone()];
+    let is_optimal = (0..own.layers.len()).any(|layer| own.rule(layer).matching == Matching::Optimal);
+    let Crowd { targets, labels, several, most } = *largest;
+    let (queries, targets) = (own.queries.len() as u128 + LANES as u128, if is_optimal { targets } else { 0 });
+    let group = own.queries.len() / own.groups;
+    // where every query takes the nearest target, nothing is solved
+    let repeat = if own.repeat < group { own.repeat } else { 1 };
+    let rows = targets as u128 * repeat as u128;
+    let is_copied = own.groups > 1 || repeat > 1;
+    let across = (group as u128 + LANES as u128) * (rows + LANES as u128);
+    let copies = if is_copied { across } else { 0 } + if rows > group as u128 { across } else { 0 };
+    let classes = layers.iter().map(|layer| layer.classes).max().unwrap_or(0);
+    // a row for each label, and one for each target that has several
+    let class_rows = classes.min(labels) + if several { targets } else { 0 };
+    let cells = (targets + class_rows) as u128 * queries + copies;
+    let (mut layouts, mut copied, mut late) = (0, 0, 0);
+    let mut may_copy = setup.leaves_out;
+    for family in 0..FAMILIES.len() {
+        let widths = queries_of(family).map(|field| {
+            let tensor = layers.iter().find_map(|layer| layer.tensors[field]);
+            tensor.map_or(0, |tensor| layout.tensors[tensor as usize].shape[3])
+        });
+        let width = widths.sum::<usize>() as u128;
+        match setup.family(family) {
+            Built::Pair(terms) if width > 0 => {
+                layouts += terms.layout_width(width as usize) as u128;
+                copied += width;
+                may_copy |= terms.has_corrections();
+            }
+            Built::Late(terms) if width > 0 => late += terms.needs(own.queries.len()),
+            _ => {}
+        }
+    }
+    let copied = if may_copy { queries * (classes as u128 + copied) } else { 0 };
+    // where labels are looked up, and sixteen rows
+    let lookup = ((1 + LANES) * classes) as u128;
+    let of_labels = if several { (labels as u128 + queries * most as u128) * LABEL } else { 0 };
+    let solver = lsap::solving_takes([group, usize::try_from(rows).unwrap_or(usize::MAX)]);
+    (cells + queries * layouts + copied + lookup) * VALUE + queries * QUERY + late + of_labels + solver
+}
+
+impl Crowd {
+    fn of(targets: &Targets<'_>) -> Self {
+        let mut crowd = Self { targets: 0, labels: 0, several: targets.has_several_labels(), most: 1 };
+        for range in (0..targets.images()).map(|image| targets.range(image)) {
+            crowd.targets = crowd.targets.max(range.len());
+            if crowd.several {
+                let counts = range.map(|target| targets.labels_of(target).len());
+                crowd.labels = crowd.labels.max(counts.clone().sum());
+                crowd.most = counts.fold(crowd.most, usize::max);
+            } else {
+                crowd.labels = crowd.targets;
+            }
+        }
+        crowd
+    }
+}

@@ -1,0 +1,115 @@
+//! What the class term of a layer is divided by: a sum of weights that is known before the images are read, or is found
+//! only when they are matched; or the number of targets.
+
+use super::image::Image;
+use super::jobs::Job;
+use super::part::Part;
+use super::setup::Setup;
+use crate::batch::ImageView;
+use crate::terms::class::ClassDivisor;
+
+/// The normaliser of a layer's class term.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ClassNormalizer {
+    /// What the batch itself has, and the least that divides; see [`LayerCounts`](super::report::LayerCounts).
+    pub sum: f64,
+    pub least: f64,
+    /// What divides the term; absent where that is a sum that is not known yet.
+    pub divisor: Option<f64>,
+    /// Whether the sum is found only when the images are matched.
+    pub is_open: bool,
+}
+
+impl ClassNormalizer {
+    /// What is known before the images are read. `targets`: of the batch. `images`: of the layer. `matches`: where they are
+    /// not to be solved, those of the layer, `[images, queries]`.
+    pub fn new<'a>(
+        setup: &Setup,
+        part: &Part,
+        targets: usize,
+        mut images: impl Iterator<Item = (ImageView<'a>, bool)>,
+        matches: &[i32],
+    ) -> Self {
+        let queries = part.queries.len();
+        match setup.class.divisor() {
+            ClassDivisor::Weights => {}
+            ClassDivisor::Targets => {
+                let sum = part.targets(targets);
+                return Self { sum, least: part.normalizer_factor, divisor: None, is_open: false };
+            }
+            ClassDivisor::Queries => {
+                let sum = (images.count() * queries) as f64;
+                return Self { sum, least: 0.0, divisor: Some(sum), is_open: false };
+            }
+        }
+        let mut next = 0;
+        let divisor: Option<f64> = std::iter::from_fn(|| {
+            let (view, is_optimal) = images.next()?;
+            let own = &matches[next..next + queries];
+            next += queries;
+            Some(weight_before_matching(setup, part, &view, is_optimal, own))
+        })
+        .sum();
+        // that a query is left out shows only when it is read
+        let is_open = divisor.is_none() || setup.leaves_out;
+        Self { sum: divisor.unwrap_or(0.0), least: 0.0, divisor, is_open }
+    }
+}
+
+/// The sum of the weights of an image's queries, where it depends on nothing that is not known yet. `matches`: where they
+/// are not to be solved.
+fn weight_before_matching(
+    setup: &Setup,
+    part: &Part,
+    targets: &ImageView<'_>,
+    is_optimal: bool,
+    matches: &[i32],
+) -> Option<f64> {
+    if targets.has_ignored() {
+        return None;
+    }
+    match is_optimal {
+        true => setup.class.weight_before_matching(part.queries.len(), &targets.all, part.copies()),
+        false => Some(setup.class.weight(&targets.all, matches, &[])),
+    }
+}
+
+/// Whether an image of a layer whose divisor is not known has nothing to add to it but what is.
+pub(crate) fn can_wait(setup: &Setup, image: &Image<'_>, matches: &[i32]) -> bool {
+    let weight = || weight_before_matching(setup, image.part, &image.targets, image.is_optimal, matches);
+    !setup.leaves_out && weight().is_some()
+}
+
+/// The weight of an image once it is matched, added in the same order as before. `left_out`: queries that are not finite.
+pub(crate) fn image_weight(setup: &Setup, image: &Image<'_>, matches: &[i32], left_out: &[usize]) -> f64 {
+    let before = weight_before_matching(setup, image.part, &image.targets, image.is_optimal, matches);
+    match before.filter(|_| left_out.is_empty()) {
+        Some(weight) => weight,
+        None => setup.class.weight(&image.targets.all, matches, left_out),
+    }
+}
+
+/// Adds up what was open, once all images of a stage are matched. Gives for each layer whether it was divided by
+/// another sum, or not at all yet; nothing if none was open.
+pub(crate) fn close(jobs: &[Job<'_>], normalizers: &mut [ClassNormalizer], is_given: bool) -> Vec<bool> {
+    if !normalizers.iter().any(|normalizer| normalizer.is_open) {
+        return Vec::new();
+    }
+    let mut is_late = vec![false; normalizers.len()];
+    let mut sums = vec![0.0; normalizers.len()];
+    jobs.iter().for_each(|job| sums[job.slot] += job.class_weight);
+    for (slot, normalizer) in normalizers.iter_mut().enumerate().filter(|(_, normalizer)| normalizer.is_open) {
+        normalizer.is_open = false;
+        normalizer.sum = sums[slot];
+        if !is_given && normalizer.divisor != Some(sums[slot]) {
+            normalizer.divisor = Some(sums[slot]);
+            is_late[slot] = true;
+        }
+    }
+    is_late
+}
+
+/// 1/x, and 0 for 0: a class term without any weight is 0.
+pub(crate) fn reciprocal(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { 1.0 / x }
+}

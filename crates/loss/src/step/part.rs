@@ -1,0 +1,149 @@
+//! The parts of a step: which queries of which layers are matched how, against which view of the targets, and what
+//! their loss is divided by and its terms weigh.
+//!
+//! Every training scheme of the DETR family is a list of parts:
+//!
+//! | scheme | part |
+//! | --- | --- |
+//! | decoder layers (Carion et al. 2020) | all queries, optimal matching |
+//! | two-stage encoder output (Zhu et al. 2021) | its own queries, often class-agnostic, at times with a single column |
+//! | denoising (Li et al. 2022, DN-DETR; Zhang et al. 2023, DINO) | matching given, N multiplied by the groups |
+//! | one-to-many branch (Jia et al. 2023, H-DETR) | targets repeated, a weight of its own |
+//! | groups of queries (Chen et al. 2023, Group DETR) | queries split in groups |
+//! | union matching (Peng et al. 2025, D-FINE) | geometric terms use the pairs of all parts that take part |
+
+use std::ops::Range;
+
+use crate::error::{Array, Error, Result, WeightOf};
+use crate::option::LIMIT;
+use crate::shape::check_length;
+use crate::weights::Weights;
+
+/// Where a layer's matching comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Matching {
+    /// The assignment with the least total cost.
+    #[default]
+    Optimal,
+    /// Given with the batch.
+    Given,
+    /// That of another layer of the same part, which has its own.
+    Of(usize),
+}
+
+/// How one layer of a part is matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LayerRule {
+    /// Where the matching comes from.
+    pub matching: Matching,
+    /// Whether the batch brings costs that are added to the matching cost.
+    pub has_cost: bool,
+}
+
+/// Some queries of some layers, which are matched alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Its layers among those of all stacks.
+    pub layers: Range<usize>,
+    /// Which of the layers' queries are its own.
+    pub queries: Range<usize>,
+    /// One for each layer; empty where all are matched optimally.
+    pub rules: Vec<LayerRule>,
+    /// In how many equal groups the queries are split, each matched by itself with all targets.
+    pub groups: usize,
+    /// How often every target is repeated.
+    pub repeat: usize,
+    /// Whether every target counts as of the first class. Its logits then may have the columns of that class alone: one, and
+    /// with softmax one more for no-object, in the order that the two have in the configuration.
+    pub class_agnostic: bool,
+    /// Whether the geometric terms use the union matching of all parts that say so.
+    pub union: bool,
+    /// What the normaliser is multiplied by, beyond groups and repetitions.
+    pub normalizer_factor: f64,
+    /// Weight in the total.
+    pub weight: f64,
+    /// Weights of its loss terms in place of the configuration's; the matching cost keeps its own.
+    pub weights: Option<Weights>,
+}
+
+impl Part {
+    /// All queries of all layers, matched one to one: DETR's own scheme.
+    #[must_use]
+    pub fn plain(layers: Range<usize>, queries: Range<usize>) -> Self {
+        Self {
+            layers,
+            queries,
+            rules: Vec::new(),
+            groups: 1,
+            repeat: 1,
+            class_agnostic: false,
+            union: false,
+            normalizer_factor: 1.0,
+            weight: 1.0,
+            weights: None,
+        }
+    }
+
+    /// How a layer is matched.
+    pub(crate) fn rule(&self, layer: usize) -> LayerRule {
+        self.rules.get(layer).copied().unwrap_or_default()
+    }
+
+    /// How many queries each target is meant to find where the matching is optimal.
+    pub(crate) fn copies(&self) -> usize {
+        self.groups.saturating_mul(self.repeat)
+    }
+
+    /// How many pairs an optimal matching has of an image with so many targets.
+    pub(crate) fn pairs(&self, targets: usize) -> usize {
+        let queries = self.queries.len() / self.groups;
+        self.groups * targets.saturating_mul(self.repeat).min(queries)
+    }
+
+    /// The number of targets, multiplied as N is, before anything is clamped.
+    pub(crate) fn targets(&self, targets: usize) -> f64 {
+        targets as f64 * self.copies() as f64 * self.normalizer_factor
+    }
+
+    /// N of this part: max(1, number of targets, counted once for every group and repetition), times the factor; or what
+    /// the caller gave for the batch, multiplied likewise.
+    pub(crate) fn normalizer(&self, given: Option<f64>, targets: usize) -> f64 {
+        let copies = self.copies() as f64;
+        given.map_or((targets as f64 * copies).max(1.0), |n| n * copies) * self.normalizer_factor
+    }
+
+    /// Checks what does not depend on the tensors. `part`: its number. `layers`: of all stacks.
+    pub(crate) fn check(&self, part: usize, layers: usize, is_sigmoid: bool) -> Result<()> {
+        let fail = |property, rule, value| Err(Error::Part { part, property, rule, value });
+        if self.layers.start > self.layers.end || self.layers.end > layers {
+            return fail("layers", "a range of layers", self.layers.end as f64);
+        }
+        if self.queries.start > self.queries.end {
+            return fail("queries", "a range of queries", self.queries.end as f64);
+        }
+        if self.groups == 0 || !self.queries.len().is_multiple_of(self.groups) {
+            return fail("groups", "a divisor of the number of queries", self.groups as f64);
+        }
+        if self.repeat == 0 {
+            return fail("repeat", "at least 1", 0.0);
+        }
+        if !(self.normalizer_factor > 0.0 && self.normalizer_factor.is_finite()) {
+            return fail("normaliser's factor", "a positive number", self.normalizer_factor);
+        }
+        if !(0.0..=LIMIT).contains(&self.weight) {
+            return fail("weight", "a number from 0 to 1e12", self.weight);
+        }
+        self.weights.map_or(Ok(()), |weights| weights.check(WeightOf::Part(part), is_sigmoid))?;
+        if !self.rules.is_empty() {
+            check_length(Array::Rules { part }, self.rules.len(), &[self.layers.len()])?;
+        }
+        for rule in &self.rules {
+            if let Matching::Of(source) = rule.matching
+                && self.rules.get(source).is_none_or(|rule| matches!(rule.matching, Matching::Of(_)))
+            {
+                return fail("rules", "a layer with a matching of its own", source as f64);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,367 @@
+//! The plan of a step: its parts and layers, laid out and checked once for as many batches as have the same structure.
+
+use std::ops::Range;
+
+use super::part::{Matching, Part};
+use super::setup::{Active, Setup};
+use crate::error::{Array, Error, Result};
+use crate::field::MAX_FIELDS;
+use crate::shape::check_length;
+use crate::terms::family::Built;
+use crate::terms::{
+    CLASS, FAMILIES, LOGITS, QUERY_FIELDS, gradient_field, queries_of, query_field, targets_of, terms, terms_of,
+};
+use crate::weights::Weights;
+
+/// Layers that lie one after the other in the same tensors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// How many.
+    pub layers: usize,
+    /// Queries of each.
+    pub rows: usize,
+    /// The width of each field of the queries, in the order of [`query_fields`](crate::query_fields): 0 where the layers do
+    /// not have it, as at the end of a shorter list.
+    pub widths: Vec<usize>,
+}
+
+/// The structure of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Structure {
+    /// Images of the batch, B.
+    pub images: usize,
+    /// The tensors: for each stack those of its fields, in their order, `[layers, images, rows, width]`.
+    pub stacks: Vec<Stack>,
+    /// Every query of every layer belongs to exactly one part.
+    pub parts: Vec<Part>,
+    /// Whether the batch has each field of the targets, in the order of [`target_fields`](crate::target_fields).
+    pub targets: Vec<bool>,
+}
+
+/// Where the fields of a layer lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layer {
+    /// The layer's first row in a tensor, of `[layers, images, rows]`.
+    pub first: usize,
+    /// Queries of an image.
+    pub rows: usize,
+    /// The tensor that holds each field.
+    pub tensors: [Option<u32>; MAX_FIELDS],
+    /// The width of each field; 0 where the layer does not have it.
+    pub widths: [usize; MAX_FIELDS],
+    /// Columns of the logits.
+    pub classes: usize,
+}
+
+/// One layer of a part, and where its matching lies.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    /// Number of the part.
+    pub part: usize,
+    /// Within the part.
+    pub layer: usize,
+    /// Among the layers of all stacks.
+    pub tensors: usize,
+    /// Families that take part.
+    pub active: Active,
+    /// `[images, queries]` among all matchings.
+    pub matches: Range<usize>,
+    /// Where the matching that it takes over lies.
+    pub source: Option<Range<usize>>,
+    /// Where its given matching lies among those that are.
+    pub given: Option<usize>,
+    /// Queries of the slots before that have added costs; present where this has.
+    pub cost: Option<usize>,
+}
+
+/// A structure that fits a criterion.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub images: usize,
+    pub parts: Vec<Part>,
+    pub layers: Vec<Layer>,
+    pub slots: Vec<Slot>,
+    /// Whether the batch has each field of the targets.
+    pub has_targets: [bool; MAX_FIELDS],
+    /// The length of each tensor, and the part and the field that it is named by.
+    pub tensors: Vec<Tensor>,
+    /// For each tensor whose gradient is wanted: itself, the place of its family's gradient, and the slots that share each of
+    /// its layers, in the order of their queries.
+    pub gradients: Vec<GradientTensor>,
+    /// Entries of all matchings: `[images, queries]` for every slot, one after the other.
+    pub reported_queries: usize,
+    /// Entries of all given matchings.
+    pub given: usize,
+    /// Queries of all slots with added costs.
+    pub cost_queries: usize,
+}
+
+/// A tensor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tensor {
+    pub part: usize,
+    pub field: usize,
+    pub shape: [usize; 4],
+}
+
+/// A tensor that the loss has a gradient by.
+#[derive(Clone, Debug)]
+pub(crate) struct GradientTensor {
+    pub tensor: usize,
+    /// 0 for the class term's, 1 + the number of a family.
+    pub owner: usize,
+    /// For each of its layers the slots.
+    pub slots: Vec<Vec<usize>>,
+}
+
+impl Tensor {
+    /// The name of its field.
+    pub fn name(&self) -> &'static str {
+        query_field(self.field).name
+    }
+}
+
+impl Layout {
+    /// Checks a structure and lays it out.
+    pub fn new(setup: &Setup, structure: Structure) -> Result<Self> {
+        let Structure { images, stacks, parts, targets } = structure;
+        let total_layers = stacks.iter().map(|stack| stack.layers).sum();
+        for (index, part) in parts.iter().enumerate() {
+            part.check(index, total_layers, setup.is_sigmoid)?;
+        }
+        let mut layout = Self {
+            images,
+            parts,
+            layers: Vec::with_capacity(total_layers),
+            slots: Vec::new(),
+            has_targets: std::array::from_fn(|field| targets.get(field) == Some(&true)),
+            tensors: Vec::new(),
+            gradients: Vec::new(),
+            reported_queries: 0,
+            given: 0,
+            cost_queries: 0,
+        };
+        layout.add_stacks(&stacks);
+        layout.check_parts(setup)?;
+        layout.check_cover()?;
+        Self::check_targets(&targets)?;
+        layout.add_slots(setup, &targets)?;
+        layout.add_gradients(&stacks);
+        Ok(layout)
+    }
+
+    fn add_stacks(&mut self, stacks: &[Stack]) {
+        for &Stack { layers, rows, ref widths } in stacks {
+            let first_layer = self.layers.len();
+            let part = self.parts.iter().position(|part| part.layers.contains(&first_layer)).unwrap_or(0);
+            let (mut tensors, mut of_fields) = ([None; MAX_FIELDS], [0; MAX_FIELDS]);
+            for (field, &width) in widths.iter().take(QUERY_FIELDS).enumerate().filter(|&(_, &width)| width > 0) {
+                tensors[field] = Some(self.tensors.len() as u32);
+                of_fields[field] = width;
+                self.tensors.push(Tensor { part, field, shape: [layers, self.images, rows, width] });
+            }
+            let classes = widths.first().copied().unwrap_or(0);
+            let layer = |k: usize| Layer { first: k * self.images * rows, rows, tensors, widths: of_fields, classes };
+            self.layers.extend((0..layers).map(layer));
+        }
+    }
+
+    /// The widths of the fields that each part's layers have.
+    fn check_parts(&self, setup: &Setup) -> Result<()> {
+        for (index, part) in self.parts.iter().enumerate() {
+            let layers = &self.layers[part.layers.clone()];
+            for layer in layers {
+                self.check_fields(setup, index, layer)?;
+            }
+            let Some(last) = layers.last() else { continue };
+            for (family, info) in FAMILIES.iter().enumerate() {
+                let first = queries_of(family).start;
+                let is_late = matches!(setup.family(family), Built::Late(_));
+                if is_late && last.tensors[first].is_none() && layers.iter().any(|layer| layer.tensors[first].is_some())
+                {
+                    let array = Array::Queries { part: index, field: info.queries[0].name };
+                    return check_length(array, 0, &[self.images, last.rows, self.width(layers, first)]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_fields(&self, setup: &Setup, index: usize, layer: &Layer) -> Result<()> {
+        let part = &self.parts[index];
+        let width_of = |field: usize| layer.tensors[field].map_or(0, |tensor| self.tensors[tensor as usize].shape[3]);
+        let fail = |field: usize, expected: usize| {
+            let array = Array::Queries { part: index, field: query_field(field).name };
+            let shape = [self.images, layer.rows, expected];
+            check_length(array, self.images * layer.rows * width_of(field), &shape)
+                .and_then(|()| check_length(array, width_of(field), &[expected]))
+        };
+        if !setup.allows_width(layer.classes, part.class_agnostic) {
+            return fail(LOGITS, setup.logits_width());
+        }
+        for family in 0..FAMILIES.len() {
+            let fields = queries_of(family);
+            if layer.tensors[fields.start].is_none() {
+                if let Some(field) = fields.clone().find(|&field| layer.tensors[field].is_some()) {
+                    return fail(field, 0);
+                }
+                continue;
+            }
+            for (k, field) in fields.enumerate() {
+                let expected = match setup.family(family) {
+                    Built::Pair(terms) => terms.query_width(k, width_of(field)),
+                    Built::Late(terms) => terms.query_width(k),
+                };
+                if width_of(field) != expected {
+                    return fail(field, expected);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The width of a field in the first layer that has it.
+    fn width(&self, layers: &[Layer], field: usize) -> usize {
+        let tensor = layers.iter().find_map(|layer| layer.tensors[field]);
+        tensor.map_or(0, |tensor| self.tensors[tensor as usize].shape[3])
+    }
+
+    /// Refuses parts that share queries, or leave some without a part, whose gradient would then be unspecified.
+    fn check_cover(&self) -> Result<()> {
+        for (index, layer) in self.layers.iter().enumerate() {
+            let mut parts: Vec<_> =
+                (0..self.parts.len()).filter(|&part| self.parts[part].layers.contains(&index)).collect();
+            parts.sort_by_key(|&part| (self.parts[part].queries.start, self.parts[part].queries.end));
+            let rule = "such that every query of a layer belongs to exactly one";
+            let fail =
+                |part: usize, value: usize| Err(Error::Part { part, property: "queries", rule, value: value as f64 });
+            let mut next = 0;
+            for &part in &parts {
+                let Range { start, end } = self.parts[part].queries;
+                if start != next {
+                    return fail(part, start);
+                }
+                next = end;
+            }
+            if next != layer.rows {
+                return fail(parts.last().copied().unwrap_or(0), next);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses targets that have only some of a family's fields.
+    fn check_targets(targets: &[bool]) -> Result<()> {
+        let has = |field: usize| targets.get(field) == Some(&true);
+        for (family, info) in FAMILIES.iter().enumerate() {
+            let fields = targets_of(family);
+            let any = fields.clone().any(has);
+            let missing = fields.zip(info.targets).find(|&(field, target)| any && !target.is_optional && !has(field));
+            if let Some((_, target)) = missing {
+                let array = Array::Targets { field: target.field.name };
+                return Err(Error::Missing { array, term: info.terms[0].name });
+            }
+        }
+        Ok(())
+    }
+
+    fn add_slots(&mut self, setup: &Setup, targets: &[bool]) -> Result<()> {
+        let mut start = 0;
+        for (index, part) in self.parts.iter().enumerate() {
+            let length = self.images * part.queries.len();
+            let first = start;
+            for layer in 0..part.layers.len() {
+                let rule = part.rule(layer);
+                let source = match rule.matching {
+                    Matching::Of(source) => Some(first + source * length..first + (source + 1) * length),
+                    Matching::Optimal | Matching::Given => None,
+                };
+                let given = (rule.matching == Matching::Given).then_some(self.given);
+                let cost = rule.has_cost.then_some(self.cost_queries);
+                self.given += given.map_or(0, |_| length);
+                self.cost_queries += cost.map_or(0, |_| part.queries.len());
+                let tensors = part.layers.start + layer;
+                let active = self.active(setup, index, &self.layers[tensors], targets)?;
+                let matches = start..start + length;
+                self.slots.push(Slot { part: index, layer, tensors, active, matches, source, given, cost });
+                start += length;
+            }
+        }
+        self.reported_queries = start;
+        Ok(())
+    }
+
+    /// Which families take part in a layer: those whose fields queries and targets have. Refuses the absence of fields of
+    /// which a term has a weight.
+    fn active(&self, setup: &Setup, part: usize, layer: &Layer, targets: &[bool]) -> Result<Active> {
+        let mut active = [false; FAMILIES.len()];
+        let weights = self.parts[part].weights.unwrap_or(setup.weights);
+        for (family, info) in FAMILIES.iter().enumerate() {
+            let has_queries = layer.tensors[queries_of(family).start].is_some();
+            let has_targets = targets_of(family).next().is_none_or(|field| targets.get(field) == Some(&true));
+            active[family] = has_queries && has_targets;
+            // a late family is optional: its weights count where layers have it
+            if active[family] || matches!(setup.family(family), Built::Late(_)) {
+                continue;
+            }
+            let weighs = |weights: &Weights| terms_of(family).find(|&term| weights.all()[term] > 0.0);
+            if let Some(term) = weighs(&weights).or_else(|| weighs(&setup.cost)) {
+                let array = match has_queries {
+                    false => Array::Queries { part, field: info.queries[0].name },
+                    true => Array::Targets { field: info.targets[0].field.name },
+                };
+                let name = terms().nth(term).map_or("", |term| term.name);
+                return Err(Error::Missing { array, term: name });
+            }
+        }
+        let has_quality = setup.pairs(&active).any(|(_, terms)| terms.has_quality());
+        if !has_quality && (setup.class.needs_quality() || setup.late(&active).is_some()) {
+            let able = |family: &usize| matches!(setup.family(*family), Built::Pair(terms) if terms.has_quality());
+            let family = FAMILIES[(0..FAMILIES.len()).find(able).unwrap_or(0)];
+            let array = Array::Queries { part, field: family.queries[0].name };
+            return Err(Error::Missing { array, term: CLASS.name });
+        }
+        Ok(active)
+    }
+
+    fn add_gradients(&mut self, stacks: &[Stack]) {
+        let owners = (0..FAMILIES.len()).filter_map(|family| gradient_field(family).map(|field| (field, 1 + family)));
+        let owners: Vec<_> = std::iter::once((LOGITS, 0)).chain(owners).collect();
+        let mut first_layer = 0;
+        let mut tensors = self.tensors.iter().enumerate();
+        for stack in stacks {
+            let fields = stack.widths.iter().filter(|&&width| width > 0).count();
+            let mut slots: Vec<Vec<usize>> = vec![Vec::new(); stack.layers];
+            for (index, slot) in self.slots.iter().enumerate() {
+                if let Some(sharing) = slot.tensors.checked_sub(first_layer).and_then(|layer| slots.get_mut(layer)) {
+                    sharing.push(index);
+                }
+            }
+            for sharing in &mut slots {
+                sharing.sort_by_key(|&index| {
+                    let queries = &self.parts[self.slots[index].part].queries;
+                    (queries.start, queries.end)
+                });
+            }
+            for (tensor, info) in tensors.by_ref().take(fields) {
+                if let Some(&(_, owner)) = owners.iter().find(|&&(field, _)| field == info.field) {
+                    self.gradients.push(GradientTensor { tensor, owner, slots: slots.clone() });
+                }
+            }
+            first_layer += stack.layers;
+        }
+    }
+}
+
+impl Slot {
+    /// Whether its matching is to be solved, rather than known.
+    pub fn is_optimal(&self) -> bool {
+        self.source.is_none() && self.given.is_none()
+    }
+
+    /// Where an image's matching lies. `queries`: of the part.
+    pub fn matches_of(&self, image: usize, queries: usize) -> Range<usize> {
+        let first = self.matches.start + image * queries;
+        first..first + queries
+    }
+}

@@ -1,0 +1,43 @@
+//! Jobs are done by whichever thread is free.
+
+use lsap::{Interrupt, Threads};
+
+use super::jobs::Job;
+use super::scratch::Scratch;
+use crate::error::{Error, Result};
+
+/// Work that makes up for waking a thread, in logits to read.
+const WORTH_A_THREAD: usize = 1 << 16;
+
+/// Runs jobs, in several threads where there is enough work. `threads`: shared ones, and how many of them at most.
+///
+/// # Errors
+/// The first in the order of the jobs; [`Error::Interrupted`].
+pub(crate) fn run(
+    threads: Option<&(Threads, usize)>,
+    jobs: &mut [Job<'_>],
+    scratch: &mut Scratch,
+    work: impl Fn(&mut Job<'_>, &mut Scratch) -> Result<()> + Sync,
+) -> Result<()> {
+    let interrupt = scratch.interrupt.clone();
+    let is_stopped = || interrupt.as_ref().is_some_and(Interrupt::is_raised);
+    let run = |scratch: &mut Scratch, job: &mut Job<'_>| {
+        if let Some(interrupt) = &interrupt {
+            scratch.solve.solver.interrupt = interrupt.clone();
+        }
+        job.fault = if is_stopped() { Some(Error::Interrupted) } else { work(job, scratch).err() };
+        if interrupt.is_some() {
+            scratch.solve.solver.interrupt = Interrupt::default();
+        }
+        job.fault.is_none()
+    };
+    match threads {
+        Some((threads, count)) => {
+            let work: usize = jobs.iter().map(|job| job.work).sum();
+            let count = (work / WORTH_A_THREAD).min(*count).min(jobs.len());
+            threads.each(count, interrupt.is_some(), scratch, jobs, run);
+        }
+        None => drop(jobs.iter_mut().all(|job| run(scratch, job))),
+    }
+    jobs.iter_mut().find_map(|job| job.fault.take()).map_or(Ok(()), Err)
+}

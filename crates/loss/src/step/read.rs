@@ -1,0 +1,152 @@
+//! First stage: reads an image's predictions. Lays out what the cost needs, takes every query as background, and puts a
+//! sanitised copy in the place of values that are left out or corrected.
+
+use lsap::memory::{first, first_rows, held};
+use simd::padded;
+
+use super::image::{Image, inspect};
+use super::report::NonFiniteCounts;
+use super::setup::Setup;
+use crate::batch::{ImageTargets, Labels};
+use crate::error::{Error, Result};
+use crate::field::{FieldRows, MAX_FIELDS};
+use crate::terms::class::{Background, BackgroundOutputs, Purpose};
+use crate::terms::memory::Slot as Memory;
+use crate::terms::{FAMILIES, LOGITS, queries_of};
+
+/// Memory of the stage. Holds nothing between images but its capacity.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    labels: Labels,
+    /// Class costs, or what they are made of: `[rows of labels, padded queries]`.
+    class_rows: Vec<f32>,
+    /// The loss of each query as background, padded.
+    losses: Vec<f64>,
+    /// What each family lays out.
+    layouts: [Vec<f32>; FAMILIES.len()],
+    sanitized: [Vec<f32>; MAX_FIELDS],
+    left_out: Vec<usize>,
+    class: Memory,
+}
+
+/// What is known of an image once it is read.
+pub(crate) struct Read<'a> {
+    /// The image's queries, or a sanitised copy of them.
+    pub rows: FieldRows<'a>,
+    /// Queries that are not finite, ascending.
+    pub left_out: &'a [usize],
+    pub labels: &'a Labels,
+    /// Of the pass, and the scale that it had.
+    pub background: Background,
+    pub scale: f32,
+    /// `[rows of labels, padded queries]`.
+    pub class_rows: &'a [f32],
+    /// `[padded queries]`.
+    pub losses: &'a mut [f64],
+    pub layouts: &'a [Vec<f32>],
+    /// The class term's.
+    pub memory: &'a mut Memory,
+}
+
+impl Buffers {
+    /// Queries of the last image that are not finite, ascending.
+    pub fn left_out(&self) -> &[usize] {
+        &self.left_out
+    }
+
+    /// Bytes that grow with an image.
+    pub fn held(&self) -> usize {
+        let Self { labels, class_rows, losses, layouts, sanitized, class, .. } = self;
+        let rows = layouts.iter().chain(sanitized).map(held).sum::<usize>();
+        labels.held() + held(class_rows) + held(losses) + class.held() + rows
+    }
+}
+
+/// Reads an image, without the queries that are not finite, which are counted.
+///
+/// # Errors
+/// A value that is refused; [`Error::Memory`].
+pub(crate) fn read<'a>(
+    setup: &Setup,
+    image: &Image<'a>,
+    mut purpose: Purpose<'_>,
+    buffers: &'a mut Buffers,
+    counts: &mut NonFiniteCounts,
+) -> Result<Read<'a>> {
+    let Buffers { labels, class_rows, losses, layouts, sanitized, left_out, class } = buffers;
+    let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::none() };
+    labels.set(&targets, image.classes);
+    let stride = padded(image.queries);
+    let class_rows =
+        first_rows("", class_rows, [labels.rows(), stride]).map_err(Error::refused(Some(image.slot.part)))?;
+    let losses = first(losses, stride);
+    left_out.clear();
+    let mut pass = |rows: FieldRows<'_>, purpose: Purpose<'_>| {
+        let mut is_sound = true;
+        for (family, terms) in setup.pairs(image.active()) {
+            is_sound &= terms.lay_out(setup.level, rows, &mut layouts[family]);
+        }
+        let out = BackgroundOutputs { losses, rows: class_rows };
+        let background = setup.class.background(setup.level, image.logits(&rows), labels, purpose, out, class);
+        Background { is_finite: background.is_finite && is_sound, ..background }
+    };
+    let scale = purpose.scale();
+    let mut rows = image.rows;
+    let mut background = pass(rows, purpose.reborrow());
+    if !background.is_finite && sanitize(setup, image, sanitized, left_out, counts)? {
+        rows = rows.copied(sanitized);
+        background = pass(rows, purpose);
+    }
+    Ok(Read { rows, left_out, labels, background, scale, class_rows, losses, layouts: &*layouts, memory: class })
+}
+
+/// Looks at every value of an image that did not look sound. Returns whether a copy must stand in for it, since queries are
+/// left out or values corrected.
+fn sanitize(
+    setup: &Setup,
+    image: &Image<'_>,
+    copies: &mut [Vec<f32>; MAX_FIELDS],
+    left_out: &mut Vec<usize>,
+    counts: &mut NonFiniteCounts,
+) -> Result<bool> {
+    for query in 0..image.queries {
+        let bad = inspect(setup, image, LOGITS, query, |_| None)?;
+        counts.fields[LOGITS] += bad;
+        if bad > 0 {
+            left_out.push(query);
+        }
+    }
+    let mut may_correct = false;
+    for (family, terms) in setup.pairs(image.active()) {
+        may_correct |= terms.has_corrections();
+        for query in 0..image.queries {
+            for (k, field) in queries_of(family).enumerate() {
+                let bad = inspect(setup, image, field, query, |row| terms.check_query(k, row))?;
+                counts.fields[field] += bad;
+                if bad > 0 {
+                    left_out.push(query);
+                }
+            }
+        }
+    }
+    if left_out.is_empty() && !may_correct {
+        return Ok(false);
+    }
+    left_out.sort_unstable();
+    left_out.dedup();
+    copies.iter_mut().for_each(Vec::clear);
+    let fields = setup.pairs(image.active()).flat_map(|(family, _)| queries_of(family));
+    for field in std::iter::once(LOGITS).chain(fields) {
+        copies[field].extend_from_slice(image.rows.get(field));
+        let width = image.rows.width(field);
+        for &query in left_out.iter() {
+            let row = &mut copies[field][query * width..][..width];
+            if field == LOGITS { setup.class.neutralize(row) } else { row.fill(0.0) }
+        }
+    }
+    let mut is_corrected = false;
+    for (family, terms) in setup.pairs(image.active()) {
+        is_corrected |= terms.correct(&mut copies[queries_of(family).start]);
+    }
+    Ok(is_corrected || !left_out.is_empty())
+}

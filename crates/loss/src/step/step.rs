@@ -1,0 +1,73 @@
+//! A step under way: a criterion, the plan, one batch, and its targets as parts see them.
+
+use lsap::Threads;
+
+use super::image::Image;
+use super::inputs::{Inputs, Normalizers};
+use super::losses::Scales;
+use super::part::Part;
+use super::plan::Layout;
+use super::setup::Setup;
+use crate::batch::Views;
+use crate::terms::TERMS;
+use crate::weights::Weights;
+
+/// What all stages look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Step<'a> {
+    pub setup: &'a Setup,
+    pub layout: &'a Layout,
+    pub inputs: &'a Inputs<'a>,
+    pub views: &'a Views<'a>,
+    /// Shared ones, and how many of them at most; the caller's alone if absent.
+    pub threads: Option<&'a (Threads, usize)>,
+}
+
+impl<'a> Step<'a> {
+    /// An image of a layer.
+    pub fn image(&self, slot: usize, image: usize) -> Image<'a> {
+        Image::new(self.layout, self.inputs, self.views, &self.layout.slots[slot], image)
+    }
+
+    /// Weights of a part's terms, but for the part's own.
+    pub fn weights(&self, part: &Part) -> Weights {
+        part.weights.unwrap_or(self.setup.weights)
+    }
+
+    /// What the geometric terms of a layer are divided by, by its own matching.
+    pub fn normalizer(&self, slot: usize, given: &Normalizers<'_>, pairs: usize) -> f64 {
+        if self.setup.divides_by_pairs {
+            return given.pairs.map_or((pairs as f64).max(1.0), |pairs| pairs[slot]);
+        }
+        self.layout.parts[self.layout.slots[slot].part].normalizer(given.targets, self.views.total())
+    }
+
+    /// How many pairs the matching of a layer has. `matches`: that matching, where it is not to be solved.
+    pub fn pairs(&self, slot: usize, matches: &[i32]) -> usize {
+        let slot = &self.layout.slots[slot];
+        let part = &self.layout.parts[slot.part];
+        let queries = part.queries.len();
+        let images = 0..self.layout.images;
+        if slot.is_optimal() {
+            return images.map(|image| part.pairs(self.views.count(image))).sum();
+        }
+        let is_pair = |image: usize, &target: &i32| {
+            usize::try_from(target).is_ok_and(|target| !self.views.is_ignored(image, target))
+        };
+        let of =
+            |image: usize| matches[slot.matches_of(image, queries)].iter().filter(move |target| is_pair(image, target));
+        images.map(|image| of(image).count()).sum()
+    }
+
+    /// What the terms of a part are multiplied by in the gradient. `class`: what the class term is multiplied by, beyond its
+    /// weight. `normalizer`: what geometric terms are divided by.
+    pub fn scales(&self, part: &Part, class: f64, normalizer: f64) -> Scales {
+        let weights = self.weights(part);
+        let mut scales = [0.0; TERMS];
+        for (scale, weight) in scales.iter_mut().zip(weights.all()) {
+            *scale = part.weight * weight / normalizer;
+        }
+        scales[0] = part.weight * weights.class() * class;
+        Scales(scales)
+    }
+}

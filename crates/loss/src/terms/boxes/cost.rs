@@ -1,0 +1,391 @@
+//! The cost kernel: class, L1 and GIoU terms of sixteen queries against one target at a time.
+//!
+//! With signed overlaps o on each axis, the enclosing box's side is w + w' - o, and for centre-size boxes
+//! o = min(w, w', (w + w')/2 - |Δ|), whose only rounding is relative: no corner is formed, so that tiny boxes far from
+//! the origin keep their digits. Both quotients of GIoU share one division. Where its denominator is too small for
+//! `f32`, or zero, the lanes are computed again by the loss' own `f64` definition, zero-size conventions included.
+
+use simd::{F32, LANES, Simd, f32x4, i32x16, load, padded, prelude::*, store};
+
+use super::format::{BOX_LIMIT, BoxFormat, COMPONENTS};
+use super::pairs;
+use super::values::BoxTerms;
+use crate::terms::pair::ClassCosts;
+
+/// Columns of a box: the four components, the two sides, and the area.
+pub(super) const COLUMNS: usize = 7;
+
+/// Below this product of union and hull, quotients in `f32` lose digits to underflow.
+const SMALLEST: f32 = 1e-30;
+
+/// Sixteen boxes as columns.
+const GROUP: usize = COLUMNS * LANES;
+
+/// What the cost of one image is made of.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    /// How many of the padded columns are real.
+    pub queries: usize,
+    /// As [`lay_out`] leaves them.
+    pub columns: &'a [f32],
+    pub class: &'a ClassCosts<'a>,
+    /// `[targets, 4]`.
+    pub targets: &'a [f32],
+}
+
+/// Weights of the three terms, and what is added to the areas that GIoU divides by.
+#[derive(Clone, Copy)]
+pub(super) struct PairWeights {
+    pub class: f32,
+    pub l1: f32,
+    pub giou: f32,
+    pub epsilon: f32,
+    /// The same, for where `f32` would lose digits.
+    pub exact_epsilon: f64,
+}
+
+impl PairWeights {
+    pub fn new(weights: &BoxTerms, class: f32, epsilon: f64) -> Self {
+        let (l1, giou) = (weights.l1 as f32, weights.giou as f32);
+        Self { class, l1, giou, epsilon: epsilon as f32, exact_epsilon: epsilon }
+    }
+}
+
+/// Sixteen boxes, or one box in every lane.
+type Boxes<S> = [F32<S>; COLUMNS];
+
+/// A box format: what its columns are and how two boxes overlap.
+pub(super) trait Format {
+    const FORMAT: BoxFormat;
+
+    /// The two sides.
+    fn sides<S: Simd>(components: &[F32<S>; COMPONENTS]) -> [F32<S>; 2];
+
+    /// Signed overlap on an axis: negative where the boxes are apart.
+    fn overlap<S: Simd>(p: &Boxes<S>, t: &Boxes<S>, distance: &[F32<S>; COMPONENTS], axis: usize) -> F32<S>;
+}
+
+/// Centre and size.
+pub(super) struct Cxcywh;
+
+/// Two corners.
+pub(super) struct Xyxy;
+
+impl Format for Cxcywh {
+    const FORMAT: BoxFormat = BoxFormat::Cxcywh;
+
+    #[inline(always)]
+    fn sides<S: Simd>(components: &[F32<S>; COMPONENTS]) -> [F32<S>; 2] {
+        [components[2], components[3]]
+    }
+
+    #[inline(always)]
+    fn overlap<S: Simd>(p: &Boxes<S>, t: &Boxes<S>, distance: &[F32<S>; COMPONENTS], axis: usize) -> F32<S> {
+        let side = 4 + axis;
+        ((p[side] + t[side]) * 0.5 - distance[axis]).min(p[side].min(t[side]))
+    }
+}
+
+impl Format for Xyxy {
+    const FORMAT: BoxFormat = BoxFormat::Xyxy;
+
+    #[inline(always)]
+    fn sides<S: Simd>(components: &[F32<S>; COMPONENTS]) -> [F32<S>; 2] {
+        [components[2] - components[0], components[3] - components[1]]
+    }
+
+    #[inline(always)]
+    fn overlap<S: Simd>(p: &Boxes<S>, t: &Boxes<S>, _: &[F32<S>; COMPONENTS], axis: usize) -> F32<S> {
+        p[axis + 2].min(t[axis + 2]) - p[axis].max(t[axis])
+    }
+}
+
+#[inline(always)]
+fn with_sides<S: Simd, F: Format>(components: &[F32<S>; COMPONENTS]) -> Boxes<S> {
+    let [c0, c1, c2, c3] = *components;
+    let [w, h] = F::sides(components);
+    [c0, c1, c2, c3, w, h, w * h]
+}
+
+/// Splits `boxes`, `[queries, 4]`, into columns, sixteen boxes after sixteen, `[groups, COLUMNS, 16]`. Returns whether every component is finite, within the limit, and
+/// no side is negative; if not, the caller looks closer.
+#[inline(always)]
+pub(super) fn lay_out<S: Simd, F: Format>(simd: S, boxes: &[f32], columns: &mut Vec<f32>) -> bool {
+    let queries = boxes.len() / COMPONENTS;
+    columns.resize(COLUMNS * padded(queries), 0.0);
+    // the bits of a magnitude order as integers do, NaN above infinity above every number
+    let mut largest = i32x16::splat(simd, 0);
+    let mut smallest = F32::splat(simd, 0.0);
+    let mut tail = [0.0; COMPONENTS * LANES];
+    for (boxes, group) in boxes.chunks(COMPONENTS * LANES).zip(columns.chunks_exact_mut(GROUP)) {
+        let boxes = if boxes.len() == tail.len() {
+            boxes
+        } else {
+            tail[..boxes.len()].copy_from_slice(boxes);
+            &tail
+        };
+        let components = deinterleave(simd, boxes);
+        for component in components {
+            largest = largest.max(component.bitcast::<i32x16<S>>() & 0x7fff_ffff);
+        }
+        let sides = with_sides::<S, F>(&components);
+        smallest = smallest.min(sides[4].min(sides[5]));
+        for (k, column) in sides.into_iter().enumerate() {
+            store(column, group, LANES * k);
+        }
+    }
+    largest.simd_le(BOX_LIMIT.to_bits() as i32).all_true() && smallest.simd_ge(0.0).all_true()
+}
+
+/// The component `k` of eight boxes from `start` on.
+#[inline(always)]
+pub(super) fn component(columns: &[f32], k: usize, start: usize) -> &[f32] {
+    &columns[start / LANES * GROUP + k * LANES + start % LANES..][..LANES / 2]
+}
+
+/// Sixteen boxes from rows to columns.
+#[inline(always)]
+fn deinterleave<S: Simd>(simd: S, rows: &[f32]) -> [F32<S>; COMPONENTS] {
+    let mut quarters = [[f32x4::splat(simd, 0.0); COMPONENTS]; 4];
+    for k in 0..4 {
+        quarters[k] = f32x4::load_four_interleaved(simd, &rows[LANES * k..LANES * (k + 1)]);
+    }
+    let mut columns = [F32::splat(simd, 0.0); COMPONENTS];
+    for k in 0..COMPONENTS {
+        let low = quarters[0][k].combine(quarters[1][k]);
+        columns[k] = low.combine(quarters[2][k].combine(quarters[3][k]));
+    }
+    columns
+}
+
+/// The block of one image.
+#[inline(always)]
+pub(super) fn fill<S: Simd, F: Format>(simd: S, weights: PairWeights, inputs: &Inputs<'_>, block: &mut [f32]) {
+    let stride = padded(inputs.queries);
+    for (target, costs) in block.chunks_exact_mut(stride.max(1)).enumerate() {
+        let class = &inputs.class.values[inputs.class.row_of_target[target] * stride..][..stride];
+        fill_row::<S, F>(simd, weights, inputs, target, class, costs);
+        costs[inputs.queries..].fill(f32::INFINITY);
+    }
+}
+
+/// The row of one target. `class`: its class term, unweighted.
+#[inline(always)]
+fn fill_row<S: Simd, F: Format>(
+    simd: S,
+    weights: PairWeights,
+    inputs: &Inputs<'_>,
+    target: usize,
+    class: &[f32],
+    costs: &mut [f32],
+) {
+    let zero = F32::splat(simd, 0.0);
+    let mut components = [zero; COMPONENTS];
+    for c in 0..COMPONENTS {
+        components[c] = F32::splat(simd, inputs.targets[COMPONENTS * target + c]);
+    }
+    let t = with_sides::<S, F>(&components);
+    let groups = inputs.columns.chunks_exact(GROUP).zip(class.chunks_exact(LANES));
+    for ((columns, class), costs) in groups.zip(costs.chunks_exact_mut(LANES)) {
+        let mut p = [zero; COLUMNS];
+        for k in 0..COLUMNS {
+            p[k] = load(simd, columns, LANES * k);
+        }
+        let mut distance = [zero; COMPONENTS];
+        for c in 0..COMPONENTS {
+            distance[c] = (p[c] - t[c]).abs();
+        }
+        let l1 = (distance[0] + distance[1]) + (distance[2] + distance[3]);
+        let signed = [F::overlap(&p, &t, &distance, 0), F::overlap(&p, &t, &distance, 1)];
+        let hull = (p[4] + t[4] - signed[0]) * (p[5] + t[5] - signed[1]) + weights.epsilon;
+        let overlap = signed[0].max(0.0) * signed[1].max(0.0);
+        let union = p[6] + t[6] - overlap + weights.epsilon;
+        let denominator = union * hull;
+        // I/U + U/H - 1
+        let mut giou = (overlap * hull + union * union) / denominator - 1.0;
+        let lost = denominator.simd_lt(SMALLEST);
+        if lost.any_true() {
+            giou = lost.select(exact_giou::<S, F>(simd, weights.exact_epsilon, &p, inputs.targets, target), giou);
+        }
+        let cost = load(simd, class, 0) * weights.class + l1 * weights.l1 - giou * weights.giou;
+        store(cost, costs, 0);
+    }
+}
+
+/// GIoU of sixteen queries and one target by the loss' definition.
+#[inline(always)]
+fn exact_giou<S: Simd, F: Format>(simd: S, epsilon: f64, p: &Boxes<S>, targets: &[f32], target: usize) -> F32<S> {
+    let mut halves = [[[0.0; 8]; COMPONENTS]; 2];
+    for k in 0..COMPONENTS {
+        let (low, high) = p[k].widen();
+        low.store_slice(&mut halves[0][k]);
+        high.store_slice(&mut halves[1][k]);
+    }
+    let mut t = [0.0; COMPONENTS];
+    t.copy_from_slice(&targets[COMPONENTS * target..][..COMPONENTS]);
+    let low = pairs::giou(simd, F::FORMAT, epsilon, &halves[0], &t);
+    low.narrow(pairs::giou(simd, F::FORMAT, epsilon, &halves[1], &t))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terms::boxes::iou_cost;
+    use crate::terms::boxes::values::Geometry;
+    use crate::test_support::{Random, assert_close, bits};
+    use simd::{Level, dispatch};
+
+    /// What a cost is measured by.
+    #[derive(Clone, Copy)]
+    struct Config {
+        geometry: Geometry,
+        weights: BoxTerms,
+    }
+
+    /// DETR's, and one with an ε and every form of IoU.
+    fn configs(format: BoxFormat) -> [Config; 2] {
+        let usual = BoxTerms { l1: 5.0, giou: 2.0, ..BoxTerms::default() };
+        let every = BoxTerms { iou: 0.5, diou: 1.0, ciou: 1.5, ..usual };
+        [(0.0, usual), (1e-6, every)]
+            .map(|(epsilon, weights)| Config { geometry: Geometry { format, epsilon }, weights })
+    }
+
+    fn block(level: Level, config: &Config, boxes: &[f32], targets: &[f32]) -> Vec<f32> {
+        let (queries, count) = (boxes.len() / COMPONENTS, targets.len() / COMPONENTS);
+        let Config { geometry, weights } = *config;
+        let mut columns = Vec::new();
+        let probabilities: Vec<f32> = (0..padded(queries)).map(|q| q as f32 / 1e3).collect();
+        let row_of_target = vec![0; count];
+        let class = &ClassCosts { values: &probabilities, row_of_target: &row_of_target, weight: -2.0 };
+        let mut block = vec![f32::NAN; count * padded(queries)];
+        let pair_weights = PairWeights::new(&weights, class.weight, geometry.epsilon);
+        let sound = dispatch!(level, simd => match geometry.format {
+            BoxFormat::Cxcywh => lay_out::<_, Cxcywh>(simd, boxes, &mut columns),
+            BoxFormat::Xyxy => lay_out::<_, Xyxy>(simd, boxes, &mut columns),
+        });
+        assert!(sound);
+        let inputs = &Inputs { queries, columns: &columns, class, targets };
+        dispatch!(level, simd => match geometry.format {
+            BoxFormat::Cxcywh => fill::<_, Cxcywh>(simd, pair_weights, inputs, &mut block),
+            BoxFormat::Xyxy => fill::<_, Xyxy>(simd, pair_weights, inputs, &mut block),
+        });
+        let others = BoxTerms { l1: 0.0, giou: 0.0, ..weights };
+        iou_cost::add(level, geometry, &others, &columns, targets, &mut block);
+        block
+    }
+
+    /// The definition, in `f64`.
+    fn exact(config: &Config, query: usize, p: &[f32], t: &[f32]) -> f64 {
+        let corners = |b: &[f32]| {
+            let b: Vec<f64> = b.iter().map(|&v| f64::from(v)).collect();
+            match config.geometry.format {
+                BoxFormat::Cxcywh => [b[0] - b[2] / 2.0, b[1] - b[3] / 2.0, b[0] + b[2] / 2.0, b[1] + b[3] / 2.0],
+                BoxFormat::Xyxy => [b[0], b[1], b[2], b[3]],
+            }
+        };
+        let (a, b) = (corners(p), corners(t));
+        let area = |c: &[f64; 4]| (c[2] - c[0]) * (c[3] - c[1]);
+        let side = |k: usize| (a[k + 2].min(b[k + 2]) - a[k].max(b[k])).max(0.0);
+        let size = |c: &[f64; 4]| [c[2] - c[0], c[3] - c[1]];
+        let outer = size(&[a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]);
+        let overlap = side(0) * side(1);
+        let union = area(&a) + area(&b) - overlap;
+        let hull = outer[0] * outer[1];
+        let quotient = |x: f64, y: f64| if y == 0.0 { 0.0 } else { x / y };
+        let iou = quotient(overlap, union + config.geometry.epsilon);
+        let giou = iou - quotient(hull - union, hull + config.geometry.epsilon);
+        let shift = |k: usize| (a[k] + a[k + 2] - b[k] - b[k + 2]) / 2.0;
+        let diagonal = outer[0].powi(2) + outer[1].powi(2) + config.geometry.epsilon;
+        let diou = iou - quotient(shift(0).powi(2) + shift(1).powi(2), diagonal);
+        let angle = |c: &[f64; 4]| size(c)[0].atan2(size(c)[1]);
+        let v = ((angle(&a) - angle(&b)) * 2.0 / std::f64::consts::PI).powi(2);
+        let ciou = diou - quotient(v * v, 1.0 - iou + v);
+        let l1: f64 = p.iter().zip(t).map(|(&p, &t)| (f64::from(p) - f64::from(t)).abs()).sum();
+        let cost = &config.weights;
+        let others = cost.iou * iou + cost.diou * diou + cost.ciou * ciou;
+        5.0 * l1 - 2.0 * giou - others - query as f64 / 1e3 / 0.5
+    }
+
+    fn check(format: BoxFormat, boxes: &[f32], targets: &[f32]) {
+        configs(format).iter().for_each(|config| check_with(config, boxes, targets));
+    }
+
+    fn check_with(config: &Config, boxes: &[f32], targets: &[f32]) {
+        let (queries, count) = (boxes.len() / COMPONENTS, targets.len() / COMPONENTS);
+        let mut blocks = Level::available().into_iter().map(|level| block(level, config, boxes, targets));
+        let first = blocks.next().expect("a level");
+        for other in blocks {
+            assert_eq!(bits(&first), bits(&other), "{queries} queries, {count} targets");
+        }
+        for target in 0..count {
+            let row = &first[target * padded(queries)..][..padded(queries)];
+            for (query, p) in boxes.chunks_exact(COMPONENTS).enumerate() {
+                let value = exact(config, query, p, &targets[COMPONENTS * target..][..COMPONENTS]);
+                assert_close(f64::from(row[query]), value, 2e-6);
+            }
+            assert!(row[queries..].iter().all(|&c| c == f32::INFINITY), "idle lanes are never the cheapest");
+        }
+    }
+
+    fn random_box(random: &mut Random, format: BoxFormat, size: f32) -> [f32; 4] {
+        let (x, y, w, h) = (random.unit(), random.unit(), random.unit() * size, random.unit() * size);
+        match format {
+            BoxFormat::Cxcywh => [x, y, w, h],
+            BoxFormat::Xyxy => [x, y, x + w, y + h],
+        }
+    }
+
+    #[test]
+    fn every_length_gives_the_definition_and_the_same_bits_at_every_level() {
+        let mut random = Random::new(3);
+        for format in [BoxFormat::Cxcywh, BoxFormat::Xyxy] {
+            for queries in 0..=67 {
+                for targets in [0, 1, 2, 3, 6] {
+                    let size = if format == BoxFormat::Cxcywh { [0.5, 1e-6][random.below(2)] } else { 0.5 };
+                    let boxes: Vec<f32> = (0..queries).flat_map(|_| random_box(&mut random, format, size)).collect();
+                    let other: Vec<f32> = (0..targets).flat_map(|_| random_box(&mut random, format, size)).collect();
+                    check(format, &boxes, &other);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn boxes_without_size_follow_the_loss() {
+        let point = [0.5, 0.5, 0.0, 0.0];
+        let boxes =
+            [point, [0.25, 0.5, 0.0, 0.0], [0.5, 0.5, 0.25, 0.0], [0.5, 0.5, 0.25, 0.25], [0.5, 0.5, 1e-25, 1e-25]];
+        check(BoxFormat::Cxcywh, &boxes.concat(), &[point, [0.5, 0.5, 1e-20, 1e-20]].concat());
+        check(BoxFormat::Xyxy, &[[0.5; 4], [0.25, 0.5, 0.25, 0.5]].concat(), &[0.5; 4]);
+    }
+
+    #[test]
+    fn an_epsilon_below_the_digits_of_f32_counts_where_areas_are_as_small() {
+        let boxes = [[0.5, 0.5, 1e-8, 1e-8], [0.5, 0.5, 1e-9, 2e-9], [0.5, 0.5, 0.0, 0.0], [0.25, 0.5, 0.0, 0.0]];
+        for box_epsilon in [1e-16, 1e-18, 1e-40, 1e-300, f64::from_bits(1)] {
+            let [mut config, _] = configs(BoxFormat::Cxcywh);
+            config.geometry.epsilon = box_epsilon;
+            check_with(&config, &boxes.concat(), &boxes.concat());
+        }
+    }
+
+    #[test]
+    fn the_largest_boxes_stay_finite() {
+        let boxes = [[-BOX_LIMIT, BOX_LIMIT, BOX_LIMIT, BOX_LIMIT], [BOX_LIMIT, -BOX_LIMIT, BOX_LIMIT, BOX_LIMIT]];
+        check(BoxFormat::Cxcywh, &boxes.concat(), &boxes.concat());
+    }
+
+    #[test]
+    fn values_that_no_box_has_are_noticed() {
+        for (at, value) in
+            [(0, f32::NAN), (5, f32::INFINITY), (8, f32::NEG_INFINITY), (3, -0.1), (6, -1e-30), (68, 2e9)]
+        {
+            let mut boxes = vec![0.5; 4 * 18];
+            boxes[at] = value;
+            for level in Level::available() {
+                let sound = dispatch!(level, simd => lay_out::<_, Cxcywh>(simd, &boxes, &mut Vec::new()));
+                assert!(!sound, "{value} at {at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The forms of IoU of pairs of boxes, as losses 1 - IoU, with their gradients, in `f64`.
+//!
+//! With the areas I of the overlap, U of the union and H of the smallest enclosing box, c the diagonal of the latter, ρ
+//! the distance of the centres, and θ = atan(w / h) of either box:
+//!
+//! - IoU = I/U;
+//! - GIoU = I/U - (H - U)/H (Rezatofighi et al. 2019, "Generalized Intersection over Union");
+//! - DIoU = I/U - ρ²/c², CIoU = DIoU - α·v with v = 4/π² · (θ' - θ)² and α = v / (1 - I/U + v), which passes no gradient
+//!   (Zheng et al. 2020, "Distance-IoU Loss"; torchvision's `complete_box_iou_loss`).
+//!
+//! An ε is added to U, H and c² where they divide (and to U and H throughout, since they cancel in H - U).
+//!
+//! Conventions, which are those of the reference code under torch 2.15: equal operands of min and max get half of the
+//! gradient each; an overlap of exactly 0 (touching boxes) passes none. Where the reference divides by zero, a quotient
+//! with denominator 0 counts as 0, as it does in the implementations that add an ε to it: two coincident points have
+//! IoU, GIoU, DIoU and CIoU 0, two different ones GIoU -1, and neither passes a gradient through that quotient. The angle
+//! θ of a point is 0.
+
+use simd::{F64, Simd, math, prelude::*};
+
+use super::format::{BoxFormat, COMPONENTS};
+use super::values::BoxTerms;
+use crate::terms::axis::{Axis, reciprocal};
+
+/// Eight boxes, as columns.
+pub(super) type Columns<S> = [F64<S>; COMPONENTS];
+
+/// Eight pairs of boxes: the losses with what their gradients need.
+pub(super) struct Pair<S: Simd> {
+    pub iou: F64<S>,
+    pub iou_loss: F64<S>,
+    pub giou_loss: F64<S>,
+    /// Absent where DIoU and CIoU have no weight.
+    pub distance: Option<Distance<S>>,
+    axes: [Axis<S>; 2],
+    union: F64<S>,
+    per_union: F64<S>,
+    per_hull: F64<S>,
+}
+
+/// What DIoU and CIoU have beyond IoU.
+pub(super) struct Distance<S: Simd> {
+    pub diou_loss: F64<S>,
+    pub ciou_loss: F64<S>,
+    /// ρ² / c².
+    ratio: F64<S>,
+    /// 1 / c².
+    per_diagonal: F64<S>,
+    /// Centre of the predicted box less that of the target, on each axis.
+    shift: [F64<S>; 2],
+    /// Derivatives of α·v by width and height.
+    by_side: [F64<S>; 2],
+}
+
+impl<S: Simd> Pair<S> {
+    /// `weights` decides whether DIoU and CIoU are computed.
+    #[inline(always)]
+    pub fn new(simd: S, format: BoxFormat, epsilon: f64, weights: &BoxTerms, p: &Columns<S>, t: &Columns<S>) -> Self {
+        let one = F64::splat(simd, 1.0);
+        let ends = [[ends(format, p, 0), ends(format, t, 0)], [ends(format, p, 1), ends(format, t, 1)]];
+        let axes = [Axis::new(simd, ends[0][0], ends[0][1]), Axis::new(simd, ends[1][0], ends[1][1])];
+        let overlap = axes[0].overlap * axes[1].overlap;
+        let hull = axes[0].hull * axes[1].hull + epsilon;
+        let areas = axes[0].length * axes[1].length + axes[0].target_length * axes[1].target_length;
+        let union = areas - overlap + epsilon;
+        let (per_union, per_hull) = (reciprocal(simd, union), reciprocal(simd, hull));
+        let iou = overlap * per_union;
+        let iou_loss = one - iou;
+        let giou_loss = iou_loss + (hull - union) * per_hull;
+        let wanted = weights.diou > 0.0 || weights.ciou > 0.0;
+        let distance = wanted.then_some((ends, &axes)).map(
+            #[inline(always)]
+            |(ends, axes)| Distance::new(simd, epsilon, iou_loss, &ends, axes),
+        );
+        Self { iou, iou_loss, giou_loss, distance, axes, union, per_union, per_hull }
+    }
+
+    /// The weighted sum of the losses.
+    #[inline(always)]
+    pub fn weighted(&self, weights: &BoxTerms) -> F64<S> {
+        let sum = self.iou_loss * weights.iou + self.giou_loss * weights.giou;
+        match &self.distance {
+            Some(far) => sum + far.diou_loss * weights.diou + far.ciou_loss * weights.ciou,
+            None => sum,
+        }
+    }
+
+    /// Gradient of [`Pair::weighted`] by the predicted box's components.
+    #[inline(always)]
+    pub fn gradient(&self, simd: S, format: BoxFormat, weights: &BoxTerms) -> Columns<S> {
+        let all = weights.iou + weights.giou + weights.diou + weights.ciou;
+        let by_union = self.iou * self.per_union * all - self.per_hull * weights.giou;
+        let by_overlap = -(self.per_union * all) - by_union;
+        let by_hull = self.union * self.per_hull * self.per_hull * weights.giou;
+        let mut gradient = [F64::splat(simd, 0.0); COMPONENTS];
+        for axis in 0..2 {
+            let (this, other) = (&self.axes[axis], &self.axes[1 - axis]);
+            let mut by_hull_side = by_hull * other.hull;
+            let area = by_union * other.length;
+            let (mut start, mut stop) = (-area, area);
+            if let Some(far) = &self.distance {
+                let weight = weights.diou + weights.ciou;
+                by_hull_side -= far.ratio * far.per_diagonal * this.hull * (2.0 * weight);
+                let (center, side) = (far.shift[axis] * far.per_diagonal * weight, far.by_side[axis] * weights.ciou);
+                start += center - side;
+                stop += center + side;
+            }
+            start += by_overlap * other.overlap * this.overlap_slope[0] + by_hull_side * this.hull_slope[0];
+            stop += by_overlap * other.overlap * this.overlap_slope[1] + by_hull_side * this.hull_slope[1];
+            (gradient[axis], gradient[axis + 2]) = match format {
+                BoxFormat::Cxcywh => (start + stop, (stop - start) * 0.5),
+                BoxFormat::Xyxy => (start, stop),
+            };
+        }
+        gradient
+    }
+}
+
+impl<S: Simd> Distance<S> {
+    /// `ends`: for each axis those of the predicted and of the target box.
+    #[inline(always)]
+    fn new(simd: S, epsilon: f64, iou_loss: F64<S>, ends: &[[[F64<S>; 2]; 2]; 2], axes: &[Axis<S>; 2]) -> Self {
+        /// 4 / π².
+        const SCALE: f64 = 4.0 / (std::f64::consts::PI * std::f64::consts::PI);
+        let zero = F64::splat(simd, 0.0);
+        let mut shift = [zero; 2];
+        for axis in 0..2 {
+            let [p, t] = &ends[axis];
+            shift[axis] = ((p[0] - t[0]) + (p[1] - t[1])) * 0.5;
+        }
+        let diagonal = axes[0].hull * axes[0].hull + axes[1].hull * axes[1].hull + epsilon;
+        let per_diagonal = reciprocal(simd, diagonal);
+        let ratio = (shift[0] * shift[0] + shift[1] * shift[1]) * per_diagonal;
+        let diou_loss = iou_loss + ratio;
+        let [w, h] = [axes[0].length, axes[1].length];
+        let turn = math::angle(simd, w, h) - math::angle(simd, axes[0].target_length, axes[1].target_length);
+        let v = turn * turn * SCALE;
+        let alpha = v * reciprocal(simd, iou_loss + v);
+        let slope = alpha * turn * reciprocal(simd, w * w + h * h) * (2.0 * SCALE);
+        Self {
+            diou_loss,
+            ciou_loss: diou_loss + alpha * v,
+            ratio,
+            per_diagonal,
+            shift,
+            by_side: [slope * h, -(slope * w)],
+        }
+    }
+}
+
+/// Where the boxes begin and end on an axis.
+#[inline(always)]
+fn ends<S: Simd>(format: BoxFormat, b: &Columns<S>, axis: usize) -> [F64<S>; 2] {
+    let (first, second) = (b[axis], b[axis + 2]);
+    match format {
+        BoxFormat::Cxcywh => [first - second * 0.5, first + second * 0.5],
+        BoxFormat::Xyxy => [first, second],
+    }
+}

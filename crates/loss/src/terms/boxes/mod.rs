@@ -1,0 +1,176 @@
+//! Boxes: L1 and the forms of IoU, in the matching cost and in the loss.
+//!
+//! cost = λ_l1 · Σ|b_q - b_t| - λ_giou · GIoU(b_q, b_t), less the other forms of IoU where they have a weight (Carion et al.
+//! 2020, section 3.1; facebookresearch/detr, `HungarianMatcher`); loss = Σ L1 and Σ (1 - GIoU) over the pairs, and the like.
+
+mod clamp;
+mod cost;
+mod format;
+mod iou;
+mod iou_cost;
+mod pairs;
+mod values;
+
+pub(super) use format::{BOX_FORMAT, BoxFormat, COMPONENTS};
+
+use std::sync::Arc;
+
+use simd::{Level, dispatch};
+
+use super::family::{Built, Family, Places, TargetField, Term};
+use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs};
+use crate::field::{Axis, Field, FieldRows};
+use crate::option::{OptionInfo, Options};
+use pairs::Boxes;
+use values::{BoxTerms, Geometry};
+
+/// The family.
+pub(super) const FAMILY: Family = Family {
+    name: "boxes",
+    queries: &[BOXES],
+    targets: &[TargetField { field: BOXES, is_optional: false }],
+    terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
+    options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES],
+    build,
+};
+
+/// The name of the targets' boxes.
+pub(super) const TARGET_BOXES: &str = BOXES.name;
+
+const BOXES: Field =
+    Field { name: "boxes", axes: &[Axis { name: "component", size: Some(COMPONENTS) }], has_gradient: true };
+
+/// Added to every area and squared length that a term divides by, in cost and loss: 1e-6 in DAB-DETR and DINO, 0 in most
+/// others. With 0, a quotient whose divisor is 0 counts as 0.
+const BOX_EPSILON: OptionInfo = OptionInfo::number("boxEpsilon", 0.0, [0.0, 1.0]);
+
+/// Whether predicted sides below 0 count as 0, rather than being refused. They then pass no gradient.
+const CLAMP_SIZES: OptionInfo = OptionInfo::flag("clampSizes", false);
+
+/// Whether targets must lie in [0, 1].
+const NORMALIZED_BOXES: OptionInfo = OptionInfo::flag("normalizedBoxes", true);
+
+const fn term(name: &'static str) -> Term {
+    Term { name, in_cost: true, is_variant: false, needs_sigmoid: false }
+}
+
+/// Another form of IoU.
+const fn variant(name: &'static str) -> Term {
+    Term { is_variant: true, ..term(name) }
+}
+
+fn build(options: &Options, places: Places<'_>) -> crate::error::Result<Built> {
+    let geometry =
+        Geometry { format: BoxFormat::new(options.word(&BOX_FORMAT)), epsilon: options.number(&BOX_EPSILON) };
+    Ok(Built::Pair(Arc::new(BoxFamily {
+        queries: places.queries,
+        targets: places.targets,
+        geometry,
+        clamps_sizes: options.flag(&CLAMP_SIZES),
+        are_normalized: options.flag(&NORMALIZED_BOXES),
+    })))
+}
+
+/// Splits `boxes`, `[queries, 4]`, into columns. Returns whether every one is finite and within the rules; if not, look
+/// closer.
+pub(super) fn lay_out(level: Level, format: BoxFormat, boxes: &[f32], columns: &mut Vec<f32>) -> bool {
+    dispatch!(level, simd => match format {
+        BoxFormat::Cxcywh => cost::lay_out::<_, cost::Cxcywh>(simd, boxes, columns),
+        BoxFormat::Xyxy => cost::lay_out::<_, cost::Xyxy>(simd, boxes, columns),
+    })
+}
+
+/// Ready to run.
+#[derive(Debug)]
+struct BoxFamily {
+    /// Places of the two fields.
+    queries: usize,
+    targets: usize,
+    geometry: Geometry,
+    clamps_sizes: bool,
+    are_normalized: bool,
+}
+
+impl PairTerms for BoxFamily {
+    fn query_width(&self, _: usize, _: usize) -> usize {
+        COMPONENTS
+    }
+
+    fn target_width(&self, _: usize, _: usize) -> usize {
+        COMPONENTS
+    }
+
+    fn check_query(&self, _: usize, row: &[f32]) -> Option<Broken> {
+        let broken = self.geometry.format.broken_rule(row)?;
+        match BoxFormat::is_extent(&broken) {
+            true if self.clamps_sizes => None,
+            true => Some(Broken { rule: format::PREDICTED_EXTENT, ..broken }),
+            false => Some(broken),
+        }
+    }
+
+    fn check_target(&self, _: usize, row: &[f32]) -> Option<Broken> {
+        let outside = || format::outside(row).filter(|_| self.are_normalized);
+        self.geometry.format.broken_rule(row).or_else(outside)
+    }
+
+    fn lay_out(&self, level: Level, queries: FieldRows<'_>, layout: &mut Vec<f32>) -> bool {
+        lay_out(level, self.geometry.format, queries.get(self.queries), layout)
+    }
+
+    fn layout_width(&self, _: usize) -> usize {
+        cost::COLUMNS
+    }
+
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]) {
+        let weights = BoxTerms::of(inputs.weights);
+        let targets = inputs.targets.get(self.targets);
+        match &inputs.class {
+            Some(class) => {
+                let pair_weights = cost::PairWeights::new(&weights, class.weight, self.geometry.epsilon);
+                let inputs = cost::Inputs { queries: inputs.queries, columns: inputs.layout, class, targets };
+                dispatch!(level, simd => match self.geometry.format {
+                    BoxFormat::Cxcywh => cost::fill::<_, cost::Cxcywh>(simd, pair_weights, &inputs, block),
+                    BoxFormat::Xyxy => cost::fill::<_, cost::Xyxy>(simd, pair_weights, &inputs, block),
+                });
+                let weights = BoxTerms { l1: 0.0, giou: 0.0, ..weights };
+                iou_cost::add(level, self.geometry, &weights, inputs.columns, targets, block);
+            }
+            // where another family comes first, no fused pass is to be had
+            None => iou_cost::add(level, self.geometry, &weights, inputs.layout, targets, block),
+        }
+    }
+
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>) {
+        let boxes = Boxes {
+            predicted: pairs.queries.get(self.queries),
+            targets: pairs.targets.get(self.targets),
+            pairs: pairs.list,
+        };
+        let scale = BoxTerms::of(out.scales);
+        let terms = pairs::matched(level, self.geometry, boxes, &scale, out.quality, out.gradient);
+        out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
+    }
+
+    fn has_quality(&self) -> bool {
+        true
+    }
+
+    fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64> {
+        Some(self.geometry.format.overlap(overlap, query, region))
+    }
+
+    fn has_corrections(&self) -> bool {
+        self.clamps_sizes
+    }
+
+    fn correct(&self, rows: &mut [f32]) -> bool {
+        self.clamps_sizes && clamp::clamp(rows, self.geometry.format)
+    }
+
+    fn correct_gradient(&self, row: &[f32], gradient: &mut [f32]) {
+        if self.clamps_sizes {
+            clamp::backward(row, self.geometry.format, gradient);
+        }
+    }
+}

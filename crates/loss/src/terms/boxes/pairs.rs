@@ -1,0 +1,253 @@
+//! L1 and the forms of IoU of matched pairs, with their gradients, in `f64`.
+//!
+//! L1 is the sum of |differences| of the four components, in whichever format the boxes are given; sign(0) = 0. The
+//! others are in [`iou`](super::iou).
+
+use simd::{F64, Level, Simd, dispatch, prelude::*};
+
+use super::format::{BoxFormat, COMPONENTS};
+use super::iou::{Columns, Pair};
+use super::values::{BoxTerms, Geometry};
+use crate::terms::lanes::{Counted, GROUP, L1, in_range, lanes};
+
+/// What idle lanes hold in both boxes: the unit square or a square of side 1, whose terms are left out.
+const IDLE: [[f64; GROUP]; COMPONENTS] = [[0.0; GROUP], [0.0; GROUP], [1.0; GROUP], [1.0; GROUP]];
+
+/// The matched boxes of one image.
+#[derive(Clone, Copy)]
+pub(super) struct Boxes<'a> {
+    /// `[queries, 4]`.
+    pub predicted: &'a [f32],
+    /// `[targets, 4]`.
+    pub targets: &'a [f32],
+    /// Query and target.
+    pub pairs: &'a [(usize, usize)],
+}
+
+/// Sums the terms over the matched pairs of one image, of DIoU and CIoU only those that `scale` weighs, and writes the
+/// gradient of each matched query's box.
+///
+/// `scale`: what each term is multiplied by in the gradient. `ious`: `[pairs]`, written. `gradient`: `[queries, 4]`.
+pub(super) fn matched(
+    level: Level,
+    geometry: Geometry,
+    boxes: Boxes<'_>,
+    scale: &BoxTerms,
+    ious: &mut [f64],
+    gradient: Option<&mut [f32]>,
+) -> BoxTerms {
+    dispatch!(level, simd => matched_with(simd, geometry, boxes, scale, ious, gradient))
+}
+
+#[inline(always)]
+fn matched_with<S: Simd>(
+    simd: S,
+    geometry: Geometry,
+    boxes: Boxes<'_>,
+    scale: &BoxTerms,
+    ious: &mut [f64],
+    mut gradient: Option<&mut [f32]>,
+) -> BoxTerms {
+    let Boxes { predicted, targets, pairs } = boxes;
+    let mut terms = BoxTerms::default();
+    for (pairs, ious) in pairs.chunks(GROUP).zip(ious.chunks_mut(GROUP)) {
+        let (mut p, mut t) = (IDLE, IDLE);
+        for (lane, &(query, target)) in pairs.iter().enumerate() {
+            for k in 0..COMPONENTS {
+                p[k][lane] = f64::from(predicted[COMPONENTS * query + k]);
+                t[k][lane] = f64::from(targets[COMPONENTS * target + k]);
+            }
+        }
+        let (p, t) = (columns(simd, &p), columns(simd, &t));
+        let l1 = L1::new(simd, &p, &t);
+        let pair = Pair::new(simd, geometry.format, geometry.epsilon, scale, &p, &t);
+        let sum = Counted::new(simd, pairs.len());
+        terms.l1 += sum.of(l1.value);
+        terms.giou += sum.of(pair.giou_loss);
+        terms.iou += sum.of(pair.iou_loss);
+        if let Some(far) = &pair.distance {
+            terms.diou += sum.of(far.diou_loss);
+            terms.ciou += sum.of(far.ciou_loss);
+        }
+        ious.copy_from_slice(&lanes(pair.iou)[..pairs.len()]);
+        if let Some(gradient) = &mut gradient {
+            let slope = pair.gradient(simd, geometry.format, scale);
+            for k in 0..COMPONENTS {
+                let lanes = lanes(in_range(simd, l1.gradient[k] * scale.l1 + slope[k]));
+                for (&(query, _), value) in pairs.iter().zip(lanes) {
+                    gradient[COMPONENTS * query + k] = value as f32;
+                }
+            }
+        }
+    }
+    terms
+}
+
+/// 1 - (1 - GIoU) of eight pairs of boxes given as columns: the definition, for the matching cost's special cases.
+#[inline(always)]
+pub(super) fn giou<S: Simd>(
+    simd: S,
+    format: BoxFormat,
+    epsilon: f64,
+    boxes: &[[f64; GROUP]; COMPONENTS],
+    target: &[f32; COMPONENTS],
+) -> F64<S> {
+    let (p, t) = (columns(simd, boxes), splat(simd, target));
+    F64::splat(simd, 1.0) - Pair::new(simd, format, epsilon, &BoxTerms::default(), &p, &t).giou_loss
+}
+
+/// The weighted sum of the losses of eight boxes with one target.
+#[inline(always)]
+pub(super) fn weighted_loss<S: Simd>(
+    simd: S,
+    geometry: Geometry,
+    weights: &BoxTerms,
+    boxes: &[[f64; GROUP]; COMPONENTS],
+    target: &[f32; COMPONENTS],
+) -> [f64; GROUP] {
+    let (p, t) = (columns(simd, boxes), splat(simd, target));
+    let mut loss = Pair::new(simd, geometry.format, geometry.epsilon, weights, &p, &t).weighted(weights);
+    if weights.l1 > 0.0 {
+        loss += L1::new(simd, &p, &t).value * weights.l1;
+    }
+    lanes(loss)
+}
+
+#[inline(always)]
+fn columns<S: Simd>(simd: S, values: &[[f64; GROUP]; COMPONENTS]) -> Columns<S> {
+    let mut columns = [F64::splat(simd, 0.0); COMPONENTS];
+    for k in 0..COMPONENTS {
+        columns[k] = F64::from_slice(simd, &values[k]);
+    }
+    columns
+}
+
+/// One box in every lane.
+#[inline(always)]
+fn splat<S: Simd>(simd: S, values: &[f32; COMPONENTS]) -> Columns<S> {
+    let mut columns = [F64::splat(simd, 0.0); COMPONENTS];
+    for k in 0..COMPONENTS {
+        columns[k] = F64::splat(simd, f64::from(values[k]));
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{Random, assert_close, bits};
+
+    const SCALE: BoxTerms = BoxTerms { l1: 5.0, giou: 2.0, iou: 0.5, diou: 0.25, ciou: 1.5 };
+
+    fn run(level: Level, format: BoxFormat, boxes: &[f32], targets: &[f32]) -> (BoxTerms, Vec<f32>) {
+        let pairs: Vec<_> = (0..boxes.len() / COMPONENTS).map(|k| (k, k)).collect();
+        let (mut gradient, mut ious) = (vec![0.0; boxes.len()], vec![f64::NAN; pairs.len()]);
+        let geometry = Geometry { format, epsilon: 0.0 };
+        let boxes = Boxes { predicted: boxes, targets, pairs: &pairs };
+        let terms = matched(level, geometry, boxes, &SCALE, &mut ious, Some(&mut gradient));
+        assert_close(ious.iter().map(|iou| 1.0 - iou).sum(), terms.iou, 1e-14);
+        (terms, gradient)
+    }
+
+    #[test]
+    fn every_number_of_pairs_gives_the_same_bits_at_every_level_and_the_sum_of_single_pairs() {
+        let mut random = Random::new(4);
+        for format in [BoxFormat::Cxcywh, BoxFormat::Xyxy] {
+            for count in 0..=67 {
+                let mut boxes = || -> Vec<f32> {
+                    (0..count)
+                        .flat_map(|_| {
+                            let (x, y, w, h) = (random.unit(), random.unit(), random.unit(), random.unit());
+                            match format {
+                                BoxFormat::Cxcywh => [x, y, w, h],
+                                BoxFormat::Xyxy => [x, y, x + w, y + h],
+                            }
+                        })
+                        .collect()
+                };
+                let (boxes, targets) = (boxes(), boxes());
+                let mut results = Level::available().into_iter().map(|level| run(level, format, &boxes, &targets));
+                let (terms, gradient) = results.next().expect("a level");
+                for (other_terms, other) in results {
+                    assert_eq!((terms, bits(&gradient)), (other_terms, bits(&other)), "{count} pairs");
+                }
+                let mut sum = [0.0; 5];
+                for (k, (p, t)) in boxes.chunks_exact(4).zip(targets.chunks_exact(4)).enumerate() {
+                    let (single, slope) = run(Level::detect(), format, p, t);
+                    for (sum, value) in sum.iter_mut().zip(single.values()) {
+                        *sum += value;
+                    }
+                    assert_eq!(bits(&slope), bits(&gradient[4 * k..4 * k + 4]));
+                }
+                for (value, sum) in terms.values().into_iter().zip(sum) {
+                    assert_close(value, sum, 1e-14);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_smallest_sides_and_every_epsilon_give_finite_losses_and_gradients() {
+        // a side of 1e-40 has a derivative of about 1e40, which f32 does not hold
+        let sides = [0.0, 1e-45, 1e-42, 1e-40, 1e-39, 1e-30, 1e-20, 1e-10, 0.5];
+        let corners: Vec<[f32; 4]> = [0.0, 1e-45, 0.25]
+            .into_iter()
+            .flat_map(|x| sides.into_iter().flat_map(move |w| sides.into_iter().map(move |h| [x, 0.0, x + w, h])))
+            .collect();
+        let scale = BoxTerms { l1: 5e12, giou: 1e12, iou: 1e12, diou: 1e12, ciou: 1e12 };
+        for box_format in [BoxFormat::Cxcywh, BoxFormat::Xyxy] {
+            let boxes: Vec<[f32; 4]> = match box_format {
+                BoxFormat::Xyxy => corners.clone(),
+                BoxFormat::Cxcywh => corners.iter().map(|b| [b[0], b[1], b[2] - b[0], b[3]]).collect(),
+            };
+            let pairs: Vec<_> =
+                (0..boxes.len()).flat_map(|p| [(p, p), (p, (7 * p + 3) % boxes.len()), (p, 0)]).collect();
+            let boxes = boxes.concat();
+            for box_epsilon in [0.0, f64::from_bits(1), 1e-300, 1e-200, 1e-150, 1e-80, 1e-20, 1e-6, 1.0] {
+                let geometry = Geometry { format: box_format, epsilon: box_epsilon };
+                let mut first = None;
+                for level in Level::available() {
+                    let (mut ious, mut gradient) = (vec![f64::NAN; pairs.len()], vec![f32::NAN; boxes.len()]);
+                    let inputs = Boxes { predicted: &boxes, targets: &boxes, pairs: &pairs };
+                    let terms = matched(level, geometry, inputs, &scale, &mut ious, Some(&mut gradient));
+                    let BoxTerms { l1, giou, iou, diou, ciou } = terms;
+                    assert!(
+                        [l1, giou, iou, diou, ciou].iter().all(|term| term.is_finite()),
+                        "ε {box_epsilon}: {terms:?}"
+                    );
+                    assert!(ious.iter().all(|iou| (0.0..1.0 + 1e-12).contains(iou)), "ε {box_epsilon}");
+                    assert!(gradient.iter().all(|g| g.is_finite()), "ε {box_epsilon}");
+                    let found = (terms, bits(&gradient));
+                    assert_eq!(*first.get_or_insert_with(|| found.clone()), found, "ε {box_epsilon}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_gradient_beyond_the_range_is_its_largest_number() {
+        // IoU 1 / 2 by the width: half of the derivative -1 / w of the loss, up to signs
+        let (terms, gradient) = run(Level::detect(), BoxFormat::Xyxy, &[0.0, 0.0, 5e-41, 0.5], &[0.0, 0.0, 1e-40, 0.5]);
+        assert_close(terms.iou, 0.5, 1e-4);
+        assert_eq!(gradient[2], f32::MIN);
+        let (_, gradient) = run(Level::detect(), BoxFormat::Xyxy, &[0.0, 0.0, 5e-31, 0.5], &[0.0, 0.0, 1e-30, 0.5]);
+        assert!(f32::MIN < gradient[2] && gradient[2] < -1e30, "within the range it is itself: {}", gradient[2]);
+    }
+
+    #[test]
+    fn boxes_without_area_have_the_documented_values_and_finite_gradients() {
+        let losses = |p: [f32; 4], t: [f32; 4]| {
+            let (terms, gradient) = run(Level::detect(), BoxFormat::Cxcywh, &p, &t);
+            assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
+            terms
+        };
+        let giou_loss = |p, t| losses(p, t).giou;
+        let point = [0.5, 0.5, 0.0, 0.0];
+        let BoxTerms { l1, iou, diou, ciou, .. } = losses(point, point);
+        assert_eq!([l1, iou, diou, ciou], [0.0, 1.0, 1.0, 1.0], "coincident points: all forms of IoU are 0");
+        assert_eq!(giou_loss(point, point), 1.0, "coincident points: GIoU 0");
+        assert_eq!(giou_loss(point, [0.25, 0.25, 0.0, 0.0]), 2.0, "two points: GIoU -1");
+        assert_eq!(giou_loss(point, [0.5, 0.5, 0.5, 0.5]), 1.0, "a point within a box: GIoU 0");
+        assert_eq!(giou_loss([0.5, 0.5, 0.25, 0.0], [0.5, 0.5, 0.25, 0.0]), 1.0, "coincident lines: GIoU 0");
+    }
+}

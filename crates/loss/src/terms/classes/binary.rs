@@ -1,0 +1,551 @@
+//! Sigmoid classification: every logit is a binary decision of its own. One pass takes every cell as background; then the
+//! few cells that a matched target labels get their own value.
+//!
+//! With p = σ(x), a background cell is worth p^γ · -ln(1 - p), times its weight. The value of a labelled cell depends on
+//! the [`Positive`]; [`Sigmoid`] names the sources. It is added as the difference to the
+//! very number that the pass added, in `f64`, so that a confident match leaves nothing behind.
+
+use simd::math::{exp, ln, logistic};
+use simd::{F32, F64, LANES, Level, Simd, dispatch, load, prelude::*, store};
+
+/// Vectors that are handled together.
+const STEP: usize = 4;
+
+/// Above this, q · -ln q is 0 to all digits, and -ln q is not used in it, lest it overflow.
+const SATURATED: f32 = 100.0;
+
+/// The smallest IoU above 0; smaller ones count as this.
+const SMALLEST: f32 = 1e-37;
+
+/// A sum over all queries and classes, divided by the number of targets. With p = σ(logit), q the IoU of the matched
+/// boxes and BCE(t) = -t·ln p - (1 - t)·ln(1 - p), a class that a query has no target for adds
+/// weight · p^γ · -ln(1 - p), where weight and γ are named in the variants. Neither q nor t passes a gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Sigmoid {
+    /// Background weight 1 - α; a matched label adds α · (1 - p)^γ · -ln p. Lin et al. 2017, "Focal Loss for Dense
+    /// Object Detection", as in fundamentalvision/Deformable-DETR, `sigmoid_focal_loss`.
+    Focal {
+        /// α, 0 to 1.
+        alpha: f64,
+        /// γ.
+        gamma: f64,
+    },
+    /// Background weight α; a matched label adds q · BCE(q). Zhang et al. 2021, "VarifocalNet", as in
+    /// lyuwenyu/RT-DETR, `loss_labels_vfl`.
+    Varifocal {
+        /// α.
+        alpha: f64,
+        /// γ.
+        gamma: f64,
+        /// Whether p^γ is a mere weight, without a gradient, as in that code.
+        detach_weights: bool,
+    },
+    /// Background weight α, 1 in the published configurations; a matched label adds BCE(q^γ). Huang et al. 2025, "DEIM",
+    /// section 3.2; Intellindust-AI-Lab/DEIM, `loss_labels_mal`.
+    Mal {
+        /// α.
+        alpha: f64,
+        /// γ.
+        gamma: f64,
+        /// Whether p^γ of the background is a mere weight, without a gradient, as in that code.
+        detach_weights: bool,
+    },
+    /// Background weight 1; a matched label adds BCE(max(t, least)) with t = p^α · q^(1 - α). Cai et al. 2023, "Align-DETR", as
+    /// in Atten4Vis/LW-DETR, `loss_labels` with `ia_bce_loss`.
+    IaBce {
+        /// α, 0 to 1.
+        alpha: f64,
+        /// γ.
+        gamma: f64,
+        /// The least t, 0 to 1; 0.01 in that code.
+        min_quality: f64,
+    },
+}
+
+/// What a sigmoid criterion computes, ready for the kernels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// Weight of a background cell.
+    weight: f64,
+    modulation: Modulation,
+    positive: Positive,
+}
+
+/// The factor p^γ.
+#[derive(Clone, Copy, Debug)]
+struct Modulation {
+    gamma: f32,
+    /// γ where the factor is differentiated, 0 where it is a mere weight.
+    slope: f32,
+}
+
+/// What a labelled cell is worth, with q the IoU of the matched boxes.
+#[derive(Clone, Copy, Debug)]
+enum Positive {
+    /// α · (1 - p)^γ · -ln p.
+    Focal { alpha: f32 },
+    /// q · BCE(q).
+    Varifocal,
+    /// BCE(q^γ).
+    Mal { gamma: f32 },
+    /// BCE(max(p^α · q^(1 - α), least)).
+    IaBce { alpha: f32, least: f32 },
+}
+
+/// A labelled logit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cell {
+    /// Its place among the image's logits.
+    pub at: usize,
+    /// How well the pair agrees: the IoU of the matched boxes.
+    pub quality: f64,
+}
+
+/// What the pass over all cells gives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    /// Sum over all cells, weighted.
+    pub loss: f64,
+    /// Whether every logit was finite; if not, nothing of the pass means anything.
+    pub finite: bool,
+}
+
+impl Rule {
+    pub fn new(kind: Sigmoid) -> Self {
+        let (weight, gamma, detached, positive) = match kind {
+            Sigmoid::Focal { alpha, gamma } => (1.0 - alpha, gamma, false, Positive::Focal { alpha: alpha as f32 }),
+            Sigmoid::Varifocal { alpha, gamma, detach_weights } => (alpha, gamma, detach_weights, Positive::Varifocal),
+            Sigmoid::Mal { alpha, gamma, detach_weights } => {
+                (alpha, gamma, detach_weights, Positive::Mal { gamma: gamma as f32 })
+            }
+            Sigmoid::IaBce { alpha, gamma, min_quality } => {
+                (1.0, gamma, false, Positive::IaBce { alpha: alpha as f32, least: min_quality as f32 })
+            }
+        };
+        let gamma = gamma as f32;
+        Self { weight, modulation: Modulation { gamma, slope: if detached { 0.0 } else { gamma } }, positive }
+    }
+
+    /// Every cell as background: writes weight · `scale` · its derivative to `gradient`, which is as long as `logits` or
+    /// absent.
+    pub fn background(&self, level: Level, logits: &[f32], scale: f64, gradient: Option<&mut [f32]>) -> Pass {
+        let weight = (self.weight * scale) as f32;
+        let Pass { loss, finite } = dispatch!(level, simd => if self.modulation.gamma == 2.0 {
+            background_with::<_, true>(simd, self.modulation, logits, weight, gradient)
+        } else {
+            background_with::<_, false>(simd, self.modulation, logits, weight, gradient)
+        });
+        Pass { loss: self.weight * loss, finite }
+    }
+
+    /// Replaces the background value of labelled cells by their own; gives Σ(positive - background). Writes `scale` · the derivative of each cell to `gradient`.
+    pub fn apply_positives(
+        &self,
+        level: Level,
+        logits: &[f32],
+        cells: &[Cell],
+        scale: f64,
+        gradient: Option<&mut [f32]>,
+    ) -> f64 {
+        dispatch!(level, simd => if self.modulation.gamma == 2.0 {
+            apply_positives_with::<_, true>(simd, self, logits, cells, scale, gradient)
+        } else {
+            apply_positives_with::<_, false>(simd, self, logits, cells, scale, gradient)
+        })
+    }
+}
+
+/// How many rows have a logit above 0, so a probability above 0.5. `logits`: `[rows, classes]`.
+pub(super) fn positive_rows(level: Level, logits: &[f32], classes: usize) -> usize {
+    dispatch!(level, simd => positive_rows_with(simd, logits, classes))
+}
+
+#[inline(always)]
+fn positive_rows_with<S: Simd>(simd: S, logits: &[f32], classes: usize) -> usize {
+    /// Of logits without any bias, most rows have one above 0 among these.
+    const FIRST: usize = 4;
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let mut count = 0;
+            for row in logits.chunks_exact(classes) {
+                let (first, rest) = row.split_at(FIRST.min(classes));
+                let found = first.iter().any(|&x| x > 0.0) || any_positive(simd, row, rest);
+                count += usize::from(found);
+            }
+            count
+        },
+    )
+}
+
+/// Whether any of the `rest` of a row is above 0.
+#[inline(always)]
+fn any_positive<S: Simd>(simd: S, row: &[f32], rest: &[f32]) -> bool {
+    let Some(last) = row.len().checked_sub(LANES) else { return rest.iter().any(|&x| x > 0.0) };
+    let positive = |at: usize| load(simd, row, at).simd_gt(0.0).any_true();
+    (0..last).step_by(LANES).any(positive) || positive(last)
+}
+
+/// Sixteen labelled cells.
+#[derive(Default)]
+struct Lanes {
+    x: [f32; LANES],
+    iou: [f32; LANES],
+    /// 1 - IoU.
+    miss: [f32; LANES],
+    /// What the background pass had, unweighted.
+    background: [f32; LANES],
+    value: [f32; LANES],
+    slope: [f32; LANES],
+}
+
+/// p^γ · -ln(1 - p) and its derivative.
+#[inline(always)]
+fn modulated<S: Simd, const N: usize, const SQUARE: bool>(
+    simd: S,
+    modulation: Modulation,
+    x: [F32<S>; N],
+) -> [[F32<S>; N]; 2] {
+    let l = logistic(simd, x);
+    let factor = power::<S, N, SQUARE>(modulation.gamma, l.p, l.nll_p);
+    let (mut value, mut slope) = (x, x);
+    for i in 0..N {
+        value[i] = factor[i] * l.nll_q[i];
+        slope[i] = factor[i] * (l.p[i] + l.q[i] * l.nll_q[i].min(SATURATED) * modulation.slope);
+    }
+    [value, slope]
+}
+
+/// p^γ from p and -ln p; `SQUARE`: γ is 2.
+#[inline(always)]
+pub(super) fn power<S: Simd, const N: usize, const SQUARE: bool>(
+    gamma: f32,
+    mut p: [F32<S>; N],
+    mut nll: [F32<S>; N],
+) -> [F32<S>; N] {
+    for i in 0..N {
+        p[i] *= p[i];
+        nll[i] *= -gamma;
+    }
+    if SQUARE { p } else { exp(nll) }
+}
+
+#[inline(always)]
+fn background_with<S: Simd, const SQUARE: bool>(
+    simd: S,
+    modulation: Modulation,
+    logits: &[f32],
+    weight: f32,
+    mut gradient: Option<&mut [f32]>,
+) -> Pass {
+    let zero = F32::splat(simd, 0.0);
+    let mut sums = Sums { value: [F64::splat(simd, 0.0); 2], probe: zero };
+    let mut at = 0;
+    while at + STEP * LANES <= logits.len() {
+        let mut x = [zero; STEP];
+        for i in 0..STEP {
+            x[i] = load(simd, logits, at + LANES * i);
+        }
+        let [value, slope] = modulated::<S, STEP, SQUARE>(simd, modulation, x);
+        for i in 0..STEP {
+            sums.add(x[i], value[i]);
+        }
+        if let Some(gradient) = &mut gradient {
+            for i in 0..STEP {
+                store(slope[i] * weight, gradient, at + LANES * i);
+            }
+        }
+        at += STEP * LANES;
+    }
+    while at < logits.len() {
+        let count = LANES.min(logits.len() - at);
+        // idle lanes hold a logit whose value and derivative vanish
+        let mut tile = [f32::MIN; LANES];
+        tile[..count].copy_from_slice(&logits[at..at + count]);
+        let x = load(simd, &tile, 0);
+        let [[value], [slope]] = modulated::<S, 1, SQUARE>(simd, modulation, [x]);
+        store(value, &mut tile, 0);
+        tile[count..].fill(0.0);
+        sums.add(zero, load(simd, &tile, 0));
+        for &x in &logits[at..at + count] {
+            sums.probe += x;
+        }
+        if let Some(gradient) = &mut gradient {
+            store(slope * weight, &mut tile, 0);
+            gradient[at..at + count].copy_from_slice(&tile[..count]);
+        }
+        at += count;
+    }
+    let loss = (sums.value[0] + sums.value[1]).reduce_sum();
+    // a sum of finite logits can overflow: then the caller looks closer
+    Pass { loss, finite: sums.probe.abs().simd_lt(f32::INFINITY).all_true() }
+}
+
+/// Running sums of the pass.
+struct Sums<S: Simd> {
+    value: [F64<S>; 2],
+    probe: F32<S>,
+}
+
+impl<S: Simd> Sums<S> {
+    /// Each value is widened before it is added, so that [`Rule::apply_positives`] can take it away again.
+    #[inline(always)]
+    fn add(&mut self, x: F32<S>, value: F32<S>) {
+        self.probe += x;
+        let (low, high) = value.widen();
+        self.value[0] += low;
+        self.value[1] += high;
+    }
+}
+
+#[inline(always)]
+fn apply_positives_with<S: Simd, const SQUARE: bool>(
+    simd: S,
+    rule: &Rule,
+    logits: &[f32],
+    cells: &[Cell],
+    scale: f64,
+    mut gradient: Option<&mut [f32]>,
+) -> f64 {
+    let mut gain = 0.0;
+    for cells in cells.chunks(LANES) {
+        let mut lanes = Lanes::default();
+        for (lane, cell) in cells.iter().enumerate() {
+            lanes.x[lane] = logits[cell.at];
+            lanes.iou[lane] = cell.quality as f32;
+            lanes.miss[lane] = (1.0 - cell.quality) as f32;
+        }
+        positive_lanes::<S, SQUARE>(simd, rule, &mut lanes);
+        for (lane, cell) in cells.iter().enumerate() {
+            gain += f64::from(lanes.value[lane]) - rule.weight * f64::from(lanes.background[lane]);
+            if let Some(gradient) = &mut gradient {
+                gradient[cell.at] = (f64::from(lanes.slope[lane]) * scale) as f32;
+            }
+        }
+    }
+    gain
+}
+
+#[inline(always)]
+fn positive_lanes<S: Simd, const SQUARE: bool>(simd: S, rule: &Rule, lanes: &mut Lanes) {
+    let x = load(simd, &lanes.x, 0);
+    let [[background], _] = modulated::<S, 1, SQUARE>(simd, rule.modulation, [x]);
+    store(background, &mut lanes.background, 0);
+    let (iou, miss) = (load(simd, &lanes.iou, 0), load(simd, &lanes.miss, 0));
+    let (value, slope) = match rule.positive {
+        Positive::Focal { alpha } => {
+            let [[value], [slope]] = modulated::<S, 1, SQUARE>(simd, rule.modulation, [-x]);
+            (value * alpha, slope * -alpha)
+        }
+        Positive::Varifocal => {
+            let (value, slope) = cross_entropy(simd, x, iou, miss);
+            (value * iou, slope * iou)
+        }
+        Positive::Mal { gamma } => {
+            let (t, rest) = exp_and_rest(simd, log(simd, iou) * gamma);
+            cross_entropy(simd, x, t, rest)
+        }
+        Positive::IaBce { alpha, least } => {
+            let [nll] = logistic(simd, [x]).nll_p;
+            let (t, rest) = exp_and_rest(simd, log(simd, iou) * (1.0 - alpha) - nll * alpha);
+            cross_entropy(simd, x, t.max(least), rest.min(1.0 - least))
+        }
+    };
+    store(value, &mut lanes.value, 0);
+    store(slope, &mut lanes.slope, 0);
+}
+
+/// The logarithm of an IoU; of 0, a number whose every multiple is as good as -infinity, and whose product with 0 is 0.
+#[inline(always)]
+fn log<S: Simd>(simd: S, iou: F32<S>) -> F32<S> {
+    let [log] = ln([iou.max(SMALLEST)]);
+    iou.simd_gt(0.0).select(log, F32::splat(simd, f32::MIN))
+}
+
+/// e^y and 1 - e^y for y ≤ 0 (above, which only rounding gives, as for 0), the latter with all its digits near 0 too.
+#[inline(always)]
+fn exp_and_rest<S: Simd>(simd: S, y: F32<S>) -> (F32<S>, F32<S>) {
+    let y = y.min(0.0);
+    let [t] = exp([y]);
+    let series = -y * (y * (y * (y * 0.25 + 1.0) * (1.0 / 3.0) + 1.0) * 0.5 + 1.0);
+    (t, y.simd_gt(-0.03).select(series, F32::splat(simd, 1.0) - t))
+}
+
+/// -t·ln p - (1 - t)·ln(1 - p) and its derivative p - t, of which the side that does not cancel is taken. `rest`: 1 - t.
+#[inline(always)]
+fn cross_entropy<S: Simd>(simd: S, x: F32<S>, t: F32<S>, rest: F32<S>) -> (F32<S>, F32<S>) {
+    let l = logistic(simd, [x]);
+    let value = t * l.nll_p[0] + rest * l.nll_q[0];
+    (value, x.simd_ge(0.0).select(rest - l.q[0], l.p[0] - t))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{Random, assert_close, bits};
+
+    const KINDS: [Sigmoid; 7] = [
+        Sigmoid::Focal { alpha: 0.25, gamma: 2.0 },
+        Sigmoid::Focal { alpha: 0.4, gamma: 0.0 },
+        Sigmoid::Varifocal { alpha: 0.75, gamma: 2.0, detach_weights: true },
+        Sigmoid::Varifocal { alpha: 0.75, gamma: 1.3, detach_weights: false },
+        Sigmoid::Mal { alpha: 1.0, gamma: 1.5, detach_weights: true },
+        Sigmoid::IaBce { alpha: 0.25, gamma: 2.0, min_quality: 0.01 },
+        Sigmoid::IaBce { alpha: 0.0, gamma: 0.5, min_quality: 0.0 },
+    ];
+
+    /// Loss and gradient of a pass and of the positives applied after it.
+    fn run(level: Level, kind: Sigmoid, logits: &[f32], cells: &[Cell], scale: f64) -> (f64, Vec<f32>) {
+        let rule = Rule::new(kind);
+        let mut gradient = vec![f32::NAN; logits.len()];
+        let pass = rule.background(level, logits, scale, Some(&mut gradient));
+        assert!(pass.finite);
+        assert_eq!(pass.loss.to_bits(), rule.background(level, logits, scale, None).loss.to_bits());
+        let gain = rule.apply_positives(level, logits, cells, scale, Some(&mut gradient));
+        assert_eq!(gain.to_bits(), rule.apply_positives(level, logits, cells, scale, None).to_bits());
+        (pass.loss + gain, gradient)
+    }
+
+    /// -ln σ(x), also where σ(x) rounds to 0 or 1.
+    fn nll(x: f64) -> f64 {
+        (-x.abs()).exp().ln_1p() - x.min(0.0)
+    }
+
+    /// The definition: the value of a cell and its derivative.
+    fn exact(kind: Sigmoid, label: Option<f64>, x: f64) -> (f64, f64) {
+        let (p, q) = ((-nll(x)).exp(), (-nll(-x)).exp());
+        let background = |weight: f64, gamma: f64, slope: f64| {
+            let factor = weight * p.powf(gamma);
+            (factor * nll(-x), factor * (p + if q > 0.0 { slope * q * nll(-x) } else { 0.0 }))
+        };
+        let entropy = |log_t: f64, least: f64| {
+            let (t, rest) = (log_t.exp().max(least), (-log_t.exp_m1()).min(1.0 - least));
+            (t * nll(x) + rest * nll(-x), if x > 0.0 { rest - q } else { p - t })
+        };
+        match (kind, label) {
+            (Sigmoid::Focal { alpha, gamma }, None) => background(1.0 - alpha, gamma, gamma),
+            (Sigmoid::Focal { alpha, gamma }, Some(_)) => {
+                let factor = alpha * q.powf(gamma);
+                (factor * nll(x), -factor * (q + if p > 0.0 { gamma * p * nll(x) } else { 0.0 }))
+            }
+            (Sigmoid::Varifocal { .. }, Some(iou)) => {
+                let (value, slope) = entropy(iou.ln(), 0.0);
+                (iou * value, iou * slope)
+            }
+            (Sigmoid::Mal { gamma, .. }, Some(iou)) => entropy(gamma * iou.ln(), 0.0),
+            (
+                Sigmoid::Varifocal { alpha, gamma, detach_weights } | Sigmoid::Mal { alpha, gamma, detach_weights },
+                None,
+            ) => background(alpha, gamma, if detach_weights { 0.0 } else { gamma }),
+            (Sigmoid::IaBce { alpha, min_quality, .. }, Some(iou)) => {
+                entropy((1.0 - alpha) * iou.ln() - alpha * nll(x), min_quality)
+            }
+            (Sigmoid::IaBce { gamma, .. }, None) => background(1.0, gamma, gamma),
+        }
+    }
+
+    #[test]
+    fn every_length_gives_the_definition_and_the_same_bits_at_every_level() {
+        let mut random = Random::new(5);
+        for kind in KINDS {
+            for count in (0..=70).chain([127, 128, 129, 1000]) {
+                let logits: Vec<f32> = (0..count).map(|_| random.normal() * 4.0).collect();
+                let ious = [0.0, 1.0, 0.5, 1e-300, 0.9999999];
+                let cells: Vec<Cell> = (0..count)
+                    .filter(|k| k % 3 == 1)
+                    .map(|at| Cell { at, quality: if at % 2 == 0 { ious[at % 5] } else { f64::from(random.unit()) } })
+                    .collect();
+                let mut results = Level::available().into_iter().map(|l| run(l, kind, &logits, &cells, 0.5));
+                let (loss, gradient) = results.next().expect("a level");
+                for (other_loss, other) in results {
+                    assert_eq!(
+                        (loss.to_bits(), bits(&gradient)),
+                        (other_loss.to_bits(), bits(&other)),
+                        "{kind:?} {count}"
+                    );
+                }
+                let mut sum = 0.0;
+                for (at, &x) in logits.iter().enumerate() {
+                    let label = cells.iter().find(|cell| cell.at == at).map(|cell| cell.quality);
+                    let (value, slope) = exact(kind, label, f64::from(x));
+                    sum += value;
+                    assert_close(f64::from(gradient[at]), 0.5 * slope, 1e-6);
+                }
+                assert_close(loss, sum, 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn confident_matches_leave_nothing_of_the_background_behind() {
+        // the background value of the labelled cell is a million times what remains of the loss
+        for x in [12.0, 40.0, 87.0, 200.0] {
+            let cells = [Cell { at: 7, quality: 1.0 }];
+            let mut logits = [-x; 20];
+            logits[7] = x;
+            for kind in KINDS {
+                let (loss, gradient) = run(Level::detect(), kind, &logits, &cells, 1.0);
+                let values = logits.iter().enumerate().map(|(at, &x)| {
+                    let (value, slope) = exact(kind, (at == 7).then_some(1.0), f64::from(x));
+                    assert!((f64::from(gradient[at]) - slope).abs() <= 1e-5 * slope.abs() + 1e-37, "{kind:?}: {slope}");
+                    value
+                });
+                let exact: f64 = values.sum();
+                assert!((loss - exact).abs() <= 1e-5 * exact + 1e-12, "{kind:?}, logits of {x}: {loss} is not {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_finite_logit_gives_finite_values() {
+        let extremes = [f32::MAX, f32::MIN, 1e30, -1e30, 104.0, -104.0, 88.0, -88.0, f32::MIN_POSITIVE, 0.0, -0.0];
+        let cells: Vec<Cell> = (0..22).step_by(2).map(|at| Cell { at, quality: [0.0, 0.3, 1.0][at % 3] }).collect();
+        let logits: Vec<f32> = extremes.iter().flat_map(|&x| [x, x]).collect();
+        for kind in KINDS {
+            for level in Level::available() {
+                let rule = Rule::new(kind);
+                let mut gradient = vec![f32::NAN; logits.len()];
+                let pass = rule.background(level, &logits, 1.0, Some(&mut gradient));
+                let gain = rule.apply_positives(level, &logits, &cells, 1.0, Some(&mut gradient));
+                assert!((pass.loss + gain).is_finite(), "{kind:?}");
+                for (at, &x) in logits.iter().enumerate() {
+                    let label = cells.iter().find(|cell| cell.at == at).map(|cell| cell.quality);
+                    let (_, slope) = exact(kind, label, f64::from(x));
+                    assert_close(f64::from(gradient[at]), slope, 2e-6);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn logits_that_are_not_finite_are_noticed_wherever_they_are() {
+        let rule = Rule::new(KINDS[0]);
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for at in [0, 63, 64, 127, 128, 140] {
+                let mut logits = vec![0.5; 141];
+                logits[at] = bad;
+                for level in Level::available() {
+                    assert!(!rule.background(level, &logits, 1.0, None).finite, "{bad} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_is_positive_wherever_its_logit_above_0_is() {
+        let mut random = Random::new(6);
+        for classes in (1..=70).chain([80, 91, 128, 365]) {
+            let mut logits: Vec<f32> = (0..23 * classes).map(|_| -random.unit()).collect();
+            let mut expected = 0;
+            for row in logits.chunks_exact_mut(classes) {
+                let value = [1e-40, 3.0, f32::MAX, 0.0, -0.0, f32::MIN][random.below(6)];
+                row[random.below(classes)] = value;
+                expected += usize::from(value > 0.0);
+            }
+            for level in Level::available() {
+                assert_eq!(positive_rows(level, &logits, classes), expected, "{classes} classes");
+                assert_eq!(positive_rows(level, &[], classes), 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What describes a family of terms: its fields, its terms, its options, and how it is made ready.
+
+use std::sync::Arc;
+
+use super::class::ClassTerm;
+use super::late::LateTerms;
+use super::pair::PairTerms;
+use crate::error::Result;
+use crate::field::Field;
+use crate::option::{OptionInfo, Options};
+
+/// A term of the loss.
+#[derive(Debug)]
+pub struct Term {
+    /// Its name, as in `weights.l1` and in the results.
+    pub name: &'static str,
+    /// Whether the matching cost may have it, too.
+    pub in_cost: bool,
+    /// Whether it is another form of the term before it: forms of one measure are summed before they join the loss.
+    pub is_variant: bool,
+    /// Whether it needs binary classification.
+    pub needs_sigmoid: bool,
+}
+
+/// What is computed from some fields over matched pairs.
+#[derive(Debug)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// Fields of the queries. Where a layer has the first, it has all of them.
+    pub queries: &'static [Field],
+    /// Fields of the targets. Where a batch has the first, it has all of them but those that are optional.
+    pub targets: &'static [TargetField],
+    /// Its terms.
+    pub terms: &'static [Term],
+    /// Its options.
+    pub options: &'static [&'static OptionInfo],
+    /// Makes it ready. Options and widths are within their ranges.
+    pub(crate) build: fn(&Options, Places<'_>) -> Result<Built>,
+}
+
+/// A field of the targets.
+#[derive(Debug)]
+pub struct TargetField {
+    /// The field.
+    pub field: Field,
+    /// Whether it may be absent where the family's others are there.
+    pub is_optional: bool,
+}
+
+/// A kind of classification, of which a criterion has one. Its field is the logits.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name, as in `classification.kind`.
+    pub name: &'static str,
+    /// Whether it decides for each class by itself, without a column for no-object.
+    pub is_sigmoid: bool,
+    /// Its options.
+    pub options: &'static [&'static OptionInfo],
+    /// Makes it ready. `classes`: the object classes. Options are within their ranges.
+    pub(crate) build: fn(&Options, classes: usize) -> Arc<dyn ClassTerm>,
+}
+
+/// A family that is ready to run.
+#[derive(Clone, Debug)]
+pub(crate) enum Built {
+    /// Of terms over the pairs of an image, with a cost.
+    Pair(Arc<dyn PairTerms>),
+    /// Of terms that are computed once all matchings are known.
+    Late(Arc<dyn LateTerms>),
+}
+
+/// Where the fields of a family lie among all.
+#[derive(Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// The first of its fields of queries.
+    pub queries: usize,
+    /// The first of its fields of targets.
+    pub targets: usize,
+    /// The place of any field of targets, by name.
+    pub target: &'a dyn Fn(&str) -> usize,
+}

@@ -1,0 +1,59 @@
+//! Eight pairs at a time, one in each lane, in `f64`.
+
+use simd::{F64, Simd, prelude::*};
+
+/// Pairs that are handled together.
+pub(super) const GROUP: usize = 8;
+
+/// The nearest numbers that `f32` has: the derivative by a side of 1e-40 is about 1e40.
+#[inline(always)]
+pub(super) fn in_range<S: Simd>(simd: S, values: F64<S>) -> F64<S> {
+    let largest = F64::splat(simd, f64::from(f32::MAX));
+    values.min(largest).max(-largest)
+}
+
+/// The sum of the lanes that hold a pair.
+pub(super) struct Counted<S: Simd>(F64<S>);
+
+impl<S: Simd> Counted<S> {
+    #[inline(always)]
+    pub fn new(simd: S, count: usize) -> Self {
+        let mut weights = [0.0; GROUP];
+        weights[..count].fill(1.0);
+        Self(F64::from_slice(simd, &weights))
+    }
+
+    #[inline(always)]
+    pub fn of(&self, values: F64<S>) -> f64 {
+        (values * self.0).reduce_sum()
+    }
+}
+
+/// The values of a vector.
+#[inline(always)]
+pub(super) fn lanes<S: Simd>(vector: F64<S>) -> [f64; GROUP] {
+    let mut lanes = [0.0; GROUP];
+    vector.store_slice(&mut lanes);
+    lanes
+}
+
+/// Σ |p - t| and its gradient, the signs.
+pub(super) struct L1<S: Simd, const N: usize> {
+    pub value: F64<S>,
+    pub gradient: [F64<S>; N],
+}
+
+impl<S: Simd, const N: usize> L1<S, N> {
+    #[inline(always)]
+    pub fn new(simd: S, p: &[F64<S>; N], t: &[F64<S>; N]) -> Self {
+        let (zero, one) = (F64::splat(simd, 0.0), F64::splat(simd, 1.0));
+        let mut value = zero;
+        let mut gradient = [zero; N];
+        for k in 0..N {
+            let difference = p[k] - t[k];
+            value += difference.abs();
+            gradient[k] = difference.simd_eq(zero).select(zero, one.copysign(difference));
+        }
+        Self { value, gradient }
+    }
+}

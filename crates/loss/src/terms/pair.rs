@@ -1,0 +1,133 @@
+//! Terms over the matched pairs of an image, which may take part in the matching cost.
+
+use std::fmt::Debug;
+
+use simd::Level;
+
+use crate::field::FieldRows;
+
+/// What is measured where a query lies on an ignored target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overlap {
+    /// Intersection over the query's size.
+    OfQuery,
+    /// Intersection over union.
+    OverUnion,
+}
+
+/// A value that a family refuses, though it is finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Broken {
+    /// Which of the row's values.
+    pub at: usize,
+    /// The rule that it breaks.
+    pub rule: &'static str,
+}
+
+/// The classes' part of the matching cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClassCosts<'a> {
+    /// `[rows, padded queries]`.
+    pub values: &'a [f32],
+    /// Which of those rows each target uses.
+    pub row_of_target: &'a [usize],
+    /// What a value is multiplied by in the cost.
+    pub weight: f32,
+}
+
+/// What the cost of an image is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct CostInputs<'a> {
+    /// How many of the padded columns are real.
+    pub queries: usize,
+    /// As [`PairTerms::lay_out`] left it.
+    pub layout: &'a [f32],
+    /// Those that take part in the matching.
+    pub targets: FieldRows<'a>,
+    /// One for each of the family's terms.
+    pub weights: &'a [f64],
+    /// Where the family is the first: what the block does not hold yet.
+    pub class: Option<ClassCosts<'a>>,
+}
+
+/// The matched pairs of an image.
+#[derive(Clone, Copy)]
+pub(crate) struct Pairs<'a> {
+    /// All queries.
+    pub queries: FieldRows<'a>,
+    /// All targets.
+    pub targets: FieldRows<'a>,
+    /// Query and target, in the order of the queries.
+    pub list: &'a [(usize, usize)],
+}
+
+/// Where the terms of an image go.
+pub(crate) struct PairOutputs<'a> {
+    /// What each term is multiplied by in the gradient.
+    pub scales: &'a [f64],
+    /// Each term is added to its sum.
+    pub sums: &'a mut [f64],
+    /// `[pairs]`: how well each pair agrees, 0 to 1, where the family can say that.
+    pub quality: &'a mut [f64],
+    /// That of the family's field, all rows; those of the pairs are written.
+    pub gradient: Option<&'a mut [f32]>,
+}
+
+/// The terms of one geometry. Called once for each image and stage; the kernels within are generic.
+pub(crate) trait PairTerms: Debug + Send + Sync {
+    /// The width that the field `index` of the family's queries must have where it has the width `given`.
+    fn query_width(&self, index: usize, given: usize) -> usize;
+
+    /// Likewise of the targets, where the first field of the queries has the width `of_queries`.
+    fn target_width(&self, index: usize, of_queries: usize) -> usize;
+
+    /// The rule that a finite row of a field of the queries breaks.
+    fn check_query(&self, index: usize, row: &[f32]) -> Option<Broken>;
+
+    /// The rule that a finite row of a field of the targets breaks.
+    fn check_target(&self, index: usize, row: &[f32]) -> Option<Broken>;
+
+    /// Lays out an image's queries for the cost. False where some value must be looked at.
+    fn lay_out(&self, level: Level, queries: FieldRows<'_>, layout: &mut Vec<f32>) -> bool;
+
+    /// How many values [`PairTerms::lay_out`] keeps of a query, at most, where its rows are `width` wide.
+    fn layout_width(&self, width: usize) -> usize;
+
+    /// Adds the weighted cost to a block, `[targets, padded queries]`, of a stride that is not 0; where the family is the
+    /// first, writes it, and +infinity in idle columns.
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]);
+
+    /// The terms of the pairs.
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>);
+
+    /// Whether [`PairOutputs::quality`] is written.
+    fn has_quality(&self) -> bool;
+
+    /// The part of a query that lies on an ignored target, 0 to 1; `None` where that means nothing.
+    fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64>;
+
+    /// Whether values of queries may be corrected.
+    fn has_corrections(&self) -> bool {
+        false
+    }
+
+    /// Corrects the rows of the family's first field where they break a rule. Returns whether any did.
+    fn correct(&self, _rows: &mut [f32]) -> bool {
+        false
+    }
+
+    /// Turns the gradient by a corrected row into that by the row as it was given.
+    fn correct_gradient(&self, _row: &[f32], _gradient: &mut [f32]) {}
+}
+
+/// Writes the classes' part to a block where a family does not do so in one pass with its own.
+pub(crate) fn fill_class(class: &ClassCosts<'_>, queries: usize, block: &mut [f32]) {
+    let stride = block.len() / class.row_of_target.len().max(1);
+    for (&row, costs) in class.row_of_target.iter().zip(block.chunks_exact_mut(stride.max(1))) {
+        let values = &class.values[row * stride..][..stride];
+        for (cost, value) in costs.iter_mut().zip(values) {
+            *cost = value * class.weight;
+        }
+        costs[queries..].fill(f32::INFINITY);
+    }
+}

@@ -1,0 +1,256 @@
+//! How the solvers see a matrix: rows on the shorter side, each readable in whole vectors.
+//!
+//! Nothing is copied that can be read where it lies. A vector that begins in a row may end in the next one; what it
+//! finds there is harmless, because the duals of the places beyond the last column are -infinity, which makes their
+//! reduced costs +infinity. Only the rows at the very end of the memory, where such a vector would reach beyond it, are
+//! copied ([`Block`]). A matrix with more rows than columns is not transposed either ([`tall`](super::tall)).
+
+use simd::{F64, LANES, Level, Simd, dispatch, padded, prelude::*};
+
+use super::dense::{Cheapest, cheapest};
+use super::groups::Groups;
+use super::{Cost, Interrupt};
+use std::ops::Range;
+
+/// Costs with rows on the shorter side.
+pub(crate) trait Rows<T: Cost> {
+    /// As many as, or fewer than, columns.
+    fn rows(&self) -> usize;
+
+    /// Columns that count.
+    fn columns(&self) -> usize;
+
+    /// Columns in whole vectors.
+    fn width(&self) -> usize {
+        padded(self.columns())
+    }
+
+    /// A row, `[width]`; beyond the columns there may be any number but NaN and -infinity.
+    fn row(&mut self, row: usize) -> &[T];
+
+    /// One cost.
+    fn at(&self, row: usize, column: usize) -> f64;
+
+    /// The matrix itself, if it is a block.
+    fn block(&self) -> Option<&Block<'_, T>> {
+        None
+    }
+
+    /// Which rows are equal, if that is known.
+    fn groups(&self) -> Option<&Groups> {
+        None
+    }
+
+    /// Whether all costs are ordinary, see [`Block::are_ordinary`].
+    fn is_ordinary(&self, level: Level, interrupt: &Interrupt) -> bool;
+
+    /// The cheapest column of every row; or gives false, and chooses none, where costs turn out not to be ordinary.
+    /// `duals`: those of the columns, 0.
+    fn choose<S: Simd>(&self, simd: S, duals: &[f64], choices: &mut Choices, interrupt: &Interrupt) -> bool;
+}
+
+/// What every row would like best.
+#[derive(Debug, Default)]
+pub(crate) struct Choices {
+    /// Its cheapest column, the lowest if there are several; an integer.
+    pub columns: Vec<f64>,
+    /// The cost, +infinity if every cell is forbidden, when the column means nothing.
+    pub firsts: Vec<f64>,
+    /// The second smallest cost.
+    pub seconds: Vec<f64>,
+    /// Its column, where it was no trouble to note.
+    pub second_columns: Vec<f64>,
+}
+
+impl Choices {
+    pub fn reset(&mut self, length: usize) {
+        for values in [&mut self.columns, &mut self.firsts, &mut self.seconds] {
+            values.clear();
+            values.resize(length, f64::INFINITY);
+        }
+        self.second_columns.clear();
+    }
+}
+
+/// A row-major matrix, read where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block<'a, T> {
+    pub costs: &'a [T],
+    pub rows: usize,
+    pub columns: usize,
+    /// From the start of a row to the next.
+    pub stride: usize,
+    /// Columns in whole vectors.
+    pub width: usize,
+    /// Rows from which a whole vector can be read at the end.
+    pub in_place: usize,
+    /// Copies of the others, `[rows - in_place, width]`; where there are too few, the last is repeated.
+    end: &'a [T],
+    /// Whether all costs are known to be good for arithmetic.
+    is_checked: bool,
+}
+
+impl<'a, T: Cost> Block<'a, T> {
+    /// A matrix without gaps; `memory` is for the rows at its end.
+    pub fn new(costs: &'a [T], rows: usize, columns: usize, memory: &'a mut Vec<T>, is_checked: bool) -> Self {
+        let width = padded(columns);
+        let in_place = match costs.len().checked_sub(width) {
+            Some(room) if columns > 0 => (room / columns + 1).min(rows),
+            _ => 0,
+        };
+        memory.clear();
+        for row in costs[in_place * columns..].chunks_exact(columns.max(1)) {
+            memory.extend_from_slice(row);
+            memory.resize(memory.len() + width - columns, T::default());
+        }
+        Self { costs, rows, columns, stride: columns, width, in_place, end: memory, is_checked }
+    }
+
+    /// A matrix whose rows are padded to `stride`, a multiple of [`LANES`].
+    pub fn padded(costs: &'a [T], rows: usize, columns: usize, stride: usize, is_checked: bool) -> Self {
+        Self { costs, rows, columns, stride, width: stride, in_place: rows, end: &[], is_checked }
+    }
+
+    /// Whether all costs of these rows are finite and far from the largest `f64`; their squares then have a finite sum.
+    /// Who reads a matrix first asks before it reads a row, which is in the processor's cache by then, so that nothing
+    /// is fetched from memory just to be checked.
+    #[inline(always)]
+    pub fn are_ordinary<S: Simd>(&self, simd: S, rows: Range<usize>) -> bool {
+        let last = self.costs.len();
+        self.is_checked
+            || are_ordinary(simd, &self.costs[(rows.start * self.stride).min(last)..(rows.end * self.stride).min(last)])
+    }
+
+    /// The same with rows of zeros besides, until there are as many rows as columns.
+    pub fn squared<'b>(&'b self, memory: &'b mut Vec<T>) -> Block<'b, T> {
+        memory.clear();
+        memory.extend_from_slice(self.end);
+        memory.resize(memory.len() + self.width, T::default());
+        Block { rows: self.columns, end: memory, is_checked: true, ..*self }
+    }
+
+    /// A row, `[width]`.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> &'a [T] {
+        match row.checked_sub(self.in_place) {
+            None => &self.costs[row * self.stride..][..self.width],
+            Some(row) => &self.end[(row * self.width).min(self.end.len() - self.width)..][..self.width],
+        }
+    }
+
+    /// One cost.
+    #[inline(always)]
+    pub fn at(&self, row: usize, column: usize) -> f64 {
+        self.row(row)[column].value()
+    }
+}
+
+impl<T: Cost> Rows<T> for Block<'_, T> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    #[inline(always)]
+    fn row(&mut self, row: usize) -> &[T] {
+        Block::row(self, row)
+    }
+
+    #[inline(always)]
+    fn at(&self, row: usize, column: usize) -> f64 {
+        Block::at(self, row, column)
+    }
+
+    fn block(&self) -> Option<&Block<'_, T>> {
+        Some(self)
+    }
+
+    fn is_ordinary(&self, level: Level, interrupt: &Interrupt) -> bool {
+        let parts = self.costs.chunks(CHUNK).filter(|_| !self.is_checked);
+        interrupt.guard(parts).all(|costs| dispatch!(level, simd => are_ordinary(simd, costs)))
+    }
+
+    #[inline(always)]
+    fn choose<S: Simd>(&self, simd: S, duals: &[f64], choices: &mut Choices, interrupt: &Interrupt) -> bool {
+        choices.reset(self.rows);
+        for row in interrupt.guard(0..self.rows) {
+            if !self.are_ordinary(simd, row..row + 1) {
+                return false;
+            }
+            let Cheapest { column, first, second } = cheapest(simd, Block::row(self, row), duals);
+            choices.columns[row] = column as f64;
+            choices.firsts[row] = first;
+            choices.seconds[row] = second;
+        }
+        true
+    }
+}
+
+/// Whether the squares of costs have a finite sum.
+#[inline(always)]
+fn are_ordinary<S: Simd, T: Cost>(simd: S, costs: &[T]) -> bool {
+    let mut sums = [F64::splat(simd, 0.0); 2];
+    let whole = costs.len() / LANES * LANES;
+    for at in (0..whole).step_by(LANES) {
+        let costs = T::load(simd, costs, at);
+        for k in 0..2 {
+            sums[k] += costs[k] * costs[k];
+        }
+    }
+    let rest: f64 = costs[whole..].iter().map(|cost| cost.value() * cost.value()).sum();
+    (sums[0] + sums[1]).simd_lt(f64::INFINITY).all_true() && rest < f64::INFINITY
+}
+
+/// A copy of a matrix with `convert` applied to every cost.
+pub(super) fn convert<'a, T: Cost>(
+    costs: &[T],
+    memory: &'a mut Vec<T>,
+    interrupt: &Interrupt,
+    convert: impl Fn(T) -> T,
+) -> &'a [T] {
+    memory.clear();
+    memory.reserve(costs.len());
+    for part in interrupt.guard(costs.chunks(CHUNK)) {
+        memory.extend(part.iter().map(|&cost| convert(cost)));
+    }
+    memory
+}
+
+/// A transposed copy with rows padded to whole vectors.
+pub(super) fn transpose<'a, T: Cost>(
+    costs: &[T],
+    rows: usize,
+    columns: usize,
+    memory: &'a mut Vec<T>,
+    is_checked: bool,
+    interrupt: &Interrupt,
+) -> Block<'a, T> {
+    let stride = padded(rows);
+    memory.clear();
+    memory.resize(columns * stride, T::default());
+    // sixteen rows at a time, so that what is written to lies together
+    for (group, rows) in interrupt.guard(costs.chunks(LANES * columns.max(1)).enumerate()) {
+        for column in 0..columns {
+            let places = &mut memory[column * stride + group * LANES..];
+            for (place, row) in places.iter_mut().zip(rows.chunks_exact(columns)) {
+                *place = row[column];
+            }
+        }
+    }
+    Block::padded(memory, columns, rows, stride, is_checked)
+}
+
+/// Costs that are read between two looks at the interrupt.
+pub(super) const CHUNK: usize = 1 << 20;
+
+/// Rows that are read column by column at a time, a multiple of four: so many stay in the processor's first cache.
+pub(super) fn rows_at_a_time(columns: usize) -> usize {
+    const COSTS: usize = 3072;
+    (COSTS / columns.max(1)).max(1).next_multiple_of(4)
+}
+
+/// Rows that are offered to every column; of later ones most offer no column less than it knows.
+pub(super) const FIRST_ROWS: usize = 128;

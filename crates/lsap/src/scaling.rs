@@ -1,0 +1,234 @@
+//! Better duals for hard matrices: the auction with ε-scaling, as a warm start.
+//!
+//! Rows bid for columns: a free row takes its cheapest column and lowers the column's dual by what its second choice
+//! costs more, and by ε besides, so that no tie goes in circles; the row that had the column becomes free. When no row
+//! is free, every pair is within ε of its row's cheapest column. Phases start over with a smaller ε and the duals of
+//! the phase before. Where costs are much alike, of low rank or a product i·j, this moves duals in long strides that
+//! shortest paths would make in small ones. The pairs are then dropped and only the duals kept, which are valid as any
+//! are in a square matrix: exact row reduction and shortest paths finish from there.
+//!
+//! Bids read the [`Candidates`]; a row whose candidates fail too often is scanned as a whole for the rest of a phase.
+//! Bids are bounded, so that matrices without an assignment, or an ε lost in the rounding of the duals, end too. The
+//! duals are then put back, as they are if they have grown so far that they would swallow the digits of the costs.
+//!
+//! Sources: Bertsekas 1988, "The auction algorithm: a distributed relaxation method for the assignment problem";
+//! Bertsekas and Eckstein 1988, "Dual coordinate step methods for linear network flow problems" (ε-scaling).
+
+use simd::{Level, dispatch};
+
+use super::Cost;
+use super::block::Block;
+use super::candidates::{Candidates, Smallest};
+use super::dense::{Cheapest, NONE, Solver, cheapest};
+
+/// The first ε is the range of reduced costs divided by this; then each is a fraction of the one before; the last is
+/// the range divided by `LAST` and the number of rows.
+const FIRST: f64 = 32.0;
+const FACTOR: f64 = 8.0;
+const LAST: f64 = 100.0;
+
+/// Work that scaling may do, in multiples of [`cost`].
+const PATIENCE: usize = 20;
+
+/// How far duals may grow: beyond, the costs would be lost in their rounding.
+const GROWTH: f64 = 1e3;
+
+/// Bids that candidates must serve before they are read again, lest the row be scanned from then on.
+const USES: u16 = 4;
+
+/// What one run usually costs, in cells.
+pub(super) fn cost(rows: usize, columns: usize) -> usize {
+    4 * rows * (columns + 200)
+}
+
+/// The state between runs.
+#[derive(Debug, Default)]
+pub(super) struct Scaling {
+    /// Runs so far.
+    pub runs: usize,
+    /// The last ε.
+    epsilon: f64,
+}
+
+/// One phase's view of a row.
+#[derive(Clone, Copy, Debug)]
+struct Bidder {
+    /// Bids since its candidates were read.
+    uses: u16,
+    /// Whether it is scanned as a whole.
+    is_open: bool,
+}
+
+impl Scaling {
+    /// Finds better duals; all rows are free afterwards. Gives whether it did, within its bounds.
+    pub fn run<T: Cost>(
+        &mut self,
+        solver: &mut Solver,
+        candidates: &mut Candidates,
+        level: Level,
+        block: &Block<'_, T>,
+    ) -> bool {
+        let before = solver.column_duals.clone();
+        let columns = block.columns;
+        let Spread { low, range, near } = spread(solver, block);
+        let sound = largest(&before[..columns]).max(low.abs()).max(near);
+        // below this, ε would be lost in the rounding of the duals
+        let smallest = (largest(&before[..columns]) + low.abs() + range) * 1e-13 + f64::MIN_POSITIVE;
+        let first = if self.runs == 0 { range / FIRST } else { self.epsilon / FACTOR }.max(smallest);
+        let last = if self.runs == 0 { range / (LAST * block.rows as f64) } else { first }.max(smallest);
+        let mut auction = Auction {
+            bidders: vec![Bidder { uses: USES, is_open: false }; block.rows],
+            epsilon: first,
+            work: cost(block.rows, block.columns).saturating_mul(PATIENCE),
+        };
+        self.runs += 1;
+        let is_done = loop {
+            if !auction.phase(solver, candidates, level, block) {
+                break false;
+            }
+            if auction.epsilon <= last {
+                break true;
+            }
+            auction.epsilon = (auction.epsilon / FACTOR).max(last);
+        };
+        self.epsilon = auction.epsilon;
+        let is_sound = is_done && largest(&solver.column_duals[..columns]) <= sound * GROWTH;
+        if !is_sound {
+            // bounds hold for falling duals only
+            solver.column_duals = before;
+            candidates.reset(block.rows);
+        }
+        free_all(solver);
+        is_sound
+    }
+}
+
+/// How reduced costs spread.
+struct Spread {
+    /// The smallest.
+    low: f64,
+    /// What ε starts from.
+    range: f64,
+    /// The range that the columns next to each row's cheapest suggest.
+    near: f64,
+}
+
+/// Measures some rows.
+///
+/// The range of all costs would mislead where a huge number stands for a forbidden cell, so it is capped at a multiple
+/// of the one that the distances of the rows' nearest columns suggest.
+fn spread<T: Cost>(solver: &Solver, block: &Block<'_, T>) -> Spread {
+    const SAMPLE: usize = 64;
+    const NEIGHBOUR: usize = 3;
+    const CAP: f64 = 16.0;
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    let mut gaps = Vec::new();
+    for row in (0..block.rows).step_by((block.rows / SAMPLE).max(1)) {
+        let costs = block.row(row)[..block.columns].iter();
+        let reduced = costs.zip(&solver.column_duals).map(|(cost, dual)| cost.value() - dual);
+        let mut reduced: Vec<f64> = reduced.filter(|&reduced| reduced < f64::INFINITY).collect();
+        low = reduced.iter().copied().fold(low, f64::min);
+        high = reduced.iter().copied().fold(high, f64::max);
+        if reduced.len() > NEIGHBOUR {
+            let (smaller, neighbour, _) = reduced.select_nth_unstable_by(NEIGHBOUR, f64::total_cmp);
+            gaps.push(*neighbour - smaller.iter().copied().fold(f64::INFINITY, f64::min));
+        }
+    }
+    if low > high {
+        return Spread { low: 0.0, range: 0.0, near: 0.0 };
+    }
+    gaps.sort_unstable_by(f64::total_cmp);
+    let near = gaps.get(gaps.len() / 2).map_or(0.0, |gap| gap * block.columns as f64);
+    let range = if near > 0.0 { (high - low).min(near * CAP) } else { high - low };
+    Spread { low, range, near }
+}
+
+/// The largest magnitude of duals.
+fn largest(duals: &[f64]) -> f64 {
+    duals.iter().fold(0.0, |largest, dual| dual.abs().max(largest))
+}
+
+/// Frees all rows and columns.
+fn free_all(solver: &mut Solver) {
+    solver.column_of_row.fill(NONE);
+    solver.row_of_column.fill(NONE);
+    solver.free_rows.clear();
+    solver.free_rows.extend(0..solver.column_of_row.len() as u32);
+}
+
+struct Auction {
+    bidders: Vec<Bidder>,
+    epsilon: f64,
+    /// Work that is left, in cells.
+    work: usize,
+}
+
+impl Auction {
+    /// One phase, in which every row bids until it has a column; gives whether the work sufficed
+    /// and nobody interrupted.
+    fn phase<T: Cost>(
+        &mut self,
+        solver: &mut Solver,
+        candidates: &mut Candidates,
+        level: Level,
+        block: &Block<'_, T>,
+    ) -> bool {
+        /// What a bid costs, in cells.
+        const BID: usize = 50;
+        for bidder in &mut self.bidders {
+            bidder.is_open = false;
+        }
+        free_all(solver);
+        for start in 0..block.rows {
+            let mut row = start;
+            loop {
+                let Smallest { first, column, second } = self.choose(solver, candidates, level, block, row);
+                if first == f64::INFINITY || self.work < BID || solver.interrupt.is_raised() {
+                    return false;
+                }
+                self.work -= BID;
+                let gap = if second < f64::INFINITY { second - first } else { 0.0 };
+                solver.column_duals[column] -= gap + self.epsilon;
+                let owner = solver.row_of_column[column];
+                solver.pair(row, column);
+                if owner == NONE {
+                    break;
+                }
+                solver.column_of_row[owner as usize] = NONE;
+                row = owner as usize;
+            }
+        }
+        true
+    }
+
+    /// A row's cheapest column, from its candidates where they serve.
+    fn choose<T: Cost>(
+        &mut self,
+        solver: &Solver,
+        candidates: &mut Candidates,
+        level: Level,
+        block: &Block<'_, T>,
+        row: usize,
+    ) -> Smallest {
+        let duals = &solver.column_duals;
+        let bidder = &mut self.bidders[row];
+        if !bidder.is_open {
+            let smallest = candidates.smallest(row, duals);
+            if candidates.suffice(row, &smallest) || candidates.bound(row) == f64::INFINITY {
+                bidder.uses = bidder.uses.saturating_add(1);
+                return smallest;
+            }
+            if bidder.uses >= USES {
+                bidder.uses = 0;
+                self.work = self.work.saturating_sub(block.columns);
+                candidates.read(level, block, row, duals);
+                return candidates.smallest(row, duals);
+            }
+            bidder.is_open = true;
+            bidder.uses = USES;
+        }
+        self.work = self.work.saturating_sub(block.columns / 2);
+        let Cheapest { column, first, second } = dispatch!(level, simd => cheapest(simd, block.row(row), duals));
+        Smallest { first, column, second }
+    }
+}

@@ -1,0 +1,125 @@
+//! The solver for at most sixteen columns: shortest augmenting paths whose whole state stays in registers.
+//!
+//! In a square matrix column reduction comes first, as in [`dense`](super::dense), unless many rows are constant. Then row after row grows a tree by
+//! Dijkstra's algorithm as there, but distances, duals and parents of all columns are one pair of vectors each, and
+//! there is nothing to prepare: at this size, preparing takes longer than solving.
+
+use simd::{F64, LANES, Simd, load_f64, prelude::*};
+
+use super::block::Rows;
+use super::dense::{NONE, Solver};
+use super::{Cost, ties};
+
+/// Finds a column for every row, or gives false where that cannot be. The solver has been reset.
+#[inline(always)]
+pub(super) fn solve<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, rows: &mut R) -> bool {
+    let infinity = F64::splat(simd, f64::INFINITY);
+    let zero = F64::splat(simd, 0.0);
+    let lanes = F64::from_fn(
+        simd,
+        #[inline(always)]
+        |i| i as f64,
+    );
+    let lanes = [lanes, lanes + 8.0];
+    if rows.rows() == rows.columns() && !ties::are_constant(rows) {
+        reduce_columns(simd, solver, rows);
+    }
+    let mut duals = load_f64(simd, &solver.column_duals, 0);
+    // +infinity for a column that is taken
+    let mut taken = [0.0; LANES];
+    for (taken, &row) in taken.iter_mut().zip(&solver.row_of_column) {
+        *taken = if row == NONE { 0.0 } else { f64::INFINITY };
+    }
+    let mut taken = load_f64(simd, &taken, 0);
+    for start in 0..rows.rows() {
+        if solver.column_of_row[start] != NONE {
+            continue;
+        }
+        // the duals, -infinity once scanned
+        let mut open = duals;
+        let (mut distance, mut parent) = ([infinity; 2], [zero; 2]);
+        // `offset`: what turns c - v into the length of the path that ends with it
+        let (mut row, mut offset) = (start, 0.0);
+        let (length, end) = loop {
+            let costs = T::load(simd, rows.row(row), 0);
+            let here = F64::splat(simd, row as f64);
+            let mut waiting = [infinity; 2];
+            for k in 0..2 {
+                let offered = (costs[k] - open[k]) + offset;
+                let shorter = offered.simd_lt(distance[k]);
+                distance[k] = shorter.select(offered, distance[k]);
+                parent[k] = shorter.select(here, parent[k]);
+                waiting[k] = open[k].simd_eq(f64::NEG_INFINITY).select(infinity, distance[k]);
+            }
+            let nearest = waiting[0].min(waiting[1]).reduce_min();
+            if nearest == f64::INFINITY {
+                return false;
+            }
+            // a taken column is as near only if no free one is
+            let free = bits([(waiting[0] + taken[0]).simd_eq(nearest), (waiting[1] + taken[1]).simd_eq(nearest)]);
+            if free != 0 {
+                break (nearest, free.trailing_zeros() as usize);
+            }
+            let column = bits([waiting[0].simd_eq(nearest), waiting[1].simd_eq(nearest)]).trailing_zeros() as usize;
+            for k in 0..2 {
+                let is_here = lanes[k].simd_eq(column as f64);
+                open[k] = is_here.select(F64::splat(simd, f64::NEG_INFINITY), open[k]);
+            }
+            row = solver.row_of_column[column] as usize;
+            offset = nearest - (rows.at(row, column) - solver.column_duals[column]);
+        };
+        let mut parents = [0.0; LANES];
+        for k in 0..2 {
+            let lowered = duals[k] + (distance[k] - length);
+            duals[k] = open[k].simd_lt(duals[k]).select(lowered, duals[k]);
+            taken[k] = lanes[k].simd_eq(end as f64).select(infinity, taken[k]);
+            duals[k].store_slice(&mut solver.column_duals[8 * k..8 * k + 8]);
+            parent[k].store_slice(&mut parents[8 * k..8 * k + 8]);
+        }
+        let mut column = end as u32;
+        while column != NONE {
+            let row = parents[column as usize] as usize;
+            let previous = solver.column_of_row[row];
+            solver.pair(row, column as usize);
+            column = previous;
+        }
+    }
+    true
+}
+
+/// Makes every column's dual its smallest cost; the row that has it takes the column.
+#[inline(always)]
+fn reduce_columns<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, rows: &mut R) {
+    let mut least = [F64::splat(simd, f64::INFINITY); 2];
+    let mut from = [F64::splat(simd, 0.0); 2];
+    let mut number = F64::splat(simd, 0.0);
+    for row in 0..rows.rows() {
+        let costs = T::load(simd, rows.row(row), 0);
+        for k in 0..2 {
+            let lower = costs[k].simd_lt(least[k]);
+            least[k] = lower.select(costs[k], least[k]);
+            from[k] = lower.select(number, from[k]);
+        }
+        number += 1.0;
+    }
+    let (mut duals, mut from_rows) = ([0.0; LANES], [0.0; LANES]);
+    for k in 0..2 {
+        least[k].store_slice(&mut duals[8 * k..8 * k + 8]);
+        from[k].store_slice(&mut from_rows[8 * k..8 * k + 8]);
+    }
+    for column in 0..rows.columns() {
+        if duals[column] < f64::INFINITY {
+            solver.column_duals[column] = duals[column];
+            let row = from_rows[column] as usize;
+            if solver.column_of_row[row] == NONE {
+                solver.pair(row, column);
+            }
+        }
+    }
+}
+
+/// One bit for each of sixteen lanes.
+#[inline(always)]
+pub(super) fn bits<S: Simd, M: SimdMask<S>>(lanes: [M; 2]) -> u64 {
+    lanes[0].to_bitmask() | lanes[1].to_bitmask() << 8
+}

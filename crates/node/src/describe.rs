@@ -1,0 +1,172 @@
+//! What the core has, for TypeScript: fields, terms, options, and the places of all results. Names cross the border here,
+//! once; TypeScript holds no order and no count of its own.
+
+use hungarian_loss::{Field, OptionInfo, Values, describe as describe_core, query_fields, target_fields, terms};
+use napi_derive::napi;
+
+use crate::values::{HEAD, LAYER};
+
+/// Everything that a criterion may have.
+#[napi(object, object_from_js = false)]
+pub struct Description {
+    /// The terms, in the order of their weights and results.
+    pub terms: Vec<TermDescription>,
+    /// The fields of queries, in the order of a stack's widths.
+    pub query_fields: Vec<FieldDescription>,
+    /// The fields of targets, in the order of their arrays.
+    pub target_fields: Vec<FieldDescription>,
+    /// The families, each with its own of these.
+    pub families: Vec<FamilyDescription>,
+    /// The kinds of classification, the usual one first, with their options.
+    pub kinds: Vec<KindDescription>,
+    /// The options that belong to no family and to no kind.
+    pub options: Vec<OptionDescription>,
+    /// The values of a result before those of its layers.
+    pub head: Vec<String>,
+    /// The values of each layer.
+    pub layer: Vec<String>,
+}
+
+/// A term.
+#[napi(object, object_from_js = false)]
+pub struct TermDescription {
+    pub name: String,
+    pub in_cost: bool,
+    pub needs_sigmoid: bool,
+}
+
+/// A field.
+#[napi(object, object_from_js = false)]
+pub struct FieldDescription {
+    pub name: String,
+    pub axes: Vec<AxisDescription>,
+    pub has_gradient: bool,
+    pub is_optional: bool,
+}
+
+/// An axis of a field's rows; without a size where the tensor says it.
+#[napi(object, object_from_js = false)]
+pub struct AxisDescription {
+    pub name: String,
+    pub size: Option<u32>,
+}
+
+/// A family.
+#[napi(object, object_from_js = false)]
+pub struct FamilyDescription {
+    pub name: String,
+    pub terms: Vec<String>,
+    pub query_fields: Vec<String>,
+    pub target_fields: Vec<String>,
+    pub options: Vec<OptionDescription>,
+}
+
+/// A kind of classification.
+#[napi(object, object_from_js = false)]
+pub struct KindDescription {
+    pub name: String,
+    pub is_sigmoid: bool,
+    pub options: Vec<OptionDescription>,
+}
+
+/// An option: `number` from `least` to `most`, `even` likewise, `flag`, `word` out of `words`, `column` of the logits, or
+/// `perClass`.
+#[napi(object, object_from_js = false)]
+pub struct OptionDescription {
+    pub name: String,
+    pub kind: String,
+    pub least: Option<f64>,
+    pub most: Option<f64>,
+    pub words: Option<Vec<String>>,
+    /// Of a number.
+    pub number: Option<f64>,
+    /// Of a flag.
+    pub flag: Option<bool>,
+}
+
+/// What there is.
+#[napi(catch_unwind)]
+pub fn describe() -> Description {
+    let core = describe_core();
+    let names = |fields: &mut dyn Iterator<Item = &'static Field>| fields.map(|field| field.name.to_owned()).collect();
+    Description {
+        terms: terms()
+            .map(|term| TermDescription {
+                name: term.name.to_owned(),
+                in_cost: term.in_cost,
+                needs_sigmoid: term.needs_sigmoid,
+            })
+            .collect(),
+        query_fields: query_fields().map(|info| field(info, false)).collect(),
+        target_fields: target_fields().map(|target| field(&target.field, target.is_optional)).collect(),
+        families: core
+            .families
+            .iter()
+            .map(|family| FamilyDescription {
+                name: family.name.to_owned(),
+                terms: family.terms.iter().map(|term| term.name.to_owned()).collect(),
+                query_fields: names(&mut family.queries.iter()),
+                target_fields: names(&mut family.targets.iter().map(|target| &target.field)),
+                options: options(family.options),
+            })
+            .collect(),
+        kinds: core
+            .kinds
+            .iter()
+            .map(|kind| KindDescription {
+                name: kind.name.to_owned(),
+                is_sigmoid: kind.is_sigmoid,
+                options: options(kind.options),
+            })
+            .collect(),
+        options: options(core.options),
+        head: HEAD.iter().map(|name| (*name).to_owned()).chain(counted("nonFinite")).collect(),
+        layer: terms().map(|term| term.name.to_owned()).chain(LAYER.iter().map(|name| (*name).to_owned())).collect(),
+    }
+}
+
+/// A count for each field of the queries: `nonFinite.boxes`.
+fn counted(group: &str) -> impl Iterator<Item = String> {
+    query_fields().map(move |field| format!("{group}.{}", field.name))
+}
+
+fn field(info: &Field, is_optional: bool) -> FieldDescription {
+    let axes = info
+        .axes
+        .iter()
+        .map(|axis| AxisDescription { name: axis.name.to_owned(), size: axis.size.map(|size| size as u32) });
+    FieldDescription { name: info.name.to_owned(), axes: axes.collect(), has_gradient: info.has_gradient, is_optional }
+}
+
+fn options(options: &[&OptionInfo]) -> Vec<OptionDescription> {
+    options.iter().map(|info| option(info)).collect()
+}
+
+fn option(info: &OptionInfo) -> OptionDescription {
+    let of_kind = |kind: &str| OptionDescription {
+        name: info.name.to_owned(),
+        kind: kind.to_owned(),
+        least: None,
+        most: None,
+        words: None,
+        number: None,
+        flag: None,
+    };
+    match info.values {
+        Values::Number { default, least, most } => {
+            OptionDescription { least: Some(least), most: Some(most), number: Some(default), ..of_kind("number") }
+        }
+        Values::Even { default, least, most } => {
+            let [number, least, most] = [default, least, most].map(|value| Some(value as f64));
+            OptionDescription { least, most, number, ..of_kind("even") }
+        }
+        Values::Flag { default } => OptionDescription { flag: Some(default), ..of_kind("flag") },
+        Values::Word(words) => {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            OptionDescription { words: Some(words), ..of_kind("word") }
+        }
+        Values::Column => of_kind("column"),
+        Values::PerClass => of_kind("perClass"),
+        Values::List => of_kind("list"),
+    }
+}

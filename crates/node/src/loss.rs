@@ -1,0 +1,237 @@
+//! The loss on the event loop: borrows the arrays of a batch, and writes into those that JavaScript has allocated.
+
+use std::cell::RefCell;
+
+use hungarian_loss::{Error, Inputs, Normalizers, Scratch, Targets};
+use lsap::memory::GiveBack;
+use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
+use napi_derive::napi;
+
+use crate::disjoint::Arrays;
+use crate::error::{Failure, Result};
+use crate::plan::NamedPlan;
+use crate::values::{write_counts, write_report};
+
+thread_local! {
+    /// One for each JavaScript thread.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// What the caller divides by in place of the batch's own numbers.
+#[napi(object, object_to_js = false)]
+pub struct GivenNormalizers<'a> {
+    /// What geometric terms are divided by.
+    pub num_boxes: Option<f64>,
+    /// For each layer of every part, what its geometric terms are divided by where that is its number of pairs.
+    pub pairs: Option<Float64ArraySlice<'a>>,
+    /// What those of the union matching are divided by.
+    pub union_boxes: Option<f64>,
+    /// For each layer of every part, what the class term is divided by.
+    pub class: Option<Float64ArraySlice<'a>>,
+    /// For each layer of every part, how many queries with and without a target the distillation takes.
+    pub distilled: Option<Float64ArraySlice<'a>>,
+}
+
+impl GivenNormalizers<'_> {
+    /// What the core takes.
+    pub fn read(&self) -> Normalizers<'_> {
+        let Self { num_boxes, pairs, union_boxes, class, distilled } = self;
+        Normalizers {
+            targets: *num_boxes,
+            pairs: pairs.as_deref(),
+            union_pairs: *union_boxes,
+            class: class.as_deref(),
+            distilled: distilled.as_deref(),
+        }
+    }
+}
+
+/// The arrays of a batch, as slices.
+pub struct Batch<'a> {
+    pub tensors: Vec<&'a [f32]>,
+    pub labels: &'a [i32],
+    pub label_offsets: Option<&'a [u32]>,
+    pub target_fields: Vec<&'a [f32]>,
+    pub offsets: &'a [u32],
+    pub ignored: &'a [u8],
+    pub given: &'a [i32],
+    pub costs: &'a [f32],
+}
+
+impl Batch<'_> {
+    /// What the core takes.
+    fn inputs(&self) -> hungarian_loss::Result<Inputs<'_>> {
+        let Self { labels, label_offsets, offsets, ignored, given, costs, .. } = *self;
+        let targets = Targets::new(labels, label_offsets, &self.target_fields, offsets, ignored)?;
+        Ok(Inputs { tensors: &self.tensors, given, costs, targets })
+    }
+
+    /// The arrays that are read.
+    fn add_to<'b>(&self, arrays: &'b mut Arrays) -> &'b mut Arrays {
+        arrays
+            .read(self.tensors.iter().copied())
+            .read(self.target_fields.iter().copied())
+            .read([self.labels, self.given])
+            .read([self.costs])
+            .read([self.offsets].into_iter().chain(self.label_offsets))
+            .read([self.ignored])
+    }
+}
+
+/// Loss, terms, matches and gradients. `gradients`: one for each tensor that has one, or none.
+pub fn compute_loss(
+    plan: &NamedPlan,
+    batch: &Batch<'_>,
+    normalizers: Normalizers<'_>,
+    gradients: &mut [&mut [f32]],
+    target_of_query: &mut [i32],
+    values: &mut [f64],
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let compute = || plan.plan.compute(&batch.inputs()?, normalizers, gradients, target_of_query, scratch);
+    write_report(&named(plan, compute)?, values)
+}
+
+/// An error of the core, with the names of the parts.
+fn named<T>(plan: &NamedPlan, run: impl FnOnce() -> std::result::Result<T, Error>) -> Result<T> {
+    run().map_err(|error| Failure::Loss(error, plan.names.clone()))
+}
+
+/// Loss, terms, matches and gradients of a batch.
+///
+/// `tensors`: of each stack those of its fields, in the order of the description, without those of width 0. `gradients`:
+/// one for each of those that has one, or none where they are not wanted. `labelOffsets`: `[targets + 1]`, or absent where
+/// each target has one label. `targetFields`: in the order of the description, empty where there are none. `ignored`:
+/// `[targets]`, or absent for none. `given`, `costs`: of the layers whose rules say so, one after the other.
+///
+/// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out. `values`: as
+/// the description names them.
+#[napi(catch_unwind)]
+pub fn compute(
+    env: Env,
+    plan: &External<NamedPlan>,
+    normalizers: Option<GivenNormalizers<'_>>,
+    mut gradients: Vec<Float32ArraySlice<'_>>,
+    mut target_of_query: Int32ArraySlice<'_>,
+    mut values: Float64ArraySlice<'_>,
+    tensors: Vec<Float32ArraySlice<'_>>,
+    labels: &[i32],
+    label_offsets: Option<&[u32]>,
+    target_fields: Vec<Float32ArraySlice<'_>>,
+    offsets: &[u32],
+    ignored: Option<&[u8]>,
+    given: Option<&[i32]>,
+    costs: Option<&[f32]>,
+) -> napi::Result<()> {
+    let mut run = || -> Result<()> {
+        let batch = batch(&tensors, labels, label_offsets, &target_fields, offsets, ignored, given, costs);
+        let normalizers = normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
+        let mut arrays = Arrays::default();
+        arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
+        batch
+            .add_to(&mut arrays)
+            .read(normalizers.class)
+            .read(normalizers.pairs)
+            .read(normalizers.distilled)
+            .check()?;
+        // SAFETY: the arrays live in JavaScript memory that JavaScript (this is its thread) cannot reach meanwhile, and no
+        // other slice of this call does: that has just been checked.
+        let (mut gradients, target_of_query, values) = unsafe {
+            let gradients: Vec<_> = gradients.iter_mut().map(|array| array.as_mut()).collect();
+            (gradients, target_of_query.as_mut(), values.as_mut())
+        };
+        with_scratch(|scratch| {
+            compute_loss(plan, &batch, normalizers, &mut gradients, target_of_query, values, scratch)
+        })
+    };
+    run().map_err(|failure| failure.into_js(&env))
+}
+
+/// The matching alone; arguments as for `compute`, with the loss and its terms 0.
+#[napi(catch_unwind)]
+pub fn match_targets(
+    env: Env,
+    plan: &External<NamedPlan>,
+    mut target_of_query: Int32ArraySlice<'_>,
+    mut values: Float64ArraySlice<'_>,
+    tensors: Vec<Float32ArraySlice<'_>>,
+    labels: &[i32],
+    label_offsets: Option<&[u32]>,
+    target_fields: Vec<Float32ArraySlice<'_>>,
+    offsets: &[u32],
+    ignored: Option<&[u8]>,
+    given: Option<&[i32]>,
+    costs: Option<&[f32]>,
+) -> napi::Result<()> {
+    let mut run = || -> Result<()> {
+        let batch = batch(&tensors, labels, label_offsets, &target_fields, offsets, ignored, given, costs);
+        let mut arrays = Arrays::default();
+        arrays.written([&*target_of_query]).written([&*values]);
+        batch.add_to(&mut arrays).check()?;
+        // SAFETY: as in `compute`.
+        let (matches, values) = unsafe { (target_of_query.as_mut(), values.as_mut()) };
+        let mut matched = |scratch: &mut Scratch| plan.plan.match_targets(&batch.inputs()?, matches, scratch);
+        write_report(&with_scratch(|scratch| named(plan, || matched(scratch)))?, values)
+    };
+    run().map_err(|failure| failure.into_js(&env))
+}
+
+/// The matching cost alone; arguments as for `compute`. `out`: for each layer of every part and each image a block
+/// `[queries, targets of the image]`. Of `values`, only the counts are written.
+#[napi(catch_unwind)]
+pub fn cost_matrix(
+    env: Env,
+    plan: &External<NamedPlan>,
+    mut out: Float32ArraySlice<'_>,
+    mut values: Float64ArraySlice<'_>,
+    tensors: Vec<Float32ArraySlice<'_>>,
+    labels: &[i32],
+    label_offsets: Option<&[u32]>,
+    target_fields: Vec<Float32ArraySlice<'_>>,
+    offsets: &[u32],
+    ignored: Option<&[u8]>,
+    given: Option<&[i32]>,
+    costs: Option<&[f32]>,
+) -> napi::Result<()> {
+    let mut run = || -> Result<()> {
+        let batch = batch(&tensors, labels, label_offsets, &target_fields, offsets, ignored, given, costs);
+        let mut arrays = Arrays::default();
+        arrays.written([&*out]).written([&*values]);
+        batch.add_to(&mut arrays).check()?;
+        // SAFETY: as in `compute`.
+        let (out, values) = unsafe { (out.as_mut(), values.as_mut()) };
+        let mut cost = |scratch: &mut Scratch| plan.plan.cost(&batch.inputs()?, out, scratch);
+        write_counts(&with_scratch(|scratch| named(plan, || cost(scratch)))?, values)
+    };
+    run().map_err(|failure| failure.into_js(&env))
+}
+
+fn batch<'a>(
+    tensors: &'a [Float32ArraySlice<'_>],
+    labels: &'a [i32],
+    label_offsets: Option<&'a [u32]>,
+    target_fields: &'a [Float32ArraySlice<'_>],
+    offsets: &'a [u32],
+    ignored: Option<&'a [u8]>,
+    given: Option<&'a [i32]>,
+    costs: Option<&'a [f32]>,
+) -> Batch<'a> {
+    Batch {
+        tensors: tensors.iter().map(|tensor| &**tensor).collect(),
+        labels,
+        label_offsets,
+        target_fields: target_fields.iter().map(|field| &**field).collect(),
+        offsets,
+        ignored: ignored.unwrap_or_default(),
+        given: given.unwrap_or_default(),
+        costs: costs.unwrap_or_default(),
+    }
+}
+
+fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let result = run(scratch);
+        scratch.give_back();
+        result
+    })
+}

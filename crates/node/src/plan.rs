@@ -1,0 +1,140 @@
+//! Criteria and plans: what is made once for as many batches as have the same options and structure.
+
+use std::sync::Arc;
+
+use hungarian_loss::{Criterion, LayerRule, Matching, Part, Plan, Stack, Structure, Weights};
+use napi::bindgen_prelude::{Env, External};
+use napi_derive::napi;
+
+use crate::environment::{level, threads};
+use crate::error::{Failure, Names, Result};
+use crate::options::CriterionOptions;
+
+/// A plan, and what JavaScript calls its parts.
+#[derive(Clone)]
+pub struct NamedPlan {
+    pub plan: Plan,
+    pub names: Names,
+}
+
+/// The structure of a step.
+#[napi(object, object_to_js = false)]
+pub struct StepStructure {
+    pub images: u32,
+    pub stacks: Vec<StackStructure>,
+    pub parts: Vec<PartStructure>,
+    /// Whether the batch has each field of the targets, in the order of the description.
+    pub targets: Vec<bool>,
+}
+
+/// Layers that lie one after the other in the same tensors, `[layers, images, rows, width]`.
+#[napi(object, object_to_js = false)]
+pub struct StackStructure {
+    pub layers: u32,
+    pub rows: u32,
+    /// The width of each field, in the order of the description; 0 for those without a tensor.
+    pub widths: Vec<u32>,
+}
+
+/// Some queries of some layers.
+#[napi(object, object_to_js = false)]
+pub struct PartStructure {
+    /// What messages call it: `outputs.encoder`.
+    pub name: String,
+    /// The first of its layers among those of all stacks, and how many it has.
+    pub first_layer: u32,
+    pub layers: u32,
+    /// Its queries: from the first to before the end.
+    pub first_query: u32,
+    pub end_query: u32,
+    /// How each layer is matched; absent where all are matched optimally.
+    pub rules: Option<Vec<RuleStructure>>,
+    pub groups: u32,
+    pub repeat: u32,
+    pub class_agnostic: bool,
+    pub union: bool,
+    pub normalizer_factor: f64,
+    pub weight: f64,
+    /// One for each term, in the order of the description.
+    pub weights: Vec<f64>,
+}
+
+/// How a layer is matched.
+#[napi(object, object_to_js = false)]
+pub struct RuleStructure {
+    /// Whether its matching is given with each batch.
+    pub is_given: bool,
+    /// The layer of the part whose matching it takes over.
+    pub from: Option<u32>,
+    /// Whether each batch brings costs to be added.
+    pub has_cost: bool,
+}
+
+/// Checks a configuration and prepares it.
+#[napi(catch_unwind)]
+pub fn create_criterion(env: Env, options: CriterionOptions) -> napi::Result<External<Criterion>> {
+    let create = || {
+        let count = options.threads as usize;
+        let criterion = Criterion::new(level()?, &options.into_config());
+        let criterion = criterion.map_err(|error| Failure::Loss(error, Names::default()))?;
+        Ok(External::new(criterion.with_threads(threads()?.clone(), count)))
+    };
+    create().map_err(|failure: Failure| failure.into_js(&env))
+}
+
+/// Checks the structure of a step and lays it out, for as many calls as have the same.
+#[napi(catch_unwind)]
+pub fn create_plan(
+    env: Env,
+    criterion: &External<Criterion>,
+    structure: StepStructure,
+) -> napi::Result<External<NamedPlan>> {
+    let create = || -> Result<_> {
+        let names: Names = structure.parts.iter().map(|part| part.name.clone()).collect::<Vec<_>>().into();
+        let plan = criterion.plan(structure.into_core()).map_err(|error| Failure::Loss(error, Arc::clone(&names)))?;
+        Ok(External::new(NamedPlan { plan, names }))
+    };
+    create().map_err(|failure: Failure| failure.into_js(&env))
+}
+
+impl StepStructure {
+    fn into_core(self) -> Structure {
+        let stack = |StackStructure { layers, rows, widths }: StackStructure| Stack {
+            layers: layers as usize,
+            rows: rows as usize,
+            widths: widths.into_iter().map(|width| width as usize).collect(),
+        };
+        Structure {
+            images: self.images as usize,
+            stacks: self.stacks.into_iter().map(stack).collect(),
+            parts: self.parts.into_iter().map(PartStructure::into_core).collect(),
+            targets: self.targets,
+        }
+    }
+}
+
+impl PartStructure {
+    fn into_core(self) -> Part {
+        let rule = |RuleStructure { is_given, from, has_cost }: RuleStructure| LayerRule {
+            matching: match from {
+                _ if is_given => Matching::Given,
+                Some(layer) => Matching::Of(layer as usize),
+                None => Matching::Optimal,
+            },
+            has_cost,
+        };
+        let first_layer = self.first_layer as usize;
+        Part {
+            layers: first_layer..first_layer + self.layers as usize,
+            queries: self.first_query as usize..self.end_query as usize,
+            rules: self.rules.unwrap_or_default().into_iter().map(rule).collect(),
+            groups: self.groups as usize,
+            repeat: self.repeat as usize,
+            class_agnostic: self.class_agnostic,
+            union: self.union,
+            normalizer_factor: self.normalizer_factor,
+            weight: self.weight,
+            weights: Some(Weights::from_slice(&self.weights)),
+        }
+    }
+}
