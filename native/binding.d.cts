@@ -82,13 +82,13 @@ export interface AxisDescription {
 export declare function compute(plan: ExternalObject<NamedPlan>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
 
 /**
- * As [`compute`](crate::loss::compute), in another thread: inputs are copied before this returns, but for the tensors if
+ * As `compute`, in another thread: inputs are copied before this returns, but for the tensors if
  * `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
  */
 export declare function computeAsync(plan: ExternalObject<NamedPlan>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): Promise<void>
 
 /**
- * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
+ * The matching cost alone; arguments as for `compute`. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
 export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
@@ -160,6 +160,8 @@ export interface FieldDescription {
 export interface GivenNormalizers {
   /** What geometric terms are divided by. */
   numBoxes?: number
+  /** For each layer of every part, what its geometric terms are divided by where that is its number of pairs. */
+  pairs?: Float64Array
   /** What those of the union matching are divided by. */
   unionBoxes?: number
   /** For each layer of every part, what the class term is divided by. */
@@ -175,7 +177,7 @@ export interface KindDescription {
   options: Array<OptionDescription>
 }
 
-/** The matching alone; arguments as for [`compute`], with the loss and its terms 0. */
+/** The matching alone; arguments as for `compute`, with the loss and its terms 0. */
 export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import type * as tfc from '@tensorflow/tfjs-core'
-import { PART_KEYS } from './binding/parts.ts'
+import { PART_KEYS } from './binding/plan.ts'
 import { fail } from './common/errors.ts'
 import { kindOf } from './common/memory.ts'
 import { toReadError } from './common/reading.ts'

@@ -28,6 +28,8 @@ export const {
   createCriterion,
   createExchange,
   createInterrupt,
+  createPlan,
+  describe,
   matchTargets,
   raiseInterrupt,
   simdLevel,
@@ -40,6 +42,9 @@ export const {
 
 /** A configuration that the core has checked. */
 export type Criterion = ReturnType<Binding['createCriterion']>
+
+/** The structure of a step that the core has laid out for a criterion. */
+export type Plan = ReturnType<Binding['createPlan']>
 
 /** A flag that stops a call in another thread. */
 export type Interrupt = ReturnType<Binding['createInterrupt']>

@@ -1,6 +1,5 @@
 /** The numbers of a result as the core writes them: those of the batch, then those of each layer of every part. */
 import { listOf } from '../common/tensors.ts'
-import { FIELDS } from '../terms/index.ts'
 import type { FieldCounts } from '../terms/index.ts'
 import {
   CARDINALITY_ERROR,
@@ -17,9 +16,11 @@ import {
   PAIRED_QUERIES,
   PER_LAYER,
   TARGETS,
+  TERM_PLACES,
   UNION_BOXES,
   UNION_PAIRS,
 } from './layout.ts'
+import { DESCRIPTION } from './description.ts'
 import { float64s } from './slab.ts'
 
 /** Room for the numbers of so many layers. */
@@ -44,15 +45,17 @@ export function countsIn(values: Float64Array): { readonly targets: number; read
 
 type NonFinite = FieldCounts & { readonly costs: number }
 
+const FIELDS = DESCRIPTION.queryFields.map(({ name }) => name) as readonly (keyof FieldCounts)[]
+
 /** What nearly all batches have; a copy is made in a fraction of the time that the counts take to be listed. */
-const ALL_FINITE = Object.fromEntries([...FIELDS.map(({ name }) => [name, 0]), ['costs', 0]]) as unknown as NonFinite
+const ALL_FINITE = Object.fromEntries([...FIELDS.map((name) => [name, 0]), ['costs', 0]]) as unknown as NonFinite
 
 /** How many values of each field, and how many costs, were not finite. */
 export function nonFiniteIn(values: Float64Array): NonFinite {
   const counts: { -readonly [K in keyof NonFinite]: number } = { ...ALL_FINITE }
   for (let i = 0; i < FIELDS.length; i++) {
-    const count = values[NON_FINITE + i] as number
-    if (count > 0) counts[(FIELDS[i] as (typeof FIELDS)[number]).name] = count
+    const count = values[NON_FINITE[i] as number] as number
+    if (count > 0) counts[FIELDS[i] as keyof FieldCounts] = count
   }
   counts.costs = values[FILLED_COSTS] as number
   return counts
@@ -63,7 +66,7 @@ const startOf = (layer: number): number => HEADER + PER_LAYER * layer
 
 /** A layer's value of a term. `place`: that of the term among all. */
 export function termIn(values: Float64Array, layer: number, place: number): number {
-  return values[startOf(layer) + place] as number
+  return values[startOf(layer) + (TERM_PLACES[place] as number)] as number
 }
 
 /** The numbers of a layer that only tell how it does. */

@@ -123,10 +123,10 @@ export function gradientsFor(
 /** What the caller gave in place of the batch's own numbers, if anything. */
 export function normalizersFor(call: Call, predictions: Predictions): GivenNormalizers {
   const { numBoxes, unionBoxes } = call
-  const classWeight = classNormalizersFor(call, predictions)
+  const classNormalizers = classNormalizersFor(call, predictions)
   const distilled = distilledFor(call, predictions)
-  if ((numBoxes ?? unionBoxes ?? classWeight ?? distilled) === undefined) return undefined
-  return { numBoxes, unionBoxes, classWeight, distilled }
+  if ((numBoxes ?? unionBoxes ?? classNormalizers ?? distilled) === undefined) return undefined
+  return { numBoxes, unionBoxes, class: classNormalizers, distilled }
 }
 
 /** How many layers all parts have. */

@@ -1,15 +1,15 @@
 /** A criterion: options that have been checked, and the loss, the matching and the cost that it computes with them. */
 import { checkSignal, untilAborted } from '../binding/abort.ts'
 import { compute, computeAsync, costMatrix, matchTargets } from '../binding/native.ts'
-import type { Criterion, Interrupt } from '../binding/native.ts'
-import { packParts } from '../binding/parts.ts'
+import type { Interrupt, Plan } from '../binding/native.ts'
+import { Plans } from '../binding/plan.ts'
 import { takeAway } from '../binding/transfer.ts'
 import { fail, toHungarianLossError } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
 import type { GradientArrays, GradientsOf } from '../input/gradients.ts'
 import { packRules } from '../input/matching.ts'
-import { listTensors, readPredictions } from '../input/outputs.ts'
+import { ABSENT, listTensors, readPredictions } from '../input/outputs.ts'
 import type { ExactOutputs, Outputs } from '../input/outputs.ts'
 import { checkCopies } from '../input/parts.ts'
 import { packRead, readTargets } from '../input/targets.ts'
@@ -34,6 +34,7 @@ const NO_SETTINGS: CallOptions = {}
 
 /** A call, checked. */
 interface Prepared {
+  readonly plan: Plan
   /** As the binding takes it. */
   readonly inputs: Parameters<typeof matchTargets> extends [unknown, unknown, unknown, ...infer Inputs] ? Inputs : never
   readonly normalizers: GivenNormalizers
@@ -73,7 +74,7 @@ export class HungarianLoss {
   /** The options in force, defaults filled in; frozen. */
   readonly options: ResolvedOptions
   readonly #options: ResolvedOptions
-  readonly #handle: Criterion
+  readonly #plans: Plans
   /** Whether the first batch, which is yet to come, is to be inspected. */
   #awaitsInspection: boolean
 
@@ -88,7 +89,7 @@ export class HungarianLoss {
   constructor(options: HungarianLossOptions, preset: PresetName = 'detr') {
     this.#options = readOptions(options, preset)
     this.options = this.#options
-    this.#handle = createHandle(this.#options)
+    this.#plans = new Plans(createHandle(this.#options))
     this.#awaitsInspection = this.#options.check === 'warn'
   }
 
@@ -182,25 +183,24 @@ export class HungarianLoss {
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = NO_SETTINGS): LossResult {
     try {
       HungarianLoss.#check(this)
-      const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
+      const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
       const { targetOfQuery, values } = filled
       // by name, since spreading them would take a quarter of a microsecond
-      const [images, tensors, parts, rules, labels, labelOffsets, boxes, offsets, ignores] = inputs
+      const [tensors, labels, labelOffsets, fields, offsets, ignores, given, costs] = inputs
       compute(
-        this.#handle,
+        plan,
         normalizers,
-        gradients,
+        gradients.filter((array) => array !== ABSENT),
         targetOfQuery,
         values,
-        images,
         tensors,
-        parts,
-        rules,
         labels,
         labelOffsets,
-        boxes,
+        fields,
         offsets,
         ignores,
+        given,
+        costs,
       )
       return readLoss(filled, gradients)
     } catch (error) {
@@ -244,11 +244,11 @@ export class HungarianLoss {
     const { signal, transfer, ...rest } = readAsyncCall(call)
     const mayTake = checkFlag(transfer, false, 'call.transfer')
     const start = async (interrupt: Interrupt): Promise<LossResult> => {
-      const { inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest as CallOptions)
-      const [images, given, ...others] = inputs
+      const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest as CallOptions)
+      const [given, ...others] = inputs
       const taken = mayTake ? takeAway(given) : undefined
-      const written = [normalizers, gradients, filled.targetOfQuery, filled.values] as const
-      await computeAsync(this.#handle, taken !== undefined, interrupt, ...written, images, taken ?? given, ...others)
+      const written = [normalizers, gradients.filter((array) => array !== ABSENT), filled.targetOfQuery, filled.values] as const
+      await computeAsync(plan, taken !== undefined, interrupt, ...written, taken ?? given, ...others)
       return readLoss(filled, gradients)
     }
     return untilAborted(start, checkSignal(signal, 'call.signal'), 'outputs')
@@ -256,7 +256,7 @@ export class HungarianLoss {
 
   /** Refuses to run without a criterion, as a method does that was taken from it. */
   static #check(criterion: unknown): void {
-    if (typeof criterion === 'object' && criterion !== null && #handle in criterion) return
+    if (typeof criterion === 'object' && criterion !== null && #plans in criterion) return
     fail(
       'DTYPE',
       'this',
@@ -267,10 +267,10 @@ export class HungarianLoss {
   /** Checks and packs the arguments of a call, and makes what it fills. */
   #prepare(outputs: Outputs, targets: readonly Target[], given: CallOptions): Prepared {
     const call = given === NO_SETTINGS ? DEFAULT_CALL : readCall(given)
-    const { predictions, read, inputs, filled } = this.#read(outputs, targets)
+    const { predictions, read, plan, inputs, filled } = this.#read(outputs, targets)
     try {
       const gradients = gradientsFor(call, predictions, read)
-      return { inputs, normalizers: normalizersFor(call, predictions), gradients, filled }
+      return { plan, inputs, normalizers: normalizersFor(call, predictions), gradients, filled }
     } catch (error) {
       throw toReadError(error, 'call')
     }
@@ -291,18 +291,19 @@ export class HungarianLoss {
       argument = 'outputs'
       checkCopies(predictions.parts, packed.total)
       const rules = packRules(predictions, packed)
+      const { images, tensors, parts } = predictions
+      const plan = this.#plans.get({ images, stacks: tensors, parts, rules: rules?.rules, targets: [true] })
       const inputs: Prepared['inputs'] = [
-        predictions.images,
         listTensors(predictions),
-        packParts(predictions),
-        rules,
         packed.labels,
         packed.labelOffsets,
-        packed.boxes,
+        [packed.boxes],
         packed.offsets,
         packed.ignores,
+        rules?.given,
+        rules?.added,
       ]
-      return { predictions, read, packed, inputs, filled: makeFilled(predictions, packed, rules) }
+      return { predictions, read, packed, plan, inputs, filled: makeFilled(predictions, packed, rules) }
     } catch (error) {
       throw toReadError(error, argument)
     }
@@ -316,8 +317,8 @@ export class HungarianLoss {
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
       HungarianLoss.#check(this)
-      const { inputs, filled } = this.#read(outputs, targets)
-      matchTargets(this.#handle, filled.targetOfQuery, filled.values, ...inputs)
+      const { plan, inputs, filled } = this.#read(outputs, targets)
+      matchTargets(plan, filled.targetOfQuery, filled.values, ...inputs)
       return readMatching(filled)
     } catch (error) {
       throw toHungarianLossError(error, 'outputs')
@@ -329,9 +330,9 @@ export class HungarianLoss {
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
       HungarianLoss.#check(this)
-      const { predictions, packed, inputs, filled } = this.#read(outputs, targets)
+      const { predictions, packed, plan, inputs, filled } = this.#read(outputs, targets)
       const costs = new Float32Array(countCosts(predictions, packed))
-      costMatrix(this.#handle, costs, filled.values, ...inputs)
+      costMatrix(plan, costs, filled.values, ...inputs)
       return readCostResult(filled, costs)
     } catch (error) {
       throw toHungarianLossError(error, 'outputs')

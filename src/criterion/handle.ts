@@ -1,32 +1,30 @@
 /** The options as the core takes them. */
+import { DESCRIPTION, optionNames } from '../binding/description.ts'
 import { createCriterion } from '../binding/native.ts'
 import type { Criterion } from '../binding/native.ts'
 import { toHungarianLossError } from '../common/errors.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import type { CostTerms, Terms } from '../terms/index.ts'
-import { TERMS } from '../terms/index.ts'
+
+type Setting = number | boolean | string | number[]
 
 /** Hands the options to the core. */
-export function createHandle({ classification, cost, weights, distribution, ...options }: ResolvedOptions): Criterion {
-  const { classForm, alpha = 0, gamma = 0, ...costWeights } = cost
-  const { classWeights, ...kind } = { classWeights: undefined, ...classification }
+export function createHandle(options: ResolvedOptions): Criterion {
+  const { numClasses, classification, cost, weights, threads } = options
+  const settings: Record<string, Setting> = { 'classification.kind': classification.kind }
+  for (const name of optionNames(classification.kind)) {
+    const value = valueAt(options, name)
+    if (value !== undefined) settings[name] = Array.isArray(value) ? [...value] : (value as Setting)
+  }
+  const listed = (named: object) =>
+    DESCRIPTION.terms.map(({ name }) => (named as { readonly [term: string]: number })[name] ?? 0)
   try {
-    return createCriterion({
-      ...options,
-      classification: { ...kind, ...(classWeights && { classWeights: [...classWeights] }) },
-      cost: costWeights,
-      weights: pickWeights<CostTerms>(weights, true),
-      // the core has the terms that are no part of the cost beside the distribution
-      distribution: { ...distribution, ...pickWeights<Omit<Terms, keyof CostTerms>>(weights, false) },
-      classCost: { form: classForm, alpha, gamma },
-    })
+    return createCriterion({ numClasses, cost: listed(cost), weights: listed(weights), options: settings, threads })
   } catch (error) {
     throw toHungarianLossError(error)
   }
 }
 
-/** The weights of the terms that the cost may have, or of the others. */
-function pickWeights<Some>(weights: Required<Terms>, inCost: boolean): { readonly [Name in keyof Some]-?: number } {
-  const some = TERMS.filter((term) => term.inCost === inCost).map(({ name }) => [name, weights[name]] as const)
-  return Object.fromEntries(some) as { readonly [Name in keyof Some]-?: number }
+/** The value of an option whose name leads through groups: `classification.alpha`. */
+function valueAt(options: object, name: string): unknown {
+  return name.split('.').reduce<unknown>((group, key) => (group as Record<string, unknown> | undefined)?.[key], options)
 }

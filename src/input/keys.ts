@@ -1,6 +1,6 @@
 import { ASYNC_CALL, CALL } from '../options/settings.ts'
-import { PART_KEYS } from '../binding/parts.ts'
-import type { PartKey } from '../binding/parts.ts'
+import { PART_KEYS } from '../binding/plan.ts'
+import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import type { ErrorPlace } from '../common/errors.ts'
 import { OPTIONS } from '../options/options.ts'

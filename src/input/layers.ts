@@ -1,5 +1,5 @@
 /** The layers of one part: their tensors, stacked or listed, every shape checked. */
-import type { LayerRange } from '../binding/parts.ts'
+import type { LayerRange, Stack } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
@@ -61,13 +61,11 @@ export const MAX_LAYERS = 2 ** 20
 export const MAX_JOBS = 2 ** 22
 
 /** The tensors of one layer, or of several that are stacked. */
-export interface LayerTensors {
+export interface LayerTensors extends Stack {
   /** Where they were given, for messages: `outputs`, `outputs.auxiliary[0]`. */
   readonly name: string
   /** What was given there. */
   readonly given: LayerOutputs
-  /** How many layers they hold. */
-  readonly layers: number
   readonly logits: Float32Array
   readonly boxes: Float32Array
   /** Both absent where the layer has none. */
@@ -215,9 +213,11 @@ function readTensors(
   checkShape(boxShape, shape, BOX_SIZE, `${name}.boxes`)
   const logits = float32(given.logits, shape, `${name}.logits`)
   const boxes = float32(given.boxes, boxShape, `${name}.boxes`)
+  const [rows, classes] = shape.slice(-2) as [number, number]
+  const stack = { name, given, layers, rows, widths: [classes, BOX_SIZE] }
   if (given.corners === undefined) {
     if (given.references === undefined) {
-      return { name, given, layers, logits, boxes, corners: undefined, references: undefined }
+      return { ...stack, logits, boxes, corners: undefined, references: undefined }
     }
     fail('SHAPE', `${name}.references`, 'must be absent where there are no corners')
   }
@@ -227,7 +227,7 @@ function readTensors(
   checkShape(referenceShape, shape, BOX_SIZE, `${name}.references`)
   const corners = float32(given.corners, cornerShape, `${name}.corners`)
   const references = float32(given.references, referenceShape, `${name}.references`)
-  return { name, given, layers, logits, boxes, corners, references }
+  return { ...stack, widths: [...stack.widths, cornerColumns(options.distribution), BOX_SIZE], logits, boxes, corners, references }
 }
 
 /** Checks the shape of a part's logits; the images must be those of the parts before. */

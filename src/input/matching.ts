@@ -1,5 +1,6 @@
 /** How layers are matched where the caller or a part says so, and what is added to their cost. */
 import { BACKGROUND, LEFT_OUT } from '../binding/layout.ts'
+import { GIVEN, OF_LAYER, OPTIMAL, PER_RULE } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { checkRuleKeys } from './keys.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
@@ -11,59 +12,46 @@ import type { PackedTargets } from './targets.ts'
 import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
 import { checkInteger, isRecord, show, showKeys } from '../common/validate.ts'
 
-/** How the layers are matched, as the binding takes it. */
+/** How the layers are matched, as the core takes it. */
 export interface PackedRules {
-  /** For each layer of every part: kind, place or layer, place of the added cost or −1. */
-  readonly rules: Int32Array
-  /** Given matchings, `[B, Q]` each: the target of each query, or −1, or −2 to leave it out. */
+  /** For each layer of every part: kind, the layer that it takes over, and whether a cost is added. */
+  readonly rules: readonly number[]
+  /** Given matchings, `[B, Q]` for each layer that has one: the target of each query, or −1, or −2 to leave it out. */
   readonly given: Int32Array
-  /** Added costs, `[Q, n]` for each image. */
+  /** Added costs, `[Q, n]` for each image of each layer that has some. */
   readonly added: Float32Array
 }
-
-const PER_RULE = 3
-
-/** The kinds of rules. */
-const OPTIMAL = 0
-const GIVEN = 1
-const OF_LAYER = 2
 
 /** Packs the matchings and costs that the caller gives, and the pairs of denoising groups; absent where all are optimal. */
 export function packRules({ parts, images }: Predictions, targets: PackedTargets): PackedRules | undefined {
   if (!parts.some(({ hasRules }) => hasRules)) return undefined
   const rules: number[] = []
   const given: Int32Array[] = []
-  let givenLength = 0
-  const keep = (matching: Int32Array): number => {
-    given.push(matching)
-    givenLength += matching.length
-    return givenLength - matching.length
-  }
   const added: Float32Array[] = []
-  let addedLength = 0
   for (const part of parts) {
-    const denoising = part.denoising === undefined ? -1 : keep(packDenoising(part, images, targets))
+    const denoising = part.denoising && packDenoising(part, images, targets)
     for (let layer = 0; layer < part.layers.layers; layer++) {
-      if (denoising >= 0 || !part.hasRules) {
-        rules.push(denoising >= 0 ? GIVEN : OPTIMAL, Math.max(denoising, 0), -1)
+      if (denoising !== undefined || !part.hasRules) {
+        if (denoising !== undefined) given.push(denoising)
+        rules.push(denoising === undefined ? OPTIMAL : GIVEN, 0, 0)
         continue
       }
       const { name, given: source } = tensorsOf(part.layers, layer)
       const { matching, cost } = source
-      rules.push(...packMatching(matching, part, images, targets, keep, `${name}.matching`))
-      rules.push(cost === undefined ? -1 : addedLength)
-      if (cost !== undefined) addedLength += readAddedCosts(cost, part, images, targets, added, `${name}.cost`)
+      rules.push(...packMatching(matching, part, images, targets, given, `${name}.matching`))
+      rules.push(Number(cost !== undefined))
+      if (cost !== undefined) readAddedCosts(cost, part, images, targets, added, `${name}.cost`)
     }
   }
-  return {
-    rules: Int32Array.from(rules),
-    given: join(given, new Int32Array(givenLength)),
-    added: join(added, new Float32Array(addedLength)),
-  }
+  return { rules, given: join(given, (length) => new Int32Array(length)), added: join(added, (length) => new Float32Array(length)) }
 }
 
 /** Copies arrays to one, one after the other. */
-function join<Numbers extends Int32Array | Float32Array>(arrays: readonly Numbers[], out: Numbers): Numbers {
+function join<Numbers extends Int32Array | Float32Array>(
+  arrays: readonly Numbers[],
+  make: (length: number) => Numbers,
+): Numbers {
+  const out = make(arrays.reduce((sum, { length }) => sum + length, 0))
   let next = 0
   for (const array of arrays) {
     out.set(array, next)
@@ -83,12 +71,13 @@ function packMatching(
   part: Part,
   images: number,
   targets: PackedTargets,
-  keep: (matching: Int32Array) => number,
+  given: Int32Array[],
   name: string,
-): [kind: number, place: number] {
+): [kind: number, from: number] {
   if (matching === undefined || matching === 'optimal') return [OPTIMAL, 0]
   if (Array.isArray(matching)) {
-    return [GIVEN, keep(packPairs(matching, part, images, targets, name))]
+    given.push(packPairs(matching, part, images, targets, name))
+    return [GIVEN, 0]
   }
   if (!isRecord(matching)) {
     fail('DTYPE', name, `must be 'optimal', { from: layer } or pairs for each image, got ${show(matching)}`)
@@ -190,7 +179,7 @@ function packDenoising(part: Part, images: number, targets: PackedTargets): Int3
   return out
 }
 
-/** Appends one layer's added costs, a block `[Q, n]` for each image; gives their length. */
+/** Appends one layer's added costs, a block `[Q, n]` for each image. */
 function readAddedCosts(
   cost: unknown,
   { first, end }: Part,
@@ -198,11 +187,10 @@ function readAddedCosts(
   { offsets }: PackedTargets,
   out: Float32Array[],
   name: string,
-): number {
+): void {
   if (!Array.isArray(cost)) fail('DTYPE', name, `must be an array of { data, shape }, got ${show(cost)}`)
   const blocks = lengthOf(cost, name)
   if (blocks !== images) fail('SHAPE', name, `expected one block for each of ${images} images, got ${blocks}`)
-  let length = 0
   for (let image = 0; image < images; image++) {
     const given: unknown = cost[image]
     const shape = shapeOf(given, `${name}[${image}]`)
@@ -217,9 +205,6 @@ function readAddedCosts(
       )
     }
     // a copy, since what the caller has may change while the others are read
-    const block = new Float32Array(float32(given, shape, `${name}[${image}]`))
-    out.push(block)
-    length += block.length
+    out.push(new Float32Array(float32(given, shape, `${name}[${image}]`)))
   }
-  return length
 }

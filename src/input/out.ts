@@ -1,5 +1,5 @@
 /** The caller's own arrays for the gradients: checked, and refused where writing to them would overwrite anything else. */
-import { PART_KEYS } from '../binding/parts.ts'
+import { PART_KEYS } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { bytesOf, checkMemory, isUsable, kindOf, lengthOfTyped } from '../common/memory.ts'
 import { lengthOf } from '../common/tensors.ts'

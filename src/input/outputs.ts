@@ -1,6 +1,6 @@
 /** The outputs of a model: what there may be in a batch, read once and checked. */
-import { PART_KEYS } from '../binding/parts.ts'
-import type { PartKey } from '../binding/parts.ts'
+import { PART_KEYS } from '../binding/plan.ts'
+import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
@@ -9,6 +9,7 @@ import { checkCost, checkRecordAt, MAX_JOBS, readLayers } from './layers.ts'
 import type { GivenLayer, LayerOutputs, Layers, LayerTensors, PartOutputs, Reader } from './layers.ts'
 import type { Part } from './part.ts'
 import { makeParts } from './parts.ts'
+import { FIELDS } from '../terms/index.ts'
 import type { DenoisingOutputs, EncoderOutputs, FurtherParts, OneToManyOutputs } from './parts.ts'
 
 /**
@@ -74,12 +75,15 @@ export interface Predictions {
 /** Stands for the corners and references of a layer that has none, where another has some, and for their gradient. */
 export const ABSENT = new Float32Array(0)
 
-/** The tensors as the binding takes them: logits, boxes and, where any layer has them, corners and references of each. */
-export function listTensors({ tensors, hasCorners }: Predictions): Float32Array[] {
+/** The tensors as the core takes them: of each stack those of its fields. */
+export function listTensors({ tensors }: Predictions): Float32Array[] {
   const list: Float32Array[] = []
-  for (const { logits, boxes, corners = ABSENT, references = ABSENT } of tensors) {
-    list.push(logits, boxes)
-    if (hasCorners) list.push(corners, references)
+  for (let i = 0; i < tensors.length; i++) {
+    const layer = tensors[i] as LayerTensors
+    for (let k = 0; k < FIELDS.length; k++) {
+      const values = layer[(FIELDS[k] as (typeof FIELDS)[number]).name]
+      if (values !== undefined) list.push(values)
+    }
   }
   return list
 }

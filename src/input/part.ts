@@ -1,11 +1,11 @@
 /** One part of a step: some queries of some layers, which are matched alike and weigh alike. */
-import type { PartKey, PartStructure } from '../binding/parts.ts'
+import type { PartKey, PartStructure } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { lengthOf } from '../common/tensors.ts'
 import { checkInteger, checkWeight, MAX_SIZE, show } from '../common/validate.ts'
 import { resolveWeights } from '../options/options.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import { checkPartWeights } from '../terms/index.ts'
+import { checkPartWeights, TERMS } from '../terms/index.ts'
 import type { NoFields, Terms } from '../terms/index.ts'
 import type { Layers, Pairs } from './layers.ts'
 
@@ -43,6 +43,8 @@ export interface Denoising {
 
 /** Some queries of some layers, which are matched alike. */
 export interface Part extends PartStructure {
+  /** Of its terms. */
+  readonly weights: Required<Terms>
   /** Absent for the main part. */
   readonly key: PartKey | undefined
   readonly layers: Layers
@@ -69,7 +71,16 @@ export function weightsOf(given: PartWeights, options: ResolvedOptions, name: st
   const weight = checkWeight(given.weight, 1, `${name}.weight`)
   const weights = resolveWeights(given.weights, options.weights, `${name}.weights`)
   checkPartWeights(weights, options.classification, `${name}.weights`)
-  return { weight, weights }
+  return { weight, weights, weightList: listWeights(weights) }
+}
+
+/** The latest weights, and the list of them: most parts have the criterion's. */
+let [latest, latestList]: [Required<Terms> | undefined, readonly number[]] = [undefined, []]
+
+/** Weights in the order of the terms. */
+export function listWeights(weights: Required<Terms>): readonly number[] {
+  if (weights !== latest) [latest, latestList] = [weights, TERMS.map(({ name }) => weights[name] as number)]
+  return latestList
 }
 
 /** Layers and queries of a part that has tensors of its own, or a range of the main part's. */

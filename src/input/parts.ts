@@ -1,10 +1,10 @@
 /** The parts of a step: the decoder, the proposals of an encoder, denoising queries, a one-to-many branch. */
-import type { PartKey } from '../binding/parts.ts'
+import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { checkFlag, checkInteger, checkWord, MAX_SIZE, show } from '../common/validate.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import type { Layers, Pairs, PartOutputs } from './layers.ts'
-import { checkGroups, hasRules, place, PLAIN, rangeOf, rest, weightsOf } from './part.ts'
+import { checkGroups, hasRules, listWeights, place, PLAIN, rangeOf, rest, weightsOf } from './part.ts'
 import type { Part, PartWeights, QueryRange, Range } from './part.ts'
 
 /** The most targets of a batch, each counted for every group and repetition: those without a query are all reported. */
@@ -124,6 +124,7 @@ function mainPart(
     normalizerFactor: 1,
     weight: 1,
     weights,
+    weightList: listWeights(weights),
     denoising: undefined,
     hasRules: hasRules(layers),
   }

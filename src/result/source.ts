@@ -1,6 +1,6 @@
 /** The flat arrays that the core fills, and which of their numbers belong to which part. */
-import { PART_KEYS } from '../binding/parts.ts'
-import type { PartKey } from '../binding/parts.ts'
+import { PART_KEYS } from '../binding/plan.ts'
+import type { PartKey } from '../binding/plan.ts'
 import { int32s } from '../binding/slab.ts'
 import { makeValues } from '../binding/values.ts'
 import type { Layers } from '../input/layers.ts'

@@ -2,6 +2,7 @@
  * The families of terms, composed: what a layer, a target, the options and the results have is what the families have of it.
  * Nothing outside this folder and the presets knows a term by name.
  */
+import { DESCRIPTION, inOrder } from '../binding/description.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { BOXES, resolveBoxOptions } from './boxes.ts'
 import type {
@@ -82,15 +83,16 @@ export interface ResolvedFamilyOptions extends ResolvedClassOptions, ResolvedBox
 /** What presets say of the families' options. */
 export interface FamilyPreset extends ClassPreset, BoxPreset {}
 
-/** All terms, in the order of all lists. */
-export const TERMS: readonly TermInfo<keyof Terms, keyof LayerFields>[] = [
-  ...CLASSES.terms,
-  ...BOXES.terms,
-  ...EDGES.terms,
-]
+/** All terms, in the core's order. */
+export const TERMS: readonly TermInfo<keyof Terms, keyof LayerFields>[] = inOrder<
+  TermInfo<keyof Terms, keyof LayerFields>
+>([...CLASSES.terms, ...BOXES.terms, ...EDGES.terms], DESCRIPTION.terms)
 
 /** All fields of queries, likewise. */
-export const FIELDS: readonly FieldInfo<keyof LayerFields>[] = [...CLASSES.fields, ...BOXES.fields, ...EDGES.fields]
+export const FIELDS: readonly FieldInfo<keyof LayerFields>[] = inOrder<FieldInfo<keyof LayerFields>>(
+  [...CLASSES.fields, ...BOXES.fields, ...EDGES.fields],
+  DESCRIPTION.queryFields,
+)
 
 /** The names of all families' options. */
 export const FAMILY_OPTIONS: readonly (keyof FamilyOptions)[] = [...CLASSES.options, ...BOXES.options, ...EDGES.options]

@@ -1,5 +1,5 @@
 /** What is suspicious of predictions, alone and beside their targets. */
-import { PART_KEYS } from '../../binding/parts.ts'
+import { PART_KEYS } from '../../binding/plan.ts'
 import type { LayerTensors } from '../../input/layers.ts'
 import type { Predictions } from '../../input/outputs.ts'
 import type { Part } from '../../input/part.ts'
