@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import * as main from '../src/index.ts'
 import * as tfjs from '../src/tfjs.ts'
 
-test('the package offers these names and no others', () => {
+test('the package: the package offers these names and no others', () => {
   expect(Object.keys(main).toSorted()).toEqual([
     'HungarianLoss',
     'HungarianLossError',

@@ -7,7 +7,7 @@ import { HungarianLoss } from '../src/index.ts'
 import type { Gradients } from '../src/index.ts'
 import { hungarianLoss, lossGradients } from '../src/tfjs.ts'
 import type { TensorOutputs } from '../src/tfjs.ts'
-import { bitsOf, errorOf, expectClose, randomLayer, randomNumbers, randomTargets, untyped } from './helpers.ts'
+import { bitsOf, errorOf, expectClose, randomLayer, randomNumbers, randomTargets, untyped } from './support/helpers.ts'
 
 /** The gradient of what may have been a scalar among larger tensors. */
 const fit = (gradient: tf.Tensor, { rank }: tf.Tensor) => (rank === 0 ? tf.sum(gradient) : gradient)
@@ -51,7 +51,7 @@ const outputsOf = ([logits, boxes, ...rest]: tf.Tensor[]): TensorOutputs => ({
   auxiliary: [0, 2].slice(0, rest.length / 2).map((i) => ({ logits: rest[i]!, boxes: rest[i + 1]! })),
 })
 
-describe('value and gradients are those of compute', () => {
+describe('hungarianLoss: value and gradients are those of compute', () => {
   test('for several layers in a list', () => {
     const loss = hungarianLoss(tf, criterion)
     const { value, grads } = tf.valueAndGrads((...args) => loss(outputsOf(args), targets))(tensors())
@@ -85,7 +85,7 @@ describe('value and gradients are those of compute', () => {
   })
 })
 
-test('value and gradients reach every part', () => {
+test('hungarianLoss: value and gradients reach every part', () => {
   const make = (seed: number, queries: number) => randomLayer(seed, { queries })
   const given = [make(11, 6), make(12, 6), make(13, 9), make(14, 12), make(15, 12), make(16, 14)] as const
   const arrange = <T>([main, first, proposals, noisy, noisyFirst, many]: readonly T[]) => ({
@@ -109,7 +109,7 @@ test('value and gradients reach every part', () => {
   expect(grads.map(({ shape }) => shape)).toEqual(inputs.map(({ shape }) => shape))
 })
 
-test('corners are differentiated by, and references only read', async () => {
+test('hungarianLoss: corners are differentiated by, and references only read', async () => {
   const fine = HungarianLoss.dFine({ numClasses: 5, distribution: { regMax: 4 } })
   const random = randomNumbers(3)
   const corners = layers.map(() => ({ data: Float32Array.from({ length: 240 }, random), shape: [2, 6, 20] }))
@@ -139,7 +139,7 @@ test('corners are differentiated by, and references only read', async () => {
   expect(errorOf(() => loss(bad, targets))).toMatchObject({ code: 'DTYPE', argument: 'outputs.references' })
 })
 
-test('a range of queries needs no tensors, and a layer may be matched as another is', () => {
+test('hungarianLoss: a range of queries needs no tensors, and a layer may be matched as another is', () => {
   const loss = hungarianLoss(tf, criterion)
   const structure = { denoising: { queries: [0, 2], contrastive: false, padding: 'ignore' } } as const
   const few = randomTargets(2, { targets: [1, 2] })
@@ -150,7 +150,7 @@ test('a range of queries needs no tensors, and a layer may be matched as another
   expect(loss.lastResult.layers[0]!.matches).toEqual(plain.layers[0]!.matches)
 })
 
-test('what comes after the loss is honoured', () => {
+test('hungarianLoss: what comes after the loss is honoured', () => {
   const loss = hungarianLoss(tf, criterion)
   const grads = tf.grads((...args) => tf.mul(loss(outputsOf(args), targets), 3))(tensors())
   flat(expected.gradients!).forEach((gradient, i) => {
@@ -158,7 +158,7 @@ test('what comes after the loss is honoured', () => {
   })
 })
 
-test('what comes before the loss is reached', () => {
+test('hungarianLoss: what comes before the loss is reached', () => {
   const loss = hungarianLoss(tf, criterion)
   const [logits, boxes] = [tensorOf(layers[2].logits), tensorOf(layers[2].boxes)]
   const gradient = tf.grad((scale: tf.Tensor) => loss({ logits: tf.mul(logits, scale), boxes }, targets))(tf.scalar(1))
@@ -167,7 +167,7 @@ test('what comes before the loss is reached', () => {
   expectClose(gradient.dataSync()[0]!, sum, 1e-5)
 })
 
-test('the latest result is kept, and calls may carry normalisers', () => {
+test('lastResult: the latest result is kept, and calls may carry normalisers', () => {
   const loss = hungarianLoss(tf, criterion)
   expect(errorOf(() => loss.lastResult)).toMatchObject({ code: 'OPTION', argument: 'lastResult' })
   const value = loss(outputsOf(tensors()), targets)
@@ -178,14 +178,14 @@ test('the latest result is kept, and calls may carry normalisers', () => {
   expect(loss.lastResult.normalizers).toMatchObject({ numBoxes: 10, classNormalizer: 3 })
 })
 
-test('inputs are not written to', () => {
+test('hungarianLoss: inputs are not written to', () => {
   const inputs = tensors()
   const before = inputs.map((tensor) => bitsOf(tensor.dataSync()))
   tf.valueAndGrads((...args) => hungarianLoss(tf, criterion)(outputsOf(args), targets))(inputs)
   expect(inputs.map((tensor) => bitsOf(tensor.dataSync()))).toEqual(before)
 })
 
-describe('no tensors are left behind', () => {
+describe('hungarianLoss: no tensors are left behind', () => {
   test('by a loss alone', () => {
     const inputs = tensors()
     const loss = hungarianLoss(tf, criterion)
@@ -217,7 +217,7 @@ describe('no tensors are left behind', () => {
   })
 })
 
-test('gradients of asynchronous tensors train in two phases', async () => {
+test('lossGradients: gradients of asynchronous tensors train in two phases', async () => {
   const inputs = tensors()
   const before = tf.memory().numTensors
   const result = await lossGradients(criterion, outputsOf(inputs), targets)
@@ -237,7 +237,7 @@ test('gradients of asynchronous tensors train in two phases', async () => {
   expect(bitsOf(boxesGradient!.dataSync())).toBe(bitsOf(expected.gradients!.boxes))
 })
 
-describe('targets may be tensors', () => {
+describe('hungarianLoss: targets may be tensors', () => {
   // tensorflow/tfjs #98, #2796: whoever has the targets as tensors should not have to read them himself
   const asTensors = (dtype: 'int32' | 'float32') =>
     targets.map(({ labels, boxes }) => ({
@@ -310,7 +310,7 @@ describe('targets may be tensors', () => {
   })
 })
 
-test('tensors that cannot be read say which, and why', async () => {
+test('hungarianLoss: tensors that cannot be read say which, and why', async () => {
   const bad = { ...layerOf(layers[2]), boxes: tensorOf(layers[2].boxes) }
   Object.assign(bad.boxes, {
     dataSync: () => {
@@ -329,7 +329,7 @@ test('tensors that cannot be read say which, and why', async () => {
   })
 })
 
-test('neither TensorFlow.js nor a criterion is refused at once', async () => {
+test('hungarianLoss: neither TensorFlow.js nor a criterion is refused at once', async () => {
   expect(errorOf(() => hungarianLoss(untyped({}), criterion))).toMatchObject({ code: 'DTYPE', argument: 'tf' })
   expect(errorOf(() => hungarianLoss(tf, untyped({ numClasses: 1 })))).toMatchObject({
     code: 'DTYPE',
@@ -346,7 +346,7 @@ const disposed = () => {
   return tensor
 }
 
-describe('is refused:', () => {
+describe('hungarianLoss: is refused:', () => {
   test.each<[string, () => unknown, object, RegExp]>([
     ['nothing', () => undefined, { code: 'DTYPE', argument: 'outputs' }, /undefined/],
     ['a tensor', () => tensorOf(layers[0].logits), { code: 'DTYPE', argument: 'outputs.logits' }, /undefined/],

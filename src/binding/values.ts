@@ -1,6 +1,5 @@
 /** The numbers of a result as the core writes them: those of the batch, then those of each layer of every part. */
 import { listOf } from '../common/tensors.ts'
-import type { FieldCounts } from '../terms/index.ts'
 import {
   CARDINALITY_ERROR,
   CLASS_ERROR,
@@ -43,21 +42,22 @@ export function countsIn(values: Float64Array): { readonly targets: number; read
   return { targets: values[TARGETS] as number, unionPairs: values[UNION_PAIRS] as number }
 }
 
-type NonFinite = FieldCounts & { readonly costs: number }
-
-const FIELDS = DESCRIPTION.queryFields.map(({ name }) => name) as readonly (keyof FieldCounts)[]
+/** How many values of each field, and how many costs, were not finite, by name. */
+export type NonFiniteNumbers = { [name: string]: number }
 
 /** What nearly all batches have; a copy is made in a fraction of the time that the counts take to be listed. */
-const ALL_FINITE = Object.fromEntries([...FIELDS.map((name) => [name, 0]), ['costs', 0]]) as unknown as NonFinite
+const ALL_FINITE: Readonly<NonFiniteNumbers> = Object.fromEntries(
+  [...DESCRIPTION.queryFields.map(({ name }) => name), 'costs'].map((name) => [name, 0]),
+)
 
 /** How many values of each field, and how many costs, were not finite. */
-export function nonFiniteIn(values: Float64Array): NonFinite {
-  const counts: { -readonly [K in keyof NonFinite]: number } = { ...ALL_FINITE }
-  for (let i = 0; i < FIELDS.length; i++) {
+export function nonFiniteIn(values: Float64Array): NonFiniteNumbers {
+  const counts = { ...ALL_FINITE }
+  for (let i = 0; i < NON_FINITE.length; i++) {
     const count = values[NON_FINITE[i] as number] as number
-    if (count > 0) counts[FIELDS[i] as keyof FieldCounts] = count
+    if (count > 0) counts[(DESCRIPTION.queryFields[i] as { readonly name: string }).name] = count
   }
-  counts.costs = values[FILLED_COSTS] as number
+  counts['costs'] = values[FILLED_COSTS] as number
   return counts
 }
 

@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest'
+import { linearSumAssignment, linearSumAssignmentBatch } from '../../src/index.ts'
+import type { AssignmentOptions } from '../../src/index.ts'
+import { isSmall } from '../../src/assignment/small.ts'
+import { errorOf } from '../support/helpers.ts'
+
+/** Costs with a few that are forbidden, the same in every run. */
+function costs(rows: number, columns: number, forbidden = 0): Float64Array {
+  const at = (i: number) => ((i * i * 7919 + 31 * i + rows) % 1009) / 8
+  return Float64Array.from({ length: rows * columns }, (_, i) => (i % 7 < forbidden ? Infinity : at(i)))
+}
+
+const matrix = (rows: number, columns: number) => ({ data: new Float64Array(rows * columns), rows, columns })
+
+test.each([
+  [16, 16, true],
+  [1, 256, true],
+  [256, 1, true],
+  [0, 257, true],
+  [0, 258, false],
+  [17, 16, false],
+  [300, 0, false],
+])('isSmall: %d × %d: small is %s', (rows, columns, expected) => {
+  expect(isSmall(matrix(rows, columns))).toBe(expected)
+})
+
+describe.each([
+  [1, 1],
+  [3, 5],
+  [5, 3],
+  [10, 10],
+  [16, 16],
+  [1, 256],
+  [256, 1],
+  [8, 32],
+  [0, 257],
+])('assignSmall: %d × %d has the result of the same matrix in a batch', (rows, columns) => {
+  const settings: AssignmentOptions[] = [
+    {},
+    { duals: true },
+    { maximize: true, duals: true },
+    { costLimit: 40, duals: true },
+    { costLimit: 40, maximize: true },
+  ]
+  test.each(settings)('%j', (options) => {
+    const data = costs(rows, columns)
+    const [expected] = linearSumAssignmentBatch({ data, shapes: [[rows, columns]] }, options)
+    expect(linearSumAssignment({ data, shape: [rows, columns] }, options)).toEqual(expected)
+    const single = Float32Array.from(data)
+    expect(linearSumAssignment({ data: single, shape: [rows, columns] }, options)).toEqual(expected)
+  })
+
+  test('partial', () => {
+    const data = costs(rows, columns, 6)
+    const options = { partial: true, duals: true }
+    const [expected] = linearSumAssignmentBatch({ data, shapes: [[rows, columns]] }, options)
+    expect(linearSumAssignment({ data, shape: [rows, columns] }, options)).toEqual(expected)
+  })
+})
+
+test('assignSmall: what one call leaves behind does not reach the next one, nor its result', () => {
+  const data = costs(6, 9)
+  const first = linearSumAssignment({ data, shape: [6, 9] }, { maximize: true, costLimit: 80, duals: true })
+  const copy = structuredClone({ ...first })
+  const second = linearSumAssignment({ data, shape: [6, 9] })
+  expect(second.rowIndices.length).toBe(6)
+  expect(second.rowDuals).toBeUndefined()
+  expect({ ...first }).toEqual(copy)
+})
+
+test('assignSmall: a refusal names the place, and the next call is none the worse', () => {
+  const refused = errorOf(() =>
+    linearSumAssignment([
+      [1, 2],
+      [3, NaN],
+    ]),
+  )
+  expect(refused).toMatchObject({ code: 'NON_FINITE', argument: 'cost', row: 1, column: 1 })
+  const infeasible = errorOf(() =>
+    linearSumAssignment([
+      [1, Infinity],
+      [3, Infinity],
+    ]),
+  )
+  expect(infeasible).toMatchObject({ code: 'INFEASIBLE', rows: [0, 1] })
+  expect(
+    linearSumAssignment([
+      [1, 2],
+      [3, 5],
+    ]).total,
+  ).toBe(5)
+})

@@ -1,0 +1,300 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  combineNormalizers,
+  inspectBatch,
+  HungarianLoss,
+  HungarianLossError,
+  linearSumAssignment,
+  linearSumAssignmentAsync,
+  linearSumAssignmentBatch,
+  verifyAssignment,
+} from '../../src/index.ts'
+import { hungarianLoss, lossGradients } from '../../src/tfjs.ts'
+import { errorOf, randomLayer, randomTargets, tiny, untyped } from '../support/helpers.ts'
+import { apply, HUGE, ODD, Trap } from '../support/odd.ts'
+import type { Change } from '../support/odd.ts'
+
+/** Calls of each export; a hundred times as many were made without a fault. */
+const CALLS = Number(process.env['HOSTILE_CALLS'] ?? 1500)
+const SEED = process.env['HOSTILE_SEED'] === undefined ? undefined : Number(process.env['HOSTILE_SEED'])
+/**
+ * What no call takes, in milliseconds, on a machine that does other things too. A proxy that has ten million elements is
+ * read for about four seconds.
+ */
+const SLOW = 30_000
+const LONG = { timeout: 600_000 }
+
+const softmax = HungarianLoss.detr({ numClasses: 4 })
+const union = HungarianLoss.dFine({ numClasses: 5, distribution: { regMax: 4 } })
+const worst = HungarianLoss.rtDetr({ numClasses: 5, nonFinite: 'worst', clampSizes: true, normalizedBoxes: false })
+
+/** Each a step with something else in it, made anew. */
+const STEPS: ReadonlyArray<() => unknown[]> = [
+  () => [randomLayer(1), randomTargets(1)],
+  () => [{ ...randomLayer(2), auxiliary: [randomLayer(3)] }, randomTargets(2), {}],
+  () => [
+    { ...randomLayer(2), groups: 2, encoder: { ...randomLayer(4), classAgnostic: true, weight: 0.5 } },
+    randomTargets(2).map(({ labels, boxes }) => ({ labels, boxes: Float64Array.from(boxes.flat()) })),
+    { numBoxes: 2, classNormalizer: [1, 2] },
+  ],
+  () => [
+    {
+      ...randomLayer(5),
+      denoising: { queries: [0, 2], contrastive: false, padding: 'ignore' },
+      oneToMany: { ...randomLayer(6, { queries: 9 }), repeat: 3, weights: { class: 1 } },
+    },
+    randomTargets(3, { targets: [1, 1] }).map((target) => Object.assign(target, { valid: 1, ignore: [false] })),
+    { gradients: false },
+  ],
+  () => [
+    {
+      ...randomLayer(7),
+      auxiliary: [
+        { ...randomLayer(8), cost: [zeros(6, 2), zeros(6, 3)] },
+        { ...randomLayer(9), matching: { from: 0 } },
+        { ...randomLayer(9), matching: softmax.match(randomLayer(8), randomTargets(1)).matches },
+      ],
+    },
+    randomTargets(1).map(({ labels, boxes }) => ({
+      labels: { data: BigInt64Array.from(labels, BigInt), shape: [labels.length] },
+      boxes: { data: boxes, dims: [boxes.length, 4] },
+    })),
+  ],
+  () => {
+    const layer = randomLayer(1)
+    return [layer, randomTargets(1), { out: { logits: new Float32Array(60), boxes: new Float32Array(48) } }]
+  },
+  () => [
+    {
+      ...randomLayer(2),
+      corners: { data: new Float32Array(240), shape: [2, 6, 20] },
+      references: randomLayer(3).boxes,
+    },
+    randomTargets(4).map(({ labels, boxes }) => ({ labels: labels.map((label) => [label]), boxes })),
+  ],
+]
+
+const zeros = (rows: number, columns: number) => ({ data: new Float32Array(rows * columns), shape: [rows, columns] })
+
+const OPTIONS = [
+  () => [{ numClasses: 4 }, 'detr'],
+  () => [
+    {
+      numClasses: 2,
+      classification: { kind: 'softmax', classWeights: [1, 2], noObjectIndex: 0, noObjectWeight: 0.2 },
+      cost: { class: 1, l1: 2 },
+      weights: { giou: 1 },
+      ignore: { overlap: 'iou', threshold: 0.3 },
+      threads: 1,
+    },
+  ],
+  () => [
+    {
+      numClasses: 3,
+      classification: { kind: 'focal', alpha: 0.5, gamma: 1 },
+      cost: { classForm: 'log-sigmoid', alpha: 0.1 },
+      distribution: { regMax: 8, up: 0.5 },
+      boxFormat: 'xyxy',
+    },
+    'deim',
+  ],
+]
+
+const MATRICES = [
+  () => [[[1, 2, 3], [3, 1, 2]], { duals: true }], // prettier-ignore
+  () => [[Float64Array.of(1, 2), Int32Array.of(3, 1)], { maximize: true }],
+  () => [
+    { data: Float32Array.of(4, 2, 5, 3), shape: [2, 2] },
+    { partial: true, costLimit: 3 },
+  ],
+  () => [{ values: [1, 2, 3], columnIndices: [0, 1, 0], rowStarts: [0, 2, 3], shape: [2, 2] }],
+  () => [{ values: Float32Array.of(1, 2), columnIndices: Int32Array.of(0, 1), rowIndices: [0, 1], shape: [2, 3] }, {}],
+]
+
+const BATCHES = [
+  () => [{ data: Float64Array.of(8, 9, 1, 4, 7), shapes: [[2, 2], [1, 1]] }, { duals: true }], // prettier-ignore
+  () => [{ data: [1, 2, 3, 4], shapes: [[1, 4]] }],
+]
+
+const PROOFS = [
+  () => {
+    const cost = [[1, 2, 3], [3, 1, 2]] // prettier-ignore
+    const { rowIndices, columnIndices, rowDuals, columnDuals } = linearSumAssignment(cost, { duals: true })
+    return [cost, { rowIndices, columnIndices, rowDuals, columnDuals }, { maximize: false }]
+  },
+]
+
+const RESULTS = [
+  () => [[softmax.match(randomLayer(1), randomTargets(1)), softmax.compute(randomLayer(2), randomTargets(1))]],
+  () => [[union, union].map((criterion) => criterion.match(...taught()).normalizers), { reduce: 'sum' }],
+  () => [JSON.parse(JSON.stringify([union.match(...taught()), union.match(...taught())])), { reduce: 'mean' }],
+]
+
+/** A step whose last layer teaches the one before. */
+const taught = (): [any, any] => {
+  const layer = {
+    ...randomLayer(2),
+    corners: { data: new Float32Array(240), shape: [2, 6, 20] },
+    references: randomLayer(3).boxes,
+  }
+  return [{ ...layer, auxiliary: [layer] }, randomTargets(4)]
+}
+
+/** As much of TensorFlow.js as is used, without any arithmetic. */
+const fakeTf = {
+  customGrad:
+    (run: (...args: unknown[]) => { value: unknown }) =>
+    (...tensors: unknown[]) =>
+      run(...tensors, () => {}).value,
+  mul: (a: unknown) => a,
+  scalar: (value: number) => value,
+  tensor: (data: unknown) => data,
+}
+
+const tensorOf = (values: { data: Float32Array; shape: number[] }, dtype = 'float32') => ({
+  shape: values.shape,
+  dtype,
+  isDisposed: false,
+  dataSync: () => values.data,
+  data: async () => values.data,
+})
+
+const tensorLayer = (seed: number) => {
+  const { logits, boxes } = randomLayer(seed)
+  return { logits: tensorOf(logits), boxes: tensorOf(boxes) }
+}
+
+const TENSORS = [
+  () => [{ ...tensorLayer(1), auxiliary: [tensorLayer(2)], encoder: tensorLayer(3) }, randomTargets(1)],
+  () => [
+    { ...tensorLayer(1), denoising: { queries: [0, 2], contrastive: false } },
+    randomTargets(2, { targets: [1, 1] }).map(({ labels, boxes }) => ({
+      labels: tensorOf({ data: Float32Array.from(labels), shape: [labels.length] }),
+      boxes: tensorOf({ data: Float32Array.from(boxes.flat()), shape: [boxes.length, 4] }),
+    })),
+    { numBoxes: 2 },
+  ],
+]
+
+type Inputs = ReadonlyArray<() => unknown[]>
+
+/** Every export, its calls, and its inputs; those that take sizes of layers, images and queries are tried with huge ones. */
+const EXPORTS: ReadonlyArray<
+  [name: string, call: (...args: any[]) => unknown, inputs: Inputs, odds?: Inputs | typeof ODD]
+> = [
+  ['new HungarianLoss', (options, preset) => new HungarianLoss(options, preset), OPTIONS],
+  ...(['detr', 'dino', 'lwDetr', 'rtDetr', 'dFine', 'deim'] as const).map(
+    (name): [string, (...args: any[]) => unknown, Inputs] => [
+      `HungarianLoss.${name}`,
+      (options) => HungarianLoss[name](options),
+      OPTIONS,
+    ],
+  ),
+  ...[softmax, union, worst].flatMap((criterion, i): [string, (...args: any[]) => unknown, Inputs, typeof ODD][] => [
+    [`compute ${i}`, (...args) => criterion.compute(...(args as [any, any])), STEPS, [...ODD, ...HUGE]],
+    [`match ${i}`, (outputs, targets) => criterion.match(outputs, targets), STEPS, [...ODD, ...HUGE]],
+    [`cost ${i}`, (outputs, targets) => criterion.cost(outputs, targets), STEPS, [...ODD, ...HUGE]],
+    [`computeAsync ${i}`, (...args) => criterion.computeAsync(...(args as [any, any])), STEPS, [...ODD, ...HUGE]],
+  ]),
+  ['linearSumAssignment', (...args) => linearSumAssignment(...(args as [any])), MATRICES, [...ODD, ...HUGE]],
+  ['linearSumAssignmentAsync', (...args) => linearSumAssignmentAsync(...(args as [any])), MATRICES, [...ODD, ...HUGE]],
+  ['linearSumAssignmentBatch', (...args) => linearSumAssignmentBatch(...(args as [any])), BATCHES, [...ODD, ...HUGE]],
+  ['verifyAssignment', (...args) => verifyAssignment(...(args as [any, any])), PROOFS],
+  ['inspectBatch', (outputs, targets) => inspectBatch(outputs, targets, softmax), STEPS],
+  [
+    'inspectBatch of',
+    (criterion) => inspectBatch(randomLayer(1), randomTargets(1), criterion),
+    [() => [HungarianLoss.detr({ numClasses: 4 })]],
+  ],
+  ['combineNormalizers', (...args) => combineNormalizers(...(args as [any])), RESULTS],
+  ['hungarianLoss', (...args) => hungarianLoss(untyped(fakeTf), softmax)(...(args as [any, any])), TENSORS],
+  [
+    'hungarianLoss of',
+    (tf, criterion) => hungarianLoss(tf, criterion),
+    [() => [{ ...fakeTf }, HungarianLoss.detr({ numClasses: 4 })]],
+  ],
+  ['lossGradients', (...args) => lossGradients(softmax, ...(args as [any, any])), TENSORS],
+]
+
+const change = fc.record<Change>({
+  object: fc.nat(400),
+  field: fc.nat(20),
+  how: fc.constantFrom('replace', 'remove', 'add', 'getter', 'changing', 'detaching', 'proxy', 'revoked', 'freeze'),
+  odd: fc.nat(400),
+  reads: fc.nat(6),
+})
+
+/** What is wrong with how a call ended, if anything is. */
+function faultOf(thrown: unknown): string | undefined {
+  let ours: boolean
+  try {
+    ours = thrown instanceof HungarianLossError
+  } catch {
+    ours = false
+  }
+  if (!ours) return `threw what is no HungarianLossError: ${thrown instanceof Error ? thrown.stack : typeof thrown}`
+  const { code, message, original, argument } = thrown as HungarianLossError
+  if (code === 'INTERNAL') return `INTERNAL: ${message}`
+  if (argument === undefined) return `${code} without an argument: ${message}`
+  if (!message.includes('could not be read')) return undefined
+  // the caller's own fault must be behind it, rather than one of ours
+  if (/cannot be read either|revoked|on proxy|Class constructor/.test(message)) return undefined
+  return original instanceof Trap ? undefined : `not read for a reason of our own: ${(original as Error).stack}`
+}
+
+describe('the package: whatever is given, there is a result or a typed error:', () => {
+  test.each(EXPORTS)('%s', LONG, async (_, call, inputs, odds = ODD) => {
+    const property = fc.asyncProperty(
+      fc.nat(),
+      fc.array(change, { minLength: 1, maxLength: 3 }),
+      async (which, changes) => {
+        let [fault, took, tries]: [string | undefined, number, number] = [undefined, Infinity, 0]
+        // again if it is slow, for other processes hold it up, too
+        for (; took > SLOW && fault === undefined && tries < 2; tries++) {
+          const args = (inputs[which % inputs.length] as () => unknown[])()
+          for (const each of changes) apply(each, args, odds as typeof ODD)
+          const start = performance.now()
+          try {
+            await call(...args)
+          } catch (error) {
+            fault = faultOf(error)
+          }
+          took = performance.now() - start
+        }
+        if (took > SLOW) fault ??= `took ${took} ms`
+        if (fault !== undefined) throw new Error(fault)
+      },
+    )
+    await fc.assert(property, { numRuns: CALLS, ...(SEED !== undefined && { seed: SEED }) })
+  })
+})
+
+test('the package: a fault of our own is not taken for one of the caller’s', () => {
+  expect(faultOf(new HungarianLossError('INTERNAL', 'x'))).toMatch('INTERNAL')
+  expect(faultOf(new TypeError('x'))).toMatch('no HungarianLossError')
+  const original = new TypeError("Cannot read properties of undefined (reading 'length')")
+  expect(
+    faultOf(
+      new HungarianLossError('DTYPE', `outputs: could not be read: ${original.message}`, {
+        argument: 'outputs',
+        original,
+      }),
+    ),
+  ).toMatch('of our own')
+})
+
+test('the package: a method without its criterion says so', async () => {
+  const { outputs, targets } = tiny()
+  const { compute, match, cost, computeAsync } = softmax
+  for (const method of [compute, match, cost]) {
+    expect(errorOf(() => untyped<Function>(method)(outputs, targets))).toMatchObject({
+      code: 'DTYPE',
+      argument: 'this',
+    })
+  }
+  await expect(untyped<Function>(computeAsync)(outputs, targets)).rejects.toMatchObject({
+    code: 'DTYPE',
+    argument: 'this',
+  })
+})

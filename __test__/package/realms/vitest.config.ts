@@ -1,0 +1,5 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: { pool: 'vmThreads', globals: true, include: ['__test__/package/realms/realm.test.js'] },
+})

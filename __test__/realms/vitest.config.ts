@@ -1,5 +1,0 @@
-import { defineConfig } from 'vitest/config'
-
-export default defineConfig({
-  test: { pool: 'vmThreads', globals: true, include: ['__test__/realms/realm.test.js'] },
-})

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss } from '../../src/index.ts'
+import { bitsOf, errorOf, randomLayer, randomTargets } from '../support/helpers.ts'
+
+const shape = { queries: 6, classes: 4, targets: [2, 3] }
+const outputs = randomLayer(11, shape)
+const targets = randomTargets(11, shape)
+
+test('iou, giou, diou and ciou: two boxes that are the same point have IoU 0 in all its forms (pytorch/vision #7746)', () => {
+  const point = [0.5, 0.5, 0, 0]
+  const one = {
+    logits: randomLayer(1, { images: 1, queries: 1, classes: 4 }).logits,
+    boxes: { data: point, shape: [1, 1, 4] },
+  }
+  const weights = { iou: 1, giou: 1, diou: 1, ciou: 1 }
+  const criterion = HungarianLoss.rtDetr({ numClasses: 4, weights, cost: weights })
+  const { terms, gradients } = criterion.compute(one, [{ labels: [0], boxes: [point] }])
+  expect(terms).toMatchObject({ l1: 0, iou: 1, giou: 1, diou: 1, ciou: 1 })
+  expect([...gradients!.boxes]).toEqual([0, 0, 0, 0])
+})
+
+describe('clampSizes: sides below 0', () => {
+  const boxes = structuredClone(outputs.boxes)
+  boxes.data[2] = -0.1
+  const bad = { logits: outputs.logits, boxes }
+  const clampSizes = true
+
+  test('are refused, or count as 0 on demand', () => {
+    expect(errorOf(() => HungarianLoss.rtDetr({ numClasses: 4 }).compute(bad, targets))).toMatchObject({
+      code: 'RANGE',
+      argument: 'outputs.boxes',
+      image: 0,
+      query: 0,
+    })
+    const clamped = structuredClone(bad)
+    clamped.boxes.data[2] = 0
+    const criterion = HungarianLoss.rtDetr({ numClasses: 4, clampSizes })
+    const [found, expected] = [criterion.compute(bad, targets), criterion.compute(clamped, targets)]
+    expect(found.loss).toBe(expected.loss)
+    expect(found.nonFinite).toEqual({ logits: 0, boxes: 0, corners: 0, references: 0, costs: 0 })
+    expect(bitsOf(found.gradients!.logits)).toBe(bitsOf(expected.gradients!.logits))
+  })
+
+  test('pass no gradient', () => {
+    const one = { logits: { data: [1], shape: [1, 1, 1] }, boxes: { data: [0.5, 0.5, -0.1, 0.2], shape: [1, 1, 4] } }
+    const target = [{ labels: [0], boxes: [0.4, 0.5, 0.2, 0.2] }]
+    const { gradients } = HungarianLoss.rtDetr({ numClasses: 1, clampSizes }).compute(one, target)
+    expect(gradients!.boxes[2]).toBe(0)
+    expect(gradients!.boxes[0]).not.toBe(0)
+  })
+})
