@@ -146,6 +146,10 @@ export interface FamilyDescription {
   queryFields: Array<string>
   targetFields: Array<string>
   options: Array<OptionDescription>
+  /** Whether it says how well a pair agrees. */
+  hasQuality: boolean
+  /** Whether layers may lack its fields, whatever the weights of its terms. */
+  isLate: boolean
 }
 
 /** A field. */
@@ -174,6 +178,8 @@ export interface GivenNormalizers {
 export interface KindDescription {
   name: string
   isSigmoid: boolean
+  /** Whether it asks how well pairs agree. */
+  needsQuality: boolean
   options: Array<OptionDescription>
 }
 

@@ -29,7 +29,7 @@ export { combineNormalizers } from './criterion/normalizers.ts'
 export type { CombinedNormalizers, CombineOptions, NormalizerSource } from './criterion/normalizers.ts'
 export type { Gradients, GradientsOf, PartGradients } from './input/gradients.ts'
 export type { LayerMatching, LayerOutputs, Pairs, PartOutputs } from './input/layers.ts'
-export type { ExactOutputs, IfGiven, Outputs } from './input/outputs.ts'
+export type { ExactOutputs, IfGiven, Outputs, OutputsWithoutBoxes } from './input/outputs.ts'
 export type { PartWeights, QueryRange } from './input/part.ts'
 export type {
   DenoisingOutputs,
@@ -39,11 +39,12 @@ export type {
   OneToManyOutputs,
   OneToManySettings,
 } from './input/parts.ts'
-export type { Target } from './input/targets.ts'
+export type { Target, TargetWithoutBoxes } from './input/targets.ts'
 export type { HungarianLossOptions, ResolvedOptions } from './options/options.ts'
 export type { PresetName } from './options/presets.ts'
 export type { CostBlock, CostResult, PartCost } from './result/costs.ts'
-export type { LayerResult, LossResult, Metrics, NonFiniteCounts, PartResult } from './result/loss.ts'
+export type { LayerResult, LossResult, Metrics, PartResult } from './result/loss.ts'
+export type { NonFiniteCounts } from './result/non-finite.ts'
 export type { Matches } from './result/matches.ts'
 export type { MatchResult, PartMatching } from './result/matching.ts'
 export type { NormalizerCounts, Normalizers } from './result/normalizers.ts'

@@ -23,7 +23,7 @@ import type { DenoisingSettings, EncoderSettings, OneToManySettings } from './in
 import type { Target } from './input/targets.ts'
 import { checkCall, NORMALIZERS } from './options/settings.ts'
 import type { LossResult } from './result/loss.ts'
-import { FIELDS } from './terms/index.ts'
+import { FIELDS, TARGET_FIELDS } from './terms/index.ts'
 import type { LayerFields, LayerGradients } from './terms/index.ts'
 
 /** The part of TensorFlow.js that is used: `@tensorflow/tfjs-core` or any package that re-exports it. */
@@ -278,8 +278,9 @@ function copyOutputs(outputs: unknown, layers: TensorLayer[], tensors: Tensors):
     if (isTensor(given)) fail('DTYPE', `${argument}.logits`, `is undefined, since ${argument} is itself a tensor`)
     const layer = copyFields(given, [...TENSORS, 'matching', 'cost', 'auxiliary', ...PART_KEYS])
     checkKeys(layer, place, argument)
-    for (const { name, isOptional } of FIELDS) {
-      if (isOptional && layer[name] === undefined) continue
+    for (const { name, owner } of FIELDS) {
+      // the criterion knows which others it needs
+      if (owner !== undefined && layer[name] === undefined) continue
       checkTensor(layer[name], `${argument}.${name}`, ['float32'], layer)
       note(tensors, layer[name] as tfc.Tensor, `${argument}.${name}`)
     }
@@ -304,8 +305,8 @@ function copyOutputs(outputs: unknown, layers: TensorLayer[], tensors: Tensors):
   for (const key of PART_KEYS) {
     const part = read[key]
     if (!isRecord(part)) continue
-    const copy = copyFields(part, ['logits', 'boxes', 'queries'])
-    const isOwn = (copy['logits'] ?? copy['boxes']) !== undefined
+    const copy = copyFields(part, [...TENSORS, 'queries'])
+    const isOwn = TENSORS.some((name) => copy[name] !== undefined)
     read[key] = isOwn ? readPart(copy, key, `outputs.${key}`) : copy
   }
   return read as unknown as TensorOutputs
@@ -362,12 +363,12 @@ function toData(tensor: tfc.Tensor, { shape }: Known, read: ReadTensor, name: st
 }
 
 /** The fields of a target that may be tensors, and of which types. */
-const TARGET_TYPES = {
+const TARGET_TYPES: { readonly [field: string]: readonly string[] } = {
   labels: ['int32', 'float32'],
-  boxes: ['float32', 'int32'],
+  ...Object.fromEntries(TARGET_FIELDS.map(({ name }) => [name, ['float32', 'int32']])),
   ignore: ['bool', 'int32', 'float32'],
-} as const
-const TARGET_FIELDS = ['labels', 'boxes', 'ignore'] as const
+}
+const TARGET_NAMES = Object.keys(TARGET_TYPES)
 
 /** Copies targets, and lists the tensors among them; what are no targets stays for the criterion to refuse. */
 function copyTargets(targets: unknown, tensors: Tensors): unknown {
@@ -381,12 +382,12 @@ function copyTargets(targets: unknown, tensors: Tensors): unknown {
       copies.push(target)
       continue
     }
-    const copy = copyFields(target, [...TARGET_FIELDS, 'valid'])
-    for (const field of TARGET_FIELDS) {
+    const copy = copyFields(target, [...TARGET_NAMES, 'valid'])
+    for (const field of TARGET_NAMES) {
       const value = copy[field]
       if (!isTensor(value)) continue
       const name = `targets[${image}].${field}`
-      checkTensor(value, name, TARGET_TYPES[field])
+      checkTensor(value, name, TARGET_TYPES[field] as readonly string[])
       note(tensors, value, name)
     }
     copies.push(copy)
@@ -400,7 +401,7 @@ function toTargets({ targets, tensors }: TensorStep, read: ReadTensor): readonly
   return targets.map((target: unknown, image) => {
     if (!isRecord(target)) return target as unknown as Target
     const copy = { ...target }
-    for (const field of TARGET_FIELDS) {
+    for (const field of TARGET_NAMES) {
       const tensor = copy[field] as tfc.Tensor
       const known = tensors.get(tensor)
       if (known === undefined) continue
@@ -413,12 +414,12 @@ function toTargets({ targets, tensors }: TensorStep, read: ReadTensor): readonly
 
 /** A tensor as a target has it: labels as integers, whatever their type was; flags without a shape. */
 function targetData(
-  field: (typeof TARGET_FIELDS)[number],
+  field: string,
   { data, shape }: { readonly data: TensorValues; readonly shape: readonly number[] },
   name: string,
 ): unknown {
   if (field === 'labels') return { data: kindOf(data) === 'Float32Array' ? Array.from(data) : data, shape }
-  if (field === 'boxes') return { data, shape }
+  if (field !== 'ignore') return { data, shape }
   if (shape.length !== 1) fail('SHAPE', name, `must be of shape [n], got ${showShape(shape)}`)
   return data
 }

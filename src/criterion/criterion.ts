@@ -9,11 +9,11 @@ import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
 import type { GradientArrays, GradientsOf } from '../input/gradients.ts'
 import { packRules } from '../input/matching.ts'
-import { ABSENT, listTensors, readPredictions } from '../input/outputs.ts'
-import type { ExactOutputs, Outputs } from '../input/outputs.ts'
+import { listTensors, readPredictions } from '../input/outputs.ts'
+import type { ExactOutputs, Outputs, OutputsWithoutBoxes } from '../input/outputs.ts'
 import { checkCopies } from '../input/parts.ts'
-import { packRead, readTargets } from '../input/targets.ts'
-import type { Target } from '../input/targets.ts'
+import { packRead, readTargets, targetShape } from '../input/targets.ts'
+import type { Target, TargetWithoutBoxes } from '../input/targets.ts'
 import { resolveOptions } from '../options/options.ts'
 import type { HungarianLossOptions, ResolvedOptions } from '../options/options.ts'
 import type { PresetName } from '../options/presets.ts'
@@ -167,19 +167,23 @@ export class HungarianLoss {
    * range and for `out` arrays that share memory; `NON_FINITE` for NaN and infinities (see `nonFinite`);
    * `MEMORY` where the system refuses the memory that it takes.
    */
-  compute<O extends Outputs>(
+  compute<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
     targets: readonly Target[],
     call?: CallOptions & { readonly gradients?: true | undefined },
   ): LossResult<O, GradientsOf<O>>
   /** As above, without gradients. */
-  compute<O extends Outputs>(
+  compute<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
     targets: readonly Target[],
     call: CallOptions & { readonly gradients: false },
   ): LossResult<O, undefined>
   /** As above, where only the call knows whether gradients are wanted. */
-  compute<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[], call?: CallOptions): LossResult<O>
+  compute<O extends Outputs | OutputsWithoutBoxes>(
+    outputs: ExactOutputs<O>,
+    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
+    call?: CallOptions,
+  ): LossResult<O>
   compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = NO_SETTINGS): LossResult {
     try {
       HungarianLoss.#check(this)
@@ -190,7 +194,7 @@ export class HungarianLoss {
       compute(
         plan,
         normalizers,
-        gradients.filter((array) => array !== ABSENT),
+        gradients,
         targetOfQuery,
         values,
         tensors,
@@ -218,21 +222,21 @@ export class HungarianLoss {
    * before or during the call, with the signal's reason, while the work ends with the images that are being computed.
    * One signal may serve many calls. A process that exits stops its calls, as for `linearSumAssignmentAsync`.
    */
-  computeAsync<O extends Outputs>(
+  computeAsync<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
     targets: readonly Target[],
     call?: AsyncCallOptions & { readonly gradients?: true | undefined },
   ): Promise<LossResult<O, GradientsOf<O>>>
   /** As above, without gradients. */
-  computeAsync<O extends Outputs>(
+  computeAsync<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
     targets: readonly Target[],
     call: AsyncCallOptions & { readonly gradients: false },
   ): Promise<LossResult<O, undefined>>
   /** As above, where only the call knows whether gradients are wanted. */
-  computeAsync<O extends Outputs>(
+  computeAsync<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: readonly Target[],
+    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
     call?: AsyncCallOptions,
   ): Promise<LossResult<O>>
   async computeAsync(
@@ -247,7 +251,7 @@ export class HungarianLoss {
       const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest as CallOptions)
       const [given, ...others] = inputs
       const taken = mayTake ? takeAway(given) : undefined
-      const written = [normalizers, gradients.filter((array) => array !== ABSENT), filled.targetOfQuery, filled.values] as const
+      const written = [normalizers, gradients, filled.targetOfQuery, filled.values] as const
       await computeAsync(plan, taken !== undefined, interrupt, ...written, taken ?? given, ...others)
       return readLoss(filled, gradients)
     }
@@ -286,18 +290,19 @@ export class HungarianLoss {
     try {
       const predictions = readPredictions(outputs, this.#options, targets)
       argument = 'targets'
-      const read = readTargets(targets, predictions.images)
-      const packed = packRead(read)
+      const shape = targetShape(predictions, this.#options)
+      const read = readTargets(targets, shape)
+      const packed = packRead(read, shape)
       argument = 'outputs'
       checkCopies(predictions.parts, packed.total)
       const rules = packRules(predictions, packed)
       const { images, tensors, parts } = predictions
-      const plan = this.#plans.get({ images, stacks: tensors, parts, rules: rules?.rules, targets: [true] })
+      const plan = this.#plans.get({ images, stacks: tensors, parts, rules: rules?.rules, targets: packed.has })
       const inputs: Prepared['inputs'] = [
         listTensors(predictions),
         packed.labels,
         packed.labelOffsets,
-        [packed.boxes],
+        packed.fields as Float32Array[],
         packed.offsets,
         packed.ignores,
         rules?.given,
@@ -313,7 +318,10 @@ export class HungarianLoss {
    * The matching alone. Where two matchings differ in the last digit of their float32 costs alone, {@link compute} may find
    * the other one. Throws as {@link compute}.
    */
-  match<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[]): MatchResult<O>
+  match<O extends Outputs | OutputsWithoutBoxes>(
+    outputs: ExactOutputs<O>,
+    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
+  ): MatchResult<O>
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
       HungarianLoss.#check(this)
@@ -326,7 +334,10 @@ export class HungarianLoss {
   }
 
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
-  cost<O extends Outputs>(outputs: ExactOutputs<O>, targets: readonly Target[]): CostResult<O>
+  cost<O extends Outputs | OutputsWithoutBoxes>(
+    outputs: ExactOutputs<O>,
+    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
+  ): CostResult<O>
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
       HungarianLoss.#check(this)

@@ -2,9 +2,9 @@
 import { Buffer } from 'node:buffer'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
+import { FIELDS } from '../terms/index.ts'
 import type { LayerGradients, LayerGradientsOf } from '../terms/index.ts'
-import type { Layers } from './layers.ts'
-import { ABSENT } from './outputs.ts'
+import type { Layers, LayerTensors } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import type { Part } from './part.ts'
 
@@ -31,74 +31,92 @@ export type GradientsOf<O> = Gradients &
   (O extends { readonly denoising: { readonly logits: object } } ? { readonly denoising: PartGradients } : unknown) &
   (O extends { readonly oneToMany: { readonly logits: object } } ? { readonly oneToMany: PartGradients } : unknown)
 
+/** The fields that the loss has gradients by. */
+export const WRITTEN = FIELDS.filter(({ hasGradient }) => hasGradient).map(
+  ({ name }) => name,
+) as readonly WrittenField[]
+
+/** The name of such a field. */
+export type WrittenField = keyof LayerGradients
+
 /**
- * Arrays for the gradients, in the layout of the inputs: for each of the predictions' tensors those of logits, boxes and,
- * where any layer has them, corners, without any values for layers without. None where no gradients are wanted.
+ * Arrays for the gradients, in the layout of the inputs: of each of the predictions' stacks those of {@link WRITTEN} that it
+ * has. None where no gradients are wanted.
  */
 export type GradientArrays = Float32Array[]
 
 /** No gradients wanted. */
 export const NO_GRADIENTS: GradientArrays = []
 
-/** How many arrays a layer has. */
-export const perLayer = ({ hasCorners }: Predictions): number => (hasCorners ? 3 : 2)
-
 /**
  * New arrays, all in one buffer, which hold whatever that memory held: the core writes every element. Zeroing them, or
  * making a buffer for each, would cost as much as the loss of a small batch.
  */
-export function makeGradients({ tensors, hasCorners }: Predictions): GradientArrays {
+export function makeGradients({ tensors }: Predictions): GradientArrays {
+  const fields: Float32Array[] = []
   let length = 0
-  for (const { logits, boxes, corners = ABSENT } of tensors) length += logits.length + boxes.length + corners.length
+  for (let i = 0; i < tensors.length; i++) {
+    const layer = tensors[i] as LayerTensors
+    for (let k = 0; k < WRITTEN.length; k++) {
+      const values = layer[WRITTEN[k] as WrittenField]
+      if (values === undefined) continue
+      fields.push(values)
+      length += values.length
+    }
+  }
   const { buffer, byteOffset } = Buffer.allocUnsafeSlow(4 * length)
   let start = byteOffset
-  const next = (like: Float32Array): Float32Array => {
-    const array = new Float32Array(buffer, start, like.length)
+  for (let i = 0; i < fields.length; i++) {
+    const array = new Float32Array(buffer, start, (fields[i] as Float32Array).length)
     start += array.byteLength
-    return array
+    fields[i] = array
   }
-  const gradients: Float32Array[] = []
-  for (const { logits, boxes, corners } of tensors) {
-    gradients.push(next(logits), next(boxes))
-    if (hasCorners) gradients.push(corners === undefined ? ABSENT : next(corners))
-  }
-  return gradients
+  return fields
 }
 
 /** The arrays as the caller sees them: of each part the final layer at the top, earlier ones in `auxiliary`. */
-export function layOut(gradients: GradientArrays, predictions: Predictions): Gradients {
-  const { parts } = predictions
-  const width = perLayer(predictions)
-  const result: Unfinished<Gradients> = ofPart(gradients, width, (parts[0] as Part).layers)
+export function layOut(gradients: GradientArrays, { tensors, parts }: Predictions): Gradients {
+  let next = 0
+  const layers: LayerGradients[] = []
+  for (let i = 0; i < tensors.length; i++) {
+    const layer = new PlainGradients(tensors[i] as LayerTensors, gradients, next)
+    next += countWritten(tensors[i] as LayerTensors)
+    layers.push(layer)
+  }
+  const result: Unfinished<Gradients> = ofPart(layers, (parts[0] as Part).layers)
   for (let i = 1; i < parts.length; i++) {
-    const { key, tensors, layers } = parts[i] as Part
-    if (key !== undefined && key === tensors) result[key] = ofPart(gradients, width, layers)
+    const { key, tensors: own, layers: range } = parts[i] as Part
+    if (key !== undefined && key === own) result[key] = ofPart(layers, range)
   }
   return result
 }
 
+/** How many arrays a stack has. */
+export function countWritten(layer: LayerTensors): number {
+  let count = 0
+  for (let k = 0; k < WRITTEN.length; k++) if (layer[WRITTEN[k] as WrittenField] !== undefined) count += 1
+  return count
+}
+
 /** The arrays of one part. */
-function ofPart(gradients: GradientArrays, width: number, { firstTensors, tensors }: Layers): PartGradients {
+function ofPart(layers: readonly LayerGradients[], { firstTensors, tensors }: Layers): PartGradients {
   const final = tensors.length - 1
-  const result = ofLayer(gradients, width, firstTensors + final)
+  const result = layers[firstTensors + final] as LayerGradients
   if (final === 0) return result
-  return Object.assign(result, {
-    auxiliary: tensors.slice(0, final).map((_, i) => ofLayer(gradients, width, firstTensors + i)),
-  })
+  return Object.assign(result, { auxiliary: layers.slice(firstTensors, firstTensors + final) })
 }
 
-type Layer = [logits: Float32Array, boxes: Float32Array, corners: Float32Array | undefined]
-
-const PlainGradients = constructorOf<LayerGradients, Layer>(function (logits, boxes, corners) {
-  this.logits = logits
-  this.boxes = boxes
-  if (corners !== undefined) this.corners = corners
+/** The arrays of one layer, the first of which is the `next` of all. */
+const PlainGradients = constructorOf<LayerGradients, [LayerTensors, GradientArrays, number]>(function (
+  layer,
+  gradients,
+  next,
+) {
+  let at = next
+  for (let k = 0; k < WRITTEN.length; k++) {
+    const name = WRITTEN[k] as WrittenField
+    if (layer[name] === undefined) continue
+    this[name] = gradients[at] as Float32Array
+    at += 1
+  }
 }, WITH_JSON)
-
-/** The arrays of one layer. */
-function ofLayer(gradients: GradientArrays, width: number, layer: number): LayerGradients {
-  const logits = gradients[width * layer] as Float32Array
-  const boxes = gradients[width * layer + 1] as Float32Array
-  const corners = width > 2 ? (gradients[width * layer + 2] as Float32Array) : ABSENT
-  return new PlainGradients(logits, boxes, corners === ABSENT ? undefined : corners)
-}

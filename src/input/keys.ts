@@ -4,7 +4,7 @@ import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import type { ErrorPlace } from '../common/errors.ts'
 import { OPTIONS } from '../options/options.ts'
-import { FIELDS } from '../terms/index.ts'
+import { FIELDS, TARGET_FIELDS } from '../terms/index.ts'
 import { shorten, showKnown } from '../common/validate.ts'
 import { lettersOf, nearestName } from '../common/words.ts'
 
@@ -26,7 +26,7 @@ const KNOWN: { readonly [Key in Place]: readonly string[] } = {
   denoising: [...LAYER, 'auxiliary', 'queries', 'groups', 'contrastive', 'padding', ...PART_WEIGHTS],
   oneToMany: [...LAYER, 'auxiliary', 'queries', 'repeat', ...PART_WEIGHTS],
   layer: LAYER,
-  target: ['labels', 'boxes', 'valid', 'ignore'],
+  target: ['labels', ...TARGET_FIELDS.map(({ name }) => name), 'valid', 'ignore'],
   // those of a result's matches, which hold more than is needed
   pairs: ['queryIndices', 'targetIndices', 'ignoredQueries', 'unmatchedTargets'],
   source: ['from'],

@@ -1,14 +1,15 @@
 /** The layers of one part: their tensors, stacked or listed, every shape checked. */
+import { DESCRIPTION } from '../binding/description.ts'
 import type { LayerRange, Stack } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
 import type { TensorLike } from '../common/tensors.ts'
 import { isObject, show, showKeys } from '../common/validate.ts'
+import { neededFields } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import { BOX_SIZE } from '../terms/boxes.ts'
-import { cornerColumns } from '../terms/edges.ts'
-import type { LayerFields } from '../terms/index.ts'
+import { FIELDS, TERMS } from '../terms/index.ts'
+import type { Field, LayerFields } from '../terms/index.ts'
 import { checkKeys } from './keys.ts'
 import type { OutputPlace } from './keys.ts'
 
@@ -60,17 +61,16 @@ export interface PartOutputs extends LayerOutputs {
 export const MAX_LAYERS = 2 ** 20
 export const MAX_JOBS = 2 ** 22
 
+/** The values of a layer's fields, by name. */
+export type FieldValues = { readonly [Name in keyof LayerFields]?: Float32Array | undefined }
+
 /** The tensors of one layer, or of several that are stacked. */
-export interface LayerTensors extends Stack {
+export interface LayerTensors extends Stack, FieldValues {
   /** Where they were given, for messages: `outputs`, `outputs.auxiliary[0]`. */
   readonly name: string
   /** What was given there. */
   readonly given: LayerOutputs
   readonly logits: Float32Array
-  readonly boxes: Float32Array
-  /** Both absent where the layer has none. */
-  readonly corners: Float32Array | undefined
-  readonly references: Float32Array | undefined
 }
 
 /** Layers that lie together: those of one part, or of the parts that share its queries. */
@@ -97,14 +97,41 @@ export interface Reader {
 }
 
 /** What a layer was given, every field read once, and none of them checked. */
-export interface GivenLayer {
-  readonly logits: unknown
-  readonly boxes: unknown
-  readonly corners: unknown
-  readonly references: unknown
+export interface GivenLayer extends GivenFields {
   readonly matching: unknown
   readonly cost: unknown
   readonly auxiliary: unknown
+}
+
+type GivenFields = { readonly [Name in keyof LayerFields]?: unknown }
+
+const NAMES = FIELDS.map(({ name }) => name)
+
+/** A layer without anything: a copy has room for all that a layer may have. */
+const NOTHING: GivenLayer = {
+  ...Object.fromEntries(NAMES.map((name) => [name, undefined])),
+  matching: undefined,
+  cost: undefined,
+  auxiliary: undefined,
+}
+
+/** Reads what a layer was given. */
+export function readGiven(layer: object): GivenLayer {
+  const given: { -readonly [Key in keyof GivenLayer]: unknown } = { ...NOTHING }
+  for (let i = 0; i < NAMES.length; i++) {
+    const name = NAMES[i] as keyof LayerFields
+    given[name] = (layer as GivenFields)[name]
+  }
+  const { matching, cost, auxiliary } = layer as GivenLayer
+  given.matching = matching
+  given.cost = cost
+  given.auxiliary = auxiliary
+  return given as GivenLayer
+}
+
+/** Whether a layer was given any field. */
+export function hasFields(given: GivenLayer): boolean {
+  return NAMES.some((name) => given[name] !== undefined)
 }
 
 /** Refuses what is no layer, and keys that would be dropped. */
@@ -134,7 +161,7 @@ export function readLayers(
   name: string,
   agnostic?: boolean,
 ): Layers {
-  checkGiven(outputs, given, name)
+  checkGiven(reader, outputs, given, name)
   const shape = shapeOf(given.logits, `${name}.logits`)
   checkLogitShape(shape, reader, name, agnostic)
   const rank = shape.length
@@ -159,10 +186,8 @@ export function readLayers(
   if (reader.layers + earlier + 1 > MAX_LAYERS) failLayers(`${name}.auxiliary`, reader.layers + earlier + 1)
   const tensors: LayerTensors[] = []
   for (let i = 0; i < earlier; i++) tensors.push(readAuxiliary(reader, auxiliary[i], shape, `${name}.auxiliary[${i}]`))
+  checkLike(tensors, final)
   tensors.push(final)
-  if (final.corners === undefined && tensors.some(({ corners }) => corners !== undefined)) {
-    fail('SHAPE', `${name}.corners`, 'must be given where an earlier layer has corners, since the last one teaches it')
-  }
   for (const layer of tensors) reader.tensors.push(layer)
   reader.layers += tensors.length
   return { tensors, firstTensors, firstLayer, layers: tensors.length, rows, classes }
@@ -176,9 +201,9 @@ function failLayers(argument: string, layers: number): never {
 function readLayer(layer: unknown, argument: string): GivenLayer {
   try {
     checkRecordAt(layer, 'layer', argument)
-    const { logits, boxes, corners, references, matching, cost, auxiliary } = layer as unknown as GivenLayer
-    checkCost(matching, cost, argument)
-    return { logits, boxes, corners, references, matching, cost, auxiliary }
+    const given = readGiven(layer)
+    checkCost(given.matching, given.cost, argument)
+    return given
   } catch (error) {
     throw toReadError(error, argument)
   }
@@ -186,48 +211,78 @@ function readLayer(layer: unknown, argument: string): GivenLayer {
 
 function readAuxiliary(reader: Reader, layer: unknown, shape: readonly number[], name: string): LayerTensors {
   const given = readLayer(layer, name)
-  checkGiven(layer, given, name)
+  checkGiven(reader, layer, given, name)
   const logitShape = shapeOf(given.logits, `${name}.logits`)
   checkShape(logitShape, shape, shape[2] as number, `${name}.logits`)
   return readTensors(reader, given, shape, name, 1)
 }
 
-/** Refuses a layer without its tensors, saying what there is instead. */
-function checkGiven(layer: unknown, { logits, boxes }: GivenLayer, name: string): void {
-  if (logits !== undefined && boxes !== undefined) return
-  const missing = logits === undefined ? 'logits' : 'boxes'
-  const rule = 'must be { data, shape } or { data, dims }, got undefined'
-  fail('DTYPE', `${name}.${missing}`, `${rule}; ${name} is an object ${showKeys(layer)}`)
+/** Refuses a layer without the tensors that the criterion needs, saying what there is instead. */
+function checkGiven({ options }: Reader, layer: unknown, given: GivenLayer, name: string): void {
+  const needed = neededFields(options).queries
+  for (let i = 0; i < NAMES.length; i++) {
+    const field = NAMES[i] as keyof LayerFields
+    if (given[field] !== undefined || needed[i] !== true) continue
+    const rule = 'must be { data, shape } or { data, dims }, got undefined'
+    fail('DTYPE', `${name}.${field}`, `${rule}; ${name} is an object ${showKeys(layer)}`)
+  }
+}
+
+/** Refuses earlier layers that have other fields than the final one, but for what layers may lack. */
+function checkLike(earlier: readonly LayerTensors[], final: LayerTensors): void {
+  for (const { name: field, owner } of FIELDS) {
+    if (owner !== field) continue
+    const { comparesLayers, isLate } = natureOf(field)
+    for (const layer of earlier) {
+      if ((layer[field] === undefined) === (final[field] === undefined)) continue
+      if (comparesLayers && final[field] === undefined) {
+        const rule = `must be given where an earlier layer has ${field}, since the last one teaches it`
+        fail('SHAPE', `${final.name}.${field}`, rule)
+      }
+      if (!isLate) fail('SHAPE', `${layer.name}.${field}`, `must be in all layers of a part, or in none`)
+    }
+  }
+}
+
+/** What is known of a field's terms. */
+function natureOf(field: keyof LayerFields): { readonly comparesLayers: boolean; readonly isLate: boolean } {
+  return {
+    comparesLayers: TERMS.some((term) => term.field === field && term.comparesLayers),
+    isLate: DESCRIPTION.families.some(({ isLate, queryFields }) => isLate && queryFields.includes(field)),
+  }
 }
 
 /** Reads tensors whose sizes follow from those of the logits. */
 function readTensors(
   { options }: Reader,
-  fields: GivenLayer,
+  given: GivenLayer,
   shape: readonly number[],
   name: string,
   layers: number,
 ): LayerTensors {
-  const given = fields as LayerOutputs
-  const boxShape = shapeOf(given.boxes, `${name}.boxes`)
-  checkShape(boxShape, shape, BOX_SIZE, `${name}.boxes`)
-  const logits = float32(given.logits, shape, `${name}.logits`)
-  const boxes = float32(given.boxes, boxShape, `${name}.boxes`)
   const [rows, classes] = shape.slice(-2) as [number, number]
-  const stack = { name, given, layers, rows, widths: [classes, BOX_SIZE] }
-  if (given.corners === undefined) {
-    if (given.references === undefined) {
-      return { ...stack, logits, boxes, corners: undefined, references: undefined }
+  const logits = float32(given.logits, shape, `${name}.logits`)
+  const widths = [classes]
+  const values: { -readonly [Name in keyof LayerFields]?: Float32Array } = {}
+  for (let i = 1; i < FIELDS.length; i++) {
+    const { name: field, owner, columns } = FIELDS[i] as Field
+    const tensor = given[field]
+    if (owner !== field && given[owner as keyof LayerFields] === undefined) {
+      if (tensor !== undefined) fail('SHAPE', `${name}.${field}`, `must be absent where there are no ${owner}`)
+      widths.push(0)
+      continue
     }
-    fail('SHAPE', `${name}.references`, 'must be absent where there are no corners')
+    if (tensor === undefined && owner === field) {
+      widths.push(0)
+      continue
+    }
+    const own = shapeOf(tensor, `${name}.${field}`)
+    const width = columns(options, own.at(-1) as number)
+    checkShape(own, shape, width, `${name}.${field}`)
+    values[field] = float32(tensor, own, `${name}.${field}`)
+    widths.push(width)
   }
-  const cornerShape = shapeOf(given.corners, `${name}.corners`)
-  checkShape(cornerShape, shape, cornerColumns(options.distribution), `${name}.corners`)
-  const referenceShape = shapeOf(given.references, `${name}.references`)
-  checkShape(referenceShape, shape, BOX_SIZE, `${name}.references`)
-  const corners = float32(given.corners, cornerShape, `${name}.corners`)
-  const references = float32(given.references, referenceShape, `${name}.references`)
-  return { ...stack, widths: [...stack.widths, cornerColumns(options.distribution), BOX_SIZE], logits, boxes, corners, references }
+  return { name, given: given as LayerOutputs, layers, rows, widths, ...values, logits }
 }
 
 /** Checks the shape of a part's logits; the images must be those of the parts before. */

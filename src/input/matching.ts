@@ -43,7 +43,11 @@ export function packRules({ parts, images }: Predictions, targets: PackedTargets
       if (cost !== undefined) readAddedCosts(cost, part, images, targets, added, `${name}.cost`)
     }
   }
-  return { rules, given: join(given, (length) => new Int32Array(length)), added: join(added, (length) => new Float32Array(length)) }
+  return {
+    rules,
+    given: join(given, (length) => new Int32Array(length)),
+    added: join(added, (length) => new Float32Array(length)),
+  }
 }
 
 /** Copies arrays to one, one after the other. */

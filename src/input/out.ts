@@ -4,34 +4,32 @@ import { fail } from '../common/errors.ts'
 import { bytesOf, checkMemory, isUsable, kindOf, lengthOfTyped } from '../common/memory.ts'
 import { lengthOf } from '../common/tensors.ts'
 import { checkRecord, isObject, show } from '../common/validate.ts'
-import { FIELDS } from '../terms/index.ts'
 import type { LayerGradients } from '../terms/index.ts'
+import { WRITTEN } from './gradients.ts'
 import type { GradientArrays, Gradients, PartGradients } from './gradients.ts'
 import type { Layers, LayerTensors } from './layers.ts'
-import { ABSENT } from './outputs.ts'
 import type { Predictions } from './outputs.ts'
 import { checkDisjoint, outName } from './overlap.ts'
 import type { ReadTarget } from './targets.ts'
 
-const OUT = [...FIELDS.filter(({ hasGradient }) => hasGradient).map(({ name }) => name), 'auxiliary']
-const ALL_OUT = [...OUT, ...PART_KEYS]
+const OUT = [...WRITTEN, 'auxiliary']
+const ALL_OUT = [...OUT, ...PART_KEYS] as readonly (keyof Gradients)[]
 
 const NO_LAYERS: readonly LayerGradients[] = []
 
 /** The caller's arrays, once it is certain that nothing else can be overwritten with them. */
 export function checkOut(given: Gradients, predictions: Predictions, targets: readonly ReadTarget[]): GradientArrays {
   checkRecord(given, ALL_OUT, 'call.out')
-  const { logits, boxes, corners, auxiliary, encoder, denoising, oneToMany } = given
-  const out: Gradients = { logits, boxes, corners, auxiliary, encoder, denoising, oneToMany }
+  const out = Object.fromEntries(ALL_OUT.map((key) => [key, given[key]])) as unknown as Gradients
   const gradients: Float32Array[] = []
-  const { parts, hasCorners } = predictions
+  const { parts } = predictions
   for (const { key, tensors, layers } of parts) {
     if (key !== tensors) continue
     const part: unknown = key === undefined ? out : out[key]
     const name = key === undefined ? 'call.out' : `call.out.${key}`
     if (!isObject(part)) fail('DTYPE', name, `must be { logits, boxes }, got ${show(part)}`)
     if (key !== undefined) checkRecord(part, OUT, name)
-    checkPart(part as unknown as PartGradients, layers, name, hasCorners, gradients)
+    checkPart(part as unknown as PartGradients, layers, name, gradients)
   }
   for (const key of PART_KEYS) {
     if (out[key] === undefined || parts.some((part) => part.key === key && part.tensors === key)) continue
@@ -42,13 +40,7 @@ export function checkOut(given: Gradients, predictions: Predictions, targets: re
 }
 
 /** Checks the arrays of one part, and appends them. */
-function checkPart(
-  part: PartGradients,
-  { tensors }: Layers,
-  name: string,
-  hasCorners: boolean,
-  gradients: Float32Array[],
-): void {
+function checkPart(part: PartGradients, { tensors }: Layers, name: string, gradients: Float32Array[]): void {
   const final = tensors.length - 1
   const auxiliary = part.auxiliary ?? NO_LAYERS
   const earlier = Array.isArray(auxiliary) ? lengthOf(auxiliary, `${name}.auxiliary`) : undefined
@@ -58,23 +50,19 @@ function checkPart(
     fail('SHAPE', `${name}.auxiliary`, `expected ${final} entries, as ${input}.auxiliary has, got ${got}`)
   }
   for (let i = 0; i <= final; i++) {
-    checkLayer(i < final ? auxiliary[i] : part, tensors[i] as LayerTensors, hasCorners, gradients)
+    checkLayer(i < final ? auxiliary[i] : part, tensors[i] as LayerTensors, gradients)
   }
 }
 
 /** Checks the arrays of one layer, and appends them. */
-function checkLayer(layer: unknown, tensors: LayerTensors, hasCorners: boolean, gradients: Float32Array[]): void {
+function checkLayer(layer: unknown, tensors: LayerTensors, gradients: Float32Array[]): void {
   const { name } = tensors
   if (!isObject(layer)) fail('DTYPE', outName(name), `must be { logits, boxes }, got ${show(layer)}`)
-  const { logits, boxes, corners } = layer
-  gradients.push(checkArray(logits, tensors.logits, name, 'logits'))
-  gradients.push(checkArray(boxes, tensors.boxes, name, 'boxes'))
-  if (tensors.corners !== undefined) {
-    gradients.push(checkArray(corners, tensors.corners, name, 'corners'))
-  } else if (corners !== undefined) {
-    fail('SHAPE', `${outName(name)}.corners`, `must be absent, since ${name} has none`)
-  } else if (hasCorners) {
-    gradients.push(ABSENT)
+  for (const field of WRITTEN) {
+    const array = layer[field]
+    const values = tensors[field]
+    if (values !== undefined) gradients.push(checkArray(array, values, name, field))
+    else if (array !== undefined) fail('SHAPE', `${outName(name)}.${field}`, `must be absent, since ${name} has none`)
   }
 }
 

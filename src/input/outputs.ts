@@ -4,19 +4,46 @@ import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
+import { neededFields } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import { checkCost, checkRecordAt, MAX_JOBS, readLayers } from './layers.ts'
+import { checkCost, checkRecordAt, hasFields, MAX_JOBS, readGiven, readLayers } from './layers.ts'
 import type { GivenLayer, LayerOutputs, Layers, LayerTensors, PartOutputs, Reader } from './layers.ts'
-import type { Part } from './part.ts'
+import type { Part, QueryRange } from './part.ts'
 import { makeParts } from './parts.ts'
 import { FIELDS } from '../terms/index.ts'
-import type { DenoisingOutputs, EncoderOutputs, FurtherParts, OneToManyOutputs } from './parts.ts'
+import type { WithoutBoxes } from '../terms/boxes.ts'
+import type { OtherGeometry } from '../terms/index.ts'
+import type {
+  DenoisingOutputs,
+  DenoisingSettings,
+  EncoderOutputs,
+  EncoderSettings,
+  FurtherParts,
+  OneToManyOutputs,
+  OneToManySettings,
+} from './parts.ts'
 
 /**
  * Predictions of a batch: the decoder layers, and whatever else is trained beside them. Queries count within their own
  * tensors, here and in the result.
  */
 export interface Outputs extends PartOutputs, FurtherParts {}
+
+/** {@link Outputs} of which no term reads boxes, such as those of spans alone. */
+export type OutputsWithoutBoxes = WithoutBoxes<PartOutputs> &
+  OtherGeometry &
+  Pick<FurtherParts, 'groups'> & {
+    /** The proposals of an encoder. */
+    readonly encoder?: (WithoutBoxes<PartOutputs> & EncoderSettings) | undefined
+    /** Queries made from the targets with noise. */
+    readonly denoising?:
+      | (((WithoutBoxes<PartOutputs> & { readonly queries?: undefined }) | QueryRange) & DenoisingSettings)
+      | undefined
+    /** A branch whose targets are repeated. */
+    readonly oneToMany?:
+      | (((WithoutBoxes<PartOutputs> & { readonly queries?: undefined }) | QueryRange) & OneToManySettings)
+      | undefined
+  }
 
 /** The keys of every member of a union. */
 type KeysOf<T> = T extends unknown ? keyof T : never
@@ -67,13 +94,10 @@ export interface Predictions {
   readonly images: number
   /** Those of the main part first; of each part the final layer last. */
   readonly tensors: readonly LayerTensors[]
-  /** Whether any layer has corners. */
-  readonly hasCorners: boolean
   readonly parts: readonly Part[]
+  /** The fields that every layer has, in the core's order. */
+  readonly needed: readonly boolean[]
 }
-
-/** Stands for the corners and references of a layer that has none, where another has some, and for their gradient. */
-export const ABSENT = new Float32Array(0)
 
 /** The tensors as the core takes them: of each stack those of its fields. */
 export function listTensors({ tensors }: Predictions): Float32Array[] {
@@ -121,17 +145,14 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
     const name = `outputs.${key}`
     const part = readPart(value, key, name)
     parts[key] = part
-    if (key === 'encoder' || part.logits !== undefined || part.boxes !== undefined) {
+    if (key === 'encoder' || hasFields(part)) {
       const agnostic = key === 'encoder' ? checkFlag(part.classAgnostic, false, `${name}.classAgnostic`) : undefined
       if (part.queries !== undefined) {
         fail('OPTION', `${name}.queries`, 'must be absent where the part has logits and boxes of its own')
       }
       own[key] = readLayers(reader, value, part, name, agnostic)
-    } else {
-      for (const field of ['auxiliary', 'corners', 'references'] as const) {
-        if (part[field] === undefined) continue
-        fail('SHAPE', `${name}.${field}`, 'must be absent where the part is a range of queries')
-      }
+    } else if (part.auxiliary !== undefined) {
+      fail('SHAPE', `${name}.auxiliary`, 'must be absent where the part is a range of queries')
     }
   }
   const { tensors, layers } = reader
@@ -139,32 +160,19 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
   if (layers * images > MAX_JOBS) {
     fail('SHAPE', 'outputs', `may have at most ${MAX_JOBS} layers times images, got ${layers} times ${images}`)
   }
-  const hasCorners = tensors.some(({ corners }) => corners !== undefined)
   const { encoder, denoising, oneToMany } = parts
   const structure = { groups: given.groups, encoder, denoising, oneToMany } as unknown as Outputs
-  return { images, tensors, hasCorners, parts: makeParts(structure, own, options) }
+  return { images, tensors, parts: makeParts(structure, own, options), needed: neededFields(options).queries }
 }
 
-/** Reads the fields of the outputs. Written out like the others, since it is a part of every call. */
+/** Reads the fields of the outputs. */
 function readOutputs(outputs: unknown): GivenOutputs {
   try {
     checkRecordAt(outputs, 'outputs', 'outputs')
-    const { logits, boxes, corners, references, matching, cost, auxiliary } = outputs as unknown as GivenLayer
+    const layer = readGiven(outputs)
     const { groups, encoder, denoising, oneToMany } = outputs as unknown as GivenOutputs
-    checkCost(matching, cost, 'outputs')
-    return {
-      logits,
-      boxes,
-      corners,
-      references,
-      matching,
-      cost,
-      auxiliary,
-      groups,
-      encoder,
-      denoising,
-      oneToMany,
-    }
+    checkCost(layer.matching, layer.cost, 'outputs')
+    return { ...layer, groups, encoder, denoising, oneToMany }
   } catch (error) {
     throw toReadError(error, 'outputs')
   }
@@ -174,12 +182,11 @@ function readOutputs(outputs: unknown): GivenOutputs {
 function readPart(part: unknown, place: PartKey, argument: string): GivenPart {
   try {
     checkRecordAt(part, place, argument)
-    const { logits, boxes, corners, references, matching, cost, auxiliary } = part as unknown as GivenLayer
+    const layer = readGiven(part)
     const { groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } =
       part as unknown as GivenPart
-    checkCost(matching, cost, argument)
-    const fields = { logits, boxes, corners, references, matching, cost, auxiliary }
-    return { ...fields, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights }
+    checkCost(layer.matching, layer.cost, argument)
+    return { ...layer, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights }
   } catch (error) {
     throw toReadError(error, argument)
   }

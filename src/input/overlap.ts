@@ -5,15 +5,12 @@ import type { Bytes } from '../common/memory.ts'
 import { lengthOf } from '../common/tensors.ts'
 import type { Shaped } from '../common/tensors.ts'
 import { isObject, isRecord } from '../common/validate.ts'
-import { FIELDS } from '../terms/index.ts'
-import { perLayer } from './gradients.ts'
+import { FIELDS, TARGET_FIELDS } from '../terms/index.ts'
+import { WRITTEN } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
 import type { LayerOutputs, LayerTensors } from './layers.ts'
 import type { Predictions } from './outputs.ts'
-import type { ReadTarget } from './targets.ts'
-
-/** What the arrays of a layer are for, in their order. */
-const WRITTEN = FIELDS.filter(({ hasGradient }) => hasGradient).map(({ name }) => name)
+import type { ReadField, ReadTarget } from './targets.ts'
 
 /**
  * Refuses arrays that share memory with an input or with each other. The core relies on that, so that the arrays
@@ -75,7 +72,7 @@ function findOverlap(
     for (const tensor of [...tensorsIn(layer), ...tensorsIn(layer.given), ...ruleArrays(layer.given)])
       add(tensor, undefined)
   }
-  for (const { labels, boxes, ignore } of targets) for (const data of [labels, boxes, ignore]) add(data, undefined)
+  for (const target of targets) for (const data of arraysOf(target)) add(data, undefined)
   for (const list of spans.values()) {
     list.sort((a, b) => a.start - b.start)
     let [lastRead, lastWritten] = [undefined as Span | undefined, undefined as Span | undefined]
@@ -114,14 +111,17 @@ function areApart(
   targets: readonly ReadTarget[],
 ): boolean {
   for (let i = 0; i < tensors.length; i++) {
-    const { given, logits, boxes, corners, references } = tensors[i] as LayerTensors
-    if (!isApart(logits, given.logits, buffers) || !isApart(boxes, given.boxes, buffers)) return false
-    if (corners === undefined) continue
-    if (!isApart(corners, given.corners, buffers) || !isApart(references, given.references, buffers)) return false
+    const layer = tensors[i] as LayerTensors
+    for (let k = 0; k < FIELDS.length; k++) {
+      const { name } = FIELDS[k] as (typeof FIELDS)[number]
+      const values = layer[name]
+      if (values !== undefined && !isApart(values, layer.given[name], buffers)) return false
+    }
   }
   for (let i = 0; i < targets.length; i++) {
-    const { labels, boxes, ignore } = targets[i] as ReadTarget
-    if (!isElsewhere(labels, buffers) || !isElsewhere(boxes, buffers) || !isElsewhere(ignore, buffers)) return false
+    const { labels, fields, ignore } = targets[i] as ReadTarget
+    if (!isElsewhere(labels, buffers) || !isElsewhere(ignore, buffers)) return false
+    for (let k = 0; k < fields.length; k++) if (!isElsewhere(fields[k]?.values, buffers)) return false
   }
   return !parts.some(({ hasRules }) => hasRules)
 }
@@ -166,9 +166,10 @@ function sharedInput(
     if (key !== undefined) return `${name}.${key}`
   }
   for (let image = 0; image < targets.length; image++) {
-    const { labels, boxes, rows, ignore } = targets[image] as ReadTarget
+    const { labels, fields, ignore } = targets[image] as ReadTarget
     if (shares(bytes, labels)) return `targets[${image}].labels`
-    if (rows === undefined ? shares(bytes, boxes) : anyShares(bytes, rows)) return `targets[${image}].boxes`
+    const field = fields.findIndex((field) => field !== undefined && sharesRows(bytes, field))
+    if (field >= 0) return `targets[${image}].${(TARGET_FIELDS[field] as (typeof TARGET_FIELDS)[number]).name}`
     if (ignore !== undefined && shares(bytes, ignore)) return `targets[${image}].ignore`
   }
   const isRule = ({ given }: LayerTensors): boolean => ruleArrays(given).some((rule) => shares(bytes, rule))
@@ -190,6 +191,18 @@ function shares(bytes: Bytes, given: unknown): boolean {
   if (kindOf(data) !== undefined) return overlap(bytes, bytesOf(data as Float32Array))
   return Array.isArray(data) && holdsArrays(data) && bytesIn(data).some((other) => overlap(bytes, other))
 }
+
+/** Whether a field of a target, or one of its rows, shares memory with an array. */
+function sharesRows(bytes: Bytes, { values, rows }: ReadField): boolean {
+  return rows === undefined ? shares(bytes, values) : anyShares(bytes, rows)
+}
+
+/** Whatever a target was read from. */
+const arraysOf = ({ labels, fields, ignore }: ReadTarget): unknown[] => [
+  labels,
+  ...fields.map((field) => field?.values),
+  ignore,
+]
 
 /** Whether one of some rows shares memory with an array. */
 function anyShares(bytes: Bytes, rows: ReadonlyArray<ArrayLike<unknown>>): boolean {
@@ -243,10 +256,14 @@ function ruleArrays({ matching, cost }: LayerOutputs): unknown[] {
 }
 
 /** The name of one of the caller's arrays. */
-function writtenName(index: number, predictions: Predictions): string {
-  const width = perLayer(predictions)
-  const { name } = predictions.tensors[Math.floor(index / width)] as LayerTensors
-  return `${outName(name)}.${WRITTEN[index % width]}`
+function writtenName(index: number, { tensors }: Predictions): string {
+  let first = 0
+  for (const layer of tensors) {
+    const names = WRITTEN.filter((name) => layer[name] !== undefined)
+    if (index < first + names.length) return `${outName(layer.name)}.${names[index - first]}`
+    first += names.length
+  }
+  return 'call.out'
 }
 
 /** The place in `call.out` that belongs to a place in `outputs`. */

@@ -16,9 +16,13 @@ import {
   shapeOf,
   showShape,
 } from '../common/tensors.ts'
-import { BOX_SIZE } from '../terms/boxes.ts'
+import { neededFields } from '../options/needed.ts'
+import type { ResolvedOptions } from '../options/options.ts'
+import type { WithoutBoxes } from '../terms/boxes.ts'
 import { MAX_CLASSES } from '../terms/classes.ts'
-import type { TargetFields } from '../terms/index.ts'
+import { FIELDS, TARGET_FIELDS } from '../terms/index.ts'
+import type { TargetField, TargetFields } from '../terms/index.ts'
+import type { Predictions } from './outputs.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
 /** The ground truth of one image: `n` objects, `n ≥ 0`. */
@@ -33,6 +37,9 @@ export interface Target extends TargetFields {
   readonly ignore?: ArrayLike<boolean | number> | undefined
 }
 
+/** {@link Target} of which no term reads boxes. */
+export type TargetWithoutBoxes = WithoutBoxes<Target>
+
 /** The most labels of a target: there are no more columns that they could name. */
 const MAX_LABELS = MAX_CLASSES + 1
 
@@ -44,8 +51,10 @@ export interface PackedTargets {
   readonly labels: Int32Array
   /** `[T + 1]`: the labels of target t are `labelOffsets[t]` to `labelOffsets[t + 1]`; absent where each has one. */
   readonly labelOffsets: Uint32Array | undefined
-  /** `[T, 4]`. */
-  readonly boxes: Float32Array
+  /** `[T, width]` of each field in the core's order; empty where there is none. */
+  readonly fields: readonly Float32Array[]
+  /** Whether the batch has each of them. */
+  readonly has: readonly boolean[]
   /** `[B + 1]`: the targets of image b are `offsets[b]` to `offsets[b + 1]`. */
   readonly offsets: Uint32Array
   /** `[T]`: 1 for those to be ignored, else 0; absent where there are none. */
@@ -58,42 +67,85 @@ export interface ReadTarget {
   readonly count: number
   /** The labels, or lists of them. */
   readonly labels: ArrayLike<unknown>
-  /** Numbers or rows. */
-  readonly boxes: ArrayLike<unknown>
-  /** The rows of boxes that count, where they are nested. */
-  readonly rows: ReadonlyArray<ArrayLike<unknown>> | undefined
+  /** The fields in the core's order, as far as the batch has them. */
+  readonly fields: ReadonlyArray<ReadField | undefined>
   readonly ignore: ArrayLike<unknown> | undefined
 }
 
-/** Copies the targets of a batch together: first all shapes are checked, then all labels, then all boxes. */
-export function packTargets(targets: readonly Target[], images: number): PackedTargets {
-  return packRead(readTargets(targets, images))
+/** What a target has of a field. */
+export interface ReadField {
+  /** Numbers or rows. */
+  readonly values: ArrayLike<unknown>
+  /** The rows that count, where they are nested. */
+  readonly rows: ReadonlyArray<ArrayLike<unknown>> | undefined
+}
+
+/** What targets are to have. */
+export interface TargetShape {
+  /** Images of the batch. */
+  readonly images: number
+  /** Numbers of a row of each field, in the core's order. */
+  readonly columns: readonly number[]
+  /** Whether every target must have it. */
+  readonly needed: readonly boolean[]
+}
+
+/** What the targets of a batch are to have, by what its outputs have. */
+export function targetShape({ images, tensors }: Predictions, options: ResolvedOptions): TargetShape {
+  const widthOf = (field: string): number => {
+    const place = FIELDS.findIndex(({ name }) => name === field)
+    return tensors.find(({ widths }) => (widths[place] ?? 0) > 0)?.widths[place] ?? 0
+  }
+  return {
+    images,
+    columns: TARGET_FIELDS.map(({ columns }) => columns(options, widthOf)),
+    needed: neededFields(options).targets,
+  }
+}
+
+/** Copies the targets of a batch together: first all shapes are checked, then all labels, then all fields. */
+export function packTargets(targets: readonly Target[], shape: TargetShape): PackedTargets {
+  return packRead(readTargets(targets, shape), shape)
 }
 
 /** Reads the targets of a batch. */
-export function readTargets(targets: readonly Target[], images: number): readonly ReadTarget[] {
+export function readTargets(targets: readonly Target[], shape: TargetShape): readonly ReadTarget[] {
   if (!Array.isArray(targets)) {
     const hint =
       isRecord(targets) && ('labels' in targets || 'boxes' in targets) ? ' (for a single image, [target])' : ''
     fail('DTYPE', 'targets', `must be an array with one entry for each image, got ${show(targets)}${hint}`)
   }
+  const { images } = shape
   const length = lengthOf(targets, 'targets')
   if (length !== images) {
     fail('SHAPE', 'targets', `expected one entry for each of ${images} images, got ${length}`)
   }
+  const has = [...shape.needed]
   const read: ReadTarget[] = []
   for (let image = 0; image < images; image++) {
     try {
-      read.push(readTarget(targets[image], image))
+      read.push(readTarget(targets[image], image, shape, has))
     } catch (error) {
       throw toReadError(error, `targets[${image}]`)
     }
   }
+  checkAlike(read, has)
   return read
 }
 
+/** Refuses fields that some images' targets have and others lack. */
+function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[]): void {
+  for (let field = 0; field < has.length; field++) {
+    if (has[field] !== true) continue
+    const image = targets.findIndex(({ fields }) => fields[field] === undefined)
+    if (image < 0) continue
+    const { name } = TARGET_FIELDS[field] as TargetField
+    fail('SHAPE', `targets[${image}].${name}`, `must be given, as other images' targets have ${name}`, { image })
+  }
+}
+
 /** Copies what was read together. */
-export function packRead(targets: readonly ReadTarget[]): PackedTargets {
+export function packRead(targets: readonly ReadTarget[], { columns }: TargetShape): PackedTargets {
   const images = targets.length
   let total = 0
   for (let image = 0; image < images; image++) total += (targets[image] as ReadTarget).count
@@ -105,33 +157,38 @@ export function packRead(targets: readonly ReadTarget[]): PackedTargets {
   const several = targets.some(hasLabelSets)
   const labelOffsets = several ? uint32s(total + 1) : undefined
   const labels = labelOffsets === undefined ? packLabels(targets, total) : packLabelSets(targets, labelOffsets)
-  const boxes = float32s(BOX_SIZE * total)
-  for (let image = 0; image < images; image++) {
-    packBoxes(targets[image] as ReadTarget, image, boxes, offsets[image] as number)
-  }
+  const has = TARGET_FIELDS.map((_, field) => targets[0]?.fields[field] !== undefined)
+  const fields = columns.map((width, field) => packField(targets, field, has[field] ? width : 0, offsets))
   const ignores = targets.some(({ ignore }) => ignore !== undefined) ? packIgnores(targets, offsets, total) : undefined
-  return { total, labels, labelOffsets, boxes, offsets, ignores }
+  return { total, labels, labelOffsets, fields, has, offsets, ignores }
 }
 
-/** Reads one image's targets. */
-function readTarget(target: unknown, image: number): ReadTarget {
+/** Reads one image's targets. `has`: noted, which fields any of them has. */
+function readTarget(target: unknown, image: number, shape: TargetShape, has: boolean[]): ReadTarget {
   if (!isObject(target)) {
     fail('DTYPE', `targets[${image}]`, `must be { labels, boxes }, got ${show(target)}`, { image })
   }
   const stray = strayKey(target, 'target')
   if (stray !== undefined) failKey(stray, 'target', `targets[${image}]`, { image })
-  const { labels, boxes, valid, ignore } = target as unknown as Target
+  const { labels, valid, ignore } = target as unknown as Target
   const labelData = isObject(labels) ? dataIn(labels, `targets[${image}].labels`) : labels
   const given = countLabels(labelData, labels, target, image)
   const count = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
-  const boxData = isObject(boxes) ? dataIn(boxes, `targets[${image}].boxes`) : boxes
-  const rows = checkBoxes(boxData, boxes, target, image, given, count)
+  const fields: (ReadField | undefined)[] = []
+  for (let field = 0; field < TARGET_FIELDS.length; field++) {
+    const value: unknown = target[(TARGET_FIELDS[field] as TargetField).name]
+    if (value === undefined && shape.needed[field] !== true) {
+      fields.push(undefined)
+      continue
+    }
+    has[field] = true
+    fields.push(readField(value, target, field, { image, given, counted: count, size: shape.columns[field] as number }))
+  }
   if (ignore !== undefined) checkIgnores(ignore, image, given)
   return {
     count,
     labels: labelData as ArrayLike<unknown>,
-    boxes: boxData as ArrayLike<unknown>,
-    rows,
+    fields,
     ignore: ignore as ArrayLike<unknown> | undefined,
   }
 }
@@ -165,57 +222,64 @@ function failData(data: unknown, given: unknown, expected: string, target: objec
   return failType(data, expected, argument, data === given ? target : given)
 }
 
-/**
- * Checks the type and shape of one image's boxes, of which `counted` count. Gives the rows of those where there are rows.
- */
-function checkBoxes(
-  data: unknown,
-  boxes: unknown,
-  target: object,
-  image: number,
-  given: number,
-  counted: number,
-): ReadonlyArray<ArrayLike<unknown>> | undefined {
+/** What is known of an image's targets when a field is read: how many there are, how many count, and numbers of a row. */
+interface Counts {
+  readonly image: number
+  readonly given: number
+  readonly counted: number
+  readonly size: number
+}
+
+/** Checks the type and shape of a field of one image's targets. */
+function readField(given: unknown, target: object, field: number, counts: Counts): ReadField {
+  const { name, noun } = TARGET_FIELDS[field] as TargetField
+  const { image, size } = counts
+  const argument = `targets[${image}].${name}`
+  if (size === 0) fail('SHAPE', argument, 'must be absent, since the outputs have none', { image })
+  const data = isObject(given) ? dataIn(given, argument) : given
   const kind = kindOf(data)
   if (kind === undefined ? !Array.isArray(data) : !isNumeric(kind)) {
-    failData(data, boxes, 'an array of numbers or of rows of 4', target, `targets[${image}].boxes`)
+    failData(data, given, `an array of numbers or of rows of ${size}`, target, argument)
   }
-  if (kind === 'Uint16Array') checkHalves(boxes, `targets[${image}].boxes`)
+  if (kind === 'Uint16Array') checkHalves(given, argument)
   const values = data as ArrayLike<unknown>
   const nested = kind === undefined && isNested(values)
-  if (kind !== undefined && !isUsable(data as Float32Array))
-    checkMemory(data as Float32Array, `targets[${image}].boxes`)
-  if (data !== boxes) checkTensorShape(boxes, [given, BOX_SIZE], `targets[${image}].boxes`)
+  if (kind !== undefined && !isUsable(data as Float32Array)) checkMemory(data as Float32Array, argument)
+  if (data !== given) checkTensorShape(given, [counts.given, size], argument)
   const length = lengthOf(values, 'targets')
-  if (length !== (nested ? given : BOX_SIZE * given)) {
+  if (length !== (nested ? counts.given : size * counts.given)) {
     const got = nested ? `${length} rows` : `${length} numbers`
-    const rule = `expected ${given} boxes of 4 numbers, one for each label, got ${got}${rowsHint(values, nested, length, given)}`
-    fail('SHAPE', `targets[${image}].boxes`, rule, { image })
+    const rule = `expected ${counts.given} ${noun} of ${size} numbers, one for each label, got ${got}${rowsHint(values, nested, length, counts)}`
+    fail('SHAPE', argument, rule, { image })
   }
-  if (!nested) return undefined
+  return { values, rows: nested ? readRows(values, argument, counts) : undefined }
+}
+
+/** The rows that count. */
+function readRows(values: ArrayLike<unknown>, argument: string, { image, counted, size }: Counts) {
   const rows: ArrayLike<unknown>[] = []
   for (let target = 0; target < counted; target++) {
     const value = values[target]
-    if (Array.isArray(value) && value.length === BOX_SIZE) {
+    if (Array.isArray(value) && value.length === size) {
       rows.push(value)
       continue
     }
     const row = numbersOf(value)
     const length = row === undefined ? undefined : lengthOf(row, 'targets')
-    if (row === undefined || length !== BOX_SIZE) {
+    if (row === undefined || length !== size) {
       const got = row === undefined ? show(value) : `${length}`
-      fail('SHAPE', `targets[${image}].boxes`, `expected 4 numbers for target ${target}, got ${got}`, { image, target })
+      fail('SHAPE', argument, `expected ${size} numbers for target ${target}, got ${got}`, { image, target })
     }
-    if (ArrayBuffer.isView(row) && !isUsable(row)) checkMemory(row, `targets[${image}].boxes[${target}]`)
+    if (ArrayBuffer.isView(row) && !isUsable(row)) checkMemory(row, `${argument}[${target}]`)
     rows.push(row)
   }
   return rows
 }
 
-/** What is likely where there are as many rows as a box has numbers. */
-function rowsHint(values: ArrayLike<unknown>, nested: boolean, length: number, given: number): string {
-  const first = nested && length === BOX_SIZE ? numbersOf(values[0]) : undefined
-  return first?.length === given ? `; they are of shape [4, n]: transpose them to [n, 4]` : ''
+/** What is likely where there are as many rows as a row has numbers. */
+function rowsHint(values: ArrayLike<unknown>, nested: boolean, length: number, { given, size }: Counts): string {
+  const first = nested && length === size ? numbersOf(values[0]) : undefined
+  return first?.length === given ? `; they are of shape [${size}, n]: transpose them to [n, ${size}]` : ''
 }
 
 /** Whether a target has a list of labels. */
@@ -288,19 +352,28 @@ function readLabel(given: unknown, image: number, target: number): number {
   return label
 }
 
-/** Copies one image's boxes to the rows of `out` from `start`. */
-function packBoxes({ boxes, rows, count }: ReadTarget, image: number, out: Float32Array, start: number): void {
-  for (let row = 0; row < count; row++) {
-    const from = rows === undefined ? boxes : (rows[row] as ArrayLike<unknown>)
-    const first = rows === undefined ? BOX_SIZE * row : 0
-    for (let i = 0; i < BOX_SIZE; i++) {
-      const value = from[first + i]
-      if (typeof value !== 'number') {
-        failNumber(value, `targets[${image}].boxes`, `at target ${row}`, { image, target: row })
+/** A field of all targets, `width` numbers each. */
+function packField(targets: readonly ReadTarget[], field: number, width: number, offsets: Uint32Array): Float32Array {
+  const out = float32s(width * (offsets[targets.length] as number))
+  if (out.length === 0) return out
+  const { name } = TARGET_FIELDS[field] as TargetField
+  for (let image = 0; image < targets.length; image++) {
+    const { fields, count } = targets[image] as ReadTarget
+    const { values, rows } = fields[field] as ReadField
+    const start = offsets[image] as number
+    for (let row = 0; row < count; row++) {
+      const from = rows === undefined ? values : (rows[row] as ArrayLike<unknown>)
+      const first = rows === undefined ? width * row : 0
+      for (let i = 0; i < width; i++) {
+        const value = from[first + i]
+        if (typeof value !== 'number') {
+          failNumber(value, `targets[${image}].${name}`, `at target ${row}`, { image, target: row })
+        }
+        out[width * (start + row) + i] = value
       }
-      out[BOX_SIZE * (start + row) + i] = value
     }
   }
+  return out
 }
 
 /** Checks the type and length of one image's flags. */

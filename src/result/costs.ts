@@ -1,10 +1,10 @@
 /** The outcome of `cost`. */
-import { nonFiniteIn } from '../binding/values.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 import type { IfGiven, Outputs, Predictions } from '../input/outputs.ts'
 import type { PackedTargets } from '../input/targets.ts'
-import type { NonFiniteCounts } from './loss.ts'
+import { countNonFinite } from './non-finite.ts'
+import type { NonFiniteCounts } from './non-finite.ts'
 import { eachPart, mainPlace } from './source.ts'
 import type { Filled, PartPlace } from './source.ts'
 
@@ -67,7 +67,7 @@ export function readCostResult(filled: Filled, costs: Float32Array): CostResult 
   }
   const result = read(mainPlace(filled)) as Unfinished<PartCost> as Unfinished<CostResult>
   if (predictions.parts.length > 1) Object.assign(result, eachPart(filled, read))
-  result.nonFinite = nonFiniteIn(filled.values)
+  result.nonFinite = countNonFinite(filled.values)
   return result
 }
 

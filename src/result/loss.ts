@@ -1,13 +1,15 @@
 /** The outcome of `compute`. */
-import { classNormalizerIn, lossIn, metricsIn, nonFiniteIn } from '../binding/values.ts'
+import { classNormalizerIn, lossIn, metricsIn } from '../binding/values.ts'
 import { constructorOf, putOff } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 import { layOut } from '../input/gradients.ts'
 import type { GradientArrays, GradientsOf } from '../input/gradients.ts'
 import type { IfGiven, Outputs } from '../input/outputs.ts'
-import type { FieldCounts, Terms } from '../terms/index.ts'
+import type { Terms } from '../terms/index.ts'
 import { readMatches } from './matches.ts'
 import type { Matches } from './matches.ts'
+import { countNonFinite } from './non-finite.ts'
+import type { NonFiniteCounts } from './non-finite.ts'
 import { readNormalizers } from './normalizers.ts'
 import type { Normalizers } from './normalizers.ts'
 import { eachPart, mainPlace, sourceOf } from './source.ts'
@@ -36,12 +38,6 @@ export interface LayerResult {
   readonly metrics: Metrics
   /** What divided the class term. */
   readonly classNormalizer: number
-}
-
-/** How many values were not finite. All 0 unless `nonFinite` is `'worst'`. */
-export interface NonFiniteCounts extends FieldCounts {
-  /** Cells of the matching cost that were filled, for queries that are not finite. */
-  readonly costs: number
 }
 
 /** The outcome of one part of a step. */
@@ -161,7 +157,7 @@ const PlainLoss = constructorOf<LossResult, [Filled, GradientArrays]>(function (
   }
   this.normalizers = readNormalizers(filled)
   if (gradients.length > 0) this.gradients = layOut(gradients, predictions)
-  this.nonFinite = nonFiniteIn(values)
+  this.nonFinite = countNonFinite(values)
 })
 
 /** The outcome of `compute`. */

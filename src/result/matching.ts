@@ -1,8 +1,9 @@
 /** The outcome of `match`. */
-import { classNormalizerIn, nonFiniteIn } from '../binding/values.ts'
+import { classNormalizerIn } from '../binding/values.ts'
 import type { Unfinished } from '../common/plain.ts'
 import type { IfGiven, Outputs } from '../input/outputs.ts'
-import type { NonFiniteCounts } from './loss.ts'
+import { countNonFinite } from './non-finite.ts'
+import type { NonFiniteCounts } from './non-finite.ts'
 import { readMatches } from './matches.ts'
 import type { Matches } from './matches.ts'
 import { readNormalizers } from './normalizers.ts'
@@ -56,6 +57,6 @@ export function readMatching(filled: Filled): MatchResult {
   const result = read(mainPlace(filled)) as Unfinished<MatchResult>
   if (filled.predictions.parts.length > 1) Object.assign(result, eachPart(filled, read))
   result.normalizers = readNormalizers(filled)
-  result.nonFinite = nonFiniteIn(filled.values)
+  result.nonFinite = countNonFinite(filled.values)
   return result
 }

@@ -104,6 +104,7 @@ export function sourceOf(
   { part, layer, entry }: PartPlace,
 ): Source {
   const { layers, first, end, denoising } = part
+  const terms = givenTerms(part, predictions.needed)
   return {
     values,
     targetOfQuery,
@@ -118,8 +119,8 @@ export function sourceOf(
     copies: copiesOf(part),
     isOptimal: rules === undefined,
     given: rules && denoising === undefined ? eachLayer(layers, (i) => isGiven(rules, layer + i)) : undefined,
-    terms: givenTerms(part),
-    optional: predictions.hasCorners ? optionalFields(layers) : undefined,
+    terms,
+    optional: terms.others.length > 0 ? optionalFields(layers) : undefined,
   }
 }
 

@@ -26,29 +26,36 @@ export interface GivenTerms {
 }
 
 /** The terms of the latest part: most parts have the criterion's weights. */
-let latest: (Pick<Part, 'weight' | 'weights'> & { readonly given: GivenTerms }) | undefined
+let latest:
+  | (Pick<Part, 'weight' | 'weights'> & { readonly needed: readonly boolean[]; readonly given: GivenTerms })
+  | undefined
 
-/** The terms of a part that results have. */
-export function givenTerms({ weight, weights }: Part): GivenTerms {
-  if (latest?.weights === weights && latest.weight === weight) return latest.given
+/** The terms of a part that results have. `needed`: which fields every layer has. */
+export function givenTerms({ weight, weights }: Part, needed: readonly boolean[]): GivenTerms {
+  if (latest?.weights === weights && latest.weight === weight && latest.needed === needed) return latest.given
   const all = TERMS.map((term, place) => ({ term, place }))
   const listed = all.filter(({ term }) => term.isAlwaysGiven || weight * (weights[term.name] as number) > 0)
-  const everywhere = listed.filter(({ term }) => isEverywhere(term))
+  const everywhere = listed.filter(({ term }) => isEverywhere(term, needed))
   // a fraction, so that the numbers which replace it are stored as it is
   const template = Object.fromEntries(everywhere.map(({ term }) => [term.name, 0.5])) as unknown as Terms
-  const given = { everywhere, template, others: listed.filter(({ term }) => !isEverywhere(term)) }
-  latest = { weight, weights, given }
+  const given = { everywhere, template, others: listed.filter(({ term }) => !isEverywhere(term, needed)) }
+  latest = { weight, weights, needed, given }
   return given
 }
 
-const isEverywhere = ({ field, comparesLayers }: Term): boolean => field === undefined && !comparesLayers
+/** Whether every layer has a term, since every layer has what it needs. */
+function isEverywhere({ field, comparesLayers }: Term, needed: readonly boolean[]): boolean {
+  return !comparesLayers && (field === undefined || needed[PLACES.get(field) as number] === true)
+}
 
-/** For each optional field, whether each layer has it. */
+const PLACES = new Map(FIELDS.map(({ name }, place) => [name, place]))
+
+/** For each field that layers may lack, whether each layer has it. */
 export type OptionalFields = { readonly [K in keyof LayerFields]?: readonly boolean[] }
 
-const OPTIONAL = FIELDS.filter(({ isOptional }) => isOptional)
+const OPTIONAL = FIELDS.filter(({ owner, name }) => owner === name)
 
-/** Which layers have which optional fields. */
+/** Which layers have which of these fields. */
 export function optionalFields(layers: Layers): OptionalFields {
   const hasField = (name: keyof LayerFields): boolean[] =>
     Array.from({ length: layers.layers }, (_, layer) => tensorsOf(layers, layer)[name] !== undefined)

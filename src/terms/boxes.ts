@@ -24,7 +24,10 @@ export interface BoxTerms {
 
 /** What the terms of boxes read of a layer. */
 export interface BoxOutputs {
-  /** `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. */
+  /**
+   * `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. They may be absent where no term of boxes
+   * has a weight, nor `classification` needs their IoU: see {@link WithoutBoxes}.
+   */
   readonly boxes: TensorLike
 }
 
@@ -40,7 +43,7 @@ export type Boxes =
 export interface BoxTarget {
   /**
    * `[n, 4]`, in the criterion's `boxFormat`; with `normalizedBoxes`, all components lie in [0, 1], where up to 1e-4 beyond
-   * is taken for rounding and used as it is.
+   * is taken for rounding and used as it is. Absent where the outputs have none.
    */
   readonly boxes: Boxes
 }
@@ -49,6 +52,14 @@ export interface BoxTarget {
 export interface BoxGradients {
   /** With respect to the boxes, in their layout. */
   readonly boxes: Float32Array
+}
+
+/** Outputs, layers or targets of which no term reads boxes, such as those of spans alone. */
+export type WithoutBoxes<T> = Omit<T, 'boxes' | 'auxiliary'> & {
+  readonly boxes?: undefined
+  readonly auxiliary?: T extends { readonly auxiliary?: ReadonlyArray<infer Layer> | undefined }
+    ? ReadonlyArray<WithoutBoxes<Layer>> | undefined
+    : never
 }
 
 /** Values of the boxes that were not finite. */
@@ -146,15 +157,16 @@ const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ['gioulosscoefficient', ['giou', 'weights.giou']],
 ])
 
-export const BOXES: Family<keyof BoxTerms, keyof BoxOutputs, keyof BoxOptions> = {
+export const BOXES: Family<keyof BoxTerms, keyof BoxOutputs, keyof BoxTarget, keyof BoxOptions, unknown> = {
   terms: [
-    { ...USUAL_TERM, name: 'l1', isAlwaysGiven: true },
-    { ...USUAL_TERM, name: 'giou', isAlwaysGiven: true },
-    { ...USUAL_TERM, name: 'iou' },
-    { ...USUAL_TERM, name: 'diou' },
-    { ...USUAL_TERM, name: 'ciou' },
+    { ...USUAL_TERM, name: 'l1', field: 'boxes', isAlwaysGiven: true },
+    { ...USUAL_TERM, name: 'giou', field: 'boxes', isAlwaysGiven: true },
+    { ...USUAL_TERM, name: 'iou', field: 'boxes' },
+    { ...USUAL_TERM, name: 'diou', field: 'boxes' },
+    { ...USUAL_TERM, name: 'ciou', field: 'boxes' },
   ],
-  fields: [{ name: 'boxes', isOptional: false, hasGradient: true }],
+  fields: [{ name: 'boxes', owner: 'boxes', hasGradient: true, columns: () => BOX_SIZE }],
+  targets: [{ name: 'boxes', isOptional: false, columns: () => BOX_SIZE, noun: 'boxes' }],
   options: ['boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes', 'ignore', 'boxMatching'],
   foreign: NAMES,
 }

@@ -134,9 +134,10 @@ const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ['classcost', ['class', 'cost.class']],
 ])
 
-export const CLASSES: Family<keyof ClassTerms, keyof ClassOutputs, keyof ClassOptions> = {
+export const CLASSES: Family<keyof ClassTerms, keyof ClassOutputs, never, keyof ClassOptions, unknown> = {
   terms: [{ ...USUAL_TERM, name: 'class', isAlwaysGiven: true }],
-  fields: [{ name: 'logits', isOptional: false, hasGradient: true }],
+  fields: [{ name: 'logits', owner: undefined, hasGradient: true, columns: (_, given) => given }],
+  targets: [],
   options: ['numClasses', 'classification', 'cardinality'],
   foreign: NAMES,
 }

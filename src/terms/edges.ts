@@ -101,15 +101,21 @@ export interface ResolvedEdgeOptions {
   readonly distribution: ResolvedDistribution
 }
 
-export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, keyof EdgeOptions> = {
+export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, never, keyof EdgeOptions, ResolvedEdgeOptions> = {
   terms: [
     { ...USUAL_TERM, name: 'fgl', inCost: false, field: 'corners' },
     { ...USUAL_TERM, name: 'ddf', inCost: false, field: 'corners', comparesLayers: true },
   ],
   fields: [
-    { name: 'corners', isOptional: true, hasGradient: true },
-    { name: 'references', isOptional: true, hasGradient: false },
+    {
+      name: 'corners',
+      owner: 'corners',
+      hasGradient: true,
+      columns: ({ distribution }) => BOX_SIZE * (distribution.regMax + 1),
+    },
+    { name: 'references', owner: 'corners', hasGradient: false, columns: () => BOX_SIZE },
   ],
+  targets: [],
   options: ['distribution'],
   foreign: new Map(),
 }
@@ -142,11 +148,6 @@ function resolveDistribution(value: unknown): ResolvedDistribution {
     fail('OPTION', `${name}.regMax`, `must be an even number from ${BINS.join(' to ')}, got ${show(regMax)}`)
   }
   return Object.freeze({ regMax, up: size('up'), regScale: size('regScale'), temperature: size('temperature') })
-}
-
-/** Columns of the corners: the bins of four edges. */
-export function cornerColumns({ regMax }: ResolvedDistribution): number {
-  return BOX_SIZE * (regMax + 1)
 }
 
 /** Refuses weights of a part that its criterion's classification has no meaning for. */

@@ -13,19 +13,35 @@ export interface TermInfo<Name extends string, Field extends string> {
   readonly maxWeight: number
   /** Whether results have it whatever its weight; otherwise only where that is above 0. */
   readonly isAlwaysGiven: boolean
-  /** The optional field that a layer must have for it; undefined where every layer has the term. */
+  /** The field that a layer must have for it; undefined where every layer has the term. */
   readonly field: Field | undefined
   /** Whether it compares layers with the last one of their part, which therefore lacks it. */
   readonly comparesLayers: boolean
 }
 
 /** A named tensor of the queries of a layer. */
-export interface FieldInfo<Name extends string> {
+export interface FieldInfo<Name extends string, Options> {
   readonly name: Name
-  /** Whether layers may lack it. */
-  readonly isOptional: boolean
+  /**
+   * The field without which a layer has no use for it: its own name for those that layers may have by themselves; undefined
+   * for one that every layer has.
+   */
+  readonly owner: Name | undefined
   /** Whether the loss has a gradient with respect to it. */
   readonly hasGradient: boolean
+  /** Columns of a row, `given` of which there are; of the logits, which have a rule of their own, any. */
+  readonly columns: (options: Options, given: number) => number
+}
+
+/** A named array of the targets of an image. */
+export interface TargetFieldInfo<Name extends string, Options> {
+  readonly name: Name
+  /** Whether targets may lack it that have the family's others. */
+  readonly isOptional: boolean
+  /** Numbers of a row. `widthOf`: columns of a field of the queries, by name; 0 where they do not have it. */
+  readonly columns: (options: Options, widthOf: (field: string) => number) => number
+  /** What a row is, in the plural: `boxes`. */
+  readonly noun: string
 }
 
 /** What most terms are like. */
@@ -39,10 +55,18 @@ export const USUAL_TERM = {
 } as const
 
 /** The terms of one family, their fields and options. */
-export interface Family<Term extends string, Field extends string, Option extends string> {
+export interface Family<
+  Term extends string,
+  Field extends string,
+  Target extends string,
+  Option extends string,
+  Options,
+> {
   readonly terms: readonly TermInfo<Term, Field>[]
-  /** Of queries, in the order of the binding. */
-  readonly fields: readonly FieldInfo<Field>[]
+  /** Of queries. */
+  readonly fields: readonly FieldInfo<Field, Options>[]
+  /** Of targets. */
+  readonly targets: readonly TargetFieldInfo<Target, Options>[]
   /** The names of its options. */
   readonly options: readonly Option[]
   /** What other code calls its terms and options. */

@@ -39,7 +39,7 @@ import type {
   EdgeTerms,
   ResolvedEdgeOptions,
 } from './edges.ts'
-import type { FieldInfo, TermInfo } from './family.ts'
+import type { FieldInfo, TargetFieldInfo, TermInfo } from './family.ts'
 
 /** One number for each term that the matching cost may have. */
 export interface CostTerms extends ClassTerms, BoxTerms {}
@@ -58,6 +58,9 @@ export interface ResolvedCost extends Required<CostTerms>, ResolvedClassCost {}
 
 /** The tensors of a layer. */
 export interface LayerFields extends ClassOutputs, BoxOutputs, EdgeOutputs {}
+
+/** What a layer without boxes has in their place: the fields of one of the other geometries. */
+export type OtherGeometry = never
 
 /** None of the tensors of a layer. */
 export type NoFields = { readonly [Field in keyof LayerFields]?: undefined }
@@ -88,11 +91,20 @@ export const TERMS: readonly TermInfo<keyof Terms, keyof LayerFields>[] = inOrde
   TermInfo<keyof Terms, keyof LayerFields>
 >([...CLASSES.terms, ...BOXES.terms, ...EDGES.terms], DESCRIPTION.terms)
 
-/** All fields of queries, likewise. */
-export const FIELDS: readonly FieldInfo<keyof LayerFields>[] = inOrder<FieldInfo<keyof LayerFields>>(
+/** A field of queries. */
+export type Field = FieldInfo<keyof LayerFields, ResolvedFamilyOptions>
+
+/** All fields of queries, likewise; the logits come first. */
+export const FIELDS: readonly Field[] = inOrder<Field>(
   [...CLASSES.fields, ...BOXES.fields, ...EDGES.fields],
   DESCRIPTION.queryFields,
 )
+
+/** A field of targets. */
+export type TargetField = TargetFieldInfo<Exclude<keyof TargetFields, 'labels'>, ResolvedFamilyOptions>
+
+/** All fields of targets but the labels, likewise. */
+export const TARGET_FIELDS: readonly TargetField[] = inOrder<TargetField>([...BOXES.targets], DESCRIPTION.targetFields)
 
 /** The names of all families' options. */
 export const FAMILY_OPTIONS: readonly (keyof FamilyOptions)[] = [...CLASSES.options, ...BOXES.options, ...EDGES.options]
@@ -118,6 +130,29 @@ export function resolveFamilyOptions(
     ...resolveEdgeOptions(given),
   }
 }
+
+/** What decides which fields a criterion needs. */
+interface Needs {
+  readonly cost: { readonly [K in keyof CostTerms]?: unknown }
+  readonly weights: Terms
+  readonly classification: { readonly kind: string }
+}
+
+/**
+ * The families, by number in the core's order, whose fields a criterion cannot do without: those of terms that have a weight,
+ * and where the class term asks how well pairs agree, one that says so.
+ */
+export function neededFamilies({ cost, weights, classification }: Needs): readonly boolean[] {
+  const weighs = (name: string) => [cost, weights].some((list) => ((list as Weights)[name] ?? 0) > 0)
+  const { families, kinds } = DESCRIPTION
+  const needed = families.map(({ terms, isLate }) => !isLate && terms.some(weighs))
+  const asks = kinds.find(({ name }) => name === classification.kind)?.needsQuality === true
+  const says = families.map(({ hasQuality }) => hasQuality)
+  if (asks && !needed.some((isNeeded, i) => isNeeded && says[i])) needed[says.indexOf(true)] = true
+  return needed
+}
+
+type Weights = { readonly [term: string]: number | undefined }
 
 /** Refuses weights of a part that have no meaning for the criterion's classification. */
 export function checkPartWeights(

@@ -59,6 +59,10 @@ pub struct FamilyDescription {
     pub query_fields: Vec<String>,
     pub target_fields: Vec<String>,
     pub options: Vec<OptionDescription>,
+    /// Whether it says how well a pair agrees.
+    pub has_quality: bool,
+    /// Whether layers may lack its fields, whatever the weights of its terms.
+    pub is_late: bool,
 }
 
 /// A kind of classification.
@@ -66,6 +70,8 @@ pub struct FamilyDescription {
 pub struct KindDescription {
     pub name: String,
     pub is_sigmoid: bool,
+    /// Whether it asks how well pairs agree.
+    pub needs_quality: bool,
     pub options: Vec<OptionDescription>,
 }
 
@@ -108,6 +114,8 @@ pub fn describe() -> Description {
                 query_fields: names(&mut family.queries.iter()),
                 target_fields: names(&mut family.targets.iter().map(|target| &target.field)),
                 options: options(family.options),
+                has_quality: family.has_quality,
+                is_late: family.is_late,
             })
             .collect(),
         kinds: core
@@ -116,6 +124,7 @@ pub fn describe() -> Description {
             .map(|kind| KindDescription {
                 name: kind.name.to_owned(),
                 is_sigmoid: kind.is_sigmoid,
+                needs_quality: kind.needs_quality,
                 options: options(kind.options),
             })
             .collect(),

@@ -4,7 +4,7 @@ import type { HungarianLossError } from '../../common/errors.ts'
 import { readPredictions } from '../../input/outputs.ts'
 import type { Outputs } from '../../input/outputs.ts'
 import { toReadError } from '../../common/reading.ts'
-import { packTargets } from '../../input/targets.ts'
+import { packTargets, targetShape } from '../../input/targets.ts'
 import type { Target } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { shapeOf, showShape } from '../../common/tensors.ts'
@@ -64,7 +64,7 @@ function lookThrough(
   try {
     const predictions = readPredictions(outputs, options, targets)
     argument = 'targets'
-    const packed = packTargets(targets, predictions.images)
+    const packed = packTargets(targets, targetShape(predictions, options))
     findings.push(...inspectTargets(packed, options))
     findings.push(...inspectPredictions(predictions, packed, options))
     if (!findings.some(({ severity }) => severity === 'error')) criterion.match(outputs, targets)

@@ -7,10 +7,12 @@ import type { PackedTargets } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
 import { FIELDS } from '../../terms/index.ts'
-import { cornersOf, cureFor, isInside, READINGS } from './boxes.ts'
+import { cornersOf, cureFor, isInside, READINGS, targetBoxes } from './boxes.ts'
 import type { Reading } from './boxes.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
+
+const NO_BOXES = new Float32Array(0)
 
 /** How far a softmax row's sum may be from 1. */
 const SUM_SLACK = 1e-3
@@ -150,15 +152,11 @@ function standsOut(means: Float64Array, index: number): boolean {
   return (means[index] as number) > Math.max(...others) + APART * deviation
 }
 
-function inspectPredictedBoxes(
-  blocks: readonly Block[],
-  { boxes: targets }: PackedTargets,
-  options: ResolvedOptions,
-): Finding[] {
+function inspectPredictedBoxes(blocks: readonly Block[], packed: PackedTargets, options: ResolvedOptions): Finding[] {
   const { normalizedBoxes } = options
   const [far, normal] = [new Tally(), new Tally()]
   for (const block of blocks) {
-    const { boxes } = block.tensors
+    const { boxes = NO_BOXES } = block.tensors
     for (let start = 0; start < boxes.length; start += BOX_SIZE) {
       const box = boxes.subarray(start, start + BOX_SIZE)
       const describe = () => atQuery(block, 'boxes', start / BOX_SIZE, [...box])
@@ -174,7 +172,7 @@ function inspectPredictedBoxes(
       'pixels by the width and height of the image.'
     return [...far.finding('pixel-predictions', 'warning', message), ...inspectFormat(blocks, options)]
   }
-  const areTargetsPixels = targets.some((value) => value > FAR[1])
+  const areTargetsPixels = targetBoxes(packed).some((value) => value > FAR[1])
   if (!areTargetsPixels || normal.count < normal.total) return []
   return normal.finding(
     'normalized-predictions',
@@ -189,7 +187,7 @@ function inspectFormat(blocks: readonly Block[], { boxFormat }: ResolvedOptions)
   const tally = new Tally()
   const fits = new Set(READINGS.filter((reading) => reading !== boxFormat))
   for (const block of blocks) {
-    const { boxes } = block.tensors
+    const { boxes = NO_BOXES } = block.tensors
     for (let start = 0; start < boxes.length; start += BOX_SIZE) {
       const isFitting = (reading: Reading) => isInside(cornersOf(boxes, start, reading), true)
       tally.add(!isFitting(boxFormat), () =>

@@ -2,7 +2,7 @@
 import type { PackedTargets } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
-import { cornersOf, cureFor, isInside, READINGS, sidesOf } from './boxes.ts'
+import { cornersOf, cureFor, isInside, READINGS, sidesOf, targetBoxes } from './boxes.ts'
 import type { Corners, Reading } from './boxes.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
@@ -154,7 +154,9 @@ function inspectLabels(counted: readonly Entry[], targets: PackedTargets, option
 
 function inspectTargetBoxes(entries: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
   const { boxFormat, normalizedBoxes } = options
-  const corners = (entry: Entry, reading: Reading) => cornersOf(targets.boxes, BOX_SIZE * entry.index, reading)
+  const boxes = targetBoxes(targets)
+  if (boxes.length === 0) return []
+  const corners = (entry: Entry, reading: Reading) => cornersOf(boxes, BOX_SIZE * entry.index, reading)
   const isFinite = (entry: Entry) => boxOf(targets, entry).every(Number.isFinite)
   const [nonFinite, pixels, outside, degenerate] = [new Tally(), new Tally(), new Tally(), new Tally()]
   for (const entry of entries) {
@@ -206,6 +208,7 @@ function formatCure(
 }
 
 function inspectDuplicates(counted: readonly Entry[], targets: PackedTargets): Finding[] {
+  if (targetBoxes(targets).length === 0) return []
   const seen = new Set<string>()
   const duplicates = new Tally()
   for (const entry of counted) {
@@ -221,8 +224,8 @@ function inspectDuplicates(counted: readonly Entry[], targets: PackedTargets): F
   )
 }
 
-const boxOf = ({ boxes }: PackedTargets, { index }: Entry): number[] => [
-  ...boxes.subarray(BOX_SIZE * index, BOX_SIZE * (index + 1)),
+const boxOf = (targets: PackedTargets, { index }: Entry): number[] => [
+  ...targetBoxes(targets).subarray(BOX_SIZE * index, BOX_SIZE * (index + 1)),
 ]
 
 /** An example that a target gives. */

@@ -10,7 +10,7 @@ use super::setup::Setup;
 use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::PositiveInputs;
 use crate::terms::pair::{PairOutputs, Pairs};
-use crate::terms::{TERMS, gradient_field, queries_of, terms_of};
+use crate::terms::{FAMILIES, TERMS, gradient_field, queries_of, terms_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
@@ -121,7 +121,7 @@ fn geometry<'a>(
     let mut sums = [0.0; TERMS];
     let mut is_known = false;
     for (family, terms) in setup.pairs(image.active()) {
-        let says = terms.has_quality() && !is_known;
+        let says = FAMILIES[family].has_quality && !is_known;
         is_known |= says;
         let out = PairOutputs {
             scales: &scales.0[terms_of(family)],

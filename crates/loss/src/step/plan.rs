@@ -314,10 +314,9 @@ impl Layout {
                 return Err(Error::Missing { array, term: name });
             }
         }
-        let has_quality = setup.pairs(&active).any(|(_, terms)| terms.has_quality());
-        if !has_quality && (setup.class.needs_quality() || setup.late(&active).is_some()) {
-            let able = |family: &usize| matches!(setup.family(*family), Built::Pair(terms) if terms.has_quality());
-            let family = FAMILIES[(0..FAMILIES.len()).find(able).unwrap_or(0)];
+        let has_quality = (0..FAMILIES.len()).any(|family| active[family] && FAMILIES[family].has_quality);
+        if !has_quality && (setup.needs_quality || setup.late(&active).is_some()) {
+            let family = FAMILIES.into_iter().find(|family| family.has_quality).unwrap_or(FAMILIES[0]);
             let array = Array::Queries { part, field: family.queries[0].name };
             return Err(Error::Missing { array, term: CLASS.name });
         }

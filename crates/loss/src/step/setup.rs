@@ -22,6 +22,8 @@ pub(crate) struct Setup {
     pub level: Level,
     pub num_classes: usize,
     pub is_sigmoid: bool,
+    /// Whether the class term depends on how well pairs agree.
+    pub needs_quality: bool,
     pub class: Arc<dyn ClassTerm>,
     families: Vec<Built>,
     pub cost: Weights,
@@ -49,6 +51,7 @@ impl Setup {
             level,
             num_classes: config.num_classes,
             is_sigmoid: kind.is_sigmoid,
+            needs_quality: kind.needs_quality,
             class: (kind.build)(options, config.num_classes),
             families: FAMILIES.iter().enumerate().map(build).collect::<Result<_>>()?,
             cost: config.cost,

@@ -56,7 +56,7 @@ pub(crate) struct PositiveInputs<'a> {
     pub targets: &'a ImageTargets<'a>,
     /// Query and target, in the order of the queries.
     pub pairs: &'a [(usize, usize)],
-    /// `[pairs]`: how well each agrees, where [`ClassTerm::needs_quality`].
+    /// `[pairs]`: how well each agrees, where the kind needs that.
     pub quality: &'a [f64],
     /// Queries that have no part in the loss, ascending.
     pub left_out: &'a [usize],
@@ -97,9 +97,6 @@ pub(crate) trait ClassTerm: Debug + Send + Sync {
     fn allows_no_object(&self) -> bool {
         false
     }
-
-    /// Whether the values of positives depend on the quality of their pairs.
-    fn needs_quality(&self) -> bool;
 
     /// Sets the logits of a query that is left out such that its loss can be left out, and that it is no object.
     fn neutralize(&self, row: &mut [f32]);

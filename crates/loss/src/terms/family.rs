@@ -35,6 +35,10 @@ pub struct Family {
     pub terms: &'static [Term],
     /// Its options.
     pub options: &'static [&'static OptionInfo],
+    /// Whether it says how well a pair agrees.
+    pub has_quality: bool,
+    /// Whether its terms are computed once all matchings are known. A layer may then lack its fields, whatever their weights.
+    pub is_late: bool,
     /// Makes it ready. Options and widths are within their ranges.
     pub(crate) build: fn(&Options, Places<'_>) -> Result<Built>,
 }
@@ -55,6 +59,8 @@ pub struct Kind {
     pub name: &'static str,
     /// Whether it decides for each class by itself, without a column for no-object.
     pub is_sigmoid: bool,
+    /// Whether the values of positives depend on how well their pairs agree.
+    pub needs_quality: bool,
     /// Its options.
     pub options: &'static [&'static OptionInfo],
     /// Makes it ready. `classes`: the object classes. Options are within their ranges.

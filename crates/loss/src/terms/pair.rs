@@ -67,7 +67,7 @@ pub(crate) struct PairOutputs<'a> {
     pub scales: &'a [f64],
     /// Each term is added to its sum.
     pub sums: &'a mut [f64],
-    /// `[pairs]`: how well each pair agrees, 0 to 1, where the family can say that.
+    /// `[pairs]`: how well each pair agrees, 0 to 1, where the family says that.
     pub quality: &'a mut [f64],
     /// That of the family's field, all rows; those of the pairs are written.
     pub gradient: Option<&'a mut [f32]>,
@@ -99,9 +99,6 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
 
     /// The terms of the pairs.
     fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>);
-
-    /// Whether [`PairOutputs::quality`] is written.
-    fn has_quality(&self) -> bool;
 
     /// The part of a query that lies on an ignored target, 0 to 1; `None` where that means nothing.
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64>;

@@ -31,6 +31,8 @@ pub(super) const FAMILY: Family = Family {
     targets: &[TargetField { field: BOXES, is_optional: false }],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
     options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES],
+    has_quality: true,
+    is_late: false,
     build,
 };
 
@@ -150,10 +152,6 @@ impl PairTerms for BoxFamily {
         let scale = BoxTerms::of(out.scales);
         let terms = pairs::matched(level, self.geometry, boxes, &scale, out.quality, out.gradient);
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
-    }
-
-    fn has_quality(&self) -> bool {
-        true
     }
 
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64> {

@@ -19,6 +19,7 @@ use crate::terms::memory::{Memory, Slot};
 pub(super) const FOCAL: Kind = Kind {
     name: "focal",
     is_sigmoid: true,
+    needs_quality: false,
     options: &[&FOCAL_ALPHA, &FOCAL_GAMMA, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
     build: |options, _| {
         let (alpha, gamma) = (options.number(&FOCAL_ALPHA), options.number(&FOCAL_GAMMA));
@@ -30,6 +31,7 @@ pub(super) const FOCAL: Kind = Kind {
 pub(super) const VARIFOCAL: Kind = Kind {
     name: "varifocal",
     is_sigmoid: true,
+    needs_quality: true,
     options: &[
         &VARIFOCAL_ALPHA,
         &VARIFOCAL_GAMMA,
@@ -50,6 +52,7 @@ pub(super) const VARIFOCAL: Kind = Kind {
 pub(super) const MAL: Kind = Kind {
     name: "mal",
     is_sigmoid: true,
+    needs_quality: true,
     options: &[&MAL_ALPHA, &MAL_GAMMA, &DETACH_WEIGHTS, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
     build: |options, _| {
         let (alpha, gamma) = (options.number(&MAL_ALPHA), options.number(&MAL_GAMMA));
@@ -62,6 +65,7 @@ pub(super) const MAL: Kind = Kind {
 pub(super) const IA_BCE: Kind = Kind {
     name: "ia-bce",
     is_sigmoid: true,
+    needs_quality: true,
     options: &[&FOCAL_ALPHA, &FOCAL_GAMMA, &MIN_QUALITY, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
     build: |options, _| {
         let (alpha, gamma) = (options.number(&FOCAL_ALPHA), options.number(&FOCAL_GAMMA));
@@ -96,7 +100,6 @@ const PUBLISHED: &str = "published";
 struct Binary {
     rule: Rule,
     cost: ClassCost,
-    is_focal: bool,
     is_published_cardinality: bool,
 }
 
@@ -115,7 +118,6 @@ impl Binary {
         Self {
             rule: Rule::new(kind),
             cost: ClassCost::new(options),
-            is_focal: matches!(kind, Sigmoid::Focal { .. }),
             is_published_cardinality: options.word(&CARDINALITY) == PUBLISHED,
         }
     }
@@ -124,10 +126,6 @@ impl Binary {
 impl ClassTerm for Binary {
     fn no_object(&self) -> Option<usize> {
         None
-    }
-
-    fn needs_quality(&self) -> bool {
-        !self.is_focal
     }
 
     fn neutralize(&self, row: &mut [f32]) {

@@ -20,6 +20,7 @@ use crate::terms::memory::{Memory, Slot};
 pub(super) const KIND: Kind = Kind {
     name: "softmax",
     is_sigmoid: false,
+    needs_quality: false,
     options: &[
         &NO_OBJECT_WEIGHT,
         &NO_OBJECT_INDEX,
@@ -110,10 +111,6 @@ impl ClassTerm for Softmax {
 
     fn allows_no_object(&self) -> bool {
         self.allows_no_object
-    }
-
-    fn needs_quality(&self) -> bool {
-        false
     }
 
     fn neutralize(&self, row: &mut [f32]) {

@@ -33,6 +33,8 @@ pub(super) const FAMILY: Family = Family {
         Term { name: "ddf", in_cost: false, is_variant: false, needs_sigmoid: true },
     ],
     options: &[&REG_MAX, &UP, &REG_SCALE, &TEMPERATURE],
+    has_quality: false,
+    is_late: true,
     build,
 };
 

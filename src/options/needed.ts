@@ -1,0 +1,30 @@
+/** Which fields of queries and of targets a criterion cannot do without. */
+import { DESCRIPTION } from '../binding/description.ts'
+import { FIELDS, neededFamilies, TARGET_FIELDS } from '../terms/index.ts'
+import type { ResolvedOptions } from './options.ts'
+
+/** For each field in the core's order, whether every layer, or every image's targets, must have it. */
+export interface Needed {
+  readonly queries: readonly boolean[]
+  readonly targets: readonly boolean[]
+}
+
+const KNOWN = new WeakMap<ResolvedOptions, Needed>()
+
+/** What a criterion with these options needs. */
+export function neededFields(options: ResolvedOptions): Needed {
+  const known = KNOWN.get(options)
+  if (known !== undefined) return known
+  const isNeeded = neededFamilies(options)
+  const families = DESCRIPTION.families.filter((_, i) => isNeeded[i])
+  const needed = {
+    queries: FIELDS.map(({ name, owner }) => {
+      return owner === undefined || families.some(({ queryFields }) => queryFields.includes(name))
+    }),
+    targets: TARGET_FIELDS.map(({ name, isOptional }) => {
+      return !isOptional && families.some(({ targetFields }) => targetFields.includes(name))
+    }),
+  }
+  KNOWN.set(options, needed)
+  return needed
+}
