@@ -2,6 +2,7 @@
  * Plans: what the core makes of the structure of a step, kept for as long as batches have the same one. A structure is
  * compared number by number, which takes far less time than handing it over.
  */
+import { toHungarianLossError } from '../common/errors.ts'
 import { createPlan } from './native.ts'
 import type { Criterion, Plan } from './native.ts'
 
@@ -101,10 +102,18 @@ export class Plans {
       if (i > 0) this.#kept.unshift(...this.#kept.splice(i, 1))
       return plan
     }
-    const plan = createPlan(this.#criterion, describeStructure(structure))
+    const plan = this.#create(structure)
     this.#kept.unshift({ key: written.slice(0, length), plan })
     if (this.#kept.length > KEPT) this.#kept.pop()
     return plan
+  }
+
+  #create(structure: StepStructure): Plan {
+    try {
+      return createPlan(this.#criterion, describeStructure(structure))
+    } catch (error) {
+      throw toHungarianLossError(error, 'outputs')
+    }
   }
 }
 

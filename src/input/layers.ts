@@ -129,9 +129,15 @@ export function readGiven(layer: object): GivenLayer {
   return given as GivenLayer
 }
 
-/** Whether a layer was given any field. */
-export function hasFields(given: GivenLayer): boolean {
-  return NAMES.some((name) => given[name] !== undefined)
+/** The first field that a layer was given, if any. */
+export function fieldIn(given: GivenLayer): string | undefined {
+  return NAMES.find((name) => given[name] !== undefined)
+}
+
+/** Whether a part was given tensors of its own: any that its layers need. */
+export function isOwn(given: GivenLayer, options: ResolvedOptions): boolean {
+  const needed = neededFields(options).queries
+  return NAMES.some((name, i) => needed[i] === true && given[name] !== undefined)
 }
 
 /** Refuses what is no layer, and keys that would be dropped. */

@@ -6,7 +6,7 @@ import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
 import { neededFields } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import { checkCost, checkRecordAt, hasFields, MAX_JOBS, readGiven, readLayers } from './layers.ts'
+import { checkCost, checkRecordAt, fieldIn, isOwn, MAX_JOBS, readGiven, readLayers } from './layers.ts'
 import type { GivenLayer, LayerOutputs, Layers, LayerTensors, PartOutputs, Reader } from './layers.ts'
 import type { Part, QueryRange } from './part.ts'
 import { makeParts } from './parts.ts'
@@ -145,14 +145,15 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
     const name = `outputs.${key}`
     const part = readPart(value, key, name)
     parts[key] = part
-    if (key === 'encoder' || hasFields(part)) {
+    if (key === 'encoder' || isOwn(part, options)) {
       const agnostic = key === 'encoder' ? checkFlag(part.classAgnostic, false, `${name}.classAgnostic`) : undefined
       if (part.queries !== undefined) {
         fail('OPTION', `${name}.queries`, 'must be absent where the part has logits and boxes of its own')
       }
       own[key] = readLayers(reader, value, part, name, agnostic)
-    } else if (part.auxiliary !== undefined) {
-      fail('SHAPE', `${name}.auxiliary`, 'must be absent where the part is a range of queries')
+    } else {
+      const stray = part.auxiliary === undefined ? fieldIn(part) : 'auxiliary'
+      if (stray !== undefined) fail('SHAPE', `${name}.${stray}`, 'must be absent where the part is a range of queries')
     }
   }
   const { tensors, layers } = reader

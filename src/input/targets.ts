@@ -145,7 +145,7 @@ function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[]): vo
 }
 
 /** Copies what was read together. */
-export function packRead(targets: readonly ReadTarget[], { columns }: TargetShape): PackedTargets {
+export function packRead(targets: readonly ReadTarget[], { columns, needed }: TargetShape): PackedTargets {
   const images = targets.length
   let total = 0
   for (let image = 0; image < images; image++) total += (targets[image] as ReadTarget).count
@@ -157,7 +157,7 @@ export function packRead(targets: readonly ReadTarget[], { columns }: TargetShap
   const several = targets.some(hasLabelSets)
   const labelOffsets = several ? uint32s(total + 1) : undefined
   const labels = labelOffsets === undefined ? packLabels(targets, total) : packLabelSets(targets, labelOffsets)
-  const has = TARGET_FIELDS.map((_, field) => targets[0]?.fields[field] !== undefined)
+  const has = TARGET_FIELDS.map((_, field) => needed[field] === true || targets[0]?.fields[field] !== undefined)
   const fields = columns.map((width, field) => packField(targets, field, has[field] ? width : 0, offsets))
   const ignores = targets.some(({ ignore }) => ignore !== undefined) ? packIgnores(targets, offsets, total) : undefined
   return { total, labels, labelOffsets, fields, has, offsets, ignores }
