@@ -205,7 +205,7 @@ mod tests {
         let mut random = Random::new(6);
         let classes = 5;
         let label_offsets = [0, 1, 3, 4, 7];
-        let targets = Targets::with_several_labels(&[3, 0, 3, 0, 4, 1, 3], &label_offsets, &[0.5; 16], &[0, 4]);
+        let targets = Targets::new(&[3, 0, 3, 0, 4, 1, 3], Some(&label_offsets), &[], &[0, 4], &[]);
         let targets = targets.expect("lengths fit").image(0);
         let mut labels = Labels::default();
         labels.set(&targets, classes);
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn saturated_logits_have_finite_costs_of_which_only_the_published_form_loses_sight() {
         let logits = [f32::MAX, 1e10, 200.0, 100.0, -100.0, -200.0, -1e10, f32::MIN];
-        let targets = Targets::new(&[0], &[0.5; 4], &[0, 1]).expect("lengths fit");
+        let targets = Targets::new(&[0], None, &[], &[0, 1], &[]).expect("lengths fit");
         let mut labels = Labels::default();
         labels.set(&targets.image(0), 1);
         for form in FORMS {
