@@ -206,7 +206,8 @@ mod tests {
         let classes = 5;
         let label_offsets = [0, 1, 3, 4, 7];
         let targets = Targets::new(&[3, 0, 3, 0, 4, 1, 3], Some(&label_offsets), &[], &[0, 4], &[]);
-        let targets = targets.expect("lengths fit").image(0);
+        let targets = targets.expect("lengths fit");
+        let targets = targets.image(0);
         let mut labels = Labels::default();
         labels.set(&targets, classes);
         assert_eq!((labels.rows(), labels.distinct.len()), (6, 4));
