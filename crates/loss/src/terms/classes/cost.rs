@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_of_queries_gives_the_definition_of_labels_and_of_sets_at_every_level() {
+    fn costs_of_labels_and_of_sets_follow_the_definition_for_every_number_of_queries_at_every_level() {
         let mut random = Random::new(6);
         let classes = 5;
         let label_offsets = [0, 1, 3, 4, 7];
