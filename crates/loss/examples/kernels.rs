@@ -8,8 +8,7 @@ use std::error::Error;
 use std::hint::black_box;
 
 use hungarian_loss::{
-    Classification, Config, Criterion, Layer, LayerGradients, Level, Normalizers, Predictions, Result, Scratch, Shape,
-    Sigmoid, Targets,
+    Config, Criterion, Inputs, Level, Normalizers, Part, Plan, Result, Scratch, Stack, Structure, Targets,
 };
 use lsap::{AssignmentOptions, AssignmentSolver, CostMatrix};
 use test_support::Random;
@@ -19,22 +18,25 @@ use test_support::Random;
 mod test_support;
 
 const CLASSES: usize = 91;
-const SHAPE: Shape = Shape { images: 4, queries: 100, classes: CLASSES };
+const IMAGES: usize = 4;
+const QUERIES: usize = 100;
 const TARGETS: usize = 7;
 
-type Kernel = fn(usize) -> Result<()>;
+type Outcome = std::result::Result<(), Box<dyn Error>>;
+
+type Kernel = fn(usize) -> Outcome;
 
 const KERNELS: [(&str, Kernel); 7] = [
-    ("loss, softmax", |times| loss(Config::detr(CLASSES - 1), times)),
-    ("loss, focal", |times| loss(Config::deformable_detr(CLASSES), times)),
-    ("loss, varifocal", |times| loss(varifocal(), times)),
-    ("match, softmax", |times| match_targets(Config::detr(CLASSES - 1), times)),
+    ("loss, softmax", |times| loss(&Config::detr(CLASSES - 1), times)),
+    ("loss, focal", |times| loss(&Config::deformable_detr(CLASSES), times)),
+    ("loss, varifocal", |times| loss(&varifocal(), times)),
+    ("match, softmax", |times| match_targets(&Config::detr(CLASSES - 1), times)),
     ("assignment, 100x100", |times| assign(100, 100, times)),
     ("assignment, 300x300", |times| assign(300, 300, times)),
     ("assignment, 100x7", |times| assign(100, 7, times)),
 ];
 
-fn main() -> std::result::Result<(), Box<dyn Error>> {
+fn main() -> Outcome {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [name, times] = &arguments[..] else {
         println!("{}", Level::detect().name());
@@ -42,13 +44,12 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let (_, kernel) = KERNELS.iter().find(|(known, _)| known == name).ok_or("no such kernel")?;
-    Ok(kernel(times.parse()?)?)
+    kernel(times.parse()?)
 }
 
 /// RT-DETR's class term.
 fn varifocal() -> Config {
-    let classification = Classification::Sigmoid(Sigmoid::Varifocal { alpha: 0.75, gamma: 2.0, detach_weights: true });
-    Config { classification, ..Config::deformable_detr(CLASSES) }
+    Config::deformable_detr(CLASSES).with("classification.kind", "varifocal")
 }
 
 /// A batch of random predictions and targets.
@@ -63,24 +64,32 @@ struct Batch {
 impl Batch {
     fn new() -> Self {
         let mut random = Random::new(1);
-        let Shape { images, queries, classes } = SHAPE;
-        let targets = images * TARGETS;
+        let targets = IMAGES * TARGETS;
         Self {
-            logits: (0..images * queries * classes).map(|_| 2.0 * random.normal()).collect(),
-            boxes: boxes(&mut random, images * queries),
+            logits: (0..IMAGES * QUERIES * CLASSES).map(|_| 2.0 * random.normal()).collect(),
+            boxes: boxes(&mut random, IMAGES * QUERIES),
             labels: (0..targets).map(|_| random.below(CLASSES - 1) as i32).collect(),
             target_boxes: boxes(&mut random, targets),
-            offsets: (0..=images).map(|image| (image * TARGETS) as u32).collect(),
+            offsets: (0..=IMAGES).map(|image| (image * TARGETS) as u32).collect(),
         }
     }
 
-    fn layer(&self) -> Layer<'_> {
-        Layer { logits: &self.logits, boxes: &self.boxes, corners: None }
+    /// What the kernels are given in each run.
+    fn with_inputs<T>(&self, run: impl FnOnce(&Inputs<'_>) -> Result<T>) -> Result<T> {
+        let fields: &[&[f32]] = &[&self.target_boxes];
+        let targets = Targets::new(&self.labels, None, fields, &self.offsets, &[])?;
+        run(&Inputs { tensors: &[&self.logits, &self.boxes], given: &[], costs: &[], targets })
     }
+}
 
-    fn targets(&self) -> Result<Targets<'_>> {
-        Targets::new(&self.labels, &self.target_boxes, &self.offsets)
-    }
+/// One layer, all of whose queries are matched.
+fn plan(config: &Config) -> Result<Plan> {
+    Criterion::new(Level::detect(), config)?.plan(Structure {
+        images: IMAGES,
+        stacks: vec![Stack { layers: 1, rows: QUERIES, widths: vec![CLASSES, 4] }],
+        parts: vec![Part::plain(0..1, 0..QUERIES)],
+        targets: vec![true],
+    })
 }
 
 /// Boxes cxcywh within the image.
@@ -89,38 +98,31 @@ fn boxes(random: &mut Random, count: usize) -> Vec<f32> {
     (0..4 * count).map(&mut component).collect()
 }
 
-fn loss(config: Config, times: usize) -> Result<()> {
-    let (batch, criterion) = (Batch::new(), Criterion::new(Level::detect(), config)?);
+fn loss(config: &Config, times: usize) -> Outcome {
+    let (batch, plan) = (Batch::new(), plan(config)?);
     let (mut logits, mut boxes) = (vec![0.0; batch.logits.len()], vec![0.0; batch.boxes.len()]);
-    let mut matches = vec![0; SHAPE.images * SHAPE.queries];
+    let mut matches = vec![0; plan.reported_queries()];
     let mut scratch = Scratch::default();
     for _ in 0..times {
-        let gradients = LayerGradients { logits: &mut logits, boxes: &mut boxes, corners: &mut [] };
-        black_box(criterion.compute(
-            &Predictions::new(SHAPE, &[batch.layer()])?,
-            &batch.targets()?,
-            Normalizers::default(),
-            &mut [gradients],
-            &mut matches,
-            &mut scratch,
-        )?);
+        let gradients: &mut [&mut [f32]] = &mut [&mut logits, &mut boxes];
+        let compute =
+            |inputs: &Inputs<'_>| plan.compute(inputs, Normalizers::default(), gradients, &mut matches, &mut scratch);
+        black_box(batch.with_inputs(compute)?);
     }
     Ok(())
 }
 
-fn match_targets(config: Config, times: usize) -> Result<()> {
-    let (batch, criterion) = (Batch::new(), Criterion::new(Level::detect(), config)?);
-    let mut matches = vec![0; SHAPE.images * SHAPE.queries];
+fn match_targets(config: &Config, times: usize) -> Outcome {
+    let (batch, plan) = (Batch::new(), plan(config)?);
+    let mut matches = vec![0; plan.reported_queries()];
     let mut scratch = Scratch::default();
     for _ in 0..times {
-        let predictions = [batch.layer()];
-        let predictions = Predictions::new(SHAPE, &predictions)?;
-        black_box(criterion.match_targets(&predictions, &batch.targets()?, &mut matches, &mut scratch)?);
+        black_box(batch.with_inputs(|inputs| plan.match_targets(inputs, &mut matches, &mut scratch))?);
     }
     Ok(())
 }
 
-fn assign(rows: usize, columns: usize, times: usize) -> Result<()> {
+fn assign(rows: usize, columns: usize, times: usize) -> Outcome {
     let mut random = Random::new(2);
     let costs: Vec<f64> = (0..rows * columns).map(|_| f64::from(random.unit())).collect();
     let (mut solver, level) = (AssignmentSolver::default(), Level::detect());

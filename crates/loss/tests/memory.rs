@@ -2,167 +2,171 @@
 
 #[path = "../../lsap/tests/support/allocator.rs"]
 mod allocator;
-mod support;
+#[allow(dead_code, unused_imports, reason = "most of it is for the other tests")]
+mod harness;
 
-use allocator::{assert_asked, taken};
-use hungarian_loss::{
-    Config, Corners, Criterion, Distribution, Layer, LayerGradients, LayerRule, Level, Matching, NonFinite,
-    Normalizers, Part, Predictions, Scratch, Targets,
-};
-use support::Numbers;
+use allocator::{assert_asked, limited, taken};
+use hungarian_loss::{Error, LayerRule, Level, Matching, Normalizers, Part, Scratch};
 
-/// A part, and how many targets an image has.
-fn parts() -> [(Part<'static>, usize); 8] {
-    [
-        (Part::plain(2, 900, 92), 60),
-        (Part::plain(1, 60, 2), 9000),
-        (Part::plain(1, 1200, 2), 1200),
-        (Part { groups: 4, ..Part::plain(2, 4000, 2) }, 300),
-        (Part { repeat: 6, ..Part::plain(1, 3000, 2) }, 200),
-        (Part { repeat: 30, groups: 3, ..Part::plain(1, 600, 2) }, 50),
-        (Part { repeat: 10_000_000, ..Part::plain(1, 900, 2) }, 100),
-        (Part::plain(1, 100, 20_000), 20),
-    ]
-}
+use harness::{Case, Settings, Sketch};
 
-/// A batch of images and what is computed from it.
-struct Step {
-    config: Config,
-    part: Part<'static>,
-    images: usize,
-    /// Targets of an image, and labels of each.
-    count: usize,
-    labels: usize,
-    /// Whether every third target is ignored.
-    ignores: bool,
-    /// Whether the edges are distributions.
-    corners: bool,
-    /// Whether costs are added, and whether the layers but the first are matched as given.
-    added: bool,
-    given: bool,
-}
+/// A large case of one part.
+struct Large(Sketch);
 
-impl Step {
-    fn new(config: Config, part: Part<'static>, images: usize, count: usize) -> Self {
-        Self { config, part, images, count, labels: 1, ignores: false, corners: false, added: false, given: false }
+impl Large {
+    /// Images of `count` targets each, and a part of all queries.
+    fn new(settings: Settings, families: &[&'static str], part: Part, images: usize, count: usize) -> Self {
+        let (layers, rows) = (part.layers.len(), part.queries.len());
+        let plain = Sketch::plain(settings, families, layers, rows, &vec![count; images]);
+        Self(Sketch { parts: vec![part], ..plain })
+    }
+
+    fn labels(mut self, count: usize) -> Self {
+        self.0.labels = [count, count];
+        self
+    }
+
+    fn ignoring(mut self) -> Self {
+        self.0.ignored = 1.0 / 3.0;
+        self
+    }
+
+    /// With costs added to each layer.
+    fn added(mut self) -> Self {
+        let layers = self.part().layers.len();
+        self.part().rules = vec![LayerRule { matching: Matching::Optimal, has_cost: true }; layers];
+        self
+    }
+
+    /// With given matchings of all layers but the first.
+    fn given(mut self) -> Self {
+        let matching = |layer| if layer == 0 { Matching::Optimal } else { Matching::Given };
+        let layers = self.part().layers.len();
+        self.part().rules = (0..layers).map(|layer| LayerRule { matching: matching(layer), has_cost: false }).collect();
+        self
+    }
+
+    fn part(&mut self) -> &mut Part {
+        &mut self.0.parts[0]
+    }
+
+    fn case(&self) -> Case {
+        let mut case = self.0.case();
+        // every query has a pair
+        case.given.iter_mut().for_each(|target| *target = (*target).max(0));
+        if case.settings.word("nonFinite") == "worst" {
+            case.tensors[0][5] = f32::NAN;
+        }
+        case
     }
 
     #[track_caller]
     fn check(&self, what: &str) {
-        let Self { config, part, images, count, labels: each, .. } = self;
-        let (images, count, each, classes) = (*images, *count, *each, part.classes);
-        let what =
-            format!("{what}: {} of {} queries, {classes} classes, {count} targets", part.layers.len(), part.rows);
-        let criterion = Criterion::new(Level::detect(), config.clone()).unwrap();
-        let mut numbers = Numbers(3);
-        let queries = images * part.rows;
-        let mut logits = numbers.logits(queries * classes);
-        let boxes = numbers.boxes(queries);
-        if config.non_finite == NonFinite::Worst {
-            logits[5] = f32::NAN;
-        }
-        let bins = if self.corners { config.distribution.reg_max + 1 } else { 0 };
-        let edges = numbers.logits(queries * 4 * bins);
-        let corners = Some(Corners { logits: &edges, references: &boxes }).filter(|_| self.corners);
-        let layers = vec![Layer { logits: &logits, boxes: &boxes, corners }; part.layers.len()];
-        let total = images * count;
-        let added = vec![1.0; part.rows * total];
-        let given = numbers.list(queries, |numbers| numbers.below(count) as i32);
-        let cost = Some(&added[..]).filter(|_| self.added);
-        let rules: Vec<_> = (0..part.layers.len())
-            .map(|layer| match self.given && layer > 0 {
-                true => LayerRule { matching: Matching::Given(&given), cost: None },
-                false => LayerRule { matching: Matching::Optimal, cost },
-            })
-            .collect();
-        let ruled = Part { rules: if self.added || self.given { &rules } else { &[] }, ..part.clone() };
-        let predictions = Predictions::of_parts(images, &layers, vec![ruled]).unwrap();
-        let objects = config.num_classes;
-        let labels: Vec<i32> = (0..total)
-            .flat_map(|_| (0..each).map(|k| k * (objects / each)).collect::<Vec<_>>())
-            .map(|first| (first + numbers.below(objects / each)) as i32)
-            .collect();
-        let label_offsets: Vec<u32> = (0..=total).map(|target| (target * each) as u32).collect();
-        let target_boxes = numbers.boxes(total).iter().map(|value| value.min(0.99)).collect::<Vec<_>>();
-        let offsets: Vec<u32> = (0..=images).map(|image| (image * count) as u32).collect();
-        let targets = match each {
-            1 => Targets::new(&labels, &target_boxes, &offsets),
-            _ => Targets::with_several_labels(&labels, &label_offsets, &target_boxes, &offsets),
-        };
-        let ignores: Vec<u8> = (0..total).map(|target| u8::from(self.ignores && target % 3 == 0)).collect();
-        let targets = targets.unwrap().ignoring(&ignores).unwrap();
-        let mut matches = vec![0; predictions.reported_queries()];
-        let mut gradients =
-            vec![(vec![0.0; logits.len()], vec![0.0; boxes.len()], vec![0.0; edges.len()]); layers.len()];
-        let asked = criterion.needs(&predictions, &targets);
-        let (computing, result) = taken(|| {
-            let mut places: Vec<_> = gradients
-                .iter_mut()
-                .map(|(logits, boxes, corners)| LayerGradients { logits, boxes, corners })
-                .collect();
+        let case = self.case();
+        let what = format!("{what}: {:?}, {:?} targets", case.structure.stacks, self.0.counts);
+        let plan = case.plan(Level::detect(), None).expect("a valid case");
+        let mut matches = vec![0; plan.reported_queries()];
+        let mut gradients: Vec<_> =
+            plan.gradient_tensors().map(|tensor| vec![0.0; case.tensors[tensor].len()]).collect();
+        let queries: usize = case.structure.parts.iter().map(|part| part.layers.len() * part.queries.len()).sum();
+        let mut costs = vec![0.0; queries * case.targets()];
+        let run = case.with_inputs(|inputs| {
+            let asked = plan.needs(inputs);
+            let check = |name: &str, (bytes, result): (usize, hungarian_loss::Result<()>)| {
+                result.map(|()| assert_asked(bytes, asked, &format!("the {name} of {what}")))
+            };
+            let mut places: Vec<&mut [f32]> = gradients.iter_mut().map(Vec::as_mut_slice).collect();
             let none = Normalizers::default();
-            criterion.compute(&predictions, &targets, none, &mut places, &mut matches, &mut Scratch::default())
+            check(
+                "loss",
+                taken(|| plan.compute(inputs, none, &mut places, &mut matches, &mut Scratch::default()).map(drop)),
+            )?;
+            check(
+                "loss alone",
+                taken(|| plan.compute(inputs, none, &mut [], &mut matches, &mut Scratch::default()).map(drop)),
+            )?;
+            check("matching", taken(|| plan.match_targets(inputs, &mut matches, &mut Scratch::default()).map(drop)))?;
+            check("cost", taken(|| plan.cost(inputs, &mut costs, &mut Scratch::default()).map(drop)))
         });
-        result.unwrap();
-        assert_asked(computing, asked, &format!("the loss of {what}"));
-        let (computing, result) = taken(|| {
-            let none = Normalizers::default();
-            criterion.compute(&predictions, &targets, none, &mut [], &mut matches, &mut Scratch::default())
-        });
-        result.unwrap();
-        assert_asked(computing, asked, &format!("the loss alone of {what}"));
-        let (matching, result) =
-            taken(|| criterion.match_targets(&predictions, &targets, &mut matches, &mut Scratch::default()));
-        result.unwrap();
-        assert_asked(matching, asked, &format!("the matching of {what}"));
-        let mut costs = vec![0.0; layers.len() * part.rows * targets.total()];
-        let (costing, result) = taken(|| criterion.cost(&predictions, &targets, &mut costs, &mut Scratch::default()));
-        result.unwrap();
-        assert_asked(costing, asked, &format!("the cost of {what}"));
+        run.expect("a valid case");
     }
+}
+
+const BOXES: [(&str, f64); 3] = [("class", 1.0), ("l1", 5.0), ("giou", 2.0)];
+const EDGES: [(&str, f64); 5] = [("class", 1.0), ("l1", 5.0), ("giou", 2.0), ("fgl", 0.15), ("ddf", 1.5)];
+
+/// A number of object classes, a part, and how many targets an image has.
+fn parts() -> [(usize, Part, usize); 8] {
+    [
+        (91, Part::plain(0..2, 0..900), 60),
+        (1, Part::plain(0..1, 0..60), 9000),
+        (1, Part::plain(0..1, 0..1200), 1200),
+        (1, Part { groups: 4, ..Part::plain(0..2, 0..4000) }, 300),
+        (1, Part { repeat: 6, ..Part::plain(0..1, 0..3000) }, 200),
+        (1, Part { repeat: 30, groups: 3, ..Part::plain(0..1, 0..600) }, 50),
+        (1, Part { repeat: 10_000_000, ..Part::plain(0..1, 0..900) }, 100),
+        (19_999, Part::plain(0..1, 0..100), 20),
+    ]
+}
+
+fn settings(kind: &'static str, classes: usize, non_finite: &str, clamp_sizes: bool) -> Settings {
+    Settings::new(kind, classes)
+        .with("normalizedBoxes", false)
+        .with("nonFinite", non_finite)
+        .with("clampSizes", clamp_sizes)
 }
 
 #[test]
 fn a_loss_takes_what_it_asks_for() {
-    for (part, count) in parts() {
-        for (non_finite, images) in [(NonFinite::Throw, 2), (NonFinite::Worst, 1)] {
-            let config = Config { non_finite, ..Config::detr(part.classes - 1) };
-            Step::new(config, part.clone(), images, count).check("plain");
+    for (classes, part, count) in parts() {
+        for (non_finite, images) in [("throw", 2), ("worst", 1)] {
+            let settings = settings("softmax", classes, non_finite, false).weighted(&BOXES);
+            Large::new(settings, &["boxes"], part.clone(), images, count).check("plain");
         }
     }
 }
 
 #[test]
 fn a_loss_of_any_kind_takes_what_it_asks_for() {
-    for (non_finite, clamp_sizes) in [(NonFinite::Throw, false), (NonFinite::Throw, true), (NonFinite::Worst, true)] {
-        let detr = |classes| Config { non_finite, clamp_sizes, ..Config::detr(classes) };
-        let sigmoid = |classes| Config { non_finite, clamp_sizes, ..Config::deformable_detr(classes) };
-        let plain = |config: Config, layers, queries, count| {
-            let classes = config.logits_width();
-            Step::new(config, Part::plain(layers, queries, classes), 2, count)
+    for (non_finite, clamp_sizes) in [("throw", false), ("throw", true), ("worst", true)] {
+        let with_boxes = |kind, classes, layers, queries, count| {
+            let settings = settings(kind, classes, non_finite, clamp_sizes).weighted(&BOXES);
+            Large::new(settings, &["boxes"], Part::plain(0..layers, 0..queries), 2, count)
         };
-        plain(sigmoid(91), 2, 900, 60).check("sigmoid");
-        plain(sigmoid(1_000_000), 1, 4, 3).check("many classes");
-        Step { labels: 30, ..plain(sigmoid(60), 2, 900, 300) }.check("several labels");
-        Step { labels: 2000, ..plain(sigmoid(20_000), 1, 100, 90) }.check("many labels");
-        Step { labels: 2, ..plain(sigmoid(50_000), 1, 100, 5) }.check("several labels of many classes");
-        Step { labels: 500, given: true, ..plain(sigmoid(2000), 2, 900, 3) }.check("many labels, given");
-        Step { ignores: true, ..plain(detr(20), 3, 900, 300) }.check("ignored targets");
-        Step { ignores: true, labels: 40, ..plain(sigmoid(80), 1, 60, 9000) }
-            .check("ignored targets of several labels");
-        Step { added: true, ..plain(detr(20), 3, 900, 300) }.check("added costs");
-        Step { given: true, ..plain(detr(20), 3, 9000, 30) }.check("given matchings");
-        let distribution = Distribution { fgl: 0.15, ddf: 1.5, ..Distribution::default() };
-        let dfine = |classes| Config { distribution, ..sigmoid(classes) };
-        Step { corners: true, ..plain(dfine(9), 3, 9000, 50) }.check("corners");
-        let mut step = Step { corners: true, ..plain(dfine(9), 4, 9000, 500) };
-        step.part.union = true;
-        step.check("corners, union");
-        let mut step = Step { corners: true, given: true, ..plain(dfine(9), 4, 9000, 50) };
-        step.config.distribution.reg_max = 8;
-        step.check("corners, given");
-        let mut step = Step { labels: 9, ..plain(sigmoid(20), 2, 9000, 30) };
-        (step.part.class_agnostic, step.part.classes) = (true, 1);
-        step.check("class-agnostic");
+        let plain = |classes, layers, queries, count| with_boxes("softmax", classes, layers, queries, count);
+        let focal = |classes, layers, queries, count| with_boxes("focal", classes, layers, queries, count);
+        focal(91, 2, 900, 60).check("sigmoid");
+        focal(1_000_000, 1, 4, 3).check("many classes");
+        focal(60, 2, 900, 300).labels(30).check("several labels");
+        focal(20_000, 1, 100, 90).labels(2000).check("many labels");
+        focal(50_000, 1, 100, 5).labels(2).check("several labels of many classes");
+        focal(2000, 2, 900, 3).labels(500).given().check("many labels, given");
+        plain(20, 3, 900, 300).ignoring().check("ignored targets");
+        focal(80, 1, 60, 9000).labels(40).ignoring().check("ignored targets of several labels");
+        plain(20, 3, 900, 300).added().check("added costs");
+        plain(20, 3, 9000, 30).given().check("given matchings");
+        let edges = |reg_max: f64, layers, count| {
+            let settings = settings("focal", 9, non_finite, clamp_sizes).weighted(&EDGES);
+            let settings = settings.with("distribution.regMax", reg_max);
+            Large::new(settings, &["boxes", "edges"], Part::plain(0..layers, 0..9000), 2, count)
+        };
+        edges(32.0, 3, 50).check("edges");
+        let mut union = edges(32.0, 4, 500);
+        union.part().union = true;
+        union.check("edges, union");
+        edges(8.0, 4, 50).given().check("edges, given");
+        let mut agnostic = focal(20, 2, 9000, 30).labels(9);
+        agnostic.part().class_agnostic = true;
+        agnostic.0.stacks[0].columns = 1;
+        agnostic.check("class-agnostic");
     }
+}
+
+#[test]
+fn memory_that_the_system_refuses_is_an_error() {
+    let settings = settings("softmax", 91, "throw", false).weighted(&BOXES);
+    let case = Large::new(settings, &["boxes"], Part::plain(0..1, 0..3000), 1, 3000).case();
+    let error = limited(1 << 20, || case.run()).expect_err("36 MB are not to be had");
+    assert!(matches!(error, Error::Memory { part: None, bytes: 36_000_000.. }), "{error}");
+    assert!(case.run().is_ok());
 }

@@ -44,7 +44,10 @@ pub(crate) fn image(
 ) -> Sums {
     let Sorted { pairs, left_out } = sorted;
     if let Some(gradients) = gradients.as_deref_mut() {
-        setup.pairs(image.active()).for_each(|(family, _)| gradients[1 + family].fill(0.0));
+        // a late family that is active fills its own
+        let is_late = setup.late(image.active()).map(|(family, _)| family);
+        let others = (0..FAMILIES.len()).filter(|&family| is_late != Some(family));
+        others.for_each(|family| gradients[1 + family].fill(0.0));
     }
     // of the union matching, geometric terms come later; what agrees is asked for now
     let is_union = image.part.union;

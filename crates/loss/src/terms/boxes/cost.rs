@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn every_length_gives_the_definition_and_the_same_bits_at_every_level() {
+    fn costs_of_every_length_follow_the_definition_with_the_same_bits_at_every_level() {
         let mut random = Random::new(3);
         for format in [BoxFormat::Cxcywh, BoxFormat::Xyxy] {
             for queries in 0..=67 {

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_of_pairs_gives_the_same_bits_at_every_level_and_the_sum_of_single_pairs() {
+    fn pairs_of_every_number_have_the_same_bits_at_every_level_and_the_sum_of_single_ones() {
         let mut random = Random::new(4);
         for format in [BoxFormat::Cxcywh, BoxFormat::Xyxy] {
             for count in 0..=67 {
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_sides_and_every_epsilon_give_finite_losses_and_gradients() {
+    fn losses_and_gradients_are_finite_for_the_smallest_sides_and_every_epsilon() {
         // a side of 1e-40 has a derivative of about 1e40, which f32 does not hold
         let sides = [0.0, 1e-45, 1e-42, 1e-40, 1e-39, 1e-30, 1e-20, 1e-10, 0.5];
         let corners: Vec<[f32; 4]> = [0.0, 1e-45, 0.25]

@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn every_length_gives_the_definition_and_the_same_bits_at_every_level() {
+    fn cells_of_every_length_follow_the_definition_with_the_same_bits_at_every_level() {
         let mut random = Random::new(5);
         for kind in KINDS {
             for count in (0..=70).chain([127, 128, 129, 1000]) {
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn every_finite_logit_gives_finite_values() {
+    fn values_of_every_finite_logit_are_finite() {
         let extremes = [f32::MAX, f32::MIN, 1e30, -1e30, 104.0, -104.0, 88.0, -88.0, f32::MIN_POSITIVE, 0.0, -0.0];
         let cells: Vec<Cell> = (0..22).step_by(2).map(|at| Cell { at, quality: [0.0, 0.3, 1.0][at % 3] }).collect();
         let logits: Vec<f32> = extremes.iter().flat_map(|&x| [x, x]).collect();

@@ -201,12 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn every_number_of_queries_gives_the_definition_of_labels_and_of_sets_at_every_level() {
+    fn costs_of_labels_and_of_sets_follow_the_definition_for_every_number_of_queries_at_every_level() {
         let mut random = Random::new(6);
         let classes = 5;
         let label_offsets = [0, 1, 3, 4, 7];
-        let targets = Targets::with_several_labels(&[3, 0, 3, 0, 4, 1, 3], &label_offsets, &[0.5; 16], &[0, 4]);
-        let targets = targets.expect("lengths fit").image(0);
+        let targets = Targets::new(&[3, 0, 3, 0, 4, 1, 3], Some(&label_offsets), &[], &[0, 4], &[]);
+        let targets = targets.expect("lengths fit");
+        let targets = targets.image(0);
         let mut labels = Labels::default();
         labels.set(&targets, classes);
         assert_eq!((labels.rows(), labels.distinct.len()), (6, 4));
@@ -233,7 +234,7 @@ mod tests {
     #[test]
     fn saturated_logits_have_finite_costs_of_which_only_the_published_form_loses_sight() {
         let logits = [f32::MAX, 1e10, 200.0, 100.0, -100.0, -200.0, -1e10, f32::MIN];
-        let targets = Targets::new(&[0], &[0.5; 4], &[0, 1]).expect("lengths fit");
+        let targets = Targets::new(&[0], None, &[], &[0, 1], &[]).expect("lengths fit");
         let mut labels = Labels::default();
         labels.set(&targets.image(0), 1);
         for form in FORMS {

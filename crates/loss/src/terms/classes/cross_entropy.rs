@@ -537,7 +537,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_gives_the_definition_and_the_same_bits_at_every_level() {
+    fn rows_of_every_shape_follow_the_definition_with_the_same_bits_at_every_level() {
         let mut random = Random::new(1);
         let widths = (1..=67).chain([80, 91, 92, 96, 112, 113, 128, 129, 144, 145, 200, 366]);
         for classes in widths {

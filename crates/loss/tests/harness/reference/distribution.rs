@@ -1,11 +1,12 @@
 //! The terms of edges' distributions by their definitions, in plain `f64`.
 
-pub struct Edges {
+/// The offsets of the bins of an edge.
+pub struct EdgeBins {
     offsets: Vec<f64>,
     reg_scale: f64,
 }
 
-impl Edges {
+impl EdgeBins {
     pub fn new(reg_max: usize, up: f64, reg_scale: f64) -> Self {
         let u = up * reg_scale;
         let step = (u + 1.0).powf(2.0 / (reg_max as f64 - 2.0));

@@ -1,0 +1,379 @@
+//! A step by its definition, in plain `f64`, for the matchings that were found.
+
+use std::ops::Range;
+
+use hungarian_loss::{Matching, Part, Weights, describe, query_fields, target_fields, terms};
+
+use super::case::{Case, Outcome, TensorPlace};
+use super::reference::{LateReference, PairReference, REFERENCES, Row, Table, Terms, classes};
+use super::settings::Settings;
+
+/// The definition of a case's outcome.
+pub struct Definition<'a> {
+    case: &'a Case,
+    targets: Table,
+    /// Targets that take part in matchings.
+    kept: usize,
+    pub layers: Vec<DefinedLayer>,
+}
+
+/// A layer of a part, as it is reported.
+pub struct DefinedLayer {
+    /// Number of the part, and of the layer within it.
+    pub part: usize,
+    pub layer: usize,
+    pub stack: usize,
+    /// Number of the layer within the stack.
+    pub row: usize,
+    /// Those of the part.
+    pub settings: Settings,
+    /// Where its matching lies among all.
+    pub matches: Range<usize>,
+    /// What the class term looks at, and what all others do.
+    pub own: Vec<i32>,
+    pairs: Vec<i32>,
+    /// What the terms are divided by, but for those between layers.
+    normalizer: f64,
+    /// Number of the layer that teaches, and the shares of means in what it does.
+    teacher: Option<(usize, [f64; 2])>,
+}
+
+/// What a layer gives.
+pub struct DefinedValues {
+    /// In the order of all terms.
+    pub terms: Vec<f64>,
+    pub class_normalizer: f64,
+    pub class_error: f64,
+    pub cardinality_error: f64,
+}
+
+impl<'a> Definition<'a> {
+    pub fn new(case: &'a Case, outcome: &Outcome) -> Self {
+        let widths = case.fields.iter().map(|values| (values.len() / case.targets().max(1), &values[..]));
+        let targets = Table::new(target_fields().map(|target| target.field.name), widths);
+        let kept = (0..case.targets()).filter(|&target| !case.is_ignored(target)).count();
+        let mut definition = Self { case, targets, kept, layers: Vec::new() };
+        definition.add_layers(outcome);
+        definition.add_union();
+        definition.add_teachers();
+        definition
+    }
+
+    pub fn part(&self, layer: &DefinedLayer) -> &'a Part {
+        &self.case.structure.parts[layer.part]
+    }
+
+    /// The queries of a layer, `[images, queries]`.
+    pub fn queries(&self, layer: &DefinedLayer) -> Table {
+        let values: Vec<_> =
+            (0..query_fields().count()).map(|field| self.cut(layer, field, &self.case.tensors)).collect();
+        let widths = &self.case.structure.stacks[layer.stack].widths;
+        Table::new(query_fields().map(|field| field.name), widths.iter().copied().zip(values.iter().map(Vec::as_slice)))
+    }
+
+    /// What belongs to a layer's queries of a field, `[images, queries, width]`, of all tensors or all gradients.
+    pub fn cut(&self, layer: &DefinedLayer, field: usize, all: &[Vec<f32>]) -> Vec<f32> {
+        let (stack, queries) = (&self.case.structure.stacks[layer.stack], &self.part(layer).queries);
+        let is_it = |place: &TensorPlace| (place.stack, place.field) == (layer.stack, field);
+        let places = self.case.places();
+        let Some(tensor) = places.iter().position(is_it).filter(|&tensor| !all[tensor].is_empty()) else {
+            return Vec::new();
+        };
+        let (images, width) = (self.case.structure.images, places[tensor].width);
+        let values = &all[tensor][layer.row * images * stack.rows * width..][..images * stack.rows * width];
+        let image = |image: usize| &values[image * stack.rows * width..][queries.start * width..queries.end * width];
+        (0..images).flat_map(image).copied().collect()
+    }
+
+    /// The terms of a layer. `now`: its queries; what passes no gradient is computed from `fixed`.
+    pub fn values(&self, layer: &DefinedLayer, now: &Table, fixed: &Table) -> DefinedValues {
+        let mut sums = vec![0.0; terms().count()];
+        let mut class_weight = 0.0;
+        let (mut matched, mut correct, mut cardinality_error) = (0.0, 0.0, 0.0);
+        let queries = self.part(layer).queries.len();
+        for image in 0..self.case.structure.images {
+            let mut objects = 0.0f64;
+            for row in image * queries..(image + 1) * queries {
+                let (query, fixed) = (now.row(row), fixed.row(row));
+                let x = query.field("logits");
+                let own = self.target(image, layer.own[row]);
+                let labels = own.map_or(&[][..], |target| self.labels(layer, target));
+                objects += f64::from(u8::from(classes::is_object(&layer.settings, x)));
+                if layer.own[row] != -2 {
+                    let quality = own.map_or(0.0, |target| self.quality(layer, fixed, target));
+                    sums[0] += classes::value(&layer.settings, labels, quality, x, fixed.field("logits"));
+                    if !layer.settings.is_sigmoid() {
+                        class_weight += classes::weight(&layer.settings, labels);
+                    }
+                }
+                if own.is_some() {
+                    matched += 1.0;
+                    correct += f64::from(u8::from(labels.contains(&(classes::largest(x) as i32))));
+                }
+                if let Some(target) = self.target(image, layer.pairs[row]) {
+                    self.add_pair(layer, query, fixed, target, &mut sums);
+                }
+            }
+            let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target)).count();
+            cardinality_error += (objects - (kept * self.part(layer).repeat) as f64).abs();
+        }
+        let class_normalizer = match classes::normalization(&layer.settings) {
+            "weighted-mean" => class_weight,
+            "num-boxes" => self.normalizer(self.part(layer)),
+            _ => (self.case.structure.images * queries) as f64,
+        };
+        sums[0] = if class_normalizer > 0.0 { sums[0] / class_normalizer } else { 0.0 };
+        sums[1..].iter_mut().for_each(|sum| *sum /= layer.normalizer);
+        self.add_taught(layer, now, &mut sums);
+        DefinedValues {
+            terms: sums,
+            class_normalizer,
+            class_error: 100.0 - 100.0 * correct / matched,
+            cardinality_error: cardinality_error / self.case.structure.images as f64,
+        }
+    }
+
+    /// What a layer adds to the loss.
+    pub fn total(&self, layer: &DefinedLayer, values: &DefinedValues) -> f64 {
+        let weights = terms().map(|term| layer.settings.weights.get(term.name));
+        self.part(layer).weight * weights.zip(&values.terms).map(|(weight, term)| weight * term).sum::<f64>()
+    }
+
+    /// The matching cost of a query and a target. `query`: among the layer's, `[images, queries]`.
+    pub fn cost(&self, layer: &DefinedLayer, queries: &Table, query: usize, target: usize) -> f64 {
+        let row = queries.row(query);
+        let labels = self.labels(layer, target).iter();
+        let x = row.field("logits");
+        let class: f64 = labels.map(|&label| classes::cost(&layer.settings, x, label as usize)).sum();
+        let mut cost = layer.settings.cost.get("class") * class;
+        for (name, pair) in self.pair_references(layer) {
+            let own = family_terms(name, &layer.settings.cost);
+            let values = pair.costs(&layer.settings, row, self.targets.row(target));
+            cost += own.zip(values).map(|((_, weight), value)| weight * value).sum::<f64>();
+        }
+        cost + self.added(layer, query, target)
+    }
+
+    /// Whether a query lies on an ignored target of its image.
+    pub fn lies_on_ignored(&self, layer: &DefinedLayer, queries: &Table, query: usize) -> bool {
+        let Some((_, pair)) = self.pair_references(layer).next() else { return false };
+        let settings = &layer.settings;
+        let (kind, threshold) = (settings.word("ignore.overlap"), settings.number("ignore.threshold"));
+        let regions = self.case.range(query / self.part(layer).queries.len());
+        regions.filter(|&target| self.case.is_ignored(target)).any(|target| {
+            let overlap = pair.overlap(settings, kind, queries.row(query), self.targets.row(target));
+            overlap.is_some_and(|overlap| overlap > threshold)
+        })
+    }
+
+    /// The labels of a target, as a part sees them.
+    pub fn labels(&self, layer: &DefinedLayer, target: usize) -> &'a [i32] {
+        if self.part(layer).class_agnostic {
+            return if layer.settings.no_object() == Some(0) { &[1] } else { &[0] };
+        }
+        match &self.case.label_offsets {
+            None => &self.case.labels[target..=target],
+            Some(offsets) => &self.case.labels[offsets[target] as usize..offsets[target + 1] as usize],
+        }
+    }
+
+    /// The number among all targets of one of an image.
+    fn target(&self, image: usize, number: i32) -> Option<usize> {
+        usize::try_from(number).ok().map(|target| self.case.range(image).start + target)
+    }
+
+    /// How well a pair agrees, where anything says so.
+    fn quality(&self, layer: &DefinedLayer, query: Row<'_>, target: usize) -> f64 {
+        let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
+        able.map_or(0.0, |(_, pair)| pair.quality(&layer.settings, query, self.targets.row(target)))
+    }
+
+    fn has_fields(&self, layer: &DefinedLayer, family: usize) -> bool {
+        let reference = REFERENCES[family];
+        let has_targets = reference.target_fields().next().is_none_or(|(place, _)| self.case.structure.targets[place]);
+        let widths = &self.case.structure.stacks[layer.stack].widths;
+        has_targets && reference.query_fields().next().is_some_and(|(place, _)| widths[place] > 0)
+    }
+
+    /// The families over pairs that take part in a layer, with their names.
+    fn pair_references(
+        &self,
+        layer: &DefinedLayer,
+    ) -> impl Iterator<Item = (&'static str, &'static dyn PairReference)> {
+        let active: Vec<_> = (0..REFERENCES.len()).filter(|&family| self.has_fields(layer, family)).collect();
+        active.into_iter().filter_map(|family| match REFERENCES[family].terms() {
+            Terms::Pair(pair) => Some((REFERENCES[family].name(), pair)),
+            Terms::Late(_) => None,
+        })
+    }
+
+    fn late_reference(&self, layer: &DefinedLayer) -> Option<(&'static str, &'static dyn LateReference)> {
+        (0..REFERENCES.len()).filter(|&family| self.has_fields(layer, family)).find_map(|family| {
+            match REFERENCES[family].terms() {
+                Terms::Pair(_) => None,
+                Terms::Late(late) => Some((REFERENCES[family].name(), late)),
+            }
+        })
+    }
+
+    /// N of a part.
+    fn normalizer(&self, part: &Part) -> f64 {
+        (self.kept as f64 * (part.groups as f64 * part.repeat as f64)).max(1.0) * part.normalizer_factor
+    }
+
+    /// What the caller adds to a cost.
+    fn added(&self, layer: &DefinedLayer, query: usize, target: usize) -> f64 {
+        let rule = |part: &Part, layer: usize| part.rules.get(layer).is_some_and(|rule| rule.has_cost);
+        let part = self.part(layer);
+        if !rule(part, layer.layer) {
+            return 0.0;
+        }
+        let before = self.layers.iter().filter(|other| (other.part, other.layer) < (layer.part, layer.layer));
+        let before = before.filter(|other| rule(self.part(other), other.layer));
+        let queries: usize = before.map(|other| self.part(other).queries.len()).sum();
+        let (image, length) = (query / part.queries.len(), part.queries.len());
+        let range = self.case.range(image);
+        let block = queries * self.case.targets() + length * range.start;
+        f64::from(self.case.costs[block + query % length * range.len() + target - range.start])
+    }
+
+    fn add_pair(&self, layer: &DefinedLayer, now: Row<'_>, fixed: Row<'_>, target: usize, sums: &mut [f64]) {
+        let row = self.targets.row(target);
+        for (name, pair) in self.pair_references(layer) {
+            let values = pair.values(&layer.settings, now, fixed, row);
+            family_terms(name, &layer.settings.weights)
+                .zip(values)
+                .for_each(|((place, _), value)| sums[place] += value);
+        }
+        if let Some((name, late)) = self.late_reference(layer) {
+            let place = family_terms(name, &layer.settings.weights).next().expect("a term").0;
+            sums[place] += late.over_pair(&layer.settings, now, row, self.quality(layer, fixed, target));
+        }
+    }
+
+    /// The term between layers: its mean over pairs and its mean over others, mixed by their shares.
+    fn add_taught(&self, layer: &DefinedLayer, now: &Table, sums: &mut [f64]) {
+        let Some((name, late)) = self.late_reference(layer) else { return };
+        let (place, _) = family_terms(name, &layer.settings.weights).nth(1).expect("two terms");
+        sums[place] = 0.0;
+        let (Some((teacher, shares)), Some(numbers)) = (layer.teacher, self.taught(layer)) else { return };
+        let (teacher, fixed) = (self.queries(&self.layers[teacher]), self.queries(layer));
+        let queries = self.part(layer).queries.len();
+        for (row, &pair) in layer.pairs.iter().enumerate() {
+            let value = late.over_layers(&layer.settings, now.row(row), teacher.row(row));
+            if let Some(target) = self.target(row / queries, pair) {
+                sums[place] += shares[0] / numbers[0] * self.quality(layer, fixed.row(row), target) * value;
+            } else if layer.own[row] != -2 {
+                sums[place] += shares[1] / numbers[1] * late.weight_without_pair(teacher.row(row)) * value;
+            }
+        }
+    }
+
+    /// Queries with and without a pair that a layer is taught by, if it is and that has a weight.
+    pub fn taught(&self, layer: &DefinedLayer) -> Option<[f64; 2]> {
+        let (name, _) = self.late_reference(layer)?;
+        let (_, weight) = family_terms(name, &layer.settings.weights).nth(1)?;
+        (layer.teacher.is_some() && weight > 0.0).then(|| layer.taught())
+    }
+
+    fn add_layers(&mut self, outcome: &Outcome) {
+        let structure = &self.case.structure;
+        let owners =
+            structure.stacks.iter().enumerate().flat_map(|(stack, info)| (0..info.layers).map(move |row| (stack, row)));
+        let owners: Vec<_> = owners.collect();
+        let mut start = 0;
+        for (number, part) in structure.parts.iter().enumerate() {
+            for layer in 0..part.layers.len() {
+                let (stack, row) = owners[part.layers.start + layer];
+                let matches = start..start + structure.images * part.queries.len();
+                start = matches.end;
+                let is_narrow = structure.stacks[stack].widths[0] != self.case.settings.columns();
+                let mut settings = if is_narrow { self.case.settings.narrow() } else { self.case.settings.clone() };
+                settings.weights = part.weights.unwrap_or(settings.weights);
+                let own = &outcome.matches[matches.clone()];
+                let pairs = own.iter().filter(|&&target| target >= 0).count() as f64;
+                let normalizer = match settings.word("normalization") {
+                    "num-pairs" => pairs.max(1.0),
+                    _ => self.normalizer(part),
+                };
+                self.layers.push(DefinedLayer {
+                    part: number,
+                    layer,
+                    stack,
+                    row,
+                    settings,
+                    own: own.to_vec(),
+                    pairs: own.to_vec(),
+                    matches,
+                    normalizer,
+                    teacher: None,
+                });
+            }
+        }
+    }
+
+    /// The union matching, counted pair by pair.
+    fn add_union(&mut self) {
+        let parts = &self.case.structure.parts;
+        let own: Vec<_> =
+            self.layers.iter().filter(|layer| parts[layer.part].union).map(|layer| layer.own.clone()).collect();
+        let Some(length) = own.first().map(Vec::len) else { return };
+        let most = self.case.targets() as i32;
+        let union = (0..length).map(|query| {
+            let count = |target: i32| own.iter().filter(|own| own[query] == target).count();
+            (0..most).filter(|&target| count(target) > 0).max_by_key(|&target| (count(target), -target)).unwrap_or(-1)
+        });
+        let union: Vec<_> = union.collect();
+        let pairs = union.iter().filter(|&&target| target >= 0).count() as f64;
+        for layer in self.layers.iter_mut().filter(|layer| parts[layer.part].union) {
+            (layer.pairs, layer.normalizer) = (union.clone(), pairs.max(1.0));
+        }
+    }
+
+    /// Who teaches whom. Parts after the first take the shares of its last layer that is taught.
+    fn add_teachers(&mut self) {
+        let mut shares_of_first = None;
+        for index in 0..self.layers.len() {
+            let layer = &self.layers[index];
+            let Some((_, late)) = self.late_reference(layer) else { continue };
+            let last = self.part(layer).layers.len() - 1;
+            if layer.layer == last {
+                continue;
+            }
+            let own = late.shares(layer.taught());
+            let shares = if layer.part == 0 { own } else { shares_of_first.unwrap_or(own) };
+            shares_of_first = if layer.part == 0 { Some(own) } else { shares_of_first };
+            self.layers[index].teacher = Some((index + last - self.layers[index].layer, shares));
+        }
+    }
+}
+
+/// Places of a family's terms among all, with their weights.
+fn family_terms(family: &str, weights: &Weights) -> impl Iterator<Item = (usize, f64)> {
+    let own = describe().families.iter().find(|known| known.name == family).expect("a family").terms;
+    let all = terms().enumerate().filter(|(_, term)| own.iter().any(|known| known.name == term.name));
+    all.map(|(place, term)| (place, weights.get(term.name)))
+}
+
+impl DefinedLayer {
+    /// Queries with and without a pair, of those that are not left out.
+    fn taught(&self) -> [f64; 2] {
+        let all = self.pairs.iter().zip(&self.own);
+        let paired = all.clone().filter(|&(&pair, _)| pair >= 0).count();
+        let others = all.filter(|&(&pair, &own)| pair < 0 && own != -2).count();
+        [paired as f64, others as f64]
+    }
+
+    /// How its matching comes about.
+    pub fn matching(&self, case: &Case) -> Matching {
+        case.structure.parts[self.part].rules.get(self.layer).map_or(Matching::Optimal, |rule| rule.matching)
+    }
+
+    /// Its given matching, among all that are given.
+    pub fn given(&self, case: &Case, all: &[Self]) -> Vec<i32> {
+        let length = |layer: &Self| layer.matches.len();
+        let before = all.iter().filter(|other| (other.part, other.layer) < (self.part, self.layer));
+        let start: usize = before.filter(|other| other.matching(case) == Matching::Given).map(length).sum();
+        case.given[start..start + length(self)].to_vec()
+    }
+}

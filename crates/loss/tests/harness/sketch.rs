@@ -1,0 +1,168 @@
+//! Sketches: what random cases are made of.
+
+use hungarian_loss::{Matching, Part, Stack, Structure, query_fields, target_fields};
+use proptest::prelude::*;
+
+use super::case::Case;
+use super::reference::{REFERENCES, of};
+use super::settings::Settings;
+use super::test_support::Random;
+
+/// Enough to make a case, and to be made simpler where one fails.
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    pub seed: u64,
+    pub settings: Settings,
+    /// Targets of each image.
+    pub counts: Vec<usize>,
+    /// Families whose fields the targets have.
+    pub families: Vec<&'static str>,
+    pub stacks: Vec<SketchStack>,
+    pub parts: Vec<Part>,
+    /// The least and the most labels of a target.
+    pub labels: [usize; 2],
+    /// The share of the targets that are ignored.
+    pub ignored: f32,
+}
+
+/// Layers that lie one after the other in the same tensors.
+#[derive(Clone, Debug)]
+pub struct SketchStack {
+    pub layers: usize,
+    pub rows: usize,
+    /// Of the logits.
+    pub columns: usize,
+    /// Families whose fields the queries have.
+    pub families: Vec<&'static str>,
+}
+
+impl Sketch {
+    /// One part of all queries of one stack.
+    pub fn plain(settings: Settings, families: &[&'static str], layers: usize, rows: usize, counts: &[usize]) -> Self {
+        let columns = settings.columns();
+        Self {
+            seed: 1,
+            settings,
+            counts: counts.to_vec(),
+            families: families.to_vec(),
+            stacks: vec![SketchStack { layers, rows, columns, families: families.to_vec() }],
+            parts: vec![Part::plain(0..layers, 0..rows)],
+            labels: [1, 1],
+            ignored: 0.0,
+        }
+    }
+
+    /// The case with random arrays.
+    pub fn case(&self) -> Case {
+        let random = &mut Random::new(self.seed);
+        let (images, total) = (self.counts.len(), self.counts.iter().sum());
+        let (mut stacks, mut tensors) = (Vec::new(), Vec::new());
+        for SketchStack { layers, rows, columns, families } in &self.stacks {
+            let count = layers * images * rows;
+            let mut widths = vec![0; query_fields().count()];
+            widths[0] = *columns;
+            tensors.push((0..count * columns).map(|_| 2.0 * random.normal()).collect());
+            for reference in REFERENCES.iter().filter(|reference| families.contains(&reference.name())) {
+                for (k, (place, _)) in reference.query_fields().enumerate() {
+                    widths[place] = reference.query_width(&self.settings, k);
+                    let row = |_| reference.query_row(random, &self.settings, k);
+                    tensors.push((0..count).flat_map(row).collect());
+                }
+            }
+            stacks.push(Stack { layers: *layers, rows: *rows, widths });
+        }
+        let mut fields = vec![Vec::new(); target_fields().count()];
+        let mut has_targets = vec![false; fields.len()];
+        for reference in REFERENCES.iter().filter(|reference| self.families.contains(&reference.name())) {
+            for (k, (place, info)) in reference.target_fields().enumerate() {
+                if !info.is_optional || random.below(2) == 0 {
+                    has_targets[place] = true;
+                    fields[place] = (0..total).flat_map(|_| reference.target_row(random, &self.settings, k)).collect();
+                }
+            }
+        }
+        let labels: Vec<_> = (0..total).map(|_| self.labels(random)).collect();
+        let is_ignored = |_| u8::from(random.unit() < self.ignored);
+        let ignored = if self.ignored > 0.0 { (0..total).map(is_ignored).collect() } else { Vec::new() };
+        let (mut given, mut costs) = (Vec::new(), Vec::new());
+        for part in &self.parts {
+            for rule in &part.rules {
+                if rule.matching == Matching::Given {
+                    let all = self.counts.iter().flat_map(|&count| std::iter::repeat_n(count, part.queries.len()));
+                    given.extend(all.map(|count| random.below(count + 2) as i32 - 2));
+                }
+                if rule.has_cost {
+                    costs.extend((0..part.queries.len() * total).map(|_| 4.0 * random.unit()));
+                }
+            }
+        }
+        let label_offsets = running_sum(labels.iter().map(Vec::len));
+        Case {
+            settings: self.settings.clone(),
+            structure: Structure { images, stacks, parts: self.parts.clone(), targets: has_targets },
+            tensors,
+            label_offsets: Some(label_offsets).filter(|_| self.labels != [1, 1]),
+            labels: labels.concat(),
+            fields,
+            offsets: running_sum(self.counts.iter().copied()),
+            ignored,
+            given,
+            costs,
+        }
+    }
+
+    /// Those of one target.
+    fn labels(&self, random: &mut Random) -> Vec<i32> {
+        let Settings { classes, .. } = self.settings;
+        let [least, most] = self.labels.map(|count| count.min(classes));
+        let count = least + random.below(most - least + 1);
+        let (first, step) = (random.below(classes), classes / count);
+        let no_object = self.settings.no_object();
+        let column = |class: usize| class + usize::from(no_object.is_some_and(|column| class >= column));
+        (0..count).map(|k| column((first + k * step) % classes) as i32).collect()
+    }
+}
+
+/// Cases of one part with the fields of some families, under any settings.
+pub fn plain(families: impl Strategy<Value = Vec<&'static str>>) -> impl Strategy<Value = Sketch> {
+    let counts = prop::collection::vec(0usize..7, 1..4);
+    let sizes = (1usize..20, 1usize..20, 1usize..4);
+    (any::<u64>().no_shrink(), families, sizes, counts).prop_map(|(seed, families, (classes, rows, layers), counts)| {
+        let settings = Settings::random(&mut Random::new(!seed), classes, &families);
+        let labels = if settings.is_sigmoid() && seed % 2 == 0 { [1, 3] } else { [1, 1] };
+        Sketch { seed, labels, ..Sketch::plain(settings, &families, layers, rows, &counts) }
+    })
+}
+
+/// Any families that may be together.
+pub fn subset() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::collection::vec(any::<bool>(), REFERENCES.len()).prop_map(|chosen| {
+        let mut names = Vec::new();
+        for (reference, is_chosen) in REFERENCES.iter().zip(chosen) {
+            if is_chosen && reference.needs().iter().all(|name| names.contains(name)) {
+                names.push(reference.name());
+            }
+        }
+        names
+    })
+}
+
+/// Those of some families that layers may be without, though their terms have weights.
+pub fn optional(families: &[&'static str]) -> Vec<&'static str> {
+    families.iter().copied().filter(|name| of(name).is_late()).collect()
+}
+
+/// Other families, that need none of these.
+pub fn idle(families: &[&'static str]) -> Vec<&'static str> {
+    let others = REFERENCES.iter().filter(|reference| !reference.is_late() && !families.contains(&reference.name()));
+    others.map(|reference| reference.name()).collect()
+}
+
+/// 0, and the sum after each number.
+fn running_sum(numbers: impl Iterator<Item = usize>) -> Vec<u32> {
+    let sums = numbers.scan(0, |sum, number| {
+        *sum += number as u32;
+        Some(*sum)
+    });
+    std::iter::once(0).chain(sums).collect()
+}

@@ -1,0 +1,5 @@
+//! The step: its structure, its inputs and its parts.
+
+mod inputs;
+mod parts;
+mod plan;

@@ -1,0 +1,5 @@
+//! L1 and the forms of IoU.
+
+use proptest::prelude::*;
+
+check_families!(Just(vec!["boxes"]));

@@ -1,0 +1,5 @@
+//! The class term where queries have nothing else.
+
+use proptest::prelude::*;
+
+check_families!(Just(Vec::new()));
