@@ -328,10 +328,10 @@ impl Solver {
         match (demand, rows.block(), rows.groups()) {
             (Demand::Limited(limit), ..) => self.solve_limited(level, rows, limit),
             (_, Some(block), Some(groups)) => {
-                let rows_first = groups::go_first(groups, block);
+                let rows_first = groups::go_first(level, groups, block);
                 self.solve_dense(level, rows, rows_first)
             }
-            (_, Some(block), _) if self.rows_go_first(block) => self.solve_dense(level, rows, true),
+            (_, Some(block), _) if self.rows_go_first(level, block) => self.solve_dense(level, rows, true),
             (_, Some(block), _) if self.is_lazy(block.rows, block.columns) => lazy::solve(self, level, block),
             _ => self.solve_dense(level, rows, false),
         }
@@ -339,10 +339,13 @@ impl Solver {
 
     /// Whether the rows of a block choose before the columns do, although it is square, and are scanned as a whole,
     /// although it is large.
-    fn rows_go_first<T: Cost>(&self, block: &Block<'_, T>) -> bool {
+    fn rows_go_first<T: Cost>(&self, level: Level, block: &Block<'_, T>) -> bool {
         let is_lazy = self.is_lazy(block.rows, block.columns);
         match self.path {
-            Path::Auto => !self.is_partial && (self.takes_all(block) || is_lazy) && ties::are_many(block),
+            Path::Auto => {
+                let may_pay = !self.is_partial && (self.takes_all(block) || is_lazy);
+                may_pay && dispatch!(level, simd => ties::are_many(simd, block))
+            }
             Path::RowsFirst | Path::Grouped => true,
             Path::Dense | Path::Lazy | Path::Scaling => false,
         }

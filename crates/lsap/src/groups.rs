@@ -402,9 +402,9 @@ fn solve_grouped<T: Cost, R: Rows<T>>(
 
 /// Whether rows choose before columns do, for a block with equal rows: the usual reasons, or that the largest group is
 /// padding.
-pub(super) fn go_first<T: Cost>(groups: &Groups, block: &Block<'_, T>) -> bool {
+pub(super) fn go_first<T: Cost>(level: Level, groups: &Groups, block: &Block<'_, T>) -> bool {
     groups.majority().is_some()
-        || ties::are_many(block)
+        || dispatch!(level, simd => ties::are_many(simd, block))
         || ties::is_padding(&block.row(groups.largest())[..block.columns])
 }
 

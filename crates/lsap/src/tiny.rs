@@ -21,7 +21,7 @@ pub(super) fn solve<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, 
         |i| i as f64,
     );
     let lanes = [lanes, lanes + 8.0];
-    if rows.rows() == rows.columns() && !ties::are_constant(rows) {
+    if rows.rows() == rows.columns() && !ties::are_constant(simd, rows) {
         reduce_columns(simd, solver, rows);
     }
     let mut duals = load_f64(simd, &solver.column_duals, 0);
@@ -68,11 +68,18 @@ pub(super) fn solve<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, 
             row = solver.row_of_column[column] as usize;
             offset = nearest - (rows.at(row, column) - solver.column_duals[column]);
         };
+        for k in 0..2 {
+            taken[k] = lanes[k].simd_eq(end as f64).select(infinity, taken[k]);
+        }
+        if row == start {
+            // no column was scanned, so that no dual changes
+            solver.pair(start, end);
+            continue;
+        }
         let mut parents = [0.0; LANES];
         for k in 0..2 {
             let lowered = duals[k] + (distance[k] - length);
             duals[k] = open[k].simd_lt(duals[k]).select(lowered, duals[k]);
-            taken[k] = lanes[k].simd_eq(end as f64).select(infinity, taken[k]);
             duals[k].store_slice(&mut solver.column_duals[8 * k..8 * k + 8]);
             parent[k].store_slice(&mut parents[8 * k..8 * k + 8]);
         }
