@@ -41,11 +41,11 @@ export declare function assignF32(cost: Float32Array, rows: number, columns: num
 export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
 /**
- * The assignment of the matrix in the memory: rows, columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if
- * duals are wanted; then the costs, row-major. They are replaced by the total, the column of every row, or -1, and the
- * duals of the rows and columns if they are wanted.
+ * The assignment of the matrix that waits: rows, columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if duals are
+ * wanted; then the costs, row-major. They are replaced by the total, the column of every row, or -1, and the duals of the
+ * rows and columns if they are wanted. Whether there is one; if not, `raiseSmall` throws why.
  */
-export declare function assignSmall(exchange: ExternalObject<Exchange>): void
+export declare function assignSmall(): boolean
 
 /** As `assignSparseF32`, in another thread, on a copy of the matrix. */
 export declare function assignSparseAsyncF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
@@ -114,7 +114,7 @@ export declare function costMatrix(criterion: ExternalObject<Criterion>, out: Fl
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
 
-/** Prepares memory for `assignSmall`. */
+/** Prepares memory for `assignSmall`, as long as the exchange is held. Its last value is 1 while a matrix waits in it. */
 export declare function createExchange(memory: Float64Array): ExternalObject<Exchange>
 
 /** A flag that stops calls. */
@@ -171,6 +171,9 @@ export declare function matchTargets(criterion: ExternalObject<Criterion>, targe
 
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void
+
+/** Throws what the last call of `assignSmall` was refused for. */
+export declare function raiseSmall(): void
 
 /** How layers are matched, where any of them is not matched optimally. */
 export interface Rules {

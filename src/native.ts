@@ -30,6 +30,7 @@ export const {
   createInterrupt,
   matchTargets,
   raiseInterrupt,
+  raiseSmall,
   simdLevel,
   threadCount,
   verifyF32,
