@@ -14,7 +14,6 @@ use super::{Cost, ties};
 #[inline(always)]
 pub(super) fn solve<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, rows: &mut R) -> bool {
     let infinity = F64::splat(simd, f64::INFINITY);
-    let zero = F64::splat(simd, 0.0);
     let lanes = F64::from_fn(
         simd,
         #[inline(always)]
@@ -35,46 +34,54 @@ pub(super) fn solve<S: Simd, T: Cost, R: Rows<T>>(simd: S, solver: &mut Solver, 
         if solver.column_of_row[start] != NONE {
             continue;
         }
+        // the first row offers every column its cost, and most often one of the nearest is free
+        let costs = T::load(simd, rows.row(start), 0);
+        let mut distance = [(costs[0] - duals[0]) + 0.0, (costs[1] - duals[1]) + 0.0];
+        let mut nearest = distance[0].min(distance[1]).reduce_min();
+        if nearest == f64::INFINITY {
+            return false;
+        }
+        let free = bits([(distance[0] + taken[0]).simd_eq(nearest), (distance[1] + taken[1]).simd_eq(nearest)]);
+        if free != 0 {
+            let end = free.trailing_zeros() as usize;
+            for k in 0..2 {
+                taken[k] = lanes[k].simd_eq(end as f64).select(infinity, taken[k]);
+            }
+            solver.pair(start, end);
+            continue;
+        }
         // the duals, -infinity once scanned
         let mut open = duals;
-        let (mut distance, mut parent) = ([infinity; 2], [zero; 2]);
-        // `offset`: what turns c - v into the length of the path that ends with it
-        let (mut row, mut offset) = (start, 0.0);
+        let mut parent = [F64::splat(simd, start as f64); 2];
+        let mut waiting = distance;
         let (length, end) = loop {
-            let costs = T::load(simd, rows.row(row), 0);
-            let here = F64::splat(simd, row as f64);
-            let mut waiting = [infinity; 2];
-            for k in 0..2 {
-                let offered = (costs[k] - open[k]) + offset;
-                let shorter = offered.simd_lt(distance[k]);
-                distance[k] = shorter.select(offered, distance[k]);
-                parent[k] = shorter.select(here, parent[k]);
-                waiting[k] = open[k].simd_eq(f64::NEG_INFINITY).select(infinity, distance[k]);
-            }
-            let nearest = waiting[0].min(waiting[1]).reduce_min();
-            if nearest == f64::INFINITY {
-                return false;
-            }
             // a taken column is as near only if no free one is
             let free = bits([(waiting[0] + taken[0]).simd_eq(nearest), (waiting[1] + taken[1]).simd_eq(nearest)]);
             if free != 0 {
                 break (nearest, free.trailing_zeros() as usize);
             }
             let column = bits([waiting[0].simd_eq(nearest), waiting[1].simd_eq(nearest)]).trailing_zeros() as usize;
+            let row = solver.row_of_column[column] as usize;
+            // what turns c - v into the length of the path that ends with it
+            let offset = nearest - (rows.at(row, column) - solver.column_duals[column]);
+            let costs = T::load(simd, rows.row(row), 0);
+            let here = F64::splat(simd, row as f64);
             for k in 0..2 {
                 let is_here = lanes[k].simd_eq(column as f64);
                 open[k] = is_here.select(F64::splat(simd, f64::NEG_INFINITY), open[k]);
+                let offered = (costs[k] - open[k]) + offset;
+                let shorter = offered.simd_lt(distance[k]);
+                distance[k] = shorter.select(offered, distance[k]);
+                parent[k] = shorter.select(here, parent[k]);
+                waiting[k] = open[k].simd_eq(f64::NEG_INFINITY).select(infinity, distance[k]);
             }
-            row = solver.row_of_column[column] as usize;
-            offset = nearest - (rows.at(row, column) - solver.column_duals[column]);
+            nearest = waiting[0].min(waiting[1]).reduce_min();
+            if nearest == f64::INFINITY {
+                return false;
+            }
         };
         for k in 0..2 {
             taken[k] = lanes[k].simd_eq(end as f64).select(infinity, taken[k]);
-        }
-        if row == start {
-            // no column was scanned, so that no dual changes
-            solver.pair(start, end);
-            continue;
         }
         let mut parents = [0.0; LANES];
         for k in 0..2 {
