@@ -10,7 +10,7 @@ mod corners;
 use std::borrow::Cow;
 use std::ops::{Range, RangeInclusive};
 
-use lsap::{Interrupt, Threads, memory, solving_takes};
+use lsap::{Interrupt, Interruptible, Threads, memory, solving_takes};
 use simd::{LANES, Level, dispatch, padded};
 
 use crate::batch::{Corners, ImageTargets, Layer, Predictions, Targets, broken_rule, check_length, not_finite};
@@ -492,11 +492,11 @@ impl Criterion {
         let is_stopped = || interrupt.as_ref().is_some_and(Interrupt::is_raised);
         let run = |scratch: &mut Scratch, job: &mut Job<'_>| {
             if let Some(interrupt) = &interrupt {
-                scratch.solver.interrupt = interrupt.clone();
+                scratch.solver.set_interrupt(Some(interrupt.clone()));
             }
             job.fault = if is_stopped() { Some(lsap::Error::Interrupted.into()) } else { work(job, scratch).err() };
             if interrupt.is_some() {
-                scratch.solver.interrupt = Interrupt::default();
+                scratch.solver.set_interrupt(None);
             }
             job.fault.is_none()
         };
@@ -978,7 +978,7 @@ impl Criterion {
                 transpose(costs, stride, transposed, wide);
                 solver.solve_block(self.level, transposed, [queries, rows], wide)
             };
-            if solver.interrupt.is_raised() {
+            if solver.is_interrupted() {
                 return Err(lsap::Error::Interrupted.into()); // what was left half done is of no use
             }
             debug_assert!(is_solved, "matching costs are finite");

@@ -9,9 +9,9 @@
 
 use simd::{LANES, Simd, prelude::*};
 
-use super::Cost;
-use super::block::{Block, Rows};
-use super::tiny::bits;
+use crate::cost::Cost;
+use crate::scan::bits;
+use crate::view::{CostRows, MatrixView};
 
 /// Rows below which all are looked at, and the share of constant ones, one in so many, from which they are many there.
 const FEW_ROWS: usize = 4 * LANES;
@@ -26,15 +26,15 @@ const CHANGES: usize = 20;
 
 /// Whether many rows are constant or, in larger matrices, most have few costs of their own.
 #[inline(always)]
-pub(super) fn are_many<S: Simd, T: Cost>(simd: S, block: &Block<'_, T>) -> bool {
-    let &Block { rows, columns, .. } = block;
+pub(crate) fn are_many<S: Simd, T: Cost>(simd: S, view: &MatrixView<'_, T>) -> bool {
+    let &MatrixView { rows, columns, .. } = view;
     if rows < FEW_ROWS {
-        return are_constant(simd, &mut block.clone());
+        return are_constant(simd, &mut view.clone());
     }
     let count = (rows / 8).clamp(ROWS / 4, ROWS);
     let (mut constant, mut changes) = (0, 0);
     for k in 0..count {
-        let costs = block.row(k * rows / count);
+        let costs = view.row(k * rows / count);
         // here and there, since only some of a row may be padding
         let start = k * (columns - LANES) / (count - 1);
         let part = &costs[start..start + LANES];
@@ -47,7 +47,7 @@ pub(super) fn are_many<S: Simd, T: Cost>(simd: S, block: &Block<'_, T>) -> bool 
 
 /// Whether a quarter of all rows are constant, which are few.
 #[inline(always)]
-pub(super) fn are_constant<S: Simd, T: Cost, R: Rows<T>>(simd: S, rows: &mut R) -> bool {
+pub(crate) fn are_constant<S: Simd, T: Cost, R: CostRows<T>>(simd: S, rows: &mut R) -> bool {
     let (height, columns) = (rows.rows(), rows.columns());
     let Some(last) = height.checked_sub(1) else { return false };
     // four show whether it is worth while to look at all
@@ -63,7 +63,7 @@ pub(super) fn are_constant<S: Simd, T: Cost, R: Rows<T>>(simd: S, rows: &mut R) 
 }
 
 /// Whether at least half of a row has one cost, at its start or its end.
-pub(super) fn is_padding<T: Cost>(costs: &[T]) -> bool {
+pub(crate) fn is_padding<T: Cost>(costs: &[T]) -> bool {
     let are_half = |value: f64| 2 * costs.iter().filter(|cost| cost.value() == value).count() >= costs.len();
     are_half(costs[0].value()) || are_half(costs[costs.len() - 1].value())
 }

@@ -1,7 +1,8 @@
 //! The solver against brute force and against its own duals, at every level.
 
 use lsap::{
-    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Error, Interrupt, Level, Path, Threads, verify,
+    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Error, Interrupt, Level, Route, Threads,
+    verify,
 };
 use proptest::prelude::*;
 
@@ -107,19 +108,19 @@ struct Found {
     column_duals: Vec<f64>,
 }
 
-const PATHS: [Path; 6] = [Path::Auto, Path::Dense, Path::RowsFirst, Path::Grouped, Path::Lazy, Path::Scaling];
+const ROUTES: [Route; 6] = [Route::Auto, Route::Dense, Route::RowsFirst, Route::Grouped, Route::Lazy, Route::Scaling];
 
 fn solve<T: Cost>(level: Level, matrix: &CostMatrix<'_, T>, options: AssignmentOptions) -> Result<Found, Error> {
-    solve_by(Path::Auto, level, matrix, options)
+    solve_by(Route::Auto, level, matrix, options)
 }
 
 fn solve_by<T: Cost>(
-    path: Path,
+    route: Route,
     level: Level,
     matrix: &CostMatrix<'_, T>,
     options: AssignmentOptions,
 ) -> Result<Found, Error> {
-    let mut solver = AssignmentSolver::with_path(path);
+    let mut solver = AssignmentSolver::with_route(route);
     let found = solver.solve(level, matrix, options)?;
     Ok(Found {
         column_of_row: found.columns_of_rows().collect(),
@@ -135,11 +136,11 @@ impl Problem {
     }
 
     fn solve(&self, options: AssignmentOptions) -> Result<Found, Error> {
-        self.solve_by(Path::Auto, options)
+        self.solve_by(Route::Auto, options)
     }
 
-    fn solve_by(&self, path: Path, options: AssignmentOptions) -> Result<Found, Error> {
-        let solve = |level| solve_by(path, level, &self.matrix(), options);
+    fn solve_by(&self, route: Route, options: AssignmentOptions) -> Result<Found, Error> {
+        let solve = |level| solve_by(route, level, &self.matrix(), options);
         let mut results = Level::available().into_iter().map(solve);
         let first = results.next().expect("a level");
         for other in results {
@@ -148,11 +149,11 @@ impl Problem {
         first
     }
 
-    /// Every path finds a proven assignment of the same total, or that there is none, and says why.
-    fn assert_paths_agree(&self) {
+    /// Every route finds a proven assignment of the same total, or that there is none, and says why.
+    fn assert_routes_agree(&self) {
         let mut totals = Vec::new();
-        for path in PATHS {
-            match self.solve_by(path, COMPLETE) {
+        for route in ROUTES {
+            match self.solve_by(route, COMPLETE) {
                 Ok(found) => {
                     self.assert_proven(&found, COMPLETE);
                     totals.push(Some(found.total));
@@ -163,10 +164,10 @@ impl Problem {
                 }
             }
         }
-        for (path, total) in PATHS.iter().zip(&totals).skip(1) {
+        for (route, total) in ROUTES.iter().zip(&totals).skip(1) {
             match (total, totals[0]) {
                 (Some(total), Some(expected)) => assert_same_total(*total, expected, self),
-                _ => assert_eq!(*total, totals[0], "{path:?}"),
+                _ => assert_eq!(*total, totals[0], "{route:?}"),
             }
         }
     }
@@ -311,13 +312,13 @@ proptest! {
     }
 
     #[test]
-    fn all_paths_agree(problem in problems(100, false)) {
-        problem.assert_paths_agree();
+    fn all_routes_agree(problem in problems(100, false)) {
+        problem.assert_routes_agree();
     }
 
     #[test]
-    fn all_paths_agree_where_cells_are_forbidden(problem in problems(60, true)) {
-        problem.assert_paths_agree();
+    fn all_routes_agree_where_cells_are_forbidden(problem in problems(60, true)) {
+        problem.assert_routes_agree();
     }
 
     #[test]
@@ -388,7 +389,7 @@ fn seeded(kind: Kind, rows: usize, columns: usize, forbidden: f64, seed: u64) ->
 }
 
 #[test]
-fn all_paths_agree_on_large_problems_of_every_kind() {
+fn all_routes_agree_on_large_problems_of_every_kind() {
     for (seed, kind) in KINDS.into_iter().enumerate() {
         for (rows, columns, forbidden) in [
             (150, 150, 0.0),
@@ -399,16 +400,16 @@ fn all_paths_agree_on_large_problems_of_every_kind() {
             (300, 420, 0.0),
             (410, 390, 0.3),
         ] {
-            seeded(kind, rows, columns, forbidden, seed as u64).assert_paths_agree();
+            seeded(kind, rows, columns, forbidden, seed as u64).assert_routes_agree();
         }
     }
 }
 
 #[test]
-fn all_paths_agree_on_larger_problems_that_tie_or_cluster() {
+fn all_routes_agree_on_larger_problems_that_tie_or_cluster() {
     for kind in [Kind::FewIntegers, Kind::Clusters, Kind::Product, Kind::AllEqual] {
         for (rows, columns, forbidden) in [(800, 800, 0.0), (700, 810, 0.2)] {
-            seeded(kind, rows, columns, forbidden, 7).assert_paths_agree();
+            seeded(kind, rows, columns, forbidden, 7).assert_routes_agree();
         }
     }
 }
@@ -423,8 +424,8 @@ fn large_problems_without_an_assignment_name_a_hall_violator() {
             costs[..100].fill(f64::INFINITY);
             costs[105..].fill(f64::INFINITY);
         }
-        for path in PATHS {
-            let error = problem.solve_by(path, COMPLETE).expect_err("six rows share five columns");
+        for route in ROUTES {
+            let error = problem.solve_by(route, COMPLETE).expect_err("six rows share five columns");
             problem.assert_violated(&error);
         }
         problem.assert_proven(&problem.solve(PARTIAL).expect("partial never fails"), PARTIAL);
@@ -440,10 +441,10 @@ fn a_huge_fill_beside_fractions_costs_no_digits() {
             let forbidding = seeded(kind, side, side, 1.0 - allowed, seed as u64);
             let fill = |&cost: &f64| if cost.is_finite() { cost } else { f64::from(f32::MAX) };
             let filled = Problem { costs: forbidding.costs.iter().map(fill).collect(), ..forbidding.clone() };
-            let expected = forbidding.solve_by(Path::Dense, COMPLETE).expect("enough is allowed").total;
-            for path in PATHS {
-                let total = filled.solve_by(path, COMPLETE).expect("nothing is forbidden").total;
-                assert!((total - expected).abs() <= 1e-9, "{total} is not {expected} ({kind:?} {side} {path:?})");
+            let expected = forbidding.solve_by(Route::Dense, COMPLETE).expect("enough is allowed").total;
+            for route in ROUTES {
+                let total = filled.solve_by(route, COMPLETE).expect("nothing is forbidden").total;
+                assert!((total - expected).abs() <= 1e-9, "{total} is not {expected} ({kind:?} {side} {route:?})");
             }
         }
     }
@@ -451,12 +452,12 @@ fn a_huge_fill_beside_fractions_costs_no_digits() {
 
 #[test]
 fn a_solver_keeps_nothing_but_memory_from_one_matrix_to_the_next() {
-    for path in PATHS {
-        let mut solver = AssignmentSolver::with_path(path);
+    for route in ROUTES {
+        let mut solver = AssignmentSolver::with_route(route);
         for (seed, kind) in KINDS.into_iter().enumerate() {
             let side = [90, 33, 120][seed % 3];
             let problem = seeded(kind, side, side + seed % 2, 0.1 * (seed % 4) as f64, seed as u64);
-            let fresh = solve_by(path, Level::detect(), &problem.matrix(), COMPLETE).map(|found| found.column_of_row);
+            let fresh = solve_by(route, Level::detect(), &problem.matrix(), COMPLETE).map(|found| found.column_of_row);
             let kept = solver.solve(Level::detect(), &problem.matrix(), COMPLETE);
             assert_eq!(kept.map(|found| found.columns_of_rows().collect::<Vec<_>>()), fresh);
         }
@@ -465,14 +466,14 @@ fn a_solver_keeps_nothing_but_memory_from_one_matrix_to_the_next() {
 
 #[test]
 #[ignore = "minutes; run with --ignored before a release"]
-fn all_paths_agree_on_a_hundred_thousand_problems() {
+fn all_routes_agree_on_a_hundred_thousand_problems() {
     for seed in 0..100_000u64 {
         let choice = noise(seed, 2);
         let largest = if seed % 100 == 0 { 120.0 } else { 24.0 };
         let side = |part: f64| (part * largest) as usize;
         let (rows, columns) = (side(choice[0].0), if seed % 2 == 0 { side(choice[0].0) } else { side(choice[0].1) });
         let forbidden = if seed % 3 == 0 { choice[1].0 * 0.8 } else { 0.0 };
-        seeded(KINDS[(seed / 6) as usize % KINDS.len()], rows, columns, forbidden, seed).assert_paths_agree();
+        seeded(KINDS[(seed / 6) as usize % KINDS.len()], rows, columns, forbidden, seed).assert_routes_agree();
     }
 }
 
@@ -483,9 +484,9 @@ fn a_constant_matrix_gives_the_identity() {
         let found = problem.solve(COMPLETE).expect("nothing is forbidden");
         let identity: Vec<_> = (0..rows).map(|i| Some(i).filter(|&i| i < columns)).collect();
         assert_eq!(found.column_of_row, identity, "{rows}x{columns}");
-        for path in PATHS {
-            let found = problem.solve_by(path, COMPLETE).expect("nothing is forbidden");
-            assert_eq!(found.column_of_row, identity, "{rows}x{columns} {path:?}");
+        for route in ROUTES {
+            let found = problem.solve_by(route, COMPLETE).expect("nothing is forbidden");
+            assert_eq!(found.column_of_row, identity, "{rows}x{columns} {route:?}");
         }
     }
 }

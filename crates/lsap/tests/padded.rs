@@ -2,7 +2,7 @@
 //! assignment of the same total, at every level to the same one.
 
 use lsap::{
-    AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level, Path, SparseMatrix, SparseSolver,
+    AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level, Route, SparseMatrix, SparseSolver,
     verify,
 };
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use support::Numbers;
 
 mod support;
 
-const PATHS: [Path; 6] = [Path::Auto, Path::Dense, Path::RowsFirst, Path::Grouped, Path::Lazy, Path::Scaling];
+const ROUTES: [Route; 6] = [Route::Auto, Route::Dense, Route::RowsFirst, Route::Grouped, Route::Lazy, Route::Scaling];
 
 const COMPLETE: AssignmentOptions = AssignmentOptions { maximize: false, partial: false, cost_limit: None };
 const PARTIAL: AssignmentOptions = AssignmentOptions { partial: true, ..COMPLETE };
@@ -170,12 +170,12 @@ struct Found {
 }
 
 fn solve_by<T: Cost>(
-    path: Path,
+    route: Route,
     level: Level,
     matrix: &CostMatrix<'_, T>,
     options: AssignmentOptions,
 ) -> Result<Found, Error> {
-    let mut solver = AssignmentSolver::with_path(path);
+    let mut solver = AssignmentSolver::with_route(route);
     let found = solver.solve(level, matrix, options)?;
     Ok(Found {
         column_of_row: found.columns_of_rows().collect(),
@@ -196,14 +196,14 @@ impl Problem {
 
     /// Solved at every level, and proven.
     #[track_caller]
-    fn solve(&self, path: Path, options: AssignmentOptions) -> Found {
-        let solve = |level| solve_by(path, level, &self.matrix(), options).expect("an assignment");
+    fn solve(&self, route: Route, options: AssignmentOptions) -> Found {
+        let solve = |level| solve_by(route, level, &self.matrix(), options).expect("an assignment");
         let mut results = Level::available().into_iter().map(solve);
         let found = results.next().expect("a level");
         results.for_each(|other| assert_eq!(found, other, "levels differ"));
         let certificate = verify(&self.matrix(), options, &found.column_of_row, &found.row_duals, &found.column_duals)
             .expect("pairs");
-        assert!(certificate.optimal, "{path:?} {options:?}: {certificate:?}");
+        assert!(certificate.optimal, "{route:?} {options:?}: {certificate:?}");
         assert_eq!(certificate.total, found.total);
         found
     }
@@ -215,9 +215,9 @@ impl Problem {
     /// Every way gives the same total.
     #[track_caller]
     fn assert_solved(&self, what: &str) {
-        let totals = PATHS.map(|path| self.solve(path, COMPLETE).total);
-        for (path, total) in PATHS.iter().zip(totals) {
-            assert!((total - totals[0]).abs() <= self.tolerance(), "{what}: {path:?} gives {total} for {}", totals[0]);
+        let totals = ROUTES.map(|route| self.solve(route, COMPLETE).total);
+        for (route, total) in ROUTES.iter().zip(totals) {
+            assert!((total - totals[0]).abs() <= self.tolerance(), "{what}: {route:?} gives {total} for {}", totals[0]);
         }
     }
 }
@@ -244,7 +244,7 @@ proptest! {
         let limit = [0.0, 0.01, 0.3, 1.0, 2.0][limit]; // some of them what the padding costs
         let options = AssignmentOptions { cost_limit: Some(limit), ..COMPLETE };
         let sum = |found: &Found| found.total - limit * found.column_of_row.iter().flatten().count() as f64;
-        let sums = [Path::Auto, Path::Grouped, Path::Dense].map(|path| sum(&problem.solve(path, options)));
+        let sums = [Route::Auto, Route::Grouped, Route::Dense].map(|route| sum(&problem.solve(route, options)));
         let tolerance = problem.tolerance().max(1e-9);
         prop_assert!(sums.iter().all(|sum| (sum - sums[0]).abs() <= tolerance), "{:?} {:?}", KINDS[kind], sums);
     }
@@ -268,11 +268,11 @@ proptest! {
         let mut solver = SparseSolver::default();
         let expected = solver.solve(&listed, PARTIAL).expect("partial never fails");
         let (pairs, total) = (expected.columns_of_rows().flatten().count(), expected.total);
-        for path in [Path::Auto, Path::Grouped, Path::RowsFirst] {
-            let found = solve_by(path, Level::detect(), &problem.matrix(), PARTIAL).expect("partial never fails");
+        for route in [Route::Auto, Route::Grouped, Route::RowsFirst] {
+            let found = solve_by(route, Level::detect(), &problem.matrix(), PARTIAL).expect("partial never fails");
             prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
             prop_assert!((found.total - total).abs() <= problem.tolerance(), "{} is not {}", found.total, total);
-            let complete = solve_by(path, Level::detect(), &problem.matrix(), COMPLETE);
+            let complete = solve_by(route, Level::detect(), &problem.matrix(), COMPLETE);
             match complete {
                 Ok(found) => prop_assert!(pairs == side && (found.total - total).abs() <= problem.tolerance()),
                 Err(Error::InfeasibleRows { rows, columns }) => {
@@ -303,7 +303,8 @@ fn every_kind_is_proven_at_sizes_of_the_lazy_search() {
         for (rows, columns) in [(450, 450), (449, 470), (470, 450), (700, 440)] {
             let shares = SHARES[seed % SHARES.len()];
             let problem = problem(kind, rows, columns, shares, rows % 2 == 1, seed as u64);
-            let totals = [Path::Auto, Path::Grouped, Path::RowsFirst].map(|path| problem.solve(path, COMPLETE).total);
+            let totals =
+                [Route::Auto, Route::Grouped, Route::RowsFirst].map(|route| problem.solve(route, COMPLETE).total);
             for total in totals {
                 assert!((total - totals[0]).abs() <= problem.tolerance(), "{kind:?} {rows}x{columns}: {totals:?}");
             }
@@ -316,9 +317,9 @@ fn maximising_is_minimising_the_opposite() {
     for (seed, kind) in KINDS.into_iter().enumerate() {
         for side in [10, 40, 200] {
             let problem = problem(kind, side, side, SHARES[(seed + side) % SHARES.len()], false, seed as u64);
-            let found = problem.solve(Path::Auto, COMPLETE);
+            let found = problem.solve(Route::Auto, COMPLETE);
             let opposite = problem.map(|_, cost| -cost);
-            let mirrored = opposite.solve(Path::Auto, AssignmentOptions { maximize: true, ..COMPLETE });
+            let mirrored = opposite.solve(Route::Auto, AssignmentOptions { maximize: true, ..COMPLETE });
             assert_eq!(mirrored.column_of_row, found.column_of_row, "{kind:?} {side}");
         }
     }
@@ -332,8 +333,8 @@ fn storage_in_f32_gives_the_assignment_of_its_values() {
             let narrow: Vec<f32> = problem.costs.iter().map(|&cost| cost as f32).collect();
             let wide = problem.map(|at, _| f64::from(narrow[at]));
             let matrix = CostMatrix::new(&narrow, side, side).expect("a matrix");
-            let narrow = solve_by(Path::Auto, Level::detect(), &matrix, COMPLETE).expect("an assignment");
-            assert_eq!(narrow, wide.solve(Path::Auto, COMPLETE), "{kind:?} {side}");
+            let narrow = solve_by(Route::Auto, Level::detect(), &matrix, COMPLETE).expect("an assignment");
+            assert_eq!(narrow, wide.solve(Route::Auto, COMPLETE), "{kind:?} {side}");
         }
     }
 }
@@ -346,7 +347,7 @@ fn costs_that_are_not_ordinary_are_found_among_equal_rows_and_columns() {
             for at in [0, side * side / 2 + 3, side * side - 1] {
                 for bad in [f64::NAN, f64::NEG_INFINITY] {
                     let wrong = problem.map(|place, cost| if place == at { bad } else { cost });
-                    let refused = solve_by(Path::Auto, Level::detect(), &wrong.matrix(), COMPLETE);
+                    let refused = solve_by(Route::Auto, Level::detect(), &wrong.matrix(), COMPLETE);
                     let place = (at / side, at % side);
                     assert!(
                         matches!(refused, Err(Error::Cost { row, column, .. }) if (row, column) == place),
@@ -356,9 +357,9 @@ fn costs_that_are_not_ordinary_are_found_among_equal_rows_and_columns() {
             }
             // where everything is too large, it is scaled
             let huge = problem.map(|_, cost| (cost - 0.5) * 1e300);
-            for path in [Path::Auto, Path::Grouped] {
-                let total = huge.solve(path, COMPLETE).total;
-                assert!((total - huge.solve(Path::Dense, COMPLETE).total).abs() <= huge.tolerance());
+            for route in [Route::Auto, Route::Grouped] {
+                let total = huge.solve(route, COMPLETE).total;
+                assert!((total - huge.solve(Route::Dense, COMPLETE).total).abs() <= huge.tolerance());
             }
         }
         // a whole row, and a whole column, of what is no cost
@@ -366,7 +367,7 @@ fn costs_that_are_not_ordinary_are_found_among_equal_rows_and_columns() {
             let problem = problem(Kind::Both(0.0), side, side, (0.3, 0.3), false, 1);
             let is_bad = |at: usize| if of_rows { at / side == side - 2 } else { at % side == side - 2 };
             let wrong = problem.map(|at, cost| if is_bad(at) { bad } else { cost });
-            let refused = solve_by(Path::Auto, Level::detect(), &wrong.matrix(), COMPLETE);
+            let refused = solve_by(Route::Auto, Level::detect(), &wrong.matrix(), COMPLETE);
             assert!(matches!(refused, Err(Error::Cost { .. })), "{refused:?}");
         }
     }
@@ -374,14 +375,14 @@ fn costs_that_are_not_ordinary_are_found_among_equal_rows_and_columns() {
 
 #[test]
 fn a_solver_keeps_nothing_but_memory_from_one_matrix_to_the_next() {
-    for path in [Path::Auto, Path::Grouped] {
-        let mut solver = AssignmentSolver::with_path(path);
+    for route in [Route::Auto, Route::Grouped] {
+        let mut solver = AssignmentSolver::with_route(route);
         for round in 0..2 {
             for (seed, kind) in KINDS.into_iter().enumerate() {
                 let side = [90, 33, 120, 11][(seed + round) % 4];
                 let (rows, columns) = [(side, side), (side, side + 5), (side + 9, side)][seed % 3];
                 let problem = problem(kind, rows, columns, SHARES[seed % SHARES.len()], round == 1, seed as u64);
-                let fresh = solve_by(path, Level::detect(), &problem.matrix(), COMPLETE).expect("an assignment");
+                let fresh = solve_by(route, Level::detect(), &problem.matrix(), COMPLETE).expect("an assignment");
                 let kept = solver.solve(Level::detect(), &problem.matrix(), COMPLETE).expect("an assignment");
                 assert_eq!(kept.columns_of_rows().collect::<Vec<_>>(), fresh.column_of_row);
                 assert_eq!(kept.column_duals().collect::<Vec<_>>(), fresh.column_duals);

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use lsap::{
-    AssignmentOptions, AssignmentSolver, Certificate, CostMatrix, Level, Path, SparseMatrix, SparseSolver, verify,
+    AssignmentOptions, AssignmentSolver, Certificate, CostMatrix, Level, Route, SparseMatrix, SparseSolver, verify,
 };
 use proptest::prelude::*;
 
@@ -87,8 +87,8 @@ impl Problem {
     /// What every solver finds.
     fn solve(&self, options: AssignmentOptions) -> Vec<Found> {
         let mut found = vec![];
-        for path in [Path::Auto, Path::Dense, Path::Lazy, Path::Scaling, Path::RowsFirst, Path::Grouped] {
-            let mut solver = AssignmentSolver::with_path(path);
+        for route in [Route::Auto, Route::Dense, Route::Lazy, Route::Scaling, Route::RowsFirst, Route::Grouped] {
+            let mut solver = AssignmentSolver::with_route(route);
             let result = solver.solve(Level::detect(), &self.matrix(), options).expect("an assignment");
             found.push(Found {
                 column_of_row: result.columns_of_rows().collect(),

@@ -462,7 +462,7 @@ fn a_limit_that_is_no_number_is_refused() {
     for limit in [f64::NAN, f64::INFINITY] {
         let options = AssignmentOptions { cost_limit: Some(limit), ..COMPLETE };
         let refused = Problem::new(1, 1, [(0, 0, 1.0)]).solve(options).expect_err("no limit");
-        assert!(matches!(refused, Error::Option { name: "options.costLimit", .. }), "{refused}");
+        assert!(matches!(refused, Error::Option { name: "cost_limit", .. }), "{refused}");
     }
 }
 
@@ -479,22 +479,19 @@ fn matrices_that_31_bits_cannot_count_are_refused() {
 fn refusals_say_what_is_wrong_and_where() {
     let three = [1.0, 2.0, 3.0];
     let says = [
-        (
-            refusal(&[0, 4, 3], &[0, 1, 2], &three),
-            "cost.rowStarts[2]: must rise from 0 to the number of values, 3, got 3",
-        ),
+        (refusal(&[0, 4, 3], &[0, 1, 2], &three), "row_starts[2]: must rise from 0 to the number of costs, 3, got 3"),
         (
             refusal(&[0, 1, 3], &[0, 1, 7], &three),
-            "cost.columnIndices[2]: must be below the number of columns, 3, and not negative, got 7 in row 1",
+            "column_indices[2]: must be below the number of columns, 3, and not negative, got 7 in row 1",
         ),
         (
             refusal_of_cells(&[0, 1, -1], &[0, 1, 2], &three),
-            "cost.rowIndices[2]: must be below the number of rows, 2, and not negative, got -1",
+            "row_indices[2]: must be below the number of rows, 2, and not negative, got -1",
         ),
-        (refusal(&[0, 1, 3], &[0, 2, 2], &three), "cost.values[2]: row 1, column 2 is listed already, as values[1]"),
+        (refusal(&[0, 1, 3], &[0, 2, 2], &three), "costs[2]: row 1, column 2 is listed already, as costs[1]"),
         (
             refusal(&[0, 1, 3], &[0, 1, 2], &[1.0, 2.0, f64::NAN]),
-            "cost.values[2]: NaN at row 1, column 2; must be a number or Infinity (which forbids the pair)",
+            "costs[2]: NaN at row 1, column 2; must be a number or Infinity (which forbids the pair)",
         ),
         (
             Error::SparseSize { rows: 1, columns: 1 << 32 },

@@ -4,6 +4,8 @@ use hungarian_loss::{Error, QueryPlace, TargetPlace};
 use napi::JsError;
 use napi::bindgen_prelude::{Env, JsValue, Object, ToNapiValue};
 
+use crate::solver_error;
+
 /// The result of an export before it is thrown.
 pub type Result<T> = std::result::Result<T, Failure>;
 
@@ -36,7 +38,7 @@ impl Failure {
     /// The JavaScript error to throw or to reject with.
     pub fn into_js(self, env: &Env) -> napi::Error {
         let (code, argument, message) = match &self {
-            Self::Core(error) => (code(error), argument(error), error.to_string()),
+            Self::Core(error) => (code(error), argument(error), message(error)),
             Self::Binding(code, argument, message) => (*code, (*argument).to_owned(), message.clone()),
         };
         let create = || {
@@ -72,26 +74,13 @@ fn code(error: &Error) -> &'static str {
                 "NON_FINITE"
             }
         }
-        Error::Solver(error) => solver_code(error),
+        Error::Solver(error) => solver_error::code(error),
         _ => "INTERNAL",
     }
 }
 
-fn solver_code(error: &lsap::Error) -> &'static str {
-    use lsap::Error;
-    match error {
-        Error::Option { .. } => "OPTION",
-        Error::Length { .. } | Error::SparseSize { .. } | Error::RowStarts { .. } => "SHAPE",
-        Error::Assignment { .. } | Error::RowIndex { .. } | Error::ColumnIndex { .. } | Error::ListedTwice { .. } => {
-            "RANGE"
-        }
-        Error::Cost { .. } | Error::ListedCost { .. } => "NON_FINITE",
-        Error::InfeasibleRows { .. } | Error::InfeasibleColumns { .. } => "INFEASIBLE",
-        Error::Interrupted => "ABORTED",
-        Error::Memory { .. } => "MEMORY",
-        Error::InBatch { error, .. } => solver_code(error),
-        _ => "INTERNAL",
-    }
+fn message(error: &Error) -> String {
+    if let Error::Solver(error) = error { solver_error::message(error) } else { error.to_string() }
 }
 
 fn argument(error: &Error) -> String {
@@ -111,23 +100,8 @@ fn argument(error: &Error) -> String {
         Error::AddedCost { place, .. } => format!("{}.cost", place.part),
         Error::UnionQueries { part, .. } => (*part).to_owned(),
         Error::Offsets { .. } => "targets".to_owned(),
-        Error::Solver(error) => solver_argument(error),
+        Error::Solver(error) => solver_error::argument(error),
         _ => String::new(),
-    }
-}
-
-fn solver_argument(error: &lsap::Error) -> String {
-    use lsap::Error;
-    match error {
-        Error::Option { name, .. } => (*name).to_owned(),
-        Error::Length { argument, .. } | Error::Memory { argument, .. } => (*argument).to_owned(),
-        Error::Assignment { .. } => "assignment".to_owned(),
-        Error::RowStarts { index, .. } => format!("cost.rowStarts[{index}]"),
-        Error::RowIndex { index, .. } => format!("cost.rowIndices[{index}]"),
-        Error::ColumnIndex { index, .. } => format!("cost.columnIndices[{index}]"),
-        Error::ListedCost { index, .. } | Error::ListedTwice { index, .. } => format!("cost.values[{index}]"),
-        Error::InBatch { error, .. } => solver_argument(error),
-        _ => "cost".to_owned(),
     }
 }
 
@@ -150,27 +124,7 @@ fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
             set_query(object, place)?;
             set(object, "target", *target)
         }
-        Error::Solver(error) => set_solver_place(object, error),
-        _ => Ok(()),
-    }
-}
-
-fn set_solver_place(object: &mut Object<'_>, error: &lsap::Error) -> napi::Result<()> {
-    use lsap::Error;
-    match error {
-        Error::Cost { row, column, .. }
-        | Error::ListedCost { row, column, .. }
-        | Error::ListedTwice { row, column, .. } => {
-            set(object, "row", *row)?;
-            set(object, "column", *column)
-        }
-        Error::InBatch { index, error } => {
-            set(object, "matrix", *index)?;
-            set_solver_place(object, error)
-        }
-        Error::Assignment { row, .. } | Error::ColumnIndex { row, .. } => set(object, "row", *row),
-        Error::InfeasibleRows { rows, .. } => object.set("rows", indices(rows)),
-        Error::InfeasibleColumns { columns, .. } => object.set("columns", indices(columns)),
+        Error::Solver(error) => solver_error::set_place(object, error),
         _ => Ok(()),
     }
 }
@@ -181,10 +135,12 @@ fn set_query(object: &mut Object<'_>, place: &QueryPlace) -> napi::Result<()> {
     set(object, "query", place.query)
 }
 
-fn set(object: &mut Object<'_>, name: &str, index: usize) -> napi::Result<()> {
+/// Sets a property to an index.
+pub fn set(object: &mut Object<'_>, name: &str, index: usize) -> napi::Result<()> {
     object.set(name, index as f64)
 }
 
-fn indices(values: &[usize]) -> impl ToNapiValue {
+/// A list of indices.
+pub fn indices(values: &[usize]) -> impl ToNapiValue {
     values.iter().map(|&k| k as f64).collect::<Vec<_>>()
 }

@@ -11,6 +11,7 @@ mod error;
 mod options;
 mod parts;
 pub mod small;
+mod solver_error;
 pub mod sparse;
 pub mod task;
 

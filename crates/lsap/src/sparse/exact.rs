@@ -14,13 +14,15 @@
 //!
 //! Source: Gleixner, Steffy and Wolter 2016, "Iterative refinement for linear programming".
 
-use super::rows::{Cell, Rows};
-use super::solver::Solver;
-use super::{NONE, Outcome, Solution};
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::memory;
+use crate::needs::COST;
+use crate::outcome::{NONE, Outcome};
+use crate::solution::Solution;
+use crate::sparse::rows::{Cell, SparseRows};
+use crate::sparse::state::SparseState;
 use crate::sum::two_sum;
-use crate::{COST, Interrupt};
 
 /// Rounds after which numbers of any size have given all their digits.
 const ROUNDS: usize = 100;
@@ -73,7 +75,7 @@ impl Duals {
 
 /// The state of a refinement.
 struct Refinement<'a> {
-    matrix: &'a Rows,
+    matrix: &'a SparseRows,
     interrupt: &'a Interrupt,
     rows: Duals,
     columns: Duals,
@@ -133,12 +135,12 @@ impl Refinement<'_> {
 }
 
 /// Bytes that the cells of a refinement take, at most: those of a round, and those of the transposed matrix.
-fn cells_take(matrix: &Rows) -> u128 {
+fn cells_take(matrix: &SparseRows) -> u128 {
     2 * (size_of::<Cell>() * matrix.len()) as u128
 }
 
 /// Bytes that the rows and columns take, at most, up to a round and in it: each adds a number to every dual.
-fn lines_take(matrix: &Rows, round: usize) -> u128 {
+fn lines_take(matrix: &SparseRows, round: usize) -> u128 {
     /// But for the parts of the duals.
     const LINE: usize = 96;
     let parts = (round + 3).next_power_of_two();
@@ -149,7 +151,12 @@ fn lines_take(matrix: &Rows, round: usize) -> u128 {
 ///
 /// # Errors
 /// [`Error::Memory`](crate::Error::Memory).
-pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) -> Result<()> {
+pub(crate) fn refine(
+    matrix: &SparseRows,
+    spare: &mut SparseRows,
+    solver: &mut SparseState,
+    solution: &mut Solution,
+) -> Result<()> {
     memory::require(COST, cells_take(matrix) + lines_take(matrix, 0))?;
     let interrupt = solver.interrupt.clone();
     let (height, width) = (matrix.height(), matrix.width);
@@ -163,7 +170,7 @@ pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solut
     for (column, &dual) in solution.column_duals.iter().enumerate() {
         refinement.columns.add(column, dual);
     }
-    let mut part = Rows::default();
+    let mut part = SparseRows::default();
     for round in interrupt.guard(0..ROUNDS) {
         memory::require(COST, lines_take(matrix, round))?;
         refinement.fit_rows(&solution.column_of_row);
@@ -191,7 +198,7 @@ pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solut
             return Ok(());
         }
         debug_assert_eq!(outcome, Outcome::Optimal, "the pairs before are among the cells");
-        solution.read(solver, f64::INFINITY);
+        solver.write_to(solution, f64::INFINITY);
         let duals = potentials(&part, solution, gap * f64::EPSILON * 32.0, &interrupt);
         for (column, dual) in duals.into_iter().enumerate() {
             refinement.columns.add(column, dual + loss[column]);
@@ -206,12 +213,12 @@ pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solut
     Ok(())
 }
 
-fn is_square(matrix: &Rows) -> bool {
+fn is_square(matrix: &SparseRows) -> bool {
     matrix.height() == matrix.width
 }
 
 /// Sum of the pairs' magnitudes and of how far each is above its row's least cost.
-fn scale(matrix: &Rows, column_of_row: &[u32]) -> f64 {
+fn scale(matrix: &SparseRows, column_of_row: &[u32]) -> f64 {
     let of_row = |(row, &column): (usize, &u32)| {
         let cost = matrix.cost(row, column);
         matrix.row(row).iter().fold(cost.abs(), |most, cell| most.max(cost - cell.cost))
@@ -225,7 +232,7 @@ fn scale(matrix: &Rows, column_of_row: &[u32]) -> f64 {
 ///
 /// Source: Bellman and Ford's shortest paths, with a queue, as in Johnson 1977, "Efficient algorithms for shortest paths
 /// in sparse networks".
-fn potentials(matrix: &Rows, solution: &Solution, step: f64, interrupt: &Interrupt) -> Vec<f64> {
+fn potentials(matrix: &SparseRows, solution: &Solution, step: f64, interrupt: &Interrupt) -> Vec<f64> {
     let height = matrix.height();
     let mut duals = vec![0.0; matrix.width];
     let mut queue: std::collections::VecDeque<usize> = (0..height).collect();

@@ -2,18 +2,18 @@
 
 use std::ops::Range;
 
-use crate::Interrupt;
+use crate::interrupt::Interrupt;
 
 /// A cell of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     pub cost: f64,
     pub column: u32,
 }
 
 /// A matrix in compressed rows that holds only allowed cells.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(crate) struct SparseRows {
     /// Number of columns.
     pub width: usize,
     /// `[rows + 1]`: where each row's cells start.
@@ -21,7 +21,7 @@ pub(super) struct Rows {
     cells: Vec<Cell>,
 }
 
-impl Rows {
+impl SparseRows {
     /// Number of rows.
     pub fn height(&self) -> usize {
         self.starts.len().saturating_sub(1)
@@ -94,7 +94,7 @@ impl Rows {
         self.starts[0] = 0;
     }
 
-    /// Has no rows yet, but room for so many cells of those that [`Rows::push`] adds.
+    /// Has no rows yet, but room for so many cells of those that [`SparseRows::push`] adds.
     pub fn begin(&mut self, [height, width]: [usize; 2], cells: usize) {
         self.width = width;
         self.starts.clear();
@@ -142,8 +142,8 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cell, Rows};
-    use crate::Interrupt;
+    use super::{Cell, SparseRows};
+    use crate::interrupt::Interrupt;
 
     fn cell(row: u32, column: u32, cost: f64) -> (u32, Cell) {
         (row, Cell { cost, column })
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_transpose_has_its_rows_in_order_and_twice_is_the_same() {
         let cells = [cell(0, 2, 1.0), cell(0, 0, 2.0), cell(2, 1, 3.0), cell(2, 2, 4.0)];
-        let (mut given, mut turned, mut back) = (Rows::default(), Rows::default(), Rows::default());
+        let (mut given, mut turned, mut back) = (SparseRows::default(), SparseRows::default(), SparseRows::default());
         let never = Interrupt::default();
         given.fill([4, 3], cells.into_iter(), &never);
         turned.fill([3, 4], given.transposed(), &never);
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn rows_that_are_pushed_are_those_that_are_filled_in() {
         let cells = [cell(0, 1, 5.0), cell(1, 0, 1.0), cell(1, 1, 7.0)];
-        let (mut filled, mut pushed) = (Rows::default(), Rows::default());
+        let (mut filled, mut pushed) = (SparseRows::default(), SparseRows::default());
         filled.fill([3, 2], cells.into_iter(), &Interrupt::default());
         pushed.begin([3, 2], 3);
         (0..3).for_each(|row| pushed.push(filled.row(row).iter().copied()));
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn cells_dearer_than_a_limit_are_dropped() {
-        let mut rows = Rows::default();
+        let mut rows = SparseRows::default();
         let never = Interrupt::default();
         let cells = [cell(0, 1, 5.0), cell(1, 0, 1.0), cell(1, 1, 7.0), cell(2, 0, 9.0)];
         rows.fill([3, 2], cells.into_iter(), &never);
