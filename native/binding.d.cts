@@ -16,27 +16,39 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** As `assignF32`, in another thread, on a copy of the matrix. */
+/**
+ * The assignment of a copy of a matrix, in another thread; the arrays for the result must stay untouched until the
+ * promise is settled.
+ */
 export declare function assignAsyncF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
-/** As `assignF64`, in another thread, on a copy of the matrix; the arrays must stay untouched until the promise is settled. */
+/**
+ * The assignment of a copy of a matrix, in another thread; the arrays for the result must stay untouched until the
+ * promise is settled.
+ */
 export declare function assignAsyncF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
-/** As `assignBatchF64`, for matrices of `f32`. */
+/**
+ * The assignments of many matrices, which lie one after the other. `shapes`: rows and columns of each by turns.
+ * `columnOfRow`, `duals`, `totals`: as for one, matrix after matrix.
+ */
 export declare function assignBatchF32(cost: Float32Array, shapes: Uint32Array, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, totals: Float64Array): void
 
 /**
- * The assignments of many matrices of `f64`, which lie one after the other. `shapes`: rows and columns of each by
- * turns. `columnOfRow`, `duals`, `totals`: as for `assignF64`, matrix after matrix.
+ * The assignments of many matrices, which lie one after the other. `shapes`: rows and columns of each by turns.
+ * `columnOfRow`, `duals`, `totals`: as for one, matrix after matrix.
  */
 export declare function assignBatchF64(cost: Float64Array, shapes: Uint32Array, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, totals: Float64Array): void
 
-/** As `assignF64`, for a matrix of `f32`; the arithmetic is in `f64` all the same. */
+/**
+ * The assignment of a matrix; returns the total. `columnOfRow`: `[rows]` and more, which are not touched. `duals`:
+ * `[rows + columns]`, or nothing where they are not wanted.
+ */
 export declare function assignF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
 /**
- * The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]` and more, which are not touched; -1 for
- * a row without a column. `duals`: `[rows + columns]`, or nothing where they are not wanted. `costLimit`: NaN for none.
+ * The assignment of a matrix; returns the total. `columnOfRow`: `[rows]` and more, which are not touched. `duals`:
+ * `[rows + columns]`, or nothing where they are not wanted.
  */
 export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
@@ -47,19 +59,22 @@ export declare function assignF64(cost: Float64Array, rows: number, columns: num
  */
 export declare function assignSmall(): boolean
 
-/** As `assignSparseF32`, in another thread, on a copy of the matrix. */
+/**
+ * The same in another thread, on a copy of the matrix; the arrays for the result must stay untouched until the
+ * promise is settled.
+ */
 export declare function assignSparseAsyncF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
 /**
- * As `assignSparseF64`, in another thread, on a copy of the matrix; the arrays must stay untouched until the promise is
- * settled.
+ * The same in another thread, on a copy of the matrix; the arrays for the result must stay untouched until the
+ * promise is settled.
  */
 export declare function assignSparseAsyncF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
-/** As `assignSparseF64`, for a matrix of `f32`. */
+/** The assignment of a sparse matrix; the rest as for a dense one. */
 export declare function assignSparseF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
-/** The assignment of a sparse matrix of `f64`; the rest as for `assignF64`. */
+/** The assignment of a sparse matrix; the rest as for a dense one. */
 export declare function assignSparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
 /** The class' part of the cost. */
@@ -204,17 +219,14 @@ export interface TermWeights {
 /** The most threads that this process uses at once. */
 export declare function threadCount(): number
 
-/** As `verifyF64`, for a matrix of `f32`. */
+/** Checks an assignment of a matrix by its duals. `report`: 1 if proven optimal or else 0, total, bound, violation. */
 export declare function verifyF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
 
-/**
- * Checks an assignment of a matrix of `f64` by its duals. `report`: 1 if proven optimal or else 0, total, bound,
- * violation.
- */
+/** Checks an assignment of a matrix by its duals. `report`: 1 if proven optimal or else 0, total, bound, violation. */
 export declare function verifyF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
 
-/** As `verifySparseF64`, for a matrix of `f32`. */
+/** Checks an assignment of a sparse matrix; the rest as for a dense one. */
 export declare function verifySparseF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
 
-/** Checks an assignment of a sparse matrix of `f64`; the rest as for `verifyF64`. */
+/** Checks an assignment of a sparse matrix; the rest as for a dense one. */
 export declare function verifySparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void

@@ -10,9 +10,9 @@ use lsap::CostMatrix;
 use napi::bindgen_prelude::{Env, External, Float64Array};
 use napi_derive::napi;
 
+use crate::assign::{SOLVER, assignment_options};
 use crate::environment::level;
 use crate::error::{Failure, Result};
-use crate::{SOLVER, assignment_options};
 
 /// Values before the costs.
 const HEAD: usize = 6;
