@@ -35,7 +35,7 @@ impl<'a> Assignment<'a> {
     /// Writes the column of every row, or -1, and, unless `duals` is empty, the duals of the rows, then of the columns.
     ///
     /// # Errors
-    /// [`Error::Length`] where an array has not as many places.
+    /// [`Error::Length`](crate::Error::Length) where an array has not as many places.
     pub fn write(&self, column_of_row: &mut [i32], duals: &mut [f64]) -> Result<()> {
         check_length("column_of_row", column_of_row.len(), &[self.column_of_row.len()])?;
         for (place, column) in column_of_row.iter_mut().zip(self.columns_of_rows()) {

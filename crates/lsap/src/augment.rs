@@ -99,8 +99,9 @@ impl State {
         None
     }
 
-    /// Augments: swaps the pairs on the path of the search, on which every column comes after a row that offered it its distance:
-    /// the last of them, since most long paths go from each row to the next. `dual`: that of a column in the search.
+    /// Augments: swaps the pairs on the path of the search, on which every column comes after a row that offered it its
+    /// distance: the last of them, since most long paths go from each row to the next. `dual`: that of a column in the
+    /// search.
     pub fn augment_along_path<T: Cost, R: CostRows<T>>(&mut self, rows: &R, dual: impl Fn(usize) -> f64) {
         let Self { search: Search { scanned, reached, end, .. }, taken, column_of_row, row_of_column, .. } = self;
         let (mut before, mut last) = match end.place {

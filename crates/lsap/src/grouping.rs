@@ -23,7 +23,7 @@ const SHARE_OF_PADDING: usize = 20;
 /// In large matrices groups are also used where a row has, on average, so many equals, itself included.
 const EQUALS: usize = 6;
 
-/// CostRows, or columns, with the same key that one is compared with.
+/// Rows, or columns, with the same key that one is compared with.
 const KNOWN: usize = 4;
 
 /// Whether to look for groups in a matrix with so many rows.

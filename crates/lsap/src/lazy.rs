@@ -8,10 +8,10 @@
 //!    enters the queue as an event of its own, at which the row is read again, or scanned as a whole if that would find
 //!    no others. Nothing that is not nearer than the nearest free column found enters the queue,
 //!    and at equal distances a free column ends the search, so most rows never see their event.
-//! 4. The searches have a budget of work, about what one auction costs. Where it is spent, [`scaling`](crate::scaling)(crate::scaling)
-//!    finds better duals, from which steps 2 and 3 start again; where that has not helped, dense searches take over. In
-//!    a rectangle scaled duals would not be valid, so that it is first made square by rows that may have any column for
-//!    nothing.
+//! 4. The searches have a budget of work, about what one auction costs. Where it is spent,
+//!    [`scaling`](crate::scaling) finds better duals, from which steps 2 and 3 start again; where that has not helped,
+//!    dense searches take over. In a rectangle scaled duals would not be valid, so that it is first made square by rows
+//!    that may have any column for nothing.
 //!
 //! Every step is exact: the duals are those of an optimal assignment whatever the path that led there.
 //!

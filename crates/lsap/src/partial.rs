@@ -1,14 +1,14 @@
 //! The most pairs, and of those the least total, where forbidden cells leave no complete assignment.
 //!
-//! Once every row that a shortest path can place is placed, the rows that are *unassignable* remain: all columns that they can
+//! Once every row that a shortest path can place is placed, the *unassignable* rows remain: all columns that they can
 //! reach belong to rows that need them too, so one row for each of them must do without. That is a search with a limit M,
 //! at which any row may stay without a column, for an M that outweighs all costs. Instead of a number, M is a second
-//! place of the costs. The columns that an unassignable row reaches get the dual v - M and are *big-M columns* from then on, and what is
-//! known of them is v; their rows' duals are u + M. Neither ever changes by another M.
+//! place of the costs. The columns that an unassignable row reaches get the dual v - M and are *big-M columns* from then
+//! on, and what is known of them is v; their rows' duals are u + M. Neither ever changes by another M.
 //!
-//! So for every unassignable row there are two searches. The first finds all columns that can be reached and are no big-M columns, by
-//! their distances; there is no free one among them. The second goes on over the big-M columns, whose paths are all longer
-//! by M, and ends at the row of either kind that can best stay without a column, which is as far away by M as well.
+//! So for every unassignable row there are two searches. The first finds all other columns that can be reached, by their
+//! distances; there is no free one among them. The second goes on over the big-M columns, whose paths are all longer by M,
+//! and ends at the row of either kind that can best stay without a column, which is as far away by M as well.
 //!
 //! At the end M becomes the least number that makes the duals valid: u + v ≤ c, with equality at the pairs, every free row
 //! at the largest u and every free column at the largest v, which proves that no other pairs, as many, are cheaper.

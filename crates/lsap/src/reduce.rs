@@ -5,7 +5,8 @@
 //! *Augmenting row reduction*: a row left over takes its cheapest column all the same, whose dual falls by what the second
 //! cheapest costs more, so that the row that had it may look elsewhere; and so on, within a budget.
 //!
-//! Source: Jonker and Volgenant 1987, "A shortest augmenting path algorithm for dense and sparse linear assignment problems".
+//! Source: Jonker and Volgenant 1987, "A shortest augmenting path algorithm for dense and sparse linear assignment
+//! problems".
 
 use simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*, store_f64};
 

@@ -48,7 +48,7 @@ pub(crate) struct Scaling {
     epsilon: f64,
 }
 
-/// One phase's view of a row.
+/// A row as one phase sees it.
 #[derive(Clone, Copy, Debug)]
 struct Bidder {
     /// Bids since its candidates were read.

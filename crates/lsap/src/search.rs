@@ -36,6 +36,7 @@ pub(crate) struct End {
     pub place: Place,
 }
 
+/// A place where a search may end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
     /// A free column.

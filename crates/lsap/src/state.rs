@@ -9,7 +9,7 @@ use crate::search::Search;
 use crate::solution::Solution;
 use crate::view::{Choices, CostRows, MatrixView};
 
-/// The state of a solve, kept for its memory.
+/// The pairs and duals so far, and what the stages of a dense solve share.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub column_of_row: Vec<u32>,
@@ -22,6 +22,7 @@ pub(crate) struct State {
     pub row_duals: Vec<f64>,
     /// +infinity for a column that is taken, 0 for a free one.
     pub taken: Vec<f64>,
+    /// The two best columns of every row, where rows choose.
     pub choices: Choices,
     pub search: Search,
     pub free_rows: Vec<u32>,
@@ -64,6 +65,7 @@ impl State {
         self.unassignable_rows.clear();
     }
 
+    /// Makes a row and a column partners.
     pub fn pair(&mut self, row: usize, column: usize) {
         self.column_of_row[row] = column as u32;
         self.row_of_column[column] = row as u32;
@@ -74,6 +76,7 @@ impl State {
         view.rows == view.columns && !self.is_partial
     }
 
+    /// Notes which columns are taken, for a search.
     pub fn note_taken(&mut self) {
         self.taken.clear();
         self.taken.extend(self.row_of_column.iter().map(|&row| if row == NONE { 0.0 } else { f64::INFINITY }));

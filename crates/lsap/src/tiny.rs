@@ -1,8 +1,8 @@
 //! The solver for at most sixteen columns: shortest augmenting paths whose whole state stays in registers.
 //!
-//! In a square matrix column reduction comes first, as in [`dense`](crate::dense), unless many rows are constant. Then row after row grows a tree by
-//! Dijkstra's algorithm as there, but distances, duals and parents of all columns are one pair of vectors each, and
-//! there is nothing to prepare: at this size, preparing takes longer than solving.
+//! In a square matrix column reduction comes first, as in [`dense`](crate::dense), unless many rows are constant. Then
+//! row after row grows a tree by Dijkstra's algorithm as there, but distances, duals and parents of all columns are one
+//! pair of vectors each, and there is nothing to prepare: at this size, preparing takes longer than solving.
 
 use simd::{F64, LANES, Simd, load_f64, prelude::*};
 

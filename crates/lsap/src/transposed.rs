@@ -1,6 +1,6 @@
 //! A matrix with more rows than columns, whose columns are the solver's rows: read where it lies, never transposed.
 //!
-//! The two best columns of every row are found with the columns across the lanes of vectors. Among the first rows, where
+//! The two best rows of every column are found with the columns across the lanes of vectors. Among the first rows, where
 //! nearly each one offers some column less than it knows, all are offered to a few columns whose best and second best
 //! stay in registers. The rows after that are offered four at a time, and one comparison shows whether any of them is of
 //! interest. A column is gathered only when a search asks for it.

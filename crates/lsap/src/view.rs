@@ -3,7 +3,8 @@
 //! Nothing is copied that can be read where it lies. A vector that begins in a row may end in the next one; what it
 //! finds there is harmless, because the duals of the places beyond the last column are -infinity, which makes their
 //! reduced costs +infinity. Only the rows at the very end of the memory, where such a vector would reach beyond it, are
-//! copied ([`MatrixView`]). A matrix with more rows than columns is not transposed either ([`transposed`](crate::transposed)).
+//! copied ([`MatrixView`]). A matrix with more rows than columns is not transposed either
+//! ([`transposed`](crate::transposed)).
 
 use std::ops::Range;
 

@@ -7,7 +7,7 @@
 //! distributed relaxation method for the assignment problem"; Bertsekas and Castañon 1992.
 
 use crate::outcome::NONE;
-use crate::sparse::rows::{Cell, SparseRows};
+use crate::sparse::rows::{ListedCell, SparseRows};
 use crate::sparse::state::{CheapestCell, SparseState};
 
 /// What the range of reduced costs is divided by for the first ε.
@@ -59,7 +59,7 @@ impl SparseState {
         /// Multiples of the tenth part's: what is larger stands for a forbidden cell, or is rare.
         const CAP: f64 = 1e6;
         const RARE: f64 = 64.0;
-        let reduced = |cell: &Cell| (cell.cost - self.duals[cell.column as usize]).min(limit);
+        let reduced = |cell: &ListedCell| (cell.cost - self.duals[cell.column as usize]).min(limit);
         let mut excess = Vec::new();
         for row in (0..matrix.height()).step_by(matrix.height() / SAMPLE + 1) {
             let smallest = matrix.row(row).iter().map(reduced).fold(f64::INFINITY, f64::min);

@@ -20,7 +20,7 @@ use crate::memory;
 use crate::needs::COST;
 use crate::outcome::{NONE, Outcome};
 use crate::solution::Solution;
-use crate::sparse::rows::{Cell, SparseRows};
+use crate::sparse::rows::{ListedCell, SparseRows};
 use crate::sparse::state::SparseState;
 use crate::sum::two_sum;
 
@@ -29,9 +29,9 @@ const ROUNDS: usize = 100;
 
 /// A number as a sum of several of which none overlaps another, the smallest first.
 #[derive(Clone, Debug, Default)]
-struct Long(Vec<f64>);
+struct Expansion(Vec<f64>);
 
-impl Long {
+impl Expansion {
     fn add(&mut self, value: f64) {
         let mut carried = value;
         self.0.retain_mut(|part| {
@@ -58,13 +58,13 @@ impl Long {
 
 /// Exact duals and what they are nearly.
 struct Duals {
-    exact: Vec<Long>,
+    exact: Vec<Expansion>,
     near: Vec<f64>,
 }
 
 impl Duals {
     fn new(length: usize) -> Self {
-        Self { exact: vec![Long::default(); length], near: vec![0.0; length] }
+        Self { exact: vec![Expansion::default(); length], near: vec![0.0; length] }
     }
 
     fn add(&mut self, at: usize, value: f64) {
@@ -79,13 +79,13 @@ struct Refinement<'a> {
     interrupt: &'a Interrupt,
     rows: Duals,
     columns: Duals,
-    reduced: Long,
+    reduced: Expansion,
 }
 
 impl Refinement<'_> {
     /// A reduced cost, unless it is certain to be larger than `most`.
     #[inline]
-    fn reduced(&mut self, row: usize, Cell { cost, column }: Cell, most: f64) -> Option<f64> {
+    fn reduced(&mut self, row: usize, ListedCell { cost, column }: ListedCell, most: f64) -> Option<f64> {
         /// More than the roundings of the estimate make up.
         const ROUNDING: f64 = 8.0 * f64::EPSILON;
         let (u, v) = (self.rows.near[row], self.columns.near[column as usize]);
@@ -111,7 +111,7 @@ impl Refinement<'_> {
         for (row, &column) in column_of_row.iter().enumerate() {
             let cost = self.matrix.cost(row, column);
             let dual = &mut self.rows.exact[row];
-            dual.set_reduced(cost, [&Long::default(), &self.columns.exact[column as usize]]);
+            dual.set_reduced(cost, [&Expansion::default(), &self.columns.exact[column as usize]]);
             self.rows.near[row] = dual.near();
         }
     }
@@ -136,7 +136,7 @@ impl Refinement<'_> {
 
 /// Bytes that the cells of a refinement take, at most: those of a round, and those of the transposed matrix.
 fn cells_take(matrix: &SparseRows) -> u128 {
-    2 * (size_of::<Cell>() * matrix.len()) as u128
+    2 * (size_of::<ListedCell>() * matrix.len()) as u128
 }
 
 /// Bytes that the rows and columns take, at most, up to a round and in it: each adds a number to every dual.
@@ -165,7 +165,7 @@ pub(crate) fn refine(
         interrupt: &interrupt,
         rows: Duals::new(height),
         columns: Duals::new(width),
-        reduced: Long::default(),
+        reduced: Expansion::default(),
     };
     for (column, &dual) in solution.column_duals.iter().enumerate() {
         refinement.columns.add(column, dual);
@@ -187,7 +187,7 @@ pub(crate) fn refine(
         for row in interrupt.guard(0..height) {
             part.push(matrix.row(row).iter().filter_map(|&cell| {
                 let reduced = refinement.reduced(row, cell, 8.0 * gap)?;
-                Some(Cell { cost: reduced - loss[cell.column as usize], ..cell })
+                Some(ListedCell { cost: reduced - loss[cell.column as usize], ..cell })
             }));
         }
         if interrupt.is_raised() {
@@ -245,7 +245,7 @@ fn potentials(matrix: &SparseRows, solution: &Solution, step: f64, interrupt: &I
         }
         let own = solution.column_of_row[row];
         let (cost, dual) = (matrix.cost(row, own), duals[own as usize]);
-        for &Cell { cost: other, column } in matrix.row(row) {
+        for &ListedCell { cost: other, column } in matrix.row(row) {
             let lowered = (other - cost) + dual;
             if lowered >= duals[column as usize] - step {
                 continue;

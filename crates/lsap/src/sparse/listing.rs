@@ -6,7 +6,7 @@ use crate::error::{Error, Result, check_length};
 use crate::interrupt::Interrupt;
 use crate::memory;
 use crate::needs::{COST, listed_solving_takes};
-use crate::sparse::rows::{Cell, SparseRows};
+use crate::sparse::rows::{ListedCell, SparseRows};
 
 /// A caller's matrix of costs of which the allowed cells are listed; +infinity forbids a cell too.
 ///
@@ -102,8 +102,8 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
         memory::require(COST, self.needs())?;
         let Reading { largest, is_sorted, forbids } = self.check_cells(interrupt)?;
         let (sign, limit) = signed(largest);
-        let along = |(row, cell): (u32, Cell)| (row, cell);
-        let across = |(row, cell): (u32, Cell)| (cell.column, Cell { column: row, ..cell });
+        let along = |(row, cell): (u32, ListedCell)| (row, cell);
+        let across = |(row, cell): (u32, ListedCell)| (cell.column, ListedCell { column: row, ..cell });
         let (near, far) = ([self.rows, self.columns], [self.columns, self.rows]);
         match (is_sorted, is_transposed) {
             (true, false) => rows.fill(near, self.cells(sign).map(along), interrupt),
@@ -137,11 +137,11 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
     }
 
     /// All cells, times `sign` where they are finite.
-    fn cells(&self, sign: f64) -> impl Iterator<Item = (u32, Cell)> + Clone {
+    fn cells(&self, sign: f64) -> impl Iterator<Item = (u32, ListedCell)> + Clone {
         self.places().map(move |(row, at)| {
             let cost = self.costs[at].value();
             let cost = if cost == f64::INFINITY { cost } else { cost * sign };
-            (row, Cell { cost, column: self.column_indices[at] as u32 })
+            (row, ListedCell { cost, column: self.column_indices[at] as u32 })
         })
     }
 

@@ -1,7 +1,7 @@
 //! The most pairs, whatever they cost: Hopcroft and Karp's algorithm.
 //!
-//! Each phase measures how many pairs lie between a free row and every row, by breadth, then augments along shortest paths that
-//! share no row as long as there are any. At most about √rows phases are needed. Source: Hopcroft and Karp 1973, "An
+//! Each phase measures how many pairs lie between a free row and every row, by breadth, then augments along shortest paths
+//! that share no row as long as there are any. At most about √rows phases are needed. Source: Hopcroft and Karp 1973, "An
 //! n^5/2 algorithm for maximum matchings in bipartite graphs".
 
 use crate::interrupt::Interrupt;
@@ -19,7 +19,7 @@ pub(crate) struct LargestMatching {
     queue: Vec<u32>,
 }
 
-/// SparseRows that have fewer allowed columns between them than they are, if there are such.
+/// Rows that have fewer allowed columns between them than they are, if there are such.
 pub(crate) fn violator(matrix: &SparseRows, interrupt: &Interrupt) -> Option<Vec<usize>> {
     let mut matching = LargestMatching::largest(matrix, interrupt);
     let free = matching.column_of_row.iter().position(|&column| column == NONE)?;

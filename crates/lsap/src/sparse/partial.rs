@@ -15,7 +15,7 @@ use crate::outcome::{NONE, Outcome};
 use crate::solution::Solution;
 use crate::sparse::complete::{self, Care};
 use crate::sparse::matching::LargestMatching;
-use crate::sparse::rows::{Cell, SparseRows};
+use crate::sparse::rows::{ListedCell, SparseRows};
 use crate::sparse::state::SparseState;
 
 /// Solves a matrix with at most as many rows as columns.
@@ -156,13 +156,13 @@ impl Parts {
         whole: &mut Solution,
     ) -> Result<()> {
         let (rows, columns) = (self.rows.of(is_crowded), self.columns.of(is_crowded));
-        let is_inside = |(row, cell): &(u32, Cell)| {
+        let is_inside = |(row, cell): &(u32, ListedCell)| {
             [self.rows.is_crowded[*row as usize], self.columns.is_crowded[cell.column as usize]] == [is_crowded; 2]
         };
-        let place = |(row, Cell { cost, column }): (u32, Cell)| {
+        let place = |(row, ListedCell { cost, column }): (u32, ListedCell)| {
             let (row, column) = (self.rows.places[row as usize], self.columns.places[column as usize]);
             // of the crowded part the columns are fewer
-            if is_crowded { (column, Cell { cost, column: row }) } else { (row, Cell { cost, column }) }
+            if is_crowded { (column, ListedCell { cost, column: row }) } else { (row, ListedCell { cost, column }) }
         };
         let sides = if is_crowded { [columns.len(), rows.len()] } else { [rows.len(), columns.len()] };
         let (mut part, mut inner) = (SparseRows::default(), Solution::default());
@@ -194,7 +194,7 @@ impl Parts {
         let mut distance = f64::NEG_INFINITY;
         for row in (0..matrix.height()).filter(|&row| !self.rows.is_crowded[row]) {
             distance = distance.max(row_duals[row]);
-            for &Cell { cost, column } in matrix.row(row) {
+            for &ListedCell { cost, column } in matrix.row(row) {
                 if self.columns.is_crowded[column as usize] {
                     distance = distance.max(row_duals[row] + column_duals[column as usize] - cost);
                 }

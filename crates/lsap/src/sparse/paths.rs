@@ -26,7 +26,7 @@
 use crate::outcome::{NONE, Outcome};
 use crate::sparse::column::ColumnState;
 use crate::sparse::matching;
-use crate::sparse::rows::{Cell, SparseRows};
+use crate::sparse::rows::{ListedCell, SparseRows};
 use crate::sparse::search::SearchEnd;
 use crate::sparse::state::{SparseState, cheapest};
 
@@ -111,7 +111,7 @@ impl SparseState {
                 turned.duals[row] = if first < f64::INFINITY { first.min(limit) } else { 0.0 };
             } else {
                 turned.duals[row] = cost - self.duals[column as usize];
-                turned.pair(column, Cell { cost, column: row as u32 });
+                turned.pair(column, ListedCell { cost, column: row as u32 });
             }
         }
         turned.augment_all(spare, 0.0, usize::MAX);
@@ -121,7 +121,7 @@ impl SparseState {
             self.duals[column] = 0.0;
             if row != NONE {
                 self.duals[column] = (cost - turned.duals[row as usize]).min(0.0);
-                self.pair(row, Cell { cost, column: column as u32 });
+                self.pair(row, ListedCell { cost, column: column as u32 });
             }
         }
         let is_left = |row: &u32| self.column_of_row[*row as usize] == NONE;
@@ -175,7 +175,7 @@ impl SparseState {
         while column != NONE {
             let ColumnState { cost, parent, .. } = self.columns[column as usize];
             let previous = self.column_of_row[parent as usize];
-            self.pair(parent, Cell { cost, column });
+            self.pair(parent, ListedCell { cost, column });
             column = previous;
         }
         true

@@ -1,21 +1,22 @@
 //! The reductions that come before the searches of a sparse matrix, of which they leave few.
 //!
-//! *ColumnState reduction*: every column's dual is its smallest cost, and the row that has it takes the column. A row without a
-//! column takes its cheapest one if that is free. *Augmenting row reduction*: a row left over takes its cheapest column all
-//! the same, whose dual falls by what the second cheapest costs more, so that the row that had it may look elsewhere; and so
-//! on, within a budget.
+//! *Column reduction*: every column's dual is its smallest cost, and the row that has it takes the column. A row without
+//! a column takes its cheapest one if that is free. *Augmenting row reduction*: a row left over takes its cheapest column
+//! all the same, whose dual falls by what the second cheapest costs more, so that the row that had it may look elsewhere;
+//! and so on, within a budget.
 //!
-//! Source: Jonker and Volgenant 1987, "A shortest augmenting path algorithm for dense and sparse linear assignment problems".
+//! Source: Jonker and Volgenant 1987, "A shortest augmenting path algorithm for dense and sparse linear assignment
+//! problems".
 
 use crate::outcome::NONE;
 use crate::sparse::column::ColumnState;
-use crate::sparse::rows::{Cell, SparseRows};
+use crate::sparse::rows::{ListedCell, SparseRows};
 use crate::sparse::state::{CheapestCell, SparseState, cheapest};
 
 /// Passes of augmenting row reduction.
 const ROW_REDUCTIONS: usize = 2;
 
-/// SparseRows that a pass may move for each free row.
+/// Rows that a pass may move for each free row.
 const MOVES: usize = 30;
 
 impl SparseState {
@@ -27,10 +28,10 @@ impl SparseState {
         }
     }
 
-    /// ColumnState reduction.
+    /// Column reduction.
     pub fn reduce_columns(&mut self, matrix: &SparseRows) {
         for row in 0..matrix.height() {
-            for &Cell { cost, column } in matrix.row(row) {
+            for &ListedCell { cost, column } in matrix.row(row) {
                 let place = &mut self.columns[column as usize];
                 if cost < place.cost {
                     (place.cost, place.parent) = (cost, row as u32);
@@ -44,7 +45,7 @@ impl SparseState {
             }
             self.duals[column] = cost;
             if self.column_of_row[parent as usize] == NONE {
-                self.pair(parent, Cell { cost, column: column as u32 });
+                self.pair(parent, ListedCell { cost, column: column as u32 });
             }
         }
     }
@@ -84,7 +85,7 @@ impl SparseState {
                     break;
                 }
                 let stays = first == f64::INFINITY;
-                let owner = |cell: Cell| self.columns[cell.column as usize].row;
+                let owner = |cell: ListedCell| self.columns[cell.column as usize].row;
                 let second = second.min(limit);
                 let dual = if stays { 0.0 } else { self.duals[cell.column as usize] };
                 let lowered = dual - (second - first);

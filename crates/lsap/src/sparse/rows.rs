@@ -6,7 +6,7 @@ use crate::interrupt::Interrupt;
 
 /// A cell of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Cell {
+pub(crate) struct ListedCell {
     pub cost: f64,
     pub column: u32,
 }
@@ -18,7 +18,7 @@ pub(crate) struct SparseRows {
     pub width: usize,
     /// `[rows + 1]`: where each row's cells start.
     starts: Vec<usize>,
-    cells: Vec<Cell>,
+    cells: Vec<ListedCell>,
 }
 
 impl SparseRows {
@@ -37,12 +37,12 @@ impl SparseRows {
     }
 
     /// The cells of a row.
-    pub fn row(&self, row: usize) -> &[Cell] {
+    pub fn row(&self, row: usize) -> &[ListedCell] {
         &self.cells[self.range(row)]
     }
 
     /// The cells of a row, whose order is free.
-    pub fn row_mut(&mut self, row: usize) -> &mut [Cell] {
+    pub fn row_mut(&mut self, row: usize) -> &mut [ListedCell] {
         let range = self.range(row);
         &mut self.cells[range]
     }
@@ -53,13 +53,13 @@ impl SparseRows {
     }
 
     /// All cells with their rows, in order of rows.
-    pub fn cells(&self) -> impl Iterator<Item = (u32, Cell)> + Clone {
+    pub fn cells(&self) -> impl Iterator<Item = (u32, ListedCell)> + Clone {
         (0..self.height()).flat_map(move |row| self.row(row).iter().map(move |&cell| (row as u32, cell)))
     }
 
     /// All cells of the transposed matrix, in order of its columns.
-    pub fn transposed(&self) -> impl Iterator<Item = (u32, Cell)> + Clone {
-        self.cells().map(|(row, Cell { cost, column })| (column, Cell { cost, column: row }))
+    pub fn transposed(&self) -> impl Iterator<Item = (u32, ListedCell)> + Clone {
+        self.cells().map(|(row, ListedCell { cost, column })| (column, ListedCell { cost, column: row }))
     }
 
     /// Takes cells in any order; within a row they stay in the order given. What an interrupt leaves behind is some
@@ -67,7 +67,7 @@ impl SparseRows {
     pub fn fill(
         &mut self,
         [height, width]: [usize; 2],
-        cells: impl Iterator<Item = (u32, Cell)> + Clone,
+        cells: impl Iterator<Item = (u32, ListedCell)> + Clone,
         interrupt: &Interrupt,
     ) {
         let cells = cells.take_while(|_| !interrupt.is_raised());
@@ -83,7 +83,7 @@ impl SparseRows {
             *start = sum;
         }
         self.make_room(sum);
-        self.cells.resize(sum, Cell { cost: 0.0, column: 0 });
+        self.cells.resize(sum, ListedCell { cost: 0.0, column: 0 });
         // each row's start runs to its end, which is the start of the next
         for (row, cell) in cells {
             let place = &mut self.starts[row as usize];
@@ -105,7 +105,7 @@ impl SparseRows {
     }
 
     /// Adds the next row.
-    pub fn push(&mut self, cells: impl Iterator<Item = Cell>) {
+    pub fn push(&mut self, cells: impl Iterator<Item = ListedCell>) {
         self.cells.extend(cells);
         self.starts.push(self.cells.len());
     }
@@ -142,11 +142,11 @@ impl SparseRows {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cell, SparseRows};
+    use super::{ListedCell, SparseRows};
     use crate::interrupt::Interrupt;
 
-    fn cell(row: u32, column: u32, cost: f64) -> (u32, Cell) {
-        (row, Cell { cost, column })
+    fn cell(row: u32, column: u32, cost: f64) -> (u32, ListedCell) {
+        (row, ListedCell { cost, column })
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use crate::outcome::NONE;
 use crate::sparse::column::ColumnState;
 use crate::sparse::heap::Heap;
-use crate::sparse::rows::Cell;
+use crate::sparse::rows::ListedCell;
 
 /// One Dijkstra search.
 #[derive(Debug, Default)]
@@ -61,9 +61,9 @@ impl SparseSearch {
 
     /// Offers the columns of `row` the path through it.
     #[inline]
-    pub fn relax(&mut self, cells: &[Cell], duals: &[f64], columns: &mut [ColumnState], row: u32, offset: f64) {
+    pub fn relax(&mut self, cells: &[ListedCell], duals: &[f64], columns: &mut [ColumnState], row: u32, offset: f64) {
         self.work += cells.len();
-        for &Cell { cost, column: index } in cells {
+        for &ListedCell { cost, column: index } in cells {
             let offered = (cost - duals[index as usize]) + offset;
             if offered >= self.horizon {
                 continue;

@@ -15,7 +15,7 @@ use crate::outcome::{NONE, Outcome};
 use crate::solution::Solution;
 use crate::sparse::complete::{self, Care};
 use crate::sparse::listing::SparseMatrix;
-use crate::sparse::rows::{Cell, SparseRows};
+use crate::sparse::rows::{ListedCell, SparseRows};
 use crate::sparse::state::SparseState;
 use crate::sparse::{exact, partial};
 
@@ -109,12 +109,14 @@ impl SparseSolver {
         let cells = (0..rows).flat_map(|row| {
             let costs = costs[row * columns..][..columns].iter().enumerate();
             let allowed = costs.filter(|(_, cost)| cost.value() != f64::INFINITY);
-            allowed.map(move |(column, cost)| (row as u32, Cell { cost: cost.value() * sign, column: column as u32 }))
+            allowed.map(move |(column, cost)| {
+                (row as u32, ListedCell { cost: cost.value() * sign, column: column as u32 })
+            })
         });
         let allowed = cells.filter(|(_, cell)| cell.cost <= limit);
         let count = self.state.interrupt.guard(allowed.clone()).count();
         memory::require(COST, listed_solving_takes([rows, columns], count))?;
-        let across = |(row, cell): (u32, Cell)| (cell.column, Cell { column: row, ..cell });
+        let across = |(row, cell): (u32, ListedCell)| (cell.column, ListedCell { column: row, ..cell });
         if rows <= columns {
             self.matrix.fill([rows, columns], allowed, &self.state.interrupt);
         } else {

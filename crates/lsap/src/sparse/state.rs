@@ -10,7 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::outcome::NONE;
 use crate::solution::Solution;
 use crate::sparse::column::ColumnState;
-use crate::sparse::rows::{Cell, SparseRows};
+use crate::sparse::rows::{ListedCell, SparseRows};
 use crate::sparse::search::SparseSearch;
 
 /// Candidates of a row.
@@ -29,7 +29,7 @@ pub(crate) struct SparseState {
     pub shift: f64,
     /// Bounds on the reduced costs of what is no candidate; -infinity for a row that was not read.
     bounds: Vec<f64>,
-    reading: Vec<(f64, Cell)>,
+    reading: Vec<(f64, ListedCell)>,
     pub free_rows: Vec<u32>,
     pub search: SparseSearch,
     /// Whether to turn to scaling at once, for tests.
@@ -41,7 +41,7 @@ pub(crate) struct SparseState {
 /// The smallest reduced cost of a row.
 #[derive(Clone, Copy)]
 pub(crate) struct CheapestCell {
-    pub cell: Cell,
+    pub cell: ListedCell,
     /// It.
     pub first: f64,
     /// The second smallest.
@@ -50,9 +50,9 @@ pub(crate) struct CheapestCell {
 
 /// The two smallest reduced costs of some cells.
 #[inline(always)]
-pub(crate) fn cheapest(cells: &[Cell], duals: &[f64]) -> CheapestCell {
+pub(crate) fn cheapest(cells: &[ListedCell], duals: &[f64]) -> CheapestCell {
     let mut found =
-        CheapestCell { cell: Cell { cost: 0.0, column: NONE }, first: f64::INFINITY, second: f64::INFINITY };
+        CheapestCell { cell: ListedCell { cost: 0.0, column: NONE }, first: f64::INFINITY, second: f64::INFINITY };
     for &cell in cells {
         let reduced = cell.cost - duals[cell.column as usize];
         if reduced < found.second {
@@ -91,15 +91,15 @@ impl SparseState {
         self.columns.iter_mut().for_each(|column| column.row = NONE);
     }
 
-    pub fn pair(&mut self, row: u32, cell: Cell) {
+    pub fn pair(&mut self, row: u32, cell: ListedCell) {
         self.column_of_row[row as usize] = cell.column;
         self.cost_of_row[row as usize] = cell.cost;
         self.columns[cell.column as usize].row = row;
     }
 
     /// The first cell of this reduced cost whose column is free.
-    pub fn free_cell(&self, cells: &[Cell], reduced: f64) -> Option<Cell> {
-        let serves = |cell: &Cell| {
+    pub fn free_cell(&self, cells: &[ListedCell], reduced: f64) -> Option<ListedCell> {
+        let serves = |cell: &ListedCell| {
             let column = cell.column as usize;
             cell.cost - self.duals[column] == reduced && self.columns[column].row == NONE
         };
@@ -137,10 +137,10 @@ impl SparseState {
 }
 
 /// Moves a row's candidates to its front; gives the bound on the others.
-fn read(cells: &mut [Cell], duals: &[f64], reading: &mut Vec<(f64, Cell)>) -> f64 {
+fn read(cells: &mut [ListedCell], duals: &[f64], reading: &mut Vec<(f64, ListedCell)>) -> f64 {
     reading.clear();
     reading.extend(cells.iter().map(|&cell| (cell.cost - duals[cell.column as usize], cell)));
-    let order = |a: &(f64, Cell), b: &(f64, Cell)| a.0.total_cmp(&b.0).then(a.1.column.cmp(&b.1.column));
+    let order = |a: &(f64, ListedCell), b: &(f64, ListedCell)| a.0.total_cmp(&b.0).then(a.1.column.cmp(&b.1.column));
     let (_, &mut (bound, _), _) = reading.select_nth_unstable_by(CANDIDATES, order);
     for (place, (_, cell)) in cells.iter_mut().zip(reading) {
         *place = *cell;
