@@ -16,268 +16,217 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** As `assignF32`, in another thread, on a copy of the matrix. */
+/**
+ * The assignment of a copy of a matrix, in another thread; the arrays for the result must stay untouched until the
+ * promise is settled.
+ */
 export declare function assignAsyncF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
-/** As `assignF64`, in another thread, on a copy of the matrix; the arrays must stay untouched until the promise is settled. */
+/**
+ * The assignment of a copy of a matrix, in another thread; the arrays for the result must stay untouched until the
+ * promise is settled.
+ */
 export declare function assignAsyncF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
-/** As `assignBatchF64`, for matrices of `f32`. */
+/**
+ * The assignments of many matrices, which lie one after the other. `shapes`: rows and columns of each by turns.
+ * `columnOfRow`, `duals`, `totals`: as for one, matrix after matrix.
+ */
 export declare function assignBatchF32(cost: Float32Array, shapes: Uint32Array, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, totals: Float64Array): void
 
 /**
- * The assignments of many matrices of `f64`, which lie one after the other. `shapes`: rows and columns of each by
- * turns. `columnOfRow`, `duals`, `totals`: as for `assignF64`, matrix after matrix.
+ * The assignments of many matrices, which lie one after the other. `shapes`: rows and columns of each by turns.
+ * `columnOfRow`, `duals`, `totals`: as for one, matrix after matrix.
  */
 export declare function assignBatchF64(cost: Float64Array, shapes: Uint32Array, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, totals: Float64Array): void
 
-/** As `assignF64`, for a matrix of `f32`; the arithmetic is in `f64` all the same. */
+/**
+ * The assignment of a matrix; returns the total. `columnOfRow`: `[rows]` and more, which are not touched. `duals`:
+ * `[rows + columns]`, or nothing where they are not wanted.
+ */
 export declare function assignF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
 /**
- * The assignment of a matrix of `f64`; returns the total. `columnOfRow`: `[rows]` and more, which are not touched; -1 for
- * a row without a column. `duals`: `[rows + columns]`, or nothing where they are not wanted. `costLimit`: NaN for none.
+ * The assignment of a matrix; returns the total. `columnOfRow`: `[rows]` and more, which are not touched. `duals`:
+ * `[rows + columns]`, or nothing where they are not wanted.
  */
 export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
 /**
- * The assignment of the matrix in the memory: rows, columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if
- * duals are wanted; then the costs, row-major. They are replaced by the total, the column of every row, or -1, and the
- * duals of the rows and columns if they are wanted.
+ * The assignment of the matrix that waits: rows, columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if duals are
+ * wanted; then the costs, row-major. They are replaced by the total, the column of every row, or -1, and the duals of the
+ * rows and columns if they are wanted. Whether there is one; if not, `raiseSmall` throws why.
  */
-export declare function assignSmall(exchange: ExternalObject<Exchange>): void
+export declare function assignSmall(): boolean
 
-/** As `assignSparseF32`, in another thread, on a copy of the matrix. */
+/**
+ * The same in another thread, on a copy of the matrix; the arrays for the result must stay untouched until the
+ * promise is settled.
+ */
 export declare function assignSparseAsyncF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
 /**
- * As `assignSparseF64`, in another thread, on a copy of the matrix; the arrays must stay untouched until the promise is
- * settled.
+ * The same in another thread, on a copy of the matrix; the arrays for the result must stay untouched until the
+ * promise is settled.
  */
 export declare function assignSparseAsyncF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array | undefined | null, interrupt: ExternalObject<Interrupt>): Promise<number>
 
-/** As `assignSparseF64`, for a matrix of `f32`. */
+/** The assignment of a sparse matrix; the rest as for a dense one. */
 export declare function assignSparseF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
-/** The assignment of a sparse matrix of `f64`; the rest as for `assignF64`. */
+/** The assignment of a sparse matrix; the rest as for a dense one. */
 export declare function assignSparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
-/** An axis of a field's rows; without a size where the tensor says it. */
-export interface AxisDescription {
-  name: string
-  size?: number
+/** The class' part of the cost. */
+export interface ClassCostOptions {
+  form: string
+  alpha: number
+  gamma: number
+}
+
+/** The class term; which fields are there depends on `kind`. */
+export interface ClassificationOptions {
+  kind: string
+  noObjectIndex?: number
+  noObjectWeight?: number
+  classWeights?: Array<number>
+  normalization?: string
+  allowNoObjectLabels?: boolean
+  alpha?: number
+  gamma?: number
+  detachWeights?: boolean
+  minQuality?: number
 }
 
 /**
  * Loss, terms, matches and gradients of a batch.
  *
- * `tensors`: of each stack those of its fields, in the order of the description, without those of width 0. `gradients`:
- * one for each of those that has one, or none where they are not wanted. `labelOffsets`: `[targets + 1]`, or absent where
- * each target has one label. `targetFields`: in the order of the description, empty where there are none. `ignored`:
- * `[targets]`, or absent for none. `given`, `costs`: of the layers whose rules say so, one after the other.
+ * `tensors`: for each layer, or layers that are stacked, logits and boxes, and where any layer has corners, those and
+ * references, without any values for layers without. `parts`, `rules`: the parts of the step and how they are matched.
+ * `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignores`: `[targets]`, or absent for none.
+ * `gradients`: as `tensors`, but for the references; empty where none are wanted.
  *
- * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out. `values`: as
- * the description names them.
+ * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
+ * `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
+ * costs, numbers of targets and of union pairs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl,
+ * ddf, classError, cardinalityError, classWeight, its sum before any clamp and the least that it is clamped to, and
+ * the distilled queries with and without a target.
  */
-export declare function compute(plan: ExternalObject<NamedPlan>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function compute(criterion: ExternalObject<Criterion>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
 
 /**
- * As `compute`, in another thread: inputs are copied before this returns, but for the tensors if
- * `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
+ * As [`compute`](crate::compute), in another thread: inputs are copied before this returns, but for the tensors of the
+ * layers if `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
  */
-export declare function computeAsync(plan: ExternalObject<NamedPlan>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): Promise<void>
+export declare function computeAsync(criterion: ExternalObject<Criterion>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): Promise<void>
 
 /**
- * The matching cost alone; arguments as for `compute`. `out`: for each layer of every part and each image a block
+ * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
-export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function costMatrix(criterion: ExternalObject<Criterion>, out: Float32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
 
-/** Prepares memory for `assignSmall`. */
+/** Prepares memory for `assignSmall`, as long as the exchange is held. Its last value is 1 while a matrix waits in it. */
 export declare function createExchange(memory: Float64Array): ExternalObject<Exchange>
 
 /** A flag that stops calls. */
 export declare function createInterrupt(): ExternalObject<Interrupt>
 
-/** Checks the structure of a step and lays it out, for as many calls as have the same. */
-export declare function createPlan(criterion: ExternalObject<Criterion>, structure: StepStructure): ExternalObject<NamedPlan>
-
 /** A resolved configuration. */
 export interface CriterionOptions {
   numClasses: number
-  /** One weight for each term, in the order of the description. */
-  cost: Array<number>
-  weights: Array<number>
-  /** The values of options by name; others have their default. */
-  options: Record<string, number | boolean | string | Array<number>>
+  classification: ClassificationOptions
+  cost: TermWeights
+  classCost: ClassCostOptions
+  weights: TermWeights
+  boxFormat: string
+  boxEpsilon: number
+  clampSizes: boolean
+  normalizedBoxes: boolean
+  nonFinite: string
+  cardinality: string
+  ignore: IgnoreOptions
+  distribution: DistributionOptions
   threads: number
 }
 
-/** What there is. */
-export declare function describe(): Description
-
-/** Everything that a criterion may have. */
-export interface Description {
-  /** The terms, in the order of their weights and results. */
-  terms: Array<TermDescription>
-  /** The fields of queries, in the order of a stack's widths. */
-  queryFields: Array<FieldDescription>
-  /** The fields of targets, in the order of their arrays. */
-  targetFields: Array<FieldDescription>
-  /** The families, each with its own of these. */
-  families: Array<FamilyDescription>
-  /** The kinds of classification, the usual one first, with their options. */
-  kinds: Array<KindDescription>
-  /** The options that belong to no family and to no kind. */
-  options: Array<OptionDescription>
-  /** The values of a result before those of its layers. */
-  head: Array<string>
-  /** The values of each layer. */
-  layer: Array<string>
-}
-
-/** A family. */
-export interface FamilyDescription {
-  name: string
-  terms: Array<string>
-  queryFields: Array<string>
-  targetFields: Array<string>
-  options: Array<OptionDescription>
-  /** Whether it says how well a pair agrees. */
-  hasQuality: boolean
-  /** Whether layers may lack its fields, whatever the weights of its terms. */
-  isLate: boolean
-}
-
-/** A field. */
-export interface FieldDescription {
-  name: string
-  axes: Array<AxisDescription>
-  hasGradient: boolean
-  isOptional: boolean
+/** Edges as distributions, and the weights of their terms. */
+export interface DistributionOptions {
+  regMax: number
+  up: number
+  regScale: number
+  temperature: number
+  fgl: number
+  ddf: number
 }
 
 /** What the caller divides by in place of the batch's own numbers. */
 export interface GivenNormalizers {
-  /** What geometric terms are divided by. */
+  /** What the box terms are divided by. */
   numBoxes?: number
-  /** For each layer of every part, what its geometric terms are divided by where that is its number of pairs. */
-  pairs?: Float64Array
   /** What those of the union matching are divided by. */
   unionBoxes?: number
   /** For each layer of every part, what the class term is divided by. */
-  class?: Float64Array
+  classWeight?: Float64Array
   /** For each layer of every part, how many queries with and without a target the distillation takes. */
   distilled?: Float64Array
 }
 
-/** A kind of classification. */
-export interface KindDescription {
-  name: string
-  isSigmoid: boolean
-  /** Whether it asks how well pairs agree. */
-  needsQuality: boolean
-  options: Array<OptionDescription>
+/** The overlap of queries with ignored targets. */
+export interface IgnoreOptions {
+  overlap: string
+  threshold: number
 }
 
-/** The matching alone; arguments as for `compute`, with the loss and its terms 0. */
-export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
-
-/**
- * An option: `number` from `least` to `most`, `even` likewise, `flag`, `word` out of `words`, `column` of the logits, or
- * `perClass`.
- */
-export interface OptionDescription {
-  name: string
-  kind: string
-  least?: number
-  most?: number
-  words?: Array<string>
-  /** Of a number. */
-  number?: number
-  /** Of a flag. */
-  flag?: boolean
-}
-
-/** Some queries of some layers. */
-export interface PartStructure {
-  /** What messages call it: `outputs.encoder`. */
-  name: string
-  /** The first of its layers among those of all stacks, and how many it has. */
-  firstLayer: number
-  layers: number
-  /** Its queries: from the first to before the end. */
-  firstQuery: number
-  endQuery: number
-  /** How each layer is matched; absent where all are matched optimally. */
-  rules?: Array<RuleStructure>
-  groups: number
-  repeat: number
-  classAgnostic: boolean
-  union: boolean
-  normalizerFactor: number
-  weight: number
-  /** One for each term, in the order of the description. */
-  weights: Array<number>
-}
+/** The matching alone; arguments as for [`compute`], with the loss and its terms 0. */
+export declare function matchTargets(criterion: ExternalObject<Criterion>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
 
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void
 
-/** How a layer is matched. */
-export interface RuleStructure {
-  /** Whether its matching is given with each batch. */
-  isGiven: boolean
-  /** The layer of the part whose matching it takes over. */
-  from?: number
-  /** Whether each batch brings costs to be added. */
-  hasCost: boolean
+/** Throws what the last call of `assignSmall` was refused for. */
+export declare function raiseSmall(): void
+
+/** How layers are matched, where any of them is not matched optimally. */
+export interface Rules {
+  /**
+   * For each layer of every part: kind (0 optimal, 1 given, 2 of another layer), the place in `given` or that layer's
+   * number, and the place in `added`, or -1.
+   */
+  rules: Int32Array
+  /** Matchings, `[images, queries]` each. */
+  given: Int32Array
+  /** Costs, for each image `[queries, targets of the image]`. */
+  added: Float32Array
 }
 
 /** Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`. */
 export declare function simdLevel(): string
 
-/** Layers that lie one after the other in the same tensors, `[layers, images, rows, width]`. */
-export interface StackStructure {
-  layers: number
-  rows: number
-  /** The width of each field, in the order of the description; 0 for those without a tensor. */
-  widths: Array<number>
-}
-
-/** The structure of a step. */
-export interface StepStructure {
-  images: number
-  stacks: Array<StackStructure>
-  parts: Array<PartStructure>
-  /** Whether the batch has each field of the targets, in the order of the description. */
-  targets: Array<boolean>
-}
-
-/** A term. */
-export interface TermDescription {
-  name: string
-  inCost: boolean
-  needsSigmoid: boolean
+/** One weight for each term. */
+export interface TermWeights {
+  class: number
+  l1: number
+  giou: number
+  iou: number
+  diou: number
+  ciou: number
 }
 
 /** The most threads that this process uses at once. */
 export declare function threadCount(): number
 
-/** As `verifyF64`, for a matrix of `f32`. */
+/** Checks an assignment of a matrix by its duals. `report`: 1 if proven optimal or else 0, total, bound, violation. */
 export declare function verifyF32(cost: Float32Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
 
-/**
- * Checks an assignment of a matrix of `f64` by its duals. `report`: 1 if proven optimal or else 0, total, bound,
- * violation.
- */
+/** Checks an assignment of a matrix by its duals. `report`: 1 if proven optimal or else 0, total, bound, violation. */
 export declare function verifyF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
 
-/** As `verifySparseF64`, for a matrix of `f32`. */
+/** Checks an assignment of a sparse matrix; the rest as for a dense one. */
 export declare function verifySparseF32(cost: Float32Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
 
-/** Checks an assignment of a sparse matrix of `f64`; the rest as for `verifyF64`. */
+/** Checks an assignment of a sparse matrix; the rest as for a dense one. */
 export declare function verifySparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void

@@ -4,6 +4,7 @@ import { runAll } from './run.js'
 runAll([
   'cargo fmt --check',
   'cargo clippy --workspace --all-targets --locked -- -D warnings',
+  'node scripts/circles.js',
   'npx tsc -p tsconfig.json',
   'npx oxlint --deny-warnings',
   'npx oxfmt --check',

@@ -10,18 +10,26 @@ function costs(rows: number, columns: number, forbidden = 0): Float64Array {
   return Float64Array.from({ length: rows * columns }, (_, i) => (i % 7 < forbidden ? Infinity : at(i)))
 }
 
-const matrix = (rows: number, columns: number) => ({ data: new Float64Array(rows * columns), rows, columns })
+function matrix(rows: number, columns: number, Kind: typeof Float64Array | typeof Float32Array = Float64Array) {
+  return { data: new Kind(rows * columns), rows, columns }
+}
 
 test.each([
   [16, 16, true],
+  [32, 32, true],
   [1, 256, true],
   [256, 1, true],
   [0, 257, true],
   [0, 258, false],
-  [17, 16, false],
+  [33, 32, false],
   [300, 0, false],
 ])('isSmall: %d × %d: small is %s', (rows, columns, expected) => {
   expect(isSmall(matrix(rows, columns))).toBe(expected)
+})
+
+test('of float32, which are converted one by one, fewer cells are small', () => {
+  expect(isSmall(matrix(16, 16, Float32Array))).toBe(true)
+  expect(isSmall(matrix(17, 16, Float32Array))).toBe(false)
 })
 
 describe.each([
@@ -33,6 +41,8 @@ describe.each([
   [1, 256],
   [256, 1],
   [8, 32],
+  [32, 32],
+  [31, 33],
   [0, 257],
 ])('assignSmall: %d × %d has the result of the same matrix in a batch', (rows, columns) => {
   const settings: AssignmentOptions[] = [

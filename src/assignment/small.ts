@@ -3,27 +3,29 @@
  * longer than to solve them.
  */
 import { isDouble } from '../common/memory.ts'
-import { assignSmall as assign, createExchange } from '../binding/native.ts'
+import { assignSmall as assign, createExchange, raiseSmall } from '../binding/native.ts'
 import { listPairs } from './pairs.ts'
 import type { Assignment } from './pairs.ts'
 import type { Costs } from './dense.ts'
 import type { Settings } from './options.ts'
 
-/** The most cells, and the most rows and columns together. */
-const CELLS = 256
-const LINES = CELLS + 1
+/** The most cells, of float64 and of float32, which are converted one by one; and the most rows and columns together. */
+const CELLS = 1024
+const FEWER_CELLS = 256
+const LINES = 257
 
 /** The places of rows, columns, options and limit; the costs follow. */
 const HEAD = 6
 
-// what comes back is a total, the column of every row, and the duals
-const memory = new Float64Array(Math.max(HEAD + CELLS, 1 + 2 * LINES))
-const columnOfRow = memory.subarray(1)
-const exchange = createExchange(memory)
+// what comes back is a total, the column of every row, and the duals; the last place is 1 while a matrix waits
+const WAITS = Math.max(HEAD + CELLS, 1 + 2 * LINES)
+const memory = new Float64Array(WAITS + 1)
+const shared = { columnOfRow: memory.subarray(1), exchange: createExchange(memory) }
 
 /** Whether a matrix is small. */
-export function isSmall({ rows, columns }: Costs): boolean {
-  return rows * columns <= CELLS && rows + columns <= LINES
+export function isSmall({ data, rows, columns }: Costs): boolean {
+  const cells = rows * columns
+  return cells <= CELLS && rows + columns <= LINES && (cells <= FEWER_CELLS || isDouble(data))
 }
 
 /** Solves a small matrix. */
@@ -38,7 +40,10 @@ export function assignSmall(
   memory[4] = isDouble(data) ? limit : stored(limit)
   memory[5] = Number(wanted)
   memory.set(data, HEAD)
-  assign(exchange)
+  memory[WAITS] = 1
+  if (!assign()) raiseSmall()
+  // read from where the exchange is, which is held thereby
+  const { columnOfRow } = shared
   return listPairs(columnOfRow, rows, columns, memory[0], wanted ? columnOfRow : undefined, 0, rows)
 }
 

@@ -32,6 +32,7 @@ export const {
   describe,
   matchTargets,
   raiseInterrupt,
+  raiseSmall,
   simdLevel,
   threadCount,
   verifyF32,

@@ -2,10 +2,14 @@
 
 use simd::Level;
 
-use super::{AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Needs};
-use crate::Threads;
+use crate::cost::Cost;
 use crate::error::{Error, Result, check_length};
+use crate::matrix::CostMatrix;
 use crate::memory;
+use crate::needs::Needs;
+use crate::options::AssignmentOptions;
+use crate::solver::AssignmentSolver;
+use crate::threads::Threads;
 
 /// Cells that make up for waking a thread.
 const WORTH_A_THREAD: usize = 1 << 17;
@@ -22,7 +26,7 @@ pub struct BatchOutputs<'a> {
 }
 
 /// One matrix and where its results go.
-struct Job<'a, T> {
+struct MatrixJob<'a, T> {
     matrix: CostMatrix<'a, T>,
     column_of_row: &'a mut [i32],
     duals: &'a mut [f64],
@@ -47,7 +51,7 @@ impl AssignmentSolver {
         outputs: BatchOutputs<'_>,
     ) -> Result<()> {
         let mut jobs = jobs(costs, shapes, outputs)?;
-        let run = |solver: &mut Self, job: &mut Job<'_, T>| {
+        let run = |solver: &mut Self, job: &mut MatrixJob<'_, T>| {
             job.fault = job.run(solver, level, options).err();
             job.fault.is_none()
         };
@@ -62,12 +66,16 @@ impl AssignmentSolver {
 }
 
 /// Splits costs and outputs into the matrices' own.
-fn jobs<'a, T: Cost>(mut costs: &'a [T], shapes: &[[usize; 2]], outputs: BatchOutputs<'a>) -> Result<Vec<Job<'a, T>>> {
+fn jobs<'a, T: Cost>(
+    mut costs: &'a [T],
+    shapes: &[[usize; 2]],
+    outputs: BatchOutputs<'a>,
+) -> Result<Vec<MatrixJob<'a, T>>> {
     let sum = |size: fn(&[usize; 2]) -> u128| -> usize {
         usize::try_from(shapes.iter().map(size).sum::<u128>()).unwrap_or(usize::MAX)
     };
     check_length("cost", costs.len(), &[sum(|&[rows, columns]| rows as u128 * columns as u128)])?;
-    check_length("columnOfRow", outputs.column_of_row.len(), &[sum(|&[rows, _]| rows as u128)])?;
+    check_length("column_of_row", outputs.column_of_row.len(), &[sum(|&[rows, _]| rows as u128)])?;
     check_length("totals", outputs.totals.len(), &[shapes.len()])?;
     let BatchOutputs { mut column_of_row, mut duals, totals } = outputs;
     let wants_duals = !duals.is_empty();
@@ -81,12 +89,12 @@ fn jobs<'a, T: Cost>(mut costs: &'a [T], shapes: &[[usize; 2]], outputs: BatchOu
         (its_columns, column_of_row) = column_of_row.split_at_mut(rows);
         (its_duals, duals) = duals.split_at_mut(if wants_duals { rows + columns } else { 0 });
         let matrix = CostMatrix::new(matrix, rows, columns)?;
-        jobs.push(Job { matrix, column_of_row: its_columns, duals: its_duals, total, fault: None });
+        jobs.push(MatrixJob { matrix, column_of_row: its_columns, duals: its_duals, total, fault: None });
     }
     Ok(jobs)
 }
 
-impl<T: Cost> Job<'_, T> {
+impl<T: Cost> MatrixJob<'_, T> {
     fn run(&mut self, solver: &mut AssignmentSolver, level: Level, options: AssignmentOptions) -> Result<()> {
         let found = solver.solve(level, &self.matrix, options)?;
         found.write(self.column_of_row, self.duals)?;

@@ -16,8 +16,8 @@
 
 use simd::{F64, LANES, Level, Simd, dispatch, load_f64, prelude::*};
 
-use super::Cost;
-use super::block::Block;
+use crate::cost::Cost;
+use crate::view::MatrixView;
 
 /// Interleaved groups of columns whose minima are taken.
 const GROUPS: usize = 2 * LANES;
@@ -28,15 +28,15 @@ const KEPT: usize = 24;
 
 /// The candidates of all rows.
 #[derive(Debug, Default)]
-pub(super) struct Candidates {
-    rows: Vec<Row>,
+pub(crate) struct Candidates {
+    rows: Vec<CandidateRow>,
     /// [`KEPT`] places for each row.
     all: Vec<Candidate>,
     collected: Vec<Candidate>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Row {
+struct CandidateRow {
     length: usize,
     /// No other column's reduced cost is below it; -infinity before the row is read.
     bound: f64,
@@ -44,7 +44,7 @@ struct Row {
 
 /// A column and its cost.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     /// The reduced cost when the row was read, which is no more than it is now.
     pub least: f64,
     pub cost: f64,
@@ -61,7 +61,7 @@ impl Candidate {
 
 /// The two smallest reduced costs of a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Smallest {
+pub(crate) struct Smallest {
     /// +infinity if every cell is forbidden.
     pub first: f64,
     pub column: usize,
@@ -75,7 +75,7 @@ impl Candidates {
         self.all.clear();
         self.all.resize(rows * KEPT, Candidate::default());
         self.rows.clear();
-        self.rows.resize(rows, Row { length: 0, bound: f64::NEG_INFINITY });
+        self.rows.resize(rows, CandidateRow { length: 0, bound: f64::NEG_INFINITY });
     }
 
     /// No column that is no candidate has a reduced cost below it.
@@ -122,8 +122,8 @@ impl Candidates {
     }
 
     /// Reads a row anew.
-    pub fn read<T: Cost>(&mut self, level: Level, block: &Block<'_, T>, row: usize, duals: &[f64]) {
-        let costs = block.row(row);
+    pub fn read<T: Cost>(&mut self, level: Level, view: &MatrixView<'_, T>, row: usize, duals: &[f64]) {
+        let costs = view.row(row);
         let threshold = threshold(dispatch!(level, simd => group_minima(simd, costs, duals)));
         let limit = if threshold.tied { KEPT } else { usize::MAX };
         let diagonal = row / LANES * LANES;
@@ -146,7 +146,7 @@ impl Candidates {
             self.collected.sort_unstable_by(order);
         }
         self.all[row * KEPT..][..self.collected.len()].copy_from_slice(&self.collected);
-        self.rows[row] = Row { length: self.collected.len(), bound };
+        self.rows[row] = CandidateRow { length: self.collected.len(), bound };
     }
 }
 

@@ -14,10 +14,12 @@
 //! cost of its row and above that of its column: optimal duals of no larger magnitude exist. With a limit, it has the
 //! magnitudes of cost and limit. Forged duals may be as large as they like.
 
-use super::sum::{Sum, two_sum};
-use super::{AssignmentOptions, COST, Cells, Matrix};
+use crate::cells::{Cells, Matrix};
 use crate::error::{Error, Result, check_length};
 use crate::memory;
+use crate::needs::{COST, verifying_takes};
+use crate::options::AssignmentOptions;
+use crate::sum::{Sum, two_sum};
 
 /// What [`verify`] found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,15 +39,7 @@ pub struct Certificate {
 /// The part of the scale that rounding may make up, as a power of one half: where it is granted, and where a solver asks
 /// about its own result.
 const TOLERANCE: usize = 36;
-pub(super) const STRICT: usize = 42;
-
-/// Bytes that a proof takes beside the matrix, at most, with the lists of pairs and duals.
-#[doc(hidden)]
-pub fn verifying_takes(rows: usize, columns: usize) -> u128 {
-    /// For a row or a column.
-    const LINE: u128 = 160;
-    (rows as u128 + columns as u128) * LINE
-}
+pub(crate) const STRICT: usize = 42;
 
 /// Checks an assignment and its duals against the matrix, dense or sparse; `options` as they were for the solution.
 ///
@@ -74,14 +68,14 @@ fn check_lengths(
     row_duals: &[f64],
     column_duals: &[f64],
 ) -> Result<()> {
-    check_length("assignment.rowIndices", column_of_row.len(), &[matrix.rows()])?;
-    check_length("assignment.rowDuals", row_duals.len(), &[matrix.rows()])?;
-    check_length("assignment.columnDuals", column_duals.len(), &[matrix.columns()])
+    check_length("column_of_row", column_of_row.len(), &[matrix.rows()])?;
+    check_length("row_duals", row_duals.len(), &[matrix.rows()])?;
+    check_length("column_duals", column_duals.len(), &[matrix.columns()])
 }
 
 /// The same for a matrix that is sound and lists that are as long as it has rows and columns, with the limit as it stores
 /// it, and with a tolerance. That there is memory for it has been asked.
-pub(super) fn certify(
+pub(crate) fn certify(
     matrix: &impl Cells,
     options: AssignmentOptions,
     column_of_row: &[Option<usize>],

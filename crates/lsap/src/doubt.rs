@@ -4,7 +4,7 @@
 //! it matters where what is paid falls into two groups so far apart ([`DIGITS`]) that beside the costs of the one, those of
 //! the other are lost. Neither does any harm to numbers so short that all sums of them are exact, as integers mostly are.
 
-use super::sum::two_sum;
+use crate::sum::two_sum;
 
 /// How many times the sum of the costs the duals may make up.
 const SUMS: f64 = 4096.0;
@@ -18,7 +18,7 @@ const NEAR: f64 = (1u64 << 16) as f64;
 
 /// What there is to say.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Rounding has made no difference.
     Sound,
     /// It may have; a proof would show that it has not.
@@ -29,7 +29,7 @@ pub(super) enum Verdict {
 
 /// A pair's cost, and the duals of its row and its column.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pair {
+pub(crate) struct Pair {
     pub cost: f64,
     pub row: f64,
     pub column: f64,
@@ -37,7 +37,7 @@ pub(super) struct Pair {
 
 /// What is noted of the pairs one by one.
 #[derive(Debug)]
-pub(super) struct Doubt {
+pub(crate) struct Doubt {
     limit: f64,
     shift: f64,
     count: f64,

@@ -1,4 +1,5 @@
-//! Every way in which a solver refuses its input, one variant per rule, with place and value.
+//! Every way in which a solver refuses its input, one variant per rule, with place and value. Arguments have the names that
+//! they have in this crate; whoever passes errors on under other names translates them.
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each variant's comment says what its fields are")]
 pub enum Error {
-    /// An option is outside its range.
+    /// An option of [`AssignmentOptions`](crate::AssignmentOptions) is outside its range.
     Option { name: &'static str, rule: &'static str, value: f64 },
     /// An array has another length than its shape says.
     Length { argument: &'static str, expected: u64, actual: u64, shape: Vec<usize> },
@@ -42,6 +43,19 @@ pub enum Error {
     Assignment { row: usize, column: i64, rule: &'static str },
 }
 
+impl Error {
+    /// The error that names a Hall violator, of rows or, if `transposed`, of columns.
+    pub(crate) fn infeasible(mut violator: Vec<usize>, transposed: bool) -> Self {
+        violator.sort_unstable();
+        let reachable = violator.len() - 1;
+        if transposed {
+            Self::InfeasibleColumns { columns: violator, rows: reachable }
+        } else {
+            Self::InfeasibleRows { rows: violator, columns: reachable }
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -65,27 +79,24 @@ impl fmt::Display for Error {
                 write!(f, "cost: {rows} rows and {columns} columns are too many for 32-bit indices")
             }
             Self::RowStarts { index, value, cells } => {
-                write!(f, "cost.rowStarts[{index}]: must rise from 0 to the number of values, {cells}, got {value}")
+                write!(f, "row_starts[{index}]: must rise from 0 to the number of costs, {cells}, got {value}")
             }
             Self::RowIndex { index, row, rows } => {
-                write!(
-                    f,
-                    "cost.rowIndices[{index}]: must be below the number of rows, {rows}, and not negative, got {row}"
-                )
+                write!(f, "row_indices[{index}]: must be below the number of rows, {rows}, and not negative, got {row}")
             }
             Self::ColumnIndex { index, row, column, columns } => write!(
                 f,
-                "cost.columnIndices[{index}]: must be below the number of columns, {columns}, and not negative, got \
+                "column_indices[{index}]: must be below the number of columns, {columns}, and not negative, got \
                  {column} in row {row}"
             ),
             Self::ListedCost { index, row, column, value } => write!(
                 f,
-                "cost.values[{index}]: {} at row {row}, column {column}; must be a number or Infinity (which forbids the \
+                "costs[{index}]: {} at row {row}, column {column}; must be a number or Infinity (which forbids the \
                  pair)",
                 Value(*value)
             ),
             Self::ListedTwice { index, first, row, column } => {
-                write!(f, "cost.values[{index}]: row {row}, column {column} is listed already, as values[{first}]")
+                write!(f, "costs[{index}]: row {row}, column {column} is listed already, as costs[{first}]")
             }
             Self::InfeasibleRows { rows, columns } => write!(f, "cost: {}", Shortage("row", rows, "column", *columns)),
             Self::InfeasibleColumns { columns, rows } => {
@@ -112,7 +123,7 @@ pub(crate) fn check_length(argument: &'static str, actual: usize, shape: &[usize
     Err(Error::Length { argument, expected, actual: actual as u64, shape: shape.to_vec() })
 }
 
-/// A value as JavaScript writes it.
+/// A number in a message, where an infinity is written out.
 #[doc(hidden)]
 pub struct Value(pub f64);
 
@@ -162,8 +173,8 @@ mod tests {
         let cases = [
             (Error::InfeasibleRows { rows: vec![3], columns: 0 }, "cost: row 3 has no allowed column"),
             (
-                Error::Memory { argument: "outputs.oneToMany", bytes: (3 << 20) + 1 },
-                "outputs.oneToMany: the system refuses the memory that is needed, up to 4 MB",
+                Error::Memory { argument: "costs", bytes: (3 << 20) + 1 },
+                "costs: the system refuses the memory that is needed, up to 4 MB",
             ),
             (
                 Error::InfeasibleRows { rows: vec![0, 2], columns: 1 },

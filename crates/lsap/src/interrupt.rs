@@ -10,7 +10,7 @@ pub trait Interruptible {
 }
 
 /// A flag, shared by its clones. A solver looks at it before each scan of a row; once it is raised, every stage ends
-/// early and leaves nonsense behind.
+/// early, and its outputs are unspecified: discard them.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
@@ -22,7 +22,7 @@ impl Interrupt {
 
     /// The items of a stage's loop, as long as the flag is not raised.
     #[inline(always)]
-    pub(super) fn guard<T>(&self, items: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    pub(crate) fn guard<T>(&self, items: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
         items.into_iter().take_while(|_| !self.is_raised())
     }
 

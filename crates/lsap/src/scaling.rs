@@ -16,10 +16,13 @@
 
 use simd::{Level, dispatch};
 
-use super::Cost;
-use super::block::Block;
-use super::candidates::{Candidates, Smallest};
-use super::dense::{Cheapest, NONE, Solver, cheapest};
+use crate::candidates::{Candidates, Smallest};
+use crate::cost::Cost;
+use crate::outcome::NONE;
+use crate::route::scaling_work;
+use crate::scan::{Cheapest, cheapest};
+use crate::state::State;
+use crate::view::MatrixView;
 
 /// The first ε is the range of reduced costs divided by this; then each is a fraction of the one before; the last is
 /// the range divided by `LAST` and the number of rows.
@@ -27,7 +30,7 @@ const FIRST: f64 = 32.0;
 const FACTOR: f64 = 8.0;
 const LAST: f64 = 100.0;
 
-/// Work that scaling may do, in multiples of [`cost`].
+/// Work that scaling may do, in multiples of [`scaling_work`].
 const PATIENCE: usize = 20;
 
 /// How far duals may grow: beyond, the costs would be lost in their rounding.
@@ -36,54 +39,49 @@ const GROWTH: f64 = 1e3;
 /// Bids that candidates must serve before they are read again, lest the row be scanned from then on.
 const USES: u16 = 4;
 
-/// What one run usually costs, in cells.
-pub(super) fn cost(rows: usize, columns: usize) -> usize {
-    4 * rows * (columns + 200)
-}
-
 /// The state between runs.
 #[derive(Debug, Default)]
-pub(super) struct Scaling {
+pub(crate) struct Scaling {
     /// Runs so far.
     pub runs: usize,
     /// The last ε.
     epsilon: f64,
 }
 
-/// One phase's view of a row.
+/// A row as one phase sees it.
 #[derive(Clone, Copy, Debug)]
 struct Bidder {
     /// Bids since its candidates were read.
     uses: u16,
     /// Whether it is scanned as a whole.
-    is_open: bool,
+    scans_whole_row: bool,
 }
 
 impl Scaling {
     /// Finds better duals; all rows are free afterwards. Gives whether it did, within its bounds.
     pub fn run<T: Cost>(
         &mut self,
-        solver: &mut Solver,
+        state: &mut State,
         candidates: &mut Candidates,
         level: Level,
-        block: &Block<'_, T>,
+        view: &MatrixView<'_, T>,
     ) -> bool {
-        let before = solver.column_duals.clone();
-        let columns = block.columns;
-        let Spread { low, range, near } = spread(solver, block);
+        let before = state.column_duals.clone();
+        let columns = view.columns;
+        let CostSpread { low, range, near } = spread(state, view);
         let sound = largest(&before[..columns]).max(low.abs()).max(near);
         // below this, ε would be lost in the rounding of the duals
         let smallest = (largest(&before[..columns]) + low.abs() + range) * 1e-13 + f64::MIN_POSITIVE;
         let first = if self.runs == 0 { range / FIRST } else { self.epsilon / FACTOR }.max(smallest);
-        let last = if self.runs == 0 { range / (LAST * block.rows as f64) } else { first }.max(smallest);
+        let last = if self.runs == 0 { range / (LAST * view.rows as f64) } else { first }.max(smallest);
         let mut auction = Auction {
-            bidders: vec![Bidder { uses: USES, is_open: false }; block.rows],
+            bidders: vec![Bidder { uses: USES, scans_whole_row: false }; view.rows],
             epsilon: first,
-            work: cost(block.rows, block.columns).saturating_mul(PATIENCE),
+            work: scaling_work(view.rows, view.columns).saturating_mul(PATIENCE),
         };
         self.runs += 1;
         let is_done = loop {
-            if !auction.phase(solver, candidates, level, block) {
+            if !auction.phase(state, candidates, level, view) {
                 break false;
             }
             if auction.epsilon <= last {
@@ -92,19 +90,19 @@ impl Scaling {
             auction.epsilon = (auction.epsilon / FACTOR).max(last);
         };
         self.epsilon = auction.epsilon;
-        let is_sound = is_done && largest(&solver.column_duals[..columns]) <= sound * GROWTH;
+        let is_sound = is_done && largest(&state.column_duals[..columns]) <= sound * GROWTH;
         if !is_sound {
             // bounds hold for falling duals only
-            solver.column_duals = before;
-            candidates.reset(block.rows);
+            state.column_duals = before;
+            candidates.reset(view.rows);
         }
-        free_all(solver);
+        free_all(state);
         is_sound
     }
 }
 
 /// How reduced costs spread.
-struct Spread {
+struct CostSpread {
     /// The smallest.
     low: f64,
     /// What ε starts from.
@@ -117,15 +115,15 @@ struct Spread {
 ///
 /// The range of all costs would mislead where a huge number stands for a forbidden cell, so it is capped at a multiple
 /// of the one that the distances of the rows' nearest columns suggest.
-fn spread<T: Cost>(solver: &Solver, block: &Block<'_, T>) -> Spread {
+fn spread<T: Cost>(state: &State, view: &MatrixView<'_, T>) -> CostSpread {
     const SAMPLE: usize = 64;
     const NEIGHBOUR: usize = 3;
     const CAP: f64 = 16.0;
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     let mut gaps = Vec::new();
-    for row in (0..block.rows).step_by((block.rows / SAMPLE).max(1)) {
-        let costs = block.row(row)[..block.columns].iter();
-        let reduced = costs.zip(&solver.column_duals).map(|(cost, dual)| cost.value() - dual);
+    for row in (0..view.rows).step_by((view.rows / SAMPLE).max(1)) {
+        let costs = view.row(row)[..view.columns].iter();
+        let reduced = costs.zip(&state.column_duals).map(|(cost, dual)| cost.value() - dual);
         let mut reduced: Vec<f64> = reduced.filter(|&reduced| reduced < f64::INFINITY).collect();
         low = reduced.iter().copied().fold(low, f64::min);
         high = reduced.iter().copied().fold(high, f64::max);
@@ -135,12 +133,12 @@ fn spread<T: Cost>(solver: &Solver, block: &Block<'_, T>) -> Spread {
         }
     }
     if low > high {
-        return Spread { low: 0.0, range: 0.0, near: 0.0 };
+        return CostSpread { low: 0.0, range: 0.0, near: 0.0 };
     }
     gaps.sort_unstable_by(f64::total_cmp);
-    let near = gaps.get(gaps.len() / 2).map_or(0.0, |gap| gap * block.columns as f64);
+    let near = gaps.get(gaps.len() / 2).map_or(0.0, |gap| gap * view.columns as f64);
     let range = if near > 0.0 { (high - low).min(near * CAP) } else { high - low };
-    Spread { low, range, near }
+    CostSpread { low, range, near }
 }
 
 /// The largest magnitude of duals.
@@ -149,11 +147,11 @@ fn largest(duals: &[f64]) -> f64 {
 }
 
 /// Frees all rows and columns.
-fn free_all(solver: &mut Solver) {
-    solver.column_of_row.fill(NONE);
-    solver.row_of_column.fill(NONE);
-    solver.free_rows.clear();
-    solver.free_rows.extend(0..solver.column_of_row.len() as u32);
+fn free_all(state: &mut State) {
+    state.column_of_row.fill(NONE);
+    state.row_of_column.fill(NONE);
+    state.free_rows.clear();
+    state.free_rows.extend(0..state.column_of_row.len() as u32);
 }
 
 struct Auction {
@@ -168,33 +166,33 @@ impl Auction {
     /// and nobody interrupted.
     fn phase<T: Cost>(
         &mut self,
-        solver: &mut Solver,
+        state: &mut State,
         candidates: &mut Candidates,
         level: Level,
-        block: &Block<'_, T>,
+        view: &MatrixView<'_, T>,
     ) -> bool {
         /// What a bid costs, in cells.
         const BID: usize = 50;
         for bidder in &mut self.bidders {
-            bidder.is_open = false;
+            bidder.scans_whole_row = false;
         }
-        free_all(solver);
-        for start in 0..block.rows {
+        free_all(state);
+        for start in 0..view.rows {
             let mut row = start;
             loop {
-                let Smallest { first, column, second } = self.choose(solver, candidates, level, block, row);
-                if first == f64::INFINITY || self.work < BID || solver.interrupt.is_raised() {
+                let Smallest { first, column, second } = self.choose(state, candidates, level, view, row);
+                if first == f64::INFINITY || self.work < BID || state.interrupt.is_raised() {
                     return false;
                 }
                 self.work -= BID;
                 let gap = if second < f64::INFINITY { second - first } else { 0.0 };
-                solver.column_duals[column] -= gap + self.epsilon;
-                let owner = solver.row_of_column[column];
-                solver.pair(row, column);
+                state.column_duals[column] -= gap + self.epsilon;
+                let owner = state.row_of_column[column];
+                state.pair(row, column);
                 if owner == NONE {
                     break;
                 }
-                solver.column_of_row[owner as usize] = NONE;
+                state.column_of_row[owner as usize] = NONE;
                 row = owner as usize;
             }
         }
@@ -204,15 +202,15 @@ impl Auction {
     /// A row's cheapest column, from its candidates where they serve.
     fn choose<T: Cost>(
         &mut self,
-        solver: &Solver,
+        state: &State,
         candidates: &mut Candidates,
         level: Level,
-        block: &Block<'_, T>,
+        view: &MatrixView<'_, T>,
         row: usize,
     ) -> Smallest {
-        let duals = &solver.column_duals;
+        let duals = &state.column_duals;
         let bidder = &mut self.bidders[row];
-        if !bidder.is_open {
+        if !bidder.scans_whole_row {
             let smallest = candidates.smallest(row, duals);
             if candidates.suffice(row, &smallest) || candidates.bound(row) == f64::INFINITY {
                 bidder.uses = bidder.uses.saturating_add(1);
@@ -220,15 +218,15 @@ impl Auction {
             }
             if bidder.uses >= USES {
                 bidder.uses = 0;
-                self.work = self.work.saturating_sub(block.columns);
-                candidates.read(level, block, row, duals);
+                self.work = self.work.saturating_sub(view.columns);
+                candidates.read(level, view, row, duals);
                 return candidates.smallest(row, duals);
             }
-            bidder.is_open = true;
+            bidder.scans_whole_row = true;
             bidder.uses = USES;
         }
-        self.work = self.work.saturating_sub(block.columns / 2);
-        let Cheapest { column, first, second } = dispatch!(level, simd => cheapest(simd, block.row(row), duals));
+        self.work = self.work.saturating_sub(view.columns / 2);
+        let Cheapest { column, first, second } = dispatch!(level, simd => cheapest(simd, view.row(row), duals));
         Smallest { first, column, second }
     }
 }

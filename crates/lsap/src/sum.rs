@@ -14,7 +14,7 @@ const BITS: usize = 64;
 
 /// A sum and what was rounded off: together they are `a + b` exactly, as long as nothing overflows.
 #[inline(always)]
-pub(super) fn two_sum(a: f64, b: f64) -> (f64, f64) {
+pub(crate) fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let from_b = sum - a;
     (sum, (a - (sum - from_b)) + (b - from_b))
@@ -22,7 +22,7 @@ pub(super) fn two_sum(a: f64, b: f64) -> (f64, f64) {
 
 /// An exact sum: an integer in two's complement, the lowest limb first, times 2^-1074.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sum([u64; LIMBS]);
+pub(crate) struct Sum([u64; LIMBS]);
 
 impl Sum {
     pub const ZERO: Self = Self([0; LIMBS]);

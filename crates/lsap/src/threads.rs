@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
 
+use crate::interrupt::{Interrupt, Interruptible};
 use crate::memory::GiveBack;
-use crate::{Interrupt, Interruptible};
 
 /// How often a caller looks whether helpers are done with their last jobs before it goes to sleep, which takes longer than
 /// most jobs.
@@ -42,7 +42,7 @@ pub struct Threads(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     count: usize,
-    state: Mutex<State>,
+    state: Mutex<Occupancy>,
     freed: Condvar,
     /// For the calls of the foreground.
     pool: OnceLock<Option<ThreadPool>>,
@@ -50,7 +50,7 @@ struct Shared {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Occupancy {
     /// Callers and helpers.
     at_work: usize,
     /// Callers in the background.
@@ -70,13 +70,13 @@ struct Queue<'a, T> {
 
 /// Where to take jobs from.
 #[derive(Clone, Copy)]
-enum End {
+enum QueueEnd {
     First,
     Last,
 }
 
 /// Threads counted as at work, until dropped.
-struct Places<'a> {
+struct ThreadPlaces<'a> {
     shared: &'a Shared,
     caller: usize,
     helpers: usize,
@@ -90,7 +90,7 @@ impl Default for Threads {
 }
 
 impl Threads {
-    /// So many.
+    /// A pool of at most `count` threads.
     #[must_use]
     pub fn new(count: NonZeroUsize) -> Self {
         Self(Arc::new(Shared {
@@ -102,7 +102,7 @@ impl Threads {
         }))
     }
 
-    /// How many.
+    /// Maximum number of threads.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.count
@@ -145,8 +145,8 @@ impl Threads {
             return;
         }
         let queue = Queue { jobs: Mutex::new(jobs.iter_mut().enumerate()), stopped: AtomicUsize::new(usize::MAX) };
-        let mut work = || queue.work(End::First, own, &run);
-        let help = || self.0.spare.lend(|memory| queue.work(End::Last, memory, &run));
+        let mut work = || queue.work(QueueEnd::First, own, &run);
+        let help = || self.0.spare.lend(|memory| queue.work(QueueEnd::Last, memory, &run));
         if in_background {
             in_new_threads(helpers, work, help);
         } else if let Some(pool) = self.0.pool() {
@@ -159,7 +159,7 @@ impl Threads {
 
 impl<'a, T> Queue<'a, T> {
     /// Runs jobs from one end until none are left.
-    fn work<M>(&self, end: End, memory: &mut M, run: impl Fn(&mut M, &mut T) -> bool) {
+    fn work<M>(&self, end: QueueEnd, memory: &mut M, run: impl Fn(&mut M, &mut T) -> bool) {
         while let Some((index, job)) = self.next(end) {
             if index < self.stopped.load(Ordering::Relaxed) && !run(memory, job) {
                 self.stopped.fetch_min(index, Ordering::Relaxed);
@@ -167,28 +167,28 @@ impl<'a, T> Queue<'a, T> {
         }
     }
 
-    fn next(&self, end: End) -> Option<(usize, &'a mut T)> {
+    fn next(&self, end: QueueEnd) -> Option<(usize, &'a mut T)> {
         let mut jobs = lock(&self.jobs);
         match end {
-            End::First => jobs.next(),
-            End::Last => jobs.next_back(),
+            QueueEnd::First => jobs.next(),
+            QueueEnd::Last => jobs.next_back(),
         }
     }
 }
 
 impl Shared {
     /// Counts the caller, unless it is counted already, and up to `wanted` helpers, as far as threads are free.
-    fn enter(&self, in_background: bool, wanted: usize) -> Places<'_> {
+    fn enter(&self, in_background: bool, wanted: usize) -> ThreadPlaces<'_> {
         let caller = usize::from(!in_background);
         let mut state = lock(&self.state);
         let free = if state.waiting > 0 { 0 } else { self.count.saturating_sub(state.at_work + caller) };
         let helpers = wanted.min(free);
         state.at_work += caller + helpers;
-        Places { shared: self, caller, helpers }
+        ThreadPlaces { shared: self, caller, helpers }
     }
 
     /// Waits for a place, but no longer than the call is wanted: one that is stopped ends at once, and takes none away.
-    fn wait(&self, interrupt: &Interrupt) -> Places<'_> {
+    fn wait(&self, interrupt: &Interrupt) -> ThreadPlaces<'_> {
         let mut state = lock(&self.state);
         state.waiting += 1;
         while state.at_work >= self.count && !interrupt.is_raised() {
@@ -197,7 +197,7 @@ impl Shared {
         }
         state.waiting -= 1;
         state.at_work += 1;
-        Places { shared: self, caller: 1, helpers: 0 }
+        ThreadPlaces { shared: self, caller: 1, helpers: 0 }
     }
 
     /// The calling thread counts as one of those that start with it, if it can: such a caller takes back what no helper has
@@ -210,7 +210,7 @@ impl Shared {
     }
 }
 
-impl Drop for Places<'_> {
+impl Drop for ThreadPlaces<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.shared.state);
         state.at_work -= self.caller + self.helpers;

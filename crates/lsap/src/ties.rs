@@ -7,10 +7,11 @@
 //! distance of the first tie. Nor do a few candidates tell much of a row with more columns that are as cheap, so that the
 //! rows are scanned as a whole.
 
-use simd::LANES;
+use simd::{LANES, Simd, prelude::*};
 
-use super::Cost;
-use super::block::{Block, Rows};
+use crate::cost::Cost;
+use crate::scan::bits;
+use crate::view::{CostRows, MatrixView};
 
 /// Rows below which all are looked at, and the share of constant ones, one in so many, from which they are many there.
 const FEW_ROWS: usize = 4 * LANES;
@@ -24,43 +25,64 @@ const SHARE: usize = 20;
 const CHANGES: usize = 20;
 
 /// Whether many rows are constant or, in larger matrices, most have few costs of their own.
-pub(super) fn are_many<T: Cost>(block: &Block<'_, T>) -> bool {
-    let &Block { rows, columns, .. } = block;
+#[inline(always)]
+pub(crate) fn are_many<S: Simd, T: Cost>(simd: S, view: &MatrixView<'_, T>) -> bool {
+    let &MatrixView { rows, columns, .. } = view;
     if rows < FEW_ROWS {
-        return are_constant(&mut block.clone());
+        return are_constant(simd, &mut view.clone());
     }
     let count = (rows / 8).clamp(ROWS / 4, ROWS);
     let (mut constant, mut changes) = (0, 0);
     for k in 0..count {
-        let costs = &block.row(k * rows / count)[..columns];
+        let costs = view.row(k * rows / count);
         // here and there, since only some of a row may be padding
         let start = k * (columns - LANES) / (count - 1);
         let part = &costs[start..start + LANES];
         let changes_here = part.windows(2).filter(|pair| pair[0].value() != pair[1].value()).count();
         changes += if part[0].value() < f64::INFINITY { changes_here } else { LANES };
-        constant += usize::from(changes_here == 0 && is_constant(costs));
+        constant += usize::from(changes_here == 0 && is_constant(simd, costs, columns));
     }
     SHARE * constant >= count || changes * columns <= CHANGES * count * (LANES - 1)
 }
 
 /// Whether a quarter of all rows are constant, which are few.
-pub(super) fn are_constant<T: Cost, R: Rows<T>>(rows: &mut R) -> bool {
+#[inline(always)]
+pub(crate) fn are_constant<S: Simd, T: Cost, R: CostRows<T>>(simd: S, rows: &mut R) -> bool {
     let (height, columns) = (rows.rows(), rows.columns());
     let Some(last) = height.checked_sub(1) else { return false };
-    let mut is_constant = |row: usize| is_constant(&rows.row(row)[..columns]);
     // four show whether it is worth while to look at all
-    [last, 0, 2 * last / 3, last / 3].into_iter().any(&mut is_constant)
-        && SHARE_OF_FEW * (0..height).filter(|&row| is_constant(row)).count() >= height
+    let mut any = false;
+    for row in [last, 0, 2 * last / 3, last / 3] {
+        any |= is_constant(simd, rows.row(row), columns);
+    }
+    let mut constant = 0;
+    for row in (0..height).filter(|_| any) {
+        constant += usize::from(is_constant(simd, rows.row(row), columns));
+    }
+    any && SHARE_OF_FEW * constant >= height
 }
 
 /// Whether at least half of a row has one cost, at its start or its end.
-pub(super) fn is_padding<T: Cost>(costs: &[T]) -> bool {
+pub(crate) fn is_padding<T: Cost>(costs: &[T]) -> bool {
     let are_half = |value: f64| 2 * costs.iter().filter(|cost| cost.value() == value).count() >= costs.len();
     are_half(costs[0].value()) || are_half(costs[costs.len() - 1].value())
 }
 
-/// Whether all costs of a row are equal and may be chosen.
-fn is_constant<T: Cost>(costs: &[T]) -> bool {
+/// Whether the costs of a row are equal and may be chosen. `costs`: `[width]`, of which `columns` count.
+#[inline(always)]
+fn is_constant<S: Simd, T: Cost>(simd: S, costs: &[T], columns: usize) -> bool {
     let first = costs[0].value();
-    first == costs[costs.len() - 1].value() && first < f64::INFINITY && costs.iter().all(|cost| cost.value() == first)
+    if first != costs[columns - 1].value() || first == f64::INFINITY {
+        return false;
+    }
+    for at in (0..columns).step_by(LANES) {
+        let costs = T::load(simd, costs, at);
+        let others = !bits([costs[0].simd_eq(first), costs[1].simd_eq(first)]);
+        // what lies beyond the columns may be anything
+        let counting = u64::MAX >> (64 - (columns - at).min(LANES));
+        if others & counting != 0 {
+            return false;
+        }
+    }
+    true
 }

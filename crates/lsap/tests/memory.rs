@@ -8,7 +8,7 @@ mod support;
 use allocator::{GRANTED, assert_asked, held, limited, taken};
 use lsap::memory::{GiveBack, KEPT};
 use lsap::{
-    AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Level, Path, Result, SparseMatrix, SparseSolver,
+    AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Level, Result, Route, SparseMatrix, SparseSolver,
     verify, verifying_takes,
 };
 use support::Numbers;
@@ -52,13 +52,13 @@ fn all_options() -> impl Iterator<Item = AssignmentOptions> {
     })
 }
 
-fn check_solves<T: Cost>(shape: [usize; 2], kind: usize, path: Path, costs: &[T]) {
+fn check_solves<T: Cost>(shape: [usize; 2], kind: usize, route: Route, costs: &[T]) {
     let [rows, columns] = shape;
     let matrix = CostMatrix::new(costs, rows, columns).unwrap();
     for options in all_options() {
-        let mut solver = AssignmentSolver::with_path(path);
+        let mut solver = AssignmentSolver::with_route(route);
         let (taken, _) = taken(|| solver.solve(Level::detect(), &matrix, options).is_ok());
-        assert_asked(taken, solver.largest(), &format!("{shape:?}, costs {kind}, {path:?}, {options:?}"));
+        assert_asked(taken, solver.largest(), &format!("{shape:?}, costs {kind}, {route:?}, {options:?}"));
     }
 }
 
@@ -78,14 +78,14 @@ fn solving_takes_what_it_asks_for() {
     for shape in shapes {
         for kind in 0..5 {
             let costs = costs(kind, shape[0], shape[1]);
-            for path in [Path::Auto, Path::Dense, Path::Lazy, Path::Scaling] {
+            for route in [Route::Auto, Route::Dense, Route::Lazy, Route::Scaling] {
                 // the ways that a shape does not take by itself are slow on it
-                if path == Path::Auto || kind == 0 && shape[0].abs_diff(shape[1]) < 100 {
-                    check_solves(shape, kind, path, &costs);
+                if route == Route::Auto || kind == 0 && shape[0].abs_diff(shape[1]) < 100 {
+                    check_solves(shape, kind, route, &costs);
                 }
             }
             let single: Vec<f32> = costs.iter().map(|&cost| cost as f32).collect();
-            check_solves(shape, kind, Path::Auto, &single);
+            check_solves(shape, kind, Route::Auto, &single);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The sparse solver against the dense one on the same cells, and against its own duals.
 
-use lsap::{
-    Assignment, AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level, SparseMatrix,
-    SparseSolver, verify,
-};
+use harness::{COMPLETE, Dense, Found, PARTIAL, solve_by};
+use lsap::{AssignmentOptions, Cost, Error, Interrupt, Level, Route, SparseMatrix, SparseSolver, verify};
 use proptest::prelude::*;
+
+mod harness;
 
 /// A matrix in compressed rows that owns its cells.
 #[derive(Clone, Debug)]
@@ -14,26 +14,6 @@ struct Problem {
     row_starts: Vec<i32>,
     column_indices: Vec<i32>,
     costs: Vec<f64>,
-}
-
-/// What a solver found.
-#[derive(Clone, Debug, PartialEq)]
-struct Found {
-    column_of_row: Vec<Option<usize>>,
-    total: f64,
-    row_duals: Vec<f64>,
-    column_duals: Vec<f64>,
-}
-
-impl From<Assignment<'_>> for Found {
-    fn from(found: Assignment<'_>) -> Self {
-        Self {
-            column_of_row: found.columns_of_rows().collect(),
-            total: found.total,
-            row_duals: found.row_duals().collect(),
-            column_duals: found.column_duals().collect(),
-        }
-    }
 }
 
 fn solve<T: Cost>(matrix: &SparseMatrix<'_, T>, options: AssignmentOptions) -> Result<Found, Error> {
@@ -75,16 +55,14 @@ impl Problem {
     }
 
     /// All cells, +infinity where none is listed.
-    fn dense(&self) -> Vec<f64> {
-        let mut dense = vec![f64::INFINITY; self.rows * self.columns];
-        self.listed().for_each(|(row, column, cost)| dense[row * self.columns + column] = cost);
-        dense
+    fn dense(&self) -> Dense {
+        let mut costs = vec![f64::INFINITY; self.rows * self.columns];
+        self.listed().for_each(|(row, column, cost)| costs[row * self.columns + column] = cost);
+        Dense { costs, rows: self.rows, columns: self.columns }
     }
 
     fn solve_dense(&self, options: AssignmentOptions) -> Result<Found, Error> {
-        let dense = self.dense();
-        let matrix = CostMatrix::new(&dense, self.rows, self.columns).expect("a matrix");
-        AssignmentSolver::default().solve(Level::detect(), &matrix, options).map(Found::from)
+        solve_by(Route::Auto, Level::detect(), &self.dense().matrix(), options)
     }
 
     fn assert_proven(&self, found: &Found, options: AssignmentOptions) {
@@ -93,10 +71,7 @@ impl Problem {
             verify(&self.matrix(), options, column_of_row, row_duals, column_duals).expect("an assignment");
         assert!(certificate.optimal, "{certificate:?}");
         assert_eq!(certificate.total, found.total);
-        let dense = self.dense();
-        let dense = CostMatrix::new(&dense, self.rows, self.columns).expect("a matrix");
-        let of_dense = verify(&dense, options, column_of_row, row_duals, column_duals).expect("an assignment");
-        assert_eq!(certificate, of_dense);
+        assert_eq!(certificate, self.dense().verify(options, found));
     }
 
     fn assert_same_total(&self, found: &Found, expected: &Found) {
@@ -104,26 +79,6 @@ impl Problem {
         assert_eq!(pairs(found), pairs(expected));
         let largest = self.costs.iter().filter(|c| c.is_finite()).fold(0.0f64, |a, c| a.max(c.abs()));
         assert!((found.total - expected.total).abs() <= 1e-11 * largest, "{} is not {}", found.total, expected.total);
-    }
-
-    /// The error names a Hall violator: rows (or columns) that are more than their allowed counterparts.
-    fn assert_violated(&self, error: &Error) {
-        let (more, fewer, are_rows) = match error {
-            Error::InfeasibleRows { rows, columns } => (rows, *columns, true),
-            Error::InfeasibleColumns { columns, rows } => (columns, *rows, false),
-            other => panic!("{other}"),
-        };
-        assert!(more.is_sorted_by(|a, b| a < b) && fewer < more.len());
-        assert_eq!(self.allowed(more, are_rows), fewer);
-    }
-
-    /// How many columns a set of rows may have, or rows a set of columns.
-    fn allowed(&self, lines: &[usize], are_rows: bool) -> usize {
-        let dense = self.dense();
-        let across = if are_rows { self.columns } else { self.rows };
-        let at =
-            |line: usize, k: usize| dense[if are_rows { line * self.columns + k } else { k * self.columns + line }];
-        (0..across).filter(|&k| lines.iter().any(|&line| at(line, k).is_finite())).count()
     }
 }
 
@@ -170,9 +125,6 @@ fn problem(
     Problem::new(rows, columns, cells.into_iter().map(|cell| cell.1))
 }
 
-const COMPLETE: AssignmentOptions = AssignmentOptions { maximize: false, partial: false, cost_limit: None };
-const PARTIAL: AssignmentOptions = AssignmentOptions { partial: true, ..COMPLETE };
-
 fn assert_as_dense(problem: &Problem, options: AssignmentOptions) {
     for way in WAYS {
         let found = way().solve(&problem.matrix(), options).map(Found::from);
@@ -183,7 +135,7 @@ fn assert_as_dense(problem: &Problem, options: AssignmentOptions) {
             }
             (Err(error @ Error::InfeasibleRows { .. }), Err(Error::InfeasibleRows { .. }))
             | (Err(error @ Error::InfeasibleColumns { .. }), Err(Error::InfeasibleColumns { .. })) => {
-                problem.assert_violated(&error);
+                problem.dense().assert_violated(&error);
             }
             (found, expected) => panic!("{found:?} is not {expected:?}"),
         }
@@ -266,7 +218,7 @@ proptest! {
 
     #[test]
     fn the_order_of_cells_and_earlier_solves_make_no_difference(problem in problems(20), earlier in problems(20)) {
-        let dense = problem.dense();
+        let dense = problem.dense().costs;
         let cells = (0..dense.len()).filter(|&k| dense[k].is_finite());
         let in_order = cells.map(|k| (k / problem.columns, k % problem.columns, dense[k]));
         let in_order = Problem::new(problem.rows, problem.columns, in_order);
@@ -462,7 +414,7 @@ fn a_limit_that_is_no_number_is_refused() {
     for limit in [f64::NAN, f64::INFINITY] {
         let options = AssignmentOptions { cost_limit: Some(limit), ..COMPLETE };
         let refused = Problem::new(1, 1, [(0, 0, 1.0)]).solve(options).expect_err("no limit");
-        assert!(matches!(refused, Error::Option { name: "options.costLimit", .. }), "{refused}");
+        assert!(matches!(refused, Error::Option { name: "cost_limit", .. }), "{refused}");
     }
 }
 
@@ -479,22 +431,19 @@ fn matrices_that_31_bits_cannot_count_are_refused() {
 fn refusals_say_what_is_wrong_and_where() {
     let three = [1.0, 2.0, 3.0];
     let says = [
-        (
-            refusal(&[0, 4, 3], &[0, 1, 2], &three),
-            "cost.rowStarts[2]: must rise from 0 to the number of values, 3, got 3",
-        ),
+        (refusal(&[0, 4, 3], &[0, 1, 2], &three), "row_starts[2]: must rise from 0 to the number of costs, 3, got 3"),
         (
             refusal(&[0, 1, 3], &[0, 1, 7], &three),
-            "cost.columnIndices[2]: must be below the number of columns, 3, and not negative, got 7 in row 1",
+            "column_indices[2]: must be below the number of columns, 3, and not negative, got 7 in row 1",
         ),
         (
             refusal_of_cells(&[0, 1, -1], &[0, 1, 2], &three),
-            "cost.rowIndices[2]: must be below the number of rows, 2, and not negative, got -1",
+            "row_indices[2]: must be below the number of rows, 2, and not negative, got -1",
         ),
-        (refusal(&[0, 1, 3], &[0, 2, 2], &three), "cost.values[2]: row 1, column 2 is listed already, as values[1]"),
+        (refusal(&[0, 1, 3], &[0, 2, 2], &three), "costs[2]: row 1, column 2 is listed already, as costs[1]"),
         (
             refusal(&[0, 1, 3], &[0, 1, 2], &[1.0, 2.0, f64::NAN]),
-            "cost.values[2]: NaN at row 1, column 2; must be a number or Infinity (which forbids the pair)",
+            "costs[2]: NaN at row 1, column 2; must be a number or Infinity (which forbids the pair)",
         ),
         (
             Error::SparseSize { rows: 1, columns: 1 << 32 },

@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 use lsap::{Level, Threads};
+use napi::bindgen_prelude::Env;
+use napi_derive::napi;
 
 use crate::error::{Failure, Result};
 
@@ -26,6 +28,18 @@ pub fn level() -> Result<Level> {
         let known: Vec<_> = Level::available().iter().map(|level| level.name()).collect();
         Failure::option(LEVEL, format!("{LEVEL}: this processor has {} and fallback, got {given}", known.join(", ")))
     })
+}
+
+/// Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`.
+#[napi(catch_unwind)]
+pub fn simd_level(env: Env) -> napi::Result<String> {
+    level().map(|level| level.name().to_owned()).map_err(|failure| failure.into_js(&env))
+}
+
+/// The most threads that this process uses at once.
+#[napi(catch_unwind)]
+pub fn thread_count(env: Env) -> napi::Result<u32> {
+    threads().map(|threads| threads.count() as u32).map_err(|failure| failure.into_js(&env))
 }
 
 /// The threads that all calls share.

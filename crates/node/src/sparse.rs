@@ -8,10 +8,9 @@ use lsap::{AssignmentOptions, Cost, Interrupt, SparseMatrix, SparseSolver};
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Float64ArraySlice, Int32Array, Int32ArraySlice};
 use napi_derive::napi;
 
-use crate::assignment_options;
-use crate::certify;
+use crate::assign::{assignment_options, certify};
 use crate::error::Result;
-use crate::task::{AssignTask, Places, Solve};
+use crate::task::{AssignTask, ResultPlaces, Solve};
 
 thread_local! {
     /// One for each JavaScript thread.
@@ -34,49 +33,96 @@ fn matrix<'a, T: Cost>(
     }
 }
 
-/// The assignment of a sparse matrix of `f64`; the rest as for `assignF64`.
-#[napi(catch_unwind, js_name = "assignSparseF64")]
-pub fn assign_sparse_f64(
-    env: Env,
-    cost: &[f64],
-    column_indices: &[i32],
-    row_list: &[i32],
-    by_cells: bool,
-    rows: u32,
-    columns: u32,
-    maximize: bool,
-    partial: bool,
-    cost_limit: f64,
-    column_of_row: Int32ArraySlice<'_>,
-    duals: Option<Float64ArraySlice<'_>>,
-) -> napi::Result<f64> {
-    let options = assignment_options(maximize, partial, cost_limit);
-    let assign =
-        || assign(&matrix(cost, column_indices, row_list, by_cells, [rows, columns])?, options, column_of_row, duals);
-    assign().map_err(|failure| failure.into_js(&env))
+/// The exports for one type of costs.
+macro_rules! exports {
+    ($cost:tt, $assign:ident = $assign_js:tt, $in_background:ident = $in_background_js:tt, $verify:ident = $verify_js:tt) => {
+        /// The assignment of a sparse matrix; the rest as for a dense one.
+        #[napi(catch_unwind, js_name = $assign_js)]
+        pub fn $assign(
+            env: Env,
+            cost: &[$cost],
+            column_indices: &[i32],
+            row_list: &[i32],
+            by_cells: bool,
+            rows: u32,
+            columns: u32,
+            maximize: bool,
+            partial: bool,
+            cost_limit: f64,
+            column_of_row: Int32ArraySlice<'_>,
+            duals: Option<Float64ArraySlice<'_>>,
+        ) -> napi::Result<f64> {
+            let options = assignment_options(maximize, partial, cost_limit);
+            let assign = || {
+                let matrix = matrix(cost, column_indices, row_list, by_cells, [rows, columns])?;
+                assign(&matrix, options, column_of_row, duals)
+            };
+            assign().map_err(|failure| failure.into_js(&env))
+        }
+
+        /// The same in another thread, on a copy of the matrix; the arrays for the result must stay untouched until the
+        /// promise is settled.
+        #[napi(catch_unwind, js_name = $in_background_js, ts_return_type = "Promise<number>")]
+        pub fn $in_background(
+            env: Env,
+            cost: &[$cost],
+            column_indices: &[i32],
+            row_list: &[i32],
+            by_cells: bool,
+            rows: u32,
+            columns: u32,
+            maximize: bool,
+            partial: bool,
+            cost_limit: f64,
+            column_of_row: Int32Array,
+            duals: Option<Float64Array>,
+            interrupt: &External<Interrupt>,
+        ) -> napi::Result<AsyncTask<AssignTask<OwnedSparseMatrix<$cost>>>> {
+            let options = assignment_options(maximize, partial, cost_limit);
+            let matrix = OwnedSparseMatrix::copy(cost, column_indices, row_list, by_cells, [rows, columns]);
+            let task =
+                matrix.map(|matrix| AsyncTask::new(AssignTask::new(matrix, options, interrupt, column_of_row, duals)));
+            task.map_err(|failure| failure.into_js(&env))
+        }
+
+        /// Checks an assignment of a sparse matrix; the rest as for a dense one.
+        #[napi(catch_unwind, js_name = $verify_js)]
+        pub fn $verify(
+            env: Env,
+            cost: &[$cost],
+            column_indices: &[i32],
+            row_list: &[i32],
+            by_cells: bool,
+            rows: u32,
+            columns: u32,
+            maximize: bool,
+            cost_limit: f64,
+            column_of_row: &[i32],
+            duals: &[f64],
+            report: Float64ArraySlice<'_>,
+        ) -> napi::Result<()> {
+            let options = assignment_options(maximize, false, cost_limit);
+            let verify = || {
+                let matrix = matrix(cost, column_indices, row_list, by_cells, [rows, columns])?;
+                certify(&matrix, rows, options, column_of_row, duals, report)
+            };
+            verify().map_err(|failure| failure.into_js(&env))
+        }
+    };
 }
 
-/// As `assignSparseF64`, for a matrix of `f32`.
-#[napi(catch_unwind, js_name = "assignSparseF32")]
-pub fn assign_sparse_f32(
-    env: Env,
-    cost: &[f32],
-    column_indices: &[i32],
-    row_list: &[i32],
-    by_cells: bool,
-    rows: u32,
-    columns: u32,
-    maximize: bool,
-    partial: bool,
-    cost_limit: f64,
-    column_of_row: Int32ArraySlice<'_>,
-    duals: Option<Float64ArraySlice<'_>>,
-) -> napi::Result<f64> {
-    let options = assignment_options(maximize, partial, cost_limit);
-    let assign =
-        || assign(&matrix(cost, column_indices, row_list, by_cells, [rows, columns])?, options, column_of_row, duals);
-    assign().map_err(|failure| failure.into_js(&env))
-}
+exports!(
+    f64,
+    assign_sparse_f64 = "assignSparseF64",
+    assign_sparse_async_f64 = "assignSparseAsyncF64",
+    verify_sparse_f64 = "verifySparseF64"
+);
+exports!(
+    f32,
+    assign_sparse_f32 = "assignSparseF32",
+    assign_sparse_async_f32 = "assignSparseAsyncF32",
+    verify_sparse_f32 = "verifySparseF32"
+);
 
 fn assign<T: Cost>(
     matrix: &SparseMatrix<'_, T>,
@@ -96,7 +142,7 @@ fn assign<T: Cost>(
 }
 
 /// A copy of a matrix.
-pub struct Cells<T> {
+pub struct OwnedSparseMatrix<T> {
     costs: Vec<T>,
     column_indices: Vec<i32>,
     row_list: Vec<i32>,
@@ -104,8 +150,8 @@ pub struct Cells<T> {
     shape: [u32; 2],
 }
 
-impl<T: Cost + Send> Solve for Cells<T> {
-    fn solve(self, options: AssignmentOptions, interrupt: &Interrupt, places: Places<'_>) -> lsap::Result<f64> {
+impl<T: Cost + Send> Solve for OwnedSparseMatrix<T> {
+    fn solve(self, options: AssignmentOptions, interrupt: &Interrupt, places: ResultPlaces<'_>) -> lsap::Result<f64> {
         let Self { costs, column_indices, row_list, by_cells, shape } = &self;
         let matrix = matrix(costs, column_indices, row_list, *by_cells, *shape)?;
         let mut solver = SparseSolver::with_interrupt(interrupt.clone());
@@ -115,107 +161,12 @@ impl<T: Cost + Send> Solve for Cells<T> {
     }
 }
 
-/// As `assignSparseF64`, in another thread, on a copy of the matrix; the arrays must stay untouched until the promise is
-/// settled.
-#[napi(catch_unwind, js_name = "assignSparseAsyncF64", ts_return_type = "Promise<number>")]
-pub fn assign_sparse_async_f64(
-    env: Env,
-    cost: &[f64],
-    column_indices: &[i32],
-    row_list: &[i32],
-    by_cells: bool,
-    rows: u32,
-    columns: u32,
-    maximize: bool,
-    partial: bool,
-    cost_limit: f64,
-    column_of_row: Int32Array,
-    duals: Option<Float64Array>,
-    interrupt: &External<Interrupt>,
-) -> napi::Result<AsyncTask<AssignTask<Cells<f64>>>> {
-    let options = assignment_options(maximize, partial, cost_limit);
-    let cells = Cells::copy(cost, column_indices, row_list, by_cells, [rows, columns]);
-    let task = cells.map(|cells| AsyncTask::new(AssignTask::new(cells, options, interrupt, column_of_row, duals)));
-    task.map_err(|failure| failure.into_js(&env))
-}
-
-/// As `assignSparseF32`, in another thread, on a copy of the matrix.
-#[napi(catch_unwind, js_name = "assignSparseAsyncF32", ts_return_type = "Promise<number>")]
-pub fn assign_sparse_async_f32(
-    env: Env,
-    cost: &[f32],
-    column_indices: &[i32],
-    row_list: &[i32],
-    by_cells: bool,
-    rows: u32,
-    columns: u32,
-    maximize: bool,
-    partial: bool,
-    cost_limit: f64,
-    column_of_row: Int32Array,
-    duals: Option<Float64Array>,
-    interrupt: &External<Interrupt>,
-) -> napi::Result<AsyncTask<AssignTask<Cells<f32>>>> {
-    let options = assignment_options(maximize, partial, cost_limit);
-    let cells = Cells::copy(cost, column_indices, row_list, by_cells, [rows, columns]);
-    let task = cells.map(|cells| AsyncTask::new(AssignTask::new(cells, options, interrupt, column_of_row, duals)));
-    task.map_err(|failure| failure.into_js(&env))
-}
-
-impl<T: Cost> Cells<T> {
+impl<T: Cost> OwnedSparseMatrix<T> {
     fn copy(cost: &[T], column_indices: &[i32], row_list: &[i32], by_cells: bool, shape: [u32; 2]) -> Result<Self> {
-        let mut cells = Self { costs: Vec::new(), column_indices: Vec::new(), row_list: Vec::new(), by_cells, shape };
-        copy("cost", cost, &mut cells.costs)?;
-        copy("cost", column_indices, &mut cells.column_indices)?;
-        copy("cost", row_list, &mut cells.row_list)?;
-        Ok(cells)
+        let mut matrix = Self { costs: Vec::new(), column_indices: Vec::new(), row_list: Vec::new(), by_cells, shape };
+        copy("cost", cost, &mut matrix.costs)?;
+        copy("cost", column_indices, &mut matrix.column_indices)?;
+        copy("cost", row_list, &mut matrix.row_list)?;
+        Ok(matrix)
     }
-}
-
-/// Checks an assignment of a sparse matrix of `f64`; the rest as for `verifyF64`.
-#[napi(catch_unwind, js_name = "verifySparseF64")]
-pub fn verify_sparse_f64(
-    env: Env,
-    cost: &[f64],
-    column_indices: &[i32],
-    row_list: &[i32],
-    by_cells: bool,
-    rows: u32,
-    columns: u32,
-    maximize: bool,
-    cost_limit: f64,
-    column_of_row: &[i32],
-    duals: &[f64],
-    report: Float64ArraySlice<'_>,
-) -> napi::Result<()> {
-    let options = assignment_options(maximize, false, cost_limit);
-    let verify = || {
-        let matrix = matrix(cost, column_indices, row_list, by_cells, [rows, columns])?;
-        certify(&matrix, rows, options, column_of_row, duals, report)
-    };
-    verify().map_err(|failure| failure.into_js(&env))
-}
-
-/// As `verifySparseF64`, for a matrix of `f32`.
-#[napi(catch_unwind, js_name = "verifySparseF32")]
-pub fn verify_sparse_f32(
-    env: Env,
-    cost: &[f32],
-    column_indices: &[i32],
-    row_list: &[i32],
-    by_cells: bool,
-    rows: u32,
-    columns: u32,
-    maximize: bool,
-    cost_limit: f64,
-    column_of_row: &[i32],
-    duals: &[f64],
-    report: Float64ArraySlice<'_>,
-) -> napi::Result<()> {
-    let options = assignment_options(maximize, false, cost_limit);
-    let verify = || {
-        let matrix = matrix(cost, column_indices, row_list, by_cells, [rows, columns])?;
-        certify(&matrix, rows, options, column_of_row, duals, report)
-    };
-    verify().map_err(|failure| failure.into_js(&env))
 }

@@ -1,8 +1,29 @@
-//! The instruction-set level and its dispatch.
+//! Vectors that give the same bits on every instruction set: sixteen `f32` ([`F32`]) or eight `f64` ([`F64`]), whatever the
+//! processor has, found out once ([`Level::detect`]), with an exp, an ln and a logistic function of their own ([`math`]).
 //!
-//! Kernels are generic over [`Simd`] and written once, over fixed-width vectors ([`F32`], 16 lanes;
-//! [`F64`], 8 lanes) with plain multiplications and additions, so that every level gives the same bits.
-//! [`dispatch!`] enters a kernel at one level; it is used once per stage and image, never in a loop.
+//! A kernel is generic over [`Simd`] and written once, with plain multiplications and additions, and sums in one fixed order.
+//! [`dispatch!`] enters it at one level; it is used once per stage, never in a loop. Functions that a kernel calls, closures
+//! too, need `#[inline(always)]`: what is not inlined is not compiled for the level's instructions.
+//!
+//! ```
+//! use simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*};
+//!
+//! /// Sum of squares. `values`: whole vectors.
+//! #[inline(always)]
+//! fn squares<S: Simd>(simd: S, values: &[f32]) -> f32 {
+//!     let mut sum = F32::splat(simd, 0.0);
+//!     for at in (0..values.len()).step_by(LANES) {
+//!         let value = load(simd, values, at);
+//!         sum += value * value;
+//!     }
+//!     sum.reduce_sum()
+//! }
+//!
+//! let values: Vec<f32> = (0..48).map(|k| k as f32 * 0.1).collect();
+//! let sums = Level::available().into_iter().map(|level| dispatch!(level, simd => squares(simd, &values)));
+//! let sums: Vec<_> = sums.map(f32::to_bits).collect();
+//! assert!(sums.iter().all(|&sum| sum == sums[0]));
+//! ```
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -97,7 +97,7 @@ pub(crate) fn solve(
             transpose(costs, stride, transposed, wide);
             solver.solve_block(level, transposed, [queries, rows], wide)
         };
-        if solver.interrupt.is_raised() {
+        if solver.is_interrupted() {
             return Err(Error::Interrupted); // what was left half done is of no use
         }
         debug_assert!(is_solved, "matching costs are finite");

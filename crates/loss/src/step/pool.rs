@@ -1,6 +1,6 @@
 //! Jobs are done by whichever thread is free.
 
-use lsap::{Interrupt, Threads};
+use lsap::{Interrupt, Interruptible, Threads};
 
 use super::jobs::Job;
 use super::scratch::Scratch;
@@ -23,11 +23,11 @@ pub(crate) fn run(
     let is_stopped = || interrupt.as_ref().is_some_and(Interrupt::is_raised);
     let run = |scratch: &mut Scratch, job: &mut Job<'_>| {
         if let Some(interrupt) = &interrupt {
-            scratch.solve.solver.interrupt = interrupt.clone();
+            scratch.solve.solver.set_interrupt(Some(interrupt.clone()));
         }
         job.fault = if is_stopped() { Some(Error::Interrupted) } else { work(job, scratch).err() };
         if interrupt.is_some() {
-            scratch.solve.solver.interrupt = Interrupt::default();
+            scratch.solve.solver.set_interrupt(None);
         }
         job.fault.is_none()
     };

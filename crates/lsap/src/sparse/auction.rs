@@ -6,9 +6,9 @@
 //! so that ε and the number of bids decide on nothing but time. Source: Bertsekas 1988, "The auction algorithm: a
 //! distributed relaxation method for the assignment problem"; Bertsekas and Castañon 1992.
 
-use super::rows::{Cell, Rows};
-use super::solver::{Cheapest, Solver};
-use crate::dense::NONE;
+use crate::outcome::NONE;
+use crate::sparse::rows::{ListedCell, SparseRows};
+use crate::sparse::state::{CheapestCell, SparseState};
 
 /// What the range of reduced costs is divided by for the first ε.
 const FIRST: f64 = 32.0;
@@ -25,11 +25,11 @@ const BIDS: usize = 60;
 /// How far duals may grow: beyond, the costs would be lost in their rounding.
 const GROWTH: f64 = 1e3;
 
-impl Solver {
+impl SparseState {
     /// Lowers the duals by auction and forgets all pairs; gives whether every phase has ended with all rows placed, or
     /// out of the limit.
-    pub(super) fn hold_auction(&mut self, matrix: &mut Rows, limit: f64) -> bool {
-        let Spread { range, typical } = self.spread(matrix, limit);
+    pub(crate) fn hold_auction(&mut self, matrix: &mut SparseRows, limit: f64) -> bool {
+        let ExcessSpread { range, typical } = self.spread(matrix, limit);
         if range == 0.0 {
             return true;
         }
@@ -54,12 +54,12 @@ impl Solver {
     }
 
     /// By how much the reduced costs of a row exceed its smallest, over a sample of the rows.
-    fn spread(&self, matrix: &Rows, limit: f64) -> Spread {
+    fn spread(&self, matrix: &SparseRows, limit: f64) -> ExcessSpread {
         const SAMPLE: usize = 1 << 10;
         /// Multiples of the tenth part's: what is larger stands for a forbidden cell, or is rare.
         const CAP: f64 = 1e6;
         const RARE: f64 = 64.0;
-        let reduced = |cell: &Cell| (cell.cost - self.duals[cell.column as usize]).min(limit);
+        let reduced = |cell: &ListedCell| (cell.cost - self.duals[cell.column as usize]).min(limit);
         let mut excess = Vec::new();
         for row in (0..matrix.height()).step_by(matrix.height() / SAMPLE + 1) {
             let smallest = matrix.row(row).iter().map(reduced).fold(f64::INFINITY, f64::min);
@@ -67,22 +67,22 @@ impl Solver {
             excess.extend(others.filter(|&excess| excess > 0.0));
         }
         if excess.is_empty() {
-            return Spread { range: 0.0, typical: 0.0 };
+            return ExcessSpread { range: 0.0, typical: 0.0 };
         }
         let tenth = excess.len() / 10;
         let (_, &mut small, _) = excess.select_nth_unstable_by(tenth, f64::total_cmp);
         let largest = excess.iter().copied().fold(0.0, f64::max);
-        Spread { range: largest.min(small * CAP), typical: largest.min(small * RARE) }
+        ExcessSpread { range: largest.min(small * CAP), typical: largest.min(small * RARE) }
     }
 
     /// Lets rows bid until all have a column; gives whether they did so within the budget.
-    fn hold_phase(&mut self, matrix: &mut Rows, epsilon: f64, range: f64, limit: f64) -> bool {
+    fn hold_phase(&mut self, matrix: &mut SparseRows, epsilon: f64, range: f64, limit: f64) -> bool {
         self.forget_pairs();
         let mut bids = BIDS * matrix.height();
         for row in (0..matrix.height() as u32).rev() {
             let mut bidder = row;
             while bidder != NONE {
-                let Cheapest { cell, first, second } = self.cheapest(matrix, bidder as usize);
+                let CheapestCell { cell, first, second } = self.cheapest(matrix, bidder as usize);
                 if first > limit {
                     break;
                 }
@@ -102,7 +102,7 @@ impl Solver {
 }
 
 /// How the reduced costs of rows spread.
-struct Spread {
+struct ExcessSpread {
     /// What ε starts from.
     range: f64,
     /// What it ends near.

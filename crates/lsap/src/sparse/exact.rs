@@ -14,22 +14,24 @@
 //!
 //! Source: Gleixner, Steffy and Wolter 2016, "Iterative refinement for linear programming".
 
-use super::rows::{Cell, Rows};
-use super::solver::Solver;
-use super::{NONE, Outcome, Solution};
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::memory;
+use crate::needs::COST;
+use crate::outcome::{NONE, Outcome};
+use crate::solution::Solution;
+use crate::sparse::rows::{ListedCell, SparseRows};
+use crate::sparse::state::SparseState;
 use crate::sum::two_sum;
-use crate::{COST, Interrupt};
 
 /// Rounds after which numbers of any size have given all their digits.
 const ROUNDS: usize = 100;
 
 /// A number as a sum of several of which none overlaps another, the smallest first.
 #[derive(Clone, Debug, Default)]
-struct Long(Vec<f64>);
+struct Expansion(Vec<f64>);
 
-impl Long {
+impl Expansion {
     fn add(&mut self, value: f64) {
         let mut carried = value;
         self.0.retain_mut(|part| {
@@ -56,13 +58,13 @@ impl Long {
 
 /// Exact duals and what they are nearly.
 struct Duals {
-    exact: Vec<Long>,
+    exact: Vec<Expansion>,
     near: Vec<f64>,
 }
 
 impl Duals {
     fn new(length: usize) -> Self {
-        Self { exact: vec![Long::default(); length], near: vec![0.0; length] }
+        Self { exact: vec![Expansion::default(); length], near: vec![0.0; length] }
     }
 
     fn add(&mut self, at: usize, value: f64) {
@@ -73,17 +75,17 @@ impl Duals {
 
 /// The state of a refinement.
 struct Refinement<'a> {
-    matrix: &'a Rows,
+    matrix: &'a SparseRows,
     interrupt: &'a Interrupt,
     rows: Duals,
     columns: Duals,
-    reduced: Long,
+    reduced: Expansion,
 }
 
 impl Refinement<'_> {
     /// A reduced cost, unless it is certain to be larger than `most`.
     #[inline]
-    fn reduced(&mut self, row: usize, Cell { cost, column }: Cell, most: f64) -> Option<f64> {
+    fn reduced(&mut self, row: usize, ListedCell { cost, column }: ListedCell, most: f64) -> Option<f64> {
         /// More than the roundings of the estimate make up.
         const ROUNDING: f64 = 8.0 * f64::EPSILON;
         let (u, v) = (self.rows.near[row], self.columns.near[column as usize]);
@@ -109,7 +111,7 @@ impl Refinement<'_> {
         for (row, &column) in column_of_row.iter().enumerate() {
             let cost = self.matrix.cost(row, column);
             let dual = &mut self.rows.exact[row];
-            dual.set_reduced(cost, [&Long::default(), &self.columns.exact[column as usize]]);
+            dual.set_reduced(cost, [&Expansion::default(), &self.columns.exact[column as usize]]);
             self.rows.near[row] = dual.near();
         }
     }
@@ -133,12 +135,12 @@ impl Refinement<'_> {
 }
 
 /// Bytes that the cells of a refinement take, at most: those of a round, and those of the transposed matrix.
-fn cells_take(matrix: &Rows) -> u128 {
-    2 * (size_of::<Cell>() * matrix.len()) as u128
+fn cells_take(matrix: &SparseRows) -> u128 {
+    2 * (size_of::<ListedCell>() * matrix.len()) as u128
 }
 
 /// Bytes that the rows and columns take, at most, up to a round and in it: each adds a number to every dual.
-fn lines_take(matrix: &Rows, round: usize) -> u128 {
+fn lines_take(matrix: &SparseRows, round: usize) -> u128 {
     /// But for the parts of the duals.
     const LINE: usize = 96;
     let parts = (round + 3).next_power_of_two();
@@ -149,7 +151,12 @@ fn lines_take(matrix: &Rows, round: usize) -> u128 {
 ///
 /// # Errors
 /// [`Error::Memory`](crate::Error::Memory).
-pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) -> Result<()> {
+pub(crate) fn refine(
+    matrix: &SparseRows,
+    spare: &mut SparseRows,
+    solver: &mut SparseState,
+    solution: &mut Solution,
+) -> Result<()> {
     memory::require(COST, cells_take(matrix) + lines_take(matrix, 0))?;
     let interrupt = solver.interrupt.clone();
     let (height, width) = (matrix.height(), matrix.width);
@@ -158,12 +165,12 @@ pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solut
         interrupt: &interrupt,
         rows: Duals::new(height),
         columns: Duals::new(width),
-        reduced: Long::default(),
+        reduced: Expansion::default(),
     };
     for (column, &dual) in solution.column_duals.iter().enumerate() {
         refinement.columns.add(column, dual);
     }
-    let mut part = Rows::default();
+    let mut part = SparseRows::default();
     for round in interrupt.guard(0..ROUNDS) {
         memory::require(COST, lines_take(matrix, round))?;
         refinement.fit_rows(&solution.column_of_row);
@@ -180,7 +187,7 @@ pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solut
         for row in interrupt.guard(0..height) {
             part.push(matrix.row(row).iter().filter_map(|&cell| {
                 let reduced = refinement.reduced(row, cell, 8.0 * gap)?;
-                Some(Cell { cost: reduced - loss[cell.column as usize], ..cell })
+                Some(ListedCell { cost: reduced - loss[cell.column as usize], ..cell })
             }));
         }
         if interrupt.is_raised() {
@@ -191,7 +198,7 @@ pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solut
             return Ok(());
         }
         debug_assert_eq!(outcome, Outcome::Optimal, "the pairs before are among the cells");
-        solution.read(solver, f64::INFINITY);
+        solver.write_to(solution, f64::INFINITY);
         let duals = potentials(&part, solution, gap * f64::EPSILON * 32.0, &interrupt);
         for (column, dual) in duals.into_iter().enumerate() {
             refinement.columns.add(column, dual + loss[column]);
@@ -206,12 +213,12 @@ pub(super) fn refine(matrix: &Rows, spare: &mut Rows, solver: &mut Solver, solut
     Ok(())
 }
 
-fn is_square(matrix: &Rows) -> bool {
+fn is_square(matrix: &SparseRows) -> bool {
     matrix.height() == matrix.width
 }
 
 /// Sum of the pairs' magnitudes and of how far each is above its row's least cost.
-fn scale(matrix: &Rows, column_of_row: &[u32]) -> f64 {
+fn scale(matrix: &SparseRows, column_of_row: &[u32]) -> f64 {
     let of_row = |(row, &column): (usize, &u32)| {
         let cost = matrix.cost(row, column);
         matrix.row(row).iter().fold(cost.abs(), |most, cell| most.max(cost - cell.cost))
@@ -225,7 +232,7 @@ fn scale(matrix: &Rows, column_of_row: &[u32]) -> f64 {
 ///
 /// Source: Bellman and Ford's shortest paths, with a queue, as in Johnson 1977, "Efficient algorithms for shortest paths
 /// in sparse networks".
-fn potentials(matrix: &Rows, solution: &Solution, step: f64, interrupt: &Interrupt) -> Vec<f64> {
+fn potentials(matrix: &SparseRows, solution: &Solution, step: f64, interrupt: &Interrupt) -> Vec<f64> {
     let height = matrix.height();
     let mut duals = vec![0.0; matrix.width];
     let mut queue: std::collections::VecDeque<usize> = (0..height).collect();
@@ -238,7 +245,7 @@ fn potentials(matrix: &Rows, solution: &Solution, step: f64, interrupt: &Interru
         }
         let own = solution.column_of_row[row];
         let (cost, dual) = (matrix.cost(row, own), duals[own as usize]);
-        for &Cell { cost: other, column } in matrix.row(row) {
+        for &ListedCell { cost: other, column } in matrix.row(row) {
             let lowered = (other - cost) + dual;
             if lowered >= duals[column as usize] - step {
                 continue;

@@ -1,11 +1,12 @@
 //! A caller's sparse matrix: only listed cells are allowed. It is checked as it is read.
 
-use super::rows::{Cell, Rows};
-use super::solving_takes;
+use crate::cells::{Cells, Matrix};
+use crate::cost::Cost;
 use crate::error::{Error, Result, check_length};
-use crate::matrix::{Cells, Matrix};
+use crate::interrupt::Interrupt;
 use crate::memory;
-use crate::{COST, Cost, Interrupt};
+use crate::needs::{COST, listed_solving_takes};
+use crate::sparse::rows::{ListedCell, SparseRows};
 
 /// A caller's matrix of costs of which the allowed cells are listed; +infinity forbids a cell too.
 ///
@@ -13,8 +14,8 @@ use crate::{COST, Cost, Interrupt};
 /// first read.
 #[derive(Clone, Copy, Debug)]
 pub struct SparseMatrix<'a, T> {
-    pub(super) rows: usize,
-    pub(super) columns: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
     rows_of_cells: RowsOfCells<'a>,
     column_indices: &'a [i32],
     costs: &'a [T],
@@ -30,7 +31,7 @@ enum RowsOfCells<'a> {
 }
 
 /// What reading a matrix tells.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// The largest finite magnitude of a cost.
     pub largest: f64,
     /// Whether cells are listed in order of rows, and of columns within a row, none twice.
@@ -52,7 +53,7 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
         column_indices: &'a [i32],
         costs: &'a [T],
     ) -> Result<Self> {
-        check_length("cost.rowStarts", row_starts.len(), &[shape[0].saturating_add(1)])?;
+        check_length("row_starts", row_starts.len(), &[shape[0].saturating_add(1)])?;
         Self::new(shape, RowsOfCells::Starts(row_starts), column_indices, costs)
     }
 
@@ -66,7 +67,7 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
         column_indices: &'a [i32],
         costs: &'a [T],
     ) -> Result<Self> {
-        check_length("cost.rowIndices", row_indices.len(), &[costs.len()])?;
+        check_length("row_indices", row_indices.len(), &[costs.len()])?;
         Self::new(shape, RowsOfCells::Indices(row_indices), column_indices, costs)
     }
 
@@ -76,7 +77,7 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
         column_indices: &'a [i32],
         costs: &'a [T],
     ) -> Result<Self> {
-        check_length("cost.columnIndices", column_indices.len(), &[costs.len()])?;
+        check_length("column_indices", column_indices.len(), &[costs.len()])?;
         if rows.max(columns) > i32::MAX as usize {
             return Err(Error::SparseSize { rows, columns });
         }
@@ -84,25 +85,25 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
     }
 
     /// Bytes that solving takes, at most, but for what looks after lost digits.
-    pub(super) fn needs(&self) -> u128 {
-        solving_takes([self.rows, self.columns], self.costs.len())
+    pub(crate) fn needs(&self) -> u128 {
+        listed_solving_takes([self.rows, self.columns], self.costs.len())
     }
 
     /// Reads the allowed cells, times `sign(largest)` and no dearer than `limit(largest)`, into rows, with columns in
     /// order, or into rows of the transposed matrix. `spare` is for memory.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         is_transposed: bool,
         signed: impl Fn(f64) -> (f64, f64),
-        [rows, spare]: [&mut Rows; 2],
+        [rows, spare]: [&mut SparseRows; 2],
         interrupt: &Interrupt,
     ) -> Result<(f64, f64)> {
         self.check_starts(interrupt)?;
         memory::require(COST, self.needs())?;
         let Reading { largest, is_sorted, forbids } = self.check_cells(interrupt)?;
         let (sign, limit) = signed(largest);
-        let along = |(row, cell): (u32, Cell)| (row, cell);
-        let across = |(row, cell): (u32, Cell)| (cell.column, Cell { column: row, ..cell });
+        let along = |(row, cell): (u32, ListedCell)| (row, cell);
+        let across = |(row, cell): (u32, ListedCell)| (cell.column, ListedCell { column: row, ..cell });
         let (near, far) = ([self.rows, self.columns], [self.columns, self.rows]);
         match (is_sorted, is_transposed) {
             (true, false) => rows.fill(near, self.cells(sign).map(along), interrupt),
@@ -136,16 +137,16 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
     }
 
     /// All cells, times `sign` where they are finite.
-    fn cells(&self, sign: f64) -> impl Iterator<Item = (u32, Cell)> + Clone {
+    fn cells(&self, sign: f64) -> impl Iterator<Item = (u32, ListedCell)> + Clone {
         self.places().map(move |(row, at)| {
             let cost = self.costs[at].value();
             let cost = if cost == f64::INFINITY { cost } else { cost * sign };
-            (row, Cell { cost, column: self.column_indices[at] as u32 })
+            (row, ListedCell { cost, column: self.column_indices[at] as u32 })
         })
     }
 
     /// Sum of the cells that a list of the columns of rows chooses, in order of rows.
-    pub(super) fn total(&self, column_of_row: &[u32]) -> f64 {
+    pub(crate) fn total(&self, column_of_row: &[u32]) -> f64 {
         let mut costs = vec![0.0; column_of_row.len()];
         for (row, at) in self.places() {
             if column_of_row[row as usize] == self.column_indices[at] as u32 {
@@ -198,7 +199,7 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
     }
 
     /// Refuses a cell that is listed twice; `rows` has them side by side.
-    fn check_once(&self, rows: &Rows, is_transposed: bool, interrupt: &Interrupt) -> Result<()> {
+    fn check_once(&self, rows: &SparseRows, is_transposed: bool, interrupt: &Interrupt) -> Result<()> {
         for k in (0..rows.height()).take_while(|_| !interrupt.is_raised()) {
             let Some(pair) = rows.row(k).windows(2).find(|pair| pair[0].column == pair[1].column) else { continue };
             let (k, across) = (k as u32, pair[0].column);
@@ -215,7 +216,7 @@ impl<'a, T: Cost> SparseMatrix<'a, T> {
 
 impl<T: Cost> Matrix for SparseMatrix<'_, T> {
     fn read(&self) -> Result<impl Cells> {
-        let (mut rows, mut spare) = (Rows::default(), Rows::default());
+        let (mut rows, mut spare) = (SparseRows::default(), SparseRows::default());
         let as_it_is = |_| (1.0, f64::INFINITY);
         SparseMatrix::read(self, false, as_it_is, [&mut rows, &mut spare], &Interrupt::default())?;
         Ok(rows)
@@ -226,7 +227,7 @@ impl<T: Cost> Matrix for SparseMatrix<'_, T> {
     }
 }
 
-impl Cells for Rows {
+impl Cells for SparseRows {
     fn rows(&self) -> usize {
         self.height()
     }

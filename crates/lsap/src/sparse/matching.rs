@@ -1,15 +1,15 @@
 //! The most pairs, whatever they cost: Hopcroft and Karp's algorithm.
 //!
-//! Each phase measures how many pairs lie between a free row and every row, by breadth, then flips shortest paths that
-//! share no row as long as there are any. At most about √rows phases are needed. Source: Hopcroft and Karp 1973, "An
+//! Each phase measures how many pairs lie between a free row and every row, by breadth, then augments along shortest paths
+//! that share no row as long as there are any. At most about √rows phases are needed. Source: Hopcroft and Karp 1973, "An
 //! n^5/2 algorithm for maximum matchings in bipartite graphs".
 
-use super::rows::Rows;
-use crate::Interrupt;
-use crate::dense::NONE;
+use crate::interrupt::Interrupt;
+use crate::outcome::NONE;
+use crate::sparse::rows::SparseRows;
 
 /// Pairs of rows and columns.
-pub(super) struct Matching {
+pub(crate) struct LargestMatching {
     pub column_of_row: Vec<u32>,
     row_of_column: Vec<u32>,
     /// Pairs between a free row and this one; `NONE` for a row that no alternating path reaches.
@@ -20,16 +20,16 @@ pub(super) struct Matching {
 }
 
 /// Rows that have fewer allowed columns between them than they are, if there are such.
-pub(super) fn violator(matrix: &Rows, interrupt: &Interrupt) -> Option<Vec<usize>> {
-    let mut matching = Matching::largest(matrix, interrupt);
+pub(crate) fn violator(matrix: &SparseRows, interrupt: &Interrupt) -> Option<Vec<usize>> {
+    let mut matching = LargestMatching::largest(matrix, interrupt);
     let free = matching.column_of_row.iter().position(|&column| column == NONE)?;
     matching.measure(matrix, free as u32..free as u32 + 1, interrupt);
     Some(matching.queue.iter().map(|&row| row as usize).collect())
 }
 
-impl Matching {
+impl LargestMatching {
     /// A matching of the most pairs.
-    pub fn largest(matrix: &Rows, interrupt: &Interrupt) -> Self {
+    pub fn largest(matrix: &SparseRows, interrupt: &Interrupt) -> Self {
         let height = matrix.height();
         let mut matching = Self {
             column_of_row: vec![NONE; height],
@@ -60,7 +60,7 @@ impl Matching {
         self.row_of_column[column as usize] = row;
     }
 
-    fn take_free_columns(&mut self, matrix: &Rows, interrupt: &Interrupt) {
+    fn take_free_columns(&mut self, matrix: &SparseRows, interrupt: &Interrupt) {
         for row in (0..matrix.height()).take_while(|_| !interrupt.is_raised()) {
             let mut columns = matrix.row(row).iter().map(|cell| cell.column);
             if let Some(column) = columns.find(|&column| self.row_of_column[column as usize] == NONE) {
@@ -70,7 +70,7 @@ impl Matching {
     }
 
     /// Measures the levels of all rows from the free ones among `starts`; gives whether a free column was reached.
-    fn measure(&mut self, matrix: &Rows, starts: std::ops::Range<u32>, interrupt: &Interrupt) -> bool {
+    fn measure(&mut self, matrix: &SparseRows, starts: std::ops::Range<u32>, interrupt: &Interrupt) -> bool {
         self.levels.fill(NONE);
         self.queue.clear();
         for row in starts {
@@ -99,8 +99,8 @@ impl Matching {
         reaches
     }
 
-    /// Flips a path of rising levels from a free row to a free column, if there is one.
-    fn augment(&mut self, matrix: &Rows, start: u32, interrupt: &Interrupt) {
+    /// Augments along a path of rising levels from a free row to a free column, if there is one.
+    fn augment(&mut self, matrix: &SparseRows, start: u32, interrupt: &Interrupt) {
         // rows of the path; the last cell that each has tried leads to the next
         self.queue.clear();
         self.queue.push(start);

@@ -10,24 +10,30 @@
 //! its columns: then row + column ≤ cost holds between the parts too, every free row has the largest dual of a row
 //! and every free column the largest of a column, which proves that no other assignment of as many pairs costs less.
 
-use super::matching::Matching;
-use super::rows::{Cell, Rows};
-use super::solver::Solver;
-use super::{Care, Outcome, Solution};
-use crate::dense::NONE;
 use crate::error::Result;
+use crate::outcome::{NONE, Outcome};
+use crate::solution::Solution;
+use crate::sparse::complete::{self, Care};
+use crate::sparse::matching::LargestMatching;
+use crate::sparse::rows::{ListedCell, SparseRows};
+use crate::sparse::state::SparseState;
 
 /// Solves a matrix with at most as many rows as columns.
 ///
 /// # Errors
 /// [`Error::Memory`](crate::Error::Memory), here and below.
-pub(super) fn solve(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, solution: &mut Solution) -> Result<()> {
+pub(crate) fn solve(
+    matrix: &mut SparseRows,
+    spare: &mut SparseRows,
+    solver: &mut SparseState,
+    solution: &mut Solution,
+) -> Result<()> {
     for care in [Care::IfInDoubt, Care::Always] {
         if let Some(parts) = solve_parts(matrix, spare, care, solver, solution)? {
             parts.move_apart(solution, parts.distance(matrix, solution));
         }
         // what was good enough for a part may be too coarse for the whole
-        if solver.interrupt.is_raised() || !super::is_in_doubt(matrix, 0.0, solution)? {
+        if solver.interrupt.is_raised() || !complete::is_in_doubt(matrix, 0.0, solution)? {
             break;
         }
     }
@@ -37,11 +43,11 @@ pub(super) fn solve(matrix: &mut Rows, spare: &mut Rows, solver: &mut Solver, so
 /// The same with a limit that [is beyond](is_beyond) all that a pair can cost: then no set of pairs is better than the
 /// largest, and sums with the limit, in which digits would be lost, are not needed. Gives whether the duals keep to the
 /// limit.
-pub(super) fn solve_within(
+pub(crate) fn solve_within(
     limit: f64,
-    matrix: &mut Rows,
-    spare: &mut Rows,
-    solver: &mut Solver,
+    matrix: &mut SparseRows,
+    spare: &mut SparseRows,
+    solver: &mut SparseState,
     solution: &mut Solution,
 ) -> Result<bool> {
     let parts = solve_parts(matrix, spare, Care::IfInDoubt, solver, solution)?;
@@ -66,7 +72,7 @@ pub(super) fn solve_within(
 }
 
 /// Whether a limit exceeds what the longest path that adds a pair can cost.
-pub(super) fn is_beyond(limit: f64, matrix: &Rows) -> bool {
+pub(crate) fn is_beyond(limit: f64, matrix: &SparseRows) -> bool {
     let costs = || matrix.cells().map(|(_, cell)| cell.cost);
     let (least, most) = costs().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), cost| (a.min(cost), b.max(cost)));
     limit > most + (most - least) * matrix.height() as f64
@@ -74,15 +80,15 @@ pub(super) fn is_beyond(limit: f64, matrix: &Rows) -> bool {
 
 /// Solves both parts, or all at once and gives nothing if no row needs to stay free.
 fn solve_parts(
-    matrix: &mut Rows,
-    spare: &mut Rows,
+    matrix: &mut SparseRows,
+    spare: &mut SparseRows,
     care: Care,
-    solver: &mut Solver,
+    solver: &mut SparseState,
     solution: &mut Solution,
 ) -> Result<Option<Parts>> {
-    let matching = Matching::largest(matrix, &solver.interrupt);
+    let matching = LargestMatching::largest(matrix, &solver.interrupt);
     if !matching.column_of_row.contains(&NONE) {
-        super::solve(matrix, spare, care, solver, solution)?;
+        complete::solve(matrix, spare, care, solver, solution)?;
         return Ok(None);
     }
     let parts = Parts::new(matrix, &matching);
@@ -130,7 +136,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(matrix: &Rows, matching: &Matching) -> Self {
+    fn new(matrix: &SparseRows, matching: &LargestMatching) -> Self {
         let rows: Vec<bool> = (0..matrix.height()).map(|row| matching.is_crowded(row)).collect();
         let mut columns = vec![false; matrix.width];
         for row in (0..matrix.height()).filter(|&row| rows[row]) {
@@ -142,26 +148,26 @@ impl Parts {
     /// Solves a part and puts its pairs and duals into the whole.
     fn solve(
         &self,
-        matrix: &Rows,
-        spare: &mut Rows,
+        matrix: &SparseRows,
+        spare: &mut SparseRows,
         is_crowded: bool,
         care: Care,
-        solver: &mut Solver,
+        solver: &mut SparseState,
         whole: &mut Solution,
     ) -> Result<()> {
         let (rows, columns) = (self.rows.of(is_crowded), self.columns.of(is_crowded));
-        let is_inside = |(row, cell): &(u32, Cell)| {
+        let is_inside = |(row, cell): &(u32, ListedCell)| {
             [self.rows.is_crowded[*row as usize], self.columns.is_crowded[cell.column as usize]] == [is_crowded; 2]
         };
-        let place = |(row, Cell { cost, column }): (u32, Cell)| {
+        let place = |(row, ListedCell { cost, column }): (u32, ListedCell)| {
             let (row, column) = (self.rows.places[row as usize], self.columns.places[column as usize]);
             // of the crowded part the columns are fewer
-            if is_crowded { (column, Cell { cost, column: row }) } else { (row, Cell { cost, column }) }
+            if is_crowded { (column, ListedCell { cost, column: row }) } else { (row, ListedCell { cost, column }) }
         };
         let sides = if is_crowded { [columns.len(), rows.len()] } else { [rows.len(), columns.len()] };
-        let (mut part, mut inner) = (Rows::default(), Solution::default());
+        let (mut part, mut inner) = (SparseRows::default(), Solution::default());
         part.fill(sides, matrix.cells().filter(is_inside).map(place), &solver.interrupt);
-        let outcome = super::solve(&mut part, spare, care, solver, &mut inner)?;
+        let outcome = complete::solve(&mut part, spare, care, solver, &mut inner)?;
         if solver.interrupt.is_raised() {
             return Ok(());
         }
@@ -183,12 +189,12 @@ impl Parts {
     }
 
     /// How far the duals of the crowded part must be from the others at least.
-    fn distance(&self, matrix: &Rows, whole: &Solution) -> f64 {
+    fn distance(&self, matrix: &SparseRows, whole: &Solution) -> f64 {
         let Solution { row_duals, column_duals, .. } = whole;
         let mut distance = f64::NEG_INFINITY;
         for row in (0..matrix.height()).filter(|&row| !self.rows.is_crowded[row]) {
             distance = distance.max(row_duals[row]);
-            for &Cell { cost, column } in matrix.row(row) {
+            for &ListedCell { cost, column } in matrix.row(row) {
                 if self.columns.is_crowded[column as usize] {
                     distance = distance.max(row_duals[row] + column_duals[column as usize] - cost);
                 }

@@ -2,26 +2,26 @@
 
 use std::ops::Range;
 
-use crate::Interrupt;
+use crate::interrupt::Interrupt;
 
 /// A cell of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Cell {
+pub(crate) struct ListedCell {
     pub cost: f64,
     pub column: u32,
 }
 
 /// A matrix in compressed rows that holds only allowed cells.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(crate) struct SparseRows {
     /// Number of columns.
     pub width: usize,
     /// `[rows + 1]`: where each row's cells start.
     starts: Vec<usize>,
-    cells: Vec<Cell>,
+    cells: Vec<ListedCell>,
 }
 
-impl Rows {
+impl SparseRows {
     /// Number of rows.
     pub fn height(&self) -> usize {
         self.starts.len().saturating_sub(1)
@@ -37,12 +37,12 @@ impl Rows {
     }
 
     /// The cells of a row.
-    pub fn row(&self, row: usize) -> &[Cell] {
+    pub fn row(&self, row: usize) -> &[ListedCell] {
         &self.cells[self.range(row)]
     }
 
     /// The cells of a row, whose order is free.
-    pub fn row_mut(&mut self, row: usize) -> &mut [Cell] {
+    pub fn row_mut(&mut self, row: usize) -> &mut [ListedCell] {
         let range = self.range(row);
         &mut self.cells[range]
     }
@@ -53,13 +53,13 @@ impl Rows {
     }
 
     /// All cells with their rows, in order of rows.
-    pub fn cells(&self) -> impl Iterator<Item = (u32, Cell)> + Clone {
+    pub fn cells(&self) -> impl Iterator<Item = (u32, ListedCell)> + Clone {
         (0..self.height()).flat_map(move |row| self.row(row).iter().map(move |&cell| (row as u32, cell)))
     }
 
     /// All cells of the transposed matrix, in order of its columns.
-    pub fn transposed(&self) -> impl Iterator<Item = (u32, Cell)> + Clone {
-        self.cells().map(|(row, Cell { cost, column })| (column, Cell { cost, column: row }))
+    pub fn transposed(&self) -> impl Iterator<Item = (u32, ListedCell)> + Clone {
+        self.cells().map(|(row, ListedCell { cost, column })| (column, ListedCell { cost, column: row }))
     }
 
     /// Takes cells in any order; within a row they stay in the order given. What an interrupt leaves behind is some
@@ -67,7 +67,7 @@ impl Rows {
     pub fn fill(
         &mut self,
         [height, width]: [usize; 2],
-        cells: impl Iterator<Item = (u32, Cell)> + Clone,
+        cells: impl Iterator<Item = (u32, ListedCell)> + Clone,
         interrupt: &Interrupt,
     ) {
         let cells = cells.take_while(|_| !interrupt.is_raised());
@@ -83,7 +83,7 @@ impl Rows {
             *start = sum;
         }
         self.make_room(sum);
-        self.cells.resize(sum, Cell { cost: 0.0, column: 0 });
+        self.cells.resize(sum, ListedCell { cost: 0.0, column: 0 });
         // each row's start runs to its end, which is the start of the next
         for (row, cell) in cells {
             let place = &mut self.starts[row as usize];
@@ -94,7 +94,7 @@ impl Rows {
         self.starts[0] = 0;
     }
 
-    /// Has no rows yet, but room for so many cells of those that [`Rows::push`] adds.
+    /// Has no rows yet, but room for so many cells of those that [`SparseRows::push`] adds.
     pub fn begin(&mut self, [height, width]: [usize; 2], cells: usize) {
         self.width = width;
         self.starts.clear();
@@ -105,7 +105,7 @@ impl Rows {
     }
 
     /// Adds the next row.
-    pub fn push(&mut self, cells: impl Iterator<Item = Cell>) {
+    pub fn push(&mut self, cells: impl Iterator<Item = ListedCell>) {
         self.cells.extend(cells);
         self.starts.push(self.cells.len());
     }
@@ -142,17 +142,17 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cell, Rows};
-    use crate::Interrupt;
+    use super::{ListedCell, SparseRows};
+    use crate::interrupt::Interrupt;
 
-    fn cell(row: u32, column: u32, cost: f64) -> (u32, Cell) {
-        (row, Cell { cost, column })
+    fn cell(row: u32, column: u32, cost: f64) -> (u32, ListedCell) {
+        (row, ListedCell { cost, column })
     }
 
     #[test]
     fn a_transpose_has_its_rows_in_order_and_twice_is_the_same() {
         let cells = [cell(0, 2, 1.0), cell(0, 0, 2.0), cell(2, 1, 3.0), cell(2, 2, 4.0)];
-        let (mut given, mut turned, mut back) = (Rows::default(), Rows::default(), Rows::default());
+        let (mut given, mut turned, mut back) = (SparseRows::default(), SparseRows::default(), SparseRows::default());
         let never = Interrupt::default();
         given.fill([4, 3], cells.into_iter(), &never);
         turned.fill([3, 4], given.transposed(), &never);
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn rows_that_are_pushed_are_those_that_are_filled_in() {
         let cells = [cell(0, 1, 5.0), cell(1, 0, 1.0), cell(1, 1, 7.0)];
-        let (mut filled, mut pushed) = (Rows::default(), Rows::default());
+        let (mut filled, mut pushed) = (SparseRows::default(), SparseRows::default());
         filled.fill([3, 2], cells.into_iter(), &Interrupt::default());
         pushed.begin([3, 2], 3);
         (0..3).for_each(|row| pushed.push(filled.row(row).iter().copied()));
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn cells_dearer_than_a_limit_are_dropped() {
-        let mut rows = Rows::default();
+        let mut rows = SparseRows::default();
         let never = Interrupt::default();
         let cells = [cell(0, 1, 5.0), cell(1, 0, 1.0), cell(1, 1, 7.0), cell(2, 0, 9.0)];
         rows.fill([3, 2], cells.into_iter(), &never);

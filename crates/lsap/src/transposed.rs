@@ -1,33 +1,36 @@
 //! A matrix with more rows than columns, whose columns are the solver's rows: read where it lies, never transposed.
 //!
-//! What every column would like best is found with the columns across the lanes of vectors. Among the first rows, where
+//! The two best rows of every column are found with the columns across the lanes of vectors. Among the first rows, where
 //! nearly each one offers some column less than it knows, all are offered to a few columns whose best and second best
 //! stay in registers. The rows after that are offered four at a time, and one comparison shows whether any of them is of
 //! interest. A column is gathered only when a search asks for it.
 
+use std::ops::Range;
+
 use simd::{F64, LANES, Level, Simd, padded, prelude::*};
 
-use super::block::{Block, Choices, FIRST_ROWS, Rows, rows_at_a_time};
-use super::dense::NONE;
-use super::{Cost, Interrupt};
-use std::ops::Range;
+use crate::cost::Cost;
+use crate::interrupt::Interrupt;
+use crate::outcome::NONE;
+use crate::scan::{FIRST_ROWS, rows_at_a_time};
+use crate::view::{Choices, CostRows, MatrixView};
 
 /// Columns in a vector.
 const HALF: usize = LANES / 2;
 
-/// A matrix with more rows than columns, whose columns are the solver's rows.
+/// Columns of the caller's matrix as the solver's rows; gathered on demand.
 #[derive(Debug)]
-pub(crate) struct Tall<'a, T> {
-    matrix: Block<'a, T>,
+pub(crate) struct TransposedView<'a, T> {
+    matrix: MatrixView<'a, T>,
     /// The columns gathered so far, in the order in which they were asked for, `[.., padded rows]`.
     gathered: &'a mut Vec<T>,
     /// The place of each among them, [`NONE`] for the others.
     places: &'a mut Vec<u32>,
 }
 
-impl<'a, T: Cost> Tall<'a, T> {
+impl<'a, T: Cost> TransposedView<'a, T> {
     /// `gathered` and `places` are memory.
-    pub fn new(matrix: Block<'a, T>, gathered: &'a mut Vec<T>, places: &'a mut Vec<u32>) -> Self {
+    pub fn new(matrix: MatrixView<'a, T>, gathered: &'a mut Vec<T>, places: &'a mut Vec<u32>) -> Self {
         gathered.clear();
         places.clear();
         places.resize(matrix.columns, NONE);
@@ -36,7 +39,7 @@ impl<'a, T: Cost> Tall<'a, T> {
 }
 
 #[allow(clippy::misnamed_getters, reason = "the matrix's columns are the solver's rows")]
-impl<T: Cost> Rows<T> for Tall<'_, T> {
+impl<T: Cost> CostRows<T> for TransposedView<'_, T> {
     fn rows(&self) -> usize {
         self.matrix.columns
     }
@@ -46,7 +49,7 @@ impl<T: Cost> Rows<T> for Tall<'_, T> {
     }
 
     fn row(&mut self, row: usize) -> &[T] {
-        let Block { costs, rows, stride, .. } = self.matrix;
+        let MatrixView { costs, rows, stride, .. } = self.matrix;
         let width = padded(rows);
         let Self { gathered, places, .. } = self;
         if places[row] == NONE {
@@ -69,7 +72,7 @@ impl<T: Cost> Rows<T> for Tall<'_, T> {
     fn choose<S: Simd>(&self, simd: S, _: &[f64], choices: &mut Choices, interrupt: &Interrupt) -> bool {
         choices.reset(self.matrix.width);
         choices.second_columns.resize(self.matrix.width, f64::INFINITY);
-        let Block { rows, in_place, .. } = self.matrix;
+        let MatrixView { rows, in_place, .. } = self.matrix;
         let at_a_time = rows_at_a_time(self.matrix.columns);
         for row in interrupt.guard((0..rows).step_by(at_a_time)) {
             let next = row + at_a_time;
@@ -86,11 +89,11 @@ impl<T: Cost> Rows<T> for Tall<'_, T> {
     }
 }
 
-impl<T: Cost> Tall<'_, T> {
+impl<T: Cost> TransposedView<'_, T> {
     /// Offers rows to every column.
     #[inline(always)]
     fn offer_all<S: Simd>(&self, simd: S, rows: Range<usize>, choices: &mut Choices) {
-        let Block { costs, width, stride, in_place, .. } = self.matrix;
+        let MatrixView { costs, width, stride, in_place, .. } = self.matrix;
         for at in (0..width).step_by(HALF) {
             let mut best = Best::load(simd, choices, at);
             let mut number = F64::splat(simd, rows.start as f64);
@@ -109,7 +112,7 @@ impl<T: Cost> Tall<'_, T> {
     /// Offers rows to the columns that they are better for. They are a multiple of four and lie in place.
     #[inline(always)]
     fn offer_some<S: Simd>(&self, simd: S, rows: Range<usize>, choices: &mut Choices) {
-        let Block { costs, width, stride, .. } = self.matrix;
+        let MatrixView { costs, width, stride, .. } = self.matrix;
         for at in (0..width).step_by(HALF) {
             let mut second = F64::from_slice(simd, &choices.seconds[at..at + HALF]);
             for row in rows.clone().step_by(4) {
@@ -130,7 +133,7 @@ impl<T: Cost> Tall<'_, T> {
     }
 }
 
-/// What eight columns would like best.
+/// The best and second-best rows of eight columns.
 struct Best<S: Simd> {
     rows: F64<S>,
     firsts: F64<S>,

@@ -1,30 +1,12 @@
 //! The solver against brute force and against its own duals, at every level.
 
+use harness::{COMPLETE, Dense, PARTIAL, ROUTES, solve_by};
 use lsap::{
-    AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Error, Interrupt, Level, Path, Threads, verify,
+    AssignmentOptions, AssignmentSolver, BatchOutputs, CostMatrix, Error, Interrupt, Level, Route, Threads, verify,
 };
 use proptest::prelude::*;
 
-/// Most pairs, and of those the least total, by dynamic programming over sets of columns.
-fn brute_force(costs: &[f64], rows: usize, columns: usize) -> (usize, f64) {
-    let mut best = vec![None; 1 << columns];
-    best[0] = Some((0usize, 0.0f64));
-    for row in 0..rows {
-        for set in (0..1usize << columns).rev() {
-            let mut here = best[set];
-            for column in (0..columns).filter(|c| set >> c & 1 == 1) {
-                let cost = costs[row * columns + column];
-                if let (true, Some((pairs, total))) = (cost.is_finite(), best[set & !(1 << column)]) {
-                    let offered = (pairs + 1, total + cost);
-                    let better = here.is_none_or(|(p, t)| offered.0 > p || offered.0 == p && offered.1 < t);
-                    here = if better { Some(offered) } else { here };
-                }
-            }
-            best[set] = here;
-        }
-    }
-    best.into_iter().flatten().fold((0, 0.0), |a, b| if b.0 > a.0 || b.0 == a.0 && b.1 < a.1 { b } else { a })
-}
+mod harness;
 
 /// The kinds of matrices that solvers stumble over.
 #[derive(Clone, Copy, Debug)]
@@ -54,16 +36,8 @@ const KINDS: [Kind; 10] = [
     Kind::Tiny,
 ];
 
-#[derive(Clone, Debug)]
-struct Problem {
-    kind: Kind,
-    costs: Vec<f64>,
-    rows: usize,
-    columns: usize,
-}
-
 /// Problems up to `largest` on a side, some of them with forbidden cells.
-fn problems(largest: usize, forbidding: bool) -> impl Strategy<Value = Problem> {
+fn problems(largest: usize, forbidding: bool) -> impl Strategy<Value = Dense> {
     let forbidden = if forbidding { 0.0..0.9 } else { 0.0..f64::MIN_POSITIVE };
     let sides = prop_oneof![(0..=largest, 0..=largest), (0..=largest).prop_map(|side| (side, side))];
     (sides, 0..KINDS.len(), forbidden).prop_flat_map(|((rows, columns), kind, forbidden)| {
@@ -72,7 +46,7 @@ fn problems(largest: usize, forbidding: bool) -> impl Strategy<Value = Problem> 
     })
 }
 
-fn problem(kind: Kind, rows: usize, columns: usize, forbidden: f64, noise: &[(f64, f64)]) -> Problem {
+fn problem(kind: Kind, rows: usize, columns: usize, forbidden: f64, noise: &[(f64, f64)]) -> Dense {
     let (cells, rest) = noise.split_at(rows * columns);
     let (of_row, of_column) = rest.split_at(rows);
     let mut costs = Vec::with_capacity(cells.len());
@@ -95,115 +69,36 @@ fn problem(kind: Kind, rows: usize, columns: usize, forbidden: f64, noise: &[(f6
             costs.push(if fate < forbidden { f64::INFINITY } else { cost });
         }
     }
-    Problem { kind, costs, rows, columns }
+    Dense { costs, rows, columns }
 }
 
-/// What a solver found.
-#[derive(Clone, Debug, PartialEq)]
-struct Found {
-    column_of_row: Vec<Option<usize>>,
-    total: f64,
-    row_duals: Vec<f64>,
-    column_duals: Vec<f64>,
-}
-
-const PATHS: [Path; 6] = [Path::Auto, Path::Dense, Path::RowsFirst, Path::Grouped, Path::Lazy, Path::Scaling];
-
-fn solve<T: Cost>(level: Level, matrix: &CostMatrix<'_, T>, options: AssignmentOptions) -> Result<Found, Error> {
-    solve_by(Path::Auto, level, matrix, options)
-}
-
-fn solve_by<T: Cost>(
-    path: Path,
-    level: Level,
-    matrix: &CostMatrix<'_, T>,
-    options: AssignmentOptions,
-) -> Result<Found, Error> {
-    let mut solver = AssignmentSolver::with_path(path);
-    let found = solver.solve(level, matrix, options)?;
-    Ok(Found {
-        column_of_row: found.columns_of_rows().collect(),
-        total: found.total,
-        row_duals: found.row_duals().collect(),
-        column_duals: found.column_duals().collect(),
-    })
-}
-
-impl Problem {
-    fn matrix(&self) -> CostMatrix<'_, f64> {
-        CostMatrix::new(&self.costs, self.rows, self.columns).expect("a matrix")
-    }
-
-    fn solve(&self, options: AssignmentOptions) -> Result<Found, Error> {
-        self.solve_by(Path::Auto, options)
-    }
-
-    fn solve_by(&self, path: Path, options: AssignmentOptions) -> Result<Found, Error> {
-        let solve = |level| solve_by(path, level, &self.matrix(), options);
-        let mut results = Level::available().into_iter().map(solve);
-        let first = results.next().expect("a level");
-        for other in results {
-            assert_eq!(first, other, "levels differ");
-        }
-        first
-    }
-
-    /// Every path finds a proven assignment of the same total, or that there is none, and says why.
-    fn assert_paths_agree(&self) {
-        let mut totals = Vec::new();
-        for path in PATHS {
-            match self.solve_by(path, COMPLETE) {
-                Ok(found) => {
-                    self.assert_proven(&found, COMPLETE);
-                    totals.push(Some(found.total));
-                }
-                Err(error) => {
-                    self.assert_violated(&error);
-                    totals.push(None);
-                }
+/// Every route finds a proven assignment of the same total, or that there is none, and says why.
+fn assert_routes_agree(problem: &Dense) {
+    let mut totals = Vec::new();
+    for route in ROUTES {
+        match problem.solve_by(route, COMPLETE) {
+            Ok(found) => {
+                problem.assert_proven(&found, COMPLETE);
+                totals.push(Some(found.total));
             }
-        }
-        for (path, total) in PATHS.iter().zip(&totals).skip(1) {
-            match (total, totals[0]) {
-                (Some(total), Some(expected)) => assert_same_total(*total, expected, self),
-                _ => assert_eq!(*total, totals[0], "{path:?}"),
+            Err(error) => {
+                problem.assert_violated(&error);
+                totals.push(None);
             }
         }
     }
-
-    /// The error names a Hall violator: rows (or columns) that are more than their allowed counterparts.
-    fn assert_violated(&self, error: &Error) {
-        let is_allowed = |row: usize, column: usize| self.costs[row * self.columns + column].is_finite();
-        match error {
-            Error::InfeasibleRows { rows, columns } => {
-                let allowed = (0..self.columns).filter(|&j| rows.iter().any(|&i| is_allowed(i, j)));
-                assert_eq!(allowed.count(), *columns);
-                assert!(*columns < rows.len());
-            }
-            Error::InfeasibleColumns { columns, rows } => {
-                let allowed = (0..self.rows).filter(|&i| columns.iter().any(|&j| is_allowed(i, j)));
-                assert_eq!(allowed.count(), *rows);
-                assert!(*rows < columns.len());
-            }
-            other => panic!("{other}"),
+    for (route, total) in ROUTES.iter().zip(&totals).skip(1) {
+        match (total, totals[0]) {
+            (Some(total), Some(expected)) => assert_same_total(*total, expected, problem),
+            _ => assert_eq!(*total, totals[0], "{route:?}"),
         }
     }
-
-    fn assert_proven(&self, found: &Found, options: AssignmentOptions) {
-        let certificate = verify(&self.matrix(), options, &found.column_of_row, &found.row_duals, &found.column_duals)
-            .expect("an assignment");
-        assert!(certificate.optimal, "{certificate:?}");
-        assert_eq!(certificate.total, found.total);
-    }
 }
 
-fn assert_same_total(found: f64, expected: f64, problem: &Problem) {
-    let largest = problem.costs.iter().filter(|c| c.is_finite()).fold(0.0f64, |a, c| a.max(c.abs()));
-    assert!((found - expected).abs() <= 1e-11 * largest, "{found} is not {expected} ({:?})", problem.kind);
+fn assert_same_total(found: f64, expected: f64, problem: &Dense) {
+    assert!((found - expected).abs() <= problem.tolerance(), "{found} is not {expected}");
 }
 
-const COMPLETE: AssignmentOptions = AssignmentOptions { maximize: false, partial: false, cost_limit: None };
-const PARTIAL: AssignmentOptions = AssignmentOptions { partial: true, ..COMPLETE };
 const LARGEST: AssignmentOptions = AssignmentOptions { maximize: true, ..PARTIAL };
 
 proptest! {
@@ -211,7 +106,7 @@ proptest! {
 
     #[test]
     fn partial_assignments_are_those_of_brute_force(problem in problems(7, true)) {
-        let (pairs, total) = brute_force(&problem.costs, problem.rows, problem.columns);
+        let (pairs, total) = problem.brute_force::<f64>(None);
         let found = problem.solve(PARTIAL).expect("partial never fails");
         prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
         assert_same_total(found.total, total, &problem);
@@ -220,7 +115,7 @@ proptest! {
 
     #[test]
     fn complete_assignments_are_those_of_brute_force_or_name_a_hall_violator(problem in problems(7, true)) {
-        let (pairs, total) = brute_force(&problem.costs, problem.rows, problem.columns);
+        let (pairs, total) = problem.brute_force::<f64>(None);
         let short = problem.rows.min(problem.columns);
         match problem.solve(COMPLETE) {
             Ok(found) => {
@@ -245,8 +140,8 @@ proptest! {
             Some(k) if k == i => limit,
             Some(_) => f64::INFINITY,
         };
-        let wider: Vec<f64> = (0..rows * columns).map(|k| cell(k / columns, k % columns)).collect();
-        let (_, total) = brute_force(&wider, rows, columns);
+        let costs = (0..rows * columns).map(|k| cell(k / columns, k % columns)).collect();
+        let (_, total) = Dense { costs, rows, columns }.brute_force::<f64>(None);
         let options = AssignmentOptions { cost_limit: Some(limit), ..COMPLETE };
         let found = problem.solve(options).expect("every set of pairs will do");
         let pairs = found.column_of_row.iter().flatten().count();
@@ -255,10 +150,7 @@ proptest! {
         for (i, j) in found.column_of_row.iter().enumerate() {
             prop_assert!(j.is_none_or(|j| problem.costs[i * problem.columns + j] <= limit));
         }
-        let opposite = Problem {
-            costs: problem.costs.iter().map(|&c| if c.is_finite() { -c } else { c }).collect(),
-            ..problem.clone()
-        };
+        let opposite = problem.opposite();
         let options = AssignmentOptions { maximize: true, cost_limit: Some(-limit), ..COMPLETE };
         let mirrored = opposite.solve(options).expect("every set of pairs will do");
         prop_assert_eq!(&mirrored.column_of_row, &found.column_of_row);
@@ -270,9 +162,8 @@ proptest! {
         // the largest set of pairs of which none is dearer than the limit is that of the limit alone
         let finite: Vec<f64> = problem.costs.iter().copied().filter(|c| c.is_finite()).collect();
         let limit = if finite.is_empty() { 0.0 } else { finite[at.index(finite.len())] };
-        let level = |&cost: &f64| if cost <= limit { limit } else { f64::INFINITY };
-        let level = Problem { costs: problem.costs.iter().map(level).collect(), ..problem };
-        let (pairs, _) = brute_force(&level.costs, level.rows, level.columns);
+        let level = problem.map(|_, cost| if cost <= limit { limit } else { f64::INFINITY });
+        let (pairs, _) = level.brute_force::<f64>(None);
         let options = AssignmentOptions { cost_limit: Some(limit), ..COMPLETE };
         let found = level.solve(options).expect("every set of pairs will do");
         prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
@@ -281,8 +172,7 @@ proptest! {
 
     #[test]
     fn maximising_is_minimising_the_opposite(problem in problems(7, true)) {
-        let opposite: Vec<f64> = problem.costs.iter().map(|&c| if c.is_finite() { -c } else { c }).collect();
-        let (pairs, total) = brute_force(&opposite, problem.rows, problem.columns);
+        let (pairs, total) = problem.opposite().brute_force::<f64>(None);
         let found = problem.solve(LARGEST).expect("partial never fails");
         prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
         assert_same_total(found.total, -total, &problem);
@@ -311,13 +201,13 @@ proptest! {
     }
 
     #[test]
-    fn all_paths_agree(problem in problems(100, false)) {
-        problem.assert_paths_agree();
+    fn all_routes_agree(problem in problems(100, false)) {
+        assert_routes_agree(&problem);
     }
 
     #[test]
-    fn all_paths_agree_where_cells_are_forbidden(problem in problems(60, true)) {
-        problem.assert_paths_agree();
+    fn all_routes_agree_where_cells_are_forbidden(problem in problems(60, true)) {
+        assert_routes_agree(&problem);
     }
 
     #[test]
@@ -326,8 +216,8 @@ proptest! {
         let wide: Vec<f64> = narrow.iter().map(|&c| f64::from(c)).collect();
         let (rows, columns) = (problem.rows, problem.columns);
         let level = Level::detect();
-        let narrow = solve(level, &CostMatrix::new(&narrow, rows, columns).expect("a matrix"), COMPLETE);
-        let wide = solve(level, &CostMatrix::new(&wide, rows, columns).expect("a matrix"), COMPLETE);
+        let narrow = solve_by(Route::Auto, level, &CostMatrix::new(&narrow, rows, columns).expect("a matrix"), COMPLETE);
+        let wide = solve_by(Route::Auto, level, &CostMatrix::new(&wide, rows, columns).expect("a matrix"), COMPLETE);
         prop_assert_eq!(narrow, wide);
     }
 }
@@ -340,7 +230,7 @@ proptest! {
         problems in prop::collection::vec(problems(40, false), 0..60),
         infeasible in any::<prop::sample::Index>(),
     ) {
-        let solve_batch = |problems: &[Problem]| {
+        let solve_batch = |problems: &[Dense]| {
             let costs: Vec<f64> = problems.iter().flat_map(|p| p.costs.iter().copied()).collect();
             let shapes: Vec<_> = problems.iter().map(|p| [p.rows, p.columns]).collect();
             let rows = problems.iter().map(|p| p.rows).sum();
@@ -364,7 +254,7 @@ proptest! {
         let at = infeasible.index(problems.len());
         let mut problems = problems;
         for problem in &mut problems[at..] {
-            *problem = Problem { kind: Kind::Uniform, costs: vec![f64::INFINITY; 4], rows: 2, columns: 2 };
+            *problem = Dense { costs: vec![f64::INFINITY; 4], rows: 2, columns: 2 };
         }
         let refused = solve_batch(&problems).expect_err("nothing is allowed");
         prop_assert!(matches!(refused, Error::InBatch { index, .. } if index == at), "{}", refused);
@@ -383,12 +273,12 @@ fn noise(seed: u64, length: usize) -> Vec<(f64, f64)> {
     (0..length).map(|_| (next(), next())).collect()
 }
 
-fn seeded(kind: Kind, rows: usize, columns: usize, forbidden: f64, seed: u64) -> Problem {
+fn seeded(kind: Kind, rows: usize, columns: usize, forbidden: f64, seed: u64) -> Dense {
     problem(kind, rows, columns, forbidden, &noise(seed, rows * columns + rows + columns))
 }
 
 #[test]
-fn all_paths_agree_on_large_problems_of_every_kind() {
+fn all_routes_agree_on_large_problems_of_every_kind() {
     for (seed, kind) in KINDS.into_iter().enumerate() {
         for (rows, columns, forbidden) in [
             (150, 150, 0.0),
@@ -399,16 +289,16 @@ fn all_paths_agree_on_large_problems_of_every_kind() {
             (300, 420, 0.0),
             (410, 390, 0.3),
         ] {
-            seeded(kind, rows, columns, forbidden, seed as u64).assert_paths_agree();
+            assert_routes_agree(&seeded(kind, rows, columns, forbidden, seed as u64));
         }
     }
 }
 
 #[test]
-fn all_paths_agree_on_larger_problems_that_tie_or_cluster() {
+fn all_routes_agree_on_larger_problems_that_tie_or_cluster() {
     for kind in [Kind::FewIntegers, Kind::Clusters, Kind::Product, Kind::AllEqual] {
         for (rows, columns, forbidden) in [(800, 800, 0.0), (700, 810, 0.2)] {
-            seeded(kind, rows, columns, forbidden, 7).assert_paths_agree();
+            assert_routes_agree(&seeded(kind, rows, columns, forbidden, 7));
         }
     }
 }
@@ -423,8 +313,8 @@ fn large_problems_without_an_assignment_name_a_hall_violator() {
             costs[..100].fill(f64::INFINITY);
             costs[105..].fill(f64::INFINITY);
         }
-        for path in PATHS {
-            let error = problem.solve_by(path, COMPLETE).expect_err("six rows share five columns");
+        for route in ROUTES {
+            let error = problem.solve_by(route, COMPLETE).expect_err("six rows share five columns");
             problem.assert_violated(&error);
         }
         problem.assert_proven(&problem.solve(PARTIAL).expect("partial never fails"), PARTIAL);
@@ -438,12 +328,11 @@ fn a_huge_fill_beside_fractions_costs_no_digits() {
             [(Kind::Uniform, 0.5), (Kind::LowRank, 0.2), (Kind::FewIntegers, 0.3), (Kind::Clusters, 0.4)]
         {
             let forbidding = seeded(kind, side, side, 1.0 - allowed, seed as u64);
-            let fill = |&cost: &f64| if cost.is_finite() { cost } else { f64::from(f32::MAX) };
-            let filled = Problem { costs: forbidding.costs.iter().map(fill).collect(), ..forbidding.clone() };
-            let expected = forbidding.solve_by(Path::Dense, COMPLETE).expect("enough is allowed").total;
-            for path in PATHS {
-                let total = filled.solve_by(path, COMPLETE).expect("nothing is forbidden").total;
-                assert!((total - expected).abs() <= 1e-9, "{total} is not {expected} ({kind:?} {side} {path:?})");
+            let filled = forbidding.map(|_, cost| if cost.is_finite() { cost } else { f64::from(f32::MAX) });
+            let expected = forbidding.solve_by(Route::Dense, COMPLETE).expect("enough is allowed").total;
+            for route in ROUTES {
+                let total = filled.solve_by(route, COMPLETE).expect("nothing is forbidden").total;
+                assert!((total - expected).abs() <= 1e-9, "{total} is not {expected} ({kind:?} {side} {route:?})");
             }
         }
     }
@@ -451,12 +340,12 @@ fn a_huge_fill_beside_fractions_costs_no_digits() {
 
 #[test]
 fn a_solver_keeps_nothing_but_memory_from_one_matrix_to_the_next() {
-    for path in PATHS {
-        let mut solver = AssignmentSolver::with_path(path);
+    for route in ROUTES {
+        let mut solver = AssignmentSolver::with_route(route);
         for (seed, kind) in KINDS.into_iter().enumerate() {
             let side = [90, 33, 120][seed % 3];
             let problem = seeded(kind, side, side + seed % 2, 0.1 * (seed % 4) as f64, seed as u64);
-            let fresh = solve_by(path, Level::detect(), &problem.matrix(), COMPLETE).map(|found| found.column_of_row);
+            let fresh = solve_by(route, Level::detect(), &problem.matrix(), COMPLETE).map(|found| found.column_of_row);
             let kept = solver.solve(Level::detect(), &problem.matrix(), COMPLETE);
             assert_eq!(kept.map(|found| found.columns_of_rows().collect::<Vec<_>>()), fresh);
         }
@@ -465,27 +354,27 @@ fn a_solver_keeps_nothing_but_memory_from_one_matrix_to_the_next() {
 
 #[test]
 #[ignore = "minutes; run with --ignored before a release"]
-fn all_paths_agree_on_a_hundred_thousand_problems() {
+fn all_routes_agree_on_a_hundred_thousand_problems() {
     for seed in 0..100_000u64 {
         let choice = noise(seed, 2);
         let largest = if seed % 100 == 0 { 120.0 } else { 24.0 };
         let side = |part: f64| (part * largest) as usize;
         let (rows, columns) = (side(choice[0].0), if seed % 2 == 0 { side(choice[0].0) } else { side(choice[0].1) });
         let forbidden = if seed % 3 == 0 { choice[1].0 * 0.8 } else { 0.0 };
-        seeded(KINDS[(seed / 6) as usize % KINDS.len()], rows, columns, forbidden, seed).assert_paths_agree();
+        assert_routes_agree(&seeded(KINDS[(seed / 6) as usize % KINDS.len()], rows, columns, forbidden, seed));
     }
 }
 
 #[test]
 fn a_constant_matrix_gives_the_identity() {
     for (rows, columns) in [(1, 1), (5, 5), (6, 9), (9, 6), (40, 40), (17, 33), (350, 350), (300, 360)] {
-        let problem = Problem { kind: Kind::AllEqual, costs: vec![-2.5; rows * columns], rows, columns };
+        let problem = Dense { costs: vec![-2.5; rows * columns], rows, columns };
         let found = problem.solve(COMPLETE).expect("nothing is forbidden");
         let identity: Vec<_> = (0..rows).map(|i| Some(i).filter(|&i| i < columns)).collect();
         assert_eq!(found.column_of_row, identity, "{rows}x{columns}");
-        for path in PATHS {
-            let found = problem.solve_by(path, COMPLETE).expect("nothing is forbidden");
-            assert_eq!(found.column_of_row, identity, "{rows}x{columns} {path:?}");
+        for route in ROUTES {
+            let found = problem.solve_by(route, COMPLETE).expect("nothing is forbidden");
+            assert_eq!(found.column_of_row, identity, "{rows}x{columns} {route:?}");
         }
     }
 }
@@ -497,7 +386,7 @@ fn every_width_up_to_67_is_solved_alike_at_every_level() {
     for columns in 0..=67 {
         for rows in [1, columns / 2, columns, columns + 3] {
             let costs = (0..rows * columns).map(|k| cost(k / columns.max(1), k % columns.max(1))).collect();
-            let problem = Problem { kind: Kind::FewIntegers, costs, rows, columns };
+            let problem = Dense { costs, rows, columns };
             problem.assert_proven(&problem.solve(COMPLETE).expect("nothing is forbidden"), COMPLETE);
         }
     }
@@ -506,8 +395,7 @@ fn every_width_up_to_67_is_solved_alike_at_every_level() {
 #[test]
 fn problems_without_rows_or_columns_have_the_empty_assignment() {
     for (rows, columns) in [(0, 0), (0, 4), (4, 0)] {
-        let found =
-            Problem { kind: Kind::Uniform, costs: vec![], rows, columns }.solve(COMPLETE).expect("nothing to do");
+        let found = Dense { costs: vec![], rows, columns }.solve(COMPLETE).expect("nothing to do");
         assert_eq!(found.column_of_row, vec![None; rows]);
         assert_eq!((found.total, found.column_duals.len()), (0.0, columns));
     }
@@ -565,7 +453,7 @@ fn cells_that_are_no_costs_are_refused_with_their_place() {
     for bad in [f64::NAN, f64::NEG_INFINITY] {
         let costs = [1.0, 2.0, 3.0, 4.0, bad, 6.0];
         let matrix = CostMatrix::new(&costs, 2, 3).expect("lengths fit");
-        let refused = solve(Level::detect(), &matrix, PARTIAL).expect_err("not a cost");
+        let refused = solve_by(Route::Auto, Level::detect(), &matrix, PARTIAL).expect_err("not a cost");
         assert!(matches!(refused, Error::Cost { row: 1, column: 1, .. }), "{refused}");
     }
     assert!(matches!(CostMatrix::new(&[1.0; 5], 2, 3), Err(Error::Length { expected: 6, actual: 5, .. })));
@@ -576,7 +464,7 @@ fn cells_that_are_no_costs_are_refused_with_their_place() {
 fn a_wrong_proof_is_not_accepted() {
     let costs = [4.0, 1.0, 3.0, 2.0, 0.0, 5.0, 3.0, 2.0, 2.0];
     let matrix = CostMatrix::new(&costs, 3, 3).expect("a matrix");
-    let found = solve(Level::detect(), &matrix, COMPLETE).expect("nothing is forbidden");
+    let found = solve_by(Route::Auto, Level::detect(), &matrix, COMPLETE).expect("nothing is forbidden");
     let is_proven = |columns: &[Option<usize>], rows: &[f64], duals: &[f64]| {
         verify(&matrix, COMPLETE, columns, rows, duals).expect("an assignment").optimal
     };

@@ -1,11 +1,10 @@
 //! Results and proofs against exact arithmetic: where costs differ so much that sums lose digits, and where duals are forged.
 
-use std::cmp::Ordering;
-
-use lsap::{
-    AssignmentOptions, AssignmentSolver, Certificate, CostMatrix, Level, Path, SparseMatrix, SparseSolver, verify,
-};
+use harness::{Dense, Found, PARTIAL, ROUTES, Total, solve_by};
+use lsap::{AssignmentOptions, Level, SparseMatrix, SparseSolver, verify};
 use proptest::prelude::*;
+
+mod harness;
 
 /// A sum without rounding: numbers of which none overlaps another, the smallest first (Shewchuk 1997).
 #[derive(Clone, Debug, Default)]
@@ -16,6 +15,13 @@ impl Exact {
         values.into_iter().fold(Self::default(), |sum, value| sum.plus(value))
     }
 
+    /// The difference, rounded; its sign is right.
+    fn minus(&self, other: &Self) -> f64 {
+        other.0.iter().fold(self.clone(), |sum, part| sum.plus(-part)).0.iter().sum()
+    }
+}
+
+impl Total for Exact {
     fn plus(&self, value: f64) -> Self {
         let (mut sum, mut parts) = (value, vec![]);
         for &part in &self.0 {
@@ -28,49 +34,12 @@ impl Exact {
         Self(parts)
     }
 
-    /// The difference, rounded; its sign is right.
-    fn minus(&self, other: &Self) -> f64 {
-        other.0.iter().fold(self.clone(), |sum, part| sum.plus(-part)).0.iter().sum()
+    fn is_less(&self, other: &Self) -> bool {
+        self.minus(other) < 0.0
     }
 }
 
-/// A dense matrix; +infinity forbids a cell.
-#[derive(Clone, Debug)]
-struct Problem {
-    costs: Vec<f64>,
-    rows: usize,
-    columns: usize,
-}
-
-/// What a solver found.
-#[derive(Clone, Debug, PartialEq)]
-struct Found {
-    column_of_row: Vec<Option<usize>>,
-    row_duals: Vec<f64>,
-    column_duals: Vec<f64>,
-}
-
-const COMPLETE: AssignmentOptions = AssignmentOptions { maximize: false, partial: false, cost_limit: None };
-const PARTIAL: AssignmentOptions = AssignmentOptions { partial: true, ..COMPLETE };
-
-impl Problem {
-    fn at(&self, row: usize, column: usize) -> f64 {
-        self.costs[row * self.columns + column]
-    }
-
-    fn row(&self, row: usize) -> &[f64] {
-        &self.costs[row * self.columns..][..self.columns]
-    }
-
-    fn matrix(&self) -> CostMatrix<'_, f64> {
-        CostMatrix::new(&self.costs, self.rows, self.columns).expect("a matrix")
-    }
-
-    fn opposite(&self) -> Self {
-        let costs = self.costs.iter().map(|&cost| if cost.is_finite() { -cost } else { cost });
-        Self { costs: costs.collect(), ..*self }
-    }
-
+impl Dense {
     /// The lists of a sparse matrix with the same allowed cells.
     fn listed(&self) -> (Vec<i32>, Vec<i32>, Vec<f64>) {
         let (mut starts, mut columns, mut costs) = (vec![0], vec![], vec![]);
@@ -85,33 +54,14 @@ impl Problem {
     }
 
     /// What every solver finds.
-    fn solve(&self, options: AssignmentOptions) -> Vec<Found> {
-        let mut found = vec![];
-        for path in [Path::Auto, Path::Dense, Path::Lazy, Path::Scaling, Path::RowsFirst, Path::Grouped] {
-            let mut solver = AssignmentSolver::with_path(path);
-            let result = solver.solve(Level::detect(), &self.matrix(), options).expect("an assignment");
-            found.push(Found {
-                column_of_row: result.columns_of_rows().collect(),
-                row_duals: result.row_duals().collect(),
-                column_duals: result.column_duals().collect(),
-            });
-        }
+    fn solve_all(&self, options: AssignmentOptions) -> Vec<Found> {
+        let dense =
+            ROUTES.map(|route| solve_by(route, Level::detect(), &self.matrix(), options).expect("an assignment"));
         let (starts, columns, costs) = self.listed();
         let sparse = SparseMatrix::from_rows([self.rows, self.columns], &starts, &columns, &costs).expect("a matrix");
-        for mut solver in [SparseSolver::default(), SparseSolver::scaling_at_once()] {
-            let result = solver.solve(&sparse, options).expect("an assignment");
-            found.push(Found {
-                column_of_row: result.columns_of_rows().collect(),
-                row_duals: result.row_duals().collect(),
-                column_duals: result.column_duals().collect(),
-            });
-        }
-        found
-    }
-
-    fn verify(&self, options: AssignmentOptions, found: &Found) -> Certificate {
-        let Found { column_of_row, row_duals, column_duals } = found;
-        verify(&self.matrix(), options, column_of_row, row_duals, column_duals).expect("an assignment")
+        let solvers = [SparseSolver::default(), SparseSolver::scaling_at_once()];
+        let sparse = solvers.map(|mut solver| Found::from(solver.solve(&sparse, options).expect("an assignment")));
+        dense.into_iter().chain(sparse).collect()
     }
 
     fn pairs(&self, column_of_row: &[Option<usize>]) -> Vec<(usize, usize, f64)> {
@@ -134,31 +84,6 @@ impl Problem {
         };
         self.pairs(column_of_row).into_iter().map(of_pair).sum()
     }
-
-    /// Most pairs, and of those the least total, by dynamic programming over sets of columns; with a limit, the least
-    /// sum of cost - limit.
-    fn optimum(&self, limit: Option<f64>) -> (usize, Exact) {
-        let mut best = vec![None; 1 << self.columns];
-        best[0] = Some((0, Exact::default()));
-        let less = |a: &(usize, Exact), b: &(usize, Exact)| {
-            let fewer = if limit.is_some() { Ordering::Equal } else { b.0.cmp(&a.0) };
-            fewer.then(a.1.minus(&b.1).total_cmp(&0.0)) == Ordering::Less
-        };
-        for row in 0..self.rows {
-            for set in (0..1usize << self.columns).rev() {
-                for column in (0..self.columns).filter(|column| set >> column & 1 == 1) {
-                    let cost = self.at(row, column);
-                    if let (true, Some((pairs, total))) = (cost.is_finite(), &best[set & !(1 << column)]) {
-                        let offered = (pairs + 1, total.plus(cost).plus(-limit.unwrap_or(0.0)));
-                        if best[set].as_ref().is_none_or(|best| less(&offered, best)) {
-                            best[set] = Some(offered);
-                        }
-                    }
-                }
-            }
-        }
-        best.into_iter().flatten().reduce(|a, b| if less(&b, &a) { b } else { a }).expect("no pair at least")
-    }
 }
 
 /// Kinds of costs that sums lose digits of, from noise in [0, 1).
@@ -180,7 +105,7 @@ const WIDE: [fn(f64, f64) -> f64; 9] = [
 /// What stands for forbidden cells there.
 const FILLS: [f64; 6] = [1e15, 1e16, 1e17, f32::MAX as f64, f64::MAX, f64::INFINITY];
 
-fn wide_problems(largest: usize, forbidden: f64) -> impl Strategy<Value = Problem> {
+fn wide_problems(largest: usize, forbidden: f64) -> impl Strategy<Value = Dense> {
     let sides = prop_oneof![(1..=largest, 1..=largest), (1..=largest).prop_map(|side| (side, side))];
     (sides, 0..WIDE.len()).prop_flat_map(move |((rows, columns), kind)| {
         let noise = prop::collection::vec((0.0..1.0, 0.0..1.0, 0.0..1.0), rows * columns);
@@ -188,13 +113,13 @@ fn wide_problems(largest: usize, forbidden: f64) -> impl Strategy<Value = Proble
             let cost = |(value, fate, forbids): (f64, f64, f64)| {
                 if forbids < forbidden { f64::INFINITY } else { WIDE[kind](value, fate) }
             };
-            Problem { costs: noise.into_iter().map(cost).collect(), rows, columns }
+            Dense { costs: noise.into_iter().map(cost).collect(), rows, columns }
         })
     })
 }
 
 /// Ordinary costs.
-fn problems(largest: usize) -> impl Strategy<Value = Problem> {
+fn problems(largest: usize) -> impl Strategy<Value = Dense> {
     let kinds: [fn(f64) -> f64; 4] =
         [|value| value, |value| value - 0.5, |value| (value * 4.0).floor(), |value| (value * 4.0).floor() * 5e-324];
     let sides = prop_oneof![(1..=largest, 1..=largest), (1..=largest).prop_map(|side| (side, side))];
@@ -204,7 +129,7 @@ fn problems(largest: usize) -> impl Strategy<Value = Problem> {
             noise.prop_map(move |noise: Vec<(f64, f64)>| {
                 let cost =
                     |(value, forbids): (f64, f64)| if forbids < forbidden { f64::INFINITY } else { kinds[kind](value) };
-                Problem { costs: noise.into_iter().map(cost).collect(), rows, columns }
+                Dense { costs: noise.into_iter().map(cost).collect(), rows, columns }
             })
         },
     )
@@ -277,25 +202,25 @@ proptest! {
             partial: limit.is_none(),
             cost_limit: limit.map(|limit: f64| if maximize { -limit } else { limit }),
         };
-        let found = problem.solve(options).swap_remove(0);
+        let found = problem.solve_all(options).swap_remove(0);
         let column_of_row = disturbed(&found.column_of_row, problem.columns, rows, wrong);
         let [row_duals, column_duals] = forged(&found, way, 10f64.powi(exponent), at);
-        let forgery = Found { column_of_row, row_duals, column_duals };
+        let forgery = Found { column_of_row, row_duals, column_duals, ..found.clone() };
         let certificate = problem.verify(options, &forgery);
         let (starts, columns, costs) = problem.listed();
         let sparse = SparseMatrix::from_rows([problem.rows, problem.columns], &starts, &columns, &costs);
-        let Found { column_of_row, row_duals, column_duals } = &forgery;
+        let Found { column_of_row, row_duals, column_duals, .. } = &forgery;
         let of_sparse = verify(&sparse.expect("a matrix"), options, column_of_row, row_duals, column_duals);
         prop_assert_eq!(of_sparse.expect("an assignment"), certificate);
 
         // all in exact arithmetic, where the largest numbers have sums
         let is_large = minimised.costs.iter().any(|cost| cost.is_finite() && cost.abs() > 1e150);
         let down = if is_large { 2f64.powi(-300) } else { 1.0 };
-        let scaled = Problem { costs: minimised.costs.iter().map(|cost| cost * down).collect(), ..minimised };
+        let scaled = Dense { costs: minimised.costs.iter().map(|cost| cost * down).collect(), ..minimised };
         let pairs = forgery.column_of_row.iter().flatten().count();
         let is_allowed = scaled.pairs(&forgery.column_of_row).iter().all(|pair| pair.2.is_finite());
         let limit = limit.map(|limit: f64| limit * down);
-        let (most, optimum) = scaled.optimum(limit);
+        let (most, optimum) = scaled.brute_force::<Exact>(limit);
         if certificate.optimal {
             prop_assert!(is_allowed && (limit.is_some() || pairs == most), "{certificate:?}");
             let mut total = scaled.total(&forgery.column_of_row);
@@ -328,11 +253,11 @@ proptest! {
         maximize: bool,
     ) {
         // sums of the largest double would overflow here
-        let scaled = Problem { costs: problem.costs.iter().map(|c| c * 2f64.powi(-300)).collect(), ..problem };
-        let (pairs, total) = scaled.optimum(None);
+        let scaled = Dense { costs: problem.costs.iter().map(|c| c * 2f64.powi(-300)).collect(), ..problem };
+        let (pairs, total) = scaled.brute_force::<Exact>(None);
         let given = if maximize { problem.opposite() } else { problem.clone() };
         let options = AssignmentOptions { maximize, ..PARTIAL };
-        for found in given.solve(options) {
+        for found in given.solve_all(options) {
             prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
             let excess = scaled.total(&found.column_of_row).minus(&total);
             // fills do not count: beside them the others are as exact as without
@@ -356,9 +281,9 @@ proptest! {
         limit in prop_oneof![Just(None), (-0.5..1.0).prop_map(Some), (1e9..1e15).prop_map(Some)],
     ) {
         let options = AssignmentOptions { cost_limit: limit, ..PARTIAL };
-        let scaled = Problem { costs: problem.costs.iter().map(|c| c * 2f64.powi(-300)).collect(), ..problem };
+        let scaled = Dense { costs: problem.costs.iter().map(|c| c * 2f64.powi(-300)).collect(), ..problem };
         let mut first = None;
-        for found in problem.solve(options) {
+        for found in problem.solve_all(options) {
             let mut total = scaled.total(&found.column_of_row);
             let pairs = found.column_of_row.iter().flatten().count();
             let limits = limit.unwrap_or(0.0) * pairs as f64 * 2f64.powi(-300);
@@ -384,8 +309,8 @@ fn digits_that_only_a_row_left_out_has_lost_are_found_too() {
         [1.0, no, no, no, 1.0, no],
         [1.0, 1.0, no, 1.0, no, no],
     ];
-    let problem = Problem { costs: costs.concat(), rows: 6, columns: 6 };
-    for found in problem.solve(PARTIAL) {
+    let problem = Dense { costs: costs.concat(), rows: 6, columns: 6 };
+    for found in problem.solve_all(PARTIAL) {
         let certificate = problem.verify(PARTIAL, &found);
         assert!(certificate.optimal && certificate.total == 5.0, "{certificate:?}");
     }

@@ -1,19 +1,15 @@
 //! The solver on matrices that are padded with constants or repeat rows, columns or values: every way leads to a proven
 //! assignment of the same total, at every level to the same one.
 
+use harness::{COMPLETE, Dense, Found, PARTIAL, ROUTES, solve_by};
 use lsap::{
-    AssignmentOptions, AssignmentSolver, Cost, CostMatrix, Error, Interrupt, Level, Path, SparseMatrix, SparseSolver,
-    verify,
+    AssignmentOptions, AssignmentSolver, CostMatrix, Error, Interrupt, Level, Route, SparseMatrix, SparseSolver,
 };
 use proptest::prelude::*;
 use support::Numbers;
 
+mod harness;
 mod support;
-
-const PATHS: [Path; 6] = [Path::Auto, Path::Dense, Path::RowsFirst, Path::Grouped, Path::Lazy, Path::Scaling];
-
-const COMPLETE: AssignmentOptions = AssignmentOptions { maximize: false, partial: false, cost_limit: None };
-const PARTIAL: AssignmentOptions = AssignmentOptions { partial: true, ..COMPLETE };
 
 /// How a matrix is padded, or what repeats in it.
 #[derive(Clone, Copy, Debug)]
@@ -73,15 +69,8 @@ const KINDS: [Kind; 24] = [
 /// Shares of real rows or columns; the second of the columns where both are padded.
 const SHARES: [(f64, f64); 6] = [(0.06, 0.06), (0.3, 0.8), (0.5, 0.5), (0.8, 0.3), (0.9, 0.9), (0.97, 0.5)];
 
-#[derive(Clone, Debug)]
-struct Problem {
-    costs: Vec<f64>,
-    rows: usize,
-    columns: usize,
-}
-
 /// `first`: padding comes before what is real.
-fn problem(kind: Kind, rows: usize, columns: usize, shares: (f64, f64), first: bool, seed: u64) -> Problem {
+fn problem(kind: Kind, rows: usize, columns: usize, shares: (f64, f64), first: bool, seed: u64) -> Dense {
     let mut numbers = Numbers(seed);
     let noise = numbers.list(rows * columns, |numbers| f64::from(numbers.unit()));
     let of_row = numbers.list(rows.max(columns), |numbers| f64::from(numbers.unit()));
@@ -157,68 +146,23 @@ fn problem(kind: Kind, rows: usize, columns: usize, shares: (f64, f64), first: b
             });
         }
     }
-    Problem { costs, rows, columns }
+    Dense { costs, rows, columns }
 }
 
-/// What a solver found.
-#[derive(Clone, Debug, PartialEq)]
-struct Found {
-    column_of_row: Vec<Option<usize>>,
-    total: f64,
-    row_duals: Vec<f64>,
-    column_duals: Vec<f64>,
+/// Solved at every level, and proven.
+#[track_caller]
+fn solve(problem: &Dense, route: Route, options: AssignmentOptions) -> Found {
+    let found = problem.solve_by(route, options).expect("an assignment");
+    problem.assert_proven(&found, options);
+    found
 }
 
-fn solve_by<T: Cost>(
-    path: Path,
-    level: Level,
-    matrix: &CostMatrix<'_, T>,
-    options: AssignmentOptions,
-) -> Result<Found, Error> {
-    let mut solver = AssignmentSolver::with_path(path);
-    let found = solver.solve(level, matrix, options)?;
-    Ok(Found {
-        column_of_row: found.columns_of_rows().collect(),
-        total: found.total,
-        row_duals: found.row_duals().collect(),
-        column_duals: found.column_duals().collect(),
-    })
-}
-
-impl Problem {
-    fn matrix(&self) -> CostMatrix<'_, f64> {
-        CostMatrix::new(&self.costs, self.rows, self.columns).expect("a matrix")
-    }
-
-    fn map(&self, change: impl Fn(usize, f64) -> f64) -> Self {
-        Self { costs: self.costs.iter().enumerate().map(|(at, &cost)| change(at, cost)).collect(), ..*self }
-    }
-
-    /// Solved at every level, and proven.
-    #[track_caller]
-    fn solve(&self, path: Path, options: AssignmentOptions) -> Found {
-        let solve = |level| solve_by(path, level, &self.matrix(), options).expect("an assignment");
-        let mut results = Level::available().into_iter().map(solve);
-        let found = results.next().expect("a level");
-        results.for_each(|other| assert_eq!(found, other, "levels differ"));
-        let certificate = verify(&self.matrix(), options, &found.column_of_row, &found.row_duals, &found.column_duals)
-            .expect("pairs");
-        assert!(certificate.optimal, "{path:?} {options:?}: {certificate:?}");
-        assert_eq!(certificate.total, found.total);
-        found
-    }
-
-    fn tolerance(&self) -> f64 {
-        1e-11 * self.costs.iter().filter(|cost| cost.is_finite()).fold(0.0f64, |a, c| a.max(c.abs()))
-    }
-
-    /// Every way gives the same total.
-    #[track_caller]
-    fn assert_solved(&self, what: &str) {
-        let totals = PATHS.map(|path| self.solve(path, COMPLETE).total);
-        for (path, total) in PATHS.iter().zip(totals) {
-            assert!((total - totals[0]).abs() <= self.tolerance(), "{what}: {path:?} gives {total} for {}", totals[0]);
-        }
+/// Every way gives the same total.
+#[track_caller]
+fn assert_solved(problem: &Dense, what: &str) {
+    let totals = ROUTES.map(|route| solve(problem, route, COMPLETE).total);
+    for (route, total) in ROUTES.iter().zip(totals) {
+        assert!((total - totals[0]).abs() <= problem.tolerance(), "{what}: {route:?} gives {total} for {}", totals[0]);
     }
 }
 
@@ -231,7 +175,7 @@ proptest! {
         first: bool, seed: u64,
     ) {
         let (rows, columns) = if turned { (rows + more, rows) } else { (rows, rows + more) };
-        problem(KINDS[kind], rows, columns, SHARES[shares], first, seed).assert_solved("a small one");
+        assert_solved(&problem(KINDS[kind], rows, columns, SHARES[shares], first, seed), "a small one");
     }
 
     #[test]
@@ -244,7 +188,7 @@ proptest! {
         let limit = [0.0, 0.01, 0.3, 1.0, 2.0][limit]; // some of them what the padding costs
         let options = AssignmentOptions { cost_limit: Some(limit), ..COMPLETE };
         let sum = |found: &Found| found.total - limit * found.column_of_row.iter().flatten().count() as f64;
-        let sums = [Path::Auto, Path::Grouped, Path::Dense].map(|path| sum(&problem.solve(path, options)));
+        let sums = [Route::Auto, Route::Grouped, Route::Dense].map(|route| sum(&solve(&problem, route, options)));
         let tolerance = problem.tolerance().max(1e-9);
         prop_assert!(sums.iter().all(|sum| (sum - sums[0]).abs() <= tolerance), "{:?} {:?}", KINDS[kind], sums);
     }
@@ -268,11 +212,11 @@ proptest! {
         let mut solver = SparseSolver::default();
         let expected = solver.solve(&listed, PARTIAL).expect("partial never fails");
         let (pairs, total) = (expected.columns_of_rows().flatten().count(), expected.total);
-        for path in [Path::Auto, Path::Grouped, Path::RowsFirst] {
-            let found = solve_by(path, Level::detect(), &problem.matrix(), PARTIAL).expect("partial never fails");
+        for route in [Route::Auto, Route::Grouped, Route::RowsFirst] {
+            let found = solve_by(route, Level::detect(), &problem.matrix(), PARTIAL).expect("partial never fails");
             prop_assert_eq!(found.column_of_row.iter().flatten().count(), pairs);
             prop_assert!((found.total - total).abs() <= problem.tolerance(), "{} is not {}", found.total, total);
-            let complete = solve_by(path, Level::detect(), &problem.matrix(), COMPLETE);
+            let complete = solve_by(route, Level::detect(), &problem.matrix(), COMPLETE);
             match complete {
                 Ok(found) => prop_assert!(pairs == side && (found.total - total).abs() <= problem.tolerance()),
                 Err(Error::InfeasibleRows { rows, columns }) => {
@@ -292,7 +236,7 @@ fn every_kind_is_proven_at_awkward_sizes_whichever_way_it_goes() {
         for (k, side) in [15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 129, 300].into_iter().enumerate() {
             let shares = SHARES[(k + seed) % SHARES.len()];
             let problem = problem(kind, side, side, shares, (k + seed) % 3 == 0, seed as u64);
-            problem.assert_solved(&format!("{kind:?} {side} {shares:?}"));
+            assert_solved(&problem, &format!("{kind:?} {side} {shares:?}"));
         }
     }
 }
@@ -303,7 +247,8 @@ fn every_kind_is_proven_at_sizes_of_the_lazy_search() {
         for (rows, columns) in [(450, 450), (449, 470), (470, 450), (700, 440)] {
             let shares = SHARES[seed % SHARES.len()];
             let problem = problem(kind, rows, columns, shares, rows % 2 == 1, seed as u64);
-            let totals = [Path::Auto, Path::Grouped, Path::RowsFirst].map(|path| problem.solve(path, COMPLETE).total);
+            let totals =
+                [Route::Auto, Route::Grouped, Route::RowsFirst].map(|route| solve(&problem, route, COMPLETE).total);
             for total in totals {
                 assert!((total - totals[0]).abs() <= problem.tolerance(), "{kind:?} {rows}x{columns}: {totals:?}");
             }
@@ -316,9 +261,9 @@ fn maximising_is_minimising_the_opposite() {
     for (seed, kind) in KINDS.into_iter().enumerate() {
         for side in [10, 40, 200] {
             let problem = problem(kind, side, side, SHARES[(seed + side) % SHARES.len()], false, seed as u64);
-            let found = problem.solve(Path::Auto, COMPLETE);
+            let found = solve(&problem, Route::Auto, COMPLETE);
             let opposite = problem.map(|_, cost| -cost);
-            let mirrored = opposite.solve(Path::Auto, AssignmentOptions { maximize: true, ..COMPLETE });
+            let mirrored = solve(&opposite, Route::Auto, AssignmentOptions { maximize: true, ..COMPLETE });
             assert_eq!(mirrored.column_of_row, found.column_of_row, "{kind:?} {side}");
         }
     }
@@ -332,8 +277,8 @@ fn storage_in_f32_gives_the_assignment_of_its_values() {
             let narrow: Vec<f32> = problem.costs.iter().map(|&cost| cost as f32).collect();
             let wide = problem.map(|at, _| f64::from(narrow[at]));
             let matrix = CostMatrix::new(&narrow, side, side).expect("a matrix");
-            let narrow = solve_by(Path::Auto, Level::detect(), &matrix, COMPLETE).expect("an assignment");
-            assert_eq!(narrow, wide.solve(Path::Auto, COMPLETE), "{kind:?} {side}");
+            let narrow = solve_by(Route::Auto, Level::detect(), &matrix, COMPLETE).expect("an assignment");
+            assert_eq!(narrow, solve(&wide, Route::Auto, COMPLETE), "{kind:?} {side}");
         }
     }
 }
@@ -346,7 +291,7 @@ fn costs_that_are_not_ordinary_are_found_among_equal_rows_and_columns() {
             for at in [0, side * side / 2 + 3, side * side - 1] {
                 for bad in [f64::NAN, f64::NEG_INFINITY] {
                     let wrong = problem.map(|place, cost| if place == at { bad } else { cost });
-                    let refused = solve_by(Path::Auto, Level::detect(), &wrong.matrix(), COMPLETE);
+                    let refused = solve_by(Route::Auto, Level::detect(), &wrong.matrix(), COMPLETE);
                     let place = (at / side, at % side);
                     assert!(
                         matches!(refused, Err(Error::Cost { row, column, .. }) if (row, column) == place),
@@ -356,9 +301,9 @@ fn costs_that_are_not_ordinary_are_found_among_equal_rows_and_columns() {
             }
             // where everything is too large, it is scaled
             let huge = problem.map(|_, cost| (cost - 0.5) * 1e300);
-            for path in [Path::Auto, Path::Grouped] {
-                let total = huge.solve(path, COMPLETE).total;
-                assert!((total - huge.solve(Path::Dense, COMPLETE).total).abs() <= huge.tolerance());
+            for route in [Route::Auto, Route::Grouped] {
+                let total = solve(&huge, route, COMPLETE).total;
+                assert!((total - solve(&huge, Route::Dense, COMPLETE).total).abs() <= huge.tolerance());
             }
         }
         // a whole row, and a whole column, of what is no cost
@@ -366,7 +311,7 @@ fn costs_that_are_not_ordinary_are_found_among_equal_rows_and_columns() {
             let problem = problem(Kind::Both(0.0), side, side, (0.3, 0.3), false, 1);
             let is_bad = |at: usize| if of_rows { at / side == side - 2 } else { at % side == side - 2 };
             let wrong = problem.map(|at, cost| if is_bad(at) { bad } else { cost });
-            let refused = solve_by(Path::Auto, Level::detect(), &wrong.matrix(), COMPLETE);
+            let refused = solve_by(Route::Auto, Level::detect(), &wrong.matrix(), COMPLETE);
             assert!(matches!(refused, Err(Error::Cost { .. })), "{refused:?}");
         }
     }
@@ -374,14 +319,14 @@ fn costs_that_are_not_ordinary_are_found_among_equal_rows_and_columns() {
 
 #[test]
 fn a_solver_keeps_nothing_but_memory_from_one_matrix_to_the_next() {
-    for path in [Path::Auto, Path::Grouped] {
-        let mut solver = AssignmentSolver::with_path(path);
+    for route in [Route::Auto, Route::Grouped] {
+        let mut solver = AssignmentSolver::with_route(route);
         for round in 0..2 {
             for (seed, kind) in KINDS.into_iter().enumerate() {
                 let side = [90, 33, 120, 11][(seed + round) % 4];
                 let (rows, columns) = [(side, side), (side, side + 5), (side + 9, side)][seed % 3];
                 let problem = problem(kind, rows, columns, SHARES[seed % SHARES.len()], round == 1, seed as u64);
-                let fresh = solve_by(path, Level::detect(), &problem.matrix(), COMPLETE).expect("an assignment");
+                let fresh = solve_by(route, Level::detect(), &problem.matrix(), COMPLETE).expect("an assignment");
                 let kept = solver.solve(Level::detect(), &problem.matrix(), COMPLETE).expect("an assignment");
                 assert_eq!(kept.columns_of_rows().collect::<Vec<_>>(), fresh.column_of_row);
                 assert_eq!(kept.column_duals().collect::<Vec<_>>(), fresh.column_duals);

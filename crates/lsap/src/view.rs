@@ -3,21 +3,24 @@
 //! Nothing is copied that can be read where it lies. A vector that begins in a row may end in the next one; what it
 //! finds there is harmless, because the duals of the places beyond the last column are -infinity, which makes their
 //! reduced costs +infinity. Only the rows at the very end of the memory, where such a vector would reach beyond it, are
-//! copied ([`Block`]). A matrix with more rows than columns is not transposed either ([`tall`](super::tall)).
+//! copied ([`MatrixView`]). A matrix with more rows than columns is not transposed either
+//! ([`transposed`](crate::transposed)).
 
-use simd::{F64, LANES, Level, Simd, dispatch, padded, prelude::*};
-
-use super::dense::{Cheapest, cheapest};
-use super::groups::Groups;
-use super::{Cost, Interrupt};
 use std::ops::Range;
 
-/// Costs with rows on the shorter side.
-pub(crate) trait Rows<T: Cost> {
-    /// As many as, or fewer than, columns.
+use simd::{Level, Simd, dispatch, padded};
+
+use crate::cost::Cost;
+use crate::groups::Groups;
+use crate::interrupt::Interrupt;
+use crate::scan::{CHUNK, Cheapest, are_ordinary, cheapest};
+
+/// A dense matrix of costs with rows on the shorter side.
+pub(crate) trait CostRows<T: Cost> {
+    /// Number of rows, ≤ `columns()`.
     fn rows(&self) -> usize;
 
-    /// Columns that count.
+    /// Number of columns that count.
     fn columns(&self) -> usize;
 
     /// Columns in whole vectors.
@@ -31,8 +34,8 @@ pub(crate) trait Rows<T: Cost> {
     /// One cost.
     fn at(&self, row: usize, column: usize) -> f64;
 
-    /// The matrix itself, if it is a block.
-    fn block(&self) -> Option<&Block<'_, T>> {
+    /// The matrix itself, if its rows are those of memory.
+    fn view(&self) -> Option<&MatrixView<'_, T>> {
         None
     }
 
@@ -41,7 +44,7 @@ pub(crate) trait Rows<T: Cost> {
         None
     }
 
-    /// Whether all costs are ordinary, see [`Block::are_ordinary`].
+    /// Whether all costs are ordinary, see [`are_ordinary`].
     fn is_ordinary(&self, level: Level, interrupt: &Interrupt) -> bool;
 
     /// The cheapest column of every row; or gives false, and chooses none, where costs turn out not to be ordinary.
@@ -49,7 +52,7 @@ pub(crate) trait Rows<T: Cost> {
     fn choose<S: Simd>(&self, simd: S, duals: &[f64], choices: &mut Choices, interrupt: &Interrupt) -> bool;
 }
 
-/// What every row would like best.
+/// Best and second-best column of every row.
 #[derive(Debug, Default)]
 pub(crate) struct Choices {
     /// Its cheapest column, the lowest if there are several; an integer.
@@ -74,7 +77,7 @@ impl Choices {
 
 /// A row-major matrix, read where it lies.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Block<'a, T> {
+pub(crate) struct MatrixView<'a, T> {
     pub costs: &'a [T],
     pub rows: usize,
     pub columns: usize,
@@ -90,7 +93,7 @@ pub(crate) struct Block<'a, T> {
     is_checked: bool,
 }
 
-impl<'a, T: Cost> Block<'a, T> {
+impl<'a, T: Cost> MatrixView<'a, T> {
     /// A matrix without gaps; `memory` is for the rows at its end.
     pub fn new(costs: &'a [T], rows: usize, columns: usize, memory: &'a mut Vec<T>, is_checked: bool) -> Self {
         let width = padded(columns);
@@ -106,12 +109,12 @@ impl<'a, T: Cost> Block<'a, T> {
         Self { costs, rows, columns, stride: columns, width, in_place, end: memory, is_checked }
     }
 
-    /// A matrix whose rows are padded to `stride`, a multiple of [`LANES`].
+    /// A matrix whose rows are padded to `stride`, a multiple of [`LANES`](simd::LANES).
     pub fn padded(costs: &'a [T], rows: usize, columns: usize, stride: usize, is_checked: bool) -> Self {
         Self { costs, rows, columns, stride, width: stride, in_place: rows, end: &[], is_checked }
     }
 
-    /// Whether all costs of these rows are finite and far from the largest `f64`; their squares then have a finite sum.
+    /// Whether all costs of these rows are ordinary, see [`are_ordinary`].
     /// Who reads a matrix first asks before it reads a row, which is in the processor's cache by then, so that nothing
     /// is fetched from memory just to be checked.
     #[inline(always)]
@@ -122,11 +125,11 @@ impl<'a, T: Cost> Block<'a, T> {
     }
 
     /// The same with rows of zeros besides, until there are as many rows as columns.
-    pub fn squared<'b>(&'b self, memory: &'b mut Vec<T>) -> Block<'b, T> {
+    pub fn squared<'b>(&'b self, memory: &'b mut Vec<T>) -> MatrixView<'b, T> {
         memory.clear();
         memory.extend_from_slice(self.end);
         memory.resize(memory.len() + self.width, T::default());
-        Block { rows: self.columns, end: memory, is_checked: true, ..*self }
+        MatrixView { rows: self.columns, end: memory, is_checked: true, ..*self }
     }
 
     /// A row, `[width]`.
@@ -145,7 +148,7 @@ impl<'a, T: Cost> Block<'a, T> {
     }
 }
 
-impl<T: Cost> Rows<T> for Block<'_, T> {
+impl<T: Cost> CostRows<T> for MatrixView<'_, T> {
     fn rows(&self) -> usize {
         self.rows
     }
@@ -156,15 +159,15 @@ impl<T: Cost> Rows<T> for Block<'_, T> {
 
     #[inline(always)]
     fn row(&mut self, row: usize) -> &[T] {
-        Block::row(self, row)
+        MatrixView::row(self, row)
     }
 
     #[inline(always)]
     fn at(&self, row: usize, column: usize) -> f64 {
-        Block::at(self, row, column)
+        MatrixView::at(self, row, column)
     }
 
-    fn block(&self) -> Option<&Block<'_, T>> {
+    fn view(&self) -> Option<&MatrixView<'_, T>> {
         Some(self)
     }
 
@@ -180,7 +183,7 @@ impl<T: Cost> Rows<T> for Block<'_, T> {
             if !self.are_ordinary(simd, row..row + 1) {
                 return false;
             }
-            let Cheapest { column, first, second } = cheapest(simd, Block::row(self, row), duals);
+            let Cheapest { column, first, second } = cheapest(simd, MatrixView::row(self, row), duals);
             choices.columns[row] = column as f64;
             choices.firsts[row] = first;
             choices.seconds[row] = second;
@@ -188,69 +191,3 @@ impl<T: Cost> Rows<T> for Block<'_, T> {
         true
     }
 }
-
-/// Whether the squares of costs have a finite sum.
-#[inline(always)]
-fn are_ordinary<S: Simd, T: Cost>(simd: S, costs: &[T]) -> bool {
-    let mut sums = [F64::splat(simd, 0.0); 2];
-    let whole = costs.len() / LANES * LANES;
-    for at in (0..whole).step_by(LANES) {
-        let costs = T::load(simd, costs, at);
-        for k in 0..2 {
-            sums[k] += costs[k] * costs[k];
-        }
-    }
-    let rest: f64 = costs[whole..].iter().map(|cost| cost.value() * cost.value()).sum();
-    (sums[0] + sums[1]).simd_lt(f64::INFINITY).all_true() && rest < f64::INFINITY
-}
-
-/// A copy of a matrix with `convert` applied to every cost.
-pub(super) fn convert<'a, T: Cost>(
-    costs: &[T],
-    memory: &'a mut Vec<T>,
-    interrupt: &Interrupt,
-    convert: impl Fn(T) -> T,
-) -> &'a [T] {
-    memory.clear();
-    memory.reserve(costs.len());
-    for part in interrupt.guard(costs.chunks(CHUNK)) {
-        memory.extend(part.iter().map(|&cost| convert(cost)));
-    }
-    memory
-}
-
-/// A transposed copy with rows padded to whole vectors.
-pub(super) fn transpose<'a, T: Cost>(
-    costs: &[T],
-    rows: usize,
-    columns: usize,
-    memory: &'a mut Vec<T>,
-    is_checked: bool,
-    interrupt: &Interrupt,
-) -> Block<'a, T> {
-    let stride = padded(rows);
-    memory.clear();
-    memory.resize(columns * stride, T::default());
-    // sixteen rows at a time, so that what is written to lies together
-    for (group, rows) in interrupt.guard(costs.chunks(LANES * columns.max(1)).enumerate()) {
-        for column in 0..columns {
-            let places = &mut memory[column * stride + group * LANES..];
-            for (place, row) in places.iter_mut().zip(rows.chunks_exact(columns)) {
-                *place = row[column];
-            }
-        }
-    }
-    Block::padded(memory, columns, rows, stride, is_checked)
-}
-
-/// Costs that are read between two looks at the interrupt.
-pub(super) const CHUNK: usize = 1 << 20;
-
-/// Rows that are read column by column at a time, a multiple of four: so many stay in the processor's first cache.
-pub(super) fn rows_at_a_time(columns: usize) -> usize {
-    const COSTS: usize = 3072;
-    (COSTS / columns.max(1)).max(1).next_multiple_of(4)
-}
-
-/// Rows that are offered to every column; of later ones most offer no column less than it knows.
-pub(super) const FIRST_ROWS: usize = 128;

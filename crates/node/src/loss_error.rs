@@ -1,0 +1,123 @@
+//! The errors of the loss in the words of JavaScript, where parts, options and normalisers have names of their own.
+
+use hungarian_loss::{Array, Error, Place, QueryPlace, TargetPlace, WeightOf};
+use napi::bindgen_prelude::Object;
+
+use crate::error::{Names, set};
+
+/// The code of an error.
+pub fn code(error: &Error) -> &'static str {
+    match error {
+        Error::Option { .. } | Error::Weight { .. } | Error::Normalizer { .. } => "OPTION",
+        Error::Length { .. } | Error::Missing { .. } | Error::Offsets { .. } | Error::UnionQueries { .. } => "SHAPE",
+        Error::Label { .. } | Error::Labels { .. } | Error::Value { .. } | Error::Matching { .. } => "RANGE",
+        Error::NotFinite { .. } => "NON_FINITE",
+        Error::AddedCost { value, .. } if value.is_finite() => "RANGE",
+        Error::AddedCost { .. } => "NON_FINITE",
+        Error::Interrupted => "ABORTED",
+        Error::Memory { .. } => "MEMORY",
+        _ => "INTERNAL",
+    }
+}
+
+/// What JavaScript calls the subject of an error.
+pub fn argument(error: &Error, names: &Names) -> String {
+    let part = |part: usize| names.get(part).map_or("outputs", String::as_str);
+    match error {
+        Error::Option { name: "options", .. } => "options".to_owned(),
+        Error::Option { name, .. } => format!("options.{name}"),
+        Error::Weight { of, term, .. } => match *of {
+            WeightOf::Cost => format!("options.cost.{term}"),
+            WeightOf::Loss => format!("options.weights.{term}"),
+            WeightOf::Part(number) => format!("{}.weights.{term}", part(number)),
+        },
+        Error::Part { part: number, property, .. } => format!("{}.{property}", part(*number)),
+        Error::Normalizer { name, .. } => format!("call.{}", normalizer(name)),
+        Error::Length { array, .. } | Error::Missing { array, .. } => match *array {
+            Array::Queries { part: number, field } => format!("{}.{field}", part(number)),
+            Array::Targets { field } => format!("targets.{field}"),
+            Array::Images => "targets".to_owned(),
+            Array::Labels => "targets.labels".to_owned(),
+            Array::Ignored => "targets.ignore".to_owned(),
+            Array::Matchings => "matching".to_owned(),
+            Array::Costs | Array::CostBlocks => "cost".to_owned(),
+            Array::TargetOfQuery => "targetOfQuery".to_owned(),
+            Array::Gradient { field } => format!("call.out.{field}"),
+            Array::Normalizer { name } => format!("call.{}", normalizer(name)),
+            _ => "outputs".to_owned(),
+        },
+        Error::Offsets { .. } => "targets".to_owned(),
+        Error::Label { place, .. } | Error::Labels { place, .. } => format!("targets[{}].labels", place.image),
+        Error::NotFinite { place, field, .. } | Error::Value { place, field, .. } => match place {
+            Place::Query(place) => format!("{}.{field}", part(place.part)),
+            Place::Target(place) => format!("targets[{}].{field}", place.image),
+        },
+        Error::Matching { place, .. } => format!("{}.matching", part(place.part)),
+        Error::AddedCost { place, .. } => format!("{}.cost", part(place.part)),
+        Error::UnionQueries { part: number, .. } | Error::Memory { part: Some(number), .. } => part(*number).to_owned(),
+        _ => "outputs".to_owned(),
+    }
+}
+
+/// The message without its subject, in JavaScript's words.
+fn detail(error: &Error, names: &Names) -> String {
+    match error {
+        Error::UnionQueries { queries, first, expected, .. } => {
+            let first = names.get(*first).map_or("outputs", String::as_str);
+            format!(
+                "has {queries} queries where {first} has {expected}; the union matching is of parts with the same queries \
+                 (boxMatching: 'layer' has none)"
+            )
+        }
+        _ => error.detail(),
+    }
+}
+
+/// What JavaScript calls a normaliser.
+fn normalizer(name: &str) -> &str {
+    match name {
+        "targets" => "numBoxes",
+        "pairs" => "numPairs",
+        "union pairs" => "unionBoxes",
+        "class" => "classNormalizer",
+        "distilled" => "distilledQueries",
+        _ => name,
+    }
+}
+
+/// What to say.
+pub fn message(error: &Error, names: &Names) -> String {
+    let argument = argument(error, names);
+    match error {
+        Error::Label { place, .. } => format!("{argument}[{}]: {}", place.target, error.detail()),
+        _ => format!("{argument}: {}", detail(error, names)),
+    }
+}
+
+/// Sets the place of an error.
+pub fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
+    match error {
+        Error::Label { place, .. } | Error::Labels { place, .. } => set_target(object, place),
+        Error::NotFinite { place, .. } | Error::Value { place, .. } => match place {
+            Place::Query(place) => set_query(object, place),
+            Place::Target(place) => set_target(object, place),
+        },
+        Error::Matching { place, .. } => set_query(object, place),
+        Error::AddedCost { place, target, .. } => {
+            set_query(object, place)?;
+            set(object, "target", *target)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn set_target(object: &mut Object<'_>, place: &TargetPlace) -> napi::Result<()> {
+    set(object, "image", place.image)?;
+    set(object, "target", place.target)
+}
+
+fn set_query(object: &mut Object<'_>, place: &QueryPlace) -> napi::Result<()> {
+    set(object, "layer", place.layer)?;
+    set(object, "image", place.image)?;
+    set(object, "query", place.query)
+}
