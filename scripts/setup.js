@@ -18,7 +18,7 @@ const CARGO = [1, 89]
 const steps = [
   {
     name: 'dependencies',
-    inputs: ['package.json', 'package-lock.json'],
+    inputs: ['package.json', 'package-lock.json', 'benchmarks/package.json'],
     output: () => existsSync(join(ROOT, 'node_modules', 'typescript')),
     command: ['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error'],
   },
