@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from './run.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const STAMPS = join(ROOT, 'node_modules', '.cache', 'hungarian-loss')
@@ -22,26 +23,26 @@ const options = process.argv.slice(2)
 if (options.length > 1 || (options.length === 1 && options[0] !== '--debug')) {
   fail(`There is only the option --debug, got "${options.join(' ')}".`)
 }
-const profile = options.length === 0 ? [] : ['--', '--profile', 'debugging']
+const profile = options.length === 0 ? '' : ' -- --profile debugging'
 
 const steps = [
   {
     name: 'dependencies',
     inputs: ['package.json', 'package-lock.json', 'benchmarks/package.json'],
     output: () => existsSync(join(ROOT, 'node_modules', 'typescript')),
-    command: ['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    command: 'npm ci --no-audit --no-fund --loglevel=error',
   },
   {
     name: 'addon',
     inputs: ['Cargo.toml', 'Cargo.lock', 'crates', 'package.json'],
     output: () => existsSync(join(ROOT, 'native', 'binding.cjs')) && nativeFiles().length > 0,
-    command: ['npm', 'run', '--silent', 'build:native', ...profile],
+    command: `npm run --silent build:native${profile}`,
   },
   {
     name: 'TypeScript',
     inputs: ['src', 'native/binding.d.cts', 'tsconfig.json', 'tsconfig.build.json'],
     output: () => existsSync(join(ROOT, 'dist', 'index.js')),
-    command: ['npm', 'run', '--silent', 'build:ts'],
+    command: 'npm run --silent build:ts',
   },
 ]
 
@@ -50,9 +51,9 @@ for (const step of steps) {
   const stamp = join(STAMPS, step.name)
   const digest = digestOf(step)
   if (step.output() && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) continue
-  console.log(`Setting up: ${step.name} (${step.command.join(' ')})`)
+  console.log(`Setting up: ${step.name} (${step.command})`)
   rmSync(stamp, { force: true }) // what a build that is interrupted leaves is not fresh
-  run(step.command)
+  if (run(step.command) !== 0) fail(`"${step.command}" failed.`)
   mkdirSync(STAMPS, { recursive: true })
   // the addon's build writes binding.d.cts, an input of the next step, so each digest is taken when its turn comes
   writeFileSync(stamp, digest)
@@ -87,7 +88,7 @@ function nativeFiles() {
 
 /** A digest of a step's command and inputs, names and contents of files, and of the platform. */
 function digestOf({ command, inputs }) {
-  const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${command.join(' ')}`)
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${command}`)
   for (const path of inputs) addTo(hash, path)
   return hash.digest('hex')
 }
@@ -110,11 +111,6 @@ function tryReadDirectory(path) {
     if (error.code === 'ENOTDIR') return undefined
     throw error
   }
-}
-
-function run([command, ...args]) {
-  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32' })
-  if (status !== 0) fail(`"${[command, ...args].join(' ')}" failed.`)
 }
 
 function fail(message) {
