@@ -9,7 +9,10 @@ METRICS = {"class_error": 1e-6, "cardinality_error": 1e-6}
 
 
 def differences(found, expected, omitted):
-    """What differs, as text, and the largest difference of all. Losses whose names begin as one of `omitted` are left out."""
+    """What differs, as text, and the largest difference of all.
+
+    Losses whose names begin as one of `omitted` are left out.
+    """
     faults, largest = [], 0.0
 
     def compare(what, got, wanted, tolerance=TOLERANCE):

@@ -48,7 +48,7 @@ def weight_of(weights, name):
 
 
 def describe(cost, rows, columns):
-    """An assignment with its total, and by how much the next best is dearer: one that lacks at least one of its pairs."""
+    """An assignment with its total, and by how much the next best is dearer, which lacks at least one of its pairs."""
     total = cost[rows, columns].sum()
     others = []
     for pair in zip(rows, columns):

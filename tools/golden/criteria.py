@@ -68,7 +68,7 @@ class Detr:
 
 
 class DeformableDetr(Detr):
-    """Deformable DETR: sigmoid focal loss. Its cardinality counts probabilities above 0.5, the published one does not."""
+    """Deformable DETR: sigmoid focal loss. Its cardinality counts probabilities above 0.5, unlike the published one."""
 
     module = loss_deformable_detr
     implementation = "loss_deformable_detr.DeformableDetrImageLoss"

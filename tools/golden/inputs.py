@@ -49,7 +49,7 @@ def grouped(random, name):
 
 
 def varifocal(random, name):
-    """Two layers of RT-DETR, and two of denoising with two groups: positives, then negatives, as many as most targets."""
+    """Two layers of RT-DETR, and two of denoising with two groups, each of positives and as many negatives."""
     _, counts = CASES[name]
     most, groups = max(counts), 2
     params = {**SIGMOID, "weights": {"loss_vfl": 1, **BOX_WEIGHTS}, "vfl": {"alpha": 0.75, "gamma": 2}}

@@ -45,7 +45,7 @@ def main():
 
 
 def check(folder, names):
-    """Compares the fixtures of these criteria; those of others, and those where the published code fails, are counted."""
+    """Compares the fixtures of these criteria, and counts those of others and those where the published code fails."""
     paths = sorted(folder.glob("*/*.json"))
     others = sum(path.parent.name not in CRITERIA for path in paths)
     equal, failing, worst, faults = 0, 0, 0.0, []
