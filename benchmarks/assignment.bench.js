@@ -6,6 +6,7 @@ import { seriesOf } from './chart.js'
 import { COMMON_HELP, COMMON_OPTIONS, runBenchmark } from './options.js'
 import { failIfOursIsWrong } from './outcomes.js'
 import { Player } from './player.js'
+import { Progress } from './progress.js'
 import { describeEnvironment, saveReport, toMarkdown } from './report.js'
 import { toTables } from './tables.js'
 
@@ -16,7 +17,6 @@ Usage: npm run bench:assignment -- [options]
 
   --python      against those of the Python packages scipy, laprust, lapcpp and lapx that can be imported, rather than
                 against packages of npm; also on sparse matrices
-  --levels      also times ours at each lower SIMD level of the processor
   --seed n      makes other matrices of the same kinds (default 1)
   --largest n   most rows and columns of dense matrices (default 2000, with --quick 100; there are some of 4000)
   --limit n     seconds after which a solve is stopped (default 10, with --quick 0.5); who is stopped is not tried on
@@ -26,31 +26,31 @@ ${COMMON_HELP.replace(/^( {2}--\w+)/gm, '$1    ')}
 Every contender solves every matrix before it is timed. One that is wrong is shown as wrong; if it is ours, the exit
 code is 1.`
 
-const DEFAULTS = { ...COMMON_OPTIONS, python: false, levels: false, seed: 1, largest: undefined, limit: undefined }
+const DEFAULTS = { ...COMMON_OPTIONS, python: false, seed: 1, largest: undefined, limit: undefined }
 
 await runBenchmark({ help: HELP, defaults: DEFAULTS, run })
 
-async function run({ quick, json, save, python, levels, seed, largest, limit }) {
+async function run({ quick, save, python, seed, largest, limit }) {
   const opponents = python ? pythonRivals() : { rivals: npmRivals() }
   if (opponents.missing !== undefined) return console.error(`Nothing to compare with. ${opponents.missing}`)
   const environment = describeEnvironment()
-  const players = [...ours({ levels }), ...opponents.rivals].map((contender) => new Player(contender))
+  const players = [...ours(), ...opponents.rivals].map((contender) => new Player(contender))
   const setting = {
     effort: quick ? QUICK : FULL,
     limit: limit ?? (quick ? 0.5 : 10),
-    onStart: ({ family, size }) => console.error(`  ${family}, ${size}`),
   }
   process.once('exit', () => players.forEach((player) => player.close()))
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+  const planned = suite({ seed, largest: largest ?? (quick ? 100 : 2000), sparse: python })
+  const progress = new Progress(planned.reduce((sum, { instances }) => sum + instances.length, 0))
   const sections = []
-  for (const section of suite({ seed, largest: largest ?? (quick ? 100 : 2000), sparse: python })) {
-    console.error(section.title)
-    sections.push({ title: section.title, rows: await runSection(section, players, setting) })
+  for (const section of planned) {
+    const onStart = ({ family, size }) => progress.begin(`${section.title}, ${family}, ${size}`)
+    sections.push({ title: section.title, rows: await runSection(section, players, { ...setting, onStart }) })
   }
   const title = 'Benchmark of the assignment'
   const parts = [notes({ seed, versions: opponents.versions }), ...sections.map(toTables)]
-  const report = toMarkdown(title, environment, parts)
-  console.log(json ? JSON.stringify({ environment, quick, seed, sections }, undefined, 2) : report.trimEnd())
+  console.log(toMarkdown(title, environment, parts).trimEnd())
   const charts = { uniform: chart(sections) }
   if (save) saveReport(python ? 'assignment-python' : 'assignment', environment, { title, parts, charts })
   failIfOursIsWrong(sections)

@@ -140,13 +140,11 @@ function escape(text) {
 /**
  * The series of rows that have an `x`: one for each contender, of the times that are right.
  * @param {(import('./tables.js').Row & { x?: number })[]} rows
- * @param {(name: string) => boolean} [wanted] which contenders
  * @returns {Series[]}
  */
-export function seriesOf(rows, wanted = () => true) {
+export function seriesOf(rows) {
   const placed = rows.filter(({ x }) => x !== undefined).sort((a, b) => a.x - b.x)
-  const contenders = (placed[0]?.outcomes ?? []).filter(({ name }) => wanted(name))
-  return contenders.map(({ name, isRival, isFloor }, i) => ({
+  return (placed[0]?.outcomes ?? []).map(({ name, isRival, isFloor }, i) => ({
     name,
     kind: isFloor ? 'floor' : isRival ? 'rival' : i === 0 ? 'ours' : 'variant',
     points: placed.flatMap(({ x, outcomes }) => {

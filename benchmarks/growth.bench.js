@@ -6,6 +6,7 @@ import { plainJs, yardstick } from './loss/contenders.js'
 import { ours } from './loss/ours.js'
 import { measure, QUICK } from './measure.js'
 import { COMMON_HELP, COMMON_OPTIONS, runBenchmark } from './options.js'
+import { Progress } from './progress.js'
 import { describeEnvironment, saveReport, toMarkdown } from './report.js'
 import { showTime, table } from './tables.js'
 
@@ -30,17 +31,18 @@ const COLUMNS = [
 
 await runBenchmark({ help: HELP, defaults: { ...COMMON_OPTIONS, seed: 8 }, run })
 
-async function run({ quick, json, save, seed }) {
+async function run({ quick, save, seed }) {
   const environment = describeEnvironment()
+  const planned = sweeps({ quick })
+  const progress = new Progress(planned.length)
   const results = []
-  for (const sweep of sweeps({ quick })) {
-    console.error(sweep.axis)
+  for (const sweep of planned) {
+    progress.begin(sweep.axis)
     results.push(await runSweep(sweep, seed, quick ? QUICK : FULL))
   }
   const title = 'Growth of the cost of the loss'
   const parts = [notes(seed), ...results.map(toTable)]
-  const report = toMarkdown(title, environment, parts)
-  console.log(json ? JSON.stringify({ environment, quick, seed, sweeps: results }, undefined, 2) : report.trimEnd())
+  console.log(toMarkdown(title, environment, parts).trimEnd())
   const charts = Object.fromEntries(results.map((result) => [result.axis, chart(result)]))
   if (save) saveReport('growth', environment, { title, parts, charts })
 }

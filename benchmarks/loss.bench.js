@@ -2,14 +2,16 @@
 import { buildExample } from '../scripts/example.js'
 import { seriesOf } from './chart.js'
 import { eventLoopCases, lossSections } from './loss/cases.js'
-import { NO_GRADIENTS } from './loss/contenders.js'
 import { runCase } from './loss/contest.js'
 import * as eventLoop from './loss/event-loop.js'
+import { hasFloor } from './loss/floor.js'
 import { levelPlayers } from './loss/levels.js'
 import { pytorchPlayers } from './loss/pytorch.js'
+import { readKind, readShape, shapeOf } from './loss/shape.js'
 import { FULL, QUICK } from './measure.js'
 import { COMMON_HELP, COMMON_OPTIONS, runBenchmark, UsageError } from './options.js'
 import { failIfOursIsWrong } from './outcomes.js'
+import { Progress } from './progress.js'
 import { describeEnvironment, saveReport, toMarkdown } from './report.js'
 import { toTables } from './tables.js'
 
@@ -18,55 +20,65 @@ const HELP = `Times the loss against JavaScript, TensorFlow.js and PyTorch, and 
 Usage: npm run bench -- [options]
        node benchmarks/loss.bench.js [options]
 
-  --python  also against PyTorch, where Python can import torch and scipy, and against transformers where it can as well
-  --levels  also ours at each SIMD level of the processor, each in a process of its own
-  --seed n  makes other inputs of the same kinds (default 8)
-${COMMON_HELP}
+  --shape s   a shape of your own instead: images x queries x columns of the logits (with softmax, no-object is the last),
+              as 8x300x91; with 0 to 14 targets an image, or so many as a fourth number says, as 8x300x91x20
+  --layers n  decoder layers of that shape (default 1)
+  --kind k    softmax or focal; both unless given
+  --python    also against PyTorch, where Python can import torch and scipy, and against transformers where it can as well
+  --levels    also ours at each SIMD level of the processor, each in a process of its own
+  --seed n    makes other inputs of the same kinds (default 8)
+${COMMON_HELP.replace(/^( {2}--\w+)/gm, '$1  ')}
 
 Every contender computes every loss before it is timed. One that is wrong is shown as wrong; if it is ours, the exit code
-is 1. Ours at a level is wrong if one bit differs.`
+is 1.`
 
-await runBenchmark({ help: HELP, defaults: { ...COMMON_OPTIONS, python: false, levels: false, seed: 8 }, run })
+const DEFAULTS = {
+  ...COMMON_OPTIONS,
+  shape: undefined,
+  layers: undefined,
+  kind: undefined,
+  python: false,
+  levels: false,
+  seed: 8,
+}
 
-async function run({ quick, json, save, python, levels, seed }) {
+await runBenchmark({ help: HELP, defaults: DEFAULTS, readers: { shape: readShape, kind: readKind }, run })
+
+async function run({ quick, save, python, levels, seed, kind, ...options }) {
+  const choice = { quick, kind, shape: shapeOf({ save, kind, ...options }) }
   const { missing, players: rivals = [], versions } = python ? pytorchPlayers() : {}
   if (missing !== undefined) throw new UsageError(`--python has nothing to compare with. ${missing}`)
   const players = [...(levels ? levelPlayers() : []), ...rivals]
   process.once('exit', () => players.forEach((player) => player.close()))
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
   const environment = describeEnvironment()
-  const setting = { effort: quick ? QUICK : FULL, seed, players, floorProgram: buildExample('floor') }
+  const [planned, onLoop] = [lossSections(choice), eventLoopCases(choice)]
+  const haveFloor = planned.some(({ cases }) => cases.some(({ setting }) => hasFloor(setting)))
+  const floorProgram = haveFloor ? buildExample('floor') : undefined
+  const setting = { effort: quick ? QUICK : FULL, seed, players, floorProgram }
+  const progress = new Progress(planned.reduce((sum, { cases }) => sum + cases.length, onLoop.length))
   const sections = []
-  for (const { title, cases } of lossSections({ quick })) {
-    console.error(title)
+  for (const { title, kind: ofSection, cases } of planned) {
     const rows = []
     for (const of of cases) {
-      console.error(`  ${of.family}, ${of.size}`)
+      progress.begin(`${title}, ${of.family}, ${of.size}`)
       rows.push({ family: of.family, size: of.size, x: of.x, outcomes: await runCase(of, setting) })
     }
-    sections.push({ title, rows })
+    sections.push({ title, kind: ofSection, rows })
   }
   players.forEach((player) => player.close())
-  const heldUp = await measureEventLoop({ quick, seed })
+  const heldUp = []
+  for (const of of onLoop) {
+    progress.begin(`the event loop, ${of.setting.classification}, ${of.size}`)
+    heldUp.push(await eventLoop.measureCase(of, { effort: quick ? eventLoop.QUICK : eventLoop.FULL, seed }))
+  }
   const title = 'Benchmark of the loss'
   const parts = [notes({ seed, versions }), ...sections.map(toTables), eventLoop.toSection(heldUp)]
-  const report = toMarkdown(title, environment, parts)
-  const figures = { environment, quick, seed, sections, eventLoop: heldUp }
-  console.log(json ? JSON.stringify(figures, undefined, 2) : report.trimEnd())
-  const charts = { softmax: chart(sections[0]), focal: chart(sections[1]) }
+  console.log(toMarkdown(title, environment, parts).trimEnd())
+  const charts = Object.fromEntries(sections.map((section) => [section.kind, chart(section)]))
   const name = ['loss', ...(python ? ['python'] : []), ...(levels ? ['levels'] : [])].join('-')
   if (save) saveReport(name, environment, { title, parts, charts })
   failIfOursIsWrong(sections)
-}
-
-async function measureEventLoop({ quick, seed }) {
-  console.error('The event loop')
-  const rows = []
-  for (const of of eventLoopCases()) {
-    console.error(`  ${of.size}`)
-    rows.push(await eventLoop.measureCase(of, { effort: quick ? eventLoop.QUICK : eventLoop.FULL, seed }))
-  }
-  return rows
 }
 
 /** Time over the size of the batch, of untrained predictions. */
@@ -74,10 +86,7 @@ function chart({ title, rows }) {
   return {
     title: `${title}: time of one step`,
     xLabel: 'queries in the batch (layers × images × queries)',
-    series: seriesOf(
-      rows.filter(({ family }) => family === 'random'),
-      (name) => name !== NO_GRADIENTS,
-    ),
+    series: seriesOf(rows.filter(({ family }) => family === 'random')),
   }
 }
 

@@ -1,9 +1,12 @@
-/** Formatting, lints, types, and whether the generated types that are committed are fresh. */
+/** Formatting, lints, types, documentation, and whether the generated types that are committed are fresh. */
 import { runAll } from './run.js'
+
+process.env.RUSTDOCFLAGS = '-D warnings'
 
 runAll([
   'cargo fmt --check',
   'cargo clippy --workspace --all-targets --locked -- -D warnings',
+  'cargo doc --workspace --no-deps --locked',
   'node scripts/circles.js',
   'npx tsc -p tsconfig.json',
   'npx oxlint --deny-warnings',

@@ -1,12 +1,16 @@
 /**
  * Brings a checkout to where everything can run: dependencies installed, addon compiled, TypeScript compiled. What is
  * fresh is left alone; freshness is judged by the contents of the inputs, so a new clone or another branch is safe.
+ *
+ * Usage: node scripts/setup.js [--debug]. With `--debug` the addon is built for a debugger, in place of the release build.
+ * The next run without it puts the release build back, so that no other command meets an addon for debugging.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from './run.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const STAMPS = join(ROOT, 'node_modules', '.cache', 'hungarian-loss')
@@ -15,34 +19,41 @@ const STAMPS = join(ROOT, 'node_modules', '.cache', 'hungarian-loss')
 const NODE = [20, 19]
 const CARGO = [1, 89]
 
+const options = process.argv.slice(2)
+if (options.length > 1 || (options.length === 1 && options[0] !== '--debug')) {
+  fail(`There is only the option --debug, got "${options.join(' ')}".`)
+}
+const profile = options.length === 0 ? '' : ' -- --profile debugging'
+
 const steps = [
   {
     name: 'dependencies',
-    inputs: ['package.json', 'package-lock.json'],
+    inputs: ['package.json', 'package-lock.json', 'benchmarks/package.json'],
     output: () => existsSync(join(ROOT, 'node_modules', 'typescript')),
-    command: ['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    command: 'npm ci --no-audit --no-fund --loglevel=error',
   },
   {
     name: 'addon',
     inputs: ['Cargo.toml', 'Cargo.lock', 'crates', 'package.json'],
     output: () => existsSync(join(ROOT, 'native', 'binding.cjs')) && nativeFiles().length > 0,
-    command: ['npm', 'run', '--silent', 'build:native'],
+    command: `npm run --silent build:native${profile}`,
   },
   {
     name: 'TypeScript',
     inputs: ['src', 'native/binding.d.cts', 'tsconfig.json', 'tsconfig.build.json'],
     output: () => existsSync(join(ROOT, 'dist', 'index.js')),
-    command: ['npm', 'run', '--silent', 'build:ts'],
+    command: 'npm run --silent build:ts',
   },
 ]
 
 checkTools()
 for (const step of steps) {
   const stamp = join(STAMPS, step.name)
-  const digest = digestOf(step.inputs)
+  const digest = digestOf(step)
   if (step.output() && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) continue
-  console.log(`Setting up: ${step.name} (${step.command.join(' ')})`)
-  run(step.command)
+  console.log(`Setting up: ${step.name} (${step.command})`)
+  rmSync(stamp, { force: true }) // what a build that is interrupted leaves is not fresh
+  if (run(step.command) !== 0) fail(`"${step.command}" failed.`)
   mkdirSync(STAMPS, { recursive: true })
   // the addon's build writes binding.d.cts, an input of the next step, so each digest is taken when its turn comes
   writeFileSync(stamp, digest)
@@ -75,10 +86,10 @@ function nativeFiles() {
   return readdirSync(join(ROOT, 'native')).filter((file) => file.endsWith('.node'))
 }
 
-/** A digest of all files at these paths, names and contents, and of the versions that the results depend on. */
-function digestOf(paths) {
-  const hash = createHash('sha256').update(`${process.platform} ${process.arch}`)
-  for (const path of paths) addTo(hash, path)
+/** A digest of a step's command and inputs, names and contents of files, and of the platform. */
+function digestOf({ command, inputs }) {
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${command}`)
+  for (const path of inputs) addTo(hash, path)
   return hash.digest('hex')
 }
 
@@ -100,11 +111,6 @@ function tryReadDirectory(path) {
     if (error.code === 'ENOTDIR') return undefined
     throw error
   }
-}
-
-function run([command, ...args]) {
-  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32' })
-  if (status !== 0) fail(`"${[command, ...args].join(' ')}" failed.`)
 }
 
 function fail(message) {

@@ -1,7 +1,6 @@
 /** Who competes for the assignment, ours first. */
 import { fileURLToPath } from 'node:url'
-import { simdLevel, threadCount } from 'hungarian-loss'
-import { availableLevels } from '../levels.js'
+import { threadCount } from 'hungarian-loss'
 import { ONE_THREAD, probePython } from '../python.js'
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url))
@@ -9,22 +8,13 @@ const HOST = fileURLToPath(new URL('host.js', import.meta.url))
 /** @typedef {import('../player.js').Contender} Contender */
 
 /**
- * Ours: on one thread, in batches also on all, and on request at each lower level.
- * @param {{ levels: boolean }} setting
+ * Ours: on one thread, and in batches also on all.
  * @returns {Contender[]}
  */
-export function ours({ levels }) {
+export function ours() {
   const command = [process.execPath, HOST, 'ours']
-  const level = simdLevel()
-  const lower = levels ? availableLevels().filter((name) => name !== level) : []
   return [
-    { name: levels ? `ours, ${level}` : 'ours', command, env: ONE_THREAD, forms: ['dense', 'batch', 'sparse'] },
-    ...lower.map((name) => ({
-      name: `ours, ${name}`,
-      command,
-      env: { ...ONE_THREAD, HUNGARIAN_LOSS_SIMD: name },
-      forms: ['dense', 'batch', 'sparse'],
-    })),
+    { name: 'ours', command, env: ONE_THREAD, forms: ['dense', 'batch', 'sparse'] },
     { name: `ours, ${threadCount()} threads`, command, forms: ['batch'] },
   ]
 }

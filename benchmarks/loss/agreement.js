@@ -2,11 +2,9 @@
 
 /**
  * Tolerances, by the arithmetic in which a contender sums. `value`: relative. `gradient`: relative to the element or, where
- * that is more, to the largest of its array, at most 1. README.md says why those of float32 are wider. `bits` tolerates
- * nothing, not even a zero of the other sign.
+ * that is more, to the largest of its array, at most 1. README.md says why those of float32 are wider.
  */
 export const TOLERANCES = {
-  bits: { value: 0, gradient: 0 },
   float64: { value: 1e-6, gradient: 2e-6 },
   float32: { value: 1e-5, gradient: 2e-5 },
 }
@@ -47,7 +45,7 @@ function faultyValues(place, got, expected, tolerance) {
   if (entries.length === 0) return `${place}without terms`
   return firstOf(entries, ([name, value]) => {
     const isRight = isNear(value, expected[name], tolerance, Math.abs(expected[name]))
-    return isRight ? undefined : `${place}${name}: ${show(value)} rather than ${show(expected[name])}`
+    return isRight ? undefined : `${place}${name}: ${value} rather than ${expected[name]}`
   })
 }
 
@@ -65,17 +63,12 @@ function faultyGradient(place, got, expected, tolerance) {
   const floor = Math.min(1, largest)
   for (let i = 0; i < expected.length; i++) {
     if (!isNear(got[i], expected[i], tolerance, Math.max(floor, Math.abs(expected[i])))) {
-      return `${place}, element ${i}: ${show(got[i])} rather than ${show(expected[i])}`
+      return `${place}, element ${i}: ${got[i]} rather than ${expected[i]}`
     }
   }
   return undefined
 }
 
 function isNear(got, expected, tolerance, scale) {
-  return tolerance === 0 ? Object.is(got, expected) : Math.abs(got - expected) <= tolerance * scale
-}
-
-/** A number with the sign of its zero. */
-function show(value) {
-  return Object.is(value, -0) ? '-0' : `${value}`
+  return Math.abs(got - expected) <= tolerance * scale
 }

@@ -2,24 +2,25 @@
 import { makeInputs } from '../inputs.js'
 
 /** Images × queries × classes; 0 to 14 targets an image unless it says otherwise. Those of one layer come first. */
-const SOFTMAX = [
-  { images: 1, queries: 10, classes: 16, targets: 1 }, // tiny: the call costs more than the work
-  { images: 2, queries: 100, classes: 92 },
-  { images: 16, queries: 100, classes: 92 },
-  { images: 64, queries: 100, classes: 92 },
-  { images: 16, queries: 300, classes: 92, meanTargets: 20 },
-  { images: 8, queries: 300, classes: 92, targets: 100 },
-  { images: 2, queries: 100, classes: 92, layers: 6 },
-  { images: 16, queries: 100, classes: 92, layers: 6 },
-]
-const FOCAL = [
-  { images: 2, queries: 300, classes: 91 },
-  { images: 8, queries: 300, classes: 91 },
-  { images: 16, queries: 300, classes: 80 },
-  { images: 8, queries: 900, classes: 91, meanTargets: 20 },
-  { images: 8, queries: 300, classes: 91, layers: 6 },
-]
-const QUICK = 3
+const SHAPES = {
+  softmax: [
+    { images: 1, queries: 10, classes: 16, targets: 1 }, // tiny: the call costs more than the work
+    { images: 2, queries: 100, classes: 92 },
+    { images: 16, queries: 100, classes: 92 },
+    { images: 64, queries: 100, classes: 92 },
+    { images: 16, queries: 300, classes: 92, meanTargets: 20 },
+    { images: 8, queries: 300, classes: 92, targets: 100 },
+    { images: 2, queries: 100, classes: 92, layers: 6 },
+    { images: 16, queries: 100, classes: 92, layers: 6 },
+  ],
+  focal: [
+    { images: 2, queries: 300, classes: 91 },
+    { images: 8, queries: 300, classes: 91 },
+    { images: 16, queries: 300, classes: 80 },
+    { images: 8, queries: 900, classes: 91, meanTargets: 20 },
+    { images: 8, queries: 300, classes: 91, layers: 6 },
+  ],
+}
 
 /** Those that are held against the event loop. */
 const ON_LOOP = {
@@ -35,6 +36,11 @@ const ON_LOOP = {
   ],
 }
 
+/** How many of these shapes a quick run takes, the first ones. */
+const QUICK = { shapes: 3, onLoop: 1 }
+
+const TITLES = { softmax: 'Softmax (DETR)', focal: 'Focal (Deformable DETR)' }
+
 /** Classes of the cases whose times are drawn over the number of queries. */
 const DRAWN = new Set([92, 91])
 
@@ -45,25 +51,45 @@ const DRAWN = new Set([92, 91])
  * @property {number} [x] queries of the whole batch, where times are drawn over it
  * @property {Omit<import('../inputs.js').Setting, 'seed'>} setting
  *
- * @typedef {{ title: string, cases: Case[] }} Section
+ * @typedef {{ title: string, kind: 'softmax' | 'focal', cases: Case[] }} Section
  */
 
 /**
- * @param {{ quick: boolean }} setting
+ * @typedef {object} Choice
+ * @property {boolean} quick few shapes, of trained predictions alone
+ * @property {'softmax' | 'focal'} [kind] both unless given
+ * @property {import('./shape.js').Shape} [shape] the only one
+ */
+
+/**
+ * @param {Choice} choice
  * @returns {Section[]}
  */
-export function lossSections({ quick }) {
-  const kinds = quick ? ['trained'] : ['random', 'trained']
-  const few = (shapes) => (quick ? shapes.slice(0, QUICK) : shapes)
-  return [
-    { title: 'Softmax (DETR)', cases: casesOf('softmax', few(SOFTMAX), kinds) },
-    { title: 'Focal (Deformable DETR)', cases: casesOf('focal', few(FOCAL), kinds) },
-  ]
+export function lossSections({ quick, kind, shape }) {
+  const predictions = quick ? ['trained'] : ['random', 'trained']
+  return kindsOf(kind).map((classification) => ({
+    title: TITLES[classification],
+    kind: classification,
+    cases: casesOf(classification, chosen(SHAPES[classification], shape, quick && QUICK.shapes), predictions),
+  }))
 }
 
-/** @returns {Case[]} */
-export function eventLoopCases() {
-  return Object.entries(ON_LOOP).flatMap(([classification, shapes]) => casesOf(classification, shapes, ['random']))
+/**
+ * @param {Choice} choice
+ * @returns {Case[]}
+ */
+export function eventLoopCases({ quick, kind, shape }) {
+  return kindsOf(kind).flatMap((classification) =>
+    casesOf(classification, chosen(ON_LOOP[classification], shape, quick && QUICK.onLoop), ['random']),
+  )
+}
+
+function kindsOf(kind) {
+  return kind === undefined ? ['softmax', 'focal'] : [kind]
+}
+
+function chosen(shapes, shape, count) {
+  return shape === undefined ? shapes.slice(0, count || undefined) : [shape]
 }
 
 /**

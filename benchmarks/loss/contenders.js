@@ -5,7 +5,7 @@
 import { threadCount } from 'hungarian-loss'
 import { focalTerm, softmaxTerm } from '../rivals/class-terms.js'
 import { createPlainLoss } from '../rivals/plain-js-loss.js'
-import { augmentingPathSolver, linearSumAssignmentSolver, munkresSolver } from '../rivals/solvers.js'
+import { augmentingPathSolver, munkresSolver } from '../rivals/solvers.js'
 import { createTensorFlowLoss } from '../rivals/tensorflow-loss.js'
 import { gradientsLike, ours } from './ours.js'
 
@@ -26,12 +26,8 @@ import { gradientsLike, ours } from './ours.js'
  * @property {() => number} [step]
  * @property {(limits: object) => number[] | Promise<number[]>} [sample] seconds for one call, several times
  * @property {() => Answer | Promise<Answer>} result
- * @property {() => Answer} [twin] whose answer it must give to the bit
  * @property {() => void} [close]
  */
-
-/** The contender that does less than the others. */
-export const NO_GRADIENTS = 'ours, no gradients'
 
 const CLASS_TERMS = { softmax: softmaxTerm, focal: focalTerm }
 
@@ -44,10 +40,8 @@ export function lossContenders(inputs) {
   return [
     ours(inputs),
     ours(inputs, 'ours, new arrays', {}),
-    ours(inputs, NO_GRADIENTS, { gradients: false }),
     ...(threadCount() > 1 ? [ours(inputs, `ours, ${threadCount()} threads`, undefined, threadCount())] : []),
     plainJs(inputs, 'JS + munkres', munkresSolver()),
-    plainJs(inputs, 'JS + linear-sum-assignment', linearSumAssignmentSolver()),
     plainJs(inputs),
     tensorFlow(inputs),
   ]

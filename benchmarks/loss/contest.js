@@ -4,7 +4,7 @@ import { measure } from '../measure.js'
 import { findFault } from './agreement.js'
 import { inputsOf } from './cases.js'
 import { lossContenders, yardstick } from './contenders.js'
-import { floor } from './floor.js'
+import { floor, hasFloor } from './floor.js'
 import { inProcess } from './process.js'
 
 /**
@@ -13,7 +13,7 @@ import { inProcess } from './process.js'
  * @param {object} setting
  * @param {import('../measure.js').Effort} setting.effort
  * @param {number} setting.seed of the inputs
- * @param {string} setting.floorProgram
+ * @param {string} [setting.floorProgram] for cases that have a floor
  * @param {import('../player.js').Player[]} [setting.players] contenders in processes of their own
  * @returns {Promise<import('../outcomes.js').Outcome[]>}
  */
@@ -23,7 +23,8 @@ export function runCase(of, { effort, seed, floorProgram, players = [] }) {
     const expected = yardstick(inputs)
     const elsewhere = players.map((player) => inProcess(player, inputs, folder))
     const oursFirst = [...lossContenders(inputs), ...elsewhere].toSorted((a, b) => a.isRival - b.isRival)
-    const contenders = [...oursFirst, floor(floorProgram, inputs, expected, folder)]
+    const floors = hasFloor(inputs) ? [floor(floorProgram, inputs, expected, folder)] : []
+    const contenders = [...oursFirst, ...floors]
     try {
       return await compete(contenders, expected, effort)
     } finally {
@@ -49,10 +50,9 @@ export async function compete(contenders, expected, effort) {
   })
 }
 
-async function attempt({ result, precision, twin }, expected) {
+async function attempt({ result, precision }, expected) {
   try {
-    const answer = await result()
-    return { wrong: findFault(answer, expected, precision) ?? (twin && findFault(answer, twin(), 'bits')) }
+    return { wrong: findFault(await result(), expected, precision) }
   } catch (error) {
     return { failure: String(error) }
   }

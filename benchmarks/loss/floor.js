@@ -5,6 +5,11 @@ import { readArray, writeArrays } from '../files.js'
 
 const NO_SAMPLES = { maxTime: 0, minTime: 0, minSamples: 0 }
 
+/** Whether there is a floor for inputs: that of softmax keeps a row in registers. */
+export function hasFloor({ classification, classes }) {
+  return classification === 'focal' || (classes >= 16 && classes <= 128)
+}
+
 /**
  * @param {string} program the example `floor`
  * @param {import('../inputs.js').Inputs} inputs

@@ -47,7 +47,7 @@ export function gradientsLike({ logits, boxes }) {
 }
 
 function read({ loss, terms, gradients }) {
-  return loss + terms.class + (gradients === undefined ? 0 : gradients.logits[0] + gradients.boxes[0])
+  return loss + terms.class + gradients.logits[0] + gradients.boxes[0]
 }
 
 function queryOfTarget({ queryIndices, targetIndices }, { labels }) {

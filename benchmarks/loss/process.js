@@ -1,13 +1,12 @@
 /** Contenders in processes of their own, which read inputs from files and write gradients into files. */
 import { join } from 'node:path'
 import { readArray, writeArrays } from '../files.js'
-import { ours } from './ours.js'
 
 /** Seconds that an answer, or the samples of one round, may last before the process counts as hanging. */
 const PATIENCE = 120
 
 /**
- * A rival, or ours, which must then give the bits that ours gives in this process.
+ * A rival, or ours at a level.
  * @param {import('../player.js').Player} player
  * @param {import('../inputs.js').Inputs} inputs
  * @param {string} folder for its files
@@ -26,7 +25,6 @@ export function inProcess(player, inputs, folder) {
       const [logits, boxes] = [files.logits, files.boxes].map((file) => readArray(file, 'float32'))
       return { ...answer, gradients: { logits, boxes } }
     },
-    twin: isRival ? undefined : ours(inputs).result,
     sample: async (limits) => (await player.ask({ sample: limits }, PATIENCE)).samples,
   }
 }

@@ -1,5 +1,4 @@
 /** Assignment solvers in JavaScript, under one interface. */
-import { linearSumAssignment } from 'linear-sum-assignment'
 import { munkres } from 'munkres'
 
 /**
@@ -23,18 +22,6 @@ export function munkresSolver() {
     for (const [row, column] of munkres(matrix.slice(0, rows))) columnOfRow[row] = column
     return columnOfRow
   })
-}
-
-/**
- * The npm package `linear-sum-assignment`, which transposes what has more columns than rows by itself.
- * @returns {Solver}
- */
-export function linearSumAssignmentSolver() {
-  return (cost, rows, columns) => {
-    if (rows === 0 || columns === 0) return new Int32Array(rows).fill(-1)
-    const views = Array.from({ length: rows }, (_, row) => cost.subarray(row * columns, (row + 1) * columns))
-    return Int32Array.from(linearSumAssignment(views, { maximaze: false }).rowAssignments)
-  }
 }
 
 /**

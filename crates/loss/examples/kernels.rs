@@ -26,7 +26,7 @@ type Outcome = std::result::Result<(), Box<dyn Error>>;
 
 type Kernel = fn(usize) -> Outcome;
 
-const KERNELS: [(&str, Kernel); 7] = [
+const KERNELS: [(&str, Kernel); 8] = [
     ("loss, softmax", |times| loss(&Config::detr(CLASSES - 1), times)),
     ("loss, focal", |times| loss(&Config::deformable_detr(CLASSES), times)),
     ("loss, varifocal", |times| loss(&varifocal(), times)),
@@ -34,6 +34,7 @@ const KERNELS: [(&str, Kernel); 7] = [
     ("assignment, 100x100", |times| assign(100, 100, times)),
     ("assignment, 300x300", |times| assign(300, 300, times)),
     ("assignment, 100x7", |times| assign(100, 7, times)),
+    ("assignment, padded", |times| assign_padded(60, 300, times)),
 ];
 
 fn main() -> Outcome {
@@ -123,11 +124,25 @@ fn match_targets(config: &Config, times: usize) -> Outcome {
 }
 
 fn assign(rows: usize, columns: usize, times: usize) -> Outcome {
+    solve(&costs(rows * columns), rows, columns, times)
+}
+
+/// As callers pad a matrix of `rows` to a square of `size`: with rows that are equal.
+fn assign_padded(rows: usize, size: usize, times: usize) -> Outcome {
+    let mut costs = costs(rows * size);
+    costs.resize(size * size, 1.0);
+    solve(&costs, size, size, times)
+}
+
+fn costs(count: usize) -> Vec<f64> {
     let mut random = Random::new(2);
-    let costs: Vec<f64> = (0..rows * columns).map(|_| f64::from(random.unit())).collect();
+    (0..count).map(|_| f64::from(random.unit())).collect()
+}
+
+fn solve(costs: &[f64], rows: usize, columns: usize, times: usize) -> Outcome {
     let (mut solver, level) = (AssignmentSolver::default(), Level::detect());
     for _ in 0..times {
-        let matrix = CostMatrix::new(&costs, rows, columns)?;
+        let matrix = CostMatrix::new(costs, rows, columns)?;
         black_box(solver.solve(level, &matrix, AssignmentOptions::default())?.total);
     }
     Ok(())

@@ -1,13 +1,10 @@
-/** The parts of the benchmarks that decide something: what is solved, who is right, who is timed, who leads. */
+/** The benchmark of the assignment: what is solved, who is right, who is timed. */
 import { expect, test } from 'vitest'
-import { judge, sumPairs } from '../benchmarks/assignment/agreement.js'
-import { npmRivals, ours } from '../benchmarks/assignment/contenders.js'
-import { compete, QUICK } from '../benchmarks/assignment/contest.js'
-import { suite } from '../benchmarks/assignment/suite.js'
-import { parseOptions, UsageError } from '../benchmarks/options.js'
-import { lead } from '../benchmarks/outcomes.js'
-import { Player } from '../benchmarks/player.js'
-import { showTime, toTables } from '../benchmarks/tables.js'
+import { judge, sumPairs } from '../assignment/agreement.js'
+import { npmRivals, ours } from '../assignment/contenders.js'
+import { compete, QUICK } from '../assignment/contest.js'
+import { suite } from '../assignment/suite.js'
+import { Player } from '../player.js'
 
 const matrix = { rows: 2, columns: 3, values: Float64Array.of(4, 1, 9, 2, 1, 9) }
 const sparse = {
@@ -117,7 +114,7 @@ test('what rounding explains is not wrong', () => {
 })
 
 test('ours and the packages of npm agree on every form, orientation and type', async () => {
-  const players = [...ours({ levels: false }), ...npmRivals()].map((contender) => new Player(contender))
+  const players = [...ours(), ...npmRivals()].map((contender) => new Player(contender))
   const tall = { rows: 3, columns: 2, values: Float64Array.of(4, 2, 1, 1, 9, 9) }
   const empty = { rows: 3, columns: 0, values: new Float64Array(0) }
   const float32 = { rows: 1, columns: 2, values: Float32Array.of(2, 1) }
@@ -167,52 +164,4 @@ test('who fails or dies is shown with the reason', async () => {
 test('a solve that is long enough is not repeated', async () => {
   const slow = scripted('slow', '({ solve }) => solve === undefined ? {} : { seconds: 9, columns: [[1, 0]] }')
   expect(await run([slow])).toMatchObject([{ figures: { median: 9, samples: 1 } }])
-})
-
-const figures = (median: number) => ({ median, least: median, spread: 0.1, samples: 9 })
-
-test('the ratio is that of the fastest rival that is right', () => {
-  const us = { name: 'ours', isRival: false, figures: figures(2) }
-  const lower = { name: 'ours, slower', isRival: false, figures: figures(1) }
-  const rivals = [8, 6].map((median) => ({ name: `${median}`, isRival: true, figures: figures(median) }))
-  const wrong = { name: 'wrong', isRival: true, figures: figures(1), wrong: 'incomplete' }
-  const stopped = { name: 'stopped', isRival: true, limit: 1 }
-  expect(lead([us, lower, ...rivals, wrong, stopped])).toBe(3)
-  expect(lead([us, wrong, stopped])).toBeUndefined()
-  expect(lead([{ ...us, wrong: 'incomplete' }, ...rivals])).toBeUndefined()
-})
-
-test('tables hide nothing', () => {
-  const outcomes = [
-    { name: 'ours', isRival: false, figures: figures(0.002) },
-    { name: 'right', isRival: true, figures: figures(0.5) },
-    { name: 'A', isRival: true, figures: figures(5e-5), wrong: 'incomplete' },
-    { name: 'B', isRival: true, limit: 10 },
-    { name: 'C', isRival: true, skipped: true },
-    { name: 'D', isRival: true, failure: 'D: no memory' },
-  ]
-  expect(toTables({ title: 'Square', rows: [{ family: 'uniform', size: '10×10', outcomes }] })).toBe(`## Square
-
-| fastest rival ÷ ours | 10×10 |
-| --- | ---: |
-| uniform | 250 × |
-
-| input | size | ours | ± | right | A | B | C | D | fastest rival ÷ ours |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-| uniform | 10×10 | 2.00 ms | ± 10 % | 500 ms | 50.0 µs, wrong: incomplete | > 10 s | – | failed | 250 × |
-
-- uniform, 10×10: D: no memory`)
-})
-
-test('times have three digits and a unit', () => {
-  const shown = [2.5e-7, 0.0123, 0.9999e-3, 2, 1234].map(showTime)
-  expect(shown).toEqual(['0.250 µs', '12.3 ms', '1000 µs', '2.00 s', '1234 s'])
-})
-
-test('options are read, and what cannot be understood is refused', () => {
-  const defaults = { quick: false, save: false, seed: 1 }
-  expect(parseOptions(['--seed', '7', '--quick'], defaults)).toEqual({ quick: true, save: false, seed: 7 })
-  for (const line of ['--sed 7', '7', '--quick=1', '--seed', '--seed 0', '--seed x', '--quick --save']) {
-    expect(() => parseOptions(line.split(' '), defaults)).toThrow(UsageError)
-  }
 })
