@@ -77,54 +77,36 @@ export declare function assignSparseF32(cost: Float32Array, columnIndices: Int32
 /** The assignment of a sparse matrix; the rest as for a dense one. */
 export declare function assignSparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
 
-/** The class' part of the cost. */
-export interface ClassCostOptions {
-  form: string
-  alpha: number
-  gamma: number
-}
-
-/** The class term; which fields are there depends on `kind`. */
-export interface ClassificationOptions {
-  kind: string
-  noObjectIndex?: number
-  noObjectWeight?: number
-  classWeights?: Array<number>
-  normalization?: string
-  allowNoObjectLabels?: boolean
-  alpha?: number
-  gamma?: number
-  detachWeights?: boolean
-  minQuality?: number
+/** An axis of a field's rows; without a size where the tensor says it. */
+export interface AxisDescription {
+  name: string
+  size?: number
 }
 
 /**
  * Loss, terms, matches and gradients of a batch.
  *
- * `tensors`: for each layer, or layers that are stacked, logits and boxes, and where any layer has corners, those and
- * references, without any values for layers without. `parts`, `rules`: the parts of the step and how they are matched.
- * `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignores`: `[targets]`, or absent for none.
- * `gradients`: as `tensors`, but for the references; empty where none are wanted.
+ * `tensors`: of each stack those of its fields, in the order of the description, without those of width 0. `gradients`:
+ * one for each of those that has one, or none where they are not wanted. `labelOffsets`: `[targets + 1]`, or absent where
+ * each target has one label. `targetFields`: in the order of the description, empty where there are none. `ignored`:
+ * `[targets]`, or absent for none. `given`, `costs`: of the layers whose rules say so, one after the other.
  *
- * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out.
- * `values`: loss, numBoxes, unionBoxes, counts of non-finite logits, boxes, corners and references and of filled
- * costs, numbers of targets and of union pairs, then for each layer of every part class, l1, giou, iou, diou, ciou, fgl,
- * ddf, classError, cardinalityError, classWeight, its sum before any clamp and the least that it is clamped to, and
- * the distilled queries with and without a target.
+ * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out. `values`: as
+ * the description names them.
  */
-export declare function compute(criterion: ExternalObject<Criterion>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
+export declare function compute(plan: ExternalObject<NamedPlan>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
 
 /**
- * As [`compute`](crate::compute), in another thread: inputs are copied before this returns, but for the tensors of the
- * layers if `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
+ * As `compute`, in another thread: inputs are copied before this returns, but for the tensors if
+ * `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
  */
-export declare function computeAsync(criterion: ExternalObject<Criterion>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): Promise<void>
+export declare function computeAsync(plan: ExternalObject<NamedPlan>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): Promise<void>
 
 /**
- * The matching cost alone; arguments as for [`compute`]. `out`: for each layer of every part and each image a block
+ * The matching cost alone; arguments as for `compute`. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
-export declare function costMatrix(criterion: ExternalObject<Criterion>, out: Float32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
+export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
@@ -135,54 +117,127 @@ export declare function createExchange(memory: Float64Array): ExternalObject<Exc
 /** A flag that stops calls. */
 export declare function createInterrupt(): ExternalObject<Interrupt>
 
+/** Checks the structure of a step and lays it out, for as many calls as have the same. */
+export declare function createPlan(criterion: ExternalObject<Criterion>, structure: StepStructure): ExternalObject<NamedPlan>
+
 /** A resolved configuration. */
 export interface CriterionOptions {
   numClasses: number
-  classification: ClassificationOptions
-  cost: TermWeights
-  classCost: ClassCostOptions
-  weights: TermWeights
-  boxFormat: string
-  boxEpsilon: number
-  clampSizes: boolean
-  normalizedBoxes: boolean
-  nonFinite: string
-  cardinality: string
-  ignore: IgnoreOptions
-  distribution: DistributionOptions
+  /** One weight for each term, in the order of the description. */
+  cost: Array<number>
+  weights: Array<number>
+  /** The values of options by name; others have their default. */
+  options: Record<string, number | boolean | string | Array<number>>
   threads: number
 }
 
-/** Edges as distributions, and the weights of their terms. */
-export interface DistributionOptions {
-  regMax: number
-  up: number
-  regScale: number
-  temperature: number
-  fgl: number
-  ddf: number
+/** What there is. */
+export declare function describe(): Description
+
+/** Everything that a criterion may have. */
+export interface Description {
+  /** The terms, in the order of their weights and results. */
+  terms: Array<TermDescription>
+  /** The fields of queries, in the order of a stack's widths. */
+  queryFields: Array<FieldDescription>
+  /** The fields of targets, in the order of their arrays. */
+  targetFields: Array<FieldDescription>
+  /** The families, each with its own of these. */
+  families: Array<FamilyDescription>
+  /** The kinds of classification, the usual one first, with their options. */
+  kinds: Array<KindDescription>
+  /** The options that belong to no family and to no kind. */
+  options: Array<OptionDescription>
+  /** The values of a result before those of its layers. */
+  head: Array<string>
+  /** The values of each layer. */
+  layer: Array<string>
+}
+
+/** A family. */
+export interface FamilyDescription {
+  name: string
+  terms: Array<string>
+  queryFields: Array<string>
+  targetFields: Array<string>
+  options: Array<OptionDescription>
+  /** Whether it says how well a pair agrees. */
+  hasQuality: boolean
+  /** Whether layers may lack its fields, whatever the weights of its terms. */
+  isLate: boolean
+}
+
+/** A field. */
+export interface FieldDescription {
+  name: string
+  axes: Array<AxisDescription>
+  hasGradient: boolean
+  isOptional: boolean
 }
 
 /** What the caller divides by in place of the batch's own numbers. */
 export interface GivenNormalizers {
-  /** What the box terms are divided by. */
+  /** What geometric terms are divided by. */
   numBoxes?: number
+  /** For each layer of every part, what its geometric terms are divided by where that is its number of pairs. */
+  pairs?: Float64Array
   /** What those of the union matching are divided by. */
   unionBoxes?: number
   /** For each layer of every part, what the class term is divided by. */
-  classWeight?: Float64Array
+  class?: Float64Array
   /** For each layer of every part, how many queries with and without a target the distillation takes. */
   distilled?: Float64Array
 }
 
-/** The overlap of queries with ignored targets. */
-export interface IgnoreOptions {
-  overlap: string
-  threshold: number
+/** A kind of classification. */
+export interface KindDescription {
+  name: string
+  isSigmoid: boolean
+  /** Whether it asks how well pairs agree. */
+  needsQuality: boolean
+  options: Array<OptionDescription>
 }
 
-/** The matching alone; arguments as for [`compute`], with the loss and its terms 0. */
-export declare function matchTargets(criterion: ExternalObject<Criterion>, targetOfQuery: Int32Array, values: Float64Array, images: number, tensors: Array<Float32Array>, parts: Float64Array, rules: Rules | undefined | null, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetBoxes: Float32Array, offsets: Uint32Array, ignores?: Uint8Array | undefined | null): void
+/** The matching alone; arguments as for `compute`, with the loss and its terms 0. */
+export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+
+/**
+ * An option: `number` from `least` to `most`, `even` likewise, `flag`, `word` out of `words`, `column` of the logits, or
+ * `perClass`.
+ */
+export interface OptionDescription {
+  name: string
+  kind: string
+  least?: number
+  most?: number
+  words?: Array<string>
+  /** Of a number. */
+  number?: number
+  /** Of a flag. */
+  flag?: boolean
+}
+
+/** Some queries of some layers. */
+export interface PartStructure {
+  /** What messages call it: `outputs.encoder`. */
+  name: string
+  /** The first of its layers among those of all stacks, and how many it has. */
+  firstLayer: number
+  layers: number
+  /** Its queries: from the first to before the end. */
+  firstQuery: number
+  endQuery: number
+  /** How each layer is matched; absent where all are matched optimally. */
+  rules?: Array<RuleStructure>
+  groups: number
+  repeat: number
+  classAgnostic: boolean
+  union: boolean
+  normalizerFactor: number
+  weight: number
+  /** One for each term, in the order of the description. */
+  weights: Array<number>
+}
 
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void
@@ -190,30 +245,41 @@ export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): vo
 /** Throws what the last call of `assignSmall` was refused for. */
 export declare function raiseSmall(): void
 
-/** How layers are matched, where any of them is not matched optimally. */
-export interface Rules {
-  /**
-   * For each layer of every part: kind (0 optimal, 1 given, 2 of another layer), the place in `given` or that layer's
-   * number, and the place in `added`, or -1.
-   */
-  rules: Int32Array
-  /** Matchings, `[images, queries]` each. */
-  given: Int32Array
-  /** Costs, for each image `[queries, targets of the image]`. */
-  added: Float32Array
+/** How a layer is matched. */
+export interface RuleStructure {
+  /** Whether its matching is given with each batch. */
+  isGiven: boolean
+  /** The layer of the part whose matching it takes over. */
+  from?: number
+  /** Whether each batch brings costs to be added. */
+  hasCost: boolean
 }
 
 /** Name of the instruction set in use: `avx512`, `avx2`, `sse2`, `neon`, `simd128` or `scalar`. */
 export declare function simdLevel(): string
 
-/** One weight for each term. */
-export interface TermWeights {
-  class: number
-  l1: number
-  giou: number
-  iou: number
-  diou: number
-  ciou: number
+/** Layers that lie one after the other in the same tensors, `[layers, images, rows, width]`. */
+export interface StackStructure {
+  layers: number
+  rows: number
+  /** The width of each field, in the order of the description; 0 for those without a tensor. */
+  widths: Array<number>
+}
+
+/** The structure of a step. */
+export interface StepStructure {
+  images: number
+  stacks: Array<StackStructure>
+  parts: Array<PartStructure>
+  /** Whether the batch has each field of the targets, in the order of the description. */
+  targets: Array<boolean>
+}
+
+/** A term. */
+export interface TermDescription {
+  name: string
+  inCost: boolean
+  needsSigmoid: boolean
 }
 
 /** The most threads that this process uses at once. */

@@ -30,34 +30,48 @@ pub struct Description {
 /// A term.
 #[napi(object, object_from_js = false)]
 pub struct TermDescription {
+    /// What it is called in weights and results.
     pub name: String,
+    /// Whether the matching may weigh it.
     pub in_cost: bool,
+    /// Whether it goes with the sigmoid kinds of classification only.
     pub needs_sigmoid: bool,
 }
 
 /// A field.
 #[napi(object, object_from_js = false)]
 pub struct FieldDescription {
+    /// What it is called in outputs and targets.
     pub name: String,
+    /// The axes after those of layers, images and queries, or of targets.
     pub axes: Vec<AxisDescription>,
+    /// Whether the loss has a gradient by it.
     pub has_gradient: bool,
+    /// Whether targets may lack it.
     pub is_optional: bool,
 }
 
 /// An axis of a field's rows; without a size where the tensor says it.
 #[napi(object, object_from_js = false)]
 pub struct AxisDescription {
+    /// What messages call it.
     pub name: String,
+    /// Its size, where there is but one.
     pub size: Option<u32>,
 }
 
 /// A family.
 #[napi(object, object_from_js = false)]
 pub struct FamilyDescription {
+    /// What the options of the family stand under.
     pub name: String,
+    /// Its terms, by name.
     pub terms: Vec<String>,
+    /// The fields of queries that it reads.
     pub query_fields: Vec<String>,
+    /// The fields of targets that it reads.
     pub target_fields: Vec<String>,
+    /// What may be set.
     pub options: Vec<OptionDescription>,
     /// Whether it says how well a pair agrees.
     pub has_quality: bool,
@@ -68,10 +82,13 @@ pub struct FamilyDescription {
 /// A kind of classification.
 #[napi(object, object_from_js = false)]
 pub struct KindDescription {
+    /// The value of `classification.type`.
     pub name: String,
+    /// Whether each class has a probability of its own.
     pub is_sigmoid: bool,
     /// Whether it asks how well pairs agree.
     pub needs_quality: bool,
+    /// What may be set.
     pub options: Vec<OptionDescription>,
 }
 
@@ -79,10 +96,15 @@ pub struct KindDescription {
 /// `perClass`.
 #[napi(object, object_from_js = false)]
 pub struct OptionDescription {
+    /// What it is called within its group.
     pub name: String,
+    /// What values it has.
     pub kind: String,
+    /// The least number.
     pub least: Option<f64>,
+    /// The greatest number.
     pub most: Option<f64>,
+    /// The words, the default first.
     pub words: Option<Vec<String>>,
     /// Of a number.
     pub number: Option<f64>,

@@ -1,11 +1,10 @@
 //! The core's errors as JavaScript errors with a code, the argument at fault, and the place as own properties.
 
-use std::sync::Arc;
-
 use hungarian_loss::Error;
 use napi::JsError;
-use napi::bindgen_prelude::{Env, JsValue, Object, ToNapiValue};
+use napi::bindgen_prelude::{Env, JsValue};
 
+use crate::loss_error::Names;
 use crate::{loss_error, solver_error};
 
 /// The result of an export before it is thrown.
@@ -20,9 +19,6 @@ pub enum Failure {
     /// Refused by the binding: code, argument, message.
     Binding(&'static str, &'static str, String),
 }
-
-/// What JavaScript calls the parts of a step: `outputs`, `outputs.encoder`.
-pub type Names = Arc<[String]>;
 
 impl From<lsap::Error> for Failure {
     fn from(error: lsap::Error) -> Self {
@@ -60,14 +56,4 @@ impl Failure {
         };
         create().unwrap_or_else(|fault: napi::Error| fault)
     }
-}
-
-/// Sets a place.
-pub fn set(object: &mut Object<'_>, name: &str, index: usize) -> napi::Result<()> {
-    object.set(name, index as f64)
-}
-
-/// Places, as numbers of JavaScript.
-pub fn indices(values: &[usize]) -> impl ToNapiValue {
-    values.iter().map(|&k| k as f64).collect::<Vec<_>>()
 }

@@ -5,18 +5,19 @@
 
 #![allow(clippy::too_many_arguments, reason = "plain arguments are the cheapest to convert")]
 
-mod assign;
-mod background;
-mod describe;
+pub mod assign;
+pub mod background;
+pub mod describe;
 mod disjoint;
-mod environment;
+pub mod environment;
 mod error;
-mod loss;
+pub mod loss;
 mod loss_error;
-mod options;
-mod plan;
-mod small;
+pub mod options;
+mod place;
+pub mod plan;
+pub mod small;
 mod solver_error;
-mod sparse;
-mod task;
+pub mod sparse;
+pub mod task;
 mod values;

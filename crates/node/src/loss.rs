@@ -48,13 +48,21 @@ impl GivenNormalizers<'_> {
 
 /// The arrays of a batch, as slices.
 pub struct Batch<'a> {
+    /// The fields of each stack that has them, stack after stack.
     pub tensors: Vec<&'a [f32]>,
+    /// The classes of all targets, or those of several labels each.
     pub labels: &'a [i32],
+    /// Where the labels of each target begin, if targets have several.
     pub label_offsets: Option<&'a [u32]>,
+    /// The fields of the targets, image after image.
     pub target_fields: Vec<&'a [f32]>,
+    /// Where the targets of each image begin.
     pub offsets: &'a [u32],
+    /// 1 for each target to be ignored; may be empty.
     pub ignored: &'a [u8],
+    /// The matchings that are given.
     pub given: &'a [i32],
+    /// The costs to be added.
     pub costs: &'a [f32],
 }
 

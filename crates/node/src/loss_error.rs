@@ -1,9 +1,14 @@
 //! The errors of the loss in the words of JavaScript, where parts, options and normalisers have names of their own.
 
+use std::sync::Arc;
+
 use hungarian_loss::{Array, Error, Place, QueryPlace, TargetPlace, WeightOf};
 use napi::bindgen_prelude::Object;
 
-use crate::error::{Names, set};
+use crate::place::set;
+
+/// What JavaScript calls the parts of a step: `outputs`, `outputs.encoder`.
+pub type Names = Arc<[String]>;
 
 /// The code of an error.
 pub fn code(error: &Error) -> &'static str {

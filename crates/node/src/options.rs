@@ -8,12 +8,15 @@ use std::collections::HashMap;
 /// A resolved configuration.
 #[napi(object, object_to_js = false)]
 pub struct CriterionOptions {
+    /// How many classes there are, no-object not among them.
     pub num_classes: f64,
     /// One weight for each term, in the order of the description.
     pub cost: Vec<f64>,
+    /// As for the cost, those of the loss.
     pub weights: Vec<f64>,
     /// The values of options by name; others have their default.
     pub options: HashMap<String, Either4<f64, bool, String, Vec<f64>>>,
+    /// In how many threads images may be computed at once, at least 1.
     pub threads: u32,
 }
 

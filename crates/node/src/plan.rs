@@ -7,21 +7,27 @@ use napi::bindgen_prelude::{Env, External};
 use napi_derive::napi;
 
 use crate::environment::{level, threads};
-use crate::error::{Failure, Names, Result};
+use crate::error::{Failure, Result};
+use crate::loss_error::Names;
 use crate::options::CriterionOptions;
 
 /// A plan, and what JavaScript calls its parts.
 #[derive(Clone)]
 pub struct NamedPlan {
+    /// What the core needs to know of a step.
     pub plan: Plan,
+    /// One name for each part.
     pub names: Names,
 }
 
 /// The structure of a step.
 #[napi(object, object_to_js = false)]
 pub struct StepStructure {
+    /// How many images the batch has.
     pub images: u32,
+    /// What the tensors hold.
     pub stacks: Vec<StackStructure>,
+    /// What is matched and weighed on its own.
     pub parts: Vec<PartStructure>,
     /// Whether the batch has each field of the targets, in the order of the description.
     pub targets: Vec<bool>,
@@ -30,7 +36,9 @@ pub struct StepStructure {
 /// Layers that lie one after the other in the same tensors, `[layers, images, rows, width]`.
 #[napi(object, object_to_js = false)]
 pub struct StackStructure {
+    /// How many layers.
     pub layers: u32,
+    /// How many queries each layer has.
     pub rows: u32,
     /// The width of each field, in the order of the description; 0 for those without a tensor.
     pub widths: Vec<u32>,
@@ -43,17 +51,25 @@ pub struct PartStructure {
     pub name: String,
     /// The first of its layers among those of all stacks, and how many it has.
     pub first_layer: u32,
+    /// How many layers it has.
     pub layers: u32,
     /// Its queries: from the first to before the end.
     pub first_query: u32,
+    /// Where its queries end.
     pub end_query: u32,
     /// How each layer is matched; absent where all are matched optimally.
     pub rules: Option<Vec<RuleStructure>>,
+    /// Into how many groups of equal size its queries are divided, each with a matching of its own.
     pub groups: u32,
+    /// How often each target is repeated.
     pub repeat: u32,
+    /// Whether all targets have label 0.
     pub class_agnostic: bool,
+    /// Whether its geometric terms take part in the union matching.
     pub union: bool,
+    /// What the number of targets is multiplied by.
     pub normalizer_factor: f64,
+    /// What its loss is multiplied by.
     pub weight: f64,
     /// One for each term, in the order of the description.
     pub weights: Vec<f64>,

@@ -3,7 +3,7 @@
 use lsap::Error;
 use napi::bindgen_prelude::Object;
 
-use crate::error::{indices, set};
+use crate::place::{indices, set};
 
 /// The code of an error.
 pub fn code(error: &Error) -> &'static str {

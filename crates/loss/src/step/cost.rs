@@ -8,8 +8,8 @@ use simd::padded;
 
 use super::image::Image;
 use super::read::Read;
-use super::report::NonFiniteCounts;
 use super::setup::Setup;
+use super::sums::NonFiniteCounts;
 use crate::error::{Error, Result};
 use crate::terms::class::class_costs;
 use crate::terms::pair::{CostInputs, fill_class};

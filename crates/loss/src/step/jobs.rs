@@ -1,22 +1,12 @@
 //! Jobs: images of layers, each with the places that its results go to.
 
 use super::plan::{Layout, Slot};
-use super::report::NonFiniteCounts;
+use super::sums::{NonFiniteCounts, Sums};
 use crate::error::Error;
-use crate::terms::{FAMILIES, TERMS};
+use crate::terms::FAMILIES;
 
 /// Gradients of an image: the class term's by the logits, then each family's by its field; empty where there is none.
 pub(crate) type Gradients<'a> = [&'a mut [f32]; 1 + FAMILIES.len()];
-
-/// The sums of an image or of a layer.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sums {
-    /// Each term, not yet divided by its normaliser.
-    pub terms: [f64; TERMS],
-    pub matched: usize,
-    pub correct: usize,
-    pub cardinality_error: usize,
-}
 
 /// One image of one layer, where its results go, and what it adds to the sums.
 pub(crate) struct Job<'a> {
@@ -44,15 +34,6 @@ pub(crate) struct JobOutputs<'a, 'b> {
     pub matches: &'a mut [i32],
     /// As long, or empty.
     pub quality: &'a mut [f64],
-}
-
-impl Sums {
-    pub fn add(&mut self, other: &Self) {
-        self.terms.iter_mut().zip(other.terms).for_each(|(sum, value)| *sum += value);
-        self.matched += other.matched;
-        self.correct += other.correct;
-        self.cardinality_error += other.cardinality_error;
-    }
 }
 
 /// All images of the layers that a stage takes, layer after layer.

@@ -3,10 +3,11 @@
 use lsap::memory::first;
 
 use super::image::Image;
-use super::jobs::{Gradients, Sums};
+use super::jobs::Gradients;
 use super::matching::Sorted;
 use super::read::Read;
 use super::setup::Setup;
+use super::sums::Sums;
 use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::PositiveInputs;
 use crate::terms::pair::{PairOutputs, Pairs};

@@ -21,6 +21,7 @@ mod scratch;
 mod setup;
 #[expect(clippy::module_inception, reason = "the step under way is one room of the step")]
 mod step;
+mod sums;
 mod union;
 
 pub use inputs::{Inputs, Normalizers};
@@ -28,8 +29,9 @@ pub(crate) use needs::bytes;
 pub use part::{LayerRule, Matching, Part};
 pub(crate) use plan::Layout;
 pub use plan::{Stack, Structure};
-pub use report::{LayerCounts, LayerReport, NonFiniteCounts, Report};
+pub use report::{LayerCounts, LayerReport, Report};
 pub(crate) use run::{compute, costs, match_targets};
 pub use scratch::Scratch;
 pub(crate) use setup::Setup;
 pub(crate) use step::Step;
+pub use sums::NonFiniteCounts;

@@ -5,8 +5,8 @@ use lsap::memory::{first, first_rows, held};
 use simd::padded;
 
 use super::image::{Image, inspect};
-use super::report::NonFiniteCounts;
 use super::setup::Setup;
+use super::sums::NonFiniteCounts;
 use crate::batch::{ImageTargets, Labels};
 use crate::error::{Error, Result};
 use crate::field::{FieldRows, MAX_FIELDS};

@@ -1,20 +1,10 @@
 //! The result of a step: sums in the order of layers, divided by their normalisers.
 
-use super::jobs::Sums;
 use super::normalizer::reciprocal;
+use super::sums::{NonFiniteCounts, Sums};
 use crate::terms::family::Built;
-use crate::terms::{FAMILIES, QUERY_FIELDS, TERMS, terms, terms_of};
+use crate::terms::{FAMILIES, TERMS, terms, terms_of};
 use crate::weights::Weights;
-
-/// Counts of the non-finite values met, all 0 unless the option `nonFinite` is `worst`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NonFiniteCounts {
-    /// Values of each field of the queries that are NaN or ±infinity, in the order of
-    /// [`query_fields`](crate::query_fields).
-    pub fields: [usize; QUERY_FIELDS],
-    /// Cells of cost matrices that were filled with a cost above every finite one of the image.
-    pub costs: usize,
-}
 
 /// One layer.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use simd::padded;
 
 use super::image::Image;
 use super::inputs::Normalizers;
-use super::jobs::{Gradients, Job, JobOutputs, Sums, jobs};
+use super::jobs::{Gradients, Job, JobOutputs, jobs};
 use super::late::{self, Matched};
 use super::losses::{self, ImageOutputs};
 use super::matching::{self, transpose};
@@ -18,10 +18,11 @@ use super::normalizer::{self, ClassNormalizer, can_wait, image_weight, reciproca
 use super::plan::Slot;
 use super::pool::run;
 use super::read::{self, Read};
-use super::report::{LayerCounts, LayerReport, NonFiniteCounts, Report};
+use super::report::{LayerCounts, LayerReport, Report};
 use super::scratch::Scratch;
 use super::setup::Setup;
 use super::step::Step;
+use super::sums::{NonFiniteCounts, Sums};
 use super::{cost, ignore, union};
 use crate::error::Result;
 use crate::terms::class::{ClassDivisor, Purpose};
