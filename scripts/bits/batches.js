@@ -39,6 +39,9 @@ const VARIANTS = [
   { isEmpty: true },
 ]
 
+/** The presets whose outputs have boxes. */
+const OF_BOXES = Object.keys(PRESETS).filter((preset) => PRESETS[preset].cost.l1 > 0)
+
 /** Options of softmax alone, and of the sigmoid kinds. */
 const SOFTMAX = [{}, { noObjectIndex: 0 }, { classWeights: [1, 0.5, 2, 0.25, 3] }, { normalization: 'num-boxes' }]
 const FORMS = ['focal', 'log-sigmoid', 'probability']
@@ -53,7 +56,7 @@ const FORMS = ['focal', 'log-sigmoid', 'probability']
 /** @returns {Batch[]} */
 export function makeBatches() {
   const batches = []
-  for (const preset of Object.keys(PRESETS)) {
+  for (const preset of OF_BOXES) {
     for (const structure of Object.keys(STRUCTURES)) {
       for (const turn of [0, 1]) {
         const seed = 1 + batches.length

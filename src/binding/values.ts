@@ -10,7 +10,9 @@ import {
   LEAST_CLASS_SUM,
   LOSS,
   NON_FINITE,
+  NORMALIZER,
   NUM_BOXES,
+  NUM_PAIRS,
   OTHER_QUERIES,
   PAIRED_QUERIES,
   PER_LAYER,
@@ -86,6 +88,16 @@ export function classNormalizerIn(values: Float64Array, layer: number): number {
 /** For each layer, what its class term is divided by before that is clamped, and the least that it is clamped to. */
 export function classSumsIn(values: Float64Array): { readonly sums: number[]; readonly least: number[] } {
   return { sums: ofEachLayer(values, CLASS_SUM), least: ofEachLayer(values, LEAST_CLASS_SUM) }
+}
+
+/** What a layer's geometric terms were divided by. */
+export function normalizerIn(values: Float64Array, layer: number): number {
+  return values[startOf(layer) + NORMALIZER] as number
+}
+
+/** For each layer, how many pairs its matching has. */
+export function pairsIn(values: Float64Array): number[] {
+  return ofEachLayer(values, NUM_PAIRS)
 }
 
 /** For each layer, how many queries distillation takes: those of pairs, and others. */

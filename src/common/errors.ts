@@ -143,7 +143,7 @@ export function fail(code: ErrorCode, argument: string, rule: string, place?: Er
 
 /** How V8 says that it has no memory for an array or a list, or that none can be as large. */
 const REFUSED =
-  /^(?:Array buffer allocation failed|Invalid (?:typed )?array (?:buffer )?(?:max )?length|(?:Set|Map) maximum size exceeded)/
+  /^(?:Array buffer allocation failed|Failed to allocate memory|Invalid (?:typed )?array (?:buffer )?(?:max )?length|(?:Set|Map) maximum size exceeded)/
 
 /** `MEMORY`, where something was thrown since V8 has no memory for it. `argument`: what is blamed. @internal */
 export function refusalOf(thrown: unknown, argument?: string): HungarianLossError | undefined {

@@ -24,13 +24,19 @@ export interface CallOptions {
    */
   readonly out?: Gradients | undefined
   /**
-   * The number of targets to divide the box terms by, 1e-12 to 1e24, and the class term, too, where that has the same divisor
+   * The number of targets to divide the geometric terms by, 1e-12 to 1e24, and the class term, too, where that has the same divisor
    * and `classNormalizer` is absent. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
    *
    * Where a batch is split over workers, this and the following numbers come from {@link combineNormalizers}; the mean of
    * the workers' gradients is then the gradient of the unsplit batch.
    */
   readonly numBoxes?: number | undefined
+  /**
+   * With `normalization: 'num-pairs'`, the number of pairs to divide the geometric terms by, 1e-12 to 1e24: one for all layers,
+   * or one for each, in the order of `layers`, `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Default: the pairs
+   * of each layer, at least 1.
+   */
+  readonly numPairs?: number | ArrayLike<number> | undefined
   /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`; 1e-12 to 1e24. */
   readonly unionBoxes?: number | undefined
   /**
@@ -63,6 +69,7 @@ export interface Call {
   readonly gradients: boolean
   readonly out: unknown
   readonly numBoxes: number | undefined
+  readonly numPairs: unknown
   readonly unionBoxes: number | undefined
   readonly classNormalizer: unknown
   readonly distilledQueries: unknown
@@ -73,6 +80,7 @@ export const DEFAULT_CALL: Call = {
   gradients: true,
   out: undefined,
   numBoxes: undefined,
+  numPairs: undefined,
   unionBoxes: undefined,
   classNormalizer: undefined,
   distilledQueries: undefined,
@@ -93,13 +101,14 @@ export function readAsyncCall(call: unknown) {
 /** Reads a call, and checks what can be checked of it without its inputs. */
 export function readCall(call: unknown): Call {
   try {
-    const { gradients, out, numBoxes, unionBoxes, classNormalizer, distilledQueries } = checkCall(call, CALL)
+    const { gradients, out, numBoxes, numPairs, unionBoxes, classNormalizer, distilledQueries } = checkCall(call, CALL)
     const wanted = checkFlag(gradients, true, 'call.gradients')
     if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
     return {
       gradients: wanted,
       out,
       numBoxes: numBoxes === undefined ? undefined : checkDivisor(numBoxes, 'call.numBoxes'),
+      numPairs: typeof numPairs === 'number' ? checkDivisor(numPairs, 'call.numPairs') : numPairs,
       unionBoxes: unionBoxes === undefined ? undefined : checkDivisor(unionBoxes, 'call.unionBoxes'),
       classNormalizer:
         typeof classNormalizer === 'number' ? checkDivisor(classNormalizer, 'call.classNormalizer') : classNormalizer,
@@ -123,10 +132,11 @@ export function gradientsFor(
 /** What the caller gave in place of the batch's own numbers, if anything. */
 export function normalizersFor(call: Call, predictions: Predictions): GivenNormalizers {
   const { numBoxes, unionBoxes } = call
-  const classNormalizers = classNormalizersFor(call, predictions)
+  const pairs = divisorsFor('numPairs', call, predictions)
+  const classNormalizers = divisorsFor('classNormalizer', call, predictions)
   const distilled = distilledFor(call, predictions)
-  if ((numBoxes ?? unionBoxes ?? classNormalizers ?? distilled) === undefined) return undefined
-  return { numBoxes, unionBoxes, class: classNormalizers, distilled }
+  if ((numBoxes ?? pairs ?? unionBoxes ?? classNormalizers ?? distilled) === undefined) return undefined
+  return { numBoxes, pairs, unionBoxes, class: classNormalizers, distilled }
 }
 
 /** How many layers all parts have. */
@@ -134,22 +144,26 @@ function countLayers({ parts }: Predictions): number {
   return parts.reduce((sum, part) => sum + part.layers.layers, 0)
 }
 
-/** What divides the class term, one number for each layer, or none for the batch's own. */
-function classNormalizersFor({ classNormalizer }: Call, predictions: Predictions): Float64Array | undefined {
-  if (classNormalizer === undefined) return undefined
+/** Divisors, one for each layer, or none for the batch's own. */
+function divisorsFor(
+  name: 'numPairs' | 'classNormalizer',
+  { [name]: given }: Call,
+  predictions: Predictions,
+): Float64Array | undefined {
+  if (given === undefined) return undefined
   const layers = countLayers(predictions)
-  if (typeof classNormalizer === 'number') return new Float64Array(layers).fill(classNormalizer)
-  if (!Array.isArray(classNormalizer) && kindOf(classNormalizer) === undefined) {
-    fail('OPTION', 'call.classNormalizer', `must be a number or an array of numbers, got ${show(classNormalizer)}`)
+  if (typeof given === 'number') return new Float64Array(layers).fill(given)
+  if (!Array.isArray(given) && kindOf(given) === undefined) {
+    fail('OPTION', `call.${name}`, `must be a number or an array of numbers, got ${show(given)}`)
   }
-  const list = classNormalizer as ArrayLike<unknown>
-  const length = lengthOf(list, 'call.classNormalizer')
+  const list = given as ArrayLike<unknown>
+  const length = lengthOf(list, `call.${name}`)
   if (length !== layers) {
-    fail('SHAPE', 'call.classNormalizer', `expected one number for each of ${layers} layers, got ${length}`)
+    fail('SHAPE', `call.${name}`, `expected one number for each of ${layers} layers, got ${length}`)
   }
-  const normalizers = new Float64Array(layers)
-  for (let i = 0; i < layers; i++) normalizers[i] = checkDivisor(list[i], `call.classNormalizer[${i}]`)
-  return normalizers
+  const divisors = new Float64Array(layers)
+  for (let i = 0; i < layers; i++) divisors[i] = checkDivisor(list[i], `call.${name}[${i}]`)
+  return divisors
 }
 
 /** Two numbers of queries for each layer, flat, or none for the batch's own. */

@@ -161,6 +161,16 @@ export class HungarianLoss {
   }
 
   /**
+   * Moment-DETR (Lei et al. 2021, QVHighlights; jayleicn/moment_detr, `moment_detr/model.py`) and its successors, such as
+   * QD-DETR: `spans` in place of boxes; softmax over one class, whose column comes before that of no-object; cost 4, 10, 1,
+   * weights 4, 5, 1, where the L1 is a sum over a span's two numbers (theirs is the mean, with weight 10). The class term
+   * is divided by the number of queries, those of spans by that of pairs.
+   */
+  static momentDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'momentDetr')
+  }
+
+  /**
    * Loss, terms, matches, metrics and gradients of a batch.
    *
    * Throws `SHAPE`, `DTYPE` and `OPTION` for arguments that do not fit each other; `RANGE` for labels and boxes out of
@@ -169,13 +179,13 @@ export class HungarianLoss {
    */
   compute<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: readonly Target[],
+    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
     call?: CallOptions & { readonly gradients?: true | undefined },
   ): LossResult<O, GradientsOf<O>>
   /** As above, without gradients. */
   compute<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: readonly Target[],
+    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
     call: CallOptions & { readonly gradients: false },
   ): LossResult<O, undefined>
   /** As above, where only the call knows whether gradients are wanted. */
@@ -184,7 +194,7 @@ export class HungarianLoss {
     targets: ReadonlyArray<Target | TargetWithoutBoxes>,
     call?: CallOptions,
   ): LossResult<O>
-  compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = NO_SETTINGS): LossResult {
+  compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = NO_SETTINGS): LossResult<Outputs, unknown> {
     try {
       HungarianLoss.#check(this)
       const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
@@ -224,13 +234,13 @@ export class HungarianLoss {
    */
   computeAsync<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: readonly Target[],
+    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
     call?: AsyncCallOptions & { readonly gradients?: true | undefined },
   ): Promise<LossResult<O, GradientsOf<O>>>
   /** As above, without gradients. */
   computeAsync<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: readonly Target[],
+    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
     call: AsyncCallOptions & { readonly gradients: false },
   ): Promise<LossResult<O, undefined>>
   /** As above, where only the call knows whether gradients are wanted. */
@@ -243,7 +253,7 @@ export class HungarianLoss {
     outputs: Outputs,
     targets: readonly Target[],
     call: AsyncCallOptions = NO_SETTINGS,
-  ): Promise<LossResult> {
+  ): Promise<LossResult<Outputs, unknown>> {
     HungarianLoss.#check(this)
     const { signal, transfer, ...rest } = readAsyncCall(call)
     const mayTake = checkFlag(transfer, false, 'call.transfer')

@@ -20,10 +20,12 @@ export interface CombineOptions {
 
 /** What {@link combineNormalizers} gives: to be spread into the `call` of each worker. */
 export interface CombinedNormalizers {
-  /** The share of the targets to divide the box terms by. */
+  /** The share of the targets to divide the geometric terms by. */
   readonly numBoxes: number
   /** What to divide the class term by, one for each layer. Absent where the workers' denoising groups are different in number. */
   readonly classNormalizer?: readonly number[] | undefined
+  /** The share of the pairs, one for each layer, with `normalization: 'num-pairs'`. */
+  readonly numPairs?: readonly number[] | undefined
   /** The share of the union pairs, with `boxMatching: 'union'`. */
   readonly unionBoxes?: number | undefined
   /** The shares of the queries that `ddf` takes, for each layer, where there is that term. */
@@ -45,7 +47,7 @@ interface Counts extends NormalizerCounts {
  *
  * With T targets in all W shares, `numBoxes` is max(1, T) / W. The published code takes max(1, T / W), which is another
  * number only where there are fewer targets than workers: there its mean is a smaller gradient than the unsplit batch has.
- * `classNormalizer` and `unionBoxes` come from the sums of all shares likewise. Only a layer whose class weights are all 0 has a
+ * `classNormalizer`, `numPairs` and `unionBoxes` come from the sums of all shares likewise. Only a layer whose class weights are all 0 has a
  * `classNormalizer` of 1 / W, which divides nothing.
  *
  * Where the workers' denoising groups are different in number, as in DINO, there is no unsplit batch to compare with;
@@ -72,10 +74,11 @@ export function combineNormalizers(
   const [first] = all as [Counts, ...Counts[]]
   const targets = sumOf(all, ({ targets }) => targets)
   const classNormalizer = combineClassNormalizers(all, targets, shares)
-  const { unionPairs, distilledQueries } = first
+  const { pairs, unionPairs, distilledQueries } = first
   return {
     numBoxes: Math.max(1, targets) / shares,
     ...(classNormalizer && { classNormalizer }),
+    ...(pairs && { numPairs: pairs.map((_, layer) => Math.max(1, sumOf(all, pairsOf(layer))) / shares) }),
     ...(unionPairs !== undefined && {
       unionBoxes:
         Math.max(
@@ -118,6 +121,11 @@ function sumOf(all: readonly Counts[], number: (counts: Counts) => number): numb
   return all.reduce((sum, counts) => sum + number(counts), 0)
 }
 
+const pairsOf =
+  (layer: number) =>
+  ({ pairs }: Counts): number =>
+    (pairs as readonly number[])[layer] as number
+
 function pairOf({ distilledQueries }: Counts, layer: number): readonly [number, number] {
   return (distilledQueries as NonNullable<typeof distilledQueries>)[layer] as readonly [number, number]
 }
@@ -151,7 +159,7 @@ function readCounts(result: unknown, argument: string): Counts {
   if (!isRecord(counts)) {
     fail('DTYPE', name, `must be the counts of a result of compute or match, got ${show(counts)}`)
   }
-  const { targets, unionPairs, classNormalizers, leastClassNormalizers, distilledQueries } = counts
+  const { targets, pairs, unionPairs, classNormalizers, leastClassNormalizers, distilledQueries } = counts
   const weights = readNumbers(classNormalizers, `${name}.classNormalizers`)
   const layers = weights.length
   const leastName = `${name}.leastClassNormalizers`
@@ -160,6 +168,7 @@ function readCounts(result: unknown, argument: string): Counts {
   return {
     name,
     targets: readCount(targets, `${name}.targets`),
+    pairs: pairs === undefined ? undefined : readLayerCounts(pairs, layers, `${name}.pairs`),
     unionPairs: unionPairs === undefined ? undefined : readCount(unionPairs, `${name}.unionPairs`),
     classNormalizers: weights,
     leastClassNormalizers: least,
@@ -174,7 +183,7 @@ function readCounts(result: unknown, argument: string): Counts {
 function checkLike(counts: Counts, first: Counts): void {
   const { name } = counts
   checkLayers(counts.classNormalizers.length, first.classNormalizers.length, `${name}.classNormalizers`, first.name)
-  for (const key of ['unionPairs', 'distilledQueries'] as const) {
+  for (const key of ['pairs', 'unionPairs', 'distilledQueries'] as const) {
     if ((counts[key] === undefined) !== (first[key] === undefined)) {
       const rule = first[key] === undefined ? 'must be absent' : 'must be there'
       fail('SHAPE', `${name}.${key}`, `${rule}, as in ${first.name}: all results have the same criterion and parts`)
@@ -213,6 +222,13 @@ function readNumbers(list: unknown, name: string): number[] {
     numbers.push(value)
   }
   return numbers
+}
+
+/** A number of things for each layer. */
+function readLayerCounts(list: unknown, layers: number, name: string): number[] {
+  const numbers = readNumbers(list, name)
+  checkLayers(numbers.length, layers, name, 'classNormalizers')
+  return numbers.map((number, i) => readCount(number, `${name}[${i}]`))
 }
 
 function readNumberPairs(list: unknown, layers: number, name: string): [number, number][] {

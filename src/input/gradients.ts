@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
+import type { WithoutBoxes } from '../terms/boxes.ts'
 import { FIELDS } from '../terms/index.ts'
 import type { LayerGradients, LayerGradientsOf } from '../terms/index.ts'
 import type { Layers, LayerTensors } from './layers.ts'
@@ -25,7 +26,7 @@ export interface Gradients extends PartGradients {
 }
 
 /** {@link Gradients}, certain where the type of the outputs says that they have tensors. */
-export type GradientsOf<O> = Gradients &
+export type GradientsOf<O> = (O extends { readonly boxes: object } ? Gradients : WithoutBoxes<Gradients>) &
   LayerGradientsOf<O> &
   (O extends { readonly encoder: object } ? { readonly encoder: PartGradients } : unknown) &
   (O extends { readonly denoising: { readonly logits: object } } ? { readonly denoising: PartGradients } : unknown) &

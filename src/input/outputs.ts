@@ -97,6 +97,8 @@ export interface Predictions {
   readonly parts: readonly Part[]
   /** The fields that every layer has, in the core's order. */
   readonly needed: readonly boolean[]
+  /** Whether the geometric terms of a layer are divided by its pairs. */
+  readonly dividesByPairs: boolean
 }
 
 /** The tensors as the core takes them: of each stack those of its fields. */
@@ -163,7 +165,13 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
   }
   const { encoder, denoising, oneToMany } = parts
   const structure = { groups: given.groups, encoder, denoising, oneToMany } as unknown as Outputs
-  return { images, tensors, parts: makeParts(structure, own, options), needed: neededFields(options).queries }
+  return {
+    images,
+    tensors,
+    parts: makeParts(structure, own, options),
+    needed: neededFields(options).queries,
+    dividesByPairs: options.normalization === 'num-pairs',
+  }
 }
 
 /** Reads the fields of the outputs. */

@@ -25,6 +25,13 @@ export interface HungarianLossOptions extends FamilyOptions {
    */
   readonly weights?: Partial<Terms> | undefined
   /**
+   * What the geometric terms are divided by: `'num-boxes'`, N, the number of targets in the batch; or `'num-pairs'`, the number
+   * of the layer's pairs, which is less where an image has more targets than queries, as in Moment-DETR. At least 1 either
+   * way. With `boxMatching: 'union'`, decoder and encoder are divided by the union's pairs. Default: the preset's, `'num-boxes'`
+   * for all but `momentDetr`.
+   */
+  readonly normalization?: 'num-boxes' | 'num-pairs' | undefined
+  /**
    * What to do with NaN and infinities in the predictions: `'throw'` names the first; `'worst'` gives such a query a cost
    * above every other of its image, so that it is matched last, leaves it out of the loss, and counts it. Left out, here and
    * for `ignore`, means out of the class term's divisor too, and of the union matching: the loss is that of the batch
@@ -49,6 +56,8 @@ export interface ResolvedOptions extends ResolvedFamilyOptions {
   readonly cost: ResolvedCost
   /** Weights of the loss terms. */
   readonly weights: Required<Terms>
+  /** What the geometric terms are divided by. */
+  readonly normalization: 'num-boxes' | 'num-pairs'
   /** What to do with NaN and infinities in the predictions. */
   readonly nonFinite: 'throw' | 'worst'
   /** In how many threads images may be computed at once. */
@@ -62,10 +71,13 @@ export const OPTIONS: readonly (keyof HungarianLossOptions)[] = [
   ...FAMILY_OPTIONS,
   'cost',
   'weights',
+  'normalization',
   'nonFinite',
   'threads',
   'check',
 ]
+
+const NORMALIZATIONS = ['num-boxes', 'num-pairs'] as const
 
 type Term<Name extends keyof Terms> = Pick<TermInfo<Name, string>, 'name' | 'weight' | 'maxWeight'>
 
@@ -82,6 +94,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     ...families,
     cost: resolveCost(given.cost, preset.cost, families),
     weights: resolveWeights(given.weights, preset.weights, 'options.weights'),
+    normalization: checkWord(given.normalization, NORMALIZATIONS, preset.normalization, 'options.normalization'),
     nonFinite: checkWord(given.nonFinite, ['throw', 'worst'], 'throw', 'options.nonFinite'),
     threads: resolveThreads(given.threads),
     check: checkWord(given.check, ['off', 'warn'], 'off', 'options.check'),

@@ -5,6 +5,7 @@ import type { CostTerms, FamilyPreset, Terms } from '../terms/index.ts'
 export interface Preset extends FamilyPreset {
   readonly cost: CostTerms
   readonly weights: Terms
+  readonly normalization: 'num-boxes' | 'num-pairs'
 }
 
 const terms = (classWeight: number): CostTerms => ({ class: classWeight, l1: 5, giou: 2 })
@@ -22,6 +23,7 @@ const sigmoid = (
   classification,
   cost: terms(2),
   weights: { ...terms(classWeight), ...weights },
+  normalization: 'num-boxes',
   boxEpsilon,
   boxMatching,
 })
@@ -31,11 +33,18 @@ const FINE = { boxMatching: 'union', weights: { fgl: 0.15, ddf: 1.5 } } as const
 
 /**
  * The published criteria: kind of classification, weights in the loss (those of the cost are 1 for DETR's classes, and
- * for those of all others 2; L1 5 and GIoU 2 throughout), the ε of the box terms, and whose pairs these use.
+ * for those of all others 2; L1 5 and GIoU 2, where there are boxes), the ε of the box terms, and whose pairs these use.
  * `HungarianLoss` names the sources.
  */
 export const PRESETS = {
-  detr: { classification: 'softmax', cost: terms(1), weights: terms(1), boxEpsilon: 0, boxMatching: 'layer' } as Preset,
+  detr: {
+    classification: 'softmax',
+    cost: terms(1),
+    weights: terms(1),
+    normalization: 'num-boxes',
+    boxEpsilon: 0,
+    boxMatching: 'layer',
+  } as Preset,
   conditionalDetr: sigmoid('focal', 2),
   deformableDetr: sigmoid('focal', 2),
   dabDetr: sigmoid('focal', 1, { boxEpsilon: 1e-6 }),
@@ -46,6 +55,16 @@ export const PRESETS = {
   rtDetr: sigmoid('varifocal', 1),
   dFine: sigmoid('varifocal', 1, FINE),
   deim: sigmoid('mal', 1, FINE),
+  momentDetr: {
+    classification: 'softmax',
+    classNormalization: 'num-queries',
+    cost: { class: 4, l1: 0, giou: 0, spanL1: 10, spanGiou: 1 },
+    // the published L1 is the mean over a span's two numbers, and its weight 10
+    weights: { class: 4, l1: 0, giou: 0, spanL1: 5, spanGiou: 1 },
+    normalization: 'num-pairs',
+    boxEpsilon: 0,
+    boxMatching: 'layer',
+  } as Preset,
 } as const
 
 /** The name of a published criterion. */

@@ -1,5 +1,13 @@
 /** What a batch's sums are divided by, and what those numbers come from. */
-import { classNormalizerIn, classSumsIn, countsIn, distilledIn, divisorsIn } from '../binding/values.ts'
+import {
+  classNormalizerIn,
+  classSumsIn,
+  countsIn,
+  distilledIn,
+  divisorsIn,
+  normalizerIn,
+  pairsIn,
+} from '../binding/values.ts'
 import type { Unfinished } from '../common/plain.ts'
 import { mainPlace } from './source.ts'
 import type { Filled } from './source.ts'
@@ -8,15 +16,19 @@ import { comparesLayers } from './terms.ts'
 /** What a batch's sums are divided by. */
 export interface Normalizers {
   /**
-   * N, the number of targets that are not ignored, at least 1; divides the box terms. Parts multiply it: by their
-   * groups and by their repetitions.
+   * N, the number of targets that are not ignored, at least 1; divides the geometric terms, unless those below do. Parts
+   * multiply it: by their groups and by their repetitions.
    */
   readonly numBoxes: number
+  /**
+   * With `normalization: 'num-pairs'`: the number of the layer's pairs (last layer), at least 1; divides the geometric terms.
+   */
+  readonly numPairs?: number | undefined
   /** With `boxMatching: 'union'`: the number of pairs, at least 1; divides the box terms of decoder and encoder. */
   readonly unionBoxes?: number | undefined
   /**
    * Divides the class term (last layer): the sum of the class weights of all queries that are not left out, or with
-   * `normalization: 'num-boxes'` and sigmoid classification the number of targets.
+   * `normalization: 'num-boxes'` and sigmoid classification the number of targets; or with `'num-queries'` that of queries.
    */
   readonly classNormalizer: number
   /** What these numbers come from, for {@link combineNormalizers}. */
@@ -32,6 +44,8 @@ export interface Normalizers {
 export interface NormalizerCounts {
   /** Targets that are not ignored. */
   readonly targets: number
+  /** With `normalization: 'num-pairs'`: for each layer, the pairs of its matching. */
+  readonly pairs?: readonly number[] | undefined
   /** With `boxMatching: 'union'`: pairs of the union matching. */
   readonly unionPairs?: number | undefined
   /**
@@ -61,6 +75,7 @@ export function readNormalizers(filled: Filled): Normalizers {
     classNormalizer: classNormalizerIn(values, layer + part.layers.layers - 1),
     counts: listCounts(filled, part.union),
   }
+  if (filled.predictions.dividesByPairs) normalizers.numPairs = normalizerIn(values, layer + part.layers.layers - 1)
   if (part.union) normalizers.unionBoxes = unionBoxes
   return normalizers
 }
@@ -69,6 +84,7 @@ function listCounts({ values, predictions }: Filled, hasUnion: boolean): Normali
   const { targets, unionPairs } = countsIn(values)
   const { sums, least } = classSumsIn(values)
   const counts: Unfinished<NormalizerCounts> = { targets, classNormalizers: sums, leastClassNormalizers: least }
+  if (predictions.dividesByPairs) counts.pairs = pairsIn(values)
   if (hasUnion) counts.unionPairs = unionPairs
   if (comparesLayers(predictions)) counts.distilledQueries = distilledIn(values)
   return counts

@@ -4,7 +4,7 @@ import type { IntegerData, OnnxTensor, Shaped, TensorLike } from '../common/tens
 import { checkInteger, checkWord } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { CLASSIFICATION_NAMES, resolveClassification, resolveFocalCost } from './classification.ts'
-import type { ClassificationOptions, Kind, ResolvedClassification } from './classification.ts'
+import type { ClassificationOptions, Kind, ResolvedClassification, ResolvedSoftmax } from './classification.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family } from './family.ts'
 
@@ -113,6 +113,8 @@ export interface ResolvedClassOptions {
 /** What presets differ in. */
 export interface ClassPreset {
   readonly classification: Kind
+  /** What divides softmax cross-entropy; `'weighted-mean'` where it is absent. */
+  readonly classNormalization?: ResolvedSoftmax['normalization'] | undefined
 }
 
 const NAMES: ForeignNames = new Map<string, readonly string[]>([
@@ -156,7 +158,7 @@ export function resolveClassOptions(
   const numClasses = checkInteger(given.numClasses, 1, MAX_CLASSES, 'options.numClasses')
   return {
     numClasses,
-    classification: resolveClassification(given.classification, preset.classification, numClasses),
+    classification: resolveClassification(given.classification, preset, numClasses),
     cardinality: checkWord(given.cardinality, ['threshold', 'published'], 'threshold', 'options.cardinality'),
   }
 }

@@ -17,10 +17,11 @@ export interface SoftmaxOptions {
   /** Weight of each object class, 0 to 1e12, in order of the class ids with no-object left out. Default: all 1. */
   readonly classWeights?: ArrayLike<number> | undefined
   /**
-   * What the weighted sum is divided by: `'weighted-mean'`, the sum of the weights of all queries, as in the published
-   * code; or `'num-boxes'`, the number of targets, as in the paper. Default: `'weighted-mean'`.
+   * What the weighted sum is divided by: `'weighted-mean'`, the sum of the weights of all queries, as in DETR's published
+   * code; `'num-boxes'`, the number of targets, as in its paper; or `'num-queries'`, the number of all queries of the layer,
+   * as in Moment-DETR. Default: the preset's, `'weighted-mean'` for all but `momentDetr`.
    */
-  readonly normalization?: 'weighted-mean' | 'num-boxes' | undefined
+  readonly normalization?: 'weighted-mean' | 'num-boxes' | 'num-queries' | undefined
   /** Whether a target may carry the no-object label, as the published code permits. Default: false. */
   readonly allowNoObjectLabels?: boolean | undefined
 }
@@ -98,7 +99,7 @@ export interface ResolvedSoftmax {
   /** Weight of each object class; absent where all are 1. */
   readonly classWeights: readonly number[] | undefined
   /** What the weighted sum is divided by. */
-  readonly normalization: 'weighted-mean' | 'num-boxes'
+  readonly normalization: 'weighted-mean' | 'num-boxes' | 'num-queries'
   /** Whether a target may carry the no-object label. */
   readonly allowNoObjectLabels: boolean
 }
@@ -188,14 +189,20 @@ const ARGUMENT = 'options.classification'
 /** Options of any kind, unchecked. */
 type Given = { readonly [K in KeyOfAny]?: unknown }
 
-/** Checks the options of the classification term and fills in defaults. `usual`: the preset's kind. */
-export function resolveClassification(value: unknown, usual: Kind, numClasses: number): ResolvedClassification {
+/** What presets differ in. */
+interface Usual {
+  readonly classification: Kind
+  readonly classNormalization?: ResolvedSoftmax['normalization'] | undefined
+}
+
+/** Checks the options of the classification term and fills in defaults, which are the preset's. */
+export function resolveClassification(value: unknown, usual: Usual, numClasses: number): ResolvedClassification {
   const given: Given = checkRecord(value, OF_ANY, ARGUMENT, CLASSIFICATION_NAMES)
-  const kind = checkWord(given.kind, KINDS, usual, `${ARGUMENT}.kind`)
+  const kind = checkWord(given.kind, KINDS, usual.classification, `${ARGUMENT}.kind`)
   checkOfKind(given, kind)
   switch (kind) {
     case 'softmax':
-      return resolveSoftmax(given, numClasses)
+      return resolveSoftmax(given, usual.classNormalization, numClasses)
     case 'focal':
       return Object.freeze({ kind, ...resolveFocal(given, kind) })
     case 'varifocal':
@@ -257,19 +264,23 @@ export function resolveFocalCost(
   return checkFocal(alpha, gamma, usual, MAX_ALPHA.focal, argument)
 }
 
-function resolveSoftmax(given: Given, numClasses: number): ResolvedSoftmax {
-  const { noObjectWeight, noObjectIndex, normalization, allowNoObjectLabels } = DEFAULTS.softmax
+function resolveSoftmax(
+  given: Given,
+  usual: ResolvedSoftmax['normalization'] = DEFAULTS.softmax.normalization,
+  numClasses: number,
+): ResolvedSoftmax {
+  const { noObjectWeight, noObjectIndex, allowNoObjectLabels } = DEFAULTS.softmax
   return Object.freeze({
     kind: 'softmax',
     noObjectWeight: checkWeight(given.noObjectWeight, noObjectWeight, `${ARGUMENT}.noObjectWeight`),
     noObjectIndex: resolveNoObject(given.noObjectIndex, noObjectIndex, numClasses),
     classWeights: resolveClassWeights(given.classWeights, numClasses),
-    normalization: checkWord(given.normalization, NORMALIZATIONS, normalization, `${ARGUMENT}.normalization`),
+    normalization: checkWord(given.normalization, NORMALIZATIONS, usual, `${ARGUMENT}.normalization`),
     allowNoObjectLabels: checkFlag(given.allowNoObjectLabels, allowNoObjectLabels, `${ARGUMENT}.allowNoObjectLabels`),
   })
 }
 
-const NORMALIZATIONS = ['weighted-mean', 'num-boxes'] as const
+const NORMALIZATIONS = ['weighted-mean', 'num-boxes', 'num-queries'] as const
 
 function resolveNoObject(given: unknown, fallback: unknown, numClasses: number): number {
   const value = given === undefined ? fallback : given

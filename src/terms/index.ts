@@ -40,9 +40,20 @@ import type {
   ResolvedEdgeOptions,
 } from './edges.ts'
 import type { FieldInfo, TargetFieldInfo, TermInfo } from './family.ts'
+import { resolveSpanOptions, SPANS } from './spans.ts'
+import type {
+  ResolvedSpanOptions,
+  SpanCounts,
+  SpanGradients,
+  SpanGradientsOf,
+  SpanOptions,
+  SpanOutputs,
+  SpanTarget,
+  SpanTerms,
+} from './spans.ts'
 
 /** One number for each term that the matching cost may have. */
-export interface CostTerms extends ClassTerms, BoxTerms {}
+export interface CostTerms extends ClassTerms, BoxTerms, SpanTerms {}
 
 /**
  * One number for each term of the loss. As weights, absent terms have the preset's; in results, those without a weight
@@ -57,31 +68,32 @@ export interface CostWeights extends CostTerms, ClassCostOptions {}
 export interface ResolvedCost extends Required<CostTerms>, ResolvedClassCost {}
 
 /** The tensors of a layer. */
-export interface LayerFields extends ClassOutputs, BoxOutputs, EdgeOutputs {}
+export interface LayerFields extends ClassOutputs, BoxOutputs, EdgeOutputs, SpanOutputs {}
 
 /** What a layer without boxes has in their place: the fields of one of the other geometries. */
-export type OtherGeometry = never
+export type OtherGeometry = { readonly spans: object }
 
 /** None of the tensors of a layer. */
 export type NoFields = { readonly [Field in keyof LayerFields]?: undefined }
 
 /** What the terms read of an image's targets. */
-export interface TargetFields extends ClassTarget, BoxTarget {}
+export interface TargetFields extends ClassTarget, BoxTarget, SpanTarget {}
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */
-export interface LayerGradients extends ClassGradients, BoxGradients, EdgeGradients {}
+export interface LayerGradients extends ClassGradients, BoxGradients, EdgeGradients, SpanGradients {}
 
 /** What is certain of {@link LayerGradients} by the type of the outputs. */
-export type LayerGradientsOf<O> = EdgeGradientsOf<O>
+export type LayerGradientsOf<O> = EdgeGradientsOf<O> & SpanGradientsOf<O>
 
 /** How many values of each field were not finite. */
-export interface FieldCounts extends ClassCounts, BoxCounts, EdgeCounts {}
+export interface FieldCounts extends ClassCounts, BoxCounts, EdgeCounts, SpanCounts {}
 
 /** The options of all families. */
-export interface FamilyOptions extends ClassOptions, BoxOptions, EdgeOptions {}
+export interface FamilyOptions extends ClassOptions, BoxOptions, EdgeOptions, SpanOptions {}
 
 /** {@link FamilyOptions} with every default filled in. */
-export interface ResolvedFamilyOptions extends ResolvedClassOptions, ResolvedBoxOptions, ResolvedEdgeOptions {}
+export interface ResolvedFamilyOptions
+  extends ResolvedClassOptions, ResolvedBoxOptions, ResolvedEdgeOptions, ResolvedSpanOptions {}
 
 /** What presets say of the families' options. */
 export interface FamilyPreset extends ClassPreset, BoxPreset {}
@@ -89,14 +101,14 @@ export interface FamilyPreset extends ClassPreset, BoxPreset {}
 /** All terms, in the core's order. */
 export const TERMS: readonly TermInfo<keyof Terms, keyof LayerFields>[] = inOrder<
   TermInfo<keyof Terms, keyof LayerFields>
->([...CLASSES.terms, ...BOXES.terms, ...EDGES.terms], DESCRIPTION.terms)
+>([...CLASSES.terms, ...BOXES.terms, ...EDGES.terms, ...SPANS.terms], DESCRIPTION.terms)
 
 /** A field of queries. */
 export type Field = FieldInfo<keyof LayerFields, ResolvedFamilyOptions>
 
 /** All fields of queries, likewise; the logits come first. */
 export const FIELDS: readonly Field[] = inOrder<Field>(
-  [...CLASSES.fields, ...BOXES.fields, ...EDGES.fields],
+  [...CLASSES.fields, ...BOXES.fields, ...EDGES.fields, ...SPANS.fields],
   DESCRIPTION.queryFields,
 )
 
@@ -104,10 +116,18 @@ export const FIELDS: readonly Field[] = inOrder<Field>(
 export type TargetField = TargetFieldInfo<Exclude<keyof TargetFields, 'labels'>, ResolvedFamilyOptions>
 
 /** All fields of targets but the labels, likewise. */
-export const TARGET_FIELDS: readonly TargetField[] = inOrder<TargetField>([...BOXES.targets], DESCRIPTION.targetFields)
+export const TARGET_FIELDS: readonly TargetField[] = inOrder<TargetField>(
+  [...BOXES.targets, ...SPANS.targets],
+  DESCRIPTION.targetFields,
+)
 
 /** The names of all families' options. */
-export const FAMILY_OPTIONS: readonly (keyof FamilyOptions)[] = [...CLASSES.options, ...BOXES.options, ...EDGES.options]
+export const FAMILY_OPTIONS: readonly (keyof FamilyOptions)[] = [
+  ...CLASSES.options,
+  ...BOXES.options,
+  ...EDGES.options,
+  ...SPANS.options,
+]
 
 /**
  * What other code calls the families' terms and options: facebookresearch/detr, `main.py`; huggingface/transformers,
@@ -117,6 +137,7 @@ export const FOREIGN_NAMES: ForeignNames = new Map<string, readonly string[]>([
   ...CLASSES.foreign,
   ...BOXES.foreign,
   ...EDGES.foreign,
+  ...SPANS.foreign,
 ])
 
 /** Checks the options of all families and fills in defaults. */
@@ -128,6 +149,7 @@ export function resolveFamilyOptions(
     ...resolveClassOptions(given, preset),
     ...resolveBoxOptions(given, preset),
     ...resolveEdgeOptions(given),
+    ...resolveSpanOptions(given),
   }
 }
 

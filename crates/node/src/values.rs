@@ -8,12 +8,13 @@ use crate::error::{Failure, Result};
 pub const HEAD: [&str; 6] = ["loss", "numBoxes", "unionBoxes", "targets", "unionPairs", "nonFinite.costs"];
 
 /// Names of the values of a layer; before them come the terms.
-pub const LAYER: [&str; 8] = [
+pub const LAYER: [&str; 9] = [
     "classError",
     "cardinalityError",
     "classNormalizer",
     "classWeight",
     "leastClassWeight",
+    "normalizer",
     "numPairs",
     "distilled.paired",
     "distilled.others",
@@ -38,10 +39,10 @@ fn counts(non_finite: &NonFiniteCounts) -> impl Iterator<Item = f64> {
 }
 
 fn layer(report: &LayerReport) -> impl Iterator<Item = f64> {
-    let LayerReport { terms, class_error, cardinality_error, class_normalizer, counts } = *report;
+    let LayerReport { terms, class_error, cardinality_error, class_normalizer, normalizer, counts } = *report;
     let LayerCounts { class_weight, least_class_weight, pairs, distilled: [paired, others] } = counts;
     let terms: [f64; TERMS] = terms;
-    let sums = [class_error, cardinality_error, class_normalizer, class_weight, least_class_weight];
+    let sums = [class_error, cardinality_error, class_normalizer, class_weight, least_class_weight, normalizer];
     terms.into_iter().chain(sums).chain([pairs, paired, others].map(|count| count as f64))
 }
 

@@ -107,7 +107,12 @@ impl<'a> Inputs<'a> {
         for family in 0..FAMILIES.len() {
             let Built::Pair(terms) = setup.family(family) else { continue };
             for ((index, place), info) in targets_of(family).enumerate().zip(FAMILIES[family].targets) {
-                if !self.targets.field(place).is_empty() {
+                let values = self.targets.field(place);
+                if values.is_empty() {
+                    continue;
+                }
+                let rows = values.chunks_exact(self.targets.widths()[place]);
+                if !simd::all_finite(setup.level, values) || !terms.targets_hold(index, rows) {
                     self.check_target_field(place, &info.field, |row| terms.check_target(index, row))?;
                 }
             }

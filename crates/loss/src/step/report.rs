@@ -19,6 +19,8 @@ pub struct LayerReport {
     /// What the class term was divided by: the sum of the cross-entropy weights, the number of targets, or what the caller
     /// gave for it.
     pub class_normalizer: f64,
+    /// What the geometric terms were divided by.
+    pub normalizer: f64,
     /// What the batch itself has, whatever the caller gave.
     pub counts: LayerCounts,
 }
@@ -61,7 +63,14 @@ pub struct Report {
 impl Default for LayerReport {
     fn default() -> Self {
         let counts = LayerCounts::default();
-        Self { terms: [0.0; TERMS], class_error: 0.0, cardinality_error: 0.0, class_normalizer: 0.0, counts }
+        Self {
+            terms: [0.0; TERMS],
+            class_error: 0.0,
+            cardinality_error: 0.0,
+            class_normalizer: 0.0,
+            normalizer: 0.0,
+            counts,
+        }
     }
 }
 
@@ -118,6 +127,7 @@ impl LayerReport {
             class_error: 100.0 - 100.0 * sums.correct as f64 / sums.matched as f64,
             cardinality_error: sums.cardinality_error as f64 / images.max(1) as f64,
             class_normalizer,
+            normalizer,
             counts,
         }
     }

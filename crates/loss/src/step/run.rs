@@ -179,7 +179,9 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
         for (index, slot) in slots.iter().enumerate().filter(|(_, slot)| stage.takes(slot)) {
             take_over(step, slot, matches);
             class[index] = before_matching(step, slot, matches);
-            report.layers[index].counts.pairs = step.pairs(index, matches);
+            let pairs = step.pairs(index, matches);
+            report.layers[index].counts.pairs = pairs;
+            report.layers[index].normalizer = step.normalizer(index, &Normalizers::default(), pairs);
         }
         let out = JobOutputs { gradients: &mut [], matches: &mut *matches, quality: &mut [] };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
@@ -199,6 +201,11 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
         layer.counts = LayerCounts { class_weight: sum, least_class_weight: least, ..layer.counts };
     }
     let union = union_matches(step, matches, &mut report)?;
+    for (layer, slot) in report.layers.iter_mut().zip(slots) {
+        if layout.parts[slot.part].union {
+            layer.normalizer = report.union_normalizer;
+        }
+    }
     if late::distills(step) {
         let mut roles = std::mem::take(&mut scratch.roles);
         let matched = Matched { matches, union: union.as_deref(), distilled: None };

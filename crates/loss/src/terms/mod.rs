@@ -10,6 +10,7 @@ mod lanes;
 pub(crate) mod late;
 pub(crate) mod memory;
 pub(crate) mod pair;
+mod spans;
 
 use std::ops::Range;
 
@@ -17,7 +18,7 @@ use crate::field::{Field, MAX_FIELDS};
 use family::{Family, Kind, TargetField, Term};
 
 /// All families. Their order is that of the results, and of sums: it is part of the bits.
-pub(crate) const FAMILIES: [&Family; 2] = [&boxes::FAMILY, &edges::FAMILY];
+pub(crate) const FAMILIES: [&Family; 3] = [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY];
 
 /// All kinds of classification, the usual one first.
 pub(crate) const KINDS: &[&Kind] = &classes::KINDS;

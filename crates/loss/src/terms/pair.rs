@@ -87,6 +87,11 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
     /// The rule that a finite row of a field of the targets breaks.
     fn check_target(&self, index: usize, row: &[f32]) -> Option<Broken>;
 
+    /// Whether no row of a field of the targets breaks a rule.
+    fn targets_hold(&self, index: usize, rows: std::slice::ChunksExact<'_, f32>) -> bool {
+        rows.into_iter().all(|row| self.check_target(index, row).is_none())
+    }
+
     /// Lays out an image's queries for the cost. False where some value must be looked at.
     fn lay_out(&self, level: Level, queries: FieldRows<'_>, layout: &mut Vec<f32>) -> bool;
 

@@ -1,0 +1,85 @@
+/** The terms of spans, intervals of one dimension such as moments of a video: L1 distance and the forms of IoU. */
+import type { TensorLike } from '../common/tensors.ts'
+import { checkFlag, checkWord } from '../common/validate.ts'
+import type { Boxes } from './boxes.ts'
+import { USUAL_TERM } from './family.ts'
+import type { Family } from './family.ts'
+
+/** Numbers of a span. */
+const SPAN_SIZE = 2
+
+/** The terms of spans, in loss and cost. */
+export interface SpanTerms {
+  /** L1 distance of the spans: the sum over their two numbers. */
+  readonly spanL1?: number | undefined
+  /** Generalised IoU of the spans (Rezatofighi et al. 2019, in one dimension), as in Moment-DETR. */
+  readonly spanGiou?: number | undefined
+  /** Plain IoU of the spans. */
+  readonly spanIou?: number | undefined
+}
+
+/** What the terms of spans read of a layer. */
+export interface SpanOutputs {
+  /** `[B, Q, 2]`, in the criterion's `spanFormat`. Absent where no term of spans has a weight. */
+  readonly spans?: TensorLike | undefined
+}
+
+/** What the terms of spans read of an image's targets. */
+export interface SpanTarget {
+  /**
+   * `[n, 2]`, in the criterion's `spanFormat`; with `normalizedSpans`, all numbers lie in [0, 1], where up to 1e-4 beyond is
+   * taken for rounding and used as it is. Absent where the outputs have none.
+   */
+  readonly spans?: Boxes | undefined
+}
+
+/** The gradient of the terms of spans. */
+export interface SpanGradients {
+  /** With respect to the spans, in their layout; absent where there are none. */
+  readonly spans?: Float32Array | undefined
+}
+
+/** What is certain of {@link SpanGradients} by the type of the outputs: they are there where `spans` are. */
+export type SpanGradientsOf<O> = O extends { readonly spans: object } ? { readonly spans: Float32Array } : unknown
+
+/** Values of the spans that were not finite. */
+export interface SpanCounts {
+  /** Numbers of spans that were NaN or infinite. */
+  readonly spans: number
+}
+
+/** Options of spans. */
+export interface SpanOptions {
+  /** What a span's two numbers are: centre and width, or start and end. Default: `'cxw'`. */
+  readonly spanFormat?: 'cxw' | 'xx' | undefined
+  /** Whether target spans must lie in [0, 1]. Set to false for seconds. Default: true. */
+  readonly normalizedSpans?: boolean | undefined
+}
+
+/** {@link SpanOptions} with every default filled in. */
+export interface ResolvedSpanOptions {
+  /** What a span's two numbers are. */
+  readonly spanFormat: 'cxw' | 'xx'
+  /** Whether target spans must lie in [0, 1]. */
+  readonly normalizedSpans: boolean
+}
+
+export const SPANS: Family<keyof SpanTerms, keyof SpanOutputs, keyof SpanTarget, keyof SpanOptions, unknown> = {
+  terms: [
+    { ...USUAL_TERM, name: 'spanL1', field: 'spans' },
+    { ...USUAL_TERM, name: 'spanGiou', field: 'spans' },
+    { ...USUAL_TERM, name: 'spanIou', field: 'spans' },
+  ],
+  fields: [{ name: 'spans', owner: 'spans', hasGradient: true, columns: () => SPAN_SIZE }],
+  targets: [{ name: 'spans', isOptional: false, columns: () => SPAN_SIZE, noun: 'spans' }],
+  options: ['spanFormat', 'normalizedSpans'],
+  foreign: new Map(),
+}
+
+/** Checks the options of spans and fills in defaults. */
+export function resolveSpanOptions(given: { readonly [K in keyof SpanOptions]?: unknown }): ResolvedSpanOptions {
+  return {
+    spanFormat: checkWord(given.spanFormat, ['cxw', 'xx'], 'cxw', 'options.spanFormat'),
+    normalizedSpans: checkFlag(given.normalizedSpans, true, 'options.normalizedSpans'),
+  }
+}
