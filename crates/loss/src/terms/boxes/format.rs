@@ -41,6 +41,7 @@ impl BoxFormat {
 
     /// The first rule that finite components break.
     pub fn broken_rule(self, values: &[f32]) -> Option<Broken> {
+        let values = components(values);
         if let Some(at) = values.iter().position(|v| v.abs() > BOX_LIMIT) {
             return Some(Broken { at, rule: MAGNITUDE });
         }
@@ -79,10 +80,15 @@ impl BoxFormat {
     }
 }
 
+/// A row, whose length is known by now.
+fn components(values: &[f32]) -> &[f32; COMPONENTS] {
+    values.first_chunk().expect("rows have as many numbers as boxes")
+}
+
 /// The component of normalised targets that lies outside [0, 1].
 pub(super) fn outside(values: &[f32]) -> Option<Broken> {
     let allowed = -NORMALIZED_SLACK..=1.0 + NORMALIZED_SLACK;
-    let at = values.iter().position(|v| !allowed.contains(v))?;
+    let at = components(values).iter().position(|v| !allowed.contains(v))?;
     Some(Broken { at, rule: NORMALIZED })
 }
 
