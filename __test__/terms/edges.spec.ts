@@ -354,7 +354,7 @@ describe('corners: is refused with its place:', () => {
     const loss = dFine({ nonFinite: 'worst' })
     const bad = { ...layer, ...changed('corners', 8 * WIDTH + 15, NaN), ...changed('references', 0, Infinity) }
     const result = loss.compute({ ...layer, auxiliary: [bad] }, targets)
-    expect(result.nonFinite).toEqual({ logits: 0, boxes: 0, corners: 1, references: 1, costs: 0 })
+    expect(result.nonFinite).toEqual({ logits: 0, boxes: 0, corners: 1, references: 1, spans: 0, costs: 0 })
     expect(result.loss).toBeGreaterThan(0)
     const { corners } = result.gradients!.auxiliary![0]!
     expect(corners!.every(Number.isFinite)).toBe(true)
