@@ -161,7 +161,7 @@ export interface Description {
 
 /** A family. */
 export interface FamilyDescription {
-  /** What the options of the family stand under. */
+  /** What messages and tests call it. */
   name: string
   /** Its terms, by name. */
   terms: Array<string>
@@ -205,7 +205,7 @@ export interface GivenNormalizers {
 
 /** A kind of classification. */
 export interface KindDescription {
-  /** The value of `classification.type`. */
+  /** The value of `classification.kind`. */
   name: string
   /** Whether each class has a probability of its own. */
   isSigmoid: boolean
@@ -219,11 +219,11 @@ export interface KindDescription {
 export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
 
 /**
- * An option: `number` from `least` to `most`, `even` likewise, `flag`, `word` out of `words`, `column` of the logits, or
- * `perClass`.
+ * An option: `number` from `least` to `most`, `even` likewise, `flag`, `word` out of `words`, `column` of the logits,
+ * `perClass`, or `list` of numbers.
  */
 export interface OptionDescription {
-  /** What it is called within its group. */
+  /** Its whole name, with dots: `classification.alpha`. */
   name: string
   /** What values it has. */
   kind: string
@@ -257,11 +257,11 @@ export interface PartStructure {
   groups: number
   /** How often each target is repeated. */
   repeat: number
-  /** Whether all targets have label 0. */
+  /** Whether all targets count as of the first class. */
   classAgnostic: boolean
   /** Whether its geometric terms take part in the union matching. */
   union: boolean
-  /** What the number of targets is multiplied by. */
+  /** What the number of targets is multiplied by, beyond its groups and repetitions. */
   normalizerFactor: number
   /** What its loss is multiplied by. */
   weight: number

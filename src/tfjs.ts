@@ -24,7 +24,8 @@ import type { Target } from './input/targets.ts'
 import { checkCall, NORMALIZERS } from './options/settings.ts'
 import type { LossResult } from './result/loss.ts'
 import { FIELDS, TARGET_FIELDS } from './terms/index.ts'
-import type { LayerFields, LayerGradients } from './terms/index.ts'
+import type { WithoutBoxes } from './terms/boxes.ts'
+import type { LayerFields, LayerGradients, OtherGeometry, TargetFields } from './terms/index.ts'
 
 /** The part of TensorFlow.js that is used: `@tensorflow/tfjs-core` or any package that re-exports it. */
 export type TensorFlow = Pick<typeof tfc, 'customGrad' | 'mul' | 'scalar' | 'tensor'>
@@ -55,15 +56,27 @@ export interface TensorOutputs extends Omit<TensorPart, 'queries'>, Pick<Outputs
   readonly oneToMany?: ((TensorPart | QueryRange) & OneToManySettings) | undefined
 }
 
-/** As {@link Target}, of arrays, of tensors of `[n]` and `[n, 4]` whose values are read, or of both. */
-export interface TensorTarget extends Omit<Target, 'labels' | 'boxes' | 'ignore'> {
+/** As {@link Target}, of arrays, of tensors whose values are read, or of both. */
+export interface TensorTarget extends Omit<Target, keyof TargetFields | 'ignore'> {
   /** As a tensor int32, or float32 of whole numbers. */
   readonly labels: Target['labels'] | tfc.Tensor
   /** As a tensor float32 or int32. */
   readonly boxes: Target['boxes'] | tfc.Tensor
+  /** Likewise. */
+  readonly spans?: Target['spans'] | tfc.Tensor
   /** As a tensor bool, int32 or float32. */
   readonly ignore?: Target['ignore'] | tfc.Tensor
 }
+
+/** {@link TensorOutputs} of which no term reads boxes, such as those of spans alone. */
+export type TensorOutputsWithoutBoxes = WithoutBoxes<Omit<TensorOutputs, 'encoder' | 'denoising' | 'oneToMany'>> &
+  TensorGeometry
+
+/** What they have in place of boxes. */
+type TensorGeometry = { readonly [Field in keyof OtherGeometry]: tfc.Tensor }
+
+/** {@link TensorTarget} of which no term reads boxes. */
+export type TensorTargetWithoutBoxes = WithoutBoxes<TensorTarget>
 
 /** Settings of one call: what a batch that is split over workers is divided by. */
 export type TensorCallOptions = Pick<CallOptions, (typeof NORMALIZERS)[number]>
@@ -71,7 +84,11 @@ export type TensorCallOptions = Pick<CallOptions, (typeof NORMALIZERS)[number]>
 /** A differentiable loss. */
 export interface TensorLoss {
   /** The loss as a scalar, differentiable with respect to every tensor of `outputs` but `references`. */
-  (outputs: TensorOutputs, targets: readonly TensorTarget[], call?: TensorCallOptions): tfc.Scalar
+  (
+    outputs: TensorOutputs | TensorOutputsWithoutBoxes,
+    targets: ReadonlyArray<TensorTarget | TensorTargetWithoutBoxes>,
+    call?: TensorCallOptions,
+  ): tfc.Scalar
   /**
    * What the latest call computed: terms, matches, metrics. Its gradients may be the very memory of the tensors that
    * TensorFlow.js holds, so do not write to them. Throws `OPTION` before the first call has given a result.
@@ -95,7 +112,7 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
   checkTensorFlow(tf)
   checkCriterion(criterion)
   let last: TensorLoss['lastResult'] | undefined
-  const loss = (outputs: TensorOutputs, targets: readonly TensorTarget[], call?: TensorCallOptions): tfc.Scalar => {
+  const loss = (outputs: unknown, targets: unknown, call?: TensorCallOptions): tfc.Scalar => {
     const step = readStep(outputs, targets, call)
     const operation = tf.customGrad((...args) => {
       const save = args.pop() as tfc.GradSaveFunc
@@ -130,10 +147,10 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
  * })
  * optimizer.applyGradients(grads)
  */
-export async function lossGradients<O extends TensorOutputs>(
+export async function lossGradients<O extends TensorOutputs | TensorOutputsWithoutBoxes>(
   criterion: HungarianLoss,
   outputs: ExactOutputs<O>,
-  targets: readonly TensorTarget[],
+  targets: ReadonlyArray<TensorTarget | TensorTargetWithoutBoxes>,
   call?: TensorCallOptions,
 ): Promise<LossResult<O, GradientsOf<O>>> {
   checkCriterion(criterion)

@@ -63,14 +63,12 @@ test('import: folders import one way, from the ground up', () => {
 
 /** Folders of specs that are about the package as a whole. */
 const OF_THE_WHOLE = /^(?:package|golden)\//
-/** Specs of programs that are no part of the package. */
-const OF_PROGRAMS = new Set(['benchmarks.spec.ts', 'loss-benchmark.spec.ts'])
 
 test('spec: each stands where its source stands, or is about the whole package', () => {
   const specs = filesIn('__test__').filter((file) => file.endsWith('.spec.ts'))
   const stray = specs.filter((file) => {
     const source = join(ROOT, 'src', file.replace(/(?:\.[a-z]+)?\.spec\.ts$/, '.ts'))
-    return !OF_THE_WHOLE.test(file) && !OF_PROGRAMS.has(file) && !existsSync(source)
+    return !OF_THE_WHOLE.test(file) && !existsSync(source)
   })
   expect(specs.length).toBeGreaterThan(30)
   expect(stray, `without a source of the same name in src/: ${stray.join(', ')}`).toEqual([])

@@ -7,9 +7,6 @@ import { describe } from './native.ts'
 
 export const DESCRIPTION = describe()
 
-/** An option as the core describes it. */
-export type OptionDescription = (typeof DESCRIPTION)['options'][number]
-
 /** Things with names in the core's order. Refuses another set of names than the core's. */
 export function inOrder<Thing extends { readonly name: string }>(
   things: readonly Thing[],
@@ -23,25 +20,9 @@ export function inOrder<Thing extends { readonly name: string }>(
   throw new HungarianLossError('BINARY', `the binary is of another version: it has ${core} for ${own}; build it anew`)
 }
 
-/** Every option of the core by its name, `classification.alpha` of each kind of classification. */
-const OPTIONS = new Map(
-  [...DESCRIPTION.options, ...DESCRIPTION.families.flatMap(({ options }) => options)].map((option) => [
-    option.name,
-    option,
-  ]),
-)
-const OF_KINDS = new Map(
-  DESCRIPTION.kinds.map(({ name, options }) => [name, new Map(options.map((option) => [option.name, option]))]),
-)
-
-/** An option by its name. `kind`: of classification, for an option that only some kinds have. */
-export function optionOf(name: string, kind?: string): OptionDescription {
-  const option = OPTIONS.get(name) ?? OF_KINDS.get(kind ?? '')?.get(name)
-  if (option !== undefined) return option
-  throw new HungarianLossError('BINARY', `the binary is of another version: it has no option ${name}; build it anew`)
-}
-
-/** The names of all options that a criterion of a kind of classification has. */
+/** The names of all options that a criterion of a kind of classification has: `classification.alpha`. */
 export function optionNames(kind: string): readonly string[] {
-  return [...OPTIONS.keys(), ...(OF_KINDS.get(kind)?.keys() ?? [])]
+  const { options, families, kinds } = DESCRIPTION
+  const ofKind = kinds.find(({ name }) => name === kind)?.options ?? []
+  return [...options, ...families.flatMap((family) => family.options), ...ofKind].map(({ name }) => name)
 }

@@ -63,7 +63,7 @@ pub struct AxisDescription {
 /// A family.
 #[napi(object, object_from_js = false)]
 pub struct FamilyDescription {
-    /// What the options of the family stand under.
+    /// What messages and tests call it.
     pub name: String,
     /// Its terms, by name.
     pub terms: Vec<String>,
@@ -82,7 +82,7 @@ pub struct FamilyDescription {
 /// A kind of classification.
 #[napi(object, object_from_js = false)]
 pub struct KindDescription {
-    /// The value of `classification.type`.
+    /// The value of `classification.kind`.
     pub name: String,
     /// Whether each class has a probability of its own.
     pub is_sigmoid: bool,
@@ -92,11 +92,11 @@ pub struct KindDescription {
     pub options: Vec<OptionDescription>,
 }
 
-/// An option: `number` from `least` to `most`, `even` likewise, `flag`, `word` out of `words`, `column` of the logits, or
-/// `perClass`.
+/// An option: `number` from `least` to `most`, `even` likewise, `flag`, `word` out of `words`, `column` of the logits,
+/// `perClass`, or `list` of numbers.
 #[napi(object, object_from_js = false)]
 pub struct OptionDescription {
-    /// What it is called within its group.
+    /// Its whole name, with dots: `classification.alpha`.
     pub name: String,
     /// What values it has.
     pub kind: String,

@@ -63,11 +63,11 @@ pub struct PartStructure {
     pub groups: u32,
     /// How often each target is repeated.
     pub repeat: u32,
-    /// Whether all targets have label 0.
+    /// Whether all targets count as of the first class.
     pub class_agnostic: bool,
     /// Whether its geometric terms take part in the union matching.
     pub union: bool,
-    /// What the number of targets is multiplied by.
+    /// What the number of targets is multiplied by, beyond its groups and repetitions.
     pub normalizer_factor: f64,
     /// What its loss is multiplied by.
     pub weight: f64,

@@ -1,7 +1,7 @@
 //! Ignore regions: background queries that lie on an ignored target have no part in the loss.
 //!
 //! A query is left out if it is unmatched and its overlap with any ignored target exceeds the threshold, or if a given
-//! matching pairs it with an ignored target. The overlap is that of the first family that has one.
+//! matching pairs it with an ignored target. The overlap is that of the first active family over pairs.
 
 use super::image::Image;
 use super::setup::Setup;

@@ -29,7 +29,7 @@ impl<'a> Step<'a> {
         Image::new(self.layout, self.inputs, self.views, &self.layout.slots[slot], image)
     }
 
-    /// Weights of a part's terms, but for the part's own.
+    /// Weights of a part's terms: its own, or else the criterion's.
     pub fn weights(&self, part: &Part) -> Weights {
         part.weights.unwrap_or(self.setup.weights)
     }

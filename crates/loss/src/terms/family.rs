@@ -39,7 +39,7 @@ pub struct Family {
     pub has_quality: bool,
     /// Whether its terms are computed once all matchings are known. A layer may then lack its fields, whatever their weights.
     pub is_late: bool,
-    /// Makes it ready. Options and widths are within their ranges.
+    /// Makes it ready. Options are within their ranges.
     pub(crate) build: fn(&Options, Places<'_>) -> Result<Built>,
 }
 
