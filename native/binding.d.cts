@@ -79,7 +79,9 @@ export declare function assignSparseF64(cost: Float64Array, columnIndices: Int32
 
 /** An axis of a field's rows; without a size where the tensor says it. */
 export interface AxisDescription {
+  /** What messages call it. */
   name: string
+  /** Its size, where there is but one. */
   size?: number
 }
 
@@ -122,12 +124,15 @@ export declare function createPlan(criterion: ExternalObject<Criterion>, structu
 
 /** A resolved configuration. */
 export interface CriterionOptions {
+  /** How many classes there are, no-object not among them. */
   numClasses: number
   /** One weight for each term, in the order of the description. */
   cost: Array<number>
+  /** As for the cost, those of the loss. */
   weights: Array<number>
   /** The values of options by name; others have their default. */
   options: Record<string, number | boolean | string | Array<number>>
+  /** In how many threads images may be computed at once, at least 1. */
   threads: number
 }
 
@@ -156,10 +161,15 @@ export interface Description {
 
 /** A family. */
 export interface FamilyDescription {
+  /** What the options of the family stand under. */
   name: string
+  /** Its terms, by name. */
   terms: Array<string>
+  /** The fields of queries that it reads. */
   queryFields: Array<string>
+  /** The fields of targets that it reads. */
   targetFields: Array<string>
+  /** What may be set. */
   options: Array<OptionDescription>
   /** Whether it says how well a pair agrees. */
   hasQuality: boolean
@@ -169,9 +179,13 @@ export interface FamilyDescription {
 
 /** A field. */
 export interface FieldDescription {
+  /** What it is called in outputs and targets. */
   name: string
+  /** The axes after those of layers, images and queries, or of targets. */
   axes: Array<AxisDescription>
+  /** Whether the loss has a gradient by it. */
   hasGradient: boolean
+  /** Whether targets may lack it. */
   isOptional: boolean
 }
 
@@ -191,10 +205,13 @@ export interface GivenNormalizers {
 
 /** A kind of classification. */
 export interface KindDescription {
+  /** The value of `classification.type`. */
   name: string
+  /** Whether each class has a probability of its own. */
   isSigmoid: boolean
   /** Whether it asks how well pairs agree. */
   needsQuality: boolean
+  /** What may be set. */
   options: Array<OptionDescription>
 }
 
@@ -206,10 +223,15 @@ export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQu
  * `perClass`.
  */
 export interface OptionDescription {
+  /** What it is called within its group. */
   name: string
+  /** What values it has. */
   kind: string
+  /** The least number. */
   least?: number
+  /** The greatest number. */
   most?: number
+  /** The words, the default first. */
   words?: Array<string>
   /** Of a number. */
   number?: number
@@ -223,17 +245,25 @@ export interface PartStructure {
   name: string
   /** The first of its layers among those of all stacks, and how many it has. */
   firstLayer: number
+  /** How many layers it has. */
   layers: number
   /** Its queries: from the first to before the end. */
   firstQuery: number
+  /** Where its queries end. */
   endQuery: number
   /** How each layer is matched; absent where all are matched optimally. */
   rules?: Array<RuleStructure>
+  /** Into how many groups of equal size its queries are divided, each with a matching of its own. */
   groups: number
+  /** How often each target is repeated. */
   repeat: number
+  /** Whether all targets have label 0. */
   classAgnostic: boolean
+  /** Whether its geometric terms take part in the union matching. */
   union: boolean
+  /** What the number of targets is multiplied by. */
   normalizerFactor: number
+  /** What its loss is multiplied by. */
   weight: number
   /** One for each term, in the order of the description. */
   weights: Array<number>
@@ -260,7 +290,9 @@ export declare function simdLevel(): string
 
 /** Layers that lie one after the other in the same tensors, `[layers, images, rows, width]`. */
 export interface StackStructure {
+  /** How many layers. */
   layers: number
+  /** How many queries each layer has. */
   rows: number
   /** The width of each field, in the order of the description; 0 for those without a tensor. */
   widths: Array<number>
@@ -268,8 +300,11 @@ export interface StackStructure {
 
 /** The structure of a step. */
 export interface StepStructure {
+  /** How many images the batch has. */
   images: number
+  /** What the tensors hold. */
   stacks: Array<StackStructure>
+  /** What is matched and weighed on its own. */
   parts: Array<PartStructure>
   /** Whether the batch has each field of the targets, in the order of the description. */
   targets: Array<boolean>
@@ -277,8 +312,11 @@ export interface StepStructure {
 
 /** A term. */
 export interface TermDescription {
+  /** What it is called in weights and results. */
   name: string
+  /** Whether the matching may weigh it. */
   inCost: boolean
+  /** Whether it goes with the sigmoid kinds of classification only. */
   needsSigmoid: boolean
 }
 
