@@ -42,6 +42,16 @@ const VARIANTS = [
 /** The presets whose outputs have boxes. */
 const OF_BOXES = Object.keys(PRESETS).filter((preset) => PRESETS[preset].cost.l1 > 0)
 
+/** Likewise of spans. */
+const OF_SPANS = [
+  {},
+  { isIgnoring: true },
+  { options: { spanFormat: 'xx' }, isCorners: true },
+  { options: { weights: { spanIou: 1 }, cost: { spanIou: 2 }, normalization: 'num-boxes' } },
+  { options: { nonFinite: 'worst' }, isSpoilt: true },
+  { isEmpty: true },
+]
+
 /** Options of softmax alone, and of the sigmoid kinds. */
 const SOFTMAX = [{}, { noObjectIndex: 0 }, { classWeights: [1, 0.5, 2, 0.25, 3] }, { normalization: 'num-boxes' }]
 const FORMS = ['focal', 'log-sigmoid', 'probability']
@@ -65,14 +75,38 @@ export function makeBatches() {
       }
     }
   }
+  // of another geometry, after all others, whose seeds follow from their places
+  for (const structure of Object.keys(STRUCTURES)) {
+    const seed = batches.length
+    const variant = OF_SPANS[seed % OF_SPANS.length]
+    const made = makeBatch(`momentDetr, ${structure}, ${describe(variant, 0)}`, 'momentDetr', structure, variant, seed)
+    batches.push({ ...made, inputs: () => made.inputs().map(toSpans) })
+  }
   return batches
+}
+
+/** A batch with spans in place of boxes: their first axis. */
+function toSpans(value) {
+  if (Array.isArray(value)) return value.map(toSpans)
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  const entries = Object.entries(value).map(([key, inner]) => {
+    if (key === 'boxes') return ['spans', Array.isArray(inner) ? inner.map(firstAxis) : firstAxes(inner)]
+    return [key === 'l1' ? 'spanL1' : key, toSpans(inner)]
+  })
+  return Object.fromEntries(entries)
+}
+
+const firstAxis = ([x, , w]) => [x, w]
+
+function firstAxes({ data, shape }) {
+  return { data: data.filter((_, i) => i % 2 === 0), shape: [...shape.slice(0, -1), 2] }
 }
 
 const describe = (variant, turn) => `${turn} ${Object.keys({ ...variant, ...variant.options }).join(' ')}`.trim()
 
 function makeBatch(name, preset, structure, variant, seed) {
-  const isSoftmax = preset === 'detr'
-  const classification = isSoftmax ? { kind: 'softmax', ...SOFTMAX[seed % SOFTMAX.length] } : undefined
+  const isSoftmax = PRESETS[preset].classification === 'softmax'
+  const classification = preset === 'detr' ? { kind: 'softmax', ...SOFTMAX[seed % SOFTMAX.length] } : undefined
   const cost = isSoftmax ? {} : { classForm: FORMS[seed % FORMS.length] }
   const options = { numClasses: 5, distribution: { regMax: 6 }, ...variant.options }
   options.cost = { ...cost, ...options.cost }

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto'
 /** The parts of a step beside the decoder. */
 const PARTS = ['encoder', 'denoising', 'oneToMany']
 const FIELDS = ['logits', 'boxes', 'corners']
+/** Of families that came later: what a batch lacks is not digested. */
+const LATER_FIELDS = ['spans']
 
 class Digest {
   #hash = createHash('sha256')
@@ -38,7 +40,9 @@ export function digestOfLoss(result) {
   addCounts(digest, result)
   if (result.gradients === undefined) return digest.end()
   addParts(result.gradients, (part) =>
-    [part, ...(part.auxiliary ?? [])].forEach((layer) => FIELDS.forEach((field) => digest.array(layer[field]))),
+    [part, ...(part.auxiliary ?? [])].forEach((layer) => {
+      for (const field of [...FIELDS, ...LATER_FIELDS.filter((later) => layer[later])]) digest.array(layer[field])
+    }),
   )
   return digest.end()
 }
@@ -93,7 +97,9 @@ function addMatches(digest, matches) {
   }
 }
 
-function addCounts(digest, { normalizers: { numBoxes, classNormalizer, unionBoxes }, nonFinite }) {
+function addCounts(digest, { normalizers: { numBoxes, classNormalizer, unionBoxes, numPairs }, nonFinite }) {
   digest.numbers(numBoxes, classNormalizer, unionBoxes)
   digest.numbers(...['logits', 'boxes', 'corners', 'references', 'costs'].map((field) => nonFinite[field]))
+  const later = [numPairs, ...LATER_FIELDS.map((field) => nonFinite[field])]
+  if (later.some((number) => number > 0)) digest.numbers(...later)
 }
