@@ -26,7 +26,8 @@ import {
   untyped,
 } from '../support/helpers.ts'
 
-const NAMES = Object.keys(PRESETS) as PresetName[]
+/** Presets of boxes. */
+const NAMES = (Object.keys(PRESETS) as PresetName[]).filter((name) => PRESETS[name].cost.l1 > 0)
 
 const CLASSES = 4
 const QUERIES = 6
@@ -284,6 +285,9 @@ const CLASS_TERMS: [string, PresetName, Partial<HungarianLossOptions>][] = [
   ['class weights', 'detr', { classification: { classWeights: [0.3, 2, 1.7, 0.9] } }],
   ['class weights of 0', 'detr', { classification: { classWeights: [0, 2, 0, 1], noObjectWeight: 0 } }],
   ['the paper’s divisor', 'detr', { classification: { normalization: 'num-boxes' } }],
+  ['the number of queries as divisor', 'detr', { classification: { normalization: 'num-queries' } }],
+  ['pairs as divisors', 'detr', { normalization: 'num-pairs' }],
+  ['pairs as divisors, sigmoid', 'dFine', { normalization: 'num-pairs', boxMatching: 'layer' }],
   ['no-object first', 'detr', { classification: { noObjectIndex: 0, classWeights: [3, 1, 2, 5] } }],
   ['a log-sigmoid cost', 'rtDetr', { cost: { classForm: 'log-sigmoid' } }],
   ['all box terms', 'deformableDetr', { weights: { iou: 1, diou: 0.5, ciou: 2 } }],

@@ -8,6 +8,8 @@ const common = {
   boxFormat: 'cxcywh',
   clampSizes: false,
   normalizedBoxes: true,
+  spanFormat: 'cxw',
+  normalizedSpans: true,
   nonFinite: 'throw',
   cardinality: 'threshold',
   check: 'off',
@@ -15,9 +17,19 @@ const common = {
   distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
   threads: threadCount(),
 }
-const terms = (classWeight: number) => ({ class: classWeight, l1: 5, giou: 2, iou: 0, diou: 0, ciou: 0 })
+const noSpans = { spanL1: 0, spanGiou: 0, spanIou: 0 }
+const terms = (classWeight: number) => ({
+  class: classWeight,
+  l1: 5,
+  giou: 2,
+  iou: 0,
+  diou: 0,
+  ciou: 0,
+  ...noSpans,
+})
 const plain = (classWeight: number) => ({ ...terms(classWeight), fgl: 0, ddf: 0 })
 const fine = { ...terms(1), fgl: 0.15, ddf: 1.5 }
+const moment = { ...terms(4), l1: 0, giou: 0, spanGiou: 1 }
 const softmax = {
   kind: 'softmax',
   noObjectWeight: 0.1,
@@ -42,12 +54,19 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
   lwDetr: [{ kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 }, focalCost, plain(1), 0],
   rtDetr: [varifocal, focalCost, plain(1), 0],
   dFine: [varifocal, focalCost, fine, 0],
+  momentDetr: [
+    { ...softmax, normalization: 'num-queries' },
+    { ...moment, spanL1: 10, classForm: 'probability', alpha: undefined, gamma: undefined },
+    { ...moment, spanL1: 5, fgl: 0, ddf: 0 },
+    0,
+  ],
   deim: [{ kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true }, focalCost, fine, 0],
 }
 
 describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, cost, weights, boxEpsilon]) => {
   const boxMatching = name === 'dFine' || name === 'deim' ? 'union' : 'layer'
-  const options = { ...common, classification, cost, weights, boxEpsilon, boxMatching }
+  const normalization = name === 'momentDetr' ? 'num-pairs' : 'num-boxes'
+  const options = { ...common, classification, cost, weights, boxEpsilon, boxMatching, normalization }
 
   test('has the published values', () => {
     expect(HungarianLoss[name as PresetName]({ numClasses: 91 }).options).toEqual(options)
@@ -80,5 +99,5 @@ test('PRESETS: the cost has the focal loss’ α and γ unless it is given its o
 test('PRESETS: an unknown preset is refused', () => {
   const error = errorOf(() => new HungarianLoss({ numClasses: 3 }, untyped('yolo')))
   expect(error).toMatchObject({ code: 'OPTION', argument: 'preset' })
-  expect(error.message).toMatch(/'detr' or .*'deim', got "yolo"/)
+  expect(error.message).toMatch(/'detr' or .*'momentDetr', got "yolo"/)
 })

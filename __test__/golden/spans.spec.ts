@@ -1,0 +1,132 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss } from '../../src/index.ts'
+import { errorOf, expectAllClose, expectClose } from '../support/helpers.ts'
+
+/** Terms and totals: relative to the value, and absolute near 0. */
+const TOLERANCE = 1e-6
+const NEAR_ZERO = 0.01
+const COST_UNIT = 5
+/** Gradients: absolute, and relative above 1. */
+const GRADIENT_TOLERANCE = 2e-6
+
+interface Tensor {
+  data: number[]
+  shape: number[]
+}
+
+interface GoldenImage {
+  cost: number[]
+  pred: number[]
+  tgt: number[]
+}
+
+interface GoldenCase {
+  inputs: { tensors: Record<string, Tensor>; targets: { labels: number[]; spans: number[] }[] }
+  matching: Record<string, GoldenImage[]>
+  losses: Record<string, number>
+  weighted_total: number
+  grads: Record<string, number[]>
+}
+
+/** Values of the published code in float64; see `fixtures/README.md`. */
+const DIRECTORY = new URL('../fixtures/golden/moment-detr/', import.meta.url)
+const CASES = readdirSync(DIRECTORY).map((file): [string, GoldenCase] => {
+  const numbers = new Set(['NaN', 'Infinity', '-Infinity'])
+  const json = JSON.parse(readFileSync(new URL(file, DIRECTORY), 'utf8'), (_, value: unknown) =>
+    typeof value === 'string' && numbers.has(value) ? Number(value) : value,
+  )
+  return [file.replace('.json', ''), json as GoldenCase]
+})
+const caseOf = (name: string): GoldenCase => new Map(CASES).get(name) as GoldenCase
+
+const criterion = HungarianLoss.momentDetr({ numClasses: 1 })
+
+/** The layers of a case, the final one last, and the suffixes of their terms. */
+function layersOf({ inputs: { tensors } }: GoldenCase): { name: string; suffix: string }[] {
+  return ['aux0', 'aux1', 'main']
+    .filter((name) => `${name}_logits` in tensors)
+    .map((name) => ({ name, suffix: name === 'main' ? '' : `_${name.slice(3)}` }))
+}
+
+function inputsOf(golden: GoldenCase) {
+  const { tensors, targets } = golden.inputs
+  const tensor = (name: string) => {
+    const { data, shape } = tensors[name] as Tensor
+    return { data: Float32Array.from(data), shape }
+  }
+  const layers = layersOf(golden).map(({ name }) => ({
+    logits: tensor(`${name}_logits`),
+    spans: tensor(`${name}_spans`),
+  }))
+  return {
+    outputs: { ...layers.at(-1)!, auxiliary: layers.slice(0, -1) },
+    targets: targets.map(({ labels, spans }) => ({ labels, spans })),
+  }
+}
+
+test('compute: moment-detr has its cases', () => expect(CASES.length).toBe(10))
+
+describe.each(CASES.filter(([name]) => !name.startsWith('error_')))('compute: moment-detr, %s', (_, golden) => {
+  const { outputs, targets } = inputsOf(golden)
+  const layers = layersOf(golden)
+  const result = criterion.compute(outputs, targets)
+
+  test('the costs are those of the reference', () => {
+    const costs = criterion.cost(outputs, targets)
+    layers.forEach(({ name }, l) =>
+      golden.matching[name]!.forEach(({ cost }, image) =>
+        expectAllClose(costs.layers[l]!.images[image]!.data, cost, TOLERANCE, COST_UNIT),
+      ),
+    )
+  })
+
+  test('the assignment is that of the reference', () => {
+    const matched = criterion.match(outputs, targets)
+    layers.forEach(({ name }, l) => {
+      const expected = golden.matching[name]!.map(({ pred, tgt }) => [pred, tgt])
+      for (const { matches } of [result.layers[l]!, matched.layers[l]!]) {
+        const found = matches.map(({ queryIndices, targetIndices }) => [[...queryIndices], [...targetIndices]])
+        expect(found).toEqual(expected)
+      }
+    })
+    expect(matched.normalizers).toEqual(result.normalizers)
+  })
+
+  test('terms, total and class error are those of the reference', () => {
+    const { losses } = golden
+    layers.forEach(({ suffix }, l) => {
+      const { terms, metrics } = result.layers[l]!
+      expectClose(terms.class, losses[`loss_label${suffix}`]!, TOLERANCE, NEAR_ZERO)
+      // theirs is the mean over a span's two numbers
+      expectClose(terms.spanL1!, 2 * losses[`loss_span${suffix}`]!, TOLERANCE, NEAR_ZERO)
+      expectClose(terms.spanGiou!, losses[`loss_giou${suffix}`]!, TOLERANCE, NEAR_ZERO)
+      expectClose(metrics.classError, losses[`class_error${suffix}`]!, TOLERANCE, NEAR_ZERO)
+    })
+    expectClose(result.loss, golden.weighted_total, TOLERANCE, NEAR_ZERO)
+  })
+
+  test('the gradients are those of the reference', () => {
+    const { auxiliary = [], ...final } = result.gradients
+    const gradients = [...auxiliary, final]
+    layers.forEach(({ name }, l) => {
+      expectAllClose(gradients[l]!.logits, golden.grads[`${name}_logits`]!, GRADIENT_TOLERANCE)
+      expectAllClose(gradients[l]!.spans!, golden.grads[`${name}_spans`]!, GRADIENT_TOLERANCE)
+    })
+  })
+})
+
+test('compute: without any span the terms of spans are 0, where the reference divides by 0', () => {
+  const { outputs, targets } = inputsOf(caseOf('error_all_empty'))
+  const { loss, terms, normalizers } = criterion.compute(outputs, targets)
+  expect(terms).toMatchObject({ spanL1: 0, spanGiou: 0 })
+  expect(loss).toBe(4 * terms.class)
+  expect(normalizers).toMatchObject({ numPairs: 1, counts: { pairs: [0] } })
+})
+
+test('compute: a span of negative width is refused with its place', () => {
+  const { outputs, targets } = inputsOf(caseOf('error_negative_width_pred'))
+  const error = errorOf(() => criterion.compute(outputs, targets))
+  expect(error).toMatchObject({ code: 'RANGE', argument: 'outputs.spans', layer: 0, image: 0, query: 2 })
+  expect(error.message).toMatch(/-0\.18.*a span's width must not be negative/)
+})
