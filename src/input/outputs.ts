@@ -6,7 +6,17 @@ import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
 import { neededFields } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import { checkCost, checkRecordAt, fieldIn, isOwn, MAX_JOBS, readGiven, readLayers } from './layers.ts'
+import {
+  checkCost,
+  checkRecordAt,
+  fieldIn,
+  isOwn,
+  MAX_JOBS,
+  NOTHING,
+  readGiven,
+  readInto,
+  readLayers,
+} from './layers.ts'
 import type { GivenLayer, LayerOutputs, Layers, LayerTensors, PartOutputs, Reader } from './layers.ts'
 import type { Part, QueryRange } from './part.ts'
 import { makeParts } from './parts.ts'
@@ -174,14 +184,26 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
   }
 }
 
+const NO_OUTPUTS: GivenOutputs = {
+  ...NOTHING,
+  groups: undefined,
+  encoder: undefined,
+  denoising: undefined,
+  oneToMany: undefined,
+}
+
 /** Reads the fields of the outputs. */
 function readOutputs(outputs: unknown): GivenOutputs {
   try {
     checkRecordAt(outputs, 'outputs', 'outputs')
-    const layer = readGiven(outputs)
+    const all: { -readonly [Key in keyof GivenOutputs]: unknown } = readInto({ ...NO_OUTPUTS }, outputs)
     const { groups, encoder, denoising, oneToMany } = outputs as unknown as GivenOutputs
-    checkCost(layer.matching, layer.cost, 'outputs')
-    return { ...layer, groups, encoder, denoising, oneToMany }
+    all.groups = groups
+    all.encoder = encoder
+    all.denoising = denoising
+    all.oneToMany = oneToMany
+    checkCost(all.matching, all.cost, 'outputs')
+    return all as GivenOutputs
   } catch (error) {
     throw toReadError(error, 'outputs')
   }
