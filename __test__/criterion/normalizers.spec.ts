@@ -731,3 +731,117 @@ describe('combineNormalizers refuses', () => {
     expect(errorOf(() => criterion.compute(randomLayer(16), targets, untyped('counts'))).message).not.toMatch(isTold)
   })
 })
+
+describe('numPairs: the geometric terms are divided by the pairs of each layer', () => {
+  const criterion = HungarianLoss.momentDetr({ numClasses: 1 })
+  const [IMAGES, SPANS] = [3, 4]
+  const moments = (seed: number, images = IMAGES) => {
+    const random = randomNumbers(seed)
+    const spans = Float32Array.from({ length: images * SPANS * 2 }, () => 0.1 + 0.4 * random())
+    const logits = Float32Array.from({ length: images * SPANS * 2 }, () => 4 * random() - 2)
+    return { logits: { data: logits, shape: [images, SPANS, 2] }, spans: { data: spans, shape: [images, SPANS, 2] } }
+  }
+  const outputs = { ...moments(1), auxiliary: [moments(2)] }
+  // 4, 0 and 2 pairs: the first image has more targets than queries
+  const targets = [7, 0, 2].map((count, image) => {
+    const random = randomNumbers(20 + image)
+    return {
+      labels: Array.from({ length: count }, () => 0),
+      spans: Array.from({ length: count }, () => [0.2 + 0.6 * random(), 0.05 + 0.3 * random()]),
+    }
+  })
+  const share = (from: number, to: number) => [cut(outputs, from, to), targets.slice(from, to)] as const
+  const shares = [share(0, 1), share(1, 3)]
+
+  test.each(['mean', 'sum'] as const)('unequal shares are the unsplit batch: %s', (reduce) => {
+    const whole = criterion.compute(outputs, targets)
+    expect(whole.normalizers).toMatchObject({ numBoxes: 9, numPairs: 6, counts: { targets: 9, pairs: [6, 6] } })
+    const divisor = reduce === 'mean' ? 2 : 1
+    const matched = shares.map(([some, of]) => criterion.match(some, of).normalizers)
+    expect(matched.map(({ counts }) => counts.pairs)).toEqual([[4, 4], [2, 2]]) // prettier-ignore
+    const call = combineNormalizers(JSON.parse(JSON.stringify(matched)) as NormalizerSource[], { reduce })
+    expect(call).toEqual(combineNormalizers(matched, { reduce }))
+    expect(call.numPairs).toEqual([6 / divisor, 6 / divisor])
+    const results = shares.map(([some, of]) => criterion.compute(some, of, call))
+    expectClose(results.reduce((sum, { loss }) => sum + loss, 0) / divisor, whole.loss, 1e-12)
+    // their own divisors are others, so that the test can fail
+    const alone = shares.map(([some, of]) => criterion.compute(some, of).loss)
+    expect(Math.abs(alone.reduce((sum, loss) => sum + loss, 0) / divisor - whole.loss)).toBeGreaterThan(0.01)
+    for (const name of ['logits', 'spans'] as const) {
+      for (const layer of [undefined, 0]) {
+        const of = ({ gradients }: (typeof results)[number]) =>
+          untyped<Float32Array>(layer === undefined ? gradients[name] : gradients.auxiliary![layer]![name])
+        const found = results.flatMap((result) => Array.from(of(result)))
+        const expected = of(whole)
+        expect(found.length).toBe(expected.length)
+        found.forEach((value, i) => expectClose(value / divisor, expected[i]!, 1e-6))
+      }
+    }
+  })
+
+  test('a share without pairs takes nothing from the others', () => {
+    const empty = share(1, 2)
+    const matched = [share(0, 1), empty].map(([some, of]) => criterion.match(some, of))
+    expect(matched[1]!.normalizers).toMatchObject({ numPairs: 1, counts: { pairs: [0, 0] } })
+    expect(combineNormalizers(matched).numPairs).toEqual([2, 2])
+    expect(combineNormalizers([matched[1]!, matched[1]!]).numPairs).toEqual([0.5, 0.5])
+  })
+
+  test('one number is for all layers, a list for each its own', () => {
+    const own = criterion.compute(outputs, targets)
+    const one = criterion.compute(outputs, targets, { numPairs: 12 })
+    const each = criterion.compute(outputs, targets, { numPairs: Float64Array.of(3, 12) })
+    const termsOf = ({ layers }: typeof own) => layers.map(({ terms }) => terms.spanL1!)
+    const [first, last] = termsOf(own) as [number, number]
+    expectClose(termsOf(one)[0]!, first / 2, 1e-12)
+    expectClose(termsOf(one)[1]!, last / 2, 1e-12)
+    expectClose(termsOf(each)[0]!, first * 2, 1e-12)
+    expectClose(termsOf(each)[1]!, last / 2, 1e-12)
+    expect(each.terms.class).toBe(own.terms.class)
+    // in force for the last layer, while the counts stay the batch's own
+    expect(each.normalizers).toMatchObject({ numPairs: 12, counts: own.normalizers.counts })
+  })
+
+  test.each<[string, unknown, string, string]>([
+    ['0', 0, 'OPTION', 'call.numPairs'],
+    ['a negative number', -1, 'OPTION', 'call.numPairs'],
+    ['a NaN', NaN, 'OPTION', 'call.numPairs'],
+    ['more than 1e24', 1e25, 'OPTION', 'call.numPairs'],
+    ['a string', '3', 'OPTION', 'call.numPairs'],
+    ['null', null, 'OPTION', 'call.numPairs'],
+    ['an object', { length: 2 }, 'OPTION', 'call.numPairs'],
+    ['too few', [3], 'SHAPE', 'call.numPairs'],
+    ['too many', [3, 3, 3], 'SHAPE', 'call.numPairs'],
+    ['a 0 for a layer', [3, 0], 'OPTION', 'call.numPairs[1]'],
+    ['a hole', [, 3], 'OPTION', 'call.numPairs[0]'], // oxlint-disable-line no-sparse-arrays
+  ])('a call is refused %s', (_, numPairs, code, argument) => {
+    const error = errorOf(() => criterion.compute(outputs, targets, untyped({ numPairs })))
+    expect(error).toMatchObject({ code, argument })
+    expect(error.message.startsWith(`${argument}: `)).toBe(true)
+  })
+
+  test.each<[string, (counts: object) => object, string, string]>([
+    ['no list', (counts) => ({ ...counts, pairs: 4 }), 'DTYPE', 'results[0].counts.pairs'],
+    ['too few', (counts) => ({ ...counts, pairs: [4] }), 'SHAPE', 'results[0].counts.pairs'],
+    ['half a pair', (counts) => ({ ...counts, pairs: [4, 0.5] }), 'RANGE', 'results[0].counts.pairs[1]'],
+    ['fewer than 0', (counts) => ({ ...counts, pairs: [-1, 4] }), 'RANGE', 'results[0].counts.pairs[0]'],
+    ['a string', (counts) => ({ ...counts, pairs: ['4', 4] }), 'DTYPE', 'results[0].counts.pairs[0]'],
+  ])('combineNormalizers is refused counts of pairs: %s', (_, change, code, argument) => {
+    const { normalizers } = criterion.match(outputs, targets)
+    const changed = { ...normalizers, counts: change(normalizers.counts) }
+    expect(errorOf(() => combineNormalizers(untyped([changed])))).toMatchObject({ code, argument })
+  })
+
+  test('combineNormalizers refuses shares of which some count pairs and some do not', () => {
+    const boxes = HungarianLoss.momentDetr({ numClasses: 1, normalization: 'num-boxes' })
+    const [pairs, none] = [criterion.match(outputs, targets), boxes.match(outputs, targets)]
+    expect(none.normalizers).not.toHaveProperty('numPairs')
+    expect(none.normalizers.counts).not.toHaveProperty('pairs')
+    const refused = (...results: NormalizerSource[]) => errorOf(() => combineNormalizers(results))
+    const details = { code: 'SHAPE', argument: 'results[1].normalizers.counts.pairs' }
+    expect(refused(pairs, none)).toMatchObject(details)
+    expect(refused(pairs, none).message).toMatch(/must be there/)
+    expect(refused(none, pairs)).toMatchObject(details)
+    expect(refused(none, pairs).message).toMatch(/must be absent/)
+  })
+})

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, expectTypeOf, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { OutputsWithoutBoxes, TargetWithoutBoxes } from '../../src/index.ts'
 import { errorOf, expectAllClose, expectClose, randomLayer, randomNumbers, untyped } from '../support/helpers.ts'
@@ -57,7 +57,7 @@ describe('spans', () => {
     spans.data.forEach((value, at) => {
       const lossAt = (moved: number) => run({ spans: { ...spans, data: spans.data.with(at, moved) } }).loss
       const slope = (lossAt(value + step) - lossAt(value - step)) / (2 * step)
-      expectClose(found[at]!, slope, 2e-2)
+      expectClose(found[at]!, slope, 1e-5)
     })
     layers[0]!.matches.forEach(({ queryIndices }, image) => {
       for (let query = 0; query < QUERIES; query++) {
@@ -97,6 +97,67 @@ describe('spans', () => {
     const written = criterion.compute(outputs, TARGETS, { out: untyped(out) })
     expectAllClose(untyped(out)['spans'], gradients.spans, 0)
     expect(written.gradients).toEqual(gradients)
+  })
+
+  test('have gradients in both formats that the chain rule makes one of the other', () => {
+    const given = randomLayerOf(1)
+    const cost = { spanL1: 0 }
+    const ends = TARGETS.map(({ labels, spans }) => ({ labels, spans: endsOf(spans.flat()) }))
+    const weights = { ...options.weights, spanL1: 0 }
+    const width = run({}, TARGETS, { cost, weights })
+    const both = run({ spans: tensorOf(endsOf(given.spans.data)) }, ends, { cost, weights, spanFormat: 'xx' })
+    expectClose(both.loss, width.loss, 1e-6)
+    const [byEnds, byWidth] = [both, width].map(({ gradients }) => untyped<{ spans: Float32Array }>(gradients).spans)
+    expect(byWidth!.some((slope) => slope !== 0)).toBe(true)
+    for (let i = 0; i < IMAGES * QUERIES; i++) {
+      const [start, end] = [byEnds![2 * i]!, byEnds![2 * i + 1]!]
+      // start = centre - width / 2, end = centre + width / 2
+      expectClose(byWidth![2 * i]!, start + end, 1e-6)
+      expectClose(byWidth![2 * i + 1]!, (end - start) / 2, 1e-6)
+    }
+  })
+
+  test('have the L1 of their two numbers, whichever these are', () => {
+    const one = (numbers: number[], targetSpan: number[], spanFormat: 'cxw' | 'xx') =>
+      HungarianLoss.momentDetr({ numClasses: 1, spanFormat }).compute(
+        {
+          logits: { data: Float32Array.of(0, 0), shape: [1, 1, 2] },
+          spans: { data: Float32Array.from(numbers), shape: [1, 1, 2] },
+        },
+        [{ labels: [0], spans: [targetSpan] }],
+      ).terms.spanL1!
+    expectClose(one([0.5, 0.25], [0.25, 0.5], 'cxw'), 0.5, 1e-12)
+    // the same spans: 0.375 to 0.625, and 0 to 0.5
+    expectClose(one([0.375, 0.625], [0, 0.5], 'xx'), 0.5, 1e-12)
+    expectClose(one([0.5, 0.25], [0.5, 0.5], 'cxw'), 0.25, 1e-12)
+    expectClose(one([0.375, 0.625], [0.25, 0.75], 'xx'), 0.25, 1e-12)
+    expectClose(one([0.5, 0.25], [0.75, 0.25], 'cxw'), 0.25, 1e-12)
+    expectClose(one([0.375, 0.625], [0.625, 0.875], 'xx'), 0.5, 1e-12)
+  })
+
+  test('of auxiliary layers have their own terms and gradients', () => {
+    const [first, last] = [randomLayerOf(2), randomLayerOf(1)]
+    const criterion = HungarianLoss.momentDetr(options)
+    const both = criterion.compute({ ...last, auxiliary: [first] }, TARGETS)
+    const [one, two] = [first, last].map((layer) => criterion.compute(layer, TARGETS))
+    expectClose(both.loss, one!.loss + two!.loss, 1e-12)
+    expect(both.layers.map(({ terms }) => terms)).toEqual([one!.terms, two!.terms])
+    expect(both.gradients.spans).toEqual(two!.gradients.spans)
+    expect(both.gradients.auxiliary![0]!.spans).toEqual(one!.gradients.spans)
+  })
+
+  test('have gradients that are certain by the type of the outputs', async () => {
+    const criterion = HungarianLoss.momentDetr(options)
+    const result = criterion.compute(randomLayerOf(1), TARGETS)
+    expectTypeOf(result.gradients.spans).toEqualTypeOf<Float32Array>()
+    expect(result.gradients.spans).toBeInstanceOf(Float32Array)
+    expect(result.gradients.spans.length).toBe(2 * IMAGES * QUERIES)
+    expect(result.gradients).not.toHaveProperty('boxes')
+    // @ts-expect-error: outputs without boxes have no gradients of boxes
+    expect(() => result.gradients.boxes.length).toThrow(TypeError)
+    const later = await criterion.computeAsync(randomLayerOf(1), TARGETS)
+    expectTypeOf(later.gradients.spans).toEqualTypeOf<Float32Array>()
+    expect(later).toEqual(result)
   })
 
   test('that are not finite are left out and counted on demand', () => {
