@@ -2,7 +2,7 @@
 import { DESCRIPTION } from '../binding/description.ts'
 import type { LayerRange, Stack } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
-import { toReadError } from '../common/reading.ts'
+import { fieldReader, toReadError } from '../common/reading.ts'
 import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
 import type { TensorLike } from '../common/tensors.ts'
 import { isObject, show, showKeys } from '../common/validate.ts'
@@ -107,32 +107,11 @@ type GivenFields = { readonly [Name in keyof LayerFields]?: unknown }
 
 const NAMES = FIELDS.map(({ name }) => name)
 
-/** A layer without anything: a copy has room for all that a layer may have. */
-export const NOTHING: GivenLayer = {
-  ...Object.fromEntries(NAMES.map((name) => [name, undefined])),
-  matching: undefined,
-  cost: undefined,
-  auxiliary: undefined,
-}
+/** What a layer may have, in the order in which it is read. */
+export const LAYER_KEYS: readonly (keyof GivenLayer)[] = [...NAMES, 'matching', 'cost', 'auxiliary']
 
 /** Reads what a layer was given. */
-export function readGiven(layer: object): GivenLayer {
-  return readInto({ ...NOTHING }, layer)
-}
-
-/** Likewise into an object that has a place for everything: to spread the fields into another takes microseconds. */
-export function readInto<Given extends GivenLayer>(into: Given, layer: object): Given {
-  const given: { -readonly [Key in keyof GivenLayer]: unknown } = into
-  for (let i = 0; i < NAMES.length; i++) {
-    const name = NAMES[i] as keyof LayerFields
-    given[name] = (layer as GivenFields)[name]
-  }
-  const { matching, cost, auxiliary } = layer as GivenLayer
-  given.matching = matching
-  given.cost = cost
-  given.auxiliary = auxiliary
-  return into
-}
+const readGiven = fieldReader<GivenLayer>(LAYER_KEYS)
 
 /** The first field that a layer was given, if any. */
 export function fieldIn(given: GivenLayer): string | undefined {

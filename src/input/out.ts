@@ -2,6 +2,7 @@
 import { PART_KEYS } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { bytesOf, checkMemory, isUsable, kindOf, lengthOfTyped } from '../common/memory.ts'
+import { fieldReader } from '../common/reading.ts'
 import { lengthOf } from '../common/tensors.ts'
 import { checkRecord, isObject, show } from '../common/validate.ts'
 import type { LayerGradients } from '../terms/index.ts'
@@ -15,12 +16,14 @@ import type { ReadTarget } from './targets.ts'
 const OUT = [...WRITTEN, 'auxiliary']
 const ALL_OUT = [...OUT, ...PART_KEYS] as readonly (keyof Gradients)[]
 
+const readOut = fieldReader<Gradients>(ALL_OUT)
+
 const NO_LAYERS: readonly LayerGradients[] = []
 
 /** The caller's arrays, once it is certain that nothing else can be overwritten with them. */
 export function checkOut(given: Gradients, predictions: Predictions, targets: readonly ReadTarget[]): GradientArrays {
   checkRecord(given, ALL_OUT, 'call.out')
-  const out = Object.fromEntries(ALL_OUT.map((key) => [key, given[key]])) as unknown as Gradients
+  const out = readOut(given)
   const gradients: Float32Array[] = []
   const { parts } = predictions
   for (const { key, tensors, layers } of parts) {

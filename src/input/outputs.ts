@@ -2,21 +2,11 @@
 import { PART_KEYS } from '../binding/plan.ts'
 import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
-import { toReadError } from '../common/reading.ts'
+import { fieldReader, toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
 import { neededFields } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import {
-  checkCost,
-  checkRecordAt,
-  fieldIn,
-  isOwn,
-  MAX_JOBS,
-  NOTHING,
-  readGiven,
-  readInto,
-  readLayers,
-} from './layers.ts'
+import { checkCost, checkRecordAt, fieldIn, isOwn, MAX_JOBS, LAYER_KEYS, readLayers } from './layers.ts'
 import type { GivenLayer, LayerOutputs, Layers, LayerTensors, PartOutputs, Reader } from './layers.ts'
 import type { Part, QueryRange } from './part.ts'
 import { makeParts } from './parts.ts'
@@ -184,40 +174,39 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
   }
 }
 
-const NO_OUTPUTS: GivenOutputs = {
-  ...NOTHING,
-  groups: undefined,
-  encoder: undefined,
-  denoising: undefined,
-  oneToMany: undefined,
-}
+const readAllOfOutputs = fieldReader<GivenOutputs>([...LAYER_KEYS, 'groups', ...PART_KEYS])
 
 /** Reads the fields of the outputs. */
 function readOutputs(outputs: unknown): GivenOutputs {
   try {
     checkRecordAt(outputs, 'outputs', 'outputs')
-    const all: { -readonly [Key in keyof GivenOutputs]: unknown } = readInto({ ...NO_OUTPUTS }, outputs)
-    const { groups, encoder, denoising, oneToMany } = outputs as unknown as GivenOutputs
-    all.groups = groups
-    all.encoder = encoder
-    all.denoising = denoising
-    all.oneToMany = oneToMany
-    checkCost(all.matching, all.cost, 'outputs')
-    return all as GivenOutputs
+    const given = readAllOfOutputs(outputs)
+    checkCost(given.matching, given.cost, 'outputs')
+    return given
   } catch (error) {
     throw toReadError(error, 'outputs')
   }
 }
 
+const readAllOfPart = fieldReader<GivenPart>([
+  ...LAYER_KEYS,
+  'groups',
+  'classAgnostic',
+  'contrastive',
+  'padding',
+  'queries',
+  'repeat',
+  'weight',
+  'weights',
+])
+
 /** Reads the fields of a further part. */
 function readPart(part: unknown, place: PartKey, argument: string): GivenPart {
   try {
     checkRecordAt(part, place, argument)
-    const layer = readGiven(part)
-    const { groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } =
-      part as unknown as GivenPart
-    checkCost(layer.matching, layer.cost, argument)
-    return { ...layer, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights }
+    const given = readAllOfPart(part)
+    checkCost(given.matching, given.cost, argument)
+    return given
   } catch (error) {
     throw toReadError(error, argument)
   }
