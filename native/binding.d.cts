@@ -88,27 +88,27 @@ export interface AxisDescription {
 /**
  * Loss, terms, matches and gradients of a batch.
  *
- * `tensors`: of each stack those of its fields, in the order of the description, without those of width 0. `gradients`:
- * one for each of those that has one, or none where they are not wanted. `labelOffsets`: `[targets + 1]`, or absent where
- * each target has one label. `targetFields`: in the order of the description, empty where there are none. `ignored`:
- * `[targets]`, or absent for none. `given`, `costs`: of the layers whose rules say so, one after the other.
+ * `fields`: of each stack its tensors, without those of width 0; then the fields of the targets that the plan says there
+ * are; each in the order of the description. `gradients`: one for each tensor that has one, or none where they are not
+ * wanted. `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignored`: `[targets]`, or absent for
+ * none. `given`, `costs`: of the layers whose rules say so, one after the other.
  *
  * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out. `values`: as
  * the description names them.
  */
-export declare function compute(plan: ExternalObject<NamedPlan>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function compute(plan: ExternalObject<NamedPlan>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
 
 /**
  * As `compute`, in another thread: inputs are copied before this returns, but for the tensors if
  * `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
  */
-export declare function computeAsync(plan: ExternalObject<NamedPlan>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): Promise<void>
+export declare function computeAsync(plan: ExternalObject<NamedPlan>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): Promise<void>
 
 /**
  * The matching cost alone; arguments as for `compute`. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
-export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
@@ -216,7 +216,7 @@ export interface KindDescription {
 }
 
 /** The matching alone; arguments as for `compute`, with the loss and its terms 0. */
-export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQuery: Int32Array, values: Float64Array, tensors: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, targetFields: Array<Float32Array>, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
 
 /**
  * An option: `number` from `least` to `most`, `even` likewise, `flag`, `word` out of `words`, `column` of the logits,

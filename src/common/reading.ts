@@ -19,20 +19,3 @@ function isOurs(thrown: unknown): thrown is HungarianLossError {
     return false // a proxy that refuses to be asked
   }
 }
-
-/**
- * A function that reads these properties of an object, each once and in this order. The result is a copy of an object that has
- * room for all of them: to list them anew, or to spread them into another, takes microseconds of every call.
- * @internal
- */
-export function fieldReader<Fields extends object>(keys: readonly (keyof Fields)[]): (object: object) => Fields {
-  const none = Object.fromEntries(keys.map((key) => [key, undefined])) as Fields
-  return (object) => {
-    const fields = { ...none }
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i] as keyof Fields
-      fields[key] = (object as Fields)[key]
-    }
-    return fields
-  }
-}

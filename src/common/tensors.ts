@@ -73,9 +73,9 @@ export type Numbers = ArrayLike<number>
 const MAX_RANK = 32
 
 /** A list to be filled at once, which takes a fraction of the time that one takes to grow. */
-export function listOf(length: number): number[] {
+export function listOf<Entry = number>(length: number): Entry[] {
   // oxlint-disable-next-line unicorn/no-new-array
-  return new Array<number>(length)
+  return new Array<Entry>(length)
 }
 
 /** The shape of a tensor, read once and every entry checked; the rank is the caller's matter. */

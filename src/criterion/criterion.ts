@@ -7,9 +7,10 @@ import { takeAway } from '../binding/transfer.ts'
 import { fail, toHungarianLossError } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
+import { countTensors, listFields } from '../input/fields.ts'
 import type { GradientArrays, GradientsOf } from '../input/gradients.ts'
 import { packRules } from '../input/matching.ts'
-import { listTensors, readPredictions } from '../input/outputs.ts'
+import { readPredictions } from '../input/outputs.ts'
 import type { ExactOutputs, Outputs, OutputsWithoutBoxes } from '../input/outputs.ts'
 import { checkCopies } from '../input/parts.ts'
 import { packRead, readTargets, targetShape } from '../input/targets.ts'
@@ -200,17 +201,16 @@ export class HungarianLoss {
       const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
       const { targetOfQuery, values } = filled
       // by name, since spreading them would take a quarter of a microsecond
-      const [tensors, labels, labelOffsets, fields, offsets, ignores, given, costs] = inputs
+      const [fields, labels, labelOffsets, offsets, ignores, given, costs] = inputs
       compute(
         plan,
         normalizers,
         gradients,
         targetOfQuery,
         values,
-        tensors,
+        fields,
         labels,
         labelOffsets,
-        fields,
         offsets,
         ignores,
         given,
@@ -259,10 +259,12 @@ export class HungarianLoss {
     const mayTake = checkFlag(transfer, false, 'call.transfer')
     const start = async (interrupt: Interrupt): Promise<LossResult> => {
       const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest as CallOptions)
-      const [given, ...others] = inputs
-      const taken = mayTake ? takeAway(given) : undefined
+      const [fields, ...others] = inputs
+      const count = countTensors(filled.predictions)
+      const taken = mayTake ? takeAway(fields.slice(0, count)) : undefined
+      const given = taken === undefined ? fields : [...taken, ...fields.slice(count)]
       const written = [normalizers, gradients, filled.targetOfQuery, filled.values] as const
-      await computeAsync(plan, taken !== undefined, interrupt, ...written, taken ?? given, ...others)
+      await computeAsync(plan, taken !== undefined, interrupt, ...written, given, ...others)
       return readLoss(filled, gradients)
     }
     return untilAborted(start, checkSignal(signal, 'call.signal'), 'outputs')
@@ -309,10 +311,9 @@ export class HungarianLoss {
       const { images, tensors, parts } = predictions
       const plan = this.#plans.get({ images, stacks: tensors, parts, rules: rules?.rules, targets: packed.has })
       const inputs: Prepared['inputs'] = [
-        listTensors(predictions),
+        listFields(predictions, packed),
         packed.labels,
         packed.labelOffsets,
-        packed.fields as Float32Array[],
         packed.offsets,
         packed.ignores,
         rules?.given,

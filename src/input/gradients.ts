@@ -4,7 +4,7 @@ import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 import type { WithoutBoxes } from '../terms/boxes.ts'
 import { FIELDS } from '../terms/index.ts'
-import type { LayerGradients, LayerGradientsOf } from '../terms/index.ts'
+import type { Field, LayerGradients, LayerGradientsOf } from '../terms/index.ts'
 import type { Layers, LayerTensors } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import type { Part } from './part.ts'
@@ -32,13 +32,22 @@ export type GradientsOf<O> = (O extends { readonly boxes: object } ? Gradients :
   (O extends { readonly denoising: { readonly logits: object } } ? { readonly denoising: PartGradients } : unknown) &
   (O extends { readonly oneToMany: { readonly logits: object } } ? { readonly oneToMany: PartGradients } : unknown)
 
-/** The fields that the loss has gradients by. */
-export const WRITTEN = FIELDS.filter(({ hasGradient }) => hasGradient).map(
-  ({ name }) => name,
+/** A field that the loss has a gradient by. */
+export interface WrittenField extends Field {
+  readonly name: keyof LayerGradients
+  /** Its place among all fields. */
+  readonly place: number
+}
+
+/** All of them, in the core's order. */
+export const WRITTEN = FIELDS.map((field, place) => ({ ...field, place })).filter(
+  ({ hasGradient }) => hasGradient,
 ) as readonly WrittenField[]
 
-/** The name of such a field. */
-export type WrittenField = keyof LayerGradients
+/** The values of such a field. `index`: its place among those with a gradient. */
+export function valuesOf({ values }: LayerTensors, index: number): Float32Array | undefined {
+  return values[(WRITTEN[index] as WrittenField).place]
+}
 
 /**
  * Arrays for the gradients, in the layout of the inputs: of each of the predictions' stacks those of {@link WRITTEN} that it
@@ -59,7 +68,7 @@ export function makeGradients({ tensors }: Predictions): GradientArrays {
   for (let i = 0; i < tensors.length; i++) {
     const layer = tensors[i] as LayerTensors
     for (let k = 0; k < WRITTEN.length; k++) {
-      const values = layer[WRITTEN[k] as WrittenField]
+      const values = valuesOf(layer, k)
       if (values === undefined) continue
       fields.push(values)
       length += values.length
@@ -95,7 +104,7 @@ export function layOut(gradients: GradientArrays, { tensors, parts }: Prediction
 /** How many arrays a stack has. */
 export function countWritten(layer: LayerTensors): number {
   let count = 0
-  for (let k = 0; k < WRITTEN.length; k++) if (layer[WRITTEN[k] as WrittenField] !== undefined) count += 1
+  for (let k = 0; k < WRITTEN.length; k++) if (valuesOf(layer, k) !== undefined) count += 1
   return count
 }
 
@@ -115,9 +124,8 @@ const PlainGradients = constructorOf<LayerGradients, [LayerTensors, GradientArra
 ) {
   let at = next
   for (let k = 0; k < WRITTEN.length; k++) {
-    const name = WRITTEN[k] as WrittenField
-    if (layer[name] === undefined) continue
-    this[name] = gradients[at] as Float32Array
+    if (valuesOf(layer, k) === undefined) continue
+    this[(WRITTEN[k] as WrittenField).name] = gradients[at] as Float32Array
     at += 1
   }
 }, WITH_JSON)

@@ -2,11 +2,11 @@
 import { DESCRIPTION } from '../binding/description.ts'
 import type { LayerRange, Stack } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
-import { fieldReader, toReadError } from '../common/reading.ts'
-import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
+import { toReadError } from '../common/reading.ts'
+import { float32, lengthOf, listOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
 import type { TensorLike } from '../common/tensors.ts'
 import { isObject, show, showKeys } from '../common/validate.ts'
-import { neededFields } from '../options/needed.ts'
+import type { Needed } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import { FIELDS, TERMS } from '../terms/index.ts'
 import type { Field, LayerFields } from '../terms/index.ts'
@@ -61,16 +61,14 @@ export interface PartOutputs extends LayerOutputs {
 export const MAX_LAYERS = 2 ** 20
 export const MAX_JOBS = 2 ** 22
 
-/** The values of a layer's fields, by name. */
-export type FieldValues = { readonly [Name in keyof LayerFields]?: Float32Array | undefined }
-
 /** The tensors of one layer, or of several that are stacked. */
-export interface LayerTensors extends Stack, FieldValues {
+export interface LayerTensors extends Stack {
   /** Where they were given, for messages: `outputs`, `outputs.auxiliary[0]`. */
   readonly name: string
   /** What was given there. */
-  readonly given: LayerOutputs
-  readonly logits: Float32Array
+  readonly given: GivenLayer
+  /** The values of each field in the core's order, as far as there are any. */
+  readonly values: ReadonlyArray<Float32Array | undefined>
 }
 
 /** Layers that lie together: those of one part, or of the parts that share its queries. */
@@ -88,6 +86,7 @@ export function tensorsOf({ tensors }: Layers, layer: number): LayerTensors {
 /** What has been read so far. */
 export interface Reader {
   readonly options: ResolvedOptions
+  readonly needed: Needed
   /** Images, once they are known. */
   images: number | undefined
   readonly targets: unknown
@@ -96,32 +95,38 @@ export interface Reader {
   layers: number
 }
 
-/** What a layer was given, every field read once, and none of them checked. */
-export interface GivenLayer extends GivenFields {
+/** What a layer was given, every property read once, and none of them checked. */
+export interface GivenLayer {
+  /** The fields in the core's order. */
+  readonly fields: readonly unknown[]
   readonly matching: unknown
   readonly cost: unknown
-  readonly auxiliary: unknown
 }
 
-type GivenFields = { readonly [Name in keyof LayerFields]?: unknown }
+/** The place of the logits among the fields. */
+const LOGITS = 0
 
-const NAMES = FIELDS.map(({ name }) => name)
+/** The place of a field among all. */
+const PLACES: ReadonlyMap<string, number> = new Map(FIELDS.map(({ name }, place) => [name, place]))
 
-/** What a layer may have, in the order in which it is read. */
-export const LAYER_KEYS: readonly (keyof GivenLayer)[] = [...NAMES, 'matching', 'cost', 'auxiliary']
+/** The place of a field, by its name. */
+export const placeOf = (field: keyof LayerFields): number => PLACES.get(field) as number
 
-/** Reads what a layer was given. */
-const readGiven = fieldReader<GivenLayer>(LAYER_KEYS)
+/** Reads the fields that a layer was given. */
+export function readFields(layer: object): unknown[] {
+  const fields = listOf<unknown>(FIELDS.length)
+  for (let i = 0; i < FIELDS.length; i++) fields[i] = (FIELDS[i] as Field).of(layer)
+  return fields
+}
 
 /** The first field that a layer was given, if any. */
-export function fieldIn(given: GivenLayer): string | undefined {
-  return NAMES.find((name) => given[name] !== undefined)
+export function fieldIn({ fields }: GivenLayer): string | undefined {
+  return FIELDS.find((_, i) => fields[i] !== undefined)?.name
 }
 
 /** Whether a part was given tensors of its own: any that its layers need. */
-export function isOwn(given: GivenLayer, options: ResolvedOptions): boolean {
-  const needed = neededFields(options).queries
-  return NAMES.some((name, i) => needed[i] === true && given[name] !== undefined)
+export function isOwn({ fields }: GivenLayer, { queries }: Needed): boolean {
+  return fields.some((value, i) => queries[i] === true && value !== undefined)
 }
 
 /** Refuses what is no layer, and keys that would be dropped. */
@@ -147,12 +152,12 @@ export function checkCost(matching: unknown, cost: unknown, argument: string): v
 export function readLayers(
   reader: Reader,
   outputs: unknown,
-  given: GivenLayer,
+  given: GivenLayer & { readonly auxiliary: unknown },
   name: string,
   agnostic?: boolean,
 ): Layers {
   checkGiven(reader, outputs, given, name)
-  const shape = shapeOf(given.logits, `${name}.logits`)
+  const shape = shapeOf(given.fields[LOGITS], `${name}.logits`)
   checkLogitShape(shape, reader, name, agnostic)
   const rank = shape.length
   const layers = rank === 4 ? (shape[0] as number) : 1
@@ -191,9 +196,9 @@ function failLayers(argument: string, layers: number): never {
 function readLayer(layer: unknown, argument: string): GivenLayer {
   try {
     checkRecordAt(layer, 'layer', argument)
-    const given = readGiven(layer)
-    checkCost(given.matching, given.cost, argument)
-    return given
+    const { matching, cost } = layer
+    checkCost(matching, cost, argument)
+    return { fields: readFields(layer), matching, cost }
   } catch (error) {
     throw toReadError(error, argument)
   }
@@ -202,30 +207,29 @@ function readLayer(layer: unknown, argument: string): GivenLayer {
 function readAuxiliary(reader: Reader, layer: unknown, shape: readonly number[], name: string): LayerTensors {
   const given = readLayer(layer, name)
   checkGiven(reader, layer, given, name)
-  const logitShape = shapeOf(given.logits, `${name}.logits`)
+  const logitShape = shapeOf(given.fields[LOGITS], `${name}.logits`)
   checkShape(logitShape, shape, shape[2] as number, `${name}.logits`)
   return readTensors(reader, given, shape, name, 1)
 }
 
 /** Refuses a layer without the tensors that the criterion needs, saying what there is instead. */
-function checkGiven({ options }: Reader, layer: unknown, given: GivenLayer, name: string): void {
-  const needed = neededFields(options).queries
-  for (let i = 0; i < NAMES.length; i++) {
-    const field = NAMES[i] as keyof LayerFields
-    if (given[field] !== undefined || needed[i] !== true) continue
+function checkGiven({ needed }: Reader, layer: unknown, given: GivenLayer, name: string): void {
+  for (let i = 0; i < FIELDS.length; i++) {
+    if (given.fields[i] !== undefined || needed.queries[i] !== true) continue
     const rule = 'must be { data, shape } or { data, dims }, got undefined'
-    fail('DTYPE', `${name}.${field}`, `${rule}; ${name} is an object ${showKeys(layer)}`)
+    fail('DTYPE', `${name}.${(FIELDS[i] as Field).name}`, `${rule}; ${name} is an object ${showKeys(layer)}`)
   }
 }
 
 /** Refuses earlier layers that have other fields than the final one, but for what layers may lack. */
 function checkLike(earlier: readonly LayerTensors[], final: LayerTensors): void {
-  for (const { name: field, owner } of FIELDS) {
+  for (const [place, { name: field, owner }] of FIELDS.entries()) {
     if (owner !== field) continue
     const { comparesLayers, isLate } = natureOf(field)
+    const isLacking = final.values[place] === undefined
     for (const layer of earlier) {
-      if ((layer[field] === undefined) === (final[field] === undefined)) continue
-      if (comparesLayers && final[field] === undefined) {
+      if ((layer.values[place] === undefined) === isLacking) continue
+      if (comparesLayers && isLacking) {
         const rule = `must be given where an earlier layer has ${field}, since the last one teaches it`
         fail('SHAPE', `${final.name}.${field}`, rule)
       }
@@ -250,30 +254,32 @@ function readTensors(
   name: string,
   layers: number,
 ): LayerTensors {
-  const [rows, classes] = shape.slice(-2) as [number, number]
-  const logits = float32(given.logits, shape, `${name}.logits`)
-  const widths = [classes]
-  const values: { -readonly [Name in keyof LayerFields]?: Float32Array } = {}
+  const rows = shape[shape.length - 2] as number
+  const widths = listOf(FIELDS.length)
+  const values = listOf<Float32Array | undefined>(FIELDS.length)
+  widths[LOGITS] = shape[shape.length - 1] as number
+  values[LOGITS] = float32(given.fields[LOGITS], shape, `${name}.logits`)
   for (let i = 1; i < FIELDS.length; i++) {
     const { name: field, owner, columns } = FIELDS[i] as Field
-    const tensor = given[field]
-    if (owner !== field && given[owner as keyof LayerFields] === undefined) {
+    const tensor = given.fields[i]
+    const isLacking = owner === field ? tensor === undefined : given.fields[OWNERS[i] as number] === undefined
+    if (isLacking) {
       if (tensor !== undefined) fail('SHAPE', `${name}.${field}`, `must be absent where there are no ${owner}`)
-      widths.push(0)
-      continue
-    }
-    if (tensor === undefined && owner === field) {
-      widths.push(0)
+      widths[i] = 0
+      values[i] = undefined
       continue
     }
     const own = shapeOf(tensor, `${name}.${field}`)
-    const width = columns(options, own.at(-1) as number)
+    const width = columns(options, own[own.length - 1] as number)
     checkShape(own, shape, width, `${name}.${field}`)
-    values[field] = float32(tensor, own, `${name}.${field}`)
-    widths.push(width)
+    values[i] = float32(tensor, own, `${name}.${field}`)
+    widths[i] = width
   }
-  return { name, given: given as LayerOutputs, layers, rows, widths, ...values, logits }
+  return { name, given, layers, rows, widths, values }
 }
+
+/** For each field, the place of its owner. */
+const OWNERS = FIELDS.map(({ owner = 'logits' }) => placeOf(owner))
 
 /** Checks the shape of a part's logits; the images must be those of the parts before. */
 function checkLogitShape(

@@ -2,40 +2,39 @@
 import { PART_KEYS } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { bytesOf, checkMemory, isUsable, kindOf, lengthOfTyped } from '../common/memory.ts'
-import { fieldReader } from '../common/reading.ts'
 import { lengthOf } from '../common/tensors.ts'
 import { checkRecord, isObject, show } from '../common/validate.ts'
 import type { LayerGradients } from '../terms/index.ts'
-import { WRITTEN } from './gradients.ts'
-import type { GradientArrays, Gradients, PartGradients } from './gradients.ts'
+import { valuesOf, WRITTEN } from './gradients.ts'
+import type { GradientArrays, Gradients, PartGradients, WrittenField } from './gradients.ts'
 import type { Layers, LayerTensors } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import { checkDisjoint, outName } from './overlap.ts'
 import type { ReadTarget } from './targets.ts'
 
-const OUT = [...WRITTEN, 'auxiliary']
+const OUT = [...WRITTEN.map(({ name }) => name), 'auxiliary']
 const ALL_OUT = [...OUT, ...PART_KEYS] as readonly (keyof Gradients)[]
-
-const readOut = fieldReader<Gradients>(ALL_OUT)
 
 const NO_LAYERS: readonly LayerGradients[] = []
 
 /** The caller's arrays, once it is certain that nothing else can be overwritten with them. */
 export function checkOut(given: Gradients, predictions: Predictions, targets: readonly ReadTarget[]): GradientArrays {
   checkRecord(given, ALL_OUT, 'call.out')
-  const out = readOut(given)
+  const { encoder, denoising, oneToMany } = given
+  const own: readonly unknown[] = [encoder, denoising, oneToMany]
   const gradients: Float32Array[] = []
   const { parts } = predictions
   for (const { key, tensors, layers } of parts) {
     if (key !== tensors) continue
-    const part: unknown = key === undefined ? out : out[key]
+    const part = key === undefined ? given : own[PART_KEYS.indexOf(key)]
     const name = key === undefined ? 'call.out' : `call.out.${key}`
     if (!isObject(part)) fail('DTYPE', name, `must be { logits, boxes }, got ${show(part)}`)
     if (key !== undefined) checkRecord(part, OUT, name)
     checkPart(part as unknown as PartGradients, layers, name, gradients)
   }
-  for (const key of PART_KEYS) {
-    if (out[key] === undefined || parts.some((part) => part.key === key && part.tensors === key)) continue
+  for (let i = 0; i < own.length; i++) {
+    const key = PART_KEYS[i]
+    if (own[i] === undefined || parts.some((part) => part.key === key && part.tensors === key)) continue
     fail('SHAPE', `call.out.${key}`, `must be absent, since outputs.${key} has no tensors of its own`)
   }
   checkDisjoint(gradients, predictions, targets)
@@ -61,9 +60,10 @@ function checkPart(part: PartGradients, { tensors }: Layers, name: string, gradi
 function checkLayer(layer: unknown, tensors: LayerTensors, gradients: Float32Array[]): void {
   const { name } = tensors
   if (!isObject(layer)) fail('DTYPE', outName(name), `must be { logits, boxes }, got ${show(layer)}`)
-  for (const field of WRITTEN) {
-    const array = layer[field]
-    const values = tensors[field]
+  for (let k = 0; k < WRITTEN.length; k++) {
+    const { name: field, of } = WRITTEN[k] as WrittenField
+    const array = of(layer)
+    const values = valuesOf(tensors, k)
     if (values !== undefined) gradients.push(checkArray(array, values, name, field))
     else if (array !== undefined) fail('SHAPE', `${outName(name)}.${field}`, `must be absent, since ${name} has none`)
   }

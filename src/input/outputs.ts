@@ -2,15 +2,15 @@
 import { PART_KEYS } from '../binding/plan.ts'
 import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
-import { fieldReader, toReadError } from '../common/reading.ts'
+import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
 import { neededFields } from '../options/needed.ts'
+import type { Needed } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import { checkCost, checkRecordAt, fieldIn, isOwn, MAX_JOBS, LAYER_KEYS, readLayers } from './layers.ts'
+import { checkCost, checkRecordAt, fieldIn, isOwn, MAX_JOBS, readFields, readLayers } from './layers.ts'
 import type { GivenLayer, LayerOutputs, Layers, LayerTensors, PartOutputs, Reader } from './layers.ts'
 import type { Part, QueryRange } from './part.ts'
 import { makeParts } from './parts.ts'
-import { FIELDS } from '../terms/index.ts'
 import type { WithoutBoxes } from '../terms/boxes.ts'
 import type { OtherGeometry } from '../terms/index.ts'
 import type {
@@ -95,35 +95,23 @@ export interface Predictions {
   /** Those of the main part first; of each part the final layer last. */
   readonly tensors: readonly LayerTensors[]
   readonly parts: readonly Part[]
-  /** The fields that every layer has, in the core's order. */
-  readonly needed: readonly boolean[]
+  /** The fields that every layer, and every image's targets, have. */
+  readonly needed: Needed
   /** Whether the geometric terms of a layer are divided by its pairs. */
   readonly dividesByPairs: boolean
 }
 
-/** The tensors as the core takes them: of each stack those of its fields. */
-export function listTensors({ tensors }: Predictions): Float32Array[] {
-  const list: Float32Array[] = []
-  for (let i = 0; i < tensors.length; i++) {
-    const layer = tensors[i] as LayerTensors
-    for (let k = 0; k < FIELDS.length; k++) {
-      const values = layer[(FIELDS[k] as (typeof FIELDS)[number]).name]
-      if (values !== undefined) list.push(values)
-    }
-  }
-  return list
-}
-
-/** What the outputs were given, every field read once, and none of them checked. */
+/** What the outputs were given, every property read once, and none of them checked. */
 interface GivenOutputs extends GivenLayer {
+  readonly auxiliary: unknown
   readonly groups: unknown
-  readonly encoder: unknown
-  readonly denoising: unknown
-  readonly oneToMany: unknown
+  /** In the order of {@link PART_KEYS}. */
+  readonly parts: readonly unknown[]
 }
 
 /** Likewise a further part of them. */
 interface GivenPart extends GivenLayer {
+  readonly auxiliary: unknown
   readonly groups: unknown
   readonly classAgnostic: unknown
   readonly contrastive: unknown
@@ -136,18 +124,20 @@ interface GivenPart extends GivenLayer {
 
 /** Reads the predictions of a batch. `targets`: what comes with them, unchecked, by which messages tell how many images there are. */
 export function readPredictions(outputs: Outputs, options: ResolvedOptions, targets?: unknown): Predictions {
-  const reader: Reader = { options, images: undefined, targets, tensors: [], layers: 0 }
+  const needed = neededFields(options)
+  const reader: Reader = { options, needed, images: undefined, targets, tensors: [], layers: 0 }
   const given = readOutputs(outputs)
   const main = readLayers(reader, outputs, given, 'outputs')
   const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
   const parts: { [Key in PartKey]?: GivenPart } = {}
-  for (const key of PART_KEYS) {
-    const value = given[key]
+  for (let i = 0; i < PART_KEYS.length; i++) {
+    const value = given.parts[i]
     if (value === undefined) continue
+    const key = PART_KEYS[i] as PartKey
     const name = `outputs.${key}`
     const part = readPart(value, key, name)
     parts[key] = part
-    if (key === 'encoder' || isOwn(part, options)) {
+    if (key === 'encoder' || isOwn(part, needed)) {
       const agnostic = key === 'encoder' ? checkFlag(part.classAgnostic, false, `${name}.classAgnostic`) : undefined
       if (part.queries !== undefined) {
         fail('OPTION', `${name}.queries`, 'must be absent where the part has logits and boxes of its own')
@@ -169,44 +159,44 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
     images,
     tensors,
     parts: makeParts(structure, own, options),
-    needed: neededFields(options).queries,
+    needed,
     dividesByPairs: options.normalization === 'num-pairs',
   }
 }
 
-const readAllOfOutputs = fieldReader<GivenOutputs>([...LAYER_KEYS, 'groups', ...PART_KEYS])
-
-/** Reads the fields of the outputs. */
+/** Reads the properties of the outputs. */
 function readOutputs(outputs: unknown): GivenOutputs {
   try {
     checkRecordAt(outputs, 'outputs', 'outputs')
-    const given = readAllOfOutputs(outputs)
-    checkCost(given.matching, given.cost, 'outputs')
-    return given
+    const { matching, cost, auxiliary, groups, encoder, denoising, oneToMany } = outputs
+    checkCost(matching, cost, 'outputs')
+    return { fields: readFields(outputs), matching, cost, auxiliary, groups, parts: [encoder, denoising, oneToMany] }
   } catch (error) {
     throw toReadError(error, 'outputs')
   }
 }
 
-const readAllOfPart = fieldReader<GivenPart>([
-  ...LAYER_KEYS,
-  'groups',
-  'classAgnostic',
-  'contrastive',
-  'padding',
-  'queries',
-  'repeat',
-  'weight',
-  'weights',
-])
-
-/** Reads the fields of a further part. */
+/** Reads the properties of a further part. */
 function readPart(part: unknown, place: PartKey, argument: string): GivenPart {
   try {
     checkRecordAt(part, place, argument)
-    const given = readAllOfPart(part)
-    checkCost(given.matching, given.cost, argument)
-    return given
+    const { matching, cost, auxiliary, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } =
+      part
+    checkCost(matching, cost, argument)
+    return {
+      fields: readFields(part),
+      matching,
+      cost,
+      auxiliary,
+      groups,
+      classAgnostic,
+      contrastive,
+      padding,
+      queries,
+      repeat,
+      weight,
+      weights,
+    }
   } catch (error) {
     throw toReadError(error, argument)
   }

@@ -6,9 +6,9 @@ import { lengthOf } from '../common/tensors.ts'
 import type { Shaped } from '../common/tensors.ts'
 import { isObject, isRecord } from '../common/validate.ts'
 import { FIELDS, TARGET_FIELDS } from '../terms/index.ts'
-import { WRITTEN } from './gradients.ts'
+import { valuesOf, WRITTEN } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
-import type { LayerOutputs, LayerTensors } from './layers.ts'
+import type { GivenLayer, LayerTensors } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import type { ReadField, ReadTarget } from './targets.ts'
 
@@ -69,7 +69,7 @@ function findOverlap(
   }
   gradients.forEach((array, i) => add(array, i))
   for (const layer of predictions.tensors) {
-    for (const tensor of [...tensorsIn(layer), ...tensorsIn(layer.given), ...ruleArrays(layer.given)])
+    for (const tensor of [...layer.values, ...layer.given.fields, ...ruleArrays(layer.given)])
       add(tensor, undefined)
   }
   for (const target of targets) for (const data of arraysOf(target)) add(data, undefined)
@@ -98,9 +98,6 @@ function findOverlap(
 
 const further = (a: Span | undefined, b: Span): Span => (a !== undefined && a.end >= b.end ? a : b)
 
-/** The tensors of a layer, as they were given or as they were read. */
-const tensorsIn = (layer: LayerTensors | LayerOutputs): unknown[] => FIELDS.map(({ name }) => layer[name])
-
 /**
  * Whether gradients in these buffers lie in others than all inputs, as they do if they are nothing but gradients. It is found
  * out sooner than what overlaps, since each input is asked for its buffer but once.
@@ -111,11 +108,9 @@ function areApart(
   targets: readonly ReadTarget[],
 ): boolean {
   for (let i = 0; i < tensors.length; i++) {
-    const layer = tensors[i] as LayerTensors
-    for (let k = 0; k < FIELDS.length; k++) {
-      const { name } = FIELDS[k] as (typeof FIELDS)[number]
-      const values = layer[name]
-      if (values !== undefined && !isApart(values, layer.given[name], buffers)) return false
+    const { values, given } = tensors[i] as LayerTensors
+    for (let k = 0; k < values.length; k++) {
+      if (values[k] !== undefined && !isApart(values[k], given.fields[k], buffers)) return false
     }
   }
   for (let i = 0; i < targets.length; i++) {
@@ -157,12 +152,12 @@ function sharedInput(
   { tensors, parts }: Predictions,
   targets: readonly ReadTarget[],
 ): string | undefined {
-  for (const layer of tensors) {
-    const key = sharedTensor(bytes, layer)
-    if (key !== undefined) return `${layer.name}.${key}`
+  for (const { name, values } of tensors) {
+    const key = sharedTensor(bytes, values)
+    if (key !== undefined) return `${name}.${key}`
   }
   for (const { name, given } of tensors) {
-    const key = sharedTensor(bytes, given)
+    const key = sharedTensor(bytes, given.fields)
     if (key !== undefined) return `${name}.${key}`
   }
   for (let image = 0; image < targets.length; image++) {
@@ -179,9 +174,9 @@ function sharedInput(
   return undefined
 }
 
-/** The first of a layer's tensors that shares memory with an array. */
-function sharedTensor(bytes: Bytes, layer: LayerTensors | LayerOutputs): string | undefined {
-  return FIELDS.find(({ name }) => shares(bytes, layer[name]))?.name
+/** The first of a layer's tensors, as they were given or read, that shares memory with an array. */
+function sharedTensor(bytes: Bytes, tensors: readonly unknown[]): string | undefined {
+  return FIELDS.find((_, i) => shares(bytes, tensors[i]))?.name
 }
 
 /** Whether an array shares memory with what the caller gave, or what was made of it. */
@@ -249,7 +244,7 @@ function dataOf(value: unknown): unknown {
 }
 
 /** Whatever a layer's matching and cost are read from. */
-function ruleArrays({ matching, cost }: LayerOutputs): unknown[] {
+function ruleArrays({ matching, cost }: GivenLayer): unknown[] {
   const pairs = Array.isArray(matching) ? matching : []
   const lists = pairs.flatMap((image: unknown) => (isRecord(image) ? Object.values(image) : []))
   return [cost, ...lists]
@@ -259,7 +254,7 @@ function ruleArrays({ matching, cost }: LayerOutputs): unknown[] {
 function writtenName(index: number, { tensors }: Predictions): string {
   let first = 0
   for (const layer of tensors) {
-    const names = WRITTEN.filter((name) => layer[name] !== undefined)
+    const names = WRITTEN.filter((_, k) => valuesOf(layer, k) !== undefined).map(({ name }) => name)
     if (index < first + names.length) return `${outName(layer.name)}.${names[index - first]}`
     first += names.length
   }

@@ -11,12 +11,12 @@ import {
   failType,
   isNumeric,
   lengthOf,
+  listOf,
   numbersOf,
   shapeHint,
   shapeOf,
   showShape,
 } from '../common/tensors.ts'
-import { neededFields } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import type { WithoutBoxes } from '../terms/boxes.ts'
 import { MAX_CLASSES } from '../terms/classes.ts'
@@ -51,8 +51,8 @@ export interface PackedTargets {
   readonly labels: Int32Array
   /** `[T + 1]`: the labels of target t are `labelOffsets[t]` to `labelOffsets[t + 1]`; absent where each has one. */
   readonly labelOffsets: Uint32Array | undefined
-  /** `[T, width]` of each field in the core's order; empty where there is none. */
-  readonly fields: readonly Float32Array[]
+  /** `[T, width]` of each field in the core's order; undefined where the batch lacks it. */
+  readonly fields: ReadonlyArray<Float32Array | undefined>
   /** Whether the batch has each of them. */
   readonly has: readonly boolean[]
   /** `[B + 1]`: the targets of image b are `offsets[b]` to `offsets[b + 1]`. */
@@ -91,7 +91,7 @@ export interface TargetShape {
 }
 
 /** What the targets of a batch are to have, by what its outputs have. */
-export function targetShape({ images, tensors }: Predictions, options: ResolvedOptions): TargetShape {
+export function targetShape({ images, tensors, needed }: Predictions, options: ResolvedOptions): TargetShape {
   const widthOf = (field: string): number => {
     const place = FIELDS.findIndex(({ name }) => name === field)
     return tensors.find(({ widths }) => (widths[place] ?? 0) > 0)?.widths[place] ?? 0
@@ -99,7 +99,7 @@ export function targetShape({ images, tensors }: Predictions, options: ResolvedO
   return {
     images,
     columns: TARGET_FIELDS.map(({ columns }) => columns(options, widthOf)),
-    needed: neededFields(options).targets,
+    needed: needed.targets,
   }
 }
 
@@ -121,10 +121,10 @@ export function readTargets(targets: readonly Target[], shape: TargetShape): rea
     fail('SHAPE', 'targets', `expected one entry for each of ${images} images, got ${length}`)
   }
   const has = [...shape.needed]
-  const read: ReadTarget[] = []
+  const read = listOf<ReadTarget>(images)
   for (let image = 0; image < images; image++) {
     try {
-      read.push(readTarget(targets[image], image, shape, has))
+      read[image] = readTarget(targets[image], image, shape, has)
     } catch (error) {
       throw toReadError(error, `targets[${image}]`)
     }
@@ -154,12 +154,21 @@ export function packRead(targets: readonly ReadTarget[], { columns, needed }: Ta
   for (let image = 0; image < images; image++) {
     offsets[image + 1] = (offsets[image] as number) + (targets[image] as ReadTarget).count
   }
-  const several = targets.some(hasLabelSets)
+  let [several, ignored] = [false, false]
+  for (let image = 0; image < images; image++) {
+    several ||= hasLabelSets(targets[image] as ReadTarget)
+    ignored ||= (targets[image] as ReadTarget).ignore !== undefined
+  }
   const labelOffsets = several ? uint32s(total + 1) : undefined
   const labels = labelOffsets === undefined ? packLabels(targets, total) : packLabelSets(targets, labelOffsets)
-  const has = TARGET_FIELDS.map((_, field) => needed[field] === true || targets[0]?.fields[field] !== undefined)
-  const fields = columns.map((width, field) => packField(targets, field, has[field] ? width : 0, offsets))
-  const ignores = targets.some(({ ignore }) => ignore !== undefined) ? packIgnores(targets, offsets, total) : undefined
+  const has = listOf<boolean>(TARGET_FIELDS.length)
+  const fields = listOf<Float32Array | undefined>(TARGET_FIELDS.length)
+  for (let field = 0; field < TARGET_FIELDS.length; field++) {
+    const isGiven = needed[field] === true || targets[0]?.fields[field] !== undefined
+    has[field] = isGiven
+    fields[field] = isGiven ? packField(targets, field, columns[field] as number, offsets) : undefined
+  }
+  const ignores = ignored ? packIgnores(targets, offsets, total) : undefined
   return { total, labels, labelOffsets, fields, has, offsets, ignores }
 }
 
@@ -174,15 +183,16 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
   const labelData = isObject(labels) ? dataIn(labels, `targets[${image}].labels`) : labels
   const given = countLabels(labelData, labels, target, image)
   const count = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
-  const fields: (ReadField | undefined)[] = []
+  const fields = listOf<ReadField | undefined>(TARGET_FIELDS.length)
   for (let field = 0; field < TARGET_FIELDS.length; field++) {
-    const value: unknown = target[(TARGET_FIELDS[field] as TargetField).name]
+    const value = (TARGET_FIELDS[field] as TargetField).of(target)
     if (value === undefined && shape.needed[field] !== true) {
-      fields.push(undefined)
+      fields[field] = undefined
       continue
     }
     has[field] = true
-    fields.push(readField(value, target, field, { image, given, counted: count, size: shape.columns[field] as number }))
+    const size = shape.columns[field] as number
+    fields[field] = readField(value, target, field, { image, given, counted: count, size })
   }
   if (ignore !== undefined) checkIgnores(ignore, image, given)
   return {

@@ -94,7 +94,7 @@ export interface Source {
   /** The layers whose pairs were given, if any were: there each target is meant to find one, and may have several. */
   readonly given: readonly boolean[] | undefined
   readonly terms: GivenTerms
-  /** For each optional field the layers that have it, if any layer has one. */
+  /** The fields of each layer, if any term asks for them. */
   readonly optional: OptionalFields | undefined
 }
 
@@ -104,7 +104,7 @@ export function sourceOf(
   { part, layer, entry }: PartPlace,
 ): Source {
   const { layers, first, end, denoising } = part
-  const terms = givenTerms(part, predictions.needed)
+  const terms = givenTerms(part, predictions.needed.queries)
   return {
     values,
     targetOfQuery,

@@ -1,11 +1,11 @@
 /** Which terms a result has, and what they come to. */
 import { termIn } from '../binding/values.ts'
-import { tensorsOf } from '../input/layers.ts'
+import { placeOf, tensorsOf } from '../input/layers.ts'
 import type { Layers } from '../input/layers.ts'
 import type { Predictions } from '../input/outputs.ts'
 import type { Part } from '../input/part.ts'
-import { FIELDS, TERMS } from '../terms/index.ts'
-import type { LayerFields, Terms } from '../terms/index.ts'
+import { TERMS } from '../terms/index.ts'
+import type { Terms } from '../terms/index.ts'
 
 type Term = (typeof TERMS)[number]
 
@@ -45,21 +45,16 @@ export function givenTerms({ weight, weights }: Part, needed: readonly boolean[]
 
 /** Whether every layer has a term, since every layer has what it needs. */
 function isEverywhere({ field, comparesLayers }: Term, needed: readonly boolean[]): boolean {
-  return !comparesLayers && (field === undefined || needed[PLACES.get(field) as number] === true)
+  return !comparesLayers && (field === undefined || needed[placeOf(field)] === true)
 }
 
-const PLACES = new Map(FIELDS.map(({ name }, place) => [name, place]))
+/** For each layer, whether it has each field, in the core's order. */
+export type OptionalFields = ReadonlyArray<readonly boolean[]>
 
-/** For each field that layers may lack, whether each layer has it. */
-export type OptionalFields = { readonly [K in keyof LayerFields]?: readonly boolean[] }
-
-const OPTIONAL = FIELDS.filter(({ owner, name }) => owner === name)
-
-/** Which layers have which of these fields. */
+/** Which layers have which fields. */
 export function optionalFields(layers: Layers): OptionalFields {
-  const hasField = (name: keyof LayerFields): boolean[] =>
-    Array.from({ length: layers.layers }, (_, layer) => tensorsOf(layers, layer)[name] !== undefined)
-  return Object.fromEntries(OPTIONAL.map(({ name }) => [name, hasField(name)])) as OptionalFields
+  const fieldsOf = (_: unknown, layer: number) => tensorsOf(layers, layer).values.map((values) => values !== undefined)
+  return Array.from({ length: layers.layers }, fieldsOf)
 }
 
 /** What terms are read from; see `Source`. */
@@ -88,7 +83,7 @@ export function readTerms(source: TermSource, layer: number): Terms {
 
 /** Whether a layer has what a term needs. */
 function hasTerm({ optional, layers }: TermSource, { field, comparesLayers }: Term, layer: number): boolean {
-  return (field === undefined || optional?.[field]?.[layer] === true) && !(comparesLayers && layer === layers - 1)
+  return (field === undefined || optional?.[layer]?.[placeOf(field)] === true) && !(comparesLayers && layer === layers - 1)
 }
 
 const COMPARING = TERMS.filter((term) => term.comparesLayers)
@@ -109,7 +104,7 @@ export function comparesLayers({ parts }: Predictions): boolean {
 /** Whether any layer but the last has a field. */
 function hasEarlier(layers: Layers, field: Term['field']): boolean {
   for (let layer = 0; layer < layers.layers - 1; layer++) {
-    if (field === undefined || tensorsOf(layers, layer)[field] !== undefined) return true
+    if (field === undefined || tensorsOf(layers, layer).values[placeOf(field)] !== undefined) return true
   }
   return false
 }

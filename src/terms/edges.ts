@@ -109,11 +109,18 @@ export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, never, keyof Edge
   fields: [
     {
       name: 'corners',
+      of: ({ corners }) => corners,
       owner: 'corners',
       hasGradient: true,
       columns: ({ distribution }) => BOX_SIZE * (distribution.regMax + 1),
     },
-    { name: 'references', owner: 'corners', hasGradient: false, columns: () => BOX_SIZE },
+    {
+      name: 'references',
+      of: ({ references }) => references,
+      owner: 'corners',
+      hasGradient: false,
+      columns: () => BOX_SIZE,
+    },
   ],
   targets: [],
   options: ['distribution'],

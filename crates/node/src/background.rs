@@ -18,10 +18,10 @@ use crate::task::in_background;
 /// A copy of what a call reads; the fields are the arguments of `compute`.
 #[derive(Default)]
 struct Snapshot {
-    tensors: Vec<Vec<f32>>,
+    /// Those of the targets alone where the tensors were taken.
+    fields: Vec<Vec<f32>>,
     labels: Vec<i32>,
     label_offsets: Option<Vec<u32>>,
-    target_fields: Vec<Vec<f32>>,
     offsets: Vec<u32>,
     ignored: Vec<u8>,
     given: Vec<i32>,
@@ -44,8 +44,8 @@ const SPARES: usize = 2;
 pub struct LossTask {
     plan: NamedPlan,
     snapshot: Snapshot,
-    /// In place of the snapshot's tensors, where JavaScript has given them away.
-    taken: Option<Vec<Float32Array>>,
+    /// The tensors, where JavaScript has given them away.
+    taken: Vec<Float32Array>,
     gradients: Vec<Float32Array>,
     target_of_query: Int32Array,
     values: Float64Array,
@@ -53,20 +53,18 @@ pub struct LossTask {
 }
 
 impl Snapshot {
-    fn batch<'a>(&'a self, taken: Option<&'a [Float32Array]>) -> Batch<'a> {
-        Batch {
-            tensors: match taken {
-                None => self.tensors.iter().map(|tensor| &**tensor).collect(),
-                Some(tensors) => tensors.iter().map(|tensor| &**tensor).collect(),
-            },
+    fn batch<'a>(&'a self, plan: &NamedPlan, taken: &'a [Float32Array]) -> Result<Batch<'a>> {
+        let taken = taken.iter().map(|tensor| &**tensor);
+        let fields: Vec<&[f32]> = taken.chain(self.fields.iter().map(|field| &**field)).collect();
+        Ok(Batch {
+            fields: plan.fields(fields.into_iter())?,
             labels: &self.labels,
             label_offsets: self.label_offsets.as_deref(),
-            target_fields: self.target_fields.iter().map(|field| &**field).collect(),
             offsets: &self.offsets,
             ignored: &self.ignored,
             given: &self.given,
             costs: &self.costs,
-        }
+        })
     }
 
     fn normalizers(&self) -> Normalizers<'_> {
@@ -87,14 +85,14 @@ impl Snapshot {
 
     /// Bytes of the memory that is reused.
     fn held(&self) -> usize {
-        let Self { tensors, labels, target_fields, offsets, .. } = self;
-        tensors.iter().chain(target_fields).map(held).sum::<usize>() + held(labels) + held(offsets)
+        let Self { fields, labels, offsets, .. } = self;
+        fields.iter().map(held).sum::<usize>() + held(labels) + held(offsets)
     }
 
     /// Keeps the memory that every call needs for later, if it is not too much.
     fn give_back(self) {
-        let Self { tensors, labels, target_fields, offsets, .. } = self;
-        let kept = Self { tensors, labels, target_fields, offsets, ..Self::default() };
+        let Self { fields, labels, offsets, .. } = self;
+        let kept = Self { fields, labels, offsets, ..Self::default() };
         let mut spare = spare();
         if spare.len() < SPARES && kept.held() <= KEPT {
             spare.push(kept);
@@ -111,7 +109,7 @@ impl LossTask {
             let gradients: Vec<_> = gradients.iter_mut().map(|array| array.as_mut()).collect();
             (gradients, target_of_query.as_mut(), values.as_mut())
         };
-        let batch = snapshot.batch(taken.as_deref());
+        let batch = snapshot.batch(plan, taken)?;
         compute_loss(plan, &batch, snapshot.normalizers(), &mut gradients, target_of_query, values, scratch)
     }
 }
@@ -144,10 +142,9 @@ pub fn compute_async(
     gradients: Vec<Float32Array>,
     target_of_query: Int32Array,
     values: Float64Array,
-    tensors: Vec<Float32Array>,
+    mut fields: Vec<Float32Array>,
     labels: &[i32],
     label_offsets: Option<&[u32]>,
-    target_fields: Vec<Float32Array>,
     offsets: &[u32],
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
@@ -155,17 +152,19 @@ pub fn compute_async(
 ) -> napi::Result<AsyncTask<LossTask>> {
     let Normalizers { targets, pairs, union_pairs, class, distilled } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
-    let take_snapshot = || -> Result<Snapshot> {
+    let mut take_snapshot = || -> Result<Snapshot> {
         let mut arrays = Arrays::default();
         arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
-        arrays.read(tensors.iter().map(|array| &**array)).check()?;
+        arrays.read(fields.iter().map(|array| &**array)).check()?;
         let mut snapshot = Snapshot { num_boxes: targets, union_boxes: union_pairs, ..Snapshot::take() };
-        if !is_taken {
-            copy_all("outputs", &tensors, &mut snapshot.tensors)?;
+        let tensors = plan.fields(fields.iter().map(|array| &**array))?.tensors().len();
+        let first = if is_taken { tensors } else { 0 };
+        snapshot.fields.resize_with(fields.len() - first, Vec::new);
+        for (place, its_copy) in (first..).zip(&mut snapshot.fields) {
+            copy(if place < tensors { "outputs" } else { "targets" }, &fields[place], its_copy)?;
         }
         copy("targets", labels, &mut snapshot.labels)?;
         snapshot.label_offsets = copy_if_any("targets", label_offsets)?;
-        copy_all("targets", &target_fields, &mut snapshot.target_fields)?;
         copy("targets", offsets, &mut snapshot.offsets)?;
         copy("targets", ignored.unwrap_or_default(), &mut snapshot.ignored)?;
         copy("outputs", given.unwrap_or_default(), &mut snapshot.given)?;
@@ -173,21 +172,13 @@ pub fn compute_async(
         snapshot.pairs = copy_if_any("call", pairs)?;
         snapshot.class = copy_if_any("call", class)?;
         snapshot.distilled = copy_if_any("call", distilled)?;
+        fields.truncate(if is_taken { tensors } else { 0 });
         Ok(snapshot)
     };
     let snapshot = take_snapshot().map_err(|failure| failure.into_js(&env))?;
     let plan = NamedPlan::clone(plan);
     let interrupt = Interrupt::clone(interrupt);
-    let taken = Some(tensors).filter(|_| is_taken);
-    Ok(AsyncTask::new(LossTask { plan, snapshot, taken, gradients, target_of_query, values, interrupt }))
-}
-
-fn copy_all(argument: &'static str, arrays: &[Float32Array], copies: &mut Vec<Vec<f32>>) -> Result<()> {
-    copies.resize_with(arrays.len(), Vec::new);
-    for (array, its_copy) in arrays.iter().zip(copies) {
-        copy(argument, array, its_copy)?;
-    }
-    Ok(())
+    Ok(AsyncTask::new(LossTask { plan, snapshot, taken: fields, gradients, target_of_query, values, interrupt }))
 }
 
 fn copy_if_any<T: Copy>(argument: &'static str, values: Option<&[T]>) -> Result<Option<Vec<T>>> {

@@ -10,11 +10,16 @@ const FEW: usize = 16;
 type Span = (usize, usize);
 
 /// The arrays of a call.
-#[derive(Default)]
 pub struct Arrays {
     /// The first of them are written to.
     spans: Vec<Span>,
     written: usize,
+}
+
+impl Default for Arrays {
+    fn default() -> Self {
+        Self { spans: Vec::with_capacity(FEW), written: 0 }
+    }
 }
 
 impl Arrays {

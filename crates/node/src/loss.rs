@@ -9,7 +9,7 @@ use napi_derive::napi;
 
 use crate::disjoint::Arrays;
 use crate::error::{Failure, Result};
-use crate::plan::NamedPlan;
+use crate::plan::{Fields, NamedPlan};
 use crate::values::{write_counts, write_report};
 
 thread_local! {
@@ -48,14 +48,12 @@ impl GivenNormalizers<'_> {
 
 /// The arrays of a batch, as slices.
 pub struct Batch<'a> {
-    /// The fields of each stack that has them, stack after stack.
-    pub tensors: Vec<&'a [f32]>,
+    /// The fields of queries and targets.
+    pub fields: Fields<'a>,
     /// The classes of all targets, or those of several labels each.
     pub labels: &'a [i32],
     /// Where the labels of each target begin, if targets have several.
     pub label_offsets: Option<&'a [u32]>,
-    /// The fields of the targets, image after image.
-    pub target_fields: Vec<&'a [f32]>,
     /// Where the targets of each image begin.
     pub offsets: &'a [u32],
     /// 1 for each target to be ignored; may be empty.
@@ -69,19 +67,19 @@ pub struct Batch<'a> {
 impl Batch<'_> {
     /// What the core takes.
     fn inputs(&self) -> hungarian_loss::Result<Inputs<'_>> {
-        let Self { labels, label_offsets, offsets, ignored, given, costs, .. } = *self;
-        let targets = Targets::new(labels, label_offsets, &self.target_fields, offsets, ignored)?;
-        Ok(Inputs { tensors: &self.tensors, given, costs, targets })
+        let Self { labels, label_offsets, offsets, ignored, given, costs, ref fields } = *self;
+        let targets = Targets::new(labels, label_offsets, fields.targets(), offsets, ignored)?;
+        Ok(Inputs { tensors: fields.tensors(), given, costs, targets })
     }
 
     /// The arrays that are read.
     fn add_to<'b>(&self, arrays: &'b mut Arrays) -> &'b mut Arrays {
         arrays
-            .read(self.tensors.iter().copied())
-            .read(self.target_fields.iter().copied())
+            .read(self.fields.all())
             .read([self.labels, self.given])
             .read([self.costs])
-            .read([self.offsets].into_iter().chain(self.label_offsets))
+            .read([self.offsets])
+            .read(self.label_offsets)
             .read([self.ignored])
     }
 }
@@ -107,10 +105,10 @@ fn named<T>(plan: &NamedPlan, run: impl FnOnce() -> std::result::Result<T, Error
 
 /// Loss, terms, matches and gradients of a batch.
 ///
-/// `tensors`: of each stack those of its fields, in the order of the description, without those of width 0. `gradients`:
-/// one for each of those that has one, or none where they are not wanted. `labelOffsets`: `[targets + 1]`, or absent where
-/// each target has one label. `targetFields`: in the order of the description, empty where there are none. `ignored`:
-/// `[targets]`, or absent for none. `given`, `costs`: of the layers whose rules say so, one after the other.
+/// `fields`: of each stack its tensors, without those of width 0; then the fields of the targets that the plan says there
+/// are; each in the order of the description. `gradients`: one for each tensor that has one, or none where they are not
+/// wanted. `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignored`: `[targets]`, or absent for
+/// none. `given`, `costs`: of the layers whose rules say so, one after the other.
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out. `values`: as
 /// the description names them.
@@ -122,17 +120,16 @@ pub fn compute(
     mut gradients: Vec<Float32ArraySlice<'_>>,
     mut target_of_query: Int32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
-    tensors: Vec<Float32ArraySlice<'_>>,
+    fields: Vec<&[f32]>,
     labels: &[i32],
     label_offsets: Option<&[u32]>,
-    target_fields: Vec<Float32ArraySlice<'_>>,
     offsets: &[u32],
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(&tensors, labels, label_offsets, &target_fields, offsets, ignored, given, costs);
+        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
         let normalizers = normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
         let mut arrays = Arrays::default();
         arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
@@ -162,17 +159,16 @@ pub fn match_targets(
     plan: &External<NamedPlan>,
     mut target_of_query: Int32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
-    tensors: Vec<Float32ArraySlice<'_>>,
+    fields: Vec<&[f32]>,
     labels: &[i32],
     label_offsets: Option<&[u32]>,
-    target_fields: Vec<Float32ArraySlice<'_>>,
     offsets: &[u32],
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(&tensors, labels, label_offsets, &target_fields, offsets, ignored, given, costs);
+        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
         let mut arrays = Arrays::default();
         arrays.written([&*target_of_query]).written([&*values]);
         batch.add_to(&mut arrays).check()?;
@@ -192,17 +188,16 @@ pub fn cost_matrix(
     plan: &External<NamedPlan>,
     mut out: Float32ArraySlice<'_>,
     mut values: Float64ArraySlice<'_>,
-    tensors: Vec<Float32ArraySlice<'_>>,
+    fields: Vec<&[f32]>,
     labels: &[i32],
     label_offsets: Option<&[u32]>,
-    target_fields: Vec<Float32ArraySlice<'_>>,
     offsets: &[u32],
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(&tensors, labels, label_offsets, &target_fields, offsets, ignored, given, costs);
+        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
         let mut arrays = Arrays::default();
         arrays.written([&*out]).written([&*values]);
         batch.add_to(&mut arrays).check()?;
@@ -215,25 +210,24 @@ pub fn cost_matrix(
 }
 
 fn batch<'a>(
-    tensors: &'a [Float32ArraySlice<'_>],
+    plan: &NamedPlan,
+    fields: &[&'a [f32]],
     labels: &'a [i32],
     label_offsets: Option<&'a [u32]>,
-    target_fields: &'a [Float32ArraySlice<'_>],
     offsets: &'a [u32],
     ignored: Option<&'a [u8]>,
     given: Option<&'a [i32]>,
     costs: Option<&'a [f32]>,
-) -> Batch<'a> {
-    Batch {
-        tensors: tensors.iter().map(|tensor| &**tensor).collect(),
+) -> Result<Batch<'a>> {
+    Ok(Batch {
+        fields: plan.fields(fields.iter().copied())?,
         labels,
         label_offsets,
-        target_fields: target_fields.iter().map(|field| &**field).collect(),
         offsets,
         ignored: ignored.unwrap_or_default(),
         given: given.unwrap_or_default(),
         costs: costs.unwrap_or_default(),
-    }
+    })
 }
 
 fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {

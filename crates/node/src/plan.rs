@@ -18,6 +18,50 @@ pub struct NamedPlan {
     pub plan: Plan,
     /// One name for each part.
     pub names: Names,
+    /// Whether batches have each field of the targets.
+    targets: Arc<[bool]>,
+}
+
+/// The fields of a batch, as slices.
+pub struct Fields<'a> {
+    /// The tensors, then one for each field of the targets, empty where the batch has none.
+    all: Vec<&'a [f32]>,
+    tensors: usize,
+}
+
+impl NamedPlan {
+    /// Tells the tensors from the fields of the targets, of which only those are given that batches have.
+    pub fn fields<'a>(&self, given: impl ExactSizeIterator<Item = &'a [f32]>) -> Result<Fields<'a>> {
+        let of_targets = self.targets.iter().filter(|&&has| has).count();
+        let Some(tensors) = given.len().checked_sub(of_targets) else {
+            return Err(Failure::Binding("INTERNAL", "fields", "there are fewer fields than the plan has".to_owned()));
+        };
+        let mut all = Vec::with_capacity(tensors + self.targets.len());
+        all.extend(given);
+        for (place, &has) in self.targets.iter().enumerate() {
+            if !has {
+                all.insert(tensors + place, &[]);
+            }
+        }
+        Ok(Fields { all, tensors })
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &'a [f32]> {
+        self.all.iter().copied()
+    }
+
+    /// Those of the queries, of each stack that has them, stack after stack.
+    pub fn tensors(&self) -> &[&'a [f32]] {
+        &self.all[..self.tensors]
+    }
+
+    /// Those of the targets, image after image.
+    pub fn targets(&self) -> &[&'a [f32]] {
+        &self.all[self.tensors..]
+    }
 }
 
 /// The structure of a step.
@@ -106,9 +150,10 @@ pub fn create_plan(
     structure: StepStructure,
 ) -> napi::Result<External<NamedPlan>> {
     let create = || -> Result<_> {
+        let targets = structure.targets.as_slice().into();
         let names: Names = structure.parts.iter().map(|part| part.name.clone()).collect::<Vec<_>>().into();
         let plan = criterion.plan(structure.into_core()).map_err(|error| Failure::Loss(error, Arc::clone(&names)))?;
-        Ok(External::new(NamedPlan { plan, names }))
+        Ok(External::new(NamedPlan { plan, names, targets }))
     };
     create().map_err(|failure: Failure| failure.into_js(&env))
 }

@@ -1,5 +1,6 @@
 /** What is suspicious of predictions, alone and beside their targets. */
 import { PART_KEYS } from '../../binding/plan.ts'
+import { placeOf } from '../../input/layers.ts'
 import type { LayerTensors } from '../../input/layers.ts'
 import type { Predictions } from '../../input/outputs.ts'
 import type { Part } from '../../input/part.ts'
@@ -7,12 +8,13 @@ import type { PackedTargets } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
 import { FIELDS } from '../../terms/index.ts'
+import type { LayerFields } from '../../terms/index.ts'
 import { cornersOf, cureFor, isInside, READINGS, targetBoxes } from './boxes.ts'
 import type { Reading } from './boxes.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
 
-const NO_BOXES = new Float32Array(0)
+const NONE = new Float32Array(0)
 
 /** How far a softmax row's sum may be from 1. */
 const SUM_SLACK = 1e-3
@@ -54,11 +56,16 @@ function listBlocks({ parts, images }: Predictions): Block[] {
   )
 }
 
+/** The values of a field; none where the layer lacks it. */
+function valuesOf({ tensors }: Block, field: keyof LayerFields): Float32Array {
+  return tensors.values[placeOf(field)] ?? NONE
+}
+
 function inspectFinite(blocks: readonly Block[], { nonFinite }: ResolvedOptions): Finding[] {
   const tally = new Tally()
   for (const block of blocks) {
     for (const { name: field } of FIELDS) {
-      const data = block.tensors[field] ?? []
+      const data = valuesOf(block, field)
       const width = data.length / (block.tensors.layers * block.images * block.rows)
       for (let i = 0; i < data.length; i++) {
         const value = data[i] as number
@@ -79,7 +86,7 @@ function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Find
   const { kind } = options.classification
   const [constant, transposed, probabilities] = [new Tally(), new Tally(), new Tally()]
   for (const block of blocks) {
-    const { logits } = block.tensors
+    const logits = valuesOf(block, 'logits')
     if (logits.length === 0) continue
     const isConstant = logits.length > 1 && logits.every((value) => value === logits[0])
     constant.add(isConstant, () => atQuery(block, 'logits', 0, logits[0] as number))
@@ -109,7 +116,9 @@ function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Find
   ]
 }
 
-function areSoftmax({ tensors: { logits }, classes }: Block): boolean {
+function areSoftmax(block: Block): boolean {
+  const { classes } = block
+  const logits = valuesOf(block, 'logits')
   for (let start = 0; start < logits.length; start += classes) {
     let sum = 0
     for (let i = start; i < start + classes; i++) {
@@ -123,10 +132,10 @@ function areSoftmax({ tensors: { logits }, classes }: Block): boolean {
 }
 
 /** Whether no-object stands apart from the other classes if the axes of queries and classes are exchanged, and only then. */
-function looksTransposed(
-  { tensors: { logits, layers }, images, rows, classes }: Block,
-  options: ResolvedOptions,
-): boolean {
+function looksTransposed(block: Block, options: ResolvedOptions): boolean {
+  const { images, rows, classes } = block
+  const { layers } = block.tensors
+  const logits = valuesOf(block, 'logits')
   const { classification, numClasses } = options
   if (classification.kind !== 'softmax' || rows < 4 || classes < 4 || classes !== numClasses + 1) return false
   const size = rows * classes
@@ -156,7 +165,7 @@ function inspectPredictedBoxes(blocks: readonly Block[], packed: PackedTargets, 
   const { normalizedBoxes } = options
   const [far, normal] = [new Tally(), new Tally()]
   for (const block of blocks) {
-    const { boxes = NO_BOXES } = block.tensors
+    const boxes = valuesOf(block, 'boxes')
     for (let start = 0; start < boxes.length; start += BOX_SIZE) {
       const box = boxes.subarray(start, start + BOX_SIZE)
       const describe = () => atQuery(block, 'boxes', start / BOX_SIZE, [...box])
@@ -187,7 +196,7 @@ function inspectFormat(blocks: readonly Block[], { boxFormat }: ResolvedOptions)
   const tally = new Tally()
   const fits = new Set(READINGS.filter((reading) => reading !== boxFormat))
   for (const block of blocks) {
-    const { boxes = NO_BOXES } = block.tensors
+    const boxes = valuesOf(block, 'boxes')
     for (let start = 0; start < boxes.length; start += BOX_SIZE) {
       const isFitting = (reading: Reading) => isInside(cornersOf(boxes, start, reading), true)
       tally.add(!isFitting(boxFormat), () =>
