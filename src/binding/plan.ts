@@ -81,6 +81,7 @@ const KEPT = 4
 
 interface KeptPlan {
   readonly key: readonly number[]
+  readonly weights: ReadonlyArray<readonly number[]>
   readonly plan: Plan
 }
 
@@ -97,13 +98,14 @@ export class Plans {
   get(structure: StepStructure): Plan {
     writeKey(structure)
     for (let i = 0; i < this.#kept.length; i++) {
-      const { key, plan } = this.#kept[i] as KeptPlan
-      if (!isWritten(key)) continue
+      const { key, weights, plan } = this.#kept[i] as KeptPlan
+      if (!isWritten(key) || !haveWeights(structure.parts, weights)) continue
       if (i > 0) this.#kept.unshift(...this.#kept.splice(i, 1))
       return plan
     }
     const plan = this.#create(structure)
-    this.#kept.unshift({ key: written.slice(0, length), plan })
+    const weights = structure.parts.map(({ weightList }) => weightList)
+    this.#kept.unshift({ key: written.slice(0, length), weights, plan })
     if (this.#kept.length > KEPT) this.#kept.pop()
     return plan
   }
@@ -132,7 +134,7 @@ function isWritten(key: readonly number[]): boolean {
   return true
 }
 
-/** Writes all numbers of a structure. */
+/** Writes all numbers of a structure but the weights. */
 function writeKey({ images, stacks, parts, rules, targets }: StepStructure): void {
   length = 0
   write(images)
@@ -150,7 +152,7 @@ function writeKey({ images, stacks, parts, rules, targets }: StepStructure): voi
 }
 
 function writePart(part: PartStructure): void {
-  const { layers, weightList } = part
+  const { layers } = part
   write(part.tensors === undefined ? 0 : 1 + PART_KEYS.indexOf(part.tensors))
   write(layers.firstLayer)
   write(layers.layers)
@@ -161,7 +163,15 @@ function writePart(part: PartStructure): void {
   write(Number(part.classAgnostic) + 2 * Number(part.union))
   write(part.normalizerFactor)
   write(part.weight)
-  for (let i = 0; i < weightList.length; i++) write(weightList[i] as number)
+}
+
+/** Whether the terms of parts weigh so much. Nearly always these are the very lists. */
+function haveWeights(parts: readonly PartStructure[], weights: ReadonlyArray<readonly number[]>): boolean {
+  for (let i = 0; i < parts.length; i++) {
+    const [own, other] = [(parts[i] as PartStructure).weightList, weights[i] as readonly number[]]
+    if (own !== other && own.some((weight, term) => weight !== other[term])) return false
+  }
+  return true
 }
 
 /** A structure as the core takes it. */

@@ -269,10 +269,11 @@ function readTensors(
       values[i] = undefined
       continue
     }
-    const own = shapeOf(tensor, `${name}.${field}`)
+    const argument = `${name}.${field}`
+    const own = shapeOf(tensor, argument)
     const width = columns(options, own[own.length - 1] as number)
-    checkShape(own, shape, width, `${name}.${field}`)
-    values[i] = float32(tensor, own, `${name}.${field}`)
+    checkShape(own, shape, width, argument)
+    values[i] = float32(tensor, own, argument)
     widths[i] = width
   }
   return { name, given, layers, rows, widths, values }

@@ -96,11 +96,9 @@ export function targetShape({ images, tensors, needed }: Predictions, options: R
     const place = FIELDS.findIndex(({ name }) => name === field)
     return tensors.find(({ widths }) => (widths[place] ?? 0) > 0)?.widths[place] ?? 0
   }
-  return {
-    images,
-    columns: TARGET_FIELDS.map(({ columns }) => columns(options, widthOf)),
-    needed: needed.targets,
-  }
+  const columns = listOf(TARGET_FIELDS.length)
+  for (let i = 0; i < columns.length; i++) columns[i] = (TARGET_FIELDS[i] as TargetField).columns(options, widthOf)
+  return { images, columns, needed: needed.targets }
 }
 
 /** Copies the targets of a batch together: first all shapes are checked, then all labels, then all fields. */
@@ -129,14 +127,14 @@ export function readTargets(targets: readonly Target[], shape: TargetShape): rea
       throw toReadError(error, `targets[${image}]`)
     }
   }
-  checkAlike(read, has)
+  checkAlike(read, has, shape.needed)
   return read
 }
 
 /** Refuses fields that some images' targets have and others lack. */
-function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[]): void {
+function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[], needed: readonly boolean[]): void {
   for (let field = 0; field < has.length; field++) {
-    if (has[field] !== true) continue
+    if (has[field] !== true || needed[field] === true) continue
     const image = targets.findIndex(({ fields }) => fields[field] === undefined)
     if (image < 0) continue
     const { name } = TARGET_FIELDS[field] as TargetField

@@ -139,8 +139,8 @@ impl Plan {
     #[doc(hidden)]
     #[must_use]
     pub fn needs(&self, inputs: &Inputs<'_>) -> u128 {
-        let views = Views::new(inputs.targets.without_ignored(), None);
-        bytes(&self.step(inputs, &views))
+        let Criterion { setup, threads } = &self.criterion;
+        bytes(setup, &self.layout, &inputs.targets, threads.as_ref())
     }
 
     fn check(&self, inputs: &Inputs<'_>, target_of_query: Option<&[i32]>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The numbers of a result, in one array that JavaScript allocates. `describe` names their places.
 
-use hungarian_loss::{LayerCounts, LayerReport, NonFiniteCounts, Report, TERMS, query_fields};
+use hungarian_loss::{LayerCounts, LayerReport, NonFiniteCounts, Report};
 
 use crate::error::{Failure, Result};
 
@@ -24,37 +24,58 @@ pub const LAYER: [&str; 9] = [
 pub fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {
     let Report { loss, target_normalizer, union_normalizer, targets, union_pairs, non_finite, layers } = report;
     let head = [*loss, *target_normalizer, *union_normalizer, *targets as f64, *union_pairs as f64];
-    fill(values, head.into_iter().chain(counts(non_finite)).chain(layers.iter().flat_map(layer)))
+    let mut rest = write_head(head, non_finite, values)?;
+    for report in layers {
+        rest = write_layer(report, rest)?;
+    }
+    if rest.is_empty() { Ok(()) } else { Err(wrong_length()) }
 }
 
 /// Writes the counts of a report that has nothing else.
 pub fn write_counts(non_finite: &NonFiniteCounts, values: &mut [f64]) -> Result<()> {
-    let length = HEAD.len() + query_fields().count();
-    let head = values.split_at_mut_checked(length).map_or(&mut [][..], |(head, _)| head);
-    fill(head, [0.0; HEAD.len() - 1].into_iter().chain(counts(non_finite)))
+    write_head([0.0; HEAD.len() - 1], non_finite, values).map(|_| ())
 }
 
-fn counts(non_finite: &NonFiniteCounts) -> impl Iterator<Item = f64> {
-    std::iter::once(non_finite.costs).chain(non_finite.fields).map(|count| count as f64)
+/// Gives the places that are left.
+fn write_head<'a>(
+    head: [f64; HEAD.len() - 1],
+    NonFiniteCounts { fields, costs }: &NonFiniteCounts,
+    values: &'a mut [f64],
+) -> Result<&'a mut [f64]> {
+    let rest = write(&head, values)?;
+    let rest = write(&[*costs as f64], rest)?;
+    write(&fields.map(|count| count as f64), rest)
 }
 
-fn layer(report: &LayerReport) -> impl Iterator<Item = f64> {
+fn write_layer<'a>(report: &LayerReport, values: &'a mut [f64]) -> Result<&'a mut [f64]> {
     let LayerReport { terms, class_error, cardinality_error, class_normalizer, normalizer, counts } = *report;
-    let LayerCounts { class_weight, least_class_weight, pairs, distilled: [paired, others] } = counts;
-    let terms: [f64; TERMS] = terms;
+    let LayerCounts { class_weight, least_class_weight, pairs, distilled } = counts;
+    let [pairs, paired, others] = [pairs, distilled[0], distilled[1]].map(|count| count as f64);
     let sums = [class_error, cardinality_error, class_normalizer, class_weight, least_class_weight, normalizer];
-    terms.into_iter().chain(sums).chain([pairs, paired, others].map(|count| count as f64))
+    let rest = write(&terms, values)?;
+    let rest = write(&sums, rest)?;
+    write(&[pairs, paired, others], rest)
+}
+
+/// Writes the first values, and gives the places that are left.
+fn write<'a>(values: &[f64], places: &'a mut [f64]) -> Result<&'a mut [f64]> {
+    let (own, rest) = places.split_at_mut_checked(values.len()).ok_or_else(wrong_length)?;
+    own.copy_from_slice(values);
+    Ok(rest)
+}
+
+fn wrong_length() -> Failure {
+    Failure::Binding("INTERNAL", "values", "an output array has the wrong length".to_owned())
 }
 
 /// Writes all values, which must be as many as there are places.
 pub fn fill<T>(places: &mut [T], values: impl IntoIterator<Item = T>) -> Result<()> {
-    let wrong = || Failure::Binding("INTERNAL", "values", "an output array has the wrong length".to_owned());
     let mut values = values.into_iter();
     for place in places {
-        *place = values.next().ok_or_else(wrong)?;
+        *place = values.next().ok_or_else(wrong_length)?;
     }
     if values.next().is_some() {
-        return Err(wrong());
+        return Err(wrong_length());
     }
     Ok(())
 }

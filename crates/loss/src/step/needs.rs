@@ -1,9 +1,11 @@
 //! The memory that a call takes, at most, asked for before it begins.
 
+use lsap::Threads;
 use simd::LANES;
 
 use super::part::{Matching, Part};
-use super::step::Step;
+use super::plan::Layout;
+use super::setup::Setup;
 use crate::batch::Targets;
 use crate::terms::family::Built;
 use crate::terms::{FAMILIES, queries_of};
@@ -20,20 +22,19 @@ struct Crowd {
 }
 
 /// Bytes that a call takes, at most.
-pub(crate) fn bytes(step: &Step<'_>) -> u128 {
+pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threads: Option<&(Threads, usize)>) -> u128 {
     /// For an image of a layer, and for a target.
     const JOB: u128 = 512;
     const TARGET: u128 = 256;
     /// For a label of a target that may have several, and for a query of a layer.
     const LABEL: u128 = 64;
     const QUERY: u128 = 32;
-    let (layout, targets) = (step.layout, &step.inputs.targets);
     let largest = Crowd::of(targets);
-    let of_image = (0..layout.parts.len()).map(|part| image_bytes(step, part, &largest)).max().unwrap_or(0);
+    let of_image = (0..layout.parts.len()).map(|part| image_bytes(setup, layout, part, &largest)).max().unwrap_or(0);
     let layers = layout.slots.len();
     let jobs = layers as u128 * (layout.images as u128 + 1);
-    let count = |(threads, count): &(lsap::Threads, usize)| threads.count().min(*count).min(layers * layout.images);
-    let threads = step.threads.map_or(1, count) as u128;
+    let count = |(threads, count): &(Threads, usize)| threads.count().min(*count).min(layers * layout.images);
+    let threads = threads.map_or(1, count) as u128;
     let labels = if targets.has_several_labels() { targets.labels() as u128 } else { 0 };
     threads * of_image
         + jobs * JOB
@@ -43,13 +44,12 @@ pub(crate) fn bytes(step: &Step<'_>) -> u128 {
 }
 
 /// Bytes that a thread takes for an image of a part, at most.
-fn image_bytes(step: &Step<'_>, part: usize, largest: &Crowd) -> u128 {
+fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> u128 {
     /// For a query, and for each of its targets and classes.
     const QUERY: u128 = 256;
     /// For a label of an image, and for one of a query's target.
     const LABEL: u128 = 64;
     const VALUE: u128 = size_of::<f32>() as u128;
-    let (setup, layout) = (step.setup, step.layout);
     let own: &Part = &layout.parts[part];
     let layers = &layout.layers[own.layers.clone()];
     let is_optimal = (0..own.layers.len()).any(|layer| own.rule(layer).matching == Matching::Optimal);
