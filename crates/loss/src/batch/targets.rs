@@ -156,6 +156,7 @@ impl<'a> ImageTargets<'a> {
     }
 
     /// The labels of a target, at least one.
+    #[inline]
     pub fn labels(&self, target: usize) -> &'a [i32] {
         match self.label_offsets {
             None => &self.labels[target..=target],
@@ -164,6 +165,7 @@ impl<'a> ImageTargets<'a> {
     }
 
     /// The first label of a target, the only one in softmax classification.
+    #[inline]
     pub fn label(&self, target: usize) -> usize {
         self.labels(target)[0] as usize
     }

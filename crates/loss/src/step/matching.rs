@@ -44,6 +44,10 @@ impl Sorted {
         self.left_out.clear();
         self.left_out.extend_from_slice(not_finite);
         for (query, &target) in matches.iter().enumerate() {
+            // most of them
+            if target == BACKGROUND {
+                continue;
+            }
             match usize::try_from(target) {
                 Ok(target) if not_finite.binary_search(&query).is_err() => self.pairs.push((query, target)),
                 Err(_) if target == LEFT_OUT => self.left_out.push(query),
