@@ -69,8 +69,7 @@ function findOverlap(
   }
   gradients.forEach((array, i) => add(array, i))
   for (const layer of predictions.tensors) {
-    for (const tensor of [...layer.values, ...layer.given.fields, ...ruleArrays(layer.given)])
-      add(tensor, undefined)
+    for (const tensor of [...layer.values, ...layer.given.fields, ...ruleArrays(layer.given)]) add(tensor, undefined)
   }
   for (const target of targets) for (const data of arraysOf(target)) add(data, undefined)
   for (const list of spans.values()) {

@@ -56,8 +56,8 @@ export interface PartResult {
  * The outcome of {@link HungarianLoss.compute}: of the decoder layers, and of each further part of the outputs.
  *
  * As all results, it is plain data: every property is its own and enumerable, so that `structuredClone`, `postMessage`,
- * spread and deep comparison see all of it, and a clone equals it. In JSON typed arrays are plain arrays, which a spread
- * result's own ones are not. It holds none of the inputs. Of large batches layers and matchings are made when first read.
+ * spread and deep comparison see all of it, and a clone equals it, unless prototypes are compared, as `assert.deepStrictEqual`
+ * does. In JSON typed arrays are plain arrays, which a spread result's own ones are not. It holds none of the inputs. Of large batches layers and matchings are made when first read.
  *
  * `O` is the type of the outputs, `G` that of the gradients.
  */

@@ -83,7 +83,9 @@ export function readTerms(source: TermSource, layer: number): Terms {
 
 /** Whether a layer has what a term needs. */
 function hasTerm({ optional, layers }: TermSource, { field, comparesLayers }: Term, layer: number): boolean {
-  return (field === undefined || optional?.[layer]?.[placeOf(field)] === true) && !(comparesLayers && layer === layers - 1)
+  return (
+    (field === undefined || optional?.[layer]?.[placeOf(field)] === true) && !(comparesLayers && layer === layers - 1)
+  )
 }
 
 const COMPARING = TERMS.filter((term) => term.comparesLayers)

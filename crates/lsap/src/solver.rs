@@ -15,6 +15,7 @@ use crate::memory::{self, GiveBack, KEPT};
 use crate::needs::{COST, verifying_takes};
 use crate::options::AssignmentOptions;
 use crate::outcome::{NONE, Outcome};
+use crate::padding::Unpadded;
 use crate::route::Route;
 use crate::router::Solver;
 use crate::sparse::SparseSolver;
@@ -87,12 +88,53 @@ impl AssignmentSolver {
         }
         let (mut total, verdict) = self.judge(matrix, sign, options);
         if verdict != Verdict::Sound {
-            if verdict == Verdict::Lost || !is_proven(&self.found(matrix, sign), matrix, options)? {
+            if !self.is_right(verdict, matrix, sign, options)? && !self.solve_unpadded(level, matrix, sign, options)? {
                 self.solve_again(matrix, sign, options)?;
             }
             total = self.judge(matrix, sign, options).0;
         }
         Ok(Assignment { total, ..self.found(matrix, sign) })
+    }
+
+    /// Whether what the solver has found is right, after what was said of it.
+    fn is_right<T: Cost>(
+        &self,
+        verdict: Verdict,
+        matrix: &CostMatrix<'_, T>,
+        sign: f64,
+        options: AssignmentOptions,
+    ) -> Result<bool> {
+        match verdict {
+            Verdict::Sound => Ok(true),
+            Verdict::Open => is_proven(&self.found(matrix, sign), matrix, options),
+            Verdict::Lost => Ok(false),
+        }
+    }
+
+    /// Solves a matrix in which digits have been lost without its padding. Whether that is there, and was all that was
+    /// wrong.
+    #[cold]
+    fn solve_unpadded<T: Cost>(
+        &mut self,
+        level: Level,
+        matrix: &CostMatrix<'_, T>,
+        sign: f64,
+        options: AssignmentOptions,
+    ) -> Result<bool> {
+        if options.partial || options.cost_limit.is_some() {
+            return Ok(false); // padding may then go without partners
+        }
+        let Some(unpadded) = Unpadded::of(matrix, &self.solver.state.interrupt)? else { return Ok(false) };
+        let rest = unpadded.matrix();
+        let outcome = self.solver.solve_matrix(level, &rest, sign, true, options, T::copies(&mut self.copies));
+        if self.solver.is_interrupted() {
+            return Err(Error::Interrupted);
+        }
+        debug_assert_eq!(outcome, Outcome::Optimal, "as many cells are allowed as before");
+        let (_, verdict) = self.judge(&rest, sign, options);
+        let is_right = self.is_right(verdict, &rest, sign, options)?;
+        unpadded.put_back(&mut self.solver.state, sign);
+        Ok(is_right)
     }
 
     /// Solves a matrix in which digits have been lost once more.

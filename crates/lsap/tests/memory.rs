@@ -137,11 +137,12 @@ fn verifying_takes_what_it_asks_for() {
     }
 }
 
-/// Costs whose digits are lost beside those of the first row and the first column.
+/// Costs whose digits are lost beside those of the first row and the first column, which differ.
 fn lost(rows: usize, columns: usize) -> Vec<f64> {
     let mut numbers = Numbers(5);
     let is_huge = |at: usize| at < columns || at.is_multiple_of(columns);
-    (0..rows * columns).map(|at| if is_huge(at) { 1e17 } else { 0.0 } + f64::from(numbers.unit())).collect()
+    let mut cost = |at| f64::from(numbers.unit()) * if is_huge(at) { 1e9 } else { 1.0 };
+    (0..rows * columns).map(|at| cost(at) + if is_huge(at) { 1e17 } else { 0.0 }).collect()
 }
 
 #[test]
@@ -163,6 +164,20 @@ fn memory_refused_to_what_looks_after_lost_digits_is_an_error() {
             assert_refusals_are_errors(&what, || SparseSolver::default().solve(&listed, options).map(|_| ()));
         }
     }
+}
+
+#[test]
+fn memory_refused_to_what_takes_padding_off_is_an_error() {
+    let (side, real) = (1200, 300);
+    let mut numbers = Numbers(5);
+    let cost = |at: usize| if at < real * side { f64::from(numbers.unit()) } else { 1e17 };
+    let costs: Vec<f64> = (0..side * side).map(cost).collect();
+    let matrix = CostMatrix::new(&costs, side, side).unwrap();
+    let solve =
+        || AssignmentSolver::default().solve(Level::detect(), &matrix, AssignmentOptions::default()).map(|_| ());
+    let enough = assert_refusals_are_errors("a padded matrix", solve);
+    let is_copied = (side * side * 4..side * side * 12).contains(&(enough << 20));
+    assert!(is_copied, "{enough} MB: the matrix was not copied, or its cells were listed");
 }
 
 #[test]

@@ -339,6 +339,36 @@ fn a_huge_fill_beside_fractions_costs_no_digits() {
 }
 
 #[test]
+fn huge_padding_costs_no_digits() {
+    for (seed, [rows, columns], real) in
+        [(1, [12, 12], 5), (2, [60, 60], 20), (3, [330, 330], 30), (4, [40, 64], 9), (5, [64, 40], 9)]
+    {
+        let kind = KINDS[seed as usize % KINDS.len()];
+        let ordinary = seeded(kind, rows, columns, 0.0, seed);
+        // the side all of which has partners
+        for is_of_rows in [rows <= columns, rows < columns].into_iter().take(if rows == columns { 2 } else { 1 }) {
+            let is_real = |at: usize| if is_of_rows { at / columns < real } else { at % columns < real };
+            let costs: Vec<f64> = (0..rows * columns).filter(|&at| is_real(at)).map(|at| ordinary.costs[at]).collect();
+            let sides = if is_of_rows { [real, columns] } else { [rows, real] };
+            let alone = Dense { costs, rows: sides[0], columns: sides[1] };
+            for options in [COMPLETE, AssignmentOptions { maximize: true, ..COMPLETE }] {
+                let expected = alone.solve_by(Route::Dense, options).expect("nothing is forbidden").total;
+                for pad in [1e9, 1e15, -1e16, 1e17, f64::from(f32::MAX), f64::MAX] {
+                    let padded = ordinary.map(|at, cost| if is_real(at) { cost } else { pad });
+                    let found = padded.solve(options).expect("nothing is forbidden");
+                    let pairs = found.column_of_row.iter().enumerate();
+                    let places = pairs.filter_map(|(row, &column)| Some(row * columns + column?));
+                    let total: f64 = places.filter(|&at| is_real(at)).map(|at| padded.costs[at]).sum();
+                    let what = format!("{kind:?} {rows}x{columns}, {real} real, {pad}, {options:?}");
+                    assert!((total - expected).abs() <= 1e-9 * expected.abs(), "{total} is not {expected}: {what}");
+                    padded.assert_proven(&found, options);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_solver_keeps_nothing_but_memory_from_one_matrix_to_the_next() {
     for route in ROUTES {
         let mut solver = AssignmentSolver::with_route(route);
