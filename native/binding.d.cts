@@ -153,6 +153,10 @@ export interface Description {
   kinds: Array<KindDescription>
   /** The options that belong to no family and to no kind. */
   options: Array<OptionDescription>
+  /** The largest weight of a term, a class or a part. */
+  maxWeight: number
+  /** The most object classes. */
+  maxClasses: number
   /** The values of a result before those of its layers. */
   head: Array<string>
   /** The values of each layer. */

@@ -4,8 +4,8 @@ import {
   checkFlag,
   checkInteger,
   checkRecord,
-  checkWeight,
   checkWord,
+  requireNumber,
   show,
 } from '../../src/common/validate.ts'
 import { errorOf } from '../support/helpers.ts'
@@ -28,11 +28,10 @@ test.each<[unknown, string]>([
   expect(show(value)).toBe(shown)
 })
 
-test('checkWord, checkFlag and checkWeight: absent values take the default', () => {
+test('checkWord and checkFlag: absent values take the default', () => {
   expect(checkRecord(undefined, ['a'], 'x')).toEqual({})
   expect(checkWord(undefined, ['a', 'b'], 'b', 'x')).toBe('b')
   expect(checkFlag(undefined, true, 'x')).toBe(true)
-  expect(checkWeight(undefined, 5, 'x')).toBe(5)
 })
 
 test.each<[string, () => unknown, string]>([
@@ -44,9 +43,13 @@ test.each<[string, () => unknown, string]>([
   ['no object', () => checkRecord([], ['a'], 'x'), 'x: must be an object, got an array of 0'],
   ['an unknown word', () => checkWord('c', ['a', 'b'], 'a', 'x'), `x: must be 'a' or 'b', got "c"`],
   ['no flag', () => checkFlag(0, true, 'x'), 'x: must be true or false, got 0'],
-  ['a negative weight', () => checkWeight(-1, 1, 'x'), 'x: must be a number from 0 to 1e12, got -1'],
-  ['an infinite weight', () => checkWeight(Infinity, 1, 'x'), 'x: must be a number from 0 to 1e12, got Infinity'],
-  ['a weight that is NaN', () => checkWeight(NaN, 1, 'x'), 'x: must be a number from 0 to 1e12, got NaN'],
+  ['a negative weight', () => requireNumber(-1, 0, 1e12, 'x'), 'x: must be a number from 0 to 1e12, got -1'],
+  [
+    'an infinite weight',
+    () => requireNumber(Infinity, 0, 1e12, 'x'),
+    'x: must be a number from 0 to 1e12, got Infinity',
+  ],
+  ['a weight that is NaN', () => requireNumber(NaN, 0, 1e12, 'x'), 'x: must be a number from 0 to 1e12, got NaN'],
   ['a divisor of 0', () => checkDivisor(0, 'x'), 'x: must be a finite number above 0, got 0'],
   ['an infinite divisor', () => checkDivisor(Infinity, 'x'), 'x: must be a finite number above 0, got Infinity'],
   ['a fraction', () => checkInteger(1.5, 1, 3, 'x'), 'x: must be an integer from 1 to 3, got 1.5'],

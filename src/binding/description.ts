@@ -20,9 +20,12 @@ export function inOrder<Thing extends { readonly name: string }>(
   throw new HungarianLossError('BINARY', `the binary is of another version: it has ${core} for ${own}; build it anew`)
 }
 
-/** The names of all options that a criterion of a kind of classification has: `classification.alpha`. */
-export function optionNames(kind: string): readonly string[] {
+/** What the core says of an option. */
+export type OptionDescription = (typeof DESCRIPTION.options)[number]
+
+/** The options that a criterion of a kind of classification has; without a kind those of all kinds, one after the other. */
+export function optionsOf(kind?: string): readonly OptionDescription[] {
   const { options, families, kinds } = DESCRIPTION
-  const ofKind = kinds.find(({ name }) => name === kind)?.options ?? []
-  return [...options, ...families.flatMap((family) => family.options), ...ofKind].map(({ name }) => name)
+  const chosen = kind === undefined ? kinds : kinds.filter(({ name }) => name === kind)
+  return [options, ...families.map((family) => family.options), ...chosen.map((each) => each.options)].flat()
 }

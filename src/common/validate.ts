@@ -6,9 +6,6 @@ import type { ForeignNames } from './words.ts'
 /** The largest size of one dimension: indices are 32-bit integers. */
 export const MAX_SIZE = 2 ** 31 - 1
 
-/** The largest weight: of a term, of a class, of a part. */
-export const MAX_WEIGHT = 1e12
-
 /** Keys that a message lists at most. */
 const SHOWN_KEYS = 8
 
@@ -145,25 +142,15 @@ export function checkFlag(value: unknown, fallback: boolean, argument: string): 
   return fail('OPTION', argument, `must be true or false, got ${show(value)}`)
 }
 
-/** A weight: 0 to 1e12. */
-export function checkWeight(value: unknown, fallback: number, argument: string): number {
-  return checkNumber(value, MAX_WEIGHT, fallback, argument)
-}
-
-/** A number from 0 to `largest`. */
-export function checkNumber(value: unknown, largest: number, fallback: number, argument: string): number {
-  return value === undefined ? fallback : requireNumber(value, largest, argument)
-}
-
 /** A limit as messages have it: `1e12` rather than all its zeros. */
 function showLimit(limit: number): string {
   return limit < 1e6 ? `${limit}` : limit.toExponential().replace('+', '')
 }
 
-/** A number from 0 to `largest`, which has no default. */
-export function requireNumber(value: unknown, largest: number, argument: string): number {
-  if (typeof value === 'number' && value >= 0 && value <= largest) return value
-  return fail('OPTION', argument, `must be a number from 0 to ${showLimit(largest)}, got ${show(value)}`)
+/** A number in a range, both ends included. */
+export function requireNumber(value: unknown, low: number, high: number, argument: string): number {
+  if (typeof value === 'number' && value >= low && value <= high) return value
+  return fail('OPTION', argument, `must be a number from ${low} to ${showLimit(high)}, got ${show(value)}`)
 }
 
 /** What a batch's sums may be divided by. Beyond these, gradients of ordinary predictions leave the range of float32. */

@@ -1,5 +1,5 @@
 /** The options as the core takes them. */
-import { DESCRIPTION, optionNames } from '../binding/description.ts'
+import { DESCRIPTION, optionsOf } from '../binding/description.ts'
 import { createCriterion } from '../binding/native.ts'
 import type { Criterion } from '../binding/native.ts'
 import { toHungarianLossError } from '../common/errors.ts'
@@ -11,7 +11,7 @@ type Setting = number | boolean | string | number[]
 export function createHandle(options: ResolvedOptions): Criterion {
   const { numClasses, classification, cost, weights, threads } = options
   const settings: Record<string, Setting> = { 'classification.kind': classification.kind }
-  for (const name of optionNames(classification.kind)) {
+  for (const { name } of optionsOf(classification.kind)) {
     const value = valueAt(options, name)
     if (value !== undefined) settings[name] = Array.isArray(value) ? [...value] : (value as Setting)
   }

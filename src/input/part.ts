@@ -2,11 +2,12 @@
 import type { PartKey, PartStructure } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { lengthOf } from '../common/tensors.ts'
-import { checkInteger, checkWeight, MAX_SIZE, show } from '../common/validate.ts'
+import { checkInteger, MAX_SIZE, show } from '../common/validate.ts'
 import { resolveWeights } from '../options/options.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import { checkPartWeights, TERMS } from '../terms/index.ts'
 import type { NoFields, Terms } from '../terms/index.ts'
+import { checkWeight } from '../terms/option.ts'
 import type { Layers, Pairs } from './layers.ts'
 
 /** A range of the main outputs' queries, in every layer, in place of tensors of its own. */

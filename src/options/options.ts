@@ -1,5 +1,5 @@
 /** The options of a criterion: what there are, and every default filled in. */
-import { MAX_SIZE, checkInteger, checkNumber, checkRecord, checkWord } from '../common/validate.ts'
+import { MAX_SIZE, checkInteger, checkRecord, checkWord } from '../common/validate.ts'
 import { threadCount } from '../binding/threads.ts'
 import { CLASS_COST, resolveClassCost } from '../terms/classes.ts'
 import type { TermInfo } from '../terms/family.ts'
@@ -12,6 +12,7 @@ import type {
   ResolvedFamilyOptions,
   Terms,
 } from '../terms/index.ts'
+import { checkWeight, resolveOption } from '../terms/option.ts'
 import { PRESETS } from './presets.ts'
 import type { PresetName } from './presets.ts'
 
@@ -77,9 +78,7 @@ export const OPTIONS: readonly (keyof HungarianLossOptions)[] = [
   'check',
 ]
 
-const NORMALIZATIONS = ['num-boxes', 'num-pairs'] as const
-
-type Term<Name extends keyof Terms> = Pick<TermInfo<Name, string>, 'name' | 'weight' | 'maxWeight'>
+type Term<Name extends keyof Terms> = Pick<TermInfo<Name, string>, 'name' | 'weight'>
 
 const COST_TERMS = TERMS.filter(({ inCost }) => inCost) as readonly Term<keyof CostTerms>[]
 const COST = [...COST_TERMS.map(({ name }) => name), ...CLASS_COST]
@@ -90,15 +89,16 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
   const preset = PRESETS[checkWord(name, Object.keys(PRESETS) as PresetName[], 'detr', 'preset')]
   const given = checkRecord(options, OPTIONS, 'options', FOREIGN_NAMES)
   const families = resolveFamilyOptions(given, preset)
-  return Object.freeze({
+  const resolved: ResolvedOptions = {
     ...families,
     cost: resolveCost(given.cost, preset.cost, families),
     weights: resolveWeights(given.weights, preset.weights, 'options.weights'),
-    normalization: checkWord(given.normalization, NORMALIZATIONS, preset.normalization, 'options.normalization'),
-    nonFinite: checkWord(given.nonFinite, ['throw', 'worst'], 'throw', 'options.nonFinite'),
+    normalization: resolveOption('normalization', given.normalization, { usual: preset.normalization }),
+    nonFinite: resolveOption('nonFinite', given.nonFinite),
     threads: resolveThreads(given.threads),
     check: checkWord(given.check, ['off', 'warn'], 'off', 'options.check'),
-  })
+  }
+  return Object.freeze(resolved)
 }
 
 /** Weights of the cost, and the form of the class' part. */
@@ -122,8 +122,8 @@ function resolveTerms<Name extends keyof Terms>(
   argument: string,
 ): { readonly [K in Name]: number } {
   const weights: { [K in Name]?: number } = {}
-  for (const { name, weight, maxWeight } of terms) {
-    weights[name] = checkNumber(given[name], maxWeight, fallback[name] ?? weight, `${argument}.${name}`)
+  for (const { name, weight } of terms) {
+    weights[name] = checkWeight(given[name], fallback[name] ?? weight, `${argument}.${name}`)
   }
   return weights as { readonly [K in Name]: number }
 }

@@ -1,9 +1,10 @@
 /** The terms of boxes: L1 distance and the forms of IoU, of matched pairs. */
 import type { FloatData, IntegerData, OnnxTensor, Shaped, TensorLike } from '../common/tensors.ts'
-import { checkFlag, checkNumber, checkRecord, checkWord } from '../common/validate.ts'
+import { checkWord } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family } from './family.ts'
+import { resolveGroup, resolveOption } from './option.ts'
 
 /** Numbers of a box. */
 export const BOX_SIZE = 4
@@ -171,34 +172,17 @@ export const BOXES: Family<keyof BoxTerms, keyof BoxOutputs, keyof BoxTarget, ke
   foreign: NAMES,
 }
 
-/** Options that no preset sets otherwise. */
-const DEFAULTS = {
-  boxFormat: 'cxcywh',
-  clampSizes: false,
-  normalizedBoxes: true,
-  ignore: { overlap: 'iof', threshold: 0.5 },
-} as const
-
 /** Checks the options of boxes and fills in defaults. */
 export function resolveBoxOptions(
   given: { readonly [K in keyof BoxOptions]?: unknown },
   preset: BoxPreset,
 ): ResolvedBoxOptions {
-  const { boxFormat, clampSizes, normalizedBoxes } = DEFAULTS
   return {
-    boxFormat: checkWord(given.boxFormat, ['cxcywh', 'xyxy'], boxFormat, 'options.boxFormat'),
-    boxEpsilon: checkNumber(given.boxEpsilon, 1, preset.boxEpsilon, 'options.boxEpsilon'),
-    clampSizes: checkFlag(given.clampSizes, clampSizes, 'options.clampSizes'),
-    normalizedBoxes: checkFlag(given.normalizedBoxes, normalizedBoxes, 'options.normalizedBoxes'),
-    ignore: resolveIgnore(given.ignore),
+    boxFormat: resolveOption('boxFormat', given.boxFormat),
+    boxEpsilon: resolveOption('boxEpsilon', given.boxEpsilon, { usual: preset.boxEpsilon }),
+    clampSizes: resolveOption('clampSizes', given.clampSizes),
+    normalizedBoxes: resolveOption('normalizedBoxes', given.normalizedBoxes),
+    ignore: resolveGroup('ignore', given.ignore),
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
   }
-}
-
-function resolveIgnore(value: unknown): ResolvedIgnore {
-  const { overlap, threshold } = checkRecord(value, ['overlap', 'threshold'], 'options.ignore')
-  return Object.freeze({
-    overlap: checkWord(overlap, ['iof', 'iou'], DEFAULTS.ignore.overlap, 'options.ignore.overlap'),
-    threshold: checkNumber(threshold, 1, DEFAULTS.ignore.threshold, 'options.ignore.threshold'),
-  })
 }

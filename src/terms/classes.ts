@@ -1,12 +1,14 @@
 /** The class term, which is dense: every query has it, as an object or as background. */
+import { DESCRIPTION } from '../binding/description.ts'
 import { fail } from '../common/errors.ts'
 import type { IntegerData, OnnxTensor, Shaped, TensorLike } from '../common/tensors.ts'
-import { checkInteger, checkWord } from '../common/validate.ts'
+import { checkInteger } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
-import { CLASSIFICATION_NAMES, resolveClassification, resolveFocalCost } from './classification.ts'
+import { CLASSIFICATION_NAMES, resolveClassification } from './classification.ts'
 import type { ClassificationOptions, Kind, ResolvedClassification, ResolvedSoftmax } from './classification.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family } from './family.ts'
+import { resolveOption } from './option.ts'
 
 /** The class term, in loss and cost. */
 export interface ClassTerms {
@@ -150,7 +152,7 @@ export const CLASSES: Family<keyof ClassTerms, keyof ClassOutputs, never, keyof 
 export const CLASS_COST = ['classForm', 'alpha', 'gamma'] as const
 
 /** The largest number of classes: a column's number must be exact in float32. */
-export const MAX_CLASSES = 2 ** 24 - 1
+export const MAX_CLASSES = DESCRIPTION.maxClasses
 
 /** Checks the options of the class term and fills in defaults. */
 export function resolveClassOptions(
@@ -161,7 +163,7 @@ export function resolveClassOptions(
   return {
     numClasses,
     classification: resolveClassification(given.classification, preset, numClasses),
-    cardinality: checkWord(given.cardinality, ['threshold', 'published'], 'threshold', 'options.cardinality'),
+    cardinality: resolveOption('cardinality', given.cardinality),
   }
 }
 
@@ -170,15 +172,19 @@ export function resolveClassCost(
   given: { readonly [K in keyof ClassCostOptions]?: unknown },
   classification: ResolvedClassification,
 ): ResolvedClassCost {
+  const { kind } = classification
+  const classForm: ResolvedClassCost['classForm'] = resolveOption('cost.classForm', given.classForm, { kind })
   const { alpha, gamma } = given
-  if (classification.kind === 'softmax') {
+  if (kind === 'softmax') {
     for (const [key, value] of Object.entries({ alpha, gamma })) {
       if (value !== undefined) fail('OPTION', `options.cost.${key}`, 'has no meaning for softmax classification')
     }
-    const classForm = checkWord(given.classForm, ['probability'], 'probability', 'options.cost.classForm')
     return { classForm, alpha: undefined, gamma: undefined }
   }
-  const forms = ['focal', 'log-sigmoid', 'probability'] as const
-  const classForm = checkWord(given.classForm, forms, 'focal', 'options.cost.classForm')
-  return { classForm, ...resolveFocalCost(alpha, gamma, classification, 'options.cost') }
+  const usual = kind === 'focal' ? classification : undefined
+  return {
+    classForm,
+    alpha: resolveOption('cost.alpha', alpha, { kind, usual: usual?.alpha }),
+    gamma: resolveOption('cost.gamma', gamma, { kind, usual: usual?.gamma }),
+  }
 }

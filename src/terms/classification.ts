@@ -1,10 +1,9 @@
-/** The kinds of classification term: their options, defaults and ranges. */
+/** The kinds of classification term and their options, whose defaults and ranges the core has. */
+import { DESCRIPTION } from '../binding/description.ts'
 import { fail } from '../common/errors.ts'
-import { kindOf } from '../common/memory.ts'
-import { lengthOf } from '../common/tensors.ts'
-import { checkFlag, checkNumber, checkRecord, checkWeight, checkWord, requireNumber } from '../common/validate.ts'
-import { MAX_WEIGHT, show, showKnown } from '../common/validate.ts'
+import { checkRecord, checkWord, showKnown } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
+import { keysOf, resolveOption } from './option.ts'
 
 /** Softmax cross-entropy over the object classes and no-object (DETR). */
 export interface SoftmaxOptions {
@@ -141,35 +140,18 @@ export interface ResolvedIaBce {
 /** {@link ClassificationOptions} with every default filled in. */
 export type ResolvedClassification = ResolvedSoftmax | ResolvedFocal | ResolvedVarifocal | ResolvedIaBce
 
-/** The defaults of each kind. */
-const DEFAULTS = {
-  softmax: {
-    kind: 'softmax',
-    noObjectWeight: 0.1,
-    noObjectIndex: 'last',
-    classWeights: undefined,
-    normalization: 'weighted-mean',
-    allowNoObjectLabels: false,
-  },
-  focal: { kind: 'focal', alpha: 0.25, gamma: 2 },
-  varifocal: { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: true },
-  mal: { kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true },
-  'ia-bce': { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 },
-} as const
-
 /** The name of a kind of classification term. */
-export type Kind = keyof typeof DEFAULTS
+export type Kind = ResolvedClassification['kind']
 
-const KINDS = Object.keys(DEFAULTS) as readonly Kind[]
+const KINDS = DESCRIPTION.kinds.map(({ name }) => name as Kind)
 
 /** The options that each kind has. */
-const OF_KIND = Object.fromEntries(KINDS.map((kind) => [kind, Object.keys(DEFAULTS[kind])])) as unknown as {
-  readonly [K in Kind]: readonly string[]
-}
+const OF_KIND = Object.fromEntries(
+  DESCRIPTION.kinds.map(({ name, options }) => [name, keysOf('classification', options)]),
+) as { readonly [K in Kind]: readonly string[] }
 
-/** An option that any kind has. */
-type KeyOfAny = { [K in Kind]: keyof (typeof DEFAULTS)[K] }[Kind]
-const OF_ANY = [...new Set(KINDS.flatMap((kind) => OF_KIND[kind]))] as readonly KeyOfAny[]
+/** Those that any kind has. */
+const OF_ANY = ['kind', ...new Set(KINDS.flatMap((kind) => OF_KIND[kind]))]
 
 /** What other code calls these options. */
 export const CLASSIFICATION_NAMES: ForeignNames = new Map<string, readonly string[]>([
@@ -179,15 +161,10 @@ export const CLASSIFICATION_NAMES: ForeignNames = new Map<string, readonly strin
   ['focalgamma', ['gamma', 'classification.gamma']],
 ])
 
-/** The largest exponent. */
-const MAX_GAMMA = 100
-/** The largest α: of a kind in which it is a share, or a mere weight. */
-const MAX_ALPHA = { focal: 1, varifocal: MAX_WEIGHT, mal: MAX_WEIGHT, 'ia-bce': 1 } as const
-
 const ARGUMENT = 'options.classification'
 
 /** Options of any kind, unchecked. */
-type Given = { readonly [K in KeyOfAny]?: unknown }
+type Given = { readonly [key: string]: unknown }
 
 /** What presets differ in. */
 interface Usual {
@@ -195,113 +172,25 @@ interface Usual {
   readonly classNormalization?: ResolvedSoftmax['normalization'] | undefined
 }
 
-/** Checks the options of the classification term and fills in defaults, which are the preset's. */
+/** Checks the options of the classification term and fills in defaults: what the preset says, then the kind's own. */
 export function resolveClassification(value: unknown, usual: Usual, numClasses: number): ResolvedClassification {
   const given: Given = checkRecord(value, OF_ANY, ARGUMENT, CLASSIFICATION_NAMES)
   const kind = checkWord(given.kind, KINDS, usual.classification, `${ARGUMENT}.kind`)
   checkOfKind(given, kind)
-  switch (kind) {
-    case 'softmax':
-      return resolveSoftmax(given, usual.classNormalization, numClasses)
-    case 'focal':
-      return Object.freeze({ kind, ...resolveFocal(given, kind) })
-    case 'varifocal':
-    case 'mal': {
-      const fallback = DEFAULTS[kind].detachWeights
-      const detachWeights = checkFlag(given.detachWeights, fallback, `${ARGUMENT}.detachWeights`)
-      return Object.freeze({ kind, ...resolveFocal(given, kind), detachWeights })
-    }
-    case 'ia-bce': {
-      const fallback = DEFAULTS[kind].minQuality
-      const minQuality = checkNumber(given.minQuality, 1, fallback, `${ARGUMENT}.minQuality`)
-      return Object.freeze({ kind, ...resolveFocal(given, kind), minQuality })
-    }
-  }
+  const ofPreset: Given = { normalization: usual.classNormalization }
+  const values = OF_KIND[kind].map((key) => {
+    return [key, resolveOption(`classification.${key}`, given[key], { usual: ofPreset[key], kind, numClasses })]
+  })
+  return Object.freeze({ kind, ...Object.fromEntries(values) }) as ResolvedClassification
 }
 
 /** Refuses what is known of other kinds of classification alone. */
 function checkOfKind(given: Given, kind: Kind): void {
+  const known = ['kind', ...OF_KIND[kind]]
   for (const key in given) {
     const owners = KINDS.filter((other) => OF_KIND[other].includes(key)).map((other) => `'${other}'`)
-    if (OF_KIND[kind].includes(key) || owners.length === 0) continue
+    if (known.includes(key) || owners.length === 0) continue
     const rule = `there is no such option of kind '${kind}'; ${key} belongs to ${owners.join(', ')}`
-    fail('OPTION', `${ARGUMENT}.${key}`, `${rule}; ${showKnown(key, OF_KIND[kind])}`)
+    fail('OPTION', `${ARGUMENT}.${key}`, `${rule}; ${showKnown(key, known)}`)
   }
-}
-
-/** α and γ. */
-function resolveFocal({ alpha, gamma }: Given, kind: Exclude<Kind, 'softmax'>): FocalNumbers {
-  return checkFocal(alpha, gamma, DEFAULTS[kind], MAX_ALPHA[kind], ARGUMENT)
-}
-
-/** The weight of the labels and the exponent of the focal loss and of its kin. */
-interface FocalNumbers {
-  readonly alpha: number
-  readonly gamma: number
-}
-
-function checkFocal(
-  alpha: unknown,
-  gamma: unknown,
-  fallback: FocalNumbers,
-  maxAlpha: number,
-  argument: string,
-): FocalNumbers {
-  return {
-    alpha: checkNumber(alpha, maxAlpha, fallback.alpha, `${argument}.alpha`),
-    gamma: checkNumber(gamma, MAX_GAMMA, fallback.gamma, `${argument}.gamma`),
-  }
-}
-
-/** α and γ of the focal cost: by default those of the focal loss, its own or the usual one. */
-export function resolveFocalCost(
-  alpha: unknown,
-  gamma: unknown,
-  classification: ResolvedClassification,
-  argument: string,
-): FocalNumbers {
-  const usual = classification.kind === 'focal' ? classification : DEFAULTS.focal
-  return checkFocal(alpha, gamma, usual, MAX_ALPHA.focal, argument)
-}
-
-function resolveSoftmax(
-  given: Given,
-  usual: ResolvedSoftmax['normalization'] = DEFAULTS.softmax.normalization,
-  numClasses: number,
-): ResolvedSoftmax {
-  const { noObjectWeight, noObjectIndex, allowNoObjectLabels } = DEFAULTS.softmax
-  return Object.freeze({
-    kind: 'softmax',
-    noObjectWeight: checkWeight(given.noObjectWeight, noObjectWeight, `${ARGUMENT}.noObjectWeight`),
-    noObjectIndex: resolveNoObject(given.noObjectIndex, noObjectIndex, numClasses),
-    classWeights: resolveClassWeights(given.classWeights, numClasses),
-    normalization: checkWord(given.normalization, NORMALIZATIONS, usual, `${ARGUMENT}.normalization`),
-    allowNoObjectLabels: checkFlag(given.allowNoObjectLabels, allowNoObjectLabels, `${ARGUMENT}.allowNoObjectLabels`),
-  })
-}
-
-const NORMALIZATIONS = ['weighted-mean', 'num-boxes', 'num-queries'] as const
-
-function resolveNoObject(given: unknown, fallback: unknown, numClasses: number): number {
-  const value = given === undefined ? fallback : given
-  if (value === 'last') return numClasses
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= numClasses) return value as number
-  const rule = `must be 'last' or an integer from 0 to numClasses = ${numClasses}`
-  return fail('OPTION', `${ARGUMENT}.noObjectIndex`, `${rule}, got ${show(value)}`)
-}
-
-function resolveClassWeights(value: unknown, numClasses: number): readonly number[] | undefined {
-  if (value === undefined) return undefined
-  const name = `${ARGUMENT}.classWeights`
-  if (!Array.isArray(value) && kindOf(value) === undefined) fail('OPTION', name, `must be an array, got ${show(value)}`)
-  const list = value as ArrayLike<unknown>
-  const length = lengthOf(list, name)
-  if (length !== numClasses) {
-    fail('OPTION', name, `expected one weight for each of ${numClasses} classes, got ${length}`)
-  }
-  const weights: number[] = []
-  for (let i = 0; i < length; i++) {
-    weights.push(requireNumber(list[i], MAX_WEIGHT, `${name}[${i}]`))
-  }
-  return Object.freeze(weights)
 }

@@ -5,11 +5,11 @@
  */
 import { fail } from '../common/errors.ts'
 import type { TensorLike } from '../common/tensors.ts'
-import { checkRecord, show } from '../common/validate.ts'
 import { BOX_SIZE } from './boxes.ts'
 import type { ResolvedClassification } from './classification.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family } from './family.ts'
+import { resolveGroup } from './option.ts'
 
 /** The terms of edges, of the loss alone. */
 export interface EdgeTerms {
@@ -127,34 +127,13 @@ export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, never, keyof Edge
   foreign: new Map(),
 }
 
-const DEFAULTS: ResolvedDistribution = { regMax: 32, up: 0.5, regScale: 4, temperature: 5 }
-
-/** Ranges, both ends included. */
-const BINS = [4, 1024] as const
-const SIZE = [0.001, 1000] as const
-
 /** Checks the options of edges and fills in defaults. */
 export function resolveEdgeOptions({
   distribution,
 }: {
   readonly [K in keyof EdgeOptions]?: unknown
 }): ResolvedEdgeOptions {
-  return { distribution: resolveDistribution(distribution) }
-}
-
-function resolveDistribution(value: unknown): ResolvedDistribution {
-  const name = 'options.distribution'
-  const given = checkRecord(value, Object.keys(DEFAULTS) as (keyof ResolvedDistribution)[], name)
-  const size = (key: 'up' | 'regScale' | 'temperature'): number => {
-    const { [key]: number = DEFAULTS[key] } = given
-    if (typeof number === 'number' && number >= SIZE[0] && number <= SIZE[1]) return number
-    return fail('OPTION', `${name}.${key}`, `must be a number from ${SIZE.join(' to ')}, got ${show(number)}`)
-  }
-  const { regMax = DEFAULTS.regMax } = given
-  if (!(typeof regMax === 'number' && regMax >= BINS[0] && regMax <= BINS[1] && regMax % 2 === 0)) {
-    fail('OPTION', `${name}.regMax`, `must be an even number from ${BINS.join(' to ')}, got ${show(regMax)}`)
-  }
-  return Object.freeze({ regMax, up: size('up'), regScale: size('regScale'), temperature: size('temperature') })
+  return { distribution: resolveGroup('distribution', distribution) }
 }
 
 /** Refuses weights of a part that its criterion's classification has no meaning for. */

@@ -1,5 +1,4 @@
 /** What a family of terms says of itself, so that everything else may loop over terms and fields and know none by name. */
-import { MAX_WEIGHT } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 
 /** One term of the loss. */
@@ -9,8 +8,6 @@ export interface TermInfo<Name extends string, Field extends string> {
   readonly inCost: boolean
   /** Its weight, in loss and cost, where neither the caller nor the preset has one. */
   readonly weight: number
-  /** The largest weight. The least is 0. */
-  readonly maxWeight: number
   /** Whether results have it whatever its weight; otherwise only where that is above 0. */
   readonly isAlwaysGiven: boolean
   /** The field that a layer must have for it; undefined where every layer has the term. */
@@ -52,7 +49,6 @@ export interface TargetFieldInfo<Name extends string, Options> {
 export const USUAL_TERM = {
   inCost: true,
   weight: 0,
-  maxWeight: MAX_WEIGHT,
   isAlwaysGiven: false,
   field: undefined,
   comparesLayers: false,

@@ -1,9 +1,9 @@
 /** The terms of spans, intervals of one dimension such as moments of a video: L1 distance and the forms of IoU. */
 import type { TensorLike } from '../common/tensors.ts'
-import { checkFlag, checkWord } from '../common/validate.ts'
 import type { Boxes } from './boxes.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family } from './family.ts'
+import { resolveOption } from './option.ts'
 
 /** Numbers of a span. */
 const SPAN_SIZE = 2
@@ -79,7 +79,7 @@ export const SPANS: Family<keyof SpanTerms, keyof SpanOutputs, keyof SpanTarget,
 /** Checks the options of spans and fills in defaults. */
 export function resolveSpanOptions(given: { readonly [K in keyof SpanOptions]?: unknown }): ResolvedSpanOptions {
   return {
-    spanFormat: checkWord(given.spanFormat, ['cxw', 'xx'], 'cxw', 'options.spanFormat'),
-    normalizedSpans: checkFlag(given.normalizedSpans, true, 'options.normalizedSpans'),
+    spanFormat: resolveOption('spanFormat', given.spanFormat),
+    normalizedSpans: resolveOption('normalizedSpans', given.normalizedSpans),
   }
 }

@@ -25,7 +25,7 @@ pub struct Config {
 }
 
 /// The most classes: column numbers are exact in `f32`.
-const MAX_CLASSES: usize = (1 << 24) - 1;
+pub(crate) const MAX_CLASSES: usize = (1 << 24) - 1;
 
 /// The kind of classification; what else it has, the kinds say.
 const KIND: &str = "classification.kind";

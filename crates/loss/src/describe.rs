@@ -1,7 +1,7 @@
 //! What there is: families with their fields, terms and options, as data for the layers above.
 
-use crate::config::COMMON;
-use crate::option::OptionInfo;
+use crate::config::{COMMON, MAX_CLASSES};
+use crate::option::{LIMIT, OptionInfo};
 use crate::terms::family::{Family, Kind};
 use crate::terms::{FAMILIES, KINDS};
 
@@ -15,6 +15,10 @@ pub struct Description {
     pub families: &'static [&'static Family],
     /// Options of no family.
     pub options: &'static [&'static OptionInfo],
+    /// The largest weight of a term, a class or a part. The least is 0.
+    pub max_weight: f64,
+    /// The most object classes. The fewest are 1.
+    pub max_classes: usize,
 }
 
 /// What there is.
@@ -25,5 +29,5 @@ pub struct Description {
 /// ```
 #[must_use]
 pub fn describe() -> Description {
-    Description { kinds: KINDS, families: &FAMILIES, options: &COMMON }
+    Description { kinds: KINDS, families: &FAMILIES, options: &COMMON, max_weight: LIMIT, max_classes: MAX_CLASSES }
 }

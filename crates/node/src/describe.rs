@@ -21,6 +21,10 @@ pub struct Description {
     pub kinds: Vec<KindDescription>,
     /// The options that belong to no family and to no kind.
     pub options: Vec<OptionDescription>,
+    /// The largest weight of a term, a class or a part.
+    pub max_weight: f64,
+    /// The most object classes.
+    pub max_classes: u32,
     /// The values of a result before those of its layers.
     pub head: Vec<String>,
     /// The values of each layer.
@@ -151,6 +155,8 @@ pub fn describe() -> Description {
             })
             .collect(),
         options: options(core.options),
+        max_weight: core.max_weight,
+        max_classes: core.max_classes as u32,
         head: HEAD.iter().map(|name| (*name).to_owned()).chain(counted("nonFinite")).collect(),
         layer: terms().map(|term| term.name.to_owned()).chain(LAYER.iter().map(|name| (*name).to_owned())).collect(),
     }
