@@ -104,6 +104,30 @@ export declare function compute(plan: ExternalObject<NamedPlan>, normalizers: Gi
  */
 export declare function computeAsync(plan: ExternalObject<NamedPlan>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): Promise<void>
 
+/** Everything that a criterion may have. */
+export interface CoreDescription {
+  /** The terms, in the order of their weights and results. */
+  terms: Array<TermDescription>
+  /** The fields of queries, in the order of a stack's widths. */
+  queryFields: Array<FieldDescription>
+  /** The fields of targets, in the order of their arrays. */
+  targetFields: Array<FieldDescription>
+  /** The families, each with its own of these. */
+  families: Array<FamilyDescription>
+  /** The kinds of classification, the usual one first, with their options. */
+  kinds: Array<KindDescription>
+  /** The options that belong to no family and to no kind. */
+  options: Array<OptionDescription>
+  /** The largest weight of a term, a class or a part. */
+  maxWeight: number
+  /** The most object classes. */
+  maxClasses: number
+  /** The values of a result before those of its layers. */
+  head: Array<string>
+  /** The values of each layer. */
+  layer: Array<string>
+}
+
 /**
  * The matching cost alone; arguments as for `compute`. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
@@ -137,31 +161,7 @@ export interface CriterionOptions {
 }
 
 /** What there is. */
-export declare function describe(): Description
-
-/** Everything that a criterion may have. */
-export interface Description {
-  /** The terms, in the order of their weights and results. */
-  terms: Array<TermDescription>
-  /** The fields of queries, in the order of a stack's widths. */
-  queryFields: Array<FieldDescription>
-  /** The fields of targets, in the order of their arrays. */
-  targetFields: Array<FieldDescription>
-  /** The families, each with its own of these. */
-  families: Array<FamilyDescription>
-  /** The kinds of classification, the usual one first, with their options. */
-  kinds: Array<KindDescription>
-  /** The options that belong to no family and to no kind. */
-  options: Array<OptionDescription>
-  /** The largest weight of a term, a class or a part. */
-  maxWeight: number
-  /** The most object classes. */
-  maxClasses: number
-  /** The values of a result before those of its layers. */
-  head: Array<string>
-  /** The values of each layer. */
-  layer: Array<string>
-}
+export declare function describe(): CoreDescription
 
 /** A family. */
 export interface FamilyDescription {

@@ -5,15 +5,15 @@ import type { Criterion } from '../binding/native.ts'
 import { toHungarianLossError } from '../common/errors.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 
-type Setting = number | boolean | string | number[]
+type OptionValue = number | boolean | string | number[]
 
 /** Hands the options to the core. */
 export function createHandle(options: ResolvedOptions): Criterion {
   const { numClasses, classification, cost, weights, threads } = options
-  const settings: Record<string, Setting> = { 'classification.kind': classification.kind }
+  const settings: Record<string, OptionValue> = { 'classification.kind': classification.kind }
   for (const { name } of optionsOf(classification.kind)) {
     const value = valueAt(options, name)
-    if (value !== undefined) settings[name] = Array.isArray(value) ? [...value] : (value as Setting)
+    if (value !== undefined) settings[name] = Array.isArray(value) ? [...value] : (value as OptionValue)
   }
   const listed = (named: object) =>
     DESCRIPTION.terms.map(({ name }) => (named as { readonly [term: string]: number })[name] ?? 0)

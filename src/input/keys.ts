@@ -9,7 +9,7 @@ import { shorten, showKnown } from '../common/validate.ts'
 import { lettersOf, nearestName } from '../common/words.ts'
 
 /** What the outputs, their parts and layers, and the targets are made of: where a key may stand. */
-export type Place = OutputPlace | 'target' | RulePlace
+export type KeyPlace = OutputPlace | 'target' | RulePlace
 
 /** Where a key of the outputs may stand. */
 export type OutputPlace = 'outputs' | PartKey | 'layer'
@@ -20,7 +20,7 @@ type RulePlace = 'pairs' | 'source'
 const LAYER = [...FIELDS.map(({ name }) => name), 'matching', 'cost']
 const PART_WEIGHTS = ['weight', 'weights'] as const
 
-const KNOWN: { readonly [Key in Place]: readonly string[] } = {
+const KNOWN: { readonly [Key in KeyPlace]: readonly string[] } = {
   outputs: [...LAYER, 'auxiliary', 'groups', ...PART_KEYS],
   encoder: [...LAYER, 'auxiliary', 'groups', 'classAgnostic', ...PART_WEIGHTS],
   denoising: [...LAYER, 'auxiliary', 'queries', 'groups', 'contrastive', 'padding', ...PART_WEIGHTS],
@@ -33,7 +33,7 @@ const KNOWN: { readonly [Key in Place]: readonly string[] } = {
 }
 
 const SETS = Object.fromEntries(Object.entries(KNOWN).map(([place, keys]) => [place, new Set(keys)])) as unknown as {
-  readonly [Key in Place]: ReadonlySet<string>
+  readonly [Key in KeyPlace]: ReadonlySet<string>
 }
 
 /** Names that other code and data sets have for the keys of outputs; without case and underscores. */
@@ -86,7 +86,7 @@ const TARGET_NAMES: { readonly [name: string]: string } = {
   iscrowd: 'ignore',
 }
 
-const SYNONYMS: { readonly [Key in Place]?: typeof OUTPUT_NAMES } = {
+const SYNONYMS: { readonly [Key in KeyPlace]?: typeof OUTPUT_NAMES } = {
   outputs: OUTPUT_NAMES,
   encoder: OUTPUT_NAMES,
   denoising: OUTPUT_NAMES,
@@ -110,7 +110,7 @@ const OF_CALL: ReadonlySet<string> = new Set([...CALL, ...ASYNC_CALL])
  * The first key of an object that does not belong where it stands, if there is one. Only keys of the object's own count,
  * and a key without a value counts as absent.
  */
-export function strayKey(value: object, place: Exclude<Place, RulePlace>): string | undefined {
+export function strayKey(value: object, place: Exclude<KeyPlace, RulePlace>): string | undefined {
   const known = SETS[place]
   const first = place === 'target' ? 'labels' : 'logits'
   for (const key in value) {
@@ -123,7 +123,7 @@ export function strayKey(value: object, place: Exclude<Place, RulePlace>): strin
 }
 
 /** Refuses an object with a key that does not belong where it stands. */
-export function checkKeys(value: object, place: Exclude<Place, RulePlace>, argument: string): void {
+export function checkKeys(value: object, place: Exclude<KeyPlace, RulePlace>, argument: string): void {
   const key = strayKey(value, place)
   if (key !== undefined) failKey(key, place, argument)
 }
@@ -137,7 +137,7 @@ export function checkRuleKeys(value: object, place: RulePlace, argument: string)
 }
 
 /** Refuses a key, and says what is meant by it or where it belongs. */
-export function failKey(key: string, place: Place, argument: string, at?: ErrorPlace): never {
+export function failKey(key: string, place: KeyPlace, argument: string, at?: ErrorPlace): never {
   const name = shorten(key)
   if (key === 'auxiliary' && place === 'layer') {
     fail('SHAPE', `${argument}.${name}`, 'an auxiliary layer has no auxiliary layers of its own')
@@ -145,7 +145,7 @@ export function failKey(key: string, place: Place, argument: string, at?: ErrorP
   return fail('OPTION', `${argument}.${name}`, ruleFor(key, place, argument), at)
 }
 
-function ruleFor(key: string, place: Place, argument: string): string {
+function ruleFor(key: string, place: KeyPlace, argument: string): string {
   if (/^(pred_?)?masks$/i.test(key)) return 'masks are not supported'
   const home = homeOf(key, place, argument)
   if (home !== undefined) return home
@@ -162,14 +162,14 @@ function ruleFor(key: string, place: Place, argument: string): string {
 }
 
 /** Where a key belongs that is known in another place. */
-function homeOf(key: string, place: Place, argument: string): string | undefined {
+function homeOf(key: string, place: KeyPlace, argument: string): string | undefined {
   if (place === 'pairs' || place === 'source') return undefined
   const isTarget = place === 'target'
   if (!isTarget && (PART_KEYS as readonly string[]).includes(key))
     return `belongs to the main outputs, as outputs.${key}`
   if (!isTarget && place === 'layer') {
     const part = argument.replace(/\.auxiliary\[\d+\]$/, '')
-    const owner = part === 'outputs' ? 'outputs' : (part.slice('outputs.'.length) as Place)
+    const owner = part === 'outputs' ? 'outputs' : (part.slice('outputs.'.length) as KeyPlace)
     if (KNOWN[owner]?.includes(key)) return `belongs to all layers, as ${part}.${key}`
   }
   const parts = isTarget ? [] : PART_KEYS.filter((part) => KNOWN[part].includes(key))

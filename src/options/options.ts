@@ -78,9 +78,9 @@ export const OPTIONS: readonly (keyof HungarianLossOptions)[] = [
   'check',
 ]
 
-type Term<Name extends keyof Terms> = Pick<TermInfo<Name, string>, 'name' | 'weight'>
+type WeighedTerm<Name extends keyof Terms> = Pick<TermInfo<Name, string>, 'name' | 'weight'>
 
-const COST_TERMS = TERMS.filter(({ inCost }) => inCost) as readonly Term<keyof CostTerms>[]
+const COST_TERMS = TERMS.filter(({ inCost }) => inCost) as readonly WeighedTerm<keyof CostTerms>[]
 const COST = [...COST_TERMS.map(({ name }) => name), ...CLASS_COST]
 const LOSS = TERMS.map(({ name }) => name)
 
@@ -116,7 +116,7 @@ export function resolveWeights(value: unknown, fallback: Terms, argument: string
 
 /** A weight for each of some terms: the one that is given, or that of the preset, or else the term's own. */
 function resolveTerms<Name extends keyof Terms>(
-  terms: readonly Term<Name>[],
+  terms: readonly WeighedTerm<Name>[],
   given: { readonly [K in Name]?: unknown },
   fallback: { readonly [K in Name]?: number | undefined },
   argument: string,

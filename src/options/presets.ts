@@ -11,14 +11,14 @@ export interface Preset extends FamilyPreset {
 const terms = (classWeight: number): CostTerms => ({ class: classWeight, l1: 5, giou: 2 })
 
 /** What the sigmoid criteria differ in. */
-interface Settings extends Partial<Omit<Preset, 'weights'>> {
+interface PresetChanges extends Partial<Omit<Preset, 'weights'>> {
   readonly weights?: Partial<Terms>
 }
 
 const sigmoid = (
   classification: Preset['classification'],
   classWeight: number,
-  { boxEpsilon = 0, boxMatching = 'layer', weights = {} }: Settings = {},
+  { boxEpsilon = 0, boxMatching = 'layer', weights = {} }: PresetChanges = {},
 ): Preset => ({
   classification,
   cost: terms(2),

@@ -154,7 +154,7 @@ export function resolveFamilyOptions(
 }
 
 /** What decides which fields a criterion needs. */
-interface Needs {
+interface NeedingOptions {
   readonly cost: { readonly [K in keyof CostTerms]?: unknown }
   readonly weights: Terms
   readonly classification: { readonly kind: string }
@@ -164,7 +164,7 @@ interface Needs {
  * The families, by number in the core's order, whose fields a criterion cannot do without: those of terms that have a weight,
  * and where the class term asks how well pairs agree, one that says so.
  */
-export function neededFamilies({ cost, weights, classification }: Needs): readonly boolean[] {
+export function neededFamilies({ cost, weights, classification }: NeedingOptions): readonly boolean[] {
   const weighs = (name: string) => [cost, weights].some((list) => ((list as Weights)[name] ?? 0) > 0)
   const { families, kinds } = DESCRIPTION
   const needed = families.map(({ terms, isLate }) => !isLate && terms.some(weighs))

@@ -18,7 +18,7 @@ export function checkWeight(value: unknown, fallback: number, argument: string):
 }
 
 /** What else than the value itself decides about an option. */
-interface Setting<Value> {
+interface OptionContext<Value> {
   /** What a preset says, in place of the core's default. */
   readonly usual?: Value | undefined
   /** The kind of classification, where kinds differ in the option. */
@@ -31,7 +31,7 @@ interface Setting<Value> {
  * The value of an option, or what stands in for an absent one. `name`: the path in the options, as the core has it:
  * `ignore.threshold`. `Value` is what the resolved options say that it is.
  */
-export function resolveOption<Value>(name: string, value: unknown, setting: Setting<Value> = {}): Value {
+export function resolveOption<Value>(name: string, value: unknown, setting: OptionContext<Value> = {}): Value {
   const { usual, kind, numClasses = 0 } = setting
   return checkOption(describedOption(name, kind), value === undefined ? usual : value, numClasses) as Value
 }

@@ -15,7 +15,7 @@ use simd::{Level, Simd, dispatch};
 
 use crate::cost::Cost;
 use crate::outcome::{NONE, Searches};
-use crate::search::{End, Place, Search, relax};
+use crate::search::{End, EndPlace, Search, relax};
 use crate::state::State;
 use crate::view::CostRows;
 
@@ -83,7 +83,7 @@ impl State {
             search.scan(column, distance, row, offset);
         }
         let End { distance, place } = search.end;
-        let length = if let Place::Row(_) = place { distance.next_down() } else { distance };
+        let length = if let EndPlace::Row(_) = place { distance.next_down() } else { distance };
         if length == f64::INFINITY {
             return Some(search.rows(&self.row_of_column));
         }
@@ -105,11 +105,11 @@ impl State {
     pub fn augment_along_path<T: Cost, R: CostRows<T>>(&mut self, rows: &R, dual: impl Fn(usize) -> f64) {
         let Self { search: Search { scanned, reached, end, .. }, taken, column_of_row, row_of_column, .. } = self;
         let (mut before, mut last) = match end.place {
-            Place::Column(column) => {
+            EndPlace::Column(column) => {
                 taken[column] = f64::INFINITY;
                 (reached.len(), Some((column, end.distance)))
             }
-            Place::Row(k) => {
+            EndPlace::Row(k) => {
                 column_of_row[reached[k].0] = NONE;
                 (k, k.checked_sub(1).map(|k| scanned[k]))
             }

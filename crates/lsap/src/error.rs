@@ -66,7 +66,7 @@ impl fmt::Display for Error {
             Self::Cost { row, column, value } => write!(
                 f,
                 "cost: {} at row {row}, column {column}; must be a number or Infinity (which forbids the pair)",
-                Value(*value)
+                Shown(*value)
             ),
             Self::Memory { argument, bytes } => {
                 write!(
@@ -93,7 +93,7 @@ impl fmt::Display for Error {
                 f,
                 "costs[{index}]: {} at row {row}, column {column}; must be a number or Infinity (which forbids the \
                  pair)",
-                Value(*value)
+                Shown(*value)
             ),
             Self::ListedTwice { index, first, row, column } => {
                 write!(f, "costs[{index}]: row {row}, column {column} is listed already, as costs[{first}]")
@@ -125,9 +125,9 @@ pub(crate) fn check_length(argument: &'static str, actual: usize, shape: &[usize
 
 /// A number in a message, where an infinity is written out.
 #[doc(hidden)]
-pub struct Value(pub f64);
+pub struct Shown(pub f64);
 
-impl fmt::Display for Value {
+impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             v if v == f64::INFINITY => f.write_str("Infinity"),

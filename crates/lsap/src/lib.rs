@@ -181,7 +181,7 @@ pub use cells::Matrix;
 pub use certificate::{Certificate, verify};
 pub use cost::Cost;
 #[doc(hidden)]
-pub use error::Value;
+pub use error::Shown;
 pub use error::{Error, Result};
 pub use interrupt::{Interrupt, Interruptible};
 pub use matrix::CostMatrix;

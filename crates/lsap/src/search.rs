@@ -33,12 +33,12 @@ pub(crate) struct Search {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End {
     pub distance: f64,
-    pub place: Place,
+    pub place: EndPlace,
 }
 
 /// A place where a search may end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place {
+pub(crate) enum EndPlace {
     /// A free column.
     Column(usize),
     /// A reached row that stays without a column.
@@ -47,7 +47,7 @@ pub(crate) enum Place {
 
 impl Default for End {
     fn default() -> Self {
-        Self { distance: f64::INFINITY, place: Place::Column(0) }
+        Self { distance: f64::INFINITY, place: EndPlace::Column(0) }
     }
 }
 
@@ -73,7 +73,7 @@ impl Search {
     /// Lets the search end at a reached row that stays without a column, if nothing nearer is known.
     pub fn may_end_at(&mut self, reached: usize, distance: f64) {
         if distance < self.end.distance {
-            self.end = End { distance, place: Place::Row(reached) };
+            self.end = End { distance, place: EndPlace::Row(reached) };
         }
     }
 
@@ -159,7 +159,7 @@ pub(crate) fn relax<S: Simd, T: Cost>(
     };
     let column = column.unwrap_or_default();
     if free <= distance {
-        search.end = End { distance, place: Place::Column(column) };
+        search.end = End { distance, place: EndPlace::Column(column) };
     }
     (distance, column)
 }

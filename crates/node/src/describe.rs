@@ -8,7 +8,7 @@ use crate::values::{HEAD, LAYER};
 
 /// Everything that a criterion may have.
 #[napi(object, object_from_js = false)]
-pub struct Description {
+pub struct CoreDescription {
     /// The terms, in the order of their weights and results.
     pub terms: Vec<TermDescription>,
     /// The fields of queries, in the order of a stack's widths.
@@ -118,10 +118,10 @@ pub struct OptionDescription {
 
 /// What there is.
 #[napi(catch_unwind)]
-pub fn describe() -> Description {
+pub fn describe() -> CoreDescription {
     let core = describe_core();
     let names = |fields: &mut dyn Iterator<Item = &'static Field>| fields.map(|field| field.name.to_owned()).collect();
-    Description {
+    CoreDescription {
         terms: terms()
             .map(|term| TermDescription {
                 name: term.name.to_owned(),

@@ -3,15 +3,15 @@ import type { PackedTargets } from '../../input/targets.ts'
 import { TARGET_FIELDS } from '../../terms/index.ts'
 
 /** Centre and size, two corners, or corner and size. */
-export type Reading = 'cxcywh' | 'xyxy' | 'xywh'
+export type BoxReading = 'cxcywh' | 'xyxy' | 'xywh'
 
-export const READINGS: readonly Reading[] = ['cxcywh', 'xyxy', 'xywh']
+export const READINGS: readonly BoxReading[] = ['cxcywh', 'xyxy', 'xywh']
 
 /** Left, top, right and bottom. */
 export type Corners = readonly [number, number, number, number]
 
 /** The first and the last corner of the box at `at`, in a reading. */
-export function cornersOf(boxes: ArrayLike<number>, at: number, reading: Reading): Corners {
+export function cornersOf(boxes: ArrayLike<number>, at: number, reading: BoxReading): Corners {
   const [a, b, c, d] = [0, 1, 2, 3].map((i) => boxes[at + i] as number) as [number, number, number, number]
   switch (reading) {
     case 'cxcywh':
@@ -24,7 +24,7 @@ export function cornersOf(boxes: ArrayLike<number>, at: number, reading: Reading
 }
 
 /** How the criterion's format is made of another reading, for messages. */
-const CONVERSIONS: { readonly [To in 'cxcywh' | 'xyxy']: { readonly [From in Reading]: string } } = {
+const CONVERSIONS: { readonly [To in 'cxcywh' | 'xyxy']: { readonly [From in BoxReading]: string } } = {
   cxcywh: {
     cxcywh: '[cx, cy, w, h]',
     xyxy: '[(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1]',
@@ -38,7 +38,7 @@ const CONVERSIONS: { readonly [To in 'cxcywh' | 'xyxy']: { readonly [From in Rea
 }
 
 /** What is to be done with boxes that fit into another reading. */
-export function cureFor(reading: Reading, boxFormat: 'cxcywh' | 'xyxy'): string {
+export function cureFor(reading: BoxReading, boxFormat: 'cxcywh' | 'xyxy'): string {
   const other = reading === 'xywh' ? `'xywh' (COCO's)` : `'${reading}'`
   const instead = reading === 'xywh' ? '' : `, or set boxFormat: '${reading}'`
   return `As ${other} all of them fit: convert them to ${CONVERSIONS[boxFormat][reading]}${instead}.`

@@ -10,7 +10,7 @@ import { BOX_SIZE } from '../../terms/boxes.ts'
 import { FIELDS } from '../../terms/index.ts'
 import type { LayerFields } from '../../terms/index.ts'
 import { cornersOf, cureFor, isInside, READINGS, targetBoxes } from './boxes.ts'
-import type { Reading } from './boxes.ts'
+import type { BoxReading } from './boxes.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
 
@@ -198,7 +198,7 @@ function inspectFormat(blocks: readonly Block[], { boxFormat }: ResolvedOptions)
   for (const block of blocks) {
     const boxes = valuesOf(block, 'boxes')
     for (let start = 0; start < boxes.length; start += BOX_SIZE) {
-      const isFitting = (reading: Reading) => isInside(cornersOf(boxes, start, reading), true)
+      const isFitting = (reading: BoxReading) => isInside(cornersOf(boxes, start, reading), true)
       tally.add(!isFitting(boxFormat), () =>
         atQuery(block, 'boxes', start / BOX_SIZE, [...boxes.subarray(start, start + BOX_SIZE)]),
       )

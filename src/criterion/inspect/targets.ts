@@ -3,7 +3,7 @@ import type { PackedTargets } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
 import { cornersOf, cureFor, isInside, READINGS, sidesOf, targetBoxes } from './boxes.ts'
-import type { Corners, Reading } from './boxes.ts'
+import type { Corners, BoxReading } from './boxes.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
 
@@ -13,7 +13,7 @@ const NO_SIDE = 1e-6
 const PIXELS = 1.5
 
 /** One target of a batch. */
-interface Entry {
+interface TargetEntry {
   readonly image: number
   /** Within its image. */
   readonly target: number
@@ -34,8 +34,8 @@ export function inspectTargets(targets: PackedTargets, options: ResolvedOptions)
   ]
 }
 
-function listEntries({ offsets, ignores }: PackedTargets): Entry[] {
-  const entries: Entry[] = []
+function listEntries({ offsets, ignores }: PackedTargets): TargetEntry[] {
+  const entries: TargetEntry[] = []
   for (let image = 0; image + 1 < offsets.length; image++) {
     const first = offsets[image] as number
     for (let index = first; index < (offsets[image + 1] as number); index++) {
@@ -61,7 +61,7 @@ function noTargets({ total, offsets }: PackedTargets): Finding {
 }
 
 /** The labels of a target. */
-function labelsOf({ labels, labelOffsets }: PackedTargets, { index }: Entry): Int32Array {
+function labelsOf({ labels, labelOffsets }: PackedTargets, { index }: TargetEntry): Int32Array {
   if (labelOffsets === undefined) return labels.subarray(index, index + 1)
   return labels.subarray(labelOffsets[index], labelOffsets[index + 1])
 }
@@ -96,7 +96,7 @@ function firstUnseen(allowed: Allowed, seen: ReadonlySet<number>): number[] {
   return unseen
 }
 
-function inspectLabels(counted: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
+function inspectLabels(counted: readonly TargetEntry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
   const allowed = allowedLabels(options)
   const seen = new Set<number>()
   const outside = new Tally()
@@ -121,7 +121,7 @@ function inspectLabels(counted: readonly Entry[], targets: PackedTargets, option
   const unseen = firstUnseen(allowed, seen)
   const lacksFirst = count > 2 && missing === 1 && unseen[0] === least
   if (isShifted || lacksFirst) {
-    const first = counted[0] as Entry
+    const first = counted[0] as TargetEntry
     const message = isShifted
       ? `No label is ${least}, and there is ${most + 1}: ids that begin at 1, as COCO's. Take 1 from each, since class ids ` +
         `run from ${range} here.`
@@ -152,12 +152,16 @@ function inspectLabels(counted: readonly Entry[], targets: PackedTargets, option
   return findings
 }
 
-function inspectTargetBoxes(entries: readonly Entry[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
+function inspectTargetBoxes(
+  entries: readonly TargetEntry[],
+  targets: PackedTargets,
+  options: ResolvedOptions,
+): Finding[] {
   const { boxFormat, normalizedBoxes } = options
   const boxes = targetBoxes(targets)
   if (boxes.length === 0) return []
-  const corners = (entry: Entry, reading: Reading) => cornersOf(boxes, BOX_SIZE * entry.index, reading)
-  const isFinite = (entry: Entry) => boxOf(targets, entry).every(Number.isFinite)
+  const corners = (entry: TargetEntry, reading: BoxReading) => cornersOf(boxes, BOX_SIZE * entry.index, reading)
+  const isFinite = (entry: TargetEntry) => boxOf(targets, entry).every(Number.isFinite)
   const [nonFinite, pixels, outside, degenerate] = [new Tally(), new Tally(), new Tally(), new Tally()]
   for (const entry of entries) {
     const box = boxOf(targets, entry)
@@ -195,9 +199,9 @@ function inspectTargetBoxes(entries: readonly Entry[], targets: PackedTargets, o
 
 /** What cures boxes that leave the image: another reading, where all of them fit into one, or clipping. */
 function formatCure(
-  entries: readonly Entry[],
+  entries: readonly TargetEntry[],
   { boxFormat, normalizedBoxes }: ResolvedOptions,
-  corners: (entry: Entry, reading: Reading) => Corners,
+  corners: (entry: TargetEntry, reading: BoxReading) => Corners,
 ): string {
   const found = `Read as boxFormat '${boxFormat}', target boxes leave the image or have sides below 0.`
   const others = READINGS.filter(
@@ -207,7 +211,7 @@ function formatCure(
   return `${found} ${others.map((reading) => cureFor(reading, boxFormat)).join(' ')}`
 }
 
-function inspectDuplicates(counted: readonly Entry[], targets: PackedTargets): Finding[] {
+function inspectDuplicates(counted: readonly TargetEntry[], targets: PackedTargets): Finding[] {
   if (targetBoxes(targets).length === 0) return []
   const seen = new Set<string>()
   const duplicates = new Tally()
@@ -224,11 +228,11 @@ function inspectDuplicates(counted: readonly Entry[], targets: PackedTargets): F
   )
 }
 
-const boxOf = (targets: PackedTargets, { index }: Entry): number[] => [
+const boxOf = (targets: PackedTargets, { index }: TargetEntry): number[] => [
   ...targetBoxes(targets).subarray(BOX_SIZE * index, BOX_SIZE * (index + 1)),
 ]
 
 /** An example that a target gives. */
-function atTarget({ image, target }: Entry, field: 'labels' | 'boxes', example: Finding['example']) {
+function atTarget({ image, target }: TargetEntry, field: 'labels' | 'boxes', example: Finding['example']) {
   return { argument: `targets[${image}].${field}`, place: { image, target }, example }
 }

@@ -17,17 +17,17 @@ use crate::terms::terms_of;
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers(Vec<f32>);
+pub(crate) struct CostBuffers(Vec<f32>);
 
 /// The cost of one image.
 #[derive(Clone, Copy)]
-pub(crate) struct CostMatrix<'a> {
+pub(crate) struct CostBlock<'a> {
     /// `[targets that take part, stride]`.
     pub cells: &'a [f32],
     pub stride: usize,
 }
 
-impl Buffers {
+impl CostBuffers {
     /// Bytes that grow with an image.
     pub fn held(&self) -> usize {
         held(&self.0)
@@ -42,9 +42,9 @@ pub(crate) fn cost<'a>(
     setup: &Setup,
     image: &Image<'_>,
     read: &Read<'_>,
-    Buffers(cells): &'a mut Buffers,
+    CostBuffers(cells): &'a mut CostBuffers,
     counts: &mut NonFiniteCounts,
-) -> Result<CostMatrix<'a>> {
+) -> Result<CostBlock<'a>> {
     let stride = padded(image.queries);
     let targets = image.targets.kept;
     let cells = first_rows("", cells, [targets.len(), stride]).map_err(Error::refused(Some(image.slot.part)))?;
@@ -78,7 +78,7 @@ pub(crate) fn cost<'a>(
     if !read.left_out.is_empty() {
         counts.costs += fill_with_worst(cells, stride, image.queries, read.left_out);
     }
-    Ok(CostMatrix { cells, stride })
+    Ok(CostBlock { cells, stride })
 }
 
 /// Gives the queries that are left out a cost above every cost of the others, so that they are matched last. Returns

@@ -5,7 +5,7 @@ use super::matching::Sorted;
 use super::step::Step;
 use crate::batch::{BACKGROUND, LEFT_OUT};
 use crate::terms::late::{LatePairs, Taught};
-use crate::terms::memory::Slot as TermMemory;
+use crate::terms::memory::TermMemory;
 use crate::terms::{LOGITS, terms_of};
 
 /// In place of a match: the query is not finite.
@@ -13,7 +13,7 @@ pub(crate) const UNSOUND: i32 = -3;
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers {
+pub(crate) struct DistillBuffers {
     sorted: Sorted,
     quality: Vec<f64>,
     queries: Vec<(usize, Option<f64>)>,
@@ -29,7 +29,7 @@ pub(crate) struct Distillation {
     pub weights: [f64; 2],
 }
 
-impl Buffers {
+impl DistillBuffers {
     /// Bytes that grow with an image.
     pub fn held(&self) -> usize {
         self.memory.held()
@@ -43,7 +43,7 @@ pub(crate) fn image_losses(
     (roles, quality): (&[i32], &[f64]),
     normalizer: f64,
     distillation: Option<Distillation>,
-    Buffers { sorted, quality: of_pairs, queries, memory }: &mut Buffers,
+    DistillBuffers { sorted, quality: of_pairs, queries, memory }: &mut DistillBuffers,
 ) {
     let image = step.image(job.slot, job.image);
     let Some((family, terms)) = step.setup.late(image.active()) else { return };

@@ -15,7 +15,7 @@ use crate::terms::{FAMILIES, TERMS, gradient_field, queries_of, terms_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers {
+pub(crate) struct LossBuffers {
     /// How well each pair agrees; and what further families say of it.
     quality: Vec<f64>,
     spare: Vec<f64>,
@@ -41,7 +41,7 @@ pub(crate) fn image(
     sorted: &Sorted,
     scales: &Scales,
     ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
-    buffers: &mut Buffers,
+    buffers: &mut LossBuffers,
 ) -> Sums {
     let Sorted { pairs, left_out } = sorted;
     if let Some(gradients) = gradients.as_deref_mut() {
@@ -91,7 +91,7 @@ pub(crate) fn of_union(
     matches: &[i32],
     scales: &Scales,
     ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
-    (sorted, buffers): (&mut Sorted, &mut Buffers),
+    (sorted, buffers): (&mut Sorted, &mut LossBuffers),
 ) -> Sums {
     sorted.set(matches, &[]);
     sorted.pairs.retain(|&(query, _)| image.is_finite(setup, query));
@@ -120,7 +120,7 @@ fn geometry<'a>(
     pairs: &Pairs<'_>,
     scales: &Scales,
     mut gradients: Option<&mut Gradients<'_>>,
-    Buffers { quality, spare, .. }: &'a mut Buffers,
+    LossBuffers { quality, spare, .. }: &'a mut LossBuffers,
 ) -> ([f64; TERMS], &'a [f64]) {
     let mut sums = [0.0; TERMS];
     let mut is_known = false;

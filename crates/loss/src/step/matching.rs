@@ -6,14 +6,14 @@ use lsap::Solver;
 use lsap::memory::{first_rows, held};
 use simd::{Level, padded};
 
-use super::cost::CostMatrix;
+use super::cost::CostBlock;
 use super::image::Image;
 use crate::batch::{BACKGROUND, LEFT_OUT};
 use crate::error::{Error, Result};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers {
+pub(crate) struct MatchBuffers {
     pub solver: Solver,
     /// The rows and columns of the cost that one group of queries is matched by, where they are not all of it.
     grouped: Vec<f32>,
@@ -30,7 +30,7 @@ pub(crate) struct Sorted {
     pub left_out: Vec<usize>,
 }
 
-impl Buffers {
+impl MatchBuffers {
     /// Bytes that grow with an image; what the solver has grows with the sides of the cost.
     pub fn held(&self) -> usize {
         held(&self.grouped) + held(&self.transposed)
@@ -64,9 +64,9 @@ impl Sorted {
 pub(crate) fn solve(
     level: Level,
     image: &Image<'_>,
-    CostMatrix { cells, stride }: CostMatrix<'_>,
+    CostBlock { cells, stride }: CostBlock<'_>,
     matches: &mut [i32],
-    buffers: &mut Buffers,
+    buffers: &mut MatchBuffers,
 ) -> Result<()> {
     let targets = &image.targets;
     let (kept, repeat, groups) = (targets.kept.len(), image.part.repeat, image.part.groups);
@@ -75,7 +75,7 @@ pub(crate) fn solve(
         matches.fill(BACKGROUND);
         return Ok(());
     }
-    let Buffers { solver, grouped, transposed } = buffers;
+    let MatchBuffers { solver, grouped, transposed } = buffers;
     if repeat > 1 && repeat >= queries {
         nearest_targets(cells, stride, matches);
         matches.iter_mut().for_each(|target| *target = targets.number(*target as usize) as i32);

@@ -11,12 +11,12 @@ use crate::batch::{ImageTargets, Labels};
 use crate::error::{Error, Result};
 use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::{Background, BackgroundOutputs, Purpose};
-use crate::terms::memory::Slot as Memory;
+use crate::terms::memory::TermMemory;
 use crate::terms::{FAMILIES, LOGITS, queries_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers {
+pub(crate) struct ReadBuffers {
     labels: Labels,
     /// Class costs, or what they are made of: `[rows of labels, padded queries]`.
     class_rows: Vec<f32>,
@@ -26,7 +26,7 @@ pub(crate) struct Buffers {
     layouts: [Vec<f32>; FAMILIES.len()],
     sanitized: [Vec<f32>; MAX_FIELDS],
     left_out: Vec<usize>,
-    class: Memory,
+    class: TermMemory,
 }
 
 /// What is known of an image once it is read.
@@ -45,10 +45,10 @@ pub(crate) struct Read<'a> {
     pub losses: &'a mut [f64],
     pub layouts: &'a [Vec<f32>],
     /// The class term's.
-    pub memory: &'a mut Memory,
+    pub memory: &'a mut TermMemory,
 }
 
-impl Buffers {
+impl ReadBuffers {
     /// Queries of the last image that are not finite, ascending.
     pub fn left_out(&self) -> &[usize] {
         &self.left_out
@@ -70,10 +70,10 @@ pub(crate) fn read<'a>(
     setup: &Setup,
     image: &Image<'a>,
     mut purpose: Purpose<'_>,
-    buffers: &'a mut Buffers,
+    buffers: &'a mut ReadBuffers,
     counts: &mut NonFiniteCounts,
 ) -> Result<Read<'a>> {
-    let Buffers { labels, class_rows, losses, layouts, sanitized, left_out, class } = buffers;
+    let ReadBuffers { labels, class_rows, losses, layouts, sanitized, left_out, class } = buffers;
     let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::none() };
     labels.set(&targets, image.classes);
     let stride = padded(image.queries);

@@ -278,7 +278,7 @@ fn find<'a>(
     image: &Image<'a>,
     purpose: Purpose<'_>,
     matches: &mut [i32],
-    (read, cost, solve): (&'a mut read::Buffers, &mut cost::Buffers, &mut matching::Buffers),
+    (read, cost, solve): (&'a mut read::ReadBuffers, &mut cost::CostBuffers, &mut matching::MatchBuffers),
     counts: &mut NonFiniteCounts,
 ) -> Result<Read<'a>> {
     let read = read::read(setup, image, purpose, read, counts)?;

@@ -10,12 +10,12 @@ use super::{cost, distill, losses, matching, read};
 pub struct Scratch {
     /// What stops the call, in [`lsap::Threads::in_background`].
     pub(crate) interrupt: Option<Interrupt>,
-    pub(crate) read: read::Buffers,
-    pub(crate) cost: cost::Buffers,
-    pub(crate) solve: matching::Buffers,
+    pub(crate) read: read::ReadBuffers,
+    pub(crate) cost: cost::CostBuffers,
+    pub(crate) solve: matching::MatchBuffers,
     pub(crate) sorted: matching::Sorted,
-    pub(crate) losses: losses::Buffers,
-    pub(crate) distill: distill::Buffers,
+    pub(crate) losses: losses::LossBuffers,
+    pub(crate) distill: distill::DistillBuffers,
     /// Of a whole step: what each query is to late terms, and how well each pair agrees.
     pub(crate) roles: Vec<i32>,
     pub(crate) quality: Vec<f64>,

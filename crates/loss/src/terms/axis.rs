@@ -7,7 +7,7 @@
 use simd::{F64, Simd, prelude::*};
 
 /// One axis of a pair: lengths, and their derivatives at the two predicted ends.
-pub(super) struct Axis<S: Simd> {
+pub(super) struct Intervals<S: Simd> {
     pub length: F64<S>,
     pub target_length: F64<S>,
     pub overlap: F64<S>,
@@ -16,7 +16,7 @@ pub(super) struct Axis<S: Simd> {
     pub hull_slope: [F64<S>; 2],
 }
 
-impl<S: Simd> Axis<S> {
+impl<S: Simd> Intervals<S> {
     /// `p`, `t`: the two ends of what is predicted and of the target.
     #[inline(always)]
     pub fn new(simd: S, p: [F64<S>; 2], t: [F64<S>; 2]) -> Self {

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use simd::Level;
 
-use super::memory::Slot;
+use super::memory::TermMemory;
 use super::pair::ClassCosts;
 use crate::batch::{ImageTargets, Labels};
 
@@ -124,7 +124,7 @@ pub(crate) trait ClassTerm: Debug + Send + Sync {
         labels: &Labels,
         purpose: Purpose<'_>,
         out: BackgroundOutputs<'_>,
-        memory: &mut Slot,
+        memory: &mut TermMemory,
     ) -> Background;
 
     /// What the rows of a pass with this scale are multiplied by in the cost. `weight`: of the class in the cost.
@@ -137,7 +137,7 @@ pub(crate) trait ClassTerm: Debug + Send + Sync {
         level: Level,
         inputs: PositiveInputs<'_>,
         gradient: Option<&mut [f32]>,
-        memory: &mut Slot,
+        memory: &mut TermMemory,
     ) -> ClassSum;
 }
 

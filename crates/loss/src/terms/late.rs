@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use simd::Level;
 
-use super::memory::Slot;
+use super::memory::TermMemory;
 use super::pair::Broken;
 use crate::field::FieldRows;
 
@@ -44,7 +44,7 @@ pub(crate) trait LateTerms: Debug + Send + Sync {
     fn query_width(&self, index: usize) -> usize;
 
     /// Whether every value of an image's queries is finite and within the rules; if not, look closer.
-    fn is_sound(&self, level: Level, queries: FieldRows<'_>, memory: &mut Slot) -> bool;
+    fn is_sound(&self, level: Level, queries: FieldRows<'_>, memory: &mut TermMemory) -> bool;
 
     /// The rule that a finite row of a field of the queries breaks.
     fn check_query(&self, index: usize, row: &[f32]) -> Option<Broken>;
@@ -56,7 +56,7 @@ pub(crate) trait LateTerms: Debug + Send + Sync {
         pairs: &LatePairs<'_>,
         scale: f64,
         gradient: Option<&mut [f32]>,
-        memory: &mut Slot,
+        memory: &mut TermMemory,
     ) -> f64;
 
     /// The sum of the second term over the queries that are taught; `scale` times its derivative is added to the gradient.
@@ -67,7 +67,7 @@ pub(crate) trait LateTerms: Debug + Send + Sync {
         taught: &Taught<'_>,
         scale: f64,
         gradient: Option<&mut [f32]>,
-        memory: &mut Slot,
+        memory: &mut TermMemory,
     ) -> f64;
 
     /// The shares of the means over queries with and without a pair, of which there are so many.

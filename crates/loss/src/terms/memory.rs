@@ -10,7 +10,7 @@ pub(crate) trait Memory: Any + Send + Default {
 
 /// A place for the memory of whichever term runs: one thread serves criteria of all kinds.
 #[derive(Default)]
-pub(crate) struct Slot(Option<Held>);
+pub(crate) struct TermMemory(Option<Held>);
 
 struct Held {
     memory: Box<dyn Any + Send>,
@@ -18,7 +18,7 @@ struct Held {
     held: fn(&dyn Any) -> usize,
 }
 
-impl Slot {
+impl TermMemory {
     /// The memory of a term, made anew where another had the place.
     pub fn get<M: Memory>(&mut self) -> &mut M {
         if !self.0.as_ref().is_some_and(|slot| slot.memory.is::<M>()) {
@@ -35,9 +35,9 @@ impl Slot {
     }
 }
 
-impl std::fmt::Debug for Slot {
+impl std::fmt::Debug for TermMemory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Slot({} bytes)", self.held())
+        write!(f, "TermMemory({} bytes)", self.held())
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_slot_keeps_the_memory_of_the_last_term() {
-        let mut slot = Slot::default();
+        let mut slot = TermMemory::default();
         slot.get::<First>().0.reserve_exact(100);
         assert_eq!((slot.get::<First>().0.capacity(), slot.held()), (100, 100));
         slot.get::<Second>();

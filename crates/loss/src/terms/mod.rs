@@ -38,15 +38,16 @@ pub(crate) const LOGITS: usize = 0;
 const _: () = assert!(QUERY_FIELDS <= MAX_FIELDS && PLACES[FAMILIES.len() - 1].targets.1 <= MAX_FIELDS);
 
 /// Where the fields and terms of each family lie among all.
-const PLACES: [Place; FAMILIES.len()] = {
-    let mut places = [Place { queries: (1, 1), targets: (0, 0), terms: (1, 1) }; FAMILIES.len()];
+const PLACES: [FamilyRanges; FAMILIES.len()] = {
+    let mut places = [FamilyRanges { queries: (1, 1), targets: (0, 0), terms: (1, 1) }; FAMILIES.len()];
     let mut ends = (1, 0, 1);
     let mut k = 0;
     while k < FAMILIES.len() {
         let starts = ends;
         let Family { queries, targets, terms, .. } = FAMILIES[k];
         ends = (starts.0 + queries.len(), starts.1 + targets.len(), starts.2 + terms.len());
-        places[k] = Place { queries: (starts.0, ends.0), targets: (starts.1, ends.1), terms: (starts.2, ends.2) };
+        places[k] =
+            FamilyRanges { queries: (starts.0, ends.0), targets: (starts.1, ends.1), terms: (starts.2, ends.2) };
         k += 1;
     }
     places
@@ -54,7 +55,7 @@ const PLACES: [Place; FAMILIES.len()] = {
 
 /// Where a family's fields and terms begin and end.
 #[derive(Clone, Copy)]
-struct Place {
+struct FamilyRanges {
     queries: (usize, usize),
     targets: (usize, usize),
     terms: (usize, usize),

@@ -23,7 +23,7 @@ const GROUP: usize = COLUMNS * LANES;
 
 /// What the cost of one image is made of.
 #[derive(Clone, Copy)]
-pub(super) struct Inputs<'a> {
+pub(super) struct BoxCostInputs<'a> {
     /// How many of the padded columns are real.
     pub queries: usize,
     /// As [`lay_out`] leaves them.
@@ -52,7 +52,7 @@ impl PairWeights {
 }
 
 /// Sixteen boxes, or one box in every lane.
-type Boxes<S> = [F32<S>; COLUMNS];
+type BoxColumns<S> = [F32<S>; COLUMNS];
 
 /// A box format: what its columns are and how two boxes overlap.
 pub(super) trait Format {
@@ -62,7 +62,7 @@ pub(super) trait Format {
     fn sides<S: Simd>(components: &[F32<S>; COMPONENTS]) -> [F32<S>; 2];
 
     /// Signed overlap on an axis: negative where the boxes are apart.
-    fn overlap<S: Simd>(p: &Boxes<S>, t: &Boxes<S>, distance: &[F32<S>; COMPONENTS], axis: usize) -> F32<S>;
+    fn overlap<S: Simd>(p: &BoxColumns<S>, t: &BoxColumns<S>, distance: &[F32<S>; COMPONENTS], axis: usize) -> F32<S>;
 }
 
 /// Centre and size.
@@ -80,7 +80,7 @@ impl Format for Cxcywh {
     }
 
     #[inline(always)]
-    fn overlap<S: Simd>(p: &Boxes<S>, t: &Boxes<S>, distance: &[F32<S>; COMPONENTS], axis: usize) -> F32<S> {
+    fn overlap<S: Simd>(p: &BoxColumns<S>, t: &BoxColumns<S>, distance: &[F32<S>; COMPONENTS], axis: usize) -> F32<S> {
         let side = 4 + axis;
         ((p[side] + t[side]) * 0.5 - distance[axis]).min(p[side].min(t[side]))
     }
@@ -95,13 +95,13 @@ impl Format for Xyxy {
     }
 
     #[inline(always)]
-    fn overlap<S: Simd>(p: &Boxes<S>, t: &Boxes<S>, _: &[F32<S>; COMPONENTS], axis: usize) -> F32<S> {
+    fn overlap<S: Simd>(p: &BoxColumns<S>, t: &BoxColumns<S>, _: &[F32<S>; COMPONENTS], axis: usize) -> F32<S> {
         p[axis + 2].min(t[axis + 2]) - p[axis].max(t[axis])
     }
 }
 
 #[inline(always)]
-fn with_sides<S: Simd, F: Format>(components: &[F32<S>; COMPONENTS]) -> Boxes<S> {
+fn with_sides<S: Simd, F: Format>(components: &[F32<S>; COMPONENTS]) -> BoxColumns<S> {
     let [c0, c1, c2, c3] = *components;
     let [w, h] = F::sides(components);
     [c0, c1, c2, c3, w, h, w * h]
@@ -160,7 +160,7 @@ fn deinterleave<S: Simd>(simd: S, rows: &[f32]) -> [F32<S>; COMPONENTS] {
 
 /// The block of one image.
 #[inline(always)]
-pub(super) fn fill<S: Simd, F: Format>(simd: S, weights: PairWeights, inputs: &Inputs<'_>, block: &mut [f32]) {
+pub(super) fn fill<S: Simd, F: Format>(simd: S, weights: PairWeights, inputs: &BoxCostInputs<'_>, block: &mut [f32]) {
     let stride = padded(inputs.queries);
     for (target, costs) in block.chunks_exact_mut(stride.max(1)).enumerate() {
         let class = &inputs.class.values[inputs.class.row_of_target[target] * stride..][..stride];
@@ -174,7 +174,7 @@ pub(super) fn fill<S: Simd, F: Format>(simd: S, weights: PairWeights, inputs: &I
 fn fill_row<S: Simd, F: Format>(
     simd: S,
     weights: PairWeights,
-    inputs: &Inputs<'_>,
+    inputs: &BoxCostInputs<'_>,
     target: usize,
     class: &[f32],
     costs: &mut [f32],
@@ -214,7 +214,7 @@ fn fill_row<S: Simd, F: Format>(
 
 /// GIoU of sixteen queries and one target by the loss' definition.
 #[inline(always)]
-fn exact_giou<S: Simd, F: Format>(simd: S, epsilon: f64, p: &Boxes<S>, targets: &[f32], target: usize) -> F32<S> {
+fn exact_giou<S: Simd, F: Format>(simd: S, epsilon: f64, p: &BoxColumns<S>, targets: &[f32], target: usize) -> F32<S> {
     let mut halves = [[[0.0; 8]; COMPONENTS]; 2];
     for k in 0..COMPONENTS {
         let (low, high) = p[k].widen();
@@ -237,22 +237,22 @@ mod tests {
 
     /// What a cost is measured by.
     #[derive(Clone, Copy)]
-    struct Config {
+    struct CostConfig {
         geometry: Geometry,
         weights: BoxTerms,
     }
 
     /// DETR's, and one with an ε and every form of IoU.
-    fn configs(format: BoxFormat) -> [Config; 2] {
+    fn configs(format: BoxFormat) -> [CostConfig; 2] {
         let usual = BoxTerms { l1: 5.0, giou: 2.0, ..BoxTerms::default() };
         let every = BoxTerms { iou: 0.5, diou: 1.0, ciou: 1.5, ..usual };
         [(0.0, usual), (1e-6, every)]
-            .map(|(epsilon, weights)| Config { geometry: Geometry { format, epsilon }, weights })
+            .map(|(epsilon, weights)| CostConfig { geometry: Geometry { format, epsilon }, weights })
     }
 
-    fn block(level: Level, config: &Config, boxes: &[f32], targets: &[f32]) -> Vec<f32> {
+    fn block(level: Level, config: &CostConfig, boxes: &[f32], targets: &[f32]) -> Vec<f32> {
         let (queries, count) = (boxes.len() / COMPONENTS, targets.len() / COMPONENTS);
-        let Config { geometry, weights } = *config;
+        let CostConfig { geometry, weights } = *config;
         let mut columns = Vec::new();
         let probabilities: Vec<f32> = (0..padded(queries)).map(|q| q as f32 / 1e3).collect();
         let row_of_target = vec![0; count];
@@ -264,7 +264,7 @@ mod tests {
             BoxFormat::Xyxy => lay_out::<_, Xyxy>(simd, boxes, &mut columns),
         });
         assert!(sound);
-        let inputs = &Inputs { queries, columns: &columns, class, targets };
+        let inputs = &BoxCostInputs { queries, columns: &columns, class, targets };
         dispatch!(level, simd => match geometry.format {
             BoxFormat::Cxcywh => fill::<_, Cxcywh>(simd, pair_weights, inputs, &mut block),
             BoxFormat::Xyxy => fill::<_, Xyxy>(simd, pair_weights, inputs, &mut block),
@@ -275,7 +275,7 @@ mod tests {
     }
 
     /// The definition, in `f64`.
-    fn exact(config: &Config, query: usize, p: &[f32], t: &[f32]) -> f64 {
+    fn exact(config: &CostConfig, query: usize, p: &[f32], t: &[f32]) -> f64 {
         let corners = |b: &[f32]| {
             let b: Vec<f64> = b.iter().map(|&v| f64::from(v)).collect();
             match config.geometry.format {
@@ -310,7 +310,7 @@ mod tests {
         configs(format).iter().for_each(|config| check_with(config, boxes, targets));
     }
 
-    fn check_with(config: &Config, boxes: &[f32], targets: &[f32]) {
+    fn check_with(config: &CostConfig, boxes: &[f32], targets: &[f32]) {
         let (queries, count) = (boxes.len() / COMPONENTS, targets.len() / COMPONENTS);
         let mut blocks = Level::available().into_iter().map(|level| block(level, config, boxes, targets));
         let first = blocks.next().expect("a level");

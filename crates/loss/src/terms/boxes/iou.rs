@@ -20,19 +20,19 @@ use simd::{F64, Simd, math, prelude::*};
 
 use super::format::{BoxFormat, COMPONENTS};
 use super::values::BoxTerms;
-use crate::terms::axis::{Axis, reciprocal};
+use crate::terms::axis::{Intervals, reciprocal};
 
 /// Eight boxes, as columns.
-pub(super) type Columns<S> = [F64<S>; COMPONENTS];
+pub(super) type BoxComponents<S> = [F64<S>; COMPONENTS];
 
 /// Eight pairs of boxes: the losses with what their gradients need.
-pub(super) struct Pair<S: Simd> {
+pub(super) struct BoxPair<S: Simd> {
     pub iou: F64<S>,
     pub iou_loss: F64<S>,
     pub giou_loss: F64<S>,
     /// Absent where DIoU and CIoU have no weight.
     pub distance: Option<Distance<S>>,
-    axes: [Axis<S>; 2],
+    axes: [Intervals<S>; 2],
     union: F64<S>,
     per_union: F64<S>,
     per_hull: F64<S>,
@@ -52,13 +52,20 @@ pub(super) struct Distance<S: Simd> {
     by_side: [F64<S>; 2],
 }
 
-impl<S: Simd> Pair<S> {
+impl<S: Simd> BoxPair<S> {
     /// `weights` decides whether DIoU and CIoU are computed.
     #[inline(always)]
-    pub fn new(simd: S, format: BoxFormat, epsilon: f64, weights: &BoxTerms, p: &Columns<S>, t: &Columns<S>) -> Self {
+    pub fn new(
+        simd: S,
+        format: BoxFormat,
+        epsilon: f64,
+        weights: &BoxTerms,
+        p: &BoxComponents<S>,
+        t: &BoxComponents<S>,
+    ) -> Self {
         let one = F64::splat(simd, 1.0);
         let ends = [[ends(format, p, 0), ends(format, t, 0)], [ends(format, p, 1), ends(format, t, 1)]];
-        let axes = [Axis::new(simd, ends[0][0], ends[0][1]), Axis::new(simd, ends[1][0], ends[1][1])];
+        let axes = [Intervals::new(simd, ends[0][0], ends[0][1]), Intervals::new(simd, ends[1][0], ends[1][1])];
         let overlap = axes[0].overlap * axes[1].overlap;
         let hull = axes[0].hull * axes[1].hull + epsilon;
         let areas = axes[0].length * axes[1].length + axes[0].target_length * axes[1].target_length;
@@ -87,7 +94,7 @@ impl<S: Simd> Pair<S> {
 
     /// Gradient of [`Pair::weighted`] by the predicted box's components.
     #[inline(always)]
-    pub fn gradient(&self, simd: S, format: BoxFormat, weights: &BoxTerms) -> Columns<S> {
+    pub fn gradient(&self, simd: S, format: BoxFormat, weights: &BoxTerms) -> BoxComponents<S> {
         let all = weights.iou + weights.giou + weights.diou + weights.ciou;
         let by_union = self.iou * self.per_union * all - self.per_hull * weights.giou;
         let by_overlap = -(self.per_union * all) - by_union;
@@ -119,7 +126,7 @@ impl<S: Simd> Pair<S> {
 impl<S: Simd> Distance<S> {
     /// `ends`: for each axis those of the predicted and of the target box.
     #[inline(always)]
-    fn new(simd: S, epsilon: f64, iou_loss: F64<S>, ends: &[[[F64<S>; 2]; 2]; 2], axes: &[Axis<S>; 2]) -> Self {
+    fn new(simd: S, epsilon: f64, iou_loss: F64<S>, ends: &[[[F64<S>; 2]; 2]; 2], axes: &[Intervals<S>; 2]) -> Self {
         /// 4 / π².
         const SCALE: f64 = 4.0 / (std::f64::consts::PI * std::f64::consts::PI);
         let zero = F64::splat(simd, 0.0);
@@ -150,7 +157,7 @@ impl<S: Simd> Distance<S> {
 
 /// Where the boxes begin and end on an axis.
 #[inline(always)]
-fn ends<S: Simd>(format: BoxFormat, b: &Columns<S>, axis: usize) -> [F64<S>; 2] {
+fn ends<S: Simd>(format: BoxFormat, b: &BoxComponents<S>, axis: usize) -> [F64<S>; 2] {
     let (first, second) = (b[axis], b[axis + 2]);
     match format {
         BoxFormat::Cxcywh => [first - second * 0.5, first + second * 0.5],

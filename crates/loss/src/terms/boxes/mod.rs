@@ -21,7 +21,7 @@ use super::family::{Built, Family, Places, TargetField, Term};
 use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs};
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
-use pairs::Boxes;
+use pairs::MatchedBoxes;
 use values::{BoxTerms, Geometry};
 
 /// The family.
@@ -130,7 +130,7 @@ impl PairTerms for BoxFamily {
         match &inputs.class {
             Some(class) => {
                 let pair_weights = cost::PairWeights::new(&weights, class.weight, self.geometry.epsilon);
-                let inputs = cost::Inputs { queries: inputs.queries, columns: inputs.layout, class, targets };
+                let inputs = cost::BoxCostInputs { queries: inputs.queries, columns: inputs.layout, class, targets };
                 dispatch!(level, simd => match self.geometry.format {
                     BoxFormat::Cxcywh => cost::fill::<_, cost::Cxcywh>(simd, pair_weights, &inputs, block),
                     BoxFormat::Xyxy => cost::fill::<_, cost::Xyxy>(simd, pair_weights, &inputs, block),
@@ -144,7 +144,7 @@ impl PairTerms for BoxFamily {
     }
 
     fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>) {
-        let boxes = Boxes {
+        let boxes = MatchedBoxes {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),
             pairs: pairs.list,

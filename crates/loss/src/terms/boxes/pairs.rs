@@ -6,7 +6,7 @@
 use simd::{F64, Level, Simd, dispatch, prelude::*};
 
 use super::format::{BoxFormat, COMPONENTS};
-use super::iou::{Columns, Pair};
+use super::iou::{BoxComponents, BoxPair};
 use super::values::{BoxTerms, Geometry};
 use crate::terms::lanes::{Counted, GROUP, L1, in_range, lanes};
 
@@ -15,7 +15,7 @@ const IDLE: [[f64; GROUP]; COMPONENTS] = [[0.0; GROUP], [0.0; GROUP], [1.0; GROU
 
 /// The matched boxes of one image.
 #[derive(Clone, Copy)]
-pub(super) struct Boxes<'a> {
+pub(super) struct MatchedBoxes<'a> {
     /// `[queries, 4]`.
     pub predicted: &'a [f32],
     /// `[targets, 4]`.
@@ -31,7 +31,7 @@ pub(super) struct Boxes<'a> {
 pub(super) fn matched(
     level: Level,
     geometry: Geometry,
-    boxes: Boxes<'_>,
+    boxes: MatchedBoxes<'_>,
     scale: &BoxTerms,
     ious: &mut [f64],
     gradient: Option<&mut [f32]>,
@@ -43,12 +43,12 @@ pub(super) fn matched(
 fn matched_with<S: Simd>(
     simd: S,
     geometry: Geometry,
-    boxes: Boxes<'_>,
+    boxes: MatchedBoxes<'_>,
     scale: &BoxTerms,
     ious: &mut [f64],
     mut gradient: Option<&mut [f32]>,
 ) -> BoxTerms {
-    let Boxes { predicted, targets, pairs } = boxes;
+    let MatchedBoxes { predicted, targets, pairs } = boxes;
     let mut terms = BoxTerms::default();
     for (pairs, ious) in pairs.chunks(GROUP).zip(ious.chunks_mut(GROUP)) {
         let (mut p, mut t) = (IDLE, IDLE);
@@ -60,7 +60,7 @@ fn matched_with<S: Simd>(
         }
         let (p, t) = (columns(simd, &p), columns(simd, &t));
         let l1 = L1::new(simd, &p, &t);
-        let pair = Pair::new(simd, geometry.format, geometry.epsilon, scale, &p, &t);
+        let pair = BoxPair::new(simd, geometry.format, geometry.epsilon, scale, &p, &t);
         let sum = Counted::new(simd, pairs.len());
         terms.l1 += sum.of(l1.value);
         terms.giou += sum.of(pair.giou_loss);
@@ -93,7 +93,7 @@ pub(super) fn giou<S: Simd>(
     target: &[f32; COMPONENTS],
 ) -> F64<S> {
     let (p, t) = (columns(simd, boxes), splat(simd, target));
-    F64::splat(simd, 1.0) - Pair::new(simd, format, epsilon, &BoxTerms::default(), &p, &t).giou_loss
+    F64::splat(simd, 1.0) - BoxPair::new(simd, format, epsilon, &BoxTerms::default(), &p, &t).giou_loss
 }
 
 /// The weighted sum of the losses of eight boxes with one target.
@@ -106,7 +106,7 @@ pub(super) fn weighted_loss<S: Simd>(
     target: &[f32; COMPONENTS],
 ) -> [f64; GROUP] {
     let (p, t) = (columns(simd, boxes), splat(simd, target));
-    let mut loss = Pair::new(simd, geometry.format, geometry.epsilon, weights, &p, &t).weighted(weights);
+    let mut loss = BoxPair::new(simd, geometry.format, geometry.epsilon, weights, &p, &t).weighted(weights);
     if weights.l1 > 0.0 {
         loss += L1::new(simd, &p, &t).value * weights.l1;
     }
@@ -114,7 +114,7 @@ pub(super) fn weighted_loss<S: Simd>(
 }
 
 #[inline(always)]
-fn columns<S: Simd>(simd: S, values: &[[f64; GROUP]; COMPONENTS]) -> Columns<S> {
+fn columns<S: Simd>(simd: S, values: &[[f64; GROUP]; COMPONENTS]) -> BoxComponents<S> {
     let mut columns = [F64::splat(simd, 0.0); COMPONENTS];
     for k in 0..COMPONENTS {
         columns[k] = F64::from_slice(simd, &values[k]);
@@ -124,7 +124,7 @@ fn columns<S: Simd>(simd: S, values: &[[f64; GROUP]; COMPONENTS]) -> Columns<S> 
 
 /// One box in every lane.
 #[inline(always)]
-fn splat<S: Simd>(simd: S, values: &[f32; COMPONENTS]) -> Columns<S> {
+fn splat<S: Simd>(simd: S, values: &[f32; COMPONENTS]) -> BoxComponents<S> {
     let mut columns = [F64::splat(simd, 0.0); COMPONENTS];
     for k in 0..COMPONENTS {
         columns[k] = F64::splat(simd, f64::from(values[k]));
@@ -143,7 +143,7 @@ mod tests {
         let pairs: Vec<_> = (0..boxes.len() / COMPONENTS).map(|k| (k, k)).collect();
         let (mut gradient, mut ious) = (vec![0.0; boxes.len()], vec![f64::NAN; pairs.len()]);
         let geometry = Geometry { format, epsilon: 0.0 };
-        let boxes = Boxes { predicted: boxes, targets, pairs: &pairs };
+        let boxes = MatchedBoxes { predicted: boxes, targets, pairs: &pairs };
         let terms = matched(level, geometry, boxes, &SCALE, &mut ious, Some(&mut gradient));
         assert_close(ious.iter().map(|iou| 1.0 - iou).sum(), terms.iou, 1e-14);
         (terms, gradient)
@@ -208,7 +208,7 @@ mod tests {
                 let mut first = None;
                 for level in Level::available() {
                     let (mut ious, mut gradient) = (vec![f64::NAN; pairs.len()], vec![f32::NAN; boxes.len()]);
-                    let inputs = Boxes { predicted: &boxes, targets: &boxes, pairs: &pairs };
+                    let inputs = MatchedBoxes { predicted: &boxes, targets: &boxes, pairs: &pairs };
                     let terms = matched(level, geometry, inputs, &scale, &mut ious, Some(&mut gradient));
                     let BoxTerms { l1, giou, iou, diou, ciou } = terms;
                     assert!(

@@ -13,7 +13,7 @@ use crate::terms::class::{
     Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose,
 };
 use crate::terms::family::Kind;
-use crate::terms::memory::{Memory, Slot};
+use crate::terms::memory::{Memory, TermMemory};
 
 /// Of Deformable DETR and its successors.
 pub(super) const FOCAL: Kind = Kind {
@@ -105,9 +105,9 @@ struct Binary {
 
 /// Labelled logits.
 #[derive(Default)]
-struct Buffers(Vec<Cell>);
+struct SigmoidBuffers(Vec<Cell>);
 
-impl Memory for Buffers {
+impl Memory for SigmoidBuffers {
     fn held(&self) -> usize {
         held(&self.0)
     }
@@ -158,7 +158,7 @@ impl ClassTerm for Binary {
         labels: &Labels,
         purpose: Purpose<'_>,
         out: BackgroundOutputs<'_>,
-        _: &mut Slot,
+        _: &mut TermMemory,
     ) -> Background {
         let Logits { values, queries, classes } = logits;
         cost::fill(level, self.cost, values, classes, labels, padded(queries), out.rows);
@@ -183,10 +183,10 @@ impl ClassTerm for Binary {
         level: Level,
         inputs: PositiveInputs<'_>,
         gradient: Option<&mut [f32]>,
-        memory: &mut Slot,
+        memory: &mut TermMemory,
     ) -> ClassSum {
         let PositiveInputs { logits, targets, pairs, quality, left_out, mut background, scale, .. } = inputs;
-        let Buffers(cells) = memory.get();
+        let SigmoidBuffers(cells) = memory.get();
         let row = |query: usize| &logits.values[query * logits.classes..][..logits.classes];
         let mut correct = 0;
         cells.clear();

@@ -14,7 +14,7 @@ use crate::terms::class::{
     Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose,
 };
 use crate::terms::family::Kind;
-use crate::terms::memory::{Memory, Slot};
+use crate::terms::memory::{Memory, TermMemory};
 
 /// The kind.
 pub(super) const KIND: Kind = Kind {
@@ -64,14 +64,14 @@ struct Softmax {
 }
 
 #[derive(Default)]
-struct Buffers {
+struct SoftmaxBuffers {
     /// Sixteen rows of logits, where no gradient is wanted.
     tile: Vec<f32>,
     entries: Vec<Entry>,
     labelled: Vec<Labelled>,
 }
 
-impl Memory for Buffers {
+impl Memory for SoftmaxBuffers {
     fn held(&self) -> usize {
         held(&self.tile) + held(&self.entries) + held(&self.labelled)
     }
@@ -156,18 +156,18 @@ impl ClassTerm for Softmax {
         labels: &Labels,
         purpose: Purpose<'_>,
         out: BackgroundOutputs<'_>,
-        memory: &mut Slot,
+        memory: &mut TermMemory,
     ) -> Background {
         let (scale, gradient) = match purpose {
             Purpose::Matching => (1.0, None),
             Purpose::Loss { scale, gradient } => (scale, gradient),
         };
-        let mut out = cross_entropy::Background {
+        let mut out = cross_entropy::BackgroundPlaces {
             nll: &mut out.losses[..padded(logits.queries)],
             probabilities: out.rows,
             classes: &labels.distinct,
         };
-        let mut rows = rows(logits, gradient, &mut memory.get::<Buffers>().tile);
+        let mut rows = rows(logits, gradient, &mut memory.get::<SoftmaxBuffers>().tile);
         let no_object = self.no_object_of(logits.classes);
         let pass = cross_entropy::background(level, &mut rows, no_object, scale, &mut out);
         Background { sum: 0.0, objects: pass.objects, is_finite: pass.finite }
@@ -182,10 +182,10 @@ impl ClassTerm for Softmax {
         level: Level,
         inputs: PositiveInputs<'_>,
         mut gradient: Option<&mut [f32]>,
-        memory: &mut Slot,
+        memory: &mut TermMemory,
     ) -> ClassSum {
         let PositiveInputs { logits, targets, pairs, left_out, losses, scale, .. } = inputs;
-        let Buffers { tile, entries, labelled } = memory.get();
+        let SoftmaxBuffers { tile, entries, labelled } = memory.get();
         let background = (scale * self.no_object_weight) as f32;
         if let Some(gradient) = gradient.as_deref_mut()
             && !SAFE_SCALES.contains(&background)

@@ -53,7 +53,7 @@ pub(super) struct Localization<'a> {
 
 /// What distillation compares.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Distillation<'a> {
+pub(super) struct DistilledEdges<'a> {
     /// `[queries, 4, bins]`.
     pub student: &'a [f32],
     /// `[queries, 4, bins]`.
@@ -163,12 +163,12 @@ impl Bins {
     pub fn distillation(
         &self,
         level: Level,
-        inputs: &Distillation<'_>,
+        inputs: &DistilledEdges<'_>,
         scale: f64,
         mut gradient: Option<&mut [f32]>,
         tiles: &mut Tiles,
     ) -> f64 {
-        let Distillation { student, teacher, queries, temperature } = *inputs;
+        let DistilledEdges { student, teacher, queries, temperature } = *inputs;
         let bins = self.count();
         let mut sum = 0.0;
         let mut tiles = tiles.0.each_mut().map(|tile| first(tile, bins * LANES));

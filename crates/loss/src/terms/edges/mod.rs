@@ -15,12 +15,12 @@ use simd::{LANES, Level, all_finite, dispatch};
 use super::boxes::{BOX_FORMAT, BoxFormat, COMPONENTS, TARGET_BOXES, lay_out};
 use super::family::{Built, Family, Places, Term};
 use super::late::{LatePairs, LateTerms, Taught};
-use super::memory::{Memory, Slot};
+use super::memory::{Memory, TermMemory};
 use super::pair::Broken;
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options, Values};
-use bins::{Bins, Distillation, EdgeTarget, Localization, Tiles, distillation_shares};
+use bins::{Bins, DistilledEdges, EdgeTarget, Localization, Tiles, distillation_shares};
 use tile::{EDGES, best_scores};
 
 /// The family. Its targets are the boxes'.
@@ -88,7 +88,7 @@ struct Edges {
 }
 
 #[derive(Default)]
-struct Buffers {
+struct EdgeBuffers {
     /// The pairs of an image with the boxes that their edges' distances are measured by.
     edges: Vec<EdgeTarget>,
     /// Queries that are taught, with the weights of their edges.
@@ -100,7 +100,7 @@ struct Buffers {
     references: Vec<f32>,
 }
 
-impl Memory for Buffers {
+impl Memory for EdgeBuffers {
     fn held(&self) -> usize {
         held(&self.edges) + held(&self.queries) + held(&self.scores) + held(&self.references)
     }
@@ -111,8 +111,8 @@ impl LateTerms for Edges {
         if index == 0 { EDGES * self.bins.count() } else { COMPONENTS }
     }
 
-    fn is_sound(&self, level: Level, queries: FieldRows<'_>, memory: &mut Slot) -> bool {
-        let columns = &mut memory.get::<Buffers>().references;
+    fn is_sound(&self, level: Level, queries: FieldRows<'_>, memory: &mut TermMemory) -> bool {
+        let columns = &mut memory.get::<EdgeBuffers>().references;
         all_finite(level, queries.get(self.corners))
             && lay_out(level, self.format, queries.get(self.references), columns)
     }
@@ -127,9 +127,9 @@ impl LateTerms for Edges {
         pairs: &LatePairs<'_>,
         scale: f64,
         gradient: Option<&mut [f32]>,
-        memory: &mut Slot,
+        memory: &mut TermMemory,
     ) -> f64 {
-        let Buffers { edges, tiles, .. } = memory.get();
+        let EdgeBuffers { edges, tiles, .. } = memory.get();
         edges.clear();
         edges.extend(pairs.list.iter().zip(pairs.quality).map(|(&(row, target), &weight)| EdgeTarget {
             row,
@@ -148,9 +148,9 @@ impl LateTerms for Edges {
         taught: &Taught<'_>,
         scale: f64,
         gradient: Option<&mut [f32]>,
-        memory: &mut Slot,
+        memory: &mut TermMemory,
     ) -> f64 {
-        let Buffers { queries: weighted, scores, tiles, .. } = memory.get();
+        let EdgeBuffers { queries: weighted, scores, tiles, .. } = memory.get();
         let scores = first(scores, taught.logits.len() / taught.classes);
         dispatch!(level, simd => best_scores(simd, taught.logits, taught.classes, scores));
         // the mean over the edges of such queries
@@ -161,7 +161,7 @@ impl LateTerms for Edges {
             None => (query, other * f64::from(scores[query])),
         }));
         let (student, teacher) = (queries.get(self.corners), taught.teacher.get(self.corners));
-        let inputs = Distillation { student, teacher, queries: weighted, temperature: self.temperature };
+        let inputs = DistilledEdges { student, teacher, queries: weighted, temperature: self.temperature };
         self.bins.distillation(level, &inputs, scale, gradient, tiles)
     }
 

@@ -7,7 +7,7 @@ mod json;
 
 use simd::Level;
 
-use super::bins::{Bins, Distillation, EdgeTarget, Localization, Tiles, distillation_shares};
+use super::bins::{Bins, DistilledEdges, EdgeTarget, Localization, Tiles, distillation_shares};
 use crate::terms::boxes::BoxFormat;
 use crate::test_support::{Random, assert_close, bits};
 use distribution::EdgeBins;
@@ -108,7 +108,7 @@ fn terms_and_gradients_are_those_of_the_published_code() {
                         weighted[target.row].1 = matched * target.weight;
                     }
                     let teacher = tensor("main_corners");
-                    let inputs = Distillation {
+                    let inputs = DistilledEdges {
                         student: &corners,
                         teacher: &teacher,
                         queries: &weighted,
@@ -150,7 +150,7 @@ fn gradients_are_the_central_differences() {
             .map(|(row, weight)| EdgeTarget { row, reference: random_box(), target: random_box(), weight })
             .collect();
         let queries: Vec<_> = weights.into_iter().enumerate().filter(|&(_, weight)| weight > 0.0).rev().collect();
-        let inputs = Distillation { student: &student, teacher: &teacher, queries: &queries, temperature };
+        let inputs = DistilledEdges { student: &student, teacher: &teacher, queries: &queries, temperature };
         let mut gradient = vec![0.0; student.len()];
         let (level, tiles) = (Level::detect(), &mut Tiles::default());
         let sums = [
@@ -191,7 +191,8 @@ fn a_student_like_its_teacher_has_no_loss_and_no_gradient() {
     let bins = Bins::new(8, 0.5, 4.0);
     let logits: Vec<f32> = (0..2 * 4 * 9).map(|k| (k * 7 % 13) as f32 - 6.0).collect();
     let mut gradient = vec![0.0; logits.len()];
-    let inputs = Distillation { student: &logits, teacher: &logits, queries: &[(0, 1.0), (1, 1.0)], temperature: 5.0 };
+    let inputs =
+        DistilledEdges { student: &logits, teacher: &logits, queries: &[(0, 1.0), (1, 1.0)], temperature: 5.0 };
     let tiles = &mut Tiles::default();
     let sum = bins.distillation(Level::detect(), &inputs, 1.0, Some(&mut gradient), tiles);
     assert_eq!(sum, 0.0);
@@ -206,7 +207,7 @@ fn extreme_logits_and_references_without_size_stay_finite() {
     let flipped: Vec<f32> = logits.iter().map(|x| -x).collect();
     let mut gradient = vec![0.0; logits.len()];
     let target = EdgeTarget { row: 0, reference: [0.5, 0.5, 0.0, 0.0], target: [0.4, 0.5, 0.2, 0.1], weight: 1.0 };
-    let inputs = Distillation { student: &logits, teacher: &flipped, queries: &[(0, 1.0)], temperature: 5.0 };
+    let inputs = DistilledEdges { student: &logits, teacher: &flipped, queries: &[(0, 1.0)], temperature: 5.0 };
     let level = Level::detect();
     let (tiles, targets) = (&mut Tiles::default(), [target]);
     let pairs = localization(&logits, &targets);
@@ -227,7 +228,7 @@ fn logits_at_the_end_of_the_range_have_their_distribution_at_any_temperature() {
                 [[top, 0.0, 0.0, 0.0, 0.0], [top, -top, 0.0, 0.0, 0.0], [-top, top / 2.0, top, 0.0, 0.0], [0.0; 5]];
             let (teacher, student) = (teacher.concat(), vec![0.0; 20]);
             let mut gradient = vec![0.0; 20];
-            let inputs = Distillation { student: &student, teacher: &teacher, queries: &[(0, 1.0)], temperature };
+            let inputs = DistilledEdges { student: &student, teacher: &teacher, queries: &[(0, 1.0)], temperature };
             let sum = bins.distillation(level, &inputs, 1.0, Some(&mut gradient), tiles);
             let name = format!("T {temperature}, logits {top}");
             assert_close(sum / temperature.powi(2), 3.0 * 5f64.ln(), 1e-6);
@@ -238,7 +239,7 @@ fn logits_at_the_end_of_the_range_have_their_distribution_at_any_temperature() {
                 }
             }
             assert!(gradient[15..].iter().all(|&g| g.abs() < 1e-6), "{name}: {gradient:?}");
-            let same = Distillation { student: &teacher, ..inputs };
+            let same = DistilledEdges { student: &teacher, ..inputs };
             assert_eq!(bins.distillation(level, &same, 1.0, None, tiles), 0.0, "{name}");
         }
     }

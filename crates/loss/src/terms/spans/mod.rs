@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
 use format::{COMPONENTS, SPAN_FORMAT, SpanFormat};
-use pairs::{SpanTerms, Spans};
+use pairs::{MatchedSpans, SpanTerms};
 
 /// The family.
 pub(super) const FAMILY: Family = Family {
@@ -97,7 +97,7 @@ impl PairTerms for SpanFamily {
     }
 
     fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>) {
-        let spans = Spans {
+        let spans = MatchedSpans {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),
             pairs: pairs.list,

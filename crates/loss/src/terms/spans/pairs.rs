@@ -3,7 +3,7 @@
 use simd::{F64, LANES, Level, Simd, dispatch, padded, prelude::*};
 
 use super::format::{COMPONENTS, SpanFormat};
-use crate::terms::axis::{Axis, reciprocal};
+use crate::terms::axis::{Intervals, reciprocal};
 use crate::terms::lanes::{Counted, GROUP, L1, in_range, lanes};
 
 /// One number for each term of a span.
@@ -28,7 +28,7 @@ impl SpanTerms {
 
 /// The matched spans of one image.
 #[derive(Clone, Copy)]
-pub(super) struct Spans<'a> {
+pub(super) struct MatchedSpans<'a> {
     /// `[queries, 2]`.
     pub predicted: &'a [f32],
     /// `[targets, 2]`.
@@ -41,23 +41,23 @@ pub(super) struct Spans<'a> {
 const IDLE: [[f64; GROUP]; COMPONENTS] = [[0.0; GROUP], [1.0; GROUP]];
 
 /// Eight spans, as columns.
-type Columns<S> = [F64<S>; COMPONENTS];
+type SpanComponents<S> = [F64<S>; COMPONENTS];
 
 /// Eight pairs of spans: the losses with what their gradients need.
-struct Pair<S: Simd> {
+struct SpanPair<S: Simd> {
     iou: F64<S>,
     iou_loss: F64<S>,
     giou_loss: F64<S>,
-    axis: Axis<S>,
+    axis: Intervals<S>,
     union: F64<S>,
     per_union: F64<S>,
     per_hull: F64<S>,
 }
 
-impl<S: Simd> Pair<S> {
+impl<S: Simd> SpanPair<S> {
     #[inline(always)]
-    fn new(simd: S, format: SpanFormat, p: &Columns<S>, t: &Columns<S>) -> Self {
-        let axis = Axis::new(simd, ends(format, p), ends(format, t));
+    fn new(simd: S, format: SpanFormat, p: &SpanComponents<S>, t: &SpanComponents<S>) -> Self {
+        let axis = Intervals::new(simd, ends(format, p), ends(format, t));
         let union = axis.length + axis.target_length - axis.overlap;
         let (per_union, per_hull) = (reciprocal(simd, union), reciprocal(simd, axis.hull));
         let iou = axis.overlap * per_union;
@@ -68,8 +68,8 @@ impl<S: Simd> Pair<S> {
 
     /// Gradient of the weighted losses by the predicted components.
     #[inline(always)]
-    fn gradient(&self, format: SpanFormat, weights: &SpanTerms) -> Columns<S> {
-        let Axis { overlap_slope, hull_slope, .. } = &self.axis;
+    fn gradient(&self, format: SpanFormat, weights: &SpanTerms) -> SpanComponents<S> {
+        let Intervals { overlap_slope, hull_slope, .. } = &self.axis;
         let all = weights.iou + weights.giou;
         let by_union = self.iou * self.per_union * all - self.per_hull * weights.giou;
         let by_overlap = -(self.per_union * all) - by_union;
@@ -89,7 +89,7 @@ impl<S: Simd> Pair<S> {
 pub(super) fn matched(
     level: Level,
     format: SpanFormat,
-    spans: Spans<'_>,
+    spans: MatchedSpans<'_>,
     scale: &SpanTerms,
     ious: &mut [f64],
     gradient: Option<&mut [f32]>,
@@ -101,7 +101,7 @@ pub(super) fn matched(
 fn matched_with<S: Simd>(
     simd: S,
     format: SpanFormat,
-    Spans { predicted, targets, pairs }: Spans<'_>,
+    MatchedSpans { predicted, targets, pairs }: MatchedSpans<'_>,
     scale: &SpanTerms,
     ious: &mut [f64],
     mut gradient: Option<&mut [f32]>,
@@ -117,7 +117,7 @@ fn matched_with<S: Simd>(
         }
         let (p, t) = (columns(simd, &p), columns(simd, &t));
         let l1 = L1::new(simd, &p, &t);
-        let pair = Pair::new(simd, format, &p, &t);
+        let pair = SpanPair::new(simd, format, &p, &t);
         let sum = Counted::new(simd, pairs.len());
         terms.l1 += sum.of(l1.value);
         terms.giou += sum.of(pair.giou_loss);
@@ -184,7 +184,7 @@ fn add_row<S: Simd>(
             }
         }
         let p = self::columns(simd, &wide);
-        let pair = Pair::new(simd, format, &p, &t);
+        let pair = SpanPair::new(simd, format, &p, &t);
         let one = F64::splat(simd, 1.0);
         let iou = pair.iou * weights.iou + (one - pair.giou_loss) * weights.giou;
         let cost = lanes(L1::new(simd, &p, &t).value * weights.l1 - iou);
@@ -195,13 +195,13 @@ fn add_row<S: Simd>(
 }
 
 #[inline(always)]
-fn columns<S: Simd>(simd: S, values: &[[f64; GROUP]; COMPONENTS]) -> Columns<S> {
+fn columns<S: Simd>(simd: S, values: &[[f64; GROUP]; COMPONENTS]) -> SpanComponents<S> {
     [F64::from_slice(simd, &values[0]), F64::from_slice(simd, &values[1])]
 }
 
 /// Where spans begin and end.
 #[inline(always)]
-fn ends<S: Simd>(format: SpanFormat, span: &Columns<S>) -> [F64<S>; 2] {
+fn ends<S: Simd>(format: SpanFormat, span: &SpanComponents<S>) -> [F64<S>; 2] {
     match format {
         SpanFormat::Cxw => [span[0] - span[1] * 0.5, span[0] + span[1] * 0.5],
         SpanFormat::Xx => *span,

@@ -5,6 +5,9 @@
 //! the [`Positive`]; [`Sigmoid`] names the sources. It is added as the difference to the
 //! very number that the pass added, in `f64`, so that a confident match leaves nothing behind.
 
+#[cfg(test)]
+mod tests;
+
 use simd::math::{exp, ln, logistic};
 use simd::{F32, F64, LANES, Level, Simd, dispatch, load, prelude::*, store};
 
@@ -239,7 +242,7 @@ fn background_with<S: Simd, const SQUARE: bool>(
     mut gradient: Option<&mut [f32]>,
 ) -> Pass {
     let zero = F32::splat(simd, 0.0);
-    let mut sums = Sums { value: [F64::splat(simd, 0.0); 2], probe: zero };
+    let mut sums = CellSums { value: [F64::splat(simd, 0.0); 2], probe: zero };
     let mut at = 0;
     while at + STEP * LANES <= logits.len() {
         let mut x = [zero; STEP];
@@ -282,12 +285,12 @@ fn background_with<S: Simd, const SQUARE: bool>(
 }
 
 /// Running sums of the pass.
-struct Sums<S: Simd> {
+struct CellSums<S: Simd> {
     value: [F64<S>; 2],
     probe: F32<S>,
 }
 
-impl<S: Simd> Sums<S> {
+impl<S: Simd> CellSums<S> {
     /// Each value is widened before it is added, so that [`Rule::apply_positives`] can take it away again.
     #[inline(always)]
     fn add(&mut self, x: F32<S>, value: F32<S>) {
@@ -377,175 +380,4 @@ fn cross_entropy<S: Simd>(simd: S, x: F32<S>, t: F32<S>, rest: F32<S>) -> (F32<S
     let l = logistic(simd, [x]);
     let value = t * l.nll_p[0] + rest * l.nll_q[0];
     (value, x.simd_ge(0.0).select(rest - l.q[0], l.p[0] - t))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::test_support::{Random, assert_close, bits};
-
-    const KINDS: [Sigmoid; 7] = [
-        Sigmoid::Focal { alpha: 0.25, gamma: 2.0 },
-        Sigmoid::Focal { alpha: 0.4, gamma: 0.0 },
-        Sigmoid::Varifocal { alpha: 0.75, gamma: 2.0, detach_weights: true },
-        Sigmoid::Varifocal { alpha: 0.75, gamma: 1.3, detach_weights: false },
-        Sigmoid::Mal { alpha: 1.0, gamma: 1.5, detach_weights: true },
-        Sigmoid::IaBce { alpha: 0.25, gamma: 2.0, min_quality: 0.01 },
-        Sigmoid::IaBce { alpha: 0.0, gamma: 0.5, min_quality: 0.0 },
-    ];
-
-    /// Loss and gradient of a pass and of the positives applied after it.
-    fn run(level: Level, kind: Sigmoid, logits: &[f32], cells: &[Cell], scale: f64) -> (f64, Vec<f32>) {
-        let rule = Rule::new(kind);
-        let mut gradient = vec![f32::NAN; logits.len()];
-        let pass = rule.background(level, logits, scale, Some(&mut gradient));
-        assert!(pass.finite);
-        assert_eq!(pass.loss.to_bits(), rule.background(level, logits, scale, None).loss.to_bits());
-        let gain = rule.apply_positives(level, logits, cells, scale, Some(&mut gradient));
-        assert_eq!(gain.to_bits(), rule.apply_positives(level, logits, cells, scale, None).to_bits());
-        (pass.loss + gain, gradient)
-    }
-
-    /// -ln σ(x), also where σ(x) rounds to 0 or 1.
-    fn nll(x: f64) -> f64 {
-        (-x.abs()).exp().ln_1p() - x.min(0.0)
-    }
-
-    /// The definition: the value of a cell and its derivative.
-    fn exact(kind: Sigmoid, label: Option<f64>, x: f64) -> (f64, f64) {
-        let (p, q) = ((-nll(x)).exp(), (-nll(-x)).exp());
-        let background = |weight: f64, gamma: f64, slope: f64| {
-            let factor = weight * p.powf(gamma);
-            (factor * nll(-x), factor * (p + if q > 0.0 { slope * q * nll(-x) } else { 0.0 }))
-        };
-        let entropy = |log_t: f64, least: f64| {
-            let (t, rest) = (log_t.exp().max(least), (-log_t.exp_m1()).min(1.0 - least));
-            (t * nll(x) + rest * nll(-x), if x > 0.0 { rest - q } else { p - t })
-        };
-        match (kind, label) {
-            (Sigmoid::Focal { alpha, gamma }, None) => background(1.0 - alpha, gamma, gamma),
-            (Sigmoid::Focal { alpha, gamma }, Some(_)) => {
-                let factor = alpha * q.powf(gamma);
-                (factor * nll(x), -factor * (q + if p > 0.0 { gamma * p * nll(x) } else { 0.0 }))
-            }
-            (Sigmoid::Varifocal { .. }, Some(iou)) => {
-                let (value, slope) = entropy(iou.ln(), 0.0);
-                (iou * value, iou * slope)
-            }
-            (Sigmoid::Mal { gamma, .. }, Some(iou)) => entropy(gamma * iou.ln(), 0.0),
-            (
-                Sigmoid::Varifocal { alpha, gamma, detach_weights } | Sigmoid::Mal { alpha, gamma, detach_weights },
-                None,
-            ) => background(alpha, gamma, if detach_weights { 0.0 } else { gamma }),
-            (Sigmoid::IaBce { alpha, min_quality, .. }, Some(iou)) => {
-                entropy((1.0 - alpha) * iou.ln() - alpha * nll(x), min_quality)
-            }
-            (Sigmoid::IaBce { gamma, .. }, None) => background(1.0, gamma, gamma),
-        }
-    }
-
-    #[test]
-    fn cells_of_every_length_follow_the_definition_with_the_same_bits_at_every_level() {
-        let mut random = Random::new(5);
-        for kind in KINDS {
-            for count in (0..=70).chain([127, 128, 129, 1000]) {
-                let logits: Vec<f32> = (0..count).map(|_| random.normal() * 4.0).collect();
-                let ious = [0.0, 1.0, 0.5, 1e-300, 0.9999999];
-                let cells: Vec<Cell> = (0..count)
-                    .filter(|k| k % 3 == 1)
-                    .map(|at| Cell { at, quality: if at % 2 == 0 { ious[at % 5] } else { f64::from(random.unit()) } })
-                    .collect();
-                let mut results = Level::available().into_iter().map(|l| run(l, kind, &logits, &cells, 0.5));
-                let (loss, gradient) = results.next().expect("a level");
-                for (other_loss, other) in results {
-                    assert_eq!(
-                        (loss.to_bits(), bits(&gradient)),
-                        (other_loss.to_bits(), bits(&other)),
-                        "{kind:?} {count}"
-                    );
-                }
-                let mut sum = 0.0;
-                for (at, &x) in logits.iter().enumerate() {
-                    let label = cells.iter().find(|cell| cell.at == at).map(|cell| cell.quality);
-                    let (value, slope) = exact(kind, label, f64::from(x));
-                    sum += value;
-                    assert_close(f64::from(gradient[at]), 0.5 * slope, 1e-6);
-                }
-                assert_close(loss, sum, 1e-6);
-            }
-        }
-    }
-
-    #[test]
-    fn confident_matches_leave_nothing_of_the_background_behind() {
-        // the background value of the labelled cell is a million times what remains of the loss
-        for x in [12.0, 40.0, 87.0, 200.0] {
-            let cells = [Cell { at: 7, quality: 1.0 }];
-            let mut logits = [-x; 20];
-            logits[7] = x;
-            for kind in KINDS {
-                let (loss, gradient) = run(Level::detect(), kind, &logits, &cells, 1.0);
-                let values = logits.iter().enumerate().map(|(at, &x)| {
-                    let (value, slope) = exact(kind, (at == 7).then_some(1.0), f64::from(x));
-                    assert!((f64::from(gradient[at]) - slope).abs() <= 1e-5 * slope.abs() + 1e-37, "{kind:?}: {slope}");
-                    value
-                });
-                let exact: f64 = values.sum();
-                assert!((loss - exact).abs() <= 1e-5 * exact + 1e-12, "{kind:?}, logits of {x}: {loss} is not {exact}");
-            }
-        }
-    }
-
-    #[test]
-    fn values_of_every_finite_logit_are_finite() {
-        let extremes = [f32::MAX, f32::MIN, 1e30, -1e30, 104.0, -104.0, 88.0, -88.0, f32::MIN_POSITIVE, 0.0, -0.0];
-        let cells: Vec<Cell> = (0..22).step_by(2).map(|at| Cell { at, quality: [0.0, 0.3, 1.0][at % 3] }).collect();
-        let logits: Vec<f32> = extremes.iter().flat_map(|&x| [x, x]).collect();
-        for kind in KINDS {
-            for level in Level::available() {
-                let rule = Rule::new(kind);
-                let mut gradient = vec![f32::NAN; logits.len()];
-                let pass = rule.background(level, &logits, 1.0, Some(&mut gradient));
-                let gain = rule.apply_positives(level, &logits, &cells, 1.0, Some(&mut gradient));
-                assert!((pass.loss + gain).is_finite(), "{kind:?}");
-                for (at, &x) in logits.iter().enumerate() {
-                    let label = cells.iter().find(|cell| cell.at == at).map(|cell| cell.quality);
-                    let (_, slope) = exact(kind, label, f64::from(x));
-                    assert_close(f64::from(gradient[at]), slope, 2e-6);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn logits_that_are_not_finite_are_noticed_wherever_they_are() {
-        let rule = Rule::new(KINDS[0]);
-        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            for at in [0, 63, 64, 127, 128, 140] {
-                let mut logits = vec![0.5; 141];
-                logits[at] = bad;
-                for level in Level::available() {
-                    assert!(!rule.background(level, &logits, 1.0, None).finite, "{bad} at {at}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_row_is_positive_wherever_its_logit_above_0_is() {
-        let mut random = Random::new(6);
-        for classes in (1..=70).chain([80, 91, 128, 365]) {
-            let mut logits: Vec<f32> = (0..23 * classes).map(|_| -random.unit()).collect();
-            let mut expected = 0;
-            for row in logits.chunks_exact_mut(classes) {
-                let value = [1e-40, 3.0, f32::MAX, 0.0, -0.0, f32::MIN][random.below(6)];
-                row[random.below(classes)] = value;
-                expected += usize::from(value > 0.0);
-            }
-            for level in Level::available() {
-                assert_eq!(positive_rows(level, &logits, classes), expected, "{classes} classes");
-                assert_eq!(positive_rows(level, &[], classes), 0);
-            }
-        }
-    }
 }
