@@ -6,6 +6,7 @@ import { toReadError } from '../common/reading.ts'
 import { float32, lengthOf, listOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
 import type { TensorLike } from '../common/tensors.ts'
 import { isObject, show, showKeys } from '../common/validate.ts'
+import { showLayer } from '../options/needed.ts'
 import type { Needed } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import { FIELDS, TERMS } from '../terms/index.ts'
@@ -134,8 +135,9 @@ export function checkRecordAt(
   value: unknown,
   place: OutputPlace,
   argument: string,
+  needed: Needed,
 ): asserts value is Record<string, unknown> {
-  if (!isObject(value)) fail('DTYPE', argument, `must be { logits, boxes }, got ${show(value)}`)
+  if (!isObject(value)) fail('DTYPE', argument, `must be ${showLayer(needed)}, got ${show(value)}`)
   checkKeys(value, place, argument)
 }
 
@@ -168,7 +170,7 @@ export function readLayers(
   const final = readTensors(reader, given, shape, name, layers)
   const { auxiliary } = given
   if (auxiliary !== undefined && !Array.isArray(auxiliary)) {
-    fail('DTYPE', `${name}.auxiliary`, `must be an array of { logits, boxes }, got ${show(auxiliary)}`)
+    fail('DTYPE', `${name}.auxiliary`, `must be an array of ${showLayer(reader.needed)}, got ${show(auxiliary)}`)
   }
   const [firstTensors, firstLayer] = [reader.tensors.length, reader.layers]
   const earlier = auxiliary === undefined ? 0 : lengthOf(auxiliary, `${name}.auxiliary`)
@@ -193,9 +195,9 @@ function failLayers(argument: string, layers: number): never {
 }
 
 /** Reads the fields of an auxiliary layer. */
-function readLayer(layer: unknown, argument: string): GivenLayer {
+function readLayer(layer: unknown, argument: string, needed: Needed): GivenLayer {
   try {
-    checkRecordAt(layer, 'layer', argument)
+    checkRecordAt(layer, 'layer', argument, needed)
     const { matching, cost } = layer
     checkCost(matching, cost, argument)
     return { fields: readFields(layer), matching, cost }
@@ -205,7 +207,7 @@ function readLayer(layer: unknown, argument: string): GivenLayer {
 }
 
 function readAuxiliary(reader: Reader, layer: unknown, shape: readonly number[], name: string): LayerTensors {
-  const given = readLayer(layer, name)
+  const given = readLayer(layer, name, reader.needed)
   checkGiven(reader, layer, given, name)
   const logitShape = shapeOf(given.fields[LOGITS], `${name}.logits`)
   checkShape(logitShape, shape, shape[2] as number, `${name}.logits`)

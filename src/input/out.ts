@@ -4,6 +4,7 @@ import { fail } from '../common/errors.ts'
 import { bytesOf, checkMemory, isUsable, kindOf, lengthOfTyped } from '../common/memory.ts'
 import { lengthOf } from '../common/tensors.ts'
 import { checkRecord, isObject, show } from '../common/validate.ts'
+import { showFields } from '../options/needed.ts'
 import type { LayerGradients } from '../terms/index.ts'
 import { valuesOf, WRITTEN } from './gradients.ts'
 import type { GradientArrays, Gradients, PartGradients, WrittenField } from './gradients.ts'
@@ -28,7 +29,8 @@ export function checkOut(given: Gradients, predictions: Predictions, targets: re
     if (key !== tensors) continue
     const part = key === undefined ? given : own[PART_KEYS.indexOf(key)]
     const name = key === undefined ? 'call.out' : `call.out.${key}`
-    if (!isObject(part)) fail('DTYPE', name, `must be { logits, boxes }, got ${show(part)}`)
+    if (!isObject(part))
+      fail('DTYPE', name, `must be ${showWritten(layers.tensors.at(-1) as LayerTensors)}, got ${show(part)}`)
     if (key !== undefined) checkRecord(part, OUT, name)
     checkPart(part as unknown as PartGradients, layers, name, gradients)
   }
@@ -59,7 +61,7 @@ function checkPart(part: PartGradients, { tensors }: Layers, name: string, gradi
 /** Checks the arrays of one layer, and appends them. */
 function checkLayer(layer: unknown, tensors: LayerTensors, gradients: Float32Array[]): void {
   const { name } = tensors
-  if (!isObject(layer)) fail('DTYPE', outName(name), `must be { logits, boxes }, got ${show(layer)}`)
+  if (!isObject(layer)) fail('DTYPE', outName(name), `must be ${showWritten(tensors)}, got ${show(layer)}`)
   for (let k = 0; k < WRITTEN.length; k++) {
     const { name: field, of } = WRITTEN[k] as WrittenField
     const array = of(layer)
@@ -67,6 +69,11 @@ function checkLayer(layer: unknown, tensors: LayerTensors, gradients: Float32Arr
     if (values !== undefined) gradients.push(checkArray(array, values, name, field))
     else if (array !== undefined) fail('SHAPE', `${outName(name)}.${field}`, `must be absent, since ${name} has none`)
   }
+}
+
+/** The arrays that a layer's gradients take, as messages say it. */
+function showWritten(layer: LayerTensors): string {
+  return showFields(WRITTEN.filter((_, k) => valuesOf(layer, k) !== undefined))
 }
 
 /** Checks one of the caller's arrays by itself; gives as much of it as is written to. */

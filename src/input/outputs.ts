@@ -126,7 +126,7 @@ interface GivenPart extends GivenLayer {
 export function readPredictions(outputs: Outputs, options: ResolvedOptions, targets?: unknown): Predictions {
   const needed = neededFields(options)
   const reader: Reader = { options, needed, images: undefined, targets, tensors: [], layers: 0 }
-  const given = readOutputs(outputs)
+  const given = readOutputs(outputs, needed)
   const main = readLayers(reader, outputs, given, 'outputs')
   const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
   const parts: { [Key in PartKey]?: GivenPart } = {}
@@ -135,12 +135,12 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
     if (value === undefined) continue
     const key = PART_KEYS[i] as PartKey
     const name = `outputs.${key}`
-    const part = readPart(value, key, name)
+    const part = readPart(value, key, name, needed)
     parts[key] = part
     if (key === 'encoder' || isOwn(part, needed)) {
       const agnostic = key === 'encoder' ? checkFlag(part.classAgnostic, false, `${name}.classAgnostic`) : undefined
       if (part.queries !== undefined) {
-        fail('OPTION', `${name}.queries`, 'must be absent where the part has logits and boxes of its own')
+        fail('OPTION', `${name}.queries`, 'must be absent where the part has tensors of its own')
       }
       own[key] = readLayers(reader, value, part, name, agnostic)
     } else {
@@ -165,9 +165,9 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
 }
 
 /** Reads the properties of the outputs. */
-function readOutputs(outputs: unknown): GivenOutputs {
+function readOutputs(outputs: unknown, needed: Needed): GivenOutputs {
   try {
-    checkRecordAt(outputs, 'outputs', 'outputs')
+    checkRecordAt(outputs, 'outputs', 'outputs', needed)
     const { matching, cost, auxiliary, groups, encoder, denoising, oneToMany } = outputs
     checkCost(matching, cost, 'outputs')
     return { fields: readFields(outputs), matching, cost, auxiliary, groups, parts: [encoder, denoising, oneToMany] }
@@ -177,9 +177,9 @@ function readOutputs(outputs: unknown): GivenOutputs {
 }
 
 /** Reads the properties of a further part. */
-function readPart(part: unknown, place: PartKey, argument: string): GivenPart {
+function readPart(part: unknown, place: PartKey, argument: string, needed: Needed): GivenPart {
   try {
-    checkRecordAt(part, place, argument)
+    checkRecordAt(part, place, argument, needed)
     const { matching, cost, auxiliary, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } =
       part
     checkCost(matching, cost, argument)

@@ -105,7 +105,7 @@ export function rangeOf(
     fail('OPTION', `outputs.${key}`, 'a range of queries has neither cost nor matching of its own')
   }
   if (!Array.isArray(queries) || lengthOf(queries, name) !== 2) {
-    fail('DTYPE', name, `must be [first, end], or logits and boxes must be given, got ${show(queries)}`)
+    fail('DTYPE', name, `must be [first, end], or the part must have tensors of its own, got ${show(queries)}`)
   }
   const first = checkInteger(queries[0], 0, rows, `${name}[0]`, 'RANGE')
   return [first, checkInteger(queries[1], first, rows, `${name}[1]`, 'RANGE')]

@@ -17,6 +17,7 @@ import {
   shapeOf,
   showShape,
 } from '../common/tensors.ts'
+import { showTarget } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import type { WithoutBoxes } from '../terms/boxes.ts'
 import { MAX_CLASSES } from '../terms/classes.ts'
@@ -39,6 +40,9 @@ export interface Target extends TargetFields {
 
 /** {@link Target} of which no term reads boxes. */
 export type TargetWithoutBoxes = WithoutBoxes<Target>
+
+/** The labels and all fields, by name. */
+const KEYS = ['labels', ...TARGET_FIELDS.map(({ name }) => name)]
 
 /** The most labels of a target: there are no more columns that they could name. */
 const MAX_LABELS = MAX_CLASSES + 1
@@ -109,8 +113,8 @@ export function packTargets(targets: readonly Target[], shape: TargetShape): Pac
 /** Reads the targets of a batch. */
 export function readTargets(targets: readonly Target[], shape: TargetShape): readonly ReadTarget[] {
   if (!Array.isArray(targets)) {
-    const hint =
-      isRecord(targets) && ('labels' in targets || 'boxes' in targets) ? ' (for a single image, [target])' : ''
+    const isTarget = isRecord(targets) && KEYS.some((key) => key in targets)
+    const hint = isTarget ? ' (for a single image, [target])' : ''
     fail('DTYPE', 'targets', `must be an array with one entry for each image, got ${show(targets)}${hint}`)
   }
   const { images } = shape
@@ -173,7 +177,7 @@ export function packRead(targets: readonly ReadTarget[], { columns, needed }: Ta
 /** Reads one image's targets. `has`: noted, which fields any of them has. */
 function readTarget(target: unknown, image: number, shape: TargetShape, has: boolean[]): ReadTarget {
   if (!isObject(target)) {
-    fail('DTYPE', `targets[${image}]`, `must be { labels, boxes }, got ${show(target)}`, { image })
+    fail('DTYPE', `targets[${image}]`, `must be ${showTarget(shape.needed)}, got ${show(target)}`, { image })
   }
   const stray = strayKey(target, 'target')
   if (stray !== undefined) failKey(stray, 'target', `targets[${image}]`, { image })

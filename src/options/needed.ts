@@ -28,3 +28,18 @@ export function neededFields(options: ResolvedOptions): Needed {
   KNOWN.set(options, needed)
   return needed
 }
+
+/** The fields that a layer must have, as messages say it: `{ logits, boxes }`. */
+export function showLayer({ queries }: Needed): string {
+  return showFields(FIELDS.filter((_, i) => queries[i]))
+}
+
+/** What every image's targets must have, likewise: `{ labels, boxes }`. `needed`: as {@link Needed.targets}. */
+export function showTarget(needed: readonly boolean[]): string {
+  return showFields([{ name: 'labels' }, ...TARGET_FIELDS.filter((_, i) => needed[i])])
+}
+
+/** Fields as messages say it. */
+export function showFields(fields: ReadonlyArray<{ readonly name: string }>): string {
+  return `{ ${fields.map(({ name }) => name).join(', ')} }`
+}
