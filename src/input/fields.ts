@@ -1,7 +1,7 @@
 /** The fields of a batch as the core takes them: one list of arrays. */
 import type { LayerTensors } from './layers.ts'
 import type { Predictions } from './outputs.ts'
-import type { PackedTargets } from './targets.ts'
+import type { PackedTargets } from './packing.ts'
 
 /** Of each stack the tensors of its fields, then the fields that the targets have, each in the core's order. */
 export function listFields({ tensors }: Predictions, { fields }: PackedTargets): Float32Array[] {

@@ -8,7 +8,7 @@ import { tensorsOf } from './layers.ts'
 import type { Pairs } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import type { Part } from './part.ts'
-import type { PackedTargets } from './targets.ts'
+import type { PackedTargets } from './packing.ts'
 import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
 import { checkInteger, isRecord, show, showKeys } from '../common/validate.ts'
 

@@ -1,13 +1,11 @@
-/** The targets of a batch: read once, checked, and packed one after the other. */
+/** The targets of a batch: every field read once, types and shapes checked. */
 import { fail } from '../common/errors.ts'
 import { failKey, strayKey } from './keys.ts'
 import { checkMemory, isUsable, kindOf } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
-import { float32s, int32s, uint32s } from '../binding/slab.ts'
 import {
   checkHalves,
   dataIn,
-  failNumber,
   failType,
   isNumeric,
   lengthOf,
@@ -20,7 +18,6 @@ import {
 import { showTarget } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import type { WithoutBoxes } from '../terms/boxes.ts'
-import { MAX_CLASSES } from '../terms/classes.ts'
 import { FIELDS, TARGET_FIELDS } from '../terms/index.ts'
 import type { TargetField, TargetFields } from '../terms/index.ts'
 import type { Predictions } from './outputs.ts'
@@ -43,27 +40,6 @@ export type TargetWithoutBoxes = WithoutBoxes<Target>
 
 /** The labels and all fields, by name. */
 const KEYS = ['labels', ...TARGET_FIELDS.map(({ name }) => name)]
-
-/** The most labels of a target: there are no more columns that they could name. */
-const MAX_LABELS = MAX_CLASSES + 1
-
-/** The targets of all images one after the other, as the binding takes them. */
-export interface PackedTargets {
-  /** Targets of the batch, T. */
-  readonly total: number
-  /** `[T]`, or as many as there are labels. */
-  readonly labels: Int32Array
-  /** `[T + 1]`: the labels of target t are `labelOffsets[t]` to `labelOffsets[t + 1]`; absent where each has one. */
-  readonly labelOffsets: Uint32Array | undefined
-  /** `[T, width]` of each field in the core's order; undefined where the batch lacks it. */
-  readonly fields: ReadonlyArray<Float32Array | undefined>
-  /** Whether the batch has each of them. */
-  readonly has: readonly boolean[]
-  /** `[B + 1]`: the targets of image b are `offsets[b]` to `offsets[b + 1]`. */
-  readonly offsets: Uint32Array
-  /** `[T]`: 1 for those to be ignored, else 0; absent where there are none. */
-  readonly ignores: Uint8Array | undefined
-}
 
 /** One image's targets, every field of them read once, their types and shapes checked. */
 export interface ReadTarget {
@@ -105,11 +81,6 @@ export function targetShape({ images, tensors, needed }: Predictions, options: R
   return { images, columns, needed: needed.targets }
 }
 
-/** Copies the targets of a batch together: first all shapes are checked, then all labels, then all fields. */
-export function packTargets(targets: readonly Target[], shape: TargetShape): PackedTargets {
-  return packRead(readTargets(targets, shape), shape)
-}
-
 /** Reads the targets of a batch. */
 export function readTargets(targets: readonly Target[], shape: TargetShape): readonly ReadTarget[] {
   if (!Array.isArray(targets)) {
@@ -144,34 +115,6 @@ function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[], nee
     const { name } = TARGET_FIELDS[field] as TargetField
     fail('SHAPE', `targets[${image}].${name}`, `must be given, as other images' targets have ${name}`, { image })
   }
-}
-
-/** Copies what was read together. */
-export function packRead(targets: readonly ReadTarget[], { columns, needed }: TargetShape): PackedTargets {
-  const images = targets.length
-  let total = 0
-  for (let image = 0; image < images; image++) total += (targets[image] as ReadTarget).count
-
-  const offsets = uint32s(images + 1)
-  for (let image = 0; image < images; image++) {
-    offsets[image + 1] = (offsets[image] as number) + (targets[image] as ReadTarget).count
-  }
-  let [several, ignored] = [false, false]
-  for (let image = 0; image < images; image++) {
-    several ||= hasLabelSets(targets[image] as ReadTarget)
-    ignored ||= (targets[image] as ReadTarget).ignore !== undefined
-  }
-  const labelOffsets = several ? uint32s(total + 1) : undefined
-  const labels = labelOffsets === undefined ? packLabels(targets, total) : packLabelSets(targets, labelOffsets)
-  const has = listOf<boolean>(TARGET_FIELDS.length)
-  const fields = listOf<Float32Array | undefined>(TARGET_FIELDS.length)
-  for (let field = 0; field < TARGET_FIELDS.length; field++) {
-    const isGiven = needed[field] === true || targets[0]?.fields[field] !== undefined
-    has[field] = isGiven
-    fields[field] = isGiven ? packField(targets, field, columns[field] as number, offsets) : undefined
-  }
-  const ignores = ignored ? packIgnores(targets, offsets, total) : undefined
-  return { total, labels, labelOffsets, fields, has, offsets, ignores }
 }
 
 /** Reads one image's targets. `has`: noted, which fields any of them has. */
@@ -294,100 +237,6 @@ function rowsHint(values: ArrayLike<unknown>, nested: boolean, length: number, {
   return first?.length === given ? `; they are of shape [${size}, n]: transpose them to [n, ${size}]` : ''
 }
 
-/** Whether a target has a list of labels. */
-function hasLabelSets({ labels, count }: ReadTarget): boolean {
-  if (kindOf(labels) !== undefined) return false
-  for (let i = 0; i < count; i++) {
-    if (labelSetOf(labels[i]) !== undefined) return true
-  }
-  return false
-}
-
-/** A list of labels; undefined for everything else. */
-function labelSetOf(value: unknown): ArrayLike<unknown> | undefined {
-  if (typeof value !== 'object') return undefined
-  const kind = kindOf(value)
-  const isList = kind === undefined ? Array.isArray(value) : !kind.startsWith('Float')
-  return isList ? (value as ArrayLike<unknown>) : undefined
-}
-
-/** The labels of all targets, of which some are lists. Writes where each ends. */
-function packLabelSets(targets: readonly ReadTarget[], offsets: Uint32Array): Int32Array {
-  const all: number[] = []
-  let place = 0
-  for (let image = 0; image < targets.length; image++) {
-    const { labels, count } = targets[image] as ReadTarget
-    for (let i = 0; i < count; i++) {
-      const value = labels[i]
-      const set = labelSetOf(value)
-      if (set === undefined) {
-        all.push(readLabel(value, image, i))
-      } else {
-        if (ArrayBuffer.isView(set)) checkMemory(set, `targets[${image}].labels[${i}]`)
-        const length = lengthOf(set, `targets[${image}].labels[${i}]`)
-        if (length > MAX_LABELS) failLabels(image, i, length)
-        for (let k = 0; k < length; k++) all.push(readLabel(set[k], image, i))
-      }
-      offsets[++place] = all.length
-    }
-  }
-  return Int32Array.from(all)
-}
-
-function failLabels(image: number, target: number, length: number): never {
-  const rule = `target ${target} has ${length} labels; there are no more than ${MAX_LABELS} classes`
-  return fail('RANGE', `targets[${image}].labels`, rule, { image, target })
-}
-
-/** The labels of all targets. */
-function packLabels(targets: readonly ReadTarget[], total: number): Int32Array {
-  const out = int32s(total)
-  let place = 0
-  for (let image = 0; image < targets.length; image++) {
-    const { labels, count } = targets[image] as ReadTarget
-    for (let i = 0; i < count; i++) out[place++] = readLabel(labels[i], image, i)
-  }
-  return out
-}
-
-/** One label of a target. */
-function readLabel(given: unknown, image: number, target: number): number {
-  const label = typeof given === 'bigint' ? Number(given) : given
-  if (typeof label !== 'number') {
-    const rule = `must hold integers, got ${show(given)} at target ${target}`
-    fail('DTYPE', `targets[${image}].labels`, rule, { image, target })
-  }
-  if ((label | 0) !== label) {
-    const rule = Number.isInteger(label) ? 'must hold 32-bit integers' : 'must hold integers'
-    fail('RANGE', `targets[${image}].labels`, `${rule}, got ${show(given)} at target ${target}`, { image, target })
-  }
-  return label
-}
-
-/** A field of all targets, `width` numbers each. */
-function packField(targets: readonly ReadTarget[], field: number, width: number, offsets: Uint32Array): Float32Array {
-  const out = float32s(width * (offsets[targets.length] as number))
-  if (out.length === 0) return out
-  const { name } = TARGET_FIELDS[field] as TargetField
-  for (let image = 0; image < targets.length; image++) {
-    const { fields, count } = targets[image] as ReadTarget
-    const { values, rows } = fields[field] as ReadField
-    const start = offsets[image] as number
-    for (let row = 0; row < count; row++) {
-      const from = rows === undefined ? values : (rows[row] as ArrayLike<unknown>)
-      const first = rows === undefined ? width * row : 0
-      for (let i = 0; i < width; i++) {
-        const value = from[first + i]
-        if (typeof value !== 'number') {
-          failNumber(value, `targets[${image}].${name}`, `at target ${row}`, { image, target: row })
-        }
-        out[width * (start + row) + i] = value
-      }
-    }
-  }
-  return out
-}
-
 /** Checks the type and length of one image's flags. */
 function checkIgnores(ignore: unknown, image: number, given: number): void {
   const name = `targets[${image}].ignore`
@@ -395,25 +244,6 @@ function checkIgnores(ignore: unknown, image: number, given: number): void {
   if (!Array.isArray(ignore)) checkMemory(ignore as Uint8Array, name)
   const length = lengthOf(ignore as ArrayLike<unknown>, name)
   if (length !== given) fail('SHAPE', name, `expected ${given} flags, one for each label, got ${length}`, { image })
-}
-
-/** Copies the flags of all images. */
-function packIgnores(targets: readonly ReadTarget[], offsets: Uint32Array, total: number): Uint8Array {
-  const ignores = new Uint8Array(total)
-  for (let image = 0; image < targets.length; image++) {
-    const { ignore, count } = targets[image] as ReadTarget
-    if (ignore === undefined) continue
-    const start = offsets[image] as number
-    for (let target = 0; target < count; target++) {
-      const flag: unknown = ignore[target]
-      if (flag !== true && flag !== false && flag !== 1 && flag !== 0) {
-        const rule = `must hold true or 1, false or 0, got ${show(flag)} at target ${target}`
-        fail('DTYPE', `targets[${image}].ignore`, rule, { image, target })
-      }
-      ignores[start + target] = Number(flag)
-    }
-  }
-  return ignores
 }
 
 /** Whether an array holds rows. */

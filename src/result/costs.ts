@@ -2,7 +2,7 @@
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 import type { IfGiven, Outputs, Predictions } from '../input/outputs.ts'
-import type { PackedTargets } from '../input/targets.ts'
+import type { PackedTargets } from '../input/packing.ts'
 import { countNonFinite } from './non-finite.ts'
 import type { NonFiniteCounts } from './non-finite.ts'
 import { eachPart, mainPlace } from './source.ts'

@@ -8,7 +8,7 @@ import { isGiven } from '../input/matching.ts'
 import type { PackedRules } from '../input/matching.ts'
 import type { Predictions } from '../input/outputs.ts'
 import type { Part } from '../input/part.ts'
-import type { PackedTargets } from '../input/targets.ts'
+import type { PackedTargets } from '../input/packing.ts'
 import { givenTerms, optionalFields } from './terms.ts'
 import type { GivenTerms, OptionalFields } from './terms.ts'
 

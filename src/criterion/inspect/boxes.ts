@@ -1,5 +1,5 @@
 /** How four numbers may be meant as a box, and what each reading makes of them. */
-import type { PackedTargets } from '../../input/targets.ts'
+import type { PackedTargets } from '../../input/packing.ts'
 import { TARGET_FIELDS } from '../../terms/index.ts'
 
 /** Centre and size, two corners, or corner and size. */

@@ -1,5 +1,5 @@
 /** What is suspicious of targets by themselves. */
-import type { PackedTargets } from '../../input/targets.ts'
+import type { PackedTargets } from '../../input/packing.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
 import { cornersOf, cureFor, isInside, READINGS, sidesOf, targetBoxes } from './boxes.ts'
