@@ -1,0 +1,91 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss } from '../../src/index.ts'
+import { hungarianLoss } from '../../src/tfjs.ts'
+import { errorOf, untyped } from '../support/helpers.ts'
+
+const zeros = (...shape: number[]) => ({ data: new Float32Array(shape.reduce((a, b) => a * b, 1)), shape })
+const [logits, boxes, spans] = [zeros(1, 2, 3), zeros(1, 2, 4), zeros(1, 2, 2)]
+
+/** Arrays for the gradients of all fields. */
+const arraysOf = (outputs: object) =>
+  Object.fromEntries(Object.entries(outputs).map(([field, tensor]) => [field, (tensor as typeof logits).data.slice()]))
+
+const none = { class: 1, l1: 0, giou: 0 }
+
+/** Criteria, outputs and targets that suit them, and what messages say that layers and targets must be. */
+const CRITERIA: ReadonlyArray<[string, HungarianLoss, object, object, string, string]> = [
+  [
+    'boxes',
+    HungarianLoss.detr({ numClasses: 2 }),
+    { logits, boxes },
+    { labels: [], boxes: [] },
+    '{ logits, boxes }',
+    '{ labels, boxes }',
+  ],
+  [
+    'spans',
+    HungarianLoss.momentDetr({ numClasses: 2 }),
+    { logits, spans },
+    { labels: [], spans: [] },
+    '{ logits, spans }',
+    '{ labels, spans }',
+  ],
+  [
+    'both',
+    HungarianLoss.detr({ numClasses: 2, weights: { spanL1: 1 } }),
+    { logits, boxes, spans },
+    { labels: [], boxes: [], spans: [] },
+    '{ logits, boxes, spans }',
+    '{ labels, boxes, spans }',
+  ],
+  [
+    'classes alone',
+    HungarianLoss.detr({ numClasses: 2, cost: none, weights: none }),
+    { logits },
+    { labels: [] },
+    '{ logits }',
+    '{ labels }',
+  ],
+]
+
+describe.each(CRITERIA)('neededFields: a criterion of %s says what it needs where there is', (...row) => {
+  const [, criterion, outputs, target, layer, image] = row
+  const compute =
+    (given: unknown, targets: unknown = [target], call?: object) =>
+    () =>
+      criterion.compute(untyped(given), untyped(targets), untyped(call))
+
+  test.each<[string, () => unknown, string, string]>([
+    ['no layer', compute(null), 'outputs', `must be ${layer}, got null`],
+    ['no part', compute({ ...outputs, encoder: 1 }), 'outputs.encoder', `must be ${layer}, got 1`],
+    ['no auxiliary layer', compute({ ...outputs, auxiliary: [3] }), 'outputs.auxiliary[0]', `must be ${layer}, got 3`],
+    [
+      'no list of layers',
+      compute({ ...outputs, auxiliary: 3 }),
+      'outputs.auxiliary',
+      `must be an array of ${layer}, got 3`,
+    ],
+    ['no target', compute(outputs, [null]), 'targets[0]', `must be ${image}, got null`],
+    [
+      'no part of out',
+      compute({ ...outputs, encoder: outputs }, [target], { out: { ...arraysOf(outputs), encoder: 5 } }),
+      'call.out.encoder',
+      `must be ${layer}, got 5`,
+    ],
+    [
+      'no part of a tensor’s step',
+      () => hungarianLoss(tf, criterion)(untyped(null), []),
+      'outputs',
+      `must be ${layer}, got null`,
+    ],
+  ])('%s', (_, call, argument, rule) => {
+    const error = errorOf(call)
+    expect(error).toMatchObject({ code: 'DTYPE', argument, message: `${argument}: ${rule}` })
+  })
+
+  test('a single target in place of a list', () => {
+    const { message } = errorOf(compute(outputs, target))
+    expect(message).toMatch(/for a single image, \[target\]/)
+  })
+})
