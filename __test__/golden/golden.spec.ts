@@ -1,3 +1,4 @@
+/** Criteria of boxes against the values of their published implementations. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'

@@ -1,3 +1,4 @@
+/** The criterion of spans against the values of its published implementation. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'

@@ -1,3 +1,4 @@
+/** The programs of the documents compile and run in a project that has the package installed. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

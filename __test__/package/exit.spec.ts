@@ -1,3 +1,4 @@
+/** A process that exits waits for no call that is still under way. */
 import { spawnSync } from 'node:child_process'
 import { beforeAll, expect, test } from 'vitest'
 import { checkBuilt } from '../support/built.ts'

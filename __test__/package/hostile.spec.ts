@@ -1,3 +1,4 @@
+/** Every export given anything at all: it answers, or it refuses with an error of the package. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {

@@ -1,4 +1,4 @@
-/** What holds of every source file: who may know the terms by name, who may import whom, and where a spec stands. */
+/** What holds of every source file: what it begins with, who may know the terms by name and import whom, where specs stand. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
@@ -44,6 +44,18 @@ test('TERMS: no name of a term stands outside src/terms and the presets', () => 
 test('placesOf: a name in code is found, and one in a comment is not', () => {
   const code = '/**\n * `giou`\n */\nconst a = b.giou // giou\nconst giousque = 1\n'
   expect(placesOf(['giou'], 'x.ts', code)).toEqual(['src/x.ts:4: giou'])
+})
+
+/** A comment that belongs to the file, and not to what it declares first. */
+const OF_THE_FILE = /^\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?:import|export \{|\n|\/\*\*)/
+
+test('comment: every file of src and of what specs share begins with what it is', () => {
+  const files = [
+    ...sources.map((file) => `src/${file}`),
+    ...filesIn('__test__/support').map((f) => `__test__/support/${f}`),
+  ]
+  const wrong = files.filter((file) => !OF_THE_FILE.test(readFileSync(join(ROOT, file), 'utf8')))
+  expect(wrong, `without a comment in the first line that says what the file is: ${wrong.join(', ')}`).toEqual([])
 })
 
 /** The folders from the ground up. A file imports from its own folder and from those below. */

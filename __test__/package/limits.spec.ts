@@ -1,3 +1,4 @@
+/** Memory: what the system refuses, and what a process keeps. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+/** The package where globals are others: test runners and inputs of another realm. */
 import { spawnSync } from 'node:child_process'
 import { runInNewContext } from 'node:vm'
 import { beforeAll, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+/** Many calls one after the other keep no memory. */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'

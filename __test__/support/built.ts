@@ -1,3 +1,4 @@
+/** Whether what is built is fresh, for specs of the built package. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

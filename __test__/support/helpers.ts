@@ -1,3 +1,4 @@
+/** Random batches, comparisons of numbers, and what a call throws. */
 import { expect } from 'vitest'
 import { HungarianLossError } from '../../src/index.ts'
 import type { Outputs, Target } from '../../src/index.ts'

@@ -1,3 +1,4 @@
+/** Calls in other threads that a signal stops, and all of them where the process exits. */
 import { fail, toHungarianLossError } from '../common/errors.ts'
 import { createInterrupt, raiseInterrupt } from './native.ts'
 import type { Interrupt } from './native.ts'

@@ -1,3 +1,4 @@
+/** The instruction set that all calls use. */
 import { toHungarianLossError } from '../common/errors.ts'
 import { simdLevel as nameOfLevel } from './native.ts'
 

@@ -1,3 +1,4 @@
+/** How many threads all calls of the process may use at once. */
 import { toHungarianLossError } from '../common/errors.ts'
 import { threadCount as countOfThreads } from './native.ts'
 

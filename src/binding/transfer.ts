@@ -1,3 +1,5 @@
+/** Memory of the caller's that a call may keep. */
+
 /**
  * Takes arrays away from the caller: the same values in arrays that nobody else has, without a copy; the buffers of the
  * given ones are detached. Undefined, and nothing is taken, where Node refuses to transfer one of them.

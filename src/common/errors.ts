@@ -1,3 +1,4 @@
+/** The one class of errors that the package throws, and how whatever else is thrown becomes one. */
 import { isNativeError } from 'node:util/types'
 
 const CODES = [

@@ -1,3 +1,4 @@
+/** Typed arrays and their memory, read past whatever properties an array has of its own. */
 import { isSharedArrayBuffer } from 'node:util/types'
 import { fail } from './errors.ts'
 

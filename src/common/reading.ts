@@ -1,3 +1,4 @@
+/** Reading what is the caller's: what its getters and proxies throw is the caller's fault. */
 import { HungarianLossError, messageOf, refusalOf } from './errors.ts'
 
 /**

@@ -1,3 +1,4 @@
+/** Checks of single values, and how messages show what was given. */
 import { fail } from './errors.ts'
 import type { ErrorCode } from './errors.ts'
 import { foreignName, nearestName } from './words.ts'

@@ -1,3 +1,4 @@
+/** Where the keys of outputs and targets belong, and what is meant by keys that others have. */
 import { ASYNC_CALL, CALL } from '../options/settings.ts'
 import { PART_KEYS } from '../binding/plan.ts'
 import type { PartKey } from '../binding/plan.ts'

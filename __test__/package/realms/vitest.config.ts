@@ -1,3 +1,4 @@
+/** vitest's `vmThreads`, which gives each file a realm of its own. */
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
