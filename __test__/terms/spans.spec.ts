@@ -1,12 +1,10 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
-import type { OutputsWithoutBoxes, TargetWithoutBoxes } from '../../src/index.ts'
+import type { OutputsWithoutBoxes, Spans, TargetWithoutBoxes } from '../../src/index.ts'
 import { errorOf, expectAllClose, expectClose, randomLayer, randomNumbers, untyped } from '../support/helpers.ts'
 
 const [IMAGES, QUERIES] = [2, 5]
 const options = { numClasses: 1, weights: { spanIou: 0.5 }, cost: { spanIou: 2 } }
-
-type Spans = number[][]
 
 /** Queries with spans of centre and width. */
 function randomLayerOf(seed: number) {
@@ -16,7 +14,7 @@ function randomLayerOf(seed: number) {
   return { logits: { data: logits, shape: [IMAGES, QUERIES, 2] }, spans: tensorOf(spans) }
 }
 
-const tensorOf = (spans: Spans) => ({ data: Float32Array.from(spans.flat()), shape: [IMAGES, QUERIES, 2] })
+const tensorOf = (spans: number[][]) => ({ data: Float32Array.from(spans.flat()), shape: [IMAGES, QUERIES, 2] })
 
 const TARGETS = [
   { labels: [0, 0], spans: [[0.3, 0.2], [0.7, 0.4]] }, // prettier-ignore
@@ -24,7 +22,7 @@ const TARGETS = [
 ]
 
 /** The same spans as start and end. */
-const endsOf = (spans: ArrayLike<number>): Spans =>
+const endsOf = (spans: ArrayLike<number>): number[][] =>
   Array.from({ length: spans.length / 2 }, (_, i) => {
     const [center, width] = [spans[2 * i]!, spans[2 * i + 1]!]
     return [center - width / 2, center + width / 2]
@@ -157,6 +155,7 @@ describe('spans', () => {
     expect(() => result.gradients.boxes.length).toThrow(TypeError)
     const later = await criterion.computeAsync(randomLayerOf(1), TARGETS)
     expectTypeOf(later.gradients.spans).toEqualTypeOf<Float32Array>()
+    expectTypeOf<TargetWithoutBoxes['spans']>().toEqualTypeOf<Spans | undefined>()
     expect(later).toEqual(result)
   })
 

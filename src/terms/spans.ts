@@ -24,13 +24,16 @@ export interface SpanOutputs {
   readonly spans?: TensorLike | undefined
 }
 
+/** Spans, flat `n × 2` or one row for each span. A tensor must be of shape `[n, 2]`. */
+export type Spans = Boxes
+
 /** What the terms of spans read of an image's targets. */
 export interface SpanTarget {
   /**
    * `[n, 2]`, in the criterion's `spanFormat`; with `normalizedSpans`, all numbers lie in [0, 1], where up to 1e-4 beyond is
    * taken for rounding and used as it is. Absent where the outputs have none.
    */
-  readonly spans?: Boxes | undefined
+  readonly spans?: Spans | undefined
 }
 
 /** The gradient of the terms of spans. */
