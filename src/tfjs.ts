@@ -73,7 +73,9 @@ export type TensorOutputsWithoutBoxes = WithoutBoxes<Omit<TensorOutputs, 'encode
   TensorGeometry
 
 /** What they have in place of boxes. */
-type TensorGeometry = { readonly [Field in keyof OtherGeometry]: tfc.Tensor }
+type TensorGeometry = WithTensors<OtherGeometry>
+
+type WithTensors<Fields> = Fields extends unknown ? { readonly [Field in keyof Fields]: tfc.Tensor } : never
 
 /** {@link TensorTarget} of which no term reads boxes. */
 export type TensorTargetWithoutBoxes = WithoutBoxes<TensorTarget>

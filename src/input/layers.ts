@@ -3,7 +3,7 @@ import { DESCRIPTION } from '../binding/description.ts'
 import type { LayerRange, Stack } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { fieldReader, toReadError } from '../common/reading.ts'
-import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
+import { float32, lengthOf, shapeHint, shapeOf, showShape, sizeOf } from '../common/tensors.ts'
 import type { TensorLike } from '../common/tensors.ts'
 import { isObject, show, showKeys } from '../common/validate.ts'
 import { neededFields } from '../options/needed.ts'
@@ -203,7 +203,7 @@ function readAuxiliary(reader: Reader, layer: unknown, shape: readonly number[],
   const given = readLayer(layer, name)
   checkGiven(reader, layer, given, name)
   const logitShape = shapeOf(given.logits, `${name}.logits`)
-  checkShape(logitShape, shape, shape[2] as number, `${name}.logits`)
+  checkShape(logitShape, shape, [shape[2] as number], `${name}.logits`)
   return readTensors(reader, given, shape, name, 1)
 }
 
@@ -255,7 +255,7 @@ function readTensors(
   const widths = [classes]
   const values: { -readonly [Name in keyof LayerFields]?: Float32Array } = {}
   for (let i = 1; i < FIELDS.length; i++) {
-    const { name: field, owner, columns } = FIELDS[i] as Field
+    const { name: field, owner, columns, axes } = FIELDS[i] as Field
     const tensor = given[field]
     if (owner !== field && given[owner as keyof LayerFields] === undefined) {
       if (tensor !== undefined) fail('SHAPE', `${name}.${field}`, `must be absent where there are no ${owner}`)
@@ -267,8 +267,9 @@ function readTensors(
       continue
     }
     const own = shapeOf(tensor, `${name}.${field}`)
-    const width = columns(options, own.at(-1) as number)
-    checkShape(own, shape, width, `${name}.${field}`)
+    const isApart = axes !== undefined && own.length > shape.length
+    const width = columns(options, isApart ? sizeOf(own.slice(shape.length - 1)) : (own.at(-1) as number))
+    checkShape(own, shape, isApart ? axes(options, width) : [width], `${name}.${field}`)
     values[field] = float32(tensor, own, `${name}.${field}`)
     widths.push(width)
   }
@@ -342,12 +343,17 @@ function kindHint(classes: number, { numClasses, classification: { kind } }: Res
   return ''
 }
 
-/** Compares a shape with that of the final layer's logits, but for the last size. */
-function checkShape(shape: readonly number[], logits: readonly number[], last: number, argument: string): void {
+/** Compares a shape with that of the final layer's logits, but for the last size, in whose place a row has its own. */
+function checkShape(
+  shape: readonly number[],
+  logits: readonly number[],
+  row: readonly number[],
+  argument: string,
+): void {
   const final = logits.length - 1
-  let same = shape.length === logits.length && shape[final] === last
-  for (let i = 0; i < final; i++) same &&= shape[i] === logits[i]
+  let same = shape.length === final + row.length
+  for (let i = 0; i < shape.length; i++) same &&= shape[i] === (i < final ? logits[i] : row[i - final])
   if (same) return
-  const expected = [...logits.slice(0, final), last]
+  const expected = [...logits.slice(0, final), ...row]
   fail('SHAPE', argument, `expected shape ${showShape(expected)}, got ${showShape(shape)}${shapeHint(shape, expected)}`)
 }
