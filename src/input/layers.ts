@@ -94,6 +94,8 @@ export interface Reader {
   readonly tensors: LayerTensors[]
   /** Layers that the tensors hold. */
   layers: number
+  /** Columns of the fields in the core's order, once they are known: all layers have the same, since targets do. */
+  readonly widths: (number | undefined)[]
 }
 
 /** What a layer was given, every field read once, and none of them checked. */
@@ -244,7 +246,7 @@ function natureOf(field: keyof LayerFields): { readonly comparesLayers: boolean;
 
 /** Reads tensors whose sizes follow from those of the logits. */
 function readTensors(
-  { options }: Reader,
+  { options, widths: known }: Reader,
   given: GivenLayer,
   shape: readonly number[],
   name: string,
@@ -268,7 +270,8 @@ function readTensors(
     }
     const own = shapeOf(tensor, `${name}.${field}`)
     const isApart = axes !== undefined && own.length > shape.length
-    const width = columns(options, isApart ? sizeOf(own.slice(shape.length - 1)) : (own.at(-1) as number))
+    const width = known[i] ?? columns(options, isApart ? sizeOf(own.slice(shape.length - 1)) : (own.at(-1) as number))
+    known[i] = width
     checkShape(own, shape, isApart ? axes(options, width) : [width], `${name}.${field}`)
     values[field] = float32(tensor, own, `${name}.${field}`)
     widths.push(width)

@@ -136,7 +136,7 @@ interface GivenPart extends GivenLayer {
 
 /** Reads the predictions of a batch. `targets`: what comes with them, unchecked, by which messages tell how many images there are. */
 export function readPredictions(outputs: Outputs, options: ResolvedOptions, targets?: unknown): Predictions {
-  const reader: Reader = { options, images: undefined, targets, tensors: [], layers: 0 }
+  const reader: Reader = { options, images: undefined, targets, tensors: [], layers: 0, widths: [] }
   const given = readOutputs(outputs)
   const main = readLayers(reader, outputs, given, 'outputs')
   const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }
