@@ -64,6 +64,10 @@ export interface TensorTarget extends Omit<Target, keyof TargetFields | 'ignore'
   readonly boxes: Target['boxes'] | tfc.Tensor
   /** Likewise. */
   readonly spans?: Target['spans'] | tfc.Tensor
+  /** Likewise. */
+  readonly points?: Target['points'] | tfc.Tensor
+  /** Likewise. */
+  readonly visibility?: Target['visibility'] | tfc.Tensor
   /** As a tensor bool, int32 or float32. */
   readonly ignore?: Target['ignore'] | tfc.Tensor
 }

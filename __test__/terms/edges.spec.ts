@@ -2,7 +2,16 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { CallOptions, Gradients, HungarianLossOptions, LayerGradients, Outputs } from '../../src/index.ts'
-import { bitsOf, countsOf, errorOf, expectClose, randomLayer, randomNumbers, randomTargets, untyped } from '../support/helpers.ts'
+import {
+  bitsOf,
+  countsOf,
+  errorOf,
+  expectClose,
+  randomLayer,
+  randomNumbers,
+  randomTargets,
+  untyped,
+} from '../support/helpers.ts'
 
 const REG_MAX = 6
 const WIDTH = 4 * (REG_MAX + 1)
@@ -86,7 +95,10 @@ describe('fgl and ddf: terms are there', () => {
       ...layer,
       corners: { ...corners, shape: [2, 6, 4, REG_MAX + 1] },
     })
-    const [outputs, list] = [{ ...last, auxiliary: [first] }, { ...apart(last), auxiliary: [apart(first)] }]
+    const [outputs, list] = [
+      { ...last, auxiliary: [first] },
+      { ...apart(last), auxiliary: [apart(first)] },
+    ]
     expect(criterion.compute(list, targets)).toEqual(criterion.compute(outputs, targets))
     const wrong = { ...last, corners: { ...last.corners, shape: [2, 6, REG_MAX + 1, 4] } }
     const error = errorOf(() => criterion.compute(wrong, targets))

@@ -51,6 +51,9 @@ const OUTPUT_NAMES: { readonly [name: string]: string } = {
   bboxes: 'boxes',
   box: 'boxes',
   predcorners: 'corners',
+  keypoints: 'points',
+  predkeypoints: 'points',
+  predpoints: 'points',
   refpoints: 'references',
   referencepoints: 'references',
   encoutputs: 'encoder',
@@ -82,6 +85,8 @@ const TARGET_NAMES: { readonly [name: string]: string } = {
   categoryids: 'labels',
   bbox: 'boxes',
   bboxes: 'boxes',
+  keypoints: 'points',
+  visible: 'visibility',
   crowd: 'ignore',
   iscrowd: 'ignore',
 }
@@ -99,7 +104,7 @@ const SYNONYMS: { readonly [Key in Place]?: typeof OUTPUT_NAMES } = {
 const NEEDLESS: ReadonlySet<string> = new Set(
   ['id', 'imageid', 'idx', 'index', 'area', 'areas', 'origsize', 'size', 'sizes', 'width', 'height']
     .concat(['filename', 'imagepath', 'path', 'imageurl', 'url', 'caption', 'segmentation', 'segmentations'])
-    .concat(['keypoints', 'numkeypoints', 'names', 'attributes', 'difficult', 'truncated']),
+    .concat(['numkeypoints', 'names', 'attributes', 'difficult', 'truncated']),
 )
 
 /** Settings of the criterion and of a call, which are no fields of any input. */
