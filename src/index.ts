@@ -62,4 +62,5 @@ export type {
 } from './terms/classification.ts'
 export type { DistributionOptions } from './terms/edges.ts'
 export type { CostTerms, CostWeights, LayerGradients, ResolvedCost, Terms } from './terms/index.ts'
+export type { Points } from './terms/points.ts'
 export type { Spans } from './terms/spans.ts'

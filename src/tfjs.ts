@@ -61,6 +61,10 @@ export interface TensorTarget extends Omit<Target, keyof TargetFields | 'ignore'
   readonly boxes: Target['boxes'] | tfc.Tensor
   /** Likewise. */
   readonly spans?: Target['spans'] | tfc.Tensor
+  /** Likewise. */
+  readonly points?: Target['points'] | tfc.Tensor
+  /** Likewise. */
+  readonly visibility?: Target['visibility'] | tfc.Tensor
   /** As a tensor bool, int32 or float32. */
   readonly ignore?: Target['ignore'] | tfc.Tensor
 }
@@ -70,7 +74,9 @@ export type TensorOutputsWithoutBoxes = WithoutBoxes<Omit<TensorOutputs, 'encode
   TensorGeometry
 
 /** What they have in place of boxes. */
-type TensorGeometry = { readonly [Field in keyof OtherGeometry]: tfc.Tensor }
+type TensorGeometry = WithTensors<OtherGeometry>
+
+type WithTensors<Fields> = Fields extends unknown ? { readonly [Field in keyof Fields]: tfc.Tensor } : never
 
 /** {@link TensorTarget} of which no term reads boxes. */
 export type TensorTargetWithoutBoxes = WithoutBoxes<TensorTarget>

@@ -10,6 +10,9 @@ const common = {
   normalizedBoxes: true,
   spanFormat: 'cxw',
   normalizedSpans: true,
+  pointFormat: 'xy',
+  pointWeights: undefined,
+  normalizedPoints: true,
   nonFinite: 'throw',
   cardinality: 'threshold',
   check: 'off',
@@ -17,7 +20,7 @@ const common = {
   distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
   threads: threadCount(),
 }
-const noSpans = { spanL1: 0, spanGiou: 0, spanIou: 0 }
+const others = { spanL1: 0, spanGiou: 0, spanIou: 0, pointL1: 0 }
 const terms = (classWeight: number) => ({
   class: classWeight,
   l1: 5,
@@ -25,7 +28,7 @@ const terms = (classWeight: number) => ({
   iou: 0,
   diou: 0,
   ciou: 0,
-  ...noSpans,
+  ...others,
 })
 const plain = (classWeight: number) => ({ ...terms(classWeight), fgl: 0, ddf: 0 })
 const fine = { ...terms(1), fgl: 0.15, ddf: 1.5 }

@@ -74,6 +74,16 @@ const STEPS: ReadonlyArray<() => unknown[]> = [
     },
     randomTargets(4).map(({ labels, boxes }) => ({ labels: labels.map((label) => [label]), boxes })),
   ],
+  () => [
+    { ...randomLayer(2), points: { data: new Float32Array(48), shape: [2, 6, 2, 2] } },
+    randomTargets(4).map(({ labels, boxes }) => ({
+      labels,
+      boxes,
+      points: labels.map(() => [Float32Array.of(0, 1), [1, 0.5]]),
+      visibility: labels.map(() => [1, 0]),
+    })),
+    { out: { logits: new Float32Array(60), boxes: new Float32Array(48), points: new Float32Array(48) } },
+  ],
 ]
 
 const zeros = (rows: number, columns: number) => ({ data: new Float32Array(rows * columns), shape: [rows, columns] })

@@ -1,5 +1,6 @@
 /** Random batches, comparisons of numbers, and what a call throws. */
 import { expect } from 'vitest'
+import { DESCRIPTION } from '../../src/binding/description.ts'
 import { HungarianLossError } from '../../src/index.ts'
 import type { Outputs, Target } from '../../src/index.ts'
 
@@ -70,6 +71,11 @@ export function tiny(): {
     },
     targets: [{ labels: [0], boxes: [0.4, 0.5, 0.2, 0.2] }],
   }
+}
+
+/** Counts of values that are not finite, as a result has them: 0 of all fields but those that are given. */
+export function countsOf(given: { readonly [field: string]: number } = {}): { readonly [field: string]: number } {
+  return { ...Object.fromEntries(DESCRIPTION.queryFields.map(({ name }) => [name, 0])), costs: 0, ...given }
 }
 
 /** The error that a call throws, which must be ours. */

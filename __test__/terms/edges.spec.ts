@@ -2,7 +2,16 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { CallOptions, Gradients, HungarianLossOptions, LayerGradients, Outputs } from '../../src/index.ts'
-import { bitsOf, errorOf, expectClose, randomLayer, randomNumbers, randomTargets, untyped } from '../support/helpers.ts'
+import {
+  bitsOf,
+  countsOf,
+  errorOf,
+  expectClose,
+  randomLayer,
+  randomNumbers,
+  randomTargets,
+  untyped,
+} from '../support/helpers.ts'
 
 const REG_MAX = 6
 const WIDTH = 4 * (REG_MAX + 1)
@@ -79,6 +88,22 @@ describe('fgl and ddf: terms are there', () => {
   test('a student like its teacher has nothing to learn from it', () => {
     const { layers } = criterion.compute({ ...last, auxiliary: [{ ...first, corners: last.corners }] }, targets)
     expect(layers[0]!.terms.ddf).toBe(0)
+  })
+
+  test('whichever way their axes are given: edges and bins, or both as one', () => {
+    const apart = ({ corners, ...layer }: ReturnType<typeof edgedLayer>) => ({
+      ...layer,
+      corners: { ...corners, shape: [2, 6, 4, REG_MAX + 1] },
+    })
+    const [outputs, list] = [
+      { ...last, auxiliary: [first] },
+      { ...apart(last), auxiliary: [apart(first)] },
+    ]
+    expect(criterion.compute(list, targets)).toEqual(criterion.compute(outputs, targets))
+    const wrong = { ...last, corners: { ...last.corners, shape: [2, 6, REG_MAX + 1, 4] } }
+    const error = errorOf(() => criterion.compute(wrong, targets))
+    expect(error).toMatchObject({ code: 'SHAPE', argument: 'outputs.corners' })
+    expect(error.message).toMatch(/expected shape \[2, 6, 4, 7\], got \[2, 6, 7, 4\]; axes 2 and 3 have changed places/)
   })
 
   test('matching and cost do not depend on them', () => {
@@ -354,7 +379,7 @@ describe('corners: is refused with its place:', () => {
     const loss = dFine({ nonFinite: 'worst' })
     const bad = { ...layer, ...changed('corners', 8 * WIDTH + 15, NaN), ...changed('references', 0, Infinity) }
     const result = loss.compute({ ...layer, auxiliary: [bad] }, targets)
-    expect(result.nonFinite).toEqual({ logits: 0, boxes: 0, corners: 1, references: 1, spans: 0, costs: 0 })
+    expect(result.nonFinite).toEqual(countsOf({ corners: 1, references: 1 }))
     expect(result.loss).toBeGreaterThan(0)
     const { corners } = result.gradients!.auxiliary![0]!
     expect(corners!.every(Number.isFinite)).toBe(true)

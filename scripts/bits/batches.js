@@ -52,6 +52,18 @@ const OF_SPANS = [
   { isEmpty: true },
 ]
 
+/** Likewise of points, which stand in the place of boxes or beside them. */
+const OF_POINTS = [
+  {},
+  { isIgnoring: true, hasVisibility: true },
+  { options: { pointFormat: 'xyz', pointWeights: [1, 0.5] } },
+  { preset: 'dFine', isBeside: true, hasVisibility: true },
+  { options: { pointWeights: [1, 2, 0.25, 0], normalization: 'num-pairs' }, preset: 'detr', hasVisibility: true },
+  { options: { nonFinite: 'worst' }, isSpoilt: true },
+  { preset: 'rtDetr', isBeside: true, options: { pointFormat: 'xyz' } },
+  { isEmpty: true },
+]
+
 /** Options of softmax alone, and of the sigmoid kinds. */
 const SOFTMAX = [{}, { noObjectIndex: 0 }, { classWeights: [1, 0.5, 2, 0.25, 3] }, { normalization: 'num-boxes' }]
 const FORMS = ['focal', 'log-sigmoid', 'probability']
@@ -82,6 +94,17 @@ export function makeBatches() {
     const made = makeBatch(`momentDetr, ${structure}, ${describe(variant, 0)}`, 'momentDetr', structure, variant, seed)
     batches.push({ ...made, inputs: () => made.inputs().map(toSpans) })
   }
+  for (const structure of Object.keys(STRUCTURES)) {
+    for (const turn of [0, 1]) {
+      const seed = batches.length
+      const { preset = 'deformableDetr', ...variant } = OF_POINTS[seed % OF_POINTS.length]
+      const own = variant.isBeside ? { pointL1: 5 } : { l1: 0, giou: 0, pointL1: 5 }
+      const options = { ...variant.options, cost: own, weights: own }
+      const name = `points, ${preset}, ${structure}, ${describe(variant, turn)}`
+      const made = makeBatch(name, preset, structure, { ...variant, options }, seed)
+      batches.push({ ...made, inputs: () => made.inputs().map((value) => toPoints(value, variant)) })
+    }
+  }
   return batches
 }
 
@@ -100,6 +123,29 @@ const firstAxis = ([x, , w]) => [x, w]
 
 function firstAxes({ data, shape }) {
   return { data: data.filter((_, i) => i % 2 === 0), shape: [...shape.slice(0, -1), 2] }
+}
+
+/** A batch with points in place of boxes, or beside them: the numbers of a box, over and over. */
+function toPoints(value, variant) {
+  if (Array.isArray(value)) return value.map((inner) => toPoints(inner, variant))
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  const width = variant.options?.pointFormat === 'xyz' ? 6 : 4
+  const rowOf = (box) => Array.from({ length: width }, (_, k) => box[k % 4])
+  const made = {}
+  for (const [key, inner] of Object.entries(value)) {
+    if (key !== 'boxes') made[key === 'l1' ? 'pointL1' : key] = toPoints(inner, variant)
+    else {
+      if (variant.isBeside) made.boxes = inner
+      made.points = Array.isArray(inner) ? inner.map(rowOf) : pointsOf(inner, rowOf)
+      if (variant.hasVisibility && Array.isArray(inner)) made.visibility = inner.map((_, i) => [i % 3, (i + 1) % 3])
+    }
+  }
+  return made
+}
+
+function pointsOf({ data, shape }, rowOf) {
+  const rows = Array.from({ length: data.length / 4 }, (_, i) => rowOf(data.subarray(4 * i, 4 * i + 4)))
+  return { data: Float32Array.from(rows.flat()), shape: [...shape.slice(0, -1), rowOf([]).length] }
 }
 
 const describe = (variant, turn) => `${turn} ${Object.keys({ ...variant, ...variant.options }).join(' ')}`.trim()

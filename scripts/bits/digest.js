@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 /** The parts of a step beside the decoder. */
 const PARTS = ['encoder', 'denoising', 'oneToMany']
 const FIELDS = ['logits', 'boxes', 'corners']
-/** Of families that came later: what a batch lacks is not digested. */
-const LATER_FIELDS = ['spans']
+/** Of families that came later: what a batch lacks is not digested. New ones go to the end. */
+const LATER_FIELDS = ['spans', 'points']
 
 class Digest {
   #hash = createHash('sha256')
@@ -100,6 +100,7 @@ function addMatches(digest, matches) {
 function addCounts(digest, { normalizers: { numBoxes, classNormalizer, unionBoxes, numPairs }, nonFinite }) {
   digest.numbers(numBoxes, classNormalizer, unionBoxes)
   digest.numbers(...['logits', 'boxes', 'corners', 'references', 'costs'].map((field) => nonFinite[field]))
-  const later = [numPairs, ...LATER_FIELDS.map((field) => nonFinite[field])]
-  if (later.some((number) => number > 0)) digest.numbers(...later)
+  const [first, ...others] = LATER_FIELDS
+  if (numPairs > 0 || nonFinite[first] > 0) digest.numbers(numPairs, nonFinite[first])
+  for (const field of others) if (nonFinite[field] > 0) digest.text(field).numbers(nonFinite[field])
 }

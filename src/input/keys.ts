@@ -52,6 +52,9 @@ const OUTPUT_NAMES: { readonly [name: string]: string } = {
   bboxes: 'boxes',
   box: 'boxes',
   predcorners: 'corners',
+  keypoints: 'points',
+  predkeypoints: 'points',
+  predpoints: 'points',
   refpoints: 'references',
   referencepoints: 'references',
   encoutputs: 'encoder',
@@ -83,6 +86,8 @@ const TARGET_NAMES: { readonly [name: string]: string } = {
   categoryids: 'labels',
   bbox: 'boxes',
   bboxes: 'boxes',
+  keypoints: 'points',
+  visible: 'visibility',
   crowd: 'ignore',
   iscrowd: 'ignore',
 }
@@ -100,7 +105,7 @@ const SYNONYMS: { readonly [Key in KeyPlace]?: typeof OUTPUT_NAMES } = {
 const NEEDLESS: ReadonlySet<string> = new Set(
   ['id', 'imageid', 'idx', 'index', 'area', 'areas', 'origsize', 'size', 'sizes', 'width', 'height']
     .concat(['filename', 'imagepath', 'path', 'imageurl', 'url', 'caption', 'segmentation', 'segmentations'])
-    .concat(['keypoints', 'numkeypoints', 'names', 'attributes', 'difficult', 'truncated']),
+    .concat(['numkeypoints', 'names', 'attributes', 'difficult', 'truncated']),
 )
 
 /** Settings of the criterion and of a call, which are no fields of any input. */

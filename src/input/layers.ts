@@ -3,7 +3,7 @@ import { DESCRIPTION } from '../binding/description.ts'
 import type { LayerRange, Stack } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
-import { float32, lengthOf, listOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
+import { float32, lengthOf, listOf, shapeHint, shapeOf, showShape, sizeOf } from '../common/tensors.ts'
 import type { TensorLike } from '../common/tensors.ts'
 import { isObject, show, showKeys } from '../common/validate.ts'
 import { showLayer } from '../options/needed.ts'
@@ -94,6 +94,8 @@ export interface Reader {
   readonly tensors: LayerTensors[]
   /** Layers that the tensors hold. */
   layers: number
+  /** Columns of the fields in the core's order, once they are known: all layers have the same, since targets do. */
+  readonly widths: (number | undefined)[]
 }
 
 /** What a layer was given, every property read once, and none of them checked. */
@@ -210,7 +212,7 @@ function readAuxiliary(reader: Reader, layer: unknown, shape: readonly number[],
   const given = readLayer(layer, name, reader.needed)
   checkGiven(reader, layer, given, name)
   const logitShape = shapeOf(given.fields[LOGITS], `${name}.logits`)
-  checkShape(logitShape, shape, shape[2] as number, `${name}.logits`)
+  checkShape(logitShape, shape, [shape[2] as number], `${name}.logits`)
   return readTensors(reader, given, shape, name, 1)
 }
 
@@ -250,7 +252,7 @@ function natureOf(field: keyof LayerFields): { readonly comparesLayers: boolean;
 
 /** Reads tensors whose sizes follow from those of the logits. */
 function readTensors(
-  { options }: Reader,
+  { options, widths: known }: Reader,
   given: GivenLayer,
   shape: readonly number[],
   name: string,
@@ -262,7 +264,7 @@ function readTensors(
   widths[LOGITS] = shape[shape.length - 1] as number
   values[LOGITS] = float32(given.fields[LOGITS], shape, `${name}.logits`)
   for (let i = 1; i < FIELDS.length; i++) {
-    const { name: field, owner, columns } = FIELDS[i] as Field
+    const { name: field, owner, columns, axes } = FIELDS[i] as Field
     const tensor = given.fields[i]
     const isLacking = owner === field ? tensor === undefined : given.fields[OWNERS[i] as number] === undefined
     if (isLacking) {
@@ -273,8 +275,11 @@ function readTensors(
     }
     const argument = `${name}.${field}`
     const own = shapeOf(tensor, argument)
-    const width = columns(options, own[own.length - 1] as number)
-    checkShape(own, shape, width, argument)
+    const isApart = axes !== undefined && own.length > shape.length
+    const size = isApart ? sizeOf(own.slice(shape.length - 1)) : (own[own.length - 1] as number)
+    const width = known[i] ?? columns(options, size)
+    known[i] = width
+    checkShape(own, shape, isApart ? axes(options, width) : [width], argument)
     values[i] = float32(tensor, own, argument)
     widths[i] = width
   }
@@ -351,12 +356,17 @@ function kindHint(classes: number, { numClasses, classification: { kind } }: Res
   return ''
 }
 
-/** Compares a shape with that of the final layer's logits, but for the last size. */
-function checkShape(shape: readonly number[], logits: readonly number[], last: number, argument: string): void {
+/** Compares a shape with that of the final layer's logits, but for the last size, in whose place a row has its own. */
+function checkShape(
+  shape: readonly number[],
+  logits: readonly number[],
+  row: readonly number[],
+  argument: string,
+): void {
   const final = logits.length - 1
-  let same = shape.length === logits.length && shape[final] === last
-  for (let i = 0; i < final; i++) same &&= shape[i] === logits[i]
+  let same = shape.length === final + row.length
+  for (let i = 0; i < shape.length; i++) same &&= shape[i] === (i < final ? logits[i] : row[i - final])
   if (same) return
-  const expected = [...logits.slice(0, final), last]
+  const expected = [...logits.slice(0, final), ...row]
   fail('SHAPE', argument, `expected shape ${showShape(expected)}, got ${showShape(shape)}${shapeHint(shape, expected)}`)
 }

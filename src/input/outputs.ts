@@ -125,7 +125,7 @@ interface GivenPart extends GivenLayer {
 /** Reads the predictions of a batch. `targets`: what comes with them, unchecked, by which messages tell how many images there are. */
 export function readPredictions(outputs: Outputs, options: ResolvedOptions, targets?: unknown): Predictions {
   const needed = neededFields(options)
-  const reader: Reader = { options, needed, images: undefined, targets, tensors: [], layers: 0 }
+  const reader: Reader = { options, needed, images: undefined, targets, tensors: [], layers: 0, widths: [] }
   const given = readOutputs(outputs, needed)
   const main = readLayers(reader, outputs, given, 'outputs')
   const own: { main: Layers } & { [Key in PartKey]?: Layers } = { main }

@@ -188,7 +188,7 @@ function shares(bytes: Bytes, given: unknown): boolean {
 
 /** Whether a field of a target, or one of its rows, shares memory with an array. */
 function sharesRows(bytes: Bytes, { values, rows }: ReadField): boolean {
-  return rows === undefined ? shares(bytes, values) : anyShares(bytes, rows)
+  return shares(bytes, values) || (rows !== undefined && anyShares(bytes, rows))
 }
 
 /** Whatever a target was read from. */

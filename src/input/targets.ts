@@ -66,9 +66,14 @@ export interface TargetShape {
   readonly images: number
   /** Numbers of a row of each field, in the core's order. */
   readonly columns: readonly number[]
+  /** The axes of such a row, where it may have several. */
+  readonly axes: ReadonlyArray<Axes | undefined>
   /** Whether every target must have it. */
   readonly needed: readonly boolean[]
 }
+
+/** Sizes of a row's two axes. */
+type Axes = readonly [number, number]
 
 /** What the targets of a batch are to have, by what its outputs have. */
 export function targetShape({ images, tensors, needed }: Predictions, options: ResolvedOptions): TargetShape {
@@ -77,8 +82,13 @@ export function targetShape({ images, tensors, needed }: Predictions, options: R
     return tensors.find(({ widths }) => (widths[place] ?? 0) > 0)?.widths[place] ?? 0
   }
   const columns = listOf(TARGET_FIELDS.length)
-  for (let i = 0; i < columns.length; i++) columns[i] = (TARGET_FIELDS[i] as TargetField).columns(options, widthOf)
-  return { images, columns, needed: needed.targets }
+  const axes = listOf<Axes | undefined>(TARGET_FIELDS.length)
+  for (let i = 0; i < columns.length; i++) {
+    const field = TARGET_FIELDS[i] as TargetField
+    columns[i] = field.columns(options, widthOf)
+    axes[i] = field.axes?.(options, columns[i] as number)
+  }
+  return { images, columns, axes, needed: needed.targets }
 }
 
 /** Reads the targets of a batch. */
@@ -136,8 +146,8 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
       continue
     }
     has[field] = true
-    const size = shape.columns[field] as number
-    fields[field] = readField(value, target, field, { image, given, counted: count, size })
+    const [size, axes] = [shape.columns[field] as number, shape.axes[field]]
+    fields[field] = readField(value, target, field, { image, given, counted: count, size, axes })
   }
   if (ignore !== undefined) checkIgnores(ignore, image, given)
   return {
@@ -183,6 +193,7 @@ interface Counts {
   readonly given: number
   readonly counted: number
   readonly size: number
+  readonly axes: Axes | undefined
 }
 
 /** Checks the type and shape of a field of one image's targets. */
@@ -200,7 +211,7 @@ function readField(given: unknown, target: object, field: number, counts: Counts
   const values = data as ArrayLike<unknown>
   const nested = kind === undefined && isNested(values)
   if (kind !== undefined && !isUsable(data as Float32Array)) checkMemory(data as Float32Array, argument)
-  if (data !== given) checkTensorShape(given, [counts.given, size], argument)
+  if (data !== given) checkTensorShape(given, counts, argument)
   const length = lengthOf(values, 'targets')
   if (length !== (nested ? counts.given : size * counts.given)) {
     const got = nested ? `${length} rows` : `${length} numbers`
@@ -211,10 +222,14 @@ function readField(given: unknown, target: object, field: number, counts: Counts
 }
 
 /** The rows that count. */
-function readRows(values: ArrayLike<unknown>, argument: string, { image, counted, size }: Counts) {
+function readRows(values: ArrayLike<unknown>, argument: string, { image, counted, size, axes }: Counts) {
   const rows: ArrayLike<unknown>[] = []
   for (let target = 0; target < counted; target++) {
     const value = values[target]
+    if (axes !== undefined && Array.isArray(value) && isNested(value)) {
+      rows.push(readNested(value, axes, argument, { image, target }))
+      continue
+    }
     if (Array.isArray(value) && value.length === size) {
       rows.push(value)
       continue
@@ -229,6 +244,28 @@ function readRows(values: ArrayLike<unknown>, argument: string, { image, counted
     rows.push(row)
   }
   return rows
+}
+
+/** A row whose axes are given one by one. */
+function readNested(
+  values: readonly unknown[],
+  [outer, inner]: Axes,
+  argument: string,
+  place: { readonly image: number; readonly target: number },
+): ArrayLike<unknown> {
+  const length = lengthOf(values, 'targets')
+  const rule = `expected ${outer} rows of ${inner} numbers for target ${place.target}`
+  if (length !== outer) fail('SHAPE', argument, `${rule}, got ${length} rows`, place)
+  const row: unknown[] = []
+  for (let i = 0; i < outer; i++) {
+    const numbers = numbersOf(values[i])
+    if (numbers === undefined) fail('SHAPE', argument, `${rule}, got ${show(values[i])} at row ${i}`, place)
+    if (ArrayBuffer.isView(numbers)) checkMemory(numbers, argument)
+    const count = lengthOf(numbers, 'targets')
+    if (count !== inner) fail('SHAPE', argument, `${rule}, got ${count} numbers at row ${i}`, place)
+    for (let k = 0; k < inner; k++) row.push(numbers[k])
+  }
+  return row
 }
 
 /** What is likely where there are as many rows as a row has numbers. */
@@ -252,8 +289,9 @@ function isNested(values: ArrayLike<unknown>): boolean {
 }
 
 /** Compares the shape that a tensor states with the one it must have. */
-function checkTensorShape(tensor: unknown, expected: readonly number[], argument: string): void {
+function checkTensorShape(tensor: unknown, { given, size, axes }: Counts, argument: string): void {
   const shape = shapeOf(tensor, argument)
+  const expected = axes !== undefined && shape.length > 2 ? [given, ...axes] : [given, size]
   if (shape.length === expected.length && shape.every((size, i) => size === expected[i])) return
   fail('SHAPE', argument, `expected shape ${showShape(expected)}, got ${showShape(shape)}${shapeHint(shape, expected)}`)
 }

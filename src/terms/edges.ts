@@ -29,7 +29,7 @@ export interface EdgeTerms {
 /** What the terms of edges read of a layer. */
 export interface EdgeOutputs {
   /**
-   * `[B, Q, 4 · (regMax + 1)]`: raw scores of the bins of each box's left, top, right and bottom edge, where the edges
+   * `[B, Q, 4 · (regMax + 1)]` or `[B, Q, 4, regMax + 1]`: raw scores of the bins of each box's left, top, right and bottom edge, where the edges
    * are distributions (Peng et al. 2025, D-FINE; see {@link DistributionOptions}). They add the terms `fgl` and `ddf`,
    * which layers without them, as D-FINE's first head and its encoder, lack. Where an earlier layer of a part has
    * corners the last one must, since it teaches the others.
@@ -113,6 +113,7 @@ export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, never, keyof Edge
       owner: 'corners',
       hasGradient: true,
       columns: ({ distribution }) => BOX_SIZE * (distribution.regMax + 1),
+      axes: ({ distribution }) => [BOX_SIZE, distribution.regMax + 1],
     },
     {
       name: 'references',

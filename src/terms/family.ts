@@ -30,6 +30,8 @@ export interface FieldInfo<Name extends string, Options> {
   readonly hasGradient: boolean
   /** Columns of a row, `given` of which there are; of the logits, which have a rule of their own, any. */
   readonly columns: (options: Options, given: number) => number
+  /** The axes of a row of so many columns, where tensors may also have them one by one. */
+  readonly axes?: (options: Options, columns: number) => readonly number[]
 }
 
 /** A named array of the targets of an image. */
@@ -41,6 +43,8 @@ export interface TargetFieldInfo<Name extends string, Options> {
   readonly isOptional: boolean
   /** Numbers of a row. `widthOf`: columns of a field of the queries, by name; 0 where they do not have it. */
   readonly columns: (options: Options, widthOf: (field: string) => number) => number
+  /** The two axes of a row of so many numbers, where targets may also have them one by one. */
+  readonly axes?: (options: Options, columns: number) => readonly [number, number]
   /** What a row is, in the plural: `boxes`. */
   readonly noun: string
 }

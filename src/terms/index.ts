@@ -40,6 +40,17 @@ import type {
   ResolvedEdgeOptions,
 } from './edges.ts'
 import type { FieldInfo, TargetFieldInfo, TermInfo } from './family.ts'
+import { POINTS, resolvePointOptions } from './points.ts'
+import type {
+  PointCounts,
+  PointGradients,
+  PointGradientsOf,
+  PointOptions,
+  PointOutputs,
+  PointTarget,
+  PointTerms,
+  ResolvedPointOptions,
+} from './points.ts'
 import { resolveSpanOptions, SPANS } from './spans.ts'
 import type {
   ResolvedSpanOptions,
@@ -53,7 +64,7 @@ import type {
 } from './spans.ts'
 
 /** One number for each term that the matching cost may have. */
-export interface CostTerms extends ClassTerms, BoxTerms, SpanTerms {}
+export interface CostTerms extends ClassTerms, BoxTerms, SpanTerms, PointTerms {}
 
 /**
  * One number for each term of the loss. As weights, absent terms have the preset's; in results, those without a weight
@@ -68,32 +79,32 @@ export interface CostWeights extends CostTerms, ClassCostOptions {}
 export interface ResolvedCost extends Required<CostTerms>, ResolvedClassCost {}
 
 /** The tensors of a layer. */
-export interface LayerFields extends ClassOutputs, BoxOutputs, EdgeOutputs, SpanOutputs {}
+export interface LayerFields extends ClassOutputs, BoxOutputs, EdgeOutputs, SpanOutputs, PointOutputs {}
 
 /** What a layer without boxes has in their place: the fields of one of the other geometries. */
-export type OtherGeometry = { readonly spans: object }
+export type OtherGeometry = { readonly spans: object } | { readonly points: object }
 
 /** None of the tensors of a layer. */
 export type NoFields = { readonly [Field in keyof LayerFields]?: undefined }
 
 /** What the terms read of an image's targets. */
-export interface TargetFields extends ClassTarget, BoxTarget, SpanTarget {}
+export interface TargetFields extends ClassTarget, BoxTarget, SpanTarget, PointTarget {}
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */
-export interface LayerGradients extends ClassGradients, BoxGradients, EdgeGradients, SpanGradients {}
+export interface LayerGradients extends ClassGradients, BoxGradients, EdgeGradients, SpanGradients, PointGradients {}
 
 /** What is certain of {@link LayerGradients} by the type of the outputs. */
-export type LayerGradientsOf<O> = EdgeGradientsOf<O> & SpanGradientsOf<O>
+export type LayerGradientsOf<O> = EdgeGradientsOf<O> & SpanGradientsOf<O> & PointGradientsOf<O>
 
 /** How many values of each field were not finite. */
-export interface FieldCounts extends ClassCounts, BoxCounts, EdgeCounts, SpanCounts {}
+export interface FieldCounts extends ClassCounts, BoxCounts, EdgeCounts, SpanCounts, PointCounts {}
 
 /** The options of all families. */
-export interface FamilyOptions extends ClassOptions, BoxOptions, EdgeOptions, SpanOptions {}
+export interface FamilyOptions extends ClassOptions, BoxOptions, EdgeOptions, SpanOptions, PointOptions {}
 
 /** {@link FamilyOptions} with every default filled in. */
 export interface ResolvedFamilyOptions
-  extends ResolvedClassOptions, ResolvedBoxOptions, ResolvedEdgeOptions, ResolvedSpanOptions {}
+  extends ResolvedClassOptions, ResolvedBoxOptions, ResolvedEdgeOptions, ResolvedSpanOptions, ResolvedPointOptions {}
 
 /** What presets say of the families' options. */
 export interface FamilyPreset extends ClassPreset, BoxPreset {}
@@ -101,14 +112,14 @@ export interface FamilyPreset extends ClassPreset, BoxPreset {}
 /** All terms, in the core's order. */
 export const TERMS: readonly TermInfo<keyof Terms, keyof LayerFields>[] = inOrder<
   TermInfo<keyof Terms, keyof LayerFields>
->([...CLASSES.terms, ...BOXES.terms, ...EDGES.terms, ...SPANS.terms], DESCRIPTION.terms)
+>([...CLASSES.terms, ...BOXES.terms, ...EDGES.terms, ...SPANS.terms, ...POINTS.terms], DESCRIPTION.terms)
 
 /** A field of queries. */
 export type Field = FieldInfo<keyof LayerFields, ResolvedFamilyOptions>
 
 /** All fields of queries, likewise; the logits come first. */
 export const FIELDS: readonly Field[] = inOrder<Field>(
-  [...CLASSES.fields, ...BOXES.fields, ...EDGES.fields, ...SPANS.fields],
+  [...CLASSES.fields, ...BOXES.fields, ...EDGES.fields, ...SPANS.fields, ...POINTS.fields],
   DESCRIPTION.queryFields,
 )
 
@@ -117,7 +128,7 @@ export type TargetField = TargetFieldInfo<Exclude<keyof TargetFields, 'labels'>,
 
 /** All fields of targets but the labels, likewise. */
 export const TARGET_FIELDS: readonly TargetField[] = inOrder<TargetField>(
-  [...BOXES.targets, ...SPANS.targets],
+  [...BOXES.targets, ...SPANS.targets, ...POINTS.targets],
   DESCRIPTION.targetFields,
 )
 
@@ -127,6 +138,7 @@ export const FAMILY_OPTIONS: readonly (keyof FamilyOptions)[] = [
   ...BOXES.options,
   ...EDGES.options,
   ...SPANS.options,
+  ...POINTS.options,
 ]
 
 /**
@@ -138,6 +150,7 @@ export const FOREIGN_NAMES: ForeignNames = new Map<string, readonly string[]>([
   ...BOXES.foreign,
   ...EDGES.foreign,
   ...SPANS.foreign,
+  ...POINTS.foreign,
 ])
 
 /** Checks the options of all families and fills in defaults. */
@@ -150,6 +163,7 @@ export function resolveFamilyOptions(
     ...resolveBoxOptions(given, preset),
     ...resolveEdgeOptions(given),
     ...resolveSpanOptions(given),
+    ...resolvePointOptions(given),
   }
 }
 

@@ -208,8 +208,9 @@ impl Layout {
                 continue;
             }
             for (k, field) in fields.enumerate() {
+                // targets have but one width, so all layers have that of the first
                 let expected = match setup.family(family) {
-                    Built::Pair(terms) => terms.query_width(k, width_of(field)),
+                    Built::Pair(terms) => terms.query_width(k, self.width(&self.layers, field)),
                     Built::Late(terms) => terms.query_width(k),
                 };
                 if width_of(field) != expected {

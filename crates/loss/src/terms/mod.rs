@@ -10,6 +10,7 @@ mod lanes;
 pub(crate) mod late;
 pub(crate) mod memory;
 pub(crate) mod pair;
+mod points;
 mod spans;
 
 use std::ops::Range;
@@ -18,7 +19,7 @@ use crate::field::{Field, MAX_FIELDS};
 use family::{Family, Kind, TargetField, Term};
 
 /// All families. Their order is that of the results, and of sums: it is part of the bits.
-pub(crate) const FAMILIES: [&Family; 3] = [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY];
+pub(crate) const FAMILIES: [&Family; 4] = [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY, &points::FAMILY];
 
 /// All kinds of classification, the usual one first.
 pub(crate) const KINDS: &[&Kind] = &classes::KINDS;

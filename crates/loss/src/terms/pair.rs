@@ -75,7 +75,7 @@ pub(crate) struct PairOutputs<'a> {
 
 /// The terms of one geometry. Called once for each image and stage; the kernels within are generic.
 pub(crate) trait PairTerms: Debug + Send + Sync {
-    /// The width that the field `index` of the family's queries must have where it has the width `given`.
+    /// The width that the field `index` of the family's queries must have in all layers where the first has the width `given`.
     fn query_width(&self, index: usize, given: usize) -> usize;
 
     /// Likewise of the targets, where the first field of the queries has the width `of_queries`.

@@ -43,6 +43,7 @@ macro_rules! check_families {
 mod boxes;
 mod classes;
 mod edges;
+mod points;
 mod spans;
 
 /// Any families together.

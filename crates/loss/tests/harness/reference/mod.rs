@@ -5,6 +5,7 @@ mod boxes;
 pub mod classes;
 pub mod distribution;
 mod edges;
+mod points;
 mod spans;
 
 use hungarian_loss::{Family, Field, TargetField, describe, query_fields, target_fields};
@@ -13,7 +14,7 @@ use super::settings::Settings;
 use super::test_support::Random;
 
 /// All families, in the order of the results.
-pub const REFERENCES: &[&dyn Reference] = &[&boxes::Boxes, &edges::Edges, &spans::Spans];
+pub const REFERENCES: &[&dyn Reference] = &[&boxes::Boxes, &edges::Edges, &spans::Spans, &points::Points];
 
 /// A family: its random options and rows, and its terms.
 pub trait Reference: Sync {

@@ -1,0 +1,149 @@
+/**
+ * The term of points, such as keypoints or the vertices of a line: L1 over those that are visible.
+ *
+ * Source: Yang et al. 2023, "ED-Pose"; Liu et al. 2023, "GroupPose" (Michel-liu/GroupPose, `keypoint_loss.py`); without visibility
+ * Liao et al. 2023, "MapTR" (hustvl/MapTR, `map_loss.py`); with weights Wang et al. 2021, "DETR3D" (`detr3d_head.py`).
+ */
+import type { TensorLike } from '../common/tensors.ts'
+import type { ForeignNames } from '../common/words.ts'
+import type { Boxes } from './boxes.ts'
+import { USUAL_TERM } from './family.ts'
+import type { Family } from './family.ts'
+import { resolveOption } from './option.ts'
+
+/** The term of points, in loss and cost. */
+export interface PointTerms {
+  /** L1 distance of the points: the sum over the coordinates of the visible ones, each times its weight. */
+  readonly pointL1?: number | undefined
+}
+
+/** What the term of points reads of a layer. */
+export interface PointOutputs {
+  /**
+   * `[B, Q, K, D]` or `[B, Q, K · D]`: K points for each query, each with D coordinates, 2 or 3 by the criterion's
+   * `pointFormat`. Absent where no term of points has a weight.
+   */
+  readonly points?: TensorLike | undefined
+}
+
+/** Points of targets: flat, or a row for each target, in which each point may be a row of its own. */
+export type Points = Boxes | ReadonlyArray<ReadonlyArray<ArrayLike<number>>>
+
+/** What the term of points reads of an image's targets. */
+export interface PointTarget {
+  /**
+   * `[n, K, D]` or `[n, K · D]`, in the criterion's `pointFormat`; with `normalizedPoints`, all coordinates lie in [0, 1], where
+   * up to 1e-4 beyond is taken for rounding and used as it is. Those of points that are not visible are not used, but must be
+   * such numbers, too, as COCO's 0 are. Absent where the outputs have none.
+   */
+  readonly points?: Points | undefined
+  /**
+   * `[n, K]`: 0 for points that are not known, which then count in neither cost nor loss; 1 or 2 for the others, as in COCO.
+   * Targets of all images have it, or none. Default: all are known.
+   */
+  readonly visibility?: Boxes | undefined
+}
+
+/** The gradient of the term of points. */
+export interface PointGradients {
+  /** With respect to the points, in their layout; absent where there are none. */
+  readonly points?: Float32Array | undefined
+}
+
+/** What is certain of {@link PointGradients} by the type of the outputs: they are there where `points` are. */
+export type PointGradientsOf<O> = O extends { readonly points: object } ? { readonly points: Float32Array } : unknown
+
+/** Values of the points that were not finite. */
+export interface PointCounts {
+  /** Coordinates of points that were NaN or infinite. */
+  readonly points: number
+}
+
+/** Options of points. */
+export interface PointOptions {
+  /** The coordinates of a point, two or three. Default: `'xy'`. */
+  readonly pointFormat?: 'xy' | 'xyz' | undefined
+  /**
+   * `[K]`, a weight for each point, or `[K · D]`, one for each coordinate, in the L1 of cost and loss: numbers from 0 to 1e12.
+   * Default: 1 for all.
+   */
+  readonly pointWeights?: ArrayLike<number> | undefined
+  /** Whether target points must lie in [0, 1]. Set to false for pixels or metres. Default: true. */
+  readonly normalizedPoints?: boolean | undefined
+}
+
+/** {@link PointOptions} with every default filled in. */
+export interface ResolvedPointOptions {
+  /** The coordinates of a point. */
+  readonly pointFormat: 'xy' | 'xyz'
+  /** A weight for each point, or for each coordinate; undefined for 1. */
+  readonly pointWeights: readonly number[] | undefined
+  /** Whether target points must lie in [0, 1]. */
+  readonly normalizedPoints: boolean
+}
+
+const NAMES: ForeignNames = new Map<string, readonly string[]>([
+  ['keypoints', ['pointL1']],
+  ['losskeypoints', ['pointL1']],
+  ['losspts', ['pointL1']],
+  ['keypointslosscoef', ['pointL1', 'weights.pointL1']],
+  ['setcostkeypoints', ['pointL1', 'cost.pointL1']],
+])
+
+/** How many coordinates a point has. */
+const dimensions = ({ pointFormat }: ResolvedPointOptions): number => pointFormat.length
+
+/** The columns of `given` that make whole points, as many as there are weights for. */
+function columnsOf(options: ResolvedPointOptions, given: number): number {
+  const [size, weights] = [dimensions(options), options.pointWeights?.length]
+  if (weights !== undefined && weights !== given) return weights * size
+  return Math.max(Math.ceil(given / size), 1) * size
+}
+
+export const POINTS: Family<
+  keyof PointTerms,
+  keyof PointOutputs,
+  keyof PointTarget,
+  keyof PointOptions,
+  ResolvedPointOptions
+> = {
+  terms: [{ ...USUAL_TERM, name: 'pointL1', field: 'points' }],
+  fields: [
+    {
+      name: 'points',
+      of: ({ points }) => points,
+      owner: 'points',
+      hasGradient: true,
+      columns: columnsOf,
+      axes: (options, columns) => [columns / dimensions(options), dimensions(options)],
+    },
+  ],
+  targets: [
+    {
+      name: 'points',
+      of: ({ points }) => points,
+      isOptional: false,
+      columns: (_, widthOf) => widthOf('points'),
+      axes: (options, columns) => [columns / dimensions(options), dimensions(options)],
+      noun: 'sets of points',
+    },
+    {
+      name: 'visibility',
+      of: ({ visibility }) => visibility,
+      isOptional: true,
+      columns: (options, widthOf) => widthOf('points') / dimensions(options),
+      noun: 'rows',
+    },
+  ],
+  options: ['pointFormat', 'pointWeights', 'normalizedPoints'],
+  foreign: NAMES,
+}
+
+/** Checks the options of points and fills in defaults. */
+export function resolvePointOptions(given: { readonly [K in keyof PointOptions]?: unknown }): ResolvedPointOptions {
+  return {
+    pointFormat: resolveOption('pointFormat', given.pointFormat),
+    pointWeights: resolveOption('pointWeights', given.pointWeights),
+    normalizedPoints: resolveOption('normalizedPoints', given.normalizedPoints),
+  }
+}
