@@ -62,8 +62,10 @@ function refused({ kind, least = NaN, most = NaN }: OptionDescription): readonly
       return ['', 'other']
     case 'column':
       return [-1, 0.5, numClasses + 1]
-    default:
-      return [[], [0, 1], [0, 1, below(0)], [0, 1, above(MAX_WEIGHT)]]
+    default: {
+      const lists = [[], [0, 1, below(0)], [0, 1, above(MAX_WEIGHT)]]
+      return kind === 'perClass' ? [...lists, [0, 1]] : lists
+    }
   }
 }
 
@@ -127,6 +129,7 @@ const WORDS: ReadonlyArray<[string, object]> = [
   ['normalization', { 'num-boxes': true, 'num-pairs': true } satisfies Words<ResolvedOptions['normalization']>],
   ['ignore.overlap', { iof: true, iou: true } satisfies Words<ResolvedOptions['ignore']['overlap']>],
   ['boxFormat', { cxcywh: true, xyxy: true } satisfies Words<ResolvedOptions['boxFormat']>],
+  ['pointFormat', { xy: true, xyz: true } satisfies Words<ResolvedOptions['pointFormat']>],
   ['spanFormat', { cxw: true, xx: true } satisfies Words<ResolvedOptions['spanFormat']>],
   ['cardinality', { threshold: true, published: true } satisfies Words<ResolvedOptions['cardinality']>],
   [

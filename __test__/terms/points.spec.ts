@@ -494,7 +494,7 @@ describe('points', () => {
       'no weights',
       () => run({}, TARGETS, { pointWeights: [] }),
       { code: 'OPTION', argument: 'options.pointWeights' },
-      /a weight for each point, or for each coordinate, got none/,
+      /must have one number or more/,
     ],
     [
       'a number for weights',

@@ -33,16 +33,18 @@ export type GradientsOf<O> = (O extends { readonly boxes: object } ? Gradients :
   (O extends { readonly oneToMany: { readonly logits: object } } ? { readonly oneToMany: PartGradients } : unknown)
 
 /** A field that the loss has a gradient by. */
-export interface WrittenField extends Field {
+export interface WrittenField {
   readonly name: keyof LayerGradients
+  /** As the field's own. */
+  readonly of: Field['of']
   /** Its place among all fields. */
   readonly place: number
 }
 
 /** All of them, in the core's order. */
-export const WRITTEN = FIELDS.map((field, place) => ({ ...field, place })).filter(
-  ({ hasGradient }) => hasGradient,
-) as readonly WrittenField[]
+export const WRITTEN: readonly WrittenField[] = FIELDS.flatMap(({ name, of, hasGradient }, place) =>
+  hasGradient ? [{ name: name as keyof LayerGradients, of, place }] : [],
+)
 
 /** The values of such a field. `index`: its place among those with a gradient. */
 export function valuesOf({ values }: LayerTensors, index: number): Float32Array | undefined {
