@@ -239,6 +239,16 @@ describe('linearSumAssignment: a sparse matrix is refused where', () => {
       { code: 'RANGE', argument: 'cost.values[1]', row: 0, column: 2 },
     ],
     [
+      'there are more cells than the matrix has',
+      { ...compressed, columnIndices: [0, 1, 2, 0, 1, 2, 0] },
+      { code: 'SHAPE', argument: 'cost.columnIndices', message: /lists 7 cells.*has 2 × 3/ },
+    ],
+    [
+      'a list claims to be longer than anyone could wait for',
+      { ...compressed, columnIndices: new Proxy([0], { get: () => 2 ** 30 }) },
+      { code: 'SHAPE', argument: 'cost.columnIndices', message: /lists 1073741824 cells/ },
+    ],
+    [
       'a cost is NaN',
       { ...listed, values: [1, 2, NaN] },
       { code: 'NON_FINITE', argument: 'cost.values[2]', row: 1, column: 0 },

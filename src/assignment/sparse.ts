@@ -91,30 +91,39 @@ export function readSparse(cost: SparseCostMatrix): SparseCosts {
     const got = byCells ? 'both' : `neither; it is an object ${showKeys(cost)}`
     fail('SHAPE', 'cost', `needs either rowStarts or rowIndices, got ${got}`)
   }
-  const columnIndices = readIndices(given, 'cost.columnIndices')
-  const rowList = byCells ? readIndices(rowIndices, 'cost.rowIndices') : readIndices(rowStarts, 'cost.rowStarts')
-  const cells = lengthOf(columnIndices, 'cost')
+  const [ofRows, argument] = byCells ? [rowIndices, 'cost.rowIndices'] : [rowStarts, 'cost.rowStarts']
+  // all lengths before any entry: a list may be a proxy that claims to be as long as it likes
+  const cells = countIndices(given, 'cost.columnIndices')
+  const entries = countIndices(ofRows, argument)
   const length = byCells ? cells : rows + 1
-  const entries = lengthOf(rowList, 'cost')
   if (entries !== length) {
     const reason = byCells ? 'as columnIndices has' : `for ${rows} rows`
-    const argument = byCells ? 'cost.rowIndices' : 'cost.rowStarts'
     fail('SHAPE', argument, `expected ${length} entries, ${reason}, got ${entries}`)
   }
+  if (cells > rows * columns) {
+    const rule = `lists ${cells} cells, some of them twice, since the matrix has ${rows} × ${columns}`
+    fail('SHAPE', 'cost.columnIndices', rule)
+  }
+  const columnIndices = readIndices(given, cells, 'cost.columnIndices')
+  const rowList = readIndices(ofRows, entries, argument)
   const data = floats(values, [cells], 'cost.values', cost)
   return { data, columnIndices, rowList, byCells, rows, columns }
 }
 
-/** Indices as 32-bit integers; whether they fit the matrix is the core's matter. */
-function readIndices(given: unknown, argument: string): Int32Array {
+/** How many indices a list has. */
+function countIndices(given: unknown, argument: string): number {
   const kind = kindOf(given)
   if (kind === undefined ? !Array.isArray(given) : !isNumeric(kind)) {
     fail('DTYPE', argument, `must be an array of integers, got ${kind ?? show(given)}`)
   }
   if (kind !== undefined) checkMemory(given as Int32Array, argument)
-  if (kind === 'Int32Array') return given as Int32Array
+  return lengthOf(given as ArrayLike<unknown>, argument)
+}
+
+/** Indices as 32-bit integers; whether they fit the matrix is the core's matter. */
+function readIndices(given: unknown, length: number, argument: string): Int32Array {
+  if (kindOf(given) === 'Int32Array') return given as Int32Array
   const list = given as ArrayLike<unknown>
-  const length = lengthOf(list, argument)
   const indices = new Int32Array(length)
   for (let i = 0; i < length; i++) indices[i] = checkInteger(list[i], 0, MAX_SIZE, `${argument}[${i}]`, 'RANGE')
   return indices
