@@ -294,6 +294,54 @@ describe('inspectBatch', () => {
     })
   })
 
+  describe('finds of spans', () => {
+    const moments = (spanFormat: 'cxw' | 'xx', normalizedSpans = true) =>
+      HungarianLoss.momentDetr({ numClasses: 1, spanFormat, normalizedSpans })
+    const outputs = untyped<Outputs>({
+      logits: { data: Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)), shape: [2, 6, 2] },
+      spans: { data: new Float32Array(24).fill(0.5), shape: [2, 6, 2] },
+    })
+    /** Moments of two videos, none at an end: start and end. */
+    const ENDS = [
+      [[0.125, 0.875], [0.25, 0.5]],
+      [[0.5, 0.625], [0.0625, 0.9375]],
+    ] as const // prettier-ignore
+    const targetsOf = (spanOf: (start: number, end: number) => number[]) =>
+      untyped<Target[]>(
+        ENDS.map((spans) => ({ labels: [0, 0], spans: spans.map(([start, end]) => spanOf(start, end)) })),
+      )
+    const widths = targetsOf((start, end) => [(start + end) / 2, end - start])
+    const ends = targetsOf((start, end) => [start, end])
+    const lengths = targetsOf((start, end) => [start, end - start])
+
+    test('nothing, where they are as they should be, or in seconds', () => {
+      expect(found(outputs, widths, moments('cxw'))).toEqual({})
+      expect(found(outputs, ends, moments('xx'))).toEqual({})
+      expect(found(outputs, ends, moments('cxw', false))).toEqual({})
+    })
+
+    test('start and end, or start and width, in place of centre and width', () => {
+      const other = found(outputs, ends, moments('cxw'))['span-outside-range']
+      expect(other).toMatchObject({ severity: 'warning', argument: 'targets[0].spans', total: 4 })
+      expect(other).toMatchObject({ place: { image: 0, target: 0 }, example: [0.125, 0.875], count: 2 })
+      expect(other?.message).toMatch(/As 'xx' all of them fit: .*\(start \+ end\) \/ 2.*or set spanFormat: 'xx'\.$/)
+      const starts = found(outputs, lengths, moments('cxw'))['span-outside-range']
+      expect(starts?.message).toMatch(/As 'xw' all of them fit: convert them to \[start \+ w \/ 2, w\]\.$/)
+    })
+
+    test('those that fit no format, and those that are there twice', () => {
+      const spans = [[0.125, 0.875], [0.875, 0.25], [0.125, 0.875]] // prettier-ignore
+      const targets = untyped<Target[]>([
+        { labels: [0, 0, 0], spans },
+        { labels: [], spans: [] },
+      ])
+      const all = found(outputs, targets, moments('cxw'))
+      expect(all['span-outside-range']?.message).toMatch(/Check their format, or clip them\.$/)
+      expect(all['duplicate-target']).toMatchObject({ count: 1, total: 3, place: { image: 0, target: 2 } })
+      expect(all['duplicate-target']?.message).toMatch(/the same spans/)
+    })
+  })
+
   test('finds images with more targets than queries, groups and repetitions taken into account', () => {
     const { outputs } = batch()
     const targets = randomTargets(9, { targets: [4, 2] })

@@ -15,8 +15,10 @@ import type { ErrorPlace } from '../../common/errors.ts'
  * - `box-outside-image`: target boxes, as the criterion reads them, leave the image or have sides below 0, as corners do that
  *   are read as centre and size; or half of the predicted ones do, and none in another reading. In pixels, where the size of
  *   the image is unknown, only its left and upper edge can tell.
+ * - `span-outside-range`: normalised target spans, as the criterion reads them, leave [0, 1] or have widths below 0, as start and
+ *   end do that are read as centre and width.
  * - `degenerate-box`: target boxes without area.
- * - `duplicate-target`: targets of an image with the same labels and the same box.
+ * - `duplicate-target`: targets of an image with the same labels and the same boxes, spans and whatever else they have.
  * - `label-out-of-range`: class ids that there are not.
  * - `one-based-labels`: class ids that begin at 1: a warning where one is beyond the last, which proves it; a note where only
  *   the first class is absent.
@@ -34,6 +36,7 @@ export type FindingCode =
   | 'normalized-predictions'
   | 'pixel-targets'
   | 'box-outside-image'
+  | 'span-outside-range'
   | 'degenerate-box'
   | 'duplicate-target'
   | 'label-out-of-range'

@@ -2,47 +2,27 @@
 import type { PackedTargets } from '../../input/packing.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
+import { TARGET_FIELDS } from '../../terms/index.ts'
 import { cornersOf, cureFor, isInside, READINGS, sidesOf, targetBoxes } from './boxes.ts'
 import type { Corners, BoxReading } from './boxes.ts'
+import { atTarget, listEntries, rowOf } from './entries.ts'
+import type { TargetEntry } from './entries.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { inspectSpans } from './spans.ts'
 
 /** Normalised sides below are none. */
 const NO_SIDE = 1e-6
 /** No rounding brings a normalised component beyond. */
 const PIXELS = 1.5
 
-/** One target of a batch. */
-interface TargetEntry {
-  readonly image: number
-  /** Within its image. */
-  readonly target: number
-  /** Among all. */
-  readonly index: number
-  readonly isIgnored: boolean
-}
-
 /** Everything suspicious of a batch's targets. */
 export function inspectTargets(targets: PackedTargets, options: ResolvedOptions): Finding[] {
   const entries = listEntries(targets)
   const counted = entries.filter(({ isIgnored }) => !isIgnored)
-  if (counted.length === 0) return [noTargets(targets), ...inspectTargetBoxes(entries, targets, options)]
-  return [
-    ...inspectLabels(counted, targets, options),
-    ...inspectTargetBoxes(entries, targets, options),
-    ...inspectDuplicates(counted, targets),
-  ]
-}
-
-function listEntries({ offsets, ignores }: PackedTargets): TargetEntry[] {
-  const entries: TargetEntry[] = []
-  for (let image = 0; image + 1 < offsets.length; image++) {
-    const first = offsets[image] as number
-    for (let index = first; index < (offsets[image + 1] as number); index++) {
-      entries.push({ image, target: index - first, index, isIgnored: ignores?.[index] === 1 })
-    }
-  }
-  return entries
+  const geometry = [...inspectTargetBoxes(entries, targets, options), ...inspectSpans(entries, targets, options)]
+  if (counted.length === 0) return [noTargets(targets), ...geometry]
+  return [...inspectLabels(counted, targets, options), ...geometry, ...inspectDuplicates(counted, targets)]
 }
 
 function noTargets({ total, offsets }: PackedTargets): Finding {
@@ -212,27 +192,23 @@ function formatCure(
 }
 
 function inspectDuplicates(counted: readonly TargetEntry[], targets: PackedTargets): Finding[] {
-  if (targetBoxes(targets).length === 0) return []
+  const fields = TARGET_FIELDS.filter((_, i) => targets.has[i])
+  const [first] = fields
+  if (first === undefined) return []
   const seen = new Set<string>()
   const duplicates = new Tally()
   for (const entry of counted) {
-    const box = boxOf(targets, entry)
-    const key = `${entry.image}: ${labelsOf(targets, entry).toSorted().join()}; ${box.join()}`
-    duplicates.add(seen.has(key), () => atTarget(entry, 'boxes', box))
+    const rows = fields.map(({ name }) => rowOf(targets, name, entry))
+    const key = `${entry.image}: ${labelsOf(targets, entry).toSorted().join()}; ${rows.join('; ')}`
+    duplicates.add(seen.has(key), () => atTarget(entry, first.name, rows[0] as number[]))
     seen.add(key)
   }
+  const nouns = fields.map(({ noun }) => noun).join(' and ')
   return duplicates.finding(
     'duplicate-target',
     'warning',
-    'Targets of an image have the same labels and the same box, so two queries learn one object. Leave the copies out.',
+    `Targets of an image have the same labels and the same ${nouns}, so two queries learn one object. Leave the copies out.`,
   )
 }
 
-const boxOf = (targets: PackedTargets, { index }: TargetEntry): number[] => [
-  ...targetBoxes(targets).subarray(BOX_SIZE * index, BOX_SIZE * (index + 1)),
-]
-
-/** An example that a target gives. */
-function atTarget({ image, target }: TargetEntry, field: 'labels' | 'boxes', example: Finding['example']) {
-  return { argument: `targets[${image}].${field}`, place: { image, target }, example }
-}
+const boxOf = (targets: PackedTargets, entry: TargetEntry): number[] => rowOf(targets, 'boxes', entry)
