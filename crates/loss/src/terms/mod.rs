@@ -38,6 +38,16 @@ pub(crate) const LOGITS: usize = 0;
 
 const _: () = assert!(QUERY_FIELDS <= MAX_FIELDS && PLACES[FAMILIES.len() - 1].targets.1 <= MAX_FIELDS);
 
+/// A step has room for one late family: `late.rs` of the step would pass over a second one.
+const _: () = {
+    let (mut late, mut k) = (0, 0);
+    while k < FAMILIES.len() {
+        late += FAMILIES[k].is_late as usize;
+        k += 1;
+    }
+    assert!(late <= 1);
+};
+
 /// Where the fields and terms of each family lie among all.
 const PLACES: [FamilyRanges; FAMILIES.len()] = {
     let mut places = [FamilyRanges { queries: (1, 1), targets: (0, 0), terms: (1, 1) }; FAMILIES.len()];
