@@ -33,7 +33,7 @@ export interface CombinedNormalizers {
 }
 
 /** A worker's counts, checked, with the name that messages have for them. */
-interface Counts extends NormalizerCounts {
+interface ReadCounts extends NormalizerCounts {
   readonly name: string
 }
 
@@ -71,7 +71,7 @@ export function combineNormalizers(
   const isMean = readReduce(options) === 'mean'
   const all = readResults(results)
   const shares = isMean ? all.length : 1
-  const [first] = all as [Counts, ...Counts[]]
+  const [first] = all as [ReadCounts, ...ReadCounts[]]
   const targets = sumOf(all, ({ targets }) => targets)
   const classNormalizer = combineClassNormalizers(all, targets, shares)
   const { pairs, unionPairs, distilledQueries } = first
@@ -105,9 +105,9 @@ function readReduce(options: unknown): 'mean' | 'sum' {
 }
 
 /** One for each layer, or none where the divisors of the shares are not one and the same. */
-function combineClassNormalizers(all: readonly Counts[], targets: number, shares: number): number[] | undefined {
-  const { classNormalizers, leastClassNormalizers } = all[0] as Counts
-  const leastOf = ({ leastClassNormalizers: least }: Counts, layer: number): number => least[layer] as number
+function combineClassNormalizers(all: readonly ReadCounts[], targets: number, shares: number): number[] | undefined {
+  const { classNormalizers, leastClassNormalizers } = all[0] as ReadCounts
+  const leastOf = ({ leastClassNormalizers: least }: ReadCounts, layer: number): number => least[layer] as number
   const differ = leastClassNormalizers.some((least, layer) => all.some((counts) => leastOf(counts, layer) !== least))
   if (differ && targets > 0) return undefined
   return classNormalizers.map((_, layer) => {
@@ -117,22 +117,22 @@ function combineClassNormalizers(all: readonly Counts[], targets: number, shares
   })
 }
 
-function sumOf(all: readonly Counts[], number: (counts: Counts) => number): number {
+function sumOf(all: readonly ReadCounts[], number: (counts: ReadCounts) => number): number {
   return all.reduce((sum, counts) => sum + number(counts), 0)
 }
 
 const pairsOf =
   (layer: number) =>
-  ({ pairs }: Counts): number =>
+  ({ pairs }: ReadCounts): number =>
     (pairs as readonly number[])[layer] as number
 
-function pairOf({ distilledQueries }: Counts, layer: number): readonly [number, number] {
+function pairOf({ distilledQueries }: ReadCounts, layer: number): readonly [number, number] {
   return (distilledQueries as NonNullable<typeof distilledQueries>)[layer] as readonly [number, number]
 }
 
 /** Reads all counts. Whatever stops that, such as a getter that throws, is the fault of what was given. */
-function readResults(results: unknown): Counts[] {
-  const all: Counts[] = []
+function readResults(results: unknown): ReadCounts[] {
+  const all: ReadCounts[] = []
   let name = 'results'
   try {
     if (!Array.isArray(results)) fail('DTYPE', name, `must be an array of results, got ${show(results)}`)
@@ -141,7 +141,7 @@ function readResults(results: unknown): Counts[] {
     for (let i = 0; i < length; i++) {
       name = `results[${i}]`
       const counts = readCounts(results[i], name)
-      if (i > 0) checkLike(counts, all[0] as Counts)
+      if (i > 0) checkLike(counts, all[0] as ReadCounts)
       all.push(counts)
     }
     return all
@@ -150,7 +150,7 @@ function readResults(results: unknown): Counts[] {
   }
 }
 
-function readCounts(result: unknown, argument: string): Counts {
+function readCounts(result: unknown, argument: string): ReadCounts {
   if (!isRecord(result)) fail('DTYPE', argument, `must be a result or its normalizers, got ${show(result)}`)
   const inner = result['normalizers']
   const [normalizers, outer] = inner === undefined ? [result, argument] : [inner, `${argument}.normalizers`]
@@ -180,7 +180,7 @@ function readCounts(result: unknown, argument: string): Counts {
 }
 
 /** Refuses counts of another criterion, or of other parts, than the first result's. */
-function checkLike(counts: Counts, first: Counts): void {
+function checkLike(counts: ReadCounts, first: ReadCounts): void {
   const { name } = counts
   checkLayers(counts.classNormalizers.length, first.classNormalizers.length, `${name}.classNormalizers`, first.name)
   for (const key of ['pairs', 'unionPairs', 'distilledQueries'] as const) {

@@ -45,7 +45,7 @@ export function checkDisjoint(
 const MAX_PAIRWISE = 64
 
 /** Bytes that are read or, where they have a number, written. */
-interface Span {
+interface Stretch {
   readonly start: number
   readonly end: number
   readonly written: number | undefined
@@ -57,7 +57,7 @@ function findOverlap(
   predictions: Predictions,
   targets: readonly ReadTarget[],
 ): readonly [written: number, other: string] | undefined {
-  const spans = new Map<ArrayBufferLike, Span[]>()
+  const spans = new Map<ArrayBufferLike, Stretch[]>()
   const add = (data: unknown, written: number | undefined): void => {
     for (const { buffer, byteOffset: start, byteLength } of bytesIn(data)) {
       if (byteLength === 0) continue
@@ -74,7 +74,7 @@ function findOverlap(
   for (const target of targets) for (const data of arraysOf(target)) add(data, undefined)
   for (const list of spans.values()) {
     list.sort((a, b) => a.start - b.start)
-    let [lastRead, lastWritten] = [undefined as Span | undefined, undefined as Span | undefined]
+    let [lastRead, lastWritten] = [undefined as Stretch | undefined, undefined as Stretch | undefined]
     for (const span of list) {
       const other = [lastWritten, span.written === undefined ? undefined : lastRead].find(
         (last) => (last?.end ?? 0) > span.start,
@@ -95,7 +95,7 @@ function findOverlap(
   return undefined
 }
 
-const further = (a: Span | undefined, b: Span): Span => (a !== undefined && a.end >= b.end ? a : b)
+const further = (a: Stretch | undefined, b: Stretch): Stretch => (a !== undefined && a.end >= b.end ? a : b)
 
 /**
  * Whether gradients in these buffers lie in others than all inputs, as they do if they are nothing but gradients. It is found

@@ -188,7 +188,7 @@ function failData(data: unknown, given: unknown, expected: string, target: objec
 }
 
 /** What is known of an image's targets when a field is read: how many there are, how many count, and numbers of a row. */
-interface Counts {
+interface RowCounts {
   readonly image: number
   readonly given: number
   readonly counted: number
@@ -197,7 +197,7 @@ interface Counts {
 }
 
 /** Checks the type and shape of a field of one image's targets. */
-function readField(given: unknown, target: object, field: number, counts: Counts): ReadField {
+function readField(given: unknown, target: object, field: number, counts: RowCounts): ReadField {
   const { name, noun } = TARGET_FIELDS[field] as TargetField
   const { image, size } = counts
   const argument = `targets[${image}].${name}`
@@ -222,7 +222,7 @@ function readField(given: unknown, target: object, field: number, counts: Counts
 }
 
 /** The rows that count. */
-function readRows(values: ArrayLike<unknown>, argument: string, { image, counted, size, axes }: Counts) {
+function readRows(values: ArrayLike<unknown>, argument: string, { image, counted, size, axes }: RowCounts) {
   const rows: ArrayLike<unknown>[] = []
   for (let target = 0; target < counted; target++) {
     const value = values[target]
@@ -269,7 +269,7 @@ function readNested(
 }
 
 /** What is likely where there are as many rows as a row has numbers. */
-function rowsHint(values: ArrayLike<unknown>, nested: boolean, length: number, { given, size }: Counts): string {
+function rowsHint(values: ArrayLike<unknown>, nested: boolean, length: number, { given, size }: RowCounts): string {
   const first = nested && length === size ? numbersOf(values[0]) : undefined
   return first?.length === given ? `; they are of shape [${size}, n]: transpose them to [n, ${size}]` : ''
 }
@@ -289,7 +289,7 @@ function isNested(values: ArrayLike<unknown>): boolean {
 }
 
 /** Compares the shape that a tensor states with the one it must have. */
-function checkTensorShape(tensor: unknown, { given, size, axes }: Counts, argument: string): void {
+function checkTensorShape(tensor: unknown, { given, size, axes }: RowCounts, argument: string): void {
   const shape = shapeOf(tensor, argument)
   const expected = axes !== undefined && shape.length > 2 ? [given, ...axes] : [given, size]
   if (shape.length === expected.length && shape.every((size, i) => size === expected[i])) return

@@ -13,7 +13,7 @@ import type { NonFiniteCounts } from './non-finite.ts'
 import { readNormalizers } from './normalizers.ts'
 import type { Normalizers } from './normalizers.ts'
 import { eachPart, mainPlace, sourceOf } from './source.ts'
-import type { Filled, Source } from './source.ts'
+import type { Filled, PartSource } from './source.ts'
 import { readTerms } from './terms.ts'
 
 /** Numbers to watch; they carry no gradient. */
@@ -88,13 +88,13 @@ const PART_LATER = ['layers', 'matches'] as const
 /** So many queries of all images and layers are listed in less time than it takes to put that off. */
 const QUICK = 64
 
-const isQuick = ({ layers, images, queries }: Source): boolean => layers * images * queries <= QUICK
+const isQuick = ({ layers, images, queries }: PartSource): boolean => layers * images * queries <= QUICK
 
 /**
  * Adds what is known of a part. Where there is much to list, layers and matchings, which most calls have no use for, are
  * made when first read.
  */
-function addPart(part: Unfinished<PartResult>, source: Source): void {
+function addPart(part: Unfinished<PartResult>, source: PartSource): void {
   const last = source.layers - 1
   part.terms = readTerms(source, last)
   if (isQuick(source)) {
@@ -114,7 +114,7 @@ function addPart(part: Unfinished<PartResult>, source: Source): void {
 
 /** All layers of a part. The last has what the part itself has, which is handed in. */
 function listLayers(
-  source: Source,
+  source: PartSource,
   terms: Terms,
   metrics: Metrics,
   matches: () => readonly Matches[],
@@ -129,7 +129,7 @@ function listLayers(
   return layers
 }
 
-const PlainLayer = constructorOf<LayerResult, [Source, number, Terms, Metrics, () => readonly Matches[]]>(
+const PlainLayer = constructorOf<LayerResult, [PartSource, number, Terms, Metrics, () => readonly Matches[]]>(
   function (source, layer, terms, metrics, matches) {
     const quick = isQuick(source)
     this.terms = terms
@@ -140,7 +140,7 @@ const PlainLayer = constructorOf<LayerResult, [Source, number, Terms, Metrics, (
   },
 )
 
-const PlainPart = constructorOf<PartResult, [Source]>(function (source) {
+const PlainPart = constructorOf<PartResult, [PartSource]>(function (source) {
   addPart(this, source)
 })
 
@@ -166,6 +166,6 @@ export function readLoss(filled: Filled, gradients: GradientArrays): LossResult 
 }
 
 /** A layer's metrics. */
-function readMetrics({ values, firstLayer }: Source, layer: number): Metrics {
+function readMetrics({ values, firstLayer }: PartSource, layer: number): Metrics {
   return metricsIn(values, firstLayer + layer)
 }

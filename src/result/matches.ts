@@ -2,7 +2,7 @@
 import { LEFT_OUT } from '../binding/layout.ts'
 import { int32s } from '../binding/slab.ts'
 import { constructorOf, ownInt32s, WITH_JSON } from '../common/plain.ts'
-import type { Source } from './source.ts'
+import type { PartSource } from './source.ts'
 
 /**
  * The matching of one image. Queries count within their tensors, targets within the image. Every array has a buffer of
@@ -23,7 +23,7 @@ export interface Matches {
 }
 
 /** The matchings of one layer. Every list has memory of its own, so that it can be posted and transferred by itself. */
-export function readMatches(source: Source, layer: number): readonly Matches[] {
+export function readMatches(source: PartSource, layer: number): readonly Matches[] {
   const copies = source.given?.[layer] === true ? 1 : source.copies
   const start = source.entry + layer * source.images * source.queries
   const matches: Matches[] = []
@@ -46,7 +46,7 @@ const PlainMatches = constructorOf<Matches, [Int32Array, Int32Array, Int32Array,
 }, WITH_JSON)
 
 /** The matching of one image, whose entries begin at `start`. */
-function readImage(source: Source, image: number, start: number, copies: number): Matches {
+function readImage(source: PartSource, image: number, start: number, copies: number): Matches {
   const { targetOfQuery, first, queries } = source
   let pairs = 0
   let leftOut = 0
@@ -72,7 +72,7 @@ function readImage(source: Source, image: number, start: number, copies: number)
 }
 
 /** The targets of an image as often as they lack a query. `matched`: the target of each query that has one. */
-function unmatchedIn(source: Source, image: number, matched: Int32Array, copies: number): Int32Array {
+function unmatchedIn(source: PartSource, image: number, matched: Int32Array, copies: number): Int32Array {
   const { offsets, ignores, isOptimal } = source
   const first = offsets[image] as number
   const count = (offsets[image + 1] as number) - first

@@ -73,7 +73,7 @@ export const mainPlace = (filled: Filled): PartPlace => placeOf(filled, undefine
  * What the layers of a part are read from. Nothing in it is an input, so that results which are read later, or never,
  * keep none alive.
  */
-export interface Source {
+export interface PartSource {
   readonly values: Float64Array
   readonly targetOfQuery: Int32Array
   readonly images: number
@@ -102,7 +102,7 @@ export interface Source {
 export function sourceOf(
   { predictions, targets, rules, targetOfQuery, values }: Filled,
   { part, layer, entry }: PartPlace,
-): Source {
+): PartSource {
   const { layers, first, end, denoising } = part
   const terms = givenTerms(part, predictions.needed.queries)
   return {

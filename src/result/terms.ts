@@ -7,11 +7,11 @@ import type { Part } from '../input/part.ts'
 import { TERMS } from '../terms/index.ts'
 import type { Terms } from '../terms/index.ts'
 
-type Term = (typeof TERMS)[number]
+type ListedTerm = (typeof TERMS)[number]
 
 /** A term, and its place among all. */
 interface GivenTerm {
-  readonly term: Term
+  readonly term: ListedTerm
   readonly place: number
 }
 
@@ -44,7 +44,7 @@ export function givenTerms({ weight, weights }: Part, needed: readonly boolean[]
 }
 
 /** Whether every layer has a term, since every layer has what it needs. */
-function isEverywhere({ field, comparesLayers }: Term, needed: readonly boolean[]): boolean {
+function isEverywhere({ field, comparesLayers }: ListedTerm, needed: readonly boolean[]): boolean {
   return !comparesLayers && (field === undefined || needed[placeOf(field)] === true)
 }
 
@@ -57,7 +57,7 @@ export function optionalFields(layers: Layers): OptionalFields {
   return Array.from({ length: layers.layers }, fieldsOf)
 }
 
-/** What terms are read from; see `Source`. */
+/** What terms are read from; see `PartSource`. */
 interface TermSource {
   readonly values: Float64Array
   readonly layers: number
@@ -82,7 +82,7 @@ export function readTerms(source: TermSource, layer: number): Terms {
 }
 
 /** Whether a layer has what a term needs. */
-function hasTerm({ optional, layers }: TermSource, { field, comparesLayers }: Term, layer: number): boolean {
+function hasTerm({ optional, layers }: TermSource, { field, comparesLayers }: ListedTerm, layer: number): boolean {
   return (
     (field === undefined || optional?.[layer]?.[placeOf(field)] === true) && !(comparesLayers && layer === layers - 1)
   )
@@ -104,7 +104,7 @@ export function comparesLayers({ parts }: Predictions): boolean {
 }
 
 /** Whether any layer but the last has a field. */
-function hasEarlier(layers: Layers, field: Term['field']): boolean {
+function hasEarlier(layers: Layers, field: ListedTerm['field']): boolean {
   for (let layer = 0; layer < layers.layers - 1; layer++) {
     if (field === undefined || tensorsOf(layers, layer).values[placeOf(field)] !== undefined) return true
   }

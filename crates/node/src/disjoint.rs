@@ -7,12 +7,12 @@ use crate::error::{Failure, Result};
 const FEW: usize = 16;
 
 /// Addresses of an array: the first, and that behind the last.
-type Span = (usize, usize);
+type Extent = (usize, usize);
 
 /// The arrays of a call.
 pub struct Arrays {
     /// The first of them are written to.
-    spans: Vec<Span>,
+    spans: Vec<Extent>,
     written: usize,
 }
 
@@ -42,7 +42,7 @@ impl Arrays {
 
     /// Refuses arrays of which one is written to and another overlaps it.
     pub fn check(&mut self) -> Result<()> {
-        let overlap = |a: Span, b: Span| a.0 < b.1 && b.0 < a.1;
+        let overlap = |a: Extent, b: Extent| a.0 < b.1 && b.0 < a.1;
         let is_shared = if self.spans.len() <= FEW {
             let (spans, written) = (&self.spans, self.written);
             (0..written).any(|at| spans[at + 1..].iter().any(|&other| overlap(spans[at], other)))
