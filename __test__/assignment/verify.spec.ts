@@ -124,6 +124,18 @@ describe('verifyAssignment: a proof', () => {
     expect(errorOf(() => verifyAssignment(cost, { ...result, ...change }))).toMatchObject(details)
   })
 
+  test.each([
+    ['rowDuals', { data: new Float64Array(0), shape: [2 ** 31 - 1, 0] }],
+    ['columnDuals', { data: new Float64Array(0), shape: [0, 2 ** 31 - 1] }],
+    ['rowDuals', { values: [], rowIndices: [], columnIndices: [], shape: [2 ** 31 - 1, 2 ** 31 - 1] }],
+  ])('has its lengths compared before memory is taken: %s of %o', (key, cost) => {
+    const proof = { rowIndices: [], columnIndices: [], rowDuals: [], columnDuals: [] }
+    const start = performance.now()
+    const error = errorOf(() => verifyAssignment(untyped<CostMatrix>(cost), proof))
+    expect(error).toMatchObject({ code: 'SHAPE', argument: `assignment.${key}` })
+    expect(performance.now() - start).toBeLessThan(1000)
+  })
+
   test('needs an assignment', () => {
     expect(errorOf(() => verifyAssignment(cost, untyped(null)))).toMatchObject({
       code: 'DTYPE',

@@ -88,7 +88,12 @@ function readProof(assignment: unknown, rows: number, columns: number) {
     const { rowIndices, columnIndices, rowDuals, columnDuals } = assignment as {
       readonly [Key in keyof AssignmentProof]: unknown
     }
-    const columnOfRow = readColumns(rowIndices, columnIndices, assignment, rows, columns)
+    // all lengths before any entry, since a matrix without cells may have sides as long as it likes
+    const pairs = countPairs(rowIndices, columnIndices, assignment)
+    checkDuals(rowDuals, rows, 'assignment.rowDuals')
+    checkDuals(columnDuals, columns, 'assignment.columnDuals')
+    const lists = [rowIndices, columnIndices] as readonly [ArrayLike<unknown>, ArrayLike<unknown>]
+    const columnOfRow = readColumns(...lists, pairs, rows, columns)
     const duals = new Float64Array(rows + columns)
     readDuals(rowDuals, duals.subarray(0, rows), 'assignment.rowDuals')
     readDuals(columnDuals, duals.subarray(rows), 'assignment.columnDuals')
@@ -98,14 +103,8 @@ function readProof(assignment: unknown, rows: number, columns: number) {
   }
 }
 
-/** The column of each row, from lists of pairs. */
-function readColumns(
-  rowIndices: unknown,
-  columnIndices: unknown,
-  assignment: object,
-  rows: number,
-  columns: number,
-): Int32Array {
+/** How many pairs two lists have. */
+function countPairs(rowIndices: unknown, columnIndices: unknown, assignment: object): number {
   checkList(rowIndices, 'assignment.rowIndices', assignment)
   checkList(columnIndices, 'assignment.columnIndices', assignment)
   const pairs = lengthOf(rowIndices, 'assignment.rowIndices')
@@ -113,6 +112,17 @@ function readColumns(
   if (others !== pairs) {
     fail('SHAPE', 'assignment.columnIndices', `expected ${pairs} entries, as rowIndices has, got ${others}`)
   }
+  return pairs
+}
+
+/** The column of each row, from lists of pairs. */
+function readColumns(
+  rowIndices: ArrayLike<unknown>,
+  columnIndices: ArrayLike<unknown>,
+  pairs: number,
+  rows: number,
+  columns: number,
+): Int32Array {
   const columnOfRow = new Int32Array(rows).fill(UNASSIGNED)
   const isTaken = new Uint8Array(columns)
   for (let pair = 0; pair < pairs; pair++) {
@@ -130,13 +140,17 @@ function readColumns(
   return columnOfRow
 }
 
-/** Copies duals, as many as there is room for. */
-function readDuals(duals: unknown, out: Float64Array, argument: string): void {
+/** Refuses what is no list of so many duals. */
+function checkDuals(duals: unknown, size: number, argument: string): asserts duals is ArrayLike<number> {
   if (duals === undefined) fail('OPTION', argument, 'is absent; solve with { duals: true }')
   checkList(duals, argument)
   const length = lengthOf(duals, argument)
-  if (length !== out.length) fail('SHAPE', argument, `expected ${out.length} values, got ${length}`)
-  for (let i = 0; i < length; i++) {
+  if (length !== size) fail('SHAPE', argument, `expected ${size} values, got ${length}`)
+}
+
+/** Copies duals, as many as there is room for. */
+function readDuals(duals: ArrayLike<unknown>, out: Float64Array, argument: string): void {
+  for (let i = 0; i < out.length; i++) {
     const dual: unknown = duals[i]
     if (typeof dual !== 'number') failNumber(dual, argument, `at index ${i}`)
     out[i] = dual
