@@ -37,7 +37,7 @@ export function packTargets(targets: readonly Target[], shape: TargetShape): Pac
 }
 
 /** Copies what was read together. */
-export function packRead(targets: readonly ReadTarget[], { columns, needed }: TargetShape): PackedTargets {
+export function packRead(targets: readonly ReadTarget[], { rowOf, needed }: TargetShape): PackedTargets {
   const images = targets.length
   let total = 0
   for (let image = 0; image < images; image++) total += (targets[image] as ReadTarget).count
@@ -58,7 +58,7 @@ export function packRead(targets: readonly ReadTarget[], { columns, needed }: Ta
   for (let field = 0; field < TARGET_FIELDS.length; field++) {
     const isGiven = needed[field] === true || targets[0]?.fields[field] !== undefined
     has[field] = isGiven
-    fields[field] = isGiven ? packField(targets, field, columns[field] as number, offsets) : undefined
+    fields[field] = isGiven ? packField(targets, field, rowOf(field).size, offsets) : undefined
   }
   const ignores = ignored ? packIgnores(targets, offsets, total) : undefined
   return { total, labels, labelOffsets, fields, has, offsets, ignores }

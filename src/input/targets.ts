@@ -64,12 +64,18 @@ export interface ReadField {
 export interface TargetShape {
   /** Images of the batch. */
   readonly images: number
-  /** Numbers of a row of each field, in the core's order. */
-  readonly columns: readonly number[]
-  /** The axes of such a row, where it may have several. */
-  readonly axes: ReadonlyArray<Axes | undefined>
-  /** Whether every target must have it. */
+  /** Whether every target must have each field, in the core's order. */
   readonly needed: readonly boolean[]
+  /** What a row of a field is. */
+  readonly rowOf: (field: number) => TargetRow
+}
+
+/** What a row of a field of targets is. */
+interface TargetRow {
+  /** How many numbers it has; 0 where the outputs have none. */
+  readonly size: number
+  /** Its axes, where it may be given axis by axis. */
+  readonly axes: Axes | undefined
 }
 
 /** Sizes of a row's two axes. */
@@ -81,14 +87,16 @@ export function targetShape({ images, tensors, needed }: Predictions, options: R
     const place = FIELDS.findIndex(({ name }) => name === field)
     return tensors.find(({ widths }) => (widths[place] ?? 0) > 0)?.widths[place] ?? 0
   }
-  const columns = listOf(TARGET_FIELDS.length)
-  const axes = listOf<Axes | undefined>(TARGET_FIELDS.length)
-  for (let i = 0; i < columns.length; i++) {
-    const field = TARGET_FIELDS[i] as TargetField
-    columns[i] = field.columns(options, widthOf)
-    axes[i] = field.axes?.(options, columns[i] as number)
-  }
-  return { images, columns, axes, needed: needed.targets }
+  const known = listOf<TargetRow | undefined>(TARGET_FIELDS.length)
+  // only of the fields that there are, since most batches lack most of them
+  const rowOf = (field: number): TargetRow => (known[field] ??= targetRow(field, options, widthOf))
+  return { images, needed: needed.targets, rowOf }
+}
+
+function targetRow(field: number, options: ResolvedOptions, widthOf: (field: string) => number): TargetRow {
+  const { columns, axes } = TARGET_FIELDS[field] as TargetField
+  const size = columns(options, widthOf)
+  return { size, axes: axes?.(options, size) }
 }
 
 /** Reads the targets of a batch. */
@@ -146,7 +154,7 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
       continue
     }
     has[field] = true
-    const [size, axes] = [shape.columns[field] as number, shape.axes[field]]
+    const { size, axes } = shape.rowOf(field)
     fields[field] = readField(value, target, field, { image, given, counted: count, size, axes })
   }
   if (ignore !== undefined) checkIgnores(ignore, image, given)
@@ -188,12 +196,10 @@ function failData(data: unknown, given: unknown, expected: string, target: objec
 }
 
 /** What is known of an image's targets when a field is read: how many there are, how many count, and numbers of a row. */
-interface RowCounts {
+interface RowCounts extends TargetRow {
   readonly image: number
   readonly given: number
   readonly counted: number
-  readonly size: number
-  readonly axes: Axes | undefined
 }
 
 /** Checks the type and shape of a field of one image's targets. */
