@@ -115,7 +115,10 @@ function areApart(
   for (let i = 0; i < targets.length; i++) {
     const { labels, fields, ignore } = targets[i] as ReadTarget
     if (!isElsewhere(labels, buffers) || !isElsewhere(ignore, buffers)) return false
-    for (let k = 0; k < fields.length; k++) if (!isElsewhere(fields[k]?.values, buffers)) return false
+    for (let k = 0; k < fields.length; k++) {
+      const field = fields[k]
+      if (field !== undefined && !isElsewhere(field.values, buffers)) return false
+    }
   }
   return !parts.some(({ hasRules }) => hasRules)
 }

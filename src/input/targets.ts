@@ -204,36 +204,40 @@ interface RowCounts extends TargetRow {
 
 /** Checks the type and shape of a field of one image's targets. */
 function readField(given: unknown, target: object, field: number, counts: RowCounts): ReadField {
-  const { name, noun } = TARGET_FIELDS[field] as TargetField
   const { image, size } = counts
-  const argument = `targets[${image}].${name}`
-  if (size === 0) fail('SHAPE', argument, 'must be absent, since the outputs have none', { image })
-  const data = isObject(given) ? dataIn(given, argument) : given
+  if (size === 0) fail('SHAPE', nameOf(field, image), 'must be absent, since the outputs have none', { image })
+  const data = isObject(given) ? dataIn(given, nameOf(field, image)) : given
   const kind = kindOf(data)
   if (kind === undefined ? !Array.isArray(data) : !isNumeric(kind)) {
-    failData(data, given, `an array of numbers or of rows of ${size}`, target, argument)
+    failData(data, given, `an array of numbers or of rows of ${size}`, target, nameOf(field, image))
   }
-  if (kind === 'Uint16Array') checkHalves(given, argument)
+  if (kind === 'Uint16Array') checkHalves(given, nameOf(field, image))
   const values = data as ArrayLike<unknown>
   const nested = kind === undefined && isNested(values)
-  if (kind !== undefined && !isUsable(data as Float32Array)) checkMemory(data as Float32Array, argument)
-  if (data !== given) checkTensorShape(given, counts, argument)
+  if (kind !== undefined && !isUsable(data as Float32Array)) checkMemory(data as Float32Array, nameOf(field, image))
+  if (data !== given) checkTensorShape(given, counts, nameOf(field, image))
   const length = lengthOf(values, 'targets')
   if (length !== (nested ? counts.given : size * counts.given)) {
     const got = nested ? `${length} rows` : `${length} numbers`
+    const { noun } = TARGET_FIELDS[field] as TargetField
     const rule = `expected ${counts.given} ${noun} of ${size} numbers, one for each label, got ${got}${rowsHint(values, nested, length, counts)}`
-    fail('SHAPE', argument, rule, { image })
+    fail('SHAPE', nameOf(field, image), rule, { image })
   }
-  return { values, rows: nested ? readRows(values, argument, counts) : undefined }
+  return { values, rows: nested ? readRows(values, field, counts) : undefined }
+}
+
+/** What messages call a field of an image's targets. Made where it is wanted, since it takes its time. */
+function nameOf(field: number, image: number): string {
+  return `targets[${image}].${(TARGET_FIELDS[field] as TargetField).name}`
 }
 
 /** The rows that count. */
-function readRows(values: ArrayLike<unknown>, argument: string, { image, counted, size, axes }: RowCounts) {
+function readRows(values: ArrayLike<unknown>, field: number, { image, counted, size, axes }: RowCounts) {
   const rows: ArrayLike<unknown>[] = []
   for (let target = 0; target < counted; target++) {
     const value = values[target]
     if (axes !== undefined && Array.isArray(value) && isNested(value)) {
-      rows.push(readNested(value, axes, argument, { image, target }))
+      rows.push(readNested(value, axes, nameOf(field, image), { image, target }))
       continue
     }
     if (Array.isArray(value) && value.length === size) {
@@ -244,9 +248,12 @@ function readRows(values: ArrayLike<unknown>, argument: string, { image, counted
     const length = row === undefined ? undefined : lengthOf(row, 'targets')
     if (row === undefined || length !== size) {
       const got = row === undefined ? show(value) : `${length}`
-      fail('SHAPE', argument, `expected ${size} numbers for target ${target}, got ${got}`, { image, target })
+      fail('SHAPE', nameOf(field, image), `expected ${size} numbers for target ${target}, got ${got}`, {
+        image,
+        target,
+      })
     }
-    if (ArrayBuffer.isView(row) && !isUsable(row)) checkMemory(row, `${argument}[${target}]`)
+    if (ArrayBuffer.isView(row) && !isUsable(row)) checkMemory(row, `${nameOf(field, image)}[${target}]`)
     rows.push(row)
   }
   return rows

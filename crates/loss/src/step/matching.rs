@@ -106,10 +106,10 @@ pub(crate) fn solve(
         }
         debug_assert!(is_solved, "matching costs are finite");
         matches.fill(BACKGROUND);
-        for row in 0..rows {
+        for (row, target) in (0..rows).zip((0..kept).cycle()) {
             let query = if rows <= queries { solver.column_of(row) } else { solver.row_of(row) };
             if let Some(query) = query {
-                matches[query as usize] = targets.number(row % kept) as i32;
+                matches[query as usize] = targets.number(target) as i32;
             }
         }
     }

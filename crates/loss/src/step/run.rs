@@ -12,7 +12,7 @@ use super::image::Image;
 use super::inputs::Normalizers;
 use super::jobs::{Gradients, Job, JobOutputs, jobs};
 use super::late::{self, Matched};
-use super::losses::{self, ImageOutputs};
+use super::losses::{self, ImageOutputs, Scales};
 use super::matching::{self, transpose};
 use super::normalizer::{self, ClassNormalizer, can_wait, image_weight, reciprocal};
 use super::plan::Slot;
@@ -90,13 +90,14 @@ pub(crate) fn compute(
             report.layers[index].counts.pairs = pairs;
             normalizers[index] = step.normalizer(index, &given, pairs);
         }
+        let scales = layer_scales(step, &normalizers, |index| class[index].divisor.unwrap_or(0.0));
         let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
         let first = run(step.threads, &mut stage_jobs, scratch, |job, scratch| {
             let image = step.image(job.slot, job.image);
             let normalizer = class[job.slot];
             match normalizer.divisor {
-                Some(divisor) => compute_image(step, &image, job, (divisor, normalizers[job.slot]), scratch)?,
+                Some(_) => compute_image(step, &image, job, &scales[job.slot], scratch)?,
                 None if can_wait(setup, &image, job.matches) => {}
                 None => match_image(step, &image, job, scratch)?,
             }
@@ -122,13 +123,14 @@ pub(crate) fn compute(
         }
         drop(stage_jobs);
         if is_late.contains(&true) {
+            let scales = layer_scales(step, &normalizers, |index| class[index].sum);
             let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
             let mut late_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
             late_jobs.retain(|job| is_late[job.slot]);
             run(step.threads, &mut late_jobs, scratch, |job, scratch| {
                 let mut image = step.image(job.slot, job.image);
                 image.is_optimal &= can_wait(setup, &image, job.matches); // others are matched
-                compute_image(step, &image, job, (class[job.slot].sum, normalizers[job.slot]), scratch)
+                compute_image(step, &image, job, &scales[job.slot], scratch)
             })?;
             late_jobs.iter().for_each(|job| sums[job.slot].add(&job.sums));
         }
@@ -240,16 +242,23 @@ pub(crate) fn costs(step: &Step<'_>, out: &mut [f32], scratch: &mut Scratch) -> 
     Ok(counts)
 }
 
-/// All stages for one image. Its class term is divided by `divisor`, geometric terms by `normalizer`.
+/// What the terms of each layer are multiplied by in their gradients. `divisor`: of a layer's class term. `normalizers`: for
+/// each layer, what geometric terms are divided by.
+fn layer_scales(step: &Step<'_>, normalizers: &[f64], divisor: impl Fn(usize) -> f64) -> Vec<Scales> {
+    let slots = step.layout.slots.iter().zip(normalizers).enumerate();
+    let of = |part: usize, divisor, normalizer| step.scales(&step.layout.parts[part], reciprocal(divisor), normalizer);
+    slots.map(|(index, (slot, &normalizer))| of(slot.part, divisor(index), normalizer)).collect()
+}
+
+/// All stages for one image.
 fn compute_image(
     step: &Step<'_>,
     image: &Image<'_>,
     job: &mut Job<'_>,
-    (divisor, normalizer): (f64, f64),
+    scales: &Scales,
     scratch: &mut Scratch,
 ) -> Result<()> {
     let setup = step.setup;
-    let scales = step.scales(image.part, reciprocal(divisor), normalizer);
     let scale = setup.class.pass_scale(scales.0[0]);
     let gradient = job.gradients.as_mut().map(|gradients: &mut Gradients<'_>| &mut *gradients[0]);
     let purpose = Purpose::Loss { scale, gradient };
@@ -257,7 +266,7 @@ fn compute_image(
     let read = find(setup, image, purpose, job.matches, (read, cost, solve), &mut job.non_finite)?;
     sorted.set(job.matches, read.left_out);
     let out = ImageOutputs { gradients: job.gradients.as_mut(), quality: job.quality.as_deref_mut() };
-    job.sums = losses::image(setup, image, read, sorted, &scales, out, losses);
+    job.sums = losses::image(setup, image, read, sorted, scales, out, losses);
     Ok(())
 }
 
