@@ -48,7 +48,8 @@ function pathsIn(source) {
   const code = source
     .replace(/\/\*[^]*?\*\//g, '')
     .replace(/\/\/.*/g, '')
-    .replace(/#\[cfg\(test\)\][^]*$/, '')
+    .replace(/#\[cfg\(test\)\]\s*(?:pub(?:\([a-z]+\))? )?(?:mod|use) [^;{]*;/g, '')
+    .replace(/#\[cfg\(test\)\]\s*mod \w+ \{[^]*$/, '')
   const declared = /\buse\s+([^;]+);/g
   const uses = [...code.matchAll(declared)].flatMap(([, tree]) => expand(tree.replace(/\s+/g, ' ')))
   const others = [...code.replace(declared, '').matchAll(/\b(?:crate|super|self)(?:::\w+)+/g)].map(([path]) => path)

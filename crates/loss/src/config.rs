@@ -66,9 +66,7 @@ impl Config {
     /// DETR's published values (Carion et al. 2020; facebookresearch/detr, `main.py`).
     #[must_use]
     pub fn detr(num_classes: usize) -> Self {
-        let weights = Weights::of(&[("class", 1.0)]);
-        let weights =
-            FAMILIES[0].terms.iter().zip([5.0, 2.0]).fold(weights, |w, (term, value)| w.with(term.name, value));
+        let weights = Weights::of(&[("class", 1.0), ("l1", 5.0), ("giou", 2.0)]);
         Self { num_classes, cost: weights, weights, options: Options::default() }
     }
 

@@ -12,7 +12,7 @@ pub(crate) const MAX_FIELDS: usize = 8;
 /// A tensor that every query, or every target, has a row of.
 #[derive(Debug)]
 pub struct Field {
-    /// Its name, as in `outputs.boxes` or `targets[b].boxes`.
+    /// Its name: `boxes`.
     pub name: &'static str,
     /// The axes of a row, the last of them contiguous. Of an axis without a size, the tensor says how long it is; at most one
     /// has none.

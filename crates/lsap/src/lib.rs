@@ -122,8 +122,8 @@
 //!
 //! From the ground up: `error`, `cost`, `options`, `matrix`, `interrupt`, `memory` → `scan` (one row) → `view` (the rows of a
 //! matrix, wherever they lie) → `state` → `search`, `choice`, `reduce`, `augment` → `tiny`, `dense`, `partial`, `lazy` with
-//! `candidates` and `scaling` → `router` → `solver`, the entry, which also asks `doubt` and `certificate`, and takes `padding` off where it costs digits. Matrices of listed
-//! cells have all this of their own in `sparse`. `threads` and `interrupt` serve whoever computes beside the solver, too.
+//! `candidates` and `scaling` → `router` → `solver`, the entry, which also asks `doubt` and `certificate`, and takes `padding`
+//! off where it costs digits. Matrices of listed cells have all this of their own in `sparse`. `threads` and `interrupt` serve whoever computes beside the solver, too.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -8,6 +8,7 @@ use lsap::{AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, 
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Float64ArraySlice, Int32Array, Int32ArraySlice};
 use napi_derive::napi;
 
+use crate::disjoint::Arrays;
 use crate::environment::{level, threads};
 use crate::error::Result;
 use crate::task::{AssignTask, ResultPlaces, Solve};
@@ -96,6 +97,8 @@ macro_rules! exports {
             let options = assignment_options(maximize, false, cost_limit);
             let verify = || {
                 let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
+                let mut arrays = Arrays::default();
+                arrays.written([&*report]).read([cost]).read([column_of_row]).read([duals]).check("report")?;
                 certify(&matrix, rows, options, column_of_row, duals, report)
             };
             verify().map_err(|failure| failure.into_js(&env))
@@ -118,6 +121,9 @@ exports!(
     verify_f32 = "verifyF32"
 );
 
+/// What is to blame where the places of a result share memory.
+pub const PLACES: &str = "columnOfRow";
+
 /// The options of a solve. `cost_limit`: NaN for none.
 pub fn assignment_options(maximize: bool, partial: bool, cost_limit: f64) -> AssignmentOptions {
     AssignmentOptions { maximize, partial, cost_limit: Some(cost_limit).filter(|limit| !limit.is_nan()) }
@@ -131,6 +137,8 @@ fn assign<T: Cost>(
     mut duals: Option<Float64ArraySlice<'_>>,
 ) -> Result<f64> {
     let matrix = CostMatrix::new(cost, rows as usize, columns as usize)?;
+    let mut arrays = Arrays::default();
+    arrays.written([&*column_of_row]).written(duals.as_deref()).read([cost]).check(PLACES)?;
     // SAFETY: as in `compute`.
     let (column_of_row, duals) =
         unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
@@ -152,6 +160,8 @@ fn assign_batch<T: Cost + Sync>(
     mut totals: Float64ArraySlice<'_>,
 ) -> Result<()> {
     let shapes: Vec<_> = shapes.chunks_exact(2).map(|shape| [shape[0] as usize, shape[1] as usize]).collect();
+    let mut arrays = Arrays::default();
+    arrays.written([&*column_of_row]).written([&*duals, &*totals]).read([cost]).check(PLACES)?;
     // SAFETY: as in `compute`.
     let outputs = unsafe {
         BatchOutputs { column_of_row: column_of_row.as_mut(), duals: duals.as_mut(), totals: totals.as_mut() }
@@ -189,6 +199,7 @@ fn assign_async<T: Cost + Send>(
     column_of_row: Int32Array,
     duals: Option<Float64Array>,
 ) -> Result<AsyncTask<AssignTask<OwnedMatrix<T>>>> {
+    Arrays::default().written([&*column_of_row]).written(duals.as_deref()).check(PLACES)?;
     let mut matrix = OwnedMatrix { costs: Vec::new(), shape, level: level()? };
     copy("cost", cost, &mut matrix.costs)?;
     Ok(AsyncTask::new(AssignTask::new(matrix, options, interrupt, column_of_row, duals)))
@@ -208,7 +219,7 @@ pub fn certify(
     columns_of_rows.extend(column_of_row.iter().map(|&column| usize::try_from(column).ok()));
     let (row_duals, column_duals) = duals.split_at(duals.len().min(rows as usize));
     let found = verify(matrix, options, &columns_of_rows, row_duals, column_duals)?;
-    // SAFETY: as in `compute`.
+    // SAFETY: as in `compute`; the export has looked.
     let report = unsafe { report.as_mut() };
     fill(report, [f64::from(u8::from(found.optimal)), found.total, found.bound, found.violation])
 }

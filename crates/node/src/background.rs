@@ -155,7 +155,7 @@ pub fn compute_async(
     let mut take_snapshot = || -> Result<Snapshot> {
         let mut arrays = Arrays::default();
         arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
-        arrays.read(fields.iter().map(|array| &**array)).check()?;
+        arrays.read(fields.iter().map(|array| &**array)).check("call.out")?;
         let mut snapshot = Snapshot { num_boxes: targets, union_boxes: union_pairs, ..Snapshot::take() };
         let tensors = plan.fields(fields.iter().map(|array| &**array))?.tensors().len();
         let first = if is_taken { tensors } else { 0 };

@@ -138,7 +138,7 @@ pub fn compute(
             .read(normalizers.class)
             .read(normalizers.pairs)
             .read(normalizers.distilled)
-            .check()?;
+            .check("call.out")?;
         // SAFETY: the arrays live in JavaScript memory that JavaScript (this is its thread) cannot reach meanwhile, and no
         // other slice of this call does: that has just been checked.
         let (mut gradients, target_of_query, values) = unsafe {
@@ -171,7 +171,7 @@ pub fn match_targets(
         let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
         let mut arrays = Arrays::default();
         arrays.written([&*target_of_query]).written([&*values]);
-        batch.add_to(&mut arrays).check()?;
+        batch.add_to(&mut arrays).check("call.out")?;
         // SAFETY: as in `compute`.
         let (matches, values) = unsafe { (target_of_query.as_mut(), values.as_mut()) };
         let mut matched = |scratch: &mut Scratch| plan.plan.match_targets(&batch.inputs()?, matches, scratch);
@@ -200,7 +200,7 @@ pub fn cost_matrix(
         let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
         let mut arrays = Arrays::default();
         arrays.written([&*out]).written([&*values]);
-        batch.add_to(&mut arrays).check()?;
+        batch.add_to(&mut arrays).check("call.out")?;
         // SAFETY: as in `compute`.
         let (out, values) = unsafe { (out.as_mut(), values.as_mut()) };
         let mut cost = |scratch: &mut Scratch| plan.plan.cost(&batch.inputs()?, out, scratch);

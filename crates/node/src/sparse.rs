@@ -8,8 +8,9 @@ use lsap::{AssignmentOptions, Cost, Interrupt, SparseMatrix, SparseSolver};
 use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Float64ArraySlice, Int32Array, Int32ArraySlice};
 use napi_derive::napi;
 
-use crate::assign::{assignment_options, certify};
-use crate::error::Result;
+use crate::assign::{PLACES, assignment_options, certify};
+use crate::disjoint::Arrays;
+use crate::error::{Failure, Result};
 use crate::task::{AssignTask, ResultPlaces, Solve};
 
 thread_local! {
@@ -55,6 +56,9 @@ macro_rules! exports {
             let options = assignment_options(maximize, partial, cost_limit);
             let assign = || {
                 let matrix = matrix(cost, column_indices, row_list, by_cells, [rows, columns])?;
+                let mut arrays = Arrays::default();
+                arrays.written([&*column_of_row]).written(duals.as_deref());
+                arrays.read([column_indices, row_list]).read([cost]).check(PLACES)?;
                 assign(&matrix, options, column_of_row, duals)
             };
             assign().map_err(|failure| failure.into_js(&env))
@@ -79,10 +83,12 @@ macro_rules! exports {
             interrupt: &External<Interrupt>,
         ) -> napi::Result<AsyncTask<AssignTask<OwnedSparseMatrix<$cost>>>> {
             let options = assignment_options(maximize, partial, cost_limit);
-            let matrix = OwnedSparseMatrix::copy(cost, column_indices, row_list, by_cells, [rows, columns]);
-            let task =
-                matrix.map(|matrix| AsyncTask::new(AssignTask::new(matrix, options, interrupt, column_of_row, duals)));
-            task.map_err(|failure| failure.into_js(&env))
+            let task = || {
+                Arrays::default().written([&*column_of_row]).written(duals.as_deref()).check(PLACES)?;
+                let matrix = OwnedSparseMatrix::copy(cost, column_indices, row_list, by_cells, [rows, columns])?;
+                Ok(AsyncTask::new(AssignTask::new(matrix, options, interrupt, column_of_row, duals)))
+            };
+            task().map_err(|failure: Failure| failure.into_js(&env))
         }
 
         /// Checks an assignment of a sparse matrix; the rest as for a dense one.
@@ -104,6 +110,9 @@ macro_rules! exports {
             let options = assignment_options(maximize, false, cost_limit);
             let verify = || {
                 let matrix = matrix(cost, column_indices, row_list, by_cells, [rows, columns])?;
+                let mut arrays = Arrays::default();
+                arrays.written([&*report]).read([column_indices, row_list, column_of_row]).read([duals]).read([cost]);
+                arrays.check("report")?;
                 certify(&matrix, rows, options, column_of_row, duals, report)
             };
             verify().map_err(|failure| failure.into_js(&env))
@@ -130,7 +139,7 @@ fn assign<T: Cost>(
     mut column_of_row: Int32ArraySlice<'_>,
     mut duals: Option<Float64ArraySlice<'_>>,
 ) -> Result<f64> {
-    // SAFETY: as in `compute`.
+    // SAFETY: as in `compute`; the export has looked.
     let (column_of_row, duals) =
         unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
     SOLVER.with_borrow_mut(|solver| {

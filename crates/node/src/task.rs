@@ -49,7 +49,8 @@ impl<M: Solve> Task for AssignTask<M> {
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
         let Self { matrix, options, interrupt, column_of_row, duals } = self;
-        // SAFETY: JavaScript hands these arrays to nobody before the call is over (`src/assignment.ts` makes them itself).
+        // SAFETY: JavaScript hands these arrays to nobody before the call is over (`src/assignment/` makes them itself), and they
+        // do not overlap: the export has looked.
         let places = unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
         in_background(interrupt, |_| {
             matrix.take().ok_or(Error::Interrupted)?.solve(*options, interrupt, places).map_err(Failure::from)

@@ -64,12 +64,12 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_keeps_the_memory_of_the_last_term() {
-        let mut slot = TermMemory::default();
-        slot.get::<First>().0.reserve_exact(100);
-        assert_eq!((slot.get::<First>().0.capacity(), slot.held()), (100, 100));
-        slot.get::<Second>();
-        assert_eq!(slot.held(), 0);
-        assert_eq!(slot.get::<First>().0.capacity(), 0);
+    fn what_the_last_term_has_used_is_kept() {
+        let mut memory = TermMemory::default();
+        memory.get::<First>().0.reserve_exact(100);
+        assert_eq!((memory.get::<First>().0.capacity(), memory.held()), (100, 100));
+        memory.get::<Second>();
+        assert_eq!(memory.held(), 0);
+        assert_eq!(memory.get::<First>().0.capacity(), 0);
     }
 }

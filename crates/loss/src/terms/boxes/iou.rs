@@ -92,7 +92,7 @@ impl<S: Simd> BoxPair<S> {
         }
     }
 
-    /// Gradient of [`Pair::weighted`] by the predicted box's components.
+    /// Gradient of [`BoxPair::weighted`] by the predicted box's components.
     #[inline(always)]
     pub fn gradient(&self, simd: S, format: BoxFormat, weights: &BoxTerms) -> BoxComponents<S> {
         let all = weights.iou + weights.giou + weights.diou + weights.ciou;
