@@ -46,6 +46,30 @@ test('placesOf: a name in code is found, and one in a comment is not', () => {
   expect(placesOf(['giou'], 'x.ts', code)).toEqual(['src/x.ts:4: giou'])
 })
 
+/** The Rust files of a crate's sources, without its tests, and the code in them without comments and tests. */
+const rustIn = (crate: string): Array<[file: string, code: string]> =>
+  readdirSync(join(ROOT, 'crates', crate, 'src'), { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll('\\', '/'))
+    .filter((file) => file.endsWith('.rs') && !file.endsWith('tests.rs'))
+    .map((file) => [
+      `crates/${crate}/src/${file}`,
+      readFileSync(join(ROOT, 'crates', crate, 'src', file), 'utf8').replace(/#\[cfg\(test\)\]\s*mod \w+ \{[^]*$/, ''),
+    ])
+
+test('TERMS: no name of a term stands in the core outside its terms, its presets and its documentation', () => {
+  const others = rustIn('loss').filter(([file]) => !/src\/(?:terms\/|config\.rs$)/.test(file))
+  expect(others.length).toBeGreaterThan(20)
+  const quoted = new RegExp(`"(?:${NAMES.filter((name) => name !== 'iou').join('|')})"`)
+  expect(others.filter(([, code]) => quoted.test(code.replace(/\/\/.*$/gm, ''))).map(([file]) => file)).toEqual([])
+})
+
+test('comment: the crates beneath the binding know nothing of what JavaScript calls its arguments', () => {
+  const wrong = [...rustIn('loss'), ...rustIn('lsap'), ...rustIn('simd')].flatMap(([file, code]) =>
+    Array.from(code.matchAll(/[`"](?:outputs|call|options)\.\w+/g), ([at]) => `${file}: ${at}`),
+  )
+  expect(wrong, wrong.join('\n')).toEqual([])
+})
+
 /** A comment that belongs to the file, and not to what it declares first. */
 const OF_THE_FILE = /^\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?:import|export \{|\n|\/\*\*)/
 

@@ -8,6 +8,7 @@ mod edges;
 pub(crate) mod family;
 mod lanes;
 pub(crate) mod late;
+mod limits;
 pub(crate) mod memory;
 pub(crate) mod pair;
 mod points;

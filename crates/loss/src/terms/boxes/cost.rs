@@ -7,9 +7,10 @@
 
 use simd::{F32, LANES, Simd, f32x4, i32x16, load, padded, prelude::*, store};
 
-use super::format::{BOX_LIMIT, BoxFormat, COMPONENTS};
+use super::format::{BoxFormat, COMPONENTS};
 use super::pairs;
 use super::values::BoxTerms;
+use crate::terms::limits::LIMIT;
 use crate::terms::pair::ClassCosts;
 
 /// Columns of a box: the four components, the two sides, and the area.
@@ -134,7 +135,7 @@ pub(super) fn lay_out<S: Simd, F: Format>(simd: S, boxes: &[f32], columns: &mut 
             store(column, group, LANES * k);
         }
     }
-    largest.simd_le(BOX_LIMIT.to_bits() as i32).all_true() && smallest.simd_ge(0.0).all_true()
+    largest.simd_le(LIMIT.to_bits() as i32).all_true() && smallest.simd_ge(0.0).all_true()
 }
 
 /// The component `k` of eight boxes from `start` on.
@@ -371,7 +372,7 @@ mod tests {
 
     #[test]
     fn the_largest_boxes_stay_finite() {
-        let boxes = [[-BOX_LIMIT, BOX_LIMIT, BOX_LIMIT, BOX_LIMIT], [BOX_LIMIT, -BOX_LIMIT, BOX_LIMIT, BOX_LIMIT]];
+        let boxes = [[-LIMIT, LIMIT, LIMIT, LIMIT], [LIMIT, -LIMIT, LIMIT, LIMIT]];
         check(BoxFormat::Cxcywh, &boxes.concat(), &boxes.concat());
     }
 

@@ -1,16 +1,11 @@
 //! Boxes: what their four components are, and which values they may have.
 
 use crate::option::OptionInfo;
+use crate::terms::limits::{outside_unit, too_large};
 use crate::terms::pair::{Broken, Overlap};
 
 /// Numbers of a box.
 pub(crate) const COMPONENTS: usize = 4;
-
-/// Largest magnitude of a component: products of areas stay far inside the range of `f32`.
-pub(super) const BOX_LIMIT: f32 = 1e9;
-
-/// How far outside [0, 1] a normalised target may lie, for the rounding of its producer.
-const NORMALIZED_SLACK: f32 = 1e-4;
 
 const EXTENT: &str = "width and height must not be negative";
 const MAGNITUDE: &str = "a box's components must not exceed 1e9";
@@ -42,8 +37,8 @@ impl BoxFormat {
     /// The first rule that finite components break.
     pub fn broken_rule(self, values: &[f32]) -> Option<Broken> {
         let values = components(values);
-        if let Some(at) = values.iter().position(|v| v.abs() > BOX_LIMIT) {
-            return Some(Broken { at, rule: MAGNITUDE });
+        if let Some(broken) = too_large(values, MAGNITUDE) {
+            return Some(broken);
         }
         let extent = |axis: usize| match self {
             Self::Cxcywh => values[axis + 2],
@@ -87,9 +82,7 @@ fn components(values: &[f32]) -> &[f32; COMPONENTS] {
 
 /// The component of normalised targets that lies outside [0, 1].
 pub(super) fn outside(values: &[f32]) -> Option<Broken> {
-    let allowed = -NORMALIZED_SLACK..=1.0 + NORMALIZED_SLACK;
-    let at = components(values).iter().position(|v| !allowed.contains(v))?;
-    Some(Broken { at, rule: NORMALIZED })
+    outside_unit(components(values), NORMALIZED)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use simd::{F32, LANES, Level, Simd, dispatch, i32x16, load, padded, prelude::*, store};
 
-use super::values::{LIMIT, Weighing};
+use super::values::Weighing;
+use crate::terms::limits::LIMIT;
 
 /// Splits `points`, `[queries, width]`, into columns, sixteen queries after sixteen, `[groups, width, 16]`. Returns whether
 /// every coordinate is finite and within the limit; if not, the caller looks closer.

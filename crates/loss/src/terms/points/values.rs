@@ -1,13 +1,8 @@
 //! Points: how many coordinates they have, which values are allowed, and how much each counts.
 
 use crate::option::OptionInfo;
+use crate::terms::limits::{outside_unit, too_large};
 use crate::terms::pair::Broken;
-
-/// Largest magnitude of a coordinate.
-pub(super) const LIMIT: f32 = 1e9;
-
-/// How far outside [0, 1] a normalised target may lie, for the rounding of its producer.
-const NORMALIZED_SLACK: f32 = 1e-4;
 
 const MAGNITUDE: &str = "a point's coordinates must not exceed 1e9";
 const NORMALIZED: &str = "normalised points lie in [0, 1] (pixels or metres? divide by the size of the image or the \
@@ -34,15 +29,12 @@ pub(super) fn width(dimensions: usize, weights: Option<&[f64]>, given: usize) ->
 
 /// The first rule that finite coordinates break.
 pub(super) fn broken_rule(row: &[f32]) -> Option<Broken> {
-    let at = row.iter().position(|value| value.abs() > LIMIT)?;
-    Some(Broken { at, rule: MAGNITUDE })
+    too_large(row, MAGNITUDE)
 }
 
 /// The coordinate of normalised targets that lies outside [0, 1].
 pub(super) fn outside(row: &[f32]) -> Option<Broken> {
-    let allowed = -NORMALIZED_SLACK..=1.0 + NORMALIZED_SLACK;
-    let at = row.iter().position(|value| !allowed.contains(value))?;
-    Some(Broken { at, rule: NORMALIZED })
+    outside_unit(row, NORMALIZED)
 }
 
 /// What is no visibility.

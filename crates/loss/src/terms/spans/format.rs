@@ -1,16 +1,11 @@
 //! Spans: what their two components are, and which values they may have.
 
 use crate::option::OptionInfo;
+use crate::terms::limits::{outside_unit, too_large};
 use crate::terms::pair::{Broken, Overlap};
 
 /// Numbers of a span.
 pub(super) const COMPONENTS: usize = 2;
-
-/// Largest magnitude of a component.
-const LIMIT: f32 = 1e9;
-
-/// How far outside [0, 1] a normalised target may lie, for the rounding of its producer.
-const NORMALIZED_SLACK: f32 = 1e-4;
 
 const EXTENT: &str = "a span's width must not be negative";
 const MAGNITUDE: &str = "a span's components must not exceed 1e9";
@@ -37,8 +32,8 @@ impl SpanFormat {
 
     /// The first rule that finite components break.
     pub fn broken_rule(self, values: &[f32]) -> Option<Broken> {
-        if let Some(at) = values.iter().position(|v| v.abs() > LIMIT) {
-            return Some(Broken { at, rule: MAGNITUDE });
+        if let Some(broken) = too_large(values, MAGNITUDE) {
+            return Some(broken);
         }
         let width = match self {
             Self::Cxw => values[1],
@@ -69,9 +64,7 @@ impl SpanFormat {
 
 /// The component of normalised targets that lies outside [0, 1].
 pub(super) fn outside(values: &[f32]) -> Option<Broken> {
-    let allowed = -NORMALIZED_SLACK..=1.0 + NORMALIZED_SLACK;
-    let at = values.iter().position(|v| !allowed.contains(v))?;
-    Some(Broken { at, rule: NORMALIZED })
+    outside_unit(values, NORMALIZED)
 }
 
 #[cfg(test)]
