@@ -8,6 +8,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { DESCRIPTION } from '../dist/binding/description.js'
 import { simdLevel } from '../dist/index.js'
 import { makeProblems } from './bits/assignments.js'
 import { makeBatches } from './bits/batches.js'
@@ -23,6 +24,7 @@ if (rest.length > 0 || ![undefined, '--record', '--level'].includes(option)) {
   console.error('There is only the option --record.')
   process.exit(2)
 }
+const batches = makeBatches()
 if (option === '--level') {
   process.stdout.write(JSON.stringify([simdLevel(), await digestAll()]))
 } else if (option === '--record') {
@@ -34,6 +36,14 @@ if (option === '--level') {
 }
 
 function compareLevels() {
+  const all = batches.map(({ criterion }) => criterion(1).options.weights)
+  const unweighed = DESCRIPTION.terms.filter(({ name }) => !all.some((weights) => weights[name] > 0))
+  if (unweighed.length > 0) {
+    console.error(
+      `No batch weighs ${unweighed.map(({ name }) => name).join(', ')}: add some to scripts/bits/batches.js.`,
+    )
+    process.exit(1)
+  }
   const recorded = JSON.parse(readFileSync(RECORD, 'utf8'))
   const runs = new Map(LEVELS.flatMap(runAt))
   const differing = [...runs].filter(([level, digests]) => !areEqual(level, recorded, digests))
@@ -65,7 +75,7 @@ function areEqual(level, recorded, digests) {
 /** A digest for every batch and problem, once it is certain that threads and the event loop make no difference. */
 async function digestAll() {
   const digests = {}
-  for (const { name, criterion, inputs } of makeBatches()) {
+  for (const { name, criterion, inputs } of batches) {
     const loss = []
     for (const threads of [1, 2]) {
       loss.push(tryDigest(() => digestOfLoss(criterion(threads).compute(...inputs()))))

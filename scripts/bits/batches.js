@@ -25,7 +25,10 @@ const STRUCTURES = {
   'added cost': () => ({ hasCost: true }),
 }
 
-/** What else may differ, one after the other over all batches. */
+/**
+ * What else may differ, one after the other over all batches. The lengths of this and of the following lists choose the
+ * variants of all batches, so that nothing may be added to them: see {@link LATER}.
+ */
 const VARIANTS = [
   {},
   { isIgnoring: true },
@@ -63,6 +66,13 @@ const OF_POINTS = [
   { preset: 'rtDetr', isBeside: true, options: { pointFormat: 'xyz' } },
   { isEmpty: true },
 ]
+
+/**
+ * Batches that were added later, each whole, so that none that was there changes: the preset, one of the structures, a
+ * variant, and what makes the inputs of those with boxes.
+ * @type {ReadonlyArray<[preset: string, structure: string, variant: object, convert: (value: unknown) => unknown]>}
+ */
+const LATER = []
 
 /** Options of softmax alone, and of the sigmoid kinds. */
 const SOFTMAX = [{}, { noObjectIndex: 0 }, { classWeights: [1, 0.5, 2, 0.25, 3] }, { normalization: 'num-boxes' }]
@@ -104,6 +114,17 @@ export function makeBatches() {
       const made = makeBatch(name, preset, structure, { ...variant, options }, seed)
       batches.push({ ...made, inputs: () => made.inputs().map((value) => toPoints(value, variant)) })
     }
+  }
+  for (const [preset, structure, variant, convert] of LATER) {
+    const seed = batches.length
+    const made = makeBatch(
+      `${seed}: ${preset}, ${structure}, ${describe(variant, 0)}`,
+      preset,
+      structure,
+      variant,
+      seed,
+    )
+    batches.push({ ...made, inputs: () => made.inputs().map(convert) })
   }
   return batches
 }

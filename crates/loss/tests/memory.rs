@@ -93,6 +93,7 @@ impl Large {
 }
 
 const BOXES: [(&str, f64); 3] = [("class", 1.0), ("l1", 5.0), ("giou", 2.0)];
+const SPANS: [(&str, f64); 2] = [("class", 1.0), ("spanL1", 5.0)];
 const POINTS: [(&str, f64); 2] = [("class", 1.0), ("pointL1", 5.0)];
 const EDGES: [(&str, f64); 5] = [("class", 1.0), ("l1", 5.0), ("giou", 2.0), ("fgl", 0.15), ("ddf", 1.5)];
 
@@ -156,8 +157,10 @@ fn a_loss_of_any_kind_takes_what_it_asks_for() {
         union.part().union = true;
         union.check("edges, union");
         edges(8.0, 4, 50).given().check("edges, given");
-        let settings = settings("focal", 9, non_finite, false).weighted(&POINTS);
-        Large::new(settings, &["points"], Part::plain(0..2, 0..9000), 2, 50).check("points");
+        for (family, weights) in [("points", &POINTS), ("spans", &SPANS)] {
+            let settings = settings("focal", 9, non_finite, false).weighted(weights);
+            Large::new(settings, &[family], Part::plain(0..2, 0..9000), 2, 50).check(family);
+        }
         let mut agnostic = focal(20, 2, 9000, 30).labels(9);
         agnostic.part().class_agnostic = true;
         agnostic.0.stacks[0].columns = 1;
