@@ -264,7 +264,7 @@ function readTensors(
   widths[LOGITS] = shape[shape.length - 1] as number
   values[LOGITS] = float32(given.fields[LOGITS], shape, `${name}.logits`)
   for (let i = 1; i < FIELDS.length; i++) {
-    const { name: field, owner, columns, axes } = FIELDS[i] as Field
+    const { name: field, owner, columns, axes, hint } = FIELDS[i] as Field
     const tensor = given.fields[i]
     const isLacking = owner === field ? tensor === undefined : given.fields[OWNERS[i] as number] === undefined
     if (isLacking) {
@@ -279,7 +279,7 @@ function readTensors(
     const size = isApart ? sizeOf(own.slice(shape.length - 1)) : (own[own.length - 1] as number)
     const width = known[i] ?? columns(options, size)
     known[i] = width
-    checkShape(own, shape, isApart ? axes(options, width) : [width], argument)
+    checkShape(own, shape, isApart ? axes(options, width) : [width], argument, (row) => hint?.(options, row))
     values[i] = float32(tensor, own, argument)
     widths[i] = width
   }
@@ -362,11 +362,15 @@ function checkShape(
   logits: readonly number[],
   row: readonly number[],
   argument: string,
+  hintFor?: (row: readonly number[]) => string | undefined,
 ): void {
   const final = logits.length - 1
   let same = shape.length === final + row.length
   for (let i = 0; i < shape.length; i++) same &&= shape[i] === (i < final ? logits[i] : row[i - final])
   if (same) return
   const expected = [...logits.slice(0, final), ...row]
-  fail('SHAPE', argument, `expected shape ${showShape(expected)}, got ${showShape(shape)}${shapeHint(shape, expected)}`)
+  const given = shape.slice(final)
+  const differs = given.length !== row.length || given.some((size, axis) => size !== row[axis])
+  const hint = (differs ? hintFor?.(given) : undefined) ?? shapeHint(shape, expected)
+  fail('SHAPE', argument, `expected shape ${showShape(expected)}, got ${showShape(shape)}${hint}`)
 }

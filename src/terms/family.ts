@@ -26,6 +26,8 @@ export interface FieldInfo<Name extends string, Options> {
    * for one that every layer has.
    */
   readonly owner: Name | undefined
+  /** For messages: what may be behind a row of these sizes that does not fit; undefined for what is usual. */
+  readonly hint?: (options: Options, row: readonly number[]) => string | undefined
   /** Whether the loss has a gradient with respect to it. */
   readonly hasGradient: boolean
   /** Columns of a row, `given` of which there are; of the logits, which have a rule of their own, any. */

@@ -100,6 +100,19 @@ function columnsOf(options: ResolvedPointOptions, given: number): number {
   return Math.max(Math.ceil(given / size), 1) * size
 }
 
+/** What may be behind the sizes of a row that does not fit. */
+function hintOf(options: ResolvedPointOptions, row: readonly number[]): string | undefined {
+  const [size, weights] = [dimensions(options), options.pointWeights?.length]
+  const last = row[row.length - 1] as number
+  if (row.length > 1 && last !== size) {
+    return last === 2 || last === 3 ? `; points of ${last} coordinates need pointFormat: '${'xyz'.slice(0, last)}'` : ''
+  }
+  if (row.includes(0)) return '; there must be at least one point'
+  if (weights !== undefined)
+    return `; options.pointWeights has ${weights} weights, for each point or for each coordinate`
+  return last % size === 0 ? undefined : `; a row has ${size} numbers for each point`
+}
+
 export const POINTS: Family<
   keyof PointTerms,
   keyof PointOutputs,
@@ -115,6 +128,7 @@ export const POINTS: Family<
       owner: 'points',
       hasGradient: true,
       columns: columnsOf,
+      hint: hintOf,
       axes: (options, columns) => [columns / dimensions(options), dimensions(options)],
     },
   ],
