@@ -47,6 +47,15 @@ describe('spans', () => {
     expect(both.matches).toEqual(width.matches)
   })
 
+  test('leave out the terms of boxes that the targets have no part of', () => {
+    const boxes = { data: new Float32Array(4 * IMAGES * QUERIES).fill(0.5), shape: [IMAGES, QUERIES, 4] }
+    const withBoxes = TARGETS.map((target) => ({ ...target, boxes: target.labels.map(() => [0.5, 0.5, 0.2, 0.3]) }))
+    expect(Object.keys(run({ boxes }).terms)).toEqual(Object.keys(run().terms))
+    const { l1, giou } = run({ boxes }, withBoxes).terms
+    expectClose(l1!, 0.3 + 0.2, 1e-6)
+    expectClose(giou!, 1 - 0.06 / 0.25, 1e-6)
+  })
+
   test('have gradients that are central differences, and none where nothing is matched', () => {
     const { spans } = randomLayerOf(1)
     const { gradients, layers } = run()

@@ -120,7 +120,7 @@ export function sourceOf(
     isOptimal: rules === undefined,
     given: rules && denoising === undefined ? eachLayer(layers, (i) => isGiven(rules, layer + i)) : undefined,
     terms,
-    optional: terms.others.length > 0 ? optionalFields(layers) : undefined,
+    optional: terms.others.length > 0 ? optionalFields(layers, targets.has) : undefined,
   }
 }
 

@@ -1,11 +1,12 @@
 /** Which terms a result has, and what they come to. */
+import { DESCRIPTION } from '../binding/description.ts'
 import { termIn } from '../binding/values.ts'
 import { placeOf, tensorsOf } from '../input/layers.ts'
 import type { Layers } from '../input/layers.ts'
 import type { Predictions } from '../input/outputs.ts'
 import type { Part } from '../input/part.ts'
-import { TERMS } from '../terms/index.ts'
-import type { Terms } from '../terms/index.ts'
+import { FIELDS, TARGET_FIELDS, TERMS } from '../terms/index.ts'
+import type { TargetField, Terms } from '../terms/index.ts'
 
 type ListedTerm = (typeof TERMS)[number]
 
@@ -48,12 +49,22 @@ function isEverywhere({ field, comparesLayers }: ListedTerm, needed: readonly bo
   return !comparesLayers && (field === undefined || needed[placeOf(field)] === true)
 }
 
-/** For each layer, whether it has each field, in the core's order. */
+/** For each layer, whether it and the targets have what the terms of each field need, in the core's order. */
 export type OptionalFields = ReadonlyArray<readonly boolean[]>
 
-/** Which layers have which fields. */
-export function optionalFields(layers: Layers): OptionalFields {
-  const fieldsOf = (_: unknown, layer: number) => tensorsOf(layers, layer).values.map((values) => values !== undefined)
+/** For each field, the places of the targets' fields without which its family's terms are not computed. */
+const OF_TARGETS = FIELDS.map(({ name }) => {
+  const family = DESCRIPTION.families.find(({ queryFields }) => queryFields.includes(name))
+  const isNeeded = ({ name: field, isOptional }: TargetField): boolean =>
+    !isOptional && family?.targetFields.includes(field) === true
+  return TARGET_FIELDS.flatMap((field, place) => (isNeeded(field) ? [place] : []))
+})
+
+/** Which layers have which fields, of those that the targets have their part of. `has`: as in `PackedTargets`. */
+export function optionalFields(layers: Layers, has: readonly boolean[]): OptionalFields {
+  const isMet = OF_TARGETS.map((places) => places.every((place) => has[place] === true))
+  const fieldsOf = (_: unknown, layer: number) =>
+    tensorsOf(layers, layer).values.map((values, field) => values !== undefined && isMet[field] === true)
   return Array.from({ length: layers.layers }, fieldsOf)
 }
 
