@@ -109,9 +109,9 @@ export interface BoxOptions {
   /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
   readonly ignore?: IgnoreOptions | undefined
   /**
-   * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all
-   * decoder and encoder layers, which then have the same number of queries, the same: of all their pairs the most frequent first, one target for each query, divided
-   * by the number of these pairs. The class term follows the layer's own matching either way. Default: the preset's,
+   * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all decoder
+   * and encoder layers one set of pairs, so that they have the same number of queries: the pairs of all their matchings, the
+   * most frequent first, one target for each query; the terms are divided by their number. The class term follows the layer's own matching either way. Default: the preset's,
    * which is `'union'` for D-FINE and DEIM alone.
    */
   readonly boxMatching?: 'layer' | 'union' | undefined

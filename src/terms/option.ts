@@ -75,10 +75,15 @@ export function checkOption(option: OptionDescription, value: unknown, numClasse
       return checkWord(value, words, words[0] as string, argument)
     case 'column':
       return checkColumn(value, numClasses, argument)
+    case 'perClass':
+      return value === undefined ? undefined : checkNumbers(value, numClasses, argument)
+    case 'list':
+      return value === undefined ? undefined : checkNumbers(value, undefined, argument)
     default:
-      return value === undefined
-        ? undefined
-        : checkNumbers(value, kind === 'perClass' ? numClasses : undefined, argument)
+      throw new HungarianLossError(
+        'BINARY',
+        `the binary is of another version: ${argument} is a ${kind}; build it anew`,
+      )
   }
 }
 

@@ -329,6 +329,16 @@ describe('inspectBatch', () => {
       expect(starts?.message).toMatch(/As 'xw' all of them fit: convert them to \[start \+ w \/ 2, w\]\.$/)
     })
 
+    test('those that are not finite, which no clipping cures', () => {
+      const targets = untyped<Target[]>([
+        { labels: [0, 0], spans: [[NaN, 0.25], [0.5, 0.25]] }, // prettier-ignore
+        { labels: [], spans: [] },
+      ])
+      const all = found(outputs, targets, moments('cxw'))
+      expect(all['non-finite']).toMatchObject({ severity: 'error', argument: 'targets[0].spans', count: 1 })
+      expect(all['span-outside-range']).toBeUndefined()
+    })
+
     test('those that fit no format, and those that are there twice', () => {
       const spans = [[0.125, 0.875], [0.875, 0.25], [0.125, 0.875]] // prettier-ignore
       const targets = untyped<Target[]>([
