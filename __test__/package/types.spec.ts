@@ -4,6 +4,7 @@ import type { InferenceSession } from 'onnxruntime-common'
 import { expect, expectTypeOf, test } from 'vitest'
 import {
   HungarianLoss,
+  inspectBatch,
   linearSumAssignment,
   linearSumAssignmentAsync,
   linearSumAssignmentBatch,
@@ -105,6 +106,16 @@ test('ExactOutputs: unknown keys of outputs do not compile', () => {
     () => criterion.compute({ logits: { data: new Int32Array(60), shape: [2, 6, 5] }, boxes: layer.boxes }, targets),
   ]
   expect(calls.length).toBe(8)
+})
+
+test('inspectBatch: takes outputs and targets without boxes, as compute does', () => {
+  const spans = { data: new Float32Array(6).fill(0.5), shape: [1, 3, 2] }
+  const moments = HungarianLoss.momentDetr({ numClasses: 1 })
+  const outputs = { logits: { data: Float32Array.of(1, 2, 4, 3, 0, 5), shape: [1, 3, 2] }, spans }
+  const moment = [{ labels: [0], spans: [[0.5, 0.2]] }]
+  expect(inspectBatch(outputs, moment, moments).filter(({ severity }) => severity === 'error')).toEqual([])
+  // @ts-expect-error: neither boxes nor anything in their place
+  expect(inspectBatch({ logits: outputs.logits }, moment, moments)).toMatchObject([{ code: 'refused' }])
 })
 
 test('ExactOutputs: of unknown keys, the compiler’s message has the name', () => {
