@@ -166,8 +166,8 @@ export const BOXES: Family<keyof BoxTerms, keyof BoxOutputs, keyof BoxTarget, ke
     { ...USUAL_TERM, name: 'diou', field: 'boxes' },
     { ...USUAL_TERM, name: 'ciou', field: 'boxes' },
   ],
-  fields: [{ name: 'boxes', of: ({ boxes }) => boxes, owner: 'boxes', hasGradient: true, columns: () => BOX_SIZE }],
-  targets: [{ name: 'boxes', of: ({ boxes }) => boxes, isOptional: false, columns: () => BOX_SIZE, noun: 'boxes' }],
+  fields: [{ name: 'boxes', of: ({ boxes }) => boxes, owner: 'boxes', columns: () => BOX_SIZE }],
+  targets: [{ name: 'boxes', of: ({ boxes }) => boxes, columns: () => BOX_SIZE, noun: 'boxes' }],
   options: ['boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes', 'ignore', 'boxMatching'],
   foreign: NAMES,
 }

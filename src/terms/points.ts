@@ -113,7 +113,6 @@ export const POINTS: Family<
       name: 'points',
       of: ({ points }) => points,
       owner: 'points',
-      hasGradient: true,
       columns: columnsOf,
       axes: (options, columns) => [columns / dimensions(options), dimensions(options)],
     },
@@ -122,7 +121,6 @@ export const POINTS: Family<
     {
       name: 'points',
       of: ({ points }) => points,
-      isOptional: false,
       columns: (_, widthOf) => widthOf('points'),
       axes: (options, columns) => [columns / dimensions(options), dimensions(options)],
       noun: 'sets of points',
@@ -130,7 +128,6 @@ export const POINTS: Family<
     {
       name: 'visibility',
       of: ({ visibility }) => visibility,
-      isOptional: true,
       columns: (options, widthOf) => widthOf('points') / dimensions(options),
       noun: 'rows',
     },

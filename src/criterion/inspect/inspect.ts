@@ -9,6 +9,7 @@ import { targetShape } from '../../input/targets.ts'
 import type { Target, TargetWithoutBoxes } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { shapeOf, showShape } from '../../common/tensors.ts'
+import { isSigmoid } from '../../terms/classification.ts'
 import { isRecord, show } from '../../common/validate.ts'
 import type { Finding } from './finding.ts'
 import { inspectPredictions } from './predictions.ts'
@@ -104,7 +105,7 @@ function transposedShape(
 ): Finding | undefined {
   if (code !== 'SHAPE' || argument !== 'outputs.logits') return undefined
   const shape = shapeOfLogits(outputs)
-  const columns = options.numClasses + Number(options.classification.kind === 'softmax')
+  const columns = options.numClasses + Number(!isSigmoid(options.classification.kind))
   if (shape.length < 3 || shape.at(-2) !== columns || shape.at(-1) === columns) return undefined
   const expected = [...shape.slice(0, -2), shape.at(-1) as number, columns]
   return {
