@@ -5,7 +5,7 @@ import { isSigmoid } from '../../src/terms/classification.ts'
 import type { Kind } from '../../src/terms/classification.ts'
 import { CLASSES } from '../../src/terms/classes.ts'
 import { EDGES } from '../../src/terms/edges.ts'
-import { FIELDS, TARGET_FIELDS, TERMS } from '../../src/terms/index.ts'
+import { FIELDS, FOREIGN_FIELDS, TARGET_FIELDS, TERMS } from '../../src/terms/index.ts'
 import { POINTS } from '../../src/terms/points.ts'
 import { SPANS } from '../../src/terms/spans.ts'
 
@@ -23,4 +23,18 @@ test('terms and fields have what the core says of them', () => {
 test('families do not say it again', () => {
   const said = FAMILIES.flatMap(({ terms, fields, targets }) => [...terms, ...fields, ...targets].flatMap(Object.keys))
   for (const fact of ['inCost', 'needsSigmoid', 'hasGradient', 'isOptional']) expect(said).not.toContain(fact)
+})
+
+test('names that others have for fields stand for fields that the family has, and for one each', () => {
+  for (const { fields, targets, foreignFields } of FAMILIES) {
+    const known: readonly string[] = fields.map(({ name }) => name)
+    const ofTargets: readonly string[] = [...targets.map(({ name }) => name), 'labels']
+    expect(known).toEqual(expect.arrayContaining(Object.values(foreignFields.queries)))
+    expect(ofTargets).toEqual(expect.arrayContaining(Object.values(foreignFields.targets)))
+  }
+  for (const side of ['queries', 'targets'] as const) {
+    const names = FAMILIES.flatMap(({ foreignFields }) => Object.keys(foreignFields[side]))
+    expect(Object.keys(FOREIGN_FIELDS[side])).toEqual(names)
+    expect(new Set(names).size).toBe(names.length)
+  }
 })

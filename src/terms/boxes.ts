@@ -170,6 +170,10 @@ export const BOXES: Family<keyof BoxTerms, keyof BoxOutputs, keyof BoxTarget, ke
   targets: [{ name: 'boxes', of: ({ boxes }) => boxes, columns: () => BOX_SIZE, noun: 'boxes' }],
   options: ['boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes', 'ignore', 'boxMatching'],
   foreign: NAMES,
+  foreignFields: {
+    queries: { predboxes: 'boxes', bbox: 'boxes', bboxes: 'boxes', box: 'boxes' },
+    targets: { bbox: 'boxes', bboxes: 'boxes' },
+  },
 }
 
 /** Checks the options of boxes and fills in defaults. */

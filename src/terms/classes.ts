@@ -144,6 +144,20 @@ export const CLASSES: Family<keyof ClassTerms, keyof ClassOutputs, never, keyof 
   targets: [],
   options: ['numClasses', 'classification', 'cardinality'],
   foreign: NAMES,
+  foreignFields: {
+    queries: { predlogits: 'logits', classlogits: 'logits', scores: 'logits' },
+    targets: {
+      class: 'labels',
+      classes: 'labels',
+      classid: 'labels',
+      classids: 'labels',
+      classlabels: 'labels',
+      category: 'labels',
+      categories: 'labels',
+      categoryid: 'labels',
+      categoryids: 'labels',
+    },
+  },
 }
 
 /** The settings of the cost's class part. */

@@ -122,6 +122,10 @@ export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, never, keyof Edge
   targets: [],
   options: ['distribution'],
   foreign: new Map(),
+  foreignFields: {
+    queries: { predcorners: 'corners', refpoints: 'references', referencepoints: 'references' },
+    targets: {},
+  },
 }
 
 /** Checks the options of edges and fills in defaults. */

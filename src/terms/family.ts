@@ -71,4 +71,14 @@ export interface Family<
   readonly options: readonly Option[]
   /** What other code calls its terms and options. */
   readonly foreign: ForeignNames
+  /** What other code and data sets call its fields. */
+  readonly foreignFields: ForeignFields
+}
+
+/** Fields by the names that other code and data sets have for them, without case and underscores. */
+export interface ForeignFields {
+  /** In outputs. */
+  readonly queries: { readonly [name: string]: string }
+  /** In targets. */
+  readonly targets: { readonly [name: string]: string }
 }

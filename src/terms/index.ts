@@ -41,7 +41,7 @@ import type {
   EdgeTerms,
   ResolvedEdgeOptions,
 } from './edges.ts'
-import type { FieldInfo, TargetFieldInfo, TermInfo } from './family.ts'
+import type { FieldInfo, ForeignFields, TargetFieldInfo, TermInfo } from './family.ts'
 import { POINTS, resolvePointOptions } from './points.ts'
 import type {
   PointCounts,
@@ -170,6 +170,24 @@ export const FOREIGN_NAMES: ForeignNames = new Map<string, readonly string[]>([
   ...SPANS.foreign,
   ...POINTS.foreign,
 ])
+
+/** What other code and data sets call the families' fields. */
+export const FOREIGN_FIELDS: ForeignFields = {
+  queries: {
+    ...CLASSES.foreignFields.queries,
+    ...BOXES.foreignFields.queries,
+    ...EDGES.foreignFields.queries,
+    ...SPANS.foreignFields.queries,
+    ...POINTS.foreignFields.queries,
+  },
+  targets: {
+    ...CLASSES.foreignFields.targets,
+    ...BOXES.foreignFields.targets,
+    ...EDGES.foreignFields.targets,
+    ...SPANS.foreignFields.targets,
+    ...POINTS.foreignFields.targets,
+  },
+}
 
 /** Checks the options of all families and fills in defaults. */
 export function resolveFamilyOptions(

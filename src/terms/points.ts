@@ -134,6 +134,10 @@ export const POINTS: Family<
   ],
   options: ['pointFormat', 'pointWeights', 'normalizedPoints'],
   foreign: NAMES,
+  foreignFields: {
+    queries: { keypoints: 'points', predkeypoints: 'points', predpoints: 'points' },
+    targets: { keypoints: 'points', visible: 'visibility' },
+  },
 }
 
 /** Checks the options of points and fills in defaults. */

@@ -77,6 +77,10 @@ export const SPANS: Family<keyof SpanTerms, keyof SpanOutputs, keyof SpanTarget,
   targets: [{ name: 'spans', of: ({ spans }) => spans, columns: () => SPAN_SIZE, noun: 'spans' }],
   options: ['spanFormat', 'normalizedSpans'],
   foreign: new Map(),
+  foreignFields: {
+    queries: {},
+    targets: {},
+  },
 }
 
 /** Checks the options of spans and fills in defaults. */
