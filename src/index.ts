@@ -19,6 +19,7 @@ export type {
   NestedNumbers,
   OnnxTensor,
   Shaped,
+  TargetRows,
   TensorLike,
 } from './common/tensors.ts'
 export type { AsyncCallOptions, CallOptions } from './criterion/call.ts'

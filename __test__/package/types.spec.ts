@@ -21,7 +21,7 @@ import type {
   TensorLike,
 } from '../../src/index.ts'
 import type { TensorLoss } from '../../src/tfjs.ts'
-import type { ExactOutputs } from '../../src/index.ts'
+import type { Boxes, ExactOutputs, Points, Spans, TargetRows } from '../../src/index.ts'
 import { errorOf, randomLayer, randomTargets } from '../support/helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })
@@ -116,6 +116,17 @@ test('inspectBatch: takes outputs and targets without boxes, as compute does', (
   expect(inspectBatch(outputs, moment, moments).filter(({ severity }) => severity === 'error')).toEqual([])
   // @ts-expect-error: neither boxes nor anything in their place
   expect(inspectBatch({ logits: outputs.logits }, moment, moments)).toMatchObject([{ code: 'refused' }])
+})
+
+test('TargetRows: boxes and spans are rows of numbers, and points are such or rows of points', () => {
+  expectTypeOf<Boxes>().toEqualTypeOf<TargetRows>()
+  expectTypeOf<Spans>().toEqualTypeOf<TargetRows>()
+  expectTypeOf<NonNullable<Target['visibility']>>().toEqualTypeOf<TargetRows>()
+  expectTypeOf<TargetRows>().toExtend<Points>()
+  expectTypeOf<number[][][]>().toExtend<Points>()
+  // @ts-expect-error: of bigints, only labels are made
+  const rows: TargetRows = BigInt64Array.of(1n)
+  expect(errorOf(() => criterion.compute(layer, [{ labels: [0], boxes: rows }, targets[1]!])).code).toBe('DTYPE')
 })
 
 test('ExactOutputs: of unknown keys, the compiler’s message has the name', () => {

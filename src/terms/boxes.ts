@@ -1,5 +1,5 @@
 /** The terms of boxes: L1 distance and the forms of IoU, of matched pairs. */
-import type { FloatData, IntegerData, OnnxTensor, Shaped, TensorLike } from '../common/tensors.ts'
+import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import { checkWord } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { USUAL_TERM } from './family.ts'
@@ -33,12 +33,7 @@ export interface BoxOutputs {
 }
 
 /** Boxes, flat `n × 4` or one row for each box. A tensor must be of shape `[n, 4]`. */
-export type Boxes =
-  | FloatData
-  | Exclude<IntegerData, BigInt64Array | BigUint64Array>
-  | ReadonlyArray<ArrayLike<number>>
-  | Shaped<FloatData | Exclude<IntegerData, BigInt64Array | BigUint64Array>>
-  | OnnxTensor
+export type Boxes = TargetRows
 
 /** What the terms of boxes read of an image's targets. */
 export interface BoxTarget {
