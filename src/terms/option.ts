@@ -75,10 +75,14 @@ export function checkOption(option: OptionDescription, value: unknown, numClasse
       return checkWord(value, words, words[0] as string, argument)
     case 'column':
       return checkColumn(value, numClasses, argument)
-    default:
-      return value === undefined
-        ? undefined
-        : checkNumbers(value, kind === 'perClass' ? numClasses : undefined, argument)
+    case 'perClass':
+      return value === undefined ? undefined : checkNumbers(value, numClasses, argument)
+    case 'list':
+      return value === undefined ? undefined : checkNumbers(value, undefined, argument)
+    default: {
+      const rule = `the binary is of another version: ${option.name} is of kind ${show(kind)}; build it anew`
+      throw new HungarianLossError('BINARY', rule)
+    }
   }
 }
 
