@@ -49,7 +49,7 @@ export type { NonFiniteCounts } from './result/non-finite.ts'
 export type { Matches } from './result/matches.ts'
 export type { MatchResult, PartMatching } from './result/matching.ts'
 export type { NormalizerCounts, Normalizers } from './result/normalizers.ts'
-export type { Boxes, IgnoreOptions } from './terms/boxes.ts'
+export type { Boxes, IgnoreOptions, ResolvedIgnore, WithoutBoxes } from './terms/boxes.ts'
 export type { Labels, LabelSets } from './terms/classes.ts'
 export type {
   ClassificationOptions,
@@ -57,11 +57,22 @@ export type {
   IaBceOptions,
   MalOptions,
   ResolvedClassification,
+  ResolvedFocal,
+  ResolvedIaBce,
   ResolvedSoftmax,
+  ResolvedVarifocal,
   SoftmaxOptions,
   VarifocalOptions,
 } from './terms/classification.ts'
-export type { DistributionOptions } from './terms/edges.ts'
-export type { CostTerms, CostWeights, LayerGradients, ResolvedCost, Terms } from './terms/index.ts'
+export type { DistributionOptions, ResolvedDistribution } from './terms/edges.ts'
+export type {
+  CostTerms,
+  CostWeights,
+  LayerFields,
+  LayerGradients,
+  ResolvedCost,
+  TargetFields,
+  Terms,
+} from './terms/index.ts'
 export type { Points } from './terms/points.ts'
 export type { Spans } from './terms/spans.ts'

@@ -21,7 +21,24 @@ import type {
   TensorLike,
 } from '../../src/index.ts'
 import type { TensorLoss } from '../../src/tfjs.ts'
-import type { Boxes, ExactOutputs, Points, Spans, TargetRows } from '../../src/index.ts'
+import type {
+  Boxes,
+  ExactOutputs,
+  LayerFields,
+  Points,
+  ResolvedDistribution,
+  ResolvedFocal,
+  ResolvedIaBce,
+  ResolvedIgnore,
+  ResolvedOptions,
+  ResolvedSoftmax,
+  ResolvedVarifocal,
+  Spans,
+  TargetFields,
+  TargetRows,
+  TargetWithoutBoxes,
+  WithoutBoxes,
+} from '../../src/index.ts'
 import { errorOf, randomLayer, randomTargets } from '../support/helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })
@@ -127,6 +144,16 @@ test('TargetRows: boxes and spans are rows of numbers, and points are such or ro
   // @ts-expect-error: of bigints, only labels are made
   const rows: TargetRows = BigInt64Array.of(1n)
   expect(errorOf(() => criterion.compute(layer, [{ labels: [0], boxes: rows }, targets[1]!])).code).toBe('DTYPE')
+})
+
+test('ResolvedOptions: whatever they show has a name', () => {
+  type Kinds = ResolvedSoftmax | ResolvedFocal | ResolvedVarifocal | ResolvedIaBce
+  expectTypeOf<ResolvedOptions['classification']>().toEqualTypeOf<Kinds>()
+  expectTypeOf<ResolvedOptions['ignore']>().toEqualTypeOf<ResolvedIgnore>()
+  expectTypeOf<ResolvedOptions['distribution']>().toEqualTypeOf<ResolvedDistribution>()
+  expectTypeOf<Target>().toExtend<TargetFields>()
+  expectTypeOf<Outputs>().toExtend<LayerFields>()
+  expectTypeOf<TargetWithoutBoxes>().toEqualTypeOf<WithoutBoxes<Target>>()
 })
 
 test('ExactOutputs: of unknown keys, the compiler’s message has the name', () => {
