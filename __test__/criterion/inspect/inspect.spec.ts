@@ -334,6 +334,18 @@ describe('inspectBatch', () => {
       expect(starts?.message).toMatch(/As 'xw' all of them fit: convert them to \[start \+ w \/ 2, w\]\.$/)
     })
 
+    test.each([NaN, Infinity, -Infinity])('those that are not finite, and of them nothing else: %d', (value) => {
+      const spans = [[0.125, 0.875], [0.5, value]] // prettier-ignore
+      const targets = [{ labels: [0, 0], spans }, { labels: [], spans: [] }] // prettier-ignore
+      for (const criterion of [moments('xx'), moments('xx', false)]) {
+        const all = found(outputs, targets, criterion)
+        const place = { argument: 'targets[0].spans', place: { image: 0, target: 1 }, example: [0.5, value] }
+        expect(all['non-finite']).toMatchObject({ severity: 'error', count: 1, total: 2, ...place })
+        expect(all['non-finite']?.message).toMatch(/^Target spans must be finite/)
+        expect(all['span-outside-range']).toBe(undefined)
+      }
+    })
+
     test('those that fit no format, and those that are there twice', () => {
       const spans = [[0.125, 0.875], [0.875, 0.25], [0.125, 0.875]] // prettier-ignore
       const targets = [

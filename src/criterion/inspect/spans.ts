@@ -19,7 +19,10 @@ const CONVERSIONS: { readonly [To in 'cxw' | 'xx']: { readonly [From in SpanRead
   xx: { cxw: '[cx - w / 2, cx + w / 2]', xx: '[start, end]', xw: '[start, start + w]' },
 }
 
-/** Normalised spans that leave [0, 1] as the criterion reads them. In seconds, nothing tells where they should end. */
+/**
+ * Spans that are not finite, and normalised ones that leave [0, 1] as the criterion reads them. In seconds, nothing tells where
+ * they should end.
+ */
 export function inspectSpans(
   entries: readonly TargetEntry[],
   targets: PackedTargets,
@@ -27,15 +30,26 @@ export function inspectSpans(
 ): Finding[] {
   const spans = entries.map((entry) => rowOf(targets, 'spans', entry))
   const isCertain = ({ length }: number[]) => length === 2
-  if (!normalizedSpans || !spans.every(isCertain)) return []
-  const outside = new Tally()
+  if (!spans.every(isCertain)) return []
+  const isFinite = (span: readonly number[]) => span.every(Number.isFinite)
+  const [nonFinite, outside] = [new Tally(), new Tally()]
   for (const [i, span] of spans.entries()) {
-    outside.add(!isInside(span, spanFormat), () => atTarget(entries[i] as TargetEntry, 'spans', span))
+    const describe = () => atTarget(entries[i] as TargetEntry, 'spans', span)
+    nonFinite.add(!isFinite(span), describe)
+    if (isFinite(span)) outside.add(normalizedSpans && !isInside(span, spanFormat), describe)
   }
-  const others = READINGS.filter((reading) => reading !== spanFormat && spans.every((span) => isInside(span, reading)))
+  const finite = spans.filter(isFinite)
+  const others = READINGS.filter((reading) => reading !== spanFormat && finite.every((span) => isInside(span, reading)))
   const cures = others.map((reading) => cureFor(reading, spanFormat)).join(' ')
   const found = `Read as spanFormat '${spanFormat}', target spans leave [0, 1] or have widths below 0.`
-  return outside.finding('span-outside-range', 'warning', `${found} ${cures || 'Check their format, or clip them.'}`)
+  return [
+    ...nonFinite.finding(
+      'non-finite',
+      'error',
+      'Target spans must be finite numbers. Look where these annotations come from.',
+    ),
+    ...outside.finding('span-outside-range', 'warning', `${found} ${cures || 'Check their format, or clip them.'}`),
+  ]
 }
 
 /** Whether a span, in a reading, has its ends in order and in [0, 1], give or take a little. */
