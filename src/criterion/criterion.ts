@@ -60,7 +60,7 @@ interface Prepared {
  * A quotient whose divisor is 0 counts as 0, so all forms of IoU of two boxes that are the same point are 0.
  *
  * All methods throw a {@link HungarianLossError} for bad input and never write to it. Checks come in this order:
- * options and call, shapes, labels, target boxes, matchings and costs that are given, predictions.
+ * options and call, shapes, labels, fields of targets, matchings and costs that are given, predictions.
  *
  * Source: Carion et al. 2020, section 3.1; facebookresearch/detr, `models/matcher.py` and `models/detr.py`; each preset
  * names its own.

@@ -104,10 +104,11 @@ export interface BoxOptions {
   /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
   readonly ignore?: IgnoreOptions | undefined
   /**
-   * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all
-   * decoder and encoder layers, which then have the same number of queries, the same: of all their pairs the most frequent first, one target for each query, divided
-   * by the number of these pairs. The class term follows the layer's own matching either way. Default: the preset's,
-   * which is `'union'` for D-FINE and DEIM alone.
+   * Which pairs the box terms use. `'layer'`: those of the layer's own matching. `'union'`, as in D-FINE: one set of pairs
+   * for all decoder and encoder layers, which must then have the same number of queries. It is chosen from the pairs of all
+   * these layers, the most frequent first, with at most one target for each query, and their number divides the box terms.
+   * The class term follows the layer's own matching either way. Default: the preset's, which is `'union'` for D-FINE and
+   * DEIM alone.
    */
   readonly boxMatching?: 'layer' | 'union' | undefined
 }
