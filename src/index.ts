@@ -19,6 +19,7 @@ export type {
   NestedNumbers,
   OnnxTensor,
   Shaped,
+  TargetRows,
   TensorLike,
 } from './common/tensors.ts'
 export type { AsyncCallOptions, CallOptions } from './criterion/call.ts'
@@ -64,6 +65,14 @@ export type {
   VarifocalOptions,
 } from './terms/classification.ts'
 export type { DistributionOptions, ResolvedDistribution } from './terms/edges.ts'
-export type { CostTerms, CostWeights, LayerGradients, ResolvedCost, Terms } from './terms/index.ts'
+export type {
+  CostTerms,
+  CostWeights,
+  LayerFields,
+  LayerGradients,
+  ResolvedCost,
+  TargetFields,
+  Terms,
+} from './terms/index.ts'
 export type { Points } from './terms/points.ts'
 export type { Spans } from './terms/spans.ts'

@@ -53,18 +53,16 @@ export interface TensorOutputs extends Omit<TensorPart, 'queries'>, Pick<Outputs
   readonly oneToMany?: ((TensorPart | QueryRange) & OneToManySettings) | undefined
 }
 
+/**
+ * The fields of {@link Target}, as they are or as tensors: labels int32, or float32 of whole numbers; all others float32 or
+ * int32.
+ */
+export type TensorTargetFields = {
+  readonly [Field in keyof TargetFields]: TargetFields[Field] | tfc.Tensor
+}
+
 /** As {@link Target}, of arrays, of tensors whose values are read, or of both. */
-export interface TensorTarget extends Omit<Target, keyof TargetFields | 'ignore'> {
-  /** As a tensor int32, or float32 of whole numbers. */
-  readonly labels: Target['labels'] | tfc.Tensor
-  /** As a tensor float32 or int32. */
-  readonly boxes: Target['boxes'] | tfc.Tensor
-  /** Likewise. */
-  readonly spans?: Target['spans'] | tfc.Tensor
-  /** Likewise. */
-  readonly points?: Target['points'] | tfc.Tensor
-  /** Likewise. */
-  readonly visibility?: Target['visibility'] | tfc.Tensor
+export interface TensorTarget extends TensorTargetFields, Omit<Target, keyof TargetFields | 'ignore'> {
   /** As a tensor bool, int32 or float32. */
   readonly ignore?: Target['ignore'] | tfc.Tensor
 }

@@ -4,6 +4,7 @@ import type { InferenceSession } from 'onnxruntime-common'
 import { expect, expectTypeOf, test } from 'vitest'
 import {
   HungarianLoss,
+  inspectBatch,
   linearSumAssignment,
   linearSumAssignmentAsync,
   linearSumAssignmentBatch,
@@ -20,7 +21,24 @@ import type {
   TensorLike,
 } from '../../src/index.ts'
 import type { TensorLoss } from '../../src/tfjs.ts'
-import type { ExactOutputs } from '../../src/index.ts'
+import type {
+  Boxes,
+  ExactOutputs,
+  LayerFields,
+  Points,
+  ResolvedDistribution,
+  ResolvedFocal,
+  ResolvedIaBce,
+  ResolvedIgnore,
+  ResolvedOptions,
+  ResolvedSoftmax,
+  ResolvedVarifocal,
+  Spans,
+  TargetFields,
+  TargetRows,
+  TargetWithoutBoxes,
+  WithoutBoxes,
+} from '../../src/index.ts'
 import { errorOf, randomLayer, randomTargets } from '../support/helpers.ts'
 
 const criterion = HungarianLoss.detr({ numClasses: 4 })
@@ -105,6 +123,37 @@ test('ExactOutputs: unknown keys of outputs do not compile', () => {
     () => criterion.compute({ logits: { data: new Int32Array(60), shape: [2, 6, 5] }, boxes: layer.boxes }, targets),
   ]
   expect(calls.length).toBe(8)
+})
+
+test('inspectBatch: takes outputs and targets without boxes, as compute does', () => {
+  const spans = { data: new Float32Array(6).fill(0.5), shape: [1, 3, 2] }
+  const moments = HungarianLoss.momentDetr({ numClasses: 1 })
+  const outputs = { logits: { data: Float32Array.of(1, 2, 4, 3, 0, 5), shape: [1, 3, 2] }, spans }
+  const moment = [{ labels: [0], spans: [[0.5, 0.2]] }]
+  expect(inspectBatch(outputs, moment, moments).filter(({ severity }) => severity === 'error')).toEqual([])
+  // @ts-expect-error: neither boxes nor anything in their place
+  expect(inspectBatch({ logits: outputs.logits }, moment, moments)).toMatchObject([{ code: 'refused' }])
+})
+
+test('TargetRows: boxes and spans are rows of numbers, and points are such or rows of points', () => {
+  expectTypeOf<Boxes>().toEqualTypeOf<TargetRows>()
+  expectTypeOf<Spans>().toEqualTypeOf<TargetRows>()
+  expectTypeOf<NonNullable<Target['visibility']>>().toEqualTypeOf<TargetRows>()
+  expectTypeOf<TargetRows>().toExtend<Points>()
+  expectTypeOf<number[][][]>().toExtend<Points>()
+  // @ts-expect-error: of bigints, only labels are made
+  const rows: TargetRows = BigInt64Array.of(1n)
+  expect(errorOf(() => criterion.compute(layer, [{ labels: [0], boxes: rows }, targets[1]!])).code).toBe('DTYPE')
+})
+
+test('ResolvedOptions: whatever they show has a name', () => {
+  type Kinds = ResolvedSoftmax | ResolvedFocal | ResolvedVarifocal | ResolvedIaBce
+  expectTypeOf<ResolvedOptions['classification']>().toEqualTypeOf<Kinds>()
+  expectTypeOf<ResolvedOptions['ignore']>().toEqualTypeOf<ResolvedIgnore>()
+  expectTypeOf<ResolvedOptions['distribution']>().toEqualTypeOf<ResolvedDistribution>()
+  expectTypeOf<Target>().toExtend<TargetFields>()
+  expectTypeOf<Outputs>().toExtend<LayerFields>()
+  expectTypeOf<TargetWithoutBoxes>().toEqualTypeOf<WithoutBoxes<Target>>()
 })
 
 test('ExactOutputs: of unknown keys, the compiler’s message has the name', () => {

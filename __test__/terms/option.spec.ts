@@ -172,6 +172,14 @@ test('checkOption: a list has one number or more', () => {
   expect(message(1)).toBe('options.numbers: must be an array, got 1')
 })
 
+test('checkOption: a kind that is not known is a binary of another version', () => {
+  for (const value of [undefined, [1]]) {
+    const error = errorOf(() => checkOption({ name: 'boxes.roundness', kind: 'matrix' }, value, 0))
+    expect(error).toMatchObject({ code: 'BINARY' })
+    expect(error.message).toMatch(/boxes\.roundness is of kind "matrix"; build it anew/)
+  }
+})
+
 test('checkWeight: absent it has the fallback, and is a number from 0 to 1e12', () => {
   expect(checkWeight(undefined, 5, 'x')).toBe(5)
   expect([0, MAX_WEIGHT].map((weight) => checkWeight(weight, 5, 'x'))).toEqual([0, 1e12])

@@ -59,6 +59,17 @@ export interface OnnxTensor {
  */
 export type TensorLike = Shaped<FloatData> | OnnxTensor
 
+/**
+ * Numbers of targets, a row for each: flat, `n × width`, or one row for each target; typed or not. A tensor must be of shape
+ * `[n, width]`.
+ */
+export type TargetRows =
+  | FloatData
+  | Exclude<IntegerData, BigInt64Array | BigUint64Array>
+  | ReadonlyArray<ArrayLike<number>>
+  | Shaped<FloatData | Exclude<IntegerData, BigInt64Array | BigUint64Array>>
+  | OnnxTensor
+
 /** An object that holds data and shape, of which nothing has been checked yet. */
 interface Unchecked {
   readonly data?: unknown

@@ -5,7 +5,7 @@ import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import type { ErrorPlace } from '../common/errors.ts'
 import { OPTIONS } from '../options/options.ts'
-import { FIELDS, TARGET_FIELDS } from '../terms/index.ts'
+import { FIELDS, FOREIGN_FIELDS, TARGET_FIELDS } from '../terms/index.ts'
 import { shorten, showKnown } from '../common/validate.ts'
 import { lettersOf, nearestName } from '../common/words.ts'
 
@@ -37,26 +37,14 @@ const SETS = Object.fromEntries(Object.entries(KNOWN).map(([place, keys]) => [pl
   readonly [Key in KeyPlace]: ReadonlySet<string>
 }
 
-/** Names that other code and data sets have for the keys of outputs; without case and underscores. */
+/** Names that other code and data sets have for the keys of outputs: for fields, as the families say, and for the others. */
 const OUTPUT_NAMES: { readonly [name: string]: string } = {
+  ...FOREIGN_FIELDS.queries,
   auxoutputs: 'auxiliary',
   auxiliaryoutputs: 'auxiliary',
   aux: 'auxiliary',
   auxlayers: 'auxiliary',
   intermediate: 'auxiliary',
-  predlogits: 'logits',
-  classlogits: 'logits',
-  scores: 'logits',
-  predboxes: 'boxes',
-  bbox: 'boxes',
-  bboxes: 'boxes',
-  box: 'boxes',
-  predcorners: 'corners',
-  keypoints: 'points',
-  predkeypoints: 'points',
-  predpoints: 'points',
-  refpoints: 'references',
-  referencepoints: 'references',
   encoutputs: 'encoder',
   encauxoutputs: 'encoder',
   intermoutputs: 'encoder',
@@ -75,19 +63,7 @@ const OUTPUT_NAMES: { readonly [name: string]: string } = {
 
 /** Likewise, for the keys of a target. */
 const TARGET_NAMES: { readonly [name: string]: string } = {
-  class: 'labels',
-  classes: 'labels',
-  classid: 'labels',
-  classids: 'labels',
-  classlabels: 'labels',
-  category: 'labels',
-  categories: 'labels',
-  categoryid: 'labels',
-  categoryids: 'labels',
-  bbox: 'boxes',
-  bboxes: 'boxes',
-  keypoints: 'points',
-  visible: 'visibility',
+  ...FOREIGN_FIELDS.targets,
   crowd: 'ignore',
   iscrowd: 'ignore',
 }
@@ -101,7 +77,7 @@ const SYNONYMS: { readonly [Key in KeyPlace]?: typeof OUTPUT_NAMES } = {
   target: TARGET_NAMES,
 }
 
-/** What data sets have of an image or its objects, and the loss does not take; likewise. */
+/** What data sets have of an image or its objects, and the loss does not take; without case and underscores. */
 const NEEDLESS: ReadonlySet<string> = new Set(
   ['id', 'imageid', 'idx', 'index', 'area', 'areas', 'origsize', 'size', 'sizes', 'width', 'height']
     .concat(['filename', 'imagepath', 'path', 'imageurl', 'url', 'caption', 'segmentation', 'segmentations'])

@@ -9,6 +9,7 @@ import { isObject, show, showKeys } from '../common/validate.ts'
 import { showLayer } from '../options/needed.ts'
 import type { Needed } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
+import { isSigmoid } from '../terms/classification.ts'
 import { FIELDS, TERMS } from '../terms/index.ts'
 import type { Field, LayerFields } from '../terms/index.ts'
 import { checkKeys } from './keys.ts'
@@ -330,7 +331,7 @@ function checkClasses(
   agnostic: boolean | undefined,
 ): void {
   const { numClasses, classification } = options
-  const extra = classification.kind === 'softmax' ? 1 : 0
+  const extra = isSigmoid(classification.kind) ? 0 : 1
   const expected = numClasses + extra
   if (classes === expected || (agnostic === true && classes === 1 + extra)) return
   const formula = `numClasses${extra === 1 ? ' + 1' : ''} = ${expected}`
@@ -346,10 +347,10 @@ const AGNOSTIC_HINT = '; logits of the first class alone need classAgnostic: tru
 
 /** What may be behind one column too few or too many. */
 function kindHint(classes: number, { numClasses, classification: { kind } }: ResolvedOptions): string {
-  if (kind === 'softmax' && classes === numClasses) {
+  if (!isSigmoid(kind) && classes === numClasses) {
     return '; softmax classification has one column more, for no-object (a model without one is of a sigmoid kind)'
   }
-  if (kind !== 'softmax' && classes === numClasses + 1) {
+  if (isSigmoid(kind) && classes === numClasses + 1) {
     const rule = `; ${kind} classification is of the sigmoid kind, without a column for no-object`
     return `${rule} (a model with one is of kind 'softmax', or numClasses is one too small)`
   }

@@ -1,5 +1,5 @@
 /** The terms of boxes: L1 distance and the forms of IoU, of matched pairs. */
-import type { FloatData, IntegerData, OnnxTensor, Shaped, TensorLike } from '../common/tensors.ts'
+import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import { checkWord } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { USUAL_TERM } from './family.ts'
@@ -33,12 +33,7 @@ export interface BoxOutputs {
 }
 
 /** Boxes, flat `n × 4` or one row for each box. A tensor must be of shape `[n, 4]`. */
-export type Boxes =
-  | FloatData
-  | Exclude<IntegerData, BigInt64Array | BigUint64Array>
-  | ReadonlyArray<ArrayLike<number>>
-  | Shaped<FloatData | Exclude<IntegerData, BigInt64Array | BigUint64Array>>
-  | OnnxTensor
+export type Boxes = TargetRows
 
 /** What the terms of boxes read of an image's targets. */
 export interface BoxTarget {
@@ -109,10 +104,11 @@ export interface BoxOptions {
   /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
   readonly ignore?: IgnoreOptions | undefined
   /**
-   * Which pairs the box terms use: `'layer'`, those of the layer's own matching; or `'union'`, as in D-FINE, for all decoder
-   * and encoder layers one set of pairs, so that they have the same number of queries: the pairs of all their matchings, the
-   * most frequent first, one target for each query; the terms are divided by their number. The class term follows the layer's own matching either way. Default: the preset's,
-   * which is `'union'` for D-FINE and DEIM alone.
+   * Which pairs the box terms use. `'layer'`: those of the layer's own matching. `'union'`, as in D-FINE: one set of pairs
+   * for all decoder and encoder layers, which must then have the same number of queries. It is chosen from the pairs of all
+   * these layers, the most frequent first, with at most one target for each query, and their number divides the box terms.
+   * The class term follows the layer's own matching either way. Default: the preset's, which is `'union'` for D-FINE and
+   * DEIM alone.
    */
   readonly boxMatching?: 'layer' | 'union' | undefined
 }
@@ -166,10 +162,14 @@ export const BOXES: Family<keyof BoxTerms, keyof BoxOutputs, keyof BoxTarget, ke
     { ...USUAL_TERM, name: 'diou', field: 'boxes' },
     { ...USUAL_TERM, name: 'ciou', field: 'boxes' },
   ],
-  fields: [{ name: 'boxes', of: ({ boxes }) => boxes, owner: 'boxes', hasGradient: true, columns: () => BOX_SIZE }],
-  targets: [{ name: 'boxes', of: ({ boxes }) => boxes, isOptional: false, columns: () => BOX_SIZE, noun: 'boxes' }],
+  fields: [{ name: 'boxes', of: ({ boxes }) => boxes, owner: 'boxes', columns: () => BOX_SIZE }],
+  targets: [{ name: 'boxes', of: ({ boxes }) => boxes, columns: () => BOX_SIZE, noun: 'boxes' }],
   options: ['boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes', 'ignore', 'boxMatching'],
   foreign: NAMES,
+  foreignFields: {
+    queries: { predboxes: 'boxes', bbox: 'boxes', bboxes: 'boxes', box: 'boxes' },
+    targets: { bbox: 'boxes', bboxes: 'boxes' },
+  },
 }
 
 /** Checks the options of boxes and fills in defaults. */

@@ -140,12 +140,24 @@ const NAMES: ForeignNames = new Map<string, readonly string[]>([
 
 export const CLASSES: Family<keyof ClassTerms, keyof ClassOutputs, never, keyof ClassOptions, unknown> = {
   terms: [{ ...USUAL_TERM, name: 'class', isAlwaysGiven: true }],
-  fields: [
-    { name: 'logits', of: ({ logits }) => logits, owner: undefined, hasGradient: true, columns: (_, given) => given },
-  ],
+  fields: [{ name: 'logits', of: ({ logits }) => logits, owner: undefined, columns: (_, given) => given }],
   targets: [],
   options: ['numClasses', 'classification', 'cardinality'],
   foreign: NAMES,
+  foreignFields: {
+    queries: { predlogits: 'logits', classlogits: 'logits', scores: 'logits' },
+    targets: {
+      class: 'labels',
+      classes: 'labels',
+      classid: 'labels',
+      classids: 'labels',
+      classlabels: 'labels',
+      category: 'labels',
+      categories: 'labels',
+      categoryid: 'labels',
+      categoryids: 'labels',
+    },
+  },
 }
 
 /** The settings of the cost's class part. */

@@ -145,6 +145,13 @@ export type Kind = ResolvedClassification['kind']
 
 const KINDS = DESCRIPTION.kinds.map(({ name }) => name as Kind)
 
+const SIGMOID: ReadonlySet<string> = new Set(
+  DESCRIPTION.kinds.flatMap(({ name, isSigmoid }) => (isSigmoid ? [name] : [])),
+)
+
+/** Whether each class has a probability of its own, so that the logits have no column for no-object. */
+export const isSigmoid = (kind: Kind): boolean => SIGMOID.has(kind)
+
 /** The options that each kind has. */
 const OF_KIND = Object.fromEntries(
   DESCRIPTION.kinds.map(({ name, options }) => [name, keysOf('classification', options)]),

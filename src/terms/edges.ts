@@ -3,10 +3,8 @@
  *
  * Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_criterion.py`.
  */
-import { fail } from '../common/errors.ts'
 import type { TensorLike } from '../common/tensors.ts'
 import { BOX_SIZE } from './boxes.ts'
-import type { ResolvedClassification } from './classification.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family } from './family.ts'
 import { resolveGroup } from './option.ts'
@@ -103,15 +101,14 @@ export interface ResolvedEdgeOptions {
 
 export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, never, keyof EdgeOptions, ResolvedEdgeOptions> = {
   terms: [
-    { ...USUAL_TERM, name: 'fgl', inCost: false, field: 'corners' },
-    { ...USUAL_TERM, name: 'ddf', inCost: false, field: 'corners', comparesLayers: true },
+    { ...USUAL_TERM, name: 'fgl', field: 'corners' },
+    { ...USUAL_TERM, name: 'ddf', field: 'corners', comparesLayers: true },
   ],
   fields: [
     {
       name: 'corners',
       of: ({ corners }) => corners,
       owner: 'corners',
-      hasGradient: true,
       columns: ({ distribution }) => BOX_SIZE * (distribution.regMax + 1),
       axes: ({ distribution }) => [BOX_SIZE, distribution.regMax + 1],
     },
@@ -119,13 +116,16 @@ export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, never, keyof Edge
       name: 'references',
       of: ({ references }) => references,
       owner: 'corners',
-      hasGradient: false,
       columns: () => BOX_SIZE,
     },
   ],
   targets: [],
   options: ['distribution'],
   foreign: new Map(),
+  foreignFields: {
+    queries: { predcorners: 'corners', refpoints: 'references', referencepoints: 'references' },
+    targets: {},
+  },
 }
 
 /** Checks the options of edges and fills in defaults. */
@@ -135,14 +135,4 @@ export function resolveEdgeOptions({
   readonly [K in keyof EdgeOptions]?: unknown
 }): ResolvedEdgeOptions {
   return { distribution: resolveGroup('distribution', distribution) }
-}
-
-/** Refuses weights of a part that its criterion's classification has no meaning for. */
-export function checkEdgeWeights(
-  { ddf }: { readonly [K in keyof EdgeTerms]-?: number },
-  { kind }: ResolvedClassification,
-  argument: string,
-): void {
-  if (kind !== 'softmax' || ddf === 0) return
-  fail('OPTION', `${argument}.ddf`, `must be 0 for softmax classification, got ${ddf}`)
 }

@@ -1,11 +1,12 @@
-/** What a family of terms says of itself, so that everything else may loop over terms and fields and know none by name. */
+/**
+ * What a family of terms says of itself, so that everything else may loop over terms and fields and know none by name. What the
+ * core says of them is added where the families are composed.
+ */
 import type { ForeignNames } from '../common/words.ts'
 
 /** One term of the loss. */
 export interface TermInfo<Name extends string, Field extends string> {
   readonly name: Name
-  /** Whether the matching cost may have it, too. */
-  readonly inCost: boolean
   /** Its weight, in loss and cost, where neither the caller nor the preset has one. */
   readonly weight: number
   /** Whether results have it whatever its weight; otherwise only where that is above 0. */
@@ -28,8 +29,6 @@ export interface FieldInfo<Name extends string, Options> {
   readonly owner: Name | undefined
   /** For messages: what may be behind a row of these sizes that does not fit; undefined for what is usual. */
   readonly hint?: (options: Options, row: readonly number[]) => string | undefined
-  /** Whether the loss has a gradient with respect to it. */
-  readonly hasGradient: boolean
   /** Columns of a row, `given` of which there are; of the logits, which have a rule of their own, any. */
   readonly columns: (options: Options, given: number) => number
   /** The axes of a row of so many columns, where tensors may also have them one by one. */
@@ -41,8 +40,6 @@ export interface TargetFieldInfo<Name extends string, Options> {
   readonly name: Name
   /** Reads it, likewise. */
   readonly of: (target: { readonly [Field in Name]?: unknown }) => unknown
-  /** Whether targets may lack it that have the family's others. */
-  readonly isOptional: boolean
   /** Numbers of a row. `widthOf`: columns of a field of the queries, by name; 0 where they do not have it. */
   readonly columns: (options: Options, widthOf: (field: string) => number) => number
   /** The two axes of a row of so many numbers, where targets may also have them one by one. */
@@ -53,7 +50,6 @@ export interface TargetFieldInfo<Name extends string, Options> {
 
 /** What most terms are like. */
 export const USUAL_TERM = {
-  inCost: true,
   weight: 0,
   isAlwaysGiven: false,
   field: undefined,
@@ -77,4 +73,14 @@ export interface Family<
   readonly options: readonly Option[]
   /** What other code calls its terms and options. */
   readonly foreign: ForeignNames
+  /** What other code and data sets call its fields. */
+  readonly foreignFields: ForeignFields
+}
+
+/** Fields by the names that other code and data sets have for them, without case and underscores. */
+export interface ForeignFields {
+  /** In outputs. */
+  readonly queries: { readonly [name: string]: string }
+  /** In targets. */
+  readonly targets: { readonly [name: string]: string }
 }

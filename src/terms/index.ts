@@ -3,6 +3,7 @@
  * Nothing outside this folder and the presets knows a term by name.
  */
 import { DESCRIPTION, inOrder } from '../binding/description.ts'
+import { fail } from '../common/errors.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { BOXES, resolveBoxOptions } from './boxes.ts'
 import type {
@@ -28,8 +29,9 @@ import type {
   ResolvedClassCost,
   ResolvedClassOptions,
 } from './classes.ts'
+import { isSigmoid } from './classification.ts'
 import type { ResolvedClassification } from './classification.ts'
-import { checkEdgeWeights, EDGES, resolveEdgeOptions } from './edges.ts'
+import { EDGES, resolveEdgeOptions } from './edges.ts'
 import type {
   EdgeCounts,
   EdgeGradients,
@@ -39,7 +41,7 @@ import type {
   EdgeTerms,
   ResolvedEdgeOptions,
 } from './edges.ts'
-import type { FieldInfo, TargetFieldInfo, TermInfo } from './family.ts'
+import type { FieldInfo, ForeignFields, TargetFieldInfo, TermInfo } from './family.ts'
 import { POINTS, resolvePointOptions } from './points.ts'
 import type {
   PointCounts,
@@ -109,28 +111,44 @@ export interface ResolvedFamilyOptions
 /** What presets say of the families' options. */
 export interface FamilyPreset extends ClassPreset, BoxPreset {}
 
-/** All terms, in the core's order. */
-export const TERMS: readonly TermInfo<keyof Terms, keyof LayerFields>[] = inOrder<
-  TermInfo<keyof Terms, keyof LayerFields>
->([...CLASSES.terms, ...BOXES.terms, ...EDGES.terms, ...SPANS.terms, ...POINTS.terms], DESCRIPTION.terms)
+type OwnTerm = TermInfo<keyof Terms, keyof LayerFields>
+type OwnField = FieldInfo<keyof LayerFields, ResolvedFamilyOptions>
+type OwnTargetField = TargetFieldInfo<Exclude<keyof TargetFields, 'labels'>, ResolvedFamilyOptions>
 
-/** A field of queries. */
-export type Field = FieldInfo<keyof LayerFields, ResolvedFamilyOptions>
+/** A term, with what the core says of it: whether the matching cost may have it, and whether it needs a sigmoid kind. */
+export type Term = OwnTerm & Pick<(typeof DESCRIPTION.terms)[number], 'inCost' | 'needsSigmoid'>
+
+/** All terms, in the core's order. */
+export const TERMS: readonly Term[] = inOrder<OwnTerm>(
+  [...CLASSES.terms, ...BOXES.terms, ...EDGES.terms, ...SPANS.terms, ...POINTS.terms],
+  DESCRIPTION.terms,
+).map((term, i) => {
+  const { inCost, needsSigmoid } = DESCRIPTION.terms[i] as (typeof DESCRIPTION.terms)[number]
+  return withFacts(term, { inCost, needsSigmoid })
+})
+
+/** A field of queries, likewise: whether the loss has a gradient with respect to it. */
+export type Field = OwnField & Pick<(typeof DESCRIPTION.queryFields)[number], 'hasGradient'>
 
 /** All fields of queries, likewise; the logits come first. */
-export const FIELDS: readonly Field[] = inOrder<Field>(
+export const FIELDS: readonly Field[] = inOrder<OwnField>(
   [...CLASSES.fields, ...BOXES.fields, ...EDGES.fields, ...SPANS.fields, ...POINTS.fields],
   DESCRIPTION.queryFields,
-)
+).map((field, i) => withFacts(field, { hasGradient: DESCRIPTION.queryFields[i]?.hasGradient === true }))
 
-/** A field of targets. */
-export type TargetField = TargetFieldInfo<Exclude<keyof TargetFields, 'labels'>, ResolvedFamilyOptions>
+/** A field of targets, likewise: whether targets may lack it that have the family's others. */
+export type TargetField = OwnTargetField & Pick<(typeof DESCRIPTION.targetFields)[number], 'isOptional'>
 
 /** All fields of targets but the labels, likewise. */
-export const TARGET_FIELDS: readonly TargetField[] = inOrder<TargetField>(
+export const TARGET_FIELDS: readonly TargetField[] = inOrder<OwnTargetField>(
   [...BOXES.targets, ...SPANS.targets, ...POINTS.targets],
   DESCRIPTION.targetFields,
-)
+).map((field, i) => withFacts(field, { isOptional: DESCRIPTION.targetFields[i]?.isOptional === true }))
+
+/** What a family says of a thing, and what the core says of it. */
+function withFacts<Own extends object, Facts extends object>(own: Own, facts: Facts): Own & Facts {
+  return { ...own, ...facts }
+}
 
 /** The names of all families' options. */
 export const FAMILY_OPTIONS: readonly (keyof FamilyOptions)[] = [
@@ -152,6 +170,24 @@ export const FOREIGN_NAMES: ForeignNames = new Map<string, readonly string[]>([
   ...SPANS.foreign,
   ...POINTS.foreign,
 ])
+
+/** What other code and data sets call the families' fields. */
+export const FOREIGN_FIELDS: ForeignFields = {
+  queries: {
+    ...CLASSES.foreignFields.queries,
+    ...BOXES.foreignFields.queries,
+    ...EDGES.foreignFields.queries,
+    ...SPANS.foreignFields.queries,
+    ...POINTS.foreignFields.queries,
+  },
+  targets: {
+    ...CLASSES.foreignFields.targets,
+    ...BOXES.foreignFields.targets,
+    ...EDGES.foreignFields.targets,
+    ...SPANS.foreignFields.targets,
+    ...POINTS.foreignFields.targets,
+  },
+}
 
 /** Checks the options of all families and fills in defaults. */
 export function resolveFamilyOptions(
@@ -191,10 +227,10 @@ export function neededFamilies({ cost, weights, classification }: NeedingOptions
 type Weights = { readonly [term: string]: number | undefined }
 
 /** Refuses weights of a part that have no meaning for the criterion's classification. */
-export function checkPartWeights(
-  weights: Required<Terms>,
-  classification: ResolvedClassification,
-  argument: string,
-): void {
-  checkEdgeWeights(weights as { readonly [K in keyof Terms]-?: number }, classification, argument)
+export function checkPartWeights(weights: Required<Terms>, { kind }: ResolvedClassification, argument: string): void {
+  if (isSigmoid(kind)) return
+  for (const { name, needsSigmoid } of TERMS) {
+    if (!needsSigmoid || weights[name] === 0) continue
+    fail('OPTION', `${argument}.${name}`, `must be 0 for ${kind} classification, got ${weights[name]}`)
+  }
 }

@@ -79,11 +79,10 @@ export function checkOption(option: OptionDescription, value: unknown, numClasse
       return value === undefined ? undefined : checkNumbers(value, numClasses, argument)
     case 'list':
       return value === undefined ? undefined : checkNumbers(value, undefined, argument)
-    default:
-      throw new HungarianLossError(
-        'BINARY',
-        `the binary is of another version: ${argument} is a ${kind}; build it anew`,
-      )
+    default: {
+      const rule = `the binary is of another version: ${option.name} is of kind ${show(kind)}; build it anew`
+      throw new HungarianLossError('BINARY', rule)
+    }
   }
 }
 

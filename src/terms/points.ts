@@ -4,9 +4,8 @@
  * Source: Yang et al. 2023, "ED-Pose"; Liu et al. 2023, "GroupPose" (Michel-liu/GroupPose, `keypoint_loss.py`); without visibility
  * Liao et al. 2023, "MapTR" (hustvl/MapTR, `map_loss.py`); with weights Wang et al. 2021, "DETR3D" (`detr3d_head.py`).
  */
-import type { TensorLike } from '../common/tensors.ts'
+import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import type { ForeignNames } from '../common/words.ts'
-import type { Boxes } from './boxes.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family } from './family.ts'
 import { resolveOption } from './option.ts'
@@ -26,8 +25,11 @@ export interface PointOutputs {
   readonly points?: TensorLike | undefined
 }
 
-/** Points of targets: flat, or a row for each target, in which each point may be a row of its own. */
-export type Points = Boxes | ReadonlyArray<ReadonlyArray<ArrayLike<number>>>
+/**
+ * Points of targets: flat, `n × K × D`, or a row for each target, in which each point may be a row of its own. A tensor must be
+ * of shape `[n, K · D]` or `[n, K, D]`.
+ */
+export type Points = TargetRows | ReadonlyArray<ReadonlyArray<ArrayLike<number>>>
 
 /** What the term of points reads of an image's targets. */
 export interface PointTarget {
@@ -41,7 +43,7 @@ export interface PointTarget {
    * `[n, K]`: 0 for points that are not known, which then count in neither cost nor loss; 1 or 2 for the others, as in COCO.
    * Targets of all images have it, or none. Default: all are known.
    */
-  readonly visibility?: Boxes | undefined
+  readonly visibility?: TargetRows | undefined
 }
 
 /** The gradient of the term of points. */
@@ -126,7 +128,6 @@ export const POINTS: Family<
       name: 'points',
       of: ({ points }) => points,
       owner: 'points',
-      hasGradient: true,
       columns: columnsOf,
       hint: hintOf,
       axes: (options, columns) => [columns / dimensions(options), dimensions(options)],
@@ -136,7 +137,6 @@ export const POINTS: Family<
     {
       name: 'points',
       of: ({ points }) => points,
-      isOptional: false,
       columns: (_, widthOf) => widthOf('points'),
       axes: (options, columns) => [columns / dimensions(options), dimensions(options)],
       noun: 'sets of points',
@@ -144,13 +144,16 @@ export const POINTS: Family<
     {
       name: 'visibility',
       of: ({ visibility }) => visibility,
-      isOptional: true,
       columns: (options, widthOf) => widthOf('points') / dimensions(options),
       noun: 'rows',
     },
   ],
   options: ['pointFormat', 'pointWeights', 'normalizedPoints'],
   foreign: NAMES,
+  foreignFields: {
+    queries: { keypoints: 'points', predkeypoints: 'points', predpoints: 'points' },
+    targets: { keypoints: 'points', visible: 'visibility' },
+  },
 }
 
 /** Checks the options of points and fills in defaults. */

@@ -1,6 +1,5 @@
 /** The terms of spans, intervals of one dimension such as moments of a video: L1 distance and the forms of IoU. */
-import type { TensorLike } from '../common/tensors.ts'
-import type { Boxes } from './boxes.ts'
+import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family } from './family.ts'
 import { resolveOption } from './option.ts'
@@ -25,7 +24,7 @@ export interface SpanOutputs {
 }
 
 /** Spans, flat `n × 2` or one row for each span. A tensor must be of shape `[n, 2]`. */
-export type Spans = Boxes
+export type Spans = TargetRows
 
 /** What the terms of spans read of an image's targets. */
 export interface SpanTarget {
@@ -73,10 +72,14 @@ export const SPANS: Family<keyof SpanTerms, keyof SpanOutputs, keyof SpanTarget,
     { ...USUAL_TERM, name: 'spanGiou', field: 'spans' },
     { ...USUAL_TERM, name: 'spanIou', field: 'spans' },
   ],
-  fields: [{ name: 'spans', of: ({ spans }) => spans, owner: 'spans', hasGradient: true, columns: () => SPAN_SIZE }],
-  targets: [{ name: 'spans', of: ({ spans }) => spans, isOptional: false, columns: () => SPAN_SIZE, noun: 'spans' }],
+  fields: [{ name: 'spans', of: ({ spans }) => spans, owner: 'spans', columns: () => SPAN_SIZE }],
+  targets: [{ name: 'spans', of: ({ spans }) => spans, columns: () => SPAN_SIZE, noun: 'spans' }],
   options: ['spanFormat', 'normalizedSpans'],
   foreign: new Map(),
+  foreignFields: {
+    queries: {},
+    targets: {},
+  },
 }
 
 /** Checks the options of spans and fills in defaults. */

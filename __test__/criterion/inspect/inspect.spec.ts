@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss, inspectBatch } from '../../../src/index.ts'
-import type { Finding, HungarianLossOptions, Outputs, Target } from '../../../src/index.ts'
+import type {
+  Finding,
+  HungarianLossOptions,
+  Outputs,
+  OutputsWithoutBoxes,
+  Target,
+  TargetWithoutBoxes,
+} from '../../../src/index.ts'
 import { errorOf, randomLayer, randomNumbers, randomTargets, untyped } from '../../support/helpers.ts'
 
 const CLASSES = 4
@@ -30,8 +37,8 @@ const batch = () => ({
 
 /** What is found by the criterion of the softmax kind, unless another is given. */
 function found(
-  outputs: Outputs,
-  targets: readonly Target[],
+  outputs: Outputs | OutputsWithoutBoxes,
+  targets: ReadonlyArray<Target | TargetWithoutBoxes>,
   of = criterion,
 ): Partial<Record<Finding['code'], Finding>> {
   return Object.fromEntries(inspectBatch(outputs, targets, of).map((finding) => [finding.code, finding]))
@@ -297,19 +304,17 @@ describe('inspectBatch', () => {
   describe('finds of spans', () => {
     const moments = (spanFormat: 'cxw' | 'xx', normalizedSpans = true) =>
       HungarianLoss.momentDetr({ numClasses: 1, spanFormat, normalizedSpans })
-    const outputs = untyped<Outputs>({
+    const outputs = {
       logits: { data: Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)), shape: [2, 6, 2] },
       spans: { data: new Float32Array(24).fill(0.5), shape: [2, 6, 2] },
-    })
+    }
     /** Moments of two videos, none at an end: start and end. */
     const ENDS = [
       [[0.125, 0.875], [0.25, 0.5]],
       [[0.5, 0.625], [0.0625, 0.9375]],
     ] as const // prettier-ignore
     const targetsOf = (spanOf: (start: number, end: number) => number[]) =>
-      untyped<Target[]>(
-        ENDS.map((spans) => ({ labels: [0, 0], spans: spans.map(([start, end]) => spanOf(start, end)) })),
-      )
+      ENDS.map((spans) => ({ labels: [0, 0], spans: spans.map(([start, end]) => spanOf(start, end)) }))
     const widths = targetsOf((start, end) => [(start + end) / 2, end - start])
     const ends = targetsOf((start, end) => [start, end])
     const lengths = targetsOf((start, end) => [start, end - start])
@@ -329,22 +334,24 @@ describe('inspectBatch', () => {
       expect(starts?.message).toMatch(/As 'xw' all of them fit: convert them to \[start \+ w \/ 2, w\]\.$/)
     })
 
-    test('those that are not finite, which no clipping cures', () => {
-      const targets = untyped<Target[]>([
-        { labels: [0, 0], spans: [[NaN, 0.25], [0.5, 0.25]] }, // prettier-ignore
-        { labels: [], spans: [] },
-      ])
-      const all = found(outputs, targets, moments('cxw'))
-      expect(all['non-finite']).toMatchObject({ severity: 'error', argument: 'targets[0].spans', count: 1 })
-      expect(all['span-outside-range']).toBeUndefined()
+    test.each([NaN, Infinity, -Infinity])('those that are not finite, and of them nothing else: %d', (value) => {
+      const spans = [[0.125, 0.875], [0.5, value]] // prettier-ignore
+      const targets = [{ labels: [0, 0], spans }, { labels: [], spans: [] }] // prettier-ignore
+      for (const criterion of [moments('xx'), moments('xx', false)]) {
+        const all = found(outputs, targets, criterion)
+        const place = { argument: 'targets[0].spans', place: { image: 0, target: 1 }, example: [0.5, value] }
+        expect(all['non-finite']).toMatchObject({ severity: 'error', count: 1, total: 2, ...place })
+        expect(all['non-finite']?.message).toMatch(/^Target spans must be finite/)
+        expect(all['span-outside-range']).toBe(undefined)
+      }
     })
 
     test('those that fit no format, and those that are there twice', () => {
       const spans = [[0.125, 0.875], [0.875, 0.25], [0.125, 0.875]] // prettier-ignore
-      const targets = untyped<Target[]>([
+      const targets = [
         { labels: [0, 0, 0], spans },
         { labels: [], spans: [] },
-      ])
+      ]
       const all = found(outputs, targets, moments('cxw'))
       expect(all['span-outside-range']?.message).toMatch(/Check their format, or clip them\.$/)
       expect(all['duplicate-target']).toMatchObject({ count: 1, total: 3, place: { image: 0, target: 2 } })

@@ -8,7 +8,7 @@ import type { ErrorPlace } from '../../common/errors.ts'
  * - `transposed-logits`: the logits' shape, or their values, are those of `[B, C, Q]`.
  * - `constant-logits`: all logits of a layer are the same number.
  * - `probabilities`: the logits are softmax's or sigmoid's values already, which the criterion applies again.
- * - `non-finite`: predictions or target boxes hold NaN or infinities.
+ * - `non-finite`: predictions, target boxes or target spans hold NaN or infinities.
  * - `pixel-predictions`: predicted boxes lie far outside [0, 1], where targets are normalised.
  * - `normalized-predictions`: predicted boxes lie within [0, 1], where targets are in pixels.
  * - `pixel-targets`: target boxes lie far outside [0, 1].

@@ -2,13 +2,14 @@
 import { fail } from '../../common/errors.ts'
 import type { HungarianLossError } from '../../common/errors.ts'
 import { readPredictions } from '../../input/outputs.ts'
-import type { Outputs } from '../../input/outputs.ts'
+import type { Outputs, OutputsWithoutBoxes } from '../../input/outputs.ts'
 import { toReadError } from '../../common/reading.ts'
 import { packTargets } from '../../input/packing.ts'
 import { targetShape } from '../../input/targets.ts'
-import type { Target } from '../../input/targets.ts'
+import type { Target, TargetWithoutBoxes } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { shapeOf, showShape } from '../../common/tensors.ts'
+import { isSigmoid } from '../../terms/classification.ts'
 import { isRecord, show } from '../../common/validate.ts'
 import type { Finding } from './finding.ts'
 import { inspectPredictions } from './predictions.ts'
@@ -17,7 +18,7 @@ import { inspectTargets } from './targets.ts'
 /** What an inspection needs of a criterion. */
 export interface Inspector {
   readonly options: ResolvedOptions
-  match(outputs: Outputs, targets: readonly Target[]): unknown
+  match(outputs: Outputs | OutputsWithoutBoxes, targets: ReadonlyArray<Target | TargetWithoutBoxes>): unknown
 }
 
 /** Errors first. */
@@ -38,9 +39,14 @@ const SEVERITIES: readonly Finding['severity'][] = ['error', 'warning', 'note']
  *   console.log(`${severity}: ${message} (${argument}; ${count} of ${total})`)
  * }
  */
-export function inspectBatch(outputs: Outputs, targets: readonly Target[], criterion: Inspector): readonly Finding[] {
+export function inspectBatch(
+  outputs: Outputs | OutputsWithoutBoxes,
+  targets: ReadonlyArray<Target | TargetWithoutBoxes>,
+  criterion: Inspector,
+): readonly Finding[] {
   const options = optionsOf(criterion)
-  const findings = lookThrough(outputs, targets, criterion, options)
+  // reading asks for the boxes where the criterion needs them
+  const findings = lookThrough(outputs as Outputs, targets as readonly Target[], criterion, options)
   return findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))
 }
 
@@ -99,7 +105,7 @@ function transposedShape(
 ): Finding | undefined {
   if (code !== 'SHAPE' || argument !== 'outputs.logits') return undefined
   const shape = shapeOfLogits(outputs)
-  const columns = options.numClasses + Number(options.classification.kind === 'softmax')
+  const columns = options.numClasses + Number(!isSigmoid(options.classification.kind))
   if (shape.length < 3 || shape.at(-2) !== columns || shape.at(-1) === columns) return undefined
   const expected = [...shape.slice(0, -2), shape.at(-1) as number, columns]
   return {

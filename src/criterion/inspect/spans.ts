@@ -19,7 +19,10 @@ const CONVERSIONS: { readonly [To in 'cxw' | 'xx']: { readonly [From in SpanRead
   xx: { cxw: '[cx - w / 2, cx + w / 2]', xx: '[start, end]', xw: '[start, start + w]' },
 }
 
-/** Normalised spans that leave [0, 1] as the criterion reads them. In seconds, nothing tells where they should end. */
+/**
+ * Spans that are not finite, and normalised ones that leave [0, 1] as the criterion reads them. In seconds, nothing tells where
+ * they should end.
+ */
 export function inspectSpans(
   entries: readonly TargetEntry[],
   targets: PackedTargets,
@@ -27,13 +30,13 @@ export function inspectSpans(
 ): Finding[] {
   const spans = entries.map((entry) => rowOf(targets, 'spans', entry))
   const isCertain = ({ length }: number[]) => length === 2
-  if (!normalizedSpans || !spans.every(isCertain)) return []
-  const [outside, nonFinite] = [new Tally(), new Tally()]
-  const isFinite = (span: number[]) => span.every(Number.isFinite)
+  if (!spans.every(isCertain)) return []
+  const isFinite = (span: readonly number[]) => span.every(Number.isFinite)
+  const [nonFinite, outside] = [new Tally(), new Tally()]
   for (const [i, span] of spans.entries()) {
     const describe = () => atTarget(entries[i] as TargetEntry, 'spans', span)
     nonFinite.add(!isFinite(span), describe)
-    if (isFinite(span)) outside.add(!isInside(span, spanFormat), describe)
+    if (isFinite(span)) outside.add(normalizedSpans && !isInside(span, spanFormat), describe)
   }
   const finite = spans.filter(isFinite)
   const others = READINGS.filter((reading) => reading !== spanFormat && finite.every((span) => isInside(span, reading)))
