@@ -34,7 +34,7 @@ export interface CallOptions {
   /**
    * With `normalization: 'num-pairs'`, the number of pairs to divide the geometric terms by, 1e-12 to 1e24: one for all layers,
    * or one for each, in the order of `layers`, `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Default: the pairs
-   * of each layer, at least 1.
+   * of each layer, at least 1. Without that option it has no effect.
    */
   readonly numPairs?: number | ArrayLike<number> | undefined
   /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`; 1e-12 to 1e24. */

@@ -69,8 +69,8 @@ import type {
 export interface CostTerms extends ClassTerms, BoxTerms, SpanTerms, PointTerms {}
 
 /**
- * One number for each term of the loss. As weights, absent terms have the preset's; in results, those without a weight
- * are absent, and `fgl` and `ddf` also where the layer has no `corners`.
+ * One number for each term of the loss. As weights, absent terms have the preset's. Results have `class`, of boxes that layer
+ * and targets have `l1` and `giou`, and of the others those with a weight, `fgl` and `ddf` where the layer has `corners`.
  */
 export interface Terms extends CostTerms, EdgeTerms {}
 
