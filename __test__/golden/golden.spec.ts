@@ -1,17 +1,9 @@
 /** Criteria of boxes against the values of their published implementations. */
-import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { HungarianLossOptions, LayerOutputs, Outputs, PresetName, Target } from '../../src/index.ts'
+import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
 import { errorOf, expectAllClose, expectClose } from '../support/helpers.ts'
-
-/** Terms, totals and costs: relative to the value, and absolute near 0. */
-const TOLERANCE = 1e-6
-const NEAR_ZERO = 0.01
-/** A cost is a difference of parts of several units, each rounded to float32. */
-const COST_UNIT = 5
-/** Gradients: absolute, and relative above 1. */
-const GRADIENT_TOLERANCE = 2e-6
 
 interface GoldenImage {
   rows: number
@@ -59,16 +51,10 @@ interface Run {
   golden: GoldenCase
 }
 
-/** Values computed by the published implementations in float64; see `fixtures/README.md`. */
-function readCases(folder: string): GoldenCase[] {
-  const directory = new URL(`../fixtures/golden/${folder}/`, import.meta.url)
-  return readdirSync(directory).map((file) => {
-    const numbers = new Set(['NaN', 'Infinity', '-Infinity'])
-    const json = JSON.parse(readFileSync(new URL(file, directory), 'utf8'), (_, value: unknown) =>
-      typeof value === 'string' && numbers.has(value) ? Number(value) : value,
-    )
-    return Object.assign(json, json.inputs, { case: file.replace('.json', '') }) as GoldenCase
-  })
+/** The cases of a folder, with their inputs at the top. */
+function casesOf(folder: string): GoldenCase[] {
+  const cases = readCases<GoldenCase & { inputs: object }>(folder)
+  return cases.map(([name, golden]) => Object.assign(golden, golden.inputs, { case: name }))
 }
 
 const optionsOf = ({ params }: GoldenCase): HungarianLossOptions => ({
@@ -145,7 +131,7 @@ function classErrorRange({ layers, golden: { targets } }: Run): [number, number]
 }
 
 for (const [folder, [count, runs]] of Object.entries(FOLDERS)) {
-  const cases = readCases(folder)
+  const cases = casesOf(folder)
 
   test(`compute: ${folder} has its cases`, () => expect(cases.length).toBe(count))
 
@@ -252,7 +238,7 @@ for (const [folder, [count, runs]] of Object.entries(FOLDERS)) {
 }
 
 describe.each(['detr', 'deformable', 'rtdetr-vfl'])('compute: where the reference of %s fails', (folder) => {
-  const cases = new Map(readCases(folder).map((golden) => [golden.case, golden]))
+  const cases = new Map(casesOf(folder).map((golden) => [golden.case, golden]))
   const criterionOf = (golden: GoldenCase) => {
     if (folder === 'detr') return HungarianLoss.detr(optionsOf(golden))
     return preset(folder === 'deformable' ? 'deformableDetr' : 'rtDetr')(golden)

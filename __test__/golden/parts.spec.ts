@@ -3,13 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { LayerGradients, LayerResult, Outputs, PresetName, Target } from '../../src/index.ts'
+import { GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE } from '../support/golden.ts'
 import { expectAllClose, expectClose } from '../support/helpers.ts'
-
-/** Terms and totals: relative to the value, and absolute near 0. */
-const TOLERANCE = 1e-6
-const NEAR_ZERO = 0.01
-/** Gradients: absolute, and relative above 1. */
-const GRADIENT_TOLERANCE = 2e-6
 
 interface GoldenLayer {
   name: string

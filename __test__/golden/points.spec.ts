@@ -1,44 +1,23 @@
-import { readdirSync, readFileSync } from 'node:fs'
+/** The term of points against the values of its published implementation. */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
+import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
+import type { GoldenMatching, GoldenTensor } from '../support/golden.ts'
 import { expectAllClose, expectClose, untyped } from '../support/helpers.ts'
 import type { OutputsWithoutBoxes, TargetWithoutBoxes } from '../../src/index.ts'
 
-/** Terms and costs: relative to the value, and absolute near 0. */
-const TOLERANCE = 1e-6
-const NEAR_ZERO = 0.01
-const COST_UNIT = 5
-/** Gradients: absolute, and relative above 1. */
-const GRADIENT_TOLERANCE = 2e-6
-
-interface Tensor {
-  data: number[]
-  shape: number[]
-}
-
-interface GoldenImage {
-  cost: number[]
-  pred: number[]
-  tgt: number[]
-}
-
 interface GoldenCase {
   params: { metres_per_unit: [number, number]; weights: { loss_dir: number } }
-  inputs: { tensors: Record<string, Tensor>; targets: { labels: number[]; orders: number[]; points: number[] }[] }
+  inputs: { tensors: Record<string, GoldenTensor>; targets: { labels: number[]; orders: number[]; points: number[] }[] }
   /** Which alternative of its target each pair uses. */
   chosen: Record<string, number[][]>
-  matching: Record<string, GoldenImage[]>
+  matching: Record<string, GoldenMatching[]>
   losses: Record<string, number>
   weighted_total: number
   grads: Record<string, number[]>
 }
 
-/** Values of the published code in float64; see `fixtures/README.md`. */
-const DIRECTORY = new URL('../fixtures/golden/maptr/', import.meta.url)
-const CASES = readdirSync(DIRECTORY).map((file): [string, GoldenCase] => [
-  file.replace('.json', ''),
-  JSON.parse(readFileSync(new URL(file, DIRECTORY), 'utf8')) as GoldenCase,
-])
+const CASES = readCases<GoldenCase>('maptr')
 
 /** MapTR's terms but for that of directions. */
 const weights = { class: 2, l1: 0, giou: 0, pointL1: 5 }

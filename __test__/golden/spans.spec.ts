@@ -1,44 +1,19 @@
 /** The criterion of spans against the values of its published implementation. */
-import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
+import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
+import type { GoldenMatching, GoldenTensor } from '../support/golden.ts'
 import { errorOf, expectAllClose, expectClose } from '../support/helpers.ts'
 
-/** Terms and totals: relative to the value, and absolute near 0. */
-const TOLERANCE = 1e-6
-const NEAR_ZERO = 0.01
-const COST_UNIT = 5
-/** Gradients: absolute, and relative above 1. */
-const GRADIENT_TOLERANCE = 2e-6
-
-interface Tensor {
-  data: number[]
-  shape: number[]
-}
-
-interface GoldenImage {
-  cost: number[]
-  pred: number[]
-  tgt: number[]
-}
-
 interface GoldenCase {
-  inputs: { tensors: Record<string, Tensor>; targets: { labels: number[]; spans: number[] }[] }
-  matching: Record<string, GoldenImage[]>
+  inputs: { tensors: Record<string, GoldenTensor>; targets: { labels: number[]; spans: number[] }[] }
+  matching: Record<string, GoldenMatching[]>
   losses: Record<string, number>
   weighted_total: number
   grads: Record<string, number[]>
 }
 
-/** Values of the published code in float64; see `fixtures/README.md`. */
-const DIRECTORY = new URL('../fixtures/golden/moment-detr/', import.meta.url)
-const CASES = readdirSync(DIRECTORY).map((file): [string, GoldenCase] => {
-  const numbers = new Set(['NaN', 'Infinity', '-Infinity'])
-  const json = JSON.parse(readFileSync(new URL(file, DIRECTORY), 'utf8'), (_, value: unknown) =>
-    typeof value === 'string' && numbers.has(value) ? Number(value) : value,
-  )
-  return [file.replace('.json', ''), json as GoldenCase]
-})
+const CASES = readCases<GoldenCase>('moment-detr')
 const caseOf = (name: string): GoldenCase => new Map(CASES).get(name) as GoldenCase
 
 const criterion = HungarianLoss.momentDetr({ numClasses: 1 })
@@ -53,7 +28,7 @@ function layersOf({ inputs: { tensors } }: GoldenCase): { name: string; suffix: 
 function inputsOf(golden: GoldenCase) {
   const { tensors, targets } = golden.inputs
   const tensor = (name: string) => {
-    const { data, shape } = tensors[name] as Tensor
+    const { data, shape } = tensors[name] as GoldenTensor
     return { data: Float32Array.from(data), shape }
   }
   const layers = layersOf(golden).map(({ name }) => ({

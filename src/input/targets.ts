@@ -18,8 +18,9 @@ import {
 import { showTarget } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import type { WithoutBoxes } from '../terms/boxes.ts'
-import { FIELDS, TARGET_FIELDS } from '../terms/index.ts'
-import type { TargetField, TargetFields } from '../terms/index.ts'
+import { TARGET_FIELDS } from '../terms/index.ts'
+import type { LayerFields, TargetField, TargetFields } from '../terms/index.ts'
+import { placeOf } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
@@ -84,7 +85,7 @@ type Axes = readonly [number, number]
 /** What the targets of a batch are to have, by what its outputs have. */
 export function targetShape({ images, tensors, needed }: Predictions, options: ResolvedOptions): TargetShape {
   const widthOf = (field: string): number => {
-    const place = FIELDS.findIndex(({ name }) => name === field)
+    const place = placeOf(field as keyof LayerFields)
     return tensors.find(({ widths }) => (widths[place] ?? 0) > 0)?.widths[place] ?? 0
   }
   const known = listOf<TargetRow | undefined>(TARGET_FIELDS.length)

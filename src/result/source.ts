@@ -45,7 +45,7 @@ export interface PartPlace {
 }
 
 /** Where a part lies, if there is such a part. */
-function placeOf({ predictions: { parts, images } }: Filled, key: PartKey | undefined): PartPlace | undefined {
+function partPlaceOf({ predictions: { parts, images } }: Filled, key: PartKey | undefined): PartPlace | undefined {
   let layer = 0
   let entry = 0
   for (const part of parts) {
@@ -60,14 +60,14 @@ function placeOf({ predictions: { parts, images } }: Filled, key: PartKey | unde
 export function eachPart<T>(filled: Filled, read: (place: PartPlace) => T): { [Key in PartKey]?: T } {
   const found: { [Key in PartKey]?: T } = {}
   for (const key of PART_KEYS) {
-    const place = placeOf(filled, key)
+    const place = partPlaceOf(filled, key)
     if (place !== undefined) found[key] = read(place)
   }
   return found
 }
 
 /** Where the main part lies. */
-export const mainPlace = (filled: Filled): PartPlace => placeOf(filled, undefined) as PartPlace
+export const mainPlace = (filled: Filled): PartPlace => partPlaceOf(filled, undefined) as PartPlace
 
 /**
  * What the layers of a part are read from. Nothing in it is an input, so that results which are read later, or never,

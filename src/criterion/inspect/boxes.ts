@@ -1,6 +1,4 @@
 /** How four numbers may be meant as a box, and what each reading makes of them. */
-import type { PackedTargets } from '../../input/packing.ts'
-import { TARGET_FIELDS } from '../../terms/index.ts'
 
 /** Centre and size, two corners, or corner and size. */
 export type BoxReading = 'cxcywh' | 'xyxy' | 'xywh'
@@ -59,9 +57,4 @@ export function isInside([left, top, right, bottom]: Corners, areNormalized: boo
 /** Width and height. */
 export function sidesOf([left, top, right, bottom]: Corners): readonly [number, number] {
   return [right - left, bottom - top]
-}
-
-/** The boxes of a batch's targets, one after the other; empty where they have none. */
-export function targetBoxes({ fields }: PackedTargets): Float32Array {
-  return fields[TARGET_FIELDS.findIndex(({ name }) => name === 'boxes')] ?? new Float32Array(0)
 }

@@ -25,10 +25,15 @@ export function listEntries({ offsets, ignores }: PackedTargets): TargetEntry[] 
   return entries
 }
 
+/** A field of all targets, one after the other; empty where the batch lacks it. */
+export function targetValues({ fields }: PackedTargets, field: string): Float32Array {
+  return fields[TARGET_FIELDS.findIndex(({ name }) => name === field)] ?? new Float32Array(0)
+}
+
 /** What a target has of a field; nothing where the batch lacks it. */
-export function rowOf({ fields, total }: PackedTargets, field: string, { index }: TargetEntry): number[] {
-  const values = fields[TARGET_FIELDS.findIndex(({ name }) => name === field)] ?? []
-  const width = values.length / total
+export function rowOf(targets: PackedTargets, field: string, { index }: TargetEntry): number[] {
+  const values = targetValues(targets, field)
+  const width = values.length / targets.total
   return Array.from(values.slice(width * index, width * (index + 1)))
 }
 

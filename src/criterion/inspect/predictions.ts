@@ -9,8 +9,9 @@ import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
 import { FIELDS } from '../../terms/index.ts'
 import type { LayerFields } from '../../terms/index.ts'
-import { cornersOf, cureFor, isInside, READINGS, targetBoxes } from './boxes.ts'
+import { cornersOf, cureFor, isInside, READINGS } from './boxes.ts'
 import type { BoxReading } from './boxes.ts'
+import { targetValues } from './entries.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
 
@@ -181,7 +182,7 @@ function inspectPredictedBoxes(blocks: readonly Block[], packed: PackedTargets, 
       'pixels by the width and height of the image.'
     return [...far.finding('pixel-predictions', 'warning', message), ...inspectFormat(blocks, options)]
   }
-  const areTargetsPixels = targetBoxes(packed).some((value) => value > FAR[1])
+  const areTargetsPixels = targetValues(packed, 'boxes').some((value) => value > FAR[1])
   if (!areTargetsPixels || normal.count < normal.total) return []
   return normal.finding(
     'normalized-predictions',

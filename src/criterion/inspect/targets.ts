@@ -3,9 +3,9 @@ import type { PackedTargets } from '../../input/packing.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
 import { TARGET_FIELDS } from '../../terms/index.ts'
-import { cornersOf, cureFor, isInside, READINGS, sidesOf, targetBoxes } from './boxes.ts'
+import { cornersOf, cureFor, isInside, READINGS, sidesOf } from './boxes.ts'
 import type { Corners, BoxReading } from './boxes.ts'
-import { atTarget, listEntries, rowOf } from './entries.ts'
+import { atTarget, listEntries, rowOf, targetValues } from './entries.ts'
 import type { TargetEntry } from './entries.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
@@ -138,7 +138,7 @@ function inspectTargetBoxes(
   options: ResolvedOptions,
 ): Finding[] {
   const { boxFormat, normalizedBoxes } = options
-  const boxes = targetBoxes(targets)
+  const boxes = targetValues(targets, 'boxes')
   if (boxes.length === 0) return []
   const corners = (entry: TargetEntry, reading: BoxReading) => cornersOf(boxes, BOX_SIZE * entry.index, reading)
   const isFinite = (entry: TargetEntry) => boxOf(targets, entry).every(Number.isFinite)
