@@ -338,3 +338,6 @@ export declare function verifySparseF32(cost: Float32Array, columnIndices: Int32
 
 /** Checks an assignment of a sparse matrix; the rest as for a dense one. */
 export declare function verifySparseF64(cost: Float64Array, columnIndices: Int32Array, rowList: Int32Array, byCells: boolean, rows: number, columns: number, maximize: boolean, costLimit: number, columnOfRow: Int32Array, duals: Float64Array, report: Float64Array): void
+
+/** The version of the package that the binary belongs to. */
+export declare function version(): string

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { PLATFORMS } from '../../src/binding/binary.ts'
+import { PLATFORMS, VERSION } from '../../src/binding/binary.ts'
 import { checkBuilt } from '../support/built.ts'
 import { ROOT } from '../support/root.ts'
 
@@ -98,8 +98,48 @@ test('describeMismatch: a binary of another version is refused by the functions 
   writeFileSync(file, 'exports.compute = () => {}')
   const error = run(BY_IMPORT, 'module', { NAPI_RS_NATIVE_LIBRARY_PATH: file })
   expect(error.code).toBe('BINARY')
-  expect(error.message).toMatch(/is of another version: it lacks .*assignF64, .*verifySparseF64\. Correct or unset/)
+  expect(error.message).toMatch(
+    /is of another version: it lacks .*assignF64, .*verifySparseF64, version\. Correct or unset/,
+  )
   expect(error.message).not.toContain('compute,')
+})
+
+// napi-rs/napi-rs, package-template: a lock file that pins one package and not the other pairs two versions without a word
+test('describeOtherVersion: a binary of another version is refused, though it has all functions', () => {
+  const file = join(project, 'other.cjs')
+  writeFileSync(
+    file,
+    `module.exports = { ...require(${JSON.stringify(join(ROOT, 'native', binary))}), version: () => '0.0.9' }`,
+  )
+  const error = run(BY_IMPORT, 'module', { NAPI_RS_NATIVE_LIBRARY_PATH: file })
+  expect(error.code).toBe('BINARY')
+  expect(error.message).toContain(`is of version 0.0.9, and hungarian-loss is of version ${VERSION}`)
+  expect(error.message).toContain('Correct or unset NAPI_RS_NATIVE_LIBRARY_PATH.')
+})
+
+test('describeOtherVersion: so is the package of a platform in another version', () => {
+  const folder = join(project, 'node_modules', `hungarian-loss-${platform}`)
+  mkdirSync(folder)
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ name: `hungarian-loss-${platform}`, version: '0.0.9', main: 'other.cjs' }),
+  )
+  writeFileSync(
+    join(folder, 'other.cjs'),
+    `module.exports = { ...require(${JSON.stringify(join(ROOT, 'native', binary))}), version: () => '0.0.9' }`,
+  )
+  const error = run(BY_REQUIRE, 'commonjs')
+  rmSync(folder, { recursive: true })
+  expect(error.code).toBe('BINARY')
+  expect(error.message).toContain('is of version 0.0.9')
+  expect(error.message).toContain('Remove node_modules and the lock file')
+})
+
+test('VERSION: package, core and TypeScript layer have one version', () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+  const cargo = /^\[workspace\.package\]\nversion = "(.*)"$/m.exec(readFileSync(join(ROOT, 'Cargo.toml'), 'utf8'))
+  expect(VERSION).toBe(version)
+  expect(cargo?.[1]).toBe(version)
 })
 
 test('describeLoadFailure: on a platform without binaries, the error names those that have one', () => {

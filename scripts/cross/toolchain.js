@@ -11,8 +11,8 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-/** A virtual environment of Python, for what is published there alone. */
-const ZIG = join(ROOT, 'node_modules', '.cache', 'hungarian-loss', 'zig')
+/** A virtual environment of Python, for what is published there alone; in `target`, since `npm ci` clears node_modules. */
+const ZIG = join(ROOT, 'target', 'tools', 'zig')
 const ZIG_PACKAGES = ['cargo-zigbuild==0.24.1', 'ziglang==0.17.1']
 
 /** Debian's compiler and the sources of its standard library. */

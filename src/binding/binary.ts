@@ -1,7 +1,19 @@
 /** What to say where the compiled core cannot be loaded: for which platform, what was looked for, why it failed, the cure. */
 
 /** The platforms that binaries are published for, as the names of their packages end. */
-export const PLATFORMS = ['linux-x64-gnu', 'linux-arm64-gnu', 'darwin-x64', 'darwin-arm64', 'win32-x64-msvc'] as const
+export const PLATFORMS = [
+  'linux-x64-gnu',
+  'linux-x64-musl',
+  'linux-arm64-gnu',
+  'linux-arm64-musl',
+  'darwin-x64',
+  'darwin-arm64',
+  'win32-x64-msvc',
+  'win32-arm64-msvc',
+] as const
+
+/** The version of the package. A binary says its own, and one of another version is refused. */
+export const VERSION = '0.1.0'
 
 /** Makes the loader take that file and no other. */
 const OVERRIDE = 'NAPI_RS_NATIVE_LIBRARY_PATH'
@@ -17,8 +29,19 @@ export function describeLoadFailure(error: unknown): string {
 
 /** A message for a binary without some functions. */
 export function describeMismatch(names: readonly string[]): string {
-  const cure = process.env[OVERRIDE] ? `Correct or unset ${OVERRIDE}.` : `${REINSTALL}.`
-  return `the compiled core that was found on ${showPlatform()} is of another version: it lacks ${names.join(', ')}. ${cure}`
+  return `the compiled core that was found on ${showPlatform()} is of another version: it lacks ${names.join(', ')}. ${cureOfMismatch()}`
+}
+
+/** A message for a binary of another version than the package. */
+export function describeOtherVersion(found: string): string {
+  return (
+    `the compiled core that was found on ${showPlatform()} is of version ${found}, and ${NAME} is of version ${VERSION}: ` +
+    `package managers that update one without the other leave such a pair. ${cureOfMismatch()}`
+  )
+}
+
+function cureOfMismatch(): string {
+  return process.env[OVERRIDE] ? `Correct or unset ${OVERRIDE}.` : `${REINSTALL}.`
 }
 
 const REINSTALL = `Remove node_modules and the lock file, and install ${NAME} again, on this machine`

@@ -5,7 +5,7 @@
  * of its own that nobody can catch (nodejs/node #51603).
  */
 import { createRequire } from 'node:module'
-import { describeLoadFailure, describeMismatch } from './binary.ts'
+import { describeLoadFailure, describeMismatch, describeOtherVersion, VERSION } from './binary.ts'
 import { HungarianLossError } from '../common/errors.ts'
 
 type Binding = typeof import('../../native/binding.cjs')
@@ -60,5 +60,7 @@ function load(): Binding {
   // the loader copies every function by name, so that one which the binary lacks is there as undefined
   const lacking = Object.entries(binding).filter(([, value]) => value === undefined)
   if (lacking.length > 0) throw new HungarianLossError('BINARY', describeMismatch(lacking.map(([name]) => name)))
+  const version = binding.version()
+  if (version !== VERSION) throw new HungarianLossError('BINARY', describeOtherVersion(version))
   return binding
 }

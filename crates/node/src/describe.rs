@@ -116,6 +116,12 @@ pub struct OptionDescription {
     pub flag: Option<bool>,
 }
 
+/// The version of the package that the binary belongs to.
+#[napi(catch_unwind)]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
 /// What there is.
 #[napi(catch_unwind)]
 pub fn describe() -> CoreDescription {
