@@ -5,7 +5,7 @@
  * Usage: npm run test:browser [-- --install --picture page.png]. `--install` installs a browser where there is none and that can
  * be done; `--picture` keeps what the page looks like in the end.
  */
-import { copyFileSync, createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -51,21 +51,21 @@ try {
   process.exit(2)
 }
 
-/** Bundles the page to a folder, with the package and that of WebAssembly installed beside it. */
+/** Bundles the page in a folder where the package and that of WebAssembly are installed. */
 async function bundle(folder) {
   const modules = join(folder, 'node_modules')
-  mkdirSync(modules)
-  symlinkSync(ROOT, join(modules, 'hungarian-loss'), 'junction')
+  for (const path of ['dist', 'package.json']) cpSync(join(ROOT, path), join(modules, 'hungarian-loss', path), { recursive: true })
   layOutPackage(join(modules, 'hungarian-loss-wasm32-wasip1'))
+  for (const path of ['scripts/browser', 'examples/train-digits']) cpSync(join(ROOT, path), join(folder, path), { recursive: true })
   await build({
-    entryPoints: [join(PAGE, 'page.js')],
+    entryPoints: [join(folder, 'scripts', 'browser', 'page.js')],
     outfile: join(folder, 'page.js'),
     bundle: true,
     minify: true,
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
-    nodePaths: [modules],
+    nodePaths: [join(ROOT, 'node_modules')], // for TensorFlow.js
     logLevel: 'error',
   })
   copyFileSync(join(PAGE, 'page.html'), join(folder, 'index.html'))

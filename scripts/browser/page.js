@@ -1,6 +1,6 @@
 /**
  * A page that computes the loss of the README's first lines, then trains the digits' model for some steps with TensorFlow.js. What
- * it found stands in `globalThis.finished`, a promise.
+ * it found goes to `globalThis.finish`.
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
@@ -15,7 +15,7 @@ import { train } from '../../examples/train-digits/train.js'
 const STEPS = 60
 const SEED = 1
 
-globalThis.finished = run()
+globalThis.finish(run())
 
 async function run() {
   const info = binding()
