@@ -54,9 +54,11 @@ try {
 /** Bundles the page in a folder where the package and that of WebAssembly are installed. */
 async function bundle(folder) {
   const modules = join(folder, 'node_modules')
-  for (const path of ['dist', 'package.json']) cpSync(join(ROOT, path), join(modules, 'hungarian-loss', path), { recursive: true })
+  for (const path of ['dist', 'package.json'])
+    cpSync(join(ROOT, path), join(modules, 'hungarian-loss', path), { recursive: true })
   layOutPackage(join(modules, 'hungarian-loss-wasm32-wasip1'))
-  for (const path of ['scripts/browser', 'examples/train-digits']) cpSync(join(ROOT, path), join(folder, path), { recursive: true })
+  for (const path of ['scripts/browser', 'examples/train-digits'])
+    cpSync(join(ROOT, path), join(folder, path), { recursive: true })
   await build({
     entryPoints: [join(folder, 'scripts', 'browser', 'page.js')],
     outfile: join(folder, 'page.js'),
@@ -73,7 +75,8 @@ async function bundle(folder) {
   const tensorflow = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))
   const own = join(BUILT, MODULE)
   const digits = join(ROOT, 'examples', 'train-digits', 'data', 'digits.bin.gz')
-  for (const path of [own, digits, join(tensorflow, 'tfjs-backend-wasm-simd.wasm')]) copyFileSync(path, join(folder, basename(path)))
+  for (const path of [own, digits, join(tensorflow, 'tfjs-backend-wasm-simd.wasm')])
+    copyFileSync(path, join(folder, basename(path)))
 }
 
 async function check(chromium, folder) {
@@ -85,7 +88,10 @@ async function check(chromium, folder) {
     const [first, last] = [mean(losses.slice(0, 10)), mean(losses.slice(-10))]
     if (picture !== undefined) writeFileSync(picture, await page.screenshot())
     deepStrictEqual(lines, FIRST_LINES)
-    deepStrictEqual({ ...info, version: '' }, { kind: 'wasm', target: 'wasm32-wasip1', simd: 'simd128', threads: 1, version: '' })
+    deepStrictEqual(
+      { ...info, version: '' },
+      { kind: 'wasm', target: 'wasm32-wasip1', simd: 'simd128', threads: 1, version: '' },
+    )
     deepStrictEqual([assignments.now === assignments.later, assignments.reason, error], [true, 'AbortError', NAN_PLACE])
     deepStrictEqual([isIsolated, losses.length >= 20 && last < FALLS_TO * first], [false, true])
     console.log(

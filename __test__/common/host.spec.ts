@@ -8,7 +8,15 @@ test('host.browser: it has all that host.ts has', () => {
 })
 
 describe('host, in Node.js and in browsers', () => {
-  const values = [new Error('a'), new RangeError('b'), runInNewContext('new TypeError("c")'), {}, 'Error', undefined, null]
+  const values = [
+    new Error('a'),
+    new RangeError('b'),
+    runInNewContext('new TypeError("c")'),
+    {},
+    'Error',
+    undefined,
+    null,
+  ]
   test.each(values.map((value) => [value]))('isNativeError: %s', (value) => {
     expect(browser.isNativeError(value)).toBe(node.isNativeError(value))
   })

@@ -9,10 +9,8 @@ import { isFresh, layOutPackage } from '../../scripts/wasm/package.js'
 import { checkBuilt } from '../support/built.ts'
 import { ROOT } from '../support/root.ts'
 
+/** Where it is not, or older than its sources, `npm test` says how to build it. */
 const isHere = isFresh()
-if (!isHere) {
-  console.log('Left out: WebAssembly is not built, or older than its sources. "npm run test:wasm" builds and tests it.')
-}
 
 beforeAll(checkBuilt, 60_000)
 
