@@ -132,8 +132,8 @@ export function gradientsFor(
 /** What the caller gave in place of the batch's own numbers, if anything. */
 export function normalizersFor(call: Call, predictions: Predictions): GivenNormalizers {
   const { numBoxes, unionBoxes } = call
-  const pairs = divisorsFor('numPairs', call, predictions)
-  const classNormalizers = divisorsFor('classNormalizer', call, predictions)
+  const pairs = divisorsFor('numPairs', call.numPairs, predictions)
+  const classNormalizers = divisorsFor('classNormalizer', call.classNormalizer, predictions)
   const distilled = distilledFor(call, predictions)
   if ((numBoxes ?? pairs ?? unionBoxes ?? classNormalizers ?? distilled) === undefined) return undefined
   return { numBoxes, pairs, unionBoxes, class: classNormalizers, distilled }
@@ -147,7 +147,7 @@ function countLayers({ parts }: Predictions): number {
 /** Divisors, one for each layer, or none for the batch's own. */
 function divisorsFor(
   name: 'numPairs' | 'classNormalizer',
-  { [name]: given }: Call,
+  given: unknown,
   predictions: Predictions,
 ): Float64Array | undefined {
   if (given === undefined) return undefined

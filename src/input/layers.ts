@@ -265,15 +265,15 @@ function readTensors(
   widths[LOGITS] = shape[shape.length - 1] as number
   values[LOGITS] = float32(given.fields[LOGITS], shape, `${name}.logits`)
   for (let i = 1; i < FIELDS.length; i++) {
-    const { name: field, owner, columns, axes, hint } = FIELDS[i] as Field
     const tensor = given.fields[i]
-    const isLacking = owner === field ? tensor === undefined : given.fields[OWNERS[i] as number] === undefined
-    if (isLacking) {
-      if (tensor !== undefined) fail('SHAPE', `${name}.${field}`, `must be absent where there are no ${owner}`)
+    const owner = OWNERS[i] as number
+    if (given.fields[owner] === undefined) {
+      if (tensor !== undefined) failOwner(i, name)
       widths[i] = 0
       values[i] = undefined
       continue
     }
+    const { name: field, columns, axes, hint } = FIELDS[i] as Field
     const argument = `${name}.${field}`
     const own = shapeOf(tensor, argument)
     const isApart = axes !== undefined && own.length > shape.length
@@ -285,6 +285,12 @@ function readTensors(
     widths[i] = width
   }
   return { name, given, layers, rows, widths, values }
+}
+
+/** Refuses a field whose owner is absent. */
+function failOwner(field: number, layer: string): never {
+  const { name, owner } = FIELDS[field] as Field
+  return fail('SHAPE', `${layer}.${name}`, `must be absent where there are no ${owner}`)
 }
 
 /** For each field, the place of its owner. */

@@ -28,11 +28,11 @@ export interface FieldInfo<Name extends string, Options> {
    */
   readonly owner: Name | undefined
   /** For messages: what may be behind a row of these sizes that does not fit; undefined for what is usual. */
-  readonly hint?: (options: Options, row: readonly number[]) => string | undefined
+  readonly hint?: ((options: Options, row: readonly number[]) => string | undefined) | undefined
   /** Columns of a row, `given` of which there are; of the logits, which have a rule of their own, any. */
   readonly columns: (options: Options, given: number) => number
   /** The axes of a row of so many columns, where tensors may also have them one by one. */
-  readonly axes?: (options: Options, columns: number) => readonly number[]
+  readonly axes?: ((options: Options, columns: number) => readonly number[]) | undefined
 }
 
 /** A named array of the targets of an image. */
@@ -43,7 +43,7 @@ export interface TargetFieldInfo<Name extends string, Options> {
   /** Numbers of a row. `widthOf`: columns of a field of the queries, by name; 0 where they do not have it. */
   readonly columns: (options: Options, widthOf: (field: string) => number) => number
   /** The two axes of a row of so many numbers, where targets may also have them one by one. */
-  readonly axes?: (options: Options, columns: number) => readonly [number, number]
+  readonly axes?: ((options: Options, columns: number) => readonly [number, number]) | undefined
   /** What a row is, in the plural: `boxes`. */
   readonly noun: string
 }

@@ -118,13 +118,16 @@ type OwnTargetField = TargetFieldInfo<Exclude<keyof TargetFields, 'labels'>, Res
 /** A term, with what the core says of it: whether the matching cost may have it, and whether it needs a sigmoid kind. */
 export type Term = OwnTerm & Pick<(typeof DESCRIPTION.terms)[number], 'inCost' | 'needsSigmoid'>
 
+// Properties are named one by one, so that V8 finds them at the same places in all terms and fields: loops over them run
+// several times as fast.
+
 /** All terms, in the core's order. */
 export const TERMS: readonly Term[] = inOrder<OwnTerm>(
   [...CLASSES.terms, ...BOXES.terms, ...EDGES.terms, ...SPANS.terms, ...POINTS.terms],
   DESCRIPTION.terms,
-).map((term, i) => {
+).map(({ name, weight, isAlwaysGiven, field, comparesLayers }, i) => {
   const { inCost, needsSigmoid } = DESCRIPTION.terms[i] as (typeof DESCRIPTION.terms)[number]
-  return withFacts(term, { inCost, needsSigmoid })
+  return { name, weight, isAlwaysGiven, field, comparesLayers, inCost, needsSigmoid }
 })
 
 /** A field of queries, likewise: whether the loss has a gradient with respect to it. */
@@ -134,7 +137,10 @@ export type Field = OwnField & Pick<(typeof DESCRIPTION.queryFields)[number], 'h
 export const FIELDS: readonly Field[] = inOrder<OwnField>(
   [...CLASSES.fields, ...BOXES.fields, ...EDGES.fields, ...SPANS.fields, ...POINTS.fields],
   DESCRIPTION.queryFields,
-).map((field, i) => withFacts(field, { hasGradient: DESCRIPTION.queryFields[i]?.hasGradient === true }))
+).map(({ name, of, owner, hint, columns, axes }, i) => {
+  const { hasGradient } = DESCRIPTION.queryFields[i] as (typeof DESCRIPTION.queryFields)[number]
+  return { name, of, owner, hint, columns, axes, hasGradient }
+})
 
 /** A field of targets, likewise: whether targets may lack it that have the family's others. */
 export type TargetField = OwnTargetField & Pick<(typeof DESCRIPTION.targetFields)[number], 'isOptional'>
@@ -143,12 +149,10 @@ export type TargetField = OwnTargetField & Pick<(typeof DESCRIPTION.targetFields
 export const TARGET_FIELDS: readonly TargetField[] = inOrder<OwnTargetField>(
   [...BOXES.targets, ...SPANS.targets, ...POINTS.targets],
   DESCRIPTION.targetFields,
-).map((field, i) => withFacts(field, { isOptional: DESCRIPTION.targetFields[i]?.isOptional === true }))
-
-/** What a family says of a thing, and what the core says of it. */
-function withFacts<Own extends object, Facts extends object>(own: Own, facts: Facts): Own & Facts {
-  return { ...own, ...facts }
-}
+).map(({ name, of, columns, axes, noun }, i) => {
+  const { isOptional } = DESCRIPTION.targetFields[i] as (typeof DESCRIPTION.targetFields)[number]
+  return { name, of, columns, axes, noun, isOptional }
+})
 
 /** The names of all families' options. */
 export const FAMILY_OPTIONS: readonly (keyof FamilyOptions)[] = [
