@@ -56,12 +56,22 @@ export function packRead(targets: readonly ReadTarget[], { rowOf, needed }: Targ
   const has = listOf<boolean>(TARGET_FIELDS.length)
   const fields = listOf<Float32Array | undefined>(TARGET_FIELDS.length)
   for (let field = 0; field < TARGET_FIELDS.length; field++) {
-    const isGiven = needed[field] === true || targets[0]?.fields[field] !== undefined
+    const isGiven = needed[field] === true || isAnywhere(targets, field)
     has[field] = isGiven
     fields[field] = isGiven ? packField(targets, field, rowOf(field).size, offsets) : undefined
   }
   const ignores = ignored ? packIgnores(targets, offsets, total) : undefined
   return { total, labels, labelOffsets, fields, has, offsets, ignores }
+}
+
+/** Whether any image has a field: all that have targets do, or none. */
+function isAnywhere(targets: readonly ReadTarget[], field: number): boolean {
+  for (let image = 0; image < targets.length; image++) {
+    const { fields, count } = targets[image] as ReadTarget
+    if (fields[field] !== undefined) return true
+    if (count > 0) return false
+  }
+  return false
 }
 
 /** Whether a target has a list of labels. */
@@ -141,6 +151,7 @@ function packField(targets: readonly ReadTarget[], field: number, width: number,
   const { name } = TARGET_FIELDS[field] as TargetField
   for (let image = 0; image < targets.length; image++) {
     const { fields, count } = targets[image] as ReadTarget
+    if (count === 0) continue
     const { values, rows } = fields[field] as ReadField
     const start = offsets[image] as number
     for (let row = 0; row < count; row++) {

@@ -17,14 +17,14 @@ import {
 } from '../common/tensors.ts'
 import { showTarget } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import type { WithoutBoxes } from '../terms/boxes.ts'
+import type { OtherField, OtherTargets, SomeOf, WithoutBoxes } from '../terms/geometry.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { LayerFields, TargetField, TargetFields } from '../terms/index.ts'
 import { placeOf } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
-/** The ground truth of one image: `n` objects, `n ≥ 0`. */
+/** The ground truth of one image: `n` objects, `n ≥ 0`. Where none counts, nothing is needed but the labels. */
 export interface Target extends TargetFields {
   /** How many leading entries count, 0 to n; the rest is padding and never looked at. Default: all. */
   readonly valid?: number | undefined
@@ -36,8 +36,25 @@ export interface Target extends TargetFields {
   readonly ignore?: ArrayLike<boolean | number> | undefined
 }
 
-/** {@link Target} of which no term reads boxes. */
-export type TargetWithoutBoxes = WithoutBoxes<Target>
+/** {@link Target} of which no term reads boxes: it has another geometry in their place. */
+export type TargetWithoutBoxes = WithoutBoxes<Target> & OtherTargets
+
+/** The ground truth of an image without objects, which needs no field but the labels. */
+export interface EmptyTarget extends Omit<Target, keyof TargetFields>, NoTargetFields {
+  /** Empty. */
+  readonly labels: readonly never[]
+}
+
+/** None of the fields but the labels. */
+type NoTargetFields = { readonly [Field in Exclude<keyof TargetFields, 'labels'>]?: undefined }
+
+/** The targets that go with outputs of a type: their images have the same geometry, or no object. */
+export type TargetsOf<O> = ReadonlyArray<
+  | EmptyTarget
+  | (O extends { readonly boxes: object }
+      ? Target
+      : WithoutBoxes<Target> & SomeOf<TargetFields, Extract<keyof O, OtherField>>)
+>
 
 /** The labels and all fields, by name. */
 const KEYS = ['labels', ...TARGET_FIELDS.map(({ name }) => name)]
@@ -125,11 +142,11 @@ export function readTargets(targets: readonly Target[], shape: TargetShape): rea
   return read
 }
 
-/** Refuses fields that some images' targets have and others lack. */
+/** Refuses fields that some images' targets have and others lack, but for images without any target that counts. */
 function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[], needed: readonly boolean[]): void {
   for (let field = 0; field < has.length; field++) {
     if (has[field] !== true || needed[field] === true) continue
-    const image = targets.findIndex(({ fields }) => fields[field] === undefined)
+    const image = targets.findIndex(({ fields, count }) => count > 0 && fields[field] === undefined)
     if (image < 0) continue
     const { name } = TARGET_FIELDS[field] as TargetField
     fail('SHAPE', `targets[${image}].${name}`, `must be given, as other images' targets have ${name}`, { image })
@@ -150,7 +167,7 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
   const fields = listOf<ReadField | undefined>(TARGET_FIELDS.length)
   for (let field = 0; field < TARGET_FIELDS.length; field++) {
     const value = (TARGET_FIELDS[field] as TargetField).of(target)
-    if (value === undefined && shape.needed[field] !== true) {
+    if (value === undefined && (shape.needed[field] !== true || count === 0)) {
       fields[field] = undefined
       continue
     }

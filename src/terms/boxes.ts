@@ -50,14 +50,6 @@ export interface BoxGradients {
   readonly boxes: Float32Array
 }
 
-/** Outputs, layers or targets of which no term reads boxes, such as those of spans alone. */
-export type WithoutBoxes<T> = Omit<T, 'boxes' | 'auxiliary'> & {
-  readonly boxes?: undefined
-  readonly auxiliary?: T extends { readonly auxiliary?: ReadonlyArray<infer Layer> | undefined }
-    ? ReadonlyArray<WithoutBoxes<Layer>> | undefined
-    : never
-}
-
 /** Values of the boxes that were not finite. */
 export interface BoxCounts {
   /** Box components that were NaN or infinite. */

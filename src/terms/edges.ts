@@ -46,9 +46,6 @@ export interface EdgeGradients {
   readonly corners?: Float32Array | undefined
 }
 
-/** {@link EdgeGradients}, certain where the type of the outputs says that they have corners. */
-export type EdgeGradientsOf<O> = O extends { readonly corners: object } ? { readonly corners: Float32Array } : unknown
-
 /** Values of the fields of edges that were not finite. */
 export interface EdgeCounts {
   /** Scores of edges' bins that were NaN or infinite; such a query has no `fgl` and no `ddf`. */

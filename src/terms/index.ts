@@ -32,21 +32,12 @@ import type {
 import { isSigmoid } from './classification.ts'
 import type { ResolvedClassification } from './classification.ts'
 import { EDGES, resolveEdgeOptions } from './edges.ts'
-import type {
-  EdgeCounts,
-  EdgeGradients,
-  EdgeGradientsOf,
-  EdgeOptions,
-  EdgeOutputs,
-  EdgeTerms,
-  ResolvedEdgeOptions,
-} from './edges.ts'
+import type { EdgeCounts, EdgeGradients, EdgeOptions, EdgeOutputs, EdgeTerms, ResolvedEdgeOptions } from './edges.ts'
 import type { FieldInfo, ForeignFields, TargetFieldInfo, TermInfo } from './family.ts'
 import { POINTS, resolvePointOptions } from './points.ts'
 import type {
   PointCounts,
   PointGradients,
-  PointGradientsOf,
   PointOptions,
   PointOutputs,
   PointTarget,
@@ -58,7 +49,6 @@ import type {
   ResolvedSpanOptions,
   SpanCounts,
   SpanGradients,
-  SpanGradientsOf,
   SpanOptions,
   SpanOutputs,
   SpanTarget,
@@ -83,9 +73,6 @@ export interface ResolvedCost extends Required<CostTerms>, ResolvedClassCost {}
 /** The tensors of a layer. */
 export interface LayerFields extends ClassOutputs, BoxOutputs, EdgeOutputs, SpanOutputs, PointOutputs {}
 
-/** What a layer without boxes has in their place: the fields of one of the other geometries. */
-export type OtherGeometry = { readonly spans: object } | { readonly points: object }
-
 /** None of the tensors of a layer. */
 export type NoFields = { readonly [Field in keyof LayerFields]?: undefined }
 
@@ -94,9 +81,6 @@ export interface TargetFields extends ClassTarget, BoxTarget, SpanTarget, PointT
 
 /** Arrays of one layer's gradients, or of all layers where they are stacked. */
 export interface LayerGradients extends ClassGradients, BoxGradients, EdgeGradients, SpanGradients, PointGradients {}
-
-/** What is certain of {@link LayerGradients} by the type of the outputs. */
-export type LayerGradientsOf<O> = EdgeGradientsOf<O> & SpanGradientsOf<O> & PointGradientsOf<O>
 
 /** How many values of each field were not finite. */
 export interface FieldCounts extends ClassCounts, BoxCounts, EdgeCounts, SpanCounts, PointCounts {}

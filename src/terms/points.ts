@@ -52,9 +52,6 @@ export interface PointGradients {
   readonly points?: Float32Array | undefined
 }
 
-/** What is certain of {@link PointGradients} by the type of the outputs: they are there where `points` are. */
-export type PointGradientsOf<O> = O extends { readonly points: object } ? { readonly points: Float32Array } : unknown
-
 /** Values of the points that were not finite. */
 export interface PointCounts {
   /** Coordinates of points that were NaN or infinite. */

@@ -41,9 +41,6 @@ export interface SpanGradients {
   readonly spans?: Float32Array | undefined
 }
 
-/** What is certain of {@link SpanGradients} by the type of the outputs: they are there where `spans` are. */
-export type SpanGradientsOf<O> = O extends { readonly spans: object } ? { readonly spans: Float32Array } : unknown
-
 /** Values of the spans that were not finite. */
 export interface SpanCounts {
   /** Numbers of spans that were NaN or infinite. */
