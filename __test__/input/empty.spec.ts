@@ -54,7 +54,7 @@ describe.each(CRITERIA)('targets: of %s,', (_, criterion, outputs, target, nothi
       expect(run(...batch(empty))).toEqual(run(...batch({ ...empty, ...nothing })))
     }
     expect(run(empty, empty, full)).toEqual(run({ ...empty, ...nothing }, { ...empty, ...nothing }, full))
-    const [without, named] = [run(empty, empty, empty), run(...Array(3).fill({ ...empty, ...nothing }))]
+    const [without, named] = [run(empty, empty, empty), run(...[1, 2, 3].map(() => ({ ...empty, ...nothing })))]
     expect([without.loss, without.gradients]).toEqual([named.loss, named.gradients])
   })
 

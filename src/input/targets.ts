@@ -15,7 +15,7 @@ import {
   shapeOf,
   showShape,
 } from '../common/tensors.ts'
-import { showTarget } from '../options/needed.ts'
+import { showNeed, showTarget } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import type { OtherField, OtherTargets, SomeOf, WithoutBoxes } from '../terms/geometry.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
@@ -86,6 +86,8 @@ export interface TargetShape {
   readonly needed: readonly boolean[]
   /** What a row of a field is. */
   readonly rowOf: (field: number) => TargetRow
+  /** What of the options needs a field, as messages say it. */
+  readonly needOf: (field: number) => string
 }
 
 /** What a row of a field of targets is. */
@@ -108,7 +110,8 @@ export function targetShape({ images, tensors, needed }: Predictions, options: R
   const known = listOf<TargetRow | undefined>(TARGET_FIELDS.length)
   // only of the fields that there are, since most batches lack most of them
   const rowOf = (field: number): TargetRow => (known[field] ??= targetRow(field, options, widthOf))
-  return { images, needed: needed.targets, rowOf }
+  const needOf = (field: number): string => showNeed(options, (TARGET_FIELDS[field] as TargetField).name)
+  return { images, needed: needed.targets, rowOf, needOf }
 }
 
 function targetRow(field: number, options: ResolvedOptions, widthOf: (field: string) => number): TargetRow {
@@ -171,8 +174,11 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
       fields[field] = undefined
       continue
     }
-    has[field] = true
     const { size, axes } = shape.rowOf(field)
+    if (value === undefined) {
+      failType(value, `${ROWS} ${size}`, nameOf(field, image), target, shape.needOf(field))
+    }
+    has[field] = true
     fields[field] = readField(value, target, field, { image, given, counted: count, size, axes })
   }
   if (ignore !== undefined) checkIgnores(ignore, image, given)
@@ -220,6 +226,9 @@ interface RowCounts extends TargetRow {
   readonly counted: number
 }
 
+/** What fields of targets are, before the numbers of a row. */
+const ROWS = 'an array of numbers or of rows of'
+
 /** Checks the type and shape of a field of one image's targets. */
 function readField(given: unknown, target: object, field: number, counts: RowCounts): ReadField {
   const { image, size } = counts
@@ -227,7 +236,7 @@ function readField(given: unknown, target: object, field: number, counts: RowCou
   const data = isObject(given) ? dataIn(given, nameOf(field, image)) : given
   const kind = kindOf(data)
   if (kind === undefined ? !Array.isArray(data) : !isNumeric(kind)) {
-    failData(data, given, `an array of numbers or of rows of ${size}`, target, nameOf(field, image))
+    failData(data, given, `${ROWS} ${size}`, target, nameOf(field, image))
   }
   if (kind === 'Uint16Array') checkHalves(given, nameOf(field, image))
   const values = data as ArrayLike<unknown>
