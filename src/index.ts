@@ -75,5 +75,5 @@ export type {
   TargetFields,
   Terms,
 } from './terms/index.ts'
-export type { Points } from './terms/points.ts'
+export type { Points, Visibility } from './terms/points.ts'
 export type { Spans } from './terms/spans.ts'

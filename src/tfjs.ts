@@ -59,7 +59,7 @@ export interface TensorOutputs extends TensorLayers, Pick<Outputs, 'groups'> {
 
 /**
  * The fields of {@link Target}, as they are or as tensors: labels int32, or float32 of whole numbers; all others float32 or
- * int32.
+ * int32, `visibility` also bool.
  */
 export type TensorTargetFields = {
   readonly [Field in keyof TargetFields]: TargetFields[Field] | tfc.Tensor

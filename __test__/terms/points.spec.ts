@@ -173,6 +173,12 @@ describe('points', () => {
     }
     const bytes = TARGETS.map((target) => ({ ...target, visibility: Uint8Array.from(target.visibility.flat()) }))
     expect(run({}, bytes)).toEqual(expected)
+    const known = TARGETS.map(({ visibility }) => visibility.map((row) => row.map((value) => value > 0)))
+    const flags = [known, known.map((rows) => rows.flat()), known.map((rows) => rows.map(([first, ...rest]) => [Number(first), ...rest]))] // prettier-ignore
+    for (const each of flags) {
+      const targets = TARGETS.map(({ labels, points }, image) => ({ labels, points, visibility: each[image]! }))
+      expect(criterionOf().compute(layerOf(1), targets)).toEqual(expected)
+    }
   })
 
   test('may stand beside boxes: the loss is the sum of both', () => {
@@ -321,6 +327,9 @@ describe('points', () => {
       points: tf.tensor(target.points),
       visibility: tf.tensor(target.visibility, undefined, 'int32'),
     }))
+    const known = targets.map((target) => Object.assign({}, target, { visibility: tf.cast(target.visibility, 'bool') }))
+    const byFlags = await lossGradients(criterion, { logits: logitTensor!, points: pointTensor! }, known)
+    expect(byFlags.gradients).toEqual(expected.gradients)
     const loss = hungarianLoss<TensorOutputsWithoutBoxes>(tf, criterion)
     const gradient = tf.grad((variable) => loss({ logits: logitTensor!, points: variable }, targets))(pointTensor!)
     expect(gradient.shape).toEqual([IMAGES, QUERIES, POINTS, 2])
@@ -433,6 +442,18 @@ describe('points', () => {
       spoilt('points', [[[0, 0], [0, 0], [0, NaN]], TARGETS[0]!.points[1]]), // prettier-ignore
       { code: 'NON_FINITE', argument: 'targets[0].points', image: 0, target: 0 },
       /target 0 has NaN at component 5/,
+    ],
+    [
+      'true and false',
+      spoilt('points', [[true, 0, 0, 0, 0, false], TARGETS[0]!.points[1]]),
+      { code: 'DTYPE', argument: 'targets[0].points', image: 0, target: 0 },
+      /must hold numbers only, got true/,
+    ],
+    [
+      'a visibility in words',
+      spoilt('visibility', [row, [1, 'true', 0]]),
+      { code: 'DTYPE', argument: 'targets[0].visibility', image: 0, target: 1 },
+      /got "true"/,
     ],
     ...[-1, 0.5, 3].map((value): [string, () => unknown, object, RegExp] => [
       `a visibility of ${value}`,

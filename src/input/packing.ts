@@ -148,7 +148,7 @@ function readLabel(given: unknown, image: number, target: number): number {
 function packField(targets: readonly ReadTarget[], field: number, width: number, offsets: Uint32Array): Float32Array {
   const out = float32s(width * (offsets[targets.length] as number))
   if (out.length === 0) return out
-  const { name } = TARGET_FIELDS[field] as TargetField
+  const { name, takesFlags } = TARGET_FIELDS[field] as TargetField
   for (let image = 0; image < targets.length; image++) {
     const { fields, count } = targets[image] as ReadTarget
     if (count === 0) continue
@@ -159,10 +159,10 @@ function packField(targets: readonly ReadTarget[], field: number, width: number,
       const first = rows === undefined ? width * row : 0
       for (let i = 0; i < width; i++) {
         const value = from[first + i]
-        if (typeof value !== 'number') {
+        if (typeof value !== 'number' && !(takesFlags === true && typeof value === 'boolean')) {
           failNumber(value, `targets[${image}].${name}`, `at target ${row}`, { image, target: row })
         }
-        out[width * (start + row) + i] = value
+        out[width * (start + row) + i] = value as number
       }
     }
   }

@@ -46,6 +46,8 @@ export interface TargetFieldInfo<Name extends string, Options> {
   readonly axes?: ((options: Options, columns: number) => readonly [number, number]) | undefined
   /** What a row is, in the plural: `boxes`. */
   readonly noun: string
+  /** Whether true and false may stand for 1 and 0. */
+  readonly takesFlags?: boolean | undefined
 }
 
 /** What most terms are like. */

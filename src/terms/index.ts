@@ -133,9 +133,9 @@ export type TargetField = OwnTargetField & Pick<(typeof DESCRIPTION.targetFields
 export const TARGET_FIELDS: readonly TargetField[] = inOrder<OwnTargetField>(
   [...BOXES.targets, ...SPANS.targets, ...POINTS.targets],
   DESCRIPTION.targetFields,
-).map(({ name, of, columns, axes, noun }, i) => {
+).map(({ name, of, columns, axes, noun, takesFlags }, i) => {
   const { isOptional } = DESCRIPTION.targetFields[i] as (typeof DESCRIPTION.targetFields)[number]
-  return { name, of, columns, axes, noun, isOptional }
+  return { name, of, columns, axes, noun, takesFlags, isOptional }
 })
 
 /** The names of all families' options. */

@@ -31,6 +31,9 @@ export interface PointOutputs {
  */
 export type Points = TargetRows | ReadonlyArray<ReadonlyArray<ArrayLike<number>>>
 
+/** Which points of targets are known: flat, `n × K`, or a row for each target. A tensor must be of shape `[n, K]`. */
+export type Visibility = TargetRows | ReadonlyArray<number | boolean> | ReadonlyArray<ReadonlyArray<number | boolean>>
+
 /** What the term of points reads of an image's targets. */
 export interface PointTarget {
   /**
@@ -40,10 +43,10 @@ export interface PointTarget {
    */
   readonly points?: Points | undefined
   /**
-   * `[n, K]`: 0 for points that are not known, which then count in neither cost nor loss; 1 or 2 for the others, as in COCO.
-   * Targets of all images have it, or none. Default: all are known.
+   * `[n, K]`: 0 or false for points that are not known, which then count in neither cost nor loss; 1 or 2, as in COCO, or true
+   * for the others. All images with targets have it, or none. Default: all are known.
    */
-  readonly visibility?: TargetRows | undefined
+  readonly visibility?: Visibility | undefined
 }
 
 /** The gradient of the term of points. */
@@ -143,6 +146,7 @@ export const POINTS: Family<
       of: ({ visibility }) => visibility,
       columns: (options, widthOf) => widthOf('points') / dimensions(options),
       noun: 'rows',
+      takesFlags: true,
     },
   ],
   options: ['pointFormat', 'pointWeights', 'normalizedPoints'],
