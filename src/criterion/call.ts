@@ -28,13 +28,14 @@ export interface CallOptions<O = Outputs> {
    * and `classNormalizer` is absent. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
    *
    * Where a batch is split over workers, this and the following numbers come from {@link combineNormalizers}; the mean of
-   * the workers' gradients is then the gradient of the unsplit batch.
+   * the workers' gradients is then the gradient of the unsplit batch. Of these numbers, those that a criterion does not divide
+   * by are checked and have no effect, so that a loop may pass all of them always.
    */
   readonly numBoxes?: number | undefined
   /**
    * With `normalization: 'num-pairs'`, the number of pairs to divide the geometric terms by, 1e-12 to 1e24: one for all layers,
    * or one for each, in the order of `layers`, `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Default: the pairs
-   * of each layer, at least 1. Without that option it has no effect.
+   * of each layer, at least 1.
    */
   readonly numPairs?: number | ArrayLike<number> | undefined
   /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`; 1e-12 to 1e24. */
