@@ -14,6 +14,7 @@ import type { BoxReading } from './boxes.ts'
 import { targetValues } from './entries.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { inspectWeights } from './weights.ts'
 
 const NONE = new Float32Array(0)
 
@@ -45,7 +46,10 @@ export function inspectPredictions(
   return [
     ...inspectFinite(blocks, options),
     ...inspectLogits(blocks, options),
-    ...inspectPredictedBoxes(blocks, targets, options),
+    ...inspectRange(blocks, targets, 'boxes', options.normalizedBoxes),
+    ...(options.normalizedBoxes ? inspectFormat(blocks, options) : []),
+    ...inspectRange(blocks, targets, 'points', options.normalizedPoints),
+    ...inspectWeights(predictions),
     ...inspectRoom(predictions, targets),
   ]
 }
@@ -162,32 +166,38 @@ function standsOut(means: Float64Array, index: number): boolean {
   return (means[index] as number) > Math.max(...others) + APART * deviation
 }
 
-function inspectPredictedBoxes(blocks: readonly Block[], packed: PackedTargets, options: ResolvedOptions): Finding[] {
-  const { normalizedBoxes } = options
+/** Boxes or points in pixels where the targets are normalised, and the other way about. */
+function inspectRange(
+  blocks: readonly Block[],
+  packed: PackedTargets,
+  field: 'boxes' | 'points',
+  areTargetsNormalized: boolean,
+): Finding[] {
   const [far, normal] = [new Tally(), new Tally()]
   for (const block of blocks) {
-    const boxes = valuesOf(block, 'boxes')
-    for (let start = 0; start < boxes.length; start += BOX_SIZE) {
-      const box = boxes.subarray(start, start + BOX_SIZE)
-      const describe = () => atQuery(block, 'boxes', start / BOX_SIZE, [...box])
-      const isFar = box.some((value) => Number.isFinite(value) && (value < FAR[0] || value > FAR[1]))
-      const isNormal = box.every((value) => value >= 0 && value <= 1)
+    const values = valuesOf(block, field)
+    const width = block.tensors.widths[placeOf(field)] as number
+    for (let start = 0; start < values.length; start += width) {
+      const row = values.subarray(start, start + width)
+      const describe = () => atQuery(block, field, start / width, [...row])
+      const isFar = row.some((value) => Number.isFinite(value) && (value < FAR[0] || value > FAR[1]))
+      const isNormal = row.every((value) => value >= 0 && value <= 1)
       far.add(isFar, describe)
       normal.add(isNormal, describe)
     }
   }
-  if (normalizedBoxes) {
+  if (areTargetsNormalized) {
     const message =
-      'Predicted boxes lie far outside [0, 1], where the targets are normalised. Apply the sigmoid to them, or divide ' +
+      `Predicted ${field} lie far outside [0, 1], where the targets are normalised. Apply the sigmoid to them, or divide ` +
       'pixels by the width and height of the image.'
-    return [...far.finding('pixel-predictions', 'warning', message), ...inspectFormat(blocks, options)]
+    return far.finding('pixel-predictions', 'warning', message)
   }
-  const areTargetsPixels = targetValues(packed, 'boxes').some((value) => value > FAR[1])
+  const areTargetsPixels = targetValues(packed, field).some((value) => value > FAR[1])
   if (!areTargetsPixels || normal.count < normal.total) return []
   return normal.finding(
     'normalized-predictions',
     'warning',
-    'All predicted boxes lie within [0, 1], and the targets are in pixels. Multiply the predictions by the width and ' +
+    `All predicted ${field} lie within [0, 1], and the targets are in pixels. Multiply the predictions by the width and ` +
       'height of the image, or normalise the targets.',
   )
 }
