@@ -1,4 +1,5 @@
 /** The terms of boxes: L1 distance and the forms of IoU, of matched pairs. */
+import { rowSize } from '../binding/description.ts'
 import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import { checkWord } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
@@ -7,7 +8,7 @@ import type { Family } from './family.ts'
 import { resolveGroup, resolveOption } from './option.ts'
 
 /** Numbers of a box. */
-export const BOX_SIZE = 4
+export const BOX_SIZE = rowSize('boxes')
 
 /** The terms of boxes, in loss and cost. */
 export interface BoxTerms {

@@ -1,11 +1,12 @@
 /** The terms of spans, intervals of one dimension such as moments of a video: L1 distance and the forms of IoU. */
+import { rowSize } from '../binding/description.ts'
 import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family } from './family.ts'
 import { resolveOption } from './option.ts'
 
 /** Numbers of a span. */
-const SPAN_SIZE = 2
+const SPAN_SIZE = rowSize('spans')
 
 /** The terms of spans, in loss and cost. */
 export interface SpanTerms {

@@ -7,6 +7,7 @@ import type { Part } from '../../input/part.ts'
 import type { PackedTargets } from '../../input/packing.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
+import { isSigmoid } from '../../terms/classification.ts'
 import { FIELDS } from '../../terms/index.ts'
 import type { LayerFields } from '../../terms/index.ts'
 import { cornersOf, cureFor, isInside, READINGS } from './boxes.ts'
@@ -88,7 +89,7 @@ function inspectFinite(blocks: readonly Block[], { nonFinite }: ResolvedOptions)
 }
 
 function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Finding[] {
-  const { kind } = options.classification
+  const isSoftmax = !isSigmoid(options.classification.kind)
   const [constant, transposed, probabilities] = [new Tally(), new Tally(), new Tally()]
   for (const block of blocks) {
     const logits = valuesOf(block, 'logits')
@@ -96,9 +97,9 @@ function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Find
     const isConstant = logits.length > 1 && logits.every((value) => value === logits[0])
     constant.add(isConstant, () => atQuery(block, 'logits', 0, logits[0] as number))
     if (isConstant) continue
-    const isNormal = kind === 'softmax' ? areSoftmax(block) : logits.every((value) => value >= 0 && value <= 1)
+    const isNormal = isSoftmax ? areSoftmax(block) : logits.every((value) => value >= 0 && value <= 1)
     probabilities.add(isNormal, () => atQuery(block, 'logits', 0, [...logits.subarray(0, Math.min(block.classes, 8))]))
-    transposed.add(kind === 'softmax' && looksTransposed(block, options), () =>
+    transposed.add(isSoftmax && looksTransposed(block, options), () =>
       atQuery(block, 'logits', 0, [block.images, block.rows, block.classes]),
     )
   }
@@ -111,7 +112,7 @@ function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Find
     ...probabilities.finding(
       'probabilities',
       'warning',
-      `The logits look like probabilities: ${kind === 'softmax' ? 'rows within [0, 1] that sum to 1' : 'all lie within [0, 1]'}. The criterion applies ${kind === 'softmax' ? 'softmax' : 'the sigmoid'} itself: pass the scores before it.`,
+      `The logits look like probabilities: ${isSoftmax ? 'rows within [0, 1] that sum to 1' : 'all lie within [0, 1]'}. The criterion applies ${isSoftmax ? 'softmax' : 'the sigmoid'} itself: pass the scores before it.`,
     ),
     ...transposed.finding(
       'transposed-logits',
@@ -142,7 +143,7 @@ function looksTransposed(block: Block, options: ResolvedOptions): boolean {
   const { layers } = block.tensors
   const logits = valuesOf(block, 'logits')
   const { classification, numClasses } = options
-  if (classification.kind !== 'softmax' || rows < 4 || classes < 4 || classes !== numClasses + 1) return false
+  if (!('noObjectIndex' in classification) || rows < 4 || classes < 4 || classes !== numClasses + 1) return false
   const size = rows * classes
   const standsApart = (classOf: (within: number) => number): boolean => {
     for (let image = 0; image < layers * images; image++) {

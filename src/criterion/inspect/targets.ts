@@ -56,7 +56,8 @@ interface Allowed {
 }
 
 function allowedLabels({ numClasses, classification }: ResolvedOptions): Allowed {
-  if (classification.kind !== 'softmax') return { least: 0, most: numClasses - 1, except: undefined, count: numClasses }
+  if (!('noObjectIndex' in classification))
+    return { least: 0, most: numClasses - 1, except: undefined, count: numClasses }
   const { noObjectIndex: except, allowNoObjectLabels } = classification
   if (allowNoObjectLabels) return { least: 0, most: numClasses, except: undefined, count: numClasses + 1 }
   return { least: Number(except === 0), most: numClasses - Number(except === numClasses), except, count: numClasses }
