@@ -7,7 +7,7 @@
 import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { USUAL_TERM } from './family.ts'
-import type { Family } from './family.ts'
+import type { Family, Unchecked } from './family.ts'
 import { resolveOption } from './option.ts'
 
 /** The term of points, in loss and cost. */
@@ -115,13 +115,20 @@ function hintOf(options: ResolvedPointOptions, row: readonly number[]): string |
   return last % size === 0 ? undefined : `; a row has ${size} numbers for each point`
 }
 
-export const POINTS: Family<
-  keyof PointTerms,
-  keyof PointOutputs,
-  keyof PointTarget,
-  keyof PointOptions,
-  ResolvedPointOptions
-> = {
+/** What points have of everything that families compose. */
+export interface PointTypes {
+  readonly terms: PointTerms
+  readonly costTerms: PointTerms
+  readonly outputs: PointOutputs
+  readonly target: PointTarget
+  readonly gradients: PointGradients
+  readonly counts: PointCounts
+  readonly options: PointOptions
+  readonly resolved: ResolvedPointOptions
+  readonly preset: object
+}
+
+export const POINTS: Family<PointTypes> = {
   terms: [{ ...USUAL_TERM, name: 'pointL1', field: 'points' }],
   fields: [
     {
@@ -150,6 +157,7 @@ export const POINTS: Family<
     },
   ],
   options: ['pointFormat', 'pointWeights', 'normalizedPoints'],
+  resolve: resolvePointOptions,
   foreign: NAMES,
   foreignFields: {
     queries: { keypoints: 'points', predkeypoints: 'points', predpoints: 'points' },
@@ -158,7 +166,7 @@ export const POINTS: Family<
 }
 
 /** Checks the options of points and fills in defaults. */
-export function resolvePointOptions(given: { readonly [K in keyof PointOptions]?: unknown }): ResolvedPointOptions {
+export function resolvePointOptions(given: Unchecked<PointOptions>): ResolvedPointOptions {
   return {
     pointFormat: resolveOption('pointFormat', given.pointFormat),
     pointWeights: resolveOption('pointWeights', given.pointWeights),

@@ -1,4 +1,4 @@
-/** Images without targets that count: of them nothing but the labels is needed. */
+/** Packed targets, and images without any that count: of these nothing but the labels is needed. */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import { errorOf, randomLayer, randomNumbers, untyped } from '../support/helpers.ts'
