@@ -6,7 +6,7 @@ import { toReadError } from '../common/reading.ts'
 import { float32, lengthOf, listOf, shapeHint, shapeOf, showShape, sizeOf } from '../common/tensors.ts'
 import type { TensorLike } from '../common/tensors.ts'
 import { isObject, show, showKeys } from '../common/validate.ts'
-import { showLayer } from '../options/needed.ts'
+import { showLayer, showNeed } from '../options/needed.ts'
 import type { Needed } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import { isSigmoid } from '../terms/classification.ts'
@@ -218,11 +218,12 @@ function readAuxiliary(reader: Reader, layer: unknown, shape: readonly number[],
 }
 
 /** Refuses a layer without the tensors that the criterion needs, saying what there is instead. */
-function checkGiven({ needed }: Reader, layer: unknown, given: GivenLayer, name: string): void {
+function checkGiven({ needed, options }: Reader, layer: unknown, given: GivenLayer, name: string): void {
   for (let i = 0; i < FIELDS.length; i++) {
     if (given.fields[i] !== undefined || needed.queries[i] !== true) continue
+    const { name: field } = FIELDS[i] as Field
     const rule = 'must be { data, shape } or { data, dims }, got undefined'
-    fail('DTYPE', `${name}.${(FIELDS[i] as Field).name}`, `${rule}; ${name} is an object ${showKeys(layer)}`)
+    fail('DTYPE', `${name}.${field}`, `${rule}; ${name} is an object ${showKeys(layer)}${showNeed(options, field)}`)
   }
 }
 
