@@ -21,7 +21,7 @@ export function instantiate(module, variables) {
   const context = createContext()
   context.suppressDestroy() // the binding works until the very end of the process
   const memory = new WebAssembly.Memory(MEMORY)
-  const calls = new CallMemory(memory, (handle) => context.jsValueFromNapiValue(handle))
+  const calls = new CallMemory(memory, context)
   const napi = createNapiModule({ context, plugins: [asyncWork, threadsafeFunction], asyncWorkPoolSize: 0 })
   const { env, napi: functions, emnapi } = napi.imports
   const ours = calls.importsInPlaceOf(functions)
