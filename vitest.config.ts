@@ -1,3 +1,10 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-export default defineConfig({ test: { include: ['{__test__,benchmarks/__test__}/**/*.spec.ts'], testTimeout: 60_000 } })
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url))
+
+export default defineConfig({
+  // what package.json says of the built files
+  resolve: { alias: { '#host': source('common/host.ts'), '#binding': source('binding/load.ts') } },
+  test: { include: ['{__test__,benchmarks/__test__}/**/*.spec.ts'], testTimeout: 60_000 },
+})

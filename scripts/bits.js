@@ -15,7 +15,7 @@ import { makeBatches } from './bits/batches.js'
 import { digestOfAssignment, digestOfCosts, digestOfError, digestOfLoss, digestOfMatching } from './bits/digest.js'
 
 const RECORD = fileURLToPath(new URL('../benchmarks/bits.json', import.meta.url))
-const LEVELS = ['avx512', 'avx2', 'sse2', 'neon', 'fallback']
+const LEVELS = ['avx512', 'avx2', 'sse2', 'neon', 'simd128', 'fallback']
 /** So many differences are named. */
 const SHOWN = 10
 

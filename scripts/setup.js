@@ -6,10 +6,10 @@
  * The next run without it puts the release build back, so that no other command meets an addon for debugging.
  */
 import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { digestOf } from './digest.js'
 import { run } from './run.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -49,7 +49,7 @@ const steps = [
 checkTools()
 for (const step of steps) {
   const stamp = join(STAMPS, step.name)
-  const digest = digestOf(step)
+  const digest = digestOf(step.command, step.inputs)
   if (step.output() && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) continue
   console.log(`Setting up: ${step.name} (${step.command})`)
   rmSync(stamp, { force: true }) // what a build that is interrupted leaves is not fresh
@@ -84,33 +84,6 @@ function isOlder([major, minor], [neededMajor, neededMinor]) {
 
 function nativeFiles() {
   return readdirSync(join(ROOT, 'native')).filter((file) => file.endsWith('.node'))
-}
-
-/** A digest of a step's command and inputs, names and contents of files, and of the platform. */
-function digestOf({ command, inputs }) {
-  const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${command}`)
-  for (const path of inputs) addTo(hash, path)
-  return hash.digest('hex')
-}
-
-function addTo(hash, path) {
-  const full = join(ROOT, path)
-  if (!existsSync(full)) return
-  const entries = tryReadDirectory(full)
-  if (entries === undefined) {
-    hash.update(path).update(readFileSync(full))
-  } else {
-    for (const entry of entries.sort()) addTo(hash, `${path}/${entry}`)
-  }
-}
-
-function tryReadDirectory(path) {
-  try {
-    return readdirSync(path)
-  } catch (error) {
-    if (error.code === 'ENOTDIR') return undefined
-    throw error
-  }
 }
 
 function fail(message) {

@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { PLATFORMS, VERSION } from '../../src/binding/binary.ts'
+import { PLATFORMS } from '../../src/binding/binary.ts'
+import { VERSION } from '../../src/binding/kind.ts'
 import { checkBuilt } from '../support/built.ts'
 import { ROOT } from '../support/root.ts'
 

@@ -1,6 +1,4 @@
 /** Scenes to learn from: real handwritten digits, pasted at random places on an empty canvas. */
-import { readFileSync } from 'node:fs'
-import { gunzipSync } from 'node:zlib'
 
 /** Side of the square canvas, in pixels. */
 export const CANVAS = 64
@@ -18,11 +16,11 @@ const HELD_OUT = 500
  */
 
 /**
- * Reads the digits and parts them: scenes to train on and held-out scenes share none.
+ * Parts the digits: scenes to train on and held-out scenes share none.
+ * @param {Uint8Array} bytes of the file of digits, unpacked
  * @returns {{ training: Digit[], heldOut: Digit[] }}
  */
-export function loadDigits() {
-  const bytes = gunzipSync(readFileSync(new URL('data/digits.bin.gz', import.meta.url)))
+export function readDigits(bytes) {
   const digits = []
   for (let at = 0; at < bytes.length;) {
     const [label, width, height] = bytes.subarray(at, (at += 3))

@@ -1,11 +1,12 @@
 /** Trains a small DETR to find handwritten digits, and writes a report of it. Run with --help for the options. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import * as tf from '@tensorflow/tfjs-core'
 import '@tensorflow/tfjs-backend-wasm'
 import { HungarianLoss } from 'hungarian-loss'
 import { hungarianLoss } from 'hungarian-loss/tfjs'
-import { CLASSES, drawBatch, loadDigits } from './data.js'
+import { CLASSES, drawBatch, readDigits } from './data.js'
 import { evaluate, predict } from './evaluate.js'
 import { registerGradients } from './gradients.js'
 import { Detr } from './model.js'
@@ -36,7 +37,7 @@ async function run({ steps, seed, denoising, out }) {
   registerGradients()
   await tf.setBackend('wasm')
 
-  const { training, heldOut } = loadDigits()
+  const { training, heldOut } = readDigits(gunzipSync(readFileSync(new URL('data/digits.bin.gz', import.meta.url))))
   const scenes = drawBatch(new Random(HELD_OUT_SEED), heldOut, HELD_OUT_SCENES)
   const random = new Random(seed)
   const model = new Detr(random, { denoises: denoising > 0 })

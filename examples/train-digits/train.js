@@ -1,5 +1,4 @@
 /** The training loop. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as tf from '@tensorflow/tfjs-core'
 import { Adam } from './adam.js'
 import { CANVAS, drawBatch } from './data.js'
@@ -47,9 +46,11 @@ export async function* train(model, loss, digits, { steps, seed, denoising }) {
     const [value] = total.dataSync()
     total.dispose()
     yield { step, loss: value, terms: loss.lastResult.terms }
-    await nextTurn() // lets Ctrl-C be heard
+    await nextTurn() // lets Ctrl-C be heard, and a page be drawn
   }
 }
+
+const nextTurn = () => new Promise((resolve) => setTimeout(resolve))
 
 /** The layers as the loss takes them: the last one, and the others as `auxiliary`. */
 const part = (layers) => ({ ...layers.at(-1), auxiliary: layers.slice(0, -1) })

@@ -1,4 +1,5 @@
 /** Calls in other threads that a signal stops, and all of them where the process exits. */
+import { addExitListener, removeExitListener } from '#host'
 import { fail, toHungarianLossError } from '../common/errors.ts'
 import { createInterrupt, raiseInterrupt } from './native.ts'
 import type { Interrupt } from './native.ts'
@@ -122,13 +123,13 @@ function newCalls(): Calls {
 }
 
 function enter(interrupt: Interrupt): void {
-  if (UNDER_WAY.size === 0) process.on('exit', stopAll)
+  if (UNDER_WAY.size === 0) addExitListener(stopAll)
   UNDER_WAY.add(interrupt)
 }
 
 function leave(interrupt: Interrupt): void {
   UNDER_WAY.delete(interrupt)
-  if (UNDER_WAY.size === 0) process.off('exit', stopAll)
+  if (UNDER_WAY.size === 0) removeExitListener(stopAll)
 }
 
 function stopAll(): void {

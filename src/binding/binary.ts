@@ -1,4 +1,5 @@
 /** What to say where the compiled core cannot be loaded: for which platform, what was looked for, why it failed, the cure. */
+import { VERSION } from './kind.ts'
 
 /** The platforms that binaries are published for, as the names of their packages end. */
 export const PLATFORMS = [
@@ -12,9 +13,6 @@ export const PLATFORMS = [
   'win32-arm64-msvc',
 ] as const
 
-/** The version of the package. A binary says its own, and one of another version is refused. */
-export const VERSION = '0.1.0'
-
 /** Makes the loader take that file and no other. */
 const OVERRIDE = 'NAPI_RS_NATIVE_LIBRARY_PATH'
 
@@ -25,6 +23,21 @@ export function describeLoadFailure(error: unknown): string {
   const faults = faultsOf(error)
   const looked = faults.map(showFault).join('; ')
   return `the compiled core cannot be loaded on ${showPlatform()}. Looked for: ${looked}. ${cureOf(faults)}`
+}
+
+/** A warning that WebAssembly runs in the place of what the loader threw for. */
+export function describeFallback(error: unknown): string {
+  const faults = faultsOf(error)
+  return (
+    `there is no native addon for ${showPlatform()}, so that WebAssembly runs, with the same results, slower and in one thread. ` +
+    `Looked for: ${faults.map(showFault).join('; ')}. ${cureOf(faults)}`
+  )
+}
+
+/** A message for whatever was thrown in place of the only core that a setting allows. */
+export function describeForcedFailure(setting: string, error: unknown): string {
+  const looked = faultsOf(error).map(showFault).join('; ')
+  return `${setting} allows no other core, and that cannot be loaded on ${showPlatform()}: ${looked}. Correct it or unset it.`
 }
 
 /** A message for a binary without some functions. */
@@ -83,7 +96,7 @@ function cureOf(faults: readonly string[]): string {
 }
 
 /** The platform as the names of packages end. */
-function platformName(): string {
+export function platformName(): string {
   const { platform, arch } = process
   if (platform === 'linux') return `${platform}-${arch}-${glibcVersion() === undefined ? 'musl' : 'gnu'}`
   return platform === 'win32' ? `${platform}-${arch}-msvc` : `${platform}-${arch}`

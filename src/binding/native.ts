@@ -1,14 +1,9 @@
-/**
- * The compiled core. The path is the same from the sources and from the built files.
- *
- * It is required rather than imported: where a CommonJS module throws that is imported by name, Node 20 rejects a promise
- * of its own that nobody can catch (nodejs/node #51603).
- */
-import { createRequire } from 'node:module'
-import { describeLoadFailure, describeMismatch, describeOtherVersion, VERSION } from './binary.ts'
-import { HungarianLossError } from '../common/errors.ts'
+/** The compiled core: its functions, as both the native addon and WebAssembly have them. */
+import { load } from '#binding'
+import type { Binding } from './kind.ts'
 
-type Binding = typeof import('../../native/binding.cjs')
+/** What runs. */
+export const LOADED = load()
 
 export const {
   assignAsyncF32,
@@ -39,7 +34,7 @@ export const {
   verifyF64,
   verifySparseF32,
   verifySparseF64,
-} = load()
+} = LOADED.binding
 
 /** A configuration that the core has checked. */
 export type Criterion = ReturnType<Binding['createCriterion']>
@@ -49,18 +44,3 @@ export type Plan = ReturnType<Binding['createPlan']>
 
 /** A flag that stops a call in another thread. */
 export type Interrupt = ReturnType<Binding['createInterrupt']>
-
-function load(): Binding {
-  let binding: Binding
-  try {
-    binding = createRequire(import.meta.url)('../../native/binding.cjs') as Binding
-  } catch (error) {
-    throw new HungarianLossError('BINARY', describeLoadFailure(error), { original: error })
-  }
-  // the loader copies every function by name, so that one which the binary lacks is there as undefined
-  const lacking = Object.entries(binding).filter(([, value]) => value === undefined)
-  if (lacking.length > 0) throw new HungarianLossError('BINARY', describeMismatch(lacking.map(([name]) => name)))
-  const version = binding.version()
-  if (version !== VERSION) throw new HungarianLossError('BINARY', describeOtherVersion(version))
-  return binding
-}

@@ -1,5 +1,5 @@
 /** The one class of errors that the package throws, and how whatever else is thrown becomes one. */
-import { isNativeError } from 'node:util/types'
+import { isNativeError } from '#host'
 
 const CODES = [
   'SHAPE',

@@ -1,5 +1,5 @@
 /** Typed arrays and their memory, read past whatever properties an array has of its own. */
-import { isSharedArrayBuffer } from 'node:util/types'
+import { isSharedArrayBuffer } from '#host'
 import { fail } from './errors.ts'
 
 const typedArray: object = Object.getPrototypeOf(Uint8Array.prototype)

@@ -1,5 +1,5 @@
 /** The arrays that gradients are written to, and how the caller sees them. */
-import { Buffer } from 'node:buffer'
+import { allocate } from '#host'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 import type { WithoutBoxes } from '../terms/boxes.ts'
@@ -76,7 +76,7 @@ export function makeGradients({ tensors }: Predictions): GradientArrays {
       length += values.length
     }
   }
-  const { buffer, byteOffset } = Buffer.allocUnsafeSlow(4 * length)
+  const { buffer, byteOffset } = allocate(4 * length)
   let start = byteOffset
   for (let i = 0; i < fields.length; i++) {
     const array = new Float32Array(buffer, start, (fields[i] as Float32Array).length)

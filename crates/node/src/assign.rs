@@ -5,12 +5,13 @@ use std::cell::RefCell;
 
 use lsap::memory::{GiveBack, copy, reserve};
 use lsap::{AssignmentOptions, AssignmentSolver, BatchOutputs, Cost, CostMatrix, Interrupt, Level, Matrix, verify};
-use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Float64ArraySlice, Int32Array, Int32ArraySlice};
+use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Int32Array};
 use napi_derive::napi;
 
 use crate::disjoint::Arrays;
 use crate::environment::{level, threads};
 use crate::error::Result;
+use crate::output::{Float64ArraySlice, Int32ArraySlice};
 use crate::task::{AssignTask, ResultPlaces, Solve};
 use crate::values::fill;
 

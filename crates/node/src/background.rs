@@ -12,6 +12,7 @@ use napi_derive::napi;
 use crate::disjoint::Arrays;
 use crate::error::Result;
 use crate::loss::{Batch, GivenNormalizers, compute_loss};
+use crate::output::Publish;
 use crate::plan::NamedPlan;
 use crate::task::in_background;
 
@@ -126,6 +127,9 @@ impl Task for LossTask {
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        self.gradients.iter_mut().for_each(|array| array.publish(&env));
+        self.target_of_query.publish(&env);
+        self.values.publish(&env);
         output.map_err(|failure| failure.into_js(&env))
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{Failure, Result};
 /// Forces a level, for support cases.
 const LEVEL: &str = "HUNGARIAN_LOSS_SIMD";
 
-/// Says how many threads the process may use.
+/// Says how many threads the process may use; WebAssembly has one, whatever it says.
 const THREADS: &str = "HUNGARIAN_LOSS_THREADS";
 
 /// More are refused, as a slip.
@@ -46,7 +46,8 @@ pub fn thread_count(env: Env) -> napi::Result<u32> {
 pub fn threads() -> Result<&'static Threads> {
     static SETTING: Setting<Threads> = OnceLock::new();
     let parse = |text: &str| text.parse::<NonZeroUsize>().ok().filter(|count| count.get() <= MOST_THREADS);
-    setting(&SETTING, THREADS, |text| parse(text).map(Threads::new), Threads::default).map_err(|given| {
+    let limited = |count| if cfg!(target_family = "wasm") { NonZeroUsize::MIN } else { count };
+    setting(&SETTING, THREADS, |text| parse(text).map(limited).map(Threads::new), Threads::default).map_err(|given| {
         Failure::option(THREADS, format!("{THREADS}: must be an integer from 1 to {MOST_THREADS}, got {given}"))
     })
 }

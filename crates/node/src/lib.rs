@@ -14,6 +14,7 @@ mod error;
 pub mod loss;
 mod loss_error;
 pub mod options;
+mod output;
 mod place;
 pub mod plan;
 pub mod small;

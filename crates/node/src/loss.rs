@@ -4,11 +4,12 @@ use std::cell::RefCell;
 
 use hungarian_loss::{Error, Inputs, Normalizers, Scratch, Targets};
 use lsap::memory::GiveBack;
-use napi::bindgen_prelude::{Env, External, Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
+use napi::bindgen_prelude::{Env, External};
 use napi_derive::napi;
 
 use crate::disjoint::Arrays;
 use crate::error::{Failure, Result};
+use crate::output::{Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
 use crate::plan::{Fields, NamedPlan};
 use crate::values::{write_counts, write_report};
 

@@ -5,12 +5,13 @@ use std::cell::RefCell;
 
 use lsap::memory::{GiveBack, copy};
 use lsap::{AssignmentOptions, Cost, Interrupt, SparseMatrix, SparseSolver};
-use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Float64ArraySlice, Int32Array, Int32ArraySlice};
+use napi::bindgen_prelude::{AsyncTask, Env, External, Float64Array, Int32Array};
 use napi_derive::napi;
 
 use crate::assign::{PLACES, assignment_options, certify};
 use crate::disjoint::Arrays;
 use crate::error::{Failure, Result};
+use crate::output::{Float64ArraySlice, Int32ArraySlice};
 use crate::task::{AssignTask, ResultPlaces, Solve};
 
 thread_local! {

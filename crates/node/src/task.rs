@@ -10,6 +10,7 @@ use napi_derive::napi;
 
 use crate::environment::threads;
 use crate::error::{Failure, Result as Outcome};
+use crate::output::Publish;
 
 /// A copy of a matrix that can be solved in any thread.
 pub trait Solve: Send + Sized {
@@ -58,6 +59,10 @@ impl<M: Solve> Task for AssignTask<M> {
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        self.column_of_row.publish(&env);
+        if let Some(duals) = &mut self.duals {
+            duals.publish(&env);
+        }
         output.map_err(|failure| failure.into_js(&env))
     }
 }

@@ -1,5 +1,5 @@
 /** Says once what an inspection has found. */
-import { emitWarning } from 'node:process'
+import { warn } from '#host'
 import type { Outputs, OutputsWithoutBoxes } from '../../input/outputs.ts'
 import type { Target, TargetWithoutBoxes } from '../../input/targets.ts'
 import { inspectBatch } from './inspect.ts'
@@ -16,8 +16,5 @@ export function warnOfFindings(
   const lines = findings.map(
     ({ message, argument, count, total }) => `- ${message} (${argument}; ${count} of ${total})`,
   )
-  emitWarning(`The first batch looks wrong:\n${lines.join('\n')}`, {
-    type: 'HungarianLossWarning',
-    code: 'HUNGARIAN_LOSS_BATCH',
-  })
+  warn(`The first batch looks wrong:\n${lines.join('\n')}`, 'HUNGARIAN_LOSS_BATCH')
 }

@@ -1,0 +1,112 @@
+/**
+ * Whether the package works in a browser: it is laid out as it is installed, bundled as users bundle it, and opened in headless
+ * Chromium, where it computes the README's first lines and trains the digits' model for some steps.
+ *
+ * Usage: npm run test:browser [-- --install --picture page.png]. `--install` installs a browser where there is none and that can
+ * be done; `--picture` keeps what the page looks like in the end.
+ */
+import { copyFileSync, createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { basename, dirname, extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { deepStrictEqual } from 'node:assert/strict'
+import { build } from 'esbuild'
+import { findChromium, openPage } from './browser/chromium.js'
+import { MissingTool } from './cross/toolchain.js'
+import { BUILT, layOutPackage, MODULE } from './wasm/package.js'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const PAGE = join(ROOT, 'scripts', 'browser')
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
+
+/** As in the README, to the last digit. */
+const FIRST_LINES = {
+  loss: 1.2160125816507,
+  terms: { class: 0.24101263976522852, l1: 0.07499999552965164, giou: 0.29999998211860657 },
+  gradient: [0, 0, -4.5, 0.04999999329447746],
+}
+const NAN_PLACE = { code: 'NON_FINITE', row: 0, column: 1 }
+/** How far the mean loss of the last ten steps must be below that of the first ten. */
+const FALLS_TO = 0.8
+
+const { install, picture } = parseArgs({
+  options: { install: { type: 'boolean', default: false }, picture: { type: 'string' } },
+}).values
+
+try {
+  const chromium = findChromium({ install })
+  const folder = mkdtempSync(join(tmpdir(), 'browser-'))
+  try {
+    await bundle(folder)
+    await check(chromium, folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+} catch (error) {
+  if (!(error instanceof MissingTool)) throw error
+  console.error(error.message)
+  process.exit(2)
+}
+
+/** Bundles the page to a folder, with the package and that of WebAssembly installed beside it. */
+async function bundle(folder) {
+  const modules = join(folder, 'node_modules')
+  mkdirSync(modules)
+  symlinkSync(ROOT, join(modules, 'hungarian-loss'), 'junction')
+  layOutPackage(join(modules, 'hungarian-loss-wasm32-wasip1'))
+  await build({
+    entryPoints: [join(PAGE, 'page.js')],
+    outfile: join(folder, 'page.js'),
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    nodePaths: [modules],
+    logLevel: 'error',
+  })
+  copyFileSync(join(PAGE, 'page.html'), join(folder, 'index.html'))
+  // what the bundle fetches: the module, TensorFlow.js's own, and the digits
+  const tensorflow = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))
+  const own = join(BUILT, MODULE)
+  const digits = join(ROOT, 'examples', 'train-digits', 'data', 'digits.bin.gz')
+  for (const path of [own, digits, join(tensorflow, 'tfjs-backend-wasm-simd.wasm')]) copyFileSync(path, join(folder, basename(path)))
+}
+
+async function check(chromium, folder) {
+  const { server, url } = await serve(folder)
+  const page = await openPage(chromium, url)
+  try {
+    const { info, isIsolated, assignments, error, losses, ...lines } = await page.evaluate('finished')
+    const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length
+    const [first, last] = [mean(losses.slice(0, 10)), mean(losses.slice(-10))]
+    if (picture !== undefined) writeFileSync(picture, await page.screenshot())
+    deepStrictEqual(lines, FIRST_LINES)
+    deepStrictEqual({ ...info, version: '' }, { kind: 'wasm', target: 'wasm32-wasip1', simd: 'simd128', threads: 1, version: '' })
+    deepStrictEqual([assignments.now === assignments.later, assignments.reason, error], [true, 'AbortError', NAN_PLACE])
+    deepStrictEqual([isIsolated, losses.length >= 20 && last < FALLS_TO * first], [false, true])
+    console.log(
+      `In Chromium ${JSON.stringify(info)} without cross-origin isolation: loss ${lines.loss}; ` +
+        `${losses.length} steps of training, mean loss of ten from ${first.toFixed(3)} to ${last.toFixed(3)}.`,
+    )
+  } finally {
+    await page.close()
+    server.close()
+    server.closeAllConnections()
+  }
+}
+
+/** A server of the folder's files. */
+async function serve(folder) {
+  const server = createServer((request, response) => {
+    const path = join(folder, request.url === '/' ? 'index.html' : basename(request.url))
+    if (!existsSync(path)) return response.writeHead(404).end()
+    response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' })
+    return createReadStream(path).pipe(response)
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { server, url: `http://127.0.0.1:${server.address().port}/` }
+}

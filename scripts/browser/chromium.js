@@ -1,0 +1,99 @@
+/** Chromium without a window, told what to do by the DevTools protocol over two pipes. */
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { need } from '../cross/toolchain.js'
+
+const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome']
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-dev-shm-usage',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--remote-debugging-pipe',
+]
+
+/** In which the protocol numbers its pipes: commands, and what comes back. */
+const [COMMANDS, ANSWERS] = [3, 4]
+
+/** The name of the browser that is here; with `install` it is installed where that can be done. */
+export function findChromium({ install = false } = {}) {
+  const find = () => [process.env.CHROMIUM, ...PROGRAMS].find((name) => name && spawnSync(name, ['--version']).status === 0)
+  need(() => find() !== undefined, ['chromium'], 'No Chromium is here (or set the variable CHROMIUM to its path):', install)
+  return find()
+}
+
+/**
+ * Opens a page.
+ * @param {string} program
+ * @param {string} url
+ * @returns {Promise<{ evaluate: (expression: string) => Promise<unknown>, screenshot: () => Promise<Buffer>, close: () => Promise<void> }>}
+ */
+export async function openPage(program, url) {
+  const profile = mkdtempSync(join(tmpdir(), 'chromium-'))
+  const browser = spawn(program, [...FLAGS, `--user-data-dir=${profile}`], { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] })
+  const ended = new Promise((resolve) => browser.once('close', resolve))
+  const send = connect(browser)
+  const close = async () => {
+    browser.kill('SIGKILL')
+    await ended
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+  }
+  try {
+    const { targetId } = await send('Target.createTarget', { url: 'about:blank' })
+    const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true })
+    const ask = (method, params) => send(method, params, sessionId)
+    await ask('Page.enable')
+    const loaded = send.once('Page.loadEventFired')
+    await ask('Page.navigate', { url })
+    await loaded
+    return { evaluate: (expression) => evaluate(ask, expression), screenshot: () => screenshot(ask), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** A function that sends a command and gives its result; `once` waits for an event. */
+function connect(browser) {
+  const waiting = new Map()
+  let [errors, rest, last] = ['', '', 0]
+  browser.stderr.on('data', (text) => (errors += text))
+  browser.once('close', (code) => {
+    for (const { reject } of waiting.values()) reject(new Error(`Chromium ended with ${code}:\n${errors}`))
+  })
+  browser.stdio[ANSWERS].on('data', (text) => {
+    const messages = `${rest}${text}`.split('\0')
+    rest = messages.pop()
+    for (const { id, method, result, error } of messages.map((message) => JSON.parse(message))) {
+      const waiter = waiting.get(id ?? method)
+      waiting.delete(id ?? method)
+      if (error) waiter?.reject(new Error(error.message))
+      else waiter?.resolve(result)
+    }
+  })
+  const wait = (key) => new Promise((resolve, reject) => waiting.set(key, { resolve, reject }))
+  const send = (method, params = {}, sessionId = undefined) => {
+    last += 1
+    browser.stdio[COMMANDS].write(`${JSON.stringify({ id: last, method, params, sessionId })}\0`)
+    return wait(last)
+  }
+  return Object.assign(send, { once: wait })
+}
+
+async function evaluate(ask, expression) {
+  const { result, exceptionDetails } = await ask('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true })
+  if (exceptionDetails) throw new Error(`In the page: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`)
+  return result.value
+}
+
+async function screenshot(ask) {
+  return Buffer.from((await ask('Page.captureScreenshot', { format: 'png' })).data, 'base64')
+}
