@@ -22,7 +22,8 @@ const OF_CHECKOUT = new Set(['scripts', 'devDependencies', 'workspaces', 'napi',
 /** Packs what users install first; returns the tarball's path. */
 export function packMain() {
   const folder = join(STAGE, MANIFEST.name)
-  for (const path of MANIFEST.files) copy(path, folder)
+  // without the addon, which a dependency from git has in place of a platform's package
+  for (const path of MANIFEST.files) if (!path.includes('*')) copy(path, folder)
   const kept = Object.entries(MANIFEST).filter(([key]) => !OF_CHECKOUT.has(key))
   const optionalDependencies = Object.fromEntries(ALL.map(({ packageName }) => [packageName, MANIFEST.version]))
   return pack(folder, { ...Object.fromEntries(kept), optionalDependencies })
