@@ -63,6 +63,7 @@ function flagsFor(abi) {
     [ROOT, ''],
   ]
   const remap = renamed.map(([path, name]) => `--remap-path-prefix=${path}=${name}`)
-  // an addon is loaded by a program that has the C library already
-  return abi === 'musl' ? [...remap, '-Ctarget-feature=-crt-static'] : remap
+  // with musl, an addon is loaded by a program that has the C library already; with msvc, Node.js brings its own and no other
+  const runtime = { musl: ['-Ctarget-feature=-crt-static'], msvc: ['-Ctarget-feature=+crt-static'] }
+  return [...remap, ...(runtime[abi] ?? [])]
 }
