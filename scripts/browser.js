@@ -5,7 +5,7 @@
  * Usage: npm run test:browser [-- --install --picture page.png]. `--install` installs a browser where there is none and that can
  * be done; `--picture` keeps what the page looks like in the end.
  */
-import { copyFileSync, createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -51,21 +51,23 @@ try {
   process.exit(2)
 }
 
-/** Bundles the page to a folder, with the package and that of WebAssembly installed beside it. */
+/** Bundles the page in a folder where the package and that of WebAssembly are installed. */
 async function bundle(folder) {
   const modules = join(folder, 'node_modules')
-  mkdirSync(modules)
-  symlinkSync(ROOT, join(modules, 'hungarian-loss'), 'junction')
+  for (const path of ['dist', 'package.json'])
+    cpSync(join(ROOT, path), join(modules, 'hungarian-loss', path), { recursive: true })
   layOutPackage(join(modules, 'hungarian-loss-wasm32-wasip1'))
+  for (const path of ['scripts/browser', 'examples/train-digits'])
+    cpSync(join(ROOT, path), join(folder, path), { recursive: true })
   await build({
-    entryPoints: [join(PAGE, 'page.js')],
+    entryPoints: [join(folder, 'scripts', 'browser', 'page.js')],
     outfile: join(folder, 'page.js'),
     bundle: true,
     minify: true,
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
-    nodePaths: [modules],
+    nodePaths: [join(ROOT, 'node_modules')], // for TensorFlow.js
     logLevel: 'error',
   })
   copyFileSync(join(PAGE, 'page.html'), join(folder, 'index.html'))
@@ -73,7 +75,8 @@ async function bundle(folder) {
   const tensorflow = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))
   const own = join(BUILT, MODULE)
   const digits = join(ROOT, 'examples', 'train-digits', 'data', 'digits.bin.gz')
-  for (const path of [own, digits, join(tensorflow, 'tfjs-backend-wasm-simd.wasm')]) copyFileSync(path, join(folder, basename(path)))
+  for (const path of [own, digits, join(tensorflow, 'tfjs-backend-wasm-simd.wasm')])
+    copyFileSync(path, join(folder, basename(path)))
 }
 
 async function check(chromium, folder) {
@@ -85,7 +88,10 @@ async function check(chromium, folder) {
     const [first, last] = [mean(losses.slice(0, 10)), mean(losses.slice(-10))]
     if (picture !== undefined) writeFileSync(picture, await page.screenshot())
     deepStrictEqual(lines, FIRST_LINES)
-    deepStrictEqual({ ...info, version: '' }, { kind: 'wasm', target: 'wasm32-wasip1', simd: 'simd128', threads: 1, version: '' })
+    deepStrictEqual(
+      { ...info, version: '' },
+      { kind: 'wasm', target: 'wasm32-wasip1', simd: 'simd128', threads: 1, version: '' },
+    )
     deepStrictEqual([assignments.now === assignments.later, assignments.reason, error], [true, 'AbortError', NAN_PLACE])
     deepStrictEqual([isIsolated, losses.length >= 20 && last < FALLS_TO * first], [false, true])
     console.log(

@@ -1,4 +1,10 @@
 /** Every Rust and TypeScript test, and whether all bits are as on record. */
 import { runAll } from './run.js'
+import { isFresh } from './wasm/package.js'
 
 runAll(['cargo test --workspace --locked', 'npx vitest run', 'node scripts/bits.js'])
+
+const wasm = isFresh()
+  ? 'but for a smoke test WebAssembly'
+  : 'WebAssembly, which is not built or older than its sources,'
+console.log(`\nLeft out: ${wasm} (npm run test:wasm) and a browser (npm run test:browser).`)

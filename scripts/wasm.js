@@ -6,7 +6,16 @@
  * Usage: node scripts/wasm.js [--install]. With `--install` missing tools are installed first, where that can be done.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -86,7 +95,11 @@ function compile({ install }) {
 /** Panics name files of the sources; none of them by its place on this machine. */
 function shortened(source) {
   const cargo = process.env.CARGO_HOME ?? join(homedir(), '.cargo')
-  const paths = { [ROOT]: '', [join(cargo, 'registry', 'src')]: 'registry', ...(source === 'debian' && { [SYSROOT]: 'rust' }) }
+  const paths = {
+    [ROOT]: '',
+    [join(cargo, 'registry', 'src')]: 'registry',
+    ...(source === 'debian' && { [SYSROOT]: 'rust' }),
+  }
   return Object.entries(paths).map(([path, name]) => `--remap-path-prefix=${path}=${name}`)
 }
 

@@ -25,8 +25,14 @@ const [COMMANDS, ANSWERS] = [3, 4]
 
 /** The name of the browser that is here; with `install` it is installed where that can be done. */
 export function findChromium({ install = false } = {}) {
-  const find = () => [process.env.CHROMIUM, ...PROGRAMS].find((name) => name && spawnSync(name, ['--version']).status === 0)
-  need(() => find() !== undefined, ['chromium'], 'No Chromium is here (or set the variable CHROMIUM to its path):', install)
+  const find = () =>
+    [process.env.CHROMIUM, ...PROGRAMS].find((name) => name && spawnSync(name, ['--version']).status === 0)
+  need(
+    () => find() !== undefined,
+    ['chromium'],
+    'No Chromium is here (or set the variable CHROMIUM to its path):',
+    install,
+  )
   return find()
 }
 
@@ -38,7 +44,9 @@ export function findChromium({ install = false } = {}) {
  */
 export async function openPage(program, url) {
   const profile = mkdtempSync(join(tmpdir(), 'chromium-'))
-  const browser = spawn(program, [...FLAGS, `--user-data-dir=${profile}`], { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] })
+  const browser = spawn(program, [...FLAGS, `--user-data-dir=${profile}`], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
+  })
   const ended = new Promise((resolve) => browser.once('close', resolve))
   const send = connect(browser)
   const close = async () => {
@@ -89,8 +97,13 @@ function connect(browser) {
 }
 
 async function evaluate(ask, expression) {
-  const { result, exceptionDetails } = await ask('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true })
-  if (exceptionDetails) throw new Error(`In the page: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`)
+  const { result, exceptionDetails } = await ask('Runtime.evaluate', {
+    expression,
+    awaitPromise: true,
+    returnByValue: true,
+  })
+  if (exceptionDetails)
+    throw new Error(`In the page: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`)
   return result.value
 }
 

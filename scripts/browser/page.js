@@ -1,10 +1,16 @@
 /**
  * A page that computes the loss of the README's first lines, then trains the digits' model for some steps with TensorFlow.js. What
- * it found stands in `globalThis.finished`, a promise.
+ * it found goes to `globalThis.finish`.
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
-import { binding, HungarianLoss, HungarianLossError, linearSumAssignment, linearSumAssignmentAsync } from 'hungarian-loss'
+import {
+  binding,
+  HungarianLoss,
+  HungarianLossError,
+  linearSumAssignment,
+  linearSumAssignmentAsync,
+} from 'hungarian-loss'
 import { hungarianLoss } from 'hungarian-loss/tfjs'
 import { CLASSES, readDigits } from '../../examples/train-digits/data.js'
 import { registerGradients } from '../../examples/train-digits/gradients.js'
@@ -15,7 +21,7 @@ import { train } from '../../examples/train-digits/train.js'
 const STEPS = 60
 const SEED = 1
 
-globalThis.finished = run()
+globalThis.finish(run())
 
 async function run() {
   const info = binding()
@@ -39,9 +45,15 @@ function firstLines() {
   const boxes = new Float32Array([0.5, 0.5, 0.4, 0.4, 0.2, 0.3, 0.2, 0.2, 0.8, 0.8, 0.1, 0.1])
   const outputs = { logits: { data: logits, shape: [1, 3, 3] }, boxes: { data: boxes, shape: [1, 3, 4] } }
   const { loss, terms, gradients } = criterion.compute(outputs, [
-    { labels: [1, 0], boxes: [[0.25, 0.3, 0.2, 0.2], [0.5, 0.5, 0.5, 0.4]] },
+    {
+      labels: [1, 0],
+      boxes: [
+        [0.25, 0.3, 0.2, 0.2],
+        [0.5, 0.5, 0.5, 0.4],
+      ],
+    },
   ])
-  return { loss, terms, gradient: [...gradients.boxes.slice(0, 4)] }
+  return { loss, terms, gradient: Array.from(gradients.boxes.subarray(0, 4)) }
 }
 
 async function assign() {
@@ -86,7 +98,9 @@ function draw(losses) {
   const most = Math.max(...losses)
   pen.clearRect(0, 0, canvas.width, canvas.height)
   pen.beginPath()
-  losses.forEach((loss, i) => pen.lineTo((i / (STEPS - 1)) * canvas.width, (1 - loss / most) * (canvas.height - 10) + 5))
+  losses.forEach((loss, i) =>
+    pen.lineTo((i / (STEPS - 1)) * canvas.width, (1 - loss / most) * (canvas.height - 10) + 5),
+  )
   pen.strokeStyle = '#06c'
   pen.lineWidth = 2
   pen.stroke()

@@ -10,6 +10,7 @@ const EXCEPTIONS = []
  * @returns {string | undefined}
  */
 export function reasonToSkip(file, name) {
-  return EXCEPTIONS.find((exception) => file === exception.file && (exception.test === undefined || exception.test.test(name)))
-    ?.reason
+  return EXCEPTIONS.find(
+    (exception) => file === exception.file && (exception.test === undefined || exception.test.test(name)),
+  )?.reason
 }

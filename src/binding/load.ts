@@ -68,8 +68,9 @@ function findForced(forced: string, findIt: () => Loaded): Loaded {
 
 function findNative(): Loaded {
   const binding = require(NATIVE) as Binding
+  const { __napiBindingTarget: target } = binding
   // napi's loader may fall back by itself, with no word of it
-  if (binding.__napiBindingTarget !== 'native') throw new Error('there is no native addon for this platform')
+  if (target !== 'native') throw new Error('there is no native addon for this platform')
   return { binding, kind: 'native', target: platformName }
 }
 

@@ -52,7 +52,7 @@ impl Failure {
                 Self::Loss(error, _) => loss_error::set_place(&mut object, error)?,
                 Self::Binding(..) => {}
             }
-            Ok(napi::Error::from(object.to_unknown()))
+            Ok(napi::Error::from_unknown_without_coercion(object.to_unknown()))
         };
         create().unwrap_or_else(|fault: napi::Error| fault)
     }

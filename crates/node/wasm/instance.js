@@ -35,9 +35,10 @@ export function instantiate(module, variables) {
   }
   const instance = new WebAssembly.Instance(module, imports)
   const { exports } = instance
+  const { _initialize: initialize, __indirect_function_table: table } = exports
   calls.useHeap(exports)
-  exports._initialize()
+  initialize()
   for (const [name, register] of Object.entries(exports)) if (name.startsWith('__napi_register__')) register()
-  napi.init({ instance, module, memory, table: exports.__indirect_function_table })
+  napi.init({ instance, module, memory, table })
   return { ...calls.exportsOf(napi.exports), __napiBindingTarget: TARGET }
 }

@@ -23,7 +23,11 @@ export function systemImports(memory, variables) {
   return {
     environ_sizes_get(count, size) {
       view().setUint32(count, environment.length, true)
-      view().setUint32(size, environment.reduce((sum, { length }) => sum + length, 0), true)
+      view().setUint32(
+        size,
+        environment.reduce((sum, { length }) => sum + length, 0),
+        true,
+      )
       return SUCCESS
     },
     environ_get(pointers, buffer) {
@@ -50,8 +54,17 @@ export function systemImports(memory, variables) {
         const [address, length] = [0, 4].map((offset) => view().getUint32(parts + 8 * i + offset, true))
         return bytes(address, length).slice()
       })
-      console.error(texts.map((text) => new TextDecoder().decode(text)).join('').trimEnd())
-      view().setUint32(written, texts.reduce((sum, { length }) => sum + length, 0), true)
+      console.error(
+        texts
+          .map((text) => new TextDecoder().decode(text))
+          .join('')
+          .trimEnd(),
+      )
+      view().setUint32(
+        written,
+        texts.reduce((sum, { length }) => sum + length, 0),
+        true,
+      )
       return SUCCESS
     },
     fd_prestat_get: () => BAD_FILE,

@@ -1,0 +1,118 @@
+/** The package on WebAssembly, in brief. `npm run test:wasm` runs every spec on it, `npm run test:browser` a page in Chromium. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isFresh, layOutPackage } from '../../scripts/wasm/package.js'
+import { checkBuilt } from '../support/built.ts'
+import { ROOT } from '../support/root.ts'
+
+/** Where it is not, or older than its sources, `npm test` says how to build it. */
+const isHere = isFresh()
+
+beforeAll(checkBuilt, 60_000)
+
+/** What a program prints as JSON, and its warnings. */
+function run(url: string, code: string, variables: NodeJS.ProcessEnv = {}, flags: readonly string[] = []) {
+  const { HUNGARIAN_LOSS_BINDING: _, ...own } = process.env
+  const script = `import * as it from ${JSON.stringify(url)}\nconsole.log(JSON.stringify(await (${code})(it)))`
+  const { stdout, stderr } = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', script], {
+    env: { ...own, ...variables },
+    encoding: 'utf8',
+  })
+  return { printed: stdout === '' ? undefined : (JSON.parse(stdout) as Record<string, unknown>), stderr }
+}
+
+const BUILT = pathToFileURL(join(ROOT, 'dist', 'index.js')).href
+const BOTH = ['native', 'wasm'].map((kind) => [kind, { HUNGARIAN_LOSS_BINDING: kind }] as const)
+
+/** Gradients, a matching, a large and a small assignment now and later, a refusal and an abort, as text. */
+const SAMPLE = `async ({ HungarianLoss, linearSumAssignment, linearSumAssignmentAsync, linearSumAssignmentBatch, verifyAssignment }) => {
+  let state = 1
+  const random = () => (state = (state * 16807) % 2147483647) / 2147483647
+  const floats = (...shape) => ({ data: Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => 0.1 + 0.5 * random()), shape })
+  const outputs = { logits: floats(2, 3, 20, 9), boxes: floats(2, 3, 20, 4) }
+  const targets = [4, 0, 7].map((n) => ({ labels: Array.from({ length: n }, (_, i) => i % 8), boxes: floats(n, 4).data }))
+  const results = []
+  for (const criterion of [HungarianLoss.detr({ numClasses: 8 }), HungarianLoss.dino({ numClasses: 9 })]) {
+    const now = criterion.compute(outputs, targets)
+    results.push(now, criterion.match(outputs, targets), criterion.cost(outputs, targets))
+    results.push(await criterion.computeAsync(outputs, targets))
+  }
+  for (const n of [3, 90]) {
+    const cost = { data: Float64Array.from({ length: n * n }, random), shape: [n, n] }
+    const found = linearSumAssignment(cost, { duals: true })
+    results.push(found, await linearSumAssignmentAsync(cost), verifyAssignment(cost, found))
+  }
+  results.push(linearSumAssignmentBatch({ data: Float32Array.from({ length: 13 }, random), shapes: [[2, 2], [3, 3]] }))
+  const refusal = (call) => { try { call() } catch (error) { return error } }
+  results.push(refusal(() => linearSumAssignment([[1, NaN]])), refusal(() => HungarianLoss.detr({ numClasses: 3 }).compute(outputs, targets)))
+  const controller = new AbortController()
+  const stopped = linearSumAssignmentAsync([[1]], { signal: controller.signal }).catch(({ name }) => name)
+  controller.abort()
+  results.push(await stopped)
+  return results
+}`
+
+describe.runIf(isHere)('WebAssembly', () => {
+  test('computes what the native addon does, to the last bit, errors among them', () => {
+    const [native, wasm] = BOTH.map(([, variables]) => run(BUILT, SAMPLE, variables).printed)
+    expect(native).toHaveLength(8 + 6 + 4)
+    expect(native?.[15]).toMatchObject({ code: 'NON_FINITE', row: 0, column: 1 })
+    expect(wasm).toEqual(native)
+  })
+
+  test('needs no more memory the more calls there are, without a turn of the event loop', () => {
+    const calls = `({ HungarianLoss, linearSumAssignment }) => {
+      const criterion = HungarianLoss.detr({ numClasses: 90 })
+      const memory = () => process.memoryUsage().rss
+      const floats = (...shape) => ({ data: new Float32Array(shape.reduce((a, b) => a * b)).fill(0.5), shape })
+      const call = () => {
+        const { loss } = criterion.compute({ logits: floats(8, 100, 91), boxes: floats(8, 100, 4) }, Array(8).fill({ labels: [1], boxes: [[0.5, 0.5, 0.1, 0.1]] }))
+        return loss + linearSumAssignment({ data: new Float32Array(40000), shape: [200, 200] }).total
+      }
+      for (let i = 0; i < 200; i++) call()
+      const before = memory()
+      for (let i = 0; i < 2000; i++) call()
+      return { megabytes: (memory() - before) / 1e6 }
+    }`
+    // 2,000 calls read 1 GB and write half of that
+    expect(run(BUILT, calls, { HUNGARIAN_LOSS_BINDING: 'wasm' }).printed?.['megabytes']).toBeLessThan(150)
+  })
+
+  describe('where there is no native addon', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'without-native-'))
+    const installed = join(folder, 'node_modules', 'hungarian-loss')
+    const url = pathToFileURL(join(installed, 'dist', 'index.js')).href
+    const info = '({ binding }) => binding()'
+
+    beforeAll(() => {
+      mkdirSync(join(installed, 'native'), { recursive: true })
+      for (const path of ['dist', 'package.json', 'native/binding.cjs']) {
+        cpSync(join(ROOT, path), join(installed, path), { recursive: true })
+      }
+      layOutPackage(join(folder, 'node_modules', 'hungarian-loss-wasm32-wasip1'))
+    })
+    afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+    test('its package runs, with one warning that says so', () => {
+      const { printed, stderr } = run(url, info)
+      expect(printed).toMatchObject({ kind: 'wasm', target: 'wasm32-wasip1', simd: 'simd128', threads: 1 })
+      expect(stderr.match(/\[HUNGARIAN_LOSS_WASM\] HungarianLossWarning: there is no native addon/g)).toHaveLength(1)
+    })
+
+    test('HUNGARIAN_LOSS_BINDING=wasm asks for it, without a warning', () => {
+      const { printed, stderr } = run(url, info, { HUNGARIAN_LOSS_BINDING: 'wasm' })
+      expect(printed).toMatchObject({ kind: 'wasm' })
+      expect(stderr).toBe('')
+    })
+
+    test('HUNGARIAN_LOSS_BINDING=native refuses it', () => {
+      const { printed, stderr } = run(url, info, { HUNGARIAN_LOSS_BINDING: 'native' })
+      expect(printed).toBeUndefined()
+      expect(stderr).toMatch(/HungarianLossError: HUNGARIAN_LOSS_BINDING=native allows no other core/)
+    })
+  })
+})
