@@ -17,5 +17,5 @@ function prepare() {
       'https://rustup.rs, or hungarian-loss from the npm registry, where it is compiled already.',
   )
   // npm tells by this variable which dependencies from git it prepares, so that none is prepared within itself
-  process.exit(process.env._PACOTE_NO_PREPARE_ === undefined ? 0 : 1)
+  process.exit('_PACOTE_NO_PREPARE_' in process.env ? 1 : 0)
 }

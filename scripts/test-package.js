@@ -10,8 +10,10 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readSection, readTenLines } from './package/guide.js'
+import { MissingTool } from './cross/toolchain.js'
 import { PACKAGES } from './package/pack.js'
-import { MANIFEST, ownPlatform, ROOT } from './package/platforms.js'
+import { titleOf } from './package/page.js'
+import { MANIFEST, ownPlatform, ROOT, WASM } from './package/platforms.js'
 import { Project } from './package/project.js'
 import { loadsPackage, LOSS, WAYS } from './package/ways.js'
 
@@ -26,6 +28,7 @@ const SOURCES = [
   'CHANGELOG.md',
   'scripts/package',
 ]
+const OWN = ownPlatform()
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -35,10 +38,11 @@ const unknown = positionals.filter((name) => !WAYS.some((way) => way.name === na
 if (unknown.length > 0)
   fail(`No way is called ${unknown.join(', ')}: there are ${WAYS.map(({ name }) => name).join(', ')}.`)
 
-const tarballs = findTarballs(values.packages)
 const chosen = WAYS.filter(
   ({ name, short }) => values.all || (positionals.length > 0 ? positionals.includes(name) : short),
 )
+if (OWN === undefined) fail(`No binary is published for ${process.platform} ${process.arch}.`)
+const folder = values.packages ?? makePackages(chosen.some(({ wasm }) => wasm) ? [OWN, WASM] : [OWN])
 const failed = []
 for (const way of chosen) {
   if (way.only !== undefined && way.only !== process.platform) {
@@ -50,8 +54,8 @@ for (const way of chosen) {
     await tryWay(way)
     console.log(`${way.name}: works (${((performance.now() - start) / 1000).toFixed(0)} s)`)
   } catch (error) {
-    failed.push(way.name)
-    console.error(`${way.name}: ${error.message}`)
+    if (!(error instanceof MissingTool)) failed.push(way.name)
+    console.error(`${way.name}: ${error instanceof MissingTool ? 'left out: ' : ''}${error.message}`)
   }
 }
 if (failed.length > 0) fail(`These ways fail: ${failed.join(', ')}.`)
@@ -62,23 +66,34 @@ if (chosen.length < WAYS.length) {
 
 /** Makes a project by a section of the guide, runs its commands and compares what they print. */
 async function tryWay(way) {
-  const { section, packages = [], copies = [], variants = (command) => [command], server } = way
+  const { section, packages = [], copies = [], variants = (command) => [command], server, page } = way
   const { prints = LOSS, times = 1 } = way
   const { files, commands } = readSection(section)
   const { program } = readTenLines()
   const project = new Project()
   try {
-    project.install([...tarballs, ...packages])
+    project.install([tarballOf(MANIFEST.name), tarballOf((way.wasm ? WASM : OWN).packageName), ...packages])
     for (const name of ['try.mjs', ...copies]) project.write(name, program)
-    for (const [name, text] of files) project.write(name, text)
+    for (const [name, text] of [...files, ...(page === undefined ? [] : readSection('Browsers').files)]) {
+      project.write(name, text)
+    }
+    let compared = 0
+    const compare = (command, printed, expected, count) => {
+      expectPrinted(command, printed, expected, count)
+      compared += 1
+    }
     for (const command of commands.flatMap(variants)) {
       const printed = project.run(command)
-      if (loadsPackage(way, command)) expectPrinted(command, printed, prints, times)
-      if (server !== undefined) expectPrinted(command, await project.ask(server.program, server.path), LOSS, 1)
+      if (loadsPackage(way, command)) compare(command, printed, prints, times)
+      if (server !== undefined) compare(command, await project.ask(server.program, server.path), LOSS, 1)
     }
-    if (!commands.some((command) => loadsPackage(way, command)) && server === undefined) {
-      throw new Error(`No command of the section "${section}" loads the package.`)
+    if (page !== undefined) {
+      project.run(
+        `node -e "fs.existsSync('${page}/index.html') || fs.copyFileSync('index.html', '${page}/index.html')"`,
+      )
+      compare('the page', await titleOf(join(project.folder, page)), `${LOSS} by wasm`, 1)
     }
+    if (compared === 0) throw new Error(`No command of the section "${section}" loads the package.`)
   } finally {
     project.remove()
   }
@@ -92,19 +107,22 @@ function expectPrinted(command, printed, expected, times) {
   if (found !== times) throw new Error(`"${command}" should print ${times} × "${expected}" and printed:\n${printed}`)
 }
 
-/** The main tarball and that of this platform. */
-function findTarballs(folder = PACKAGES) {
-  const own = ownPlatform()
-  if (own === undefined) fail(`No binary is published for ${process.platform} ${process.arch}.`)
-  const paths = [MANIFEST.name, own.packageName].map((name) => resolve(folder, `${name}-${MANIFEST.version}.tgz`))
-  if (values.packages === undefined && !areFresh(paths)) {
-    const pack = join(ROOT, 'scripts', 'package.js')
-    const args = [pack, '--strict', '--only', own.name, '--install']
+/** The tarball of a package. */
+function tarballOf(name) {
+  const path = resolve(folder, `${name}-${MANIFEST.version}.tgz`)
+  if (!existsSync(path)) throw new Error(`There is no ${path}.`)
+  return path
+}
+
+/** The folder with the tarballs of the main package and of the platforms, which are made unless they are fresh. */
+function makePackages(platforms) {
+  const names = [MANIFEST.name, ...platforms.map(({ packageName }) => packageName)]
+  if (!areFresh(names.map((name) => join(PACKAGES, `${name}-${MANIFEST.version}.tgz`)))) {
+    const only = platforms.map(({ name }) => name).join(',')
+    const args = [join(ROOT, 'scripts', 'package.js'), '--strict', '--only', only, '--install']
     if (spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0) fail('The packages could not be made.')
   }
-  const missing = paths.filter((path) => !existsSync(path))
-  if (missing.length > 0) fail(`There is no ${missing.join(', nor ')}.`)
-  return paths
+  return PACKAGES
 }
 
 function areFresh(paths) {

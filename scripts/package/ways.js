@@ -13,11 +13,16 @@ import { readTenLines } from './guide.js'
  * @property {number} [times] how often it prints that; once unless given
  * @property {(command: string) => readonly string[]} [variants] the commands that one of the guide stands for
  * @property {{ program: string, path: string }} [server] what is started after each command, and where it answers
+ * @property {boolean} [wasm] whether the package of WebAssembly is installed in the place of the platform's
+ * @property {string} [page] the folder of what is built of the section "Browsers", which is opened in a browser in the end
  * @property {NodeJS.Platform} [only] the system that it can be tried on, where that is but one
  */
 
 const { printed } = readTenLines()
 export const [LOSS] = printed.split(' ')
+
+/** A page that a bundler builds. */
+const PAGE = { wasm: true, page: 'built' }
 
 const TYPESCRIPT = {
   section: 'TypeScript',
@@ -49,6 +54,21 @@ export const WAYS = [
     packages: ['next@16.4.6', 'react@19.2.0', 'react-dom@19.2.0'],
     server: { program: 'node_modules/next/dist/bin/next', path: '/loss' },
   },
+  { name: 'wasm', section: 'WebAssembly', wasm: true },
+  { name: 'vite-browser', section: 'Vite in the browser', packages: ['vite@8.4.0'], ...PAGE },
+  {
+    name: 'webpack-browser',
+    section: 'webpack in the browser',
+    packages: ['webpack@5.113.0', 'webpack-cli@6.0.1'],
+    ...PAGE,
+  },
+  {
+    name: 'rollup-browser',
+    section: 'Rollup in the browser',
+    packages: ['rollup@4.68.8', '@rollup/plugin-node-resolve@16.0.3', '@web/rollup-plugin-import-meta-assets@2.3.3'],
+    ...PAGE,
+  },
+  { name: 'esbuild-browser', section: 'esbuild in the browser', packages: ['esbuild@0.28.2'], ...PAGE },
   {
     name: 'executable',
     section: 'Single executable',
