@@ -3,7 +3,7 @@
  * `scripts/test-arm64.js` says by which program, and `scripts/cross/exceptions.js` what cannot hold there.
  */
 import { defineConfig, mergeConfig } from 'vitest/config'
-import { SLOW } from './scripts/cross/exceptions.js'
+import { LEFT_OUT } from './scripts/cross/exceptions.js'
 import ordinary from './vitest.config.ts'
 
 // whatever vitest forks, and what specs start, is started by this
@@ -15,7 +15,7 @@ export default mergeConfig(
     test: {
       pool: 'forks',
       setupFiles: ['__test__/support/arm64.ts'],
-      exclude: [...SLOW],
+      exclude: [...LEFT_OUT],
       testTimeout: 600_000,
       hookTimeout: 600_000,
     },
