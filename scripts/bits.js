@@ -2,12 +2,14 @@
  * Whether losses, terms, matches, gradients and assignments have the very bits that are on record, at every SIMD level of the
  * processor, on one thread and on two, and off the event loop.
  *
- * Usage: npm run check:bits [-- --record]. The exit code is 1 where anything differs. `--record` writes the record anew, which
- * a change that means to change bits does, and says so.
+ * Usage: npm run check:bits [-- --record | --by node --every 10]. The exit code is 1 where anything differs. `--record` writes the
+ * record anew, which a change that means to change bits does, and says so. `--by`: which Node.js computes, as one for another
+ * processor; `--every`: of how many batches and problems one is compared.
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { DESCRIPTION } from '../dist/binding/description.js'
 import { simdLevel } from '../dist/index.js'
 import { makeProblems } from './bits/assignments.js'
@@ -19,15 +21,20 @@ const LEVELS = ['avx512', 'avx2', 'sse2', 'neon', 'simd128', 'fallback']
 /** So many differences are named. */
 const SHOWN = 10
 
-const [option, ...rest] = process.argv.slice(2)
-if (rest.length > 0 || ![undefined, '--record', '--level'].includes(option)) {
-  console.error('There is only the option --record.')
-  process.exit(2)
-}
-const batches = makeBatches()
-if (option === '--level') {
+const { record, level, by, every } = parseArgs({
+  options: {
+    record: { type: 'boolean', default: false },
+    level: { type: 'boolean', default: false },
+    by: { type: 'string', default: process.execPath },
+    every: { type: 'string', default: '1' },
+  },
+}).values
+const isChosen = (_, i) => record || i % Number(every) === 0
+const all = makeBatches()
+const batches = all.filter(isChosen)
+if (level) {
   process.stdout.write(JSON.stringify([simdLevel(), await digestAll()]))
-} else if (option === '--record') {
+} else if (record) {
   const digests = await digestAll()
   writeFileSync(RECORD, `${JSON.stringify(digests, undefined, 1)}\n`)
   console.log(`Recorded ${Object.keys(digests).length} digests, made at the level ${simdLevel()}.`)
@@ -36,8 +43,8 @@ if (option === '--level') {
 }
 
 function compareLevels() {
-  const all = batches.map(({ criterion }) => criterion(1).options.weights)
-  const unweighed = DESCRIPTION.terms.filter(({ name }) => !all.some((weights) => weights[name] > 0))
+  const weighed = all.map(({ criterion }) => criterion(1).options.weights)
+  const unweighed = DESCRIPTION.terms.filter(({ name }) => !weighed.some((weights) => weights[name] > 0))
   if (unweighed.length > 0) {
     console.error(
       `No batch weighs ${unweighed.map(({ name }) => name).join(', ')}: add some to scripts/bits/batches.js.`,
@@ -53,7 +60,7 @@ function compareLevels() {
 /** A level's own name and all digests at it, or nothing where the processor lacks it. */
 function runAt(name) {
   const env = { ...process.env, HUNGARIAN_LOSS_SIMD: name }
-  const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--level'], {
+  const { status, stdout, stderr } = spawnSync(by, [fileURLToPath(import.meta.url), '--level', '--every', every], {
     env,
     encoding: 'utf8',
     maxBuffer: 2 ** 26,
@@ -64,7 +71,7 @@ function runAt(name) {
 }
 
 function areEqual(level, recorded, digests) {
-  const names = [...new Set([...Object.keys(recorded), ...Object.keys(digests)])]
+  const names = every === '1' ? [...new Set([...Object.keys(recorded), ...Object.keys(digests)])] : Object.keys(digests)
   const differing = names.filter((name) => recorded[name] !== digests[name])
   console.log(`${level}: ${names.length - differing.length} of ${names.length} digests are as on record.`)
   for (const name of differing.slice(0, SHOWN)) console.error(`  ${name}: ${recorded[name]} → ${digests[name]}`)
@@ -89,7 +96,7 @@ async function digestAll() {
     digests[`${name}: match`] = tryDigest(() => digestOfMatching(criterion(1).match(...inputs())))
     digests[`${name}: cost`] = tryDigest(() => digestOfCosts(criterion(1).cost(...inputs())))
   }
-  for (const { name, solve } of makeProblems()) {
+  for (const { name, solve } of makeProblems().filter(isChosen)) {
     const runs = await Promise.all([false, true].map((isAsync) => solve(isAsync).then(digestOfAll, digestOfError)))
     digests[name] = agreed(name, runs)
   }

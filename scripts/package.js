@@ -1,20 +1,21 @@
 /**
  * The packages as they are published, in the folder `packages`: the main one, and one for each platform that this machine can
- * compile for. Linux (x64 and arm64, glibc and musl) and macOS are compiled on Linux, macOS on macOS, Windows on Windows. Each
- * tarball is checked.
+ * compile for: WebAssembly everywhere, Linux (x64 and arm64, glibc and musl) and macOS on Linux, macOS on macOS, Windows on Windows.
+ * Each tarball is checked.
  *
  * Usage: npm run package [-- --only x64-gnu,darwin] [--install] [--strict]. `--only`: parts of the platforms' names.
  * `--install` installs what is missing of the toolchain, where that is possible; `--strict` makes it an error if a platform that
  * was asked for is left out.
  */
+import { spawnSync } from 'node:child_process'
 import { statSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MissingTool } from './cross/toolchain.js'
 import { compile } from './package/compile.js'
-import { faultsOfMain, faultsOfPlatform, needsOfBinary } from './package/inspect.js'
-import { PACKAGES, packMain, packPlatform, preparePackages } from './package/pack.js'
-import { isWithinReach, platformsNamed } from './package/platforms.js'
+import { faultsOfMain, faultsOfPlatform, faultsOfWasm, needsOfBinary } from './package/inspect.js'
+import { PACKAGES, packMain, packPlatform, packWasm, preparePackages } from './package/pack.js'
+import { isWithinReach, platformsNamed, ROOT, WASM } from './package/platforms.js'
 
 const { only, install, strict } = parseArgs({
   options: {
@@ -56,7 +57,16 @@ function make(platform) {
   if (!isWithinReach(platform)) {
     throw new MissingTool(`Nothing on ${process.platform} compiles for ${platform.system}: run this command there.`)
   }
+  if (platform === WASM) return makeWasm()
   const binary = compile(platform, { install })
   const tarball = packPlatform(platform, binary)
   return { tarball, needs: needsOfBinary(binary), faults: faultsOfPlatform(tarball, platform) }
+}
+
+function makeWasm() {
+  const build = [join(ROOT, 'scripts', 'wasm.js'), ...(install ? ['--install'] : [])]
+  const { status } = spawnSync(process.execPath, build, { cwd: ROOT, stdio: 'inherit' })
+  if (status !== 0) throw new MissingTool('What the build of WebAssembly lacks stands above.')
+  const tarball = packWasm()
+  return { tarball, needs: '', faults: faultsOfWasm(tarball) }
 }

@@ -2,8 +2,9 @@
  * Brings a checkout to where everything can run: dependencies installed, addon compiled, TypeScript compiled. What is
  * fresh is left alone; freshness is judged by the contents of the inputs, so a new clone or another branch is safe.
  *
- * Usage: node scripts/setup.js [--debug]. With `--debug` the addon is built for a debugger, in place of the release build.
- * The next run without it puts the release build back, so that no other command meets an addon for debugging.
+ * Usage: node scripts/setup.js [--debug | --installed]. With `--debug` the addon is built for a debugger, in place of the release
+ * build. The next run without it puts the release build back, so that no other command meets an addon for debugging. With
+ * `--installed` the dependencies are taken as npm has just installed them.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -19,11 +20,13 @@ const STAMPS = join(ROOT, 'node_modules', '.cache', 'hungarian-loss')
 const NODE = [20, 19]
 const CARGO = [1, 89]
 
-const options = process.argv.slice(2)
-if (options.length > 1 || (options.length === 1 && options[0] !== '--debug')) {
-  fail(`There is only the option --debug, got "${options.join(' ')}".`)
+const [option, ...others] = process.argv.slice(2)
+if (others.length > 0 || ![undefined, '--debug', '--installed'].includes(option)) {
+  fail(`There are only the options --debug and --installed, got "${[option, ...others].join(' ')}".`)
 }
-const profile = options.length === 0 ? '' : ' -- --profile debugging'
+const profile = option === '--debug' ? ' -- --profile debugging' : ''
+// npm would run `prepare`, which runs this
+process.env.HUNGARIAN_LOSS_SETUP = '1'
 
 const steps = [
   {
@@ -51,9 +54,11 @@ for (const step of steps) {
   const stamp = join(STAMPS, step.name)
   const digest = digestOf(step.command, step.inputs)
   if (step.output() && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) continue
-  console.log(`Setting up: ${step.name} (${step.command})`)
-  rmSync(stamp, { force: true }) // what a build that is interrupted leaves is not fresh
-  if (run(step.command) !== 0) fail(`"${step.command}" failed.`)
+  if (step.name !== 'dependencies' || option !== '--installed') {
+    console.log(`Setting up: ${step.name} (${step.command})`)
+    rmSync(stamp, { force: true }) // what a build that is interrupted leaves is not fresh
+    if (run(step.command) !== 0) fail(`"${step.command}" failed.`)
+  }
   mkdirSync(STAMPS, { recursive: true })
   // the addon's build writes binding.d.cts, an input of the next step, so each digest is taken when its turn comes
   writeFileSync(stamp, digest)

@@ -7,4 +7,7 @@ runAll(['cargo test --workspace --locked', 'npx vitest run', 'node scripts/bits.
 const wasm = isFresh()
   ? 'but for a smoke test WebAssembly'
   : 'WebAssembly, which is not built or older than its sources,'
-console.log(`\nLeft out: ${wasm} (npm run test:wasm) and a browser (npm run test:browser).`)
+console.log(
+  `\nLeft out: ${wasm} (npm run test:wasm), a browser (npm run test:browser), the packages as users install them ` +
+    `(npm run test:package) and the addon for arm64 (npm run test:arm64).`,
+)

@@ -7,12 +7,20 @@ const FIELDS = ['logits', 'boxes', 'corners']
 /** Of families that came later: what a batch lacks is not digested. New ones go to the end. */
 const LATER_FIELDS = ['spans', 'points']
 
+/** NaN as x64 makes it. Processors differ in the sign of 0 / 0, and JavaScript cannot tell. */
+const NOT_A_NUMBER = 0xfff8_0000_0000_0000n
+
 class Digest {
   #hash = createHash('sha256')
 
   /** Numbers, each with all its bits; NaN is one number. */
   numbers(...values) {
-    this.#hash.update(Float64Array.from(values, (value) => value ?? -0.125))
+    const numbers = Float64Array.from(values, (value) => value ?? -0.125)
+    const bits = new BigUint64Array(numbers.buffer)
+    numbers.forEach((value, i) => {
+      if (Number.isNaN(value)) bits[i] = NOT_A_NUMBER
+    })
+    this.#hash.update(numbers)
     return this
   }
 

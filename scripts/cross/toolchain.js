@@ -1,6 +1,6 @@
 /**
- * What compiles for other platforms than this one. Rust's own target where rustup has it (or, on demand, can fetch it), since
- * that is simplest; else Debian's compiler, which builds the standard library from source for any target. zig links.
+ * What compiles for a platform. The compiler at hand where it is for that platform, or where rustup has the target (or, on demand, can
+ * fetch it), since that is simplest; else Debian's compiler, which builds the standard library from source for any target. zig links.
  *
  * Where something is missing, a `MissingTool` says in one sentence what it is and how to get it. With `install` it is
  * installed first: system packages where this is Debian's apt and root, as in continuous integration.
@@ -26,10 +26,11 @@ export class MissingTool extends Error {}
  * The cargo that compiles for a target.
  * @param {string} target such as `aarch64-unknown-linux-gnu`
  * @param {{ install?: boolean, panic?: 'unwind' | 'abort' }} [options] `panic`: what the standard library does, `unwind` by default
- * @returns {{ source: 'rustup' | 'debian', cargo: string, args: string[], env: Record<string, string> }} the program, the
+ * @returns {{ source: 'host' | 'rustup' | 'debian', cargo: string, args: string[], env: Record<string, string> }} the program, the
  * options that every `build` needs but `--target`, and what its environment needs
  */
 export function findCargo(target, { install = false, panic = 'unwind' } = {}) {
+  if (isHost(target)) return { source: 'host', cargo: 'cargo', args: [], env: {} }
   if (hasRustupTarget(target) || (install && succeeds('rustup', ['target', 'add', target]))) {
     return { source: 'rustup', cargo: 'cargo', args: [], env: {} }
   }
@@ -89,6 +90,12 @@ export function need(isThere, packages, message, install = false) {
 /** Whether a program is there and ends well. */
 export function succeeds(program, args, stdio = 'ignore') {
   return spawnSync(program, args, { stdio }).status === 0
+}
+
+/** Whether the compiler at hand is one for this very platform. */
+function isHost(target) {
+  const { status, stdout } = spawnSync('rustc', ['--version', '--verbose'], { encoding: 'utf8' })
+  return status === 0 && stdout.includes(`host: ${target}\n`)
 }
 
 function hasRustupTarget(target) {

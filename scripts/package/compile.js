@@ -21,7 +21,7 @@ const LIBRARY = {
  * @param {{ install: boolean }} options whether to install what is missing of the toolchain
  * @returns {string} the path of the binary
  */
-export function compile({ target, system, abi }, { install }) {
+export function compile({ target, system, abi, file }, { install }) {
   const { cargo, args, env } = findCargo(target, { install })
   const needsZig = system === 'linux' || system !== process.platform
   const zig = needsZig ? findZig({ install }) : undefined
@@ -43,14 +43,14 @@ export function compile({ target, system, abi }, { install }) {
       ...env,
       ...zig?.env,
       CARGO_PROFILE_RELEASE_STRIP: 'symbols',
-      CARGO_ENCODED_RUSTFLAGS: flagsFor(abi).join('\x1f'),
+      CARGO_ENCODED_RUSTFLAGS: flagsFor(abi ?? system, file).join('\x1f'),
     },
   })
   if (status !== 0) throw new Error(`The addon could not be compiled for ${target}.`)
   return join(ROOT, 'target', target, 'release', LIBRARY[system])
 }
 
-function flagsFor(abi) {
+function flagsFor(abi, file) {
   const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo')
   const rustupHome = process.env.RUSTUP_HOME ?? join(homedir(), '.rustup')
   // the last that fits is taken, so the project is where it is even within a home folder
@@ -63,6 +63,12 @@ function flagsFor(abi) {
     [ROOT, ''],
   ]
   const remap = renamed.map(([path, name]) => `--remap-path-prefix=${path}=${name}`)
-  // an addon is loaded by a program that has the C library already
-  return abi === 'musl' ? [...remap, '-Ctarget-feature=-crt-static'] : remap
+  // with musl, an addon is loaded by a program that has the C library already; with msvc, Node.js brings its own and no other
+  const others = {
+    musl: ['-Ctarget-feature=-crt-static'],
+    msvc: ['-Ctarget-feature=+crt-static'],
+    // its own name, where the linker would write down the path that it is linked at
+    darwin: [`-Clink-arg=-Wl,-install_name,@rpath/${file}`],
+  }
+  return [...remap, ...(others[abi] ?? [])]
 }

@@ -7,25 +7,29 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readBinary } from './binary.js'
-import { MANIFEST, PLATFORMS, ROOT } from './platforms.js'
+import { FILES as WASM_FILES } from '../wasm/package.js'
+import { ALL, MANIFEST, ROOT, WASM } from './platforms.js'
 
 /** The oldest C library that Node.js 20 runs on. */
 const GLIBC = [2, 28]
 const KILOBYTE = 1000
 /** Bounds of tarballs, in bytes: each some third above what it is. */
-const LIMITS = { main: 210 * KILOBYTE, platform: 2000 * KILOBYTE }
+const LIMITS = { main: 210 * KILOBYTE, platform: 2000 * KILOBYTE, wasm: 800 * KILOBYTE }
 
 const ALLOWED_LIBRARIES =
   /^(?:lib(?:c|m|pthread|dl|rt|util|gcc_s)\.so(?:\.\d+)?|libc\.musl-\w+\.so\.1|ld-linux-[\w-]+\.so\.\d)$/
 
 /** Files of the main package, as patterns. */
 const MAIN_FILES = [
-  /^dist\/[\w/-]+\.(?:js|d\.ts)$/,
+  /^dist\/[\w/.-]+\.(?:js|d\.ts)$/,
   /^native\/binding\.(?:cjs|d\.cts)$/,
   /^(?:README|CHANGELOG)\.md$/,
   /^LICENSE$/,
   /^package\.json$/,
 ]
+
+/** Makes memory that an addon owns and JavaScript sees. */
+const EXTERNAL_MEMORY = ['napi_create_external_arraybuffer', 'napi_create_external_buffer', 'node_api_create_external']
 
 /** Names of the functions that a binary registers, by its declarations. */
 const FUNCTIONS = Array.from(
@@ -46,7 +50,7 @@ export function faultsOfMain(tarball) {
     ...['scripts', 'devDependencies', 'workspaces', 'dependencies']
       .filter((key) => key in manifest)
       .map((key) => `the manifest has ${key}`),
-    ...PLATFORMS.filter(({ packageName }) => manifest.optionalDependencies[packageName] !== MANIFEST.version).map(
+    ...ALL.filter(({ packageName }) => manifest.optionalDependencies[packageName] !== MANIFEST.version).map(
       ({ packageName }) => `the manifest does not ask for ${packageName} in version ${MANIFEST.version}`,
     ),
   ])
@@ -72,6 +76,20 @@ export function faultsOfPlatform(tarball, { packageName, file, system, arch, abi
   })
 }
 
+/** Each fault of the tarball of WebAssembly. */
+export function faultsOfWasm(tarball) {
+  return withFiles(tarball, (files, manifest) => {
+    const missing = ['LICENSE', 'package.json', ...WASM_FILES].filter((path) => !files.has(path))
+    const lacking = FUNCTIONS.filter((name) => !files.get(WASM.file)?.includes(name))
+    return [
+      ...faultsOfAll(tarball, files, manifest, { name: WASM.packageName, limit: LIMITS.wasm }),
+      ...missing.map((path) => `${path} is not there`),
+      ...lacking.map((name) => `the module lacks ${name}`),
+      ...['os', 'cpu', 'dependencies'].filter((key) => key in manifest).map((key) => `the manifest has ${key}`),
+    ]
+  })
+}
+
 /** What a binary needs of the system, to be shown. */
 export function needsOfBinary(binary) {
   const { libraries, versions } = readBinary(readFileSync(binary))
@@ -84,6 +102,8 @@ function faultsOfBinary(bytes, { system, arch, abi }) {
   const glibc = newestGlibc(found.versions)
   const strange = found.libraries.filter((library) => !ALLOWED_LIBRARIES.test(library))
   const lacking = [...FUNCTIONS, 'napi_register_module_v1'].filter((name) => !bytes.includes(name))
+  // on Windows the names of all functions of Node-API stand in every addon, which looks them up when it is loaded
+  const external = system === 'win32' ? [] : EXTERNAL_MEMORY.filter((name) => bytes.includes(name))
   return [
     ...(found.system === system && found.arch === arch ? [] : [`the binary is for ${found.system} ${found.arch}`]),
     ...(abi === 'gnu' && glibc === undefined ? ['the binary names no version of glibc'] : []),
@@ -93,6 +113,7 @@ function faultsOfBinary(bytes, { system, arch, abi }) {
       : []),
     ...strange.map((library) => `the binary needs ${library}`),
     ...lacking.map((name) => `the binary lacks ${name}`),
+    ...external.map((name) => `the binary calls ${name}, which Electron refuses`),
   ]
 }
 

@@ -9,21 +9,23 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { NapiCli } from '@napi-rs/cli'
-import { MANIFEST, PLATFORMS, ROOT } from './platforms.js'
+import { layOutPackage, MANIFEST as WASM_MANIFEST } from '../wasm/package.js'
+import { ALL, MANIFEST, ROOT } from './platforms.js'
 
 /** Where the tarballs are put; not part of the checkout. */
 export const PACKAGES = join(ROOT, 'packages')
 const STAGE = join(PACKAGES, 'stage')
 
 /** Manifest fields that users have no use for. */
-const OF_CHECKOUT = ['scripts', 'devDependencies', 'workspaces', 'napi', 'files']
+const OF_CHECKOUT = new Set(['scripts', 'devDependencies', 'workspaces', 'napi', 'files'])
 
 /** Packs what users install first; returns the tarball's path. */
 export function packMain() {
   const folder = join(STAGE, MANIFEST.name)
-  for (const path of MANIFEST.files) copy(path, folder)
-  const kept = Object.entries(MANIFEST).filter(([key]) => !OF_CHECKOUT.includes(key))
-  const optionalDependencies = Object.fromEntries(PLATFORMS.map(({ packageName }) => [packageName, MANIFEST.version]))
+  // without the addon, which a dependency from git has in place of a platform's package
+  for (const path of MANIFEST.files) if (!path.includes('*')) copy(path, folder)
+  const kept = Object.entries(MANIFEST).filter(([key]) => !OF_CHECKOUT.has(key))
+  const optionalDependencies = Object.fromEntries(ALL.map(({ packageName }) => [packageName, MANIFEST.version]))
   return pack(folder, { ...Object.fromEntries(kept), optionalDependencies })
 }
 
@@ -38,6 +40,14 @@ export function packPlatform({ name, file }, binary) {
   copyFileSync(binary, join(folder, file))
   copyFileSync(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'))
   return pack(folder, JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')))
+}
+
+/** Packs the WebAssembly build as it lies in the checkout; returns the tarball's path. */
+export function packWasm() {
+  const folder = join(STAGE, WASM_MANIFEST.name)
+  layOutPackage(folder)
+  copyFileSync(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'))
+  return pack(folder, WASM_MANIFEST)
 }
 
 /** Removes all that earlier runs left, and makes a folder with its manifest for each platform. */

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseTriple } from '@napi-rs/cli'
+import * as wasm from '../wasm/package.js'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 export const MANIFEST = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
@@ -28,21 +29,33 @@ export const PLATFORMS = targets.map((target) => {
   return { name, target, system, arch, abi, packageName, file: `${binaryName}.${name}.node` }
 })
 
+/** What browsers load, and Node.js where there is no binary for the platform. It is compiled by `scripts/wasm.js`. */
+export const WASM = {
+  name: wasm.TARGET,
+  target: wasm.TARGET,
+  system: 'wasm',
+  arch: 'wasm32',
+  abi: null,
+  packageName: wasm.MANIFEST.name,
+  file: wasm.MODULE,
+}
+
+/** All that the main package may need of these. */
+export const ALL = [...PLATFORMS, WASM]
+
 /** The platforms whose names have one of the parts; all where none is given. */
 export function platformsNamed(parts) {
-  if (parts.length === 0) return PLATFORMS
-  const unknown = parts.filter((part) => !PLATFORMS.some(({ name }) => name.includes(part)))
+  if (parts.length === 0) return ALL
+  const unknown = parts.filter((part) => !ALL.some(({ name }) => name.includes(part)))
   if (unknown.length > 0) {
-    throw new Error(
-      `No platform is called ${unknown.join(', ')}: there are ${PLATFORMS.map(({ name }) => name).join(', ')}.`,
-    )
+    throw new Error(`No platform is called ${unknown.join(', ')}: there are ${ALL.map(({ name }) => name).join(', ')}.`)
   }
-  return PLATFORMS.filter(({ name }) => parts.some((part) => name.includes(part)))
+  return ALL.filter(({ name }) => parts.some((part) => name.includes(part)))
 }
 
 /** Whether this machine's system compiles for a platform. */
 export function isWithinReach({ system }) {
-  return system === process.platform || (process.platform === 'linux' && system === 'darwin')
+  return system === process.platform || system === WASM.system || (process.platform === 'linux' && system === 'darwin')
 }
 
 /** The platform of this process, or nothing where no binary is published for it. */

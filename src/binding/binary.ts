@@ -111,6 +111,10 @@ function showPlatform(): string {
 /** Which glibc this process runs with; undefined where it runs with another C library, or none. */
 function glibcVersion(): string | undefined {
   if (process.platform !== 'linux') return undefined
-  const report = process.report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } }
-  return report.header?.glibcVersionRuntime
+  try {
+    const report = process.report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } }
+    return report.header?.glibcVersionRuntime
+  } catch {
+    return 'of a version that may not be read' // Deno asks for a permission
+  }
 }
