@@ -135,6 +135,21 @@ describe.runIf(isHere)('WebAssembly', () => {
     expect(run(BUILT, calls, { HUNGARIAN_LOSS_BINDING: 'wasm' }).printed?.['megabytes']).toBeLessThan(150)
   })
 
+  test('leaves no listener in the process, however many instances there are, as of test runners', () => {
+    const loader = join(ROOT, 'native', 'wasm', 'hungarian-loss.wasip1.cjs')
+    const instances = `async () => {
+      const require = process.getBuiltinModule('node:module').createRequire(import.meta.url)
+      for (let i = 0; i < 12; i++) {
+        delete require.cache[${JSON.stringify(loader)}]
+        if (require(${JSON.stringify(loader)}).threadCount() !== 1) throw new Error('it does not work')
+      }
+      return { listeners: process.eventNames().map((name) => process.listenerCount(name)).filter((count) => count > 2) }
+    }`
+    const { printed, stderr } = run(BUILT, instances, { HUNGARIAN_LOSS_BINDING: 'wasm' })
+    expect(stderr).toBe('')
+    expect(printed).toEqual({ listeners: [] })
+  })
+
   describe('where there is no native addon', () => {
     const folder = mkdtempSync(join(tmpdir(), 'without-native-'))
     const installed = join(folder, 'node_modules', 'hungarian-loss')
