@@ -6,6 +6,7 @@ test('the package: the package offers these names and no others', () => {
   expect(Object.keys(main).toSorted()).toEqual([
     'HungarianLoss',
     'HungarianLossError',
+    'binding',
     'combineNormalizers',
     'inspectBatch',
     'linearSumAssignment',

@@ -4,7 +4,7 @@
  * is over, or the promise that it gave is settled.
  *
  * emnapi's own way, which this replaces, copies the whole buffer behind an array once more for each of its views, and frees the
- * * copy some time after the buffer is collected, of which a loop that never returns to the event loop sees nothing; and a small call
+ * copy some time after the buffer is collected, of which a loop that never returns to the event loop sees nothing; and a small call
  * takes it several times as long.
  */
 
@@ -37,6 +37,8 @@ export class CallMemory {
   /** Of the exchanges for small matrices, which stay. @type {Places} */
   #exchanges = new Map()
   #isRefused = false
+  /** What a call ended in that left the module in no state to go on. @type {WebAssembly.RuntimeError | undefined} */
+  #trap
 
   /**
    * @param {WebAssembly.Memory} memory
@@ -102,6 +104,8 @@ export class CallMemory {
   /** A call with places of its own; a getter of its arguments may begin another within. */
   #call(run, stays) {
     return (...args) => {
+      if (this.#trap !== undefined)
+        throw new Error('an earlier call ended in a trap: load the package anew', { cause: this.#trap })
       const outer = this.#places
       const places = new Map()
       this.#places = places
@@ -119,10 +123,11 @@ export class CallMemory {
         }
         return result
       } catch (error) {
+        if (error instanceof WebAssembly.RuntimeError) this.#trap = error
         throw this.#isRefused ? new RangeError(REFUSED, { cause: error }) : error
       } finally {
         this.#places = outer
-        if (!isPending) this.#free(places)
+        if (!isPending && this.#trap === undefined) this.#free(places)
       }
     }
   }
