@@ -30,7 +30,7 @@ export type { Finding, FindingCode } from './criterion/inspect/finding.ts'
 export { inspectBatch } from './criterion/inspect/inspect.ts'
 export { combineNormalizers } from './criterion/normalizers.ts'
 export type { CombinedNormalizers, CombineOptions, NormalizerSource } from './criterion/normalizers.ts'
-export type { Gradients, GradientsOf, PartGradients } from './input/gradients.ts'
+export type { Gradients, GradientsOf, GradientsWithoutBoxes, OutOf, PartGradients } from './input/gradients.ts'
 export type { LayerMatching, LayerOutputs, Pairs, PartOutputs } from './input/layers.ts'
 export type { ExactOutputs, IfGiven, Outputs, OutputsWithoutBoxes } from './input/outputs.ts'
 export type { PartWeights, QueryRange } from './input/part.ts'
@@ -42,7 +42,7 @@ export type {
   OneToManyOutputs,
   OneToManySettings,
 } from './input/parts.ts'
-export type { Target, TargetWithoutBoxes } from './input/targets.ts'
+export type { EmptyTarget, Target, TargetsOf, TargetWithoutBoxes } from './input/targets.ts'
 export type { HungarianLossOptions, ResolvedOptions } from './options/options.ts'
 export type { PresetName } from './options/presets.ts'
 export type { CostBlock, CostResult, PartCost } from './result/costs.ts'
@@ -51,7 +51,7 @@ export type { NonFiniteCounts } from './result/non-finite.ts'
 export type { Matches } from './result/matches.ts'
 export type { MatchResult, PartMatching } from './result/matching.ts'
 export type { NormalizerCounts, Normalizers } from './result/normalizers.ts'
-export type { Boxes, IgnoreOptions, ResolvedIgnore, WithoutBoxes } from './terms/boxes.ts'
+export type { Boxes, IgnoreOptions, ResolvedIgnore } from './terms/boxes.ts'
 export type { Labels, LabelSets } from './terms/classes.ts'
 export type {
   ClassificationOptions,
@@ -67,6 +67,7 @@ export type {
   VarifocalOptions,
 } from './terms/classification.ts'
 export type { DistributionOptions, ResolvedDistribution } from './terms/edges.ts'
+export type { TermsOf, TermsWithoutBoxes, WithoutBoxes } from './terms/geometry.ts'
 export type {
   CostTerms,
   CostWeights,
@@ -76,5 +77,5 @@ export type {
   TargetFields,
   Terms,
 } from './terms/index.ts'
-export type { Points } from './terms/points.ts'
+export type { Points, Visibility } from './terms/points.ts'
 export type { Spans } from './terms/spans.ts'

@@ -13,10 +13,10 @@ import type { LayerOutputs } from './input/layers.ts'
 import type { ExactOutputs, Outputs } from './input/outputs.ts'
 import type { QueryRange } from './input/part.ts'
 import type { DenoisingSettings, EncoderSettings, OneToManySettings } from './input/parts.ts'
-import type { Target } from './input/targets.ts'
+import type { EmptyTarget, Target } from './input/targets.ts'
 import type { LossResult } from './result/loss.ts'
-import type { WithoutBoxes } from './terms/boxes.ts'
-import type { LayerFields, OtherGeometry, TargetFields } from './terms/index.ts'
+import type { InPlaceOfBoxes, OtherField, SomeOf, WithoutBoxes } from './terms/geometry.ts'
+import type { LayerFields, TargetFields } from './terms/index.ts'
 import { readStep, variablesOf } from './tfjs/step.ts'
 import type { TensorCallOptions, TensorStep } from './tfjs/step.ts'
 import { gradientTensors, readLater, readNow, toOutputs, toTargets } from './tfjs/values.ts'
@@ -36,17 +36,21 @@ export type TensorFields = {
 export interface TensorLayer extends TensorFields, Pick<LayerOutputs, 'matching' | 'cost'> {}
 
 /** Several layers, either stacked in rank 4 or listed in `auxiliary`. */
-export interface TensorPart extends TensorLayer {
+export interface TensorLayers extends TensorLayer {
   /** Earlier layers, first to last. */
   readonly auxiliary?: readonly TensorLayer[] | undefined
+}
+
+/** The layers of a part that has tensors of its own. */
+export interface TensorPart extends TensorLayers {
   /** Absent, since the part has tensors of its own. */
   readonly queries?: undefined
 }
 
 /** As {@link Outputs}, with tensors. */
-export interface TensorOutputs extends Omit<TensorPart, 'queries'>, Pick<Outputs, 'groups'> {
+export interface TensorOutputs extends TensorLayers, Pick<Outputs, 'groups'> {
   /** The proposals of a two-stage encoder. */
-  readonly encoder?: (Omit<TensorPart, 'queries'> & EncoderSettings) | undefined
+  readonly encoder?: (TensorLayers & EncoderSettings) | undefined
   /** Queries made from the targets with noise. */
   readonly denoising?: ((TensorPart | QueryRange) & DenoisingSettings) | undefined
   /** A branch whose targets are repeated. */
@@ -55,7 +59,7 @@ export interface TensorOutputs extends Omit<TensorPart, 'queries'>, Pick<Outputs
 
 /**
  * The fields of {@link Target}, as they are or as tensors: labels int32, or float32 of whole numbers; all others float32 or
- * int32.
+ * int32, `visibility` also bool.
  */
 export type TensorTargetFields = {
   readonly [Field in keyof TargetFields]: TargetFields[Field] | tfc.Tensor
@@ -68,30 +72,39 @@ export interface TensorTarget extends TensorTargetFields, Omit<Target, keyof Tar
 }
 
 /** {@link TensorOutputs} of which no term reads boxes, such as those of spans alone. */
-export type TensorOutputsWithoutBoxes = WithoutBoxes<Omit<TensorOutputs, 'encoder' | 'denoising' | 'oneToMany'>> &
-  TensorGeometry
+export type TensorOutputsWithoutBoxes = InPlaceOfBoxes<TensorLayers, OtherTensors> &
+  Pick<Outputs, 'groups'> & {
+    /** The proposals of a two-stage encoder. */
+    readonly encoder?: (InPlaceOfBoxes<TensorLayers, OtherTensors> & EncoderSettings) | undefined
+    /** Queries made from the targets with noise. */
+    readonly denoising?: ((InPlaceOfBoxes<TensorPart, OtherTensors> | QueryRange) & DenoisingSettings) | undefined
+    /** A branch whose targets are repeated. */
+    readonly oneToMany?: ((InPlaceOfBoxes<TensorPart, OtherTensors> | QueryRange) & OneToManySettings) | undefined
+  }
 
-/** What they have in place of boxes. */
-type TensorGeometry = WithTensors<OtherGeometry>
+/** What layers have in place of boxes. */
+type OtherTensors = SomeOf<TensorFields, OtherField>
 
-type WithTensors<Fields> = Fields extends unknown ? { readonly [Field in keyof Fields]: tfc.Tensor } : never
+/** {@link TensorTarget} of which no term reads boxes: it has another geometry in their place. */
+export type TensorTargetWithoutBoxes = WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, OtherField>
 
-/** {@link TensorTarget} of which no term reads boxes. */
-export type TensorTargetWithoutBoxes = WithoutBoxes<TensorTarget>
+/** The targets that go with outputs of a type: their images have the same geometry, or no object. */
+export type TensorTargetsOf<O> = ReadonlyArray<
+  | EmptyTarget
+  | (O extends { readonly boxes: object }
+      ? TensorTarget
+      : WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, Extract<keyof O, OtherField>>)
+>
 
-/** A differentiable loss. */
-export interface TensorLoss {
+/** A differentiable loss. `O` is the type of the outputs. */
+export interface TensorLoss<O = TensorOutputs> {
   /** The loss as a scalar, differentiable with respect to every tensor of `outputs` but `references`. */
-  (
-    outputs: TensorOutputs | TensorOutputsWithoutBoxes,
-    targets: ReadonlyArray<TensorTarget | TensorTargetWithoutBoxes>,
-    call?: TensorCallOptions,
-  ): tfc.Scalar
+  (outputs: O, targets: TensorTargetsOf<O>, call?: TensorCallOptions): tfc.Scalar
   /**
    * What the latest call computed: terms, matches, metrics. Its gradients may be the very memory of the tensors that
    * TensorFlow.js holds, so do not write to them. Throws `OPTION` before the first call has given a result.
    */
-  readonly lastResult: LossResult<Outputs, Gradients>
+  readonly lastResult: LossResult<O, GradientsOf<O>>
 }
 
 /**
@@ -99,17 +112,21 @@ export interface TensorLoss {
  * `dataSync`; for backends where that is slow or impossible, see {@link lossGradients}.
  *
  * Throws a HungarianLossError as {@link HungarianLoss.compute}, and `DTYPE` for what is no float32 tensor or has been
- * disposed.
+ * disposed. `O` is the type of the outputs, where they have no boxes or further parts that `lastResult` is to be certain of:
+ * `hungarianLoss<TensorOutputsWithoutBoxes>(tf, criterion)`.
  *
  * @example
  * const setLoss = hungarianLoss(tf, HungarianLoss.detr({ numClasses: 10 }))
  * optimizer.minimize(() => setLoss(model(images), targets))
  * console.log(setLoss.lastResult.terms)
  */
-export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorLoss {
+export function hungarianLoss<O extends TensorOutputs | TensorOutputsWithoutBoxes = TensorOutputs>(
+  tf: TensorFlow,
+  criterion: HungarianLoss,
+): TensorLoss<O> {
   checkTensorFlow(tf)
   checkCriterion(criterion)
-  let last: TensorLoss['lastResult'] | undefined
+  let last: LossResult<Outputs, Gradients> | undefined
   const loss = (outputs: unknown, targets: unknown, call?: TensorCallOptions): tfc.Scalar => {
     const step = readStep(criterion, outputs, targets, call)
     const operation = tf.customGrad((...args) => {
@@ -125,7 +142,7 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
     return operation(...step.layers.flatMap(variablesOf)) as tfc.Scalar
   }
   const get = () => last ?? fail('OPTION', 'lastResult', 'there is none before the first call')
-  return Object.defineProperty(loss, 'lastResult', { get, enumerable: true }) as TensorLoss
+  return Object.defineProperty(loss, 'lastResult', { get, enumerable: true }) as TensorLoss<O>
 }
 
 /**
@@ -148,7 +165,7 @@ export function hungarianLoss(tf: TensorFlow, criterion: HungarianLoss): TensorL
 export async function lossGradients<O extends TensorOutputs | TensorOutputsWithoutBoxes>(
   criterion: HungarianLoss,
   outputs: ExactOutputs<O>,
-  targets: ReadonlyArray<TensorTarget | TensorTargetWithoutBoxes>,
+  targets: TensorTargetsOf<O>,
   call?: TensorCallOptions,
 ): Promise<LossResult<O, GradientsOf<O>>> {
   checkCriterion(criterion)

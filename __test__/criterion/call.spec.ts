@@ -87,6 +87,27 @@ describe('call: a call is refused:', () => {
     expect(error.message).toMatch(message)
   })
 
+  describe('divisors that the criterion does not divide by are checked, and have no effect:', () => {
+    const layer = randomLayer(2)
+    const given = randomTargets(2)
+    const pairs = HungarianLoss.detr({ numClasses: 4, normalization: 'num-pairs' })
+    const boxes = HungarianLoss.detr({ numClasses: 4 })
+    test.each<[string, HungarianLoss, CallOptions, CallOptions]>([
+      ['numPairs, by targets', boxes, { numPairs: 7 }, { numPairs: [0] }],
+      ['numPairs of each layer, likewise', boxes, { numPairs: [7] }, { numPairs: [1, 2] }],
+      ['unionBoxes, without a union', boxes, { unionBoxes: 7 }, { unionBoxes: 0 }],
+      ['distilledQueries, without a ddf', boxes, { distilledQueries: [[3, 4]] }, { distilledQueries: [[3, -1]] }],
+      ['numBoxes, by pairs', pairs, { numBoxes: 7 }, { numBoxes: 0 }],
+    ])('%s', (_, criterion, call, bad) => {
+      const [expected, found] = [criterion.compute(layer, given), criterion.compute(layer, given, call)]
+      for (const key of ['loss', 'terms', 'gradients', 'layers'] as const) expect(found[key]).toEqual(expected[key])
+      expect(Object.keys(found.normalizers)).toEqual(Object.keys(expected.normalizers))
+      expect(found.normalizers.counts).toEqual(expected.normalizers.counts)
+      const [name] = Object.keys(bad)
+      expect(errorOf(() => criterion.compute(layer, given, bad)).argument).toMatch(`call.${name}`)
+    })
+  })
+
   test('absent values are defaults', () => {
     const call = { gradients: undefined, out: undefined, numBoxes: undefined, classNormalizer: undefined }
     const expected = one.compute(outputs, targets as Target[])

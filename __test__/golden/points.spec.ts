@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
 import type { GoldenMatching, GoldenTensor } from '../support/golden.ts'
-import { expectAllClose, expectClose, untyped } from '../support/helpers.ts'
-import type { OutputsWithoutBoxes, TargetWithoutBoxes } from '../../src/index.ts'
+import { expectAllClose, expectClose } from '../support/helpers.ts'
+import type { TargetsOf } from '../../src/index.ts'
 
 interface GoldenCase {
   params: { metres_per_unit: [number, number]; weights: { loss_dir: number } }
@@ -69,7 +69,6 @@ describe.each(CASES)('compute: maptr, %s', (_, golden) => {
   const suffixes = layers.map((name) => (name === 'main' ? '' : `d${name.slice(3)}.`))
   const tensor = (name: string) => ({ ...tensors[name]!, data: Float32Array.from(tensors[name]!.data) })
   const layerOf = (name: string) => ({ logits: tensor(`${name}_logits`), points: tensor(`${name}_points`) })
-  const outputsOf = (name: string) => untyped<OutputsWithoutBoxes>(layerOf(name))
   const alternatives = targets.map(alternativesOf)
 
   test('the costs of points are those of the reference, by the nearest of the alternatives', () => {
@@ -78,7 +77,7 @@ describe.each(CASES)('compute: maptr, %s', (_, golden) => {
       points: alternatives[image]!.flat(),
     }))
     layers.forEach((name) => {
-      const { images } = criterion.cost(outputsOf(name), all as readonly TargetWithoutBoxes[])
+      const { images } = criterion.cost(layerOf(name), all as TargetsOf<ReturnType<typeof layerOf>>)
       images.forEach(({ data, shape }, image) => {
         const rows = Array.from({ length: shape[0] }, (_, q) => [...data.subarray(q * shape[1], (q + 1) * shape[1])])
         const least = rows.flatMap((row) => {
@@ -108,8 +107,8 @@ describe.each(CASES)('compute: maptr, %s', (_, golden) => {
         }),
       }))
       const matching = pairs.map(({ pred, tgt }) => ({ queryIndices: pred, targetIndices: tgt }))
-      const outputs = untyped<OutputsWithoutBoxes>({ ...layerOf(name), matching })
-      const found = criterion.compute(outputs, chosen as readonly TargetWithoutBoxes[])
+      const outputs = { ...layerOf(name), matching }
+      const found = criterion.compute(outputs, chosen as TargetsOf<ReturnType<typeof layerOf>>)
       const { terms, normalizers } = found
       const numPairs = normalizers.numPairs!
       expectClose(terms.pointL1!, golden.losses[`${suffixes[l]}loss_pts`]!, TOLERANCE, NEAR_ZERO)
@@ -134,7 +133,7 @@ describe.each(CASES)('compute: maptr, %s', (_, golden) => {
           slopes.forEach((slope, i) => (expected[start + i]! -= slope))
         }),
       )
-      expectAllClose(untyped(found.gradients).points, expected, GRADIENT_TOLERANCE)
+      expectAllClose(found.gradients.points, expected, GRADIENT_TOLERANCE)
     })
   })
 })

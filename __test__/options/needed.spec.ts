@@ -89,3 +89,66 @@ describe.each(CRITERIA)('neededFields: a criterion of %s says what it needs wher
     expect(message).toMatch(/for a single image, \[target\]/)
   })
 })
+
+describe('showNeed: where a field is absent, the message tells what of the options needs it:', () => {
+  const points = zeros(1, 2, 3, 2)
+  const label = { labels: [0] }
+  const box = { ...label, boxes: [0.5, 0.5, 0.2, 0.2] }
+  const usual = 'cost.l1, cost.giou, weights.l1 and weights.giou are above 0'
+  test.each<[string, object, string, object, object, string, string]>([
+    ['boxes', {}, 'detr', { logits }, box, 'outputs.boxes', usual],
+    ['boxes of targets', {}, 'detr', { logits, boxes }, label, 'targets[0].boxes', usual],
+    [
+      'boxes of a layer',
+      {},
+      'detr',
+      { logits, boxes, auxiliary: [{ logits }] },
+      box,
+      'outputs.auxiliary[0].boxes',
+      usual,
+    ],
+    [
+      'boxes of a part',
+      { cost: none },
+      'detr',
+      { logits, boxes, encoder: { logits } },
+      box,
+      'outputs.encoder.boxes',
+      'weights.l1 and weights.giou are above 0',
+    ],
+    [
+      'boxes for their IoU',
+      { cost: none, weights: none, classification: { kind: 'mal' } },
+      'deim',
+      { logits: zeros(1, 2, 2) },
+      box,
+      'outputs.boxes',
+      "classification is of kind 'mal'",
+    ],
+    [
+      'spans',
+      {},
+      'momentDetr',
+      { logits },
+      label,
+      'outputs.spans',
+      'cost.spanL1, cost.spanGiou, weights.spanL1 and weights.spanGiou are above 0',
+    ],
+    [
+      'points of targets',
+      { cost: none, weights: { ...none, pointL1: 2 } },
+      'detr',
+      { logits, points },
+      label,
+      'targets[0].points',
+      'weights.pointL1 is above 0',
+    ],
+  ])('%s', (_, options, preset, outputs, target, argument, need) => {
+    const criterion = new HungarianLoss(untyped({ numClasses: 2, ...options }), untyped(preset))
+    for (const stage of ['compute', 'match', 'cost'] as const) {
+      const error = errorOf(() => criterion[stage](untyped(outputs), untyped([target])))
+      expect(error).toMatchObject({ code: 'DTYPE', argument })
+      expect(error.message).toMatch(new RegExp(`; needed, since ${need.replaceAll('.', '\\.')}$`))
+    }
+  })
+})

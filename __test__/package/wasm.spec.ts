@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CallMemory } from '../../crates/node/wasm/memory.js'
 import { isFresh, layOutPackage } from '../../scripts/wasm/package.js'
 import { checkBuilt } from '../support/built.ts'
 import { ROOT } from '../support/root.ts'
@@ -56,6 +57,58 @@ const SAMPLE = `async ({ HungarianLoss, linearSumAssignment, linearSumAssignment
   return results
 }`
 
+/** Of which the types know no values without those of the DOM. */
+const { Memory, RuntimeError } = (globalThis as unknown as { WebAssembly: Engine }).WebAssembly
+
+interface Engine {
+  readonly Memory: new (size: { readonly initial: number }) => { readonly buffer: ArrayBuffer }
+  readonly RuntimeError: ErrorConstructor
+}
+
+describe('CallMemory: a call', () => {
+  const array = Float32Array.of(1, 2, 3)
+  const memory = new Memory({ initial: 1 })
+  /** The export `run` of a binding, whose module has memory from an address on, or none. */
+  const exportOf = (address: number, run: (read: () => void) => unknown) => {
+    const calls = new CallMemory(memory, { jsValueFromNapiValue: () => array, napiValueFromJsValue: () => 1 })
+    const freed: number[] = []
+    calls.useHeap({ malloc: () => address, free: (place) => freed.push(place) })
+    const imports = calls.importsInPlaceOf({ napi_get_typedarray_info: () => 1 })
+    const read = () => {
+      if (imports.napi_get_typedarray_info(0, 1, 0, 0, 8, 0, 0) !== 0) throw new Error('Get TypedArray info failed')
+    }
+    const { run: call } = calls.exportsOf({ run: () => run(read) } as never) as unknown as { run: () => unknown }
+    return { call, freed }
+  }
+
+  test('has a copy of an array as long as it lasts', () => {
+    const { call, freed } = exportOf(1024, (read) => (read(), [...new Float32Array(memory.buffer, 1024, 3)]))
+    expect(call()).toEqual([1, 2, 3])
+    expect(freed).toEqual([1024])
+  })
+
+  test('keeps it until its promise is settled', async () => {
+    const { call, freed } = exportOf(1024, (read) => (read(), Promise.resolve()))
+    const promise = call()
+    expect(freed).toEqual([])
+    await promise
+    expect(freed).toEqual([1024])
+  })
+
+  test('that gets no memory is refused as V8 refuses arrays', () => {
+    expect(exportOf(0, (read) => read()).call).toThrow(new RangeError('Array buffer allocation failed'))
+  })
+
+  test('after a trap is refused', () => {
+    const trap = new RuntimeError('unreachable')
+    const { call } = exportOf(1024, () => {
+      throw trap
+    })
+    expect(call).toThrow(trap)
+    expect(call).toThrow('an earlier call ended in a trap: load the package anew')
+  })
+})
+
 describe.runIf(isHere)('WebAssembly', () => {
   test('computes what the native addon does, to the last bit, errors among them', () => {
     const [native, wasm] = BOTH.map(([, variables]) => run(BUILT, SAMPLE, variables).printed)
@@ -80,6 +133,21 @@ describe.runIf(isHere)('WebAssembly', () => {
     }`
     // 2,000 calls read 1 GB and write half of that
     expect(run(BUILT, calls, { HUNGARIAN_LOSS_BINDING: 'wasm' }).printed?.['megabytes']).toBeLessThan(150)
+  })
+
+  test('leaves no listener in the process, however many instances there are, as of test runners', () => {
+    const loader = join(ROOT, 'native', 'wasm', 'hungarian-loss.wasip1.cjs')
+    const instances = `async () => {
+      const require = process.getBuiltinModule('node:module').createRequire(import.meta.url)
+      for (let i = 0; i < 12; i++) {
+        delete require.cache[${JSON.stringify(loader)}]
+        if (require(${JSON.stringify(loader)}).threadCount() !== 1) throw new Error('it does not work')
+      }
+      return { listeners: process.eventNames().map((name) => process.listenerCount(name)).filter((count) => count > 2) }
+    }`
+    const { printed, stderr } = run(BUILT, instances, { HUNGARIAN_LOSS_BINDING: 'wasm' })
+    expect(stderr).toBe('')
+    expect(printed).toEqual({ listeners: [] })
   })
 
   describe('where there is no native addon', () => {

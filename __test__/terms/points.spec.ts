@@ -3,8 +3,9 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
-import type { OutputsWithoutBoxes, TargetWithoutBoxes } from '../../src/index.ts'
+import type { TargetsOf } from '../../src/index.ts'
 import { hungarianLoss, lossGradients } from '../../src/tfjs.ts'
+import type { TensorOutputsWithoutBoxes } from '../../src/tfjs.ts'
 import {
   bitsOf,
   countsOf,
@@ -47,11 +48,9 @@ const WITHOUT = TARGETS.map(({ labels, points }) => ({ labels, points }))
 
 const run = (change: object = {}, targets: readonly object[] = TARGETS, options: object = {}) =>
   criterionOf(options).compute(
-    untyped<OutputsWithoutBoxes>({ ...layerOf(1), ...change }),
-    targets as readonly TargetWithoutBoxes[],
+    untyped<ReturnType<typeof layerOf>>({ ...layerOf(1), ...change }),
+    targets as TargetsOf<ReturnType<typeof layerOf>>,
   )
-
-const pointsOf = (gradients: unknown) => untyped<{ points: Float32Array }>(gradients).points
 
 /** The L1 of a query and a target, by hand. */
 function l1(p: ArrayLike<number>, t: number[], size: number, visibility?: number[], weights?: number[]): number {
@@ -82,8 +81,8 @@ describe('points', () => {
         )
         expectClose(terms.pointL1!, sum / 3, 1e-7)
         const costs = criterionOf({ pointWeights, cost: { ...flat, class: 0 } }).cost(
-          untyped<OutputsWithoutBoxes>(layerOf(1)),
-          targets as readonly TargetWithoutBoxes[],
+          layerOf(1),
+          targets as TargetsOf<ReturnType<typeof layerOf>>,
         )
         costs.images.forEach(({ data, shape }, image) =>
           data.forEach((cost, at) => {
@@ -108,13 +107,13 @@ describe('points', () => {
       { labels: [0], points: [t] },
     ])
     expectClose(terms.pointL1!, 8.25, 1e-12)
-    expect([...pointsOf(gradients)]).toEqual([10, -10, -10, 0, -10, -10])
+    expect([...gradients.points]).toEqual([10, -10, -10, 0, -10, -10])
   })
 
   test('have gradients that are central differences, and none where nothing is matched or visible', () => {
     const { points } = layerOf(1)
     const { gradients, layers } = run()
-    const found = pointsOf(gradients)
+    const found = gradients.points
     const step = 2 ** -14
     points.data.forEach((value, at) => {
       const lossAt = (moved: number) => run({ points: { ...points, data: points.data.with(at, moved) } }).loss
@@ -139,7 +138,7 @@ describe('points', () => {
     }))
     const { terms, gradients, normalizers } = run({}, hidden)
     expect(terms.pointL1).toBe(0)
-    expect(pointsOf(gradients).every((slope) => slope === 0)).toBe(true)
+    expect(gradients.points.every((slope) => slope === 0)).toBe(true)
     expect(normalizers.numBoxes).toBe(3)
   })
 
@@ -174,6 +173,12 @@ describe('points', () => {
     }
     const bytes = TARGETS.map((target) => ({ ...target, visibility: Uint8Array.from(target.visibility.flat()) }))
     expect(run({}, bytes)).toEqual(expected)
+    const known = TARGETS.map(({ visibility }) => visibility.map((row) => row.map((value) => value > 0)))
+    const flags = [known, known.map((rows) => rows.flat()), known.map((rows) => rows.map(([first, ...rest]) => [Number(first), ...rest]))] // prettier-ignore
+    for (const each of flags) {
+      const targets = TARGETS.map(({ labels, points }, image) => ({ labels, points, visibility: each[image]! }))
+      expect(criterionOf().compute(layerOf(1), targets)).toEqual(expected)
+    }
   })
 
   test('may stand beside boxes: the loss is the sum of both', () => {
@@ -208,7 +213,7 @@ describe('points', () => {
       criterion.options.weights.class * withBoxes.terms.class + 10 * withBoxes.terms.pointL1!,
       1e-12,
     )
-    const alone = () => criterion.compute(untyped<OutputsWithoutBoxes>({ logits, points }), TARGETS)
+    const alone = () => criterion.compute({ logits, points }, TARGETS)
     if (kind === 'softmax' || kind === 'focal') {
       expect(alone().terms).toEqual({ ...withBoxes.terms, l1: undefined, giou: undefined })
     } else {
@@ -281,19 +286,19 @@ describe('points', () => {
     const criterion = criterionOf()
     const outputs = { ...layerOf(1), auxiliary: [layerOf(2)] }
     const { gradients } = criterion.compute(outputs, TARGETS)
-    const blank = (layer: object) =>
-      Object.fromEntries(Object.entries(layer).map(([name, { length }]) => [name, new Float32Array(length).fill(7)]))
-    const { auxiliary, ...last } = gradients
-    const out = { ...blank(last), auxiliary: auxiliary!.map(blank) }
-    const written = criterion.compute(outputs, TARGETS, { out: untyped(out) })
-    expectAllClose(untyped(out)['points'], gradients.points, 0)
+    const blank = ({ logits, points }: { logits: Float32Array; points: Float32Array }) => ({
+      logits: new Float32Array(logits.length).fill(7),
+      points: new Float32Array(points.length).fill(7),
+    })
+    const out = { ...blank(gradients), auxiliary: gradients.auxiliary!.map(blank) }
+    const written = criterion.compute(outputs, TARGETS, { out })
+    expectAllClose(out.points, gradients.points, 0)
     expect(written.gradients).toEqual(gradients)
-    const shared = untyped<Float32Array>(untyped(out)['points'])
     const overlapping = TARGETS.map(({ points, ...target }, image) => ({
       ...target,
-      points: points.map((row, i) => row.map((point, k) => (image + i + k === 0 ? shared.subarray(0, 2) : point))),
+      points: points.map((row, i) => row.map((point, k) => (image + i + k === 0 ? out.points.subarray(0, 2) : point))),
     }))
-    const error = errorOf(() => criterion.compute(outputs, overlapping, { out: untyped(out) }))
+    const error = errorOf(() => criterion.compute(outputs, overlapping, { out }))
     expect(error).toMatchObject({ code: 'RANGE', argument: 'call.out.points' })
     expect(error.message).toMatch(/overlaps targets\[0\]\.points in memory/)
   })
@@ -322,13 +327,16 @@ describe('points', () => {
       points: tf.tensor(target.points),
       visibility: tf.tensor(target.visibility, undefined, 'int32'),
     }))
-    const loss = hungarianLoss(tf, criterion)
+    const known = targets.map((target) => Object.assign({}, target, { visibility: tf.cast(target.visibility, 'bool') }))
+    const byFlags = await lossGradients(criterion, { logits: logitTensor!, points: pointTensor! }, known)
+    expect(byFlags.gradients).toEqual(expected.gradients)
+    const loss = hungarianLoss<TensorOutputsWithoutBoxes>(tf, criterion)
     const gradient = tf.grad((variable) => loss({ logits: logitTensor!, points: variable }, targets))(pointTensor!)
     expect(gradient.shape).toEqual([IMAGES, QUERIES, POINTS, 2])
     expect(bitsOf(gradient.dataSync())).toBe(bitsOf(expected.gradients.points))
     const result = await lossGradients(criterion, { logits: logitTensor!, points: pointTensor! }, targets)
     expect(result.loss).toBe(expected.loss)
-    expect(bitsOf(pointsOf(result.gradients))).toBe(bitsOf(expected.gradients.points))
+    expect(bitsOf(result.gradients.points)).toBe(bitsOf(expected.gradients.points))
   })
 
   test('that are not finite are left out and counted on demand', () => {
@@ -337,11 +345,7 @@ describe('points', () => {
     const { nonFinite, loss, gradients } = run({ points: { ...points, data } }, TARGETS, { nonFinite: 'worst' })
     expect(nonFinite).toEqual(countsOf({ points: 2, costs: 2 }))
     expect(loss).toBeGreaterThan(0)
-    expect(
-      pointsOf(gradients)
-        .subarray(6, 12)
-        .every((slope) => slope === 0),
-    ).toBe(true)
+    expect(gradients.points.subarray(6, 12).every((slope) => slope === 0)).toBe(true)
   })
 
   const spoilt = (field: string, value: unknown) => () => run({}, [{ ...TARGETS[0]!, [field]: value }, TARGETS[1]!])
@@ -438,6 +442,18 @@ describe('points', () => {
       spoilt('points', [[[0, 0], [0, 0], [0, NaN]], TARGETS[0]!.points[1]]), // prettier-ignore
       { code: 'NON_FINITE', argument: 'targets[0].points', image: 0, target: 0 },
       /target 0 has NaN at component 5/,
+    ],
+    [
+      'true and false',
+      spoilt('points', [[true, 0, 0, 0, 0, false], TARGETS[0]!.points[1]]),
+      { code: 'DTYPE', argument: 'targets[0].points', image: 0, target: 0 },
+      /must hold numbers only, got true/,
+    ],
+    [
+      'a visibility in words',
+      spoilt('visibility', [row, [1, 'true', 0]]),
+      { code: 'DTYPE', argument: 'targets[0].visibility', image: 0, target: 1 },
+      /got "true"/,
     ],
     ...[-1, 0.5, 3].map((value): [string, () => unknown, object, RegExp] => [
       `a visibility of ${value}`,

@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
-import type { OutputsWithoutBoxes, Spans, TargetWithoutBoxes } from '../../src/index.ts'
+import type { Spans, TargetsOf, TargetWithoutBoxes } from '../../src/index.ts'
 import { errorOf, expectAllClose, expectClose, randomLayer, randomNumbers, untyped } from '../support/helpers.ts'
 
 const [IMAGES, QUERIES] = [2, 5]
@@ -30,8 +30,8 @@ const endsOf = (spans: ArrayLike<number>): number[][] =>
 
 const run = (change: object = {}, targets: readonly object[] = TARGETS, more: object = {}) =>
   HungarianLoss.momentDetr({ ...options, ...more }).compute(
-    untyped<OutputsWithoutBoxes>({ ...randomLayerOf(1), ...change }),
-    targets as readonly TargetWithoutBoxes[],
+    untyped<ReturnType<typeof randomLayerOf>>({ ...randomLayerOf(1), ...change }),
+    targets as TargetsOf<ReturnType<typeof randomLayerOf>>,
   )
 
 describe('spans', () => {
@@ -59,7 +59,7 @@ describe('spans', () => {
   test('have gradients that are central differences, and none where nothing is matched', () => {
     const { spans } = randomLayerOf(1)
     const { gradients, layers } = run()
-    const found = untyped<{ spans: Float32Array }>(gradients).spans
+    const found = gradients.spans
     const step = 2 ** -14
     spans.data.forEach((value, at) => {
       const lossAt = (moved: number) => run({ spans: { ...spans, data: spans.data.with(at, moved) } }).loss
@@ -97,12 +97,13 @@ describe('spans', () => {
     const criterion = HungarianLoss.momentDetr(options)
     const outputs = { ...randomLayerOf(1), auxiliary: [randomLayerOf(2)] }
     const { gradients } = criterion.compute(outputs, TARGETS)
-    const blank = (layer: object) =>
-      Object.fromEntries(Object.entries(layer).map(([name, { length }]) => [name, new Float32Array(length).fill(7)]))
-    const { auxiliary, ...last } = gradients
-    const out = { ...blank(last), auxiliary: auxiliary!.map(blank) }
-    const written = criterion.compute(outputs, TARGETS, { out: untyped(out) })
-    expectAllClose(untyped(out)['spans'], gradients.spans, 0)
+    const blank = ({ logits, spans }: { logits: Float32Array; spans: Float32Array }) => ({
+      logits: new Float32Array(logits.length).fill(7),
+      spans: new Float32Array(spans.length).fill(7),
+    })
+    const out = { ...blank(gradients), auxiliary: gradients.auxiliary!.map(blank) }
+    const written = criterion.compute(outputs, TARGETS, { out })
+    expectAllClose(out.spans, gradients.spans, 0)
     expect(written.gradients).toEqual(gradients)
   })
 
@@ -114,7 +115,7 @@ describe('spans', () => {
     const width = run({}, TARGETS, { cost, weights })
     const both = run({ spans: tensorOf(endsOf(given.spans.data)) }, ends, { cost, weights, spanFormat: 'xx' })
     expectClose(both.loss, width.loss, 1e-6)
-    const [byEnds, byWidth] = [both, width].map(({ gradients }) => untyped<{ spans: Float32Array }>(gradients).spans)
+    const [byEnds, byWidth] = [both, width].map(({ gradients }) => gradients.spans)
     expect(byWidth!.some((slope) => slope !== 0)).toBe(true)
     for (let i = 0; i < IMAGES * QUERIES; i++) {
       const [start, end] = [byEnds![2 * i]!, byEnds![2 * i + 1]!]
@@ -164,7 +165,7 @@ describe('spans', () => {
     expect(() => result.gradients.boxes.length).toThrow(TypeError)
     const later = await criterion.computeAsync(randomLayerOf(1), TARGETS)
     expectTypeOf(later.gradients.spans).toEqualTypeOf<Float32Array>()
-    expectTypeOf<TargetWithoutBoxes['spans']>().toEqualTypeOf<Spans | undefined>()
+    expectTypeOf<Spans>().toExtend<TargetWithoutBoxes['spans']>()
     expect(later).toEqual(result)
   })
 

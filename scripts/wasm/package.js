@@ -41,15 +41,7 @@ export const MANIFEST = {
 }
 
 /** Of what it is built. */
-const INPUTS = [
-  'Cargo.toml',
-  'Cargo.lock',
-  'crates',
-  'package.json',
-  'package-lock.json',
-  'scripts/wasm.js',
-  'scripts/wasm',
-]
+const INPUTS = ['Cargo.toml', 'Cargo.lock', 'crates', 'package-lock.json', 'scripts/wasm.js', 'scripts/wasm/package.js']
 const STAMP = join(ROOT, 'node_modules', '.cache', name, 'wasm')
 
 /** Whether all of it is built, and nothing has changed since. */

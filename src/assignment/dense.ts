@@ -4,7 +4,7 @@ import { fail } from '../common/errors.ts'
 import { checkMemory, isDouble, kindOf } from '../common/memory.ts'
 import { dataIn, failNumber, floats, isNumeric, lengthOf, shapeOf, showShape } from '../common/tensors.ts'
 import type { FloatData, IntegerData, OnnxTensor, Shaped } from '../common/tensors.ts'
-import { isRecord, show, showKeys } from '../common/validate.ts'
+import { isObject, isRecord, show, showKeys } from '../common/validate.ts'
 
 /** Values of a cost matrix. Float32Array and Float64Array are never copied. */
 export type CostData = FloatData | Exclude<IntegerData, BigInt64Array | BigUint64Array>
@@ -35,7 +35,7 @@ export function readDense(cost: CostMatrix): Costs {
 
 /** Refuses a sparse matrix with the names that SciPy has for its fields, which would be read as a dense one. */
 export function checkNames(cost: unknown): void {
-  if (!isRecord(cost) || !('indptr' in cost || 'col' in cost)) return
+  if (!isObject(cost) || !('indptr' in cost || 'col' in cost) || !isRecord(cost)) return
   const names = 'indptr' in cost ? 'indices, rowStarts: indptr' : 'col, rowIndices: row'
   const rule = `is a sparse matrix under other names: pass { values: data, columnIndices: ${names}, shape }`
   fail('SHAPE', 'cost', `${rule}; it is an object ${showKeys(cost)}`)

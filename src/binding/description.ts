@@ -20,6 +20,12 @@ export function inOrder<Thing extends { readonly name: string }>(
   throw new HungarianLossError('BINARY', `the binary is of another version: it has ${core} for ${own}; build it anew`)
 }
 
+/** How many numbers a row of a field has, whose axes have one size each. */
+export function rowSize(field: string): number {
+  const { axes } = DESCRIPTION.queryFields.find(({ name }) => name === field) ?? { axes: [] }
+  return axes.reduce((product, { size = NaN }) => product * size, 1)
+}
+
 /** What the core says of an option. */
 export type OptionDescription = (typeof DESCRIPTION.options)[number]
 

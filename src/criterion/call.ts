@@ -6,14 +6,14 @@ import { lengthOf } from '../common/tensors.ts'
 import { checkDivisor, checkFlag, show } from '../common/validate.ts'
 import type { compute } from '../binding/native.ts'
 import { makeGradients, NO_GRADIENTS } from '../input/gradients.ts'
-import type { GradientArrays, Gradients } from '../input/gradients.ts'
+import type { GradientArrays, Gradients, OutOf } from '../input/gradients.ts'
 import { checkOut } from '../input/out.ts'
-import type { Predictions } from '../input/outputs.ts'
+import type { Outputs, Predictions } from '../input/outputs.ts'
 import type { ReadTarget } from '../input/targets.ts'
 import { ASYNC_CALL, CALL, checkCall } from '../options/settings.ts'
 
-/** Settings of one call of {@link HungarianLoss.compute}. */
-export interface CallOptions {
+/** Settings of one call of {@link HungarianLoss.compute}. `O` is the type of the outputs. */
+export interface CallOptions<O = Outputs> {
   /** Whether gradients are wanted. Default: true. */
   readonly gradients?: boolean | undefined
   /**
@@ -22,19 +22,20 @@ export interface CallOptions {
    * batch that follows: keep the first batch's arrays, and hand in these. What is written must not
    * share memory with any input or with each other. Default: new arrays.
    */
-  readonly out?: Gradients | undefined
+  readonly out?: OutOf<O> | undefined
   /**
    * The number of targets to divide the geometric terms by, 1e-12 to 1e24, and the class term, too, where that has the same divisor
    * and `classNormalizer` is absent. Parts multiply it by their groups and repetitions. Default: this batch's count, at least 1.
    *
    * Where a batch is split over workers, this and the following numbers come from {@link combineNormalizers}; the mean of
-   * the workers' gradients is then the gradient of the unsplit batch.
+   * the workers' gradients is then the gradient of the unsplit batch. Of these numbers, those that a criterion does not divide
+   * by are checked and have no effect, so that a loop may pass all of them always.
    */
   readonly numBoxes?: number | undefined
   /**
    * With `normalization: 'num-pairs'`, the number of pairs to divide the geometric terms by, 1e-12 to 1e24: one for all layers,
    * or one for each, in the order of `layers`, `encoder.layers`, `denoising.layers` and `oneToMany.layers`. Default: the pairs
-   * of each layer, at least 1. Without that option it has no effect.
+   * of each layer, at least 1.
    */
   readonly numPairs?: number | ArrayLike<number> | undefined
   /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`; 1e-12 to 1e24. */
@@ -132,8 +133,8 @@ export function gradientsFor(
 /** What the caller gave in place of the batch's own numbers, if anything. */
 export function normalizersFor(call: Call, predictions: Predictions): GivenNormalizers {
   const { numBoxes, unionBoxes } = call
-  const pairs = divisorsFor('numPairs', call, predictions)
-  const classNormalizers = divisorsFor('classNormalizer', call, predictions)
+  const pairs = divisorsFor('numPairs', call.numPairs, predictions)
+  const classNormalizers = divisorsFor('classNormalizer', call.classNormalizer, predictions)
   const distilled = distilledFor(call, predictions)
   if ((numBoxes ?? pairs ?? unionBoxes ?? classNormalizers ?? distilled) === undefined) return undefined
   return { numBoxes, pairs, unionBoxes, class: classNormalizers, distilled }
@@ -147,7 +148,7 @@ function countLayers({ parts }: Predictions): number {
 /** Divisors, one for each layer, or none for the batch's own. */
 function divisorsFor(
   name: 'numPairs' | 'classNormalizer',
-  { [name]: given }: Call,
+  given: unknown,
   predictions: Predictions,
 ): Float64Array | undefined {
   if (given === undefined) return undefined

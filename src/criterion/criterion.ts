@@ -15,7 +15,7 @@ import type { ExactOutputs, Outputs, OutputsWithoutBoxes } from '../input/output
 import { checkCopies } from '../input/parts.ts'
 import { packRead } from '../input/packing.ts'
 import { readTargets, targetShape } from '../input/targets.ts'
-import type { Target, TargetWithoutBoxes } from '../input/targets.ts'
+import type { Target, TargetsOf } from '../input/targets.ts'
 import { resolveOptions } from '../options/options.ts'
 import type { HungarianLossOptions, ResolvedOptions } from '../options/options.ts'
 import type { PresetName } from '../options/presets.ts'
@@ -181,22 +181,26 @@ export class HungarianLoss {
    */
   compute<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
-    call?: CallOptions & { readonly gradients?: true | undefined },
+    targets: TargetsOf<O>,
+    call?: CallOptions<O> & { readonly gradients?: true | undefined },
   ): LossResult<O, GradientsOf<O>>
   /** As above, without gradients. */
   compute<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
-    call: CallOptions & { readonly gradients: false },
+    targets: TargetsOf<O>,
+    call: CallOptions<O> & { readonly gradients: false },
   ): LossResult<O, undefined>
   /** As above, where only the call knows whether gradients are wanted. */
   compute<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
-    call?: CallOptions,
+    targets: TargetsOf<O>,
+    call?: CallOptions<O>,
   ): LossResult<O>
-  compute(outputs: Outputs, targets: readonly Target[], call: CallOptions = NO_SETTINGS): LossResult<Outputs, unknown> {
+  compute(
+    outputs: Outputs,
+    targets: readonly Target[],
+    call: CallOptions<Outputs | OutputsWithoutBoxes> = NO_SETTINGS,
+  ): LossResult<Outputs, unknown> {
     try {
       HungarianLoss.#check(this)
       const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
@@ -235,19 +239,19 @@ export class HungarianLoss {
    */
   computeAsync<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
+    targets: TargetsOf<O>,
     call?: AsyncCallOptions & { readonly gradients?: true | undefined },
   ): Promise<LossResult<O, GradientsOf<O>>>
   /** As above, without gradients. */
   computeAsync<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
+    targets: TargetsOf<O>,
     call: AsyncCallOptions & { readonly gradients: false },
   ): Promise<LossResult<O, undefined>>
   /** As above, where only the call knows whether gradients are wanted. */
   computeAsync<O extends Outputs | OutputsWithoutBoxes>(
     outputs: ExactOutputs<O>,
-    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
+    targets: TargetsOf<O>,
     call?: AsyncCallOptions,
   ): Promise<LossResult<O>>
   async computeAsync(
@@ -259,7 +263,7 @@ export class HungarianLoss {
     const { signal, transfer, ...rest } = readAsyncCall(call)
     const mayTake = checkFlag(transfer, false, 'call.transfer')
     const start = async (interrupt: Interrupt): Promise<LossResult> => {
-      const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest as CallOptions)
+      const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest)
       const [fields, ...others] = inputs
       const count = countTensors(filled.predictions)
       const taken = mayTake ? takeAway(fields.slice(0, count)) : undefined
@@ -282,7 +286,7 @@ export class HungarianLoss {
   }
 
   /** Checks and packs the arguments of a call, and makes what it fills. */
-  #prepare(outputs: Outputs, targets: readonly Target[], given: CallOptions): Prepared {
+  #prepare(outputs: Outputs, targets: readonly Target[], given: object): Prepared {
     const call = given === NO_SETTINGS ? DEFAULT_CALL : readCall(given)
     const { predictions, read, plan, inputs, filled } = this.#read(outputs, targets)
     try {
@@ -330,10 +334,7 @@ export class HungarianLoss {
    * The matching alone. Where two matchings differ in the last digit of their float32 costs alone, {@link compute} may find
    * the other one. Throws as {@link compute}.
    */
-  match<O extends Outputs | OutputsWithoutBoxes>(
-    outputs: ExactOutputs<O>,
-    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
-  ): MatchResult<O>
+  match<O extends Outputs | OutputsWithoutBoxes>(outputs: ExactOutputs<O>, targets: TargetsOf<O>): MatchResult<O>
   match(outputs: Outputs, targets: readonly Target[]): MatchResult {
     try {
       HungarianLoss.#check(this)
@@ -346,10 +347,7 @@ export class HungarianLoss {
   }
 
   /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
-  cost<O extends Outputs | OutputsWithoutBoxes>(
-    outputs: ExactOutputs<O>,
-    targets: ReadonlyArray<Target | TargetWithoutBoxes>,
-  ): CostResult<O>
+  cost<O extends Outputs | OutputsWithoutBoxes>(outputs: ExactOutputs<O>, targets: TargetsOf<O>): CostResult<O>
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {
       HungarianLoss.#check(this)

@@ -2,9 +2,9 @@
 import { allocate } from '#host'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
-import type { WithoutBoxes } from '../terms/boxes.ts'
+import type { CertainGradients, InPlaceOfBoxes, OtherGradients, WithoutBoxes } from '../terms/geometry.ts'
 import { FIELDS } from '../terms/index.ts'
-import type { Field, LayerGradients, LayerGradientsOf } from '../terms/index.ts'
+import type { Field, LayerGradients } from '../terms/index.ts'
 import type { Layers, LayerTensors } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import type { Part } from './part.ts'
@@ -25,12 +25,56 @@ export interface Gradients extends PartGradients {
   readonly oneToMany?: PartGradients | undefined
 }
 
+/** Those of the further parts of outputs without boxes. */
+type FurtherWithoutBoxes = {
+  readonly [Part in 'encoder' | 'denoising' | 'oneToMany']?: InPlaceOfBoxes<PartGradients, OtherGradients> | undefined
+}
+
+/** {@link Gradients} of outputs without boxes. */
+export type GradientsWithoutBoxes = InPlaceOfBoxes<PartGradients, OtherGradients> & FurtherWithoutBoxes
+
+/** Those of a layer, certain where its type says that it has tensors. */
+type LayerGradientsOf<Layer> = Layer extends unknown
+  ? (Layer extends { readonly boxes: object } ? LayerGradients : WithoutBoxes<LayerGradients>) & CertainGradients<Layer>
+  : never
+
+/** The earlier layers' gradients, where the type of a part lists such layers. There are none if the list is empty. */
+type CertainLayers<P> = P extends { readonly auxiliary: ReadonlyArray<infer Layer> }
+  ? { readonly auxiliary?: ReadonlyArray<LayerGradientsOf<Layer>> | undefined }
+  : unknown
+
+/** `Certain`, and what `All` has beside that. */
+type Certainly<All, Certain> = [keyof Certain] extends [never] ? All : Omit<All, keyof Certain> & Certain
+
+/** Those of a part with tensors of its own. */
+type PartGradientsOf<P> = Certainly<
+  P extends { readonly boxes: object } ? PartGradients : InPlaceOfBoxes<PartGradients, OtherGradients, unknown>,
+  CertainGradients<P> & CertainLayers<P>
+>
+
+/** Those of the further parts that have tensors of their own. */
+type CertainParts<O> = (O extends { readonly encoder: infer P extends object }
+  ? { readonly encoder: PartGradientsOf<P> }
+  : unknown) &
+  (O extends { readonly denoising: infer P extends { readonly logits: object } }
+    ? { readonly denoising: PartGradientsOf<P> }
+    : unknown) &
+  (O extends { readonly oneToMany: infer P extends { readonly logits: object } }
+    ? { readonly oneToMany: PartGradientsOf<P> }
+    : unknown)
+
 /** {@link Gradients}, certain where the type of the outputs says that they have tensors. */
-export type GradientsOf<O> = (O extends { readonly boxes: object } ? Gradients : WithoutBoxes<Gradients>) &
-  LayerGradientsOf<O> &
-  (O extends { readonly encoder: object } ? { readonly encoder: PartGradients } : unknown) &
-  (O extends { readonly denoising: { readonly logits: object } } ? { readonly denoising: PartGradients } : unknown) &
-  (O extends { readonly oneToMany: { readonly logits: object } } ? { readonly oneToMany: PartGradients } : unknown)
+export type GradientsOf<O> = O extends unknown
+  ? Certainly<
+      O extends { readonly boxes: object }
+        ? Gradients
+        : InPlaceOfBoxes<PartGradients, OtherGradients, unknown> & FurtherWithoutBoxes,
+      CertainGradients<O> & CertainLayers<O> & CertainParts<O>
+    >
+  : never
+
+/** The arrays that gradients of such outputs may be written to. */
+export type OutOf<O> = O extends { readonly boxes: object } ? Gradients : GradientsWithoutBoxes
 
 /** A field that the loss has a gradient by. */
 export interface WrittenField {

@@ -37,6 +37,9 @@ const SETS = Object.fromEntries(Object.entries(KNOWN).map(([place, keys]) => [pl
   readonly [Key in KeyPlace]: ReadonlySet<string>
 }
 
+/** The second field of queries and the first of targets, which most have beside logits or labels: boxes. */
+const SECOND = LAYER[1]
+
 /** Names that other code and data sets have for the keys of outputs: for fields, as the families say, and for the others. */
 const OUTPUT_NAMES: { readonly [name: string]: string } = {
   ...FOREIGN_FIELDS.queries,
@@ -97,7 +100,7 @@ export function strayKey(value: object, place: Exclude<KeyPlace, RulePlace>): st
   const first = place === 'target' ? 'labels' : 'logits'
   for (const key in value) {
     // these two are all that most have, and are compared sooner than looked up
-    if (key === first || key === 'boxes') continue
+    if (key === first || key === SECOND) continue
     if (known.has(key) || !Object.hasOwn(value, key)) continue
     if ((value as { readonly [key: string]: unknown })[key] !== undefined) return key
   }

@@ -6,7 +6,7 @@ import { toReadError } from '../common/reading.ts'
 import { float32, lengthOf, listOf, shapeHint, shapeOf, showShape, sizeOf } from '../common/tensors.ts'
 import type { TensorLike } from '../common/tensors.ts'
 import { isObject, show, showKeys } from '../common/validate.ts'
-import { showLayer } from '../options/needed.ts'
+import { showLayer, showNeed } from '../options/needed.ts'
 import type { Needed } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import { isSigmoid } from '../terms/classification.ts'
@@ -218,11 +218,12 @@ function readAuxiliary(reader: Reader, layer: unknown, shape: readonly number[],
 }
 
 /** Refuses a layer without the tensors that the criterion needs, saying what there is instead. */
-function checkGiven({ needed }: Reader, layer: unknown, given: GivenLayer, name: string): void {
+function checkGiven({ needed, options }: Reader, layer: unknown, given: GivenLayer, name: string): void {
   for (let i = 0; i < FIELDS.length; i++) {
     if (given.fields[i] !== undefined || needed.queries[i] !== true) continue
+    const { name: field } = FIELDS[i] as Field
     const rule = 'must be { data, shape } or { data, dims }, got undefined'
-    fail('DTYPE', `${name}.${(FIELDS[i] as Field).name}`, `${rule}; ${name} is an object ${showKeys(layer)}`)
+    fail('DTYPE', `${name}.${field}`, `${rule}; ${name} is an object ${showKeys(layer)}${showNeed(options, field)}`)
   }
 }
 
@@ -265,15 +266,15 @@ function readTensors(
   widths[LOGITS] = shape[shape.length - 1] as number
   values[LOGITS] = float32(given.fields[LOGITS], shape, `${name}.logits`)
   for (let i = 1; i < FIELDS.length; i++) {
-    const { name: field, owner, columns, axes, hint } = FIELDS[i] as Field
     const tensor = given.fields[i]
-    const isLacking = owner === field ? tensor === undefined : given.fields[OWNERS[i] as number] === undefined
-    if (isLacking) {
-      if (tensor !== undefined) fail('SHAPE', `${name}.${field}`, `must be absent where there are no ${owner}`)
+    const owner = OWNERS[i] as number
+    if (given.fields[owner] === undefined) {
+      if (tensor !== undefined) failOwner(i, name)
       widths[i] = 0
       values[i] = undefined
       continue
     }
+    const { name: field, columns, axes, hint } = FIELDS[i] as Field
     const argument = `${name}.${field}`
     const own = shapeOf(tensor, argument)
     const isApart = axes !== undefined && own.length > shape.length
@@ -285,6 +286,12 @@ function readTensors(
     widths[i] = width
   }
   return { name, given, layers, rows, widths, values }
+}
+
+/** Refuses a field whose owner is absent. */
+function failOwner(field: number, layer: string): never {
+  const { name, owner } = FIELDS[field] as Field
+  return fail('SHAPE', `${layer}.${name}`, `must be absent where there are no ${owner}`)
 }
 
 /** For each field, the place of its owner. */

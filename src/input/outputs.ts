@@ -11,8 +11,7 @@ import { checkCost, checkRecordAt, fieldIn, isOwn, MAX_JOBS, readFields, readLay
 import type { GivenLayer, LayerOutputs, Layers, LayerTensors, PartOutputs, Reader } from './layers.ts'
 import type { Part, QueryRange } from './part.ts'
 import { makeParts } from './parts.ts'
-import type { WithoutBoxes } from '../terms/boxes.ts'
-import type { OtherGeometry } from '../terms/index.ts'
+import type { InPlaceOfBoxes, OtherGeometry } from '../terms/geometry.ts'
 import type {
   DenoisingOutputs,
   DenoisingSettings,
@@ -30,20 +29,22 @@ import type {
 export interface Outputs extends PartOutputs, FurtherParts {}
 
 /** {@link Outputs} of which no term reads boxes, such as those of spans alone. */
-export type OutputsWithoutBoxes = WithoutBoxes<PartOutputs> &
-  OtherGeometry &
+export type OutputsWithoutBoxes = PartWithoutBoxes &
   Pick<FurtherParts, 'groups'> & {
     /** The proposals of an encoder. */
-    readonly encoder?: (WithoutBoxes<PartOutputs> & EncoderSettings) | undefined
+    readonly encoder?: (PartWithoutBoxes & EncoderSettings) | undefined
     /** Queries made from the targets with noise. */
     readonly denoising?:
-      | (((WithoutBoxes<PartOutputs> & { readonly queries?: undefined }) | QueryRange) & DenoisingSettings)
+      | (((PartWithoutBoxes & { readonly queries?: undefined }) | QueryRange) & DenoisingSettings)
       | undefined
     /** A branch whose targets are repeated. */
     readonly oneToMany?:
-      | (((WithoutBoxes<PartOutputs> & { readonly queries?: undefined }) | QueryRange) & OneToManySettings)
+      | (((PartWithoutBoxes & { readonly queries?: undefined }) | QueryRange) & OneToManySettings)
       | undefined
   }
+
+/** The layers of a part without boxes. */
+type PartWithoutBoxes = InPlaceOfBoxes<PartOutputs, OtherGeometry>
 
 /** The keys of every member of a union. */
 type KeysOf<T> = T extends unknown ? keyof T : never

@@ -56,12 +56,22 @@ export function packRead(targets: readonly ReadTarget[], { rowOf, needed }: Targ
   const has = listOf<boolean>(TARGET_FIELDS.length)
   const fields = listOf<Float32Array | undefined>(TARGET_FIELDS.length)
   for (let field = 0; field < TARGET_FIELDS.length; field++) {
-    const isGiven = needed[field] === true || targets[0]?.fields[field] !== undefined
+    const isGiven = needed[field] === true || isAnywhere(targets, field)
     has[field] = isGiven
     fields[field] = isGiven ? packField(targets, field, rowOf(field).size, offsets) : undefined
   }
   const ignores = ignored ? packIgnores(targets, offsets, total) : undefined
   return { total, labels, labelOffsets, fields, has, offsets, ignores }
+}
+
+/** Whether any image has a field: all that have targets do, or none. */
+function isAnywhere(targets: readonly ReadTarget[], field: number): boolean {
+  for (let image = 0; image < targets.length; image++) {
+    const { fields, count } = targets[image] as ReadTarget
+    if (fields[field] !== undefined) return true
+    if (count > 0) return false
+  }
+  return false
 }
 
 /** Whether a target has a list of labels. */
@@ -138,9 +148,10 @@ function readLabel(given: unknown, image: number, target: number): number {
 function packField(targets: readonly ReadTarget[], field: number, width: number, offsets: Uint32Array): Float32Array {
   const out = float32s(width * (offsets[targets.length] as number))
   if (out.length === 0) return out
-  const { name } = TARGET_FIELDS[field] as TargetField
+  const { name, takesFlags } = TARGET_FIELDS[field] as TargetField
   for (let image = 0; image < targets.length; image++) {
     const { fields, count } = targets[image] as ReadTarget
+    if (count === 0) continue
     const { values, rows } = fields[field] as ReadField
     const start = offsets[image] as number
     for (let row = 0; row < count; row++) {
@@ -148,10 +159,10 @@ function packField(targets: readonly ReadTarget[], field: number, width: number,
       const first = rows === undefined ? width * row : 0
       for (let i = 0; i < width; i++) {
         const value = from[first + i]
-        if (typeof value !== 'number') {
+        if (typeof value !== 'number' && !(takesFlags === true && typeof value === 'boolean')) {
           failNumber(value, `targets[${image}].${name}`, `at target ${row}`, { image, target: row })
         }
-        out[width * (start + row) + i] = value
+        out[width * (start + row) + i] = value as number
       }
     }
   }

@@ -15,16 +15,16 @@ import {
   shapeOf,
   showShape,
 } from '../common/tensors.ts'
-import { showTarget } from '../options/needed.ts'
+import { showNeed, showTarget } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import type { WithoutBoxes } from '../terms/boxes.ts'
+import type { OtherField, OtherTargets, SomeOf, WithoutBoxes } from '../terms/geometry.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { LayerFields, TargetField, TargetFields } from '../terms/index.ts'
 import { placeOf } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
-/** The ground truth of one image: `n` objects, `n ≥ 0`. */
+/** The ground truth of one image: `n` objects, `n ≥ 0`. Where none counts, nothing is needed but the labels. */
 export interface Target extends TargetFields {
   /** How many leading entries count, 0 to n; the rest is padding and never looked at. Default: all. */
   readonly valid?: number | undefined
@@ -36,8 +36,25 @@ export interface Target extends TargetFields {
   readonly ignore?: ArrayLike<boolean | number> | undefined
 }
 
-/** {@link Target} of which no term reads boxes. */
-export type TargetWithoutBoxes = WithoutBoxes<Target>
+/** {@link Target} of which no term reads boxes: it has another geometry in their place. */
+export type TargetWithoutBoxes = WithoutBoxes<Target> & OtherTargets
+
+/** The ground truth of an image without objects, which needs no field but the labels. */
+export interface EmptyTarget extends Omit<Target, keyof TargetFields>, NoTargetFields {
+  /** Empty. */
+  readonly labels: readonly never[]
+}
+
+/** None of the fields but the labels. */
+type NoTargetFields = { readonly [Field in Exclude<keyof TargetFields, 'labels'>]?: undefined }
+
+/** The targets that go with outputs of a type: their images have the same geometry, or no object. */
+export type TargetsOf<O> = ReadonlyArray<
+  | EmptyTarget
+  | (O extends { readonly boxes: object }
+      ? Target
+      : WithoutBoxes<Target> & SomeOf<TargetFields, Extract<keyof O, OtherField>>)
+>
 
 /** The labels and all fields, by name. */
 const KEYS = ['labels', ...TARGET_FIELDS.map(({ name }) => name)]
@@ -69,6 +86,8 @@ export interface TargetShape {
   readonly needed: readonly boolean[]
   /** What a row of a field is. */
   readonly rowOf: (field: number) => TargetRow
+  /** What of the options needs a field, as messages say it. */
+  readonly needOf: (field: number) => string
 }
 
 /** What a row of a field of targets is. */
@@ -91,7 +110,8 @@ export function targetShape({ images, tensors, needed }: Predictions, options: R
   const known = listOf<TargetRow | undefined>(TARGET_FIELDS.length)
   // only of the fields that there are, since most batches lack most of them
   const rowOf = (field: number): TargetRow => (known[field] ??= targetRow(field, options, widthOf))
-  return { images, needed: needed.targets, rowOf }
+  const needOf = (field: number): string => showNeed(options, (TARGET_FIELDS[field] as TargetField).name)
+  return { images, needed: needed.targets, rowOf, needOf }
 }
 
 function targetRow(field: number, options: ResolvedOptions, widthOf: (field: string) => number): TargetRow {
@@ -125,11 +145,11 @@ export function readTargets(targets: readonly Target[], shape: TargetShape): rea
   return read
 }
 
-/** Refuses fields that some images' targets have and others lack. */
+/** Refuses fields that some images' targets have and others lack, but for images without any target that counts. */
 function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[], needed: readonly boolean[]): void {
   for (let field = 0; field < has.length; field++) {
     if (has[field] !== true || needed[field] === true) continue
-    const image = targets.findIndex(({ fields }) => fields[field] === undefined)
+    const image = targets.findIndex(({ fields, count }) => count > 0 && fields[field] === undefined)
     if (image < 0) continue
     const { name } = TARGET_FIELDS[field] as TargetField
     fail('SHAPE', `targets[${image}].${name}`, `must be given, as other images' targets have ${name}`, { image })
@@ -150,12 +170,15 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
   const fields = listOf<ReadField | undefined>(TARGET_FIELDS.length)
   for (let field = 0; field < TARGET_FIELDS.length; field++) {
     const value = (TARGET_FIELDS[field] as TargetField).of(target)
-    if (value === undefined && shape.needed[field] !== true) {
+    if (value === undefined && (shape.needed[field] !== true || count === 0)) {
       fields[field] = undefined
       continue
     }
-    has[field] = true
     const { size, axes } = shape.rowOf(field)
+    if (value === undefined) {
+      failType(value, `${ROWS} ${size}`, nameOf(field, image), target, shape.needOf(field))
+    }
+    has[field] = true
     fields[field] = readField(value, target, field, { image, given, counted: count, size, axes })
   }
   if (ignore !== undefined) checkIgnores(ignore, image, given)
@@ -203,6 +226,9 @@ interface RowCounts extends TargetRow {
   readonly counted: number
 }
 
+/** What fields of targets are, before the numbers of a row. */
+const ROWS = 'an array of numbers or of rows of'
+
 /** Checks the type and shape of a field of one image's targets. */
 function readField(given: unknown, target: object, field: number, counts: RowCounts): ReadField {
   const { image, size } = counts
@@ -210,7 +236,7 @@ function readField(given: unknown, target: object, field: number, counts: RowCou
   const data = isObject(given) ? dataIn(given, nameOf(field, image)) : given
   const kind = kindOf(data)
   if (kind === undefined ? !Array.isArray(data) : !isNumeric(kind)) {
-    failData(data, given, `an array of numbers or of rows of ${size}`, target, nameOf(field, image))
+    failData(data, given, `${ROWS} ${size}`, target, nameOf(field, image))
   }
   if (kind === 'Uint16Array') checkHalves(given, nameOf(field, image))
   const values = data as ArrayLike<unknown>

@@ -29,6 +29,25 @@ export function neededFields(options: ResolvedOptions): Needed {
   return needed
 }
 
+/**
+ * What of the options needs a field, as messages say it: the weights of its family above 0, or else the kind of classification,
+ * which asks how well pairs agree. Empty for what every criterion needs.
+ */
+export function showNeed({ cost, weights, classification }: ResolvedOptions, field: string): string {
+  const family = DESCRIPTION.families.find(({ queryFields, targetFields }) =>
+    [...queryFields, ...targetFields].includes(field),
+  )
+  if (family === undefined) return ''
+  const above = (list: object, group: string) =>
+    family.terms.filter((term) => ((list as Weights)[term] ?? 0) > 0).map((term) => `${group}.${term}`)
+  const names = [...above(cost, 'cost'), ...above(weights, 'weights')]
+  if (names.length === 0) return `; needed, since classification is of kind '${classification.kind}'`
+  const list = names.length === 1 ? `${names[0]} is` : `${names.slice(0, -1).join(', ')} and ${names.at(-1)} are`
+  return `; needed, since ${list} above 0`
+}
+
+type Weights = { readonly [term: string]: number | undefined }
+
 /** The fields that a layer must have, as messages say it: `{ logits, boxes }`. */
 export function showLayer({ queries }: Needed): string {
   return showFields(FIELDS.filter((_, i) => queries[i]))

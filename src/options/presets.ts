@@ -33,7 +33,8 @@ const FINE = { boxMatching: 'union', weights: { fgl: 0.15, ddf: 1.5 } } as const
 
 /**
  * The published criteria: kind of classification, weights in the loss (those of the cost are 1 for DETR's classes, and
- * for those of all others 2; L1 5 and GIoU 2, where there are boxes), the ε of the box terms, and whose pairs these use.
+ * for those of all others 2; L1 5 and GIoU 2, where there are boxes), what divides the terms, the ε of the box terms, and whose
+ * pairs these use.
  * `HungarianLoss` names the sources.
  */
 export const PRESETS = {

@@ -5,6 +5,7 @@ import type { Unfinished } from '../common/plain.ts'
 import { layOut } from '../input/gradients.ts'
 import type { GradientArrays, GradientsOf } from '../input/gradients.ts'
 import type { IfGiven, Outputs } from '../input/outputs.ts'
+import type { TermsOf } from '../terms/geometry.ts'
 import type { Terms } from '../terms/index.ts'
 import { readMatches } from './matches.ts'
 import type { Matches } from './matches.ts'
@@ -28,10 +29,10 @@ export interface Metrics {
   readonly cardinalityError: number
 }
 
-/** The outcome of one layer. */
-export interface LayerResult {
+/** The outcome of one layer. `T` is the type of its terms. */
+export interface LayerResult<T = Terms> {
   /** Terms, unweighted. */
-  readonly terms: Terms
+  readonly terms: T
   /** One matching for each image. */
   readonly matches: readonly Matches[]
   /** Numbers to watch. */
@@ -40,12 +41,12 @@ export interface LayerResult {
   readonly classNormalizer: number
 }
 
-/** The outcome of one part of a step. */
-export interface PartResult {
+/** The outcome of one part of a step. `T` is the type of its terms. */
+export interface PartResult<T = Terms> {
   /** Terms of the last layer, unweighted. */
-  readonly terms: Terms
+  readonly terms: T
   /** All layers, the final one last. */
-  readonly layers: readonly LayerResult[]
+  readonly layers: ReadonlyArray<LayerResult<T>>
   /** Matchings of the last layer, one for each image. */
   readonly matches: readonly Matches[]
   /** Metrics of the last layer. */
@@ -61,15 +62,15 @@ export interface PartResult {
  *
  * `O` is the type of the outputs, `G` that of the gradients.
  */
-export interface LossResult<O = Outputs, G = GradientsOf<O> | undefined> extends PartResult {
+export interface LossResult<O = Outputs, G = GradientsOf<O> | undefined> extends PartResult<TermsOf<O>> {
   /** Sum over all layers of weight × term, times the weight of their part. */
   readonly loss: number
   /** Of the encoder's proposals; absent where the outputs have none. */
-  readonly encoder: IfGiven<O, 'encoder', PartResult>
+  readonly encoder: IfGiven<O, 'encoder', PartResult<TermsOf<O>>>
   /** Of the denoising queries; absent where the outputs have none. */
-  readonly denoising: IfGiven<O, 'denoising', PartResult>
+  readonly denoising: IfGiven<O, 'denoising', PartResult<TermsOf<O>>>
   /** Of the one-to-many branch; absent where the outputs have none. */
-  readonly oneToMany: IfGiven<O, 'oneToMany', PartResult>
+  readonly oneToMany: IfGiven<O, 'oneToMany', PartResult<TermsOf<O>>>
   /** What the sums were divided by. */
   readonly normalizers: Normalizers
   /**

@@ -1,13 +1,14 @@
 /** The terms of boxes: L1 distance and the forms of IoU, of matched pairs. */
+import { rowSize } from '../binding/description.ts'
 import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import { checkWord } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { USUAL_TERM } from './family.ts'
-import type { Family } from './family.ts'
+import type { Family, Unchecked } from './family.ts'
 import { resolveGroup, resolveOption } from './option.ts'
 
 /** Numbers of a box. */
-export const BOX_SIZE = 4
+export const BOX_SIZE = rowSize('boxes')
 
 /** The terms of boxes, in loss and cost. */
 export interface BoxTerms {
@@ -48,14 +49,6 @@ export interface BoxTarget {
 export interface BoxGradients {
   /** With respect to the boxes, in their layout. */
   readonly boxes: Float32Array
-}
-
-/** Outputs, layers or targets of which no term reads boxes, such as those of spans alone. */
-export type WithoutBoxes<T> = Omit<T, 'boxes' | 'auxiliary'> & {
-  readonly boxes?: undefined
-  readonly auxiliary?: T extends { readonly auxiliary?: ReadonlyArray<infer Layer> | undefined }
-    ? ReadonlyArray<WithoutBoxes<Layer>> | undefined
-    : never
 }
 
 /** Values of the boxes that were not finite. */
@@ -154,7 +147,20 @@ const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ['gioulosscoefficient', ['giou', 'weights.giou']],
 ])
 
-export const BOXES: Family<keyof BoxTerms, keyof BoxOutputs, keyof BoxTarget, keyof BoxOptions, unknown> = {
+/** What boxes have of everything that families compose. */
+export interface BoxTypes {
+  readonly terms: BoxTerms
+  readonly costTerms: BoxTerms
+  readonly outputs: BoxOutputs
+  readonly target: BoxTarget
+  readonly gradients: BoxGradients
+  readonly counts: BoxCounts
+  readonly options: BoxOptions
+  readonly resolved: ResolvedBoxOptions
+  readonly preset: BoxPreset
+}
+
+export const BOXES: Family<BoxTypes> = {
   terms: [
     { ...USUAL_TERM, name: 'l1', field: 'boxes', isAlwaysGiven: true },
     { ...USUAL_TERM, name: 'giou', field: 'boxes', isAlwaysGiven: true },
@@ -165,6 +171,7 @@ export const BOXES: Family<keyof BoxTerms, keyof BoxOutputs, keyof BoxTarget, ke
   fields: [{ name: 'boxes', of: ({ boxes }) => boxes, owner: 'boxes', columns: () => BOX_SIZE }],
   targets: [{ name: 'boxes', of: ({ boxes }) => boxes, columns: () => BOX_SIZE, noun: 'boxes' }],
   options: ['boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes', 'ignore', 'boxMatching'],
+  resolve: resolveBoxOptions,
   foreign: NAMES,
   foreignFields: {
     queries: { predboxes: 'boxes', bbox: 'boxes', bboxes: 'boxes', box: 'boxes' },
@@ -173,10 +180,7 @@ export const BOXES: Family<keyof BoxTerms, keyof BoxOutputs, keyof BoxTarget, ke
 }
 
 /** Checks the options of boxes and fills in defaults. */
-export function resolveBoxOptions(
-  given: { readonly [K in keyof BoxOptions]?: unknown },
-  preset: BoxPreset,
-): ResolvedBoxOptions {
+export function resolveBoxOptions(given: Unchecked<BoxOptions>, preset: BoxPreset): ResolvedBoxOptions {
   return {
     boxFormat: resolveOption('boxFormat', given.boxFormat),
     boxEpsilon: resolveOption('boxEpsilon', given.boxEpsilon, { usual: preset.boxEpsilon }),

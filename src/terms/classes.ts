@@ -7,7 +7,7 @@ import type { ForeignNames } from '../common/words.ts'
 import { CLASSIFICATION_NAMES, resolveClassification } from './classification.ts'
 import type { ClassificationOptions, Kind, ResolvedClassification, ResolvedSoftmax } from './classification.ts'
 import { USUAL_TERM } from './family.ts'
-import type { Family } from './family.ts'
+import type { Family, Unchecked } from './family.ts'
 import { resolveOption } from './option.ts'
 
 /** The class term, in loss and cost. */
@@ -138,11 +138,25 @@ const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ['classcost', ['class', 'cost.class']],
 ])
 
-export const CLASSES: Family<keyof ClassTerms, keyof ClassOutputs, never, keyof ClassOptions, unknown> = {
+/** What classes have of everything that families compose. */
+export interface ClassTypes {
+  readonly terms: ClassTerms
+  readonly costTerms: ClassTerms
+  readonly outputs: ClassOutputs
+  readonly target: ClassTarget
+  readonly gradients: ClassGradients
+  readonly counts: ClassCounts
+  readonly options: ClassOptions
+  readonly resolved: ResolvedClassOptions
+  readonly preset: ClassPreset
+}
+
+export const CLASSES: Family<ClassTypes> = {
   terms: [{ ...USUAL_TERM, name: 'class', isAlwaysGiven: true }],
   fields: [{ name: 'logits', of: ({ logits }) => logits, owner: undefined, columns: (_, given) => given }],
   targets: [],
   options: ['numClasses', 'classification', 'cardinality'],
+  resolve: resolveClassOptions,
   foreign: NAMES,
   foreignFields: {
     queries: { predlogits: 'logits', classlogits: 'logits', scores: 'logits' },
@@ -167,10 +181,7 @@ export const CLASS_COST = ['classForm', 'alpha', 'gamma'] as const
 export const MAX_CLASSES = DESCRIPTION.maxClasses
 
 /** Checks the options of the class term and fills in defaults. */
-export function resolveClassOptions(
-  given: { readonly [K in keyof ClassOptions]?: unknown },
-  preset: ClassPreset,
-): ResolvedClassOptions {
+export function resolveClassOptions(given: Unchecked<ClassOptions>, preset: ClassPreset): ResolvedClassOptions {
   const numClasses = checkInteger(given.numClasses, 1, MAX_CLASSES, 'options.numClasses')
   return {
     numClasses,

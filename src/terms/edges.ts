@@ -6,7 +6,7 @@
 import type { TensorLike } from '../common/tensors.ts'
 import { BOX_SIZE } from './boxes.ts'
 import { USUAL_TERM } from './family.ts'
-import type { Family } from './family.ts'
+import type { Family, Unchecked } from './family.ts'
 import { resolveGroup } from './option.ts'
 
 /** The terms of edges, of the loss alone. */
@@ -45,9 +45,6 @@ export interface EdgeGradients {
   /** With respect to the corners, in their layout, where there are any. */
   readonly corners?: Float32Array | undefined
 }
-
-/** {@link EdgeGradients}, certain where the type of the outputs says that they have corners. */
-export type EdgeGradientsOf<O> = O extends { readonly corners: object } ? { readonly corners: Float32Array } : unknown
 
 /** Values of the fields of edges that were not finite. */
 export interface EdgeCounts {
@@ -99,7 +96,20 @@ export interface ResolvedEdgeOptions {
   readonly distribution: ResolvedDistribution
 }
 
-export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, never, keyof EdgeOptions, ResolvedEdgeOptions> = {
+/** What edges have of everything that families compose. */
+export interface EdgeTypes {
+  readonly terms: EdgeTerms
+  readonly costTerms: object
+  readonly outputs: EdgeOutputs
+  readonly target: object
+  readonly gradients: EdgeGradients
+  readonly counts: EdgeCounts
+  readonly options: EdgeOptions
+  readonly resolved: ResolvedEdgeOptions
+  readonly preset: object
+}
+
+export const EDGES: Family<EdgeTypes> = {
   terms: [
     { ...USUAL_TERM, name: 'fgl', field: 'corners' },
     { ...USUAL_TERM, name: 'ddf', field: 'corners', comparesLayers: true },
@@ -121,6 +131,7 @@ export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, never, keyof Edge
   ],
   targets: [],
   options: ['distribution'],
+  resolve: resolveEdgeOptions,
   foreign: new Map(),
   foreignFields: {
     queries: { predcorners: 'corners', refpoints: 'references', referencepoints: 'references' },
@@ -129,10 +140,6 @@ export const EDGES: Family<keyof EdgeTerms, keyof EdgeOutputs, never, keyof Edge
 }
 
 /** Checks the options of edges and fills in defaults. */
-export function resolveEdgeOptions({
-  distribution,
-}: {
-  readonly [K in keyof EdgeOptions]?: unknown
-}): ResolvedEdgeOptions {
+export function resolveEdgeOptions({ distribution }: Unchecked<EdgeOptions>): ResolvedEdgeOptions {
   return { distribution: resolveGroup('distribution', distribution) }
 }

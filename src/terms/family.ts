@@ -28,11 +28,11 @@ export interface FieldInfo<Name extends string, Options> {
    */
   readonly owner: Name | undefined
   /** For messages: what may be behind a row of these sizes that does not fit; undefined for what is usual. */
-  readonly hint?: (options: Options, row: readonly number[]) => string | undefined
+  readonly hint?: ((options: Options, row: readonly number[]) => string | undefined) | undefined
   /** Columns of a row, `given` of which there are; of the logits, which have a rule of their own, any. */
   readonly columns: (options: Options, given: number) => number
   /** The axes of a row of so many columns, where tensors may also have them one by one. */
-  readonly axes?: (options: Options, columns: number) => readonly number[]
+  readonly axes?: ((options: Options, columns: number) => readonly number[]) | undefined
 }
 
 /** A named array of the targets of an image. */
@@ -43,9 +43,11 @@ export interface TargetFieldInfo<Name extends string, Options> {
   /** Numbers of a row. `widthOf`: columns of a field of the queries, by name; 0 where they do not have it. */
   readonly columns: (options: Options, widthOf: (field: string) => number) => number
   /** The two axes of a row of so many numbers, where targets may also have them one by one. */
-  readonly axes?: (options: Options, columns: number) => readonly [number, number]
+  readonly axes?: ((options: Options, columns: number) => readonly [number, number]) | undefined
   /** What a row is, in the plural: `boxes`. */
   readonly noun: string
+  /** Whether true and false may stand for 1 and 0. */
+  readonly takesFlags?: boolean | undefined
 }
 
 /** What most terms are like. */
@@ -56,26 +58,46 @@ export const USUAL_TERM = {
   comparesLayers: false,
 } as const
 
+/** What a family has of everything that families compose; `object` where it has nothing of it. */
+export interface FamilyTypes {
+  /** Its terms, and those of them that the matching cost may have. */
+  readonly terms: object
+  readonly costTerms: object
+  /** What it reads of a layer, and of an image's targets. */
+  readonly outputs: object
+  readonly target: object
+  /** What the loss has a gradient by. */
+  readonly gradients: object
+  /** Values of its fields that were not finite. */
+  readonly counts: object
+  /** Its options, given and with every default filled in, and what presets say of them. */
+  readonly options: object
+  readonly resolved: object
+  readonly preset: object
+}
+
+/** Names of a part. */
+export type NamesOf<Part> = keyof Part & string
+
 /** The terms of one family, their fields and options. */
-export interface Family<
-  Term extends string,
-  Field extends string,
-  Target extends string,
-  Option extends string,
-  Options,
-> {
-  readonly terms: readonly TermInfo<Term, Field>[]
+export interface Family<Types extends FamilyTypes> {
+  readonly terms: readonly TermInfo<NamesOf<Types['terms']>, NamesOf<Types['outputs']>>[]
   /** Of queries. */
-  readonly fields: readonly FieldInfo<Field, Options>[]
-  /** Of targets. */
-  readonly targets: readonly TargetFieldInfo<Target, Options>[]
+  readonly fields: readonly FieldInfo<NamesOf<Types['outputs']>, Types['resolved']>[]
+  /** Of targets, but the labels. */
+  readonly targets: readonly TargetFieldInfo<Exclude<NamesOf<Types['target']>, 'labels'>, Types['resolved']>[]
   /** The names of its options. */
-  readonly options: readonly Option[]
+  readonly options: readonly NamesOf<Types['options']>[]
+  /** Checks its options and fills in defaults. */
+  readonly resolve: (given: Unchecked<Types['options']>, preset: Types['preset']) => Types['resolved']
   /** What other code calls its terms and options. */
   readonly foreign: ForeignNames
   /** What other code and data sets call its fields. */
   readonly foreignFields: ForeignFields
 }
+
+/** Options of which nothing has been checked. */
+export type Unchecked<Options> = { readonly [Name in keyof Options]?: unknown }
 
 /** Fields by the names that other code and data sets have for them, without case and underscores. */
 export interface ForeignFields {

@@ -7,7 +7,7 @@
 import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { USUAL_TERM } from './family.ts'
-import type { Family } from './family.ts'
+import type { Family, Unchecked } from './family.ts'
 import { resolveOption } from './option.ts'
 
 /** The term of points, in loss and cost. */
@@ -31,6 +31,9 @@ export interface PointOutputs {
  */
 export type Points = TargetRows | ReadonlyArray<ReadonlyArray<ArrayLike<number>>>
 
+/** Which points of targets are known: flat, `n × K`, or a row for each target. A tensor must be of shape `[n, K]`. */
+export type Visibility = TargetRows | ReadonlyArray<number | boolean> | ReadonlyArray<ReadonlyArray<number | boolean>>
+
 /** What the term of points reads of an image's targets. */
 export interface PointTarget {
   /**
@@ -40,10 +43,10 @@ export interface PointTarget {
    */
   readonly points?: Points | undefined
   /**
-   * `[n, K]`: 0 for points that are not known, which then count in neither cost nor loss; 1 or 2 for the others, as in COCO.
-   * Targets of all images have it, or none. Default: all are known.
+   * `[n, K]`: 0 or false for points that are not known, which then count in neither cost nor loss; 1 or 2, as in COCO, or true
+   * for the others. All images with targets have it, or none. Default: all are known.
    */
-  readonly visibility?: TargetRows | undefined
+  readonly visibility?: Visibility | undefined
 }
 
 /** The gradient of the term of points. */
@@ -51,9 +54,6 @@ export interface PointGradients {
   /** With respect to the points, in their layout; absent where there are none. */
   readonly points?: Float32Array | undefined
 }
-
-/** What is certain of {@link PointGradients} by the type of the outputs: they are there where `points` are. */
-export type PointGradientsOf<O> = O extends { readonly points: object } ? { readonly points: Float32Array } : unknown
 
 /** Values of the points that were not finite. */
 export interface PointCounts {
@@ -115,13 +115,20 @@ function hintOf(options: ResolvedPointOptions, row: readonly number[]): string |
   return last % size === 0 ? undefined : `; a row has ${size} numbers for each point`
 }
 
-export const POINTS: Family<
-  keyof PointTerms,
-  keyof PointOutputs,
-  keyof PointTarget,
-  keyof PointOptions,
-  ResolvedPointOptions
-> = {
+/** What points have of everything that families compose. */
+export interface PointTypes {
+  readonly terms: PointTerms
+  readonly costTerms: PointTerms
+  readonly outputs: PointOutputs
+  readonly target: PointTarget
+  readonly gradients: PointGradients
+  readonly counts: PointCounts
+  readonly options: PointOptions
+  readonly resolved: ResolvedPointOptions
+  readonly preset: object
+}
+
+export const POINTS: Family<PointTypes> = {
   terms: [{ ...USUAL_TERM, name: 'pointL1', field: 'points' }],
   fields: [
     {
@@ -146,9 +153,11 @@ export const POINTS: Family<
       of: ({ visibility }) => visibility,
       columns: (options, widthOf) => widthOf('points') / dimensions(options),
       noun: 'rows',
+      takesFlags: true,
     },
   ],
   options: ['pointFormat', 'pointWeights', 'normalizedPoints'],
+  resolve: resolvePointOptions,
   foreign: NAMES,
   foreignFields: {
     queries: { keypoints: 'points', predkeypoints: 'points', predpoints: 'points' },
@@ -157,7 +166,7 @@ export const POINTS: Family<
 }
 
 /** Checks the options of points and fills in defaults. */
-export function resolvePointOptions(given: { readonly [K in keyof PointOptions]?: unknown }): ResolvedPointOptions {
+export function resolvePointOptions(given: Unchecked<PointOptions>): ResolvedPointOptions {
   return {
     pointFormat: resolveOption('pointFormat', given.pointFormat),
     pointWeights: resolveOption('pointWeights', given.pointWeights),

@@ -1,11 +1,12 @@
 /** The terms of spans, intervals of one dimension such as moments of a video: L1 distance and the forms of IoU. */
+import { rowSize } from '../binding/description.ts'
 import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import { USUAL_TERM } from './family.ts'
-import type { Family } from './family.ts'
+import type { Family, Unchecked } from './family.ts'
 import { resolveOption } from './option.ts'
 
 /** Numbers of a span. */
-const SPAN_SIZE = 2
+const SPAN_SIZE = rowSize('spans')
 
 /** The terms of spans, in loss and cost. */
 export interface SpanTerms {
@@ -41,9 +42,6 @@ export interface SpanGradients {
   readonly spans?: Float32Array | undefined
 }
 
-/** What is certain of {@link SpanGradients} by the type of the outputs: they are there where `spans` are. */
-export type SpanGradientsOf<O> = O extends { readonly spans: object } ? { readonly spans: Float32Array } : unknown
-
 /** Values of the spans that were not finite. */
 export interface SpanCounts {
   /** Numbers of spans that were NaN or infinite. */
@@ -66,7 +64,20 @@ export interface ResolvedSpanOptions {
   readonly normalizedSpans: boolean
 }
 
-export const SPANS: Family<keyof SpanTerms, keyof SpanOutputs, keyof SpanTarget, keyof SpanOptions, unknown> = {
+/** What spans have of everything that families compose. */
+export interface SpanTypes {
+  readonly terms: SpanTerms
+  readonly costTerms: SpanTerms
+  readonly outputs: SpanOutputs
+  readonly target: SpanTarget
+  readonly gradients: SpanGradients
+  readonly counts: SpanCounts
+  readonly options: SpanOptions
+  readonly resolved: ResolvedSpanOptions
+  readonly preset: object
+}
+
+export const SPANS: Family<SpanTypes> = {
   terms: [
     { ...USUAL_TERM, name: 'spanL1', field: 'spans' },
     { ...USUAL_TERM, name: 'spanGiou', field: 'spans' },
@@ -75,6 +86,7 @@ export const SPANS: Family<keyof SpanTerms, keyof SpanOutputs, keyof SpanTarget,
   fields: [{ name: 'spans', of: ({ spans }) => spans, owner: 'spans', columns: () => SPAN_SIZE }],
   targets: [{ name: 'spans', of: ({ spans }) => spans, columns: () => SPAN_SIZE, noun: 'spans' }],
   options: ['spanFormat', 'normalizedSpans'],
+  resolve: resolveSpanOptions,
   foreign: new Map(),
   foreignFields: {
     queries: {},
@@ -83,7 +95,7 @@ export const SPANS: Family<keyof SpanTerms, keyof SpanOutputs, keyof SpanTarget,
 }
 
 /** Checks the options of spans and fills in defaults. */
-export function resolveSpanOptions(given: { readonly [K in keyof SpanOptions]?: unknown }): ResolvedSpanOptions {
+export function resolveSpanOptions(given: Unchecked<SpanOptions>): ResolvedSpanOptions {
   return {
     spanFormat: resolveOption('spanFormat', given.spanFormat),
     normalizedSpans: resolveOption('normalizedSpans', given.normalizedSpans),

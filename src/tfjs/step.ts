@@ -152,7 +152,9 @@ export function variablesOf(layer: CopiedLayer): tfc.Tensor[] {
 /** The fields of a target that may be tensors, and of which types. */
 const TARGET_TYPES: { readonly [field: string]: readonly string[] } = {
   labels: ['int32', 'float32'],
-  ...Object.fromEntries(TARGET_FIELDS.map(({ name }) => [name, ['float32', 'int32']])),
+  ...Object.fromEntries(
+    TARGET_FIELDS.map(({ name, takesFlags }) => [name, ['float32', 'int32', ...(takesFlags === true ? ['bool'] : [])]]),
+  ),
   ignore: ['bool', 'int32', 'float32'],
 }
 export const TARGET_NAMES = Object.keys(TARGET_TYPES)

@@ -6,7 +6,7 @@
 //! [`partial`](crate::partial), all others to [`dense`](crate::dense), and those that turn out to be hard there to
 //! [`lazy::solve_hard`](crate::lazy::solve_hard).
 
-use simd::{LANES, Level, dispatch};
+use simd::{Level, dispatch};
 
 use crate::convert::{convert, transpose};
 use crate::copies::Copies;
@@ -103,7 +103,7 @@ impl Solver {
             (0..view.rows).for_each(|row| state.pair(row, row));
             return Outcome::Optimal;
         }
-        let is_tiny = self.route == Route::Auto && rows.width() == LANES && !state.is_partial;
+        let is_tiny = self.route == Route::Auto && tiny::fits(rows) && !state.is_partial;
         if is_tiny && !matches!(demand, Demand::Limited(_)) {
             if !rows.is_ordinary(level, &state.interrupt) {
                 return Outcome::Unchecked;

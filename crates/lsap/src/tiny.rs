@@ -1,75 +1,99 @@
-//! The solver for at most sixteen columns: shortest augmenting paths whose whole state stays in registers.
+//! The solver for at most 24 columns: shortest augmenting paths whose whole state stays in registers.
 //!
 //! In a square matrix column reduction comes first, as in [`dense`](crate::dense), unless many rows are constant. Then
-//! row after row grows a tree by Dijkstra's algorithm as there, but distances, duals and parents of all columns are one
-//! pair of vectors each, and there is nothing to prepare: at this size, preparing takes longer than solving.
+//! row after row grows a tree by Dijkstra's algorithm as there, but distances, duals and parents of all columns are two
+//! or three vectors each, and there is nothing to prepare: at this size, preparing takes longer than solving.
 
-use simd::{F64, LANES, Simd, load_f64, prelude::*};
+use simd::{F64, LANES, Simd, prelude::*};
 
 use crate::cost::Cost;
 use crate::outcome::NONE;
-use crate::scan::bits;
 use crate::state::State;
 use crate::ties;
 use crate::view::CostRows;
 
+/// The most columns: with a fourth vector, the state of a search no longer stays in the registers of AVX2.
+const COLUMNS: usize = 3 * EIGHT;
+
+/// Lanes of a vector.
+const EIGHT: usize = LANES / 2;
+
+/// A value for every column, eight a vector.
+type Vectors<S, const COUNT: usize> = [F64<S>; COUNT];
+
+/// Whether a matrix is small enough, and has no rows that stand for several.
+pub(crate) fn fits<T: Cost, R: CostRows<T>>(rows: &R) -> bool {
+    (1..=COLUMNS).contains(&rows.columns()) && rows.groups().is_none()
+}
+
 /// Finds a column for every row, or gives false where that cannot be. The state has been reset.
 #[inline(always)]
 pub(crate) fn solve<S: Simd, T: Cost, R: CostRows<T>>(simd: S, state: &mut State, rows: &mut R) -> bool {
-    let infinity = F64::splat(simd, f64::INFINITY);
-    let lanes = F64::from_fn(
-        simd,
-        #[inline(always)]
-        |i| i as f64,
-    );
-    let lanes = [lanes, lanes + 8.0];
-    if rows.rows() == rows.columns() && !ties::are_constant(simd, rows) {
-        reduce_columns(simd, state, rows);
+    if rows.width() == LANES {
+        solve_in::<2, S, T, R>(simd, state, rows)
+    } else {
+        solve_in::<3, S, T, R>(simd, state, rows)
     }
-    let mut duals = load_f64(simd, &state.column_duals, 0);
+}
+
+/// [`solve`], with so many vectors.
+#[inline(always)]
+fn solve_in<const COUNT: usize, S: Simd, T: Cost, R: CostRows<T>>(simd: S, state: &mut State, rows: &mut R) -> bool {
+    let infinity = F64::splat(simd, f64::INFINITY);
+    let lanes: Vectors<S, COUNT> = std::array::from_fn(
+        #[inline(always)]
+        |k| {
+            F64::from_fn(
+                simd,
+                #[inline(always)]
+                |i| (EIGHT * k + i) as f64,
+            )
+        },
+    );
+    if rows.rows() == rows.columns() && !ties::are_constant(simd, rows) {
+        reduce_columns::<COUNT, S, T, R>(simd, state, rows);
+    }
+    let mut duals: Vectors<S, COUNT> = load(simd, &state.column_duals);
     // +infinity for a column that is taken
-    let mut taken = [0.0; LANES];
+    let mut taken = [0.0; COLUMNS];
     for (taken, &row) in taken.iter_mut().zip(&state.row_of_column) {
         *taken = if row == NONE { 0.0 } else { f64::INFINITY };
     }
-    let mut taken = load_f64(simd, &taken, 0);
+    let mut taken: Vectors<S, COUNT> = load(simd, &taken);
     for start in 0..rows.rows() {
         if state.column_of_row[start] != NONE {
             continue;
         }
         // the first row offers every column its cost, and most often one of the nearest is free
-        let costs = T::load(simd, rows.row(start), 0);
-        let mut distance = [(costs[0] - duals[0]) + 0.0, (costs[1] - duals[1]) + 0.0];
-        let mut nearest = distance[0].min(distance[1]).reduce_min();
+        let mut distance: Vectors<S, COUNT> = costs_of::<COUNT, S, T>(simd, rows.row(start));
+        for k in 0..COUNT {
+            distance[k] = (distance[k] - duals[k]) + 0.0;
+        }
+        let mut nearest = least(distance);
         if nearest == f64::INFINITY {
             return false;
         }
-        let free = bits([(distance[0] + taken[0]).simd_eq(nearest), (distance[1] + taken[1]).simd_eq(nearest)]);
-        if free != 0 {
-            let end = free.trailing_zeros() as usize;
-            for k in 0..2 {
-                taken[k] = lanes[k].simd_eq(end as f64).select(infinity, taken[k]);
-            }
+        if let Some(end) = free_at(distance, taken, nearest) {
+            mark(simd, &mut taken, lanes, end);
             state.pair(start, end);
             continue;
         }
         // the duals, -infinity once scanned
         let mut open_duals = duals;
-        let mut parent = [F64::splat(simd, start as f64); 2];
+        let mut parent = [F64::splat(simd, start as f64); COUNT];
         let mut waiting = distance;
         let (length, end) = loop {
             // a taken column is as near only if no free one is
-            let free = bits([(waiting[0] + taken[0]).simd_eq(nearest), (waiting[1] + taken[1]).simd_eq(nearest)]);
-            if free != 0 {
-                break (nearest, free.trailing_zeros() as usize);
+            if let Some(end) = free_at(waiting, taken, nearest) {
+                break (nearest, end);
             }
-            let column = bits([waiting[0].simd_eq(nearest), waiting[1].simd_eq(nearest)]).trailing_zeros() as usize;
+            let Some(column) = first_at(waiting, nearest) else { return false };
             let row = state.row_of_column[column] as usize;
             // what turns c - v into the length of the path that ends with it
             let offset = nearest - (rows.at(row, column) - state.column_duals[column]);
-            let costs = T::load(simd, rows.row(row), 0);
+            let costs: Vectors<S, COUNT> = costs_of::<COUNT, S, T>(simd, rows.row(row));
             let here = F64::splat(simd, row as f64);
-            for k in 0..2 {
+            for k in 0..COUNT {
                 let is_here = lanes[k].simd_eq(column as f64);
                 open_duals[k] = is_here.select(F64::splat(simd, f64::NEG_INFINITY), open_duals[k]);
                 let offered = (costs[k] - open_duals[k]) + offset;
@@ -78,20 +102,18 @@ pub(crate) fn solve<S: Simd, T: Cost, R: CostRows<T>>(simd: S, state: &mut State
                 parent[k] = shorter.select(here, parent[k]);
                 waiting[k] = open_duals[k].simd_eq(f64::NEG_INFINITY).select(infinity, distance[k]);
             }
-            nearest = waiting[0].min(waiting[1]).reduce_min();
+            nearest = least(waiting);
             if nearest == f64::INFINITY {
                 return false;
             }
         };
-        for k in 0..2 {
-            taken[k] = lanes[k].simd_eq(end as f64).select(infinity, taken[k]);
-        }
-        let mut parents = [0.0; LANES];
-        for k in 0..2 {
+        mark(simd, &mut taken, lanes, end);
+        let mut parents = [0.0; COLUMNS];
+        for k in 0..COUNT {
             let lowered = duals[k] + (distance[k] - length);
             duals[k] = open_duals[k].simd_lt(duals[k]).select(lowered, duals[k]);
-            duals[k].store_slice(&mut state.column_duals[8 * k..8 * k + 8]);
-            parent[k].store_slice(&mut parents[8 * k..8 * k + 8]);
+            duals[k].store_slice(&mut state.column_duals[EIGHT * k..EIGHT * k + EIGHT]);
+            parent[k].store_slice(&mut parents[EIGHT * k..EIGHT * k + EIGHT]);
         }
         let mut column = end as u32;
         while column != NONE {
@@ -106,23 +128,23 @@ pub(crate) fn solve<S: Simd, T: Cost, R: CostRows<T>>(simd: S, state: &mut State
 
 /// Makes every column's dual its smallest cost; the row that has it takes the column.
 #[inline(always)]
-fn reduce_columns<S: Simd, T: Cost, R: CostRows<T>>(simd: S, state: &mut State, rows: &mut R) {
-    let mut least = [F64::splat(simd, f64::INFINITY); 2];
-    let mut from = [F64::splat(simd, 0.0); 2];
+fn reduce_columns<const COUNT: usize, S: Simd, T: Cost, R: CostRows<T>>(simd: S, state: &mut State, rows: &mut R) {
+    let mut least = [F64::splat(simd, f64::INFINITY); COUNT];
+    let mut from = [F64::splat(simd, 0.0); COUNT];
     let mut number = F64::splat(simd, 0.0);
     for row in 0..rows.rows() {
-        let costs = T::load(simd, rows.row(row), 0);
-        for k in 0..2 {
+        let costs: Vectors<S, COUNT> = costs_of::<COUNT, S, T>(simd, rows.row(row));
+        for k in 0..COUNT {
             let lower = costs[k].simd_lt(least[k]);
             least[k] = lower.select(costs[k], least[k]);
             from[k] = lower.select(number, from[k]);
         }
         number += 1.0;
     }
-    let (mut duals, mut from_rows) = ([0.0; LANES], [0.0; LANES]);
-    for k in 0..2 {
-        least[k].store_slice(&mut duals[8 * k..8 * k + 8]);
-        from[k].store_slice(&mut from_rows[8 * k..8 * k + 8]);
+    let (mut duals, mut from_rows) = ([0.0; COLUMNS], [0.0; COLUMNS]);
+    for k in 0..COUNT {
+        least[k].store_slice(&mut duals[EIGHT * k..EIGHT * k + EIGHT]);
+        from[k].store_slice(&mut from_rows[EIGHT * k..EIGHT * k + EIGHT]);
     }
     for column in 0..rows.columns() {
         if duals[column] < f64::INFINITY {
@@ -132,5 +154,66 @@ fn reduce_columns<S: Simd, T: Cost, R: CostRows<T>>(simd: S, state: &mut State, 
                 state.pair(row, column);
             }
         }
+    }
+}
+
+/// The first values of a slice.
+#[inline(always)]
+fn load<const COUNT: usize, S: Simd>(simd: S, values: &[f64]) -> Vectors<S, COUNT> {
+    let mut vectors = [F64::splat(simd, 0.0); COUNT];
+    for k in 0..COUNT {
+        vectors[k] = F64::from_slice(simd, &values[EIGHT * k..EIGHT * k + EIGHT]);
+    }
+    vectors
+}
+
+/// The costs of a row.
+#[inline(always)]
+fn costs_of<const COUNT: usize, S: Simd, T: Cost>(simd: S, row: &[T]) -> Vectors<S, COUNT> {
+    let mut vectors = [F64::splat(simd, 0.0); COUNT];
+    for k in 0..COUNT {
+        vectors[k] = T::load_half(simd, row, EIGHT * k);
+    }
+    vectors
+}
+
+/// The smallest value.
+#[inline(always)]
+fn least<const COUNT: usize, S: Simd>(values: Vectors<S, COUNT>) -> f64 {
+    let mut least = values[0];
+    for &value in &values[1..] {
+        least = least.min(value);
+    }
+    least.reduce_min()
+}
+
+/// The first column with that value.
+#[inline(always)]
+fn first_at<const COUNT: usize, S: Simd>(values: Vectors<S, COUNT>, value: f64) -> Option<usize> {
+    let mut columns = 0;
+    for k in 0..COUNT {
+        columns |= values[k].simd_eq(value).to_bitmask() << (EIGHT * k);
+    }
+    (columns != 0).then(|| columns.trailing_zeros() as usize)
+}
+
+/// The first column with that value that is not taken.
+#[inline(always)]
+fn free_at<const COUNT: usize, S: Simd>(
+    mut values: Vectors<S, COUNT>,
+    taken: Vectors<S, COUNT>,
+    value: f64,
+) -> Option<usize> {
+    for k in 0..COUNT {
+        values[k] += taken[k];
+    }
+    first_at(values, value)
+}
+
+/// Notes that a column is taken.
+#[inline(always)]
+fn mark<const COUNT: usize, S: Simd>(simd: S, taken: &mut Vectors<S, COUNT>, lanes: Vectors<S, COUNT>, column: usize) {
+    for k in 0..COUNT {
+        taken[k] = lanes[k].simd_eq(column as f64).select(F64::splat(simd, f64::INFINITY), taken[k]);
     }
 }

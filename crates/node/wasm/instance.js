@@ -18,10 +18,9 @@ const TARGET = 'wasm32-wasip1'
  * @returns {typeof import('../../../native/binding.cjs')}
  */
 export function instantiate(module, variables) {
-  const context = createContext()
-  context.suppressDestroy() // the binding works until the very end of the process
+  const context = createLastingContext()
   const memory = new WebAssembly.Memory(MEMORY)
-  const calls = new CallMemory(memory, (handle) => context.jsValueFromNapiValue(handle))
+  const calls = new CallMemory(memory, context)
   const napi = createNapiModule({ context, plugins: [asyncWork, threadsafeFunction], asyncWorkPoolSize: 0 })
   const { env, napi: functions, emnapi } = napi.imports
   const ours = calls.importsInPlaceOf(functions)
@@ -41,4 +40,17 @@ export function instantiate(module, variables) {
   for (const [name, register] of Object.entries(exports)) if (name.startsWith('__napi_register__')) register()
   napi.init({ instance, module, memory, table })
   return { ...calls.exportsOf(napi.exports), __napiBindingTarget: TARGET }
+}
+
+/**
+ * What emnapi keeps of an instance. It would end it when the process is about to exit, though more calls may come, and of many
+ * instances, as test runners make them, Node.js would warn that each has a listener.
+ */
+function createLastingContext() {
+  const listeners = () => globalThis.process?.listeners?.('beforeExit') ?? []
+  const others = new Set(listeners())
+  const context = createContext()
+  context.suppressDestroy()
+  for (const listener of listeners()) if (!others.has(listener)) process.removeListener('beforeExit', listener)
+  return context
 }

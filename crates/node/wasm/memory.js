@@ -4,7 +4,8 @@
  * is over, or the promise that it gave is settled.
  *
  * emnapi's own way, which this replaces, copies the whole buffer behind an array once more for each of its views, and frees the
- * copy some time after the buffer is collected, of which a loop that never returns to the event loop sees nothing.
+ * copy some time after the buffer is collected, of which a loop that never returns to the event loop sees nothing; and a small call
+ * takes it several times as long.
  */
 
 /** @typedef {Map<Uint8Array, number>} Places arrays, of any type, and their addresses */
@@ -13,15 +14,20 @@ const GENERIC_FAILURE = 9
 /** What V8 says where it has no memory for an array. */
 const REFUSED = 'Array buffer allocation failed'
 
+/** Numbers that Node-API has for the types of arrays that the binding takes. */
+const TYPES = { Uint8Array: 1, Int32Array: 5, Uint32Array: 6, Float32Array: 7, Float64Array: 8 }
+
 const prototype = Object.getPrototypeOf(Uint8Array.prototype)
-const [bufferOf, byteOffsetOf, byteLengthOf] = ['buffer', 'byteOffset', 'byteLength'].map((name) => {
+const GETTERS = ['buffer', 'byteOffset', 'byteLength', 'length', Symbol.toStringTag]
+/** What an array itself says, whatever properties it has of its own. */
+const [bufferOf, byteOffsetOf, byteLengthOf, lengthOf, tagOf] = GETTERS.map((name) => {
   const { get } = Object.getOwnPropertyDescriptor(prototype, name)
   return (array) => get.call(array)
 })
 
 export class CallMemory {
   #memory
-  #valueOf
+  #handles
   /** The functions of the module that reserve and free memory. */
   #heap
   /** Of the call under way. @type {Places} */
@@ -31,14 +37,17 @@ export class CallMemory {
   /** Of the exchanges for small matrices, which stay. @type {Places} */
   #exchanges = new Map()
   #isRefused = false
+  /** What a call ended in that left the module in no state to go on. @type {WebAssembly.RuntimeError | undefined} */
+  #trap
 
   /**
    * @param {WebAssembly.Memory} memory
-   * @param {(handle: number) => unknown} valueOf the value that a handle of Node-API stands for
+   * @param {{ jsValueFromNapiValue: (handle: number) => unknown, napiValueFromJsValue: (value: unknown) => number }} handles
+   * emnapi's context, which knows what the handles of Node-API stand for
    */
-  constructor(memory, valueOf) {
+  constructor(memory, handles) {
     this.#memory = memory
-    this.#valueOf = valueOf
+    this.#handles = handles
   }
 
   /** @param {{ malloc: (bytes: number) => number, free: (address: number) => void }} heap of the module, once there is one */
@@ -50,15 +59,22 @@ export class CallMemory {
   importsInPlaceOf({ napi_get_typedarray_info: getInfo }) {
     return {
       napi_get_typedarray_info: (env, handle, type, length, data, buffer, offset) => {
-        const status = getInfo(env, handle, type, length, 0, buffer, offset)
-        if (status !== 0 || data === 0) return status
-        const address = this.#place(this.#valueOf(handle))
+        const array = this.#handles.jsValueFromNapiValue(handle)
+        const found = TYPES[tagOf(array)]
+        if (found === undefined) return getInfo(env, handle, type, length, 0, buffer, offset)
+        const address = data === 0 ? 0 : this.#place(array)
         if (address === undefined) return GENERIC_FAILURE
-        this.#view().setUint32(data, address, true)
+        const view = this.#view()
+        const write = (place, number) => place !== 0 && view.setUint32(place, number, true)
+        write(type, found)
+        write(length, lengthOf(array))
+        write(data, address)
+        write(offset, byteOffsetOf(array))
+        if (buffer !== 0) write(buffer, this.#handles.napiValueFromJsValue(bufferOf(array)))
         return 0
       },
       emnapi_sync_memory: (_env, isToModule, handle, offset, length) => {
-        const array = this.#valueOf(this.#view().getUint32(handle, true))
+        const array = this.#handles.jsValueFromNapiValue(this.#view().getUint32(handle, true))
         const address = this.#places.get(array) ?? this.#kept.get(array)
         if (address === undefined) return GENERIC_FAILURE
         this.#copy(array, address, isToModule !== 0, offset >>> 0, length >>> 0)
@@ -88,6 +104,8 @@ export class CallMemory {
   /** A call with places of its own; a getter of its arguments may begin another within. */
   #call(run, stays) {
     return (...args) => {
+      if (this.#trap !== undefined)
+        throw new Error('an earlier call ended in a trap: load the package anew', { cause: this.#trap })
       const outer = this.#places
       const places = new Map()
       this.#places = places
@@ -105,10 +123,11 @@ export class CallMemory {
         }
         return result
       } catch (error) {
+        if (error instanceof WebAssembly.RuntimeError) this.#trap = error
         throw this.#isRefused ? new RangeError(REFUSED, { cause: error }) : error
       } finally {
         this.#places = outer
-        if (!isPending) this.#free(places)
+        if (!isPending && this.#trap === undefined) this.#free(places)
       }
     }
   }

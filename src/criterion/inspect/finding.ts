@@ -8,16 +8,22 @@ import type { ErrorPlace } from '../../common/errors.ts'
  * - `transposed-logits`: the logits' shape, or their values, are those of `[B, C, Q]`.
  * - `constant-logits`: all logits of a layer are the same number.
  * - `probabilities`: the logits are softmax's or sigmoid's values already, which the criterion applies again.
- * - `non-finite`: predictions, target boxes or target spans hold NaN or infinities.
- * - `pixel-predictions`: predicted boxes lie far outside [0, 1], where targets are normalised.
- * - `normalized-predictions`: predicted boxes lie within [0, 1], where targets are in pixels.
- * - `pixel-targets`: target boxes lie far outside [0, 1].
+ * - `non-finite`: predictions, or boxes, spans or points of targets, hold NaN or infinities.
+ * - `pixel-predictions`: predicted boxes or points lie far outside [0, 1], where targets are normalised.
+ * - `normalized-predictions`: predicted boxes or points lie within [0, 1], where targets are in pixels.
+ * - `pixel-targets`: target boxes or points lie far outside [0, 1].
  * - `box-outside-image`: target boxes, as the criterion reads them, leave the image or have sides below 0, as corners do that
  *   are read as centre and size; or half of the predicted ones do, and none in another reading. In pixels, where the size of
  *   the image is unknown, only its left and upper edge can tell.
  * - `span-outside-range`: normalised target spans, as the criterion reads them, leave [0, 1] or have widths below 0, as start and
  *   end do that are read as centre and width.
+ * - `point-outside-range`: normalised target points leave [0, 1] by a little.
  * - `degenerate-box`: target boxes without area.
+ * - `degenerate-points`: targets of which all known points are the same one.
+ * - `no-known-point`: targets without a known point: a warning where all are so, else a note.
+ * - `unlabelled-points`: target points exactly at the origin, beside others, in a batch without `visibility`.
+ * - `untrained-field`: predictions of a field, such as points, whose terms have no weight: a warning, or a note where they help to
+ *   match; the example is that weight.
  * - `duplicate-target`: targets of an image with the same labels and the same boxes, spans and whatever else they have.
  * - `label-out-of-range`: class ids that there are not.
  * - `one-based-labels`: class ids that begin at 1: a warning where one is beyond the last, which proves it; a note where only
@@ -37,7 +43,12 @@ export type FindingCode =
   | 'pixel-targets'
   | 'box-outside-image'
   | 'span-outside-range'
+  | 'point-outside-range'
   | 'degenerate-box'
+  | 'degenerate-points'
+  | 'no-known-point'
+  | 'unlabelled-points'
+  | 'untrained-field'
   | 'duplicate-target'
   | 'label-out-of-range'
   | 'one-based-labels'
@@ -67,6 +78,9 @@ export interface Finding {
   /** What it is and what cures it, in a sentence. */
   readonly message: string
 }
+
+/** No rounding brings a normalised coordinate of a target beyond: such are pixels. */
+export const PIXELS = 1.5
 
 /** The first of its kind, and how many there are. */
 export class Tally {

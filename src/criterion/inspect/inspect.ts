@@ -2,11 +2,11 @@
 import { fail } from '../../common/errors.ts'
 import type { HungarianLossError } from '../../common/errors.ts'
 import { readPredictions } from '../../input/outputs.ts'
-import type { Outputs, OutputsWithoutBoxes } from '../../input/outputs.ts'
+import type { ExactOutputs, Outputs, OutputsWithoutBoxes } from '../../input/outputs.ts'
 import { toReadError } from '../../common/reading.ts'
 import { packTargets } from '../../input/packing.ts'
 import { targetShape } from '../../input/targets.ts'
-import type { Target, TargetWithoutBoxes } from '../../input/targets.ts'
+import type { Target, TargetsOf } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { shapeOf, showShape } from '../../common/tensors.ts'
 import { isSigmoid } from '../../terms/classification.ts'
@@ -18,7 +18,7 @@ import { inspectTargets } from './targets.ts'
 /** What an inspection needs of a criterion. */
 export interface Inspector {
   readonly options: ResolvedOptions
-  match(outputs: Outputs | OutputsWithoutBoxes, targets: ReadonlyArray<Target | TargetWithoutBoxes>): unknown
+  match(outputs: Outputs, targets: readonly Target[]): unknown
 }
 
 /** Errors first. */
@@ -39,13 +39,13 @@ const SEVERITIES: readonly Finding['severity'][] = ['error', 'warning', 'note']
  *   console.log(`${severity}: ${message} (${argument}; ${count} of ${total})`)
  * }
  */
-export function inspectBatch(
-  outputs: Outputs | OutputsWithoutBoxes,
-  targets: ReadonlyArray<Target | TargetWithoutBoxes>,
+export function inspectBatch<O extends Outputs | OutputsWithoutBoxes>(
+  outputs: ExactOutputs<O>,
+  targets: TargetsOf<O>,
   criterion: Inspector,
-): readonly Finding[] {
+): readonly Finding[]
+export function inspectBatch(outputs: unknown, targets: unknown, criterion: Inspector): readonly Finding[] {
   const options = optionsOf(criterion)
-  // reading asks for the boxes where the criterion needs them
   const findings = lookThrough(outputs as Outputs, targets as readonly Target[], criterion, options)
   return findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))
 }

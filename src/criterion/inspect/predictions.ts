@@ -7,6 +7,7 @@ import type { Part } from '../../input/part.ts'
 import type { PackedTargets } from '../../input/packing.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
+import { isSigmoid } from '../../terms/classification.ts'
 import { FIELDS } from '../../terms/index.ts'
 import type { LayerFields } from '../../terms/index.ts'
 import { cornersOf, cureFor, isInside, READINGS } from './boxes.ts'
@@ -14,6 +15,7 @@ import type { BoxReading } from './boxes.ts'
 import { targetValues } from './entries.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { inspectWeights } from './weights.ts'
 
 const NONE = new Float32Array(0)
 
@@ -45,7 +47,10 @@ export function inspectPredictions(
   return [
     ...inspectFinite(blocks, options),
     ...inspectLogits(blocks, options),
-    ...inspectPredictedBoxes(blocks, targets, options),
+    ...inspectRange(blocks, targets, 'boxes', options.normalizedBoxes),
+    ...(options.normalizedBoxes ? inspectFormat(blocks, options) : []),
+    ...inspectRange(blocks, targets, 'points', options.normalizedPoints),
+    ...inspectWeights(predictions),
     ...inspectRoom(predictions, targets),
   ]
 }
@@ -84,7 +89,7 @@ function inspectFinite(blocks: readonly Block[], { nonFinite }: ResolvedOptions)
 }
 
 function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Finding[] {
-  const { kind } = options.classification
+  const isSoftmax = !isSigmoid(options.classification.kind)
   const [constant, transposed, probabilities] = [new Tally(), new Tally(), new Tally()]
   for (const block of blocks) {
     const logits = valuesOf(block, 'logits')
@@ -92,9 +97,9 @@ function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Find
     const isConstant = logits.length > 1 && logits.every((value) => value === logits[0])
     constant.add(isConstant, () => atQuery(block, 'logits', 0, logits[0] as number))
     if (isConstant) continue
-    const isNormal = kind === 'softmax' ? areSoftmax(block) : logits.every((value) => value >= 0 && value <= 1)
+    const isNormal = isSoftmax ? areSoftmax(block) : logits.every((value) => value >= 0 && value <= 1)
     probabilities.add(isNormal, () => atQuery(block, 'logits', 0, [...logits.subarray(0, Math.min(block.classes, 8))]))
-    transposed.add(kind === 'softmax' && looksTransposed(block, options), () =>
+    transposed.add(isSoftmax && looksTransposed(block, options), () =>
       atQuery(block, 'logits', 0, [block.images, block.rows, block.classes]),
     )
   }
@@ -107,7 +112,7 @@ function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Find
     ...probabilities.finding(
       'probabilities',
       'warning',
-      `The logits look like probabilities: ${kind === 'softmax' ? 'rows within [0, 1] that sum to 1' : 'all lie within [0, 1]'}. The criterion applies ${kind === 'softmax' ? 'softmax' : 'the sigmoid'} itself: pass the scores before it.`,
+      `The logits look like probabilities: ${isSoftmax ? 'rows within [0, 1] that sum to 1' : 'all lie within [0, 1]'}. The criterion applies ${isSoftmax ? 'softmax' : 'the sigmoid'} itself: pass the scores before it.`,
     ),
     ...transposed.finding(
       'transposed-logits',
@@ -138,7 +143,7 @@ function looksTransposed(block: Block, options: ResolvedOptions): boolean {
   const { layers } = block.tensors
   const logits = valuesOf(block, 'logits')
   const { classification, numClasses } = options
-  if (classification.kind !== 'softmax' || rows < 4 || classes < 4 || classes !== numClasses + 1) return false
+  if (!('noObjectIndex' in classification) || rows < 4 || classes < 4 || classes !== numClasses + 1) return false
   const size = rows * classes
   const standsApart = (classOf: (within: number) => number): boolean => {
     for (let image = 0; image < layers * images; image++) {
@@ -162,32 +167,38 @@ function standsOut(means: Float64Array, index: number): boolean {
   return (means[index] as number) > Math.max(...others) + APART * deviation
 }
 
-function inspectPredictedBoxes(blocks: readonly Block[], packed: PackedTargets, options: ResolvedOptions): Finding[] {
-  const { normalizedBoxes } = options
+/** Boxes or points in pixels where the targets are normalised, and the other way about. */
+function inspectRange(
+  blocks: readonly Block[],
+  packed: PackedTargets,
+  field: 'boxes' | 'points',
+  areTargetsNormalized: boolean,
+): Finding[] {
   const [far, normal] = [new Tally(), new Tally()]
   for (const block of blocks) {
-    const boxes = valuesOf(block, 'boxes')
-    for (let start = 0; start < boxes.length; start += BOX_SIZE) {
-      const box = boxes.subarray(start, start + BOX_SIZE)
-      const describe = () => atQuery(block, 'boxes', start / BOX_SIZE, [...box])
-      const isFar = box.some((value) => Number.isFinite(value) && (value < FAR[0] || value > FAR[1]))
-      const isNormal = box.every((value) => value >= 0 && value <= 1)
+    const values = valuesOf(block, field)
+    const width = block.tensors.widths[placeOf(field)] as number
+    for (let start = 0; start < values.length; start += width) {
+      const row = values.subarray(start, start + width)
+      const describe = () => atQuery(block, field, start / width, [...row])
+      const isFar = row.some((value) => Number.isFinite(value) && (value < FAR[0] || value > FAR[1]))
+      const isNormal = row.every((value) => value >= 0 && value <= 1)
       far.add(isFar, describe)
       normal.add(isNormal, describe)
     }
   }
-  if (normalizedBoxes) {
+  if (areTargetsNormalized) {
     const message =
-      'Predicted boxes lie far outside [0, 1], where the targets are normalised. Apply the sigmoid to them, or divide ' +
+      `Predicted ${field} lie far outside [0, 1], where the targets are normalised. Apply the sigmoid to them, or divide ` +
       'pixels by the width and height of the image.'
-    return [...far.finding('pixel-predictions', 'warning', message), ...inspectFormat(blocks, options)]
+    return far.finding('pixel-predictions', 'warning', message)
   }
-  const areTargetsPixels = targetValues(packed, 'boxes').some((value) => value > FAR[1])
+  const areTargetsPixels = targetValues(packed, field).some((value) => value > FAR[1])
   if (!areTargetsPixels || normal.count < normal.total) return []
   return normal.finding(
     'normalized-predictions',
     'warning',
-    'All predicted boxes lie within [0, 1], and the targets are in pixels. Multiply the predictions by the width and ' +
+    `All predicted ${field} lie within [0, 1], and the targets are in pixels. Multiply the predictions by the width and ` +
       'height of the image, or normalise the targets.',
   )
 }

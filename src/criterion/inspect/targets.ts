@@ -7,20 +7,21 @@ import { cornersOf, cureFor, isInside, READINGS, sidesOf } from './boxes.ts'
 import type { Corners, BoxReading } from './boxes.ts'
 import { atTarget, listEntries, rowOf, targetValues } from './entries.ts'
 import type { TargetEntry } from './entries.ts'
-import { Tally } from './finding.ts'
+import { PIXELS, Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { inspectPoints } from './points.ts'
 import { inspectSpans } from './spans.ts'
 
 /** Normalised sides below are none. */
 const NO_SIDE = 1e-6
-/** No rounding brings a normalised component beyond. */
-const PIXELS = 1.5
 
 /** Everything suspicious of a batch's targets. */
 export function inspectTargets(targets: PackedTargets, options: ResolvedOptions): Finding[] {
   const entries = listEntries(targets)
   const counted = entries.filter(({ isIgnored }) => !isIgnored)
-  const geometry = [...inspectTargetBoxes(entries, targets, options), ...inspectSpans(entries, targets, options)]
+  const geometry = [inspectTargetBoxes, inspectSpans, inspectPoints].flatMap((inspect) =>
+    inspect(entries, targets, options),
+  )
   if (counted.length === 0) return [noTargets(targets), ...geometry]
   return [...inspectLabels(counted, targets, options), ...geometry, ...inspectDuplicates(counted, targets)]
 }
@@ -55,7 +56,8 @@ interface Allowed {
 }
 
 function allowedLabels({ numClasses, classification }: ResolvedOptions): Allowed {
-  if (classification.kind !== 'softmax') return { least: 0, most: numClasses - 1, except: undefined, count: numClasses }
+  if (!('noObjectIndex' in classification))
+    return { least: 0, most: numClasses - 1, except: undefined, count: numClasses }
   const { noObjectIndex: except, allowNoObjectLabels } = classification
   if (allowNoObjectLabels) return { least: 0, most: numClasses, except: undefined, count: numClasses + 1 }
   return { least: Number(except === 0), most: numClasses - Number(except === numClasses), except, count: numClasses }

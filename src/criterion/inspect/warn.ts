@@ -1,16 +1,12 @@
 /** Says once what an inspection has found. */
 import { warn } from '#host'
-import type { Outputs, OutputsWithoutBoxes } from '../../input/outputs.ts'
-import type { Target, TargetWithoutBoxes } from '../../input/targets.ts'
+import type { Outputs } from '../../input/outputs.ts'
+import type { Target } from '../../input/targets.ts'
 import { inspectBatch } from './inspect.ts'
 import type { Inspector } from './inspect.ts'
 
 /** Inspects a batch and warns of all that is no mere note, in one warning of the process named `HungarianLossWarning`. */
-export function warnOfFindings(
-  outputs: Outputs | OutputsWithoutBoxes,
-  targets: ReadonlyArray<Target | TargetWithoutBoxes>,
-  criterion: Inspector,
-): void {
+export function warnOfFindings(outputs: Outputs, targets: readonly Target[], criterion: Inspector): void {
   const findings = inspectBatch(outputs, targets, criterion).filter(({ severity }) => severity !== 'note')
   if (findings.length === 0) return
   const lines = findings.map(
