@@ -3,7 +3,7 @@
  * run by Node.js for arm64 under qemu, at the level `neon`, which every such processor has.
  *
  * Usage: npm run test:arm64 [-- --all] [--install]. By default one of so many batches and problems is compared, and the specs of
- * the terms and of the solver run; with `--all` everything that is on record and all specs but those that
+ * terms, reference values and assignments run; with `--all` everything that is on record and all specs but those that
  * `scripts/cross/exceptions.js` names. `--install` installs what is missing, where that is possible.
  */
 import { spawnSync } from 'node:child_process'
@@ -18,7 +18,7 @@ import { PLATFORMS, ROOT } from './package/platforms.js'
 /** Of how many batches and problems one is compared in the short form. */
 const EVERY = 20
 /** The specs of the short form. */
-const SPECS = ['__test__/terms', '__test__/assignment/assignment.spec.ts', '__test__/golden']
+const SPECS = ['__test__/terms', '__test__/golden', '__test__/assignment/assignment.spec.ts']
 
 const { all, install } = parseArgs({
   options: { all: { type: 'boolean', default: false }, install: { type: 'boolean', default: false } },

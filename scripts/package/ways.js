@@ -46,6 +46,7 @@ export const WAYS = [
   { name: 'deno', section: 'Deno', packages: ['deno@2.9.6'], runs: /deno/ },
   { name: 'esbuild', section: 'esbuild', packages: ['esbuild@0.28.2'] },
   { name: 'webpack', section: 'webpack', packages: ['webpack@5.113.0', 'webpack-cli@6.0.1'] },
+  { name: 'webpack-commonjs', section: 'webpack, CommonJS', packages: ['webpack@5.113.0', 'webpack-cli@6.0.1'] },
   { name: 'rollup', section: 'Rollup', packages: ['rollup@4.68.8', '@rollup/plugin-node-resolve@16.0.3'] },
   { name: 'vite', section: 'Vite on the server', packages: ['vite@8.4.0'] },
   {

@@ -29,9 +29,14 @@ export function rowSize(field: string): number {
 /** What the core says of an option. */
 export type OptionDescription = (typeof DESCRIPTION.options)[number]
 
+/** The options that every criterion has, and those of each kind of classification. */
+const COMMON = [DESCRIPTION.options, ...DESCRIPTION.families.map(({ options }) => options)].flat()
+const OF_ALL_KINDS = [...COMMON, ...DESCRIPTION.kinds.flatMap(({ options }) => options)]
+const OF_KIND: ReadonlyMap<string, readonly OptionDescription[]> = new Map(
+  DESCRIPTION.kinds.map(({ name, options }) => [name, [...COMMON, ...options]]),
+)
+
 /** The options that a criterion of a kind of classification has; without a kind those of all kinds, one after the other. */
 export function optionsOf(kind?: string): readonly OptionDescription[] {
-  const { options, families, kinds } = DESCRIPTION
-  const chosen = kind === undefined ? kinds : kinds.filter(({ name }) => name === kind)
-  return [options, ...families.map((family) => family.options), ...chosen.map((each) => each.options)].flat()
+  return kind === undefined ? OF_ALL_KINDS : (OF_KIND.get(kind) ?? COMMON)
 }
