@@ -231,7 +231,18 @@ const EXPORTS: ReadonlyArray<
 const change = fc.record<Change>({
   object: fc.nat(400),
   field: fc.nat(20),
-  how: fc.constantFrom('replace', 'remove', 'add', 'getter', 'changing', 'detaching', 'proxy', 'revoked', 'freeze'),
+  how: fc.constantFrom(
+    'replace',
+    'remove',
+    'add',
+    'getter',
+    'changing',
+    'detaching',
+    'resizing',
+    'proxy',
+    'revoked',
+    'freeze',
+  ),
   odd: fc.nat(400),
   reads: fc.nat(6),
 })

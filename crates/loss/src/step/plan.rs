@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use lsap::memory;
+
 use super::part::{Matching, Part};
 use super::setup::{Active, Setup};
 use crate::error::{Array, Error, Result};
@@ -36,6 +38,25 @@ pub struct Structure {
     pub parts: Vec<Part>,
     /// Whether the batch has each field of the targets, in the order of [`target_fields`](crate::target_fields).
     pub targets: Vec<bool>,
+}
+
+impl Structure {
+    /// Refuses layers and tensors of which no memory has so many: all other sizes are products and sums of theirs.
+    fn check_sizes(&self) -> Result<()> {
+        let product =
+            |sizes: &[usize]| sizes.iter().fold(1, |product: u128, &size| product.saturating_mul(size as u128));
+        let sum = |numbers: &mut dyn Iterator<Item = u128>| numbers.fold(0, u128::saturating_add);
+        let layers = sum(&mut self.stacks.iter().map(|stack| stack.layers as u128));
+        let slots = sum(&mut self.parts.iter().map(|part| (part.layers.len() as u128).min(layers)));
+        let laid_out = layers.saturating_mul((size_of::<Layer>() + MAX_FIELDS * size_of::<Vec<usize>>()) as u128);
+        let laid_out = laid_out.saturating_add(slots.saturating_mul(size_of::<Slot>() as u128));
+        let mut tensors = self.stacks.iter().map(|&Stack { layers, rows, ref widths }| {
+            let width = sum(&mut widths.iter().map(|&width| width as u128)).max(1);
+            product(&[layers, self.images, rows, size_of::<f32>()]).saturating_mul(width)
+        });
+        let bytes = sum(&mut tensors);
+        memory::require("", if bytes > isize::MAX as u128 { bytes } else { laid_out }).map_err(Error::refused(None))
+    }
 }
 
 /// Where the fields of a layer lie.
@@ -124,6 +145,7 @@ impl Tensor {
 impl Layout {
     /// Checks a structure and lays it out.
     pub fn new(setup: &Setup, structure: Structure) -> Result<Self> {
+        structure.check_sizes()?;
         let Structure { images, stacks, parts, targets } = structure;
         let total_layers = stacks.iter().map(|stack| stack.layers).sum();
         for (index, part) in parts.iter().enumerate() {
