@@ -43,12 +43,13 @@ pub fn is_proven(problem: &Dense, options: AssignmentOptions, found: &Found, cer
     assert!(same(certificate.total, found.total), "{} is not {}", certificate.total, found.total);
 }
 
-/// Whether costs are so large that sums of several are none, or that digits of others, 1e300 times as small, are lost.
+/// Whether digits of small costs may be lost beside large ones, as the documentation says, or sums of costs are no numbers.
+/// What is found then is an assignment, and no more is known of it.
 pub fn is_beyond(problem: &Dense, options: AssignmentOptions) -> bool {
     let sizes = problem.costs.iter().copied().chain(options.cost_limit).map(f64::abs);
     let sizes = sizes.filter(|&size| size > 0.0 && size < f64::INFINITY);
     let (least, most) = sizes.fold((f64::INFINITY, 0.0f64), |(least, most), size| (least.min(size), most.max(size)));
-    most > 1e305 || most > 1e200 && least < most * 1e-300
+    most > 1e305 || least < most * 1e-15
 }
 
 /// The same bits, or NaN both.

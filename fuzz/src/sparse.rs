@@ -40,7 +40,7 @@ pub fn run(data: &[u8]) {
     }
     match listed.dense() {
         Err(fault) => assert!(is_fault(&found, &fault), "{found:?}, where {fault:?}"),
-        Ok(dense) => check(&listed, &dense, [options, limited], &found),
+        Ok((dense, rows)) => check(&listed, &dense, rows, [options, limited], &found),
     }
 }
 
@@ -140,8 +140,8 @@ impl Listed {
         }
     }
 
-    /// All cells, +infinity where none is listed; or the first fault of the list.
-    fn dense(&self) -> Result<Dense, Fault> {
+    /// All cells, +infinity where none is listed, and the rows of the listed ones; or the first fault of the list.
+    fn dense(&self) -> Result<(Dense, Vec<i32>), Fault> {
         let [rows, columns] = self.shape;
         let cells = self.costs.len();
         if self.columns.len() != cells || self.starts.as_ref().is_some_and(|starts| starts.len() != rows + 1) {
@@ -173,12 +173,12 @@ impl Listed {
             is_twice |= std::mem::replace(&mut is_listed[place], true);
             costs[place] = cost;
         }
-        if is_twice { Err(Fault::Twice) } else { Ok(Dense { costs, rows, columns }) }
+        if is_twice { Err(Fault::Twice) } else { Ok((Dense { costs, rows, columns }, of_rows)) }
     }
 
     /// The same cells from the last to the first, with their rows.
-    fn backwards(&self) -> Self {
-        let mut listed = Self { starts: None, ..self.clone() };
+    fn backwards(&self, rows: Vec<i32>) -> Self {
+        let mut listed = Self { starts: None, rows, ..self.clone() };
         listed.rows.reverse();
         listed.columns.reverse();
         listed.costs.reverse();
@@ -189,15 +189,20 @@ impl Listed {
     }
 }
 
-fn check(listed: &Listed, dense: &Dense, [options, limited]: [AssignmentOptions; 2], found: &Result<Found, Error>) {
+fn check(
+    listed: &Listed,
+    dense: &Dense,
+    rows: Vec<i32>,
+    [options, limited]: [AssignmentOptions; 2],
+    found: &Result<Found, Error>,
+) {
     judge(dense, limited, found);
     let by_dense = solve_by(Route::Auto, Level::detect(), &dense.matrix(), limited);
     assert_eq!(found.is_ok(), by_dense.is_ok(), "{found:?} and {by_dense:?}");
     let scaled = listed.solve(&mut SparseSolver::scaling_at_once(), options);
     judge(dense, limited, &scaled);
-    if listed.starts.is_none() || !dense.costs.is_empty() {
-        assert_same(found, &listed.backwards().solve(&mut SparseSolver::default(), options), "the order of cells");
-    }
+    let backwards = listed.backwards(rows).solve(&mut SparseSolver::default(), options);
+    assert_same(found, &backwards, "the order of cells");
     for found in [found, &scaled].into_iter().flatten() {
         let Found { column_of_row, row_duals, column_duals, .. } = found;
         let certificate = match &listed.singles {

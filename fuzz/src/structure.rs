@@ -25,7 +25,7 @@ pub fn run(data: &[u8]) {
     let Ok(plan) = criterion.plan(structure.clone()) else { return };
     let sizes = structure.stacks.iter().flat_map(|stack| {
         let widths = stack.widths.iter().take(query_fields().count()).filter(|&&width| width > 0);
-        widths.map(|width| stack.layers * structure.images * stack.rows * width)
+        widths.map(|&width| size_of(&[stack.layers, structure.images, stack.rows, width]))
     });
     let mut lengths: Vec<_> = sizes.collect();
     if lengths.iter().any(|&length| length > LARGEST) || plan.reported_queries() > LARGEST || structure.images > LARGEST
@@ -37,6 +37,11 @@ pub fn run(data: &[u8]) {
         lengths[at] = lengths[at].saturating_add_signed(bytes.below(3) as isize - 1);
     }
     compute(bytes, &settings, &structure, &plan, &lengths);
+}
+
+/// Entries of a tensor, of which there may be none beside sizes of any magnitude.
+fn size_of(shape: &[usize]) -> usize {
+    if shape.contains(&0) { 0 } else { shape.iter().product() }
 }
 
 /// Sizes of which no memory has so many.

@@ -1,4 +1,4 @@
-//! Every input that is kept, and many that are random, through the targets.
+//! Every input that is kept, and some that are random, through the targets. `HUNGARIAN_LOSS_FUZZ_CASES`: how many of these.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,9 @@ fn replay(target: &str) {
         let result = std::panic::catch_unwind(|| run(&data));
         assert!(result.is_ok(), "{}", file.display());
     }
-    proptest!(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() },
-        |(data in prop::collection::vec(any::<u8>(), 0..200))| run(&data));
+    let cases = std::env::var("HUNGARIAN_LOSS_FUZZ_CASES").map_or(500, |cases| cases.parse().expect("a number"));
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(data in prop::collection::vec(any::<u8>(), 0..200))| run(&data));
 }
 
 /// A test for each target.

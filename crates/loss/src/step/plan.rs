@@ -183,7 +183,7 @@ impl Layout {
                 self.tensors.push(Tensor { part, field, shape: [layers, self.images, rows, width] });
             }
             let classes = widths.first().copied().unwrap_or(0);
-            let layer = |k: usize| Layer { first: k * self.images * rows, rows, tensors, widths: of_fields, classes };
+            let layer = |k: usize| Layer { first: k * (self.images * rows), rows, tensors, widths: of_fields, classes };
             self.layers.extend((0..layers).map(layer));
         }
     }

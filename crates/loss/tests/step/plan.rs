@@ -57,6 +57,15 @@ fn sizes_of_which_no_memory_has_so_many_are_refused() {
         let stack = |layers| Stack { layers, rows: 0, widths: vec![] };
         assert!(is_memory(refused(|structure| structure.stacks.push(stack(size)))), "{size} layers of nothing");
     }
+    // of no images a row may be of any size, and is refused for its width
+    for field in 0..query_fields().count() {
+        let width = |case: &mut Case| {
+            case.structure.images = 0;
+            case.structure.stacks[0].widths.resize(query_fields().count(), 0);
+            case.structure.stacks[0].widths[field] = usize::MAX;
+        };
+        assert!(matches!(refused_of(case(), width), Error::Length { .. } | Error::Missing { .. }), "field {field}");
+    }
 }
 
 #[test]
