@@ -291,7 +291,7 @@ impl Layout {
     fn add_slots(&mut self, setup: &Setup, targets: &[bool]) -> Result<()> {
         let mut start = 0;
         for (index, part) in self.parts.iter().enumerate() {
-            let length = self.images * part.queries.len();
+            let length = self.images.saturating_mul(part.queries.len()); // of no layer it may be any
             let first = start;
             for layer in 0..part.layers.len() {
                 let rule = part.rule(layer);

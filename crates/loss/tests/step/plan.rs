@@ -57,6 +57,9 @@ fn sizes_of_which_no_memory_has_so_many_are_refused() {
         let stack = |layers| Stack { layers, rows: 0, widths: vec![] };
         assert!(is_memory(refused(|structure| structure.stacks.push(stack(size)))), "{size} layers of nothing");
     }
+    let mut idle = case();
+    idle.structure.parts.push(Part::plain(0..0, 0..usize::MAX));
+    assert!(idle.plan(Level::detect(), None).is_ok(), "a part of no layers has no queries, however many it asks for");
     // of no images a row may be of any size, and is refused for its width
     for field in 0..query_fields().count() {
         let width = |case: &mut Case| {
