@@ -111,7 +111,13 @@ function keep(programs) {
     const found = join(WORK, 'corpus', target)
     if (!existsSync(found)) continue
     mkdirSync(kept(target), { recursive: true })
-    runOrExit(join(programs, `fuzz-${target}`), ['-merge=1', `-max_len=${LONGEST}`, kept(target), found])
+    runOrExit(join(programs, `fuzz-${target}`), [
+      '-merge=1',
+      '-use_counters=0',
+      `-max_len=${LONGEST}`,
+      kept(target),
+      found,
+    ])
   }
 }
 
