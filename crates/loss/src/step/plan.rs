@@ -146,11 +146,13 @@ impl Layout {
     /// Checks a structure and lays it out.
     pub fn new(setup: &Setup, structure: Structure) -> Result<Self> {
         structure.check_sizes()?;
-        let Structure { images, stacks, parts, targets } = structure;
+        let Structure { images, stacks, mut parts, targets } = structure;
         let total_layers = stacks.iter().map(|stack| stack.layers).sum();
         for (index, part) in parts.iter().enumerate() {
             part.check(index, total_layers, setup.is_sigmoid)?;
         }
+        // of no layer a part has no queries, however many it asks for
+        parts.iter_mut().filter(|part| part.layers.is_empty()).for_each(|part| part.queries = 0..0);
         let mut layout = Self {
             images,
             parts,
@@ -291,7 +293,7 @@ impl Layout {
     fn add_slots(&mut self, setup: &Setup, targets: &[bool]) -> Result<()> {
         let mut start = 0;
         for (index, part) in self.parts.iter().enumerate() {
-            let length = self.images.saturating_mul(part.queries.len()); // of no layer it may be any
+            let length = self.images * part.queries.len();
             let first = start;
             for layer in 0..part.layers.len() {
                 let rule = part.rule(layer);
