@@ -2,7 +2,7 @@
  * Looks for inputs that break what holds of the solvers and of the loss, with libFuzzer, and says how many it has tried.
  *
  * Usage: node scripts/fuzz.js [--seconds 60] [--target dense] [--asan] | --report | --keep
- * `--seconds`: for all targets together. `--target`: one alone. `--asan`: with AddressSanitizer and its search for leaks.
+ * `--seconds`: for all targets together. `--target`: some alone, separated by commas. `--asan`: with AddressSanitizer and its search for leaks.
  * `--report`: what all runs so far have tried, target by target. `--keep`: adds what they have found, as far as it reaches
  * code that no other input does, to `fuzz/corpus/`.
  *
@@ -48,10 +48,9 @@ const { values: options } = parseArgs({
 })
 const seconds = Number(options.seconds)
 if (!(seconds > 0)) fail(`--seconds must be a positive number, got "${options.seconds}".`)
-if (options.target !== undefined && !Object.hasOwn(SHARES, options.target)) {
-  fail(`--target must be one of ${Object.keys(SHARES).join(', ')}, got "${options.target}".`)
-}
-const targets = options.target === undefined ? Object.keys(SHARES) : [options.target]
+const targets = options.target === undefined ? Object.keys(SHARES) : options.target.split(',')
+const unknown = targets.find((target) => !Object.hasOwn(SHARES, target))
+if (unknown !== undefined) fail(`--target must be some of ${Object.keys(SHARES).join(', ')}, got "${unknown}".`)
 
 if (options.report) report()
 else if (options.keep) keep(build())

@@ -304,7 +304,8 @@ impl Layout {
                 let given = (rule.matching == Matching::Given).then_some(self.given);
                 let cost = rule.has_cost.then_some(self.cost_queries);
                 self.given += given.map_or(0, |_| length);
-                self.cost_queries += cost.map_or(0, |_| part.queries.len());
+                // of no images there may be any number of queries
+                self.cost_queries = self.cost_queries.saturating_add(cost.map_or(0, |_| part.queries.len()));
                 let tensors = part.layers.start + layer;
                 let active = self.active(setup, index, &self.layers[tensors], targets)?;
                 let matches = start..start + length;
