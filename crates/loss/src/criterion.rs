@@ -130,8 +130,7 @@ impl Plan {
         self.check(inputs, None)?;
         let inputs = Inputs { targets: inputs.targets.without_ignored(), ..*inputs };
         let views = Views::new(inputs.targets, Some(self.criterion.setup.agnostic_label()));
-        let queries = self.layout.slots.iter().map(|slot| self.layout.parts[slot.part].queries.len());
-        let queries = queries.fold(0, usize::saturating_add);
+        let queries: usize = self.layout.slots.iter().map(|slot| self.layout.parts[slot.part].queries.len()).sum();
         check_length(Array::CostBlocks, out.len(), &[queries, inputs.targets.total()])?;
         costs(&self.step(&inputs, &views), out, scratch)
     }

@@ -54,7 +54,10 @@ impl Structure {
             let width = sum(&mut widths.iter().map(|&width| width as u128)).max(1);
             product(&[layers, self.images, rows, size_of::<f32>()]).saturating_mul(width)
         });
-        let bytes = sum(&mut tensors);
+        // of no images too, queries are counted
+        let mut queries =
+            self.stacks.iter().map(|&Stack { layers, rows, .. }| product(&[layers, self.images.max(1), rows]));
+        let bytes = sum(&mut tensors).max(sum(&mut queries).saturating_mul(size_of::<i32>() as u128));
         memory::require("", if bytes > isize::MAX as u128 { bytes } else { laid_out }).map_err(Error::refused(None))
     }
 }
@@ -304,8 +307,7 @@ impl Layout {
                 let given = (rule.matching == Matching::Given).then_some(self.given);
                 let cost = rule.has_cost.then_some(self.cost_queries);
                 self.given += given.map_or(0, |_| length);
-                // of no images there may be any number of queries
-                self.cost_queries = self.cost_queries.saturating_add(cost.map_or(0, |_| part.queries.len()));
+                self.cost_queries += cost.map_or(0, |_| part.queries.len());
                 let tensors = part.layers.start + layer;
                 let active = self.active(setup, index, &self.layers[tensors], targets)?;
                 let matches = start..start + length;
