@@ -20,6 +20,36 @@ function detached<Data extends { readonly buffer: ArrayBufferLike }>(data: Data)
   return data
 }
 
+/** Memory that may be made shorter or longer; its methods are newer than the types that the package is compiled with. */
+interface Resizable extends ArrayBuffer {
+  readonly resizable: boolean
+  readonly maxByteLength: number
+  resize(bytes: number): void
+}
+
+type Typed = InstanceType<(typeof TYPED)[number]>
+
+/** The same values in memory that may become shorter, or twice as long; an array that tracks it is as long as its memory. */
+function resizable<Data extends Typed>(data: Data, tracks: boolean): Data {
+  const bytes = data.byteLength
+  const memory: ArrayBuffer = Reflect.construct(ArrayBuffer, [bytes, { maxByteLength: 2 * bytes + 64 }])
+  const Type = data.constructor as new (memory: ArrayBuffer, start?: number, length?: number) => Data
+  const copy = tracks ? new Type(memory) : new Type(memory, 0, data.length)
+  new Uint8Array(memory).set(new Uint8Array(data.buffer, data.byteOffset, bytes))
+  return copy
+}
+
+/** An array that is longer than what is left of its memory. */
+function outOfBounds<Data extends Typed>(data: Data): Data {
+  const array = resizable(data, false)
+  ;(array.buffer as Resizable).resize(4)
+  return array
+}
+
+function growable(bytes: number): SharedArrayBuffer {
+  return Reflect.construct(SharedArrayBuffer, [bytes, { maxByteLength: 2 * bytes }])
+}
+
 const TYPED = [
   Int8Array,
   Uint8Array,
@@ -99,6 +129,10 @@ export const ODD: ReadonlyArray<() => unknown> = [
   () => Object(Symbol('odd')),
   () => new ArrayBuffer(16),
   () => new SharedArrayBuffer(16),
+  () => resizable(new Float32Array(4), true),
+  () => outOfBounds(new Float32Array(4)),
+  () => outOfBounds(new Int32Array(4)),
+  () => new Float32Array(growable(16) as unknown as ArrayBuffer),
   () => new DataView(new ArrayBuffer(16)),
   () => new Long(4),
   () => Object.defineProperty(new Float32Array(4), 'length', { value: Symbol('odd') }),
@@ -135,7 +169,17 @@ export interface Change {
   readonly object: number
   /** Which of its fields. */
   readonly field: number
-  readonly how: 'replace' | 'remove' | 'add' | 'getter' | 'changing' | 'detaching' | 'proxy' | 'revoked' | 'freeze'
+  readonly how:
+    | 'replace'
+    | 'remove'
+    | 'add'
+    | 'getter'
+    | 'changing'
+    | 'detaching'
+    | 'resizing'
+    | 'proxy'
+    | 'revoked'
+    | 'freeze'
   /** Which odd value. */
   readonly odd: number
   /** After how many reads. */
@@ -171,6 +215,44 @@ function fieldsOf(input: object): Holder[] {
   return found
 }
 
+/** The typed arrays among the fields of an input, in memory that is not shared. */
+function typedIn(fields: readonly Holder[]): Array<Holder & { data: Typed; buffer: ArrayBuffer }> {
+  return fields.flatMap(({ parent, key }) => {
+    const data = Object.getOwnPropertyDescriptor(parent, key)?.value as Typed | undefined
+    if (!ArrayBuffer.isView(data) || data instanceof DataView) return []
+    // an odd one may have a buffer that throws
+    const own = Object.getOwnPropertyDescriptor(data, 'buffer') === undefined ? data.buffer : undefined
+    return own instanceof ArrayBuffer ? [{ parent, key, data, buffer: own }] : []
+  })
+}
+
+function put(owner: object, name: string, descriptor: PropertyDescriptor): void {
+  try {
+    Object.defineProperty(owner, name, { configurable: true, enumerable: true, ...descriptor })
+  } catch {
+    // it is frozen, or odd already
+  }
+}
+
+/** Whether an array has values and is as it was made, so that a copy of its class may stand in its place. */
+const isFresh = (data: Typed): boolean =>
+  data.byteLength > 0 &&
+  TYPED.some((Type) => data.constructor === Type) &&
+  Object.getOwnPropertyNames(data).length === data.length
+
+function detach(memory: ArrayBuffer): void {
+  if (memory.byteLength > 0) structuredClone(memory, { transfer: [memory] })
+}
+
+/** Makes memory shorter, longer or empty, if it is of that kind. `how`: chooses among the ways. */
+function resize(memory: ArrayBuffer, how: number): void {
+  const { byteLength, maxByteLength, resizable } = memory as Resizable
+  if (!resizable || maxByteLength === 0) return // it cannot be, or has been taken away
+  const sizes = [0, byteLength - 4, byteLength >> 1, byteLength - 1, maxByteLength, byteLength + 4]
+  const size = sizes[how % sizes.length] as number
+  ;(memory as Resizable).resize(Math.min(Math.max(size, 0), maxByteLength))
+}
+
 /** Changes an input, which is an array of arguments, in place. Gives what was changed, for messages. */
 export function apply(change: Change, input: unknown[], odds: ReadonlyArray<() => unknown>): string {
   const fields = fieldsOf(input)
@@ -179,13 +261,7 @@ export function apply(change: Change, input: unknown[], odds: ReadonlyArray<() =
   const { parent, key } = holder
   const odd = odds[change.odd % odds.length] as () => unknown
   const original = Object.getOwnPropertyDescriptor(parent, key)?.value as unknown
-  const define = (name: string, descriptor: PropertyDescriptor) => {
-    try {
-      Object.defineProperty(parent, name, { configurable: true, enumerable: true, ...descriptor })
-    } catch {
-      // it is frozen, or odd already
-    }
-  }
+  const define = (name: string, descriptor: PropertyDescriptor) => put(parent, name, descriptor)
   let count = 0
   // the list of arguments is the test's own
   const how =
@@ -212,21 +288,25 @@ export function apply(change: Change, input: unknown[], odds: ReadonlyArray<() =
     case 'detaching':
       define(key, {
         get: () => {
-          for (const { parent: owner, key: name } of fields) {
-            const data = Object.getOwnPropertyDescriptor(owner, name)?.value as unknown
-            if (
-              !ArrayBuffer.isView(data) ||
-              data instanceof DataView ||
-              !(data.buffer instanceof ArrayBuffer) ||
-              data.byteLength === 0
-            )
-              continue
-            if (count++ >= change.reads) structuredClone(data.buffer, { transfer: [data.buffer] })
-          }
+          if (count++ >= change.reads) for (const { buffer } of typedIn(fields)) detach(buffer)
           return original
         },
       })
       break
+    case 'resizing': {
+      // such as cannot be resized are put into memory that can
+      for (const { parent: owner, key: name, data } of typedIn(fields)) {
+        if (isFresh(data)) put(owner, name, { value: resizable(data, change.odd % 2 === 0), writable: true })
+      }
+      const real = Object.getOwnPropertyDescriptor(parent, key)?.value as unknown
+      define(key, {
+        get: () => {
+          if (count++ >= change.reads) for (const { buffer } of typedIn(fields)) resize(buffer, change.field)
+          return real
+        },
+      })
+      break
+    }
     case 'proxy':
       if (typeof original !== 'object' || original === null) break
       define(key, {

@@ -52,7 +52,8 @@ pub(crate) fn cheapest<S: Simd, T: Cost>(simd: S, row: &[T], duals: &[f64]) -> C
     let low = is_first[0].select(second[0], minimum[0]);
     let high = is_first[1].select(second[1], minimum[1]);
     let winners = bits(is_first);
-    let second = if winners & (winners - 1) == 0 { low.min(high).reduce_min() } else { first };
+    // there are none where a cost is NaN, which whoever asks finds out
+    let second = if winners & winners.wrapping_sub(1) == 0 { low.min(high).reduce_min() } else { first };
     Cheapest { column: column.unwrap_or_default(), first, second }
 }
 

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use lsap::memory;
+
 use super::part::{Matching, Part};
 use super::setup::{Active, Setup};
 use crate::error::{Array, Error, Result};
@@ -36,6 +38,28 @@ pub struct Structure {
     pub parts: Vec<Part>,
     /// Whether the batch has each field of the targets, in the order of [`target_fields`](crate::target_fields).
     pub targets: Vec<bool>,
+}
+
+impl Structure {
+    /// Refuses layers and tensors of which no memory has so many: all other sizes are products and sums of theirs.
+    fn check_sizes(&self) -> Result<()> {
+        let product =
+            |sizes: &[usize]| sizes.iter().fold(1, |product: u128, &size| product.saturating_mul(size as u128));
+        let sum = |numbers: &mut dyn Iterator<Item = u128>| numbers.fold(0, u128::saturating_add);
+        let layers = sum(&mut self.stacks.iter().map(|stack| stack.layers as u128));
+        let slots = sum(&mut self.parts.iter().map(|part| (part.layers.len() as u128).min(layers)));
+        let laid_out = layers.saturating_mul((size_of::<Layer>() + MAX_FIELDS * size_of::<Vec<usize>>()) as u128);
+        let laid_out = laid_out.saturating_add(slots.saturating_mul(size_of::<Slot>() as u128));
+        let mut tensors = self.stacks.iter().map(|&Stack { layers, rows, ref widths }| {
+            let width = sum(&mut widths.iter().map(|&width| width as u128)).max(1);
+            product(&[layers, self.images, rows, size_of::<f32>()]).saturating_mul(width)
+        });
+        // of no images too, queries are counted
+        let mut queries =
+            self.stacks.iter().map(|&Stack { layers, rows, .. }| product(&[layers, self.images.max(1), rows]));
+        let bytes = sum(&mut tensors).max(sum(&mut queries).saturating_mul(size_of::<i32>() as u128));
+        memory::require("", if bytes > isize::MAX as u128 { bytes } else { laid_out }).map_err(Error::refused(None))
+    }
 }
 
 /// Where the fields of a layer lie.
@@ -124,11 +148,14 @@ impl Tensor {
 impl Layout {
     /// Checks a structure and lays it out.
     pub fn new(setup: &Setup, structure: Structure) -> Result<Self> {
-        let Structure { images, stacks, parts, targets } = structure;
+        structure.check_sizes()?;
+        let Structure { images, stacks, mut parts, targets } = structure;
         let total_layers = stacks.iter().map(|stack| stack.layers).sum();
         for (index, part) in parts.iter().enumerate() {
             part.check(index, total_layers, setup.is_sigmoid)?;
         }
+        // of no layer a part has no queries, however many it asks for
+        parts.iter_mut().filter(|part| part.layers.is_empty()).for_each(|part| part.queries = 0..0);
         let mut layout = Self {
             images,
             parts,
@@ -161,7 +188,7 @@ impl Layout {
                 self.tensors.push(Tensor { part, field, shape: [layers, self.images, rows, width] });
             }
             let classes = widths.first().copied().unwrap_or(0);
-            let layer = |k: usize| Layer { first: k * self.images * rows, rows, tensors, widths: of_fields, classes };
+            let layer = |k: usize| Layer { first: k * (self.images * rows), rows, tensors, widths: of_fields, classes };
             self.layers.extend((0..layers).map(layer));
         }
     }

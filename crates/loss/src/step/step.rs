@@ -66,6 +66,10 @@ impl<'a> Step<'a> {
         let mut scales = [0.0; TERMS];
         for (scale, weight) in scales.iter_mut().zip(weights.all()) {
             *scale = part.weight * weight / normalizer;
+            if *weight > 0.0 {
+                // a part without a weight has the term in its report all the same; the gradient is 0 either way
+                *scale = scale.max(f64::MIN_POSITIVE);
+            }
         }
         scales[0] = part.weight * weights.class() * class;
         Scales(scales)

@@ -144,6 +144,19 @@ proptest! {
     }
 }
 
+#[test]
+fn a_part_without_a_weight_reports_the_same_terms() {
+    let weights = [("class", 1.0), ("l1", 5.0), ("giou", 2.0), ("iou", 1.0), ("diou", 1.0), ("ciou", 1.0)];
+    let settings = Settings::new("softmax", 4).weighted(&weights);
+    let case = Sketch::plain(settings, &["boxes"], 1, 5, &[3, 1]).case();
+    let mut without = case.clone();
+    without.structure.parts[0].weight = 0.0;
+    assert_eq!(without.layer().terms, case.layer().terms);
+    let outcome = without.run().expect("a valid case");
+    assert_eq!(outcome.report.loss, 0.0);
+    assert!(outcome.gradients.iter().flatten().all(|&value| value == 0.0));
+}
+
 /// The matching of two targets, each repeated, with three queries whose boxes are at those of the second target.
 fn repeated(repeat: usize) -> (Case, Vec<i32>) {
     let settings = Settings::new("softmax", 4).weighted(&[("class", 1.0), ("l1", 5.0), ("giou", 2.0)]);

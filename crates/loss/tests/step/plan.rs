@@ -47,6 +47,32 @@ fn field(name: &str) -> usize {
 }
 
 #[test]
+fn sizes_of_which_no_memory_has_so_many_are_refused() {
+    let is_memory = |error: Error| matches!(error, Error::Memory { part: None, .. });
+    for size in [usize::MAX, usize::MAX / 2, 1 << 62, 1 << 48] {
+        assert!(is_memory(refused(|structure| structure.images = size)), "{size} images");
+        assert!(is_memory(refused(|structure| structure.stacks[0].rows = size)), "{size} rows");
+        assert!(is_memory(refused(|structure| structure.stacks[0].layers = size)), "{size} layers");
+        assert!(is_memory(refused(|structure| structure.stacks[0].widths[0] = size)), "{size} columns");
+        let stack = |layers| Stack { layers, rows: 0, widths: vec![] };
+        assert!(is_memory(refused(|structure| structure.stacks.push(stack(size)))), "{size} layers of nothing");
+    }
+    let mut idle = case();
+    idle.structure.parts.push(Part::plain(0..0, 0..usize::MAX));
+    assert!(idle.plan(Level::detect(), None).is_ok(), "a part of no layers has no queries, however many it asks for");
+    // of no images a row may be of any size, and is refused for its width, if at all
+    for field in 0..query_fields().count() {
+        let mut wide = case();
+        wide.structure.images = 0;
+        wide.structure.stacks[0].widths.resize(query_fields().count(), 0);
+        wide.structure.stacks[0].widths[field] = usize::MAX;
+        // where the tensor says it, any is right
+        let planned = wide.plan(Level::detect(), None).map(drop);
+        assert!(matches!(planned, Ok(()) | Err(Error::Length { .. } | Error::Missing { .. })), "field {field}");
+    }
+}
+
+#[test]
 fn plans_say_what_they_report_and_which_tensors_have_gradients() {
     let mut case = with_edges();
     case.structure.stacks.push(Stack { layers: 1, rows: 5, widths: vec![4, 4] });

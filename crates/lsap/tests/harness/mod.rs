@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "no test uses all of it")]
 
+mod exact;
+
+pub use exact::Exact;
 use lsap::{
     Assignment, AssignmentOptions, AssignmentSolver, Certificate, Cost, CostMatrix, Error, Level, Route, verify,
 };

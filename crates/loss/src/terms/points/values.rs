@@ -19,11 +19,11 @@ pub(super) fn dimensions(word: &str) -> usize {
 
 /// The width that rows must have which have the width `given`: whole points, as many as there are weights for.
 pub(super) fn width(dimensions: usize, weights: Option<&[f64]>, given: usize) -> usize {
-    let points = |width: usize| width.div_ceil(dimensions).max(1) * dimensions;
+    let points = |width: usize| width.div_ceil(dimensions).max(1).saturating_mul(dimensions);
     match weights.map(<[f64]>::len) {
         None => points(given),
         Some(count) if count == given => points(given),
-        Some(count) => count * dimensions,
+        Some(count) => count.saturating_mul(dimensions),
     }
 }
 
