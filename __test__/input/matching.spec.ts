@@ -86,6 +86,14 @@ describe('ignore: ignored targets', () => {
     expectAllClose(result.gradients!.boxes.subarray(8), alone.gradients!.boxes, 1e-6)
   })
 
+  test('have a cost, for which they need a label, which they need for nothing else', () => {
+    const error = errorOf(() => criterion.cost(outputs, [withCrowd]))
+    expect(error).toMatchObject({ code: 'RANGE', argument: 'targets[0].labels', image: 0, target: 0 })
+    const { images } = criterion.cost(outputs, [{ ...withCrowd, labels: [0, 1] }])
+    expect(images[0]!.shape).toEqual([4, 2])
+    expect(images[0]!.data.every(Number.isFinite)).toBe(true)
+  })
+
   test.each<[HungarianLossOptions['ignore'], number[]]>([
     [{ overlap: 'iou', threshold: 0.5 }, []],
     [{ overlap: 'iou', threshold: 0.2 }, [1]],

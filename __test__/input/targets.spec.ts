@@ -290,6 +290,7 @@ describe('targets that are laid out otherwise are said to be:', () => {
   test.each<[string, object, RegExp]>([
     ['boxes [4, n]', { boxes: [[0.5, 0.5], [0.5, 0.5], [0.25, 0.25], [0.5, 0.5]] }, /\[4, n\]: transpose them to \[n, 4\]/], // prettier-ignore
     ['a tensor [4, n]', { boxes: { data: flat, shape: [4, 2] } }, /got \[4, 2\]; axes 0 and 1 have changed places/],
+    ['a tensor [4] of one', { labels: [0], boxes: { data: flat.slice(0, 4), shape: [4] } }, /got \[4\]; a row for each target: give it the shape \[1, 4\]$/], // prettier-ignore
   ])('%s', (_, change, message) => {
     const error = errorOf(() => compute({ labels, boxes: flat, ...change }))
     expect(error).toMatchObject({ code: 'SHAPE', argument: 'targets[0].boxes' })

@@ -21,6 +21,8 @@ test('terms and fields have what the core says of them', () => {
 })
 
 test('families do not say it again', () => {
+  // the classes stand apart in the core
+  expect(FAMILIES).toHaveLength(1 + DESCRIPTION.families.length)
   const said = FAMILIES.flatMap(({ terms, fields, targets }) => [...terms, ...fields, ...targets].flatMap(Object.keys))
   for (const fact of ['inCost', 'needsSigmoid', 'hasGradient', 'isOptional']) expect(said).not.toContain(fact)
 })

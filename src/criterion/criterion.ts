@@ -346,7 +346,10 @@ export class HungarianLoss {
     }
   }
 
-  /** The matching cost alone: a block `[Q, n]` for each image. Throws as {@link compute}. */
+  /**
+   * The matching cost alone: a block `[Q, n]` for each image, with ignored targets among the others, whose labels must be class ids here,
+   * too. Throws as {@link compute}.
+   */
   cost<O extends Outputs | OutputsWithoutBoxes>(outputs: ExactOutputs<O>, targets: TargetsOf<O>): CostResult<O>
   cost(outputs: Outputs, targets: readonly Target[]): CostResult {
     try {

@@ -125,10 +125,11 @@ impl Plan {
     /// other; ignored targets have a cost like the others, and repeated ones are not repeated.
     ///
     /// # Errors
-    /// As [`Plan::compute`].
+    /// As [`Plan::compute`]; also for labels of ignored targets that name no class, since they have a cost here.
     pub fn cost(&self, inputs: &Inputs<'_>, out: &mut [f32], scratch: &mut Scratch) -> Result<NonFiniteCounts> {
         self.check(inputs, None)?;
         let inputs = Inputs { targets: inputs.targets.without_ignored(), ..*inputs };
+        self.check(&inputs, None)?;
         let views = Views::new(inputs.targets, Some(self.criterion.setup.agnostic_label()));
         let queries: usize = self.layout.slots.iter().map(|slot| self.layout.parts[slot.part].queries.len()).sum();
         check_length(Array::CostBlocks, out.len(), &[queries, inputs.targets.total()])?;

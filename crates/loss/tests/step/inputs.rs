@@ -122,6 +122,8 @@ fn labels_are_ids_of_classes_but_for_ignored_targets() {
         let mut ignoring = case();
         (ignoring.labels[2], ignoring.ignored, ignoring.given[7]) = (value, vec![0, 0, 1], -1);
         assert!(ignoring.run().is_ok());
+        // they have a cost, but for which they would need no label
+        assert_eq!(ignoring.cost(), Err(Error::Label { place, value, classes: 4, no_object: Some(4) }));
     }
     let error = refused_of(case_of("focal"), |case| case.labels[1] = 4);
     let place = TargetPlace { image: 0, target: 1 };
