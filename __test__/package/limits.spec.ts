@@ -49,7 +49,7 @@ describe.runIf(canLimit)(
       const ends = endsWith(megabytes, context)
       expect(Object.keys(ends).length).toBeGreaterThan(30)
       for (const [call, end] of Object.entries(ends))
-        expect(end, call).toMatch(/^right$|^MEMORY (?:costs?|outputs|call)$/)
+        expect(end, call).toMatch(/^right$|^MEMORY (?:costs?|outputs|call|options\.numClasses)$/)
     })
 
     test('large calls are refused where there is little left', (context) => {
@@ -65,6 +65,7 @@ describe.runIf(canLimit)(
         'compute',
         'match',
         'cost',
+        'criterion',
       ]
       for (const call of large) expect(endsWith(40, context)[call], call).toMatch(/^MEMORY/)
       expect(endsWith(40, context)).toMatchObject({ 'dense f32': 'right', 'dense list': 'right' })

@@ -17,7 +17,6 @@ pub mod structure;
 #[allow(dead_code, unused_imports, reason = "no target uses all of it")]
 #[path = "../../crates/loss/tests/harness/mod.rs"]
 mod loss_harness;
-#[allow(dead_code, unused_imports, reason = "no target uses all of it")]
 #[path = "../../crates/lsap/tests/harness/mod.rs"]
 mod lsap_harness;
 

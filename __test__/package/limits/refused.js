@@ -138,6 +138,7 @@ const calls = {
   'computeAsync, many labels': [() => severalCriterion.computeAsync(wideOutputs, [manyLabels]), finite],
   'compute, corners': [() => edgesCriterion.compute(edges, edgesTargets), finite],
   'computeAsync, corners': [() => edgesCriterion.computeAsync(edges, edgesTargets), finite],
+  criterion: [() => HungarianLoss.detr({ numClasses: 16_777_215 }), ({ options }) => options.numClasses === 16_777_215],
   'no rows': [() => linearSumAssignment(nothing), sum(0)],
   'no columns': [() => linearSumAssignment(none), sum(0)],
   'no rows, duals': [() => linearSumAssignment(nothing, { duals: true }), sum(0)],

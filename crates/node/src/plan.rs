@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hungarian_loss::{Criterion, LayerRule, Matching, Part, Plan, Stack, Structure, Weights};
+use hungarian_loss::{Criterion, Error, LayerRule, Matching, Part, Plan, Stack, Structure, Weights};
 use napi::bindgen_prelude::{Env, External};
 use napi_derive::napi;
 
@@ -136,7 +136,13 @@ pub fn create_criterion(env: Env, options: CriterionOptions) -> napi::Result<Ext
     let create = || {
         let count = options.threads as usize;
         let criterion = Criterion::new(level()?, &options.into_config());
-        let criterion = criterion.map_err(|error| Failure::Loss(error, Names::default()))?;
+        let criterion = criterion.map_err(|error| match error {
+            // of all options this alone decides how much it takes
+            Error::Memory { .. } => {
+                Failure::Binding("MEMORY", "options.numClasses", format!("options.numClasses: {}", error.detail()))
+            }
+            error => Failure::Loss(error, Names::default()),
+        })?;
         Ok(External::new(criterion.with_threads(threads()?.clone(), count)))
     };
     create().map_err(|failure: Failure| failure.into_js(&env))

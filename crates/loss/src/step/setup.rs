@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use lsap::memory;
 use simd::Level;
 
 use crate::config::{Config, IGNORE_OVERLAP, IGNORE_THRESHOLD, NON_FINITE, NORMALIZATION};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::terms::class::ClassTerm;
 use crate::terms::family::{Built, Places};
 use crate::terms::late::LateTerms;
@@ -46,6 +47,9 @@ impl Setup {
             let (queries, targets) = (queries_of(index).start, targets_of(index).start);
             (family.build)(options, Places { queries, targets, target: &target })
         };
+        // a weight for each column of the logits
+        memory::require("", (config.num_classes as u128 + 1) * size_of::<f64>() as u128)
+            .map_err(Error::refused(None))?;
         let overlap = if options.word(&IGNORE_OVERLAP) == "iou" { Overlap::OverUnion } else { Overlap::OfQuery };
         Ok(Self {
             level,

@@ -1,6 +1,6 @@
 //! What the tests of the solvers share: dense matrices, what is found in them, and brute force.
 
-#![allow(dead_code, reason = "no test uses all of it")]
+#![allow(dead_code, unused_imports, reason = "no test uses all of it")]
 
 mod exact;
 

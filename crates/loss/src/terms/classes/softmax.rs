@@ -82,7 +82,11 @@ impl Softmax {
         let index = options.number(&NO_OBJECT_INDEX);
         let no_object_index = if index.is_nan() { classes } else { index as usize };
         let no_object_weight = options.number(&NO_OBJECT_WEIGHT);
-        let mut weights = options.numbers(&CLASS_WEIGHTS).map_or_else(|| vec![1.0; classes], <[f64]>::to_vec);
+        let mut weights = Vec::with_capacity(classes + 1);
+        match options.numbers(&CLASS_WEIGHTS) {
+            Some(given) => weights.extend_from_slice(given),
+            None => weights.resize(classes, 1.0),
+        }
         weights.insert(no_object_index, no_object_weight);
         Self {
             no_object_index,
