@@ -1,6 +1,7 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { checkMemory, isUsable, kindOf, overlap } from '../../src/common/memory.ts'
+import { linearSumAssignment } from '../../src/index.ts'
 import { errorOf } from '../support/helpers.ts'
 
 test('kindOf: the kind of a typed array is known, from whatever realm it comes', () => {
@@ -55,4 +56,18 @@ test('isUsable: what is found usable at a glance would not be refused', () => {
   structuredClone(detached.buffer, { transfer: [detached.buffer] })
   expect(isUsable(detached)).toBe(false)
   expect(isUsable(new Float32Array(new SharedArrayBuffer(8)))).toBe(false)
+})
+
+test('checkMemory: a view that ends beyond its buffer, which has shrunk, is refused, and one of no values is not', () => {
+  const Resizable = ArrayBuffer as unknown as new (
+    length: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer & { resize(length: number): void }
+  const buffer = new Resizable(16, { maxByteLength: 16 })
+  const [view, empty] = [new Float32Array(buffer, 8, 2), new Float32Array(buffer, 4, 0)]
+  buffer.resize(8)
+  expect(errorOf(() => checkMemory(view, 'x'))).toMatchObject({ code: 'SHAPE', argument: 'x' })
+  checkMemory(empty, 'x')
+  const columns = errorOf(() => linearSumAssignment([view]))
+  expect(columns).toMatchObject({ code: 'SHAPE', argument: 'cost[0]' })
 })

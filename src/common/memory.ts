@@ -14,6 +14,7 @@ const length = getterOf<number>('length')
 const buffer = getterOf<ArrayBufferLike>('buffer')
 const byteLength = getterOf<number>('byteLength')
 const byteOffset = getterOf<number>('byteOffset')
+const { at } = typedArray as { readonly at: (this: unknown, index: number) => unknown }
 
 /** A typed array's class, as `'Float32Array'`, whatever realm it was made in; undefined for everything else. */
 export function kindOf(value: unknown): string | undefined {
@@ -54,17 +55,17 @@ export function checkMemory(data: ArrayBufferView, argument: string): void {
   if (!(memory instanceof ArrayBuffer) && isSharedArrayBuffer(memory)) {
     fail('DTYPE', argument, 'lies in a SharedArrayBuffer, which another thread could write to; pass a copy')
   }
-  if (byteLength.call(data) === 0 && isDetached(memory)) {
-    fail('SHAPE', argument, 'has no values left, since its buffer is detached (transferred to another thread?)')
+  if (byteLength.call(data) === 0 && isTakenAway(data)) {
+    const rule =
+      'has no values left, since its buffer is detached (transferred to another thread?) or shorter than it was'
+    fail('SHAPE', argument, rule)
   }
 }
 
-/** Whether a buffer's memory has been taken away. */
-function isDetached(buffer: ArrayBufferLike): boolean {
-  const { detached } = buffer as { readonly detached?: boolean }
-  if (detached !== undefined) return detached
+/** Whether an array's memory has been taken away, or some of it, so that not even reading beyond its end is allowed. */
+function isTakenAway(array: ArrayBufferView): boolean {
   try {
-    ArrayBuffer.prototype.slice.call(buffer, 0, 0)
+    at.call(array, 0)
     return false
   } catch {
     return true
