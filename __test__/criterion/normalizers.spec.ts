@@ -656,6 +656,13 @@ describe('combineNormalizers refuses', () => {
     ['a result alone', one, 'DTYPE', 'results'],
     ['an empty list', [], 'SHAPE', 'results'],
     ['a hole', Array(2), 'DTYPE', 'results[0]'],
+    ['millions', Array(2 ** 20 + 1).fill(one), 'SHAPE', 'results'],
+    [
+      'millions of layers',
+      [withCounts({ classNormalizers: new Float32Array(2 ** 20 + 1) })],
+      'SHAPE',
+      'results[0].counts.classNormalizers',
+    ],
     ['a number', [one, 3], 'DTYPE', 'results[1]'],
     ['no counts', [one, { numBoxes, classNormalizer }], 'DTYPE', 'results[1].counts'],
     ['null for normalizers', [{ normalizers: null }], 'DTYPE', 'results[0].normalizers.counts'],

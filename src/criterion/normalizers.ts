@@ -3,8 +3,12 @@ import { fail } from '../common/errors.ts'
 import { kindOf } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { lengthOf } from '../common/tensors.ts'
+import { MAX_LAYERS } from '../input/layers.ts'
 import type { NormalizerCounts, Normalizers } from '../result/normalizers.ts'
 import { checkRecord, checkWord, isRecord, show } from '../common/validate.ts'
+
+/** The most results that are combined, far more than there are workers or micro-batches anywhere. */
+const MAX_RESULTS = 2 ** 20
 
 /** What {@link combineNormalizers} takes of each worker: a result of `compute` or `match`, or its `normalizers` alone. */
 export type NormalizerSource = Normalizers | { readonly normalizers: Normalizers }
@@ -53,8 +57,8 @@ interface ReadCounts extends NormalizerCounts {
  * Where the workers' denoising groups are different in number, as in DINO, there is no unsplit batch to compare with;
  * `classNormalizer` is then absent, so that each divides by its own groups.
  *
- * Throws `DTYPE` for what is no list of results, or where one lacks its counts, `SHAPE` for an empty list and where layers
- * or parts are not those of the first, `RANGE` for counts that no batch has, and `OPTION`. `argument` names the result.
+ * Throws `DTYPE` for what is no list of results, or where one lacks its counts, `SHAPE` for an empty list or more than
+ * 1,048,576 results and where layers or parts are not those of the first, `RANGE` for counts that no batch has, and `OPTION`. `argument` names the result.
  *
  * @example
  * // each worker
@@ -138,6 +142,7 @@ function readResults(results: unknown): ReadCounts[] {
     if (!Array.isArray(results)) fail('DTYPE', name, `must be an array of results, got ${show(results)}`)
     const length = lengthOf(results, name)
     if (length === 0) fail('SHAPE', name, 'there is no result to combine')
+    if (length > MAX_RESULTS) fail('SHAPE', name, `there may be at most ${MAX_RESULTS} results, got ${length}`)
     for (let i = 0; i < length; i++) {
       name = `results[${i}]`
       const counts = readCounts(results[i], name)
@@ -213,6 +218,7 @@ function readNumbers(list: unknown, name: string): number[] {
   if (!isList(list)) fail('DTYPE', name, `must be an array of numbers, got ${show(list)}`)
   const numbers: number[] = []
   const length = lengthOf(list, name)
+  if (length > MAX_LAYERS) fail('SHAPE', name, `there may be at most ${MAX_LAYERS} layers, got ${length}`)
   for (let i = 0; i < length; i++) {
     const value = list[i]
     if (!(typeof value === 'number' && value >= 0 && value < Infinity)) {
