@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use hungarian_loss::{Error, LayerRule, Level, Matching, Part, Scratch, Threads};
+use hungarian_loss::{Error, Level, Matching, Part, Scratch, Threads};
 
 use crate::bytes::Bytes;
 use crate::loss_harness::reference::REFERENCES;
 use crate::loss_harness::settings::random_weights;
-use crate::loss_harness::sketch::{idle, optional};
+use crate::loss_harness::sketch::{idle, layer_rules, optional};
 use crate::loss_harness::{Case, Conditions, Outcome, Random, Settings, Sketch, SketchStack, checks};
 
 static TWO: LazyLock<Threads> = LazyLock::new(|| Threads::new(2.try_into().expect("two")));
@@ -95,8 +95,7 @@ fn sketch(bytes: &mut Bytes<'_>) -> Sketch {
         first_query += part.queries();
     }
     made[0].union = bytes.flag();
-    for (choice, part) in parts.iter().zip(&mut made).filter(|(choice, _)| choice.has_own_weights) {
-        let _ = choice;
+    for (_, part) in parts.iter().zip(&mut made).filter(|(choice, _)| choice.has_own_weights) {
         part.weights = Some(random_weights(random, &families, settings.is_sigmoid(), false));
     }
     let labels = [1, if settings.is_sigmoid() { 1 + bytes.below(2) } else { 1 }];
@@ -146,12 +145,8 @@ impl PartChoice {
     }
 
     fn part(&self, first_layer: usize, first_query: usize) -> Part {
-        let rule = |layer| LayerRule {
-            matching: if self.matching == Matching::Of(layer) { Matching::Optimal } else { self.matching },
-            has_cost: self.has_cost,
-        };
         Part {
-            rules: (0..self.layers).map(rule).collect(),
+            rules: layer_rules(self.layers, self.matching, self.has_cost),
             groups: self.groups,
             repeat: self.repeat,
             class_agnostic: self.class_agnostic,

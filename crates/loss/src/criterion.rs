@@ -128,8 +128,11 @@ impl Plan {
     /// As [`Plan::compute`]; also for labels of ignored targets that name no class, since they have a cost here.
     pub fn cost(&self, inputs: &Inputs<'_>, out: &mut [f32], scratch: &mut Scratch) -> Result<NonFiniteCounts> {
         self.check(inputs, None)?;
+        let has_ignored = inputs.targets.ignored().contains(&1);
         let inputs = Inputs { targets: inputs.targets.without_ignored(), ..*inputs };
-        self.check(&inputs, None)?;
+        if has_ignored {
+            self.check(&inputs, None)?;
+        }
         let views = Views::new(inputs.targets, Some(self.criterion.setup.agnostic_label()));
         let queries: usize = self.layout.slots.iter().map(|slot| self.layout.parts[slot.part].queries.len()).sum();
         check_length(Array::CostBlocks, out.len(), &[queries, inputs.targets.total()])?;

@@ -1,6 +1,6 @@
 //! Sketches: what random cases are made of.
 
-use hungarian_loss::{Matching, Part, Stack, Structure, query_fields, target_fields};
+use hungarian_loss::{LayerRule, Matching, Part, Stack, Structure, query_fields, target_fields};
 use proptest::prelude::*;
 
 use super::case::Case;
@@ -150,6 +150,12 @@ pub fn subset() -> impl Strategy<Value = Vec<&'static str>> {
 /// Those of some families that layers may be without, though their terms have weights.
 pub fn optional(families: &[&'static str]) -> Vec<&'static str> {
     families.iter().copied().filter(|name| of(name).is_late()).collect()
+}
+
+/// Rules of so many layers that are matched alike; one that would take over its own matching has an optimal one.
+pub fn layer_rules(layers: usize, matching: Matching, has_cost: bool) -> Vec<LayerRule> {
+    let of = |layer| if matching == Matching::Of(layer) { Matching::Optimal } else { matching };
+    (0..layers).map(|layer| LayerRule { matching: of(layer), has_cost }).collect()
 }
 
 /// Other families, that need none of these.

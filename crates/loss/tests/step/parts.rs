@@ -1,10 +1,10 @@
 //! Parts: groups, repetitions, denoising, class-agnostic parts, the union matching, ignored targets, rules and costs.
 
-use hungarian_loss::{LayerRule, Matching, Part};
+use hungarian_loss::{Matching, Part};
 use proptest::prelude::*;
 
 use crate::harness::settings::random_weights;
-use crate::harness::sketch::{idle, optional};
+use crate::harness::sketch::{idle, layer_rules, optional};
 use crate::harness::{Case, Random, Settings, Sketch, SketchStack, assert_near, cases, checks, subset};
 
 /// What a random part has.
@@ -33,15 +33,8 @@ impl RandomPart {
     }
 
     fn part(&self, first_layer: usize, first_query: usize) -> Part {
-        let rule = |layer| LayerRule {
-            matching: match self.matching {
-                Matching::Of(source) if source == layer => Matching::Optimal,
-                matching => matching,
-            },
-            has_cost: self.has_cost,
-        };
         Part {
-            rules: (0..self.layers).map(rule).collect(),
+            rules: layer_rules(self.layers, self.matching, self.has_cost),
             groups: self.groups,
             repeat: self.repeat,
             class_agnostic: self.class_agnostic,
