@@ -20,6 +20,12 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
 })
 
+/** The tests of the solvers. */
+const SOLVER = ['solver', 'sparse', 'certificate', 'grouping']
+
+/** What fuzzing has kept. */
+const FUZZ = ['--package', 'hungarian-loss-fuzz', '--test', 'corpus']
+
 const CHECKS = { asan, addon, valgrind, miri }
 for (const name of positionals) {
   if (!Object.hasOwn(CHECKS, name)) fail(`There are only the checks ${Object.keys(CHECKS).join(', ')}, got "${name}".`)
@@ -33,8 +39,6 @@ function core() {
   return ['hungarian-loss-simd', 'hungarian-loss-lsap', 'hungarian-loss'].flatMap((crate) => ['--package', crate])
 }
 
-const FUZZ = ['--package', 'hungarian-loss-fuzz', '--test', 'corpus']
-
 function asan() {
   const host = hostTarget()
   const env = { ...withFlags(['-Zsanitizer=address']), ASAN_OPTIONS: 'detect_leaks=1:allocator_may_return_null=1' }
@@ -44,9 +48,6 @@ function asan() {
   runOrExit('cargo', ['test', ...where, ...core(), ...tests], env)
   runOrExit('cargo', ['test', ...where, ...FUZZ], env)
 }
-
-/** The tests of the solvers. */
-const SOLVER = ['solver', 'sparse', 'certificate', 'grouping']
 
 function addon(isAsked) {
   const runtime = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim()
@@ -63,7 +64,7 @@ function addon(isAsked) {
   mkdirSync(built, { recursive: true })
   copyFileSync(join(folder, host, 'debugging', 'libhungarian_loss_node.so'), join(built, 'addon.node'))
   const calls = options.short ? '200' : '5000'
-  const { status, stderr, stdout } = spawnSync('node', [join(ROOT, 'scripts', 'memory', 'calls.js'), calls], {
+  const { status, stderr, stdout } = spawnSync('node', ['--expose-gc', join(ROOT, 'scripts', 'memory', 'calls.js'), calls], {
     cwd: ROOT,
     encoding: 'utf8',
     env: {
