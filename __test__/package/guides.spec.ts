@@ -1,0 +1,87 @@
+/** What the guides say in tables is what the code has. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss } from '../../src/index.ts'
+import type { PresetName } from '../../src/index.ts'
+import { PRESETS } from '../../src/options/presets.ts'
+import { untyped } from '../support/helpers.ts'
+import { ROOT } from '../support/root.ts'
+
+const read = (guide: string): string => readFileSync(join(ROOT, 'docs', 'guide', guide), 'utf8')
+
+/** The cells of the rows of a table, which follows a heading row that begins with `first`. */
+function tableOf(text: string, first: string): string[][] {
+  const lines = text.split('\n')
+  const start = lines.findIndex((line) => line.startsWith(`| ${first} |`))
+  expect(start, `no table with the heading ${first}`).toBeGreaterThanOrEqual(0)
+  const end = lines.findIndex((line, i) => i > start && !line.startsWith('|'))
+  return lines.slice(start + 2, end).map((line) => {
+    return line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim())
+  })
+}
+
+/** `{ a: { b: 1 } }` of "`a.b: 1`", all of a cell together. */
+function settingsOf(cell: string): { [key: string]: unknown } {
+  const settings: { [key: string]: unknown } = {}
+  for (const [, path, value] of cell.matchAll(/`([\w.]+): ([^`]+)`/g) as Iterable<[string, string, string]>) {
+    const keys = path.split('.')
+    const last = keys.pop() as string
+    const group = keys.reduce<{ [key: string]: unknown }>((at, key) => (at[key] ??= {}) as typeof at, settings)
+    group[last] = value.startsWith("'") ? value.slice(1, -1) : JSON.parse(value)
+  }
+  return settings
+}
+
+/** Weights of class, L1 and GIoU as a cell has them. */
+function weightsOf(cell: string): { class: number; l1: number; giou: number } {
+  const [first, l1, giou] = cell.split(', ').map(Number) as [number, number, number]
+  return { class: first, l1, giou }
+}
+
+describe('presets.md', () => {
+  const text = read('presets.md')
+  const rows = tableOf(text, 'preset')
+  const nameOf = (cell: string) => cell.slice(1, -1) as PresetName
+
+  test('has a row for each preset, and for no other', () => {
+    expect(rows.map(([name]) => nameOf(name!))).toEqual(Object.keys(PRESETS))
+  })
+
+  test.each(rows)('%s: its row, taken as options of DETR, is the preset', (name, kind, cost, weights, besides) => {
+    const {
+      cost: further,
+      weights: others,
+      classification,
+      ...rest
+    } = settingsOf(besides!) as { [key: string]: object }
+    const options = {
+      numClasses: 7,
+      classification: { kind: kind!.slice(1, -1), ...classification },
+      cost: { ...weightsOf(cost!), ...further },
+      weights: { ...weightsOf(weights!), ...others },
+      ...rest,
+    }
+    const expected = HungarianLoss[nameOf(name!)]({ numClasses: 7 }).options
+    expect(new HungarianLoss(untyped(options)).options).toEqual(expected)
+  })
+
+  test.each(rows)('%s: names its paper and its code', (name, _kind, _cost, _weights, _besides, paper, code) => {
+    expect(paper).toMatch(/^\[[^\]]+ 20\d\d\]\(https:\/\/arxiv\.org\/abs\/\d{4}\.\d{5}\)$/)
+    if (nameOf(name!) !== 'groupDetr') expect(code).toMatch(/^\[([\w.-]+\/[\w.-]+)\]\(https:\/\/github\.com\/\1\)$/)
+  })
+
+  test('has the defaults of each kind of class term', () => {
+    const kinds = tableOf(text, '`kind`')
+    expect(kinds.map(([kind]) => kind)).toEqual(['`softmax`', '`focal`', '`varifocal`', '`mal`', '`ia-bce`'])
+    for (const [kind, , , defaults] of kinds) {
+      const classification = { kind: kind!.slice(1, -1) }
+      const resolved = new HungarianLoss(untyped({ numClasses: 7, classification })).options.classification
+      if (classification.kind === 'softmax') expect(resolved).toMatchObject(settingsOf(defaults!))
+      else expect(resolved).toEqual({ ...classification, ...settingsOf(defaults!) })
+    }
+  })
+})
