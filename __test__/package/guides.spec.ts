@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { PresetName } from '../../src/index.ts'
 import { PRESETS } from '../../src/options/presets.ts'
-import { untyped } from '../support/helpers.ts'
+import { readCases } from '../support/golden.ts'
+import { errorOf, untyped } from '../support/helpers.ts'
 import { ROOT } from '../support/root.ts'
 
 const read = (guide: string): string => readFileSync(join(ROOT, 'docs', 'guide', guide), 'utf8')
@@ -83,5 +84,51 @@ describe('presets.md', () => {
       if (classification.kind === 'softmax') expect(resolved).toMatchObject(settingsOf(defaults!))
       else expect(resolved).toEqual({ ...classification, ...settingsOf(defaults!) })
     }
+  })
+})
+
+describe('from-pytorch.md', () => {
+  const text = read('from-pytorch.md')
+  /** Every name of the first column, with what the second has for it. */
+  const namesIn = (heading: string): Array<[name: string, meant: string]> =>
+    tableOf(text, heading).flatMap(([names, meant]) =>
+      Array.from(names!.matchAll(/`(\w+)`/g), ([, name]): [string, string] => [name!, meant!.slice(1, -1)]),
+    )
+  const meantBy = (run: () => unknown) => /did you mean ([\w.]+)\?/.exec(errorOf(run).message)?.[1]
+  const layer = {
+    logits: { data: new Float32Array(2), shape: [1, 1, 2] },
+    boxes: { data: Float32Array.of(0.5, 0.5, 0.2, 0.2), shape: [1, 1, 4] },
+  }
+  const criterion = HungarianLoss.detr({ numClasses: 1 })
+
+  test.each(namesIn('option'))('the option %s is told to be %s', (name, meant) => {
+    expect(meantBy(() => HungarianLoss.detr(untyped({ numClasses: 1, [name]: 1 })))).toBe(meant)
+  })
+
+  test.each(namesIn('key'))('the key %s of outputs is told to be %s', (name, meant) => {
+    expect(meantBy(() => criterion.compute(untyped({ ...layer, [name]: [] }), [{ labels: [] }]))).toBe(meant)
+  })
+
+  test.each(namesIn('key of a target'))('the key %s of a target is told to be %s', (name, meant) => {
+    expect(meantBy(() => criterion.compute(layer, untyped([{ labels: [], [name]: [] }])))).toBe(meant)
+  })
+
+  test('its step is the one that PyTorch has recorded', () => {
+    const step = JSON.parse(/^const recorded = `(.*)`$/m.exec(text)![1]!)
+    const [, golden] = readCases<{
+      layers: { logits: number[]; boxes: number[] }[]
+      targets: object[]
+      losses: object
+      weighted_total: number
+    }>('detr-aux').find(([name]) => name === 'more_targets_than_queries')!
+    const { outputs, targets, losses, total } = step
+    const layers: { pred_logits: number[][][]; pred_boxes: number[][][] }[] = [...outputs.aux_outputs, outputs]
+    expect(layers.map(({ pred_logits }) => pred_logits.flat(2))).toEqual(golden.layers.map(({ logits }) => logits))
+    expect(layers.map(({ pred_boxes }) => pred_boxes.flat(2))).toEqual(golden.layers.map(({ boxes }) => boxes))
+    expect({ targets, losses, total }).toEqual({
+      targets: golden.targets,
+      losses: golden.losses,
+      total: golden.weighted_total,
+    })
   })
 })
