@@ -132,3 +132,25 @@ describe('from-pytorch.md', () => {
     })
   })
 })
+
+describe('troubleshooting.md', () => {
+  const text = read('troubleshooting.md')
+  const codesOf = (heading: string) => tableOf(text, heading).map(([code]) => code!.slice(1, -1))
+  const source = (file: string) => readFileSync(join(ROOT, 'src', file), 'utf8')
+
+  test('has every code of findings, and says where each helps', () => {
+    const codes = Array.from(
+      source('criterion/inspect/finding.ts').matchAll(/^ {2}\| '([a-z-]+)'$/gm),
+      ([, code]) => code!,
+    )
+    expect(codes.length).toBeGreaterThan(20)
+    expect(codesOf('code | severity').toSorted()).toEqual(codes.toSorted())
+    const symptoms = tableOf(text, 'symptom').join()
+    expect(codes.filter((code) => !symptoms.includes(`\`${code}\``))).toEqual([])
+  })
+
+  test('has every code of errors', () => {
+    const [, list] = /const CODES = \[([^\]]+)\]/.exec(source('common/errors.ts'))!
+    expect(codesOf('code | usual cause')).toEqual(Array.from(list!.matchAll(/'(\w+)'/g), ([, code]) => code))
+  })
+})
