@@ -1,10 +1,11 @@
 /** What the guides say in tables is what the code has. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { PresetName } from '../../src/index.ts'
 import { PRESETS } from '../../src/options/presets.ts'
+import { checkBuilt } from '../support/built.ts'
 import { readCases } from '../support/golden.ts'
 import { errorOf, untyped } from '../support/helpers.ts'
 import { ROOT } from '../support/root.ts'
@@ -152,5 +153,21 @@ describe('troubleshooting.md', () => {
   test('has every code of errors', () => {
     const [, list] = /const CODES = \[([^\]]+)\]/.exec(source('common/errors.ts'))!
     expect(codesOf('code | usual cause')).toEqual(Array.from(list!.matchAll(/'(\w+)'/g), ([, code]) => code))
+  })
+})
+
+describe('how-it-works.md', () => {
+  beforeAll(checkBuilt, 60_000)
+
+  test('its pictures are those that are drawn now, and it shows all of them', async () => {
+    const { drawAll } = await import('../../scripts/pictures/index.js')
+    const drawn = drawAll()
+    const folder = join(ROOT, 'docs', 'pictures')
+    const text = read('how-it-works.md')
+    expect(readdirSync(folder).toSorted()).toEqual(Object.keys(drawn).toSorted())
+    for (const [file, picture] of Object.entries(drawn)) {
+      expect(readFileSync(join(folder, file), 'utf8'), `${file}: run node scripts/pictures.js`).toBe(picture)
+      expect(text).toMatch(new RegExp(`!\\[[^\\]]+\\]\\(\\.\\./pictures/${file}\\)`))
+    }
   })
 })
