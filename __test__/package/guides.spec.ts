@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { HungarianLoss } from '../../src/index.ts'
+import { HungarianLoss, linearSumAssignment } from '../../src/index.ts'
 import type { PresetName } from '../../src/index.ts'
 import { PRESETS } from '../../src/options/presets.ts'
 import { checkBuilt } from '../support/built.ts'
@@ -149,10 +149,42 @@ describe('troubleshooting.md', () => {
     const symptoms = tableOf(text, 'symptom').join()
     expect(codes.filter((code) => !symptoms.includes(`\`${code}\``))).toEqual([])
   })
+})
 
-  test('has every code of errors', () => {
-    const [, list] = /const CODES = \[([^\]]+)\]/.exec(source('common/errors.ts'))!
-    expect(codesOf('code | usual cause')).toEqual(Array.from(list!.matchAll(/'(\w+)'/g), ([, code]) => code))
+describe('troubleshooting.md: messages', () => {
+  const tensor = (value: number, ...shape: number[]) => ({
+    data: new Float32Array(shape.reduce((a, b) => a * b)).fill(value),
+    shape,
+  })
+  const layer = { logits: tensor(0, 1, 3, 6), boxes: tensor(0.5, 1, 3, 4) }
+  const target = { labels: [1], boxes: [[0.5, 0.5, 0.2, 0.2]] }
+  const detached = tensor(0, 1, 3, 6)
+  structuredClone(detached.data, { transfer: [detached.data.buffer] })
+  const run = (outputs: object, targets: unknown = [target], call = {}) =>
+    HungarianLoss.detr({ numClasses: 5 }).compute(untyped({ ...layer, ...outputs }), untyped(targets), call)
+  const WAYS = [
+    () => HungarianLoss.detr(untyped({ numClasses: 5, set_cost_class: 1 })),
+    () => run({ logits: tensor(0, 1, 3, 5) }),
+    () => run({ logits: tensor(0, 3, 6) }),
+    () => run({}, [{ ...target, labels: [5] }]),
+    () => run({}, [{ ...target, boxes: [[50, 50, 20, 20]] }]),
+    () => run({ boxes: tensor(-0.5, 1, 3, 4) }),
+    () => run({}, Promise.resolve([target])),
+    () => run({ logits: detached }),
+    () => run({}, [target], { out: { logits: layer.logits.data, boxes: new Float32Array(12) } }),
+    () =>
+      linearSumAssignment([
+        [Infinity, 1],
+        [Infinity, 2],
+      ]),
+  ]
+  const rows = tableOf(read('troubleshooting.md'), 'message')
+
+  test('there is a way to each', () => expect(rows.length).toBe(WAYS.length))
+
+  test.each(rows.map(([message], i) => ({ message: message!, way: WAYS[i]! })))('$message', ({ message, way }) => {
+    const { message: thrown } = errorOf(way)
+    for (const [, part] of message.matchAll(/`([^`]+)`/g)) expect(thrown).toContain(part)
   })
 })
 
