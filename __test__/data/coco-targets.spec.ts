@@ -190,9 +190,12 @@ describe('cocoTargets:', () => {
         const boxFormat = isCentre ? 'cxcywh' : 'xyxy'
         const { targets, images, classes, dropped } = cocoTargets(data, { normalized, boxFormat })
         expect(dropped).toEqual([])
-        const detections = targets.map(
-          (target) => ({ ...target, scores: target.labels.map(() => 1), boxFormat }) as const,
-        )
+        const detections = targets.map(({ labels, boxes }) => ({
+          labels,
+          boxes,
+          scores: Array.from(labels, () => 1),
+          boxFormat: boxFormat as 'cxcywh' | 'xyxy',
+        }))
         const results = toCocoResults(detections, { images, classes, normalized })
         const expected = images.flatMap(({ id }) => data.annotations.filter(({ image_id }) => image_id === id))
         expect(results.map(({ image_id, category_id }) => [image_id, category_id])).toEqual(

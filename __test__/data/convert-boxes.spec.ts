@@ -62,6 +62,7 @@ describe('convertBoxes:', () => {
     const tensor = convertBoxes({ data: Float32Array.from([...box, ...box]), dims: [1, 2, 4] }, 'xywh', 'xyxy')
     expect(tensor).toEqual({ data: Float32Array.from([...SAME.xyxy, ...SAME.xyxy]), shape: [1, 2, 4] })
     expectTypeOf(tensor).toEqualTypeOf<{ data: Float32Array; shape: number[] }>()
+    expectTypeOf(convertBoxes(JSON.parse('[]'), 'xywh', 'xyxy')).toBeAny()
   })
 
   test('sides of 0 and less are converted like all others', () => {

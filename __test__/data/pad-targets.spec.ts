@@ -73,9 +73,10 @@ describe('padTargets:', () => {
     fc.assert(
       fc.property(fc.nat(), counts, fc.nat(3), (seed, targets, more) => {
         const outputs = randomLayer(seed, { images: targets.length })
-        const ragged: Target[] = randomTargets(seed, { targets }).map((target) => ({
-          ...target,
-          ignore: target.labels.map((label) => label % 2),
+        const ragged: Target[] = randomTargets(seed, { targets }).map(({ labels, boxes }) => ({
+          labels,
+          boxes,
+          ignore: labels.map((label) => label % 2),
         }))
         const padded = padTargets(ragged, { maxTargets: Math.max(...targets) + more })
         const { loss, gradients } = criterion.compute(outputs, ragged)

@@ -27,7 +27,11 @@ export interface DetectionsLike {
 /** Settings of {@link toCocoResults}. */
 export interface CocoResultOptions {
   /** The image of each entry, as {@link cocoTargets} gives them: `{ id }`, with `width` and `height` for normalised boxes. */
-  readonly images: ReadonlyArray<{ readonly id: CocoId; readonly width?: number; readonly height?: number }>
+  readonly images: ReadonlyArray<{
+    readonly id: CocoId
+    readonly width?: number | undefined
+    readonly height?: number | undefined
+  }>
   /** The category of each class, likewise. */
   readonly classes: ReadonlyArray<{ readonly id: CocoId }>
   /** Whether boxes are parts of the image's width and height, which COCO's are not. Default: false, pixels. */
