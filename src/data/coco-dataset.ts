@@ -53,8 +53,11 @@ export interface CocoAnnotation {
 
 /** A data set as COCO's `instances_*.json` and `person_keypoints_*.json` hold it. */
 export interface CocoDataset {
+  /** Its images, each with an id of its own. */
   readonly images: readonly CocoImage[]
+  /** The objects in all of them, in any order. */
   readonly annotations: readonly CocoAnnotation[]
+  /** The categories of objects, each with an id of its own. */
   readonly categories: readonly CocoCategory[]
 }
 

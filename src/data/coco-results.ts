@@ -44,10 +44,13 @@ export interface CocoResultOptions {
 
 /** An entry of COCO's result files. */
 export interface CocoResult {
+  /** The image. */
   readonly image_id: CocoId
+  /** The category of the detection's class. */
   readonly category_id: CocoId
   /** Left, top, width and height in pixels. */
   readonly bbox: [number, number, number, number]
+  /** The probability. */
   readonly score: number
 }
 
