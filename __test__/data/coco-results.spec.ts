@@ -33,11 +33,11 @@ describe('toCocoResults:', () => {
   })
 
   test('nothing is rounded unless it is asked for', () => {
-    const detections = [{ boxes: [1 / 3, 0, 2 / 3, 1.005], scores: [2 / 3], labels: [0] }]
+    const detections = [{ boxes: [1 / 3, 0, 2 / 3, 2.005], scores: [2 / 3], labels: [0] }]
     const options = { images: [{ id: 1 }], classes }
-    expect(toCocoResults(detections, options)[0]).toMatchObject({ bbox: [1 / 3, 0, 1 / 3, 1.005], score: 2 / 3 })
+    expect(toCocoResults(detections, options)[0]).toMatchObject({ bbox: [1 / 3, 0, 1 / 3, 2.005], score: 2 / 3 })
     expect(toCocoResults(detections, { ...options, boxDigits: 1, scoreDigits: 3 })[0]).toMatchObject({
-      bbox: [0.3, 0, 0.3, 1],
+      bbox: [0.3, 0, 0.3, 2],
       score: 0.667,
     })
     expect(toCocoResults(detections, { ...options, scoreDigits: 0 })[0]?.score).toBe(1)
@@ -60,6 +60,21 @@ describe('toCocoResults:', () => {
     const parts = toDetections(outputs, { criterion, topK: 4 })
     const scaled = toCocoResults(parts, { images, classes, normalized: true })
     scaled.forEach(({ bbox }, i) => bbox.forEach((x, k) => expect(x).toBeCloseTo(results[i]?.bbox[k] as number, 9)))
+  })
+
+  test('refuses normalised boxes that nobody said are so, since they were meant to be scaled', () => {
+    const criterion = HungarianLoss.deformableDetr({ numClasses: 3 })
+    const detections = toDetections(randomLayer(1, { classes: 3 }), { criterion })
+    const error = errorOf(() => toCocoResults(detections, { images, classes }))
+    expect(error).toMatchObject({ code: 'RANGE', argument: 'detections[0].boxes', image: 0 })
+    expect(error.message).toContain('give toDetections the sizes')
+    expect(toCocoResults(detections, { images, classes, normalized: false })).toHaveLength(36)
+    // nothing is found, or nothing but points at the origin
+    const none = { boxes: [], scores: [], labels: [] }
+    expect(toCocoResults([none, none], { images, classes })).toEqual([])
+    expect(toCocoResults([none, { boxes: [0, 0, 0, 0], scores: [1], labels: [0] }], { images, classes })).toHaveLength(
+      1,
+    )
   })
 
   test('refuses what does not fit, with its place', () => {

@@ -108,6 +108,7 @@ describe('padTargets: refuses', () => {
     ['several labels of a target', [{ labels: [[0, 1]], boxes: [box] }], 'DTYPE', 'targets[0].labels'],
     ['a label that is no integer', [{ labels: [0.5], boxes: [box] }], 'RANGE', 'targets[0].labels'],
     ['a label of another type', [{ labels: ['dog'], boxes: [box] }], 'DTYPE', 'targets[0].labels'],
+    ['labels that are one-hot', [{ labels: { data: [0, 1], shape: [1, 2] }, boxes: [box] }], 'SHAPE', 'targets[0].labels'],
     ['other keys', [{ labels: [0], boxes: [box], iscrowd: [0] }], 'OPTION', 'targets[0].iscrowd'],
     ['too few boxes', [{ labels: [0, 1], boxes: [box] }], 'SHAPE', 'targets[0].boxes'],
     ['boxes that are none', [{ labels: [0], boxes: [[1, 2]] }], 'SHAPE', 'targets[0].boxes'],
