@@ -250,7 +250,20 @@ describe('packTargets: is refused:', () => {
     ['a target without boxes', [{ labels: [1] }], SHAPE, { code: 'DTYPE', argument: 'targets[0].boxes' }],
     ['points', [{ ...one, points: [[0, 0]] }], SHAPE, { code: 'SHAPE', argument: 'targets[0].points' }],
     ['an unknown key', [{ ...one, iscrowd: [0] }], SHAPE, { code: 'OPTION', argument: 'targets[0].iscrowd' }],
-    ['several labels of a target', [{ ...one, labels: [[1, 2]] }], SHAPE, { code: 'OPTION', argument: 'targets' }],
+    [
+      'several labels of a target',
+      [
+        { labels: [], boxes: [] },
+        { labels: [[1], [1, 2]], boxes: [0, 0, 1, 1, 0, 0, 1, 1] },
+      ],
+      SHAPE,
+      {
+        code: 'OPTION',
+        image: 1,
+        target: 1,
+        message: 'targets[1].labels: a packed target must have one label, got 2 at target 1',
+      },
+    ],
     [
       'a label below 0',
       [one, { ...one, labels: [-1] }],

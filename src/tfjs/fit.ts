@@ -2,13 +2,14 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
-import { lengthOf, listOf, shapeOf, showShape } from '../common/tensors.ts'
+import { float32, lengthOf, listOf, shapeOf, showShape } from '../common/tensors.ts'
 import { checkInteger, MAX_SIZE, show } from '../common/validate.ts'
 import type { HungarianLoss } from '../criterion/criterion.ts'
 import type { GradientsOf } from '../input/gradients.ts'
 import { packTargets as pack } from '../input/packing.ts'
+import type { PackedTargets } from '../input/packing.ts'
 import type { Outputs } from '../input/outputs.ts'
-import type { EmptyTarget } from '../input/targets.ts'
+import type { EmptyTarget, Target } from '../input/targets.ts'
 import type { LossResult } from '../result/loss.ts'
 import { joinGradients, layoutOf, readPacked, splitOutputs, writeTargets } from './packed.ts'
 import type { PackedLayout } from './packed.ts'
@@ -62,14 +63,25 @@ export function packTargets(
       fail('DTYPE', 'targets', `must be an array with one entry for each image, got ${show(copies)}`)
     }
     const packed = pack(toTargets({ targets: copies, tensors }, readNow), { ...layout.shape, images: copies.length })
-    if (packed.labelOffsets !== undefined) {
-      fail('OPTION', 'targets', 'must have one label each to be packed, not lists of labels')
-    }
+    checkSingle(packed)
     argument = 'shape'
     const full = readShape(shape, copies.length)
     return tf.tensor(writeTargets(layout, packed, full), full)
   } catch (error) {
     throw toReadError(error, argument)
+  }
+}
+
+/** Refuses targets of several labels, or of none. */
+function checkSingle({ labelOffsets, offsets, total }: PackedTargets): void {
+  if (labelOffsets === undefined) return
+  for (let [target, image] = [0, 0]; target < total; target++) {
+    while (target >= (offsets[image + 1] as number)) image++
+    const labels = (labelOffsets[target + 1] as number) - (labelOffsets[target] as number)
+    if (labels === 1) continue
+    const place = { image, target: target - (offsets[image] as number) }
+    const rule = `a packed target must have one label, got ${labels} at target ${place.target}`
+    fail('OPTION', `targets[${image}].labels`, rule, place)
   }
 }
 
@@ -120,10 +132,10 @@ export function fitLoss<O extends TensorOutputs | TensorOutputsWithoutBoxes = Te
     const targets = readTargets(packed, shape[0] as number, layout)
     const operation = tf.customGrad((...args) => {
       const [joined, save] = args as unknown as [tfc.Tensor, tfc.GradSaveFunc]
-      const values = readNow(joined, 'outputs') as Float32Array
-      const result = criterion.compute(splitOutputs(layout, values, shape) as Outputs, targets)
+      const values = readValues(joined, shape, 'outputs')
+      const { result, gradient } = compute(criterion, layout, values, shape, targets)
       last = result
-      save([tf.tensor(joinGradients(layout, result.gradients, shape), shape)])
+      save([tf.tensor(gradient, shape)])
       return {
         value: tf.scalar(result.loss),
         gradFunc: (dy: tfc.Tensor, saved: tfc.Tensor[]) => saved.map((gradient) => tf.mul(gradient, dy)),
@@ -134,6 +146,22 @@ export function fitLoss<O extends TensorOutputs | TensorOutputsWithoutBoxes = Te
   const get = () => last ?? fail('OPTION', 'lastResult', 'there is none before the first call')
   // not enumerable, since a LayersModel that is saved takes what it can list of its loss for the names of outputs
   return Object.defineProperty(loss, 'lastResult', { get }) as FitLoss<O>
+}
+
+/** The result for joined outputs, and its gradient in their layout. */
+function compute(
+  criterion: HungarianLoss,
+  layout: PackedLayout,
+  values: Float32Array,
+  shape: readonly number[],
+  targets: readonly Target[],
+) {
+  try {
+    const result = criterion.compute(splitOutputs(layout, values, shape) as Outputs, targets)
+    return { result, gradient: joinGradients(layout, result.gradients, shape) }
+  } catch (error) {
+    throw toReadError(error, 'criterion')
+  }
 }
 
 function readLayout(criterion: HungarianLoss): PackedLayout {
@@ -162,6 +190,11 @@ function readOutputs(outputs: unknown, { outputs: fields, outputWidth }: PackedL
   }
 }
 
+/** The values of a tensor, as many as its shape says. */
+function readValues(tensor: tfc.Tensor, shape: readonly number[], argument: string): Float32Array {
+  return float32({ data: readNow(tensor, argument) }, shape, argument)
+}
+
 /** The targets in a tensor of packed ones. */
 function readTargets(packed: unknown, images: number, layout: PackedLayout) {
   try {
@@ -170,7 +203,7 @@ function readTargets(packed: unknown, images: number, layout: PackedLayout) {
     if (shape.length < 2 || shape[0] !== images) {
       fail('SHAPE', 'packed', `expected [${images}, …], as many images as outputs, got ${showShape(shape)}`)
     }
-    return readPacked(layout, readNow(packed, 'packed') as Float32Array, images)
+    return readPacked(layout, readValues(packed, shape, 'packed'), images)
   } catch (error) {
     throw toReadError(error, 'packed')
   }

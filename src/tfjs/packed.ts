@@ -12,6 +12,7 @@ import type { HungarianLoss } from '../criterion/criterion.ts'
 import type { PackedTargets } from '../input/packing.ts'
 import type { Target, TargetShape } from '../input/targets.ts'
 import { neededFields, showNeed } from '../options/needed.ts'
+import { resolveOptions } from '../options/options.ts'
 import { isSigmoid } from '../terms/classification.ts'
 import { MAX_CLASSES } from '../terms/classes.ts'
 import { FIELDS, TARGET_FIELDS } from '../terms/index.ts'
@@ -41,7 +42,9 @@ export interface PackedLayout {
 const END = -1
 
 /** What is packed for a criterion: the fields that it needs. Those of several axes, as points, may be of any number, and are refused. */
-export function layoutOf({ options }: HungarianLoss): PackedLayout {
+export function layoutOf(criterion: HungarianLoss): PackedLayout {
+  // resolved once more, since a stranger's criterion may have any
+  const options = resolveOptions(criterion.options, 'detr')
   const needed = neededFields(options)
   const { numClasses, classification } = options
   const outputs = FIELDS.flatMap(({ name, owner, columns, axes }, i) => {
