@@ -113,7 +113,8 @@ function readShape(shape: unknown, images: number): number[] {
  * `fit` as well; and `OPTION` for a criterion of points.
  *
  * @example
- * const joined = tf.layers.concatenate().apply([logits, boxes]) // [null, Q, numClasses + 1] and [null, Q, 4]
+ * // of symbolic tensors [null, Q, numClasses + 1] and [null, Q, 4]
+ * const joined = tf.layers.concatenate().apply([logits, boxes]) as tf.SymbolicTensor
  * const model = tf.model({ inputs, outputs: joined })
  * const loss = fitLoss(tf, criterion)
  * model.compile({ optimizer: 'adam', loss })
