@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { Target } from '../../src/index.ts'
 import { fitLoss, hungarianLoss, packTargets } from '../../src/tfjs.ts'
+import type { TensorOutputsWithoutBoxes } from '../../src/tfjs.ts'
 import { registerGradients } from '../support/gradients.ts'
 import {
   bitsOf,
@@ -78,19 +79,12 @@ describe('fitLoss: value and gradient are those of compute, bit by bit', () => {
       logits: { data: Float32Array.from({ length: 20 }, random), shape: [2, 5, 2] },
       spans: { data: Float32Array.from({ length: 20 }, random), shape: [2, 5, 2] },
     }
-    const targets = [
-      {
-        labels: [0, 0],
-        spans: [
-          [0.2, 0.1],
-          [0.7, 0.3],
-        ],
-      },
-      { labels: [] },
-    ]
+    const targets = [{ labels: [0, 0], spans: [0.2, 0.1, 0.7, 0.3] }, { labels: [] }]
     const expected = moments.compute(outputs, targets)
     const joined = tf.concat([tensorOf(outputs.logits), tensorOf(outputs.spans)], -1)
-    const { value, grad } = differentiate(fitLoss(tf, moments), packTargets(tf, moments, targets, [null, 5, 4]), joined)
+    const loss = fitLoss<TensorOutputsWithoutBoxes>(tf, moments)
+    const { value, grad } = differentiate(loss, packTargets(tf, moments, targets, [null, 5, 4]), joined)
+    expect(loss.lastResult.terms.spanL1).toBe(expected.terms.spanL1)
     expectClose(value, expected.loss, 1e-7)
     const [logits, spans] = tf.split(grad, [2, 2], -1).map((piece) => bitsOf(piece.dataSync()))
     expect([logits, spans]).toEqual([expected.gradients.logits, expected.gradients.spans].map(bitsOf))
