@@ -24,5 +24,5 @@ test('the package: the package offers these names and no others', () => {
     'unpadTargets',
     'verifyAssignment',
   ])
-  expect(Object.keys(tfjs).toSorted()).toEqual(['hungarianLoss', 'lossGradients'])
+  expect(Object.keys(tfjs).toSorted()).toEqual(['fitLoss', 'hungarianLoss', 'lossGradients', 'packTargets'])
 })

@@ -19,7 +19,7 @@ import {
   unpadTargets,
   verifyAssignment,
 } from '../../src/index.ts'
-import { hungarianLoss, lossGradients } from '../../src/tfjs.ts'
+import { fitLoss, hungarianLoss, lossGradients, packTargets } from '../../src/tfjs.ts'
 import { errorOf, randomLayer, randomTargets, tiny, untyped } from '../support/helpers.ts'
 import { apply, HUGE, ODD, Trap } from '../support/odd.ts'
 import type { Change } from '../support/odd.ts'
@@ -302,6 +302,27 @@ const PADDED = [() => [padTargets(randomTargets(1))], () => [padTargets(...(RAGG
 
 const COUNTS = [() => [10, 3], () => [7, 2, { seed: 1, dropLast: true }]]
 
+const FAKES = [() => [{ ...fakeTf }, HungarianLoss.detr({ numClasses: 4 })]]
+
+const PACKED = [
+  () => [randomTargets(1), [null, 6, 9]],
+  () => [
+    [
+      { labels: [], boxes: [] },
+      { labels: [[1], 2], boxes: [0, 0, 1, 1, 0, 0, 1, 1], ignore: [0, 1] },
+    ],
+    [2, 12],
+  ],
+]
+
+/** Packed targets, and two layers of outputs, joined. */
+const JOINED = [
+  () => [
+    tensorOf({ data: packTargets(untyped(fakeTf), softmax, randomTargets(1), [2, 18]) as any, shape: [2, 18] }),
+    tensorOf({ data: new Float32Array(216).fill(0.5), shape: [2, 6, 18] }),
+  ],
+]
+
 type Inputs = ReadonlyArray<() => unknown[]>
 
 /** Every export, its calls, and its inputs; those that take sizes of layers, images and queries are tried with huge ones. */
@@ -342,11 +363,15 @@ const EXPORTS: ReadonlyArray<
   ['unpadTargets', (...args) => unpadTargets(...(args as [any])), PADDED, [...ODD, ...HUGE]],
   ['batchIndices', (...args) => [...batchIndices(...(args as [any, any, any]))], COUNTS],
   ['hungarianLoss', (...args) => hungarianLoss(untyped(fakeTf), softmax)(...(args as [any, any])), TENSORS],
+  ['hungarianLoss of', (tf, criterion) => hungarianLoss(tf, criterion), FAKES],
+  ['packTargets', (...args) => packTargets(untyped(fakeTf), softmax, ...(args as [any, any])), PACKED],
   [
-    'hungarianLoss of',
-    (tf, criterion) => hungarianLoss(tf, criterion),
-    [() => [{ ...fakeTf }, HungarianLoss.detr({ numClasses: 4 })]],
+    'packTargets of',
+    (criterion) => packTargets(untyped(fakeTf), criterion, randomTargets(1), [null, 18]),
+    [() => [HungarianLoss.detr({ numClasses: 4 })]],
   ],
+  ['fitLoss', (...args) => fitLoss(untyped(fakeTf), softmax)(...(args as [any, any])), JOINED],
+  ['fitLoss of', (tf, criterion) => fitLoss(tf, criterion), FAKES],
   ['lossGradients', (...args) => lossGradients(softmax, ...(args as [any, any])), TENSORS],
 ]
 
