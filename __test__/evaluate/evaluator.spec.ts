@@ -69,6 +69,10 @@ const partOf = (set: EvaluationSet, images: readonly number[]): [ImageDetections
   images.map((image) => set.groundTruth[image] as ImageGroundTruth),
 ]
 
+/** The same targets, of images that are counted. */
+const withoutIds = (groundTruth: readonly ImageGroundTruth[]): ImageGroundTruth[] =>
+  groundTruth.map((entry) => Object.assign({}, entry, { id: undefined }))
+
 /** Sets with scores that tie between images. */
 const SEEDS = [2, 9, 48, 49, 56, 119]
 
@@ -78,7 +82,7 @@ const large = (): EvaluationSet => {
     Array.from({ length: 30 }, (_, k) => makeSet(10 * k + 8)),
   )
   const detections = sets.flatMap((set) => set.detections)
-  const groundTruth = sets.flatMap((set) => set.groundTruth).map((entry, id) => ({ ...entry, id }))
+  const groundTruth = sets.flatMap((set) => set.groundTruth).map((entry, id) => Object.assign(entry, { id }))
   return { options: { numClasses: 12 }, ids: [...groundTruth.keys()], detections, groundTruth }
 }
 
@@ -101,10 +105,7 @@ describe('add', () => {
     const set = makeSet(9)
     const order = [...set.ids.keys()].toSorted((a, b) => (set.ids[a] as number) - (set.ids[b] as number))
     const [detections, groundTruth] = partOf(set, order)
-    const evaluator = evaluatorOf(set).add(
-      detections,
-      groundTruth.map(({ id: _, ...entry }) => entry),
-    )
+    const evaluator = evaluatorOf(set).add(detections, withoutIds(groundTruth))
     expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
   })
 
@@ -190,7 +191,7 @@ describe('merge and state', () => {
 
   test('counted images are counted on', () => {
     const set = makeSet(9)
-    const bare = set.groundTruth.map(({ id: _, ...entry }) => entry)
+    const bare = withoutIds(set.groundTruth)
     const expected = evaluatorOf(set).add(set.detections, bare).result()
     const first = evaluatorOf(set).add(set.detections.slice(0, 17), bare.slice(0, 17))
     const second = evaluatorOf(set).add(set.detections.slice(17), bare.slice(17))
