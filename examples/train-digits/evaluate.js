@@ -4,7 +4,8 @@ import { CANVAS, CLASSES } from './data.js'
 import { averagePrecision, boxIou, mean } from './metrics.js'
 
 const CHUNK = 32
-const SURE = 0.5
+/** From this score on a query is taken at its word. */
+export const SURE = 0.5
 
 /**
  * @typedef {{ logits: { data: Float32Array, shape: number[] }, boxes: { data: Float32Array, shape: number[] } }} Outputs

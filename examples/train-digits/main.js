@@ -13,7 +13,7 @@ import { Detr } from './model.js'
 import { HELP, parseOptions, UsageError } from './options.js'
 import { clock, Progress } from './progress.js'
 import { Random } from './random.js'
-import { report } from './report.js'
+import { report } from './report/report.js'
 import { train } from './train.js'
 
 const DEFAULTS = { steps: 2000, seed: 1, denoising: 0, out: 'train-digits-report', help: false }
