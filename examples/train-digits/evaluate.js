@@ -1,7 +1,8 @@
 /** Runs the model on held-out scenes and measures what it finds. */
 import * as tf from '@tensorflow/tfjs-core'
+import { convertBoxes, toDetections } from 'hungarian-loss'
 import { CANVAS, CLASSES } from './data.js'
-import { averagePrecision, boxIou, mean } from './metrics.js'
+import { averagePrecision, meanIou } from './metrics.js'
 
 const CHUNK = 32
 /** From this score on a query is taken at its word. */
@@ -10,7 +11,7 @@ export const SURE = 0.5
 /**
  * @typedef {{ logits: { data: Float32Array, shape: number[] }, boxes: { data: Float32Array, shape: number[] } }} Outputs
  * @typedef {{ ap50: number, ap75: number, meanIou: number }} Scores
- *   meanIou: each true box with the surest-enough detection that overlaps it most, whatever its label; 0 where none is.
+ *   meanIou: each true box with the sure detection that overlaps it most, whatever its label; 0 where none is.
  */
 
 /**
@@ -39,42 +40,17 @@ export function predict(model, images) {
 }
 
 /**
- * What each query says: its likeliest digit, how sure it is, and the box.
  * @param {Outputs} outputs
- * @returns {import('./metrics.js').Detection[]} in the order of images and queries
+ * @param {import('./data.js').Target[]} targets of the same images
+ * @param {import('hungarian-loss').HungarianLoss} criterion that the model was trained with
+ * @returns {Scores}
  */
-export function detections({ logits, boxes }) {
-  const [images, queries, columns] = logits.shape
-  return Array.from({ length: images * queries }, (_, i) => {
-    const row = logits.data.subarray(i * columns, (i + 1) * columns)
-    const digits = row.subarray(0, CLASSES)
-    const label = digits.indexOf(Math.max(...digits))
-    const score = 1 / row.reduce((sum, value) => sum + Math.exp(value - row[label]), 0)
-    return { image: Math.floor(i / queries), label, score, box: [...boxes.data.subarray(4 * i, 4 * i + 4)] }
-  })
-}
-
-/** @param {import('./data.js').Target[]} targets @returns {import('./metrics.js').Truth[]} */
-export function truths(targets) {
-  return targets.flatMap(({ labels, boxes }, image) =>
-    Array.from(labels, (label, i) => ({ image, label, box: [...boxes.subarray(4 * i, 4 * i + 4)] })),
-  )
-}
-
-/** @param {import('./model.js').Detr} model @param {import('./data.js').Batch} batch @returns {Scores} */
-export function evaluate(model, { images, targets }) {
-  const found = detections(predict(model, images))
-  const real = truths(targets)
-  const sure = found.filter(({ score }) => score >= SURE)
-  const overlaps = real.map(({ image, box }) =>
-    Math.max(
-      0,
-      ...sure.filter((detection) => detection.image === image).map((detection) => boxIou(detection.box, box)),
-    ),
-  )
+export function evaluate(outputs, targets, criterion) {
+  const found = toDetections(outputs, { criterion })
+  const real = targets.map(({ labels, boxes }) => ({ labels, boxes: convertBoxes(boxes, 'cxcywh', 'xyxy') }))
   return {
     ap50: averagePrecision(found, real, 0.5),
     ap75: averagePrecision(found, real, 0.75),
-    meanIou: mean(overlaps),
+    meanIou: meanIou(toDetections(outputs, { criterion, threshold: SURE }), real),
   }
 }

@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import * as tf from '@tensorflow/tfjs-core'
 import '@tensorflow/tfjs-backend-wasm'
-import { HungarianLoss } from 'hungarian-loss'
+import { HungarianLoss, toDetections } from 'hungarian-loss'
 import { hungarianLoss } from 'hungarian-loss/tfjs'
-import { CLASSES, drawBatch, readDigits } from './data.js'
+import { CANVAS, CLASSES, drawBatch, readDigits } from './data.js'
 import { evaluate, predict } from './evaluate.js'
 import { registerGradients } from './gradients.js'
 import { Detr } from './model.js'
@@ -52,12 +52,15 @@ async function run({ steps, seed, denoising, out }) {
   const progress = new Progress(process.stdout, steps)
   const history = []
   const evaluations = []
+  let outputs
   for await (const record of train(model, loss, training, { steps, seed: random.integer(2 ** 32), denoising })) {
     history.push(record)
     progress.step(record)
     const last = record.step === steps || stop.signal.aborted
     if (last || record.step % Math.ceil(steps / EVALUATIONS) === 0) {
-      const evaluation = { step: record.step, scores: evaluate(model, scenes), milliseconds: progress.elapsed }
+      outputs = predict(model, scenes.images)
+      const scores = evaluate(outputs, scenes.targets, criterion)
+      const evaluation = { step: record.step, scores, milliseconds: progress.elapsed }
       evaluations.push(evaluation)
       progress.evaluation(evaluation)
     }
@@ -65,7 +68,6 @@ async function run({ steps, seed, denoising, out }) {
   }
   progress.end()
 
-  const outputs = predict(model, scenes.images)
   const file = join(out, 'report.html')
   writeFileSync(
     file,
@@ -75,7 +77,7 @@ async function run({ steps, seed, denoising, out }) {
       history,
       evaluations,
       scenes,
-      outputs,
+      detections: toDetections(outputs, { criterion, sizes: scenes.targets.map(() => [CANVAS, CANVAS]) }),
       matches: criterion.match(outputs, scenes.targets).matches,
     }),
   )

@@ -1,30 +1,52 @@
 /** How good detections are. Pure functions on plain numbers. */
 
 /**
- * @typedef {[number, number, number, number]} Box centre and size: cx, cy, w, h
- * @typedef {{ image: number, label: number, box: Box }} Truth one true object
- * @typedef {Truth & { score: number }} Detection one predicted object; the higher the score, the surer
+ * @typedef {ArrayLike<number>} Box left, top, right and bottom
+ * @typedef {{ labels: Int32Array, boxes: ArrayLike<number> }} Truth the true objects of one image, boxes `[n · 4]`
  */
+
+/** The boxes of `[n · 4]` numbers, one by one. */
+const rows = (boxes) => Array.from({ length: boxes.length / 4 }, (_, i) => boxes.subarray(4 * i, 4 * i + 4))
 
 /** Intersection over union of two boxes. */
 export function boxIou(a, b) {
-  const start = (box, axis) => box[axis] - box[axis + 2] / 2
-  const end = (box, axis) => box[axis] + box[axis + 2] / 2
-  const overlap = (axis) => Math.max(0, Math.min(end(a, axis), end(b, axis)) - Math.max(start(a, axis), start(b, axis)))
+  const overlap = (axis) => Math.max(0, Math.min(a[axis + 2], b[axis + 2]) - Math.max(a[axis], b[axis]))
+  const area = (box) => (box[2] - box[0]) * (box[3] - box[1])
   const intersection = overlap(0) * overlap(1)
-  const union = a[2] * a[3] + b[2] * b[3] - intersection
+  const union = area(a) + area(b) - intersection
   return union > 0 ? intersection / union : 0
+}
+
+/**
+ * Mean, over the true boxes, of their overlap with the detection of their image that overlaps them most; 0 where there is none.
+ * @param {{ boxes: Float64Array }[]} detections of each image
+ * @param {Truth[]} truths of each image
+ */
+export function meanIou(detections, truths) {
+  return mean(
+    truths.flatMap(({ boxes }, image) =>
+      rows(boxes).map((box) => Math.max(0, ...rows(detections[image].boxes).map((found) => boxIou(found, box)))),
+    ),
+  )
 }
 
 /**
  * Average precision as COCO counts it, for one overlap threshold: detections are taken by falling score, each claims the
  * free true object of its label that it overlaps most; the precision is averaged over 101 levels of recall, and the result
  * over the labels that occur.
- * @param {Detection[]} detections
+ * @param {import('hungarian-loss').Detections[]} detections
  * @param {Truth[]} truths
  * @param {number} threshold least intersection over union of a hit
  */
 export function averagePrecision(detections, truths, threshold) {
+  const flat = (images) =>
+    images.flatMap(({ labels, boxes, scores }, image) =>
+      rows(boxes).map((box, i) => ({ image, label: labels[i], box, score: scores?.[i] })),
+    )
+  return averageOfLabels(flat(detections), flat(truths), threshold)
+}
+
+function averageOfLabels(detections, truths, threshold) {
   const labels = [...new Set(truths.map(({ label }) => label))]
   const ofLabel = (items, label) => items.filter((item) => item.label === label)
   return mean(

@@ -1,7 +1,7 @@
 /** The report of a training run, as one page that needs nothing else. */
 import { cpus } from 'node:os'
 import { CANVAS } from '../data.js'
-import { detections, SURE, truths } from '../evaluate.js'
+import { SURE } from '../evaluate.js'
 import { mean } from '../metrics.js'
 import { SETTINGS as MODEL } from '../model.js'
 import { clock } from '../progress.js'
@@ -20,12 +20,12 @@ const SCENES = 12
  *   history: import('../train.js').Step[],
  *   evaluations: { step: number, scores: import('../evaluate.js').Scores, milliseconds: number }[],
  *   scenes: import('../data.js').Batch,
- *   outputs: import('../evaluate.js').Outputs,
+ *   detections: import('hungarian-loss').Detections[],
  *   matches: { queryIndices: Int32Array, targetIndices: Int32Array }[],
  * }} run
  * @returns {string} HTML
  */
-export function report({ settings, model, history, evaluations, scenes, outputs, matches }) {
+export function report({ settings, model, history, evaluations, scenes, detections, matches }) {
   const { scores, step, milliseconds } = evaluations.at(-1)
   const facts = {
     AP50: scores.ap50.toFixed(3),
@@ -59,7 +59,7 @@ export function report({ settings, model, history, evaluations, scenes, outputs,
   <p class="legend">${Object.entries(KINDS)
     .map(([kind, name]) => `<span><i style="background: var(--${kind})"></i>${name}</span>`)
     .join('')}</p>
-  <div class="scenes">${scenePictures(scenes, outputs, matches).join('')}</div>
+  <div class="scenes">${scenePictures(scenes, detections, matches).join('')}</div>
 </section>
 
 <section>
@@ -116,17 +116,14 @@ function averaged(history, length, value) {
 }
 
 /** The first scenes that show anything, as the truth beside the predictions. */
-function scenePictures(scenes, outputs, matches) {
-  const queries = outputs.logits.shape[1]
-  const found = detections(outputs)
-  return scenes.targets
+function scenePictures({ images, targets }, detections, matches) {
+  return targets
     .map((target, image) => ({ target, image }))
     .filter(({ target }) => target.labels.length > 0)
     .slice(0, SCENES)
     .map(({ target, image }) => {
-      const pixels = scenes.images.subarray(image * CANVAS ** 2, (image + 1) * CANVAS ** 2)
-      const said = found.slice(image * queries, (image + 1) * queries)
-      return scenePicture(pixels, truths([target]), said, matches[image], SURE)
+      const pixels = images.subarray(image * CANVAS ** 2, (image + 1) * CANVAS ** 2)
+      return scenePicture(pixels, target, detections[image], matches[image], SURE)
     })
 }
 

@@ -1,4 +1,5 @@
 /** Pictures of scenes: what is there beside what was found, and how the matching pairs them. */
+import { convertBoxes } from 'hungarian-loss'
 import { CANVAS } from '../data.js'
 import { placeLabels } from './labels.js'
 import { pngDataUri } from './png.js'
@@ -22,38 +23,35 @@ export const KINDS = {
 /**
  * One scene twice, with the true boxes at the left, predictions at the right, and a line for each match.
  * @param {Float32Array} pixels
- * @param {import('../metrics.js').Truth[]} real
- * @param {import('../metrics.js').Detection[]} found what each query says
+ * @param {import('../data.js').Target} target
+ * @param {import('hungarian-loss').Detections} detections of all queries, with boxes in pixels
  * @param {{ queryIndices: Int32Array, targetIndices: Int32Array }} matches
  * @param {number} sure from which score on a query that is not matched is drawn
  * @returns {string} SVG
  */
-export function scenePicture(pixels, real, found, { queryIndices, targetIndices }, sure) {
+export function scenePicture(pixels, target, detections, { queryIndices, targetIndices }, sure) {
   const shift = CANVAS + GAP
-  const pairs = Array.from(queryIndices, (query, i) => ({ truth: real[targetIndices[i]], query }))
-  const matched = new Set(queryIndices)
-  const truths = real.map((truth) => ({
+  const trueBoxes = convertBoxes(target.boxes, { format: 'cxcywh', normalized: true }, 'xyxy', [CANVAS, CANVAS])
+  const truths = Array.from(target.labels, (label, i) => ({
     kind: 'truth',
-    text: `${truth.label}`,
-    title: `true ${truth.label}`,
-    ...truth,
+    text: `${label}`,
+    title: `true ${label}`,
+    box: rect(trueBoxes, i),
   }))
-  const predictions = [
-    ...pairs.map(({ truth, query }) => ({
-      ...predicted(found[query], truth.label === found[query].label ? 'right' : 'wrong'),
-      title: `true ${truth.label}, matched with query ${query}: ${said(found[query])}`,
-    })),
-    ...found
-      .map((detection, query) => ({
-        ...predicted(detection, 'extra'),
-        title: `query ${query}: ${said(detection)}`,
-        query,
-      }))
-      .filter(({ query, score }) => score >= sure && !matched.has(query)),
-  ]
-  const links = pairs.map(({ truth }, i) => {
-    const [start, end] = [edge(truth.box, 0.5), edge(predictions[i].box, -0.5)]
-    return { kind: predictions[i].kind, line: [...start, end[0] + shift, end[1]] }
+  const matched = Array.from(queryIndices, (query, i) => {
+    const label = target.labels[targetIndices[i]]
+    const found = detections.queryIndices.indexOf(query)
+    const kind = label === detections.labels[found] ? 'right' : 'wrong'
+    return prediction(kind, `true ${label}, matched with`, detections, found)
+  })
+  const extras = Array.from(detections.queryIndices.keys())
+    .filter((i) => detections.scores[i] >= sure && !queryIndices.includes(detections.queryIndices[i]))
+    .map((i) => prediction('extra', 'not matched:', detections, i))
+  const predictions = [...matched, ...extras]
+  const links = matched.map(({ kind, box }, i) => {
+    const truth = truths[targetIndices[i]].box
+    const start = [truth.x + truth.width, truth.y + truth.height / 2]
+    return { kind, line: [...start, box.x + shift, box.y + box.height / 2] }
   })
 
   const image = `width="${CANVAS}" height="${CANVAS}" href="${pngDataUri(pixels, CANVAS)}"`
@@ -72,14 +70,9 @@ export function scenePicture(pixels, real, found, { queryIndices, targetIndices 
 
 /** Boxes with their labels, which hide as little as they can of the boxes and of `lines`. */
 function drawn(marks, lines) {
-  const labels = marks.map(({ box: [cx, cy, w, h], text }) => ({
-    box: { x: (cx - w / 2) * CANVAS, y: (cy - h / 2) * CANVAS, width: w * CANVAS, height: h * CANVAS },
-    width: textWidth(text),
-    height: LINE,
-  }))
+  const labels = marks.map(({ box, text }) => ({ box, width: textWidth(text), height: LINE }))
   const places = placeLabels(labels, { width: CANVAS, height: CANVAS, lines })
-  const boxes = marks.map(({ kind, title }, i) => {
-    const { x, y, width, height } = labels[i].box
+  const boxes = marks.map(({ kind, title, box: { x, y, width, height } }) => {
     const size = `width="${round(width)}" height="${round(height)}"`
     return `<rect class="${kind}" x="${round(x)}" y="${round(y)}" ${size}><title>${title}</title></rect>`
   })
@@ -93,13 +86,21 @@ function drawn(marks, lines) {
   return [...boxes, ...texts].join('')
 }
 
-const percent = ({ score }) => `${Math.round(100 * score)}%`
-const predicted = (detection, kind) => ({ ...detection, kind, text: `${detection.label} ${percent(detection)}` })
-const said = (detection) => `${detection.label}, ${percent(detection)} sure`
+/** What a detection says, in short and in words that begin with `what`, and where. */
+function prediction(kind, what, { labels, scores, boxes, queryIndices }, i) {
+  const [label, percent] = [labels[i], `${Math.round(100 * scores[i])}%`]
+  const title = `${what} query ${queryIndices[i]}: ${label}, ${percent} sure`
+  return { kind, text: `${label} ${percent}`, title, box: rect(boxes, i) }
+}
+
+/** One of many boxes `[n · 4]`, each its left, top, right and bottom. */
+function rect(boxes, i) {
+  const [x, y, right, bottom] = boxes.subarray(4 * i, 4 * i + 4)
+  return { x, y, width: right - x, height: bottom - y }
+}
+
 const list = (marks) => marks.map(({ text }) => text).join(', ') || 'nothing'
 const textWidth = (text) => [...text].reduce((sum, character) => sum + (WIDTHS[character] ?? DIGIT_WIDTH), 0.8)
 
-/** The middle of a box's right (0.5) or left (-0.5) edge. */
-const edge = ([cx, cy, w], side) => [(cx + side * w) * CANVAS, cy * CANVAS]
 const path = ([x1, y1, x2, y2]) => `M${round(x1)} ${round(y1)}L${round(x2)} ${round(y2)}`
 const round = (value) => Math.round(value * 100) / 100

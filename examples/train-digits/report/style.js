@@ -32,7 +32,7 @@ b, td, dd { font-variant-numeric: tabular-nums; }
 .scenes, .columns { display: grid; gap: 14px; }
 .scenes { grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); }
 .columns { grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); margin-top: 16px; }
-.columns > .card { padding: 16px; min-width: 0; }
+.columns > .card { display: flex; flex-direction: column; padding: 16px; min-width: 0; }
 @media (min-width: 872px) { .columns > .wide { grid-column: span 2; } }
 
 .scene { width: 100%; display: block; padding: 5px; }
@@ -48,8 +48,8 @@ ${Object.keys(KINDS)
   )
   .join('\n')}
 
-.plot { position: relative; height: 190px; margin: 18px 0 26px 42px; }
-.plot svg { display: block; width: 100%; height: 100%; overflow: visible; }
+.plot { position: relative; flex: 1 0 190px; margin: 18px 0 26px 42px; }
+.plot svg { position: absolute; width: 100%; height: 100%; overflow: visible; }
 .plot path { fill: none; stroke-width: 2; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
 .plot .grid { stroke: var(--line); stroke-width: 1; }
 .plot .dot { stroke-width: 7; stroke-linecap: round; }
@@ -61,4 +61,13 @@ ${Object.keys(KINDS)
 table { width: 100%; margin-top: 8px; border-collapse: collapse; font-size: 14px; }
 th { width: 34%; padding: 5px 12px 5px 0; text-align: left; font-weight: 400; color: var(--muted); vertical-align: top; }
 td { padding: 5px 0; overflow-wrap: anywhere; }
+.bars th, .bars td { width: auto; padding: 3px 0 3px 10px; }
+.bars tr > :first-child { padding-left: 0; }
+.bars thead th, .bars .number { text-align: right; white-space: nowrap; }
+.bars thead th:first-child { text-align: left; }
+.bars thead i { display: inline-block; width: 8px; height: 8px; margin-right: 5px; border-radius: 2px; }
+.bars .bar { width: 100%; padding-right: 4px; }
+.bars .bar i { display: block; height: 6px; margin: 2px 0; border-radius: 3px;
+  background: linear-gradient(var(--color) 0 0) 0 / var(--part) 100% no-repeat var(--line); }
+@media (max-width: 420px) { .bars .count { display: none; } }
 `
