@@ -1,5 +1,6 @@
 /** The charts of the training example: their axes end where the values do, in round steps that leave room for the numbers. */
 import { expect, test } from 'vitest'
+import { barTable } from '../../../examples/train-digits/report/bars.js'
 import { lineChart, ticks } from '../../../examples/train-digits/report/chart.js'
 
 test.each([
@@ -74,4 +75,38 @@ test('lineChart: a single step, and values that are all 0, have axes too', () =>
   const { lines, x, y } = read(lineChart({ title: 'Loss', xLabel: 'step', last: 1, whole: true, series }))
   expect(lines).toEqual([[[100, 100]]])
   expect([x.at(-1), y[0], y.at(-1)![0]]).toEqual([[100, '1'], [100, '0'], 0])
+})
+
+test('barTable: a bar is as long as its number, and there is none where there is no number', () => {
+  const html = barTable({
+    title: 'Average precision by digit',
+    label: 'digit',
+    count: 'number',
+    columns: [
+      { name: 'AP50', color: '--blue' },
+      { name: 'AP75', color: '--violet' },
+    ],
+    rows: [
+      { label: '0', count: 37, values: [0.9744, 0.5] },
+      { label: '1', count: 0, values: [-1, -1] },
+    ],
+  })
+  const bars = Array.from(html.matchAll(/--part: ([^;]+); --color: var\(([^)]+)\)/g), ([, part, color]) => [
+    part,
+    color,
+  ])
+  expect(bars).toEqual([
+    ['97.4%', '--blue'],
+    ['50%', '--violet'],
+    ['0%', '--blue'],
+    ['0%', '--violet'],
+  ])
+  expect(Array.from(html.matchAll(/class="number[^"]*">([^<]+)/g), ([, text]) => text)).toEqual([
+    '37',
+    '0.974',
+    '0.500',
+    '0',
+    '–',
+    '–',
+  ])
 })
