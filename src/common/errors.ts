@@ -40,6 +40,8 @@ export interface ErrorPlace {
   readonly query?: number | undefined
   /** Target of the image. */
   readonly target?: number | undefined
+  /** Detection of the image. */
+  readonly detection?: number | undefined
   /** Matrix of a batch. */
   readonly matrix?: number | undefined
   /** Row of a cost matrix. */
@@ -68,7 +70,7 @@ export interface ErrorCause extends ErrorPlace {
   readonly argument?: string | undefined
 }
 
-const PLACES = ['layer', 'image', 'query', 'target', 'matrix', 'row', 'column', 'rows', 'columns'] as const
+const PLACES = ['layer', 'image', 'query', 'target', 'detection', 'matrix', 'row', 'column', 'rows', 'columns'] as const
 const DETAILS = ['argument', ...PLACES] as const
 
 /**
@@ -101,6 +103,7 @@ export class HungarianLossError extends Error implements ErrorDetails {
   declare readonly image?: number | undefined
   declare readonly query?: number | undefined
   declare readonly target?: number | undefined
+  declare readonly detection?: number | undefined
   declare readonly matrix?: number | undefined
   declare readonly row?: number | undefined
   declare readonly column?: number | undefined

@@ -1,0 +1,11 @@
+/**
+ * Evaluation of detections as COCO has it: `hungarian-loss/evaluate`.
+ *
+ * @module
+ */
+export { DetectionEvaluator } from './evaluate/evaluator.ts'
+export type { AddOptions, AsyncResultOptions } from './evaluate/evaluator.ts'
+export type { BoxRows, ClassLabels, ImageDetections, ImageGroundTruth } from './evaluate/images.ts'
+export type { AreaRange, BoxFormat, EvaluatorOptions, ResolvedEvaluatorOptions } from './evaluate/options.ts'
+export type { AreaMetrics, ClassMetrics, Curves, DetectionMetrics, EvaluationResult } from './evaluate/result.ts'
+export type { EvaluatorState, PackedDetectionState, PackedTargetState } from './evaluate/state.ts'
