@@ -22,7 +22,7 @@ export function convertAxis(from: BoxFormat, to: BoxFormat, first: number, secon
   }
 }
 
-/** How lengths become others, along x and y: multiplied, then divided, so that both are exact where they can be. */
+/** How lengths become others, along x and y: multiplied or divided. */
 export interface Scale {
   readonly factors: readonly [x: number, y: number]
   readonly divisors: readonly [x: number, y: number]
@@ -37,7 +37,7 @@ export const toPixels = (size: readonly [number, number]): Scale => ({ factors: 
 /** Pixels become parts of an image of a size. */
 export const toParts = (size: readonly [number, number]): Scale => ({ factors: [1, 1], divisors: size })
 
-/** Converts a box in place, whose four numbers begin at `at`. */
+/** Converts a box in place, whose four numbers begin at `at`: the sums are made in pixels, where they are mostly exact. */
 export function convertBox(
   box: Float32Array | Float64Array | number[],
   at: number,
@@ -46,8 +46,10 @@ export function convertBox(
   { factors, divisors }: Scale,
 ): void {
   for (const axis of [0, 1] as const) {
-    const [first, second] = convertAxis(from, to, box[at + axis] as number, box[at + axis + 2] as number)
-    box[at + axis] = (first * factors[axis]) / divisors[axis]
-    box[at + axis + 2] = (second * factors[axis]) / divisors[axis]
+    const factor = factors[axis]
+    const [given, next] = [factor * (box[at + axis] as number), factor * (box[at + axis + 2] as number)]
+    const [first, second] = convertAxis(from, to, given, next)
+    box[at + axis] = first / divisors[axis]
+    box[at + axis + 2] = second / divisors[axis]
   }
 }

@@ -1,6 +1,6 @@
 /** COCO's annotation files: what they hold, read once and checked. */
 import { fail } from '../common/errors.ts'
-import { checkMemory } from '../common/memory.ts'
+import { checkMemory, lengthOfTyped } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { lengthOf, numbersOf } from '../common/tensors.ts'
 import { isObject, isRecord, show, showKeys } from '../common/validate.ts'
@@ -53,8 +53,11 @@ export interface CocoAnnotation {
 
 /** A data set as COCO's `instances_*.json` and `person_keypoints_*.json` hold it. */
 export interface CocoDataset {
+  /** Its images, each with an id of its own. */
   readonly images: readonly CocoImage[]
+  /** The objects in all of them, in any order. */
   readonly annotations: readonly CocoAnnotation[]
+  /** The categories of objects, each with an id of its own. */
   readonly categories: readonly CocoCategory[]
 }
 
@@ -110,7 +113,7 @@ export function readDataset(dataset: unknown, withKeypoints: boolean): ReadDatas
     const lists = { images, annotations, categories }
     const [imageList, annotationList, categoryList] = (['images', 'annotations', 'categories'] as const).map((key) => {
       argument = `dataset.${key}`
-      return readList(lists[key], argument, dataset)
+      return readEntries(lists[key], argument, dataset)
     }) as [readonly unknown[], readonly unknown[], readonly unknown[]]
     argument = 'dataset.images'
     const imagesById = byId(imageList, argument, readImage)
@@ -135,7 +138,7 @@ function describe(value: unknown): string {
 }
 
 /** The entries of a list, which must be there. */
-function readList(list: unknown, argument: string, dataset: object): readonly unknown[] {
+function readEntries(list: unknown, argument: string, dataset: object): readonly unknown[] {
   if (!Array.isArray(list)) {
     const keys = list === undefined ? `; the data set is an object ${showKeys(dataset)}` : ''
     fail('DTYPE', argument, `must be an array, got ${show(list)}${keys}`)
@@ -167,9 +170,16 @@ function byId<Read>(
   return entries
 }
 
-/** An id: an integer or a string. */
+/** Whether a value may be an id: an integer or a string. */
+const isId = (value: unknown): value is CocoId =>
+  Number.isSafeInteger(value) || (typeof value === 'string' && value !== '')
+
+/** An id. */
 export function readId(value: unknown, argument: string): CocoId {
-  if (Number.isSafeInteger(value) || (typeof value === 'string' && value !== '')) return value as CocoId
+  return isId(value) ? value : failId(value, argument)
+}
+
+function failId(value: unknown, argument: string): never {
   const code = typeof value === 'number' ? 'RANGE' : 'DTYPE'
   return fail(code, argument, `must be an integer or a string, got ${show(value)}`)
 }
@@ -213,27 +223,50 @@ function readAnnotations(
   withKeypoints: boolean,
 ): readonly ReadAnnotation[] {
   const ids = new Set<CocoId>()
-  return list.map((entry, index) => {
-    const { id, image_id, category_id, bbox, area, iscrowd, segmentation, keypoints } = entry as Unchecked
-    const name = `dataset.annotations[${index}]`
-    const own = id === undefined ? undefined : readId(id, `${name}.id`)
-    if (own !== undefined && ids.has(own))
-      fail('RANGE', `${name}.id`, `must be its own, got ${show(own)} a second time`)
-    if (own !== undefined) ids.add(own)
-    const box = readBox(bbox, `${name}.bbox`)
-    return {
-      index,
-      id: own,
-      imageId: readKnown(image_id, images, 'image', `${name}.image_id`),
-      categoryId: readKnown(category_id, categories, 'category', `${name}.category_id`),
-      box,
-      area: area === undefined ? box[2] * box[3] : readNumber(area, `${name}.area`),
-      isCrowd: readFlag(iscrowd, `${name}.iscrowd`),
-      segmentation,
-      keypoints: !withKeypoints || keypoints === undefined ? undefined : readPoints(keypoints, `${name}.keypoints`),
+  let index = 0
+  // made where something is wrong alone: there may be a million annotations
+  const nameOf =
+    (key: string): Name =>
+    () =>
+      `dataset.annotations[${index}].${key}`
+  const names = {
+    id: nameOf('id'),
+    image: nameOf('image_id'),
+    category: nameOf('category_id'),
+    box: nameOf('bbox'),
+    area: nameOf('area'),
+    crowd: nameOf('iscrowd'),
+    keypoints: nameOf('keypoints'),
+  }
+  const read: ReadAnnotation[] = []
+  for (; index < list.length; index++) {
+    const { id, image_id, category_id, bbox, area, iscrowd, segmentation, keypoints } = list[index] as Unchecked
+    if (id !== undefined) {
+      if (!isId(id)) failId(id, names.id())
+      if (ids.has(id)) fail('RANGE', names.id(), `must be its own, got ${show(id)} a second time`)
+      ids.add(id)
     }
-  })
+    const box = readBox(bbox, names.box)
+    read.push({
+      index,
+      id,
+      imageId: isId(image_id) && images.has(image_id) ? image_id : failKnown(image_id, images, 'image', names.image()),
+      categoryId:
+        isId(category_id) && categories.has(category_id)
+          ? category_id
+          : failKnown(category_id, categories, 'category', names.category()),
+      box,
+      area: area === undefined ? box[2] * box[3] : readNumber(area, names.area),
+      isCrowd: readFlag(iscrowd, names.crowd),
+      segmentation,
+      keypoints: !withKeypoints || keypoints === undefined ? undefined : readPoints(keypoints, names.keypoints),
+    })
+  }
+  return read
 }
+
+/** The name of an argument, to be made. */
+type Name = () => string
 
 /** The fields of an annotation, of which nothing has been checked. */
 type Unchecked = { readonly [Key in keyof CocoAnnotation]?: unknown }
@@ -245,48 +278,60 @@ export function readKnown(
   what: 'image' | 'category',
   argument: string,
 ): CocoId {
-  const id = readId(value, argument)
-  if (known.has(id)) return id
-  const other = typeof id === 'number' ? String(id) : Number(id)
+  return isId(value) && known.has(value) ? value : failKnown(value, known, what, argument)
+}
+
+function failKnown(
+  value: unknown,
+  known: ReadonlyMap<CocoId, unknown>,
+  what: 'image' | 'category',
+  argument: string,
+): never {
+  if (!isId(value)) return failId(value, argument)
+  const other = typeof value === 'number' ? String(value) : Number(value)
   const hint = known.has(other) ? `; there is ${show(other)}, a ${typeof other}: ids are compared with their types` : ''
-  return fail('RANGE', argument, `there is no ${what} ${show(id)} among ${known.size}${hint}`)
+  return fail('RANGE', argument, `there is no ${what} ${show(value)} among ${known.size}${hint}`)
 }
 
-function readNumber(value: unknown, argument: string): number {
-  if (typeof value !== 'number') return fail('DTYPE', argument, `must be a number, got ${show(value)}`)
+function readNumber(value: unknown, name: Name): number {
+  if (typeof value !== 'number') return fail('DTYPE', name(), `must be a number, got ${show(value)}`)
   if (Number.isFinite(value)) return value
-  return fail('NON_FINITE', argument, `must be finite, got ${value}`)
+  return fail('NON_FINITE', name(), `must be finite, got ${value}`)
 }
 
-function readFlag(value: unknown, argument: string): boolean {
+function readFlag(value: unknown, name: Name): boolean {
   if (value === undefined || value === 0 || value === false) return false
   if (value === 1 || value === true) return true
-  return fail('DTYPE', argument, `must be 0 or 1, false or true, got ${show(value)}`)
+  return fail('DTYPE', name(), `must be 0 or 1, false or true, got ${show(value)}`)
 }
 
-function readBox(value: unknown, argument: string): ReadAnnotation['box'] {
+/** A list of numbers, and how many there are. */
+function readList(value: unknown, rule: string, name: Name): readonly [list: ArrayLike<unknown>, length: number] {
+  const list = numbersOf(value)
+  if (list === undefined) return fail('DTYPE', name(), `${rule}, got ${show(value)}`)
+  if (ArrayBuffer.isView(list)) checkMemory(list, name())
+  const length: unknown = ArrayBuffer.isView(list) ? lengthOfTyped(list) : list.length
+  if (typeof length !== 'number') fail('DTYPE', name(), `must have a length, got ${show(length)} for it`)
+  return [list, length]
+}
+
+function readBox(value: unknown, name: Name): ReadAnnotation['box'] {
   const rule = 'must be [left, top, width, height]'
-  const numbers = numbersOf(value)
-  if (numbers === undefined) return fail('DTYPE', argument, `${rule}, got ${show(value)}`)
-  if (ArrayBuffer.isView(numbers)) checkMemory(numbers, argument)
-  const length = lengthOf(numbers, argument)
-  if (length !== 4) fail('SHAPE', argument, `${rule}, got ${length} numbers`)
-  return [0, 1, 2, 3].map((k) => readNumber(numbers[k], argument)) as unknown as ReadAnnotation['box']
+  const [list, length] = readList(value, rule, name)
+  if (length !== 4) fail('SHAPE', name(), `${rule}, got ${length} numbers`)
+  return [readNumber(list[0], name), readNumber(list[1], name), readNumber(list[2], name), readNumber(list[3], name)]
 }
 
 /** x, y and visibility of each keypoint. */
-function readPoints(value: unknown, argument: string): readonly number[] {
+function readPoints(value: unknown, name: Name): readonly number[] {
   const rule = 'must be [x, y, visibility, …], three numbers for each keypoint'
-  const numbers = numbersOf(value)
-  if (numbers === undefined) return fail('DTYPE', argument, `${rule}, got ${show(value)}`)
-  if (ArrayBuffer.isView(numbers)) checkMemory(numbers, argument)
-  const length = lengthOf(numbers, argument)
-  if (length % 3 !== 0 || length > 3 * MAX_POINTS) fail('SHAPE', argument, `${rule}, got ${length}`)
+  const [list, length] = readList(value, rule, name)
+  if (!(length % 3 === 0 && length <= 3 * MAX_POINTS)) fail('SHAPE', name(), `${rule}, got ${length}`)
   const points: number[] = []
   for (let i = 0; i < length; i++) {
-    const number = readNumber(numbers[i], argument)
+    const number = readNumber(list[i], name)
     if (i % 3 === 2 && number !== 0 && number !== 1 && number !== 2) {
-      fail('RANGE', argument, `visibility must be 0, 1 or 2, got ${number} for keypoint ${(i - 2) / 3}`)
+      fail('RANGE', name(), `visibility must be 0, 1 or 2, got ${number} for keypoint ${(i - 2) / 3}`)
     }
     points.push(number)
   }

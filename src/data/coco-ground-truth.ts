@@ -1,5 +1,6 @@
 /** What COCO's evaluation is to read of an image's annotations. */
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
+import { BOX_SIZE } from '../terms/boxes.ts'
 import type { CocoId, ReadAnnotation } from './coco-dataset.ts'
 
 /** All that is annotated in an image, as COCO's evaluation reads it. */
@@ -36,11 +37,15 @@ export function groundTruthOf(
   id: CocoId,
   labelOf: ReadonlyMap<CocoId, number>,
 ): CocoGroundTruth {
-  return new PlainGroundTruth(
-    id,
-    Float64Array.from(annotations.flatMap(({ box }) => box)),
-    Int32Array.from(annotations, ({ categoryId }) => labelOf.get(categoryId) as number),
-    Uint8Array.from(annotations, ({ isCrowd }) => Number(isCrowd)),
-    Float64Array.from(annotations, ({ area }) => area),
-  )
+  const count = annotations.length
+  const [boxes, areas] = [new Float64Array(BOX_SIZE * count), new Float64Array(count)]
+  const [labels, ignore] = [new Int32Array(count), new Uint8Array(count)]
+  for (let i = 0; i < count; i++) {
+    const { box, area, categoryId, isCrowd } = annotations[i] as ReadAnnotation
+    boxes.set(box, BOX_SIZE * i)
+    areas[i] = area
+    labels[i] = labelOf.get(categoryId) as number
+    ignore[i] = Number(isCrowd)
+  }
+  return new PlainGroundTruth(id, boxes, labels, ignore, areas)
 }

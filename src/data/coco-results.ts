@@ -27,10 +27,17 @@ export interface DetectionsLike {
 /** Settings of {@link toCocoResults}. */
 export interface CocoResultOptions {
   /** The image of each entry, as {@link cocoTargets} gives them: `{ id }`, with `width` and `height` for normalised boxes. */
-  readonly images: ReadonlyArray<{ readonly id: CocoId; readonly width?: number; readonly height?: number }>
+  readonly images: ReadonlyArray<{
+    readonly id: CocoId
+    readonly width?: number | undefined
+    readonly height?: number | undefined
+  }>
   /** The category of each class, likewise. */
   readonly classes: ReadonlyArray<{ readonly id: CocoId }>
-  /** Whether boxes are parts of the image's width and height, which COCO's are not. Default: false, pixels. */
+  /**
+   * Whether boxes are parts of the image's width and height, which COCO's are not. Default: false, pixels; unless it is said, boxes that
+   * all lie within [0, 1] are refused, since they were meant to be scaled.
+   */
   readonly normalized?: boolean | undefined
   /** Decimals that boxes are rounded to, 0 to 15; COCO's own results have 2. Default: none are rounded. */
   readonly boxDigits?: number | undefined
@@ -40,10 +47,13 @@ export interface CocoResultOptions {
 
 /** An entry of COCO's result files. */
 export interface CocoResult {
+  /** The image. */
   readonly image_id: CocoId
+  /** The category of the detection's class. */
   readonly category_id: CocoId
   /** Left, top, width and height in pixels. */
   readonly bbox: [number, number, number, number]
+  /** The probability. */
   readonly score: number
 }
 
@@ -64,7 +74,8 @@ const NAMES: ForeignNames = new Map([
  * `detections`: of each image, in the order of `images`, with boxes in pixels of the original image, as {@link toDetections} gives them
  * with `sizes`.
  *
- * Throws `SHAPE` where lists differ in length, `RANGE` for a label without a class, `NON_FINITE`, `DTYPE` and `OPTION`.
+ * Throws `SHAPE` where lists differ in length, `RANGE` for a label without a class and for normalised boxes that are not said to be so,
+ * `NON_FINITE`, `DTYPE` and `OPTION`.
  *
  * Source: cocodataset.org, "Results Format".
  *
@@ -95,7 +106,9 @@ export function toCocoResults(detections: unknown, options: unknown): CocoResult
     if (count !== imageList.length) {
       fail('SHAPE', argument, `expected one entry for each of ${imageList.length} images, got ${count}`)
     }
-    return imageList.flatMap((image, i) => resultsOf(detections[i], i, image, categories, round))
+    const read = imageList.map((_, image) => readEntry(detections[image], image, categories))
+    if (normalized === undefined) checkPixels(read)
+    return imageList.flatMap((image, i) => resultsOf(read[i] as ReadDetections, image, round))
   } catch (error) {
     throw toReadError(error, argument)
   }
@@ -126,32 +139,56 @@ function readEntries<Read>(
   return entries
 }
 
-function resultsOf(
-  entry: unknown,
-  image: number,
-  { id, scale }: { readonly id: CocoId; readonly scale: Scale },
-  categories: readonly CocoId[],
-  round: { readonly box: (value: number) => number; readonly score: (value: number) => number },
-): CocoResult[] {
+/** Detections of an image, read. */
+interface ReadDetections {
+  readonly boxes: readonly number[]
+  readonly boxFormat: BoxFormat
+  readonly scores: readonly number[]
+  /** The category of each. */
+  readonly categories: readonly CocoId[]
+}
+
+function readEntry(entry: unknown, image: number, known: readonly CocoId[]): ReadDetections {
   const name = `detections[${image}]`
   if (!isObject(entry)) return fail('DTYPE', name, `must be { boxes, scores, labels }, got ${show(entry)}`, { image })
   const { boxes, scores, labels, boxFormat } = entry
   const format = checkWord(boxFormat, BOX_FORMATS, 'xyxy', `${name}.boxFormat`)
   const scoreList = readNumbers(scores, `${name}.scores`, image)
   const count = scoreList.length
-  const labelList = readNumbers(labels, `${name}.labels`, image, count)
+  const categories = readNumbers(labels, `${name}.labels`, image, count).map((label, i) => {
+    const category = known[label]
+    if (category !== undefined) return category
+    const rule = `must hold classes from 0 to ${known.length - 1}, got ${label} at index ${i}`
+    return fail('RANGE', `${name}.labels`, rule, { image })
+  })
   const boxList = readNumbers(boxes, `${name}.boxes`, image, BOX_SIZE * count)
-  return scoreList.map((score, i) => {
-    const category = categories[labelList[i] as number]
-    if (category === undefined) {
-      const rule = `must hold classes from 0 to ${categories.length - 1}, got ${labelList[i]} at index ${i}`
-      fail('RANGE', `${name}.labels`, rule, { image })
-    }
-    const bbox = boxList.slice(BOX_SIZE * i, BOX_SIZE * i + BOX_SIZE) as [number, number, number, number]
-    convertBox(bbox, 0, format, 'xywh', scale)
+  return { boxes: boxList, boxFormat: format, scores: scoreList, categories }
+}
+
+/** No rounding brings a normalised coordinate beyond. */
+const PIXELS = 1.5
+
+/** Refuses boxes that are all within [0, 1], for which no detector's pixels are taken. */
+function checkPixels(detections: readonly ReadDetections[]): void {
+  const first = detections.findIndex(({ boxes }) => boxes.some((value) => value > 0))
+  if (first < 0 || detections.some(({ boxes }) => boxes.some((value) => value > PIXELS))) return
+  const cure = 'give toDetections the sizes of the images, or say normalized: true (or false, if they are pixels)'
+  fail('RANGE', `detections[${first}].boxes`, `all boxes lie within [0, 1], where COCO has pixels: ${cure}`, {
+    image: first,
+  })
+}
+
+function resultsOf(
+  { boxes, boxFormat, scores, categories }: ReadDetections,
+  { id, scale }: { readonly id: CocoId; readonly scale: Scale },
+  round: { readonly box: (value: number) => number; readonly score: (value: number) => number },
+): CocoResult[] {
+  return scores.map((score, i) => {
+    const bbox = boxes.slice(BOX_SIZE * i, BOX_SIZE * i + BOX_SIZE) as [number, number, number, number]
+    convertBox(bbox, 0, boxFormat, 'xywh', scale)
     return {
       image_id: id,
-      category_id: category,
+      category_id: categories[i] as CocoId,
       bbox: bbox.map(round.box) as [number, number, number, number],
       score: round.score(score),
     }

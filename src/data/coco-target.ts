@@ -84,9 +84,9 @@ export function targetOf(
     kept.push(annotation)
   }
   const target: Unfinished<CocoTarget> = new PlainTarget(
-    Int32Array.from(kept, ({ categoryId }) => labelOf.get(categoryId) as number),
-    Float64Array.from(boxes),
-    Uint8Array.from(kept, ({ isCrowd }) => Number(isCrowd)),
+    new Int32Array(kept.map(({ categoryId }) => labelOf.get(categoryId) as number)),
+    new Float64Array(boxes),
+    new Uint8Array(kept.map(({ isCrowd }) => Number(isCrowd))),
   )
   if (points !== undefined) Object.assign(target, keypointsOf(kept, image, layout, points, dropped))
   return { target, kept, dropped }

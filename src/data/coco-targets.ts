@@ -50,6 +50,7 @@ export interface CocoOptions {
 
 /** An image of the data set. */
 export interface CocoImageInfo {
+  /** What the data set calls it. */
   readonly id: CocoId
   /** In pixels. */
   readonly width: number

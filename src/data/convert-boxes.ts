@@ -60,7 +60,7 @@ export function convertBoxes(boxes: unknown, from: unknown, to: unknown, size?: 
       }
       for (let i = 0; i < run.length; i++) {
         if (Number.isFinite(run[i])) continue
-        fail('NON_FINITE', name, `must hold finite numbers, got ${run[i]} at index ${i}`, { row: i >> 2 })
+        fail('NON_FINITE', name, `must hold finite numbers, got ${run[i]} in box ${i >> 2}`)
       }
       for (let at = 0; at < run.length; at += 4) convertBox(run, at, source.format, target.format, scale)
     })

@@ -26,11 +26,13 @@ type OwnData<Data> = Data extends Float32Array
     : never
 
 /** Numbers in the form they came in: typed arrays and lists as they were, with `shape` where there was a shape. */
-export type SameForm<Given> = Given extends { readonly data: infer Data }
-  ? { data: OwnData<Data>; shape: number[] }
-  : Given extends readonly unknown[]
-    ? SameRows<Given[number]>[]
-    : OwnData<Given>
+export type SameForm<Given> = 0 extends 1 & Given
+  ? any
+  : Given extends { readonly data: infer Data }
+    ? { data: OwnData<Data>; shape: number[] }
+    : Given extends readonly unknown[]
+      ? SameRows<Given[number]>[]
+      : OwnData<Given>
 
 /** An entry of a list. */
 type SameRows<Entry> = Entry extends number ? number : SameForm<Entry>

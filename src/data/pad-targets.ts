@@ -30,16 +30,16 @@ export type PaddedTargets<T = AnyTarget> = {
   /** `[B, N]`: class ids; −1 in the padding, which no criterion takes for a class. */
   readonly labels: PaddedField<Int32Array>
   /** `[B, N]`: 1 for targets that are to be ignored; absent where no image has flags. */
-  readonly ignore?: PaddedField<Uint8Array>
+  readonly ignore?: PaddedField<Uint8Array> | undefined
 } & {
   /** `[B, N, width]` of each field that the targets have, as `boxes` of width 4; 0 in the padding. */
   readonly [
     Field in FieldName as T extends { readonly [F in Field]: object } ? Field : never
   ]: PaddedField<Float32Array>
 } & {
-  readonly [
-    Field in FieldName as T extends { readonly [F in Field]: object } ? never : Field
-  ]?: PaddedField<Float32Array>
+  readonly [Field in FieldName as T extends { readonly [F in Field]: object } ? never : Field]?:
+    | PaddedField<Float32Array>
+    | undefined
 }
 
 /** Settings of {@link padTargets}. */

@@ -31,9 +31,16 @@ function readList(value: unknown, expected: string, argument: string): Listed {
   return { list, length, shape }
 }
 
+/** Refuses the shape of a tensor that is no list, as of labels that are one-hot. */
+function checkFlat(shape: readonly number[] | undefined, length: number, argument: string): void {
+  if (shape === undefined || (shape.length === 1 && shape[0] === length)) return
+  fail('SHAPE', argument, `expected [n], one for each target, got shape ${showShape(shape)}`)
+}
+
 /** Class ids, one for each target. */
 export function readLabels(labels: unknown, argument: string): number[] {
-  const { list, length } = readList(labels, 'an array of integers', argument)
+  const { list, length, shape } = readList(labels, 'an array of integers', argument)
+  checkFlat(shape, length, argument)
   const read: number[] = []
   for (let i = 0; i < length; i++) {
     const given = list[i]
@@ -51,7 +58,8 @@ export function readLabels(labels: unknown, argument: string): number[] {
 
 /** Flags, one for each of `count` targets, as 0 and 1. */
 export function readFlags(flags: unknown, count: number, argument: string): number[] {
-  const { list, length } = readList(flags, 'an array of flags', argument)
+  const { list, length, shape } = readList(flags, 'an array of flags', argument)
+  checkFlat(shape, length, argument)
   if (length !== count) fail('SHAPE', argument, `expected ${count} flags, one for each label, got ${length}`)
   const read: number[] = []
   for (let i = 0; i < length; i++) {

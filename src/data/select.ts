@@ -56,24 +56,52 @@ export function bestClasses(rows: Rows, noObject: number, threshold: number, mos
  */
 export function bestOfAll(rows: Rows, threshold: number, most: number): Chosen {
   const { logits, start, columns, first, end } = rows
-  const all = new Float64Array((end - first) * columns)
-  for (let i = 0, from = start + first * columns; i < all.length; i++) all[i] = logits[from + i] as number
-  const count = Math.min(most, all.length)
-  if (count === 0) return { queries: [], labels: [], scores: [] }
-  // the least that is taken, above which all are, and at which as many as there is room for
-  const least = all.slice().sort()[all.length - count] as number
-  const [above, equal]: [number[], number[]] = [[], []]
-  for (let i = 0; i < all.length; i++) {
-    if ((all[i] as number) > least) above.push(i)
-    else if (all[i] === least && equal.length < count) equal.push(i)
-  }
-  above.sort((a, b) => (all[b] as number) - (all[a] as number))
-  const taken = [...above, ...equal].slice(0, count).filter((i) => sigmoid(all[i] as number) > threshold)
+  const places = highest(logits, start + first * columns, start + end * columns, most)
+  const taken = places.filter((place) => sigmoid(logits[place] as number) > threshold)
   return {
-    queries: taken.map((i) => first + Math.floor(i / columns)),
-    labels: taken.map((i) => i % columns),
-    scores: taken.map((i) => sigmoid(all[i] as number)),
+    queries: taken.map((place) => Math.floor((place - start) / columns)),
+    labels: taken.map((place) => (place - start) % columns),
+    scores: taken.map((place) => sigmoid(logits[place] as number)),
   }
+}
+
+/** The places of the highest values from `start` to before `end`, at most `most`, the highest first, of equal ones the first. */
+function highest(values: Floats, start: number, end: number, most: number): number[] {
+  // a heap of those that are kept, the lowest at its root: few values are above it, once it is full
+  const heap: number[] = []
+  const isLower = (a: number, b: number): boolean => {
+    const [x, y] = [values[a] as number, values[b] as number]
+    return x < y || (x === y && a > b)
+  }
+  for (let place = start; place < end; place++) {
+    if (heap.length < most) {
+      let at = heap.push(place) - 1
+      while (at > 0) {
+        const parent = (at - 1) >> 1
+        if (!isLower(place, heap[parent] as number)) break
+        heap[at] = heap[parent] as number
+        at = parent
+      }
+      heap[at] = place
+    } else if (isLower(heap[0] as number, place)) {
+      sink(heap, place, isLower)
+    }
+  }
+  return heap.sort((a, b) => (values[b] as number) - (values[a] as number) || a - b)
+}
+
+/** Puts a place into a heap instead of its root. */
+function sink(heap: number[], place: number, isLower: (a: number, b: number) => boolean): void {
+  let at = 0
+  for (;;) {
+    let child = 2 * at + 1
+    if (child >= heap.length) break
+    if (child + 1 < heap.length && isLower(heap[child + 1] as number, heap[child] as number)) child++
+    if (!isLower(heap[child] as number, place)) break
+    heap[at] = heap[child] as number
+    at = child
+  }
+  heap[at] = place
 }
 
 /** 1 / (1 + e^−x), to the last digits on both sides. */

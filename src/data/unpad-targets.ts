@@ -14,12 +14,14 @@ export type UnpaddedTarget<T> = {
   /** `[n]`: class ids. */
   readonly labels: Int32Array
   /** `[n]`: 1 for targets that are to be ignored. */
-  readonly ignore?: Uint8Array
+  readonly ignore?: Uint8Array | undefined
 } & {
   /** `[n · width]`. */
   readonly [Field in FieldName as T extends { readonly [F in Field]: object } ? Field : never]: Float32Array
 } & {
-  readonly [Field in FieldName as T extends { readonly [F in Field]: object } ? never : Field]?: Float32Array
+  readonly [Field in FieldName as T extends { readonly [F in Field]: object } ? never : Field]?:
+    | Float32Array
+    | undefined
 }
 
 const PlainTarget = constructorOf<Target, [Int32Array]>(function (labels) {
