@@ -1,8 +1,9 @@
 /** Runs the model on held-out scenes and measures what it finds. */
 import * as tf from '@tensorflow/tfjs-core'
 import { convertBoxes, toDetections } from 'hungarian-loss'
+import { DetectionEvaluator } from 'hungarian-loss/evaluate'
 import { CANVAS, CLASSES } from './data.js'
-import { averagePrecision, meanIou } from './metrics.js'
+import { meanIou } from './metrics.js'
 
 const CHUNK = 32
 /** From this score on a query is taken at its word. */
@@ -10,8 +11,16 @@ export const SURE = 0.5
 
 /**
  * @typedef {{ logits: { data: Float32Array, shape: number[] }, boxes: { data: Float32Array, shape: number[] } }} Outputs
- * @typedef {{ ap50: number, ap75: number, meanIou: number }} Scores
- *   meanIou: each true box with the sure detection that overlaps it most, whatever its label; 0 where none is.
+ * @typedef {{ labels: Int32Array, boxes: Float32Array, boxFormat: 'xyxy' }} Truth
+ *   what one scene shows, boxes `[n, 4]` as left, top, right and bottom, in pixels
+ * @typedef {{ ap: number, ap50: number, ap75: number, meanIou: number }} Scores
+ *   meanIou: each true box with the sure detection that overlaps it most, whatever its label; 0 where none is
+ * @typedef {{
+ *   truths: Truth[],
+ *   detections: import('hungarian-loss').Detections[],
+ *   result: import('hungarian-loss/evaluate').EvaluationResult,
+ *   scores: Scores,
+ * }} Evaluation truths and detections: of each scene, boxes in pixels; all queries have a detection
  */
 
 /**
@@ -43,14 +52,17 @@ export function predict(model, images) {
  * @param {Outputs} outputs
  * @param {import('./data.js').Target[]} targets of the same images
  * @param {import('hungarian-loss').HungarianLoss} criterion that the model was trained with
- * @returns {Scores}
+ * @returns {Evaluation}
  */
 export function evaluate(outputs, targets, criterion) {
-  const found = toDetections(outputs, { criterion })
-  const real = targets.map(({ labels, boxes }) => ({ labels, boxes: convertBoxes(boxes, 'cxcywh', 'xyxy') }))
-  return {
-    ap50: averagePrecision(found, real, 0.5),
-    ap75: averagePrecision(found, real, 0.75),
-    meanIou: meanIou(toDetections(outputs, { criterion, threshold: SURE }), real),
-  }
+  const size = [CANVAS, CANVAS]
+  const truths = targets.map(({ labels, boxes }) => ({
+    labels,
+    boxes: convertBoxes(boxes, { format: 'cxcywh', normalized: true }, 'xyxy', size),
+    boxFormat: 'xyxy',
+  }))
+  const detections = toDetections(outputs, { criterion, sizes: targets.map(() => size) })
+  const result = new DetectionEvaluator({ numClasses: CLASSES }).add(detections, truths).result()
+  const { ap, ap50, ap75 } = result
+  return { truths, detections, result, scores: { ap, ap50, ap75, meanIou: meanIou(detections, truths, SURE) } }
 }

@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import * as tf from '@tensorflow/tfjs-core'
 import '@tensorflow/tfjs-backend-wasm'
-import { HungarianLoss, toDetections } from 'hungarian-loss'
+import { HungarianLoss } from 'hungarian-loss'
 import { hungarianLoss } from 'hungarian-loss/tfjs'
-import { CANVAS, CLASSES, drawBatch, readDigits } from './data.js'
+import { CLASSES, drawBatch, readDigits } from './data.js'
 import { evaluate, predict } from './evaluate.js'
 import { registerGradients } from './gradients.js'
 import { Detr } from './model.js'
@@ -53,16 +53,16 @@ async function run({ steps, seed, denoising, out }) {
   const history = []
   const evaluations = []
   let outputs
+  let evaluation
   for await (const record of train(model, loss, training, { steps, seed: random.integer(2 ** 32), denoising })) {
     history.push(record)
     progress.step(record)
     const last = record.step === steps || stop.signal.aborted
     if (last || record.step % Math.ceil(steps / EVALUATIONS) === 0) {
       outputs = predict(model, scenes.images)
-      const scores = evaluate(outputs, scenes.targets, criterion)
-      const evaluation = { step: record.step, scores, milliseconds: progress.elapsed }
-      evaluations.push(evaluation)
-      progress.evaluation(evaluation)
+      evaluation = evaluate(outputs, scenes.targets, criterion)
+      evaluations.push({ step: record.step, scores: evaluation.scores, milliseconds: progress.elapsed })
+      progress.evaluation(evaluations.at(-1))
     }
     if (last) break
   }
@@ -76,8 +76,8 @@ async function run({ steps, seed, denoising, out }) {
       model,
       history,
       evaluations,
-      scenes,
-      detections: toDetections(outputs, { criterion, sizes: scenes.targets.map(() => [CANVAS, CANVAS]) }),
+      evaluation,
+      images: scenes.images,
       matches: criterion.match(outputs, scenes.targets).matches,
     }),
   )
@@ -85,7 +85,7 @@ async function run({ steps, seed, denoising, out }) {
   const { scores, step, milliseconds } = evaluations.at(-1)
   console.log(`${step < steps ? `Stopped after step ${step}` : 'Done'} in ${clock(milliseconds)}.`)
   console.log(
-    `Held-out AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}, mean IoU ${scores.meanIou.toFixed(3)}.`,
+    `Held-out AP ${scores.ap.toFixed(3)}, AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}, mean IoU ${scores.meanIou.toFixed(3)}.`,
   )
   console.log(`Report: ${resolve(file)}`)
 }

@@ -10,7 +10,7 @@ const boxesOf = (...boxes: number[][]) => Float64Array.from(boxes.flat())
 const picture = () =>
   scenePicture(
     new Float32Array(CANVAS ** 2),
-    { labels: Int32Array.of(3, 8), boxes: Float32Array.of(0.25, 0.25, 0.25, 0.25, 0.75, 0.75, 0.25, 0.25) },
+    { labels: Int32Array.of(3, 8), boxes: Float32Array.of(8, 8, 24, 24, 40, 40, 56, 56), boxFormat: 'xyxy' },
     {
       boxes: boxesOf([8, 9, 24, 25], [40, 41, 56, 57], [42, 40, 58, 56], [0, 50, 20, 60]),
       scores: Float64Array.of(0.991, 0.6, 0.52, 0.49),
@@ -52,7 +52,7 @@ test('scenePicture: an image without objects, where nothing was found', () => {
   const none = { boxes: boxesOf(), scores: boxesOf(), labels: Int32Array.of(), queryIndices: Int32Array.of() }
   const html = scenePicture(
     new Float32Array(CANVAS ** 2),
-    { labels: Int32Array.of(), boxes: new Float32Array(0) },
+    { labels: Int32Array.of(), boxes: new Float32Array(0), boxFormat: 'xyxy' },
     { ...none, boxFormat: 'xyxy' },
     { queryIndices: Int32Array.of(), targetIndices: Int32Array.of() },
     0.5,
@@ -61,16 +61,13 @@ test('scenePicture: an image without objects, where nothing was found', () => {
   expect(html).not.toContain('<rect')
 })
 
-test('meanIou: each true box counts with the detection of its image that overlaps it most, or with 0', () => {
-  const truths = [
-    { labels: Int32Array.of(1, 2), boxes: boxesOf([0, 0, 2, 2], [4, 4, 6, 6]) },
-    { labels: Int32Array.of(), boxes: boxesOf() },
-    { labels: Int32Array.of(3), boxes: boxesOf([0, 0, 2, 2]) },
-  ]
+test('meanIou: each true box counts with the sure detection of its image that overlaps it most, or with 0', () => {
+  const truths = [Float32Array.of(0, 0, 2, 2, 4, 4, 6, 6), new Float32Array(0), Float32Array.of(0, 0, 2, 2)]
   const detections = [
-    { boxes: boxesOf([0, 0, 2, 1], [0, 0, 2, 1.5]) },
-    { boxes: boxesOf([0, 0, 2, 2]) },
-    { boxes: boxesOf() },
+    { boxes: boxesOf([0, 0, 2, 1], [0, 0, 2, 1.5], [0, 0, 2, 2]), scores: Float64Array.of(0.9, 0.5, 0.49) },
+    { boxes: boxesOf([0, 0, 2, 2]), scores: Float64Array.of(1) },
+    { boxes: boxesOf(), scores: boxesOf() },
   ]
-  expect(meanIou(detections, truths)).toBeCloseTo(0.75 / 3, 12)
+  const images = truths.map((boxes) => ({ boxes }))
+  expect(meanIou(detections, images, 0.5)).toBeCloseTo(0.75 / 3, 12)
 })

@@ -7,6 +7,7 @@ import { SETTINGS as MODEL } from '../model.js'
 import { clock } from '../progress.js'
 import { SETTINGS } from '../train.js'
 import { lineChart } from './chart.js'
+import { precisionByDigit, precisionByRecall } from './precision.js'
 import { KINDS, scenePicture } from './scene.js'
 import { STYLE } from './style.js'
 
@@ -19,15 +20,16 @@ const SCENES = 12
  *   model: import('../model.js').Detr,
  *   history: import('../train.js').Step[],
  *   evaluations: { step: number, scores: import('../evaluate.js').Scores, milliseconds: number }[],
- *   scenes: import('../data.js').Batch,
- *   detections: import('hungarian-loss').Detections[],
+ *   evaluation: import('../evaluate.js').Evaluation,
+ *   images: Float32Array,
  *   matches: { queryIndices: Int32Array, targetIndices: Int32Array }[],
- * }} run
+ * }} run evaluation: the last one; images: the held-out scenes, `[scenes, CANVAS, CANVAS, 1]`, and matches: of each
  * @returns {string} HTML
  */
-export function report({ settings, model, history, evaluations, scenes, detections, matches }) {
+export function report({ settings, model, history, evaluations, evaluation, images, matches }) {
   const { scores, step, milliseconds } = evaluations.at(-1)
   const facts = {
+    AP: scores.ap.toFixed(3),
     AP50: scores.ap50.toFixed(3),
     AP75: scores.ap75.toFixed(3),
     'mean IoU': scores.meanIou.toFixed(3),
@@ -59,7 +61,15 @@ export function report({ settings, model, history, evaluations, scenes, detectio
   <p class="legend">${Object.entries(KINDS)
     .map(([kind, name]) => `<span><i style="background: var(--${kind})"></i>${name}</span>`)
     .join('')}</p>
-  <div class="scenes">${scenePictures(scenes, detections, matches).join('')}</div>
+  <div class="scenes">${scenePictures(evaluation, images, matches).join('')}</div>
+</section>
+
+<section>
+  <h2>How well it finds them</h2>
+  <p>Average precision as COCO counts it. For AP50, a prediction is right where it names the digit and its intersection with the
+  true box is at least 50 % of their union, for AP75 at least 75 %; AP is the mean of ten such thresholds, 50 % to 95 %. The curves
+  are means of the ten digits.</p>
+  <div class="columns">${precisionByRecall(evaluation.result)}${precisionByDigit(evaluation.result)}</div>
 </section>
 
 <section>
@@ -97,6 +107,7 @@ function curves(history, evaluations) {
       series: [
         score('AP50', '--blue', 'ap50'),
         score('AP75', '--violet', 'ap75'),
+        score('AP', '--orange', 'ap'),
         score('mean IoU', '--green', 'meanIou'),
       ],
     }),
@@ -116,14 +127,13 @@ function averaged(history, length, value) {
 }
 
 /** The first scenes that show anything, as the truth beside the predictions. */
-function scenePictures({ images, targets }, detections, matches) {
-  return targets
-    .map((target, image) => ({ target, image }))
-    .filter(({ target }) => target.labels.length > 0)
+function scenePictures({ truths, detections }, images, matches) {
+  return Array.from(truths.keys())
+    .filter((scene) => truths[scene].labels.length > 0)
     .slice(0, SCENES)
-    .map(({ target, image }) => {
-      const pixels = images.subarray(image * CANVAS ** 2, (image + 1) * CANVAS ** 2)
-      return scenePicture(pixels, target, detections[image], matches[image], SURE)
+    .map((scene) => {
+      const pixels = images.subarray(scene * CANVAS ** 2, (scene + 1) * CANVAS ** 2)
+      return scenePicture(pixels, truths[scene], detections[scene], matches[scene], SURE)
     })
 }
 

@@ -1,5 +1,4 @@
 /** Pictures of scenes: what is there beside what was found, and how the matching pairs them. */
-import { convertBoxes } from 'hungarian-loss'
 import { CANVAS } from '../data.js'
 import { placeLabels } from './labels.js'
 import { pngDataUri } from './png.js'
@@ -23,23 +22,22 @@ export const KINDS = {
 /**
  * One scene twice, with the true boxes at the left, predictions at the right, and a line for each match.
  * @param {Float32Array} pixels
- * @param {import('../data.js').Target} target
+ * @param {import('../evaluate.js').Truth} truth
  * @param {import('hungarian-loss').Detections} detections of all queries, with boxes in pixels
  * @param {{ queryIndices: Int32Array, targetIndices: Int32Array }} matches
  * @param {number} sure from which score on a query that is not matched is drawn
  * @returns {string} SVG
  */
-export function scenePicture(pixels, target, detections, { queryIndices, targetIndices }, sure) {
+export function scenePicture(pixels, truth, detections, { queryIndices, targetIndices }, sure) {
   const shift = CANVAS + GAP
-  const trueBoxes = convertBoxes(target.boxes, { format: 'cxcywh', normalized: true }, 'xyxy', [CANVAS, CANVAS])
-  const truths = Array.from(target.labels, (label, i) => ({
+  const truths = Array.from(truth.labels, (label, i) => ({
     kind: 'truth',
     text: `${label}`,
     title: `true ${label}`,
-    box: rect(trueBoxes, i),
+    box: rect(truth.boxes, i),
   }))
   const matched = Array.from(queryIndices, (query, i) => {
-    const label = target.labels[targetIndices[i]]
+    const label = truth.labels[targetIndices[i]]
     const found = detections.queryIndices.indexOf(query)
     const kind = label === detections.labels[found] ? 'right' : 'wrong'
     return prediction(kind, `true ${label}, matched with`, detections, found)
@@ -49,8 +47,8 @@ export function scenePicture(pixels, target, detections, { queryIndices, targetI
     .map((i) => prediction('extra', 'not matched:', detections, i))
   const predictions = [...matched, ...extras]
   const links = matched.map(({ kind, box }, i) => {
-    const truth = truths[targetIndices[i]].box
-    const start = [truth.x + truth.width, truth.y + truth.height / 2]
+    const { x, y, width, height } = truths[targetIndices[i]].box
+    const start = [x + width, y + height / 2]
     return { kind, line: [...start, box.x + shift, box.y + box.height / 2] }
   })
 
