@@ -18,9 +18,10 @@ export const SURE = 0.5
  * @typedef {{
  *   truths: Truth[],
  *   detections: import('hungarian-loss').Detections[],
+ *   matches: { queryIndices: Int32Array, targetIndices: Int32Array }[],
  *   result: import('hungarian-loss/evaluate').EvaluationResult,
  *   scores: Scores,
- * }} Evaluation truths and detections: of each scene, boxes in pixels; all queries have a detection
+ * }} Evaluation truths, detections and matches: of each scene, boxes in pixels; all queries have a detection
  */
 
 /**
@@ -63,6 +64,7 @@ export function evaluate(outputs, targets, criterion) {
   }))
   const detections = toDetections(outputs, { criterion, sizes: targets.map(() => size) })
   const result = new DetectionEvaluator({ numClasses: CLASSES }).add(detections, truths).result()
+  const { matches } = criterion.match(outputs, targets)
   const { ap, ap50, ap75 } = result
-  return { truths, detections, result, scores: { ap, ap50, ap75, meanIou: meanIou(detections, truths, SURE) } }
+  return { truths, detections, matches, result, scores: { ap, ap50, ap75, meanIou: meanIou(detections, truths, SURE) } }
 }

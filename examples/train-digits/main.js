@@ -52,15 +52,13 @@ async function run({ steps, seed, denoising, out }) {
   const progress = new Progress(process.stdout, steps)
   const history = []
   const evaluations = []
-  let outputs
   let evaluation
   for await (const record of train(model, loss, training, { steps, seed: random.integer(2 ** 32), denoising })) {
     history.push(record)
     progress.step(record)
     const last = record.step === steps || stop.signal.aborted
     if (last || record.step % Math.ceil(steps / EVALUATIONS) === 0) {
-      outputs = predict(model, scenes.images)
-      evaluation = evaluate(outputs, scenes.targets, criterion)
+      evaluation = evaluate(predict(model, scenes.images), scenes.targets, criterion)
       evaluations.push({ step: record.step, scores: evaluation.scores, milliseconds: progress.elapsed })
       progress.evaluation(evaluations.at(-1))
     }
@@ -78,7 +76,6 @@ async function run({ steps, seed, denoising, out }) {
       evaluations,
       evaluation,
       images: scenes.images,
-      matches: criterion.match(outputs, scenes.targets).matches,
     }),
   )
 

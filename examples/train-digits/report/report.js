@@ -22,11 +22,10 @@ const SCENES = 12
  *   evaluations: { step: number, scores: import('../evaluate.js').Scores, milliseconds: number }[],
  *   evaluation: import('../evaluate.js').Evaluation,
  *   images: Float32Array,
- *   matches: { queryIndices: Int32Array, targetIndices: Int32Array }[],
- * }} run evaluation: the last one; images: the held-out scenes, `[scenes, CANVAS, CANVAS, 1]`, and matches: of each
+ * }} run evaluation: the last one; images: the held-out scenes, `[scenes, CANVAS, CANVAS, 1]`
  * @returns {string} HTML
  */
-export function report({ settings, model, history, evaluations, evaluation, images, matches }) {
+export function report({ settings, model, history, evaluations, evaluation, images }) {
   const { scores, step, milliseconds } = evaluations.at(-1)
   const facts = {
     AP: scores.ap.toFixed(3),
@@ -61,7 +60,7 @@ export function report({ settings, model, history, evaluations, evaluation, imag
   <p class="legend">${Object.entries(KINDS)
     .map(([kind, name]) => `<span><i style="background: var(--${kind})"></i>${name}</span>`)
     .join('')}</p>
-  <div class="scenes">${scenePictures(evaluation, images, matches).join('')}</div>
+  <div class="scenes">${scenePictures(evaluation, images).join('')}</div>
 </section>
 
 <section>
@@ -127,7 +126,7 @@ function averaged(history, length, value) {
 }
 
 /** The first scenes that show anything, as the truth beside the predictions. */
-function scenePictures({ truths, detections }, images, matches) {
+function scenePictures({ truths, detections, matches }, images) {
   return Array.from(truths.keys())
     .filter((scene) => truths[scene].labels.length > 0)
     .slice(0, SCENES)
