@@ -1,6 +1,7 @@
 /** Every export given anything at all: it answers, or it refuses with an error of the package. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { DetectionEvaluator, formatSummary, precisionRecall } from '../../src/evaluate.ts'
 import {
   batchIndices,
   cocoTargets,
@@ -150,6 +151,43 @@ const RESULTS = [
   () => [JSON.parse(JSON.stringify([union.match(...taught()), union.match(...taught())])), { reduce: 'mean' }],
 ]
 
+const IMAGES = [
+  () => [
+    [{ boxes: [[0, 0, 10, 10], [5, 5, 10, 20]], scores: [0.5, 0.75], labels: [0, 1] }], // prettier-ignore
+    [{ id: 7, boxes: Float64Array.of(1, 1, 10, 10), labels: [1], ignore: [false], areas: [90], boxFormat: 'xyxy' }],
+  ],
+  () => [
+    [
+      {
+        boxes: Float32Array.of(0, 0, 1, 1),
+        scores: Float32Array.of(0.5),
+        labels: Int32Array.of(2),
+        boxFormat: 'cxcywh',
+      },
+      { boxes: [], scores: [], labels: [], queryIndices: [] },
+    ],
+    [
+      { boxes: [0, 0, 1, 1], labels: [2n] },
+      { boxes: [], labels: [] },
+    ],
+    { ids: [3, 1] },
+  ],
+]
+
+const EVALUATIONS = [
+  () => [{ numClasses: 3, iouThresholds: [0.5, 0.75], recallThresholds: Float64Array.of(0, 1), threads: 1 }],
+  () => [{ numClasses: 1, areas: { all: [0, 1e4], tiny: [0, 10] }, maxDetections: [1, 5], classAgnostic: true }],
+  () => [{ numClasses: 2, boxFormat: 'xyxy' }],
+]
+
+/** What an evaluation is, with as few numbers as can be. */
+const evaluated = () => {
+  const options = { numClasses: 3, iouThresholds: [0.5], recallThresholds: [0, 1], areas: { some: [0, 50] } }
+  const evaluator = new DetectionEvaluator(options)
+  const [detections, groundTruth, settings] = (IMAGES[1] as () => [any, any, any])()
+  return evaluator.add(detections, groundTruth, settings)
+}
+
 /** A step whose last layer teaches the one before. */
 const taught = (): [any, any] => {
   const layer = {
@@ -158,6 +196,13 @@ const taught = (): [any, any] => {
     references: randomLayer(3).boxes,
   }
   return [{ ...layer, auxiliary: [layer] }, randomTargets(4)]
+}
+
+/** What comes of images that are added to an evaluator which has none. */
+const evaluatedBy = (add: (evaluator: DetectionEvaluator) => unknown) => {
+  const evaluator = new DetectionEvaluator({ numClasses: 3, iouThresholds: [0.5], recallThresholds: [0, 1] })
+  add(evaluator)
+  return evaluator.result()
 }
 
 /** As much of TensorFlow.js as is used, without any arithmetic. */
@@ -341,6 +386,16 @@ const EXPORTS: ReadonlyArray<
   ['padTargets', (...args) => padTargets(...(args as [any, any])), RAGGED, [...ODD, ...HUGE]],
   ['unpadTargets', (...args) => unpadTargets(...(args as [any])), PADDED, [...ODD, ...HUGE]],
   ['batchIndices', (...args) => [...batchIndices(...(args as [any, any, any]))], COUNTS],
+  ['new DetectionEvaluator', (options) => new DetectionEvaluator(options).add([], []).result(), EVALUATIONS],
+  ['add', (...args) => evaluatedBy((evaluator) => evaluator.add(...(args as [any, any]))), IMAGES, [...ODD, ...HUGE]],
+  ['merge', (state) => evaluatedBy((evaluator) => evaluator.merge(state)), [() => [evaluated().state()]]],
+  ['resultAsync', (options) => evaluated().resultAsync(options), [() => [{ signal: undefined }]]],
+  [
+    'precisionRecall',
+    (...args) => precisionRecall(...(args as [any])),
+    [() => [evaluated().result(), { class: 2, iouThreshold: 0.5, area: 'some' }]],
+  ],
+  ['formatSummary', (result) => formatSummary(result), [() => [evaluated().result()]]],
   ['hungarianLoss', (...args) => hungarianLoss(untyped(fakeTf), softmax)(...(args as [any, any])), TENSORS],
   [
     'hungarianLoss of',

@@ -124,7 +124,7 @@ const AREAS = freezeAreas([
 const MAX_DETECTIONS = [1, 10, 100]
 
 /** The most entries of each list. */
-const MOST = { iouThresholds: 1000, recallThresholds: 10_000, areas: 64, maxDetections: 64 }
+export const MOST = { iouThresholds: 1000, recallThresholds: 10_000, areas: 64, maxDetections: 64 }
 
 /** Evenly spaced numbers, with the bits of `numpy.linspace`. */
 function spaced(start: number, stop: number, count: number): number[] {
@@ -195,7 +195,9 @@ function readAreas(value: unknown): readonly AreaRange[] {
   if (areas.length > MOST.areas) {
     fail('OPTION', 'options.areas', `must have at most ${MOST.areas} ranges, got ${areas.length}`)
   }
-  return freezeAreas(areas)
+  // the order in which results have them, where names that are integers come first
+  const ranges = new Map(areas.map((area) => [area.name, area]))
+  return freezeAreas(Object.keys(Object.fromEntries(ranges)).map((name) => ranges.get(name) as AreaRange))
 }
 
 function freezeAreas(areas: readonly AreaRange[]): readonly AreaRange[] {
