@@ -3,7 +3,7 @@ import { HungarianLoss } from 'hungarian-loss'
 import { DetectionEvaluator } from 'hungarian-loss/evaluate'
 import { expect, test } from 'vitest'
 import { evaluate } from '../../../examples/train-digits/evaluate.js'
-import { curve, precisionByDigit } from '../../../examples/train-digits/report/precision.js'
+import { precisionByDigit, precisionByRecall } from '../../../examples/train-digits/report/precision.js'
 
 /** Three of four ones are found, the last one at an IoU of 0.6, after a false one; there are no other digits but a two. */
 function result() {
@@ -17,21 +17,16 @@ function result() {
   return new DetectionEvaluator({ numClasses: 10, boxFormat: 'xyxy' }).add([detections], [groundTruth]).result()
 }
 
-test('curve: at each recall the mean precision of the digits that there are, whose mean is the average precision', () => {
-  const found = result()
-  const at = (iou: number, recall: number) => curve(found, iou).find(([x]) => Math.abs(x - recall) < 1e-9)![1]
-  expect([at(0.5, 0), at(0.5, 0.5), at(0.5, 0.75), at(0.5, 0.76)].map((value) => value.toFixed(9))).toEqual(
-    [1, 1, (0.75 + 1) / 2, 0.5].map((value) => value.toFixed(9)),
+test('precisionByRecall: the mean of the digits that there are, at each recall, with its average precision', () => {
+  const html = precisionByRecall(result())
+  const [half, threeQuarters] = Array.from(html.matchAll(/<path d="M([\d. L]+)"/g), ([, path]) =>
+    path!.split('L').map((point) => point.split(' ').map(Number)),
   )
-  expect(at(0.75, 0.75)).toBeCloseTo(0.5, 9)
-  for (const [iou, expected] of [
-    [0.5, found.ap50],
-    [0.75, found.ap75],
-  ] as const) {
-    const points = curve(found, iou)
-    expect(points.map(([recall]) => recall)).toEqual(found.recallThresholds)
-    expect(points.reduce((sum, [, precision]) => sum + precision, 0) / points.length).toBeCloseTo(expected, 12)
-  }
+  const heightAt = (line: number[][], recall: number) => line.find(([x]) => x === recall)![1]
+  expect([half!.length, threeQuarters!.length]).toEqual([101, 101])
+  expect([0, 50, 51, 75, 76, 100].map((recall) => heightAt(half!, recall))).toEqual([0, 0, 12.5, 12.5, 50, 50])
+  expect([0, 50, 51, 100].map((recall) => heightAt(threeQuarters!, recall))).toEqual([0, 0, 50, 50])
+  expect(Array.from(html.matchAll(/<b>([\d.]+)<\/b>/g), ([, value]) => value)).toEqual(['0.845', '0.752'])
 })
 
 test('precisionByDigit: each digit with its number of true boxes and its two precisions', () => {

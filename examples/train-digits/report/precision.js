@@ -1,12 +1,12 @@
 /** What the evaluation tells: precision by recall, and average precision by digit. */
-import { mean } from '../metrics.js'
+import { precisionRecall } from 'hungarian-loss/evaluate'
 import { barTable } from './bars.js'
 import { lineChart } from './chart.js'
 
 /** The thresholds of IoU that are drawn, each with its average precision. */
 const THRESHOLDS = [
-  { iou: 0.5, key: 'ap50', name: 'AP50', color: '--blue' },
-  { iou: 0.75, key: 'ap75', name: 'AP75', color: '--violet' },
+  { iouThreshold: 0.5, key: 'ap50', name: 'AP50', color: '--blue' },
+  { iouThreshold: 0.75, key: 'ap75', name: 'AP75', color: '--violet' },
 ]
 
 /** @param {import('hungarian-loss/evaluate').EvaluationResult} result @returns {string} a figure */
@@ -16,12 +16,10 @@ export function precisionByRecall(result) {
     xLabel: 'recall',
     last: 1,
     top: 1,
-    series: THRESHOLDS.map(({ iou, key, name, color }) => ({
-      name,
-      color,
-      points: curve(result, iou),
-      value: result[key],
-    })),
+    series: THRESHOLDS.map(({ iouThreshold, key, name, color }) => {
+      const { recall, precision } = precisionRecall(result, { iouThreshold })
+      return { name, color, points: Array.from(recall, (at, i) => [at, precision[i]]), value: result[key] }
+    }),
   })
 }
 
@@ -37,21 +35,5 @@ export function precisionByDigit({ perClass }) {
       count: digit.targets,
       values: THRESHOLDS.map(({ key }) => digit[key]),
     })),
-  })
-}
-
-/**
- * Recall and precision, the mean of the classes that have targets.
- * @param {import('hungarian-loss/evaluate').EvaluationResult} result
- * @param {number} iou the threshold
- * @returns {[number, number][]}
- */
-export function curve({ precision: { data, shape }, iouThresholds, recallThresholds, perClass }, iou) {
-  const [, recalls, classes, areas] = shape
-  const threshold = iouThresholds.indexOf(iou)
-  const known = perClass.filter(({ targets }) => targets > 0)
-  return recallThresholds.map((recall, i) => {
-    const row = (threshold * recalls + i) * classes
-    return [recall, mean(known.map((of) => data[(row + of.class) * areas]))] // the first range of areas has all
   })
 }
