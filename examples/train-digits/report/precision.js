@@ -28,7 +28,7 @@ export function precisionByDigit({ perClass }) {
   return barTable({
     title: 'Average precision by digit',
     label: 'digit',
-    count: 'number',
+    count: 'boxes',
     columns: THRESHOLDS,
     rows: perClass.map((digit) => ({
       label: `${digit.class}`,
