@@ -48,6 +48,31 @@ test('scenePicture: boxes are where they are on the canvas, and a line joins eac
   ])
 })
 
+test('scenePicture: sixteen queries at one place, all of them sure, have sixteen labels that do not touch', () => {
+  const queries = Array.from({ length: 16 }, (_, query) => query)
+  const html = scenePicture(
+    new Float32Array(CANVAS ** 2),
+    { labels: Int32Array.of(7), boxes: Float32Array.of(24, 24, 40, 44), boxFormat: 'xyxy' },
+    {
+      boxes: boxesOf(...queries.map((query) => [24 + query / 8, 24, 40, 44])),
+      scores: Float64Array.from(queries, () => 0.999),
+      labels: Int32Array.from(queries, () => 7),
+      queryIndices: Int32Array.from(queries),
+      boxFormat: 'xyxy',
+    },
+    { queryIndices: Int32Array.of(3), targetIndices: Int32Array.of(0) },
+    0.5,
+  )
+  const found = Array.from(
+    html.matchAll(/<text class="\w+" x="(\S+)" y="(\S+)" textLength="(\S+)"[^>]*><title>[^<]*<\/title>7 /g),
+  )
+  const labels = found.map(([, x, y, width]) => ({ x: Number(x), y: Number(y), width: Number(width) }))
+  expect(labels).toHaveLength(16)
+  for (const [i, a] of labels.entries())
+    for (const b of labels.slice(0, i))
+      expect(Math.abs(a.y - b.y) > 4.6 || a.x >= b.x + b.width + 0.7 || b.x >= a.x + a.width + 0.7).toBe(true)
+})
+
 test('scenePicture: an image without objects, where nothing was found', () => {
   const none = { boxes: boxesOf(), scores: boxesOf(), labels: Int32Array.of(), queryIndices: Int32Array.of() }
   const html = scenePicture(
