@@ -89,6 +89,7 @@ describe('toCocoResults:', () => {
       [[good, { ...good, boxes: [[1, 2, 3, 4]] }], {}, 'SHAPE', 'detections[1].boxes'],
       [[good, { ...good, scores: [NaN] }], {}, 'NON_FINITE', 'detections[1].scores'],
       [[good, { ...good, scores: ['1'] }], {}, 'DTYPE', 'detections[1].scores'],
+      [[good, { ...good, boxes: [-1e308, 0, 1e308, 1] }], {}, 'NON_FINITE', 'detections[1].boxes'],
       [[good, { ...good, boxFormat: 'yxyx' }], {}, 'OPTION', 'detections[1].boxFormat'],
       [[good, { scores: [1] }], {}, 'DTYPE', 'detections[1].labels'],
       [[good, 5], {}, 'DTYPE', 'detections[1]'],

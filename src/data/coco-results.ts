@@ -6,7 +6,7 @@ import { isNumeric, lengthOf, numbersOf } from '../common/tensors.ts'
 import { checkFlag, checkInteger, checkRecord, checkWord, isObject, show } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { BOX_SIZE } from '../terms/boxes.ts'
-import { BOX_FORMATS, convertBox, SAME_UNITS, toPixels } from './box-format.ts'
+import { BOX_FORMATS, convertBox, SAME_UNITS, TOO_LARGE, toPixels } from './box-format.ts'
 import type { BoxFormat, Scale } from './box-format.ts'
 import { readId } from './coco-dataset.ts'
 import type { CocoId } from './coco-dataset.ts'
@@ -108,7 +108,7 @@ export function toCocoResults(detections: unknown, options: unknown): CocoResult
     }
     const read = imageList.map((_, image) => readEntry(detections[image], image, categories))
     if (normalized === undefined) checkPixels(read)
-    return imageList.flatMap((image, i) => resultsOf(read[i] as ReadDetections, image, round))
+    return imageList.flatMap((entry, image) => resultsOf(read[image] as ReadDetections, entry, image, round))
   } catch (error) {
     throw toReadError(error, argument)
   }
@@ -181,11 +181,14 @@ function checkPixels(detections: readonly ReadDetections[]): void {
 function resultsOf(
   { boxes, boxFormat, scores, categories }: ReadDetections,
   { id, scale }: { readonly id: CocoId; readonly scale: Scale },
+  image: number,
   round: { readonly box: (value: number) => number; readonly score: (value: number) => number },
 ): CocoResult[] {
   return scores.map((score, i) => {
     const bbox = boxes.slice(BOX_SIZE * i, BOX_SIZE * i + BOX_SIZE) as [number, number, number, number]
-    convertBox(bbox, 0, boxFormat, 'xywh', scale)
+    if (!convertBox(bbox, 0, boxFormat, 'xywh', scale)) {
+      fail('NON_FINITE', `detections[${image}].boxes`, `box ${i} ${TOO_LARGE}`, { image })
+    }
     return {
       image_id: id,
       category_id: categories[i] as CocoId,

@@ -7,7 +7,7 @@ import { checkInteger, checkRecord, MAX_SIZE, requireNumber, show } from '../com
 import type { ForeignNames } from '../common/words.ts'
 import type { Outputs } from '../input/outputs.ts'
 import { BOX_SIZE } from '../terms/boxes.ts'
-import { convertBox, SAME_UNITS, toPixels } from './box-format.ts'
+import { convertBox, SAME_UNITS, TOO_LARGE, toPixels } from './box-format.ts'
 import type { Scale } from './box-format.ts'
 import { readDetectionOutputs } from './detection-outputs.ts'
 import type { DetectionTensors } from './detection-outputs.ts'
@@ -196,7 +196,8 @@ function detectionsOf(
   for (const [i, query] of chosen.entries()) {
     const from = ((before + image) * queries + query) * BOX_SIZE
     for (let k = 0; k < BOX_SIZE; k++) boxes[BOX_SIZE * i + k] = all[from + k] as number
-    convertBox(boxes, BOX_SIZE * i, boxFormat, 'xyxy', scale)
+    if (convertBox(boxes, BOX_SIZE * i, boxFormat, 'xyxy', scale)) continue
+    fail('NON_FINITE', 'outputs.boxes', `the box of query ${query} of image ${image} ${TOO_LARGE}`, { image, query })
   }
   return new PlainDetections(boxes, Float64Array.from(scores), Int32Array.from(labels), Int32Array.from(chosen))
 }
