@@ -4,8 +4,10 @@ import { evaluateDetections, evaluateDetectionsAsync } from '../binding/native.t
 import type { Interrupt } from '../binding/native.ts'
 import { fail, toHungarianLossError } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
-import { lengthOf, numbersOf } from '../common/tensors.ts'
+import { lengthOf } from '../common/tensors.ts'
 import { checkRecord, show } from '../common/validate.ts'
+import { checkId, orderOf, readIds } from './ids.ts'
+import type { ImageId, ImageIds } from './ids.ts'
 import { readDetections, readTargets } from './images.ts'
 import type { ImageDetections, ImageGroundTruth } from './images.ts'
 import { resolveOptions } from './options.ts'
@@ -18,8 +20,8 @@ import type { EvaluatorState } from './state.ts'
 
 /** Settings of {@link DetectionEvaluator.add}. */
 export interface AddOptions {
-  /** The id of each image, integers; in place of those that the ground truth has. */
-  readonly ids?: ArrayLike<number> | undefined
+  /** The id of each image, integers or strings; in place of those that the ground truth has. */
+  readonly ids?: ImageIds | undefined
 }
 
 /** Settings of {@link DetectionEvaluator.resultAsync}. */
@@ -59,8 +61,8 @@ export class DetectionEvaluator {
   readonly #options: ResolvedEvaluatorOptions
   readonly #packed = new PackedImages()
   /** The ids of all images, by which images count. */
-  readonly #ids: number[] = []
-  readonly #known = new Set<number>()
+  readonly #ids: ImageId[] = []
+  readonly #known = new Set<ImageId>()
   /** Whether ids are counted here; undefined before the first image. */
   #isCounted: boolean | undefined
   /** Whether a batch is being read, whose getters may call. */
@@ -86,13 +88,13 @@ export class DetectionEvaluator {
    * none.
    *
    * Throws `SHAPE` where lengths do not fit, `DTYPE` for what is no number, `RANGE` for labels that are no class, sizes below
-   * 0, magnitudes beyond 1e9 and ids that are there already, `NON_FINITE` for NaN and infinities, and `OPTION` for unknown
-   * keys, each with its place: `image`, and `detection` or `target`; `MEMORY`.
+   * 0 of boxes that do not say their format, magnitudes beyond 1e9 and ids that are there already, `NON_FINITE` for NaN and
+   * infinities, and `OPTION` for unknown keys, each with its place: `image`, and `detection` or `target`; `MEMORY`.
    */
   add(detections: readonly ImageDetections[], groundTruth: readonly ImageGroundTruth[], options?: AddOptions): this {
     const own = ownOf(this)
     try {
-      own.#add(detections, groundTruth, readIds(options))
+      own.#add(detections, groundTruth, readAddOptions(options))
       return this
     } catch (error) {
       throw toHungarianLossError(error, 'detections')
@@ -124,6 +126,7 @@ export class DetectionEvaluator {
   state(): EvaluatorState {
     const own = ownOf(this)
     try {
+      own.#checkSettled()
       return stateOf(own.#options.numClasses, own.#packed, own.#isCounted === true ? undefined : own.#ids)
     } catch (error) {
       throw toHungarianLossError(error, 'detections')
@@ -134,6 +137,7 @@ export class DetectionEvaluator {
   result(): EvaluationResult {
     const own = ownOf(this)
     try {
+      own.#checkSettled()
       const arrays = makeArrays(own.#options)
       evaluateDetections(...own.#inputs(), ...outputsOf(arrays))
       return own.#makeResult(arrays, own.#countDetections(), own.#packed.count)
@@ -149,6 +153,7 @@ export class DetectionEvaluator {
    */
   async resultAsync(options?: AsyncResultOptions): Promise<EvaluationResult> {
     const own = ownOf(this)
+    own.#checkSettled()
     const signal = readSignal(options)
     const run = async (interrupt: Interrupt): Promise<EvaluationResult> => {
       const arrays = makeArrays(own.#options)
@@ -159,8 +164,13 @@ export class DetectionEvaluator {
     return untilAborted(run, checkSignal(signal, 'options.signal'), 'detections')
   }
 
-  #add(detections: unknown, groundTruth: unknown, ids: ArrayLike<number> | undefined): void {
+  /** Refuses a call from a getter of what is being read, of which a part would count. */
+  #checkSettled(): void {
     if (this.#isReading) fail('DTYPE', 'this', 'is called while it reads what it was given')
+  }
+
+  #add(detections: unknown, groundTruth: unknown, ids: unknown): void {
+    this.#checkSettled()
     this.#isReading = true
     const before = this.#packed.count
     try {
@@ -175,7 +185,7 @@ export class DetectionEvaluator {
     }
   }
 
-  #read(detections: unknown, groundTruth: unknown, ids: ArrayLike<number> | undefined): void {
+  #read(detections: unknown, groundTruth: unknown, ids: unknown): void {
     if (!Array.isArray(detections)) {
       fail('DTYPE', 'detections', `must be an array with an entry for each image, got ${show(detections)}`)
     }
@@ -187,16 +197,14 @@ export class DetectionEvaluator {
     if (others !== images) {
       fail('SHAPE', 'groundTruth', `expected ${images} entries, one for each image of the detections, got ${others}`)
     }
-    if (ids !== undefined && lengthOf(ids, 'options.ids') !== images) {
-      fail('SHAPE', 'options.ids', `expected ${images} entries, one for each image, got ${ids.length}`)
-    }
+    const idList = ids === undefined ? undefined : readIds(ids, images, 'options.ids')
     const { numClasses, boxFormat } = this.#options
     const packed = this.#packed
     for (let image = 0; image < images; image++) {
       const count = readDetections(detections[image], image, numClasses, boxFormat, packed.detections)
       const target = readTargets(groundTruth[image], image, numClasses, boxFormat, packed.targets)
-      const argument = ids === undefined ? `groundTruth[${image}].id` : `options.ids[${image}]`
-      this.#takeId(ids === undefined ? target.id : ids[image], argument, image)
+      const argument = idList === undefined ? `groundTruth[${image}].id` : `options.ids[${image}]`
+      this.#takeId(idList === undefined ? target.id : idList[image], argument, image)
       packed.takeIn(count, target.count)
     }
   }
@@ -209,11 +217,10 @@ export class DetectionEvaluator {
       const rule = isCounted ? 'must be given, as other images have one' : 'must be absent, as other images have none'
       fail('SHAPE', argument, rule, { image })
     }
-    const id = isCounted ? this.#ids.length : given
-    if (!Number.isSafeInteger(id)) fail('DTYPE', argument, `must be an integer, got ${show(id)}`, { image })
-    if (this.#known.has(id as number)) fail('RANGE', argument, `${show(id)} has been added already`, { image })
-    this.#known.add(id as number)
-    this.#ids.push(id as number)
+    const id = isCounted ? this.#ids.length : checkId(given, argument, image)
+    if (this.#known.has(id)) fail('RANGE', argument, `${show(id)} has been added already`, { image })
+    this.#known.add(id)
+    this.#ids.push(id)
   }
 
   /** How many detections of each class there are. */
@@ -269,20 +276,9 @@ function outputsOf({ precision, scores, recall, averagePrecision, averageRecall,
   return [precision, scores, recall, averagePrecision, averageRecall, targets] as const
 }
 
-/** The images in the order of their ids. */
-function orderOf(ids: readonly number[]): Uint32Array {
-  const order = Uint32Array.from(ids.keys())
-  const rises = ids.every((id, i) => i === 0 || id > (ids[i - 1] as number))
-  return rises ? order : order.sort((a, b) => (ids[a] as number) - (ids[b] as number))
-}
-
-function readIds(options: unknown): ArrayLike<number> | undefined {
+function readAddOptions(options: unknown): unknown {
   try {
-    const { ids } = checkRecord(options, ['ids'], 'options')
-    if (ids === undefined) return undefined
-    const list = numbersOf(ids)
-    if (list === undefined) fail('DTYPE', 'options.ids', `must be an array of integers, got ${show(ids)}`)
-    return list as ArrayLike<number>
+    return checkRecord(options, ['ids'], 'options').ids
   } catch (error) {
     throw toReadError(error, 'options')
   }

@@ -7,6 +7,7 @@ import { failNumber, failType, isNumeric, lengthOf, numbersOf } from '../common/
 import { checkWord, isRecord, shorten, show, showKnown } from '../common/validate.ts'
 import { foreignName } from '../common/words.ts'
 import type { ForeignNames } from '../common/words.ts'
+import type { ImageId } from './ids.ts'
 import { FORMATS } from './options.ts'
 import type { BoxFormat } from './options.ts'
 import type { PackedDetections, PackedTargets } from './packed.ts'
@@ -25,7 +26,10 @@ export interface ImageDetections {
   readonly scores: ArrayLike<number>
   /** `[n]`: classes, from 0. */
   readonly labels: ClassLabels
-  /** How the boxes are written. Default: that of the evaluator's options. */
+  /**
+   * How the boxes are written. Default: that of the evaluator's options. Where it is said here, sides may be below 0, as untrained models
+   * have them: such a box overlaps nothing.
+   */
   readonly boxFormat?: BoxFormat | undefined
   /** Which queries they come from; not looked at. */
   readonly queryIndices?: ArrayLike<number> | undefined
@@ -34,10 +38,10 @@ export interface ImageDetections {
 /** What there is to be found in one image: `n` objects, `n ≥ 0`. `cocoTargets` gives such. */
 export interface ImageGroundTruth {
   /**
-   * Which image it is: an integer of its own. Images count in the order of their ids, which decides between equal scores.
-   * Default: the number of images before, where no image has an id.
+   * Which image it is: an integer or a string of its own. Images count in the order of their ids, numbers before strings, which decides
+   * between equal scores. Default: the number of images before, where no image has an id.
    */
-  readonly id?: number | undefined
+  readonly id?: ImageId | undefined
   /** `n` boxes of four numbers, −1e9 to 1e9. */
   readonly boxes: BoxRows
   /** `[n]`: classes, from 0. */
@@ -48,11 +52,11 @@ export interface ImageGroundTruth {
    */
   readonly ignore?: ArrayLike<boolean | number> | undefined
   /**
-   * `[n]`: the areas that ranges are compared with, finite and from 0 on, as annotations have them, where an area is that of the
-   * object's mask. Default: those of the boxes.
+   * `[n]`: the areas that ranges are compared with, finite, as annotations have them, where an area is that of the object's mask.
+   * One below 0 lies in no range, so that its object is ignored. Default: those of the boxes.
    */
   readonly areas?: ArrayLike<number> | undefined
-  /** How the boxes are written. Default: that of the evaluator's options. */
+  /** How the boxes are written. Default: that of the evaluator's options. Where it is said here, sides may be below 0. */
   readonly boxFormat?: BoxFormat | undefined
 }
 
@@ -122,7 +126,7 @@ export function readDetections(
         fail('NON_FINITE', `${where.name}.scores`, `must be finite, got ${score} at index ${i}`, placeOf(where, i))
       }
     }
-    writeBoxes(boxList, count, its, out.boxes, start, where)
+    writeBoxes(boxList, count, its, boxFormat !== undefined, out.boxes, start, where)
     return count
   } catch (error) {
     throw toReadError(error, where.name)
@@ -150,7 +154,7 @@ export function readTargets(
     out.reserve(count)
     const { count: start } = out
     writeLabels(labelList, count, numClasses, out.labels, start, where)
-    writeBoxes(boxList, count, its, out.boxes, start, where)
+    writeBoxes(boxList, count, its, boxFormat !== undefined, out.boxes, start, where)
     writeFlags(ignoreList, count, out.crowds, start, where)
     if (areaList === undefined) writeOwnAreas(count, out, start)
     else writeAreas(areaList, count, out.areas, start, where)
@@ -258,11 +262,15 @@ function writeNumbers(
   }
 }
 
-/** Writes boxes as left, top, width and height. */
+/**
+ * Writes boxes as left, top, width and height. `isCertain`: whether they are certainly of this format; of others a side below 0 is taken
+ * for a sign that they are not.
+ */
 function writeBoxes(
   { list, isFlat }: BoxList,
   count: number,
   format: BoxFormat,
+  isCertain: boolean,
   out: Float64Array,
   start: number,
   where: Where,
@@ -280,7 +288,10 @@ function writeBoxes(
     }
     const [a, b, c, d] = four
     const [width, height] = format === 'xyxy' ? [c - a, d - b] : [c, d]
-    if (!(width >= 0 && height >= 0 && width <= LARGEST && height <= LARGEST)) failSize(width, height, i, where)
+    const least = isCertain ? -LARGEST : 0
+    if (!(Math.min(width, height) >= least && Math.max(width, height) <= LARGEST)) {
+      failSize(width, height, least, i, where)
+    }
     const isCentered = format === 'cxcywh'
     const at = 4 * (start + i)
     out[at] = isCentered ? a - width / 2 : a
@@ -309,14 +320,14 @@ function failComponent(value: number, i: number, where: Where): never {
   return fail(code, `${where.name}.boxes`, `must be from -1e9 to 1e9, got ${value} in box ${i}`, placeOf(where, i))
 }
 
-function failSize(width: number, height: number, i: number, where: Where): never {
-  const isWide = width >= 0 && width <= LARGEST
+function failSize(width: number, height: number, least: number, i: number, where: Where): never {
+  const isWide = width >= least && width <= LARGEST
   const [side, value] = isWide ? ['height', height] : ['width', width]
-  const hint = value < 0 ? '; is its boxFormat another?' : ''
+  const hint = value < least && least === 0 ? '; is its boxFormat another? If not, say it beside the boxes' : ''
   return fail(
     'RANGE',
     `${where.name}.boxes`,
-    `must have a ${side} from 0 to 1e9, got ${value} in box ${i}${hint}`,
+    `must have a ${side} from ${least === 0 ? 0 : '-1e9'} to 1e9, got ${value} in box ${i}${hint}`,
     placeOf(where, i),
   )
 }
@@ -352,8 +363,7 @@ function writeAreas(list: ArrayLike<unknown>, count: number, out: Float64Array, 
   writeNumbers(list, count, out, start, 'areas', where)
   for (let i = 0; i < count; i++) {
     const area = out[start + i] as number
-    if (area >= 0 && area < Infinity) continue
-    const code = Number.isFinite(area) ? 'RANGE' : 'NON_FINITE'
-    fail(code, `${where.name}.areas`, `must be finite and from 0 on, got ${area} at index ${i}`, placeOf(where, i))
+    if (Number.isFinite(area)) continue
+    fail('NON_FINITE', `${where.name}.areas`, `must be finite, got ${area} at index ${i}`, placeOf(where, i))
   }
 }

@@ -5,6 +5,8 @@ import { checkMemory, kindOf } from '../common/memory.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import { failType, lengthOf, numbersOf } from '../common/tensors.ts'
 import { checkInteger, checkRecord, isRecord, MAX_SIZE, show } from '../common/validate.ts'
+import { checkId, readIds } from './ids.ts'
+import type { ImageId } from './ids.ts'
 import type { ImageDetections, ImageGroundTruth } from './images.ts'
 import type { PackedImages } from './packed.ts'
 
@@ -14,8 +16,8 @@ export interface EvaluatorState {
   readonly numClasses: number
   /** How many images there are. */
   readonly images: number
-  /** `[images]`: the images' ids; undefined where they are counted. */
-  readonly ids: Float64Array | undefined
+  /** `[images]`: the images' ids, typed where all of them are numbers; undefined where they are counted. */
+  readonly ids: Float64Array | readonly ImageId[] | undefined
   /** What was detected, one image after the other. */
   readonly detections: PackedDetectionState
   /** What is there. */
@@ -67,20 +69,24 @@ const PlainTargets = constructorOf<PackedTargetState, [PackedImages]>(function (
   this.offsets = targetOffsets.slice(0, count + 1)
 }, WITH_JSON)
 
-const PlainState = constructorOf<EvaluatorState, [number, PackedImages, readonly number[] | undefined]>(function (
+const PlainState = constructorOf<EvaluatorState, [number, PackedImages, readonly ImageId[] | undefined]>(function (
   numClasses,
   packed,
   ids,
 ) {
   this.numClasses = numClasses
   this.images = packed.count
-  this.ids = ids === undefined ? undefined : Float64Array.from(ids)
+  this.ids = ids === undefined ? undefined : isNumeric(ids) ? Float64Array.from(ids) : [...ids]
   this.detections = new PlainDetections(packed)
   this.groundTruth = new PlainTargets(packed)
 }, WITH_JSON)
 
+function isNumeric(ids: readonly ImageId[]): ids is readonly number[] {
+  return ids.every((id) => typeof id === 'number')
+}
+
 /** A copy of all images. */
-export function stateOf(numClasses: number, packed: PackedImages, ids: readonly number[] | undefined): EvaluatorState {
+export function stateOf(numClasses: number, packed: PackedImages, ids: readonly ImageId[] | undefined): EvaluatorState {
   return new PlainState(numClasses, packed, ids)
 }
 
@@ -109,10 +115,7 @@ export function readState(state: unknown): ReadState {
     const given2 = readOffsets(targets.offsets, count, targets.labels.length, 'other.groundTruth.offsets')
     checkLengths(detected, 'other.detections')
     checkLengths(targets, 'other.groundTruth')
-    const idList = ids === undefined || ids === null ? undefined : copyOf(ids, 'other.ids')
-    if (idList !== undefined && idList.length !== count) {
-      fail('SHAPE', 'other.ids', `expected ${count} values, one for each image, got ${idList.length}`)
-    }
+    const idList = ids === undefined || ids === null ? undefined : readIds(ids, count, 'other.ids')
     const part = (list: Float64Array, offsets: readonly number[], image: number, width = 1): Float64Array =>
       list.subarray(width * (offsets[image] as number), width * (offsets[image + 1] as number))
     const all = Array.from({ length: count }, (_, image) => image)
@@ -125,7 +128,7 @@ export function readState(state: unknown): ReadState {
         boxFormat: 'xywh',
       })),
       groundTruth: all.map((image) => ({
-        id: idList?.[image],
+        id: idList && checkId(idList[image], `other.ids[${image}]`, image),
         boxes: part(targets.boxes, given2, image, 4),
         areas: part(targets.areas, given2, image),
         labels: part(targets.labels, given2, image),
