@@ -167,6 +167,7 @@ describe('add', () => {
     ['too few ids', [[empty], [nothing], { ids: [] }], 'SHAPE', 'options.ids'],
     ['an empty id', [[empty], [{ ...nothing, id: '' }]], 'DTYPE', 'groundTruth[0].id'],
     ['an id that is none', [[empty], [nothing], { ids: [null] }], 'DTYPE', 'options.ids[0]'],
+    ['a list without an id', [[empty], [nothing], { ids: Array(1) }], 'DTYPE', 'options.ids[0]'],
     [
       'ids that another thread could change',
       [[empty], [nothing], { ids: new Float64Array(new SharedArrayBuffer(8)) }],
@@ -303,9 +304,45 @@ describe('merge and state', () => {
     const set = makeSet(9)
     const evaluator = evaluatorOf(set).add(set.detections, set.groundTruth)
     const error = errorOf(() => evaluator.merge(evaluator))
-    expect(error).toMatchObject({ code: 'RANGE', argument: 'groundTruth[0].id' })
+    expect(error).toMatchObject({ code: 'RANGE', argument: 'other.ids[0]', image: 0 })
     expect(evaluator.images).toBe(40)
     expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
+  })
+
+  test('a list of ids without one is no images that are counted', () => {
+    const evaluator = new DetectionEvaluator({ numClasses: 1 })
+    const image = { boxes: [], scores: [], labels: [] }
+    const error = errorOf(() => evaluator.add([image], [{ boxes: [], labels: [] }], untyped({ ids: [undefined] })))
+    expect(error).toMatchObject({ code: 'DTYPE', argument: 'options.ids[0]', image: 0 })
+    expect(evaluator.images).toBe(0)
+  })
+
+  test.each([
+    ['labels', { detections: { labels: [0, 7] } }, 'RANGE', 'other.detections[1].labels', { detection: 0 }],
+    ['scores', { detections: { scores: [0.5, NaN] } }, 'NON_FINITE', 'other.detections[1].scores', { detection: 0 }],
+    ['flags', { groundTruth: { ignore: [0, 2] } }, 'DTYPE', 'other.groundTruth[1].ignore', { target: 0 }],
+    [
+      'boxes',
+      { groundTruth: { boxes: [0, 0, 1, 1, 0, 0, 2e9, 1] } },
+      'RANGE',
+      'other.groundTruth[1].boxes',
+      { target: 0 },
+    ],
+    ['ids', { ids: [3, 0.5] }, 'DTYPE', 'other.ids[1]', {}],
+    ['ids twice', { ids: [3, 3] }, 'RANGE', 'other.ids[1]', {}],
+    ['no ids where there are ids', { ids: undefined }, 'SHAPE', 'other.groundTruth[0].id', { image: 0 }],
+  ])('of a state that was changed it says what is wrong: %s', (_, change, code, argument, place) => {
+    const box = { boxes: [[0, 0, 10, 10]], labels: [0] }
+    const found = { ...box, scores: [0.5] }
+    const make = (ids: number[]) => new DetectionEvaluator({ numClasses: 2 }).add([found, found], [box, box], { ids })
+    const evaluator = make([1, 2])
+    const state: any = make([3, 4]).state()
+    for (const [key, value] of Object.entries(change)) {
+      state[key] = key === 'ids' ? value : { ...state[key], ...value }
+    }
+    expect(errorOf(() => evaluator.merge(state))).toMatchObject({ code, argument, image: 1, ...place })
+    expect(evaluator.images).toBe(2)
+    expect(evaluator.merge(make([3, 4])).images).toBe(4)
   })
 
   test('refuses another number of classes', () => {

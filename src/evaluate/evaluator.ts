@@ -30,6 +30,16 @@ export interface AsyncResultOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What messages call what is added. */
+interface Names {
+  readonly detections: string
+  readonly groundTruth: string
+  readonly ids: string
+}
+
+const ADDED: Names = { detections: 'detections', groundTruth: 'groundTruth', ids: 'options.ids' }
+const MERGED: Names = { detections: 'other.detections', groundTruth: 'other.groundTruth', ids: 'other.ids' }
+
 /** Whether a value is an evaluator, and does not only inherit from one. */
 let isEvaluator: (value: unknown) => value is DetectionEvaluator
 
@@ -94,7 +104,7 @@ export class DetectionEvaluator {
   add(detections: readonly ImageDetections[], groundTruth: readonly ImageGroundTruth[], options?: AddOptions): this {
     const own = ownOf(this)
     try {
-      own.#add(detections, groundTruth, readAddOptions(options))
+      own.#add(detections, groundTruth, readAddOptions(options), ADDED)
       return this
     } catch (error) {
       throw toHungarianLossError(error, 'detections')
@@ -115,7 +125,7 @@ export class DetectionEvaluator {
       if (state.numClasses !== numClasses) {
         fail('OPTION', 'other.numClasses', `must be ${numClasses}, as here, got ${state.numClasses}`)
       }
-      own.#add(state.detections, state.groundTruth, undefined)
+      own.#add(state.detections, state.groundTruth, state.ids, MERGED)
       return this
     } catch (error) {
       throw toHungarianLossError(error, 'other')
@@ -169,23 +179,23 @@ export class DetectionEvaluator {
     if (this.#isReading) fail('DTYPE', 'this', 'is called while it reads what it was given')
   }
 
-  #add(detections: unknown, groundTruth: unknown, ids: unknown): void {
+  #add(detections: unknown, groundTruth: unknown, ids: unknown, names: Names): void {
     this.#checkSettled()
     this.#isReading = true
     const before = this.#packed.count
     try {
-      this.#read(detections, groundTruth, ids)
+      this.#read(detections, groundTruth, ids, names)
     } catch (error) {
       this.#packed.cutTo(before)
       for (const id of this.#ids.splice(before)) this.#known.delete(id)
       if (before === 0) this.#isCounted = undefined
-      throw toReadError(error, 'detections')
+      throw toReadError(error, names.detections)
     } finally {
       this.#isReading = false
     }
   }
 
-  #read(detections: unknown, groundTruth: unknown, ids: unknown): void {
+  #read(detections: unknown, groundTruth: unknown, ids: unknown, names: Names): void {
     if (!Array.isArray(detections)) {
       fail('DTYPE', 'detections', `must be an array with an entry for each image, got ${show(detections)}`)
     }
@@ -197,14 +207,16 @@ export class DetectionEvaluator {
     if (others !== images) {
       fail('SHAPE', 'groundTruth', `expected ${images} entries, one for each image of the detections, got ${others}`)
     }
-    const idList = ids === undefined ? undefined : readIds(ids, images, 'options.ids')
+    const idList = ids === undefined ? undefined : readIds(ids, images, names.ids)
     const { numClasses, boxFormat } = this.#options
     const packed = this.#packed
     for (let image = 0; image < images; image++) {
-      const count = readDetections(detections[image], image, numClasses, boxFormat, packed.detections)
-      const target = readTargets(groundTruth[image], image, numClasses, boxFormat, packed.targets)
-      const argument = idList === undefined ? `groundTruth[${image}].id` : `options.ids[${image}]`
-      this.#takeId(idList === undefined ? target.id : idList[image], argument, image)
+      const found = { name: `${names.detections}[${image}]`, image, noun: 'detection' } as const
+      const count = readDetections(detections[image], found, numClasses, boxFormat, packed.detections)
+      const there = { name: `${names.groundTruth}[${image}]`, image, noun: 'target' } as const
+      const target = readTargets(groundTruth[image], there, numClasses, boxFormat, packed.targets)
+      const argument = idList === undefined ? `${there.name}.id` : `${names.ids}[${image}]`
+      this.#takeId(idList === undefined ? target.id : checkId(idList[image], argument, image), argument, image)
       packed.takeIn(count, target.count)
     }
   }

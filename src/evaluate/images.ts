@@ -88,7 +88,7 @@ const NAMES: ForeignNames = new Map([
 const LARGEST = 1e9
 
 /** Where something stands: what messages call its image's entry, and the place. */
-interface Where {
+export interface Where {
   readonly name: string
   readonly image: number
   /** What one of it is called in a place. */
@@ -102,12 +102,11 @@ function placeOf({ image, noun }: Where, index: number): ErrorPlace {
 /** Reads the detections of an image, and writes them behind the others; gives their number. */
 export function readDetections(
   entry: unknown,
-  image: number,
+  where: Where,
   numClasses: number,
   format: BoxFormat,
   out: PackedDetections,
 ): number {
-  const where: Where = { name: `detections[${image}]`, image, noun: 'detection' }
   try {
     const given = checkEntry(entry, DETECTION_KEYS, where, '{ boxes, scores, labels }')
     const { boxes, scores, labels, boxFormat } = given
@@ -136,12 +135,11 @@ export function readDetections(
 /** Reads the targets of an image, and writes them behind the others; gives their number and the image's id. */
 export function readTargets(
   entry: unknown,
-  image: number,
+  where: Where,
   numClasses: number,
   format: BoxFormat,
   out: PackedTargets,
 ): { readonly count: number; readonly id: unknown } {
-  const where: Where = { name: `groundTruth[${image}]`, image, noun: 'target' }
   try {
     const given = checkEntry(entry, TARGET_KEYS, where, '{ boxes, labels }')
     const { id, boxes, labels, ignore, areas, boxFormat } = given

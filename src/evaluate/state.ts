@@ -5,7 +5,7 @@ import { checkMemory, kindOf } from '../common/memory.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import { failType, lengthOf, numbersOf } from '../common/tensors.ts'
 import { checkInteger, checkRecord, isRecord, MAX_SIZE, show } from '../common/validate.ts'
-import { checkId, readIds } from './ids.ts'
+import { readIds } from './ids.ts'
 import type { ImageId } from './ids.ts'
 import type { ImageDetections, ImageGroundTruth } from './images.ts'
 import type { PackedImages } from './packed.ts'
@@ -95,6 +95,8 @@ export interface ReadState {
   readonly numClasses: number
   readonly detections: readonly ImageDetections[]
   readonly groundTruth: readonly ImageGroundTruth[]
+  /** Undefined where images are counted. */
+  readonly ids: ArrayLike<unknown> | undefined
 }
 
 const KEYS = ['numClasses', 'images', 'ids', 'detections', 'groundTruth'] as const
@@ -121,6 +123,7 @@ export function readState(state: unknown): ReadState {
     const all = Array.from({ length: count }, (_, image) => image)
     return {
       numClasses: classes,
+      ids: idList,
       detections: all.map((image) => ({
         boxes: part(detected.boxes, given1, image, 4),
         scores: part(detected.scores, given1, image),
@@ -128,7 +131,6 @@ export function readState(state: unknown): ReadState {
         boxFormat: 'xywh',
       })),
       groundTruth: all.map((image) => ({
-        id: idList && checkId(idList[image], `other.ids[${image}]`, image),
         boxes: part(targets.boxes, given2, image, 4),
         areas: part(targets.areas, given2, image),
         labels: part(targets.labels, given2, image),
