@@ -1,0 +1,24 @@
+/** An MQTT server within this process: aedes, which is all JavaScript. Any other one will do in its place. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { Aedes } from 'aedes'
+
+/**
+ * @param {{ host: string, port: number }} address port 0 for any that is free
+ * @returns {Promise<{ url: string, close: () => Promise<void> }>} url: for clients on this machine
+ */
+export async function startServer({ host, port }) {
+  const broker = await Aedes.createBroker()
+  const server = createServer({ noDelay: true }, broker.handle)
+  server.listen(port, host)
+  await once(server, 'listening')
+  const isAny = host === '0.0.0.0' || host === '::'
+  const name = isAny ? '127.0.0.1' : host
+  return {
+    url: `mqtt://${name.includes(':') ? `[${name}]` : name}:${server.address().port}`,
+    close: async () => {
+      server.close()
+      await new Promise((resolve) => broker.close(resolve))
+    },
+  }
+}
