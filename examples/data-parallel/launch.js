@@ -26,12 +26,13 @@ const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
 
 /**
  * @param {LaunchOptions} options
- * @param {{ output?: 'inherit' | 'ignore' }} [how] what becomes of what the processes print, errors aside
+ * @param {{ output?: 'inherit' | 'ignore', started?: (pids: number[]) => void }} [how]
+ *   output: what becomes of what the processes print, errors aside; started: is told their ids
  * @returns {Promise<Outcome>}
  */
 export async function launch(
   { place, local, server, listen, settings, checkpoint, every },
-  { output = 'inherit' } = {},
+  { output = 'inherit', started } = {},
 ) {
   const own = server === undefined ? await startServer(listen) : undefined
   const outcome = { failed: false, kept: undefined, times: [] }
@@ -55,9 +56,11 @@ export async function launch(
       })
       return { rank, child }
     })
+    started?.(processes.map(({ child }) => child.pid))
     await Promise.all(
       processes.map(async ({ rank, child }) => {
-        const [code, signal] = await once(child, 'exit')
+        // the last messages may come after the exit
+        const [[code, signal]] = await Promise.all([once(child, 'exit'), once(child, 'disconnect')])
         if (code === 0) return
         outcome.failed = true
         if (signal !== null) console.error(`Rank ${rank} was ended by ${signal}.`)

@@ -21,25 +21,24 @@ async function run({ workers, steps, seed, batch, denoising, every, out, timeout
   const keeps = local.includes(0)
   if (keeps) createFolder(out)
   const settings = { steps, seed, batch, denoising }
-  const { failed, kept } = await launch({
-    place: {
-      job,
-      ranks: workers,
-      timeout,
-      agreement: {
-        '--workers': workers,
-        ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`--${name}`, value])),
-        '--every': every,
-        'byte order': endianness(),
-      },
+  const agreement = {
+    '--workers': workers,
+    ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`--${name}`, value])),
+    '--every': every,
+    'byte order': endianness(),
+  }
+  const { failed, kept } = await launch(
+    {
+      place: { job, ranks: workers, timeout, agreement },
+      local,
+      server,
+      listen,
+      settings,
+      checkpoint: keeps ? join(out, 'checkpoint.bin') : undefined,
+      every,
     },
-    local,
-    server,
-    listen,
-    settings,
-    checkpoint: keeps ? join(out, 'checkpoint.bin') : undefined,
-    every,
-  })
+    { started: (pids) => console.log(`Ranks ${local.join(', ')} are the processes ${pids.join(', ')}.`) },
+  )
   if (!failed) return
   process.exitCode = 1
   if (kept !== undefined) console.error(`Start all machines again with the same options to go on from step ${kept}.`)

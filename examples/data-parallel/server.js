@@ -9,7 +9,12 @@ import { Aedes } from 'aedes'
  */
 export async function startServer({ host, port }) {
   const broker = await Aedes.createBroker()
-  const server = createServer({ noDelay: true }, broker.handle)
+  const sockets = new Set()
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    broker.handle(socket)
+  })
   server.listen(port, host)
   await once(server, 'listening')
   const isAny = host === '0.0.0.0' || host === '::'
@@ -18,7 +23,9 @@ export async function startServer({ host, port }) {
     url: `mqtt://${name.includes(':') ? `[${name}]` : name}:${server.address().port}`,
     close: async () => {
       server.close()
-      await new Promise((resolve) => broker.close(resolve))
+      for (const socket of sockets) socket.destroy()
+      await once(server, 'close')
+      broker.close()
     },
   }
 }

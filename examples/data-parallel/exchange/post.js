@@ -3,7 +3,8 @@
  *
  * Topics, each below the name of the job:
  *
- *   hello             who takes part: JSON of rank, nonce and agreement, said again to each newcomer
+ *   hello             who takes part: JSON of rank, nonce and agreement, said again to each newcomer; once all ranks are there
+ *                     a newcomer's nonce goes with it as \`refuses\`
  *   gone              who ended: JSON of rank, nonce and, where the process could still say it, the reason
  *   to/RANK/SENDER    a parcel for one rank
  *   to/all/SENDER     a parcel for all others
@@ -116,11 +117,12 @@ export class Post {
    * @param {string} [reason] a failure of this process's own, to be told to the others
    */
   async leave(reason) {
-    if (this.#client === undefined) return
-    const { connected } = this.#client
-    if (connected && reason !== undefined) this.#publish('gone', this.#words({ reason }))
+    const client = this.#client
+    if (!client?.connected) return void client?.end(true)
+    if (reason !== undefined) this.#publish('gone', this.#words({ reason }))
+    const closed = new Promise((resolve) => client.once('close', resolve)) // also where the server goes first
     this.#failure ??= new ExchangeError('This rank has left.')
-    await this.#client.endAsync(!connected)
+    await Promise.race([client.endAsync(), closed])
   }
 
   async #connect() {
@@ -142,10 +144,9 @@ export class Post {
       )
       this.#client.stream.setNoDelay?.(true)
       this.#client.on('message', (topic, bytes) => this.#read(topic.slice(job.length + 1), bytes))
-      this.#client.on('error', ({ message }) =>
-        this.#fail(`The connection to the server at ${where} failed: ${message}.`),
-      )
-      this.#client.on('close', () => this.#fail(`The server at ${where} closed the connection, or is gone.`))
+      const lost = (reason) => this.#fail(`The connection to the server at ${where} is gone${reason}.`)
+      this.#client.on('error', ({ message }) => lost(`: ${message}`))
+      this.#client.on('close', () => lost(''))
       await this.#client.subscribeAsync(
         topics.map((topic) => `${job}/${topic}`),
         DELIVERED,
@@ -158,8 +159,8 @@ export class Post {
     this.#sayHello()
   }
 
-  #sayHello() {
-    this.#publish('hello', this.#words({ agreement: this.#place.agreement }))
+  #sayHello(more) {
+    this.#publish('hello', this.#words({ agreement: this.#place.agreement, ...more }))
   }
 
   #words(more) {
@@ -183,18 +184,21 @@ export class Post {
     this.#look()
   }
 
-  #readHello({ rank, nonce, agreement }) {
-    const { rank: own, ranks } = this.#place
+  #readHello({ rank, nonce, agreement, refuses }) {
+    const { job, rank: own, ranks } = this.#place
     const known = rank === own ? this.#nonce : this.#others.get(rank)
-    if (known === nonce) return
     const joined = this.#absent().length === 0
-    // the newcomer is answered in any case, so that it learns of what it cannot join
-    if (joined || known !== undefined) {
-      if (!joined)
-        this.#fail(
-          `Two processes have joined as rank ${rank}: each machine needs ranks of its own, each training a name.`,
-        )
-      return this.#sayHello()
+    if (refuses === this.#nonce && (!joined || known === nonce)) {
+      return this.#fail(
+        `All ranks of "${job}" are there already: end the other training, or give this one another name.`,
+      )
+    }
+    if (known === nonce) return
+    if (joined) return this.#sayHello({ refuses: nonce })
+    // so that a newcomer learns of this one, even of what it cannot join
+    this.#sayHello()
+    if (known !== undefined) {
+      return this.#fail(`Two processes have joined as rank ${rank}: each machine needs ranks of its own.`)
     }
     const difference = differenceOf(this.#place.agreement, agreement)
     if (difference !== undefined) {
@@ -205,7 +209,6 @@ export class Post {
     } else {
       this.#others.set(rank, nonce)
     }
-    this.#sayHello()
   }
 
   #readGone({ rank, nonce, reason }) {
