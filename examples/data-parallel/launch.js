@@ -21,7 +21,8 @@ const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
  * @typedef {object} Outcome
  * @property {boolean} failed
  * @property {number | undefined} kept the step of the latest checkpoint that was written here
- * @property {{ milliseconds: number, waited: number, steps: number }[]} times of the ranks that have come to the end
+ * @property {{ milliseconds: number, waited: number }[][]} times of each step, of the ranks that have come to the end; waited: in
+ *   which the rank waited for the others and for messages
  */
 
 /**
@@ -52,7 +53,7 @@ export async function launch(
       const child = fork(WORKER, [JSON.stringify(options)], { stdio: ['ignore', output, 'inherit', 'ipc'] })
       child.on('message', (message) => {
         if ('kept' in message) outcome.kept = message.kept
-        else outcome.times.push(message)
+        else outcome.times.push(message.times)
       })
       return { rank, child }
     })

@@ -10,6 +10,9 @@ import { UsageError, wholeNumber } from '../train-digits/options.js'
 import { launch } from './launch.js'
 import { DEFAULTS } from './options.js'
 
+/** Steps that are not counted, since code is still being compiled. */
+const WARM_UP = 10
+
 try {
   await run(process.argv.slice(2))
 } catch (error) {
@@ -23,33 +26,34 @@ async function run(args) {
   console.log(
     `${steps} steps of ${batch} scenes. Node.js ${process.versions.node}, ${cpus()[0]?.model.trim()}, ${availableParallelism()} processors.\n`,
   )
-  console.log('| processes | ms a step | times as fast as the first row | of it exchange, ms |')
+  console.log('| processes | ms a step | of it waiting for others and messages | times as fast as the first row |')
   console.log('| --- | --- | --- | --- |')
   let first
   for (const workers of counts) {
     const { milliseconds, waited } = await measure(workers, batch, steps)
     first ??= milliseconds
     console.log(
-      `| ${workers} | ${milliseconds.toFixed(1)} | ${(first / milliseconds).toFixed(2)} | ${waited.toFixed(1)} |`,
+      `| ${workers} | ${milliseconds.toFixed(1)} | ${waited.toFixed(1)} | ${(first / milliseconds).toFixed(2)} |`,
     )
   }
 }
 
-/** Milliseconds of a step, and of it those in which a process waits for the others and their messages: means over the processes. */
+/** Means over the processes, and over their steps but for the first. */
 async function measure(workers, batch, steps) {
   const { failed, times } = await launch(
     {
       place: { job: DEFAULTS.job, ranks: workers, timeout: DEFAULTS.timeout, agreement: {} },
       local: Array.from({ length: workers }, (_, rank) => rank),
       listen: DEFAULTS.listen,
-      settings: { steps, seed: DEFAULTS.seed, batch, denoising: 0 },
-      every: steps,
+      settings: { steps: steps + WARM_UP, seed: DEFAULTS.seed, batch, denoising: 0 },
+      every: steps + WARM_UP,
     },
     { output: 'ignore' },
   )
   if (failed) throw new Error(`The training in ${workers} processes failed.`)
-  const mean = (numberOf) => times.reduce((sum, time) => sum + numberOf(time) / time.steps, 0) / times.length
-  return { milliseconds: mean((time) => time.milliseconds), waited: mean((time) => time.waited) }
+  const measured = times.flatMap((list) => list.slice(WARM_UP))
+  const mean = (name) => measured.reduce((sum, time) => sum + time[name], 0) / measured.length
+  return { milliseconds: mean('milliseconds'), waited: mean('waited') }
 }
 
 function parse(args) {

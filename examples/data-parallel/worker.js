@@ -64,9 +64,11 @@ async function run({ settings, place, checkpoint, every }) {
     console.log(
       `${place.ranks} processes train on ${settings.batch} scenes a step${begun > 0 ? `, from step ${begun} on` : ''}.`,
     )
-  const waited = exchange.waited
+  const times = []
   while (training.step < settings.steps) {
+    const [start, waited] = [performance.now(), exchange.waited]
     const record = training.next(exchange, stop.signal.aborted)
+    times.push({ milliseconds: performance.now() - start, waited: exchange.waited - waited })
     if (rank === 0) progress.step(record)
     const isLast = record.stops || training.step === settings.steps
     if (isLast || training.step % every === 0) {
@@ -76,7 +78,7 @@ async function run({ settings, place, checkpoint, every }) {
     if (isLast) break
     await setImmediate() // lets Ctrl-C be heard, and the end of the process that started this one
   }
-  await tell({ milliseconds: progress.elapsed, waited: exchange.waited - waited, steps: training.step - begun })
+  await tell({ times })
   await exchange.leave()
   if (rank > 0) return
 

@@ -4,7 +4,7 @@
  * Topics, each below the name of the job:
  *
  *   hello             who takes part: JSON of rank, nonce and agreement, said again to each newcomer; once all ranks are there
- *                     a newcomer's nonce goes with it as \`refuses\`
+ *                     a newcomer's nonce goes with it as `refuses`
  *   gone              who ended: JSON of rank, nonce and, where the process could still say it, the reason
  *   to/RANK/SENDER    a parcel for one rank
  *   to/all/SENDER     a parcel for all others
@@ -126,18 +126,18 @@ export class Post {
   }
 
   async #connect() {
-    const { server, job, rank } = this.#place
+    const { server, job, rank, timeout } = this.#place
     const where = addressOf(server)
     const topics = ['hello', 'gone', `to/${rank}/+`, ...this.others.map((other) => `to/all/${other}`)]
     try {
       this.#client = await mqtt.connectAsync(
         server,
         {
-          clientId: `${job}-${rank}-${this.#nonce}`,
+          clientId: this.#nonce,
           protocolVersion: 4,
           keepalive: KEEP_ALIVE,
           reconnectPeriod: 0,
-          connectTimeout: 1000 * this.#place.timeout,
+          connectTimeout: 1000 * timeout,
           will: { topic: `${job}/gone`, payload: Buffer.from(this.#words({})), ...DELIVERED, retain: false },
         },
         false,
