@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { UsageError } from '../train-digits/options.js'
 import { startServer } from './server.js'
 
 /** Seconds beyond the time-out after which a process is ended that has not noticed how another one failed. */
@@ -35,7 +36,7 @@ export async function launch(
   { place, local, server, listen, settings, checkpoint, every },
   { output = 'inherit', started } = {},
 ) {
-  const own = server === undefined ? await startServer(listen) : undefined
+  const own = server === undefined ? await serve(listen) : undefined
   const outcome = { failed: false, kept: undefined, times: [] }
   let processes = []
   const kill = () => processes.forEach(({ child }) => child.kill('SIGKILL'))
@@ -74,4 +75,12 @@ export async function launch(
     await own?.close()
   }
   return outcome
+}
+
+async function serve(listen) {
+  try {
+    return await startServer(listen)
+  } catch (error) {
+    throw new UsageError(`Cannot listen at ${listen.host}:${listen.port} (${error.code ?? error.message}).`)
+  }
 }

@@ -8,15 +8,16 @@ import { Aedes } from 'aedes'
  * @returns {Promise<{ url: string, close: () => Promise<void> }>} url: for clients on this machine
  */
 export async function startServer({ host, port }) {
+  const server = createServer({ noDelay: true })
+  server.listen(port, host)
+  await once(server, 'listening')
   const broker = await Aedes.createBroker()
   const sockets = new Set()
-  const server = createServer({ noDelay: true }, (socket) => {
+  server.on('connection', (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     broker.handle(socket)
   })
-  server.listen(port, host)
-  await once(server, 'listening')
   const isAny = host === '0.0.0.0' || host === '::'
   const name = isAny ? '127.0.0.1' : host
   return {

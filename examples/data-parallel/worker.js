@@ -59,6 +59,7 @@ async function run({ settings, place, checkpoint, every }) {
   start(training, checkpoint)
 
   const begun = training.step
+  if (begun === 0) await keep(training, checkpoint) // a folder that cannot be written to is better known now
   const progress = new Progress(process.stdout, settings.steps, begun)
   if (rank === 0)
     console.log(

@@ -1,7 +1,7 @@
 /** The command of the example data-parallel: what it says, what it keeps, and how it goes on where a process was ended. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -68,10 +68,15 @@ describe('interruption', { timeout: 240_000 }, () => {
     expect(stderr).toContain('Rank 1 was ended by SIGKILL.')
     expect(stderr).toMatch(/Start all machines again with the same options to go on from step [246]\./)
 
+    cpSync(join(folder, 'broken'), join(folder, 'fewer'), { recursive: true })
     const further = await run(...training, '--out', 'broken')
     expect(further).toMatchObject({ code: 0, stderr: '' })
     expect(further.stdout).toMatch(/, from step [246] on\./)
     expect(checkpointOf('broken').equals(checkpointOf('whole'))).toBe(true)
+
+    const fewer = await run(...training, '--workers', '2', '--out', 'fewer')
+    expect(fewer).toMatchObject({ code: 0, stderr: '' })
+    expect(fewer.stdout).toMatch(/^2 processes train on 8 scenes a step, from step [246] on\.$/m)
   })
 
   test('Ctrl-C ends all processes after the same step, and the same command goes on to the very bits', async () => {
@@ -146,6 +151,16 @@ describe('machines', { timeout: 120_000 }, () => {
 })
 
 describe('options', () => {
+  test('a folder that cannot be made, and an address that is taken, are told before anything is started', async () => {
+    writeFileSync(join(folder, 'file'), '')
+    const taken = await startServer({ host: '127.0.0.1', port: 0 })
+    const { host } = new URL(taken.url)
+    const message = (text: string) => ({ code: 2, stdout: '', stderr: `${text} Try --help.\n` })
+    expect(await run('--out', 'file/x')).toEqual(message('Cannot create the folder "file/x" (ENOTDIR).'))
+    expect(await run('--listen', host)).toEqual(message(`Cannot listen at ${host} (EADDRINUSE).`))
+    await taken.close()
+  })
+
   test.each([
     [['--workers', '0'], '--workers needs a whole number from 1 to 64, got "0".'],
     [['--workers', '9'], '--batch 8 is less than a scene for each of 9 processes (--workers).'],
