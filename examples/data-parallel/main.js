@@ -37,11 +37,16 @@ async function run({ workers, steps, seed, batch, denoising, every, out, timeout
       checkpoint: keeps ? join(out, 'checkpoint.bin') : undefined,
       every,
     },
-    { started: (pids) => console.log(`Ranks ${local.join(', ')} are the processes ${pids.join(', ')}.`) },
+    { started: (pids) => console.log(started(local, pids)) },
   )
   if (!failed) return
   process.exitCode = 1
   if (kept !== undefined) console.error(`Start all machines again with the same options to go on from step ${kept}.`)
+}
+
+function started(ranks, pids) {
+  const [rank, process] = ranks.length === 1 ? ['rank', 'process'] : ['ranks', 'processes']
+  return `Started ${rank} ${ranks.join(', ')} as the ${process} ${pids.join(', ')}.`
 }
 
 /** Creates the folder before the training rather than after it, so that a bad name costs no time. */

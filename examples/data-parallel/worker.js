@@ -61,10 +61,10 @@ async function run({ settings, place, checkpoint, every }) {
   const begun = training.step
   if (begun === 0) await keep(training, checkpoint) // a folder that cannot be written to is better known now
   const progress = new Progress(process.stdout, settings.steps, begun)
-  if (rank === 0)
-    console.log(
-      `${place.ranks} processes train on ${settings.batch} scenes a step${begun > 0 ? `, from step ${begun} on` : ''}.`,
-    )
+  if (rank === 0) {
+    const from = begun > 0 ? `, from step ${begun} on` : ''
+    console.log(`Training on ${settings.batch} scenes a step, in ${place.ranks} processes${from}.`)
+  }
   const times = []
   while (training.step < settings.steps) {
     const [start, waited] = [performance.now(), exchange.waited]

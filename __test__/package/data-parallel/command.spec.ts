@@ -55,7 +55,7 @@ describe('interruption', { timeout: 240_000 }, () => {
     expect(whole.stdout).toMatch(/Held-out AP50 \d/)
 
     const broken = start(...training, '--out', 'broken')
-    const [, pids] = await broken.until(/^Ranks 0, 1, 2 are the processes (.*)\.$/m)
+    const [, pids] = await broken.until(/^Started ranks 0, 1, 2 as the processes (.*)\.$/m)
     await broken.until(/step 3\/8/)
     const killed = performance.now()
     process.kill(Number(pids!.split(', ')[1]), 'SIGKILL')
@@ -76,7 +76,7 @@ describe('interruption', { timeout: 240_000 }, () => {
 
     const fewer = await run(...training, '--workers', '2', '--out', 'fewer')
     expect(fewer).toMatchObject({ code: 0, stderr: '' })
-    expect(fewer.stdout).toMatch(/^2 processes train on 8 scenes a step, from step [246] on\.$/m)
+    expect(fewer.stdout).toMatch(/^Training on 8 scenes a step, in 2 processes, from step [246] on\.$/m)
   })
 
   test('Ctrl-C ends all processes after the same step, and the same command goes on to the very bits', async () => {
@@ -142,10 +142,10 @@ describe('machines', { timeout: 120_000 }, () => {
     expect(checkpointOf('two').equals(checkpointOf('one'))).toBe(true)
 
     // the port that has become free
-    const listening = run(...training, '--listen', other, '--ranks', '0', '--out', 'three')
-    await new Promise((resolve) => setTimeout(resolve, 3000))
+    const listening = start(...training, '--listen', other, '--ranks', '0', '--out', 'three')
+    await listening.until(/^Started rank 0 as/m)
     expect(await run(...training, '--server', other, '--ranks', '1')).toMatchObject({ code: 0, stderr: '' })
-    expect(await listening).toMatchObject({ code: 0, stderr: '' })
+    expect(await listening.ended).toMatchObject({ code: 0, stderr: '' })
     expect(checkpointOf('three').equals(checkpointOf('one'))).toBe(true)
   })
 })

@@ -7,13 +7,16 @@ import { once } from 'node:events'
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { ExchangeError } from './errors.js'
 
-/** Milliseconds in which the other thread tells that it has waited too long for another rank. */
+/** Milliseconds within which the other thread tells that it has waited too long, or has taken its leave. */
 const GRACE = 5000
+/** The most that a call waits for others: a sum for their shares, then for the sums of these. */
+const WAITS = 2
 
 export class Exchange {
   /** Milliseconds spent in waiting for the others and for their messages. */
   waited = 0
   #thread
+  #ended
   #port
   #signal = new Int32Array(new SharedArrayBuffer(4))
   #limit
@@ -34,11 +37,12 @@ export class Exchange {
   constructor(place) {
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    this.#limit = 1000 * place.timeout + GRACE
+    this.#limit = WAITS * 1000 * place.timeout + GRACE
     this.#thread = new Worker(new URL('thread.js', import.meta.url), {
       workerData: { port: port2, signal: this.#signal, place },
       transferList: [port2],
     })
+    this.#ended = new Promise((resolve) => this.#thread.once('exit', resolve))
   }
 
   /** As {@link import('./collectives.js').Collectives.gather}. */
@@ -63,7 +67,7 @@ export class Exchange {
   async leave(reason) {
     this.#port.postMessage({ call: 'leave', value: reason }, [])
     const timer = setTimeout(() => this.#thread.terminate(), GRACE) // a server may be gone that the farewell waits for
-    await once(this.#thread, 'exit')
+    await this.#ended
     clearTimeout(timer)
   }
 
