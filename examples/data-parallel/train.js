@@ -28,11 +28,11 @@ import { ExchangeError } from './exchange/errors.js'
 export class Training {
   /** Steps that are done. */
   step = 0
+  criterion = HungarianLoss.detr({ numClasses: CLASSES })
   #settings
   #share
   #digits
-  #criterion = HungarianLoss.detr({ numClasses: CLASSES })
-  #loss = hungarianLoss(tf, this.#criterion)
+  #loss = hungarianLoss(tf, this.criterion)
   #scenes
   #noise
   #adam
@@ -69,7 +69,7 @@ export class Training {
       const input = tf.tensor(images, [targets.length, CANVAS, CANVAS, 1])
       const { value, grads } = tf.variableGrads(() => {
         const outputs = toOutputs(this.model.forward(input, noisy), noisy)
-        const { normalizers } = this.#criterion.match(toArrays(outputs), targets)
+        const { normalizers } = this.criterion.match(toArrays(outputs), targets)
         const all = exchange.gather(normalizers)
         return this.#loss(outputs, targets, combineNormalizers(all, { reduce: 'sum' }))
       }, variables)

@@ -89,7 +89,8 @@ async function run({ settings, place, checkpoint, every }) {
     console.log(`Stopped after step ${training.step}${further}.`)
     return
   }
-  const scores = evaluate(training.model, drawBatch(new Random(HELD_OUT_SEED), heldOut, HELD_OUT_SCENES))
+  const scenes = drawBatch(new Random(HELD_OUT_SEED), heldOut, HELD_OUT_SCENES)
+  const scores = evaluate(training.model, scenes)
   console.log(`Done in ${clock(progress.elapsed)}.`)
   console.log(
     `Held-out AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}, mean IoU ${scores.meanIou.toFixed(3)}.`,
