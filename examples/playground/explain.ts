@@ -22,9 +22,11 @@ function ofMatching({ cost, targetOf }: Study): string[] {
   const pairs = targetOf.flatMap((target, query) => (target === undefined ? [] : [{ query, target }]))
   if (pairs.length === 0) return ['There is no target, so nothing is matched: every query learns to find nothing.']
   const total = pairs.reduce((sum, { query, target }) => sum + (cost[query]?.[target] as number), 0)
-  const [are, ring] = pairs.length === 1 ? ['One pair is', 'its cell'] : [`${pairs.length} pairs are`, 'their cells']
-  const rest = pairs.length === 1 ? '' : ', together'
-  return [`${are} matched (${ring} marked). At ${number(total)}${rest}, no other choice costs less.`]
+  const marked =
+    pairs.length === 1
+      ? 'One pair is matched, and marked in the matrix. It costs'
+      : `${pairs.length} pairs are matched, and marked in the matrix. Together they cost`
+  return [`${marked} ${number(total)}, and no other choice costs less.`]
 }
 
 /** Targets whose cheapest query serves another one. */

@@ -9,10 +9,9 @@ const PAUSE = 400
 /** What the link of the page says: a state, nothing, or what is wrong with it. */
 export function readLink(): State | BadLink | undefined {
   try {
-    return fromHash(decodeURIComponent(location.hash))
+    return fromHash(location.hash)
   } catch (error) {
     if (error instanceof BadLink) return error
-    if (error instanceof URIError) return new BadLink(error.message)
     throw error
   }
 }

@@ -1,4 +1,5 @@
 /** The playground: reads the link or the first scene, and has every view show it. */
+import { binding } from 'hungarian-loss'
 import { find, write } from './dom.ts'
 import { BadLink } from './hash.ts'
 import { followLink, readLink } from './link.ts'
@@ -29,9 +30,12 @@ function tell(text: string): void {
 }
 
 startTheme()
+const { kind, simd, version } = binding()
+write(find('core'), `hungarian-loss ${version}, ${kind === 'wasm' ? 'WebAssembly' : kind} with ${simd}`)
 const link = readLink()
 if (link instanceof BadLink) tell(`This link cannot be read: ${link.message}.`)
 const store = new Store(link === undefined || link instanceof BadLink ? stateOf(FIRST_SCENE, 'detr') : link)
+store.look({ selected: { side: 'query', index: 0 } })
 showToolbar(store, tell)
 showCanvas(store)
 holdBoxes(store)

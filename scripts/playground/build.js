@@ -37,6 +37,7 @@ async function script() {
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
+    tsconfigRaw: {}, // the project's leads to sources that need Node.js, past the condition `browser`
     alias: { [MANIFEST.name]: join(BUILT, BROWSER_LOADER) },
     plugins: [{ name: 'module within', setup: ({ onLoad }) => onLoad({ filter: /-browser\.js$/ }, loader) }],
     logLevel: 'error',

@@ -1,6 +1,10 @@
 /** Whether the playground does in headless Chromium what it should: its numbers are those of the native addon, whatever is done. */
 import { deepStrictEqual, ok } from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { openPage } from '../browser/chromium.js'
 import { PAGE } from './build.js'
 import { computed, readLink, shownBy } from './numbers.js'
 import { openPlayground, SHIFT } from './page.js'
@@ -27,16 +31,41 @@ export async function checkPlayground(chromium, url) {
     return { ...shown, ...readLink(shown.hash) }
   }
   await visit(chromium, FILE, DESK, async (page) => {
+    const core = await page.evaluate(`document.getElementById('core').textContent`)
+    ok(/^hungarian-loss \d\S+, WebAssembly with simd128$/.test(core), core)
     await byMouse(page, same)
+    await byPointing(page)
     await byKeys(page, same)
     await byControls(page, same)
     await byLink(page, same)
   })
   for (const phone of PHONES) await visit(chromium, FILE, phone, (page) => byFinger(page, same, phone))
   await visit(chromium, url, DESK, (page) => same(page, 'from a server'))
+  await withoutWebAssembly(chromium)
   console.log(
     `The playground shows the native addon's numbers in ${states} states, by mouse, finger, keys, controls and link.`,
   )
+}
+
+/** A browser that lacks what the page needs says so. */
+async function withoutWebAssembly(chromium) {
+  const folder = mkdtempSync(join(tmpdir(), 'playground-'))
+  const file = join(folder, 'index.html')
+  writeFileSync(
+    file,
+    readFileSync(PAGE, 'utf8').replace('<head>', '<head><script>delete globalThis.WebAssembly</script>'),
+  )
+  const page = await openPage(chromium, pathToFileURL(file).href)
+  try {
+    const said = await page.evaluate(`new Promise((done) => setTimeout(() => {
+      const { hidden, textContent } = document.getElementById('notice')
+      done(hidden ? '' : textContent)
+    }, 1000))`)
+    ok(/^This page does not work here: .*WebAssembly/.test(said), said)
+  } finally {
+    await page.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 async function visit(chromium, url, screen, check) {
@@ -62,6 +91,19 @@ async function byMouse(page, same) {
   const [cx, cy, w, h] = moved.queries[3]
   await page.drag(await page.at(cx + w / 2, cy + h / 2), await page.at(cx + w / 2 + 0.04, cy + h / 2 - 0.06))
   near((await same(page, 'a corner is dragged')).queries[3], [cx + 0.02, cy - 0.03, w + 0.04, h - 0.06])
+}
+
+/** Who is pointed at in the matrix is lit there and in the picture. */
+async function byPointing(page) {
+  const lit = (selector) =>
+    page.evaluate(`Array.from(document.querySelectorAll('${selector}[data-lit]'), ({ id }) => id)`)
+  await page.point(await page.middleOf('#matrix tbody tr:nth-child(1) td:nth-of-type(3)'))
+  deepStrictEqual([await lit('#matrix td'), await lit('.box')], [[''], ['T3', 'Q1']])
+  // where the first target lies alone
+  await page.point(await page.at(0.2, 0.82))
+  deepStrictEqual([await lit('.box'), (await lit('#matrix td')).length], [['T1', 'Q1'], 4])
+  await page.point({ x: 1, y: 1 })
+  deepStrictEqual(await lit('.box'), [])
 }
 
 async function byKeys(page, same) {
@@ -100,7 +142,7 @@ async function byControls(page, same) {
   await page.click('#add-target')
   await page.run(`document.querySelectorAll('#labels input')[2].click()`)
   const changed = await same(page, 'sliders, a new query and a new target')
-  deepStrictEqual([changed.cost.length, changed.noObject], [changed.queries.length, 0.4])
+  deepStrictEqual([changed.preset, changed.cost.l1, changed.noObject], ['detr', 1.5, 0.4])
   deepStrictEqual([changed.queries.at(-1)[5], changed.targets.at(-1)[4]], [2.5, 2])
 
   await page.click('#descend')

@@ -25,9 +25,13 @@ export async function openPlayground(chromium, url, { width, height, scheme = 'l
     await drawn()
     return value
   }
-  await run(`new Promise((done) => {
-    const wait = () => 'ready' in document.documentElement.dataset ? done() : setTimeout(wait, 20)
-    wait()
+  await run(`new Promise((done, fail) => {
+    const wait = (left) => {
+      if ('ready' in document.documentElement.dataset) done()
+      else if (left === 0) fail(new Error('the playground does not begin'))
+      else setTimeout(wait, 50, left - 1)
+    }
+    wait(1200)
   })`)
   const mouse = (type, { x, y }) =>
     ask('Input.dispatchMouseEvent', {
@@ -53,6 +57,15 @@ export async function openPlayground(chromium, url, { width, height, scheme = 'l
       await (touch ? finger('touchEnd') : mouse('mouseReleased', to))
       await drawn()
     },
+    /** Moves the mouse to a point of the window. */
+    async point(point) {
+      await ask('Input.dispatchMouseEvent', { type: 'mouseMoved', ...point })
+      await drawn()
+    },
+    /** Where the middle of an element is in the window. */
+    middleOf: (selector) =>
+      evaluate(`(({ left, top, width, height }) => ({ x: left + width / 2, y: top + height / 2 }))(
+        document.querySelector(${JSON.stringify(selector)}).getBoundingClientRect())`),
     /** Presses a key and lets it go. */
     async press(key, modifiers = 0) {
       for (const type of ['rawKeyDown', 'keyUp'])

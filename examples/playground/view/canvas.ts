@@ -113,7 +113,8 @@ export function showCanvas(store: Store): void {
     showHandles(box === undefined ? [] : CORNERS.map((corner) => cornerOf(box, corner)))
   }
   new ResizeObserver(() => {
-    size = { x: root.clientWidth, y: root.clientHeight }
+    const { width, height } = root.getBoundingClientRect()
+    size = { x: width, y: height }
     set(root, { viewBox: `0 0 ${size.x} ${size.y}` })
     show(store.scenery)
   }).observe(root)
@@ -125,8 +126,6 @@ function makeBox(store: Store, place: Place) {
   const tag = svg('text')
   const root = svg('g', { tabindex: 0, role: 'button', id: nameOf(place) }, shape, tag)
   root.addEventListener('focus', () => store.look({ selected: place }))
-  root.addEventListener('pointerenter', () => store.look({ hovered: { [place.side]: place.index } }))
-  root.addEventListener('pointerleave', () => store.look({ hovered: {} }))
   return { root, shape, tag }
 }
 

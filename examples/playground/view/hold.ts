@@ -23,25 +23,33 @@ interface Hold {
 export function holdBoxes(store: Store): void {
   const root = find<SVGSVGElement>('canvas')
   let hold: Hold | undefined
+  let isMissed = false
 
   const at = ({ clientX, clientY }: { clientX: number; clientY: number }): Point => {
     const { left, top, width, height } = root.getBoundingClientRect()
     return { x: (clientX - left) / width, y: (clientY - top) / height }
   }
-  const take = (point: Point, reach: number): Hold | undefined =>
-    takeCorner(store, point, { x: reach / root.clientWidth, y: reach / root.clientHeight }) ?? takeBox(store, point)
+  const take = (point: Point, reach: number): Hold | undefined => {
+    const { width, height } = root.getBoundingClientRect()
+    return takeCorner(store, point, { x: reach / width, y: reach / height }) ?? takeBox(store, point)
+  }
 
   root.addEventListener('pointerdown', (event) => {
     if (!event.isPrimary || event.button !== 0) return
     hold = take(at(event), reachOf(event.pointerType))
-    if (hold === undefined) return store.look({ selected: undefined })
+    isMissed = hold === undefined
+    if (hold === undefined) return
     event.preventDefault()
     root.setPointerCapture(event.pointerId)
     store.look({ selected: hold.place })
     focusBox(hold.place)
   })
   root.addEventListener('pointermove', (event) => {
-    if (hold === undefined || !event.isPrimary) return
+    if (!event.isPrimary) return
+    if (hold === undefined) {
+      const { side, index } = takeBox(store, at(event))?.place ?? {}
+      return store.look({ hovered: side === undefined ? {} : { [side]: index } })
+    }
     const [held, pointer] = [hold, at(event)]
     const to = { x: pointer.x - held.offset.x, y: pointer.y - held.offset.y }
     store.change((state) => {
@@ -54,6 +62,11 @@ export function holdBoxes(store: Store): void {
       if (event.isPrimary) hold = undefined
     })
   }
+  root.addEventListener('pointerleave', () => store.look({ hovered: {} }))
+  // not at once: a finger may be about to scroll
+  root.addEventListener('click', () => {
+    if (isMissed) store.look({ selected: undefined })
+  })
   // a finger that has a box does not scroll the page; elsewhere on the picture it does
   const keep = (event: TouchEvent): void => {
     const [touch] = event.touches

@@ -6,8 +6,10 @@ import type { Look, Scenery, Store } from '../store.ts'
 import type { Costs, Study } from '../study.ts'
 import { number } from '../text.ts'
 
+/** More targets than so many need smaller numbers on a small screen. */
+const FEW = 4
 /** How strong the colour of the least cost is, in percent. */
-const STRONGEST = 62
+const STRONGEST = 50
 
 const TITLES = {
   total: 'class, L1 and GIoU together',
@@ -70,6 +72,7 @@ export function showMatrix(store: Store): void {
     const all = costs.flat()
     range = [Math.min(...all), Math.max(...all)]
     for (const input of parts) input.checked = input.value === look.part
+    set(table, { 'data-many': state.targets.length > FEW })
     showHead(state.targets.map(({ label }) => label))
     showRows(costs)
     write(note, state.targets.length === 0 ? 'There are no targets.' : `Shown: ${TITLES[look.part]}.`)

@@ -30,6 +30,6 @@ function makeRow() {
   const [name, bar] = [html('span'), html('i', { 'aria-hidden': 'true' })]
   const [value, weight, weighted] = [html('data'), html('data'), html('data')]
   const cells = [value, weight, weighted].map((datum) => html('td', {}, datum))
-  const root = html('tr', {}, html('th', { scope: 'row' }, name, bar), ...cells)
+  const root = html('tr', {}, html('th', { scope: 'row' }, html('div', {}, name, bar)), ...cells)
   return { root, name, bar, value, weight, weighted }
 }

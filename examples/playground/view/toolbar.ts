@@ -2,18 +2,21 @@
 import { makeDescent } from '../animate.ts'
 import { choicesOf } from '../criterion.ts'
 import { find, html, set, write } from '../dom.ts'
+import type { Box } from '../geometry.ts'
 import { linkOf } from '../link.ts'
 import { isPreset, PRESETS } from '../presets.ts'
 import { FIRST_SCENE, isScene, SCENES } from '../scenes.ts'
 import type { SceneName } from '../scenes.ts'
-import { LIMITS } from '../state.ts'
+import { CLASSES, LIMITS, SCORES } from '../state.ts'
 import type { Place, Query, State, Target } from '../state.ts'
 import type { Store } from '../store.ts'
 import { focusBox } from './hold.ts'
 
-/** A new query, which speaks for nothing yet, and a new target. */
-const NEW_QUERY: Query = { box: [0.5, 0.5, 0.2, 0.26], logits: [0, 0, 0, 0] }
-const NEW_TARGET: Target = { box: [0.5, 0.5, 0.2, 0.26], label: 0 }
+/** Where a new box goes: somewhere else each time, by the number of those that are there. */
+const newBox = (count: number): Box => [0.2 + 0.6 * ((count * 0.37) % 1), 0.25 + 0.5 * ((count * 0.61) % 1), 0.2, 0.26]
+/** A new query, which speaks for no class more than for another. */
+const newQuery = (count: number): Query => ({ box: newBox(count), logits: Array.from({ length: SCORES }, () => 0) })
+const newTarget = (count: number): Target => ({ box: newBox(count + 1), label: count % CLASSES.length })
 
 /** A scene under a preset. */
 export function stateOf(scene: SceneName, preset: State['preset']): State {
@@ -54,7 +57,7 @@ function chooseScene(store: Store): void {
   let scene: SceneName = FIRST_SCENE
   const begin = (): void => {
     store.change(({ preset }) => stateOf(scene, preset))
-    store.look({ selected: undefined })
+    store.look({ selected: { side: 'query', index: 0 } })
     write(hint, SCENES[scene].hint)
   }
   write(hint, SCENES[scene].hint)
@@ -74,11 +77,11 @@ function addBoxes(store: Store): void {
   }
   query.addEventListener('click', () => {
     const index = store.scenery.state.queries.length
-    add((state) => ({ ...state, queries: [...state.queries, NEW_QUERY] }), { side: 'query', index })
+    add((state) => ({ ...state, queries: [...state.queries, newQuery(index)] }), { side: 'query', index })
   })
   target.addEventListener('click', () => {
     const index = store.scenery.state.targets.length
-    add((state) => ({ ...state, targets: [...state.targets, NEW_TARGET] }), { side: 'target', index })
+    add((state) => ({ ...state, targets: [...state.targets, newTarget(index)] }), { side: 'target', index })
   })
   store.show(({ state }) => {
     set(query, { disabled: state.queries.length >= LIMITS.queries })
