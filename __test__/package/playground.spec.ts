@@ -24,6 +24,7 @@ import { classOf, probabilities } from '../../examples/playground/scores.ts'
 import { CLASSES, LIMITS, SCORES, settle } from '../../examples/playground/state.ts'
 import type { State } from '../../examples/playground/state.ts'
 import { study } from '../../examples/playground/study.ts'
+import { centreArrow, sizeArrows } from '../../examples/playground/view/arrows.ts'
 import { HungarianLoss } from '../../src/index.ts'
 import { PRESETS as ALL } from '../../src/options/presets.ts'
 
@@ -100,6 +101,11 @@ describe('explain', () => {
     const apart = stateOf('apart', 'detr')
     expect(explain(apart, study(apart))).toContain(
       'Q1 and T1; Q2 and T2 do not overlap. GIoU has a gradient there all the same, where IoU has none.',
+    )
+    const fine = stateOf('walk', 'dFine')
+    expect(explain(fine, study(fine)).at(-1)).toBe(
+      'D-FINE classifies by a sigmoid for each class, drawn to the IoU of the pair. Its terms of edges have no part here: ' +
+        'they need distributions, which these queries lack.',
     )
     const none = { ...walk, targets: [] }
     expect(explain(none, study(none))[0]).toMatch(/^There is no target/)
@@ -198,6 +204,30 @@ describe('descent', () => {
       for (let i = 0; i < 100; i++) state = stepped(state, study(state), 0.002)
       expect(study(state).loss, scene).toBeLessThan(0.85 * first)
     }
+  })
+})
+
+describe('arrows', () => {
+  const size = { x: 400, y: 300 }
+  /** Where the shafts of a path begin and end. */
+  const shafts = (path: string): number[][] =>
+    Array.from(path.matchAll(/M(\S+) (\S+)L(\S+) (\S+)M/g), ([, ...ends]) => ends.map(Number))
+
+  test('the centre is drawn along minus the gradient, by less than a ninth of the picture', () => {
+    const [[x, y, toX, toY] = []] = shafts(centreArrow([0.5, 0.5, 0.2, 0.2], [3, -4, 0, 0], size))
+    expect([x, y]).toEqual([200, 150])
+    expect((toX! - 200) / (toY! - 150)).toBeCloseTo(-3 / 4, 1)
+    expect(toX).toBeLessThan(200)
+    const [[, , far] = []] = shafts(centreArrow([0.5, 0.5, 0.2, 0.2], [-1e9, 0, 0, 0], size))
+    expect(far).toBeCloseTo(244, 1)
+  })
+
+  test('sides are drawn outwards where a step makes the box larger, inwards where smaller, and not where nothing pulls', () => {
+    const [right, left, bottom, top] = shafts(sizeArrows([0.5, 0.5, 0.2, 0.2], [0, 0, -5, 5], size))
+    expect([right![0], left![0], bottom![1], top![1]]).toEqual([240, 160, 180, 120])
+    expect(right![2]! > 240 && left![2]! < 160 && bottom![3]! < 180 && top![3]! > 120).toBe(true)
+    expect(sizeArrows([0.5, 0.5, 0.2, 0.2], [0, 0, 0, 0], size)).toBe('')
+    expect(centreArrow([0.5, 0.5, 0.2, 0.2], [0, 0, 0, 0], size)).toBe('')
   })
 })
 

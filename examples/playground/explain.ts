@@ -80,7 +80,11 @@ const KINDS = {
 } as const
 
 function ofClasses({ preset }: State, { options }: Study): string {
-  return `${PRESETS[preset]} classifies by ${KINDS[options.classification.kind]}.`
+  const edges =
+    options.weights.fgl > 0
+      ? ' Its terms of edges have no part here: they need distributions, which these queries lack.'
+      : ''
+  return `${PRESETS[preset]} classifies by ${KINDS[options.classification.kind]}.${edges}`
 }
 
 function listed(names: readonly string[], between = ', '): string {

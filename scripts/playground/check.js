@@ -80,6 +80,13 @@ async function visit(chromium, url, screen, check) {
 /** Drags the fourth query upon the second target, then a corner of it. */
 async function byMouse(page, same) {
   const before = await same(page, 'as it opens')
+  const drawn = await page.evaluate(`Array.from(document.querySelectorAll('.arrows g'), (arrows) =>
+    Array.from(arrows.querySelectorAll('path'), (path) => path.getAttribute('d') !== ''))`)
+  deepStrictEqual(
+    drawn,
+    before.matched.map((target) => [target !== null, target !== null]),
+    'arrows at the boxes of matched queries, and at no others',
+  )
   const [, , , fourth] = before.queries
   const [, second] = before.targets
   await page.drag(await page.at(fourth[0], fourth[1]), await page.at(second[0], second[1]))

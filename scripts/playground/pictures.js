@@ -8,7 +8,7 @@ import { openPlayground } from './page.js'
 
 const DOCS = fileURLToPath(new URL('../../docs', import.meta.url))
 const [DESK, PHONE] = [
-  { width: 1280, height: 930 },
+  { width: 1280, height: 980 },
   { width: 390, height: 844, touch: true, scale: 2 },
 ]
 const PICTURES = {

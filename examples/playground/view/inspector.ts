@@ -69,7 +69,7 @@ export function showInspector(store: Store): void {
     const pair = partnerOf(scenery, selected)
     write(title, `${isQuery ? 'Query' : 'Target'} ${nameOf(selected)}`)
     set(title, { 'data-class': label === undefined ? 'none' : CLASSES[label] })
-    write(partner, pair === undefined ? 'not matched' : `matched with ${nameOf(pair)}`)
+    write(partner, pair === undefined ? 'not matched' : `with ${nameOf(pair)}`)
     logits.hidden = !isQuery
     labels.hidden = isQuery
     removal.disabled = isQuery && state.queries.length === 1

@@ -16,7 +16,7 @@ import { focusBox } from './hold.ts'
 const newBox = (count: number): Box => [0.2 + 0.6 * ((count * 0.37) % 1), 0.25 + 0.5 * ((count * 0.61) % 1), 0.2, 0.26]
 /** A new query, which speaks for no class more than for another. */
 const newQuery = (count: number): Query => ({ box: newBox(count), logits: Array.from({ length: SCORES }, () => 0) })
-const newTarget = (count: number): Target => ({ box: newBox(count + 1), label: count % CLASSES.length })
+const newTarget = (count: number): Target => ({ box: newBox(count + 0.5), label: count % CLASSES.length })
 
 /** A scene under a preset. */
 export function stateOf(scene: SceneName, preset: State['preset']): State {
