@@ -57,7 +57,9 @@ function ofTargets({ queryOf }: Study): string[] {
   const left = queryOf.flatMap((query, t) => (query === undefined ? [`T${t + 1}`] : []))
   if (left.length === 0) return []
   const [finds, adds] = left.length === 1 ? ['finds no query', 'It adds'] : ['find no query', 'They add']
-  return [`${listed(left)} ${finds}. ${adds} nothing to the sums, which are still divided by all targets.`]
+  return [
+    `${listed(left)} ${finds}. ${adds} nothing to the sums; those of L1 and GIoU are still divided by the number of all targets.`,
+  ]
 }
 
 /** Pairs that do not touch. */

@@ -66,7 +66,7 @@ export const SCENES = {
   },
   crowd: {
     title: 'More targets than queries',
-    hint: 'A target finds no query: it adds nothing to the terms, and still counts in their divisor.',
+    hint: 'A target finds no query: it adds nothing to the terms, and still counts in the divisor of L1 and GIoU.',
     targets: [
       target(PERSON, 0.2, 0.54, 0.16, 0.5),
       target(PERSON, 0.42, 0.52, 0.16, 0.54),

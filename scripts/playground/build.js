@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, transform } from 'esbuild'
-import { BROWSER_LOADER, BUILT, MANIFEST, MODULE } from '../wasm/package.js'
+import { BROWSER_LOADER, BUILT, MANIFEST, MODULE, NOTICES } from '../wasm/package.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCE = join(ROOT, 'examples', 'playground')
@@ -17,6 +17,7 @@ export async function buildPlayground() {
     style: `<style>${await style()}</style>`,
     // a page that is opened as a file may have modules within it, and none beside it
     script: `<script type="module">${await script()}</script>`,
+    notices: comment(readFileSync(join(BUILT, NOTICES), 'utf8')),
   })
   mkdirSync(dirname(PAGE), { recursive: true })
   writeFileSync(PAGE, page)
@@ -54,6 +55,9 @@ function loader({ path }) {
   const module = readFileSync(join(BUILT, MODULE)).toString('base64')
   return { contents: code.replace(place, `"data:application/wasm;base64,${module}"`), loader: 'js' }
 }
+
+/** A comment of the page, which must not end before its end. */
+const comment = (text) => `<!--\n${text.replaceAll('-->', '-- >')}\n-->`
 
 /** Puts parts into the page where comments name them. */
 function fill(page, parts) {

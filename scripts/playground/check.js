@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { openPage } from '../browser/chromium.js'
 import { PAGE } from './build.js'
 import { computed, readLink, shownBy } from './numbers.js'
-import { openPlayground, SHIFT } from './page.js'
+import { openPlayground, SHIFT, until } from './page.js'
 
 const DESK = { width: 1280, height: 900 }
 const PHONES = [
@@ -57,10 +57,8 @@ async function withoutWebAssembly(chromium) {
   )
   const page = await openPage(chromium, pathToFileURL(file).href)
   try {
-    const said = await page.evaluate(`new Promise((done) => setTimeout(() => {
-      const { hidden, textContent } = document.getElementById('notice')
-      done(hidden ? '' : textContent)
-    }, 1000))`)
+    await until(page, `!document.getElementById('notice').hidden`)
+    const said = await page.evaluate(`document.getElementById('notice').textContent`)
     ok(/^This page does not work here: .*WebAssembly/.test(said), said)
   } finally {
     await page.close()
@@ -153,10 +151,7 @@ async function byControls(page, same) {
   deepStrictEqual([changed.queries.at(-1)[5], changed.targets.at(-1)[4]], [2.5, 2])
 
   await page.click('#descend')
-  await page.run(`new Promise((done) => {
-    const wait = () => document.getElementById('descend').textContent === 'Descend' ? done() : setTimeout(wait, 50)
-    wait()
-  })`)
+  await until(page, `document.getElementById('descend').textContent === 'Descend'`)
   const lower = await same(page, 'a descent')
   ok(lower.loss < 0.8 * changed.loss, `100 steps lead from ${changed.loss} to ${lower.loss}`)
 

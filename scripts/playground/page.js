@@ -4,6 +4,18 @@ import { openPage } from '../browser/chromium.js'
 /** What of the modifier keys the protocol adds up. */
 export const SHIFT = 8
 
+/** Waits until something holds in a page, for a minute at most. */
+export function until({ evaluate }, condition) {
+  return evaluate(`new Promise((done, fail) => {
+    const wait = (left) => {
+      if (${condition}) done()
+      else if (left === 0) fail(new Error(${JSON.stringify(`not within a minute: ${condition}`)}))
+      else setTimeout(wait, 50, left - 1)
+    }
+    wait(1200)
+  })`)
+}
+
 /**
  * Opens the playground.
  * @param {string} chromium
@@ -25,14 +37,7 @@ export async function openPlayground(chromium, url, { width, height, scheme = 'l
     await drawn()
     return value
   }
-  await run(`new Promise((done, fail) => {
-    const wait = (left) => {
-      if ('ready' in document.documentElement.dataset) done()
-      else if (left === 0) fail(new Error('the playground does not begin'))
-      else setTimeout(wait, 50, left - 1)
-    }
-    wait(1200)
-  })`)
+  await until(page, `'ready' in document.documentElement.dataset`)
   const mouse = (type, { x, y }) =>
     ask('Input.dispatchMouseEvent', {
       type,
