@@ -9,6 +9,7 @@ runAll([
   'cargo doc --workspace --no-deps --locked',
   'node scripts/circles.js',
   'npx tsc -p tsconfig.json',
+  'npx tsc -p examples/playground/tsconfig.json',
   'npx oxlint --deny-warnings',
   'npx oxfmt --check',
   'git diff --exit-code -- native/binding.d.cts',

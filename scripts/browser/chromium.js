@@ -40,7 +40,8 @@ export function findChromium({ install = false } = {}) {
  * Opens a page.
  * @param {string} program
  * @param {string} url
- * @returns {Promise<{ evaluate: (expression: string) => Promise<unknown>, screenshot: () => Promise<Buffer>, close: () => Promise<void> }>}
+ * @returns {Promise<{ ask: (method: string, params?: object) => Promise<any>, evaluate: (expression: string) => Promise<any>,
+ *   screenshot: () => Promise<Buffer>, close: () => Promise<void> }>} `ask` sends the page any command of the protocol.
  */
 export async function openPage(program, url) {
   const profile = mkdtempSync(join(tmpdir(), 'chromium-'))
@@ -62,7 +63,7 @@ export async function openPage(program, url) {
     const loaded = send.once('Page.loadEventFired')
     await ask('Page.navigate', { url })
     await loaded
-    return { evaluate: (expression) => evaluate(ask, expression), screenshot: () => screenshot(ask), close }
+    return { ask, evaluate: (expression) => evaluate(ask, expression), screenshot: () => screenshot(ask), close }
   } catch (error) {
     await close()
     throw error
