@@ -22,6 +22,8 @@ const ALLOWED_LIBRARIES =
 /** Files of the main package, as patterns. */
 const MAIN_FILES = [
   /^dist\/[\w/.-]+\.(?:js|d\.ts)$/,
+  /^dist\/cli\/yauzl\.cjs$/,
+  /^dist\/cli\/licenses\.txt$/,
   /^native\/binding\.(?:cjs|d\.cts)$/,
   /^(?:README|CHANGELOG)\.md$/,
   /^LICENSE$/,
