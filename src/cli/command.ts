@@ -86,7 +86,10 @@ async function runCommand(args: readonly string[], { out }: Streams): Promise<nu
     out(diagnose(findings, batch.leftOut))
     return findings.some(({ severity }) => severity !== 'note') ? EXIT.found : EXIT.good
   }
-  const settings = { images: (values.image ?? []).map((text) => integer(text, 'image', 0)), layer: countOf('layer', values, 0) }
+  const settings = {
+    images: (values.image ?? []).map((text) => integer(text, 'image', 0)),
+    layer: countOf('layer', values, 0),
+  }
   const batch = await readBatch(path)
   const chosenOne = await chooseCriterion(given, batch)
   const output = await reportOn(path, batch, chosenOne, { ...settings, output: values.output })

@@ -1,7 +1,7 @@
 /** Writes the page about a batch. */
 import { writeFile } from 'node:fs/promises'
-import { basename, extname } from 'node:path'
-import { Fault } from './fault.ts'
+import { basename, extname, resolve } from 'node:path'
+import { Fault, UsageFault } from './fault.ts'
 import type { Batch } from './file/batch.ts'
 import { systemRule } from './file/read.ts'
 import { pageOf } from './page/page.ts'
@@ -18,6 +18,7 @@ export async function reportOn(
 ): Promise<string> {
   const name = basename(path)
   const to = output ?? `${basename(name, extname(name))}.html`
+  if (resolve(to) === resolve(path)) throw new UsageFault(`--output must be another file than ${path}`)
   const study = studyBatch(batch, criterion, settings)
   const page = pageOf(study, { name, preset, isGuessed, leftOut: batch.leftOut })
   try {

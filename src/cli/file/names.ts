@@ -7,7 +7,9 @@ import { FIELDS, FOREIGN_FIELDS, TARGET_FIELDS } from '../../terms/index.ts'
 const UNSURE: ReadonlySet<string> = new Set(['scores'])
 
 const QUERY_FIELDS = new Map(FIELDS.map(({ name }) => [lettersOf(name), name as string]))
-const TARGET_NAMES = new Map(['labels', 'ignore', ...TARGET_FIELDS.map(({ name }) => name)].map((n) => [lettersOf(n), n]))
+const TARGET_NAMES = new Map(
+  ['labels', 'ignore', ...TARGET_FIELDS.map(({ name }) => name)].map((n) => [lettersOf(n), n]),
+)
 const CROWDS: ReadonlySet<string> = new Set(['iscrowd', 'crowd'])
 const SIZES: ReadonlySet<string> = new Set(['size', 'origsize'])
 

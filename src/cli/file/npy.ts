@@ -97,7 +97,9 @@ function readValues(body: Uint8Array, descr: string, shape: readonly number[], n
   const expected = shape.reduce((size, axis) => size * axis, width)
   if (body.length !== expected) {
     const fault = body.length < expected ? 'is cut off' : 'is broken'
-    throw new Fault(`${name} ${fault}: its shape [${shape.join(', ')}] needs ${expected} bytes, and there are ${body.length}`)
+    throw new Fault(
+      `${name} ${fault}: its shape [${shape.join(', ')}] needs ${expected} bytes, and there are ${body.length}`,
+    )
   }
   // a copy, since where the values begin may suit no typed array
   const copy = new Uint8Array(body)

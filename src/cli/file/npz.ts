@@ -22,6 +22,8 @@ const OF_TARGETS = /^(?:targets?|tgt|gt)[_./]/
 const OF_OUTPUTS = /^(?:outputs?|predictions?)[_./]/
 /** `aux_logits`, `aux_outputs_0_pred_logits`, `aux_logits_0`. */
 const OF_AUXILIARY = /^aux(?:iliary)?(?:_outputs)?[_./](?:(\d+)[_./])?(.+?)(?:[_./](\d+))?$/
+/** Names that hold whole lists of dictionaries. */
+const HOLDERS = /^(?:targets?|tgt|gt|outputs?|predictions?|aux_outputs)\.npy$/
 /** `labels_0`. */
 const NUMBERED = /^(.+?)[_./](\d+)$/
 
@@ -58,6 +60,10 @@ export async function readNpz(path: string): Promise<Batch> {
       const [role, name] = [roles[i], names[i] as string]
       if (role !== undefined) given.push({ name, role, array: readNpy(await archive.read(file), `"${shorten(name)}"`) })
     }
+    const isLacking = ['logits', 'labels'].some(
+      (field) => !given.some(({ role }) => 'field' in role && role.field === field),
+    )
+    if (isLacking) await refusePickled(archive)
     return batchOf(given, names, (i) => roles[i] !== undefined)
   } finally {
     archive.close()
@@ -65,6 +71,14 @@ export async function readNpz(path: string): Promise<Batch> {
 }
 
 export const megabytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20)
+
+/** Where something is lacking that may be in a list of dictionaries, which NumPy pickles: says so. */
+async function refusePickled({ files, read }: Archive): Promise<void> {
+  for (const { name, size } of files) {
+    if (!HOLDERS.test(name) || size > MAX_BYTES) continue
+    readNpy(await read(name), `"${name.replace(/\.npy$/, '')}"`)
+  }
+}
 
 /** Refuses archives that other programs make. */
 function refuseForeign({ files }: Archive): void {
@@ -210,7 +224,8 @@ function numberedTargets(given: readonly Given[], images = 0): readonly Target[]
 /** How many targets each image has; undefined for padded ones of which all count. */
 function countsOf(given: readonly Given[], labels: Given, images: number | undefined): readonly number[] | undefined {
   const counts = given.filter(({ role, array }) => role.is === 'counts' && array.shape.length === 1)
-  if (counts.length > 1) throw new Fault(`"${counts[1]?.name}" says how many targets each image has, as "${counts[0]?.name}" does`)
+  if (counts.length > 1)
+    throw new Fault(`"${counts[1]?.name}" says how many targets each image has, as "${counts[0]?.name}" does`)
   const [found] = counts
   if (found !== undefined) {
     const numbers = Array.from(found.array.data as Int32Array, Number)
@@ -246,14 +261,20 @@ function concatenatedTargets(targets: readonly Given[], labels: Given, counts: r
 }
 
 /** Labels `[B, T]`, of which the first of each image count. */
-function paddedTargets(targets: readonly Given[], labels: Given, counts: readonly number[] | undefined): readonly Target[] {
+function paddedTargets(
+  targets: readonly Given[],
+  labels: Given,
+  counts: readonly number[] | undefined,
+): readonly Target[] {
   const [images, length] = labels.array.shape as readonly [number, number]
   for (const { name, array } of targets) {
     if (array.shape[0] === images && array.shape[1] === length) continue
     throw new Fault(`"${name}" is of shape [${array.shape.join(', ')}], and "${labels.name}" of [${images}, ${length}]`)
   }
   if (counts !== undefined && (counts.length !== images || counts.some((count) => count > length))) {
-    throw new Fault(`"${labels.name}" is of shape [${images}, ${length}], which its counts [${counts.join(', ')}] do not fit`)
+    throw new Fault(
+      `"${labels.name}" is of shape [${images}, ${length}], which its counts [${counts.join(', ')}] do not fit`,
+    )
   }
   return Array.from({ length: images }, (_, image) => {
     const target = targetOf(targets, ({ data, shape }) => {

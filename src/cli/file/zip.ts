@@ -71,7 +71,8 @@ async function unpack(zip: ZipFile, entry: Entry): Promise<Uint8Array> {
     bytes.set(chunk as Uint8Array, at)
     at += (chunk as Uint8Array).length
   }
-  if (crc32(bytes) !== entry.crc32) throw new Fault(`${entry.fileName} is broken: its checksum differs from its content`)
+  if (crc32(bytes) !== entry.crc32)
+    throw new Fault(`${entry.fileName} is broken: its checksum differs from its content`)
   return bytes
 }
 

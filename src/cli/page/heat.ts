@@ -14,7 +14,7 @@ const STRONGEST = 46
 
 /** The maps of an image; empty where it has no target. */
 export function mapsOf(image: ImageStudy): string {
-  const { costs, targets } = image
+  const { costs, targets, isSolved } = image
   const [whole] = costs
   if (whole === undefined || targets.length === 0 || whole.block.shape[0] === 0) return ''
   const columns = targets.map((_, target) => target).slice(0, COLUMNS)
@@ -26,13 +26,15 @@ export function mapsOf(image: ImageStudy): string {
   const maps = shown.map((map, i) => mapOf(image, map, i, rows, columns))
   const [queries] = whole.block.shape
   const left = [
-    ...(rows.length < queries ? [`${count(queries - rows.length, 'query', 'queries')} that no target finds cheap`] : []),
+    ...(rows.length < queries
+      ? [`${count(queries - rows.length, 'query', 'queries')} that no target finds cheap`]
+      : []),
     ...(columns.length < targets.length ? [count(targets.length - columns.length, 'target')] : []),
   ]
   return `<section class="maps"><h4>Matching cost</h4>
-    <fieldset><legend>Queries by targets; the matched pairs are framed, and their sum is the least there is.</legend>${choices.join('')}</fieldset>
+    <fieldset><legend>Queries by targets; the matched pairs are framed${isSolved ? ', and their sum is the least there is' : ''}.</legend>${choices.join('')}</fieldset>
     ${maps.join('')}
-    <p class="scale">cheap <i></i> dear${left.length > 0 ? ` · not shown: ${left.join(' and ')}` : ''}</p></section>`
+    <p class="scale"><span>cheap</span> <i></i> <span>dear</span>${left.length > 0 ? ` <span>· not shown: ${left.join(' and ')}</span>` : ''}</p></section>`
 }
 
 /** The matched queries in the order of their targets, then the cheapest others. */
@@ -72,7 +74,9 @@ function mapOf(
     return Math.round(STRONGEST * share)
   }
   const matched = new Set(pairs.map(({ query, target }) => `${query - first}:${target}`))
-  const head = columns.map((column) => `<th scope="col">${chip(`t${column}`, column)}<br>${labelOf(targets[column])}</th>`)
+  const head = columns.map(
+    (column) => `<th scope="col">${chip(`t${column}`, column)}<br>${labelOf(targets[column])}</th>`,
+  )
   const lines = rows.map((row) => {
     const cells = columns.map((column) => {
       const cost = costOf(row, column)

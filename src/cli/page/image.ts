@@ -29,7 +29,8 @@ export function imageOf(image: ImageStudy, loss: LossStudy, options: ResolvedOpt
 
 /** The pairs, and targets without one. */
 function pairsOf({ image, pairs, targets, queries, unmatched }: ImageStudy): string {
-  if (targets.length === 0) return '<section><h4>Pairs</h4><p>The image has no target: all queries are background.</p></section>'
+  if (targets.length === 0)
+    return '<section><h4>Pairs</h4><p>The image has no target: all queries are background.</p></section>'
   const byQuery = new Map(queries.map((query) => [query.query, query]))
   const lines = pairs
     .toSorted((a, b) => a.target - b.target)
@@ -61,14 +62,14 @@ function queriesOf({ image, queries }: ImageStudy): string {
   const terms = [...new Set(queries.flatMap(({ shares }) => shares.map(({ name }) => name)))]
   const fields = [...new Set(queries.flatMap(({ norms }) => Object.keys(norms)))]
   const head = [
-    ...['query', 'role', 'loss', 'share', ''].map((name) => `<th scope="col"${name === 'role' ? ' class="left"' : ''}>${name}</th>`),
+    '<th scope="col">query</th><th class="left" scope="col">role</th><th scope="col">loss</th><th scope="col">share</th><td class="aside"></td>',
     ...terms.map((name) => `<th scope="col">${escape(name)}</th>`),
     ...fields.map((name) => `<th scope="col">gradient<br>by ${escape(name)}</th>`),
   ]
   const lines = sorted.slice(0, LISTED).map((query) => {
     const share = total > 0 ? query.loss / total : 0
     const cells = [
-      `<td class="left">${roleOf(query)}</td><td>${number(query.loss)}</td><td>${percent(share)}</td><td>${track(share)}</td>`,
+      `<td class="left">${roleOf(query)}</td><td>${number(query.loss)}</td><td>${percent(share)}</td><td class="aside">${track(share)}</td>`,
       ...terms.map((name) => `<td>${termOf(query, name)}</td>`),
       ...fields.map((name) => `<td>${query.norms[name] === undefined ? '' : number(query.norms[name])}</td>`),
     ]
@@ -79,7 +80,7 @@ function queriesOf({ image, queries }: ImageStudy): string {
     const rest = others.reduce((sum, { loss }) => sum + loss, 0)
     const share = total > 0 ? rest / total : 0
     lines.push(
-      `<tr class="rest"><th scope="row">${count(others.length, 'other')}</th><td></td><td>${number(rest)}</td><td>${percent(share)}</td><td colspan="${1 + terms.length + fields.length}"></td></tr>`,
+      `<tr class="rest"><th scope="row">${count(others.length, 'other')}</th><td></td><td>${number(rest)}</td><td>${percent(share)}</td><td class="aside"></td><td colspan="${terms.length + fields.length}"></td></tr>`,
     )
   }
   return `<section><h4>Queries that lose most</h4>${scrolling(

@@ -66,19 +66,19 @@ export function imagesOf({ images, drawn, total }: LossStudy): string {
   const lines = sorted.slice(0, LISTED).map(({ image, loss, targets }) => {
     const name = shown.has(image) ? `<a href="#image-${image}">image ${image}</a>` : `image ${image}`
     const share = total > 0 ? loss / total : 0
-    return `<tr><th scope="row">${name}</th><td>${targets}</td><td>${number(loss)}</td><td>${percent(share)}</td><td>${track(share)}</td></tr>`
+    return `<tr><th scope="row">${name}</th><td>${targets}</td><td>${number(loss)}</td><td>${percent(share)}</td><td class="aside">${track(share)}</td></tr>`
   })
   const others = sorted.slice(LISTED)
   const rest = others.reduce((sum, { loss }) => sum + loss, 0)
   if (others.length > 0) {
     lines.push(
-      `<tr class="rest"><th scope="row">${count(others.length, 'other')}</th><td></td><td>${number(rest)}</td><td>${percent(rest / total)}</td><td></td></tr>`,
+      `<tr class="rest"><th scope="row">${count(others.length, 'other')}</th><td></td><td>${number(rest)}</td><td>${percent(total > 0 ? rest / total : 0)}</td><td class="aside"></td></tr>`,
     )
   }
   return `<section aria-labelledby="images"><h2 id="images">Images</h2>
   <p>What each adds to the loss of the batch, over all layers.${shown.size < images.length ? ' Those that are links are shown below; --image shows another.' : ''}</p>
   <div class="card">${scrolling(
     'Images',
-    `<table class="wide"><thead><tr><th scope="col">image</th><th scope="col">targets</th><th scope="col">loss</th><th scope="col">share</th><td></td></tr></thead><tbody>${lines.join('')}</tbody></table>`,
+    `<table class="wide"><thead><tr><th scope="col">image</th><th scope="col">targets</th><th scope="col">loss</th><th scope="col">share</th><td class="aside"></td></tr></thead><tbody>${lines.join('')}</tbody></table>`,
   )}</div></section>`
 }

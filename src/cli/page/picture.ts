@@ -10,6 +10,8 @@ const LANE = 34
 /** Queries without a target that are drawn: those surer than this, and no more than so many. */
 const SURE = 0.5
 const STRAYS = 12
+/** From so many targets on, letters are small, and queries are named in the list alone. */
+const CROWD = 14
 
 /** Numbers of what is drawn, by query or target. */
 type Values = ArrayLike<number>
@@ -33,30 +35,32 @@ const DRAWINGS: ReadonlyArray<readonly [string, (image: ImageStudy, options: Res
   ['spans', spansOf],
 ]
 
-/** The picture of an image; undefined where it has no geometry. */
+/** The picture of an image; undefined where there is nothing to draw. */
 export function pictureOf(image: ImageStudy, options: ResolvedOptions): string | undefined {
   const [field, make] =
     DRAWINGS.find(([name]) => [...image.targets, ...image.queries].some(({ fields }) => name in fields)) ?? []
   if (field === undefined || make === undefined) return undefined
-  const drawing = make(image, options)
   const byQuery = new Map(image.queries.map((query) => [query.query, query]))
   const strays = image.queries
     .filter(({ role, probability }) => role === 'background' && probability >= SURE)
     .sort((a, b) => b.probability - a.probability)
     .slice(0, STRAYS)
   const lanes = image.targets.length
+  if (lanes + strays.length === 0) return undefined
+  const drawing = make(image, options)
+  const isCrowded = lanes >= CROWD
   const marks = [
     ...strays.map((query, i) => stray(drawing, query, field, lanes + i)),
     ...image.targets.map((target, t) => {
       const pairs = image.pairs.filter((pair) => pair.target === t).map(({ query }) => byQuery.get(query) as QueryStudy)
-      return group(drawing, target, t, pairs, field)
+      return group(drawing, target, t, pairs, field, isCrowded)
     }),
   ]
   const what = `Image ${image.image}: ${count(image.targets.length, 'target')}, ${count(image.pairs.length, 'pair')}`
-  return `<svg class="picture" viewBox="-4 -4 ${WIDTH + 8} ${round(drawing.height) + 8}" role="img" aria-label="${what}">
+  return `<svg class="picture${isCrowded ? ' crowded' : ''}" viewBox="-4 -4 ${WIDTH + 8} ${round(drawing.height) + 8}" role="img" aria-label="${what}">
     <rect class="frame" width="${WIDTH}" height="${round(drawing.height)}"/>${marks.join('')}</svg>
     <p class="legend"><span>${sample('truth')}target</span><span>${sample('guess')}query matched with it</span>${
-      strays.length > 0 ? `<span class="strays">${sample('guess')}${strayLegend(strays.length)}</span>` : ''
+      strays.length > 0 ? `<span>${sample('guess', 'stray')}${strayLegend(strays.length)}</span>` : ''
     }</p>`
 }
 
@@ -64,8 +68,8 @@ function strayLegend(many: number): string {
   return `no target, yet at least ${percent(SURE)} sure${many === STRAYS ? ` (the ${STRAYS} surest)` : ''}`
 }
 
-function sample(kind: string): string {
-  return `<svg class="picture" viewBox="0 0 26 10" aria-hidden="true"><line class="${kind}" x2="26" y1="5" y2="5" style="--own: var(--muted)"/></svg>`
+function sample(kind: string, more = ''): string {
+  return `<svg class="picture" viewBox="0 0 26 10" aria-hidden="true"><g class="${more}"><line class="${kind}" x2="26" y1="5" y2="5" style="--own: var(--muted)"/></g></svg>`
 }
 
 /** A target with the queries that are matched with it. */
@@ -75,6 +79,7 @@ function group(
   target: number,
   pairs: readonly QueryStudy[],
   field: string,
+  isCrowded: boolean,
 ): string {
   const values = fields[field]
   if (values === undefined) return ''
@@ -83,7 +88,7 @@ function group(
     const own = query.fields[field]
     if (own === undefined || !isFinite(own)) return ''
     const [toX, toY] = middle(own, target)
-    return `<line class="join" x1="${round(x)}" y1="${round(y)}" x2="${round(toX)}" y2="${round(toY)}"/>${draw(own, 'guess', target)}${text(name(own, 'guess', target), `q${query.query}`)}`
+    return `<line class="join" x1="${round(x)}" y1="${round(y)}" x2="${round(toX)}" y2="${round(toY)}"/>${draw(own, 'guess', target)}${isCrowded ? '' : text(name(own, 'guess', target), `q${query.query}`)}`
   })
   const matched = pairs.map(({ query, label, probability, loss }) => {
     return `query ${query} predicts ${label} with ${percent(probability)}, loss ${number(loss)}`
@@ -93,7 +98,12 @@ function group(
   return `<g class="tie ${colourOf(target)}" data-target="${target}"><title>${escape(said.join('; '))}</title>${draw(values, 'truth', target)}${guesses.join('')}${text(name(values, 'truth', target), `t${target}`)}</g>`
 }
 
-function stray({ draw, name }: Drawing, { fields, query, label, probability }: QueryStudy, field: string, lane: number): string {
+function stray(
+  { draw, name }: Drawing,
+  { fields, query, label, probability }: QueryStudy,
+  field: string,
+  lane: number,
+): string {
   const values = fields[field]
   if (values === undefined || !isFinite(values)) return ''
   const title = `query ${query} has no target, and predicts ${label} with ${percent(probability)}`
@@ -169,10 +179,12 @@ function pointsOf(image: ImageStudy, { pointFormat, normalizedPoints }: Resolved
   return {
     height: scale.height,
     draw: (values, kind) => {
-      const dots = place(values).map(([x, y]) => {
+      const points = place(values)
+      const line = points.map(([x, y]) => `${round(x)},${round(y)}`).join(' ')
+      const dots = points.map(([x, y]) => {
         return `<circle class="dot${kind === 'guess' ? ' open' : ''}" cx="${round(x)}" cy="${round(y)}" r="3"/>`
       })
-      return dots.join('')
+      return `<polyline class="${kind} path" points="${line}"/>${dots.join('')}`
     },
     middle: (values) => {
       const points = place(values)

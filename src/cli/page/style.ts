@@ -82,6 +82,7 @@ tbody tr > * { border-top: 1px solid var(--line); }
 .left { text-align: left; }
 .rest > * { color: var(--muted); }
 td .track { width: 110px; margin-left: auto; }
+@media (max-width: 480px) { .aside { display: none; } }
 
 .image { scroll-margin-top: 12px; }
 .image > header { display: flex; flex-wrap: wrap; gap: 2px 16px; align-items: baseline; margin-bottom: 14px; }
@@ -90,19 +91,23 @@ td .track { width: 110px; margin-left: auto; }
 .sides { display: grid; gap: 20px 28px; grid-template-columns: minmax(0, 1fr); }
 @media (min-width: 860px) { .sides.two { grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); } }
 .sides section { margin-top: 0; min-width: 0; }
+@media (min-width: 860px) { .sides.two section:first-child { position: sticky; top: 16px; align-self: start; } }
 .picture { display: block; width: 100%; max-height: 560px; border-radius: 8px; background: var(--sunk); }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 8px 0 0; font-size: 14px; }
-.legend svg { width: 26px; height: 10px; margin-right: 6px; }
+.legend span { display: inline-flex; align-items: center; gap: 6px; }
+.legend .picture { width: 26px; height: 10px; background: none; border-radius: 0; flex: none; }
 .picture .frame { fill: none; stroke: var(--line); }
 .picture .truth { fill: var(--own); fill-opacity: 0.09; stroke: var(--own); stroke-width: 2; }
 .picture .guess { fill: none; stroke: var(--own); stroke-width: 2; stroke-dasharray: 5 4; }
 .picture .join { stroke: var(--own); stroke-width: 1.5; stroke-dasharray: 1 3; stroke-linecap: round; }
 .picture .dot { fill: var(--own); stroke: none; }
+.picture .path { fill: none; stroke-width: 1; opacity: 0.55; }
 .picture .dot.open { fill: var(--card); stroke: var(--own); }
 .picture :is(.truth, .guess, .join, .frame) { vector-effect: non-scaling-stroke; }
 .picture text { font-size: 12px; font-weight: 600; fill: var(--own); paint-order: stroke; stroke: var(--sunk); stroke-width: 3px; stroke-linejoin: round; }
 .picture .stray { --own: var(--muted); }
 .picture .stray .guess { stroke-width: 1; }
+.picture.crowded text { font-size: 9px; stroke-width: 2px; }
 .lit .picture g:not(.on), .lit .tie:not(.on) { opacity: 0.25; }
 .tie { transition: opacity 0.12s; } .picture g { transition: opacity 0.12s; }
 @media (prefers-reduced-motion: reduce) { .tie, .picture g { transition: none; } }
@@ -119,13 +124,13 @@ ${classes}
 .maps label:has(:checked) { border-color: var(--heat); color: var(--heat); font-weight: 600; }
 .maps label:has(:focus-visible) { outline: 2px solid var(--heat); outline-offset: 2px; }
 ${maps} { display: none; }
-.map td { min-width: 62px; border: 2px solid var(--card); border-radius: 6px; text-align: center;
+.map tbody td { min-width: 62px; border: 2px solid var(--card); border-radius: 6px; text-align: center;
   background: color-mix(in srgb, var(--heat) var(--h, 0%), var(--sunk)); }
 .map tbody tr > * { border-top: 2px solid var(--card); }
 .map tbody th { position: sticky; left: 0; background: var(--card); padding-left: 0; text-align: left; }
 .map thead th { text-align: center; }
 .map td.pair { font-weight: 700; box-shadow: inset 0 0 0 2px var(--own); }
-.scale { display: flex; gap: 8px; align-items: center; margin: 10px 0 0; font-size: 14px; }
+.scale { display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: center; margin: 10px 0 0; font-size: 14px; }
 .scale i { width: 110px; height: 10px; border-radius: 5px; background: linear-gradient(90deg, color-mix(in srgb, var(--heat) 46%, var(--sunk)), var(--sunk)); border: 1px solid var(--line); }
 footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line); font-size: 14px; }
 footer p { margin-bottom: 6px; }

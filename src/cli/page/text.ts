@@ -52,5 +52,7 @@ export const colourOf = (target: number): string => `c${target % COLOURS}`
 
 /** The mark of a target or query in its colour. */
 export function chip(name: string, target: number | undefined): string {
-  return target === undefined ? `<span class="chip none">${name}</span>` : `<span class="chip ${colourOf(target)}">${name}</span>`
+  return target === undefined
+    ? `<span class="chip none">${name}</span>`
+    : `<span class="chip ${colourOf(target)}">${name}</span>`
 }

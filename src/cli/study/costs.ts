@@ -47,9 +47,9 @@ export function studyCosts(
 
 /** Outputs without what the caller adds to the cost, which is no term. */
 function withoutAdded(outputs: Outputs): Outputs {
-  const { cost: _, ...others } = outputs
-  if (others.auxiliary === undefined) return others
-  return { ...others, auxiliary: others.auxiliary.map(({ cost: _, ...layer }) => layer) }
+  const plain = { ...outputs, cost: undefined }
+  if (outputs.auxiliary === undefined) return plain
+  return { ...plain, auxiliary: outputs.auxiliary.map((layer) => Object.assign({}, layer, { cost: undefined })) }
 }
 
 /**

@@ -37,8 +37,11 @@ export interface Divisors {
   readonly classNormalizer: number
 }
 
-/** The targets and their roles. */
-export function rolesOf(rows: Rows, matches: Matches): ReadonlyArray<{ readonly role: Role; readonly target?: number }> {
+/** What each query is to the matching, and the target that it is matched with, if any. */
+export function rolesOf(
+  rows: Rows,
+  matches: Matches,
+): ReadonlyArray<{ readonly role: Role; readonly target?: number }> {
   const roles: { role: Role; target?: number }[] = Array.from({ length: rows.count }, () => ({ role: 'background' }))
   for (const [i, query] of matches.queryIndices.entries()) {
     roles[query - rows.first] = { role: 'matched', target: matches.targetIndices[i] as number }
@@ -67,7 +70,7 @@ export function lossOfQueries(
         ignoredQueries: role === 'ignored' ? [0] : [],
       },
     ]
-    return { ...rows.tensorsOf(i), matching } as unknown as LayerOutputs
+    return Object.assign(rows.tensorsOf(i), { matching }) as unknown as LayerOutputs
   })
   const last = layers.at(-1)
   if (last === undefined) return []

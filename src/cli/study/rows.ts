@@ -15,7 +15,9 @@ export interface Rows {
   readonly spanOf: (field: string, query: number) => readonly [from: number, to: number] | undefined
   readonly valuesOf: (field: string, query: number) => Float32Array | undefined
   /** All fields of a query as tensors of a layer, an image and a query of its own. */
-  readonly tensorsOf: (query: number) => Record<string, { readonly data: Float32Array; readonly shape: readonly number[] }>
+  readonly tensorsOf: (
+    query: number,
+  ) => Record<string, { readonly data: Float32Array; readonly shape: readonly number[] }>
 }
 
 /** The rows of a layer; the predictions are of one image. */

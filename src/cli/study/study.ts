@@ -68,6 +68,8 @@ export interface ImageStudy {
   readonly pairs: readonly PairStudy[]
   readonly unmatched: readonly number[]
   readonly costs: readonly CostMap[]
+  /** Whether the matching was solved for, and not given or taken over. */
+  readonly isSolved: boolean
   /** The first query of the costs' rows. */
   readonly first: number
 }
@@ -159,13 +161,17 @@ function countTargets({ labels, valid }: Target): number {
 function chooseLayer(given: number | undefined, count: number): number {
   if (given === undefined) return count - 1
   if (given < count) return given
-  throw new UsageFault(`--layer: the decoder has ${count} layer${count === 1 ? '' : 's'}, from 0 to ${count - 1}, got ${given}`)
+  throw new UsageFault(
+    `--layer: the decoder has ${count} layer${count === 1 ? '' : 's'}, from 0 to ${count - 1}, got ${given}`,
+  )
 }
 
 function chooseImages(given: readonly number[], images: LossStudy['images']): readonly number[] {
   const beyond = given.find((image) => image >= images.length)
   if (beyond !== undefined) {
-    throw new UsageFault(`--image: the batch has ${images.length} images, from 0 to ${images.length - 1}, got ${beyond}`)
+    throw new UsageFault(
+      `--image: the batch has ${images.length} images, from 0 to ${images.length - 1}, got ${beyond}`,
+    )
   }
   if (given.length > 0) return [...new Set(given)]
   const worst = images.toSorted((a, b) => b.loss - a.loss).slice(0, DRAWN)
@@ -190,6 +196,7 @@ function studier(criterion: HungarianLoss, divisors: CombinedNormalizers, layer:
     const classes = bestClasses(rows, options)
     const roles = rolesOf(rows, found)
     const maps = studyCosts(costs, outputs, target, layer)
+    const solved = isSolved(outputs, layer)
     const shown = studyTargets(packed)
     return {
       image,
@@ -197,18 +204,17 @@ function studier(criterion: HungarianLoss, divisors: CombinedNormalizers, layer:
       shares: sumShares(studyLayers(result, outputs, options).map(({ shares }) => shares)),
       size,
       targets: shown,
-      queries: losses.map((loss, i) => ({
-        ...loss,
-        ...(classes[i] as (typeof classes)[number]),
-        query: rows.first + i,
-        role: (roles[i] as (typeof roles)[number]).role,
-        target: (roles[i] as (typeof roles)[number]).target,
-        norms: norms[i] as GradientNorms,
-        fields: fieldsOf(rows.tensorsOf(i)),
-      })),
-      pairs: studyPairs(maps, found, shown, rows.groups, rows.first, isSolved(outputs, layer)),
+      queries: losses.map(({ shares, loss }, i): QueryStudy => {
+        const { label, probability } = classes[i] as (typeof classes)[number]
+        const { role, target: matched } = roles[i] as (typeof roles)[number]
+        const fields = fieldsOf(rows.tensorsOf(i))
+        const own = norms[i] as GradientNorms
+        return { query: rows.first + i, role, target: matched, label, probability, loss, shares, norms: own, fields }
+      }),
+      pairs: studyPairs(maps, found, shown, rows.groups, rows.first, solved),
       unmatched: [...new Set(found.unmatchedTargets)],
       costs: maps,
+      isSolved: solved,
       first: rows.first,
     }
   }
@@ -239,7 +245,8 @@ function studyPairs(
 
 function studyTargets({ total, labels, labelOffsets, fields, ignores }: PackedTargets): readonly TargetStudy[] {
   return Array.from({ length: total }, (_, target) => {
-    const [from, to] = labelOffsets === undefined ? [target, target + 1] : [labelOffsets[target], labelOffsets[target + 1]]
+    const [from, to] =
+      labelOffsets === undefined ? [target, target + 1] : [labelOffsets[target], labelOffsets[target + 1]]
     const own = TARGET_FIELDS.flatMap(({ name }, place) => {
       const values = fields[place]
       if (values === undefined) return []
