@@ -103,7 +103,8 @@ function parse(args: readonly string[]) {
   } catch (error) {
     const [first] = (error as Error).message.split('. ')
     const name = /Unknown option '-*([^']*)'/.exec(first as string)?.[1]
-    const meant = name && nearestName(name, Object.keys(OPTIONS))
+    const known = Object.keys(OPTIONS)
+    const meant = name && (known.find((option) => option.startsWith(name)) ?? nearestName(name, known))
     throw new UsageFault(meant ? `${first} (did you mean --${meant}?)` : (first as string))
   }
 }

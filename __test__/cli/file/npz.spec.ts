@@ -82,7 +82,11 @@ describe('names', () => {
     }
     expect((await read(spans)).outputs).toHaveProperty('spans')
     const points = { pred_logits: floats(1, 2, 2), pred_keypoints: floats(1, 2, 6), labels: integers(0) }
-    const batch = await read({ ...points, keypoints: floats(1, 6), visible: { data: Int32Array.of(1, 1, 0), shape: [1, 3] } })
+    const batch = await read({
+      ...points,
+      keypoints: floats(1, 6),
+      visible: { data: Int32Array.of(1, 1, 0), shape: [1, 3] },
+    })
     expect(batch.outputs).toHaveProperty('points')
     expect(Object.keys(batch.targets[0] as object)).toEqual(['labels', 'points', 'visibility'])
   })

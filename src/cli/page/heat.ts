@@ -7,6 +7,8 @@ import { MAPS } from './style.ts'
 /** So many targets and queries are shown. */
 const COLUMNS = 40
 const ROWS = 60
+/** Where there are no more, all queries are shown. */
+const FEW = 20
 /** The cheapest queries of each target that are shown beside those matched. */
 const CHEAPEST = 3
 /** How strong the cheapest cell is, in per cent; letters must stay readable on it. */
@@ -26,9 +28,7 @@ export function mapsOf(image: ImageStudy): string {
   const maps = shown.map((map, i) => mapOf(image, map, i, rows, columns))
   const [queries] = whole.block.shape
   const left = [
-    ...(rows.length < queries
-      ? [`${count(queries - rows.length, 'query', 'queries')} that no target finds cheap`]
-      : []),
+    ...(rows.length < queries ? [`${count(queries - rows.length, 'further query', 'further queries')}`] : []),
     ...(columns.length < targets.length ? [count(targets.length - columns.length, 'target')] : []),
   ]
   return `<section class="maps"><h4>Matching cost</h4>
@@ -48,9 +48,8 @@ function chooseRows({ pairs, costs, first }: ImageStudy, columns: readonly numbe
     .map(({ query }) => query - first)
   const chosen = new Set(matched.slice(0, ROWS))
   const all = Array.from({ length: queries }, (_, row) => row)
-  const others = columns.flatMap((column) =>
-    all.toSorted((a, b) => costOf(a, column) - costOf(b, column)).slice(0, CHEAPEST + 1),
-  )
+  const cheapest = (column: number) => all.toSorted((a, b) => costOf(a, column) - costOf(b, column))
+  const others = queries <= FEW ? all : columns.flatMap((column) => cheapest(column).slice(0, CHEAPEST + 1))
   const least = (row: number) => Math.min(...columns.map((column) => costOf(row, column)))
   for (const row of [...new Set(others)].sort((a, b) => least(a) - least(b))) {
     if (chosen.size < ROWS) chosen.add(row)

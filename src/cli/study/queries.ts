@@ -111,8 +111,8 @@ export function gradientNorms(gradients: object, rows: Rows): readonly GradientN
   })
 }
 
-/** The most probable class of each query but no-object, and its probability. */
-export function bestClasses(rows: Rows, { classification, numClasses }: ResolvedOptions) {
+/** The most probable class of each query but no-object, by its id, which is its column, and its probability. */
+export function bestClasses(rows: Rows, { classification }: ResolvedOptions) {
   const noObject = classification.kind === 'softmax' ? classification.noObjectIndex : undefined
   return Array.from({ length: rows.count }, (_, i) => {
     const logits = rows.valuesOf('logits', i) as Float32Array
@@ -126,7 +126,6 @@ export function bestClasses(rows: Rows, { classification, numClasses }: Resolved
       noObject === undefined
         ? 1 / (1 + Math.exp(-logit))
         : 1 / logits.reduce((sum, other) => sum + Math.exp(other - logit), 0)
-    const label = best > (noObject ?? Infinity) ? best - 1 : best
-    return { label: Math.min(label, numClasses - 1), probability }
+    return { label: best, probability }
   })
 }
