@@ -113,7 +113,7 @@ td .track { width: 110px; margin-left: auto; }
 @media (prefers-reduced-motion: reduce) { .tie, .picture g { transition: none; } }
 
 .chip { display: inline-block; min-width: 34px; padding: 0 7px; border-radius: 6px; text-align: center; font-weight: 600; font-size: 13px; line-height: 1.5;
-  color: var(--own); background: color-mix(in srgb, var(--own) 13%, var(--card)); }
+  color: color-mix(in srgb, var(--own) 82%, var(--text)); background: color-mix(in srgb, var(--own) 12%, var(--card)); }
 .chip.none { color: var(--muted); background: var(--sunk); font-weight: 400; }
 ${classes}
 
