@@ -55,7 +55,7 @@ describe('2 and one sentence, never a stack', () => {
   })
 })
 
-test('a reader that has read enough is no fault', () => {
+test.skipIf(process.platform === 'win32')('a reader that has read enough is no fault', () => {
   const targets = Array.from({ length: 4000 }, () => ({ labels: [9] }))
   const path = join(folder, 'many.json')
   writeFileSync(path, JSON.stringify({ pred_logits: targets.map(() => [[0, 1]]), targets, unknown: 1 }))

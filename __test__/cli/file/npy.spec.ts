@@ -1,5 +1,5 @@
 /** Arrays of NumPy: every dtype and order of a file that NumPy wrote, and headers that are none. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Fault } from '../../../src/cli/fault.ts'
 import { readNpy } from '../../../src/cli/file/npy.ts'

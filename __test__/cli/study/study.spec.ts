@@ -8,7 +8,6 @@ import { HungarianLoss } from '../../../src/criterion/criterion.ts'
 import type { HungarianLossOptions } from '../../../src/options/options.ts'
 import type { PresetName } from '../../../src/options/presets.ts'
 import type { CostBlock } from '../../../src/result/costs.ts'
-import { TERMS } from '../../../src/terms/index.ts'
 import { BATCH_CASE, batchPath } from '../../support/batches.ts'
 import { TOLERANCE } from '../../support/golden.ts'
 

@@ -1,4 +1,6 @@
-/** What the page does by itself: a target that is pointed at stands out wherever it is shown. */
+/** What the page does by itself. */
+
+/** A target that is pointed at stands out wherever it is shown. */
 export const SCRIPT = `
 for (const image of document.querySelectorAll('.image')) {
   const ties = image.querySelectorAll('.tie')
