@@ -1,10 +1,11 @@
 /** A batch as JSON: `{ outputs, targets }` with our keys or PyTorch's, or `{ pred_logits, pred_boxes, …, targets }`. */
 import { isRecord, show, showKeys } from '../../common/validate.ts'
+import { isNeedless } from '../../input/keys.ts'
 import type { Outputs } from '../../input/outputs.ts'
 import type { Target } from '../../input/targets.ts'
 import { Fault } from '../fault.ts'
 import type { Batch } from './batch.ts'
-import { isAuxiliary, isLeftOut, isSize, queryField, targetField } from './names.ts'
+import { isAuxiliary, isSize, queryField, targetField } from './names.ts'
 
 /** The parts of outputs that have layers of their own, by the names of DETR's descendants. */
 const PARTS: ReadonlyMap<string, string> = new Map([
@@ -58,7 +59,7 @@ function readOutputs(outputs: Record<string, unknown>, leftOut: Set<string>): Re
     else if (isAuxiliary(name)) put(read, 'auxiliary', name, each(value, leftOut))
     else if (part !== undefined && isRecord(value)) put(read, part, name, readOutputs(value, leftOut))
     else if (name === 'cost' && Array.isArray(value)) put(read, name, name, value.map(toTensor))
-    else if (isLeftOut(name)) leftOut.add(name)
+    else if (isNeedless(name)) leftOut.add(name)
     else read[name] = value
   }
   return read
@@ -91,7 +92,7 @@ function readTarget(target: unknown, leftOut: Set<string>, sizes: Batch['sizes']
       const field = targetField(name)
       if (isSize(name)) size = sizeOf(value) ?? size
       else if (field !== undefined) put(read, field, name, value)
-      else if (isLeftOut(name)) leftOut.add(`targets.${name}`)
+      else if (isNeedless(name)) leftOut.add(`targets.${name}`)
       else read[name] = value
     }
   }

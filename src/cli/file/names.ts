@@ -1,5 +1,4 @@
 /** Which of the library's names is meant by a name in a file: ours, or those of PyTorch's code. */
-import { isNeedless } from '../../input/keys.ts'
 import { lettersOf } from '../../common/words.ts'
 import { FIELDS, FOREIGN_FIELDS, TARGET_FIELDS } from '../../terms/index.ts'
 
@@ -11,7 +10,7 @@ const TARGET_NAMES = new Map(
   ['labels', 'ignore', ...TARGET_FIELDS.map(({ name }) => name)].map((n) => [lettersOf(n), n]),
 )
 const CROWDS: ReadonlySet<string> = new Set(['iscrowd', 'crowd'])
-const SIZES: ReadonlySet<string> = new Set(['size', 'origsize'])
+const SIZES: ReadonlySet<string> = new Set(['size', 'origsize', 'origsizes', 'imagesize', 'imagesizes'])
 
 /** The field of the queries that a name stands for: `logits` for `pred_logits`. */
 export function queryField(name: string): string | undefined {
@@ -35,9 +34,6 @@ export function targetField(name: string): string | undefined {
 
 /** Whether a name is that of an image's height and width. */
 export const isSize = (name: string): boolean => SIZES.has(lettersOf(name))
-
-/** Whether data sets have a name and the loss has no use for it: `image_id`, `area`. */
-export const isLeftOut = (name: string): boolean => isNeedless(name)
 
 /** Whether a name stands for the earlier layers: `aux_outputs`. */
 export const isAuxiliary = (name: string): boolean => /^aux(iliary)?(outputs|layers)?$/.test(lettersOf(name))

@@ -15,7 +15,7 @@ import { openZip } from './zip.ts'
 import type { Archive } from './zip.ts'
 
 /** All arrays together may have so many bytes. */
-export const MAX_BYTES = 2 ** 30
+const MAX_BYTES = 2 ** 30
 
 const COUNTS: ReadonlySet<string> = new Set(['counts', 'sizes', 'lengths', 'numtargets', 'targetcounts'])
 const OF_TARGETS = /^(?:targets?|tgt|gt)[_./]/
@@ -70,6 +70,7 @@ export async function readNpz(path: string): Promise<Batch> {
   }
 }
 
+/** Bytes as messages have them. */
 export const megabytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20)
 
 /** Where something is lacking that may be in a list of dictionaries, which NumPy pickles: says so. */
@@ -107,7 +108,7 @@ function roleOf(name: string, predicted: ReadonlySet<string | undefined>): Role 
     return { is: 'auxiliary', field, layer: layer === undefined ? undefined : Number(layer) }
   }
   if (COUNTS.has(lettersOf(name))) return { is: 'counts' }
-  if (/^(?:orig_?|image_?)?sizes?$/i.test(name) || isSize(name)) return { is: 'size' }
+  if (isSize(name)) return { is: 'size' }
   const [isOutput, isTarget] = [OF_OUTPUTS.test(name), OF_TARGETS.test(name)]
   const bare = name.replace(isTarget ? OF_TARGETS : OF_OUTPUTS, '')
   if (isTarget && COUNTS.has(lettersOf(bare))) return { is: 'counts' }

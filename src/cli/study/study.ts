@@ -13,7 +13,7 @@ import type { Target } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import type { LayerResult } from '../../result/loss.ts'
 import type { Matches } from '../../result/matches.ts'
-import { TARGET_FIELDS } from '../../terms/index.ts'
+import { TARGET_FIELDS, TERMS } from '../../terms/index.ts'
 import { UsageFault } from '../fault.ts'
 import type { Batch } from '../file/batch.ts'
 import { costCriteria, marginsOf, studyCosts } from './costs.ts'
@@ -140,18 +140,16 @@ function studyLoss({ outputs, targets, sizes }: Batch, criterion: HungarianLoss,
     layer,
     images,
     drawn,
-    isPartial: options.boxMatching === 'union' || layers.some((entry) => leavesOut(entry, options)),
+    isPartial: options.boxMatching === 'union' || layers.some(leavesOut),
   }
 }
 
-/** Whether a layer has a share of a term that is of no single query. */
-function leavesOut({ part, shares }: LayerStudy, options: ResolvedOptions): boolean {
-  const single = queryWeights(options)
-  return part === undefined && shares.some(({ name }) => single[name] === 0)
+/** Whether a layer of the decoder has a share of a term that is of no single query. */
+function leavesOut({ part, shares }: LayerStudy): boolean {
+  return (
+    part === undefined && shares.some(({ name }) => TERMS.some((term) => term.name === name && term.comparesLayers))
+  )
 }
-
-const queryWeights = (options: ResolvedOptions): { readonly [term: string]: number } =>
-  queryCriterion({ options } as HungarianLoss).options.weights as unknown as { readonly [term: string]: number }
 
 function countTargets({ labels, valid }: Target): number {
   const { data } = labels as { readonly data?: ArrayLike<unknown> }
