@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import * as fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { run, USAGE } from '../../src/cli/command.ts'
 import { VERSION } from '../../src/binding/kind.ts'
@@ -185,4 +186,40 @@ describe('the command line', () => {
     expect(error.split('\n')[0]).toMatch(message)
     expect(error.endsWith(`\n\n${USAGE}`)).toBe(true)
   })
+})
+
+/** All places of a value that another could stand in, as the keys that lead there. */
+function placesIn(value: unknown, path: readonly string[] = []): readonly (readonly string[])[] {
+  if (typeof value !== 'object' || value === null) return [path]
+  return [path, ...Object.entries(value).flatMap(([key, entry]) => placesIn(entry, [...path, key]))]
+}
+
+/** A copy of a value that has another at a place. */
+function withAt(value: unknown, [key, ...rest]: readonly string[], other: unknown): unknown {
+  if (key === undefined) return other
+  const copy: unknown = structuredClone(value)
+  ;(copy as Record<string, unknown>)[key] = withAt((value as Record<string, unknown>)[key], rest, other)
+  return copy
+}
+
+test('whatever stands anywhere in a file, both commands end with one of their exit codes', async () => {
+  const layer = { pred_logits: GOOD.pred_logits, pred_boxes: GOOD.pred_boxes }
+  const target = { ...GOOD.targets[0], iscrowd: [0], orig_size: [4, 3], image_id: 1 }
+  const batch = { ...layer, aux_outputs: [layer], groups: 1, cost: [[[0], [1]]], targets: [target] }
+  const to = join(folder, 'any.html')
+  const other = fc.oneof(
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.constantFrom(-1, 0.5, 1e300, '', [[]], [[[]]], 2 ** 31, 'optimal'),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...placesIn(batch)), other, async (place, value) => {
+      const path = fileOf('any.json', withAt(batch, place, value))
+      const [doctor, report] = [await say('doctor', path), await say('report', path, '--output', to)]
+      expect([0, 1, 2]).toContain(doctor.code)
+      expect(report.code).toBe(doctor.code === 2 ? 2 : 0)
+      expect(doctor.error === '').toBe(doctor.code !== 2)
+      expect(doctor.error.trim()).not.toContain('\n')
+    }),
+    { numRuns: 400 },
+  )
 })

@@ -1,5 +1,5 @@
 /** Reads a batch from a file, whose first bytes tell what it is. */
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { messageOf } from '../../common/errors.ts'
 import { Fault } from '../fault.ts'
@@ -45,11 +45,12 @@ export function systemRule(error: unknown): string {
 
 /** The first bytes of a file, as text. */
 async function headOf(path: string): Promise<string> {
+  // before it is opened, since to open a pipe that nobody writes to would wait for ever
+  const status = await stat(path)
+  if (status.isDirectory()) throw new Fault('it is a folder')
+  if (!status.isFile()) throw new Fault('it is no ordinary file')
+  if (status.size === 0) throw new Fault('it is empty')
   return withFile(path, async (file) => {
-    const status = await file.stat()
-    if (status.isDirectory()) throw new Fault('it is a folder')
-    if (!status.isFile()) throw new Fault('it is no ordinary file')
-    if (status.size === 0) throw new Fault('it is empty')
     const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0)
     return buffer.toString('latin1', 0, bytesRead)
   })
