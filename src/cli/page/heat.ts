@@ -2,7 +2,6 @@
 import type { CostMap } from '../study/costs.ts'
 import type { ImageStudy, TargetStudy } from '../study/study.ts'
 import { chip, colourOf, count, escape, number, scrolling } from './text.ts'
-import { MAPS } from './style.ts'
 
 /** So many targets and queries are shown. */
 const COLUMNS = 40
@@ -21,14 +20,13 @@ export function mapsOf(image: ImageStudy): string {
   if (whole === undefined || targets.length === 0 || whole.block.shape[0] === 0) return ''
   const columns = targets.map((_, target) => target).slice(0, COLUMNS)
   const rows = chooseRows(image, columns)
-  const shown = costs.slice(0, MAPS)
-  const choices = shown.map(({ name }, i) => {
+  const choices = costs.map(({ name }, i) => {
     return `<label><input type="radio" name="map-${image.image}" value="${i}"${i === 0 ? ' checked' : ''}>${escape(name ?? 'all terms')}</label>`
   })
-  const maps = shown.map((map, i) => mapOf(image, map, i, rows, columns))
+  const maps = costs.map((map, i) => mapOf(image, map, i, rows, columns))
   const [queries] = whole.block.shape
   const left = [
-    ...(rows.length < queries ? [`${count(queries - rows.length, 'further query', 'further queries')}`] : []),
+    ...(rows.length < queries ? [count(queries - rows.length, 'further query', 'further queries')] : []),
     ...(columns.length < targets.length ? [count(targets.length - columns.length, 'target')] : []),
   ]
   return `<section class="maps"><h4>Matching cost</h4>

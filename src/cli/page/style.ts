@@ -1,4 +1,5 @@
 /** The look of the page: calm, light and dark, down to 320 pixels. */
+import { TERMS } from '../../terms/index.ts'
 import { COLOURS } from './text.ts'
 
 /** Colours of pairs, told apart by hue and lightness. */
@@ -9,8 +10,8 @@ const paint = (colours: readonly string[]): string => colours.map((colour, i) =>
 
 const classes = Array.from({ length: COLOURS }, (_, i) => `.c${i} { --own: var(--c${i}); }`).join('\n')
 
-/** At most so many maps of costs are chosen from. */
-export const MAPS = 12
+/** At most so many maps of costs are chosen from: the whole, and each term. */
+const MAPS = 1 + TERMS.filter(({ inCost }) => inCost).length
 
 const maps = Array.from(
   { length: MAPS },
