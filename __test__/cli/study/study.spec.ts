@@ -129,7 +129,7 @@ describe('what adds up', () => {
 
   test.for([
     ['groups', { outputs: { groups: 2 } }],
-    ['a branch of queries, and an encoder with weights', { encoder: true, oneToMany: true }],
+    ['a branch of queries, denoising, and an encoder with weights', { encoder: true, oneToMany: true }],
     ['ignored targets', { ignore: true }],
   ] as const)('with %s', ([, given]) => {
     const plain = random(1, 2, 8, 3, [2, 3])
@@ -137,6 +137,7 @@ describe('what adds up', () => {
     const parts = 'encoder' in given && {
       encoder: { ...random(1, 2, 5, 3, [0, 0]).outputs, weight: 0.5, weights: { l1: 0 } },
       oneToMany: { queries: [0, 3] as const, repeat: 2, weight: 0.25 },
+      denoising: { ...random(1, 2, 12, 3, [0, 0]).outputs, matching: undefined, groups: 2, padding: 'ignore' as const },
     }
     const targets =
       'ignore' in given ? plain.targets.map((t, i) => (i === 1 ? { ...t, ignore: [0, 1, 0] } : t)) : plain.targets
@@ -174,6 +175,23 @@ describe('what adds up', () => {
     expect(sum(loss.drawn.flatMap(({ queries }) => queries.map(({ loss: own }) => own)))).toBeCloseTo(loss.total, 5)
     expect(loss.drawn[1]?.unmatched).toHaveLength(1)
   })
+})
+
+test('edges that are distributions, taught by the last layer: images add up, and queries are told not to', () => {
+  const layer = () => {
+    const { logits, boxes } = random(1, 2, 4, 3, [0, 0]).outputs
+    const flat = (tensor: object, width: number) => ({ ...tensor, shape: [2, 4, width] })
+    const corners = { data: Float32Array.from({ length: 8 * 4 * 33 }, (_, i) => Math.sin(i)), shape: [2, 4, 4 * 33] }
+    return { logits: flat(logits, 3), boxes: flat(boxes, 4), corners, references: flat(boxes, 4) }
+  }
+  const { targets } = random(1, 2, 4, 3, [2, 1])
+  const outputs = { ...layer(), auxiliary: [layer()] } as unknown as Batch['outputs']
+  const loss = study({ outputs, targets, sizes: [], leftOut: [] }, HungarianLoss.dFine({ numClasses: 3 }))
+  expect(loss.shares.map(({ name }) => name)).toEqual(['class', 'l1', 'giou', 'fgl', 'ddf'])
+  expect(sum(loss.images.map(({ loss: own }) => own))).toBeCloseTo(loss.total, 5)
+  expect(loss.isPartial).toBe(true)
+  const names = loss.drawn.flatMap(({ queries }) => queries.flatMap(({ shares }) => shares.map(({ name }) => name)))
+  expect(new Set(names)).toEqual(new Set(['class', 'l1', 'giou', 'fgl']))
 })
 
 test('margins: none where the only pair is lost, or nothing was solved', () => {
