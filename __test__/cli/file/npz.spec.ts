@@ -96,8 +96,14 @@ describe('names', () => {
   })
 })
 
+test('targets of other images than the predictions are read, for the library to say so', async () => {
+  const { targets } = await read({ ...PREDICTED, labels: integers(1), boxes: floats(1, 4), counts: integers(1, 0, 0) })
+  expect(targets).toHaveLength(3)
+})
+
 describe('faults', () => {
   const targets = { labels: integers(1, 2, 3), boxes: floats(3, 4) }
+  const empty = (...shape: number[]): SavedArray => ({ data: new Float32Array(0), shape })
 
   test.for([
     ['no counts', targets, /has 3 "labels" for 2 images, and no "counts"/],
@@ -108,6 +114,16 @@ describe('faults', () => {
       'rows that do not fit',
       { ...targets, boxes: floats(2, 4), counts: integers(1, 2) },
       /"boxes" has 2 rows, and "labels" has 3/,
+    ],
+    [
+      'layers without end',
+      { ...targets, counts: integers(1, 2), aux_logits: empty(2 ** 30, 0, 0, 0) },
+      /has 1073741824 layers, and 1048576 are read/,
+    ],
+    [
+      'images without end',
+      { labels: { data: new Int32Array(0), shape: [2 ** 30, 0] } },
+      /are of 1073741824 images, and 4194304 are read/,
     ],
     ['no labels', { boxes: floats(3, 4) }, /has no "labels"/],
     ['a name twice', { ...targets, target_labels: integers(1, 2, 3), counts: integers(1, 2) }, /which is there twice/],
