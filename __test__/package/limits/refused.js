@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { DetectionEvaluator } from '../../../dist/evaluate.js'
 import { HungarianLoss, linearSumAssignment, linearSumAssignmentAsync } from '../../../dist/index.js'
 import { linearSumAssignmentBatch, verifyAssignment } from '../../../dist/index.js'
 
@@ -82,6 +83,16 @@ const edges = {
 }
 const edgesCriterion = HungarianLoss.dFine({ numClasses: 2 })
 const edgesTargets = [{ labels: [0], boxes: [[0.1, 0.1, 0.1, 0.1]] }]
+/** As many images, each with one target and a detection that finds it. */
+function evaluatorOf(images) {
+  const image = { boxes: [0, 0, 10, 10], labels: [0] }
+  const found = { ...image, scores: [0.5] }
+  const evaluator = new DetectionEvaluator({ numClasses: 1 })
+  const all = (entry) => Array.from({ length: images }, () => entry)
+  return evaluator.add(all(found), all(image))
+}
+const manyImages = evaluatorOf(400_000)
+const manyClasses = new DetectionEvaluator({ numClasses: 8000 })
 const nothing = { data: new Float64Array(0), shape: [0, 2 ** 31 - 1] }
 const none = { data: new Float64Array(0), shape: [2 ** 31 - 1, 0] }
 const unlisted = { values: [], rowIndices: [], columnIndices: [], shape: [0, 2 ** 31 - 1] }
@@ -138,6 +149,11 @@ const calls = {
   'computeAsync, many labels': [() => severalCriterion.computeAsync(wideOutputs, [manyLabels]), finite],
   'compute, corners': [() => edgesCriterion.compute(edges, edgesTargets), finite],
   'computeAsync, corners': [() => edgesCriterion.computeAsync(edges, edgesTargets), finite],
+  evaluate: [() => manyImages.result(), ({ targets }) => targets === 400_000],
+  'evaluate, async': [() => manyImages.resultAsync(), ({ targets }) => targets === 400_000],
+  'evaluate, many classes': [() => manyClasses.result(), ({ perClass }) => perClass.length === 8000],
+  'evaluate, state': [() => manyImages.state(), ({ images }) => images === 400_000],
+  'evaluate, few': [() => evaluatorOf(10).result(), ({ targets }) => targets === 10],
   criterion: [() => HungarianLoss.detr({ numClasses: 16_777_215 }), ({ options }) => options.numClasses === 16_777_215],
   'no rows': [() => linearSumAssignment(nothing), sum(0)],
   'no columns': [() => linearSumAssignment(none), sum(0)],
@@ -156,6 +172,8 @@ await criterion.computeAsync(...batch(10))
 criterion.compute(...batch(10))
 criterion.match(...batch(10))
 criterion.cost(...batch(10))
+evaluatorOf(10).result()
+await evaluatorOf(10).resultAsync()
 linearSumAssignmentBatch(
   {
     data: [1, 2],
