@@ -279,7 +279,7 @@ fn many(count: u32) -> Packed {
         bounds: [k % 37, k * 7 % 41, 5 + k % 11, 5 + k % 13].map(f64::from),
         label: (k * 13 % 200) as i32,
         value: f64::from(k * 31 % 97),
-        is_crowd: k % 53 == 0,
+        is_crowd: k.is_multiple_of(53),
     };
     let image = |i: u32| [(30 * i..30 * i + 30).map(object).collect(), (30 * i + 3..30 * i + 28).map(object).collect()];
     Packed::new(&(0..count).map(image).collect::<Vec<_>>())
