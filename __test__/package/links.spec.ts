@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { PAGES } from '../../docs/site/navigation.js'
-import { anchorsIn, anchorsOf, isExternal, linksOf } from '../../scripts/docs/links.js'
+import { anchorsIn, anchorsOf, isExternal, linksOf } from '../../docs/site/links.js'
 import { documents, readDocument } from '../support/documents.ts'
 import { ROOT } from '../support/root.ts'
 

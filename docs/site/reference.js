@@ -1,0 +1,86 @@
+/** The reference of the API: pages that are made of the doc comments of what the package exports. */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Application } from 'typedoc'
+import { entriesOf } from '../../scripts/entries.js'
+
+/**
+ * Writes the pages. Throws where a comment links to what is not there, or where TypeDoc warns of anything else.
+ * @param {string} root the project's
+ * @param {string} folder where they are written to
+ * @returns {Promise<number>} how many names are exported
+ */
+export async function writeReference(root, folder) {
+  const entries = entriesOf(root)
+  const app = await Application.bootstrapWithPlugins({
+    entryPoints: entries.map(({ source }) => join(root, source)),
+    tsconfig: join(root, 'docs', 'site', 'tsconfig.json'),
+    plugin: ['typedoc-plugin-markdown'],
+    // types are checked by the project's own compiler
+    skipErrorChecking: true,
+    excludeInternal: true,
+    excludePrivate: true,
+    excludeExternals: true,
+    disableSources: true,
+    readme: 'none',
+    name: 'API reference',
+    gitRevision: 'main',
+    treatWarningsAsErrors: true,
+    validation: { notExported: false, invalidLink: true, notDocumented: false, invalidPath: true },
+    outputs: [{ name: 'markdown', path: folder }],
+    router: 'member',
+    entryFileName: 'index',
+    hidePageHeader: true,
+    hideBreadcrumbs: false,
+    useCodeBlocks: true,
+    expandObjects: false,
+    parametersFormat: 'table',
+    interfacePropertiesFormat: 'table',
+    classPropertiesFormat: 'table',
+    typeAliasPropertiesFormat: 'table',
+    typeDeclarationFormat: 'table',
+    tableColumnSettings: { hideSources: true, hideInherited: true, hideOverrides: true, hideModifiers: true },
+    sanitizeComments: true,
+  })
+  const project = await app.convert()
+  if (project === undefined || app.logger.hasErrors() || app.logger.hasWarnings()) {
+    throw new Error('The reference could not be made of the doc comments.')
+  }
+  app.validate(project)
+  // a module is called as it is imported
+  for (const module of project.children ?? []) {
+    const entry = entries.find(({ source }) => join(root, source) === join(root, sourceOf(module)))
+    if (entry !== undefined) module.name = entry.name
+  }
+  await app.generateOutputs(project)
+  if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error('The reference could not be written.')
+  return project.children.reduce((count, { children }) => count + (children?.length ?? 0), 0)
+}
+
+/** The folders of an entry, in the order in which they are listed. */
+const KINDS = ['functions', 'classes', 'interfaces', 'type-aliases', 'variables']
+
+/**
+ * The pages of the reference that are there, as a sidebar: for each entry its functions, classes and types.
+ * @param {string} root the project's
+ */
+export function readSidebar(root) {
+  const folder = join(root, 'docs', 'site', 'pages', 'api')
+  return entriesOf(root).map(({ name }) => ({
+    text: name,
+    link: `/api/${name}/`,
+    items: KINDS.filter((kind) => existsSync(join(folder, name, kind))).map((kind) => ({
+      text: `${kind[0].toUpperCase()}${kind.slice(1).replace('-', ' ')}`,
+      collapsed: kind !== 'functions' && kind !== 'classes',
+      items: readdirSync(join(folder, name, kind))
+        .map((file) => file.replace(/\.md$/, ''))
+        .sort()
+        .map((text) => ({ text, link: `/api/${name}/${kind}/${text}` })),
+    })),
+  }))
+}
+
+/** The source of a module, which TypeDoc names by its path without its ending. */
+function sourceOf(module) {
+  return `src/${module.name}.ts`
+}
