@@ -1,5 +1,5 @@
 /** Links between documents lead somewhere, and the navigation of the site lists every page. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { PAGES } from '../../docs/site/navigation.js'
@@ -37,10 +37,6 @@ test('navigation: every page is there, and every document of docs/ is a page', (
   expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
   expect(all.filter((name) => name.startsWith('docs/') && !files.includes(name))).toEqual([])
   expect(new Set(files).size).toBe(files.length)
-})
-
-test('README.md: at most 150 lines', () => {
-  expect(readFileSync(join(ROOT, 'README.md'), 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(150)
 })
 
 describe('linksOf and anchorsOf', () => {

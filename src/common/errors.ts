@@ -1,7 +1,8 @@
 /** The one class of errors that the package throws, and how whatever else is thrown becomes one. */
 import { isNativeError } from '#host'
 
-const CODES = [
+/** Every code. @internal */
+export const CODES = [
   'SHAPE',
   'DTYPE',
   'RANGE',
