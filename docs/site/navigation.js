@@ -15,6 +15,7 @@ export const SECTIONS = [
     text: 'Start',
     pages: [
       { text: 'What it is', file: 'docs/index.md' },
+      { text: 'First steps', file: 'README.md' },
       { text: 'Data and conventions', file: 'docs/guide/data.md' },
       { text: 'Coming from PyTorch', file: 'docs/guide/from-pytorch.md' },
     ],

@@ -35,10 +35,11 @@ export async function writeReference(root, folder) {
     useCodeBlocks: true,
     expandObjects: false,
     parametersFormat: 'table',
-    interfacePropertiesFormat: 'table',
-    classPropertiesFormat: 'table',
-    typeAliasPropertiesFormat: 'table',
-    typeDeclarationFormat: 'table',
+    // a heading for each property: tables of them are too wide for a phone, and a search finds headings
+    interfacePropertiesFormat: 'list',
+    classPropertiesFormat: 'list',
+    typeAliasPropertiesFormat: 'list',
+    typeDeclarationFormat: 'list',
     tableColumnSettings: { hideSources: true, hideInherited: true, hideOverrides: true, hideModifiers: true },
     sanitizeComments: true,
   })
@@ -47,6 +48,7 @@ export async function writeReference(root, folder) {
     throw new Error('The reference could not be made of the doc comments.')
   }
   app.validate(project)
+  hideBases(project)
   // a module is called as it is imported
   for (const module of project.children ?? []) {
     const entry = entries.find(({ source }) => join(root, source) === join(root, sourceOf(module)))
@@ -78,6 +80,18 @@ export function readSidebar(root) {
         .map((text) => ({ text, link: `/api/${name}/${kind}/${text}` })),
     })),
   }))
+}
+
+/** Leaves out where members come from, since the interfaces that compose the public ones are no names that users can import. */
+function hideBases(project) {
+  for (const reflection of Object.values(project.reflections)) {
+    for (const key of ['inheritedFrom', 'overwrites', 'implementationOf']) delete reflection[key]
+    const isKnown = (type) => type.type !== 'reference' || type.reflection !== undefined
+    const bases = [...(reflection.extendedTypes ?? []), ...(reflection.implementedTypes ?? [])]
+    if (bases.length > 0 && !bases.some(isKnown)) delete reflection.typeHierarchy
+    reflection.extendedTypes = reflection.extendedTypes?.filter(isKnown)
+    reflection.implementedTypes = reflection.implementedTypes?.filter(isKnown)
+  }
 }
 
 /** The source of a module, which TypeDoc names by its path without its ending. */
