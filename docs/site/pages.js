@@ -48,6 +48,7 @@ export function writePages(root, folder, repository) {
       if (found.kind === 'image') copy(join(root, found.file), join(folder, placeOf(found.file)))
       targets.set(target, found)
     }
+    faults.push(...faultsOfCards(text, file))
     write(join(folder, placeOf(file)), toPage(text, file, targets, repository))
   }
   if (faults.length > 0) throw new Error(`Links that lead nowhere:\n${faults.join('\n')}`)
@@ -66,6 +67,15 @@ function lookUp(root, from, target) {
   }
   const isLost = anchor !== undefined && !anchorsOf(readFileSync(join(root, file), 'utf8')).has(anchor)
   return { kind: 'page', file, anchor, fault: isLost ? 'no heading has this anchor' : undefined }
+}
+
+/** The links of a document's head, which are the site's own, that lead to no page. */
+function faultsOfCards(text, file) {
+  const [head = ''] = /^---\n[^]*?\n---\n/.exec(text) ?? []
+  const places = new Set(PAGES.map(({ file }) => `/${placeOf(file).replace(/\.md$/, '')}`))
+  return Array.from(head.matchAll(/\blink: ([^\s,}]+)/g), ([, link]) => link)
+    .filter((link) => link !== '/api/' && !places.has(link))
+    .map((link) => `${file}: ${link}: there is no such page`)
 }
 
 /** A document as a page: without what is for tests, and with links as the site has them. */
