@@ -66,6 +66,8 @@ describe.runIf(canLimit)(
         'match',
         'cost',
         'criterion',
+        'tensors',
+        'tensors, gradients',
       ]
       for (const call of large) expect(endsWith(40, context)[call], call).toMatch(/^MEMORY/)
       expect(endsWith(40, context)).toMatchObject({ 'dense f32': 'right', 'dense list': 'right' })

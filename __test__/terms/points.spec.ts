@@ -453,7 +453,7 @@ describe('points', () => {
       'a visibility in words',
       spoilt('visibility', [row, [1, 'true', 0]]),
       { code: 'DTYPE', argument: 'targets[0].visibility', image: 0, target: 1 },
-      /got "true"/,
+      /must hold numbers, or true and false, only, got "true"/,
     ],
     ...[-1, 0.5, 3].map((value): [string, () => unknown, object, RegExp] => [
       `a visibility of ${value}`,

@@ -330,10 +330,16 @@ function failLength(expected: number, shape: readonly number[], got: number, arg
   fail('SHAPE', argument, `expected ${expected} values for ${showShape(shape)}, got ${got}`)
 }
 
-/** Refuses what is no number among numbers. `where`: at which place. */
-export function failNumber(value: unknown, argument: string, where: string, place?: ErrorPlace): never {
+/** Refuses what is no number among numbers. `where`: at which place. `kinds`: what may stand there. */
+export function failNumber(
+  value: unknown,
+  argument: string,
+  where: string,
+  place?: ErrorPlace,
+  kinds = 'numbers only',
+): never {
   const hint = value === null ? " (JSON's Infinity or NaN?)" : ''
-  return fail('DTYPE', argument, `must hold numbers only, got ${show(value)}${hint} ${where}`, place)
+  return fail('DTYPE', argument, `must hold ${kinds}, got ${show(value)}${hint} ${where}`, place)
 }
 
 /**

@@ -160,7 +160,8 @@ function packField(targets: readonly ReadTarget[], field: number, width: number,
       for (let i = 0; i < width; i++) {
         const value = from[first + i]
         if (typeof value !== 'number' && !(takesFlags === true && typeof value === 'boolean')) {
-          failNumber(value, `targets[${image}].${name}`, `at target ${row}`, { image, target: row })
+          const kinds = takesFlags === true ? 'numbers, or true and false, only' : undefined
+          failNumber(value, `targets[${image}].${name}`, `at target ${row}`, { image, target: row }, kinds)
         }
         out[width * (start + row) + i] = value as number
       }

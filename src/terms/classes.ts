@@ -132,10 +132,17 @@ const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ['lossce', ['class']],
   ['lossvfl', ['class']],
   ['lossmal', ['class']],
+  ['losslabel', ['class']],
   ['clslosscoef', ['class', 'weights.class']],
+  ['clslosscoefficient', ['class', 'weights.class']],
+  ['classlosscoefficient', ['class', 'weights.class']],
+  ['weightlossvfl', ['class', 'weights.class']],
   ['costclass', ['class', 'cost.class']],
   ['setcostclass', ['class', 'cost.class']],
   ['classcost', ['class', 'cost.class']],
+  ['matcherclasscost', ['class', 'cost.class']],
+  ['matcheralpha', ['alpha', 'cost.alpha']],
+  ['matchergamma', ['gamma', 'cost.gamma']],
 ])
 
 /** What classes have of everything that families compose. */

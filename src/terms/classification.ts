@@ -166,6 +166,8 @@ export const CLASSIFICATION_NAMES: ForeignNames = new Map<string, readonly strin
   ['eoscoefficient', ['noObjectWeight', 'classification.noObjectWeight']],
   ['focalalpha', ['alpha', 'classification.alpha']],
   ['focalgamma', ['gamma', 'classification.gamma']],
+  ['focallossalpha', ['alpha', 'classification.alpha']],
+  ['focallossgamma', ['gamma', 'classification.gamma']],
 ])
 
 const ARGUMENT = 'options.classification'

@@ -4,6 +4,7 @@
  * Source: Peng et al. 2025, "D-FINE"; Peterande/D-FINE, `dfine_criterion.py`.
  */
 import type { TensorLike } from '../common/tensors.ts'
+import type { ForeignNames } from '../common/words.ts'
 import { BOX_SIZE } from './boxes.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family, Unchecked } from './family.ts'
@@ -96,6 +97,16 @@ export interface ResolvedEdgeOptions {
   readonly distribution: ResolvedDistribution
 }
 
+const NAMES: ForeignNames = new Map<string, readonly string[]>([
+  ['lossfgl', ['fgl']],
+  ['lossddf', ['ddf']],
+  ['weightlossfgl', ['fgl', 'weights.fgl']],
+  ['weightlossddf', ['ddf', 'weights.ddf']],
+  ['regmax', ['distribution.regMax']],
+  ['maxnumbins', ['regMax', 'distribution.regMax']],
+  ['regscale', ['distribution.regScale']],
+])
+
 /** What edges have of everything that families compose. */
 export interface EdgeTypes {
   readonly terms: EdgeTerms
@@ -132,7 +143,7 @@ export const EDGES: Family<EdgeTypes> = {
   targets: [],
   options: ['distribution'],
   resolve: resolveEdgeOptions,
-  foreign: new Map(),
+  foreign: NAMES,
   foreignFields: {
     queries: { predcorners: 'corners', refpoints: 'references', referencepoints: 'references' },
     targets: {},

@@ -1,6 +1,7 @@
 /** The terms of spans, intervals of one dimension such as moments of a video: L1 distance and the forms of IoU. */
 import { rowSize } from '../binding/description.ts'
 import type { TargetRows, TensorLike } from '../common/tensors.ts'
+import type { ForeignNames } from '../common/words.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family, Unchecked } from './family.ts'
 import { resolveOption } from './option.ts'
@@ -64,6 +65,12 @@ export interface ResolvedSpanOptions {
   readonly normalizedSpans: boolean
 }
 
+const NAMES: ForeignNames = new Map<string, readonly string[]>([
+  ['lossspan', ['spanL1']],
+  ['spanlosscoef', ['spanL1', 'weights.spanL1']],
+  ['setcostspan', ['spanL1', 'cost.spanL1']],
+])
+
 /** What spans have of everything that families compose. */
 export interface SpanTypes {
   readonly terms: SpanTerms
@@ -87,9 +94,9 @@ export const SPANS: Family<SpanTypes> = {
   targets: [{ name: 'spans', of: ({ spans }) => spans, columns: () => SPAN_SIZE, noun: 'spans' }],
   options: ['spanFormat', 'normalizedSpans'],
   resolve: resolveSpanOptions,
-  foreign: new Map(),
+  foreign: NAMES,
   foreignFields: {
-    queries: {},
+    queries: { predspans: 'spans' },
     targets: {},
   },
 }

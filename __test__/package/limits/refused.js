@@ -4,8 +4,11 @@
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { HungarianLoss, linearSumAssignment, linearSumAssignmentAsync } from '../../../dist/index.js'
-import { linearSumAssignmentBatch, verifyAssignment } from '../../../dist/index.js'
+import * as tf from '@tensorflow/tfjs-core'
+import '@tensorflow/tfjs-backend-cpu'
+import { combineNormalizers, HungarianLoss, inspectBatch, linearSumAssignment } from '../../../dist/index.js'
+import { linearSumAssignmentAsync, linearSumAssignmentBatch, verifyAssignment } from '../../../dist/index.js'
+import { hungarianLoss, lossGradients } from '../../../dist/tfjs.js'
 
 const PAGE = 4096
 const criterion = HungarianLoss.detr({ numClasses: 1 })
@@ -82,6 +85,15 @@ const edges = {
 }
 const edgesCriterion = HungarianLoss.dFine({ numClasses: 2 })
 const edgesTargets = [{ labels: [0], boxes: [[0.1, 0.1, 0.1, 0.1]] }]
+tf.env().set('PROD', true)
+const tensorsOf = ({ logits, boxes }) => ({
+  logits: tf.tensor(logits.data, logits.shape),
+  boxes: tf.tensor(boxes.data, boxes.shape),
+})
+const tensors = tensorsOf(outputs)
+const lossOf = hungarianLoss(tf, criterion)
+const { normalizers } = criterion.match(...batch(10))
+const manyNormalizers = Array.from({ length: 1000 }, () => normalizers)
 const nothing = { data: new Float64Array(0), shape: [0, 2 ** 31 - 1] }
 const none = { data: new Float64Array(0), shape: [2 ** 31 - 1, 0] }
 const unlisted = { values: [], rowIndices: [], columnIndices: [], shape: [0, 2 ** 31 - 1] }
@@ -139,6 +151,10 @@ const calls = {
   'compute, corners': [() => edgesCriterion.compute(edges, edgesTargets), finite],
   'computeAsync, corners': [() => edgesCriterion.computeAsync(edges, edgesTargets), finite],
   criterion: [() => HungarianLoss.detr({ numClasses: 16_777_215 }), ({ options }) => options.numClasses === 16_777_215],
+  inspect: [() => inspectBatch(outputs, targets, criterion), Array.isArray],
+  combine: [() => combineNormalizers(manyNormalizers), ({ numBoxes }) => numBoxes > 0],
+  tensors: [() => lossOf(tensors, targets).dataSync()[0], Number.isFinite],
+  'tensors, gradients': [() => lossGradients(criterion, tensors, targets), finite],
   'no rows': [() => linearSumAssignment(nothing), sum(0)],
   'no columns': [() => linearSumAssignment(none), sum(0)],
   'no rows, duals': [() => linearSumAssignment(nothing, { duals: true }), sum(0)],
@@ -156,6 +172,10 @@ await criterion.computeAsync(...batch(10))
 criterion.compute(...batch(10))
 criterion.match(...batch(10))
 criterion.cost(...batch(10))
+const [someOutputs, someTargets] = batch(10)
+lossOf(tensorsOf(someOutputs), someTargets).dataSync()
+await lossGradients(criterion, tensorsOf(someOutputs), someTargets)
+inspectBatch(someOutputs, someTargets, criterion)
 linearSumAssignmentBatch(
   {
     data: [1, 2],

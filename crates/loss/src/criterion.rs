@@ -97,7 +97,8 @@ impl Plan {
         scratch: &mut Scratch,
     ) -> Result<Report> {
         self.check(inputs, Some(target_of_query))?;
-        normalizers.check(self.reported_layers())?;
+        let least_factor = self.layout.parts.iter().map(|part| part.normalizer_factor).fold(1.0, f64::min);
+        normalizers.check(self.reported_layers(), least_factor)?;
         self.check_gradients(gradients)?;
         let views = self.views(inputs);
         compute(&self.step(inputs, &views), normalizers, gradients, target_of_query, scratch)

@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn a_component_has_an_index_for_each_axis() {
-        let edges = [Axis { name: "edge", size: Some(4) }, Axis { name: "bin", size: None }];
-        let field = Field { name: "corners", axes: Box::leak(Box::new(edges)), has_gradient: true };
+        const EDGES: &[Axis] = &[Axis { name: "edge", size: Some(4) }, Axis { name: "bin", size: None }];
+        let field = Field { name: "corners", axes: EDGES, has_gradient: true };
         assert_eq!(field.component(4 * 33, 2 * 33 + 5).to_string(), "edge 2, bin 5");
     }
 }

@@ -1,8 +1,7 @@
 //! The arrays of one batch, checked against the plan: lengths, labels, targets, given matchings and added costs. Predictions
 //! are checked where they are first read.
 
-use std::ops::RangeInclusive;
-
+use super::part::{IN_NORMALIZERS, NORMALIZERS};
 use super::plan::{Layout, Slot};
 use super::setup::{KnownLabels, Setup};
 use crate::batch::{LEFT_OUT, Targets};
@@ -13,10 +12,6 @@ use crate::shape::{check_length, not_finite};
 use crate::terms::family::Built;
 use crate::terms::pair::Broken;
 use crate::terms::{FAMILIES, queries_of, query_field, target_fields, targets_of};
-
-/// What a caller may divide by: beyond these, gradients of ordinary predictions leave the range of `f32`. They hold the
-/// share of a worker among millions, and the sum of the largest weights.
-const NORMALIZERS: RangeInclusive<f64> = 1e-12..=1e24;
 
 /// The arrays of one batch.
 #[derive(Clone, Copy, Debug)]
@@ -191,16 +186,16 @@ impl<'a> Inputs<'a> {
 }
 
 impl Normalizers<'_> {
-    /// Checks lengths and ranges. `layers`: of all parts.
-    pub(crate) fn check(&self, layers: usize) -> Result<()> {
+    /// Checks lengths and ranges, of the targets' also as parts multiply it. `layers`: of all parts. `least_factor`: theirs.
+    pub(crate) fn check(&self, layers: usize, least_factor: f64) -> Result<()> {
         let positive = |name, value: f64| {
             if NORMALIZERS.contains(&value) {
                 Ok(())
             } else {
-                Err(Error::Normalizer { name, rule: "a number from 1e-12 to 1e24", value })
+                Err(Error::Normalizer { name, rule: IN_NORMALIZERS, value })
             }
         };
-        self.targets.map_or(Ok(()), |n| positive(TARGETS, n))?;
+        self.targets.map_or(Ok(()), |n| positive(TARGETS, n).and_then(|()| positive(TARGETS, n * least_factor)))?;
         self.union_pairs.map_or(Ok(()), |n| positive(UNION_PAIRS, n))?;
         if let Some(numbers) = self.distilled {
             check_length(Array::Normalizer { name: DISTILLED }, numbers.len(), &[layers, 2])?;

@@ -12,12 +12,19 @@
 //! | groups of queries (Chen et al. 2023, Group DETR) | queries split in groups |
 //! | union matching (Peng et al. 2025, D-FINE) | geometric terms use the pairs of all parts that take part |
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use crate::error::{Array, Error, Result, WeightOf};
 use crate::option::LIMIT;
 use crate::shape::check_length;
 use crate::weights::Weights;
+
+/// What may be divided by: beyond these, gradients of ordinary predictions leave the range of `f32`. They hold the share of a
+/// worker among millions, and the sum of the largest weights.
+pub(crate) const NORMALIZERS: RangeInclusive<f64> = 1e-12..=1e24;
+
+/// What is said of a number in [`NORMALIZERS`].
+pub(crate) const IN_NORMALIZERS: &str = "a number from 1e-12 to 1e24";
 
 /// Where a layer's matching comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +65,7 @@ pub struct Part {
     pub class_agnostic: bool,
     /// Whether the geometric terms use the union matching of all parts that say so.
     pub union: bool,
-    /// What the normaliser is multiplied by, beyond groups and repetitions.
+    /// What the normaliser is multiplied by, beyond groups and repetitions; from 1e-12 to 1e24, as normalisers are.
     pub normalizer_factor: f64,
     /// Weight in the total.
     pub weight: f64,
@@ -127,8 +134,8 @@ impl Part {
         if self.repeat == 0 {
             return fail("repeat", "at least 1", 0.0);
         }
-        if !(self.normalizer_factor > 0.0 && self.normalizer_factor.is_finite()) {
-            return fail("normaliser's factor", "a positive number", self.normalizer_factor);
+        if !NORMALIZERS.contains(&self.normalizer_factor) {
+            return fail("normaliser's factor", IN_NORMALIZERS, self.normalizer_factor);
         }
         if !(0.0..=LIMIT).contains(&self.weight) {
             return fail("weight", "a number from 0 to 1e12", self.weight);

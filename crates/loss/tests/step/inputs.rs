@@ -335,6 +335,11 @@ fn normalizers_are_refused_beyond_what_gradients_can_hold() {
             assert_eq!(name(value, place), Some(expected), "{value}");
         }
     }
+    let mut part = case();
+    part.structure.parts[0].normalizer_factor = 0.5;
+    let of_targets = |n| with(&part, Normalizers { targets: Some(n), ..Normalizers::default() });
+    assert!(of_targets(2e-12).is_ok());
+    assert!(matches!(of_targets(1.5e-12), Err(Error::Normalizer { name: "targets", value: 0.75e-12, .. })));
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn parts_are_refused_for_properties_outside_their_ranges() {
     assert_eq!(refused_part(|part| part.groups = 2), ("groups", 2.0));
     assert_eq!(refused_part(|part| part.groups = 0), ("groups", 0.0));
     assert_eq!(refused_part(|part| part.repeat = 0), ("repeat", 0.0));
-    for factor in [0.0, -1.0, f64::INFINITY] {
+    for factor in [0.0, -1.0, 1e-13, 8.3e-317, 1e25, f64::INFINITY] {
         assert_eq!(refused_part(|part| part.normalizer_factor = factor), ("normaliser's factor", factor));
     }
     assert_eq!(refused_part(|part| part.normalizer_factor = f64::NAN).0, "normaliser's factor");
