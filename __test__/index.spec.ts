@@ -6,14 +6,22 @@ test('the package: the package offers these names and no others', () => {
   expect(Object.keys(main).toSorted()).toEqual([
     'HungarianLoss',
     'HungarianLossError',
+    'batchIndices',
     'binding',
+    'cocoTargets',
     'combineNormalizers',
+    'convertBoxes',
     'inspectBatch',
     'linearSumAssignment',
     'linearSumAssignmentAsync',
     'linearSumAssignmentBatch',
+    'logitsFromProbabilities',
+    'padTargets',
     'simdLevel',
     'threadCount',
+    'toCocoResults',
+    'toDetections',
+    'unpadTargets',
     'verifyAssignment',
   ])
   expect(Object.keys(tfjs).toSorted()).toEqual(['hungarianLoss', 'lossGradients'])

@@ -2,13 +2,21 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  batchIndices,
+  cocoTargets,
   combineNormalizers,
+  convertBoxes,
   inspectBatch,
   HungarianLoss,
   HungarianLossError,
   linearSumAssignment,
   linearSumAssignmentAsync,
   linearSumAssignmentBatch,
+  logitsFromProbabilities,
+  padTargets,
+  toCocoResults,
+  toDetections,
+  unpadTargets,
   verifyAssignment,
 } from '../../src/index.ts'
 import { hungarianLoss, lossGradients } from '../../src/tfjs.ts'
@@ -188,6 +196,112 @@ const TENSORS = [
   ],
 ]
 
+/** A data set of which everything may be changed. */
+const dataset = () => ({
+  images: [
+    { id: 7, width: 640, height: 480, file_name: 'a.jpg' },
+    { id: 'b', width: 100, height: 50 },
+  ],
+  annotations: [
+    {
+      id: 1,
+      image_id: 7,
+      category_id: 18,
+      bbox: [10, 20, 30, 40],
+      area: 900,
+      iscrowd: 0,
+      keypoints: [12, 22, 2, 0, 0, 0],
+    },
+    {
+      id: 2,
+      image_id: 'b',
+      category_id: 1,
+      bbox: Float32Array.of(-5, 0, 20, 20),
+      iscrowd: 1,
+      segmentation: [[1, 2, 3]],
+    },
+    { image_id: 7, category_id: 1, bbox: [600, 20, 0, 40] },
+  ],
+  categories: [
+    { id: 18, name: 'dog', keypoints: ['nose', 'tail'] },
+    { id: 1, name: 'person' },
+  ],
+})
+
+const DATASETS = [
+  () => [dataset()],
+  () => [dataset(), { imageIds: ['b'], categoryIds: [1], boxFormat: 'xyxy', normalized: false, clamp: false }],
+  () => [dataset(), { labels: 'category-id', crowds: 'drop', keypoints: true, segmentations: true }],
+]
+
+const BOXES = [
+  () => [[[1, 2, 3, 4], Float32Array.of(5, 6, 7, 8)], 'xywh', { format: 'cxcywh', normalized: true }, [640, 480]],
+  () => [
+    Float64Array.of(0.1, 0.2, 0.3, 0.4),
+    { format: 'cxcywh', normalized: true },
+    'xyxy',
+    { width: 64, height: 48 },
+  ],
+  () => [{ data: new Float32Array(16), dims: [2, 2, 4] }, 'xyxy', 'xywh'],
+  () => [[1, 2, 3, 4], 'xyxy', 'xywh'],
+]
+
+const PROBABILITIES = [
+  () => [[[0.25, 0.75], [1, 0]], { kind: 'softmax' }], // prettier-ignore
+  () => [
+    { data: Float32Array.of(0.1, 0.2), shape: [1, 2] },
+    { kind: 'sigmoid', epsilon: 1e-5 },
+  ],
+  () => [Float64Array.of(0, 1), { kind: 'focal' }],
+]
+
+const OUTPUTS = [
+  () => [{ ...randomLayer(1), groups: 2 }, { criterion: HungarianLoss.detr({ numClasses: 4 }), sizes: [[640, 480], { width: 5, height: 7 }] }], // prettier-ignore
+  () => [
+    {
+      logits: { data: new Float64Array(60), dims: [2, 1, 6, 5] },
+      boxes: { data: new Float32Array(48), shape: [2, 1, 6, 4] },
+      denoising: { queries: [0, 2] },
+      oneToMany: { queries: [4, 6], repeat: 2 },
+    },
+    { kind: 'sigmoid', topK: 3, threshold: 0.1, boxFormat: 'xyxy' },
+  ],
+  () => [randomLayer(3), { kind: 'softmax', noObjectIndex: 0, normalizedBoxes: false }],
+]
+
+const DETECTIONS = [
+  () => [
+    [
+      { boxes: [1, 2, 3, 4], scores: [0.5], labels: [1], boxFormat: 'cxcywh' },
+      { boxes: new Float64Array(8), scores: Float64Array.of(0.5, 0.25), labels: Int32Array.of(0, 1) },
+    ],
+    { images: [{ id: 1 }, { id: 'b' }], classes: [{ id: 18 }, { id: 1 }], boxDigits: 2, scoreDigits: 3 },
+  ],
+  () => [
+    [{ boxes: [0.1, 0.2, 0.3, 0.4], scores: [0.5], labels: [0] }],
+    { images: [{ id: 1, width: 64, height: 48 }], classes: [{ id: 18 }], normalized: true },
+  ],
+]
+
+const RAGGED = [
+  () => [randomTargets(1)],
+  () => [
+    randomTargets(2).map((target) => Object.assign(target, { valid: 1, ignore: target.labels.map(() => true) })),
+    { maxTargets: 4 },
+  ],
+  () => [
+    [
+      { labels: { data: BigInt64Array.of(1n, 2n), shape: [2] }, points: [[[1, 2], [3, 4]], [[5, 6], Float32Array.of(7, 8)]], visibility: [[true, false], [1, 2]] }, // prettier-ignore
+      { labels: [], boxes: undefined },
+      { labels: new Uint8Array(1), points: { data: new Float32Array(4), dims: [1, 2, 2] }, visibility: [0, 1] },
+    ],
+  ],
+]
+
+const PADDED = [() => [padTargets(randomTargets(1))], () => [padTargets(...(RAGGED[1]?.() as [any, any]))]]
+
+const COUNTS = [() => [10, 3], () => [7, 2, { seed: 1, dropLast: true }]]
+
 type Inputs = ReadonlyArray<() => unknown[]>
 
 /** Every export, its calls, and its inputs; those that take sizes of layers, images and queries are tried with huge ones. */
@@ -219,6 +333,14 @@ const EXPORTS: ReadonlyArray<
     [() => [HungarianLoss.detr({ numClasses: 4 })]],
   ],
   ['combineNormalizers', (...args) => combineNormalizers(...(args as [any])), RESULTS],
+  ['cocoTargets', (...args) => cocoTargets(...(args as [any, any])), DATASETS],
+  ['convertBoxes', (...args) => convertBoxes(...(args as [any, any, any, any])), BOXES],
+  ['logitsFromProbabilities', (...args) => logitsFromProbabilities(...(args as [any, any])), PROBABILITIES],
+  ['toDetections', (...args) => toDetections(...(args as [any, any])), OUTPUTS, [...ODD, ...HUGE]],
+  ['toCocoResults', (...args) => toCocoResults(...(args as [any, any])), DETECTIONS],
+  ['padTargets', (...args) => padTargets(...(args as [any, any])), RAGGED, [...ODD, ...HUGE]],
+  ['unpadTargets', (...args) => unpadTargets(...(args as [any])), PADDED, [...ODD, ...HUGE]],
+  ['batchIndices', (...args) => [...batchIndices(...(args as [any, any, any]))], COUNTS],
   ['hungarianLoss', (...args) => hungarianLoss(untyped(fakeTf), softmax)(...(args as [any, any])), TENSORS],
   [
     'hungarianLoss of',

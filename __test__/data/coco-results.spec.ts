@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss, toCocoResults, toDetections } from '../../src/index.ts'
+import { errorOf, randomLayer, untyped } from '../support/helpers.ts'
+
+const images = [
+  { id: 42, width: 640, height: 480 },
+  { id: 'b', width: 100, height: 50 },
+]
+const classes = [{ id: 1 }, { id: 18 }, { id: 'kite' }]
+
+describe('toCocoResults:', () => {
+  test('of each detection image, category, left, top, width and height, and score', () => {
+    const detections = [
+      { boxes: Float64Array.of(10, 20, 30, 60, 1, 2, 3, 4), scores: [0.75, 0.5], labels: Int32Array.of(1, 2), boxFormat: 'xyxy' },
+      { boxes: [], scores: [], labels: [] },
+    ] as const // prettier-ignore
+    expect(toCocoResults(detections, { images, classes })).toEqual([
+      { image_id: 42, category_id: 18, bbox: [10, 20, 20, 40], score: 0.75 },
+      { image_id: 42, category_id: 'kite', bbox: [1, 2, 2, 2], score: 0.5 },
+    ])
+  })
+
+  test('boxes of other formats and units become corner and size in pixels', () => {
+    const one = (boxFormat: 'xyxy' | 'xywh' | 'cxcywh', boxes: number[], normalized: boolean) =>
+      toCocoResults([{ boxes, scores: [1], labels: [0], boxFormat }], {
+        images: images.slice(0, 1),
+        classes,
+        normalized,
+      })[0]?.bbox
+    expect(one('cxcywh', [20, 40, 20, 40], false)).toEqual([10, 20, 20, 40])
+    expect(one('xywh', [10, 20, 20, 40], false)).toEqual([10, 20, 20, 40])
+    expect(one('xyxy', [0.25, 0.5, 0.5, 1], true)).toEqual([160, 240, 160, 240])
+  })
+
+  test('nothing is rounded unless it is asked for', () => {
+    const detections = [{ boxes: [1 / 3, 0, 2 / 3, 2.005], scores: [2 / 3], labels: [0] }]
+    const options = { images: [{ id: 1 }], classes }
+    expect(toCocoResults(detections, options)[0]).toMatchObject({ bbox: [1 / 3, 0, 1 / 3, 2.005], score: 2 / 3 })
+    expect(toCocoResults(detections, { ...options, boxDigits: 1, scoreDigits: 3 })[0]).toMatchObject({
+      bbox: [0.3, 0, 0.3, 2],
+      score: 0.667,
+    })
+    expect(toCocoResults(detections, { ...options, scoreDigits: 0 })[0]?.score).toBe(1)
+  })
+
+  test('take what toDetections gives', () => {
+    const criterion = HungarianLoss.deformableDetr({ numClasses: 3 })
+    const outputs = randomLayer(1, { classes: 3 })
+    const detections = toDetections(outputs, { criterion, sizes: images, topK: 4 })
+    const results = toCocoResults(detections, { images, classes })
+    expect(results.map(({ image_id }) => image_id)).toEqual([42, 42, 42, 42, 'b', 'b', 'b', 'b'])
+    const [{ boxes, labels, scores }] = detections as [(typeof detections)[number]]
+    const [left, top, right, bottom] = boxes as unknown as [number, number, number, number]
+    expect(results[0]).toEqual({
+      image_id: 42,
+      category_id: classes[labels[0] as number]?.id,
+      bbox: [left, top, right - left, bottom - top],
+      score: scores[0],
+    })
+    const parts = toDetections(outputs, { criterion, topK: 4 })
+    const scaled = toCocoResults(parts, { images, classes, normalized: true })
+    scaled.forEach(({ bbox }, i) => bbox.forEach((x, k) => expect(x).toBeCloseTo(results[i]?.bbox[k] as number, 9)))
+  })
+
+  test('refuses normalised boxes that nobody said are so, since they were meant to be scaled', () => {
+    const criterion = HungarianLoss.deformableDetr({ numClasses: 3 })
+    const detections = toDetections(randomLayer(1, { classes: 3 }), { criterion })
+    const error = errorOf(() => toCocoResults(detections, { images, classes }))
+    expect(error).toMatchObject({ code: 'RANGE', argument: 'detections[0].boxes', image: 0 })
+    expect(error.message).toContain('give toDetections the sizes')
+    expect(toCocoResults(detections, { images, classes, normalized: false })).toHaveLength(36)
+    // nothing is found, or nothing but points at the origin
+    const none = { boxes: [], scores: [], labels: [] }
+    expect(toCocoResults([none, none], { images, classes })).toEqual([])
+    expect(toCocoResults([none, { boxes: [0, 0, 0, 0], scores: [1], labels: [0] }], { images, classes })).toHaveLength(
+      1,
+    )
+  })
+
+  test('refuses what does not fit, with its place', () => {
+    const good = { boxes: [1, 2, 3, 4], scores: [0.5], labels: [0] }
+    for (const [detections, options, code, argument] of [
+      [[good], {}, 'SHAPE', 'detections'],
+      [[{ ...good, labels: [3] }, good], {}, 'RANGE', 'detections[0].labels'],
+      [[good, { ...good, labels: [-1] }], {}, 'RANGE', 'detections[1].labels'],
+      [[good, { ...good, labels: [0.5] }], {}, 'RANGE', 'detections[1].labels'],
+      [[good, { ...good, labels: [0, 1] }], {}, 'SHAPE', 'detections[1].labels'],
+      [[good, { ...good, boxes: [1, 2, 3] }], {}, 'SHAPE', 'detections[1].boxes'],
+      [[good, { ...good, boxes: [[1, 2, 3, 4]] }], {}, 'SHAPE', 'detections[1].boxes'],
+      [[good, { ...good, scores: [NaN] }], {}, 'NON_FINITE', 'detections[1].scores'],
+      [[good, { ...good, scores: ['1'] }], {}, 'DTYPE', 'detections[1].scores'],
+      [[good, { ...good, boxFormat: 'yxyx' }], {}, 'OPTION', 'detections[1].boxFormat'],
+      [[good, { scores: [1] }], {}, 'DTYPE', 'detections[1].labels'],
+      [[good, 5], {}, 'DTYPE', 'detections[1]'],
+      [good, {}, 'DTYPE', 'detections'],
+      [[good, good], { images: [1, 2] }, 'DTYPE', 'options.images[0]'],
+      [[good, good], { images: undefined }, 'OPTION', 'options.images'],
+      [[good, good], { classes: [{ id: 0.5 }] }, 'RANGE', 'options.classes[0].id'],
+      [[good, good], { images: [{ id: 1 }, { id: 2 }], normalized: true }, 'DTYPE', 'options.images[0]'],
+      [[good, good], { boxDigits: -1 }, 'OPTION', 'options.boxDigits'],
+      [[good, good], { digits: 2 }, 'OPTION', 'options.digits'],
+    ] as const) {
+      const error = errorOf(() => toCocoResults(untyped(detections), untyped({ images, classes, ...options })))
+      expect(error).toMatchObject({ code, argument })
+    }
+  })
+})

@@ -1,0 +1,135 @@
+import * as fc from 'fast-check'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { HungarianLoss, padTargets, unpadTargets } from '../../src/index.ts'
+import type { PaddedField, Target } from '../../src/index.ts'
+import { errorOf, randomLayer, randomTargets, untyped } from '../support/helpers.ts'
+
+describe('padTargets:', () => {
+  test('ragged targets become arrays of one length, with no class where there is none', () => {
+    const padded = padTargets([
+      { labels: [3, 1], boxes: [[0.5, 0.5, 0.25, 0.25], [0.25, 0.5, 0.5, 1]] }, // prettier-ignore
+      { labels: [], boxes: [] },
+      { labels: [2], boxes: Float64Array.of(0.75, 0.5, 0.5, 0.25) },
+    ])
+    expect(padded).toEqual({
+      valid: { data: Int32Array.of(2, 0, 1), shape: [3] },
+      labels: { data: Int32Array.of(3, 1, -1, -1, 2, -1), shape: [3, 2] },
+      boxes: {
+        data: Float32Array.from([
+          [0.5, 0.5, 0.25, 0.25, 0.25, 0.5, 0.5, 1],
+          [0, 0, 0, 0, 0, 0, 0, 0],
+          [0.75, 0.5, 0.5, 0.25, 0, 0, 0, 0],
+        ].flat()),
+        shape: [3, 2, 4],
+      },
+    }) // prettier-ignore
+    expectTypeOf(padded.boxes).toEqualTypeOf<PaddedField<Float32Array>>()
+  })
+
+  test('room may be given, flags of crowds are kept, and what is not valid is left out', () => {
+    const padded = padTargets(
+      [
+        { labels: [3, 1], boxes: new Float32Array(8), ignore: [true, false], valid: 1 },
+        { labels: [2], boxes: [[1, 1, 1, 1]] },
+      ],
+      { maxTargets: 3 },
+    )
+    expect(padded.labels).toEqual({ data: Int32Array.of(3, -1, -1, 2, -1, -1), shape: [2, 3] })
+    expect(padded.ignore).toEqual({ data: Uint8Array.of(1, 0, 0, 0, 0, 0), shape: [2, 3] })
+    expect(padded.valid.data).toEqual(Int32Array.of(1, 1))
+    expect(padded.boxes.shape).toEqual([2, 3, 4])
+  })
+
+  test('fields of every geometry and form', () => {
+    const padded = padTargets([
+      {
+        labels: BigInt64Array.of(1n, 0n),
+        spans: { data: Float32Array.of(1, 2, 3, 4), dims: [2, 2] },
+        points: [[[1, 2], [3, 4]], [Float32Array.of(5, 6), [7, 8]]],
+        visibility: [[true, false], [2, 1]],
+      },
+      { labels: Uint8Array.of(4), spans: [[5, 6]], points: [1, 2, 3, 4], visibility: [[0, 1]] },
+    ]) // prettier-ignore
+    expect(padded.spans).toEqual({ data: Float32Array.of(1, 2, 3, 4, 5, 6, 0, 0), shape: [2, 2, 2] })
+    expect(padded.points?.data).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 0, 0, 0, 0))
+    expect(padded.visibility).toEqual({ data: Float32Array.of(1, 0, 2, 1, 0, 1, 0, 0), shape: [2, 2, 2] })
+    expect(padded.boxes).toBeUndefined()
+  })
+
+  test('batches without any target keep the fields that their images have', () => {
+    const padded = padTargets([{ labels: [], boxes: [], points: [] }], { maxTargets: 2 })
+    expect(padded.boxes).toEqual({ data: new Float32Array(8), shape: [1, 2, 4] })
+    expect(padded.points).toEqual({ data: new Float32Array(0), shape: [1, 2, 0] })
+    expect(padTargets([{ labels: [] }])).toEqual({
+      valid: { data: Int32Array.of(0), shape: [1] },
+      labels: { data: new Int32Array(0), shape: [1, 0] },
+    })
+    expect(padTargets([]).labels.shape).toEqual([0, 0])
+  })
+
+  test('the loss of padded targets, unpadded, is that of the ragged ones', () => {
+    const criterion = HungarianLoss.dino({ numClasses: 5 })
+    const counts = fc.array(fc.nat(5), { minLength: 1, maxLength: 4 })
+    fc.assert(
+      fc.property(fc.nat(), counts, fc.nat(3), (seed, targets, more) => {
+        const outputs = randomLayer(seed, { images: targets.length })
+        const ragged: Target[] = randomTargets(seed, { targets }).map(({ labels, boxes }) => ({
+          labels,
+          boxes,
+          ignore: labels.map((label) => label % 2),
+        }))
+        const padded = padTargets(ragged, { maxTargets: Math.max(...targets) + more })
+        const { loss, gradients } = criterion.compute(outputs, ragged)
+        const again = criterion.compute(outputs, unpadTargets(structuredClone(padded)))
+        expect(again.loss).toBe(loss)
+        expect(again.gradients).toEqual(gradients)
+        // as they lie, too, with valid
+        const { valid, labels, boxes, ignore } = padded
+        const room = labels.shape[1] as number
+        const views = Array.from(valid.data, (count, image) => ({
+          valid: count,
+          labels: labels.data.subarray(image * room, (image + 1) * room),
+          boxes: boxes.data.subarray(4 * image * room, 4 * (image + 1) * room),
+          ignore: ignore?.data.subarray(image * room, (image + 1) * room),
+        }))
+        expect(criterion.compute(outputs, views).loss).toBe(loss)
+      }),
+    )
+  })
+})
+
+describe('padTargets: refuses', () => {
+  const box = [0.5, 0.5, 0.1, 0.1]
+
+  test.each<[string, unknown, string, string]>([
+    ['no list', { labels: [] }, 'DTYPE', 'targets'],
+    ['no target', [5], 'DTYPE', 'targets[0]'],
+    ['no labels', [{ boxes: [] }], 'DTYPE', 'targets[0].labels'],
+    ['several labels of a target', [{ labels: [[0, 1]], boxes: [box] }], 'DTYPE', 'targets[0].labels'],
+    ['a label that is no integer', [{ labels: [0.5], boxes: [box] }], 'RANGE', 'targets[0].labels'],
+    ['a label of another type', [{ labels: ['dog'], boxes: [box] }], 'DTYPE', 'targets[0].labels'],
+    ['labels that are one-hot', [{ labels: { data: [0, 1], shape: [1, 2] }, boxes: [box] }], 'SHAPE', 'targets[0].labels'],
+    ['other keys', [{ labels: [0], boxes: [box], iscrowd: [0] }], 'OPTION', 'targets[0].iscrowd'],
+    ['too few boxes', [{ labels: [0, 1], boxes: [box] }], 'SHAPE', 'targets[0].boxes'],
+    ['boxes that are none', [{ labels: [0], boxes: [[1, 2]] }], 'SHAPE', 'targets[0].boxes'],
+    ['numbers that make no boxes', [{ labels: [0, 1], boxes: [1, 2, 3, 4, 5] }], 'SHAPE', 'targets[0].boxes'],
+    ['a shape of other rows', [{ labels: [0], boxes: { data: box, shape: [4, 1] } }], 'SHAPE', 'targets[0].boxes'],
+    ['boxes without numbers', [{ labels: [0], boxes: [[1, 2, 3, null]] }], 'DTYPE', 'targets[0].boxes[0]'],
+    ['a row that is none', [{ labels: [0, 1], boxes: [box, 5] }], 'SHAPE', 'targets[0].boxes[1]'],
+    ['fields that some lack', [{ labels: [0], boxes: [box] }, { labels: [1] }], 'SHAPE', 'targets[1].boxes'],
+    ['points that differ in number', [{ labels: [0], points: [[1, 2]] }, { labels: [1], points: [[1, 2, 3, 4]] }], 'SHAPE', 'targets[1].points'],
+    ['flags that are none', [{ labels: [0], boxes: [box], ignore: [2] }], 'DTYPE', 'targets[0].ignore'],
+    ['too few flags', [{ labels: [0], boxes: [box], ignore: [] }], 'SHAPE', 'targets[0].ignore'],
+    ['more valid ones than there are', [{ labels: [0], boxes: [box], valid: 2 }], 'RANGE', 'targets[0].valid'],
+  ])('%s', (_, targets, code, argument) => {
+    expect(errorOf(() => padTargets(untyped(targets)))).toMatchObject({ code, argument })
+  }) // prettier-ignore
+
+  test('more targets than there is room for, since none is dropped', () => {
+    const error = errorOf(() => padTargets(randomTargets(1), { maxTargets: 2 }))
+    expect(error).toMatchObject({ code: 'RANGE', argument: 'targets[1]', image: 1 })
+    expect(error.message).toContain('has 3 targets, more than options.maxTargets, 2')
+    expect(errorOf(() => padTargets([{ labels: [] }], { maxTargets: 2 ** 30 }))).toMatchObject({ code: 'RANGE' })
+    expect(errorOf(() => padTargets([], untyped({ max_targets: 2 }))).message).toContain('did you mean maxTargets?')
+  })
+})

@@ -1,0 +1,222 @@
+/** From detections to COCO's result files. */
+import { fail } from '../common/errors.ts'
+import { checkMemory, kindOf } from '../common/memory.ts'
+import { toReadError } from '../common/reading.ts'
+import { isNumeric, lengthOf, numbersOf } from '../common/tensors.ts'
+import { checkFlag, checkInteger, checkRecord, checkWord, isObject, show } from '../common/validate.ts'
+import type { ForeignNames } from '../common/words.ts'
+import { BOX_SIZE } from '../terms/boxes.ts'
+import { BOX_FORMATS, convertBox, SAME_UNITS, toPixels } from './box-format.ts'
+import type { BoxFormat, Scale } from './box-format.ts'
+import { readId } from './coco-dataset.ts'
+import type { CocoId } from './coco-dataset.ts'
+import { readSize } from './sizes.ts'
+
+/** Detections of one image, such as {@link toDetections} gives; further fields are ignored. */
+export interface DetectionsLike {
+  /** `[n · 4]`, flat. */
+  readonly boxes: ArrayLike<number>
+  /** `[n]`. */
+  readonly scores: ArrayLike<number>
+  /** `[n]`: classes. */
+  readonly labels: ArrayLike<number>
+  /** What the four numbers of a box are. Default: `'xyxy'`. */
+  readonly boxFormat?: BoxFormat | undefined
+}
+
+/** Settings of {@link toCocoResults}. */
+export interface CocoResultOptions {
+  /** The image of each entry, as {@link cocoTargets} gives them: `{ id }`, with `width` and `height` for normalised boxes. */
+  readonly images: ReadonlyArray<{
+    readonly id: CocoId
+    readonly width?: number | undefined
+    readonly height?: number | undefined
+  }>
+  /** The category of each class, likewise. */
+  readonly classes: ReadonlyArray<{ readonly id: CocoId }>
+  /**
+   * Whether boxes are parts of the image's width and height, which COCO's are not. Default: false, pixels; unless it is said, boxes that
+   * all lie within [0, 1] are refused, since they were meant to be scaled.
+   */
+  readonly normalized?: boolean | undefined
+  /** Decimals that boxes are rounded to, 0 to 15; COCO's own results have 2. Default: none are rounded. */
+  readonly boxDigits?: number | undefined
+  /** Decimals that scores are rounded to, 0 to 15. Scores that become equal are ordered otherwise. Default: none are rounded. */
+  readonly scoreDigits?: number | undefined
+}
+
+/** An entry of COCO's result files. */
+export interface CocoResult {
+  /** The image. */
+  readonly image_id: CocoId
+  /** The category of the detection's class. */
+  readonly category_id: CocoId
+  /** Left, top, width and height in pixels. */
+  readonly bbox: [number, number, number, number]
+  /** The probability. */
+  readonly score: number
+}
+
+const OPTIONS = ['images', 'classes', 'normalized', 'boxDigits', 'scoreDigits'] as const
+
+const NAMES: ForeignNames = new Map([
+  ['digits', ['boxDigits']],
+  ['categories', ['classes']],
+  ['imageids', ['images']],
+  ['categoryids', ['classes']],
+  ['normalizedboxes', ['normalized']],
+])
+
+/**
+ * Detections as entries of COCO's result files, which `JSON.stringify` makes such a file of: for evaluation by other tools, or COCO's
+ * server.
+ *
+ * `detections`: of each image, in the order of `images`, with boxes in pixels of the original image, as {@link toDetections} gives them
+ * with `sizes`.
+ *
+ * Throws `SHAPE` where lists differ in length, `RANGE` for a label without a class and for normalised boxes that are not said to be so,
+ * `NON_FINITE`, `DTYPE` and `OPTION`.
+ *
+ * Source: cocodataset.org, "Results Format".
+ *
+ * @example
+ * const results = toCocoResults(toDetections(outputs, { criterion, sizes: images }), { images, classes })
+ * await writeFile('results.json', JSON.stringify(results))
+ */
+export function toCocoResults(detections: readonly DetectionsLike[], options: CocoResultOptions): CocoResult[]
+export function toCocoResults(detections: unknown, options: unknown): CocoResult[] {
+  let argument = 'options'
+  try {
+    const { images, classes, normalized, boxDigits, scoreDigits } = checkRecord(options, OPTIONS, argument, NAMES)
+    const round = {
+      box: rounding(boxDigits, 'options.boxDigits'),
+      score: rounding(scoreDigits, 'options.scoreDigits'),
+    }
+    const isNormalized = checkFlag(normalized, false, 'options.normalized')
+    const imageList = readEntries(images, 'options.images', (image, name) => {
+      const id = readId(image['id'], `${name}.id`)
+      return { id, scale: isNormalized ? toPixels(readSize(image, name)) : SAME_UNITS }
+    })
+    const categories = readEntries(classes, 'options.classes', ({ id }, name) => readId(id, `${name}.id`))
+    argument = 'detections'
+    if (!Array.isArray(detections)) {
+      fail('DTYPE', argument, `must be an array with one entry for each image, got ${show(detections)}`)
+    }
+    const count = lengthOf(detections, argument)
+    if (count !== imageList.length) {
+      fail('SHAPE', argument, `expected one entry for each of ${imageList.length} images, got ${count}`)
+    }
+    const read = imageList.map((_, image) => readEntry(detections[image], image, categories))
+    if (normalized === undefined) checkPixels(read)
+    return imageList.flatMap((image, i) => resultsOf(read[i] as ReadDetections, image, round))
+  } catch (error) {
+    throw toReadError(error, argument)
+  }
+}
+
+/** Rounds to decimals, or not at all. */
+function rounding(digits: unknown, argument: string): (value: number) => number {
+  if (digits === undefined) return (value) => value
+  const decimals = checkInteger(digits, 0, 15, argument)
+  return (value) => Number(value.toFixed(decimals))
+}
+
+/** The entries of a list of objects, each read. */
+function readEntries<Read>(
+  list: unknown,
+  argument: string,
+  read: (entry: Record<string, unknown>, name: string) => Read,
+): readonly Read[] {
+  if (!Array.isArray(list)) fail('OPTION', argument, `must be an array of { id }, as of cocoTargets, got ${show(list)}`)
+  const length = lengthOf(list, argument)
+  const entries: Read[] = []
+  for (let i = 0; i < length; i++) {
+    const entry: unknown = list[i]
+    const name = `${argument}[${i}]`
+    if (!isObject(entry)) fail('DTYPE', name, `must be { id }, got ${show(entry)}`)
+    entries.push(read(entry, name))
+  }
+  return entries
+}
+
+/** Detections of an image, read. */
+interface ReadDetections {
+  readonly boxes: readonly number[]
+  readonly boxFormat: BoxFormat
+  readonly scores: readonly number[]
+  /** The category of each. */
+  readonly categories: readonly CocoId[]
+}
+
+function readEntry(entry: unknown, image: number, known: readonly CocoId[]): ReadDetections {
+  const name = `detections[${image}]`
+  if (!isObject(entry)) return fail('DTYPE', name, `must be { boxes, scores, labels }, got ${show(entry)}`, { image })
+  const { boxes, scores, labels, boxFormat } = entry
+  const format = checkWord(boxFormat, BOX_FORMATS, 'xyxy', `${name}.boxFormat`)
+  const scoreList = readNumbers(scores, `${name}.scores`, image)
+  const count = scoreList.length
+  const categories = readNumbers(labels, `${name}.labels`, image, count).map((label, i) => {
+    const category = known[label]
+    if (category !== undefined) return category
+    const rule = `must hold classes from 0 to ${known.length - 1}, got ${label} at index ${i}`
+    return fail('RANGE', `${name}.labels`, rule, { image })
+  })
+  const boxList = readNumbers(boxes, `${name}.boxes`, image, BOX_SIZE * count)
+  return { boxes: boxList, boxFormat: format, scores: scoreList, categories }
+}
+
+/** No rounding brings a normalised coordinate beyond. */
+const PIXELS = 1.5
+
+/** Refuses boxes that are all within [0, 1], for which no detector's pixels are taken. */
+function checkPixels(detections: readonly ReadDetections[]): void {
+  const first = detections.findIndex(({ boxes }) => boxes.some((value) => value > 0))
+  if (first < 0 || detections.some(({ boxes }) => boxes.some((value) => value > PIXELS))) return
+  const cure = 'give toDetections the sizes of the images, or say normalized: true (or false, if they are pixels)'
+  fail('RANGE', `detections[${first}].boxes`, `all boxes lie within [0, 1], where COCO has pixels: ${cure}`, {
+    image: first,
+  })
+}
+
+function resultsOf(
+  { boxes, boxFormat, scores, categories }: ReadDetections,
+  { id, scale }: { readonly id: CocoId; readonly scale: Scale },
+  round: { readonly box: (value: number) => number; readonly score: (value: number) => number },
+): CocoResult[] {
+  return scores.map((score, i) => {
+    const bbox = boxes.slice(BOX_SIZE * i, BOX_SIZE * i + BOX_SIZE) as [number, number, number, number]
+    convertBox(bbox, 0, boxFormat, 'xywh', scale)
+    return {
+      image_id: id,
+      category_id: categories[i] as CocoId,
+      bbox: bbox.map(round.box) as [number, number, number, number],
+      score: round.score(score),
+    }
+  })
+}
+
+/** The most numbers of an image. */
+const MAX_NUMBERS = 2 ** 26
+
+/** A flat list of finite numbers. `expected`: how many there must be. */
+function readNumbers(value: unknown, argument: string, image: number, expected?: number): number[] {
+  const list = numbersOf(value)
+  if (list === undefined || (ArrayBuffer.isView(list) && !isNumeric(kindOf(list)))) {
+    return fail('DTYPE', argument, `must be an array of numbers, got ${show(value)}`, { image })
+  }
+  if (ArrayBuffer.isView(list)) checkMemory(list, argument)
+  const length = lengthOf(list, argument)
+  if (length > MAX_NUMBERS) fail('SHAPE', argument, `may have at most ${MAX_NUMBERS} numbers, got ${length}`, { image })
+  if (expected !== undefined && length !== expected) {
+    fail('SHAPE', argument, `expected ${expected} numbers, as many as go with the scores, got ${length}`, { image })
+  }
+  const numbers: number[] = []
+  for (let i = 0; i < length; i++) {
+    const number = list[i]
+    if (typeof number !== 'number')
+      fail('DTYPE', argument, `must hold numbers, got ${show(number)} at index ${i}`, { image })
+    if (!Number.isFinite(number)) fail('NON_FINITE', argument, `must be finite, got ${number} at index ${i}`, { image })
+    numbers.push(number)
+  }
+  return numbers
+}

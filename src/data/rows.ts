@@ -1,0 +1,151 @@
+/** Labels, flags and fields of an image's targets in plain numbers, whatever holds them. */
+import { fail } from '../common/errors.ts'
+import { checkMemory, kindOf } from '../common/memory.ts'
+import { checkHalves, dataIn, failType, lengthOf, numbersOf, shapeOf, showShape, sizeOf } from '../common/tensors.ts'
+import { isObject, show } from '../common/validate.ts'
+
+/** The most targets of an image, and numbers of a row. */
+const MAX_ROWS = 2 ** 24
+
+/** A list's values, and its shape where it is a tensor. */
+interface Listed {
+  readonly list: ArrayLike<unknown>
+  readonly length: number
+  readonly shape: readonly number[] | undefined
+}
+
+/** Reads what a list is, or a tensor's data; its memory and length are checked. */
+function readList(value: unknown, expected: string, argument: string): Listed {
+  const shape = isObject(value) ? shapeOf(value, argument) : undefined
+  const data = isObject(value) ? dataIn(value, argument) : value
+  const kind = kindOf(data)
+  if (!Array.isArray(data) && kind === undefined) failType(data, expected, argument, value)
+  if (kind === 'Uint16Array') checkHalves(value, argument)
+  const list = data as ArrayLike<unknown>
+  if (ArrayBuffer.isView(list)) checkMemory(list, argument)
+  const length = lengthOf(list, argument)
+  if (length > MAX_ROWS) fail('SHAPE', argument, `may have at most ${MAX_ROWS} entries, got ${length}`)
+  if (shape !== undefined && !Array.isArray(list[0]) && sizeOf(shape) !== length) {
+    fail('SHAPE', argument, `expected ${sizeOf(shape)} values for ${showShape(shape)}, got ${length}`)
+  }
+  return { list, length, shape }
+}
+
+/** Refuses the shape of a tensor that is no list, as of labels that are one-hot. */
+function checkFlat(shape: readonly number[] | undefined, length: number, argument: string): void {
+  if (shape === undefined || (shape.length === 1 && shape[0] === length)) return
+  fail('SHAPE', argument, `expected [n], one for each target, got shape ${showShape(shape)}`)
+}
+
+/** Class ids, one for each target. */
+export function readLabels(labels: unknown, argument: string): number[] {
+  const { list, length, shape } = readList(labels, 'an array of integers', argument)
+  checkFlat(shape, length, argument)
+  const read: number[] = []
+  for (let i = 0; i < length; i++) {
+    const given = list[i]
+    const label = typeof given === 'bigint' ? Number(given) : given
+    if (typeof label !== 'number') {
+      const hint =
+        Array.isArray(label) || ArrayBuffer.isView(label) ? ' (targets of several labels cannot be padded)' : ''
+      fail('DTYPE', argument, `must hold integers, got ${show(given)} at target ${i}${hint}`)
+    }
+    if ((label | 0) !== label) fail('RANGE', argument, `must hold 32-bit integers, got ${label} at target ${i}`)
+    read.push(label)
+  }
+  return read
+}
+
+/** Flags, one for each of `count` targets, as 0 and 1. */
+export function readFlags(flags: unknown, count: number, argument: string): number[] {
+  const { list, length, shape } = readList(flags, 'an array of flags', argument)
+  checkFlat(shape, length, argument)
+  if (length !== count) fail('SHAPE', argument, `expected ${count} flags, one for each label, got ${length}`)
+  const read: number[] = []
+  for (let i = 0; i < length; i++) {
+    const flag = list[i]
+    if (flag !== true && flag !== false && flag !== 1 && flag !== 0) {
+      fail('DTYPE', argument, `must hold true or 1, false or 0, got ${show(flag)} at target ${i}`)
+    }
+    read.push(Number(flag))
+  }
+  return read
+}
+
+/** The rows of a field that count, and how long each is; undefined where there is no row to tell. */
+export interface Rows {
+  readonly values: readonly number[]
+  readonly width: number | undefined
+}
+
+/**
+ * Rows of a field, flat or nested, of which the first `counted` are read. `given`: how many there are. `width`: what a row must be
+ * long, where that is known. `takesFlags`: whether true and false may stand for 1 and 0.
+ */
+export function readRows(
+  value: unknown,
+  { given, counted, width }: { readonly given: number; readonly counted: number; readonly width: number | undefined },
+  takesFlags: boolean,
+  argument: string,
+): Rows {
+  const { list, length, shape } = readList(value, 'an array of numbers or of rows', argument)
+  const first = list[0]
+  const isNested = typeof first === 'object' && first !== null
+  if (shape !== undefined && shape[0] !== given) {
+    fail('SHAPE', argument, `expected a row for each of ${given} labels, got shape ${showShape(shape)}`)
+  }
+  if (isNested ? length !== given : given === 0 ? length > 0 : length % given !== 0) {
+    fail(
+      'SHAPE',
+      argument,
+      `expected a row for each of ${given} labels, got ${length} ${isNested ? 'rows' : 'numbers'}`,
+    )
+  }
+  const size = isNested || given === 0 ? width : length / given
+  const values: number[] = []
+  if (!isNested) {
+    for (let i = 0; i < counted * (size ?? 0); i++) values.push(readNumber(list[i], takesFlags, argument, i))
+    checkWidth(size, width, 0, argument)
+    return { values, width: given === 0 ? width : size }
+  }
+  let known = width
+  for (let row = 0; row < counted; row++) {
+    const start = values.length
+    addRow(list[row], takesFlags, values, `${argument}[${row}]`)
+    checkWidth(values.length - start, known, row, argument)
+    known = values.length - start
+  }
+  return { values, width: known }
+}
+
+/** Adds the numbers of a row, whose axes may be given one by one. */
+function addRow(row: unknown, takesFlags: boolean, values: number[], argument: string): void {
+  const list = numbersOf(row)
+  if (list === undefined) return fail('SHAPE', argument, `must be a row of numbers, as the first one, got ${show(row)}`)
+  if (ArrayBuffer.isView(list)) checkMemory(list, argument)
+  const length = lengthOf(list, argument)
+  if (length > MAX_ROWS) fail('SHAPE', argument, `may have at most ${MAX_ROWS} numbers, got ${length}`)
+  for (let i = 0; i < length; i++) {
+    const value = list[i]
+    const inner = numbersOf(value)
+    if (inner === undefined) {
+      values.push(readNumber(value, takesFlags, argument, i))
+      continue
+    }
+    if (ArrayBuffer.isView(inner)) checkMemory(inner, argument)
+    const count = lengthOf(inner, argument)
+    if (count > MAX_ROWS) fail('SHAPE', argument, `may have at most ${MAX_ROWS} numbers, got ${count}`)
+    for (let k = 0; k < count; k++) values.push(readNumber(inner[k], takesFlags, argument, k))
+  }
+}
+
+function checkWidth(size: number | undefined, width: number | undefined, row: number, argument: string): void {
+  if (size === undefined || width === undefined || size === width) return
+  fail('SHAPE', argument, `expected ${width} numbers for target ${row}, got ${size}`)
+}
+
+function readNumber(value: unknown, takesFlags: boolean, argument: string, index: number): number {
+  if (typeof value === 'number') return value
+  if (takesFlags && typeof value === 'boolean') return Number(value)
+  return fail('DTYPE', argument, `must hold numbers only, got ${show(value)} at index ${index}`)
+}
