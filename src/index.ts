@@ -1,4 +1,8 @@
-/** The public face of the package. */
+/**
+ * The public face of the package: the loss, what goes into it and comes out of it, and the assignment solver.
+ *
+ * @module
+ */
 export { linearSumAssignment, linearSumAssignmentAsync } from './assignment/assignment.ts'
 export { linearSumAssignmentBatch } from './assignment/batch.ts'
 export type { CostMatrices } from './assignment/batch.ts'
