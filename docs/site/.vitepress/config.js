@@ -36,7 +36,7 @@ export default defineConfig({
         const { info, content } = tokens[i]
         const title = /title="([^"]*)"/.exec(info)?.[1]
         // messages are read as a whole, while what is set in columns stays so
-        const isMessage = info === '' && content.split('\n').some((line) => line.length > 100)
+        const isMessage = info === '' && content.split('\n').some((line) => line.length > 82)
         const plain = fence(tokens, i, ...rest)
         const code = isMessage ? `<div class="message">${plain}</div>` : plain
         return title === undefined ? code : `<p class="file">${markdown.utils.escapeHtml(title)}</p>${code}`
