@@ -47,6 +47,7 @@ export async function writeReference(root, folder) {
   if (project === undefined || app.logger.hasErrors() || app.logger.hasWarnings()) {
     throw new Error('The reference could not be made of the doc comments.')
   }
+  linkAcross(project)
   app.validate(project)
   hideBases(project)
   // a module is called as it is imported
@@ -80,6 +81,18 @@ export function readSidebar(root) {
         .map((text) => ({ text, link: `/api/${name}/${kind}/${text}` })),
     })),
   }))
+}
+
+/** Resolves the links of comments to what another module exports, which the compiler does not know where the link stands. */
+function linkAcross(project) {
+  const exported = new Map(
+    project.children.flatMap(({ children }) => children ?? []).map((child) => [child.name, child]),
+  )
+  for (const { comment } of Object.values(project.reflections)) {
+    for (const part of [comment?.summary, ...(comment?.blockTags ?? []).map(({ content }) => content)].flat()) {
+      if (part?.tag === '@link' && part.target === undefined) part.target = exported.get(part.text)
+    }
+  }
 }
 
 /** Leaves out where members come from, since the interfaces that compose the public ones are no names that users can import. */
