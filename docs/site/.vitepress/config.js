@@ -27,6 +27,8 @@ export default defineConfig({
   // links among pages are checked by the build
   ignoreDeadLinks: false,
   metaChunk: true,
+  // the index of the search is one large file
+  vite: { build: { chunkSizeWarningLimit: 8000 } },
   markdown: {
     anchor: { slugify: slugOf },
     toc: { level: [2, 3] },
