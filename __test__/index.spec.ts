@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import * as evaluate from '../src/evaluate.ts'
 import * as main from '../src/index.ts'
 import * as tfjs from '../src/tfjs.ts'
 
@@ -24,5 +25,6 @@ test('the package: the package offers these names and no others', () => {
     'unpadTargets',
     'verifyAssignment',
   ])
-  expect(Object.keys(tfjs).toSorted()).toEqual(['hungarianLoss', 'lossGradients'])
+  expect(Object.keys(evaluate).toSorted()).toEqual(['DetectionEvaluator', 'formatSummary', 'precisionRecall'])
+  expect(Object.keys(tfjs).toSorted()).toEqual(['fitLoss', 'hungarianLoss', 'lossGradients', 'packTargets'])
 })

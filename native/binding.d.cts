@@ -177,6 +177,42 @@ export interface CriterionOptions {
 /** What there is. */
 export declare function describe(): CoreDescription
 
+/**
+ * Evaluates the detections of all images.
+ *
+ * `order`: the images in the order in which they count. Of detections and targets the entries of all images, one image after
+ * the other, and where those of each image begin, `[images + 1]`; boxes are left, top, width and height.
+ *
+ * `precision`, `scores`: `[IoU thresholds, recall thresholds, classes, areas]`. `recall`: `[IoU thresholds, classes, areas, maxima]`.
+ * `averagePrecision`: `[1 + classes, areas, 1 + IoU thresholds]`; `averageRecall`: `[1 + classes, areas, maxima]`; either first of all
+ * classes. `targets`: `[classes, areas]`.
+ */
+export declare function evaluateDetections(settings: EvaluationSettings, order: Uint32Array, boxes: Float64Array, boxScores: Float64Array, labels: Int32Array, offsets: Uint32Array, targetBoxes: Float64Array, targetAreas: Float64Array, targetLabels: Int32Array, targetCrowds: Uint8Array, targetOffsets: Uint32Array, precision: Float64Array, scores: Float64Array, recall: Float64Array, averagePrecision: Float64Array, averageRecall: Float64Array, targets: Int32Array): void
+
+/**
+ * As `evaluateDetections`, in another thread: what is read is copied before this returns; the arrays for the result must stay
+ * untouched until the promise is settled.
+ */
+export declare function evaluateDetectionsAsync(settings: EvaluationSettings, order: Uint32Array, boxes: Float64Array, boxScores: Float64Array, labels: Int32Array, offsets: Uint32Array, targetBoxes: Float64Array, targetAreas: Float64Array, targetLabels: Int32Array, targetCrowds: Uint8Array, targetOffsets: Uint32Array, precision: Float64Array, scores: Float64Array, recall: Float64Array, averagePrecision: Float64Array, averageRecall: Float64Array, targets: Int32Array, interrupt: ExternalObject<Interrupt>): Promise<void>
+
+/** What is evaluated. */
+export interface EvaluationSettings {
+  /** How many classes there are. */
+  numClasses: number
+  /** Rising. */
+  iouThresholds: Array<number>
+  /** Rising. */
+  recallThresholds: Array<number>
+  /** Least and largest area of each range. */
+  areas: Array<number>
+  /** Rising. */
+  maxDetections: Array<number>
+  /** Whether all are of one class. */
+  isClassAgnostic: boolean
+  /** In how many threads classes may be evaluated at once, at least 1. */
+  threads: number
+}
+
 /** A family. */
 export interface FamilyDescription {
   /** What messages and tests call it. */

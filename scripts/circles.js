@@ -9,7 +9,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const CRATES = ['simd', 'lsap', 'loss', 'node']
+const CRATES = ['simd', 'lsap', 'evaluate', 'loss', 'node']
 const ROOT = fileURLToPath(new URL('../crates', import.meta.url))
 
 const given = process.argv.slice(2)

@@ -39,7 +39,9 @@ console.log(`\nNo misuse of memory found: ${wanted.join(', ')}`)
 
 /** The crates without the binding, which needs Node. */
 function core() {
-  return ['hungarian-loss-simd', 'hungarian-loss-lsap', 'hungarian-loss'].flatMap((crate) => ['--package', crate])
+  return ['hungarian-loss-simd', 'hungarian-loss-lsap', 'hungarian-loss-evaluate', 'hungarian-loss'].flatMap(
+    (crate) => ['--package', crate],
+  )
 }
 
 function asan() {

@@ -6,95 +6,34 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 import { fail } from './common/errors.ts'
 import { toReadError } from './common/reading.ts'
-import { isRecord, show } from './common/validate.ts'
 import type { HungarianLoss } from './criterion/criterion.ts'
 import type { Gradients, GradientsOf } from './input/gradients.ts'
-import type { LayerOutputs } from './input/layers.ts'
 import type { ExactOutputs, Outputs } from './input/outputs.ts'
-import type { QueryRange } from './input/part.ts'
-import type { DenoisingSettings, EncoderSettings, OneToManySettings } from './input/parts.ts'
-import type { EmptyTarget, Target } from './input/targets.ts'
 import type { LossResult } from './result/loss.ts'
-import type { InPlaceOfBoxes, OtherField, SomeOf, WithoutBoxes } from './terms/geometry.ts'
-import type { LayerFields, TargetFields } from './terms/index.ts'
 import { readStep, variablesOf } from './tfjs/step.ts'
 import type { TensorCallOptions, TensorStep } from './tfjs/step.ts'
+import { checkCriterion, checkTensorFlow } from './tfjs/tensorflow.ts'
+import type { TensorFlow } from './tfjs/tensorflow.ts'
+import type { TensorOutputs, TensorOutputsWithoutBoxes, TensorTargetsOf } from './tfjs/tensors.ts'
 import { gradientTensors, readLater, readNow, toOutputs, toTargets } from './tfjs/values.ts'
 import type { ReadTensor, TensorValues } from './tfjs/values.ts'
 
+export { fitLoss, packTargets } from './tfjs/fit.ts'
+export type { FitLoss } from './tfjs/fit.ts'
 export type { TensorCallOptions } from './tfjs/step.ts'
-
-/** The part of TensorFlow.js that is used: `@tensorflow/tfjs-core` or any package that re-exports it. */
-export type TensorFlow = Pick<typeof tfc, 'customGrad' | 'mul' | 'scalar' | 'tensor'>
-
-/** The fields of {@link LayerOutputs} as float32 tensors of the same shapes. To `references` the loss passes no gradient. */
-export type TensorFields = {
-  readonly [Field in keyof LayerFields]: tfc.Tensor | Extract<LayerFields[Field], undefined>
-}
-
-/** One layer's predictions, and how it is matched. */
-export interface TensorLayer extends TensorFields, Pick<LayerOutputs, 'matching' | 'cost'> {}
-
-/** Several layers, either stacked in rank 4 or listed in `auxiliary`. */
-export interface TensorLayers extends TensorLayer {
-  /** Earlier layers, first to last. */
-  readonly auxiliary?: readonly TensorLayer[] | undefined
-}
-
-/** The layers of a part that has tensors of its own. */
-export interface TensorPart extends TensorLayers {
-  /** Absent, since the part has tensors of its own. */
-  readonly queries?: undefined
-}
-
-/** As {@link Outputs}, with tensors. */
-export interface TensorOutputs extends TensorLayers, Pick<Outputs, 'groups'> {
-  /** The proposals of a two-stage encoder. */
-  readonly encoder?: (TensorLayers & EncoderSettings) | undefined
-  /** Queries made from the targets with noise. */
-  readonly denoising?: ((TensorPart | QueryRange) & DenoisingSettings) | undefined
-  /** A branch whose targets are repeated. */
-  readonly oneToMany?: ((TensorPart | QueryRange) & OneToManySettings) | undefined
-}
-
-/**
- * The fields of {@link Target}, as they are or as tensors: labels int32, or float32 of whole numbers; all others float32 or
- * int32, `visibility` also bool.
- */
-export type TensorTargetFields = {
-  readonly [Field in keyof TargetFields]: TargetFields[Field] | tfc.Tensor
-}
-
-/** As {@link Target}, of arrays, of tensors whose values are read, or of both. */
-export interface TensorTarget extends TensorTargetFields, Omit<Target, keyof TargetFields | 'ignore'> {
-  /** As a tensor bool, int32 or float32. */
-  readonly ignore?: Target['ignore'] | tfc.Tensor
-}
-
-/** {@link TensorOutputs} of which no term reads boxes, such as those of spans alone. */
-export type TensorOutputsWithoutBoxes = InPlaceOfBoxes<TensorLayers, OtherTensors> &
-  Pick<Outputs, 'groups'> & {
-    /** The proposals of a two-stage encoder. */
-    readonly encoder?: (InPlaceOfBoxes<TensorLayers, OtherTensors> & EncoderSettings) | undefined
-    /** Queries made from the targets with noise. */
-    readonly denoising?: ((InPlaceOfBoxes<TensorPart, OtherTensors> | QueryRange) & DenoisingSettings) | undefined
-    /** A branch whose targets are repeated. */
-    readonly oneToMany?: ((InPlaceOfBoxes<TensorPart, OtherTensors> | QueryRange) & OneToManySettings) | undefined
-  }
-
-/** What layers have in place of boxes. */
-type OtherTensors = SomeOf<TensorFields, OtherField>
-
-/** {@link TensorTarget} of which no term reads boxes: it has another geometry in their place. */
-export type TensorTargetWithoutBoxes = WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, OtherField>
-
-/** The targets that go with outputs of a type: their images have the same geometry, or no object. */
-export type TensorTargetsOf<O> = ReadonlyArray<
-  | EmptyTarget
-  | (O extends { readonly boxes: object }
-      ? TensorTarget
-      : WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, Extract<keyof O, OtherField>>)
->
+export type { TensorFlow } from './tfjs/tensorflow.ts'
+export type {
+  TensorFields,
+  TensorLayer,
+  TensorLayers,
+  TensorOutputs,
+  TensorOutputsWithoutBoxes,
+  TensorPart,
+  TensorTarget,
+  TensorTargetFields,
+  TensorTargetsOf,
+  TensorTargetWithoutBoxes,
+} from './tfjs/tensors.ts'
 
 /** A differentiable loss. `O` is the type of the outputs. */
 export interface TensorLoss<O = TensorOutputs> {
@@ -200,23 +139,4 @@ function computeStep(criterion: HungarianLoss, step: TensorStep, read: ReadTenso
 async function settled<Key, Value>(promises: ReadonlyMap<Key, Promise<Value>>) {
   await Promise.allSettled(promises.values())
   return promises
-}
-
-function checkCriterion(criterion: unknown): void {
-  if (hasMethods(criterion, ['compute'], 'criterion')) return
-  fail('DTYPE', 'criterion', `must be a HungarianLoss, got ${show(criterion)}`)
-}
-
-function checkTensorFlow(tf: unknown): void {
-  const names = ['customGrad', 'mul', 'scalar', 'tensor'] as const
-  if (hasMethods(tf, names, 'tf')) return
-  fail('DTYPE', 'tf', `must be TensorFlow.js, with ${names.join(', ')}; got ${show(tf)}`)
-}
-
-function hasMethods(value: unknown, names: readonly string[], argument: string): boolean {
-  try {
-    return isRecord(value) && names.every((name) => typeof value[name] === 'function')
-  } catch (error) {
-    throw toReadError(error, argument)
-  }
 }

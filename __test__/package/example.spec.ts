@@ -27,7 +27,7 @@ test('train-digits: a training lowers the loss and writes its report, and the sa
   const { stdout, losses } = await train('--steps', '5')
   expect(losses).toHaveLength(5)
   expect(losses[4]).toBeLessThan(losses[0]!)
-  expect(stdout).toMatch(/Held-out AP50 0\.\d+, AP75 0\.\d+, mean IoU 0\.\d+\./)
+  expect(stdout).toMatch(/Held-out AP 0\.\d+, AP50 0\.\d+, AP75 0\.\d+, mean IoU 0\.\d+\./)
   expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('</svg>')
   expect((await train('--steps', '2')).losses[0]).toBe(losses[0])
 })

@@ -1,6 +1,7 @@
 /** Every export given anything at all: it answers, or it refuses with an error of the package. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { DetectionEvaluator, formatSummary, precisionRecall } from '../../src/evaluate.ts'
 import {
   batchIndices,
   cocoTargets,
@@ -19,7 +20,7 @@ import {
   unpadTargets,
   verifyAssignment,
 } from '../../src/index.ts'
-import { hungarianLoss, lossGradients } from '../../src/tfjs.ts'
+import { fitLoss, hungarianLoss, lossGradients, packTargets } from '../../src/tfjs.ts'
 import { errorOf, randomLayer, randomTargets, tiny, untyped } from '../support/helpers.ts'
 import { apply, HUGE, ODD, Trap } from '../support/odd.ts'
 import type { Change } from '../support/odd.ts'
@@ -150,6 +151,43 @@ const RESULTS = [
   () => [JSON.parse(JSON.stringify([union.match(...taught()), union.match(...taught())])), { reduce: 'mean' }],
 ]
 
+const IMAGES = [
+  () => [
+    [{ boxes: [[0, 0, 10, 10], [5, 5, 10, 20]], scores: [0.5, 0.75], labels: [0, 1] }], // prettier-ignore
+    [{ id: 7, boxes: Float64Array.of(1, 1, 10, 10), labels: [1], ignore: [false], areas: [90], boxFormat: 'xyxy' }],
+  ],
+  () => [
+    [
+      {
+        boxes: Float32Array.of(0, 0, 1, 1),
+        scores: Float32Array.of(0.5),
+        labels: Int32Array.of(2),
+        boxFormat: 'cxcywh',
+      },
+      { boxes: [], scores: [], labels: [], queryIndices: [] },
+    ],
+    [
+      { boxes: [0, 0, 1, 1], labels: [2n] },
+      { boxes: [], labels: [] },
+    ],
+    { ids: [3, 1] },
+  ],
+]
+
+const EVALUATIONS = [
+  () => [{ numClasses: 3, iouThresholds: [0.5, 0.75], recallThresholds: Float64Array.of(0, 1), threads: 1 }],
+  () => [{ numClasses: 1, areas: { all: [0, 1e4], tiny: [0, 10] }, maxDetections: [1, 5], classAgnostic: true }],
+  () => [{ numClasses: 2, boxFormat: 'xyxy' }],
+]
+
+/** What an evaluation is, with as few numbers as can be. */
+const evaluated = () => {
+  const options = { numClasses: 3, iouThresholds: [0.5], recallThresholds: [0, 1], areas: { some: [0, 50] } }
+  const evaluator = new DetectionEvaluator(options)
+  const [detections, groundTruth, settings] = (IMAGES[1] as () => [any, any, any])()
+  return evaluator.add(detections, groundTruth, settings)
+}
+
 /** A step whose last layer teaches the one before. */
 const taught = (): [any, any] => {
   const layer = {
@@ -158,6 +196,13 @@ const taught = (): [any, any] => {
     references: randomLayer(3).boxes,
   }
   return [{ ...layer, auxiliary: [layer] }, randomTargets(4)]
+}
+
+/** What comes of images that are added to an evaluator which has none. */
+const evaluatedBy = (add: (evaluator: DetectionEvaluator) => unknown) => {
+  const evaluator = new DetectionEvaluator({ numClasses: 3, iouThresholds: [0.5], recallThresholds: [0, 1] })
+  add(evaluator)
+  return evaluator.result()
 }
 
 /** As much of TensorFlow.js as is used, without any arithmetic. */
@@ -302,6 +347,27 @@ const PADDED = [() => [padTargets(randomTargets(1))], () => [padTargets(...(RAGG
 
 const COUNTS = [() => [10, 3], () => [7, 2, { seed: 1, dropLast: true }]]
 
+const FAKES = [() => [{ ...fakeTf }, HungarianLoss.detr({ numClasses: 4 })]]
+
+const PACKED = [
+  () => [randomTargets(1), [null, 6, 9]],
+  () => [
+    [
+      { labels: [], boxes: [] },
+      { labels: [[1], 2], boxes: [0, 0, 1, 1, 0, 0, 1, 1], ignore: [0, 1] },
+    ],
+    [2, 12],
+  ],
+]
+
+/** Packed targets, and two layers of outputs, joined. */
+const JOINED = [
+  () => [
+    tensorOf({ data: packTargets(untyped(fakeTf), softmax, randomTargets(1), [2, 18]) as any, shape: [2, 18] }),
+    tensorOf({ data: new Float32Array(216).fill(0.5), shape: [2, 6, 18] }),
+  ],
+]
+
 type Inputs = ReadonlyArray<() => unknown[]>
 
 /** Every export, its calls, and its inputs; those that take sizes of layers, images and queries are tried with huge ones. */
@@ -341,12 +407,26 @@ const EXPORTS: ReadonlyArray<
   ['padTargets', (...args) => padTargets(...(args as [any, any])), RAGGED, [...ODD, ...HUGE]],
   ['unpadTargets', (...args) => unpadTargets(...(args as [any])), PADDED, [...ODD, ...HUGE]],
   ['batchIndices', (...args) => [...batchIndices(...(args as [any, any, any]))], COUNTS],
-  ['hungarianLoss', (...args) => hungarianLoss(untyped(fakeTf), softmax)(...(args as [any, any])), TENSORS],
+  ['new DetectionEvaluator', (options) => new DetectionEvaluator(options).add([], []).result(), EVALUATIONS],
+  ['add', (...args) => evaluatedBy((evaluator) => evaluator.add(...(args as [any, any]))), IMAGES, [...ODD, ...HUGE]],
+  ['merge', (state) => evaluatedBy((evaluator) => evaluator.merge(state)), [() => [evaluated().state()]]],
+  ['resultAsync', (options) => evaluated().resultAsync(options), [() => [{ signal: undefined }]]],
   [
-    'hungarianLoss of',
-    (tf, criterion) => hungarianLoss(tf, criterion),
-    [() => [{ ...fakeTf }, HungarianLoss.detr({ numClasses: 4 })]],
+    'precisionRecall',
+    (...args) => precisionRecall(...(args as [any])),
+    [() => [evaluated().result(), { class: 2, iouThreshold: 0.5, area: 'some' }]],
   ],
+  ['formatSummary', (result) => formatSummary(result), [() => [evaluated().result()]]],
+  ['hungarianLoss', (...args) => hungarianLoss(untyped(fakeTf), softmax)(...(args as [any, any])), TENSORS],
+  ['hungarianLoss of', (tf, criterion) => hungarianLoss(tf, criterion), FAKES],
+  ['packTargets', (...args) => packTargets(untyped(fakeTf), softmax, ...(args as [any, any])), PACKED],
+  [
+    'packTargets of',
+    (criterion) => packTargets(untyped(fakeTf), criterion, randomTargets(1), [null, 18]),
+    [() => [HungarianLoss.detr({ numClasses: 4 })]],
+  ],
+  ['fitLoss', (...args) => fitLoss(untyped(fakeTf), softmax)(...(args as [any, any])), JOINED],
+  ['fitLoss of', (tf, criterion) => fitLoss(tf, criterion), FAKES],
   ['lossGradients', (...args) => lossGradients(softmax, ...(args as [any, any])), TENSORS],
 ]
 

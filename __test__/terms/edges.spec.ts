@@ -388,3 +388,20 @@ describe('corners: is refused with its place:', () => {
     }
   })
 })
+
+test.each(['outputs', 'targets'])(
+  'corners: boxes that they need are missed in %s, beside spans that tell how well pairs agree',
+  (side) => {
+    const weights = { l1: 0, giou: 0, spanL1: 1 }
+    const ofSpans = dFine({ cost: weights, weights, boxMatching: 'layer' })
+    const { boxes, ...layer } = edgedLayer(3)
+    const spans = { data: new Float32Array(2 * 6 * 2).fill(0.3), shape: [2, 6, 2] }
+    const spanned = targets.map(({ labels }) => ({ labels, spans: Array.from(labels, () => [0.3, 0.2]) }))
+    const outputs = side === 'outputs' ? { ...layer, spans } : { ...layer, boxes, spans }
+    const error = errorOf(() => ofSpans.compute(untyped(outputs), untyped(spanned)))
+    expect(error).toMatchObject({ code: 'SHAPE', argument: `${side}.boxes` })
+    const without = dFine({ cost: weights, weights: { ...weights, fgl: 0, ddf: 0 }, boxMatching: 'layer' })
+    const { gradients } = without.compute(untyped(outputs), untyped(spanned)) as { gradients: Gradients }
+    expect(gradients.corners?.every((value) => value === 0)).toBe(true)
+  },
+)

@@ -1,15 +1,27 @@
 /** Runs the model on held-out scenes and measures what it finds. */
 import * as tf from '@tensorflow/tfjs-core'
+import { convertBoxes, toDetections } from 'hungarian-loss'
+import { DetectionEvaluator } from 'hungarian-loss/evaluate'
 import { CANVAS, CLASSES } from './data.js'
-import { averagePrecision, boxIou, mean } from './metrics.js'
+import { meanIou } from './metrics.js'
 
 const CHUNK = 32
-const SURE = 0.5
+/** From this score on a query is taken at its word. */
+export const SURE = 0.5
 
 /**
  * @typedef {{ logits: { data: Float32Array, shape: number[] }, boxes: { data: Float32Array, shape: number[] } }} Outputs
- * @typedef {{ ap50: number, ap75: number, meanIou: number }} Scores
- *   meanIou: each true box with the surest-enough detection that overlaps it most, whatever its label; 0 where none is.
+ * @typedef {{ labels: Int32Array, boxes: Float32Array, boxFormat: 'xyxy' }} Truth
+ *   what one scene shows, boxes `[n, 4]` as left, top, right and bottom, in pixels
+ * @typedef {{ ap: number, ap50: number, ap75: number, meanIou: number }} Scores
+ *   meanIou: each true box with the sure detection that overlaps it most, whatever its label; 0 where none is
+ * @typedef {{
+ *   truths: Truth[],
+ *   detections: import('hungarian-loss').Detections[],
+ *   matches: { queryIndices: Int32Array, targetIndices: Int32Array }[],
+ *   result: import('hungarian-loss/evaluate').EvaluationResult,
+ *   scores: Scores,
+ * }} Evaluation truths, detections and matches: of each scene, boxes in pixels; all queries have a detection
  */
 
 /**
@@ -38,42 +50,21 @@ export function predict(model, images) {
 }
 
 /**
- * What each query says: its likeliest digit, how sure it is, and the box.
  * @param {Outputs} outputs
- * @returns {import('./metrics.js').Detection[]} in the order of images and queries
+ * @param {import('./data.js').Target[]} targets of the same images
+ * @param {import('hungarian-loss').HungarianLoss} criterion that the model was trained with
+ * @returns {Evaluation}
  */
-export function detections({ logits, boxes }) {
-  const [images, queries, columns] = logits.shape
-  return Array.from({ length: images * queries }, (_, i) => {
-    const row = logits.data.subarray(i * columns, (i + 1) * columns)
-    const digits = row.subarray(0, CLASSES)
-    const label = digits.indexOf(Math.max(...digits))
-    const score = 1 / row.reduce((sum, value) => sum + Math.exp(value - row[label]), 0)
-    return { image: Math.floor(i / queries), label, score, box: [...boxes.data.subarray(4 * i, 4 * i + 4)] }
-  })
-}
-
-/** @param {import('./data.js').Target[]} targets @returns {import('./metrics.js').Truth[]} */
-export function truths(targets) {
-  return targets.flatMap(({ labels, boxes }, image) =>
-    Array.from(labels, (label, i) => ({ image, label, box: [...boxes.subarray(4 * i, 4 * i + 4)] })),
-  )
-}
-
-/** @param {import('./model.js').Detr} model @param {import('./data.js').Batch} batch @returns {Scores} */
-export function evaluate(model, { images, targets }) {
-  const found = detections(predict(model, images))
-  const real = truths(targets)
-  const sure = found.filter(({ score }) => score >= SURE)
-  const overlaps = real.map(({ image, box }) =>
-    Math.max(
-      0,
-      ...sure.filter((detection) => detection.image === image).map((detection) => boxIou(detection.box, box)),
-    ),
-  )
-  return {
-    ap50: averagePrecision(found, real, 0.5),
-    ap75: averagePrecision(found, real, 0.75),
-    meanIou: mean(overlaps),
-  }
+export function evaluate(outputs, targets, criterion) {
+  const size = [CANVAS, CANVAS]
+  const truths = targets.map(({ labels, boxes }) => ({
+    labels,
+    boxes: convertBoxes(boxes, { format: 'cxcywh', normalized: true }, 'xyxy', size),
+    boxFormat: 'xyxy',
+  }))
+  const detections = toDetections(outputs, { criterion, sizes: targets.map(() => size) })
+  const result = new DetectionEvaluator({ numClasses: CLASSES }).add(detections, truths).result()
+  const { matches } = criterion.match(outputs, targets)
+  const { ap, ap50, ap75 } = result
+  return { truths, detections, matches, result, scores: { ap, ap50, ap75, meanIou: meanIou(detections, truths, SURE) } }
 }

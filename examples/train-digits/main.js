@@ -13,7 +13,7 @@ import { Detr } from './model.js'
 import { HELP, parseOptions, UsageError } from './options.js'
 import { clock, Progress } from './progress.js'
 import { Random } from './random.js'
-import { report } from './report.js'
+import { report } from './report/report.js'
 import { train } from './train.js'
 
 const DEFAULTS = { steps: 2000, seed: 1, denoising: 0, out: 'train-digits-report', help: false }
@@ -52,20 +52,20 @@ async function run({ steps, seed, denoising, out }) {
   const progress = new Progress(process.stdout, steps)
   const history = []
   const evaluations = []
+  let evaluation
   for await (const record of train(model, loss, training, { steps, seed: random.integer(2 ** 32), denoising })) {
     history.push(record)
     progress.step(record)
     const last = record.step === steps || stop.signal.aborted
     if (last || record.step % Math.ceil(steps / EVALUATIONS) === 0) {
-      const evaluation = { step: record.step, scores: evaluate(model, scenes), milliseconds: progress.elapsed }
-      evaluations.push(evaluation)
-      progress.evaluation(evaluation)
+      evaluation = evaluate(predict(model, scenes.images), scenes.targets, criterion)
+      evaluations.push({ step: record.step, scores: evaluation.scores, milliseconds: progress.elapsed })
+      progress.evaluation(evaluations.at(-1))
     }
     if (last) break
   }
   progress.end()
 
-  const outputs = predict(model, scenes.images)
   const file = join(out, 'report.html')
   writeFileSync(
     file,
@@ -74,16 +74,15 @@ async function run({ steps, seed, denoising, out }) {
       model,
       history,
       evaluations,
-      scenes,
-      outputs,
-      matches: criterion.match(outputs, scenes.targets).matches,
+      evaluation,
+      images: scenes.images,
     }),
   )
 
   const { scores, step, milliseconds } = evaluations.at(-1)
   console.log(`${step < steps ? `Stopped after step ${step}` : 'Done'} in ${clock(milliseconds)}.`)
   console.log(
-    `Held-out AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}, mean IoU ${scores.meanIou.toFixed(3)}.`,
+    `Held-out AP ${scores.ap.toFixed(3)}, AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}, mean IoU ${scores.meanIou.toFixed(3)}.`,
   )
   console.log(`Report: ${resolve(file)}`)
 }

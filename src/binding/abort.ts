@@ -34,22 +34,27 @@ const UNDER_WAY = new Set<Interrupt>()
 /** A signal that is not aborted, or none; throws the reason of one that is. */
 export function checkSignal(value: unknown, argument: string): Watched | undefined {
   if (value === undefined) return undefined
-  if (!isSignal(value)) fail('OPTION', argument, `must be an AbortSignal, got ${show(value)}`)
-  if (value.aborted) throw reasonOf(value)
-  return { signal: value, argument }
+  const isAborted = abortedOf(value)
+  if (isAborted === undefined) fail('OPTION', argument, `must be an AbortSignal, got ${show(value)}`)
+  const signal = value as Signal
+  if (isAborted) throw reasonOf(signal)
+  return { signal, argument }
 }
 
-/** Whether a value does what an AbortSignal does: those of other realms are of another class, and polyfills of any. */
-function isSignal(value: unknown): value is Signal {
+/**
+ * Whether a value is aborted, if it does what an AbortSignal does: those of other realms are of another class, and polyfills
+ * of any.
+ */
+function abortedOf(value: unknown): boolean | undefined {
   try {
     const { aborted, addEventListener, removeEventListener } = value as Signal
-    return (
+    const isSignal =
       typeof aborted === 'boolean' &&
       typeof addEventListener === 'function' &&
       typeof removeEventListener === 'function'
-    )
+    return isSignal ? aborted : undefined
   } catch {
-    return false // an object that only has the prototype of one throws when it is asked
+    return undefined // an object that only has the prototype of one throws when it is asked
   }
 }
 

@@ -25,6 +25,8 @@ export const {
   createInterrupt,
   createPlan,
   describe,
+  evaluateDetections,
+  evaluateDetectionsAsync,
   matchTargets,
   raiseInterrupt,
   raiseSmall,

@@ -1,5 +1,6 @@
 /** How many threads all calls of the process may use at once. */
 import { toHungarianLossError } from '../common/errors.ts'
+import { checkInteger, MAX_SIZE } from '../common/validate.ts'
 import { threadCount as countOfThreads } from './native.ts'
 
 /**
@@ -17,4 +18,10 @@ export function threadCount(): number {
   } catch (error) {
     throw toHungarianLossError(error)
   }
+}
+
+/** The option `threads`: as many as are wanted, but no more than the process uses. */
+export function resolveThreads(value: unknown): number {
+  const most = threadCount()
+  return value === undefined ? most : Math.min(checkInteger(value, 1, MAX_SIZE, 'options.threads'), most)
 }

@@ -41,6 +41,8 @@ export interface ErrorPlace {
   readonly query?: number | undefined
   /** Target of the image. */
   readonly target?: number | undefined
+  /** Detection of the image. */
+  readonly detection?: number | undefined
   /** Matrix of a batch. */
   readonly matrix?: number | undefined
   /** Row of a cost matrix. */
@@ -69,7 +71,7 @@ export interface ErrorCause extends ErrorPlace {
   readonly argument?: string | undefined
 }
 
-const PLACES = ['layer', 'image', 'query', 'target', 'matrix', 'row', 'column', 'rows', 'columns'] as const
+const PLACES = ['layer', 'image', 'query', 'target', 'detection', 'matrix', 'row', 'column', 'rows', 'columns'] as const
 const DETAILS = ['argument', ...PLACES] as const
 
 /**
@@ -106,6 +108,8 @@ export class HungarianLossError extends Error implements ErrorDetails {
   declare readonly query?: number | undefined
   /** Target of the image. */
   declare readonly target?: number | undefined
+  /** Detection of the image. */
+  declare readonly detection?: number | undefined
   /** Matrix of a batch. */
   declare readonly matrix?: number | undefined
   /** Row of a cost matrix. */

@@ -1,6 +1,6 @@
 /** The options of a criterion: what there are, and every default filled in. */
-import { MAX_SIZE, checkInteger, checkRecord, checkWord } from '../common/validate.ts'
-import { threadCount } from '../binding/threads.ts'
+import { checkRecord, checkWord } from '../common/validate.ts'
+import { resolveThreads } from '../binding/threads.ts'
 import { CLASS_COST, resolveClassCost } from '../terms/classes.ts'
 import type { TermInfo } from '../terms/family.ts'
 import { FAMILY_OPTIONS, FOREIGN_NAMES, resolveFamilyOptions, TERMS } from '../terms/index.ts'
@@ -126,10 +126,4 @@ function resolveTerms<Name extends keyof Terms>(
     weights[name] = checkWeight(given[name], fallback[name] ?? weight, `${argument}.${name}`)
   }
   return weights as { readonly [K in Name]: number }
-}
-
-/** As many as are wanted, but no more than the process uses. */
-function resolveThreads(value: unknown): number {
-  const most = threadCount()
-  return value === undefined ? most : Math.min(checkInteger(value, 1, MAX_SIZE, 'options.threads'), most)
 }

@@ -31,7 +31,7 @@ type CopiedLayer = { readonly [Field in keyof LayerFields]?: tfc.Tensor | undefi
 /** Settings of one call: what a batch that is split over workers is divided by. */
 export type TensorCallOptions = Pick<CallOptions, (typeof NORMALIZERS)[number]>
 
-type Tensors = Map<tfc.Tensor, KnownTensor>
+export type Tensors = Map<tfc.Tensor, KnownTensor>
 
 /** What a call was given, each field read once, the tensors found and checked. */
 export interface TensorStep {
@@ -134,7 +134,12 @@ function note(tensors: Tensors, tensor: tfc.Tensor, name: string): void {
 }
 
 /** Refuses what is no tensor of one of the types. `holder`: the object that was to have it. */
-function checkTensor(value: unknown, argument: string, dtypes: readonly string[], holder?: object): void {
+export function checkTensor(
+  value: unknown,
+  argument: string,
+  dtypes: readonly string[],
+  holder?: object,
+): asserts value is tfc.Tensor {
   if (!isTensor(value)) {
     const keys = value === undefined && holder !== undefined ? `; what was given is an object ${showKeys(holder)}` : ''
     fail('DTYPE', argument, `must be a tensor of TensorFlow.js, got ${show(value)}${keys}`)
@@ -160,7 +165,7 @@ const TARGET_TYPES: { readonly [field: string]: readonly string[] } = {
 export const TARGET_NAMES = Object.keys(TARGET_TYPES)
 
 /** Copies targets, and lists the tensors among them; what are no targets stays for the criterion to refuse. */
-function copyTargets(targets: unknown, tensors: Tensors): unknown {
+export function copyTargets(targets: unknown, tensors: Tensors): unknown {
   if (!Array.isArray(targets)) return targets
   const length = lengthOf(targets, 'targets')
   if (length > MAX_JOBS) fail('SHAPE', 'targets', `may be of at most ${MAX_JOBS} images, got ${length}`)

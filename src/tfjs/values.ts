@@ -70,7 +70,10 @@ function toData(tensor: tfc.Tensor, { shape }: KnownTensor, read: ReadTensor, na
 }
 
 /** The targets with the values of their tensors. */
-export function toTargets({ targets, tensors }: TensorStep, read: ReadTensor): readonly Target[] {
+export function toTargets(
+  { targets, tensors }: Pick<TensorStep, 'targets' | 'tensors'>,
+  read: ReadTensor,
+): readonly Target[] {
   if (!Array.isArray(targets)) return targets as readonly Target[]
   return targets.map((target: unknown, image) => {
     if (!isRecord(target)) return target as unknown as Target

@@ -121,7 +121,7 @@ impl Task for LossTask {
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
         let interrupt = self.interrupt.clone();
-        let computed = in_background(&interrupt, |scratch| self.run(scratch));
+        let computed = in_background(&interrupt, |scratch: &mut Scratch| self.run(scratch));
         std::mem::take(&mut self.snapshot).give_back();
         computed
     }

@@ -5,7 +5,7 @@ use napi::JsError;
 use napi::bindgen_prelude::{Env, JsValue};
 
 use crate::loss_error::Names;
-use crate::{loss_error, solver_error};
+use crate::{evaluation_error, loss_error, solver_error};
 
 /// The result of an export before it is thrown.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -16,6 +16,8 @@ pub enum Failure {
     Solver(lsap::Error),
     /// Refused by the loss, whose parts have these names.
     Loss(Error, Names),
+    /// Refused by the evaluation.
+    Evaluation(evaluate::Error),
     /// Refused by the binding: code, argument, message.
     Binding(&'static str, &'static str, String),
 }
@@ -23,6 +25,12 @@ pub enum Failure {
 impl From<lsap::Error> for Failure {
     fn from(error: lsap::Error) -> Self {
         Self::Solver(error)
+    }
+}
+
+impl From<evaluate::Error> for Failure {
+    fn from(error: evaluate::Error) -> Self {
+        Self::Evaluation(error)
     }
 }
 
@@ -41,6 +49,9 @@ impl Failure {
             Self::Loss(error, names) => {
                 (loss_error::code(error), loss_error::argument(error, names), loss_error::message(error, names))
             }
+            Self::Evaluation(error) => {
+                (evaluation_error::code(error), evaluation_error::argument(error), evaluation_error::message(error))
+            }
             Self::Binding(code, argument, message) => (*code, (*argument).to_owned(), message.clone()),
         };
         let create = || {
@@ -50,6 +61,7 @@ impl Failure {
             match &self {
                 Self::Solver(error) => solver_error::set_place(&mut object, error)?,
                 Self::Loss(error, _) => loss_error::set_place(&mut object, error)?,
+                Self::Evaluation(error) => evaluation_error::set_place(&mut object, error)?,
                 Self::Binding(..) => {}
             }
             Ok(napi::Error::from_unknown_without_coercion(object.to_unknown()))

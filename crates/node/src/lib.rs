@@ -11,6 +11,8 @@ pub mod describe;
 mod disjoint;
 pub mod environment;
 mod error;
+pub mod evaluate;
+mod evaluation_error;
 pub mod loss;
 mod loss_error;
 pub mod options;

@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hungarian_loss::Scratch;
-use lsap::{AssignmentOptions, Error, Interrupt};
+use lsap::memory::GiveBack;
+use lsap::{AssignmentOptions, Error, Interrupt, Interruptible};
 use napi::Task;
 use napi::bindgen_prelude::{Env, External, Float64Array, Int32Array};
 use napi_derive::napi;
@@ -53,7 +54,7 @@ impl<M: Solve> Task for AssignTask<M> {
         // SAFETY: JavaScript hands these arrays to nobody before the call is over (`src/assignment/` makes them itself), and they
         // do not overlap: the export has looked.
         let places = unsafe { (column_of_row.as_mut(), duals.as_mut().map_or(&mut [][..], |duals| duals.as_mut())) };
-        in_background(interrupt, |_| {
+        in_background(interrupt, |_: &mut Scratch| {
             matrix.take().ok_or(Error::Interrupted)?.solve(*options, interrupt, places).map_err(Failure::from)
         })
     }
@@ -67,12 +68,12 @@ impl<M: Solve> Task for AssignTask<M> {
     }
 }
 
-/// Runs a call once a thread is free. What it refuses lies within, since the outer error is napi's own, which has no place
-/// for ours.
-pub fn in_background<T>(
-    interrupt: &Interrupt,
-    call: impl FnOnce(&mut Scratch) -> Outcome<T>,
-) -> napi::Result<Outcome<T>> {
+/// Runs a call once a thread is free, with the memory that it computes with. What it refuses lies within, since the outer
+/// error is napi's own, which has no place for ours.
+pub fn in_background<M, T>(interrupt: &Interrupt, call: impl FnOnce(&mut M) -> Outcome<T>) -> napi::Result<Outcome<T>>
+where
+    M: Interruptible + GiveBack + Default + Send + 'static,
+{
     let run = || threads()?.in_background(interrupt, call);
     catch_unwind(AssertUnwindSafe(run)).map_err(|_| napi::Error::from_reason("the core panicked"))
 }

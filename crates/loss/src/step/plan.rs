@@ -328,18 +328,21 @@ impl Layout {
             let has_queries = layer.tensors[queries_of(family).start].is_some();
             let has_targets = targets_of(family).next().is_none_or(|field| targets.get(field) == Some(&true));
             active[family] = has_queries && has_targets;
+            let counts = |weights: &Weights| terms_of(family).find(|&term| weights.all()[term] > 0.0);
+            if let Some(needed) = info.needs.filter(|_| active[family]) {
+                let needed = FAMILIES.iter().position(|family| family.name == needed).unwrap_or(family);
+                active[family] = active[needed];
+                if let (false, Some(term)) = (active[needed], counts(&weights)) {
+                    let has_queries = layer.tensors[queries_of(needed).start].is_some();
+                    return Err(missing(part, needed, has_queries, term));
+                }
+            }
             // a late family is optional: its weights count where layers have it
             if active[family] || matches!(setup.family(family), Built::Late(_)) {
                 continue;
             }
-            let weighs = |weights: &Weights| terms_of(family).find(|&term| weights.all()[term] > 0.0);
-            if let Some(term) = weighs(&weights).or_else(|| weighs(&setup.cost)) {
-                let array = match has_queries {
-                    false => Array::Queries { part, field: info.queries[0].name },
-                    true => Array::Targets { field: info.targets[0].field.name },
-                };
-                let name = terms().nth(term).map_or("", |term| term.name);
-                return Err(Error::Missing { array, term: name });
+            if let Some(term) = counts(&weights).or_else(|| counts(&setup.cost)) {
+                return Err(missing(part, family, has_queries, term));
             }
         }
         let has_quality = (0..FAMILIES.len()).any(|family| active[family] && FAMILIES[family].has_quality);
@@ -391,4 +394,14 @@ impl Slot {
         let first = self.matches.start + image * queries;
         first..first + queries
     }
+}
+
+/// Refuses the absence of a family's first field, of the targets where queries have theirs. `term`: which needs it.
+fn missing(part: usize, family: usize, has_queries: bool, term: usize) -> Error {
+    let info = FAMILIES[family];
+    let array = match has_queries {
+        false => Array::Queries { part, field: info.queries[0].name },
+        true => Array::Targets { field: info.targets[0].field.name },
+    };
+    Error::Missing { array, term: terms().nth(term).map_or("", |term| term.name) }
 }

@@ -39,6 +39,8 @@ pub struct Family {
     pub has_quality: bool,
     /// Whether its terms are computed once all matchings are known. A layer may then lack its fields, whatever their weights.
     pub is_late: bool,
+    /// A family before it whose fields layers and targets must have where terms of this one count.
+    pub needs: Option<&'static str>,
     /// Makes it ready. Options are within their ranges.
     pub(crate) build: fn(&Options, Places<'_>) -> Result<Built>,
 }

@@ -175,6 +175,12 @@ fn fields_that_a_weight_calls_for_are_missed() {
         case.structure.stacks[0].widths.truncate(1);
     };
     assert_eq!(missing(case(), quality), (queries, "class"), "by the kind, which looks at how well pairs agree");
+    let no_boxes = |case: &mut Case| {
+        case.settings.weights = Weights::of(&[("fgl", 1.0)]);
+        case.settings.cost = Weights::default();
+        case.structure.targets = vec![false];
+    };
+    assert_eq!(missing(with_edges(), no_boxes), (targets, "fgl"), "by edges, whose targets are boxes");
     let error = refused(|structure| structure.targets.clear());
     assert_eq!(error.to_string(), "boxes of the targets: must be given, since the term l1 has a weight");
 }

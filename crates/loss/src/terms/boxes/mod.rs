@@ -33,6 +33,7 @@ pub(super) const FAMILY: Family = Family {
     options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES],
     has_quality: true,
     is_late: false,
+    needs: None,
     build,
 };
 

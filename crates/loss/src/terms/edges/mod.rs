@@ -35,6 +35,7 @@ pub(super) const FAMILY: Family = Family {
     options: &[&REG_MAX, &UP, &REG_SCALE, &TEMPERATURE],
     has_quality: false,
     is_late: true,
+    needs: Some("boxes"),
     build,
 };
 

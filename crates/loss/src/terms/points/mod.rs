@@ -30,6 +30,7 @@ pub(super) const FAMILY: Family = Family {
     options: &[&POINT_FORMAT, &POINT_WEIGHTS, &NORMALIZED_POINTS],
     has_quality: false,
     is_late: false,
+    needs: None,
     build,
 };
 

@@ -28,6 +28,7 @@ pub(super) const FAMILY: Family = Family {
     options: &[&SPAN_FORMAT, &NORMALIZED_SPANS],
     has_quality: true,
     is_late: false,
+    needs: None,
     build,
 };
 

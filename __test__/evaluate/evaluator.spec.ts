@@ -1,0 +1,339 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { DetectionEvaluator } from '../../src/evaluate.ts'
+import type {
+  DetectionMetrics,
+  EvaluationResult,
+  EvaluatorOptions,
+  EvaluatorState,
+  ImageDetections,
+  ImageGroundTruth,
+} from '../../src/evaluate.ts'
+import { checkBuilt } from '../support/built.ts'
+import { digestOfNumbers, makeSet } from '../support/evaluations.ts'
+import type { EvaluationSet } from '../support/evaluations.ts'
+import { errorOf, untyped } from '../support/helpers.ts'
+
+interface Recorded {
+  readonly numbers: readonly number[]
+  readonly digests: readonly string[]
+}
+
+const RECORDED = JSON.parse(
+  readFileSync(new URL('../fixtures/evaluation.json', import.meta.url), 'utf8'),
+) as readonly Recorded[]
+
+const NAMES: readonly (keyof DetectionMetrics)[] = [
+  'ap',
+  'ap50',
+  'ap75',
+  'apSmall',
+  'apMedium',
+  'apLarge',
+  'ar1',
+  'ar10',
+  'ar100',
+  'arSmall',
+  'arMedium',
+  'arLarge',
+]
+
+const digestsOf = ({ precision, scores, recall }: EvaluationResult): string[] =>
+  [precision, scores, recall].map(({ data }) => digestOfNumbers(data))
+
+describe('pycocotools: every number and every curve of random sets has the same bits', () => {
+  test.each(RECORDED.map((recorded, seed) => ({ recorded, seed })))('set $seed', ({ recorded, seed }) => {
+    const { options, detections, groundTruth } = makeSet(seed)
+    const result = new DetectionEvaluator(options).add(detections, groundTruth).result()
+    expect(digestsOf(result)).toEqual(recorded.digests)
+    expect(NAMES.map((name) => result[name])).toEqual(recorded.numbers)
+  })
+})
+
+/** Everything that a result says, bit by bit where it matters. */
+const contentOf = (result: EvaluationResult) => {
+  const { precision: _, scores: __, recall: ___, ...rest } = result
+  return { ...rest, digests: digestsOf(result) }
+}
+
+const evaluatorOf = (set: EvaluationSet, options: Partial<EvaluatorOptions> = {}): DetectionEvaluator =>
+  new DetectionEvaluator({ ...set.options, ...options })
+
+const whole = (set: EvaluationSet): EvaluationResult => evaluatorOf(set).add(set.detections, set.groundTruth).result()
+
+/** Some images of a set. */
+const partOf = (set: EvaluationSet, images: readonly number[]): [ImageDetections[], ImageGroundTruth[]] => [
+  images.map((image) => set.detections[image] as ImageDetections),
+  images.map((image) => set.groundTruth[image] as ImageGroundTruth),
+]
+
+/** The same targets, of images that are counted. */
+const withoutIds = (groundTruth: readonly ImageGroundTruth[]): ImageGroundTruth[] =>
+  groundTruth.map((entry) => Object.assign({}, entry, { id: undefined }))
+
+/** Sets with scores that tie between images. */
+const SEEDS = [2, 9, 48, 49, 56, 119]
+
+/** A set that is worth several threads. */
+const large = (): EvaluationSet => {
+  const sets = Array.from({ length: 40 }, (_, k) => makeSet(10 * k + 9)).concat(
+    Array.from({ length: 30 }, (_, k) => makeSet(10 * k + 8)),
+  )
+  const detections = sets.flatMap((set) => set.detections)
+  const groundTruth = sets.flatMap((set) => set.groundTruth).map((entry, id) => Object.assign(entry, { id }))
+  return { options: { numClasses: 12 }, ids: [...groundTruth.keys()], detections, groundTruth }
+}
+
+describe('add', () => {
+  test.each(SEEDS)('batches in any order and of any size give the same bits (set %i)', (seed) => {
+    const set = makeSet(seed)
+    const expected = contentOf(whole(set))
+    const images = [...set.ids.keys()]
+    for (const order of [images.toReversed(), images.toSorted((a, b) => ((a * 7 + 3) % 5) - ((b * 7 + 3) % 5))]) {
+      for (const size of [1, 3]) {
+        const evaluator = evaluatorOf(set)
+        for (let i = 0; i < order.length; i += size) evaluator.add(...partOf(set, order.slice(i, i + size)))
+        expect(evaluator.images).toBe(images.length)
+        expect(contentOf(evaluator.result())).toEqual(expected)
+      }
+    }
+  })
+
+  test('images without ids count in the order in which they are added', () => {
+    const set = makeSet(9)
+    const order = [...set.ids.keys()].toSorted((a, b) => (set.ids[a] as number) - (set.ids[b] as number))
+    const [detections, groundTruth] = partOf(set, order)
+    const evaluator = evaluatorOf(set).add(detections, withoutIds(groundTruth))
+    expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
+  })
+
+  test('ids of the call stand in the place of those of the ground truth', () => {
+    const set = makeSet(9)
+    const numbered = set.groundTruth.map((entry, id) => ({ ...entry, id }))
+    const evaluator = evaluatorOf(set).add(set.detections, numbered, { ids: set.ids })
+    expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
+  })
+
+  test('a result is made of what there is, and more may be added afterwards', () => {
+    const set = makeSet(9)
+    const evaluator = evaluatorOf(set).add(...partOf(set, [0, 1, 2]))
+    const before = contentOf(evaluator.result())
+    expect(contentOf(evaluator.result())).toEqual(before)
+    evaluator.add(...partOf(set, [...set.ids.keys()].slice(3)))
+    expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
+  })
+
+  test('what is wrong in any image adds none', () => {
+    const set = makeSet(9)
+    const evaluator = evaluatorOf(set).add(...partOf(set, [0]))
+    const [detections, groundTruth] = partOf(set, [1, 2, 3])
+    const wrong = { ...detections[2], scores: Float64Array.from(detections[2]?.scores ?? [], () => NaN) }
+    expect(wrong.scores.length).toBeGreaterThan(0)
+    const error = errorOf(() => evaluator.add([...detections.slice(0, 2), wrong as ImageDetections], groundTruth))
+    expect(error).toMatchObject({ code: 'NON_FINITE', argument: 'detections[2].scores', image: 2, detection: 0 })
+    expect(evaluator.images).toBe(1)
+    evaluator.add(detections, groundTruth).add(...partOf(set, [...set.ids.keys()].slice(4)))
+    expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
+  })
+
+  const empty = { boxes: [], scores: [], labels: [] }
+  const nothing = { boxes: [], labels: [] }
+
+  test.each([
+    ['an id that is there', [[empty], [{ ...nothing, id: 5 }]], 'RANGE', 'groundTruth[0].id'],
+    ['no id where there are ids', [[empty], [nothing]], 'SHAPE', 'groundTruth[0].id'],
+    ['an id twice', [[empty, empty], [nothing, nothing], { ids: [1, 1] }], 'RANGE', 'options.ids[1]'],
+    ['a fraction', [[empty], [{ ...nothing, id: 0.5 }]], 'DTYPE', 'groundTruth[0].id'],
+    ['too few ids', [[empty], [nothing], { ids: [] }], 'SHAPE', 'options.ids'],
+    ['ids that are none', [[empty], [nothing], { ids: 7 }], 'DTYPE', 'options.ids'],
+    ['unknown settings', [[empty], [nothing], { id: [7] }], 'OPTION', 'options.id'],
+    ['more detections', [[empty, empty], [nothing]], 'SHAPE', 'groundTruth'],
+    ['no list', [empty, [nothing]], 'DTYPE', 'detections'],
+    ['no list of targets', [[empty], undefined], 'DTYPE', 'groundTruth'],
+  ])('refuses %s', (_, args, code, argument) => {
+    const evaluator = new DetectionEvaluator({ numClasses: 1 }).add([empty], [{ ...nothing, id: 5 }])
+    expect(errorOf(() => evaluator.add(...untyped<[[], []]>(args)))).toMatchObject({ code, argument })
+    expect(evaluator.images).toBe(1)
+    evaluator.add([empty], [{ ...nothing, id: 1 }])
+  })
+
+  test('refuses to be called by what it reads', () => {
+    const evaluator = new DetectionEvaluator({ numClasses: 1 })
+    const sly = {
+      get boxes() {
+        evaluator.add([empty], [nothing])
+        return []
+      },
+      labels: [],
+    }
+    expect(errorOf(() => evaluator.add([empty], [sly]))).toMatchObject({ code: 'DTYPE', argument: 'this' })
+    expect(evaluator.images).toBe(0)
+  })
+})
+
+describe('merge and state', () => {
+  test.each(SEEDS)('evaluators of shares, merged in any order, give the same bits (set %i)', (seed) => {
+    const set = makeSet(seed)
+    const expected = contentOf(whole(set))
+    const images = [...set.ids.keys()]
+    const shares = [0, 1, 2].map((share) => images.filter((image) => image % 3 === share))
+    const evaluators = shares.map((share) => evaluatorOf(set).add(...partOf(set, share)))
+    const [a, b, c] = evaluators as [DetectionEvaluator, DetectionEvaluator, DetectionEvaluator]
+    const states = [() => c, () => a.state(), () => structuredClone(b.state())]
+    const merged = states.reduce((sum, state) => sum.merge(state()), evaluatorOf(set))
+    expect(contentOf(merged.result())).toEqual(expected)
+    const fromJson = evaluators.map((evaluator) => JSON.parse(JSON.stringify(evaluator.state())))
+    const again = fromJson.reduce((sum: DetectionEvaluator, state) => sum.merge(state), evaluatorOf(set))
+    expect(contentOf(again.result())).toEqual(expected)
+  })
+
+  test('counted images are counted on', () => {
+    const set = makeSet(9)
+    const bare = withoutIds(set.groundTruth)
+    const expected = evaluatorOf(set).add(set.detections, bare).result()
+    const first = evaluatorOf(set).add(set.detections.slice(0, 17), bare.slice(0, 17))
+    const second = evaluatorOf(set).add(set.detections.slice(17), bare.slice(17))
+    expect(second.state().ids).toBeUndefined()
+    expect(contentOf(first.merge(second.state()).result())).toEqual(contentOf(expected))
+  })
+
+  test('a state is a copy', () => {
+    const set = makeSet(9)
+    const evaluator = evaluatorOf(set).add(set.detections, set.groundTruth)
+    const expected = contentOf(evaluator.result())
+    evaluator.state().detections.scores.fill(7)
+    expect(contentOf(evaluator.result())).toEqual(expected)
+  })
+
+  test('refuses images that are there, and leaves everything as it was', () => {
+    const set = makeSet(9)
+    const evaluator = evaluatorOf(set).add(set.detections, set.groundTruth)
+    const error = errorOf(() => evaluator.merge(evaluator))
+    expect(error).toMatchObject({ code: 'RANGE', argument: 'groundTruth[0].id' })
+    expect(evaluator.images).toBe(40)
+    expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
+  })
+
+  test('refuses another number of classes', () => {
+    const [one, two] = [1, 2].map((numClasses) => new DetectionEvaluator({ numClasses }))
+    expect(errorOf(() => one?.merge(two as DetectionEvaluator))).toMatchObject({
+      code: 'OPTION',
+      argument: 'other.numClasses',
+    })
+  })
+})
+
+describe('result', () => {
+  test('threads and the event loop make no difference', async () => {
+    const set = large()
+    const results = [1, 2, 8].map((threads) =>
+      evaluatorOf(set, { threads }).add(set.detections, set.groundTruth).result(),
+    )
+    const [first] = results as [EvaluationResult]
+    expect(first.detections).toBeGreaterThan(10_000)
+    expect(first.ap).toBeGreaterThan(0)
+    for (const result of results) expect(contentOf(result)).toEqual(contentOf(first))
+    const evaluator = evaluatorOf(set).add(set.detections, set.groundTruth)
+    const pending = [evaluator.resultAsync(), evaluator.resultAsync()]
+    for (const result of await Promise.all(pending)) expect(contentOf(result)).toEqual(contentOf(first))
+  })
+
+  test('an asynchronous one is of the images that there were when it was called', async () => {
+    const set = makeSet(9)
+    const evaluator = evaluatorOf(set).add(...partOf(set, [0, 1, 2]))
+    const expected = contentOf(evaluator.result())
+    const pending = evaluator.resultAsync()
+    evaluator.add(...partOf(set, [...set.ids.keys()].slice(3)))
+    expect(contentOf(await pending)).toEqual(expected)
+  })
+
+  test('a signal stops it', async () => {
+    const set = large()
+    const evaluator = evaluatorOf(set).add(set.detections, set.groundTruth)
+    await expect(evaluator.resultAsync({ signal: AbortSignal.abort('enough') })).rejects.toBe('enough')
+    const controller = new AbortController()
+    const pending = evaluator.resultAsync({ signal: controller.signal })
+    controller.abort('enough')
+    await expect(pending).rejects.toBe('enough')
+    await expect(evaluator.resultAsync(untyped({ signal: 7 }))).rejects.toMatchObject({ code: 'OPTION' })
+    await expect(evaluator.resultAsync(untyped({ abort: 7 }))).rejects.toMatchObject({ code: 'OPTION' })
+  })
+
+  test('without images, detections or targets everything is -1 or 0', () => {
+    const none = new DetectionEvaluator({ numClasses: 2 })
+    expect(none.result()).toMatchObject({ ap: -1, ar100: -1, images: 0, targets: 0, detections: 0 })
+    const box = { boxes: [[0, 0, 10, 10]], labels: [0] }
+    const nothing = { boxes: [], labels: [] }
+    const unwanted = new DetectionEvaluator({ numClasses: 2 }).add([{ ...box, scores: [0.5] }], [nothing]).result()
+    expect(unwanted).toMatchObject({ ap: -1, ar100: -1, targets: 0, detections: 1 })
+    const missed = new DetectionEvaluator({ numClasses: 2 }).add([{ ...nothing, scores: [] }], [box]).result()
+    expect(missed).toMatchObject({ ap: 0, apSmall: 0, apLarge: -1, ar100: 0, targets: 1, detections: 0 })
+    expect(missed.perClass.map(({ ap }) => ap)).toEqual([0, -1])
+  })
+
+  test('all formats of boxes are the same boxes', () => {
+    const set = makeSet(48)
+    const expected = contentOf(whole(set))
+    const formats = { xyxy: [1, 1], cxcywh: [0.5, 0] } as const
+    for (const [boxFormat, [shift, rest]] of Object.entries(formats) as ['xyxy', [number, number]][]) {
+      const turn = (row: ArrayLike<number>): number[] => {
+        const [x, y, w, h] = row as unknown as [number, number, number, number]
+        return boxFormat === 'xyxy' ? [x, y, x + w * rest, y + h * rest] : [x + w * shift, y + h * shift, w, h]
+      }
+      const rows = (boxes: ArrayLike<number>) =>
+        Array.from({ length: boxes.length / 4 }, (_, i) => turn(Array.from(boxes).slice(4 * i, 4 * i + 4)))
+      const detections = set.detections.map((entry) => ({ ...entry, boxes: rows(entry.boxes as Float64Array) }))
+      const groundTruth = set.groundTruth.map((entry) => ({ ...entry, boxes: (entry.boxes as number[][]).map(turn) }))
+      const byOption = evaluatorOf(set, { boxFormat }).add(detections, groundTruth)
+      expect(contentOf(byOption.result())).toEqual(expected)
+      const own = <Entry>(entry: Entry) => ({ ...entry, boxFormat })
+      expect(contentOf(evaluatorOf(set).add(detections.map(own), groundTruth.map(own)).result())).toEqual(expected)
+    }
+  })
+
+  test('an annotation’s id makes no difference, not even 0', () => {
+    const box = { boxes: [[0, 0, 10, 10]], labels: [0] }
+    const { ap } = new DetectionEvaluator({ numClasses: 1 })
+      .add([{ ...box, scores: [1] }], [{ ...box, id: 0 }])
+      .result()
+    expect(ap).toBeCloseTo(1, 12)
+  })
+})
+
+describe('worker', () => {
+  beforeAll(checkBuilt, 60_000)
+
+  test('states posted from other threads make the same result', async () => {
+    const set = makeSet(49)
+    const built = new URL('../../dist/evaluate.js', import.meta.url).href
+    const code = `
+    import { parentPort, workerData } from 'node:worker_threads'
+    import { DetectionEvaluator } from ${JSON.stringify(built)}
+    const { options, detections, groundTruth } = workerData
+    parentPort.postMessage(new DetectionEvaluator(options).add(detections, groundTruth).state())
+  `
+    const images = [...set.ids.keys()]
+    const states = [0, 1].map((share) => {
+      const [detections, groundTruth] = partOf(
+        set,
+        images.filter((image) => image % 2 === share),
+      )
+      const workerData = { options: set.options, detections, groundTruth }
+      const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData })
+      return once(worker, 'message').then(([state]) => state as EvaluatorState)
+    })
+    const merged = (await Promise.all(states)).reduce((sum, state) => sum.merge(state), evaluatorOf(set))
+    expect(contentOf(merged.result())).toEqual(contentOf(whole(set)))
+  })
+})
+
+test('this: a method without its evaluator says so', async () => {
+  const evaluator = new DetectionEvaluator({ numClasses: 1 })
+  const { add, merge, state, result, resultAsync } = evaluator
+  for (const method of [add, merge, state, result]) {
+    expect(errorOf(() => untyped<Function>(method)([], []))).toMatchObject({ code: 'DTYPE', argument: 'this' })
+  }
+  await expect(untyped<Function>(resultAsync)()).rejects.toMatchObject({ code: 'DTYPE', argument: 'this' })
+})
