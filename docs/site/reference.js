@@ -24,23 +24,19 @@ export async function writeReference(root, folder) {
     disableSources: true,
     readme: 'none',
     name: 'API reference',
-    gitRevision: 'main',
     treatWarningsAsErrors: true,
     validation: { notExported: false, invalidLink: true, notDocumented: false, invalidPath: true },
     outputs: [{ name: 'markdown', path: folder }],
     router: 'member',
     entryFileName: 'index',
     hidePageHeader: true,
-    hideBreadcrumbs: false,
     useCodeBlocks: true,
-    expandObjects: false,
     parametersFormat: 'table',
     // a heading for each property: tables of them are too wide for a phone, and a search finds headings
     interfacePropertiesFormat: 'list',
     classPropertiesFormat: 'list',
     typeAliasPropertiesFormat: 'list',
     typeDeclarationFormat: 'list',
-    tableColumnSettings: { hideSources: true, hideInherited: true, hideOverrides: true, hideModifiers: true },
     sanitizeComments: true,
   })
   const project = await app.convert()
@@ -51,9 +47,9 @@ export async function writeReference(root, folder) {
   app.validate(project)
   hideBases(project)
   // a module is called as it is imported
-  for (const module of project.children ?? []) {
-    const entry = entries.find(({ source }) => join(root, source) === join(root, sourceOf(module)))
-    if (entry !== undefined) module.name = entry.name
+  for (const module of project.children) {
+    // TypeDoc names it by the path of its source without the ending
+    module.name = entries.find(({ source }) => source === `src/${module.name}.ts`).name
   }
   await app.generateOutputs(project)
   if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error('The reference could not be written.')
@@ -105,9 +101,4 @@ function hideBases(project) {
     reflection.extendedTypes = reflection.extendedTypes?.filter(isKnown)
     reflection.implementedTypes = reflection.implementedTypes?.filter(isKnown)
   }
-}
-
-/** The source of a module, which TypeDoc names by its path without its ending. */
-function sourceOf(module) {
-  return `src/${module.name}.ts`
 }
