@@ -31,7 +31,7 @@ process.env.HUNGARIAN_LOSS_SETUP = '1'
 const steps = [
   {
     name: 'dependencies',
-    inputs: ['package.json', 'package-lock.json', 'benchmarks/package.json'],
+    inputs: ['package.json', 'package-lock.json', 'benchmarks/package.json', 'examples/data-parallel/package.json'],
     output: () => existsSync(join(ROOT, 'node_modules', 'typescript')),
     command: 'npm ci --no-audit --no-fund --loglevel=error',
   },
