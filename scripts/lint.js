@@ -10,6 +10,7 @@ runAll([
   'node scripts/circles.js',
   'npx tsc -p tsconfig.json',
   'node scripts/documented.js',
+  'npx tsc -p examples/playground/tsconfig.json',
   'npx oxlint --deny-warnings',
   'npx oxfmt --check',
   'git diff --exit-code -- native/binding.d.cts',

@@ -43,7 +43,14 @@ const steps = [
   },
   {
     name: 'TypeScript',
-    inputs: ['src', 'native/binding.d.cts', 'tsconfig.json', 'tsconfig.build.json'],
+    inputs: [
+      'src',
+      'native/binding.d.cts',
+      'tsconfig.json',
+      'tsconfig.build.json',
+      'scripts/cli.js',
+      'package-lock.json',
+    ],
     output: () => existsSync(join(ROOT, 'dist', 'index.js')),
     command: 'npm run --silent build:ts',
   },

@@ -24,6 +24,7 @@ const SOURCES = [
   'Cargo.lock',
   'crates',
   'src',
+  'scripts/cli.js',
   'README.md',
   'CHANGELOG.md',
   'scripts/package',

@@ -30,6 +30,7 @@ export const SECTIONS = [
       { text: 'Groups and one-to-many', file: 'docs/guide/groups.md' },
       { text: 'Several workers', file: 'docs/guide/workers.md' },
       { text: 'Troubleshooting', file: 'docs/guide/troubleshooting.md' },
+      { text: 'A report of your batch', file: 'docs/guide/report.md' },
     ],
   },
   {
@@ -47,6 +48,7 @@ export const SECTIONS = [
     text: 'Know',
     pages: [
       { text: 'How it works', file: 'docs/guide/how-it-works.md' },
+      { text: 'Playground', file: 'docs/guide/playground.md' },
       { text: 'How fast it is', file: 'docs/guide/performance.md' },
       { text: 'Reliability', file: 'docs/reliability.md' },
     ],

@@ -40,6 +40,13 @@ const TYPESCRIPT = {
 export const WAYS = [
   { name: 'esm', section: 'Node.js', short: true, prints: printed },
   { name: 'require', section: 'CommonJS', short: true, prints: '2 2' },
+  {
+    name: 'command',
+    section: 'Command line',
+    short: true,
+    runs: /^npx hungarian-loss/,
+    prints: 'Nothing looks wrong.',
+  },
   { name: 'workers', section: 'Worker threads', times: 4 },
   { name: 'typescript', packages: ['typescript@7.0.2'], ...TYPESCRIPT },
   { name: 'typescript-5', packages: ['typescript@5.9.3'], ...TYPESCRIPT },
