@@ -9,5 +9,6 @@ const wasm = isFresh()
   : 'WebAssembly, which is not built or older than its sources,'
 console.log(
   `\nLeft out: ${wasm} (npm run test:wasm), a browser (npm run test:browser, npm run test:report), the packages as users install them ` +
-    `(npm run test:package) and the addon for arm64 (npm run test:arm64).`,
+    `(npm run test:package), the documents' programs that need further packages (npm run test:docs) and the addon for ` +
+    `arm64 (npm run test:arm64).`,
 )
