@@ -14,7 +14,15 @@ import { DESCRIPTION } from '../dist/binding/description.js'
 import { simdLevel } from '../dist/index.js'
 import { makeProblems } from './bits/assignments.js'
 import { makeBatches } from './bits/batches.js'
-import { digestOfAssignment, digestOfCosts, digestOfError, digestOfLoss, digestOfMatching } from './bits/digest.js'
+import { makeEvaluations } from './bits/evaluations.js'
+import {
+  digestOfAssignment,
+  digestOfCosts,
+  digestOfError,
+  digestOfEvaluation,
+  digestOfLoss,
+  digestOfMatching,
+} from './bits/digest.js'
 
 const RECORD = fileURLToPath(new URL('../benchmarks/bits.json', import.meta.url))
 const LEVELS = ['avx512', 'avx2', 'sse2', 'neon', 'simd128', 'fallback']
@@ -99,6 +107,10 @@ async function digestAll() {
   for (const { name, solve } of makeProblems().filter(isChosen)) {
     const runs = await Promise.all([false, true].map((isAsync) => solve(isAsync).then(digestOfAll, digestOfError)))
     digests[name] = agreed(name, runs)
+  }
+  for (const { name, evaluate } of makeEvaluations().filter(isChosen)) {
+    const runs = [evaluate(1).result(), evaluate(2).result(), await evaluate(2).resultAsync()]
+    digests[name] = agreed(name, runs.map(digestOfEvaluation))
   }
   return digests
 }

@@ -1,6 +1,7 @@
 /**
  * Whether the package works in a browser: it is laid out as it is installed, bundled as users bundle it, and opened in headless
- * Chromium, where it computes the README's first lines and trains the digits' model for some steps.
+ * Chromium, where it computes the README's first lines and trains the digits' model for some steps. The playground is built and
+ * checked as well.
  *
  * Usage: npm run test:browser [-- --install --picture page.png]. `--install` installs a browser where there is none and that can
  * be done; `--picture` keeps what the page looks like in the end.
@@ -16,6 +17,8 @@ import { deepStrictEqual } from 'node:assert/strict'
 import { build } from 'esbuild'
 import { findChromium, openPage } from './browser/chromium.js'
 import { MissingTool } from './cross/toolchain.js'
+import { buildPlayground, PAGE as PLAYGROUND } from './playground/build.js'
+import { checkPlayground } from './playground/check.js'
 import { BUILT, layOutPackage, MODULE } from './wasm/package.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -41,7 +44,10 @@ try {
   const folder = mkdtempSync(join(tmpdir(), 'browser-'))
   try {
     await bundle(folder)
-    await check(chromium, folder)
+    await served(folder, (url) => check(chromium, url))
+    await buildPlayground()
+    copyFileSync(PLAYGROUND, join(folder, 'index.html'))
+    await served(folder, (url) => checkPlayground(chromium, url))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -79,8 +85,7 @@ async function bundle(folder) {
     copyFileSync(path, join(folder, basename(path)))
 }
 
-async function check(chromium, folder) {
-  const { server, url } = await serve(folder)
+async function check(chromium, url) {
   const page = await openPage(chromium, url)
   try {
     const { info, isIsolated, assignments, error, losses, ...lines } = await page.evaluate('finished')
@@ -100,13 +105,11 @@ async function check(chromium, folder) {
     )
   } finally {
     await page.close()
-    server.close()
-    server.closeAllConnections()
   }
 }
 
-/** A server of the folder's files. */
-async function serve(folder) {
+/** Does something while a server has the folder's files. */
+async function served(folder, use) {
   const server = createServer((request, response) => {
     const path = join(folder, request.url === '/' ? 'index.html' : basename(request.url))
     if (!existsSync(path)) return response.writeHead(404).end()
@@ -114,5 +117,10 @@ async function serve(folder) {
     return createReadStream(path).pipe(response)
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { server, url: `http://127.0.0.1:${server.address().port}/` }
+  try {
+    await use(`http://127.0.0.1:${server.address().port}/`)
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
 }

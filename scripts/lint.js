@@ -1,4 +1,4 @@
-/** Formatting, lints, types, documentation, and whether the generated types that are committed are fresh. */
+/** Formatting, lints, types, documentation and whether all that is exported has any, and whether the generated types that are committed are fresh. */
 import { runAll } from './run.js'
 
 process.env.RUSTDOCFLAGS = '-D warnings'
@@ -9,6 +9,8 @@ runAll([
   'cargo doc --workspace --no-deps --locked',
   'node scripts/circles.js',
   'npx tsc -p tsconfig.json',
+  'node scripts/documented.js',
+  'npx tsc -p examples/playground/tsconfig.json',
   'npx oxlint --deny-warnings',
   'npx oxfmt --check',
   'git diff --exit-code -- native/binding.d.cts',

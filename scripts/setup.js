@@ -2,9 +2,9 @@
  * Brings a checkout to where everything can run: dependencies installed, addon compiled, TypeScript compiled. What is
  * fresh is left alone; freshness is judged by the contents of the inputs, so a new clone or another branch is safe.
  *
- * Usage: node scripts/setup.js [--debug | --installed]. With `--debug` the addon is built for a debugger, in place of the release
+ * Usage: node scripts/setup.js [--debug | --installed | --dependencies]. With `--debug` the addon is built for a debugger, in place of the release
  * build. The next run without it puts the release build back, so that no other command meets an addon for debugging. With
- * `--installed` the dependencies are taken as npm has just installed them.
+ * `--installed` the dependencies are taken as npm has just installed them. With `--dependencies` nothing is compiled, and Rust not needed.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,8 +21,8 @@ const NODE = [20, 19]
 const CARGO = [1, 89]
 
 const [option, ...others] = process.argv.slice(2)
-if (others.length > 0 || ![undefined, '--debug', '--installed'].includes(option)) {
-  fail(`There are only the options --debug and --installed, got "${[option, ...others].join(' ')}".`)
+if (others.length > 0 || ![undefined, '--debug', '--installed', '--dependencies'].includes(option)) {
+  fail(`There are only the options --debug, --installed and --dependencies, got "${[option, ...others].join(' ')}".`)
 }
 const profile = option === '--debug' ? ' -- --profile debugging' : ''
 // npm would run `prepare`, which runs this
@@ -31,7 +31,7 @@ process.env.HUNGARIAN_LOSS_SETUP = '1'
 const steps = [
   {
     name: 'dependencies',
-    inputs: ['package.json', 'package-lock.json', 'benchmarks/package.json'],
+    inputs: ['package.json', 'package-lock.json', 'benchmarks/package.json', 'examples/data-parallel/package.json'],
     output: () => existsSync(join(ROOT, 'node_modules', 'typescript')),
     command: 'npm ci --no-audit --no-fund --loglevel=error',
   },
@@ -43,14 +43,22 @@ const steps = [
   },
   {
     name: 'TypeScript',
-    inputs: ['src', 'native/binding.d.cts', 'tsconfig.json', 'tsconfig.build.json'],
+    inputs: [
+      'src',
+      'native/binding.d.cts',
+      'tsconfig.json',
+      'tsconfig.build.json',
+      'scripts/cli.js',
+      'package-lock.json',
+    ],
     output: () => existsSync(join(ROOT, 'dist', 'index.js')),
     command: 'npm run --silent build:ts',
   },
 ]
 
+const chosen = option === '--dependencies' ? steps.slice(0, 1) : steps
 checkTools()
-for (const step of steps) {
+for (const step of chosen) {
   const stamp = join(STAMPS, step.name)
   const digest = digestOf(step.command, step.inputs)
   if (step.output() && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) continue
@@ -71,6 +79,7 @@ function checkTools() {
       `Node.js ${NODE.join('.')} or later is needed, and this is ${process.versions.node}: install it from https://nodejs.org.`,
     )
   }
+  if (option === '--dependencies') return
   const cargo = spawnSync('cargo', ['--version'], { encoding: 'utf8' })
   const version = /cargo (\d+)\.(\d+)/.exec(cargo.stdout ?? '')
   if (cargo.status !== 0 || version === null) {

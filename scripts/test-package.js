@@ -15,7 +15,7 @@ import { PACKAGES } from './package/pack.js'
 import { titleOf } from './package/page.js'
 import { MANIFEST, ownPlatform, ROOT, WASM } from './package/platforms.js'
 import { Project } from './package/project.js'
-import { loadsPackage, LOSS, WAYS } from './package/ways.js'
+import { loadsPackage, LOSS, PAGES, WAYS } from './package/ways.js'
 
 /** What tarballs are made of. */
 const SOURCES = [
@@ -24,6 +24,7 @@ const SOURCES = [
   'Cargo.lock',
   'crates',
   'src',
+  'scripts/cli.js',
   'README.md',
   'CHANGELOG.md',
   'scripts/package',
@@ -74,7 +75,7 @@ async function tryWay(way) {
   try {
     project.install([tarballOf(MANIFEST.name), tarballOf((way.wasm ? WASM : OWN).packageName), ...packages])
     for (const name of ['try.mjs', ...copies]) project.write(name, program)
-    for (const [name, text] of [...files, ...(page === undefined ? [] : readSection('Browsers').files)]) {
+    for (const [name, text] of [...files, ...(page === undefined ? [] : readSection(PAGES).files)]) {
       project.write(name, text)
     }
     let compared = 0

@@ -8,6 +8,7 @@ const wasm = isFresh()
   ? 'but for a smoke test WebAssembly'
   : 'WebAssembly, which is not built or older than its sources,'
 console.log(
-  `\nLeft out: ${wasm} (npm run test:wasm), a browser (npm run test:browser), the packages as users install them ` +
-    `(npm run test:package) and the addon for arm64 (npm run test:arm64).`,
+  `\nLeft out: ${wasm} (npm run test:wasm), a browser (npm run test:browser, npm run test:report), the packages as users install them ` +
+    `(npm run test:package), the documents' programs that need further packages (npm run test:docs) and the addon for ` +
+    `arm64 (npm run test:arm64).`,
 )

@@ -1,4 +1,8 @@
-/** The public face of the package. */
+/**
+ * The public face of the package: the loss, what goes into it and comes out of it, and the assignment solver.
+ *
+ * @module
+ */
 export { linearSumAssignment, linearSumAssignmentAsync } from './assignment/assignment.ts'
 export { linearSumAssignmentBatch } from './assignment/batch.ts'
 export type { CostMatrices } from './assignment/batch.ts'
@@ -28,6 +32,7 @@ export type { AsyncCallOptions, CallOptions } from './criterion/call.ts'
 export { HungarianLoss } from './criterion/criterion.ts'
 export type { Finding, FindingCode } from './criterion/inspect/finding.ts'
 export { inspectBatch } from './criterion/inspect/inspect.ts'
+export type { Inspector } from './criterion/inspect/inspect.ts'
 export { combineNormalizers } from './criterion/normalizers.ts'
 export type { CombinedNormalizers, CombineOptions, NormalizerSource } from './criterion/normalizers.ts'
 export { batchIndices } from './data/batches.ts'
@@ -70,11 +75,11 @@ export type {
 export type { EmptyTarget, Target, TargetsOf, TargetWithoutBoxes } from './input/targets.ts'
 export type { HungarianLossOptions, ResolvedOptions } from './options/options.ts'
 export type { PresetName } from './options/presets.ts'
-export type { CostBlock, CostResult, PartCost } from './result/costs.ts'
+export type { CostBlock, CostResult, LayerCost, PartCost } from './result/costs.ts'
 export type { LayerResult, LossResult, Metrics, PartResult } from './result/loss.ts'
 export type { NonFiniteCounts } from './result/non-finite.ts'
 export type { Matches } from './result/matches.ts'
-export type { MatchResult, PartMatching } from './result/matching.ts'
+export type { LayerMatches, MatchResult, PartMatching } from './result/matching.ts'
 export type { NormalizerCounts, Normalizers } from './result/normalizers.ts'
 export type { Boxes, IgnoreOptions, ResolvedIgnore } from './terms/boxes.ts'
 export type { Labels, LabelSets } from './terms/classes.ts'

@@ -5,6 +5,7 @@ import { checkBuilt } from '../support/built.ts'
 import { ROOT } from '../support/root.ts'
 
 const PACKAGE = new URL('../../dist/index.js', import.meta.url).href
+const EVALUATE = new URL('../../dist/evaluate.js', import.meta.url).href
 
 beforeAll(checkBuilt, 60_000)
 
@@ -12,6 +13,7 @@ beforeAll(checkBuilt, 60_000)
 const program = (call: string) => `
   import { performance } from 'node:perf_hooks'
   import { HungarianLoss, linearSumAssignmentAsync } from ${JSON.stringify(PACKAGE)}
+  import { DetectionEvaluator } from ${JSON.stringify(EVALUATE)}
 
   const n = 3000
   let state = 1
@@ -35,6 +37,13 @@ const program = (call: string) => `
       const targets = [{ labels: new Array(n).fill(0), boxes: boxes() }]
       const criterion = HungarianLoss.detr({ numClasses: 1 })
       return () => criterion.computeAsync({ logits, boxes: { data: boxes(), shape: [1, n, 4] } }, targets)
+    },
+    evaluate: () => {
+      const side = 15_000
+      const image = { boxes: numbers(4 * side).map((value) => 1000 * value), labels: new Uint8Array(side) }
+      const evaluator = new DetectionEvaluator({ numClasses: 1, maxDetections: [side] })
+      evaluator.add([{ ...image, scores: numbers(side) }], [image])
+      return () => evaluator.resultAsync()
     },
   }.${call}()
   const started = performance.now()
@@ -68,8 +77,8 @@ function run(code: string): Times {
 /** Less than half of what all the calls take on two threads, and far more than one needs to notice that it is to end. */
 const patience = (one: number): number => 2 * one + 1000
 
-test.each(['dense', 'sparse', 'loss'])(
-  'computeAsync and linearSumAssignmentAsync: a process that exits does not wait for calls (%s)',
+test.each(['dense', 'sparse', 'loss', 'evaluate'])(
+  'computeAsync, linearSumAssignmentAsync and resultAsync: a process that exits does not wait for calls (%s)',
   { retry: 2 },
   (call) => {
     const { one, exit } = run(`${program(call)}; process.exit()`)

@@ -72,7 +72,7 @@ test('comment: the crates beneath the binding know nothing of what JavaScript ca
 })
 
 /** A comment that belongs to the file, and not to what it declares first. */
-const OF_THE_FILE = /^\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?:import|export \{|\n|\/\*\*)/
+const OF_THE_FILE = /^(?:#!.*\n)?\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?:import|export \{|\n|\/\*\*)/
 
 test('comment: every file of src and of what specs share begins with what it is', () => {
   const files = [
@@ -97,6 +97,7 @@ const FOLDERS = [
   'criterion',
   'tfjs',
   '.',
+  'cli',
 ]
 
 test('import: folders import one way, from the ground up', () => {

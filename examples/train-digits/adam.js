@@ -23,6 +23,20 @@ export class Adam {
     }))
   }
 
+  /** What it has learnt of the gradients: its own arrays, in the order of the variables. */
+  get state() {
+    return { steps: this.#steps, parameters: this.#parameters.map(({ mean, square }) => ({ mean, square })) }
+  }
+
+  /** Goes on from what {@link state} once gave, which is copied. */
+  set state({ steps, parameters }) {
+    this.#steps = steps
+    this.#parameters.forEach(({ mean, square }, i) => {
+      mean.set(parameters[i].mean)
+      square.set(parameters[i].square)
+    })
+  }
+
   /**
    * Takes one step.
    * @param {Record<string, import('@tensorflow/tfjs-core').Tensor>} gradients by the variables' names

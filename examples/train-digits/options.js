@@ -63,7 +63,8 @@ export function parseOptions(args, defaults) {
   return options
 }
 
-function wholeNumber({ rawName, value }, least, most) {
+/** The value of an option as a number. Throws a UsageError where it is none, or not in the range. */
+export function wholeNumber({ rawName, value }, least, most) {
   const number = /^\d+$/.test(value ?? '') ? Number(value) : NaN
   if (number >= least && number <= most) return number
   const got = value === undefined ? 'nothing' : `"${value}"`

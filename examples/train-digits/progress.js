@@ -6,6 +6,7 @@ const PLAIN_LINES = 20
 export class Progress {
   #stream
   #steps
+  #done
   #started = performance.now()
   #drawn = 0
   #score = ''
@@ -13,10 +14,12 @@ export class Progress {
   /**
    * @param {import('node:tty').WriteStream} stream
    * @param {number} steps how many there will be
+   * @param {number} [done] how many there were before it began, in a training that goes on
    */
-  constructor(stream, steps) {
+  constructor(stream, steps, done = 0) {
     this.#stream = stream
     this.#steps = steps
+    this.#done = done
   }
 
   /** Milliseconds since the start. */
@@ -30,7 +33,7 @@ export class Progress {
     const due = isTTY ? performance.now() - this.#drawn > 100 : step % Math.ceil(this.#steps / PLAIN_LINES) === 0
     if (!due && step < this.#steps) return
     this.#drawn = performance.now()
-    const remaining = (this.elapsed / step) * (this.#steps - step)
+    const remaining = (this.elapsed / (step - this.#done)) * (this.#steps - step)
     const filled = Math.floor((BAR * step) / this.#steps)
     const parts = [
       isTTY ? '█'.repeat(filled) + '░'.repeat(BAR - filled) : `${Math.floor((100 * step) / this.#steps)} %`.padStart(5),

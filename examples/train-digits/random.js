@@ -8,6 +8,15 @@ export class Random {
     for (let i = 0; i < 8; i++) this.uniform() // lets neighbouring seeds drift apart
   }
 
+  /** All that the next numbers depend on: a whole number, below 2^32. */
+  get state() {
+    return this.#state
+  }
+
+  set state(state) {
+    this.#state = state >>> 0
+  }
+
   /** The next number, uniform in [0, 1): a counter, scrambled by two rounds of multiply and shift. */
   uniform() {
     this.#state = (this.#state + 0x9e3779b9) >>> 0

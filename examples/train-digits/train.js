@@ -29,17 +29,10 @@ export async function* train(model, loss, digits, { steps, seed, denoising }) {
     const noisy = denoising > 0 ? drawNoisy(noise, targets, denoising) : undefined
     const total = tf.tidy(() => {
       const input = tf.tensor(images, [SETTINGS.batchSize, CANVAS, CANVAS, 1])
-      const { value, grads } = tf.variableGrads(() => {
-        const { proposals, layers, denoising } = model.forward(input, noisy)
-        return loss(
-          {
-            ...part(layers),
-            encoder: proposals,
-            denoising: denoising && { ...part(denoising), groups: noisy.groups, padding: 'ignore' },
-          },
-          targets,
-        )
-      }, model.variables)
+      const { value, grads } = tf.variableGrads(
+        () => loss(toOutputs(model.forward(input, noisy), noisy), targets),
+        model.variables,
+      )
       adam.step(grads, learningRate(step, steps))
       return value
     })
@@ -52,11 +45,24 @@ export async function* train(model, loss, digits, { steps, seed, denoising }) {
 
 const nextTurn = () => new Promise((resolve) => setTimeout(resolve))
 
-/** The layers as the loss takes them: the last one, and the others as `auxiliary`. */
+/**
+ * What the model predicts, as the loss takes it.
+ * @param {ReturnType<import('./model.js').Detr['forward']>} predictions
+ * @param {import('./denoising.js').Noisy} [noisy] the denoising queries that the model was given
+ */
+export function toOutputs({ proposals, layers, denoising }, noisy) {
+  return {
+    ...part(layers),
+    encoder: proposals,
+    denoising: denoising && { ...part(denoising), groups: noisy.groups, padding: 'ignore' },
+  }
+}
+
+/** The last of the layers, and the others as `auxiliary`. */
 const part = (layers) => ({ ...layers.at(-1), auxiliary: layers.slice(0, -1) })
 
 /** Rises linearly at first, then falls along half a cosine to zero. */
-function learningRate(step, steps) {
+export function learningRate(step, steps) {
   const warmUp = Math.min(1, step / SETTINGS.warmUp)
   return SETTINGS.learningRate * warmUp * (0.5 + 0.5 * Math.cos((Math.PI * step) / (steps + 1)))
 }

@@ -84,6 +84,17 @@ export function digestOfAssignment(assignment) {
   return digest.end()
 }
 
+/** @param {import('../../src/evaluate.ts').EvaluationResult} result */
+export function digestOfEvaluation(result) {
+  const digest = new Digest()
+  for (const { data, shape } of [result.precision, result.scores, result.recall]) digest.numbers(...shape).array(data)
+  for (const { perClass: _, areas, ...metrics } of [result, ...result.perClass]) {
+    digest.numbers(...Object.values(metrics).filter((value) => typeof value === 'number'))
+    for (const { ap, ap50, ap75, ar, targets } of Object.values(areas)) digest.numbers(ap, ap50, ap75, ...ar, targets)
+  }
+  return digest.end()
+}
+
 /** @param {{ code: string, message: string }} error */
 export const digestOfError = ({ code, message }) => new Digest().text(code).text(message).end()
 

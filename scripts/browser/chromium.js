@@ -40,7 +40,13 @@ export function findChromium({ install = false } = {}) {
  * Opens a page.
  * @param {string} program
  * @param {string} url
- * @returns {Promise<{ evaluate: (expression: string) => Promise<unknown>, screenshot: () => Promise<Buffer>, close: () => Promise<void> }>}
+ * @returns {Promise<{
+ *   ask: (method: string, params?: object) => Promise<any>,
+ *   evaluate: (expression: string) => Promise<any>,
+ *   screenshot: () => Promise<Buffer>,
+ *   look: (screen: { width: number, height: number, isDark: boolean }) => Promise<void>,
+ *   close: () => Promise<void>,
+ * }>} `ask` sends the page any command of the protocol; `look` sets the size of the screen, and whether a dark page is wished for
  */
 export async function openPage(program, url) {
   const profile = mkdtempSync(join(tmpdir(), 'chromium-'))
@@ -62,7 +68,13 @@ export async function openPage(program, url) {
     const loaded = send.once('Page.loadEventFired')
     await ask('Page.navigate', { url })
     await loaded
-    return { evaluate: (expression) => evaluate(ask, expression), screenshot: () => screenshot(ask), close }
+    return {
+      ask,
+      evaluate: (expression) => evaluate(ask, expression),
+      screenshot: () => screenshot(ask),
+      look: (screen) => look(ask, screen),
+      close,
+    }
   } catch (error) {
     await close()
     throw error
@@ -105,6 +117,12 @@ async function evaluate(ask, expression) {
   if (exceptionDetails)
     throw new Error(`In the page: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`)
   return result.value
+}
+
+async function look(ask, { width, height, isDark }) {
+  await ask('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 600 })
+  const features = [{ name: 'prefers-color-scheme', value: isDark ? 'dark' : 'light' }]
+  await ask('Emulation.setEmulatedMedia', { features })
 }
 
 async function screenshot(ask) {

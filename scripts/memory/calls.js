@@ -3,6 +3,7 @@
  *
  * Usage: node scripts/memory/calls.js [times]
  */
+import { DetectionEvaluator, formatSummary, precisionRecall } from '../../dist/evaluate.js'
 import {
   HungarianLoss,
   combineNormalizers,
@@ -100,8 +101,31 @@ async function assignments() {
   await refused(() => linearSumAssignment([[Infinity, Infinity], [Infinity, 1]])) // prettier-ignore
 }
 
+async function evaluations() {
+  const boxes = (count) => Float64Array.from({ length: 4 * count }, () => below(8))
+  const labels = (count) => Int32Array.from({ length: count }, () => below(4))
+  const image = () => {
+    const [found, there] = [below(30), below(20)]
+    const detection = { boxes: boxes(found), scores: Float64Array.from({ length: found }, unit), labels: labels(found) }
+    return [[detection], [{ boxes: boxes(there), labels: labels(there) }]]
+  }
+  const options = { numClasses: 4, iouThresholds: [0.5, 0.75], recallThresholds: [0, 0.5, 1] }
+  const evaluator = new DetectionEvaluator(options).add(...image()).add(...image())
+  evaluator.merge(new DetectionEvaluator(options).add(...image()).state())
+  const result = evaluator.result()
+  formatSummary(result)
+  precisionRecall(result)
+  await evaluator.resultAsync()
+  await refused(() => evaluator.add([{ boxes: [NaN, 0, 1, 1], scores: [1], labels: [0] }], [{ boxes: [], labels: [] }]))
+  const controller = new AbortController()
+  const aborted = evaluator.resultAsync({ signal: controller.signal })
+  controller.abort()
+  await aborted.catch(() => {})
+}
+
 for (let round = 0; round < times; round++) {
   await losses(round)
+  await evaluations()
   await assignments()
 }
 // Node.js frees what handles hold in later turns of the event loop

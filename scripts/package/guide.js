@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from './platforms.js'
 
-const GUIDE = join('docs', 'bundlers.md')
+/** The document, as a path from the project's root. */
+export const GUIDE = 'docs/bundlers.md'
 
 /**
  * A section by its heading.

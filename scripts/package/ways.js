@@ -14,12 +14,15 @@ import { readTenLines } from './guide.js'
  * @property {(command: string) => readonly string[]} [variants] the commands that one of the guide stands for
  * @property {{ program: string, path: string }} [server] what is started after each command, and where it answers
  * @property {boolean} [wasm] whether the package of WebAssembly is installed in the place of the platform's
- * @property {string} [page] the folder of what is built of the section "Browsers", which is opened in a browser in the end
+ * @property {string} [page] the folder of what is built of the section of pages, which is opened in a browser in the end
  * @property {NodeJS.Platform} [only] the system that it can be tried on, where that is but one
  */
 
 const { printed } = readTenLines()
 export const [LOSS] = printed.split(' ')
+
+/** The section that has the files of the pages. */
+export const PAGES = 'Browsers'
 
 /** A page that a bundler builds. */
 const PAGE = { wasm: true, page: 'built' }
@@ -37,6 +40,13 @@ const TYPESCRIPT = {
 export const WAYS = [
   { name: 'esm', section: 'Node.js', short: true, prints: printed },
   { name: 'require', section: 'CommonJS', short: true, prints: '2 2' },
+  {
+    name: 'command',
+    section: 'Command line',
+    short: true,
+    runs: /^npx hungarian-loss/,
+    prints: 'Nothing looks wrong.',
+  },
   { name: 'workers', section: 'Worker threads', times: 4 },
   { name: 'typescript', packages: ['typescript@7.0.2'], ...TYPESCRIPT },
   { name: 'typescript-5', packages: ['typescript@5.9.3'], ...TYPESCRIPT },

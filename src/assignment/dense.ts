@@ -10,8 +10,8 @@ import { isObject, isRecord, show, showKeys } from '../common/validate.ts'
 export type CostData = FloatData | Exclude<IntegerData, BigInt64Array | BigUint64Array>
 
 /**
- * A cost matrix: a tensor of shape `[rows, columns]`, or rows of equal length (`[]` is 0 × 0). `Infinity` forbids a
- * pair, also when maximising; NaN and `-Infinity` are errors.
+ * A cost matrix: a tensor of shape `[rows, columns]`, or a list of at most 16,777,216 rows of equal length (`[]` is 0 × 0).
+ * `Infinity` forbids a pair, also when maximising; NaN and `-Infinity` are errors.
  */
 export type CostMatrix = Shaped<CostData> | OnnxTensor | ReadonlyArray<ArrayLike<number>>
 
@@ -41,9 +41,15 @@ export function checkNames(cost: unknown): void {
   fail('SHAPE', 'cost', `${rule}; it is an object ${showKeys(cost)}`)
 }
 
+/** The most rows that are read one by one. */
+const MAX_ROWS = 2 ** 24
+
 /** Copies nested rows. */
 function readRows(cost: readonly unknown[]): Costs {
   const rows = lengthOf(cost, 'cost')
+  if (rows > MAX_ROWS) {
+    fail('SHAPE', 'cost', `must have at most ${MAX_ROWS} rows as a list of rows, got ${rows}; pass { data, shape }`)
+  }
   const first = rows === 0 ? [] : rowOf(cost[0], 0)
   const columns = lengthOf(first, 'cost')
   // rows of float32 make a matrix of float32, with which a limit is compared as such

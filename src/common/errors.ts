@@ -1,7 +1,8 @@
 /** The one class of errors that the package throws, and how whatever else is thrown becomes one. */
 import { isNativeError } from '#host'
 
-const CODES = [
+/** Every code. @internal */
+export const CODES = [
   'SHAPE',
   'DTYPE',
   'RANGE',
@@ -99,21 +100,32 @@ export class HungarianLossError extends Error implements ErrorDetails {
   readonly code: ErrorCode
   /** The argument at fault, such as `targets[2].boxes`. */
   declare readonly argument?: string | undefined
+  /** Decoder layer, the last being the final one. */
   declare readonly layer?: number | undefined
+  /** Image of the batch. */
   declare readonly image?: number | undefined
+  /** Query of the image. */
   declare readonly query?: number | undefined
+  /** Target of the image. */
   declare readonly target?: number | undefined
+  /** Detection of the image. */
   declare readonly detection?: number | undefined
+  /** Matrix of a batch. */
   declare readonly matrix?: number | undefined
+  /** Row of a cost matrix. */
   declare readonly row?: number | undefined
+  /** Column of a cost matrix. */
   declare readonly column?: number | undefined
+  /** Rows that cannot all be assigned (`INFEASIBLE`). */
   declare readonly rows?: readonly number[] | undefined
+  /** Columns that cannot all be assigned (`INFEASIBLE`). */
   declare readonly columns?: readonly number[] | undefined
   /** Code, argument and place once more, which clones keep. */
   declare readonly cause: ErrorCause
   /** What was thrown and led to this error, if anything; not enumerable. */
   declare readonly original?: unknown
 
+  /** `message` is the whole text, `details` what else there is to tell. */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message)
     this.code = code

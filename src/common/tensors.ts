@@ -35,9 +35,19 @@ export type IntegerData =
   | BigUint64Array
 
 /** Data with its shape, under either of the two customary names. Row-major. */
-export type Shaped<Data> =
-  | { readonly data: Data; readonly shape: readonly number[] }
-  | { readonly data: Data; readonly dims: readonly number[] }
+export type Shaped<Data> = {
+  /** The values, the last axis varying fastest. */
+  readonly data: Data
+} & (
+  | {
+      /** The sizes of the axes. */
+      readonly shape: readonly number[]
+    }
+  | {
+      /** The sizes of the axes, as ONNX Runtime calls them. */
+      readonly dims: readonly number[]
+    }
+)
 
 /**
  * A tensor of ONNX Runtime as `session.run()` gives it: its type does not say what it holds, which is looked at when it

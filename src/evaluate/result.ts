@@ -1,4 +1,5 @@
 /** The result of an evaluation: COCO's numbers, those of each class and range of areas, and the curves behind them. */
+import { toHungarianLossError } from '../common/errors.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import { ALL } from './options.ts'
 import type { ResolvedEvaluatorOptions } from './options.ts'
@@ -120,13 +121,17 @@ export function makeArrays(options: ResolvedEvaluatorOptions): ResultArrays {
     ({ length }) => length,
   ) as [number, number, number, number]
   const k = classesOf(options)
-  return {
-    precision: new Float64Array(t * r * k * a),
-    scores: new Float64Array(t * r * k * a),
-    recall: new Float64Array(t * k * a * m),
-    averagePrecision: new Float64Array((1 + k) * a * (1 + t)),
-    averageRecall: new Float64Array((1 + k) * a * m),
-    targets: new Int32Array(k * a),
+  try {
+    return {
+      precision: new Float64Array(t * r * k * a),
+      scores: new Float64Array(t * r * k * a),
+      recall: new Float64Array(t * k * a * m),
+      averagePrecision: new Float64Array((1 + k) * a * (1 + t)),
+      averageRecall: new Float64Array((1 + k) * a * m),
+      targets: new Int32Array(k * a),
+    }
+  } catch (error) {
+    throw toHungarianLossError(error, 'options')
   }
 }
 

@@ -113,8 +113,8 @@ export function readState(state: unknown): ReadState {
     const count = checkInteger(images, 0, MAX_SIZE, 'other.images', 'DTYPE')
     const detected = readLists(detections, DETECTIONS, 'other.detections')
     const targets = readLists(groundTruth, TARGETS, 'other.groundTruth')
-    const given1 = readOffsets(detected.offsets, count, detected.labels.length, 'other.detections.offsets')
-    const given2 = readOffsets(targets.offsets, count, targets.labels.length, 'other.groundTruth.offsets')
+    const detectionOffsets = readOffsets(detected.offsets, count, detected.labels.length, 'other.detections.offsets')
+    const targetOffsets = readOffsets(targets.offsets, count, targets.labels.length, 'other.groundTruth.offsets')
     checkLengths(detected, 'other.detections')
     checkLengths(targets, 'other.groundTruth')
     const idList = ids === undefined || ids === null ? undefined : readIds(ids, count, 'other.ids')
@@ -125,16 +125,16 @@ export function readState(state: unknown): ReadState {
       numClasses: classes,
       ids: idList,
       detections: all.map((image) => ({
-        boxes: part(detected.boxes, given1, image, 4),
-        scores: part(detected.scores, given1, image),
-        labels: part(detected.labels, given1, image),
+        boxes: part(detected.boxes, detectionOffsets, image, 4),
+        scores: part(detected.scores, detectionOffsets, image),
+        labels: part(detected.labels, detectionOffsets, image),
         boxFormat: 'xywh',
       })),
       groundTruth: all.map((image) => ({
-        boxes: part(targets.boxes, given2, image, 4),
-        areas: part(targets.areas, given2, image),
-        labels: part(targets.labels, given2, image),
-        ignore: part(targets.ignore, given2, image),
+        boxes: part(targets.boxes, targetOffsets, image, 4),
+        areas: part(targets.areas, targetOffsets, image),
+        labels: part(targets.labels, targetOffsets, image),
+        ignore: part(targets.ignore, targetOffsets, image),
         boxFormat: 'xywh',
       })),
     }

@@ -90,6 +90,9 @@ const NEEDLESS: ReadonlySet<string> = new Set(
     .concat(['numkeypoints', 'names', 'attributes', 'difficult', 'truncated']),
 )
 
+/** Whether a key is one that data sets have of an image or its objects, and the loss does not take. */
+export const isNeedless = (key: string): boolean => NEEDLESS.has(lettersOf(key))
+
 /** Settings of the criterion and of a call, which are no fields of any input. */
 const OF_OPTIONS: ReadonlySet<string> = new Set(OPTIONS)
 const OF_CALL: ReadonlySet<string> = new Set([...CALL, ...ASYNC_CALL])

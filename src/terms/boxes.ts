@@ -28,7 +28,7 @@ export interface BoxTerms {
 export interface BoxOutputs {
   /**
    * `[B, Q, 4]`, in the criterion's `boxFormat`, as the model's sigmoid gives them. They may be absent where no term of boxes
-   * has a weight, nor `classification` needs their IoU: see {@link WithoutBoxes}.
+   * has a weight, nor `classification` needs their IoU: see `WithoutBoxes`.
    */
   readonly boxes: TensorLike
 }

@@ -20,11 +20,17 @@ export type OtherTargets = SomeOf<TargetFields, OtherField>
 export type OtherGradients = SomeOf<LayerGradients, OtherField>
 
 /** Outputs, layers or targets of which no term reads boxes, such as those of spans alone. */
-export type WithoutBoxes<T> = Omit<T, 'boxes'> & { readonly boxes?: undefined }
+export type WithoutBoxes<T> = Omit<T, 'boxes'> & {
+  /** Absent, since no term reads boxes. */
+  readonly boxes?: undefined
+}
 
 /** A part with `Geometry` in the place of boxes in its earlier layers, and in its last one `Last`. */
 export type InPlaceOfBoxes<Part extends object, Geometry, Last = Geometry> = WithoutBoxes<Omit<Part, 'auxiliary'>> &
-  Last & { readonly auxiliary?: ReadonlyArray<LayerInPlaceOfBoxes<Part, Geometry>> | undefined }
+  Last & {
+    /** Earlier layers, first to last, without boxes. */
+    readonly auxiliary?: ReadonlyArray<LayerInPlaceOfBoxes<Part, Geometry>> | undefined
+  }
 
 type LayerInPlaceOfBoxes<Part, Geometry> = Part extends {
   readonly auxiliary?: ReadonlyArray<infer Layer> | undefined

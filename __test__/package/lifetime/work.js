@@ -1,5 +1,6 @@
 /** What a worker of `lifetime.spec.ts` does, by `workerData.what`: every kind of call once, or one kind until it is stopped. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { DetectionEvaluator } from '../../../dist/evaluate.js'
 import { HungarianLoss, linearSumAssignment, linearSumAssignmentAsync } from '../../../dist/index.js'
 import { linearSumAssignmentBatch, verifyAssignment } from '../../../dist/index.js'
 
@@ -23,6 +24,11 @@ const outputs = {
 const target = { labels: [0, 3, 9], boxes: numbers(12).map((value) => 0.25 + value / 4) }
 const targets = [target, target, { labels: [], boxes: [] }, target]
 const criterion = HungarianLoss.detr({ numClasses: 10 })
+const found = { boxes: numbers(400), scores: numbers(100), labels: new Int32Array(100) }
+const evaluator = new DetectionEvaluator({ numClasses: 10 }).add(
+  [found],
+  [{ boxes: numbers(40), labels: new Int32Array(10) }],
+)
 
 /** The numbers that every kind of call gives, which are the same in all threads. */
 async function all() {
@@ -36,6 +42,8 @@ async function all() {
     (await criterion.computeAsync(outputs, targets)).loss,
     criterion.match(outputs, targets).matches.length,
     criterion.cost(outputs, targets).images.length,
+    evaluator.result().ap50,
+    (await evaluator.resultAsync()).ap,
   ]
 }
 
@@ -44,18 +52,27 @@ const endless = {
     for (;;) {
       linearSumAssignment(large)
       criterion.compute(outputs, targets)
+      evaluator.result()
     }
   },
   async async() {
     for (;;) {
-      await Promise.all([linearSumAssignmentAsync(large), criterion.computeAsync(outputs, targets)])
+      await Promise.all([
+        linearSumAssignmentAsync(large),
+        criterion.computeAsync(outputs, targets),
+        evaluator.resultAsync(),
+      ])
     }
   },
   async abort() {
     for (;;) {
       const controller = new AbortController()
       const { signal } = controller
-      const calls = [linearSumAssignmentAsync(large, { signal }), criterion.computeAsync(outputs, targets, { signal })]
+      const calls = [
+        linearSumAssignmentAsync(large, { signal }),
+        criterion.computeAsync(outputs, targets, { signal }),
+        evaluator.resultAsync({ signal }),
+      ]
       setImmediate(() => controller.abort())
       await Promise.allSettled(calls)
     }

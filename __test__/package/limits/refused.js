@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import '@tensorflow/tfjs-backend-cpu'
+import { DetectionEvaluator } from '../../../dist/evaluate.js'
 import { combineNormalizers, HungarianLoss, inspectBatch, linearSumAssignment } from '../../../dist/index.js'
 import { linearSumAssignmentAsync, linearSumAssignmentBatch, verifyAssignment } from '../../../dist/index.js'
 import { hungarianLoss, lossGradients } from '../../../dist/tfjs.js'
@@ -94,6 +95,16 @@ const tensors = tensorsOf(outputs)
 const lossOf = hungarianLoss(tf, criterion)
 const { normalizers } = criterion.match(...batch(10))
 const manyNormalizers = Array.from({ length: 1000 }, () => normalizers)
+/** As many images, each with one target and a detection that finds it. */
+function evaluatorOf(images) {
+  const image = { boxes: [0, 0, 10, 10], labels: [0] }
+  const found = { ...image, scores: [0.5] }
+  const evaluator = new DetectionEvaluator({ numClasses: 1 })
+  const all = (entry) => Array.from({ length: images }, () => entry)
+  return evaluator.add(all(found), all(image))
+}
+const manyImages = evaluatorOf(400_000)
+const manyClasses = new DetectionEvaluator({ numClasses: 8000 })
 const nothing = { data: new Float64Array(0), shape: [0, 2 ** 31 - 1] }
 const none = { data: new Float64Array(0), shape: [2 ** 31 - 1, 0] }
 const unlisted = { values: [], rowIndices: [], columnIndices: [], shape: [0, 2 ** 31 - 1] }
@@ -150,6 +161,11 @@ const calls = {
   'computeAsync, many labels': [() => severalCriterion.computeAsync(wideOutputs, [manyLabels]), finite],
   'compute, corners': [() => edgesCriterion.compute(edges, edgesTargets), finite],
   'computeAsync, corners': [() => edgesCriterion.computeAsync(edges, edgesTargets), finite],
+  evaluate: [() => manyImages.result(), ({ targets }) => targets === 400_000],
+  'evaluate, async': [() => manyImages.resultAsync(), ({ targets }) => targets === 400_000],
+  'evaluate, many classes': [() => manyClasses.result(), ({ perClass }) => perClass.length === 8000],
+  'evaluate, state': [() => manyImages.state(), ({ images }) => images === 400_000],
+  'evaluate, few': [() => evaluatorOf(10).result(), ({ targets }) => targets === 10],
   criterion: [() => HungarianLoss.detr({ numClasses: 16_777_215 }), ({ options }) => options.numClasses === 16_777_215],
   inspect: [() => inspectBatch(outputs, targets, criterion), Array.isArray],
   combine: [() => combineNormalizers(manyNormalizers), ({ numBoxes }) => numBoxes > 0],
@@ -176,6 +192,8 @@ const [someOutputs, someTargets] = batch(10)
 lossOf(tensorsOf(someOutputs), someTargets).dataSync()
 await lossGradients(criterion, tensorsOf(someOutputs), someTargets)
 inspectBatch(someOutputs, someTargets, criterion)
+evaluatorOf(10).result()
+await evaluatorOf(10).resultAsync()
 linearSumAssignmentBatch(
   {
     data: [1, 2],

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::matching::{self, BITS, Kind, first_bits};
 use crate::overlap::{self, Corners};
-use crate::scratch::{ImageState, Scratch};
+use crate::scratch::{ClassSizes, ImageState, Scratch};
 use crate::settings::Settings;
 
 /// 1 as a threshold: rounding must not take a perfect match away.
@@ -44,7 +44,7 @@ impl ClassJob<'_> {
     /// Evaluates the class. What has no targets that count stays -1.
     ///
     /// # Errors
-    /// [`Error::Interrupted`].
+    /// [`Error::Memory`], [`Error::Interrupted`].
     pub fn run(&mut self, context: &Context<'_>, scratch: &mut Scratch) -> Result<()> {
         let Settings { iou_thresholds, recall_thresholds, areas, max_detections, .. } = context.settings;
         self.precision.fill(-1.0);
@@ -52,6 +52,14 @@ impl ClassJob<'_> {
         self.recall.fill(-1.0);
         let targets = context.targets.class(self.class);
         let detections = context.detections.class(self.class);
+        scratch.prepare(&ClassSizes {
+            detections: detections.len(),
+            targets: targets.len(),
+            images: context.inputs.order.len(),
+            areas: areas.len(),
+            thresholds: iou_thresholds.len(),
+            maxima: max_detections.len(),
+        })?;
         read_targets(context, targets, scratch);
         for (area, count) in self.targets.iter_mut().enumerate() {
             *count = scratch.ignored.iter().filter(|&&ignored| ignored >> area & 1 == 0).count() as i32;
@@ -59,15 +67,13 @@ impl ClassJob<'_> {
         if self.targets.iter().all(|&count| count == 0) {
             return Ok(());
         }
-        lay_out_images(context, targets, scratch);
+        lay_out_images(targets, scratch);
         sort_detections(context, detections, scratch);
         scratch.places.clear();
         for &count in &*self.targets {
             curve::places(recall_thresholds, count.max(1) as u32, &mut scratch.area_places);
             scratch.places.extend_from_slice(&scratch.area_places);
         }
-        scratch.found.clear();
-        scratch.found.resize(areas.len() * iou_thresholds.len() * max_detections.len(), 0);
         let mut ended = Ok(());
         for first in (0..iou_thresholds.len()).step_by(BITS) {
             detections.iter().for_each(|entry| scratch.images[entry.image as usize].rank = 0);
@@ -204,8 +210,6 @@ impl ClassJob<'_> {
 fn read_targets(context: &Context<'_>, targets: &[Entry], scratch: &mut Scratch) {
     let given = &context.inputs.targets;
     let Scratch { columns, ignored, .. } = scratch;
-    columns.clear();
-    ignored.clear();
     for entry in targets {
         let index = entry.index as usize;
         let is_crowd = given.crowds[index] != 0;
@@ -219,8 +223,8 @@ fn read_targets(context: &Context<'_>, targets: &[Entry], scratch: &mut Scratch)
 }
 
 /// Where the targets of each image lie among those of the class.
-fn lay_out_images(context: &Context<'_>, targets: &[Entry], scratch: &mut Scratch) {
-    let images = lsap::memory::first(&mut scratch.images, context.inputs.order.len());
+fn lay_out_images(targets: &[Entry], scratch: &mut Scratch) {
+    let images = &mut scratch.images;
     for (number, entry) in targets.iter().enumerate() {
         let image = &mut images[entry.image as usize];
         if image.to == 0 {
@@ -233,7 +237,6 @@ fn lay_out_images(context: &Context<'_>, targets: &[Entry], scratch: &mut Scratc
 /// Sorts the detections of a class: the best score first, of equal ones those of the earlier image, then the earlier.
 fn sort_detections(context: &Context<'_>, detections: &[Entry], scratch: &mut Scratch) {
     let scores = context.inputs.detections.scores;
-    scratch.sorted.clear();
     let keys = detections.iter().map(|entry| descending(scores[entry.index as usize]));
     scratch.sorted.extend(keys.zip(0..));
     scratch.sorted.sort_unstable();

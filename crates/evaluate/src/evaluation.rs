@@ -1,7 +1,7 @@
 //! The entry: checks what is given, shares the classes among threads, and writes what comes of them in the order of results.
 
 use lsap::Threads;
-use lsap::memory::{require, reserve};
+use lsap::memory::reserve;
 use simd::Level;
 
 use crate::buckets::Buckets;
@@ -89,14 +89,10 @@ impl<'a> Evaluation<'a> {
         let sizes = Sizes::of(&settings);
         let in_round = (WAITING / sizes.block()).clamp(1, classes);
         let mut blocks = Blocks::new(&sizes, in_round)?;
-        let largest = |buckets: &Buckets| (0..classes).map(|class| buckets.class(class).len()).max().unwrap_or(0);
-        let needs = Scratch::needs(largest(&detections), largest(&targets), inputs.order.len(), sizes.areas);
-        let most = threads.map_or(1, |(_, count)| count).max(1);
-        require("detections", needs * most as u128)?;
         for first in (0..classes).step_by(in_round) {
             let round = first..classes.min(first + in_round);
             let work: usize = round.clone().map(entries).sum();
-            let mut jobs = blocks.jobs(round.clone(), &sizes, out.targets);
+            let mut jobs = blocks.jobs(round.clone(), &sizes, out.targets)?;
             run_jobs(&context, &mut jobs, threads, work, scratch)?;
             blocks.average(&round, &sizes, out.targets, out.average_precision, out.average_recall);
             blocks.write(&round, &sizes, classes, &mut out);
@@ -187,7 +183,9 @@ impl Blocks {
         round: std::ops::Range<usize>,
         sizes: &Sizes,
         targets: &'a mut [i32],
-    ) -> Vec<ClassJob<'a>> {
+    ) -> Result<Vec<ClassJob<'a>>> {
+        let mut jobs = Vec::new();
+        reserve("options", &mut jobs, round.len() as u128)?;
         let precision = self.precision.chunks_exact_mut(sizes.block());
         let scores = self.scores.chunks_exact_mut(sizes.block());
         let recall = self.recall.chunks_exact_mut(sizes.recalls());
@@ -201,7 +199,8 @@ impl Blocks {
             targets,
             fault: None,
         };
-        round.zip(parts).map(job).collect()
+        jobs.extend(round.zip(parts).map(job));
+        Ok(jobs)
     }
 
     /// The averages of each class.

@@ -58,9 +58,9 @@
 //!
 //! # Within
 //!
-//! `error` → `settings`, `inputs` (what is given, checked) → `buckets` (by class, in order of images), `overlap` (IoU),
-//! `matching` (which target a detection takes), `curve` (precision and recall) → `class`, which has them one after the other
-//! → `means` → `evaluation`, the entry, which shares classes among threads.
+//! `error` → `settings`, `inputs`, `outputs` (what is given, checked) → `buckets` (by class, in order of images), `overlap` (IoU),
+//! `matching` (which target a detection takes), `curve` (precision and recall) → `scratch` → `class`, which has them one after
+//! the other → `means` → `evaluation`, the entry, which shares classes among threads.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -4,13 +4,19 @@
 //! Boxes that only touch have none. The order of operations is that of `bbIou` in cocoapi's `common/maskApi.c`, so that the
 //! bits are.
 
+use lsap::memory::reserve;
 use simd::{F64, Level, Simd, dispatch, prelude::*};
 
-/// Targets that are worth vectors.
+use crate::error::Result;
+
+/// Fewer targets are not worth vectors.
 const FEW: usize = 8;
 
 /// Lanes of a vector.
 const WIDTH: usize = 8;
+
+/// Places behind the last target, where a vector may end.
+pub(crate) const ROOM: usize = WIDTH;
 
 /// A detection's box.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +45,16 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    pub fn clear(&mut self) {
-        self.all_mut().for_each(|column| column.clear());
+    /// Makes room for so many targets, and forgets those before.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`].
+    pub fn prepare(&mut self, targets: usize) -> Result<()> {
+        for column in self.all_mut() {
+            column.clear();
+            reserve("targets", column, targets as u128 + ROOM as u128)?;
+        }
+        Ok(())
     }
 
     pub fn push(&mut self, b: &[f64], is_crowd: bool) {
@@ -54,7 +68,7 @@ impl Columns {
 
     /// Makes room behind the last.
     pub fn pad(&mut self) {
-        self.all_mut().for_each(|column| column.resize(column.len() + WIDTH, 0.0));
+        self.all_mut().for_each(|column| column.resize(column.len() + ROOM, 0.0));
     }
 
     /// Bytes that are held.

@@ -1,11 +1,12 @@
 //! Memory that is reused from class to class and from call to call.
 
-use lsap::memory::{GiveBack, KEPT, held};
+use lsap::memory::{GiveBack, KEPT, first_rows, held, reserve};
 use lsap::{Interrupt, Interruptible};
 
 use crate::curve::Progress;
+use crate::error::Result;
 use crate::matching::Reached;
-use crate::overlap::{Candidate, Columns};
+use crate::overlap::{Candidate, Columns, ROOM};
 
 /// Buffers of one thread. Holds nothing between calls but its capacity.
 #[derive(Debug, Default)]
@@ -51,15 +52,42 @@ impl Scratch {
         self.interrupt.as_ref().is_some_and(Interrupt::is_raised)
     }
 
-    /// Bytes for a class of so many detections and targets.
-    pub(crate) fn needs(detections: usize, targets: usize, images: usize, areas: usize) -> u128 {
-        let per_target = 6 * size_of::<f64>() + (2 + areas) * size_of::<u64>();
-        let per_candidate = size_of::<Candidate>() + size_of::<Reached>();
-        let bytes = |count: usize, each: usize| count as u128 * each as u128;
-        bytes(detections, size_of::<(u64, u32)>())
-            + bytes(targets + 8, per_target + per_candidate)
-            + bytes(images, size_of::<ImageState>())
+    /// Makes room for a class of so many detections and targets, and forgets the one before.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`].
+    pub(crate) fn prepare(&mut self, sizes: &ClassSizes) -> Result<()> {
+        let ClassSizes { detections, targets, images, areas, thresholds, maxima } = *sizes;
+        let Self { sorted, columns, ignored, taken, candidates, reached, found, .. } = self;
+        sorted.clear();
+        reserve("detections", sorted, detections as u128)?;
+        first_rows("detections", &mut self.images, [images, 1])?;
+        columns.prepare(targets)?;
+        ignored.clear();
+        reserve("targets", ignored, targets as u128)?;
+        taken.clear();
+        reserve("targets", taken, targets as u128 * areas as u128)?;
+        first_rows("targets", &mut self.ious, [targets + ROOM, 1])?;
+        candidates.clear();
+        reserve("targets", candidates, targets as u128)?;
+        reached.clear();
+        reserve("targets", reached, targets as u128)?;
+        found.clear();
+        let rows = areas as u128 * thresholds as u128 * maxima as u128;
+        reserve("options", found, rows)?;
+        found.resize(rows as usize, 0);
+        Ok(())
     }
+}
+
+/// How much a class has.
+pub(crate) struct ClassSizes {
+    pub detections: usize,
+    pub targets: usize,
+    pub images: usize,
+    pub areas: usize,
+    pub thresholds: usize,
+    pub maxima: usize,
 }
 
 impl GiveBack for Scratch {

@@ -17,7 +17,9 @@ import { inspectTargets } from './targets.ts'
 
 /** What an inspection needs of a criterion. */
 export interface Inspector {
+  /** The options in force. */
   readonly options: ResolvedOptions
+  /** Matches a batch, or throws for it. */
   match(outputs: Outputs, targets: readonly Target[]): unknown
 }
 

@@ -1,0 +1,67 @@
+/** The built command, as a process of its own. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { checkBuilt } from '../support/built.ts'
+import { batchPath } from '../support/batches.ts'
+import { ROOT } from '../support/root.ts'
+
+beforeAll(checkBuilt, 60_000)
+const folder = mkdtempSync(join(tmpdir(), 'main-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function start(args: readonly string[], variables: NodeJS.ProcessEnv = {}) {
+  const command = [join(ROOT, 'dist', 'cli', 'main.js'), ...args]
+  const options = { cwd: folder, encoding: 'utf8', env: { ...process.env, ...variables } } as const
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', ...command], options)
+  return { status, stdout, stderr }
+}
+
+test('doctor says that nothing is wrong, and ends with 0', () => {
+  const { status, stdout, stderr } = start(['doctor', batchPath('numbered.npz')])
+  expect([status, stderr]).toEqual([0, ''])
+  expect(stdout).toBe('Nothing looks wrong.\n')
+})
+
+test('doctor ends with 1 where something is found', () => {
+  expect(start(['doctor', batchPath('numbered.npz'), '--num-classes', '9']).status).toBe(1)
+})
+
+test('report writes a page named as the file, in the folder where it is run', () => {
+  expect(start(['report', batchPath('numbered.npz')])).toEqual({
+    status: 0,
+    stdout: 'numbered.html: loss 10.2858; 0 findings\n',
+    stderr: '',
+  })
+  expect(readdirSync(folder)).toContain('numbered.html')
+})
+
+describe('2 and one sentence, never a stack', () => {
+  test.for(['objects.npz', 'torch.pt', 'single.npy', 'others.zip', 'other-keys.npz', 'none.npz'])('%s', (name) => {
+    for (const command of ['doctor', 'report']) {
+      const { status, stdout, stderr } = start([command, batchPath(name)])
+      expect([status, stdout]).toEqual([2, ''])
+      expect(stderr).toMatch(/^hungarian-loss: [^\n]+\.\n$/)
+      expect(stderr).not.toContain('    at ')
+    }
+  })
+
+  test('where the compiled core cannot be loaded', () => {
+    const { status, stderr } = start(['doctor', batchPath('numbered.npz')], { HUNGARIAN_LOSS_BINDING: 'neither' })
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/^hungarian-loss: [^\n]+\n$/)
+  })
+})
+
+test.skipIf(process.platform === 'win32')('a reader that has read enough is no fault', () => {
+  const targets = Array.from({ length: 4000 }, () => ({ labels: [9] }))
+  const path = join(folder, 'many.json')
+  writeFileSync(path, JSON.stringify({ pred_logits: targets.map(() => [[0, 1]]), targets, unknown: 1 }))
+  const main = join(ROOT, 'dist', 'cli', 'main.js')
+  const { stderr } = spawnSync('sh', ['-c', `"${process.execPath}" --no-warnings "${main}" doctor "${path}" | true`], {
+    encoding: 'utf8',
+  })
+  expect(stderr).toBe('')
+})

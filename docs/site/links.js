@@ -1,0 +1,75 @@
+/** The links and headings of Markdown documents. */
+import { readFileSync } from 'node:fs'
+
+/**
+ * @typedef {object} Link
+ * @property {string} target as it is written
+ * @property {number} line from 1
+ */
+
+/** Blocks of code and code within a line, whose brackets are no links. */
+const CODE = /^( *)(`{3,}|~{3,})[^]*?^\1?\2 *$|(?<!`)(`+)(?!`)(?:(?!\n\n)[^])*?[^`]\3(?!`)/gm
+/** `[text](target)`, images among them, also with a title. */
+const INLINE = /\]\(\s*<?([^\s)<>]+)>?(?:\s+"[^"]*")?\s*\)/g
+/** `[name]: target`. */
+const DEFINED = /^ {0,3}\[[^\]]+\]:\s*<?(\S+?)>?\s*$/gm
+/** Elements of HTML. */
+const ELEMENTS = /<[a-z][^>]*?\b(?:href|src)="([^"]+)"/g
+
+/**
+ * Every link of a document, in the order of its lines.
+ * @param {string} text
+ * @returns {Link[]}
+ */
+export function linksOf(text) {
+  const plain = withoutCode(text)
+  const found = [INLINE, DEFINED, ELEMENTS].flatMap((pattern) => Array.from(plain.matchAll(pattern)))
+  return found
+    .map(({ 1: target, index }) => ({ target, line: plain.slice(0, index).split('\n').length }))
+    .sort((a, b) => a.line - b.line)
+}
+
+/**
+ * The anchors of a document's headings, as GitHub makes them.
+ * @param {string} text
+ * @returns {Set<string>}
+ */
+export function anchorsOf(text) {
+  const headings = [...text.replace(/^( *)(`{3,}|~{3,})[^]*?^\1?\2 *$/gm, '').matchAll(/^#{1,6} (.*)$/gm)]
+  const anchors = new Set()
+  for (const [, heading] of headings) {
+    const anchor = slugOf(heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*]/g, ''))
+    let [unique, n] = [anchor, 0]
+    while (anchors.has(unique)) unique = `${anchor}-${(n += 1)}`
+    anchors.add(unique)
+  }
+  return anchors
+}
+
+/**
+ * The anchor of a heading: lower case, blanks as hyphens, no punctuation.
+ * @param {string} heading without marks
+ * @returns {string}
+ */
+export function slugOf(heading) {
+  return heading
+    .trim()
+    .toLowerCase()
+    .replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, '')
+    .replaceAll(' ', '-')
+}
+
+/** @param {string} target */
+export function isExternal(target) {
+  return /^[a-z][a-z\d+.-]*:/i.test(target)
+}
+
+/** @param {string} path */
+export function anchorsIn(path) {
+  return anchorsOf(readFileSync(path, 'utf8'))
+}
+
+/** Blanks in place of code, so that lines keep their numbers. */
+function withoutCode(text) {
+  return text.replace(CODE, (code) => code.replace(/[^\n]/g, ' '))
+}

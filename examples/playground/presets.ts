@@ -1,0 +1,23 @@
+/** The criteria to choose from: every preset of the package whose objects are boxes, by the name of its paper. */
+import type { PresetName } from 'hungarian-loss'
+
+/** Presets of boxes. Moment-DETR's are spans. */
+export type BoxPreset = Exclude<PresetName, 'momentDetr'>
+
+/** Each with its name as people say it. */
+export const PRESETS: Readonly<Record<BoxPreset, string>> = {
+  detr: 'DETR',
+  conditionalDetr: 'Conditional DETR',
+  deformableDetr: 'Deformable DETR',
+  dabDetr: 'DAB-DETR',
+  dino: 'DINO',
+  hDetr: 'H-DETR',
+  groupDetr: 'Group DETR',
+  lwDetr: 'LW-DETR',
+  rtDetr: 'RT-DETR',
+  dFine: 'D-FINE',
+  deim: 'DEIM',
+}
+
+/** Whether a word names one of them. */
+export const isPreset = (word: string): word is BoxPreset => Object.hasOwn(PRESETS, word)

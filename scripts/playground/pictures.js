@@ -1,0 +1,36 @@
+/** Pictures of the playground, for the documents. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { findChromium } from '../browser/chromium.js'
+import { PAGE } from './build.js'
+import { openPlayground } from './page.js'
+
+const DOCS = fileURLToPath(new URL('../../docs', import.meta.url))
+const [DESK, PHONE] = [
+  { width: 1280, height: 980 },
+  { width: 390, height: 844, touch: true, scale: 2 },
+]
+const PICTURES = {
+  'playground.png': { ...DESK, scheme: 'light' },
+  'playground-dark.png': { ...DESK, scheme: 'dark' },
+  'playground-phone.png': { ...PHONE, scheme: 'light' },
+}
+
+/**
+ * Takes them.
+ * @param {string} [folder] where they go
+ * @param {{ [file: string]: object }} [pictures] the screen of each
+ */
+export async function takePictures(folder = DOCS, pictures = PICTURES) {
+  const chromium = findChromium()
+  for (const [file, screen] of Object.entries(pictures)) {
+    const page = await openPlayground(chromium, pathToFileURL(PAGE).href, screen)
+    try {
+      await page.click('#scores tbody tr:nth-child(2)')
+      writeFileSync(join(folder, file), await page.screenshot())
+    } finally {
+      await page.close()
+    }
+  }
+}

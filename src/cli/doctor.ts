@@ -1,0 +1,23 @@
+/** Findings as lines of text. */
+import type { Finding } from '../criterion/inspect/finding.ts'
+
+/** What was found, or that nothing was; and what of the file was not looked at. */
+export function diagnose(findings: readonly Finding[], leftOut: readonly string[]): string {
+  const lines = findings.map((finding) => `${finding.severity}: ${finding.message}\n  ${placeOf(finding)}\n`)
+  if (lines.length === 0) lines.push('Nothing looks wrong.\n')
+  if (leftOut.length > 0) lines.push(`Not looked at: ${leftOut.join(', ')}\n`)
+  return lines.join('')
+}
+
+/** Where the example of a finding is, what stands there, and how many there are. */
+export function placeOf({ argument, place, example, count, total }: Finding): string {
+  const where = Object.entries(place).map(([name, number]) => `${name} ${number}`)
+  const value = Array.isArray(example) ? `[${example.map(short).join(', ')}]` : short(example)
+  const many = total > 1 ? `; ${count} of ${total}` : ''
+  return `${argument}${where.length > 0 ? ` (${where.join(', ')})` : ''}: ${value}${many}`
+}
+
+/** A number in six digits, which tell float32 from float32; a text as it is. */
+function short(value: unknown): string {
+  return typeof value === 'number' ? `${Number(value.toPrecision(6))}` : String(value)
+}

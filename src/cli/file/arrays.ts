@@ -1,0 +1,80 @@
+/** A batch of arrays. */
+import { MAX_LAYERS } from '../../input/layers.ts'
+import type { Outputs } from '../../input/outputs.ts'
+import { Fault } from '../fault.ts'
+import type { Batch } from './batch.ts'
+import type { Numbers, NumpyArray } from './npy.ts'
+import { listNames } from './roles.ts'
+import type { Given } from './roles.ts'
+import { targetsOf } from './targets.ts'
+
+/** Puts arrays together. `names`: those of all arrays, of which the others are left out. */
+export function batchOfArrays(given: readonly Given[], names: readonly string[]): Batch {
+  const used = new Set(given.map(({ name }) => name))
+  const outputs: Record<string, unknown> = {}
+  for (const { name, role, array } of given) {
+    if (role.is !== 'output') continue
+    if (role.field in outputs) throw new Fault(`"${name}" stands for ${role.field}, which is there twice`)
+    outputs[role.field] = tensorOf(array)
+  }
+  const logits = outputs['logits'] as { readonly shape: readonly number[] } | undefined
+  if (logits === undefined)
+    throw new Fault(`it has neither "logits" nor "pred_logits"; its arrays are ${listNames(names)}`)
+  const auxiliary = auxiliaryOf(given)
+  if (auxiliary.length > 0) outputs['auxiliary'] = auxiliary
+  const images = logits.shape.length < 3 ? undefined : logits.shape.at(-3)
+  return {
+    outputs: outputs as unknown as Outputs,
+    targets: targetsOf(given, images, names),
+    sizes: sizesOf(given),
+    leftOut: names.filter((name) => !used.has(name)),
+  }
+}
+
+/** Predictions; integers become numbers that a loss is made of. */
+function tensorOf({ data, shape }: NumpyArray): { readonly data: Numbers; readonly shape: readonly number[] } {
+  if (data instanceof Float32Array || data instanceof Float64Array) return { data, shape }
+  return { data: Float64Array.from(data as Int32Array, Number), shape }
+}
+
+/** Earlier layers: stacked along the first axis, or one by one. */
+function auxiliaryOf(given: readonly Given[]): readonly Record<string, unknown>[] {
+  const layers: Record<string, unknown>[] = []
+  const put = (layer: number, field: string, name: string, tensor: unknown) => {
+    if (layer > layers.length + given.length) throw new Fault(`"${name}" is of a layer far beyond the others`)
+    while (layers.length <= layer) layers.push({})
+    const entry = layers[layer] as Record<string, unknown>
+    if (field in entry) throw new Fault(`"${name}" stands for ${field} of layer ${layer}, which is there twice`)
+    entry[field] = tensor
+  }
+  for (const { name, role, array } of given) {
+    if (role.is !== 'auxiliary') continue
+    const { data, shape } = tensorOf(array)
+    if (role.layer !== undefined) {
+      put(role.layer, role.field, name, { data, shape })
+      continue
+    }
+    if (shape.length < 4) throw new Fault(`"${name}" must be of shape [layers, B, Q, …], and is [${shape.join(', ')}]`)
+    if ((shape[0] as number) > MAX_LAYERS)
+      throw new Fault(`"${name}" has ${shape[0]} layers, and ${MAX_LAYERS} are read`)
+    const length = shape.slice(1).reduce((size, axis) => size * axis, 1)
+    for (let layer = 0; layer < (shape[0] as number); layer++) {
+      const values = data.subarray(layer * length, (layer + 1) * length)
+      put(layer, role.field, name, { data: values, shape: shape.slice(1) })
+    }
+  }
+  return layers
+}
+
+/** Heights and widths of the images, `[B, 2]`. */
+function sizesOf(given: readonly Given[]): Batch['sizes'] {
+  const found = given.find(({ role, array }) => {
+    return (role.is === 'size' || role.is === 'counts') && array.shape.length === 2 && array.shape[1] === 2
+  })
+  if (found === undefined) return []
+  const sides = Array.from(found.array.data as Int32Array, Number)
+  return Array.from({ length: found.array.shape[0] as number }, (_, image) => {
+    const [height, width] = [sides[2 * image] as number, sides[2 * image + 1] as number]
+    return height > 0 && width > 0 ? [height, width] : undefined
+  })
+}

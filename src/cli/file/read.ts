@@ -1,0 +1,86 @@
+/** Reads a batch from a file, whose first bytes tell what it is. */
+import { open, stat } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { messageOf } from '../../common/errors.ts'
+import { Fault } from '../fault.ts'
+import type { Batch } from './batch.ts'
+import { batchOfJson } from './json.ts'
+import { megabytes, readNpz } from './npz.ts'
+
+/** V8 makes no longer text than twice that, and its numbers take several times as much memory. */
+export const MAX_JSON = 2 ** 28
+
+/** Bytes that tell what a file is. */
+const HEAD = 16
+
+/** What files begin with that are taken for a batch. */
+const OTHERS: ReadonlyArray<readonly [start: string, rule: string]> = [
+  ['\u0093NUMPY', 'it holds one array alone: save predictions and targets together by numpy.savez'],
+  ['\u0080', 'it holds pickled Python objects, which are never loaded: save arrays by numpy.savez'],
+  ['\u001f\u008b', 'it is compressed by gzip: unpack it first'],
+  ['\u0089HDF', 'it is of HDF5, which is not read: save arrays by numpy.savez'],
+]
+
+/** Reads a batch. Every fault is one sentence that begins with the path. */
+export async function readBatch(path: string): Promise<Batch> {
+  try {
+    const head = await headOf(path)
+    if (head.startsWith('PK')) return await readNpz(path)
+    for (const [start, rule] of OTHERS) if (head.startsWith(start)) throw new Fault(rule)
+    if (!/^(?:\u00ef\u00bb\u00bf)?\s*[[{]/.test(head)) throw new Fault('it is neither .npz (numpy.savez) nor JSON')
+    return batchOfJson(await readJson(path))
+  } catch (error) {
+    throw new Fault(`${path}: ${error instanceof Fault ? error.message : systemRule(error)}`)
+  }
+}
+
+/** What the system says of a file that cannot be opened. */
+export function systemRule(error: unknown): string {
+  const { code } = Object(error) as { readonly code?: unknown }
+  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'EISDIR') return 'it is a folder'
+  if (code === 'EACCES' || code === 'EPERM') return 'it may not be opened'
+  return `it cannot be read (${messageOf(error)})`
+}
+
+/** The first bytes of a file, as text. */
+async function headOf(path: string): Promise<string> {
+  // before it is opened, since to open a pipe that nobody writes to would wait for ever
+  const status = await stat(path)
+  if (status.isDirectory()) throw new Fault('it is a folder')
+  if (!status.isFile()) throw new Fault('it is no ordinary file')
+  if (status.size === 0) throw new Fault('it is empty')
+  return withFile(path, async (file) => {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0)
+    return buffer.toString('latin1', 0, bytesRead)
+  })
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await withFile(path, async (file) => {
+    const { size } = await file.stat()
+    if (size > MAX_JSON) {
+      throw new Fault(
+        `it has ${megabytes(size)} MB of JSON, and ${megabytes(MAX_JSON)} MB are read at most: save it by numpy.savez`,
+      )
+    }
+    return (await file.readFile('utf8')).replace(/^\ufeff/, '')
+  })
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const hint = /[[,:]\s*-?(?:NaN|Infinity)\b/.test(text)
+      ? ': it holds NaN or Infinity, which JSON does not have; save such numbers by numpy.savez'
+      : ` (${messageOf(error).replaceAll(/\s+/g, ' ').slice(0, 120)})`
+    throw new Fault(`it is no JSON, or cut off${hint}`)
+  }
+}
+
+async function withFile<Result>(path: string, use: (file: FileHandle) => Promise<Result>): Promise<Result> {
+  const file = await open(path)
+  try {
+    return await use(file)
+  } finally {
+    await file.close()
+  }
+}

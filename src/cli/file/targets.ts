@@ -1,0 +1,135 @@
+/** Targets of arrays: one image after the other, padded to one length, or by keys that end in the image's number. */
+import { MAX_JOBS } from '../../input/layers.ts'
+import type { Target } from '../../input/targets.ts'
+import { Fault } from '../fault.ts'
+import type { NumpyArray } from './npy.ts'
+import { listNames } from './roles.ts'
+import type { Given } from './roles.ts'
+
+/** The targets of each image. `images`: as the logits have it, if they do. */
+export function targetsOf(
+  given: readonly Given[],
+  images: number | undefined,
+  names: readonly string[],
+): readonly Target[] {
+  const targets = given.filter(({ role }) => role.is === 'target')
+  const numbered = targets.filter(({ role }) => role.is === 'target' && role.image !== undefined)
+  if (numbered.length > 0 && numbered.length < targets.length) {
+    const other = targets.find((entry) => !numbered.includes(entry)) as Given
+    throw new Fault(`its targets are numbered by image, as "${numbered[0]?.name}", but "${other.name}" is not`)
+  }
+  if (numbered.length > 0) return numberedTargets(numbered, images)
+  const labels = targets.find(({ role }) => role.is === 'target' && role.field === 'labels')
+  if (labels === undefined) {
+    throw new Fault(`it has no "labels" (nor "labels_0" and so on); its arrays are ${listNames(names)}`)
+  }
+  const counts = countsOf(given, labels, images)
+  const length = counts?.length ?? (labels.array.shape[0] as number)
+  if (length > MAX_JOBS) throw new Fault(`its targets are of ${length} images, and ${MAX_JOBS} are read`)
+  return labels.array.shape.length > 1
+    ? paddedTargets(targets, labels, counts)
+    : concatenatedTargets(targets, labels, counts as readonly number[])
+}
+
+function numberedTargets(given: readonly Given[], images = 0): readonly Target[] {
+  const byImage = new Map<number, Record<string, unknown>>()
+  for (const { name, role, array } of given) {
+    if (role.is !== 'target') continue
+    const image = role.image as number
+    const target = byImage.get(image) ?? {}
+    if (role.field in target) throw new Fault(`"${name}" stands for ${role.field}, which is there twice`)
+    target[role.field] = rowsOf(role.field, array)
+    byImage.set(image, target)
+  }
+  const last = Math.max(...byImage.keys())
+  const length = Math.max(images, last + 1)
+  if (length > given.length) {
+    const missing = Array.from({ length: given.length + 1 }, (_, i) => i).find((i) => !byImage.has(i)) as number
+    throw new Fault(`it has no "labels_${missing}": an image without targets needs an empty array`)
+  }
+  return Array.from({ length }, (_, image) => {
+    const target = byImage.get(image)
+    if (target?.['labels'] !== undefined) return target as unknown as Target
+    throw new Fault(`it has no "labels_${image}": an image without targets needs an empty array`)
+  })
+}
+
+/** How many targets each image has; undefined for padded ones of which all count. */
+function countsOf(given: readonly Given[], labels: Given, images: number | undefined): readonly number[] | undefined {
+  const counts = given.filter(({ role, array }) => role.is === 'counts' && array.shape.length === 1)
+  if (counts.length > 1)
+    throw new Fault(`"${counts[1]?.name}" says how many targets each image has, as "${counts[0]?.name}" does`)
+  const [found] = counts
+  if (found !== undefined) {
+    const numbers = Array.from(found.array.data as Int32Array, Number)
+    const wrong = numbers.find((count) => !(Number.isSafeInteger(count) && count >= 0))
+    if (wrong !== undefined) throw new Fault(`"${found.name}" must be numbers of targets, and holds ${wrong}`)
+    return numbers
+  }
+  if (labels.array.shape.length > 1) return undefined
+  if (images === undefined || images === 1) return [labels.array.shape[0] ?? 1]
+  throw new Fault(
+    `it has ${labels.array.shape[0]} "${labels.name}" for ${images} images, and no "counts" that says how many each image has`,
+  )
+}
+
+/** Labels `[N]` of all images, one after the other. */
+function concatenatedTargets(targets: readonly Given[], labels: Given, counts: readonly number[]): readonly Target[] {
+  const total = labels.array.shape[0] ?? 1
+  const sum = counts.reduce((all, count) => all + count, 0)
+  if (sum !== total) throw new Fault(`its counts add up to ${sum} targets, and "${labels.name}" has ${total}`)
+  for (const { name, array } of targets) {
+    if (array.shape[0] !== total && array !== labels.array) {
+      throw new Fault(`"${name}" has ${array.shape[0] ?? 1} rows, and "${labels.name}" has ${total}`)
+    }
+  }
+  let first = 0
+  return counts.map((count) => {
+    const [from, to] = [first, (first += count)]
+    return targetOf(targets, (array) => {
+      const length = array.shape.slice(1).reduce((size, axis) => size * axis, 1)
+      return { data: array.data.subarray(from * length, to * length), shape: [count, ...array.shape.slice(1)] }
+    })
+  })
+}
+
+/** Labels `[B, T]`, of which the first of each image count. */
+function paddedTargets(
+  targets: readonly Given[],
+  labels: Given,
+  counts: readonly number[] | undefined,
+): readonly Target[] {
+  const [images, length] = labels.array.shape as readonly [number, number]
+  for (const { name, array } of targets) {
+    if (array.shape[0] === images && array.shape[1] === length) continue
+    throw new Fault(`"${name}" is of shape [${array.shape.join(', ')}], and "${labels.name}" of [${images}, ${length}]`)
+  }
+  if (counts !== undefined && (counts.length !== images || counts.some((count) => count > length))) {
+    throw new Fault(
+      `"${labels.name}" is of shape [${images}, ${length}], which its counts [${counts.join(', ')}] do not fit`,
+    )
+  }
+  return Array.from({ length: images }, (_, image) => {
+    const target = targetOf(targets, ({ data, shape }) => {
+      const size = shape.slice(1).reduce((all, axis) => all * axis, 1)
+      return { data: data.subarray(image * size, (image + 1) * size), shape: shape.slice(1) }
+    })
+    return counts === undefined ? target : { ...target, valid: counts[image] as number }
+  })
+}
+
+function targetOf(targets: readonly Given[], take: (array: NumpyArray) => NumpyArray): Target {
+  const target: Record<string, unknown> = {}
+  for (const { name, role, array } of targets) {
+    if (role.is !== 'target') continue
+    if (role.field in target) throw new Fault(`"${name}" stands for ${role.field}, which is there twice`)
+    target[role.field] = rowsOf(role.field, take(array))
+  }
+  return target as unknown as Target
+}
+
+/** A field of one image's targets as the library takes it: labels and flags flat, all else with its shape. */
+function rowsOf(field: string, { data, shape }: NumpyArray): unknown {
+  if (field === 'ignore') return Array.from(data as Int32Array, Number)
+  return shape.length === 1 && (field === 'labels' || data.length === 0) ? data : { data, shape }
+}

@@ -1,0 +1,131 @@
+/** What each query of an image adds to the loss of a layer, and how strongly it is pulled. */
+import { HungarianLoss } from '../../criterion/criterion.ts'
+import type { CallOptions } from '../../criterion/call.ts'
+import type { LayerMatching, LayerOutputs } from '../../input/layers.ts'
+import type { Outputs } from '../../input/outputs.ts'
+import type { Target } from '../../input/targets.ts'
+import type { ResolvedOptions } from '../../options/options.ts'
+import type { LayerResult } from '../../result/loss.ts'
+import type { Matches } from '../../result/matches.ts'
+import { FIELDS, TERMS } from '../../terms/index.ts'
+import { sharesOf } from './gains.ts'
+import type { TermShare } from './gains.ts'
+import type { Rows } from './rows.ts'
+
+/** What queries are to the matching. */
+export type Role = 'matched' | 'background' | 'ignored'
+
+/** A query's share of the layer's loss. */
+export interface QueryLoss {
+  readonly shares: readonly TermShare[]
+  readonly loss: number
+}
+
+/**
+ * A criterion for single queries: its box terms use the pairs that it is given, and no layer is compared with another.
+ */
+export function queryCriterion({ options }: HungarianLoss): HungarianLoss {
+  const weights = { ...options.weights } as Record<string, number>
+  for (const { name, comparesLayers } of TERMS) if (comparesLayers) weights[name] = 0
+  return new HungarianLoss({ ...options, check: 'off', boxMatching: 'layer', weights })
+}
+
+/** What a layer's sums are divided by. */
+export interface Divisors {
+  readonly numBoxes: number
+  readonly numPairs: number | undefined
+  readonly classNormalizer: number
+}
+
+/** What each query is to the matching, and the target that it is matched with, if any. */
+export function rolesOf(
+  rows: Rows,
+  matches: Matches,
+): ReadonlyArray<{ readonly role: Role; readonly target?: number }> {
+  const roles: { role: Role; target?: number }[] = Array.from({ length: rows.count }, () => ({ role: 'background' }))
+  for (const [i, query] of matches.queryIndices.entries()) {
+    roles[query - rows.first] = { role: 'matched', target: matches.targetIndices[i] as number }
+  }
+  for (const query of matches.ignoredQueries) roles[query - rows.first] = { role: 'ignored' }
+  return roles
+}
+
+/**
+ * The loss of each query: each is made a layer of its own, with its pair given and the divisors of its layer, so that one call
+ * gives the terms of all. They add up to the layer's.
+ */
+export function lossOfQueries(
+  criterion: HungarianLoss,
+  rows: Rows,
+  target: Target,
+  matches: Matches,
+  { numBoxes, numPairs, classNormalizer }: Divisors,
+): readonly QueryLoss[] {
+  const roles = rolesOf(rows, matches)
+  const layers = roles.map(({ role, target: found }, i): LayerOutputs => {
+    const matching: LayerMatching = [
+      {
+        queryIndices: found === undefined ? [] : [0],
+        targetIndices: found === undefined ? [] : [found],
+        ignoredQueries: role === 'ignored' ? [0] : [],
+      },
+    ]
+    return Object.assign(rows.tensorsOf(i), { matching }) as unknown as LayerOutputs
+  })
+  const last = layers.at(-1)
+  if (last === undefined) return []
+  const outputs: Outputs = { ...last, auxiliary: layers.slice(0, -1) }
+  const call: CallOptions<Outputs> & { readonly gradients: false } = {
+    gradients: false,
+    numBoxes,
+    classNormalizer,
+    ...(numPairs !== undefined && { numPairs }),
+  }
+  const result = criterion.compute(outputs, [target], call)
+  return result.layers.map(({ terms }: LayerResult) => {
+    const shares = sharesOf(terms, criterion.options.weights)
+    return { shares, loss: shares.reduce((sum, share) => sum + share.loss, 0) }
+  })
+}
+
+/** Euclidean norms of a query's gradients, by field. */
+export interface GradientNorms {
+  readonly [field: string]: number
+}
+
+/** The norms of each query's gradients, in a layer of an image that was computed by itself. */
+export function gradientNorms(gradients: object, rows: Rows): readonly GradientNorms[] {
+  const { auxiliary } = gradients as { readonly auxiliary?: readonly object[] }
+  const own = (auxiliary !== undefined && rows.layer < auxiliary.length ? auxiliary[rows.layer] : gradients) as {
+    readonly [field: string]: Float32Array | undefined
+  }
+  return Array.from({ length: rows.count }, (_, i) => {
+    const norms: Record<string, number> = {}
+    for (const { name } of FIELDS.filter(({ hasGradient }) => hasGradient)) {
+      const values = own[name]
+      const span = rows.spanOf(name, i)
+      if (values === undefined || span === undefined) continue
+      norms[name] = Math.hypot(...values.subarray(...span))
+    }
+    return norms
+  })
+}
+
+/** The most probable class of each query but no-object, by its id, which is its column, and its probability. */
+export function bestClasses(rows: Rows, { classification }: ResolvedOptions) {
+  const noObject = classification.kind === 'softmax' ? classification.noObjectIndex : undefined
+  return Array.from({ length: rows.count }, (_, i) => {
+    const logits = rows.valuesOf('logits', i) as Float32Array
+    let best = -1
+    for (let column = 0; column < logits.length; column++) {
+      if (column === noObject) continue
+      if (best < 0 || (logits[column] as number) > (logits[best] as number)) best = column
+    }
+    const logit = logits[best] as number
+    const probability =
+      noObject === undefined
+        ? 1 / (1 + Math.exp(-logit))
+        : 1 / logits.reduce((sum, other) => sum + Math.exp(other - logit), 0)
+    return { label: best, probability }
+  })
+}

@@ -1,0 +1,132 @@
+"""Writes the batches of __test__/fixtures/batches as users of NumPy and PyTorch write them, from a case of the golden fixtures.
+
+Usage: python tools/batches/make.py, with the numpy of tools/golden/requirements.txt. Archives hold the time of their making, so that
+their bytes differ from run to run, and their arrays do not.
+"""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+FIXTURES = Path(__file__).resolve().parents[2] / "__test__" / "fixtures"
+OUT = FIXTURES / "batches"
+CASE = json.loads((FIXTURES / "golden" / "detr-aux" / "typical.json").read_text())
+
+LAYERS = CASE["layers"]
+SHAPE = LAYERS[0]["shape"]
+LOGITS = np.array([layer["logits"] for layer in LAYERS], np.float32).reshape(len(LAYERS), *SHAPE)
+BOXES = np.array([layer["boxes"] for layer in LAYERS], np.float32).reshape(len(LAYERS), *SHAPE[:2], 4)
+LABELS = [np.array(target["labels"], np.int64) for target in CASE["targets"]]
+TARGET_BOXES = [np.array(target["boxes"], np.float32).reshape(-1, 4) for target in CASE["targets"]]
+COUNTS = np.array([len(labels) for labels in LABELS])
+
+
+def pytorch():
+    """PyTorch's names; targets of all images one after the other."""
+    np.savez(
+        OUT / "pytorch.npz",
+        pred_logits=LOGITS[-1],
+        pred_boxes=BOXES[-1],
+        aux_logits=LOGITS[:-1],
+        aux_boxes=BOXES[:-1],
+        labels=np.concatenate(LABELS),
+        boxes=np.concatenate(TARGET_BOXES),
+        counts=COUNTS,
+        orig_sizes=np.array([[480, 640]] * len(LABELS)),
+        image_id=np.arange(len(LABELS)),
+    )
+
+
+def numbered():
+    """Our names, layers stacked, compressed; targets by keys that end in the image's number."""
+    np.savez_compressed(
+        OUT / "numbered.npz",
+        logits=LOGITS,
+        boxes=BOXES,
+        **{f"labels_{i}": labels for i, labels in enumerate(LABELS)},
+        **{f"boxes_{i}": boxes for i, boxes in enumerate(TARGET_BOXES)},
+    )
+
+
+def padded():
+    """Targets padded to one length; other dtypes, byte orders and Fortran's order; earlier layers one by one."""
+    length = COUNTS.max() + 2
+    labels = np.full((len(LABELS), length), -1, np.int16)
+    boxes = np.zeros((len(LABELS), length, 4))
+    for i, count in enumerate(COUNTS):
+        labels[i, :count] = LABELS[i]
+        boxes[i, :count] = TARGET_BOXES[i]
+    np.savez(
+        OUT / "padded.npz",
+        outputs_logits=np.asfortranarray(LOGITS[-1].astype(np.float64)),
+        outputs_boxes=BOXES[-1].astype(">f4"),
+        **{f"aux_outputs_{i}_pred_logits": np.asfortranarray(logits) for i, logits in enumerate(LOGITS[:-1])},
+        **{f"aux_outputs_{i}_pred_boxes": boxes for i, boxes in enumerate(BOXES[:-1])},
+        target_labels=labels,
+        target_boxes=boxes,
+        target_counts=COUNTS.astype(np.uint8),
+    )
+
+
+def as_json():
+    """What DETR's criterion is called with, as lists."""
+    targets = [
+        {
+            "labels": labels.tolist(),
+            "boxes": boxes.tolist(),
+            "image_id": [i],
+            "iscrowd": [0] * len(labels),
+            "area": [1.0] * len(labels),
+            "orig_size": [480, 640],
+        }
+        for i, (labels, boxes) in enumerate(zip(LABELS, TARGET_BOXES))
+    ]
+    layer = lambda i: {"pred_logits": LOGITS[i].tolist(), "pred_boxes": BOXES[i].tolist()}
+    outputs = layer(-1) | {"aux_outputs": [layer(i) for i in range(len(LAYERS) - 1)]}
+    (OUT / "pytorch.json").write_text(json.dumps({"outputs": outputs, "targets": targets}))
+
+
+def dtypes():
+    """Every dtype that is read, and both orders."""
+    values = np.array([[0, 1, 2], [3, 4, 100]])
+    arrays = {code: values.astype(code) for code in "f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8".split()}
+    big = {f"big_{code}": values.astype(f">{code}") for code in "f2 f4 f8 i2 i8".split()}
+    halves = np.array([0.1, -2.5, 65504, 2**-24, -0.0, np.inf, -np.inf, np.nan], np.float16)
+    np.savez(
+        OUT / "dtypes.npz",
+        **arrays,
+        **big,
+        b1=values > 2,
+        halves=halves,
+        halves_as_float32=halves.astype(np.float32),
+        scalar=np.int64(7),
+        empty=np.zeros((0, 4), np.float32),
+        fortran=np.asfortranarray(np.arange(24, dtype=np.float32).reshape(2, 3, 4)),
+    )
+
+
+def unreadable():
+    """What is refused: pickled objects, structured and text arrays, and an archive as torch.save lays it out."""
+    ragged = np.empty(2, object)
+    ragged[:] = [{"labels": labels} for labels in LABELS[:2]]
+    np.savez(OUT / "objects.npz", pred_logits=LOGITS[-1], pred_boxes=BOXES[-1], targets=ragged)
+    np.savez(OUT / "structured.npz", logits=np.zeros(2, [("a", "f4"), ("b", "i4")]))
+    np.savez(OUT / "text.npz", logits=np.array(["a", "bc"]))
+    np.save(OUT / "single.npy", LOGITS)
+    with zipfile.ZipFile(OUT / "torch.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}.")
+        archive.writestr("archive/version", b"3\n")
+    with zipfile.ZipFile(OUT / "others.zip", "w") as archive:
+        archive.writestr("readme.txt", "no arrays")
+    buffer = io.BytesIO()
+    np.savez(buffer, weights=np.zeros(3), bias=np.zeros(3))
+    (OUT / "other-keys.npz").write_bytes(buffer.getvalue())
+
+
+if __name__ == "__main__":
+    OUT.mkdir(exist_ok=True)
+    for make in (pytorch, numbered, padded, as_json, dtypes, unreadable):
+        make()
