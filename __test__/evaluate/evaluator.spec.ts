@@ -422,6 +422,15 @@ describe('result', () => {
     }
   })
 
+  test.each([1, 20])('boxes whose area is too small for a number overlap nothing (%i targets)', (targets) => {
+    const boxes = Array.from({ length: targets }, () => [0, 0, 1e-200, 1e-200])
+    const labels = boxes.map(() => 0)
+    const result = new DetectionEvaluator({ numClasses: 1 })
+      .add([{ boxes, labels, scores: labels }], [{ boxes, labels }])
+      .result()
+    expect([result.ap, result.ar100, result.targets]).toEqual([0, 0, targets])
+  })
+
   test('an annotation’s id makes no difference, not even 0', () => {
     const box = { boxes: [[0, 0, 10, 10]], labels: [0] }
     const { ap } = new DetectionEvaluator({ numClasses: 1 })

@@ -48,9 +48,10 @@ let isEvaluator: (value: unknown) => value is DetectionEvaluator
  *
  * Batches are added as they come, in any order and of any size; evaluators of several workers are merged. All numbers have the bits
  * that pycocotools 2.0 gives for the same images (`COCOeval` of `'bbox'`), whatever the order and the number of threads, where
- * the images have ids. Two things differ. An annotation with the id 0 counts like any other, where pycocotools takes a match
- * with it for none. And precision is always that with the largest of `maxDetections`, where pycocotools gives -1 for `AP` unless
- * there is 100.
+ * the images have ids. Three things differ. An annotation with the id 0 counts like any other, where pycocotools takes a match
+ * with it for none. Boxes so small that the product of their sides is 0, though neither side is, overlap nothing, where
+ * pycocotools divides 0 by 0 and takes that for a match. And precision is always that with the largest of `maxDetections`, where
+ * pycocotools gives -1 for `AP` unless there is 100.
  *
  * With {@link ImageGroundTruth.ignore} an object is a crowd: it need not be found, any number of detections may lie in it, and these
  * do not count. Boxes in another format than xywh are turned into it, as for a file of results.
