@@ -1,9 +1,9 @@
 /** The targets of one image: its annotations in the units and format of a criterion, without what cannot be a target. */
+import { convertBox, SAME_UNITS, toParts } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 import { BOX_SIZE } from '../terms/boxes.ts'
-import { convertBox, SAME_UNITS, toParts } from './box-format.ts'
 import type { CocoId, ReadAnnotation, ReadCategory, ReadImage } from './coco-dataset.ts'
 
 /** The targets of an image, as the loss takes them; n may be 0. */

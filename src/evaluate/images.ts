@@ -1,4 +1,6 @@
 /** Detections and targets of one image as callers have them: every field read once, every value checked. */
+import { BOX_FORMATS } from '../common/box-format.ts'
+import type { BoxFormat } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import type { ErrorPlace } from '../common/errors.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
@@ -7,8 +9,6 @@ import { failNumber, failType, isNumeric, lengthOf, numbersOf } from '../common/
 import { checkWord, isRecord, shorten, show, showKnown } from '../common/validate.ts'
 import { foreignName } from '../common/words.ts'
 import type { ForeignNames } from '../common/words.ts'
-import { FORMATS } from './options.ts'
-import type { BoxFormat } from './options.ts'
 import type { PackedDetections, PackedTargets } from './packed.ts'
 
 /** Boxes of four numbers each: flat, or a row for each; typed or not. */
@@ -107,7 +107,7 @@ export function readDetections(
   try {
     const given = checkEntry(entry, DETECTION_KEYS, where, '{ boxes, scores, labels }')
     const { boxes, scores, labels, boxFormat } = given
-    const its = checkWord(boxFormat, FORMATS, format, `${where.name}.boxFormat`)
+    const its = checkWord(boxFormat, BOX_FORMATS, format, `${where.name}.boxFormat`)
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
     const scoreList = listOf(scores, 'scores', count, where, entry)
@@ -141,7 +141,7 @@ export function readTargets(
   try {
     const given = checkEntry(entry, TARGET_KEYS, where, '{ boxes, labels }')
     const { id, boxes, labels, ignore, areas, boxFormat } = given
-    const its = checkWord(boxFormat, FORMATS, format, `${where.name}.boxFormat`)
+    const its = checkWord(boxFormat, BOX_FORMATS, format, `${where.name}.boxFormat`)
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
     const boxList = boxesOf(boxes, count, where, entry)
