@@ -1,5 +1,6 @@
 /** COCO's annotation files: what they hold, read once and checked. */
 import { fail } from '../common/errors.ts'
+import { isId } from '../common/ids.ts'
 import { checkMemory, lengthOfTyped } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { lengthOf, numbersOf } from '../common/tensors.ts'
@@ -169,10 +170,6 @@ function byId<Read>(
   }
   return entries
 }
-
-/** Whether a value may be an id: an integer or a string. */
-const isId = (value: unknown): value is CocoId =>
-  Number.isSafeInteger(value) || (typeof value === 'string' && value !== '')
 
 /** An id. */
 export function readId(value: unknown, argument: string): CocoId {

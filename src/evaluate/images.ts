@@ -34,10 +34,10 @@ export interface ImageDetections {
 /** What there is to be found in one image: `n` objects, `n ≥ 0`. `cocoTargets` gives such. */
 export interface ImageGroundTruth {
   /**
-   * Which image it is: an integer of its own. Images count in the order of their ids, which decides between equal scores.
-   * Default: the number of images before, where no image has an id.
+   * Which image it is: an integer or a string of its own. Images count in the order of their ids, integers before strings, which
+   * decides between equal scores. Default: the number of images before, where no image has an id.
    */
-  readonly id?: number | undefined
+  readonly id?: number | string | undefined
   /** `n` boxes of four numbers, −1e9 to 1e9. */
   readonly boxes: BoxRows
   /** `[n]`: classes, from 0. */
