@@ -2,9 +2,9 @@
 import { BOX_FORMATS, convertBox, SAME_UNITS, toPixels } from '../common/box-format.ts'
 import type { BoxFormat, Scale } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
-import { checkMemory, kindOf } from '../common/memory.ts'
+import { checkMemory } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
-import { isNumeric, lengthOf, numbersOf } from '../common/tensors.ts'
+import { lengthOf, numbersOf } from '../common/tensors.ts'
 import { checkFlag, checkInteger, checkRecord, checkWord, isObject, show } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { BOX_SIZE } from '../terms/boxes.ts'
@@ -201,9 +201,7 @@ const MAX_NUMBERS = 2 ** 26
 /** A flat list of finite numbers. `expected`: how many there must be. */
 function readNumbers(value: unknown, argument: string, image: number, expected?: number): number[] {
   const list = numbersOf(value)
-  if (list === undefined || (ArrayBuffer.isView(list) && !isNumeric(kindOf(list)))) {
-    return fail('DTYPE', argument, `must be an array of numbers, got ${show(value)}`, { image })
-  }
+  if (list === undefined) return fail('DTYPE', argument, `must be an array of numbers, got ${show(value)}`, { image })
   if (ArrayBuffer.isView(list)) checkMemory(list, argument)
   const length = lengthOf(list, argument)
   if (length > MAX_NUMBERS) fail('SHAPE', argument, `may have at most ${MAX_NUMBERS} numbers, got ${length}`, { image })

@@ -1,7 +1,17 @@
 /** Labels, flags and fields of an image's targets in plain numbers, whatever holds them. */
 import { fail } from '../common/errors.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
-import { checkHalves, dataIn, failType, lengthOf, numbersOf, shapeOf, showShape, sizeOf } from '../common/tensors.ts'
+import {
+  checkHalves,
+  dataIn,
+  failNumber,
+  failType,
+  lengthOf,
+  numbersOf,
+  shapeOf,
+  showShape,
+  sizeOf,
+} from '../common/tensors.ts'
 import { isObject, show } from '../common/validate.ts'
 
 /** The most targets of an image, and numbers of a row. */
@@ -147,5 +157,5 @@ function checkWidth(size: number | undefined, width: number | undefined, row: nu
 function readNumber(value: unknown, takesFlags: boolean, argument: string, index: number): number {
   if (typeof value === 'number') return value
   if (takesFlags && typeof value === 'boolean') return Number(value)
-  return fail('DTYPE', argument, `must hold numbers only, got ${show(value)} at index ${index}`)
+  return failNumber(value, argument, `at index ${index}`)
 }

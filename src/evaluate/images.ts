@@ -110,7 +110,7 @@ export function readDetections(
     const its = checkWord(boxFormat, BOX_FORMATS, format, `${where.name}.boxFormat`)
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
-    const scoreList = listOf(scores, 'scores', count, where, entry)
+    const scoreList = valuesOf(scores, 'scores', count, where, entry)
     const boxList = boxesOf(boxes, count, where, entry)
     out.reserve(count)
     const { count: start } = out
@@ -145,8 +145,8 @@ export function readTargets(
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
     const boxList = boxesOf(boxes, count, where, entry)
-    const ignoreList = ignore === undefined ? undefined : listOf(ignore, 'ignore', count, where, entry)
-    const areaList = areas === undefined ? undefined : listOf(areas, 'areas', count, where, entry)
+    const ignoreList = ignore === undefined ? undefined : valuesOf(ignore, 'ignore', count, where, entry)
+    const areaList = areas === undefined ? undefined : valuesOf(areas, 'areas', count, where, entry)
     out.reserve(count)
     const { count: start } = out
     writeLabels(labelList, count, numClasses, out.labels, start, where)
@@ -177,7 +177,7 @@ function checkEntry<Key extends string>(
 }
 
 /** A list of numbers or flags, typed or not, of which there is one for each label. */
-function listOf(value: unknown, field: string, count: number, { name, image }: Where, entry: unknown) {
+function valuesOf(value: unknown, field: string, count: number, { name, image }: Where, entry: unknown) {
   const argument = `${name}.${field}`
   const list = numbersOf(value)
   if (list === undefined) failType(value, 'an array of numbers', argument, entry)
@@ -211,12 +211,9 @@ function boxesOf(value: unknown, count: number, { name, image }: Where, entry: u
   const list = value as ArrayLike<unknown>
   if (kind !== undefined) checkMemory(value as Float64Array, argument)
   const length = lengthOf(list, argument)
-  if (length === 4 * count && (kind !== undefined || length === 0)) return { list, isFlat: true }
-  if (kind === undefined) {
-    const first = length > 0 ? list[0] : undefined
-    const isFlat = typeof first !== 'object' || first === null
-    if (length === (isFlat ? 4 * count : count)) return { list, isFlat }
-  }
+  const first = kind === undefined && length > 0 ? list[0] : undefined
+  const isFlat = typeof first !== 'object' || first === null
+  if (length === (isFlat ? 4 * count : count)) return { list, isFlat }
   return fail('SHAPE', argument, `expected ${count} boxes of 4 numbers, one for each label, got ${length} entries`, {
     image,
   })

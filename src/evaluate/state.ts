@@ -3,7 +3,7 @@ import { fail } from '../common/errors.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import { toReadError } from '../common/reading.ts'
-import { failType, lengthOf, numbersOf } from '../common/tensors.ts'
+import { failNumber, failType, lengthOf, numbersOf } from '../common/tensors.ts'
 import { checkInteger, checkRecord, isRecord, MAX_SIZE, show } from '../common/validate.ts'
 import { readIds } from './ids.ts'
 import type { ImageDetections, ImageGroundTruth } from './images.ts'
@@ -159,7 +159,7 @@ function copyOf(value: unknown, argument: string): Float64Array {
   const numbers = new Float64Array(length)
   for (let i = 0; i < length; i++) {
     const number = list[i]
-    if (typeof number !== 'number') fail('DTYPE', argument, `must hold numbers only, got ${show(number)} at index ${i}`)
+    if (typeof number !== 'number') failNumber(number, argument, `at index ${i}`)
     numbers[i] = number
   }
   return numbers
