@@ -11,6 +11,7 @@ import type {
   ImageDetections,
   ImageGroundTruth,
 } from '../../src/evaluate.ts'
+import { convertBoxes } from '../../src/index.ts'
 import { checkBuilt } from '../support/built.ts'
 import { digestOfNumbers, makeSet } from '../support/evaluations.ts'
 import type { EvaluationSet } from '../support/evaluations.ts'
@@ -299,16 +300,13 @@ describe('result', () => {
   test('all formats of boxes are the same boxes', () => {
     const set = makeSet(48)
     const expected = contentOf(whole(set))
-    const formats = { xyxy: [1, 1], cxcywh: [0.5, 0] } as const
-    for (const [boxFormat, [shift, rest]] of Object.entries(formats) as ['xyxy', [number, number]][]) {
-      const turn = (row: ArrayLike<number>): number[] => {
-        const [x, y, w, h] = row as unknown as [number, number, number, number]
-        return boxFormat === 'xyxy' ? [x, y, x + w * rest, y + h * rest] : [x + w * shift, y + h * shift, w, h]
-      }
-      const rows = (boxes: ArrayLike<number>) =>
-        Array.from({ length: boxes.length / 4 }, (_, i) => turn(Array.from(boxes).slice(4 * i, 4 * i + 4)))
-      const detections = set.detections.map((entry) => ({ ...entry, boxes: rows(entry.boxes as Float64Array) }))
-      const groundTruth = set.groundTruth.map((entry) => ({ ...entry, boxes: (entry.boxes as number[][]).map(turn) }))
+    for (const boxFormat of ['xyxy', 'cxcywh'] as const) {
+      const turn = <Entry extends ImageDetections | ImageGroundTruth>(entry: Entry): Entry => ({
+        ...entry,
+        boxes: convertBoxes(entry.boxes as Float64Array | number[][], 'xywh', boxFormat),
+      })
+      const detections = set.detections.map(turn)
+      const groundTruth = set.groundTruth.map(turn)
       const byOption = evaluatorOf(set, { boxFormat }).add(detections, groundTruth)
       expect(contentOf(byOption.result())).toEqual(expected)
       const own = <Entry>(entry: Entry) => ({ ...entry, boxFormat })

@@ -62,11 +62,15 @@ export interface CocoDataset {
   readonly categories: readonly CocoCategory[]
 }
 
-/** An image, read. */
-export interface ReadImage {
+/** An image of a data set, read. */
+export interface CocoImageInfo {
+  /** What the data set calls it. */
   readonly id: CocoId
+  /** In pixels. */
   readonly width: number
+  /** In pixels. */
   readonly height: number
+  /** Undefined where the data set has none. */
   readonly fileName: string | undefined
 }
 
@@ -96,7 +100,7 @@ export interface ReadAnnotation {
 
 /** A data set, read. */
 export interface ReadDataset {
-  readonly images: ReadonlyMap<CocoId, ReadImage>
+  readonly images: ReadonlyMap<CocoId, CocoImageInfo>
   readonly categories: ReadonlyMap<CocoId, ReadCategory>
   readonly annotations: readonly ReadAnnotation[]
 }
@@ -185,7 +189,7 @@ function readImage(
   { width, height, file_name: fileName }: Record<string, unknown>,
   id: CocoId,
   name: string,
-): ReadImage {
+): CocoImageInfo {
   return {
     id,
     width: readSide(width, `${name}.width`),

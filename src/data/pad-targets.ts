@@ -81,16 +81,16 @@ export function padTargets(targets: unknown, options?: unknown): PaddedTargets {
   let argument = 'options'
   try {
     const { maxTargets } = checkRecord(options, ['maxTargets'], argument, NAMES)
-    const given = maxTargets === undefined ? undefined : checkInteger(maxTargets, 0, MAX_SIZE, 'options.maxTargets')
+    const most = maxTargets === undefined ? undefined : checkInteger(maxTargets, 0, MAX_SIZE, 'options.maxTargets')
     argument = 'targets'
     const read = readTargets(targets)
-    const most = read.reduce((most, { count }) => Math.max(most, count), 0)
-    const over = read.findIndex(({ count }) => count > (given ?? most))
+    const room = most ?? read.reduce((largest, { count }) => Math.max(largest, count), 0)
+    const over = read.findIndex(({ count }) => count > room)
     if (over >= 0) {
-      const rule = `has ${read[over]?.count} targets, more than options.maxTargets, ${given}`
+      const rule = `has ${read[over]?.count} targets, more than options.maxTargets, ${room}`
       fail('RANGE', `targets[${over}]`, rule, { image: over })
     }
-    return pad(read, given ?? most)
+    return pad(read, room)
   } catch (error) {
     throw toReadError(error, argument)
   }

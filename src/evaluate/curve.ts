@@ -130,6 +130,9 @@ function readCurves(value: unknown, argument: string) {
   return { data: list as ArrayLike<number>, shape: sizes as unknown as readonly [number, number, number, number] }
 }
 
+/** So many thresholds a message lists. */
+const SHOWN = 12
+
 /** The places of what was chosen. */
 function readOptions(options: unknown, { iouThresholds, areas, shape }: Source) {
   try {
@@ -155,6 +158,3 @@ function readOptions(options: unknown, { iouThresholds, areas, shape }: Source) 
     throw toReadError(error, 'options')
   }
 }
-
-/** So many thresholds a message lists. */
-const SHOWN = 12
