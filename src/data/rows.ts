@@ -29,7 +29,7 @@ function readList(value: unknown, expected: string, argument: string, image: num
   const shape = isObject(value) ? shapeOf(value, argument) : undefined
   const data = isObject(value) ? dataIn(value, argument) : value
   const kind = kindOf(data)
-  if (!Array.isArray(data) && kind === undefined) failType(data, expected, argument, value)
+  if (!Array.isArray(data) && kind === undefined) failType(data, expected, argument, value, '', { image })
   if (kind === 'Uint16Array') checkHalves(value, argument)
   const list = data as ArrayLike<unknown>
   if (ArrayBuffer.isView(list)) checkMemory(list, argument)

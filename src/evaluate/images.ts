@@ -180,7 +180,7 @@ function checkEntry<Key extends string>(
 function valuesOf(value: unknown, field: string, count: number, { name, image }: Where, entry: unknown) {
   const argument = `${name}.${field}`
   const list = numbersOf(value)
-  if (list === undefined) failType(value, 'an array of numbers', argument, entry)
+  if (list === undefined) failType(value, 'an array of numbers', argument, entry, '', { image })
   if (ArrayBuffer.isView(list)) checkMemory(list, argument)
   const length = lengthOf(list, argument)
   if (length !== count)
@@ -189,9 +189,10 @@ function valuesOf(value: unknown, field: string, count: number, { name, image }:
 }
 
 /** A list of labels. */
-function labelsOf(value: unknown, { name }: Where, entry: unknown): ArrayLike<unknown> {
+function labelsOf(value: unknown, { name, image }: Where, entry: unknown): ArrayLike<unknown> {
   const kind = kindOf(value)
-  if (kind === undefined && !Array.isArray(value)) failType(value, 'an array of integers', `${name}.labels`, entry)
+  if (kind === undefined && !Array.isArray(value))
+    failType(value, 'an array of integers', `${name}.labels`, entry, '', { image })
   if (kind !== undefined) checkMemory(value as Int32Array, `${name}.labels`)
   return value as ArrayLike<unknown>
 }
@@ -206,7 +207,7 @@ function boxesOf(value: unknown, count: number, { name, image }: Where, entry: u
   const argument = `${name}.boxes`
   const kind = kindOf(value)
   if (kind === undefined ? !Array.isArray(value) : !isNumeric(kind)) {
-    failType(value, 'an array of numbers or of rows of 4', argument, entry)
+    failType(value, 'an array of numbers or of rows of 4', argument, entry, '', { image })
   }
   const list = value as ArrayLike<unknown>
   if (kind !== undefined) checkMemory(value as Float64Array, argument)
