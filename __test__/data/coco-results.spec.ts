@@ -103,5 +103,15 @@ describe('toCocoResults:', () => {
       const error = errorOf(() => toCocoResults(untyped(detections), untyped({ images, classes, ...options })))
       expect(error).toMatchObject({ code, argument })
     }
+    const two = { boxes: [1, 2, 3, 4, 5, 6, 7, 8], scores: [0.5, 0.4], labels: [0, 0] }
+    for (const change of [
+      { boxes: [1, 2, 3, 4, 5, '6', 7, 8] },
+      { boxes: [1, 2, 3, 4, 5, 6, 7, NaN] },
+      { scores: [0.5, Infinity] },
+      { labels: [0, 9] },
+    ]) {
+      const error = errorOf(() => toCocoResults(untyped([good, { ...two, ...change }]), { images, classes }))
+      expect(error).toMatchObject({ image: 1, detection: 1 })
+    }
   })
 })

@@ -11,6 +11,7 @@ import type {
   ImageDetections,
   ImageGroundTruth,
 } from '../../src/evaluate.ts'
+import { convertBoxes } from '../../src/index.ts'
 import { checkBuilt } from '../support/built.ts'
 import { digestOfNumbers, makeSet } from '../support/evaluations.ts'
 import type { EvaluationSet } from '../support/evaluations.ts'
@@ -73,8 +74,10 @@ const partOf = (set: EvaluationSet, images: readonly number[]): [ImageDetections
 const withoutIds = (groundTruth: readonly ImageGroundTruth[]): ImageGroundTruth[] =>
   groundTruth.map((entry) => Object.assign({}, entry, { id: undefined }))
 
-/** Sets with scores that tie between images. */
-const SEEDS = [2, 9, 48, 49, 56, 119]
+/** A set whose ids are in no order, where scores tie between images, so that their order makes a difference. */
+const TIED = 58
+/** Such sets, and sets of forty images. */
+const SEEDS = [2, 48, 56, TIED, 9, 49, 119]
 
 /** A set that is worth several threads. */
 const large = (): EvaluationSet => {
@@ -102,7 +105,7 @@ describe('add', () => {
   })
 
   test('images without ids count in the order in which they are added', () => {
-    const set = makeSet(9)
+    const set = makeSet(TIED)
     const order = [...set.ids.keys()].toSorted((a, b) => (set.ids[a] as number) - (set.ids[b] as number))
     const [detections, groundTruth] = partOf(set, order)
     const evaluator = evaluatorOf(set).add(detections, withoutIds(groundTruth))
@@ -110,10 +113,28 @@ describe('add', () => {
   })
 
   test('ids of the call stand in the place of those of the ground truth', () => {
-    const set = makeSet(9)
+    const set = makeSet(TIED)
     const numbered = set.groundTruth.map((entry, id) => ({ ...entry, id }))
     const evaluator = evaluatorOf(set).add(set.detections, numbered, { ids: set.ids })
     expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
+  })
+
+  test('strings are ids, too, and count after integers', () => {
+    const set = makeSet(TIED)
+    const expected = contentOf(whole(set))
+    const [least] = set.ids.toSorted((a, b) => a - b)
+    const ids = set.ids.map((id) => (id === least ? id : `image ${String(id).padStart(4, '0')}`))
+    const evaluator = evaluatorOf(set).add(set.detections, set.groundTruth, { ids })
+    expect(contentOf(evaluator.result())).toEqual(expected)
+    const reversed = set.ids.map((id) => `image ${9999 - id}`)
+    expect(contentOf(evaluatorOf(set).add(set.detections, set.groundTruth, { ids: reversed }).result())).not.toEqual(
+      expected,
+    )
+    expect(evaluator.state().ids).toEqual(ids)
+    for (const state of [structuredClone(evaluator.state()), JSON.parse(JSON.stringify(evaluator.state()))]) {
+      expect(contentOf(evaluatorOf(set).merge(state).result())).toEqual(expected)
+    }
+    expect(errorOf(() => evaluator.merge(evaluator.state()))).toMatchObject({ code: 'RANGE' })
   })
 
   test('a result is made of what there is, and more may be added afterwards', () => {
@@ -146,7 +167,10 @@ describe('add', () => {
     ['no id where there are ids', [[empty], [nothing]], 'SHAPE', 'groundTruth[0].id'],
     ['an id twice', [[empty, empty], [nothing, nothing], { ids: [1, 1] }], 'RANGE', 'options.ids[1]'],
     ['a fraction', [[empty], [{ ...nothing, id: 0.5 }]], 'DTYPE', 'groundTruth[0].id'],
+    ['an empty id', [[empty], [{ ...nothing, id: '' }]], 'DTYPE', 'groundTruth[0].id'],
     ['too few ids', [[empty], [nothing], { ids: [] }], 'SHAPE', 'options.ids'],
+    ['a missing id', [[empty], [nothing], { ids: [undefined] }], 'DTYPE', 'options.ids[0]'],
+    ['shared ids', [[empty], [nothing], { ids: new Int32Array(new SharedArrayBuffer(4)) }], 'DTYPE', 'options.ids'],
     ['ids that are none', [[empty], [nothing], { ids: 7 }], 'DTYPE', 'options.ids'],
     ['unknown settings', [[empty], [nothing], { id: [7] }], 'OPTION', 'options.id'],
     ['more detections', [[empty, empty], [nothing]], 'SHAPE', 'groundTruth'],
@@ -276,16 +300,13 @@ describe('result', () => {
   test('all formats of boxes are the same boxes', () => {
     const set = makeSet(48)
     const expected = contentOf(whole(set))
-    const formats = { xyxy: [1, 1], cxcywh: [0.5, 0] } as const
-    for (const [boxFormat, [shift, rest]] of Object.entries(formats) as ['xyxy', [number, number]][]) {
-      const turn = (row: ArrayLike<number>): number[] => {
-        const [x, y, w, h] = row as unknown as [number, number, number, number]
-        return boxFormat === 'xyxy' ? [x, y, x + w * rest, y + h * rest] : [x + w * shift, y + h * shift, w, h]
-      }
-      const rows = (boxes: ArrayLike<number>) =>
-        Array.from({ length: boxes.length / 4 }, (_, i) => turn(Array.from(boxes).slice(4 * i, 4 * i + 4)))
-      const detections = set.detections.map((entry) => ({ ...entry, boxes: rows(entry.boxes as Float64Array) }))
-      const groundTruth = set.groundTruth.map((entry) => ({ ...entry, boxes: (entry.boxes as number[][]).map(turn) }))
+    for (const boxFormat of ['xyxy', 'cxcywh'] as const) {
+      const turn = <Entry extends ImageDetections | ImageGroundTruth>(entry: Entry): Entry => ({
+        ...entry,
+        boxes: convertBoxes(entry.boxes as Float64Array | number[][], 'xywh', boxFormat),
+      })
+      const detections = set.detections.map(turn)
+      const groundTruth = set.groundTruth.map(turn)
       const byOption = evaluatorOf(set, { boxFormat }).add(detections, groundTruth)
       expect(contentOf(byOption.result())).toEqual(expected)
       const own = <Entry>(entry: Entry) => ({ ...entry, boxFormat })

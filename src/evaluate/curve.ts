@@ -1,6 +1,6 @@
 /** One curve of precision over recall, of those that a result holds. */
 import { fail } from '../common/errors.ts'
-import { checkMemory, kindOf } from '../common/memory.ts'
+import { checkMemory } from '../common/memory.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import { toReadError } from '../common/reading.ts'
 import { failType, lengthOf, numbersOf } from '../common/tensors.ts'
@@ -120,7 +120,7 @@ function readCurves(value: unknown, argument: string) {
   const { data, shape } = value
   const list = numbersOf(data)
   if (list === undefined) failType(data, 'an array of numbers', argument, value)
-  if (kindOf(list) !== undefined) checkMemory(list as Float64Array, argument)
+  if (ArrayBuffer.isView(list)) checkMemory(list, argument)
   const sizes = readNumbers(shape, [4, 4], `${argument}.shape`)
   const length = lengthOf(list, argument)
   const product = sizes.reduce((size, factor) => size * factor, 1)
@@ -129,6 +129,9 @@ function readCurves(value: unknown, argument: string) {
   }
   return { data: list as ArrayLike<number>, shape: sizes as unknown as readonly [number, number, number, number] }
 }
+
+/** So many thresholds a message lists. */
+const SHOWN = 12
 
 /** The places of what was chosen. */
 function readOptions(options: unknown, { iouThresholds, areas, shape }: Source) {
@@ -155,6 +158,3 @@ function readOptions(options: unknown, { iouThresholds, areas, shape }: Source) 
     throw toReadError(error, 'options')
   }
 }
-
-/** So many thresholds a message lists. */
-const SHOWN = 12

@@ -3,9 +3,11 @@ import { checkSignal, untilAborted } from '../binding/abort.ts'
 import { evaluateDetections, evaluateDetectionsAsync } from '../binding/native.ts'
 import type { Interrupt } from '../binding/native.ts'
 import { fail, toHungarianLossError } from '../common/errors.ts'
+import { compareIds } from '../common/ids.ts'
 import { toReadError } from '../common/reading.ts'
-import { lengthOf, numbersOf } from '../common/tensors.ts'
+import { lengthOf } from '../common/tensors.ts'
 import { checkRecord, show } from '../common/validate.ts'
+import { readId, readIds } from './ids.ts'
 import { readDetections, readTargets } from './images.ts'
 import type { ImageDetections, ImageGroundTruth } from './images.ts'
 import { resolveOptions } from './options.ts'
@@ -18,8 +20,8 @@ import type { EvaluatorState } from './state.ts'
 
 /** Settings of {@link DetectionEvaluator.add}. */
 export interface AddOptions {
-  /** The id of each image, integers; in place of those that the ground truth has. */
-  readonly ids?: ArrayLike<number> | undefined
+  /** The id of each image, integers or strings; in place of those that the ground truth has. */
+  readonly ids?: ArrayLike<number> | ReadonlyArray<number | string> | undefined
 }
 
 /** Settings of {@link DetectionEvaluator.resultAsync}. */
@@ -59,8 +61,8 @@ export class DetectionEvaluator {
   readonly #options: ResolvedEvaluatorOptions
   readonly #packed = new PackedImages()
   /** The ids of all images, by which images count. */
-  readonly #ids: number[] = []
-  readonly #known = new Set<number>()
+  readonly #ids: Array<number | string> = []
+  readonly #known = new Set<number | string>()
   /** Whether ids are counted here; undefined before the first image. */
   #isCounted: boolean | undefined
   /** Whether a batch is being read, whose getters may call. */
@@ -92,7 +94,7 @@ export class DetectionEvaluator {
   add(detections: readonly ImageDetections[], groundTruth: readonly ImageGroundTruth[], options?: AddOptions): this {
     const own = ownOf(this)
     try {
-      own.#add(detections, groundTruth, readIds(options))
+      own.#add(detections, groundTruth, readSetting(options, 'ids'))
       return this
     } catch (error) {
       throw toHungarianLossError(error, 'detections')
@@ -149,7 +151,7 @@ export class DetectionEvaluator {
    */
   async resultAsync(options?: AsyncResultOptions): Promise<EvaluationResult> {
     const own = ownOf(this)
-    const signal = readSignal(options)
+    const signal = readSetting(options, 'signal')
     const run = async (interrupt: Interrupt): Promise<EvaluationResult> => {
       const arrays = makeArrays(own.#options)
       const [detections, images] = [own.#countDetections(), own.#packed.count]
@@ -159,7 +161,8 @@ export class DetectionEvaluator {
     return untilAborted(run, checkSignal(signal, 'options.signal'), 'detections')
   }
 
-  #add(detections: unknown, groundTruth: unknown, ids: ArrayLike<number> | undefined): void {
+  /** `ids`: of all images, in place of their own; undefined where these count. */
+  #add(detections: unknown, groundTruth: unknown, ids: unknown): void {
     if (this.#isReading) fail('DTYPE', 'this', 'is called while it reads what it was given')
     this.#isReading = true
     const before = this.#packed.count
@@ -175,7 +178,7 @@ export class DetectionEvaluator {
     }
   }
 
-  #read(detections: unknown, groundTruth: unknown, ids: ArrayLike<number> | undefined): void {
+  #read(detections: unknown, groundTruth: unknown, given: unknown): void {
     if (!Array.isArray(detections)) {
       fail('DTYPE', 'detections', `must be an array with an entry for each image, got ${show(detections)}`)
     }
@@ -187,9 +190,7 @@ export class DetectionEvaluator {
     if (others !== images) {
       fail('SHAPE', 'groundTruth', `expected ${images} entries, one for each image of the detections, got ${others}`)
     }
-    if (ids !== undefined && lengthOf(ids, 'options.ids') !== images) {
-      fail('SHAPE', 'options.ids', `expected ${images} entries, one for each image, got ${ids.length}`)
-    }
+    const ids = given === undefined ? undefined : readIds(given, images, 'options.ids')
     const { numClasses, boxFormat } = this.#options
     const packed = this.#packed
     for (let image = 0; image < images; image++) {
@@ -209,11 +210,10 @@ export class DetectionEvaluator {
       const rule = isCounted ? 'must be given, as other images have one' : 'must be absent, as other images have none'
       fail('SHAPE', argument, rule, { image })
     }
-    const id = isCounted ? this.#ids.length : given
-    if (!Number.isSafeInteger(id)) fail('DTYPE', argument, `must be an integer, got ${show(id)}`, { image })
-    if (this.#known.has(id as number)) fail('RANGE', argument, `${show(id)} has been added already`, { image })
-    this.#known.add(id as number)
-    this.#ids.push(id as number)
+    const id = isCounted ? this.#ids.length : readId(given, argument, image)
+    if (this.#known.has(id)) fail('RANGE', argument, `${show(id)} has been added already`, { image })
+    this.#known.add(id)
+    this.#ids.push(id)
   }
 
   /** How many detections of each class there are. */
@@ -270,27 +270,17 @@ function outputsOf({ precision, scores, recall, averagePrecision, averageRecall,
 }
 
 /** The images in the order of their ids. */
-function orderOf(ids: readonly number[]): Uint32Array {
+function orderOf(ids: ReadonlyArray<number | string>): Uint32Array {
   const order = Uint32Array.from(ids.keys())
-  const rises = ids.every((id, i) => i === 0 || id > (ids[i - 1] as number))
-  return rises ? order : order.sort((a, b) => (ids[a] as number) - (ids[b] as number))
+  const compare = (a: number, b: number): number => compareIds(ids[a] as number | string, ids[b] as number | string)
+  const rises = order.every((_, i) => i === 0 || compare(i - 1, i) < 0)
+  return rises ? order : order.sort(compare)
 }
 
-function readIds(options: unknown): ArrayLike<number> | undefined {
+/** The one setting that a call has. */
+function readSetting(options: unknown, key: 'ids' | 'signal'): unknown {
   try {
-    const { ids } = checkRecord(options, ['ids'], 'options')
-    if (ids === undefined) return undefined
-    const list = numbersOf(ids)
-    if (list === undefined) fail('DTYPE', 'options.ids', `must be an array of integers, got ${show(ids)}`)
-    return list as ArrayLike<number>
-  } catch (error) {
-    throw toReadError(error, 'options')
-  }
-}
-
-function readSignal(options: unknown): unknown {
-  try {
-    return checkRecord(options, ['signal'], 'options').signal
+    return checkRecord(options, [key], 'options')[key]
   } catch (error) {
     throw toReadError(error, 'options')
   }

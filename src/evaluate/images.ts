@@ -1,4 +1,6 @@
 /** Detections and targets of one image as callers have them: every field read once, every value checked. */
+import { BOX_FORMATS } from '../common/box-format.ts'
+import type { BoxFormat } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import type { ErrorPlace } from '../common/errors.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
@@ -7,8 +9,6 @@ import { failNumber, failType, isNumeric, lengthOf, numbersOf } from '../common/
 import { checkWord, isRecord, shorten, show, showKnown } from '../common/validate.ts'
 import { foreignName } from '../common/words.ts'
 import type { ForeignNames } from '../common/words.ts'
-import { FORMATS } from './options.ts'
-import type { BoxFormat } from './options.ts'
 import type { PackedDetections, PackedTargets } from './packed.ts'
 
 /** Boxes of four numbers each: flat, or a row for each; typed or not. */
@@ -34,10 +34,10 @@ export interface ImageDetections {
 /** What there is to be found in one image: `n` objects, `n ≥ 0`. `cocoTargets` gives such. */
 export interface ImageGroundTruth {
   /**
-   * Which image it is: an integer of its own. Images count in the order of their ids, which decides between equal scores.
-   * Default: the number of images before, where no image has an id.
+   * Which image it is: an integer or a string of its own. Images count in the order of their ids, integers before strings, which
+   * decides between equal scores. Default: the number of images before, where no image has an id.
    */
-  readonly id?: number | undefined
+  readonly id?: number | string | undefined
   /** `n` boxes of four numbers, −1e9 to 1e9. */
   readonly boxes: BoxRows
   /** `[n]`: classes, from 0. */
@@ -107,10 +107,10 @@ export function readDetections(
   try {
     const given = checkEntry(entry, DETECTION_KEYS, where, '{ boxes, scores, labels }')
     const { boxes, scores, labels, boxFormat } = given
-    const its = checkWord(boxFormat, FORMATS, format, `${where.name}.boxFormat`)
+    const its = checkWord(boxFormat, BOX_FORMATS, format, `${where.name}.boxFormat`)
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
-    const scoreList = listOf(scores, 'scores', count, where, entry)
+    const scoreList = valuesOf(scores, 'scores', count, where, entry)
     const boxList = boxesOf(boxes, count, where, entry)
     out.reserve(count)
     const { count: start } = out
@@ -141,12 +141,12 @@ export function readTargets(
   try {
     const given = checkEntry(entry, TARGET_KEYS, where, '{ boxes, labels }')
     const { id, boxes, labels, ignore, areas, boxFormat } = given
-    const its = checkWord(boxFormat, FORMATS, format, `${where.name}.boxFormat`)
+    const its = checkWord(boxFormat, BOX_FORMATS, format, `${where.name}.boxFormat`)
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
     const boxList = boxesOf(boxes, count, where, entry)
-    const ignoreList = ignore === undefined ? undefined : listOf(ignore, 'ignore', count, where, entry)
-    const areaList = areas === undefined ? undefined : listOf(areas, 'areas', count, where, entry)
+    const ignoreList = ignore === undefined ? undefined : valuesOf(ignore, 'ignore', count, where, entry)
+    const areaList = areas === undefined ? undefined : valuesOf(areas, 'areas', count, where, entry)
     out.reserve(count)
     const { count: start } = out
     writeLabels(labelList, count, numClasses, out.labels, start, where)
@@ -177,10 +177,10 @@ function checkEntry<Key extends string>(
 }
 
 /** A list of numbers or flags, typed or not, of which there is one for each label. */
-function listOf(value: unknown, field: string, count: number, { name, image }: Where, entry: unknown) {
+function valuesOf(value: unknown, field: string, count: number, { name, image }: Where, entry: unknown) {
   const argument = `${name}.${field}`
   const list = numbersOf(value)
-  if (list === undefined) failType(value, 'an array of numbers', argument, entry)
+  if (list === undefined) failType(value, 'an array of numbers', argument, entry, '', { image })
   if (ArrayBuffer.isView(list)) checkMemory(list, argument)
   const length = lengthOf(list, argument)
   if (length !== count)
@@ -189,9 +189,10 @@ function listOf(value: unknown, field: string, count: number, { name, image }: W
 }
 
 /** A list of labels. */
-function labelsOf(value: unknown, { name }: Where, entry: unknown): ArrayLike<unknown> {
+function labelsOf(value: unknown, { name, image }: Where, entry: unknown): ArrayLike<unknown> {
   const kind = kindOf(value)
-  if (kind === undefined && !Array.isArray(value)) failType(value, 'an array of integers', `${name}.labels`, entry)
+  if (kind === undefined && !Array.isArray(value))
+    failType(value, 'an array of integers', `${name}.labels`, entry, '', { image })
   if (kind !== undefined) checkMemory(value as Int32Array, `${name}.labels`)
   return value as ArrayLike<unknown>
 }
@@ -206,17 +207,14 @@ function boxesOf(value: unknown, count: number, { name, image }: Where, entry: u
   const argument = `${name}.boxes`
   const kind = kindOf(value)
   if (kind === undefined ? !Array.isArray(value) : !isNumeric(kind)) {
-    failType(value, 'an array of numbers or of rows of 4', argument, entry)
+    failType(value, 'an array of numbers or of rows of 4', argument, entry, '', { image })
   }
   const list = value as ArrayLike<unknown>
   if (kind !== undefined) checkMemory(value as Float64Array, argument)
   const length = lengthOf(list, argument)
-  if (length === 4 * count && (kind !== undefined || length === 0)) return { list, isFlat: true }
-  if (kind === undefined) {
-    const first = length > 0 ? list[0] : undefined
-    const isFlat = typeof first !== 'object' || first === null
-    if (length === (isFlat ? 4 * count : count)) return { list, isFlat }
-  }
+  const first = kind === undefined && length > 0 ? list[0] : undefined
+  const isFlat = typeof first !== 'object' || first === null
+  if (length === (isFlat ? 4 * count : count)) return { list, isFlat }
   return fail('SHAPE', argument, `expected ${count} boxes of 4 numbers, one for each label, got ${length} entries`, {
     image,
   })

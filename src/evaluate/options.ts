@@ -1,6 +1,8 @@
 /** The options of an evaluation: what they may be, and their defaults. */
 import { DESCRIPTION } from '../binding/description.ts'
 import { resolveThreads } from '../binding/threads.ts'
+import { BOX_FORMATS } from '../common/box-format.ts'
+import type { BoxFormat } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { lengthOf, numbersOf } from '../common/tensors.ts'
@@ -15,9 +17,6 @@ import {
   show,
 } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
-
-/** How a box is written: two corners; a corner and the size, as COCO's annotations have it; the centre and the size. */
-export type BoxFormat = 'xyxy' | 'xywh' | 'cxcywh'
 
 /** Options of {@link DetectionEvaluator}. Default means: as COCO has it. */
 export interface EvaluatorOptions {
@@ -110,8 +109,6 @@ const NAMES: ForeignNames = new Map([
   ['format', ['boxFormat']],
 ])
 
-export const FORMATS = ['xyxy', 'xywh', 'cxcywh'] as const
-
 /** The name of the range that has no limits. */
 export const ALL = 'all'
 const EVERYTHING = [0, 1e5 ** 2] as const
@@ -146,7 +143,7 @@ export function resolveOptions(options: unknown): ResolvedEvaluatorOptions {
       areas: readAreas(given.areas),
       maxDetections: readList(given.maxDetections, 'maxDetections', MAX_DETECTIONS, [1, MAX_SIZE], Number.isInteger),
       classAgnostic: checkFlag(given.classAgnostic, false, 'options.classAgnostic'),
-      boxFormat: checkWord(given.boxFormat, FORMATS, 'xywh', 'options.boxFormat'),
+      boxFormat: checkWord(given.boxFormat, BOX_FORMATS, 'xywh', 'options.boxFormat'),
       threads: resolveThreads(given.threads),
     })
   } catch (error) {

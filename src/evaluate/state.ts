@@ -1,10 +1,11 @@
 /** All that an evaluator holds, as plain data, which can be posted between threads, and how it is read back. */
 import { fail } from '../common/errors.ts'
-import { toReadError } from '../common/reading.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
-import { failType, lengthOf, numbersOf } from '../common/tensors.ts'
+import { toReadError } from '../common/reading.ts'
+import { failNumber, failType, lengthOf, numbersOf } from '../common/tensors.ts'
 import { checkInteger, checkRecord, isRecord, MAX_SIZE, show } from '../common/validate.ts'
+import { readIds } from './ids.ts'
 import type { ImageDetections, ImageGroundTruth } from './images.ts'
 import type { PackedImages } from './packed.ts'
 
@@ -14,8 +15,8 @@ export interface EvaluatorState {
   readonly numClasses: number
   /** How many images there are. */
   readonly images: number
-  /** `[images]`: the images' ids; undefined where they are counted. */
-  readonly ids: Float64Array | undefined
+  /** `[images]`: the images' ids, a list where there are strings among them; undefined where they are counted. */
+  readonly ids: Float64Array | ReadonlyArray<number | string> | undefined
   /** What was detected, one image after the other. */
   readonly detections: PackedDetectionState
   /** What is there. */
@@ -67,20 +68,19 @@ const PlainTargets = constructorOf<PackedTargetState, [PackedImages]>(function (
   this.offsets = targetOffsets.slice(0, count + 1)
 }, WITH_JSON)
 
-const PlainState = constructorOf<EvaluatorState, [number, PackedImages, readonly number[] | undefined]>(function (
-  numClasses,
-  packed,
-  ids,
-) {
+/** Ids of images, which are counted where there are none. */
+type Ids = ReadonlyArray<number | string> | undefined
+
+const PlainState = constructorOf<EvaluatorState, [number, PackedImages, Ids]>(function (numClasses, packed, ids) {
   this.numClasses = numClasses
   this.images = packed.count
-  this.ids = ids === undefined ? undefined : Float64Array.from(ids)
+  this.ids = ids?.every((id) => typeof id === 'number') ? Float64Array.from(ids) : ids?.slice()
   this.detections = new PlainDetections(packed)
   this.groundTruth = new PlainTargets(packed)
 }, WITH_JSON)
 
 /** A copy of all images. */
-export function stateOf(numClasses: number, packed: PackedImages, ids: readonly number[] | undefined): EvaluatorState {
+export function stateOf(numClasses: number, packed: PackedImages, ids: Ids): EvaluatorState {
   return new PlainState(numClasses, packed, ids)
 }
 
@@ -109,10 +109,7 @@ export function readState(state: unknown): ReadState {
     const targetOffsets = readOffsets(targets.offsets, count, targets.labels.length, 'other.groundTruth.offsets')
     checkLengths(detected, 'other.detections')
     checkLengths(targets, 'other.groundTruth')
-    const idList = ids === undefined || ids === null ? undefined : copyOf(ids, 'other.ids')
-    if (idList !== undefined && idList.length !== count) {
-      fail('SHAPE', 'other.ids', `expected ${count} values, one for each image, got ${idList.length}`)
-    }
+    const idList = ids === undefined || ids === null ? undefined : readIds(ids, count, 'other.ids')
     const part = (list: Float64Array, offsets: readonly number[], image: number, width = 1): Float64Array =>
       list.subarray(width * (offsets[image] as number), width * (offsets[image + 1] as number))
     const all = Array.from({ length: count }, (_, image) => image)
@@ -162,7 +159,7 @@ function copyOf(value: unknown, argument: string): Float64Array {
   const numbers = new Float64Array(length)
   for (let i = 0; i < length; i++) {
     const number = list[i]
-    if (typeof number !== 'number') fail('DTYPE', argument, `must hold numbers only, got ${show(number)} at index ${i}`)
+    if (typeof number !== 'number') failNumber(number, argument, `at index ${i}`)
     numbers[i] = number
   }
   return numbers
