@@ -86,7 +86,7 @@ const large = (): EvaluationSet => {
   )
   const detections = sets.flatMap((set) => set.detections)
   const groundTruth = sets.flatMap((set) => set.groundTruth).map((entry, id) => Object.assign(entry, { id }))
-  return { options: { numClasses: 12 }, ids: [...groundTruth.keys()], detections, groundTruth }
+  return { options: { numClasses: 12, boxFormat: 'xywh' }, ids: [...groundTruth.keys()], detections, groundTruth }
 }
 
 describe('add', () => {
@@ -177,14 +177,14 @@ describe('add', () => {
     ['no list', [empty, [nothing]], 'DTYPE', 'detections'],
     ['no list of targets', [[empty], undefined], 'DTYPE', 'groundTruth'],
   ])('refuses %s', (_, args, code, argument) => {
-    const evaluator = new DetectionEvaluator({ numClasses: 1 }).add([empty], [{ ...nothing, id: 5 }])
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' }).add([empty], [{ ...nothing, id: 5 }])
     expect(errorOf(() => evaluator.add(...untyped<[[], []]>(args)))).toMatchObject({ code, argument })
     expect(evaluator.images).toBe(1)
     evaluator.add([empty], [{ ...nothing, id: 1 }])
   })
 
   test('refuses to be called by what it reads', () => {
-    const evaluator = new DetectionEvaluator({ numClasses: 1 })
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
     const sly = {
       get boxes() {
         evaluator.add([empty], [nothing])
@@ -241,7 +241,7 @@ describe('merge and state', () => {
   })
 
   test('refuses another number of classes', () => {
-    const [one, two] = [1, 2].map((numClasses) => new DetectionEvaluator({ numClasses }))
+    const [one, two] = [1, 2].map((numClasses) => new DetectionEvaluator({ numClasses, boxFormat: 'xywh' }))
     expect(errorOf(() => one?.merge(two as DetectionEvaluator))).toMatchObject({
       code: 'OPTION',
       argument: 'other.numClasses',
@@ -286,13 +286,17 @@ describe('result', () => {
   })
 
   test('without images, detections or targets everything is -1 or 0', () => {
-    const none = new DetectionEvaluator({ numClasses: 2 })
+    const none = new DetectionEvaluator({ numClasses: 2, boxFormat: 'xywh' })
     expect(none.result()).toMatchObject({ ap: -1, ar100: -1, images: 0, targets: 0, detections: 0 })
     const box = { boxes: [[0, 0, 10, 10]], labels: [0] }
     const nothing = { boxes: [], labels: [] }
-    const unwanted = new DetectionEvaluator({ numClasses: 2 }).add([{ ...box, scores: [0.5] }], [nothing]).result()
+    const unwanted = new DetectionEvaluator({ numClasses: 2, boxFormat: 'xywh' })
+      .add([{ ...box, scores: [0.5] }], [nothing])
+      .result()
     expect(unwanted).toMatchObject({ ap: -1, ar100: -1, targets: 0, detections: 1 })
-    const missed = new DetectionEvaluator({ numClasses: 2 }).add([{ ...nothing, scores: [] }], [box]).result()
+    const missed = new DetectionEvaluator({ numClasses: 2, boxFormat: 'xywh' })
+      .add([{ ...nothing, scores: [] }], [box])
+      .result()
     expect(missed).toMatchObject({ ap: 0, apSmall: 0, apLarge: -1, ar100: 0, targets: 1, detections: 0 })
     expect(missed.perClass.map(({ ap }) => ap)).toEqual([0, -1])
   })
@@ -316,7 +320,7 @@ describe('result', () => {
 
   test('an annotation’s id makes no difference, not even 0', () => {
     const box = { boxes: [[0, 0, 10, 10]], labels: [0] }
-    const { ap } = new DetectionEvaluator({ numClasses: 1 })
+    const { ap } = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
       .add([{ ...box, scores: [1] }], [{ ...box, id: 0 }])
       .result()
     expect(ap).toBeCloseTo(1, 12)
@@ -351,7 +355,7 @@ describe('worker', () => {
 })
 
 test('this: a method without its evaluator says so', async () => {
-  const evaluator = new DetectionEvaluator({ numClasses: 1 })
+  const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
   const { add, merge, state, result, resultAsync } = evaluator
   for (const method of [add, merge, state, result]) {
     expect(errorOf(() => untyped<Function>(method)([], []))).toMatchObject({ code: 'DTYPE', argument: 'this' })

@@ -32,7 +32,7 @@ export function evaluateOurs({ dataset, results }, threads) {
     detection.scores.push(score)
   }
   const all = [...entries.values()]
-  const evaluator = new DetectionEvaluator({ numClasses: ids.length, threads })
+  const evaluator = new DetectionEvaluator({ numClasses: ids.length, boxFormat: 'xywh', threads })
   evaluator.add(
     all.map(({ detection }) => detection),
     all.map(({ target }) => target),

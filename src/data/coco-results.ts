@@ -1,11 +1,11 @@
 /** From detections to COCO's result files. */
-import { BOX_FORMATS, convertBox, SAME_UNITS, toPixels } from '../common/box-format.ts'
+import { convertBox, readBoxFormat, SAME_UNITS, toPixels } from '../common/box-format.ts'
 import type { BoxFormat, Scale } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { checkMemory } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { failNumber, lengthOf, numbersOf } from '../common/tensors.ts'
-import { checkFlag, checkInteger, checkRecord, checkWord, isObject, show } from '../common/validate.ts'
+import { checkFlag, checkInteger, checkRecord, isObject, show } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { BOX_SIZE } from '../terms/boxes.ts'
 import { readId } from './coco-dataset.ts'
@@ -20,7 +20,7 @@ export interface DetectionsLike {
   readonly scores: ArrayLike<number>
   /** `[n]`: classes. */
   readonly labels: ArrayLike<number>
-  /** What the four numbers of a box are. Default: `'xyxy'`. */
+  /** What the four numbers of a box are. It must be there where there are boxes. */
   readonly boxFormat?: BoxFormat | undefined
 }
 
@@ -152,7 +152,6 @@ function readEntry(entry: unknown, image: number, known: readonly CocoId[]): Rea
   const name = `detections[${image}]`
   if (!isObject(entry)) return fail('DTYPE', name, `must be { boxes, scores, labels }, got ${show(entry)}`, { image })
   const { boxes, scores, labels, boxFormat } = entry
-  const format = checkWord(boxFormat, BOX_FORMATS, 'xyxy', `${name}.boxFormat`)
   const scoreList = readNumbers(scores, `${name}.scores`, image)
   const count = scoreList.length
   const categories = readNumbers(labels, `${name}.labels`, image, count).map((label, i) => {
@@ -162,6 +161,7 @@ function readEntry(entry: unknown, image: number, known: readonly CocoId[]): Rea
     return fail('RANGE', `${name}.labels`, rule, { image, detection: i })
   })
   const boxList = readNumbers(boxes, `${name}.boxes`, image, count, BOX_SIZE)
+  const format = readBoxFormat(boxFormat, undefined, count, name, image)
   return { boxes: boxList, boxFormat: format, scores: scoreList, categories }
 }
 

@@ -1,12 +1,12 @@
 /** Detections and targets of one image as callers have them: every field read once, every value checked. */
-import { BOX_FORMATS } from '../common/box-format.ts'
+import { readBoxFormat } from '../common/box-format.ts'
 import type { BoxFormat } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import type { ErrorPlace } from '../common/errors.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { failNumber, failType, isNumeric, lengthOf, numbersOf } from '../common/tensors.ts'
-import { checkWord, isRecord, shorten, show, showKnown } from '../common/validate.ts'
+import { isRecord, shorten, show, showKnown } from '../common/validate.ts'
 import { foreignName } from '../common/words.ts'
 import type { ForeignNames } from '../common/words.ts'
 import type { PackedDetections, PackedTargets } from './packed.ts'
@@ -25,7 +25,7 @@ export interface ImageDetections {
   readonly scores: ArrayLike<number>
   /** `[n]`: classes, from 0. */
   readonly labels: ClassLabels
-  /** How the boxes are written. Default: that of the evaluator's options. */
+  /** How the boxes are written, in pixels. Default: as the evaluator's options say. */
   readonly boxFormat?: BoxFormat | undefined
   /** Which queries they come from; not looked at. */
   readonly queryIndices?: ArrayLike<number> | undefined
@@ -52,7 +52,7 @@ export interface ImageGroundTruth {
    * object's mask. Default: those of the boxes.
    */
   readonly areas?: ArrayLike<number> | undefined
-  /** How the boxes are written. Default: that of the evaluator's options. */
+  /** How the boxes are written, in pixels. Default: as the evaluator's options say. */
   readonly boxFormat?: BoxFormat | undefined
 }
 
@@ -100,16 +100,16 @@ export function readDetections(
   entry: unknown,
   image: number,
   numClasses: number,
-  format: BoxFormat,
+  format: BoxFormat | undefined,
   out: PackedDetections,
 ): number {
   const where: Where = { name: `detections[${image}]`, image, noun: 'detection' }
   try {
     const given = checkEntry(entry, DETECTION_KEYS, where, '{ boxes, scores, labels }')
     const { boxes, scores, labels, boxFormat } = given
-    const its = checkWord(boxFormat, BOX_FORMATS, format, `${where.name}.boxFormat`)
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
+    const its = readBoxFormat(boxFormat, format, count, where.name, image)
     const scoreList = valuesOf(scores, 'scores', count, where, entry)
     const boxList = boxesOf(boxes, count, where, entry)
     out.reserve(count)
@@ -134,16 +134,16 @@ export function readTargets(
   entry: unknown,
   image: number,
   numClasses: number,
-  format: BoxFormat,
+  format: BoxFormat | undefined,
   out: PackedTargets,
 ): { readonly count: number; readonly id: unknown } {
   const where: Where = { name: `groundTruth[${image}]`, image, noun: 'target' }
   try {
     const given = checkEntry(entry, TARGET_KEYS, where, '{ boxes, labels }')
     const { id, boxes, labels, ignore, areas, boxFormat } = given
-    const its = checkWord(boxFormat, BOX_FORMATS, format, `${where.name}.boxFormat`)
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
+    const its = readBoxFormat(boxFormat, format, count, where.name, image)
     const boxList = boxesOf(boxes, count, where, entry)
     const ignoreList = ignore === undefined ? undefined : valuesOf(ignore, 'ignore', count, where, entry)
     const areaList = areas === undefined ? undefined : valuesOf(areas, 'areas', count, where, entry)
@@ -260,7 +260,7 @@ function writeNumbers(
 function writeBoxes(
   { list, isFlat }: BoxList,
   count: number,
-  format: BoxFormat,
+  format: BoxFormat | undefined,
   out: Float64Array,
   start: number,
   where: Where,

@@ -42,7 +42,7 @@ export interface EvaluatorOptions {
   readonly maxDetections?: ArrayLike<number> | undefined
   /** Whether all objects are of one class, whatever their labels, as with `useCats` 0. Default: false. */
   readonly classAgnostic?: boolean | undefined
-  /** How the boxes are written of images that do not say it themselves. Default: `'xywh'`. */
+  /** How the boxes are written of entries that do not say it themselves. Default: every entry with boxes must say it. */
   readonly boxFormat?: BoxFormat | undefined
   /**
    * In how many threads classes may be evaluated at once, where there is enough work; at least 1, and no more than
@@ -65,8 +65,8 @@ export interface ResolvedEvaluatorOptions {
   readonly maxDetections: readonly number[]
   /** Whether all objects are of one class. */
   readonly classAgnostic: boolean
-  /** How boxes are written. */
-  readonly boxFormat: BoxFormat
+  /** How boxes are written of entries that do not say it. */
+  readonly boxFormat: BoxFormat | undefined
   /** In how many threads classes may be evaluated at once. */
   readonly threads: number
 }
@@ -143,7 +143,7 @@ export function resolveOptions(options: unknown): ResolvedEvaluatorOptions {
       areas: readAreas(given.areas),
       maxDetections: readList(given.maxDetections, 'maxDetections', MAX_DETECTIONS, [1, MAX_SIZE], Number.isInteger),
       classAgnostic: checkFlag(given.classAgnostic, false, 'options.classAgnostic'),
-      boxFormat: checkWord(given.boxFormat, BOX_FORMATS, 'xywh', 'options.boxFormat'),
+      boxFormat: checkWord(given.boxFormat, BOX_FORMATS, undefined, 'options.boxFormat'),
       threads: resolveThreads(given.threads),
     })
   } catch (error) {
