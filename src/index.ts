@@ -16,6 +16,7 @@ export { binding } from './binding/binding.ts'
 export type { BindingInfo } from './binding/binding.ts'
 export { simdLevel } from './binding/simd.ts'
 export { threadCount } from './binding/threads.ts'
+export type { BoxFormat } from './common/box-format.ts'
 export { HungarianLossError } from './common/errors.ts'
 export type { ErrorCause, ErrorCode, ErrorDetails, ErrorPlace } from './common/errors.ts'
 export type {
@@ -37,15 +38,21 @@ export { combineNormalizers } from './criterion/normalizers.ts'
 export type { CombinedNormalizers, CombineOptions, NormalizerSource } from './criterion/normalizers.ts'
 export { batchIndices } from './data/batches.ts'
 export type { BatchOptions } from './data/batches.ts'
-export type { BoxFormat } from './data/box-format.ts'
 export type { CocoClass } from './data/coco-classes.ts'
-export type { CocoAnnotation, CocoCategory, CocoDataset, CocoId, CocoImage } from './data/coco-dataset.ts'
+export type {
+  CocoAnnotation,
+  CocoCategory,
+  CocoDataset,
+  CocoId,
+  CocoImage,
+  CocoImageInfo,
+} from './data/coco-dataset.ts'
 export type { CocoGroundTruth } from './data/coco-ground-truth.ts'
 export { toCocoResults } from './data/coco-results.ts'
 export type { CocoResult, CocoResultOptions, DetectionsLike } from './data/coco-results.ts'
 export type { CocoKeypointTarget, CocoTarget, DroppedAnnotation } from './data/coco-target.ts'
 export { cocoTargets } from './data/coco-targets.ts'
-export type { CocoImageInfo, CocoOptions, CocoTargets } from './data/coco-targets.ts'
+export type { CocoOptions, CocoTargets } from './data/coco-targets.ts'
 export { convertBoxes } from './data/convert-boxes.ts'
 export type { BoxLayout } from './data/convert-boxes.ts'
 export { toDetections } from './data/detections.ts'

@@ -33,7 +33,7 @@ describe('toCocoResults:', () => {
   })
 
   test('nothing is rounded unless it is asked for', () => {
-    const detections = [{ boxes: [1 / 3, 0, 2 / 3, 2.005], scores: [2 / 3], labels: [0] }]
+    const detections = [{ boxes: [1 / 3, 0, 2 / 3, 2.005], scores: [2 / 3], labels: [0], boxFormat: 'xyxy' as const }]
     const options = { images: [{ id: 1 }], classes }
     expect(toCocoResults(detections, options)[0]).toMatchObject({ bbox: [1 / 3, 0, 1 / 3, 2.005], score: 2 / 3 })
     expect(toCocoResults(detections, { ...options, boxDigits: 1, scoreDigits: 3 })[0]).toMatchObject({
@@ -72,13 +72,13 @@ describe('toCocoResults:', () => {
     // nothing is found, or nothing but points at the origin
     const none = { boxes: [], scores: [], labels: [] }
     expect(toCocoResults([none, none], { images, classes })).toEqual([])
-    expect(toCocoResults([none, { boxes: [0, 0, 0, 0], scores: [1], labels: [0] }], { images, classes })).toHaveLength(
-      1,
-    )
+    expect(
+      toCocoResults([none, { boxes: [0, 0, 0, 0], scores: [1], labels: [0], boxFormat: 'xyxy' }], { images, classes }),
+    ).toHaveLength(1)
   })
 
   test('refuses what does not fit, with its place', () => {
-    const good = { boxes: [1, 2, 3, 4], scores: [0.5], labels: [0] }
+    const good = { boxes: [1, 2, 3, 4], scores: [0.5], labels: [0], boxFormat: 'xyxy' as const }
     for (const [detections, options, code, argument] of [
       [[good], {}, 'SHAPE', 'detections'],
       [[{ ...good, labels: [3] }, good], {}, 'RANGE', 'detections[0].labels'],
@@ -92,6 +92,7 @@ describe('toCocoResults:', () => {
       [[good, { ...good, boxes: [-1e308, 0, 1e308, 1] }], {}, 'NON_FINITE', 'detections[1].boxes'],
       [[good, { ...good, boxFormat: 'yxyx' }], {}, 'OPTION', 'detections[1].boxFormat'],
       [[good, { scores: [1] }], {}, 'DTYPE', 'detections[1].labels'],
+      [[good, { ...good, boxFormat: undefined }], {}, 'OPTION', 'detections[1].boxFormat'],
       [[good, 5], {}, 'DTYPE', 'detections[1]'],
       [good, {}, 'DTYPE', 'detections'],
       [[good, good], { images: [1, 2] }, 'DTYPE', 'options.images[0]'],
@@ -103,6 +104,16 @@ describe('toCocoResults:', () => {
     ] as const) {
       const error = errorOf(() => toCocoResults(untyped(detections), untyped({ images, classes, ...options })))
       expect(error).toMatchObject({ code, argument })
+    }
+    const two = { boxes: [1, 2, 3, 4, 5, 6, 7, 8], scores: [0.5, 0.4], labels: [0, 0], boxFormat: 'xyxy' as const }
+    for (const change of [
+      { boxes: [1, 2, 3, 4, 5, '6', 7, 8] },
+      { boxes: [1, 2, 3, 4, 5, 6, 7, NaN] },
+      { scores: [0.5, Infinity] },
+      { labels: [0, 9] },
+    ]) {
+      const error = errorOf(() => toCocoResults(untyped([good, { ...two, ...change }]), { images, classes }))
+      expect(error).toMatchObject({ image: 1, detection: 1 })
     }
   })
 })

@@ -125,6 +125,18 @@ describe('padTargets: refuses', () => {
     expect(errorOf(() => padTargets(untyped(targets)))).toMatchObject({ code, argument })
   }) // prettier-ignore
 
+  test('and says in which target of which image', () => {
+    for (const targets of [
+      [{ labels: [] }, { labels: [0, 0.5] }],
+      [{ labels: [] }, { labels: [0, 1], boxes: [box, 5] }],
+      [{ labels: [] }, { labels: [0, 1], boxes: [box, [1, 2, 3, '4']] }],
+      [{ labels: [] }, { labels: [0, 1], boxes: [1, 2, 3, 4, 5, '6', 7, 8] }],
+      [{ labels: [] }, { labels: [0, 1], boxes: [box, box], ignore: [0, 2] }],
+    ]) {
+      expect(errorOf(() => padTargets(untyped(targets)))).toMatchObject({ image: 1, target: 1 })
+    }
+  })
+
   test('more targets than there is room for, since none is dropped', () => {
     const error = errorOf(() => padTargets(randomTargets(1), { maxTargets: 2 }))
     expect(error).toMatchObject({ code: 'RANGE', argument: 'targets[1]', image: 1 })

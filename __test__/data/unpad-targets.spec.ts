@@ -46,7 +46,7 @@ describe('unpadTargets:', () => {
       [{ boxes: { data: new Float32Array(8), shape: [2, 4] } }, 'SHAPE', 'padded.boxes'],
       [{ boxes: { data: new Float32Array(8), shape: [2, 2, 4] } }, 'SHAPE', 'padded.boxes'],
       [{ ignore: { data: new Uint8Array(2), shape: [2, 1] } }, 'SHAPE', 'padded.ignore'],
-      [{ ignore: { data: [0, 1, 256, 0], shape: [2, 2] } }, 'RANGE', 'padded.ignore'],
+      [{ ignore: { data: [0, 256, 0, 0], shape: [2, 2] } }, 'RANGE', 'padded.ignore'],
       [{ box: padded.boxes }, 'OPTION', 'padded.box'],
     ] as const) {
       expect(errorOf(() => unpadTargets(untyped<any>({ ...padded, ...change })))).toMatchObject({ code, argument })

@@ -11,6 +11,7 @@ import type {
   ImageDetections,
   ImageGroundTruth,
 } from '../../src/evaluate.ts'
+import { convertBoxes } from '../../src/index.ts'
 import { checkBuilt } from '../support/built.ts'
 import { digestOfNumbers, makeSet } from '../support/evaluations.ts'
 import type { EvaluationSet } from '../support/evaluations.ts'
@@ -73,8 +74,10 @@ const partOf = (set: EvaluationSet, images: readonly number[]): [ImageDetections
 const withoutIds = (groundTruth: readonly ImageGroundTruth[]): ImageGroundTruth[] =>
   groundTruth.map((entry) => Object.assign({}, entry, { id: undefined }))
 
-/** Sets with scores that tie between images. */
-const SEEDS = [2, 9, 48, 49, 56, 119]
+/** A set whose ids are in no order, where scores tie between images, so that their order makes a difference. */
+const TIED = 58
+/** Such sets, and sets of forty images. */
+const SEEDS = [2, 48, 56, TIED, 9, 49, 119]
 
 /** A set that is worth several threads. */
 const large = (): EvaluationSet => {
@@ -83,7 +86,7 @@ const large = (): EvaluationSet => {
   )
   const detections = sets.flatMap((set) => set.detections)
   const groundTruth = sets.flatMap((set) => set.groundTruth).map((entry, id) => Object.assign(entry, { id }))
-  return { options: { numClasses: 12 }, ids: [...groundTruth.keys()], detections, groundTruth }
+  return { options: { numClasses: 12, boxFormat: 'xywh' }, ids: [...groundTruth.keys()], detections, groundTruth }
 }
 
 describe('add', () => {
@@ -102,7 +105,7 @@ describe('add', () => {
   })
 
   test('images without ids count in the order in which they are added', () => {
-    const set = makeSet(9)
+    const set = makeSet(TIED)
     const order = [...set.ids.keys()].toSorted((a, b) => (set.ids[a] as number) - (set.ids[b] as number))
     const [detections, groundTruth] = partOf(set, order)
     const evaluator = evaluatorOf(set).add(detections, withoutIds(groundTruth))
@@ -128,10 +131,28 @@ describe('add', () => {
   })
 
   test('ids of the call stand in the place of those of the ground truth', () => {
-    const set = makeSet(9)
+    const set = makeSet(TIED)
     const numbered = set.groundTruth.map((entry, id) => ({ ...entry, id }))
     const evaluator = evaluatorOf(set).add(set.detections, numbered, { ids: set.ids })
     expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
+  })
+
+  test('strings are ids, too, and count after integers', () => {
+    const set = makeSet(TIED)
+    const expected = contentOf(whole(set))
+    const [least] = set.ids.toSorted((a, b) => a - b)
+    const ids = set.ids.map((id) => (id === least ? id : `image ${String(id).padStart(4, '0')}`))
+    const evaluator = evaluatorOf(set).add(set.detections, set.groundTruth, { ids })
+    expect(contentOf(evaluator.result())).toEqual(expected)
+    const reversed = set.ids.map((id) => `image ${9999 - id}`)
+    expect(contentOf(evaluatorOf(set).add(set.detections, set.groundTruth, { ids: reversed }).result())).not.toEqual(
+      expected,
+    )
+    expect(evaluator.state().ids).toEqual(ids)
+    for (const state of [structuredClone(evaluator.state()), JSON.parse(JSON.stringify(evaluator.state()))]) {
+      expect(contentOf(evaluatorOf(set).merge(state).result())).toEqual(expected)
+    }
+    expect(errorOf(() => evaluator.merge(evaluator.state()))).toMatchObject({ code: 'RANGE' })
   })
 
   test('a result is made of what there is, and more may be added afterwards', () => {
@@ -164,23 +185,17 @@ describe('add', () => {
     ['no id where there are ids', [[empty], [nothing]], 'SHAPE', 'groundTruth[0].id'],
     ['an id twice', [[empty, empty], [nothing, nothing], { ids: [1, 1] }], 'RANGE', 'options.ids[1]'],
     ['a fraction', [[empty], [{ ...nothing, id: 0.5 }]], 'DTYPE', 'groundTruth[0].id'],
-    ['too few ids', [[empty], [nothing], { ids: [] }], 'SHAPE', 'options.ids'],
     ['an empty id', [[empty], [{ ...nothing, id: '' }]], 'DTYPE', 'groundTruth[0].id'],
-    ['an id that is none', [[empty], [nothing], { ids: [null] }], 'DTYPE', 'options.ids[0]'],
-    ['a list without an id', [[empty], [nothing], { ids: Array(1) }], 'DTYPE', 'options.ids[0]'],
-    [
-      'ids that another thread could change',
-      [[empty], [nothing], { ids: new Float64Array(new SharedArrayBuffer(8)) }],
-      'DTYPE',
-      'options.ids',
-    ],
+    ['too few ids', [[empty], [nothing], { ids: [] }], 'SHAPE', 'options.ids'],
+    ['a missing id', [[empty], [nothing], { ids: [undefined] }], 'DTYPE', 'options.ids[0]'],
+    ['shared ids', [[empty], [nothing], { ids: new Int32Array(new SharedArrayBuffer(4)) }], 'DTYPE', 'options.ids'],
     ['ids that are none', [[empty], [nothing], { ids: 7 }], 'DTYPE', 'options.ids'],
     ['unknown settings', [[empty], [nothing], { id: [7] }], 'OPTION', 'options.id'],
     ['more detections', [[empty, empty], [nothing]], 'SHAPE', 'groundTruth'],
     ['no list', [empty, [nothing]], 'DTYPE', 'detections'],
     ['no list of targets', [[empty], undefined], 'DTYPE', 'groundTruth'],
   ])('refuses %s', (_, args, code, argument) => {
-    const evaluator = new DetectionEvaluator({ numClasses: 1 }).add([empty], [{ ...nothing, id: 5 }])
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' }).add([empty], [{ ...nothing, id: 5 }])
     expect(errorOf(() => evaluator.add(...untyped<[[], []]>(args)))).toMatchObject({ code, argument })
     expect(evaluator.images).toBe(1)
     evaluator.add([empty], [{ ...nothing, id: 1 }])
@@ -192,7 +207,7 @@ describe('add', () => {
     ['state', (evaluator: DetectionEvaluator) => evaluator.state()],
     ['result', (evaluator: DetectionEvaluator) => evaluator.result()],
   ])('refuses that what it reads calls %s, which would see half of it', (_, call) => {
-    const evaluator = new DetectionEvaluator({ numClasses: 1 })
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
     const sly = {
       get boxes() {
         call(evaluator)
@@ -208,7 +223,7 @@ describe('add', () => {
   })
 
   test('refuses that what it reads calls resultAsync', async () => {
-    const evaluator = new DetectionEvaluator({ numClasses: 1 })
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
     const calls: Promise<unknown>[] = []
     const sly = {
       get boxes() {
@@ -237,7 +252,7 @@ describe('add', () => {
 
   test('sides and areas below 0 count as in pycocotools, where boxes say their format', () => {
     const said = <Entry>(entry: Entry) => ({ ...entry, boxFormat: 'xywh' as const })
-    const evaluator = new DetectionEvaluator({ numClasses: 1 })
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
     const result = evaluator.add([said(odd.detections)], [said(odd.groundTruth)]).result()
     // what pycocotools 2.0.11 gives
     const expected = [1, 1, 1, 1, -1, -1].map((sign) => (sign < 0 ? -1 : 0.2524752475247525))
@@ -245,12 +260,12 @@ describe('add', () => {
     const at = ({ data }: { readonly data: Float64Array }, recall: number) => data[recall * 4]
     expect([0, 50, 51].map((recall) => at(result.precision, recall))).toEqual([0.5, 0.5, 0])
     expect([0, 50, 51].map((recall) => at(result.scores, recall))).toEqual([0.9, 0.7, 0])
-    const merged = new DetectionEvaluator({ numClasses: 1 }).merge(evaluator.state()).result()
+    const merged = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' }).merge(evaluator.state()).result()
     expect(contentOf(merged)).toEqual(contentOf(result))
   })
 
   test('a side below 0 is refused where boxes do not say their format, which may be another', () => {
-    const evaluator = new DetectionEvaluator({ numClasses: 1 })
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
     const error = errorOf(() => evaluator.add([odd.detections], [{ boxes: [], labels: [] }]))
     expect(error).toMatchObject({ code: 'RANGE', argument: 'detections[0].boxes', image: 0, detection: 0 })
     expect(error.message).toContain('is its boxFormat another?')
@@ -310,7 +325,7 @@ describe('merge and state', () => {
   })
 
   test('a list of ids without one is no images that are counted', () => {
-    const evaluator = new DetectionEvaluator({ numClasses: 1 })
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
     const image = { boxes: [], scores: [], labels: [] }
     const error = errorOf(() => evaluator.add([image], [{ boxes: [], labels: [] }], untyped({ ids: [undefined] })))
     expect(error).toMatchObject({ code: 'DTYPE', argument: 'options.ids[0]', image: 0 })
@@ -334,7 +349,8 @@ describe('merge and state', () => {
   ])('of a state that was changed it says what is wrong: %s', (_, change, code, argument, place) => {
     const box = { boxes: [[0, 0, 10, 10]], labels: [0] }
     const found = { ...box, scores: [0.5] }
-    const make = (ids: number[]) => new DetectionEvaluator({ numClasses: 2 }).add([found, found], [box, box], { ids })
+    const make = (ids: number[]) =>
+      new DetectionEvaluator({ numClasses: 2, boxFormat: 'xywh' }).add([found, found], [box, box], { ids })
     const evaluator = make([1, 2])
     const state: any = make([3, 4]).state()
     for (const [key, value] of Object.entries(change)) {
@@ -346,7 +362,7 @@ describe('merge and state', () => {
   })
 
   test('refuses another number of classes', () => {
-    const [one, two] = [1, 2].map((numClasses) => new DetectionEvaluator({ numClasses }))
+    const [one, two] = [1, 2].map((numClasses) => new DetectionEvaluator({ numClasses, boxFormat: 'xywh' }))
     expect(errorOf(() => one?.merge(two as DetectionEvaluator))).toMatchObject({
       code: 'OPTION',
       argument: 'other.numClasses',
@@ -391,13 +407,17 @@ describe('result', () => {
   })
 
   test('without images, detections or targets everything is -1 or 0', () => {
-    const none = new DetectionEvaluator({ numClasses: 2 })
+    const none = new DetectionEvaluator({ numClasses: 2, boxFormat: 'xywh' })
     expect(none.result()).toMatchObject({ ap: -1, ar100: -1, images: 0, targets: 0, detections: 0 })
     const box = { boxes: [[0, 0, 10, 10]], labels: [0] }
     const nothing = { boxes: [], labels: [] }
-    const unwanted = new DetectionEvaluator({ numClasses: 2 }).add([{ ...box, scores: [0.5] }], [nothing]).result()
+    const unwanted = new DetectionEvaluator({ numClasses: 2, boxFormat: 'xywh' })
+      .add([{ ...box, scores: [0.5] }], [nothing])
+      .result()
     expect(unwanted).toMatchObject({ ap: -1, ar100: -1, targets: 0, detections: 1 })
-    const missed = new DetectionEvaluator({ numClasses: 2 }).add([{ ...nothing, scores: [] }], [box]).result()
+    const missed = new DetectionEvaluator({ numClasses: 2, boxFormat: 'xywh' })
+      .add([{ ...nothing, scores: [] }], [box])
+      .result()
     expect(missed).toMatchObject({ ap: 0, apSmall: 0, apLarge: -1, ar100: 0, targets: 1, detections: 0 })
     expect(missed.perClass.map(({ ap }) => ap)).toEqual([0, -1])
   })
@@ -405,16 +425,13 @@ describe('result', () => {
   test('all formats of boxes are the same boxes', () => {
     const set = makeSet(48)
     const expected = contentOf(whole(set))
-    const formats = { xyxy: [1, 1], cxcywh: [0.5, 0] } as const
-    for (const [boxFormat, [shift, rest]] of Object.entries(formats) as ['xyxy', [number, number]][]) {
-      const turn = (row: ArrayLike<number>): number[] => {
-        const [x, y, w, h] = row as unknown as [number, number, number, number]
-        return boxFormat === 'xyxy' ? [x, y, x + w * rest, y + h * rest] : [x + w * shift, y + h * shift, w, h]
-      }
-      const rows = (boxes: ArrayLike<number>) =>
-        Array.from({ length: boxes.length / 4 }, (_, i) => turn(Array.from(boxes).slice(4 * i, 4 * i + 4)))
-      const detections = set.detections.map((entry) => ({ ...entry, boxes: rows(entry.boxes as Float64Array) }))
-      const groundTruth = set.groundTruth.map((entry) => ({ ...entry, boxes: (entry.boxes as number[][]).map(turn) }))
+    for (const boxFormat of ['xyxy', 'cxcywh'] as const) {
+      const turn = <Entry extends ImageDetections | ImageGroundTruth>(entry: Entry): Entry => ({
+        ...entry,
+        boxes: convertBoxes(entry.boxes as Float64Array | number[][], 'xywh', boxFormat),
+      })
+      const detections = set.detections.map(turn)
+      const groundTruth = set.groundTruth.map(turn)
       const byOption = evaluatorOf(set, { boxFormat }).add(detections, groundTruth)
       expect(contentOf(byOption.result())).toEqual(expected)
       const own = <Entry>(entry: Entry) => ({ ...entry, boxFormat })
@@ -425,7 +442,7 @@ describe('result', () => {
   test.each([1, 20])('boxes whose area is too small for a number overlap nothing (%i targets)', (targets) => {
     const boxes = Array.from({ length: targets }, () => [0, 0, 1e-200, 1e-200])
     const labels = boxes.map(() => 0)
-    const result = new DetectionEvaluator({ numClasses: 1 })
+    const result = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
       .add([{ boxes, labels, scores: labels }], [{ boxes, labels }])
       .result()
     expect([result.ap, result.ar100, result.targets]).toEqual([0, 0, targets])
@@ -433,7 +450,7 @@ describe('result', () => {
 
   test('an annotation’s id makes no difference, not even 0', () => {
     const box = { boxes: [[0, 0, 10, 10]], labels: [0] }
-    const { ap } = new DetectionEvaluator({ numClasses: 1 })
+    const { ap } = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
       .add([{ ...box, scores: [1] }], [{ ...box, id: 0 }])
       .result()
     expect(ap).toBeCloseTo(1, 12)
@@ -468,7 +485,7 @@ describe('worker', () => {
 })
 
 test('this: a method without its evaluator says so', async () => {
-  const evaluator = new DetectionEvaluator({ numClasses: 1 })
+  const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
   const { add, merge, state, result, resultAsync } = evaluator
   for (const method of [add, merge, state, result]) {
     expect(errorOf(() => untyped<Function>(method)([], []))).toMatchObject({ code: 'DTYPE', argument: 'this' })

@@ -7,7 +7,10 @@ const DETECTION = { boxes: [[0, 0, 10, 10], [5, 5, 10, 10]], scores: [0.5, 0.25]
 const TARGET = { boxes: [[0, 0, 10, 10], [5, 5, 10, 10]], labels: [0, 2] } // prettier-ignore
 
 const add = (detection: object, target: object, options: Partial<EvaluatorOptions> = {}) =>
-  new DetectionEvaluator({ numClasses: 3, ...options }).add([DETECTION, untyped(detection)], [TARGET, untyped(target)])
+  new DetectionEvaluator({ numClasses: 3, boxFormat: 'xywh', ...options }).add(
+    [DETECTION, untyped(detection)],
+    [TARGET, untyped(target)],
+  )
 
 const stateOf = (detection: object, target: object, options?: Partial<EvaluatorOptions>) =>
   add(detection, target, options).state()
@@ -38,6 +41,21 @@ describe('add', () => {
     expect([...groundTruth.ignore]).toEqual([0, 0, 1, 0])
     expect([...groundTruth.areas]).toEqual([100, 100, 7, 0])
     expect([...groundTruth.offsets]).toEqual([0, 2, 4])
+  })
+
+  test('needs to be told how boxes are written, where there are any', () => {
+    const [found, nothing] = [
+      { ...DETECTION, boxFormat: 'xywh' as const },
+      { boxes: [], labels: [] },
+    ]
+    const untold = () => new DetectionEvaluator({ numClasses: 3 })
+    expect(untold().add([{ ...nothing, scores: [] }], [nothing]).images).toBe(1)
+    expect(errorOf(() => untold().add([DETECTION], [nothing]))).toMatchObject({
+      code: 'OPTION',
+      argument: 'detections[0].boxFormat',
+      image: 0,
+    })
+    expect(errorOf(() => untold().add([found], [TARGET]))).toMatchObject({ argument: 'groundTruth[0].boxFormat' })
   })
 
   test('turns other formats into left, top, width and height', () => {

@@ -26,7 +26,7 @@ describe('new DetectionEvaluator', () => {
       ],
       maxDetections: [1, 10, 100],
       classAgnostic: false,
-      boxFormat: 'xywh',
+      boxFormat: undefined,
       threads: threadCount(),
     })
     for (const value of [options, options.areas, options.areas[0], options.areas[0]?.range, options.iouThresholds]) {
@@ -40,7 +40,7 @@ describe('new DetectionEvaluator', () => {
     expect(names({ tiny: [0, 10] })).toEqual(['all', 'tiny'])
     expect(names({ tiny: [0, 10], all: [0, 100] })).toEqual(['tiny', 'all'])
     expect(names({ 7: [0, 10] })).toEqual(['7', 'all'])
-    const result = new DetectionEvaluator({ numClasses: 1, areas: { 7: [0, 10], last: [0, 1] } })
+    const result = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh', areas: { 7: [0, 10], last: [0, 1] } })
       .add([{ boxes: [], scores: [], labels: [] }], [{ boxes: [[0, 0, 2, 2]], labels: [0] }])
       .result()
     expect(Object.entries(result.areas).map(([name, { targets }]) => [name, targets])).toEqual([

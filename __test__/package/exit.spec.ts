@@ -41,7 +41,7 @@ const program = (call: string) => `
     evaluate: () => {
       const side = 15_000
       const image = { boxes: numbers(4 * side).map((value) => 1000 * value), labels: new Uint8Array(side) }
-      const evaluator = new DetectionEvaluator({ numClasses: 1, maxDetections: [side] })
+      const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh', maxDetections: [side] })
       evaluator.add([{ ...image, scores: numbers(side) }], [image])
       return () => evaluator.resultAsync()
     },

@@ -182,7 +182,13 @@ const EVALUATIONS = [
 
 /** What an evaluation is, with as few numbers as can be. */
 const evaluated = () => {
-  const options = { numClasses: 3, iouThresholds: [0.5], recallThresholds: [0, 1], areas: { some: [0, 50] } }
+  const options = {
+    numClasses: 3,
+    boxFormat: 'xywh' as const,
+    iouThresholds: [0.5],
+    recallThresholds: [0, 1],
+    areas: { some: [0, 50] },
+  }
   const evaluator = new DetectionEvaluator(options)
   const [detections, groundTruth, settings] = (IMAGES[1] as () => [any, any, any])()
   return evaluator.add(detections, groundTruth, settings)
@@ -200,7 +206,12 @@ const taught = (): [any, any] => {
 
 /** What comes of images that are added to an evaluator which has none. */
 const evaluatedBy = (add: (evaluator: DetectionEvaluator) => unknown) => {
-  const evaluator = new DetectionEvaluator({ numClasses: 3, iouThresholds: [0.5], recallThresholds: [0, 1] })
+  const evaluator = new DetectionEvaluator({
+    numClasses: 3,
+    boxFormat: 'xywh',
+    iouThresholds: [0.5],
+    recallThresholds: [0, 1],
+  })
   add(evaluator)
   return evaluator.result()
 }

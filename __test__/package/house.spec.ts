@@ -72,7 +72,7 @@ test('comment: the crates beneath the binding know nothing of what JavaScript ca
 })
 
 /** A comment that belongs to the file, and not to what it declares first. */
-const OF_THE_FILE = /^(?:#!.*\n)?\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?:import|export \{|\n|\/\*\*)/
+const OF_THE_FILE = /^(?:#!.*\n)?\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?:import|export (?:type )?\{|\n|\/\*\*)/
 
 test('comment: every file of src and of what specs share begins with what it is', () => {
   const files = [

@@ -21,7 +21,7 @@ export function makeSet(seed: number): EvaluationSet {
   const isGrid = seed % 2 === 0
   const numClasses = [1, 3, 5, 12][below(4)] as number
   const images = kind === 9 ? 40 : 1 + below(8)
-  const options: EvaluatorOptions = { numClasses, ...OPTIONS[kind] }
+  const options: EvaluatorOptions = { numClasses, boxFormat: 'xywh', ...OPTIONS[kind] }
   const box = (): Box =>
     isGrid
       ? [below(12), below(12), below(8), below(8)]

@@ -59,7 +59,7 @@ ${BATCH}`
 
 const EVALUATION = `
 import { DetectionEvaluator, formatSummary, precisionRecall } from 'hungarian-loss/evaluate'
-const box = { boxes: [[10, 10, 50, 50]], labels: [3] }
+const box = { boxes: [[10, 10, 50, 50]], labels: [3], boxFormat: 'xywh' as const }
 const batches = [[[{ ...box, scores: [0.9] }], [box]]] as const
 const evaluator = new DetectionEvaluator({ numClasses: 80 })
 evaluator.add(...batches[0])

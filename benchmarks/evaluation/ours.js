@@ -2,9 +2,7 @@
 import { DetectionEvaluator } from 'hungarian-loss/evaluate'
 
 /** The twelve numbers in COCO's order. */
-const NAMES = ['ap', 'ap50', 'ap75', 'apSmall', 'apMedium', 'apLarge']
-  .concat(['ar1', 'ar10', 'ar100'])
-  .concat(['arSmall', 'arMedium', 'arLarge'])
+const NAMES = 'ap ap50 ap75 apSmall apMedium apLarge ar1 ar10 ar100 arSmall arMedium arLarge'.split(' ')
 
 /**
  * @param {import('./inputs.js').Inputs} inputs
@@ -34,7 +32,7 @@ export function evaluateOurs({ dataset, results }, threads) {
     detection.scores.push(score)
   }
   const all = [...entries.values()]
-  const evaluator = new DetectionEvaluator({ numClasses: ids.length, threads })
+  const evaluator = new DetectionEvaluator({ numClasses: ids.length, boxFormat: 'xywh', threads })
   evaluator.add(
     all.map(({ detection }) => detection),
     all.map(({ target }) => target),

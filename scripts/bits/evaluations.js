@@ -26,7 +26,7 @@ export function makeEvaluations() {
       [false, true].map((isTied) => {
         const seed = 300 + 10 * i + 2 * j + Number(isTied)
         const evaluate = (threads) => {
-          const evaluator = new DetectionEvaluator({ numClasses: 6, ...options, threads })
+          const evaluator = new DetectionEvaluator({ numClasses: 6, boxFormat: 'xywh', ...options, threads })
           return evaluator.add(...makeImages(makeRandom(seed), size, isTied))
         }
         return { name: `evaluation, ${kind}, ${size.join(' × ')}${isTied ? ', tied' : ''}`, evaluate }

@@ -109,7 +109,7 @@ async function evaluations() {
     const detection = { boxes: boxes(found), scores: Float64Array.from({ length: found }, unit), labels: labels(found) }
     return [[detection], [{ boxes: boxes(there), labels: labels(there) }]]
   }
-  const options = { numClasses: 4, iouThresholds: [0.5, 0.75], recallThresholds: [0, 0.5, 1] }
+  const options = { numClasses: 4, boxFormat: 'xywh', iouThresholds: [0.5, 0.75], recallThresholds: [0, 0.5, 1] }
   const evaluator = new DetectionEvaluator(options).add(...image()).add(...image())
   evaluator.merge(new DetectionEvaluator(options).add(...image()).state())
   const result = evaluator.result()

@@ -346,15 +346,23 @@ export function failNumber(
  * Refuses data of a wrong type, saying what would help. `holder`: the object that was to have them. `hint`: what else
  * there is to say.
  */
-export function failType(data: unknown, expected: string, argument: string, holder?: unknown, hint = ''): never {
+export function failType(
+  data: unknown,
+  expected: string,
+  argument: string,
+  holder?: unknown,
+  hint = '',
+  place?: ErrorPlace,
+): never {
   const kind = kindOf(data)
   if (typeof data === 'function') {
     fail(
       'DTYPE',
       argument,
       `data must be ${expected}, got a function (for a TensorFlow.js tensor, use hungarian-loss/tfjs; to inspect a batch of them, give its criterion check: 'warn')`,
+      place,
     )
   }
   const keys = data === undefined && isRecord(holder) ? `; what was given is an object ${showKeys(holder)}` : ''
-  return fail('DTYPE', argument, `data must be ${expected}, got ${kind ?? show(data)}${keys}${hint}`)
+  return fail('DTYPE', argument, `data must be ${expected}, got ${kind ?? show(data)}${keys}${hint}`, place)
 }

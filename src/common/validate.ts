@@ -125,12 +125,12 @@ export function showKnown(key: string, known: readonly string[], meant = nearest
 }
 
 /** One of a few words. */
-export function checkWord<Word extends string>(
+export function checkWord<Word extends string, Fallback extends Word | undefined>(
   value: unknown,
   words: readonly Word[],
-  fallback: Word,
+  fallback: Fallback,
   argument: string,
-): Word {
+): Word | Fallback {
   if (value === undefined) return fallback
   if ((words as readonly unknown[]).includes(value)) return value as Word
   return fail('OPTION', argument, `must be ${words.map((word) => `'${word}'`).join(' or ')}, got ${show(value)}`)

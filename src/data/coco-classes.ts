@@ -1,5 +1,6 @@
 /** The classes of a data set, and the label of each of its categories. */
 import { fail } from '../common/errors.ts'
+import { compareIds } from '../common/ids.ts'
 import { show } from '../common/validate.ts'
 import type { CocoId, ReadCategory } from './coco-dataset.ts'
 
@@ -25,7 +26,10 @@ export function classesOf(
   labels: 'contiguous' | 'category-id',
 ): { readonly classes: readonly CocoClass[]; readonly labelOf: ReadonlyMap<CocoId, number> } {
   if (labels === 'contiguous') {
-    const classes = (isSorted ? chosen.toSorted(compareIds) : chosen).map(({ id, name }) => ({ id, name }))
+    const classes = (isSorted ? chosen.toSorted((a, b) => compareIds(a.id, b.id)) : chosen).map(({ id, name }) => ({
+      id,
+      name,
+    }))
     return { classes, labelOf: new Map(classes.map(({ id }, label) => [id, label])) }
   }
   let largest = -1
@@ -38,10 +42,4 @@ export function classesOf(
   }
   const classes = Array.from({ length: largest + 1 }, (_, id) => ({ id, name: all.get(id)?.name }))
   return { classes, labelOf: new Map(chosen.map(({ id }) => [id, id as number])) }
-}
-
-/** Numbers first, ascending; then strings, by their characters. */
-function compareIds({ id: a }: ReadCategory, { id: b }: ReadCategory): number {
-  if (typeof a !== typeof b) return typeof a === 'number' ? -1 : 1
-  return a < b ? -1 : 1
 }

@@ -1,5 +1,6 @@
 /** COCO's annotation files: what they hold, read once and checked. */
 import { fail } from '../common/errors.ts'
+import { isId } from '../common/ids.ts'
 import { checkMemory, lengthOfTyped } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { lengthOf, numbersOf } from '../common/tensors.ts'
@@ -61,11 +62,15 @@ export interface CocoDataset {
   readonly categories: readonly CocoCategory[]
 }
 
-/** An image, read. */
-export interface ReadImage {
+/** An image of a data set, read. */
+export interface CocoImageInfo {
+  /** What the data set calls it. */
   readonly id: CocoId
+  /** In pixels. */
   readonly width: number
+  /** In pixels. */
   readonly height: number
+  /** Undefined where the data set has none. */
   readonly fileName: string | undefined
 }
 
@@ -95,7 +100,7 @@ export interface ReadAnnotation {
 
 /** A data set, read. */
 export interface ReadDataset {
-  readonly images: ReadonlyMap<CocoId, ReadImage>
+  readonly images: ReadonlyMap<CocoId, CocoImageInfo>
   readonly categories: ReadonlyMap<CocoId, ReadCategory>
   readonly annotations: readonly ReadAnnotation[]
 }
@@ -170,10 +175,6 @@ function byId<Read>(
   return entries
 }
 
-/** Whether a value may be an id: an integer or a string. */
-const isId = (value: unknown): value is CocoId =>
-  Number.isSafeInteger(value) || (typeof value === 'string' && value !== '')
-
 /** An id. */
 export function readId(value: unknown, argument: string): CocoId {
   return isId(value) ? value : failId(value, argument)
@@ -188,7 +189,7 @@ function readImage(
   { width, height, file_name: fileName }: Record<string, unknown>,
   id: CocoId,
   name: string,
-): ReadImage {
+): CocoImageInfo {
   return {
     id,
     width: readSide(width, `${name}.width`),

@@ -1,13 +1,13 @@
 /** From detections to COCO's result files. */
+import { convertBox, readBoxFormat, SAME_UNITS, TOO_LARGE, toPixels } from '../common/box-format.ts'
+import type { BoxFormat, Scale } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
-import { checkMemory, kindOf } from '../common/memory.ts'
+import { checkMemory } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
-import { isNumeric, lengthOf, numbersOf } from '../common/tensors.ts'
-import { checkFlag, checkInteger, checkRecord, checkWord, isObject, show } from '../common/validate.ts'
+import { failNumber, lengthOf, numbersOf } from '../common/tensors.ts'
+import { checkFlag, checkInteger, checkRecord, isObject, show } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { BOX_SIZE } from '../terms/boxes.ts'
-import { BOX_FORMATS, convertBox, SAME_UNITS, TOO_LARGE, toPixels } from './box-format.ts'
-import type { BoxFormat, Scale } from './box-format.ts'
 import { readId } from './coco-dataset.ts'
 import type { CocoId } from './coco-dataset.ts'
 import { readSize } from './sizes.ts'
@@ -20,7 +20,7 @@ export interface DetectionsLike {
   readonly scores: ArrayLike<number>
   /** `[n]`: classes. */
   readonly labels: ArrayLike<number>
-  /** What the four numbers of a box are. Default: `'xyxy'`. */
+  /** What the four numbers of a box are. It must be there where there are boxes. */
   readonly boxFormat?: BoxFormat | undefined
 }
 
@@ -152,16 +152,16 @@ function readEntry(entry: unknown, image: number, known: readonly CocoId[]): Rea
   const name = `detections[${image}]`
   if (!isObject(entry)) return fail('DTYPE', name, `must be { boxes, scores, labels }, got ${show(entry)}`, { image })
   const { boxes, scores, labels, boxFormat } = entry
-  const format = checkWord(boxFormat, BOX_FORMATS, 'xyxy', `${name}.boxFormat`)
   const scoreList = readNumbers(scores, `${name}.scores`, image)
   const count = scoreList.length
   const categories = readNumbers(labels, `${name}.labels`, image, count).map((label, i) => {
     const category = known[label]
     if (category !== undefined) return category
     const rule = `must hold classes from 0 to ${known.length - 1}, got ${label} at index ${i}`
-    return fail('RANGE', `${name}.labels`, rule, { image })
+    return fail('RANGE', `${name}.labels`, rule, { image, detection: i })
   })
-  const boxList = readNumbers(boxes, `${name}.boxes`, image, BOX_SIZE * count)
+  const boxList = readNumbers(boxes, `${name}.boxes`, image, count, BOX_SIZE)
+  const format = readBoxFormat(boxFormat, undefined, count, name, image)
   return { boxes: boxList, boxFormat: format, scores: scoreList, categories }
 }
 
@@ -201,25 +201,29 @@ function resultsOf(
 /** The most numbers of an image. */
 const MAX_NUMBERS = 2 ** 26
 
-/** A flat list of finite numbers. `expected`: how many there must be. */
-function readNumbers(value: unknown, argument: string, image: number, expected?: number): number[] {
+/** A flat list of finite numbers. `count`: how many detections there are, where that is known; `width`: the numbers of each. */
+function readNumbers(value: unknown, argument: string, image: number, count?: number, width = 1): number[] {
   const list = numbersOf(value)
-  if (list === undefined || (ArrayBuffer.isView(list) && !isNumeric(kindOf(list)))) {
-    return fail('DTYPE', argument, `must be an array of numbers, got ${show(value)}`, { image })
-  }
+  if (list === undefined) return fail('DTYPE', argument, `must be an array of numbers, got ${show(value)}`, { image })
   if (ArrayBuffer.isView(list)) checkMemory(list, argument)
   const length = lengthOf(list, argument)
   if (length > MAX_NUMBERS) fail('SHAPE', argument, `may have at most ${MAX_NUMBERS} numbers, got ${length}`, { image })
-  if (expected !== undefined && length !== expected) {
-    fail('SHAPE', argument, `expected ${expected} numbers, as many as go with the scores, got ${length}`, { image })
+  if (count !== undefined && length !== width * count) {
+    fail('SHAPE', argument, `expected ${width * count} numbers, as many as go with the scores, got ${length}`, {
+      image,
+    })
   }
   const numbers: number[] = []
   for (let i = 0; i < length; i++) {
     const number = list[i]
-    if (typeof number !== 'number')
-      fail('DTYPE', argument, `must hold numbers, got ${show(number)} at index ${i}`, { image })
-    if (!Number.isFinite(number)) fail('NON_FINITE', argument, `must be finite, got ${number} at index ${i}`, { image })
+    if (typeof number !== 'number' || !Number.isFinite(number)) failNumberAt(number, argument, i, width, image)
     numbers.push(number)
   }
   return numbers
+}
+
+function failNumberAt(value: unknown, argument: string, index: number, width: number, image: number): never {
+  const place = { image, detection: Math.floor(index / width) }
+  if (typeof value !== 'number') return failNumber(value, argument, `at index ${index}`, place)
+  return fail('NON_FINITE', argument, `must be finite, got ${value} at index ${index}`, place)
 }

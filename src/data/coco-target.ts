@@ -1,10 +1,10 @@
 /** The targets of one image: its annotations in the units and format of a criterion, without what cannot be a target. */
+import { convertBox, SAME_UNITS, TOO_LARGE, toParts } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 import { BOX_SIZE } from '../terms/boxes.ts'
-import { convertBox, SAME_UNITS, TOO_LARGE, toParts } from './box-format.ts'
-import type { CocoId, ReadAnnotation, ReadCategory, ReadImage } from './coco-dataset.ts'
+import type { CocoId, CocoImageInfo, ReadAnnotation, ReadCategory } from './coco-dataset.ts'
 
 /** The targets of an image, as the loss takes them; n may be 0. */
 export interface CocoTarget {
@@ -60,7 +60,7 @@ const PlainTarget = constructorOf<CocoTarget, [Int32Array, Float64Array, Uint8Ar
 /** The targets of an image, the annotations that they are, and what is none. `points`: how many keypoints each has, where they are wanted. */
 export function targetOf(
   annotations: readonly ReadAnnotation[],
-  image: ReadImage,
+  image: CocoImageInfo,
   labelOf: ReadonlyMap<CocoId, number>,
   layout: TargetLayout,
   points: number | undefined,
@@ -95,7 +95,7 @@ export function targetOf(
 }
 
 /** A box as two corners, clamped to an image where one is given. */
-function cornersOf([x, y, width, height]: Box, image: ReadImage | undefined): Box {
+function cornersOf([x, y, width, height]: Box, image: CocoImageInfo | undefined): Box {
   if (image === undefined) return [x, y, x + width, y + height]
   const clamp = (value: number, side: number): number => Math.min(Math.max(value, 0), side)
   return [clamp(x, image.width), clamp(y, image.height), clamp(x + width, image.width), clamp(y + height, image.height)]
@@ -136,7 +136,7 @@ export function pointsOf(annotations: readonly ReadAnnotation[], categories: rea
 /** Keypoints of targets. Those that are left out are added to `dropped`. */
 function keypointsOf(
   kept: readonly ReadAnnotation[],
-  { width, height }: ReadImage,
+  { width, height }: CocoImageInfo,
   { isNormalized, clamps }: TargetLayout,
   count: number,
   dropped: DroppedAnnotation[],

@@ -8,7 +8,7 @@ import type { ForeignNames } from '../common/words.ts'
 import { classesOf } from './coco-classes.ts'
 import type { CocoClass } from './coco-classes.ts'
 import { readDataset, readKnown } from './coco-dataset.ts'
-import type { CocoDataset, CocoId, ReadAnnotation } from './coco-dataset.ts'
+import type { CocoDataset, CocoId, CocoImageInfo, ReadAnnotation } from './coco-dataset.ts'
 import { groundTruthOf } from './coco-ground-truth.ts'
 import type { CocoGroundTruth } from './coco-ground-truth.ts'
 import { pointsOf, targetOf } from './coco-target.ts'
@@ -46,18 +46,6 @@ export interface CocoOptions {
   readonly keypoints?: boolean | undefined
   /** Whether the masks of targets are handed on, as `segmentations`. Default: false. */
   readonly segmentations?: boolean | undefined
-}
-
-/** An image of the data set. */
-export interface CocoImageInfo {
-  /** What the data set calls it. */
-  readonly id: CocoId
-  /** In pixels. */
-  readonly width: number
-  /** In pixels. */
-  readonly height: number
-  /** Undefined where the data set has none. */
-  readonly fileName: string | undefined
 }
 
 /** What {@link cocoTargets} makes of a data set. All lists but `classes` and `dropped` have an entry for each image. */
@@ -148,7 +136,7 @@ export function cocoTargets(dataset: unknown, options?: unknown): CocoTargets {
     })
     return {
       targets: all.map(({ target }) => target),
-      images: images.map(({ id, width, height, fileName }) => ({ id, width, height, fileName })),
+      images,
       classes,
       groundTruth: all.map(({ annotations, image }) => groundTruthOf(annotations, image.id, labelOf)),
       dropped: all.flatMap(({ dropped }) => dropped),

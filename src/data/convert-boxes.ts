@@ -1,10 +1,10 @@
 /** Boxes in another format and other units. */
+import { BOX_FORMATS, convertBox, SAME_UNITS, TOO_LARGE, toParts, toPixels } from '../common/box-format.ts'
+import type { BoxFormat, Scale } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { showShape } from '../common/tensors.ts'
 import { checkFlag, checkRecord, checkWord, isRecord, show } from '../common/validate.ts'
-import { BOX_FORMATS, convertBox, SAME_UNITS, TOO_LARGE, toParts, toPixels } from './box-format.ts'
-import type { BoxFormat, Scale } from './box-format.ts'
 import { mapNumbers } from './numbers.ts'
 import type { NumbersLike, SameForm } from './numbers.ts'
 import { readSize } from './sizes.ts'

@@ -1,4 +1,6 @@
 /** From the outputs of a model to detections: scores, classes and boxes, the best first. */
+import { convertBox, SAME_UNITS, TOO_LARGE, toPixels } from '../common/box-format.ts'
+import type { Scale } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import { toReadError } from '../common/reading.ts'
@@ -7,8 +9,6 @@ import { checkInteger, checkRecord, MAX_SIZE, requireNumber, show } from '../com
 import type { ForeignNames } from '../common/words.ts'
 import type { Outputs } from '../input/outputs.ts'
 import { BOX_SIZE } from '../terms/boxes.ts'
-import { convertBox, SAME_UNITS, TOO_LARGE, toPixels } from './box-format.ts'
-import type { Scale } from './box-format.ts'
 import { readDetectionOutputs } from './detection-outputs.ts'
 import type { DetectionTensors } from './detection-outputs.ts'
 import { readDetector } from './detector.ts'

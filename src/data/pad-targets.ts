@@ -5,7 +5,7 @@ import { toReadError } from '../common/reading.ts'
 import { lengthOf } from '../common/tensors.ts'
 import { checkInteger, checkRecord, isObject, MAX_SIZE, show, showKeys } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
-import { checkKeys } from '../input/keys.ts'
+import { failKey, strayKey } from '../input/keys.ts'
 import type { EmptyTarget, Target, TargetWithoutBoxes } from '../input/targets.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { TargetFields } from '../terms/index.ts'
@@ -81,16 +81,16 @@ export function padTargets(targets: unknown, options?: unknown): PaddedTargets {
   let argument = 'options'
   try {
     const { maxTargets } = checkRecord(options, ['maxTargets'], argument, NAMES)
-    const given = maxTargets === undefined ? undefined : checkInteger(maxTargets, 0, MAX_SIZE, 'options.maxTargets')
+    const most = maxTargets === undefined ? undefined : checkInteger(maxTargets, 0, MAX_SIZE, 'options.maxTargets')
     argument = 'targets'
     const read = readTargets(targets)
-    const most = read.reduce((most, { count }) => Math.max(most, count), 0)
-    const over = read.findIndex(({ count }) => count > (given ?? most))
+    const room = most ?? read.reduce((largest, { count }) => Math.max(largest, count), 0)
+    const over = read.findIndex(({ count }) => count > room)
     if (over >= 0) {
-      const rule = `has ${read[over]?.count} targets, more than options.maxTargets, ${given}`
+      const rule = `has ${read[over]?.count} targets, more than options.maxTargets, ${room}`
       fail('RANGE', `targets[${over}]`, rule, { image: over })
     }
-    return pad(read, given ?? most)
+    return pad(read, room)
   } catch (error) {
     throw toReadError(error, argument)
   }
@@ -120,21 +120,22 @@ function readTargets(targets: unknown): readonly ReadTarget[] {
     const name = `targets[${image}]`
     const target: unknown = targets[image]
     if (!isObject(target)) fail('DTYPE', name, `must be { labels, … }, got ${show(target)}`, { image })
-    checkKeys(target, 'target', name)
+    const stray = strayKey(target, 'target')
+    if (stray !== undefined) failKey(stray, 'target', name, { image })
     const { labels, valid, ignore } = target
     if (labels === undefined)
       fail('DTYPE', `${name}.labels`, `must be given; it is an object ${showKeys(target)}`, { image })
-    const all = readLabels(labels, `${name}.labels`)
+    const all = readLabels(labels, `${name}.labels`, image)
     const count = valid === undefined ? all.length : checkInteger(valid, 0, all.length, `${name}.valid`, 'RANGE')
     read.push({
       count,
       labels: all.slice(0, count),
-      ignore: ignore === undefined ? undefined : readFlags(ignore, all.length, `${name}.ignore`).slice(0, count),
+      ignore: ignore === undefined ? undefined : readFlags(ignore, all.length, `${name}.ignore`, image).slice(0, count),
       fields: TARGET_FIELDS.map(({ name: field, of, takesFlags }, place) => {
         const value = of(target)
         if (value === undefined) return undefined
         const rows = { given: all.length, counted: count, width: WIDTHS[place] }
-        return readRows(value, rows, takesFlags === true, `${name}.${field}`)
+        return readRows(value, rows, takesFlags === true, `${name}.${field}`, image)
       }),
     })
   }

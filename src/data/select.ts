@@ -10,7 +10,7 @@ export interface Chosen {
 type Floats = Float32Array | Float64Array
 
 /** The logits of an image's queries: rows from `first` to before `end` of those that begin at `start`. */
-export interface Rows {
+export interface LogitRows {
   readonly logits: Floats
   readonly start: number
   readonly columns: number
@@ -22,7 +22,7 @@ export interface Rows {
  * For each query its best class but no-object, and the probability of it by softmax over all columns. Of equal classes the lower is
  * taken, and of equal scores the lower query comes first. Scores are above `threshold`; at most `most`.
  */
-export function bestClasses(rows: Rows, noObject: number, threshold: number, most: number): Chosen {
+export function bestClasses(rows: LogitRows, noObject: number, threshold: number, most: number): Chosen {
   const { logits, start, columns, first, end } = rows
   const [labels, scores]: [number[], number[]] = [[], []]
   for (let query = first; query < end; query++) {
@@ -54,9 +54,9 @@ export function bestClasses(rows: Rows, noObject: number, threshold: number, mos
  * `threshold`. Ordered by logits, which differ where probabilities near 1 no longer do; of equal ones the lower query, then the lower class,
  * is taken, and comes first.
  */
-export function bestOfAll(rows: Rows, threshold: number, most: number): Chosen {
+export function bestOfAll(rows: LogitRows, threshold: number, most: number): Chosen {
   const { logits, start, columns, first, end } = rows
-  const places = highest(logits, start + first * columns, start + end * columns, most)
+  const places = placesOfHighest(logits, start + first * columns, start + end * columns, most)
   const taken = places.filter((place) => sigmoid(logits[place] as number) > threshold)
   return {
     queries: taken.map((place) => Math.floor((place - start) / columns)),
@@ -66,7 +66,7 @@ export function bestOfAll(rows: Rows, threshold: number, most: number): Chosen {
 }
 
 /** The places of the highest values from `start` to before `end`, at most `most`, the highest first, of equal ones the first. */
-function highest(values: Floats, start: number, end: number, most: number): number[] {
+function placesOfHighest(values: Floats, start: number, end: number, most: number): number[] {
   // a heap of those that are kept, the lowest at its root: few values are above it, once it is full
   const heap: number[] = []
   const isLower = (a: number, b: number): boolean => {

@@ -37,7 +37,8 @@ const PADDED = ['valid', 'labels', 'ignore', ...TARGET_FIELDS.map(({ name }) => 
  * The targets that {@link padTargets} has padded, ragged again, each with memory of its own: as a worker that was sent them hands them to its
  * criterion. The numbers are float32.
  *
- * Throws `SHAPE` and `DTYPE` for what is not so padded, `RANGE` for `valid` beyond the room and flags that are neither 0 nor 1, and `OPTION` for other keys.
+ * Throws `SHAPE` and `DTYPE` for what is not so padded, `RANGE` for `valid` beyond the room and flags other than 1 and 0, and `OPTION` for
+ * other keys.
  */
 export function unpadTargets<T extends AnyTarget = Target>(padded: PaddedTargets<T>): UnpaddedTarget<T>[]
 export function unpadTargets(padded: unknown): UnpaddedTarget<AnyTarget>[] {
@@ -50,7 +51,7 @@ export function unpadTargets(padded: unknown): UnpaddedTarget<AnyTarget>[] {
     const [images, room] = all.shape as [number, number]
     if (images > MAX_IMAGES) fail('SHAPE', 'padded.labels', `may be of at most ${MAX_IMAGES} images, got ${images}`)
     const counts = integersOf(valid, 'padded.valid', [images])
-    const flags = ignore === undefined ? undefined : flagsOf(ignore, [images, room])
+    const flags = ignore === undefined ? undefined : integersOf(ignore, 'padded.ignore', [images, room])
     const fields = TARGET_FIELDS.flatMap(({ name, of }) => {
       const tensor = of(given)
       if (tensor === undefined) return []
@@ -71,7 +72,7 @@ export function unpadTargets(padded: unknown): UnpaddedTarget<AnyTarget>[] {
       for (const { name, values, width } of fields) {
         Object.assign(target, { [name]: copyOf(values, ...rows(width)) })
       }
-      if (flags !== undefined) target.ignore = flags.slice(...rows(1))
+      if (flags !== undefined) target.ignore = flagsOf(flags.values.slice(...rows(1)), image)
       return target as unknown as UnpaddedTarget<AnyTarget>
     })
   } catch (error) {
@@ -86,12 +87,12 @@ function copyOf(values: Float32Array, start: number, end: number): Float32Array 
   return copy
 }
 
-/** The flags, 0 or 1 each. */
-function flagsOf(tensor: unknown, shape: readonly number[]): Uint8Array {
-  const { values } = integersOf(tensor, 'padded.ignore', shape)
-  const wrong = values.findIndex((value) => value !== 0 && value !== 1)
-  if (wrong >= 0) fail('RANGE', 'padded.ignore', `must hold 0 or 1, got ${values[wrong]} at index ${wrong}`)
-  return Uint8Array.from(values)
+/** The flags of an image's targets. */
+function flagsOf(flags: Int32Array, image: number): Uint8Array {
+  const target = flags.findIndex((flag) => flag !== 0 && flag !== 1)
+  if (target < 0) return Uint8Array.from(flags)
+  const rule = `must hold 1 or 0, got ${flags[target]} for target ${target} of image ${image}`
+  return fail('RANGE', 'padded.ignore', rule, { image, target })
 }
 
 /** A tensor of integers, of a shape where one is expected. */

@@ -1,6 +1,6 @@
 /** One curve of precision over recall, of those that a result holds. */
 import { fail } from '../common/errors.ts'
-import { checkMemory, kindOf } from '../common/memory.ts'
+import { checkMemory } from '../common/memory.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import { toReadError } from '../common/reading.ts'
 import { failType, lengthOf, numbersOf } from '../common/tensors.ts'
@@ -127,7 +127,7 @@ function readCurves(value: unknown, argument: string) {
   const { data, shape } = value
   const list = numbersOf(data)
   if (list === undefined) failType(data, 'an array of numbers', argument, value)
-  if (kindOf(list) !== undefined) checkMemory(list as Float64Array, argument)
+  if (ArrayBuffer.isView(list)) checkMemory(list, argument)
   const sizes = readNumbers(shape, [4, 4], `${argument}.shape`)
   const length = lengthOf(list, argument)
   const product = sizes.reduce((size, factor) => size * factor, 1)
@@ -135,6 +135,23 @@ function readCurves(value: unknown, argument: string) {
     fail('SHAPE', argument, `must have the shape [thresholds, recalls, classes, areas] of its ${length} numbers`)
   }
   return { data: list as ArrayLike<unknown>, shape: sizes as unknown as readonly [number, number, number, number] }
+}
+
+/** So many thresholds a message lists. */
+const SHOWN = 12
+
+/** How far a threshold that is asked for may be from one that was evaluated. */
+const TOLERANCE = 1e-9
+
+/** The place of the threshold that is nearest to a value, or -1 where none is it. */
+function placeOf(value: unknown, thresholds: readonly number[]): number {
+  if (typeof value !== 'number') return -1
+  const distance = (place: number): number => Math.abs((thresholds[place] as number) - value)
+  let nearest = 0
+  for (let place = 1; place < thresholds.length; place++) {
+    if (distance(place) < distance(nearest)) nearest = place
+  }
+  return distance(nearest) <= TOLERANCE ? nearest : -1
 }
 
 /** The places of what was chosen. */
@@ -162,20 +179,3 @@ function readOptions(options: unknown, { iouThresholds, areas, shape }: Source) 
     throw toReadError(error, 'options')
   }
 }
-
-/** How far a threshold that is asked for may be from one that was evaluated. */
-const TOLERANCE = 1e-9
-
-/** The place of the threshold that is nearest to a value, or -1 where none is it. */
-function placeOf(value: unknown, thresholds: readonly number[]): number {
-  if (typeof value !== 'number') return -1
-  const distance = (place: number): number => Math.abs((thresholds[place] as number) - value)
-  let nearest = 0
-  for (let place = 1; place < thresholds.length; place++) {
-    if (distance(place) < distance(nearest)) nearest = place
-  }
-  return distance(nearest) <= TOLERANCE ? nearest : -1
-}
-
-/** So many thresholds a message lists. */
-const SHOWN = 12

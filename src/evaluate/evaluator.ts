@@ -3,11 +3,11 @@ import { checkSignal, untilAborted } from '../binding/abort.ts'
 import { evaluateDetections, evaluateDetectionsAsync } from '../binding/native.ts'
 import type { Interrupt } from '../binding/native.ts'
 import { fail, toHungarianLossError } from '../common/errors.ts'
+import { compareIds } from '../common/ids.ts'
 import { toReadError } from '../common/reading.ts'
 import { lengthOf } from '../common/tensors.ts'
 import { checkRecord, show } from '../common/validate.ts'
-import { checkId, orderOf, readIds } from './ids.ts'
-import type { ImageId, ImageIds } from './ids.ts'
+import { readId, readIds } from './ids.ts'
 import { readDetections, readTargets } from './images.ts'
 import type { ImageDetections, ImageGroundTruth } from './images.ts'
 import { resolveOptions } from './options.ts'
@@ -21,7 +21,7 @@ import type { EvaluatorState } from './state.ts'
 /** Settings of {@link DetectionEvaluator.add}. */
 export interface AddOptions {
   /** The id of each image, integers or strings; in place of those that the ground truth has. */
-  readonly ids?: ImageIds | undefined
+  readonly ids?: ArrayLike<number> | ReadonlyArray<number | string> | undefined
 }
 
 /** Settings of {@link DetectionEvaluator.resultAsync}. */
@@ -72,8 +72,8 @@ export class DetectionEvaluator {
   readonly #options: ResolvedEvaluatorOptions
   readonly #packed = new PackedImages()
   /** The ids of all images, by which images count. */
-  readonly #ids: ImageId[] = []
-  readonly #known = new Set<ImageId>()
+  readonly #ids: Array<number | string> = []
+  readonly #known = new Set<number | string>()
   /** Whether ids are counted here; undefined before the first image. */
   #isCounted: boolean | undefined
   /** Whether a batch is being read, whose getters may call. */
@@ -105,7 +105,7 @@ export class DetectionEvaluator {
   add(detections: readonly ImageDetections[], groundTruth: readonly ImageGroundTruth[], options?: AddOptions): this {
     const own = ownOf(this)
     try {
-      own.#add(detections, groundTruth, readAddOptions(options), ADDED)
+      own.#add(detections, groundTruth, readSetting(options, 'ids'), ADDED)
       return this
     } catch (error) {
       throw toHungarianLossError(error, 'detections')
@@ -165,7 +165,7 @@ export class DetectionEvaluator {
   async resultAsync(options?: AsyncResultOptions): Promise<EvaluationResult> {
     const own = ownOf(this)
     own.#checkSettled()
-    const signal = readSignal(options)
+    const signal = readSetting(options, 'signal')
     const run = async (interrupt: Interrupt): Promise<EvaluationResult> => {
       const arrays = makeArrays(own.#options)
       const [detections, images] = [own.#countDetections(), own.#packed.count]
@@ -180,6 +180,7 @@ export class DetectionEvaluator {
     if (this.#isReading) fail('DTYPE', 'this', 'is called while it reads what it was given')
   }
 
+  /** `ids`: of all images, in place of their own; undefined where these count. */
   #add(detections: unknown, groundTruth: unknown, ids: unknown, names: Names): void {
     this.#checkSettled()
     this.#isReading = true
@@ -196,7 +197,7 @@ export class DetectionEvaluator {
     }
   }
 
-  #read(detections: unknown, groundTruth: unknown, ids: unknown, names: Names): void {
+  #read(detections: unknown, groundTruth: unknown, given: unknown, names: Names): void {
     if (!Array.isArray(detections)) {
       fail('DTYPE', 'detections', `must be an array with an entry for each image, got ${show(detections)}`)
     }
@@ -208,7 +209,7 @@ export class DetectionEvaluator {
     if (others !== images) {
       fail('SHAPE', 'groundTruth', `expected ${images} entries, one for each image of the detections, got ${others}`)
     }
-    const idList = ids === undefined ? undefined : readIds(ids, images, names.ids)
+    const ids = given === undefined ? undefined : readIds(given, images, names.ids)
     const { numClasses, boxFormat } = this.#options
     const packed = this.#packed
     for (let image = 0; image < images; image++) {
@@ -216,8 +217,8 @@ export class DetectionEvaluator {
       const count = readDetections(detections[image], found, numClasses, boxFormat, packed.detections)
       const there = { name: `${names.groundTruth}[${image}]`, image, noun: 'target' } as const
       const target = readTargets(groundTruth[image], there, numClasses, boxFormat, packed.targets)
-      const argument = idList === undefined ? `${there.name}.id` : `${names.ids}[${image}]`
-      this.#takeId(idList === undefined ? target.id : checkId(idList[image], argument, image), argument, image)
+      const argument = ids === undefined ? `${there.name}.id` : `${names.ids}[${image}]`
+      this.#takeId(ids === undefined ? target.id : ids[image], argument, image)
       packed.takeIn(count, target.count)
     }
   }
@@ -230,7 +231,7 @@ export class DetectionEvaluator {
       const rule = isCounted ? 'must be given, as other images have one' : 'must be absent, as other images have none'
       fail('SHAPE', argument, rule, { image })
     }
-    const id = isCounted ? this.#ids.length : checkId(given, argument, image)
+    const id = isCounted ? this.#ids.length : readId(given, argument, image)
     if (this.#known.has(id)) fail('RANGE', argument, `${show(id)} has been added already`, { image })
     this.#known.add(id)
     this.#ids.push(id)
@@ -289,17 +290,18 @@ function outputsOf({ precision, scores, recall, averagePrecision, averageRecall,
   return [precision, scores, recall, averagePrecision, averageRecall, targets] as const
 }
 
-function readAddOptions(options: unknown): unknown {
-  try {
-    return checkRecord(options, ['ids'], 'options').ids
-  } catch (error) {
-    throw toReadError(error, 'options')
-  }
+/** The images in the order of their ids. */
+function orderOf(ids: ReadonlyArray<number | string>): Uint32Array {
+  const order = Uint32Array.from(ids.keys())
+  const compare = (a: number, b: number): number => compareIds(ids[a] as number | string, ids[b] as number | string)
+  const rises = order.every((_, i) => i === 0 || compare(i - 1, i) < 0)
+  return rises ? order : order.sort(compare)
 }
 
-function readSignal(options: unknown): unknown {
+/** The one setting that a call has. */
+function readSetting(options: unknown, key: 'ids' | 'signal'): unknown {
   try {
-    return checkRecord(options, ['signal'], 'options').signal
+    return checkRecord(options, [key], 'options')[key]
   } catch (error) {
     throw toReadError(error, 'options')
   }

@@ -1,15 +1,14 @@
 /** Detections and targets of one image as callers have them: every field read once, every value checked. */
+import { readBoxFormat } from '../common/box-format.ts'
+import type { BoxFormat } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import type { ErrorPlace } from '../common/errors.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { failNumber, failType, isNumeric, lengthOf, numbersOf } from '../common/tensors.ts'
-import { checkWord, isRecord, shorten, show, showKnown } from '../common/validate.ts'
+import { isRecord, shorten, show, showKnown } from '../common/validate.ts'
 import { foreignName } from '../common/words.ts'
 import type { ForeignNames } from '../common/words.ts'
-import type { ImageId } from './ids.ts'
-import { FORMATS } from './options.ts'
-import type { BoxFormat } from './options.ts'
 import type { PackedDetections, PackedTargets } from './packed.ts'
 
 /** Boxes of four numbers each: flat, or a row for each; typed or not. */
@@ -27,8 +26,8 @@ export interface ImageDetections {
   /** `[n]`: classes, from 0. */
   readonly labels: ClassLabels
   /**
-   * How the boxes are written. Default: that of the evaluator's options. Where it is said here, sides may be below 0, as untrained models
-   * have them: such a box overlaps nothing.
+   * How the boxes are written, in pixels. Default: as the evaluator's options say. Where it is said here, sides may be below 0, as untrained
+   * models have them: such a box overlaps nothing.
    */
   readonly boxFormat?: BoxFormat | undefined
   /** Which queries they come from; not looked at. */
@@ -38,10 +37,10 @@ export interface ImageDetections {
 /** What there is to be found in one image: `n` objects, `n ≥ 0`. `cocoTargets` gives such. */
 export interface ImageGroundTruth {
   /**
-   * Which image it is: an integer or a string of its own. Images count in the order of their ids, numbers before strings, which decides
-   * between equal scores. Default: the number of images before, where no image has an id.
+   * Which image it is: an integer or a string of its own. Images count in the order of their ids, integers before strings, which
+   * decides between equal scores. Default: the number of images before, where no image has an id.
    */
-  readonly id?: ImageId | undefined
+  readonly id?: number | string | undefined
   /** `n` boxes of four numbers, −1e9 to 1e9. */
   readonly boxes: BoxRows
   /** `[n]`: classes, from 0. */
@@ -56,7 +55,7 @@ export interface ImageGroundTruth {
    * One below 0 lies in no range, so that its object is ignored. Default: those of the boxes.
    */
   readonly areas?: ArrayLike<number> | undefined
-  /** How the boxes are written. Default: that of the evaluator's options. Where it is said here, sides may be below 0. */
+  /** How the boxes are written, in pixels. Default: as the evaluator's options say. Where it is said here, sides may be below 0. */
   readonly boxFormat?: BoxFormat | undefined
 }
 
@@ -104,16 +103,16 @@ export function readDetections(
   entry: unknown,
   where: Where,
   numClasses: number,
-  format: BoxFormat,
+  format: BoxFormat | undefined,
   out: PackedDetections,
 ): number {
   try {
     const given = checkEntry(entry, DETECTION_KEYS, where, '{ boxes, scores, labels }')
     const { boxes, scores, labels, boxFormat } = given
-    const its = checkWord(boxFormat, FORMATS, format, `${where.name}.boxFormat`)
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
-    const scoreList = listOf(scores, 'scores', count, where, entry)
+    const its = readBoxFormat(boxFormat, format, count, where.name, where.image)
+    const scoreList = valuesOf(scores, 'scores', count, where, entry)
     const boxList = boxesOf(boxes, count, where, entry)
     out.reserve(count)
     const { count: start } = out
@@ -137,18 +136,18 @@ export function readTargets(
   entry: unknown,
   where: Where,
   numClasses: number,
-  format: BoxFormat,
+  format: BoxFormat | undefined,
   out: PackedTargets,
 ): { readonly count: number; readonly id: unknown } {
   try {
     const given = checkEntry(entry, TARGET_KEYS, where, '{ boxes, labels }')
     const { id, boxes, labels, ignore, areas, boxFormat } = given
-    const its = checkWord(boxFormat, FORMATS, format, `${where.name}.boxFormat`)
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
+    const its = readBoxFormat(boxFormat, format, count, where.name, where.image)
     const boxList = boxesOf(boxes, count, where, entry)
-    const ignoreList = ignore === undefined ? undefined : listOf(ignore, 'ignore', count, where, entry)
-    const areaList = areas === undefined ? undefined : listOf(areas, 'areas', count, where, entry)
+    const ignoreList = ignore === undefined ? undefined : valuesOf(ignore, 'ignore', count, where, entry)
+    const areaList = areas === undefined ? undefined : valuesOf(areas, 'areas', count, where, entry)
     out.reserve(count)
     const { count: start } = out
     writeLabels(labelList, count, numClasses, out.labels, start, where)
@@ -179,10 +178,10 @@ function checkEntry<Key extends string>(
 }
 
 /** A list of numbers or flags, typed or not, of which there is one for each label. */
-function listOf(value: unknown, field: string, count: number, { name, image }: Where, entry: unknown) {
+function valuesOf(value: unknown, field: string, count: number, { name, image }: Where, entry: unknown) {
   const argument = `${name}.${field}`
   const list = numbersOf(value)
-  if (list === undefined) failType(value, 'an array of numbers', argument, entry)
+  if (list === undefined) failType(value, 'an array of numbers', argument, entry, '', { image })
   if (ArrayBuffer.isView(list)) checkMemory(list, argument)
   const length = lengthOf(list, argument)
   if (length !== count)
@@ -191,9 +190,10 @@ function listOf(value: unknown, field: string, count: number, { name, image }: W
 }
 
 /** A list of labels. */
-function labelsOf(value: unknown, { name }: Where, entry: unknown): ArrayLike<unknown> {
+function labelsOf(value: unknown, { name, image }: Where, entry: unknown): ArrayLike<unknown> {
   const kind = kindOf(value)
-  if (kind === undefined && !Array.isArray(value)) failType(value, 'an array of integers', `${name}.labels`, entry)
+  if (kind === undefined && !Array.isArray(value))
+    failType(value, 'an array of integers', `${name}.labels`, entry, '', { image })
   if (kind !== undefined) checkMemory(value as Int32Array, `${name}.labels`)
   return value as ArrayLike<unknown>
 }
@@ -208,17 +208,14 @@ function boxesOf(value: unknown, count: number, { name, image }: Where, entry: u
   const argument = `${name}.boxes`
   const kind = kindOf(value)
   if (kind === undefined ? !Array.isArray(value) : !isNumeric(kind)) {
-    failType(value, 'an array of numbers or of rows of 4', argument, entry)
+    failType(value, 'an array of numbers or of rows of 4', argument, entry, '', { image })
   }
   const list = value as ArrayLike<unknown>
   if (kind !== undefined) checkMemory(value as Float64Array, argument)
   const length = lengthOf(list, argument)
-  if (length === 4 * count && (kind !== undefined || length === 0)) return { list, isFlat: true }
-  if (kind === undefined) {
-    const first = length > 0 ? list[0] : undefined
-    const isFlat = typeof first !== 'object' || first === null
-    if (length === (isFlat ? 4 * count : count)) return { list, isFlat }
-  }
+  const first = kind === undefined && length > 0 ? list[0] : undefined
+  const isFlat = typeof first !== 'object' || first === null
+  if (length === (isFlat ? 4 * count : count)) return { list, isFlat }
   return fail('SHAPE', argument, `expected ${count} boxes of 4 numbers, one for each label, got ${length} entries`, {
     image,
   })
@@ -267,7 +264,7 @@ function writeNumbers(
 function writeBoxes(
   { list, isFlat }: BoxList,
   count: number,
-  format: BoxFormat,
+  format: BoxFormat | undefined,
   isCertain: boolean,
   out: Float64Array,
   start: number,

@@ -1,6 +1,8 @@
 /** The options of an evaluation: what they may be, and their defaults. */
 import { DESCRIPTION } from '../binding/description.ts'
 import { resolveThreads } from '../binding/threads.ts'
+import { BOX_FORMATS } from '../common/box-format.ts'
+import type { BoxFormat } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { lengthOf, numbersOf } from '../common/tensors.ts'
@@ -15,9 +17,6 @@ import {
   show,
 } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
-
-/** How a box is written: two corners; a corner and the size, as COCO's annotations have it; the centre and the size. */
-export type BoxFormat = 'xyxy' | 'xywh' | 'cxcywh'
 
 /** Options of {@link DetectionEvaluator}. Default means: as COCO has it. */
 export interface EvaluatorOptions {
@@ -43,7 +42,7 @@ export interface EvaluatorOptions {
   readonly maxDetections?: ArrayLike<number> | undefined
   /** Whether all objects are of one class, whatever their labels, as with `useCats` 0. Default: false. */
   readonly classAgnostic?: boolean | undefined
-  /** How the boxes are written of images that do not say it themselves. Default: `'xywh'`. */
+  /** How the boxes are written of entries that do not say it themselves. Default: every entry with boxes must say it. */
   readonly boxFormat?: BoxFormat | undefined
   /**
    * In how many threads classes may be evaluated at once, where there is enough work; at least 1, and no more than
@@ -66,8 +65,8 @@ export interface ResolvedEvaluatorOptions {
   readonly maxDetections: readonly number[]
   /** Whether all objects are of one class. */
   readonly classAgnostic: boolean
-  /** How boxes are written. */
-  readonly boxFormat: BoxFormat
+  /** How boxes are written of entries that do not say it. */
+  readonly boxFormat: BoxFormat | undefined
   /** In how many threads classes may be evaluated at once. */
   readonly threads: number
 }
@@ -110,8 +109,6 @@ const NAMES: ForeignNames = new Map([
   ['format', ['boxFormat']],
 ])
 
-export const FORMATS = ['xyxy', 'xywh', 'cxcywh'] as const
-
 /** The name of the range that has no limits. */
 export const ALL = 'all'
 const EVERYTHING = [0, 1e5 ** 2] as const
@@ -146,7 +143,7 @@ export function resolveOptions(options: unknown): ResolvedEvaluatorOptions {
       areas: readAreas(given.areas),
       maxDetections: readList(given.maxDetections, 'maxDetections', MAX_DETECTIONS, [1, MAX_SIZE], Number.isInteger),
       classAgnostic: checkFlag(given.classAgnostic, false, 'options.classAgnostic'),
-      boxFormat: checkWord(given.boxFormat, FORMATS, 'xywh', 'options.boxFormat'),
+      boxFormat: checkWord(given.boxFormat, BOX_FORMATS, undefined, 'options.boxFormat'),
       threads: resolveThreads(given.threads),
     })
   } catch (error) {

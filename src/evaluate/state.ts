@@ -1,12 +1,11 @@
 /** All that an evaluator holds, as plain data, which can be posted between threads, and how it is read back. */
 import { fail } from '../common/errors.ts'
-import { toReadError } from '../common/reading.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
-import { failType, lengthOf, numbersOf } from '../common/tensors.ts'
+import { toReadError } from '../common/reading.ts'
+import { failNumber, failType, lengthOf, numbersOf } from '../common/tensors.ts'
 import { checkInteger, checkRecord, isRecord, MAX_SIZE, show } from '../common/validate.ts'
 import { readIds } from './ids.ts'
-import type { ImageId } from './ids.ts'
 import type { ImageDetections, ImageGroundTruth } from './images.ts'
 import type { PackedImages } from './packed.ts'
 
@@ -16,8 +15,8 @@ export interface EvaluatorState {
   readonly numClasses: number
   /** How many images there are. */
   readonly images: number
-  /** `[images]`: the images' ids, typed where all of them are numbers; undefined where they are counted. */
-  readonly ids: Float64Array | readonly ImageId[] | undefined
+  /** `[images]`: the images' ids, a list where there are strings among them; undefined where they are counted. */
+  readonly ids: Float64Array | ReadonlyArray<number | string> | undefined
   /** What was detected, one image after the other. */
   readonly detections: PackedDetectionState
   /** What is there. */
@@ -69,24 +68,19 @@ const PlainTargets = constructorOf<PackedTargetState, [PackedImages]>(function (
   this.offsets = targetOffsets.slice(0, count + 1)
 }, WITH_JSON)
 
-const PlainState = constructorOf<EvaluatorState, [number, PackedImages, readonly ImageId[] | undefined]>(function (
-  numClasses,
-  packed,
-  ids,
-) {
+/** Ids of images, which are counted where there are none. */
+type Ids = ReadonlyArray<number | string> | undefined
+
+const PlainState = constructorOf<EvaluatorState, [number, PackedImages, Ids]>(function (numClasses, packed, ids) {
   this.numClasses = numClasses
   this.images = packed.count
-  this.ids = ids === undefined ? undefined : isNumeric(ids) ? Float64Array.from(ids) : [...ids]
+  this.ids = ids?.every((id) => typeof id === 'number') ? Float64Array.from(ids) : ids?.slice()
   this.detections = new PlainDetections(packed)
   this.groundTruth = new PlainTargets(packed)
 }, WITH_JSON)
 
-function isNumeric(ids: readonly ImageId[]): ids is readonly number[] {
-  return ids.every((id) => typeof id === 'number')
-}
-
 /** A copy of all images. */
-export function stateOf(numClasses: number, packed: PackedImages, ids: readonly ImageId[] | undefined): EvaluatorState {
+export function stateOf(numClasses: number, packed: PackedImages, ids: Ids): EvaluatorState {
   return new PlainState(numClasses, packed, ids)
 }
 
@@ -96,7 +90,7 @@ export interface ReadState {
   readonly detections: readonly ImageDetections[]
   readonly groundTruth: readonly ImageGroundTruth[]
   /** Undefined where images are counted. */
-  readonly ids: ArrayLike<unknown> | undefined
+  readonly ids: Ids
 }
 
 const KEYS = ['numClasses', 'images', 'ids', 'detections', 'groundTruth'] as const
@@ -167,7 +161,7 @@ function copyOf(value: unknown, argument: string): Float64Array {
   const numbers = new Float64Array(length)
   for (let i = 0; i < length; i++) {
     const number = list[i]
-    if (typeof number !== 'number') fail('DTYPE', argument, `must hold numbers only, got ${show(number)} at index ${i}`)
+    if (typeof number !== 'number') failNumber(number, argument, `at index ${i}`)
     numbers[i] = number
   }
   return numbers

@@ -25,7 +25,7 @@ const target = { labels: [0, 3, 9], boxes: numbers(12).map((value) => 0.25 + val
 const targets = [target, target, { labels: [], boxes: [] }, target]
 const criterion = HungarianLoss.detr({ numClasses: 10 })
 const found = { boxes: numbers(400), scores: numbers(100), labels: new Int32Array(100) }
-const evaluator = new DetectionEvaluator({ numClasses: 10 }).add(
+const evaluator = new DetectionEvaluator({ numClasses: 10, boxFormat: 'xywh' }).add(
   [found],
   [{ boxes: numbers(40), labels: new Int32Array(10) }],
 )

@@ -99,12 +99,12 @@ const manyNormalizers = Array.from({ length: 1000 }, () => normalizers)
 function evaluatorOf(images) {
   const image = { boxes: [0, 0, 10, 10], labels: [0] }
   const found = { ...image, scores: [0.5] }
-  const evaluator = new DetectionEvaluator({ numClasses: 1 })
+  const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
   const all = (entry) => Array.from({ length: images }, () => entry)
   return evaluator.add(all(found), all(image))
 }
 const manyImages = evaluatorOf(400_000)
-const manyClasses = new DetectionEvaluator({ numClasses: 8000 })
+const manyClasses = new DetectionEvaluator({ numClasses: 8000, boxFormat: 'xywh' })
 const nothing = { data: new Float64Array(0), shape: [0, 2 ** 31 - 1] }
 const none = { data: new Float64Array(0), shape: [2 ** 31 - 1, 0] }
 const unlisted = { values: [], rowIndices: [], columnIndices: [], shape: [0, 2 ** 31 - 1] }

@@ -1,6 +1,7 @@
 /** What the four numbers of a box are, and how they become others. */
 
-import { BOX_SIZE } from '../terms/boxes.ts'
+import { fail } from './errors.ts'
+import { checkWord } from './validate.ts'
 
 /**
  * What a box's four numbers are: `'xyxy'`, two corners (left, top, right, bottom); `'xywh'`, the first corner and the size, as
@@ -10,6 +11,24 @@ export type BoxFormat = 'xyxy' | 'xywh' | 'cxcywh'
 
 /** All of them. */
 export const BOX_FORMATS: readonly BoxFormat[] = ['xyxy', 'xywh', 'cxcywh']
+
+/**
+ * How the `count` boxes of an image are written, which nobody can guess, so that it must be said where there are any. `fallback`: what
+ * is said for all images. `entry`: what messages call the image's.
+ */
+export function readBoxFormat(
+  value: unknown,
+  fallback: BoxFormat | undefined,
+  count: number,
+  entry: string,
+  image: number,
+): BoxFormat {
+  const argument = `${entry}.boxFormat`
+  const format = checkWord(value, BOX_FORMATS, fallback, argument)
+  if (format !== undefined || count === 0) return format ?? 'xyxy'
+  const words = BOX_FORMATS.map((word) => `'${word}'`).join(' or ')
+  return fail('OPTION', argument, `must be given where there are boxes: ${words}`, { image })
+}
 
 /** The two numbers of a box along one axis, in another format: start and end, start and size, or centre and size. */
 export function convertAxis(from: BoxFormat, to: BoxFormat, first: number, second: number): [number, number] {
@@ -57,7 +76,7 @@ export function convertBox(
     box[at + axis] = first / divisors[axis]
     box[at + axis + 2] = second / divisors[axis]
   }
-  for (let k = 0; k < BOX_SIZE; k++) {
+  for (let k = 0; k < 4; k++) {
     if (!Number.isFinite(box[at + k])) return false
   }
   return true
