@@ -324,14 +324,6 @@ describe('merge and state', () => {
     expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
   })
 
-  test('a list of ids without one is no images that are counted', () => {
-    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
-    const image = { boxes: [], scores: [], labels: [] }
-    const error = errorOf(() => evaluator.add([image], [{ boxes: [], labels: [] }], untyped({ ids: [undefined] })))
-    expect(error).toMatchObject({ code: 'DTYPE', argument: 'options.ids[0]', image: 0 })
-    expect(evaluator.images).toBe(0)
-  })
-
   test.each([
     ['labels', { detections: { labels: [0, 7] } }, 'RANGE', 'other.detections[1].labels', { detection: 0 }],
     ['scores', { detections: { scores: [0.5, NaN] } }, 'NON_FINITE', 'other.detections[1].scores', { detection: 0 }],
