@@ -187,7 +187,7 @@ function resultsOf(
   return scores.map((score, i) => {
     const bbox = boxes.slice(BOX_SIZE * i, BOX_SIZE * i + BOX_SIZE) as [number, number, number, number]
     if (!convertBox(bbox, 0, boxFormat, 'xywh', scale)) {
-      fail('NON_FINITE', `detections[${image}].boxes`, `box ${i} ${TOO_LARGE}`, { image })
+      fail('NON_FINITE', `detections[${image}].boxes`, `box ${i} ${TOO_LARGE}`, { image, detection: i })
     }
     return {
       image_id: id,

@@ -30,8 +30,8 @@ export interface BoxLayout {
  * arrays become a Float64Array. `size`: `[width, height]` or `{ width, height }`, in pixels; it must be absent where the units stay
  * as they are. Boxes are not clamped, and may have sides of 0 or less.
  *
- * Throws `SHAPE` for numbers that make no boxes, `NON_FINITE` for NaN and infinities, given or made of boxes too large, `OPTION` for a format that there is not, and for a
- * size that is missing or would not be used, `DTYPE`, and `RANGE` for a size of 0 or less.
+ * Throws `SHAPE` for numbers that make no boxes, `NON_FINITE` for NaN and infinities, given or made of boxes too large, `OPTION` for a
+ * format that there is not, and for a size that is missing or would not be used, `DTYPE`, and `RANGE` for a size of 0 or less.
  *
  * Source: facebookresearch/detr, `util/box_ops.py`.
  *
