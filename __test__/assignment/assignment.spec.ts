@@ -256,7 +256,7 @@ describe('linearSumAssignment: is refused:', () => {
     ['a longer row', [[1], [2, 3, 4]], { code: 'SHAPE', row: 1 }, /row 1 has 3 entries, expected 1/],
     [
       'more rows than are read one by one',
-      new Array(2 ** 24 + 1),
+      Object.assign([], { length: 2 ** 24 + 1 }),
       { code: 'SHAPE' },
       /at most 16777216 rows .*got 16777217/,
     ],

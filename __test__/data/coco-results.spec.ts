@@ -77,6 +77,13 @@ describe('toCocoResults:', () => {
     ).toHaveLength(1)
   })
 
+  test('refuses boxes whose numbers would not stay finite, with their place', () => {
+    const boxes = [1, 2, 3, 4, -1e308, 0, 1e308, 1]
+    const detections = [{ boxes, boxFormat: 'xyxy' as const, scores: [0.5, 0.4], labels: [0, 0] }]
+    const error = errorOf(() => toCocoResults(detections, { images: images.slice(0, 1), classes }))
+    expect(error).toMatchObject({ code: 'NON_FINITE', argument: 'detections[0].boxes', image: 0, detection: 1 })
+  })
+
   test('refuses what does not fit, with its place', () => {
     const good = { boxes: [1, 2, 3, 4], scores: [0.5], labels: [0], boxFormat: 'xyxy' as const }
     for (const [detections, options, code, argument] of [

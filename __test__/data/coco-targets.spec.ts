@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { cocoTargets, HungarianLoss, inspectBatch, toCocoResults } from '../../src/index.ts'
 import type { CocoDataset, CocoOptions, CocoTarget } from '../../src/index.ts'
+import { DetectionEvaluator } from '../../src/evaluate.ts'
 import { errorOf, expectAllClose, randomLayer, untyped } from '../support/helpers.ts'
 
 /** Categories with gaps that are not in order, an image without objects, a crowd, and boxes that are none. */
@@ -162,6 +163,27 @@ describe('cocoTargets:', () => {
     expect(groundTruth[0]?.id).toBe('a')
   })
 
+  test('ground truth goes straight into an evaluator, odd boxes and ids that are strings among it', () => {
+    const odd = dataset()
+    Object.assign(odd.annotations[0]!, { bbox: [64, 48, -3, 240] })
+    Object.assign(odd.annotations[2]!, { area: -1 })
+    for (const given of [
+      odd,
+      JSON.parse(
+        JSON.stringify(odd).replaceAll('"id":9,', '"id":"nine",').replaceAll('"image_id":9', '"image_id":"nine"'),
+      ),
+    ]) {
+      const { groundTruth, classes } = cocoTargets(given)
+      const detections = groundTruth.map(({ boxes, labels, boxFormat }) => {
+        return { boxes, labels, boxFormat, scores: Array.from(labels, () => 0.5) }
+      })
+      const { targets, detections: count } = new DetectionEvaluator({ numClasses: classes.length })
+        .add(detections, groundTruth)
+        .result()
+      expect([targets, count]).toEqual([3, 5])
+    }
+  })
+
   test('results are plain data, in JSON with plain arrays', () => {
     const result = cocoTargets(dataset(), { segmentations: true })
     expect(structuredClone(result)).toEqual(result)
@@ -291,6 +313,12 @@ describe('cocoTargets: refuses', () => {
     ['a box without a number', (d: any) => (d.annotations[1].bbox[2] = null), 'DTYPE', 'annotations[1].bbox'],
     ['a box of three numbers', (d: any) => d.annotations[1].bbox.pop(), 'SHAPE', 'annotations[1].bbox'],
     ['no box', (d: any) => delete d.annotations[1].bbox, 'DTYPE', 'annotations[1].bbox'],
+    [
+      'a box without a finite area',
+      (d: any) => (d.annotations[2].bbox = [0, 0, 1e308, 9]),
+      'NON_FINITE',
+      'annotations[2].area',
+    ],
     ['an infinite area', (d: any) => (d.annotations[1].area = Infinity), 'NON_FINITE', 'annotations[1].area'],
     ['a crowd of 2', (d: any) => (d.annotations[1].iscrowd = 2), 'DTYPE', 'annotations[1].iscrowd'],
     ['a name that is none', (d: any) => (d.categories[1].name = 5), 'DTYPE', 'categories[1].name'],
@@ -299,6 +327,25 @@ describe('cocoTargets: refuses', () => {
     ['annotations that are no list', (d: any) => (d.annotations = {}), 'DTYPE', 'annotations'],
   ])('%s', (_, change, code, place) => {
     expect(refusal(change)).toMatchObject({ code, argument: `dataset.${place}` })
+  })
+
+  test('boxes and keypoints whose numbers would not stay finite', () => {
+    const large = (d: any) => (d.annotations[0].bbox = [1e308, 0, 1e308, 1e-9])
+    const argument = 'dataset.annotations[0].bbox'
+    expect(refusal(large, { clamp: false })).toMatchObject({ code: 'NON_FINITE', argument })
+    const tiny = (d: any) => {
+      d.images[0].width = 1e-300
+      d.annotations = [{ image_id: 9, category_id: 1, bbox: [0, 0, 1e-300, 1], keypoints: [1e10, 1, 2] }]
+    }
+    const options = { clamp: false, keypoints: true }
+    expect(refusal(tiny, options)).toMatchObject({
+      code: 'NON_FINITE',
+      argument: 'dataset.annotations[0].keypoints',
+    })
+    const far = dataset()
+    Object.assign(far.annotations[0]!, { keypoints: [1.5e308, 1.5e308, 2] })
+    const { targets } = cocoTargets(far, { clamp: false, keypoints: true, normalized: false })
+    expect(targets[0]?.points.slice(0, 2)).toEqual(Float64Array.of(1.5e308, 1.5e308))
   })
 
   test('ids of another type than those that there are, saying so', () => {

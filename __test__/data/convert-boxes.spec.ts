@@ -128,4 +128,19 @@ describe('convertBoxes: refuses', () => {
     const { message } = errorOf(() => convertBoxes([1, 2, 3, 4, 5, Infinity, 7, 8], 'xyxy', 'xywh'))
     expect(message).toContain('got Infinity in box 1')
   })
+
+  test('boxes whose numbers would not stay finite', () => {
+    const large = [0, 0, 1, 1, 1e308, 0, 1e308, 1]
+    for (const [boxes, from, to, size] of [
+      [large, 'xyxy', 'cxcywh'],
+      [large, 'xywh', { format: 'xyxy' }],
+      [Float32Array.from(large, (value) => Math.min(value, 3e38)), 'xywh', 'xyxy'],
+      [large, { format: 'xyxy', normalized: true }, 'xyxy', [10, 1]],
+      [[0, 0, 0, 0, 1, 1, 1, 1], 'xyxy', { format: 'xyxy', normalized: true }, [5e-324, 1]],
+    ] as const) {
+      const error = errorOf(() => convertBoxes(boxes, from, to, size))
+      expect(error).toMatchObject({ code: 'NON_FINITE', argument: 'boxes' })
+      expect(error.message).toContain('box 1 is too large')
+    }
+  })
 })

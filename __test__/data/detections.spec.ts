@@ -278,4 +278,14 @@ describe('toDetections: refuses', () => {
       expect(error).toMatchObject({ code: 'NON_FINITE', argument: `outputs.${name}`, image: 1, query: 5 })
     }
   })
+
+  test('boxes whose numbers would not stay finite', () => {
+    const [logits, boxes] = [[0, 1].map((data) => [data, data]), [[1, 1, 1, 1], [1e308, 0, 1e308, 1]]] // prettier-ignore
+    const layer = {
+      logits: { data: Float64Array.from(logits.flat()), shape: [1, 2, 2] },
+      boxes: { data: Float64Array.from(boxes.flat()), shape: [1, 2, 4] },
+    }
+    const error = refusal(layer, { kind: 'sigmoid', sizes: [[10, 10]] })
+    expect(error).toMatchObject({ code: 'NON_FINITE', argument: 'outputs.boxes', image: 0, query: 1 })
+  })
 })

@@ -47,9 +47,19 @@ describe('precisionRecall', () => {
     expect(precisionRecall(JSON.parse(JSON.stringify(result)), { class: 0 })).toEqual(curve)
   })
 
+  test('a threshold is found by its decimals, though numpy’s has other last digits', () => {
+    expect(result.iouThresholds).toContain(0.8999999999999999)
+    expect(result.iouThresholds).not.toContain(0.9)
+    const exact = precisionRecall(result, { iouThreshold: 0.8999999999999999 })
+    expect(precisionRecall(result, { iouThreshold: 0.9 })).toEqual(exact)
+    expect(exact).not.toEqual(precisionRecall(result, { iouThreshold: 0.85 }))
+  })
+
   test.each([
     [{ class: 99 }, 'OPTION', 'options.class'],
     [{ iouThreshold: 0.51 }, 'OPTION', 'options.iouThreshold'],
+    [{ iouThreshold: NaN }, 'OPTION', 'options.iouThreshold'],
+    [{ iouThreshold: '0.5' }, 'OPTION', 'options.iouThreshold'],
     [{ area: 'smal' }, 'OPTION', 'options.area'],
     [{ areas: 'small' }, 'OPTION', 'options.areas'],
   ])('refuses %j', (chosen, code, argument) => {
@@ -65,5 +75,13 @@ describe('precisionRecall', () => {
     const short = { ...result, precision: { data: precision.data.subarray(1), shape: precision.shape } }
     expect(errorOf(() => precisionRecall(short))).toMatchObject({ code: 'SHAPE', argument: 'result.precision' })
     expect(errorOf(() => precisionRecall({ ...result, iouThresholds: [0.5] }))).toMatchObject({ code: 'SHAPE' })
+    for (const key of ['precision', 'scores'] as const) {
+      const data = Array.from(result[key].data, (value, i) => (i % 3 === 0 ? String(value) : value))
+      const wrong: any = { ...result, [key]: { data, shape: result[key].shape } }
+      expect(errorOf(() => precisionRecall(wrong, { class: 0 }))).toMatchObject({
+        code: 'DTYPE',
+        argument: `result.${key}`,
+      })
+    }
   })
 })

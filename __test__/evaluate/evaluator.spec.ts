@@ -112,6 +112,24 @@ describe('add', () => {
     expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
   })
 
+  test.each(SEEDS)('ids may be strings, which count after numbers and by their characters (set %i)', (seed) => {
+    const set = makeSet(seed)
+    const expected = contentOf(whole(set))
+    const sorted = set.ids.toSorted((a, b) => a - b)
+    const half = sorted.length >> 1
+    const named = set.ids.map((id) => {
+      const place = sorted.indexOf(id)
+      return place < half ? id : `image ${String(place).padStart(3, '0')}`
+    })
+    const evaluator = evaluatorOf(set).add(set.detections, set.groundTruth, { ids: named })
+    expect(contentOf(evaluator.result())).toEqual(expected)
+    expect(evaluator.state().ids).toEqual(named)
+    const groundTruth = set.groundTruth.map((entry, image) => ({ ...entry, id: named[image] }))
+    const state = JSON.parse(JSON.stringify(evaluatorOf(set).add(set.detections, groundTruth).state()))
+    expect(contentOf(evaluatorOf(set).merge(state).result())).toEqual(expected)
+    expect(errorOf(() => evaluator.merge(state))).toMatchObject({ code: 'RANGE' })
+  })
+
   test('ids of the call stand in the place of those of the ground truth', () => {
     const set = makeSet(TIED)
     const numbered = set.groundTruth.map((entry, id) => ({ ...entry, id }))
@@ -183,16 +201,82 @@ describe('add', () => {
     evaluator.add([empty], [{ ...nothing, id: 1 }])
   })
 
-  test('refuses to be called by what it reads', () => {
+  test.each([
+    ['add', (evaluator: DetectionEvaluator) => evaluator.add([empty], [nothing])],
+    ['merge', (evaluator: DetectionEvaluator) => evaluator.merge(evaluator)],
+    ['state', (evaluator: DetectionEvaluator) => evaluator.state()],
+    ['result', (evaluator: DetectionEvaluator) => evaluator.result()],
+  ])('refuses that what it reads calls %s, which would see half of it', (_, call) => {
     const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
     const sly = {
       get boxes() {
-        evaluator.add([empty], [nothing])
+        call(evaluator)
         return []
       },
       labels: [],
     }
-    expect(errorOf(() => evaluator.add([empty], [sly]))).toMatchObject({ code: 'DTYPE', argument: 'this' })
+    const error = errorOf(() => evaluator.add([empty, empty], [nothing, sly]))
+    expect(error).toMatchObject({ code: 'DTYPE', argument: 'this' })
+    expect(evaluator.images).toBe(0)
+    evaluator.add([empty], [nothing])
+    expect(evaluator.result().images).toBe(1)
+  })
+
+  test('refuses that what it reads calls resultAsync', async () => {
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
+    const calls: Promise<unknown>[] = []
+    const sly = {
+      get boxes() {
+        calls.push(evaluator.resultAsync().catch((error: unknown) => error))
+        return []
+      },
+      labels: [],
+    }
+    evaluator.add([empty], [sly])
+    expect(await Promise.all(calls)).toMatchObject([{ code: 'DTYPE', argument: 'this' }])
+  })
+
+  /** Sides below 0; of the box of one target, and of the area of another. */
+  const odd = {
+    detections: {
+      boxes: [[10, 0, -10, 10], [10, 10, -10, -10], [0, 0, 10, 10], [50, 50, 10, 10], [30, 30, -10, 10]],
+      scores: [0.9, 0.8, 0.7, 0.6, 0.5],
+      labels: [0, 0, 0, 0, 0],
+    },
+    groundTruth: {
+      boxes: [[0, 0, 10, 10], [30, 30, -10, 10], [50, 50, 10, 10]],
+      labels: [0, 0, 0],
+      areas: [100, 100, -1],
+    },
+  } // prettier-ignore
+
+  test('sides and areas below 0 count as in pycocotools, where boxes say their format', () => {
+    const said = <Entry>(entry: Entry) => ({ ...entry, boxFormat: 'xywh' as const })
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
+    const result = evaluator.add([said(odd.detections)], [said(odd.groundTruth)]).result()
+    // what pycocotools 2.0.11 gives
+    const expected = [1, 1, 1, 1, -1, -1].map((sign) => (sign < 0 ? -1 : 0.2524752475247525))
+    expect(NAMES.map((name) => result[name])).toEqual([...expected, 0, 0.5, 0.5, 0.5, -1, -1])
+    const at = ({ data }: { readonly data: Float64Array }, recall: number) => data[recall * 4]
+    expect([0, 50, 51].map((recall) => at(result.precision, recall))).toEqual([0.5, 0.5, 0])
+    expect([0, 50, 51].map((recall) => at(result.scores, recall))).toEqual([0.9, 0.7, 0])
+    const merged = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' }).merge(evaluator.state()).result()
+    expect(contentOf(merged)).toEqual(contentOf(result))
+  })
+
+  test('a side below 0 is refused where boxes do not say their format, which may be another', () => {
+    const evaluator = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
+    const error = errorOf(() => evaluator.add([odd.detections], [{ boxes: [], labels: [] }]))
+    expect(error).toMatchObject({ code: 'RANGE', argument: 'detections[0].boxes', image: 0, detection: 0 })
+    expect(error.message).toContain('is its boxFormat another?')
+    const corners = {
+      ...odd.detections,
+      boxFormat: 'xyxy' as const,
+      boxes: [[9e8, 0, -9e8, 1]],
+      labels: [0],
+      scores: [1],
+    }
+    expect(errorOf(() => evaluator.add([corners], [{ boxes: [], labels: [] }])).message).toContain('from -1e9 to 1e9')
     expect(evaluator.images).toBe(0)
   })
 })
@@ -235,9 +319,38 @@ describe('merge and state', () => {
     const set = makeSet(9)
     const evaluator = evaluatorOf(set).add(set.detections, set.groundTruth)
     const error = errorOf(() => evaluator.merge(evaluator))
-    expect(error).toMatchObject({ code: 'RANGE', argument: 'groundTruth[0].id' })
+    expect(error).toMatchObject({ code: 'RANGE', argument: 'other.ids[0]', image: 0 })
     expect(evaluator.images).toBe(40)
     expect(contentOf(evaluator.result())).toEqual(contentOf(whole(set)))
+  })
+
+  test.each([
+    ['labels', { detections: { labels: [0, 7] } }, 'RANGE', 'other.detections[1].labels', { detection: 0 }],
+    ['scores', { detections: { scores: [0.5, NaN] } }, 'NON_FINITE', 'other.detections[1].scores', { detection: 0 }],
+    ['flags', { groundTruth: { ignore: [0, 2] } }, 'DTYPE', 'other.groundTruth[1].ignore', { target: 0 }],
+    [
+      'boxes',
+      { groundTruth: { boxes: [0, 0, 1, 1, 0, 0, 2e9, 1] } },
+      'RANGE',
+      'other.groundTruth[1].boxes',
+      { target: 0 },
+    ],
+    ['ids', { ids: [3, 0.5] }, 'DTYPE', 'other.ids[1]', {}],
+    ['ids twice', { ids: [3, 3] }, 'RANGE', 'other.ids[1]', {}],
+    ['no ids where there are ids', { ids: undefined }, 'SHAPE', 'other.groundTruth[0].id', { image: 0 }],
+  ])('of a state that was changed it says what is wrong: %s', (_, change, code, argument, place) => {
+    const box = { boxes: [[0, 0, 10, 10]], labels: [0] }
+    const found = { ...box, scores: [0.5] }
+    const make = (ids: number[]) =>
+      new DetectionEvaluator({ numClasses: 2, boxFormat: 'xywh' }).add([found, found], [box, box], { ids })
+    const evaluator = make([1, 2])
+    const state: any = make([3, 4]).state()
+    for (const [key, value] of Object.entries(change)) {
+      state[key] = key === 'ids' ? value : { ...state[key], ...value }
+    }
+    expect(errorOf(() => evaluator.merge(state))).toMatchObject({ code, argument, image: 1, ...place })
+    expect(evaluator.images).toBe(2)
+    expect(evaluator.merge(make([3, 4])).images).toBe(4)
   })
 
   test('refuses another number of classes', () => {
@@ -316,6 +429,15 @@ describe('result', () => {
       const own = <Entry>(entry: Entry) => ({ ...entry, boxFormat })
       expect(contentOf(evaluatorOf(set).add(detections.map(own), groundTruth.map(own)).result())).toEqual(expected)
     }
+  })
+
+  test.each([1, 20])('boxes whose area is too small for a number overlap nothing (%i targets)', (targets) => {
+    const boxes = Array.from({ length: targets }, () => [0, 0, 1e-200, 1e-200])
+    const labels = boxes.map(() => 0)
+    const result = new DetectionEvaluator({ numClasses: 1, boxFormat: 'xywh' })
+      .add([{ boxes, labels, scores: labels }], [{ boxes, labels }])
+      .result()
+    expect([result.ap, result.ar100, result.targets]).toEqual([0, 0, targets])
   })
 
   test('an annotation’s id makes no difference, not even 0', () => {

@@ -64,7 +64,7 @@ describe('merge', () => {
       'a score that is none',
       { ...state, detections: { ...detections, scores: detections.scores.map(() => NaN) } },
       'NON_FINITE',
-      'detections[0].scores',
+      'other.detections[0].scores',
     ],
   ])('refuses %s', (_, other, code, argument) => {
     const merged = new DetectionEvaluator({ numClasses })

@@ -333,6 +333,21 @@ describe('fitLoss: is refused:', () => {
       { code: 'RANGE', argument: 'packed', message: 'packed: must be of packTargets, got 0.5 as a label of image 0' },
     ],
     [
+      'packed targets with numbers after their end',
+      () => [tf.tensor2d([-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0.5, -1], [2, 6]), join(last)],
+      {
+        code: 'RANGE',
+        argument: 'packed',
+        image: 1,
+        message: 'packed: must be of packTargets for this criterion, got 0.5 after the last target of image 1',
+      },
+    ],
+    [
+      'packed targets without room for one',
+      () => [full([2, 4], 0.5), join(last)],
+      { code: 'RANGE', argument: 'packed' },
+    ],
+    [
       'packed targets whose flags are none',
       () => [full([2, 6], 2), join(last)],
       { code: 'RANGE', argument: 'packed', message: 'packed: must be of packTargets, got 2 as a flag of image 0' },

@@ -58,14 +58,17 @@ export const toPixels = (size: readonly [number, number]): Scale => ({ factors: 
 /** Pixels become parts of an image of a size. */
 export const toParts = (size: readonly [number, number]): Scale => ({ factors: [1, 1], divisors: size })
 
-/** Converts a box in place, whose four numbers begin at `at`: the sums are made in pixels, where they are mostly exact. */
+/**
+ * Converts a box in place, whose four numbers begin at `at`: the sums are made in pixels, where they are mostly exact. Gives whether the
+ * numbers, which must be finite, have stayed so.
+ */
 export function convertBox(
   box: Float32Array | Float64Array | number[],
   at: number,
   from: BoxFormat,
   to: BoxFormat,
   { factors, divisors }: Scale,
-): void {
+): boolean {
   for (const axis of [0, 1] as const) {
     const factor = factors[axis]
     const [given, next] = [factor * (box[at + axis] as number), factor * (box[at + axis + 2] as number)]
@@ -73,4 +76,11 @@ export function convertBox(
     box[at + axis] = first / divisors[axis]
     box[at + axis + 2] = second / divisors[axis]
   }
+  for (let k = 0; k < 4; k++) {
+    if (!Number.isFinite(box[at + k])) return false
+  }
+  return true
 }
+
+/** What to say of a box that {@link convertBox} has made infinite. */
+export const TOO_LARGE = 'is too large to be converted: its numbers do not stay finite'

@@ -257,7 +257,7 @@ function readAnnotations(
           ? category_id
           : failKnown(category_id, categories, 'category', names.category()),
       box,
-      area: area === undefined ? box[2] * box[3] : readNumber(area, names.area),
+      area: readNumber(area === undefined ? box[2] * box[3] : area, names.area),
       isCrowd: readFlag(iscrowd, names.crowd),
       segmentation,
       keypoints: !withKeypoints || keypoints === undefined ? undefined : readPoints(keypoints, names.keypoints),

@@ -1,5 +1,5 @@
 /** From detections to COCO's result files. */
-import { convertBox, readBoxFormat, SAME_UNITS, toPixels } from '../common/box-format.ts'
+import { convertBox, readBoxFormat, SAME_UNITS, TOO_LARGE, toPixels } from '../common/box-format.ts'
 import type { BoxFormat, Scale } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { checkMemory } from '../common/memory.ts'
@@ -108,7 +108,7 @@ export function toCocoResults(detections: unknown, options: unknown): CocoResult
     }
     const read = imageList.map((_, image) => readEntry(detections[image], image, categories))
     if (normalized === undefined) checkPixels(read)
-    return imageList.flatMap((image, i) => resultsOf(read[i] as ReadDetections, image, round))
+    return imageList.flatMap((entry, image) => resultsOf(read[image] as ReadDetections, entry, image, round))
   } catch (error) {
     throw toReadError(error, argument)
   }
@@ -181,11 +181,14 @@ function checkPixels(detections: readonly ReadDetections[]): void {
 function resultsOf(
   { boxes, boxFormat, scores, categories }: ReadDetections,
   { id, scale }: { readonly id: CocoId; readonly scale: Scale },
+  image: number,
   round: { readonly box: (value: number) => number; readonly score: (value: number) => number },
 ): CocoResult[] {
   return scores.map((score, i) => {
     const bbox = boxes.slice(BOX_SIZE * i, BOX_SIZE * i + BOX_SIZE) as [number, number, number, number]
-    convertBox(bbox, 0, boxFormat, 'xywh', scale)
+    if (!convertBox(bbox, 0, boxFormat, 'xywh', scale)) {
+      fail('NON_FINITE', `detections[${image}].boxes`, `box ${i} ${TOO_LARGE}`, { image, detection: i })
+    }
     return {
       image_id: id,
       category_id: categories[i] as CocoId,

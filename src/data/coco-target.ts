@@ -1,5 +1,5 @@
 /** The targets of one image: its annotations in the units and format of a criterion, without what cannot be a target. */
-import { convertBox, SAME_UNITS, toParts } from '../common/box-format.ts'
+import { convertBox, SAME_UNITS, TOO_LARGE, toParts } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
@@ -80,7 +80,9 @@ export function targetOf(
       continue
     }
     const at = boxes.push(...corners) - BOX_SIZE
-    convertBox(boxes, at, 'xyxy', boxFormat, scale)
+    if (!corners.every(Number.isFinite) || !convertBox(boxes, at, 'xyxy', boxFormat, scale)) {
+      fail('NON_FINITE', `dataset.annotations[${annotation.index}].bbox`, TOO_LARGE)
+    }
     kept.push(annotation)
   }
   const target: Unfinished<CocoTarget> = new PlainTarget(
@@ -151,8 +153,13 @@ function keypointsOf(
         continue
       }
       const at = i * count + point
-      points[2 * at] = isNormalized ? x / width : x
-      points[2 * at + 1] = isNormalized ? y / height : y
+      const [left, top] = isNormalized ? [x / width, y / height] : [x, y]
+      if (!(Number.isFinite(left) && Number.isFinite(top))) {
+        const rule = `keypoint ${point} does not stay finite as a part of the image, ${width} by ${height}`
+        fail('NON_FINITE', `dataset.annotations[${annotation.index}].keypoints`, rule)
+      }
+      points[2 * at] = left
+      points[2 * at + 1] = top
       visibility[at] = visible
     }
   }

@@ -1,5 +1,5 @@
 /** Boxes in another format and other units. */
-import { BOX_FORMATS, convertBox, SAME_UNITS, toParts, toPixels } from '../common/box-format.ts'
+import { BOX_FORMATS, convertBox, SAME_UNITS, TOO_LARGE, toParts, toPixels } from '../common/box-format.ts'
 import type { BoxFormat, Scale } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
@@ -30,8 +30,8 @@ export interface BoxLayout {
  * arrays become a Float64Array. `size`: `[width, height]` or `{ width, height }`, in pixels; it must be absent where the units stay
  * as they are. Boxes are not clamped, and may have sides of 0 or less.
  *
- * Throws `SHAPE` for numbers that make no boxes, `NON_FINITE` for NaN and infinities, `OPTION` for a format that there is not, and for a
- * size that is missing or would not be used, `DTYPE`, and `RANGE` for a size of 0 or less.
+ * Throws `SHAPE` for numbers that make no boxes, `NON_FINITE` for NaN and infinities, given or made of boxes too large, `OPTION` for a
+ * format that there is not, and for a size that is missing or would not be used, `DTYPE`, and `RANGE` for a size of 0 or less.
  *
  * Source: facebookresearch/detr, `util/box_ops.py`.
  *
@@ -62,7 +62,10 @@ export function convertBoxes(boxes: unknown, from: unknown, to: unknown, size?: 
         if (Number.isFinite(run[i])) continue
         fail('NON_FINITE', name, `must hold finite numbers, got ${run[i]} in box ${i >> 2}`)
       }
-      for (let at = 0; at < run.length; at += 4) convertBox(run, at, source.format, target.format, scale)
+      for (let at = 0; at < run.length; at += 4) {
+        if (convertBox(run, at, source.format, target.format, scale)) continue
+        fail('NON_FINITE', name, `box ${at / 4} ${TOO_LARGE}`)
+      }
     })
   } catch (error) {
     throw toReadError(error, argument)

@@ -1,5 +1,5 @@
 /** From the outputs of a model to detections: scores, classes and boxes, the best first. */
-import { convertBox, SAME_UNITS, toPixels } from '../common/box-format.ts'
+import { convertBox, SAME_UNITS, TOO_LARGE, toPixels } from '../common/box-format.ts'
 import type { Scale } from '../common/box-format.ts'
 import { fail } from '../common/errors.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
@@ -196,7 +196,8 @@ function detectionsOf(
   for (const [i, query] of chosen.entries()) {
     const from = ((before + image) * queries + query) * BOX_SIZE
     for (let k = 0; k < BOX_SIZE; k++) boxes[BOX_SIZE * i + k] = all[from + k] as number
-    convertBox(boxes, BOX_SIZE * i, boxFormat, 'xyxy', scale)
+    if (convertBox(boxes, BOX_SIZE * i, boxFormat, 'xyxy', scale)) continue
+    fail('NON_FINITE', 'outputs.boxes', `the box of query ${query} of image ${image} ${TOO_LARGE}`, { image, query })
   }
   return new PlainDetections(boxes, Float64Array.from(scores), Int32Array.from(labels), Int32Array.from(chosen))
 }

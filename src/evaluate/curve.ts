@@ -13,7 +13,10 @@ import type { EvaluationResult } from './result.ts'
 export interface CurveOptions {
   /** A class, from 0. Default: the mean of all classes that have targets. */
   readonly class?: number | undefined
-  /** A threshold of IoU of the evaluation. Default: the first, 0.5 where options do not say otherwise. */
+  /**
+   * A threshold of IoU of the evaluation, up to 1e-9: 0.9 is that of 0.8999999999999999. Default: the first, 0.5 where options do not say
+   * otherwise.
+   */
   readonly iouThreshold?: number | undefined
   /** A range of areas, by name. Default: `all`. */
   readonly area?: string | undefined
@@ -58,26 +61,30 @@ export function precisionRecall(result: CurveSource, options?: CurveOptions): Pr
   const { recallThresholds } = source
   const [, r, k, a] = source.shape
   const chosen = readOptions(options, source)
-  const at = (data: ArrayLike<number>, sample: number, index: number): number =>
-    data[((chosen.threshold * r + sample) * k + index) * a + chosen.area] as number
+  const at = (key: 'precision' | 'scores', sample: number, index: number): number => {
+    const place = ((chosen.threshold * r + sample) * k + index) * a + chosen.area
+    const value = source[key][place]
+    if (typeof value === 'number') return value
+    return fail('DTYPE', `result.${key}`, `must hold numbers only, got ${show(value)} at index ${place}`)
+  }
   const classes = chosen.class === undefined ? Array.from({ length: k }, (_, index) => index) : [chosen.class]
-  const evaluated = classes.filter((index) => at(source.precision, 0, index) > -1)
+  const evaluated = classes.filter((index) => at('precision', 0, index) > -1)
   if (evaluated.length === 0) return new PlainCurve(new Float64Array(0), new Float64Array(0), undefined)
   const samples = Array.from({ length: r }, (_, sample) => sample)
   const mean = (sample: number): number =>
-    evaluated.reduce((sum, index) => sum + at(source.precision, sample, index), 0) / evaluated.length
+    evaluated.reduce((sum, index) => sum + at('precision', sample, index), 0) / evaluated.length
   const only = chosen.class
   return new PlainCurve(
     Float64Array.from(recallThresholds),
     Float64Array.from(samples, mean),
-    only === undefined ? undefined : Float64Array.from(samples, (sample) => at(source.scores, sample, only)),
+    only === undefined ? undefined : Float64Array.from(samples, (sample) => at('scores', sample, only)),
   )
 }
 
 /** What is used of a result, each field read once. */
 interface Source {
-  readonly precision: ArrayLike<number>
-  readonly scores: ArrayLike<number>
+  readonly precision: ArrayLike<unknown>
+  readonly scores: ArrayLike<unknown>
   readonly shape: readonly [number, number, number, number]
   readonly areas: readonly string[]
   readonly iouThresholds: readonly number[]
@@ -127,11 +134,25 @@ function readCurves(value: unknown, argument: string) {
   if (product !== length || !sizes.every(Number.isInteger)) {
     fail('SHAPE', argument, `must have the shape [thresholds, recalls, classes, areas] of its ${length} numbers`)
   }
-  return { data: list as ArrayLike<number>, shape: sizes as unknown as readonly [number, number, number, number] }
+  return { data: list as ArrayLike<unknown>, shape: sizes as unknown as readonly [number, number, number, number] }
 }
 
 /** So many thresholds a message lists. */
 const SHOWN = 12
+
+/** How far a threshold that is asked for may be from one that was evaluated. */
+const TOLERANCE = 1e-9
+
+/** The place of the threshold that is nearest to a value, or -1 where none is it. */
+function placeOf(value: unknown, thresholds: readonly number[]): number {
+  if (typeof value !== 'number') return -1
+  const distance = (place: number): number => Math.abs((thresholds[place] as number) - value)
+  let nearest = 0
+  for (let place = 1; place < thresholds.length; place++) {
+    if (distance(place) < distance(nearest)) nearest = place
+  }
+  return distance(nearest) <= TOLERANCE ? nearest : -1
+}
 
 /** The places of what was chosen. */
 function readOptions(options: unknown, { iouThresholds, areas, shape }: Source) {
@@ -139,7 +160,7 @@ function readOptions(options: unknown, { iouThresholds, areas, shape }: Source) 
     const given = checkRecord(options, ['class', 'iouThreshold', 'area'], 'options')
     const { class: index, iouThreshold, area = ALL } = given
     const classes = shape[2]
-    const threshold = iouThreshold === undefined ? 0 : iouThresholds.indexOf(iouThreshold as number)
+    const threshold = iouThreshold === undefined ? 0 : placeOf(iouThreshold, iouThresholds)
     if (threshold < 0) {
       const rule = `must be one of ${iouThresholds.slice(0, SHOWN).join(', ')}${iouThresholds.length > SHOWN ? ', …' : ''}`
       fail('OPTION', 'options.iouThreshold', `${rule}, got ${show(iouThreshold)}`)

@@ -30,6 +30,16 @@ export interface AsyncResultOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What messages call what is added. */
+interface Names {
+  readonly detections: string
+  readonly groundTruth: string
+  readonly ids: string
+}
+
+const ADDED: Names = { detections: 'detections', groundTruth: 'groundTruth', ids: 'options.ids' }
+const MERGED: Names = { detections: 'other.detections', groundTruth: 'other.groundTruth', ids: 'other.ids' }
+
 /** Whether a value is an evaluator, and does not only inherit from one. */
 let isEvaluator: (value: unknown) => value is DetectionEvaluator
 
@@ -38,9 +48,10 @@ let isEvaluator: (value: unknown) => value is DetectionEvaluator
  *
  * Batches are added as they come, in any order and of any size; evaluators of several workers are merged. All numbers have the bits
  * that pycocotools 2.0 gives for the same images (`COCOeval` of `'bbox'`), whatever the order and the number of threads, where
- * the images have ids. Two things differ. An annotation with the id 0 counts like any other, where pycocotools takes a match
- * with it for none. And precision is always that with the largest of `maxDetections`, where pycocotools gives -1 for `AP` unless
- * there is 100.
+ * the images have ids. Three things differ. An annotation with the id 0 counts like any other, where pycocotools takes a match
+ * with it for none. Boxes so small that the product of their sides is 0, though neither side is, overlap nothing, where
+ * pycocotools divides 0 by 0 and takes that for a match. And precision is always that with the largest of `maxDetections`, where
+ * pycocotools gives -1 for `AP` unless there is 100.
  *
  * With {@link ImageGroundTruth.ignore} an object is a crowd: it need not be found, any number of detections may lie in it, and these
  * do not count. Boxes in another format than xywh are turned into it, as for a file of results.
@@ -88,13 +99,13 @@ export class DetectionEvaluator {
    * none.
    *
    * Throws `SHAPE` where lengths do not fit, `DTYPE` for what is no number, `RANGE` for labels that are no class, sizes below
-   * 0, magnitudes beyond 1e9 and ids that are there already, `NON_FINITE` for NaN and infinities, and `OPTION` for unknown
-   * keys, each with its place: `image`, and `detection` or `target`; `MEMORY`.
+   * 0 of boxes that do not say their format, magnitudes beyond 1e9 and ids that are there already, `NON_FINITE` for NaN and
+   * infinities, and `OPTION` for unknown keys, each with its place: `image`, and `detection` or `target`; `MEMORY`.
    */
   add(detections: readonly ImageDetections[], groundTruth: readonly ImageGroundTruth[], options?: AddOptions): this {
     const own = ownOf(this)
     try {
-      own.#add(detections, groundTruth, readSetting(options, 'ids'))
+      own.#add(detections, groundTruth, readSetting(options, 'ids'), ADDED)
       return this
     } catch (error) {
       throw toHungarianLossError(error, 'detections')
@@ -115,7 +126,7 @@ export class DetectionEvaluator {
       if (state.numClasses !== numClasses) {
         fail('OPTION', 'other.numClasses', `must be ${numClasses}, as here, got ${state.numClasses}`)
       }
-      own.#add(state.detections, state.groundTruth, undefined)
+      own.#add(state.detections, state.groundTruth, state.ids, MERGED)
       return this
     } catch (error) {
       throw toHungarianLossError(error, 'other')
@@ -126,6 +137,7 @@ export class DetectionEvaluator {
   state(): EvaluatorState {
     const own = ownOf(this)
     try {
+      own.#checkSettled()
       return stateOf(own.#options.numClasses, own.#packed, own.#isCounted === true ? undefined : own.#ids)
     } catch (error) {
       throw toHungarianLossError(error, 'detections')
@@ -136,6 +148,7 @@ export class DetectionEvaluator {
   result(): EvaluationResult {
     const own = ownOf(this)
     try {
+      own.#checkSettled()
       const arrays = makeArrays(own.#options)
       evaluateDetections(...own.#inputs(), ...outputsOf(arrays))
       return own.#makeResult(arrays, own.#countDetections(), own.#packed.count)
@@ -151,6 +164,7 @@ export class DetectionEvaluator {
    */
   async resultAsync(options?: AsyncResultOptions): Promise<EvaluationResult> {
     const own = ownOf(this)
+    own.#checkSettled()
     const signal = readSetting(options, 'signal')
     const run = async (interrupt: Interrupt): Promise<EvaluationResult> => {
       const arrays = makeArrays(own.#options)
@@ -161,24 +175,29 @@ export class DetectionEvaluator {
     return untilAborted(run, checkSignal(signal, 'options.signal'), 'detections')
   }
 
-  /** `ids`: of all images, in place of their own; undefined where these count. */
-  #add(detections: unknown, groundTruth: unknown, ids: unknown): void {
+  /** Refuses a call from a getter of what is being read, of which a part would count. */
+  #checkSettled(): void {
     if (this.#isReading) fail('DTYPE', 'this', 'is called while it reads what it was given')
+  }
+
+  /** `ids`: of all images, in place of their own; undefined where these count. */
+  #add(detections: unknown, groundTruth: unknown, ids: unknown, names: Names): void {
+    this.#checkSettled()
     this.#isReading = true
     const before = this.#packed.count
     try {
-      this.#read(detections, groundTruth, ids)
+      this.#read(detections, groundTruth, ids, names)
     } catch (error) {
       this.#packed.cutTo(before)
       for (const id of this.#ids.splice(before)) this.#known.delete(id)
       if (before === 0) this.#isCounted = undefined
-      throw toReadError(error, 'detections')
+      throw toReadError(error, names.detections)
     } finally {
       this.#isReading = false
     }
   }
 
-  #read(detections: unknown, groundTruth: unknown, given: unknown): void {
+  #read(detections: unknown, groundTruth: unknown, given: unknown, names: Names): void {
     if (!Array.isArray(detections)) {
       fail('DTYPE', 'detections', `must be an array with an entry for each image, got ${show(detections)}`)
     }
@@ -190,13 +209,15 @@ export class DetectionEvaluator {
     if (others !== images) {
       fail('SHAPE', 'groundTruth', `expected ${images} entries, one for each image of the detections, got ${others}`)
     }
-    const ids = given === undefined ? undefined : readIds(given, images, 'options.ids')
+    const ids = given === undefined ? undefined : readIds(given, images, names.ids)
     const { numClasses, boxFormat } = this.#options
     const packed = this.#packed
     for (let image = 0; image < images; image++) {
-      const count = readDetections(detections[image], image, numClasses, boxFormat, packed.detections)
-      const target = readTargets(groundTruth[image], image, numClasses, boxFormat, packed.targets)
-      const argument = ids === undefined ? `groundTruth[${image}].id` : `options.ids[${image}]`
+      const found = { name: `${names.detections}[${image}]`, image, noun: 'detection' } as const
+      const count = readDetections(detections[image], found, numClasses, boxFormat, packed.detections)
+      const there = { name: `${names.groundTruth}[${image}]`, image, noun: 'target' } as const
+      const target = readTargets(groundTruth[image], there, numClasses, boxFormat, packed.targets)
+      const argument = ids === undefined ? `${there.name}.id` : `${names.ids}[${image}]`
       this.#takeId(ids === undefined ? target.id : ids[image], argument, image)
       packed.takeIn(count, target.count)
     }

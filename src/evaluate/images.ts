@@ -25,7 +25,10 @@ export interface ImageDetections {
   readonly scores: ArrayLike<number>
   /** `[n]`: classes, from 0. */
   readonly labels: ClassLabels
-  /** How the boxes are written, in pixels. Default: as the evaluator's options say. */
+  /**
+   * How the boxes are written, in pixels. Default: as the evaluator's options say. Where it is said here, sides may be below 0, as untrained
+   * models have them: such a box overlaps nothing.
+   */
   readonly boxFormat?: BoxFormat | undefined
   /** Which queries they come from; not looked at. */
   readonly queryIndices?: ArrayLike<number> | undefined
@@ -48,11 +51,11 @@ export interface ImageGroundTruth {
    */
   readonly ignore?: ArrayLike<boolean | number> | undefined
   /**
-   * `[n]`: the areas that ranges are compared with, finite and from 0 on, as annotations have them, where an area is that of the
-   * object's mask. Default: those of the boxes.
+   * `[n]`: the areas that ranges are compared with, finite, as annotations have them, where an area is that of the object's mask.
+   * One below 0 lies in no range, so that its object is ignored. Default: those of the boxes.
    */
   readonly areas?: ArrayLike<number> | undefined
-  /** How the boxes are written, in pixels. Default: as the evaluator's options say. */
+  /** How the boxes are written, in pixels. Default: as the evaluator's options say. Where it is said here, sides may be below 0. */
   readonly boxFormat?: BoxFormat | undefined
 }
 
@@ -84,7 +87,7 @@ const NAMES: ForeignNames = new Map([
 const LARGEST = 1e9
 
 /** Where something stands: what messages call its image's entry, and the place. */
-interface Where {
+export interface Where {
   readonly name: string
   readonly image: number
   /** What one of it is called in a place. */
@@ -98,18 +101,17 @@ function placeOf({ image, noun }: Where, index: number): ErrorPlace {
 /** Reads the detections of an image, and writes them behind the others; gives their number. */
 export function readDetections(
   entry: unknown,
-  image: number,
+  where: Where,
   numClasses: number,
   format: BoxFormat | undefined,
   out: PackedDetections,
 ): number {
-  const where: Where = { name: `detections[${image}]`, image, noun: 'detection' }
   try {
     const given = checkEntry(entry, DETECTION_KEYS, where, '{ boxes, scores, labels }')
     const { boxes, scores, labels, boxFormat } = given
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
-    const its = readBoxFormat(boxFormat, format, count, where.name, image)
+    const its = readBoxFormat(boxFormat, format, count, where.name, where.image)
     const scoreList = valuesOf(scores, 'scores', count, where, entry)
     const boxList = boxesOf(boxes, count, where, entry)
     out.reserve(count)
@@ -122,7 +124,7 @@ export function readDetections(
         fail('NON_FINITE', `${where.name}.scores`, `must be finite, got ${score} at index ${i}`, placeOf(where, i))
       }
     }
-    writeBoxes(boxList, count, its, out.boxes, start, where)
+    writeBoxes(boxList, count, its, boxFormat !== undefined, out.boxes, start, where)
     return count
   } catch (error) {
     throw toReadError(error, where.name)
@@ -132,25 +134,24 @@ export function readDetections(
 /** Reads the targets of an image, and writes them behind the others; gives their number and the image's id. */
 export function readTargets(
   entry: unknown,
-  image: number,
+  where: Where,
   numClasses: number,
   format: BoxFormat | undefined,
   out: PackedTargets,
 ): { readonly count: number; readonly id: unknown } {
-  const where: Where = { name: `groundTruth[${image}]`, image, noun: 'target' }
   try {
     const given = checkEntry(entry, TARGET_KEYS, where, '{ boxes, labels }')
     const { id, boxes, labels, ignore, areas, boxFormat } = given
     const labelList = labelsOf(labels, where, entry)
     const count = lengthOf(labelList, `${where.name}.labels`)
-    const its = readBoxFormat(boxFormat, format, count, where.name, image)
+    const its = readBoxFormat(boxFormat, format, count, where.name, where.image)
     const boxList = boxesOf(boxes, count, where, entry)
     const ignoreList = ignore === undefined ? undefined : valuesOf(ignore, 'ignore', count, where, entry)
     const areaList = areas === undefined ? undefined : valuesOf(areas, 'areas', count, where, entry)
     out.reserve(count)
     const { count: start } = out
     writeLabels(labelList, count, numClasses, out.labels, start, where)
-    writeBoxes(boxList, count, its, out.boxes, start, where)
+    writeBoxes(boxList, count, its, boxFormat !== undefined, out.boxes, start, where)
     writeFlags(ignoreList, count, out.crowds, start, where)
     if (areaList === undefined) writeOwnAreas(count, out, start)
     else writeAreas(areaList, count, out.areas, start, where)
@@ -256,11 +257,15 @@ function writeNumbers(
   }
 }
 
-/** Writes boxes as left, top, width and height. */
+/**
+ * Writes boxes as left, top, width and height. `isCertain`: whether they are certainly of this format; of others a side below 0 is taken
+ * for a sign that they are not.
+ */
 function writeBoxes(
   { list, isFlat }: BoxList,
   count: number,
   format: BoxFormat | undefined,
+  isCertain: boolean,
   out: Float64Array,
   start: number,
   where: Where,
@@ -278,7 +283,10 @@ function writeBoxes(
     }
     const [a, b, c, d] = four
     const [width, height] = format === 'xyxy' ? [c - a, d - b] : [c, d]
-    if (!(width >= 0 && height >= 0 && width <= LARGEST && height <= LARGEST)) failSize(width, height, i, where)
+    const least = isCertain ? -LARGEST : 0
+    if (!(Math.min(width, height) >= least && Math.max(width, height) <= LARGEST)) {
+      failSize(width, height, least, i, where)
+    }
     const isCentered = format === 'cxcywh'
     const at = 4 * (start + i)
     out[at] = isCentered ? a - width / 2 : a
@@ -307,14 +315,14 @@ function failComponent(value: number, i: number, where: Where): never {
   return fail(code, `${where.name}.boxes`, `must be from -1e9 to 1e9, got ${value} in box ${i}`, placeOf(where, i))
 }
 
-function failSize(width: number, height: number, i: number, where: Where): never {
-  const isWide = width >= 0 && width <= LARGEST
+function failSize(width: number, height: number, least: number, i: number, where: Where): never {
+  const isWide = width >= least && width <= LARGEST
   const [side, value] = isWide ? ['height', height] : ['width', width]
-  const hint = value < 0 ? '; is its boxFormat another?' : ''
+  const hint = value < least && least === 0 ? '; is its boxFormat another? If not, say it beside the boxes' : ''
   return fail(
     'RANGE',
     `${where.name}.boxes`,
-    `must have a ${side} from 0 to 1e9, got ${value} in box ${i}${hint}`,
+    `must have a ${side} from ${least === 0 ? 0 : '-1e9'} to 1e9, got ${value} in box ${i}${hint}`,
     placeOf(where, i),
   )
 }
@@ -350,8 +358,7 @@ function writeAreas(list: ArrayLike<unknown>, count: number, out: Float64Array, 
   writeNumbers(list, count, out, start, 'areas', where)
   for (let i = 0; i < count; i++) {
     const area = out[start + i] as number
-    if (area >= 0 && area < Infinity) continue
-    const code = Number.isFinite(area) ? 'RANGE' : 'NON_FINITE'
-    fail(code, `${where.name}.areas`, `must be finite and from 0 on, got ${area} at index ${i}`, placeOf(where, i))
+    if (Number.isFinite(area)) continue
+    fail('NON_FINITE', `${where.name}.areas`, `must be finite, got ${area} at index ${i}`, placeOf(where, i))
   }
 }

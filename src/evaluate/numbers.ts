@@ -10,7 +10,8 @@ export function readNumbers(value: unknown, [least, most]: readonly [number, num
   if (ArrayBuffer.isView(list)) checkMemory(list, argument)
   const length = lengthOf(list, argument)
   if (length < least || length > most) {
-    fail('SHAPE', argument, `must have ${least} to ${most} entries, got ${length}`)
+    const range = least === most ? `${least}` : `${least} to ${most}`
+    fail('SHAPE', argument, `must have ${range} entries, got ${length}`)
   }
   const numbers: number[] = []
   for (let i = 0; i < length; i++) {

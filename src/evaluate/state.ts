@@ -89,6 +89,8 @@ export interface ReadState {
   readonly numClasses: number
   readonly detections: readonly ImageDetections[]
   readonly groundTruth: readonly ImageGroundTruth[]
+  /** Undefined where images are counted. */
+  readonly ids: Ids
 }
 
 const KEYS = ['numClasses', 'images', 'ids', 'detections', 'groundTruth'] as const
@@ -115,6 +117,7 @@ export function readState(state: unknown): ReadState {
     const all = Array.from({ length: count }, (_, image) => image)
     return {
       numClasses: classes,
+      ids: idList,
       detections: all.map((image) => ({
         boxes: part(detected.boxes, detectionOffsets, image, 4),
         scores: part(detected.scores, detectionOffsets, image),
@@ -122,7 +125,6 @@ export function readState(state: unknown): ReadState {
         boxFormat: 'xywh',
       })),
       groundTruth: all.map((image) => ({
-        id: idList?.[image],
         boxes: part(targets.boxes, targetOffsets, image, 4),
         areas: part(targets.areas, targetOffsets, image),
         labels: part(targets.labels, targetOffsets, image),

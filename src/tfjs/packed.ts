@@ -118,6 +118,7 @@ export function readPacked(layout: PackedLayout, values: Float32Array, images: n
     const start = image * size
     let count = 0
     while ((count + 1) * targetWidth <= size && values[start + count * targetWidth] !== END) count++
+    checkEnd(values.subarray(start + count * targetWidth, start + size), image)
     const labels: number[] = []
     const ignore: number[] = []
     const fields = targets.map(({ width }) => new Float32Array(count * width))
@@ -134,6 +135,14 @@ export function readPacked(layout: PackedLayout, values: Float32Array, images: n
     const flags = ignore.includes(1) ? { ignore } : {}
     return { labels, ...Object.fromEntries(given), ...flags } as unknown as Target
   })
+}
+
+/** Refuses numbers after an image's last target, which no layout of this criterion leaves there. */
+function checkEnd(rest: Float32Array, image: number): void {
+  const wrong = rest.findIndex((value) => value !== END)
+  if (wrong < 0) return
+  const rule = `must be of packTargets for this criterion, got ${rest[wrong]} after the last target of image ${image}`
+  fail('RANGE', 'packed', rule, { image })
 }
 
 function readWhole(value: number, most: number, noun: string, image: number): number {

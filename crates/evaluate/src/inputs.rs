@@ -23,7 +23,7 @@ pub struct Detections<'a> {
 pub struct GroundTruth<'a> {
     /// `[n, 4]`: left, top, width and height.
     pub boxes: &'a [f64],
-    /// `[n]`: the areas that ranges are compared with, as annotated.
+    /// `[n]`: the areas that ranges are compared with, as annotated; one below 0 lies in no range.
     pub areas: &'a [f64],
     /// `[n]`: classes, from 0.
     pub labels: &'a [i32],
@@ -78,9 +78,7 @@ impl<'a> Inputs<'a> {
         detected.check_values(classes)?;
         given.check_values(classes)?;
         detected.check_each(Field::Scores, "a finite number", detections.scores, f64::is_finite)?;
-        given.check_each(Field::Areas, "a finite number from 0 on", targets.areas, |area| {
-            area.is_finite() && area >= 0.0
-        })
+        given.check_each(Field::Areas, "a finite number", targets.areas, f64::is_finite)
     }
 }
 
@@ -126,20 +124,17 @@ impl Entries<'_> {
         if let Some(at) = self.labels.iter().position(|&label| !is_class(label)) {
             return Err(Error::Label { place: self.place(at), label: self.labels[at], classes });
         }
-        let wrong = |b: &[f64]| {
-            let is_within = |value: f64| value.abs() <= LARGEST;
-            let value = |rule, value| Some((rule, value));
-            match b.iter().copied().find(|&value| !is_within(value)) {
-                Some(v) => value("a number from -1e9 to 1e9", v),
-                None => b[2..].iter().find(|&&side| side < 0.0).and_then(|&v| value("no negative width or height", v)),
-            }
-        };
-        let sound = |b: &[f64]| b.iter().all(|v| v.abs() <= LARGEST) && b[2] >= 0.0 && b[3] >= 0.0;
-        match self.boxes.chunks_exact(4).position(|b| !sound(b)) {
+        self.check_boxes()
+    }
+
+    /// Sides may be below 0: such a box overlaps nothing.
+    fn check_boxes(&self) -> Result<()> {
+        let is_within = |value: &f64| value.abs() <= LARGEST;
+        match self.boxes.iter().position(|value| !is_within(value)) {
             None => Ok(()),
             Some(at) => {
-                let (rule, value) = wrong(&self.boxes[4 * at..][..4]).unwrap_or(("a number", f64::NAN));
-                Err(Error::Value { place: self.place(at), field: Field::Boxes, rule, value })
+                let (rule, value) = ("a number from -1e9 to 1e9", self.boxes[at]);
+                Err(Error::Value { place: self.place(at / 4), field: Field::Boxes, rule, value })
             }
         }
     }

@@ -205,8 +205,8 @@ fn define(settings: &Owned, images: &[Image]) -> [Vec<f64>; 3] {
 }
 
 fn object() -> impl Strategy<Value = Object> {
-    let sides = (0u32..10, 0u32..10, 0u32..7, 0u32..7);
-    (sides, 0..3, 0u32..6, prop::bool::weighted(0.15)).prop_map(|((x, y, w, h), label, value, is_crowd)| Object {
+    let sides = (0..10, 0..10, -1..7, -1..7);
+    (sides, 0..3, -1..6, prop::bool::weighted(0.15)).prop_map(|((x, y, w, h), label, value, is_crowd)| Object {
         bounds: [x, y, w, h].map(f64::from),
         label,
         value: f64::from(value) * 4.0,
@@ -323,19 +323,17 @@ fn refused(change: impl Fn(&mut Packed)) -> Error {
 #[test]
 fn what_is_wrong_is_refused_with_its_place() {
     let place = Place { side: Side::Detections, image: 1, index: 1 };
-    let wrong = [f64::NAN, f64::INFINITY, -1.0, 2e9];
-    for (value, rule) in wrong.into_iter().zip(["from -1e9", "from -1e9", "no negative", "from -1e9"]) {
+    for value in [f64::NAN, f64::INFINITY, -2e9, 2e9] {
         let error = refused(|packed| packed.boxes[0][7] = value);
         let Error::Value { place: found, field, .. } = error else { panic!("{error}") };
         assert_eq!((found, field), (place, Field::Boxes));
-        assert!(error.to_string().starts_with("detections[1].boxes: must be"), "{error}");
-        assert!(error.to_string().contains(rule), "{error}");
+        assert!(error.to_string().starts_with("detections[1].boxes: must be a number from -1e9 to 1e9"), "{error}");
     }
     assert_eq!(refused(|packed| packed.labels[0][1] = 3), Error::Label { place, label: 3, classes: 3 });
     let error = refused(|packed| packed.values[0][1] = f64::NEG_INFINITY);
     assert_eq!(error.to_string(), "detections[1].scores: must be a finite number, got -Infinity at index 1");
-    let error = refused(|packed| packed.values[1][1] = -1.0);
-    assert_eq!(error.to_string(), "targets[1].areas: must be a finite number from 0 on, got -1 at index 0");
+    let error = refused(|packed| packed.values[1][1] = f64::INFINITY);
+    assert_eq!(error.to_string(), "targets[1].areas: must be a finite number, got Infinity at index 0");
     assert_eq!(
         refused(|packed| packed.offsets[0] = vec![0, 2, 1]),
         Error::Offsets { side: Side::Detections, image: 1 }
