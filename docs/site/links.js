@@ -7,8 +7,10 @@ import { readFileSync } from 'node:fs'
  * @property {number} line from 1
  */
 
+/** Blocks of code. */
+const BLOCK = /^( *)(`{3,}|~{3,})[^]*?^\1?\2 *$/gm
 /** Blocks of code and code within a line, whose brackets are no links. */
-const CODE = /^( *)(`{3,}|~{3,})[^]*?^\1?\2 *$|(?<!`)(`+)(?!`)(?:(?!\n\n)[^])*?[^`]\3(?!`)/gm
+const CODE = new RegExp(`${BLOCK.source}|${/(?<!`)(`+)(?!`)(?:(?!\n\n)[^])*?[^`]\3(?!`)/.source}`, 'gm')
 /** `[text](target)`, images among them, also with a title. */
 const INLINE = /\]\(\s*<?([^\s)<>]+)>?(?:\s+"[^"]*")?\s*\)/g
 /** `[name]: target`. */
@@ -35,7 +37,7 @@ export function linksOf(text) {
  * @returns {Set<string>}
  */
 export function anchorsOf(text) {
-  const headings = [...text.replace(/^( *)(`{3,}|~{3,})[^]*?^\1?\2 *$/gm, '').matchAll(/^#{1,6} (.*)$/gm)]
+  const headings = [...text.replace(BLOCK, '').matchAll(/^#{1,6} (.*)$/gm)]
   const anchors = new Set()
   for (const [, heading] of headings) {
     const anchor = slugOf(heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*]/g, ''))
@@ -59,12 +61,18 @@ export function slugOf(heading) {
     .replaceAll(' ', '-')
 }
 
-/** @param {string} target */
+/**
+ * Whether a link leads elsewhere than to a file.
+ * @param {string} target
+ */
 export function isExternal(target) {
   return /^[a-z][a-z\d+.-]*:/i.test(target)
 }
 
-/** @param {string} path */
+/**
+ * The anchors of a document's headings.
+ * @param {string} path of the document
+ */
 export function anchorsIn(path) {
   return anchorsOf(readFileSync(path, 'utf8'))
 }
