@@ -8,9 +8,11 @@ import { readFileSync } from 'node:fs'
  */
 
 /** Blocks of code. */
-const BLOCK = /^( *)(`{3,}|~{3,})[^]*?^\1?\2 *$/gm
-/** Blocks of code and code within a line, whose brackets are no links. */
-const CODE = new RegExp(`${BLOCK.source}|${/(?<!`)(`+)(?!`)(?:(?!\n\n)[^])*?[^`]\3(?!`)/.source}`, 'gm')
+const BLOCK = /^(?<indent> *)(?<fence>`{3,}|~{3,})[^]*?^\k<indent>?\k<fence> *$/gm
+/** Code within a line. */
+const WITHIN = /(?<!`)(?<ticks>`+)(?!`)(?:(?!\n\n)[^])*?[^`]\k<ticks>(?!`)/gm
+/** Both, whose brackets are no links. */
+const CODE = new RegExp(`${BLOCK.source}|${WITHIN.source}`, 'gm')
 /** `[text](target)`, images among them, also with a title. */
 const INLINE = /\]\(\s*<?([^\s)<>]+)>?(?:\s+"[^"]*")?\s*\)/g
 /** `[name]: target`. */
