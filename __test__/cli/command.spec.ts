@@ -129,7 +129,7 @@ describe('report', () => {
     expect((await say('report', path, '--output', path)).error).toMatch(/must be another file/)
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(GOOD)
     expect((await say('report', path, '--image', '3', '--output', join(folder, 'no.html'))).error).toMatch(
-      /--image: the batch has 1 images/,
+      /--image: the batch has 1 image, from 0 to 0, got 3/,
     )
     expect(existsSync(join(folder, 'no.html'))).toBe(false)
   })
