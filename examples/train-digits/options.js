@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
-export const HELP = `Trains a small DETR to find handwritten digits, with the loss of this package, in about three minutes.
+export const HELP = `Trains a small DETR to find handwritten digits, with the loss of this package, in two to three minutes.
 
 Usage: node examples/train-digits/main.js [options]
 
