@@ -1,5 +1,6 @@
 /** The links and headings of Markdown documents. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
 
 /**
  * @typedef {object} Link
@@ -72,11 +73,22 @@ export function isExternal(target) {
 }
 
 /**
- * The anchors of a document's headings.
- * @param {string} path of the document
+ * Where a link leads, and what is wrong with it.
+ * @param {string} root the project's
+ * @param {string} document that has it, as a path from the root
+ * @param {string} target as it is written
+ * @returns {{ file?: string, anchor?: string, fault?: string }} the file as a path from the root; none of a link that is external, or
+ * leads to no file
  */
-export function anchorsIn(path) {
-  return anchorsOf(readFileSync(path, 'utf8'))
+export function follow(root, document, target) {
+  if (isExternal(target)) return {}
+  const [path, anchor] = target.split('#')
+  const file = path === '' ? document : posix.join(posix.dirname(document), decodeURIComponent(path))
+  if (file.startsWith('..')) return { fault: 'it leaves the project' }
+  if (!existsSync(join(root, file))) return { fault: 'there is no such file' }
+  if (anchor === undefined) return { file }
+  const isThere = file.endsWith('.md') && anchorsOf(readFileSync(join(root, file), 'utf8')).has(anchor)
+  return { file, anchor, ...(!isThere && { fault: `no heading of ${file} has this anchor` }) }
 }
 
 /** Blanks in place of code, so that lines keep their numbers. */

@@ -4,7 +4,7 @@
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
-import { anchorsIn, isExternal, linksOf } from './links.js'
+import { follow, linksOf } from './links.js'
 import { PAGES } from './navigation.js'
 
 /** Where a page lies that has a place of its own; all others follow {@link placeOf}. */
@@ -57,16 +57,14 @@ export function writePages(root, folder, repository) {
 
 /** What a link of a document leads to. */
 function lookUp(root, from, target) {
-  if (isExternal(target)) return { kind: 'external' }
-  const [path, anchor] = target.split('#')
-  const file = path === '' ? from : posix.join(posix.dirname(from), decodeURIComponent(path))
-  if (file.startsWith('..') || !existsSync(join(root, file))) return { kind: 'none', fault: 'there is no such file' }
-  if (IMAGE.test(file)) return { kind: 'image', file }
-  if (!file.endsWith('.md')) {
-    return { kind: statSync(join(root, file)).isDirectory() ? 'folder' : 'source', file }
-  }
-  const isLost = anchor !== undefined && !anchorsIn(join(root, file)).has(anchor)
-  return { kind: 'page', file, anchor, fault: isLost ? 'no heading has this anchor' : undefined }
+  const found = follow(root, from, target)
+  return { kind: found.file === undefined ? 'external' : kindOf(root, found.file), ...found }
+}
+
+function kindOf(root, file) {
+  if (IMAGE.test(file)) return 'image'
+  if (file.endsWith('.md')) return 'page'
+  return statSync(join(root, file)).isDirectory() ? 'folder' : 'source'
 }
 
 /** The links of a document's head, which are the site's own, that lead to no page. */
