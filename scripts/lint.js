@@ -1,4 +1,7 @@
-/** Formatting, lints, types, documentation and whether all that is exported has any, and whether the generated types that are committed are fresh. */
+/**
+ * Formatting, lints, types, documentation, whether all that is exported has any, and whether the generated types that are committed
+ * are fresh.
+ */
 import { runAll } from './run.js'
 
 process.env.RUSTDOCFLAGS = '-D warnings'

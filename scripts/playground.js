@@ -5,7 +5,7 @@
  * Usage: npm run playground [-- --pictures]. `--pictures` also takes the pictures of docs/guide/playground.md, in headless Chromium.
  */
 import { parseArgs } from 'node:util'
-import { MissingTool } from './cross/toolchain.js'
+import { withTools } from './cross/toolchain.js'
 import { buildPlayground, PAGE } from './playground/build.js'
 import { takePictures } from './playground/pictures.js'
 
@@ -13,10 +13,4 @@ const { pictures } = parseArgs({ options: { pictures: { type: 'boolean', default
 
 const bytes = await buildPlayground()
 console.log(`${PAGE}: ${(bytes / 1e6).toFixed(1)} MB. Open it, or put it on any static host.`)
-try {
-  if (pictures) await takePictures()
-} catch (error) {
-  if (!(error instanceof MissingTool)) throw error
-  console.error(error.message)
-  process.exit(2)
-}
+if (pictures) await withTools(takePictures)

@@ -57,6 +57,16 @@ describe('doctor', () => {
     expect(code).toBe(0)
   })
 
+  test('what a terminal obeys is not printed, whatever names a file holds', async () => {
+    const { targets, ...outputs } = GOOD
+    const escape = '\u001b[2J'
+    const { out } = await say('doctor', fileOf('escape.json', { outputs, targets, [escape]: 1 }))
+    expect(out).toMatch(/Not looked at: \ufffd\[2J\n$/)
+    const { error } = await say('doctor', fileOf('escape.json', { [escape]: 1 }))
+    expect(error).toContain('\ufffd[2J')
+    expect(out + error).not.toContain('\u001b')
+  })
+
   test('1 where something is, with place, example and number', async () => {
     const targets = [{ labels: [0], boxes: [[50, 50, 20, 20]] }]
     const { code, out, error } = await say('doctor', fileOf('pixels.json', { ...GOOD, targets }))
@@ -112,10 +122,14 @@ describe('report', () => {
       code: 2,
       error: `hungarian-loss: ${folder}: it is a folder.\n`,
     })
+    const nowhere = join(folder, 'nowhere', 'page.html')
+    expect((await say('report', path, '--output', nowhere)).error).toBe(
+      `hungarian-loss: ${nowhere}: there is no such folder.\n`,
+    )
     expect((await say('report', path, '--output', path)).error).toMatch(/must be another file/)
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(GOOD)
     expect((await say('report', path, '--image', '3', '--output', join(folder, 'no.html'))).error).toMatch(
-      /--image: the batch has 1 images/,
+      /--image: the batch has 1 image, from 0 to 0, got 3/,
     )
     expect(existsSync(join(folder, 'no.html'))).toBe(false)
   })

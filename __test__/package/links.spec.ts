@@ -1,22 +1,11 @@
 /** Links between documents lead somewhere, and the navigation of the site lists every page. */
 import { existsSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { PAGES } from '../../docs/site/navigation.js'
-import { anchorsIn, anchorsOf, isExternal, linksOf } from '../../docs/site/links.js'
+import { anchorsOf, follow, linksOf } from '../../docs/site/links.js'
 import { documents, readDocument } from '../support/documents.ts'
 import { ROOT } from '../support/root.ts'
-
-/** What is wrong with a link of a document; undefined where nothing is. */
-function faultOf(document: string, target: string): string | undefined {
-  if (isExternal(target)) return undefined
-  const [path, anchor] = target.split('#') as [string, string?]
-  const file = path === '' ? join(ROOT, document) : resolve(ROOT, dirname(document), decodeURIComponent(path))
-  if (relative(ROOT, file).startsWith('..')) return 'leaves the project'
-  if (!existsSync(file)) return 'there is no such file'
-  if (anchor === undefined || anchorsIn(file).has(anchor)) return undefined
-  return `no heading of ${relative(ROOT, file)} has this anchor`
-}
 
 const all = documents()
 
@@ -26,7 +15,7 @@ test('links between documents lead to files and headings that are there', () => 
   )
   expect(links.length).toBeGreaterThan(40)
   const dead = links.flatMap(({ name, target, place }) => {
-    const fault = faultOf(name, target)
+    const { fault } = follow(ROOT, name, target)
     return fault === undefined ? [] : [`${place}: ${target}: ${fault}`]
   })
   expect(dead, `\n${dead.join('\n')}\n`).toEqual([])
@@ -39,7 +28,7 @@ test('navigation: every page is there, and every document of docs/ is a page', (
   expect(new Set(files).size).toBe(files.length)
 })
 
-describe('linksOf and anchorsOf', () => {
+describe('linksOf, anchorsOf, follow', () => {
   test('links are found, those in code are not', () => {
     const text = 'a [b](c.md#d) `[x](y)` ![e](f.svg "title")\n\n```js\n[g](h)\n```\n\n[i]: j.md\n<img src="k.png" />\n'
     expect(linksOf(text)).toEqual([
@@ -56,9 +45,13 @@ describe('linksOf and anchorsOf', () => {
   })
 
   test('a link to what is not there is a fault', () => {
-    expect(faultOf('docs/bundlers.md', '../README.md#nowhere')).toMatch(/anchor/)
-    expect(faultOf('docs/bundlers.md', 'nowhere.md')).toMatch(/no such file/)
-    expect(faultOf('README.md', '../elsewhere')).toMatch(/leaves/)
-    expect(faultOf('docs/bundlers.md', '#commonjs')).toBeUndefined()
+    const from = (document: string, target: string) => follow(ROOT, document, target)
+    expect(from('docs/bundlers.md', '../README.md#nowhere').fault).toBe('no heading of README.md has this anchor')
+    expect(from('docs/bundlers.md', '../package.json#nowhere').fault).toBe('no heading of package.json has this anchor')
+    expect(from('docs/bundlers.md', 'nowhere.md')).toEqual({ fault: 'there is no such file' })
+    expect(from('README.md', '../elsewhere')).toEqual({ fault: 'it leaves the project' })
+    expect(from('docs/bundlers.md', '#commonjs')).toEqual({ file: 'docs/bundlers.md', anchor: 'commonjs' })
+    expect(from('docs/bundlers.md', '../README.md')).toEqual({ file: 'README.md' })
+    expect(from('docs/bundlers.md', 'https://x.org')).toEqual({})
   })
 })

@@ -37,9 +37,12 @@ test('release.yml: every platform is built by one of its systems', () => {
   expect(built.toSorted()).toEqual(ALL.map(({ name }) => name).toSorted())
 })
 
-test('release.yml: the publishing job alone may prove who it is', () => {
-  const release = workflows.find(([file]) => file === 'release.yml')?.[1] as string
-  expect(release.match(/id-token: write/g)).toHaveLength(1)
-  expect(release.indexOf('id-token: write')).toBeGreaterThan(release.indexOf('\n  publish:'))
-  expect(release).not.toContain('secrets.')
+/** The jobs that publish; no other may prove who it is. */
+const PUBLISHING: Readonly<Record<string, string>> = { 'release.yml': 'publish', 'docs.yml': 'deploy' }
+
+test.each(workflows)('%s: the publishing job alone may prove who it is, and there is no secret', (file, text) => {
+  const jobs = text.split(/^ {2}(?=[\w-]+:$)/m)
+  const proving = jobs.filter((job) => job.includes('id-token: write')).map((job) => job.split(':')[0])
+  expect(proving).toEqual(file in PUBLISHING ? [PUBLISHING[file]] : [])
+  expect(text).not.toContain('secrets.')
 })

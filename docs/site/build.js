@@ -1,7 +1,7 @@
 /**
  * Builds the site: writes the pages and the reference, and has VitePress make `site/` of them.
  *
- * `npm run docs` runs it, and has its options; a variable says the base.
+ * `npm run docs` runs it, and has its options, which come as the variables `DOCS_BASE` and `DOCS_REPOSITORY`.
  */
 import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

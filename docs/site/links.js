@@ -1,5 +1,6 @@
 /** The links and headings of Markdown documents. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
 
 /**
  * @typedef {object} Link
@@ -7,8 +8,12 @@ import { readFileSync } from 'node:fs'
  * @property {number} line from 1
  */
 
-/** Blocks of code and code within a line, whose brackets are no links. */
-const CODE = /^( *)(`{3,}|~{3,})[^]*?^\1?\2 *$|(?<!`)(`+)(?!`)(?:(?!\n\n)[^])*?[^`]\3(?!`)/gm
+/** Blocks of code. */
+const BLOCK = /^(?<indent> *)(?<fence>`{3,}|~{3,})[^]*?^\k<indent>?\k<fence> *$/gm
+/** Code within a line. */
+const WITHIN = /(?<!`)(?<ticks>`+)(?!`)(?:(?!\n\n)[^])*?[^`]\k<ticks>(?!`)/gm
+/** Both, whose brackets are no links. */
+const CODE = new RegExp(`${BLOCK.source}|${WITHIN.source}`, 'gm')
 /** `[text](target)`, images among them, also with a title. */
 const INLINE = /\]\(\s*<?([^\s)<>]+)>?(?:\s+"[^"]*")?\s*\)/g
 /** `[name]: target`. */
@@ -35,7 +40,7 @@ export function linksOf(text) {
  * @returns {Set<string>}
  */
 export function anchorsOf(text) {
-  const headings = [...text.replace(/^( *)(`{3,}|~{3,})[^]*?^\1?\2 *$/gm, '').matchAll(/^#{1,6} (.*)$/gm)]
+  const headings = [...text.replace(BLOCK, '').matchAll(/^#{1,6} (.*)$/gm)]
   const anchors = new Set()
   for (const [, heading] of headings) {
     const anchor = slugOf(heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*]/g, ''))
@@ -59,14 +64,31 @@ export function slugOf(heading) {
     .replaceAll(' ', '-')
 }
 
-/** @param {string} target */
+/**
+ * Whether a link leads elsewhere than to a file.
+ * @param {string} target
+ */
 export function isExternal(target) {
   return /^[a-z][a-z\d+.-]*:/i.test(target)
 }
 
-/** @param {string} path */
-export function anchorsIn(path) {
-  return anchorsOf(readFileSync(path, 'utf8'))
+/**
+ * Where a link leads, and what is wrong with it.
+ * @param {string} root the project's
+ * @param {string} document that has it, as a path from the root
+ * @param {string} target as it is written
+ * @returns {{ file?: string, anchor?: string, fault?: string }} the file as a path from the root; none of a link that is external, or
+ * leads to no file
+ */
+export function follow(root, document, target) {
+  if (isExternal(target)) return {}
+  const [path, anchor] = target.split('#')
+  const file = path === '' ? document : posix.join(posix.dirname(document), decodeURIComponent(path))
+  if (file.startsWith('..')) return { fault: 'it leaves the project' }
+  if (!existsSync(join(root, file))) return { fault: 'there is no such file' }
+  if (anchor === undefined) return { file }
+  const isThere = file.endsWith('.md') && anchorsOf(readFileSync(join(root, file), 'utf8')).has(anchor)
+  return { file, anchor, ...(!isThere && { fault: `no heading of ${file} has this anchor` }) }
 }
 
 /** Blanks in place of code, so that lines keep their numbers. */

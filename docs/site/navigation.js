@@ -1,6 +1,6 @@
 /**
- * The pages of the site, in the order in which they are listed. Every file must be there, and every document of `docs/` must be here:
- * both are tested, and the build stops otherwise.
+ * The pages of the site, in the order in which they are listed. Every file must be there, or the build stops, and every document of
+ * `docs/` must be here; both are tested.
  */
 
 /**

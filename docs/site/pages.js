@@ -3,8 +3,8 @@
  * has it, with links that lead there. They are written by themselves, so what is a comment for tests is left out.
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, posix } from 'node:path'
-import { anchorsOf, isExternal, linksOf } from './links.js'
+import { dirname, join, posix } from 'node:path'
+import { follow, linksOf } from './links.js'
 import { PAGES } from './navigation.js'
 
 /** Where a page lies that has a place of its own; all others follow {@link placeOf}. */
@@ -45,7 +45,7 @@ export function writePages(root, folder, repository) {
       const found = lookUp(root, file, target)
       if (found.fault !== undefined) faults.push(`${file}:${line}: ${target}: ${found.fault}`)
       if (found.kind === 'page' && !files.includes(found.file)) files.push(found.file)
-      if (found.kind === 'image') copy(join(root, found.file), join(folder, placeOf(found.file)))
+      if (found.kind === 'image') cpSync(join(root, found.file), join(folder, placeOf(found.file)))
       targets.set(target, found)
     }
     faults.push(...faultsOfCards(text, file))
@@ -57,16 +57,14 @@ export function writePages(root, folder, repository) {
 
 /** What a link of a document leads to. */
 function lookUp(root, from, target) {
-  if (isExternal(target)) return { kind: 'external' }
-  const [path, anchor] = target.split('#')
-  const file = path === '' ? from : posix.join(posix.dirname(from), decodeURIComponent(path))
-  if (file.startsWith('..') || !existsSync(join(root, file))) return { kind: 'none', fault: 'there is no such file' }
-  if (IMAGE.test(file)) return { kind: 'image', file }
-  if (!file.endsWith('.md')) {
-    return { kind: statSync(join(root, file)).isDirectory() ? 'folder' : 'source', file }
-  }
-  const isLost = anchor !== undefined && !anchorsOf(readFileSync(join(root, file), 'utf8')).has(anchor)
-  return { kind: 'page', file, anchor, fault: isLost ? 'no heading has this anchor' : undefined }
+  const found = follow(root, from, target)
+  return { kind: found.file === undefined ? 'external' : kindOf(root, found.file), ...found }
+}
+
+function kindOf(root, file) {
+  if (IMAGE.test(file)) return 'image'
+  if (file.endsWith('.md')) return 'page'
+  return statSync(join(root, file)).isDirectory() ? 'folder' : 'source'
 }
 
 /** The links of a document's head, which are the site's own, that lead to no page. */
@@ -110,9 +108,4 @@ function outsideCode(text, change) {
 function write(path, text) {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, text)
-}
-
-function copy(from, to) {
-  mkdirSync(dirname(to), { recursive: true })
-  cpSync(from, join(dirname(to), basename(to)))
 }

@@ -1,8 +1,7 @@
 /** Trains the digits' model in several processes. Run with --help for the options. */
-import { mkdirSync } from 'node:fs'
 import { endianness } from 'node:os'
 import { join } from 'node:path'
-import { UsageError } from '../train-digits/options.js'
+import { createFolder, UsageError } from '../train-digits/options.js'
 import { launch } from './launch.js'
 import { HELP, parseOptions } from './options.js'
 
@@ -47,13 +46,4 @@ async function run({ workers, steps, seed, batch, denoising, every, out, timeout
 function started(ranks, pids) {
   const [rank, process] = ranks.length === 1 ? ['rank', 'process'] : ['ranks', 'processes']
   return `Started ${rank} ${ranks.join(', ')} as the ${process} ${pids.join(', ')}.`
-}
-
-/** Creates the folder before the training rather than after it, so that a bad name costs no time. */
-function createFolder(folder) {
-  try {
-    mkdirSync(folder, { recursive: true })
-  } catch (error) {
-    throw new UsageError(`Cannot create the folder "${folder}" (${error.code}).`)
-  }
 }

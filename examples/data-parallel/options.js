@@ -1,7 +1,6 @@
 /** The command line. */
 import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
-import { UsageError, wholeNumber } from '../train-digits/options.js'
+import { READERS, readOptions, UsageError, wholeNumber } from '../train-digits/options.js'
 
 export const DEFAULTS = {
   workers: Math.min(2, availableParallelism()),
@@ -39,83 +38,26 @@ On several machines, with the same options on each but for these:
 
 Ctrl-C ends the training early and keeps a checkpoint. The same command goes on from the latest one.`
 
+/** What makes the value of each option of what was given. */
+const OWN_READERS = {
+  ...READERS,
+  workers: (token) => wholeNumber(token, 1, 64),
+  batch: (token) => wholeNumber(token, 1, 4096),
+  every: (token) => wholeNumber(token, 1, 1_000_000),
+  timeout: (token) => wholeNumber(token, 1, 86_400),
+  ranks: (token) => token,
+  listen: address,
+  server: url,
+  job: jobName,
+}
+
 /**
  * @param {string[]} args the arguments
  * @returns {typeof DEFAULTS & { server: string | undefined, local: number[], help: boolean }}
  */
 export function parseOptions(args) {
-  const text = { type: 'string' }
-  const { tokens } = parseArgs({
-    args,
-    strict: false,
-    tokens: true,
-    options: {
-      workers: text,
-      steps: text,
-      seed: text,
-      batch: text,
-      denoising: text,
-      out: text,
-      every: text,
-      timeout: text,
-      ranks: text,
-      listen: text,
-      server: text,
-      job: text,
-      help: { type: 'boolean' },
-    },
-  })
-  const options = { ...DEFAULTS, server: undefined, help: false }
-  let ranks
-  for (const token of tokens) {
-    if (token.kind === 'positional') throw new UsageError(`Unexpected argument "${token.value}".`)
-    if (token.kind !== 'option') continue
-    switch (token.name) {
-      case 'workers':
-        options.workers = wholeNumber(token, 1, 64)
-        break
-      case 'steps':
-      case 'every':
-        options[token.name] = wholeNumber(token, 1, 1_000_000)
-        break
-      case 'batch':
-        options.batch = wholeNumber(token, 1, 4096)
-        break
-      case 'seed':
-        options.seed = wholeNumber(token, 0, 2 ** 32 - 1)
-        break
-      case 'denoising':
-        options.denoising = wholeNumber(token, 0, 10)
-        break
-      case 'timeout':
-        options.timeout = wholeNumber(token, 1, 86_400)
-        break
-      case 'out':
-        if (!token.value) throw new UsageError('--out needs the name of a folder.')
-        options.out = token.value
-        break
-      case 'ranks':
-        ranks = token
-        break
-      case 'listen':
-        options.listen = address(token)
-        break
-      case 'server':
-        options.server = url(token)
-        break
-      case 'job':
-        if (!/^[\w.-]+$/.test(token.value ?? '')) {
-          throw new UsageError(`--job needs a name of letters, digits, ".", "_" and "-", got ${got(token)}.`)
-        }
-        options.job = token.value
-        break
-      case 'help':
-        options.help = true
-        break
-      default:
-        throw new UsageError(`Unknown option ${token.rawName}.`)
-    }
-  }
+  const { ranks, ...given } = readOptions(args, OWN_READERS)
+  const options = { ...DEFAULTS, server: undefined, help: false, ...given }
   const { workers, batch } = options
   if (batch < workers) {
     throw new UsageError(`--batch ${batch} is less than a scene for each of ${workers} processes (--workers).`)
@@ -152,6 +94,11 @@ function url(token) {
   const parsed = URL.canParse(given) ? new URL(given) : undefined
   if (parsed?.hostname && ['mqtt:', 'mqtts:'].includes(parsed.protocol)) return given
   throw new UsageError(`--server needs HOST:PORT or a URL of mqtt:// or mqtts://, got ${got(token)}.`)
+}
+
+function jobName(token) {
+  if (/^[\w.-]+$/.test(token.value ?? '')) return token.value
+  throw new UsageError(`--job needs a name of letters, digits, ".", "_" and "-", got ${got(token)}.`)
 }
 
 const got = ({ value }) => (value === undefined ? 'nothing' : `"${value}"`)

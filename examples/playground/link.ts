@@ -30,10 +30,13 @@ export function followLink(store: Store, tell: (text: string) => void): void {
   })
   addEventListener('hashchange', () => {
     const state = readLink()
-    if (state instanceof BadLink) tell(`This link cannot be read: ${state.message}.`)
+    if (state instanceof BadLink) tell(complaintOf(state))
     else if (state !== undefined) store.change(() => state)
   })
 }
+
+/** What is told of a link that cannot be read. */
+export const complaintOf = ({ message }: BadLink): string => `This link cannot be read: ${message}.`
 
 /** The link of a state. */
 export const linkOf = (state: State): string => `${location.href.replace(/#.*$/, '')}#${toHash(state)}`

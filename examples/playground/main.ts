@@ -2,7 +2,7 @@
 import { binding } from 'hungarian-loss'
 import { find, write } from './dom.ts'
 import { BadLink } from './hash.ts'
-import { followLink, readLink } from './link.ts'
+import { complaintOf, followLink, readLink } from './link.ts'
 import { FIRST_SCENE } from './scenes.ts'
 import { Store } from './store.ts'
 import { startTheme } from './theme.ts'
@@ -33,7 +33,7 @@ startTheme()
 const { kind, simd, version } = binding()
 write(find('core'), `hungarian-loss ${version}, ${kind === 'wasm' ? 'WebAssembly' : kind} with ${simd}`)
 const link = readLink()
-if (link instanceof BadLink) tell(`This link cannot be read: ${link.message}.`)
+if (link instanceof BadLink) tell(complaintOf(link))
 const store = new Store(link === undefined || link instanceof BadLink ? stateOf(FIRST_SCENE, 'detr') : link)
 store.look({ selected: { side: 'query', index: 0 } })
 showToolbar(store, tell)

@@ -46,8 +46,8 @@ export class Store {
     listener(this.#scenery)
   }
 
-  /** Changes the state. Without a curve the latest descent is over. */
-  change(change: (state: State) => State, curve: readonly number[] = []): void {
+  /** Changes the state. The latest descent is over by that. */
+  change(change: (state: State) => State): void {
     const { state: before, study: last, look } = this.#scenery
     const state = settle(change(before))
     const selected = isThere(state, look.selected) ? look.selected : undefined
@@ -56,7 +56,7 @@ export class Store {
       state,
       study: found instanceof Error ? last : found,
       fault: found instanceof Error ? found.message : undefined,
-      look: { ...look, selected, hovered: {}, curve },
+      look: { ...look, selected, hovered: {}, curve: [] },
     }
     this.#tell()
   }

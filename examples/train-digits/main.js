@@ -1,5 +1,5 @@
 /** Trains a small DETR to find handwritten digits, and writes a report of it. Run with --help for the options. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import * as tf from '@tensorflow/tfjs-core'
@@ -10,7 +10,7 @@ import { CLASSES, drawBatch, readDigits } from './data.js'
 import { evaluate, predict } from './evaluate.js'
 import { registerGradients } from './gradients.js'
 import { Detr } from './model.js'
-import { HELP, parseOptions, UsageError } from './options.js'
+import { createFolder, HELP, parseOptions, UsageError } from './options.js'
 import { clock, Progress } from './progress.js'
 import { Random } from './random.js'
 import { report } from './report/report.js'
@@ -85,13 +85,4 @@ async function run({ steps, seed, denoising, out }) {
     `Held-out AP ${scores.ap.toFixed(3)}, AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}, mean IoU ${scores.meanIou.toFixed(3)}.`,
   )
   console.log(`Report: ${resolve(file)}`)
-}
-
-/** Creates the folder before the training rather than after it, so that a bad name costs no time. */
-function createFolder(folder) {
-  try {
-    mkdirSync(folder, { recursive: true })
-  } catch (error) {
-    throw new UsageError(`Cannot create the folder "${folder}" (${error.code}).`)
-  }
 }

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { need } from '../cross/toolchain.js'
+import { need, withTools } from '../cross/toolchain.js'
 
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome']
 
@@ -37,16 +37,35 @@ export function findChromium({ install = false } = {}) {
 }
 
 /**
+ * Does something with a browser and a folder of its own, which is removed afterwards. Without a browser the process ends with 2.
+ * @param {{ install?: boolean }} options
+ * @param {(chromium: string, folder: string) => Promise<void>} use
+ */
+export function withBrowser(options, use) {
+  return withTools(async () => {
+    const chromium = findChromium(options)
+    const folder = mkdtempSync(join(tmpdir(), 'browser-'))
+    try {
+      await use(chromium, folder)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+}
+
+/**
  * Opens a page.
  * @param {string} program
  * @param {string} url
  * @returns {Promise<{
  *   ask: (method: string, params?: object) => Promise<any>,
  *   evaluate: (expression: string) => Promise<any>,
+ *   drawn: () => Promise<void>,
  *   screenshot: () => Promise<Buffer>,
- *   look: (screen: { width: number, height: number, isDark: boolean }) => Promise<void>,
+ *   look: (screen: { width: number, height: number, isDark?: boolean, scale?: number }) => Promise<void>,
  *   close: () => Promise<void>,
- * }>} `ask` sends the page any command of the protocol; `look` sets the size of the screen, and whether a dark page is wished for
+ * }>} `ask` sends the page any command of the protocol; `drawn` waits until all that has been done is drawn; `look` sets the size of the
+ * screen, whether a dark page is wished for, and how many pixels of a picture one of the page is
  */
 export async function openPage(program, url) {
   const profile = mkdtempSync(join(tmpdir(), 'chromium-'))
@@ -71,6 +90,7 @@ export async function openPage(program, url) {
     return {
       ask,
       evaluate: (expression) => evaluate(ask, expression),
+      drawn: () => evaluate(ask, DRAWN),
       screenshot: () => screenshot(ask),
       look: (screen) => look(ask, screen),
       close,
@@ -119,8 +139,11 @@ async function evaluate(ask, expression) {
   return result.value
 }
 
-async function look(ask, { width, height, isDark }) {
-  await ask('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 600 })
+/** In the page: fulfilled once the next frame has been drawn. */
+const DRAWN = 'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))'
+
+async function look(ask, { width, height, isDark = false, scale = 1 }) {
+  await ask('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: scale, mobile: width < 600 })
   const features = [{ name: 'prefers-color-scheme', value: isDark ? 'dark' : 'light' }]
   await ask('Emulation.setEmulatedMedia', { features })
 }

@@ -22,6 +22,17 @@ const DEBIAN_PACKAGES = ['rustc-web', 'cargo-web', 'rust-web-src']
 /** A program or library that is not here; the message says how to get it. */
 export class MissingTool extends Error {}
 
+/** Does something that takes tools. Where one is not here, says so, and ends the process with 2. */
+export async function withTools(use) {
+  try {
+    await use()
+  } catch (error) {
+    if (!(error instanceof MissingTool)) throw error
+    console.error(error.message)
+    process.exit(2)
+  }
+}
+
 /**
  * The cargo that compiles for a target.
  * @param {string} target such as `aarch64-unknown-linux-gnu`

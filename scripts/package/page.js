@@ -1,10 +1,7 @@
 /** What a page says once its scripts are done: it is served from a folder, and opened in a browser without a window. */
-import { createReadStream, existsSync, statSync } from 'node:fs'
-import { createServer } from 'node:http'
-import { extname, join } from 'node:path'
 import { findChromium, openPage } from '../browser/chromium.js'
+import { served } from '../browser/served.js'
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
 /** Seconds that a page has. */
 const PATIENCE = 60
 
@@ -19,25 +16,14 @@ const TITLE = `new Promise((resolve) => {
  * @param {string} folder with an `index.html`
  * @returns {Promise<string>} what the page's title is in the end
  */
-export async function titleOf(folder) {
+export function titleOf(folder) {
   const chromium = findChromium()
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost')
-    const path = join(folder, pathname === '/' ? 'index.html' : pathname)
-    if (!existsSync(path) || !statSync(path).isFile()) return response.writeHead(404).end()
-    response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' })
-    return createReadStream(path).pipe(response)
-  })
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  try {
-    const page = await openPage(chromium, `http://127.0.0.1:${server.address().port}/`)
+  return served(folder, async (url) => {
+    const page = await openPage(chromium, url)
     try {
       return await page.evaluate(TITLE)
     } finally {
       await page.close()
     }
-  } finally {
-    server.close()
-    server.closeAllConnections()
-  }
+  })
 }

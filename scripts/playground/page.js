@@ -20,18 +20,14 @@ export function until({ evaluate }, condition) {
  * Opens the playground.
  * @param {string} chromium
  * @param {string} url
- * @param {{ width: number, height: number, scheme?: 'light' | 'dark', touch?: boolean, scale?: number }} screen
+ * @param {{ width: number, height: number, isDark?: boolean, touch?: boolean, scale?: number }} screen
  */
-export async function openPlayground(chromium, url, { width, height, scheme = 'light', touch = false, scale = 1 }) {
+export async function openPlayground(chromium, url, { touch = false, ...screen }) {
   const page = await openPage(chromium, url)
-  const { ask, evaluate } = page
-  await ask('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: scale, mobile: touch })
+  const { ask, evaluate, drawn } = page
+  await page.look(screen)
   await ask('Emulation.setTouchEmulationEnabled', { enabled: touch })
-  await ask('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] })
   await ask('Page.bringToFront')
-  /** Until all that has been done is drawn. */
-  const drawn = () =>
-    evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))')
   const run = async (script) => {
     const value = await evaluate(script)
     await drawn()
@@ -52,7 +48,6 @@ export async function openPlayground(chromium, url, { width, height, scheme = 'l
   return {
     ...page,
     run,
-    drawn,
     /** Drags from one point to another, in pixels of the window, by several steps. */
     async drag(from, to) {
       const steps = 5

@@ -11,24 +11,21 @@ const [DESK, PHONE] = [
   { width: 1280, height: 980 },
   { width: 390, height: 844, touch: true, scale: 2 },
 ]
+/** The screen of each. */
 const PICTURES = {
-  'playground.png': { ...DESK, scheme: 'light' },
-  'playground-dark.png': { ...DESK, scheme: 'dark' },
-  'playground-phone.png': { ...PHONE, scheme: 'light' },
+  'playground.png': DESK,
+  'playground-dark.png': { ...DESK, isDark: true },
+  'playground-phone.png': PHONE,
 }
 
-/**
- * Takes them.
- * @param {string} [folder] where they go
- * @param {{ [file: string]: object }} [pictures] the screen of each
- */
-export async function takePictures(folder = DOCS, pictures = PICTURES) {
+/** Takes them. */
+export async function takePictures() {
   const chromium = findChromium()
-  for (const [file, screen] of Object.entries(pictures)) {
+  for (const [file, screen] of Object.entries(PICTURES)) {
     const page = await openPlayground(chromium, pathToFileURL(PAGE).href, screen)
     try {
       await page.click('#scores tbody tr:nth-child(2)')
-      writeFileSync(join(folder, file), await page.screenshot())
+      writeFileSync(join(DOCS, file), await page.screenshot())
     } finally {
       await page.close()
     }

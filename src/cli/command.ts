@@ -56,16 +56,19 @@ const OF_REPORT = ['output', 'image', 'layer'] as const
 /** Runs a command line; gives the exit code. */
 export async function run(args: readonly string[], streams: Streams): Promise<number> {
   try {
-    return await runCommand(args, streams)
+    return await runCommand(args, (text) => streams.out(printable(text)))
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    streams.error(`hungarian-loss: ${sentence(error.message)}\n`)
+    streams.error(`hungarian-loss: ${printable(sentence(error.message))}\n`)
     if (error instanceof UsageFault) streams.error(`\n${USAGE}`)
     return EXIT.fault
   }
 }
 
-async function runCommand(args: readonly string[], { out }: Streams): Promise<number> {
+/** Text without what a terminal obeys, since names in a file may hold anything. */
+const printable = (text: string): string => text.replaceAll(/[^\P{Cc}\n]/gu, '\ufffd')
+
+async function runCommand(args: readonly string[], out: Streams['out']): Promise<number> {
   const { values, positionals } = parse(args)
   if (values.help === true) {
     out(USAGE)
@@ -75,26 +78,21 @@ async function runCommand(args: readonly string[], { out }: Streams): Promise<nu
     out(`${VERSION}\n`)
     return EXIT.good
   }
-  const [command, path] = chosen(positionals)
+  const [command, path] = commandOf(positionals)
+  const stray = OF_REPORT.find((name) => values[name] !== undefined)
+  if (command === 'doctor' && stray !== undefined) throw new UsageFault(`--${stray} belongs to report`)
   const given = { preset: values.preset, numClasses: countOf('num-classes', values, 1), options: values.options }
-  if (command === 'doctor') {
-    const stray = OF_REPORT.find((name) => values[name] !== undefined)
-    if (stray !== undefined) throw new UsageFault(`--${stray} belongs to report`)
-    const batch = await readBatch(path)
-    const { criterion } = await chooseCriterion(given, batch)
-    const findings = inspectBatch(batch.outputs, batch.targets, criterion)
-    out(diagnose(findings, batch.leftOut))
-    return findings.some(({ severity }) => severity !== 'note') ? EXIT.found : EXIT.good
-  }
-  const settings = {
-    images: (values.image ?? []).map((text) => integer(text, 'image', 0)),
-    layer: countOf('layer', values, 0),
-  }
+  const images = (values.image ?? []).map((text) => integer(text, 'image', 0))
+  const layer = countOf('layer', values, 0)
   const batch = await readBatch(path)
-  const chosenOne = await chooseCriterion(given, batch)
-  const output = await reportOn(path, batch, chosenOne, { ...settings, output: values.output })
-  out(output)
-  return EXIT.good
+  const chosen = await chooseCriterion(given, batch)
+  if (command === 'report') {
+    out(await reportOn(path, batch, chosen, { images, layer, output: values.output }))
+    return EXIT.good
+  }
+  const findings = inspectBatch(batch.outputs, batch.targets, chosen.criterion)
+  out(diagnose(findings, batch.leftOut))
+  return findings.some(({ severity }) => severity !== 'note') ? EXIT.found : EXIT.good
 }
 
 function parse(args: readonly string[]) {
@@ -109,7 +107,7 @@ function parse(args: readonly string[]) {
   }
 }
 
-function chosen(positionals: readonly string[]): readonly [command: string, path: string] {
+function commandOf(positionals: readonly string[]): readonly [command: string, path: string] {
   const [command, path, ...others] = positionals
   if (command === undefined) throw new UsageFault('say report or doctor, and a file')
   if (!COMMANDS.includes(command)) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command `hungarian-loss`. Whatever goes wrong is one sentence and exit code 2, also where the compiled core is missing. */
+import { messageOf } from '../common/errors.ts'
 import { sentence } from './fault.ts'
 
 // whoever reads the output, such as head, may have read enough
@@ -15,6 +16,6 @@ try {
     error: (text) => process.stderr.write(text),
   })
 } catch (error) {
-  process.stderr.write(`hungarian-loss: ${sentence(error instanceof Error ? error.message : String(error))}\n`)
+  process.stderr.write(`hungarian-loss: ${sentence(messageOf(error))}\n`)
   process.exitCode = 2
 }

@@ -1,9 +1,8 @@
 /** Writes the page about a batch. */
 import { writeFile } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
-import { Fault, UsageFault } from './fault.ts'
+import { Fault, systemRule, UsageFault } from './fault.ts'
 import type { Batch } from './file/batch.ts'
-import { systemRule } from './file/read.ts'
 import { pageOf } from './page/page.ts'
 import type { Chosen } from './settings.ts'
 import { studyBatch } from './study/study.ts'
@@ -24,7 +23,7 @@ export async function reportOn(
   try {
     await writeFile(to, page)
   } catch (error) {
-    throw new Fault(`${to}: ${systemRule(error).replace('opened', 'written')}`)
+    throw new Fault(`${to}: ${systemRule(error, 'written')}`)
   }
   const { loss, findings } = study
   const found = findings.length === 1 ? '1 finding' : `${findings.length} findings`

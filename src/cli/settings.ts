@@ -9,9 +9,8 @@ import { PRESETS } from '../options/presets.ts'
 import type { PresetName } from '../options/presets.ts'
 import { isSigmoid } from '../terms/classification.ts'
 import type { ResolvedClassification } from '../terms/classification.ts'
-import { Fault, UsageFault } from './fault.ts'
+import { Fault, systemRule, UsageFault } from './fault.ts'
 import type { Batch } from './file/batch.ts'
-import { systemRule } from './file/read.ts'
 
 /** What the command line says of the criterion. */
 export interface CriterionSettings {

@@ -72,6 +72,7 @@ describe("the library's numbers", () => {
 
 test('the page needs nothing else', () => {
   expect(page).not.toMatch(/https?:|\ssrc=|<link|@import|url\(|fetch\(/)
+  expect(page).toMatch(/<meta http-equiv="Content-Security-Policy" content="default-src 'none'; /)
   expect(page.match(/<a href="([^"]+)"/g)).toEqual(expect.arrayContaining(['<a href="#image-0"']))
 })
 

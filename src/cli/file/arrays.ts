@@ -4,6 +4,7 @@ import type { Outputs } from '../../input/outputs.ts'
 import { Fault } from '../fault.ts'
 import type { Batch } from './batch.ts'
 import type { Numbers, NumpyArray } from './npy.ts'
+import { put } from './put.ts'
 import { listNames } from './roles.ts'
 import type { Given } from './roles.ts'
 import { targetsOf } from './targets.ts'
@@ -13,9 +14,7 @@ export function batchOfArrays(given: readonly Given[], names: readonly string[])
   const used = new Set(given.map(({ name }) => name))
   const outputs: Record<string, unknown> = {}
   for (const { name, role, array } of given) {
-    if (role.is !== 'output') continue
-    if (role.field in outputs) throw new Fault(`"${name}" stands for ${role.field}, which is there twice`)
-    outputs[role.field] = tensorOf(array)
+    if (role.is === 'output') put(outputs, role.field, name, tensorOf(array))
   }
   const logits = outputs['logits'] as { readonly shape: readonly number[] } | undefined
   if (logits === undefined)
@@ -40,18 +39,16 @@ function tensorOf({ data, shape }: NumpyArray): { readonly data: Numbers; readon
 /** Earlier layers: stacked along the first axis, or one by one. */
 function auxiliaryOf(given: readonly Given[]): readonly Record<string, unknown>[] {
   const layers: Record<string, unknown>[] = []
-  const put = (layer: number, field: string, name: string, tensor: unknown) => {
+  const putInto = (layer: number, field: string, name: string, tensor: unknown) => {
     if (layer > layers.length + given.length) throw new Fault(`"${name}" is of a layer far beyond the others`)
     while (layers.length <= layer) layers.push({})
-    const entry = layers[layer] as Record<string, unknown>
-    if (field in entry) throw new Fault(`"${name}" stands for ${field} of layer ${layer}, which is there twice`)
-    entry[field] = tensor
+    put(layers[layer] as Record<string, unknown>, field, name, tensor, ` of layer ${layer}`)
   }
   for (const { name, role, array } of given) {
     if (role.is !== 'auxiliary') continue
     const { data, shape } = tensorOf(array)
     if (role.layer !== undefined) {
-      put(role.layer, role.field, name, { data, shape })
+      putInto(role.layer, role.field, name, { data, shape })
       continue
     }
     if (shape.length < 4) throw new Fault(`"${name}" must be of shape [layers, B, Q, …], and is [${shape.join(', ')}]`)
@@ -60,7 +57,7 @@ function auxiliaryOf(given: readonly Given[]): readonly Record<string, unknown>[
     const length = shape.slice(1).reduce((size, axis) => size * axis, 1)
     for (let layer = 0; layer < (shape[0] as number); layer++) {
       const values = data.subarray(layer * length, (layer + 1) * length)
-      put(layer, role.field, name, { data: values, shape: shape.slice(1) })
+      putInto(layer, role.field, name, { data: values, shape: shape.slice(1) })
     }
   }
   return layers

@@ -6,6 +6,7 @@ import type { Target } from '../../input/targets.ts'
 import { Fault } from '../fault.ts'
 import type { Batch } from './batch.ts'
 import { isAuxiliary, isSize, queryField, targetField } from './names.ts'
+import { put } from './put.ts'
 
 /** The parts of outputs that have layers of their own, by the names of DETR's descendants. */
 const PARTS: ReadonlyMap<string, string> = new Map([
@@ -68,12 +69,6 @@ function readOutputs(outputs: Record<string, unknown>, leftOut: Set<string>): Re
 function each(layers: unknown, leftOut: Set<string>): unknown {
   if (!Array.isArray(layers)) return layers
   return layers.map((layer: unknown) => (isRecord(layer) ? readOutputs(layer, leftOut) : layer))
-}
-
-/** Adds what a name stands for, unless another name of the same was there. */
-function put(read: Record<string, unknown>, key: string, name: string, value: unknown): void {
-  if (Object.hasOwn(read, key)) throw new Fault(`"${name}" stands for ${key}, which is there twice`)
-  read[key] = value
 }
 
 /** Nested rows as a tensor; all else as it is. */

@@ -2,7 +2,7 @@
 import { open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { messageOf } from '../../common/errors.ts'
-import { Fault } from '../fault.ts'
+import { Fault, systemRule } from '../fault.ts'
 import type { Batch } from './batch.ts'
 import { batchOfJson } from './json.ts'
 import { megabytes, readNpz } from './npz.ts'
@@ -32,15 +32,6 @@ export async function readBatch(path: string): Promise<Batch> {
   } catch (error) {
     throw new Fault(`${path}: ${error instanceof Fault ? error.message : systemRule(error)}`)
   }
-}
-
-/** What the system says of a file that cannot be opened. */
-export function systemRule(error: unknown): string {
-  const { code } = Object(error) as { readonly code?: unknown }
-  if (code === 'ENOENT') return 'there is no such file'
-  if (code === 'EISDIR') return 'it is a folder'
-  if (code === 'EACCES' || code === 'EPERM') return 'it may not be opened'
-  return `it cannot be read (${messageOf(error)})`
 }
 
 /** The first bytes of a file, as text. */

@@ -3,6 +3,7 @@ import { MAX_JOBS } from '../../input/layers.ts'
 import type { Target } from '../../input/targets.ts'
 import { Fault } from '../fault.ts'
 import type { NumpyArray } from './npy.ts'
+import { put } from './put.ts'
 import { listNames } from './roles.ts'
 import type { Given } from './roles.ts'
 
@@ -37,8 +38,7 @@ function numberedTargets(given: readonly Given[], images = 0): readonly Target[]
     if (role.is !== 'target') continue
     const image = role.image as number
     const target = byImage.get(image) ?? {}
-    if (role.field in target) throw new Fault(`"${name}" stands for ${role.field}, which is there twice`)
-    target[role.field] = rowsOf(role.field, array)
+    put(target, role.field, name, rowsOf(role.field, array))
     byImage.set(image, target)
   }
   const last = Math.max(...byImage.keys())
@@ -121,9 +121,7 @@ function paddedTargets(
 function targetOf(targets: readonly Given[], take: (array: NumpyArray) => NumpyArray): Target {
   const target: Record<string, unknown> = {}
   for (const { name, role, array } of targets) {
-    if (role.is !== 'target') continue
-    if (role.field in target) throw new Fault(`"${name}" stands for ${role.field}, which is there twice`)
-    target[role.field] = rowsOf(role.field, take(array))
+    if (role.is === 'target') put(target, role.field, name, rowsOf(role.field, take(array)))
   }
   return target as unknown as Target
 }

@@ -2,6 +2,7 @@
 import { crc32 } from 'node:zlib'
 import { openPromise } from '#yauzl'
 import type { Entry, ZipFile } from '#yauzl'
+import { messageOf } from '../../common/errors.ts'
 import { Fault } from '../fault.ts'
 
 /** A file of an archive. */
@@ -77,5 +78,5 @@ async function unpack(zip: ZipFile, entry: Entry): Promise<Uint8Array> {
 }
 
 function broken(error: unknown): Fault {
-  return new Fault(`it is broken or cut off (${error instanceof Error ? error.message : String(error)})`)
+  return new Fault(`it is broken or cut off (${messageOf(error)})`)
 }

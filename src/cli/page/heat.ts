@@ -1,7 +1,8 @@
 /** Heat maps of the matching cost, whole and by term: queries by targets, the cheaper the stronger. */
 import type { CostMap } from '../study/costs.ts'
 import type { ImageStudy, TargetStudy } from '../study/study.ts'
-import { chip, colourOf, count, escape, number, scrolling } from './text.ts'
+import { chip, colourOf, STRONGEST } from './colours.ts'
+import { count, escape, number, scrolling } from './text.ts'
 
 /** So many targets and queries are shown. */
 const COLUMNS = 40
@@ -10,8 +11,6 @@ const ROWS = 60
 const FEW = 20
 /** The cheapest queries of each target that are shown beside those matched. */
 const CHEAPEST = 3
-/** How strong the cheapest cell is, in per cent; letters must stay readable on it. */
-const STRONGEST = 46
 
 /** The maps of an image; empty where it has no target. */
 export function mapsOf(image: ImageStudy): string {

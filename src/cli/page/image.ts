@@ -1,10 +1,11 @@
 /** One image: its picture, its pairs, its costs and its queries. */
 import type { ResolvedOptions } from '../../options/options.ts'
 import type { ImageStudy, LossStudy, QueryStudy } from '../study/study.ts'
+import { chip } from './colours.ts'
 import { labelOf, mapsOf } from './heat.ts'
 import { layerName, track } from './loss.ts'
 import { pictureOf } from './picture.ts'
-import { chip, count, escape, number, percent, scrolling } from './text.ts'
+import { count, escape, number, percent, scrolling } from './text.ts'
 
 /** So many queries are listed. */
 const LISTED = 12

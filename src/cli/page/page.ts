@@ -17,6 +17,9 @@ export interface PageFacts {
   readonly leftOut: readonly string[]
 }
 
+/** What the page may load: nothing but what stands in it. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
 /** The page as HTML. */
 export function pageOf(study: Study, facts: PageFacts): string {
   const { findings, loss, options } = study
@@ -26,6 +29,7 @@ export function pageOf(study: Study, facts: PageFacts): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <title>${escape(facts.name)}: Hungarian loss</title>
 <style>${STYLE}</style>
 </head>

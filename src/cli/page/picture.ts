@@ -1,7 +1,8 @@
 /** Targets and what is matched with them, drawn: boxes, spans or points. */
 import type { ResolvedOptions } from '../../options/options.ts'
 import type { ImageStudy, QueryStudy, TargetStudy } from '../study/study.ts'
-import { colourOf, count, escape, number, percent, round } from './text.ts'
+import { colourOf } from './colours.ts'
+import { count, escape, number, percent, round } from './text.ts'
 
 /** Units of a picture's width; letters have 12. */
 const WIDTH = 360
@@ -20,7 +21,7 @@ type Values = ArrayLike<number>
 interface Drawing {
   /** Height of the picture. */
   readonly height: number
-  /** One thing as SVG; `kind`: `truth` or `guess`. `lane`: its number among the pairs. */
+  /** One thing as SVG; `kind`: `truth` or `guess`. `lane`: its number among targets and strays. */
   readonly draw: (values: Values, kind: string, lane: number) => string
   /** Its middle. */
   readonly middle: (values: Values, lane: number) => readonly [x: number, y: number]
@@ -28,8 +29,10 @@ interface Drawing {
   readonly name: (values: Values, kind: string, lane: number) => readonly [x: number, y: number]
 }
 
-/** What can be drawn, the first that an image has. */
-const DRAWINGS: ReadonlyArray<readonly [string, (image: ImageStudy, options: ResolvedOptions) => Drawing]> = [
+/** What can be drawn, the first that an image has, each with what makes the drawing of so many lanes. */
+const DRAWINGS: ReadonlyArray<
+  readonly [string, (image: ImageStudy, options: ResolvedOptions, lanes: number) => Drawing]
+> = [
   ['boxes', boxesOf],
   ['points', pointsOf],
   ['spans', spansOf],
@@ -45,18 +48,19 @@ export function pictureOf(image: ImageStudy, options: ResolvedOptions): string |
     .filter(({ role, probability }) => role === 'background' && probability >= SURE)
     .sort((a, b) => b.probability - a.probability)
     .slice(0, STRAYS)
-  const lanes = image.targets.length
-  if (lanes + strays.length === 0) return undefined
-  const drawing = make(image, options)
-  const isCrowded = lanes >= CROWD
+  const targets = image.targets.length
+  const lanes = targets + strays.length
+  if (lanes === 0) return undefined
+  const drawing = make(image, options, lanes)
+  const isCrowded = targets >= CROWD
   const marks = [
-    ...strays.map((query, i) => stray(drawing, query, field, lanes + i)),
+    ...strays.map((query, i) => stray(drawing, query, field, targets + i)),
     ...image.targets.map((target, t) => {
       const pairs = image.pairs.filter((pair) => pair.target === t).map(({ query }) => byQuery.get(query) as QueryStudy)
       return group(drawing, target, t, pairs, field, isCrowded)
     }),
   ]
-  const what = `Image ${image.image}: ${count(image.targets.length, 'target')}, ${count(image.pairs.length, 'pair')}`
+  const what = `Image ${image.image}: ${count(targets, 'target')}, ${count(image.pairs.length, 'pair')}`
   return `<svg class="picture${isCrowded ? ' crowded' : ''}" viewBox="-4 -4 ${WIDTH + 8} ${round(drawing.height) + 8}" role="img" aria-label="${what}">
     <rect class="frame" width="${WIDTH}" height="${round(drawing.height)}"/>${marks.join('')}</svg>
     <p class="legend"><span>${sample('truth')}target</span><span>${sample('guess')}query matched with it</span>${
@@ -198,7 +202,7 @@ function pointsOf(image: ImageStudy, { pointFormat, normalizedPoints }: Resolved
   }
 }
 
-function spansOf(image: ImageStudy, { spanFormat, normalizedSpans }: ResolvedOptions): Drawing {
+function spansOf(image: ImageStudy, { spanFormat, normalizedSpans }: ResolvedOptions, lanes: number): Drawing {
   const ends = (values: Values) => {
     const [a, b] = Array.from(values) as [number, number]
     return spanFormat === 'xx' ? ([a, b] as const) : ([a - b / 2, a + b / 2] as const)
@@ -209,9 +213,8 @@ function spansOf(image: ImageStudy, { spanFormat, normalizedSpans }: ResolvedOpt
     const [from, to] = ends(values)
     return [from * scale, to * scale, lane * LANE + (kind === 'truth' ? 6 : 18)] as const
   }
-  const strays = image.queries.filter(({ role, probability }) => role === 'background' && probability >= SURE).length
   return {
-    height: Math.max(image.targets.length + Math.min(strays, STRAYS), 1) * LANE,
+    height: lanes * LANE,
     draw: (values, kind, lane) => {
       const [from, to, y] = place(values, kind, lane)
       return `<rect class="${kind}" x="${round(from)}" y="${y}" width="${round(Math.max(to - from, 0))}" height="10" rx="2"/>`

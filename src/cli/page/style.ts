@@ -1,6 +1,6 @@
 /** The look of the page: calm, light and dark, down to 320 pixels. */
 import { TERMS } from '../../terms/index.ts'
-import { COLOURS } from './text.ts'
+import { COLOURS, STRONGEST } from './colours.ts'
 
 /** Colours of pairs, told apart by hue and lightness. */
 const LIGHT = ['#2f63d6', '#b4560a', '#16803f', '#8a3ffc', '#b3245c', '#0b7285', '#7a5c00', '#5c5f66']
@@ -72,7 +72,6 @@ p { margin: 0 0 14px; max-width: 68ch; color: var(--muted); }
 .scroll { overflow-x: auto; margin: 0 calc(-1 * clamp(14px, 3vw, 22px)); padding: 0 clamp(14px, 3vw, 22px); overscroll-behavior-x: contain; }
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
 .wide { width: 100%; }
-caption { text-align: left; color: var(--muted); padding-bottom: 6px; }
 th, td { padding: 6px 10px; text-align: right; white-space: nowrap; }
 th { font-weight: 400; color: var(--muted); }
 thead th { vertical-align: bottom; }
@@ -132,7 +131,7 @@ ${maps} { display: none; }
 .map thead th { text-align: center; }
 .map td.pair { font-weight: 700; box-shadow: inset 0 0 0 2px var(--own); }
 .scale { display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: center; margin: 10px 0 0; font-size: 14px; }
-.scale i { width: 110px; height: 10px; border-radius: 5px; background: linear-gradient(90deg, color-mix(in srgb, var(--heat) 46%, var(--sunk)), var(--sunk)); border: 1px solid var(--line); }
+.scale i { width: 110px; height: 10px; border-radius: 5px; background: linear-gradient(90deg, color-mix(in srgb, var(--heat) ${STRONGEST}%, var(--sunk)), var(--sunk)); border: 1px solid var(--line); }
 footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line); font-size: 14px; }
 footer p { margin-bottom: 6px; }
 @media print { body { max-width: none; } .card { break-inside: avoid; } }

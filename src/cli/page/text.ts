@@ -43,16 +43,3 @@ export const round = (value: number): number => Math.round(value * 100) / 100
 export function scrolling(label: string, table: string): string {
   return `<div class="scroll" role="region" aria-label="${escape(label)}" tabindex="0">${table}</div>`
 }
-
-/** How many colours pairs have. */
-export const COLOURS = 8
-
-/** The class that gives a target, and the query it is matched with, their colour. */
-export const colourOf = (target: number): string => `c${target % COLOURS}`
-
-/** The mark of a target or query in its colour. */
-export function chip(name: string, target: number | undefined): string {
-  return target === undefined
-    ? `<span class="chip none">${name}</span>`
-    : `<span class="chip ${colourOf(target)}">${name}</span>`
-}

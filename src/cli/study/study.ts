@@ -159,21 +159,21 @@ function countTargets({ labels, valid }: Target): number {
 function chooseLayer(given: number | undefined, count: number): number {
   if (given === undefined) return count - 1
   if (given < count) return given
-  throw new UsageFault(
-    `--layer: the decoder has ${count} layer${count === 1 ? '' : 's'}, from 0 to ${count - 1}, got ${given}`,
-  )
+  throw beyond('layer', 'the decoder', count, given)
 }
 
 function chooseImages(given: readonly number[], images: LossStudy['images']): readonly number[] {
-  const beyond = given.find((image) => image >= images.length)
-  if (beyond !== undefined) {
-    throw new UsageFault(
-      `--image: the batch has ${images.length} images, from 0 to ${images.length - 1}, got ${beyond}`,
-    )
-  }
+  const wrong = given.find((image) => image >= images.length)
+  if (wrong !== undefined) throw beyond('image', 'the batch', images.length, wrong)
   if (given.length > 0) return [...new Set(given)]
   const worst = images.toSorted((a, b) => b.loss - a.loss).slice(0, DRAWN)
   return worst.map(({ image }) => image).sort((a, b) => a - b)
+}
+
+/** The fault of a number that is not below how many there are. */
+function beyond(what: 'image' | 'layer', holder: string, count: number, given: number): UsageFault {
+  const range = count === 0 ? '' : `, from 0 to ${count - 1}`
+  return new UsageFault(`--${what}: ${holder} has ${count} ${what}${count === 1 ? '' : 's'}${range}, got ${given}`)
 }
 
 /** What looks at images, one after the other. */

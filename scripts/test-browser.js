@@ -6,24 +6,21 @@
  * Usage: npm run test:browser [-- --install --picture page.png]. `--install` installs a browser where there is none and that can
  * be done; `--picture` keeps what the page looks like in the end.
  */
-import { copyFileSync, cpSync, createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { copyFileSync, cpSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { basename, dirname, extname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { deepStrictEqual } from 'node:assert/strict'
 import { build } from 'esbuild'
-import { findChromium, openPage } from './browser/chromium.js'
-import { MissingTool } from './cross/toolchain.js'
+import { openPage, withBrowser } from './browser/chromium.js'
+import { served } from './browser/served.js'
 import { buildPlayground, PAGE as PLAYGROUND } from './playground/build.js'
 import { checkPlayground } from './playground/check.js'
 import { BUILT, layOutPackage, MODULE } from './wasm/package.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = join(ROOT, 'scripts', 'browser')
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
 
 /** As in the README, to the last digit. */
 const FIRST_LINES = {
@@ -39,23 +36,13 @@ const { install, picture } = parseArgs({
   options: { install: { type: 'boolean', default: false }, picture: { type: 'string' } },
 }).values
 
-try {
-  const chromium = findChromium({ install })
-  const folder = mkdtempSync(join(tmpdir(), 'browser-'))
-  try {
-    await bundle(folder)
-    await served(folder, (url) => check(chromium, url))
-    await buildPlayground()
-    copyFileSync(PLAYGROUND, join(folder, 'index.html'))
-    await served(folder, (url) => checkPlayground(chromium, url))
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-} catch (error) {
-  if (!(error instanceof MissingTool)) throw error
-  console.error(error.message)
-  process.exit(2)
-}
+await withBrowser({ install }, async (chromium, folder) => {
+  await bundle(folder)
+  await served(folder, (url) => check(chromium, url))
+  await buildPlayground()
+  copyFileSync(PLAYGROUND, join(folder, 'index.html'))
+  await served(folder, (url) => checkPlayground(chromium, url))
+})
 
 /** Bundles the page in a folder where the package and that of WebAssembly are installed. */
 async function bundle(folder) {
@@ -105,22 +92,5 @@ async function check(chromium, url) {
     )
   } finally {
     await page.close()
-  }
-}
-
-/** Does something while a server has the folder's files. */
-async function served(folder, use) {
-  const server = createServer((request, response) => {
-    const path = join(folder, request.url === '/' ? 'index.html' : basename(request.url))
-    if (!existsSync(path)) return response.writeHead(404).end()
-    response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' })
-    return createReadStream(path).pipe(response)
-  })
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  try {
-    await use(`http://127.0.0.1:${server.address().port}/`)
-  } finally {
-    server.close()
-    server.closeAllConnections()
   }
 }

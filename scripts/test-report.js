@@ -7,13 +7,11 @@
  */
 import { deepStrictEqual } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { findChromium, openPage } from './browser/chromium.js'
-import { MissingTool } from './cross/toolchain.js'
+import { openPage, withBrowser } from './browser/chromium.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const BATCH = join(ROOT, '__test__', 'fixtures', 'batches', 'pytorch.npz')
@@ -25,19 +23,7 @@ const { install, pictures } = parseArgs({
   options: { install: { type: 'boolean', default: false }, pictures: { type: 'string' } },
 }).values
 
-try {
-  const chromium = findChromium({ install })
-  const folder = mkdtempSync(join(tmpdir(), 'report-'))
-  try {
-    await check(chromium, write(folder))
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-} catch (error) {
-  if (!(error instanceof MissingTool)) throw error
-  console.error(error.message)
-  process.exit(2)
-}
+await withBrowser({ install }, (chromium, folder) => check(chromium, write(folder)))
 
 /** Writes a page, and gives its address. */
 function write(folder) {
@@ -54,7 +40,7 @@ async function check(chromium, url) {
     for (const width of WIDTHS) {
       for (const isDark of [false, true]) {
         await page.look({ width, height: width > 600 ? 900 : 780, isDark })
-        await page.evaluate('new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))')
+        await page.drawn()
         if (pictures !== undefined) {
           mkdirSync(pictures, { recursive: true })
           writeFileSync(join(pictures, `${width}-${isDark ? 'dark' : 'light'}.png`), await page.screenshot())
