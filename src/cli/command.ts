@@ -81,9 +81,9 @@ async function runCommand(args: readonly string[], { out }: Streams): Promise<nu
     const stray = OF_REPORT.find((name) => values[name] !== undefined)
     if (stray !== undefined) throw new UsageFault(`--${stray} belongs to report`)
     const batch = await readBatch(path)
-    const { criterion } = await chooseCriterion(given, batch)
-    const findings = inspectBatch(batch.outputs, batch.targets, criterion)
-    out(diagnose(findings, batch.leftOut))
+    const chosenOne = await chooseCriterion(given, batch)
+    const findings = inspectBatch(batch.outputs, batch.targets, chosenOne.criterion)
+    out(diagnose(findings, batch.leftOut, chosenOne))
     return findings.some(({ severity }) => severity !== 'note') ? EXIT.found : EXIT.good
   }
   const settings = {
