@@ -43,9 +43,19 @@ describe('doctor', () => {
   test('0 where nothing is wrong', async () => {
     expect(await say('doctor', fileOf('good.json', GOOD))).toEqual({
       code: 0,
-      out: 'Nothing looks wrong.\n',
+      out: 'Nothing looks wrong.\nCriterion: detr, softmax, 1 class and no-object (if yours is another: --preset, --num-classes)\n',
       error: '',
     })
+  })
+
+  test("says what it has looked with, so that a preset that is not the model's is seen", async () => {
+    const path = fileOf('criterion.json', GOOD)
+    expect((await say('doctor', path, '--preset', 'rt-detr')).out).toMatch(
+      /^Criterion: rtDetr, varifocal, 2 classes \(if yours is another: --num-classes\)$/m,
+    )
+    expect((await say('doctor', path, '--preset', 'detr', '--num-classes', '1')).out).toMatch(
+      /^Criterion: detr, softmax, 1 class and no-object$/m,
+    )
   })
 
   test('0 where there are only notes, which are printed, and what is not looked at', async () => {

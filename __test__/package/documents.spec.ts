@@ -8,7 +8,7 @@ import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { buildSync } from 'esbuild'
+import { buildSync, transformSync } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { GUIDE } from '../../scripts/package/guide.js'
 import { PAGES, WAYS } from '../../scripts/package/ways.js'
@@ -53,6 +53,19 @@ const blocks = documents().flatMap((name) => blocksOf(readDocument(name), name))
 test('every block is of a language that is known, so that none is left out silently', () => {
   const unknown = blocks.filter(({ language }) => !PROGRAMS.has(language) && !SHOWN.has(language))
   expect(unknown.map(({ place, language }) => `${place}: ${language}`)).toEqual([])
+})
+
+test('a block of js is JavaScript, which runs as it is: what has types is ts', () => {
+  const typed = blocks.filter(({ language, code }) => {
+    if (language !== 'js') return false
+    try {
+      transformSync(code, { loader: 'js', format: 'esm', target: 'esnext', logLevel: 'silent' })
+      return false
+    } catch {
+      return true
+    }
+  })
+  expect(typed.map(({ place }) => place)).toEqual([])
 })
 
 test('a block with a title is a file of one of the ways to load the package, which npm run test:package runs', () => {

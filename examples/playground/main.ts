@@ -31,7 +31,10 @@ function tell(text: string): void {
 
 startTheme()
 const { kind, simd, version } = binding()
-write(find('core'), `hungarian-loss ${version}, ${kind === 'wasm' ? 'WebAssembly' : kind} with ${simd}`)
+write(
+  find('core'),
+  `Computed in this page by hungarian-loss ${version}, ${kind === 'wasm' ? 'WebAssembly' : kind} with ${simd}.`,
+)
 const link = readLink()
 if (link instanceof BadLink) tell(complaintOf(link))
 const store = new Store(link === undefined || link instanceof BadLink ? stateOf(FIRST_SCENE, 'detr') : link)

@@ -32,7 +32,7 @@ export async function checkPlayground(chromium, url) {
   }
   await visit(chromium, FILE, DESK, async (page) => {
     const core = await page.evaluate(`document.getElementById('core').textContent`)
-    ok(/^hungarian-loss \d\S+, WebAssembly with simd128$/.test(core), core)
+    ok(/^Computed in this page by hungarian-loss \d\S+, WebAssembly with simd128\.$/.test(core), core)
     await byMouse(page, same)
     await byPointing(page)
     await byKeys(page, same)

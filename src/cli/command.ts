@@ -91,7 +91,7 @@ async function runCommand(args: readonly string[], out: Streams['out']): Promise
     return EXIT.good
   }
   const findings = inspectBatch(batch.outputs, batch.targets, chosen.criterion)
-  out(diagnose(findings, batch.leftOut))
+  out(diagnose(findings, batch.leftOut, chosen))
   return findings.some(({ severity }) => severity !== 'note') ? EXIT.found : EXIT.good
 }
 

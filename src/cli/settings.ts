@@ -24,6 +24,8 @@ export interface CriterionSettings {
 export interface Chosen {
   readonly criterion: HungarianLoss
   readonly preset: PresetName
+  /** Whether nobody has named the preset. */
+  readonly isPresetGuessed: boolean
   /** Whether the number of classes follows from the logits. */
   readonly isGuessed: boolean
 }
@@ -36,7 +38,8 @@ export async function chooseCriterion(settings: CriterionSettings, batch: Batch)
   const isGuessed = numClasses === undefined
   const options = { ...given, numClasses: numClasses ?? guessClasses(batch, kindOf(given, preset)) }
   try {
-    return { criterion: new HungarianLoss(options as unknown as HungarianLossOptions, preset), preset, isGuessed }
+    const criterion = new HungarianLoss(options as unknown as HungarianLossOptions, preset)
+    return { criterion, preset, isPresetGuessed: settings.preset === undefined, isGuessed }
   } catch (error) {
     if (error instanceof HungarianLossError) throw new Fault(`${settings.options ?? 'the options'}: ${error.message}`)
     throw error

@@ -143,6 +143,8 @@ const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ['matcherclasscost', ['class', 'cost.class']],
   ['matcheralpha', ['alpha', 'cost.alpha']],
   ['matchergamma', ['gamma', 'cost.gamma']],
+  ['matcher', ['cost']],
+  ['weightdict', ['weights']],
 ])
 
 /** What classes have of everything that families compose. */

@@ -168,6 +168,10 @@ export const CLASSIFICATION_NAMES: ForeignNames = new Map<string, readonly strin
   ['focalgamma', ['gamma', 'classification.gamma']],
   ['focallossalpha', ['alpha', 'classification.alpha']],
   ['focallossgamma', ['gamma', 'classification.gamma']],
+  ['alpha', ['classification.alpha']],
+  ['gamma', ['classification.gamma']],
+  ['emptyweight', ['classWeights', 'classification.classWeights']],
+  ['usefocalloss', ['kind', 'classification.kind']],
 ])
 
 const ARGUMENT = 'options.classification'
