@@ -41,7 +41,7 @@ describe.runIf(canLimit)(
     const found = new Map<number, Record<string, string> | undefined>()
     /** How each call ends with so many megabytes left; the test is skipped where V8 itself needs more. */
     const endsWith = (megabytes: number, { skip }: TestContext): Record<string, string> => {
-      if (!found.has(megabytes)) found.set(megabytes, run(['--expose-gc', program('refused.js'), String(megabytes)]))
+      if (!found.has(megabytes)) found.set(megabytes, run([program('refused.js'), String(megabytes)]))
       return found.get(megabytes) ?? skip('the heap of V8 has not grown')
     }
 

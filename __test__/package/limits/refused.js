@@ -204,11 +204,6 @@ linearSumAssignmentBatch(
   },
   maximize,
 )
-// what the inputs were made with would be room for the calls
-for (let turn = 0; turn < 4; turn++) {
-  globalThis.gc()
-  await new Promise((resolve) => setImmediate(resolve))
-}
 const now = Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[0]) * PAGE
 const limit = spawnSync('prlimit', ['--pid', String(process.pid), `--as=${now + Number(process.argv[2]) * 2 ** 20}`])
 if (limit.status !== 0) throw new Error(`prlimit: ${limit.stderr ?? limit.error}`)
