@@ -27,6 +27,7 @@ impl Sums {
         self.terms.iter_mut().zip(other.terms).for_each(|(sum, value)| *sum += value);
         self.matched += other.matched;
         self.correct += other.correct;
-        self.cardinality_error += other.cardinality_error;
+        // of targets that are repeated without end
+        self.cardinality_error = self.cardinality_error.saturating_add(other.cardinality_error);
     }
 }
