@@ -174,7 +174,7 @@ describe('checkKeys: keys that are unknown or out of place are refused, and the 
   ])('options that others call %s are named', (_, call, name) => {
     const error = errorOf(call)
     expect(error.code).toBe('OPTION')
-    expect(error.message).toContain(`(did you mean ${name}?)`)
+    expect(error.message).toContain(`; did you mean ${name}? (known are `)
   })
 })
 

@@ -118,10 +118,10 @@ export function checkRecord<Key extends string>(
 const NO_NAMES: ForeignNames = new Map()
 const noHint = (): string => ''
 
-/** The known names, each once, and which of them may be meant. */
+/** Which of the known names may be meant, and all of them, each once. */
 export function showKnown(key: string, known: readonly string[], meant = nearestName(key, known)): string {
-  const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`
-  return `known are ${[...new Set(known)].join(', ')}${hint}`
+  const names = `known are ${[...new Set(known)].join(', ')}`
+  return meant === undefined ? names : `did you mean ${meant}? (${names})`
 }
 
 /** One of a few words. */
