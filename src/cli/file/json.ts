@@ -60,7 +60,7 @@ function readOutputs(outputs: Record<string, unknown>, leftOut: Set<string>): Re
     else if (part !== undefined && isRecord(value)) put(read, part, name, readOutputs(value, leftOut))
     else if (name === 'cost' && Array.isArray(value)) put(read, name, name, value.map(toTensor))
     else if (isNeedless(name)) leftOut.add(name)
-    else read[name] = value
+    else define(read, name, value)
   }
   return read
 }
@@ -74,6 +74,11 @@ function each(layers: unknown, leftOut: Set<string>): unknown {
 function put(read: Record<string, unknown>, key: string, name: string, value: unknown): void {
   if (Object.hasOwn(read, key)) throw new Fault(`"${name}" stands for ${key}, which is there twice`)
   read[key] = value
+}
+
+/** Adds a key of the file's own, which may be `__proto__`. */
+function define(read: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(read, name, { value, enumerable: true, writable: true, configurable: true })
 }
 
 /** Nested rows as a tensor; all else as it is. */
@@ -93,7 +98,7 @@ function readTarget(target: unknown, leftOut: Set<string>, sizes: Batch['sizes']
       if (isSize(name)) size = sizeOf(value) ?? size
       else if (field !== undefined) put(read, field, name, value)
       else if (isNeedless(name)) leftOut.add(`targets.${name}`)
-      else read[name] = value
+      else define(read, name, value)
     }
   }
   sizes.push(size)
