@@ -92,21 +92,37 @@ async function runCommand(args: readonly string[], { out }: Streams): Promise<nu
   }
   const batch = await readBatch(path)
   const chosenOne = await chooseCriterion(given, batch)
-  const output = await reportOn(path, batch, chosenOne, { ...settings, output: values.output })
+  const output = await reportOn(path, batch, chosenOne, { ...settings, output: values.output, options: values.options })
   out(output)
   return EXIT.good
 }
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
+    const { values, positionals, tokens } = parseArgs({
+      args: [...args],
+      options: OPTIONS,
+      allowPositionals: true,
+      tokens: true,
+    })
+    refuseRepeated(tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : [])))
+    const empty = Object.entries(values).find(([, value]) => value === '')
+    if (empty !== undefined) throw new UsageFault(`--${empty[0]} must not be empty`)
+    return { values, positionals }
   } catch (error) {
+    if (error instanceof UsageFault) throw error
     const [first] = (error as Error).message.split('. ')
     const name = /Unknown option '-*([^']*)'/.exec(first as string)?.[1]
     const known = Object.keys(OPTIONS)
     const meant = name && (known.find((option) => option.startsWith(name)) ?? nearestName(name, known))
     throw new UsageFault(meant ? `${first} (did you mean --${meant}?)` : (first as string))
   }
+}
+
+/** Of an option that is given twice one would be dropped without a word. */
+function refuseRepeated(names: readonly string[]): void {
+  const repeated = names.find((name, i) => names.indexOf(name) < i && name !== 'image')
+  if (repeated !== undefined) throw new UsageFault(`--${repeated} is given more than once`)
 }
 
 function chosen(positionals: readonly string[]): readonly [command: string, path: string] {
@@ -116,7 +132,7 @@ function chosen(positionals: readonly string[]): readonly [command: string, path
     const meant = nearestName(command, COMMANDS)
     throw new UsageFault(`there is no command "${command}"${meant === undefined ? '' : ` (did you mean ${meant}?)`}`)
   }
-  if (path === undefined) throw new UsageFault(`${command} needs a file`)
+  if (path === undefined || path === '') throw new UsageFault(`${command} needs a file`)
   if (others.length > 0) throw new UsageFault(`${command} takes one file, got ${positionals.length - 1}`)
   return [command, path]
 }

@@ -10,8 +10,17 @@ export class Fault extends Error {
 /** A command line that is none; the usage is shown after the message. */
 export class UsageFault extends Fault {}
 
-/** A message as one line that ends with a full stop, whatever it quotes. */
-export function sentence(text: string): string {
+/** A text as one line that a terminal shows and does not obey, whatever it quotes: neither control characters nor marks of direction. */
+export function oneLine(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ').trim()
+  return line.replaceAll(
+    /[\p{Cc}\p{Bidi_Control}]/gu,
+    (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/** A message as one line that ends with a full stop. */
+export function sentence(text: string): string {
+  const line = oneLine(text)
   return /[.!?]$/.test(line) ? line : `${line}.`
 }
