@@ -131,6 +131,7 @@ describe('what is read', () => {
 describe('what is no batch', () => {
   test('no file, a folder, an empty file, a file of something else', async () => {
     expect(await faultOf(join(folder, 'none.npz'))).toBe('there is no such file')
+    expect(await faultOf(join(fileOf('below.npz', 'x'), 'none.npz'))).toBe('there is no such file')
     expect(await faultOf(folder)).toBe('it is a folder')
     expect(await faultOf(fileOf('empty.npz', ''))).toBe('it is empty')
     expect(await faultOf(fileOf('text.npz', 'hello'))).toBe('it is neither .npz (numpy.savez) nor JSON')

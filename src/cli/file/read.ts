@@ -51,7 +51,7 @@ const isTooDeep = (error: unknown): boolean => error instanceof RangeError && er
 /** What the system says of a file that cannot be opened. */
 export function systemRule(error: unknown): string {
   const { code } = Object(error) as { readonly code?: unknown }
-  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'there is no such file'
   if (code === 'EISDIR') return 'it is a folder'
   if (code === 'EACCES' || code === 'EPERM') return 'it may not be opened'
   return `it cannot be read (${messageOf(error)})`
