@@ -1,5 +1,5 @@
 /** The command line: exit codes, what is printed, and what is refused. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
@@ -71,9 +71,9 @@ describe('doctor', () => {
     const { targets, ...outputs } = GOOD
     const escape = '\u001b[2J'
     const { out } = await say('doctor', fileOf('escape.json', { outputs, targets, [escape]: 1 }))
-    expect(out).toMatch(/Not looked at: \ufffd\[2J\n$/)
+    expect(out).toMatch(/Not looked at: \\u001b\[2J\n$/)
     const { error } = await say('doctor', fileOf('escape.json', { [escape]: 1 }))
-    expect(error).toContain('\ufffd[2J')
+    expect(error).toContain('\\u001b[2J')
     expect(out + error).not.toContain('\u001b')
   })
 
@@ -138,11 +138,38 @@ describe('report', () => {
     )
     expect((await say('report', path, '--output', path)).error).toMatch(/must be another file/)
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(GOOD)
+    const link = join(folder, 'link.html')
+    linkSync(path, link)
+    expect((await say('report', path, '--output', link)).error).toMatch(/must be another file/)
+    const options = fileOf('criterion.json', {})
+    expect((await say('report', path, '--options', options, '--output', options)).error).toMatch(/must be another file/)
+    expect(readFileSync(options, 'utf8')).toBe('{}')
+    const lost = join(folder, 'nowhere', 'page.html')
+    expect((await say('report', path, '--output', lost)).error).toBe(
+      `hungarian-loss: ${lost}: there is no such folder.\n`,
+    )
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(GOOD)
     expect((await say('report', path, '--image', '3', '--output', join(folder, 'no.html'))).error).toMatch(
       /--image: the batch has 1 image, from 0 to 0, got 3/,
     )
     expect(existsSync(join(folder, 'no.html'))).toBe(false)
   })
+})
+
+test('whatever a file calls its contents, a terminal does not obey it, and not all of very many are told', async () => {
+  const { targets, ...outputs } = GOOD
+  const names = ['\u001b[2J', 'a\nerror: b', '\u202eltr', ...Array.from({ length: 40 }, (_, i) => `k${i}`)]
+  const others = Object.fromEntries(names.map((name) => [name, 1]))
+  const { out } = await say('doctor', fileOf('names.json', { outputs, targets, ...others }))
+  expect(out).toMatch(/\nNot looked at: \\u001b\[2J, a error: b, \\u202eltr, k0, .*k8 and 31 more\n$/)
+  const { error } = await say('doctor', fileOf('keys.json', { [names[0] as string]: 1 }))
+  expect(error).toMatch(/with the key \\u001b\[2J\.\n$/)
+})
+
+test('so many classes as no call takes for arguments', async () => {
+  const columns = 200_001
+  const path = fileOf('classes.json', { ...GOOD, pred_logits: [[Array(columns).fill(0), Array(columns).fill(1)]] })
+  expect((await say('report', path, '--output', join(folder, 'classes.html'))).error).toBe('')
 })
 
 describe('the criterion', () => {
@@ -204,6 +231,9 @@ describe('the command line', () => {
     [['report', 'a', '--num-classes', '0'], /--num-classes must be an integer from 1 on, got "0"/],
     [['report', 'a', '--out', 'x'], /Unknown option '--out' \(did you mean --output\?\)/],
     [['report', 'a', '--preset'], /--preset/],
+    [['report', 'a', '--preset', 'detr', '--preset', 'dino'], /--preset is given more than once/],
+    [['report', 'a', '--output='], /--output must not be empty/],
+    [['report', ''], /report needs a file/],
   ] as const)('2 and the usage: %j', async ([args, message]) => {
     const { code, out, error } = await say(...args)
     expect([code, out]).toEqual([2, ''])

@@ -55,6 +55,19 @@ describe('2 and one sentence, never a stack', () => {
   })
 })
 
+test.skipIf(process.platform !== 'linux')(
+  'an output that fails is 2 and one sentence, or 2 alone where it is that of errors',
+  () => {
+    const main = `"${process.execPath}" --no-warnings "${join(ROOT, 'dist', 'cli', 'main.js')}"`
+    const full = (command: string) => spawnSync('sh', ['-c', `${main} ${command}`], { encoding: 'utf8' })
+    expect(full('--help > /dev/full')).toMatchObject({
+      status: 2,
+      stderr: 'hungarian-loss: ENOSPC: no space left on device, write.\n',
+    })
+    expect(full('neither 2> /dev/full')).toMatchObject({ status: 2, stderr: '' })
+  },
+)
+
 test.skipIf(process.platform === 'win32')('a reader that has read enough is no fault', () => {
   const targets = Array.from({ length: 4000 }, () => ({ labels: [9] }))
   const path = join(folder, 'many.json')

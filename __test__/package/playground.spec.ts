@@ -135,6 +135,8 @@ describe('link', () => {
     ['q', '1,2;3', 'q needs 8 numbers, got 1,2'],
     ['t', Array(7).fill('0.5,0.5,0.1,0.1,0').join(';'), 't has 7 rows, and 6 are the most'],
     ['t', '0.5,0.5,0.1,0.1,3', 'there is no label 3'],
+    ['preset', 'x'.repeat(99), `there is no preset ${'x'.repeat(40)}…`],
+    ['t', '1,'.repeat(99), `t needs 5 numbers, got ${'1,'.repeat(20)}…`],
   ])('%s=%s is refused', (key, value, rule) => {
     expect(() => fromHash(change(key, value))).toThrow(new BadLink(rule))
   })

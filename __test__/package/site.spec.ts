@@ -63,7 +63,11 @@ test('what is a comment for tests is left out', () => {
 test.each([
   ['a page that is not there', () => rmSync(join(root, 'docs/errors.md')), /lists what is not there: docs\/errors.md/],
   ['a link to no file', () => write('docs/errors.md', '\n[a](b.md)'), /docs\/errors.md:2: b.md: there is no such file/],
-  ['a link to no heading', () => write('docs/errors.md', '[a](guide/data.md#b)'), /no heading of docs\/guide\/data.md has this anchor/],
+  [
+    'a link to no heading',
+    () => write('docs/errors.md', '[a](guide/data.md#b)'),
+    /no heading of docs\/guide\/data.md has this anchor/,
+  ],
   ['a card that leads nowhere', () => write('docs/index.md', '---\nlink: /guide/x\n---\n'), /\/guide\/x/],
 ])('%s stops the build', (_, harm, message) => {
   harm()

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 
 /** An array with its shape. */
 export interface SavedArray {
-  readonly data: Float32Array | Int32Array
+  readonly data: Float32Array | Int32Array | BigInt64Array
   readonly shape: readonly number[]
 }
 
@@ -38,7 +38,7 @@ export function savez(arrays: { readonly [name: string]: SavedArray }): Buffer {
 
 function npyOf({ data, shape }: SavedArray): Buffer {
   const axes = shape.map((size) => `${size},`).join(' ')
-  const descr = data instanceof Float32Array ? '<f4' : '<i4'
+  const descr = data instanceof Float32Array ? '<f4' : `<i${data.BYTES_PER_ELEMENT}`
   const header = Buffer.from(`{'descr': '${descr}', 'fortran_order': False, 'shape': (${axes}), }\n`)
   const length = Buffer.of(header.length & 0xff, header.length >> 8)
   return Buffer.concat([Buffer.from('\u0093NUMPY\u0001\u0000', 'latin1'), length, header, Buffer.from(data.buffer)])

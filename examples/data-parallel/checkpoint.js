@@ -5,7 +5,7 @@
  * two averages of the optimiser, as float32 of the machine's byte order. The header has a digest of the numbers.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 
 const FORMAT = Buffer.from('digits 1')
 const START = FORMAT.length + 4
@@ -71,17 +71,45 @@ export function decode(bytes) {
   }
 }
 
-/** Writes a file so that at any time there is either the old one or the new one, whole. */
-export function write(file, bytes) {
+/**
+ * Writes a file so that at any time there is either the old one or the new one, whole.
+ * @param {string} file
+ * @param {Uint8Array} bytes
+ * @param {string | undefined} known the version of the old one: another is not written over, since two trainings that have one
+ *   folder would take turns
+ * @returns {string} the version of the new one
+ */
+export function write(file, bytes, known) {
+  if (versionOf(file) !== known) {
+    throw new CheckpointError(
+      `${file} was changed or removed by another program: give each training a folder of its own by --out`,
+    )
+  }
   const beside = `${file}.new`
-  const descriptor = openSync(beside, 'w')
+  try {
+    writeThrough(beside, bytes)
+    renameSync(beside, file)
+  } catch (error) {
+    rmSync(beside, { force: true })
+    throw new CheckpointError(`${file} cannot be written (${error.code})`, { cause: error })
+  }
+  return versionOf(file)
+}
+
+/** What tells a file from one that has taken its place; undefined where there is none. */
+export function versionOf(file) {
+  const found = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return found && `${found.ino} ${found.mtimeNs}`
+}
+
+function writeThrough(file, bytes) {
+  const descriptor = openSync(file, 'w')
   try {
     writeFileSync(descriptor, bytes)
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)
   }
-  renameSync(beside, file)
 }
 
 /**

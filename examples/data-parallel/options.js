@@ -59,6 +59,9 @@ export function parseOptions(args) {
   const { ranks, ...given } = readOptions(args, OWN_READERS)
   const options = { ...DEFAULTS, server: undefined, help: false, ...given }
   const { workers, batch } = options
+  if (options.server !== undefined && options.listen !== DEFAULTS.listen) {
+    throw new UsageError('--server names a server, and --listen starts another one: give one of the two.')
+  }
   if (batch < workers) {
     throw new UsageError(`--batch ${batch} is less than a scene for each of ${workers} processes (--workers).`)
   }

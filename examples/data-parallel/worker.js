@@ -9,7 +9,7 @@ import { evaluate, predict } from '../train-digits/evaluate.js'
 import { registerGradients } from '../train-digits/gradients.js'
 import { clock, Progress } from '../train-digits/progress.js'
 import { Random } from '../train-digits/random.js'
-import { CheckpointError, decode, encode, read, write } from './checkpoint.js'
+import { CheckpointError, decode, encode, read, versionOf, write } from './checkpoint.js'
 import { ExchangeError } from './exchange/errors.js'
 import { Exchange } from './exchange/exchange.js'
 import { Training } from './train.js'
@@ -37,6 +37,8 @@ process.once('disconnect', () => process.exit(1))
 process.channel.unref()
 
 let exchange
+/** The version of the checkpoint that this process has read or written. */
+let version
 try {
   await run(options)
 } catch (error) {
@@ -99,7 +101,9 @@ async function run({ settings, place, checkpoint, every }) {
 
 /** Brings all ranks to where rank 0 is: at its checkpoint, or at the beginning. */
 function start(training, file) {
-  const kept = rank === 0 && file !== undefined ? read(file) : undefined
+  const isKeeper = rank === 0 && file !== undefined
+  version = isKeeper ? versionOf(file) : undefined
+  const kept = isKeeper ? read(file) : undefined
   if (kept !== undefined) {
     try {
       training.state = kept
@@ -114,7 +118,7 @@ function start(training, file) {
 
 async function keep(training, file) {
   if (rank > 0 || file === undefined) return
-  write(file, encode(training.state))
+  version = write(file, encode(training.state), version)
   await tell({ kept: training.step })
 }
 

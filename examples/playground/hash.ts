@@ -31,7 +31,7 @@ export function fromHash(hash: string): State | undefined {
   const entries = new URLSearchParams(text)
   const get = (key: string): string => entries.get(key) ?? fail(`${key} is missing`)
   const preset = get('preset')
-  if (!isPreset(preset)) return fail(`there is no preset ${preset}`)
+  if (!isPreset(preset)) return fail(`there is no preset ${shorten(preset)}`)
   const queries = rows(get('q'), 'q', 4 + SCORES, LIMITS.queries).map(toQuery)
   if (queries.length === 0) return fail('q has no query')
   return settle({
@@ -65,9 +65,13 @@ function rows(text: string, key: string, length: number, most: number): number[]
 
 function numbers(text: string, key: string, length: number): number[] {
   const found = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
-  if (found.length !== length || !found.every(Number.isFinite)) fail(`${key} needs ${length} numbers, got ${text}`)
+  if (found.length !== length || !found.every(Number.isFinite))
+    fail(`${key} needs ${length} numbers, got ${shorten(text)}`)
   return found
 }
+
+/** A link may be of any length, and what is said of it is not. */
+const shorten = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text)
 
 function fail(rule: string): never {
   throw new BadLink(rule)

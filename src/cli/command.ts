@@ -56,17 +56,14 @@ const OF_REPORT = ['output', 'image', 'layer'] as const
 /** Runs a command line; gives the exit code. */
 export async function run(args: readonly string[], streams: Streams): Promise<number> {
   try {
-    return await runCommand(args, (text) => streams.out(printable(text)))
+    return await runCommand(args, streams.out)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    streams.error(`hungarian-loss: ${printable(sentence(error.message))}\n`)
+    streams.error(`hungarian-loss: ${sentence(error.message)}\n`)
     if (error instanceof UsageFault) streams.error(`\n${USAGE}`)
     return EXIT.fault
   }
 }
-
-/** Text without what a terminal obeys, since names in a file may hold anything. */
-const printable = (text: string): string => text.replaceAll(/[^\P{Cc}\n]/gu, '\ufffd')
 
 async function runCommand(args: readonly string[], out: Streams['out']): Promise<number> {
   const { values, positionals } = parse(args)
@@ -87,7 +84,7 @@ async function runCommand(args: readonly string[], out: Streams['out']): Promise
   const batch = await readBatch(path)
   const chosen = await chooseCriterion(given, batch)
   if (command === 'report') {
-    out(await reportOn(path, batch, chosen, { images, layer, output: values.output }))
+    out(await reportOn(path, batch, chosen, { images, layer, output: values.output, options: values.options }))
     return EXIT.good
   }
   const findings = inspectBatch(batch.outputs, batch.targets, chosen.criterion)
@@ -97,14 +94,30 @@ async function runCommand(args: readonly string[], out: Streams['out']): Promise
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
+    const { values, positionals, tokens } = parseArgs({
+      args: [...args],
+      options: OPTIONS,
+      allowPositionals: true,
+      tokens: true,
+    })
+    refuseRepeated(tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : [])))
+    const empty = Object.entries(values).find(([, value]) => value === '')
+    if (empty !== undefined) throw new UsageFault(`--${empty[0]} must not be empty`)
+    return { values, positionals }
   } catch (error) {
+    if (error instanceof UsageFault) throw error
     const [first] = (error as Error).message.split('. ')
     const name = /Unknown option '-*([^']*)'/.exec(first as string)?.[1]
     const known = Object.keys(OPTIONS)
     const meant = name && (known.find((option) => option.startsWith(name)) ?? nearestName(name, known))
     throw new UsageFault(meant ? `${first} (did you mean --${meant}?)` : (first as string))
   }
+}
+
+/** Of an option that is given twice one would be dropped without a word. */
+function refuseRepeated(names: readonly string[]): void {
+  const repeated = names.find((name, i) => names.indexOf(name) < i && name !== 'image')
+  if (repeated !== undefined) throw new UsageFault(`--${repeated} is given more than once`)
 }
 
 function commandOf(positionals: readonly string[]): readonly [command: string, path: string] {
@@ -114,7 +127,7 @@ function commandOf(positionals: readonly string[]): readonly [command: string, p
     const meant = nearestName(command, COMMANDS)
     throw new UsageFault(`there is no command "${command}"${meant === undefined ? '' : ` (did you mean ${meant}?)`}`)
   }
-  if (path === undefined) throw new UsageFault(`${command} needs a file`)
+  if (path === undefined || path === '') throw new UsageFault(`${command} needs a file`)
   if (others.length > 0) throw new UsageFault(`${command} takes one file, got ${positionals.length - 1}`)
   return [command, path]
 }

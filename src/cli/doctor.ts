@@ -1,13 +1,17 @@
 /** Findings as lines of text. */
+import { shorten } from '../common/validate.ts'
 import type { Finding } from '../criterion/inspect/finding.ts'
+import { oneLine } from './fault.ts'
 import type { Chosen } from './settings.ts'
 
 /** What was found, or that nothing was; what the batch was read as, and what of the file was not looked at. */
 export function diagnose(findings: readonly Finding[], leftOut: readonly string[], chosen: Chosen): string {
-  const lines = findings.map((finding) => `${finding.severity}: ${finding.message}\n  ${placeOf(finding)}\n`)
+  const lines = findings.map(
+    (finding) => `${finding.severity}: ${oneLine(finding.message)}\n  ${oneLine(placeOf(finding))}\n`,
+  )
   if (lines.length === 0) lines.push('Nothing looks wrong.\n')
   lines.push(`${criterionOf(chosen)}\n`)
-  if (leftOut.length > 0) lines.push(`Not looked at: ${leftOut.join(', ')}\n`)
+  if (leftOut.length > 0) lines.push(`Not looked at: ${listed(leftOut)}\n`)
   return lines.join('')
 }
 
@@ -19,6 +23,15 @@ function criterionOf({ criterion, preset, isGuessed, isPresetGuessed }: Chosen):
   const options = [...(isPresetGuessed ? ['--preset'] : []), ...(isGuessed ? ['--num-classes'] : [])]
   const others = options.length === 0 ? '' : ` (if yours is another: ${options.join(', ')})`
   return `Criterion: ${preset}, ${classification.kind}, ${columns}${noObject}${others}`
+}
+
+/** So many names are told. */
+const TOLD = 12
+
+/** Names of what is in a file, of which there may be very many, and each of any length. */
+export function listed(names: readonly string[]): string {
+  const told = names.slice(0, TOLD).map((name) => oneLine(shorten(name)))
+  return `${told.join(', ')}${names.length > TOLD ? ` and ${names.length - TOLD} more` : ''}`
 }
 
 /** Where the example of a finding is, what stands there, and how many there are. */

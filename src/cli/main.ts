@@ -3,19 +3,25 @@
 import { messageOf } from '../common/errors.ts'
 import { sentence } from './fault.ts'
 
-// whoever reads the output, such as head, may have read enough
+const complain = (error: unknown): void => {
+  process.stderr.write(`hungarian-loss: ${sentence(messageOf(error))}\n`)
+  process.exitCode = 2
+}
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit()
-  throw error
+  // whoever reads the output, such as head, may have read enough
+  if (error.code !== 'EPIPE') complain(error)
 })
+// where nobody hears of a fault, the exit code still tells it
+process.stderr.on('error', () => {})
 
 try {
   const { run } = await import('./command.ts')
-  process.exitCode = await run(process.argv.slice(2), {
+  const code = await run(process.argv.slice(2), {
     out: (text) => process.stdout.write(text),
     error: (text) => process.stderr.write(text),
   })
+  process.exitCode ??= code // unless the output has failed meanwhile
 } catch (error) {
-  process.stderr.write(`hungarian-loss: ${sentence(messageOf(error))}\n`)
-  process.exitCode = 2
+  complain(error)
 }

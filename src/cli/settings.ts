@@ -1,6 +1,5 @@
 /** The criterion that a batch is looked at with: what the command line says, or else what the logits tell. */
-import { readFile } from 'node:fs/promises'
-import { HungarianLossError, messageOf } from '../common/errors.ts'
+import { HungarianLossError } from '../common/errors.ts'
 import { isRecord, show, showKnown } from '../common/validate.ts'
 import { lettersOf } from '../common/words.ts'
 import { HungarianLoss } from '../criterion/criterion.ts'
@@ -11,6 +10,7 @@ import { isSigmoid } from '../terms/classification.ts'
 import type { ResolvedClassification } from '../terms/classification.ts'
 import { Fault, systemRule, UsageFault } from './fault.ts'
 import type { Batch } from './file/batch.ts'
+import { readJson } from './file/read.ts'
 
 /** What the command line says of the criterion. */
 export interface CriterionSettings {
@@ -54,17 +54,11 @@ function presetOf(name = 'detr'): PresetName {
 }
 
 async function readOptions(path: string): Promise<Record<string, unknown>> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    throw new Fault(`${path}: ${systemRule(error)}`)
-  }
   let options: unknown
   try {
-    options = JSON.parse(text)
+    options = await readJson(path)
   } catch (error) {
-    throw new Fault(`${path}: it is no JSON (${messageOf(error).slice(0, 120)})`)
+    throw new Fault(`${path}: ${error instanceof Fault ? error.message : systemRule(error)}`)
   }
   if (!isRecord(options)) throw new Fault(`${path}: it must hold an object of options, and holds ${show(options)}`)
   return options

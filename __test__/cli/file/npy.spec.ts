@@ -82,7 +82,11 @@ describe('faults', () => {
     ['a later version', npy(header("'<f4'"), 8, 9), /version 9 of NumPy's format/],
     ['too few values', npy(header("'<f4'"), 7), /is cut off: its shape \[2\] needs 8 bytes, and there are 7/],
     ['too many values', npy(header("'<f4'"), 9), /is broken: its shape \[2\] needs 8 bytes, and there are 9/],
-    ['a size beyond all memory', npy(header("'<f8'", '(99999999999999999999,)'), 8), /is cut off/],
+    [
+      'a size beyond all memory',
+      npy(header("'<f8'", '(99999999999999999999,)'), 8),
+      /its header has the shape \(9+,\)/,
+    ],
     ['pickled objects', npy(header("'|O'"), 16), /holds pickled Python objects, which are never loaded/],
     ['complex numbers', npy(header("'<c8'"), 16), /is of the dtype <c8/],
     ['fields', npy(header("[('a', '<f4')]"), 8), /is a structured array/],

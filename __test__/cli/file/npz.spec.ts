@@ -53,7 +53,7 @@ describe('names', () => {
   test('class_labels are labels, and iscrowd are those to be ignored', async () => {
     const arrays = { ...PREDICTED, class_labels: integers(1, 2), boxes: floats(2, 4), iscrowd: integers(0, 1) }
     const { targets } = await read({ ...arrays, counts: integers(2, 0) })
-    expect(targets[0]).toMatchObject({ labels: Int32Array.of(1, 2), ignore: [0, 1] })
+    expect(targets[0]).toMatchObject({ labels: Int32Array.of(1, 2), ignore: Int32Array.of(0, 1) })
   })
 
   test('a single image needs no counts', async () => {

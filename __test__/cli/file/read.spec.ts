@@ -7,6 +7,7 @@ import { Fault } from '../../../src/cli/fault.ts'
 import type { Batch } from '../../../src/cli/file/batch.ts'
 import { MAX_JSON, readBatch } from '../../../src/cli/file/read.ts'
 import { HungarianLoss } from '../../../src/criterion/criterion.ts'
+import { savez } from '../../support/npz.ts'
 import { BATCH_CASE, batchPath } from '../../support/batches.ts'
 import { TOLERANCE } from '../../support/golden.ts'
 
@@ -89,6 +90,36 @@ describe('what is read', () => {
     expect(batch.outputs.logits).toEqual({ data: [[[0, 1]]], shape: [1, 1, 2] })
   })
 
+  test('a key __proto__ is one that nobody knows', async () => {
+    const own = '"__proto__": { "pred_boxes": 1, "labels": [0] }'
+    const path = fileOf('proto.json', `{ "pred_logits": [[[0, 1]]], ${own}, "targets": [{ ${own} }] }`)
+    const { outputs, targets } = await readBatch(path)
+    for (const read of [outputs, targets[0] as object]) {
+      expect(Object.keys(read)).toContain('__proto__')
+      expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
+    }
+  })
+
+  test('JSON after any white space', async () => {
+    const path = fileOf('white.json', `${'\n'.repeat(40)}{ "pred_logits": [[[0, 1]]], "targets": [{ "labels": [] }] }`)
+    expect((await readBatch(path)).targets).toHaveLength(1)
+  })
+
+  test('an image without targets may have labels of any dtype, and boxes may be integers of 64 bits', async () => {
+    const none = { data: new Float32Array(0), shape: [0] }
+    const boxes = { data: BigInt64Array.of(1n, 2n, 3n, 4n), shape: [1, 4] }
+    const label = { data: Int32Array.of(1), shape: [1] }
+    const logits = { data: new Float32Array(6), shape: [2, 1, 3] }
+    const flags = { data: BigInt64Array.of(0n), shape: [1] }
+    const path = fileOf(
+      'untargeted.npz',
+      savez({ logits, labels_0: none, labels_1: label, boxes_1: boxes, iscrowd_1: flags }),
+    )
+    const { targets } = await readBatch(path)
+    expect(targets[0]).toEqual({ labels: new Int32Array(0) })
+    expect(targets[1]).toMatchObject({ boxes: { data: Float64Array.of(1, 2, 3, 4) }, ignore: Float64Array.of(0) })
+  })
+
   test('a key that nobody knows stays, and is refused by the library with the place', async () => {
     const batch = await readBatch(
       json({ outputs: { logits: [[[0, 1]]], boxs: 1 }, targets: [{ labels: [], colour: 1 }] }),
@@ -100,6 +131,7 @@ describe('what is read', () => {
 describe('what is no batch', () => {
   test('no file, a folder, an empty file, a file of something else', async () => {
     expect(await faultOf(join(folder, 'none.npz'))).toBe('there is no such file')
+    expect(await faultOf(join(fileOf('below.npz', 'x'), 'none.npz'))).toBe('there is no such file')
     expect(await faultOf(folder)).toBe('it is a folder')
     expect(await faultOf(fileOf('empty.npz', ''))).toBe('it is empty')
     expect(await faultOf(fileOf('text.npz', 'hello'))).toBe('it is neither .npz (numpy.savez) nor JSON')
@@ -139,10 +171,32 @@ describe('what is no batch', () => {
     expect(await faultOf(fileOf('c.json', '{"a": -Infinity}'))).toMatch(/NaN or Infinity/)
   })
 
+  test('text of another encoding, and JSON that is nested deeper than any batch', async () => {
+    const text = Buffer.from('\ufeff{}', 'utf16le')
+    expect(await faultOf(fileOf('d.json', text))).toMatch(/UTF-16.*save it as UTF-8/)
+    expect(await faultOf(fileOf('e.json', text.swap16()))).toMatch(/UTF-16/)
+    const nested = `${'{"pred_logits":[[[1]]],"enc_outputs":'.repeat(50_000)}1${'}'.repeat(50_000)}`
+    expect(await faultOf(fileOf('f.json', `${nested.slice(0, -1)},"targets":[]}`))).toBe('it is nested too deeply')
+  })
+
+  test('arrays that are encrypted, or packed as NumPy packs none', async () => {
+    const bytes = savez({ logits: { data: new Float32Array(3), shape: [1, 1, 3] } })
+    const entry = bytes.indexOf('PK\u0001\u0002', 0, 'latin1')
+    const changed = (offset: number, value: number) => {
+      const copy = Buffer.from(bytes)
+      copy[entry + offset] = value
+      return copy
+    }
+    expect(await faultOf(fileOf('method.npz', changed(10, 12)))).toMatch(/logits\.npy is packed as NumPy packs nothing/)
+    const encrypted = changed(8, 1)
+    encrypted.writeUInt32LE(12 + encrypted.readUInt32LE(entry + 20), entry + 20) // the header of the encryption
+    expect(await faultOf(fileOf('encrypted.npz', encrypted))).toMatch(/logits\.npy is encrypted/)
+  })
+
   test('a huge JSON is not read', async () => {
     const path = fileOf('huge.json', '{')
     truncateSync(path, MAX_JSON + 1)
-    expect(await faultOf(path)).toMatch(/has 257 MB of JSON, and 256 MB are read at most: save it by numpy\.savez/)
+    expect(await faultOf(path)).toMatch(/has \d+ MB of JSON, and \d+ MB are read at most: save it by numpy\.savez/)
   })
 
   test('huge arrays are not unpacked, whatever the archive says of their packed size', async () => {

@@ -1,10 +1,11 @@
 /** The command of the example data-parallel: what it says, what it keeps, and how it goes on where a process was ended. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CheckpointError, versionOf, write } from '../../../examples/data-parallel/checkpoint.js'
 import { startServer } from '../../../examples/data-parallel/server.js'
 
 const MAIN = join(import.meta.dirname, '../../../examples/data-parallel/main.js')
@@ -122,6 +123,28 @@ describe('checkpoint', { timeout: 120_000 }, () => {
     writeFileSync(path, 'weights')
     await expectRefusal('is no checkpoint of this example')
   })
+
+  test('one that another program changes meanwhile is not written over, and nothing is left of one that cannot be written', () => {
+    const file = join(folder, 'versions.bin')
+    const first = write(file, Buffer.from('first'), undefined)
+    const second = write(file, Buffer.from('second'), first)
+    for (const known of [first, undefined]) {
+      expect(() => write(file, Buffer.from('third'), known)).toThrow(
+        /was changed or removed by another program: give each training a folder/,
+      )
+    }
+    expect(readFileSync(file, 'utf8')).toBe('second')
+    expect(versionOf(file)).toBe(second)
+
+    const taken = join(folder, 'taken.bin')
+    mkdirSync(taken)
+    expect(() => write(taken, Buffer.from('x'), versionOf(taken))).toThrow(CheckpointError)
+    expect(() => write(taken, Buffer.from('x'), versionOf(taken))).toThrow(/cannot be written \(\w+\)/)
+    expect(existsSync(`${taken}.new`)).toBe(false)
+    expect(() => write(join(folder, 'nowhere', 'x.bin'), Buffer.from('x'), undefined)).toThrow(
+      /cannot be written \(ENOENT\)/,
+    )
+  })
 })
 
 describe('machines', { timeout: 120_000 }, () => {
@@ -168,6 +191,10 @@ describe('options', () => {
     [['--ranks', '1-2'], '--ranks needs A-B or A, from 0 to 1 (--workers), got "1-2".'],
     [['--listen', 'here'], '--listen needs HOST:PORT, got "here".'],
     [['--server', 'http://a'], '--server needs HOST:PORT or a URL of mqtt:// or mqtts://, got "http://a".'],
+    [
+      ['--server', 'a:1', '--listen', 'b:1'],
+      '--server names a server, and --listen starts another one: give one of the two.',
+    ],
     [['--job', 'a/b'], '--job needs a name of letters, digits, ".", "_" and "-", got "a/b".'],
     [['--timeout', '1h'], '--timeout needs a whole number from 1 to 86400, got "1h".'],
     [['--speed', '2'], 'Unknown option --speed.'],

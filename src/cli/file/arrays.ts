@@ -3,6 +3,7 @@ import { MAX_LAYERS } from '../../input/layers.ts'
 import type { Outputs } from '../../input/outputs.ts'
 import { Fault } from '../fault.ts'
 import type { Batch } from './batch.ts'
+import { toNumbers } from './npy.ts'
 import type { Numbers, NumpyArray } from './npy.ts'
 import { put } from './put.ts'
 import { listNames } from './roles.ts'
@@ -25,7 +26,7 @@ export function batchOfArrays(given: readonly Given[], names: readonly string[])
   return {
     outputs: outputs as unknown as Outputs,
     targets: targetsOf(given, images, names),
-    sizes: sizesOf(given),
+    sizes: sizesOf(given, images ?? 0),
     leftOut: names.filter((name) => !used.has(name)),
   }
 }
@@ -33,7 +34,8 @@ export function batchOfArrays(given: readonly Given[], names: readonly string[])
 /** Predictions; integers become numbers that a loss is made of. */
 function tensorOf({ data, shape }: NumpyArray): { readonly data: Numbers; readonly shape: readonly number[] } {
   if (data instanceof Float32Array || data instanceof Float64Array) return { data, shape }
-  return { data: Float64Array.from(data as Int32Array, Number), shape }
+  const Type = data.BYTES_PER_ELEMENT < Float32Array.BYTES_PER_ELEMENT ? Float32Array : Float64Array
+  return { data: new Type(toNumbers(data)), shape }
 }
 
 /** Earlier layers: stacked along the first axis, or one by one. */
@@ -64,13 +66,14 @@ function auxiliaryOf(given: readonly Given[]): readonly Record<string, unknown>[
 }
 
 /** Heights and widths of the images, `[B, 2]`. */
-function sizesOf(given: readonly Given[]): Batch['sizes'] {
+function sizesOf(given: readonly Given[], images: number): Batch['sizes'] {
   const found = given.find(({ role, array }) => {
     return (role.is === 'size' || role.is === 'counts') && array.shape.length === 2 && array.shape[1] === 2
   })
   if (found === undefined) return []
-  const sides = Array.from(found.array.data as Int32Array, Number)
-  return Array.from({ length: found.array.shape[0] as number }, (_, image) => {
+  const length = Math.min(found.array.shape[0] as number, images)
+  const sides = toNumbers(found.array.data.subarray(0, 2 * length))
+  return Array.from({ length }, (_, image) => {
     const [height, width] = [sides[2 * image] as number, sides[2 * image + 1] as number]
     return height > 0 && width > 0 ? [height, width] : undefined
   })

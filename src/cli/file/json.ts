@@ -61,7 +61,7 @@ function readOutputs(outputs: Record<string, unknown>, leftOut: Set<string>): Re
     else if (part !== undefined && isRecord(value)) put(read, part, name, readOutputs(value, leftOut))
     else if (name === 'cost' && Array.isArray(value)) put(read, name, name, value.map(toTensor))
     else if (isNeedless(name)) leftOut.add(name)
-    else read[name] = value
+    else define(read, name, value)
   }
   return read
 }
@@ -69,6 +69,11 @@ function readOutputs(outputs: Record<string, unknown>, leftOut: Set<string>): Re
 function each(layers: unknown, leftOut: Set<string>): unknown {
   if (!Array.isArray(layers)) return layers
   return layers.map((layer: unknown) => (isRecord(layer) ? readOutputs(layer, leftOut) : layer))
+}
+
+/** Adds a key of the file's own, which may be `__proto__`. */
+function define(read: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(read, name, { value, enumerable: true, writable: true, configurable: true })
 }
 
 /** Nested rows as a tensor; all else as it is. */
@@ -88,7 +93,7 @@ function readTarget(target: unknown, leftOut: Set<string>, sizes: Batch['sizes']
       if (isSize(name)) size = sizeOf(value) ?? size
       else if (field !== undefined) put(read, field, name, value)
       else if (isNeedless(name)) leftOut.add(`targets.${name}`)
-      else read[name] = value
+      else define(read, name, value)
     }
   }
   sizes.push(size)

@@ -2,6 +2,7 @@
  * One array as NumPy writes it (`.npy`, versions 1 to 3). Source: numpy, `numpy/lib/_format_impl.py`, "Format Version 1.0" and
  * after. No object is ever unpickled.
  */
+import { shorten } from '../../common/validate.ts'
 import { Fault } from '../fault.ts'
 
 /** Numbers of an array. float16 is read as float32, bool as 0 and 1. */
@@ -16,6 +17,14 @@ export type Numbers =
   | Uint32Array
   | BigInt64Array
   | BigUint64Array
+
+/** Numbers as JavaScript has them, also of integers of 64 bits. Nothing is collected on the way, since there may be very many. */
+export function toNumbers(data: Numbers): Exclude<Numbers, BigInt64Array | BigUint64Array> {
+  if (!(data instanceof BigInt64Array || data instanceof BigUint64Array)) return data
+  const numbers = new Float64Array(data.length)
+  for (let i = 0; i < numbers.length; i++) numbers[i] = Number(data[i])
+  return numbers
+}
 
 /** An array, row-major. */
 export interface NumpyArray {
@@ -62,6 +71,9 @@ export function readNpy(bytes: Uint8Array, name: string): NumpyArray {
     .map((size) => size.replace('L', '').trim())
     .filter((size) => size !== '')
     .map(Number)
+  if (!shape.every(Number.isSafeInteger)) {
+    throw new Fault(`${name} is no array of NumPy: its header has the shape (${shorten(axes)})`)
+  }
   const data = readValues(body, descr, shape, name)
   return { data: order === 'True' && shape.length > 1 ? rowMajor(data, shape) : data, shape }
 }
@@ -105,7 +117,14 @@ function readValues(body: Uint8Array, descr: string, shape: readonly number[], n
   const copy = new Uint8Array(body)
   if (descr.startsWith('>')) swap(copy, width)
   const data = new Type(copy.buffer)
-  return code === 'f2' ? Float32Array.from(data as Uint16Array, half) : data
+  return code === 'f2' ? toFloats(data as Uint16Array) : data
+}
+
+/** The numbers that entries of 16 bits are. */
+function toFloats(halves: Uint16Array): Float32Array {
+  const floats = new Float32Array(halves.length)
+  for (let i = 0; i < floats.length; i++) floats[i] = half(halves[i] as number)
+  return floats
 }
 
 /** Turns the bytes of each entry round. */

@@ -1,14 +1,17 @@
 /** Reads a batch from a file, whose first bytes tell what it is. */
 import { open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import { getHeapStatistics } from 'node:v8'
 import { messageOf } from '../../common/errors.ts'
 import { Fault, systemRule } from '../fault.ts'
 import type { Batch } from './batch.ts'
 import { batchOfJson } from './json.ts'
 import { megabytes, readNpz } from './npz.ts'
 
-/** V8 makes no longer text than twice that, and its numbers take several times as much memory. */
-export const MAX_JSON = 2 ** 28
+/** Objects take that many times the memory of the shortest text that makes them, `{},`. */
+const GROWTH = 32
+/** The most that is read of JSON. V8 ends the process where the heap does not suffice. */
+export const MAX_JSON = Math.min(2 ** 26, Math.floor(getHeapStatistics().heap_size_limit / GROWTH))
 
 /** Bytes that tell what a file is. */
 const HEAD = 16
@@ -19,6 +22,8 @@ const OTHERS: ReadonlyArray<readonly [start: string, rule: string]> = [
   ['\u0080', 'it holds pickled Python objects, which are never loaded: save arrays by numpy.savez'],
   ['\u001f\u008b', 'it is compressed by gzip: unpack it first'],
   ['\u0089HDF', 'it is of HDF5, which is not read: save arrays by numpy.savez'],
+  ['\u00ff\u00fe', 'it is text of UTF-16 or UTF-32: save it as UTF-8'],
+  ['\u00fe\u00ff', 'it is text of UTF-16: save it as UTF-8'],
 ]
 
 /** Reads a batch. Every fault is one sentence that begins with the path. */
@@ -27,12 +32,21 @@ export async function readBatch(path: string): Promise<Batch> {
     const head = await headOf(path)
     if (head.startsWith('PK')) return await readNpz(path)
     for (const [start, rule] of OTHERS) if (head.startsWith(start)) throw new Fault(rule)
-    if (!/^(?:\u00ef\u00bb\u00bf)?\s*[[{]/.test(head)) throw new Fault('it is neither .npz (numpy.savez) nor JSON')
+    if (!/^(?:\u00ef\u00bb\u00bf)?\s*(?:[[{]|$)/.test(head))
+      throw new Fault('it is neither .npz (numpy.savez) nor JSON')
     return batchOfJson(await readJson(path))
   } catch (error) {
-    throw new Fault(`${path}: ${error instanceof Fault ? error.message : systemRule(error)}`)
+    throw new Fault(`${path}: ${ruleOf(error)}`)
   }
 }
+
+/** What is wrong with a file. */
+function ruleOf(error: unknown): string {
+  if (error instanceof Fault) return error.message
+  return isTooDeep(error) ? 'it is nested too deeply' : systemRule(error)
+}
+
+const isTooDeep = (error: unknown): boolean => error instanceof RangeError && error.message.includes('call stack')
 
 /** The first bytes of a file, as text. */
 async function headOf(path: string): Promise<string> {
@@ -47,7 +61,8 @@ async function headOf(path: string): Promise<string> {
   })
 }
 
-async function readJson(path: string): Promise<unknown> {
+/** Reads JSON. */
+export async function readJson(path: string): Promise<unknown> {
   const text = await withFile(path, async (file) => {
     const { size } = await file.stat()
     if (size > MAX_JSON) {

@@ -2,6 +2,7 @@
 import { MAX_JOBS } from '../../input/layers.ts'
 import type { Target } from '../../input/targets.ts'
 import { Fault } from '../fault.ts'
+import { toNumbers } from './npy.ts'
 import type { NumpyArray } from './npy.ts'
 import { put } from './put.ts'
 import { listNames } from './roles.ts'
@@ -26,10 +27,14 @@ export function targetsOf(
   }
   const counts = countsOf(given, labels, images)
   const length = counts?.length ?? (labels.array.shape[0] as number)
-  if (length > MAX_JOBS) throw new Fault(`its targets are of ${length} images, and ${MAX_JOBS} are read`)
+  refuseMany(length)
   return labels.array.shape.length > 1
     ? paddedTargets(targets, labels, counts)
     : concatenatedTargets(targets, labels, counts as readonly number[])
+}
+
+function refuseMany(images: number): void {
+  if (images > MAX_JOBS) throw new Fault(`its targets are of ${images} images, and ${MAX_JOBS} are read`)
 }
 
 function numberedTargets(given: readonly Given[], images = 0): readonly Target[] {
@@ -41,8 +46,7 @@ function numberedTargets(given: readonly Given[], images = 0): readonly Target[]
     put(target, role.field, name, rowsOf(role.field, array))
     byImage.set(image, target)
   }
-  const last = Math.max(...byImage.keys())
-  const length = Math.max(images, last + 1)
+  const length = Array.from(byImage.keys()).reduce((most, image) => Math.max(most, image + 1), images)
   if (length > given.length) {
     const missing = Array.from({ length: given.length + 1 }, (_, i) => i).find((i) => !byImage.has(i)) as number
     throw new Fault(`it has no "labels_${missing}": an image without targets needs an empty array`)
@@ -61,7 +65,8 @@ function countsOf(given: readonly Given[], labels: Given, images: number | undef
     throw new Fault(`"${counts[1]?.name}" says how many targets each image has, as "${counts[0]?.name}" does`)
   const [found] = counts
   if (found !== undefined) {
-    const numbers = Array.from(found.array.data as Int32Array, Number)
+    refuseMany(found.array.data.length)
+    const numbers = Array.from(toNumbers(found.array.data))
     const wrong = numbers.find((count) => !(Number.isSafeInteger(count) && count >= 0))
     if (wrong !== undefined) throw new Fault(`"${found.name}" must be numbers of targets, and holds ${wrong}`)
     return numbers
@@ -126,8 +131,16 @@ function targetOf(targets: readonly Given[], take: (array: NumpyArray) => NumpyA
   return target as unknown as Target
 }
 
-/** A field of one image's targets as the library takes it: labels and flags flat, all else with its shape. */
+/**
+ * A field of one image's targets as the library takes it: labels and flags flat, all else with its shape. An empty array has the dtype
+ * float64 unless it is told another, so labels that are none are of any.
+ */
 function rowsOf(field: string, { data, shape }: NumpyArray): unknown {
-  if (field === 'ignore') return Array.from(data as Int32Array, Number)
-  return shape.length === 1 && (field === 'labels' || data.length === 0) ? data : { data, shape }
+  const isFlat = shape.length === 1
+  if (field === 'labels') {
+    if (isFlat && data.length === 0) return new Int32Array(0)
+    return isFlat ? data : { data, shape }
+  }
+  const numbers = toNumbers(data)
+  return field === 'ignore' || (isFlat && data.length === 0) ? numbers : { data: numbers, shape }
 }

@@ -64,7 +64,17 @@ function archiveOf(zip: ZipFile, entries: ReadonlyMap<string, Entry>): Archive {
   }
 }
 
+/** How files of an archive are packed that NumPy writes: not at all, or by deflate. */
+const METHODS: ReadonlySet<number> = new Set([0, 8])
+
 async function unpack(zip: ZipFile, entry: Entry): Promise<Uint8Array> {
+  const { fileName, compressionMethod } = entry
+  if (entry.isEncrypted()) throw new Fault(`${fileName} is encrypted: save arrays by numpy.savez`)
+  if (!METHODS.has(compressionMethod)) {
+    throw new Fault(
+      `${fileName} is packed as NumPy packs nothing (method ${compressionMethod}): save arrays by numpy.savez`,
+    )
+  }
   const bytes = new Uint8Array(entry.uncompressedSize)
   let at = 0
   // the stream ends with an error where it holds more or less than that

@@ -1,5 +1,6 @@
 /** The page: one file that needs nothing else. */
 import { VERSION } from '../../binding/kind.ts'
+import { listed } from '../doctor.ts'
 import type { LossStudy, Study } from '../study/study.ts'
 import { findingsOf } from './findings.ts'
 import { imageOf } from './image.ts'
@@ -81,7 +82,7 @@ function lossPart({ options }: Study, loss: LossStudy): string {
 function footer({ options }: Study, { isGuessed, leftOut, preset }: PageFacts): string {
   const lines = [
     `Criterion: ${escape(preset)}, ${escape(options.classification.kind)} classification, ${count(options.numClasses, 'class', 'classes')}${isGuessed ? ', as the logits have columns for' : ''}.`,
-    ...(leftOut.length > 0 ? [`In the file and not looked at: ${escape(leftOut.join(', '))}.`] : []),
+    ...(leftOut.length > 0 ? [`In the file and not looked at: ${escape(listed(leftOut))}.`] : []),
     `Made by hungarian-loss ${VERSION}. All numbers of this page in full stand in it as JSON, in the element with the id numbers.`,
   ]
   return `<footer>${lines.map((line) => `<p>${line}</p>`).join('')}</footer>`

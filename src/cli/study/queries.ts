@@ -105,7 +105,7 @@ export function gradientNorms(gradients: object, rows: Rows): readonly GradientN
       const values = own[name]
       const span = rows.spanOf(name, i)
       if (values === undefined || span === undefined) continue
-      norms[name] = Math.hypot(...values.subarray(...span))
+      norms[name] = Math.sqrt(values.subarray(...span).reduce((sum, slope) => sum + slope * slope, 0))
     }
     return norms
   })
