@@ -46,7 +46,11 @@ function core() {
 
 function asan() {
   const host = hostTarget()
-  const env = { ...withFlags(['-Zsanitizer=address']), ASAN_OPTIONS: 'detect_leaks=1:allocator_may_return_null=1' }
+  const env = {
+    ...withFlags(['-Zsanitizer=address']),
+    ASAN_OPTIONS: 'detect_leaks=1:allocator_may_return_null=1',
+    LSAN_OPTIONS: `suppressions=${join(ROOT, 'scripts', 'memory', 'leaks.txt')}`,
+  }
   const where = ['--locked', '--target', host, '--target-dir', join(ROOT, 'target', 'asan')]
   // tests/memory.rs has an allocator of its own, which counts what a sanitizer adds as well
   const tests = options.short ? ['--lib'] : ['--lib', '--test', 'all', ...SOLVER.flatMap((name) => ['--test', name])]
