@@ -248,13 +248,14 @@ fn rules_are_one_for_each_layer_and_lead_to_a_layer_with_a_matching_of_its_own()
         let rule = |&matching| LayerRule { matching, has_cost: false };
         refused(|structure| structure.parts[0].rules = all.iter().map(rule).collect())
     };
-    for all in [
+    const WRONG: &[[Matching; 2]] = &[
         [Matching::Of(0), Matching::Optimal],
         [Matching::Optimal, Matching::Of(2)],
         [Matching::Of(1), Matching::Of(0)],
         [Matching::Of(usize::MAX), Matching::Given],
-    ] {
-        let error = rules(Box::leak(Box::new(all)));
+    ];
+    for all in WRONG {
+        let error = rules(all);
         assert!(matches!(error, Error::Part { part: 0, property: "rules", .. }), "{error}");
     }
     let error = rules(&[Matching::Optimal, Matching::Of(7)]);
