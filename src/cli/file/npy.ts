@@ -2,21 +2,12 @@
  * One array as NumPy writes it (`.npy`, versions 1 to 3). Source: numpy, `numpy/lib/_format_impl.py`, "Format Version 1.0" and
  * after. No object is ever unpickled.
  */
+import type { IntegerData } from '../../common/tensors.ts'
 import { shorten } from '../../common/validate.ts'
 import { Fault } from '../fault.ts'
 
 /** Numbers of an array. float16 is read as float32, bool as 0 and 1. */
-export type Numbers =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array
+export type Numbers = Float32Array | Float64Array | Exclude<IntegerData, Uint8ClampedArray>
 
 /** Numbers as JavaScript has them, also of integers of 64 bits. Nothing is collected on the way, since there may be very many. */
 export function toNumbers(data: Numbers): Exclude<Numbers, BigInt64Array | BigUint64Array> {
