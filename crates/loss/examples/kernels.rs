@@ -87,7 +87,7 @@ impl Batch {
 fn plan(config: &Config) -> Result<Plan> {
     Criterion::new(Level::detect(), config)?.plan(Structure {
         images: IMAGES,
-        stacks: vec![Stack { layers: 1, rows: QUERIES, widths: vec![CLASSES, 4] }],
+        stacks: vec![Stack::of_rows(1, QUERIES, vec![CLASSES, 4])],
         parts: vec![Part::plain(0..1, 0..QUERIES)],
         targets: vec![true],
     })

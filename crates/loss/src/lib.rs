@@ -23,7 +23,7 @@
 //! let criterion = Criterion::new(Level::detect(), &Config::detr(3))?;
 //! let plan = criterion.plan(Structure {
 //!     images: 1,
-//!     stacks: vec![Stack { layers: 1, rows: 2, widths: vec![4, 4] }],
+//!     stacks: vec![Stack::of_rows(1, 2, vec![4, 4])],
 //!     parts: vec![Part::plain(0..1, 0..2)],
 //!     targets: vec![true],
 //! })?;
@@ -62,7 +62,7 @@ pub use config::Config;
 pub use criterion::{Criterion, Plan};
 pub use describe::{Description, describe};
 pub use error::{Array, Error, Place, QueryPlace, Result, TargetPlace, Value, WeightOf};
-pub use field::{Axis, Component, Field};
+pub use field::{Axis, Component, Field, Owner};
 pub use lsap::{Interrupt, Threads};
 pub use option::{OptionInfo, OptionValue, Options, Values};
 pub use simd::Level;
@@ -70,6 +70,6 @@ pub use step::{
     Inputs, LayerCounts, LayerReport, LayerRule, Matching, NonFiniteCounts, Normalizers, Part, Report, Scratch, Stack,
     Structure,
 };
-pub use terms::family::{Family, Kind, TargetField, Term};
+pub use terms::family::{Family, Kind, Presence, TargetField, Term};
 pub use terms::{TERMS, query_fields, target_fields, terms};
 pub use weights::Weights;

@@ -105,6 +105,7 @@ pub fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
         Error::Label { place, .. } | Error::Labels { place, .. } => set_target(object, place),
         Error::NotFinite { place, .. } | Error::Value { place, .. } => match place {
             Place::Query(place) => set_query(object, place),
+            Place::Image(place) => set_image(object, place),
             Place::Target(place) => set_target(object, place),
         },
         Error::Matching { place, .. } => set_query(object, place),
@@ -122,7 +123,11 @@ fn set_target(object: &mut Object<'_>, place: &TargetPlace) -> napi::Result<()> 
 }
 
 fn set_query(object: &mut Object<'_>, place: &QueryPlace) -> napi::Result<()> {
-    set(object, "layer", place.layer)?;
-    set(object, "image", place.image)?;
+    set_image(object, place)?;
     set(object, "query", place.query)
+}
+
+fn set_image(object: &mut Object<'_>, place: &QueryPlace) -> napi::Result<()> {
+    set(object, "layer", place.layer)?;
+    set(object, "image", place.image)
 }

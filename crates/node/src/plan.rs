@@ -86,6 +86,8 @@ pub struct StackStructure {
     pub rows: u32,
     /// The width of each field, in the order of the description; 0 for those without a tensor.
     pub widths: Vec<u32>,
+    /// For each field whose rows have several axes without a size of their own, the sizes of all of them; none for the others.
+    pub axes: Vec<Vec<u32>>,
 }
 
 /// Some queries of some layers.
@@ -166,10 +168,12 @@ pub fn create_plan(
 
 impl StepStructure {
     fn into_core(self) -> Structure {
-        let stack = |StackStructure { layers, rows, widths }: StackStructure| Stack {
+        let sizes = |sizes: Vec<u32>| sizes.into_iter().map(|size| size as usize).collect();
+        let stack = |StackStructure { layers, rows, widths, axes }: StackStructure| Stack {
             layers: layers as usize,
             rows: rows as usize,
-            widths: widths.into_iter().map(|width| width as usize).collect(),
+            widths: sizes(widths),
+            axes: axes.into_iter().map(sizes).collect(),
         };
         Structure {
             images: self.images as usize,

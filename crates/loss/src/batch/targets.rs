@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Array, Error, Result};
-use crate::field::{FieldRows, MAX_FIELDS, Source};
+use crate::field::{FieldRows, MAX_FIELDS, RowShapes, Source};
 use crate::shape::check_length;
 
 /// The targets of all images.
@@ -14,7 +14,7 @@ pub struct Targets<'a> {
     label_offsets: Option<&'a [u32]>,
     /// `[targets, width]` each; empty where the batch has none.
     fields: [&'a [f32]; MAX_FIELDS],
-    widths: [usize; MAX_FIELDS],
+    shapes: RowShapes,
     offsets: &'a [u32],
     ignored: &'a [u8],
 }
@@ -60,11 +60,11 @@ impl<'a> Targets<'a> {
         if !ignored.is_empty() {
             check_length(Array::Ignored, ignored.len(), &[total])?;
         }
-        let (mut all, mut widths) = ([&[][..]; MAX_FIELDS], [0; MAX_FIELDS]);
+        let (mut all, mut shapes) = ([&[][..]; MAX_FIELDS], RowShapes::NONE);
         for (place, values) in fields.iter().enumerate().filter(|(_, values)| !values.is_empty()) {
-            (all[place], widths[place]) = (values, values.len() / total.max(1));
+            (all[place], shapes.widths[place]) = (values, values.len() / total.max(1));
         }
-        Ok(Self { labels, label_offsets, fields: all, widths, offsets, ignored })
+        Ok(Self { labels, label_offsets, fields: all, shapes, offsets, ignored })
     }
 
     /// All targets of the batch.
@@ -104,9 +104,9 @@ impl<'a> Targets<'a> {
         self.fields[place]
     }
 
-    /// The widths of all fields.
-    pub(crate) fn widths(&self) -> &[usize; MAX_FIELDS] {
-        &self.widths
+    /// How long the rows of all fields are.
+    pub(crate) fn shapes(&self) -> &RowShapes {
+        &self.shapes
     }
 
     /// The labels of a target, numbered among all.
@@ -125,7 +125,7 @@ impl<'a> Targets<'a> {
     /// The targets of an image.
     pub(crate) fn image(&self, image: usize) -> ImageTargets<'_> {
         let range = self.range(image);
-        let rows = FieldRows::new(Source::Arrays(&self.fields), &self.widths, range.clone());
+        let rows = FieldRows::new(Source::Arrays(&self.fields), &self.shapes, range.clone());
         ImageTargets::new(self.labels, self.label_offsets, rows, range)
     }
 }

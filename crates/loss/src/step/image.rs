@@ -81,17 +81,19 @@ pub(crate) fn inspect(
     use crate::error::{Error, Place};
     let row = image.rows.row(field, query);
     let info = crate::terms::query_field(field);
-    let place = Place::Query(image.place(query));
+    let place = image.place(query);
+    let place = if image.rows.is_own(field) { Place::Query(place) } else { Place::Image(place) };
+    let axes = image.rows.axes(field);
     if let Some((at, bad)) = not_finite(row) {
         if setup.leaves_out {
             return Ok(bad);
         }
-        let component = info.component(row.len(), at);
+        let component = info.component(row.len(), axes, at);
         return Err(Error::NotFinite { place, field: info.name, component, value: row[at] });
     }
     match broken(row) {
         Some(broken) => {
-            let component = info.component(row.len(), broken.at);
+            let component = info.component(row.len(), axes, broken.at);
             Err(Error::Value { place, field: info.name, component, value: row[broken.at], rule: broken.rule })
         }
         None => Ok(0),

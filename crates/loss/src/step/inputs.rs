@@ -6,7 +6,7 @@ use super::plan::{Layout, Slot};
 use super::setup::{KnownLabels, Setup};
 use crate::batch::{LEFT_OUT, Targets};
 use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace};
-use crate::field::{Field, FieldRows, Source};
+use crate::field::{Field, FieldRows, MAX_AXES, Source};
 use crate::option::LIMIT;
 use crate::shape::{check_length, not_finite};
 use crate::terms::family::Built;
@@ -68,7 +68,7 @@ impl<'a> Inputs<'a> {
         let total = self.targets.total();
         let of_queries = |family: usize| {
             let first = queries_of(family).start;
-            layout.tensors.iter().find(|tensor| tensor.field == first).map_or(0, |tensor| tensor.shape[3])
+            layout.tensors.iter().find(|tensor| tensor.field == first).map_or(0, |tensor| tensor.width())
         };
         for family in 0..FAMILIES.len() {
             let Built::Pair(terms) = setup.family(family) else { continue };
@@ -106,7 +106,7 @@ impl<'a> Inputs<'a> {
                 if values.is_empty() {
                     continue;
                 }
-                let rows = values.chunks_exact(self.targets.widths()[place]);
+                let rows = values.chunks_exact(self.targets.shapes().widths[place]);
                 if !simd::all_finite(setup.level, values) || !terms.targets_hold(index, rows) {
                     self.check_target_field(place, &info.field, |row| terms.check_target(index, row))?;
                 }
@@ -116,18 +116,18 @@ impl<'a> Inputs<'a> {
     }
 
     fn check_target_field(&self, place: usize, field: &Field, broken: impl Fn(&[f32]) -> Option<Broken>) -> Result<()> {
-        let width = self.targets.widths()[place];
+        let width = self.targets.shapes().widths[place];
         for image in 0..self.targets.images() {
             let range = self.targets.range(image);
             for target in range.clone() {
                 let row = &self.targets.field(place)[target * width..][..width];
                 let place = Place::Target(TargetPlace { image, target: target - range.start });
                 if let Some((at, _)) = not_finite(row) {
-                    let (component, value) = (field.component(width, at), row[at]);
+                    let (component, value) = (field.component(width, [0; MAX_AXES], at), row[at]);
                     return Err(Error::NotFinite { place, field: field.name, component, value });
                 }
                 if let Some(Broken { at, rule }) = broken(row) {
-                    let (component, value) = (field.component(width, at), row[at]);
+                    let (component, value) = (field.component(width, [0; MAX_AXES], at), row[at]);
                     return Err(Error::Value { place, field: field.name, component, value, rule });
                 }
             }
@@ -181,7 +181,8 @@ impl<'a> Inputs<'a> {
         let (layer, part) = (&layout.layers[slot.tensors], &layout.parts[slot.part]);
         let first = layer.first + image * layer.rows;
         let range = first + part.queries.start..first + part.queries.end;
-        FieldRows::new(Source::Tensors(self.tensors, &layer.tensors), &layer.widths, range)
+        let rows = FieldRows::new(Source::Tensors(self.tensors, &layer.tensors), &layer.shapes, range);
+        rows.of(layer.number * layout.images + image, layer.number)
     }
 }
 

@@ -3,10 +3,11 @@
 use super::plan::{Layout, Slot};
 use super::sums::{NonFiniteCounts, Sums};
 use crate::error::Error;
-use crate::terms::FAMILIES;
+use crate::field::{MAX_FIELDS, Owner};
+use crate::terms::OWNERS;
 
-/// Gradients of an image: the class term's by the logits, then each family's by its field; empty where there is none.
-pub(crate) type Gradients<'a> = [&'a mut [f32]; 1 + FAMILIES.len()];
+/// Gradients of an image by the fields of its queries, in their order; empty where there is none.
+pub(crate) type Gradients<'a> = [&'a mut [f32]; MAX_FIELDS];
 
 /// One image of one layer, where its results go, and what it adds to the sums.
 pub(crate) struct Job<'a> {
@@ -28,7 +29,8 @@ pub(crate) struct Job<'a> {
 
 /// Where the results of a stage go.
 pub(crate) struct JobOutputs<'a, 'b> {
-    /// One for each tensor that has a gradient; none where gradients are not wanted.
+    /// One for each tensor that has a gradient, or what stands in for it ([`super::shared`]); none where gradients are not
+    /// wanted.
     pub gradients: &'a mut [&'b mut [f32]],
     /// The matchings of all layers.
     pub matches: &'a mut [i32],
@@ -78,15 +80,16 @@ fn split_gradients<'a>(layout: &Layout, gradients: &'a mut [&mut [f32]]) -> Vec<
     let mut split: Vec<Option<Gradients<'a>>> = Vec::new();
     split.resize_with(layout.slots.len() * images, || Some(std::array::from_fn(|_| &mut [][..])));
     for (gradient, info) in gradients.iter_mut().zip(&layout.gradients) {
-        let width = layout.tensors[info.tensor].shape[3];
+        let width = layout.tensors[info.tensor].width();
+        let is_own = OWNERS[info.field] == Owner::Query;
         let mut rest = &mut **gradient;
         for sharing in &info.slots {
             for image in 0..images {
                 for &slot in sharing {
                     let queries = layout.parts[layout.slots[slot].part].queries.len();
-                    let own = take(&mut rest, queries * width);
+                    let own = take(&mut rest, if is_own { queries * width } else { width });
                     if let Some(places) = &mut split[slot * images + image] {
-                        places[info.owner] = own;
+                        places[info.field] = own;
                     }
                 }
             }

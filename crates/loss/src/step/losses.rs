@@ -11,7 +11,7 @@ use super::sums::Sums;
 use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::PositiveInputs;
 use crate::terms::pair::{PairOutputs, Pairs};
-use crate::terms::{FAMILIES, TERMS, gradient_field, queries_of, terms_of};
+use crate::terms::{FAMILIES, LOGITS, TERMS, queries_of, terms_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
@@ -48,16 +48,14 @@ pub(crate) fn image(
         // a late family that is active fills its own
         let is_late = setup.late(image.active()).map(|(family, _)| family);
         let others = (0..FAMILIES.len()).filter(|&family| is_late != Some(family));
-        others.for_each(|family| gradients[1 + family].fill(0.0));
+        others.flat_map(queries_of).for_each(|field| gradients[field].fill(0.0));
     }
     // of the union matching, geometric terms come later; what agrees is asked for now
     let is_union = image.part.union;
-    let own = gradients.as_deref_mut().filter(|_| !is_union);
     let all = pairs_of(image, read.rows, pairs);
-    let (mut terms, agreement) = geometry(setup, image, &all, scales, own, buffers);
-    if is_union {
-        terms = [0.0; TERMS];
-    } else {
+    let over = if is_union { Over::Own } else { Over::All };
+    let (mut terms, agreement) = geometry(setup, image, &all, over, scales, gradients.as_deref_mut(), buffers);
+    if !is_union {
         keep(pairs, agreement, quality);
     }
     let inputs = PositiveInputs {
@@ -70,11 +68,11 @@ pub(crate) fn image(
         losses: read.losses,
         scale: scales.0[0],
     };
-    let logits_gradient = gradients.as_deref_mut().map(|gradients| &mut *gradients[0]);
+    let logits_gradient = gradients.as_deref_mut().map(|gradients| &mut *gradients[LOGITS]);
     let class = setup.class.positives(setup.level, inputs, logits_gradient, read.memory);
     if let Some(gradients) = gradients {
         for &query in left_out {
-            gradients[0][query * image.classes..][..image.classes].fill(0.0);
+            gradients[LOGITS][query * image.classes..][..image.classes].fill(0.0);
         }
         correct_gradients(setup, image, pairs, gradients);
     }
@@ -99,7 +97,7 @@ pub(crate) fn of_union(
     let mut corrected = std::mem::take(&mut buffers.corrected);
     let rows = corrected_rows(setup, image, &mut corrected);
     let all = pairs_of(image, rows, pairs);
-    let (terms, agreement) = geometry(setup, image, &all, scales, gradients.as_deref_mut(), buffers);
+    let (terms, agreement) = geometry(setup, image, &all, Over::Union, scales, gradients.as_deref_mut(), buffers);
     keep(pairs, agreement, quality);
     buffers.corrected = corrected;
     if let Some(gradients) = gradients {
@@ -113,11 +111,23 @@ fn pairs_of<'a>(image: &Image<'a>, queries: FieldRows<'a>, list: &'a [(usize, us
     Pairs { queries, targets: image.targets.all.rows, list }
 }
 
-/// The terms of all families over the pairs, and how well each pair agrees, by the first family that says so.
+/// Whose terms are computed over some pairs.
+#[derive(Clone, Copy, PartialEq)]
+enum Over {
+    /// Those of all families, over a layer's own pairs.
+    All,
+    /// Over its own pairs too, those of families that do not follow the union matching; of the others, how well pairs agree.
+    Own,
+    /// Those of families that follow it, over its pairs.
+    Union,
+}
+
+/// The terms of the families over the pairs, and how well each pair agrees, by the first family that says so.
 fn geometry<'a>(
     setup: &Setup,
     image: &Image<'_>,
     pairs: &Pairs<'_>,
+    over: Over,
     scales: &Scales,
     mut gradients: Option<&mut Gradients<'_>>,
     LossBuffers { quality, spare, .. }: &'a mut LossBuffers,
@@ -125,15 +135,23 @@ fn geometry<'a>(
     let mut sums = [0.0; TERMS];
     let mut is_known = false;
     for (family, terms) in setup.pairs(image.active()) {
+        let follows = FAMILIES[family].follows_union;
+        if over == Over::Union && !follows {
+            continue;
+        }
+        let counts = over != Over::Own || !follows;
         let says = FAMILIES[family].has_quality && !is_known;
         is_known |= says;
         let out = PairOutputs {
             scales: &scales.0[terms_of(family)],
             sums: &mut sums[terms_of(family)],
             quality: first(if says { quality } else { spare }, pairs.list.len()),
-            gradient: gradients.as_deref_mut().map(|gradients| &mut *gradients[1 + family]),
+            gradients: gradients.as_deref_mut().filter(|_| counts).map(|all| &mut all[queries_of(family)]),
         };
         terms.add_loss(setup.level, pairs, out);
+        if !counts {
+            sums[terms_of(family)].fill(0.0);
+        }
     }
     (sums, first(quality, pairs.list.len()))
 }
@@ -163,10 +181,10 @@ fn corrected_rows<'a>(setup: &Setup, image: &Image<'a>, copies: &'a mut [Vec<f32
 /// Turns the gradients of pairs by corrected rows into those by the image's own.
 fn correct_gradients(setup: &Setup, image: &Image<'_>, pairs: &[(usize, usize)], gradients: &mut Gradients<'_>) {
     for (family, terms) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
-        let Some(field) = gradient_field(family) else { continue };
+        let field = queries_of(family).start;
         for &(query, _) in pairs {
             let row = image.rows.row(field, query);
-            terms.correct_gradient(row, &mut gradients[1 + family][query * row.len()..][..row.len()]);
+            terms.correct_gradient(row, &mut gradients[field][query * row.len()..][..row.len()]);
         }
     }
 }

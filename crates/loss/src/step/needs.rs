@@ -6,6 +6,7 @@ use simd::LANES;
 use super::part::{Matching, Part};
 use super::plan::Layout;
 use super::setup::Setup;
+use super::shared;
 use crate::batch::Targets;
 use crate::terms::family::Built;
 use crate::terms::{FAMILIES, queries_of};
@@ -24,7 +25,7 @@ struct Crowd {
 /// Bytes that a call takes, at most.
 pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threads: Option<&(Threads, usize)>) -> u128 {
     /// For an image of a layer, and for a target.
-    const JOB: u128 = 512;
+    const JOB: u128 = 1024;
     const TARGET: u128 = 256;
     /// For a label of a target that may have several, and for a query of a layer.
     const LABEL: u128 = 64;
@@ -41,6 +42,7 @@ pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threa
         + targets.total() as u128 * TARGET
         + labels * LABEL
         + layout.reported_queries as u128 * QUERY
+        + shared::bytes(layout)
 }
 
 /// Bytes that a thread takes for an image of a part, at most.
@@ -71,7 +73,7 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     for family in 0..FAMILIES.len() {
         let widths = queries_of(family).map(|field| {
             let tensor = layers.iter().find_map(|layer| layer.tensors[field]);
-            tensor.map_or(0, |tensor| layout.tensors[tensor as usize].shape[3])
+            tensor.map_or(0, |tensor| layout.tensors[tensor as usize].width())
         });
         let width = widths.sum::<usize>() as u128;
         match setup.family(family) {

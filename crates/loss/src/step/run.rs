@@ -23,8 +23,9 @@ use super::scratch::Scratch;
 use super::setup::Setup;
 use super::step::Step;
 use super::sums::{NonFiniteCounts, Sums};
-use super::{cost, ignore, union};
+use super::{cost, ignore, shared, union};
 use crate::error::Result;
+use crate::terms::LOGITS;
 use crate::terms::class::{ClassDivisor, Purpose};
 
 /// Logits that take as long to read as a cell of a cost matrix takes to fill and to match.
@@ -60,6 +61,21 @@ impl Stage {
 /// # Errors
 /// The first fault in the order of the jobs. Gradients and matches are then unspecified.
 pub(crate) fn compute(
+    step: &Step<'_>,
+    given: Normalizers<'_>,
+    gradients: &mut [&mut [f32]],
+    matches: &mut [i32],
+    scratch: &mut Scratch,
+) -> Result<Report> {
+    let mut copies = shared::copies(step.layout, !gradients.is_empty())?;
+    let mut places = shared::places(gradients, &mut copies, step.layout);
+    let report = compute_all(step, given, &mut places, matches, scratch)?;
+    shared::add_up(gradients, &copies, step.layout);
+    Ok(report)
+}
+
+/// The same, where no two jobs write to the same gradient.
+fn compute_all(
     step: &Step<'_>,
     given: Normalizers<'_>,
     gradients: &mut [&mut [f32]],
@@ -141,6 +157,7 @@ pub(crate) fn compute(
         let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
         union_losses(step, union, report.union_normalizer, out, &mut sums, scratch)?;
     }
+    let own_normalizers = normalizers.clone();
     for (normalizer, slot) in normalizers.iter_mut().zip(slots) {
         if layout.parts[slot.part].union {
             *normalizer = report.union_normalizer;
@@ -161,7 +178,8 @@ pub(crate) fn compute(
         let ClassNormalizer { sum, least, divisor, .. } = class[index];
         let counts = LayerCounts { class_weight: sum, least_class_weight: least, ..layer.counts };
         let (own, family) = (&sums[index], |family| setup.family(family));
-        *layer = LayerReport::new(own, family, divisor.unwrap_or(sum), normalizers[index], layout.images, counts);
+        let divisors = [normalizers[index], own_normalizers[index]];
+        *layer = LayerReport::new(own, family, divisor.unwrap_or(sum), divisors, layout.images, counts);
         let part = &layout.parts[slot.part];
         report.loss += part.weight * layer.total(&step.weights(part));
     }
@@ -260,7 +278,7 @@ fn compute_image(
 ) -> Result<()> {
     let setup = step.setup;
     let scale = setup.class.pass_scale(scales.0[0]);
-    let gradient = job.gradients.as_mut().map(|gradients: &mut Gradients<'_>| &mut *gradients[0]);
+    let gradient = job.gradients.as_mut().map(|gradients: &mut Gradients<'_>| &mut *gradients[LOGITS]);
     let purpose = Purpose::Loss { scale, gradient };
     let Scratch { read, cost, solve, sorted, losses, .. } = scratch;
     let read = find(setup, image, purpose, job.matches, (read, cost, solve), &mut job.non_finite)?;

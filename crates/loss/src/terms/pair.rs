@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use simd::Level;
 
-use crate::field::FieldRows;
+use crate::field::{FieldRows, MAX_AXES};
 
 /// What is measured where a query lies on an ignored target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,15 +62,21 @@ pub(crate) struct Pairs<'a> {
 }
 
 /// Where the terms of an image go.
-pub(crate) struct PairOutputs<'a> {
+pub(crate) struct PairOutputs<'a, 'b> {
     /// What each term is multiplied by in the gradient.
     pub scales: &'a [f64],
     /// Each term is added to its sum.
     pub sums: &'a mut [f64],
     /// `[pairs]`: how well each pair agrees, 0 to 1, where the family says that.
     pub quality: &'a mut [f64],
-    /// That of the family's field, all rows; those of the pairs are written.
-    pub gradient: Option<&'a mut [f32]>,
+    /// Of each of the family's fields, all rows, empty where there is none; those of the pairs are written, and what pairs
+    /// share is added to.
+    pub gradients: Option<&'a mut [&'b mut [f32]]>,
+}
+
+/// The gradient of a family that has it by its first field alone.
+pub(crate) fn only<'a>(gradients: &'a mut [&mut [f32]]) -> &'a mut [f32] {
+    gradients[0]
 }
 
 /// The terms of one geometry. Called once for each image and stage; the kernels within are generic.
@@ -80,6 +86,12 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
 
     /// Likewise of the targets, where the first field of the queries has the width `of_queries`.
     fn target_width(&self, index: usize, of_queries: usize) -> usize;
+
+    /// A field of the family's queries whose rows do not go with those of the others, and the width that they must have.
+    /// `widths`, `axes`: of each.
+    fn misfit(&self, _widths: &[usize], _axes: &[[usize; MAX_AXES]]) -> Option<(usize, usize)> {
+        None
+    }
 
     /// The rule that a finite row of a field of the queries breaks.
     fn check_query(&self, index: usize, row: &[f32]) -> Option<Broken>;
@@ -103,7 +115,7 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
     fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]);
 
     /// The terms of the pairs.
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>);
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>);
 
     /// The part of a query that lies on an ignored target, 0 to 1; `None` where that means nothing.
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64>;

@@ -69,7 +69,7 @@ impl Sketch {
                     tensors.push((0..count).flat_map(row).collect());
                 }
             }
-            stacks.push(Stack { layers: *layers, rows: *rows, widths });
+            stacks.push(Stack::of_rows(*layers, *rows, widths));
         }
         let mut fields = vec![Vec::new(); target_fields().count()];
         let mut has_targets = vec![false; fields.len()];

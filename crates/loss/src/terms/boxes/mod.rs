@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use simd::{Level, dispatch};
 
-use super::family::{Built, Family, Places, TargetField, Term};
-use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs};
+use super::family::{Built, Family, Places, Presence, TargetField, Term};
+use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, only};
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
 use pairs::MatchedBoxes;
@@ -34,14 +34,15 @@ pub(super) const FAMILY: Family = Family {
     has_quality: true,
     is_late: false,
     needs: None,
+    presence: Presence::Everywhere,
+    follows_union: true,
     build,
 };
 
 /// The name of the targets' boxes.
 pub(super) const TARGET_BOXES: &str = BOXES.name;
 
-const BOXES: Field =
-    Field { name: "boxes", axes: &[Axis { name: "component", size: Some(COMPONENTS) }], has_gradient: true };
+const BOXES: Field = Field::row("boxes", &[Axis { name: "component", size: Some(COMPONENTS) }], true);
 
 /// Added to every area and squared length that a term divides by, in cost and loss: 1e-6 in DAB-DETR and DINO, 0 in most
 /// others. With 0, a quotient whose divisor is 0 counts as 0.
@@ -144,14 +145,14 @@ impl PairTerms for BoxFamily {
         }
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>) {
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>) {
         let boxes = MatchedBoxes {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),
             pairs: pairs.list,
         };
         let scale = BoxTerms::of(out.scales);
-        let terms = pairs::matched(level, self.geometry, boxes, &scale, out.quality, out.gradient);
+        let terms = pairs::matched(level, self.geometry, boxes, &scale, out.quality, out.gradients.map(only));
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
     }
 

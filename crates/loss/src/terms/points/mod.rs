@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use simd::Level;
 
-use super::family::{Built, Family, Places, TargetField, Term};
-use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
+use super::family::{Built, Family, Places, Presence, TargetField, Term};
+use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class, only};
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options, Values};
@@ -31,15 +31,16 @@ pub(super) const FAMILY: Family = Family {
     has_quality: false,
     is_late: false,
     needs: None,
+    presence: Presence::Everywhere,
+    follows_union: true,
     build,
 };
 
 /// Of each point its coordinates, one point after the other.
-const POINTS: Field = Field { name: "points", axes: &[Axis { name: "component", size: None }], has_gradient: true };
+const POINTS: Field = Field::row("points", &[Axis { name: "component", size: None }], true);
 
 /// 0 for a point of a target that is not known, 1 or 2 for one that is. All are known in absence.
-const VISIBILITY: Field =
-    Field { name: "visibility", axes: &[Axis { name: "point", size: None }], has_gradient: false };
+const VISIBILITY: Field = Field::row("visibility", &[Axis { name: "point", size: None }], false);
 
 /// Weights of the points, or of all their coordinates; 1 in absence.
 const POINT_WEIGHTS: OptionInfo = OptionInfo { name: "pointWeights", values: Values::List };
@@ -122,13 +123,14 @@ impl PairTerms for PointFamily {
         cost::add(level, &self.weighing(inputs.targets), inputs.weights[0], inputs.layout, targets, block);
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>) {
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>) {
         let points = Points {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),
             pairs: pairs.list,
         };
-        out.sums[0] += pairs::matched(level, &self.weighing(pairs.targets), points, out.scales[0], out.gradient);
+        let gradient = out.gradients.map(only);
+        out.sums[0] += pairs::matched(level, &self.weighing(pairs.targets), points, out.scales[0], gradient);
     }
 
     fn overlap(&self, _: Overlap, _: &[f32], _: &[f32]) -> Option<f64> {

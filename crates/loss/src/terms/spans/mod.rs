@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use simd::Level;
 
-use super::family::{Built, Family, Places, TargetField, Term};
-use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
+use super::family::{Built, Family, Places, Presence, TargetField, Term};
+use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class, only};
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
@@ -29,11 +29,12 @@ pub(super) const FAMILY: Family = Family {
     has_quality: true,
     is_late: false,
     needs: None,
+    presence: Presence::Everywhere,
+    follows_union: true,
     build,
 };
 
-const SPANS: Field =
-    Field { name: "spans", axes: &[Axis { name: "component", size: Some(COMPONENTS) }], has_gradient: true };
+const SPANS: Field = Field::row("spans", &[Axis { name: "component", size: Some(COMPONENTS) }], true);
 
 /// Whether targets must lie in [0, 1].
 const NORMALIZED_SPANS: OptionInfo = OptionInfo::flag("normalizedSpans", true);
@@ -97,14 +98,14 @@ impl PairTerms for SpanFamily {
         pairs::add_cost(level, self.format, &SpanTerms::of(inputs.weights), inputs.layout, targets, block);
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>) {
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>) {
         let spans = MatchedSpans {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),
             pairs: pairs.list,
         };
         let scale = SpanTerms::of(out.scales);
-        let terms = pairs::matched(level, self.format, spans, &scale, out.quality, out.gradient);
+        let terms = pairs::matched(level, self.format, spans, &scale, out.quality, out.gradients.map(only));
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
     }
 
