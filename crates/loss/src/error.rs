@@ -48,6 +48,11 @@ pub enum Place {
     Image(QueryPlace),
     /// A target's.
     Target(TargetPlace),
+    /// That of an image's targets together.
+    Targets {
+        /// Image of the batch.
+        image: usize,
+    },
 }
 
 /// An array whose length does not fit.
@@ -224,7 +229,9 @@ impl Error {
             }
             Self::NotFinite { place, field, .. } | Self::Value { place, field, .. } => match place {
                 Place::Query(place) | Place::Image(place) => format!("{field} of part {}", place.part),
-                Place::Target(place) => format!("{field} of the targets of image {}", place.image),
+                Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => {
+                    format!("{field} of the targets of image {image}")
+                }
             },
             Self::Matching { place, .. } => format!("matching of part {}", place.part),
             Self::AddedCost { place, .. } => format!("cost of part {}", place.part),
@@ -270,6 +277,7 @@ fn value_detail(place: &Place, component: &Component, value: impl fmt::Display, 
             format!("{value} at layer {}, image {}, {component}; {rule}", place.layer, place.image)
         }
         Place::Target(place) => format!("target {} has {value} at {component}; {rule}", place.target),
+        Place::Targets { .. } => format!("{value} at {component}; {rule}"),
     }
 }
 

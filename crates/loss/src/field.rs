@@ -6,8 +6,8 @@
 use std::fmt;
 use std::ops::Range;
 
-/// The most fields that queries, or targets, may have.
-pub(crate) const MAX_FIELDS: usize = 16;
+use crate::raster::ImageRasters;
+pub(crate) use crate::raster::MAX_FIELDS;
 
 /// The most axes of a row.
 pub(crate) const MAX_AXES: usize = 3;
@@ -38,6 +38,9 @@ pub enum Owner {
     Image,
     /// Each layer, for all its images.
     Layer,
+    /// Each pair of a layer's matching, image by image and in the order of the queries; the first axis says how many there
+    /// are. To whoever reads rows it is one of the layer.
+    Pair,
 }
 
 /// An axis of a field's rows.
@@ -77,6 +80,7 @@ pub(crate) struct FieldRows<'a> {
     of_layer: usize,
     /// How many rows.
     pub count: usize,
+    rasters: Option<ImageRasters<'a>>,
 }
 
 /// Where the rows of fields lie.
@@ -93,7 +97,17 @@ pub(crate) enum Source<'a> {
 impl<'a> FieldRows<'a> {
     /// The rows of a range.
     pub fn new(source: Source<'a>, shapes: &'a RowShapes, rows: Range<usize>) -> Self {
-        Self { source, shapes, first: rows.start, of_image: 0, of_layer: 0, count: rows.len() }
+        Self { source, shapes, first: rows.start, of_image: 0, of_layer: 0, count: rows.len(), rasters: None }
+    }
+
+    /// The same with planes of bytes.
+    pub fn with_rasters(self, rasters: ImageRasters<'a>) -> Self {
+        Self { rasters: Some(rasters), ..self }
+    }
+
+    /// Their planes of bytes, if any may have such.
+    pub fn rasters(&self) -> Option<ImageRasters<'a>> {
+        self.rasters
     }
 
     /// The same with the rows that an image and a layer have in what the source has of each field.
@@ -135,7 +149,7 @@ impl<'a> FieldRows<'a> {
         match self.shapes.owners[field] {
             Owner::Query => &values[self.first * width..][..self.count * width],
             Owner::Image => &values[self.of_image * width..][..width],
-            Owner::Layer => &values[self.of_layer * width..][..width],
+            Owner::Layer | Owner::Pair => &values[self.of_layer * width..][..width],
         }
     }
 
@@ -145,7 +159,7 @@ impl<'a> FieldRows<'a> {
         let width = self.width(field);
         match self.shapes.owners[field] {
             Owner::Query => &self.get(field)[index * width..][..width],
-            Owner::Image | Owner::Layer => self.get(field),
+            Owner::Image | Owner::Layer | Owner::Pair => self.get(field),
         }
     }
 

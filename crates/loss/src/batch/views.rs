@@ -133,7 +133,10 @@ impl Kept {
         let range = self.offsets[image]..self.offsets[image + 1];
         let regions = self.ignored_offsets[image]..self.ignored_offsets[image + 1];
         let rows = |fields, range| FieldRows::new(Source::Copies(fields), &self.shapes, range);
-        let kept = rows(&self.fields, range.clone());
+        let mut kept = rows(&self.fields, range.clone());
+        if let Some(rasters) = all.rows.rasters() {
+            kept = kept.with_rasters(rasters.of(&self.index[range.clone()]));
+        }
         ImageView {
             all,
             kept: ImageTargets::new(&self.labels, Some(&self.label_offsets), kept, range.clone()),

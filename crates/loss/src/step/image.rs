@@ -9,6 +9,7 @@ use crate::error::{QueryPlace, Result};
 use crate::field::FieldRows;
 use crate::shape::not_finite;
 use crate::terms::class::Logits;
+use crate::terms::pair::At;
 use crate::terms::{LOGITS, queries_of};
 
 /// What is read of an image.
@@ -22,6 +23,8 @@ pub(crate) struct Image<'a> {
     pub queries: usize,
     /// Columns of the logits.
     pub classes: usize,
+    /// Where it lies; the number of its first pair is known of jobs alone.
+    pub at: At,
     /// Rows of the part's queries.
     pub rows: FieldRows<'a>,
     pub targets: ImageView<'a>,
@@ -39,6 +42,7 @@ impl<'a> Image<'a> {
             is_optimal: slot.is_optimal(),
             queries: part.queries.len(),
             classes: layout.layers[slot.tensors].classes,
+            at: At { seed: inputs.seed, part: slot.part, layer: slot.layer, image, first_pair: 0 },
             rows: inputs.queries(layout, slot, image),
             targets: views.image(image, part.class_agnostic),
             cost: inputs.cost(layout, slot, image),

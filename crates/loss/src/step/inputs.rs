@@ -8,8 +8,9 @@ use crate::batch::{LEFT_OUT, Targets};
 use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace};
 use crate::field::{Field, FieldRows, MAX_AXES, Source};
 use crate::option::LIMIT;
+use crate::raster::Raster;
 use crate::shape::{check_length, not_finite};
-use crate::terms::family::Built;
+use crate::terms::family::{Built, Form, TargetField};
 use crate::terms::pair::Broken;
 use crate::terms::{FAMILIES, queries_of, query_field, target_fields, targets_of};
 
@@ -26,6 +27,8 @@ pub struct Inputs<'a> {
     pub costs: &'a [f32],
     /// The ground truth.
     pub targets: Targets<'a>,
+    /// What random numbers are drawn from, where terms draw any: the same seed draws the same.
+    pub seed: u64,
 }
 
 /// Normalisers given by the caller, for a batch that is split over workers. All are from 1e-12 to 1e24.
@@ -73,6 +76,11 @@ impl<'a> Inputs<'a> {
         for family in 0..FAMILIES.len() {
             let Built::Pair(terms) = setup.family(family) else { continue };
             for (k, field) in targets_of(family).enumerate() {
+                let info = &FAMILIES[family].targets[k];
+                if info.form != Form::Row {
+                    self.check_raster_lengths(field, info, if layout.has_targets[field] { layout.images } else { 0 })?;
+                    continue;
+                }
                 let values = self.targets.field(field);
                 let width = terms.target_width(k, of_queries(family));
                 let is_absent = values.is_empty() && !layout.has_targets[field];
@@ -102,6 +110,7 @@ impl<'a> Inputs<'a> {
         for family in 0..FAMILIES.len() {
             let Built::Pair(terms) = setup.family(family) else { continue };
             for ((index, place), info) in targets_of(family).enumerate().zip(FAMILIES[family].targets) {
+                self.check_rasters(place, info)?;
                 let values = self.targets.field(place);
                 if values.is_empty() {
                     continue;
@@ -111,6 +120,40 @@ impl<'a> Inputs<'a> {
                     self.check_target_field(place, &info.field, |row| terms.check_target(index, row))?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Checks how many values planes have. `images`: that have them.
+    fn check_raster_lengths(&self, place: usize, info: &TargetField, images: usize) -> Result<()> {
+        let (array, rasters) = (Array::Targets { field: info.field.name }, self.targets.rasters(place));
+        check_length(array, rasters.len(), &[images])?;
+        for (image, &Raster { values, height, width }) in rasters.iter().enumerate() {
+            match info.form {
+                Form::Plane if values.is_empty() => {}
+                Form::Plane => check_length(array, values.len(), &[height, width])?,
+                Form::Planes | Form::Row => {
+                    check_length(array, values.len(), &[self.targets.range(image).len(), height, width])?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that planes hold nothing but 0 and 1.
+    fn check_rasters(&self, place: usize, TargetField { field, form, .. }: &TargetField) -> Result<()> {
+        for (image, raster) in self.targets.rasters(place).iter().enumerate() {
+            if raster.values.iter().fold(0, |most, &value| most.max(value)) <= 1 {
+                continue;
+            }
+            let at = raster.values.iter().position(|&value| value > 1).unwrap_or_default();
+            let (length, value) = (raster.height * raster.width, f32::from(raster.values[at]));
+            let place = match form {
+                Form::Plane => Place::Targets { image },
+                Form::Planes | Form::Row => Place::Target(TargetPlace { image, target: at / length }),
+            };
+            let component = field.component(length, [raster.height, raster.width, 0], at % length);
+            return Err(Error::Value { place, field: field.name, component, value, rule: "it must be 0 or 1" });
         }
         Ok(())
     }

@@ -14,6 +14,8 @@ pub(crate) struct Job<'a> {
     /// Number of the layer among those of all parts.
     pub slot: usize,
     pub image: usize,
+    /// The number of its first pair among those of its layer, where anything belongs to pairs.
+    pub first_pair: usize,
     /// How long it takes, in logits to read.
     pub work: usize,
     pub gradients: Option<Gradients<'a>>,
@@ -36,6 +38,8 @@ pub(crate) struct JobOutputs<'a, 'b> {
     pub matches: &'a mut [i32],
     /// As long, or empty.
     pub quality: &'a mut [f64],
+    /// For each layer and image the number of its first pair, or empty.
+    pub first_pairs: &'a [usize],
 }
 
 /// All images of the layers that a stage takes, layer after layer.
@@ -59,6 +63,7 @@ pub(crate) fn jobs<'a>(
                 jobs.push(Job {
                     slot: index,
                     image,
+                    first_pair: out.first_pairs.get(index * images + image).copied().unwrap_or(0),
                     work: work(slot, image),
                     gradients: gradients.get_mut(index * images + image).and_then(Option::take),
                     matches,

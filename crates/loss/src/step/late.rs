@@ -66,7 +66,8 @@ pub(crate) fn roles(
     roles.clear();
     roles.extend_from_slice(matched.matches);
     let others_may_be = counts.fields.iter().sum::<usize>() > 0;
-    let mut jobs = late_jobs(step, JobOutputs { gradients: &mut [], matches: roles, quality: &mut [] });
+    let mut jobs =
+        late_jobs(step, JobOutputs { gradients: &mut [], matches: roles, quality: &mut [], first_pairs: &[] });
     run(step.threads, &mut jobs, scratch, |job, scratch| {
         let image = step.image(job.slot, job.image);
         let Some((family, terms)) = step.setup.late(image.active()) else { return Ok(()) };

@@ -10,6 +10,7 @@ use super::setup::Setup;
 use super::sums::Sums;
 use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::PositiveInputs;
+use crate::terms::memory::TermMemory;
 use crate::terms::pair::{PairOutputs, Pairs};
 use crate::terms::{FAMILIES, LOGITS, TERMS, queries_of, terms_of};
 
@@ -19,12 +20,20 @@ pub(crate) struct LossBuffers {
     /// How well each pair agrees; and what further families say of it.
     quality: Vec<f64>,
     spare: Vec<f64>,
+    memory: TermMemory,
     corrected: [Vec<f32>; MAX_FIELDS],
 }
 
 /// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scales(pub [f64; TERMS]);
+
+impl LossBuffers {
+    /// Bytes that grow with an image.
+    pub fn held(&self) -> usize {
+        self.memory.held()
+    }
+}
 
 /// Where the results of an image go.
 pub(crate) struct ImageOutputs<'a, 'b> {
@@ -43,7 +52,7 @@ pub(crate) fn image(
     ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
     buffers: &mut LossBuffers,
 ) -> Sums {
-    let Sorted { pairs, left_out } = sorted;
+    let Sorted { pairs, numbers, left_out } = sorted;
     if let Some(gradients) = gradients.as_deref_mut() {
         // a late family that is active fills its own
         let is_late = setup.late(image.active()).map(|(family, _)| family);
@@ -52,7 +61,7 @@ pub(crate) fn image(
     }
     // of the union matching, geometric terms come later; what agrees is asked for now
     let is_union = image.part.union;
-    let all = pairs_of(image, read.rows, pairs);
+    let all = pairs_of(image, read.rows, pairs, numbers);
     let over = if is_union { Over::Own } else { Over::All };
     let (mut terms, agreement) = geometry(setup, image, &all, over, scales, gradients.as_deref_mut(), buffers);
     if !is_union {
@@ -96,7 +105,7 @@ pub(crate) fn of_union(
     let pairs = &sorted.pairs;
     let mut corrected = std::mem::take(&mut buffers.corrected);
     let rows = corrected_rows(setup, image, &mut corrected);
-    let all = pairs_of(image, rows, pairs);
+    let all = pairs_of(image, rows, pairs, &[]);
     let (terms, agreement) = geometry(setup, image, &all, Over::Union, scales, gradients.as_deref_mut(), buffers);
     keep(pairs, agreement, quality);
     buffers.corrected = corrected;
@@ -107,8 +116,13 @@ pub(crate) fn of_union(
 }
 
 /// The pairs of an image with the fields of both sides.
-fn pairs_of<'a>(image: &Image<'a>, queries: FieldRows<'a>, list: &'a [(usize, usize)]) -> Pairs<'a> {
-    Pairs { queries, targets: image.targets.all.rows, list }
+fn pairs_of<'a>(
+    image: &Image<'a>,
+    queries: FieldRows<'a>,
+    list: &'a [(usize, usize)],
+    numbers: &'a [usize],
+) -> Pairs<'a> {
+    Pairs { at: image.at, queries, targets: image.targets.all.rows, list, numbers }
 }
 
 /// Whose terms are computed over some pairs.
@@ -130,7 +144,7 @@ fn geometry<'a>(
     over: Over,
     scales: &Scales,
     mut gradients: Option<&mut Gradients<'_>>,
-    LossBuffers { quality, spare, .. }: &'a mut LossBuffers,
+    LossBuffers { quality, spare, memory, .. }: &'a mut LossBuffers,
 ) -> ([f64; TERMS], &'a [f64]) {
     let mut sums = [0.0; TERMS];
     let mut is_known = false;
@@ -148,7 +162,7 @@ fn geometry<'a>(
             quality: first(if says { quality } else { spare }, pairs.list.len()),
             gradients: gradients.as_deref_mut().filter(|_| counts).map(|all| &mut all[queries_of(family)]),
         };
-        terms.add_loss(setup.level, pairs, out);
+        terms.add_loss(setup.level, pairs, out, memory);
         if !counts {
             sums[terms_of(family)].fill(0.0);
         }

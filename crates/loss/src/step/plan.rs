@@ -83,7 +83,7 @@ fn rows_of(field: usize, images: usize, rows: usize) -> [usize; 2] {
     match OWNERS[field] {
         Owner::Query => [images, rows],
         Owner::Image => [images, 1],
-        Owner::Layer => [1, 1],
+        Owner::Layer | Owner::Pair => [1, 1],
     }
 }
 
@@ -284,8 +284,16 @@ impl Layout {
                     }
                     continue;
                 }
+                if info.open_axes() == 1 && info.set.is_none() {
+                    // layers may differ in what belongs to no set
+                    let known: usize = info.axes.iter().filter_map(|axis| axis.size).product();
+                    if !width_of(field).is_multiple_of(known.max(1)) {
+                        return fail(field, width_of(field).next_multiple_of(known));
+                    }
+                    continue;
+                }
                 if info.open_axes() > 1 {
-                    // such rows may differ from layer to layer
+                    // and in such rows
                     let product = layer.shapes.axes[field][..info.axes.len()].iter().product();
                     let fits = info.axes.iter().zip(layer.shapes.axes[field]);
                     let mut fits = fits.filter_map(|(axis, size)| Some(axis.size? == size));

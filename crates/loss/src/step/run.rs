@@ -90,6 +90,7 @@ fn compute_all(
     let mut sums = vec![Sums::default(); slots.len()];
     let mut class = vec![ClassNormalizer::default(); slots.len()];
     let mut normalizers = vec![1.0; slots.len()];
+    let first_pairs = step.first_pairs()?;
     let has_late = slots.iter().any(|slot| setup.late(&slot.active).is_some());
     let mut quality = std::mem::take(&mut scratch.quality);
     quality.resize(if has_late { matches.len() } else { 0 }, 0.0);
@@ -107,10 +108,15 @@ fn compute_all(
             normalizers[index] = step.normalizer(index, &given, pairs);
         }
         let scales = layer_scales(step, &normalizers, |index| class[index].divisor.unwrap_or(0.0));
-        let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
+        let out = JobOutputs {
+            gradients: &mut *gradients,
+            matches: &mut *matches,
+            quality: &mut quality,
+            first_pairs: &first_pairs,
+        };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
         let first = run(step.threads, &mut stage_jobs, scratch, |job, scratch| {
-            let image = step.image(job.slot, job.image);
+            let image = step.image_of(job);
             let normalizer = class[job.slot];
             match normalizer.divisor {
                 Some(_) => compute_image(step, &image, job, &scales[job.slot], scratch)?,
@@ -140,11 +146,16 @@ fn compute_all(
         drop(stage_jobs);
         if is_late.contains(&true) {
             let scales = layer_scales(step, &normalizers, |index| class[index].sum);
-            let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
+            let out = JobOutputs {
+                gradients: &mut *gradients,
+                matches: &mut *matches,
+                quality: &mut quality,
+                first_pairs: &first_pairs,
+            };
             let mut late_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
             late_jobs.retain(|job| is_late[job.slot]);
             run(step.threads, &mut late_jobs, scratch, |job, scratch| {
-                let mut image = step.image(job.slot, job.image);
+                let mut image = step.image_of(job);
                 image.is_optimal &= can_wait(setup, &image, job.matches); // others are matched
                 compute_image(step, &image, job, &scales[job.slot], scratch)
             })?;
@@ -154,7 +165,12 @@ fn compute_all(
     let union = union_matches(step, matches, &mut report)?;
     if let Some(union) = &union {
         report.union_normalizer = given.union_pairs.unwrap_or(report.union_normalizer);
-        let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
+        let out = JobOutputs {
+            gradients: &mut *gradients,
+            matches: &mut *matches,
+            quality: &mut quality,
+            first_pairs: &first_pairs,
+        };
         union_losses(step, union, report.union_normalizer, out, &mut sums, scratch)?;
     }
     let own_normalizers = normalizers.clone();
@@ -168,7 +184,7 @@ fn compute_all(
         let matched = Matched { matches, union: union.as_deref(), distilled: given.distilled };
         late::roles(step, &matched, &mut roles, &mut report.non_finite, scratch)?;
         let distillations = late::distillations(step, &matched, &roles, &mut report.layers);
-        let out = JobOutputs { gradients, matches, quality: &mut [] };
+        let out = JobOutputs { gradients, matches, quality: &mut [], first_pairs: &[] };
         let late_jobs = late::losses(step, (&roles, &quality), &normalizers, &distillations, out, scratch)?;
         late_jobs.iter().for_each(|job| sums[job.slot].add(&job.sums));
         scratch.roles = roles;
@@ -203,7 +219,7 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
             report.layers[index].counts.pairs = pairs;
             report.layers[index].normalizer = step.normalizer(index, &Normalizers::default(), pairs);
         }
-        let out = JobOutputs { gradients: &mut [], matches: &mut *matches, quality: &mut [] };
+        let out = JobOutputs { gradients: &mut [], matches: &mut *matches, quality: &mut [], first_pairs: &[] };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
         run(step.threads, &mut stage_jobs, scratch, |job, scratch| {
             let image = step.image(job.slot, job.image);

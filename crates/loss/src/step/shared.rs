@@ -47,7 +47,7 @@ pub(crate) fn add_up(gradients: &mut [&mut [f32]], copies: &[Vec<f32>], layout: 
         let mut rows = gradient.chunks_exact_mut(width.max(1));
         for sharing in &info.slots {
             let (rows_of_layer, jobs) = match OWNERS[info.field] {
-                Owner::Layer => (1, images * sharing.len()),
+                Owner::Layer | Owner::Pair => (1, images * sharing.len()),
                 _ => (images, sharing.len()),
             };
             for row in rows.by_ref().take(rows_of_layer) {
@@ -66,7 +66,7 @@ fn is_shared(layout: &Layout, info: &GradientTensor) -> bool {
     match OWNERS[info.field] {
         Owner::Query => false,
         Owner::Image => info.slots.iter().any(|sharing| sharing.len() != 1),
-        Owner::Layer => info.slots.iter().any(|sharing| layout.images * sharing.len() != 1),
+        Owner::Layer | Owner::Pair => info.slots.iter().any(|sharing| layout.images * sharing.len() != 1),
     }
 }
 

@@ -68,6 +68,31 @@ pub struct TargetField {
     pub field: Field,
     /// Whether it may be absent where the family's others are there.
     pub is_optional: bool,
+    /// What it is made of.
+    pub form: Form,
+}
+
+/// What a field of the targets is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A row of numbers for each target.
+    Row,
+    /// A plane of bytes, 0 or 1, for each target; those of an image have one size.
+    Planes,
+    /// A plane of bytes for the whole image, where it has one.
+    Plane,
+}
+
+impl TargetField {
+    /// One that has rows of numbers wherever targets have the family.
+    pub(crate) const fn rows(field: Field) -> Self {
+        Self { field, is_optional: false, form: Form::Row }
+    }
+
+    /// The same where it may be absent.
+    pub(crate) const fn optional(field: Field) -> Self {
+        Self { field, is_optional: true, form: Form::Row }
+    }
 }
 
 /// A kind of classification, of which a criterion has one. Its field is the logits.

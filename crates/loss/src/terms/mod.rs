@@ -9,6 +9,7 @@ pub(crate) mod family;
 mod lanes;
 pub(crate) mod late;
 mod limits;
+mod masks;
 pub(crate) mod memory;
 pub(crate) mod pair;
 mod points;
@@ -20,7 +21,8 @@ use crate::field::{Field, MAX_FIELDS, Owner};
 use family::{Family, Kind, TargetField, Term};
 
 /// All families. Their order is that of the results, and of sums: it is part of the bits.
-pub(crate) const FAMILIES: [&Family; 4] = [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY, &points::FAMILY];
+pub(crate) const FAMILIES: [&Family; 5] =
+    [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY, &points::FAMILY, &masks::FAMILY];
 
 /// All kinds of classification, the usual one first.
 pub(crate) const KINDS: &[&Kind] = &classes::KINDS;

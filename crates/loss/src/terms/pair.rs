@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use simd::Level;
 
+use super::memory::TermMemory;
 use crate::field::{FieldRows, MAX_AXES};
 
 /// What is measured where a query lies on an ignored target.
@@ -35,11 +36,27 @@ pub(crate) struct ClassCosts<'a> {
     pub weight: f32,
 }
 
+/// Which image of which layer terms are computed for, and what they draw random numbers from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct At {
+    /// Of the call.
+    pub seed: u64,
+    pub part: usize,
+    /// Within the part.
+    pub layer: usize,
+    pub image: usize,
+    /// The first of the image's pairs among those of the layer.
+    pub first_pair: usize,
+}
+
 /// What the cost of an image is made of.
 #[derive(Clone, Copy)]
 pub(crate) struct CostInputs<'a> {
+    pub at: At,
     /// How many of the padded columns are real.
     pub queries: usize,
+    /// All queries.
+    pub rows: FieldRows<'a>,
     /// As [`PairTerms::lay_out`] left it.
     pub layout: &'a [f32],
     /// Those that take part in the matching.
@@ -53,12 +70,15 @@ pub(crate) struct CostInputs<'a> {
 /// The matched pairs of an image.
 #[derive(Clone, Copy)]
 pub(crate) struct Pairs<'a> {
+    pub at: At,
     /// All queries.
     pub queries: FieldRows<'a>,
     /// All targets.
     pub targets: FieldRows<'a>,
     /// Query and target, in the order of the queries.
     pub list: &'a [(usize, usize)],
+    /// The number of each among the pairs of the image, of which some may be left out here.
+    pub numbers: &'a [usize],
 }
 
 /// Where the terms of an image go.
@@ -77,6 +97,18 @@ pub(crate) struct PairOutputs<'a, 'b> {
 /// The gradient of a family that has it by its first field alone.
 pub(crate) fn only<'a>(gradients: &'a mut [&mut [f32]]) -> &'a mut [f32] {
     gradients[0]
+}
+
+/// The largest image that terms are computed for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Largest<'a> {
+    pub queries: usize,
+    pub targets: usize,
+    /// The widths and axes of the fields of the family's queries.
+    pub widths: &'a [usize],
+    pub axes: &'a [[usize; MAX_AXES]],
+    /// Height and width that hold all planes of the targets.
+    pub canvas: [usize; 2],
 }
 
 /// The terms of one geometry. Called once for each image and stage; the kernels within are generic.
@@ -112,10 +144,15 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
 
     /// Adds the weighted cost to a block, `[targets, padded queries]`, of a stride that is not 0; where the family is the
     /// first, writes it, and +infinity in idle columns.
-    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]);
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], memory: &mut TermMemory);
 
     /// The terms of the pairs.
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>);
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, memory: &mut TermMemory);
+
+    /// Bytes of memory for an image of such queries, of which each has `layout_width` values already.
+    fn needs(&self, _largest: &Largest<'_>) -> u128 {
+        0
+    }
 
     /// The part of a query that lies on an ignored target, 0 to 1; `None` where that means nothing.
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64>;

@@ -108,6 +108,8 @@ impl Sketch {
             ignored,
             given,
             costs,
+            planes,
+            seed: self.seed,
         }
     }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use simd::{Level, dispatch};
 
 use super::family::{Built, Family, Places, Presence, TargetField, Term};
+use super::memory::TermMemory;
 use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, only};
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
@@ -28,7 +29,7 @@ use values::{BoxTerms, Geometry};
 pub(super) const FAMILY: Family = Family {
     name: "boxes",
     queries: &[BOXES],
-    targets: &[TargetField { field: BOXES, is_optional: false }],
+    targets: &[TargetField::rows(BOXES)],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
     options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES],
     has_quality: true,
@@ -126,7 +127,7 @@ impl PairTerms for BoxFamily {
         cost::COLUMNS
     }
 
-    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]) {
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], _: &mut TermMemory) {
         let weights = BoxTerms::of(inputs.weights);
         let targets = inputs.targets.get(self.targets);
         match &inputs.class {
@@ -145,7 +146,7 @@ impl PairTerms for BoxFamily {
         }
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>) {
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, _: &mut TermMemory) {
         let boxes = MatchedBoxes {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use simd::Level;
 
 use super::family::{Built, Family, Places, Presence, TargetField, Term};
+use super::memory::TermMemory;
 use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class, only};
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows};
@@ -25,7 +26,7 @@ use values::{POINT_FORMAT, Weighing, dimensions};
 pub(super) const FAMILY: Family = Family {
     name: "points",
     queries: &[POINTS],
-    targets: &[TargetField { field: POINTS, is_optional: false }, TargetField { field: VISIBILITY, is_optional: true }],
+    targets: &[TargetField::rows(POINTS), TargetField::optional(VISIBILITY)],
     terms: &[Term { name: "pointL1", in_cost: true, is_variant: false, needs_sigmoid: false }],
     options: &[&POINT_FORMAT, &POINT_WEIGHTS, &NORMALIZED_POINTS],
     has_quality: false,
@@ -115,7 +116,7 @@ impl PairTerms for PointFamily {
         width
     }
 
-    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]) {
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], _: &mut TermMemory) {
         if let Some(class) = &inputs.class {
             fill_class(class, inputs.queries, block);
         }
@@ -123,7 +124,7 @@ impl PairTerms for PointFamily {
         cost::add(level, &self.weighing(inputs.targets), inputs.weights[0], inputs.layout, targets, block);
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>) {
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, _: &mut TermMemory) {
         let points = Points {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),

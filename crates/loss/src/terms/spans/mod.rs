@@ -12,6 +12,7 @@ use std::sync::Arc;
 use simd::Level;
 
 use super::family::{Built, Family, Places, Presence, TargetField, Term};
+use super::memory::TermMemory;
 use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class, only};
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows};
@@ -23,7 +24,7 @@ use pairs::{MatchedSpans, SpanTerms};
 pub(super) const FAMILY: Family = Family {
     name: "spans",
     queries: &[SPANS],
-    targets: &[TargetField { field: SPANS, is_optional: false }],
+    targets: &[TargetField::rows(SPANS)],
     terms: &[term("spanL1"), term("spanGiou"), Term { is_variant: true, ..term("spanIou") }],
     options: &[&SPAN_FORMAT, &NORMALIZED_SPANS],
     has_quality: true,
@@ -90,7 +91,7 @@ impl PairTerms for SpanFamily {
         COMPONENTS
     }
 
-    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]) {
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], _: &mut TermMemory) {
         let targets = inputs.targets.get(self.targets);
         if let Some(class) = &inputs.class {
             fill_class(class, inputs.queries, block);
@@ -98,7 +99,7 @@ impl PairTerms for SpanFamily {
         pairs::add_cost(level, self.format, &SpanTerms::of(inputs.weights), inputs.layout, targets, block);
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>) {
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, _: &mut TermMemory) {
         let spans = MatchedSpans {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),
