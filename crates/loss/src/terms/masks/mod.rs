@@ -16,7 +16,17 @@
 //!
 //! Which samples: [`sampling`].
 
+mod canvas;
+mod cost;
+mod grid;
+mod matching;
+mod pairs;
+mod points;
+mod prediction;
+mod random;
 mod sampling;
+mod targets;
+mod values;
 
 use std::sync::Arc;
 
@@ -28,7 +38,7 @@ use super::pair::{Broken, CostInputs, Largest, Overlap, PairOutputs, PairTerms, 
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows, MAX_AXES, Owner};
 use crate::option::{OptionInfo, Options};
-use sampling::Sampling;
+use sampling::{Draws, Sampling};
 
 /// The family.
 pub(super) const FAMILY: Family = Family {
@@ -127,12 +137,28 @@ impl PairTerms for MaskFamily {
         if let Some(class) = &inputs.class {
             fill_class(class, inputs.queries, block);
         }
+        matching::add(self, level, inputs, block, memory.get());
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, memory: &mut TermMemory) {}
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, memory: &mut TermMemory) {
+        pairs::add(self, level, pairs, out, memory.get());
+    }
 
     fn needs(&self, largest: &Largest<'_>) -> u128 {
-        0
+        let &Largest { queries, targets, widths, axes, canvas: [height, width] } = largest;
+        if widths[MASKS] == 0 && widths[FEATURES] == 0 {
+            return 0;
+        }
+        let size = size_of_plane(axes);
+        let [area, canvas] = [size[0] * size[1], height * width].map(|pixels| pixels as u128);
+        let (channels, queries, targets) = (axes[FEATURES][0] as u128, queries as u128, targets as u128);
+        let given = (widths[COST_POINTS] / 2).max(self.sampling.cost_points(size));
+        let samples = if self.sampling.cost_by_points { given as u128 } else { area };
+        let Draws { candidates, kept, others } = self.sampling.loss_points(size);
+        let draws = if self.sampling.loss_by_points { (candidates + kept + others) as u128 } else { canvas };
+        let cost = (queries + channels + 2 * targets + 2 * queries) * 4 * samples;
+        let factors = queries.min(targets) * (area + channels) * 4;
+        2 * cost + factors + 64 * (area + draws + samples + canvas) + 64 * (height + width + size[0] + size[1]) as u128
     }
 
     fn overlap(&self, _: Overlap, _: &[f32], _: &[f32]) -> Option<f64> {
