@@ -80,6 +80,18 @@ export type {
   OneToManySettings,
 } from './input/parts.ts'
 export type { EmptyTarget, Target, TargetsOf, TargetWithoutBoxes } from './input/targets.ts'
+export { decodeMasks, encodeMask, maskFromPolygons } from './masks/convert.ts'
+export type { DecodedMasks } from './masks/convert.ts'
+export type {
+  BitMasks,
+  EncodedMask,
+  Masks,
+  MaskSize,
+  NestedFlags,
+  Polygons,
+  RunLengths,
+  Segmentation,
+} from './masks/masks.ts'
 export type { HungarianLossOptions, ResolvedOptions } from './options/options.ts'
 export type { PresetName } from './options/presets.ts'
 export type { CostBlock, CostResult, LayerCost, PartCost } from './result/costs.ts'
