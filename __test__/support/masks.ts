@@ -26,10 +26,9 @@ const { cases } = JSON.parse(readFileSync(join(ROOT, '__test__/fixtures/masks.js
 }
 
 /** All of them. */
-export const MASKS: readonly MaskCase[] = cases.map((mask) => ({
-  ...mask,
-  bits: Uint8Array.from(Buffer.from(mask.bits, 'base64')),
-}))
+export const MASKS: readonly MaskCase[] = cases.map(({ bits, ...mask }) =>
+  Object.assign(mask, { bits: Uint8Array.from(Buffer.from(bits, 'base64')) }),
+)
 
 /** The pixels of a recorded mask, row-major. */
 export function pixelsOf({ bits, size: [height, width] }: MaskCase): Uint8Array {

@@ -23,11 +23,14 @@ export function readPolygons(value: unknown, argument: string, place?: ErrorPlac
     return fail('DTYPE', argument, `must be an array of polygons [x0, y0, x1, y1, …], got ${show(value)}`, place)
   }
   const length = lengthOf(value, argument)
-  if (typeof value[0] === 'number') {
-    fail('DTYPE', argument, 'must be an array of polygons, got the numbers of one: put it in an array', place)
-  }
   const polygons: Array<readonly number[]> = []
-  for (let i = 0; i < length; i++) polygons.push(readPolygon(value[i], `${argument}[${i}]`, place))
+  for (let i = 0; i < length; i++) {
+    const polygon: unknown = value[i]
+    if (typeof polygon === 'number') {
+      fail('DTYPE', argument, 'must be an array of polygons, got the numbers of one: put it in an array', place)
+    }
+    polygons.push(readPolygon(polygon, `${argument}[${i}]`, place))
+  }
   return polygons
 }
 

@@ -5,7 +5,7 @@ import { kindOf } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { dataIn, lengthOf, shapeOf, showShape } from '../common/tensors.ts'
 import { isObject, show, showKeys } from '../common/validate.ts'
-import type { ByteMasks } from './masks.ts'
+import type { ByteMasks, Segmentation } from './masks.ts'
 import { readBits, readPixels } from './pixels.ts'
 import { paintPolygon, readPolygons } from './polygons.ts'
 import { paintCounts, readCounts } from './run-length.ts'
@@ -13,8 +13,10 @@ import { checkMaskSize, checkSameSize, readMaskSize } from './size.ts'
 import type { ReadSize } from './size.ts'
 
 /** A mask that has been read and not yet drawn. */
-interface ReadMask {
+export interface ReadMask {
   readonly size: ReadSize
+  /** The mask once more, in memory of its own. */
+  readonly form: Segmentation
   /** Sets its pixels to 1, where all are 0. */
   readonly paint: (pixels: Uint8Array) => void
 }
@@ -28,7 +30,8 @@ export function readMasks(value: unknown, argument: string, place?: ErrorPlace, 
     if (Array.isArray(value)) return readList(value, argument, place, size)
     if (!isObject(value)) return failForm(value, argument, place)
     const { bits } = value
-    if (bits === undefined && value['data'] === undefined) return failForm(value, argument, place)
+    const pixels = bits === undefined ? dataIn(value, argument) : undefined
+    if (bits === undefined && pixels === undefined) return failForm(value, argument, place)
     const shape = shapeOf(value, argument)
     if (shape.length !== 3) fail('SHAPE', argument, `must be of shape [n, h, w], got ${showShape(shape)}`, place)
     const [count, height, width] = shape as [number, number, number]
@@ -37,7 +40,7 @@ export function readMasks(value: unknown, argument: string, place?: ErrorPlace, 
     const at = { argument, place, pixels: height * width }
     const data =
       bits === undefined
-        ? readPixels(dataIn(value, argument), shape, at, value)
+        ? readPixels(pixels, shape, at, value)
         : readBits(bits, shape, { ...at, argument: `${argument}.bits` })
     return { data, count, height, width }
   } catch (error) {
@@ -95,7 +98,8 @@ export function readSegmentation(value: unknown, argument: string, place?: Error
   checkSameSize(size, expected, SIZE, `${argument}.size`, place)
   if (counts === undefined) return polygonMask(polygons, size, `${argument}.polygons`, place)
   const runs = readCounts(counts, size, `${argument}.counts`, place)
-  return { size, paint: (pixels) => paintCounts(runs, size, pixels) }
+  const form = { counts: typeof counts === 'string' ? counts : runs, size: [size.height, size.width] }
+  return { size, form, paint: (pixels) => paintCounts(runs, size, pixels) }
 }
 
 function polygonMask(value: unknown, size: ReadSize, argument: string, place?: ErrorPlace): ReadMask {
@@ -103,5 +107,5 @@ function polygonMask(value: unknown, size: ReadSize, argument: string, place?: E
   const paint = (pixels: Uint8Array): void => {
     for (const polygon of polygons) paintPolygon(polygon, size, pixels)
   }
-  return { size, paint }
+  return { size, form: { polygons, size: [size.height, size.width] }, paint }
 }

@@ -124,6 +124,21 @@ function countsOf(pixels: Uint8Array, { height, width }: ReadSize): number[] {
   return counts
 }
 
+/** The box around a mask, given as pixels of 0 and 1: left, top, width and height; zeros for an empty one, as pycocotools gives it. */
+export function boxOf(pixels: Uint8Array, { height, width }: ReadSize): [number, number, number, number] {
+  let [left, top, right, bottom] = [width, height, 0, 0]
+  for (let y = 0; y < height; y++) {
+    const row = pixels.subarray(y * width, (y + 1) * width)
+    const first = row.indexOf(1)
+    if (first < 0) continue
+    left = Math.min(left, first)
+    right = Math.max(right, row.lastIndexOf(1) + 1)
+    top = Math.min(top, y)
+    bottom = y + 1
+  }
+  return bottom === 0 ? [0, 0, 0, 0] : [left, top, right - left, bottom - top]
+}
+
 /** Sets the pixels of a mask to 1 that lie within its runs. `pixels`: those of the mask, row-major, all 0. */
 export function paintCounts(counts: readonly number[], size: ReadSize, pixels: Uint8Array): void {
   let start = 0
