@@ -9,6 +9,7 @@ pub(crate) mod family;
 mod lanes;
 pub(crate) mod late;
 mod limits;
+mod masks;
 pub(crate) mod memory;
 pub(crate) mod pair;
 mod points;

@@ -1,0 +1,4 @@
+//! Masks: the kernels.
+#![cfg_attr(not(test), expect(dead_code, reason = "the family that uses them is not listed yet"))]
+
+mod canvas;
