@@ -164,7 +164,8 @@ impl Resize {
                 self.narrow[self.columns.high[j] as usize] += f64::from(right) * value;
             }
             for (out, &value) in out.iter_mut().zip(&self.narrow) {
-                *out = value as f32;
+                // also where a number too small for `f32` is negative, a zero is +0
+                *out = value as f32 + 0.0;
             }
         }
     }

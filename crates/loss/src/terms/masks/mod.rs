@@ -2,3 +2,4 @@
 #![cfg_attr(not(test), expect(dead_code, reason = "the family that uses them is not listed yet"))]
 
 mod canvas;
+mod grid;
