@@ -3,3 +3,5 @@
 
 mod canvas;
 mod grid;
+mod samples;
+mod values;
