@@ -33,7 +33,7 @@ const BY_POINTS = { costSampling: 'points', lossSampling: 'points' } as const
 const BY_SIXTEENTHS = { ...BY_POINTS, pointCount: 'sixteenth', pointSets: 'batch', targetSampling: 'nearest' } as const
 
 /** The criteria of masks without boxes, whose cost weighs what the loss does. */
-const masksAlone = (weights: CostTerms, changes: Partial<Preset> = {}): Preset => ({
+const masksAlone = (weights: Omit<CostTerms, 'l1' | 'giou'>, changes: Partial<Preset> = {}): Preset => ({
   classification: 'softmax',
   cost: { l1: 0, giou: 0, ...weights },
   weights: { l1: 0, giou: 0, ...weights },
@@ -118,6 +118,7 @@ export const PRESETS = {
     weights: { class: 2, l1: 1, giou: 1, fgl: 0.15, ddf: 1.5, maskBce: 5, maskDice: 5 },
     normalization: 'num-boxes',
     boxEpsilon: 0,
+    clampSizes: true,
     boxMatching: 'union',
     masks: BY_SIXTEENTHS,
   } as Preset,

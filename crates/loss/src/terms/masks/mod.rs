@@ -24,6 +24,7 @@ mod pairs;
 mod points;
 mod prediction;
 mod random;
+mod samples;
 mod sampling;
 mod targets;
 mod values;

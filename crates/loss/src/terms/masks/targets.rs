@@ -2,7 +2,7 @@
 
 use super::canvas::{Size, nearest, pad};
 use super::grid::{Outside, Reading, Taps};
-use super::values::Labels;
+use super::samples::Labels;
 use crate::field::FieldRows;
 use crate::raster::{ImageRasters, Raster};
 
