@@ -1,15 +1,15 @@
 /** Planes of bytes that targets have, such as masks: checked, and borrowed as they are. */
 import { uint32s } from '../binding/slab.ts'
 import { fail } from '../common/errors.ts'
-import { checkMemory, kindOf, lengthOfTyped } from '../common/memory.ts'
-import { dataIn, failType, shapeOf, showShape, sizeOf } from '../common/tensors.ts'
+import { dataIn, failType, shapeOf, showShape } from '../common/tensors.ts'
 import { isObject } from '../common/validate.ts'
+import { readMasks } from '../masks/read.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { TargetField } from '../terms/index.ts'
 import type { ReadField, ReadTarget } from './targets.ts'
 
 /** What planes are, as messages say it. */
-export const PLANES = 'a { data, shape } of bytes'
+export const PLANES = 'masks'
 
 /** The planes of a batch, those of one field after the other, each of all images. */
 export interface PackedPlanes {
@@ -20,26 +20,31 @@ export interface PackedPlanes {
 
 const NONE = new Uint8Array(0)
 
-/** Reads planes: of `given` targets of which `counted` count, or the one of an image where `given` is undefined. */
-export function readPlanes(value: unknown, given: number | undefined, counted: number, argument: string): ReadField {
-  if (!isObject(value)) failType(value, PLANES, argument)
-  const data = dataIn(value, argument)
-  const kind = kindOf(data)
-  if (kind !== 'Uint8Array' && kind !== 'Uint8ClampedArray') failType(data, 'a Uint8Array', argument, value)
-  const bytes = data as Uint8Array
-  checkMemory(bytes, argument)
+/**
+ * Reads planes of 0 and 1: of `given` targets of which `counted` count, or the one of an image where `given` is undefined.
+ */
+export function readPlanes(
+  value: unknown,
+  given: number | undefined,
+  counted: number,
+  argument: string,
+  image: number,
+): ReadField {
+  const planes = given === undefined ? onlyPlane(value, argument) : value
+  const { data, count, height, width } = readMasks(planes, argument, { image })
+  if (given !== undefined && count !== given) {
+    fail('SHAPE', argument, `expected ${given} masks, one for each label, got ${count}`, { image })
+  }
+  const kept = given === undefined ? data : data.subarray(0, counted * height * width)
+  return { values: kept, rows: undefined, size: [height, width] }
+}
+
+/** The plane of an image as one of a single target. */
+function onlyPlane(value: unknown, argument: string): unknown {
+  if (!isObject(value)) failType(value, '{ data, shape: [h, w] }', argument)
   const shape = shapeOf(value, argument)
-  const expected = given === undefined ? '[height, width]' : `[${given}, height, width]`
-  if (shape.length !== (given === undefined ? 2 : 3) || (given !== undefined && shape[0] !== given)) {
-    fail('SHAPE', argument, `expected shape ${expected}, got ${showShape(shape)}`)
-  }
-  const length = sizeOf(shape)
-  if (lengthOfTyped(bytes) !== length) {
-    fail('SHAPE', argument, `expected ${length} bytes for shape ${showShape(shape)}, got ${lengthOfTyped(bytes)}`)
-  }
-  const size = shape.slice(-2) as [number, number]
-  const kept = given === undefined ? length : counted * size[0] * size[1]
-  return { values: new Uint8Array(bytes.buffer, bytes.byteOffset, kept), rows: undefined, size }
+  if (shape.length !== 2) fail('SHAPE', argument, `must be of shape [h, w], got ${showShape(shape)}`)
+  return { data: dataIn(value, argument), shape: [1, ...shape] }
 }
 
 /** The planes of all images. `has`: which fields the batch has. Undefined where it has none that are planes. */

@@ -181,7 +181,7 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
     const { form } = TARGET_FIELDS[field] as TargetField
     if (form !== 'row' && value !== undefined) {
       has[field] = true
-      fields[field] = readPlanes(value, form === 'planes' ? given : undefined, count, nameOf(field, image))
+      fields[field] = readPlanes(value, form === 'planes' ? given : undefined, count, nameOf(field, image), image)
       continue
     }
     const { size, axes } = shape.rowOf(field)

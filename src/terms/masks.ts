@@ -9,6 +9,7 @@ import { optionsOf } from '../binding/description.ts'
 import type { TensorLike } from '../common/tensors.ts'
 import { checkRecord } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
+import type { Masks } from '../masks/masks.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family, Unchecked } from './family.ts'
 import { keysOf, resolveOption } from './option.ts'
@@ -49,18 +50,10 @@ export interface MaskOutputs {
   readonly maskLossPoints?: TensorLike | undefined
 }
 
-/** The masks of an image's targets: `[n, h, w]`, one byte for each pixel, 1 in the mask and 0 beside it. They are not copied. */
-export interface TargetMasks {
-  /** Row after row, target after target. */
-  readonly data: Uint8Array | Uint8ClampedArray
-  /** `[n, h, w]`. */
-  readonly shape: readonly number[]
-}
-
 /** Pixels of an image: `[h, w]`, one byte for each. */
 export interface TargetPixels {
   /** Row after row. */
-  readonly data: Uint8Array | Uint8ClampedArray
+  readonly data: Uint8Array | Uint8ClampedArray | ReadonlyArray<number | boolean>
   /** `[h, w]`. */
   readonly shape: readonly number[]
 }
@@ -68,10 +61,11 @@ export interface TargetPixels {
 /** What the terms of masks read of an image's targets. */
 export interface MaskTarget {
   /**
-   * The targets' masks, all of one size, which images need not have in common: where sizes differ, all lie at the upper left of a
-   * canvas with the greatest height and width of the batch.
+   * The masks of the n targets, all of one size, in any of their forms, of which a `Uint8Array` of shape `[n, h, w]` is read where it
+   * lies. Images need not have their size in common: all lie at the upper left of a canvas with the greatest height and width of
+   * the batch. An image without targets may say its own, as `[0, h, w]`.
    */
-  readonly masks?: TargetMasks | undefined
+  readonly masks?: Masks | undefined
   /**
    * `[n]`: 0 or false for targets whose mask is not known: then the terms of masks are left out of their loss, and are 0 in their
    * cost; they count in N all the same. All images with targets have it, or none. Default: all are known.
