@@ -3,7 +3,8 @@
 use simd::{Level, padded};
 
 use super::cost::{Cost, CostWeights};
-use super::grid::{self, Matrix, Outside, Reading, Taps};
+use super::factored::{Matrix, product};
+use super::grid::{Outside, Reading, Taps};
 use super::prediction::Prediction;
 use super::random::{Purpose, Stream, points};
 use super::sampling::Sampling;
@@ -19,8 +20,9 @@ use crate::terms::pair::CostInputs;
 pub(super) struct CostMemory {
     drawn: Vec<f32>,
     taps: Taps,
-    /// `[channels, points]`.
+    /// `[channels, points]`, and memory of products.
     features: Vec<f32>,
+    panel: Vec<f32>,
     /// `[queries, samples]`.
     logits: Vec<f32>,
     labels: LabelMemory,
@@ -30,8 +32,9 @@ pub(super) struct CostMemory {
 
 impl Memory for CostMemory {
     fn held(&self) -> usize {
-        let floats = self.drawn.capacity() + self.features.capacity() + self.logits.capacity();
-        4 * floats + self.labels.held()
+        let Self { drawn, taps, features, panel, logits, labels, cost, .. } = self;
+        let floats: usize = [drawn, features, panel, logits].map(Vec::capacity).iter().sum();
+        4 * floats + taps.held() + labels.held() + cost.held()
     }
 }
 
@@ -39,7 +42,7 @@ impl Memory for CostMemory {
 pub(super) fn add(family: &MaskFamily, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], memory: &mut CostMemory) {
     let Sampling { cost_by_points, continues, is_nearest, alpha, gamma, .. } = family.sampling;
     let &[bce, focal, dice] = inputs.weights else { return };
-    let CostMemory { drawn, taps, features, logits, labels, rows, cost } = memory;
+    let CostMemory { drawn, taps, features, panel, logits, labels, rows, cost } = memory;
     let Some(targets) = Targets::new(inputs.targets, family.targets) else { return };
     rows.clear();
     rows.extend((0..inputs.targets.count).filter(|&target| targets.has_mask(target)));
@@ -54,14 +57,14 @@ pub(super) fn add(family: &MaskFamily, level: Level, inputs: &CostInputs<'_>, bl
         let points = points_of(family, level, inputs, size, drawn);
         let outside = if continues { Outside::Border } else { Outside::Zero };
         taps.lay_out(points, size, size, Reading::Bilinear(outside));
-        sample(level, prediction, inputs.queries, size.area(), taps, features, logits);
+        sample(level, prediction, inputs.queries, size.area(), taps, (features, panel, logits));
         let has_void = targets.lay_out(points, is_nearest, labels);
         rows.iter().for_each(|&target| targets.append_points(target, is_nearest, labels));
         (logits, has_void)
     } else {
         rows.iter().for_each(|&target| targets.append_nearest(target, size, &mut labels.hard));
         let has_void = targets.kept_nearest(size, labels).is_some();
-        (whole(level, prediction, inputs.queries, size.area(), logits), has_void)
+        (whole(level, prediction, inputs.queries, size.area(), (panel, logits)), has_void)
     };
     let (own, kept) = labels.appended(!cost_by_points || is_nearest, has_void);
     let weights = CostWeights { bce, focal, dice };
@@ -97,8 +100,7 @@ fn sample(
     queries: usize,
     area: usize,
     taps: &Taps,
-    sampled: &mut Vec<f32>,
-    logits: &mut Vec<f32>,
+    (sampled, panel, logits): (&mut Vec<f32>, &mut Vec<f32>, &mut Vec<f32>),
 ) {
     let count = taps.len();
     logits.resize(queries * count, 0.0);
@@ -113,8 +115,8 @@ fn sample(
             for (plane, out) in features.chunks_exact(area).zip(sampled.chunks_exact_mut(count)) {
                 taps.gather(plane, out);
             }
-            let own = Matrix { values, rows: queries, inner: channels, transposed: false };
-            grid::product(level, own, sampled, bias, logits);
+            let own = Matrix { values, rows: queries, columns: channels, is_transposed: false };
+            product(level, &own, sampled, bias, panel, logits);
         }
     }
 }
@@ -125,14 +127,14 @@ fn whole<'a>(
     prediction: Prediction<'a>,
     queries: usize,
     area: usize,
-    logits: &'a mut Vec<f32>,
+    (panel, logits): (&mut Vec<f32>, &'a mut Vec<f32>),
 ) -> &'a [f32] {
     match prediction {
         Prediction::Planes(planes) => planes,
         Prediction::Factors { features, queries: values, channels, bias } => {
             logits.resize(queries * area, 0.0);
-            let own = Matrix { values, rows: queries, inner: channels, transposed: false };
-            grid::product(level, own, features, bias, logits);
+            let own = Matrix { values, rows: queries, columns: channels, is_transposed: false };
+            product(level, &own, features, bias, panel, logits);
             logits
         }
     }

@@ -18,6 +18,7 @@
 
 mod canvas;
 mod cost;
+mod factored;
 mod grid;
 mod matching;
 mod pairs;
@@ -38,8 +39,8 @@ use super::memory::TermMemory;
 use super::pair::{Broken, CostInputs, Largest, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows, MAX_AXES, Owner};
-use crate::option::{OptionInfo, Options};
-use sampling::{Draws, Sampling};
+use crate::option::Options;
+use sampling::Sampling;
 
 /// The family.
 pub(super) const FAMILY: Family = Family {
@@ -113,8 +114,8 @@ impl PairTerms for MaskFamily {
         }
         let [pairs, given, _] = axes[LOSS_POINTS];
         let draws = self.sampling.loss_points(size_of_plane(axes));
-        let fits = widths[LOSS_POINTS] == 0 || [draws.points(), draws.drawn()].contains(&given);
-        (!fits).then_some((LOSS_POINTS, pairs * draws.drawn() * 2))
+        let fits = widths[LOSS_POINTS] == 0 || [draws.points(), draws.draws()].contains(&given);
+        (!fits).then_some((LOSS_POINTS, pairs * draws.draws() * 2))
     }
 
     fn check_query(&self, _: usize, _: &[f32]) -> Option<Broken> {
@@ -155,8 +156,8 @@ impl PairTerms for MaskFamily {
         let (channels, queries, targets) = (axes[FEATURES][0] as u128, queries as u128, targets as u128);
         let given = (widths[COST_POINTS] / 2).max(self.sampling.cost_points(size));
         let samples = if self.sampling.cost_by_points { given as u128 } else { area };
-        let Draws { candidates, kept, others } = self.sampling.loss_points(size);
-        let draws = if self.sampling.loss_by_points { (candidates + kept + others) as u128 } else { canvas };
+        let counts = self.sampling.loss_points(size);
+        let draws = if self.sampling.loss_by_points { (counts.draws() + counts.points()) as u128 } else { canvas };
         let cost = (queries + channels + 2 * targets + 2 * queries) * 4 * samples;
         let factors = queries.min(targets) * (area + channels) * 4;
         2 * cost + factors + 64 * (area + draws + samples + canvas) + 64 * (height + width + size[0] + size[1]) as u128

@@ -3,11 +3,12 @@
 use simd::Level;
 
 use super::canvas::{Resize, Size};
-use super::grid::{self, Matrix, Outside, Reading, Taps, narrow, total};
-use super::points::{least, take};
+use super::factored::{Matrix, product, project, shift, total};
+use super::grid::{Outside, Reading, Taps, narrow};
+use super::points::{Counts, least, take};
 use super::prediction::Prediction;
 use super::random::{Purpose, Stream, points};
-use super::sampling::{Draws, Sampling};
+use super::sampling::Sampling;
 use super::targets::{LabelMemory, Targets};
 use super::samples::Samples;
 use super::values::{Active, Focal, Scales, gradient, values};
@@ -18,6 +19,7 @@ use crate::terms::pair::{PairOutputs, Pairs};
 /// Memory of the loss. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
 pub(super) struct LossMemory {
+    panel: Vec<f32>,
     plane: Vec<f32>,
     /// At the samples, then their gradients.
     logits: Vec<f32>,
@@ -37,9 +39,9 @@ pub(super) struct LossMemory {
 
 impl Memory for LossMemory {
     fn held(&self) -> usize {
-        let Self { plane, logits, candidates, sampled, points, planes, queries, scattered, .. } = self;
-        let floats: usize = [plane, logits, candidates, sampled, points, planes, queries].map(Vec::capacity).iter().sum();
-        4 * floats + 8 * scattered.capacity() + self.labels.held()
+        let Self { panel, plane, logits, candidates, sampled, points, planes, queries, scattered, .. } = self;
+        let floats: usize = [panel, plane, logits, candidates, sampled, points, planes, queries].map(Vec::capacity).iter().sum();
+        4 * floats + 8 * scattered.capacity() + self.labels.held() + self.resize.held() + self.taps.held()
     }
 }
 
@@ -66,8 +68,8 @@ pub(super) fn add(
     memory.queries.clear();
     let mut of_bias = 0.0;
     for (k, &(query, target)) in pairs.list.iter().enumerate().filter(|(_, (_, target))| targets.has_mask(*target)) {
-        let LossMemory { plane, logits, labels, resize, taps, candidates, sampled, chosen, points, scattered, .. } = memory;
-        let (own, bias) = prediction.plane(level, query, size.area(), plane);
+        let LossMemory { panel, plane, logits, labels, resize, taps, candidates, sampled, chosen, points, scattered, .. } = memory;
+        let (own, bias) = prediction.plane(level, query, size.area(), (panel, plane));
         let by_points = family.sampling.loss_by_points;
         let (own_labels, kept) = if by_points {
             let place = (pairs.numbers.get(k).copied().unwrap_or(k), query);
@@ -87,14 +89,14 @@ pub(super) fn add(
             resize.forward(level, own, logits);
             targets.on_canvas(target, labels)
         };
-        grid::shift(logits, bias);
+        shift(bias, logits);
         let samples = Samples { labels: own_labels, kept };
         let found = values(level, active, form, logits, &samples);
         let terms = [found.bce, found.focal, found.dice];
         out.sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
         let Some(gradients) = gradients.as_deref_mut() else { continue };
         gradient(level, &scales, form, &found, logits, &samples);
-        of_bias += total(logits);
+        of_bias += total(level, logits);
         let row = match prediction {
             Prediction::Planes(_) => &mut gradients[MASKS][query * size.area()..][..size.area()],
             Prediction::Factors { .. } => {
@@ -114,7 +116,7 @@ pub(super) fn add(
         if let Prediction::Factors { features, queries, channels, .. } = prediction {
             memory.of_query.clear();
             memory.of_query.resize(channels, 0.0);
-            grid::project(level, features, row, &mut memory.of_query);
+            project(level, features, row, &mut memory.of_query);
             narrow(&memory.of_query, &mut gradients[QUERIES][query * channels..][..channels]);
             memory.queries.extend_from_slice(&queries[query * channels..][..channels]);
         }
@@ -123,8 +125,8 @@ pub(super) fn add(
         && !memory.planes.is_empty()
     {
         let count = memory.queries.len() / channels;
-        let own = Matrix { values: &memory.queries, rows: channels, inner: count, transposed: true };
-        grid::product(level, own, &memory.planes, 0.0, &mut *gradients[FEATURES]);
+        let own = Matrix { values: &memory.queries, rows: channels, columns: count, is_transposed: true };
+        product(level, &own, &memory.planes, 0.0, &mut memory.panel, &mut *gradients[FEATURES]);
         narrow(&[of_bias], &mut gradients[BIAS_FIELD][..1]);
     }
 }
@@ -147,7 +149,7 @@ fn draw(
     (candidates, sampled, chosen, out): (&mut Vec<f32>, &mut Vec<f32>, &mut Vec<u32>, &mut Vec<f32>),
 ) {
     let draws = family.sampling.loss_points([size.height, size.width]);
-    let Draws { candidates: many, kept, .. } = draws;
+    let Counts { drawn: many, kept, .. } = draws;
     let at = pairs.at;
     let field = family.queries + LOSS_POINTS;
     let [_, each, _] = pairs.queries.axes(field);
@@ -162,7 +164,7 @@ fn draw(
             image: at.image as u32,
             row: query as u32,
         };
-        candidates.resize(2 * draws.drawn(), 0.0);
+        candidates.resize(2 * draws.draws(), 0.0);
         points(level, &stream(Purpose::Candidates), &mut candidates[..2 * many]);
         points(level, &stream(Purpose::Fresh), &mut candidates[2 * many..]);
     } else {
@@ -178,7 +180,7 @@ fn draw(
     lay_out(family, taps, first, size);
     sampled.resize(many, 0.0);
     taps.gather(plane, sampled);
-    grid::shift(sampled, bias);
+    shift(bias, sampled);
     least(sampled, kept, chosen);
     take(first, chosen, out);
     out.extend_from_slice(rest);

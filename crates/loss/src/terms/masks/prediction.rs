@@ -1,7 +1,9 @@
 //! What queries have of masks: planes of logits, or the factors of them.
 
+use simd::Level;
+
 use super::canvas::Size;
-use super::grid::{self, Matrix};
+use super::factored::{Matrix, product};
 use super::{BIAS_FIELD, FEATURES, MASKS, QUERIES, size_of_plane};
 use crate::field::FieldRows;
 
@@ -34,8 +36,14 @@ impl<'a> Prediction<'a> {
         Size { height, width }
     }
 
-    /// The plane of a query, without the bias, which is returned. `area`: of a plane. `plane`: where a product goes.
-    pub fn plane<'b>(self, level: simd::Level, query: usize, area: usize, plane: &'b mut Vec<f32>) -> (&'b [f32], f32)
+    /// The plane of a query, without the bias, which is returned. `area`: of a plane. `panel`, `plane`: memory of a product.
+    pub fn plane<'b>(
+        self,
+        level: Level,
+        query: usize,
+        area: usize,
+        (panel, plane): (&mut Vec<f32>, &'b mut Vec<f32>),
+    ) -> (&'b [f32], f32)
     where
         'a: 'b,
     {
@@ -43,9 +51,9 @@ impl<'a> Prediction<'a> {
             Self::Planes(planes) => (&planes[query * area..][..area], 0.0),
             Self::Factors { features, queries, channels, bias } => {
                 let values = &queries[query * channels..][..channels];
-                let own = Matrix { values, rows: 1, inner: channels, transposed: false };
+                let own = Matrix { values, rows: 1, columns: channels, is_transposed: false };
                 plane.resize(area, 0.0);
-                grid::product(level, own, features, 0.0, plane);
+                product(level, &own, features, 0.0, panel, plane);
                 (plane, bias)
             }
         }

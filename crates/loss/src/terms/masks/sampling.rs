@@ -11,6 +11,7 @@
 //! pair, `oversampling` for each point, those with the least absolute logit are kept, as many as `importance` says, and the
 //! rest is drawn anew (Kirillov et al. 2020, "PointRend"; facebookresearch/detectron2, `point_features.py`).
 
+use super::points::Counts;
 use crate::option::{OptionInfo, Options};
 
 /// Over which samples the cost is.
@@ -83,29 +84,6 @@ pub(super) struct Sampling {
     pub gamma: f64,
 }
 
-/// The points of a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Draws {
-    /// Candidates.
-    pub candidates: usize,
-    /// How many of them are kept.
-    pub kept: usize,
-    /// Points beside these.
-    pub others: usize,
-}
-
-impl Draws {
-    /// Points that the loss is over.
-    pub fn points(self) -> usize {
-        self.kept + self.others
-    }
-
-    /// Points that are drawn: the candidates, then the others.
-    pub fn drawn(self) -> usize {
-        self.candidates + self.others
-    }
-}
-
 impl Sampling {
     pub fn new(options: &Options) -> Self {
         let is = |info: &OptionInfo, word: &str| options.word(info) == word;
@@ -129,9 +107,8 @@ impl Sampling {
     }
 
     /// Points of a pair.
-    pub fn loss_points(&self, [height, width]: [usize; 2]) -> Draws {
+    pub fn loss_points(&self, [height, width]: [usize; 2]) -> Counts {
         let points = self.fixed.unwrap_or((height * width / 16).max(height));
-        let kept = (self.importance * points as f64) as usize;
-        Draws { candidates: (self.oversampling * points as f64) as usize, kept, others: points - kept }
+        Counts::new(points, self.oversampling, self.importance)
     }
 }

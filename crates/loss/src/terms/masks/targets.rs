@@ -33,7 +33,7 @@ pub(super) struct LabelMemory {
 impl LabelMemory {
     /// Its bytes.
     pub fn held(&self) -> usize {
-        self.hard.capacity() + 4 * self.soft.capacity() + self.kept.capacity()
+        self.hard.capacity() + 4 * self.soft.capacity() + self.kept.capacity() + self.taps.held()
     }
 }
 
