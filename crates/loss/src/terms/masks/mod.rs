@@ -5,5 +5,7 @@ mod canvas;
 mod cost;
 mod factored;
 mod grid;
+mod points;
+mod random;
 mod samples;
 mod values;
