@@ -126,5 +126,6 @@ export type {
   TargetFields,
   Terms,
 } from './terms/index.ts'
+export type { MaskSettings, ResolvedMaskSettings, TargetPixels } from './terms/masks.ts'
 export type { Points, Visibility } from './terms/points.ts'
 export type { Spans } from './terms/spans.ts'

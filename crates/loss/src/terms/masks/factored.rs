@@ -1,0 +1,274 @@
+//! Masks as products: the logit of a query at a pixel is ⟨query, features of the pixel⟩ + bias, as in facebookresearch/MaskFormer
+//! and roboflow/rf-detr. What is linear in the features may be sampled before it is multiplied or after, but for the bias, which
+//! is no part of what is 0 outside a raster.
+
+use simd::{F32, F64, LANES, Level, Simd, dispatch, load, load_half, prelude::*, store_f64};
+
+/// Factors whose products are added in `f32`, before the sum goes on in `f64`.
+const RUN: usize = 16;
+
+/// Columns that are multiplied with all rows before the next ones.
+const PANEL: usize = 8 * LANES;
+
+/// A matrix, row-major.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Matrix<'a> {
+    pub values: &'a [f32],
+    pub rows: usize,
+    pub columns: usize,
+    /// Whether `values` has its columns as rows, `[columns, rows]`.
+    pub is_transposed: bool,
+}
+
+impl Matrix<'_> {
+    #[inline(always)]
+    fn at(&self, row: usize, column: usize) -> f32 {
+        self.values[if self.is_transposed { column * self.rows + row } else { row * self.columns + column }]
+    }
+}
+
+/// `left · right + bias`. `right`: `[left.columns, width]`. `out`: `[left.rows, width]`, overwritten. `panel`: memory.
+pub(super) fn product(
+    level: Level,
+    left: &Matrix<'_>,
+    right: &[f32],
+    bias: f32,
+    panel: &mut Vec<f32>,
+    out: &mut [f32],
+) {
+    debug_assert_eq!(left.values.len(), left.rows * left.columns);
+    if left.rows == 0 || left.columns == 0 || out.is_empty() {
+        out.fill(bias);
+        return;
+    }
+    debug_assert_eq!(right.len() * left.rows, out.len() * left.columns);
+    panel.resize(left.columns * PANEL, 0.0);
+    dispatch!(level, simd => product_with(simd, left, right, bias, panel, out));
+}
+
+#[inline(always)]
+fn product_with<S: Simd>(simd: S, left: &Matrix<'_>, right: &[f32], bias: f32, panel: &mut [f32], out: &mut [f32]) {
+    let width = right.len() / left.columns;
+    for at in (0..width).step_by(PANEL) {
+        let length = PANEL.min(width - at);
+        // rows that lie far apart are brought together once, for all rows of the left
+        for (row, panel) in right.chunks_exact(width).zip(panel.chunks_exact_mut(PANEL)) {
+            panel[..length].copy_from_slice(&row[at..at + length]);
+            panel[length..].fill(0.0);
+        }
+        for first in (0..left.rows).step_by(2) {
+            for within in (0..length).step_by(2 * LANES) {
+                let mut tile = [[0.0; 2 * LANES]; 2];
+                if first + 1 < left.rows {
+                    rows::<S, 2>(simd, left, first, panel, within, bias, &mut tile);
+                } else {
+                    rows::<S, 1>(simd, left, first, panel, within, bias, &mut tile);
+                }
+                let count = (2 * LANES).min(length - within);
+                for (row, tile) in (first..left.rows).zip(&tile) {
+                    out[row * width + at + within..][..count].copy_from_slice(&tile[..count]);
+                }
+            }
+        }
+    }
+}
+
+/// Two vectors of `N` rows of the product.
+#[inline(always)]
+fn rows<S: Simd, const N: usize>(
+    simd: S,
+    left: &Matrix<'_>,
+    first: usize,
+    panel: &[f32],
+    within: usize,
+    bias: f32,
+    tile: &mut [[f32; 2 * LANES]; 2],
+) {
+    let mut sums = [[[F64::splat(simd, f64::from(bias)); 2]; 2]; N];
+    for run in (0..left.columns).step_by(RUN) {
+        let mut partial = [[F32::splat(simd, 0.0); 2]; N];
+        for column in run..left.columns.min(run + RUN) {
+            let right =
+                [load(simd, panel, column * PANEL + within), load(simd, panel, column * PANEL + within + LANES)];
+            for n in 0..N {
+                let factor = left.at(first + n, column);
+                partial[n][0] += right[0] * factor;
+                partial[n][1] += right[1] * factor;
+            }
+        }
+        for n in 0..N {
+            for k in 0..2 {
+                let (low, high) = partial[n][k].widen();
+                sums[n][k][0] += low;
+                sums[n][k][1] += high;
+            }
+        }
+    }
+    for n in 0..N {
+        let mut wide = [0.0; 2 * LANES];
+        store_f64(sums[n][0], &mut wide, 0);
+        store_f64(sums[n][1], &mut wide, LANES);
+        for (out, wide) in tile[n].iter_mut().zip(wide) {
+            *out = wide as f32;
+        }
+    }
+}
+
+/// Adds `features · gradient` to `out`, `[features]`: the derivative by the query. `features`: `[features, width]`;
+/// `gradient`: `[width]`.
+pub(super) fn project(level: Level, features: &[f32], gradient: &[f32], out: &mut [f64]) {
+    debug_assert_eq!(features.len(), gradient.len() * out.len());
+    if gradient.is_empty() {
+        return;
+    }
+    dispatch!(level, simd => for (features, out) in features.chunks_exact(gradient.len()).zip(out) {
+        *out += dot(simd, features, gradient);
+    });
+}
+
+#[inline(always)]
+fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f64 {
+    const STEP: usize = 4 * LANES;
+    let mut sums = [F64::splat(simd, 0.0); 2];
+    let whole = a.len() / STEP * STEP;
+    for run in (0..whole).step_by(RUN / 4 * STEP) {
+        let mut partial = [F32::splat(simd, 0.0); 4];
+        for at in (run..whole.min(run + RUN / 4 * STEP)).step_by(STEP) {
+            for k in 0..4 {
+                partial[k] += load(simd, a, at + k * LANES) * load(simd, b, at + k * LANES);
+            }
+        }
+        let (low, high) = ((partial[0] + partial[1]) + (partial[2] + partial[3])).widen();
+        sums[0] += low;
+        sums[1] += high;
+    }
+    let rest = a[whole..].iter().zip(&b[whole..]);
+    (sums[0] + sums[1]).reduce_sum() + rest.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>()
+}
+
+/// The sum of a gradient: the derivative by the bias.
+pub(super) fn total(level: Level, gradient: &[f32]) -> f64 {
+    dispatch!(level, simd => total_with(simd, gradient))
+}
+
+#[inline(always)]
+fn total_with<S: Simd>(simd: S, values: &[f32]) -> f64 {
+    let mut sums = [F64::splat(simd, 0.0); 2];
+    let whole = values.len() / LANES * LANES;
+    for at in (0..whole).step_by(LANES) {
+        sums[0] += load_half(simd, values, at);
+        sums[1] += load_half(simd, values, at + LANES / 2);
+    }
+    (sums[0] + sums[1]).reduce_sum() + values[whole..].iter().map(|&value| f64::from(value)).sum::<f64>()
+}
+
+/// Adds a bias to samples.
+pub(super) fn shift(bias: f32, samples: &mut [f32]) {
+    for sample in samples {
+        *sample += bias;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{Random, assert_close, bits};
+
+    const WIDTHS: [usize; 12] = [0, 1, 15, 16, 17, 31, 33, 127, 128, 129, 300, 1000];
+
+    fn random_values(random: &mut Random, count: usize) -> Vec<f32> {
+        (0..count).map(|_| random.normal()).collect()
+    }
+
+    /// Relative to the sum of the magnitudes.
+    #[track_caller]
+    fn assert_sum(found: f64, start: f64, terms: impl Iterator<Item = f64>) {
+        let (expected, size) = terms.fold((start, start), |(sum, size), term| (sum + term, size + term.abs()));
+        assert!((found - expected).abs() <= 3e-7 * size, "{found} is not {expected}");
+    }
+
+    #[test]
+    fn products_of_every_size_follow_the_definition_with_the_same_bits_at_every_level() {
+        let mut random = Random::new(41);
+        for width in WIDTHS {
+            for (rows, columns) in [(0, 3), (1, 0), (1, 1), (2, 5), (3, 16), (5, 17), (4, 64)] {
+                let (values, right) =
+                    (random_values(&mut random, rows * columns), random_values(&mut random, columns * width));
+                for is_transposed in [false, true] {
+                    let left = Matrix { values: &values, rows, columns, is_transposed };
+                    let mut all = Level::available().into_iter().map(|level| {
+                        // what was multiplied before leaves nothing
+                        let (mut panel, mut out) = (vec![f32::NAN; 3 * PANEL], vec![f32::NAN; rows * width]);
+                        product(level, &left, &right, 0.5, &mut panel, &mut out);
+                        out
+                    });
+                    let first = all.next().expect("a level");
+                    all.for_each(|other| assert_eq!(bits(&first), bits(&other)));
+                    for (k, &found) in first.iter().enumerate() {
+                        let (row, column) = (k / width, k % width);
+                        let factor = |i: usize| values[if is_transposed { i * rows + row } else { row * columns + i }];
+                        let term = |i: usize| f64::from(factor(i)) * f64::from(right[i * width + column]);
+                        assert_sum(f64::from(found), 0.5, (0..columns).map(term));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_gradients_by_query_and_bias_follow_the_definition_with_the_same_bits_at_every_level() {
+        let mut random = Random::new(42);
+        for width in WIDTHS {
+            for count in [0, 1, 3] {
+                let (features, gradient) =
+                    (random_values(&mut random, count * width), random_values(&mut random, width));
+                let mut all = Level::available().into_iter().map(|level| {
+                    let mut out = vec![0.25; count];
+                    project(level, &features, &gradient, &mut out);
+                    out.push(total(level, &gradient));
+                    out
+                });
+                let first = all.next().expect("a level");
+                all.for_each(|other| assert!(first.iter().zip(&other).all(|(a, b)| a.to_bits() == b.to_bits())));
+                for (k, &found) in first[..count].iter().enumerate() {
+                    let term = |i: usize| f64::from(features[k * width + i]) * f64::from(gradient[i]);
+                    assert_sum(found, 0.25, (0..width).map(term));
+                }
+                let sum: f64 = gradient.iter().map(|&value| f64::from(value)).sum();
+                assert_close(first[count], sum, 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn sampling_before_or_after_the_product_is_the_same() {
+        use super::super::canvas::Size;
+        use super::super::grid::{Outside, Reading, Taps};
+        let mut random = Random::new(43);
+        let (size, rows, columns, count) = (Size::new(6, 9), 3, 8, 50);
+        let queries = random_values(&mut random, rows * columns);
+        let features = random_values(&mut random, columns * size.area());
+        let points: Vec<f32> = (0..2 * count).map(|_| random.unit()).collect();
+        let left = Matrix { values: &queries, rows, columns, is_transposed: false };
+        for outside in [Outside::Zero, Outside::Border] {
+            let mut taps = Taps::default();
+            taps.lay_out(&points, size, size, Reading::Bilinear(outside));
+            let level = Level::detect();
+            let mut panel = Vec::new();
+            let (mut sampled, mut before) = (vec![0.0; columns * count], vec![0.0; rows * count]);
+            for (plane, out) in features.chunks_exact(size.area()).zip(sampled.chunks_exact_mut(count)) {
+                taps.gather(plane, out);
+            }
+            product(level, &left, &sampled, 0.75, &mut panel, &mut before);
+            let (mut masks, mut after) = (vec![0.0; rows * size.area()], vec![0.0; rows * count]);
+            product(level, &left, &features, 0.0, &mut panel, &mut masks);
+            for (mask, out) in masks.chunks_exact(size.area()).zip(after.chunks_exact_mut(count)) {
+                taps.gather(mask, out);
+                shift(0.75, out);
+            }
+            for (before, after) in before.iter().zip(after) {
+                assert_close(f64::from(*before), f64::from(after), 2e-6);
+            }
+        }
+    }
+}
