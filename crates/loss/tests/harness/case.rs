@@ -70,6 +70,12 @@ pub struct TensorPlace {
     pub width: usize,
 }
 
+impl Planes {
+    fn raster(&self) -> Raster<'_> {
+        Raster { values: &self.values, height: self.height, width: self.width }
+    }
+}
+
 impl Outcome {
     /// For comparing bit for bit: numbers as text tell all but the digits of NaN.
     pub fn bits(&self) -> (String, &[i32], Vec<Vec<u32>>) {
@@ -92,8 +98,8 @@ impl Case {
         let tensors: Vec<_> = self.tensors.iter().map(Vec::as_slice).collect();
         let fields: Vec<_> = self.fields.iter().map(Vec::as_slice).collect();
         let label_offsets = self.label_offsets.as_deref();
-        let raster = |planes: &'_ Planes| Raster { values: &planes.values, height: planes.height, width: planes.width };
-        let planes: Vec<Vec<_>> = self.planes.iter().map(|planes| planes.iter().map(raster).collect()).collect();
+        let planes: Vec<Vec<_>> =
+            self.planes.iter().map(|planes| planes.iter().map(Planes::raster).collect()).collect();
         let planes: Vec<_> = planes.iter().map(Vec::as_slice).collect();
         let targets = Targets::new(&self.labels, label_offsets, &fields, &self.offsets, &self.ignored)?;
         let targets = targets.with_rasters(&planes);

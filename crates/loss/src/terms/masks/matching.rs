@@ -7,9 +7,9 @@ use super::factored::{Matrix, product};
 use super::grid::{Outside, Reading, Taps};
 use super::prediction::Prediction;
 use super::random::{Purpose, Stream, points};
+use super::samples::Samples;
 use super::sampling::Sampling;
 use super::targets::{LabelMemory, Targets};
-use super::samples::Samples;
 use super::values::Focal;
 use super::{COST_POINTS, MaskFamily};
 use crate::terms::memory::Memory;
@@ -39,7 +39,13 @@ impl Memory for CostMemory {
 }
 
 /// Adds the cost to a block, `[targets, padded queries]`.
-pub(super) fn add(family: &MaskFamily, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], memory: &mut CostMemory) {
+pub(super) fn add(
+    family: &MaskFamily,
+    level: Level,
+    inputs: &CostInputs<'_>,
+    block: &mut [f32],
+    memory: &mut CostMemory,
+) {
     let Sampling { cost_by_points, continues, is_nearest, alpha, gamma, .. } = family.sampling;
     let &[bce, focal, dice] = inputs.weights else { return };
     let CostMemory { drawn, taps, features, panel, logits, labels, rows, cost } = memory;

@@ -8,9 +8,9 @@ use super::grid::{Outside, Reading, Taps, narrow};
 use super::points::{Counts, least, take};
 use super::prediction::Prediction;
 use super::random::{Purpose, Stream, points};
+use super::samples::Samples;
 use super::sampling::Sampling;
 use super::targets::{LabelMemory, Targets};
-use super::samples::Samples;
 use super::values::{Active, Focal, Scales, gradient, values};
 use super::{BIAS_FIELD, FEATURES, LOSS_POINTS, MASKS, MaskFamily, QUERIES};
 use crate::terms::memory::Memory;
@@ -40,7 +40,8 @@ pub(super) struct LossMemory {
 impl Memory for LossMemory {
     fn held(&self) -> usize {
         let Self { panel, plane, logits, candidates, sampled, points, planes, queries, scattered, .. } = self;
-        let floats: usize = [panel, plane, logits, candidates, sampled, points, planes, queries].map(Vec::capacity).iter().sum();
+        let floats: usize =
+            [panel, plane, logits, candidates, sampled, points, planes, queries].map(Vec::capacity).iter().sum();
         4 * floats + 8 * scattered.capacity() + self.labels.held() + self.resize.held() + self.taps.held()
     }
 }
@@ -68,7 +69,20 @@ pub(super) fn add(
     memory.queries.clear();
     let mut of_bias = 0.0;
     for (k, &(query, target)) in pairs.list.iter().enumerate().filter(|(_, (_, target))| targets.has_mask(*target)) {
-        let LossMemory { panel, plane, logits, labels, resize, taps, candidates, sampled, chosen, points, scattered, .. } = memory;
+        let LossMemory {
+            panel,
+            plane,
+            logits,
+            labels,
+            resize,
+            taps,
+            candidates,
+            sampled,
+            chosen,
+            points,
+            scattered,
+            ..
+        } = memory;
         let (own, bias) = prediction.plane(level, query, size.area(), (panel, plane));
         let by_points = family.sampling.loss_by_points;
         let (own_labels, kept) = if by_points {

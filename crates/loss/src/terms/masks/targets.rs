@@ -121,7 +121,12 @@ impl<'a> Targets<'a> {
     }
 
     /// Appends a target at the points that are laid out, to whichever of the two is to have it.
-    pub fn append_points(&self, target: usize, is_nearest: bool, LabelMemory { hard, soft, taps, .. }: &mut LabelMemory) {
+    pub fn append_points(
+        &self,
+        target: usize,
+        is_nearest: bool,
+        LabelMemory { hard, soft, taps, .. }: &mut LabelMemory,
+    ) {
         let mask = self.mask(target);
         if is_nearest {
             let start = hard.len();

@@ -16,7 +16,8 @@ use super::settings::Settings;
 use super::test_support::Random;
 
 /// All families, in the order of the results.
-pub const REFERENCES: &[&dyn Reference] = &[&boxes::Boxes, &edges::Edges, &spans::Spans, &points::Points, &masks::Masks];
+pub const REFERENCES: &[&dyn Reference] =
+    &[&boxes::Boxes, &edges::Edges, &spans::Spans, &points::Points, &masks::Masks];
 
 /// A family: its random options and rows, and its terms.
 pub trait Reference: Sync {
