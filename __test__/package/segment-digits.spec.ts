@@ -11,7 +11,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { drawMasks } from '../../examples/segment-digits/data.js'
 import { evaluate } from '../../examples/segment-digits/evaluate.js'
 import type { Segment } from '../../examples/segment-digits/evaluate.js'
-import { enlarge, products } from '../../examples/segment-digits/ops.js'
+import { masksOf } from '../../examples/segment-digits/model.js'
+import { enlarge, toPlanes } from '../../examples/segment-digits/ops.js'
 import { CANVAS, readDigits } from '../../examples/train-digits/data.js'
 import { Random } from '../../examples/train-digits/random.js'
 import { randomNumbers } from '../support/helpers.ts'
@@ -82,22 +83,25 @@ function gradients(f: (x: tf.Tensor) => tf.Tensor, shape: number[], seed: number
   return { got: tf.grad(f)(tf.tensor(values, shape), tf.tensor(weights, to)).dataSync(), expected }
 }
 
-test('segment-digits: maps are enlarged between the middles of pixels, and products are of each image alone, with their gradients', () => {
+test('segment-digits: maps are enlarged between the middles of pixels, pixels become planes, and both have their gradients', () => {
   const row = enlarge(tf.tensor4d([0, 4], [1, 1, 2, 1]))
   expect(Array.from(row.dataSync())).toEqual([0, 1, 3, 4, 0, 1, 3, 4])
-  const queries = tf.tensor2d([[1, 2], [3, 4]]) // prettier-ignore
-  const pixels = tf.tensor2d([[1, 0], [0, 1], [1, 1], [2, 0]]) // prettier-ignore
-  expect(products(queries, pixels, 2).arraySync()).toEqual([[1, 2], [7, 6]]) // prettier-ignore
-  const random = (shape: number[]) =>
-    tf.tensor(Float32Array.from(Array(tf.util.sizeFromShape(shape)), randomNumbers(9)), shape)
+  const pixels = tf.tensor2d([[1, 2], [3, 4], [5, 6], [7, 8]]) // prettier-ignore
+  expect(toPlanes(pixels, [2, 1, 2]).arraySync()).toEqual([[[[1, 3]], [[2, 4]]], [[[5, 7]], [[6, 8]]]]) // prettier-ignore
   for (const { got, expected } of [
     gradients((x) => enlarge(x as tf.Tensor4D), [2, 3, 2, 2], 1),
-    gradients((x) => products(x, random([6, 4]), 2), [4, 4], 2),
-    gradients((x) => products(random([4, 4]), x, 2), [6, 4], 3),
+    gradients((x) => toPlanes(x as tf.Tensor2D, [2, 1, 3]), [6, 4], 2),
   ]) {
     expect(got).toHaveLength(expected.length)
     got.forEach((gradient, i) => expect(gradient).toBeCloseTo(expected[i]!, 4))
   }
+})
+
+test('segment-digits: a mask is the product of its query with each pixel, and a bias', () => {
+  const maskFeatures = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 2, 2])
+  const maskQueries = tf.tensor3d([1, 0, 10, 1], [1, 2, 2])
+  const masks = masksOf({ logits: tf.zeros([1, 2, 11]), maskFeatures, maskQueries, maskBias: tf.tensor1d([-1]) })
+  expect(masks.arraySync()).toEqual([[[[0, 1], [2, 3]], [[14, 25], [36, 47]]]]) // prettier-ignore
 })
 
 test('segment-digits: panoptic quality counts what is found, wrong and missed', () => {

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { CANVAS, CLASSES } from '../train-digits/data.js'
 import { mean } from '../train-digits/metrics.js'
-import { MASK_SIDE } from './model.js'
+import { MASK_SIDE, masksOf } from './model.js'
 import { enlarge } from './ops.js'
 
 const CHUNK = 32
@@ -30,9 +30,9 @@ export function segment(model, images) {
     const chunk = images.subarray(i * CHUNK * size, (i + 1) * CHUNK * size)
     const count = chunk.length / size
     const tensors = tf.tidy(() => {
-      const { logits, masks } = model.forward(tf.tensor(chunk, [count, CANVAS, CANVAS, 1])).layers.at(-1)
-      const large = enlarge(tf.reshape(masks, [count * model.queries, MASK_SIDE, MASK_SIDE, 1]))
-      return [tf.softmax(logits), tf.sigmoid(large)]
+      const prediction = model.forward(tf.tensor(chunk, [count, CANVAS, CANVAS, 1])).layers.at(-1)
+      const large = enlarge(tf.reshape(masksOf(prediction), [count * model.queries, MASK_SIDE, MASK_SIDE, 1]))
+      return [tf.softmax(prediction.logits), tf.sigmoid(large)]
     })
     const [logits, masks] = tensors.map((tensor) => tensor.dataSync())
     tf.dispose(tensors)

@@ -8,7 +8,7 @@ import { CANVAS, CLASSES } from '../train-digits/data.js'
 import { attention, convolution, feedForward, layerNorm, linear, Parameters } from '../train-digits/layers.js'
 import { gridCentres, mostPromising, sineEmbedding } from '../train-digits/model.js'
 import { repeat, takeRows } from '../train-digits/ops.js'
-import { enlarge, products } from './ops.js'
+import { enlarge, toPlanes } from './ops.js'
 
 export const SETTINGS = {
   channels: [16, 32, 64], // of the image at a half, a quarter and an eighth of its resolution
@@ -24,10 +24,14 @@ const CONTRAST = 5
 /** Of the image, and of the masks. */
 const [HALF, QUARTER, EIGHTH] = [2, 4, 8].map((part) => CANVAS / part)
 export const MASK_SIDE = HALF
+/** Where the logits of masks begin: most pixels are in none. */
+const EMPTY = -2
 
 /**
- * @typedef {{ logits: tf.Tensor3D, masks: tf.Tensor4D }} Prediction
- *   logits `[batch, queries, CLASSES + 1]`, the last being no object; masks `[batch, queries, MASK_SIDE, MASK_SIDE]`, as logits.
+ * @typedef {{ logits: tf.Tensor3D, maskFeatures: tf.Tensor4D, maskQueries: tf.Tensor3D, maskBias: tf.Tensor1D }} Prediction
+ *   logits `[batch, queries, CLASSES + 1]`, the last being no object. The masks are left as factors, so that those of queries without
+ *   a target are never made: features of the pixels `[batch, width, MASK_SIDE, MASK_SIDE]`, which all predictions share, rows of the queries
+ *   `[batch, queries, width]`, and a bias `[1]`.
  */
 export class MaskFormer {
   /** @param {import('../train-digits/random.js').Random} random source of the initial weights */
@@ -56,6 +60,7 @@ export class MaskFormer {
       place: linear(parameters, 'pixels/place', pixelWidth, pixelWidth),
     }
     this.places = tf.tensor(sineEmbedding(gridCentres(HALF), pixelWidth), [HALF ** 2, pixelWidth])
+    this.bias = parameters.constant('bias', [1], EMPTY)
     this.propose = predictor(parameters, 'proposal', width, pixelWidth)
     this.decoder = Array.from({ length: decoderLayers }, (_, i) => ({
       self: attention(parameters, `decoder${i}/self`, width, 1),
@@ -76,20 +81,28 @@ export class MaskFormer {
     const quarter = this.see.quarter(half)
     const eighth = this.see.context(this.see.eighth(quarter))
     const tokens = tf.add(this.project(toRows(eighth)), repeat(this.positions, batch))
-    const pixels = this.#paint(tokens, quarter, half)
+    const masks = { maskFeatures: this.#paint(tokens, quarter, half), maskBias: this.bias }
+    const prediction = ({ logits, embeddings }) => ({
+      logits: tf.reshape(logits, [batch, -1, CLASSES + 1]),
+      maskQueries: tf.reshape(embeddings, [batch, -1, embeddings.shape[1]]),
+      ...masks,
+    })
 
-    const proposed = this.propose(tokens, pixels, batch)
+    const proposed = this.propose(tokens)
     let queries = takeRows(tokens, mostPromising(proposed.logits, batch, this.queries))
     const layers = this.decoder.map(({ self, cross, think, norms, predict }) => {
       queries = norms[0](tf.add(queries, self.look(queries, self.memorize(queries), batch)))
       queries = norms[1](tf.add(queries, cross.look(queries, cross.memorize(tokens), batch)))
       queries = norms[2](tf.add(queries, think(queries)))
-      return prediction(predict(queries, pixels, batch), batch)
+      return prediction(predict(queries))
     })
-    return { proposals: prediction(proposed, batch), layers }
+    return { proposals: prediction(proposed), layers }
   }
 
-  /** The pixel decoder: what the tokens know is enlarged twice, and joined with what the convolutions saw there. */
+  /**
+   * The pixel decoder: what the tokens know is enlarged twice, and joined with what the convolutions saw there, and with where it is.
+   * So a query can tell its pixels from those of others by their place.
+   */
   #paint(tokens, quarter, half) {
     const { down, smooth, pixels, place, ...lateral } = this.paint
     const joined = (map, seen, by, side) =>
@@ -97,24 +110,27 @@ export class MaskFormer {
     const coarse = tf.reshape(down(tokens), [-1, EIGHTH, EIGHTH, SETTINGS.pixelWidth])
     const middle = smooth(joined(coarse, quarter, lateral.quarter, QUARTER))
     const content = pixels(toRows(joined(middle, half, lateral.half, HALF)))
-    return tf.add(content, repeat(place(this.places), tokens.shape[0] / this.tokens))
+    const batch = tokens.shape[0] / this.tokens
+    return toPlanes(tf.add(content, repeat(place(this.places), batch)), [batch, HALF, HALF])
   }
 }
 
 /** A map's pixels as the rows of a matrix. */
 const toRows = (map) => tf.reshape(map, [-1, map.shape[3]])
 
-/** Predicts from each row the classes, and the mask: its product with all pixels. */
+/** Predicts from each row the classes, and what its mask is the product with the pixels of. */
 function predictor(parameters, name, width, pixelWidth) {
   const classify = linear(parameters, `${name}/class`, width, CLASSES + 1)
   const embed = feedForward(parameters, `${name}/mask`, width, width, pixelWidth, 0.1)
-  return (rows, pixels, batch) => ({ logits: classify(rows), masks: products(embed(rows), pixels, batch) })
+  return (rows) => ({ logits: classify(rows), embeddings: embed(rows) })
 }
 
-/** @returns {Prediction} */
-function prediction({ logits, masks }, batch) {
-  return {
-    logits: tf.reshape(logits, [batch, -1, CLASSES + 1]),
-    masks: tf.reshape(masks, [batch, -1, MASK_SIDE, MASK_SIDE]),
-  }
+/**
+ * The masks of a prediction, as logits: `[batch, queries, MASK_SIDE, MASK_SIDE]`. Without gradients.
+ * @param {Prediction} prediction
+ */
+export function masksOf({ maskFeatures, maskQueries, maskBias }) {
+  const [batch, width, height] = maskFeatures.shape
+  const products = tf.matMul(maskQueries, tf.reshape(maskFeatures, [batch, width, -1]))
+  return tf.reshape(tf.add(products, maskBias), [batch, -1, height, height])
 }

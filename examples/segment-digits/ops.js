@@ -1,6 +1,6 @@
-/** The operations that masks need, each with its gradient: maps made larger, and the products of queries with all pixels. */
+/** The operations that masks need, each with its gradient: maps made larger, and pixels as planes. */
 import * as tf from '@tensorflow/tfjs-core'
-import { empty, transpose, view } from '../train-digits/heap.js'
+import { empty, view } from '../train-digits/heap.js'
 
 /**
  * A map twice as high and twice as wide, bilinear: each new pixel lies a quarter of an old one from the middle of the nearest.
@@ -53,41 +53,26 @@ function eachPixel([batch, height, width, channels], visit) {
 }
 
 /**
- * The product of each query with each pixel of its image: the logits of the masks.
- * queries `[batch · count, width]`, pixels `[batch · size, width]` → `[batch · count, size]`
+ * The pixels of each image, rows of a matrix, as planes: one for each column.
+ * pixels `[batch · height · width, planes]` → `[batch, planes, height, width]`
  */
-export function products(queries, pixels, batch) {
-  return tf.customGrad((queries, pixels, save) => {
-    const [count, size, width] = [queries.shape[0] / batch, pixels.shape[0] / batch, queries.shape[1]]
-    const value = empty([batch * count, size])
-    eachImage(batch, (image) => {
-      const logits = tf.matMul(rows(queries, image, count), transpose(rows(pixels, image, size)))
-      view(value).set(view(logits), image * count * size)
-    })
-    save([queries, pixels])
-    const gradFunc = (dy, [queries, pixels]) => {
-      const [dQueries, dPixels] = [queries, pixels].map(({ shape }) => empty(shape))
-      eachImage(batch, (image) => {
-        const gradient = rows(dy, image, count)
-        const toQueries = tf.matMul(gradient, rows(pixels, image, size))
-        view(dQueries).set(view(toQueries), image * count * width)
-        const toPixels = tf.matMul(transpose(gradient), rows(queries, image, count))
-        view(dPixels).set(view(toPixels), image * size * width)
-      })
-      return [dQueries, dPixels]
+export function toPlanes(pixels, [batch, height, width]) {
+  const [size, planes] = [height * width, pixels.shape[1]]
+  return tf.customGrad((pixels) => ({
+    value: tf.reshape(turned(pixels, batch, size), [batch, planes, height, width]),
+    gradFunc: (dy) => tf.reshape(turned(dy, batch, planes), pixels.shape),
+  }))(pixels)
+}
+
+/** As many matrices of so many rows, one after the other, each transposed. */
+function turned(tensor, count, rows) {
+  const result = empty([tensor.size])
+  const [from, to] = [tensor, result].map(view)
+  const columns = tensor.size / count / rows
+  for (let at = 0, start = 0; start < from.length; start += rows * columns) {
+    for (let column = 0; column < columns; column++) {
+      for (let row = 0; row < rows; row++) to[at++] = from[start + row * columns + column]
     }
-    return { value, gradFunc }
-  })(queries, pixels)
-}
-
-function eachImage(batch, visit) {
-  for (let image = 0; image < batch; image++) tf.tidy(() => visit(image))
-}
-
-/** The rows of one image, as a matrix of their own. */
-function rows(tensor, image, count) {
-  const width = tensor.shape[1]
-  const part = empty([count, width])
-  view(part).set(view(tensor).subarray(image * count * width, (image + 1) * count * width))
-  return part
+  }
+  return result
 }
