@@ -67,6 +67,7 @@ export const SECTIONS = [
     text: 'The project',
     pages: [
       { text: 'Example: digits', file: 'examples/train-digits/README.md' },
+      { text: 'Example: masks of digits', file: 'examples/segment-digits/README.md' },
       { text: 'Example: several processes', file: 'examples/data-parallel/README.md' },
       { text: 'Changes', file: 'CHANGELOG.md' },
       { text: 'Security', file: 'SECURITY.md' },

@@ -120,7 +120,7 @@ function prediction({ logits, boxes }, batch) {
 }
 
 /** The rows that most likely show an object: `count` of each image, the likeliest first. */
-function mostPromising(logits, batch, count) {
+export function mostPromising(logits, batch, count) {
   const values = view(logits)
   const rows = logits.shape[0] / batch
   const doubt = Array.from({ length: batch * rows }, (_, row) => {
@@ -140,12 +140,12 @@ const anchor = ([x, y]) => [x, y, 0.25, 0.3].map(logit)
 const logit = (p) => Math.log(p / (1 - p))
 
 /** Centres of the cells of a square grid, `[x, y]` in (0, 1), row by row. */
-function gridCentres(side) {
+export function gridCentres(side) {
   return Array.from({ length: side * side }, (_, i) => [((i % side) + 0.5) / side, (Math.floor(i / side) + 0.5) / side])
 }
 
 /** Places as sines and cosines of growing wavelength, half of the width for x and half for y: `[places, width]`. */
-function sineEmbedding(places, width) {
+export function sineEmbedding(places, width) {
   const half = width / 2
   return Float32Array.from(
     places.flatMap((place) =>

@@ -3,10 +3,22 @@
 const BAR = 20
 const PLAIN_LINES = 20
 
+/**
+ * How terms and scores are put into words: the terms; the score that stays in the line; and those of an evaluation.
+ * @typedef {{ terms: (terms: object) => string, score: (scores: object) => string, scores: (scores: object) => string }} Words
+ * @type {Words}
+ */
+const OF_BOXES = {
+  terms: (terms) => `class ${terms.class.toFixed(2)} L1 ${terms.l1.toFixed(3)} GIoU ${terms.giou.toFixed(2)}`,
+  score: ({ ap50 }) => `AP50 ${ap50.toFixed(3)}`,
+  scores: ({ ap50, ap75 }) => `AP50 ${ap50.toFixed(3)}, AP75 ${ap75.toFixed(3)}`,
+}
+
 export class Progress {
   #stream
   #steps
   #done
+  #words
   #started = performance.now()
   #drawn = 0
   #score = ''
@@ -15,11 +27,13 @@ export class Progress {
    * @param {import('node:tty').WriteStream} stream
    * @param {number} steps how many there will be
    * @param {number} [done] how many there were before it began, in a training that goes on
+   * @param {Words} [words]
    */
-  constructor(stream, steps, done = 0) {
+  constructor(stream, steps, done = 0, words = OF_BOXES) {
     this.#stream = stream
     this.#steps = steps
     this.#done = done
+    this.#words = words
   }
 
   /** Milliseconds since the start. */
@@ -40,7 +54,7 @@ export class Progress {
       `step ${step}/${this.#steps}`,
       `${clock(this.elapsed)}, ${clock(remaining)} left`,
       `loss ${loss.toFixed(2)}`,
-      `class ${terms.class.toFixed(2)} L1 ${terms.l1.toFixed(3)} GIoU ${terms.giou.toFixed(2)}`,
+      this.#words.terms(terms),
       this.#score,
     ]
     this.#write(parts.filter(Boolean).join('  '), '')
@@ -48,9 +62,8 @@ export class Progress {
 
   /** Tells how the held-out scenes went; a terminal keeps it in its line. */
   evaluation({ step, scores }) {
-    this.#score = `AP50 ${scores.ap50.toFixed(3)}`
-    if (!this.#stream.isTTY)
-      this.#write(`       step ${step}: held-out AP50 ${scores.ap50.toFixed(3)}, AP75 ${scores.ap75.toFixed(3)}`)
+    this.#score = this.#words.score(scores)
+    if (!this.#stream.isTTY) this.#write(`       step ${step}: held-out ${this.#words.scores(scores)}`)
   }
 
   /** Leaves the redrawn line as it is and goes on below it. */

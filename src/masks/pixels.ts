@@ -42,8 +42,9 @@ export function readPixels(data: unknown, shape: readonly number[], at: PixelPla
 /** Refuses bytes other than 0 and 1. They are looked at four at a time. */
 function checkBytes(data: Uint8Array, at: PixelPlace): void {
   const { buffer, byteOffset, byteLength } = bytesOf(data)
-  const head = Math.min(-byteOffset & 3, byteLength)
-  const words = new Uint32Array(buffer, byteOffset + head, (byteLength - head) >> 2)
+  const aligned = -byteOffset & 3
+  const head = byteLength < aligned + 4 ? byteLength : aligned
+  const words = new Uint32Array(buffer, head === aligned ? byteOffset + head : 0, (byteLength - head) >> 2)
   let seen = 0
   for (let i = 0; i < words.length; i++) seen |= words[i] as number
   const bytes = new Uint8Array(buffer, byteOffset, byteLength)

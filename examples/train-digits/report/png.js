@@ -1,21 +1,24 @@
-/** Writes greyscale pictures as PNG, for the report. */
+/** Writes pictures as PNG, for the report. */
 import { deflateSync } from 'node:zlib'
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 
 /**
- * A square greyscale picture as a data URI.
- * @param {Float32Array} pixels in [0, 1], row by row
+ * A square picture as a data URI.
+ * @param {Float32Array} values in [0, 1], row by row: of each pixel its brightness, or red, green and blue
  * @param {number} side in pixels
  */
-export function pngDataUri(pixels, side) {
+export function pngDataUri(values, side) {
+  const channels = values.length / side ** 2
   const header = Buffer.alloc(13)
   header.writeUInt32BE(side, 0)
   header.writeUInt32BE(side, 4)
-  header[8] = 8 // bits per pixel; the zeros after it say greyscale, deflate, plain rows
-  const rows = Buffer.alloc(side * (side + 1)) // each row begins with its filter, 0 for none
-  pixels.forEach((pixel, i) => {
-    rows[i + Math.floor(i / side) + 1] = Math.round(255 * pixel)
+  header[8] = 8 // bits per value
+  header[9] = channels === 3 ? 2 : 0 // colours, or greyscale; the zeros after it say deflate, plain rows
+  const width = channels * side
+  const rows = Buffer.alloc(side * (width + 1)) // each row begins with its filter, 0 for none
+  values.forEach((value, i) => {
+    rows[i + Math.floor(i / width) + 1] = Math.round(255 * value)
   })
   const png = Buffer.concat([
     SIGNATURE,

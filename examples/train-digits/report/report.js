@@ -1,17 +1,15 @@
 /** The report of a training run, as one page that needs nothing else. */
-import { cpus } from 'node:os'
 import { CANVAS } from '../data.js'
 import { SURE } from '../evaluate.js'
-import { mean } from '../metrics.js'
 import { SETTINGS as MODEL } from '../model.js'
 import { clock } from '../progress.js'
 import { SETTINGS } from '../train.js'
 import { lineChart } from './chart.js'
+import { averaged, CURVE_POINTS, machineRows, page, table } from './page.js'
 import { precisionByDigit, precisionByRecall } from './precision.js'
 import { KINDS, scenePicture } from './scene.js'
 import { STYLE } from './style.js'
 
-const CURVE_POINTS = 80
 const SCENES = 12
 
 /**
@@ -34,25 +32,9 @@ export function report({ settings, model, history, evaluations, evaluation, imag
     'mean IoU': scores.meanIou.toFixed(3),
     time: clock(milliseconds),
   }
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Learning to find digits</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<header>
-  <h1>Learning to find digits</h1>
-  <p>A small DETR saw ${(step * SETTINGS.batchSize).toLocaleString('en')} scenes of handwritten digits, with the Hungarian loss as its only teacher. All scores and
-  pictures below are of scenes made from digits that it never saw.</p>
-  <dl class="facts">${Object.entries(facts)
-    .map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`)
-    .join('')}</dl>
-</header>
-
+  const lead = `A small DETR saw ${(step * SETTINGS.batchSize).toLocaleString('en')} scenes of handwritten digits, with the Hungarian loss as its only teacher. All scores and
+  pictures below are of scenes made from digits that it never saw.`
+  const body = `
 <section>
   <h2>What it finds</h2>
   <p>Left, the true boxes; right, the predicted ones with digit and certainty. Lines join what the Hungarian matching
@@ -80,9 +62,8 @@ export function report({ settings, model, history, evaluations, evaluation, imag
   <h2>How it was made</h2>
   <div class="columns">${table('Training', trainingRows(settings, step, model))}${table('Machine', machineRows())}</div>
 </section>
-</body>
-</html>
 `
+  return page({ title: 'Learning to find digits', lead, facts, style: STYLE, body })
 }
 
 /** Training loss and held-out scores. */
@@ -117,14 +98,6 @@ function curves(history, evaluations) {
   ]
 }
 
-/** The history cut into stretches of so many steps, each as its last step and its mean. */
-function averaged(history, length, value) {
-  return Array.from({ length: Math.ceil(history.length / length) }, (_, i) => {
-    const stretch = history.slice(i * length, (i + 1) * length)
-    return [stretch.at(-1).step, mean(stretch.map(value))]
-  })
-}
-
 /** The first scenes that show anything, as the truth beside the predictions. */
 function scenePictures({ truths, detections, matches }, images) {
   return Array.from(truths.keys())
@@ -149,23 +122,3 @@ function trainingRows({ steps, seed, denoising, heldOutScenes }, step, model) {
     'Measured on': `${heldOutScenes} held-out scenes`,
   }
 }
-
-function machineRows() {
-  return {
-    Processor: cpus()[0]?.model ?? 'unknown',
-    Cores: `${cpus().length}, one of them used`,
-    'Node.js': process.version,
-    System: `${process.platform} ${process.arch}`,
-    Backend: 'TensorFlow.js, WebAssembly',
-    Finished: new Date().toISOString().slice(0, 16).replace('T', ' ') + ' UTC',
-  }
-}
-
-function table(title, rows) {
-  const lines = Object.entries(rows).map(
-    ([name, value]) => `<tr><th scope="row">${name}</th><td>${escape(value)}</td></tr>`,
-  )
-  return `<div class="card"><h3>${title}</h3><table>${lines.join('')}</table></div>`
-}
-
-const escape = (value) => String(value).replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
