@@ -30,7 +30,8 @@ impl Matrix<'_> {
     }
 }
 
-/// `left · right + bias`. `right`: `[left.columns, width]`. `out`: `[left.rows, width]`, overwritten. `panel`: memory.
+/// `left · right + bias`. `right`: `[left.columns, width]`. `out`: `[left.rows, width]`, overwritten. `panel`: memory, of about
+/// `left.columns · (left.rows + 128)` values.
 pub(super) fn product(
     level: Level,
     left: &Matrix<'_>,
@@ -45,7 +46,7 @@ pub(super) fn product(
         return;
     }
     debug_assert_eq!(right.len() * left.rows, out.len() * left.columns);
-    panel.resize(left.columns * (PANEL + ROWS), 0.0);
+    panel.resize(left.columns * (PANEL + left.rows.next_multiple_of(ROWS)), 0.0);
     dispatch!(level, simd => product_with(simd, left, right, bias, panel, out));
 }
 
@@ -53,6 +54,12 @@ pub(super) fn product(
 fn product_with<S: Simd>(simd: S, left: &Matrix<'_>, right: &[f32], bias: f32, panel: &mut [f32], out: &mut [f32]) {
     let width = right.len() / left.columns;
     let (panel, factors) = panel.split_at_mut(left.columns * PANEL);
+    for (group, factors) in factors.chunks_exact_mut(left.columns * ROWS).enumerate() {
+        for (place, factor) in factors.iter_mut().enumerate() {
+            let (column, row) = (place / ROWS, group * ROWS + place % ROWS);
+            *factor = if row < left.rows { left.at(row, column) } else { 0.0 };
+        }
+    }
     for at in (0..width).step_by(PANEL) {
         let length = PANEL.min(width - at);
         // rows that lie far apart are brought together once, for all rows of the left
@@ -60,18 +67,13 @@ fn product_with<S: Simd>(simd: S, left: &Matrix<'_>, right: &[f32], bias: f32, p
             panel[..length].copy_from_slice(&row[at..at + length]);
             panel[length..].fill(0.0);
         }
-        for first in (0..left.rows).step_by(ROWS) {
-            let rows = ROWS.min(left.rows - first);
-            for (column, factors) in factors.chunks_exact_mut(ROWS).enumerate() {
-                for (row, factor) in factors.iter_mut().enumerate() {
-                    *factor = if row < rows { left.at(first + row, column) } else { 0.0 };
-                }
-            }
+        for (group, factors) in factors.chunks_exact(left.columns * ROWS).enumerate() {
+            let first = group * ROWS;
             for within in (0..length).step_by(LANES) {
                 let tile = tile(simd, factors, panel, within, bias);
                 let count = LANES.min(length - within);
-                for (row, tile) in tile[..rows].iter().enumerate() {
-                    out[(first + row) * width + at + within..][..count].copy_from_slice(&tile[..count]);
+                for (row, tile) in (first..left.rows).zip(&tile) {
+                    out[row * width + at + within..][..count].copy_from_slice(&tile[..count]);
                 }
             }
         }
