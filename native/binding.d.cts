@@ -105,18 +105,20 @@ export interface AxisDescription {
  * `fields`: of each stack its tensors, without those of width 0; then the fields of the targets that the plan says there
  * are; each in the order of the description. `gradients`: one for each tensor that has one, or none where they are not
  * wanted. `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignored`: `[targets]`, or absent for
- * none. `given`, `costs`: of the layers whose rules say so, one after the other.
+ * none. `given`, `costs`: of the layers whose rules say so, one after the other. `planes`: of each field of the targets that is
+ * made of planes of bytes and that the plan says there is, those of every image; `planeSizes`: height and width of each.
+ * `seed`: what random numbers are drawn from, a whole number from 0 on.
  *
  * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out. `values`: as
  * the description names them.
  */
-export declare function compute(plan: ExternalObject<NamedPlan>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function compute(plan: ExternalObject<NamedPlan>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null, planes?: Array<Uint8Array> | undefined | null, planeSizes?: Uint32Array | undefined | null, seed?: number | undefined | null): void
 
 /**
  * As `compute`, in another thread: inputs are copied before this returns, but for the tensors if
  * `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
  */
-export declare function computeAsync(plan: ExternalObject<NamedPlan>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): Promise<void>
+export declare function computeAsync(plan: ExternalObject<NamedPlan>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null, planes?: Array<Uint8Array> | undefined | null, planeSizes?: Uint32Array | undefined | null, seed?: number | undefined | null): Promise<void>
 
 /** Everything that a criterion may have. */
 export interface CoreDescription {
@@ -146,7 +148,7 @@ export interface CoreDescription {
  * The matching cost alone; arguments as for `compute`. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
-export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null, planes?: Array<Uint8Array> | undefined | null, planeSizes?: Uint32Array | undefined | null, seed?: number | undefined | null): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
@@ -227,8 +229,13 @@ export interface FamilyDescription {
   options: Array<OptionDescription>
   /** Whether it says how well a pair agrees. */
   hasQuality: boolean
-  /** Whether layers may lack its fields, whatever the weights of its terms. */
+  /** Whether its terms are computed once all matchings are known. */
   isLate: boolean
+  /**
+   * Which layers must have its fields where one of its terms has a weight: `everywhere`, `finally` the last one of the main
+   * part, or `anywhere` they may be.
+   */
+  presence: string
 }
 
 /** A field. */
@@ -241,6 +248,12 @@ export interface FieldDescription {
   hasGradient: boolean
   /** Whether targets may lack it. */
   isOptional: boolean
+  /** What has a row of it: `query`, or of a field of the targets, each of them; `image`, `layer`, or `pair` of the matching. */
+  owner: string
+  /** Which set of the family's fields it belongs to, of which a layer has one; absent where it may be absent. */
+  set?: number
+  /** What targets have of it: `row`s of numbers; `planes` of bytes; or one `plane` for the image. */
+  form: string
 }
 
 /** What the caller divides by in place of the batch's own numbers. */
@@ -270,7 +283,7 @@ export interface KindDescription {
 }
 
 /** The matching alone; arguments as for `compute`, with the loss and its terms 0. */
-export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null, planes?: Array<Uint8Array> | undefined | null, planeSizes?: Uint32Array | undefined | null, seed?: number | undefined | null): void
 
 /**
  * An option: `number` from `least` to `most`, `even` likewise, `flag`, `word` out of `words`, `column` of the logits,
@@ -350,6 +363,8 @@ export interface StackStructure {
   rows: number
   /** The width of each field, in the order of the description; 0 for those without a tensor. */
   widths: Array<number>
+  /** For each field whose rows have several axes without a size of their own, the sizes of all of them; none for the others. */
+  axes: Array<Array<number>>
 }
 
 /** The structure of a step. */

@@ -50,7 +50,7 @@ export type {
 export type { CocoGroundTruth } from './data/coco-ground-truth.ts'
 export { toCocoResults } from './data/coco-results.ts'
 export type { CocoResult, CocoResultOptions, DetectionsLike } from './data/coco-results.ts'
-export type { CocoKeypointTarget, CocoTarget, DroppedAnnotation } from './data/coco-target.ts'
+export type { CocoKeypointTarget, CocoMaskTarget, CocoTarget, DroppedAnnotation } from './data/coco-target.ts'
 export { cocoTargets } from './data/coco-targets.ts'
 export type { CocoOptions, CocoTargets } from './data/coco-targets.ts'
 export { convertBoxes } from './data/convert-boxes.ts'
@@ -80,6 +80,18 @@ export type {
   OneToManySettings,
 } from './input/parts.ts'
 export type { EmptyTarget, Target, TargetsOf, TargetWithoutBoxes } from './input/targets.ts'
+export { decodeMasks, encodeMask, maskFromPolygons } from './masks/convert.ts'
+export type { DecodedMasks } from './masks/convert.ts'
+export type {
+  BitMasks,
+  EncodedMask,
+  Masks,
+  MaskSize,
+  NestedFlags,
+  Polygons,
+  RunLengths,
+  Segmentation,
+} from './masks/masks.ts'
 export type { HungarianLossOptions, ResolvedOptions } from './options/options.ts'
 export type { PresetName } from './options/presets.ts'
 export type { CostBlock, CostResult, LayerCost, PartCost } from './result/costs.ts'
@@ -114,5 +126,6 @@ export type {
   TargetFields,
   Terms,
 } from './terms/index.ts'
+export type { MaskSettings, ResolvedMaskSettings, TargetPixels } from './terms/masks.ts'
 export type { Points, Visibility } from './terms/points.ts'
 export type { Spans } from './terms/spans.ts'

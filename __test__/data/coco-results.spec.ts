@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { HungarianLoss, toCocoResults, toDetections } from '../../src/index.ts'
+import { encodeMask, HungarianLoss, toCocoResults, toDetections } from '../../src/index.ts'
 import { errorOf, randomLayer, untyped } from '../support/helpers.ts'
+import { MASKS } from '../support/masks.ts'
 
 const images = [
   { id: 42, width: 640, height: 480 },
@@ -82,6 +83,46 @@ describe('toCocoResults:', () => {
     const detections = [{ boxes, boxFormat: 'xyxy' as const, scores: [0.5, 0.4], labels: [0, 0] }]
     const error = errorOf(() => toCocoResults(detections, { images: images.slice(0, 1), classes }))
     expect(error).toMatchObject({ code: 'NON_FINITE', argument: 'detections[0].boxes', image: 0, detection: 1 })
+  })
+
+  describe('masks:', () => {
+    const size = { images: [{ id: 1, width: 4, height: 3 }], classes }
+    const pixels = Uint8Array.from([0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0])
+    const empty = new Uint8Array(12)
+    const masks = { data: Uint8Array.from([...pixels, ...empty]), shape: [2, 3, 4] }
+    const two = { scores: [0.5, 0.25], labels: [0, 1] }
+
+    test('become run lengths, and boxes where there are none', () => {
+      const segmentations = [encodeMask(pixels, [3, 4]), encodeMask(empty, [3, 4])]
+      expect(segmentations[0]).toEqual({ size: [3, 4], counts: '41113' })
+      const alone = toCocoResults([{ ...two, masks }], { ...size, normalized: true })
+      expect(alone.map(({ segmentation }) => segmentation)).toEqual(segmentations)
+      expect(alone.map(({ bbox }) => bbox)).toEqual([[1, 0, 2, 2], [0, 0, 0, 0]])
+      const boxes = { boxes: [0, 0, 4, 3, 1, 1, 2, 2], boxFormat: 'xywh' as const }
+      const both = toCocoResults([{ ...two, ...boxes, masks: segmentations }], { images: [{ id: 1 }], classes })
+      expect(both.map(({ segmentation }) => segmentation)).toEqual(segmentations)
+      expect(both[1]?.bbox).toEqual([1, 1, 2, 2])
+    }) // prettier-ignore
+
+    test('have the boxes that pycocotools gives them', () => {
+      for (const mask of MASKS) {
+        const masks = [{ counts: mask.code, size: mask.size }]
+        const results = toCocoResults([{ scores: [1], labels: [0], masks }], { images: [{ id: 1 }], classes })
+        expect(results[0], mask.name).toMatchObject({ bbox: mask.box, segmentation: { counts: mask.code } })
+      }
+    })
+
+    test('are refused where their number or size does not fit', () => {
+      for (const [given, argument, text] of [
+        [{ ...masks, shape: [1, 6, 4] }, 'detections[0].masks', 'expected [3, 4], the size of the image, got [6, 4]'],
+        [{ data: pixels, shape: [1, 3, 4] }, 'detections[0].masks', 'expected 2 masks'],
+        [[{ counts: [12], size: [3, 4] }, { counts: [11], size: [3, 4] }], 'detections[0].masks[1].counts', 'add up to 12'],
+      ] as const) {
+        const error = errorOf(() => toCocoResults([{ ...two, masks: given }], size))
+        expect(error).toMatchObject({ code: 'SHAPE', argument, image: 0 })
+        expect(error.message).toContain(text)
+      }
+    }) // prettier-ignore
   })
 
   test('refuses what does not fit, with its place', () => {

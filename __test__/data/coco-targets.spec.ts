@@ -1,7 +1,14 @@
 import * as fc from 'fast-check'
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import { cocoTargets, HungarianLoss, inspectBatch, toCocoResults } from '../../src/index.ts'
-import type { CocoDataset, CocoOptions, CocoTarget } from '../../src/index.ts'
+import {
+  cocoTargets,
+  decodeMasks,
+  HungarianLoss,
+  inspectBatch,
+  maskFromPolygons,
+  toCocoResults,
+} from '../../src/index.ts'
+import type { CocoDataset, CocoMaskTarget, CocoOptions, CocoTarget } from '../../src/index.ts'
 import { DetectionEvaluator } from '../../src/evaluate.ts'
 import { errorOf, expectAllClose, randomLayer, untyped } from '../support/helpers.ts'
 
@@ -150,6 +157,44 @@ describe('cocoTargets:', () => {
     expect(segmentations?.map(({ length }) => length)).toEqual(targets.map(({ labels }) => labels.length))
     expect(segmentations?.[0]).toEqual([given.annotations[0]?.segmentation, undefined])
     expect(segmentations?.[1]?.[0]).toBe(given.annotations[1]?.segmentation)
+  })
+
+  test('masks of targets keep their form, with the size of the image, and say where there is none', () => {
+    const given = dataset()
+    const crowd = given.annotations[1] as { segmentation: unknown }
+    crowd.segmentation = { size: [200, 100], counts: [1, 19_999] }
+    const { targets } = cocoTargets(given, { masks: true })
+    const [nine, two, five] = targets as [CocoMaskTarget, CocoMaskTarget, CocoMaskTarget]
+    const polygons = [[64, 48, 70, 60, 64, 60]]
+    expect(nine.masks).toEqual([{ polygons, size: [480, 640] }, { polygons: [], size: [480, 640] }])
+    expect(nine.hasMask).toEqual(Uint8Array.of(1, 0))
+    expect(two.masks).toEqual([{ counts: [1, 19_999], size: [200, 100] }])
+    expect(two.hasMask).toEqual(Uint8Array.of(1))
+    expect([five.masks, five.hasMask]).toEqual([[], new Uint8Array(0)])
+    expect(decodeMasks(nine.masks).data.subarray(0, 480 * 640)).toEqual(maskFromPolygons(polygons, [480, 640]))
+    expect(decodeMasks(five.masks, [50, 50]).shape).toEqual([0, 50, 50])
+    const person = cocoTargets(given, { masks: true, categoryIds: [18] }).targets[0]
+    expect(person).toMatchObject({ masks: [{ polygons }] })
+    expect(person).not.toHaveProperty('hasMask')
+    expectTypeOf(targets).toEqualTypeOf<readonly CocoMaskTarget[]>()
+    expect(JSON.parse(JSON.stringify(person))).toMatchObject({ masks: [{ polygons, size: [480, 640] }] })
+  }) // prettier-ignore
+
+  test('refuses masks that are none, with their place', () => {
+    for (const [segmentation, code, argument] of [
+      [{ size: [200, 100], counts: [1, 2] }, 'SHAPE', '.counts'],
+      [{ size: [100, 200], counts: [20_000] }, 'SHAPE', '.size'],
+      [{ size: [200, 100], counts: 'ä' }, 'RANGE', '.counts'],
+      [[[1, 2, 3, 4, 5]], 'SHAPE', '[0]'],
+      [[1, 2, 3, 4, 5, 6], 'DTYPE', ''],
+      [5, 'DTYPE', ''],
+    ] as const) {
+      const given = dataset()
+      Object.assign(given.annotations[1] as object, { segmentation })
+      const error = errorOf(() => cocoTargets(given, { masks: true }))
+      expect(error).toMatchObject({ code, argument: `dataset.annotations[1].segmentation${argument}` })
+      expect(cocoTargets(given).targets).toHaveLength(3)
+    }
   })
 
   test('ids may be strings: after numbers, by their characters', () => {

@@ -7,6 +7,8 @@ import {
   cocoTargets,
   combineNormalizers,
   convertBoxes,
+  decodeMasks,
+  encodeMask,
   inspectBatch,
   HungarianLoss,
   HungarianLossError,
@@ -14,6 +16,7 @@ import {
   linearSumAssignmentAsync,
   linearSumAssignmentBatch,
   logitsFromProbabilities,
+  maskFromPolygons,
   padTargets,
   toCocoResults,
   toDetections,
@@ -288,7 +291,30 @@ const DATASETS = [
   () => [dataset()],
   () => [dataset(), { imageIds: ['b'], categoryIds: [1], boxFormat: 'xyxy', normalized: false, clamp: false }],
   () => [dataset(), { labels: 'category-id', crowds: 'drop', keypoints: true, segmentations: true }],
+  () => {
+    const given = dataset()
+    Object.assign(given.annotations[0] as object, {
+      segmentation: [[1, 2, 30, 4, 5, 6], Float32Array.of(0, 0, 9, 9, 9, 0)],
+    })
+    Object.assign(given.annotations[1] as object, { segmentation: { counts: [4000, 1000], size: [50, 100] } })
+    return [given, { masks: true }]
+  },
 ]
+
+const MASKS = [
+  () => [{ data: Uint8Array.of(0, 1, 1, 0), shape: [1, 2, 2] }],
+  () => [{ data: [[[0, 1], [true, false]]], dims: [1, 2, 2] }, [2, 2]],
+  () => [{ bits: Uint8Array.of(6), shape: [1, 2, 2] }, { height: 2, width: 2 }],
+  () => [
+    [
+      { counts: [1, 2, 1], size: [2, 2] },
+      { counts: '13', size: Int32Array.of(2, 2) },
+      { polygons: [[0, 0, 2, 0, 2, 2]], size: [2, 2] },
+      [[0, 0, 2, 0, 2, 2], Float32Array.of(0, 0, 1, 1, 0, 1)],
+    ],
+    [2, 2],
+  ],
+] // prettier-ignore
 
 const BOXES = [
   () => [[[1, 2, 3, 4], Float32Array.of(5, 6, 7, 8)], 'xywh', { format: 'cxcywh', normalized: true }, [640, 480]],
@@ -336,6 +362,10 @@ const DETECTIONS = [
   () => [
     [{ boxes: [0.1, 0.2, 0.3, 0.4], scores: [0.5], labels: [0] }],
     { images: [{ id: 1, width: 64, height: 48 }], classes: [{ id: 18 }], normalized: true },
+  ],
+  () => [
+    [{ masks: { data: Uint8Array.of(0, 1, 1, 0), shape: [1, 2, 2] }, scores: [0.5], labels: [0] }],
+    { images: [{ id: 1, width: 2, height: 2 }], classes: [{ id: 18 }] },
   ],
 ]
 
@@ -412,6 +442,31 @@ const EXPORTS: ReadonlyArray<
   ['combineNormalizers', (...args) => combineNormalizers(...(args as [any])), RESULTS],
   ['cocoTargets', (...args) => cocoTargets(...(args as [any, any])), DATASETS],
   ['convertBoxes', (...args) => convertBoxes(...(args as [any, any, any, any])), BOXES],
+  ['decodeMasks', (...args) => decodeMasks(...(args as [any, any])), MASKS],
+  [
+    'encodeMask',
+    (...args) => encodeMask(...(args as [any, any])),
+    [
+      () => [Uint8Array.of(0, 1, 1, 0), [2, 2]],
+      () => [
+        [
+          [0, 1],
+          [true, false],
+        ],
+        { height: 2, width: 2 },
+      ],
+    ],
+  ],
+  [
+    'maskFromPolygons',
+    (...args) => maskFromPolygons(...(args as [any, any])),
+    [
+      () => [
+        [[0, 0, 2, 0, 2, 2], Float32Array.of(0, 0, 1, 1, 0, 1)],
+        [2, 2],
+      ],
+    ],
+  ],
   ['logitsFromProbabilities', (...args) => logitsFromProbabilities(...(args as [any, any])), PROBABILITIES],
   ['toDetections', (...args) => toDetections(...(args as [any, any])), OUTPUTS, [...ODD, ...HUGE]],
   ['toCocoResults', (...args) => toCocoResults(...(args as [any, any])), DETECTIONS],

@@ -86,6 +86,7 @@ test('comment: every file of src and of what specs share begins with what it is'
 /** The folders from the ground up. A file imports from its own folder and from those below. */
 const FOLDERS = [
   'common',
+  'masks',
   'binding',
   'evaluate',
   'terms',

@@ -72,6 +72,7 @@ const SETUPS: ReadonlyArray<readonly [files: string, setup: string]> = [
   ['src/tfjs', TENSORFLOW],
   ['src/evaluate', EVALUATION],
   ['src/data', DATA],
+  ['src/masks', `import { decodeMasks, encodeMask, maskFromPolygons } from 'hungarian-loss'\n`],
   [
     'src/',
     `

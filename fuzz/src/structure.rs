@@ -75,7 +75,7 @@ fn structure(bytes: &mut Bytes<'_>, settings: &Settings) -> Structure {
             }
             widths.truncate(widths.len() - bytes.below(3));
             let (layers, rows) = (1 + bytes.below(2), bytes.below(5));
-            Stack { layers: size(bytes, layers), rows: size(bytes, rows), widths }
+            Stack::of_rows(size(bytes, layers), size(bytes, rows), widths)
         })
         .collect();
     let mut first_layer = 0usize;

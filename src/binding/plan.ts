@@ -55,6 +55,8 @@ export interface Stack {
   readonly rows: number
   /** The width of each field in the core's order; 0 where there is none. */
   readonly widths: readonly number[]
+  /** The sizes of the axes of rows that may have any, in the same order; undefined where there are none. */
+  readonly axes: ReadonlyArray<readonly number[]> | undefined
 }
 
 /** What a step is made of. */
@@ -140,10 +142,11 @@ function writeKey({ images, stacks, parts, rules, targets }: StepStructure): voi
   write(images)
   write(stacks.length)
   for (let i = 0; i < stacks.length; i++) {
-    const { layers, rows, widths } = stacks[i] as Stack
+    const { layers, rows, widths, axes } = stacks[i] as Stack
     write(layers)
     write(rows)
     for (let k = 0; k < widths.length; k++) write(widths[k] as number)
+    if (axes !== undefined) for (const sizes of axes) for (const size of sizes) write(size)
   }
   write(parts.length)
   for (let i = 0; i < parts.length; i++) writePart(parts[i] as PartStructure)
@@ -179,7 +182,9 @@ function describeStructure({ images, stacks, parts, rules, targets }: StepStruct
   let next = 0
   return {
     images,
-    stacks: stacks.map(({ layers, rows, widths }) => ({ layers, rows, widths: [...widths] })),
+    stacks: stacks.map(({ layers, rows, widths, axes = [] }) => {
+      return { layers, rows, widths: [...widths], axes: axes.map((sizes) => [...sizes]) }
+    }),
     targets: [...targets],
     parts: parts.map((part) => {
       const { layers, weightList } = part

@@ -3,7 +3,7 @@ import { fail } from '../common/errors.ts'
 import { kindOf } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import { lengthOf } from '../common/tensors.ts'
-import { checkDivisor, checkFlag, show } from '../common/validate.ts'
+import { checkDivisor, checkFlag, checkInteger, show } from '../common/validate.ts'
 import type { compute } from '../binding/native.ts'
 import { makeGradients, NO_GRADIENTS } from '../input/gradients.ts'
 import type { GradientArrays, Gradients, OutOf } from '../input/gradients.ts'
@@ -51,6 +51,12 @@ export interface CallOptions<O = Outputs> {
    * Default: this batch's own.
    */
   readonly distilledQueries?: ReadonlyArray<ArrayLike<number>> | undefined
+  /**
+   * What the points of masks are drawn from where these are sampled, an integer from 0 to 2^53 − 1: the same seed draws the same,
+   * in any number of threads. {@link HungarianLoss.match} and {@link HungarianLoss.cost} draw as with 0. Default: 0; pass the
+   * number of the step.
+   */
+  readonly maskSeed?: number | undefined
 }
 
 /** Settings of one call of {@link HungarianLoss.computeAsync}. */
@@ -74,6 +80,7 @@ export interface Call {
   readonly unionBoxes: number | undefined
   readonly classNormalizer: unknown
   readonly distilledQueries: unknown
+  readonly maskSeed: number
 }
 
 /** What a call without settings is. */
@@ -85,6 +92,7 @@ export const DEFAULT_CALL: Call = {
   unionBoxes: undefined,
   classNormalizer: undefined,
   distilledQueries: undefined,
+  maskSeed: 0,
 }
 
 /** The numbers that the core divides by in place of the batch's own. */
@@ -102,7 +110,8 @@ export function readAsyncCall(call: unknown) {
 /** Reads a call, and checks what can be checked of it without its inputs. */
 export function readCall(call: unknown): Call {
   try {
-    const { gradients, out, numBoxes, numPairs, unionBoxes, classNormalizer, distilledQueries } = checkCall(call, CALL)
+    const checked = checkCall(call, CALL)
+    const { gradients, out, numBoxes, numPairs, unionBoxes, classNormalizer, distilledQueries, maskSeed } = checked
     const wanted = checkFlag(gradients, true, 'call.gradients')
     if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
     return {
@@ -114,6 +123,7 @@ export function readCall(call: unknown): Call {
       classNormalizer:
         typeof classNormalizer === 'number' ? checkDivisor(classNormalizer, 'call.classNormalizer') : classNormalizer,
       distilledQueries,
+      maskSeed: maskSeed === undefined ? 0 : checkInteger(maskSeed, 0, Number.MAX_SAFE_INTEGER, 'call.maskSeed'),
     }
   } catch (error) {
     throw toReadError(error, 'call')

@@ -173,6 +173,63 @@ export class HungarianLoss {
   }
 
   /**
+   * DETR's head for panoptic segmentation (Carion et al. 2020, section 4.3; facebookresearch/detr, `models/segmentation.py`): DETR
+   * with `masks` in the last layer, focal 1 and dice 1 on the canvas of the batch's targets, without a part in the cost.
+   */
+  static detrMasks(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'detrMasks')
+  }
+
+  /**
+   * MaskFormer (Cheng et al. 2021; facebookresearch/MaskFormer, `mask_former_model.py`): `masks` in place of boxes; softmax; cost
+   * and weights 1 of the class, 20 of the masks' focal loss, 1 of dice.
+   */
+  static maskFormer(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'maskFormer')
+  }
+
+  /**
+   * Mask2Former (Cheng et al. 2022; facebookresearch/Mask2Former, `maskformer_model.py`) and its successors, such as OneFormer:
+   * softmax; cost and weights 2 of the class, 5 of binary cross-entropy and 5 of dice, at 12544 points of each image or pair.
+   */
+  static mask2Former(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'mask2Former')
+  }
+
+  /**
+   * EoMT (Kerssies et al. 2025; tue-mps/eomt, `mask_classification_loss.py`): Mask2Former, whose masks are divided by the number
+   * of pairs.
+   */
+  static eoMT(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'eoMT')
+  }
+
+  /**
+   * Mask DINO (Li et al. 2023; IDEA-Research/MaskDINO, `maskdino.py`): focal; cost and weights 4 of the class, 5 and 2 of the
+   * boxes, ε 1e-6, and 5 each of the masks' cross-entropy and dice, as in Mask2Former.
+   */
+  static maskDino(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'maskDino')
+  }
+
+  /**
+   * RF-DETR's segmentation (Robinson et al. 2026; roboflow/rf-detr, `config.py` and `criterion.py`): IA-BCE, whose cost never
+   * saturates, and `clampSizes`; cost 2, 5, 2, weights 1, 5, 2; masks' cross-entropy 5 and dice 5 at a sixteenth as many points
+   * as a prediction has pixels, which all images share in the cost.
+   */
+  static rfDetrSeg(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'rfDetrSeg')
+  }
+
+  /**
+   * ECSeg (EdgeCrafter, 2026; Intellindust-AI-Lab/EdgeCrafter, `ecseg.yml`): MAL 2, L1 1 and GIoU 1 over the union matching, `fgl`
+   * 0.15 and `ddf` 1.5 where layers have `corners`; masks' cross-entropy 5 and dice 5 over each layer's own pairs.
+   */
+  static ecSeg(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'ecSeg')
+  }
+
+  /**
    * Loss, terms, matches, metrics and gradients of a batch.
    *
    * Throws `SHAPE`, `DTYPE` and `OPTION` for arguments that do not fit each other; `RANGE` for labels and boxes out of
@@ -206,7 +263,7 @@ export class HungarianLoss {
       const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
       const { targetOfQuery, values } = filled
       // by name, since spreading them would take a quarter of a microsecond
-      const [fields, labels, labelOffsets, offsets, ignores, given, costs] = inputs
+      const [fields, labels, labelOffsets, offsets, ignores, given, costs, planes, sizes, seed] = inputs
       compute(
         plan,
         normalizers,
@@ -220,6 +277,9 @@ export class HungarianLoss {
         ignores,
         given,
         costs,
+        planes,
+        sizes,
+        seed,
       )
       return readLoss(filled, gradients)
     } catch (error) {
@@ -288,7 +348,7 @@ export class HungarianLoss {
   /** Checks and packs the arguments of a call, and makes what it fills. */
   #prepare(outputs: Outputs, targets: readonly Target[], given: object): Prepared {
     const call = given === NO_SETTINGS ? DEFAULT_CALL : readCall(given)
-    const { predictions, read, plan, inputs, filled } = this.#read(outputs, targets)
+    const { predictions, read, plan, inputs, filled } = this.#read(outputs, targets, call.maskSeed)
     try {
       const gradients = gradientsFor(call, predictions, read)
       return { plan, inputs, normalizers: normalizersFor(call, predictions), gradients, filled }
@@ -298,7 +358,7 @@ export class HungarianLoss {
   }
 
   /** Checks and packs what every call is given, in the order of the binding. */
-  #read(outputs: Outputs, targets: readonly Target[]) {
+  #read(outputs: Outputs, targets: readonly Target[], seed = 0) {
     if (this.#awaitsInspection) {
       this.#awaitsInspection = false
       warnOfFindings(outputs, targets, this)
@@ -323,6 +383,9 @@ export class HungarianLoss {
         packed.ignores,
         rules?.given,
         rules?.added,
+        packed.planes?.arrays,
+        packed.planes?.sizes,
+        seed === 0 ? undefined : seed,
       ]
       return { predictions, read, packed, plan, inputs, filled: makeFilled(predictions, packed, rules) }
     } catch (error) {

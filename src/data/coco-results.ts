@@ -7,6 +7,11 @@ import { toReadError } from '../common/reading.ts'
 import { failNumber, lengthOf, numbersOf } from '../common/tensors.ts'
 import { checkFlag, checkInteger, checkRecord, isObject, show } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
+import type { EncodedMask, Masks } from '../masks/masks.ts'
+import { readMasks } from '../masks/read.ts'
+import { boxOf, encodePixels } from '../masks/run-length.ts'
+import { checkMaskSize } from '../masks/size.ts'
+import type { ReadSize } from '../masks/size.ts'
 import { BOX_SIZE } from '../terms/boxes.ts'
 import { readId } from './coco-dataset.ts'
 import type { CocoId } from './coco-dataset.ts'
@@ -14,14 +19,16 @@ import { readSize } from './sizes.ts'
 
 /** Detections of one image, such as {@link toDetections} gives; further fields are ignored. */
 export interface DetectionsLike {
-  /** `[n · 4]`, flat. */
-  readonly boxes: ArrayLike<number>
+  /** `[n · 4]`, flat. It may be absent where there are masks, whose boxes are then the results'. */
+  readonly boxes?: ArrayLike<number> | undefined
   /** `[n]`. */
   readonly scores: ArrayLike<number>
   /** `[n]`: classes. */
   readonly labels: ArrayLike<number>
   /** What the four numbers of a box are. It must be there where there are boxes. */
   readonly boxFormat?: BoxFormat | undefined
+  /** Of each a mask, of the size of its image: pixels, bits, run lengths or polygons. */
+  readonly masks?: Masks | undefined
 }
 
 /** Settings of {@link toCocoResults}. */
@@ -55,6 +62,8 @@ export interface CocoResult {
   readonly bbox: [number, number, number, number]
   /** The probability. */
   readonly score: number
+  /** The mask, where the detections have any. */
+  readonly segmentation?: EncodedMask
 }
 
 const OPTIONS = ['images', 'classes', 'normalized', 'boxDigits', 'scoreDigits'] as const
@@ -72,7 +81,7 @@ const NAMES: ForeignNames = new Map([
  * server.
  *
  * `detections`: of each image, in the order of `images`, with boxes in pixels of the original image, as {@link toDetections} gives them
- * with `sizes`.
+ * with `sizes`; with masks, or with masks alone. Masks become run lengths in pycocotools' code.
  *
  * Throws `SHAPE` where lists differ in length, `RANGE` for a label without a class and for normalised boxes that are not said to be so,
  * `NON_FINITE`, `DTYPE` and `OPTION`.
@@ -93,9 +102,11 @@ export function toCocoResults(detections: unknown, options: unknown): CocoResult
       score: rounding(scoreDigits, 'options.scoreDigits'),
     }
     const isNormalized = checkFlag(normalized, false, 'options.normalized')
-    const imageList = readEntries(images, 'options.images', (image, name) => {
+    const imageList = readEntries(images, 'options.images', (image, name): ReadImage => {
       const id = readId(image['id'], `${name}.id`)
-      return { id, scale: isNormalized ? toPixels(readSize(image, name)) : SAME_UNITS }
+      if (!isNormalized) return { id, name, scale: SAME_UNITS, sides: [image['width'], image['height']] }
+      const sides = readSize(image, name)
+      return { id, name, scale: toPixels(sides), sides }
     })
     const categories = readEntries(classes, 'options.classes', ({ id }, name) => readId(id, `${name}.id`))
     argument = 'detections'
@@ -106,7 +117,7 @@ export function toCocoResults(detections: unknown, options: unknown): CocoResult
     if (count !== imageList.length) {
       fail('SHAPE', argument, `expected one entry for each of ${imageList.length} images, got ${count}`)
     }
-    const read = imageList.map((_, image) => readEntry(detections[image], image, categories))
+    const read = imageList.map((entry, image) => readEntry(detections[image], image, categories, entry))
     if (normalized === undefined) checkPixels(read)
     return imageList.flatMap((entry, image) => resultsOf(read[image] as ReadDetections, entry, image, round))
   } catch (error) {
@@ -139,19 +150,34 @@ function readEntries<Read>(
   return entries
 }
 
+/** An image of the detections, read. */
+interface ReadImage {
+  readonly id: CocoId
+  /** What messages call it. */
+  readonly name: string
+  readonly scale: Scale
+  /** Width and height as they were given, which masks alone need unless boxes are normalised. */
+  readonly sides: readonly [width: unknown, height: unknown]
+}
+
 /** Detections of an image, read. */
 interface ReadDetections {
-  readonly boxes: readonly number[]
+  /** Undefined where they are those of the masks. */
+  readonly boxes: readonly number[] | undefined
   readonly boxFormat: BoxFormat
   readonly scores: readonly number[]
   /** The category of each. */
   readonly categories: readonly CocoId[]
+  readonly masks: ReadonlyArray<{ readonly segmentation: EncodedMask; readonly box: Box }> | undefined
 }
 
-function readEntry(entry: unknown, image: number, known: readonly CocoId[]): ReadDetections {
+/** Left, top, width and height. */
+type Box = CocoResult['bbox']
+
+function readEntry(entry: unknown, image: number, known: readonly CocoId[], of: ReadImage): ReadDetections {
   const name = `detections[${image}]`
   if (!isObject(entry)) return fail('DTYPE', name, `must be { boxes, scores, labels }, got ${show(entry)}`, { image })
-  const { boxes, scores, labels, boxFormat } = entry
+  const { boxes, scores, labels, boxFormat, masks } = entry
   const scoreList = readNumbers(scores, `${name}.scores`, image)
   const count = scoreList.length
   const categories = readNumbers(labels, `${name}.labels`, image, count).map((label, i) => {
@@ -160,9 +186,29 @@ function readEntry(entry: unknown, image: number, known: readonly CocoId[]): Rea
     const rule = `must hold classes from 0 to ${known.length - 1}, got ${label} at index ${i}`
     return fail('RANGE', `${name}.labels`, rule, { image, detection: i })
   })
+  const maskList = masks === undefined ? undefined : readDetected(masks, `${name}.masks`, image, count, sizeIn(of))
+  const read = { scores: scoreList, categories, masks: maskList }
+  if (boxes === undefined && maskList !== undefined) return { ...read, boxes: undefined, boxFormat: 'xywh' }
   const boxList = readNumbers(boxes, `${name}.boxes`, image, count, BOX_SIZE)
-  const format = readBoxFormat(boxFormat, undefined, count, name, image)
-  return { boxes: boxList, boxFormat: format, scores: scoreList, categories }
+  return { ...read, boxes: boxList, boxFormat: readBoxFormat(boxFormat, undefined, count, name, image) }
+}
+
+/** The size of an image's masks, where the image says its own. */
+function sizeIn({ sides: [width, height], name }: ReadImage): ReadSize | undefined {
+  return width === undefined && height === undefined ? undefined : checkMaskSize(height, width, name)
+}
+
+/** The masks of an image's detections, encoded, and the boxes around them. */
+function readDetected(value: unknown, argument: string, image: number, expected: number, size: ReadSize | undefined) {
+  const { data, count, ...sides } = readMasks(value, argument, { image }, size)
+  if (count !== expected) {
+    fail('SHAPE', argument, `expected ${expected} masks, as many as go with the scores, got ${count}`, { image })
+  }
+  const pixels = sides.height * sides.width
+  return Array.from({ length: count }, (_, i) => {
+    const mask = data.subarray(i * pixels, (i + 1) * pixels)
+    return { segmentation: encodePixels(mask, sides), box: boxOf(mask, sides) }
+  })
 }
 
 /** No rounding brings a normalised coordinate beyond. */
@@ -170,8 +216,8 @@ const PIXELS = 1.5
 
 /** Refuses boxes that are all within [0, 1], for which no detector's pixels are taken. */
 function checkPixels(detections: readonly ReadDetections[]): void {
-  const first = detections.findIndex(({ boxes }) => boxes.some((value) => value > 0))
-  if (first < 0 || detections.some(({ boxes }) => boxes.some((value) => value > PIXELS))) return
+  const first = detections.findIndex(({ boxes }) => boxes?.some((value) => value > 0))
+  if (first < 0 || detections.some(({ boxes }) => boxes?.some((value) => value > PIXELS))) return
   const cure = 'give toDetections the sizes of the images, or say normalized: true (or false, if they are pixels)'
   fail('RANGE', `detections[${first}].boxes`, `all boxes lie within [0, 1], where COCO has pixels: ${cure}`, {
     image: first,
@@ -179,21 +225,23 @@ function checkPixels(detections: readonly ReadDetections[]): void {
 }
 
 function resultsOf(
-  { boxes, boxFormat, scores, categories }: ReadDetections,
-  { id, scale }: { readonly id: CocoId; readonly scale: Scale },
+  { boxes, boxFormat, scores, categories, masks }: ReadDetections,
+  { id, scale }: ReadImage,
   image: number,
   round: { readonly box: (value: number) => number; readonly score: (value: number) => number },
 ): CocoResult[] {
   return scores.map((score, i) => {
-    const bbox = boxes.slice(BOX_SIZE * i, BOX_SIZE * i + BOX_SIZE) as [number, number, number, number]
-    if (!convertBox(bbox, 0, boxFormat, 'xywh', scale)) {
+    const mask = masks?.[i]
+    const bbox = (boxes?.slice(BOX_SIZE * i, BOX_SIZE * i + BOX_SIZE) ?? mask?.box) as Box
+    if (boxes !== undefined && !convertBox(bbox, 0, boxFormat, 'xywh', scale)) {
       fail('NON_FINITE', `detections[${image}].boxes`, `box ${i} ${TOO_LARGE}`, { image, detection: i })
     }
     return {
       image_id: id,
       category_id: categories[i] as CocoId,
-      bbox: bbox.map(round.box) as [number, number, number, number],
+      bbox: bbox.map(round.box) as Box,
       score: round.score(score),
+      ...(mask && { segmentation: mask.segmentation }),
     }
   })
 }

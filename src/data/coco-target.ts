@@ -3,6 +3,9 @@ import { convertBox, SAME_UNITS, TOO_LARGE, toParts } from '../common/box-format
 import { fail } from '../common/errors.ts'
 import { constructorOf, WITH_JSON } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
+import { readSegmentation } from '../masks/read.ts'
+import type { Segmentation } from '../masks/masks.ts'
+import { checkMaskSize } from '../masks/size.ts'
 import { BOX_SIZE } from '../terms/boxes.ts'
 import type { CocoId, CocoImageInfo, ReadAnnotation, ReadCategory } from './coco-dataset.ts'
 
@@ -22,6 +25,17 @@ export interface CocoKeypointTarget extends CocoTarget {
   readonly points: Float64Array
   /** `[n · K]`: 0, not labelled; 1, labelled but not visible; 2, visible. */
   readonly visibility: Uint8Array
+}
+
+/** {@link CocoTarget} with masks. */
+export interface CocoMaskTarget extends CocoTarget {
+  /** Of each object its polygons or run lengths, as annotated, with the size of the image; it is decoded when it is used. */
+  readonly masks: readonly Segmentation[]
+  /**
+   * `[n]`: 0 for objects without a mask, which have an empty one here. Undefined where all objects of the data set that are targets
+   * have one.
+   */
+  readonly hasMask?: Uint8Array | undefined
 }
 
 /** What is no target, or no point of one. */
@@ -164,4 +178,27 @@ function keypointsOf(
     }
   }
   return { points, visibility }
+}
+
+/** Masks of targets, in their order. `hasMask`: which of them are annotated. */
+export function masksOf(
+  kept: readonly ReadAnnotation[],
+  { height, width }: CocoImageInfo,
+): { readonly masks: readonly Segmentation[]; readonly hasMask: Uint8Array } {
+  const hasMask = new Uint8Array(kept.length)
+  const masks = kept.map(({ index, segmentation }, target) => {
+    const argument = `dataset.annotations[${index}].segmentation`
+    const size = checkMaskSize(height, width, argument)
+    const isGiven = !isNone(segmentation)
+    hasMask[target] = Number(isGiven)
+    return readSegmentation(isGiven ? segmentation : [], argument, undefined, size).form
+  })
+  return { masks, hasMask }
+}
+
+/** Whether an object has no mask: data sets that have some with boxes alone write nothing, null, or an empty list. */
+function isNone(segmentation: unknown): boolean {
+  return (
+    segmentation === undefined || segmentation === null || (Array.isArray(segmentation) && segmentation.length === 0)
+  )
 }

@@ -11,8 +11,8 @@ import { readDataset, readKnown } from './coco-dataset.ts'
 import type { CocoDataset, CocoId, CocoImageInfo, ReadAnnotation } from './coco-dataset.ts'
 import { groundTruthOf } from './coco-ground-truth.ts'
 import type { CocoGroundTruth } from './coco-ground-truth.ts'
-import { pointsOf, targetOf } from './coco-target.ts'
-import type { CocoKeypointTarget, CocoTarget, DroppedAnnotation } from './coco-target.ts'
+import { masksOf, pointsOf, targetOf } from './coco-target.ts'
+import type { CocoKeypointTarget, CocoMaskTarget, CocoTarget, DroppedAnnotation } from './coco-target.ts'
 
 /** Settings of {@link cocoTargets}. */
 export interface CocoOptions {
@@ -44,7 +44,9 @@ export interface CocoOptions {
   readonly crowds?: 'ignore' | 'drop' | undefined
   /** Whether targets have `points` and `visibility`. Default: false. */
   readonly keypoints?: boolean | undefined
-  /** Whether the masks of targets are handed on, as `segmentations`. Default: false. */
+  /** Whether targets have `masks`, and `hasMask` where objects lack them. Default: false. */
+  readonly masks?: boolean | undefined
+  /** Whether the masks of targets are handed on as they were annotated, unread, as `segmentations`. Default: false. */
   readonly segmentations?: boolean | undefined
 }
 
@@ -73,6 +75,7 @@ const OPTIONS = [
   'clamp',
   'crowds',
   'keypoints',
+  'masks',
   'segmentations',
 ] as const
 
@@ -85,8 +88,8 @@ const NAMES: ForeignNames = new Map([
   ['classes', ['categoryIds']],
   ['iscrowd', ['crowds']],
   ['normalizedboxes', ['normalized']],
-  ['masks', ['segmentations']],
-  ['returnmasks', ['segmentations']],
+  ['returnmasks', ['masks']],
+  ['withmask', ['masks']],
   ['points', ['keypoints']],
 ])
 
@@ -110,14 +113,24 @@ const NAMES: ForeignNames = new Map([
  */
 export function cocoTargets(
   dataset: CocoDataset,
+  options: CocoOptions & { readonly keypoints: true; readonly masks: true },
+): CocoTargets<CocoKeypointTarget & CocoMaskTarget>
+/** As above, with keypoints alone. */
+export function cocoTargets(
+  dataset: CocoDataset,
   options: CocoOptions & { readonly keypoints: true },
 ): CocoTargets<CocoKeypointTarget>
-/** As above, without the certainty of keypoints. */
+/** As above, with masks alone. */
+export function cocoTargets(
+  dataset: CocoDataset,
+  options: CocoOptions & { readonly masks: true },
+): CocoTargets<CocoMaskTarget>
+/** As above, without the certainty of either. */
 export function cocoTargets(dataset: CocoDataset, options?: CocoOptions): CocoTargets
 export function cocoTargets(dataset: unknown, options?: unknown): CocoTargets {
   let argument = 'options'
   try {
-    const { imageIds, categoryIds, labels, layout, keypoints, segmentations } = readOptions(options)
+    const { imageIds, categoryIds, labels, layout, keypoints, masks, segmentations } = readOptions(options)
     argument = 'dataset'
     const read = readDataset(dataset, keypoints)
     argument = 'options'
@@ -135,7 +148,7 @@ export function cocoTargets(dataset: unknown, options?: unknown): CocoTargets {
       return { ...targetOf(annotations, image, labelOf, layout, points), annotations, image }
     })
     return {
-      targets: all.map(({ target }) => target),
+      targets: masks ? withMasks(all) : all.map(({ target }) => target),
       images,
       classes,
       groundTruth: all.map(({ annotations, image }) => groundTruthOf(annotations, image.id, labelOf)),
@@ -149,12 +162,8 @@ export function cocoTargets(dataset: unknown, options?: unknown): CocoTargets {
 
 /** The options, read once; lists of ids are read with the data set. */
 function readOptions(options: unknown) {
-  const { imageIds, categoryIds, labels, boxFormat, normalized, clamp, crowds, keypoints, segmentations } = checkRecord(
-    options,
-    OPTIONS,
-    'options',
-    NAMES,
-  )
+  const given = checkRecord(options, OPTIONS, 'options', NAMES)
+  const { imageIds, categoryIds, labels, boxFormat, normalized, clamp, crowds, keypoints, masks, segmentations } = given
   return {
     imageIds,
     categoryIds,
@@ -166,8 +175,25 @@ function readOptions(options: unknown) {
       dropsCrowds: checkWord(crowds, ['ignore', 'drop'], 'ignore', 'options.crowds') === 'drop',
     },
     keypoints: checkFlag(keypoints, false, 'options.keypoints'),
+    masks: checkFlag(masks, false, 'options.masks'),
     segmentations: checkFlag(segmentations, false, 'options.segmentations'),
   }
+}
+
+/** The targets of each image with their masks; and with flags, where any has none. */
+function withMasks(
+  all: ReadonlyArray<{
+    readonly target: CocoTarget
+    readonly kept: readonly ReadAnnotation[]
+    readonly image: CocoImageInfo
+  }>,
+): readonly CocoMaskTarget[] {
+  const masks = all.map(({ kept, image }) => masksOf(kept, image))
+  const isComplete = masks.every(({ hasMask }) => !hasMask.includes(0))
+  return all.map(({ target }, i) => {
+    const { masks: list, hasMask } = masks[i] as (typeof masks)[number]
+    return Object.assign(target, { masks: list }, isComplete ? undefined : { hasMask })
+  })
 }
 
 /** Those that are asked for, each once, in their order; or all. */

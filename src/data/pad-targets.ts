@@ -20,8 +20,8 @@ export interface PaddedField<Data> {
   readonly shape: number[]
 }
 
-/** The names of the fields of targets. */
-export type FieldName = Exclude<keyof TargetFields, 'labels'>
+/** The names of the fields of targets that have rows of numbers; planes, such as masks, have no padded form. */
+export type FieldName = Exclude<keyof TargetFields, 'labels' | 'masks' | 'void'>
 
 /** The targets of a batch, padded: of B images with room for N targets each. `T`: what the targets of an image were. */
 export type PaddedTargets<T = AnyTarget> = {
@@ -67,10 +67,10 @@ export type AnyTarget = Target | TargetWithoutBoxes | EmptyTarget
  * none is padded for its sake.
  *
  * `targets`: as for {@link HungarianLoss.compute}; where a target has `valid`, the rest of it is left out. Fields become float32, in rows
- * of one length; points of `[n, K, D]` become rows of K · D.
+ * of one length; points of `[n, K, D]` become rows of K · D. Masks have no padded form.
  *
  * Throws `RANGE` where an image has more than `maxTargets`, since none is dropped; `SHAPE` for fields that not all images with targets
- * have; `DTYPE` for targets of several labels, which have no such form; and `OPTION`.
+ * have; `DTYPE` for targets of several labels, which have no such form; and `OPTION`, also for masks.
  *
  * @example
  * const { labels, boxes, valid } = padTargets(targets, { maxTargets: 100 })
@@ -131,9 +131,10 @@ function readTargets(targets: unknown): readonly ReadTarget[] {
       count,
       labels: all.slice(0, count),
       ignore: ignore === undefined ? undefined : readFlags(ignore, all.length, `${name}.ignore`, image).slice(0, count),
-      fields: TARGET_FIELDS.map(({ name: field, of, takesFlags }, place) => {
+      fields: TARGET_FIELDS.map(({ name: field, of, takesFlags, form }, place) => {
         const value = of(target)
         if (value === undefined) return undefined
+        if (form !== 'row') fail('OPTION', `${name}.${field}`, 'must be absent, since planes have no padded form', { image })
         const rows = { given: all.length, counted: count, width: WIDTHS[place] }
         return readRows(value, rows, takesFlags === true, `${name}.${field}`, image)
       }),

@@ -31,7 +31,9 @@ const PlainTarget = constructorOf<Target, [Int32Array]>(function (labels) {
 /** The most images, which are made even where they have no room. */
 const MAX_IMAGES = 2 ** 22
 
-const PADDED = ['valid', 'labels', 'ignore', ...TARGET_FIELDS.map(({ name }) => name)] as const
+const ROW_FIELDS = TARGET_FIELDS.filter(({ form }) => form === 'row')
+
+const PADDED = ['valid', 'labels', 'ignore', ...ROW_FIELDS.map(({ name }) => name)] as const
 
 /**
  * The targets that {@link padTargets} has padded, ragged again, each with memory of its own: as a worker that was sent them hands them to its
@@ -52,7 +54,7 @@ export function unpadTargets(padded: unknown): UnpaddedTarget<AnyTarget>[] {
     if (images > MAX_IMAGES) fail('SHAPE', 'padded.labels', `may be of at most ${MAX_IMAGES} images, got ${images}`)
     const counts = integersOf(valid, 'padded.valid', [images])
     const flags = ignore === undefined ? undefined : integersOf(ignore, 'padded.ignore', [images, room])
-    const fields = TARGET_FIELDS.flatMap(({ name, of }) => {
+    const fields = ROW_FIELDS.flatMap(({ name, of }) => {
       const tensor = of(given)
       if (tensor === undefined) return []
       const argument = `padded.${name}`

@@ -137,7 +137,6 @@ export function failKey(key: string, place: KeyPlace, argument: string, at?: Err
 }
 
 function ruleFor(key: string, place: KeyPlace, argument: string): string {
-  if (/^(pred_?)?masks$/i.test(key)) return 'masks are not supported'
   const home = homeOf(key, place, argument)
   if (home !== undefined) return home
   const letters = lettersOf(key)

@@ -231,7 +231,7 @@ function checkGiven({ needed, options }: Reader, layer: unknown, given: GivenLay
 function checkLike(earlier: readonly LayerTensors[], final: LayerTensors): void {
   for (const [place, { name: field, owner }] of FIELDS.entries()) {
     if (owner !== field) continue
-    const { comparesLayers, isLate } = natureOf(field)
+    const { comparesLayers, mayLack } = natureOf(field)
     const isLacking = final.values[place] === undefined
     for (const layer of earlier) {
       if ((layer.values[place] === undefined) === isLacking) continue
@@ -239,16 +239,18 @@ function checkLike(earlier: readonly LayerTensors[], final: LayerTensors): void 
         const rule = `must be given where an earlier layer has ${field}, since the last one teaches it`
         fail('SHAPE', `${final.name}.${field}`, rule)
       }
-      if (!isLate) fail('SHAPE', `${layer.name}.${field}`, `must be in all layers of a part, or in none`)
+      if (!mayLack) fail('SHAPE', `${layer.name}.${field}`, `must be in all layers of a part, or in none`)
     }
   }
 }
 
 /** What is known of a field's terms. */
-function natureOf(field: keyof LayerFields): { readonly comparesLayers: boolean; readonly isLate: boolean } {
+function natureOf(field: keyof LayerFields): { readonly comparesLayers: boolean; readonly mayLack: boolean } {
   return {
     comparesLayers: TERMS.some((term) => term.field === field && term.comparesLayers),
-    isLate: DESCRIPTION.families.some(({ isLate, queryFields }) => isLate && queryFields.includes(field)),
+    mayLack: DESCRIPTION.families.some(
+      ({ presence, queryFields }) => presence !== 'everywhere' && queryFields.includes(field),
+    ),
   }
 }
 
@@ -263,6 +265,7 @@ function readTensors(
   const rows = shape[shape.length - 2] as number
   const widths = listOf(FIELDS.length)
   const values = listOf<Float32Array | undefined>(FIELDS.length)
+  let freeAxes: (readonly number[])[] | undefined
   widths[LOGITS] = shape[shape.length - 1] as number
   values[LOGITS] = float32(given.fields[LOGITS], shape, `${name}.logits`)
   for (let i = 1; i < FIELDS.length; i++) {
@@ -274,7 +277,16 @@ function readTensors(
       values[i] = undefined
       continue
     }
-    const { name: field, columns, axes, hint } = FIELDS[i] as Field
+    const { name: field, columns, axes, hint, sizes } = FIELDS[i] as Field
+    if (sizes !== undefined) {
+      const read = readFree(FIELDS[i] as Field, sizes, tensor, shape, `${name}.${field}`)
+      widths[i] = sizeOf(read.row)
+      // of no pair there are no points either
+      values[i] = widths[i] === 0 ? undefined : read.values
+      freeAxes ??= FIELDS.map(() => [])
+      if ((FIELDS[i] as Field).hasAxes) freeAxes[i] = read.row
+      continue
+    }
     const argument = `${name}.${field}`
     const own = shapeOf(tensor, argument)
     const isApart = axes !== undefined && own.length > shape.length
@@ -285,7 +297,43 @@ function readTensors(
     values[i] = float32(tensor, own, argument)
     widths[i] = width
   }
-  return { name, given, layers, rows, widths, values }
+  return { name, given, layers, rows, widths, axes: freeAxes, values }
+}
+
+/** Reads a tensor whose rows may have any sizes along some axes, or belong to others than queries. `logits`: their shape. */
+function readFree(
+  { heldBy, mayBeShared, shownAs = [] }: Field,
+  sizes: ReadonlyArray<number | undefined>,
+  tensor: unknown,
+  logits: readonly number[],
+  argument: string,
+): { readonly values: Float32Array; readonly row: readonly number[] } {
+  const own = shapeOf(tensor, argument)
+  const rank = logits.length
+  const lead = logits.slice(0, heldBy === 'query' ? rank - 1 : heldBy === 'image' ? rank - 2 : rank - 3)
+  const isForAll = mayBeShared === true && own.length === lead.length - 1 + sizes.length
+  const before = isForAll ? lead.slice(0, -1) : lead
+  const row = own.slice(before.length)
+  const fits =
+    own.length === before.length + sizes.length &&
+    before.every((size, i) => size === own[i]) &&
+    sizes.every((size, k) => (size === undefined ? row[k] !== 0 || heldBy === 'pair' : size === row[k]))
+  if (!fits) {
+    const shown = sizes.map((size, k) => size ?? shownAs[k] ?? 'any')
+    const or = mayBeShared === true ? ` or [${[...lead.slice(0, -1), ...shown].join(', ')}]` : ''
+    fail('SHAPE', argument, `expected shape [${[...lead, ...shown].join(', ')}]${or}, got ${showShape(own)}`)
+  }
+  const values = float32(tensor, own, argument)
+  return { values: isForAll ? repeatRows(values, sizeOf(row), lead.at(-1) as number) : values, row }
+}
+
+/** Each row as often as there are images. */
+function repeatRows(values: Float32Array, width: number, images: number): Float32Array {
+  const all = new Float32Array(values.length * images)
+  for (let start = 0; start < values.length; start += width) {
+    for (let k = 0; k < images; k++) all.set(values.subarray(start, start + width), start * images + k * width)
+  }
+  return all
 }
 
 /** Refuses a field whose owner is absent. */

@@ -7,6 +7,8 @@ import { show } from '../common/validate.ts'
 import { MAX_CLASSES } from '../terms/classes.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { TargetField } from '../terms/index.ts'
+import { isRow, packPlanes } from './planes.ts'
+import type { PackedPlanes } from './planes.ts'
 import { readTargets } from './targets.ts'
 import type { ReadField, ReadTarget, Target, TargetShape } from './targets.ts'
 
@@ -29,6 +31,8 @@ export interface PackedTargets {
   readonly offsets: Uint32Array
   /** `[T]`: 1 for those to be ignored, else 0; absent where there are none. */
   readonly ignores: Uint8Array | undefined
+  /** The fields that are planes of bytes. */
+  readonly planes: PackedPlanes | undefined
 }
 
 /** Copies the targets of a batch together: first all shapes are checked, then all labels, then all fields. */
@@ -58,18 +62,18 @@ export function packRead(targets: readonly ReadTarget[], { rowOf, needed }: Targ
   for (let field = 0; field < TARGET_FIELDS.length; field++) {
     const isGiven = needed[field] === true || isAnywhere(targets, field)
     has[field] = isGiven
-    fields[field] = isGiven ? packField(targets, field, rowOf(field).size, offsets) : undefined
+    fields[field] = isGiven && isRow(field) ? packField(targets, field, rowOf(field).size, offsets) : undefined
   }
   const ignores = ignored ? packIgnores(targets, offsets, total) : undefined
-  return { total, labels, labelOffsets, fields, has, offsets, ignores }
+  return { total, labels, labelOffsets, fields, has, offsets, ignores, planes: packPlanes(targets, has) }
 }
 
-/** Whether any image has a field: all that have targets do, or none. */
+/** Whether any image has a field: all that have targets do, or none, but of what belongs to the image. */
 function isAnywhere(targets: readonly ReadTarget[], field: number): boolean {
   for (let image = 0; image < targets.length; image++) {
     const { fields, count } = targets[image] as ReadTarget
     if (fields[field] !== undefined) return true
-    if (count > 0) return false
+    if (count > 0 && isRow(field)) return false
   }
   return false
 }

@@ -17,11 +17,12 @@ import {
 } from '../common/tensors.ts'
 import { showNeed, showTarget } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
-import type { OtherField, OtherTargets, SomeOf, WithoutBoxes } from '../terms/geometry.ts'
+import type { OtherTargetField, OtherTargets, SomeOf, WithoutBoxes } from '../terms/geometry.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { LayerFields, TargetField, TargetFields } from '../terms/index.ts'
 import { placeOf } from './layers.ts'
 import type { Predictions } from './outputs.ts'
+import { PLANES, readPlanes } from './planes.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
 /** The ground truth of one image: `n` objects, `n ≥ 0`. Where none counts, nothing is needed but the labels. */
@@ -53,7 +54,7 @@ export type TargetsOf<O> = ReadonlyArray<
   | EmptyTarget
   | (O extends { readonly boxes: object }
       ? Target
-      : WithoutBoxes<Target> & SomeOf<TargetFields, Extract<keyof O, OtherField>>)
+      : WithoutBoxes<Target> & SomeOf<TargetFields, OtherTargetField<keyof O>>)
 >
 
 /** The labels and all fields, by name. */
@@ -76,6 +77,8 @@ export interface ReadField {
   readonly values: ArrayLike<unknown>
   /** The rows that count, where they are nested. */
   readonly rows: ReadonlyArray<ArrayLike<unknown>> | undefined
+  /** Height and width of planes of bytes, which `values` are then. */
+  readonly size?: readonly [height: number, width: number] | undefined
 }
 
 /** What targets are to have. */
@@ -151,7 +154,8 @@ function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[], nee
     if (has[field] !== true || needed[field] === true) continue
     const image = targets.findIndex(({ fields, count }) => count > 0 && fields[field] === undefined)
     if (image < 0) continue
-    const { name } = TARGET_FIELDS[field] as TargetField
+    const { name, form } = TARGET_FIELDS[field] as TargetField
+    if (form === 'plane') continue
     fail('SHAPE', `targets[${image}].${name}`, `must be given, as other images' targets have ${name}`, { image })
   }
 }
@@ -174,8 +178,15 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
       fields[field] = undefined
       continue
     }
+    const { form } = TARGET_FIELDS[field] as TargetField
+    if (form !== 'row' && value !== undefined) {
+      has[field] = true
+      fields[field] = readPlanes(value, form === 'planes' ? given : undefined, count, nameOf(field, image), image)
+      continue
+    }
     const { size, axes } = shape.rowOf(field)
     if (value === undefined) {
+      if (form !== 'row') failType(value, PLANES, nameOf(field, image), target, shape.needOf(field))
       failType(value, `${ROWS} ${size}`, nameOf(field, image), target, shape.needOf(field))
     }
     has[field] = true

@@ -15,14 +15,16 @@ const KNOWN = new WeakMap<ResolvedOptions, Needed>()
 export function neededFields(options: ResolvedOptions): Needed {
   const known = KNOWN.get(options)
   if (known !== undefined) return known
-  const isNeeded = neededFamilies(options)
-  const families = DESCRIPTION.families.filter((_, i) => isNeeded[i])
+  const [ofQueries, ofTargets] = [false, true].map((of) => {
+    const isNeeded = neededFamilies(options, of)
+    return DESCRIPTION.families.filter((_, i) => isNeeded[i])
+  }) as [typeof DESCRIPTION.families, typeof DESCRIPTION.families]
   const needed = {
     queries: FIELDS.map(({ name, owner }) => {
-      return owner === undefined || families.some(({ queryFields }) => queryFields.includes(name))
+      return owner === undefined || ofQueries.some(({ queryFields }) => queryFields.includes(name))
     }),
     targets: TARGET_FIELDS.map(({ name, isOptional }) => {
-      return !isOptional && families.some(({ targetFields }) => targetFields.includes(name))
+      return !isOptional && ofTargets.some(({ targetFields }) => targetFields.includes(name))
     }),
   }
   KNOWN.set(options, needed)

@@ -28,6 +28,21 @@ const sigmoid = (
   boxMatching,
 })
 
+/** Masks at points, as in Mask2Former; and as in RF-DETR, fewer of them, the same for all images, and targets at their nearest pixel. */
+const BY_POINTS = { costSampling: 'points', lossSampling: 'points' } as const
+const BY_SIXTEENTHS = { ...BY_POINTS, pointCount: 'sixteenth', pointSets: 'batch', targetSampling: 'nearest' } as const
+
+/** The criteria of masks without boxes, whose cost weighs what the loss does. */
+const masksAlone = (weights: Omit<CostTerms, 'l1' | 'giou'>, changes: Partial<Preset> = {}): Preset => ({
+  classification: 'softmax',
+  cost: { l1: 0, giou: 0, ...weights },
+  weights: { l1: 0, giou: 0, ...weights },
+  normalization: 'num-boxes',
+  boxEpsilon: 0,
+  boxMatching: 'layer',
+  ...changes,
+})
+
 /** What D-FINE and DEIM have in common. */
 const FINE = { boxMatching: 'union', weights: { fgl: 0.15, ddf: 1.5 } } as const
 
@@ -65,6 +80,47 @@ export const PRESETS = {
     normalization: 'num-pairs',
     boxEpsilon: 0,
     boxMatching: 'layer',
+  } as Preset,
+  detrMasks: {
+    classification: 'softmax',
+    cost: terms(1),
+    weights: { ...terms(1), maskFocal: 1, maskDice: 1 },
+    normalization: 'num-boxes',
+    boxEpsilon: 0,
+    boxMatching: 'layer',
+  } as Preset,
+  maskFormer: masksAlone({ class: 1, maskFocal: 20, maskDice: 1 }),
+  mask2Former: masksAlone({ class: 2, maskBce: 5, maskDice: 5 }, { masks: BY_POINTS }),
+  eoMT: masksAlone({ class: 2, maskBce: 5, maskDice: 5 }, { masks: BY_POINTS, normalization: 'num-pairs' }),
+  maskDino: {
+    classification: 'focal',
+    cost: { ...terms(4), maskBce: 5, maskDice: 5 },
+    weights: { ...terms(4), maskBce: 5, maskDice: 5 },
+    normalization: 'num-boxes',
+    boxEpsilon: 1e-6,
+    boxMatching: 'layer',
+    masks: BY_POINTS,
+  } as Preset,
+  rfDetrSeg: {
+    classification: 'ia-bce',
+    classForm: 'log-sigmoid',
+    cost: { ...terms(2), maskBce: 5, maskDice: 5 },
+    weights: { ...terms(1), maskBce: 5, maskDice: 5 },
+    normalization: 'num-boxes',
+    boxEpsilon: 0,
+    clampSizes: true,
+    boxMatching: 'layer',
+    masks: { ...BY_SIXTEENTHS, outside: 'border' },
+  } as Preset,
+  ecSeg: {
+    classification: 'mal',
+    cost: { class: 2, l1: 1, giou: 1, maskBce: 5, maskDice: 5 },
+    weights: { class: 2, l1: 1, giou: 1, fgl: 0.15, ddf: 1.5, maskBce: 5, maskDice: 5 },
+    normalization: 'num-boxes',
+    boxEpsilon: 0,
+    clampSizes: true,
+    boxMatching: 'union',
+    masks: BY_SIXTEENTHS,
   } as Preset,
 } as const
 

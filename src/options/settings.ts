@@ -4,8 +4,10 @@ import type { ForeignNames } from '../common/words.ts'
 
 /** What {@link combineNormalizers} gives, among else. */
 export const NORMALIZERS = ['numBoxes', 'numPairs', 'unionBoxes', 'classNormalizer', 'distilledQueries'] as const
-export const CALL = ['gradients', 'out', ...NORMALIZERS] as const
-export const ASYNC_CALL = ['gradients', ...NORMALIZERS, 'signal', 'transfer'] as const
+export const CALL = ['gradients', 'out', ...NORMALIZERS, 'maskSeed'] as const
+export const ASYNC_CALL = ['gradients', ...NORMALIZERS, 'maskSeed', 'signal', 'transfer'] as const
+/** Those of a call of the adapter for TensorFlow.js. */
+export const TENSOR_CALL = [...NORMALIZERS, 'maskSeed'] as const
 
 /** What settings were called. */
 const FORMER: ForeignNames = new Map([['classweight', ['classNormalizer']]])

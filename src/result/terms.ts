@@ -60,11 +60,20 @@ const OF_TARGETS = FIELDS.map(({ name }) => {
   return TARGET_FIELDS.flatMap((field, place) => (isNeeded(field) ? [place] : []))
 })
 
+/** Fields that take the place of another, with that. */
+const IN_PLACE = FIELDS.flatMap(({ inPlaceOf }, field) => {
+  return inPlaceOf === undefined ? [] : [[field, placeOf(inPlaceOf)] as const]
+})
+
 /** Which layers have which fields, of those that the targets have their part of. `has`: as in `PackedTargets`. */
 export function optionalFields(layers: Layers, has: readonly boolean[]): OptionalFields {
   const isMet = OF_TARGETS.map((places) => places.every((place) => has[place] === true))
-  const fieldsOf = (_: unknown, layer: number) =>
-    tensorsOf(layers, layer).values.map((values, field) => values !== undefined && isMet[field] === true)
+  const fieldsOf = (_: unknown, layer: number) => {
+    const { values } = tensorsOf(layers, layer)
+    const has = values.map((own, field) => own !== undefined && isMet[field] === true)
+    for (const [field, place] of IN_PLACE) if (has[field] === true) has[place] = true
+    return has
+  }
   return Array.from({ length: layers.layers }, fieldsOf)
 }
 

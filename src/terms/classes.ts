@@ -117,6 +117,8 @@ export interface ClassPreset {
   readonly classification: Kind
   /** What divides softmax cross-entropy; `'weighted-mean'` where it is absent. */
   readonly classNormalization?: ResolvedSoftmax['normalization'] | undefined
+  /** The form of the class' part of the cost; that of the kind where it is absent. */
+  readonly classForm?: ResolvedClassCost['classForm'] | undefined
 }
 
 const NAMES: ForeignNames = new Map<string, readonly string[]>([
@@ -203,9 +205,11 @@ export function resolveClassOptions(given: Unchecked<ClassOptions>, preset: Clas
 export function resolveClassCost(
   given: { readonly [K in keyof ClassCostOptions]?: unknown },
   classification: ResolvedClassification,
+  preset: ClassPreset,
 ): ResolvedClassCost {
   const { kind } = classification
-  const classForm: ResolvedClassCost['classForm'] = resolveOption('cost.classForm', given.classForm, { kind })
+  const usual = kind === preset.classification ? preset.classForm : undefined
+  const classForm: ResolvedClassCost['classForm'] = resolveOption('cost.classForm', given.classForm, { kind, usual })
   const { alpha, gamma } = given
   if (kind === 'softmax') {
     for (const [key, value] of Object.entries({ alpha, gamma })) {
@@ -213,10 +217,10 @@ export function resolveClassCost(
     }
     return { classForm, alpha: undefined, gamma: undefined }
   }
-  const usual = kind === 'focal' ? classification : undefined
+  const loss = kind === 'focal' ? classification : undefined
   return {
     classForm,
-    alpha: resolveOption('cost.alpha', alpha, { kind, usual: usual?.alpha }),
-    gamma: resolveOption('cost.gamma', gamma, { kind, usual: usual?.gamma }),
+    alpha: resolveOption('cost.alpha', alpha, { kind, usual: loss?.alpha }),
+    gamma: resolveOption('cost.gamma', gamma, { kind, usual: loss?.gamma }),
   }
 }

@@ -33,6 +33,12 @@ export interface FieldInfo<Name extends string, Options> {
   readonly columns: (options: Options, given: number) => number
   /** The axes of a row of so many columns, where tensors may also have them one by one. */
   readonly axes?: ((options: Options, columns: number) => readonly number[]) | undefined
+  /** The field whose place it takes: a layer with this one has the terms of that. */
+  readonly inPlaceOf?: Name | undefined
+  /** Whether one row may stand for those of all images. */
+  readonly mayBeShared?: boolean | undefined
+  /** The axes of a row as messages say them, where these may have any sizes. */
+  readonly shownAs?: readonly string[] | undefined
 }
 
 /** A named array of the targets of an image. */

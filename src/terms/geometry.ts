@@ -3,7 +3,12 @@ import type { BoxTerms } from './boxes.ts'
 import type { LayerFields, LayerGradients, TargetFields, Terms } from './index.ts'
 
 /** The fields that may stand in the place of boxes. */
-export type OtherField = 'spans' | 'points'
+export type OtherField = 'spans' | 'points' | 'masks' | 'maskFeatures'
+
+/** What targets have for those of them. */
+export type OtherTargetField<Field = OtherField> =
+  | Extract<Field, 'spans' | 'points' | 'masks'>
+  | (Field extends 'maskFeatures' ? 'masks' : never)
 
 /** Objects that have one field of a geometry for certain. */
 export type SomeOf<Fields, Name extends keyof Fields> = Name extends unknown
@@ -14,7 +19,7 @@ export type SomeOf<Fields, Name extends keyof Fields> = Name extends unknown
 export type OtherGeometry = SomeOf<LayerFields, OtherField>
 
 /** What targets without boxes have in their place. */
-export type OtherTargets = SomeOf<TargetFields, OtherField>
+export type OtherTargets = SomeOf<TargetFields, OtherTargetField>
 
 /** What the gradients of a layer without boxes have in their place. */
 export type OtherGradients = SomeOf<LayerGradients, OtherField>

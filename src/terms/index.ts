@@ -14,6 +14,8 @@ import type { ResolvedClassification } from './classification.ts'
 import { EDGES } from './edges.ts'
 import type { EdgeTypes } from './edges.ts'
 import type { Family, FamilyTypes, FieldInfo, ForeignFields, TargetFieldInfo, TermInfo, Unchecked } from './family.ts'
+import { MASKS } from './masks.ts'
+import type { MaskTypes } from './masks.ts'
 import { POINTS } from './points.ts'
 import type { PointTypes } from './points.ts'
 import { SPANS } from './spans.ts'
@@ -26,6 +28,7 @@ interface Families {
   readonly edges: EdgeTypes
   readonly spans: SpanTypes
   readonly points: PointTypes
+  readonly masks: MaskTypes
 }
 
 /** All families. */
@@ -35,6 +38,7 @@ const FAMILIES: { readonly [Name in keyof Families]: Family<Families[Name]> } = 
   edges: EDGES,
   spans: SPANS,
   points: POINTS,
+  masks: MASKS,
 }
 
 /** What all families together have of one thing. */
@@ -109,28 +113,53 @@ export const TERMS: readonly Term[] = inOrder<OwnTerm>(
   return { name, weight, isAlwaysGiven, field, comparesLayers, inCost, needsSigmoid }
 })
 
+type DescribedField = (typeof DESCRIPTION.queryFields)[number]
+
 /** A field of queries, likewise: whether the loss has a gradient with respect to it. */
-export type Field = OwnField & Pick<(typeof DESCRIPTION.queryFields)[number], 'hasGradient'>
+export type Field = OwnField &
+  Pick<DescribedField, 'hasGradient'> & {
+    /** What has a row of it. */
+    readonly heldBy: 'query' | 'image' | 'layer' | 'pair'
+    /** The sizes of a row's axes, undefined for any, where layers may differ in them or others than queries have rows. */
+    readonly sizes: ReadonlyArray<number | undefined> | undefined
+    /** Whether several axes may have any size, so that the structure of a step tells them. */
+    readonly hasAxes: boolean
+  }
+
+const openAxes = ({ axes }: DescribedField): number => axes.filter(({ size }) => size === undefined).length
+
+/** Whether rows are read by the sizes of their axes. */
+const isFree = (field: DescribedField): boolean =>
+  field.owner !== 'query' || field.set === undefined || openAxes(field) > 1
 
 /** All fields of queries, likewise; the logits come first. */
 export const FIELDS: readonly Field[] = inOrder<OwnField>(
   LIST.flatMap(({ fields }) => fields),
   DESCRIPTION.queryFields,
-).map(({ name, of, owner, hint, columns, axes }, i) => {
-  const { hasGradient } = DESCRIPTION.queryFields[i] as (typeof DESCRIPTION.queryFields)[number]
-  return { name, of, owner, hint, columns, axes, hasGradient }
+).map(({ name, of, owner, hint, columns, axes, inPlaceOf, mayBeShared, shownAs }, i) => {
+  const described = DESCRIPTION.queryFields[i] as DescribedField
+  const { hasGradient } = described
+  const heldBy = described.owner as Field['heldBy']
+  const sizes = isFree(described) ? described.axes.map(({ size }) => size) : undefined
+  const hasAxes = openAxes(described) > 1
+  const own = { name, of, owner, hint, columns, axes, inPlaceOf, mayBeShared, shownAs }
+  return { ...own, hasGradient, heldBy, sizes, hasAxes }
 })
 
-/** A field of targets, likewise: whether targets may lack it that have the family's others. */
-export type TargetField = OwnTargetField & Pick<(typeof DESCRIPTION.targetFields)[number], 'isOptional'>
+/** A field of targets, likewise: whether targets may lack it that have the family's others, and what it is made of. */
+export type TargetField = OwnTargetField &
+  Pick<(typeof DESCRIPTION.targetFields)[number], 'isOptional'> & {
+    /** Rows of numbers; planes of bytes, one for each target; or one plane for the image. */
+    readonly form: 'row' | 'planes' | 'plane'
+  }
 
 /** All fields of targets but the labels, likewise. */
 export const TARGET_FIELDS: readonly TargetField[] = inOrder<OwnTargetField>(
   LIST.flatMap(({ targets }) => targets),
   DESCRIPTION.targetFields,
 ).map(({ name, of, columns, axes, noun, takesFlags }, i) => {
-  const { isOptional } = DESCRIPTION.targetFields[i] as (typeof DESCRIPTION.targetFields)[number]
-  return { name, of, columns, axes, noun, takesFlags, isOptional }
+  const { isOptional, form } = DESCRIPTION.targetFields[i] as (typeof DESCRIPTION.targetFields)[number]
+  return { name, of, columns, axes, noun, takesFlags, isOptional, form: form as TargetField['form'] }
 })
 
 /** The names of all families' options. */
@@ -161,13 +190,17 @@ interface NeedingOptions {
 }
 
 /**
- * The families, by number in the core's order, whose fields a criterion cannot do without: those of terms that have a weight,
- * and where the class term asks how well pairs agree, one that says so.
+ * The families, by number in the core's order, whose fields every layer, and with `ofTargets` every image's targets, of a
+ * criterion must have: those of terms that have a weight, and where the class term asks how well pairs agree, one that says so.
  */
-export function neededFamilies({ cost, weights, classification }: NeedingOptions): readonly boolean[] {
+export function neededFamilies(
+  { cost, weights, classification }: NeedingOptions,
+  ofTargets: boolean,
+): readonly boolean[] {
   const weighs = (name: string) => [cost, weights].some((list) => ((list as Weights)[name] ?? 0) > 0)
   const { families, kinds } = DESCRIPTION
-  const needed = families.map(({ terms, isLate }) => !isLate && terms.some(weighs))
+  const isAsked = (presence: string) => presence === 'everywhere' || (ofTargets && presence === 'finally')
+  const needed = families.map(({ terms, presence }) => isAsked(presence) && terms.some(weighs))
   const asks = kinds.find(({ name }) => name === classification.kind)?.needsQuality === true
   const says = families.map(({ hasQuality }) => hasQuality)
   if (asks && !needed.some((isNeeded, i) => isNeeded && says[i])) needed[says.indexOf(true)] = true

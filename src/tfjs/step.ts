@@ -11,7 +11,7 @@ import { checkKeys } from '../input/keys.ts'
 import type { OutputPlace } from '../input/keys.ts'
 import { MAX_JOBS, MAX_LAYERS } from '../input/layers.ts'
 import { neededFields, showLayer } from '../options/needed.ts'
-import { checkCall, NORMALIZERS } from '../options/settings.ts'
+import { checkCall, TENSOR_CALL } from '../options/settings.ts'
 import { FIELDS, TARGET_FIELDS } from '../terms/index.ts'
 import type { LayerFields, LayerGradients } from '../terms/index.ts'
 
@@ -29,7 +29,7 @@ type CopiedFields = Record<string, unknown>
 type CopiedLayer = { readonly [Field in keyof LayerFields]?: tfc.Tensor | undefined }
 
 /** Settings of one call: what a batch that is split over workers is divided by. */
-export type TensorCallOptions = Pick<CallOptions, (typeof NORMALIZERS)[number]>
+export type TensorCallOptions = Pick<CallOptions, (typeof TENSOR_CALL)[number]>
 
 export type Tensors = Map<tfc.Tensor, KnownTensor>
 
@@ -54,7 +54,7 @@ export function readStep(criterion: HungarianLoss, outputs: unknown, targets: un
     argument = 'targets'
     const readTargets = copyTargets(targets, tensors)
     argument = 'call'
-    const settings = call === undefined ? undefined : { ...checkCall(call, NORMALIZERS) }
+    const settings = call === undefined ? undefined : { ...checkCall(call, TENSOR_CALL) }
     return { outputs: read, targets: readTargets, call: settings as TensorCallOptions | undefined, layers, tensors }
   } catch (error) {
     throw toReadError(error, argument)
@@ -158,7 +158,7 @@ export function variablesOf(layer: CopiedLayer): tfc.Tensor[] {
 const TARGET_TYPES: { readonly [field: string]: readonly string[] } = {
   labels: ['int32', 'float32'],
   ...Object.fromEntries(
-    TARGET_FIELDS.map(({ name, takesFlags }) => [name, ['float32', 'int32', ...(takesFlags === true ? ['bool'] : [])]]),
+    TARGET_FIELDS.map(({ name, takesFlags, form }) => [name, form === 'row' ? ['float32', 'int32', ...(takesFlags === true ? ['bool'] : [])] : ['bool', 'int32']]),
   ),
   ignore: ['bool', 'int32', 'float32'],
 }

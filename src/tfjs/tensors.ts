@@ -5,7 +5,7 @@ import type { Outputs } from '../input/outputs.ts'
 import type { QueryRange } from '../input/part.ts'
 import type { DenoisingSettings, EncoderSettings, OneToManySettings } from '../input/parts.ts'
 import type { EmptyTarget, Target } from '../input/targets.ts'
-import type { InPlaceOfBoxes, OtherField, SomeOf, WithoutBoxes } from '../terms/geometry.ts'
+import type { InPlaceOfBoxes, OtherField, OtherTargetField, SomeOf, WithoutBoxes } from '../terms/geometry.ts'
 import type { LayerFields, TargetFields } from '../terms/index.ts'
 
 /** The fields of {@link LayerOutputs} as float32 tensors of the same shapes. To `references` the loss passes no gradient. */
@@ -67,12 +67,12 @@ export type TensorOutputsWithoutBoxes = InPlaceOfBoxes<TensorLayers, OtherTensor
 type OtherTensors = SomeOf<TensorFields, OtherField>
 
 /** {@link TensorTarget} of which no term reads boxes: it has another geometry in their place. */
-export type TensorTargetWithoutBoxes = WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, OtherField>
+export type TensorTargetWithoutBoxes = WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, OtherTargetField>
 
 /** The targets that go with outputs of a type: their images have the same geometry, or no object. */
 export type TensorTargetsOf<O> = ReadonlyArray<
   | EmptyTarget
   | (O extends { readonly boxes: object }
       ? TensorTarget
-      : WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, Extract<keyof O, OtherField>>)
+      : WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, OtherTargetField<keyof O>>)
 >

@@ -79,7 +79,7 @@ impl Batch {
     fn with_inputs<T>(&self, run: impl FnOnce(&Inputs<'_>) -> Result<T>) -> Result<T> {
         let fields: &[&[f32]] = &[&self.target_boxes];
         let targets = Targets::new(&self.labels, None, fields, &self.offsets, &[])?;
-        run(&Inputs { tensors: &[&self.logits, &self.boxes], given: &[], costs: &[], targets })
+        run(&Inputs { tensors: &[&self.logits, &self.boxes], given: &[], costs: &[], targets, seed: 0 })
     }
 }
 
@@ -87,7 +87,7 @@ impl Batch {
 fn plan(config: &Config) -> Result<Plan> {
     Criterion::new(Level::detect(), config)?.plan(Structure {
         images: IMAGES,
-        stacks: vec![Stack { layers: 1, rows: QUERIES, widths: vec![CLASSES, 4] }],
+        stacks: vec![Stack::of_rows(1, QUERIES, vec![CLASSES, 4])],
         parts: vec![Part::plain(0..1, 0..QUERIES)],
         targets: vec![true],
     })

@@ -44,8 +44,15 @@ pub struct TargetPlace {
 pub enum Place {
     /// A query's.
     Query(QueryPlace),
+    /// That which all queries of an image have; the query means nothing.
+    Image(QueryPlace),
     /// A target's.
     Target(TargetPlace),
+    /// That of an image's targets together.
+    Targets {
+        /// Image of the batch.
+        image: usize,
+    },
 }
 
 /// An array whose length does not fit.
@@ -221,8 +228,10 @@ impl Error {
                 format!("label of target {} of image {}", place.target, place.image)
             }
             Self::NotFinite { place, field, .. } | Self::Value { place, field, .. } => match place {
-                Place::Query(place) => format!("{field} of part {}", place.part),
-                Place::Target(place) => format!("{field} of the targets of image {}", place.image),
+                Place::Query(place) | Place::Image(place) => format!("{field} of part {}", place.part),
+                Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => {
+                    format!("{field} of the targets of image {image}")
+                }
             },
             Self::Matching { place, .. } => format!("matching of part {}", place.part),
             Self::AddedCost { place, .. } => format!("cost of part {}", place.part),
@@ -264,7 +273,11 @@ impl fmt::Display for Array {
 fn value_detail(place: &Place, component: &Component, value: impl fmt::Display, rule: &str) -> String {
     match place {
         Place::Query(place) => format!("{value} at {place}, {component}; {rule}"),
+        Place::Image(place) => {
+            format!("{value} at layer {}, image {}, {component}; {rule}", place.layer, place.image)
+        }
         Place::Target(place) => format!("target {} has {value} at {component}; {rule}", place.target),
+        Place::Targets { .. } => format!("{value} at {component}; {rule}"),
     }
 }
 

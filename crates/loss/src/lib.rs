@@ -23,14 +23,14 @@
 //! let criterion = Criterion::new(Level::detect(), &Config::detr(3))?;
 //! let plan = criterion.plan(Structure {
 //!     images: 1,
-//!     stacks: vec![Stack { layers: 1, rows: 2, widths: vec![4, 4] }],
+//!     stacks: vec![Stack::of_rows(1, 2, vec![4, 4])],
 //!     parts: vec![Part::plain(0..1, 0..2)],
 //!     targets: vec![true],
 //! })?;
 //! let (logits, boxes) = ([0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0], [0.5, 0.5, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1]);
 //! let target_boxes: &[f32] = &[0.5, 0.5, 0.2, 0.3];
 //! let targets = Targets::new(&[1], None, &[target_boxes], &[0, 1], &[])?;
-//! let inputs = Inputs { tensors: &[&logits, &boxes], given: &[], costs: &[], targets };
+//! let inputs = Inputs { tensors: &[&logits, &boxes], given: &[], costs: &[], targets, seed: 0 };
 //! let (mut by_logits, mut by_boxes, mut matches) = ([0.0; 8], [0.0; 8], [0; 2]);
 //! let gradients: &mut [&mut [f32]] = &mut [&mut by_logits, &mut by_boxes];
 //! let report =
@@ -50,6 +50,7 @@ mod describe;
 mod error;
 mod field;
 mod option;
+mod raster;
 mod shape;
 mod step;
 mod terms;
@@ -62,14 +63,15 @@ pub use config::Config;
 pub use criterion::{Criterion, Plan};
 pub use describe::{Description, describe};
 pub use error::{Array, Error, Place, QueryPlace, Result, TargetPlace, Value, WeightOf};
-pub use field::{Axis, Component, Field};
+pub use field::{Axis, Component, Field, Owner};
 pub use lsap::{Interrupt, Threads};
 pub use option::{OptionInfo, OptionValue, Options, Values};
+pub use raster::Raster;
 pub use simd::Level;
 pub use step::{
     Inputs, LayerCounts, LayerReport, LayerRule, Matching, NonFiniteCounts, Normalizers, Part, Report, Scratch, Stack,
     Structure,
 };
-pub use terms::family::{Family, Kind, TargetField, Term};
+pub use terms::family::{Family, Form, Kind, Presence, TargetField, Term};
 pub use terms::{TERMS, query_fields, target_fields, terms};
 pub use weights::Weights;

@@ -27,6 +27,9 @@ struct Snapshot {
     ignored: Vec<u8>,
     given: Vec<i32>,
     costs: Vec<f32>,
+    planes: Vec<Vec<u8>>,
+    plane_sizes: Vec<u32>,
+    seed: u64,
     num_boxes: Option<f64>,
     pairs: Option<Vec<f64>>,
     union_boxes: Option<f64>,
@@ -65,6 +68,8 @@ impl Snapshot {
             ignored: &self.ignored,
             given: &self.given,
             costs: &self.costs,
+            planes: plan.planes(self.planes.iter().map(|plane| &**plane), &self.plane_sizes)?,
+            seed: self.seed,
         })
     }
 
@@ -153,6 +158,9 @@ pub fn compute_async(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
+    planes: Option<Vec<&[u8]>>,
+    plane_sizes: Option<&[u32]>,
+    seed: Option<f64>,
 ) -> napi::Result<AsyncTask<LossTask>> {
     let Normalizers { targets, pairs, union_pairs, class, distilled } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
@@ -173,6 +181,13 @@ pub fn compute_async(
         copy("targets", ignored.unwrap_or_default(), &mut snapshot.ignored)?;
         copy("outputs", given.unwrap_or_default(), &mut snapshot.given)?;
         copy("outputs", costs.unwrap_or_default(), &mut snapshot.costs)?;
+        let planes = planes.as_deref().unwrap_or_default();
+        snapshot.planes.resize_with(planes.len(), Vec::new);
+        for (plane, its_copy) in planes.iter().zip(&mut snapshot.planes) {
+            copy("targets", plane, its_copy)?;
+        }
+        copy("targets", plane_sizes.unwrap_or_default(), &mut snapshot.plane_sizes)?;
+        snapshot.seed = seed.unwrap_or_default() as u64;
         snapshot.pairs = copy_if_any("call", pairs)?;
         snapshot.class = copy_if_any("call", class)?;
         snapshot.distilled = copy_if_any("call", distilled)?;

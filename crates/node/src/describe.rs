@@ -1,7 +1,9 @@
 //! What the core has, for TypeScript: fields, terms, options, and the places of all results. Names cross the border here,
 //! once; TypeScript holds no order and no count of its own.
 
-use hungarian_loss::{Field, OptionInfo, Values, describe as describe_core, query_fields, target_fields, terms};
+use hungarian_loss::{
+    Field, Form, OptionInfo, Owner, Presence, Values, describe as describe_core, query_fields, target_fields, terms,
+};
 use napi_derive::napi;
 
 use crate::values::{HEAD, LAYER};
@@ -53,6 +55,12 @@ pub struct FieldDescription {
     pub has_gradient: bool,
     /// Whether targets may lack it.
     pub is_optional: bool,
+    /// What has a row of it: `query`, or of a field of the targets, each of them; `image`, `layer`, or `pair` of the matching.
+    pub owner: String,
+    /// Which set of the family's fields it belongs to, of which a layer has one; absent where it may be absent.
+    pub set: Option<u32>,
+    /// What targets have of it: `row`s of numbers; `planes` of bytes; or one `plane` for the image.
+    pub form: String,
 }
 
 /// An axis of a field's rows; without a size where the tensor says it.
@@ -79,8 +87,11 @@ pub struct FamilyDescription {
     pub options: Vec<OptionDescription>,
     /// Whether it says how well a pair agrees.
     pub has_quality: bool,
-    /// Whether layers may lack its fields, whatever the weights of its terms.
+    /// Whether its terms are computed once all matchings are known.
     pub is_late: bool,
+    /// Which layers must have its fields where one of its terms has a weight: `everywhere`, `finally` the last one of the main
+    /// part, or `anywhere` they may be.
+    pub presence: String,
 }
 
 /// A kind of classification.
@@ -135,8 +146,8 @@ pub fn describe() -> CoreDescription {
                 needs_sigmoid: term.needs_sigmoid,
             })
             .collect(),
-        query_fields: query_fields().map(|info| field(info, false)).collect(),
-        target_fields: target_fields().map(|target| field(&target.field, target.is_optional)).collect(),
+        query_fields: query_fields().map(|info| field(info, false, Form::Row)).collect(),
+        target_fields: target_fields().map(|target| field(&target.field, target.is_optional, target.form)).collect(),
         families: core
             .families
             .iter()
@@ -148,6 +159,12 @@ pub fn describe() -> CoreDescription {
                 options: options(family.options),
                 has_quality: family.has_quality,
                 is_late: family.is_late,
+                presence: match family.presence {
+                    Presence::Everywhere => "everywhere",
+                    Presence::Finally => "finally",
+                    Presence::Anywhere => "anywhere",
+                }
+                .to_owned(),
             })
             .collect(),
         kinds: core
@@ -173,12 +190,31 @@ fn counted(group: &str) -> impl Iterator<Item = String> {
     query_fields().map(move |field| format!("{group}.{}", field.name))
 }
 
-fn field(info: &Field, is_optional: bool) -> FieldDescription {
+fn field(info: &Field, is_optional: bool, form: Form) -> FieldDescription {
     let axes = info
         .axes
         .iter()
         .map(|axis| AxisDescription { name: axis.name.to_owned(), size: axis.size.map(|size| size as u32) });
-    FieldDescription { name: info.name.to_owned(), axes: axes.collect(), has_gradient: info.has_gradient, is_optional }
+    let owner = match info.owner {
+        Owner::Query => "query",
+        Owner::Image => "image",
+        Owner::Layer => "layer",
+        Owner::Pair => "pair",
+    };
+    let form = match form {
+        Form::Row => "row",
+        Form::Planes => "planes",
+        Form::Plane => "plane",
+    };
+    FieldDescription {
+        name: info.name.to_owned(),
+        axes: axes.collect(),
+        has_gradient: info.has_gradient,
+        is_optional,
+        owner: owner.to_owned(),
+        set: info.set.map(u32::from),
+        form: form.to_owned(),
+    }
 }
 
 fn options(options: &[&OptionInfo]) -> Vec<OptionDescription> {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use hungarian_loss::{Error, Inputs, Normalizers, Scratch, Targets};
+use hungarian_loss::{Error, Inputs, Normalizers, Raster, Scratch, Targets};
 use lsap::memory::GiveBack;
 use napi::bindgen_prelude::{Env, External};
 use napi_derive::napi;
@@ -10,7 +10,7 @@ use napi_derive::napi;
 use crate::disjoint::Arrays;
 use crate::error::{Failure, Result};
 use crate::output::{Float32ArraySlice, Float64ArraySlice, Int32ArraySlice};
-use crate::plan::{Fields, NamedPlan};
+use crate::plan::{Fields, NamedPlan, Planes};
 use crate::values::{write_counts, write_report};
 
 thread_local! {
@@ -63,14 +63,18 @@ pub struct Batch<'a> {
     pub given: &'a [i32],
     /// The costs to be added.
     pub costs: &'a [f32],
+    /// The planes of the targets.
+    pub planes: Planes<'a>,
+    /// What random numbers are drawn from.
+    pub seed: u64,
 }
 
 impl Batch<'_> {
     /// What the core takes.
-    fn inputs(&self) -> hungarian_loss::Result<Inputs<'_>> {
-        let Self { labels, label_offsets, offsets, ignored, given, costs, ref fields } = *self;
-        let targets = Targets::new(labels, label_offsets, fields.targets(), offsets, ignored)?;
-        Ok(Inputs { tensors: fields.tensors(), given, costs, targets })
+    fn inputs<'b>(&'b self, planes: &'b [&'b [Raster<'b>]]) -> hungarian_loss::Result<Inputs<'b>> {
+        let Self { labels, label_offsets, offsets, ignored, given, costs, ref fields, seed, .. } = *self;
+        let targets = Targets::new(labels, label_offsets, fields.targets(), offsets, ignored)?.with_rasters(planes);
+        Ok(Inputs { tensors: fields.tensors(), given, costs, targets, seed })
     }
 
     /// The arrays that are read.
@@ -82,6 +86,7 @@ impl Batch<'_> {
             .read([self.offsets])
             .read(self.label_offsets)
             .read([self.ignored])
+            .read(self.planes.all())
     }
 }
 
@@ -95,7 +100,8 @@ pub fn compute_loss(
     values: &mut [f64],
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let compute = || plan.plan.compute(&batch.inputs()?, normalizers, gradients, target_of_query, scratch);
+    let planes = batch.planes.fields();
+    let compute = || plan.plan.compute(&batch.inputs(&planes)?, normalizers, gradients, target_of_query, scratch);
     write_report(&named(plan, compute)?, values)
 }
 
@@ -109,7 +115,9 @@ fn named<T>(plan: &NamedPlan, run: impl FnOnce() -> std::result::Result<T, Error
 /// `fields`: of each stack its tensors, without those of width 0; then the fields of the targets that the plan says there
 /// are; each in the order of the description. `gradients`: one for each tensor that has one, or none where they are not
 /// wanted. `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignored`: `[targets]`, or absent for
-/// none. `given`, `costs`: of the layers whose rules say so, one after the other.
+/// none. `given`, `costs`: of the layers whose rules say so, one after the other. `planes`: of each field of the targets that is
+/// made of planes of bytes and that the plan says there is, those of every image; `planeSizes`: height and width of each.
+/// `seed`: what random numbers are drawn from, a whole number from 0 on.
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out. `values`: as
 /// the description names them.
@@ -128,9 +136,22 @@ pub fn compute(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
+    planes: Option<Vec<&[u8]>>,
+    plane_sizes: Option<&[u32]>,
+    seed: Option<f64>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
+        let batch = batch(
+            plan,
+            &fields,
+            labels,
+            label_offsets,
+            offsets,
+            ignored,
+            given,
+            costs,
+            (planes.as_deref(), plane_sizes, seed),
+        )?;
         let normalizers = normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
         let mut arrays = Arrays::default();
         arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
@@ -167,15 +188,29 @@ pub fn match_targets(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
+    planes: Option<Vec<&[u8]>>,
+    plane_sizes: Option<&[u32]>,
+    seed: Option<f64>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
+        let batch = batch(
+            plan,
+            &fields,
+            labels,
+            label_offsets,
+            offsets,
+            ignored,
+            given,
+            costs,
+            (planes.as_deref(), plane_sizes, seed),
+        )?;
         let mut arrays = Arrays::default();
         arrays.written([&*target_of_query]).written([&*values]);
         batch.add_to(&mut arrays).check("call.out")?;
         // SAFETY: as in `compute`.
         let (matches, values) = unsafe { (target_of_query.as_mut(), values.as_mut()) };
-        let mut matched = |scratch: &mut Scratch| plan.plan.match_targets(&batch.inputs()?, matches, scratch);
+        let planes = batch.planes.fields();
+        let mut matched = |scratch: &mut Scratch| plan.plan.match_targets(&batch.inputs(&planes)?, matches, scratch);
         write_report(&with_scratch(|scratch| named(plan, || matched(scratch)))?, values)
     };
     run().map_err(|failure| failure.into_js(&env))
@@ -196,15 +231,29 @@ pub fn cost_matrix(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
+    planes: Option<Vec<&[u8]>>,
+    plane_sizes: Option<&[u32]>,
+    seed: Option<f64>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
+        let batch = batch(
+            plan,
+            &fields,
+            labels,
+            label_offsets,
+            offsets,
+            ignored,
+            given,
+            costs,
+            (planes.as_deref(), plane_sizes, seed),
+        )?;
         let mut arrays = Arrays::default();
         arrays.written([&*out]).written([&*values]);
         batch.add_to(&mut arrays).check("call.out")?;
         // SAFETY: as in `compute`.
         let (out, values) = unsafe { (out.as_mut(), values.as_mut()) };
-        let mut cost = |scratch: &mut Scratch| plan.plan.cost(&batch.inputs()?, out, scratch);
+        let planes = batch.planes.fields();
+        let mut cost = |scratch: &mut Scratch| plan.plan.cost(&batch.inputs(&planes)?, out, scratch);
         write_counts(&with_scratch(|scratch| named(plan, || cost(scratch)))?, values)
     };
     run().map_err(|failure| failure.into_js(&env))
@@ -219,6 +268,7 @@ fn batch<'a>(
     ignored: Option<&'a [u8]>,
     given: Option<&'a [i32]>,
     costs: Option<&'a [f32]>,
+    (planes, plane_sizes, seed): (Option<&[&'a [u8]]>, Option<&[u32]>, Option<f64>),
 ) -> Result<Batch<'a>> {
     Ok(Batch {
         fields: plan.fields(fields.iter().copied())?,
@@ -228,6 +278,8 @@ fn batch<'a>(
         ignored: ignored.unwrap_or_default(),
         given: given.unwrap_or_default(),
         costs: costs.unwrap_or_default(),
+        planes: plan.planes(planes.unwrap_or_default().iter().copied(), plane_sizes.unwrap_or_default())?,
+        seed: seed.unwrap_or_default() as u64,
     })
 }
 

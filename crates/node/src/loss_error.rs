@@ -54,8 +54,8 @@ pub fn argument(error: &Error, names: &Names) -> String {
         Error::Offsets { .. } => "targets".to_owned(),
         Error::Label { place, .. } | Error::Labels { place, .. } => format!("targets[{}].labels", place.image),
         Error::NotFinite { place, field, .. } | Error::Value { place, field, .. } => match place {
-            Place::Query(place) => format!("{}.{field}", part(place.part)),
-            Place::Target(place) => format!("targets[{}].{field}", place.image),
+            Place::Query(place) | Place::Image(place) => format!("{}.{field}", part(place.part)),
+            Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => format!("targets[{image}].{field}"),
         },
         Error::Matching { place, .. } => format!("{}.matching", part(place.part)),
         Error::AddedCost { place, .. } => format!("{}.cost", part(place.part)),
@@ -105,7 +105,9 @@ pub fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
         Error::Label { place, .. } | Error::Labels { place, .. } => set_target(object, place),
         Error::NotFinite { place, .. } | Error::Value { place, .. } => match place {
             Place::Query(place) => set_query(object, place),
+            Place::Image(place) => set_image(object, place),
             Place::Target(place) => set_target(object, place),
+            Place::Targets { image } => set(object, "image", *image),
         },
         Error::Matching { place, .. } => set_query(object, place),
         Error::AddedCost { place, target, .. } => {
@@ -122,7 +124,11 @@ fn set_target(object: &mut Object<'_>, place: &TargetPlace) -> napi::Result<()> 
 }
 
 fn set_query(object: &mut Object<'_>, place: &QueryPlace) -> napi::Result<()> {
-    set(object, "layer", place.layer)?;
-    set(object, "image", place.image)?;
+    set_image(object, place)?;
     set(object, "query", place.query)
+}
+
+fn set_image(object: &mut Object<'_>, place: &QueryPlace) -> napi::Result<()> {
+    set(object, "layer", place.layer)?;
+    set(object, "image", place.image)
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hungarian_loss::{Criterion, Error, LayerRule, Matching, Part, Plan, Stack, Structure, Weights};
+use hungarian_loss::{
+    Criterion, Error, Form, LayerRule, Matching, Part, Plan, Raster, Stack, Structure, Weights, target_fields,
+};
 use napi::bindgen_prelude::{Env, External};
 use napi_derive::napi;
 
@@ -18,8 +20,16 @@ pub struct NamedPlan {
     pub plan: Plan,
     /// One name for each part.
     pub names: Names,
-    /// Whether batches have each field of the targets.
-    targets: Arc<[bool]>,
+    /// Whether batches have each field of the targets, and what it is made of.
+    targets: Arc<[(bool, Form)]>,
+}
+
+/// The planes of bytes of a batch's targets.
+pub struct Planes<'a> {
+    /// Those of each field that batches have, image after image.
+    all: Vec<Raster<'a>>,
+    /// Where those of each field of the targets lie.
+    places: Vec<std::ops::Range<usize>>,
 }
 
 /// The fields of a batch, as slices.
@@ -32,18 +42,50 @@ pub struct Fields<'a> {
 impl NamedPlan {
     /// Tells the tensors from the fields of the targets, of which only those are given that batches have.
     pub fn fields<'a>(&self, given: impl ExactSizeIterator<Item = &'a [f32]>) -> Result<Fields<'a>> {
-        let of_targets = self.targets.iter().filter(|&&has| has).count();
+        let is_row = |&(has, form): &(bool, Form)| has && form == Form::Row;
+        let of_targets = self.targets.iter().filter(|field| is_row(field)).count();
         let Some(tensors) = given.len().checked_sub(of_targets) else {
             return Err(Failure::Binding("INTERNAL", "fields", "there are fewer fields than the plan has".to_owned()));
         };
         let mut all = Vec::with_capacity(tensors + self.targets.len());
         all.extend(given);
-        for (place, &has) in self.targets.iter().enumerate() {
-            if !has {
+        for (place, field) in self.targets.iter().enumerate() {
+            if !is_row(field) {
                 all.insert(tensors + place, &[]);
             }
         }
         Ok(Fields { all, tensors })
+    }
+
+    /// The planes of all images, field after field. `sizes`: height and width of each.
+    pub fn planes<'a>(&self, given: impl ExactSizeIterator<Item = &'a [u8]>, sizes: &[u32]) -> Result<Planes<'a>> {
+        let fields = self.targets.iter().filter(|&&(has, form)| has && form != Form::Row).count();
+        let images = given.len().checked_div(fields).unwrap_or(0);
+        if images * fields != given.len() || sizes.len() != 2 * given.len() {
+            return Err(Failure::Binding("INTERNAL", "planes", "they are not those of the plan".to_owned()));
+        }
+        let raster =
+            |(values, size): (&'a [u8], &[u32])| Raster { values, height: size[0] as usize, width: size[1] as usize };
+        let all = given.zip(sizes.chunks_exact(2)).map(raster).collect();
+        let mut next = 0;
+        let of_field = |&(has, form): &(bool, Form)| {
+            let first = next;
+            next += if has && form != Form::Row { images } else { 0 };
+            first..next
+        };
+        Ok(Planes { all, places: self.targets.iter().map(of_field).collect() })
+    }
+}
+
+impl<'a> Planes<'a> {
+    /// Those of each field of the targets, image after image.
+    pub fn fields(&self) -> Vec<&[Raster<'a>]> {
+        self.places.iter().map(|range| &self.all[range.clone()]).collect()
+    }
+
+    /// The values of all.
+    pub fn all(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.all.iter().map(|raster| raster.values)
     }
 }
 
@@ -86,6 +128,8 @@ pub struct StackStructure {
     pub rows: u32,
     /// The width of each field, in the order of the description; 0 for those without a tensor.
     pub widths: Vec<u32>,
+    /// For each field whose rows have several axes without a size of their own, the sizes of all of them; none for the others.
+    pub axes: Vec<Vec<u32>>,
 }
 
 /// Some queries of some layers.
@@ -156,7 +200,8 @@ pub fn create_plan(
     structure: StepStructure,
 ) -> napi::Result<External<NamedPlan>> {
     let create = || -> Result<_> {
-        let targets = structure.targets.as_slice().into();
+        let forms = target_fields().map(|target| target.form);
+        let targets = structure.targets.iter().copied().zip(forms).collect();
         let names: Names = structure.parts.iter().map(|part| part.name.clone()).collect::<Vec<_>>().into();
         let plan = criterion.plan(structure.into_core()).map_err(|error| Failure::Loss(error, Arc::clone(&names)))?;
         Ok(External::new(NamedPlan { plan, names, targets }))
@@ -166,10 +211,12 @@ pub fn create_plan(
 
 impl StepStructure {
     fn into_core(self) -> Structure {
-        let stack = |StackStructure { layers, rows, widths }: StackStructure| Stack {
+        let sizes = |sizes: Vec<u32>| sizes.into_iter().map(|size| size as usize).collect();
+        let stack = |StackStructure { layers, rows, widths, axes }: StackStructure| Stack {
             layers: layers as usize,
             rows: rows as usize,
-            widths: widths.into_iter().map(|width| width as usize).collect(),
+            widths: sizes(widths),
+            axes: axes.into_iter().map(sizes).collect(),
         };
         Structure {
             images: self.images as usize,

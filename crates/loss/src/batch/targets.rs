@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::error::{Array, Error, Result};
-use crate::field::{FieldRows, MAX_FIELDS, Source};
+use crate::field::{FieldRows, MAX_FIELDS, RowShapes, Source};
+use crate::raster::{ImageRasters, Raster, Rasters, canvas};
 use crate::shape::check_length;
 
 /// The targets of all images.
@@ -14,7 +15,8 @@ pub struct Targets<'a> {
     label_offsets: Option<&'a [u32]>,
     /// `[targets, width]` each; empty where the batch has none.
     fields: [&'a [f32]; MAX_FIELDS],
-    widths: [usize; MAX_FIELDS],
+    shapes: RowShapes,
+    rasters: Rasters<'a>,
     offsets: &'a [u32],
     ignored: &'a [u8],
 }
@@ -60,11 +62,25 @@ impl<'a> Targets<'a> {
         if !ignored.is_empty() {
             check_length(Array::Ignored, ignored.len(), &[total])?;
         }
-        let (mut all, mut widths) = ([&[][..]; MAX_FIELDS], [0; MAX_FIELDS]);
+        let (mut all, mut shapes) = ([&[][..]; MAX_FIELDS], RowShapes::NONE);
         for (place, values) in fields.iter().enumerate().filter(|(_, values)| !values.is_empty()) {
-            (all[place], widths[place]) = (values, values.len() / total.max(1));
+            (all[place], shapes.widths[place]) = (values, values.len() / total.max(1));
         }
-        Ok(Self { labels, label_offsets, fields: all, widths, offsets, ignored })
+        Ok(Self { labels, label_offsets, fields: all, shapes, rasters: [&[]; MAX_FIELDS], offsets, ignored })
+    }
+
+    /// The same with planes of bytes.
+    ///
+    /// `rasters`: for each field in the order of [`crate::target_fields`] those of all images, or nothing.
+    #[must_use]
+    pub fn with_rasters(mut self, rasters: &[&'a [Raster<'a>]]) -> Self {
+        self.rasters.iter_mut().zip(rasters).for_each(|(place, &own)| *place = own);
+        self
+    }
+
+    /// The planes of a field, of all images; empty where there are none.
+    pub(crate) fn rasters(&self, place: usize) -> &'a [Raster<'a>] {
+        self.rasters[place]
     }
 
     /// All targets of the batch.
@@ -77,6 +93,12 @@ impl<'a> Targets<'a> {
     #[must_use]
     pub fn images(&self) -> usize {
         self.offsets.len() - 1
+    }
+
+    /// The least height and width that hold every plane of the batch.
+    pub(crate) fn canvas(&self) -> [usize; 2] {
+        let sizes = self.rasters.iter().map(|all| canvas(all));
+        sizes.fold([0; 2], |[a, b], [height, width]| [a.max(height), b.max(width)])
     }
 
     /// Whether targets may have several labels.
@@ -104,9 +126,9 @@ impl<'a> Targets<'a> {
         self.fields[place]
     }
 
-    /// The widths of all fields.
-    pub(crate) fn widths(&self) -> &[usize; MAX_FIELDS] {
-        &self.widths
+    /// How long the rows of all fields are.
+    pub(crate) fn shapes(&self) -> &RowShapes {
+        &self.shapes
     }
 
     /// The labels of a target, numbered among all.
@@ -125,7 +147,8 @@ impl<'a> Targets<'a> {
     /// The targets of an image.
     pub(crate) fn image(&self, image: usize) -> ImageTargets<'_> {
         let range = self.range(image);
-        let rows = FieldRows::new(Source::Arrays(&self.fields), &self.widths, range.clone());
+        let rows = FieldRows::new(Source::Arrays(&self.fields), &self.shapes, range.clone());
+        let rows = rows.with_rasters(ImageRasters::new(&self.rasters, image));
         ImageTargets::new(self.labels, self.label_offsets, rows, range)
     }
 }

@@ -1,7 +1,7 @@
 //! The targets as the parts of a step see them: without those that are ignored, or all of one class.
 
 use super::targets::{ImageTargets, Targets};
-use crate::field::{FieldRows, MAX_FIELDS, Source};
+use crate::field::{FieldRows, MAX_FIELDS, RowShapes, Source};
 
 /// The views of one batch's targets, made once for a call; nothing is copied where no target is ignored.
 pub(crate) struct Views<'a> {
@@ -15,7 +15,7 @@ pub(crate) struct Views<'a> {
 struct Kept {
     labels: Vec<i32>,
     label_offsets: Vec<u32>,
-    widths: [usize; MAX_FIELDS],
+    shapes: RowShapes,
     fields: [Vec<f32>; MAX_FIELDS],
     offsets: Vec<usize>,
     /// Each kept target's number within its image.
@@ -99,7 +99,7 @@ impl Kept {
         let mut kept = Self {
             labels: Vec::new(),
             label_offsets: vec![0],
-            widths: *all.widths(),
+            shapes: *all.shapes(),
             fields: none(),
             offsets: vec![0],
             index: Vec::new(),
@@ -132,8 +132,11 @@ impl Kept {
     fn image<'a>(&'a self, image: usize, all: ImageTargets<'a>, ignored: &'a [u8]) -> ImageView<'a> {
         let range = self.offsets[image]..self.offsets[image + 1];
         let regions = self.ignored_offsets[image]..self.ignored_offsets[image + 1];
-        let rows = |fields, range| FieldRows::new(Source::Copies(fields), &self.widths, range);
-        let kept = rows(&self.fields, range.clone());
+        let rows = |fields, range| FieldRows::new(Source::Copies(fields), &self.shapes, range);
+        let mut kept = rows(&self.fields, range.clone());
+        if let Some(rasters) = all.rows.rasters() {
+            kept = kept.with_rasters(rasters.of(&self.index[range.clone()]));
+        }
         ImageView {
             all,
             kept: ImageTargets::new(&self.labels, Some(&self.label_offsets), kept, range.clone()),

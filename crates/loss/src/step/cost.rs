@@ -12,12 +12,13 @@ use super::setup::Setup;
 use super::sums::NonFiniteCounts;
 use crate::error::{Error, Result};
 use crate::terms::class::class_costs;
+use crate::terms::memory::TermMemory;
 use crate::terms::pair::{CostInputs, fill_class};
 use crate::terms::terms_of;
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
-pub(crate) struct CostBuffers(Vec<f32>);
+pub(crate) struct CostBuffers(Vec<f32>, TermMemory);
 
 /// The cost of one image.
 #[derive(Clone, Copy)]
@@ -30,7 +31,7 @@ pub(crate) struct CostBlock<'a> {
 impl CostBuffers {
     /// Bytes that grow with an image.
     pub fn held(&self) -> usize {
-        held(&self.0)
+        held(&self.0) + self.1.held()
     }
 }
 
@@ -42,7 +43,7 @@ pub(crate) fn cost<'a>(
     setup: &Setup,
     image: &Image<'_>,
     read: &Read<'_>,
-    CostBuffers(cells): &'a mut CostBuffers,
+    CostBuffers(cells, memory): &'a mut CostBuffers,
     counts: &mut NonFiniteCounts,
 ) -> Result<CostBlock<'a>> {
     let stride = padded(image.queries);
@@ -54,13 +55,15 @@ pub(crate) fn cost<'a>(
         let weights = setup.cost.range(terms_of(family));
         if class.is_some() || weights.iter().any(|&weight| weight > 0.0) {
             let inputs = CostInputs {
+                at: image.at,
                 queries: image.queries,
+                rows: read.rows,
                 layout: &read.layouts[family],
                 targets: targets.rows,
                 weights,
                 class: class.take(),
             };
-            terms.add_cost(setup.level, &inputs, cells);
+            terms.add_cost(setup.level, &inputs, cells, memory);
         }
     }
     if let Some(class) = class {

@@ -6,7 +6,7 @@ use super::step::Step;
 use crate::batch::{BACKGROUND, LEFT_OUT};
 use crate::terms::late::{LatePairs, Taught};
 use crate::terms::memory::TermMemory;
-use crate::terms::{LOGITS, terms_of};
+use crate::terms::{LOGITS, gradient_fields, terms_of};
 
 /// In place of a match: the query is not finite.
 pub(crate) const UNSOUND: i32 = -3;
@@ -50,7 +50,8 @@ pub(crate) fn image_losses(
     let (level, slots) = (step.setup.level, &step.layout.slots);
     let place = |slot: usize| slots[slot].matches_of(image.image, image.queries);
     let (own, quality) = (&roles[place(job.slot)], &quality[place(job.slot)]);
-    let mut gradient = job.gradients.as_mut().map(|gradients| &mut *gradients[1 + family]);
+    let place_of_gradient = gradient_fields(family).next().unwrap_or(LOGITS);
+    let mut gradient = job.gradients.as_mut().map(|gradients| &mut *gradients[place_of_gradient]);
     if let Some(gradient) = &mut gradient {
         gradient.fill(0.0);
     }

@@ -9,6 +9,7 @@ use crate::error::{QueryPlace, Result};
 use crate::field::FieldRows;
 use crate::shape::not_finite;
 use crate::terms::class::Logits;
+use crate::terms::pair::At;
 use crate::terms::{LOGITS, queries_of};
 
 /// What is read of an image.
@@ -22,6 +23,8 @@ pub(crate) struct Image<'a> {
     pub queries: usize,
     /// Columns of the logits.
     pub classes: usize,
+    /// Where it lies; the number of its first pair is known of jobs alone.
+    pub at: At,
     /// Rows of the part's queries.
     pub rows: FieldRows<'a>,
     pub targets: ImageView<'a>,
@@ -39,6 +42,7 @@ impl<'a> Image<'a> {
             is_optimal: slot.is_optimal(),
             queries: part.queries.len(),
             classes: layout.layers[slot.tensors].classes,
+            at: At { seed: inputs.seed, part: slot.part, layer: slot.layer, image, first_pair: 0 },
             rows: inputs.queries(layout, slot, image),
             targets: views.image(image, part.class_agnostic),
             cost: inputs.cost(layout, slot, image),
@@ -81,17 +85,19 @@ pub(crate) fn inspect(
     use crate::error::{Error, Place};
     let row = image.rows.row(field, query);
     let info = crate::terms::query_field(field);
-    let place = Place::Query(image.place(query));
+    let place = image.place(query);
+    let place = if image.rows.is_own(field) { Place::Query(place) } else { Place::Image(place) };
+    let axes = image.rows.axes(field);
     if let Some((at, bad)) = not_finite(row) {
         if setup.leaves_out {
             return Ok(bad);
         }
-        let component = info.component(row.len(), at);
+        let component = info.component(row.len(), axes, at);
         return Err(Error::NotFinite { place, field: info.name, component, value: row[at] });
     }
     match broken(row) {
         Some(broken) => {
-            let component = info.component(row.len(), broken.at);
+            let component = info.component(row.len(), axes, broken.at);
             Err(Error::Value { place, field: info.name, component, value: row[broken.at], rule: broken.rule })
         }
         None => Ok(0),

@@ -6,10 +6,11 @@ use super::plan::{Layout, Slot};
 use super::setup::{KnownLabels, Setup};
 use crate::batch::{LEFT_OUT, Targets};
 use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace};
-use crate::field::{Field, FieldRows, Source};
+use crate::field::{Field, FieldRows, MAX_AXES, Source};
 use crate::option::LIMIT;
+use crate::raster::Raster;
 use crate::shape::{check_length, not_finite};
-use crate::terms::family::Built;
+use crate::terms::family::{Built, Form, TargetField};
 use crate::terms::pair::Broken;
 use crate::terms::{FAMILIES, queries_of, query_field, target_fields, targets_of};
 
@@ -26,6 +27,8 @@ pub struct Inputs<'a> {
     pub costs: &'a [f32],
     /// The ground truth.
     pub targets: Targets<'a>,
+    /// What random numbers are drawn from, where terms draw any: the same seed draws the same.
+    pub seed: u64,
 }
 
 /// Normalisers given by the caller, for a batch that is split over workers. All are from 1e-12 to 1e24.
@@ -68,11 +71,16 @@ impl<'a> Inputs<'a> {
         let total = self.targets.total();
         let of_queries = |family: usize| {
             let first = queries_of(family).start;
-            layout.tensors.iter().find(|tensor| tensor.field == first).map_or(0, |tensor| tensor.shape[3])
+            layout.tensors.iter().find(|tensor| tensor.field == first).map_or(0, |tensor| tensor.width())
         };
         for family in 0..FAMILIES.len() {
             let Built::Pair(terms) = setup.family(family) else { continue };
             for (k, field) in targets_of(family).enumerate() {
+                let info = &FAMILIES[family].targets[k];
+                if info.form != Form::Row {
+                    self.check_raster_lengths(field, info, if layout.has_targets[field] { layout.images } else { 0 })?;
+                    continue;
+                }
                 let values = self.targets.field(field);
                 let width = terms.target_width(k, of_queries(family));
                 let is_absent = values.is_empty() && !layout.has_targets[field];
@@ -102,11 +110,12 @@ impl<'a> Inputs<'a> {
         for family in 0..FAMILIES.len() {
             let Built::Pair(terms) = setup.family(family) else { continue };
             for ((index, place), info) in targets_of(family).enumerate().zip(FAMILIES[family].targets) {
+                self.check_rasters(place, info)?;
                 let values = self.targets.field(place);
                 if values.is_empty() {
                     continue;
                 }
-                let rows = values.chunks_exact(self.targets.widths()[place]);
+                let rows = values.chunks_exact(self.targets.shapes().widths[place]);
                 if !simd::all_finite(setup.level, values) || !terms.targets_hold(index, rows) {
                     self.check_target_field(place, &info.field, |row| terms.check_target(index, row))?;
                 }
@@ -115,19 +124,53 @@ impl<'a> Inputs<'a> {
         Ok(())
     }
 
+    /// Checks how many values planes have. `images`: that have them.
+    fn check_raster_lengths(&self, place: usize, info: &TargetField, images: usize) -> Result<()> {
+        let (array, rasters) = (Array::Targets { field: info.field.name }, self.targets.rasters(place));
+        check_length(array, rasters.len(), &[images])?;
+        for (image, &Raster { values, height, width }) in rasters.iter().enumerate() {
+            match info.form {
+                Form::Plane if values.is_empty() => {}
+                Form::Plane => check_length(array, values.len(), &[height, width])?,
+                Form::Planes | Form::Row => {
+                    check_length(array, values.len(), &[self.targets.range(image).len(), height, width])?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that planes hold nothing but 0 and 1.
+    fn check_rasters(&self, place: usize, TargetField { field, form, .. }: &TargetField) -> Result<()> {
+        for (image, raster) in self.targets.rasters(place).iter().enumerate() {
+            if raster.values.iter().fold(0, |most, &value| most.max(value)) <= 1 {
+                continue;
+            }
+            let at = raster.values.iter().position(|&value| value > 1).unwrap_or_default();
+            let (length, value) = (raster.height * raster.width, f32::from(raster.values[at]));
+            let place = match form {
+                Form::Plane => Place::Targets { image },
+                Form::Planes | Form::Row => Place::Target(TargetPlace { image, target: at / length }),
+            };
+            let component = field.component(length, [raster.height, raster.width, 0], at % length);
+            return Err(Error::Value { place, field: field.name, component, value, rule: "it must be 0 or 1" });
+        }
+        Ok(())
+    }
+
     fn check_target_field(&self, place: usize, field: &Field, broken: impl Fn(&[f32]) -> Option<Broken>) -> Result<()> {
-        let width = self.targets.widths()[place];
+        let width = self.targets.shapes().widths[place];
         for image in 0..self.targets.images() {
             let range = self.targets.range(image);
             for target in range.clone() {
                 let row = &self.targets.field(place)[target * width..][..width];
                 let place = Place::Target(TargetPlace { image, target: target - range.start });
                 if let Some((at, _)) = not_finite(row) {
-                    let (component, value) = (field.component(width, at), row[at]);
+                    let (component, value) = (field.component(width, [0; MAX_AXES], at), row[at]);
                     return Err(Error::NotFinite { place, field: field.name, component, value });
                 }
                 if let Some(Broken { at, rule }) = broken(row) {
-                    let (component, value) = (field.component(width, at), row[at]);
+                    let (component, value) = (field.component(width, [0; MAX_AXES], at), row[at]);
                     return Err(Error::Value { place, field: field.name, component, value, rule });
                 }
             }
@@ -181,7 +224,8 @@ impl<'a> Inputs<'a> {
         let (layer, part) = (&layout.layers[slot.tensors], &layout.parts[slot.part]);
         let first = layer.first + image * layer.rows;
         let range = first + part.queries.start..first + part.queries.end;
-        FieldRows::new(Source::Tensors(self.tensors, &layer.tensors), &layer.widths, range)
+        let rows = FieldRows::new(Source::Tensors(self.tensors, &layer.tensors), &layer.shapes, range);
+        rows.of(layer.number * layout.images + image, layer.number)
     }
 }
 

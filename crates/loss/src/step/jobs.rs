@@ -3,16 +3,19 @@
 use super::plan::{Layout, Slot};
 use super::sums::{NonFiniteCounts, Sums};
 use crate::error::Error;
-use crate::terms::FAMILIES;
+use crate::field::{MAX_FIELDS, Owner};
+use crate::terms::OWNERS;
 
-/// Gradients of an image: the class term's by the logits, then each family's by its field; empty where there is none.
-pub(crate) type Gradients<'a> = [&'a mut [f32]; 1 + FAMILIES.len()];
+/// Gradients of an image by the fields of its queries, in their order; empty where there is none.
+pub(crate) type Gradients<'a> = [&'a mut [f32]; MAX_FIELDS];
 
 /// One image of one layer, where its results go, and what it adds to the sums.
 pub(crate) struct Job<'a> {
     /// Number of the layer among those of all parts.
     pub slot: usize,
     pub image: usize,
+    /// The number of its first pair among those of its layer, where anything belongs to pairs.
+    pub first_pair: usize,
     /// How long it takes, in logits to read.
     pub work: usize,
     pub gradients: Option<Gradients<'a>>,
@@ -28,12 +31,15 @@ pub(crate) struct Job<'a> {
 
 /// Where the results of a stage go.
 pub(crate) struct JobOutputs<'a, 'b> {
-    /// One for each tensor that has a gradient; none where gradients are not wanted.
+    /// One for each tensor that has a gradient, or what stands in for it ([`super::shared`]); none where gradients are not
+    /// wanted.
     pub gradients: &'a mut [&'b mut [f32]],
     /// The matchings of all layers.
     pub matches: &'a mut [i32],
     /// As long, or empty.
     pub quality: &'a mut [f64],
+    /// For each layer and image the number of its first pair, or empty.
+    pub first_pairs: &'a [usize],
 }
 
 /// All images of the layers that a stage takes, layer after layer.
@@ -57,6 +63,7 @@ pub(crate) fn jobs<'a>(
                 jobs.push(Job {
                     slot: index,
                     image,
+                    first_pair: out.first_pairs.get(index * images + image).copied().unwrap_or(0),
                     work: work(slot, image),
                     gradients: gradients.get_mut(index * images + image).and_then(Option::take),
                     matches,
@@ -78,15 +85,16 @@ fn split_gradients<'a>(layout: &Layout, gradients: &'a mut [&mut [f32]]) -> Vec<
     let mut split: Vec<Option<Gradients<'a>>> = Vec::new();
     split.resize_with(layout.slots.len() * images, || Some(std::array::from_fn(|_| &mut [][..])));
     for (gradient, info) in gradients.iter_mut().zip(&layout.gradients) {
-        let width = layout.tensors[info.tensor].shape[3];
+        let width = layout.tensors[info.tensor].width();
+        let is_own = OWNERS[info.field] == Owner::Query;
         let mut rest = &mut **gradient;
         for sharing in &info.slots {
             for image in 0..images {
                 for &slot in sharing {
                     let queries = layout.parts[layout.slots[slot].part].queries.len();
-                    let own = take(&mut rest, queries * width);
+                    let own = take(&mut rest, if is_own { queries * width } else { width });
                     if let Some(places) = &mut split[slot * images + image] {
-                        places[info.owner] = own;
+                        places[info.field] = own;
                     }
                 }
             }

@@ -66,7 +66,8 @@ pub(crate) fn roles(
     roles.clear();
     roles.extend_from_slice(matched.matches);
     let others_may_be = counts.fields.iter().sum::<usize>() > 0;
-    let mut jobs = late_jobs(step, JobOutputs { gradients: &mut [], matches: roles, quality: &mut [] });
+    let mut jobs =
+        late_jobs(step, JobOutputs { gradients: &mut [], matches: roles, quality: &mut [], first_pairs: &[] });
     run(step.threads, &mut jobs, scratch, |job, scratch| {
         let image = step.image(job.slot, job.image);
         let Some((family, terms)) = step.setup.late(image.active()) else { return Ok(()) };
@@ -167,7 +168,7 @@ fn late_jobs<'a>(step: &Step<'_>, out: JobOutputs<'a, '_>) -> Vec<Job<'a>> {
     let work = |slot: &Slot, _| {
         let layer = &step.layout.layers[slot.tensors];
         let first = step.setup.late(&slot.active).and_then(|(family, _)| layer.tensors[queries_of(family).start]);
-        let width = first.map_or(0, |tensor| step.layout.tensors[tensor as usize].shape[3]);
+        let width = first.map_or(0, |tensor| step.layout.tensors[tensor as usize].width());
         LOGITS_PER_VALUE * width * step.layout.parts[slot.part].queries.len()
     };
     jobs(step.layout, |slot| step.setup.late(&slot.active).is_some(), work, out)

@@ -10,8 +10,9 @@ use super::setup::Setup;
 use super::sums::Sums;
 use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::PositiveInputs;
+use crate::terms::memory::TermMemory;
 use crate::terms::pair::{PairOutputs, Pairs};
-use crate::terms::{FAMILIES, TERMS, gradient_field, queries_of, terms_of};
+use crate::terms::{FAMILIES, LOGITS, TERMS, queries_of, terms_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
@@ -19,12 +20,20 @@ pub(crate) struct LossBuffers {
     /// How well each pair agrees; and what further families say of it.
     quality: Vec<f64>,
     spare: Vec<f64>,
+    memory: TermMemory,
     corrected: [Vec<f32>; MAX_FIELDS],
 }
 
 /// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scales(pub [f64; TERMS]);
+
+impl LossBuffers {
+    /// Bytes that grow with an image.
+    pub fn held(&self) -> usize {
+        self.memory.held()
+    }
+}
 
 /// Where the results of an image go.
 pub(crate) struct ImageOutputs<'a, 'b> {
@@ -43,21 +52,19 @@ pub(crate) fn image(
     ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
     buffers: &mut LossBuffers,
 ) -> Sums {
-    let Sorted { pairs, left_out } = sorted;
+    let Sorted { pairs, numbers, left_out } = sorted;
     if let Some(gradients) = gradients.as_deref_mut() {
         // a late family that is active fills its own
         let is_late = setup.late(image.active()).map(|(family, _)| family);
         let others = (0..FAMILIES.len()).filter(|&family| is_late != Some(family));
-        others.for_each(|family| gradients[1 + family].fill(0.0));
+        others.flat_map(queries_of).for_each(|field| gradients[field].fill(0.0));
     }
     // of the union matching, geometric terms come later; what agrees is asked for now
     let is_union = image.part.union;
-    let own = gradients.as_deref_mut().filter(|_| !is_union);
-    let all = pairs_of(image, read.rows, pairs);
-    let (mut terms, agreement) = geometry(setup, image, &all, scales, own, buffers);
-    if is_union {
-        terms = [0.0; TERMS];
-    } else {
+    let all = pairs_of(image, read.rows, pairs, numbers);
+    let over = if is_union { Over::Own } else { Over::All };
+    let (mut terms, agreement) = geometry(setup, image, &all, over, scales, gradients.as_deref_mut(), buffers);
+    if !is_union {
         keep(pairs, agreement, quality);
     }
     let inputs = PositiveInputs {
@@ -70,11 +77,11 @@ pub(crate) fn image(
         losses: read.losses,
         scale: scales.0[0],
     };
-    let logits_gradient = gradients.as_deref_mut().map(|gradients| &mut *gradients[0]);
+    let logits_gradient = gradients.as_deref_mut().map(|gradients| &mut *gradients[LOGITS]);
     let class = setup.class.positives(setup.level, inputs, logits_gradient, read.memory);
     if let Some(gradients) = gradients {
         for &query in left_out {
-            gradients[0][query * image.classes..][..image.classes].fill(0.0);
+            gradients[LOGITS][query * image.classes..][..image.classes].fill(0.0);
         }
         correct_gradients(setup, image, pairs, gradients);
     }
@@ -98,8 +105,8 @@ pub(crate) fn of_union(
     let pairs = &sorted.pairs;
     let mut corrected = std::mem::take(&mut buffers.corrected);
     let rows = corrected_rows(setup, image, &mut corrected);
-    let all = pairs_of(image, rows, pairs);
-    let (terms, agreement) = geometry(setup, image, &all, scales, gradients.as_deref_mut(), buffers);
+    let all = pairs_of(image, rows, pairs, &[]);
+    let (terms, agreement) = geometry(setup, image, &all, Over::Union, scales, gradients.as_deref_mut(), buffers);
     keep(pairs, agreement, quality);
     buffers.corrected = corrected;
     if let Some(gradients) = gradients {
@@ -109,31 +116,56 @@ pub(crate) fn of_union(
 }
 
 /// The pairs of an image with the fields of both sides.
-fn pairs_of<'a>(image: &Image<'a>, queries: FieldRows<'a>, list: &'a [(usize, usize)]) -> Pairs<'a> {
-    Pairs { queries, targets: image.targets.all.rows, list }
+fn pairs_of<'a>(
+    image: &Image<'a>,
+    queries: FieldRows<'a>,
+    list: &'a [(usize, usize)],
+    numbers: &'a [usize],
+) -> Pairs<'a> {
+    Pairs { at: image.at, queries, targets: image.targets.all.rows, list, numbers }
 }
 
-/// The terms of all families over the pairs, and how well each pair agrees, by the first family that says so.
+/// Whose terms are computed over some pairs.
+#[derive(Clone, Copy, PartialEq)]
+enum Over {
+    /// Those of all families, over a layer's own pairs.
+    All,
+    /// Over its own pairs too, those of families that do not follow the union matching; of the others, how well pairs agree.
+    Own,
+    /// Those of families that follow it, over its pairs.
+    Union,
+}
+
+/// The terms of the families over the pairs, and how well each pair agrees, by the first family that says so.
 fn geometry<'a>(
     setup: &Setup,
     image: &Image<'_>,
     pairs: &Pairs<'_>,
+    over: Over,
     scales: &Scales,
     mut gradients: Option<&mut Gradients<'_>>,
-    LossBuffers { quality, spare, .. }: &'a mut LossBuffers,
+    LossBuffers { quality, spare, memory, .. }: &'a mut LossBuffers,
 ) -> ([f64; TERMS], &'a [f64]) {
     let mut sums = [0.0; TERMS];
     let mut is_known = false;
     for (family, terms) in setup.pairs(image.active()) {
+        let follows = FAMILIES[family].follows_union;
+        if over == Over::Union && !follows {
+            continue;
+        }
+        let counts = over != Over::Own || !follows;
         let says = FAMILIES[family].has_quality && !is_known;
         is_known |= says;
         let out = PairOutputs {
             scales: &scales.0[terms_of(family)],
             sums: &mut sums[terms_of(family)],
             quality: first(if says { quality } else { spare }, pairs.list.len()),
-            gradient: gradients.as_deref_mut().map(|gradients| &mut *gradients[1 + family]),
+            gradients: gradients.as_deref_mut().filter(|_| counts).map(|all| &mut all[queries_of(family)]),
         };
-        terms.add_loss(setup.level, pairs, out);
+        terms.add_loss(setup.level, pairs, out, memory);
+        if !counts {
+            sums[terms_of(family)].fill(0.0);
+        }
     }
     (sums, first(quality, pairs.list.len()))
 }
@@ -163,10 +195,10 @@ fn corrected_rows<'a>(setup: &Setup, image: &Image<'a>, copies: &'a mut [Vec<f32
 /// Turns the gradients of pairs by corrected rows into those by the image's own.
 fn correct_gradients(setup: &Setup, image: &Image<'_>, pairs: &[(usize, usize)], gradients: &mut Gradients<'_>) {
     for (family, terms) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
-        let Some(field) = gradient_field(family) else { continue };
+        let field = queries_of(family).start;
         for &(query, _) in pairs {
             let row = image.rows.row(field, query);
-            terms.correct_gradient(row, &mut gradients[1 + family][query * row.len()..][..row.len()]);
+            terms.correct_gradient(row, &mut gradients[field][query * row.len()..][..row.len()]);
         }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct MatchBuffers {
 pub(crate) struct Sorted {
     /// Query and target, in the order of the queries.
     pub pairs: Vec<(usize, usize)>,
+    /// The number of each among all pairs of the matching, those of queries that are not finite included.
+    pub numbers: Vec<usize>,
     /// Queries that have no part in the loss: those that are not finite, then those that the matching leaves out.
     pub left_out: Vec<usize>,
 }
@@ -41,6 +43,8 @@ impl Sorted {
     /// Lists the matched queries with their targets, and the queries that are left out, here or for their values.
     pub fn set(&mut self, matches: &[i32], not_finite: &[usize]) {
         self.pairs.clear();
+        self.numbers.clear();
+        let mut number = 0;
         self.left_out.clear();
         self.left_out.extend_from_slice(not_finite);
         for (query, &target) in matches.iter().enumerate() {
@@ -49,7 +53,13 @@ impl Sorted {
                 continue;
             }
             match usize::try_from(target) {
-                Ok(target) if not_finite.binary_search(&query).is_err() => self.pairs.push((query, target)),
+                Ok(target) => {
+                    if not_finite.binary_search(&query).is_err() {
+                        self.pairs.push((query, target));
+                        self.numbers.push(number);
+                    }
+                    number += 1;
+                }
                 Err(_) if target == LEFT_OUT => self.left_out.push(query),
                 _ => {}
             }

@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod scratch;
 mod setup;
+mod shared;
 #[expect(clippy::module_inception, reason = "the step under way is one room of the step")]
 mod step;
 mod sums;

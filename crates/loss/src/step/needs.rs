@@ -4,11 +4,14 @@ use lsap::Threads;
 use simd::LANES;
 
 use super::part::{Matching, Part};
-use super::plan::Layout;
+use super::plan::{Layer, Layout};
 use super::setup::Setup;
+use super::shared;
 use crate::batch::Targets;
+use crate::field::Owner;
 use crate::terms::family::Built;
-use crate::terms::{FAMILIES, queries_of};
+use crate::terms::pair::Largest;
+use crate::terms::{FAMILIES, OWNERS, queries_of};
 
 /// The most that any image has.
 #[derive(Clone, Copy)]
@@ -19,12 +22,14 @@ struct Crowd {
     /// Whether targets may have several, and how many one has.
     several: bool,
     most: usize,
+    /// Height and width that hold all planes of its targets.
+    canvas: [usize; 2],
 }
 
 /// Bytes that a call takes, at most.
 pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threads: Option<&(Threads, usize)>) -> u128 {
     /// For an image of a layer, and for a target.
-    const JOB: u128 = 512;
+    const JOB: u128 = 1024;
     const TARGET: u128 = 256;
     /// For a label of a target that may have several, and for a query of a layer.
     const LABEL: u128 = 64;
@@ -41,6 +46,7 @@ pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threa
         + targets.total() as u128 * TARGET
         + labels * LABEL
         + layout.reported_queries as u128 * QUERY
+        + shared::bytes(layout)
 }
 
 /// Bytes that a thread takes for an image of a part, at most.
@@ -53,7 +59,7 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     let own: &Part = &layout.parts[part];
     let layers = &layout.layers[own.layers.clone()];
     let is_optimal = (0..own.layers.len()).any(|layer| own.rule(layer).matching == Matching::Optimal);
-    let Crowd { targets, labels, several, most } = *largest;
+    let Crowd { targets, labels, several, most, .. } = *largest;
     let (queries, targets) = (own.queries.len() as u128 + LANES as u128, if is_optimal { targets } else { 0 });
     let group = own.queries.len() / own.groups;
     // where every query takes the nearest target, nothing is solved
@@ -68,23 +74,31 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     let cells = (targets + class_rows) as u128 * queries + copies;
     let (mut layouts, mut copied, mut late) = (0, 0, 0);
     let mut may_copy = setup.leaves_out;
+    let mut shared = 0;
     for family in 0..FAMILIES.len() {
-        let widths = queries_of(family).map(|field| {
-            let tensor = layers.iter().find_map(|layer| layer.tensors[field]);
-            tensor.map_or(0, |tensor| layout.tensors[tensor as usize].shape[3])
-        });
-        let width = widths.sum::<usize>() as u128;
+        // rows of a family need not be alike in all layers
+        let width_of = |field: usize| layers.iter().map(|layer| layer.shapes.widths[field]).max().unwrap_or(0) as u128;
+        let width: u128 = queries_of(family).map(width_of).sum();
         match setup.family(family) {
             Built::Pair(terms) if width > 0 => {
                 layouts += terms.layout_width(width as usize) as u128;
-                copied += width;
+                let of_queries = |&field: &usize| OWNERS[field] == Owner::Query;
+                let each: u128 = queries_of(family).filter(of_queries).map(width_of).sum();
+                (copied, shared) = (copied + each, shared + width - each);
+                let of_layer = |layer: &Layer| {
+                    let fields = queries_of(family);
+                    let (widths, axes) = (&layer.shapes.widths[fields.clone()], &layer.shapes.axes[fields]);
+                    let queries = own.queries.len();
+                    terms.needs(&Largest { queries, targets: largest.targets, widths, axes, canvas: largest.canvas })
+                };
+                late += layers.iter().map(of_layer).max().unwrap_or(0);
                 may_copy |= terms.has_corrections();
             }
             Built::Late(terms) if width > 0 => late += terms.needs(own.queries.len()),
             _ => {}
         }
     }
-    let copied = if may_copy { queries * (classes as u128 + copied) } else { 0 };
+    let copied = if may_copy { queries * (classes as u128 + copied) + shared } else { 0 };
     // where labels are looked up, and sixteen rows
     let lookup = ((1 + LANES) * classes) as u128;
     let of_labels = if several { (labels as u128 + queries * most as u128) * LABEL } else { 0 };
@@ -94,7 +108,8 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
 
 impl Crowd {
     fn of(targets: &Targets<'_>) -> Self {
-        let mut crowd = Self { targets: 0, labels: 0, several: targets.has_several_labels(), most: 1 };
+        let (several, canvas) = (targets.has_several_labels(), targets.canvas());
+        let mut crowd = Self { targets: 0, labels: 0, several, most: 1, canvas };
         for range in (0..targets.images()).map(|image| targets.range(image)) {
             crowd.targets = crowd.targets.max(range.len());
             if crowd.several {

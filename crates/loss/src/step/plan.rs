@@ -7,11 +7,11 @@ use lsap::memory;
 use super::part::{Matching, Part};
 use super::setup::{Active, Setup};
 use crate::error::{Array, Error, Result};
-use crate::field::MAX_FIELDS;
+use crate::field::{MAX_FIELDS, Owner, RowShapes};
 use crate::shape::check_length;
-use crate::terms::family::Built;
+use crate::terms::family::{Built, Presence};
 use crate::terms::{
-    CLASS, FAMILIES, LOGITS, QUERY_FIELDS, gradient_field, queries_of, query_field, targets_of, terms, terms_of,
+    CLASS, FAMILIES, LOGITS, OWNERS, QUERY_FIELDS, queries_of, query_field, targets_of, terms, terms_of,
 };
 use crate::weights::Weights;
 
@@ -25,6 +25,17 @@ pub struct Stack {
     /// The width of each field of the queries, in the order of [`query_fields`](crate::query_fields): 0 where the layers do
     /// not have it, as at the end of a shorter list.
     pub widths: Vec<usize>,
+    /// For each field whose rows have several axes without a size of their own, the sizes of all of them; nothing for the
+    /// others, as at the end of a shorter list.
+    pub axes: Vec<Vec<usize>>,
+}
+
+impl Stack {
+    /// Layers of rows that have no more than one axis without a size.
+    #[must_use]
+    pub fn of_rows(layers: usize, rows: usize, widths: Vec<usize>) -> Self {
+        Self { layers, rows, widths, axes: Vec::new() }
+    }
 }
 
 /// The structure of a step.
@@ -32,7 +43,8 @@ pub struct Stack {
 pub struct Structure {
     /// Images of the batch, B.
     pub images: usize,
-    /// The tensors: for each stack those of its fields, in their order, `[layers, images, rows, width]`.
+    /// The tensors: for each stack those of its fields, in their order, `[layers, images, rows, width]`; `[layers, images,
+    /// width]` of those that images have a row of, and `[layers, width]` of those that layers have.
     pub stacks: Vec<Stack>,
     /// Every query of every layer belongs to exactly one part.
     pub parts: Vec<Part>,
@@ -50,9 +62,13 @@ impl Structure {
         let slots = sum(&mut self.parts.iter().map(|part| (part.layers.len() as u128).min(layers)));
         let laid_out = layers.saturating_mul((size_of::<Layer>() + MAX_FIELDS * size_of::<Vec<usize>>()) as u128);
         let laid_out = laid_out.saturating_add(slots.saturating_mul(size_of::<Slot>() as u128));
-        let mut tensors = self.stacks.iter().map(|&Stack { layers, rows, ref widths }| {
-            let width = sum(&mut widths.iter().map(|&width| width as u128)).max(1);
-            product(&[layers, self.images, rows, size_of::<f32>()]).saturating_mul(width)
+        let mut tensors = self.stacks.iter().map(|&Stack { layers, rows, ref widths, .. }| {
+            let tensor = |(field, &width): (usize, &usize)| {
+                let [images, rows] = rows_of(field, self.images, rows);
+                product(&[layers, images, rows, size_of::<f32>(), width])
+            };
+            let least = product(&[layers, self.images, rows, size_of::<f32>()]);
+            sum(&mut widths.iter().take(QUERY_FIELDS).enumerate().map(tensor)).max(least)
         });
         // of no images too, queries are counted
         let mut queries =
@@ -62,19 +78,40 @@ impl Structure {
     }
 }
 
+/// How many rows each layer of a stack has of a field: of so many images so many.
+fn rows_of(field: usize, images: usize, rows: usize) -> [usize; 2] {
+    match OWNERS[field] {
+        Owner::Query => [images, rows],
+        Owner::Image => [images, 1],
+        Owner::Layer | Owner::Pair => [1, 1],
+    }
+}
+
 /// Where the fields of a layer lie.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layer {
+    /// Its number in its stack.
+    pub number: usize,
     /// The layer's first row in a tensor, of `[layers, images, rows]`.
     pub first: usize,
     /// Queries of an image.
     pub rows: usize,
     /// The tensor that holds each field.
     pub tensors: [Option<u32>; MAX_FIELDS],
-    /// The width of each field; 0 where the layer does not have it.
-    pub widths: [usize; MAX_FIELDS],
+    /// How long the rows of each field are; 0 where the layer does not have it.
+    pub shapes: RowShapes,
     /// Columns of the logits.
     pub classes: usize,
+}
+
+impl Layer {
+    /// Which set of a family's fields it has, if any: that whose first field it has.
+    pub fn set_of(&self, family: usize) -> Option<u8> {
+        let fields = FAMILIES[family].queries;
+        let is_first = |k: usize| fields.iter().position(|field| field.set == fields[k].set) == Some(k);
+        let mut first = queries_of(family).enumerate().filter(|&(k, _)| is_first(k));
+        first.find_map(|(k, place)| self.tensors[place].and(fields[k].set))
+    }
 }
 
 /// One layer of a part, and where its matching lies.
@@ -109,8 +146,8 @@ pub(crate) struct Layout {
     pub has_targets: [bool; MAX_FIELDS],
     /// The length of each tensor, and the part and the field that it is named by.
     pub tensors: Vec<Tensor>,
-    /// For each tensor whose gradient is wanted: itself, the place of its family's gradient, and the slots that share each of
-    /// its layers, in the order of their queries.
+    /// For each tensor whose gradient is wanted: itself, its field, and the slots that share each of its layers, in the order
+    /// of their queries.
     pub gradients: Vec<GradientTensor>,
     /// Entries of all matchings: `[images, queries]` for every slot, one after the other.
     pub reported_queries: usize,
@@ -132,8 +169,8 @@ pub(crate) struct Tensor {
 #[derive(Clone, Debug)]
 pub(crate) struct GradientTensor {
     pub tensor: usize,
-    /// 0 for the class term's, 1 + the number of a family.
-    pub owner: usize,
+    /// The place of its field.
+    pub field: usize,
     /// For each of its layers the slots.
     pub slots: Vec<Vec<usize>>,
 }
@@ -142,6 +179,11 @@ impl Tensor {
     /// The name of its field.
     pub fn name(&self) -> &'static str {
         query_field(self.field).name
+    }
+
+    /// How long a row is.
+    pub fn width(&self) -> usize {
+        self.shape[3]
     }
 }
 
@@ -178,17 +220,21 @@ impl Layout {
     }
 
     fn add_stacks(&mut self, stacks: &[Stack]) {
-        for &Stack { layers, rows, ref widths } in stacks {
+        for &Stack { layers, rows, ref widths, ref axes } in stacks {
             let first_layer = self.layers.len();
             let part = self.parts.iter().position(|part| part.layers.contains(&first_layer)).unwrap_or(0);
-            let (mut tensors, mut of_fields) = ([None; MAX_FIELDS], [0; MAX_FIELDS]);
+            let (mut tensors, mut shapes) = ([None; MAX_FIELDS], RowShapes { owners: OWNERS, ..RowShapes::NONE });
             for (field, &width) in widths.iter().take(QUERY_FIELDS).enumerate().filter(|&(_, &width)| width > 0) {
                 tensors[field] = Some(self.tensors.len() as u32);
-                of_fields[field] = width;
-                self.tensors.push(Tensor { part, field, shape: [layers, self.images, rows, width] });
+                shapes.widths[field] = width;
+                let sizes = axes.get(field).into_iter().flatten();
+                shapes.axes[field].iter_mut().zip(sizes).for_each(|(axis, &size)| *axis = size);
+                let [images, rows] = rows_of(field, self.images, rows);
+                self.tensors.push(Tensor { part, field, shape: [layers, images, rows, width] });
             }
             let classes = widths.first().copied().unwrap_or(0);
-            let layer = |k: usize| Layer { first: k * (self.images * rows), rows, tensors, widths: of_fields, classes };
+            let first = |number: usize| number * (self.images * rows);
+            let layer = |number: usize| Layer { number, first: first(number), rows, tensors, shapes, classes };
             self.layers.extend((0..layers).map(layer));
         }
     }
@@ -203,7 +249,7 @@ impl Layout {
             let Some(last) = layers.last() else { continue };
             for (family, info) in FAMILIES.iter().enumerate() {
                 let first = queries_of(family).start;
-                let is_late = matches!(setup.family(family), Built::Late(_));
+                let is_late = info.is_late;
                 if is_late && last.tensors[first].is_none() && layers.iter().any(|layer| layer.tensors[first].is_some())
                 {
                     let array = Array::Queries { part: index, field: info.queries[0].name };
@@ -216,11 +262,11 @@ impl Layout {
 
     fn check_fields(&self, setup: &Setup, index: usize, layer: &Layer) -> Result<()> {
         let part = &self.parts[index];
-        let width_of = |field: usize| layer.tensors[field].map_or(0, |tensor| self.tensors[tensor as usize].shape[3]);
+        let width_of = |field: usize| layer.shapes.widths[field];
         let fail = |field: usize, expected: usize| {
             let array = Array::Queries { part: index, field: query_field(field).name };
-            let shape = [self.images, layer.rows, expected];
-            check_length(array, self.images * layer.rows * width_of(field), &shape)
+            let [images, rows] = rows_of(field, self.images, layer.rows);
+            check_length(array, images * rows * width_of(field), &[images, rows, expected])
                 .and_then(|()| check_length(array, width_of(field), &[expected]))
         };
         if !setup.allows_width(layer.classes, part.class_agnostic) {
@@ -228,20 +274,47 @@ impl Layout {
         }
         for family in 0..FAMILIES.len() {
             let fields = queries_of(family);
-            if layer.tensors[fields.start].is_none() {
-                if let Some(field) = fields.clone().find(|&field| layer.tensors[field].is_some()) {
-                    return fail(field, 0);
+            let set = layer.set_of(family);
+            for (k, field) in fields.clone().enumerate() {
+                let info = &FAMILIES[family].queries[k];
+                let has = layer.tensors[field].is_some();
+                if set.is_none() || info.set.is_some_and(|own| set != Some(own)) {
+                    if has {
+                        return fail(field, 0);
+                    }
+                    continue;
                 }
-                continue;
-            }
-            for (k, field) in fields.enumerate() {
+                if info.open_axes() == 1 && info.set.is_none() {
+                    // layers may differ in what belongs to no set
+                    let known: usize = info.axes.iter().filter_map(|axis| axis.size).product();
+                    if !width_of(field).is_multiple_of(known.max(1)) {
+                        return fail(field, width_of(field).next_multiple_of(known));
+                    }
+                    continue;
+                }
+                if info.open_axes() > 1 {
+                    // and in such rows
+                    let product = layer.shapes.axes[field][..info.axes.len()].iter().product();
+                    let fits = info.axes.iter().zip(layer.shapes.axes[field]);
+                    let mut fits = fits.filter_map(|(axis, size)| Some(axis.size? == size));
+                    if info.set.is_some() && !has || has && (width_of(field) != product || !fits.all(|fits| fits)) {
+                        return fail(field, product).and_then(|()| fail(field, 0));
+                    }
+                    continue;
+                }
                 // targets have but one width, so all layers have that of the first
                 let expected = match setup.family(family) {
                     Built::Pair(terms) => terms.query_width(k, self.width(&self.layers, field)),
                     Built::Late(terms) => terms.query_width(k),
                 };
-                if width_of(field) != expected {
+                if width_of(field) != expected && (has || info.set.is_some()) {
                     return fail(field, expected);
+                }
+            }
+            if let (Built::Pair(terms), true) = (setup.family(family), set.is_some()) {
+                let RowShapes { widths, axes, .. } = &layer.shapes;
+                if let Some((k, expected)) = terms.misfit(&widths[fields.clone()], &axes[fields.clone()]) {
+                    return fail(fields.start + k, expected);
                 }
             }
         }
@@ -251,7 +324,7 @@ impl Layout {
     /// The width of a field in the first layer that has it.
     fn width(&self, layers: &[Layer], field: usize) -> usize {
         let tensor = layers.iter().find_map(|layer| layer.tensors[field]);
-        tensor.map_or(0, |tensor| self.tensors[tensor as usize].shape[3])
+        tensor.map_or(0, |tensor| self.tensors[tensor as usize].width())
     }
 
     /// Refuses parts that share queries, or leave some without a part, whose gradient would then be unspecified.
@@ -309,7 +382,7 @@ impl Layout {
                 self.given += given.map_or(0, |_| length);
                 self.cost_queries += cost.map_or(0, |_| part.queries.len());
                 let tensors = part.layers.start + layer;
-                let active = self.active(setup, index, &self.layers[tensors], targets)?;
+                let active = self.active(setup, (index, layer), &self.layers[tensors], targets)?;
                 let matches = start..start + length;
                 self.slots.push(Slot { part: index, layer, tensors, active, matches, source, given, cost });
                 start += length;
@@ -321,11 +394,13 @@ impl Layout {
 
     /// Which families take part in a layer: those whose fields queries and targets have. Refuses the absence of fields of
     /// which a term has a weight.
-    fn active(&self, setup: &Setup, part: usize, layer: &Layer, targets: &[bool]) -> Result<Active> {
+    fn active(&self, setup: &Setup, place: (usize, usize), layer: &Layer, targets: &[bool]) -> Result<Active> {
+        let part = place.0;
+        let is_final = place.0 == 0 && place.1 + 1 == self.parts[0].layers.len();
         let mut active = [false; FAMILIES.len()];
         let weights = self.parts[part].weights.unwrap_or(setup.weights);
         for (family, info) in FAMILIES.iter().enumerate() {
-            let has_queries = layer.tensors[queries_of(family).start].is_some();
+            let has_queries = layer.set_of(family).is_some();
             let has_targets = targets_of(family).next().is_none_or(|field| targets.get(field) == Some(&true));
             active[family] = has_queries && has_targets;
             let counts = |weights: &Weights| terms_of(family).find(|&term| weights.all()[term] > 0.0);
@@ -333,12 +408,17 @@ impl Layout {
                 let needed = FAMILIES.iter().position(|family| family.name == needed).unwrap_or(family);
                 active[family] = active[needed];
                 if let (false, Some(term)) = (active[needed], counts(&weights)) {
-                    let has_queries = layer.tensors[queries_of(needed).start].is_some();
+                    let has_queries = layer.set_of(needed).is_some();
                     return Err(missing(part, needed, has_queries, term));
                 }
             }
-            // a late family is optional: its weights count where layers have it
-            if active[family] || matches!(setup.family(family), Built::Late(_)) {
+            let may_lack = match info.presence {
+                Presence::Everywhere => false,
+                // targets that lack what queries have are missed wherever that is
+                Presence::Finally => !is_final && !has_queries,
+                Presence::Anywhere => true,
+            };
+            if active[family] || may_lack {
                 continue;
             }
             if let Some(term) = counts(&weights).or_else(|| counts(&setup.cost)) {
@@ -355,12 +435,10 @@ impl Layout {
     }
 
     fn add_gradients(&mut self, stacks: &[Stack]) {
-        let owners = (0..FAMILIES.len()).filter_map(|family| gradient_field(family).map(|field| (field, 1 + family)));
-        let owners: Vec<_> = std::iter::once((LOGITS, 0)).chain(owners).collect();
         let mut first_layer = 0;
         let mut tensors = self.tensors.iter().enumerate();
         for stack in stacks {
-            let fields = stack.widths.iter().filter(|&&width| width > 0).count();
+            let fields = stack.widths.iter().take(QUERY_FIELDS).filter(|&&width| width > 0).count();
             let mut slots: Vec<Vec<usize>> = vec![Vec::new(); stack.layers];
             for (index, slot) in self.slots.iter().enumerate() {
                 if let Some(sharing) = slot.tensors.checked_sub(first_layer).and_then(|layer| slots.get_mut(layer)) {
@@ -373,9 +451,9 @@ impl Layout {
                     (queries.start, queries.end)
                 });
             }
-            for (tensor, info) in tensors.by_ref().take(fields) {
-                if let Some(&(_, owner)) = owners.iter().find(|&&(field, _)| field == info.field) {
-                    self.gradients.push(GradientTensor { tensor, owner, slots: slots.clone() });
+            for (tensor, &Tensor { field, .. }) in tensors.by_ref().take(fields) {
+                if query_field(field).has_gradient {
+                    self.gradients.push(GradientTensor { tensor, field, slots: slots.clone() });
                 }
             }
             first_layer += stack.layers;

@@ -121,10 +121,16 @@ fn sanitize(
         may_correct |= terms.has_corrections();
         for query in 0..image.queries {
             for (k, field) in queries_of(family).enumerate() {
+                // what all queries have is looked at once, and leaves out all of them
+                if query > 0 && !image.rows.is_own(field) {
+                    continue;
+                }
                 let bad = inspect(setup, image, field, query, |row| terms.check_query(k, row))?;
                 counts.fields[field] += bad;
-                if bad > 0 {
-                    left_out.push(query);
+                match bad > 0 {
+                    true if image.rows.is_own(field) => left_out.push(query),
+                    true => left_out.extend(0..image.queries),
+                    false => {}
                 }
             }
         }
@@ -139,6 +145,11 @@ fn sanitize(
     for field in std::iter::once(LOGITS).chain(fields) {
         copies[field].extend_from_slice(image.rows.get(field));
         let width = image.rows.width(field);
+        if !image.rows.is_own(field) {
+            let not_finite = copies[field].iter_mut().filter(|value| !value.is_finite());
+            not_finite.for_each(|value| *value = 0.0);
+            continue;
+        }
         for &query in left_out.iter() {
             let row = &mut copies[field][query * width..][..width];
             if field == LOGITS { setup.class.neutralize(row) } else { row.fill(0.0) }

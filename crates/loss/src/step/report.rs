@@ -103,12 +103,13 @@ impl Report {
 }
 
 impl LayerReport {
-    /// The terms of a layer. `family`: of each number. `normalizer`: of geometric terms.
+    /// The terms of a layer. `family`: of each number. `normalizer`: of geometric terms; `own`: of those that do not follow the
+    /// union matching.
     pub(crate) fn new<'a>(
         sums: &Sums,
         family: impl Fn(usize) -> &'a Built,
         class_normalizer: f64,
-        normalizer: f64,
+        [normalizer, own]: [f64; 2],
         images: usize,
         counts: LayerCounts,
     ) -> Self {
@@ -120,7 +121,8 @@ impl LayerReport {
                 Built::Pair(_) => terms_of(index),
                 Built::Late(_) => terms_of(index).start..terms_of(index).start + 1,
             };
-            terms[divided].iter_mut().for_each(|term| *term /= normalizer);
+            let divisor = if FAMILIES[index].follows_union { normalizer } else { own };
+            terms[divided].iter_mut().for_each(|term| *term /= divisor);
         }
         Self {
             terms,

@@ -23,8 +23,9 @@ use super::scratch::Scratch;
 use super::setup::Setup;
 use super::step::Step;
 use super::sums::{NonFiniteCounts, Sums};
-use super::{cost, ignore, union};
+use super::{cost, ignore, shared, union};
 use crate::error::Result;
+use crate::terms::LOGITS;
 use crate::terms::class::{ClassDivisor, Purpose};
 
 /// Logits that take as long to read as a cell of a cost matrix takes to fill and to match.
@@ -66,6 +67,21 @@ pub(crate) fn compute(
     matches: &mut [i32],
     scratch: &mut Scratch,
 ) -> Result<Report> {
+    let mut copies = shared::copies(step.layout, !gradients.is_empty())?;
+    let mut places = shared::places(gradients, &mut copies, step.layout);
+    let report = compute_all(step, given, &mut places, matches, scratch)?;
+    shared::add_up(gradients, &copies, step.layout);
+    Ok(report)
+}
+
+/// The same, where no two jobs write to the same gradient.
+fn compute_all(
+    step: &Step<'_>,
+    given: Normalizers<'_>,
+    gradients: &mut [&mut [f32]],
+    matches: &mut [i32],
+    scratch: &mut Scratch,
+) -> Result<Report> {
     let (setup, layout) = (step.setup, step.layout);
     let slots = &layout.slots;
     let targets = step.views.total();
@@ -74,6 +90,7 @@ pub(crate) fn compute(
     let mut sums = vec![Sums::default(); slots.len()];
     let mut class = vec![ClassNormalizer::default(); slots.len()];
     let mut normalizers = vec![1.0; slots.len()];
+    let first_pairs = step.first_pairs()?;
     let has_late = slots.iter().any(|slot| setup.late(&slot.active).is_some());
     let mut quality = std::mem::take(&mut scratch.quality);
     quality.resize(if has_late { matches.len() } else { 0 }, 0.0);
@@ -91,10 +108,15 @@ pub(crate) fn compute(
             normalizers[index] = step.normalizer(index, &given, pairs);
         }
         let scales = layer_scales(step, &normalizers, |index| class[index].divisor.unwrap_or(0.0));
-        let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
+        let out = JobOutputs {
+            gradients: &mut *gradients,
+            matches: &mut *matches,
+            quality: &mut quality,
+            first_pairs: &first_pairs,
+        };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
         let first = run(step.threads, &mut stage_jobs, scratch, |job, scratch| {
-            let image = step.image(job.slot, job.image);
+            let image = step.image_of(job);
             let normalizer = class[job.slot];
             match normalizer.divisor {
                 Some(_) => compute_image(step, &image, job, &scales[job.slot], scratch)?,
@@ -124,11 +146,16 @@ pub(crate) fn compute(
         drop(stage_jobs);
         if is_late.contains(&true) {
             let scales = layer_scales(step, &normalizers, |index| class[index].sum);
-            let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
+            let out = JobOutputs {
+                gradients: &mut *gradients,
+                matches: &mut *matches,
+                quality: &mut quality,
+                first_pairs: &first_pairs,
+            };
             let mut late_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
             late_jobs.retain(|job| is_late[job.slot]);
             run(step.threads, &mut late_jobs, scratch, |job, scratch| {
-                let mut image = step.image(job.slot, job.image);
+                let mut image = step.image_of(job);
                 image.is_optimal &= can_wait(setup, &image, job.matches); // others are matched
                 compute_image(step, &image, job, &scales[job.slot], scratch)
             })?;
@@ -138,9 +165,15 @@ pub(crate) fn compute(
     let union = union_matches(step, matches, &mut report)?;
     if let Some(union) = &union {
         report.union_normalizer = given.union_pairs.unwrap_or(report.union_normalizer);
-        let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
+        let out = JobOutputs {
+            gradients: &mut *gradients,
+            matches: &mut *matches,
+            quality: &mut quality,
+            first_pairs: &first_pairs,
+        };
         union_losses(step, union, report.union_normalizer, out, &mut sums, scratch)?;
     }
+    let own_normalizers = normalizers.clone();
     for (normalizer, slot) in normalizers.iter_mut().zip(slots) {
         if layout.parts[slot.part].union {
             *normalizer = report.union_normalizer;
@@ -151,7 +184,7 @@ pub(crate) fn compute(
         let matched = Matched { matches, union: union.as_deref(), distilled: given.distilled };
         late::roles(step, &matched, &mut roles, &mut report.non_finite, scratch)?;
         let distillations = late::distillations(step, &matched, &roles, &mut report.layers);
-        let out = JobOutputs { gradients, matches, quality: &mut [] };
+        let out = JobOutputs { gradients, matches, quality: &mut [], first_pairs: &[] };
         let late_jobs = late::losses(step, (&roles, &quality), &normalizers, &distillations, out, scratch)?;
         late_jobs.iter().for_each(|job| sums[job.slot].add(&job.sums));
         scratch.roles = roles;
@@ -161,7 +194,8 @@ pub(crate) fn compute(
         let ClassNormalizer { sum, least, divisor, .. } = class[index];
         let counts = LayerCounts { class_weight: sum, least_class_weight: least, ..layer.counts };
         let (own, family) = (&sums[index], |family| setup.family(family));
-        *layer = LayerReport::new(own, family, divisor.unwrap_or(sum), normalizers[index], layout.images, counts);
+        let divisors = [normalizers[index], own_normalizers[index]];
+        *layer = LayerReport::new(own, family, divisor.unwrap_or(sum), divisors, layout.images, counts);
         let part = &layout.parts[slot.part];
         report.loss += part.weight * layer.total(&step.weights(part));
     }
@@ -185,7 +219,7 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
             report.layers[index].counts.pairs = pairs;
             report.layers[index].normalizer = step.normalizer(index, &Normalizers::default(), pairs);
         }
-        let out = JobOutputs { gradients: &mut [], matches: &mut *matches, quality: &mut [] };
+        let out = JobOutputs { gradients: &mut [], matches: &mut *matches, quality: &mut [], first_pairs: &[] };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
         run(step.threads, &mut stage_jobs, scratch, |job, scratch| {
             let image = step.image(job.slot, job.image);
@@ -260,7 +294,7 @@ fn compute_image(
 ) -> Result<()> {
     let setup = step.setup;
     let scale = setup.class.pass_scale(scales.0[0]);
-    let gradient = job.gradients.as_mut().map(|gradients: &mut Gradients<'_>| &mut *gradients[0]);
+    let gradient = job.gradients.as_mut().map(|gradients: &mut Gradients<'_>| &mut *gradients[LOGITS]);
     let purpose = Purpose::Loss { scale, gradient };
     let Scratch { read, cost, solve, sorted, losses, .. } = scratch;
     let read = find(setup, image, purpose, job.matches, (read, cost, solve), &mut job.non_finite)?;

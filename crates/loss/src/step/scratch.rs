@@ -23,9 +23,10 @@ pub struct Scratch {
 
 impl GiveBack for Scratch {
     fn give_back(&mut self) {
-        let Self { read, cost, solve, distill, roles, quality, .. } = &*self;
+        let Self { read, cost, solve, losses, distill, roles, quality, .. } = &*self;
         // the others grow with the queries, far less than these
-        let bytes = read.held() + cost.held() + solve.held() + distill.held() + held(roles) + held(quality);
+        let stages = read.held() + cost.held() + solve.held() + losses.held() + distill.held();
+        let bytes = stages + held(roles) + held(quality);
         if bytes > KEPT {
             *self = Self { interrupt: self.interrupt.take(), ..Self::default() };
         }

@@ -27,7 +27,7 @@ pub struct Term {
 pub struct Family {
     /// Its name.
     pub name: &'static str,
-    /// Fields of the queries. Where a layer has the first, it has all of them.
+    /// Fields of the queries. Where a layer has the family, it has all fields of one set of them.
     pub queries: &'static [Field],
     /// Fields of the targets. Where a batch has the first, it has all of them but those that are optional.
     pub targets: &'static [TargetField],
@@ -37,12 +37,28 @@ pub struct Family {
     pub options: &'static [&'static OptionInfo],
     /// Whether it says how well a pair agrees.
     pub has_quality: bool,
-    /// Whether its terms are computed once all matchings are known. A layer may then lack its fields, whatever their weights.
+    /// Whether its terms are computed once all matchings are known.
     pub is_late: bool,
+    /// Which layers must have its fields where one of its terms has a weight.
+    pub presence: Presence,
+    /// Whether its terms are over the pairs of the union matching in parts that use it; otherwise over the layer's own, and
+    /// divided as in a part without.
+    pub follows_union: bool,
     /// A family before it whose fields layers and targets must have where terms of this one count.
     pub needs: Option<&'static str>,
     /// Makes it ready. Options are within their ranges.
     pub(crate) build: fn(&Options, Places<'_>) -> Result<Built>,
+}
+
+/// Which layers must have the fields of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// All.
+    Everywhere,
+    /// The last one of the first part.
+    Finally,
+    /// None: their terms count where layers have them.
+    Anywhere,
 }
 
 /// A field of the targets.
@@ -52,6 +68,31 @@ pub struct TargetField {
     pub field: Field,
     /// Whether it may be absent where the family's others are there.
     pub is_optional: bool,
+    /// What it is made of.
+    pub form: Form,
+}
+
+/// What a field of the targets is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A row of numbers for each target.
+    Row,
+    /// A plane of bytes, 0 or 1, for each target; those of an image have one size.
+    Planes,
+    /// A plane of bytes for the whole image, where it has one.
+    Plane,
+}
+
+impl TargetField {
+    /// One that has rows of numbers wherever targets have the family.
+    pub(crate) const fn rows(field: Field) -> Self {
+        Self { field, is_optional: false, form: Form::Row }
+    }
+
+    /// The same where it may be absent.
+    pub(crate) const fn optional(field: Field) -> Self {
+        Self { field, is_optional: true, form: Form::Row }
+    }
 }
 
 /// A kind of classification, of which a criterion has one. Its field is the logits.

@@ -17,11 +17,12 @@ mod spans;
 
 use std::ops::Range;
 
-use crate::field::{Field, MAX_FIELDS};
+use crate::field::{Field, MAX_FIELDS, Owner};
 use family::{Family, Kind, TargetField, Term};
 
 /// All families. Their order is that of the results, and of sums: it is part of the bits.
-pub(crate) const FAMILIES: [&Family; 4] = [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY, &points::FAMILY];
+pub(crate) const FAMILIES: [&Family; 5] =
+    [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY, &points::FAMILY, &masks::FAMILY];
 
 /// All kinds of classification, the usual one first.
 pub(crate) const KINDS: &[&Kind] = &classes::KINDS;
@@ -109,17 +110,34 @@ pub(crate) fn query_field(place: usize) -> &'static Field {
     query_fields().nth(place).expect("places come from the list")
 }
 
-/// The place of the field that a family has its gradient by.
-pub(crate) fn gradient_field(family: usize) -> Option<usize> {
-    queries_of(family).zip(FAMILIES[family].queries).find(|(_, field)| field.has_gradient).map(|(place, _)| place)
+/// The places of the fields that a family has gradients by.
+pub(crate) fn gradient_fields(family: usize) -> impl Iterator<Item = usize> {
+    queries_of(family).zip(FAMILIES[family].queries).filter(|(_, field)| field.has_gradient).map(|(place, _)| place)
 }
+
+/// What has a row of each field of the queries.
+pub(crate) const OWNERS: [Owner; MAX_FIELDS] = {
+    let mut owners = [Owner::Query; MAX_FIELDS];
+    let mut family = 0;
+    while family < FAMILIES.len() {
+        let (fields, first) = (FAMILIES[family].queries, PLACES[family].queries.0);
+        let mut k = 0;
+        while k < fields.len() {
+            owners[first + k] = fields[k].owner;
+            k += 1;
+        }
+        family += 1;
+    }
+    owners
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::MAX_AXES;
 
     #[test]
-    fn names_are_unique_and_a_family_has_one_gradient_at_most() {
+    fn names_are_unique_and_rows_have_few_axes() {
         let unique = |mut names: Vec<&str>| {
             let count = names.len();
             names.sort_unstable();
@@ -130,9 +148,7 @@ mod tests {
         unique(query_fields().map(|field| field.name).collect());
         unique(target_fields().map(|target| target.field.name).collect());
         unique(KINDS.iter().map(|kind| kind.name).collect());
-        for family in FAMILIES {
-            assert!(family.queries.iter().filter(|field| field.has_gradient).count() <= 1, "{}", family.name);
-        }
+        assert!(query_fields().all(|field| field.axes.len() <= MAX_AXES));
         assert_eq!((terms().count(), query_fields().count()), (TERMS, QUERY_FIELDS));
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use simd::Level;
 
-use crate::field::FieldRows;
+use super::memory::TermMemory;
+use crate::field::{FieldRows, MAX_AXES};
 
 /// What is measured where a query lies on an ignored target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +36,27 @@ pub(crate) struct ClassCosts<'a> {
     pub weight: f32,
 }
 
+/// Which image of which layer terms are computed for, and what they draw random numbers from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct At {
+    /// Of the call.
+    pub seed: u64,
+    pub part: usize,
+    /// Within the part.
+    pub layer: usize,
+    pub image: usize,
+    /// The first of the image's pairs among those of the layer.
+    pub first_pair: usize,
+}
+
 /// What the cost of an image is made of.
 #[derive(Clone, Copy)]
 pub(crate) struct CostInputs<'a> {
+    pub at: At,
     /// How many of the padded columns are real.
     pub queries: usize,
+    /// All queries.
+    pub rows: FieldRows<'a>,
     /// As [`PairTerms::lay_out`] left it.
     pub layout: &'a [f32],
     /// Those that take part in the matching.
@@ -53,24 +70,45 @@ pub(crate) struct CostInputs<'a> {
 /// The matched pairs of an image.
 #[derive(Clone, Copy)]
 pub(crate) struct Pairs<'a> {
+    pub at: At,
     /// All queries.
     pub queries: FieldRows<'a>,
     /// All targets.
     pub targets: FieldRows<'a>,
     /// Query and target, in the order of the queries.
     pub list: &'a [(usize, usize)],
+    /// The number of each among the pairs of the image, of which some may be left out here.
+    pub numbers: &'a [usize],
 }
 
 /// Where the terms of an image go.
-pub(crate) struct PairOutputs<'a> {
+pub(crate) struct PairOutputs<'a, 'b> {
     /// What each term is multiplied by in the gradient.
     pub scales: &'a [f64],
     /// Each term is added to its sum.
     pub sums: &'a mut [f64],
     /// `[pairs]`: how well each pair agrees, 0 to 1, where the family says that.
     pub quality: &'a mut [f64],
-    /// That of the family's field, all rows; those of the pairs are written.
-    pub gradient: Option<&'a mut [f32]>,
+    /// Of each of the family's fields, all rows, empty where there is none; those of the pairs are written, and what pairs
+    /// share is added to.
+    pub gradients: Option<&'a mut [&'b mut [f32]]>,
+}
+
+/// The gradient of a family that has it by its first field alone.
+pub(crate) fn only<'a>(gradients: &'a mut [&mut [f32]]) -> &'a mut [f32] {
+    gradients[0]
+}
+
+/// The largest image that terms are computed for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Largest<'a> {
+    pub queries: usize,
+    pub targets: usize,
+    /// The widths and axes of the fields of the family's queries.
+    pub widths: &'a [usize],
+    pub axes: &'a [[usize; MAX_AXES]],
+    /// Height and width that hold all planes of the targets.
+    pub canvas: [usize; 2],
 }
 
 /// The terms of one geometry. Called once for each image and stage; the kernels within are generic.
@@ -80,6 +118,12 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
 
     /// Likewise of the targets, where the first field of the queries has the width `of_queries`.
     fn target_width(&self, index: usize, of_queries: usize) -> usize;
+
+    /// A field of the family's queries whose rows do not go with those of the others, and the width that they must have.
+    /// `widths`, `axes`: of each.
+    fn misfit(&self, _widths: &[usize], _axes: &[[usize; MAX_AXES]]) -> Option<(usize, usize)> {
+        None
+    }
 
     /// The rule that a finite row of a field of the queries breaks.
     fn check_query(&self, index: usize, row: &[f32]) -> Option<Broken>;
@@ -100,10 +144,15 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
 
     /// Adds the weighted cost to a block, `[targets, padded queries]`, of a stride that is not 0; where the family is the
     /// first, writes it, and +infinity in idle columns.
-    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]);
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], memory: &mut TermMemory);
 
     /// The terms of the pairs.
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>);
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, memory: &mut TermMemory);
+
+    /// Bytes of memory for an image of such queries, of which each has `layout_width` values already.
+    fn needs(&self, _largest: &Largest<'_>) -> u128 {
+        0
+    }
 
     /// The part of a query that lies on an ignored target, 0 to 1; `None` where that means nothing.
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64>;

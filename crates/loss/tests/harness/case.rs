@@ -1,8 +1,8 @@
 //! A case: the structure of a step, its arrays by field, and what is computed from them.
 
 use hungarian_loss::{
-    Criterion, Inputs, LayerReport, Level, Matching, Normalizers, Plan, Report, Result, Scratch, Structure, Targets,
-    Threads, query_fields,
+    Criterion, Inputs, LayerReport, Level, Matching, Normalizers, Plan, Raster, Report, Result, Scratch, Structure,
+    Targets, Threads, query_fields,
 };
 
 use super::settings::Settings;
@@ -24,6 +24,17 @@ pub struct Case {
     pub ignored: Vec<u8>,
     pub given: Vec<i32>,
     pub costs: Vec<f32>,
+    /// Of the targets' fields that are made of planes, in the order of their places: those of each image.
+    pub planes: Vec<Vec<Planes>>,
+    pub seed: u64,
+}
+
+/// The planes of an image.
+#[derive(Clone, Debug, Default)]
+pub struct Planes {
+    pub values: Vec<u8>,
+    pub height: usize,
+    pub width: usize,
 }
 
 /// How a case is run.
@@ -59,6 +70,12 @@ pub struct TensorPlace {
     pub width: usize,
 }
 
+impl Planes {
+    fn raster(&self) -> Raster<'_> {
+        Raster { values: &self.values, height: self.height, width: self.width }
+    }
+}
+
 impl Outcome {
     /// For comparing bit for bit: numbers as text tell all but the digits of NaN.
     pub fn bits(&self) -> (String, &[i32], Vec<Vec<u32>>) {
@@ -81,8 +98,12 @@ impl Case {
         let tensors: Vec<_> = self.tensors.iter().map(Vec::as_slice).collect();
         let fields: Vec<_> = self.fields.iter().map(Vec::as_slice).collect();
         let label_offsets = self.label_offsets.as_deref();
+        let planes: Vec<Vec<_>> =
+            self.planes.iter().map(|planes| planes.iter().map(Planes::raster).collect()).collect();
+        let planes: Vec<_> = planes.iter().map(Vec::as_slice).collect();
         let targets = Targets::new(&self.labels, label_offsets, &fields, &self.offsets, &self.ignored)?;
-        call(&Inputs { tensors: &tensors, given: &self.given, costs: &self.costs, targets })
+        let targets = targets.with_rasters(&planes);
+        call(&Inputs { tensors: &tensors, given: &self.given, costs: &self.costs, targets, seed: self.seed })
     }
 
     /// The loss with its gradients.
@@ -195,6 +216,7 @@ impl Case {
             let width = field.len() / total.max(1);
             *field = field[range.start * width..range.end * width].to_vec();
         }
+        case.planes.iter_mut().for_each(|all| *all = all.get(image).cloned().into_iter().collect());
         if !self.ignored.is_empty() {
             case.ignored = self.ignored[range.clone()].to_vec();
         }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use hungarian_loss::{Matching, Part, Weights, describe, query_fields, target_fields, terms};
+use hungarian_loss::{Form, Matching, Part, Weights, describe, query_fields, target_fields, terms};
 
-use super::case::{Case, Outcome, TensorPlace};
-use super::reference::{LateReference, PairReference, REFERENCES, Row, Table, Terms, classes};
+use super::case::{Case, Outcome, Planes, TensorPlace};
+use super::reference::{LateReference, PairReference, REFERENCES, Row, Table, Terms, classes, of};
 use super::settings::Settings;
 
 /// The definition of a case's outcome.
@@ -34,6 +34,8 @@ pub struct DefinedLayer {
     pairs: Vec<i32>,
     /// What the terms are divided by, but for those between layers.
     normalizer: f64,
+    /// What those are divided by that do not follow the union matching.
+    own_normalizer: f64,
     /// Number of the layer that teaches, and the shares of means in what it does.
     teacher: Option<(usize, [f64; 2])>,
 }
@@ -50,7 +52,10 @@ pub struct DefinedValues {
 impl<'a> Definition<'a> {
     pub fn new(case: &'a Case, outcome: &Outcome) -> Self {
         let widths = case.fields.iter().map(|values| (values.len() / case.targets().max(1), &values[..]));
-        let targets = Table::new(target_fields().map(|target| target.field.name), widths);
+        let mut targets = Table::new(target_fields().map(|target| target.field.name), widths);
+        for (place, target) in target_fields().enumerate().filter(|(place, _)| !case.planes[*place].is_empty()) {
+            targets.set(place, &planes_of_targets(case, place, target.form), case.targets());
+        }
         let kept = (0..case.targets()).filter(|&target| !case.is_ignored(target)).count();
         let mut definition = Self { case, targets, kept, layers: Vec::new() };
         definition.add_layers(outcome);
@@ -110,8 +115,10 @@ impl<'a> Definition<'a> {
                     matched += 1.0;
                     correct += f64::from(u8::from(labels.contains(&(classes::largest(x) as i32))));
                 }
-                if let Some(target) = self.target(image, layer.pairs[row]) {
-                    self.add_pair(layer, query, fixed, target, &mut sums);
+                for (pairs, follows) in [(&layer.pairs, true), (&layer.own, false)] {
+                    if let Some(target) = self.target(image, pairs[row]) {
+                        self.add_pair(layer, query, fixed, (target, follows), &mut sums);
+                    }
                 }
             }
             let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target)).count();
@@ -124,6 +131,11 @@ impl<'a> Definition<'a> {
         };
         sums[0] = if class_normalizer > 0.0 { sums[0] / class_normalizer } else { 0.0 };
         sums[1..].iter_mut().for_each(|sum| *sum /= layer.normalizer);
+        for family in describe().families.iter().filter(|family| !family.follows_union) {
+            for (place, _) in family_terms(family.name, &layer.settings.weights) {
+                sums[place] *= layer.normalizer / layer.own_normalizer;
+            }
+        }
         self.add_taught(layer, now, &mut sums);
         DefinedValues {
             terms: sums,
@@ -237,15 +249,23 @@ impl<'a> Definition<'a> {
         f64::from(self.case.costs[block + query % length * range.len() + target - range.start])
     }
 
-    fn add_pair(&self, layer: &DefinedLayer, now: Row<'_>, fixed: Row<'_>, target: usize, sums: &mut [f64]) {
+    /// The terms of a pair that follow the union matching, or those that do not.
+    fn add_pair(
+        &self,
+        layer: &DefinedLayer,
+        now: Row<'_>,
+        fixed: Row<'_>,
+        (target, follows): (usize, bool),
+        sums: &mut [f64],
+    ) {
         let row = self.targets.row(target);
-        for (name, pair) in self.pair_references(layer) {
+        for (name, pair) in self.pair_references(layer).filter(|(name, _)| of(name).family().follows_union == follows) {
             let values = pair.values(&layer.settings, now, fixed, row);
             family_terms(name, &layer.settings.weights)
                 .zip(values)
                 .for_each(|((place, _), value)| sums[place] += value);
         }
-        if let Some((name, late)) = self.late_reference(layer) {
+        if let (Some((name, late)), true) = (self.late_reference(layer), follows) {
             let place = family_terms(name, &layer.settings.weights).next().expect("a term").0;
             sums[place] += late.over_pair(&layer.settings, now, row, self.quality(layer, fixed, target));
         }
@@ -306,6 +326,7 @@ impl<'a> Definition<'a> {
                     pairs: own.to_vec(),
                     matches,
                     normalizer,
+                    own_normalizer: normalizer,
                     teacher: None,
                 });
             }
@@ -346,6 +367,16 @@ impl<'a> Definition<'a> {
             self.layers[index].teacher = Some((index + last - self.layers[index].layer, shares));
         }
     }
+}
+
+/// The planes of a field as rows of the targets, which have all that of their image where it has but one. All are of one size.
+fn planes_of_targets(case: &Case, place: usize, form: Form) -> Vec<f32> {
+    let images = case.planes[place].iter().zip(case.offsets.windows(2));
+    let of_image = |(planes, range): (&Planes, &[u32])| {
+        let repeat = if form == Form::Plane { (range[1] - range[0]) as usize } else { 1 };
+        planes.values.repeat(repeat)
+    };
+    images.flat_map(of_image).map(f32::from).collect()
 }
 
 /// Places of a family's terms among all, with their weights.

@@ -1,6 +1,6 @@
 //! Sketches: what random cases are made of.
 
-use hungarian_loss::{LayerRule, Matching, Part, Stack, Structure, query_fields, target_fields};
+use hungarian_loss::{Form, LayerRule, Matching, Part, Stack, Structure, query_fields, target_fields};
 use proptest::prelude::*;
 
 use super::case::Case;
@@ -60,23 +60,34 @@ impl Sketch {
         for SketchStack { layers, rows, columns, families } in &self.stacks {
             let count = layers * images * rows;
             let mut widths = vec![0; query_fields().count()];
+            let mut axes = vec![Vec::new(); widths.len()];
             widths[0] = *columns;
             tensors.push((0..count * columns).map(|_| 2.0 * random.normal()).collect());
             for reference in REFERENCES.iter().filter(|reference| families.contains(&reference.name())) {
                 for (k, (place, _)) in reference.query_fields().enumerate() {
                     widths[place] = reference.query_width(&self.settings, k);
+                    if widths[place] == 0 {
+                        continue;
+                    }
+                    axes[place] = reference.query_axes(k);
                     let row = |_| reference.query_row(random, &self.settings, k);
                     tensors.push((0..count).flat_map(row).collect());
                 }
             }
-            stacks.push(Stack { layers: *layers, rows: *rows, widths });
+            stacks.push(Stack { axes, ..Stack::of_rows(*layers, *rows, widths) });
         }
         let mut fields = vec![Vec::new(); target_fields().count()];
         let mut has_targets = vec![false; fields.len()];
+        let mut planes = vec![Vec::new(); fields.len()];
         for reference in REFERENCES.iter().filter(|reference| self.families.contains(&reference.name())) {
             for (k, (place, info)) in reference.target_fields().enumerate() {
                 if !info.is_optional || random.below(2) == 0 {
                     has_targets[place] = true;
+                    if info.form != Form::Row {
+                        planes[place] =
+                            self.counts.iter().map(|&count| reference.target_planes(random, k, count)).collect();
+                        continue;
+                    }
                     fields[place] = (0..total).flat_map(|_| reference.target_row(random, &self.settings, k)).collect();
                 }
             }
@@ -108,6 +119,8 @@ impl Sketch {
             ignored,
             given,
             costs,
+            planes,
+            seed: self.seed,
         }
     }
 

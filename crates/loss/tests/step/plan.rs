@@ -54,7 +54,7 @@ fn sizes_of_which_no_memory_has_so_many_are_refused() {
         assert!(is_memory(refused(|structure| structure.stacks[0].rows = size)), "{size} rows");
         assert!(is_memory(refused(|structure| structure.stacks[0].layers = size)), "{size} layers");
         assert!(is_memory(refused(|structure| structure.stacks[0].widths[0] = size)), "{size} columns");
-        let stack = |layers| Stack { layers, rows: 0, widths: vec![] };
+        let stack = |layers| Stack::of_rows(layers, 0, vec![]);
         assert!(is_memory(refused(|structure| structure.stacks.push(stack(size)))), "{size} layers of nothing");
     }
     // of layers each takes memory
@@ -77,7 +77,7 @@ fn sizes_of_which_no_memory_has_so_many_are_refused() {
 #[test]
 fn plans_say_what_they_report_and_which_tensors_have_gradients() {
     let mut case = with_edges();
-    case.structure.stacks.push(Stack { layers: 1, rows: 5, widths: vec![4, 4] });
+    case.structure.stacks.push(Stack::of_rows(1, 5, vec![4, 4]));
     case.structure.parts.push(Part::plain(2..3, 0..5));
     let plan = case.plan(Level::detect(), None).expect("it fits");
     assert_eq!((plan.reported_layers(), plan.reported_queries()), (3, 2 * (2 * 3 + 5)));

@@ -43,6 +43,7 @@ macro_rules! check_families {
 mod boxes;
 mod classes;
 mod edges;
+mod masks;
 mod points;
 mod spans;
 

@@ -17,8 +17,9 @@ use std::sync::Arc;
 
 use simd::{Level, dispatch};
 
-use super::family::{Built, Family, Places, TargetField, Term};
-use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs};
+use super::family::{Built, Family, Places, Presence, TargetField, Term};
+use super::memory::TermMemory;
+use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, only};
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
 use pairs::MatchedBoxes;
@@ -28,20 +29,21 @@ use values::{BoxTerms, Geometry};
 pub(super) const FAMILY: Family = Family {
     name: "boxes",
     queries: &[BOXES],
-    targets: &[TargetField { field: BOXES, is_optional: false }],
+    targets: &[TargetField::rows(BOXES)],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
     options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES],
     has_quality: true,
     is_late: false,
     needs: None,
+    presence: Presence::Everywhere,
+    follows_union: true,
     build,
 };
 
 /// The name of the targets' boxes.
 pub(super) const TARGET_BOXES: &str = BOXES.name;
 
-const BOXES: Field =
-    Field { name: "boxes", axes: &[Axis { name: "component", size: Some(COMPONENTS) }], has_gradient: true };
+const BOXES: Field = Field::row("boxes", &[Axis { name: "component", size: Some(COMPONENTS) }], true);
 
 /// Added to every area and squared length that a term divides by, in cost and loss: 1e-6 in DAB-DETR and DINO, 0 in most
 /// others. With 0, a quotient whose divisor is 0 counts as 0.
@@ -125,7 +127,7 @@ impl PairTerms for BoxFamily {
         cost::COLUMNS
     }
 
-    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]) {
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], _: &mut TermMemory) {
         let weights = BoxTerms::of(inputs.weights);
         let targets = inputs.targets.get(self.targets);
         match &inputs.class {
@@ -144,14 +146,14 @@ impl PairTerms for BoxFamily {
         }
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>) {
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, _: &mut TermMemory) {
         let boxes = MatchedBoxes {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),
             pairs: pairs.list,
         };
         let scale = BoxTerms::of(out.scales);
-        let terms = pairs::matched(level, self.geometry, boxes, &scale, out.quality, out.gradient);
+        let terms = pairs::matched(level, self.geometry, boxes, &scale, out.quality, out.gradients.map(only));
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
     }
 

@@ -10,8 +10,7 @@ use super::family::Kind;
 use crate::field::{Axis, Field};
 
 /// A logit for each class, and with softmax one for no-object.
-pub(crate) const LOGITS: Field =
-    Field { name: "logits", axes: &[Axis { name: "class", size: None }], has_gradient: true };
+pub(crate) const LOGITS: Field = Field::row("logits", &[Axis { name: "class", size: None }], true);
 
 /// All kinds, the usual one first.
 pub(super) const KINDS: [&Kind; 5] =

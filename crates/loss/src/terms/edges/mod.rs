@@ -13,7 +13,7 @@ use lsap::memory::{first, held};
 use simd::{LANES, Level, all_finite, dispatch};
 
 use super::boxes::{BOX_FORMAT, BoxFormat, COMPONENTS, TARGET_BOXES, lay_out};
-use super::family::{Built, Family, Places, Term};
+use super::family::{Built, Family, Places, Presence, Term};
 use super::late::{LatePairs, LateTerms, Taught};
 use super::memory::{Memory, TermMemory};
 use super::pair::Broken;
@@ -36,19 +36,17 @@ pub(super) const FAMILY: Family = Family {
     has_quality: false,
     is_late: true,
     needs: Some("boxes"),
+    presence: Presence::Anywhere,
+    follows_union: true,
     build,
 };
 
 /// Raw scores of the bins of the left, top, right and bottom edge.
-const CORNERS: Field = Field {
-    name: "corners",
-    axes: &[Axis { name: "edge", size: Some(EDGES) }, Axis { name: "bin", size: None }],
-    has_gradient: true,
-};
+const CORNERS: Field =
+    Field::row("corners", &[Axis { name: "edge", size: Some(EDGES) }, Axis { name: "bin", size: None }], true);
 
 /// The boxes that the edges' distances start from, in the configured format.
-const REFERENCES: Field =
-    Field { name: "references", axes: &[Axis { name: "component", size: Some(COMPONENTS) }], has_gradient: false };
+const REFERENCES: Field = Field::row("references", &[Axis { name: "component", size: Some(COMPONENTS) }], false);
 
 /// One less than the number of an edge's bins; 32 in D-FINE.
 const REG_MAX: OptionInfo =

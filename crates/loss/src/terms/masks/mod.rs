@@ -1,11 +1,186 @@
-//! Masks: the kernels.
-#![cfg_attr(not(test), expect(dead_code, reason = "the family that uses them is not listed yet"))]
+//! Masks: a plane of logits for each query, by binary cross-entropy, focal loss and dice over samples of it.
+//!
+//! Over M samples with logits x, p = σ(x), and labels y from 0 to 1:
+//!
+//! - `maskBce` = Σ BCE(x, y) / M, BCE(x, y) = ln(1 + eˣ) - x·y (Cheng et al. 2022, "Mask2Former"; facebookresearch/Mask2Former,
+//!   `mask2former/modeling/{criterion,matcher}.py`);
+//! - `maskFocal` = Σ α_t (1 - p_t)^γ BCE(x, y) / M, α_t = αy + (1 - α)(1 - y), p_t = py + (1 - p)(1 - y) (Carion et al. 2020,
+//!   "DETR", `models/segmentation.py`; Cheng et al. 2021, "MaskFormer", `mask_former/modeling/{criterion,matcher}.py`);
+//! - `maskDice` = 1 - (2 Σ py + 1) / (Σ p + Σ y + 1) (Milletari et al. 2016; in all of these).
+//!
+//! The loss is their sum over the pairs. The cost has the same three, of which focal is linear in y: Σ (f⁻ + (f⁺ - f⁻)y) / M with
+//! the values f of either label.
+//!
+//! A layer has the logits, `masks`, or factors of them, whose product they are: `maskFeatures` of the image, `maskQueries` and
+//! `maskBias`, logit = ⟨features, query⟩ + bias (roboflow/rf-detr, `rfdetr/models/heads/segmentation.py`).
+//!
+//! Which samples: [`sampling`].
 
 mod canvas;
 mod cost;
 mod factored;
 mod grid;
+mod matching;
+mod pairs;
 mod points;
+mod prediction;
 mod random;
 mod samples;
+mod sampling;
+mod targets;
 mod values;
+
+use std::sync::Arc;
+
+use simd::Level;
+
+use super::family::{Built, Family, Form, Places, Presence, TargetField, Term};
+use super::memory::TermMemory;
+use super::pair::{Broken, CostInputs, Largest, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
+use crate::error::Result;
+use crate::field::{Axis, Field, FieldRows, MAX_AXES, Owner};
+use crate::option::Options;
+use sampling::Sampling;
+
+/// The family.
+pub(super) const FAMILY: Family = Family {
+    name: "masks",
+    queries: &[
+        plane("masks", &[ROW, COLUMN], Owner::Query, Some(0)),
+        plane("maskFeatures", &[CHANNEL, ROW, COLUMN], Owner::Image, Some(1)),
+        Field { set: Some(1), ..Field::row("maskQueries", &[CHANNEL], true) },
+        Field { owner: Owner::Layer, set: Some(1), ..Field::row("maskBias", &[BIAS], true) },
+        Field { has_gradient: false, ..plane("maskCostPoints", &[POINT, COORDINATE], Owner::Image, None) },
+        Field { has_gradient: false, ..plane("maskLossPoints", &[PAIR, POINT, COORDINATE], Owner::Pair, None) },
+    ],
+    targets: &[
+        TargetField { form: Form::Planes, ..TargetField::rows(plane("masks", &[ROW, COLUMN], Owner::Query, Some(0))) },
+        TargetField::optional(Field::row("hasMask", &[Axis { name: "flag", size: Some(1) }], false)),
+        TargetField { form: Form::Plane, ..TargetField::optional(Field::row("void", &[ROW, COLUMN], false)) },
+    ],
+    terms: &[term("maskBce"), term("maskFocal"), term("maskDice")],
+    options: &sampling::OPTIONS,
+    has_quality: false,
+    is_late: false,
+    needs: None,
+    presence: Presence::Finally,
+    follows_union: false,
+    build,
+};
+
+const ROW: Axis = Axis { name: "row", size: None };
+const COLUMN: Axis = Axis { name: "column", size: None };
+const CHANNEL: Axis = Axis { name: "channel", size: None };
+const BIAS: Axis = Axis { name: "bias", size: Some(1) };
+const PAIR: Axis = Axis { name: "pair", size: None };
+const POINT: Axis = Axis { name: "point", size: None };
+const COORDINATE: Axis = Axis { name: "coordinate", size: Some(2) };
+
+const fn plane(name: &'static str, axes: &'static [Axis], owner: Owner, set: Option<u8>) -> Field {
+    Field { owner, set, ..Field::row(name, axes, true) }
+}
+
+const fn term(name: &'static str) -> Term {
+    Term { name, in_cost: true, is_variant: false, needs_sigmoid: false }
+}
+
+fn build(options: &Options, places: Places<'_>) -> Result<Built> {
+    let sampling = Sampling::new(options);
+    Ok(Built::Pair(Arc::new(MaskFamily { queries: places.queries, targets: places.targets, sampling })))
+}
+
+/// Ready to run.
+#[derive(Debug)]
+struct MaskFamily {
+    /// Places of the first fields.
+    queries: usize,
+    targets: usize,
+    sampling: Sampling,
+}
+
+impl PairTerms for MaskFamily {
+    fn query_width(&self, index: usize, given: usize) -> usize {
+        if index == BIAS_FIELD { 1 } else { given }
+    }
+
+    fn target_width(&self, _: usize, _: usize) -> usize {
+        1
+    }
+
+    fn misfit(&self, widths: &[usize], axes: &[[usize; MAX_AXES]]) -> Option<(usize, usize)> {
+        let channels = axes[FEATURES][0];
+        if widths[FEATURES] > 0 && widths[QUERIES] != channels {
+            return Some((QUERIES, channels));
+        }
+        let [pairs, given, _] = axes[LOSS_POINTS];
+        let draws = self.sampling.loss_points(size_of_plane(axes));
+        let fits = widths[LOSS_POINTS] == 0 || [draws.points(), draws.draws()].contains(&given);
+        (!fits).then_some((LOSS_POINTS, pairs * draws.draws() * 2))
+    }
+
+    fn check_query(&self, _: usize, _: &[f32]) -> Option<Broken> {
+        None
+    }
+
+    fn check_target(&self, _: usize, row: &[f32]) -> Option<Broken> {
+        let at = row.iter().position(|value| ![0.0, 1.0].contains(value))?;
+        Some(Broken { at, rule: "hasMask must be 0 or 1" })
+    }
+
+    fn lay_out(&self, level: Level, queries: FieldRows<'_>, _: &mut Vec<f32>) -> bool {
+        (0..FIELDS).all(|field| simd::all_finite(level, queries.get(self.queries + field)))
+    }
+
+    fn layout_width(&self, _: usize) -> usize {
+        0
+    }
+
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], memory: &mut TermMemory) {
+        if let Some(class) = &inputs.class {
+            fill_class(class, inputs.queries, block);
+        }
+        matching::add(self, level, inputs, block, memory.get());
+    }
+
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, memory: &mut TermMemory) {
+        pairs::add(self, level, pairs, out, memory.get());
+    }
+
+    fn needs(&self, largest: &Largest<'_>) -> u128 {
+        let &Largest { queries, targets, widths, axes, canvas: [height, width] } = largest;
+        if widths[MASKS] == 0 && widths[FEATURES] == 0 {
+            return 0;
+        }
+        let size = size_of_plane(axes);
+        let [area, canvas] = [size[0] * size[1], height * width].map(|pixels| pixels as u128);
+        let (channels, queries, targets) = (axes[FEATURES][0] as u128, queries as u128, targets as u128);
+        let given = (widths[COST_POINTS] / 2).max(self.sampling.cost_points(size));
+        let samples = if self.sampling.cost_by_points { given as u128 } else { area };
+        let counts = self.sampling.loss_points(size);
+        let draws = if self.sampling.loss_by_points { (counts.draws() + counts.points()) as u128 } else { canvas };
+        let cost = (queries + channels + 2 * targets + 2 * queries) * 4 * samples;
+        let factors = queries.min(targets) * (area + channels) * 4;
+        2 * cost + factors + 64 * (area + draws + samples + canvas) + 64 * (height + width + size[0] + size[1]) as u128
+    }
+
+    fn overlap(&self, _: Overlap, _: &[f32], _: &[f32]) -> Option<f64> {
+        None
+    }
+}
+
+/// The places of the fields of queries within the family.
+const MASKS: usize = 0;
+const FEATURES: usize = 1;
+const QUERIES: usize = 2;
+const BIAS_FIELD: usize = 3;
+const COST_POINTS: usize = 4;
+const LOSS_POINTS: usize = 5;
+const FIELDS: usize = 6;
+
+/// Height and width of a prediction. `axes`: of the family's fields.
+fn size_of_plane(axes: &[[usize; MAX_AXES]]) -> [usize; 2] {
+    match axes[MASKS] {
+        [0, ..] => [axes[FEATURES][1], axes[FEATURES][2]],
+        [height, width, _] => [height, width],
+    }
+}

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use simd::Level;
 
-use super::family::{Built, Family, Places, TargetField, Term};
-use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
+use super::family::{Built, Family, Places, Presence, TargetField, Term};
+use super::memory::TermMemory;
+use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class, only};
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options, Values};
@@ -25,21 +26,22 @@ use values::{POINT_FORMAT, Weighing, dimensions};
 pub(super) const FAMILY: Family = Family {
     name: "points",
     queries: &[POINTS],
-    targets: &[TargetField { field: POINTS, is_optional: false }, TargetField { field: VISIBILITY, is_optional: true }],
+    targets: &[TargetField::rows(POINTS), TargetField::optional(VISIBILITY)],
     terms: &[Term { name: "pointL1", in_cost: true, is_variant: false, needs_sigmoid: false }],
     options: &[&POINT_FORMAT, &POINT_WEIGHTS, &NORMALIZED_POINTS],
     has_quality: false,
     is_late: false,
     needs: None,
+    presence: Presence::Everywhere,
+    follows_union: true,
     build,
 };
 
 /// Of each point its coordinates, one point after the other.
-const POINTS: Field = Field { name: "points", axes: &[Axis { name: "component", size: None }], has_gradient: true };
+const POINTS: Field = Field::row("points", &[Axis { name: "component", size: None }], true);
 
 /// 0 for a point of a target that is not known, 1 or 2 for one that is. All are known in absence.
-const VISIBILITY: Field =
-    Field { name: "visibility", axes: &[Axis { name: "point", size: None }], has_gradient: false };
+const VISIBILITY: Field = Field::row("visibility", &[Axis { name: "point", size: None }], false);
 
 /// Weights of the points, or of all their coordinates; 1 in absence.
 const POINT_WEIGHTS: OptionInfo = OptionInfo { name: "pointWeights", values: Values::List };
@@ -114,7 +116,7 @@ impl PairTerms for PointFamily {
         width
     }
 
-    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]) {
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], _: &mut TermMemory) {
         if let Some(class) = &inputs.class {
             fill_class(class, inputs.queries, block);
         }
@@ -122,13 +124,14 @@ impl PairTerms for PointFamily {
         cost::add(level, &self.weighing(inputs.targets), inputs.weights[0], inputs.layout, targets, block);
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>) {
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, _: &mut TermMemory) {
         let points = Points {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),
             pairs: pairs.list,
         };
-        out.sums[0] += pairs::matched(level, &self.weighing(pairs.targets), points, out.scales[0], out.gradient);
+        let gradient = out.gradients.map(only);
+        out.sums[0] += pairs::matched(level, &self.weighing(pairs.targets), points, out.scales[0], gradient);
     }
 
     fn overlap(&self, _: Overlap, _: &[f32], _: &[f32]) -> Option<f64> {

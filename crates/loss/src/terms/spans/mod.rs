@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use simd::Level;
 
-use super::family::{Built, Family, Places, TargetField, Term};
-use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
+use super::family::{Built, Family, Places, Presence, TargetField, Term};
+use super::memory::TermMemory;
+use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class, only};
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
@@ -23,17 +24,18 @@ use pairs::{MatchedSpans, SpanTerms};
 pub(super) const FAMILY: Family = Family {
     name: "spans",
     queries: &[SPANS],
-    targets: &[TargetField { field: SPANS, is_optional: false }],
+    targets: &[TargetField::rows(SPANS)],
     terms: &[term("spanL1"), term("spanGiou"), Term { is_variant: true, ..term("spanIou") }],
     options: &[&SPAN_FORMAT, &NORMALIZED_SPANS],
     has_quality: true,
     is_late: false,
     needs: None,
+    presence: Presence::Everywhere,
+    follows_union: true,
     build,
 };
 
-const SPANS: Field =
-    Field { name: "spans", axes: &[Axis { name: "component", size: Some(COMPONENTS) }], has_gradient: true };
+const SPANS: Field = Field::row("spans", &[Axis { name: "component", size: Some(COMPONENTS) }], true);
 
 /// Whether targets must lie in [0, 1].
 const NORMALIZED_SPANS: OptionInfo = OptionInfo::flag("normalizedSpans", true);
@@ -89,7 +91,7 @@ impl PairTerms for SpanFamily {
         COMPONENTS
     }
 
-    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]) {
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], _: &mut TermMemory) {
         let targets = inputs.targets.get(self.targets);
         if let Some(class) = &inputs.class {
             fill_class(class, inputs.queries, block);
@@ -97,14 +99,14 @@ impl PairTerms for SpanFamily {
         pairs::add_cost(level, self.format, &SpanTerms::of(inputs.weights), inputs.layout, targets, block);
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>) {
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, _: &mut TermMemory) {
         let spans = MatchedSpans {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),
             pairs: pairs.list,
         };
         let scale = SpanTerms::of(out.scales);
-        let terms = pairs::matched(level, self.format, spans, &scale, out.quality, out.gradient);
+        let terms = pairs::matched(level, self.format, spans, &scale, out.quality, out.gradients.map(only));
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
     }
 

@@ -5,16 +5,19 @@ mod boxes;
 pub mod classes;
 pub mod distribution;
 mod edges;
+pub mod masks;
 mod points;
 mod spans;
 
 use hungarian_loss::{Family, Field, TargetField, describe, query_fields, target_fields};
 
+use super::case::Planes;
 use super::settings::Settings;
 use super::test_support::Random;
 
 /// All families, in the order of the results.
-pub const REFERENCES: &[&dyn Reference] = &[&boxes::Boxes, &edges::Edges, &spans::Spans, &points::Points];
+pub const REFERENCES: &[&dyn Reference] =
+    &[&boxes::Boxes, &edges::Edges, &spans::Spans, &points::Points, &masks::Masks];
 
 /// A family: its random options and rows, and its terms.
 pub trait Reference: Sync {
@@ -30,6 +33,16 @@ pub trait Reference: Sync {
 
     /// The width of a field of the queries. `field`: among the family's.
     fn query_width(&self, settings: &Settings, field: usize) -> usize;
+
+    /// The sizes of a row's axes, where several have none of their own.
+    fn query_axes(&self, _field: usize) -> Vec<usize> {
+        Vec::new()
+    }
+
+    /// The planes of a field of the targets that is made of such, for so many targets of an image.
+    fn target_planes(&self, _random: &mut Random, _field: usize, _count: usize) -> Planes {
+        unreachable!("{} has no planes", self.name())
+    }
 
     /// A row of a field of the queries.
     fn query_row(&self, random: &mut Random, settings: &Settings, field: usize) -> Vec<f32>;
@@ -112,6 +125,12 @@ impl Table {
     ) -> Self {
         let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect();
         Self { fields: names.zip(values).map(|(name, (width, values))| (name, width, wide(values))).collect() }
+    }
+
+    /// Sets the values of a field, of as many rows as the others have.
+    pub fn set(&mut self, place: usize, values: &[f32], rows: usize) {
+        let wide = values.iter().map(|&value| f64::from(value)).collect();
+        (self.fields[place].1, self.fields[place].2) = (values.len() / rows.max(1), wide);
     }
 
     pub fn row(&self, index: usize) -> Row<'_> {

@@ -1,0 +1,201 @@
+//! The terms of the pairs of an image, and their gradients by the logits or by the factors of them.
+
+use simd::Level;
+
+use super::canvas::{Resize, Size};
+use super::factored::{Matrix, product, project, shift, total};
+use super::grid::{Outside, Reading, Taps, narrow};
+use super::points::{Counts, least, take};
+use super::prediction::Prediction;
+use super::random::{Purpose, Stream, points};
+use super::samples::Samples;
+use super::sampling::Sampling;
+use super::targets::{LabelMemory, Targets};
+use super::values::{Active, Focal, Scales, gradient, values};
+use super::{BIAS_FIELD, FEATURES, LOSS_POINTS, MASKS, MaskFamily, QUERIES};
+use crate::terms::memory::Memory;
+use crate::terms::pair::{PairOutputs, Pairs};
+
+/// Memory of the loss. Holds nothing between images but its capacity.
+#[derive(Debug, Default)]
+pub(super) struct LossMemory {
+    panel: Vec<f32>,
+    plane: Vec<f32>,
+    /// At the samples, then their gradients.
+    logits: Vec<f32>,
+    labels: LabelMemory,
+    resize: Resize,
+    taps: Taps,
+    candidates: Vec<f32>,
+    sampled: Vec<f32>,
+    chosen: Vec<u32>,
+    points: Vec<f32>,
+    scattered: Vec<f64>,
+    /// Of factors: `[pairs, pixels]` by the planes, `[pairs, channels]` of the queries, and `[channels]` by one of them.
+    planes: Vec<f32>,
+    queries: Vec<f32>,
+    of_query: Vec<f64>,
+}
+
+impl Memory for LossMemory {
+    fn held(&self) -> usize {
+        let Self { panel, plane, logits, candidates, sampled, points, planes, queries, scattered, .. } = self;
+        let floats: usize =
+            [panel, plane, logits, candidates, sampled, points, planes, queries].map(Vec::capacity).iter().sum();
+        4 * floats + 8 * scattered.capacity() + self.labels.held() + self.resize.held() + self.taps.held()
+    }
+}
+
+/// Adds the terms to their sums, and writes the gradients of the pairs.
+pub(super) fn add(
+    family: &MaskFamily,
+    level: Level,
+    pairs: &Pairs<'_>,
+    out: PairOutputs<'_, '_>,
+    memory: &mut LossMemory,
+) {
+    let Sampling { alpha, gamma, .. } = family.sampling;
+    let &[bce, focal, dice] = out.scales else { return };
+    let active = Active { bce: bce > 0.0, focal: focal > 0.0, dice: dice > 0.0 };
+    let Some(targets) = Targets::new(pairs.targets, family.targets) else { return };
+    if !(active.bce || active.focal || active.dice) {
+        return;
+    }
+    let (scales, form) = (Scales { bce, focal, dice }, Focal { alpha, gamma });
+    let prediction = Prediction::new(pairs.queries, family.queries);
+    let size = Prediction::size(&pairs.queries, family.queries);
+    let mut gradients = out.gradients;
+    memory.planes.clear();
+    memory.queries.clear();
+    let mut of_bias = 0.0;
+    for (k, &(query, target)) in pairs.list.iter().enumerate().filter(|(_, (_, target))| targets.has_mask(*target)) {
+        let LossMemory {
+            panel,
+            plane,
+            logits,
+            labels,
+            resize,
+            taps,
+            candidates,
+            sampled,
+            chosen,
+            points,
+            scattered,
+            ..
+        } = memory;
+        let (own, bias) = prediction.plane(level, query, size.area(), (panel, plane));
+        let by_points = family.sampling.loss_by_points;
+        let (own_labels, kept) = if by_points {
+            let place = (pairs.numbers.get(k).copied().unwrap_or(k), query);
+            draw(family, level, pairs, place, (own, bias, size), taps, (candidates, sampled, chosen, points));
+            lay_out(family, taps, points, size);
+            logits.resize(taps.len(), 0.0);
+            taps.gather(own, logits);
+            labels.hard.clear();
+            labels.soft.clear();
+            let is_nearest = family.sampling.is_nearest;
+            let has_void = targets.lay_out(points, is_nearest, labels);
+            targets.append_points(target, is_nearest, labels);
+            labels.appended(is_nearest, has_void)
+        } else {
+            resize.set(size, targets.canvas);
+            logits.resize(targets.canvas.area(), 0.0);
+            resize.forward(level, own, logits);
+            targets.on_canvas(target, labels)
+        };
+        shift(bias, logits);
+        let samples = Samples { labels: own_labels, kept };
+        let found = values(level, active, form, logits, &samples);
+        let terms = [found.bce, found.focal, found.dice];
+        out.sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+        let Some(gradients) = gradients.as_deref_mut() else { continue };
+        gradient(level, &scales, form, &found, logits, &samples);
+        of_bias += total(level, logits);
+        let row = match prediction {
+            Prediction::Planes(_) => &mut gradients[MASKS][query * size.area()..][..size.area()],
+            Prediction::Factors { .. } => {
+                let start = memory.planes.len();
+                memory.planes.resize(start + size.area(), 0.0);
+                &mut memory.planes[start..]
+            }
+        };
+        if by_points {
+            scattered.clear();
+            scattered.resize(size.area(), 0.0);
+            taps.scatter(logits, scattered);
+            narrow(scattered, row);
+        } else {
+            resize.backward(level, logits, row);
+        }
+        if let Prediction::Factors { features, queries, channels, .. } = prediction {
+            memory.of_query.clear();
+            memory.of_query.resize(channels, 0.0);
+            project(level, features, row, &mut memory.of_query);
+            narrow(&memory.of_query, &mut gradients[QUERIES][query * channels..][..channels]);
+            memory.queries.extend_from_slice(&queries[query * channels..][..channels]);
+        }
+    }
+    if let (Some(gradients), Prediction::Factors { channels, .. }) = (gradients, prediction)
+        && !memory.planes.is_empty()
+    {
+        let count = memory.queries.len() / channels;
+        let own = Matrix { values: &memory.queries, rows: channels, columns: count, is_transposed: true };
+        product(level, &own, &memory.planes, 0.0, &mut memory.panel, &mut *gradients[FEATURES]);
+        narrow(&[of_bias], &mut gradients[BIAS_FIELD][..1]);
+    }
+}
+
+/// Points of a prediction.
+fn lay_out(family: &MaskFamily, taps: &mut Taps, points: &[f32], size: Size) {
+    let outside = if family.sampling.continues { Outside::Border } else { Outside::Zero };
+    taps.lay_out(points, size, size, Reading::Bilinear(outside));
+}
+
+/// The points of a pair: given, or chosen from candidates that are given or drawn. `number`: of the pair among those of its
+/// image. `plane`: of its query, with what is added to each logit.
+fn draw(
+    family: &MaskFamily,
+    level: Level,
+    pairs: &Pairs<'_>,
+    (number, query): (usize, usize),
+    (plane, bias, size): (&[f32], f32, Size),
+    taps: &mut Taps,
+    (candidates, sampled, chosen, out): (&mut Vec<f32>, &mut Vec<f32>, &mut Vec<u32>, &mut Vec<f32>),
+) {
+    let draws = family.sampling.loss_points([size.height, size.width]);
+    let Counts { drawn: many, kept, .. } = draws;
+    let at = pairs.at;
+    let field = family.queries + LOSS_POINTS;
+    let [_, each, _] = pairs.queries.axes(field);
+    let given = pairs.queries.get(field);
+    out.clear();
+    if given.is_empty() {
+        let stream = |purpose| Stream {
+            seed: at.seed,
+            purpose,
+            part: at.part as u32,
+            layer: at.layer as u32,
+            image: at.image as u32,
+            row: query as u32,
+        };
+        candidates.resize(2 * draws.draws(), 0.0);
+        points(level, &stream(Purpose::Candidates), &mut candidates[..2 * many]);
+        points(level, &stream(Purpose::Fresh), &mut candidates[2 * many..]);
+    } else {
+        let own = &given[2 * each * (at.first_pair + number)..][..2 * each];
+        if each == draws.points() {
+            out.extend_from_slice(own);
+            return;
+        }
+        candidates.clear();
+        candidates.extend_from_slice(own);
+    }
+    let (first, rest) = candidates.split_at(2 * many);
+    lay_out(family, taps, first, size);
+    sampled.resize(many, 0.0);
+    taps.gather(plane, sampled);
+    shift(bias, sampled);
+    least(sampled, kept, chosen);
+    take(first, chosen, out);
+    out.extend_from_slice(rest);
+}

@@ -1,0 +1,61 @@
+//! What queries have of masks: planes of logits, or the factors of them.
+
+use simd::Level;
+
+use super::canvas::Size;
+use super::factored::{Matrix, product};
+use super::{BIAS_FIELD, FEATURES, MASKS, QUERIES, size_of_plane};
+use crate::field::FieldRows;
+
+/// The masks of an image's queries.
+#[derive(Clone, Copy)]
+pub(super) enum Prediction<'a> {
+    /// `[queries, height, width]`.
+    Planes(&'a [f32]),
+    /// Features `[channels, height, width]` of the image, a row of `[queries, channels]` for each query, and a bias.
+    Factors { features: &'a [f32], queries: &'a [f32], channels: usize, bias: f32 },
+}
+
+impl<'a> Prediction<'a> {
+    /// Those of some rows. `first`: the place of the family's first field.
+    pub fn new(rows: FieldRows<'a>, first: usize) -> Self {
+        if rows.width(first + MASKS) > 0 {
+            return Self::Planes(rows.get(first + MASKS));
+        }
+        Self::Factors {
+            features: rows.get(first + FEATURES),
+            queries: rows.get(first + QUERIES),
+            channels: rows.width(first + QUERIES),
+            bias: rows.get(first + BIAS_FIELD).first().copied().unwrap_or(0.0),
+        }
+    }
+
+    /// How large a plane is.
+    pub fn size(rows: &FieldRows<'_>, first: usize) -> Size {
+        let [height, width] = size_of_plane(&[rows.axes(first + MASKS), rows.axes(first + FEATURES)]);
+        Size { height, width }
+    }
+
+    /// The plane of a query, without the bias, which is returned. `area`: of a plane. `panel`, `plane`: memory of a product.
+    pub fn plane<'b>(
+        self,
+        level: Level,
+        query: usize,
+        area: usize,
+        (panel, plane): (&mut Vec<f32>, &'b mut Vec<f32>),
+    ) -> (&'b [f32], f32)
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Planes(planes) => (&planes[query * area..][..area], 0.0),
+            Self::Factors { features, queries, channels, bias } => {
+                let values = &queries[query * channels..][..channels];
+                let own = Matrix { values, rows: 1, columns: channels, is_transposed: false };
+                plane.resize(area, 0.0);
+                product(level, &own, features, 0.0, panel, plane);
+                (plane, bias)
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+/** Planes of bytes that targets have, such as masks: checked, and borrowed as they are. */
+import { uint32s } from '../binding/slab.ts'
+import { fail } from '../common/errors.ts'
+import { dataIn, failType, shapeOf, showShape } from '../common/tensors.ts'
+import { isObject } from '../common/validate.ts'
+import { readMasks } from '../masks/read.ts'
+import { TARGET_FIELDS } from '../terms/index.ts'
+import type { TargetField } from '../terms/index.ts'
+import type { ReadField, ReadTarget } from './targets.ts'
+
+/** What planes are, as messages say it. */
+export const PLANES = 'masks'
+
+/** The planes of a batch, those of one field after the other, each of all images. */
+export interface PackedPlanes {
+  readonly arrays: Uint8Array[]
+  /** Height and width of each. */
+  readonly sizes: Uint32Array
+}
+
+const NONE = new Uint8Array(0)
+
+/**
+ * Reads planes of 0 and 1: of `given` targets of which `counted` count, or the one of an image where `given` is undefined.
+ */
+export function readPlanes(
+  value: unknown,
+  given: number | undefined,
+  counted: number,
+  argument: string,
+  image: number,
+): ReadField {
+  const planes = given === undefined ? onlyPlane(value, argument) : value
+  const { data, count, height, width } = readMasks(planes, argument, { image })
+  if (given !== undefined && count !== given) {
+    fail('SHAPE', argument, `expected ${given} masks, one for each label, got ${count}`, { image })
+  }
+  const kept = given === undefined ? data : data.subarray(0, counted * height * width)
+  return { values: kept, rows: undefined, size: [height, width] }
+}
+
+/** The plane of an image as one of a single target. */
+function onlyPlane(value: unknown, argument: string): unknown {
+  if (!isObject(value)) failType(value, '{ data, shape: [h, w] }', argument)
+  const shape = shapeOf(value, argument)
+  if (shape.length !== 2) fail('SHAPE', argument, `must be of shape [h, w], got ${showShape(shape)}`)
+  return { data: dataIn(value, argument), shape: [1, ...shape] }
+}
+
+/** The planes of all images. `has`: which fields the batch has. Undefined where it has none that are planes. */
+export function packPlanes(targets: readonly ReadTarget[], has: readonly boolean[]): PackedPlanes | undefined {
+  const fields = TARGET_FIELDS.flatMap(({ form }, field) => (form !== 'row' && has[field] === true ? [field] : []))
+  if (fields.length === 0) return undefined
+  const arrays: Uint8Array[] = []
+  const sizes = uint32s(2 * fields.length * targets.length)
+  for (const field of fields) {
+    for (const target of targets) {
+      const planes = target.fields[field]
+      const [height, width] = planes?.size ?? [0, 0]
+      sizes[2 * arrays.length] = height
+      sizes[2 * arrays.length + 1] = width
+      arrays.push((planes?.values as Uint8Array | undefined) ?? NONE)
+    }
+  }
+  return { arrays, sizes }
+}
+
+/** Whether a field is made of rows of numbers. */
+export const isRow = (field: number): boolean => (TARGET_FIELDS[field] as TargetField).form === 'row'

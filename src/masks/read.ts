@@ -1,0 +1,111 @@
+/** Masks in any of their forms as bytes. */
+import { fail } from '../common/errors.ts'
+import type { ErrorPlace } from '../common/errors.ts'
+import { kindOf } from '../common/memory.ts'
+import { toReadError } from '../common/reading.ts'
+import { dataIn, lengthOf, shapeOf, showShape } from '../common/tensors.ts'
+import { isObject, show, showKeys } from '../common/validate.ts'
+import type { ByteMasks, Segmentation } from './masks.ts'
+import { readBits, readPixels } from './pixels.ts'
+import { paintPolygon, readPolygons } from './polygons.ts'
+import { paintCounts, readCounts } from './run-length.ts'
+import { checkMaskSize, checkSameSize, readMaskSize } from './size.ts'
+import type { ReadSize } from './size.ts'
+
+/** A mask that has been read and not yet drawn. */
+export interface ReadMask {
+  readonly size: ReadSize
+  /** The mask once more, in memory of its own. */
+  readonly form: Segmentation
+  /** Sets its pixels to 1, where all are 0. */
+  readonly paint: (pixels: Uint8Array) => void
+}
+
+/**
+ * The masks of an image, see {@link Masks}, as bytes: a `Uint8Array` of pixels as it is, all else in memory of its own. With `size` they must
+ * be of that, and a list may have bare polygons, as COCO's `segmentation` does. An empty list without it is of size 0 by 0.
+ */
+export function readMasks(value: unknown, argument: string, place?: ErrorPlace, size?: ReadSize): ByteMasks {
+  try {
+    if (Array.isArray(value)) return readList(value, argument, place, size)
+    if (!isObject(value)) return failForm(value, argument, place)
+    const { bits } = value
+    const pixels = bits === undefined ? dataIn(value, argument) : undefined
+    if (bits === undefined && pixels === undefined) return failForm(value, argument, place)
+    const shape = shapeOf(value, argument)
+    if (shape.length !== 3) fail('SHAPE', argument, `must be of shape [n, h, w], got ${showShape(shape)}`, place)
+    const [count, height, width] = shape as [number, number, number]
+    const given = checkMaskSize(height, width, argument, place)
+    checkSameSize(given, size, SIZE, argument, place)
+    const at = { argument, place, pixels: height * width }
+    const data =
+      bits === undefined
+        ? readPixels(pixels, shape, at, value)
+        : readBits(bits, shape, { ...at, argument: `${argument}.bits` })
+    return { data, count, height, width }
+  } catch (error) {
+    throw toReadError(error, argument)
+  }
+}
+
+/** Whose size is given beforehand. */
+const SIZE = 'the image'
+
+const FORMS =
+  'must be { data, shape: [n, h, w] }, { bits, shape } or an array of { counts, size } and { polygons, size }'
+
+function failForm(value: unknown, argument: string, place?: ErrorPlace): never {
+  const hint = kindOf(value) === undefined ? '' : ' (pixels? say their shape)'
+  return fail('DTYPE', argument, `${FORMS}, got ${show(value)}${hint}`, place)
+}
+
+/** The masks of a list, an entry for each. All are read before memory is taken for any. */
+function readList(list: readonly unknown[], argument: string, place?: ErrorPlace, size?: ReadSize): ByteMasks {
+  const count = lengthOf(list, argument)
+  const masks: ReadMask[] = []
+  for (let target = 0; target < count; target++) {
+    const [name, where] = [`${argument}[${target}]`, { ...place, target }]
+    const mask = readSegmentation(list[target], name, where, size)
+    checkSameSize(mask.size, masks[0]?.size, `mask 0`, `${name}.size`, where)
+    masks.push(mask)
+  }
+  const { height, width } = masks[0]?.size ?? size ?? { height: 0, width: 0 }
+  const pixels = height * width
+  const data = new Uint8Array(count * pixels)
+  for (const [i, { paint }] of masks.entries()) paint(data.subarray(i * pixels, (i + 1) * pixels))
+  return { data, count, height, width }
+}
+
+/** Reads one mask of a list. `expected`: the size that it must have, where that is known. */
+export function readSegmentation(value: unknown, argument: string, place?: ErrorPlace, expected?: ReadSize): ReadMask {
+  if (Array.isArray(value)) {
+    if (expected === undefined) {
+      const rule =
+        'bare polygons need a size: { polygons, size: [h, w] } (or rows of pixels? { data, shape: [n, h, w] })'
+      fail('DTYPE', argument, rule, place)
+    }
+    return polygonMask(value, expected, argument, place)
+  }
+  if (!isObject(value)) {
+    return fail('DTYPE', argument, `must be { counts, size } or { polygons, size }, got ${show(value)}`, place)
+  }
+  const { counts, polygons, size: given } = value
+  if ((counts === undefined) === (polygons === undefined)) {
+    const rule = `must be { counts, size } or { polygons, size }, got an object ${showKeys(value)}`
+    fail('DTYPE', argument, rule, place)
+  }
+  const size = given === undefined && expected !== undefined ? expected : readMaskSize(given, `${argument}.size`, place)
+  checkSameSize(size, expected, SIZE, `${argument}.size`, place)
+  if (counts === undefined) return polygonMask(polygons, size, `${argument}.polygons`, place)
+  const runs = readCounts(counts, size, `${argument}.counts`, place)
+  const form = { counts: typeof counts === 'string' ? counts : runs, size: [size.height, size.width] }
+  return { size, form, paint: (pixels) => paintCounts(runs, size, pixels) }
+}
+
+function polygonMask(value: unknown, size: ReadSize, argument: string, place?: ErrorPlace): ReadMask {
+  const polygons = readPolygons(value, argument, place)
+  const paint = (pixels: Uint8Array): void => {
+    for (const polygon of polygons) paintPolygon(polygon, size, pixels)
+  }
+  return { size, form: { polygons, size: [size.height, size.width] }, paint }
+}
