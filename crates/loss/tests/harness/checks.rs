@@ -112,7 +112,7 @@ fn least_cost(
     let each = part.queries.len() / part.groups;
     for group in 0..part.groups {
         let cost = |query: usize, target: usize| {
-            definition.cost(layer, queries, image * matches.len() + group * each + query, target)
+            definition.cost(layer, queries, image * matches.len() + group * each + query, target, false)
         };
         let matched = matches[group * each..][..each].iter().enumerate();
         let matched = matched.filter_map(|(query, &target)| Some((query, range.start + usize::try_from(target).ok()?)));
@@ -150,7 +150,7 @@ pub fn costs(case: &Case) {
             for query in image * length..(image + 1) * length {
                 for target in case.range(image) {
                     let found = f64::from(*cells.next().expect("a cell for each query and target"));
-                    assert_near(found, definition.cost(layer, &queries, query, target), 1e-5, "cost");
+                    assert_near(found, definition.cost(layer, &queries, query, target, true), 1e-5, "cost");
                 }
             }
         }
