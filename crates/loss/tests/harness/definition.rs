@@ -121,7 +121,7 @@ impl<'a> Definition<'a> {
                 }
             }
             let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target)).count();
-            cardinality_error += (objects - (kept * self.part(layer).repeat) as f64).abs();
+            cardinality_error += (objects - (kept * repeat_of(self.part(layer), kept)) as f64).abs();
         }
         let class_normalizer = match classes::normalization(&layer.settings) {
             "weighted-mean" => class_weight,
@@ -248,7 +248,8 @@ impl<'a> Definition<'a> {
 
     /// N of a part.
     fn normalizer(&self, part: &Part) -> f64 {
-        (self.kept as f64 * (part.groups as f64 * part.repeat as f64)).max(1.0) * part.normalizer_factor
+        let repeat = if part.adaptive { 1.0 } else { part.repeat as f64 };
+        (self.kept as f64 * (part.groups as f64 * repeat)).max(1.0) * part.normalizer_factor
     }
 
     /// What the caller adds to a cost.
@@ -409,6 +410,12 @@ impl<'a> Definition<'a> {
             self.layers[index].teacher = Some((index + last - self.layers[index].layer, shares));
         }
     }
+}
+
+/// How often each of an image's targets is repeated.
+pub fn repeat_of(part: &Part, targets: usize) -> usize {
+    let half = part.queries.len() / part.groups / 2;
+    if part.adaptive && targets > 0 { part.repeat.min(half / targets) } else { part.repeat }
 }
 
 /// Places of a family's terms among all, with their weights.
