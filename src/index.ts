@@ -98,8 +98,10 @@ export type {
   ResolvedClassification,
   ResolvedFocal,
   ResolvedIaBce,
+  ResolvedSigmoid,
   ResolvedSoftmax,
   ResolvedVarifocal,
+  SigmoidOptions,
   SoftmaxOptions,
   VarifocalOptions,
 } from './terms/classification.ts'

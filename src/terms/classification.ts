@@ -163,7 +163,12 @@ export interface SigmoidOptions {
 
 /** The classification term. Without `kind`, that of the preset. */
 export type ClassificationOptions =
-  SoftmaxOptions | FocalOptions | VarifocalOptions | MalOptions | IaBceOptions | SigmoidOptions
+  | SoftmaxOptions
+  | FocalOptions
+  | VarifocalOptions
+  | MalOptions
+  | IaBceOptions
+  | SigmoidOptions
 
 /** {@link SoftmaxOptions} with every default filled in. */
 export interface ResolvedSoftmax {
@@ -265,7 +270,11 @@ export interface ResolvedSigmoid {
 
 /** {@link ClassificationOptions} with every default filled in. */
 export type ResolvedClassification =
-  ResolvedSoftmax | ResolvedFocal | ResolvedVarifocal | ResolvedIaBce | ResolvedSigmoid
+  | ResolvedSoftmax
+  | ResolvedFocal
+  | ResolvedVarifocal
+  | ResolvedIaBce
+  | ResolvedSigmoid
 
 /** The name of a kind of classification term. */
 export type Kind = ResolvedClassification['kind']
