@@ -5,7 +5,7 @@ use simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
 
 use super::binary::power;
 use super::binary::soft::{MAXIMA, Maximum};
-use super::pairwise::{Focal, Pairwise};
+use super::pairwise::{EPSILON, Focal, LARGEST, Pairwise};
 use crate::batch::Labels;
 use crate::option::{OptionInfo, Options};
 use crate::terms::class::PairwiseCost;
@@ -99,12 +99,6 @@ impl ClassCost {
 
 /// Vectors that are handled together.
 const STEP: usize = 4;
-
-/// Keeps the logarithms of Deformable DETR's cost finite.
-pub(super) const EPSILON: f32 = 1e-8;
-
-/// Costs of logits larger than this count as this, so that every weight keeps them finite in `f32`.
-pub(super) const LARGEST: f32 = 1e20;
 
 /// Writes a row of costs for each distinct label and each distinct set of labels; of a set, the sum. Of what depends on pairs,
 /// the rows of labels are their logits.

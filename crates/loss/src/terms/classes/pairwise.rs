@@ -11,8 +11,13 @@ use simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
 
 use super::binary::soft::Maximum;
 use super::binary::{exp_and_rest, log};
-use super::cost::{EPSILON, LARGEST};
 use crate::terms::class::PairwiseInputs;
+
+/// Keeps the logarithms of Deformable DETR's cost finite.
+pub(super) const EPSILON: f32 = 1e-8;
+
+/// Costs of logits larger than this count as this, so that every weight keeps them finite in `f32`.
+pub(super) const LARGEST: f32 = 1e20;
 
 /// A form of the cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
