@@ -6,6 +6,7 @@ import { errorOf, untyped } from '../support/helpers.ts'
 const common = {
   numClasses: 91,
   boxFormat: 'cxcywh',
+  boxEpsilonForm: 'add',
   clampSizes: false,
   normalizedBoxes: true,
   spanFormat: 'cxw',
@@ -98,7 +99,7 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
   ],
   deim: [mal, focalCost, fine, 0],
   deimV2: [mal, focalCost, fine, 0],
-  rfDetr: [iaBce, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
+  rfDetr: [iaBce, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 1e-7],
   coDino: [{ ...sigmoid, positiveGamma: 2 }, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
   rankDetr: [{ ...softFocal, quality: 'giou' }, focalCost, plain(2), 1e-6],
   alignDetr: [
@@ -119,7 +120,18 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
   const boxMatching = ['dFine', 'deim', 'deimV2'].includes(name) ? 'union' : 'layer'
   const normalization = ['momentDetr', 'coDino'].includes(name) ? 'num-pairs' : 'num-boxes'
   const clampSizes = ['deimV2', 'rfDetr'].includes(name)
-  const options = { ...common, clampSizes, classification, cost, weights, boxEpsilon, boxMatching, normalization }
+  const boxEpsilonForm = name === 'rfDetr' ? 'clamp' : 'add'
+  const options = {
+    ...common,
+    boxEpsilonForm,
+    clampSizes,
+    classification,
+    cost,
+    weights,
+    boxEpsilon,
+    boxMatching,
+    normalization,
+  }
 
   test('has the published values', () => {
     expect(HungarianLoss[name as PresetName]({ numClasses: 91 }).options).toEqual(options)

@@ -116,7 +116,8 @@ describe.each(Object.keys(PRESETS) as PresetName[])('resolveOption: the preset %
       ['boxEpsilon', boxEpsilon],
       ['normalization', normalization],
     ])
-    const { clampSizes, classNumbers = {}, classCost = {} } = rest
+    const { boxEpsilonForm, clampSizes, classNumbers = {}, classCost = {} } = rest
+    if (boxEpsilonForm !== undefined) own.set('boxEpsilonForm', boxEpsilonForm)
     if (clampSizes !== undefined) own.set('clampSizes', clampSizes)
     for (const [key, value] of Object.entries(classNumbers)) own.set(`classification.${key}`, value)
     for (const [key, value] of Object.entries(classCost)) own.set(`cost.${key}`, value)
@@ -136,6 +137,7 @@ const WORDS: ReadonlyArray<[string, object]> = [
   ['nonFinite', { throw: true, worst: true } satisfies Words<ResolvedOptions['nonFinite']>],
   ['normalization', { 'num-boxes': true, 'num-pairs': true } satisfies Words<ResolvedOptions['normalization']>],
   ['ignore.overlap', { iof: true, iou: true } satisfies Words<ResolvedOptions['ignore']['overlap']>],
+  ['boxEpsilonForm', { add: true, clamp: true } satisfies Words<ResolvedOptions['boxEpsilonForm']>],
   ['boxFormat', { cxcywh: true, xyxy: true } satisfies Words<ResolvedOptions['boxFormat']>],
   ['pointFormat', { xy: true, xyz: true } satisfies Words<ResolvedOptions['pointFormat']>],
   ['spanFormat', { cxw: true, xx: true } satisfies Words<ResolvedOptions['spanFormat']>],

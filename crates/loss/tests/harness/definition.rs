@@ -96,7 +96,8 @@ impl<'a> Definition<'a> {
             let rows = image * queries..(image + 1) * queries;
             let (mut soft, _) = self.soft_labels(layer, fixed, rows.clone(), &layer.own);
             let (_, mut factors) = self.soft_labels(layer, fixed, rows.clone(), &layer.pairs);
-            (soft.reverse(), factors.reverse());
+            soft.reverse();
+            factors.reverse();
             for row in rows {
                 let (query, fixed) = (now.row(row), fixed.row(row));
                 let x = query.field("logits");

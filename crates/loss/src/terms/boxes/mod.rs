@@ -30,7 +30,7 @@ pub(super) const FAMILY: Family = Family {
     queries: &[BOXES],
     targets: &[TargetField { field: BOXES, is_optional: false }],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
-    options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES],
+    options: &[&BOX_FORMAT, &BOX_EPSILON, &BOX_EPSILON_FORM, &CLAMP_SIZES, &NORMALIZED_BOXES],
     has_quality: true,
     is_late: false,
     needs: None,
@@ -46,6 +46,10 @@ const BOXES: Field =
 /// Added to every area and squared length that a term divides by, in cost and loss: 1e-6 in DAB-DETR and DINO, 0 in most
 /// others. With 0, a quotient whose divisor is 0 counts as 0.
 const BOX_EPSILON: OptionInfo = OptionInfo::number("boxEpsilon", 0.0, [0.0, 1.0]);
+
+/// Whether that is added, or the least that divides, 1e-7 in RF-DETR: a smaller one counts as this, and passes no gradient.
+const BOX_EPSILON_FORM: OptionInfo = OptionInfo::word("boxEpsilonForm", &["add", CLAMP]);
+const CLAMP: &str = "clamp";
 
 /// Whether predicted sides below 0 count as 0, rather than being refused. They then pass no gradient.
 const CLAMP_SIZES: OptionInfo = OptionInfo::flag("clampSizes", false);
@@ -63,8 +67,11 @@ const fn variant(name: &'static str) -> Term {
 }
 
 fn build(options: &Options, places: Places<'_>) -> crate::error::Result<Built> {
-    let geometry =
-        Geometry { format: BoxFormat::new(options.word(&BOX_FORMAT)), epsilon: options.number(&BOX_EPSILON) };
+    let geometry = Geometry {
+        format: BoxFormat::new(options.word(&BOX_FORMAT)),
+        epsilon: options.number(&BOX_EPSILON),
+        clamps: options.word(&BOX_EPSILON_FORM) == CLAMP,
+    };
     Ok(Built::Pair(Arc::new(BoxFamily {
         queries: places.queries,
         targets: places.targets,
@@ -130,7 +137,7 @@ impl PairTerms for BoxFamily {
         let targets = inputs.targets.get(self.targets);
         match &inputs.class {
             Some(class) => {
-                let pair_weights = cost::PairWeights::new(&weights, class.weight, self.geometry.epsilon);
+                let pair_weights = cost::PairWeights::new(&weights, class.weight, self.geometry);
                 let inputs = cost::BoxCostInputs { queries: inputs.queries, columns: inputs.layout, class, targets };
                 dispatch!(level, simd => match self.geometry.format {
                     BoxFormat::Cxcywh => cost::fill::<_, cost::Cxcywh>(simd, pair_weights, &inputs, block),
