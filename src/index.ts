@@ -110,8 +110,10 @@ export type {
   ResolvedClassification,
   ResolvedFocal,
   ResolvedIaBce,
+  ResolvedSigmoid,
   ResolvedSoftmax,
   ResolvedVarifocal,
+  SigmoidOptions,
   SoftmaxOptions,
   VarifocalOptions,
 } from './terms/classification.ts'

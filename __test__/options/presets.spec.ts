@@ -6,7 +6,6 @@ import { errorOf, untyped } from '../support/helpers.ts'
 const common = {
   numClasses: 91,
   boxFormat: 'cxcywh',
-  clampSizes: false,
   normalizedBoxes: true,
   spanFormat: 'cxw',
   normalizedSpans: true,
@@ -36,13 +35,13 @@ const wholeMasks = {
 }
 const byPoints = { costSampling: 'points', lossSampling: 'points' }
 const bySixteenths = { ...byPoints, pointCount: 'sixteenth', pointSets: 'batch', targetSampling: 'nearest' }
-/** What the criteria of masks have beside that. */
-const BESIDES: { readonly [Name in PresetName]?: { readonly masks?: object; readonly clampSizes?: boolean } } = {
-  mask2Former: { masks: byPoints },
-  eoMT: { masks: byPoints },
-  maskDino: { masks: byPoints },
-  rfDetrSeg: { masks: { ...bySixteenths, outside: 'border' }, clampSizes: true },
-  ecSeg: { masks: bySixteenths, clampSizes: true },
+/** What the criteria of masks have in place of that. */
+const MASKS: { readonly [Name in PresetName]?: object } = {
+  mask2Former: byPoints,
+  eoMT: byPoints,
+  maskDino: byPoints,
+  rfDetrSeg: { ...bySixteenths, outside: 'border' },
+  ecSeg: bySixteenths,
 }
 const terms = (classWeight: number) => ({
   class: classWeight,
@@ -63,74 +62,118 @@ const softmax = {
   classWeights: undefined,
   normalization: 'weighted-mean',
   allowNoObjectLabels: false,
+  gamma: 0,
 }
-const focal = { kind: 'focal', alpha: 0.25, gamma: 2 }
-const focalCost = { ...terms(2), classForm: 'focal', alpha: 0.25, gamma: 2 }
-const probability = { classForm: 'probability', alpha: undefined, gamma: undefined }
+const ofClasses = { classAlpha: undefined, classWeights: undefined }
+const focal = { kind: 'focal', alpha: 0.25, gamma: 2, ...ofClasses }
+const pairwise = { power: 4, modulation: 0, modulationMaximum: 'none' }
+const focalCost = { ...terms(2), classForm: 'focal', alpha: 0.25, gamma: 2, ...pairwise }
+const softmaxCost = {
+  classForm: 'probability',
+  alpha: undefined,
+  gamma: undefined,
+  power: undefined,
+  modulation: undefined,
+  modulationMaximum: undefined,
+}
+const varifocal = { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: true, classWeights: undefined }
+const iaBce = { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01, classWeights: undefined }
+const mal = { kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true, classWeights: undefined }
+const sigmoid = {
+  kind: 'sigmoid',
+  positiveWeight: 1,
+  positiveGamma: 0,
+  weighByTarget: false,
+  negativeWeight: 1,
+  negativeGamma: 2,
+  detachWeights: false,
+  probabilityPower: 0,
+  qualityPower: 1,
+  quality: 'iou',
+  minQuality: 0,
+  imageMaximum: 'none',
+  zeroIsNegative: false,
+  rankDecay: 0,
+  rankTerms: 'all',
+  ...ofClasses,
+}
+/** Focal loss with a soft label. */
+const softFocal = { ...sigmoid, positiveWeight: 0.25, positiveGamma: 2, negativeWeight: 0.75 }
 const bceDice = { maskBce: 5, maskDice: 5 }
-const mal = { kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true }
 const alone = (weights: object) => ({ ...terms(0), l1: 0, giou: 0, ...weights })
-const varifocal = { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: true }
 
 /** Classification, cost, weights and ε as the published code has them. */
 const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
-  detr: [softmax, { ...terms(1), classForm: 'probability', alpha: undefined, gamma: undefined }, plain(1), 0],
+  detr: [softmax, { ...terms(1), ...softmaxCost }, plain(1), 0],
   conditionalDetr: [focal, focalCost, plain(2), 0],
   deformableDetr: [focal, focalCost, plain(2), 0],
   dabDetr: [focal, focalCost, plain(1), 1e-6],
   dino: [focal, focalCost, plain(1), 1e-6],
   hDetr: [focal, focalCost, plain(2), 0],
   groupDetr: [focal, focalCost, plain(2), 0],
-  lwDetr: [{ kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 }, focalCost, plain(1), 0],
+  lwDetr: [iaBce, focalCost, plain(1), 0],
   rtDetr: [varifocal, focalCost, plain(1), 0],
   dFine: [varifocal, focalCost, fine, 0],
   momentDetr: [
     { ...softmax, normalization: 'num-queries' },
-    { ...moment, spanL1: 10, classForm: 'probability', alpha: undefined, gamma: undefined },
+    { ...moment, spanL1: 10, ...softmaxCost },
     { ...moment, spanL1: 5, fgl: 0, ddf: 0 },
     0,
   ],
   deim: [mal, focalCost, fine, 0],
-  detrMasks: [softmax, { ...terms(1), ...probability }, { ...plain(1), maskFocal: 1, maskDice: 1 }, 0],
+  deimV2: [mal, focalCost, fine, 0],
+  rfDetr: [iaBce, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 1e-7],
+  coDino: [{ ...sigmoid, positiveGamma: 2 }, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
+  rankDetr: [{ ...softFocal, quality: 'giou' }, focalCost, plain(2), 1e-6],
+  alignDetr: [
+    { ...sigmoid, probabilityPower: 0.25, qualityPower: 0.75, minQuality: 0.01, rankDecay: 1.5 },
+    focalCost,
+    plain(1),
+    1e-6,
+  ],
+  stableDino: [
+    { ...softFocal, qualityPower: 2, imageMaximum: 'raise' },
+    { ...focalCost, modulation: 0.5, modulationMaximum: 'raise' },
+    plain(6),
+    1e-6,
+  ],
+  detrMasks: [softmax, { ...terms(1), ...softmaxCost }, { ...plain(1), maskFocal: 1, maskDice: 1 }, 0],
   maskFormer: [
     softmax,
-    { ...alone({ class: 1, maskFocal: 20, maskDice: 1 }), ...probability },
+    { ...alone({ class: 1, maskFocal: 20, maskDice: 1 }), ...softmaxCost },
     { ...alone({ class: 1, maskFocal: 20, maskDice: 1 }), fgl: 0, ddf: 0 },
     0,
   ],
   mask2Former: [
     softmax,
-    { ...alone({ class: 2, ...bceDice }), ...probability },
+    { ...alone({ class: 2, ...bceDice }), ...softmaxCost },
     { ...alone({ class: 2, ...bceDice }), fgl: 0, ddf: 0 },
     0,
   ],
   eoMT: [
     softmax,
-    { ...alone({ class: 2, ...bceDice }), ...probability },
+    { ...alone({ class: 2, ...bceDice }), ...softmaxCost },
     { ...alone({ class: 2, ...bceDice }), fgl: 0, ddf: 0 },
     0,
   ],
   maskDino: [focal, { ...focalCost, class: 4, ...bceDice }, { ...plain(4), ...bceDice }, 1e-6],
-  rfDetrSeg: [
-    { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 },
-    { ...focalCost, classForm: 'log-sigmoid', ...bceDice },
-    { ...plain(1), ...bceDice },
-    0,
-  ],
+  rfDetrSeg: [iaBce, { ...focalCost, classForm: 'log-sigmoid', ...bceDice }, { ...plain(1), ...bceDice }, 1e-7],
   ecSeg: [
     mal,
     { ...focalCost, l1: 1, giou: 1, ...bceDice },
     { ...fine, class: 2, l1: 1, giou: 1, ...bceDice },
     0,
   ],
+  ],
 }
 
 describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, cost, weights, boxEpsilon]) => {
-  const boxMatching = ['dFine', 'deim', 'ecSeg'].includes(name) ? 'union' : 'layer'
-  const normalization = ['momentDetr', 'eoMT'].includes(name) ? 'num-pairs' : 'num-boxes'
-  const { masks, ...besides } = BESIDES[name as PresetName] ?? {}
-  const own = { classification, cost, weights, boxEpsilon, boxMatching, normalization }
-  const options = { ...common, ...besides, masks: { ...wholeMasks, ...masks }, ...own }
+  const boxMatching = ['dFine', 'deim', 'deimV2', 'ecSeg'].includes(name) ? 'union' : 'layer'
+  const normalization = ['momentDetr', 'coDino', 'eoMT'].includes(name) ? 'num-pairs' : 'num-boxes'
+  const clampSizes = ['deimV2', 'rfDetr', 'rfDetrSeg', 'ecSeg'].includes(name)
+  const boxEpsilonForm = ['rfDetr', 'rfDetrSeg'].includes(name) ? 'clamp' : 'add'
+  const own = { classification, cost, weights, boxEpsilon, boxEpsilonForm, clampSizes, boxMatching, normalization }
+  const options = { ...common, masks: { ...wholeMasks, ...MASKS[name as PresetName] }, ...own }
 
   test('has the published values', () => {
     expect(HungarianLoss[name as PresetName]({ numClasses: 91 }).options).toEqual(options)
@@ -143,7 +186,7 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
       boxEpsilon: 0.5,
       weights: { ...weights, l1: 1, ciou: 3 },
       classification: { kind: 'mal', alpha: 1, gamma: 3 },
-      cost: { classForm: 'focal', alpha: 0.25, gamma: 2 },
+      cost: { classForm: ['rfDetr', 'coDino'].includes(name) ? 'log-sigmoid' : 'focal', alpha: 0.25, gamma: 2 },
     })
   })
 })

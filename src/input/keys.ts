@@ -25,7 +25,7 @@ const KNOWN: { readonly [Key in KeyPlace]: readonly string[] } = {
   outputs: [...LAYER, 'auxiliary', 'groups', ...PART_KEYS],
   encoder: [...LAYER, 'auxiliary', 'groups', 'classAgnostic', ...PART_WEIGHTS],
   denoising: [...LAYER, 'auxiliary', 'queries', 'groups', 'contrastive', 'padding', ...PART_WEIGHTS],
-  oneToMany: [...LAYER, 'auxiliary', 'queries', 'repeat', ...PART_WEIGHTS],
+  oneToMany: [...LAYER, 'auxiliary', 'queries', 'repeat', 'adaptive', ...PART_WEIGHTS],
   layer: LAYER,
   target: ['labels', ...TARGET_FIELDS.map(({ name }) => name), 'valid', 'ignore'],
   // those of a result's matches, which hold more than is needed

@@ -119,6 +119,7 @@ interface GivenPart extends GivenLayer {
   readonly padding: unknown
   readonly queries: unknown
   readonly repeat: unknown
+  readonly adaptive: unknown
   readonly weight: unknown
   readonly weights: unknown
 }
@@ -181,8 +182,8 @@ function readOutputs(outputs: unknown, needed: Needed): GivenOutputs {
 function readPart(part: unknown, place: PartKey, argument: string, needed: Needed): GivenPart {
   try {
     checkRecordAt(part, place, argument, needed)
-    const { matching, cost, auxiliary, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } =
-      part
+    const { matching, cost, auxiliary, groups, classAgnostic, contrastive, padding, queries } = part
+    const { repeat, adaptive, weight, weights } = part
     checkCost(matching, cost, argument)
     return {
       fields: readFields(part),
@@ -195,6 +196,7 @@ function readPart(part: unknown, place: PartKey, argument: string, needed: Neede
       padding,
       queries,
       repeat,
+      adaptive,
       weight,
       weights,
     }

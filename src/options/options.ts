@@ -86,7 +86,7 @@ const LOSS = TERMS.map(({ name }) => name)
 
 /** Checks all options and fills in a preset's values where one is absent. The result is frozen throughout. */
 export function resolveOptions(options: HungarianLossOptions, name: PresetName): ResolvedOptions {
-  const preset = PRESETS[checkWord(name, Object.keys(PRESETS) as PresetName[], 'detr', 'preset')]
+  const preset: Preset = PRESETS[checkWord(name, Object.keys(PRESETS) as PresetName[], 'detr', 'preset')]
   const given = checkRecord(options, OPTIONS, 'options', FOREIGN_NAMES)
   const families = resolveFamilyOptions(given, preset)
   const resolved: ResolvedOptions = {
@@ -105,7 +105,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
 function resolveCost(value: unknown, preset: Preset, { classification }: ResolvedFamilyOptions): ResolvedCost {
   const given = checkRecord(value, COST, 'options.cost', FOREIGN_NAMES)
   const weights = resolveTerms(COST_TERMS, given, preset.cost, 'options.cost')
-  return Object.freeze({ ...weights, ...resolveClassCost(given, classification, preset) })
+  return Object.freeze({ ...weights, ...resolveClassCost(given, classification, preset.classCost) })
 }
 
 /** Weights of the loss terms. */

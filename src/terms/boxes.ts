@@ -87,6 +87,11 @@ export interface BoxOptions {
    */
   readonly boxEpsilon?: number | undefined
   /**
+   * What `boxEpsilon` does: `'add'`, or `'clamp'`, where it is the least that divides, as in RF-DETR: a smaller divisor counts as
+   * this, and passes no gradient by the division. Default: the preset's, `'add'` for all but `rfDetr`.
+   */
+  readonly boxEpsilonForm?: 'add' | 'clamp' | undefined
+  /**
    * Whether predicted widths and heights below 0 count as 0 (corners: a second corner before the first counts as the
    * first), rather than being refused. As with any clamp they pass no gradient: that of the size is 0, and that of a second
    * corner goes to the first. Default: false.
@@ -110,8 +115,10 @@ export interface BoxOptions {
 export interface ResolvedBoxOptions {
   /** What a box's four numbers are. */
   readonly boxFormat: 'cxcywh' | 'xyxy'
-  /** Added to what the forms of IoU divide by. */
+  /** Added to what the forms of IoU divide by, or the least that divides. */
   readonly boxEpsilon: number
+  /** Which of the two it is. */
+  readonly boxEpsilonForm: 'add' | 'clamp'
   /** Whether predicted sides below 0 count as 0. */
   readonly clampSizes: boolean
   /** Whether target boxes must lie in [0, 1]. */
@@ -126,6 +133,8 @@ export interface ResolvedBoxOptions {
 export interface BoxPreset {
   readonly boxEpsilon: number
   readonly boxMatching: 'layer' | 'union'
+  /** `'add'` where it is absent. */
+  readonly boxEpsilonForm?: 'add' | 'clamp' | undefined
   /** False where it is absent. */
   readonly clampSizes?: boolean | undefined
 }
@@ -176,7 +185,7 @@ export const BOXES: Family<BoxTypes> = {
   ],
   fields: [{ name: 'boxes', of: ({ boxes }) => boxes, owner: 'boxes', columns: () => BOX_SIZE }],
   targets: [{ name: 'boxes', of: ({ boxes }) => boxes, columns: () => BOX_SIZE, noun: 'boxes' }],
-  options: ['boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes', 'ignore', 'boxMatching'],
+  options: ['boxFormat', 'boxEpsilon', 'boxEpsilonForm', 'clampSizes', 'normalizedBoxes', 'ignore', 'boxMatching'],
   resolve: resolveBoxOptions,
   foreign: NAMES,
   foreignFields: {
@@ -190,6 +199,7 @@ export function resolveBoxOptions(given: Unchecked<BoxOptions>, preset: BoxPrese
   return {
     boxFormat: resolveOption('boxFormat', given.boxFormat),
     boxEpsilon: resolveOption('boxEpsilon', given.boxEpsilon, { usual: preset.boxEpsilon }),
+    boxEpsilonForm: resolveOption('boxEpsilonForm', given.boxEpsilonForm, { usual: preset.boxEpsilonForm }),
     clampSizes: resolveOption('clampSizes', given.clampSizes, { usual: preset.clampSizes }),
     normalizedBoxes: resolveOption('normalizedBoxes', given.normalizedBoxes),
     ignore: resolveGroup('ignore', given.ignore),

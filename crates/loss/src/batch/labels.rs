@@ -73,6 +73,18 @@ impl Labels {
         starts.zip(&self.ends).map(|(&start, &end)| &self.members[start..end])
     }
 
+    /// The labels of a target, as places in `distinct`.
+    pub fn of_target(&self, target: usize) -> &[usize] {
+        let row = &self.row_of_target[target];
+        match row.checked_sub(self.distinct.len()) {
+            None => std::slice::from_ref(row),
+            Some(set) => {
+                let start = set.checked_sub(1).map_or(0, |before| self.ends[before]);
+                &self.members[start..self.ends[set]]
+            }
+        }
+    }
+
     fn slot(&mut self, label: i32) -> usize {
         let label = label as usize;
         if self.slots[label] == Self::NONE {

@@ -9,19 +9,35 @@ use super::read::Read;
 use super::setup::Setup;
 use super::sums::Sums;
 use crate::field::{FieldRows, MAX_FIELDS};
-use crate::terms::class::PositiveInputs;
+use crate::terms::class::{PositiveInputs, RankInputs, RankScope};
 use crate::terms::memory::TermMemory;
-use crate::terms::pair::{PairOutputs, Pairs};
+use crate::terms::pair::{Measure, PairFactors, PairOutputs, Pairs};
 use crate::terms::{FAMILIES, LOGITS, TERMS, queries_of, terms_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
 pub(crate) struct LossBuffers {
-    /// How well each pair agrees; and what further families say of it.
+    agreements: Agreements,
+    ranks: Ranks,
+    corrected: [Vec<f32>; MAX_FIELDS],
+}
+
+/// How well each pair agrees; and what further families say of it.
+#[derive(Debug, Default)]
+struct Agreements {
     quality: Vec<f64>,
     spare: Vec<f64>,
     memory: TermMemory,
-    corrected: [Vec<f32>; MAX_FIELDS],
+}
+
+/// What the class term has of pairs where it ranks them, or measures them otherwise.
+#[derive(Debug, Default)]
+struct Ranks {
+    /// How well each agrees.
+    quality: Vec<f64>,
+    /// What each is multiplied by for its rank.
+    factors: Vec<f64>,
+    memory: TermMemory,
 }
 
 /// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
@@ -31,7 +47,7 @@ pub(crate) struct Scales(pub [f64; TERMS]);
 impl LossBuffers {
     /// Bytes that grow with an image.
     pub fn held(&self) -> usize {
-        self.memory.held()
+        self.agreements.memory.held() + self.ranks.memory.held()
     }
 }
 
@@ -50,7 +66,7 @@ pub(crate) fn image(
     sorted: &Sorted,
     scales: &Scales,
     ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
-    buffers: &mut LossBuffers,
+    LossBuffers { agreements, ranks, .. }: &mut LossBuffers,
 ) -> Sums {
     let Sorted { pairs, numbers, left_out } = sorted;
     if let Some(gradients) = gradients.as_deref_mut() {
@@ -63,7 +79,9 @@ pub(crate) fn image(
     let is_union = image.part.union;
     let all = pairs_of(image, read.rows, pairs, numbers);
     let over = if is_union { Over::Own } else { Over::All };
-    let (mut terms, agreement) = geometry(setup, image, &all, over, scales, gradients.as_deref_mut(), buffers);
+    let (own_quality, factors) = rank(setup, image, &all, ranks);
+    let weighing = (scales, factors);
+    let (mut terms, agreement) = geometry(setup, image, &all, over, weighing, gradients.as_deref_mut(), agreements);
     if !is_union {
         keep(pairs, agreement, quality);
     }
@@ -71,7 +89,8 @@ pub(crate) fn image(
         logits: image.logits(&read.rows),
         targets: &image.targets.all,
         pairs,
-        quality: agreement,
+        quality: own_quality.unwrap_or(agreement),
+        factors,
         left_out,
         background: read.background.sum,
         losses: read.losses,
@@ -85,7 +104,10 @@ pub(crate) fn image(
         }
         correct_gradients(setup, image, pairs, gradients);
     }
-    let expected = image.targets.kept.len().saturating_mul(image.part.repeat);
+    let expected = {
+        let kept = image.targets.kept.len();
+        kept.saturating_mul(image.part.repeat_of(kept))
+    };
     terms[0] = class.loss;
     let cardinality_error = read.background.objects.abs_diff(expected);
     Sums { terms, matched: pairs.len(), correct: class.correct, cardinality_error }
@@ -106,7 +128,10 @@ pub(crate) fn of_union(
     let mut corrected = std::mem::take(&mut buffers.corrected);
     let rows = corrected_rows(setup, image, &mut corrected);
     let all = pairs_of(image, rows, pairs, &[]);
-    let (terms, agreement) = geometry(setup, image, &all, Over::Union, scales, gradients.as_deref_mut(), buffers);
+    let LossBuffers { agreements, ranks, .. } = &mut *buffers;
+    let (_, factors) = rank(setup, image, &all, ranks);
+    let (over, weighing) = (Over::Union, (scales, factors));
+    let (terms, agreement) = geometry(setup, image, &all, over, weighing, gradients.as_deref_mut(), agreements);
     keep(pairs, agreement, quality);
     buffers.corrected = corrected;
     if let Some(gradients) = gradients {
@@ -136,16 +161,47 @@ enum Over {
     Union,
 }
 
+/// How well pairs agree as the class term measures it, and their factors by rank, where it asks for these; no factors where
+/// all are 1.
+fn rank<'a>(
+    setup: &Setup,
+    image: &Image<'_>,
+    pairs: &Pairs<'_>,
+    Ranks { quality, factors, memory }: &'a mut Ranks,
+) -> (Option<&'a [f64]>, &'a [f64]) {
+    let (measure, is_ranked) = (setup.class.measure(), setup.class.rank_scope().is_some());
+    if measure == Measure::Overlap && !is_ranked {
+        return (None, &[]);
+    }
+    let quality = first(quality, pairs.list.len());
+    let able = setup.pairs(image.active()).find(|(family, _)| FAMILIES[*family].has_quality);
+    if let Some((_, terms)) = able {
+        terms.agreement(setup.level, pairs, measure, quality);
+    }
+    factors.clear();
+    if is_ranked {
+        // those of pairs are finite, so no copy stands in for them
+        let (logits, targets) = (image.logits(&image.rows), &image.targets.all);
+        let inputs = RankInputs { logits, targets, pairs: pairs.list, quality };
+        setup.class.rank(setup.level, &inputs, memory, factors);
+    }
+    (Some(quality), factors)
+}
+
 /// The terms of the families over the pairs, and how well each pair agrees, by the first family that says so.
 fn geometry<'a>(
     setup: &Setup,
     image: &Image<'_>,
     pairs: &Pairs<'_>,
     over: Over,
-    scales: &Scales,
+    (scales, factors): (&Scales, &[f64]),
     mut gradients: Option<&mut Gradients<'_>>,
-    LossBuffers { quality, spare, memory, .. }: &'a mut LossBuffers,
+    Agreements { quality, spare, memory }: &'a mut Agreements,
 ) -> ([f64; TERMS], &'a [f64]) {
+    let factors = match setup.class.rank_scope() {
+        None | Some(RankScope::Class) => PairFactors::default(),
+        Some(scope) => PairFactors { values: factors, only_overlaps: scope == RankScope::Overlaps },
+    };
     let mut sums = [0.0; TERMS];
     let mut is_known = false;
     for (family, terms) in setup.pairs(image.active()) {
@@ -157,6 +213,7 @@ fn geometry<'a>(
         let says = FAMILIES[family].has_quality && !is_known;
         is_known |= says;
         let out = PairOutputs {
+            factors,
             scales: &scales.0[terms_of(family)],
             sums: &mut sums[terms_of(family)],
             quality: first(if says { quality } else { spare }, pairs.list.len()),

@@ -69,7 +69,10 @@ fn weight_before_matching(
         return None;
     }
     match is_optimal {
-        true => setup.class.weight_before_matching(part.queries.len(), &targets.all, part.copies()),
+        true => {
+            let copies = part.copies(targets.all.len());
+            setup.class.weight_before_matching(part.queries.len(), &targets.all, copies)
+        }
         false => Some(setup.class.weight(&targets.all, matches, &[])),
     }
 }

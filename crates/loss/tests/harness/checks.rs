@@ -3,7 +3,7 @@
 use hungarian_loss::{Level, Matching, Normalizers, Scratch, query_fields, terms};
 
 use super::case::{Case, Conditions, Outcome, of_image};
-use super::definition::{DefinedLayer, Definition};
+use super::definition::{DefinedLayer, Definition, repeat_of};
 use super::reference::Table;
 use super::{assert_near, threads};
 
@@ -108,11 +108,11 @@ fn least_cost(
 ) {
     let (part, range) = (definition.part(layer), case.range(image));
     let kept: Vec<_> = range.clone().filter(|&target| !case.is_ignored(target)).collect();
-    let repeated: Vec<_> = (0..part.repeat).flat_map(|_| &kept).copied().collect();
+    let repeated: Vec<_> = (0..repeat_of(part, kept.len())).flat_map(|_| &kept).copied().collect();
     let each = part.queries.len() / part.groups;
     for group in 0..part.groups {
         let cost = |query: usize, target: usize| {
-            definition.cost(layer, queries, image * matches.len() + group * each + query, target)
+            definition.cost(layer, queries, image * matches.len() + group * each + query, target, false)
         };
         let matched = matches[group * each..][..each].iter().enumerate();
         let matched = matched.filter_map(|(query, &target)| Some((query, range.start + usize::try_from(target).ok()?)));
@@ -150,7 +150,7 @@ pub fn costs(case: &Case) {
             for query in image * length..(image + 1) * length {
                 for target in case.range(image) {
                     let found = f64::from(*cells.next().expect("a cell for each query and target"));
-                    assert_near(found, definition.cost(layer, &queries, query, target), 1e-5, "cost");
+                    assert_near(found, definition.cost(layer, &queries, query, target, true), 1e-5, "cost");
                 }
             }
         }

@@ -98,15 +98,21 @@ impl<'a> Definition<'a> {
         let queries = self.part(layer).queries.len();
         for image in 0..self.case.structure.images {
             let mut objects = 0.0f64;
-            for row in image * queries..(image + 1) * queries {
+            let rows = image * queries..(image + 1) * queries;
+            let (mut soft, _) = self.soft_labels(layer, fixed, rows.clone(), &layer.own);
+            let (_, mut factors) = self.soft_labels(layer, fixed, rows.clone(), &layer.pairs);
+            soft.reverse();
+            factors.reverse();
+            for row in rows {
                 let (query, fixed) = (now.row(row), fixed.row(row));
                 let x = query.field("logits");
                 let own = self.target(image, layer.own[row]);
                 let labels = own.map_or(&[][..], |target| self.labels(layer, target));
                 objects += f64::from(u8::from(classes::is_object(&layer.settings, x)));
+                let soft = own.map_or(Vec::new(), |_| soft.pop().expect("one for each positive"));
                 if layer.own[row] != -2 {
                     let quality = own.map_or(0.0, |target| self.quality(layer, fixed, target));
-                    sums[0] += classes::value(&layer.settings, labels, quality, x, fixed.field("logits"));
+                    sums[0] += classes::value(&layer.settings, labels, (quality, &soft), x, fixed.field("logits"));
                     if !layer.settings.is_sigmoid() {
                         class_weight += classes::weight(&layer.settings, labels);
                     }
@@ -115,14 +121,16 @@ impl<'a> Definition<'a> {
                     matched += 1.0;
                     correct += f64::from(u8::from(labels.contains(&(classes::largest(x) as i32))));
                 }
-                for (pairs, follows) in [(&layer.pairs, true), (&layer.own, false)] {
-                    if let Some(target) = self.target(image, pairs[row]) {
-                        self.add_pair(layer, query, fixed, (target, follows), &mut sums);
-                    }
+                if let Some(target) = self.target(image, layer.pairs[row]) {
+                    let factor = factors.pop().expect("one for each pair");
+                    self.add_pair(layer, (query, fixed), (target, true), factor, &mut sums);
+                }
+                if let Some(target) = self.target(image, layer.own[row]) {
+                    self.add_pair(layer, (query, fixed), (target, false), 1.0, &mut sums);
                 }
             }
             let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target)).count();
-            cardinality_error += (objects - (kept * self.part(layer).repeat) as f64).abs();
+            cardinality_error += (objects - (kept * repeat_of(self.part(layer), kept)) as f64).abs();
         }
         let class_normalizer = match classes::normalization(&layer.settings) {
             "weighted-mean" => class_weight,
@@ -151,12 +159,14 @@ impl<'a> Definition<'a> {
         self.part(layer).weight * weights.zip(&values.terms).map(|(weight, term)| weight * term).sum::<f64>()
     }
 
-    /// The matching cost of a query and a target. `query`: among the layer's, `[images, queries]`.
-    pub fn cost(&self, layer: &DefinedLayer, queries: &Table, query: usize, target: usize) -> f64 {
+    /// The matching cost of a query and a target. `query`: among the layer's, `[images, queries]`. `takes_ignored`: whether
+    /// ignored targets are like the others.
+    pub fn cost(&self, layer: &DefinedLayer, queries: &Table, query: usize, target: usize, takes_ignored: bool) -> f64 {
         let row = queries.row(query);
         let labels = self.labels(layer, target).iter();
         let x = row.field("logits");
-        let class: f64 = labels.map(|&label| classes::cost(&layer.settings, x, label as usize)).sum();
+        let agreement = self.agreement(layer, queries, query, target, takes_ignored);
+        let class: f64 = labels.map(|&label| classes::cost(&layer.settings, x, label as usize, agreement)).sum();
         let mut cost = layer.settings.cost.get("class") * class;
         for (name, pair) in self.pair_references(layer) {
             let own = family_terms(name, &layer.settings.cost);
@@ -164,6 +174,28 @@ impl<'a> Definition<'a> {
             cost += own.zip(values).map(|((_, weight), value)| weight * value).sum::<f64>();
         }
         cost + self.added(layer, query, target)
+    }
+
+    /// How well a query and a target agree, where that can be said.
+    fn agreement(
+        &self,
+        layer: &DefinedLayer,
+        queries: &Table,
+        query: usize,
+        target: usize,
+        takes_ignored: bool,
+    ) -> Option<classes::Agreement> {
+        let (_, pair) = self.pair_references(layer).find(|(_, pair)| pair.has_quality())?;
+        let length = self.part(layer).queries.len();
+        let image = query / length;
+        let u = |query: usize, target: usize| {
+            pair.raised_giou(&layer.settings, queries.row(query), self.targets.row(target))
+        };
+        let targets = self.case.range(image).filter(|&target| takes_ignored || !self.case.is_ignored(target));
+        let all = targets.flat_map(|target| (image * length..(image + 1) * length).map(move |query| (query, target)));
+        let greatest = all.map(|(query, target)| u(query, target)).fold(0.0, f64::max);
+        let iou = pair.quality(&layer.settings, queries.row(query), self.targets.row(target));
+        Some(classes::Agreement { iou, u: u(query, target), greatest })
     }
 
     /// Whether a query lies on an ignored target of its image.
@@ -230,7 +262,8 @@ impl<'a> Definition<'a> {
 
     /// N of a part.
     fn normalizer(&self, part: &Part) -> f64 {
-        (self.kept as f64 * (part.groups as f64 * part.repeat as f64)).max(1.0) * part.normalizer_factor
+        let repeat = if part.adaptive { 1.0 } else { part.repeat as f64 };
+        (self.kept as f64 * (part.groups as f64 * repeat)).max(1.0) * part.normalizer_factor
     }
 
     /// What the caller adds to a cost.
@@ -249,21 +282,47 @@ impl<'a> Definition<'a> {
         f64::from(self.case.costs[block + query % length * range.len() + target - range.start])
     }
 
-    /// The terms of a pair that follow the union matching, or those that do not.
+    /// The soft labels of the positives among some rows of an image, and the factors of their ranks. `matches`: of all rows.
+    fn soft_labels(
+        &self,
+        layer: &DefinedLayer,
+        fixed: &Table,
+        rows: Range<usize>,
+        matches: &[i32],
+    ) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let image = rows.start / self.part(layer).queries.len().max(1);
+        let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
+        let positive = |row: usize| {
+            let target = self.target(image, matches[row])?;
+            let (query, known) = (fixed.row(row), self.targets.row(target));
+            let quality = able.map_or(0.0, |(_, pair)| match classes::takes_giou(&layer.settings) {
+                true => pair.raised_giou(&layer.settings, query, known),
+                false => pair.quality(&layer.settings, query, known),
+            });
+            let labels = self.labels(layer, target);
+            Some(classes::Positive { target, labels, quality, x: query.field("logits") })
+        };
+        classes::soft_labels(&layer.settings, &rows.filter_map(positive).collect::<Vec<_>>())
+    }
+
+    /// The terms of a pair that follow the union matching, or those that do not. `factor`: of its rank.
     fn add_pair(
         &self,
         layer: &DefinedLayer,
-        now: Row<'_>,
-        fixed: Row<'_>,
+        (now, fixed): (Row<'_>, Row<'_>),
         (target, follows): (usize, bool),
+        factor: f64,
         sums: &mut [f64],
     ) {
         let row = self.targets.row(target);
+        let [for_l1, for_overlaps] = classes::rank_counts(&layer.settings);
         for (name, pair) in self.pair_references(layer).filter(|(name, _)| of(name).family().follows_union == follows) {
             let values = pair.values(&layer.settings, now, fixed, row);
-            family_terms(name, &layer.settings.weights)
-                .zip(values)
-                .for_each(|((place, _), value)| sums[place] += value);
+            family_terms(name, &layer.settings.weights).zip(values).enumerate().for_each(|(k, ((place, _), value))| {
+                // the first term of each such family is L1
+                let counts = if k == 0 { for_l1 } else { for_overlaps };
+                sums[place] += if counts { factor * value } else { value };
+            });
         }
         if let (Some((name, late)), true) = (self.late_reference(layer), follows) {
             let place = family_terms(name, &layer.settings.weights).next().expect("a term").0;
@@ -377,6 +436,12 @@ fn planes_of_targets(case: &Case, place: usize, form: Form) -> Vec<f32> {
         planes.values.repeat(repeat)
     };
     images.flat_map(of_image).map(f32::from).collect()
+}
+
+/// How often each of an image's targets is repeated.
+pub fn repeat_of(part: &Part, targets: usize) -> usize {
+    let half = part.queries.len() / part.groups / 2;
+    if part.adaptive && targets > 0 { part.repeat.min(half / targets) } else { part.repeat }
 }
 
 /// Places of a family's terms among all, with their weights.

@@ -38,7 +38,7 @@ impl Settings {
         });
         let kinds = classes::kinds(has_quality);
         let mut settings = Self::new(kinds[random.below(kinds.len())], classes);
-        settings = classes::options(random, settings);
+        settings = classes::options(random, settings, has_quality);
         settings = settings.with("normalization", ["num-boxes", "num-pairs"][random.below(2)]);
         for family in families {
             settings = of(family).options(random, settings);
@@ -120,8 +120,10 @@ impl Settings {
         if let Some(index) = self.no_object() {
             narrow = narrow.with("classification.noObjectIndex", index.min(1) as f64);
         }
-        if let Some(weights) = self.numbers("classification.classWeights") {
-            narrow = narrow.with("classification.classWeights", vec![weights[0]]);
+        for name in ["classification.classWeights", "classification.classAlpha"] {
+            if let Some(of_classes) = self.numbers(name) {
+                narrow = narrow.with(name, vec![of_classes[0]]);
+            }
         }
         narrow
     }

@@ -19,7 +19,7 @@ use simd::{Level, dispatch};
 
 use super::family::{Built, Family, Places, Presence, TargetField, Term};
 use super::memory::TermMemory;
-use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, only};
+use super::pair::{AgreementInputs, Broken, CostInputs, Measure, Overlap, PairOutputs, PairTerms, Pairs, only};
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
 use pairs::MatchedBoxes;
@@ -31,7 +31,7 @@ pub(super) const FAMILY: Family = Family {
     queries: &[BOXES],
     targets: &[TargetField::rows(BOXES)],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
-    options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES],
+    options: &[&BOX_FORMAT, &BOX_EPSILON, &BOX_EPSILON_FORM, &CLAMP_SIZES, &NORMALIZED_BOXES],
     has_quality: true,
     is_late: false,
     needs: None,
@@ -49,6 +49,10 @@ const BOXES: Field = Field::row("boxes", &[Axis { name: "component", size: Some(
 /// others. With 0, a quotient whose divisor is 0 counts as 0.
 const BOX_EPSILON: OptionInfo = OptionInfo::number("boxEpsilon", 0.0, [0.0, 1.0]);
 
+/// Whether that is added, or the least that divides, 1e-7 in RF-DETR: a smaller one counts as this, and passes no gradient.
+const BOX_EPSILON_FORM: OptionInfo = OptionInfo::word("boxEpsilonForm", &["add", CLAMP]);
+const CLAMP: &str = "clamp";
+
 /// Whether predicted sides below 0 count as 0, rather than being refused. They then pass no gradient.
 const CLAMP_SIZES: OptionInfo = OptionInfo::flag("clampSizes", false);
 
@@ -65,8 +69,11 @@ const fn variant(name: &'static str) -> Term {
 }
 
 fn build(options: &Options, places: Places<'_>) -> crate::error::Result<Built> {
-    let geometry =
-        Geometry { format: BoxFormat::new(options.word(&BOX_FORMAT)), epsilon: options.number(&BOX_EPSILON) };
+    let geometry = Geometry {
+        format: BoxFormat::new(options.word(&BOX_FORMAT)),
+        epsilon: options.number(&BOX_EPSILON),
+        clamps: options.word(&BOX_EPSILON_FORM) == CLAMP,
+    };
     Ok(Built::Pair(Arc::new(BoxFamily {
         queries: places.queries,
         targets: places.targets,
@@ -132,7 +139,7 @@ impl PairTerms for BoxFamily {
         let targets = inputs.targets.get(self.targets);
         match &inputs.class {
             Some(class) => {
-                let pair_weights = cost::PairWeights::new(&weights, class.weight, self.geometry.epsilon);
+                let pair_weights = cost::PairWeights::new(&weights, class.weight, self.geometry);
                 let inputs = cost::BoxCostInputs { queries: inputs.queries, columns: inputs.layout, class, targets };
                 dispatch!(level, simd => match self.geometry.format {
                     BoxFormat::Cxcywh => cost::fill::<_, cost::Cxcywh>(simd, pair_weights, &inputs, block),
@@ -153,8 +160,28 @@ impl PairTerms for BoxFamily {
             pairs: pairs.list,
         };
         let scale = BoxTerms::of(out.scales);
-        let terms = pairs::matched(level, self.geometry, boxes, &scale, out.quality, out.gradients.map(only));
+        let gradient = out.gradients.map(only);
+        let out_of = pairs::Outputs { factors: out.factors, quality: out.quality, gradient };
+        let terms = pairs::matched(level, self.geometry, boxes, &scale, out_of);
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
+    }
+
+    fn agreement(&self, level: Level, pairs: &Pairs<'_>, measure: Measure, out: &mut [f64]) {
+        let boxes = MatchedBoxes {
+            predicted: pairs.queries.get(self.queries),
+            targets: pairs.targets.get(self.targets),
+            pairs: pairs.list,
+        };
+        pairs::agreement(level, self.geometry, boxes, measure, out);
+    }
+
+    fn has_agreement_rows(&self) -> bool {
+        true
+    }
+
+    fn agreement_row(&self, level: Level, inputs: &AgreementInputs<'_>, out: &mut [f32]) {
+        let target = &inputs.targets.get(self.targets)[COMPONENTS * inputs.target..][..COMPONENTS];
+        iou_cost::agreement_row(level, self.geometry, inputs.measure, inputs.layout, target, out);
     }
 
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64> {

@@ -4,8 +4,12 @@ use simd::math::{ln, logistic};
 use simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
 
 use super::binary::power;
+use super::binary::soft::{MAXIMA, Maximum};
+use super::pairwise::{EPSILON, Focal, LARGEST, Pairwise};
 use crate::batch::Labels;
 use crate::option::{OptionInfo, Options};
+use crate::terms::class::PairwiseCost;
+use crate::terms::pair::Measure;
 
 /// What a class adds to the matching cost, before its weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +31,8 @@ pub(super) enum ClassCost {
         /// γ.
         gamma: f64,
     },
+    /// What depends on how well query and target agree, too. Sigmoid only.
+    Pairwise(Pairwise),
 }
 
 /// The largest exponent: far above any use.
@@ -36,7 +42,20 @@ pub(super) const MAX_GAMMA: f64 = 100.0;
 pub(super) const SOFTMAX_FORM: OptionInfo = OptionInfo::word("cost.classForm", &["probability"]);
 
 /// The form with the sigmoid kinds.
-pub(super) const FORM: OptionInfo = OptionInfo::word("cost.classForm", &["focal", "log-sigmoid", "probability"]);
+pub(super) const FORM: OptionInfo =
+    OptionInfo::word("cost.classForm", &["focal", "log-sigmoid", "probability", "product"]);
+
+/// The exponent of the IoU in the product -p · IoU^power.
+pub(super) const POWER: OptionInfo = OptionInfo::number("cost.power", 4.0, [0.0, MAX_GAMMA]);
+
+/// β of the focal forms, which take p · u^β for p, with u = (GIoU + 1)/2; 0 for p itself.
+pub(super) const MODULATION: OptionInfo = OptionInfo::number("cost.modulation", 0.0, [0.0, MAX_GAMMA]);
+
+/// What the greatest u of the image does to all of them first.
+pub(super) const MODULATION_MAXIMUM: OptionInfo = OptionInfo::word("cost.modulationMaximum", MAXIMA);
+
+/// All options of the cost's class part in sigmoid classification.
+pub(super) const OPTIONS: [&OptionInfo; 6] = [&FORM, &ALPHA, &GAMMA, &POWER, &MODULATION, &MODULATION_MAXIMUM];
 
 /// α of the focal forms.
 pub(super) const ALPHA: OptionInfo = OptionInfo::number("cost.alpha", 0.25, [0.0, 1.0]);
@@ -48,10 +67,32 @@ impl ClassCost {
     /// The form that the options of a sigmoid kind say.
     pub fn new(options: &Options) -> Self {
         let (alpha, gamma) = (options.number(&ALPHA), options.number(&GAMMA));
-        match options.word(&FORM) {
+        let (form, beta) = (options.word(&FORM), options.number(&MODULATION));
+        let focal = |is_exact| Focal { alpha: alpha as f32, gamma: gamma as f32, is_exact };
+        let modulated = |is_exact| {
+            let maximum = Maximum::of(options.word(&MODULATION_MAXIMUM));
+            Self::Pairwise(Pairwise::Modulated { focal: focal(is_exact), beta: beta as f32, maximum })
+        };
+        match form {
             "probability" => Self::Probability,
+            "product" => Self::Pairwise(Pairwise::Product { power: options.number(&POWER) as f32 }),
+            "log-sigmoid" if beta > 0.0 => modulated(true),
             "log-sigmoid" => Self::LogSigmoid { alpha, gamma },
+            _ if beta > 0.0 => modulated(false),
             _ => Self::Focal { alpha, gamma },
+        }
+    }
+
+    /// What it needs to know of queries and targets beyond the logits.
+    pub fn pairwise(&self) -> Option<PairwiseCost> {
+        match *self {
+            Self::Pairwise(Pairwise::Product { .. }) => {
+                Some(PairwiseCost { measure: Measure::Overlap, needs_greatest: false })
+            }
+            Self::Pairwise(Pairwise::Modulated { maximum, .. }) => {
+                Some(PairwiseCost { measure: Measure::Giou, needs_greatest: maximum != Maximum::None })
+            }
+            _ => None,
         }
     }
 }
@@ -59,13 +100,8 @@ impl ClassCost {
 /// Vectors that are handled together.
 const STEP: usize = 4;
 
-/// Keeps the logarithms of Deformable DETR's cost finite.
-const EPSILON: f32 = 1e-8;
-
-/// Costs of logits larger than this count as this, so that every weight keeps them finite in `f32`.
-const LARGEST: f32 = 1e20;
-
-/// Writes a row of costs for each distinct label and each distinct set of labels; of a set, the sum.
+/// Writes a row of costs for each distinct label and each distinct set of labels; of a set, the sum. Of what depends on pairs,
+/// the rows of labels are their logits.
 ///
 /// `logits`: `[queries, classes]`. `out`: `[labels.rows(), padded queries]`, row by row as `labels` numbers them.
 pub(super) fn fill(
@@ -91,6 +127,11 @@ pub(super) fn fill(
         ClassCost::Probability => dispatch!(level, simd => transform::<_, true, PROBABILITY>(simd, 0.0, 0.0, single)),
         ClassCost::Focal { alpha, gamma } => focal::<REFERENCE>(level, alpha as f32, gamma as f32, single),
         ClassCost::LogSigmoid { alpha, gamma } => focal::<EXACT>(level, alpha as f32, gamma as f32, single),
+        ClassCost::Pairwise(_) => {
+            single.iter_mut().for_each(|x| *x = x.clamp(-LARGEST, LARGEST));
+            sets.fill(0.0);
+            return;
+        }
     }
     for (set, row) in labels.sets().zip(sets.chunks_exact_mut(stride)) {
         row.fill(0.0);
@@ -197,6 +238,7 @@ mod tests {
             ClassCost::Probability => -p,
             ClassCost::Focal { alpha, gamma } => cost(alpha, gamma, -(p + 1e-8).ln(), -(q + 1e-8).ln()),
             ClassCost::LogSigmoid { alpha, gamma } => cost(alpha, gamma, nll_p, nll_q),
+            ClassCost::Pairwise(_) => unreachable!("it has no cost by itself"),
         }
     }
 

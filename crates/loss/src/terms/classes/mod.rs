@@ -3,6 +3,7 @@
 mod binary;
 mod cost;
 mod cross_entropy;
+mod pairwise;
 mod sigmoid;
 mod softmax;
 
@@ -13,5 +14,5 @@ use crate::field::{Axis, Field};
 pub(crate) const LOGITS: Field = Field::row("logits", &[Axis { name: "class", size: None }], true);
 
 /// All kinds, the usual one first.
-pub(super) const KINDS: [&Kind; 5] =
-    [&softmax::KIND, &sigmoid::FOCAL, &sigmoid::VARIFOCAL, &sigmoid::MAL, &sigmoid::IA_BCE];
+pub(super) const KINDS: [&Kind; 6] =
+    [&softmax::KIND, &sigmoid::FOCAL, &sigmoid::VARIFOCAL, &sigmoid::MAL, &sigmoid::IA_BCE, &sigmoid::SIGMOID];

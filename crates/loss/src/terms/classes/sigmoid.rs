@@ -5,25 +5,30 @@ use std::sync::Arc;
 use lsap::memory::held;
 use simd::{Level, all_finite, padded};
 
-use super::binary::{self, Cell, Rule, Sigmoid};
+use super::binary::general::{General, Numbers};
+use super::binary::soft::{self, MAXIMA, Maximum, SoftLabel, SoftRule};
+use super::binary::{self, Cell, Pass, Rule, Sigmoid};
 use super::cost::{self, ClassCost, MAX_GAMMA};
+use super::pairwise;
 use crate::batch::{ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options};
 use crate::terms::class::{
-    Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose,
+    Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PairwiseCost, PairwiseInputs,
+    PositiveInputs, Purpose, RankInputs, RankScope,
 };
 use crate::terms::family::Kind;
 use crate::terms::memory::{Memory, TermMemory};
+use crate::terms::pair::Measure;
 
 /// Of Deformable DETR and its successors.
 pub(super) const FOCAL: Kind = Kind {
     name: "focal",
     is_sigmoid: true,
     needs_quality: false,
-    options: &[&FOCAL_ALPHA, &FOCAL_GAMMA, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
+    options: &with_common::<3, { 3 + COMMON }>([&FOCAL_ALPHA, &FOCAL_GAMMA, &CLASS_ALPHA]),
     build: |options, _| {
         let (alpha, gamma) = (options.number(&FOCAL_ALPHA), options.number(&FOCAL_GAMMA));
-        Arc::new(Binary::new(Sigmoid::Focal { alpha, gamma }, options))
+        Arc::new(Binary::row(Sigmoid::Focal { alpha, gamma }, options))
     },
 };
 
@@ -32,19 +37,11 @@ pub(super) const VARIFOCAL: Kind = Kind {
     name: "varifocal",
     is_sigmoid: true,
     needs_quality: true,
-    options: &[
-        &VARIFOCAL_ALPHA,
-        &VARIFOCAL_GAMMA,
-        &DETACH_WEIGHTS,
-        &CARDINALITY,
-        &cost::FORM,
-        &cost::ALPHA,
-        &cost::GAMMA,
-    ],
+    options: &with_common::<3, { 3 + COMMON }>([&VARIFOCAL_ALPHA, &VARIFOCAL_GAMMA, &DETACH_WEIGHTS]),
     build: |options, _| {
         let (alpha, gamma) = (options.number(&VARIFOCAL_ALPHA), options.number(&VARIFOCAL_GAMMA));
         let detach_weights = options.flag(&DETACH_WEIGHTS);
-        Arc::new(Binary::new(Sigmoid::Varifocal { alpha, gamma, detach_weights }, options))
+        Arc::new(Binary::row(Sigmoid::Varifocal { alpha, gamma, detach_weights }, options))
     },
 };
 
@@ -53,11 +50,11 @@ pub(super) const MAL: Kind = Kind {
     name: "mal",
     is_sigmoid: true,
     needs_quality: true,
-    options: &[&MAL_ALPHA, &MAL_GAMMA, &DETACH_WEIGHTS, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
+    options: &with_common::<3, { 3 + COMMON }>([&MAL_ALPHA, &MAL_GAMMA, &DETACH_WEIGHTS]),
     build: |options, _| {
         let (alpha, gamma) = (options.number(&MAL_ALPHA), options.number(&MAL_GAMMA));
         let detach_weights = options.flag(&DETACH_WEIGHTS);
-        Arc::new(Binary::new(Sigmoid::Mal { alpha, gamma, detach_weights }, options))
+        Arc::new(Binary::row(Sigmoid::Mal { alpha, gamma, detach_weights }, options))
     },
 };
 
@@ -66,13 +63,104 @@ pub(super) const IA_BCE: Kind = Kind {
     name: "ia-bce",
     is_sigmoid: true,
     needs_quality: true,
-    options: &[&FOCAL_ALPHA, &FOCAL_GAMMA, &MIN_QUALITY, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
+    options: &with_common::<3, { 3 + COMMON }>([&FOCAL_ALPHA, &FOCAL_GAMMA, &MIN_QUALITY]),
     build: |options, _| {
         let (alpha, gamma) = (options.number(&FOCAL_ALPHA), options.number(&FOCAL_GAMMA));
         let min_quality = options.number(&MIN_QUALITY);
-        Arc::new(Binary::new(Sigmoid::IaBce { alpha, gamma, min_quality }, options))
+        Arc::new(Binary::row(Sigmoid::IaBce { alpha, gamma, min_quality }, options))
     },
 };
+
+/// All numbers, of which the other kinds are rows; by default plain cross-entropy with the IoU. Of QFL, Stable-DINO,
+/// Rank-DETR, Align-DETR and others, see [`general`].
+pub(super) const SIGMOID: Kind = Kind {
+    name: "sigmoid",
+    is_sigmoid: true,
+    needs_quality: true,
+    options: &with_common::<15, { 15 + COMMON }>([
+        &POSITIVE_WEIGHT,
+        &POSITIVE_GAMMA,
+        &WEIGH_BY_TARGET,
+        &NEGATIVE_WEIGHT,
+        &NEGATIVE_GAMMA,
+        &LIVE_WEIGHTS,
+        &PROBABILITY_POWER,
+        &QUALITY_POWER,
+        &QUALITY,
+        &NO_MIN_QUALITY,
+        &IMAGE_MAXIMUM,
+        &ZERO_IS_NEGATIVE,
+        &RANK_DECAY,
+        &RANK_TERMS,
+        &CLASS_ALPHA,
+    ]),
+    build: |options, _| Arc::new(Binary::general(options)),
+};
+
+/// How many options all kinds have.
+const COMMON: usize = 2 + cost::OPTIONS.len();
+
+/// The options of a kind, and those of all.
+const fn with_common<const N: usize, const ALL: usize>(own: [&'static OptionInfo; N]) -> [&'static OptionInfo; ALL] {
+    let mut all = [&CARDINALITY; ALL];
+    let mut k = 0;
+    while k < ALL {
+        all[k] = match k {
+            k if k < N => own[k],
+            k if k == N => &CLASS_WEIGHTS,
+            k if k == N + 1 => &CARDINALITY,
+            k => cost::OPTIONS[k - N - 2],
+        };
+        k += 1;
+    }
+    all
+}
+
+/// w⁺.
+const POSITIVE_WEIGHT: OptionInfo = OptionInfo::number("classification.positiveWeight", 1.0, [0.0, LIMIT]);
+
+/// γ⁺ of |t - p|^γ⁺.
+const POSITIVE_GAMMA: OptionInfo = OptionInfo::number("classification.positiveGamma", 0.0, [0.0, MAX_GAMMA]);
+
+/// Whether t multiplies w⁺, as in varifocal loss.
+const WEIGH_BY_TARGET: OptionInfo = OptionInfo::flag("classification.weighByTarget", false);
+
+/// w⁻.
+const NEGATIVE_WEIGHT: OptionInfo = OptionInfo::number("classification.negativeWeight", 1.0, [0.0, LIMIT]);
+
+/// γ⁻ of p^γ⁻.
+const NEGATIVE_GAMMA: OptionInfo = OptionInfo::number("classification.negativeGamma", 2.0, [0.0, MAX_GAMMA]);
+
+/// Whether |t - p|^γ⁺ and p^γ⁻ are mere weights, without a gradient.
+const LIVE_WEIGHTS: OptionInfo = OptionInfo::flag("classification.detachWeights", false);
+
+/// a and b of t = p^a · q^b.
+const PROBABILITY_POWER: OptionInfo = OptionInfo::number("classification.probabilityPower", 0.0, [0.0, MAX_GAMMA]);
+const QUALITY_POWER: OptionInfo = OptionInfo::number("classification.qualityPower", 1.0, [0.0, MAX_GAMMA]);
+
+/// q: the IoU of the pair, or (GIoU + 1)/2.
+const QUALITY: OptionInfo = OptionInfo::word("classification.quality", &["iou", "giou"]);
+
+/// The least t.
+const NO_MIN_QUALITY: OptionInfo = OptionInfo::number("classification.minQuality", 0.0, [0.0, 1.0]);
+
+/// What the greatest t of the image does to all of them.
+const IMAGE_MAXIMUM: OptionInfo = OptionInfo::word("classification.imageMaximum", MAXIMA);
+
+/// Whether a labelled cell with a t of 0 counts like any other cell, as in RF-DETR's position-supervised loss.
+const ZERO_IS_NEGATIVE: OptionInfo = OptionInfo::flag("classification.zeroIsNegative", false);
+
+/// τ of r = e^(-rank/τ), by which t is multiplied; 0 for no such factor.
+const RANK_DECAY: OptionInfo = OptionInfo::number("classification.rankDecay", 0.0, [0.0, LIMIT]);
+
+/// Which terms of a pair r multiplies beyond t: all, as in Align-DETR; the forms of IoU, as in Mr. DETR; or none.
+const RANK_TERMS: OptionInfo = OptionInfo::word("classification.rankTerms", &["all", "overlap", "none"]);
+
+/// α of each class, by which its labelled cells are multiplied, and its others by 1 - α.
+const CLASS_ALPHA: OptionInfo = OptionInfo::per_class("classification.classAlpha", 1.0);
+
+/// Weight of each class, by which all its cells are multiplied.
+const CLASS_WEIGHTS: OptionInfo = OptionInfo::per_class("classification.classWeights", LIMIT);
 
 const ALPHA: &str = "classification.alpha";
 const GAMMA: &str = "classification.gamma";
@@ -98,28 +186,125 @@ const PUBLISHED: &str = "published";
 /// Ready to run.
 #[derive(Debug)]
 struct Binary {
-    rule: Rule,
+    rule: AnyRule,
     cost: ClassCost,
     is_published_cardinality: bool,
+    measure: Measure,
+    /// τ, and which terms the factor is for.
+    rank: Option<(f64, RankScope)>,
+}
+
+/// What cells are worth.
+#[derive(Debug)]
+enum AnyRule {
+    /// By the kernels of the kinds with names.
+    Row(Rule),
+    /// By those of all numbers.
+    General(General),
 }
 
 /// Labelled logits.
 #[derive(Default)]
-struct SigmoidBuffers(Vec<Cell>);
+struct SigmoidBuffers {
+    cells: Vec<Cell>,
+    soft: Vec<SoftLabel>,
+    scores: Vec<f64>,
+    order: Vec<usize>,
+}
 
 impl Memory for SigmoidBuffers {
     fn held(&self) -> usize {
-        held(&self.0)
+        held(&self.cells) + held(&self.soft) + held(&self.scores) + held(&self.order)
+    }
+}
+
+impl AnyRule {
+    fn background(
+        &self,
+        level: Level,
+        logits: &[f32],
+        classes: usize,
+        scale: f64,
+        gradient: Option<&mut [f32]>,
+    ) -> Pass {
+        match self {
+            Self::Row(rule) => rule.background(level, logits, scale, gradient),
+            Self::General(rule) => rule.background(level, logits, classes, scale, gradient),
+        }
     }
 }
 
 impl Binary {
-    fn new(kind: Sigmoid, options: &Options) -> Self {
+    /// One of the kinds with names.
+    fn row(kind: Sigmoid, options: &Options) -> Self {
+        // focal alone has such a list
+        let alpha = options.numbers(&CLASS_ALPHA);
+        let weights = options.numbers(&CLASS_WEIGHTS);
+        let rule = if alpha.is_none() && weights.is_none() {
+            AnyRule::Row(Rule::new(kind))
+        } else {
+            let numbers = Numbers::of(kind);
+            let bare = Numbers { positive_weight: 1.0, negative_weight: 1.0, ..numbers };
+            AnyRule::General(General::new(if alpha.is_some() { bare } else { numbers }, alpha, weights))
+        };
+        Self::new(rule, options)
+    }
+
+    /// The kind with all numbers.
+    fn general(options: &Options) -> Self {
+        let numbers = Numbers {
+            positive_weight: options.number(&POSITIVE_WEIGHT),
+            weighs_by_target: options.flag(&WEIGH_BY_TARGET),
+            positive_gamma: options.number(&POSITIVE_GAMMA),
+            negative_weight: options.number(&NEGATIVE_WEIGHT),
+            negative_gamma: options.number(&NEGATIVE_GAMMA),
+            detach_weights: options.flag(&LIVE_WEIGHTS),
+            soft: SoftRule {
+                probability_power: options.number(&PROBABILITY_POWER),
+                quality_power: options.number(&QUALITY_POWER),
+                floor: options.number(&NO_MIN_QUALITY),
+                maximum: Maximum::of(options.word(&IMAGE_MAXIMUM)),
+            },
+            zero_is_negative: options.flag(&ZERO_IS_NEGATIVE),
+        };
+        let rule = General::new(numbers, options.numbers(&CLASS_ALPHA), options.numbers(&CLASS_WEIGHTS));
+        let tau = options.number(&RANK_DECAY);
+        let scope = match options.word(&RANK_TERMS) {
+            "none" => RankScope::Class,
+            "overlap" => RankScope::Overlaps,
+            _ => RankScope::All,
+        };
         Self {
-            rule: Rule::new(kind),
+            measure: if options.word(&QUALITY) == "giou" { Measure::Giou } else { Measure::Overlap },
+            rank: (tau > 0.0).then_some((tau, scope)),
+            ..Self::new(AnyRule::General(rule), options)
+        }
+    }
+
+    fn new(rule: AnyRule, options: &Options) -> Self {
+        Self {
+            rule,
             cost: ClassCost::new(options),
             is_published_cardinality: options.word(&CARDINALITY) == PUBLISHED,
+            measure: Measure::Overlap,
+            rank: None,
         }
+    }
+}
+
+/// The labelled cells of pairs, one pair after the other.
+fn list_cells(
+    cells: &mut Vec<Cell>,
+    classes: usize,
+    targets: &ImageTargets<'_>,
+    pairs: &[(usize, usize)],
+    quality: &[f64],
+) {
+    cells.clear();
+    for (k, &(query, target)) in pairs.iter().enumerate() {
+        let quality = quality.get(k).copied().unwrap_or(0.0);
+        let labels = targets.labels(target).iter();
+        cells.extend(labels.map(|&label| Cell { at: query * classes + label as usize, quality }));
     }
 }
 
@@ -165,7 +350,7 @@ impl ClassTerm for Binary {
         let Purpose::Loss { scale, gradient } = purpose else {
             return Background { is_finite: all_finite(level, values), ..Background::default() };
         };
-        let pass = self.rule.background(level, values, f64::from(scale), gradient);
+        let pass = self.rule.background(level, values, classes, f64::from(scale), gradient);
         let objects = if self.is_published_cardinality {
             values.chunks_exact(classes).filter(|row| beats_last(row)).count()
         } else {
@@ -174,8 +359,42 @@ impl ClassTerm for Binary {
         Background { sum: pass.loss, objects, is_finite: pass.finite }
     }
 
+    fn measure(&self) -> Measure {
+        self.measure
+    }
+
+    fn rank_scope(&self) -> Option<RankScope> {
+        self.rank.map(|(_, scope)| scope)
+    }
+
+    fn rank(&self, level: Level, inputs: &RankInputs<'_>, memory: &mut TermMemory, factors: &mut Vec<f64>) {
+        let (Some((tau, _)), AnyRule::General(rule)) = (self.rank, &self.rule) else { return };
+        let RankInputs { logits, targets, pairs, quality } = *inputs;
+        let SigmoidBuffers { cells, soft, scores, order } = memory.get();
+        list_cells(cells, logits.classes, targets, pairs, quality);
+        rule.numbers().soft.fill(level, logits.values, cells, soft);
+        let mut next = 0;
+        scores.clear();
+        scores.extend(pairs.iter().map(|&(_, target)| {
+            let own = &soft[next..next + targets.labels(target).len()];
+            next += own.len();
+            own.iter().fold(0.0, |best: f64, label| best.max(label.t))
+        }));
+        soft::rank_factors(level, tau, pairs, scores, order, factors);
+    }
+
+    fn pairwise_cost(&self) -> Option<PairwiseCost> {
+        self.cost.pairwise()
+    }
+
+    fn add_pairwise_cost(&self, level: Level, inputs: &PairwiseInputs<'_>, costs: &mut [f32]) {
+        if let ClassCost::Pairwise(form) = self.cost {
+            pairwise::add(level, form, inputs, costs);
+        }
+    }
+
     fn cost_weight(&self, weight: f64, _: f32) -> f32 {
-        weight as f32
+        if self.pairwise_cost().is_some() { 0.0 } else { weight as f32 }
     }
 
     fn positives(
@@ -185,21 +404,28 @@ impl ClassTerm for Binary {
         gradient: Option<&mut [f32]>,
         memory: &mut TermMemory,
     ) -> ClassSum {
-        let PositiveInputs { logits, targets, pairs, quality, left_out, mut background, scale, .. } = inputs;
-        let SigmoidBuffers(cells) = memory.get();
+        let PositiveInputs { logits, targets, pairs, quality, factors, left_out, mut background, scale, .. } = inputs;
+        let SigmoidBuffers { cells, soft, .. } = memory.get();
         let row = |query: usize| &logits.values[query * logits.classes..][..logits.classes];
-        let mut correct = 0;
-        cells.clear();
-        for (k, &(query, target)) in pairs.iter().enumerate() {
-            let labels = targets.labels(target);
-            let quality = quality.get(k).copied().unwrap_or(0.0);
-            cells.extend(labels.iter().map(|&label| Cell { at: query * logits.classes + label as usize, quality }));
-            correct += usize::from(is_largest(row(query), labels));
-        }
+        list_cells(cells, logits.classes, targets, pairs, quality);
+        let is_correct = |&&(query, target): &&(usize, usize)| is_largest(row(query), targets.labels(target));
+        let correct = pairs.iter().filter(is_correct).count();
         for &query in left_out {
-            background -= self.rule.background(level, row(query), scale, None).loss;
+            background -= self.rule.background(level, row(query), logits.classes, scale, None).loss;
         }
-        let gain = self.rule.apply_positives(level, logits.values, cells, scale, gradient);
+        let gain = match &self.rule {
+            AnyRule::Row(rule) => rule.apply_positives(level, logits.values, cells, scale, gradient),
+            AnyRule::General(rule) => {
+                rule.numbers().soft.fill(level, logits.values, cells, soft);
+                if !factors.is_empty() {
+                    let of_cells = pairs.iter().zip(factors);
+                    let of_cells =
+                        of_cells.flat_map(|(&(_, target), &factor)| targets.labels(target).iter().map(move |_| factor));
+                    soft.iter_mut().zip(of_cells).for_each(|(label, factor)| *label = label.times(factor));
+                }
+                rule.apply_positives(level, logits.values, logits.classes, (cells, soft), scale, gradient)
+            }
+        };
         ClassSum { loss: background + gain, correct }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lsap::memory::{first, held};
 use simd::{LANES, Level, padded};
 
-use super::cost::SOFTMAX_FORM;
+use super::cost::{MAX_GAMMA, SOFTMAX_FORM};
 use super::cross_entropy::{self, Entry, Labelled, Rows};
 use crate::batch::{BACKGROUND, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options, Values};
@@ -27,6 +27,7 @@ pub(super) const KIND: Kind = Kind {
         &CLASS_WEIGHTS,
         &NORMALIZATION,
         &ALLOW_NO_OBJECT_LABELS,
+        &GAMMA,
         &SOFTMAX_FORM,
     ],
     build: |options, classes| Arc::new(Softmax::new(options, classes)),
@@ -39,7 +40,7 @@ const NO_OBJECT_WEIGHT: OptionInfo = OptionInfo::number("classification.noObject
 const NO_OBJECT_INDEX: OptionInfo = OptionInfo { name: "classification.noObjectIndex", values: Values::Column };
 
 /// Weight of each object class in the order of the ids, no-object left out.
-const CLASS_WEIGHTS: OptionInfo = OptionInfo { name: "classification.classWeights", values: Values::PerClass };
+const CLASS_WEIGHTS: OptionInfo = OptionInfo::per_class("classification.classWeights", LIMIT);
 
 /// What the weighted sum is divided by: the sum of the weights over all queries of the batch (DETR's published code); the
 /// number of targets, as geometric terms are (DETR's paper); or the number of all queries (jayleicn/moment_detr).
@@ -48,6 +49,9 @@ const NORMALIZATION: OptionInfo =
 
 /// Whether a target may carry the no-object label, as the reference code permits.
 const ALLOW_NO_OBJECT_LABELS: OptionInfo = OptionInfo::flag("classification.allowNoObjectLabels", false);
+
+/// γ of the modulator (1 - p)^γ, p the probability of the query's own label; 0 for plain cross-entropy.
+const GAMMA: OptionInfo = OptionInfo::number("classification.gamma", 0.0, [0.0, MAX_GAMMA]);
 
 /// Background scales at which probabilities times the scale keep their digits in `f32`.
 const SAFE_SCALES: std::ops::RangeInclusive<f32> = 1e-20..=1e20;
@@ -61,6 +65,7 @@ struct Softmax {
     weights: Vec<f64>,
     divisor: ClassDivisor,
     allows_no_object: bool,
+    gamma: f64,
 }
 
 #[derive(Default)]
@@ -69,11 +74,13 @@ struct SoftmaxBuffers {
     tile: Vec<f32>,
     entries: Vec<Entry>,
     labelled: Vec<Labelled>,
+    /// Losses of the labelled.
+    nlls: Vec<f64>,
 }
 
 impl Memory for SoftmaxBuffers {
     fn held(&self) -> usize {
-        held(&self.tile) + held(&self.entries) + held(&self.labelled)
+        held(&self.tile) + held(&self.entries) + held(&self.labelled) + held(&self.nlls)
     }
 }
 
@@ -98,6 +105,7 @@ impl Softmax {
                 _ => ClassDivisor::Weights,
             },
             allows_no_object: options.flag(&ALLOW_NO_OBJECT_LABELS),
+            gamma: options.number(&GAMMA),
         }
     }
 
@@ -162,7 +170,7 @@ impl ClassTerm for Softmax {
         out: BackgroundOutputs<'_>,
         memory: &mut TermMemory,
     ) -> Background {
-        let (scale, gradient) = match purpose {
+        let (scale, mut gradient) = match purpose {
             Purpose::Matching => (1.0, None),
             Purpose::Loss { scale, gradient } => (scale, gradient),
         };
@@ -171,9 +179,17 @@ impl ClassTerm for Softmax {
             probabilities: out.rows,
             classes: &labels.distinct,
         };
-        let mut rows = rows(logits, gradient, &mut memory.get::<SoftmaxBuffers>().tile);
+        let mut rows = rows(logits, gradient.as_deref_mut(), &mut memory.get::<SoftmaxBuffers>().tile);
         let no_object = self.no_object_of(logits.classes);
         let pass = cross_entropy::background(level, &mut rows, no_object, scale, &mut out);
+        if self.gamma > 0.0 {
+            cross_entropy::focus(level, self.gamma, &mut out.nll[..logits.queries], |query, slope| {
+                if let Some(gradient) = &mut gradient {
+                    let row = &mut gradient[query * logits.classes..][..logits.classes];
+                    row.iter_mut().for_each(|value| *value *= slope);
+                }
+            });
+        }
         Background { sum: 0.0, objects: pass.objects, is_finite: pass.finite }
     }
 
@@ -189,7 +205,7 @@ impl ClassTerm for Softmax {
         memory: &mut TermMemory,
     ) -> ClassSum {
         let PositiveInputs { logits, targets, pairs, left_out, losses, scale, .. } = inputs;
-        let SoftmaxBuffers { tile, entries, labelled } = memory.get();
+        let SoftmaxBuffers { tile, entries, labelled, nlls } = memory.get();
         let background = (scale * self.no_object_weight) as f32;
         if let Some(gradient) = gradient.as_deref_mut()
             && !SAFE_SCALES.contains(&background)
@@ -202,7 +218,18 @@ impl ClassTerm for Softmax {
             Entry { query, label, weight: (scale * self.weights[label]) as f32 }
         }));
         let labelled = first(labelled, entries.len());
-        cross_entropy::labelled(level, &mut rows(logits, gradient, tile), entries, labelled);
+        cross_entropy::labelled(level, &mut rows(logits, gradient.as_deref_mut(), tile), entries, labelled);
+        if self.gamma > 0.0 {
+            nlls.clear();
+            nlls.extend(labelled.iter().map(|row| row.nll));
+            cross_entropy::focus(level, self.gamma, nlls, |k, slope| {
+                if let Some(gradient) = &mut gradient {
+                    let row = &mut gradient[entries[k].query * logits.classes..][..logits.classes];
+                    row.iter_mut().for_each(|value| *value *= slope);
+                }
+            });
+            labelled.iter_mut().zip(&*nlls).for_each(|(row, &nll)| row.nll = nll);
+        }
         for &query in entries.iter().map(|entry| &entry.query).chain(left_out) {
             losses[query] = 0.0;
         }

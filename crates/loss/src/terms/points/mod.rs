@@ -130,8 +130,9 @@ impl PairTerms for PointFamily {
             targets: pairs.targets.get(self.targets),
             pairs: pairs.list,
         };
-        let gradient = out.gradients.map(only);
-        out.sums[0] += pairs::matched(level, &self.weighing(pairs.targets), points, out.scales[0], gradient);
+        let factors = if out.factors.only_overlaps { &[] } else { out.factors.values };
+        let (weighing, gradient) = (self.weighing(pairs.targets), out.gradients.map(only));
+        out.sums[0] += pairs::matched(level, &weighing, points, out.scales[0], factors, gradient);
     }
 
     fn overlap(&self, _: Overlap, _: &[f32], _: &[f32]) -> Option<f64> {
