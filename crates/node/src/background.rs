@@ -29,6 +29,7 @@ struct Snapshot {
     costs: Vec<f32>,
     num_boxes: Option<f64>,
     pairs: Option<Vec<f64>>,
+    images: Option<f64>,
     union_boxes: Option<f64>,
     class: Option<Vec<f64>>,
     distilled: Option<Vec<f64>>,
@@ -69,10 +70,11 @@ impl Snapshot {
     }
 
     fn normalizers(&self) -> Normalizers<'_> {
-        let Self { num_boxes, ref pairs, union_boxes, ref class, ref distilled, .. } = *self;
+        let Self { num_boxes, ref pairs, images, union_boxes, ref class, ref distilled, .. } = *self;
         Normalizers {
             targets: num_boxes,
             pairs: pairs.as_deref(),
+            images,
             union_pairs: union_boxes,
             class: class.as_deref(),
             distilled: distilled.as_deref(),
@@ -154,13 +156,13 @@ pub fn compute_async(
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
 ) -> napi::Result<AsyncTask<LossTask>> {
-    let Normalizers { targets, pairs, union_pairs, class, distilled } =
+    let Normalizers { targets, pairs, images, union_pairs, class, distilled } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
     let mut take_snapshot = || -> Result<Snapshot> {
         let mut arrays = Arrays::default();
         arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
         arrays.read(fields.iter().map(|array| &**array)).check("call.out")?;
-        let mut snapshot = Snapshot { num_boxes: targets, union_boxes: union_pairs, ..Snapshot::take() };
+        let mut snapshot = Snapshot { num_boxes: targets, images, union_boxes: union_pairs, ..Snapshot::take() };
         let tensors = plan.fields(fields.iter().map(|array| &**array))?.tensors().len();
         let first = if is_taken { tensors } else { 0 };
         snapshot.fields.resize_with(fields.len() - first, Vec::new);

@@ -23,8 +23,10 @@ thread_local! {
 pub struct GivenNormalizers<'a> {
     /// What geometric terms are divided by.
     pub num_boxes: Option<f64>,
-    /// For each layer of every part, what its geometric terms are divided by where that is its number of pairs.
+    /// For each layer of every part, what terms are divided by where that is its number of pairs.
     pub pairs: Option<Float64ArraySlice<'a>>,
+    /// What stands for the number of images where terms are divided by that, or by the number of queries.
+    pub images: Option<f64>,
     /// What those of the union matching are divided by.
     pub union_boxes: Option<f64>,
     /// For each layer of every part, what the class term is divided by.
@@ -36,10 +38,11 @@ pub struct GivenNormalizers<'a> {
 impl GivenNormalizers<'_> {
     /// What the core takes.
     pub fn read(&self) -> Normalizers<'_> {
-        let Self { num_boxes, pairs, union_boxes, class, distilled } = self;
+        let Self { num_boxes, pairs, images, union_boxes, class, distilled } = self;
         Normalizers {
             targets: *num_boxes,
             pairs: pairs.as_deref(),
+            images: *images,
             union_pairs: *union_boxes,
             class: class.as_deref(),
             distilled: distilled.as_deref(),

@@ -83,6 +83,7 @@ fn normalizer(name: &str) -> &str {
     match name {
         "targets" => "numBoxes",
         "pairs" => "numPairs",
+        "images" => "numImages",
         "union pairs" => "unionBoxes",
         "class" => "classNormalizer",
         "distilled" => "distilledQueries",

@@ -1,5 +1,6 @@
 //! Late terms of one image: over the pairs that the geometric terms use, and against the layer that teaches.
 
+use super::divisor::FamilyNormalizers;
 use super::jobs::Job;
 use super::matching::Sorted;
 use super::step::Step;
@@ -41,7 +42,7 @@ pub(crate) fn image_losses(
     step: &Step<'_>,
     job: &mut Job<'_>,
     (roles, quality): (&[i32], &[f64]),
-    normalizer: f64,
+    normalizers: &FamilyNormalizers,
     distillation: Option<Distillation>,
     DistillBuffers { sorted, quality: of_pairs, queries, memory }: &mut DistillBuffers,
 ) {
@@ -61,8 +62,9 @@ pub(crate) fn image_losses(
         LatePairs { queries: image.rows, targets: image.targets.all.rows, list: &sorted.pairs, quality: of_pairs };
     let [over_pairs, over_layers] = [0, 1].map(|k| terms_of(family).start + k);
     let weights = step.weights(image.part);
-    let scale = image.part.weight * weights.all()[over_pairs] / normalizer;
-    job.sums.terms[over_pairs] = terms.add_pairs(level, &pairs, scale, gradient.as_deref_mut(), memory);
+    let divisor = step.image_divisors(image.part, image.image).map_or(1.0, |divisors| divisors[over_pairs]);
+    let scale = image.part.weight * weights.all()[over_pairs] / normalizers[family] / divisor;
+    job.sums.terms[over_pairs] = terms.add_pairs(level, &pairs, scale, gradient.as_deref_mut(), memory) / divisor;
 
     let Some(Distillation { teacher, weights: [paired, other] }) = distillation else { return };
     let last = step.image(teacher, image.image);

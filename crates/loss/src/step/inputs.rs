@@ -34,9 +34,11 @@ pub struct Normalizers<'a> {
     /// What the geometric terms are divided by where that is the number of targets; by default that, and at least 1. Parts
     /// multiply it by their groups, repetitions and factor.
     pub targets: Option<f64>,
-    /// For each layer of all parts, what the geometric terms are divided by where that is its number of pairs; by default
-    /// that, and at least 1.
+    /// For each layer of all parts, what terms are divided by where that is its number of pairs; by default that, and at
+    /// least 1.
     pub pairs: Option<&'a [f64]>,
+    /// In place of the number of images B, where terms are divided by that or by B · Q; by default B, and at least 1.
+    pub images: Option<f64>,
     /// What the geometric terms of the union matching are divided by; by default max(1, number of its pairs).
     pub union_pairs: Option<f64>,
     /// For each layer of all parts, what the class term is divided by; by default the sum of the weights of its queries, or
@@ -197,6 +199,7 @@ impl Normalizers<'_> {
         };
         self.targets.map_or(Ok(()), |n| positive(TARGETS, n).and_then(|()| positive(TARGETS, n * least_factor)))?;
         self.union_pairs.map_or(Ok(()), |n| positive(UNION_PAIRS, n))?;
+        self.images.map_or(Ok(()), |n| positive(IMAGES, n))?;
         if let Some(numbers) = self.distilled {
             check_length(Array::Normalizer { name: DISTILLED }, numbers.len(), &[layers, 2])?;
             if let Some(&value) = numbers.iter().find(|n| !(n.is_finite() && **n >= 0.0)) {
@@ -217,6 +220,7 @@ impl Normalizers<'_> {
 const TARGETS: &str = "targets";
 const PAIRS: &str = "pairs";
 const UNION_PAIRS: &str = "union pairs";
+const IMAGES: &str = "images";
 const CLASS: &str = "class";
 const DISTILLED: &str = "distilled";
 

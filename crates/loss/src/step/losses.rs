@@ -26,6 +26,14 @@ pub(crate) struct LossBuffers {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scales(pub [f64; TERMS]);
 
+impl Scales {
+    /// Of an image whose terms are divided by numbers of its own, too.
+    pub fn divided(mut self, divisors: &[f64; TERMS]) -> Self {
+        self.0.iter_mut().zip(divisors).for_each(|(scale, divisor)| *scale /= divisor);
+        self
+    }
+}
+
 /// Where the results of an image go.
 pub(crate) struct ImageOutputs<'a, 'b> {
     pub gradients: Option<&'a mut Gradients<'b>>,

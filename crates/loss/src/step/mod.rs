@@ -2,6 +2,7 @@
 
 mod cost;
 mod distill;
+mod divisor;
 mod ignore;
 mod image;
 mod inputs;

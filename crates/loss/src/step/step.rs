@@ -2,14 +2,15 @@
 
 use lsap::Threads;
 
+use super::divisor::FamilyNormalizers;
 use super::image::Image;
-use super::inputs::{Inputs, Normalizers};
+use super::inputs::Inputs;
 use super::losses::Scales;
 use super::part::Part;
 use super::plan::Layout;
 use super::setup::Setup;
 use crate::batch::Views;
-use crate::terms::TERMS;
+use crate::terms::{TERMS, terms_of};
 use crate::weights::Weights;
 
 /// What all stages look at.
@@ -34,14 +35,6 @@ impl<'a> Step<'a> {
         part.weights.unwrap_or(self.setup.weights)
     }
 
-    /// What the geometric terms of a layer are divided by, by its own matching.
-    pub fn normalizer(&self, slot: usize, given: &Normalizers<'_>, pairs: usize) -> f64 {
-        if self.setup.divides_by_pairs {
-            return given.pairs.map_or((pairs as f64).max(1.0), |pairs| pairs[slot]);
-        }
-        self.layout.parts[self.layout.slots[slot].part].normalizer(given.targets, self.views.total())
-    }
-
     /// How many pairs the matching of a layer has. `matches`: that matching, where it is not to be solved.
     pub fn pairs(&self, slot: usize, matches: &[i32]) -> usize {
         let slot = &self.layout.slots[slot];
@@ -60,15 +53,18 @@ impl<'a> Step<'a> {
     }
 
     /// What the terms of a part are multiplied by in the gradient. `class`: what the class term is multiplied by, beyond its
-    /// weight. `normalizer`: what geometric terms are divided by.
-    pub fn scales(&self, part: &Part, class: f64, normalizer: f64) -> Scales {
+    /// weight. `normalizers`: what the terms of each family are divided by.
+    pub fn scales(&self, part: &Part, class: f64, normalizers: &FamilyNormalizers) -> Scales {
         let weights = self.weights(part);
         let mut scales = [0.0; TERMS];
-        for (scale, weight) in scales.iter_mut().zip(weights.all()) {
-            *scale = part.weight * weight / normalizer;
-            if *weight > 0.0 {
-                // a part without a weight has the term in its report all the same; the gradient is 0 either way
-                *scale = scale.max(f64::MIN_POSITIVE);
+        for (family, &normalizer) in normalizers.iter().enumerate() {
+            for term in terms_of(family) {
+                let weight = weights.all()[term];
+                scales[term] = part.weight * weight / normalizer;
+                if weight > 0.0 {
+                    // a part without a weight has the term in its report all the same; the gradient is 0 either way
+                    scales[term] = scales[term].max(f64::MIN_POSITIVE);
+                }
             }
         }
         scales[0] = part.weight * weights.class() * class;

@@ -78,14 +78,23 @@ pub(crate) struct ClassSum {
 }
 
 /// What a class term is divided by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum ClassDivisor {
     /// The sum of the weights of all queries.
     Weights,
     /// The number of targets, as geometric terms are.
     Targets,
+    /// The number of pairs of the layer.
+    Pairs,
+    /// The number of labels of all targets, as [`ClassTerm::count`] has it.
+    Labels,
     /// The number of queries.
-    Queries,
+    Queries {
+        /// The fewest that an image counts as.
+        least: f64,
+    },
+    /// Each image by its own [`ClassTerm::count`], then by the number of images.
+    Images,
 }
 
 /// A kind of classification.
@@ -103,6 +112,9 @@ pub(crate) trait ClassTerm: Debug + Send + Sync {
 
     /// What the term is divided by.
     fn divisor(&self) -> ClassDivisor;
+
+    /// How many things of an image's targets a class term is about: labels in sigmoid classification, otherwise targets.
+    fn count(&self, targets: &ImageTargets<'_>) -> f64;
 
     /// The sum of the weights of an image's queries, where it does not depend on which targets find a query. `copies`: how
     /// many queries each target is meant to find.

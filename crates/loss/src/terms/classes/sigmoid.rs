@@ -7,6 +7,7 @@ use simd::{Level, all_finite, padded};
 
 use super::binary::{self, Cell, Rule, Sigmoid};
 use super::cost::{self, ClassCost, MAX_GAMMA};
+use super::divisor;
 use crate::batch::{ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options};
 use crate::terms::class::{
@@ -20,7 +21,16 @@ pub(super) const FOCAL: Kind = Kind {
     name: "focal",
     is_sigmoid: true,
     needs_quality: false,
-    options: &[&FOCAL_ALPHA, &FOCAL_GAMMA, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
+    options: &[
+        &FOCAL_ALPHA,
+        &FOCAL_GAMMA,
+        &CARDINALITY,
+        &divisor::SIGMOID,
+        &divisor::MIN_QUERIES,
+        &cost::FORM,
+        &cost::ALPHA,
+        &cost::GAMMA,
+    ],
     build: |options, _| {
         let (alpha, gamma) = (options.number(&FOCAL_ALPHA), options.number(&FOCAL_GAMMA));
         Arc::new(Binary::new(Sigmoid::Focal { alpha, gamma }, options))
@@ -37,6 +47,8 @@ pub(super) const VARIFOCAL: Kind = Kind {
         &VARIFOCAL_GAMMA,
         &DETACH_WEIGHTS,
         &CARDINALITY,
+        &divisor::SIGMOID,
+        &divisor::MIN_QUERIES,
         &cost::FORM,
         &cost::ALPHA,
         &cost::GAMMA,
@@ -53,7 +65,17 @@ pub(super) const MAL: Kind = Kind {
     name: "mal",
     is_sigmoid: true,
     needs_quality: true,
-    options: &[&MAL_ALPHA, &MAL_GAMMA, &DETACH_WEIGHTS, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
+    options: &[
+        &MAL_ALPHA,
+        &MAL_GAMMA,
+        &DETACH_WEIGHTS,
+        &CARDINALITY,
+        &divisor::SIGMOID,
+        &divisor::MIN_QUERIES,
+        &cost::FORM,
+        &cost::ALPHA,
+        &cost::GAMMA,
+    ],
     build: |options, _| {
         let (alpha, gamma) = (options.number(&MAL_ALPHA), options.number(&MAL_GAMMA));
         let detach_weights = options.flag(&DETACH_WEIGHTS);
@@ -66,7 +88,17 @@ pub(super) const IA_BCE: Kind = Kind {
     name: "ia-bce",
     is_sigmoid: true,
     needs_quality: true,
-    options: &[&FOCAL_ALPHA, &FOCAL_GAMMA, &MIN_QUALITY, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
+    options: &[
+        &FOCAL_ALPHA,
+        &FOCAL_GAMMA,
+        &MIN_QUALITY,
+        &CARDINALITY,
+        &divisor::SIGMOID,
+        &divisor::MIN_QUERIES,
+        &cost::FORM,
+        &cost::ALPHA,
+        &cost::GAMMA,
+    ],
     build: |options, _| {
         let (alpha, gamma) = (options.number(&FOCAL_ALPHA), options.number(&FOCAL_GAMMA));
         let min_quality = options.number(&MIN_QUALITY);
@@ -100,6 +132,7 @@ const PUBLISHED: &str = "published";
 struct Binary {
     rule: Rule,
     cost: ClassCost,
+    divisor: ClassDivisor,
     is_published_cardinality: bool,
 }
 
@@ -118,6 +151,7 @@ impl Binary {
         Self {
             rule: Rule::new(kind),
             cost: ClassCost::new(options),
+            divisor: divisor::divisor(options, &divisor::SIGMOID),
             is_published_cardinality: options.word(&CARDINALITY) == PUBLISHED,
         }
     }
@@ -136,7 +170,11 @@ impl ClassTerm for Binary {
     }
 
     fn divisor(&self) -> ClassDivisor {
-        ClassDivisor::Targets
+        self.divisor
+    }
+
+    fn count(&self, targets: &ImageTargets<'_>) -> f64 {
+        (0..targets.len()).map(|target| targets.labels(target).len()).sum::<usize>() as f64
     }
 
     fn weight_before_matching(&self, _: usize, _: &ImageTargets<'_>, _: usize) -> Option<f64> {

@@ -8,6 +8,7 @@ use simd::{LANES, Level, padded};
 
 use super::cost::SOFTMAX_FORM;
 use super::cross_entropy::{self, Entry, Labelled, Rows};
+use super::divisor;
 use crate::batch::{BACKGROUND, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options, Values};
 use crate::terms::class::{
@@ -25,7 +26,8 @@ pub(super) const KIND: Kind = Kind {
         &NO_OBJECT_WEIGHT,
         &NO_OBJECT_INDEX,
         &CLASS_WEIGHTS,
-        &NORMALIZATION,
+        &divisor::SOFTMAX,
+        &divisor::MIN_QUERIES,
         &ALLOW_NO_OBJECT_LABELS,
         &SOFTMAX_FORM,
     ],
@@ -40,11 +42,6 @@ const NO_OBJECT_INDEX: OptionInfo = OptionInfo { name: "classification.noObjectI
 
 /// Weight of each object class in the order of the ids, no-object left out.
 const CLASS_WEIGHTS: OptionInfo = OptionInfo { name: "classification.classWeights", values: Values::PerClass };
-
-/// What the weighted sum is divided by: the sum of the weights over all queries of the batch (DETR's published code); the
-/// number of targets, as geometric terms are (DETR's paper); or the number of all queries (jayleicn/moment_detr).
-const NORMALIZATION: OptionInfo =
-    OptionInfo::word("classification.normalization", &["weighted-mean", "num-boxes", "num-queries"]);
 
 /// Whether a target may carry the no-object label, as the reference code permits.
 const ALLOW_NO_OBJECT_LABELS: OptionInfo = OptionInfo::flag("classification.allowNoObjectLabels", false);
@@ -92,11 +89,7 @@ impl Softmax {
             no_object_index,
             no_object_weight,
             weights,
-            divisor: match options.word(&NORMALIZATION) {
-                "num-boxes" => ClassDivisor::Targets,
-                "num-queries" => ClassDivisor::Queries,
-                _ => ClassDivisor::Weights,
-            },
+            divisor: divisor::divisor(options, &divisor::SOFTMAX),
             allows_no_object: options.flag(&ALLOW_NO_OBJECT_LABELS),
         }
     }
@@ -124,6 +117,10 @@ impl ClassTerm for Softmax {
 
     fn divisor(&self) -> ClassDivisor {
         self.divisor
+    }
+
+    fn count(&self, targets: &ImageTargets<'_>) -> f64 {
+        targets.len() as f64
     }
 
     fn weight_before_matching(&self, queries: usize, targets: &ImageTargets<'_>, copies: usize) -> Option<f64> {
