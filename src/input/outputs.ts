@@ -1,4 +1,5 @@
 /** The outputs of a model: what there may be in a batch, read once and checked. */
+import { DESCRIPTION } from '../binding/description.ts'
 import { PART_KEYS } from '../binding/plan.ts'
 import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
@@ -6,6 +7,8 @@ import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
 import { neededFields } from '../options/needed.ts'
 import type { Needed } from '../options/needed.ts'
+import { normalizationOf } from '../options/normalization.ts'
+import type { Normalization } from '../options/normalization.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import { checkCost, checkRecordAt, fieldIn, isOwn, MAX_JOBS, readFields, readLayers } from './layers.ts'
 import type { GivenLayer, LayerOutputs, Layers, LayerTensors, PartOutputs, Reader } from './layers.ts'
@@ -98,8 +101,8 @@ export interface Predictions {
   readonly parts: readonly Part[]
   /** The fields that every layer, and every image's targets, have. */
   readonly needed: Needed
-  /** Whether the geometric terms of a layer are divided by its pairs. */
-  readonly dividesByPairs: boolean
+  /** For each family in the core's order, what its terms are divided by. */
+  readonly divisors: readonly Normalization[]
 }
 
 /** What the outputs were given, every property read once, and none of them checked. */
@@ -161,8 +164,19 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
     tensors,
     parts: makeParts(structure, own, options),
     needed,
-    dividesByPairs: options.normalization === 'num-pairs',
+    divisors: divisorsOf(options),
   }
+}
+
+/** What divides the terms of each family, by the options that these are of. */
+const DIVISORS = new WeakMap<ResolvedOptions, readonly Normalization[]>()
+
+function divisorsOf(options: ResolvedOptions): readonly Normalization[] {
+  const known = DIVISORS.get(options)
+  if (known !== undefined) return known
+  const divisors = DESCRIPTION.families.map(({ name }) => normalizationOf(options.normalization, name))
+  DIVISORS.set(options, divisors)
+  return divisors
 }
 
 /** Reads the properties of the outputs. */

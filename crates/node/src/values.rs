@@ -5,7 +5,7 @@ use hungarian_loss::{LayerCounts, LayerReport, NonFiniteCounts, Report};
 use crate::error::{Failure, Result};
 
 /// Names of the values before those of the layers; after them comes the number of values of each field that are not finite.
-pub const HEAD: [&str; 6] = ["loss", "numBoxes", "unionBoxes", "targets", "unionPairs", "nonFinite.costs"];
+pub const HEAD: [&str; 7] = ["loss", "numBoxes", "unionBoxes", "numImages", "targets", "unionPairs", "nonFinite.costs"];
 
 /// Names of the values of a layer; before them come the terms, after them what divides those of each family.
 pub const LAYER: [&str; 8] = [
@@ -21,8 +21,10 @@ pub const LAYER: [&str; 8] = [
 
 /// Writes a whole report.
 pub fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {
-    let Report { loss, target_normalizer, union_normalizer, targets, union_pairs, non_finite, layers } = report;
-    let head = [*loss, *target_normalizer, *union_normalizer, *targets as f64, *union_pairs as f64];
+    let Report { loss, target_normalizer, union_normalizer, image_normalizer, .. } = report;
+    let Report { targets, union_pairs, non_finite, layers, .. } = report;
+    let counts = [*targets as f64, *union_pairs as f64];
+    let head = [*loss, *target_normalizer, *union_normalizer, *image_normalizer, counts[0], counts[1]];
     let mut rest = write_head(head, non_finite, values)?;
     for report in layers {
         rest = write_layer(report, rest)?;

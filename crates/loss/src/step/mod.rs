@@ -24,6 +24,7 @@ mod setup;
 mod step;
 mod sums;
 mod union;
+mod weighed;
 
 pub use inputs::{Inputs, Normalizers};
 pub(crate) use needs::bytes;

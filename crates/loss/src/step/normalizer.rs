@@ -29,7 +29,7 @@ impl ClassNormalizer {
         part: &Part,
         targets: usize,
         pairs: usize,
-        mut images: impl Iterator<Item = (ImageView<'a>, bool)>,
+        mut images: impl Iterator<Item = (ImageView<'a>, bool, Option<&'a [f32]>)>,
         matches: &[i32],
     ) -> Self {
         let queries = part.queries.len();
@@ -41,7 +41,7 @@ impl ClassNormalizer {
             }
             ClassDivisor::Pairs => return Self { sum: pairs as f64, least: 1.0, divisor: None, is_open: false },
             ClassDivisor::Labels => {
-                let labels: f64 = images.map(|(view, _)| setup.class.count(&view.kept)).sum();
+                let labels: f64 = images.map(|(view, ..)| setup.class.count(&view.kept)).sum();
                 let sum = labels * part.copies() as f64 * part.normalizer_factor;
                 return Self { sum, least: part.normalizer_factor, divisor: None, is_open: false };
             }
@@ -56,10 +56,10 @@ impl ClassNormalizer {
         }
         let mut next = 0;
         let divisor: Option<f64> = std::iter::from_fn(|| {
-            let (view, is_optimal) = images.next()?;
+            let (view, is_optimal, query_weights) = images.next()?;
             let own = &matches[next..next + queries];
             next += queries;
-            Some(weight_before_matching(setup, part, &view, is_optimal, own))
+            Some(weight_before_matching(setup, part, &view, is_optimal, own, query_weights))
         })
         .sum();
         // that a query is left out shows only when it is read
@@ -76,19 +76,26 @@ fn weight_before_matching(
     targets: &ImageView<'_>,
     is_optimal: bool,
     matches: &[i32],
+    query_weights: Option<&[f32]>,
 ) -> Option<f64> {
     if targets.has_ignored() {
         return None;
     }
     match is_optimal {
+        // which queries are background is known only when they are matched
+        true if query_weights.is_some() => None,
         true => setup.class.weight_before_matching(part.queries.len(), &targets.all, part.copies()),
-        false => Some(setup.class.weight(&targets.all, matches, &[])),
+        false => Some(setup.class.weight(&targets.all, matches, &[], query_weights)),
     }
+}
+
+fn of_image(setup: &Setup, image: &Image<'_>, matches: &[i32]) -> Option<f64> {
+    weight_before_matching(setup, image.part, &image.targets, image.is_optimal, matches, image.query_weights)
 }
 
 /// Whether an image of a layer whose divisor is not known has nothing to add to it but what is.
 pub(crate) fn can_wait(setup: &Setup, image: &Image<'_>, matches: &[i32]) -> bool {
-    let weight = || weight_before_matching(setup, image.part, &image.targets, image.is_optimal, matches);
+    let weight = || of_image(setup, image, matches);
     !setup.leaves_out && weight().is_some()
 }
 
@@ -117,10 +124,10 @@ pub(crate) fn divisor_of(
 
 /// The weight of an image once it is matched, added in the same order as before. `left_out`: queries that are not finite.
 pub(crate) fn image_weight(setup: &Setup, image: &Image<'_>, matches: &[i32], left_out: &[usize]) -> f64 {
-    let before = weight_before_matching(setup, image.part, &image.targets, image.is_optimal, matches);
+    let before = of_image(setup, image, matches);
     match before.filter(|_| left_out.is_empty()) {
         Some(weight) => weight,
-        None => setup.class.weight(&image.targets.all, matches, left_out),
+        None => setup.class.weight(&image.targets.all, matches, left_out, image.query_weights),
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Report {
     pub loss: f64,
     /// What the geometric terms were divided by, but for what parts multiply it by.
     pub target_normalizer: f64,
+    /// What stood for the number of images where terms are divided by that, or by the number of queries.
+    pub image_normalizer: f64,
     /// What the geometric terms of the union matching were divided by; 0 where no part uses it.
     pub union_normalizer: f64,
     /// Targets that are not ignored.
@@ -83,11 +85,12 @@ impl NonFiniteCounts {
 }
 
 impl Report {
-    /// Of a batch with so many targets and layers, before anything is computed.
-    pub(crate) fn new(targets: usize, layers: usize) -> Self {
+    /// Of a batch with so many targets, images and layers, before anything is computed.
+    pub(crate) fn new(targets: usize, images: usize, layers: usize) -> Self {
         Self {
             loss: 0.0,
             target_normalizer: (targets as f64).max(1.0),
+            image_normalizer: (images as f64).max(1.0),
             union_normalizer: 0.0,
             targets,
             union_pairs: 0,

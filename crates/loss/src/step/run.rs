@@ -71,7 +71,8 @@ pub(crate) fn compute(
     let (setup, layout) = (step.setup, step.layout);
     let slots = &layout.slots;
     let targets = step.views.total();
-    let mut report = Report::new(targets, slots.len());
+    let mut report = Report::new(targets, layout.images, slots.len());
+    report.image_normalizer = given.images.unwrap_or(report.image_normalizer);
     report.target_normalizer = given.targets.unwrap_or(report.target_normalizer);
     let mut sums = vec![Sums::default(); slots.len()];
     let mut class = vec![ClassNormalizer::default(); slots.len()];
@@ -162,7 +163,7 @@ pub(crate) fn compute(
         let (own, family) = (&sums[index], |family| setup.family(family));
         *layer = LayerReport::new(own, family, divisor.unwrap_or(sum), &normalizers[index], layout.images, counts);
         let part = &layout.parts[slot.part];
-        report.loss += part.weight * layer.total(&step.weights(part));
+        report.loss += part.weight_of(slot.layer) * layer.total(&step.weights(part));
     }
     Ok(report)
 }
@@ -174,7 +175,7 @@ pub(crate) fn compute(
 pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut Scratch) -> Result<Report> {
     let (setup, layout) = (step.setup, step.layout);
     let slots = &layout.slots;
-    let mut report = Report::new(step.views.total(), slots.len());
+    let mut report = Report::new(step.views.total(), layout.images, slots.len());
     let mut class = vec![ClassNormalizer::default(); slots.len()];
     for stage in Stage::all(slots) {
         for (index, slot) in slots.iter().enumerate().filter(|(_, slot)| stage.takes(slot)) {
@@ -245,9 +246,7 @@ pub(crate) fn costs(step: &Step<'_>, out: &mut [f32], scratch: &mut Scratch) -> 
 /// each layer, what geometric terms are divided by.
 fn layer_scales(step: &Step<'_>, normalizers: &[FamilyNormalizers], divisor: impl Fn(usize) -> f64) -> Vec<Scales> {
     let slots = step.layout.slots.iter().zip(normalizers).enumerate();
-    let of =
-        |part: usize, divisor, normalizers| step.scales(&step.layout.parts[part], reciprocal(divisor), normalizers);
-    slots.map(|(index, (slot, normalizers))| of(slot.part, divisor(index), normalizers)).collect()
+    slots.map(|(index, (slot, own))| step.scales(slot, reciprocal(divisor(index)), own)).collect()
 }
 
 /// All stages for one image.
@@ -324,7 +323,7 @@ fn union_losses(
     let mut union_jobs = jobs(layout, takes, work, out);
     run(step.threads, &mut union_jobs, scratch, |job, scratch| {
         let image = step.image(job.slot, job.image);
-        let scales = step.scales(image.part, 1.0, &[normalizer; FAMILIES.len()]);
+        let scales = step.scales(image.slot, 1.0, &[normalizer; FAMILIES.len()]);
         let own = &union[image.image * image.queries..][..image.queries];
         let Scratch { sorted, losses, .. } = scratch;
         let out = ImageOutputs { gradients: job.gradients.as_mut(), quality: job.quality.as_deref_mut() };
@@ -347,7 +346,10 @@ fn take_over(step: &Step<'_>, slot: &Slot, matches: &mut [i32]) {
 /// What is known of a layer's class normaliser before its images are read.
 fn before_matching(step: &Step<'_>, slot: &Slot, pairs: usize, matches: &[i32]) -> ClassNormalizer {
     let part = &step.layout.parts[slot.part];
-    let image = |image| (step.views.image(image, part.class_agnostic), slot.is_optimal());
+    let image = |image| {
+        let query_weights = step.inputs.query_weights(step.layout, slot, image);
+        (step.views.image(image, part.class_agnostic), slot.is_optimal(), query_weights)
+    };
     let images = (0..step.layout.images).map(image);
     ClassNormalizer::new(step.setup, part, step.views.total(), pairs, images, &matches[slot.matches.clone()])
 }

@@ -7,7 +7,7 @@ use super::image::Image;
 use super::inputs::Inputs;
 use super::losses::Scales;
 use super::part::Part;
-use super::plan::Layout;
+use super::plan::{Layout, Slot};
 use super::setup::Setup;
 use crate::batch::Views;
 use crate::terms::{TERMS, terms_of};
@@ -52,22 +52,24 @@ impl<'a> Step<'a> {
         images.map(|image| of(image).count()).sum()
     }
 
-    /// What the terms of a part are multiplied by in the gradient. `class`: what the class term is multiplied by, beyond its
+    /// What the terms of a layer are multiplied by in the gradient. `class`: what the class term is multiplied by, beyond its
     /// weight. `normalizers`: what the terms of each family are divided by.
-    pub fn scales(&self, part: &Part, class: f64, normalizers: &FamilyNormalizers) -> Scales {
+    pub fn scales(&self, slot: &Slot, class: f64, normalizers: &FamilyNormalizers) -> Scales {
+        let part = &self.layout.parts[slot.part];
+        let own = part.weight_of(slot.layer);
         let weights = self.weights(part);
         let mut scales = [0.0; TERMS];
         for (family, &normalizer) in normalizers.iter().enumerate() {
             for term in terms_of(family) {
                 let weight = weights.all()[term];
-                scales[term] = part.weight * weight / normalizer;
+                scales[term] = own * weight / normalizer;
                 if weight > 0.0 {
                     // a part without a weight has the term in its report all the same; the gradient is 0 either way
                     scales[term] = scales[term].max(f64::MIN_POSITIVE);
                 }
             }
         }
-        scales[0] = part.weight * weights.class() * class;
+        scales[0] = own * weights.class() * class;
         Scales(scales)
     }
 }

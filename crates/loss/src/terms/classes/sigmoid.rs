@@ -8,7 +8,7 @@ use simd::{Level, all_finite, padded};
 use super::binary::{self, Cell, Rule, Sigmoid};
 use super::cost::{self, ClassCost, MAX_GAMMA};
 use super::divisor;
-use crate::batch::{ImageTargets, Labels};
+use crate::batch::{Columns, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options};
 use crate::terms::class::{
     Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose,
@@ -162,7 +162,7 @@ impl ClassTerm for Binary {
         None
     }
 
-    fn neutralize(&self, row: &mut [f32]) {
+    fn neutralize(&self, row: &mut [f32], _: Option<&Columns>) {
         /// Background to all digits, though above every other.
         const LEAST: f32 = -1e30;
         row.fill(f32::MIN);
@@ -181,7 +181,7 @@ impl ClassTerm for Binary {
         None
     }
 
-    fn weight(&self, _: &ImageTargets<'_>, _: &[i32], _: &[usize]) -> f64 {
+    fn weight(&self, _: &ImageTargets<'_>, _: &[i32], _: &[usize], _: Option<&[f32]>) -> f64 {
         0.0
     }
 
@@ -198,7 +198,7 @@ impl ClassTerm for Binary {
         out: BackgroundOutputs<'_>,
         _: &mut TermMemory,
     ) -> Background {
-        let Logits { values, queries, classes } = logits;
+        let Logits { values, queries, classes, .. } = logits;
         cost::fill(level, self.cost, values, classes, labels, padded(queries), out.rows);
         let Purpose::Loss { scale, gradient } = purpose else {
             return Background { is_finite: all_finite(level, values), ..Background::default() };
