@@ -108,6 +108,8 @@ export interface Predictions {
 /** What the outputs were given, every property read once, and none of them checked. */
 interface GivenOutputs extends GivenLayer {
   readonly auxiliary: unknown
+  readonly queryWeights: unknown
+  readonly layerWeights: unknown
   readonly groups: unknown
   /** In the order of {@link PART_KEYS}. */
   readonly parts: readonly unknown[]
@@ -116,6 +118,8 @@ interface GivenOutputs extends GivenLayer {
 /** Likewise a further part of them. */
 interface GivenPart extends GivenLayer {
   readonly auxiliary: unknown
+  readonly queryWeights: unknown
+  readonly layerWeights: unknown
   readonly groups: unknown
   readonly classAgnostic: unknown
   readonly contrastive: unknown
@@ -158,11 +162,12 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
     fail('SHAPE', 'outputs', `may have at most ${MAX_JOBS} layers times images, got ${layers} times ${images}`)
   }
   const { encoder, denoising, oneToMany } = parts
-  const structure = { groups: given.groups, encoder, denoising, oneToMany } as unknown as Outputs
+  const { groups, queryWeights, layerWeights } = given
+  const structure = { groups, queryWeights, layerWeights, encoder, denoising, oneToMany } as unknown as Outputs
   return {
     images,
     tensors,
-    parts: makeParts(structure, own, options),
+    parts: makeParts(structure, own, options, images),
     needed,
     divisors: divisorsOf(options),
   }
@@ -183,9 +188,10 @@ function divisorsOf(options: ResolvedOptions): readonly Normalization[] {
 function readOutputs(outputs: unknown, needed: Needed): GivenOutputs {
   try {
     checkRecordAt(outputs, 'outputs', 'outputs', needed)
-    const { matching, cost, auxiliary, groups, encoder, denoising, oneToMany } = outputs
+    const { matching, cost, auxiliary, queryWeights, layerWeights, groups, encoder, denoising, oneToMany } = outputs
     checkCost(matching, cost, 'outputs')
-    return { fields: readFields(outputs), matching, cost, auxiliary, groups, parts: [encoder, denoising, oneToMany] }
+    const parts = [encoder, denoising, oneToMany]
+    return { fields: readFields(outputs), matching, cost, auxiliary, queryWeights, layerWeights, groups, parts }
   } catch (error) {
     throw toReadError(error, 'outputs')
   }
@@ -195,14 +201,16 @@ function readOutputs(outputs: unknown, needed: Needed): GivenOutputs {
 function readPart(part: unknown, place: PartKey, argument: string, needed: Needed): GivenPart {
   try {
     checkRecordAt(part, place, argument, needed)
-    const { matching, cost, auxiliary, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } =
-      part
+    const { matching, cost, auxiliary, queryWeights, layerWeights, groups, classAgnostic } = part
+    const { contrastive, padding, queries, repeat, weight, weights } = part
     checkCost(matching, cost, argument)
     return {
       fields: readFields(part),
       matching,
       cost,
       auxiliary,
+      queryWeights,
+      layerWeights,
       groups,
       classAgnostic,
       contrastive,

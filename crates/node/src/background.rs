@@ -11,7 +11,7 @@ use napi_derive::napi;
 
 use crate::disjoint::Arrays;
 use crate::error::Result;
-use crate::loss::{Batch, GivenNormalizers, compute_loss};
+use crate::loss::{Batch, BatchExtras, Extras, GivenNormalizers, compute_loss};
 use crate::output::Publish;
 use crate::plan::NamedPlan;
 use crate::task::in_background;
@@ -27,6 +27,10 @@ struct Snapshot {
     ignored: Vec<u8>,
     given: Vec<i32>,
     costs: Vec<f32>,
+    values: Vec<f32>,
+    weights: Vec<f32>,
+    columns: Vec<u8>,
+    query_weights: Vec<f32>,
     num_boxes: Option<f64>,
     pairs: Option<Vec<f64>>,
     images: Option<f64>,
@@ -66,6 +70,12 @@ impl Snapshot {
             ignored: &self.ignored,
             given: &self.given,
             costs: &self.costs,
+            extras: Extras {
+                values: &self.values,
+                weights: &self.weights,
+                columns: &self.columns,
+                query_weights: &self.query_weights,
+            },
         })
     }
 
@@ -155,6 +165,7 @@ pub fn compute_async(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
+    extras: Option<BatchExtras<'_>>,
 ) -> napi::Result<AsyncTask<LossTask>> {
     let Normalizers { targets, pairs, images, union_pairs, class, distilled } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
@@ -175,6 +186,11 @@ pub fn compute_async(
         copy("targets", ignored.unwrap_or_default(), &mut snapshot.ignored)?;
         copy("outputs", given.unwrap_or_default(), &mut snapshot.given)?;
         copy("outputs", costs.unwrap_or_default(), &mut snapshot.costs)?;
+        let extras = extras.as_ref().map(BatchExtras::read).unwrap_or_default();
+        copy("targets", extras.values, &mut snapshot.values)?;
+        copy("targets", extras.weights, &mut snapshot.weights)?;
+        copy("targets", extras.columns, &mut snapshot.columns)?;
+        copy("outputs", extras.query_weights, &mut snapshot.query_weights)?;
         snapshot.pairs = copy_if_any("call", pairs)?;
         snapshot.class = copy_if_any("call", class)?;
         snapshot.distilled = copy_if_any("call", distilled)?;
