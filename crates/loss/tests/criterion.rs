@@ -41,10 +41,11 @@ fn around(info: &OptionInfo, classes: usize) -> (Vec<OptionValue>, Vec<OptionVal
         }
         Values::Flag { .. } => (vec![true.into(), false.into()], vec![1.0.into(), "true".into()]),
         Values::Word(words) => (words.iter().map(|&word| word.into()).collect(), vec!["no such".into(), true.into()]),
-        Values::PerClass => {
+        Values::PerClass { most } => {
             let list = |value: f64, count: usize| OptionValue::from(vec![value; count]);
-            let fit = vec![list(0.0, classes), list(1e12, classes)];
-            (fit, vec![list(1.0, classes - 1), list(1.0, classes + 1), list(-1.0, classes), list(f64::NAN, classes)])
+            let fit = vec![list(0.0, classes), list(most, classes)];
+            let refused = [-1.0, most.next_up(), f64::NAN].map(|value| list(value, classes));
+            (fit, [list(1.0, classes - 1), list(1.0, classes + 1)].into_iter().chain(refused).collect())
         }
         Values::List => {
             let list = |values: &[f64]| OptionValue::from(values.to_vec());

@@ -10,18 +10,37 @@ use super::setup::Setup;
 use super::sums::Sums;
 use super::weighed::Weighed;
 use crate::field::{FieldRows, MAX_FIELDS};
-use crate::terms::class::PositiveInputs;
-use crate::terms::pair::{PairOutputs, Pairs};
-use crate::terms::{FAMILIES, TERMS, gradient_field, queries_of, terms_of};
+use crate::terms::class::{PositiveInputs, RankInputs, RankScope};
+use crate::terms::memory::TermMemory;
+use crate::terms::pair::{Measure, PairFactors, PairOutputs, Pairs};
+use crate::terms::{FAMILIES, LOGITS, TERMS, gradient_field, queries_of, terms_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
 pub(crate) struct LossBuffers {
-    /// How well each pair agrees; and what further families say of it.
+    agreements: Agreements,
+    ranks: Ranks,
+    corrected: [Vec<f32>; MAX_FIELDS],
+}
+
+/// How well each pair agrees; and what further families say of it.
+#[derive(Debug, Default)]
+struct Agreements {
     quality: Vec<f64>,
     spare: Vec<f64>,
     weighed: Weighed,
-    corrected: [Vec<f32>; MAX_FIELDS],
+}
+
+/// What the class term has of pairs where it ranks them, or measures them otherwise.
+#[derive(Debug, Default)]
+struct Ranks {
+    /// How well each agrees.
+    quality: Vec<f64>,
+    /// What each is multiplied by for its rank.
+    factors: Vec<f64>,
+    memory: TermMemory,
+    /// Of an image that lacks columns, the logits of those that it has.
+    gathered: Vec<f32>,
 }
 
 /// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
@@ -51,7 +70,7 @@ pub(crate) fn image(
     sorted: &Sorted,
     scales: &Scales,
     ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
-    buffers: &mut LossBuffers,
+    LossBuffers { agreements, ranks, .. }: &mut LossBuffers,
 ) -> Sums {
     let Sorted { pairs, left_out } = sorted;
     if let Some(gradients) = gradients.as_deref_mut() {
@@ -64,7 +83,8 @@ pub(crate) fn image(
     let is_union = image.part.union;
     let own = gradients.as_deref_mut().filter(|_| !is_union);
     let all = pairs_of(image, read.rows, pairs);
-    let (mut terms, agreement) = geometry(setup, image, &all, scales, own, buffers);
+    let (own_quality, factors) = rank(setup, image, &all, ranks);
+    let (mut terms, agreement) = geometry(setup, image, &all, (scales, factors), own, agreements);
     if is_union {
         terms = [0.0; TERMS];
     } else {
@@ -74,7 +94,8 @@ pub(crate) fn image(
         logits: read.logits,
         targets: &image.targets.all,
         pairs,
-        quality: agreement,
+        quality: own_quality.unwrap_or(agreement),
+        factors,
         left_out,
         query_weights: image.query_weights,
         background: read.background.sum,
@@ -117,7 +138,9 @@ pub(crate) fn of_union(
     let mut corrected = std::mem::take(&mut buffers.corrected);
     let rows = corrected_rows(setup, image, &mut corrected);
     let all = pairs_of(image, rows, pairs);
-    let (terms, agreement) = geometry(setup, image, &all, scales, gradients.as_deref_mut(), buffers);
+    let LossBuffers { agreements, ranks, .. } = &mut *buffers;
+    let (_, factors) = rank(setup, image, &all, ranks);
+    let (terms, agreement) = geometry(setup, image, &all, (scales, factors), gradients.as_deref_mut(), agreements);
     keep(pairs, agreement, quality);
     buffers.corrected = corrected;
     if let Some(gradients) = gradients {
@@ -131,21 +154,55 @@ fn pairs_of<'a>(image: &Image<'a>, queries: FieldRows<'a>, list: &'a [(usize, us
     Pairs { queries, targets: image.targets.all.rows, list }
 }
 
+/// How well pairs agree as the class term measures it, and their factors by rank, where it asks for these; no factors where
+/// all are 1.
+fn rank<'a>(
+    setup: &Setup,
+    image: &Image<'_>,
+    pairs: &Pairs<'_>,
+    Ranks { quality, factors, memory, gathered }: &'a mut Ranks,
+) -> (Option<&'a [f64]>, &'a [f64]) {
+    let (measure, is_ranked) = (setup.class.measure(), setup.class.rank_scope().is_some());
+    if measure == Measure::Overlap && !is_ranked {
+        return (None, &[]);
+    }
+    let quality = first(quality, pairs.list.len());
+    let able = setup.pairs(image.active()).find(|(family, _)| FAMILIES[*family].has_quality);
+    if let Some((_, terms)) = able {
+        terms.agreement(setup.level, pairs, measure, quality);
+    }
+    factors.clear();
+    if is_ranked {
+        if let Some(columns) = image.columns {
+            columns.gather(pairs.queries.get(LOGITS), gathered);
+        }
+        let (logits, targets) = (image.logits(&pairs.queries, gathered), &image.targets.all);
+        let inputs = RankInputs { logits, targets, pairs: pairs.list, quality };
+        setup.class.rank(setup.level, &inputs, memory, factors);
+    }
+    (Some(quality), factors)
+}
+
 /// The terms of all families over the pairs, and how well each pair agrees, by the first family that says so.
 fn geometry<'a>(
     setup: &Setup,
     image: &Image<'_>,
     pairs: &Pairs<'_>,
-    scales: &Scales,
+    (scales, factors): (&Scales, &[f64]),
     mut gradients: Option<&mut Gradients<'_>>,
-    LossBuffers { quality, spare, weighed, .. }: &'a mut LossBuffers,
+    Agreements { quality, spare, weighed }: &'a mut Agreements,
 ) -> ([f64; TERMS], &'a [f64]) {
+    let factors = match setup.class.rank_scope() {
+        None | Some(RankScope::Class) => PairFactors::default(),
+        Some(scope) => PairFactors { values: factors, only_overlaps: scope == RankScope::Overlaps },
+    };
     let mut sums = [0.0; TERMS];
     let mut is_known = false;
     for (family, terms) in setup.pairs(image.active()) {
         let says = FAMILIES[family].has_quality && !is_known;
         is_known |= says;
         let out = PairOutputs {
+            factors,
             scales: &scales.0[terms_of(family)],
             sums: &mut sums[terms_of(family)],
             quality: first(if says { &mut *quality } else { &mut *spare }, pairs.list.len()),

@@ -69,6 +69,16 @@ impl<'a> Definition<'a> {
     pub fn queries(&self, layer: &DefinedLayer) -> Table {
         let values: Vec<_> =
             (0..query_fields().count()).map(|field| self.cut(layer, field, &self.case.tensors)).collect();
+        let mut values = values;
+        for image in 0..self.case.structure.images {
+            let (columns, width) = (self.columns(layer, image), self.case.structure.stacks[layer.stack].widths[0]);
+            let length = self.part(layer).queries.len() * width;
+            for (at, x) in values[0][image * length..][..length].iter_mut().enumerate() {
+                if !columns.contains(&(at % width)) {
+                    *x = -1e30; // whatever it is
+                }
+            }
+        }
         let widths = &self.case.structure.stacks[layer.stack].widths;
         Table::new(query_fields().map(|field| field.name), widths.iter().copied().zip(values.iter().map(Vec::as_slice)))
     }
@@ -98,33 +108,50 @@ impl<'a> Definition<'a> {
         for image in 0..self.case.structure.images {
             let mut objects = 0.0f64;
             let before = std::mem::replace(&mut sums, vec![0.0; terms().count()]);
-            for row in image * queries..(image + 1) * queries {
+            let rows = image * queries..(image + 1) * queries;
+            let (mut soft, _) = self.soft_labels(layer, fixed, rows.clone(), &layer.own);
+            let (_, mut factors) = self.soft_labels(layer, fixed, rows.clone(), &layer.pairs);
+            (soft.reverse(), factors.reverse());
+            let columns = self.columns(layer, image);
+            let settings = layer.settings.restricted(&columns);
+            let there = |x: &[f64]| columns.iter().map(|&column| x[column]).collect::<Vec<f64>>();
+            for row in rows {
                 let (query, fixed) = (now.row(row), fixed.row(row));
-                let x = query.field("logits");
+                let x = there(query.field("logits"));
                 let own = self.target(image, layer.own[row]);
-                let labels = own.map_or(&[][..], |target| self.labels(layer, target));
-                objects += f64::from(u8::from(classes::is_object(&layer.settings, x)));
+                let labels = own.map_or(Vec::new(), |target| self.positives(layer, target, &columns));
+                objects += f64::from(u8::from(classes::is_object(&settings, &x)));
+                let soft = own.map_or(Vec::new(), |_| soft.pop().expect("one for each positive"));
                 if layer.own[row] != -2 {
                     let quality = own.map_or(0.0, |target| self.quality(layer, fixed, target));
-                    sums[0] += classes::value(&layer.settings, labels, quality, x, fixed.field("logits"));
-                    if !layer.settings.is_sigmoid() {
-                        class_weight += classes::weight(&layer.settings, labels);
+                    let background = self.query_weight(layer, row);
+                    let weight = own.map_or(1.0, |target| self.weight(target));
+                    let known = classes::Known { labels: &labels, quality, soft: &soft, weight, background };
+                    sums[0] += classes::value(&settings, &known, &x, &there(fixed.field("logits")));
+                    if !settings.is_sigmoid() {
+                        class_weight += classes::weight(&settings, &labels, background);
                     }
                 }
                 if own.is_some() {
                     matched += 1.0;
-                    correct += f64::from(u8::from(labels.contains(&(classes::largest(x) as i32))));
+                    let largest = classes::largest(&x);
+                    correct += f64::from(u8::from(labels.iter().any(|&(label, _)| label == largest)));
                 }
                 if let Some(target) = self.target(image, layer.pairs[row]) {
-                    self.add_pair(layer, query, fixed, target, &mut sums);
+                    let factor = factors.pop().expect("one for each pair");
+                    self.add_pair(layer, (query, fixed), target, factor, &mut sums);
                 }
             }
             let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target));
-            let labels: usize = kept.clone().map(|target| self.labels(layer, target).len()).sum();
-            labels_of_all += labels as f64;
+            let of_target = |target: usize| match settings.is_sigmoid() {
+                true => self.positives(layer, target, &columns).iter().map(|&(_, value)| value).sum(),
+                false => 1.0,
+            };
+            let labels: f64 = kept.clone().map(of_target).sum();
+            labels_of_all += labels;
             let kept = kept.count();
             if layer.settings.word("classification.normalization") == "per-image" {
-                sums[0] /= self.copies_of(layer, labels as f64);
+                sums[0] /= self.copies_of(layer, labels);
             }
             for (place, family) in term_families() {
                 if !layer.is_union && layer.settings.normalization(family) == "per-image" {
@@ -165,15 +192,20 @@ impl<'a> Definition<'a> {
     /// What a layer adds to the loss.
     pub fn total(&self, layer: &DefinedLayer, values: &DefinedValues) -> f64 {
         let weights = terms().map(|term| layer.settings.weights.get(term.name));
-        self.part(layer).weight * weights.zip(&values.terms).map(|(weight, term)| weight * term).sum::<f64>()
+        let part = self.part(layer);
+        let own = part.layer_weights.get(layer.layer).copied().unwrap_or(1.0);
+        part.weight * own * weights.zip(&values.terms).map(|(weight, term)| weight * term).sum::<f64>()
     }
 
-    /// The matching cost of a query and a target. `query`: among the layer's, `[images, queries]`.
-    pub fn cost(&self, layer: &DefinedLayer, queries: &Table, query: usize, target: usize) -> f64 {
+    /// The matching cost of a query and a target. `query`: among the layer's, `[images, queries]`. `takes_ignored`: whether
+    /// ignored targets are like the others.
+    pub fn cost(&self, layer: &DefinedLayer, queries: &Table, query: usize, target: usize, takes_ignored: bool) -> f64 {
         let row = queries.row(query);
-        let labels = self.labels(layer, target).iter();
-        let x = row.field("logits");
-        let class: f64 = labels.map(|&label| classes::cost(&layer.settings, x, label as usize)).sum();
+        let columns = self.columns(layer, query / self.part(layer).queries.len());
+        let x: Vec<f64> = columns.iter().map(|&column| row.field("logits")[column]).collect();
+        let agreement = self.agreement(layer, queries, query, target, takes_ignored);
+        let labels = self.positives(layer, target, &columns);
+        let class = classes::cost_of(&layer.settings.restricted(&columns), &x, &labels, agreement);
         let mut cost = layer.settings.cost.get("class") * class;
         for (name, pair) in self.pair_references(layer) {
             let own = family_terms(name, &layer.settings.cost);
@@ -181,6 +213,28 @@ impl<'a> Definition<'a> {
             cost += own.zip(values).map(|((_, weight), value)| weight * value).sum::<f64>();
         }
         cost + self.added(layer, query, target)
+    }
+
+    /// How well a query and a target agree, where that can be said.
+    fn agreement(
+        &self,
+        layer: &DefinedLayer,
+        queries: &Table,
+        query: usize,
+        target: usize,
+        takes_ignored: bool,
+    ) -> Option<classes::Agreement> {
+        let (_, pair) = self.pair_references(layer).find(|(_, pair)| pair.has_quality())?;
+        let length = self.part(layer).queries.len();
+        let image = query / length;
+        let u = |query: usize, target: usize| {
+            pair.raised_giou(&layer.settings, queries.row(query), self.targets.row(target))
+        };
+        let targets = self.case.range(image).filter(|&target| takes_ignored || !self.case.is_ignored(target));
+        let all = targets.flat_map(|target| (image * length..(image + 1) * length).map(move |query| (query, target)));
+        let greatest = all.map(|(query, target)| u(query, target)).fold(0.0, f64::max);
+        let iou = pair.quality(&layer.settings, queries.row(query), self.targets.row(target));
+        Some(classes::Agreement { iou, u: u(query, target), greatest })
     }
 
     /// Whether a query lies on an ignored target of its image.
@@ -204,6 +258,43 @@ impl<'a> Definition<'a> {
             None => &self.case.labels[target..=target],
             Some(offsets) => &self.case.labels[offsets[target] as usize..offsets[target + 1] as usize],
         }
+    }
+
+    /// The labels of a target as places among the columns of its image, with their values.
+    fn positives(&self, layer: &DefinedLayer, target: usize, columns: &[usize]) -> Vec<(usize, f64)> {
+        let first = self.case.label_offsets.as_ref().map_or(target, |offsets| offsets[target] as usize);
+        let value = |k: usize| match self.part(layer).class_agnostic {
+            true => 1.0,
+            false => self.case.values.get(first + k).map_or(1.0, |&value| f64::from(value)),
+        };
+        let place = |label: i32| columns.iter().position(|&column| column == label as usize).expect("it is there");
+        self.labels(layer, target).iter().enumerate().map(|(k, &label)| (place(label), value(k))).collect()
+    }
+
+    /// The columns that an image has.
+    fn columns(&self, layer: &DefinedLayer, image: usize) -> Vec<usize> {
+        let width = self.case.structure.stacks[layer.stack].widths[0];
+        let all = 0..width;
+        if self.case.columns.is_empty() || width != self.case.settings.columns() {
+            return all.collect();
+        }
+        all.filter(|&column| self.case.columns[image * width + column] == 1).collect()
+    }
+
+    /// What the terms of a target's pairs are multiplied by.
+    fn weight(&self, target: usize) -> f64 {
+        self.case.weights.get(target).map_or(1.0, |&weight| f64::from(weight))
+    }
+
+    /// What a query's terms as background are multiplied by. `row`: among the layer's, `[images, queries]`.
+    fn query_weight(&self, layer: &DefinedLayer, row: usize) -> f64 {
+        let parts = &self.case.structure.parts;
+        if !parts[layer.part].has_query_weights {
+            return 1.0;
+        }
+        let before = parts[..layer.part].iter().filter(|part| part.has_query_weights);
+        let first: usize = before.map(|part| part.queries.len() * self.case.structure.images).sum();
+        f64::from(self.case.query_weights[first + row])
     }
 
     /// The number among all targets of one of an image.
@@ -272,17 +363,52 @@ impl<'a> Definition<'a> {
         f64::from(self.case.costs[block + query % length * range.len() + target - range.start])
     }
 
-    fn add_pair(&self, layer: &DefinedLayer, now: Row<'_>, fixed: Row<'_>, target: usize, sums: &mut [f64]) {
-        let row = self.targets.row(target);
+    /// The soft labels of the positives among some rows of an image, and the factors of their ranks. `matches`: of all rows.
+    fn soft_labels(
+        &self,
+        layer: &DefinedLayer,
+        fixed: &Table,
+        rows: Range<usize>,
+        matches: &[i32],
+    ) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let image = rows.start / self.part(layer).queries.len().max(1);
+        let columns = self.columns(layer, image);
+        let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
+        let positive = |row: usize| {
+            let target = self.target(image, matches[row])?;
+            let (query, known) = (fixed.row(row), self.targets.row(target));
+            let quality = able.map_or(0.0, |(_, pair)| match classes::takes_giou(&layer.settings) {
+                true => pair.raised_giou(&layer.settings, query, known),
+                false => pair.quality(&layer.settings, query, known),
+            });
+            let labels = self.positives(layer, target, &columns);
+            let x = columns.iter().map(|&column| query.field("logits")[column]).collect();
+            Some(classes::Positive { target, labels, quality, x })
+        };
+        classes::soft_labels(&layer.settings, &rows.filter_map(positive).collect::<Vec<_>>())
+    }
+
+    fn add_pair(
+        &self,
+        layer: &DefinedLayer,
+        (now, fixed): (Row<'_>, Row<'_>),
+        target: usize,
+        factor: f64,
+        sums: &mut [f64],
+    ) {
+        let (row, weight) = (self.targets.row(target), self.weight(target));
+        let [for_l1, for_overlaps] = classes::rank_counts(&layer.settings);
         for (name, pair) in self.pair_references(layer) {
             let values = pair.values(&layer.settings, now, fixed, row);
-            family_terms(name, &layer.settings.weights)
-                .zip(values)
-                .for_each(|((place, _), value)| sums[place] += value);
+            family_terms(name, &layer.settings.weights).zip(values).enumerate().for_each(|(k, ((place, _), value))| {
+                // the first term of each such family is L1
+                let counts = if k == 0 { for_l1 } else { for_overlaps };
+                sums[place] += weight * if counts { factor * value } else { value };
+            });
         }
         if let Some((name, late)) = self.late_reference(layer) {
             let place = family_terms(name, &layer.settings.weights).next().expect("a term").0;
-            sums[place] += late.over_pair(&layer.settings, now, row, self.quality(layer, fixed, target));
+            sums[place] += weight * late.over_pair(&layer.settings, now, row, self.quality(layer, fixed, target));
         }
     }
 

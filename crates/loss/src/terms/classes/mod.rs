@@ -4,6 +4,8 @@ mod binary;
 mod cost;
 mod cross_entropy;
 mod divisor;
+mod largest;
+mod pairwise;
 mod sigmoid;
 mod softmax;
 
@@ -15,5 +17,5 @@ pub(crate) const LOGITS: Field =
     Field { name: "logits", axes: &[Axis { name: "class", size: None }], has_gradient: true };
 
 /// All kinds, the usual one first.
-pub(super) const KINDS: [&Kind; 5] =
-    [&softmax::KIND, &sigmoid::FOCAL, &sigmoid::VARIFOCAL, &sigmoid::MAL, &sigmoid::IA_BCE];
+pub(super) const KINDS: [&Kind; 6] =
+    [&softmax::KIND, &sigmoid::FOCAL, &sigmoid::VARIFOCAL, &sigmoid::MAL, &sigmoid::IA_BCE, &sigmoid::SIGMOID];

@@ -74,6 +74,10 @@ impl PairReference for Boxes {
         overlaps(settings, &clamped(settings, query.field("boxes")), target.field("boxes")).iou
     }
 
+    fn raised_giou(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> f64 {
+        (overlaps(settings, &clamped(settings, query.field("boxes")), target.field("boxes")).giou + 1.0) / 2.0
+    }
+
     fn overlap(&self, settings: &Settings, kind: &str, query: Row<'_>, region: Row<'_>) -> Option<f64> {
         let [a, b] =
             [&clamped(settings, query.field("boxes"))[..], region.field("boxes")].map(|b| corners(settings, b));

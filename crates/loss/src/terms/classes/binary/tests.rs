@@ -71,7 +71,7 @@ fn cells_of_every_length_follow_the_definition_with_the_same_bits_at_every_level
             let ious = [0.0, 1.0, 0.5, 1e-300, 0.9999999];
             let cells: Vec<Cell> = (0..count)
                 .filter(|k| k % 3 == 1)
-                .map(|at| Cell { at, quality: if at % 2 == 0 { ious[at % 5] } else { f64::from(random.unit()) } })
+                .map(|at| Cell::plain(at, if at % 2 == 0 { ious[at % 5] } else { f64::from(random.unit()) }))
                 .collect();
             let mut results = Level::available().into_iter().map(|l| run(l, kind, &logits, &cells, 0.5));
             let (loss, gradient) = results.next().expect("a level");
@@ -94,7 +94,7 @@ fn cells_of_every_length_follow_the_definition_with_the_same_bits_at_every_level
 fn confident_matches_leave_nothing_of_the_background_behind() {
     // the background value of the labelled cell is a million times what remains of the loss
     for x in [12.0, 40.0, 87.0, 200.0] {
-        let cells = [Cell { at: 7, quality: 1.0 }];
+        let cells = [Cell::plain(7, 1.0)];
         let mut logits = [-x; 20];
         logits[7] = x;
         for kind in KINDS {
@@ -113,7 +113,7 @@ fn confident_matches_leave_nothing_of_the_background_behind() {
 #[test]
 fn values_of_every_finite_logit_are_finite() {
     let extremes = [f32::MAX, f32::MIN, 1e30, -1e30, 104.0, -104.0, 88.0, -88.0, f32::MIN_POSITIVE, 0.0, -0.0];
-    let cells: Vec<Cell> = (0..22).step_by(2).map(|at| Cell { at, quality: [0.0, 0.3, 1.0][at % 3] }).collect();
+    let cells: Vec<Cell> = (0..22).step_by(2).map(|at| Cell::plain(at, [0.0, 0.3, 1.0][at % 3])).collect();
     let logits: Vec<f32> = extremes.iter().flat_map(|&x| [x, x]).collect();
     for kind in KINDS {
         for level in Level::available() {

@@ -1,0 +1,120 @@
+//! Class costs that depend on how well query and target agree, which is known once their geometry is.
+//!
+//! - The product -p · IoU^power, which is meant to be the whole cost (Pu et al. 2023, "Rank-DETR", high-order matching cost;
+//!   LeapLabTHU/Rank-DETR, `HighOrderMatcher`; Intellindust-AI-Lab/DEIMv2, `HungarianMatcher`).
+//! - The focal cost of p · u^β, with u = (GIoU + 1)/2 (Liu et al. 2023, "Stable-DINO", position-modulated cost;
+//!   facebookresearch/sam3, `BinaryHungarianMatcherV2` with `stable`). Where that is wanted, u is first raised or divided by the
+//!   greatest of the image.
+
+use simd::math::{exp, ln, logistic};
+use simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
+
+use super::binary::soft::Maximum;
+use super::binary::{exp_and_rest, log};
+use super::cost::{Combination, LARGEST};
+use crate::terms::class::PairwiseInputs;
+
+/// A form of the cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Pairwise {
+    /// -p · q^power, q the IoU.
+    Product {
+        /// 0 to 100.
+        power: f32,
+    },
+    /// The focal cost of p · u^β.
+    Modulated {
+        focal: Focal,
+        /// β, 0 to 100.
+        beta: f32,
+        /// What the greatest u does.
+        maximum: Maximum,
+    },
+}
+
+/// The focal cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Focal {
+    /// α, 0 to 1.
+    pub alpha: f32,
+    /// γ.
+    pub gamma: f32,
+    /// ε of its logarithms; absent in the exact form.
+    pub epsilon: Option<f32>,
+}
+
+/// Adds the weighted cost of one target to its row, of several labels combined. `costs`: `[padded queries]`.
+pub(super) fn add(
+    level: Level,
+    form: Pairwise,
+    combination: Combination,
+    inputs: &PairwiseInputs<'_>,
+    costs: &mut [f32],
+) {
+    let stride = costs.len();
+    let scale = match form {
+        Pairwise::Product { .. } => 1.0,
+        Pairwise::Modulated { maximum, .. } => maximum.scale(f64::from(inputs.greatest)) as f32,
+    };
+    let share = combination.share(inputs.labels.of_target(inputs.target).map(|(_, value)| value));
+    for (label, value) in inputs.labels.of_target(inputs.target) {
+        let weight = inputs.weight as f32 * (value * share);
+        let logits = &inputs.rows[label * stride..][..stride];
+        dispatch!(level, simd => for at in (0..stride).step_by(LANES) {
+            let (x, agreement) = (load(simd, logits, at), load(simd, inputs.agreement, at));
+            let cost = match form {
+                Pairwise::Product { power } => product(simd, power, x, agreement),
+                Pairwise::Modulated { focal, beta, .. } => modulated(simd, focal, beta, x, (agreement * scale).min(1.0)),
+            };
+            store(load(simd, costs, at) + cost * weight, costs, at);
+        });
+    }
+}
+
+#[inline(always)]
+fn product<S: Simd>(simd: S, power: f32, x: F32<S>, quality: F32<S>) -> F32<S> {
+    let square = quality * quality;
+    let factor = if power == 4.0 {
+        square * square
+    } else if power == 2.0 {
+        square
+    } else if power == 1.0 {
+        quality
+    } else if power == 0.0 {
+        F32::splat(simd, 1.0)
+    } else {
+        let [factor] = exp([log(simd, quality) * power]);
+        quality.simd_gt(0.0).select(factor, F32::splat(simd, 0.0))
+    };
+    -(logistic(simd, [x]).p[0] * factor)
+}
+
+#[inline(always)]
+fn modulated<S: Simd>(simd: S, focal: Focal, beta: f32, x: F32<S>, u: F32<S>) -> F32<S> {
+    let Focal { alpha, gamma, epsilon } = focal;
+    let l = logistic(simd, [x]);
+    let log_factor = log(simd, u) * beta;
+    let (factor, rest) = exp_and_rest(simd, log_factor);
+    let p = l.p[0] * factor;
+    // 1 - p·f
+    let q = l.q[0] + l.p[0] * rest;
+    let nll_p = (l.nll_p[0] - log_factor).min(LARGEST);
+    let [log_q] = ln([q.max(f32::MIN_POSITIVE)]);
+    // where p·f is p itself, the logarithm has all its digits
+    let nll_q = rest.simd_gt(0.0).select(-log_q, l.nll_q[0]);
+    let (hit, miss) = if gamma == 2.0 {
+        (p * p, q * q)
+    } else {
+        let [hit] = exp([nll_p * -gamma]);
+        let [miss] = exp([nll_q * -gamma]);
+        (hit, miss)
+    };
+    let (nll_p, nll_q) = match epsilon {
+        None => (nll_p, nll_q),
+        Some(epsilon) => {
+            let [log_p, log_q] = ln([p + epsilon, q + epsilon]);
+            (-log_p, -log_q)
+        }
+    };
+    miss * nll_p * alpha - hit * nll_q * (1.0 - alpha)
+}
