@@ -126,6 +126,8 @@ export interface ResolvedBoxOptions {
 export interface BoxPreset {
   readonly boxEpsilon: number
   readonly boxMatching: 'layer' | 'union'
+  /** False where it is absent. */
+  readonly clampSizes?: boolean | undefined
 }
 
 const NAMES: ForeignNames = new Map<string, readonly string[]>([
@@ -188,7 +190,7 @@ export function resolveBoxOptions(given: Unchecked<BoxOptions>, preset: BoxPrese
   return {
     boxFormat: resolveOption('boxFormat', given.boxFormat),
     boxEpsilon: resolveOption('boxEpsilon', given.boxEpsilon, { usual: preset.boxEpsilon }),
-    clampSizes: resolveOption('clampSizes', given.clampSizes),
+    clampSizes: resolveOption('clampSizes', given.clampSizes, { usual: preset.clampSizes }),
     normalizedBoxes: resolveOption('normalizedBoxes', given.normalizedBoxes),
     ignore: resolveGroup('ignore', given.ignore),
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),

@@ -7,6 +7,7 @@ import type { ForeignNames } from '../common/words.ts'
 import { CLASSIFICATION_NAMES, resolveClassification } from './classification.ts'
 import type {
   ClassificationOptions,
+  ClassNumbers,
   Kind,
   ResolvedClassification,
   SigmoidNormalization,
@@ -69,24 +70,46 @@ export interface ClassCostOptions {
    *   successors. Beyond logits of about ±18 it no longer changes.
    * - `'log-sigmoid'`: the same without 1e-8, computed from the logit: what a match changes in the focal loss. It never
    *   saturates. Logits beyond ±1e20 count as that.
+   * - `'product'`: c = −p·IoU^power, which is meant to be the whole cost, with 0 for the weights of boxes (the high-order
+   *   matching cost of Rank-DETR, Pu et al. 2023, and of DEIMv2, both in the later part of training). Sigmoid only.
    *
-   * Default: `'probability'` for softmax, `'focal'` for sigmoid classification.
+   * Default: `'probability'` for softmax, for sigmoid classification the preset's, `'focal'` unless said.
    */
-  readonly classForm?: 'probability' | 'focal' | 'log-sigmoid' | undefined
+  readonly classForm?: 'probability' | 'focal' | 'log-sigmoid' | 'product' | undefined
   /** α, 0 to 1. Default: that of the focal loss, or 0.25. */
   readonly alpha?: number | undefined
   /** γ, 0 to 100. Default: that of the focal loss, or 2. */
   readonly gamma?: number | undefined
+  /** The exponent of the IoU in `'product'`, 0 to 100. Default: 4. */
+  readonly power?: number | undefined
+  /**
+   * β, 0 to 100: the focal forms take p·u^β for p, with u = (GIoU + 1)/2 of query and target (the position-modulated cost of
+   * Stable-DINO, Liu et al. 2023; SAM 3 with `stable`, β 1). 0 leaves p as it is. Default: the preset's, 0 for all but
+   * `stableDino`.
+   */
+  readonly modulation?: number | undefined
+  /**
+   * What the greatest u among all queries and targets of the image makes of each first: `'raise'`, u·max(1, 1 / (greatest +
+   * 1e-8)), as in Stable-DINO, whose code takes the greatest over the targets of the whole batch; `'divide'`, u / (greatest +
+   * 1e-8); no u is above 1. Default: the preset's, `'none'` for all but `stableDino`.
+   */
+  readonly modulationMaximum?: 'none' | 'divide' | 'raise' | undefined
 }
 
 /** {@link ClassCostOptions} with every default filled in. */
 export interface ResolvedClassCost {
   /** The form of the class' part. */
-  readonly classForm: 'probability' | 'focal' | 'log-sigmoid'
+  readonly classForm: 'probability' | 'focal' | 'log-sigmoid' | 'product'
   /** α; undefined for softmax. */
   readonly alpha: number | undefined
   /** γ; undefined for softmax. */
   readonly gamma: number | undefined
+  /** The exponent of the IoU in `'product'`; undefined for softmax. */
+  readonly power: number | undefined
+  /** β of the focal forms; undefined for softmax. */
+  readonly modulation: number | undefined
+  /** What the greatest u of the image does; undefined for softmax. */
+  readonly modulationMaximum: 'none' | 'divide' | 'raise' | undefined
 }
 
 /** Options of the class term. */
@@ -123,7 +146,14 @@ export interface ClassPreset {
   readonly classification: Kind
   /** What divides the class term; what is usual for the kind where it is absent. */
   readonly classNormalization?: SoftmaxNormalization | SigmoidNormalization | undefined
+  /** Options of its kind, where they differ from the kind's own defaults. */
+  readonly classNumbers?: ClassNumbers | undefined
+  /** The class' part of its cost, likewise. */
+  readonly classCost?: ClassCostPreset | undefined
 }
+
+/** What a preset says of the class' part of the cost. */
+export type ClassCostPreset = Partial<Pick<ResolvedClassCost, 'classForm' | 'modulation' | 'modulationMaximum'>>
 
 const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ...CLASSIFICATION_NAMES,
@@ -190,7 +220,7 @@ export const CLASSES: Family<ClassTypes> = {
 }
 
 /** The settings of the cost's class part. */
-export const CLASS_COST = ['classForm', 'alpha', 'gamma'] as const
+export const CLASS_COST = ['classForm', 'alpha', 'gamma', 'power', 'modulation', 'modulationMaximum'] as const
 
 /** The largest number of classes: a column's number must be exact in float32. */
 export const MAX_CLASSES = DESCRIPTION.maxClasses
@@ -205,24 +235,35 @@ export function resolveClassOptions(given: Unchecked<ClassOptions>, preset: Clas
   }
 }
 
-/** Checks the form of the class' part of the cost: by default that of the loss, with its α and γ where it is focal. */
+/**
+ * Checks the form of the class' part of the cost: by default the preset's, with the α and γ of the loss where that is focal.
+ */
 export function resolveClassCost(
   given: { readonly [K in keyof ClassCostOptions]?: unknown },
   classification: ResolvedClassification,
+  preset: ClassCostPreset = {},
 ): ResolvedClassCost {
   const { kind } = classification
-  const classForm: ResolvedClassCost['classForm'] = resolveOption('cost.classForm', given.classForm, { kind })
-  const { alpha, gamma } = given
+  const { alpha, gamma, power, modulation, modulationMaximum } = given
   if (kind === 'softmax') {
-    for (const [key, value] of Object.entries({ alpha, gamma })) {
+    for (const [key, value] of Object.entries({ alpha, gamma, power, modulation, modulationMaximum })) {
       if (value !== undefined) fail('OPTION', `options.cost.${key}`, 'has no meaning for softmax classification')
     }
-    return { classForm, alpha: undefined, gamma: undefined }
+    const none = { alpha: undefined, gamma: undefined, power: undefined }
+    const classForm: 'probability' = resolveOption('cost.classForm', given.classForm, { kind })
+    return { classForm, ...none, modulation: undefined, modulationMaximum: undefined }
   }
+  const classForm = resolveOption('cost.classForm', given.classForm, { kind, usual: preset.classForm })
   const usual = kind === 'focal' ? classification : undefined
   return {
     classForm,
     alpha: resolveOption('cost.alpha', alpha, { kind, usual: usual?.alpha }),
     gamma: resolveOption('cost.gamma', gamma, { kind, usual: usual?.gamma }),
+    power: resolveOption('cost.power', power, { kind }),
+    modulation: resolveOption('cost.modulation', modulation, { kind, usual: preset.modulation }),
+    modulationMaximum: resolveOption('cost.modulationMaximum', modulationMaximum, {
+      kind,
+      usual: preset.modulationMaximum,
+    }),
   }
 }

@@ -14,7 +14,7 @@ pub(crate) type FamilyNormalizers = [f64; FAMILIES.len()];
 impl Part {
     /// What the terms of an image with so many things of its own are divided by: that number, counted as N is, at least 1.
     fn of_image(&self, count: f64) -> f64 {
-        (count * self.copies() as f64).max(1.0) * self.normalizer_factor
+        (count * self.counted() as f64).max(1.0) * self.normalizer_factor
     }
 }
 

@@ -117,7 +117,10 @@ pub(crate) fn image(
         }
         correct_gradients(setup, image, pairs, gradients);
     }
-    let expected = image.targets.kept.len().saturating_mul(image.part.repeat);
+    let expected = {
+        let kept = image.targets.kept.len();
+        kept.saturating_mul(image.part.repeat_of(kept))
+    };
     terms[0] = class.loss;
     let cardinality_error = read.background.objects.abs_diff(expected);
     Sums { terms, matched: pairs.len(), correct: class.correct, cardinality_error }
@@ -173,10 +176,11 @@ fn rank<'a>(
     }
     factors.clear();
     if is_ranked {
+        // those of pairs are finite, so no copy stands in for them
         if let Some(columns) = image.columns {
-            columns.gather(pairs.queries.get(LOGITS), gathered);
+            columns.gather(image.rows.get(LOGITS), gathered);
         }
-        let (logits, targets) = (image.logits(&pairs.queries, gathered), &image.targets.all);
+        let (logits, targets) = (image.logits(&image.rows, gathered), &image.targets.all);
         let inputs = RankInputs { logits, targets, pairs: pairs.list, quality };
         setup.class.rank(setup.level, &inputs, memory, factors);
     }

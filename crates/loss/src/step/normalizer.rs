@@ -42,7 +42,7 @@ impl ClassNormalizer {
             ClassDivisor::Pairs => return Self { sum: pairs as f64, least: 1.0, divisor: None, is_open: false },
             ClassDivisor::Labels => {
                 let labels: f64 = images.map(|(view, ..)| setup.class.count(&view.kept)).sum();
-                let sum = labels * part.copies() as f64 * part.normalizer_factor;
+                let sum = labels * part.counted() as f64 * part.normalizer_factor;
                 return Self { sum, least: part.normalizer_factor, divisor: None, is_open: false };
             }
             ClassDivisor::Queries { least } => {
@@ -84,7 +84,10 @@ fn weight_before_matching(
     match is_optimal {
         // which queries are background is known only when they are matched
         true if query_weights.is_some() => None,
-        true => setup.class.weight_before_matching(part.queries.len(), &targets.all, part.copies()),
+        true => {
+            let copies = part.copies(targets.all.len());
+            setup.class.weight_before_matching(part.queries.len(), &targets.all, copies)
+        }
         false => Some(setup.class.weight(&targets.all, matches, &[], query_weights)),
     }
 }

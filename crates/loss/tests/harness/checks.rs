@@ -3,7 +3,7 @@
 use hungarian_loss::{Level, Matching, Normalizers, Scratch, query_fields, terms};
 
 use super::case::{Case, Conditions, Outcome, of_image};
-use super::definition::{DefinedLayer, Definition};
+use super::definition::{DefinedLayer, Definition, repeat_of};
 use super::reference::Table;
 use super::{assert_near, threads};
 
@@ -108,7 +108,7 @@ fn least_cost(
 ) {
     let (part, range) = (definition.part(layer), case.range(image));
     let kept: Vec<_> = range.clone().filter(|&target| !case.is_ignored(target)).collect();
-    let repeated: Vec<_> = (0..part.repeat).flat_map(|_| &kept).copied().collect();
+    let repeated: Vec<_> = (0..repeat_of(part, kept.len())).flat_map(|_| &kept).copied().collect();
     let each = part.queries.len() / part.groups;
     for group in 0..part.groups {
         let cost = |query: usize, target: usize| {

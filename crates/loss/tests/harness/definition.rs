@@ -159,7 +159,7 @@ impl<'a> Definition<'a> {
                 }
             }
             sums.iter_mut().zip(before).for_each(|(sum, before)| *sum += before);
-            cardinality_error += (objects - (kept * self.part(layer).repeat) as f64).abs();
+            cardinality_error += (objects - (kept * repeat_of(self.part(layer), kept)) as f64).abs();
         }
         let least_queries = layer.settings.number("classification.minQueries");
         let class_normalizer = match layer.settings.word("classification.normalization") {
@@ -338,13 +338,15 @@ impl<'a> Definition<'a> {
 
     /// N of a part.
     fn normalizer(&self, part: &Part) -> f64 {
-        (self.kept as f64 * (part.groups as f64 * part.repeat as f64)).max(1.0) * part.normalizer_factor
+        let repeat = if part.adaptive { 1.0 } else { part.repeat as f64 };
+        (self.kept as f64 * (part.groups as f64 * repeat)).max(1.0) * part.normalizer_factor
     }
 
     /// So many things, each counted once for every group and repetition, at least 1, times the factor of the part.
     fn copies_of(&self, layer: &DefinedLayer, count: f64) -> f64 {
         let part = self.part(layer);
-        (count * (part.groups * part.repeat) as f64).max(1.0) * part.normalizer_factor
+        let repeat = if part.adaptive { 1 } else { part.repeat };
+        (count * (part.groups * repeat) as f64).max(1.0) * part.normalizer_factor
     }
 
     /// What the caller adds to a cost.
@@ -510,6 +512,12 @@ impl<'a> Definition<'a> {
 fn term_families() -> impl Iterator<Item = (usize, &'static str)> {
     let families = describe().families.iter().flat_map(|family| family.terms.iter().map(|_| family.name));
     (1..).zip(families)
+}
+
+/// How often each of an image's targets is repeated.
+pub fn repeat_of(part: &Part, targets: usize) -> usize {
+    let half = part.queries.len() / part.groups / 2;
+    if part.adaptive && targets > 0 { part.repeat.min(half / targets) } else { part.repeat }
 }
 
 /// Places of a family's terms among all, with their weights.

@@ -7,6 +7,7 @@ use super::binary::power;
 use super::binary::soft::{MAXIMA, Maximum};
 use super::pairwise::{Focal, Pairwise};
 use crate::batch::Labels;
+use crate::error::{Error, Result, Value};
 use crate::option::{OptionInfo, Options};
 use crate::terms::class::PairwiseCost;
 use crate::terms::pair::Measure;
@@ -67,8 +68,8 @@ const EPSILON: OptionInfo = OptionInfo::number("cost.epsilon", 1e-8, [1e-12, 1e-
 /// mean, weighted by the values (IDEA-Research/GroundingDINO; huggingface/transformers, `loss_grounding_dino.py`); or over all
 /// columns the sum of y times the part of a label and 1 - y times that of background, y the value, 0 without a label
 /// (open-mmlab/mmdetection, `BinaryFocalLossCost`).
-pub(crate) const LABELS: OptionInfo = OptionInfo::word("cost.labels", &["sum", "mean", ALL_COLUMNS]);
-pub(crate) const ALL_COLUMNS: &str = "all-columns";
+const LABELS: OptionInfo = OptionInfo::word("cost.labels", &["sum", "mean", ALL_COLUMNS]);
+const ALL_COLUMNS: &str = "all-columns";
 
 /// Likewise with softmax.
 pub(super) const SOFTMAX_LABELS: OptionInfo = OptionInfo::word("cost.labels", &["sum"]);
@@ -145,6 +146,17 @@ impl CostForm {
     }
 }
 
+/// Refuses a combination that the form of the cost has no meaning for.
+pub(super) fn check(options: &Options) -> Result<()> {
+    let form = ClassCost::new(options);
+    if options.word(&LABELS) != ALL_COLUMNS || matches!(form, ClassCost::Focal { .. } | ClassCost::LogSigmoid { .. }) {
+        return Ok(());
+    }
+    let rule =
+        "'sum' or 'mean' where cost.classForm is not 'focal' or 'log-sigmoid' without cost.modulation".to_owned();
+    Err(Error::Option { name: LABELS.name, rule, value: Value::Word(ALL_COLUMNS.to_owned()) })
+}
+
 impl Combination {
     /// What the values of a target's labels are multiplied by.
     pub fn share(self, values: impl Iterator<Item = f32>) -> f32 {
@@ -193,6 +205,15 @@ pub(super) fn fill(
             return;
         }
     }
+    combine(labels, combination, stride, out);
+    if combination == Combination::AllColumns {
+        add_background(level, form, logits, classes, out, stride);
+    }
+}
+
+/// Fills the rows of sets by those of their labels, as in [`fill`].
+pub(super) fn combine(labels: &Labels, combination: Combination, stride: usize, out: &mut [f32]) {
+    let (single, sets) = out.split_at_mut(labels.distinct.len() * stride);
     for (set, row) in labels.sets().zip(sets.chunks_exact_mut(stride)) {
         row.fill(0.0);
         let share = combination.share(set.iter().map(|&(_, value)| value));
@@ -201,9 +222,6 @@ pub(super) fn fill(
             let value = value * share;
             row.iter_mut().zip(addend).for_each(|(sum, cost)| *sum += cost * value);
         }
-    }
-    if combination == Combination::AllColumns {
-        add_background(level, form, logits, classes, out, stride);
     }
 }
 

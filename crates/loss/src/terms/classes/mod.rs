@@ -10,11 +10,18 @@ mod sigmoid;
 mod softmax;
 
 use super::family::Kind;
+use crate::error::Result;
 use crate::field::{Axis, Field};
+use crate::option::Options;
 
 /// A logit for each class, and with softmax one for no-object.
 pub(crate) const LOGITS: Field =
     Field { name: "logits", axes: &[Axis { name: "class", size: None }], has_gradient: true };
+
+/// Refuses options of a kind that have no meaning together.
+pub(crate) fn check(kind: &Kind, options: &Options) -> Result<()> {
+    if kind.is_sigmoid { cost::check(options) } else { Ok(()) }
+}
 
 /// All kinds, the usual one first.
 pub(super) const KINDS: [&Kind; 6] =

@@ -118,3 +118,92 @@ fn modulated<S: Simd>(simd: S, focal: Focal, beta: f32, x: F32<S>, u: F32<S>) ->
     };
     miss * nll_p * alpha - hit * nll_q * (1.0 - alpha)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Labels, Targets};
+    use crate::test_support::{Random, assert_close, bits};
+    use simd::padded;
+
+    const FOCAL: Focal = Focal { alpha: 0.25, gamma: 2.0, epsilon: Some(1e-8) };
+
+    /// The definition of one label's cost.
+    fn exact(form: Pairwise, x: f64, agreement: f64, greatest: f64) -> f64 {
+        let p = 1.0 / (1.0 + (-x).exp());
+        match form {
+            Pairwise::Product { power } => -p * agreement.powf(f64::from(power)),
+            Pairwise::Modulated { focal: Focal { alpha, gamma, epsilon }, beta, maximum } => {
+                let [alpha, gamma, beta] = [alpha, gamma, beta].map(f64::from);
+                let epsilon = epsilon.map_or(0.0, f64::from);
+                let p = p * (agreement * maximum.scale(greatest)).min(1.0).powf(beta);
+                let positive = -alpha * (1.0 - p).powf(gamma) * (p + epsilon).ln();
+                positive + (1.0 - alpha) * p.powf(gamma) * (1.0 - p + epsilon).ln()
+            }
+        }
+    }
+
+    #[test]
+    fn costs_follow_the_definition_with_the_same_bits_at_every_level_and_of_several_labels_are_summed() {
+        let mut random = Random::new(9);
+        let product = [0.0, 1.0, 2.0, 4.0, 1.5].map(|power| Pairwise::Product { power });
+        let focal = [FOCAL, Focal { alpha: 0.6, gamma: 1.3, epsilon: None }];
+        let modulated = focal.into_iter().flat_map(|focal| {
+            let maxima = [Maximum::None, Maximum::Divide, Maximum::Raise];
+            maxima.map(|maximum| Pairwise::Modulated { focal, beta: 0.5, maximum })
+        });
+        let targets = Targets::new(&[3, 0, 3], Some(&[0, 1, 3]), &[], &[0, 2], &[]).expect("lengths fit");
+        let mut labels = Labels::default();
+        labels.set(&targets.image(0), 5, None);
+        assert!(labels.of_target(0).eq([(0, 1.0)]) && labels.of_target(1).eq([(1, 1.0), (0, 1.0)]));
+        for form in product.into_iter().chain(modulated) {
+            for queries in [1, 16, 37] {
+                let stride = padded(queries);
+                let rows: Vec<f32> = (0..labels.rows() * stride).map(|_| random.normal() * 3.0).collect();
+                let agreement: Vec<f32> = (0..stride).map(|_| 0.8 * random.unit()).collect();
+                for target in 0..2 {
+                    let mut first = None;
+                    for level in Level::available() {
+                        let inputs = PairwiseInputs {
+                            rows: &rows,
+                            labels: &labels,
+                            target,
+                            agreement: &agreement,
+                            greatest: 0.8,
+                            weight: 2.0,
+                        };
+                        let mut costs = vec![1.0; stride];
+                        add(level, form, Combination::Sum, &inputs, &mut costs);
+                        assert_eq!(*first.get_or_insert_with(|| bits(&costs)), bits(&costs), "{form:?}");
+                        for query in 0..queries {
+                            let x = |label: usize| f64::from(rows[label * stride + query]);
+                            let one = |(label, _)| exact(form, x(label), agreement[query].into(), f64::from(0.8f32));
+                            let sum: f64 = labels.of_target(target).map(one).sum();
+                            assert_close(f64::from(costs[query]), 1.0 + 2.0 * sum, 3e-6);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn costs_of_extreme_logits_and_agreements_are_finite() {
+        let mut labels = Labels::default();
+        let targets = Targets::new(&[0], None, &[], &[0, 1], &[]).expect("lengths fit");
+        labels.set(&targets.image(0), 1, None);
+        let rows: Vec<f32> = (0..LANES).map(|k| [1e20, -1e20, 1e5, -1e5][k % 4]).collect();
+        let agreement: Vec<f32> = (0..LANES).map(|k| [0.0, 1.0, 1e-30, 0.5][k / 4]).collect();
+        let exact = Focal { epsilon: None, ..FOCAL };
+        let modulated = |focal| Pairwise::Modulated { focal, beta: 2.0, maximum: Maximum::Raise };
+        for form in [Pairwise::Product { power: 4.0 }, modulated(FOCAL), modulated(exact)] {
+            for greatest in [0.0, 1.0] {
+                let (labels, target, weight) = (&labels, 0, 1e12);
+                let inputs = PairwiseInputs { rows: &rows, labels, target, agreement: &agreement, greatest, weight };
+                let mut costs = [0.0; LANES];
+                add(Level::detect(), form, Combination::Sum, &inputs, &mut costs);
+                assert!(costs.iter().all(|cost| cost.is_finite()), "{form:?}: {costs:?}");
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lsap::memory::{first, held};
 use simd::{LANES, Level, padded};
 
-use super::cost::{MAX_GAMMA, SOFTMAX_FORM, SOFTMAX_LABELS};
+use super::cost::{self, Combination, MAX_GAMMA, SOFTMAX_FORM, SOFTMAX_LABELS};
 use super::cross_entropy::{self, Entry, Labelled, Rows};
 use super::divisor;
 use super::largest::is_largest;
@@ -205,6 +205,9 @@ impl ClassTerm for Softmax {
         let mut rows = rows(logits, gradient.as_deref_mut(), &mut memory.get::<SoftmaxBuffers>().tile);
         let no_object = self.no_object_of(logits.classes, logits.columns);
         let pass = cross_entropy::background(level, &mut rows, no_object, scale, &mut out);
+        if logits.queries > 0 {
+            cost::combine(labels, Combination::Sum, padded(logits.queries), out.probabilities);
+        }
         if self.gamma > 0.0 {
             cross_entropy::focus(level, self.gamma, &mut out.nll[..logits.queries], |query, slope| {
                 if let Some(gradient) = &mut gradient {

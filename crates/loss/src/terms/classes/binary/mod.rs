@@ -116,6 +116,7 @@ pub(super) struct Cell {
     pub background: f64,
 }
 
+#[cfg(test)]
 impl Cell {
     /// One of a target that has all of the class, where nothing is weighed.
     pub fn plain(at: usize, quality: f64) -> Self {

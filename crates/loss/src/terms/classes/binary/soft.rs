@@ -119,8 +119,12 @@ fn powers<S: Simd>(simd: S, [a, b]: [f32; 2], logits: &[f32], cells: &[Cell], ou
         for (lane, cell) in cells.iter().enumerate() {
             (x[lane], quality[lane]) = (logits[cell.at], cell.quality as f32);
         }
-        let [nll] = logistic(simd, [load(simd, &x, 0)]).nll_p;
-        let (t, rest) = exp_and_rest(simd, log(simd, load(simd, &quality, 0)) * b - nll * a);
+        let l = logistic(simd, [load(simd, &x, 0)]);
+        let (t, rest) = if [a, b] == [1.0, 0.0] {
+            (l.p[0], l.q[0]) // p itself, so that |t - p| is 0
+        } else {
+            exp_and_rest(simd, log(simd, load(simd, &quality, 0)) * b - l.nll_p[0] * a)
+        };
         store(t, &mut x, 0);
         store(rest, &mut quality, 0);
         out.extend((0..cells.len()).map(|lane| {
