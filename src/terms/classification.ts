@@ -358,7 +358,9 @@ interface Usual {
 }
 
 /** What a preset says of the options of its kind. */
-export type ClassNumbers = { readonly [Key in Exclude<keyof ResolvedSigmoid, 'kind'>]?: ResolvedSigmoid[Key] }
+export type ClassNumbers = { readonly [Key in Exclude<keyof ResolvedSigmoid, 'kind'>]?: ResolvedSigmoid[Key] } & {
+  readonly alpha?: number
+}
 
 /** Checks the options of the classification term and fills in defaults: what the preset says, then the kind's own. */
 export function resolveClassification(value: unknown, usual: Usual, numClasses: number): ResolvedClassification {

@@ -94,6 +94,11 @@ impl Settings {
         }
     }
 
+    /// A word, where it is given.
+    pub fn given_word(&self, name: &str) -> Option<&str> {
+        self.get(name).map(|_| self.word(name))
+    }
+
     /// The numbers of a list, where they are given.
     pub fn numbers(&self, name: &str) -> Option<&[f64]> {
         match self.get(name) {

@@ -31,7 +31,7 @@ pub(super) const FAMILY: Family = Family {
     queries: &[BOXES],
     targets: &[TargetField { field: BOXES, is_optional: false }],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
-    options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES, &NORMALIZATION],
+    options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES, &L1_FORMAT, &NORMALIZATION],
     has_quality: true,
     is_late: false,
     needs: None,
@@ -54,6 +54,10 @@ const CLAMP_SIZES: OptionInfo = OptionInfo::flag("clampSizes", false);
 /// Whether targets must lie in [0, 1].
 const NORMALIZED_BOXES: OptionInfo = OptionInfo::flag("normalizedBoxes", true);
 
+/// What L1 compares in the loss, centre and size or two corners; in absence what the boxes are given in, as the cost always
+/// does. In google-research/scenic, `owl_vit`, the cost has the one and the loss the other.
+const L1_FORMAT: OptionInfo = OptionInfo::word("l1Format", &["cxcywh", "xyxy"]);
+
 /// What the terms are divided by, where that is another than of other families.
 const NORMALIZATION: OptionInfo = divisor::own("normalization.boxes");
 
@@ -67,8 +71,9 @@ const fn variant(name: &'static str) -> Term {
 }
 
 fn build(options: &Options, places: Places<'_>) -> crate::error::Result<Built> {
-    let geometry =
-        Geometry { format: BoxFormat::new(options.word(&BOX_FORMAT)), epsilon: options.number(&BOX_EPSILON) };
+    let format = BoxFormat::new(options.word(&BOX_FORMAT));
+    let l1 = options.given_word(&L1_FORMAT).map_or(format, BoxFormat::new);
+    let geometry = Geometry { format, epsilon: options.number(&BOX_EPSILON), l1 };
     Ok(Built::Pair(Arc::new(BoxFamily {
         queries: places.queries,
         targets: places.targets,
