@@ -112,7 +112,7 @@ const LATER = [
     ['hDetr', 'one to many', { isAdaptive: true }],
     ['detr', 'plain', { options: { classification: { gamma: 2 } } }],
     ['detr', 'everything', { options: { classification: { gamma: 0.5 } } }],
-  ].map((batch) => [...batch, (value) => value]),
+  ].map(([preset, structure, variant]) => [preset, structure, variant, (value) => value]),
 ]
 
 /** Options of softmax alone, and of the sigmoid kinds. */

@@ -43,6 +43,9 @@ struct Ranks {
     gathered: Vec<f32>,
 }
 
+/// For each family, what its terms in a layer are divided by.
+pub(crate) type FamilyNormalizers = [f64; FAMILIES.len()];
+
 /// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scales(pub [f64; TERMS]);

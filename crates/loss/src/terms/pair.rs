@@ -4,7 +4,6 @@ use std::fmt::Debug;
 
 use simd::Level;
 
-use super::TERMS;
 use crate::field::FieldRows;
 
 /// What is measured where a query lies on an ignored target.
@@ -140,7 +139,9 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
 
     /// How well each pair agrees, where the family says that. `out`: `[pairs]`, written.
     fn agreement(&self, level: Level, pairs: &Pairs<'_>, _: Measure, out: &mut [f64]) {
-        let (scales, mut sums) = ([0.0; TERMS], [0.0; TERMS]);
+        /// More terms than a family has.
+        const ROOM: usize = 16;
+        let (scales, mut sums) = ([0.0; ROOM], [0.0; ROOM]);
         let factors = PairFactors::default();
         let out = PairOutputs { factors, scales: &scales, sums: &mut sums, quality: out, gradient: None };
         self.add_loss(level, pairs, out);

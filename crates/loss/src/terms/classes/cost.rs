@@ -5,7 +5,8 @@ use simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
 
 use super::binary::power;
 use super::binary::soft::{MAXIMA, Maximum};
-use super::pairwise::{Focal, Pairwise};
+use super::combination::{ALL_COLUMNS, Combination, LABELS, combine};
+use super::pairwise::{Focal, LARGEST, Pairwise};
 use crate::batch::Labels;
 use crate::error::{Error, Result, Value};
 use crate::option::{OptionInfo, Options};
@@ -64,16 +65,6 @@ pub(super) const OPTIONS: [&OptionInfo; 8] =
 /// ε of the form `focal`; 1e-12 in the heads of mmdetection.
 const EPSILON: OptionInfo = OptionInfo::number("cost.epsilon", 1e-8, [1e-12, 1e-3]);
 
-/// How the costs of a target's labels are combined: their sum, each times its value (google-research/scenic, `owl_vit`); their
-/// mean, weighted by the values (IDEA-Research/GroundingDINO; huggingface/transformers, `loss_grounding_dino.py`); or over all
-/// columns the sum of y times the part of a label and 1 - y times that of background, y the value, 0 without a label
-/// (open-mmlab/mmdetection, `BinaryFocalLossCost`).
-const LABELS: OptionInfo = OptionInfo::word("cost.labels", &["sum", "mean", ALL_COLUMNS]);
-const ALL_COLUMNS: &str = "all-columns";
-
-/// Likewise with softmax.
-pub(super) const SOFTMAX_LABELS: OptionInfo = OptionInfo::word("cost.labels", &["sum"]);
-
 /// α of the focal forms.
 pub(super) const ALPHA: OptionInfo = OptionInfo::number("cost.alpha", 0.25, [0.0, 1.0]);
 
@@ -126,23 +117,10 @@ pub(super) struct CostForm {
     pub combination: Combination,
 }
 
-/// How the costs of a target's labels are combined, see [`LABELS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Combination {
-    Sum,
-    Mean,
-    AllColumns,
-}
-
 impl CostForm {
     /// What the options of a sigmoid kind say.
     pub fn new(options: &Options) -> Self {
-        let combination = match options.word(&LABELS) {
-            "mean" => Combination::Mean,
-            ALL_COLUMNS => Combination::AllColumns,
-            _ => Combination::Sum,
-        };
-        Self { form: ClassCost::new(options), combination }
+        Self { form: ClassCost::new(options), combination: Combination::of(options.word(&LABELS)) }
     }
 }
 
@@ -157,21 +135,8 @@ pub(super) fn check(options: &Options) -> Result<()> {
     Err(Error::Option { name: LABELS.name, rule, value: Value::Word(ALL_COLUMNS.to_owned()) })
 }
 
-impl Combination {
-    /// What the values of a target's labels are multiplied by.
-    pub fn share(self, values: impl Iterator<Item = f32>) -> f32 {
-        if self != Self::Mean {
-            return 1.0;
-        }
-        (1.0 / values.map(f64::from).sum::<f64>()) as f32
-    }
-}
-
 /// Vectors that are handled together.
 const STEP: usize = 4;
-
-/// Costs of logits larger than this count as this, so that every weight keeps them finite in `f32`.
-pub(super) const LARGEST: f32 = 1e20;
 
 /// Writes a row of costs for each distinct label and each set of labels, combined as the form says. Of what depends on pairs, the
 /// rows of labels are their logits.
@@ -208,20 +173,6 @@ pub(super) fn fill(
     combine(labels, combination, stride, out);
     if combination == Combination::AllColumns {
         add_background(level, form, logits, classes, out, stride);
-    }
-}
-
-/// Fills the rows of sets by those of their labels, as in [`fill`].
-pub(super) fn combine(labels: &Labels, combination: Combination, stride: usize, out: &mut [f32]) {
-    let (single, sets) = out.split_at_mut(labels.distinct.len() * stride);
-    for (set, row) in labels.sets().zip(sets.chunks_exact_mut(stride)) {
-        row.fill(0.0);
-        let share = combination.share(set.iter().map(|&(_, value)| value));
-        for &(label, value) in set {
-            let addend = &single[label * stride..][..stride];
-            let value = value * share;
-            row.iter_mut().zip(addend).for_each(|(sum, cost)| *sum += cost * value);
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kinds of classification.
 
 mod binary;
+mod combination;
 mod cost;
 mod cross_entropy;
 mod divisor;

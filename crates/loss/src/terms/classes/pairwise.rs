@@ -11,8 +11,11 @@ use simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
 
 use super::binary::soft::Maximum;
 use super::binary::{exp_and_rest, log};
-use super::cost::{Combination, LARGEST};
+use super::combination::Combination;
 use crate::terms::class::PairwiseInputs;
+
+/// Costs of logits larger than this count as this, so that every weight keeps them finite in `f32`.
+pub(super) const LARGEST: f32 = 1e20;
 
 /// A form of the cost.
 #[derive(Clone, Copy, Debug, PartialEq)]

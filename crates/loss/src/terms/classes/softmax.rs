@@ -6,7 +6,8 @@ use std::sync::Arc;
 use lsap::memory::{first, held};
 use simd::{LANES, Level, padded};
 
-use super::cost::{self, Combination, MAX_GAMMA, SOFTMAX_FORM, SOFTMAX_LABELS};
+use super::combination::{Combination, SOFTMAX_LABELS, combine};
+use super::cost::{MAX_GAMMA, SOFTMAX_FORM};
 use super::cross_entropy::{self, Entry, Labelled, Rows};
 use super::divisor;
 use super::largest::is_largest;
@@ -206,7 +207,7 @@ impl ClassTerm for Softmax {
         let no_object = self.no_object_of(logits.classes, logits.columns);
         let pass = cross_entropy::background(level, &mut rows, no_object, scale, &mut out);
         if logits.queries > 0 {
-            cost::combine(labels, Combination::Sum, padded(logits.queries), out.probabilities);
+            combine(labels, Combination::Sum, padded(logits.queries), out.probabilities);
         }
         if self.gamma > 0.0 {
             cross_entropy::focus(level, self.gamma, &mut out.nll[..logits.queries], |query, slope| {
