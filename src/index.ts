@@ -79,7 +79,8 @@ export type {
   OneToManyOutputs,
   OneToManySettings,
 } from './input/parts.ts'
-export type { EmptyTarget, Target, TargetsOf, TargetWithoutBoxes } from './input/targets.ts'
+export type { Positives } from './input/extras.ts'
+export type { EmptyTarget, MappedTarget, Target, TargetsOf, TargetWithoutBoxes } from './input/targets.ts'
 export { decodeMasks, encodeMask, maskFromPolygons } from './masks/convert.ts'
 export type { DecodedMasks } from './masks/convert.ts'
 export type {
@@ -92,6 +93,7 @@ export type {
   RunLengths,
   Segmentation,
 } from './masks/masks.ts'
+export type { FamilyNormalizations, Normalization, ResolvedNormalization } from './options/normalization.ts'
 export type { HungarianLossOptions, ResolvedOptions } from './options/options.ts'
 export type { PresetName } from './options/presets.ts'
 export type { CostBlock, CostResult, LayerCost, PartCost } from './result/costs.ts'
@@ -111,9 +113,13 @@ export type {
   ResolvedFocal,
   ResolvedIaBce,
   ResolvedSigmoid,
+  ResolvedSigmoidDivisor,
   ResolvedSoftmax,
   ResolvedVarifocal,
+  SigmoidDivisor,
+  SigmoidNormalization,
   SigmoidOptions,
+  SoftmaxNormalization,
   SoftmaxOptions,
   VarifocalOptions,
 } from './terms/classification.ts'

@@ -46,6 +46,10 @@ export interface PartStructure {
   readonly normalizerFactor: number
   /** Weight of the whole part. */
   readonly weight: number
+  /** Of each layer, beyond that; absent where all are 1. */
+  readonly layerWeights: readonly number[] | undefined
+  /** Weights of its queries; absent where it has none. */
+  readonly queryWeights: object | undefined
   /** Of its terms, in the core's order. */
   readonly weightList: readonly number[]
 }
@@ -166,8 +170,11 @@ function writePart(part: PartStructure): void {
   write(part.groups)
   write(part.repeat)
   write(Number(part.classAgnostic) + 2 * Number(part.union) + 4 * Number(part.adaptive))
+  write(Number(part.queryWeights !== undefined))
   write(part.normalizerFactor)
   write(part.weight)
+  write(part.layerWeights === undefined ? 0 : 1)
+  if (part.layerWeights !== undefined) for (let i = 0; i < layers.layers; i++) write(part.layerWeights[i] as number)
 }
 
 /** Whether the terms of parts weigh so much. Nearly always these are the very lists. */
@@ -189,7 +196,7 @@ function describeStructure({ images, stacks, parts, rules, targets }: StepStruct
     }),
     targets: [...targets],
     parts: parts.map((part) => {
-      const { layers, weightList } = part
+      const { layers, weightList, layerWeights } = part
       const own = rules?.slice(PER_RULE * next, PER_RULE * (next + layers.layers))
       next += layers.layers
       return {
@@ -206,6 +213,8 @@ function describeStructure({ images, stacks, parts, rules, targets }: StepStruct
         union: part.union,
         normalizerFactor: part.normalizerFactor,
         weight: part.weight,
+        ...(layerWeights && { layerWeights: [...layerWeights] }),
+        hasQueryWeights: part.queryWeights !== undefined,
         weights: [...weightList],
       }
     }),

@@ -7,7 +7,7 @@ import { takeAway } from '../binding/transfer.ts'
 import { fail, toHungarianLossError } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
-import { countTensors, listFields } from '../input/fields.ts'
+import { countTensors, extrasOf, listFields } from '../input/fields.ts'
 import type { GradientArrays, GradientsOf } from '../input/gradients.ts'
 import { packRules } from '../input/matching.ts'
 import { readPredictions } from '../input/outputs.ts'
@@ -217,6 +217,43 @@ export class HungarianLoss {
   }
 
   /**
+   * Grounding DINO (Liu et al. 2023; longzw1997/Open-GroundingDino, huggingface/transformers, `loss_grounding_dino.py`): focal over
+   * the tokens of the caption, which are the columns of the logits (`numClasses` of them, 256 there); targets have `positives`,
+   * the tokens of their phrase, and `columns` those of the image's caption. The class' part of the cost is the mean over a target's
+   * tokens; cost 1, 5, 2, weights 2, 5, 2. Proposals of the encoder have the same targets.
+   */
+  static groundingDino(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'groundingDino')
+  }
+
+  /**
+   * MM-Grounding-DINO (Zhao et al. 2024; open-mmlab/mmdetection, `grounding_dino_head.py`, `match_cost.py`): as
+   * {@link groundingDino}, with a class' part of the cost that is summed over all columns of the image; cost 2, 5, 2, weights 1,
+   * 5, 2, all divided by the pairs of the layer.
+   */
+  static mmGroundingDino(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'mmGroundingDino')
+  }
+
+  /**
+   * MDETR (Kamath et al. 2021; ashkamath/mdetr, `models/mdetr.py`): softmax over the tokens and no-object, the last column;
+   * targets have `positives`, rows over the tokens that sum to 1; cost and weights 1, 5, 2. The class term is divided by the
+   * number of targets.
+   */
+  static mdetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'mdetr')
+  }
+
+  /**
+   * OWL-ViT and OWLv2 (Minderer et al. 2022, 2023; google-research/scenic, `projects/owl_vit`): focal with α 0.3, targets of one
+   * class or several; cost and weights 1, 1, 1; each image is divided by its own number of labels, or of targets, then the mean
+   * over the images. `l1` compares corners in the loss, centre and size in the cost; ε 1e-6.
+   */
+  static owlViT(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'owlViT')
+  }
+
+  /**
    * Moment-DETR (Lei et al. 2021, QVHighlights; jayleicn/moment_detr, `moment_detr/model.py`) and its successors, such as
    * QD-DETR: `spans` in place of boxes; softmax over one class, whose column comes before that of no-object; cost 4, 10, 1,
    * weights 4, 5, 1, where the L1 is a sum over a span's two numbers (theirs is the mean, with weight 10). The class term
@@ -317,7 +354,7 @@ export class HungarianLoss {
       const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
       const { targetOfQuery, values } = filled
       // by name, since spreading them would take a quarter of a microsecond
-      const [fields, labels, labelOffsets, offsets, ignores, given, costs, planes, sizes, seed] = inputs
+      const [fields, labels, labelOffsets, offsets, ignores, given, costs, extras] = inputs
       compute(
         plan,
         normalizers,
@@ -331,9 +368,7 @@ export class HungarianLoss {
         ignores,
         given,
         costs,
-        planes,
-        sizes,
-        seed,
+        extras,
       )
       return readLoss(filled, gradients)
     } catch (error) {
@@ -437,9 +472,7 @@ export class HungarianLoss {
         packed.ignores,
         rules?.given,
         rules?.added,
-        packed.planes?.arrays,
-        packed.planes?.sizes,
-        seed === 0 ? undefined : seed,
+        extrasOf(predictions, packed, seed),
       ]
       return { predictions, read, packed, plan, inputs, filled: makeFilled(predictions, packed, rules) }
     } catch (error) {

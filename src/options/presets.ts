@@ -1,11 +1,12 @@
 /** The published criteria: what stands in for absent options. */
 import type { CostTerms, FamilyPreset, Terms } from '../terms/index.ts'
+import type { Normalization } from './normalization.ts'
 
 /** What stands in for absent options. Absent terms have no weight. */
 export interface Preset extends FamilyPreset {
   readonly cost: CostTerms
   readonly weights: Terms
-  readonly normalization: 'num-boxes' | 'num-pairs'
+  readonly normalization: Normalization
 }
 
 const terms = (classWeight: number): CostTerms => ({ class: classWeight, l1: 5, giou: 2 })
@@ -82,6 +83,7 @@ export const PRESETS = {
   coDino: sigmoid('sigmoid', 1, {
     classNumbers: { positiveGamma: 2 },
     classCost: { classForm: 'log-sigmoid' },
+    classNormalization: 'num-pairs',
     normalization: 'num-pairs',
   }),
   rankDetr: sigmoid('sigmoid', 2, {
@@ -102,6 +104,31 @@ export const PRESETS = {
     },
     classCost: { classForm: 'focal', modulation: 0.5, modulationMaximum: 'raise' },
     boxEpsilon: 1e-6,
+  }),
+  groundingDino: sigmoid('focal', 2, { cost: terms(1), classCost: { labels: 'mean' } }),
+  mmGroundingDino: sigmoid('focal', 1, {
+    classCost: { labels: 'all-columns', epsilon: 1e-12 },
+    classNormalization: 'num-pairs',
+    normalization: 'num-pairs',
+  }),
+  mdetr: {
+    classification: 'softmax',
+    classNormalization: 'num-boxes',
+    cost: terms(1),
+    weights: terms(1),
+    normalization: 'num-boxes',
+    boxEpsilon: 0,
+    boxMatching: 'layer',
+  } as Preset,
+  owlViT: sigmoid('focal', 1, {
+    classNumbers: { alpha: 0.3 },
+    classCost: { classForm: 'log-sigmoid' },
+    classNormalization: 'per-image',
+    cost: { class: 1, l1: 1, giou: 1 },
+    weights: { l1: 1, giou: 1 },
+    normalization: 'per-image',
+    boxEpsilon: 1e-6,
+    l1Format: 'xyxy',
   }),
   momentDetr: {
     classification: 'softmax',

@@ -10,7 +10,8 @@ import type {
   ClassNumbers,
   Kind,
   ResolvedClassification,
-  ResolvedSoftmax,
+  SigmoidNormalization,
+  SoftmaxNormalization,
 } from './classification.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family, Unchecked } from './family.ts'
@@ -42,7 +43,7 @@ export interface ClassTarget {
   /**
    * `[n]`: class ids from 0 to `numClasses`, without the no-object index; with sigmoid classification from 0 to
    * `numClasses - 1`, and an entry may be a list of several: `[[0, 2], [1]]`. Each is then a class that the matched query
-   * should have, and the class' part of the cost is the sum over them.
+   * should have, and the class' part of the cost is combined from theirs as `cost.labels` says.
    */
   readonly labels: Labels | LabelSets
 }
@@ -65,9 +66,9 @@ export interface ClassCostOptions {
    * With p the probability of the target's label:
    *
    * - `'probability'`: c = −p, of softmax (its only form) or sigmoid.
-   * - `'focal'`: c = α·(1 − p)^γ·−ln(p + 1e-8) − (1 − α)·p^γ·−ln(1 − p + 1e-8), the form of Deformable DETR and its
-   *   successors. Beyond logits of about ±18 it no longer changes.
-   * - `'log-sigmoid'`: the same without 1e-8, computed from the logit: what a match changes in the focal loss. It never
+   * - `'focal'`: c = α·(1 − p)^γ·−ln(p + ε) − (1 − α)·p^γ·−ln(1 − p + ε), the form of Deformable DETR and its successors. With an
+   *   ε of 1e-8 it no longer changes beyond logits of about ±18.
+   * - `'log-sigmoid'`: the same without ε, computed from the logit: what a match changes in the focal loss. It never
    *   saturates. Logits beyond ±1e20 count as that.
    * - `'product'`: c = −p·IoU^power, which is meant to be the whole cost, with 0 for the weights of boxes (the high-order
    *   matching cost of Rank-DETR, Pu et al. 2023, and of DEIMv2, both in the later part of training). Sigmoid only.
@@ -93,6 +94,15 @@ export interface ClassCostOptions {
    * 1e-8); no u is above 1. Default: the preset's, `'none'` for all but `stableDino`.
    */
   readonly modulationMaximum?: 'none' | 'divide' | 'raise' | undefined
+  /** ε of the form `'focal'`, 1e-12 to 1e-3. Default: the preset's, 1e-12 for `mmGroundingDino`, otherwise 1e-8. */
+  readonly epsilon?: number | undefined
+  /**
+   * How the costs of a target's labels are combined, each with its value where targets have positives: `'sum'`, Σ value·c, as in
+   * MDETR and OWL-ViT; `'mean'`, that divided by Σ value, as in Grounding DINO; or `'all-columns'`, over all columns that the
+   * image has, Σ y·positive + (1 − y)·negative, with y the value, 0 without a label, and positive and negative the two parts of the
+   * focal forms, as in MM-Grounding-DINO. With softmax classification `'sum'` alone. Default: the preset's, `'sum'` for most.
+   */
+  readonly labels?: 'sum' | 'mean' | 'all-columns' | undefined
 }
 
 /** {@link ClassCostOptions} with every default filled in. */
@@ -109,6 +119,10 @@ export interface ResolvedClassCost {
   readonly modulation: number | undefined
   /** What the greatest u of the image does; undefined for softmax. */
   readonly modulationMaximum: 'none' | 'divide' | 'raise' | undefined
+  /** ε of the form `'focal'`; undefined for softmax. */
+  readonly epsilon: number | undefined
+  /** How the costs of a target's labels are combined. */
+  readonly labels: 'sum' | 'mean' | 'all-columns'
 }
 
 /** Options of the class term. */
@@ -143,8 +157,8 @@ export interface ResolvedClassOptions {
 /** What presets differ in. */
 export interface ClassPreset {
   readonly classification: Kind
-  /** What divides softmax cross-entropy; `'weighted-mean'` where it is absent. */
-  readonly classNormalization?: ResolvedSoftmax['normalization'] | undefined
+  /** What divides the class term; what is usual for the kind where it is absent. */
+  readonly classNormalization?: SoftmaxNormalization | SigmoidNormalization | undefined
   /** Options of its kind, where they differ from the kind's own defaults. */
   readonly classNumbers?: ClassNumbers | undefined
   /** The class' part of its cost, likewise. */
@@ -152,7 +166,9 @@ export interface ClassPreset {
 }
 
 /** What a preset says of the class' part of the cost. */
-export type ClassCostPreset = Partial<Pick<ResolvedClassCost, 'classForm' | 'modulation' | 'modulationMaximum'>>
+export type ClassCostPreset = Partial<
+  Pick<ResolvedClassCost, 'classForm' | 'modulation' | 'modulationMaximum' | 'epsilon' | 'labels'>
+>
 
 const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ...CLASSIFICATION_NAMES,
@@ -219,7 +235,16 @@ export const CLASSES: Family<ClassTypes> = {
 }
 
 /** The settings of the cost's class part. */
-export const CLASS_COST = ['classForm', 'alpha', 'gamma', 'power', 'modulation', 'modulationMaximum'] as const
+export const CLASS_COST = [
+  'classForm',
+  'alpha',
+  'gamma',
+  'power',
+  'modulation',
+  'modulationMaximum',
+  'epsilon',
+  'labels',
+] as const
 
 /** The largest number of classes: a column's number must be exact in float32. */
 export const MAX_CLASSES = DESCRIPTION.maxClasses
@@ -243,14 +268,15 @@ export function resolveClassCost(
   preset: ClassCostPreset = {},
 ): ResolvedClassCost {
   const { kind } = classification
-  const { alpha, gamma, power, modulation, modulationMaximum } = given
+  const { alpha, gamma, power, modulation, modulationMaximum, epsilon } = given
   if (kind === 'softmax') {
-    for (const [key, value] of Object.entries({ alpha, gamma, power, modulation, modulationMaximum })) {
+    for (const [key, value] of Object.entries({ alpha, gamma, power, modulation, modulationMaximum, epsilon })) {
       if (value !== undefined) fail('OPTION', `options.cost.${key}`, 'has no meaning for softmax classification')
     }
     const none = { alpha: undefined, gamma: undefined, power: undefined }
     const classForm: 'probability' = resolveOption('cost.classForm', given.classForm, { kind })
-    return { classForm, ...none, modulation: undefined, modulationMaximum: undefined }
+    const labels: 'sum' = resolveOption('cost.labels', given.labels, { kind })
+    return { classForm, ...none, modulation: undefined, modulationMaximum: undefined, epsilon: undefined, labels }
   }
   const classForm = resolveOption('cost.classForm', given.classForm, { kind, usual: preset.classForm })
   const usual = kind === 'focal' ? classification : undefined
@@ -264,5 +290,7 @@ export function resolveClassCost(
       kind,
       usual: preset.modulationMaximum,
     }),
+    epsilon: resolveOption('cost.epsilon', epsilon, { kind, usual: preset.epsilon }),
+    labels: resolveOption('cost.labels', given.labels, { kind, usual: preset.labels }),
   }
 }

@@ -79,7 +79,8 @@ impl Batch {
     fn with_inputs<T>(&self, run: impl FnOnce(&Inputs<'_>) -> Result<T>) -> Result<T> {
         let fields: &[&[f32]] = &[&self.target_boxes];
         let targets = Targets::new(&self.labels, None, fields, &self.offsets, &[])?;
-        run(&Inputs { tensors: &[&self.logits, &self.boxes], given: &[], costs: &[], targets, seed: 0 })
+        let tensors: &[&[f32]] = &[&self.logits, &self.boxes];
+        run(&Inputs { tensors, given: &[], costs: &[], query_weights: &[], targets, seed: 0 })
     }
 }
 

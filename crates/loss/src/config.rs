@@ -2,8 +2,9 @@
 
 use crate::error::{Error, Result, Value, WeightOf};
 use crate::option::{OptionInfo, Options, Values};
+use crate::terms::divisor::NORMALIZATION;
 use crate::terms::family::Kind;
-use crate::terms::{FAMILIES, KINDS};
+use crate::terms::{FAMILIES, KINDS, check_class_options};
 use crate::weights::Weights;
 
 /// The whole configuration of a [`Criterion`](crate::Criterion).
@@ -41,10 +42,6 @@ pub(crate) const IGNORE_OVERLAP: OptionInfo = OptionInfo::word("ignore.overlap",
 
 /// Above which overlap such a query is left out.
 pub(crate) const IGNORE_THRESHOLD: OptionInfo = OptionInfo::number("ignore.threshold", 0.5, [0.0, 1.0]);
-
-/// What geometric terms are divided by: the number of targets in the batch, or of the layer's pairs, which is another where
-/// targets outnumber queries (jayleicn/moment_detr; the heads of mmdetection); at least 1 either way.
-pub(crate) const NORMALIZATION: OptionInfo = OptionInfo::word("normalization", &["num-boxes", "num-pairs"]);
 
 /// The options that do not belong to a kind of classification or to a family.
 pub(crate) const COMMON: [&OptionInfo; 4] = [&NON_FINITE, &IGNORE_OVERLAP, &IGNORE_THRESHOLD, &NORMALIZATION];
@@ -106,6 +103,7 @@ impl Config {
         let of_families = FAMILIES.into_iter().flat_map(|family| family.options);
         let known = std::iter::once(&&KIND_OPTION).chain(COMMON.iter()).chain(kind.options).chain(of_families);
         self.options.check(&known.copied().collect::<Vec<_>>(), self.num_classes)?;
+        check_class_options(kind, &self.options)?;
         self.cost.check(WeightOf::Cost, kind.is_sigmoid)?;
         self.weights.check(WeightOf::Loss, kind.is_sigmoid)
     }

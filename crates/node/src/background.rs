@@ -11,7 +11,7 @@ use napi_derive::napi;
 
 use crate::disjoint::Arrays;
 use crate::error::Result;
-use crate::loss::{Batch, GivenNormalizers, compute_loss};
+use crate::loss::{Batch, BatchExtras, Extras, GivenNormalizers, compute_loss};
 use crate::output::Publish;
 use crate::plan::NamedPlan;
 use crate::task::in_background;
@@ -30,8 +30,13 @@ struct Snapshot {
     planes: Vec<Vec<u8>>,
     plane_sizes: Vec<u32>,
     seed: u64,
+    values: Vec<f32>,
+    weights: Vec<f32>,
+    columns: Vec<u8>,
+    query_weights: Vec<f32>,
     num_boxes: Option<f64>,
     pairs: Option<Vec<f64>>,
+    images: Option<f64>,
     union_boxes: Option<f64>,
     class: Option<Vec<f64>>,
     distilled: Option<Vec<f64>>,
@@ -70,14 +75,19 @@ impl Snapshot {
             costs: &self.costs,
             planes: plan.planes(self.planes.iter().map(|plane| &**plane), &self.plane_sizes)?,
             seed: self.seed,
+            values: &self.values,
+            weights: &self.weights,
+            columns: &self.columns,
+            query_weights: &self.query_weights,
         })
     }
 
     fn normalizers(&self) -> Normalizers<'_> {
-        let Self { num_boxes, ref pairs, union_boxes, ref class, ref distilled, .. } = *self;
+        let Self { num_boxes, ref pairs, images, union_boxes, ref class, ref distilled, .. } = *self;
         Normalizers {
             targets: num_boxes,
             pairs: pairs.as_deref(),
+            images,
             union_pairs: union_boxes,
             class: class.as_deref(),
             distilled: distilled.as_deref(),
@@ -158,17 +168,15 @@ pub fn compute_async(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
-    planes: Option<Vec<&[u8]>>,
-    plane_sizes: Option<&[u32]>,
-    seed: Option<f64>,
+    extras: Option<BatchExtras<'_>>,
 ) -> napi::Result<AsyncTask<LossTask>> {
-    let Normalizers { targets, pairs, union_pairs, class, distilled } =
+    let Normalizers { targets, pairs, images, union_pairs, class, distilled } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
     let mut take_snapshot = || -> Result<Snapshot> {
         let mut arrays = Arrays::default();
         arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
         arrays.read(fields.iter().map(|array| &**array)).check("call.out")?;
-        let mut snapshot = Snapshot { num_boxes: targets, union_boxes: union_pairs, ..Snapshot::take() };
+        let mut snapshot = Snapshot { num_boxes: targets, images, union_boxes: union_pairs, ..Snapshot::take() };
         let tensors = plan.fields(fields.iter().map(|array| &**array))?.tensors().len();
         let first = if is_taken { tensors } else { 0 };
         snapshot.fields.resize_with(fields.len() - first, Vec::new);
@@ -181,13 +189,17 @@ pub fn compute_async(
         copy("targets", ignored.unwrap_or_default(), &mut snapshot.ignored)?;
         copy("outputs", given.unwrap_or_default(), &mut snapshot.given)?;
         copy("outputs", costs.unwrap_or_default(), &mut snapshot.costs)?;
-        let planes = planes.as_deref().unwrap_or_default();
-        snapshot.planes.resize_with(planes.len(), Vec::new);
-        for (plane, its_copy) in planes.iter().zip(&mut snapshot.planes) {
+        let extras = extras.as_ref().map(BatchExtras::read).unwrap_or_default();
+        snapshot.planes.resize_with(extras.planes.len(), Vec::new);
+        for (plane, its_copy) in extras.planes.iter().zip(&mut snapshot.planes) {
             copy("targets", plane, its_copy)?;
         }
-        copy("targets", plane_sizes.unwrap_or_default(), &mut snapshot.plane_sizes)?;
-        snapshot.seed = seed.unwrap_or_default() as u64;
+        copy("targets", extras.plane_sizes, &mut snapshot.plane_sizes)?;
+        snapshot.seed = extras.seed;
+        copy("targets", extras.values, &mut snapshot.values)?;
+        copy("targets", extras.weights, &mut snapshot.weights)?;
+        copy("targets", extras.columns, &mut snapshot.columns)?;
+        copy("outputs", extras.query_weights, &mut snapshot.query_weights)?;
         snapshot.pairs = copy_if_any("call", pairs)?;
         snapshot.class = copy_if_any("call", class)?;
         snapshot.distilled = copy_if_any("call", distilled)?;

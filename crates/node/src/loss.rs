@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use hungarian_loss::{Error, Inputs, Normalizers, Raster, Scratch, Targets};
 use lsap::memory::GiveBack;
-use napi::bindgen_prelude::{Env, External};
+use napi::bindgen_prelude::{Env, External, Uint8ArraySlice};
 use napi_derive::napi;
 
 use crate::disjoint::Arrays;
@@ -23,8 +23,10 @@ thread_local! {
 pub struct GivenNormalizers<'a> {
     /// What geometric terms are divided by.
     pub num_boxes: Option<f64>,
-    /// For each layer of every part, what its geometric terms are divided by where that is its number of pairs.
+    /// For each layer of every part, what terms are divided by where that is its number of pairs.
     pub pairs: Option<Float64ArraySlice<'a>>,
+    /// What stands for the number of images where terms are divided by that, or by the number of queries.
+    pub images: Option<f64>,
     /// What those of the union matching are divided by.
     pub union_boxes: Option<f64>,
     /// For each layer of every part, what the class term is divided by.
@@ -36,13 +38,68 @@ pub struct GivenNormalizers<'a> {
 impl GivenNormalizers<'_> {
     /// What the core takes.
     pub fn read(&self) -> Normalizers<'_> {
-        let Self { num_boxes, pairs, union_boxes, class, distilled } = self;
+        let Self { num_boxes, pairs, images, union_boxes, class, distilled } = self;
         Normalizers {
             targets: *num_boxes,
             pairs: pairs.as_deref(),
+            images: *images,
             union_pairs: *union_boxes,
             class: class.as_deref(),
             distilled: distilled.as_deref(),
+        }
+    }
+}
+
+/// What few batches have.
+#[napi(object, object_to_js = false)]
+pub struct BatchExtras<'a> {
+    /// A value for each label.
+    pub values: Option<Float32ArraySlice<'a>>,
+    /// A weight for each target.
+    pub weights: Option<Float32ArraySlice<'a>>,
+    /// For each image and column of the logits, 1 where it is there, else 0.
+    pub columns: Option<Uint8ArraySlice<'a>>,
+    /// For each part that has them, weights of its queries as background, `[images, queries]`.
+    pub query_weights: Option<Float32ArraySlice<'a>>,
+    /// Of each field of the targets that is made of planes of bytes and that the plan says there is, those of every image.
+    pub planes: Option<Vec<Uint8ArraySlice<'a>>>,
+    /// Height and width of each plane.
+    pub plane_sizes: Option<Uint32ArraySlice<'a>>,
+    /// What random numbers are drawn from, a whole number from 0 on; 0 where it is absent.
+    pub seed: Option<f64>,
+}
+
+/// Likewise, as slices.
+#[derive(Clone, Default)]
+pub struct Extras<'a> {
+    /// A value for each label; empty for none, as the others.
+    pub values: &'a [f32],
+    /// A weight for each target.
+    pub weights: &'a [f32],
+    /// Which columns there are.
+    pub columns: &'a [u8],
+    /// Weights of queries.
+    pub query_weights: &'a [f32],
+    /// Planes of bytes.
+    pub planes: Vec<&'a [u8]>,
+    /// Their sizes.
+    pub plane_sizes: &'a [u32],
+    /// What random numbers are drawn from.
+    pub seed: u64,
+}
+
+impl BatchExtras<'_> {
+    /// The slices.
+    pub fn read(&self) -> Extras<'_> {
+        let Self { values, weights, columns, query_weights, planes, plane_sizes, seed } = self;
+        Extras {
+            planes: planes.iter().flatten().map(|plane| &**plane).collect(),
+            plane_sizes: plane_sizes.as_deref().unwrap_or_default(),
+            seed: seed.unwrap_or_default() as u64,
+            values: values.as_deref().unwrap_or_default(),
+            weights: weights.as_deref().unwrap_or_default(),
+            columns: columns.as_deref().unwrap_or_default(),
+            query_weights: query_weights.as_deref().unwrap_or_default(),
         }
     }
 }
@@ -67,14 +124,24 @@ pub struct Batch<'a> {
     pub planes: Planes<'a>,
     /// What random numbers are drawn from.
     pub seed: u64,
+    /// A value for each label; empty for none, as the others.
+    pub values: &'a [f32],
+    /// A weight for each target.
+    pub weights: &'a [f32],
+    /// Which columns there are.
+    pub columns: &'a [u8],
+    /// Weights of queries.
+    pub query_weights: &'a [f32],
 }
 
 impl Batch<'_> {
     /// What the core takes.
     fn inputs<'b>(&'b self, planes: &'b [&'b [Raster<'b>]]) -> hungarian_loss::Result<Inputs<'b>> {
         let Self { labels, label_offsets, offsets, ignored, given, costs, ref fields, seed, .. } = *self;
+        let Self { values, weights, columns, query_weights, .. } = *self;
         let targets = Targets::new(labels, label_offsets, fields.targets(), offsets, ignored)?.with_rasters(planes);
-        Ok(Inputs { tensors: fields.tensors(), given, costs, targets, seed })
+        let targets = targets.with_values(values)?.with_weights(weights)?.with_columns(columns);
+        Ok(Inputs { tensors: fields.tensors(), given, costs, query_weights, targets, seed })
     }
 
     /// The arrays that are read.
@@ -85,7 +152,8 @@ impl Batch<'_> {
             .read([self.costs])
             .read([self.offsets])
             .read(self.label_offsets)
-            .read([self.ignored])
+            .read([self.ignored, self.columns])
+            .read([self.values, self.weights, self.query_weights])
             .read(self.planes.all())
     }
 }
@@ -115,9 +183,7 @@ fn named<T>(plan: &NamedPlan, run: impl FnOnce() -> std::result::Result<T, Error
 /// `fields`: of each stack its tensors, without those of width 0; then the fields of the targets that the plan says there
 /// are; each in the order of the description. `gradients`: one for each tensor that has one, or none where they are not
 /// wanted. `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignored`: `[targets]`, or absent for
-/// none. `given`, `costs`: of the layers whose rules say so, one after the other. `planes`: of each field of the targets that is
-/// made of planes of bytes and that the plan says there is, those of every image; `planeSizes`: height and width of each.
-/// `seed`: what random numbers are drawn from, a whole number from 0 on.
+/// none. `given`, `costs`: of the layers whose rules say so, one after the other. `extras`: absent where a batch has none.
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out. `values`: as
 /// the description names them.
@@ -136,22 +202,10 @@ pub fn compute(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
-    planes: Option<Vec<&[u8]>>,
-    plane_sizes: Option<&[u32]>,
-    seed: Option<f64>,
+    extras: Option<BatchExtras<'_>>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(
-            plan,
-            &fields,
-            labels,
-            label_offsets,
-            offsets,
-            ignored,
-            given,
-            costs,
-            (planes.as_deref(), plane_sizes, seed),
-        )?;
+        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs, extras.as_ref())?;
         let normalizers = normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
         let mut arrays = Arrays::default();
         arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
@@ -188,22 +242,10 @@ pub fn match_targets(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
-    planes: Option<Vec<&[u8]>>,
-    plane_sizes: Option<&[u32]>,
-    seed: Option<f64>,
+    extras: Option<BatchExtras<'_>>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(
-            plan,
-            &fields,
-            labels,
-            label_offsets,
-            offsets,
-            ignored,
-            given,
-            costs,
-            (planes.as_deref(), plane_sizes, seed),
-        )?;
+        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs, extras.as_ref())?;
         let mut arrays = Arrays::default();
         arrays.written([&*target_of_query]).written([&*values]);
         batch.add_to(&mut arrays).check("call.out")?;
@@ -231,22 +273,10 @@ pub fn cost_matrix(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
-    planes: Option<Vec<&[u8]>>,
-    plane_sizes: Option<&[u32]>,
-    seed: Option<f64>,
+    extras: Option<BatchExtras<'_>>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(
-            plan,
-            &fields,
-            labels,
-            label_offsets,
-            offsets,
-            ignored,
-            given,
-            costs,
-            (planes.as_deref(), plane_sizes, seed),
-        )?;
+        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs, extras.as_ref())?;
         let mut arrays = Arrays::default();
         arrays.written([&*out]).written([&*values]);
         batch.add_to(&mut arrays).check("call.out")?;
@@ -259,9 +289,6 @@ pub fn cost_matrix(
     run().map_err(|failure| failure.into_js(&env))
 }
 
-/// The planes of the targets, their sizes, and the seed, as they are given.
-type GivenPlanes<'b, 'a> = (Option<&'b [&'a [u8]]>, Option<&'b [u32]>, Option<f64>);
-
 fn batch<'a>(
     plan: &NamedPlan,
     fields: &[&'a [f32]],
@@ -271,8 +298,9 @@ fn batch<'a>(
     ignored: Option<&'a [u8]>,
     given: Option<&'a [i32]>,
     costs: Option<&'a [f32]>,
-    (planes, plane_sizes, seed): GivenPlanes<'_, 'a>,
+    extras: Option<&'a BatchExtras<'_>>,
 ) -> Result<Batch<'a>> {
+    let extras = extras.map(BatchExtras::read).unwrap_or_default();
     Ok(Batch {
         fields: plan.fields(fields.iter().copied())?,
         labels,
@@ -281,8 +309,12 @@ fn batch<'a>(
         ignored: ignored.unwrap_or_default(),
         given: given.unwrap_or_default(),
         costs: costs.unwrap_or_default(),
-        planes: plan.planes(planes.unwrap_or_default().iter().copied(), plane_sizes.unwrap_or_default())?,
-        seed: seed.unwrap_or_default() as u64,
+        planes: plan.planes(extras.planes.iter().copied(), extras.plane_sizes)?,
+        seed: extras.seed,
+        values: extras.values,
+        weights: extras.weights,
+        columns: extras.columns,
+        query_weights: extras.query_weights,
     })
 }
 

@@ -16,6 +16,10 @@ pub fn code(error: &Error) -> &'static str {
         Error::Option { .. } | Error::Weight { .. } | Error::Normalizer { .. } => "OPTION",
         Error::Length { .. } | Error::Missing { .. } | Error::Offsets { .. } | Error::UnionQueries { .. } => "SHAPE",
         Error::Label { .. } | Error::Labels { .. } | Error::Value { .. } | Error::Matching { .. } => "RANGE",
+        Error::Positive { .. } | Error::PositiveSum { .. } | Error::Columns { .. } | Error::AbsentColumn { .. } => {
+            "RANGE"
+        }
+        Error::WeightValue { .. } => "RANGE",
         Error::NotFinite { .. } => "NON_FINITE",
         Error::AddedCost { value, .. } if value.is_finite() => "RANGE",
         Error::AddedCost { .. } => "NON_FINITE",
@@ -44,6 +48,11 @@ pub fn argument(error: &Error, names: &Names) -> String {
             Array::Images => "targets".to_owned(),
             Array::Labels => "targets.labels".to_owned(),
             Array::Ignored => "targets.ignore".to_owned(),
+            Array::Positives => "targets.positives".to_owned(),
+            Array::Columns => "targets.columns".to_owned(),
+            Array::TargetWeights => "targets.weights".to_owned(),
+            Array::QueryWeights => "outputs.queryWeights".to_owned(),
+            Array::LayerWeights { part: number } => format!("{}.layerWeights", part(number)),
             Array::Matchings => "matching".to_owned(),
             Array::Costs | Array::CostBlocks => "cost".to_owned(),
             Array::TargetOfQuery => "targetOfQuery".to_owned(),
@@ -53,6 +62,15 @@ pub fn argument(error: &Error, names: &Names) -> String {
         },
         Error::Offsets { .. } => "targets".to_owned(),
         Error::Label { place, .. } | Error::Labels { place, .. } => format!("targets[{}].labels", place.image),
+        Error::Positive { place, .. } | Error::PositiveSum { place, .. } => {
+            format!("targets[{}].positives", place.image)
+        }
+        Error::Columns { image, .. } => format!("targets[{image}].columns"),
+        Error::AbsentColumn { place, .. } => format!("targets[{}].columns", place.image),
+        Error::WeightValue { place, .. } => match place {
+            Place::Query(place) => format!("{}.queryWeights", part(place.part)),
+            Place::Target(place) => format!("targets[{}].weights", place.image),
+        },
         Error::NotFinite { place, field, .. } | Error::Value { place, field, .. } => match place {
             Place::Query(place) | Place::Image(place) => format!("{}.{field}", part(place.part)),
             Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => format!("targets[{image}].{field}"),
@@ -83,6 +101,7 @@ fn normalizer(name: &str) -> &str {
     match name {
         "targets" => "numBoxes",
         "pairs" => "numPairs",
+        "images" => "numImages",
         "union pairs" => "unionBoxes",
         "class" => "classNormalizer",
         "distilled" => "distilledQueries",
@@ -103,6 +122,11 @@ pub fn message(error: &Error, names: &Names) -> String {
 pub fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
     match error {
         Error::Label { place, .. } | Error::Labels { place, .. } => set_target(object, place),
+        Error::Positive { place, .. } | Error::PositiveSum { place, .. } => set_target(object, place),
+        Error::AbsentColumn { place, .. } => set_target(object, place),
+        Error::Columns { image, .. } => set(object, "image", *image),
+        Error::WeightValue { place: Place::Query(place), .. } => set_query(object, place),
+        Error::WeightValue { place: Place::Target(place), .. } => set_target(object, place),
         Error::NotFinite { place, .. } | Error::Value { place, .. } => match place {
             Place::Query(place) => set_query(object, place),
             Place::Image(place) => set_image(object, place),

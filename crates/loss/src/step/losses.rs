@@ -8,6 +8,7 @@ use super::matching::Sorted;
 use super::read::Read;
 use super::setup::Setup;
 use super::sums::Sums;
+use super::weighed::Weighed;
 use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::{PositiveInputs, RankInputs, RankScope};
 use crate::terms::memory::TermMemory;
@@ -28,6 +29,7 @@ struct Agreements {
     quality: Vec<f64>,
     spare: Vec<f64>,
     memory: TermMemory,
+    weighed: Weighed,
 }
 
 /// What the class term has of pairs where it ranks them, or measures them otherwise.
@@ -38,7 +40,12 @@ struct Ranks {
     /// What each is multiplied by for its rank.
     factors: Vec<f64>,
     memory: TermMemory,
+    /// Of an image that lacks columns, the logits of those that it has.
+    gathered: Vec<f32>,
 }
+
+/// For each family, what its terms in a layer are divided by.
+pub(crate) type FamilyNormalizers = [f64; FAMILIES.len()];
 
 /// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +55,14 @@ impl LossBuffers {
     /// Bytes that grow with an image.
     pub fn held(&self) -> usize {
         self.agreements.memory.held() + self.ranks.memory.held()
+    }
+}
+
+impl Scales {
+    /// Of an image whose terms are divided by numbers of its own, too.
+    pub fn divided(mut self, divisors: &[f64; TERMS]) -> Self {
+        self.0.iter_mut().zip(divisors).for_each(|(scale, divisor)| *scale /= divisor);
+        self
     }
 }
 
@@ -86,19 +101,27 @@ pub(crate) fn image(
         keep(pairs, agreement, quality);
     }
     let inputs = PositiveInputs {
-        logits: image.logits(&read.rows),
+        logits: read.logits,
         targets: &image.targets.all,
         pairs,
         quality: own_quality.unwrap_or(agreement),
         factors,
         left_out,
+        query_weights: image.query_weights,
         background: read.background.sum,
         losses: read.losses,
         scale: scales.0[0],
     };
-    let logits_gradient = gradients.as_deref_mut().map(|gradients| &mut *gradients[LOGITS]);
-    let class = setup.class.positives(setup.level, inputs, logits_gradient, read.memory);
+    let by_columns = read.gradient;
+    let by_logits = gradients.as_deref_mut().map(|gradients| match image.columns {
+        None => &mut *gradients[LOGITS],
+        Some(_) => &mut *by_columns,
+    });
+    let class = setup.class.positives(setup.level, inputs, by_logits, read.memory);
     if let Some(gradients) = gradients {
+        if let Some(columns) = image.columns {
+            columns.scatter(by_columns, gradients[0]);
+        }
         for &query in left_out {
             gradients[LOGITS][query * image.classes..][..image.classes].fill(0.0);
         }
@@ -167,7 +190,7 @@ fn rank<'a>(
     setup: &Setup,
     image: &Image<'_>,
     pairs: &Pairs<'_>,
-    Ranks { quality, factors, memory }: &'a mut Ranks,
+    Ranks { quality, factors, memory, gathered }: &'a mut Ranks,
 ) -> (Option<&'a [f64]>, &'a [f64]) {
     let (measure, is_ranked) = (setup.class.measure(), setup.class.rank_scope().is_some());
     if measure == Measure::Overlap && !is_ranked {
@@ -181,7 +204,10 @@ fn rank<'a>(
     factors.clear();
     if is_ranked {
         // those of pairs are finite, so no copy stands in for them
-        let (logits, targets) = (image.logits(&image.rows), &image.targets.all);
+        if let Some(columns) = image.columns {
+            columns.gather(image.rows.get(LOGITS), gathered);
+        }
+        let (logits, targets) = (image.logits(&image.rows, gathered), &image.targets.all);
         let inputs = RankInputs { logits, targets, pairs: pairs.list, quality };
         setup.class.rank(setup.level, &inputs, memory, factors);
     }
@@ -196,7 +222,7 @@ fn geometry<'a>(
     over: Over,
     (scales, factors): (&Scales, &[f64]),
     mut gradients: Option<&mut Gradients<'_>>,
-    Agreements { quality, spare, memory }: &'a mut Agreements,
+    Agreements { quality, spare, memory, weighed }: &'a mut Agreements,
 ) -> ([f64; TERMS], &'a [f64]) {
     let factors = match setup.class.rank_scope() {
         None | Some(RankScope::Class) => PairFactors::default(),
@@ -216,10 +242,15 @@ fn geometry<'a>(
             factors,
             scales: &scales.0[terms_of(family)],
             sums: &mut sums[terms_of(family)],
-            quality: first(if says { quality } else { spare }, pairs.list.len()),
+            quality: first(if says { &mut *quality } else { &mut *spare }, pairs.list.len()),
             gradients: gradients.as_deref_mut().filter(|_| counts).map(|all| &mut all[queries_of(family)]),
         };
-        terms.add_loss(setup.level, pairs, out, memory);
+        if image.targets.all.has_weights() {
+            let weight = |target| image.targets.all.weight(target);
+            weighed.add_loss(setup.level, terms, pairs, weight, out, memory);
+        } else {
+            terms.add_loss(setup.level, pairs, out, memory);
+        }
         if !counts {
             sums[terms_of(family)].fill(0.0);
         }

@@ -2,6 +2,7 @@
 
 mod cost;
 mod distill;
+mod divisor;
 mod ignore;
 mod image;
 mod inputs;
@@ -24,6 +25,7 @@ mod shared;
 mod step;
 mod sums;
 mod union;
+mod weighed;
 
 pub use inputs::{Inputs, Normalizers};
 pub(crate) use needs::bytes;

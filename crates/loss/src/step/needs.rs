@@ -24,6 +24,8 @@ struct Crowd {
     most: usize,
     /// Height and width that hold all planes of its targets.
     canvas: [usize; 2],
+    /// Whether images may lack columns.
+    has_columns: bool,
 }
 
 /// Bytes that a call takes, at most.
@@ -41,10 +43,12 @@ pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threa
     let count = |(threads, count): &(Threads, usize)| threads.count().min(*count).min(layers * layout.images);
     let threads = threads.map_or(1, count) as u128;
     let labels = if targets.has_several_labels() { targets.labels() as u128 } else { 0 };
+    let columns = targets.columns().len() as u128 * size_of::<[u32; 2]>() as u128;
     threads * of_image
         + jobs * JOB
         + targets.total() as u128 * TARGET
         + labels * LABEL
+        + columns
         + layout.reported_queries as u128 * QUERY
         + shared::bytes(layout)
 }
@@ -59,7 +63,7 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     let own: &Part = &layout.parts[part];
     let layers = &layout.layers[own.layers.clone()];
     let is_optimal = (0..own.layers.len()).any(|layer| own.rule(layer).matching == Matching::Optimal);
-    let Crowd { targets, labels, several, most, .. } = *largest;
+    let Crowd { targets, labels, several, most, ref has_columns, .. } = *largest;
     let (queries, targets) = (own.queries.len() as u128 + LANES as u128, if is_optimal { targets } else { 0 });
     let group = own.queries.len() / own.groups;
     // where every query takes the nearest target, nothing is solved
@@ -100,6 +104,8 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
         }
     }
     let copied = if may_copy { queries * (classes as u128 + copied) + shared } else { 0 };
+    // the columns that an image has, and the gradient by them
+    let copied = copied + if *has_columns { 2 * queries * classes as u128 } else { 0 };
     // where labels are looked up, and sixteen rows
     let lookup = ((1 + LANES) * classes) as u128;
     let of_labels = if several { (labels as u128 + queries * most as u128) * LABEL } else { 0 };
@@ -110,7 +116,8 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
 impl Crowd {
     fn of(targets: &Targets<'_>) -> Self {
         let (several, canvas) = (targets.has_several_labels(), targets.canvas());
-        let mut crowd = Self { targets: 0, labels: 0, several, most: 1, canvas };
+        let has_columns = !targets.columns().is_empty();
+        let mut crowd = Self { targets: 0, labels: 0, several, most: 1, canvas, has_columns };
         for range in (0..targets.images()).map(|image| targets.range(image)) {
             crowd.targets = crowd.targets.max(range.len());
             if crowd.several {

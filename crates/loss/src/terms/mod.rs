@@ -4,6 +4,7 @@ mod axis;
 mod boxes;
 pub(crate) mod class;
 mod classes;
+pub(crate) mod divisor;
 mod edges;
 pub(crate) mod family;
 mod lanes;
@@ -23,6 +24,8 @@ use family::{Family, Kind, TargetField, Term};
 /// All families. Their order is that of the results, and of sums: it is part of the bits.
 pub(crate) const FAMILIES: [&Family; 5] =
     [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY, &points::FAMILY, &masks::FAMILY];
+
+pub(crate) use classes::check as check_class_options;
 
 /// All kinds of classification, the usual one first.
 pub(crate) const KINDS: &[&Kind] = &classes::KINDS;

@@ -27,6 +27,11 @@ pub struct Case {
     /// Of the targets' fields that are made of planes, in the order of their places: those of each image.
     pub planes: Vec<Vec<Planes>>,
     pub seed: u64,
+    /// A value for each label, a weight for each target, which columns each image has, and weights of queries; empty for none.
+    pub values: Vec<f32>,
+    pub weights: Vec<f32>,
+    pub columns: Vec<u8>,
+    pub query_weights: Vec<f32>,
 }
 
 /// The planes of an image.
@@ -103,7 +108,15 @@ impl Case {
         let planes: Vec<_> = planes.iter().map(Vec::as_slice).collect();
         let targets = Targets::new(&self.labels, label_offsets, &fields, &self.offsets, &self.ignored)?;
         let targets = targets.with_rasters(&planes);
-        call(&Inputs { tensors: &tensors, given: &self.given, costs: &self.costs, targets, seed: self.seed })
+        let targets = targets.with_values(&self.values)?.with_weights(&self.weights)?.with_columns(&self.columns);
+        call(&Inputs {
+            tensors: &tensors,
+            given: &self.given,
+            costs: &self.costs,
+            query_weights: &self.query_weights,
+            targets,
+            seed: self.seed,
+        })
     }
 
     /// The loss with its gradients.
@@ -219,6 +232,23 @@ impl Case {
         case.planes.iter_mut().for_each(|all| *all = all.get(image).cloned().into_iter().collect());
         if !self.ignored.is_empty() {
             case.ignored = self.ignored[range.clone()].to_vec();
+        }
+        if !self.values.is_empty() {
+            let label = |target: usize| self.label_offsets.as_ref().map_or(target, |offsets| offsets[target] as usize);
+            case.values = self.values[label(range.start)..label(range.end)].to_vec();
+        }
+        if !self.weights.is_empty() {
+            case.weights = self.weights[range.clone()].to_vec();
+        }
+        if !self.columns.is_empty() {
+            case.columns = of_image(&self.columns, images, image, self.columns.len() / images);
+        }
+        case.query_weights.clear();
+        let mut weights = &self.query_weights[..];
+        for part in self.structure.parts.iter().filter(|part| part.has_query_weights) {
+            let own;
+            (own, weights) = weights.split_at(images * part.queries.len());
+            case.query_weights.extend_from_slice(&own[image * part.queries.len()..][..part.queries.len()]);
         }
         (case.given, case.costs) = (Vec::new(), Vec::new());
         let (mut given, mut costs) = (&self.given[..], &self.costs[..]);

@@ -199,6 +199,7 @@ pub fn images_alone(case: &Case) {
     let normalizers = Normalizers {
         targets: Some(report.target_normalizer),
         pairs: Some(&pairs),
+        images: Some(case.structure.images as f64),
         union_pairs: Some(report.union_normalizer).filter(|&pairs| pairs > 0.0),
         class: Some(&class),
         distilled: Some(&distilled),
@@ -231,6 +232,9 @@ pub fn images_alone(case: &Case) {
 pub fn not_finite(case: &Case, at: f64, value: f32) {
     let mut case = case.clone();
     case.settings = case.settings.with("nonFinite", "worst");
+    // of absent columns nothing is counted, whatever they hold
+    case.columns.clear();
+    case.tensors.iter_mut().flatten().filter(|x| !x.is_finite()).for_each(|x| *x = 0.5);
     let (images, rows) = (case.structure.images, case.structure.stacks[0].rows);
     let query = (at * (images * rows) as f64) as usize;
     let (image, targets) = (query / rows, case.range(query / rows).len());

@@ -32,10 +32,11 @@ pub struct DefinedLayer {
     /// What the class term looks at, and what all others do.
     pub own: Vec<i32>,
     pairs: Vec<i32>,
-    /// What the terms are divided by, but for those between layers.
-    normalizer: f64,
-    /// What those are divided by that do not follow the union matching.
-    own_normalizer: f64,
+    /// What the terms are divided by, but for those between layers, where that is the number of pairs: of its own, and of those
+    /// that the families use that follow the union matching; and whether these are that matching's, which divide all such families.
+    own_count: f64,
+    pair_count: f64,
+    is_union: bool,
     /// Number of the layer that teaches, and the shares of means in what it does.
     teacher: Option<(usize, [f64; 2])>,
 }
@@ -72,6 +73,16 @@ impl<'a> Definition<'a> {
     pub fn queries(&self, layer: &DefinedLayer) -> Table {
         let values: Vec<_> =
             (0..query_fields().count()).map(|field| self.cut(layer, field, &self.case.tensors)).collect();
+        let mut values = values;
+        for image in 0..self.case.structure.images {
+            let (columns, width) = (self.columns(layer, image), self.case.structure.stacks[layer.stack].widths[0]);
+            let length = self.part(layer).queries.len() * width;
+            for (at, x) in values[0][image * length..][..length].iter_mut().enumerate() {
+                if !columns.contains(&(at % width)) {
+                    *x = -1e30; // whatever it is
+                }
+            }
+        }
         let widths = &self.case.structure.stacks[layer.stack].widths;
         Table::new(query_fields().map(|field| field.name), widths.iter().copied().zip(values.iter().map(Vec::as_slice)))
     }
@@ -96,30 +107,39 @@ impl<'a> Definition<'a> {
         let mut class_weight = 0.0;
         let (mut matched, mut correct, mut cardinality_error) = (0.0, 0.0, 0.0);
         let queries = self.part(layer).queries.len();
+        let images = self.case.structure.images as f64;
+        let mut labels_of_all = 0.0;
         for image in 0..self.case.structure.images {
             let mut objects = 0.0f64;
+            let before = std::mem::replace(&mut sums, vec![0.0; terms().count()]);
             let rows = image * queries..(image + 1) * queries;
             let (mut soft, _) = self.soft_labels(layer, fixed, rows.clone(), &layer.own);
             let (_, mut factors) = self.soft_labels(layer, fixed, rows.clone(), &layer.pairs);
-            soft.reverse();
-            factors.reverse();
+            (soft.reverse(), factors.reverse());
+            let columns = self.columns(layer, image);
+            let settings = layer.settings.restricted(&columns);
+            let there = |x: &[f64]| columns.iter().map(|&column| x[column]).collect::<Vec<f64>>();
             for row in rows {
                 let (query, fixed) = (now.row(row), fixed.row(row));
-                let x = query.field("logits");
+                let x = there(query.field("logits"));
                 let own = self.target(image, layer.own[row]);
-                let labels = own.map_or(&[][..], |target| self.labels(layer, target));
-                objects += f64::from(u8::from(classes::is_object(&layer.settings, x)));
+                let labels = own.map_or(Vec::new(), |target| self.positives(layer, target, &columns));
+                objects += f64::from(u8::from(classes::is_object(&settings, &x)));
                 let soft = own.map_or(Vec::new(), |_| soft.pop().expect("one for each positive"));
                 if layer.own[row] != -2 {
                     let quality = own.map_or(0.0, |target| self.quality(layer, fixed, target));
-                    sums[0] += classes::value(&layer.settings, labels, (quality, &soft), x, fixed.field("logits"));
-                    if !layer.settings.is_sigmoid() {
-                        class_weight += classes::weight(&layer.settings, labels);
+                    let background = self.query_weight(layer, row);
+                    let weight = own.map_or(1.0, |target| self.weight(target));
+                    let known = classes::Known { labels: &labels, quality, soft: &soft, weight, background };
+                    sums[0] += classes::value(&settings, &known, &x, &there(fixed.field("logits")));
+                    if !settings.is_sigmoid() {
+                        class_weight += classes::weight(&settings, &labels, background);
                     }
                 }
                 if own.is_some() {
                     matched += 1.0;
-                    correct += f64::from(u8::from(labels.contains(&(classes::largest(x) as i32))));
+                    let largest = classes::largest(&x);
+                    correct += f64::from(u8::from(labels.iter().any(|&(label, _)| label == largest)));
                 }
                 if let Some(target) = self.target(image, layer.pairs[row]) {
                     let factor = factors.pop().expect("one for each pair");
@@ -129,20 +149,44 @@ impl<'a> Definition<'a> {
                     self.add_pair(layer, (query, fixed), (target, false), 1.0, &mut sums);
                 }
             }
-            let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target)).count();
+            let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target));
+            let of_target = |target: usize| match settings.is_sigmoid() {
+                true => self.positives(layer, target, &columns).iter().map(|&(_, value)| value).sum(),
+                false => 1.0,
+            };
+            let labels: f64 = kept.clone().map(of_target).sum();
+            labels_of_all += labels;
+            let kept = kept.count();
+            if layer.settings.word("classification.normalization") == "per-image" {
+                sums[0] /= self.copies_of(layer, labels);
+            }
+            for (place, family) in term_families() {
+                if !layer.is_union && layer.settings.normalization(family) == "per-image" {
+                    sums[place] /= self.copies_of(layer, kept as f64);
+                }
+            }
+            sums.iter_mut().zip(before).for_each(|(sum, before)| *sum += before);
             cardinality_error += (objects - (kept * repeat_of(self.part(layer), kept)) as f64).abs();
         }
-        let class_normalizer = match classes::normalization(&layer.settings) {
+        let least_queries = layer.settings.number("classification.minQueries");
+        let class_normalizer = match layer.settings.word("classification.normalization") {
             "weighted-mean" => class_weight,
             "num-boxes" => self.normalizer(self.part(layer)),
-            _ => (self.case.structure.images * queries) as f64,
+            "num-pairs" => layer.own.iter().filter(|&&target| target >= 0).count().max(1) as f64,
+            "num-labels" => self.copies_of(layer, labels_of_all),
+            "per-image" => images,
+            _ => images * least_queries.max(queries as f64),
         };
         sums[0] = if class_normalizer > 0.0 { sums[0] / class_normalizer } else { 0.0 };
-        sums[1..].iter_mut().for_each(|sum| *sum /= layer.normalizer);
-        for family in describe().families.iter().filter(|family| !family.follows_union) {
-            for (place, _) in family_terms(family.name, &layer.settings.weights) {
-                sums[place] *= layer.normalizer / layer.own_normalizer;
-            }
+        for (place, family) in term_families() {
+            let follows = of(family).family().follows_union;
+            sums[place] /= match layer.settings.normalization(family) {
+                _ if layer.is_union && follows => layer.pair_count.max(1.0),
+                "num-boxes" => self.normalizer(self.part(layer)),
+                "num-pairs" => layer.own_count.max(1.0),
+                "num-queries" => images * queries as f64,
+                _ => images,
+            };
         }
         self.add_taught(layer, now, &mut sums);
         DefinedValues {
@@ -156,17 +200,20 @@ impl<'a> Definition<'a> {
     /// What a layer adds to the loss.
     pub fn total(&self, layer: &DefinedLayer, values: &DefinedValues) -> f64 {
         let weights = terms().map(|term| layer.settings.weights.get(term.name));
-        self.part(layer).weight * weights.zip(&values.terms).map(|(weight, term)| weight * term).sum::<f64>()
+        let part = self.part(layer);
+        let own = part.layer_weights.get(layer.layer).copied().unwrap_or(1.0);
+        part.weight * own * weights.zip(&values.terms).map(|(weight, term)| weight * term).sum::<f64>()
     }
 
     /// The matching cost of a query and a target. `query`: among the layer's, `[images, queries]`. `takes_ignored`: whether
     /// ignored targets are like the others.
     pub fn cost(&self, layer: &DefinedLayer, queries: &Table, query: usize, target: usize, takes_ignored: bool) -> f64 {
         let row = queries.row(query);
-        let labels = self.labels(layer, target).iter();
-        let x = row.field("logits");
+        let columns = self.columns(layer, query / self.part(layer).queries.len());
+        let x: Vec<f64> = columns.iter().map(|&column| row.field("logits")[column]).collect();
         let agreement = self.agreement(layer, queries, query, target, takes_ignored);
-        let class: f64 = labels.map(|&label| classes::cost(&layer.settings, x, label as usize, agreement)).sum();
+        let labels = self.positives(layer, target, &columns);
+        let class = classes::cost_of(&layer.settings.restricted(&columns), &x, &labels, agreement);
         let mut cost = layer.settings.cost.get("class") * class;
         for (name, pair) in self.pair_references(layer) {
             let own = family_terms(name, &layer.settings.cost);
@@ -221,6 +268,43 @@ impl<'a> Definition<'a> {
         }
     }
 
+    /// The labels of a target as places among the columns of its image, with their values.
+    fn positives(&self, layer: &DefinedLayer, target: usize, columns: &[usize]) -> Vec<(usize, f64)> {
+        let first = self.case.label_offsets.as_ref().map_or(target, |offsets| offsets[target] as usize);
+        let value = |k: usize| match self.part(layer).class_agnostic {
+            true => 1.0,
+            false => self.case.values.get(first + k).map_or(1.0, |&value| f64::from(value)),
+        };
+        let place = |label: i32| columns.iter().position(|&column| column == label as usize).expect("it is there");
+        self.labels(layer, target).iter().enumerate().map(|(k, &label)| (place(label), value(k))).collect()
+    }
+
+    /// The columns that an image has.
+    fn columns(&self, layer: &DefinedLayer, image: usize) -> Vec<usize> {
+        let width = self.case.structure.stacks[layer.stack].widths[0];
+        let all = 0..width;
+        if self.case.columns.is_empty() || width != self.case.settings.columns() {
+            return all.collect();
+        }
+        all.filter(|&column| self.case.columns[image * width + column] == 1).collect()
+    }
+
+    /// What the terms of a target's pairs are multiplied by.
+    fn weight(&self, target: usize) -> f64 {
+        self.case.weights.get(target).map_or(1.0, |&weight| f64::from(weight))
+    }
+
+    /// What a query's terms as background are multiplied by. `row`: among the layer's, `[images, queries]`.
+    fn query_weight(&self, layer: &DefinedLayer, row: usize) -> f64 {
+        let parts = &self.case.structure.parts;
+        if !parts[layer.part].has_query_weights {
+            return 1.0;
+        }
+        let before = parts[..layer.part].iter().filter(|part| part.has_query_weights);
+        let first: usize = before.map(|part| part.queries.len() * self.case.structure.images).sum();
+        f64::from(self.case.query_weights[first + row])
+    }
+
     /// The number among all targets of one of an image.
     fn target(&self, image: usize, number: i32) -> Option<usize> {
         usize::try_from(number).ok().map(|target| self.case.range(image).start + target)
@@ -266,6 +350,13 @@ impl<'a> Definition<'a> {
         (self.kept as f64 * (part.groups as f64 * repeat)).max(1.0) * part.normalizer_factor
     }
 
+    /// So many things, each counted once for every group and repetition, at least 1, times the factor of the part.
+    fn copies_of(&self, layer: &DefinedLayer, count: f64) -> f64 {
+        let part = self.part(layer);
+        let repeat = if part.adaptive { 1 } else { part.repeat };
+        (count * (part.groups * repeat) as f64).max(1.0) * part.normalizer_factor
+    }
+
     /// What the caller adds to a cost.
     fn added(&self, layer: &DefinedLayer, query: usize, target: usize) -> f64 {
         let rule = |part: &Part, layer: usize| part.rules.get(layer).is_some_and(|rule| rule.has_cost);
@@ -291,6 +382,7 @@ impl<'a> Definition<'a> {
         matches: &[i32],
     ) -> (Vec<Vec<f64>>, Vec<f64>) {
         let image = rows.start / self.part(layer).queries.len().max(1);
+        let columns = self.columns(layer, image);
         let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
         let positive = |row: usize| {
             let target = self.target(image, matches[row])?;
@@ -299,8 +391,9 @@ impl<'a> Definition<'a> {
                 true => pair.raised_giou(&layer.settings, query, known),
                 false => pair.quality(&layer.settings, query, known),
             });
-            let labels = self.labels(layer, target);
-            Some(classes::Positive { target, labels, quality, x: query.field("logits") })
+            let labels = self.positives(layer, target, &columns);
+            let x = columns.iter().map(|&column| query.field("logits")[column]).collect();
+            Some(classes::Positive { target, labels, quality, x })
         };
         classes::soft_labels(&layer.settings, &rows.filter_map(positive).collect::<Vec<_>>())
     }
@@ -314,19 +407,19 @@ impl<'a> Definition<'a> {
         factor: f64,
         sums: &mut [f64],
     ) {
-        let row = self.targets.row(target);
+        let (row, weight) = (self.targets.row(target), self.weight(target));
         let [for_l1, for_overlaps] = classes::rank_counts(&layer.settings);
         for (name, pair) in self.pair_references(layer).filter(|(name, _)| of(name).family().follows_union == follows) {
             let values = pair.values(&layer.settings, now, fixed, row);
             family_terms(name, &layer.settings.weights).zip(values).enumerate().for_each(|(k, ((place, _), value))| {
                 // the first term of each such family is L1
                 let counts = if k == 0 { for_l1 } else { for_overlaps };
-                sums[place] += if counts { factor * value } else { value };
+                sums[place] += weight * if counts { factor * value } else { value };
             });
         }
         if let (Some((name, late)), true) = (self.late_reference(layer), follows) {
             let place = family_terms(name, &layer.settings.weights).next().expect("a term").0;
-            sums[place] += late.over_pair(&layer.settings, now, row, self.quality(layer, fixed, target));
+            sums[place] += weight * late.over_pair(&layer.settings, now, row, self.quality(layer, fixed, target));
         }
     }
 
@@ -370,11 +463,7 @@ impl<'a> Definition<'a> {
                 let mut settings = if is_narrow { self.case.settings.narrow() } else { self.case.settings.clone() };
                 settings.weights = part.weights.unwrap_or(settings.weights);
                 let own = &outcome.matches[matches.clone()];
-                let pairs = own.iter().filter(|&&target| target >= 0).count() as f64;
-                let normalizer = match settings.word("normalization") {
-                    "num-pairs" => pairs.max(1.0),
-                    _ => self.normalizer(part),
-                };
+                let pair_count = own.iter().filter(|&&target| target >= 0).count() as f64;
                 self.layers.push(DefinedLayer {
                     part: number,
                     layer,
@@ -384,8 +473,9 @@ impl<'a> Definition<'a> {
                     own: own.to_vec(),
                     pairs: own.to_vec(),
                     matches,
-                    normalizer,
-                    own_normalizer: normalizer,
+                    own_count: pair_count,
+                    pair_count,
+                    is_union: false,
                     teacher: None,
                 });
             }
@@ -406,7 +496,7 @@ impl<'a> Definition<'a> {
         let union: Vec<_> = union.collect();
         let pairs = union.iter().filter(|&&target| target >= 0).count() as f64;
         for layer in self.layers.iter_mut().filter(|layer| parts[layer.part].union) {
-            (layer.pairs, layer.normalizer) = (union.clone(), pairs.max(1.0));
+            (layer.pairs, layer.pair_count, layer.is_union) = (union.clone(), pairs, true);
         }
     }
 
@@ -436,6 +526,12 @@ fn planes_of_targets(case: &Case, place: usize, form: Form) -> Vec<f32> {
         planes.values.repeat(repeat)
     };
     images.flat_map(of_image).map(f32::from).collect()
+}
+
+/// Places of all terms but the class term, each with the name of its family.
+fn term_families() -> impl Iterator<Item = (usize, &'static str)> {
+    let families = describe().families.iter().flat_map(|family| family.terms.iter().map(|_| family.name));
+    (1..).zip(families)
 }
 
 /// How often each of an image's targets is repeated.

@@ -39,7 +39,15 @@ impl Settings {
         let kinds = classes::kinds(has_quality);
         let mut settings = Self::new(kinds[random.below(kinds.len())], classes);
         settings = classes::options(random, settings, has_quality);
-        settings = settings.with("normalization", ["num-boxes", "num-pairs"][random.below(2)]);
+        settings = settings.with("normalization", NORMALIZATIONS[random.below(4)]);
+        for family in families {
+            if random.below(4) > 0 {
+                continue;
+            }
+            let own = describe().families.iter().find(|known| known.name == *family).expect("a family").options;
+            let name = own.iter().find(|info| info.name.strip_prefix("normalization.") == Some(*family));
+            settings = settings.with(name.expect("one for each family").name, NORMALIZATIONS[random.below(4)]);
+        }
         for family in families {
             settings = of(family).options(random, settings);
         }
@@ -86,12 +94,26 @@ impl Settings {
         }
     }
 
+    /// A word, where it is given.
+    pub fn given_word(&self, name: &str) -> Option<&str> {
+        self.get(name).map(|_| self.word(name))
+    }
+
     /// The numbers of a list, where they are given.
     pub fn numbers(&self, name: &str) -> Option<&[f64]> {
         match self.get(name) {
             None => None,
             Some(OptionValue::Numbers(numbers)) => Some(numbers),
             other => panic!("{name} is no list: {other:?}"),
+        }
+    }
+
+    /// What the terms of a family are divided by.
+    pub fn normalization(&self, family: &str) -> &str {
+        let own = self.options.iter().find(|(name, _)| name.strip_prefix("normalization.") == Some(family));
+        match own {
+            Some((_, OptionValue::Word(word))) => word,
+            _ => self.word("normalization"),
         }
     }
 
@@ -112,6 +134,28 @@ impl Settings {
     /// Columns of the logits where they are those of the first class alone.
     pub fn narrow_columns(&self) -> usize {
         self.columns() - self.classes + 1
+    }
+
+    /// What they mean to logits that have only some of the columns, with softmax that of no-object among them.
+    pub fn restricted(&self, columns: &[usize]) -> Self {
+        if columns.len() == self.columns() {
+            return self.clone();
+        }
+        let no_object = self.no_object();
+        let classes: Vec<usize> = columns.iter().copied().filter(|&column| Some(column) != no_object).collect();
+        let mut restricted = Self { classes: classes.len(), ..self.clone() };
+        if let Some(index) = no_object {
+            let place = columns.iter().position(|&column| column == index).expect("it is there");
+            restricted = restricted.with("classification.noObjectIndex", place as f64);
+        }
+        let class = |column: usize| column - usize::from(no_object.is_some_and(|index| column > index));
+        for name in ["classification.classWeights", "classification.classAlpha"] {
+            if let Some(OptionValue::Numbers(all)) = self.get(name) {
+                let own: Vec<f64> = classes.iter().map(|&column| all[class(column)]).collect();
+                restricted = restricted.with(name, own);
+            }
+        }
+        restricted
     }
 
     /// What they mean to logits with the columns of the first class alone.
@@ -139,6 +183,9 @@ impl Settings {
         known.find(|info| info.name == name).unwrap_or_else(|| panic!("there is no option {name}")).values
     }
 }
+
+/// What the terms of a family may be divided by.
+const NORMALIZATIONS: [&str; 4] = ["num-boxes", "num-pairs", "num-queries", "per-image"];
 
 /// Some of the terms of these families, and of the class term.
 pub fn random_weights(random: &mut Random, families: &[&str], is_sigmoid: bool, is_cost: bool) -> Weights {

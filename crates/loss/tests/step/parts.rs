@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::harness::settings::random_weights;
 use crate::harness::sketch::{idle, layer_rules, optional};
-use crate::harness::{Case, Random, Settings, Sketch, SketchStack, assert_near, cases, checks, subset};
+use crate::harness::{Case, Extras, Random, Settings, Sketch, SketchStack, assert_near, cases, checks, subset};
 
 /// What a random part has.
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ fn steps() -> impl Strategy<Value = Sketch> {
             }
             let labels = [1, if settings.is_sigmoid() { 1 + random.below(2) } else { 1 }];
             let ignored = if ignoring { 0.5 } else { 0.0 };
-            Sketch { seed, settings, counts, families, stacks, parts: made, labels, ignored }
+            Sketch { seed, settings, counts, families, stacks, parts: made, labels, ignored, extras: Extras::of(seed) }
         },
     )
 }

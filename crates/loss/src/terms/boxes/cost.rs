@@ -257,8 +257,10 @@ mod tests {
     fn configs(format: BoxFormat) -> [CostConfig; 3] {
         let usual = BoxTerms { l1: 5.0, giou: 2.0, ..BoxTerms::default() };
         let every = BoxTerms { iou: 0.5, diou: 1.0, ciou: 1.5, ..usual };
-        [(0.0, false, usual), (1e-6, false, every), (1e-3, true, every)]
-            .map(|(epsilon, clamps, weights)| CostConfig { geometry: Geometry { format, epsilon, clamps }, weights })
+        [(0.0, false, usual), (1e-6, false, every), (1e-3, true, every)].map(|(epsilon, clamps, weights)| CostConfig {
+            geometry: Geometry { format, epsilon, clamps, l1: format },
+            weights,
+        })
     }
 
     fn block(level: Level, config: &CostConfig, boxes: &[f32], targets: &[f32]) -> Vec<f32> {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use simd::{Level, dispatch};
 
+use super::divisor;
 use super::family::{Built, Family, Places, Presence, TargetField, Term};
 use super::memory::TermMemory;
 use super::pair::{AgreementInputs, Broken, CostInputs, Measure, Overlap, PairOutputs, PairTerms, Pairs, only};
@@ -31,7 +32,15 @@ pub(super) const FAMILY: Family = Family {
     queries: &[BOXES],
     targets: &[TargetField::rows(BOXES)],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
-    options: &[&BOX_FORMAT, &BOX_EPSILON, &BOX_EPSILON_FORM, &CLAMP_SIZES, &NORMALIZED_BOXES],
+    options: &[
+        &BOX_FORMAT,
+        &BOX_EPSILON,
+        &BOX_EPSILON_FORM,
+        &CLAMP_SIZES,
+        &NORMALIZED_BOXES,
+        &L1_FORMAT,
+        &NORMALIZATION,
+    ],
     has_quality: true,
     is_late: false,
     needs: None,
@@ -59,6 +68,13 @@ const CLAMP_SIZES: OptionInfo = OptionInfo::flag("clampSizes", false);
 /// Whether targets must lie in [0, 1].
 const NORMALIZED_BOXES: OptionInfo = OptionInfo::flag("normalizedBoxes", true);
 
+/// What L1 compares in the loss, centre and size or two corners; in absence what the boxes are given in, as the cost always
+/// does. In google-research/scenic, `owl_vit`, the cost has the one and the loss the other.
+const L1_FORMAT: OptionInfo = OptionInfo::word("l1Format", &["cxcywh", "xyxy"]);
+
+/// What the terms are divided by, where that is another than of other families.
+const NORMALIZATION: OptionInfo = divisor::own("normalization.boxes");
+
 const fn term(name: &'static str) -> Term {
     Term { name, in_cost: true, is_variant: false, needs_sigmoid: false }
 }
@@ -69,10 +85,12 @@ const fn variant(name: &'static str) -> Term {
 }
 
 fn build(options: &Options, places: Places<'_>) -> crate::error::Result<Built> {
+    let format = BoxFormat::new(options.word(&BOX_FORMAT));
     let geometry = Geometry {
-        format: BoxFormat::new(options.word(&BOX_FORMAT)),
+        format,
         epsilon: options.number(&BOX_EPSILON),
         clamps: options.word(&BOX_EPSILON_FORM) == CLAMP,
+        l1: options.given_word(&L1_FORMAT).map_or(format, BoxFormat::new),
     };
     Ok(Built::Pair(Arc::new(BoxFamily {
         queries: places.queries,

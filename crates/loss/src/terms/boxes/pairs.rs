@@ -1,11 +1,11 @@
 //! L1 and the forms of IoU of matched pairs, with their gradients, in `f64`.
 //!
-//! L1 is the sum of |differences| of the four components, in whichever format the boxes are given; sign(0) = 0. The
-//! others are in [`iou`](super::iou).
+//! L1 is the sum of |differences| of the four components, in the format that the boxes are given in, or in the other one;
+//! sign(0) = 0. The others are in [`iou`](super::iou).
 
 use simd::{F64, Level, Simd, dispatch, prelude::*};
 
-use super::format::COMPONENTS;
+use super::format::{BoxFormat, COMPONENTS};
 use super::iou::{BoxComponents, BoxPair};
 use super::values::{BoxTerms, Geometry};
 use crate::terms::lanes::{Counted, GROUP, L1, factor_lanes, in_range, lanes};
@@ -72,7 +72,7 @@ fn matched_with<S: Simd, const FACTORED: bool>(
             }
         }
         let (p, t) = (columns(simd, &p), columns(simd, &t));
-        let mut l1 = L1::new(simd, &p, &t);
+        let mut l1 = l1_in(simd, geometry, &p, &t);
         let pair = BoxPair::new(simd, geometry, scale, &p, &t);
         let mut sum = Counted::new(simd, pairs.len());
         let mut factor = None;
@@ -110,6 +110,31 @@ fn matched_with<S: Simd, const FACTORED: bool>(
         }
     }
     terms
+}
+
+/// L1 in the format that it compares, and its gradient by the components as they are.
+#[inline(always)]
+fn l1_in<S: Simd>(simd: S, geometry: Geometry, p: &BoxComponents<S>, t: &BoxComponents<S>) -> L1<S, COMPONENTS> {
+    if geometry.l1 == geometry.format {
+        return L1::new(simd, p, t);
+    }
+    let half = F64::splat(simd, 0.5);
+    match geometry.format {
+        BoxFormat::Cxcywh => {
+            let corners = |b: &BoxComponents<S>| {
+                let [w, h] = [b[2] * half, b[3] * half];
+                [b[0] - w, b[1] - h, b[0] + w, b[1] + h]
+            };
+            let L1 { value, gradient: g } = L1::new(simd, &corners(p), &corners(t));
+            L1 { value, gradient: [g[0] + g[2], g[1] + g[3], (g[2] - g[0]) * half, (g[3] - g[1]) * half] }
+        }
+        BoxFormat::Xyxy => {
+            let centre = |b: &BoxComponents<S>| [(b[0] + b[2]) * half, (b[1] + b[3]) * half, b[2] - b[0], b[3] - b[1]];
+            let L1 { value, gradient: g } = L1::new(simd, &centre(p), &centre(t));
+            let [x, y] = [g[0] * half, g[1] * half];
+            L1 { value, gradient: [x - g[2], y - g[3], x + g[2], y + g[3]] }
+        }
+    }
 }
 
 /// How well each pair agrees. `out`: `[pairs]`, written.
@@ -224,7 +249,7 @@ mod tests {
     fn run(level: Level, format: BoxFormat, boxes: &[f32], targets: &[f32]) -> (BoxTerms, Vec<f32>) {
         let pairs: Vec<_> = (0..boxes.len() / COMPONENTS).map(|k| (k, k)).collect();
         let (mut gradient, mut ious) = (vec![0.0; boxes.len()], vec![f64::NAN; pairs.len()]);
-        let geometry = Geometry { format, epsilon: 0.0, clamps: false };
+        let geometry = Geometry { format, epsilon: 0.0, clamps: false, l1: format };
         let boxes = MatchedBoxes { predicted: boxes, targets, pairs: &pairs };
         let terms = matched(level, geometry, boxes, &SCALE, out(&mut ious, &mut gradient));
         assert_close(ious.iter().map(|iou| 1.0 - iou).sum(), terms.iou, 1e-14);
@@ -291,7 +316,8 @@ mod tests {
                     .into_iter()
                     .flat_map(|clamps| Level::available().into_iter().map(move |level| (clamps, level)));
                 for (clamps, level) in all {
-                    let geometry = Geometry { format: box_format, epsilon: box_epsilon, clamps };
+                    let (format, epsilon, l1) = (box_format, box_epsilon, BoxFormat::Xyxy);
+                    let geometry = Geometry { format, epsilon, clamps, l1 };
                     let (mut ious, mut gradient) = (vec![f64::NAN; pairs.len()], vec![f32::NAN; boxes.len()]);
                     let inputs = MatchedBoxes { predicted: &boxes, targets: &boxes, pairs: &pairs };
                     let terms = matched(level, geometry, inputs, &scale, out(&mut ious, &mut gradient));

@@ -10,6 +10,8 @@ pub(super) struct Geometry {
     pub epsilon: f64,
     /// Whether it is the least that divides.
     pub clamps: bool,
+    /// What the components are that L1 compares in the loss.
+    pub l1: BoxFormat,
 }
 
 impl Geometry {

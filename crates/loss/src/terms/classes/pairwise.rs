@@ -11,10 +11,8 @@ use simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
 
 use super::binary::soft::Maximum;
 use super::binary::{exp_and_rest, log};
+use super::combination::Combination;
 use crate::terms::class::PairwiseInputs;
-
-/// Keeps the logarithms of Deformable DETR's cost finite.
-pub(super) const EPSILON: f32 = 1e-8;
 
 /// Costs of logits larger than this count as this, so that every weight keeps them finite in `f32`.
 pub(super) const LARGEST: f32 = 1e20;
@@ -44,19 +42,26 @@ pub(super) struct Focal {
     pub alpha: f32,
     /// γ.
     pub gamma: f32,
-    /// Without the 1e-8 of Deformable DETR.
-    pub is_exact: bool,
+    /// ε of its logarithms; absent in the exact form.
+    pub epsilon: Option<f32>,
 }
 
-/// Adds the weighted cost of one target to its row: of several labels, the sum. `costs`: `[padded queries]`.
-pub(super) fn add(level: Level, form: Pairwise, inputs: &PairwiseInputs<'_>, costs: &mut [f32]) {
+/// Adds the weighted cost of one target to its row, of several labels combined. `costs`: `[padded queries]`.
+pub(super) fn add(
+    level: Level,
+    form: Pairwise,
+    combination: Combination,
+    inputs: &PairwiseInputs<'_>,
+    costs: &mut [f32],
+) {
     let stride = costs.len();
     let scale = match form {
         Pairwise::Product { .. } => 1.0,
         Pairwise::Modulated { maximum, .. } => maximum.scale(f64::from(inputs.greatest)) as f32,
     };
-    let weight = inputs.weight as f32;
-    for &label in inputs.labels.of_target(inputs.target) {
+    let share = combination.share(inputs.labels.of_target(inputs.target).map(|(_, value)| value));
+    for (label, value) in inputs.labels.of_target(inputs.target) {
+        let weight = inputs.weight as f32 * (value * share);
         let logits = &inputs.rows[label * stride..][..stride];
         dispatch!(level, simd => for at in (0..stride).step_by(LANES) {
             let (x, agreement) = (load(simd, logits, at), load(simd, inputs.agreement, at));
@@ -89,7 +94,7 @@ fn product<S: Simd>(simd: S, power: f32, x: F32<S>, quality: F32<S>) -> F32<S> {
 
 #[inline(always)]
 fn modulated<S: Simd>(simd: S, focal: Focal, beta: f32, x: F32<S>, u: F32<S>) -> F32<S> {
-    let Focal { alpha, gamma, is_exact } = focal;
+    let Focal { alpha, gamma, epsilon } = focal;
     let l = logistic(simd, [x]);
     let log_factor = log(simd, u) * beta;
     let (factor, rest) = exp_and_rest(simd, log_factor);
@@ -107,11 +112,12 @@ fn modulated<S: Simd>(simd: S, focal: Focal, beta: f32, x: F32<S>, u: F32<S>) ->
         let [miss] = exp([nll_q * -gamma]);
         (hit, miss)
     };
-    let (nll_p, nll_q) = if is_exact {
-        (nll_p, nll_q)
-    } else {
-        let [log_p, log_q] = ln([p + EPSILON, q + EPSILON]);
-        (-log_p, -log_q)
+    let (nll_p, nll_q) = match epsilon {
+        None => (nll_p, nll_q),
+        Some(epsilon) => {
+            let [log_p, log_q] = ln([p + epsilon, q + epsilon]);
+            (-log_p, -log_q)
+        }
     };
     miss * nll_p * alpha - hit * nll_q * (1.0 - alpha)
 }
@@ -123,16 +129,16 @@ mod tests {
     use crate::test_support::{Random, assert_close, bits};
     use simd::padded;
 
-    const FOCAL: Focal = Focal { alpha: 0.25, gamma: 2.0, is_exact: false };
+    const FOCAL: Focal = Focal { alpha: 0.25, gamma: 2.0, epsilon: Some(1e-8) };
 
     /// The definition of one label's cost.
     fn exact(form: Pairwise, x: f64, agreement: f64, greatest: f64) -> f64 {
         let p = 1.0 / (1.0 + (-x).exp());
         match form {
             Pairwise::Product { power } => -p * agreement.powf(f64::from(power)),
-            Pairwise::Modulated { focal: Focal { alpha, gamma, is_exact }, beta, maximum } => {
+            Pairwise::Modulated { focal: Focal { alpha, gamma, epsilon }, beta, maximum } => {
                 let [alpha, gamma, beta] = [alpha, gamma, beta].map(f64::from);
-                let epsilon = if is_exact { 0.0 } else { 1e-8 };
+                let epsilon = epsilon.map_or(0.0, f64::from);
                 let p = p * (agreement * maximum.scale(greatest)).min(1.0).powf(beta);
                 let positive = -alpha * (1.0 - p).powf(gamma) * (p + epsilon).ln();
                 positive + (1.0 - alpha) * p.powf(gamma) * (1.0 - p + epsilon).ln()
@@ -144,15 +150,15 @@ mod tests {
     fn costs_follow_the_definition_with_the_same_bits_at_every_level_and_of_several_labels_are_summed() {
         let mut random = Random::new(9);
         let product = [0.0, 1.0, 2.0, 4.0, 1.5].map(|power| Pairwise::Product { power });
-        let focal = [FOCAL, Focal { alpha: 0.6, gamma: 1.3, is_exact: true }];
+        let focal = [FOCAL, Focal { alpha: 0.6, gamma: 1.3, epsilon: None }];
         let modulated = focal.into_iter().flat_map(|focal| {
             let maxima = [Maximum::None, Maximum::Divide, Maximum::Raise];
             maxima.map(|maximum| Pairwise::Modulated { focal, beta: 0.5, maximum })
         });
         let targets = Targets::new(&[3, 0, 3], Some(&[0, 1, 3]), &[], &[0, 2], &[]).expect("lengths fit");
         let mut labels = Labels::default();
-        labels.set(&targets.image(0), 5);
-        assert_eq!((labels.of_target(0), labels.of_target(1)), (&[0][..], &[1, 0][..]));
+        labels.set(&targets.image(0), 5, None);
+        assert!(labels.of_target(0).eq([(0, 1.0)]) && labels.of_target(1).eq([(1, 1.0), (0, 1.0)]));
         for form in product.into_iter().chain(modulated) {
             for queries in [1, 16, 37] {
                 let stride = padded(queries);
@@ -170,12 +176,12 @@ mod tests {
                             weight: 2.0,
                         };
                         let mut costs = vec![1.0; stride];
-                        add(level, form, &inputs, &mut costs);
+                        add(level, form, Combination::Sum, &inputs, &mut costs);
                         assert_eq!(*first.get_or_insert_with(|| bits(&costs)), bits(&costs), "{form:?}");
                         for query in 0..queries {
-                            let x = |label: &usize| f64::from(rows[label * stride + query]);
-                            let one = |label| exact(form, x(label), agreement[query].into(), f64::from(0.8f32));
-                            let sum: f64 = labels.of_target(target).iter().map(one).sum();
+                            let x = |label: usize| f64::from(rows[label * stride + query]);
+                            let one = |(label, _)| exact(form, x(label), agreement[query].into(), f64::from(0.8f32));
+                            let sum: f64 = labels.of_target(target).map(one).sum();
                             assert_close(f64::from(costs[query]), 1.0 + 2.0 * sum, 3e-6);
                         }
                     }
@@ -188,17 +194,17 @@ mod tests {
     fn costs_of_extreme_logits_and_agreements_are_finite() {
         let mut labels = Labels::default();
         let targets = Targets::new(&[0], None, &[], &[0, 1], &[]).expect("lengths fit");
-        labels.set(&targets.image(0), 1);
+        labels.set(&targets.image(0), 1, None);
         let rows: Vec<f32> = (0..LANES).map(|k| [1e20, -1e20, 1e5, -1e5][k % 4]).collect();
         let agreement: Vec<f32> = (0..LANES).map(|k| [0.0, 1.0, 1e-30, 0.5][k / 4]).collect();
-        let exact = Focal { is_exact: true, ..FOCAL };
+        let exact = Focal { epsilon: None, ..FOCAL };
         let modulated = |focal| Pairwise::Modulated { focal, beta: 2.0, maximum: Maximum::Raise };
         for form in [Pairwise::Product { power: 4.0 }, modulated(FOCAL), modulated(exact)] {
             for greatest in [0.0, 1.0] {
                 let (labels, target, weight) = (&labels, 0, 1e12);
                 let inputs = PairwiseInputs { rows: &rows, labels, target, agreement: &agreement, greatest, weight };
                 let mut costs = [0.0; LANES];
-                add(Level::detect(), form, &inputs, &mut costs);
+                add(Level::detect(), form, Combination::Sum, &inputs, &mut costs);
                 assert!(costs.iter().all(|cost| cost.is_finite()), "{form:?}: {costs:?}");
             }
         }

@@ -8,9 +8,11 @@ use simd::{Level, all_finite, padded};
 use super::binary::general::{General, Numbers};
 use super::binary::soft::{self, MAXIMA, Maximum, SoftLabel, SoftRule};
 use super::binary::{self, Cell, Pass, Rule, Sigmoid};
-use super::cost::{self, ClassCost, MAX_GAMMA};
+use super::cost::{self, ClassCost, CostForm, MAX_GAMMA};
+use super::divisor;
+use super::largest::is_largest;
 use super::pairwise;
-use crate::batch::{ImageTargets, Labels};
+use crate::batch::{Columns, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options};
 use crate::terms::class::{
     Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PairwiseCost, PairwiseInputs,
@@ -98,7 +100,7 @@ pub(super) const SIGMOID: Kind = Kind {
 };
 
 /// How many options all kinds have.
-const COMMON: usize = 2 + cost::OPTIONS.len();
+const COMMON: usize = 4 + cost::OPTIONS.len();
 
 /// The options of a kind, and those of all.
 const fn with_common<const N: usize, const ALL: usize>(own: [&'static OptionInfo; N]) -> [&'static OptionInfo; ALL] {
@@ -109,7 +111,9 @@ const fn with_common<const N: usize, const ALL: usize>(own: [&'static OptionInfo
             k if k < N => own[k],
             k if k == N => &CLASS_WEIGHTS,
             k if k == N + 1 => &CARDINALITY,
-            k => cost::OPTIONS[k - N - 2],
+            k if k == N + 2 => &divisor::SIGMOID,
+            k if k == N + 3 => &divisor::MIN_QUERIES,
+            k => cost::OPTIONS[k - N - 4],
         };
         k += 1;
     }
@@ -187,7 +191,10 @@ const PUBLISHED: &str = "published";
 #[derive(Debug)]
 struct Binary {
     rule: AnyRule,
-    cost: ClassCost,
+    /// What takes the place of the kernels of a named kind where labels have values.
+    valued: Option<General>,
+    cost: CostForm,
+    divisor: ClassDivisor,
     is_published_cardinality: bool,
     measure: Measure,
     /// τ, and which terms the factor is for.
@@ -234,6 +241,16 @@ impl AnyRule {
     }
 }
 
+impl AnyRule {
+    /// The same for the columns that an image has, where that is another rule.
+    fn of_columns(&self, columns: Option<&Columns>) -> Option<Self> {
+        match self {
+            Self::Row(_) => None,
+            Self::General(rule) => rule.of_columns(columns?).map(Self::General),
+        }
+    }
+}
+
 impl Binary {
     /// One of the kinds with names.
     fn row(kind: Sigmoid, options: &Options) -> Self {
@@ -247,7 +264,8 @@ impl Binary {
             let bare = Numbers { positive_weight: 1.0, negative_weight: 1.0, ..numbers };
             AnyRule::General(General::new(if alpha.is_some() { bare } else { numbers }, alpha, weights))
         };
-        Self::new(rule, options)
+        let valued = matches!(rule, AnyRule::Row(_)).then(|| General::new(Numbers::of(kind), None, None));
+        Self { valued, ..Self::new(rule, options) }
     }
 
     /// The kind with all numbers.
@@ -255,6 +273,7 @@ impl Binary {
         let numbers = Numbers {
             positive_weight: options.number(&POSITIVE_WEIGHT),
             weighs_by_target: options.flag(&WEIGH_BY_TARGET),
+            blends_weights: false,
             positive_gamma: options.number(&POSITIVE_GAMMA),
             negative_weight: options.number(&NEGATIVE_WEIGHT),
             negative_gamma: options.number(&NEGATIVE_GAMMA),
@@ -284,7 +303,9 @@ impl Binary {
     fn new(rule: AnyRule, options: &Options) -> Self {
         Self {
             rule,
-            cost: ClassCost::new(options),
+            valued: None,
+            cost: CostForm::new(options),
+            divisor: divisor::divisor(options, &divisor::SIGMOID),
             is_published_cardinality: options.word(&CARDINALITY) == PUBLISHED,
             measure: Measure::Overlap,
             rank: None,
@@ -292,19 +313,24 @@ impl Binary {
     }
 }
 
-/// The labelled cells of pairs, one pair after the other.
+/// The labelled cells of pairs, one pair after the other. `query_weights`: of the background.
 fn list_cells(
     cells: &mut Vec<Cell>,
-    classes: usize,
+    logits: Logits<'_>,
     targets: &ImageTargets<'_>,
     pairs: &[(usize, usize)],
     quality: &[f64],
+    query_weights: Option<&[f32]>,
 ) {
     cells.clear();
     for (k, &(query, target)) in pairs.iter().enumerate() {
         let quality = quality.get(k).copied().unwrap_or(0.0);
-        let labels = targets.labels(target).iter();
-        cells.extend(labels.map(|&label| Cell { at: query * classes + label as usize, quality }));
+        let weight = targets.weight(target);
+        let background = query_weights.map_or(1.0, |weights| f64::from(weights[query]));
+        cells.extend(targets.positives(target).map(|(label, value)| {
+            let at = query * logits.classes + logits.place(label);
+            Cell { at, quality, value: f64::from(value), weight, background }
+        }));
     }
 }
 
@@ -313,7 +339,7 @@ impl ClassTerm for Binary {
         None
     }
 
-    fn neutralize(&self, row: &mut [f32]) {
+    fn neutralize(&self, row: &mut [f32], _: Option<&Columns>) {
         /// Background to all digits, though above every other.
         const LEAST: f32 = -1e30;
         row.fill(f32::MIN);
@@ -321,14 +347,19 @@ impl ClassTerm for Binary {
     }
 
     fn divisor(&self) -> ClassDivisor {
-        ClassDivisor::Targets
+        self.divisor
+    }
+
+    fn count(&self, targets: &ImageTargets<'_>) -> f64 {
+        let values = (0..targets.len()).flat_map(|target| targets.positives(target));
+        values.map(|(_, value)| f64::from(value)).sum()
     }
 
     fn weight_before_matching(&self, _: usize, _: &ImageTargets<'_>, _: usize) -> Option<f64> {
         None
     }
 
-    fn weight(&self, _: &ImageTargets<'_>, _: &[i32], _: &[usize]) -> f64 {
+    fn weight(&self, _: &ImageTargets<'_>, _: &[i32], _: &[usize], _: Option<&[f32]>) -> f64 {
         0.0
     }
 
@@ -345,12 +376,14 @@ impl ClassTerm for Binary {
         out: BackgroundOutputs<'_>,
         _: &mut TermMemory,
     ) -> Background {
-        let Logits { values, queries, classes } = logits;
+        let Logits { values, queries, classes, .. } = logits;
         cost::fill(level, self.cost, values, classes, labels, padded(queries), out.rows);
         let Purpose::Loss { scale, gradient } = purpose else {
             return Background { is_finite: all_finite(level, values), ..Background::default() };
         };
-        let pass = self.rule.background(level, values, classes, f64::from(scale), gradient);
+        let of_columns = self.rule.of_columns(logits.columns);
+        let rule = of_columns.as_ref().unwrap_or(&self.rule);
+        let pass = rule.background(level, values, classes, f64::from(scale), gradient);
         let objects = if self.is_published_cardinality {
             values.chunks_exact(classes).filter(|row| beats_last(row)).count()
         } else {
@@ -371,7 +404,7 @@ impl ClassTerm for Binary {
         let (Some((tau, _)), AnyRule::General(rule)) = (self.rank, &self.rule) else { return };
         let RankInputs { logits, targets, pairs, quality } = *inputs;
         let SigmoidBuffers { cells, soft, scores, order } = memory.get();
-        list_cells(cells, logits.classes, targets, pairs, quality);
+        list_cells(cells, logits, targets, pairs, quality, None);
         rule.numbers().soft.fill(level, logits.values, cells, soft);
         let mut next = 0;
         scores.clear();
@@ -384,12 +417,12 @@ impl ClassTerm for Binary {
     }
 
     fn pairwise_cost(&self) -> Option<PairwiseCost> {
-        self.cost.pairwise()
+        self.cost.form.pairwise()
     }
 
     fn add_pairwise_cost(&self, level: Level, inputs: &PairwiseInputs<'_>, costs: &mut [f32]) {
-        if let ClassCost::Pairwise(form) = self.cost {
-            pairwise::add(level, form, inputs, costs);
+        if let ClassCost::Pairwise(form) = self.cost.form {
+            pairwise::add(level, form, self.cost.combination, inputs, costs);
         }
     }
 
@@ -401,27 +434,46 @@ impl ClassTerm for Binary {
         &self,
         level: Level,
         inputs: PositiveInputs<'_>,
-        gradient: Option<&mut [f32]>,
+        mut gradient: Option<&mut [f32]>,
         memory: &mut TermMemory,
     ) -> ClassSum {
-        let PositiveInputs { logits, targets, pairs, quality, factors, left_out, mut background, scale, .. } = inputs;
+        let PositiveInputs { logits, targets, pairs, quality, factors, left_out, query_weights, .. } = inputs;
+        let (mut background, scale) = (inputs.background, inputs.scale);
         let SigmoidBuffers { cells, soft, .. } = memory.get();
-        let row = |query: usize| &logits.values[query * logits.classes..][..logits.classes];
-        list_cells(cells, logits.classes, targets, pairs, quality);
-        let is_correct = |&&(query, target): &&(usize, usize)| is_largest(row(query), targets.labels(target));
+        let of_columns = self.rule.of_columns(logits.columns);
+        let rule = of_columns.as_ref().unwrap_or(&self.rule);
+        list_cells(cells, logits, targets, pairs, quality, query_weights);
+        let is_correct = |&&(query, target): &&(usize, usize)| {
+            is_largest(logits.row(query), targets.positives(target).map(|(label, _)| logits.place(label)))
+        };
         let correct = pairs.iter().filter(is_correct).count();
-        for &query in left_out {
-            background -= self.rule.background(level, row(query), logits.classes, scale, None).loss;
+        let loss_of = |query: usize| rule.background(level, logits.row(query), logits.classes, scale, None).loss;
+        let weighed = query_weights.into_iter().flatten().enumerate().filter(|&(_, &weight)| weight != 1.0);
+        for (query, &weight) in weighed {
+            background += (f64::from(weight) - 1.0) * loss_of(query);
+            if let Some(gradient) = &mut gradient {
+                gradient[query * logits.classes..][..logits.classes].iter_mut().for_each(|slope| *slope *= weight);
+            }
         }
-        let gain = match &self.rule {
-            AnyRule::Row(rule) => rule.apply_positives(level, logits.values, cells, scale, gradient),
-            AnyRule::General(rule) => {
+        for &query in left_out {
+            let weight = query_weights.map_or(1.0, |weights| f64::from(weights[query]));
+            background -= weight * loss_of(query);
+        }
+        let gain = match (rule, &self.valued) {
+            (AnyRule::Row(rule), None) => rule.apply_positives(level, logits.values, cells, scale, gradient),
+            (AnyRule::Row(rule), _) if !targets.has_values() => {
+                rule.apply_positives(level, logits.values, cells, scale, gradient)
+            }
+            (AnyRule::General(rule), _) | (AnyRule::Row(_), Some(rule)) => {
                 rule.numbers().soft.fill(level, logits.values, cells, soft);
                 if !factors.is_empty() {
                     let of_cells = pairs.iter().zip(factors);
                     let of_cells =
                         of_cells.flat_map(|(&(_, target), &factor)| targets.labels(target).iter().map(move |_| factor));
                     soft.iter_mut().zip(of_cells).for_each(|(label, factor)| *label = label.times(factor));
+                }
+                if targets.has_values() {
+                    soft.iter_mut().zip(&*cells).for_each(|(label, cell)| *label = label.times(cell.value));
                 }
                 rule.apply_positives(level, logits.values, logits.classes, (cells, soft), scale, gradient)
             }
@@ -433,11 +485,4 @@ impl ClassTerm for Binary {
 /// Whether the first largest logit is not the last one.
 fn beats_last(row: &[f32]) -> bool {
     row.split_last().is_some_and(|(last, others)| others.iter().any(|x| x >= last))
-}
-
-/// Whether the first largest logit is one of the labels.
-fn is_largest(row: &[f32], labels: &[i32]) -> bool {
-    let own = labels.iter().map(|&label| row[label as usize]).fold(f32::NEG_INFINITY, f32::max);
-    let larger = row.iter().filter(|&&x| x > own).count();
-    larger == 0 && row.iter().position(|&x| x == own).is_some_and(|first| labels.contains(&(first as i32)))
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use simd::Level;
 
+use super::divisor;
 use super::family::{Built, Family, Places, Presence, TargetField, Term};
 use super::memory::TermMemory;
 use super::pair::{
@@ -28,7 +29,7 @@ pub(super) const FAMILY: Family = Family {
     queries: &[SPANS],
     targets: &[TargetField::rows(SPANS)],
     terms: &[term("spanL1"), term("spanGiou"), Term { is_variant: true, ..term("spanIou") }],
-    options: &[&SPAN_FORMAT, &NORMALIZED_SPANS],
+    options: &[&SPAN_FORMAT, &NORMALIZED_SPANS, &NORMALIZATION],
     has_quality: true,
     is_late: false,
     needs: None,
@@ -41,6 +42,9 @@ const SPANS: Field = Field::row("spans", &[Axis { name: "component", size: Some(
 
 /// Whether targets must lie in [0, 1].
 const NORMALIZED_SPANS: OptionInfo = OptionInfo::flag("normalizedSpans", true);
+
+/// What the terms are divided by, where that is another than of other families.
+const NORMALIZATION: OptionInfo = divisor::own("normalization.spans");
 
 const fn term(name: &'static str) -> Term {
     Term { name, in_cost: true, is_variant: false, needs_sigmoid: false }

@@ -24,6 +24,10 @@ impl Reference for Boxes {
 
     fn options(&self, random: &mut Random, settings: Settings) -> Settings {
         let epsilon = [0.0, 1e-6, f64::from(0.1 * random.unit())][random.below(3)];
+        let settings = match random.below(3) {
+            0 => settings.with("l1Format", ["cxcywh", "xyxy"][random.below(2)]),
+            _ => settings,
+        };
         settings
             .with("boxFormat", ["cxcywh", "xyxy"][random.below(2)])
             .with("boxEpsilon", epsilon)
@@ -57,13 +61,20 @@ impl PairReference for Boxes {
     fn values(&self, settings: &Settings, query: Row<'_>, fixed: Row<'_>, target: Row<'_>) -> Vec<f64> {
         let [p, fixed] = [query, fixed].map(|row| clamped(settings, row.field("boxes")));
         let t = target.field("boxes");
-        let l1 = p.iter().zip(t).map(|(p, t)| (p - t).abs()).sum();
+        let compared = |b: &[f64]| match settings.given_word("l1Format") {
+            Some("cxcywh") => center(settings, b),
+            Some(_) => corners(settings, b),
+            None => [b[0], b[1], b[2], b[3]],
+        };
+        let l1 = compared(&p).iter().zip(compared(t)).map(|(p, t)| (p - t).abs()).sum();
         let (now, then) = (overlaps(settings, &p, t), overlaps(settings, &fixed, t));
         vec![l1, 1.0 - now.giou, 1.0 - now.iou, 1.0 - now.diou, 1.0 - now.diou + then.alpha * now.v]
     }
 
     fn costs(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> Vec<f64> {
-        let values = self.values(settings, query, query, target);
+        let mut values = self.values(settings, query, query, target);
+        let p = clamped(settings, query.field("boxes"));
+        values[0] = p.iter().zip(target.field("boxes")).map(|(p, t)| (p - t).abs()).sum();
         values.into_iter().enumerate().map(|(term, value)| if term == 0 { value } else { value - 1.0 }).collect()
     }
 

@@ -30,16 +30,29 @@ pub fn options(random: &mut Random, settings: Settings, has_quality: bool) -> Se
             .with("classification.gamma", if flips[1] { gammas[0] } else { 0.0 })
             .with(
                 "classification.normalization",
-                ["weighted-mean", "num-boxes", "num-queries"][(3.0 * unit()) as usize],
-            );
+                ["weighted-mean", "weighted-mean", "num-boxes", "num-queries", "num-pairs", "per-image"]
+                    [(6.0 * unit()) as usize],
+            )
+            .with("classification.minQueries", (30.0 * unit()).floor());
         return if flips[2] { settings.with("classification.classWeights", class_weights) } else { settings };
     }
     settings = settings
+        .with(
+            "classification.normalization",
+            ["num-boxes", "num-pairs", "num-labels", "num-queries", "per-image"][(5.0 * unit()) as usize],
+        )
+        .with("classification.minQueries", (30.0 * unit()).floor())
         .with("cardinality", if flips[0] { "published" } else { "threshold" })
         .with("cost.classForm", ["focal", "log-sigmoid", "probability"][(3.0 * unit()) as usize])
         .with("cost.alpha", unit())
         .with("cost.gamma", gammas[1]);
-    if has_quality && unit() < 0.3 {
+    settings = settings.with("cost.labels", ["sum", "mean"][(2.0 * unit()) as usize]);
+    if unit() < 0.3 {
+        settings = settings.with("cost.epsilon", [1e-12, 1e-8, 1e-4][(3.0 * unit()) as usize]);
+    }
+    if settings.word("cost.classForm") != "probability" && unit() < 0.3 {
+        settings = settings.with("cost.labels", "all-columns");
+    } else if has_quality && unit() < 0.3 {
         settings = settings
             .with("cost.classForm", "product")
             .with("cost.power", [4.0, 2.0, 1.0, 3.0 * unit()][(4.0 * unit()) as usize]);
@@ -89,27 +102,28 @@ fn sigmoid_options(mut unit: impl FnMut() -> f64, settings: Settings, gammas: [f
 }
 
 /// A matched query of an image.
-pub struct Positive<'a> {
+pub struct Positive {
     /// Its target.
     pub target: usize,
-    pub labels: &'a [i32],
+    /// Its labels with their values.
+    pub labels: Vec<(usize, f64)>,
     /// How well the pair agrees, as the kind measures it.
     pub quality: f64,
-    pub x: &'a [f64],
+    pub x: Vec<f64>,
 }
 
 /// The soft label of each label of each positive of an image, and what each positive's rank makes of its pair's terms.
-pub fn soft_labels(settings: &Settings, positives: &[Positive<'_>]) -> (Vec<Vec<f64>>, Vec<f64>) {
+pub fn soft_labels(settings: &Settings, positives: &[Positive]) -> (Vec<Vec<f64>>, Vec<f64>) {
     if settings.kind != "sigmoid" {
         return (vec![Vec::new(); positives.len()], vec![1.0; positives.len()]);
     }
     let number = |name: &str| settings.number(&format!("classification.{name}"));
     let (a, b) = (number("probabilityPower"), number("qualityPower"));
-    let soft = |positive: &Positive<'_>, label: i32| {
-        (sigmoid(positive.x[label as usize]).powf(a) * positive.quality.powf(b)).max(number("minQuality"))
+    let soft = |positive: &Positive, label: usize| {
+        (sigmoid(positive.x[label]).powf(a) * positive.quality.powf(b)).max(number("minQuality"))
     };
     let all: Vec<Vec<f64>> =
-        positives.iter().map(|positive| positive.labels.iter().map(|&label| soft(positive, label)).collect()).collect();
+        positives.iter().map(|positive| positive.labels.iter().map(|own| soft(positive, own.0)).collect()).collect();
     let score = |k: usize| all[k].iter().copied().fold(0.0, f64::max);
     let tau = number("rankDecay");
     let factors: Vec<_> = (0..positives.len())
@@ -121,8 +135,10 @@ pub fn soft_labels(settings: &Settings, positives: &[Positive<'_>]) -> (Vec<Vec<
         .collect();
     let greatest = all.iter().flatten().copied().fold(0.0, f64::max);
     let scale = scale(settings.word("classification.imageMaximum"), greatest);
-    let scaled = all.iter().zip(&factors).map(|(labels, r)| labels.iter().map(|t| t * scale * r).collect()).collect();
-    (scaled, factors)
+    let scaled = all.iter().zip(&factors).zip(positives).map(|((labels, r), positive)| {
+        labels.iter().zip(&positive.labels).map(|(t, own)| t * scale * r * own.1).collect()
+    });
+    (scaled.collect(), factors)
 }
 
 /// What the greatest of an image makes of all.
@@ -150,35 +166,62 @@ pub fn takes_giou(settings: &Settings) -> bool {
     settings.kind == "sigmoid" && settings.word("classification.quality") == "giou"
 }
 
-/// The class term of a query, not yet divided by anything. `labels`: of its target, none for background. `quality`: of
-/// its pair; `soft`: of [`soft_labels`]. What passes no gradient is computed from `fixed`.
-pub fn value(settings: &Settings, labels: &[i32], (quality, soft): (f64, &[f64]), x: &[f64], fixed: &[f64]) -> f64 {
-    let Some(no_object) = settings.no_object() else {
-        let cell = |class: usize| {
-            let place = labels.iter().position(|&label| label as usize == class);
-            let own = Cell { class, x: x[class], fixed: fixed[class], quality };
-            let weight = settings.numbers("classification.classWeights").map_or(1.0, |weights| weights[class]);
-            let t = place.map(|place| soft.get(place).copied());
-            weight
-                * if settings.kind == "sigmoid" {
-                    general(settings, t.flatten(), &own)
-                } else {
-                    cell(settings, place.is_some(), &own)
-                }
-        };
-        return (0..x.len()).map(cell).sum();
-    };
-    let label = labels.first().map_or(no_object, |&label| label as usize);
-    let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = x.iter().map(|v| (v - max).exp()).sum();
-    let nll = sum.ln() + max - x[label];
-    weight(settings, labels) * (-(-nll).exp_m1()).powf(settings.number("classification.gamma")) * nll
+/// What is known of a query besides its logits.
+pub struct Known<'a> {
+    /// The labels of its target with their values; none for background.
+    pub labels: &'a [(usize, f64)],
+    /// Of its pair.
+    pub quality: f64,
+    /// Of [`soft_labels`].
+    pub soft: &'a [f64],
+    /// What the values of its labels are multiplied by, and those of background.
+    pub weight: f64,
+    pub background: f64,
 }
 
-/// What a query adds to the sum of weights that divides softmax classification.
-pub fn weight(settings: &Settings, labels: &[i32]) -> f64 {
+/// The class term of a query, not yet divided by anything. What passes no gradient is computed from `fixed`.
+pub fn value(settings: &Settings, known: &Known<'_>, x: &[f64], fixed: &[f64]) -> f64 {
+    let Known { labels, quality, soft, weight, background } = *known;
+    if settings.is_sigmoid() {
+        let cell = |class: usize| {
+            let place = labels.iter().position(|&(label, _)| label == class);
+            let value = place.map(|place| labels[place].1);
+            let own = Cell { class, x: x[class], fixed: fixed[class], quality, value };
+            let of_class = settings.numbers("classification.classWeights").map_or(1.0, |weights| weights[class]);
+            let t = place.and_then(|place| soft.get(place).copied());
+            let is_negative = settings.kind == "sigmoid"
+                && settings.flag("classification.zeroIsNegative")
+                && t.is_none_or(|t| t == 0.0);
+            let counts = if place.is_none() || is_negative { background } else { weight };
+            of_class
+                * counts
+                * if settings.kind == "sigmoid" { general(settings, t, &own) } else { cell(settings, &own) }
+        };
+        return (0..x.len()).map(cell).sum();
+    }
+    let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = x.iter().map(|v| (v - max).exp()).sum();
+    let nll = |label: usize| sum.ln() + max - x[label];
+    let focused = |nll: f64| (-(-nll).exp_m1()).powf(settings.number("classification.gamma")) * nll;
+    if labels.is_empty() {
+        let no_object = settings.no_object().expect("softmax");
+        return background * label_weight(settings, no_object) * focused(nll(no_object));
+    }
+    weight
+        * labels.iter().map(|&(label, value)| label_weight(settings, label) * value * focused(nll(label))).sum::<f64>()
+}
+
+/// What a query adds to the sum of weights that divides softmax classification. `background`: as in [`Known`].
+pub fn weight(settings: &Settings, labels: &[(usize, f64)], background: f64) -> f64 {
+    if labels.is_empty() {
+        return background * settings.number("classification.noObjectWeight");
+    }
+    labels.iter().map(|&(label, value)| label_weight(settings, label) * value).sum()
+}
+
+/// The weight of a column in softmax classification.
+fn label_weight(settings: &Settings, label: usize) -> f64 {
     let no_object = settings.no_object().expect("softmax");
-    let label = labels.first().map_or(no_object, |&label| label as usize);
     if label == no_object {
         return settings.number("classification.noObjectWeight");
     }
@@ -186,9 +229,31 @@ pub fn weight(settings: &Settings, labels: &[i32]) -> f64 {
     settings.numbers("classification.classWeights").map_or(1.0, |weights| weights[class])
 }
 
-/// What the term is divided by: `weighted-mean`, the sum of those weights; `num-boxes`, N; or `num-queries`.
-pub fn normalization(settings: &Settings) -> &str {
-    if settings.is_sigmoid() { "num-boxes" } else { settings.word("classification.normalization") }
+/// The class term of the matching cost of a target's labels with their values.
+pub fn cost_of(settings: &Settings, x: &[f64], labels: &[(usize, f64)], agreement: Option<Agreement>) -> f64 {
+    let sum = labels.iter().map(|&(label, value)| value * cost(settings, x, label, agreement)).sum::<f64>();
+    match settings.word("cost.labels") {
+        "mean" => sum / labels.iter().map(|&(_, value)| value).sum::<f64>(),
+        "all-columns" => {
+            let value = |column: usize| labels.iter().find(|own| own.0 == column).map_or(0.0, |own| own.1);
+            let [of_label, of_background] = [true, false].map(|is_label| {
+                move |column: usize| focal_cost(settings, sigmoid(x[column]), sigmoid(-x[column]), is_label)
+            });
+            let of = |column: usize| value(column) * of_label(column) + (1.0 - value(column)) * of_background(column);
+            (0..x.len()).map(of).sum()
+        }
+        _ => sum,
+    }
+}
+
+/// The part of the focal cost that a label has, or background. `q`: 1 - p.
+fn focal_cost(settings: &Settings, p: f64, q: f64, is_label: bool) -> f64 {
+    let epsilon = if settings.word("cost.classForm") == "focal" { settings.number("cost.epsilon") } else { 0.0 };
+    let (alpha, gamma) = (settings.number("cost.alpha"), settings.number("cost.gamma"));
+    match is_label {
+        true => -alpha * q.powf(gamma) * (p + epsilon).ln(),
+        false => -(1.0 - alpha) * p.powf(gamma) * (q + epsilon).ln(),
+    }
 }
 
 /// How well a query and a target agree.
@@ -201,20 +266,18 @@ pub struct Agreement {
 }
 
 /// The class term of the matching cost, of one label. `agreement`: where anything says so.
-pub fn cost(settings: &Settings, x: &[f64], label: usize, agreement: Option<Agreement>) -> f64 {
+fn cost(settings: &Settings, x: &[f64], label: usize, agreement: Option<Agreement>) -> f64 {
     if !settings.is_sigmoid() {
         return -x[label].exp() / x.iter().map(|v| v.exp()).sum::<f64>();
     }
-    let epsilon = match settings.word("cost.classForm") {
+    match settings.word("cost.classForm") {
         "probability" => return -sigmoid(x[label]),
         "product" => {
             let iou = agreement.expect("it was asked for").iou;
             return -sigmoid(x[label]) * iou.powf(settings.number("cost.power"));
         }
-        "focal" => 1e-8,
-        _ => 0.0,
-    };
-    let (alpha, gamma) = (settings.number("cost.alpha"), settings.number("cost.gamma"));
+        _ => {}
+    }
     let (mut p, mut q) = (sigmoid(x[label]), sigmoid(-x[label]));
     let beta = settings.number("cost.modulation");
     if beta > 0.0 {
@@ -223,7 +286,7 @@ pub fn cost(settings: &Settings, x: &[f64], label: usize, agreement: Option<Agre
         p *= u.powf(beta);
         q = 1.0 - p;
     }
-    -alpha * q.powf(gamma) * (p + epsilon).ln() + (1.0 - alpha) * p.powf(gamma) * (q + epsilon).ln()
+    focal_cost(settings, p, q, true) - focal_cost(settings, p, q, false)
 }
 
 /// Whether a query counts as an object.
@@ -252,6 +315,8 @@ struct Cell {
     x: f64,
     fixed: f64,
     quality: f64,
+    /// How much a target has of the class, where it is labelled.
+    value: Option<f64>,
 }
 
 /// α of a class, where classes have such.
@@ -280,25 +345,29 @@ fn general(settings: &Settings, t: Option<f64>, cell: &Cell) -> f64 {
 }
 
 /// What one logit adds to a sigmoid criterion.
-fn cell(settings: &Settings, is_labelled: bool, &Cell { class, x, fixed, quality }: &Cell) -> f64 {
+fn cell(settings: &Settings, &Cell { class, x, fixed, quality, value }: &Cell) -> f64 {
     let (p, q) = (sigmoid(x), sigmoid(-x));
     let (alpha, gamma) = (settings.number("classification.alpha"), settings.number("classification.gamma"));
     let alpha = if settings.kind == "focal" { class_alpha(settings, class).unwrap_or(alpha) } else { alpha };
     let entropy = |t: f64| -t * p.ln() - (1.0 - t) * q.ln();
-    match (settings.kind, is_labelled) {
-        ("focal", true) => -alpha * q.powf(gamma) * p.ln(),
-        ("focal", false) => -(1.0 - alpha) * p.powf(gamma) * q.ln(),
-        ("varifocal", true) => quality * entropy(quality),
-        ("mal", true) => entropy(quality.powf(gamma)),
-        ("varifocal" | "mal", false) => {
+    match (settings.kind, value) {
+        ("focal", Some(v)) => {
+            (alpha * v + (1.0 - alpha) * (1.0 - v))
+                * (if v == 1.0 { q } else { (v - p).abs() }).powf(gamma)
+                * entropy(v)
+        }
+        ("focal", None) => -(1.0 - alpha) * p.powf(gamma) * q.ln(),
+        ("varifocal", Some(v)) => quality * v * entropy(quality * v),
+        ("mal", Some(v)) => entropy(quality.powf(gamma) * v),
+        ("varifocal" | "mal", None) => {
             let is_detached = settings.flag("classification.detachWeights");
             -alpha * (if is_detached { sigmoid(fixed) } else { p }).powf(gamma) * q.ln()
         }
-        ("ia-bce", true) => {
+        ("ia-bce", Some(v)) => {
             let least = settings.number("classification.minQuality");
-            entropy((sigmoid(fixed).powf(alpha) * quality.powf(1.0 - alpha)).max(least))
+            entropy((sigmoid(fixed).powf(alpha) * quality.powf(1.0 - alpha)).max(least) * v)
         }
-        ("ia-bce", false) => -p.powf(gamma) * q.ln(),
+        ("ia-bce", None) => -p.powf(gamma) * q.ln(),
         (other, _) => panic!("there is no kind {other}"),
     }
 }

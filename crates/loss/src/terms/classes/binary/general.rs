@@ -3,7 +3,8 @@
 //! With p = σ(x), BCE(x, t) = -t·ln p - (1 - t)·ln(1 - p) and t of [`SoftRule`], a labelled cell is worth
 //! w⁺ · |t - p|^γ⁺ · BCE(x, t), any other cell w⁻ · p^γ⁻ · BCE(x, 0). The gradient of a labelled cell is
 //! w⁺ · [|t - p|^γ⁺ · (p - t) + γ⁺ · |t - p|^(γ⁺ - 1) · sgn(p - t) · p(1 - p) · BCE], of which the second part falls away where
-//! the modulators are mere weights. At p = t it is 0.
+//! the modulators are mere weights. At p = t it is 0. Where the target has a value v of the class, t is multiplied by it, and
+//! w⁺ of focal loss is α · v + (1 - α) · (1 - v).
 //!
 //! | criterion | w⁺ | γ⁺ | t | w⁻ | γ⁻ | live |
 //! | --- | --- | --- | --- | --- | --- | --- |
@@ -21,6 +22,7 @@ use simd::{F32, F64, LANES, Level, Simd, dispatch, load, load_f64, padded, prelu
 
 use super::soft::{SoftLabel, SoftRule};
 use super::{Background, Cell, Modulation, Pass, SATURATED, SMALLEST, Sigmoid, modulated};
+use crate::batch::Columns;
 
 /// What distinguishes the sigmoid criteria.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +30,8 @@ pub(crate) struct Numbers {
     /// w⁺ of a labelled cell, and whether t multiplies it.
     pub positive_weight: f64,
     pub weighs_by_target: bool,
+    /// Whether the weight of a cell lies between w⁺ and w⁻ as its value does between 1 and 0, as α_t of focal loss.
+    pub blends_weights: bool,
     /// γ⁺.
     pub positive_gamma: f64,
     /// w⁻ of every other cell.
@@ -74,6 +78,7 @@ impl Numbers {
         let base = Self {
             positive_weight: 1.0,
             weighs_by_target: false,
+            blends_weights: false,
             positive_gamma: 0.0,
             negative_weight: 1.0,
             negative_gamma: 0.0,
@@ -85,6 +90,7 @@ impl Numbers {
             Sigmoid::Focal { alpha, gamma } => Self {
                 positive_weight: alpha,
                 positive_gamma: gamma,
+                blends_weights: true,
                 negative_weight: 1.0 - alpha,
                 negative_gamma: gamma,
                 ..base
@@ -136,6 +142,21 @@ impl General {
 
     pub fn numbers(&self) -> &Numbers {
         &self.numbers
+    }
+
+    /// The same for the columns that an image has, where columns have weights of their own.
+    pub fn of_columns(&self, columns: &Columns) -> Option<Self> {
+        let gather = |weights: &Vec<f64>| {
+            let mut own = vec![0.0; padded(columns.count())];
+            for (column, &weight) in
+                weights[..columns.width()].iter().enumerate().filter(|&(column, _)| columns.has(column))
+            {
+                own[columns.place(column)] = weight;
+            }
+            own
+        };
+        let classes = self.classes.as_ref()?.each_ref().map(gather);
+        Some(Self { classes: Some(classes), ..*self })
     }
 
     /// As [`super::Rule::background`]. `classes`: columns of the logits.
@@ -245,12 +266,16 @@ fn apply_positives_with<S: Simd, const SQUARE: bool>(
                 continue; // the pass has made it what it is
             }
             let [mut positive, negative] = rule.weights(cell.at % classes);
+            if numbers.blends_weights {
+                positive = positive * cell.value + negative * (1.0 - cell.value);
+            }
             if numbers.weighs_by_target {
                 positive *= label.t;
             }
-            gain += positive * f64::from(lanes.value[lane]) - negative * f64::from(lanes.background[lane]);
+            let background = negative * f64::from(lanes.background[lane]);
+            gain += positive * f64::from(lanes.value[lane]) * cell.weight - background * cell.background;
             if let Some(gradient) = &mut gradient {
-                gradient[cell.at] = (f64::from(lanes.slope[lane]) * positive * scale) as f32;
+                gradient[cell.at] = (f64::from(lanes.slope[lane]) * positive * scale * cell.weight) as f32;
             }
         }
     }

@@ -103,12 +103,25 @@ enum Positive {
 }
 
 /// A labelled logit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Cell {
     /// Its place among the image's logits.
     pub at: usize,
     /// How well the pair agrees: the IoU of the matched boxes.
     pub quality: f64,
+    /// How much the target has of the class, above 0 and at most 1.
+    pub value: f64,
+    /// What the cell's own value is multiplied by, and what the pass had it multiplied by.
+    pub weight: f64,
+    pub background: f64,
+}
+
+#[cfg(test)]
+impl Cell {
+    /// One of a target that has all of the class, where nothing is weighed.
+    pub fn plain(at: usize, quality: f64) -> Self {
+        Self { at, quality, value: 1.0, weight: 1.0, background: 1.0 }
+    }
 }
 
 /// What the pass over all cells gives.
@@ -141,7 +154,7 @@ impl Rule {
         self.background.pass(level, logits, scale, gradient)
     }
 
-    /// Replaces the background value of labelled cells by their own; gives Σ(positive - background). Writes `scale` · the derivative of each cell to `gradient`.
+    /// Replaces the background value of labelled cells, all of value 1, by their own; gives Σ(positive - background). Writes `scale` · the derivative of each cell to `gradient`.
     pub fn apply_positives(
         &self,
         level: Level,
@@ -338,9 +351,10 @@ fn apply_positives_with<S: Simd, const SQUARE: bool>(
         }
         positive_lanes::<S, SQUARE>(simd, rule, &mut lanes);
         for (lane, cell) in cells.iter().enumerate() {
-            gain += f64::from(lanes.value[lane]) - rule.background.weight * f64::from(lanes.background[lane]);
+            let background = rule.background.weight * f64::from(lanes.background[lane]);
+            gain += f64::from(lanes.value[lane]) * cell.weight - background * cell.background;
             if let Some(gradient) = &mut gradient {
-                gradient[cell.at] = (f64::from(lanes.slope[lane]) * scale) as f32;
+                gradient[cell.at] = (f64::from(lanes.slope[lane]) * scale * cell.weight) as f32;
             }
         }
     }

@@ -73,7 +73,7 @@ fn cells_of_every_length_follow_the_definition_with_the_same_bits_at_every_level
             let ious = [0.0, 1.0, 0.5, 1e-300, 0.9999999];
             let cells: Vec<Cell> = (0..count)
                 .filter(|k| k % 3 == 1)
-                .map(|at| Cell { at, quality: if at % 2 == 0 { ious[at % 5] } else { f64::from(random.unit()) } })
+                .map(|at| Cell::plain(at, if at % 2 == 0 { ious[at % 5] } else { f64::from(random.unit()) }))
                 .collect();
             let mut results = Level::available().into_iter().map(|l| run(l, kind, &logits, &cells, 0.5));
             let (loss, gradient) = results.next().expect("a level");
@@ -96,7 +96,7 @@ fn cells_of_every_length_follow_the_definition_with_the_same_bits_at_every_level
 fn confident_matches_leave_nothing_of_the_background_behind() {
     // the background value of the labelled cell is a million times what remains of the loss
     for x in [12.0, 40.0, 87.0, 200.0] {
-        let cells = [Cell { at: 7, quality: 1.0 }];
+        let cells = [Cell::plain(7, 1.0)];
         let mut logits = [-x; 20];
         logits[7] = x;
         for kind in KINDS {
@@ -115,7 +115,7 @@ fn confident_matches_leave_nothing_of_the_background_behind() {
 #[test]
 fn values_of_every_finite_logit_are_finite() {
     let extremes = [f32::MAX, f32::MIN, 1e30, -1e30, 104.0, -104.0, 88.0, -88.0, f32::MIN_POSITIVE, 0.0, -0.0];
-    let cells: Vec<Cell> = (0..22).step_by(2).map(|at| Cell { at, quality: [0.0, 0.3, 1.0][at % 3] }).collect();
+    let cells: Vec<Cell> = (0..22).step_by(2).map(|at| Cell::plain(at, [0.0, 0.3, 1.0][at % 3])).collect();
     let logits: Vec<f32> = extremes.iter().flat_map(|&x| [x, x]).collect();
     for kind in KINDS {
         for level in Level::available() {
@@ -184,7 +184,7 @@ fn kinds_with_a_name_are_rows_of_the_numbers_also_where_each_class_has_a_weight_
         for classes in [1, 7, 16, 37] {
             let logits: Vec<f32> = (0..23 * classes).map(|_| random.normal() * 4.0).collect();
             let places = (0..logits.len()).step_by(classes.max(3));
-            let cells: Vec<Cell> = places.map(|at| Cell { at, quality: f64::from(random.unit()) }).collect();
+            let cells: Vec<Cell> = places.map(|at| Cell::plain(at, f64::from(random.unit()))).collect();
             let (loss, gradient) = run(Level::detect(), kind, &logits, &cells, 0.5);
             for weights in [None, Some(vec![1.0; classes])] {
                 let rule = General::new(Numbers::of(kind), None, weights.as_deref());
@@ -215,7 +215,7 @@ fn at_p_equal_to_t_and_at_extreme_logits_all_is_finite_and_the_modulator_passes_
     for (gamma, t) in [(1.0, 0.5), (2.0, 0.5), (1.5, 0.5), (0.5, 0.5), (3.0, 1.0), (1.0, 0.0)] {
         let soft = SoftRule { probability_power: 0.0, quality_power: 1.0, floor: 0.0, maximum: Maximum::None };
         let rule = General::new(quality_focal(gamma, soft), None, Some(&[2.0]));
-        let cells: Vec<Cell> = (0..extremes.len()).map(|at| Cell { at, quality: t }).collect();
+        let cells: Vec<Cell> = (0..extremes.len()).map(|at| Cell::plain(at, t)).collect();
         for level in Level::available() {
             let (loss, gradient) = run_general(level, &rule, &extremes, 1, &cells);
             assert!(loss.is_finite() && gradient.iter().all(|slope| slope.is_finite()), "{gamma}, {t}: {gradient:?}");
@@ -228,7 +228,7 @@ fn at_p_equal_to_t_and_at_extreme_logits_all_is_finite_and_the_modulator_passes_
 
 #[test]
 fn the_greatest_of_an_image_divides_or_raises_and_t_keeps_the_digits_of_both_sides() {
-    let cells = [0.5, 0.25, 0.0].map(|quality| Cell { at: 0, quality });
+    let cells = [0.5, 0.25, 0.0].map(|quality| Cell::plain(0, quality));
     let mut soft = Vec::new();
     let mut fill = |quality_power: f64, maximum: Maximum, cells: &[Cell]| {
         let rule = SoftRule { probability_power: 0.0, quality_power, floor: 0.0, maximum };
@@ -240,7 +240,7 @@ fn the_greatest_of_an_image_divides_or_raises_and_t_keeps_the_digits_of_both_sid
         assert_eq!(found.iter().map(|label| label.t).collect::<Vec<_>>(), [0.5, 0.25, 0.0].map(|t| t / (0.5 + 1e-8)));
         assert_close(found[0].rest / (1e-8 / (0.5 + 1e-8)), 1.0, 1e-12);
     }
-    let perfect = [Cell { at: 0, quality: 1.0 }];
+    let perfect = [Cell::plain(0, 1.0)];
     assert_eq!(fill(1.0, Maximum::Raise, &perfect)[0], SoftLabel { t: 1.0, rest: 0.0 });
     assert!(fill(1.0, Maximum::Divide, &perfect)[0].t < 1.0);
     assert_eq!(fill(1.0, Maximum::Divide, &[]), []);
@@ -274,7 +274,7 @@ fn a_class_has_its_own_weights_and_cells_without_a_label_in_effect_are_backgroun
     let (alpha, weights) = ([0.25, 1.0], [3.0, 0.5]);
     let rule = General::new(numbers, Some(&alpha), Some(&weights));
     let logits = [0.3, -0.2, 1.0, 0.7];
-    let cells = [Cell { at: 0, quality: 0.8 }, Cell { at: 3, quality: 0.0 }];
+    let cells = [Cell::plain(0, 0.8), Cell::plain(3, 0.0)];
     let (loss, _) = run_general(Level::detect(), &rule, &logits, 2, &cells);
     let sigmoid = |x: f32| 1.0 / (1.0 + (-f64::from(x)).exp());
     let background = |at: usize| {
