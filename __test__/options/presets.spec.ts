@@ -181,13 +181,7 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
   ],
   maskDino: [focal, { ...focalCost, class: 4, ...bceDice }, { ...plain(4), ...bceDice }, 1e-6],
   rfDetrSeg: [iaBce, { ...focalCost, classForm: 'log-sigmoid', ...bceDice }, { ...plain(1), ...bceDice }, 1e-7],
-  ecSeg: [
-    mal,
-    { ...focalCost, l1: 1, giou: 1, ...bceDice },
-    { ...fine, class: 2, l1: 1, giou: 1, ...bceDice },
-    0,
-  ],
-  ],
+  ecSeg: [mal, { ...focalCost, l1: 1, giou: 1, ...bceDice }, { ...fine, class: 2, l1: 1, giou: 1, ...bceDice }, 0],
 }
 
 describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, cost, weights, boxEpsilon]) => {

@@ -27,6 +27,7 @@ import type { Positives, ReadPositives } from './extras.ts'
 import { placeOf } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import { checkSizes, PLANES, readPlanes } from './planes.ts'
+import type { ReadField, ReadTarget } from './read-target.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
 /** The ground truth of one image: `n` objects, `n ≥ 0`. Where none counts, nothing is needed but the labels. */
@@ -95,30 +96,6 @@ type LabelledTarget<O> = O extends { readonly boxes: object }
 
 /** The labels and all fields, by name. */
 const KEYS = ['labels', ...TARGET_FIELDS.map(({ name }) => name)]
-
-/** One image's targets, every field of them read once, their types and shapes checked. */
-export interface ReadTarget {
-  /** How many count. */
-  readonly count: number
-  /** The labels, or lists of them; nothing where there are positives. */
-  readonly labels: ArrayLike<unknown>
-  readonly positives: ReadPositives | undefined
-  readonly weights: ArrayLike<unknown> | undefined
-  readonly columns: ArrayLike<unknown> | undefined
-  /** The fields in the core's order, as far as the batch has them. */
-  readonly fields: ReadonlyArray<ReadField | undefined>
-  readonly ignore: ArrayLike<unknown> | undefined
-}
-
-/** What a target has of a field. */
-export interface ReadField {
-  /** Numbers or rows. */
-  readonly values: ArrayLike<unknown>
-  /** The rows that count, where they are nested. */
-  readonly rows: ReadonlyArray<ArrayLike<unknown>> | undefined
-  /** Height and width of planes of bytes, which `values` are then. */
-  readonly size?: readonly [height: number, width: number] | undefined
-}
 
 /** What targets are to have. */
 export interface TargetShape {

@@ -173,7 +173,7 @@ fn compute_all(
     }
     for (normalizers, slot) in normalizers.iter_mut().zip(slots) {
         if layout.parts[slot.part].union {
-            normalizers.fill(report.union_normalizer);
+            divide_by_union(normalizers, report.union_normalizer);
         }
     }
     if has_late {
@@ -235,7 +235,7 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
     let union = union_matches(step, matches, &mut report)?;
     for (layer, slot) in report.layers.iter_mut().zip(slots) {
         if layout.parts[slot.part].union {
-            layer.normalizers.fill(report.union_normalizer);
+            divide_by_union(&mut layer.normalizers, report.union_normalizer);
         }
     }
     if late::distills(step) {
@@ -270,6 +270,12 @@ pub(crate) fn costs(step: &Step<'_>, out: &mut [f32], scratch: &mut Scratch) -> 
         }
     }
     Ok(counts)
+}
+
+/// Puts the normaliser of the union matching in the place of those of the families that follow it.
+fn divide_by_union(normalizers: &mut FamilyNormalizers, union: f64) {
+    let families = normalizers.iter_mut().zip(FAMILIES);
+    families.filter(|(_, family)| family.follows_union).for_each(|(normalizer, _)| *normalizer = union);
 }
 
 /// What the terms of each layer are multiplied by in their gradients. `divisor`: of a layer's class term. `normalizers`: for
