@@ -90,4 +90,4 @@ export type TensorTargetsOf<O> = ReadonlyArray<
 /** A target with labels that goes with outputs of a type. */
 type LabelledTensorTarget<O> = O extends { readonly boxes: object }
   ? TensorTarget
-  : WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, Extract<keyof O, OtherField>>
+  : WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, OtherTargetField<keyof O>>

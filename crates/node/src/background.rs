@@ -11,7 +11,7 @@ use napi_derive::napi;
 
 use crate::disjoint::Arrays;
 use crate::error::Result;
-use crate::loss::{Batch, BatchExtras, Extras, GivenNormalizers, compute_loss};
+use crate::loss::{Batch, BatchExtras, GivenNormalizers, compute_loss};
 use crate::output::Publish;
 use crate::plan::NamedPlan;
 use crate::task::in_background;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use hungarian_loss::{Error, Inputs, Normalizers, Raster, Scratch, Targets};
 use lsap::memory::GiveBack;
-use napi::bindgen_prelude::{Env, External, Uint8ArraySlice};
+use napi::bindgen_prelude::{Env, External, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 
 use crate::disjoint::Arrays;

@@ -68,8 +68,8 @@ pub fn argument(error: &Error, names: &Names) -> String {
         Error::Columns { image, .. } => format!("targets[{image}].columns"),
         Error::AbsentColumn { place, .. } => format!("targets[{}].columns", place.image),
         Error::WeightValue { place, .. } => match place {
-            Place::Query(place) => format!("{}.queryWeights", part(place.part)),
-            Place::Target(place) => format!("targets[{}].weights", place.image),
+            Place::Query(place) | Place::Image(place) => format!("{}.queryWeights", part(place.part)),
+            Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => format!("targets[{image}].weights"),
         },
         Error::NotFinite { place, field, .. } | Error::Value { place, field, .. } => match place {
             Place::Query(place) | Place::Image(place) => format!("{}.{field}", part(place.part)),
