@@ -14,6 +14,7 @@ pub(super) struct Size {
 }
 
 impl Size {
+    #[cfg(test)]
     pub fn new(height: usize, width: usize) -> Self {
         Self { height, width }
     }
