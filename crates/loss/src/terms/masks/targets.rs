@@ -39,8 +39,8 @@ impl LabelMemory {
     }
 }
 
-const fn size_of(raster: &Raster<'_>) -> Size {
-    Size { height: raster.height, width: raster.width }
+fn size_of(raster: &Raster<'_>) -> Size {
+    Size::new(raster.height, raster.width)
 }
 
 impl<'a> Targets<'a> {
@@ -48,7 +48,7 @@ impl<'a> Targets<'a> {
     pub fn new(rows: FieldRows<'a>, first: usize) -> Option<Self> {
         let rasters = rows.rasters()?;
         let [height, width] = rasters.canvas(first + PLANES);
-        Some(Self { rasters, rows, first, canvas: Size { height, width } })
+        Some(Self { rasters, rows, first, canvas: Size::new(height, width) })
     }
 
     /// Whether a target has a mask.
