@@ -202,12 +202,17 @@ describe.each(CRITERIA)('compute: %s', (folder, make, count) => {
           if (found['maskBias'] !== undefined) bias.push(found['maskBias'][0]!)
           for (const [field, name] of FIELDS) {
             const expected = grads[name] ?? grads[`${layer}_${name}`]
-            if (expected !== undefined && (areLarge || field === 'masks')) expectAllClose(found[field]!, expected, GRADIENT_TOLERANCE)
+            if (expected !== undefined && (areLarge || field === 'masks'))
+              expectAllClose(found[field]!, expected, GRADIENT_TOLERANCE)
           }
         })
       }
       if (grads['mask_bias'] !== undefined) {
-        expectClose(bias.reduce((sum, value) => sum + value, 0), grads['mask_bias'][0]!, GRADIENT_TOLERANCE)
+        expectClose(
+          bias.reduce((sum, value) => sum + value, 0),
+          grads['mask_bias'][0]!,
+          GRADIENT_TOLERANCE,
+        )
       }
     })
 
@@ -220,7 +225,12 @@ describe.each(CRITERIA)('compute: %s', (folder, make, count) => {
           const { images } = i === names.length - 1 ? own : own.layers[i]!
           images.forEach(({ data }, image) => {
             const groups = matching[layer]!.filter((_, k) => k % targets.length === image)
-            expectAllClose(data, groups.flatMap(({ cost }) => cost), TOLERANCE, COST_UNIT)
+            expectAllClose(
+              data,
+              groups.flatMap(({ cost }) => cost),
+              TOLERANCE,
+              COST_UNIT,
+            )
           })
         })
       }
