@@ -26,6 +26,7 @@ export const SECTIONS = [
       { text: 'With TensorFlow.js', file: 'docs/guide/training-tfjs.md' },
       { text: 'With jax-js, or any autodiff', file: 'docs/guide/autodiff.md' },
       { text: 'Choosing a criterion', file: 'docs/guide/presets.md' },
+      { text: 'Masks', file: 'docs/guide/masks.md' },
       { text: 'Denoising queries', file: 'docs/guide/denoising.md' },
       { text: 'Groups and one-to-many', file: 'docs/guide/groups.md' },
       { text: 'Several workers', file: 'docs/guide/workers.md' },

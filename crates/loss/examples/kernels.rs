@@ -8,7 +8,8 @@ use std::error::Error;
 use std::hint::black_box;
 
 use hungarian_loss::{
-    Config, Criterion, Inputs, Level, Normalizers, Part, Plan, Result, Scratch, Stack, Structure, Targets,
+    Config, Criterion, Inputs, Level, Normalizers, Part, Plan, Raster, Result, Scratch, Stack, Structure, Targets,
+    Weights, query_fields, target_fields,
 };
 use lsap::{AssignmentOptions, AssignmentSolver, CostMatrix};
 use test_support::Random;
@@ -26,11 +27,13 @@ type Outcome = std::result::Result<(), Box<dyn Error>>;
 
 type Kernel = fn(usize) -> Outcome;
 
-const KERNELS: [(&str, Kernel); 8] = [
+const KERNELS: [(&str, Kernel); 10] = [
     ("loss, softmax", |times| loss(&Config::detr(CLASSES - 1), times)),
     ("loss, focal", |times| loss(&Config::deformable_detr(CLASSES), times)),
     ("loss, varifocal", |times| loss(&varifocal(), times)),
     ("match, softmax", |times| match_targets(&Config::detr(CLASSES - 1), times)),
+    ("match, masks at points", match_masks),
+    ("loss, masks at points", masks_loss),
     ("assignment, 100x100", |times| assign(100, 100, times)),
     ("assignment, 300x300", |times| assign(300, 300, times)),
     ("assignment, 100x7", |times| assign(100, 7, times)),
@@ -119,6 +122,84 @@ fn match_targets(config: &Config, times: usize) -> Outcome {
     let mut scratch = Scratch::default();
     for _ in 0..times {
         black_box(batch.with_inputs(|inputs| plan.match_targets(inputs, &mut matches, &mut scratch))?);
+    }
+    Ok(())
+}
+
+/// An image with masks, as Mask2Former has them, and the criterion of that.
+struct Masks {
+    plan: Plan,
+    logits: Vec<f32>,
+    masks: Vec<f32>,
+    labels: Vec<i32>,
+    /// `[targets, side, side]`.
+    planes: Vec<u8>,
+}
+
+impl Masks {
+    const SIDE: usize = 160;
+    const TARGETS: usize = 20;
+
+    fn new(points: usize) -> Result<Self> {
+        let area = Self::SIDE * Self::SIDE;
+        let weights = Weights::of(&[("class", 2.0), ("maskBce", 5.0), ("maskDice", 5.0)]);
+        let config = Config { cost: weights, weights, ..Config::detr(CLASSES - 1) }
+            .with("masks.costSampling", "points")
+            .with("masks.lossSampling", "points")
+            .with("masks.points", points as f64);
+        let widths = query_fields().map(|field| match field.name {
+            "logits" => CLASSES,
+            "masks" => area,
+            _ => 0,
+        });
+        let axes =
+            query_fields().map(|field| if field.name == "masks" { vec![Self::SIDE, Self::SIDE] } else { Vec::new() });
+        let plan = Criterion::new(Level::detect(), &config)?.plan(Structure {
+            images: 1,
+            stacks: vec![Stack { layers: 1, rows: QUERIES, widths: widths.collect(), axes: axes.collect() }],
+            parts: vec![Part::plain(0..1, 0..QUERIES)],
+            targets: target_fields().map(|target| target.field.name == "masks").collect(),
+        })?;
+        let mut random = Random::new(3);
+        Ok(Self {
+            plan,
+            logits: (0..QUERIES * CLASSES).map(|_| 2.0 * random.normal()).collect(),
+            masks: (0..QUERIES * area).map(|_| 8.0 * (random.unit() - 0.5)).collect(),
+            labels: (0..Self::TARGETS).map(|_| random.below(CLASSES - 1) as i32).collect(),
+            planes: (0..Self::TARGETS * area).map(|_| u8::from(random.below(5) == 0)).collect(),
+        })
+    }
+
+    fn with_inputs<T>(&self, run: impl FnOnce(&Inputs<'_>) -> Result<T>) -> Result<T> {
+        let planes = [Raster { values: &self.planes, height: Self::SIDE, width: Self::SIDE }];
+        let own: Vec<&[Raster<'_>]> =
+            target_fields().map(|target| if target.field.name == "masks" { &planes[..] } else { &[] }).collect();
+        let offsets = [0, Self::TARGETS as u32];
+        let targets = Targets::new(&self.labels, None, &[], &offsets, &[])?.with_rasters(&own);
+        run(&Inputs { tensors: &[&self.logits, &self.masks], given: &[], costs: &[], targets, seed: 0 })
+    }
+}
+
+/// At as many points as Mask2Former takes.
+fn match_masks(times: usize) -> Outcome {
+    let masks = Masks::new(12_544)?;
+    let (mut matches, mut scratch) = (vec![0; masks.plan.reported_queries()], Scratch::default());
+    for _ in 0..times {
+        black_box(masks.with_inputs(|inputs| masks.plan.match_targets(inputs, &mut matches, &mut scratch))?);
+    }
+    Ok(())
+}
+
+fn masks_loss(times: usize) -> Outcome {
+    let masks = Masks::new(1600)?;
+    let (mut by_logits, mut by_masks) = (vec![0.0; masks.logits.len()], vec![0.0; masks.masks.len()]);
+    let (mut matches, mut scratch) = (vec![0; masks.plan.reported_queries()], Scratch::default());
+    for _ in 0..times {
+        let gradients: &mut [&mut [f32]] = &mut [&mut by_logits, &mut by_masks];
+        let compute = |inputs: &Inputs<'_>| {
+            masks.plan.compute(inputs, Normalizers::default(), gradients, &mut matches, &mut scratch)
+        };
+        black_box(masks.with_inputs(compute)?);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ pub(super) struct Size {
 }
 
 impl Size {
-    pub fn new(height: usize, width: usize) -> Self {
+    pub const fn new(height: usize, width: usize) -> Self {
         Self { height, width }
     }
 

@@ -70,7 +70,11 @@ fn product_with<S: Simd>(simd: S, left: &Matrix<'_>, right: &[f32], bias: f32, p
         for (group, factors) in factors.chunks_exact(left.columns * ROWS).enumerate() {
             let first = group * ROWS;
             for within in (0..length).step_by(LANES) {
-                let tile = tile(simd, factors, panel, within, bias);
+                let tile = if left.rows == 1 {
+                    tile::<S, 1>(simd, factors, panel, within, bias)
+                } else {
+                    tile::<S, ROWS>(simd, factors, panel, within, bias)
+                };
                 let count = LANES.min(length - within);
                 for (row, tile) in (first..left.rows).zip(&tile) {
                     out[row * width + at + within..][..count].copy_from_slice(&tile[..count]);
@@ -80,26 +84,32 @@ fn product_with<S: Simd>(simd: S, left: &Matrix<'_>, right: &[f32], bias: f32, p
     }
 }
 
-/// One vector of some rows of the product. `factors`: `[columns, ROWS]`; `panel`: `[columns, PANEL]`.
+/// One vector of the first `N` of some rows of the product. `factors`: `[columns, ROWS]`; `panel`: `[columns, PANEL]`.
 #[inline(always)]
-fn tile<S: Simd>(simd: S, factors: &[f32], panel: &[f32], within: usize, bias: f32) -> [[f32; LANES]; ROWS] {
-    let mut sums = [[F64::splat(simd, f64::from(bias)); 2]; ROWS];
+fn tile<S: Simd, const N: usize>(
+    simd: S,
+    factors: &[f32],
+    panel: &[f32],
+    within: usize,
+    bias: f32,
+) -> [[f32; LANES]; ROWS] {
+    let mut sums = [[F64::splat(simd, f64::from(bias)); 2]; N];
     for (factors, panel) in factors.chunks(RUN * ROWS).zip(panel.chunks(RUN * PANEL)) {
-        let mut partial = [F32::splat(simd, 0.0); ROWS];
+        let mut partial = [F32::splat(simd, 0.0); N];
         for (factors, panel) in factors.chunks_exact(ROWS).zip(panel.chunks_exact(PANEL)) {
             let right = load(simd, panel, within);
-            for row in 0..ROWS {
+            for row in 0..N {
                 partial[row] += right * factors[row];
             }
         }
-        for row in 0..ROWS {
+        for row in 0..N {
             let (low, high) = partial[row].widen();
             sums[row][0] += low;
             sums[row][1] += high;
         }
     }
     let mut tile = [[0.0; LANES]; ROWS];
-    for row in 0..ROWS {
+    for row in 0..N {
         let mut wide = [0.0; LANES];
         store_f64(sums[row], &mut wide, 0);
         for (out, wide) in tile[row].iter_mut().zip(wide) {
