@@ -396,8 +396,8 @@ describe('hungarianLoss: is refused:', () => {
     [
       'masks',
       () => ({ ...layerOf(layers[0]), masks: tf.zeros([1]) }),
-      { code: 'OPTION', argument: 'outputs.masks' },
-      /not supported/,
+      { code: 'SHAPE', argument: 'outputs.masks' },
+      /height, width\], got \[1\]/,
     ],
   ])('%s', async (_, make, details, message) => {
     const error = errorOf(() => hungarianLoss(tf, criterion)(untyped(make()), targets))

@@ -26,8 +26,11 @@ import {
   untyped,
 } from '../support/helpers.ts'
 
-/** Presets of boxes. */
-const NAMES = (Object.keys(PRESETS) as PresetName[]).filter((name) => PRESETS[name].cost.l1 > 0)
+/** Presets of boxes without masks, whose canvas is that of the batch. */
+const NAMES = (Object.keys(PRESETS) as PresetName[]).filter((name) => {
+  const { cost, weights } = PRESETS[name]
+  return cost.l1 > 0 && weights.maskDice === undefined
+})
 
 const CLASSES = 4
 const QUERIES = 6

@@ -24,7 +24,7 @@ describe('checkKeys: keys that are unknown or out of place are refused, and the 
     ['group', { ...layer, group: 2 }, 'outputs.group', /mean groups\?/],
     ['a slip', { ...layer, auxilary: [other] }, 'outputs.auxilary', /mean auxiliary\?/],
     ['what is like nothing', { ...layer, zzz: 1 }, 'outputs.zzz', /no such key; known are logits, .*oneToMany$/],
-    ['masks of DETR', { ...layer, pred_masks: 1 }, 'outputs.pred_masks', /not supported/],
+    ['masks of DETR', { ...layer, pred_masks: 1 }, 'outputs.pred_masks', /mean masks\?/],
     ['weight', { ...layer, weight: 2 }, 'outputs.weight', /outputs\.encoder or .*options\.weights/],
     ['weights', { ...layer, weights: { l1: 0 } }, 'outputs.weights', /outputs\.encoder or .*options\.weights/],
     ['classAgnostic', { ...layer, classAgnostic: true }, 'outputs.classAgnostic', /belongs to outputs\.encoder$/],
@@ -142,7 +142,7 @@ describe('checkKeys: keys that are unknown or out of place are refused, and the 
     ['orig_size', { orig_size: [480, 640] }, /\(leave it out\)$/],
     ['constructor', { constructor: 1 }, /no such key; known are labels, boxes, .*valid, ignore$/],
     ['logits', { logits: 3 }, /belongs to the outputs/],
-    ['masks', { masks: [] }, /not supported/],
+    ['mask_labels', { mask_labels: [] }, /mean masks\?/],
   ])('%s of a target', (key, change, message) => {
     const error = onTarget(change)
     expect(error).toMatchObject({ code: 'OPTION', argument: `targets[0].${key}`, image: 0 })

@@ -147,8 +147,8 @@ describe('out: arrays for gradients are refused:', () => {
     ['a bare array', new Float32Array(60), { code: 'OPTION', argument: 'call.out' }, /Float32Array/],
     [
       'an unknown key',
-      { ...buffers(), masks: 1 },
-      { code: 'OPTION', argument: 'call.out.masks' },
+      { ...buffers(), mask: 1 },
+      { code: 'OPTION', argument: 'call.out.mask' },
       /known are logits, boxes, corners, .*auxiliary/,
     ],
     ['no logits', { boxes: new Float32Array(48) }, { code: 'DTYPE', argument: 'call.out.logits' }, /undefined/],

@@ -90,10 +90,10 @@ describe('readPredictions: outputs are refused:', () => {
       /Uint8Array/,
     ],
     [
-      'with masks',
-      { logits, boxes, masks: zeros(2, 3, 8, 8) },
-      { code: 'OPTION', argument: 'outputs.masks' },
-      /not supported/,
+      'with masks of other queries',
+      { logits, boxes, masks: zeros(2, 4, 8, 8) },
+      { code: 'SHAPE', argument: 'outputs.masks' },
+      /expected shape \[2, 3, height, width\], got \[2, 4, 8, 8\]/,
     ],
     [
       'auxiliary that is no array',
@@ -148,8 +148,8 @@ describe('readPredictions: outputs are refused:', () => {
     [
       'auxiliary masks',
       { logits, boxes, auxiliary: [{ logits, boxes, masks: 1 }] },
-      { code: 'OPTION', argument: 'outputs.auxiliary[0].masks' },
-      /not supported/,
+      { code: 'DTYPE', argument: 'outputs.auxiliary[0].masks' },
+      /got 1/,
     ],
   ])('%s', (_, outputs, details, message) => {
     for (const stage of ['compute', 'match', 'cost'] as const) {

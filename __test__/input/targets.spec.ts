@@ -270,7 +270,7 @@ describe('targets are refused:', () => {
     ['fewer valid than none', { valid: -1 }, { code: 'RANGE', argument: 'targets[0].valid' }, /got -1/],
     ['a fraction valid', { valid: 0.5 }, { code: 'RANGE', argument: 'targets[0].valid' }, /got 0.5/],
     ['a mask for valid', { valid: [true, false] }, { code: 'RANGE', argument: 'targets[0].valid' }, /an array of 2/],
-    ['masks', { masks: [] }, { code: 'OPTION', argument: 'targets[0].masks', image: 0 }, /not supported/],
+    ['too few masks', { masks: [] }, { code: 'SHAPE', argument: 'targets[0].masks', image: 0 }, /expected 2 masks/],
   ])('%s', (_, change, details, message) => {
     const error = errorOf(() => compute({ labels, boxes: flat, ...change }))
     expect(error).toMatchObject(details)

@@ -20,7 +20,30 @@ const common = {
   distribution: { regMax: 32, up: 0.5, regScale: 4, temperature: 5 },
   threads: threadCount(),
 }
-const others = { spanL1: 0, spanGiou: 0, spanIou: 0, pointL1: 0 }
+const others = { spanL1: 0, spanGiou: 0, spanIou: 0, pointL1: 0, maskBce: 0, maskFocal: 0, maskDice: 0 }
+const wholeMasks = {
+  costSampling: 'grid',
+  lossSampling: 'canvas',
+  pointCount: 'fixed',
+  points: 12544,
+  pointSets: 'image',
+  outside: 'zeros',
+  targetSampling: 'bilinear',
+  oversampling: 3,
+  importance: 0.75,
+  alpha: 0.25,
+  gamma: 2,
+}
+const byPoints = { costSampling: 'points', lossSampling: 'points' }
+const bySixteenths = { ...byPoints, pointCount: 'sixteenth', pointSets: 'batch', targetSampling: 'nearest' }
+/** What the criteria of masks have beside that. */
+const BESIDES: { readonly [Name in PresetName]?: { readonly masks?: object; readonly clampSizes?: boolean } } = {
+  mask2Former: { masks: byPoints },
+  eoMT: { masks: byPoints },
+  maskDino: { masks: byPoints },
+  rfDetrSeg: { masks: { ...bySixteenths, outside: 'border' }, clampSizes: true },
+  ecSeg: { masks: bySixteenths, clampSizes: true },
+}
 const terms = (classWeight: number) => ({
   class: classWeight,
   l1: 5,
@@ -43,6 +66,10 @@ const softmax = {
 }
 const focal = { kind: 'focal', alpha: 0.25, gamma: 2 }
 const focalCost = { ...terms(2), classForm: 'focal', alpha: 0.25, gamma: 2 }
+const probability = { classForm: 'probability', alpha: undefined, gamma: undefined }
+const bceDice = { maskBce: 5, maskDice: 5 }
+const mal = { kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true }
+const alone = (weights: object) => ({ ...terms(0), l1: 0, giou: 0, ...weights })
 const varifocal = { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: true }
 
 /** Classification, cost, weights and ε as the published code has them. */
@@ -63,13 +90,47 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
     { ...moment, spanL1: 5, fgl: 0, ddf: 0 },
     0,
   ],
-  deim: [{ kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true }, focalCost, fine, 0],
+  deim: [mal, focalCost, fine, 0],
+  detrMasks: [softmax, { ...terms(1), ...probability }, { ...plain(1), maskFocal: 1, maskDice: 1 }, 0],
+  maskFormer: [
+    softmax,
+    { ...alone({ class: 1, maskFocal: 20, maskDice: 1 }), ...probability },
+    { ...alone({ class: 1, maskFocal: 20, maskDice: 1 }), fgl: 0, ddf: 0 },
+    0,
+  ],
+  mask2Former: [
+    softmax,
+    { ...alone({ class: 2, ...bceDice }), ...probability },
+    { ...alone({ class: 2, ...bceDice }), fgl: 0, ddf: 0 },
+    0,
+  ],
+  eoMT: [
+    softmax,
+    { ...alone({ class: 2, ...bceDice }), ...probability },
+    { ...alone({ class: 2, ...bceDice }), fgl: 0, ddf: 0 },
+    0,
+  ],
+  maskDino: [focal, { ...focalCost, class: 4, ...bceDice }, { ...plain(4), ...bceDice }, 1e-6],
+  rfDetrSeg: [
+    { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 },
+    { ...focalCost, classForm: 'log-sigmoid', ...bceDice },
+    { ...plain(1), ...bceDice },
+    0,
+  ],
+  ecSeg: [
+    mal,
+    { ...focalCost, l1: 1, giou: 1, ...bceDice },
+    { ...fine, class: 2, l1: 1, giou: 1, ...bceDice },
+    0,
+  ],
 }
 
 describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, cost, weights, boxEpsilon]) => {
-  const boxMatching = name === 'dFine' || name === 'deim' ? 'union' : 'layer'
-  const normalization = name === 'momentDetr' ? 'num-pairs' : 'num-boxes'
-  const options = { ...common, classification, cost, weights, boxEpsilon, boxMatching, normalization }
+  const boxMatching = ['dFine', 'deim', 'ecSeg'].includes(name) ? 'union' : 'layer'
+  const normalization = ['momentDetr', 'eoMT'].includes(name) ? 'num-pairs' : 'num-boxes'
+  const { masks, ...besides } = BESIDES[name as PresetName] ?? {}
+  const own = { classification, cost, weights, boxEpsilon, boxMatching, normalization }
+  const options = { ...common, ...besides, masks: { ...wholeMasks, ...masks }, ...own }
 
   test('has the published values', () => {
     expect(HungarianLoss[name as PresetName]({ numClasses: 91 }).options).toEqual(options)
@@ -102,5 +163,5 @@ test('PRESETS: the cost has the focal loss’ α and γ unless it is given its o
 test('PRESETS: an unknown preset is refused', () => {
   const error = errorOf(() => new HungarianLoss({ numClasses: 3 }, untyped('yolo')))
   expect(error).toMatchObject({ code: 'OPTION', argument: 'preset' })
-  expect(error.message).toMatch(/'detr' or .*'momentDetr', got "yolo"/)
+  expect(error.message).toMatch(/'detr' or .*'ecSeg', got "yolo"/)
 })

@@ -6,10 +6,11 @@ import type { Kind } from '../../src/terms/classification.ts'
 import { CLASSES } from '../../src/terms/classes.ts'
 import { EDGES } from '../../src/terms/edges.ts'
 import { FIELDS, FOREIGN_FIELDS, TARGET_FIELDS, TERMS } from '../../src/terms/index.ts'
+import { MASKS } from '../../src/terms/masks.ts'
 import { POINTS } from '../../src/terms/points.ts'
 import { SPANS } from '../../src/terms/spans.ts'
 
-const FAMILIES = [CLASSES, BOXES, EDGES, SPANS, POINTS]
+const FAMILIES = [CLASSES, BOXES, EDGES, SPANS, POINTS, MASKS]
 
 test('terms and fields have what the core says of them', () => {
   expect(TERMS.map(({ name, inCost, needsSigmoid }) => ({ name, inCost, needsSigmoid }))).toEqual(DESCRIPTION.terms)
@@ -24,7 +25,7 @@ test('families do not say it again', () => {
   // the classes stand apart in the core
   expect(FAMILIES).toHaveLength(1 + DESCRIPTION.families.length)
   const said = FAMILIES.flatMap(({ terms, fields, targets }) => [...terms, ...fields, ...targets].flatMap(Object.keys))
-  for (const fact of ['inCost', 'needsSigmoid', 'hasGradient', 'isOptional']) expect(said).not.toContain(fact)
+  for (const fact of ['inCost', 'needsSigmoid', 'hasGradient', 'isOptional', 'form', 'heldBy', 'sizes']) expect(said).not.toContain(fact)
 })
 
 test('names that others have for fields stand for fields that the family has, and for one each', () => {

@@ -107,10 +107,13 @@ describe.each(CASES)('resolveOption: %s, %s:', (kind, name, option) => {
 describe.each(Object.keys(PRESETS) as PresetName[])('resolveOption: the preset %s', (preset) => {
   test('has the core’s default wherever it says nothing', () => {
     const { options } = new HungarianLoss({ numClasses }, preset)
-    const { classification: kind, boxEpsilon, normalization, classNormalization } = PRESETS[preset]
+    const { classification: kind, boxEpsilon, normalization, classNormalization, clampSizes, masks } = PRESETS[preset]
     const own = new Map<string, unknown>([
       ['boxEpsilon', boxEpsilon],
       ['normalization', normalization],
+      ['clampSizes', clampSizes],
+      ['cost.classForm', PRESETS[preset].classForm],
+      ...Object.entries(masks ?? {}).map(([key, value]) => [`masks.${key}`, value] as const),
     ])
     if (classNormalization !== undefined) own.set('classification.normalization', classNormalization)
     for (const option of optionsOf(kind)) {
@@ -131,6 +134,15 @@ const WORDS: ReadonlyArray<[string, object]> = [
   ['boxFormat', { cxcywh: true, xyxy: true } satisfies Words<ResolvedOptions['boxFormat']>],
   ['pointFormat', { xy: true, xyz: true } satisfies Words<ResolvedOptions['pointFormat']>],
   ['spanFormat', { cxw: true, xx: true } satisfies Words<ResolvedOptions['spanFormat']>],
+  ['masks.costSampling', { grid: true, points: true } satisfies Words<ResolvedOptions['masks']['costSampling']>],
+  ['masks.lossSampling', { canvas: true, points: true } satisfies Words<ResolvedOptions['masks']['lossSampling']>],
+  ['masks.pointCount', { fixed: true, sixteenth: true } satisfies Words<ResolvedOptions['masks']['pointCount']>],
+  ['masks.pointSets', { image: true, batch: true } satisfies Words<ResolvedOptions['masks']['pointSets']>],
+  ['masks.outside', { zeros: true, border: true } satisfies Words<ResolvedOptions['masks']['outside']>],
+  [
+    'masks.targetSampling',
+    { bilinear: true, nearest: true } satisfies Words<ResolvedOptions['masks']['targetSampling']>,
+  ],
   ['cardinality', { threshold: true, published: true } satisfies Words<ResolvedOptions['cardinality']>],
   [
     'cost.classForm',

@@ -1,8 +1,11 @@
 /** The criteria to choose from: every preset of the package whose objects are boxes, by the name of its paper. */
 import type { PresetName } from 'hungarian-loss'
 
-/** Presets of boxes. Moment-DETR's are spans. */
-export type BoxPreset = Exclude<PresetName, 'momentDetr'>
+/** Presets that have masks. */
+type OfMasks = 'detrMasks' | 'maskFormer' | 'mask2Former' | 'eoMT' | 'maskDino' | 'rfDetrSeg' | 'ecSeg'
+
+/** Presets of boxes alone. Moment-DETR's are spans. */
+export type BoxPreset = Exclude<PresetName, 'momentDetr' | OfMasks>
 
 /** Each with its name as people say it. */
 export const PRESETS: Readonly<Record<BoxPreset, string>> = {

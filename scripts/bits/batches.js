@@ -42,8 +42,11 @@ const VARIANTS = [
   { isEmpty: true },
 ]
 
-/** The presets whose outputs have boxes. */
-const OF_BOXES = Object.keys(PRESETS).filter((preset) => PRESETS[preset].cost.l1 > 0)
+/** The presets whose outputs have boxes, and no masks beside them: those came later. */
+const OF_BOXES = Object.keys(PRESETS).filter((preset) => {
+  const { cost, weights } = PRESETS[preset]
+  return cost.l1 > 0 && !(weights.maskDice > 0)
+})
 
 /** Likewise of spans. */
 const OF_SPANS = [
@@ -72,7 +75,18 @@ const OF_POINTS = [
  * variant, and what makes the inputs of those with boxes.
  * @type {ReadonlyArray<[preset: string, structure: string, variant: object, convert: (value: unknown) => unknown]>}
  */
-const LATER = []
+const LATER = [
+  ['maskFormer', 'plain', {}, toMasks({})],
+  ['maskFormer', 'encoder', { isIgnoring: true }, toMasks({ hasFlags: true })],
+  ['maskFormer', 'added cost', { isEmpty: true }, toMasks({})],
+  ['detrMasks', 'everything', {}, toMasks({ isBeside: true, isLast: true })],
+  ['mask2Former', 'stacked', { options: { masks: { points: 40 } } }, toMasks({ isFactored: true })],
+  ['eoMT', 'one to many', { options: { masks: { points: 33, gamma: 1.5 } } }, toMasks({ hasVoid: true })],
+  ['maskDino', 'denoising', { options: { masks: { points: 50 } } }, toMasks({ isBeside: true })],
+  ['rfDetrSeg', 'groups', {}, toMasks({ isBeside: true, isFactored: true })],
+  ['rfDetrSeg', 'ranges of queries', {}, toMasks({ isBeside: true, isFactored: true, hasFlags: true })],
+  ['ecSeg', 'everything', {}, toMasks({ isBeside: true, hasVoid: true })],
+]
 
 /** Options of softmax alone, and of the sigmoid kinds. */
 const SOFTMAX = [{}, { noObjectIndex: 0 }, { classWeights: [1, 0.5, 2, 0.25, 3] }, { normalization: 'num-boxes' }]
@@ -167,6 +181,70 @@ function toPoints(value, variant) {
 function pointsOf({ data, shape }, rowOf) {
   const rows = Array.from({ length: data.length / 4 }, (_, i) => rowOf(data.subarray(4 * i, 4 * i + 4)))
   return { data: Float32Array.from(rows.flat()), shape: [...shape.slice(0, -1), rowOf([]).length] }
+}
+
+/** Height and width of masks that are predicted, of those of targets, and how many features a pixel has. */
+const PLANE = [5, 6]
+const TARGET_PLANE = [8, 7]
+const CHANNELS = 3
+
+/** Batches with masks in place of boxes, or beside them: made of the numbers of a box. `isLast`: only in the last layers. */
+function toMasks(variant) {
+  const convert = (value) => {
+    if (Array.isArray(value)) return value.map(convert)
+    if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+    const made = {}
+    for (const [key, inner] of Object.entries(value)) {
+      if (key !== 'boxes') {
+        const isLayers = key === 'auxiliary' && variant.isLast
+        made[key === 'l1' && !variant.isBeside ? 'maskDice' : key] = isLayers ? inner : convert(inner)
+        continue
+      }
+      if (variant.isBeside) made.boxes = inner
+      Object.assign(made, Array.isArray(inner) ? targetMasks(inner, variant) : layerMasks(inner, variant))
+    }
+    return made
+  }
+  return convert
+}
+
+function layerMasks({ data, shape }, { isFactored }) {
+  const [lead, [height, width]] = [shape.slice(0, -1), PLANE]
+  const number = (i) => 5 * data[i % data.length] - 2
+  if (!isFactored) {
+    const planes = Float32Array.from({ length: (data.length / 4) * height * width }, (_, i) => {
+      const [row, pixel] = [Math.floor(i / (height * width)), i % (height * width)]
+      return number(4 * row + (pixel % 4)) + (pixel % 7) - 3
+    })
+    return { masks: { data: planes, shape: [...lead, height, width] } }
+  }
+  const [images, queries] = [lead.slice(0, -1), lead.at(-1)]
+  const size = images.reduce((product, length) => product * length, CHANNELS * height * width)
+  const rows = Float32Array.from({ length: (data.length / 4) * CHANNELS }, (_, i) => number(i + 1))
+  return {
+    maskFeatures: {
+      data: Float32Array.from({ length: size }, (_, i) => number(7 * i)),
+      shape: [...images, CHANNELS, height, width],
+    },
+    maskQueries: { data: rows, shape: [...images, queries, CHANNELS] },
+    maskBias: { data: new Float32Array(images.length === 1 ? 1 : images[0]).fill(0.25), shape: [...images.slice(0, -1), 1] },
+  }
+}
+
+function targetMasks(boxes, { hasFlags, hasVoid }) {
+  const [height, width] = TARGET_PLANE
+  const inside = ([x, y, w, h], at) => {
+    const [column, row] = [((at % width) + 0.5) / width, (Math.floor(at / width) + 0.5) / height]
+    return Number(Math.abs(column - x) < w && Math.abs(row - y) < h)
+  }
+  const pixels = boxes.flatMap((box) => Array.from({ length: height * width }, (_, at) => inside(box, at)))
+  const masks = { data: Uint8Array.from(pixels), shape: [boxes.length, height, width] }
+  const hidden = Uint8Array.from({ length: height * width }, (_, at) => Number(at % 5 === 0))
+  return {
+    masks,
+    ...(hasFlags ? { hasMask: boxes.map((_, i) => i % 2) } : {}),
+    ...(hasVoid ? { void: { data: hidden, shape: [height, width] } } : {}),
+  }
 }
 
 const describe = (variant, turn) => `${turn} ${Object.keys({ ...variant, ...variant.options }).join(' ')}`.trim()

@@ -279,6 +279,10 @@ function readTensors(
     }
     const { name: field, columns, axes, hint, sizes } = FIELDS[i] as Field
     if (sizes !== undefined) {
+      const { inPlaceOf } = FIELDS[i] as Field
+      if (inPlaceOf !== undefined && given.fields[placeOf(inPlaceOf)] !== undefined) {
+        fail('SHAPE', `${name}.${field}`, `must be absent beside ${inPlaceOf}, whose place it takes`)
+      }
       const read = readFree(FIELDS[i] as Field, sizes, tensor, shape, `${name}.${field}`)
       widths[i] = sizeOf(read.row)
       // of no pair there are no points either

@@ -39,6 +39,21 @@ export function readPlanes(
   return { values: kept, rows: undefined, size: [height, width] }
 }
 
+/** Refuses planes of an image that are not of one size. An empty one has none. */
+export function checkSizes(fields: ReadonlyArray<ReadField | undefined>, image: number): void {
+  let first: readonly [name: string, size: readonly [number, number]] | undefined
+  for (let field = 0; field < fields.length; field++) {
+    const size = fields[field]?.size
+    if (size === undefined || size[0] * size[1] === 0) continue
+    const { name } = TARGET_FIELDS[field] as TargetField
+    first ??= [name, size]
+    const [other, [height, width]] = first
+    if (size[0] === height && size[1] === width) continue
+    const rule = `must be ${height} × ${width} pixels, as targets[${image}].${other} is, got ${size[0]} × ${size[1]}`
+    fail('SHAPE', `targets[${image}].${name}`, rule, { image })
+  }
+}
+
 /** The plane of an image as one of a single target. */
 function onlyPlane(value: unknown, argument: string): unknown {
   if (!isObject(value)) failType(value, '{ data, shape: [h, w] }', argument)

@@ -22,7 +22,7 @@ import { TARGET_FIELDS } from '../terms/index.ts'
 import type { LayerFields, TargetField, TargetFields } from '../terms/index.ts'
 import { placeOf } from './layers.ts'
 import type { Predictions } from './outputs.ts'
-import { PLANES, readPlanes } from './planes.ts'
+import { checkSizes, PLANES, readPlanes } from './planes.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
 /** The ground truth of one image: `n` objects, `n ≥ 0`. Where none counts, nothing is needed but the labels. */
@@ -192,6 +192,7 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
     has[field] = true
     fields[field] = readField(value, target, field, { image, given, counted: count, size, axes })
   }
+  checkSizes(fields, image)
   if (ignore !== undefined) checkIgnores(ignore, image, given)
   return {
     count,

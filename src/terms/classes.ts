@@ -205,11 +205,10 @@ export function resolveClassOptions(given: Unchecked<ClassOptions>, preset: Clas
 export function resolveClassCost(
   given: { readonly [K in keyof ClassCostOptions]?: unknown },
   classification: ResolvedClassification,
-  preset: Pick<ClassPreset, 'classForm'> = {},
+  preset: ClassPreset,
 ): ResolvedClassCost {
   const { kind } = classification
-  // one that belongs to the preset's kind alone is none of another's
-  const usual = kind === 'softmax' ? undefined : preset.classForm
+  const usual = kind === preset.classification ? preset.classForm : undefined
   const classForm: ResolvedClassCost['classForm'] = resolveOption('cost.classForm', given.classForm, { kind, usual })
   const { alpha, gamma } = given
   if (kind === 'softmax') {

@@ -95,6 +95,7 @@ impl Large {
 const BOXES: [(&str, f64); 3] = [("class", 1.0), ("l1", 5.0), ("giou", 2.0)];
 const SPANS: [(&str, f64); 2] = [("class", 1.0), ("spanL1", 5.0)];
 const POINTS: [(&str, f64); 2] = [("class", 1.0), ("pointL1", 5.0)];
+const MASKS: [(&str, f64); 4] = [("class", 1.0), ("maskBce", 5.0), ("maskFocal", 1.0), ("maskDice", 5.0)];
 const EDGES: [(&str, f64); 5] = [("class", 1.0), ("l1", 5.0), ("giou", 2.0), ("fgl", 0.15), ("ddf", 1.5)];
 
 /// A number of object classes, a part, and how many targets an image has.
@@ -160,6 +161,13 @@ fn a_loss_of_any_kind_takes_what_it_asks_for() {
         for (family, weights) in [("points", &POINTS), ("spans", &SPANS)] {
             let settings = settings("focal", 9, non_finite, false).weighted(weights);
             Large::new(settings, &[family], Part::plain(0..2, 0..9000), 2, 50).check(family);
+        }
+        for sampling in ["whole", "points"] {
+            let mut settings = settings("focal", 9, non_finite, false).weighted(&MASKS);
+            if sampling == "points" {
+                settings = settings.with("masks.costSampling", "points").with("masks.lossSampling", "points");
+            }
+            Large::new(settings, &["masks"], Part::plain(0..2, 0..300), 2, 50).check(sampling);
         }
         let mut agnostic = focal(20, 2, 9000, 30).labels(9);
         agnostic.part().class_agnostic = true;

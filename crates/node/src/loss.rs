@@ -259,6 +259,9 @@ pub fn cost_matrix(
     run().map_err(|failure| failure.into_js(&env))
 }
 
+/// The planes of the targets, their sizes, and the seed, as they are given.
+type GivenPlanes<'b, 'a> = (Option<&'b [&'a [u8]]>, Option<&'b [u32]>, Option<f64>);
+
 fn batch<'a>(
     plan: &NamedPlan,
     fields: &[&'a [f32]],
@@ -268,7 +271,7 @@ fn batch<'a>(
     ignored: Option<&'a [u8]>,
     given: Option<&'a [i32]>,
     costs: Option<&'a [f32]>,
-    (planes, plane_sizes, seed): (Option<&[&'a [u8]]>, Option<&[u32]>, Option<f64>),
+    (planes, plane_sizes, seed): GivenPlanes<'_, 'a>,
 ) -> Result<Batch<'a>> {
     Ok(Batch {
         fields: plan.fields(fields.iter().copied())?,

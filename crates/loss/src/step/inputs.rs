@@ -78,7 +78,8 @@ impl<'a> Inputs<'a> {
             for (k, field) in targets_of(family).enumerate() {
                 let info = &FAMILIES[family].targets[k];
                 if info.form != Form::Row {
-                    self.check_raster_lengths(field, info, if layout.has_targets[field] { layout.images } else { 0 })?;
+                    let images = if layout.has_targets[field] { layout.images } else { 0 };
+                    self.check_raster_lengths([field, targets_of(family).start], info, images)?;
                     continue;
                 }
                 let values = self.targets.field(field);
@@ -124,11 +125,26 @@ impl<'a> Inputs<'a> {
         Ok(())
     }
 
-    /// Checks how many values planes have. `images`: that have them.
-    fn check_raster_lengths(&self, place: usize, info: &TargetField, images: usize) -> Result<()> {
+    /// Checks how many values planes have. `first`: the family's first field, whose planes are as large. `images`: that have
+    /// them.
+    fn check_raster_lengths(
+        &self,
+        [place, first]: [usize; 2],
+        info: &TargetField,
+        images: usize,
+    ) -> Result<()> {
         let (array, rasters) = (Array::Targets { field: info.field.name }, self.targets.rasters(place));
         check_length(array, rasters.len(), &[images])?;
         for (image, &Raster { values, height, width }) in rasters.iter().enumerate() {
+            let planes = self.targets.rasters(first).get(image).filter(|planes| planes.height * planes.width > 0);
+            if let Some(planes) = planes.filter(|_| !values.is_empty()) {
+                // those of an image are of one size
+                let [expected, actual] = [[planes.height, planes.width], [height, width]];
+                if expected != actual {
+                    return check_length(array, values.len(), &expected)
+                        .and_then(|()| check_length(array, width, &[planes.width]));
+                }
+            }
             match info.form {
                 Form::Plane if values.is_empty() => {}
                 Form::Plane => check_length(array, values.len(), &[height, width])?,

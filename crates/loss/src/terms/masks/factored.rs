@@ -10,6 +10,9 @@ const RUN: usize = 16;
 /// Columns that are multiplied with all rows before the next ones.
 const PANEL: usize = 8 * LANES;
 
+/// Rows that are multiplied at a time.
+const ROWS: usize = 4;
+
 /// A matrix, row-major.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Matrix<'a> {
@@ -27,7 +30,8 @@ impl Matrix<'_> {
     }
 }
 
-/// `left · right + bias`. `right`: `[left.columns, width]`. `out`: `[left.rows, width]`, overwritten. `panel`: memory.
+/// `left · right + bias`. `right`: `[left.columns, width]`. `out`: `[left.rows, width]`, overwritten. `panel`: memory, of about
+/// `left.columns · (left.rows + 128)` values.
 pub(super) fn product(
     level: Level,
     left: &Matrix<'_>,
@@ -42,13 +46,20 @@ pub(super) fn product(
         return;
     }
     debug_assert_eq!(right.len() * left.rows, out.len() * left.columns);
-    panel.resize(left.columns * PANEL, 0.0);
+    panel.resize(left.columns * (PANEL + left.rows.next_multiple_of(ROWS)), 0.0);
     dispatch!(level, simd => product_with(simd, left, right, bias, panel, out));
 }
 
 #[inline(always)]
 fn product_with<S: Simd>(simd: S, left: &Matrix<'_>, right: &[f32], bias: f32, panel: &mut [f32], out: &mut [f32]) {
     let width = right.len() / left.columns;
+    let (panel, factors) = panel.split_at_mut(left.columns * PANEL);
+    for (group, factors) in factors.chunks_exact_mut(left.columns * ROWS).enumerate() {
+        for (place, factor) in factors.iter_mut().enumerate() {
+            let (column, row) = (place / ROWS, group * ROWS + place % ROWS);
+            *factor = if row < left.rows { left.at(row, column) } else { 0.0 };
+        }
+    }
     for at in (0..width).step_by(PANEL) {
         let length = PANEL.min(width - at);
         // rows that lie far apart are brought together once, for all rows of the left
@@ -56,15 +67,11 @@ fn product_with<S: Simd>(simd: S, left: &Matrix<'_>, right: &[f32], bias: f32, p
             panel[..length].copy_from_slice(&row[at..at + length]);
             panel[length..].fill(0.0);
         }
-        for first in (0..left.rows).step_by(2) {
-            for within in (0..length).step_by(2 * LANES) {
-                let mut tile = [[0.0; 2 * LANES]; 2];
-                if first + 1 < left.rows {
-                    rows::<S, 2>(simd, left, first, panel, within, bias, &mut tile);
-                } else {
-                    rows::<S, 1>(simd, left, first, panel, within, bias, &mut tile);
-                }
-                let count = (2 * LANES).min(length - within);
+        for (group, factors) in factors.chunks_exact(left.columns * ROWS).enumerate() {
+            let first = group * ROWS;
+            for within in (0..length).step_by(LANES) {
+                let tile = tile(simd, factors, panel, within, bias);
+                let count = LANES.min(length - within);
                 for (row, tile) in (first..left.rows).zip(&tile) {
                     out[row * width + at + within..][..count].copy_from_slice(&tile[..count]);
                 }
@@ -73,45 +80,33 @@ fn product_with<S: Simd>(simd: S, left: &Matrix<'_>, right: &[f32], bias: f32, p
     }
 }
 
-/// Two vectors of `N` rows of the product.
+/// One vector of some rows of the product. `factors`: `[columns, ROWS]`; `panel`: `[columns, PANEL]`.
 #[inline(always)]
-fn rows<S: Simd, const N: usize>(
-    simd: S,
-    left: &Matrix<'_>,
-    first: usize,
-    panel: &[f32],
-    within: usize,
-    bias: f32,
-    tile: &mut [[f32; 2 * LANES]; 2],
-) {
-    let mut sums = [[[F64::splat(simd, f64::from(bias)); 2]; 2]; N];
-    for run in (0..left.columns).step_by(RUN) {
-        let mut partial = [[F32::splat(simd, 0.0); 2]; N];
-        for column in run..left.columns.min(run + RUN) {
-            let right =
-                [load(simd, panel, column * PANEL + within), load(simd, panel, column * PANEL + within + LANES)];
-            for n in 0..N {
-                let factor = left.at(first + n, column);
-                partial[n][0] += right[0] * factor;
-                partial[n][1] += right[1] * factor;
+fn tile<S: Simd>(simd: S, factors: &[f32], panel: &[f32], within: usize, bias: f32) -> [[f32; LANES]; ROWS] {
+    let mut sums = [[F64::splat(simd, f64::from(bias)); 2]; ROWS];
+    for (factors, panel) in factors.chunks(RUN * ROWS).zip(panel.chunks(RUN * PANEL)) {
+        let mut partial = [F32::splat(simd, 0.0); ROWS];
+        for (factors, panel) in factors.chunks_exact(ROWS).zip(panel.chunks_exact(PANEL)) {
+            let right = load(simd, panel, within);
+            for row in 0..ROWS {
+                partial[row] += right * factors[row];
             }
         }
-        for n in 0..N {
-            for k in 0..2 {
-                let (low, high) = partial[n][k].widen();
-                sums[n][k][0] += low;
-                sums[n][k][1] += high;
-            }
+        for row in 0..ROWS {
+            let (low, high) = partial[row].widen();
+            sums[row][0] += low;
+            sums[row][1] += high;
         }
     }
-    for n in 0..N {
-        let mut wide = [0.0; 2 * LANES];
-        store_f64(sums[n][0], &mut wide, 0);
-        store_f64(sums[n][1], &mut wide, LANES);
-        for (out, wide) in tile[n].iter_mut().zip(wide) {
+    let mut tile = [[0.0; LANES]; ROWS];
+    for row in 0..ROWS {
+        let mut wide = [0.0; LANES];
+        store_f64(sums[row], &mut wide, 0);
+        for (out, wide) in tile[row].iter_mut().zip(wide) {
             *out = wide as f32;
         }
     }
+    tile
 }
 
 /// Adds `features · gradient` to `out`, `[features]`: the derivative by the query. `features`: `[features, width]`;
@@ -252,18 +247,18 @@ mod tests {
         let left = Matrix { values: &queries, rows, columns, is_transposed: false };
         for outside in [Outside::Zero, Outside::Border] {
             let mut taps = Taps::default();
-            taps.lay_out(&points, size, size, Reading::Bilinear(outside));
             let level = Level::detect();
+            taps.lay_out(level, &points, size, size, Reading::Bilinear(outside));
             let mut panel = Vec::new();
             let (mut sampled, mut before) = (vec![0.0; columns * count], vec![0.0; rows * count]);
             for (plane, out) in features.chunks_exact(size.area()).zip(sampled.chunks_exact_mut(count)) {
-                taps.gather(plane, out);
+                taps.gather(level, plane, out);
             }
             product(level, &left, &sampled, 0.75, &mut panel, &mut before);
             let (mut masks, mut after) = (vec![0.0; rows * size.area()], vec![0.0; rows * count]);
             product(level, &left, &features, 0.0, &mut panel, &mut masks);
             for (mask, out) in masks.chunks_exact(size.area()).zip(after.chunks_exact_mut(count)) {
-                taps.gather(mask, out);
+                taps.gather(level, mask, out);
                 shift(0.75, out);
             }
             for (before, after) in before.iter().zip(after) {

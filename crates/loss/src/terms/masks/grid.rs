@@ -1,7 +1,10 @@
 //! Rasters read at points, and gradients by the samples taken back to the pixels.
 //!
 //! A point (x, y) of [0, 1]² lies at the pixel (x · width - 1/2, y · height - 1/2), as in torch's `grid_sample` with
-//! `align_corners=False` at 2 · point - 1.
+//! `align_corners=False` at 2 · point - 1. Bilinear reading multiplies each pixel by how near it is, 1 - |distance| along each
+//! axis, for which pixels are taken in steps of 2^-24, so that these factors are exact and add up to exactly 1.
+
+use simd::{F32, F64, LANES, Level, Simd, dispatch, load, prelude::*, store_f64};
 
 use super::canvas::Size;
 
@@ -23,125 +26,181 @@ pub(super) enum Reading {
     Nearest(Outside),
 }
 
-/// A place that no raster has.
-const NOWHERE: u32 = u32::MAX;
-
-/// The pixels around a point, upper left, upper right, lower left, lower right, and how far it lies to the right and below.
-#[derive(Clone, Copy, Debug)]
-struct Tap {
-    pixels: [u32; 4],
-    right: f32,
-    below: f32,
-}
-
 /// Where points lie in a raster: laid out once, used for all rasters of that size.
 #[derive(Debug, Default)]
 pub(super) struct Taps {
-    /// Of bilinear reading.
-    around: Vec<Tap>,
-    /// Of nearest reading.
-    nearest: Vec<u32>,
+    count: usize,
+    /// Sixteen points after sixteen; those beyond the last have no part in any pixel.
+    groups: Vec<Group>,
+    /// From a pixel to the next of its row, 0 where rows have but one.
+    right: usize,
+    /// From a pixel to the one below, 0 where there is but one row.
+    below: usize,
+    /// Whether the raster has no pixels.
+    is_empty: bool,
+}
+
+/// Sixteen points.
+#[derive(Clone, Copy, Debug, Default)]
+struct Group {
+    /// The pixel to the left and above of each, or the nearest one that has neighbours.
+    pixel: [u32; LANES],
+    /// The parts of this and the next column, and of this and the next row.
+    columns: [[f32; LANES]; 2],
+    rows: [[f32; LANES]; 2],
 }
 
 impl Taps {
-    /// `points`: `[points, 2]`, x and y. The raster has the size `inner`, lies at the top left of a `canvas`, over which the
-    /// points are spread, and is 0 in the rest of that. Points may lie anywhere; the raster has less than 2^32 - 1 pixels.
-    pub fn lay_out(&mut self, points: &[f32], inner: Size, canvas: Size, reading: Reading) {
-        self.around.clear();
-        self.nearest.clear();
-        let points = points.chunks_exact(2).map(|point| [f64::from(point[0]), f64::from(point[1])]);
-        match reading {
-            Reading::Bilinear(outside) => {
-                let columns = Line { inner: inner.width, canvas: canvas.width, outside };
-                let rows = Line { inner: inner.height, canvas: canvas.height, outside };
-                self.around.extend(points.map(|[x, y]| {
-                    let ([left, right], to_right) = columns.around(x);
-                    let ([upper, lower], below) = rows.around(y);
-                    let place = |row, column| place(inner.width, row, column);
-                    let pixels = [place(upper, left), place(upper, right), place(lower, left), place(lower, right)];
-                    Tap { pixels, right: to_right, below }
-                }));
-            }
-            Reading::Nearest(outside) => {
-                let columns = Line { inner: inner.width, canvas: canvas.width, outside };
-                let rows = Line { inner: inner.height, canvas: canvas.height, outside };
-                self.nearest.extend(points.map(|[x, y]| place(inner.width, rows.nearest(y), columns.nearest(x))));
-            }
-        }
+    /// `points`: `[points, 2]`, x and y, finite; they may lie anywhere. The raster has the size `inner`, lies at the top left of a
+    /// `canvas`, over which the points are spread, and is 0 in the rest of that. It has less than 2^32 pixels.
+    pub fn lay_out(&mut self, level: Level, points: &[f32], inner: Size, canvas: Size, reading: Reading) {
+        self.count = points.len() / 2;
+        self.groups.resize(self.count.div_ceil(LANES), Group::default());
+        self.right = usize::from(inner.width > 1);
+        self.below = if inner.height > 1 { inner.width } else { 0 };
+        self.is_empty = inner.area() == 0;
+        let columns = Line { inner: inner.width, canvas: canvas.width, reading };
+        let rows = Line { inner: inner.height, canvas: canvas.height, reading };
+        dispatch!(level, simd => for (points, group) in points.chunks(2 * LANES).zip(&mut self.groups) {
+            lay_out(simd, points, rows, columns, group);
+        });
     }
 
     /// Points.
     pub fn len(&self) -> usize {
-        self.around.len() + self.nearest.len()
+        self.count
     }
 
     /// The samples of a raster.
-    pub fn gather(&self, raster: &[f32], out: &mut [f32]) {
-        self.read(raster, out, f64::from, |sample| sample as f32);
+    pub fn gather(&self, level: Level, raster: &[f32], out: &mut [f32]) {
+        self.read(level, raster, out, identity);
     }
 
     /// The samples of a mask, 0 to 1: part of both only where reading is bilinear.
-    pub fn gather_mask(&self, mask: &[u8], out: &mut [f32]) {
-        self.read(mask, out, f64::from, |sample| sample as f32);
+    pub fn gather_mask(&self, level: Level, mask: &[u8], out: &mut [f32]) {
+        self.read(level, mask, out, f32::from);
     }
 
     /// The samples of a mask, 0 or 1, where reading is nearest.
-    pub fn gather_hard(&self, mask: &[u8], out: &mut [u8]) {
-        debug_assert!(self.around.is_empty() && out.len() == self.len());
-        for (out, &pixel) in out.iter_mut().zip(&self.nearest) {
-            *out = mask.get(pixel as usize).copied().unwrap_or(0);
+    pub fn gather_hard(&self, level: Level, mask: &[u8], out: &mut [u8]) {
+        debug_assert_eq!(out.len(), self.count);
+        if self.is_empty {
+            out.fill(0);
+            return;
         }
+        dispatch!(level, simd => for (group, out) in self.groups.iter().zip(out.chunks_mut(LANES)) {
+            let samples = self.sample(simd, group, mask, f32::from);
+            for (out, sample) in out.iter_mut().zip(samples) {
+                *out = sample as u8;
+            }
+        });
     }
 
-    /// A sample is computed in `f64`, so that it has no other rounding than that of the result, and that of equal pixels is
-    /// exactly theirs.
     #[inline(always)]
-    fn read<T: Copy>(&self, raster: &[T], out: &mut [f32], wide: impl Fn(T) -> f64, narrow: impl Fn(f64) -> f32) {
-        debug_assert_eq!(out.len(), self.len());
-        let at = |pixel: u32| raster.get(pixel as usize).map_or(0.0, |&value| wide(value));
-        for (out, tap) in out.iter_mut().zip(&self.around) {
-            let [a, b, c, d] = tap.pixels.map(at);
-            let (right, below) = (f64::from(tap.right), f64::from(tap.below));
-            let (upper, lower) = (a + (b - a) * right, c + (d - c) * right);
-            *out = narrow(upper + (lower - upper) * below);
+    fn read<T: Copy>(&self, level: Level, raster: &[T], out: &mut [f32], number: impl Fn(T) -> f32 + Copy) {
+        debug_assert_eq!(out.len(), self.count);
+        if self.is_empty {
+            out.fill(0.0);
+            return;
         }
-        for (out, &pixel) in out.iter_mut().zip(&self.nearest) {
-            *out = narrow(at(pixel));
+        dispatch!(level, simd => for (group, out) in self.groups.iter().zip(out.chunks_mut(LANES)) {
+            let samples = self.sample(simd, group, raster, number);
+            out.copy_from_slice(&samples[..out.len()]);
+        });
+    }
+
+    /// Computed in `f64`, so that a sample has no other rounding than that of the result, and that of equal pixels is exactly
+    /// what these are.
+    #[inline(always)]
+    fn sample<S: Simd, T: Copy>(
+        &self,
+        simd: S,
+        group: &Group,
+        raster: &[T],
+        number: impl Fn(T) -> f32 + Copy,
+    ) -> [f32; LANES] {
+        let mut around = [[0.0; LANES]; 4];
+        let (to_right, to_below) = (self.right, self.below);
+        for lane in 0..LANES {
+            let window = &raster[group.pixel[lane] as usize..][..=to_right + to_below];
+            around[0][lane] = number(window[0]);
+            around[1][lane] = number(window[to_right]);
+            around[2][lane] = number(window[to_below]);
+            around[3][lane] = number(window[to_right + to_below]);
         }
+        let [a, b, c, d] =
+            [halves(simd, &around[0]), halves(simd, &around[1]), halves(simd, &around[2]), halves(simd, &around[3])];
+        let [left, right] = [halves(simd, &group.columns[0]), halves(simd, &group.columns[1])];
+        let [upper, lower] = [halves(simd, &group.rows[0]), halves(simd, &group.rows[1])];
+        let mut sums = a;
+        for k in 0..2 {
+            sums[k] = (a[k] * left[k] + b[k] * right[k]) * upper[k] + (c[k] * left[k] + d[k] * right[k]) * lower[k];
+        }
+        let mut wide = [0.0; LANES];
+        store_f64(sums, &mut wide, 0);
+        let mut samples = [0.0; LANES];
+        narrow(&wide, &mut samples);
+        samples
     }
 
     /// Adds to each pixel what the samples took of it, in the order of the points. `gradient`: `[points]`.
     pub fn scatter(&self, gradient: &[f32], raster: &mut [f64]) {
-        debug_assert_eq!(gradient.len(), self.len());
-        let mut add = |pixel: u32, value: f64| {
-            if let Some(sum) = raster.get_mut(pixel as usize) {
-                *sum += value;
-            }
-        };
-        for (&gradient, tap) in gradient.iter().zip(&self.around) {
-            let (gradient, right, below) = (f64::from(gradient), f64::from(tap.right), f64::from(tap.below));
-            let (lower, upper) = (gradient * below, gradient * (1.0 - below));
-            add(tap.pixels[0], upper * (1.0 - right));
-            add(tap.pixels[1], upper * right);
-            add(tap.pixels[2], lower * (1.0 - right));
-            add(tap.pixels[3], lower * right);
+        debug_assert_eq!(gradient.len(), self.count);
+        if self.is_empty {
+            return;
         }
-        for (&gradient, &pixel) in gradient.iter().zip(&self.nearest) {
-            add(pixel, f64::from(gradient));
+        let (to_right, to_below) = (self.right, self.below);
+        for (group, gradient) in self.groups.iter().zip(gradient.chunks(LANES)) {
+            for (lane, &gradient) in gradient.iter().enumerate() {
+                let window = &mut raster[group.pixel[lane] as usize..][..=to_right + to_below];
+                let [left, right] = [0, 1].map(|k| f64::from(group.columns[k][lane]));
+                let [upper, lower] = [0, 1].map(|k| f64::from(group.rows[k][lane]) * f64::from(gradient));
+                window[0] += upper * left;
+                window[to_right] += upper * right;
+                window[to_below] += lower * left;
+                window[to_right + to_below] += lower * right;
+            }
         }
     }
 
     /// Its bytes.
     pub fn held(&self) -> usize {
-        self.around.capacity() * size_of::<Tap>() + self.nearest.capacity() * size_of::<u32>()
+        self.groups.capacity() * size_of::<Group>()
     }
 }
 
-/// The place of a pixel that may lie outside.
-fn place(width: usize, row: Option<usize>, column: Option<usize>) -> u32 {
-    match (row, column) {
-        (Some(row), Some(column)) => (row * width + column) as u32,
-        _ => NOWHERE,
+#[inline(always)]
+fn identity(value: f32) -> f32 {
+    value
+}
+
+/// Sixteen values, widened.
+#[inline(always)]
+fn halves<S: Simd>(simd: S, values: &[f32; LANES]) -> [F64<S>; 2] {
+    let (low, high): (F64<S>, F64<S>) = load(simd, values, 0).widen();
+    [low, high]
+}
+
+/// Up to sixteen points.
+#[inline(always)]
+fn lay_out<S: Simd>(simd: S, points: &[f32], rows: Line, columns: Line, group: &mut Group) {
+    let mut coordinates = [[0.0; LANES]; 2];
+    for (lane, point) in points.chunks_exact(2).enumerate() {
+        coordinates[0][lane] = point[0];
+        coordinates[1][lane] = point[1];
+    }
+    let x = columns.place(simd, load(simd, &coordinates[0], 0));
+    let y = rows.place(simd, load(simd, &coordinates[1], 0));
+    (group.columns, group.rows) = (x.parts, y.parts);
+    for lane in 0..LANES {
+        /// Adding 2^52 leaves an integer in the low bits.
+        const INTEGER: f64 = 4_503_599_627_370_496.0;
+        let pixel = y.first[lane] * columns.inner as f64 + x.first[lane];
+        group.pixel[lane] = (pixel + INTEGER).to_bits() as u32;
+    }
+    for idle in points.len() / 2..LANES {
+        group.pixel[idle] = 0;
+        group.columns.iter_mut().chain(&mut group.rows).for_each(|parts| parts[idle] = 0.0);
     }
 }
 
@@ -150,41 +209,60 @@ fn place(width: usize, row: Option<usize>, column: Option<usize>) -> u32 {
 struct Line {
     inner: usize,
     canvas: usize,
-    outside: Outside,
+    reading: Reading,
+}
+
+/// Where sixteen coordinates lie on an axis.
+struct Places {
+    /// The first of two pixels.
+    first: [f64; LANES],
+    /// The parts of both.
+    parts: [[f32; LANES]; 2],
 }
 
 impl Line {
-    /// The pixel that a coordinate lies at, as far out as it makes a difference.
-    fn pixel(self, coordinate: f64) -> f64 {
+    #[inline(always)]
+    fn place<S: Simd>(self, simd: S, coordinates: F32<S>) -> Places {
+        /// Adding and subtracting 1.5 · 2^52 rounds to the nearest integer, half to even, and 1.5 · 2^28 to steps of 2^-24.
+        const INTEGER: f64 = 6_755_399_441_055_744.0;
+        const STEP: f64 = 402_653_184.0;
+        let (outside, round) = match self.reading {
+            Reading::Bilinear(outside) => (outside, STEP),
+            Reading::Nearest(outside) => (outside, INTEGER),
+        };
         let size = self.canvas as f64;
-        let (least, greatest) = match self.outside {
+        let (least, greatest) = match outside {
             Outside::Zero => (-1.0, size),
             Outside::Border => (0.0, (size - 1.0).max(0.0)),
         };
-        (coordinate * size - 0.5).clamp(least, greatest)
-    }
-
-    /// The pixels before and after a coordinate, where the raster has them, and how far it lies after the first.
-    fn around(self, coordinate: f64) -> ([Option<usize>; 2], f32) {
-        let pixel = self.pixel(coordinate);
-        // no less than 0, so that truncating is the floor
-        let before = (pixel + 1.0) as i64 - 1;
-        ([self.within(before), self.within(before + 1)], (pixel - before as f64) as f32)
-    }
-
-    /// The pixel that is nearest to a coordinate, where the raster has it.
-    fn nearest(self, coordinate: f64) -> Option<usize> {
-        /// Adding and subtracting 1.5 · 2^52 rounds to the nearest integer, half to even.
-        const ROUND: f64 = 6_755_399_441_055_744.0;
-        self.within((self.pixel(coordinate) + ROUND - ROUND) as i64)
-    }
-
-    fn within(self, pixel: i64) -> Option<usize> {
-        usize::try_from(pixel).ok().filter(|&pixel| pixel < self.inner)
+        let last = self.inner.saturating_sub(2) as f64;
+        let has_next = if self.inner > 1 { 1.0 } else { 0.0 };
+        let (low, high) = coordinates.widen();
+        let mut places = Places { first: [0.0; LANES], parts: [[0.0; LANES]; 2] };
+        let (mut firsts, mut parts) = ([low, high], [[low, high]; 2]);
+        for (k, coordinate) in [low, high].into_iter().enumerate() {
+            let pixel = (coordinate * size - 0.5).max(least).min(greatest);
+            let pixel = pixel + round - round;
+            let whole = pixel + INTEGER - INTEGER;
+            let zero = F64::splat(simd, 0.0);
+            let floor = whole - whole.simd_gt(pixel).select(F64::splat(simd, 1.0), zero);
+            firsts[k] = floor.max(0.0).min(last);
+            let distance = pixel - firsts[k];
+            parts[0][k] = (-distance.abs() + 1.0).max(0.0);
+            parts[1][k] = (-(distance - 1.0).abs() + 1.0).max(0.0) * has_next;
+        }
+        store_f64(firsts, &mut places.first, 0);
+        for (parts, out) in parts.into_iter().zip(&mut places.parts) {
+            let mut wide = [0.0; LANES];
+            store_f64(parts, &mut wide, 0);
+            narrow(&wide, out);
+        }
+        places
     }
 }
 
 /// The numbers of `f32` that are nearest to a gradient; zeros are +0.
+#[inline(always)]
 pub(super) fn narrow(wide: &[f64], out: &mut [f32]) {
     debug_assert_eq!(wide.len(), out.len());
     for (out, &value) in out.iter_mut().zip(wide) {
@@ -240,16 +318,42 @@ mod tests {
         (0..size.height).map(row).sum()
     }
 
-    fn taps(points: &[f32], inner: Size, canvas: Size, reading: Reading) -> Taps {
+    fn taps_at(level: Level, points: &[f32], inner: Size, canvas: Size, reading: Reading) -> Taps {
         let mut taps = Taps::default();
         // what was laid out before leaves nothing
         for reading in READINGS {
-            taps.lay_out(&[0.5; 6], inner, canvas, reading);
+            taps.lay_out(level, &[0.5; 6], inner, canvas, reading);
         }
-        taps.lay_out(points, inner, canvas, reading);
+        taps.lay_out(level, points, inner, canvas, reading);
         assert_eq!(taps.len(), points.len() / 2);
         assert!(taps.held() > 0);
         taps
+    }
+
+    fn taps(points: &[f32], inner: Size, canvas: Size, reading: Reading) -> Taps {
+        taps_at(Level::detect(), points, inner, canvas, reading)
+    }
+
+    #[test]
+    fn every_level_reads_the_same_bits() {
+        let mut random = Random::new(16);
+        let (inner, canvas) = (Size::new(7, 19), Size::new(8, 19));
+        for count in [0, 1, 15, 16, 17, 33] {
+            let points: Vec<f32> = (0..2 * count).map(|_| 1.2 * random.unit() - 0.1).collect();
+            let raster: Vec<f32> = (0..inner.area()).map(|_| 3.0 * random.normal()).collect();
+            for reading in READINGS {
+                let mut all = Level::available().into_iter().map(|level| {
+                    let taps = taps_at(level, &points, inner, canvas, reading);
+                    let mut out = vec![f32::NAN; count];
+                    taps.gather(level, &raster, &mut out);
+                    let mut pixels = vec![0.0; inner.area()];
+                    taps.scatter(&out, &mut pixels);
+                    out.iter().map(|v| u64::from(v.to_bits())).chain(pixels.iter().map(|v| v.to_bits())).collect()
+                });
+                let first: Vec<u64> = all.next().expect("a level");
+                all.for_each(|other| assert_eq!(first, other));
+            }
+        }
     }
 
     #[test]
@@ -260,7 +364,7 @@ mod tests {
             let raster: Vec<f32> = (0..size.area()).map(|_| 3.0 * random.normal()).collect();
             for reading in READINGS {
                 let mut found = vec![f32::NAN; points.len() / 2];
-                taps(&points, size, size, reading).gather(&raster, &mut found);
+                taps(&points, size, size, reading).gather(Level::detect(), &raster, &mut found);
                 for (point, &found) in points.chunks_exact(2).zip(&found) {
                     let value = |r: usize, c: usize| f64::from(raster[r * size.width + c]);
                     assert_close(f64::from(found), exact(value, size, point, reading), 1e-6);
@@ -279,7 +383,7 @@ mod tests {
                 for reading in READINGS {
                     let taps = taps(&points, inner, canvas, reading);
                     let mut found = vec![f32::NAN; points.len() / 2];
-                    taps.gather_mask(&mask, &mut found);
+                    taps.gather_mask(Level::detect(), &mask, &mut found);
                     for (point, &found) in points.chunks_exact(2).zip(&found) {
                         let is_inside = |r: usize, c: usize| r < inner.height && c < inner.width;
                         let value = |r, c| if is_inside(r, c) { f64::from(mask[r * inner.width + c]) } else { 0.0 };
@@ -288,7 +392,7 @@ mod tests {
                     }
                     if let Reading::Nearest(_) = reading {
                         let mut hard = vec![9; found.len()];
-                        taps.gather_hard(&mask, &mut hard);
+                        taps.gather_hard(Level::detect(), &mask, &mut hard);
                         assert!(hard.iter().zip(&found).all(|(&hard, &soft)| f32::from(hard) == soft));
                     }
                 }
@@ -311,7 +415,7 @@ mod tests {
                     let mut unit = vec![0.0; inner.area()];
                     unit[pixel] = 1.0;
                     let mut took = vec![0.0; gradient.len()];
-                    taps.gather(&unit, &mut took);
+                    taps.gather(Level::detect(), &unit, &mut took);
                     let took = took.iter().zip(&gradient).map(|(&t, &g)| f64::from(t) * f64::from(g));
                     assert_close(found, 0.25 + took.sum::<f64>(), 1e-6);
                 }
@@ -326,7 +430,7 @@ mod tests {
         let raster: Vec<f32> = (0..size.area()).map(|_| 1.0 + random.unit()).collect();
         let read = |outside| {
             let mut found = vec![0.0; points.len() / 2];
-            taps(&points, size, size, Reading::Bilinear(outside)).gather(&raster, &mut found);
+            taps(&points, size, size, Reading::Bilinear(outside)).gather(Level::detect(), &raster, &mut found);
             found
         };
         let is_outside = |u: f32, size: usize| {
@@ -347,7 +451,7 @@ mod tests {
             (0..32).flat_map(|k| [((k % 8) as f32 + 0.5) / 8.0, ((k / 8) as f32 + 0.5) / 4.0]).collect();
         for reading in READINGS {
             let mut found = vec![0.0; 32];
-            taps(&points, size, size, reading).gather(&raster, &mut found);
+            taps(&points, size, size, reading).gather(Level::detect(), &raster, &mut found);
             assert_eq!(found, raster);
         }
     }
@@ -360,11 +464,11 @@ mod tests {
         let taps = taps(&points, size, size, Reading::Bilinear(Outside::Zero));
         for value in [f32::MAX, f32::MIN, 0.1, -1e-30] {
             let mut found = vec![0.0; 100];
-            taps.gather(&vec![value; size.area()], &mut found);
+            taps.gather(Level::detect(), &vec![value; size.area()], &mut found);
             assert!(found.iter().all(|&found| found == value));
         }
         let mut found = vec![0.0; 100];
-        taps.gather_mask(&vec![1; size.area()], &mut found);
+        taps.gather_mask(Level::detect(), &vec![1; size.area()], &mut found);
         assert!(found.iter().all(|&found| found == 1.0));
     }
 
@@ -374,7 +478,7 @@ mod tests {
         for reading in READINGS {
             let taps = taps(&[0.5, 0.5, 0.0, 1.0], inner, canvas, reading);
             let mut found = [f32::NAN; 2];
-            taps.gather_mask(&[], &mut found);
+            taps.gather_mask(Level::detect(), &[], &mut found);
             assert_eq!(found, [0.0; 2]);
         }
     }
