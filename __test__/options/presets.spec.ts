@@ -117,12 +117,7 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
     { ...plain(1), ...bceDice },
     0,
   ],
-  ecSeg: [
-    mal,
-    { ...focalCost, l1: 1, giou: 1, ...bceDice },
-    { ...fine, class: 2, l1: 1, giou: 1, ...bceDice },
-    0,
-  ],
+  ecSeg: [mal, { ...focalCost, l1: 1, giou: 1, ...bceDice }, { ...fine, class: 2, l1: 1, giou: 1, ...bceDice }, 0],
 }
 
 describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, cost, weights, boxEpsilon]) => {

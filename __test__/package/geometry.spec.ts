@@ -1,6 +1,6 @@
 /**
- * What must compile and what must not, of every entry that takes outputs: with boxes, spans, points, and points beside boxes; of
- * layers alone, and with auxiliary ones, proposals, denoising and one-to-many queries. What types call certain is there.
+ * What must compile and what must not, of every entry that takes outputs: with boxes, spans, points, points beside boxes, masks and
+ * their factors; of layers alone, and with auxiliary ones, proposals, denoising and one-to-many queries. What types call certain is there.
  */
 // oxlint-disable-next-line import/no-unassigned-import -- registers itself
 import '@tensorflow/tfjs-backend-cpu'
@@ -38,6 +38,13 @@ const ofBoxes = () => ({ logits, boxes: tensor(2, 4, 4) })
 const ofSpans = () => ({ logits, spans: tensor(2, 4, 2) })
 const ofPoints = () => ({ logits, points: tensor(2, 4, 3, 2) })
 const ofBoth = () => ({ ...ofBoxes(), ...ofPoints() })
+const ofMasks = () => ({ logits: tensor(2, 4, 3), masks: tensor(2, 4, 3, 2) })
+const ofFactors = () => ({
+  logits: tensor(2, 4, 3),
+  maskFeatures: tensor(2, 5, 3, 2),
+  maskQueries: tensor(2, 4, 5),
+  maskBias: tensor(1),
+})
 
 /** A batch with everything that may be in one. */
 const whole = <Layer extends object>(layer: () => Layer) => ({
@@ -53,6 +60,8 @@ const points = [[[0.2, 0.2], [0.3, 0.3], [0.4, 0.5]]] // prettier-ignore
 const targetsOfBoxes = [{ labels: [0], boxes: [box] }, { labels: [] }]
 const targetsOfSpans = [{ labels: [0], spans: [[0.5, 0.2]] }, { labels: [] }]
 const targetsOfPoints = [{ labels: [0], points }, { labels: [] }]
+const pixels = { data: Uint8Array.of(1, 0, 0, 1), shape: [1, 2, 2] }
+const targetsOfMasks = [{ labels: [0], masks: pixels }, { labels: [] }]
 const targetsOfBoth = [{ labels: [0], boxes: [box], points }, { labels: [] }]
 
 const none = { l1: 0, giou: 0 }
@@ -63,6 +72,7 @@ const pose = HungarianLoss.deformableDetr({
   cost: { ...none, pointL1: 1 },
   weights: { ...none, pointL1: 1 },
 })
+const masks = HungarianLoss.maskFormer({ numClasses: 2 })
 const both = HungarianLoss.deformableDetr({ numClasses: 2, clampSizes: true, weights: { pointL1: 1 } })
 
 /** Of a type, and no more known of it. */
@@ -144,6 +154,35 @@ describe('compute: gradients and terms are certain by the type of the outputs,',
     }
     expectTypeOf(terms).toEqualTypeOf<Terms>()
     expectTypeOf(terms.pointL1).toEqualTypeOf<number | undefined>()
+  })
+
+  test('of masks and their factors', async () => {
+    const { terms, gradients } = masks.compute(whole(ofMasks), targetsOfMasks)
+    expectTypeOf(terms).toEqualTypeOf<TermsWithoutBoxes>()
+    const { encoder, denoising, oneToMany } = gradients
+    for (const part of [gradients, encoder, denoising, oneToMany]) isArray(part.masks)
+    for (const layer of [...gradients.auxiliary!, ...encoder.auxiliary!]) isArray(layer.masks)
+    const { gradients: byFactors } = masks.compute(whole(ofFactors), targetsOfMasks)
+    for (const part of [byFactors, byFactors.encoder, byFactors.denoising, byFactors.oneToMany]) {
+      isArray(part.maskFeatures)
+      isArray(part.maskQueries)
+      isArray(part.maskBias)
+    }
+    const later = await masks.computeAsync(ofFactors(), targetsOfMasks, { maskSeed: 1 })
+    isArray(later.gradients.maskFeatures)
+    const beside = HungarianLoss.maskDino({ numClasses: 3, masks: { points: 4 } })
+    const ofAll = () => ({ ...ofMasks(), boxes: tensor(2, 4, 4) })
+    isArray(beside.compute(ofAll(), [{ labels: [0], boxes: [box], masks: pixels }, { labels: [] }]).gradients.masks)
+    unmade(
+      // @ts-expect-error: there are no gradients by factors
+      () => gradients.maskFeatures.length,
+      // @ts-expect-error: nor by boxes
+      () => byFactors.boxes.length,
+      // @ts-expect-error: targets have masks, as the outputs have
+      () => masks.compute(ofMasks(), targetsOfSpans),
+      // @ts-expect-error: so they have for factors
+      () => masks.compute(ofFactors(), targetsOfPoints),
+    )
   })
 
   test('of ranges of queries, which have no gradients of their own', () => {

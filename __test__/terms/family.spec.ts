@@ -25,7 +25,8 @@ test('families do not say it again', () => {
   // the classes stand apart in the core
   expect(FAMILIES).toHaveLength(1 + DESCRIPTION.families.length)
   const said = FAMILIES.flatMap(({ terms, fields, targets }) => [...terms, ...fields, ...targets].flatMap(Object.keys))
-  for (const fact of ['inCost', 'needsSigmoid', 'hasGradient', 'isOptional', 'form', 'heldBy', 'sizes']) expect(said).not.toContain(fact)
+  for (const fact of ['inCost', 'needsSigmoid', 'hasGradient', 'isOptional', 'form', 'heldBy', 'sizes'])
+    expect(said).not.toContain(fact)
 })
 
 test('names that others have for fields stand for fields that the family has, and for one each', () => {

@@ -5,7 +5,15 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 import { encodeMask, HungarianLoss, inspectBatch } from '../../src/index.ts'
 import { hungarianLoss, lossGradients } from '../../src/tfjs.ts'
 import type { TensorOutputsWithoutBoxes } from '../../src/tfjs.ts'
-import { bitsOf, errorOf, expectAllClose, expectClose, randomLayer, randomNumbers, untyped } from '../support/helpers.ts'
+import {
+  bitsOf,
+  errorOf,
+  expectAllClose,
+  expectClose,
+  randomLayer,
+  randomNumbers,
+  untyped,
+} from '../support/helpers.ts'
 
 const [IMAGES, QUERIES, HEIGHT, WIDTH, CHANNELS] = [2, 4, 3, 5, 3]
 const AREA = HEIGHT * WIDTH
@@ -66,7 +74,10 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 describe('masks', () => {
   test('have focal loss and dice over the canvas of all images, with zeros beside smaller ones', () => {
     // predictions of one value are the same however they are enlarged
-    const masks = { data: new Float32Array(IMAGES * QUERIES * AREA).fill(0.75), shape: [IMAGES, QUERIES, HEIGHT, WIDTH] }
+    const masks = {
+      data: new Float32Array(IMAGES * QUERIES * AREA).fill(0.75),
+      shape: [IMAGES, QUERIES, HEIGHT, WIDTH],
+    }
     const { terms } = run({ masks })
     const [canvas, p] = [6 * 7, sigmoid(0.75)]
     let [focal, dice] = [0, 0]
@@ -84,7 +95,10 @@ describe('masks', () => {
     expect(terms.maskBce).toBeUndefined()
   })
 
-  test.each([['whole', whole], ['by points', byPoints]] as const)('%s, have gradients that are differences', (_, criterion) => {
+  test.each([
+    ['whole', whole],
+    ['by points', byPoints],
+  ] as const)('%s, have gradients that are differences', (_, criterion) => {
     const layer = layerOf(1)
     const { layers } = run({}, TARGETS, criterion)
     const matching = layers[0]!.matches
@@ -103,19 +117,27 @@ describe('masks', () => {
   })
 
   test('as factors are as their product, with a gradient by each', () => {
-    for (const criterion of [whole, HungarianLoss.mask2Former({ numClasses: 3, masks: { points: 20, outside: 'border' } })]) {
+    for (const criterion of [
+      whole,
+      HungarianLoss.mask2Former({ numClasses: 3, masks: { points: 20, outside: 'border' } }),
+    ]) {
       const [factors, dense] = factorsOf(2)
       const [found, expected] = [criterion.compute(factors, TARGETS), criterion.compute(dense, TARGETS)]
       expectClose(found.loss, expected.loss, 1e-5)
       const { maskFeatures, maskQueries, maskBias } = found.gradients
       expectTypeOf(maskFeatures).toEqualTypeOf<Float32Array>()
-      expectClose(maskBias[0]!, expected.gradients.masks.reduce((sum, slope) => sum + slope, 0), 1e-5)
+      expectClose(
+        maskBias[0]!,
+        expected.gradients.masks.reduce((sum, slope) => sum + slope, 0),
+        1e-5,
+      )
       const byQueries = maskQueries.map((_, i) => {
         const [row, k] = [Math.floor(i / CHANNELS), i % CHANNELS]
         const image = Math.floor(row / QUERIES)
         const features = factors.maskFeatures.data.subarray((image * CHANNELS + k) * AREA)
         let sum = 0
-        for (let pixel = 0; pixel < AREA; pixel++) sum += expected.gradients.masks[row * AREA + pixel]! * features[pixel]!
+        for (let pixel = 0; pixel < AREA; pixel++)
+          sum += expected.gradients.masks[row * AREA + pixel]! * features[pixel]!
         return sum
       })
       expectAllClose(maskQueries, byQueries, 1e-5)
@@ -148,7 +170,12 @@ describe('masks', () => {
         ),
     ]
     for (const form of forms) {
-      expect(run({}, TARGETS.map((target) => ({ ...target, masks: form(target.masks) })))).toEqual(expected)
+      expect(
+        run(
+          {},
+          TARGETS.map((target) => ({ ...target, masks: form(target.masks) })),
+        ),
+      ).toEqual(expected)
     }
   })
 
@@ -187,10 +214,13 @@ describe('masks', () => {
     expect(Object.keys(result.layers[0]!.terms)).toEqual(['class', 'l1', 'giou'])
     expect(Object.keys(result.layers[1]!.terms)).toEqual(['class', 'l1', 'giou', 'maskFocal', 'maskDice'])
     expect(Object.keys(result.gradients.auxiliary![0]!)).toEqual(['logits', 'boxes'])
-    expect(errorOf(() => criterion.compute({ logits, boxes, auxiliary: [{ logits, boxes, masks }] }, targets))).toMatchObject(
-      { code: 'SHAPE', argument: 'outputs.masks' },
-    )
-    const stacked = ({ data, shape }: typeof masks) => ({ data: Float32Array.of(...data, ...data), shape: [2, ...shape] })
+    expect(
+      errorOf(() => criterion.compute({ logits, boxes, auxiliary: [{ logits, boxes, masks }] }, targets)),
+    ).toMatchObject({ code: 'SHAPE', argument: 'outputs.masks' })
+    const stacked = ({ data, shape }: typeof masks) => ({
+      data: Float32Array.of(...data, ...data),
+      shape: [2, ...shape],
+    })
     const layers = whole.compute({ logits: stacked(layerOf(1).logits), masks: stacked(masks) }, TARGETS).layers
     expect(layers.map(({ terms }) => terms)).toEqual([run().terms, run().terms])
   })
@@ -216,7 +246,9 @@ describe('masks', () => {
   test('are written to the arrays that a call gives, unless these overlap the pixels of the targets', () => {
     const [factors] = factorsOf(2)
     const { gradients } = whole.compute(factors, TARGETS)
-    const out = Object.fromEntries(Object.entries(gradients).map(([key, { length }]) => [key, new Float32Array(length).fill(7)]))
+    const out = Object.fromEntries(
+      Object.entries(gradients).map(([key, { length }]) => [key, new Float32Array(length).fill(7)]),
+    )
     expect(whole.compute(factors, TARGETS, { out: untyped(out) }).gradients).toEqual(gradients)
     const masks = { data: new Uint8Array(untyped<Float32Array>(out['maskBias']).buffer, 0, 4), shape: [1, 2, 2] }
     const overlapping = [TARGETS[0]!, { labels: [1], masks: { ...masks, data: masks.data.fill(0) } }]
@@ -275,9 +307,27 @@ describe('masks', () => {
       [{ maskQueries: masks }, TARGETS, 'outputs.maskQueries', /no maskFeatures/],
       [{}, [TARGETS[0]!, { labels: [1] }], 'targets[1].masks', /masks/],
       [{}, [TARGETS[0]!, { labels: [1], masks: masksOf(1, 2) }], 'targets[1].masks', /expected 1 masks/],
-      [{}, [{ ...TARGETS[0]!, hasMask: [1, 2] }, { ...TARGETS[1]!, hasMask: [1] }], 'targets[0].hasMask', /0 or 1/],
-      [{}, [{ ...TARGETS[0]!, void: { data: new Uint8Array(4), shape: [4] } }, TARGETS[1]!], 'targets[0].void', /\[h, w\]/],
-      [{}, [{ ...TARGETS[0]!, void: { data: new Uint8Array(4), shape: [2, 2] } }, TARGETS[1]!], 'targets[0].void', /6 × 4/],
+      [
+        {},
+        [
+          { ...TARGETS[0]!, hasMask: [1, 2] },
+          { ...TARGETS[1]!, hasMask: [1] },
+        ],
+        'targets[0].hasMask',
+        /0 or 1/,
+      ],
+      [
+        {},
+        [{ ...TARGETS[0]!, void: { data: new Uint8Array(4), shape: [4] } }, TARGETS[1]!],
+        'targets[0].void',
+        /\[h, w\]/,
+      ],
+      [
+        {},
+        [{ ...TARGETS[0]!, void: { data: new Uint8Array(4), shape: [2, 2] } }, TARGETS[1]!],
+        'targets[0].void',
+        /6 × 4/,
+      ],
       [{ maskLossPoints: { data: [0.5, 0.5], shape: [1, 1, 2] } }, TARGETS, 'outputs.maskLossPoints', /expected/],
     ]
     for (const [change, targets, argument, message] of cases) {

@@ -1,11 +1,12 @@
 //! Structures of a step that may not fit: stacks, parts, rules, widths and arrays of any sizes are refused, or computed.
 
 use hungarian_loss::{
-    Criterion, Inputs, LayerRule, Level, Matching, Normalizers, Part, Scratch, Stack, Structure, Targets, query_fields,
-    target_fields,
+    Criterion, Form, Inputs, LayerRule, Level, Matching, Normalizers, Part, Scratch, Stack, Structure, Targets,
+    query_fields, target_fields,
 };
 
 use crate::bytes::Bytes;
+use crate::loss_harness::case::Planes;
 use crate::loss_harness::reference::REFERENCES;
 use crate::loss_harness::{Random, Settings};
 
@@ -64,6 +65,10 @@ fn structure(bytes: &mut Bytes<'_>, settings: &Settings) -> Structure {
             family.query_fields().enumerate().map(move |(k, (place, _))| (place, family.query_width(&settings, k)))
         })
         .collect();
+    let mut axes = vec![Vec::new(); query_fields().count()];
+    for family in REFERENCES {
+        family.query_fields().enumerate().for_each(|(k, (place, _))| axes[place] = family.query_axes(k));
+    }
     let stacks: Vec<_> = (0..bytes.below(4))
         .map(|_| {
             let mut widths = vec![0; query_fields().count()];
@@ -75,7 +80,7 @@ fn structure(bytes: &mut Bytes<'_>, settings: &Settings) -> Structure {
             }
             widths.truncate(widths.len() - bytes.below(3));
             let (layers, rows) = (1 + bytes.below(2), bytes.below(5));
-            Stack::of_rows(size(bytes, layers), size(bytes, rows), widths)
+            Stack { axes: axes.clone(), ..Stack::of_rows(size(bytes, layers), size(bytes, rows), widths) }
         })
         .collect();
     let mut first_layer = 0usize;
@@ -134,19 +139,28 @@ fn compute(
     let total = offsets[offsets.len() - 1] as usize;
     let labels = vec![i32::from(settings.no_object() == Some(0)); total];
     let mut fields = vec![Vec::new(); target_fields().count()];
+    let mut planes = vec![Vec::new(); fields.len()];
     for family in REFERENCES {
-        for (k, (place, _)) in family.target_fields().enumerate() {
+        for (k, (place, info)) in family.target_fields().enumerate() {
             if structure.targets.get(place) == Some(&true) {
                 let random = &mut Random::new(1);
+                if info.form != Form::Row {
+                    let of_image = |&count: &u32| family.target_planes(random, k, count as usize);
+                    planes[place] = counts.iter().map(of_image).collect();
+                    continue;
+                }
                 fields[place] = (0..total).flat_map(|_| family.target_row(random, settings, k)).collect();
             }
         }
     }
     let fields: Vec<_> = fields.iter().map(Vec::as_slice).collect();
     let Ok(targets) = Targets::new(&labels, None, &fields, &offsets, &[]) else { return };
+    let planes: Vec<Vec<_>> = planes.iter().map(|planes| planes.iter().map(Planes::raster).collect()).collect();
+    let planes: Vec<_> = planes.iter().map(Vec::as_slice).collect();
+    let targets = targets.with_rasters(&planes);
     let given = vec![-1; size(bytes, plan.reported_queries()).min(LARGEST)];
     let costs = vec![0.0; bytes.below(64)];
-    let inputs = Inputs { tensors: &tensors, given: &given, costs: &costs, targets };
+    let inputs = Inputs { tensors: &tensors, given: &given, costs: &costs, targets, seed: 1 };
     let mut gradients: Vec<_> = plan.gradient_tensors().map(|tensor| vec![f32::NAN; lengths[tensor]]).collect();
     let mut gradients: Vec<_> = gradients.iter_mut().map(Vec::as_mut_slice).collect();
     let mut matches = vec![0; size(bytes, plan.reported_queries()).min(LARGEST)];

@@ -227,7 +227,10 @@ function layerMasks({ data, shape }, { isFactored }) {
       shape: [...images, CHANNELS, height, width],
     },
     maskQueries: { data: rows, shape: [...images, queries, CHANNELS] },
-    maskBias: { data: new Float32Array(images.length === 1 ? 1 : images[0]).fill(0.25), shape: [...images.slice(0, -1), 1] },
+    maskBias: {
+      data: new Float32Array(images.length === 1 ? 1 : images[0]).fill(0.25),
+      shape: [...images.slice(0, -1), 1],
+    },
   }
 }
 

@@ -9,7 +9,7 @@ import { makeGradients, NO_GRADIENTS } from '../input/gradients.ts'
 import type { GradientArrays, Gradients, OutOf } from '../input/gradients.ts'
 import { checkOut } from '../input/out.ts'
 import type { Outputs, Predictions } from '../input/outputs.ts'
-import type { ReadTarget } from '../input/targets.ts'
+import type { ReadTarget } from '../input/read-target.ts'
 import { ASYNC_CALL, CALL, checkCall } from '../options/settings.ts'
 
 /** Settings of one call of {@link HungarianLoss.compute}. `O` is the type of the outputs. */

@@ -134,7 +134,8 @@ function readTargets(targets: unknown): readonly ReadTarget[] {
       fields: TARGET_FIELDS.map(({ name: field, of, takesFlags, form }, place) => {
         const value = of(target)
         if (value === undefined) return undefined
-        if (form !== 'row') fail('OPTION', `${name}.${field}`, 'must be absent, since planes have no padded form', { image })
+        if (form !== 'row')
+          fail('OPTION', `${name}.${field}`, 'must be absent, since planes have no padded form', { image })
         const rows = { given: all.length, counted: count, width: WIDTHS[place] }
         return readRows(value, rows, takesFlags === true, `${name}.${field}`, image)
       }),

@@ -11,7 +11,7 @@ import type { GradientArrays, Gradients, PartGradients, WrittenField } from './g
 import type { Layers, LayerTensors } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import { checkDisjoint, outName } from './overlap.ts'
-import type { ReadTarget } from './targets.ts'
+import type { ReadTarget } from './read-target.ts'
 
 const OUT = [...WRITTEN.map(({ name }) => name), 'auxiliary']
 const ALL_OUT = [...OUT, ...PART_KEYS] as readonly (keyof Gradients)[]

@@ -10,7 +10,7 @@ import { valuesOf, WRITTEN } from './gradients.ts'
 import type { GradientArrays } from './gradients.ts'
 import type { GivenLayer, LayerTensors } from './layers.ts'
 import type { Predictions } from './outputs.ts'
-import type { ReadField, ReadTarget } from './targets.ts'
+import type { ReadField, ReadTarget } from './read-target.ts'
 
 /**
  * Refuses arrays that share memory with an input or with each other. The core relies on that, so that the arrays

@@ -10,7 +10,8 @@ import type { TargetField } from '../terms/index.ts'
 import { isRow, packPlanes } from './planes.ts'
 import type { PackedPlanes } from './planes.ts'
 import { readTargets } from './targets.ts'
-import type { ReadField, ReadTarget, Target, TargetShape } from './targets.ts'
+import type { ReadField, ReadTarget } from './read-target.ts'
+import type { Target, TargetShape } from './targets.ts'
 
 /** The most labels of a target: there are no more columns that they could name. */
 const MAX_LABELS = MAX_CLASSES + 1

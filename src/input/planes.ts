@@ -6,7 +6,7 @@ import { isObject } from '../common/validate.ts'
 import { readMasks } from '../masks/read.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { TargetField } from '../terms/index.ts'
-import type { ReadField, ReadTarget } from './targets.ts'
+import type { ReadField, ReadTarget } from './read-target.ts'
 
 /** What planes are, as messages say it. */
 export const PLANES = 'masks'

@@ -23,6 +23,7 @@ import type { LayerFields, TargetField, TargetFields } from '../terms/index.ts'
 import { placeOf } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import { checkSizes, PLANES, readPlanes } from './planes.ts'
+import type { ReadField, ReadTarget } from './read-target.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
 /** The ground truth of one image: `n` objects, `n ≥ 0`. Where none counts, nothing is needed but the labels. */
@@ -59,27 +60,6 @@ export type TargetsOf<O> = ReadonlyArray<
 
 /** The labels and all fields, by name. */
 const KEYS = ['labels', ...TARGET_FIELDS.map(({ name }) => name)]
-
-/** One image's targets, every field of them read once, their types and shapes checked. */
-export interface ReadTarget {
-  /** How many count. */
-  readonly count: number
-  /** The labels, or lists of them. */
-  readonly labels: ArrayLike<unknown>
-  /** The fields in the core's order, as far as the batch has them. */
-  readonly fields: ReadonlyArray<ReadField | undefined>
-  readonly ignore: ArrayLike<unknown> | undefined
-}
-
-/** What a target has of a field. */
-export interface ReadField {
-  /** Numbers or rows. */
-  readonly values: ArrayLike<unknown>
-  /** The rows that count, where they are nested. */
-  readonly rows: ReadonlyArray<ArrayLike<unknown>> | undefined
-  /** Height and width of planes of bytes, which `values` are then. */
-  readonly size?: readonly [height: number, width: number] | undefined
-}
 
 /** What targets are to have. */
 export interface TargetShape {

@@ -142,8 +142,21 @@ export const FIELDS: readonly Field[] = inOrder<OwnField>(
   const heldBy = described.owner as Field['heldBy']
   const sizes = isFree(described) ? described.axes.map(({ size }) => size) : undefined
   const hasAxes = openAxes(described) > 1
-  const own = { name, of, owner, hint, columns, axes, inPlaceOf, mayBeShared, shownAs }
-  return { ...own, hasGradient, heldBy, sizes, hasAxes }
+  return {
+    name,
+    of,
+    owner,
+    hint,
+    columns,
+    axes,
+    inPlaceOf,
+    mayBeShared,
+    shownAs,
+    hasGradient,
+    heldBy,
+    sizes,
+    hasAxes,
+  }
 })
 
 /** A field of targets, likewise: whether targets may lack it that have the family's others, and what it is made of. */

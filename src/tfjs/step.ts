@@ -158,7 +158,10 @@ export function variablesOf(layer: CopiedLayer): tfc.Tensor[] {
 const TARGET_TYPES: { readonly [field: string]: readonly string[] } = {
   labels: ['int32', 'float32'],
   ...Object.fromEntries(
-    TARGET_FIELDS.map(({ name, takesFlags, form }) => [name, form === 'row' ? ['float32', 'int32', ...(takesFlags === true ? ['bool'] : [])] : ['bool', 'int32']]),
+    TARGET_FIELDS.map(({ name, takesFlags, form }) => [
+      name,
+      form === 'row' ? ['float32', 'int32', ...(takesFlags === true ? ['bool'] : [])] : ['bool', 'int32'],
+    ]),
   ),
   ignore: ['bool', 'int32', 'float32'],
 }

@@ -127,12 +127,7 @@ impl<'a> Inputs<'a> {
 
     /// Checks how many values planes have. `first`: the family's first field, whose planes are as large. `images`: that have
     /// them.
-    fn check_raster_lengths(
-        &self,
-        [place, first]: [usize; 2],
-        info: &TargetField,
-        images: usize,
-    ) -> Result<()> {
+    fn check_raster_lengths(&self, [place, first]: [usize; 2], info: &TargetField, images: usize) -> Result<()> {
         let (array, rasters) = (Array::Targets { field: info.field.name }, self.targets.rasters(place));
         check_length(array, rasters.len(), &[images])?;
         for (image, &Raster { values, height, width }) in rasters.iter().enumerate() {

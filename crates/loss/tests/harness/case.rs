@@ -71,7 +71,8 @@ pub struct TensorPlace {
 }
 
 impl Planes {
-    fn raster(&self) -> Raster<'_> {
+    /// As the library takes them.
+    pub fn raster(&self) -> Raster<'_> {
         Raster { values: &self.values, height: self.height, width: self.width }
     }
 }

@@ -50,7 +50,8 @@ fn replaced(mut case: Case, tensors: Vec<(&str, Vec<usize>, Vec<f32>)>) -> Case 
 /// A case with random factors in place of its masks, and the same with their product.
 fn factored(case: Case) -> [Case; 2] {
     let random = &mut Random::new(9);
-    let (layers, rows, images) = (case.structure.stacks[0].layers, case.structure.stacks[0].rows, case.structure.images);
+    let (layers, rows, images) =
+        (case.structure.stacks[0].layers, case.structure.stacks[0].rows, case.structure.images);
     let mut values = |count: usize| (0..count).map(|_| random.normal()).collect::<Vec<f32>>();
     let features = values(layers * images * CHANNELS * AREA);
     let queries = values(layers * images * rows * CHANNELS);

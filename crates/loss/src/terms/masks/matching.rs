@@ -62,10 +62,10 @@ pub(super) fn add(
     let (x, has_void): (&[f32], bool) = if cost_by_points {
         let points = points_of(family, level, inputs, size, drawn);
         let outside = if continues { Outside::Border } else { Outside::Zero };
-        taps.lay_out(points, size, size, Reading::Bilinear(outside));
+        taps.lay_out(level, points, size, size, Reading::Bilinear(outside));
         sample(level, prediction, inputs.queries, size.area(), taps, (features, panel, logits));
-        let has_void = targets.lay_out(points, is_nearest, labels);
-        rows.iter().for_each(|&target| targets.append_points(target, is_nearest, labels));
+        let has_void = targets.lay_out(level, points, is_nearest, labels);
+        rows.iter().for_each(|&target| targets.append_points(level, target, is_nearest, labels));
         (logits, has_void)
     } else {
         rows.iter().for_each(|&target| targets.append_nearest(target, size, &mut labels.hard));
@@ -113,13 +113,13 @@ fn sample(
     match prediction {
         Prediction::Planes(planes) => {
             for (plane, out) in planes.chunks_exact(area).zip(logits.chunks_exact_mut(count)) {
-                taps.gather(plane, out);
+                taps.gather(level, plane, out);
             }
         }
         Prediction::Factors { features, queries: values, channels, bias } => {
             sampled.resize(channels * count, 0.0);
             for (plane, out) in features.chunks_exact(area).zip(sampled.chunks_exact_mut(count)) {
-                taps.gather(plane, out);
+                taps.gather(level, plane, out);
             }
             let own = Matrix { values, rows: queries, columns: channels, is_transposed: false };
             product(level, &own, sampled, bias, panel, logits);

@@ -88,14 +88,14 @@ pub(super) fn add(
         let (own_labels, kept) = if by_points {
             let place = (pairs.numbers.get(k).copied().unwrap_or(k), query);
             draw(family, level, pairs, place, (own, bias, size), taps, (candidates, sampled, chosen, points));
-            lay_out(family, taps, points, size);
+            lay_out(family, level, taps, points, size);
             logits.resize(taps.len(), 0.0);
-            taps.gather(own, logits);
+            taps.gather(level, own, logits);
             labels.hard.clear();
             labels.soft.clear();
             let is_nearest = family.sampling.is_nearest;
-            let has_void = targets.lay_out(points, is_nearest, labels);
-            targets.append_points(target, is_nearest, labels);
+            let has_void = targets.lay_out(level, points, is_nearest, labels);
+            targets.append_points(level, target, is_nearest, labels);
             labels.appended(is_nearest, has_void)
         } else {
             resize.set(size, targets.canvas);
@@ -146,9 +146,9 @@ pub(super) fn add(
 }
 
 /// Points of a prediction.
-fn lay_out(family: &MaskFamily, taps: &mut Taps, points: &[f32], size: Size) {
+fn lay_out(family: &MaskFamily, level: Level, taps: &mut Taps, points: &[f32], size: Size) {
     let outside = if family.sampling.continues { Outside::Border } else { Outside::Zero };
-    taps.lay_out(points, size, size, Reading::Bilinear(outside));
+    taps.lay_out(level, points, size, size, Reading::Bilinear(outside));
 }
 
 /// The points of a pair: given, or chosen from candidates that are given or drawn. `number`: of the pair among those of its
@@ -191,9 +191,9 @@ fn draw(
         candidates.extend_from_slice(own);
     }
     let (first, rest) = candidates.split_at(2 * many);
-    lay_out(family, taps, first, size);
+    lay_out(family, level, taps, first, size);
     sampled.resize(many, 0.0);
-    taps.gather(plane, sampled);
+    taps.gather(level, plane, sampled);
     shift(bias, sampled);
     least(sampled, kept, chosen);
     take(first, chosen, out);

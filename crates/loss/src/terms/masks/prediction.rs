@@ -33,7 +33,7 @@ impl<'a> Prediction<'a> {
     /// How large a plane is.
     pub fn size(rows: &FieldRows<'_>, first: usize) -> Size {
         let [height, width] = size_of_plane(&[rows.axes(first + MASKS), rows.axes(first + FEATURES)]);
-        Size { height, width }
+        Size::new(height, width)
     }
 
     /// The plane of a query, without the bias, which is returned. `area`: of a plane. `panel`, `plane`: memory of a product.

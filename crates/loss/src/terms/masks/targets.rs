@@ -1,5 +1,7 @@
 //! What targets have of masks, as the terms see them: their planes on the canvas, and the pixels that are left out.
 
+use simd::Level;
+
 use super::canvas::{Size, nearest, pad};
 use super::grid::{Outside, Reading, Taps};
 use super::samples::Labels;
@@ -37,8 +39,8 @@ impl LabelMemory {
     }
 }
 
-const fn size_of(raster: &Raster<'_>) -> Size {
-    Size { height: raster.height, width: raster.width }
+fn size_of(raster: &Raster<'_>) -> Size {
+    Size::new(raster.height, raster.width)
 }
 
 impl<'a> Targets<'a> {
@@ -46,7 +48,7 @@ impl<'a> Targets<'a> {
     pub fn new(rows: FieldRows<'a>, first: usize) -> Option<Self> {
         let rasters = rows.rasters()?;
         let [height, width] = rasters.canvas(first + PLANES);
-        Some(Self { rasters, rows, first, canvas: Size { height, width } })
+        Some(Self { rasters, rows, first, canvas: Size::new(height, width) })
     }
 
     /// Whether a target has a mask.
@@ -105,24 +107,25 @@ impl<'a> Targets<'a> {
     }
 
     /// Lays out points for all targets of the image, and says which are kept, if any may be left out.
-    pub fn lay_out(&self, points: &[f32], is_nearest: bool, memory: &mut LabelMemory) -> bool {
+    pub fn lay_out(&self, level: Level, points: &[f32], is_nearest: bool, memory: &mut LabelMemory) -> bool {
         let LabelMemory { kept, taps, .. } = memory;
         let void = self.void();
         if let Some(void) = &void {
             kept.resize(points.len() / 2, 0);
-            taps.lay_out(points, size_of(void), self.canvas, Reading::Nearest(Outside::Border));
-            taps.gather_hard(void.values, kept);
+            taps.lay_out(level, points, size_of(void), self.canvas, Reading::Nearest(Outside::Border));
+            taps.gather_hard(level, void.values, kept);
             invert(kept);
         }
         let size = if self.rows.count > 0 { size_of(&self.mask(0)) } else { self.canvas };
         let reading = if is_nearest { Reading::Nearest(Outside::Border) } else { Reading::Bilinear(Outside::Zero) };
-        taps.lay_out(points, size, self.canvas, reading);
+        taps.lay_out(level, points, size, self.canvas, reading);
         void.is_some()
     }
 
     /// Appends a target at the points that are laid out, to whichever of the two is to have it.
     pub fn append_points(
         &self,
+        level: Level,
         target: usize,
         is_nearest: bool,
         LabelMemory { hard, soft, taps, .. }: &mut LabelMemory,
@@ -131,11 +134,11 @@ impl<'a> Targets<'a> {
         if is_nearest {
             let start = hard.len();
             hard.resize(start + taps.len(), 0);
-            taps.gather_hard(mask.values, &mut hard[start..]);
+            taps.gather_hard(level, mask.values, &mut hard[start..]);
         } else {
             let start = soft.len();
             soft.resize(start + taps.len(), 0.0);
-            taps.gather_mask(mask.values, &mut soft[start..]);
+            taps.gather_mask(level, mask.values, &mut soft[start..]);
         }
     }
 }
