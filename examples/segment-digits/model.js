@@ -57,9 +57,9 @@ export class MaskFormer {
       smooth: convolution(parameters, 'smooth', 3, pixelWidth, pixelWidth, 1),
       half: linear(parameters, 'half/lateral', fine, pixelWidth),
       pixels: feedForward(parameters, 'pixels', pixelWidth, pixelWidth, pixelWidth),
-      place: linear(parameters, 'pixels/place', pixelWidth, pixelWidth),
     }
-    this.places = tf.tensor(sineEmbedding(gridCentres(HALF), pixelWidth), [HALF ** 2, pixelWidth])
+    this.place = linear(parameters, 'place', pixelWidth, pixelWidth, { gain: 0.5 })
+    this.places = [EIGHTH, HALF].map((side) => tf.tensor(waves(gridCentres(side), pixelWidth), [side ** 2, pixelWidth]))
     this.bias = parameters.constant('bias', [1], EMPTY)
     this.propose = predictor(parameters, 'proposal', width, pixelWidth)
     this.decoder = Array.from({ length: decoderLayers }, (_, i) => ({
@@ -81,42 +81,52 @@ export class MaskFormer {
     const quarter = this.see.quarter(half)
     const eighth = this.see.context(this.see.eighth(quarter))
     const tokens = tf.add(this.project(toRows(eighth)), repeat(this.positions, batch))
-    const masks = { maskFeatures: this.#paint(tokens, quarter, half), maskBias: this.bias }
-    const prediction = ({ logits, embeddings }) => ({
+    const [places, pixelPlaces] = this.places.map((rows) => repeat(this.place(rows), batch))
+    const pixels = tf.add(this.#paint(tokens, quarter, half), pixelPlaces)
+    const masks = { maskFeatures: toPlanes(pixels, [batch, HALF, HALF]), maskBias: this.bias }
+    const prediction = ({ logits, embeddings }, places) => ({
       logits: tf.reshape(logits, [batch, -1, CLASSES + 1]),
-      maskQueries: tf.reshape(embeddings, [batch, -1, embeddings.shape[1]]),
+      maskQueries: tf.reshape(tf.add(embeddings, places), [batch, -1, embeddings.shape[1]]),
       ...masks,
     })
 
     const proposed = this.propose(tokens)
-    let queries = takeRows(tokens, mostPromising(proposed.logits, batch, this.queries))
+    const chosen = mostPromising(proposed.logits, batch, this.queries)
+    const chosenPlaces = takeRows(places, chosen)
+    let queries = takeRows(tokens, chosen)
     const layers = this.decoder.map(({ self, cross, think, norms, predict }) => {
       queries = norms[0](tf.add(queries, self.look(queries, self.memorize(queries), batch)))
       queries = norms[1](tf.add(queries, cross.look(queries, cross.memorize(tokens), batch)))
       queries = norms[2](tf.add(queries, think(queries)))
-      return prediction(predict(queries))
+      return prediction(predict(queries), chosenPlaces)
     })
-    return { proposals: prediction(proposed), layers }
+    return { proposals: prediction(proposed, places), layers }
   }
 
-  /**
-   * The pixel decoder: what the tokens know is enlarged twice, and joined with what the convolutions saw there, and with where it is.
-   * So a query can tell its pixels from those of others by their place.
-   */
+  /** The pixel decoder: what the tokens know is enlarged twice, and joined with what the convolutions saw there. */
   #paint(tokens, quarter, half) {
-    const { down, smooth, pixels, place, ...lateral } = this.paint
+    const { down, smooth, pixels, ...lateral } = this.paint
     const joined = (map, seen, by, side) =>
       tf.add(enlarge(map), tf.reshape(by(toRows(seen)), [-1, side, side, map.shape[3]]))
     const coarse = tf.reshape(down(tokens), [-1, EIGHTH, EIGHTH, SETTINGS.pixelWidth])
     const middle = smooth(joined(coarse, quarter, lateral.quarter, QUARTER))
-    const content = pixels(toRows(joined(middle, half, lateral.half, HALF)))
-    const batch = tokens.shape[0] / this.tokens
-    return toPlanes(tf.add(content, repeat(place(this.places), batch)), [batch, HALF, HALF])
+    return pixels(toRows(joined(middle, half, lateral.half, HALF)))
   }
 }
 
 /** A map's pixels as the rows of a matrix. */
 const toRows = (map) => tf.reshape(map, [-1, map.shape[3]])
+
+/**
+ * Places as waves that fit the canvas, half of the width for x and half for y: `[places, width]`. Since queries and pixels have them,
+ * mapped alike, their product is at first the greater the nearer they are: a query begins with the pixels around its token.
+ */
+function waves(places, width) {
+  const wave = (coordinate, i) => Math.sin(Math.PI * ((1 + (i >> 1)) * coordinate + (i % 2) / 2))
+  return Float32Array.from(
+    places.flatMap((place) => place.flatMap((at) => Array.from({ length: width / 2 }, (_, i) => wave(at, i)))),
+  )
+}
 
 /** Predicts from each row the classes, and what its mask is the product with the pixels of. */
 function predictor(parameters, name, width, pixelWidth) {

@@ -112,8 +112,8 @@ function terms(history) {
   return [
     term('Total loss, proposals and layers', '--blue', ({ loss }) => loss),
     term('Class term', '--violet', ({ terms }) => terms.class),
-    term('Focal term of masks', '--green', ({ terms }) => terms.maskFocal),
-    term('Dice term of masks', '--orange', ({ terms }) => terms.maskDice),
+    term('Cross-entropy of masks', '--green', ({ terms }) => terms.maskBce),
+    term('Dice of masks', '--orange', ({ terms }) => terms.maskDice),
   ]
 }
 
