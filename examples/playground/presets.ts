@@ -20,6 +20,12 @@ export const PRESETS: Readonly<Record<BoxPreset, string>> = {
   rtDetr: 'RT-DETR',
   dFine: 'D-FINE',
   deim: 'DEIM',
+  deimV2: 'DEIMv2',
+  rfDetr: 'RF-DETR',
+  coDino: 'Co-DINO',
+  rankDetr: 'Rank-DETR',
+  alignDetr: 'Align-DETR',
+  stableDino: 'Stable-DINO',
 }
 
 /** Whether a word names one of them. */
