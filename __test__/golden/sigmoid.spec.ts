@@ -11,6 +11,7 @@ interface GoldenImage {
   cost: number[]
   pred: number[]
   tgt: number[]
+  total_cost: number
   copies?: number
   tie: boolean
 }
@@ -206,6 +207,17 @@ for (const [folder, [compute, shift, defects]] of Object.entries(FOLDERS)) {
             return pred.map((query, i) => [group * rows + query, tgt[i]!])
           }).flat()
           expect([...queryIndices].map((query, i) => [query, targetIndices[i]])).toEqual(pairs)
+        })
+      }
+    })
+
+    test.runIf(isTie)('the assignment is as good as that of the reference', () => {
+      for (const { layer, result } of outcomes) {
+        result.matches.forEach(({ queryIndices, targetIndices }, b) => {
+          const { cost, cols, total_cost: least, pred } = layer.images[b]!
+          expect(queryIndices.length).toBe(pred.length)
+          const total = queryIndices.reduce((sum, query, k) => sum + cost[query * cols + targetIndices[k]!]!, 0)
+          expectClose(total, least, TOLERANCE, NEAR_ZERO)
         })
       }
     })

@@ -16,6 +16,7 @@ import {
   errorOf,
   expectAllClose,
   expectClose,
+  imageOf,
   randomLayer,
   randomTargets,
   untyped,
@@ -377,6 +378,29 @@ describe('oneToMany: a one-to-many branch', () => {
       expect(targetIndices).toEqual(numbers)
     })
     expectClose(result.loss, criterion.compute(main, targets).loss + 2 * expected.loss, 1e-12)
+  })
+
+  test('adapts repetitions to the image, so that half of the queries find a target at most, and N counts targets once', () => {
+    const crowds = randomTargets(8, { targets: [2, 3, 8, 0] })
+    const wide = randomLayer(10, { images: 4, queries: 14 })
+    const many = { ...wide, repeat: 3, adaptive: true }
+    const { oneToMany, normalizers } = criterion.compute({ ...randomLayer(9, { images: 4 }), oneToMany: many }, crowds)
+    expect(normalizers.numBoxes).toBe(13)
+    // min(⌊14 / 2 / n⌋, 3) for 2, 3, 8 and no targets
+    expect(oneToMany!.matches.map(({ targetIndices }) => targetIndices.length)).toEqual([2 * 3, 3 * 2, 0, 0])
+    expect(oneToMany!.matches.map(({ unmatchedTargets }) => unmatchedTargets.length)).toEqual([0, 0, 0, 0])
+    const pairs = [crowds[0]!, crowds[1]!].map(({ labels }, b) => {
+      return labels.map((_, target) => oneToMany!.matches[b]!.targetIndices.filter((own) => own === target).length)
+    })
+    expect(pairs).toEqual([
+      [3, 3],
+      [2, 2, 2],
+    ])
+    const ignoring = [{ ...crowds[0]!, ignore: [false, true] }]
+    const alone = { ...imageOf(wide, 0), repeat: 3, adaptive: true }
+    const first = criterion.compute({ ...imageOf(randomLayer(9, { images: 4 }), 0), oneToMany: alone }, ignoring)
+    expect(first.oneToMany!.matches[0]!.unmatchedTargets.length).toBe(0)
+    expect([...new Set(first.oneToMany!.matches[0]!.targetIndices)]).toEqual([0])
   })
 
   test('may be a range of the main queries, in every layer', () => {

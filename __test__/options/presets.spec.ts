@@ -6,6 +6,7 @@ import { errorOf, untyped } from '../support/helpers.ts'
 const common = {
   numClasses: 91,
   boxFormat: 'cxcywh',
+  boxEpsilonForm: 'add',
   clampSizes: false,
   l1Format: 'cxcywh',
   normalizedBoxes: true,
@@ -117,7 +118,7 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
   ],
   deim: [mal, focalCost, fine, 0],
   deimV2: [mal, focalCost, fine, 0],
-  rfDetr: [iaBce, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
+  rfDetr: [iaBce, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 1e-7],
   coDino: [{ ...sigmoid, positiveGamma: 2, normalization: 'num-pairs' }, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
   rankDetr: [{ ...softFocal, quality: 'giou' }, focalCost, plain(2), 1e-6],
   alignDetr: [
@@ -140,7 +141,8 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
   const normalization = byPairs ? 'num-pairs' : name === 'owlViT' ? 'per-image' : 'num-boxes'
   const l1Format = name === 'owlViT' ? 'xyxy' : 'cxcywh'
   const clampSizes = ['deimV2', 'rfDetr'].includes(name)
-  const ofBoxes = { clampSizes, l1Format, boxEpsilon, boxMatching }
+  const boxEpsilonForm = name === 'rfDetr' ? 'clamp' : 'add'
+  const ofBoxes = { boxEpsilonForm, clampSizes, l1Format, boxEpsilon, boxMatching }
   const options = { ...common, ...ofBoxes, classification, cost, weights, normalization }
 
   test('has the published values', () => {

@@ -116,10 +116,11 @@ describe.each(Object.keys(PRESETS) as PresetName[])('resolveOption: the preset %
       ['boxEpsilon', boxEpsilon],
       ['normalization', normalization],
     ])
-    const { clampSizes, l1Format, classNumbers = {}, classCost = {} } = rest
+    const { boxEpsilonForm, clampSizes, l1Format, classNumbers = {}, classCost = {} } = rest
     if (l1Format !== undefined) own.set('l1Format', l1Format)
     // where the loss is focal, the cost has its α
     if (kind === 'focal') own.set('cost.alpha', classNumbers.alpha)
+    if (boxEpsilonForm !== undefined) own.set('boxEpsilonForm', boxEpsilonForm)
     if (clampSizes !== undefined) own.set('clampSizes', clampSizes)
     for (const [key, value] of Object.entries(classNumbers)) own.set(`classification.${key}`, value)
     for (const [key, value] of Object.entries(classCost)) own.set(`cost.${key}`, value)
@@ -149,6 +150,7 @@ const WORDS: ReadonlyArray<[string, object]> = [
   ['l1Format', { cxcywh: true, xyxy: true } satisfies Words<ResolvedOptions['l1Format']>],
   ['cost.labels', { sum: true, mean: true, 'all-columns': true } satisfies Words<ResolvedOptions['cost']['labels']>],
   ['ignore.overlap', { iof: true, iou: true } satisfies Words<ResolvedOptions['ignore']['overlap']>],
+  ['boxEpsilonForm', { add: true, clamp: true } satisfies Words<ResolvedOptions['boxEpsilonForm']>],
   ['boxFormat', { cxcywh: true, xyxy: true } satisfies Words<ResolvedOptions['boxFormat']>],
   ['pointFormat', { xy: true, xyz: true } satisfies Words<ResolvedOptions['pointFormat']>],
   ['spanFormat', { cxw: true, xx: true } satisfies Words<ResolvedOptions['spanFormat']>],

@@ -79,6 +79,7 @@ const KINDS = {
   varifocal: 'a sigmoid for each class, drawn to the IoU of the pair',
   mal: 'a sigmoid for each class, drawn to a power of the IoU of the pair',
   'ia-bce': 'a sigmoid for each class, drawn to a mean of score and IoU of the pair',
+  sigmoid: 'a sigmoid for each class, drawn to how well the pair agrees',
 } as const
 
 function ofClasses({ preset }: State, { options }: Study): string {

@@ -1,8 +1,8 @@
-/** The criteria to choose from: every preset of the package whose objects are boxes, by the name of its paper. */
+/** The criteria to choose from: every preset of the package whose objects are boxes with labels, by the name of its paper. */
 import type { PresetName } from 'hungarian-loss'
 
-/** Presets of boxes. Moment-DETR's are spans. */
-export type BoxPreset = Exclude<PresetName, 'momentDetr'>
+/** Presets of boxes with classes. Moment-DETR has spans, and some have words in place of classes. */
+export type BoxPreset = Exclude<PresetName, 'momentDetr' | 'groundingDino' | 'mmGroundingDino' | 'mdetr' | 'owlViT'>
 
 /** Each with its name as people say it. */
 export const PRESETS: Readonly<Record<BoxPreset, string>> = {
@@ -17,6 +17,12 @@ export const PRESETS: Readonly<Record<BoxPreset, string>> = {
   rtDetr: 'RT-DETR',
   dFine: 'D-FINE',
   deim: 'DEIM',
+  deimV2: 'DEIMv2',
+  rfDetr: 'RF-DETR',
+  coDino: 'Co-DINO',
+  rankDetr: 'Rank-DETR',
+  alignDetr: 'Align-DETR',
+  stableDino: 'Stable-DINO',
 }
 
 /** Whether a word names one of them. */

@@ -110,6 +110,11 @@ const LATER = [
     ],
     ['rtDetr', 'plain', { options: { classification: { classWeights: [1, 2, 0, 0.5, 3] } } }],
     ['hDetr', 'one to many', { isAdaptive: true }],
+    [
+      'dino',
+      'plain',
+      { options: { boxEpsilon: 0.05, boxEpsilonForm: 'clamp', weights: { diou: 1, ciou: 1 }, cost: { iou: 1 } } },
+    ],
     ['detr', 'plain', { options: { classification: { gamma: 2 } } }],
     ['detr', 'everything', { options: { classification: { gamma: 0.5 } } }],
   ].map(([preset, structure, variant]) => [preset, structure, variant, (value) => value]),

@@ -172,8 +172,8 @@ export class HungarianLoss {
 
   /**
    * RF-DETR's detection (Robinson et al. 2025; roboflow/rf-detr 1.11, `rfdetr/models/criterion.py` and `matcher.py`): the terms of
-   * LW-DETR, with `clampSizes`, and in the cost the log-sigmoid form, which has no 1e-8. Its 13 groups are `outputs.groups`. Its
-   * code counts unions and hulls below 1e-7 as 1e-7, which only boxes of less than a ten-millionth of the image notice.
+   * LW-DETR, with `clampSizes`, unions and hulls of at least 1e-7, and in the cost the log-sigmoid form, which has no 1e-8. Its 13
+   * groups are `outputs.groups`.
    */
   static rfDetr(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'rfDetr')

@@ -59,7 +59,12 @@ export const PRESETS = {
   dFine: sigmoid('varifocal', 1, FINE),
   deim: sigmoid('mal', 1, FINE),
   deimV2: sigmoid('mal', 1, { ...FINE, clampSizes: true }),
-  rfDetr: sigmoid('ia-bce', 1, { clampSizes: true, classCost: { classForm: 'log-sigmoid' } }),
+  rfDetr: sigmoid('ia-bce', 1, {
+    clampSizes: true,
+    classCost: { classForm: 'log-sigmoid' },
+    boxEpsilon: 1e-7,
+    boxEpsilonForm: 'clamp',
+  }),
   coDino: sigmoid('sigmoid', 1, {
     classNumbers: { positiveGamma: 2 },
     classCost: { classForm: 'log-sigmoid' },

@@ -87,6 +87,11 @@ export interface BoxOptions {
    */
   readonly boxEpsilon?: number | undefined
   /**
+   * What `boxEpsilon` does: `'add'`, or `'clamp'`, where it is the least that divides, as in RF-DETR: a smaller divisor counts as
+   * this, and passes no gradient by the division. Default: the preset's, `'add'` for all but `rfDetr`.
+   */
+  readonly boxEpsilonForm?: 'add' | 'clamp' | undefined
+  /**
    * Whether predicted widths and heights below 0 count as 0 (corners: a second corner before the first counts as the
    * first), rather than being refused. As with any clamp they pass no gradient: that of the size is 0, and that of a second
    * corner goes to the first. Default: false.
@@ -115,8 +120,10 @@ export interface BoxOptions {
 export interface ResolvedBoxOptions {
   /** What a box's four numbers are. */
   readonly boxFormat: 'cxcywh' | 'xyxy'
-  /** Added to what the forms of IoU divide by. */
+  /** Added to what the forms of IoU divide by, or the least that divides. */
   readonly boxEpsilon: number
+  /** Which of the two it is. */
+  readonly boxEpsilonForm: 'add' | 'clamp'
   /** Whether predicted sides below 0 count as 0. */
   readonly clampSizes: boolean
   /** Whether target boxes must lie in [0, 1]. */
@@ -135,6 +142,8 @@ export interface BoxPreset {
   readonly l1Format?: 'cxcywh' | 'xyxy' | undefined
   readonly boxEpsilon: number
   readonly boxMatching: 'layer' | 'union'
+  /** `'add'` where it is absent. */
+  readonly boxEpsilonForm?: 'add' | 'clamp' | undefined
   /** False where it is absent. */
   readonly clampSizes?: boolean | undefined
 }
@@ -185,7 +194,7 @@ export const BOXES: Family<BoxTypes> = {
   ],
   fields: [{ name: 'boxes', of: ({ boxes }) => boxes, owner: 'boxes', columns: () => BOX_SIZE }],
   targets: [{ name: 'boxes', of: ({ boxes }) => boxes, columns: () => BOX_SIZE, noun: 'boxes' }],
-  options: ['boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes', 'l1Format', 'ignore', 'boxMatching'],
+  options: ['boxFormat', 'boxEpsilon', 'boxEpsilonForm', 'clampSizes', 'normalizedBoxes', 'l1Format', 'ignore', 'boxMatching'],
   resolve: resolveBoxOptions,
   foreign: NAMES,
   foreignFields: {
@@ -200,6 +209,7 @@ export function resolveBoxOptions(given: Unchecked<BoxOptions>, preset: BoxPrese
   return {
     boxFormat,
     boxEpsilon: resolveOption('boxEpsilon', given.boxEpsilon, { usual: preset.boxEpsilon }),
+    boxEpsilonForm: resolveOption('boxEpsilonForm', given.boxEpsilonForm, { usual: preset.boxEpsilonForm }),
     clampSizes: resolveOption('clampSizes', given.clampSizes, { usual: preset.clampSizes }),
     normalizedBoxes: resolveOption('normalizedBoxes', given.normalizedBoxes),
     l1Format: resolveOption('l1Format', given.l1Format, { usual: preset.l1Format ?? boxFormat }),

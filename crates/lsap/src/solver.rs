@@ -134,7 +134,9 @@ impl AssignmentSolver {
         let (_, verdict) = self.judge(&rest, sign, options);
         let is_right = self.is_right(verdict, &rest, sign, options)?;
         unpadded.put_back(&mut self.solver.state, sign);
-        Ok(is_right)
+        // beside padding that is not so large that it swallows them, duals of the rest may lack digits
+        let (_, verdict) = self.judge(matrix, sign, options);
+        Ok(is_right && (verdict == Verdict::Lost || self.is_right(verdict, matrix, sign, options)?))
     }
 
     /// Solves a matrix in which digits have been lost once more.

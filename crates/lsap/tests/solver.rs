@@ -369,6 +369,20 @@ fn huge_padding_costs_no_digits() {
 }
 
 #[test]
+fn rows_or_columns_of_one_small_number_are_proven_too() {
+    // beside duals as large as 2, the small number has lost digits
+    let problem = Dense { costs: vec![1e-9, 1e-9, 0.0, 2.0], rows: 2, columns: 2 };
+    let across = Dense { costs: vec![1e-9, 0.0, 1e-9, 2.0], rows: 2, columns: 2 };
+    for route in ROUTES {
+        for problem in [&problem, &across] {
+            let found = problem.solve_by(route, COMPLETE).expect("nothing is forbidden");
+            assert_eq!(found.total, 1e-9);
+            problem.assert_proven(&found, COMPLETE);
+        }
+    }
+}
+
+#[test]
 fn a_solver_keeps_nothing_but_memory_from_one_matrix_to_the_next() {
     for route in ROUTES {
         let mut solver = AssignmentSolver::with_route(route);

@@ -7,9 +7,9 @@
 
 use simd::{F32, LANES, Simd, f32x4, i32x16, load, padded, prelude::*, store};
 
-use super::format::{BoxFormat, COMPONENTS};
+use super::format::COMPONENTS;
 use super::pairs;
-use super::values::BoxTerms;
+use super::values::{BoxTerms, Geometry};
 use crate::terms::limits::LIMIT;
 use crate::terms::pair::ClassCosts;
 
@@ -41,14 +41,19 @@ pub(super) struct PairWeights {
     pub l1: f32,
     pub giou: f32,
     pub epsilon: f32,
-    /// The same, for where `f32` would lose digits.
-    pub exact_epsilon: f64,
+    /// A union below this is left to the exact form: where ε is the least that divides, and nowhere otherwise.
+    pub least: f32,
+    /// For where `f32` would lose digits.
+    pub geometry: Geometry,
 }
 
 impl PairWeights {
-    pub fn new(weights: &BoxTerms, class: f32, epsilon: f64) -> Self {
+    pub fn new(weights: &BoxTerms, class: f32, geometry: Geometry) -> Self {
         let (l1, giou) = (weights.l1 as f32, weights.giou as f32);
-        Self { class, l1, giou, epsilon: epsilon as f32, exact_epsilon: epsilon }
+        /// No product of union and hull above is below [`SMALLEST`].
+        const LEAST: f32 = 1e-12;
+        let least = if geometry.clamps { (geometry.epsilon as f32).max(LEAST) } else { 0.0 };
+        Self { class, l1, giou, epsilon: geometry.added() as f32, least, geometry }
     }
 }
 
@@ -57,8 +62,6 @@ type BoxColumns<S> = [F32<S>; COLUMNS];
 
 /// A box format: what its columns are and how two boxes overlap.
 pub(super) trait Format {
-    const FORMAT: BoxFormat;
-
     /// The two sides.
     fn sides<S: Simd>(components: &[F32<S>; COMPONENTS]) -> [F32<S>; 2];
 
@@ -73,8 +76,6 @@ pub(super) struct Cxcywh;
 pub(super) struct Xyxy;
 
 impl Format for Cxcywh {
-    const FORMAT: BoxFormat = BoxFormat::Cxcywh;
-
     #[inline(always)]
     fn sides<S: Simd>(components: &[F32<S>; COMPONENTS]) -> [F32<S>; 2] {
         [components[2], components[3]]
@@ -88,8 +89,6 @@ impl Format for Cxcywh {
 }
 
 impl Format for Xyxy {
-    const FORMAT: BoxFormat = BoxFormat::Xyxy;
-
     #[inline(always)]
     fn sides<S: Simd>(components: &[F32<S>; COMPONENTS]) -> [F32<S>; 2] {
         [components[2] - components[0], components[3] - components[1]]
@@ -165,14 +164,18 @@ pub(super) fn fill<S: Simd, F: Format>(simd: S, weights: PairWeights, inputs: &B
     let stride = padded(inputs.queries);
     for (target, costs) in block.chunks_exact_mut(stride.max(1)).enumerate() {
         let class = &inputs.class.values[inputs.class.row_of_target[target] * stride..][..stride];
-        fill_row::<S, F>(simd, weights, inputs, target, class, costs);
+        if weights.geometry.clamps {
+            fill_row::<S, F, true>(simd, weights, inputs, target, class, costs);
+        } else {
+            fill_row::<S, F, false>(simd, weights, inputs, target, class, costs);
+        }
         costs[inputs.queries..].fill(f32::INFINITY);
     }
 }
 
-/// The row of one target. `class`: its class term, unweighted.
+/// The row of one target. `class`: its class term, unweighted. `CLAMPS`: whether what divides has a least.
 #[inline(always)]
-fn fill_row<S: Simd, F: Format>(
+fn fill_row<S: Simd, F: Format, const CLAMPS: bool>(
     simd: S,
     weights: PairWeights,
     inputs: &BoxCostInputs<'_>,
@@ -204,9 +207,10 @@ fn fill_row<S: Simd, F: Format>(
         let denominator = union * hull;
         // I/U + U/H - 1
         let mut giou = (overlap * hull + union * union) / denominator - 1.0;
-        let lost = denominator.simd_lt(SMALLEST);
+        // the hull is no smaller than the union
+        let lost = if CLAMPS { union.simd_lt(weights.least) } else { denominator.simd_lt(SMALLEST) };
         if lost.any_true() {
-            giou = lost.select(exact_giou::<S, F>(simd, weights.exact_epsilon, &p, inputs.targets, target), giou);
+            giou = lost.select(exact_giou::<S, F>(simd, weights.geometry, &p, inputs.targets, target), giou);
         }
         let cost = load(simd, class, 0) * weights.class + l1 * weights.l1 - giou * weights.giou;
         store(cost, costs, 0);
@@ -215,7 +219,13 @@ fn fill_row<S: Simd, F: Format>(
 
 /// GIoU of sixteen queries and one target by the loss' definition.
 #[inline(always)]
-fn exact_giou<S: Simd, F: Format>(simd: S, epsilon: f64, p: &BoxColumns<S>, targets: &[f32], target: usize) -> F32<S> {
+fn exact_giou<S: Simd, F: Format>(
+    simd: S,
+    geometry: Geometry,
+    p: &BoxColumns<S>,
+    targets: &[f32],
+    target: usize,
+) -> F32<S> {
     let mut halves = [[[0.0; 8]; COMPONENTS]; 2];
     for k in 0..COMPONENTS {
         let (low, high) = p[k].widen();
@@ -224,15 +234,15 @@ fn exact_giou<S: Simd, F: Format>(simd: S, epsilon: f64, p: &BoxColumns<S>, targ
     }
     let mut t = [0.0; COMPONENTS];
     t.copy_from_slice(&targets[COMPONENTS * target..][..COMPONENTS]);
-    let low = pairs::giou(simd, F::FORMAT, epsilon, &halves[0], &t);
-    low.narrow(pairs::giou(simd, F::FORMAT, epsilon, &halves[1], &t))
+    let low = pairs::giou(simd, geometry, &halves[0], &t);
+    low.narrow(pairs::giou(simd, geometry, &halves[1], &t))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::boxes::format::BoxFormat;
     use crate::terms::boxes::iou_cost;
-    use crate::terms::boxes::values::Geometry;
     use crate::test_support::{Random, assert_close, bits};
     use simd::{Level, dispatch};
 
@@ -244,11 +254,13 @@ mod tests {
     }
 
     /// DETR's, and one with an ε and every form of IoU.
-    fn configs(format: BoxFormat) -> [CostConfig; 2] {
+    fn configs(format: BoxFormat) -> [CostConfig; 3] {
         let usual = BoxTerms { l1: 5.0, giou: 2.0, ..BoxTerms::default() };
         let every = BoxTerms { iou: 0.5, diou: 1.0, ciou: 1.5, ..usual };
-        [(0.0, usual), (1e-6, every)]
-            .map(|(epsilon, weights)| CostConfig { geometry: Geometry { format, epsilon, l1: format }, weights })
+        [(0.0, false, usual), (1e-6, false, every), (1e-3, true, every)].map(|(epsilon, clamps, weights)| CostConfig {
+            geometry: Geometry { format, epsilon, clamps, l1: format },
+            weights,
+        })
     }
 
     fn block(level: Level, config: &CostConfig, boxes: &[f32], targets: &[f32]) -> Vec<f32> {
@@ -259,7 +271,7 @@ mod tests {
         let row_of_target = vec![0; count];
         let class = &ClassCosts { values: &probabilities, row_of_target: &row_of_target, weight: -2.0 };
         let mut block = vec![f32::NAN; count * padded(queries)];
-        let pair_weights = PairWeights::new(&weights, class.weight, geometry.epsilon);
+        let pair_weights = PairWeights::new(&weights, class.weight, geometry);
         let sound = dispatch!(level, simd => match geometry.format {
             BoxFormat::Cxcywh => lay_out::<_, Cxcywh>(simd, boxes, &mut columns),
             BoxFormat::Xyxy => lay_out::<_, Xyxy>(simd, boxes, &mut columns),
@@ -293,10 +305,12 @@ mod tests {
         let union = area(&a) + area(&b) - overlap;
         let hull = outer[0] * outer[1];
         let quotient = |x: f64, y: f64| if y == 0.0 { 0.0 } else { x / y };
-        let iou = quotient(overlap, union + config.geometry.epsilon);
-        let giou = iou - quotient(hull - union, hull + config.geometry.epsilon);
+        let Geometry { epsilon, clamps, .. } = config.geometry;
+        let divisor = |x: f64| if clamps { x.max(epsilon) } else { x + epsilon };
+        let iou = quotient(overlap, divisor(union));
+        let giou = iou - quotient(hull - union, divisor(hull));
         let shift = |k: usize| (a[k] + a[k + 2] - b[k] - b[k + 2]) / 2.0;
-        let diagonal = outer[0].powi(2) + outer[1].powi(2) + config.geometry.epsilon;
+        let diagonal = divisor(outer[0].powi(2) + outer[1].powi(2));
         let diou = iou - quotient(shift(0).powi(2) + shift(1).powi(2), diagonal);
         let angle = |c: &[f64; 4]| size(c)[0].atan2(size(c)[1]);
         let v = ((angle(&a) - angle(&b)) * 2.0 / std::f64::consts::PI).powi(2);
@@ -364,7 +378,7 @@ mod tests {
     fn an_epsilon_below_the_digits_of_f32_counts_where_areas_are_as_small() {
         let boxes = [[0.5, 0.5, 1e-8, 1e-8], [0.5, 0.5, 1e-9, 2e-9], [0.5, 0.5, 0.0, 0.0], [0.25, 0.5, 0.0, 0.0]];
         for box_epsilon in [1e-16, 1e-18, 1e-40, 1e-300, f64::from_bits(1)] {
-            let [mut config, _] = configs(BoxFormat::Cxcywh);
+            let [mut config, ..] = configs(BoxFormat::Cxcywh);
             config.geometry.epsilon = box_epsilon;
             check_with(&config, &boxes.concat(), &boxes.concat());
         }

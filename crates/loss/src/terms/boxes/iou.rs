@@ -8,7 +8,8 @@
 //! - DIoU = I/U - ρ²/c², CIoU = DIoU - α·v with v = 4/π² · (θ' - θ)² and α = v / (1 - I/U + v), which passes no gradient
 //!   (Zheng et al. 2020, "Distance-IoU Loss"; torchvision's `complete_box_iou_loss`).
 //!
-//! An ε is added to U, H and c² where they divide (and to U and H throughout, since they cancel in H - U).
+//! An ε is added to U, H and c² where they divide (and to U and H throughout, since they cancel in H - U). Or it is the least
+//! that divides: then a smaller U, H or c² passes no gradient by that division (roboflow/rf-detr 1.11, `box_ops.py`).
 //!
 //! Conventions, which are those of the reference code under torch 2.15: equal operands of min and max get half of the
 //! gradient each; an overlap of exactly 0 (touching boxes) passes none. Where the reference divides by zero, a quotient
@@ -19,7 +20,7 @@
 use simd::{F64, Simd, math, prelude::*};
 
 use super::format::{BoxFormat, COMPONENTS};
-use super::values::BoxTerms;
+use super::values::{BoxTerms, Geometry};
 use crate::terms::axis::{Intervals, reciprocal};
 
 /// Eight boxes, as columns.
@@ -36,13 +37,31 @@ pub(super) struct BoxPair<S: Simd> {
     union: F64<S>,
     per_union: F64<S>,
     per_hull: F64<S>,
+    /// Union and hull where what divides has a least.
+    clamped: Option<[Clamped<S>; 2]>,
+}
+
+/// What divides where it has a least.
+struct Clamped<S: Simd> {
+    divisor: F64<S>,
+    /// 1 where it is the value itself, otherwise 0: a clamp passes no gradient.
+    share: F64<S>,
+}
+
+impl<S: Simd> Clamped<S> {
+    #[inline(always)]
+    fn new(simd: S, geometry: Geometry, value: F64<S>) -> Self {
+        let (least, zero) = (F64::splat(simd, geometry.epsilon), F64::splat(simd, 0.0));
+        let share = value.simd_ge(least).select(F64::splat(simd, 1.0), zero);
+        Self { divisor: value.max(least), share }
+    }
 }
 
 /// What DIoU and CIoU have beyond IoU.
 pub(super) struct Distance<S: Simd> {
     pub diou_loss: F64<S>,
     pub ciou_loss: F64<S>,
-    /// ρ² / c².
+    /// ρ² / c², where the gradient by c counts.
     ratio: F64<S>,
     /// 1 / c².
     per_diagonal: F64<S>,
@@ -55,14 +74,8 @@ pub(super) struct Distance<S: Simd> {
 impl<S: Simd> BoxPair<S> {
     /// `weights` decides whether DIoU and CIoU are computed.
     #[inline(always)]
-    pub fn new(
-        simd: S,
-        format: BoxFormat,
-        epsilon: f64,
-        weights: &BoxTerms,
-        p: &BoxComponents<S>,
-        t: &BoxComponents<S>,
-    ) -> Self {
+    pub fn new(simd: S, geometry: Geometry, weights: &BoxTerms, p: &BoxComponents<S>, t: &BoxComponents<S>) -> Self {
+        let (format, epsilon) = (geometry.format, geometry.added());
         let one = F64::splat(simd, 1.0);
         let ends = [[ends(format, p, 0), ends(format, t, 0)], [ends(format, p, 1), ends(format, t, 1)]];
         let axes = [Intervals::new(simd, ends[0][0], ends[0][1]), Intervals::new(simd, ends[1][0], ends[1][1])];
@@ -70,16 +83,21 @@ impl<S: Simd> BoxPair<S> {
         let hull = axes[0].hull * axes[1].hull + epsilon;
         let areas = axes[0].length * axes[1].length + axes[0].target_length * axes[1].target_length;
         let union = areas - overlap + epsilon;
-        let (per_union, per_hull) = (reciprocal(simd, union), reciprocal(simd, hull));
+        let clamped =
+            geometry.clamps.then_some([Clamped::new(simd, geometry, union), Clamped::new(simd, geometry, hull)]);
+        let (per_union, per_hull) = match &clamped {
+            Some([union, hull]) => (reciprocal(simd, union.divisor), reciprocal(simd, hull.divisor)),
+            None => (reciprocal(simd, union), reciprocal(simd, hull)),
+        };
         let iou = overlap * per_union;
         let iou_loss = one - iou;
         let giou_loss = iou_loss + (hull - union) * per_hull;
         let wanted = weights.diou > 0.0 || weights.ciou > 0.0;
         let distance = wanted.then_some((ends, &axes)).map(
             #[inline(always)]
-            |(ends, axes)| Distance::new(simd, epsilon, iou_loss, &ends, axes),
+            |(ends, axes)| Distance::new(simd, geometry, iou_loss, &ends, axes),
         );
-        Self { iou, iou_loss, giou_loss, distance, axes, union, per_union, per_hull }
+        Self { iou, iou_loss, giou_loss, distance, axes, union, per_union, per_hull, clamped }
     }
 
     /// The weighted sum of the losses.
@@ -96,9 +114,15 @@ impl<S: Simd> BoxPair<S> {
     #[inline(always)]
     pub fn gradient(&self, simd: S, format: BoxFormat, weights: &BoxTerms) -> BoxComponents<S> {
         let all = weights.iou + weights.giou + weights.diou + weights.ciou;
-        let by_union = self.iou * self.per_union * all - self.per_hull * weights.giou;
+        let mut of_union = self.iou * self.per_union * all;
+        let mut by_hull = self.union * self.per_hull * self.per_hull * weights.giou;
+        if let Some([union, hull]) = &self.clamped {
+            of_union *= union.share;
+            let fixed = F64::splat(simd, 1.0) - hull.share;
+            by_hull = by_hull * hull.share + self.per_hull * fixed * weights.giou;
+        }
+        let by_union = of_union - self.per_hull * weights.giou;
         let by_overlap = -(self.per_union * all) - by_union;
-        let by_hull = self.union * self.per_hull * self.per_hull * weights.giou;
         let mut gradient = [F64::splat(simd, 0.0); COMPONENTS];
         for axis in 0..2 {
             let (this, other) = (&self.axes[axis], &self.axes[1 - axis]);
@@ -126,7 +150,13 @@ impl<S: Simd> BoxPair<S> {
 impl<S: Simd> Distance<S> {
     /// `ends`: for each axis those of the predicted and of the target box.
     #[inline(always)]
-    fn new(simd: S, epsilon: f64, iou_loss: F64<S>, ends: &[[[F64<S>; 2]; 2]; 2], axes: &[Intervals<S>; 2]) -> Self {
+    fn new(
+        simd: S,
+        geometry: Geometry,
+        iou_loss: F64<S>,
+        ends: &[[[F64<S>; 2]; 2]; 2],
+        axes: &[Intervals<S>; 2],
+    ) -> Self {
         /// 4 / π².
         const SCALE: f64 = 4.0 / (std::f64::consts::PI * std::f64::consts::PI);
         let zero = F64::splat(simd, 0.0);
@@ -135,10 +165,17 @@ impl<S: Simd> Distance<S> {
             let [p, t] = &ends[axis];
             shift[axis] = ((p[0] - t[0]) + (p[1] - t[1])) * 0.5;
         }
-        let diagonal = axes[0].hull * axes[0].hull + axes[1].hull * axes[1].hull + epsilon;
-        let per_diagonal = reciprocal(simd, diagonal);
-        let ratio = (shift[0] * shift[0] + shift[1] * shift[1]) * per_diagonal;
+        let diagonal = axes[0].hull * axes[0].hull + axes[1].hull * axes[1].hull + geometry.added();
+        let clamped = geometry.clamps.then(
+            #[inline(always)]
+            || Clamped::new(simd, geometry, diagonal),
+        );
+        let per_diagonal = reciprocal(simd, clamped.as_ref().map_or(diagonal, |clamped| clamped.divisor));
+        let mut ratio = (shift[0] * shift[0] + shift[1] * shift[1]) * per_diagonal;
         let diou_loss = iou_loss + ratio;
+        if let Some(clamped) = clamped {
+            ratio *= clamped.share;
+        }
         let [w, h] = [axes[0].length, axes[1].length];
         let turn = math::angle(simd, w, h) - math::angle(simd, axes[0].target_length, axes[1].target_length);
         let v = turn * turn * SCALE;

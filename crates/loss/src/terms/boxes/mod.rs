@@ -31,7 +31,15 @@ pub(super) const FAMILY: Family = Family {
     queries: &[BOXES],
     targets: &[TargetField { field: BOXES, is_optional: false }],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
-    options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES, &L1_FORMAT, &NORMALIZATION],
+    options: &[
+        &BOX_FORMAT,
+        &BOX_EPSILON,
+        &BOX_EPSILON_FORM,
+        &CLAMP_SIZES,
+        &NORMALIZED_BOXES,
+        &L1_FORMAT,
+        &NORMALIZATION,
+    ],
     has_quality: true,
     is_late: false,
     needs: None,
@@ -47,6 +55,10 @@ const BOXES: Field =
 /// Added to every area and squared length that a term divides by, in cost and loss: 1e-6 in DAB-DETR and DINO, 0 in most
 /// others. With 0, a quotient whose divisor is 0 counts as 0.
 const BOX_EPSILON: OptionInfo = OptionInfo::number("boxEpsilon", 0.0, [0.0, 1.0]);
+
+/// Whether that is added, or the least that divides, 1e-7 in RF-DETR: a smaller one counts as this, and passes no gradient.
+const BOX_EPSILON_FORM: OptionInfo = OptionInfo::word("boxEpsilonForm", &["add", CLAMP]);
+const CLAMP: &str = "clamp";
 
 /// Whether predicted sides below 0 count as 0, rather than being refused. They then pass no gradient.
 const CLAMP_SIZES: OptionInfo = OptionInfo::flag("clampSizes", false);
@@ -72,8 +84,12 @@ const fn variant(name: &'static str) -> Term {
 
 fn build(options: &Options, places: Places<'_>) -> crate::error::Result<Built> {
     let format = BoxFormat::new(options.word(&BOX_FORMAT));
-    let l1 = options.given_word(&L1_FORMAT).map_or(format, BoxFormat::new);
-    let geometry = Geometry { format, epsilon: options.number(&BOX_EPSILON), l1 };
+    let geometry = Geometry {
+        format,
+        epsilon: options.number(&BOX_EPSILON),
+        clamps: options.word(&BOX_EPSILON_FORM) == CLAMP,
+        l1: options.given_word(&L1_FORMAT).map_or(format, BoxFormat::new),
+    };
     Ok(Built::Pair(Arc::new(BoxFamily {
         queries: places.queries,
         targets: places.targets,
@@ -139,7 +155,7 @@ impl PairTerms for BoxFamily {
         let targets = inputs.targets.get(self.targets);
         match &inputs.class {
             Some(class) => {
-                let pair_weights = cost::PairWeights::new(&weights, class.weight, self.geometry.epsilon);
+                let pair_weights = cost::PairWeights::new(&weights, class.weight, self.geometry);
                 let inputs = cost::BoxCostInputs { queries: inputs.queries, columns: inputs.layout, class, targets };
                 dispatch!(level, simd => match self.geometry.format {
                     BoxFormat::Cxcywh => cost::fill::<_, cost::Cxcywh>(simd, pair_weights, &inputs, block),

@@ -5,7 +5,8 @@
 
 use simd::{F64, Level, Simd, dispatch, prelude::*};
 
-use super::format::{BoxFormat, COMPONENTS};
+use super::format::BoxFormat;
+use super::format::COMPONENTS;
 use super::iou::{BoxComponents, BoxPair};
 use super::values::{BoxTerms, Geometry};
 use crate::terms::lanes::{Counted, GROUP, L1, factor_lanes, in_range, lanes};
@@ -73,7 +74,7 @@ fn matched_with<S: Simd, const FACTORED: bool>(
         }
         let (p, t) = (columns(simd, &p), columns(simd, &t));
         let mut l1 = l1_in(simd, geometry, &p, &t);
-        let pair = BoxPair::new(simd, geometry.format, geometry.epsilon, scale, &p, &t);
+        let pair = BoxPair::new(simd, geometry, scale, &p, &t);
         let mut sum = Counted::new(simd, pairs.len());
         let mut factor = None;
         if FACTORED {
@@ -178,7 +179,7 @@ fn measured<S: Simd>(
     p: &BoxComponents<S>,
     t: &BoxComponents<S>,
 ) -> F64<S> {
-    let pair = BoxPair::new(simd, geometry.format, geometry.epsilon, &BoxTerms::default(), p, t);
+    let pair = BoxPair::new(simd, geometry, &BoxTerms::default(), p, t);
     let value = match measure {
         Measure::Overlap => pair.iou,
         Measure::Giou => F64::splat(simd, 1.0) - pair.giou_loss * 0.5,
@@ -190,13 +191,12 @@ fn measured<S: Simd>(
 #[inline(always)]
 pub(super) fn giou<S: Simd>(
     simd: S,
-    format: BoxFormat,
-    epsilon: f64,
+    geometry: Geometry,
     boxes: &[[f64; GROUP]; COMPONENTS],
     target: &[f32; COMPONENTS],
 ) -> F64<S> {
     let (p, t) = (columns(simd, boxes), splat(simd, target));
-    F64::splat(simd, 1.0) - BoxPair::new(simd, format, epsilon, &BoxTerms::default(), &p, &t).giou_loss
+    F64::splat(simd, 1.0) - BoxPair::new(simd, geometry, &BoxTerms::default(), &p, &t).giou_loss
 }
 
 /// The weighted sum of the losses of eight boxes with one target.
@@ -209,7 +209,7 @@ pub(super) fn weighted_loss<S: Simd>(
     target: &[f32; COMPONENTS],
 ) -> [f64; GROUP] {
     let (p, t) = (columns(simd, boxes), splat(simd, target));
-    let mut loss = BoxPair::new(simd, geometry.format, geometry.epsilon, weights, &p, &t).weighted(weights);
+    let mut loss = BoxPair::new(simd, geometry, weights, &p, &t).weighted(weights);
     if weights.l1 > 0.0 {
         loss += L1::new(simd, &p, &t).value * weights.l1;
     }
@@ -238,6 +238,7 @@ fn splat<S: Simd>(simd: S, values: &[f32; COMPONENTS]) -> BoxComponents<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::boxes::format::BoxFormat;
     use crate::test_support::{Random, assert_close, bits};
 
     const SCALE: BoxTerms = BoxTerms { l1: 5.0, giou: 2.0, iou: 0.5, diou: 0.25, ciou: 1.5 };
@@ -249,7 +250,7 @@ mod tests {
     fn run(level: Level, format: BoxFormat, boxes: &[f32], targets: &[f32]) -> (BoxTerms, Vec<f32>) {
         let pairs: Vec<_> = (0..boxes.len() / COMPONENTS).map(|k| (k, k)).collect();
         let (mut gradient, mut ious) = (vec![0.0; boxes.len()], vec![f64::NAN; pairs.len()]);
-        let geometry = Geometry { format, epsilon: 0.0, l1: format };
+        let geometry = Geometry { format, epsilon: 0.0, clamps: false, l1: format };
         let boxes = MatchedBoxes { predicted: boxes, targets, pairs: &pairs };
         let terms = matched(level, geometry, boxes, &SCALE, out(&mut ious, &mut gradient));
         assert_close(ious.iter().map(|iou| 1.0 - iou).sum(), terms.iou, 1e-14);
@@ -311,9 +312,12 @@ mod tests {
                 (0..boxes.len()).flat_map(|p| [(p, p), (p, (7 * p + 3) % boxes.len()), (p, 0)]).collect();
             let boxes = boxes.concat();
             for box_epsilon in [0.0, f64::from_bits(1), 1e-300, 1e-200, 1e-150, 1e-80, 1e-20, 1e-6, 1.0] {
-                let geometry = Geometry { format: box_format, epsilon: box_epsilon, l1: BoxFormat::Xyxy };
-                let mut first = None;
-                for level in Level::available() {
+                let mut first = [None, None];
+                let all = [false, true]
+                    .into_iter()
+                    .flat_map(|clamps| Level::available().into_iter().map(move |level| (clamps, level)));
+                for (clamps, level) in all {
+                    let geometry = Geometry { format: box_format, epsilon: box_epsilon, clamps, l1: BoxFormat::Xyxy };
                     let (mut ious, mut gradient) = (vec![f64::NAN; pairs.len()], vec![f32::NAN; boxes.len()]);
                     let inputs = MatchedBoxes { predicted: &boxes, targets: &boxes, pairs: &pairs };
                     let terms = matched(level, geometry, inputs, &scale, out(&mut ious, &mut gradient));
@@ -325,6 +329,7 @@ mod tests {
                     assert!(ious.iter().all(|iou| (0.0..1.0 + 1e-12).contains(iou)), "ε {box_epsilon}");
                     assert!(gradient.iter().all(|g| g.is_finite()), "ε {box_epsilon}");
                     let found = (terms, bits(&gradient));
+                    let first = &mut first[usize::from(clamps)];
                     assert_eq!(*first.get_or_insert_with(|| found.clone()), found, "ε {box_epsilon}");
                 }
             }

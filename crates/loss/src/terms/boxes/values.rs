@@ -6,10 +6,20 @@ use super::format::BoxFormat;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
     pub format: BoxFormat,
-    /// Added to every area and squared length that is divided by.
+    /// Added to every area and squared length that is divided by, or the least that divides.
     pub epsilon: f64,
+    /// Whether it is the least that divides.
+    pub clamps: bool,
     /// What the components are that L1 compares in the loss.
     pub l1: BoxFormat,
+}
+
+impl Geometry {
+    /// What is added to what divides.
+    #[inline(always)]
+    pub fn added(&self) -> f64 {
+        if self.clamps { 0.0 } else { self.epsilon }
+    }
 }
 
 /// One number for each term of a box.

@@ -31,6 +31,7 @@ impl Reference for Boxes {
         settings
             .with("boxFormat", ["cxcywh", "xyxy"][random.below(2)])
             .with("boxEpsilon", epsilon)
+            .with("boxEpsilonForm", ["add", "add", "clamp"][random.below(3)])
             .with("clampSizes", random.below(4) == 0)
             .with("normalizedBoxes", false)
     }
@@ -146,15 +147,16 @@ fn overlaps(settings: &Settings, p: &[f64], t: &[f64]) -> Overlaps {
     let outer = [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])];
     let overlap = intersection(&a, &b);
     let union = area(&a) + area(&b) - overlap;
-    let iou = overlap / (union + epsilon);
+    let divisor = |x: f64| if settings.word("boxEpsilonForm") == "clamp" { x.max(epsilon) } else { x + epsilon };
+    let iou = overlap / divisor(union);
     let shift = |k: usize| (a[k] + a[k + 2] - b[k] - b[k + 2]) / 2.0;
     let diagonal = size(&outer)[0].powi(2) + size(&outer)[1].powi(2);
     let angle = |c: &[f64; 4]| size(c)[0].atan2(size(c)[1]);
     let v = 4.0 / PI.powi(2) * (angle(&b) - angle(&a)).powi(2);
     Overlaps {
         iou,
-        giou: iou - (area(&outer) - union) / (area(&outer) + epsilon),
-        diou: iou - (shift(0).powi(2) + shift(1).powi(2)) / (diagonal + epsilon),
+        giou: iou - (area(&outer) - union) / divisor(area(&outer)),
+        diou: iou - (shift(0).powi(2) + shift(1).powi(2)) / divisor(diagonal),
         v,
         alpha: v / (1.0 - iou + v),
     }
