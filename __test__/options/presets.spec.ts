@@ -119,7 +119,12 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
   deim: [mal, focalCost, fine, 0],
   deimV2: [mal, focalCost, fine, 0],
   rfDetr: [iaBce, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 1e-7],
-  coDino: [{ ...sigmoid, positiveGamma: 2, normalization: 'num-pairs' }, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
+  coDino: [
+    { ...sigmoid, positiveGamma: 2, normalization: 'num-pairs' },
+    { ...focalCost, classForm: 'log-sigmoid' },
+    plain(1),
+    0,
+  ],
   rankDetr: [{ ...softFocal, quality: 'giou' }, focalCost, plain(2), 1e-6],
   alignDetr: [
     { ...sigmoid, probabilityPower: 0.25, qualityPower: 0.75, minQuality: 0.01, rankDecay: 1.5 },
@@ -156,7 +161,11 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
       boxEpsilon: 0.5,
       weights: { ...weights, l1: 1, ciou: 3 },
       classification: { kind: 'mal', alpha: 1, gamma: 3 },
-      cost: { classForm: ['rfDetr', 'coDino', 'owlViT'].includes(name) ? 'log-sigmoid' : 'focal', alpha: 0.25, gamma: 2 },
+      cost: {
+        classForm: ['rfDetr', 'coDino', 'owlViT'].includes(name) ? 'log-sigmoid' : 'focal',
+        alpha: 0.25,
+        gamma: 2,
+      },
     })
   })
 })

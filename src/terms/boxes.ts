@@ -194,7 +194,16 @@ export const BOXES: Family<BoxTypes> = {
   ],
   fields: [{ name: 'boxes', of: ({ boxes }) => boxes, owner: 'boxes', columns: () => BOX_SIZE }],
   targets: [{ name: 'boxes', of: ({ boxes }) => boxes, columns: () => BOX_SIZE, noun: 'boxes' }],
-  options: ['boxFormat', 'boxEpsilon', 'boxEpsilonForm', 'clampSizes', 'normalizedBoxes', 'l1Format', 'ignore', 'boxMatching'],
+  options: [
+    'boxFormat',
+    'boxEpsilon',
+    'boxEpsilonForm',
+    'clampSizes',
+    'normalizedBoxes',
+    'l1Format',
+    'ignore',
+    'boxMatching',
+  ],
   resolve: resolveBoxOptions,
   foreign: NAMES,
   foreignFields: {
