@@ -32,6 +32,12 @@ const mapped: MappedTarget[] = LABELS.map((labels) => ({
   boxes: boxes.slice(0, labels.length),
 }))
 
+/** A target whose positives are so much of what they were. */
+const scaled = (target: MappedTarget, factor: number): MappedTarget => ({
+  ...target,
+  positives: (target.positives as number[][]).map((row) => row.map((value) => factor * value)),
+})
+
 const criterionOf = (kind: string, options: object = {}, preset: PresetName = 'dino') =>
   new HungarianLoss(
     untyped<HungarianLossOptions>({ numClasses: COLUMNS, classification: { kind }, ...options }),

@@ -61,6 +61,7 @@ export interface Target extends TargetFields {
  * Grounding DINO and MDETR, soft labels, or several classes, as in OWL-ViT. `T` is the type with labels.
  */
 export type MappedTarget<T = Target> = Omit<T, 'labels' | 'positives'> & {
+  /** None. */
   readonly labels?: undefined
   /**
    * `[n, C]`: for each target and column of the logits a number from 0 to 1, at least one of a row above 0. In sigmoid
