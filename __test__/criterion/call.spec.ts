@@ -36,7 +36,7 @@ describe('call: a call is refused:', () => {
       'an unknown key',
       { gradient: false },
       { code: 'OPTION', argument: 'call.gradient' },
-      /known are gradients, out, numBoxes, numPairs, unionBoxes, classNormalizer, distilledQueries/,
+      /known are gradients, out, numBoxes, numPairs, unionBoxes, classNormalizer, distilledQueries, numImages/,
     ],
     [
       'the former name of classNormalizer',

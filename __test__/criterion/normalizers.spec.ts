@@ -33,6 +33,7 @@ const NAMES = (Object.keys(PRESETS) as PresetName[]).filter((name) => {
 })
 
 const CLASSES = 4
+const isSoftmax = (preset: PresetName) => PRESETS[preset].classification === 'softmax'
 const QUERIES = 6
 const REG_MAX = 4
 const WIDTH = 4 * (REG_MAX + 1)
@@ -257,7 +258,7 @@ function labelled<T extends { readonly labels: readonly number[] }>({ options }:
 }
 
 function kindOf(preset: PresetName, random: () => number): Kind {
-  return { images: 1 + Math.floor(random() * 4), classes: CLASSES + Number(preset === 'detr'), most: 4, random }
+  return { images: 1 + Math.floor(random() * 4), classes: CLASSES + Number(isSoftmax(preset)), most: 4, random }
 }
 
 const optionsFor = (more: Partial<HungarianLossOptions> = {}): HungarianLossOptions => ({

@@ -172,7 +172,9 @@ test('compute: with three images of unequal captions each target keeps the rows 
   const [images, queries, width] = outputs.logits.shape as [number, number, number]
   const order = [0, 1, 0, 1]
   const repeat = ({ data }: { data: Float32Array }, size: number) => ({
-    data: Float32Array.from(order.flatMap((image) => [...data.subarray(image * queries * size, (image + 1) * queries * size)])),
+    data: Float32Array.from(
+      order.flatMap((image) => [...data.subarray(image * queries * size, (image + 1) * queries * size)]),
+    ),
     shape: [order.length, queries, size],
   })
   expect(images).toBe(2)

@@ -85,12 +85,7 @@ describe('resolveOptions: options that are refused:', () => {
       'options.classification.classAlpha[1]',
       /0 to 1, got 2/,
     ],
-    [
-      'a modulated cost of softmax',
-      { cost: { modulation: 1 } },
-      'options.cost.modulation',
-      /no meaning for softmax/,
-    ],
+    ['a modulated cost of softmax', { cost: { modulation: 1 } }, 'options.cost.modulation', /no meaning for softmax/],
     ['α above 1', { classification: { kind: 'focal', alpha: 1.5 } }, 'options.classification.alpha', /0 to 1, got 1.5/],
     ['γ below 0', { classification: { kind: 'mal', gamma: -1 } }, 'options.classification.gamma', /0 to 100, got -1/],
     [

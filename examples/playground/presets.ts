@@ -1,11 +1,14 @@
-/** The criteria to choose from: every preset of the package whose objects are boxes, by the name of its paper. */
+/** The criteria to choose from: every preset of the package whose objects are boxes with labels, by the name of its paper. */
 import type { PresetName } from 'hungarian-loss'
 
 /** Presets that have masks. */
 type OfMasks = 'detrMasks' | 'maskFormer' | 'mask2Former' | 'eoMT' | 'maskDino' | 'rfDetrSeg' | 'ecSeg'
 
-/** Presets of boxes alone. Moment-DETR's are spans. */
-export type BoxPreset = Exclude<PresetName, 'momentDetr' | OfMasks>
+/** Presets whose targets have words in place of classes. */
+type OfWords = 'groundingDino' | 'mmGroundingDino' | 'mdetr' | 'owlViT'
+
+/** Presets of boxes with classes alone. Moment-DETR's are spans. */
+export type BoxPreset = Exclude<PresetName, 'momentDetr' | OfMasks | OfWords>
 
 /** Each with its name as people say it. */
 export const PRESETS: Readonly<Record<BoxPreset, string>> = {

@@ -47,10 +47,13 @@ const VARIANTS = [
 /** Presets that were added later, of which {@link LATER} has batches. */
 const LATER_PRESETS = ['deimV2', 'rfDetr', 'coDino', 'rankDetr', 'alignDetr', 'stableDino']
 
+/** Those whose targets have words in place of labels, which came after them. */
+const WORD_PRESETS = ['groundingDino', 'mmGroundingDino', 'mdetr', 'owlViT']
+
 /** The presets whose outputs have boxes, and no masks beside them: those came later, too. */
 const OF_BOXES = Object.keys(PRESETS).filter((name) => {
   const { cost, weights } = PRESETS[name]
-  return cost.l1 > 0 && !(weights.maskDice > 0) && !LATER_PRESETS.includes(name)
+  return cost.l1 > 0 && !(weights.maskDice > 0) && ![...LATER_PRESETS, ...WORD_PRESETS].includes(name)
 })
 
 /** Likewise of spans. */
@@ -131,6 +134,33 @@ const LATER = [
     ['detr', 'plain', { options: { classification: { gamma: 2 } } }],
     ['detr', 'everything', { options: { classification: { gamma: 0.5 } } }],
   ].map(([preset, structure, variant]) => [preset, structure, variant, (value) => value]),
+  ...[...WORD_PRESETS, 'coDino', 'varifocal'].flatMap((name) => {
+    const preset = name === 'varifocal' ? 'rtDetr' : name
+    const classForm = PRESETS[preset].classCost?.classForm ?? 'focal'
+    const options = preset === 'mdetr' ? {} : { cost: { classForm } }
+    if (preset === 'coDino') options.classification = { normalization: 'num-pairs' }
+    return ['plain', 'stacked', 'denoising', 'one to many', 'groups', 'everything'].flatMap((structure) =>
+      [{}, { isWeighed: true, areSoft: true }].map((variant) => {
+        const own = { ...variant, options, columns: preset === 'mdetr' ? 6 : 5 }
+        return [preset, structure, own, (value) => toWords(value, own)]
+      }),
+    )
+  }),
+  ...[
+    ['dino', { normalization: 'per-image', classification: { normalization: 'per-image' } }],
+    ['dino', { normalization: 'num-queries', classification: { normalization: 'num-labels', minQueries: 200 } }],
+    ['deim', { normalization: { boxes: 'per-image', edges: 'num-queries' }, l1Format: 'xyxy' }],
+    ['detr', { normalization: 'per-image', classification: { normalization: 'num-queries', minQueries: 100 } }],
+    ['detr', { normalization: { boxes: 'num-pairs' }, classification: { normalization: 'per-image' } }],
+    ['rtDetr', { normalization: 'num-pairs', classification: { normalization: 'num-queries' } }],
+  ].flatMap(([preset, options]) =>
+    ['plain', 'denoising', 'one to many', 'groups'].map((structure) => [
+      preset,
+      structure,
+      { options },
+      (value) => value,
+    ]),
+  ),
 ]
 
 /** Options of softmax alone, and of the sigmoid kinds. */
@@ -295,11 +325,38 @@ function targetMasks(boxes, { hasFlags, hasVoid }) {
   }
 }
 
+/**
+ * A batch whose targets have columns of their image in place of labels: of some only a part, and the last column but softmax's
+ * no-object is absent from every other image.
+ */
+function toWords(value, { columns, areSoft, isWeighed }) {
+  if (!Array.isArray(value)) {
+    const { images, queries } = sizeOf(value)
+    if (!isWeighed || value.logits.shape.length > 3) return value
+    const weights = Float32Array.from({ length: images * queries }, (_, i) => [1, 0.25, 0, 2][i % 4])
+    return { ...value, queryWeights: { data: weights, shape: [images, queries] } }
+  }
+  return value.map(({ labels, ...target }, image) => {
+    const rowOf = (label, at) => {
+      const row = Array.from({ length: columns }, () => 0)
+      row[label % 4] = areSoft ? 0.5 + (at % 2) / 4 : columns > 5 ? 0.5 : 1
+      if (at % 3 > 0) row[(label + 1) % 4] = areSoft ? 0.25 : row[label % 4]
+      return row
+    }
+    const made = { ...target, positives: labels.map(rowOf) }
+    if (image % 2 === 0) made.columns = Array.from({ length: columns }, (_, column) => Number(column !== 4))
+    if (isWeighed) made.weights = labels.map((_, i) => [0.5, 1, 2][i % 3])
+    return made
+  })
+}
+
+const sizeOf = ({ logits: { shape } }) => ({ images: shape.at(-3), queries: shape.at(-2) })
+
 const describe = (variant, turn) => `${turn} ${Object.keys({ ...variant, ...variant.options }).join(' ')}`.trim()
 
 function makeBatch(name, preset, structure, variant, seed) {
   const isSoftmax = PRESETS[preset].classification === 'softmax'
-  const classification = preset === 'detr' ? { kind: 'softmax', ...SOFTMAX[seed % SOFTMAX.length] } : undefined
+  const classification = classificationOf(preset, seed)
   const cost = isSoftmax ? {} : { classForm: FORMS[seed % FORMS.length] }
   const options = { numClasses: 5, distribution: { regMax: 6 }, ...variant.options }
   options.cost = { ...cost, ...options.cost }
@@ -320,6 +377,12 @@ function makeBatch(name, preset, structure, variant, seed) {
     return [makeOutputs(batch, STRUCTURES[structure](batch), targets), targets]
   }
   return { name, criterion: (threads) => new HungarianLoss({ ...options, threads }, preset), inputs }
+}
+
+/** What the class term is by a batch's seed; of Co-DINO, what it divided by when its batches came. */
+function classificationOf(preset, seed) {
+  if (preset === 'detr') return { kind: 'softmax', ...SOFTMAX[seed % SOFTMAX.length] }
+  return preset === 'coDino' ? { normalization: 'num-boxes' } : undefined
 }
 
 function makeTargets({ random, images, variant, first, most }, isSoftmax) {

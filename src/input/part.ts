@@ -81,7 +81,12 @@ export function weightsOf(given: PartWeights, { layers }: Layers, options: Resol
   const weight = checkWeight(given.weight, 1, `${name}.weight`)
   const weights = resolveWeights(given.weights, options.weights, `${name}.weights`)
   checkPartWeights(weights, options.classification, `${name}.weights`)
-  return { weight, layerWeights: readLayerWeights(given.layerWeights, layers, name), weights, weightList: listWeights(weights) }
+  return {
+    weight,
+    layerWeights: readLayerWeights(given.layerWeights, layers, name),
+    weights,
+    weightList: listWeights(weights),
+  }
 }
 
 /** Weights of so many layers, or none where all are 1. */

@@ -63,6 +63,7 @@ export interface Target extends TargetFields {
  * Grounding DINO and MDETR, soft labels, or several classes, as in OWL-ViT. `T` is the type with labels.
  */
 export type MappedTarget<T = Target> = Omit<T, 'labels' | 'positives'> & {
+  /** None. */
   readonly labels?: undefined
   /**
    * `[n, C]`: for each target and column of the logits a number from 0 to 1, at least one of a row above 0. In sigmoid
@@ -198,9 +199,7 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
     fail('OPTION', `targets[${image}].labels`, rule, { image })
   }
   const map =
-    positives === undefined
-      ? undefined
-      : readPositives(positives, shape.columns, `targets[${image}].positives`, image)
+    positives === undefined ? undefined : readPositives(positives, shape.columns, `targets[${image}].positives`, image)
   const labelData = isObject(labels) ? dataIn(labels, `targets[${image}].labels`) : labels
   const given = map?.rows ?? countLabels(labelData, labels, target, image)
   const count = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
@@ -232,7 +231,8 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
     labels: (labelData ?? NO_LABELS) as ArrayLike<unknown>,
     positives: map,
     weights: weights === undefined ? undefined : readWeights(weights, given, `targets[${image}].weights`, image),
-    columns: columns === undefined ? undefined : readColumns(columns, shape.columns, `targets[${image}].columns`, image),
+    columns:
+      columns === undefined ? undefined : readColumns(columns, shape.columns, `targets[${image}].columns`, image),
     fields,
     ignore: ignore as ArrayLike<unknown> | undefined,
   }

@@ -6,10 +6,10 @@ import type { ForeignNames } from '../common/words.ts'
 export const NORMALIZERS = [
   'numBoxes',
   'numPairs',
-  'numImages',
   'unionBoxes',
   'classNormalizer',
   'distilledQueries',
+  'numImages',
 ] as const
 export const CALL = ['gradients', 'out', ...NORMALIZERS, 'maskSeed'] as const
 export const ASYNC_CALL = ['gradients', ...NORMALIZERS, 'maskSeed', 'signal', 'transfer'] as const

@@ -93,7 +93,15 @@ function copyOutputs(
   const readLayer = (given: unknown, place: OutputPlace, argument: string): CopiedFields => {
     if (!isRecord(given)) fail('DTYPE', argument, `must be ${rule()}, got ${show(given)}`)
     if (isTensor(given)) fail('DTYPE', `${argument}.logits`, `is undefined, since ${argument} is itself a tensor`)
-    const layer = copyFields(given, [...TENSORS, 'matching', 'cost', 'auxiliary', 'queryWeights', 'layerWeights', ...PART_KEYS])
+    const layer = copyFields(given, [
+      ...TENSORS,
+      'matching',
+      'cost',
+      'auxiliary',
+      'queryWeights',
+      'layerWeights',
+      ...PART_KEYS,
+    ])
     checkKeys(layer, place, argument)
     for (const { name, owner } of FIELDS) {
       // the criterion knows which others it needs

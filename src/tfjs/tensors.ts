@@ -60,6 +60,7 @@ export interface TensorTarget
 
 /** As {@link MappedTarget}, likewise. `T` is the type with labels. */
 export type TensorMappedTarget<T = TensorTarget> = Omit<T, 'labels' | 'positives'> & {
+  /** None. */
   readonly labels?: undefined
   /** As a tensor float32, int32 or bool. */
   readonly positives: Positives | tfc.Tensor

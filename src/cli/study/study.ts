@@ -9,7 +9,7 @@ import type { PackedTargets } from '../../input/packing.ts'
 import { readPredictions } from '../../input/outputs.ts'
 import type { Part } from '../../input/part.ts'
 import { targetShape } from '../../input/targets.ts'
-import type { Target } from '../../input/targets.ts'
+import type { MappedTarget, Target } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import type { LayerResult } from '../../result/loss.ts'
 import type { Matches } from '../../result/matches.ts'
@@ -151,9 +151,14 @@ function leavesOut({ part, shares }: LayerStudy): boolean {
   )
 }
 
-function countTargets({ labels, valid }: Target): number {
+function countTargets({ labels, positives, valid }: Target | MappedTarget): number {
+  if (valid !== undefined) return valid
+  if (labels === undefined) {
+    const { shape } = positives as { readonly shape?: readonly number[] }
+    return shape?.[0] ?? (positives as ArrayLike<unknown>).length
+  }
   const { data } = labels as { readonly data?: ArrayLike<unknown> }
-  return valid ?? (data ?? (labels as ArrayLike<unknown>)).length
+  return (data ?? (labels as ArrayLike<unknown>)).length
 }
 
 function chooseLayer(given: number | undefined, count: number): number {

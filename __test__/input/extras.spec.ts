@@ -2,15 +2,22 @@
 import { describe, expect, test } from 'vitest'
 import { combineNormalizers, HungarianLoss } from '../../src/index.ts'
 import type { HungarianLossOptions, MappedTarget, PresetName, Target } from '../../src/index.ts'
-import { bitsOf, errorOf, expectAllClose, expectClose, randomLayer, randomNumbers, untyped } from '../support/helpers.ts'
+import {
+  bitsOf,
+  errorOf,
+  expectAllClose,
+  expectClose,
+  randomLayer,
+  randomNumbers,
+  untyped,
+} from '../support/helpers.ts'
 
 const IMAGES = 3
 const QUERIES = 7
 const COLUMNS = 9
 
 const sigmoids = ['focal', 'varifocal', 'mal', 'ia-bce', 'sigmoid'] as const
-const layer = (seed = 1, classes = COLUMNS) =>
-  randomLayer(seed, { images: IMAGES, queries: QUERIES, classes })
+const layer = (seed = 1, classes = COLUMNS) => randomLayer(seed, { images: IMAGES, queries: QUERIES, classes })
 const boxes = [
   [0.3, 0.3, 0.2, 0.4],
   [0.6, 0.5, 0.3, 0.2],
@@ -25,8 +32,17 @@ const mapped: MappedTarget[] = LABELS.map((labels) => ({
   boxes: boxes.slice(0, labels.length),
 }))
 
+/** A target whose positives are so much of what they were. */
+const scaled = (target: MappedTarget, factor: number): MappedTarget => ({
+  ...target,
+  positives: (target.positives as number[][]).map((row) => row.map((value) => factor * value)),
+})
+
 const criterionOf = (kind: string, options: object = {}, preset: PresetName = 'dino') =>
-  new HungarianLoss(untyped<HungarianLossOptions>({ numClasses: COLUMNS, classification: { kind }, ...options }), preset)
+  new HungarianLoss(
+    untyped<HungarianLossOptions>({ numClasses: COLUMNS, classification: { kind }, ...options }),
+    preset,
+  )
 
 describe.each(sigmoids)('positives: %s', (kind) => {
   test('a row with one column is the same as that label, bit for bit', () => {
@@ -48,10 +64,7 @@ describe.each(sigmoids)('positives: %s', (kind) => {
 
   test('soft values change the loss of their cells alone', () => {
     const criterion = criterionOf(kind, { weights: { l1: 0, giou: 0 } })
-    const soft = mapped.map((target) => ({
-      ...target,
-      positives: (target.positives as number[][]).map((row) => row.map((value) => 0.5 * value)),
-    }))
+    const soft = mapped.map((target) => scaled(target, 0.5))
     const [own, other] = [criterion.compute(layer(), soft), criterion.compute(layer(), labelled)]
     const differ = Array.from(own.gradients.logits).filter((slope, i) => slope !== other.gradients.logits[i])
     // of each pair one cell, if it found the same query
@@ -199,9 +212,7 @@ describe.each(['softmax', ...sigmoids])('columns: %s', (kind) => {
 test('columns: those of labels and of no-object must be there, and at least one', () => {
   const criterion = criterionOf('focal')
   const message = (columns: unknown, labels = [2, 5]) =>
-    errorOf(() =>
-      criterion.compute(layer(), untyped([{ labels, boxes, columns }, labelled[1]!, labelled[1]!])),
-    )
+    errorOf(() => criterion.compute(layer(), untyped([{ labels, boxes, columns }, labelled[1]!, labelled[1]!])))
   const without = (column: number) => Array.from({ length: COLUMNS }, (_, i) => i !== column)
   expect(message(without(5))).toMatchObject({ code: 'RANGE', argument: 'targets[0].columns', image: 0, target: 1 })
   expect(message(without(5)).message).toMatch(/target 1 has column 5, which the image has not/)
@@ -278,7 +289,11 @@ describe.each(['softmax', 'focal', 'ia-bce'])('weights: %s', (kind) => {
     expectClose(loss, 2 * each[1]!.loss + 0.5 * each[2]!.loss, 1e-12)
     expect(layers[0]!.terms).toEqual(each[0]!.terms)
     expect(gradients.auxiliary![0]!.logits.every((slope) => slope === 0)).toBe(true)
-    expectAllClose(gradients.auxiliary![1]!.boxes, Array.from(each[1]!.gradients.boxes, (slope) => 2 * slope), 1e-6)
+    expectAllClose(
+      gradients.auxiliary![1]!.boxes,
+      Array.from(each[1]!.gradients.boxes, (slope) => 2 * slope),
+      1e-6,
+    )
   })
 })
 
@@ -310,7 +325,10 @@ describe('normalization', () => {
   const outputs = layer()
 
   test.each(['num-boxes', 'num-pairs', 'num-queries', 'per-image'] as const)('%s divides as it says', (word) => {
-    const criterion = criterionOf('focal', { normalization: word, classification: { kind: 'focal', normalization: word } })
+    const criterion = criterionOf('focal', {
+      normalization: word,
+      classification: { kind: 'focal', normalization: word },
+    })
     const { terms, normalizers, layers } = criterion.compute(outputs, labelled)
     const alone = labelled.map((target, image) => {
       const cut = (data: Float32Array, size: number) => data.slice(image * QUERIES * size, (image + 1) * QUERIES * size)
@@ -348,10 +366,7 @@ describe('normalization', () => {
 
   test('the labels of a map count by their values', () => {
     const classification = { kind: 'focal', normalization: 'num-labels' }
-    const soft = mapped.map((target) => ({
-      ...target,
-      positives: (target.positives as number[][]).map((row) => row.map((value) => 0.75 * value)),
-    }))
+    const soft = mapped.map((target) => scaled(target, 0.75))
     const { normalizers } = criterionOf('focal', { classification }).compute(outputs, soft)
     expect(normalizers.classNormalizer).toBe(3)
     const call = combineNormalizers([normalizers, normalizers])
