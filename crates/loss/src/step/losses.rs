@@ -20,7 +20,20 @@ pub(crate) struct LossBuffers {
     quality: Vec<f64>,
     spare: Vec<f64>,
     corrected: [Vec<f32>; MAX_FIELDS],
+    /// Where queries have several pairs, how well all agree, and gradients of those beyond each query's first.
+    repeated: Repeated,
 }
+
+/// See [`repeated`].
+#[derive(Debug, Default)]
+pub(crate) struct Repeated {
+    round: Vec<(usize, usize)>,
+    quality: Vec<f64>,
+    gradients: [Vec<f32>; GRADIENTS],
+}
+
+/// Gradients of an image.
+const GRADIENTS: usize = 1 + FAMILIES.len();
 
 /// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +67,7 @@ pub(crate) fn image(
     let is_union = image.part.union;
     let own = gradients.as_deref_mut().filter(|_| !is_union);
     let all = pairs_of(image, read.rows, pairs);
-    let (mut terms, agreement) = geometry(setup, image, &all, scales, own, buffers);
+    let (mut terms, agreement) = repeated(setup, image, &all, scales, own, buffers);
     if is_union {
         terms = [0.0; TERMS];
     } else {
@@ -113,6 +126,59 @@ fn pairs_of<'a>(image: &Image<'a>, queries: FieldRows<'a>, list: &'a [(usize, us
     Pairs { queries, targets: image.targets.all.rows, list }
 }
 
+/// The terms of all families over pairs of which a query may have several, by ascending query. Each family writes the
+/// gradient of a query once, so first each query's first pair is computed, then its second, and what further ones give is
+/// added.
+fn repeated<'a>(
+    setup: &Setup,
+    image: &Image<'_>,
+    pairs: &Pairs<'_>,
+    scales: &Scales,
+    mut gradients: Option<&mut Gradients<'_>>,
+    buffers: &'a mut LossBuffers,
+) -> ([f64; TERMS], &'a [f64]) {
+    let is_first = |k: usize| k == 0 || pairs.list[k - 1].0 != pairs.list[k].0;
+    if (0..pairs.list.len()).all(is_first) {
+        return geometry(setup, image, pairs, scales, gradients, buffers);
+    }
+    let Repeated { mut round, mut quality, gradients: mut copies } = std::mem::take(&mut buffers.repeated);
+    let mut sums = [0.0; TERMS];
+    quality.clear();
+    quality.resize(pairs.list.len(), 0.0);
+    // which of its query's pairs each one is
+    let number = |k: usize| (1..=k).take_while(|&back| pairs.list[k - back].0 == pairs.list[k].0).count();
+    for turn in 0.. {
+        let places = || (0..pairs.list.len()).filter(|&k| number(k) == turn);
+        round.clear();
+        round.extend(places().map(|k| pairs.list[k]));
+        if round.is_empty() {
+            break;
+        }
+        let list = Pairs { list: &round, ..*pairs };
+        let (terms, agreement) = match gradients.as_deref_mut() {
+            Some(gradients) if turn > 0 => {
+                for (copy, own) in copies.iter_mut().zip(gradients.iter()).skip(1) {
+                    copy.clear();
+                    copy.resize(own.len(), 0.0);
+                }
+                let mut places = copies.each_mut().map(Vec::as_mut_slice);
+                let found = geometry(setup, image, &list, scales, Some(&mut places), buffers);
+                for (copy, own) in copies.iter().zip(gradients.iter_mut()).skip(1) {
+                    // a sum beyond the range of f32 is its largest number, and no zero is negative
+                    let sum = |own: f32, other: f32| (own + other).clamp(f32::MIN, f32::MAX) + 0.0;
+                    own.iter_mut().zip(copy).for_each(|(own, &other)| *own = sum(*own, other));
+                }
+                found
+            }
+            own => geometry(setup, image, &list, scales, own, buffers),
+        };
+        sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+        places().zip(agreement).for_each(|(k, &value)| quality[k] = value);
+    }
+    buffers.repeated = Repeated { round, quality, gradients: copies };
+    (sums, &buffers.repeated.quality)
+}
+
 /// The terms of all families over the pairs, and how well each pair agrees, by the first family that says so.
 fn geometry<'a>(
     setup: &Setup,
@@ -164,7 +230,9 @@ fn corrected_rows<'a>(setup: &Setup, image: &Image<'a>, copies: &'a mut [Vec<f32
 fn correct_gradients(setup: &Setup, image: &Image<'_>, pairs: &[(usize, usize)], gradients: &mut Gradients<'_>) {
     for (family, terms) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
         let Some(field) = gradient_field(family) else { continue };
-        for &(query, _) in pairs {
+        // of a query's pairs, its first alone: the gradient is that of all
+        for pairs in pairs.chunk_by(|a, b| a.0 == b.0) {
+            let query = pairs[0].0;
             let row = image.rows.row(field, query);
             terms.correct_gradient(row, &mut gradients[1 + family][query * row.len()..][..row.len()]);
         }

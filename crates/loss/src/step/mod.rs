@@ -2,6 +2,7 @@
 
 mod cost;
 mod distill;
+mod fixed;
 mod ignore;
 mod image;
 mod inputs;
@@ -17,6 +18,7 @@ mod pool;
 mod read;
 mod report;
 mod run;
+mod score;
 mod scratch;
 mod setup;
 #[expect(clippy::module_inception, reason = "the step under way is one room of the step")]
@@ -31,6 +33,7 @@ pub(crate) use plan::Layout;
 pub use plan::{Stack, Structure};
 pub use report::{LayerCounts, LayerReport, Report};
 pub(crate) use run::{compute, costs, match_targets};
+pub use score::{SCORE_OPTIONS, Score};
 pub use scratch::Scratch;
 pub(crate) use setup::Setup;
 pub(crate) use step::Step;

@@ -4,8 +4,9 @@
 use super::image::Image;
 use super::jobs::Job;
 use super::part::Part;
+use super::plan::Slot;
 use super::setup::Setup;
-use crate::batch::ImageView;
+use crate::batch::{ImageView, LEFT_OUT};
 use crate::terms::class::ClassDivisor;
 
 /// The normaliser of a layer's class term.
@@ -27,7 +28,7 @@ impl ClassNormalizer {
         setup: &Setup,
         part: &Part,
         targets: usize,
-        mut images: impl Iterator<Item = (ImageView<'a>, bool)>,
+        mut images: impl Iterator<Item = (ImageView<'a>, Known)>,
         matches: &[i32],
     ) -> Self {
         let queries = part.queries.len();
@@ -44,10 +45,10 @@ impl ClassNormalizer {
         }
         let mut next = 0;
         let divisor: Option<f64> = std::iter::from_fn(|| {
-            let (view, is_optimal) = images.next()?;
+            let (view, known) = images.next()?;
             let own = &matches[next..next + queries];
             next += queries;
-            Some(weight_before_matching(setup, part, &view, is_optimal, own))
+            Some(weight_before_matching(setup, part, &view, known, own))
         })
         .sum();
         // that a query is left out shows only when it is read
@@ -56,33 +57,58 @@ impl ClassNormalizer {
     }
 }
 
-/// The sum of the weights of an image's queries, where it depends on nothing that is not known yet. `matches`: where they
-/// are not to be solved.
+/// What is known of an image's matching before it is solved.
+#[derive(Clone, Copy)]
+pub(crate) enum Known {
+    Nothing,
+    /// The pairs that are fixed, and the queries that are left out.
+    Some,
+    All,
+}
+
+impl Known {
+    pub fn of(slot: &Slot, is_optimal: bool) -> Self {
+        match is_optimal {
+            true if slot.is_fixed => Self::Some,
+            true => Self::Nothing,
+            false => Self::All,
+        }
+    }
+}
+
+/// The sum of the weights of an image's queries, where it depends on nothing that is not known yet. `matches`: as far as
+/// they are known.
 fn weight_before_matching(
     setup: &Setup,
     part: &Part,
     targets: &ImageView<'_>,
-    is_optimal: bool,
+    known: Known,
     matches: &[i32],
 ) -> Option<f64> {
     if targets.has_ignored() {
         return None;
     }
-    match is_optimal {
-        true => setup.class.weight_before_matching(part.queries.len(), &targets.all, part.copies()),
-        false => Some(setup.class.weight(&targets.all, matches, &[])),
+    match known {
+        // queries that are left out may be what targets lack
+        Known::Some if matches.contains(&LEFT_OUT) => None,
+        Known::Nothing | Known::Some => {
+            setup.class.weight_before_matching(part.queries.len(), &targets.all, part.copies())
+        }
+        Known::All => Some(setup.class.weight(&targets.all, matches, &[])),
     }
 }
 
 /// Whether an image of a layer whose divisor is not known has nothing to add to it but what is.
 pub(crate) fn can_wait(setup: &Setup, image: &Image<'_>, matches: &[i32]) -> bool {
-    let weight = || weight_before_matching(setup, image.part, &image.targets, image.is_optimal, matches);
+    let known = Known::of(image.slot, image.is_optimal);
+    let weight = || weight_before_matching(setup, image.part, &image.targets, known, matches);
     !setup.leaves_out && weight().is_some()
 }
 
 /// The weight of an image once it is matched, added in the same order as before. `left_out`: queries that are not finite.
 pub(crate) fn image_weight(setup: &Setup, image: &Image<'_>, matches: &[i32], left_out: &[usize]) -> f64 {
-    let before = weight_before_matching(setup, image.part, &image.targets, image.is_optimal, matches);
+    let known = Known::of(image.slot, image.is_optimal);
+    let before = weight_before_matching(setup, image.part, &image.targets, known, matches);
     match before.filter(|_| left_out.is_empty()) {
         Some(weight) => weight,
         None => setup.class.weight(&image.targets.all, matches, left_out),

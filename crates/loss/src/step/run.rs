@@ -14,7 +14,7 @@ use super::jobs::{Gradients, Job, JobOutputs, jobs};
 use super::late::{self, Matched};
 use super::losses::{self, ImageOutputs, Scales};
 use super::matching::{self, transpose};
-use super::normalizer::{self, ClassNormalizer, can_wait, image_weight, reciprocal};
+use super::normalizer::{self, ClassNormalizer, Known, can_wait, image_weight, reciprocal};
 use super::plan::Slot;
 use super::pool::run;
 use super::read::{self, Read};
@@ -23,7 +23,7 @@ use super::scratch::Scratch;
 use super::setup::Setup;
 use super::step::Step;
 use super::sums::{NonFiniteCounts, Sums};
-use super::{cost, ignore, union};
+use super::{cost, fixed, ignore, score, union};
 use crate::error::Result;
 use crate::terms::class::{ClassDivisor, Purpose};
 
@@ -66,6 +66,10 @@ pub(crate) fn compute(
     matches: &mut [i32],
     scratch: &mut Scratch,
 ) -> Result<Report> {
+    let (matches, places) = matches.split_at_mut(step.layout.reported_queries);
+    let further = score::match_layers(step, matches, scratch)?;
+    further.write(step, places);
+    let step = &Step { further: Some(&further), ..*step };
     let (setup, layout) = (step.setup, step.layout);
     let slots = &layout.slots;
     let targets = step.views.total();
@@ -173,6 +177,10 @@ pub(crate) fn compute(
 /// # Errors
 /// As [`compute`].
 pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut Scratch) -> Result<Report> {
+    let (matches, places) = matches.split_at_mut(step.layout.reported_queries);
+    let further = score::match_layers(step, matches, scratch)?;
+    further.write(step, places);
+    let step = &Step { further: Some(&further), ..*step };
     let (setup, layout) = (step.setup, step.layout);
     let slots = &layout.slots;
     let mut report = Report::new(step.views.total(), slots.len());
@@ -265,6 +273,7 @@ fn compute_image(
     let Scratch { read, cost, solve, sorted, losses, .. } = scratch;
     let read = find(setup, image, purpose, job.matches, (read, cost, solve), &mut job.non_finite)?;
     sorted.set(job.matches, read.left_out);
+    sorted.add(step.further_pairs(image.slot, image.image));
     let out = ImageOutputs { gradients: job.gradients.as_mut(), quality: job.quality.as_deref_mut() };
     job.sums = losses::image(setup, image, read, sorted, scales, out, losses);
     Ok(())
@@ -293,7 +302,11 @@ fn find<'a>(
     let read = read::read(setup, image, purpose, read, counts)?;
     if image.is_optimal {
         let cost = cost::cost(setup, image, &read, cost, counts)?;
-        matching::solve(setup.level, image, cost, matches, solve)?;
+        if image.slot.is_fixed {
+            fixed::solve(setup.level, image, cost, matches, solve)?;
+        } else {
+            matching::solve(setup.level, image, cost, matches, solve)?;
+        }
     }
     ignore::mark(setup, image, &read.rows, matches);
     Ok(read)
@@ -332,7 +345,7 @@ fn union_losses(
     Ok(())
 }
 
-/// Writes a layer's matching where it is known.
+/// Writes a layer's matching as far as it is known.
 fn take_over(step: &Step<'_>, slot: &Slot, matches: &mut [i32]) {
     if let Some(source) = &slot.source {
         matches.copy_within(source.clone(), slot.matches.start);
@@ -344,7 +357,8 @@ fn take_over(step: &Step<'_>, slot: &Slot, matches: &mut [i32]) {
 /// What is known of a layer's class normaliser before its images are read.
 fn before_matching(step: &Step<'_>, slot: &Slot, matches: &[i32]) -> ClassNormalizer {
     let part = &step.layout.parts[slot.part];
-    let image = |image| (step.views.image(image, part.class_agnostic), slot.is_optimal());
+    let known = Known::of(slot, slot.is_optimal());
+    let image = |image| (step.views.image(image, part.class_agnostic), known);
     let images = (0..step.layout.images).map(image);
     ClassNormalizer::new(step.setup, part, step.views.total(), images, &matches[slot.matches.clone()])
 }

@@ -2,11 +2,13 @@
 
 use lsap::Threads;
 
+use super::fixed;
 use super::image::Image;
 use super::inputs::{Inputs, Normalizers};
 use super::losses::Scales;
 use super::part::Part;
-use super::plan::Layout;
+use super::plan::{Layout, Slot};
+use super::score::Further;
 use super::setup::Setup;
 use crate::batch::Views;
 use crate::terms::TERMS;
@@ -19,6 +21,8 @@ pub(crate) struct Step<'a> {
     pub layout: &'a Layout,
     pub inputs: &'a Inputs<'a>,
     pub views: &'a Views<'a>,
+    /// The pairs beyond the first of each query, once layers are matched by score.
+    pub further: Option<&'a Further>,
     /// Shared ones, and how many of them at most; the caller's alone if absent.
     pub threads: Option<&'a (Threads, usize)>,
 }
@@ -27,6 +31,11 @@ impl<'a> Step<'a> {
     /// An image of a layer.
     pub fn image(&self, slot: usize, image: usize) -> Image<'a> {
         Image::new(self.layout, self.inputs, self.views, &self.layout.slots[slot], image)
+    }
+
+    /// The pairs of an image beyond the first of each query.
+    pub fn further_pairs(&self, slot: &Slot, image: usize) -> &'a [(usize, usize)] {
+        self.further.map_or(&[], |further| further.of(slot, image))
     }
 
     /// Weights of a part's terms: its own, or else the criterion's.
@@ -42,12 +51,16 @@ impl<'a> Step<'a> {
         self.layout.parts[self.layout.slots[slot].part].normalizer(given.targets, self.views.total())
     }
 
-    /// How many pairs the matching of a layer has. `matches`: that matching, where it is not to be solved.
+    /// How many pairs the matching of a layer has. `matches`: that matching, as far as it is known.
     pub fn pairs(&self, slot: usize, matches: &[i32]) -> usize {
         let slot = &self.layout.slots[slot];
         let part = &self.layout.parts[slot.part];
         let queries = part.queries.len();
         let images = 0..self.layout.images;
+        if slot.is_fixed {
+            let own = |image: usize| &matches[slot.matches_of(image, queries)];
+            return images.map(|image| fixed::pairs(part, &self.views.image(image, false), own(image))).sum();
+        }
         if slot.is_optimal() {
             return images.map(|image| part.pairs(self.views.count(image))).sum();
         }
@@ -56,7 +69,8 @@ impl<'a> Step<'a> {
         };
         let of =
             |image: usize| matches[slot.matches_of(image, queries)].iter().filter(move |target| is_pair(image, target));
-        images.map(|image| of(image).count()).sum()
+        let further = |image: usize| self.further_pairs(slot, image).len();
+        images.map(|image| of(image).count() + further(image)).sum()
     }
 
     /// What the terms of a part are multiplied by in the gradient. `class`: what the class term is multiplied by, beyond its

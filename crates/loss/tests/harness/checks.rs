@@ -70,7 +70,9 @@ pub fn matchings(case: &Case) {
     let definition = Definition::new(case, &outcome);
     for layer in &definition.layers {
         let (queries, length) = (definition.queries(layer), definition.part(layer).queries.len());
-        let given = (layer.matching(case) == Matching::Given).then(|| layer.given(case, &definition.layers));
+        let is_fixed = layer.matching(case) == Matching::Fixed;
+        let given = matches!(layer.matching(case), Matching::Given | Matching::Fixed);
+        let given = given.then(|| layer.given(case, &definition.layers));
         for image in 0..case.structure.images {
             let first = case.range(image).start;
             let matches = of_image(&outcome.matches[layer.matches.clone()], case.structure.images, image, length);
@@ -80,6 +82,13 @@ pub fn matchings(case: &Case) {
                 match (&given, layer.matching(case)) {
                     (Some(given), _) => {
                         let expected = match given[query] {
+                            // free queries are looked at below
+                            -1 if is_fixed => match target {
+                                target if target < 0 && lies_on => -2,
+                                target => target.max(-1),
+                            },
+                            -3 if lies_on => -2,
+                            -3 => -1,
                             -1 if lies_on => -2,
                             target if target >= 0 && case.is_ignored(first + target as usize) => -2,
                             other => other,
@@ -92,8 +101,9 @@ pub fn matchings(case: &Case) {
                     _ => {}
                 }
             }
-            if layer.matching(case) == Matching::Optimal {
-                least_cost(case, &definition, layer, &queries, (image, &matches));
+            if is_fixed || layer.matching(case) == Matching::Optimal {
+                let fixed = given.as_ref().map(|given| &given[image * length..][..length]);
+                least_cost(case, &definition, layer, &queries, (image, &matches), fixed);
             }
         }
     }
@@ -105,6 +115,7 @@ fn least_cost(
     layer: &DefinedLayer,
     queries: &Table,
     (image, matches): (usize, &[i32]),
+    fixed: Option<&[i32]>,
 ) {
     let (part, range) = (definition.part(layer), case.range(image));
     let kept: Vec<_> = range.clone().filter(|&target| !case.is_ignored(target)).collect();
@@ -114,13 +125,22 @@ fn least_cost(
         let cost = |query: usize, target: usize| {
             definition.cost(layer, queries, image * matches.len() + group * each + query, target)
         };
-        let matched = matches[group * each..][..each].iter().enumerate();
+        let fixed = fixed.map(|fixed| &fixed[group * each..][..each]);
+        let is_free = |query: usize| fixed.is_none_or(|fixed| fixed[query] == -1);
+        // what fixed pairs leave
+        let mut repeated = repeated.clone();
+        for target in fixed.into_iter().flatten().filter_map(|&target| usize::try_from(target).ok()) {
+            if let Some(at) = repeated.iter().position(|&other| other == range.start + target) {
+                repeated.remove(at);
+            }
+        }
+        let matched = matches[group * each..][..each].iter().enumerate().filter(|&(query, _)| is_free(query));
         let matched = matched.filter_map(|(query, &target)| Some((query, range.start + usize::try_from(target).ok()?)));
         let pairs: Vec<_> = matched.collect();
         let found: f64 = pairs.iter().map(|&(query, target)| cost(query, target)).sum();
         // dynamic programming over sets of targets; the fewer of the two sides are all matched
         let mut best = vec![(0usize, 0.0f64); 1 << repeated.len()];
-        for query in 0..each {
+        for query in (0..each).filter(|&query| is_free(query)) {
             let costs: Vec<_> = repeated.iter().map(|&target| cost(query, target)).collect();
             for set in (1..best.len()).rev() {
                 for k in (0..repeated.len()).filter(|k| set >> k & 1 == 1) {
@@ -237,7 +257,7 @@ pub fn not_finite(case: &Case, at: f64, value: f32) {
     for (place, tensor) in case.places().into_iter().zip(&mut case.tensors) {
         tensor[query * place.width + place.width / 2] = value;
     }
-    let Outcome { report, matches, gradients } = case.run().expect("it is left out");
+    let Outcome { report, matches, gradients, .. } = case.run().expect("it is left out");
     let mut expected = vec![0; query_fields().count()];
     case.places().iter().for_each(|place| expected[place.field] = 1);
     assert_eq!(report.non_finite.fields[..], expected, "values of each field");

@@ -373,7 +373,7 @@ impl DefinedLayer {
     pub fn given(&self, case: &Case, all: &[Self]) -> Vec<i32> {
         let length = |layer: &Self| layer.matches.len();
         let before = all.iter().filter(|other| (other.part, other.layer) < (self.part, self.layer));
-        let start: usize = before.filter(|other| other.matching(case) == Matching::Given).map(length).sum();
+        let start: usize = before.filter(|other| matches!(other.matching(case), Matching::Given | Matching::Fixed)).map(length).sum();
         case.given[start..start + length(self)].to_vec()
     }
 }

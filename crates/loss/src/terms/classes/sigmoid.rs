@@ -196,12 +196,22 @@ impl ClassTerm for Binary {
             cells.extend(labels.iter().map(|&label| Cell { at: query * logits.classes + label as usize, quality }));
             correct += usize::from(is_largest(row(query), labels));
         }
+        if pairs.windows(2).any(|pairs| pairs[0].0 == pairs[1].0) {
+            best_of_each(cells);
+        }
         for &query in left_out {
             background -= self.rule.background(level, row(query), scale, None).loss;
         }
         let gain = self.rule.apply_positives(level, logits.values, cells, scale, gradient);
         ClassSum { loss: background + gain, correct }
     }
+}
+
+/// Keeps of several labels of a logit that whose pair agrees best: a cell has one value (SAM 3 keeps the one that is written
+/// last, which is no rule).
+fn best_of_each(cells: &mut Vec<Cell>) {
+    cells.sort_by(|a, b| a.at.cmp(&b.at).then(b.quality.total_cmp(&a.quality)));
+    cells.dedup_by_key(|cell| cell.at);
 }
 
 /// Whether the first largest logit is not the last one.
