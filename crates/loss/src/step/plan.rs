@@ -334,6 +334,10 @@ impl Layout {
                 self.cost_queries += cost.map_or(0, |_| part.queries.len());
                 let tensors = part.layers.start + layer;
                 let active = self.active(setup, index, &self.layers[tensors], targets)?;
+                if score_slot.is_some() && most_further > 0 && setup.late(&active).is_some() {
+                    let rule = "absent in a layer with terms that take one target of a query";
+                    return Err(Error::Part { part: index, property: "matching.by", rule, value: 1.0 });
+                }
                 let matches = start..start + length;
                 self.slots.push(Slot { part: index, layer, tensors, active, matches, source, given, is_fixed, score, score_slot, most_further, cost });
                 start += length;

@@ -10,7 +10,7 @@
 //! With `at_least_one`, each target's best query is among its pairs, too, whatever its s and whichever other target it suits.
 //! Among equal scores the first query, and the first target, is the better. Queries that are not finite have no pair; to the quantile they count with the score 0, the least there is.
 
-use lsap::memory::{first_rows, held};
+use lsap::memory::{held, reserve};
 use simd::math::logistic;
 use simd::{F32, LANES, Level, Simd, dispatch, load, store};
 
@@ -201,8 +201,10 @@ fn fill(
 ) -> Result<()> {
     let ScoreBuffers { scores, probabilities, list, quality, spare, .. } = buffers;
     let (each, kept) = (queries.len(), image.targets.kept);
-    let scores = first_rows("", scores, [kept.len(), each]).map_err(Error::refused(Some(image.slot.part)))?;
-    scores.fill(0.0);
+    scores.clear();
+    let length = kept.len() as u128 * each as u128;
+    reserve("", scores, length).map_err(Error::refused(Some(image.slot.part)))?;
+    scores.resize(length as usize, 0.0);
     let logits = rows.get(LOGITS);
     for (target, scores) in scores.chunks_exact_mut(each).enumerate() {
         if score.class > 0.0 {

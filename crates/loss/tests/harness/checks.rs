@@ -25,7 +25,8 @@ pub fn terms_and_gradients(case: &Case) -> Outcome {
         assert_eq!(found.class_error.is_nan(), values.class_error.is_nan());
         assert!(found.class_error.is_nan() || (found.class_error - values.class_error).abs() < 1e-9, "class error");
         assert_near(found.cardinality_error, values.cardinality_error, 1e-12, "cardinality error");
-        assert_eq!(found.counts.pairs, layer.own.iter().filter(|&&target| target >= 0).count());
+        let pairs = layer.own.iter().filter(|&&target| target >= 0).count() + layer.further.len();
+        assert_eq!(found.counts.pairs, pairs);
         if let Some(numbers) = definition.taught(layer) {
             assert_eq!(found.counts.distilled.map(|count| count as f64), numbers);
         }
@@ -155,6 +156,82 @@ fn least_cost(
         let (count, least) = best[best.len() - 1];
         assert_eq!(count, pairs.len(), "every query or every target is matched");
         assert_near(found, least, 1e-5, "total cost of the matching");
+    }
+}
+
+/// Pairs that are chosen by score are those of the definition, where no score is too near to what it is compared with.
+pub fn chosen_by_score(case: &Case) {
+    const NEAR: f64 = 1e-5;
+    let outcome = case.run().expect("a valid case");
+    let definition = Definition::new(case, &outcome);
+    for layer in &definition.layers {
+        let Matching::Score(score) = layer.matching(case) else { continue };
+        let (queries, part) = (definition.queries(layer), definition.part(layer));
+        let (length, each) = (part.queries.len(), part.queries.len() / part.groups);
+        for (image, group) in (0..case.structure.images).flat_map(|b| (0..part.groups).map(move |g| (b, g))) {
+            let (range, first) = (case.range(image), image * length + group * each);
+            let kept: Vec<_> = range.clone().filter(|&target| !case.is_ignored(target)).collect();
+            let s = |query: usize, target: usize| {
+                let row = queries.row(first + query);
+                let labels = definition.labels(layer, target);
+                let p = |&label: &i32| 1.0 / (1.0 + (-row.field("logits")[label as usize]).exp());
+                let p = labels.iter().map(p).sum::<f64>() / labels.len() as f64;
+                score.class * p + score.overlap * definition.quality(layer, row, target)
+            };
+            let mut expected = Vec::new();
+            let mut is_near = false;
+            if score.quantile {
+                for &target in &kept {
+                    let own: Vec<_> = (0..each).map(|query| s(query, target)).collect();
+                    let mut sorted = own.clone();
+                    sorted.sort_by(f64::total_cmp);
+                    let place = (each as f64 - 1.0) * (1.0 - score.top / each as f64);
+                    let between = |place: f64| {
+                        let below = place as usize;
+                        sorted[below] + (place - below as f64) * (sorted[(below + 1).min(each - 1)] - sorted[below])
+                    };
+                    let limit = if score.top > each as f64 { f64::NEG_INFINITY } else { between(place) };
+                    let limit = limit.max(score.threshold);
+                    let on_limit = place.fract() == 0.0 && own.contains(&limit);
+                    is_near |= own.iter().any(|s| (s - limit).abs() < NEAR && !(on_limit && *s == limit));
+                    expected.extend((0..each).filter(|&query| own[query] > limit).map(|query| (query, target)));
+                }
+            } else {
+                for query in (0..each).filter(|_| !kept.is_empty()) {
+                    let best = kept.iter().copied().reduce(|a, b| if s(query, b) > s(query, a) { b } else { a });
+                    let best = best.expect("a target");
+                    is_near |= kept.iter().any(|&t| t != best && (s(query, t) - s(query, best)).abs() < NEAR);
+                    is_near |= (s(query, best) - score.threshold).abs() < NEAR;
+                    expected.extend((s(query, best) >= score.threshold).then_some((query, best)));
+                }
+            }
+            for &target in kept.iter().filter(|_| score.at_least_one) {
+                let best = (0..each).reduce(|a, b| if s(b, target) > s(a, target) { b } else { a }).expect("a query");
+                is_near |= (0..each).any(|query| query != best && (s(query, target) - s(best, target)).abs() < NEAR);
+                if !expected.contains(&(best, target)) {
+                    expected.push((best, target));
+                }
+            }
+            for &target in kept.iter().filter(|_| !score.quantile) {
+                let mut own: Vec<_> = expected.iter().filter(|pair| pair.1 == target).map(|pair| pair.0).collect();
+                own.sort_by(|&a, &b| s(b, target).total_cmp(&s(a, target)));
+                is_near |= own.windows(2).any(|pair| (s(pair[0], target) - s(pair[1], target)).abs() < NEAR);
+                let out: Vec<_> = own.into_iter().skip(score.top.min(1e9) as usize).collect();
+                expected.retain(|pair| pair.1 != target || !out.contains(&pair.0));
+            }
+            if is_near {
+                continue;
+            }
+            expected.sort_unstable();
+            let mut found = Vec::new();
+            for query in 0..each {
+                let own = layer.own[first + query];
+                let all = std::iter::once(own).filter(|&target| target >= 0).chain(layer.further_of(first + query));
+                found.extend(all.map(|target| (query, range.start + target as usize)));
+            }
+            assert!(found.is_sorted(), "by query, then target: {found:?}");
+            assert_eq!(found, expected, "image {image}, group {group}");
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct DefinedLayer {
     /// What the class term looks at, and what all others do.
     pub own: Vec<i32>,
     pairs: Vec<i32>,
+    /// Further pairs: the row among `[images, queries]`, and the target in its image.
+    pub further: Vec<(usize, i32)>,
     /// What the terms are divided by, but for those between layers.
     normalizer: f64,
     /// Number of the layer that teaches, and the shares of means in what it does.
@@ -98,10 +100,29 @@ impl<'a> Definition<'a> {
                 let x = query.field("logits");
                 let own = self.target(image, layer.own[row]);
                 let labels = own.map_or(&[][..], |target| self.labels(layer, target));
+                let further: Vec<_> = layer.further_of(row).filter_map(|target| self.target(image, target)).collect();
                 objects += f64::from(u8::from(classes::is_object(&layer.settings, x)));
                 if layer.own[row] != -2 {
                     let quality = own.map_or(0.0, |target| self.quality(layer, fixed, target));
-                    sums[0] += classes::value(&layer.settings, labels, quality, x, fixed.field("logits"));
+                    let class = |labels: &[i32], quality: f64| {
+                        classes::value(&layer.settings, labels, quality, x, fixed.field("logits"))
+                    };
+                    if further.is_empty() {
+                        sums[0] += class(labels, quality);
+                    } else {
+                        // of each label the pair that agrees best
+                        let all: Vec<_> = own.iter().chain(&further).copied().collect();
+                        let of = |target: usize| self.labels(layer, target);
+                        let mut labels: Vec<_> = all.iter().flat_map(|&target| of(target)).copied().collect();
+                        labels.sort_unstable();
+                        labels.dedup();
+                        sums[0] += class(&[], 0.0);
+                        for label in labels {
+                            let with = all.iter().filter(|&&target| of(target).contains(&label));
+                            let best = with.map(|&target| self.quality(layer, fixed, target)).fold(0.0, f64::max);
+                            sums[0] += class(&[label], best) - class(&[], 0.0);
+                        }
+                    }
                     if !layer.settings.is_sigmoid() {
                         class_weight += classes::weight(&layer.settings, labels);
                     }
@@ -110,8 +131,13 @@ impl<'a> Definition<'a> {
                     matched += 1.0;
                     correct += f64::from(u8::from(labels.contains(&(classes::largest(x) as i32))));
                 }
-                if let Some(target) = self.target(image, layer.pairs[row]) {
+                for target in self.target(image, layer.pairs[row]).into_iter().chain(further.iter().copied()) {
                     self.add_pair(layer, query, fixed, target, &mut sums);
+                }
+                for target in further {
+                    matched += 1.0;
+                    let labels = self.labels(layer, target);
+                    correct += f64::from(u8::from(labels.contains(&(classes::largest(x) as i32))));
                 }
             }
             let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target)).count();
@@ -183,7 +209,7 @@ impl<'a> Definition<'a> {
     }
 
     /// How well a pair agrees, where anything says so.
-    fn quality(&self, layer: &DefinedLayer, query: Row<'_>, target: usize) -> f64 {
+    pub fn quality(&self, layer: &DefinedLayer, query: Row<'_>, target: usize) -> f64 {
         let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
         able.map_or(0.0, |(_, pair)| pair.quality(&layer.settings, query, self.targets.row(target)))
     }
@@ -291,7 +317,11 @@ impl<'a> Definition<'a> {
                 let mut settings = if is_narrow { self.case.settings.narrow() } else { self.case.settings.clone() };
                 settings.weights = part.weights.unwrap_or(settings.weights);
                 let own = &outcome.matches[matches.clone()];
-                let pairs = own.iter().filter(|&&target| target >= 0).count() as f64;
+                let queries = part.queries.len();
+                let further = outcome.further.iter().filter(|pair| pair[0] == self.layers.len());
+                let further: Vec<_> =
+                    further.map(|&[_, image, query, target]| (image * queries + query, target as i32)).collect();
+                let pairs = (own.iter().filter(|&&target| target >= 0).count() + further.len()) as f64;
                 let normalizer = match settings.word("normalization") {
                     "num-pairs" => pairs.max(1.0),
                     _ => self.normalizer(part),
@@ -304,6 +334,7 @@ impl<'a> Definition<'a> {
                     settings,
                     own: own.to_vec(),
                     pairs: own.to_vec(),
+                    further,
                     matches,
                     normalizer,
                     teacher: None,
@@ -362,6 +393,11 @@ impl DefinedLayer {
         let paired = all.clone().filter(|&(&pair, _)| pair >= 0).count();
         let others = all.filter(|&(&pair, &own)| pair < 0 && own != -2).count();
         [paired as f64, others as f64]
+    }
+
+    /// The targets of a row beyond the first.
+    pub fn further_of(&self, row: usize) -> impl Iterator<Item = i32> {
+        self.further.iter().filter(move |pair| pair.0 == row).map(|pair| pair.1)
     }
 
     /// How its matching comes about.
