@@ -1,7 +1,7 @@
 //! What the core has, for TypeScript: fields, terms, options, and the places of all results. Names cross the border here,
 //! once; TypeScript holds no order and no count of its own.
 
-use hungarian_loss::{Field, OptionInfo, Values, describe as describe_core, query_fields, target_fields, terms};
+use hungarian_loss::{Field, OptionInfo, SCORE_OPTIONS, Values, describe as describe_core, query_fields, target_fields, terms};
 use napi_derive::napi;
 
 use crate::values::{HEAD, LAYER};
@@ -21,6 +21,8 @@ pub struct CoreDescription {
     pub kinds: Vec<KindDescription>,
     /// The options that belong to no family and to no kind.
     pub options: Vec<OptionDescription>,
+    /// The numbers of a matching by score, in the order of a rule's.
+    pub score: Vec<OptionDescription>,
     /// The largest weight of a term, a class or a part.
     pub max_weight: f64,
     /// The most object classes.
@@ -161,6 +163,7 @@ pub fn describe() -> CoreDescription {
             })
             .collect(),
         options: options(core.options),
+        score: options(&SCORE_OPTIONS),
         max_weight: core.max_weight,
         max_classes: core.max_classes as u32,
         head: HEAD.iter().map(|name| (*name).to_owned()).chain(counted("nonFinite")).collect(),

@@ -59,6 +59,20 @@ pub const SCORE_OPTIONS: [&OptionInfo; 6] = [
 ];
 
 impl Score {
+    /// Of its numbers, in the order of [`SCORE_OPTIONS`]; NaN for those that are absent, which is refused.
+    #[must_use]
+    pub fn from_slice(values: &[f64]) -> Self {
+        let value = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+        Self {
+            class: value(0),
+            overlap: value(1),
+            top: value(2),
+            quantile: value(3) > 0.0,
+            threshold: value(4),
+            at_least_one: value(5) > 0.0,
+        }
+    }
+
     /// The first number that is outside its range, with its name.
     pub(crate) fn fault(&self) -> Option<(&'static str, &'static str, f64)> {
         const UP_TO_LIMIT: &str = crate::option::UP_TO_LIMIT;
