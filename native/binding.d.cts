@@ -99,24 +99,36 @@ export interface AxisDescription {
   size?: number
 }
 
+/** What few batches have. */
+export interface BatchExtras {
+  /** A value for each label. */
+  values?: Float32Array
+  /** A weight for each target. */
+  weights?: Float32Array
+  /** For each image and column of the logits, 1 where it is there, else 0. */
+  columns?: Uint8Array
+  /** For each part that has them, weights of its queries as background, `[images, queries]`. */
+  queryWeights?: Float32Array
+}
+
 /**
  * Loss, terms, matches and gradients of a batch.
  *
  * `fields`: of each stack its tensors, without those of width 0; then the fields of the targets that the plan says there
  * are; each in the order of the description. `gradients`: one for each tensor that has one, or none where they are not
  * wanted. `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignored`: `[targets]`, or absent for
- * none. `given`, `costs`: of the layers whose rules say so, one after the other.
+ * none. `given`, `costs`: of the layers whose rules say so, one after the other. `extras`: absent where a batch has none.
  *
  * `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out. `values`: as
  * the description names them.
  */
-export declare function compute(plan: ExternalObject<NamedPlan>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function compute(plan: ExternalObject<NamedPlan>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null, extras?: BatchExtras | undefined | null): void
 
 /**
  * As `compute`, in another thread: inputs are copied before this returns, but for the tensors if
  * `isTaken`, which nobody else may have then; the output arrays must stay untouched until the promise is settled.
  */
-export declare function computeAsync(plan: ExternalObject<NamedPlan>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): Promise<void>
+export declare function computeAsync(plan: ExternalObject<NamedPlan>, isTaken: boolean, interrupt: ExternalObject<Interrupt>, normalizers: GivenNormalizers | undefined | null, gradients: Array<Float32Array>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null, extras?: BatchExtras | undefined | null): Promise<void>
 
 /** Everything that a criterion may have. */
 export interface CoreDescription {
@@ -146,7 +158,7 @@ export interface CoreDescription {
  * The matching cost alone; arguments as for `compute`. `out`: for each layer of every part and each image a block
  * `[queries, targets of the image]`. Of `values`, only the counts are written.
  */
-export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null, extras?: BatchExtras | undefined | null): void
 
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
@@ -247,8 +259,10 @@ export interface FieldDescription {
 export interface GivenNormalizers {
   /** What geometric terms are divided by. */
   numBoxes?: number
-  /** For each layer of every part, what its geometric terms are divided by where that is its number of pairs. */
+  /** For each layer of every part, what terms are divided by where that is its number of pairs. */
   pairs?: Float64Array
+  /** What stands for the number of images where terms are divided by that, or by the number of queries. */
+  images?: number
   /** What those of the union matching are divided by. */
   unionBoxes?: number
   /** For each layer of every part, what the class term is divided by. */
@@ -270,7 +284,7 @@ export interface KindDescription {
 }
 
 /** The matching alone; arguments as for `compute`, with the loss and its terms 0. */
-export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null): void
+export declare function matchTargets(plan: ExternalObject<NamedPlan>, targetOfQuery: Int32Array, values: Float64Array, fields: Array<Float32Array>, labels: Int32Array, labelOffsets: Uint32Array | undefined | null, offsets: Uint32Array, ignored?: Uint8Array | undefined | null, given?: Int32Array | undefined | null, costs?: Float32Array | undefined | null, extras?: BatchExtras | undefined | null): void
 
 /**
  * An option: `number` from `least` to `most`, `even` likewise, `flag`, `word` out of `words`, `column` of the logits,
@@ -319,6 +333,10 @@ export interface PartStructure {
   normalizerFactor: number
   /** What its loss is multiplied by. */
   weight: number
+  /** One for each layer, which that multiplies; absent where all are 1. */
+  layerWeights?: Array<number>
+  /** Whether each batch brings weights of its queries. */
+  hasQueryWeights: boolean
   /** One for each term, in the order of the description. */
   weights: Array<number>
 }

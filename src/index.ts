@@ -79,7 +79,9 @@ export type {
   OneToManyOutputs,
   OneToManySettings,
 } from './input/parts.ts'
-export type { EmptyTarget, Target, TargetsOf, TargetWithoutBoxes } from './input/targets.ts'
+export type { Positives } from './input/extras.ts'
+export type { EmptyTarget, MappedTarget, Target, TargetsOf, TargetWithoutBoxes } from './input/targets.ts'
+export type { FamilyNormalizations, Normalization, ResolvedNormalization } from './options/normalization.ts'
 export type { HungarianLossOptions, ResolvedOptions } from './options/options.ts'
 export type { PresetName } from './options/presets.ts'
 export type { CostBlock, CostResult, LayerCost, PartCost } from './result/costs.ts'
@@ -98,8 +100,12 @@ export type {
   ResolvedClassification,
   ResolvedFocal,
   ResolvedIaBce,
+  ResolvedSigmoidDivisor,
   ResolvedSoftmax,
   ResolvedVarifocal,
+  SigmoidDivisor,
+  SigmoidNormalization,
+  SoftmaxNormalization,
   SoftmaxOptions,
   VarifocalOptions,
 } from './terms/classification.ts'

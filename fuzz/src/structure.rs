@@ -146,7 +146,7 @@ fn compute(
     let Ok(targets) = Targets::new(&labels, None, &fields, &offsets, &[]) else { return };
     let given = vec![-1; size(bytes, plan.reported_queries()).min(LARGEST)];
     let costs = vec![0.0; bytes.below(64)];
-    let inputs = Inputs { tensors: &tensors, given: &given, costs: &costs, targets };
+    let inputs = Inputs { tensors: &tensors, given: &given, costs: &costs, query_weights: &[], targets };
     let mut gradients: Vec<_> = plan.gradient_tensors().map(|tensor| vec![f32::NAN; lengths[tensor]]).collect();
     let mut gradients: Vec<_> = gradients.iter_mut().map(Vec::as_mut_slice).collect();
     let mut matches = vec![0; size(bytes, plan.reported_queries()).min(LARGEST)];

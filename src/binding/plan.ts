@@ -45,6 +45,10 @@ export interface PartStructure {
   readonly normalizerFactor: number
   /** Weight of the whole part. */
   readonly weight: number
+  /** Of each layer, beyond that; absent where all are 1. */
+  readonly layerWeights: readonly number[] | undefined
+  /** Weights of its queries; absent where it has none. */
+  readonly queryWeights: object | undefined
   /** Of its terms, in the core's order. */
   readonly weightList: readonly number[]
 }
@@ -163,9 +167,11 @@ function writePart(part: PartStructure): void {
   write(part.end)
   write(part.groups)
   write(part.repeat)
-  write(Number(part.classAgnostic) + 2 * Number(part.union))
+  write(Number(part.classAgnostic) + 2 * Number(part.union) + 4 * Number(part.queryWeights !== undefined))
   write(part.normalizerFactor)
   write(part.weight)
+  write(part.layerWeights === undefined ? 0 : 1)
+  if (part.layerWeights !== undefined) for (let i = 0; i < layers.layers; i++) write(part.layerWeights[i] as number)
 }
 
 /** Whether the terms of parts weigh so much. Nearly always these are the very lists. */
@@ -185,7 +191,7 @@ function describeStructure({ images, stacks, parts, rules, targets }: StepStruct
     stacks: stacks.map(({ layers, rows, widths }) => ({ layers, rows, widths: [...widths] })),
     targets: [...targets],
     parts: parts.map((part) => {
-      const { layers, weightList } = part
+      const { layers, weightList, layerWeights } = part
       const own = rules?.slice(PER_RULE * next, PER_RULE * (next + layers.layers))
       next += layers.layers
       return {
@@ -201,6 +207,8 @@ function describeStructure({ images, stacks, parts, rules, targets }: StepStruct
         union: part.union,
         normalizerFactor: part.normalizerFactor,
         weight: part.weight,
+        ...(layerWeights && { layerWeights: [...layerWeights] }),
+        hasQueryWeights: part.queryWeights !== undefined,
         weights: [...weightList],
       }
     }),

@@ -10,8 +10,9 @@ import {
   LEAST_CLASS_SUM,
   LOSS,
   NON_FINITE,
-  NORMALIZER,
+  NORMALIZERS,
   NUM_BOXES,
+  NUM_IMAGES,
   NUM_PAIRS,
   OTHER_QUERIES,
   PAIRED_QUERIES,
@@ -34,9 +35,17 @@ export function lossIn(values: Float64Array): number {
   return values[LOSS] as number
 }
 
-/** What the batch's box terms were divided by, without and with the union matching. */
-export function divisorsIn(values: Float64Array): { readonly numBoxes: number; readonly unionBoxes: number } {
-  return { numBoxes: values[NUM_BOXES] as number, unionBoxes: values[UNION_BOXES] as number }
+/** What the batch's box terms were divided by, without and with the union matching, and what stood for the number of images. */
+export function divisorsIn(values: Float64Array): {
+  readonly numBoxes: number
+  readonly unionBoxes: number
+  readonly numImages: number
+} {
+  return {
+    numBoxes: values[NUM_BOXES] as number,
+    unionBoxes: values[UNION_BOXES] as number,
+    numImages: values[NUM_IMAGES] as number,
+  }
 }
 
 /** How many targets and union pairs the batch has. */
@@ -90,9 +99,9 @@ export function classSumsIn(values: Float64Array): { readonly sums: number[]; re
   return { sums: ofEachLayer(values, CLASS_SUM), least: ofEachLayer(values, LEAST_CLASS_SUM) }
 }
 
-/** What a layer's geometric terms were divided by. */
-export function normalizerIn(values: Float64Array, layer: number): number {
-  return values[startOf(layer) + NORMALIZER] as number
+/** What a layer's terms of a family were divided by. `family`: its place among all. */
+export function normalizerIn(values: Float64Array, layer: number, family: number): number {
+  return values[startOf(layer) + (NORMALIZERS[family] as number)] as number
 }
 
 /** For each layer, how many pairs its matching has. */

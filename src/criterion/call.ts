@@ -38,6 +38,12 @@ export interface CallOptions<O = Outputs> {
    * of each layer, at least 1.
    */
   readonly numPairs?: number | ArrayLike<number> | undefined
+  /**
+   * What stands for the number of images, 1e-12 to 1e24, where `normalization` is `'per-image'` or `'num-queries'`, and for the
+   * class term, too, where `classification.normalization` is one of these and `classNormalizer` is absent. Default: the images of
+   * this batch.
+   */
+  readonly numImages?: number | undefined
   /** The number of union pairs to divide by, likewise, with `boxMatching: 'union'`; 1e-12 to 1e24. */
   readonly unionBoxes?: number | undefined
   /**
@@ -71,6 +77,7 @@ export interface Call {
   readonly out: unknown
   readonly numBoxes: number | undefined
   readonly numPairs: unknown
+  readonly numImages: number | undefined
   readonly unionBoxes: number | undefined
   readonly classNormalizer: unknown
   readonly distilledQueries: unknown
@@ -82,6 +89,7 @@ export const DEFAULT_CALL: Call = {
   out: undefined,
   numBoxes: undefined,
   numPairs: undefined,
+  numImages: undefined,
   unionBoxes: undefined,
   classNormalizer: undefined,
   distilledQueries: undefined,
@@ -102,7 +110,8 @@ export function readAsyncCall(call: unknown) {
 /** Reads a call, and checks what can be checked of it without its inputs. */
 export function readCall(call: unknown): Call {
   try {
-    const { gradients, out, numBoxes, numPairs, unionBoxes, classNormalizer, distilledQueries } = checkCall(call, CALL)
+    const settings = checkCall(call, CALL)
+    const { gradients, out, numBoxes, numPairs, numImages, unionBoxes, classNormalizer, distilledQueries } = settings
     const wanted = checkFlag(gradients, true, 'call.gradients')
     if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
     return {
@@ -110,6 +119,7 @@ export function readCall(call: unknown): Call {
       out,
       numBoxes: numBoxes === undefined ? undefined : checkDivisor(numBoxes, 'call.numBoxes'),
       numPairs: typeof numPairs === 'number' ? checkDivisor(numPairs, 'call.numPairs') : numPairs,
+      numImages: numImages === undefined ? undefined : checkDivisor(numImages, 'call.numImages'),
       unionBoxes: unionBoxes === undefined ? undefined : checkDivisor(unionBoxes, 'call.unionBoxes'),
       classNormalizer:
         typeof classNormalizer === 'number' ? checkDivisor(classNormalizer, 'call.classNormalizer') : classNormalizer,
@@ -132,12 +142,12 @@ export function gradientsFor(
 
 /** What the caller gave in place of the batch's own numbers, if anything. */
 export function normalizersFor(call: Call, predictions: Predictions): GivenNormalizers {
-  const { numBoxes, unionBoxes } = call
+  const { numBoxes, numImages, unionBoxes } = call
   const pairs = divisorsFor('numPairs', call.numPairs, predictions)
   const classNormalizers = divisorsFor('classNormalizer', call.classNormalizer, predictions)
   const distilled = distilledFor(call, predictions)
-  if ((numBoxes ?? pairs ?? unionBoxes ?? classNormalizers ?? distilled) === undefined) return undefined
-  return { numBoxes, pairs, unionBoxes, class: classNormalizers, distilled }
+  if ((numBoxes ?? pairs ?? numImages ?? unionBoxes ?? classNormalizers ?? distilled) === undefined) return undefined
+  return { numBoxes, pairs, images: numImages, unionBoxes, class: classNormalizers, distilled }
 }
 
 /** How many layers all parts have. */

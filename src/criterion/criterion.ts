@@ -7,7 +7,7 @@ import { takeAway } from '../binding/transfer.ts'
 import { fail, toHungarianLossError } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
-import { countTensors, listFields } from '../input/fields.ts'
+import { countTensors, extrasOf, listFields } from '../input/fields.ts'
 import type { GradientArrays, GradientsOf } from '../input/gradients.ts'
 import { packRules } from '../input/matching.ts'
 import { readPredictions } from '../input/outputs.ts'
@@ -206,7 +206,7 @@ export class HungarianLoss {
       const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, call)
       const { targetOfQuery, values } = filled
       // by name, since spreading them would take a quarter of a microsecond
-      const [fields, labels, labelOffsets, offsets, ignores, given, costs] = inputs
+      const [fields, labels, labelOffsets, offsets, ignores, given, costs, extras] = inputs
       compute(
         plan,
         normalizers,
@@ -220,6 +220,7 @@ export class HungarianLoss {
         ignores,
         given,
         costs,
+        extras,
       )
       return readLoss(filled, gradients)
     } catch (error) {
@@ -323,6 +324,7 @@ export class HungarianLoss {
         packed.ignores,
         rules?.given,
         rules?.added,
+        extrasOf(predictions, packed),
       ]
       return { predictions, read, packed, plan, inputs, filled: makeFilled(predictions, packed, rules) }
     } catch (error) {

@@ -13,7 +13,7 @@ export function createHandle(options: ResolvedOptions): Criterion {
   const settings: Record<string, OptionValue> = { 'classification.kind': classification.kind }
   for (const { name } of optionsOf(classification.kind)) {
     const value = valueAt(options, name)
-    if (value !== undefined) settings[name] = Array.isArray(value) ? [...value] : (value as OptionValue)
+    if (isValue(value)) settings[name] = Array.isArray(value) ? [...value] : (value as OptionValue)
   }
   const listed = (named: object) =>
     DESCRIPTION.terms.map(({ name }) => (named as { readonly [term: string]: number })[name] ?? 0)
@@ -23,6 +23,10 @@ export function createHandle(options: ResolvedOptions): Criterion {
     throw toHungarianLossError(error)
   }
 }
+
+/** Whether there is a value, rather than a group of options. */
+const isValue = (value: unknown): boolean =>
+  value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))
 
 /** The value of an option whose name leads through groups: `classification.alpha`. */
 function valueAt(options: object, name: string): unknown {

@@ -30,6 +30,8 @@ export interface CombinedNormalizers {
   readonly classNormalizer?: readonly number[] | undefined
   /** The share of the pairs, one for each layer, with `normalization: 'num-pairs'`. */
   readonly numPairs?: readonly number[] | undefined
+  /** The share of the images, where geometric terms are divided by these or by the number of queries. */
+  readonly numImages?: number | undefined
   /** The share of the union pairs, with `boxMatching: 'union'`. */
   readonly unionBoxes?: number | undefined
   /** The shares of the queries that `ddf` takes, for each layer, where there is that term. */
@@ -78,11 +80,18 @@ export function combineNormalizers(
   const [first] = all as [ReadCounts, ...ReadCounts[]]
   const targets = sumOf(all, ({ targets }) => targets)
   const classNormalizer = combineClassNormalizers(all, targets, shares)
-  const { pairs, unionPairs, distilledQueries } = first
+  const { pairs, images, unionPairs, distilledQueries } = first
   return {
     numBoxes: Math.max(1, targets) / shares,
     ...(classNormalizer && { classNormalizer }),
     ...(pairs && { numPairs: pairs.map((_, layer) => Math.max(1, sumOf(all, pairsOf(layer))) / shares) }),
+    ...(images !== undefined && {
+      numImages:
+        Math.max(
+          1,
+          sumOf(all, (counts) => counts.images as number),
+        ) / shares,
+    }),
     ...(unionPairs !== undefined && {
       unionBoxes:
         Math.max(
@@ -164,7 +173,7 @@ function readCounts(result: unknown, argument: string): ReadCounts {
   if (!isRecord(counts)) {
     fail('DTYPE', name, `must be the counts of a result of compute or match, got ${show(counts)}`)
   }
-  const { targets, pairs, unionPairs, classNormalizers, leastClassNormalizers, distilledQueries } = counts
+  const { targets, pairs, images, unionPairs, classNormalizers, leastClassNormalizers, distilledQueries } = counts
   const weights = readNumbers(classNormalizers, `${name}.classNormalizers`)
   const layers = weights.length
   const leastName = `${name}.leastClassNormalizers`
@@ -174,6 +183,7 @@ function readCounts(result: unknown, argument: string): ReadCounts {
     name,
     targets: readCount(targets, `${name}.targets`),
     pairs: pairs === undefined ? undefined : readLayerCounts(pairs, layers, `${name}.pairs`),
+    images: images === undefined ? undefined : readCount(images, `${name}.images`),
     unionPairs: unionPairs === undefined ? undefined : readCount(unionPairs, `${name}.unionPairs`),
     classNormalizers: weights,
     leastClassNormalizers: least,
@@ -188,7 +198,7 @@ function readCounts(result: unknown, argument: string): ReadCounts {
 function checkLike(counts: ReadCounts, first: ReadCounts): void {
   const { name } = counts
   checkLayers(counts.classNormalizers.length, first.classNormalizers.length, `${name}.classNormalizers`, first.name)
-  for (const key of ['pairs', 'unionPairs', 'distilledQueries'] as const) {
+  for (const key of ['pairs', 'images', 'unionPairs', 'distilledQueries'] as const) {
     if ((counts[key] === undefined) !== (first[key] === undefined)) {
       const rule = first[key] === undefined ? 'must be absent' : 'must be there'
       fail('SHAPE', `${name}.${key}`, `${rule}, as in ${first.name}: all results have the same criterion and parts`)

@@ -20,16 +20,17 @@ export type OutputPlace = 'outputs' | PartKey | 'layer'
 type RulePlace = 'pairs' | 'source' | 'fixed' | 'score'
 
 const LAYER = [...FIELDS.map(({ name }) => name), 'matching', 'cost']
+const PART_ONLY = ['auxiliary', 'queryWeights', 'layerWeights'] as const
 const PART_WEIGHTS = ['weight', 'weights'] as const
 const RULES: ReadonlySet<KeyPlace> = new Set<RulePlace>(['pairs', 'source', 'fixed', 'score'])
 
 const KNOWN: { readonly [Key in KeyPlace]: readonly string[] } = {
-  outputs: [...LAYER, 'auxiliary', 'groups', ...PART_KEYS],
-  encoder: [...LAYER, 'auxiliary', 'groups', 'classAgnostic', ...PART_WEIGHTS],
-  denoising: [...LAYER, 'auxiliary', 'queries', 'groups', 'contrastive', 'padding', ...PART_WEIGHTS],
-  oneToMany: [...LAYER, 'auxiliary', 'queries', 'repeat', ...PART_WEIGHTS],
+  outputs: [...LAYER, ...PART_ONLY, 'groups', ...PART_KEYS],
+  encoder: [...LAYER, ...PART_ONLY, 'groups', 'classAgnostic', ...PART_WEIGHTS],
+  denoising: [...LAYER, ...PART_ONLY, 'queries', 'groups', 'contrastive', 'padding', ...PART_WEIGHTS],
+  oneToMany: [...LAYER, ...PART_ONLY, 'queries', 'repeat', ...PART_WEIGHTS],
   layer: LAYER,
-  target: ['labels', ...TARGET_FIELDS.map(({ name }) => name), 'valid', 'ignore'],
+  target: ['labels', 'positives', ...TARGET_FIELDS.map(({ name }) => name), 'valid', 'ignore', 'columns', 'weights'],
   // those of a result's matches, which hold more than is needed
   pairs: ['queryIndices', 'targetIndices', 'ignoredQueries', 'unmatchedTargets'],
   source: ['from'],
@@ -74,6 +75,10 @@ const OUTPUT_NAMES: { readonly [name: string]: string } = {
 /** Likewise, for the keys of a target. */
 const TARGET_NAMES: { readonly [name: string]: string } = {
   ...FOREIGN_FIELDS.targets,
+  positivemap: 'positives',
+  positivemaps: 'positives',
+  tokenspositive: 'positives',
+  textmask: 'columns',
   crowd: 'ignore',
   iscrowd: 'ignore',
 }

@@ -122,6 +122,17 @@ export interface Pairs {
 export interface PartOutputs extends LayerOutputs {
   /** Earlier layers, first to last, each of the final layer's shape. */
   readonly auxiliary?: readonly LayerOutputs[] | undefined
+  /**
+   * `[B, Q]`: what the class term of each query as background is multiplied by in all layers, 0 to 1e12: with softmax that of
+   * queries without a target, in the sum of the weights that divides it, too; in sigmoid classification the cells of all classes
+   * but the target's. A track query that follows nothing has 1 / `noObjectWeight` in TrackFormer. Default: all 1.
+   */
+  readonly queryWeights?: TensorLike | undefined
+  /**
+   * What each layer's loss is multiplied by, 0 to 1e12, one number for each, the final one last; a part's `weight` multiplies
+   * them. Default: all 1.
+   */
+  readonly layerWeights?: ArrayLike<number> | undefined
 }
 
 /** The most layers of all parts, and the most layers times images: each takes memory, even without any queries. */

@@ -1,4 +1,5 @@
 /** The outputs of a model: what there may be in a batch, read once and checked. */
+import { DESCRIPTION } from '../binding/description.ts'
 import { PART_KEYS } from '../binding/plan.ts'
 import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
@@ -6,6 +7,8 @@ import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
 import { neededFields } from '../options/needed.ts'
 import type { Needed } from '../options/needed.ts'
+import { normalizationOf } from '../options/normalization.ts'
+import type { Normalization } from '../options/normalization.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import { checkCost, checkRecordAt, fieldIn, isOwn, MAX_JOBS, readFields, readLayers } from './layers.ts'
 import type { GivenLayer, LayerOutputs, Layers, LayerTensors, PartOutputs, Reader } from './layers.ts'
@@ -98,13 +101,15 @@ export interface Predictions {
   readonly parts: readonly Part[]
   /** The fields that every layer, and every image's targets, have. */
   readonly needed: Needed
-  /** Whether the geometric terms of a layer are divided by its pairs. */
-  readonly dividesByPairs: boolean
+  /** For each family in the core's order, what its terms are divided by. */
+  readonly divisors: readonly Normalization[]
 }
 
 /** What the outputs were given, every property read once, and none of them checked. */
 interface GivenOutputs extends GivenLayer {
   readonly auxiliary: unknown
+  readonly queryWeights: unknown
+  readonly layerWeights: unknown
   readonly groups: unknown
   /** In the order of {@link PART_KEYS}. */
   readonly parts: readonly unknown[]
@@ -113,6 +118,8 @@ interface GivenOutputs extends GivenLayer {
 /** Likewise a further part of them. */
 interface GivenPart extends GivenLayer {
   readonly auxiliary: unknown
+  readonly queryWeights: unknown
+  readonly layerWeights: unknown
   readonly groups: unknown
   readonly classAgnostic: unknown
   readonly contrastive: unknown
@@ -155,23 +162,36 @@ export function readPredictions(outputs: Outputs, options: ResolvedOptions, targ
     fail('SHAPE', 'outputs', `may have at most ${MAX_JOBS} layers times images, got ${layers} times ${images}`)
   }
   const { encoder, denoising, oneToMany } = parts
-  const structure = { groups: given.groups, encoder, denoising, oneToMany } as unknown as Outputs
+  const { groups, queryWeights, layerWeights } = given
+  const structure = { groups, queryWeights, layerWeights, encoder, denoising, oneToMany } as unknown as Outputs
   return {
     images,
     tensors,
-    parts: makeParts(structure, own, options),
+    parts: makeParts(structure, own, options, images),
     needed,
-    dividesByPairs: options.normalization === 'num-pairs',
+    divisors: divisorsOf(options),
   }
+}
+
+/** What divides the terms of each family, by the options that these are of. */
+const DIVISORS = new WeakMap<ResolvedOptions, readonly Normalization[]>()
+
+function divisorsOf(options: ResolvedOptions): readonly Normalization[] {
+  const known = DIVISORS.get(options)
+  if (known !== undefined) return known
+  const divisors = DESCRIPTION.families.map(({ name }) => normalizationOf(options.normalization, name))
+  DIVISORS.set(options, divisors)
+  return divisors
 }
 
 /** Reads the properties of the outputs. */
 function readOutputs(outputs: unknown, needed: Needed): GivenOutputs {
   try {
     checkRecordAt(outputs, 'outputs', 'outputs', needed)
-    const { matching, cost, auxiliary, groups, encoder, denoising, oneToMany } = outputs
+    const { matching, cost, auxiliary, queryWeights, layerWeights, groups, encoder, denoising, oneToMany } = outputs
     checkCost(matching, cost, 'outputs')
-    return { fields: readFields(outputs), matching, cost, auxiliary, groups, parts: [encoder, denoising, oneToMany] }
+    const parts = [encoder, denoising, oneToMany]
+    return { fields: readFields(outputs), matching, cost, auxiliary, queryWeights, layerWeights, groups, parts }
   } catch (error) {
     throw toReadError(error, 'outputs')
   }
@@ -181,14 +201,16 @@ function readOutputs(outputs: unknown, needed: Needed): GivenOutputs {
 function readPart(part: unknown, place: PartKey, argument: string, needed: Needed): GivenPart {
   try {
     checkRecordAt(part, place, argument, needed)
-    const { matching, cost, auxiliary, groups, classAgnostic, contrastive, padding, queries, repeat, weight, weights } =
-      part
+    const { matching, cost, auxiliary, queryWeights, layerWeights, groups, classAgnostic } = part
+    const { contrastive, padding, queries, repeat, weight, weights } = part
     checkCost(matching, cost, argument)
     return {
       fields: readFields(part),
       matching,
       cost,
       auxiliary,
+      queryWeights,
+      layerWeights,
       groups,
       classAgnostic,
       contrastive,

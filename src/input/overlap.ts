@@ -113,8 +113,10 @@ function areApart(
     }
   }
   for (let i = 0; i < targets.length; i++) {
-    const { labels, fields, ignore } = targets[i] as ReadTarget
+    const { labels, positives, fields, ignore, weights, columns } = targets[i] as ReadTarget
     if (!isElsewhere(labels, buffers) || !isElsewhere(ignore, buffers)) return false
+    if (!isElsewhere(weights, buffers) || !isElsewhere(columns, buffers)) return false
+    if (!isElsewhere(positives?.values, buffers)) return false
     for (let k = 0; k < fields.length; k++) {
       const field = fields[k]
       if (field !== undefined && !isElsewhere(field.values, buffers)) return false
@@ -163,8 +165,11 @@ function sharedInput(
     if (key !== undefined) return `${name}.${key}`
   }
   for (let image = 0; image < targets.length; image++) {
-    const { labels, fields, ignore } = targets[image] as ReadTarget
+    const { labels, positives, fields, ignore, weights, columns } = targets[image] as ReadTarget
     if (shares(bytes, labels)) return `targets[${image}].labels`
+    for (const [name, given] of Object.entries({ positives: positives?.values, weights, columns })) {
+      if (given !== undefined && shares(bytes, given)) return `targets[${image}].${name}`
+    }
     const field = fields.findIndex((field) => field !== undefined && sharesRows(bytes, field))
     if (field >= 0) return `targets[${image}].${(TARGET_FIELDS[field] as (typeof TARGET_FIELDS)[number]).name}`
     if (ignore !== undefined && shares(bytes, ignore)) return `targets[${image}].ignore`
@@ -195,10 +200,13 @@ function sharesRows(bytes: Bytes, { values, rows }: ReadField): boolean {
 }
 
 /** Whatever a target was read from. */
-const arraysOf = ({ labels, fields, ignore }: ReadTarget): unknown[] => [
+const arraysOf = ({ labels, positives, fields, ignore, weights, columns }: ReadTarget): unknown[] => [
   labels,
+  positives?.values,
   ...fields.map((field) => field?.values),
   ignore,
+  weights,
+  columns,
 ]
 
 /** Whether one of some rows shares memory with an array. */

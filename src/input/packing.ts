@@ -7,6 +7,7 @@ import { show } from '../common/validate.ts'
 import { MAX_CLASSES } from '../terms/classes.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { TargetField } from '../terms/index.ts'
+import { addPositives, packColumns, packWeights } from './extras.ts'
 import { readTargets } from './targets.ts'
 import type { ReadField, ReadTarget, Target, TargetShape } from './targets.ts'
 
@@ -29,6 +30,12 @@ export interface PackedTargets {
   readonly offsets: Uint32Array
   /** `[T]`: 1 for those to be ignored, else 0; absent where there are none. */
   readonly ignores: Uint8Array | undefined
+  /** One for each label: how much its target has of it; absent where all are 1. */
+  readonly values: Float32Array | undefined
+  /** `[B, C]`: 1 for the columns of the logits that an image has, else 0; absent where all have all. */
+  readonly columns: Uint8Array | undefined
+  /** `[T]`: what the terms of each target's pairs are multiplied by; absent where all are 1. */
+  readonly weights: Float32Array | undefined
 }
 
 /** Copies the targets of a batch together: first all shapes are checked, then all labels, then all fields. */
@@ -37,7 +44,7 @@ export function packTargets(targets: readonly Target[], shape: TargetShape): Pac
 }
 
 /** Copies what was read together. */
-export function packRead(targets: readonly ReadTarget[], { rowOf, needed }: TargetShape): PackedTargets {
+export function packRead(targets: readonly ReadTarget[], { rowOf, needed, columns }: TargetShape): PackedTargets {
   const images = targets.length
   let total = 0
   for (let image = 0; image < images; image++) total += (targets[image] as ReadTarget).count
@@ -52,7 +59,8 @@ export function packRead(targets: readonly ReadTarget[], { rowOf, needed }: Targ
     ignored ||= (targets[image] as ReadTarget).ignore !== undefined
   }
   const labelOffsets = several ? uint32s(total + 1) : undefined
-  const labels = labelOffsets === undefined ? packLabels(targets, total) : packLabelSets(targets, labelOffsets)
+  const sets = labelOffsets === undefined ? undefined : packLabelSets(targets, labelOffsets)
+  const labels = sets?.labels ?? packLabels(targets, total)
   const has = listOf<boolean>(TARGET_FIELDS.length)
   const fields = listOf<Float32Array | undefined>(TARGET_FIELDS.length)
   for (let field = 0; field < TARGET_FIELDS.length; field++) {
@@ -61,7 +69,18 @@ export function packRead(targets: readonly ReadTarget[], { rowOf, needed }: Targ
     fields[field] = isGiven ? packField(targets, field, rowOf(field).size, offsets) : undefined
   }
   const ignores = ignored ? packIgnores(targets, offsets, total) : undefined
-  return { total, labels, labelOffsets, fields, has, offsets, ignores }
+  return {
+    total,
+    labels,
+    labelOffsets: sets?.isSingle === true ? undefined : labelOffsets,
+    fields,
+    has,
+    offsets,
+    ignores,
+    values: sets?.values,
+    columns: packColumns(targets, columns),
+    weights: packWeights(targets, offsets),
+  }
 }
 
 /** Whether any image has a field: all that have targets do, or none. */
@@ -75,7 +94,8 @@ function isAnywhere(targets: readonly ReadTarget[], field: number): boolean {
 }
 
 /** Whether a target has a list of labels. */
-function hasLabelSets({ labels, count }: ReadTarget): boolean {
+function hasLabelSets({ labels, positives, count }: ReadTarget): boolean {
+  if (positives !== undefined) return true
   if (kindOf(labels) !== undefined) return false
   for (let i = 0; i < count; i++) {
     if (labelSetOf(labels[i]) !== undefined) return true
@@ -91,13 +111,30 @@ function labelSetOf(value: unknown): ArrayLike<unknown> | undefined {
   return isList ? (value as ArrayLike<unknown>) : undefined
 }
 
-/** The labels of all targets, of which some are lists. Writes where each ends. */
-function packLabelSets(targets: readonly ReadTarget[], offsets: Uint32Array): Int32Array {
+/** The labels of several of a target, or with values. */
+interface LabelSets {
+  readonly labels: Int32Array
+  /** One for each label; absent where all are 1. */
+  readonly values: Float32Array | undefined
+  /** Whether each target has one. */
+  readonly isSingle: boolean
+}
+
+/** The labels of all targets, of which some are lists or maps. Writes where each ends. */
+function packLabelSets(targets: readonly ReadTarget[], offsets: Uint32Array): LabelSets {
   const all: number[] = []
+  const values: number[] = []
   let place = 0
   for (let image = 0; image < targets.length; image++) {
-    const { labels, count } = targets[image] as ReadTarget
+    const { labels, positives, ignore, count } = targets[image] as ReadTarget
     for (let i = 0; i < count; i++) {
+      if (positives !== undefined) {
+        while (values.length < all.length) values.push(1)
+        const isIgnored = ignore?.[i] === true || ignore?.[i] === 1
+        addPositives(positives, i, [all, values], { argument: `targets[${image}].positives`, image, isIgnored })
+        offsets[++place] = all.length
+        continue
+      }
       const value = labels[i]
       const set = labelSetOf(value)
       if (set === undefined) {
@@ -111,7 +148,13 @@ function packLabelSets(targets: readonly ReadTarget[], offsets: Uint32Array): In
       offsets[++place] = all.length
     }
   }
-  return Int32Array.from(all)
+  const isPlain = values.every((value) => value === 1)
+  while (values.length < all.length) values.push(1)
+  return {
+    labels: Int32Array.from(all),
+    values: isPlain ? undefined : Float32Array.from(values),
+    isSingle: all.length === place && offsets.every((end, i) => end === i),
+  }
 }
 
 function failLabels(image: number, target: number, length: number): never {

@@ -1,7 +1,8 @@
 /** One part of a step: some queries of some layers, which are matched alike and weigh alike. */
 import type { PartKey, PartStructure } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
-import { lengthOf } from '../common/tensors.ts'
+import { kindOf } from '../common/memory.ts'
+import { float32, lengthOf, shapeOf, showShape } from '../common/tensors.ts'
 import { checkInteger, MAX_SIZE, show } from '../common/validate.ts'
 import { resolveWeights } from '../options/options.ts'
 import type { ResolvedOptions } from '../options/options.ts'
@@ -18,10 +19,14 @@ export interface QueryRange extends NoFields {
   readonly auxiliary?: undefined
   /** Absent: what is added to the cost belongs to the main outputs. */
   readonly cost?: undefined
+  /** Absent: the range has its share of the main outputs' weights. */
+  readonly queryWeights?: undefined
 }
 
 /** How much a part counts in the loss. Its matching cost has the criterion's weights either way. */
 export interface PartWeights {
+  /** As {@link PartOutputs.layerWeights}. */
+  readonly layerWeights?: ArrayLike<number> | undefined
   /** Weight of the whole part, 0 to 1e12: λ in H-DETR, and of the encoder `interm_loss_coef` in DINO. Default: 1. */
   readonly weight?: number | undefined
   /**
@@ -49,6 +54,8 @@ export interface Part extends PartStructure {
   /** Absent for the main part. */
   readonly key: PartKey | undefined
   readonly layers: Layers
+  /** Weights of all queries of its layers, `[B, rows]`, of which its own are a range; absent where it has none. */
+  readonly queryWeights: Float32Array | undefined
   readonly denoising: Denoising | undefined
   /** Whether layers may say how they are matched. */
   readonly hasRules: boolean
@@ -62,17 +69,44 @@ export const PLAIN = {
   union: false,
   normalizerFactor: 1,
   denoising: undefined,
+  queryWeights: undefined,
 } as const
 
 /** A range of queries. */
 export type Range = readonly [first: number, end: number]
 
-/** What a part and its terms weigh. */
-export function weightsOf(given: PartWeights, options: ResolvedOptions, name: string) {
+/** What a part, its layers and its terms weigh. */
+export function weightsOf(given: PartWeights, { layers }: Layers, options: ResolvedOptions, name: string) {
   const weight = checkWeight(given.weight, 1, `${name}.weight`)
   const weights = resolveWeights(given.weights, options.weights, `${name}.weights`)
   checkPartWeights(weights, options.classification, `${name}.weights`)
-  return { weight, weights, weightList: listWeights(weights) }
+  return { weight, layerWeights: readLayerWeights(given.layerWeights, layers, name), weights, weightList: listWeights(weights) }
+}
+
+/** Weights of so many layers, or none where all are 1. */
+export function readLayerWeights(given: unknown, layers: number, part: string): readonly number[] | undefined {
+  if (given === undefined) return undefined
+  const name = `${part}.layerWeights`
+  if (!Array.isArray(given) && kindOf(given) === undefined) {
+    fail('DTYPE', name, `must be an array of numbers, got ${show(given)}`)
+  }
+  const list = given as ArrayLike<unknown>
+  const length = lengthOf(list, name)
+  if (length !== layers) fail('SHAPE', name, `expected one weight for each of ${layers} layers, got ${length}`)
+  const weights: number[] = []
+  for (let i = 0; i < layers; i++) weights.push(checkWeight(list[i] ?? Number.NaN, 1, `${name}[${i}]`))
+  return weights
+}
+
+/** Weights of the queries of a part's own tensors, `[B, rows]`, copied. */
+export function readQueryWeights(given: unknown, images: number, rows: number, part: string): Float32Array | undefined {
+  if (given === undefined) return undefined
+  const name = `${part}.queryWeights`
+  const shape = shapeOf(given, name)
+  if (shape.length !== 2 || shape[0] !== images || shape[1] !== rows) {
+    fail('SHAPE', name, `expected shape [${images}, ${rows}], images and queries, got ${showShape(shape)}`)
+  }
+  return Float32Array.from(float32(given, shape, name))
 }
 
 /** The latest weights, and the list of them: most parts have the criterion's. */
@@ -93,7 +127,7 @@ export function place(key: PartKey, own: Layers | undefined, main: Layers, range
 
 /** The range of the main part's queries that a part without tensors of its own takes. */
 export function rangeOf(
-  part: { queries?: unknown; cost?: unknown; matching?: unknown } | undefined,
+  part: { queries?: unknown; cost?: unknown; matching?: unknown; queryWeights?: unknown } | undefined,
   own: Layers | undefined,
   rows: number,
   key: PartKey,
@@ -103,6 +137,9 @@ export function rangeOf(
   const { queries } = part
   if (part.cost !== undefined || (key === 'oneToMany' && part.matching !== undefined)) {
     fail('OPTION', `outputs.${key}`, 'a range of queries has neither cost nor matching of its own')
+  }
+  if (part.queryWeights !== undefined) {
+    fail('OPTION', `outputs.${key}.queryWeights`, 'must be absent: a range has its share of outputs.queryWeights')
   }
   if (!Array.isArray(queries) || lengthOf(queries, name) !== 2) {
     fail('DTYPE', name, `must be [first, end], or the part must have tensors of its own, got ${show(queries)}`)

@@ -4,7 +4,18 @@ import { fail } from '../common/errors.ts'
 import { checkFlag, checkInteger, checkWord, MAX_SIZE, show } from '../common/validate.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import type { Layers, Pairs, PartOutputs } from './layers.ts'
-import { checkGroups, hasRules, listWeights, place, PLAIN, rangeOf, rest, weightsOf } from './part.ts'
+import {
+  checkGroups,
+  hasRules,
+  listWeights,
+  place,
+  PLAIN,
+  rangeOf,
+  readLayerWeights,
+  readQueryWeights,
+  rest,
+  weightsOf,
+} from './part.ts'
 import type { Part, PartWeights, QueryRange, Range } from './part.ts'
 
 /** The most targets of a batch, each counted for every group and repetition: those without a query are all reported. */
@@ -81,35 +92,57 @@ export interface FurtherParts {
   readonly oneToMany?: OneToManyOutputs | undefined
 }
 
+/** What a part with tensors of its own may have. */
+type MainSettings = Pick<PartOutputs, 'queryWeights' | 'layerWeights'>
+
 /** What the parts are made of: the layers that were given under each name. */
 export type GivenLayers = { readonly main: Layers } & { readonly [Key in PartKey]?: Layers | undefined }
 
 /** The parts of a step, the main one first. */
-export function makeParts(outputs: FurtherParts, given: GivenLayers, options: ResolvedOptions): readonly Part[] {
+export function makeParts(
+  outputs: FurtherParts & MainSettings,
+  given: GivenLayers,
+  options: ResolvedOptions,
+  images: number,
+): readonly Part[] {
   const { encoder, denoising, oneToMany } = outputs
   const main = given.main
+  const ofMain = readQueryWeights(outputs.queryWeights, images, main.rows, 'outputs')
   if (encoder === undefined && denoising === undefined && oneToMany === undefined) {
-    return [mainPart(outputs, main, 0, main.rows, options)]
+    return [mainPart(outputs, main, 0, main.rows, options, ofMain)]
   }
   const ranges = [
     rangeOf(denoising, given.denoising, main.rows, 'denoising'),
     rangeOf(oneToMany, given.oneToMany, main.rows, 'oneToMany'),
   ]
   const [first, end] = rest(ranges, main.rows)
-  const parts = [mainPart(outputs, main, first, end, options)]
-  if (given.encoder !== undefined) parts.push(encoderPart(encoder as EncoderOutputs, given.encoder, options))
-  if (denoising !== undefined) parts.push(denoisingPart(denoising, given.denoising, main, ranges[0], options))
-  if (oneToMany !== undefined) parts.push(oneToManyPart(oneToMany, given.oneToMany, main, ranges[1], options))
+  const parts = [mainPart(outputs, main, first, end, options, ofMain)]
+  const weighed = (part: Part, { queryWeights }: MainSettings): Part => {
+    if (part.tensors === undefined) return { ...part, queryWeights: ofMain }
+    const own = readQueryWeights(queryWeights, images, part.layers.rows, `outputs.${part.tensors}`)
+    return own === undefined ? part : { ...part, queryWeights: own }
+  }
+  if (given.encoder !== undefined) {
+    const proposals = encoder as EncoderOutputs
+    parts.push(weighed(encoderPart(proposals, given.encoder, options), proposals))
+  }
+  if (denoising !== undefined) {
+    parts.push(weighed(denoisingPart(denoising, given.denoising, main, ranges[0], options), denoising))
+  }
+  if (oneToMany !== undefined) {
+    parts.push(weighed(oneToManyPart(oneToMany, given.oneToMany, main, ranges[1], options), oneToMany))
+  }
   return parts
 }
 
 /** Written out, since it is all that most calls have. */
 function mainPart(
-  { groups }: FurtherParts,
+  { groups, layerWeights }: FurtherParts & MainSettings,
   layers: Layers,
   first: number,
   end: number,
   { boxMatching, weights }: ResolvedOptions,
+  queryWeights: Float32Array | undefined,
 ): Part {
   return {
     key: undefined,
@@ -123,8 +156,10 @@ function mainPart(
     union: boxMatching === 'union',
     normalizerFactor: 1,
     weight: 1,
+    layerWeights: layerWeights === undefined ? undefined : readLayerWeights(layerWeights, layers.layers, 'outputs'),
     weights,
     weightList: listWeights(weights),
+    queryWeights,
     denoising: undefined,
     hasRules: hasRules(layers),
   }
@@ -137,7 +172,7 @@ function encoderPart(given: EncoderOutputs, layers: Layers, options: ResolvedOpt
     classAgnostic: given.classAgnostic === true, // checked with the shape of the logits
     groups: checkGroups(given.groups, layers.rows, 'outputs.encoder.groups'),
     union: options.boxMatching === 'union',
-    ...weightsOf(given, options, 'outputs.encoder'),
+    ...weightsOf(given, layers, options, 'outputs.encoder'),
   }
 }
 
@@ -168,7 +203,7 @@ function denoisingPart(
     ...PLAIN,
     ...where,
     normalizerFactor: groups,
-    ...weightsOf(given, options, name),
+    ...weightsOf(given, where.layers, options, name),
     denoising: { groups, positives, leavesOut: padding === 'ignore', matching: given.matching },
     hasRules: true,
   }
@@ -181,11 +216,12 @@ function oneToManyPart(
   range: Range | undefined,
   options: ResolvedOptions,
 ): Part {
+  const where = place('oneToMany', own, main, range)
   return {
     ...PLAIN,
-    ...place('oneToMany', own, main, range),
+    ...where,
     repeat: checkInteger(given.repeat, 1, MAX_SIZE, 'outputs.oneToMany.repeat'),
-    ...weightsOf(given, options, 'outputs.oneToMany'),
+    ...weightsOf(given, where.layers, options, 'outputs.oneToMany'),
   }
 }
 

@@ -15,11 +15,15 @@ import {
   shapeOf,
   showShape,
 } from '../common/tensors.ts'
+import type { Numbers, OnnxTensor, Shaped } from '../common/tensors.ts'
 import { showNeed, showTarget } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import type { OtherField, OtherTargets, SomeOf, WithoutBoxes } from '../terms/geometry.ts'
+import { isSigmoid } from '../terms/classification.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { LayerFields, TargetField, TargetFields } from '../terms/index.ts'
+import { readColumns, readPositives, readWeights } from './extras.ts'
+import type { Positives, ReadPositives } from './extras.ts'
 import { placeOf } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
@@ -34,6 +38,38 @@ export interface Target extends TargetFields {
    * {@link HungarianLossOptions.ignore}). Default: none.
    */
   readonly ignore?: ArrayLike<boolean | number> | undefined
+  /** Absent beside labels: see {@link MappedTarget}. */
+  readonly positives?: undefined
+  /**
+   * `[C]`: which columns of the logits the image has: true or 1, otherwise false or 0. An image's caption may have fewer tokens
+   * than the model has columns, as in Grounding DINO, and of a federated data set such as LVIS only some classes are known.
+   * Absent columns may hold anything, −∞ and NaN, too, and are never read: no loss, no cost, a gradient of 0, no part in
+   * metrics and in `nonFinite`. Those of the targets' labels, and with softmax that of no-object, must be there. Of
+   * class-agnostic logits with fewer columns none is absent. Default: all.
+   */
+  readonly columns?: Numbers | ReadonlyArray<boolean> | Shaped<Numbers> | OnnxTensor | undefined
+  /**
+   * `[n]`: what the terms of each target's pairs are multiplied by, 0 to 1e12: those of geometry, and of the class term the cells
+   * of its labels, or with softmax the row of the matched query. Cost, matching, metrics and what terms are divided by do not
+   * depend on it. Default: all 1.
+   */
+  readonly weights?: Numbers | Shaped<Numbers> | OnnxTensor | undefined
+}
+
+/**
+ * Targets that say how much they have of each column of the logits, instead of naming classes: the tokens of a phrase, as in
+ * Grounding DINO and MDETR, soft labels, or several classes, as in OWL-ViT. `T` is the type with labels.
+ */
+export type MappedTarget<T = Target> = Omit<T, 'labels' | 'positives'> & {
+  readonly labels?: undefined
+  /**
+   * `[n, C]`: for each target and column of the logits a number from 0 to 1, at least one of a row above 0. In sigmoid
+   * classification it is what the cell's probability should be where nothing else counts: t of focal loss, and a factor of t in the
+   * kinds that ask how well pairs agree; a row of ones is the same as these labels. In softmax classification a row sums to at
+   * most 1, has nothing of no-object, and the class term of its query is −Σ value · log p. The class' part of the cost is
+   * combined as `cost.labels` says.
+   */
+  readonly positives: Positives
 }
 
 /** {@link Target} of which no term reads boxes: it has another geometry in their place. */
@@ -49,12 +85,12 @@ export interface EmptyTarget extends Omit<Target, keyof TargetFields>, NoTargetF
 type NoTargetFields = { readonly [Field in Exclude<keyof TargetFields, 'labels'>]?: undefined }
 
 /** The targets that go with outputs of a type: their images have the same geometry, or no object. */
-export type TargetsOf<O> = ReadonlyArray<
-  | EmptyTarget
-  | (O extends { readonly boxes: object }
-      ? Target
-      : WithoutBoxes<Target> & SomeOf<TargetFields, Extract<keyof O, OtherField>>)
->
+export type TargetsOf<O> = ReadonlyArray<EmptyTarget | LabelledTarget<O> | MappedTarget<LabelledTarget<O>>>
+
+/** A target with labels that goes with outputs of a type. */
+type LabelledTarget<O> = O extends { readonly boxes: object }
+  ? Target
+  : WithoutBoxes<Target> & SomeOf<TargetFields, Extract<keyof O, OtherField>>
 
 /** The labels and all fields, by name. */
 const KEYS = ['labels', ...TARGET_FIELDS.map(({ name }) => name)]
@@ -63,8 +99,11 @@ const KEYS = ['labels', ...TARGET_FIELDS.map(({ name }) => name)]
 export interface ReadTarget {
   /** How many count. */
   readonly count: number
-  /** The labels, or lists of them. */
+  /** The labels, or lists of them; nothing where there are positives. */
   readonly labels: ArrayLike<unknown>
+  readonly positives: ReadPositives | undefined
+  readonly weights: ArrayLike<unknown> | undefined
+  readonly columns: ArrayLike<unknown> | undefined
   /** The fields in the core's order, as far as the batch has them. */
   readonly fields: ReadonlyArray<ReadField | undefined>
   readonly ignore: ArrayLike<unknown> | undefined
@@ -88,6 +127,8 @@ export interface TargetShape {
   readonly rowOf: (field: number) => TargetRow
   /** What of the options needs a field, as messages say it. */
   readonly needOf: (field: number) => string
+  /** Columns of the logits. */
+  readonly columns: number
 }
 
 /** What a row of a field of targets is. */
@@ -111,7 +152,12 @@ export function targetShape({ images, tensors, needed }: Predictions, options: R
   // only of the fields that there are, since most batches lack most of them
   const rowOf = (field: number): TargetRow => (known[field] ??= targetRow(field, options, widthOf))
   const needOf = (field: number): string => showNeed(options, (TARGET_FIELDS[field] as TargetField).name)
-  return { images, needed: needed.targets, rowOf, needOf }
+  return { images, needed: needed.targets, rowOf, needOf, columns: columnsOf(options) }
+}
+
+/** Columns of the logits. */
+export function columnsOf({ numClasses, classification }: ResolvedOptions): number {
+  return numClasses + (isSigmoid(classification.kind) ? 0 : 1)
 }
 
 function targetRow(field: number, options: ResolvedOptions, widthOf: (field: string) => number): TargetRow {
@@ -156,6 +202,8 @@ function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[], nee
   }
 }
 
+const NO_LABELS: readonly unknown[] = []
+
 /** Reads one image's targets. `has`: noted, which fields any of them has. */
 function readTarget(target: unknown, image: number, shape: TargetShape, has: boolean[]): ReadTarget {
   if (!isObject(target)) {
@@ -163,9 +211,17 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
   }
   const stray = strayKey(target, 'target')
   if (stray !== undefined) failKey(stray, 'target', `targets[${image}]`, { image })
-  const { labels, valid, ignore } = target as unknown as Target
+  const { labels, positives, valid, ignore, weights, columns } = target as unknown as Target & { positives?: unknown }
+  if (positives !== undefined && labels !== undefined) {
+    const rule = 'must be absent beside positives, which say the classes of each target'
+    fail('OPTION', `targets[${image}].labels`, rule, { image })
+  }
+  const map =
+    positives === undefined
+      ? undefined
+      : readPositives(positives, shape.columns, `targets[${image}].positives`, image)
   const labelData = isObject(labels) ? dataIn(labels, `targets[${image}].labels`) : labels
-  const given = countLabels(labelData, labels, target, image)
+  const given = map?.rows ?? countLabels(labelData, labels, target, image)
   const count = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
   const fields = listOf<ReadField | undefined>(TARGET_FIELDS.length)
   for (let field = 0; field < TARGET_FIELDS.length; field++) {
@@ -184,7 +240,10 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
   if (ignore !== undefined) checkIgnores(ignore, image, given)
   return {
     count,
-    labels: labelData as ArrayLike<unknown>,
+    labels: (labelData ?? NO_LABELS) as ArrayLike<unknown>,
+    positives: map,
+    weights: weights === undefined ? undefined : readWeights(weights, given, `targets[${image}].weights`, image),
+    columns: columns === undefined ? undefined : readColumns(columns, shape.columns, `targets[${image}].columns`, image),
     fields,
     ignore: ignore as ArrayLike<unknown> | undefined,
   }

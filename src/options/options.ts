@@ -13,6 +13,8 @@ import type {
   Terms,
 } from '../terms/index.ts'
 import { checkWeight, resolveOption } from '../terms/option.ts'
+import { resolveNormalization } from './normalization.ts'
+import type { FamilyNormalizations, Normalization, ResolvedNormalization } from './normalization.ts'
 import { PRESETS } from './presets.ts'
 import type { PresetName } from './presets.ts'
 
@@ -26,12 +28,11 @@ export interface HungarianLossOptions extends FamilyOptions {
    */
   readonly weights?: Partial<Terms> | undefined
   /**
-   * What the geometric terms are divided by: `'num-boxes'`, N, the number of targets in the batch; or `'num-pairs'`, the number
-   * of the layer's pairs, which is less where an image has more targets than queries, as in Moment-DETR. At least 1 either
-   * way. With `boxMatching: 'union'`, decoder and encoder are divided by the union's pairs. Default: the preset's, `'num-boxes'`
-   * for all but `momentDetr`.
+   * What the geometric terms are divided by: one word for all of them, or an object with one for each family, such as
+   * `{ boxes: 'num-pairs' }`, where the others have the preset's. With `boxMatching: 'union'`, decoder and encoder are divided
+   * by the union's pairs. Default: the preset's, `'num-boxes'` for most.
    */
-  readonly normalization?: 'num-boxes' | 'num-pairs' | undefined
+  readonly normalization?: Normalization | FamilyNormalizations | undefined
   /**
    * What to do with NaN and infinities in the predictions: `'throw'` names the first; `'worst'` gives such a query a cost
    * above every other of its image, so that it is matched last, leaves it out of the loss, and counts it. Left out, here and
@@ -58,7 +59,7 @@ export interface ResolvedOptions extends ResolvedFamilyOptions {
   /** Weights of the loss terms. */
   readonly weights: Required<Terms>
   /** What the geometric terms are divided by. */
-  readonly normalization: 'num-boxes' | 'num-pairs'
+  readonly normalization: ResolvedNormalization
   /** What to do with NaN and infinities in the predictions. */
   readonly nonFinite: 'throw' | 'worst'
   /** In how many threads images may be computed at once. */
@@ -93,7 +94,7 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
     ...families,
     cost: resolveCost(given.cost, preset.cost, families),
     weights: resolveWeights(given.weights, preset.weights, 'options.weights'),
-    normalization: resolveOption('normalization', given.normalization, { usual: preset.normalization }),
+    normalization: resolveNormalization(given.normalization, preset.normalization),
     nonFinite: resolveOption('nonFinite', given.nonFinite),
     threads: resolveThreads(given.threads),
     check: checkWord(given.check, ['off', 'warn'], 'off', 'options.check'),

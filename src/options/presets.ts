@@ -1,11 +1,12 @@
 /** The published criteria: what stands in for absent options. */
 import type { CostTerms, FamilyPreset, Terms } from '../terms/index.ts'
+import type { Normalization } from './normalization.ts'
 
 /** What stands in for absent options. Absent terms have no weight. */
 export interface Preset extends FamilyPreset {
   readonly cost: CostTerms
   readonly weights: Terms
-  readonly normalization: 'num-boxes' | 'num-pairs'
+  readonly normalization: Normalization
 }
 
 const terms = (classWeight: number): CostTerms => ({ class: classWeight, l1: 5, giou: 2 })

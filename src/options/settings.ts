@@ -3,7 +3,7 @@ import { checkRecord, isRecord } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 
 /** What {@link combineNormalizers} gives, among else. */
-export const NORMALIZERS = ['numBoxes', 'numPairs', 'unionBoxes', 'classNormalizer', 'distilledQueries'] as const
+export const NORMALIZERS = ['numBoxes', 'numPairs', 'numImages', 'unionBoxes', 'classNormalizer', 'distilledQueries'] as const
 export const CALL = ['gradients', 'out', ...NORMALIZERS] as const
 export const ASYNC_CALL = ['gradients', ...NORMALIZERS, 'signal', 'transfer'] as const
 

@@ -1,5 +1,6 @@
 /** The outcome of `compute`. */
-import { classNormalizerIn, lossIn, metricsIn } from '../binding/values.ts'
+import { DESCRIPTION } from '../binding/description.ts'
+import { classNormalizerIn, lossIn, metricsIn, normalizerIn } from '../binding/values.ts'
 import { constructorOf, putOff } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
 import { layOut } from '../input/gradients.ts'
@@ -39,6 +40,11 @@ export interface LayerResult<T = Terms> {
   readonly metrics: Metrics
   /** What divided the class term. */
   readonly classNormalizer: number
+  /**
+   * What divided the terms of each family that the layer has, by its name: `{ boxes: 12 }`. With `'per-image'` this is the number
+   * of images, after each image's own number of targets.
+   */
+  readonly normalizers: { readonly [family: string]: number }
 }
 
 /** The outcome of one part of a step. `T` is the type of its terms. */
@@ -138,6 +144,7 @@ const PlainLayer = constructorOf<LayerResult, [PartSource, number, Terms, Metric
     else putOff(this, LAYER_LATER, { matches })
     this.metrics = metrics
     this.classNormalizer = classNormalizerIn(source.values, source.firstLayer + layer)
+    this.normalizers = readNormalizersOf(source, layer, terms)
   },
 )
 
@@ -164,6 +171,16 @@ const PlainLoss = constructorOf<LossResult, [Filled, GradientArrays]>(function (
 /** The outcome of `compute`. */
 export function readLoss(filled: Filled, gradients: GradientArrays): LossResult {
   return new PlainLoss(filled, gradients)
+}
+
+/** What divided the terms of the families that a layer has. */
+function readNormalizersOf({ values, firstLayer }: PartSource, layer: number, terms: Terms) {
+  const normalizers: { [family: string]: number } = {}
+  for (let i = 0; i < DESCRIPTION.families.length; i++) {
+    const { name, terms: own } = DESCRIPTION.families[i] as (typeof DESCRIPTION.families)[number]
+    if (own.some((term) => term in terms)) normalizers[name] = normalizerIn(values, firstLayer + layer, i)
+  }
+  return normalizers
 }
 
 /** A layer's metrics. */

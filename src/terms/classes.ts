@@ -5,7 +5,13 @@ import type { IntegerData, OnnxTensor, Shaped, TensorLike } from '../common/tens
 import { checkInteger } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { CLASSIFICATION_NAMES, resolveClassification } from './classification.ts'
-import type { ClassificationOptions, Kind, ResolvedClassification, ResolvedSoftmax } from './classification.ts'
+import type {
+  ClassificationOptions,
+  Kind,
+  ResolvedClassification,
+  SigmoidNormalization,
+  SoftmaxNormalization,
+} from './classification.ts'
 import { USUAL_TERM } from './family.ts'
 import type { Family, Unchecked } from './family.ts'
 import { resolveOption } from './option.ts'
@@ -115,8 +121,8 @@ export interface ResolvedClassOptions {
 /** What presets differ in. */
 export interface ClassPreset {
   readonly classification: Kind
-  /** What divides softmax cross-entropy; `'weighted-mean'` where it is absent. */
-  readonly classNormalization?: ResolvedSoftmax['normalization'] | undefined
+  /** What divides the class term; what is usual for the kind where it is absent. */
+  readonly classNormalization?: SoftmaxNormalization | SigmoidNormalization | undefined
 }
 
 const NAMES: ForeignNames = new Map<string, readonly string[]>([

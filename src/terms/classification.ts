@@ -17,19 +17,42 @@ export interface SoftmaxOptions {
   readonly classWeights?: ArrayLike<number> | undefined
   /**
    * What the weighted sum is divided by: `'weighted-mean'`, the sum of the weights of all queries, as in DETR's published
-   * code; `'num-boxes'`, the number of targets, as in its paper; or `'num-queries'`, the number of all queries of the layer,
-   * as in Moment-DETR. Default: the preset's, `'weighted-mean'` for all but `momentDetr`.
+   * code; `'num-boxes'`, the number of targets, as in its paper; `'num-queries'`, the number of all queries of the layer, as in
+   * Moment-DETR; `'num-pairs'`, that of the layer's pairs; or `'per-image'`, each image by its own targets and then by the number
+   * of images. Default: the preset's, `'weighted-mean'` for most.
    */
-  readonly normalization?: 'weighted-mean' | 'num-boxes' | 'num-queries' | undefined
+  readonly normalization?: SoftmaxNormalization | undefined
+  /** The least number of queries of an image that `'num-queries'` counts, 0 to 1e12. Default: 0. */
+  readonly minQueries?: number | undefined
   /** Whether a target may carry the no-object label, as the published code permits. Default: false. */
   readonly allowNoObjectLabels?: boolean | undefined
+}
+
+/** What softmax cross-entropy may be divided by. */
+export type SoftmaxNormalization = 'weighted-mean' | 'num-boxes' | 'num-queries' | 'num-pairs' | 'per-image'
+
+/** What a sigmoid kind may be divided by. */
+export type SigmoidNormalization = 'num-boxes' | 'num-pairs' | 'num-labels' | 'num-queries' | 'per-image'
+
+/** What the sum of a sigmoid kind is divided by. */
+export interface SigmoidDivisor {
+  /**
+   * `'num-boxes'`: the number of targets in the batch, multiplied by a part's groups and repetitions, as most published code has
+   * it; `'num-pairs'`: the pairs of the layer (the heads of mmdetection, Co-DINO, MM-Grounding-DINO); `'num-labels'`: the labels of
+   * all targets, several of a target counted one by one; `'num-queries'`: the queries of the layer in all images (SAM 3);
+   * `'per-image'`: each image by its own labels, and then by the number of images (OWL-ViT). Each is at least 1. Default: the
+   * preset's, `'num-boxes'` for most.
+   */
+  readonly normalization?: SigmoidNormalization | undefined
+  /** The least number of queries of an image that `'num-queries'` counts, 0 to 1e12; 200 in SAM 3. Default: 0. */
+  readonly minQueries?: number | undefined
 }
 
 /**
  * Sigmoid focal loss (Lin et al. 2017), as in Deformable DETR: a label of a matched query adds α·(1 − p)^γ·−ln p, every other
  * class (1 − α)·p^γ·−ln(1 − p), with p = σ(logit); the sum is divided by the number of targets.
  */
-export interface FocalOptions {
+export interface FocalOptions extends SigmoidDivisor {
   /** This term. Default: the preset's. */
   readonly kind?: 'focal' | undefined
   /** α, 0 to 1. Default: 0.25. */
@@ -42,7 +65,7 @@ export interface FocalOptions {
  * Varifocal loss (Zhang et al. 2021), as in RT-DETR: with q the IoU of the matched boxes and BCE(t) = −t·ln p − (1 − t)·ln(1 −
  * p), a label of a matched query adds q·BCE(q), every other class α·p^γ·−ln(1 − p). No gradient flows through q.
  */
-export interface VarifocalOptions {
+export interface VarifocalOptions extends SigmoidDivisor {
   /** This term. Default: the preset's. */
   readonly kind?: 'varifocal' | undefined
   /** α, 0 to 1e12. Default: 0.75. */
@@ -57,7 +80,7 @@ export interface VarifocalOptions {
  * Matchability-aware loss of DEIM (Huang et al. 2025): a label of a matched query adds BCE(q^γ), every other class
  * α·p^γ·−ln(1 − p), with p, q and BCE as in {@link VarifocalOptions}.
  */
-export interface MalOptions {
+export interface MalOptions extends SigmoidDivisor {
   /** This term. Default: the preset's. */
   readonly kind?: 'mal' | undefined
   /** α, 0 to 1e12. Default: 1. */
@@ -73,7 +96,7 @@ export interface MalOptions {
  * t = max(p^α·q^(1 − α), minQuality), which passes no gradient, every other class p^γ·−ln(1 − p), with p, q and BCE as in
  * {@link VarifocalOptions}. Finite at any logit, where the published code takes the logarithm of a rounded 0.
  */
-export interface IaBceOptions {
+export interface IaBceOptions extends SigmoidDivisor {
   /** This term. Default: the preset's. */
   readonly kind?: 'ia-bce' | undefined
   /** α, 0 to 1. Default: 0.25. */
@@ -98,13 +121,23 @@ export interface ResolvedSoftmax {
   /** Weight of each object class; absent where all are 1. */
   readonly classWeights: readonly number[] | undefined
   /** What the weighted sum is divided by. */
-  readonly normalization: 'weighted-mean' | 'num-boxes' | 'num-queries'
+  readonly normalization: SoftmaxNormalization
+  /** The least number of queries of an image that counts. */
+  readonly minQueries: number
   /** Whether a target may carry the no-object label. */
   readonly allowNoObjectLabels: boolean
 }
 
+/** {@link SigmoidDivisor} with every default filled in. */
+export interface ResolvedSigmoidDivisor {
+  /** What the sum is divided by. */
+  readonly normalization: SigmoidNormalization
+  /** The least number of queries of an image that counts. */
+  readonly minQueries: number
+}
+
 /** {@link FocalOptions} with every default filled in. */
-export interface ResolvedFocal {
+export interface ResolvedFocal extends ResolvedSigmoidDivisor {
   /** Which term it is. */
   readonly kind: 'focal'
   /** α. */
@@ -114,7 +147,7 @@ export interface ResolvedFocal {
 }
 
 /** {@link VarifocalOptions} or {@link MalOptions} with every default filled in. */
-export interface ResolvedVarifocal {
+export interface ResolvedVarifocal extends ResolvedSigmoidDivisor {
   /** Which term it is. */
   readonly kind: 'varifocal' | 'mal'
   /** α. */
@@ -126,7 +159,7 @@ export interface ResolvedVarifocal {
 }
 
 /** {@link IaBceOptions} with every default filled in. */
-export interface ResolvedIaBce {
+export interface ResolvedIaBce extends ResolvedSigmoidDivisor {
   /** Which term it is. */
   readonly kind: 'ia-bce'
   /** α. */
@@ -182,7 +215,7 @@ type Given = { readonly [key: string]: unknown }
 /** What presets differ in. */
 interface Usual {
   readonly classification: Kind
-  readonly classNormalization?: ResolvedSoftmax['normalization'] | undefined
+  readonly classNormalization?: SoftmaxNormalization | SigmoidNormalization | undefined
 }
 
 /** Checks the options of the classification term and fills in defaults: what the preset says, then the kind's own. */
@@ -190,7 +223,8 @@ export function resolveClassification(value: unknown, usual: Usual, numClasses: 
   const given: Given = checkRecord(value, OF_ANY, ARGUMENT, CLASSIFICATION_NAMES)
   const kind = checkWord(given.kind, KINDS, usual.classification, `${ARGUMENT}.kind`)
   checkOfKind(given, kind)
-  const ofPreset: Given = { normalization: usual.classNormalization }
+  // what a preset says of its own kind means nothing to another
+  const ofPreset: Given = kind === usual.classification ? { normalization: usual.classNormalization } : {}
   const values = OF_KIND[kind].map((key) => {
     return [key, resolveOption(`classification.${key}`, given[key], { usual: ofPreset[key], kind, numClasses })]
   })

@@ -72,8 +72,11 @@ export function packTargets(
   }
 }
 
-/** Refuses targets of several labels, or of none. */
-function checkSingle({ labelOffsets, offsets, total }: PackedTargets): void {
+/** Refuses targets of several labels, or of none, and what packed targets have no place for. */
+function checkSingle({ labelOffsets, offsets, total, values, columns, weights }: PackedTargets): void {
+  for (const [name, given] of Object.entries({ positives: values, columns, weights })) {
+    if (given !== undefined) fail('OPTION', `targets.${name}`, 'have no place in packed targets; hungarianLoss takes them')
+  }
   if (labelOffsets === undefined) return
   for (let [target, image] = [0, 0]; target < total; target++) {
     while (target >= (offsets[image + 1] as number)) image++

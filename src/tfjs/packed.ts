@@ -10,6 +10,7 @@ import { showShape, sizeOf } from '../common/tensors.ts'
 import { show } from '../common/validate.ts'
 import type { HungarianLoss } from '../criterion/criterion.ts'
 import type { PackedTargets } from '../input/packing.ts'
+import { columnsOf } from '../input/targets.ts'
 import type { Target, TargetShape } from '../input/targets.ts'
 import { neededFields, showNeed } from '../options/needed.ts'
 import { resolveOptions } from '../options/options.ts'
@@ -66,6 +67,7 @@ export function layoutOf(criterion: HungarianLoss): PackedLayout {
       needed: needed.targets,
       rowOf: (field) => ({ size: targets[field]?.width ?? 0, axes: undefined }),
       needOf: (field) => showNeed(options, targets[field]?.name ?? ''),
+      columns: columnsOf(options),
     },
   }
 }

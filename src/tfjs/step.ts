@@ -93,7 +93,7 @@ function copyOutputs(
   const readLayer = (given: unknown, place: OutputPlace, argument: string): CopiedFields => {
     if (!isRecord(given)) fail('DTYPE', argument, `must be ${rule()}, got ${show(given)}`)
     if (isTensor(given)) fail('DTYPE', `${argument}.logits`, `is undefined, since ${argument} is itself a tensor`)
-    const layer = copyFields(given, [...TENSORS, 'matching', 'cost', 'auxiliary', ...PART_KEYS])
+    const layer = copyFields(given, [...TENSORS, 'matching', 'cost', 'auxiliary', 'queryWeights', 'layerWeights', ...PART_KEYS])
     checkKeys(layer, place, argument)
     for (const { name, owner } of FIELDS) {
       // the criterion knows which others it needs
@@ -161,6 +161,9 @@ const TARGET_TYPES: { readonly [field: string]: readonly string[] } = {
     TARGET_FIELDS.map(({ name, takesFlags }) => [name, ['float32', 'int32', ...(takesFlags === true ? ['bool'] : [])]]),
   ),
   ignore: ['bool', 'int32', 'float32'],
+  positives: ['float32', 'int32', 'bool'],
+  columns: ['bool', 'int32', 'float32'],
+  weights: ['float32', 'int32'],
 }
 export const TARGET_NAMES = Object.keys(TARGET_TYPES)
 

@@ -79,7 +79,7 @@ impl Batch {
     fn with_inputs<T>(&self, run: impl FnOnce(&Inputs<'_>) -> Result<T>) -> Result<T> {
         let fields: &[&[f32]] = &[&self.target_boxes];
         let targets = Targets::new(&self.labels, None, fields, &self.offsets, &[])?;
-        run(&Inputs { tensors: &[&self.logits, &self.boxes], given: &[], costs: &[], targets })
+        run(&Inputs { tensors: &[&self.logits, &self.boxes], given: &[], costs: &[], query_weights: &[], targets })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, Value, WeightOf};
 use crate::option::{OptionInfo, Options, Values};
+use crate::terms::divisor::NORMALIZATION;
 use crate::terms::family::Kind;
 use crate::terms::{FAMILIES, KINDS};
 use crate::weights::Weights;
@@ -41,10 +42,6 @@ pub(crate) const IGNORE_OVERLAP: OptionInfo = OptionInfo::word("ignore.overlap",
 
 /// Above which overlap such a query is left out.
 pub(crate) const IGNORE_THRESHOLD: OptionInfo = OptionInfo::number("ignore.threshold", 0.5, [0.0, 1.0]);
-
-/// What geometric terms are divided by: the number of targets in the batch, or of the layer's pairs, which is another where
-/// targets outnumber queries (jayleicn/moment_detr; the heads of mmdetection); at least 1 either way.
-pub(crate) const NORMALIZATION: OptionInfo = OptionInfo::word("normalization", &["num-boxes", "num-pairs"]);
 
 /// The options that do not belong to a kind of classification or to a family.
 pub(crate) const COMMON: [&OptionInfo; 4] = [&NON_FINITE, &IGNORE_OVERLAP, &IGNORE_THRESHOLD, &NORMALIZATION];

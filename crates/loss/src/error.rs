@@ -69,6 +69,19 @@ pub enum Array {
     Labels,
     /// Which targets are ignored.
     Ignored,
+    /// The values of labels.
+    Positives,
+    /// Which columns there are.
+    Columns,
+    /// The weights of targets.
+    TargetWeights,
+    /// The weights of queries.
+    QueryWeights,
+    /// What the layers of a part weigh.
+    LayerWeights {
+        /// Number of the part.
+        part: usize,
+    },
     /// Given matchings.
     Matchings,
     /// Added costs.
@@ -130,6 +143,16 @@ pub enum Error {
     Label { place: TargetPlace, value: i32, classes: usize, no_object: Option<usize> },
     /// A target has no label, the same label twice, or several where softmax classification allows one.
     Labels { place: TargetPlace, count: usize, rule: &'static str },
+    /// The value of a label is not above 0 and at most 1.
+    Positive { place: TargetPlace, column: i32, value: f32 },
+    /// With softmax classification, the values of a target's labels sum to more than 1.
+    PositiveSum { place: TargetPlace, value: f64 },
+    /// The flags of an image's columns are none, or lack a column that must be there.
+    Columns { image: usize, rule: &'static str, value: usize },
+    /// A label names a column that the image has not.
+    AbsentColumn { place: TargetPlace, value: i32 },
+    /// The weight of a target or of a query is outside its range.
+    WeightValue { place: Place, value: f32 },
     /// A value of a field is NaN or ±infinity.
     NotFinite { place: Place, field: &'static str, component: Component, value: f32 },
     /// A value of a field breaks one of its rules.
@@ -189,6 +212,33 @@ impl Error {
             ),
             Self::Label { value, classes, no_object, .. } => label_detail(*value, *classes, *no_object),
             Self::Labels { place, count, rule } => format!("target {} has {count} labels; {rule}", place.target),
+            Self::Positive { place, column, value } => {
+                let value = Number(f64::from(*value));
+                format!(
+                    "target {} has {value} at column {column}; must be a number above 0 and at most 1",
+                    place.target
+                )
+            }
+            Self::PositiveSum { place, value } => format!(
+                "the values of target {} sum to {value}; with softmax classification they must sum to at most 1",
+                place.target
+            ),
+            Self::Columns { rule, value, .. } => format!("{rule}, got {value}"),
+            Self::AbsentColumn { place, value } => {
+                format!("target {} has column {value}, which the image has not", place.target)
+            }
+            Self::WeightValue { place, value } => {
+                let value = Number(f64::from(*value));
+                match place {
+                    Place::Query(place) => format!(
+                        "{value} at image {}, query {}; must be a number from 0 to 1e12",
+                        place.image, place.query
+                    ),
+                    Place::Target(place) => {
+                        format!("target {} has {value}; must be a number from 0 to 1e12", place.target)
+                    }
+                }
+            }
             Self::NotFinite { place, component, value, .. } => {
                 value_detail(place, component, Number(f64::from(*value)), "must be finite")
             }
@@ -233,6 +283,14 @@ impl Error {
             Self::Label { place, .. } | Self::Labels { place, .. } => {
                 format!("label of target {} of image {}", place.target, place.image)
             }
+            Self::Positive { place, .. } | Self::PositiveSum { place, .. } | Self::AbsentColumn { place, .. } => {
+                format!("positives of image {}", place.image)
+            }
+            Self::Columns { image, .. } => format!("columns of image {image}"),
+            Self::WeightValue { place, .. } => match place {
+                Place::Query(place) => format!("query weights of part {}", place.part),
+                Place::Target(place) => format!("weights of the targets of image {}", place.image),
+            },
             Self::NotFinite { place, field, .. } | Self::Value { place, field, .. } => match place {
                 Place::Query(place) => format!("{field} of part {}", place.part),
                 Place::Target(place) => format!("{field} of the targets of image {}", place.image),
@@ -264,6 +322,11 @@ impl fmt::Display for Array {
             Self::Images => f.write_str("images of the targets"),
             Self::Labels => f.write_str("labels of the targets"),
             Self::Ignored => f.write_str("ignored targets"),
+            Self::Positives => f.write_str("values of the labels"),
+            Self::Columns => f.write_str("columns of the images"),
+            Self::TargetWeights => f.write_str("weights of the targets"),
+            Self::QueryWeights => f.write_str("weights of the queries"),
+            Self::LayerWeights { part } => write!(f, "layer weights of part {part}"),
             Self::Matchings => f.write_str("given matchings"),
             Self::Costs => f.write_str("added costs"),
             Self::TargetOfQuery => f.write_str("places of the matching"),

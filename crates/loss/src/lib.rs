@@ -30,7 +30,7 @@
 //! let (logits, boxes) = ([0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0], [0.5, 0.5, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1]);
 //! let target_boxes: &[f32] = &[0.5, 0.5, 0.2, 0.3];
 //! let targets = Targets::new(&[1], None, &[target_boxes], &[0, 1], &[])?;
-//! let inputs = Inputs { tensors: &[&logits, &boxes], given: &[], costs: &[], targets };
+//! let inputs = Inputs { tensors: &[&logits, &boxes], given: &[], costs: &[], query_weights: &[], targets };
 //! let (mut by_logits, mut by_boxes, mut matches) = ([0.0; 8], [0.0; 8], [0; 2]);
 //! let gradients: &mut [&mut [f32]] = &mut [&mut by_logits, &mut by_boxes];
 //! let report =

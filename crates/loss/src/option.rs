@@ -195,6 +195,11 @@ impl Options {
         }
     }
 
+    /// The value of a word, where one is given.
+    pub(crate) fn given_word<'a>(&'a self, info: &OptionInfo) -> Option<&'a str> {
+        self.get(info).map(|_| self.word(info))
+    }
+
     /// The numbers of a list.
     pub(crate) fn numbers(&self, info: &OptionInfo) -> Option<&[f64]> {
         match self.get(info) {

@@ -11,7 +11,7 @@ use napi_derive::napi;
 
 use crate::disjoint::Arrays;
 use crate::error::Result;
-use crate::loss::{Batch, GivenNormalizers, compute_loss};
+use crate::loss::{Batch, BatchExtras, Extras, GivenNormalizers, compute_loss};
 use crate::output::Publish;
 use crate::plan::NamedPlan;
 use crate::task::in_background;
@@ -27,8 +27,13 @@ struct Snapshot {
     ignored: Vec<u8>,
     given: Vec<i32>,
     costs: Vec<f32>,
+    values: Vec<f32>,
+    weights: Vec<f32>,
+    columns: Vec<u8>,
+    query_weights: Vec<f32>,
     num_boxes: Option<f64>,
     pairs: Option<Vec<f64>>,
+    images: Option<f64>,
     union_boxes: Option<f64>,
     class: Option<Vec<f64>>,
     distilled: Option<Vec<f64>>,
@@ -65,14 +70,21 @@ impl Snapshot {
             ignored: &self.ignored,
             given: &self.given,
             costs: &self.costs,
+            extras: Extras {
+                values: &self.values,
+                weights: &self.weights,
+                columns: &self.columns,
+                query_weights: &self.query_weights,
+            },
         })
     }
 
     fn normalizers(&self) -> Normalizers<'_> {
-        let Self { num_boxes, ref pairs, union_boxes, ref class, ref distilled, .. } = *self;
+        let Self { num_boxes, ref pairs, images, union_boxes, ref class, ref distilled, .. } = *self;
         Normalizers {
             targets: num_boxes,
             pairs: pairs.as_deref(),
+            images,
             union_pairs: union_boxes,
             class: class.as_deref(),
             distilled: distilled.as_deref(),
@@ -153,14 +165,15 @@ pub fn compute_async(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
+    extras: Option<BatchExtras<'_>>,
 ) -> napi::Result<AsyncTask<LossTask>> {
-    let Normalizers { targets, pairs, union_pairs, class, distilled } =
+    let Normalizers { targets, pairs, images, union_pairs, class, distilled } =
         normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
     let mut take_snapshot = || -> Result<Snapshot> {
         let mut arrays = Arrays::default();
         arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
         arrays.read(fields.iter().map(|array| &**array)).check("call.out")?;
-        let mut snapshot = Snapshot { num_boxes: targets, union_boxes: union_pairs, ..Snapshot::take() };
+        let mut snapshot = Snapshot { num_boxes: targets, images, union_boxes: union_pairs, ..Snapshot::take() };
         let tensors = plan.fields(fields.iter().map(|array| &**array))?.tensors().len();
         let first = if is_taken { tensors } else { 0 };
         snapshot.fields.resize_with(fields.len() - first, Vec::new);
@@ -173,6 +186,11 @@ pub fn compute_async(
         copy("targets", ignored.unwrap_or_default(), &mut snapshot.ignored)?;
         copy("outputs", given.unwrap_or_default(), &mut snapshot.given)?;
         copy("outputs", costs.unwrap_or_default(), &mut snapshot.costs)?;
+        let extras = extras.as_ref().map(BatchExtras::read).unwrap_or_default();
+        copy("targets", extras.values, &mut snapshot.values)?;
+        copy("targets", extras.weights, &mut snapshot.weights)?;
+        copy("targets", extras.columns, &mut snapshot.columns)?;
+        copy("outputs", extras.query_weights, &mut snapshot.query_weights)?;
         snapshot.pairs = copy_if_any("call", pairs)?;
         snapshot.class = copy_if_any("call", class)?;
         snapshot.distilled = copy_if_any("call", distilled)?;

@@ -167,7 +167,11 @@ pub fn describe() -> CoreDescription {
         max_weight: core.max_weight,
         max_classes: core.max_classes as u32,
         head: HEAD.iter().map(|name| (*name).to_owned()).chain(counted("nonFinite")).collect(),
-        layer: terms().map(|term| term.name.to_owned()).chain(LAYER.iter().map(|name| (*name).to_owned())).collect(),
+        layer: terms()
+            .map(|term| term.name.to_owned())
+            .chain(LAYER.iter().map(|name| (*name).to_owned()))
+            .chain(core.families.iter().map(|family| format!("normalizer.{}", family.name)))
+            .collect(),
     }
 }
 

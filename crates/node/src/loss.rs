@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use hungarian_loss::{Error, Inputs, Normalizers, Scratch, Targets};
 use lsap::memory::GiveBack;
-use napi::bindgen_prelude::{Env, External};
+use napi::bindgen_prelude::{Env, External, Uint8ArraySlice};
 use napi_derive::napi;
 
 use crate::disjoint::Arrays;
@@ -23,8 +23,10 @@ thread_local! {
 pub struct GivenNormalizers<'a> {
     /// What geometric terms are divided by.
     pub num_boxes: Option<f64>,
-    /// For each layer of every part, what its geometric terms are divided by where that is its number of pairs.
+    /// For each layer of every part, what terms are divided by where that is its number of pairs.
     pub pairs: Option<Float64ArraySlice<'a>>,
+    /// What stands for the number of images where terms are divided by that, or by the number of queries.
+    pub images: Option<f64>,
     /// What those of the union matching are divided by.
     pub union_boxes: Option<f64>,
     /// For each layer of every part, what the class term is divided by.
@@ -36,13 +38,53 @@ pub struct GivenNormalizers<'a> {
 impl GivenNormalizers<'_> {
     /// What the core takes.
     pub fn read(&self) -> Normalizers<'_> {
-        let Self { num_boxes, pairs, union_boxes, class, distilled } = self;
+        let Self { num_boxes, pairs, images, union_boxes, class, distilled } = self;
         Normalizers {
             targets: *num_boxes,
             pairs: pairs.as_deref(),
+            images: *images,
             union_pairs: *union_boxes,
             class: class.as_deref(),
             distilled: distilled.as_deref(),
+        }
+    }
+}
+
+/// What few batches have.
+#[napi(object, object_to_js = false)]
+pub struct BatchExtras<'a> {
+    /// A value for each label.
+    pub values: Option<Float32ArraySlice<'a>>,
+    /// A weight for each target.
+    pub weights: Option<Float32ArraySlice<'a>>,
+    /// For each image and column of the logits, 1 where it is there, else 0.
+    pub columns: Option<Uint8ArraySlice<'a>>,
+    /// For each part that has them, weights of its queries as background, `[images, queries]`.
+    pub query_weights: Option<Float32ArraySlice<'a>>,
+}
+
+/// Likewise, as slices.
+#[derive(Clone, Copy, Default)]
+pub struct Extras<'a> {
+    /// A value for each label; empty for none, as the others.
+    pub values: &'a [f32],
+    /// A weight for each target.
+    pub weights: &'a [f32],
+    /// Which columns there are.
+    pub columns: &'a [u8],
+    /// Weights of queries.
+    pub query_weights: &'a [f32],
+}
+
+impl BatchExtras<'_> {
+    /// The slices.
+    pub fn read(&self) -> Extras<'_> {
+        let Self { values, weights, columns, query_weights } = self;
+        Extras {
+            values: values.as_deref().unwrap_or_default(),
+            weights: weights.as_deref().unwrap_or_default(),
+            columns: columns.as_deref().unwrap_or_default(),
+            query_weights: query_weights.as_deref().unwrap_or_default(),
         }
     }
 }
@@ -63,14 +105,18 @@ pub struct Batch<'a> {
     pub given: &'a [i32],
     /// The costs to be added.
     pub costs: &'a [f32],
+    /// What few batches have.
+    pub extras: Extras<'a>,
 }
 
 impl Batch<'_> {
     /// What the core takes.
     fn inputs(&self) -> hungarian_loss::Result<Inputs<'_>> {
-        let Self { labels, label_offsets, offsets, ignored, given, costs, ref fields } = *self;
+        let Self { labels, label_offsets, offsets, ignored, given, costs, extras, ref fields } = *self;
+        let Extras { values, weights, columns, query_weights } = extras;
         let targets = Targets::new(labels, label_offsets, fields.targets(), offsets, ignored)?;
-        Ok(Inputs { tensors: fields.tensors(), given, costs, targets })
+        let targets = targets.with_values(values)?.with_weights(weights)?.with_columns(columns);
+        Ok(Inputs { tensors: fields.tensors(), given, costs, query_weights, targets })
     }
 
     /// The arrays that are read.
@@ -81,7 +127,8 @@ impl Batch<'_> {
             .read([self.costs])
             .read([self.offsets])
             .read(self.label_offsets)
-            .read([self.ignored])
+            .read([self.ignored, self.extras.columns])
+            .read([self.extras.values, self.extras.weights, self.extras.query_weights])
     }
 }
 
@@ -109,7 +156,7 @@ fn named<T>(plan: &NamedPlan, run: impl FnOnce() -> std::result::Result<T, Error
 /// `fields`: of each stack its tensors, without those of width 0; then the fields of the targets that the plan says there
 /// are; each in the order of the description. `gradients`: one for each tensor that has one, or none where they are not
 /// wanted. `labelOffsets`: `[targets + 1]`, or absent where each target has one label. `ignored`: `[targets]`, or absent for
-/// none. `given`, `costs`: of the layers whose rules say so, one after the other.
+/// none. `given`, `costs`: of the layers whose rules say so, one after the other. `extras`: absent where a batch has none.
 ///
 /// `targetOfQuery`: `[images, queries]` for each layer of every part; -1 for background, -2 for what is left out. `values`: as
 /// the description names them.
@@ -128,9 +175,10 @@ pub fn compute(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
+    extras: Option<BatchExtras<'_>>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
+        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs, extras.as_ref())?;
         let normalizers = normalizers.as_ref().map(GivenNormalizers::read).unwrap_or_default();
         let mut arrays = Arrays::default();
         arrays.written(gradients.iter().map(|array| &**array)).written([&*target_of_query]).written([&*values]);
@@ -167,9 +215,10 @@ pub fn match_targets(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
+    extras: Option<BatchExtras<'_>>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
+        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs, extras.as_ref())?;
         let mut arrays = Arrays::default();
         arrays.written([&*target_of_query]).written([&*values]);
         batch.add_to(&mut arrays).check("call.out")?;
@@ -196,9 +245,10 @@ pub fn cost_matrix(
     ignored: Option<&[u8]>,
     given: Option<&[i32]>,
     costs: Option<&[f32]>,
+    extras: Option<BatchExtras<'_>>,
 ) -> napi::Result<()> {
     let mut run = || -> Result<()> {
-        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs)?;
+        let batch = batch(plan, &fields, labels, label_offsets, offsets, ignored, given, costs, extras.as_ref())?;
         let mut arrays = Arrays::default();
         arrays.written([&*out]).written([&*values]);
         batch.add_to(&mut arrays).check("call.out")?;
@@ -219,6 +269,7 @@ fn batch<'a>(
     ignored: Option<&'a [u8]>,
     given: Option<&'a [i32]>,
     costs: Option<&'a [f32]>,
+    extras: Option<&'a BatchExtras<'_>>,
 ) -> Result<Batch<'a>> {
     Ok(Batch {
         fields: plan.fields(fields.iter().copied())?,
@@ -228,6 +279,7 @@ fn batch<'a>(
         ignored: ignored.unwrap_or_default(),
         given: given.unwrap_or_default(),
         costs: costs.unwrap_or_default(),
+        extras: extras.map(BatchExtras::read).unwrap_or_default(),
     })
 }
 

@@ -19,6 +19,10 @@ pub fn code(error: &Error) -> &'static str {
         Error::Matching { .. } | Error::FixedTwice { .. } => "RANGE",
         Error::Infeasible { .. } => "INFEASIBLE",
         Error::Part { property, .. } if property.starts_with("matching.") => "OPTION",
+        Error::Positive { .. } | Error::PositiveSum { .. } | Error::Columns { .. } | Error::AbsentColumn { .. } => {
+            "RANGE"
+        }
+        Error::WeightValue { .. } => "RANGE",
         Error::NotFinite { .. } => "NON_FINITE",
         Error::AddedCost { value, .. } if value.is_finite() => "RANGE",
         Error::AddedCost { .. } => "NON_FINITE",
@@ -47,6 +51,11 @@ pub fn argument(error: &Error, names: &Names) -> String {
             Array::Images => "targets".to_owned(),
             Array::Labels => "targets.labels".to_owned(),
             Array::Ignored => "targets.ignore".to_owned(),
+            Array::Positives => "targets.positives".to_owned(),
+            Array::Columns => "targets.columns".to_owned(),
+            Array::TargetWeights => "targets.weights".to_owned(),
+            Array::QueryWeights => "outputs.queryWeights".to_owned(),
+            Array::LayerWeights { part: number } => format!("{}.layerWeights", part(number)),
             Array::Matchings => "matching".to_owned(),
             Array::Costs | Array::CostBlocks => "cost".to_owned(),
             Array::TargetOfQuery => "targetOfQuery".to_owned(),
@@ -56,6 +65,15 @@ pub fn argument(error: &Error, names: &Names) -> String {
         },
         Error::Offsets { .. } => "targets".to_owned(),
         Error::Label { place, .. } | Error::Labels { place, .. } => format!("targets[{}].labels", place.image),
+        Error::Positive { place, .. } | Error::PositiveSum { place, .. } => {
+            format!("targets[{}].positives", place.image)
+        }
+        Error::Columns { image, .. } => format!("targets[{image}].columns"),
+        Error::AbsentColumn { place, .. } => format!("targets[{}].columns", place.image),
+        Error::WeightValue { place, .. } => match place {
+            Place::Query(place) => format!("{}.queryWeights", part(place.part)),
+            Place::Target(place) => format!("targets[{}].weights", place.image),
+        },
         Error::NotFinite { place, field, .. } | Error::Value { place, field, .. } => match place {
             Place::Query(place) => format!("{}.{field}", part(place.part)),
             Place::Target(place) => format!("targets[{}].{field}", place.image),
@@ -88,6 +106,7 @@ fn normalizer(name: &str) -> &str {
     match name {
         "targets" => "numBoxes",
         "pairs" => "numPairs",
+        "images" => "numImages",
         "union pairs" => "unionBoxes",
         "class" => "classNormalizer",
         "distilled" => "distilledQueries",
@@ -108,6 +127,11 @@ pub fn message(error: &Error, names: &Names) -> String {
 pub fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
     match error {
         Error::Label { place, .. } | Error::Labels { place, .. } => set_target(object, place),
+        Error::Positive { place, .. } | Error::PositiveSum { place, .. } => set_target(object, place),
+        Error::AbsentColumn { place, .. } => set_target(object, place),
+        Error::Columns { image, .. } => set(object, "image", *image),
+        Error::WeightValue { place: Place::Query(place), .. } => set_query(object, place),
+        Error::WeightValue { place: Place::Target(place), .. } => set_target(object, place),
         Error::NotFinite { place, .. } | Error::Value { place, .. } => match place {
             Place::Query(place) => set_query(object, place),
             Place::Target(place) => set_target(object, place),

@@ -115,6 +115,10 @@ pub struct PartStructure {
     pub normalizer_factor: f64,
     /// What its loss is multiplied by.
     pub weight: f64,
+    /// One for each layer, which that multiplies; absent where all are 1.
+    pub layer_weights: Option<Vec<f64>>,
+    /// Whether each batch brings weights of its queries.
+    pub has_query_weights: bool,
     /// One for each term, in the order of the description.
     pub weights: Vec<f64>,
 }
@@ -207,6 +211,8 @@ impl PartStructure {
             union: self.union,
             normalizer_factor: self.normalizer_factor,
             weight: self.weight,
+            layer_weights: self.layer_weights.unwrap_or_default(),
+            has_query_weights: self.has_query_weights,
             weights: Some(Weights::from_slice(&self.weights)),
         }
     }

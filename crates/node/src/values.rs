@@ -5,16 +5,15 @@ use hungarian_loss::{LayerCounts, LayerReport, NonFiniteCounts, Report};
 use crate::error::{Failure, Result};
 
 /// Names of the values before those of the layers; after them comes the number of values of each field that are not finite.
-pub const HEAD: [&str; 6] = ["loss", "numBoxes", "unionBoxes", "targets", "unionPairs", "nonFinite.costs"];
+pub const HEAD: [&str; 7] = ["loss", "numBoxes", "unionBoxes", "numImages", "targets", "unionPairs", "nonFinite.costs"];
 
-/// Names of the values of a layer; before them come the terms.
-pub const LAYER: [&str; 9] = [
+/// Names of the values of a layer; before them come the terms, after them what divides those of each family.
+pub const LAYER: [&str; 8] = [
     "classError",
     "cardinalityError",
     "classNormalizer",
     "classWeight",
     "leastClassWeight",
-    "normalizer",
     "numPairs",
     "distilled.paired",
     "distilled.others",
@@ -22,8 +21,10 @@ pub const LAYER: [&str; 9] = [
 
 /// Writes a whole report.
 pub fn write_report(report: &Report, values: &mut [f64]) -> Result<()> {
-    let Report { loss, target_normalizer, union_normalizer, targets, union_pairs, non_finite, layers } = report;
-    let head = [*loss, *target_normalizer, *union_normalizer, *targets as f64, *union_pairs as f64];
+    let Report { loss, target_normalizer, union_normalizer, image_normalizer, .. } = report;
+    let Report { targets, union_pairs, non_finite, layers, .. } = report;
+    let counts = [*targets as f64, *union_pairs as f64];
+    let head = [*loss, *target_normalizer, *union_normalizer, *image_normalizer, counts[0], counts[1]];
     let mut rest = write_head(head, non_finite, values)?;
     for report in layers {
         rest = write_layer(report, rest)?;
@@ -48,13 +49,14 @@ fn write_head<'a>(
 }
 
 fn write_layer<'a>(report: &LayerReport, values: &'a mut [f64]) -> Result<&'a mut [f64]> {
-    let LayerReport { terms, class_error, cardinality_error, class_normalizer, normalizer, counts } = *report;
+    let LayerReport { terms, class_error, cardinality_error, class_normalizer, normalizers, counts } = *report;
     let LayerCounts { class_weight, least_class_weight, pairs, distilled } = counts;
     let [pairs, paired, others] = [pairs, distilled[0], distilled[1]].map(|count| count as f64);
-    let sums = [class_error, cardinality_error, class_normalizer, class_weight, least_class_weight, normalizer];
+    let sums = [class_error, cardinality_error, class_normalizer, class_weight, least_class_weight];
     let rest = write(&terms, values)?;
     let rest = write(&sums, rest)?;
-    write(&[pairs, paired, others], rest)
+    let rest = write(&[pairs, paired, others], rest)?;
+    write(&normalizers, rest)
 }
 
 /// Writes the first values, and gives the places that are left.

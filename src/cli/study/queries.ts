@@ -1,13 +1,17 @@
 /** What each query of an image adds to the loss of a layer, and how strongly it is pulled. */
+import { DESCRIPTION } from '../../binding/description.ts'
 import { HungarianLoss } from '../../criterion/criterion.ts'
-import type { CallOptions } from '../../criterion/call.ts'
 import type { LayerMatching, LayerOutputs } from '../../input/layers.ts'
 import type { Outputs } from '../../input/outputs.ts'
+import type { PackedTargets } from '../../input/packing.ts'
 import type { Target } from '../../input/targets.ts'
+import { normalizationOf } from '../../options/normalization.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import type { LayerResult } from '../../result/loss.ts'
 import type { Matches } from '../../result/matches.ts'
+import type { ClassificationOptions } from '../../terms/classification.ts'
 import { FIELDS, TERMS } from '../../terms/index.ts'
+import type { Terms } from '../../terms/index.ts'
 import { sharesOf } from './gains.ts'
 import type { TermShare } from './gains.ts'
 import type { Rows } from './rows.ts'
@@ -27,14 +31,35 @@ export interface QueryLoss {
 export function queryCriterion({ options }: HungarianLoss): HungarianLoss {
   const weights = { ...options.weights } as Record<string, number>
   for (const { name, comparesLayers } of TERMS) if (comparesLayers) weights[name] = 0
-  return new HungarianLoss({ ...options, check: 'off', boxMatching: 'layer', weights })
+  const { classification: given } = options
+  // each image's own number is divided by with all others
+  const normalization = given.normalization === 'per-image' ? 'num-boxes' : given.normalization
+  const classification = { ...given, normalization } as ClassificationOptions
+  const layer = { boxMatching: 'layer', normalization: 'num-boxes' } as const
+  return new HungarianLoss({ ...options, ...layer, check: 'off', classification, weights })
 }
 
-/** What a layer's sums are divided by. */
-export interface Divisors {
-  readonly numBoxes: number
-  readonly numPairs: number | undefined
-  readonly classNormalizer: number
+/** What the sum of each term of an image in a layer is divided by, by the term's name. */
+export type Divisors = ReadonlyMap<string, number>
+
+/** Those of an image: what divides the layer, and with `'per-image'` the image's own numbers. `groups`: of the queries. */
+export function divisorsOf(
+  { classNormalizer, normalizers }: LayerResult,
+  { labelOffsets, ignores, total }: PackedTargets,
+  { normalization, classification }: ResolvedOptions,
+  groups: number,
+): Divisors {
+  const kept = Array.from({ length: total }, (_, target) => target).filter((target) => ignores?.[target] !== 1)
+  const countOf = (target: number): number =>
+    labelOffsets === undefined ? 1 : (labelOffsets[target + 1] as number) - (labelOffsets[target] as number)
+  const own = (word: string, count: number) => (word === 'per-image' ? Math.max(1, count * groups) : 1)
+  const labels = kept.reduce((sum, target) => sum + countOf(target), 0)
+  const divisors = new Map([['class', classNormalizer * own(classification.normalization, labels)]])
+  for (const { name, terms } of DESCRIPTION.families) {
+    const divisor = (normalizers[name] ?? 1) * own(normalizationOf(normalization, name), kept.length)
+    for (const term of terms) divisors.set(term, divisor)
+  }
+  return divisors
 }
 
 /** What each query is to the matching, and the target that it is matched with, if any. */
@@ -59,7 +84,7 @@ export function lossOfQueries(
   rows: Rows,
   target: Target,
   matches: Matches,
-  { numBoxes, numPairs, classNormalizer }: Divisors,
+  divisors: Divisors,
 ): readonly QueryLoss[] {
   const roles = rolesOf(rows, matches)
   const layers = roles.map(({ role, target: found }, i): LayerOutputs => {
@@ -75,15 +100,10 @@ export function lossOfQueries(
   const last = layers.at(-1)
   if (last === undefined) return []
   const outputs: Outputs = { ...last, auxiliary: layers.slice(0, -1) }
-  const call: CallOptions<Outputs> & { readonly gradients: false } = {
-    gradients: false,
-    numBoxes,
-    classNormalizer,
-    ...(numPairs !== undefined && { numPairs }),
-  }
-  const result = criterion.compute(outputs, [target], call)
+  const result = criterion.compute(outputs, [target], { gradients: false, numBoxes: 1, classNormalizer: 1 })
   return result.layers.map(({ terms }: LayerResult) => {
-    const shares = sharesOf(terms, criterion.options.weights)
+    const divided = Object.entries(terms).map(([name, term]) => [name, (term as number) / (divisors.get(name) || 1)])
+    const shares = sharesOf(Object.fromEntries(divided) as Terms, criterion.options.weights)
     return { shares, loss: shares.reduce((sum, share) => sum + share.loss, 0) }
   })
 }

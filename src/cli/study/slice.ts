@@ -21,6 +21,7 @@ function sliceLayers(layers: object, image: number, argument: string): Record<st
     const name = `${argument}.${key}`
     if (value === undefined) continue
     if (NAMES.has(key)) sliced[key] = sliceTensor(value, image, isStacked, name)
+    else if (key === 'queryWeights') sliced[key] = sliceTensor(value, image, false, name)
     else if (key === 'auxiliary') sliced[key] = (value as object[]).map((layer) => sliceLayers(layer, image, name))
     else if (PARTS.has(key) && isObject(value)) sliced[key] = sliceLayers(value, image, name)
     else if ((key === 'matching' || key === 'cost') && Array.isArray(value)) sliced[key] = [value[image]]

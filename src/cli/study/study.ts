@@ -20,7 +20,7 @@ import { costCriteria, marginsOf, studyCosts } from './costs.ts'
 import type { CostMap } from './costs.ts'
 import { studyLayers, sumShares } from './gains.ts'
 import type { LayerStudy, TermShare } from './gains.ts'
-import { bestClasses, gradientNorms, lossOfQueries, queryCriterion, rolesOf } from './queries.ts'
+import { bestClasses, divisorsOf, gradientNorms, lossOfQueries, queryCriterion, rolesOf } from './queries.ts'
 import type { GradientNorms, QueryLoss, Role } from './queries.ts'
 import { rowsOf } from './rows.ts'
 import { sliceImage } from './slice.ts'
@@ -185,11 +185,9 @@ function studier(criterion: HungarianLoss, divisors: CombinedNormalizers, layer:
     const predictions = readPredictions(outputs, options)
     const rows = rowsOf(predictions, layer)
     const packed = packTargets([target], targetShape(predictions, options))
-    const { matches, classNormalizer } = result.layers[layer] as LayerResult
-    const found = matches[0] as Matches
-    const numPairs = divisors.numPairs?.[layer]
-    const numBoxes = divisors.unionBoxes ?? divisors.numBoxes * rows.groups
-    const losses = lossOfQueries(single, rows, target, found, { numBoxes, numPairs, classNormalizer })
+    const found = (result.layers[layer] as LayerResult).matches[0] as Matches
+    const own = divisorsOf(result.layers[layer] as LayerResult, packed, options, rows.groups)
+    const losses = lossOfQueries(single, rows, target, found, own)
     const norms = gradientNorms(result.gradients as object, rows)
     const classes = bestClasses(rows, options)
     const roles = rolesOf(rows, found)

@@ -2,6 +2,7 @@
 
 use lsap::memory::held;
 
+use super::columns::Columns;
 use super::targets::ImageTargets;
 
 /// Each label once, and the distinct rows of class costs that follow.
@@ -11,8 +12,9 @@ pub(crate) struct Labels {
     pub distinct: Vec<usize>,
     /// Which row each target has: that of its label in `distinct`, or where it has several, one of its own after those.
     pub row_of_target: Vec<usize>,
-    /// Places in `distinct` of the labels of the targets that have several, one target after the other.
-    members: Vec<usize>,
+    /// Places in `distinct` of the labels of the targets that have several, or one whose value is not 1, with these values, one
+    /// target after the other.
+    members: Vec<(usize, f32)>,
     /// Where in `members` each of those ends.
     ends: Vec<usize>,
     /// Index of a label in `distinct`, or `NONE`; all `NONE` between calls.
@@ -22,8 +24,9 @@ pub(crate) struct Labels {
 impl Labels {
     const NONE: u32 = u32::MAX;
 
-    /// Takes the labels of an image's targets, each below `classes`.
-    pub fn set(&mut self, targets: &ImageTargets<'_>, classes: usize) {
+    /// Takes the labels of an image's targets, each below `classes`; of an image that lacks columns, their places among those that
+    /// it has.
+    pub fn set(&mut self, targets: &ImageTargets<'_>, classes: usize, columns: Option<&Columns>) {
         self.distinct.clear();
         self.row_of_target.clear();
         self.members.clear();
@@ -32,16 +35,18 @@ impl Labels {
             self.slots.resize(classes, Self::NONE);
         }
         for target in 0..targets.len() {
-            match targets.labels(target) {
-                &[label] => {
+            let place = |label: usize| columns.map_or(label, |columns| columns.place(label));
+            let mut positives = targets.positives(target).map(|(label, value)| (place(label), value));
+            match (positives.clone().next(), targets.labels(target).len()) {
+                (Some((label, 1.0)), 1) => {
                     let row = self.slot(label);
                     self.row_of_target.push(row);
                 }
-                labels => {
-                    for &label in labels {
+                _ => {
+                    positives.by_ref().for_each(|(label, value)| {
                         let slot = self.slot(label);
-                        self.members.push(slot);
-                    }
+                        self.members.push((slot, value));
+                    });
                     self.row_of_target.push(usize::MAX);
                     self.ends.push(self.members.len());
                 }
@@ -59,7 +64,7 @@ impl Labels {
     /// Bytes of its memory.
     pub fn held(&self) -> usize {
         let Self { distinct, row_of_target, members, ends, slots } = self;
-        [distinct, row_of_target, members, ends].map(held).iter().sum::<usize>() + held(slots)
+        [distinct, row_of_target, ends].map(held).iter().sum::<usize>() + held(members) + held(slots)
     }
 
     /// Rows of class costs.
@@ -67,14 +72,13 @@ impl Labels {
         self.distinct.len() + self.ends.len()
     }
 
-    /// The labels, as places in `distinct`, of each target that has several.
-    pub fn sets(&self) -> impl Iterator<Item = &[usize]> {
+    /// The labels, as places in `distinct`, with their values, of each target that has several, or one whose value is not 1.
+    pub fn sets(&self) -> impl Iterator<Item = &[(usize, f32)]> {
         let starts = std::iter::once(&0).chain(&self.ends);
         starts.zip(&self.ends).map(|(&start, &end)| &self.members[start..end])
     }
 
-    fn slot(&mut self, label: i32) -> usize {
-        let label = label as usize;
+    fn slot(&mut self, label: usize) -> usize {
         if self.slots[label] == Self::NONE {
             self.slots[label] = self.distinct.len() as u32;
             self.distinct.push(label);

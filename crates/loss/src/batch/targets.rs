@@ -17,6 +17,12 @@ pub struct Targets<'a> {
     widths: [usize; MAX_FIELDS],
     offsets: &'a [u32],
     ignored: &'a [u8],
+    /// As long as the labels, or empty where all are 1.
+    values: &'a [f32],
+    /// `[targets]`, or empty where all are 1.
+    weights: &'a [f32],
+    /// `[images, columns]`, or empty where all images have all.
+    columns: &'a [u8],
 }
 
 /// The targets of one image, or some of them.
@@ -26,6 +32,10 @@ pub(crate) struct ImageTargets<'a> {
     labels: &'a [i32],
     /// `[targets + 1]`, or absent where every target has one label.
     label_offsets: Option<&'a [u32]>,
+    /// Parallel to the labels; empty where all are 1.
+    values: &'a [f32],
+    /// One for each target; empty where all are 1.
+    weights: &'a [f32],
     /// Their fields.
     pub rows: FieldRows<'a>,
 }
@@ -64,7 +74,39 @@ impl<'a> Targets<'a> {
         for (place, values) in fields.iter().enumerate().filter(|(_, values)| !values.is_empty()) {
             (all[place], widths[place]) = (values, values.len() / total.max(1));
         }
-        Ok(Self { labels, label_offsets, fields: all, widths, offsets, ignored })
+        let (values, weights, columns) = (&[][..], &[][..], &[][..]);
+        Ok(Self { labels, label_offsets, fields: all, widths, offsets, ignored, values, weights, columns })
+    }
+
+    /// The same with a value for each label: how much its target has of that class, above 0 and at most 1. Empty where all
+    /// are 1. In softmax classification a target may then have several labels.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn with_values(self, values: &'a [f32]) -> Result<Self> {
+        if !values.is_empty() {
+            check_length(Array::Positives, values.len(), &[self.labels.len()])?;
+        }
+        Ok(Self { values, ..self })
+    }
+
+    /// The same with a weight for each target, from 0 to 1e12, which its pairs' terms are multiplied by. Empty where all are
+    /// 1. What terms are divided by does not depend on it.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn with_weights(self, weights: &'a [f32]) -> Result<Self> {
+        if !weights.is_empty() {
+            check_length(Array::TargetWeights, weights.len(), &[self.total()])?;
+        }
+        Ok(Self { weights, ..self })
+    }
+
+    /// The same where images lack columns of the logits: `[images, columns]`, 0 for those that are absent, otherwise 1. Empty
+    /// where none is. What is absent is never read; it has no loss and no cost, and its gradient is 0.
+    #[must_use]
+    pub fn with_columns(self, columns: &'a [u8]) -> Self {
+        Self { columns, ..self }
     }
 
     /// All targets of the batch.
@@ -82,6 +124,30 @@ impl<'a> Targets<'a> {
     /// Whether targets may have several labels.
     pub(crate) fn has_several_labels(&self) -> bool {
         self.label_offsets.is_some()
+    }
+
+    /// Whether labels have values.
+    pub(crate) fn has_values(&self) -> bool {
+        !self.values.is_empty()
+    }
+
+    /// `[images, columns]`: 0 for columns that are absent; empty where none is.
+    pub(crate) fn columns(&self) -> &'a [u8] {
+        self.columns
+    }
+
+    /// `[targets]`: what the terms of their pairs are multiplied by; empty where all are 1.
+    pub(crate) fn weights(&self) -> &'a [f32] {
+        self.weights
+    }
+
+    /// The values of a target's labels, numbered among all; empty where all are 1.
+    pub(crate) fn values_of(&self, target: usize) -> &'a [f32] {
+        match (self.values, self.label_offsets) {
+            ([], _) => &[],
+            (values, None) => &values[target..=target],
+            (values, Some(offsets)) => &values[offsets[target] as usize..offsets[target + 1] as usize],
+        }
     }
 
     /// Labels of all targets.
@@ -126,28 +192,38 @@ impl<'a> Targets<'a> {
     pub(crate) fn image(&self, image: usize) -> ImageTargets<'_> {
         let range = self.range(image);
         let rows = FieldRows::new(Source::Arrays(&self.fields), &self.widths, range.clone());
-        ImageTargets::new(self.labels, self.label_offsets, rows, range)
+        let first = range.start;
+        ImageTargets::new(self.labels, self.label_offsets, rows, range).valued(first, self.values, self.weights)
     }
 }
 
 impl<'a> ImageTargets<'a> {
+    /// With the values of all labels and the weights of all targets that they are some of; either may be empty. `first`: which of
+    /// all is the first of them.
+    pub fn valued(self, first: usize, values: &'a [f32], weights: &'a [f32]) -> Self {
+        let own = |all: &'a [f32]| if all.is_empty() { all } else { &all[first..first + self.len()] };
+        // where targets have several labels, offsets are those of all
+        let values = if self.label_offsets.is_some() { values } else { own(values) };
+        Self { values, weights: own(weights), ..self }
+    }
+
     /// Some of many targets. `labels`, `label_offsets`: those of all. `rows`: those of the range.
     pub fn new(labels: &'a [i32], label_offsets: Option<&'a [u32]>, rows: FieldRows<'a>, range: Range<usize>) -> Self {
         let (labels, label_offsets) = match label_offsets {
             None => (&labels[range], None),
             Some(all) => (labels, Some(&all[range.start..=range.end])),
         };
-        Self { labels, label_offsets, rows }
+        Self { labels, label_offsets, values: &[], weights: &[], rows }
     }
 
     /// No targets.
     pub fn none() -> Self {
-        Self { labels: &[], label_offsets: None, rows: FieldRows::none() }
+        Self { labels: &[], label_offsets: None, values: &[], weights: &[], rows: FieldRows::none() }
     }
 
     /// The same targets with one label each.
     pub fn labelled(self, labels: &'a [i32]) -> Self {
-        Self { labels: &labels[..self.len()], label_offsets: None, ..self }
+        Self { labels: &labels[..self.len()], label_offsets: None, values: &[], ..self }
     }
 
     /// How many.
@@ -164,10 +240,32 @@ impl<'a> ImageTargets<'a> {
         }
     }
 
-    /// The first label of a target, the only one in softmax classification.
+    /// The labels of a target with their values.
     #[inline]
-    pub fn label(&self, target: usize) -> usize {
-        self.labels(target)[0] as usize
+    pub fn positives(&self, target: usize) -> impl Iterator<Item = (usize, f32)> + Clone + 'a {
+        let values = match (self.values, self.label_offsets) {
+            ([], _) => &[][..],
+            (values, None) => &values[target..=target],
+            (values, Some(offsets)) => &values[offsets[target] as usize..offsets[target + 1] as usize],
+        };
+        let value = move |k: usize| values.get(k).copied().unwrap_or(1.0);
+        self.labels(target).iter().enumerate().map(move |(k, &label)| (label as usize, value(k)))
+    }
+
+    /// Whether labels have values.
+    pub fn has_values(&self) -> bool {
+        !self.values.is_empty()
+    }
+
+    /// What the terms of a target's pairs are multiplied by.
+    #[inline]
+    pub fn weight(&self, target: usize) -> f64 {
+        self.weights.get(target).map_or(1.0, |&weight| f64::from(weight))
+    }
+
+    /// Whether targets have weights.
+    pub fn has_weights(&self) -> bool {
+        !self.weights.is_empty()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The targets as the parts of a step see them: without those that are ignored, or all of one class.
 
+use super::columns::Columns;
 use super::targets::{ImageTargets, Targets};
 use crate::field::{FieldRows, MAX_FIELDS, Source};
 
@@ -9,12 +10,16 @@ pub(crate) struct Views<'a> {
     kept: Option<Kept>,
     /// As many labels of the one class as there are targets; empty where no part needs them.
     agnostic: Vec<i32>,
+    /// For each image, the columns that it has, where some are absent; empty where none is.
+    columns: Vec<Option<Columns>>,
 }
 
 /// The targets that are not ignored, and the fields of those that are.
 struct Kept {
     labels: Vec<i32>,
     label_offsets: Vec<u32>,
+    values: Vec<f32>,
+    weights: Vec<f32>,
     widths: [usize; MAX_FIELDS],
     fields: [Vec<f32>; MAX_FIELDS],
     offsets: Vec<usize>,
@@ -43,7 +48,9 @@ impl<'a> Views<'a> {
     /// `agnostic`: the label that stands for all in class-agnostic parts, if there are any.
     pub fn new(all: Targets<'a>, agnostic: Option<i32>) -> Self {
         let kept = all.ignored().contains(&1).then(|| Kept::new(&all));
-        Self { all, kept, agnostic: agnostic.map_or_else(Vec::new, |label| vec![label; all.total()]) }
+        let flags = all.columns().chunks_exact((all.columns().len() / all.images().max(1)).max(1));
+        let agnostic = agnostic.map_or_else(Vec::new, |label| vec![label; all.total()]);
+        Self { all, kept, agnostic, columns: flags.map(Columns::new).collect() }
     }
 
     /// Targets that take part in the matching.
@@ -57,6 +64,13 @@ impl<'a> Views<'a> {
             None => self.all.range(image).len(),
             Some(kept) => kept.offsets[image + 1] - kept.offsets[image],
         }
+    }
+
+    /// The columns that an image has of logits so wide, where some are absent.
+    pub fn columns(&self, image: usize, width: usize) -> Option<&Columns> {
+        let columns = self.columns.get(image)?.as_ref();
+        // of class-agnostic logits with fewer columns none is absent
+        columns.filter(|columns| columns.width() == width)
     }
 
     /// Whether a target of an image is ignored.
@@ -107,6 +121,8 @@ impl Kept {
         let mut kept = Self {
             labels: Vec::new(),
             label_offsets: vec![0],
+            values: Vec::new(),
+            weights: Vec::new(),
             widths: *all.widths(),
             fields: none(),
             offsets: vec![0],
@@ -126,6 +142,12 @@ impl Kept {
                     regions += 1;
                 } else {
                     kept.labels.extend_from_slice(targets.labels(target));
+                    if targets.has_values() {
+                        kept.values.extend(targets.positives(target).map(|(_, value)| value));
+                    }
+                    if targets.has_weights() {
+                        kept.weights.push(targets.weight(target) as f32);
+                    }
                     kept.label_offsets.push(kept.labels.len() as u32);
                     kept.index.push(target);
                 }
@@ -144,7 +166,11 @@ impl Kept {
         let kept = rows(&self.fields, range.clone());
         ImageView {
             all,
-            kept: ImageTargets::new(&self.labels, Some(&self.label_offsets), kept, range.clone()),
+            kept: ImageTargets::new(&self.labels, Some(&self.label_offsets), kept, range.clone()).valued(
+                range.start,
+                &self.values,
+                &self.weights,
+            ),
             index: &self.index[range],
             regions: rows(&self.ignored, regions.clone()),
             ignored: if regions.is_empty() { &[] } else { ignored },

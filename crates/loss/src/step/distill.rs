@@ -1,8 +1,12 @@
 //! Late terms of one image: over the pairs that the geometric terms use, and against the layer that teaches.
 
+use lsap::memory::held;
+
+use super::divisor::FamilyNormalizers;
 use super::jobs::Job;
 use super::matching::Sorted;
 use super::step::Step;
+use super::weighed::Weighed;
 use crate::batch::{BACKGROUND, LEFT_OUT};
 use crate::terms::late::{LatePairs, Taught};
 use crate::terms::memory::TermMemory;
@@ -17,6 +21,9 @@ pub(crate) struct DistillBuffers {
     sorted: Sorted,
     quality: Vec<f64>,
     queries: Vec<(usize, Option<f64>)>,
+    weighed: Weighed,
+    /// Of an image that lacks columns, the teacher's logits of those that it has.
+    gathered: Vec<f32>,
     pub memory: TermMemory,
 }
 
@@ -32,7 +39,7 @@ pub(crate) struct Distillation {
 impl DistillBuffers {
     /// Bytes that grow with an image.
     pub fn held(&self) -> usize {
-        self.memory.held()
+        self.memory.held() + held(&self.gathered)
     }
 }
 
@@ -41,9 +48,9 @@ pub(crate) fn image_losses(
     step: &Step<'_>,
     job: &mut Job<'_>,
     (roles, quality): (&[i32], &[f64]),
-    normalizer: f64,
+    normalizers: &FamilyNormalizers,
     distillation: Option<Distillation>,
-    DistillBuffers { sorted, quality: of_pairs, queries, memory }: &mut DistillBuffers,
+    DistillBuffers { sorted, quality: of_pairs, queries, weighed, gathered, memory }: &mut DistillBuffers,
 ) {
     let image = step.image(job.slot, job.image);
     let Some((family, terms)) = step.setup.late(image.active()) else { return };
@@ -61,8 +68,16 @@ pub(crate) fn image_losses(
         LatePairs { queries: image.rows, targets: image.targets.all.rows, list: &sorted.pairs, quality: of_pairs };
     let [over_pairs, over_layers] = [0, 1].map(|k| terms_of(family).start + k);
     let weights = step.weights(image.part);
-    let scale = image.part.weight * weights.all()[over_pairs] / normalizer;
-    job.sums.terms[over_pairs] = terms.add_pairs(level, &pairs, scale, gradient.as_deref_mut(), memory);
+    let divisor = step.image_divisors(image.part, image.image).map_or(1.0, |divisors| divisors[over_pairs]);
+    let scale = image.part.weight_of(image.slot.layer) * weights.all()[over_pairs] / normalizers[family] / divisor;
+    let targets = &image.targets.all;
+    let sum = if targets.has_weights() {
+        let out = (scale, gradient.as_deref_mut());
+        weighed.add_pairs(level, terms, &pairs, |target| targets.weight(target), out, memory)
+    } else {
+        terms.add_pairs(level, &pairs, scale, gradient.as_deref_mut(), memory)
+    };
+    job.sums.terms[over_pairs] = sum / divisor;
 
     let Some(Distillation { teacher, weights: [paired, other] }) = distillation else { return };
     let last = step.image(teacher, image.image);
@@ -71,14 +86,18 @@ pub(crate) fn image_losses(
         BACKGROUND => (query, None),
         _ => (query, Some(quality[query])),
     }));
+    if let Some(columns) = last.columns {
+        columns.gather(last.rows.get(LOGITS), gathered);
+    }
+    let logits = last.logits(&last.rows, gathered);
     let taught = Taught {
         teacher: last.rows,
-        logits: last.rows.get(LOGITS),
-        classes: last.classes,
+        logits: logits.values,
+        classes: logits.classes,
         queries,
         weights: [paired, other],
     };
-    let scale = image.part.weight * weights.all()[over_layers];
+    let scale = image.part.weight_of(image.slot.layer) * weights.all()[over_layers];
     job.sums.terms[over_layers] = terms.add_taught(level, image.rows, &taught, scale, gradient, memory);
 }
 

@@ -4,7 +4,7 @@ use super::inputs::Inputs;
 use super::part::Part;
 use super::plan::{Layout, Slot};
 use super::setup::{Active, Setup};
-use crate::batch::{ImageView, Views};
+use crate::batch::{Columns, ImageView, Views};
 use crate::error::{QueryPlace, Result};
 use crate::field::FieldRows;
 use crate::shape::not_finite;
@@ -20,8 +20,12 @@ pub(crate) struct Image<'a> {
     /// Whether the matching is to be solved, rather than known.
     pub is_optimal: bool,
     pub queries: usize,
-    /// Columns of the logits.
+    /// Columns of the logits, absent ones included.
     pub classes: usize,
+    /// The columns that the image has, where some are absent.
+    pub columns: Option<&'a Columns>,
+    /// `[queries]`: what the background's loss is multiplied by; absent where that is 1 for all.
+    pub query_weights: Option<&'a [f32]>,
     /// Rows of the part's queries.
     pub rows: FieldRows<'a>,
     pub targets: ImageView<'a>,
@@ -32,13 +36,16 @@ pub(crate) struct Image<'a> {
 impl<'a> Image<'a> {
     pub fn new(layout: &'a Layout, inputs: &'a Inputs<'a>, views: &'a Views<'_>, slot: &'a Slot, image: usize) -> Self {
         let part = &layout.parts[slot.part];
+        let classes = layout.layers[slot.tensors].classes;
         Self {
             part,
             slot,
             image,
             is_optimal: slot.is_optimal(),
             queries: part.queries.len(),
-            classes: layout.layers[slot.tensors].classes,
+            classes,
+            columns: views.columns(image, classes),
+            query_weights: inputs.query_weights(layout, slot, image),
             rows: inputs.queries(layout, slot, image),
             targets: views.image(image, part.class_agnostic),
             cost: inputs.cost(layout, slot, image),
@@ -50,9 +57,30 @@ impl<'a> Image<'a> {
         &self.slot.active
     }
 
-    /// The image's own logits, or those that stand in for them.
-    pub fn logits<'b>(&self, rows: &FieldRows<'b>) -> Logits<'b> {
-        Logits { values: rows.get(LOGITS), queries: self.queries, classes: self.classes }
+    /// The logits of rows that are the image's own, or stand in for them. `gathered`: those of the columns that the image has,
+    /// where some are absent.
+    pub fn logits<'b>(&self, rows: &FieldRows<'b>, gathered: &'b [f32]) -> Logits<'b>
+    where
+        'a: 'b,
+    {
+        let Self { queries, classes, columns, .. } = *self;
+        match columns {
+            None => Logits { values: rows.get(LOGITS), queries, classes, columns },
+            Some(own) => Logits { values: gathered, queries, classes: own.count(), columns },
+        }
+    }
+
+    /// The first logit of a query that is NaN or infinite, and how many are, among the columns that there are.
+    fn not_finite_logits(&self, query: usize) -> Option<(usize, usize)> {
+        let row = self.rows.row(LOGITS, query);
+        let Some(columns) = self.columns else { return not_finite(row) };
+        let mut bad = (0..row.len()).filter(|&column| columns.has(column) && !row[column].is_finite());
+        Some((bad.next()?, 1 + bad.count()))
+    }
+
+    /// The first value of a field that is NaN or infinite, and how many are.
+    fn not_finite(&self, field: usize, query: usize) -> Option<(usize, usize)> {
+        if field == LOGITS { self.not_finite_logits(query) } else { not_finite(self.rows.row(field, query)) }
     }
 
     pub fn place(&self, query: usize) -> QueryPlace {
@@ -63,7 +91,7 @@ impl<'a> Image<'a> {
     /// Whether all values of a query are finite that its matching depends on.
     pub fn is_finite(&self, setup: &Setup, query: usize) -> bool {
         let of_families = setup.pairs(self.active()).flat_map(|(family, _)| queries_of(family));
-        std::iter::once(LOGITS).chain(of_families).all(|field| not_finite(self.rows.row(field, query)).is_none())
+        std::iter::once(LOGITS).chain(of_families).all(|field| self.not_finite(field, query).is_none())
     }
 }
 
@@ -82,7 +110,7 @@ pub(crate) fn inspect(
     let row = image.rows.row(field, query);
     let info = crate::terms::query_field(field);
     let place = Place::Query(image.place(query));
-    if let Some((at, bad)) = not_finite(row) {
+    if let Some((at, bad)) = image.not_finite(field, query) {
         if setup.leaves_out {
             return Ok(bad);
         }

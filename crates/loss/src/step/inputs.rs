@@ -2,7 +2,7 @@
 //! are checked where they are first read.
 
 use super::fixed;
-use super::part::{IN_NORMALIZERS, NORMALIZERS};
+use super::part::{IN_NORMALIZERS, NORMALIZERS, Part};
 use super::plan::{Layout, Slot};
 use super::setup::{KnownLabels, Setup};
 use crate::batch::{EXCLUDED, LEFT_OUT, Targets};
@@ -26,6 +26,9 @@ pub struct Inputs<'a> {
     /// For each layer of every part with added costs, and for each image, a block `[queries, targets of the image]`, from
     /// -1e12 to 1e12; one after the other.
     pub costs: &'a [f32],
+    /// For each part that has them, `[images, queries]`: what each query's loss as background is multiplied by, from 0 to 1e12;
+    /// one part after the other.
+    pub query_weights: &'a [f32],
     /// The ground truth.
     pub targets: Targets<'a>,
 }
@@ -36,9 +39,11 @@ pub struct Normalizers<'a> {
     /// What the geometric terms are divided by where that is the number of targets; by default that, and at least 1. Parts
     /// multiply it by their groups, repetitions and factor.
     pub targets: Option<f64>,
-    /// For each layer of all parts, what the geometric terms are divided by where that is its number of pairs; by default
-    /// that, and at least 1.
+    /// For each layer of all parts, what terms are divided by where that is its number of pairs; by default that, and at
+    /// least 1.
     pub pairs: Option<&'a [f64]>,
+    /// In place of the number of images B, where terms are divided by that or by B · Q; by default B, and at least 1.
+    pub images: Option<f64>,
     /// What the geometric terms of the union matching are divided by; by default max(1, number of its pairs).
     pub union_pairs: Option<f64>,
     /// For each layer of all parts, what the class term is divided by; by default the sum of the weights of its queries, or
@@ -61,8 +66,12 @@ impl<'a> Inputs<'a> {
         self.check_target_lengths(setup, layout)?;
         check_length(Array::Matchings, self.given.len(), &[layout.given])?;
         check_length(Array::Costs, self.costs.len(), &[layout.cost_queries, self.targets.total()])?;
+        check_length(Array::QueryWeights, self.query_weights.len(), &[layout.images, layout.weighed_queries])?;
         self.check_labels(setup)?;
+        self.check_columns(setup, layout)?;
+        self.check_positives(setup)?;
         self.check_target_values(setup)?;
+        self.check_weights(layout)?;
         layout.slots.iter().try_for_each(|slot| self.check_rule(layout, slot))
     }
 
@@ -94,10 +103,99 @@ impl<'a> Inputs<'a> {
             let range = self.targets.range(image);
             for target in range.clone().filter(|&target| self.targets.ignored().get(target) != Some(&1)) {
                 let place = TargetPlace { image, target: target - range.start };
-                check_labels(self.targets.labels_of(target), &known, place)?;
+                check_labels(self.targets.labels_of(target), &known, self.targets.has_values(), place)?;
             }
         }
         Ok(())
+    }
+
+    /// Checks the flags of columns: that there are all that are spoken of.
+    fn check_columns(&self, setup: &Setup, layout: &Layout) -> Result<()> {
+        let (columns, width) = (self.targets.columns(), setup.logits_width());
+        if columns.is_empty() {
+            return Ok(());
+        }
+        check_length(Array::Columns, columns.len(), &[self.targets.images(), width])?;
+        let is_whole = |part: &Part| {
+            let mut layers = layout.layers[part.layers.clone()].iter();
+            part.class_agnostic && layers.any(|layer| layer.classes == width)
+        };
+        let agnostic = layout.parts.iter().any(is_whole).then(|| setup.agnostic_label());
+        for (image, flags) in columns.chunks_exact(width).enumerate() {
+            let is_absent = |column: i32| flags[column as usize] == 0;
+            if let Some(&flag) = flags.iter().find(|&&flag| flag > 1) {
+                return Err(Error::Columns { image, rule: "must be 0 or 1", value: usize::from(flag) });
+            }
+            if !flags.contains(&1) {
+                return Err(Error::Columns { image, rule: "at least one column must be there", value: 0 });
+            }
+            if let Some(column) = setup.class.no_object().filter(|&column| is_absent(column as i32)) {
+                return Err(Error::Columns { image, rule: "the column of no-object must be there", value: column });
+            }
+            let range = self.targets.range(image);
+            for target in range.clone().filter(|&target| self.targets.ignored().get(target) != Some(&1)) {
+                let place = TargetPlace { image, target: target - range.start };
+                let mut labels = self.targets.labels_of(target).iter().chain(agnostic.as_ref());
+                if let Some(&value) = labels.find(|&&label| is_absent(label)) {
+                    return Err(Error::AbsentColumn { place, value });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the values of labels.
+    fn check_positives(&self, setup: &Setup) -> Result<()> {
+        /// What a row of softmax may exceed 1 by, which is taken for rounding.
+        const ROUNDING: f64 = 1e-4;
+        if !self.targets.has_values() {
+            return Ok(());
+        }
+        for image in 0..self.targets.images() {
+            let range = self.targets.range(image);
+            for target in range.clone().filter(|&target| self.targets.ignored().get(target) != Some(&1)) {
+                let place = TargetPlace { image, target: target - range.start };
+                let (labels, values) = (self.targets.labels_of(target), self.targets.values_of(target));
+                if let Some(k) = values.iter().position(|&value| !(value > 0.0 && value <= 1.0)) {
+                    let column = labels[k];
+                    return Err(Error::Positive { place, column, value: values[k] });
+                }
+                let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
+                if !setup.is_sigmoid && sum > 1.0 + ROUNDING {
+                    return Err(Error::PositiveSum { place, value: sum });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the weights of targets and of queries.
+    fn check_weights(&self, layout: &Layout) -> Result<()> {
+        let is_weight = |weight: f32| (0.0..=LIMIT).contains(&f64::from(weight));
+        if let Some(at) = self.targets.weights().iter().position(|&weight| !is_weight(weight)) {
+            let image = (0..layout.images).find(|&image| self.targets.range(image).contains(&at)).unwrap_or(0);
+            let place = Place::Target(TargetPlace { image, target: at - self.targets.range(image).start });
+            return Err(Error::WeightValue { place, value: self.targets.weights()[at] });
+        }
+        for slot in layout.slots.iter().filter(|slot| slot.layer == 0) {
+            let part = &layout.parts[slot.part];
+            for image in 0..layout.images {
+                let Some(weights) = self.query_weights(layout, slot, image) else { break };
+                if let Some(at) = weights.iter().position(|&weight| !is_weight(weight)) {
+                    let query = part.queries.start + at;
+                    let place = Place::Query(QueryPlace { part: slot.part, layer: 0, image, query });
+                    return Err(Error::WeightValue { place, value: weights[at] });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the background's loss of a layer's queries is multiplied by in an image, where the part has such weights.
+    pub(crate) fn query_weights(&self, layout: &Layout, slot: &Slot, image: usize) -> Option<&'a [f32]> {
+        let queries = layout.parts[slot.part].queries.len();
+        let start = layout.query_weights[slot.part]? * layout.images + image * queries;
+        Some(&self.query_weights[start..][..queries])
     }
 
     fn check_target_values(&self, setup: &Setup) -> Result<()> {
@@ -205,6 +303,7 @@ impl Normalizers<'_> {
         };
         self.targets.map_or(Ok(()), |n| positive(TARGETS, n).and_then(|()| positive(TARGETS, n * least_factor)))?;
         self.union_pairs.map_or(Ok(()), |n| positive(UNION_PAIRS, n))?;
+        self.images.map_or(Ok(()), |n| positive(IMAGES, n))?;
         if let Some(numbers) = self.distilled {
             check_length(Array::Normalizer { name: DISTILLED }, numbers.len(), &[layers, 2])?;
             if let Some(&value) = numbers.iter().find(|n| !(n.is_finite() && **n >= 0.0)) {
@@ -225,11 +324,12 @@ impl Normalizers<'_> {
 const TARGETS: &str = "targets";
 const PAIRS: &str = "pairs";
 const UNION_PAIRS: &str = "union pairs";
+const IMAGES: &str = "images";
 const CLASS: &str = "class";
 const DISTILLED: &str = "distilled";
 
 /// Refuses what are no labels of a target.
-fn check_labels(labels: &[i32], known: &KnownLabels, place: TargetPlace) -> Result<()> {
+fn check_labels(labels: &[i32], known: &KnownLabels, has_values: bool, place: TargetPlace) -> Result<()> {
     let KnownLabels { classes, no_object, .. } = *known;
     if let Some(&value) = labels.iter().find(|&&value| !known.has(value)) {
         return Err(Error::Label { place, value, classes, no_object });
@@ -238,8 +338,16 @@ fn check_labels(labels: &[i32], known: &KnownLabels, place: TargetPlace) -> Resu
     match labels.len() {
         0 => fault("every target needs at least one"),
         1 => Ok(()),
-        _ if no_object.is_some() => fault("softmax classification takes one, sigmoid classification several"),
-        n if n > classes || (1..n).any(|k| labels[..k].contains(&labels[k])) => fault("no two may be the same"),
+        _ if no_object.is_some() && !has_values => {
+            fault("softmax classification takes one, sigmoid classification several")
+        }
+        n if n > classes || are_repeated(labels) => fault("no two may be the same"),
         _ => Ok(()),
     }
+}
+
+/// Whether any label stands there twice. Those of maps ascend.
+fn are_repeated(labels: &[i32]) -> bool {
+    let ascend = labels.windows(2).all(|pair| pair[0] < pair[1]);
+    !ascend && (1..labels.len()).any(|k| labels[..k].contains(&labels[k]))
 }

@@ -7,6 +7,7 @@
 //! have no part unless they are paired, and those that are not finite have none at all.
 
 use super::distill::{Distillation, UNSOUND, image_losses, taught};
+use super::divisor::FamilyNormalizers;
 use super::image::{Image, inspect};
 use super::jobs::{Job, JobOutputs, jobs};
 use super::plan::Slot;
@@ -141,22 +142,23 @@ pub(crate) fn distillations(
     all
 }
 
-/// The terms of all layers. Writes every element of the gradients. `normalizers`: for each layer, what geometric terms are
-/// divided by. `quality`: `[images, queries]` of every layer.
+/// The terms of all layers. Writes every element of the gradients. `normalizers`: for each layer, what the terms of each family
+/// are divided by. `quality`: `[images, queries]` of every layer.
 ///
 /// # Errors
 /// [`Error::Interrupted`](crate::Error::Interrupted).
 pub(crate) fn losses<'a>(
     step: &Step<'_>,
     (roles, quality): (&[i32], &[f64]),
-    normalizers: &[f64],
+    normalizers: &[FamilyNormalizers],
     distillations: &[Option<Distillation>],
     out: JobOutputs<'a, '_>,
     scratch: &mut Scratch,
 ) -> Result<Vec<Job<'a>>> {
     let mut jobs = late_jobs(step, out);
     run(step.threads, &mut jobs, scratch, |job, scratch| {
-        image_losses(step, job, (roles, quality), normalizers[job.slot], distillations[job.slot], &mut scratch.distill);
+        let normalizers = &normalizers[job.slot];
+        image_losses(step, job, (roles, quality), normalizers, distillations[job.slot], &mut scratch.distill);
         Ok(())
     })?;
     Ok(jobs)

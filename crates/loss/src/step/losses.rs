@@ -8,6 +8,7 @@ use super::matching::Sorted;
 use super::read::Read;
 use super::setup::Setup;
 use super::sums::Sums;
+use super::weighed::Weighed;
 use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::PositiveInputs;
 use crate::terms::pair::{PairOutputs, Pairs};
@@ -19,6 +20,7 @@ pub(crate) struct LossBuffers {
     /// How well each pair agrees; and what further families say of it.
     quality: Vec<f64>,
     spare: Vec<f64>,
+    weighed: Weighed,
     corrected: [Vec<f32>; MAX_FIELDS],
     /// Where queries have several pairs, how well all agree, and gradients of those beyond each query's first.
     repeated: Repeated,
@@ -38,6 +40,14 @@ const GRADIENTS: usize = 1 + FAMILIES.len();
 /// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scales(pub [f64; TERMS]);
+
+impl Scales {
+    /// Of an image whose terms are divided by numbers of its own, too.
+    pub fn divided(mut self, divisors: &[f64; TERMS]) -> Self {
+        self.0.iter_mut().zip(divisors).for_each(|(scale, divisor)| *scale /= divisor);
+        self
+    }
+}
 
 /// Where the results of an image go.
 pub(crate) struct ImageOutputs<'a, 'b> {
@@ -74,18 +84,26 @@ pub(crate) fn image(
         keep(pairs, agreement, quality);
     }
     let inputs = PositiveInputs {
-        logits: image.logits(&read.rows),
+        logits: read.logits,
         targets: &image.targets.all,
         pairs,
         quality: agreement,
         left_out,
+        query_weights: image.query_weights,
         background: read.background.sum,
         losses: read.losses,
         scale: scales.0[0],
     };
-    let logits_gradient = gradients.as_deref_mut().map(|gradients| &mut *gradients[0]);
-    let class = setup.class.positives(setup.level, inputs, logits_gradient, read.memory);
+    let by_columns = read.gradient;
+    let by_logits = gradients.as_deref_mut().map(|gradients| match image.columns {
+        None => &mut *gradients[0],
+        Some(_) => &mut *by_columns,
+    });
+    let class = setup.class.positives(setup.level, inputs, by_logits, read.memory);
     if let Some(gradients) = gradients {
+        if let Some(columns) = image.columns {
+            columns.scatter(by_columns, gradients[0]);
+        }
         for &query in left_out {
             gradients[0][query * image.classes..][..image.classes].fill(0.0);
         }
@@ -186,7 +204,7 @@ fn geometry<'a>(
     pairs: &Pairs<'_>,
     scales: &Scales,
     mut gradients: Option<&mut Gradients<'_>>,
-    LossBuffers { quality, spare, .. }: &'a mut LossBuffers,
+    LossBuffers { quality, spare, weighed, .. }: &'a mut LossBuffers,
 ) -> ([f64; TERMS], &'a [f64]) {
     let mut sums = [0.0; TERMS];
     let mut is_known = false;
@@ -196,10 +214,14 @@ fn geometry<'a>(
         let out = PairOutputs {
             scales: &scales.0[terms_of(family)],
             sums: &mut sums[terms_of(family)],
-            quality: first(if says { quality } else { spare }, pairs.list.len()),
+            quality: first(if says { &mut *quality } else { &mut *spare }, pairs.list.len()),
             gradient: gradients.as_deref_mut().map(|gradients| &mut *gradients[1 + family]),
         };
-        terms.add_loss(setup.level, pairs, out);
+        if image.targets.all.has_weights() {
+            weighed.add_loss(setup.level, terms, pairs, |target| image.targets.all.weight(target), out);
+        } else {
+            terms.add_loss(setup.level, pairs, out);
+        }
     }
     (sums, first(quality, pairs.list.len()))
 }

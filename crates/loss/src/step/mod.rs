@@ -2,6 +2,7 @@
 
 mod cost;
 mod distill;
+mod divisor;
 mod fixed;
 mod ignore;
 mod image;
@@ -25,6 +26,7 @@ mod setup;
 mod step;
 mod sums;
 mod union;
+mod weighed;
 
 pub use inputs::{Inputs, Normalizers};
 pub(crate) use needs::bytes;

@@ -19,6 +19,8 @@ struct Crowd {
     /// Whether targets may have several, and how many one has.
     several: bool,
     most: usize,
+    /// Whether images may lack columns.
+    has_columns: bool,
 }
 
 /// Bytes that a call takes, at most.
@@ -36,10 +38,12 @@ pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threa
     let count = |(threads, count): &(Threads, usize)| threads.count().min(*count).min(layers * layout.images);
     let threads = threads.map_or(1, count) as u128;
     let labels = if targets.has_several_labels() { targets.labels() as u128 } else { 0 };
+    let columns = targets.columns().len() as u128 * size_of::<[u32; 2]>() as u128;
     threads * of_image
         + jobs * JOB
         + targets.total() as u128 * TARGET
         + labels * LABEL
+        + columns
         + layout.reported_queries as u128 * QUERY
 }
 
@@ -54,7 +58,7 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     let layers = &layout.layers[own.layers.clone()];
     let has = |matching: Matching| (0..own.layers.len()).any(|layer| own.rule(layer).matching == matching);
     let (is_optimal, is_fixed) = (has(Matching::Optimal) || has(Matching::Fixed), has(Matching::Fixed));
-    let Crowd { targets, labels, several, most } = *largest;
+    let Crowd { targets, labels, several, most, ref has_columns } = *largest;
     let (queries, targets) = (own.queries.len() as u128 + LANES as u128, if is_optimal { targets } else { 0 });
     let group = own.queries.len() / own.groups;
     // where every query takes the nearest target, nothing is solved
@@ -89,6 +93,8 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
         }
     }
     let copied = if may_copy { queries * (classes as u128 + copied) } else { 0 };
+    // the columns that an image has, and the gradient by them
+    let copied = copied + if *has_columns { 2 * queries * classes as u128 } else { 0 };
     // where labels are looked up, and sixteen rows
     let lookup = ((1 + LANES) * classes) as u128;
     let of_labels = if several { (labels as u128 + queries * most as u128) * LABEL } else { 0 };
@@ -98,7 +104,13 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
 
 impl Crowd {
     fn of(targets: &Targets<'_>) -> Self {
-        let mut crowd = Self { targets: 0, labels: 0, several: targets.has_several_labels(), most: 1 };
+        let mut crowd = Self {
+            targets: 0,
+            labels: 0,
+            several: targets.has_several_labels(),
+            most: 1,
+            has_columns: !targets.columns().is_empty(),
+        };
         for range in (0..targets.images()).map(|image| targets.range(image)) {
             crowd.targets = crowd.targets.max(range.len());
             if crowd.several {

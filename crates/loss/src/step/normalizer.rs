@@ -1,7 +1,8 @@
 //! What the class term of a layer is divided by: a sum of weights that is known before the images are read, or is found
-//! only when they are matched; or the number of targets.
+//! only when they are matched; or a number of targets, pairs, labels, queries or images, which is always known before.
 
 use super::image::Image;
+use super::inputs::Normalizers;
 use super::jobs::Job;
 use super::part::Part;
 use super::plan::Slot;
@@ -22,13 +23,14 @@ pub(crate) struct ClassNormalizer {
 }
 
 impl ClassNormalizer {
-    /// What is known before the images are read. `targets`: of the batch. `images`: of the layer. `matches`: where they are
-    /// not to be solved, those of the layer, `[images, queries]`.
+    /// What is known before the images are read. `targets`: of the batch. `pairs`: of the layer. `images`: of the layer.
+    /// `matches`: where they are not to be solved, those of the layer, `[images, queries]`.
     pub fn new<'a>(
         setup: &Setup,
         part: &Part,
         targets: usize,
-        mut images: impl Iterator<Item = (ImageView<'a>, Known)>,
+        pairs: usize,
+        mut images: impl Iterator<Item = (ImageView<'a>, Known, Option<&'a [f32]>)>,
         matches: &[i32],
     ) -> Self {
         let queries = part.queries.len();
@@ -38,17 +40,27 @@ impl ClassNormalizer {
                 let sum = part.targets(targets);
                 return Self { sum, least: part.normalizer_factor, divisor: None, is_open: false };
             }
-            ClassDivisor::Queries => {
-                let sum = (images.count() * queries) as f64;
+            ClassDivisor::Pairs => return Self { sum: pairs as f64, least: 1.0, divisor: None, is_open: false },
+            ClassDivisor::Labels => {
+                let labels: f64 = images.map(|(view, ..)| setup.class.count(&view.kept)).sum();
+                let sum = labels * part.copies() as f64 * part.normalizer_factor;
+                return Self { sum, least: part.normalizer_factor, divisor: None, is_open: false };
+            }
+            ClassDivisor::Queries { least } => {
+                let sum = images.count() as f64 * (queries as f64).max(least);
+                return Self { sum, least: 0.0, divisor: Some(sum), is_open: false };
+            }
+            ClassDivisor::Images => {
+                let sum = images.count() as f64;
                 return Self { sum, least: 0.0, divisor: Some(sum), is_open: false };
             }
         }
         let mut next = 0;
         let divisor: Option<f64> = std::iter::from_fn(|| {
-            let (view, known) = images.next()?;
+            let (view, known, query_weights) = images.next()?;
             let own = &matches[next..next + queries];
             next += queries;
-            Some(weight_before_matching(setup, part, &view, known, own))
+            Some(weight_before_matching(setup, part, &view, known, own, query_weights))
         })
         .sum();
         // that a query is left out shows only when it is read
@@ -84,34 +96,61 @@ fn weight_before_matching(
     targets: &ImageView<'_>,
     known: Known,
     matches: &[i32],
+    query_weights: Option<&[f32]>,
 ) -> Option<f64> {
     if targets.has_ignored() {
         return None;
     }
     match known {
+        Known::All => Some(setup.class.weight(&targets.all, matches, &[], query_weights)),
+        // which queries are background is known only when they are matched
+        _ if query_weights.is_some() => None,
         // queries that are left out may be what targets lack
         Known::Some if matches.contains(&LEFT_OUT) => None,
-        Known::Nothing | Known::Some => {
-            setup.class.weight_before_matching(part.queries.len(), &targets.all, part.copies())
-        }
-        Known::All => Some(setup.class.weight(&targets.all, matches, &[])),
+        _ => setup.class.weight_before_matching(part.queries.len(), &targets.all, part.copies()),
     }
+}
+
+fn of_image(setup: &Setup, image: &Image<'_>, matches: &[i32]) -> Option<f64> {
+    let known = Known::of(image.slot, image.is_optimal);
+    weight_before_matching(setup, image.part, &image.targets, known, matches, image.query_weights)
 }
 
 /// Whether an image of a layer whose divisor is not known has nothing to add to it but what is.
 pub(crate) fn can_wait(setup: &Setup, image: &Image<'_>, matches: &[i32]) -> bool {
-    let known = Known::of(image.slot, image.is_optimal);
-    let weight = || weight_before_matching(setup, image.part, &image.targets, known, matches);
+    let weight = || of_image(setup, image, matches);
     !setup.leaves_out && weight().is_some()
+}
+
+/// What divides the class term of a layer: what the caller gave, or the layer's own. Absent where that is open. `slot`: the
+/// layer's number. `targets`: of the batch.
+pub(crate) fn divisor_of(
+    setup: &Setup,
+    part: &Part,
+    targets: usize,
+    own: &ClassNormalizer,
+    given: &Normalizers<'_>,
+    slot: usize,
+) -> Option<f64> {
+    if let Some(class) = given.class {
+        return Some(class[slot]);
+    }
+    match (setup.class.divisor(), given.images) {
+        (ClassDivisor::Targets, _) => Some(part.normalizer(given.targets, targets)),
+        (ClassDivisor::Pairs, _) => Some(given.pairs.map_or(own.sum.max(own.least), |pairs| pairs[slot])),
+        (ClassDivisor::Labels, _) => Some(own.sum.max(own.least)),
+        (ClassDivisor::Queries { least }, Some(images)) => Some(images * (part.queries.len() as f64).max(least)),
+        (ClassDivisor::Images, Some(images)) => Some(images),
+        _ => own.divisor,
+    }
 }
 
 /// The weight of an image once it is matched, added in the same order as before. `left_out`: queries that are not finite.
 pub(crate) fn image_weight(setup: &Setup, image: &Image<'_>, matches: &[i32], left_out: &[usize]) -> f64 {
-    let known = Known::of(image.slot, image.is_optimal);
-    let before = weight_before_matching(setup, image.part, &image.targets, known, matches);
+    let before = of_image(setup, image, matches);
     match before.filter(|_| left_out.is_empty()) {
         Some(weight) => weight,
-        None => setup.class.weight(&image.targets.all, matches, left_out),
+        None => setup.class.weight(&image.targets.all, matches, left_out, image.query_weights),
     }
 }
 

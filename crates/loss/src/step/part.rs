@@ -76,8 +76,12 @@ pub struct Part {
     pub union: bool,
     /// What the normaliser is multiplied by, beyond groups and repetitions; from 1e-12 to 1e24, as normalisers are.
     pub normalizer_factor: f64,
+    /// Whether a batch brings weights of its queries; see [`Inputs`](crate::Inputs).
+    pub has_query_weights: bool,
     /// Weight in the total.
     pub weight: f64,
+    /// One for each layer, in the total, which the part's own multiplies; empty where all are 1.
+    pub layer_weights: Vec<f64>,
     /// Weights of its loss terms in place of the configuration's; the matching cost keeps its own.
     pub weights: Option<Weights>,
 }
@@ -95,9 +99,16 @@ impl Part {
             class_agnostic: false,
             union: false,
             normalizer_factor: 1.0,
+            has_query_weights: false,
             weight: 1.0,
+            layer_weights: Vec::new(),
             weights: None,
         }
+    }
+
+    /// What a layer weighs in the total.
+    pub(crate) fn weight_of(&self, layer: usize) -> f64 {
+        self.layer_weights.get(layer).map_or(self.weight, |own| self.weight * own)
     }
 
     /// How a layer is matched.
@@ -148,6 +159,12 @@ impl Part {
         }
         if !(0.0..=LIMIT).contains(&self.weight) {
             return fail("weight", "a number from 0 to 1e12", self.weight);
+        }
+        if !self.layer_weights.is_empty() {
+            check_length(Array::LayerWeights { part }, self.layer_weights.len(), &[self.layers.len()])?;
+        }
+        if let Some(&weight) = self.layer_weights.iter().find(|weight| !(0.0..=LIMIT).contains(*weight)) {
+            return fail("layer weight", "a number from 0 to 1e12", weight);
         }
         self.weights.map_or(Ok(()), |weights| weights.check(WeightOf::Part(part), is_sigmoid))?;
         if !self.rules.is_empty() {

@@ -127,6 +127,10 @@ pub(crate) struct Layout {
     pub given: usize,
     /// Queries of all slots with added costs.
     pub cost_queries: usize,
+    /// For each part, the queries of those before that have weights; present where its queries have some.
+    pub query_weights: Vec<Option<usize>>,
+    /// Queries of all parts that have weights.
+    pub weighed_queries: usize,
 }
 
 /// A tensor.
@@ -176,7 +180,14 @@ impl Layout {
             reported_queries: 0,
             given: 0,
             cost_queries: 0,
+            query_weights: Vec::new(),
+            weighed_queries: 0,
         };
+        for part in &layout.parts {
+            let own = part.has_query_weights.then_some(layout.weighed_queries);
+            layout.weighed_queries += own.map_or(0, |_| part.queries.len());
+            layout.query_weights.push(own);
+        }
         layout.add_stacks(&stacks);
         layout.check_parts(setup)?;
         layout.check_cover()?;

@@ -7,10 +7,10 @@ use simd::padded;
 use super::image::{Image, inspect};
 use super::setup::Setup;
 use super::sums::NonFiniteCounts;
-use crate::batch::{ImageTargets, Labels};
+use crate::batch::{Columns, ImageTargets, Labels};
 use crate::error::{Error, Result};
 use crate::field::{FieldRows, MAX_FIELDS};
-use crate::terms::class::{Background, BackgroundOutputs, Purpose};
+use crate::terms::class::{Background, BackgroundOutputs, Logits, Purpose};
 use crate::terms::memory::TermMemory;
 use crate::terms::{FAMILIES, LOGITS, queries_of};
 
@@ -27,12 +27,19 @@ pub(crate) struct ReadBuffers {
     sanitized: [Vec<f32>; MAX_FIELDS],
     left_out: Vec<usize>,
     class: TermMemory,
+    /// Of an image that lacks columns, the logits of those that it has, and the gradient by them.
+    gathered: Vec<f32>,
+    gradient: Vec<f32>,
 }
 
 /// What is known of an image once it is read.
 pub(crate) struct Read<'a> {
     /// The image's queries, or a sanitised copy of them.
     pub rows: FieldRows<'a>,
+    /// Their logits, of the columns that the image has.
+    pub logits: Logits<'a>,
+    /// Where the image lacks columns, the gradient by those logits, if it is wanted.
+    pub gradient: &'a mut [f32],
     /// Queries that are not finite, ascending.
     pub left_out: &'a [usize],
     pub labels: &'a Labels,
@@ -56,9 +63,10 @@ impl ReadBuffers {
 
     /// Bytes that grow with an image.
     pub fn held(&self) -> usize {
-        let Self { labels, class_rows, losses, layouts, sanitized, class, .. } = self;
+        let Self { labels, class_rows, losses, layouts, sanitized, class, gathered, gradient, .. } = self;
         let rows = layouts.iter().chain(sanitized).map(held).sum::<usize>();
-        labels.held() + held(class_rows) + held(losses) + class.held() + rows
+        let of_columns = held(gathered) + held(gradient);
+        labels.held() + held(class_rows) + held(losses) + class.held() + of_columns + rows
     }
 }
 
@@ -73,31 +81,50 @@ pub(crate) fn read<'a>(
     buffers: &'a mut ReadBuffers,
     counts: &mut NonFiniteCounts,
 ) -> Result<Read<'a>> {
-    let ReadBuffers { labels, class_rows, losses, layouts, sanitized, left_out, class } = buffers;
+    let ReadBuffers { labels, class_rows, losses, layouts, sanitized, left_out, class, gathered, gradient } = buffers;
     let targets = if image.is_optimal { image.targets.kept } else { ImageTargets::none() };
-    labels.set(&targets, image.classes);
+    labels.set(&targets, image.classes, image.columns);
     let stride = padded(image.queries);
     let class_rows =
         first_rows("", class_rows, [labels.rows(), stride]).map_err(Error::refused(Some(image.slot.part)))?;
     let losses = first(losses, stride);
     left_out.clear();
-    let mut pass = |rows: FieldRows<'_>, purpose: Purpose<'_>| {
+    let wants_gradient = matches!(purpose, Purpose::Loss { gradient: Some(_), .. });
+    let count = image.columns.filter(|_| wants_gradient).map_or(0, Columns::count);
+    let gradient = first(gradient, image.queries * count);
+    let mut pass = |rows: FieldRows<'_>, left_out: &[usize], purpose: Purpose<'_>| {
         let mut is_sound = true;
         for (family, terms) in setup.pairs(image.active()) {
             is_sound &= terms.lay_out(setup.level, rows, &mut layouts[family]);
         }
+        if let Some(columns) = image.columns {
+            columns.gather(rows.get(LOGITS), gathered);
+            let own = columns.count();
+            left_out
+                .iter()
+                .for_each(|&query| setup.class.neutralize(&mut gathered[query * own..][..own], image.columns));
+        }
+        let purpose = match purpose {
+            Purpose::Loss { scale, gradient: Some(_) } if image.columns.is_some() => {
+                Purpose::Loss { scale, gradient: Some(&mut *gradient) }
+            }
+            purpose => purpose,
+        };
         let out = BackgroundOutputs { losses, rows: class_rows };
-        let background = setup.class.background(setup.level, image.logits(&rows), labels, purpose, out, class);
+        let logits = image.logits(&rows, gathered);
+        let background = setup.class.background(setup.level, logits, labels, purpose, out, class);
         Background { is_finite: background.is_finite && is_sound, ..background }
     };
     let scale = purpose.scale();
     let mut rows = image.rows;
-    let mut background = pass(rows, purpose.reborrow());
+    let mut background = pass(rows, &[], purpose.reborrow());
     if !background.is_finite && sanitize(setup, image, sanitized, left_out, counts)? {
         rows = rows.copied(sanitized);
-        background = pass(rows, purpose);
+        background = pass(rows, left_out, purpose);
     }
-    Ok(Read { rows, left_out, labels, background, scale, class_rows, losses, layouts: &*layouts, memory: class })
+    let logits = image.logits(&rows, gathered);
+    let layouts = &*layouts;
+    Ok(Read { rows, logits, gradient, left_out, labels, background, scale, class_rows, losses, layouts, memory: class })
 }
 
 /// Looks at every value of an image that did not look sound. Returns whether a copy must stand in for it, since queries are
@@ -141,7 +168,7 @@ fn sanitize(
         let width = image.rows.width(field);
         for &query in left_out.iter() {
             let row = &mut copies[field][query * width..][..width];
-            if field == LOGITS { setup.class.neutralize(row) } else { row.fill(0.0) }
+            if field == LOGITS { setup.class.neutralize(row, None) } else { row.fill(0.0) }
         }
     }
     let mut is_corrected = false;

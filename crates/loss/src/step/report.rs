@@ -16,11 +16,12 @@ pub struct LayerReport {
     pub class_error: f64,
     /// Mean over images of |queries classified as objects - targets|.
     pub cardinality_error: f64,
-    /// What the class term was divided by: the sum of the cross-entropy weights, the number of targets, or what the caller
-    /// gave for it.
+    /// What the class term was divided by: the sum of the cross-entropy weights, another number that the configuration names, or
+    /// what the caller gave for it.
     pub class_normalizer: f64,
-    /// What the geometric terms were divided by.
-    pub normalizer: f64,
+    /// What the terms of each family were divided by, in the order of [`describe`](crate::describe()). Where each image is divided
+    /// by a number of its own, that comes before this.
+    pub normalizers: [f64; FAMILIES.len()],
     /// What the batch itself has, whatever the caller gave.
     pub counts: LayerCounts,
 }
@@ -28,11 +29,11 @@ pub struct LayerReport {
 /// What the normalisers of a layer come from, before anything is clamped: numbers that add up where a batch is split.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LayerCounts {
-    /// The sum of the cross-entropy weights; or where the number of targets divides the class term, that number, multiplied
-    /// as [`Normalizers::targets`](crate::Normalizers::targets) is.
+    /// The sum of the cross-entropy weights; or where another number divides the class term, that number, those of targets and
+    /// labels multiplied as [`Normalizers::targets`](crate::Normalizers::targets) is.
     pub class_weight: f64,
-    /// The least that the class term is divided by, however small that sum is: the part's factor, or 0 for the sum of
-    /// weights.
+    /// The least that the class term is divided by, however small that sum is: the part's factor for targets and labels, 1 for
+    /// pairs, otherwise 0.
     pub least_class_weight: f64,
     /// Pairs of the matching, those of queries that are not finite included.
     pub pairs: usize,
@@ -48,6 +49,8 @@ pub struct Report {
     pub loss: f64,
     /// What the geometric terms were divided by, but for what parts multiply it by.
     pub target_normalizer: f64,
+    /// What stood for the number of images where terms are divided by that, or by the number of queries.
+    pub image_normalizer: f64,
     /// What the geometric terms of the union matching were divided by; 0 where no part uses it.
     pub union_normalizer: f64,
     /// Targets that are not ignored.
@@ -68,7 +71,7 @@ impl Default for LayerReport {
             class_error: 0.0,
             cardinality_error: 0.0,
             class_normalizer: 0.0,
-            normalizer: 0.0,
+            normalizers: [0.0; FAMILIES.len()],
             counts,
         }
     }
@@ -82,11 +85,12 @@ impl NonFiniteCounts {
 }
 
 impl Report {
-    /// Of a batch with so many targets and layers, before anything is computed.
-    pub(crate) fn new(targets: usize, layers: usize) -> Self {
+    /// Of a batch with so many targets, images and layers, before anything is computed.
+    pub(crate) fn new(targets: usize, images: usize, layers: usize) -> Self {
         Self {
             loss: 0.0,
             target_normalizer: (targets as f64).max(1.0),
+            image_normalizer: (images as f64).max(1.0),
             union_normalizer: 0.0,
             targets,
             union_pairs: 0,
@@ -103,18 +107,18 @@ impl Report {
 }
 
 impl LayerReport {
-    /// The terms of a layer. `family`: of each number. `normalizer`: of geometric terms.
+    /// The terms of a layer. `family`: of each number. `normalizers`: of each family.
     pub(crate) fn new<'a>(
         sums: &Sums,
         family: impl Fn(usize) -> &'a Built,
         class_normalizer: f64,
-        normalizer: f64,
+        normalizers: &[f64; FAMILIES.len()],
         images: usize,
         counts: LayerCounts,
     ) -> Self {
         let mut terms = sums.terms;
         terms[0] *= reciprocal(class_normalizer);
-        for index in 0..FAMILIES.len() {
+        for (index, &normalizer) in normalizers.iter().enumerate() {
             // terms over layers have weights of their own
             let divided = match family(index) {
                 Built::Pair(_) => terms_of(index),
@@ -127,7 +131,7 @@ impl LayerReport {
             class_error: 100.0 - 100.0 * sums.correct as f64 / sums.matched as f64,
             cardinality_error: sums.cardinality_error as f64 / images.max(1) as f64,
             class_normalizer,
-            normalizer,
+            normalizers: *normalizers,
             counts,
         }
     }

@@ -8,13 +8,14 @@
 
 use simd::padded;
 
+use super::divisor::FamilyNormalizers;
 use super::image::Image;
 use super::inputs::Normalizers;
 use super::jobs::{Gradients, Job, JobOutputs, jobs};
 use super::late::{self, Matched};
 use super::losses::{self, ImageOutputs, Scales};
 use super::matching::{self, transpose};
-use super::normalizer::{self, ClassNormalizer, Known, can_wait, image_weight, reciprocal};
+use super::normalizer::{self, ClassNormalizer, Known, can_wait, divisor_of, image_weight, reciprocal};
 use super::plan::Slot;
 use super::pool::run;
 use super::read::{self, Read};
@@ -25,7 +26,8 @@ use super::step::Step;
 use super::sums::{NonFiniteCounts, Sums};
 use super::{cost, fixed, ignore, score, union};
 use crate::error::Result;
-use crate::terms::class::{ClassDivisor, Purpose};
+use crate::terms::FAMILIES;
+use crate::terms::class::Purpose;
 
 /// Logits that take as long to read as a cell of a cost matrix takes to fill and to match.
 const LOGITS_PER_CELL: usize = 2;
@@ -73,26 +75,24 @@ pub(crate) fn compute(
     let (setup, layout) = (step.setup, step.layout);
     let slots = &layout.slots;
     let targets = step.views.total();
-    let mut report = Report::new(targets, slots.len());
+    let mut report = Report::new(targets, layout.images, slots.len());
+    report.image_normalizer = given.images.unwrap_or(report.image_normalizer);
     report.target_normalizer = given.targets.unwrap_or(report.target_normalizer);
     let mut sums = vec![Sums::default(); slots.len()];
     let mut class = vec![ClassNormalizer::default(); slots.len()];
-    let mut normalizers = vec![1.0; slots.len()];
+    let mut normalizers = vec![[1.0; FAMILIES.len()]; slots.len()];
     let has_late = slots.iter().any(|slot| setup.late(&slot.active).is_some());
     let mut quality = std::mem::take(&mut scratch.quality);
     quality.resize(if has_late { matches.len() } else { 0 }, 0.0);
     for stage in Stage::all(slots) {
         for (index, slot) in slots.iter().enumerate().filter(|(_, slot)| stage.takes(slot)) {
             take_over(step, slot, matches);
-            class[index] = before_matching(step, slot, matches);
-            if let Some(given) = given.class {
-                class[index].divisor = Some(given[index]);
-            } else if setup.class.divisor() == ClassDivisor::Targets {
-                class[index].divisor = Some(layout.parts[slot.part].normalizer(given.targets, targets));
-            }
             let pairs = step.pairs(index, matches);
             report.layers[index].counts.pairs = pairs;
-            normalizers[index] = step.normalizer(index, &given, pairs);
+            normalizers[index] = step.normalizers(index, &given, pairs);
+            let own = before_matching(step, slot, pairs, matches);
+            let divisor = divisor_of(setup, &layout.parts[slot.part], targets, &own, &given, index);
+            class[index] = ClassNormalizer { divisor, ..own };
         }
         let scales = layer_scales(step, &normalizers, |index| class[index].divisor.unwrap_or(0.0));
         let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
@@ -145,9 +145,9 @@ pub(crate) fn compute(
         let out = JobOutputs { gradients: &mut *gradients, matches: &mut *matches, quality: &mut quality };
         union_losses(step, union, report.union_normalizer, out, &mut sums, scratch)?;
     }
-    for (normalizer, slot) in normalizers.iter_mut().zip(slots) {
+    for (normalizers, slot) in normalizers.iter_mut().zip(slots) {
         if layout.parts[slot.part].union {
-            *normalizer = report.union_normalizer;
+            normalizers.fill(report.union_normalizer);
         }
     }
     if has_late {
@@ -165,9 +165,9 @@ pub(crate) fn compute(
         let ClassNormalizer { sum, least, divisor, .. } = class[index];
         let counts = LayerCounts { class_weight: sum, least_class_weight: least, ..layer.counts };
         let (own, family) = (&sums[index], |family| setup.family(family));
-        *layer = LayerReport::new(own, family, divisor.unwrap_or(sum), normalizers[index], layout.images, counts);
+        *layer = LayerReport::new(own, family, divisor.unwrap_or(sum), &normalizers[index], layout.images, counts);
         let part = &layout.parts[slot.part];
-        report.loss += part.weight * layer.total(&step.weights(part));
+        report.loss += part.weight_of(slot.layer) * layer.total(&step.weights(part));
     }
     Ok(report)
 }
@@ -183,15 +183,15 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
     let step = &Step { further: Some(&further), ..*step };
     let (setup, layout) = (step.setup, step.layout);
     let slots = &layout.slots;
-    let mut report = Report::new(step.views.total(), slots.len());
+    let mut report = Report::new(step.views.total(), layout.images, slots.len());
     let mut class = vec![ClassNormalizer::default(); slots.len()];
     for stage in Stage::all(slots) {
         for (index, slot) in slots.iter().enumerate().filter(|(_, slot)| stage.takes(slot)) {
             take_over(step, slot, matches);
-            class[index] = before_matching(step, slot, matches);
             let pairs = step.pairs(index, matches);
             report.layers[index].counts.pairs = pairs;
-            report.layers[index].normalizer = step.normalizer(index, &Normalizers::default(), pairs);
+            report.layers[index].normalizers = step.normalizers(index, &Normalizers::default(), pairs);
+            class[index] = before_matching(step, slot, pairs, matches);
         }
         let out = JobOutputs { gradients: &mut [], matches: &mut *matches, quality: &mut [] };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
@@ -213,7 +213,7 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
     let union = union_matches(step, matches, &mut report)?;
     for (layer, slot) in report.layers.iter_mut().zip(slots) {
         if layout.parts[slot.part].union {
-            layer.normalizer = report.union_normalizer;
+            layer.normalizers.fill(report.union_normalizer);
         }
     }
     if late::distills(step) {
@@ -252,10 +252,9 @@ pub(crate) fn costs(step: &Step<'_>, out: &mut [f32], scratch: &mut Scratch) -> 
 
 /// What the terms of each layer are multiplied by in their gradients. `divisor`: of a layer's class term. `normalizers`: for
 /// each layer, what geometric terms are divided by.
-fn layer_scales(step: &Step<'_>, normalizers: &[f64], divisor: impl Fn(usize) -> f64) -> Vec<Scales> {
+fn layer_scales(step: &Step<'_>, normalizers: &[FamilyNormalizers], divisor: impl Fn(usize) -> f64) -> Vec<Scales> {
     let slots = step.layout.slots.iter().zip(normalizers).enumerate();
-    let of = |part: usize, divisor, normalizer| step.scales(&step.layout.parts[part], reciprocal(divisor), normalizer);
-    slots.map(|(index, (slot, &normalizer))| of(slot.part, divisor(index), normalizer)).collect()
+    slots.map(|(index, (slot, own))| step.scales(slot, reciprocal(divisor(index)), own)).collect()
 }
 
 /// All stages for one image.
@@ -267,6 +266,8 @@ fn compute_image(
     scratch: &mut Scratch,
 ) -> Result<()> {
     let setup = step.setup;
+    let divisors = step.image_divisors(image.part, image.image);
+    let scales = divisors.as_ref().map_or(*scales, |divisors| scales.divided(divisors));
     let scale = setup.class.pass_scale(scales.0[0]);
     let gradient = job.gradients.as_mut().map(|gradients: &mut Gradients<'_>| &mut *gradients[0]);
     let purpose = Purpose::Loss { scale, gradient };
@@ -275,7 +276,8 @@ fn compute_image(
     sorted.set(job.matches, read.left_out);
     sorted.add(step.further_pairs(image.slot, image.image));
     let out = ImageOutputs { gradients: job.gradients.as_mut(), quality: job.quality.as_deref_mut() };
-    job.sums = losses::image(setup, image, read, sorted, scales, out, losses);
+    job.sums = losses::image(setup, image, read, sorted, &scales, out, losses);
+    divisors.iter().for_each(|divisors| job.sums.divide(divisors));
     Ok(())
 }
 
@@ -334,7 +336,7 @@ fn union_losses(
     let mut union_jobs = jobs(layout, takes, work, out);
     run(step.threads, &mut union_jobs, scratch, |job, scratch| {
         let image = step.image(job.slot, job.image);
-        let scales = step.scales(image.part, 1.0, normalizer);
+        let scales = step.scales(image.slot, 1.0, &[normalizer; FAMILIES.len()]);
         let own = &union[image.image * image.queries..][..image.queries];
         let Scratch { sorted, losses, .. } = scratch;
         let out = ImageOutputs { gradients: job.gradients.as_mut(), quality: job.quality.as_deref_mut() };
@@ -355,12 +357,15 @@ fn take_over(step: &Step<'_>, slot: &Slot, matches: &mut [i32]) {
 }
 
 /// What is known of a layer's class normaliser before its images are read.
-fn before_matching(step: &Step<'_>, slot: &Slot, matches: &[i32]) -> ClassNormalizer {
+fn before_matching(step: &Step<'_>, slot: &Slot, pairs: usize, matches: &[i32]) -> ClassNormalizer {
     let part = &step.layout.parts[slot.part];
     let known = Known::of(slot, slot.is_optimal());
-    let image = |image| (step.views.image(image, part.class_agnostic), known);
+    let image = |image| {
+        let query_weights = step.inputs.query_weights(step.layout, slot, image);
+        (step.views.image(image, part.class_agnostic), known, query_weights)
+    };
     let images = (0..step.layout.images).map(image);
-    ClassNormalizer::new(step.setup, part, step.views.total(), images, &matches[slot.matches.clone()])
+    ClassNormalizer::new(step.setup, part, step.views.total(), pairs, images, &matches[slot.matches.clone()])
 }
 
 /// How long an image takes, in logits to read.

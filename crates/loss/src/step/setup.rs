@@ -5,10 +5,11 @@ use std::sync::Arc;
 use lsap::memory;
 use simd::Level;
 
-use crate::config::{Config, IGNORE_OVERLAP, IGNORE_THRESHOLD, NON_FINITE, NORMALIZATION};
+use crate::config::{Config, IGNORE_OVERLAP, IGNORE_THRESHOLD, NON_FINITE};
 use crate::error::{Error, Result};
 use crate::terms::class::ClassTerm;
-use crate::terms::family::{Built, Places};
+use crate::terms::divisor::{self, Divisor, NORMALIZATION};
+use crate::terms::family::{Built, Family, Places};
 use crate::terms::late::LateTerms;
 use crate::terms::pair::{Overlap, PairTerms};
 use crate::terms::{FAMILIES, queries_of, target_fields, targets_of};
@@ -31,8 +32,8 @@ pub(crate) struct Setup {
     pub weights: Weights,
     /// Whether queries that are not finite are left out, rather than refused.
     pub leaves_out: bool,
-    /// Whether geometric terms are divided by the number of pairs of their layer, rather than of targets.
-    pub divides_by_pairs: bool,
+    /// What the terms of each family are divided by.
+    pub divisors: [Divisor; FAMILIES.len()],
     /// What is measured where a query lies on an ignored target, and above which value it is left out.
     pub ignore: (Overlap, f64),
 }
@@ -43,7 +44,7 @@ impl Setup {
         config.check()?;
         let (kind, options) = (config.kind()?, &config.options);
         let target = |name: &str| target_fields().position(|target| target.field.name == name).unwrap_or(usize::MAX);
-        let build = |(index, family): (usize, &&'static crate::terms::family::Family)| {
+        let build = |(index, family): (usize, &&'static Family)| {
             let (queries, targets) = (queries_of(index).start, targets_of(index).start);
             (family.build)(options, Places { queries, targets, target: &target })
         };
@@ -60,7 +61,11 @@ impl Setup {
             families: FAMILIES.iter().enumerate().map(build).collect::<Result<_>>()?,
             cost: config.cost,
             weights: config.weights,
-            divides_by_pairs: options.word(&NORMALIZATION) == "num-pairs",
+            divisors: FAMILIES.map(|family| {
+                let own = family.options.iter().find(|info| info.name.strip_prefix(divisor::OWN) == Some(family.name));
+                let word = own.and_then(|info| options.given_word(info));
+                Divisor::of(word.unwrap_or(options.word(&NORMALIZATION)))
+            }),
             leaves_out: options.word(&NON_FINITE) == "worst",
             ignore: (overlap, options.number(&IGNORE_THRESHOLD)),
         })

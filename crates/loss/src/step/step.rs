@@ -2,16 +2,17 @@
 
 use lsap::Threads;
 
+use super::divisor::FamilyNormalizers;
 use super::fixed;
 use super::image::Image;
-use super::inputs::{Inputs, Normalizers};
+use super::inputs::Inputs;
 use super::losses::Scales;
 use super::part::Part;
 use super::plan::{Layout, Slot};
 use super::score::Further;
 use super::setup::Setup;
 use crate::batch::Views;
-use crate::terms::TERMS;
+use crate::terms::{TERMS, terms_of};
 use crate::weights::Weights;
 
 /// What all stages look at.
@@ -43,14 +44,6 @@ impl<'a> Step<'a> {
         part.weights.unwrap_or(self.setup.weights)
     }
 
-    /// What the geometric terms of a layer are divided by, by its own matching.
-    pub fn normalizer(&self, slot: usize, given: &Normalizers<'_>, pairs: usize) -> f64 {
-        if self.setup.divides_by_pairs {
-            return given.pairs.map_or((pairs as f64).max(1.0), |pairs| pairs[slot]);
-        }
-        self.layout.parts[self.layout.slots[slot].part].normalizer(given.targets, self.views.total())
-    }
-
     /// How many pairs the matching of a layer has. `matches`: that matching, as far as it is known.
     pub fn pairs(&self, slot: usize, matches: &[i32]) -> usize {
         let slot = &self.layout.slots[slot];
@@ -73,19 +66,24 @@ impl<'a> Step<'a> {
         images.map(|image| of(image).count() + further(image)).sum()
     }
 
-    /// What the terms of a part are multiplied by in the gradient. `class`: what the class term is multiplied by, beyond its
-    /// weight. `normalizer`: what geometric terms are divided by.
-    pub fn scales(&self, part: &Part, class: f64, normalizer: f64) -> Scales {
+    /// What the terms of a layer are multiplied by in the gradient. `class`: what the class term is multiplied by, beyond its
+    /// weight. `normalizers`: what the terms of each family are divided by.
+    pub fn scales(&self, slot: &Slot, class: f64, normalizers: &FamilyNormalizers) -> Scales {
+        let part = &self.layout.parts[slot.part];
+        let own = part.weight_of(slot.layer);
         let weights = self.weights(part);
         let mut scales = [0.0; TERMS];
-        for (scale, weight) in scales.iter_mut().zip(weights.all()) {
-            *scale = part.weight * weight / normalizer;
-            if *weight > 0.0 {
-                // a part without a weight has the term in its report all the same; the gradient is 0 either way
-                *scale = scale.max(f64::MIN_POSITIVE);
+        for (family, &normalizer) in normalizers.iter().enumerate() {
+            for term in terms_of(family) {
+                let weight = weights.all()[term];
+                scales[term] = own * weight / normalizer;
+                if weight > 0.0 {
+                    // a part without a weight has the term in its report all the same; the gradient is 0 either way
+                    scales[term] = scales[term].max(f64::MIN_POSITIVE);
+                }
             }
         }
-        scales[0] = part.weight * weights.class() * class;
+        scales[0] = own * weights.class() * class;
         Scales(scales)
     }
 }

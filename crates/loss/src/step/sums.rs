@@ -23,6 +23,11 @@ pub struct NonFiniteCounts {
 }
 
 impl Sums {
+    /// Divides each term.
+    pub fn divide(&mut self, divisors: &[f64; TERMS]) {
+        self.terms.iter_mut().zip(divisors).for_each(|(term, divisor)| *term /= divisor);
+    }
+
     pub fn add(&mut self, other: &Self) {
         self.terms.iter_mut().zip(other.terms).for_each(|(sum, value)| *sum += value);
         self.matched += other.matched;

@@ -7,7 +7,7 @@ use simd::Level;
 
 use super::memory::TermMemory;
 use super::pair::ClassCosts;
-use crate::batch::{ImageTargets, Labels};
+use crate::batch::{Columns, ImageTargets, Labels};
 
 /// What the pass over an image's logits is for.
 pub(crate) enum Purpose<'a> {
@@ -29,6 +29,22 @@ pub(crate) struct Logits<'a> {
     pub values: &'a [f32],
     pub queries: usize,
     pub classes: usize,
+    /// Where the image lacks columns, those that it has, which the values are of.
+    pub columns: Option<&'a Columns>,
+}
+
+impl<'a> Logits<'a> {
+    /// Those of a query.
+    #[inline]
+    pub fn row(&self, query: usize) -> &'a [f32] {
+        &self.values[query * self.classes..][..self.classes]
+    }
+
+    /// The column of a label.
+    #[inline]
+    pub fn place(&self, label: usize) -> usize {
+        self.columns.map_or(label, |columns| columns.place(label))
+    }
 }
 
 /// Where the pass writes.
@@ -60,6 +76,8 @@ pub(crate) struct PositiveInputs<'a> {
     pub quality: &'a [f64],
     /// Queries that have no part in the loss, ascending.
     pub left_out: &'a [usize],
+    /// `[queries]`: what the background's loss is multiplied by; absent where that is 1 for all.
+    pub query_weights: Option<&'a [f32]>,
     /// The sum of the pass.
     pub background: f64,
     /// Its losses. Those of pairs and of queries that are left out lose their meaning.
@@ -78,14 +96,23 @@ pub(crate) struct ClassSum {
 }
 
 /// What a class term is divided by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum ClassDivisor {
     /// The sum of the weights of all queries.
     Weights,
     /// The number of targets, as geometric terms are.
     Targets,
+    /// The number of pairs of the layer.
+    Pairs,
+    /// The number of labels of all targets, as [`ClassTerm::count`] has it.
+    Labels,
     /// The number of queries.
-    Queries,
+    Queries {
+        /// The fewest that an image counts as.
+        least: f64,
+    },
+    /// Each image by its own [`ClassTerm::count`], then by the number of images.
+    Images,
 }
 
 /// A kind of classification.
@@ -98,19 +125,29 @@ pub(crate) trait ClassTerm: Debug + Send + Sync {
         false
     }
 
-    /// Sets the logits of a query that is left out such that its loss can be left out, and that it is no object.
-    fn neutralize(&self, row: &mut [f32]);
+    /// Sets the logits of a query that is left out such that its loss can be left out, and that it is no object. `columns`: as in
+    /// [`Logits`].
+    fn neutralize(&self, row: &mut [f32], columns: Option<&Columns>);
 
     /// What the term is divided by.
     fn divisor(&self) -> ClassDivisor;
+
+    /// How many things of an image's targets a class term is about: labels in sigmoid classification, otherwise targets.
+    fn count(&self, targets: &ImageTargets<'_>) -> f64;
 
     /// The sum of the weights of an image's queries, where it does not depend on which targets find a query. `copies`: how
     /// many queries each target is meant to find.
     fn weight_before_matching(&self, queries: usize, targets: &ImageTargets<'_>, copies: usize) -> Option<f64>;
 
     /// The sum of the weights of an image's queries. `matches`: `[queries]`. `left_out`: those that have no part in the loss
-    /// though they may be matched, ascending.
-    fn weight(&self, targets: &ImageTargets<'_>, matches: &[i32], left_out: &[usize]) -> f64;
+    /// though they may be matched, ascending. `query_weights`: as in [`PositiveInputs`].
+    fn weight(
+        &self,
+        targets: &ImageTargets<'_>,
+        matches: &[i32],
+        left_out: &[usize],
+        query_weights: Option<&[f32]>,
+    ) -> f64;
 
     /// What [`ClassTerm::background`] multiplies the background's loss by in the gradient, where it is to be `scale` times
     /// the class term.

@@ -4,6 +4,7 @@ mod axis;
 mod boxes;
 pub(crate) mod class;
 mod classes;
+pub(crate) mod divisor;
 mod edges;
 pub(crate) mod family;
 mod lanes;

@@ -24,6 +24,11 @@ pub struct Case {
     pub ignored: Vec<u8>,
     pub given: Vec<i32>,
     pub costs: Vec<f32>,
+    /// A value for each label, a weight for each target, which columns each image has, and weights of queries; empty for none.
+    pub values: Vec<f32>,
+    pub weights: Vec<f32>,
+    pub columns: Vec<u8>,
+    pub query_weights: Vec<f32>,
 }
 
 /// How a case is run.
@@ -84,7 +89,14 @@ impl Case {
         let fields: Vec<_> = self.fields.iter().map(Vec::as_slice).collect();
         let label_offsets = self.label_offsets.as_deref();
         let targets = Targets::new(&self.labels, label_offsets, &fields, &self.offsets, &self.ignored)?;
-        call(&Inputs { tensors: &tensors, given: &self.given, costs: &self.costs, targets })
+        let targets = targets.with_values(&self.values)?.with_weights(&self.weights)?.with_columns(&self.columns);
+        call(&Inputs {
+            tensors: &tensors,
+            given: &self.given,
+            costs: &self.costs,
+            query_weights: &self.query_weights,
+            targets,
+        })
     }
 
     /// The loss with its gradients.

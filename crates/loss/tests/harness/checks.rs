@@ -296,6 +296,7 @@ pub fn images_alone(case: &Case) {
     let normalizers = Normalizers {
         targets: Some(report.target_normalizer),
         pairs: Some(&pairs),
+        images: Some(case.structure.images as f64),
         union_pairs: Some(report.union_normalizer).filter(|&pairs| pairs > 0.0),
         class: Some(&class),
         distilled: Some(&distilled),

@@ -34,8 +34,10 @@ pub struct DefinedLayer {
     pairs: Vec<i32>,
     /// Further pairs: the row among `[images, queries]`, and the target in its image.
     pub further: Vec<(usize, i32)>,
-    /// What the terms are divided by, but for those between layers.
-    normalizer: f64,
+    /// What the terms are divided by, but for those between layers, where that is the number of pairs; and whether these are
+    /// those of the union matching, which all families are divided by.
+    pair_count: f64,
+    is_union: bool,
     /// Number of the layer that teaches, and the shares of means in what it does.
     teacher: Option<(usize, [f64; 2])>,
 }
@@ -93,8 +95,11 @@ impl<'a> Definition<'a> {
         let mut class_weight = 0.0;
         let (mut matched, mut correct, mut cardinality_error) = (0.0, 0.0, 0.0);
         let queries = self.part(layer).queries.len();
+        let images = self.case.structure.images as f64;
+        let mut labels_of_all = 0.0;
         for image in 0..self.case.structure.images {
             let mut objects = 0.0f64;
+            let before = std::mem::replace(&mut sums, vec![0.0; terms().count()]);
             for row in image * queries..(image + 1) * queries {
                 let (query, fixed) = (now.row(row), fixed.row(row));
                 let x = query.field("logits");
@@ -140,16 +145,40 @@ impl<'a> Definition<'a> {
                     correct += f64::from(u8::from(labels.contains(&(classes::largest(x) as i32))));
                 }
             }
-            let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target)).count();
+            let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target));
+            let labels: usize = kept.clone().map(|target| self.labels(layer, target).len()).sum();
+            labels_of_all += labels as f64;
+            let kept = kept.count();
+            if layer.settings.word("classification.normalization") == "per-image" {
+                sums[0] /= self.copies_of(layer, labels as f64);
+            }
+            for (place, family) in term_families() {
+                if !layer.is_union && layer.settings.normalization(family) == "per-image" {
+                    sums[place] /= self.copies_of(layer, kept as f64);
+                }
+            }
+            sums.iter_mut().zip(before).for_each(|(sum, before)| *sum += before);
             cardinality_error += (objects - (kept * self.part(layer).repeat) as f64).abs();
         }
-        let class_normalizer = match classes::normalization(&layer.settings) {
+        let least_queries = layer.settings.number("classification.minQueries");
+        let class_normalizer = match layer.settings.word("classification.normalization") {
             "weighted-mean" => class_weight,
             "num-boxes" => self.normalizer(self.part(layer)),
-            _ => (self.case.structure.images * queries) as f64,
+            "num-pairs" => (layer.own.iter().filter(|&&target| target >= 0).count() + layer.further.len()).max(1) as f64,
+            "num-labels" => self.copies_of(layer, labels_of_all),
+            "per-image" => images,
+            _ => images * least_queries.max(queries as f64),
         };
         sums[0] = if class_normalizer > 0.0 { sums[0] / class_normalizer } else { 0.0 };
-        sums[1..].iter_mut().for_each(|sum| *sum /= layer.normalizer);
+        for (place, family) in term_families() {
+            sums[place] /= match layer.settings.normalization(family) {
+                _ if layer.is_union => layer.pair_count.max(1.0),
+                "num-boxes" => self.normalizer(self.part(layer)),
+                "num-pairs" => layer.pair_count.max(1.0),
+                "num-queries" => images * queries as f64,
+                _ => images,
+            };
+        }
         self.add_taught(layer, now, &mut sums);
         DefinedValues {
             terms: sums,
@@ -247,6 +276,12 @@ impl<'a> Definition<'a> {
         (self.kept as f64 * (part.groups as f64 * part.repeat as f64)).max(1.0) * part.normalizer_factor
     }
 
+    /// So many things, each counted once for every group and repetition, at least 1, times the factor of the part.
+    fn copies_of(&self, layer: &DefinedLayer, count: f64) -> f64 {
+        let part = self.part(layer);
+        (count * (part.groups * part.repeat) as f64).max(1.0) * part.normalizer_factor
+    }
+
     /// What the caller adds to a cost.
     fn added(&self, layer: &DefinedLayer, query: usize, target: usize) -> f64 {
         let rule = |part: &Part, layer: usize| part.rules.get(layer).is_some_and(|rule| rule.has_cost);
@@ -321,11 +356,7 @@ impl<'a> Definition<'a> {
                 let further = outcome.further.iter().filter(|pair| pair[0] == self.layers.len());
                 let further: Vec<_> =
                     further.map(|&[_, image, query, target]| (image * queries + query, target as i32)).collect();
-                let pairs = (own.iter().filter(|&&target| target >= 0).count() + further.len()) as f64;
-                let normalizer = match settings.word("normalization") {
-                    "num-pairs" => pairs.max(1.0),
-                    _ => self.normalizer(part),
-                };
+                let pair_count = (own.iter().filter(|&&target| target >= 0).count() + further.len()) as f64;
                 self.layers.push(DefinedLayer {
                     part: number,
                     layer,
@@ -336,7 +367,8 @@ impl<'a> Definition<'a> {
                     pairs: own.to_vec(),
                     further,
                     matches,
-                    normalizer,
+                    pair_count,
+                    is_union: false,
                     teacher: None,
                 });
             }
@@ -357,7 +389,7 @@ impl<'a> Definition<'a> {
         let union: Vec<_> = union.collect();
         let pairs = union.iter().filter(|&&target| target >= 0).count() as f64;
         for layer in self.layers.iter_mut().filter(|layer| parts[layer.part].union) {
-            (layer.pairs, layer.normalizer) = (union.clone(), pairs.max(1.0));
+            (layer.pairs, layer.pair_count, layer.is_union) = (union.clone(), pairs, true);
         }
     }
 
@@ -377,6 +409,12 @@ impl<'a> Definition<'a> {
             self.layers[index].teacher = Some((index + last - self.layers[index].layer, shares));
         }
     }
+}
+
+/// Places of all terms but the class term, each with the name of its family.
+fn term_families() -> impl Iterator<Item = (usize, &'static str)> {
+    let families = describe().families.iter().flat_map(|family| family.terms.iter().map(|_| family.name));
+    (1..).zip(families)
 }
 
 /// Places of a family's terms among all, with their weights.

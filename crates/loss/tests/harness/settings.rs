@@ -39,7 +39,15 @@ impl Settings {
         let kinds = classes::kinds(has_quality);
         let mut settings = Self::new(kinds[random.below(kinds.len())], classes);
         settings = classes::options(random, settings);
-        settings = settings.with("normalization", ["num-boxes", "num-pairs"][random.below(2)]);
+        settings = settings.with("normalization", NORMALIZATIONS[random.below(4)]);
+        for family in families {
+            if random.below(4) > 0 {
+                continue;
+            }
+            let own = describe().families.iter().find(|known| known.name == *family).expect("a family").options;
+            let name = own.iter().find(|info| info.name.strip_prefix("normalization.") == Some(*family));
+            settings = settings.with(name.expect("one for each family").name, NORMALIZATIONS[random.below(4)]);
+        }
         for family in families {
             settings = of(family).options(random, settings);
         }
@@ -95,6 +103,15 @@ impl Settings {
         }
     }
 
+    /// What the terms of a family are divided by.
+    pub fn normalization(&self, family: &str) -> &str {
+        let own = self.options.iter().find(|(name, _)| name.strip_prefix("normalization.") == Some(family));
+        match own {
+            Some((_, OptionValue::Word(word))) => word,
+            _ => self.word("normalization"),
+        }
+    }
+
     pub fn is_sigmoid(&self) -> bool {
         describe().kinds.iter().any(|kind| kind.name == self.kind && kind.is_sigmoid)
     }
@@ -137,6 +154,9 @@ impl Settings {
         known.find(|info| info.name == name).unwrap_or_else(|| panic!("there is no option {name}")).values
     }
 }
+
+/// What the terms of a family may be divided by.
+const NORMALIZATIONS: [&str; 4] = ["num-boxes", "num-pairs", "num-queries", "per-image"];
 
 /// Some of the terms of these families, and of the class term.
 pub fn random_weights(random: &mut Random, families: &[&str], is_sigmoid: bool, is_cost: bool) -> Weights {

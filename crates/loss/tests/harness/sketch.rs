@@ -115,6 +115,10 @@ impl Sketch {
             ignored,
             given,
             costs,
+            values: Vec::new(),
+            weights: Vec::new(),
+            columns: Vec::new(),
+            query_weights: Vec::new(),
         }
     }
 

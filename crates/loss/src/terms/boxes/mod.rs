@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use simd::{Level, dispatch};
 
+use super::divisor;
 use super::family::{Built, Family, Places, TargetField, Term};
 use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs};
 use crate::field::{Axis, Field, FieldRows};
@@ -30,7 +31,7 @@ pub(super) const FAMILY: Family = Family {
     queries: &[BOXES],
     targets: &[TargetField { field: BOXES, is_optional: false }],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
-    options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES],
+    options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES, &NORMALIZATION],
     has_quality: true,
     is_late: false,
     needs: None,
@@ -52,6 +53,9 @@ const CLAMP_SIZES: OptionInfo = OptionInfo::flag("clampSizes", false);
 
 /// Whether targets must lie in [0, 1].
 const NORMALIZED_BOXES: OptionInfo = OptionInfo::flag("normalizedBoxes", true);
+
+/// What the terms are divided by, where that is another than of other families.
+const NORMALIZATION: OptionInfo = divisor::own("normalization.boxes");
 
 const fn term(name: &'static str) -> Term {
     Term { name, in_cost: true, is_variant: false, needs_sigmoid: false }

@@ -94,9 +94,9 @@ pub(super) fn fill(
     }
     for (set, row) in labels.sets().zip(sets.chunks_exact_mut(stride)) {
         row.fill(0.0);
-        for &label in set {
+        for &(label, value) in set {
             let addend = &single[label * stride..][..stride];
-            row.iter_mut().zip(addend).for_each(|(sum, value)| *sum += value);
+            row.iter_mut().zip(addend).for_each(|(sum, cost)| *sum += cost * value);
         }
     }
 }
@@ -209,7 +209,7 @@ mod tests {
         let targets = targets.expect("lengths fit");
         let targets = targets.image(0);
         let mut labels = Labels::default();
-        labels.set(&targets, classes);
+        labels.set(&targets, classes, None);
         assert_eq!((labels.rows(), labels.distinct.len()), (6, 4));
         for form in FORMS {
             for queries in (0..=33).chain([64, 65]) {
@@ -236,7 +236,7 @@ mod tests {
         let logits = [f32::MAX, 1e10, 200.0, 100.0, -100.0, -200.0, -1e10, f32::MIN];
         let targets = Targets::new(&[0], None, &[], &[0, 1], &[]).expect("lengths fit");
         let mut labels = Labels::default();
-        labels.set(&targets.image(0), 1);
+        labels.set(&targets.image(0), 1, None);
         for form in FORMS {
             for level in Level::available() {
                 let row = &rows(level, form, &logits, 1, &labels)[..logits.len()];

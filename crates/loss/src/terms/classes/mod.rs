@@ -3,6 +3,7 @@
 mod binary;
 mod cost;
 mod cross_entropy;
+mod divisor;
 mod sigmoid;
 mod softmax;
 

@@ -7,7 +7,8 @@ use simd::{Level, all_finite, padded};
 
 use super::binary::{self, Cell, Rule, Sigmoid};
 use super::cost::{self, ClassCost, MAX_GAMMA};
-use crate::batch::{ImageTargets, Labels};
+use super::divisor;
+use crate::batch::{Columns, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options};
 use crate::terms::class::{
     Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose,
@@ -20,7 +21,16 @@ pub(super) const FOCAL: Kind = Kind {
     name: "focal",
     is_sigmoid: true,
     needs_quality: false,
-    options: &[&FOCAL_ALPHA, &FOCAL_GAMMA, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
+    options: &[
+        &FOCAL_ALPHA,
+        &FOCAL_GAMMA,
+        &CARDINALITY,
+        &divisor::SIGMOID,
+        &divisor::MIN_QUERIES,
+        &cost::FORM,
+        &cost::ALPHA,
+        &cost::GAMMA,
+    ],
     build: |options, _| {
         let (alpha, gamma) = (options.number(&FOCAL_ALPHA), options.number(&FOCAL_GAMMA));
         Arc::new(Binary::new(Sigmoid::Focal { alpha, gamma }, options))
@@ -37,6 +47,8 @@ pub(super) const VARIFOCAL: Kind = Kind {
         &VARIFOCAL_GAMMA,
         &DETACH_WEIGHTS,
         &CARDINALITY,
+        &divisor::SIGMOID,
+        &divisor::MIN_QUERIES,
         &cost::FORM,
         &cost::ALPHA,
         &cost::GAMMA,
@@ -53,7 +65,17 @@ pub(super) const MAL: Kind = Kind {
     name: "mal",
     is_sigmoid: true,
     needs_quality: true,
-    options: &[&MAL_ALPHA, &MAL_GAMMA, &DETACH_WEIGHTS, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
+    options: &[
+        &MAL_ALPHA,
+        &MAL_GAMMA,
+        &DETACH_WEIGHTS,
+        &CARDINALITY,
+        &divisor::SIGMOID,
+        &divisor::MIN_QUERIES,
+        &cost::FORM,
+        &cost::ALPHA,
+        &cost::GAMMA,
+    ],
     build: |options, _| {
         let (alpha, gamma) = (options.number(&MAL_ALPHA), options.number(&MAL_GAMMA));
         let detach_weights = options.flag(&DETACH_WEIGHTS);
@@ -66,7 +88,17 @@ pub(super) const IA_BCE: Kind = Kind {
     name: "ia-bce",
     is_sigmoid: true,
     needs_quality: true,
-    options: &[&FOCAL_ALPHA, &FOCAL_GAMMA, &MIN_QUALITY, &CARDINALITY, &cost::FORM, &cost::ALPHA, &cost::GAMMA],
+    options: &[
+        &FOCAL_ALPHA,
+        &FOCAL_GAMMA,
+        &MIN_QUALITY,
+        &CARDINALITY,
+        &divisor::SIGMOID,
+        &divisor::MIN_QUERIES,
+        &cost::FORM,
+        &cost::ALPHA,
+        &cost::GAMMA,
+    ],
     build: |options, _| {
         let (alpha, gamma) = (options.number(&FOCAL_ALPHA), options.number(&FOCAL_GAMMA));
         let min_quality = options.number(&MIN_QUALITY);
@@ -100,6 +132,7 @@ const PUBLISHED: &str = "published";
 struct Binary {
     rule: Rule,
     cost: ClassCost,
+    divisor: ClassDivisor,
     is_published_cardinality: bool,
 }
 
@@ -118,6 +151,7 @@ impl Binary {
         Self {
             rule: Rule::new(kind),
             cost: ClassCost::new(options),
+            divisor: divisor::divisor(options, &divisor::SIGMOID),
             is_published_cardinality: options.word(&CARDINALITY) == PUBLISHED,
         }
     }
@@ -128,7 +162,7 @@ impl ClassTerm for Binary {
         None
     }
 
-    fn neutralize(&self, row: &mut [f32]) {
+    fn neutralize(&self, row: &mut [f32], _: Option<&Columns>) {
         /// Background to all digits, though above every other.
         const LEAST: f32 = -1e30;
         row.fill(f32::MIN);
@@ -136,14 +170,18 @@ impl ClassTerm for Binary {
     }
 
     fn divisor(&self) -> ClassDivisor {
-        ClassDivisor::Targets
+        self.divisor
+    }
+
+    fn count(&self, targets: &ImageTargets<'_>) -> f64 {
+        (0..targets.len()).map(|target| targets.labels(target).len()).sum::<usize>() as f64
     }
 
     fn weight_before_matching(&self, _: usize, _: &ImageTargets<'_>, _: usize) -> Option<f64> {
         None
     }
 
-    fn weight(&self, _: &ImageTargets<'_>, _: &[i32], _: &[usize]) -> f64 {
+    fn weight(&self, _: &ImageTargets<'_>, _: &[i32], _: &[usize], _: Option<&[f32]>) -> f64 {
         0.0
     }
 
@@ -160,7 +198,7 @@ impl ClassTerm for Binary {
         out: BackgroundOutputs<'_>,
         _: &mut TermMemory,
     ) -> Background {
-        let Logits { values, queries, classes } = logits;
+        let Logits { values, queries, classes, .. } = logits;
         cost::fill(level, self.cost, values, classes, labels, padded(queries), out.rows);
         let Purpose::Loss { scale, gradient } = purpose else {
             return Background { is_finite: all_finite(level, values), ..Background::default() };

@@ -8,7 +8,8 @@ use simd::{LANES, Level, padded};
 
 use super::cost::SOFTMAX_FORM;
 use super::cross_entropy::{self, Entry, Labelled, Rows};
-use crate::batch::{BACKGROUND, ImageTargets, Labels};
+use super::divisor;
+use crate::batch::{BACKGROUND, Columns, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options, Values};
 use crate::terms::class::{
     Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose,
@@ -25,7 +26,8 @@ pub(super) const KIND: Kind = Kind {
         &NO_OBJECT_WEIGHT,
         &NO_OBJECT_INDEX,
         &CLASS_WEIGHTS,
-        &NORMALIZATION,
+        &divisor::SOFTMAX,
+        &divisor::MIN_QUERIES,
         &ALLOW_NO_OBJECT_LABELS,
         &SOFTMAX_FORM,
     ],
@@ -40,11 +42,6 @@ const NO_OBJECT_INDEX: OptionInfo = OptionInfo { name: "classification.noObjectI
 
 /// Weight of each object class in the order of the ids, no-object left out.
 const CLASS_WEIGHTS: OptionInfo = OptionInfo { name: "classification.classWeights", values: Values::PerClass };
-
-/// What the weighted sum is divided by: the sum of the weights over all queries of the batch (DETR's published code); the
-/// number of targets, as geometric terms are (DETR's paper); or the number of all queries (jayleicn/moment_detr).
-const NORMALIZATION: OptionInfo =
-    OptionInfo::word("classification.normalization", &["weighted-mean", "num-boxes", "num-queries"]);
 
 /// Whether a target may carry the no-object label, as the reference code permits.
 const ALLOW_NO_OBJECT_LABELS: OptionInfo = OptionInfo::flag("classification.allowNoObjectLabels", false);
@@ -92,19 +89,26 @@ impl Softmax {
             no_object_index,
             no_object_weight,
             weights,
-            divisor: match options.word(&NORMALIZATION) {
-                "num-boxes" => ClassDivisor::Targets,
-                "num-queries" => ClassDivisor::Queries,
-                _ => ClassDivisor::Weights,
-            },
+            divisor: divisor::divisor(options, &divisor::SOFTMAX),
             allows_no_object: options.flag(&ALLOW_NO_OBJECT_LABELS),
         }
     }
 
     /// The column of no-object among `classes` columns: beside the first class alone it is the last of two, unless it is the
-    /// first of all.
-    fn no_object_of(&self, classes: usize) -> usize {
-        self.no_object_index.min(classes - 1)
+    /// first of all. `columns`: as in [`Logits`].
+    fn no_object_of(&self, classes: usize, columns: Option<&Columns>) -> usize {
+        columns.map_or_else(|| self.no_object_index.min(classes - 1), |columns| columns.place(self.no_object_index))
+    }
+
+    /// The label that a target has most of, weighted; the first of equal ones.
+    fn heaviest(&self, targets: &ImageTargets<'_>, target: usize) -> (usize, f64) {
+        let shares = targets.positives(target).map(|(label, value)| (label, self.weights[label] * f64::from(value)));
+        shares.reduce(|most, share| if share.1 > most.1 { share } else { most }).unwrap_or((self.no_object_index, 0.0))
+    }
+
+    /// The weight of a target's row: that of its label, or with values the sum of those of its labels, each times its value.
+    fn row_weight(&self, targets: &ImageTargets<'_>, target: usize) -> f64 {
+        targets.positives(target).map(|(label, value)| self.weights[label] * f64::from(value)).sum()
     }
 }
 
@@ -117,17 +121,21 @@ impl ClassTerm for Softmax {
         self.allows_no_object
     }
 
-    fn neutralize(&self, row: &mut [f32]) {
+    fn neutralize(&self, row: &mut [f32], columns: Option<&Columns>) {
         row.fill(0.0);
-        row[self.no_object_of(row.len())] = 1.0;
+        row[self.no_object_of(row.len(), columns)] = 1.0;
     }
 
     fn divisor(&self) -> ClassDivisor {
         self.divisor
     }
 
+    fn count(&self, targets: &ImageTargets<'_>) -> f64 {
+        targets.len() as f64
+    }
+
     fn weight_before_matching(&self, queries: usize, targets: &ImageTargets<'_>, copies: usize) -> Option<f64> {
-        let weight = |target: usize| self.weights[targets.label(target)];
+        let weight = |target: usize| self.row_weight(targets, target);
         let (count, pairs) = (targets.len(), targets.len().saturating_mul(copies));
         if pairs <= queries {
             let background = (queries - pairs) as f64 * self.no_object_weight;
@@ -136,16 +144,25 @@ impl ClassTerm for Softmax {
         (1..count).all(|target| weight(target) == weight(0)).then(|| queries as f64 * weight(0))
     }
 
-    fn weight(&self, targets: &ImageTargets<'_>, matches: &[i32], left_out: &[usize]) -> f64 {
-        let (mut sum, mut background) = (0.0, 0);
+    fn weight(
+        &self,
+        targets: &ImageTargets<'_>,
+        matches: &[i32],
+        left_out: &[usize],
+        query_weights: Option<&[f32]>,
+    ) -> f64 {
+        let (mut sum, mut background) = (0.0, 0.0);
         for (query, &target) in matches.iter().enumerate() {
             match usize::try_from(target) {
                 _ if left_out.binary_search(&query).is_ok() => {}
-                Ok(target) => sum += self.weights[targets.label(target)],
-                Err(_) => background += usize::from(target == BACKGROUND),
+                Ok(target) => sum += self.row_weight(targets, target),
+                Err(_) if target == BACKGROUND => {
+                    background += query_weights.map_or(1.0, |weights| f64::from(weights[query]));
+                }
+                Err(_) => {}
             }
         }
-        sum + background as f64 * self.no_object_weight
+        sum + background * self.no_object_weight
     }
 
     fn pass_scale(&self, scale: f64) -> f32 {
@@ -172,7 +189,7 @@ impl ClassTerm for Softmax {
             classes: &labels.distinct,
         };
         let mut rows = rows(logits, gradient, &mut memory.get::<SoftmaxBuffers>().tile);
-        let no_object = self.no_object_of(logits.classes);
+        let no_object = self.no_object_of(logits.classes, logits.columns);
         let pass = cross_entropy::background(level, &mut rows, no_object, scale, &mut out);
         Background { sum: 0.0, objects: pass.objects, is_finite: pass.finite }
     }
@@ -188,7 +205,7 @@ impl ClassTerm for Softmax {
         mut gradient: Option<&mut [f32]>,
         memory: &mut TermMemory,
     ) -> ClassSum {
-        let PositiveInputs { logits, targets, pairs, left_out, losses, scale, .. } = inputs;
+        let PositiveInputs { logits, targets, pairs, left_out, losses, query_weights, scale, .. } = inputs;
         let SoftmaxBuffers { tile, entries, labelled } = memory.get();
         let background = (scale * self.no_object_weight) as f32;
         if let Some(gradient) = gradient.as_deref_mut()
@@ -198,19 +215,88 @@ impl ClassTerm for Softmax {
         }
         entries.clear();
         entries.extend(pairs.iter().map(|&(query, target)| {
-            let label = targets.label(target);
-            Entry { query, label, weight: (scale * self.weights[label]) as f32 }
+            // the label that a row has most of
+            let (label, _) = self.heaviest(targets, target);
+            let weight = scale * targets.weight(target) * self.row_weight(targets, target);
+            Entry { query, label: logits.place(label), weight: weight as f32 }
         }));
         let labelled = first(labelled, entries.len());
-        cross_entropy::labelled(level, &mut rows(logits, gradient, tile), entries, labelled);
+        cross_entropy::labelled(level, &mut rows(logits, gradient.as_deref_mut(), tile), entries, labelled);
+        if let Some(weights) = query_weights {
+            weigh(losses, weights, gradient.as_deref_mut(), logits.classes, pairs);
+        }
         for &query in entries.iter().map(|entry| &entry.query).chain(left_out) {
             losses[query] = 0.0;
         }
         let unmatched: f64 = losses[..logits.queries].iter().sum();
-        let own = entries.iter().zip(&*labelled).map(|(entry, row)| self.weights[entry.label] * row.nll).sum::<f64>();
-        ClassSum {
-            loss: own + self.no_object_weight * unmatched,
-            correct: labelled.iter().filter(|row| row.is_largest).count(),
+        let (mut own, mut correct) = (0.0, 0);
+        for ((&(query, target), entry), row) in pairs.iter().zip(&*entries).zip(&*labelled) {
+            let mut value = self.row_weight(targets, target) * row.nll;
+            let mut is_correct = row.is_largest;
+            if targets.has_values() {
+                let gradient = gradient.as_deref_mut().map(|all| &mut all[query * logits.classes..][..logits.classes]);
+                let shares =
+                    Shares { logits: logits.row(query), label: entry.label, scale: scale * targets.weight(target) };
+                let positives = targets
+                    .positives(target)
+                    .map(|(label, value)| (logits.place(label), self.weights[label] * f64::from(value)));
+                value += shares.spread(positives.clone(), gradient);
+                is_correct |= is_largest(shares.logits, positives.map(|(column, _)| column));
+            }
+            own += if targets.has_weights() { targets.weight(target) * value } else { value };
+            correct += usize::from(is_correct);
+        }
+        ClassSum { loss: own + self.no_object_weight * unmatched, correct }
+    }
+}
+
+/// A row whose label stands for all of its labels, before these have their shares.
+struct Shares<'a> {
+    logits: &'a [f32],
+    /// The column that the row was computed with.
+    label: usize,
+    /// What the gradient is multiplied by.
+    scale: f64,
+}
+
+impl Shares<'_> {
+    /// Gives each label its share u, in a row that has been computed with the sum U of them for the one: of the gradient U · p -
+    /// u in place of U · p - U at the one and U · p elsewhere. Gives what Σ u · -ln p has beyond U · -ln p of the one.
+    fn spread(&self, shares: impl Iterator<Item = (usize, f64)> + Clone, gradient: Option<&mut [f32]>) -> f64 {
+        let at = |column: usize| f64::from(self.logits[column]);
+        if let Some(gradient) = gradient {
+            let others: f64 = shares.clone().filter(|&(column, _)| column != self.label).map(|(_, share)| share).sum();
+            for (column, share) in shares.clone() {
+                let by = if column == self.label { others } else { -share };
+                gradient[column] = (f64::from(gradient[column]) + self.scale * by) as f32;
+            }
+        }
+        shares.map(|(column, share)| share * (at(self.label) - at(column))).sum()
+    }
+}
+
+/// Whether the first largest logit is in one of the columns.
+fn is_largest(row: &[f32], mut columns: impl Iterator<Item = usize>) -> bool {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    row.iter().position(|&x| x == largest).is_some_and(|first| columns.any(|column| column == first))
+}
+
+/// Multiplies the losses of queries as background and the gradients of those without a pair by their weights.
+fn weigh(
+    losses: &mut [f64],
+    weights: &[f32],
+    mut gradient: Option<&mut [f32]>,
+    classes: usize,
+    pairs: &[(usize, usize)],
+) {
+    let mut pairs = pairs.iter().map(|&(query, _)| query).peekable();
+    for (query, &weight) in weights.iter().enumerate() {
+        if pairs.next_if_eq(&query).is_some() {
+            continue;
+        }
+        losses[query] *= f64::from(weight);
+        if let Some(gradient) = &mut gradient {
+            gradient[query * classes..][..classes].iter_mut().for_each(|slope| *slope *= weight);
         }
     }
 }

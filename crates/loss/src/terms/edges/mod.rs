@@ -13,6 +13,7 @@ use lsap::memory::{first, held};
 use simd::{LANES, Level, all_finite, dispatch};
 
 use super::boxes::{BOX_FORMAT, BoxFormat, COMPONENTS, TARGET_BOXES, lay_out};
+use super::divisor;
 use super::family::{Built, Family, Places, Term};
 use super::late::{LatePairs, LateTerms, Taught};
 use super::memory::{Memory, TermMemory};
@@ -32,7 +33,7 @@ pub(super) const FAMILY: Family = Family {
         Term { name: "fgl", in_cost: false, is_variant: false, needs_sigmoid: false },
         Term { name: "ddf", in_cost: false, is_variant: false, needs_sigmoid: true },
     ],
-    options: &[&REG_MAX, &UP, &REG_SCALE, &TEMPERATURE],
+    options: &[&REG_MAX, &UP, &REG_SCALE, &TEMPERATURE, &NORMALIZATION],
     has_quality: false,
     is_late: true,
     needs: Some("boxes"),
@@ -62,6 +63,9 @@ const REG_SCALE: OptionInfo = OptionInfo::number("distribution.regScale", 4.0, S
 
 /// T of the distillation; 5 in D-FINE.
 const TEMPERATURE: OptionInfo = OptionInfo::number("distribution.temperature", 5.0, SIZES);
+
+/// What the terms are divided by, where that is another than of other families.
+const NORMALIZATION: OptionInfo = divisor::own("normalization.edges");
 
 const SIZES: [f64; 2] = [0.001, 1000.0];
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use simd::Level;
 
+use super::divisor;
 use super::family::{Built, Family, Places, TargetField, Term};
 use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
 use crate::error::Result;
@@ -27,7 +28,7 @@ pub(super) const FAMILY: Family = Family {
     queries: &[POINTS],
     targets: &[TargetField { field: POINTS, is_optional: false }, TargetField { field: VISIBILITY, is_optional: true }],
     terms: &[Term { name: "pointL1", in_cost: true, is_variant: false, needs_sigmoid: false }],
-    options: &[&POINT_FORMAT, &POINT_WEIGHTS, &NORMALIZED_POINTS],
+    options: &[&POINT_FORMAT, &POINT_WEIGHTS, &NORMALIZED_POINTS, &NORMALIZATION],
     has_quality: false,
     is_late: false,
     needs: None,
@@ -46,6 +47,9 @@ const POINT_WEIGHTS: OptionInfo = OptionInfo { name: "pointWeights", values: Val
 
 /// Whether targets must lie in [0, 1].
 const NORMALIZED_POINTS: OptionInfo = OptionInfo::flag("normalizedPoints", true);
+
+/// What the terms are divided by, where that is another than of other families.
+const NORMALIZATION: OptionInfo = divisor::own("normalization.points");
 
 fn build(options: &Options, places: Places<'_>) -> Result<Built> {
     let weights = options.numbers(&POINT_WEIGHTS).map(<[f64]>::to_vec);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use simd::Level;
 
+use super::divisor;
 use super::family::{Built, Family, Places, TargetField, Term};
 use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
 use crate::error::Result;
@@ -25,7 +26,7 @@ pub(super) const FAMILY: Family = Family {
     queries: &[SPANS],
     targets: &[TargetField { field: SPANS, is_optional: false }],
     terms: &[term("spanL1"), term("spanGiou"), Term { is_variant: true, ..term("spanIou") }],
-    options: &[&SPAN_FORMAT, &NORMALIZED_SPANS],
+    options: &[&SPAN_FORMAT, &NORMALIZED_SPANS, &NORMALIZATION],
     has_quality: true,
     is_late: false,
     needs: None,
@@ -37,6 +38,9 @@ const SPANS: Field =
 
 /// Whether targets must lie in [0, 1].
 const NORMALIZED_SPANS: OptionInfo = OptionInfo::flag("normalizedSpans", true);
+
+/// What the terms are divided by, where that is another than of other families.
+const NORMALIZATION: OptionInfo = divisor::own("normalization.spans");
 
 const fn term(name: &'static str) -> Term {
     Term { name, in_cost: true, is_variant: false, needs_sigmoid: false }

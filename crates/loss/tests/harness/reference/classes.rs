@@ -28,13 +28,20 @@ pub fn options(random: &mut Random, settings: Settings) -> Settings {
             .with("classification.noObjectWeight", if unit() < 0.3 { 0.0 } else { unit() })
             .with(
                 "classification.normalization",
-                ["weighted-mean", "num-boxes", "num-queries"][(3.0 * unit()) as usize],
-            );
+                ["weighted-mean", "weighted-mean", "num-boxes", "num-queries", "num-pairs", "per-image"]
+                    [(6.0 * unit()) as usize],
+            )
+            .with("classification.minQueries", (30.0 * unit()).floor());
         return if flips[2] { settings.with("classification.classWeights", class_weights) } else { settings };
     }
     settings = settings
         .with("classification.alpha", unit())
         .with("classification.gamma", gammas[0])
+        .with(
+            "classification.normalization",
+            ["num-boxes", "num-pairs", "num-labels", "num-queries", "per-image"][(5.0 * unit()) as usize],
+        )
+        .with("classification.minQueries", (30.0 * unit()).floor())
         .with("cardinality", if flips[0] { "published" } else { "threshold" })
         .with("cost.classForm", ["focal", "log-sigmoid", "probability"][(3.0 * unit()) as usize])
         .with("cost.alpha", unit())
@@ -68,11 +75,6 @@ pub fn weight(settings: &Settings, labels: &[i32]) -> f64 {
     }
     let class = if label > no_object { label - 1 } else { label };
     settings.numbers("classification.classWeights").map_or(1.0, |weights| weights[class])
-}
-
-/// What the term is divided by: `weighted-mean`, the sum of those weights; `num-boxes`, N; or `num-queries`.
-pub fn normalization(settings: &Settings) -> &str {
-    if settings.is_sigmoid() { "num-boxes" } else { settings.word("classification.normalization") }
 }
 
 /// The class term of the matching cost, of one label.
