@@ -232,7 +232,8 @@ fn fill(
             }
         }
         let able = setup.pairs(image.active()).find(|&(family, _)| FAMILIES[family].has_quality);
-        if let Some((family, terms)) = able.filter(|_| score.overlap > 0.0) {
+        let able = able.filter(|(_, terms)| score.overlap > 0.0 && terms.knows(kept.rows, target));
+        if let Some((family, terms)) = able {
             list.clear();
             list.extend(queries.clone().map(|query| (query, target)));
             quality.resize(each, 0.0);

@@ -176,7 +176,8 @@ pub fn chosen_by_score(case: &Case) {
                 let labels = definition.labels(layer, target);
                 let p = |&label: &i32| 1.0 / (1.0 + (-row.field("logits")[label as usize]).exp());
                 let p = labels.iter().map(p).sum::<f64>() / labels.len() as f64;
-                score.class * p + score.overlap * definition.quality(layer, row, target)
+                let quality = if definition.is_known(target) { definition.quality(layer, row, target) } else { 0.0 };
+                score.class * p + score.overlap * quality
             };
             let mut expected = Vec::new();
             let mut is_near = false;

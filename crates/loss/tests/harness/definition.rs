@@ -5,7 +5,7 @@ use std::ops::Range;
 use hungarian_loss::{Matching, Part, Weights, describe, query_fields, target_fields, terms};
 
 use super::case::{Case, Outcome, TensorPlace};
-use super::reference::{LateReference, PairReference, REFERENCES, Row, Table, Terms, classes};
+use super::reference::{LateReference, PairReference, REFERENCES, Row, Table, Terms, boxes, classes};
 use super::settings::Settings;
 
 /// The definition of a case's outcome.
@@ -235,6 +235,11 @@ impl<'a> Definition<'a> {
     /// The number among all targets of one of an image.
     fn target(&self, image: usize, number: i32) -> Option<usize> {
         usize::try_from(number).ok().map(|target| self.case.range(image).start + target)
+    }
+
+    /// Whether the box of a target is known.
+    pub fn is_known(&self, target: usize) -> bool {
+        boxes::is_known(self.targets.row(target))
     }
 
     /// How well a pair agrees, where anything says so.

@@ -43,8 +43,8 @@ impl Reference for Boxes {
         row.to_vec()
     }
 
-    fn target_row(&self, random: &mut Random, settings: &Settings, _: usize) -> Vec<f32> {
-        random_box(random, settings).to_vec()
+    fn target_row(&self, random: &mut Random, settings: &Settings, field: usize) -> Vec<f32> {
+        if field > 0 { vec![f32::from(u8::from(random.below(3) > 0))] } else { random_box(random, settings).to_vec() }
     }
 
     fn terms(&self) -> Terms<'_> {
@@ -54,6 +54,9 @@ impl Reference for Boxes {
 
 impl PairReference for Boxes {
     fn values(&self, settings: &Settings, query: Row<'_>, fixed: Row<'_>, target: Row<'_>) -> Vec<f64> {
+        if !is_known(target) {
+            return vec![0.0; 5];
+        }
         let [p, fixed] = [query, fixed].map(|row| clamped(settings, row.field("boxes")));
         let t = target.field("boxes");
         let l1 = p.iter().zip(t).map(|(p, t)| (p - t).abs()).sum();
@@ -63,6 +66,9 @@ impl PairReference for Boxes {
 
     fn costs(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> Vec<f64> {
         let values = self.values(settings, query, query, target);
+        if !is_known(target) {
+            return values;
+        }
         values.into_iter().enumerate().map(|(term, value)| if term == 0 { value } else { value - 1.0 }).collect()
     }
 
@@ -71,6 +77,9 @@ impl PairReference for Boxes {
     }
 
     fn quality(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> f64 {
+        if !is_known(target) {
+            return 1.0;
+        }
         overlaps(settings, &clamped(settings, query.field("boxes")), target.field("boxes")).iou
     }
 
@@ -81,6 +90,11 @@ impl PairReference for Boxes {
         let whole = if kind == "iof" { area(&a) } else { area(&a) + area(&b) - both };
         Some(if whole > 0.0 { both / whole } else { 0.0 })
     }
+}
+
+/// Whether a target's box is known.
+pub fn is_known(target: Row<'_>) -> bool {
+    target.field("hasBox").first().is_none_or(|&flag| flag > 0.0)
 }
 
 /// Within the image, with sides of some length.
