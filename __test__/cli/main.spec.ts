@@ -1,6 +1,6 @@
 /** The built command, as a process of its own. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -11,6 +11,9 @@ import { ROOT } from '../support/root.ts'
 beforeAll(checkBuilt, 60_000)
 const folder = mkdtempSync(join(tmpdir(), 'main-'))
 afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Of model.npz, as tools/batches/model.py prints it. */
+const MODEL_LOSS = 17.080422909
 
 function start(args: readonly string[], variables: NodeJS.ProcessEnv = {}) {
   const command = [join(ROOT, 'dist', 'cli', 'main.js'), ...args]
@@ -38,8 +41,17 @@ test('report writes a page named as the file, in the folder where it is run', ()
   expect(readdirSync(folder)).toContain('numbered.html')
 })
 
+test("reads what a model in PyTorch has written, and the page has PyTorch's own loss", () => {
+  expect(start(['doctor', batchPath('model.npz')]).stdout).toMatch(/^note: No target of this batch has class 0, 1, 3\./)
+  expect(start(['report', batchPath('model.npz'), '--output', 'model.html']).status).toBe(0)
+  const total = /"total":([\d.]+),"targets"/.exec(readFileSync(join(folder, 'model.html'), 'utf8'))?.[1]
+  expect(Number(total) / MODEL_LOSS).toBeCloseTo(1, 7)
+  // one layer, in half the digits
+  expect(start(['report', batchPath('model-half.npz')]).stdout).toBe('model-half.html: loss 5.85394; 1 finding\n')
+})
+
 describe('2 and one sentence, never a stack', () => {
-  test.for(['objects.npz', 'torch.pt', 'single.npy', 'others.zip', 'other-keys.npz', 'none.npz'])('%s', (name) => {
+  test.for(['objects.npz', 'model.pt', 'torch.pt', 'single.npy', 'others.zip', 'other-keys.npz', 'none.npz'])('%s', (name) => {
     for (const command of ['doctor', 'report']) {
       const { status, stdout, stderr } = start([command, batchPath(name)])
       expect([status, stdout]).toEqual([2, ''])

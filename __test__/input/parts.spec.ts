@@ -98,7 +98,7 @@ describe('outputs: every part is a criterion of its own', () => {
 
 describe('encoder.classAgnostic: class-agnostic proposals with the columns of the first class alone', () => {
   const kinds: [string, HungarianLossOptions, HungarianLossOptions][] = [
-    ...(['focal', 'varifocal', 'mal', 'ia-bce'] as const).map(
+    ...(['focal', 'varifocal', 'mal', 'ia-bce', 'sigmoid'] as const).map(
       (kind): [string, HungarianLossOptions, HungarianLossOptions] => [
         kind,
         { numClasses: 5, classification: { kind } },
@@ -523,7 +523,7 @@ describe('outputs: what public reports taught', () => {
 })
 
 describe('outputs: every structure goes with every classification and box term', () => {
-  const kinds = ['softmax', 'focal', 'varifocal', 'mal', 'ia-bce'] as const
+  const kinds = ['softmax', 'focal', 'varifocal', 'mal', 'ia-bce', 'sigmoid'] as const
   const boxTerms = ['l1', 'giou', 'iou', 'diou', 'ciou'] as const
   type Make = (seed: number, queries?: number) => Layer
   const structures: Record<string, (layer: Make, ofOneClass: Make, weights: Partial<Terms>) => Outputs> = {

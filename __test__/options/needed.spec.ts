@@ -40,6 +40,14 @@ const CRITERIA: ReadonlyArray<[string, HungarianLoss, object, object, string, st
     '{ labels, boxes, spans }',
   ],
   [
+    'a class cost of pairs',
+    HungarianLoss.deformableDetr({ numClasses: 3, cost: { ...none, classForm: 'product' }, weights: none }),
+    { logits, boxes },
+    { labels: [], boxes: [] },
+    '{ logits, boxes }',
+    '{ labels, boxes }',
+  ],
+  [
     'classes alone',
     HungarianLoss.detr({ numClasses: 2, cost: none, weights: none }),
     { logits },

@@ -53,7 +53,7 @@ describe('resolveOptions: options that are refused:', () => {
     ['an unknown option', { nonfinite: 'worst' }, 'options.nonfinite', /known are numClasses, .*nonFinite/],
     ['a prototype’s option', Object.create({ thread: 2 }), 'options.thread', /no such option/],
     ['classification as a string', { classification: 'softmax' }, 'options.classification', /object, got "softmax"/],
-    ['another kind', { classification: { kind: 'sigmoid' } }, 'options.classification.kind', /'focal'.*got "sigmoid"/],
+    ['another kind', { classification: { kind: 'hinge' } }, 'options.classification.kind', /'focal'.*got "hinge"/],
     ['an unknown part', { classification: { weight: 1 } }, 'options.classification.weight', /known are kind/],
     [
       'a part of another kind',
@@ -78,6 +78,18 @@ describe('resolveOptions: options that are refused:', () => {
       { classification: { kind: 'mal', minQuality: 0.1 } },
       'options.classification.minQuality',
       /known are/,
+    ],
+    [
+      'an α of a class above 1',
+      { classification: { kind: 'focal', classAlpha: [0.5, 2, 1] } },
+      'options.classification.classAlpha[1]',
+      /0 to 1, got 2/,
+    ],
+    [
+      'a modulated cost of softmax',
+      { cost: { modulation: 1 } },
+      'options.cost.modulation',
+      /no meaning for softmax/,
     ],
     ['α above 1', { classification: { kind: 'focal', alpha: 1.5 } }, 'options.classification.alpha', /0 to 1, got 1.5/],
     ['γ below 0', { classification: { kind: 'mal', gamma: -1 } }, 'options.classification.gamma', /0 to 100, got -1/],

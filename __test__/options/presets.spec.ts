@@ -40,36 +40,86 @@ const softmax = {
   classWeights: undefined,
   normalization: 'weighted-mean',
   allowNoObjectLabels: false,
+  gamma: 0,
 }
-const focal = { kind: 'focal', alpha: 0.25, gamma: 2 }
-const focalCost = { ...terms(2), classForm: 'focal', alpha: 0.25, gamma: 2 }
-const varifocal = { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: true }
+const ofClasses = { classAlpha: undefined, classWeights: undefined }
+const focal = { kind: 'focal', alpha: 0.25, gamma: 2, ...ofClasses }
+const pairwise = { power: 4, modulation: 0, modulationMaximum: 'none' }
+const focalCost = { ...terms(2), classForm: 'focal', alpha: 0.25, gamma: 2, ...pairwise }
+const softmaxCost = {
+  classForm: 'probability',
+  alpha: undefined,
+  gamma: undefined,
+  power: undefined,
+  modulation: undefined,
+  modulationMaximum: undefined,
+}
+const varifocal = { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: true, classWeights: undefined }
+const iaBce = { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01, classWeights: undefined }
+const mal = { kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true, classWeights: undefined }
+const sigmoid = {
+  kind: 'sigmoid',
+  positiveWeight: 1,
+  positiveGamma: 0,
+  weighByTarget: false,
+  negativeWeight: 1,
+  negativeGamma: 2,
+  detachWeights: false,
+  probabilityPower: 0,
+  qualityPower: 1,
+  quality: 'iou',
+  minQuality: 0,
+  imageMaximum: 'none',
+  zeroIsNegative: false,
+  rankDecay: 0,
+  rankTerms: 'all',
+  ...ofClasses,
+}
+/** Focal loss with a soft label. */
+const softFocal = { ...sigmoid, positiveWeight: 0.25, positiveGamma: 2, negativeWeight: 0.75 }
 
 /** Classification, cost, weights and ε as the published code has them. */
 const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
-  detr: [softmax, { ...terms(1), classForm: 'probability', alpha: undefined, gamma: undefined }, plain(1), 0],
+  detr: [softmax, { ...terms(1), ...softmaxCost }, plain(1), 0],
   conditionalDetr: [focal, focalCost, plain(2), 0],
   deformableDetr: [focal, focalCost, plain(2), 0],
   dabDetr: [focal, focalCost, plain(1), 1e-6],
   dino: [focal, focalCost, plain(1), 1e-6],
   hDetr: [focal, focalCost, plain(2), 0],
   groupDetr: [focal, focalCost, plain(2), 0],
-  lwDetr: [{ kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01 }, focalCost, plain(1), 0],
+  lwDetr: [iaBce, focalCost, plain(1), 0],
   rtDetr: [varifocal, focalCost, plain(1), 0],
   dFine: [varifocal, focalCost, fine, 0],
   momentDetr: [
     { ...softmax, normalization: 'num-queries' },
-    { ...moment, spanL1: 10, classForm: 'probability', alpha: undefined, gamma: undefined },
+    { ...moment, spanL1: 10, ...softmaxCost },
     { ...moment, spanL1: 5, fgl: 0, ddf: 0 },
     0,
   ],
-  deim: [{ kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true }, focalCost, fine, 0],
+  deim: [mal, focalCost, fine, 0],
+  deimV2: [mal, focalCost, fine, 0],
+  rfDetr: [iaBce, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
+  coDino: [{ ...sigmoid, positiveGamma: 2 }, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
+  rankDetr: [{ ...softFocal, quality: 'giou' }, focalCost, plain(2), 1e-6],
+  alignDetr: [
+    { ...sigmoid, probabilityPower: 0.25, qualityPower: 0.75, minQuality: 0.01, rankDecay: 1.5 },
+    focalCost,
+    plain(1),
+    1e-6,
+  ],
+  stableDino: [
+    { ...softFocal, qualityPower: 2, imageMaximum: 'raise' },
+    { ...focalCost, modulation: 0.5, modulationMaximum: 'raise' },
+    plain(6),
+    1e-6,
+  ],
 }
 
 describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, cost, weights, boxEpsilon]) => {
-  const boxMatching = name === 'dFine' || name === 'deim' ? 'union' : 'layer'
-  const normalization = name === 'momentDetr' ? 'num-pairs' : 'num-boxes'
-  const options = { ...common, classification, cost, weights, boxEpsilon, boxMatching, normalization }
+  const boxMatching = ['dFine', 'deim', 'deimV2'].includes(name) ? 'union' : 'layer'
+  const normalization = ['momentDetr', 'coDino'].includes(name) ? 'num-pairs' : 'num-boxes'
+  const clampSizes = ['deimV2', 'rfDetr'].includes(name)
+  const options = { ...common, clampSizes, classification, cost, weights, boxEpsilon, boxMatching, normalization }
 
   test('has the published values', () => {
     expect(HungarianLoss[name as PresetName]({ numClasses: 91 }).options).toEqual(options)
@@ -82,7 +132,7 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
       boxEpsilon: 0.5,
       weights: { ...weights, l1: 1, ciou: 3 },
       classification: { kind: 'mal', alpha: 1, gamma: 3 },
-      cost: { classForm: 'focal', alpha: 0.25, gamma: 2 },
+      cost: { classForm: ['rfDetr', 'coDino'].includes(name) ? 'log-sigmoid' : 'focal', alpha: 0.25, gamma: 2 },
     })
   })
 })

@@ -29,6 +29,7 @@ import type {
   ResolvedDistribution,
   ResolvedFocal,
   ResolvedIaBce,
+  ResolvedSigmoid,
   ResolvedIgnore,
   ResolvedOptions,
   ResolvedSoftmax,
@@ -148,7 +149,7 @@ test('TargetRows: boxes and spans are rows of numbers, and points are such or ro
 })
 
 test('ResolvedOptions: whatever they show has a name', () => {
-  type Kinds = ResolvedSoftmax | ResolvedFocal | ResolvedVarifocal | ResolvedIaBce
+  type Kinds = ResolvedSoftmax | ResolvedFocal | ResolvedVarifocal | ResolvedIaBce | ResolvedSigmoid
   expectTypeOf<ResolvedOptions['classification']>().toEqualTypeOf<Kinds>()
   expectTypeOf<ResolvedOptions['ignore']>().toEqualTypeOf<ResolvedIgnore>()
   expectTypeOf<ResolvedOptions['distribution']>().toEqualTypeOf<ResolvedDistribution>()

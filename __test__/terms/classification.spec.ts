@@ -18,6 +18,8 @@ const SIGMOID: ClassificationOptions[] = [
   { kind: 'varifocal', detachWeights: false },
   { kind: 'mal' },
   { kind: 'ia-bce' },
+  { kind: 'sigmoid', positiveGamma: 2, imageMaximum: 'raise' },
+  { kind: 'sigmoid', detachWeights: true, weighByTarget: true, quality: 'giou', rankDecay: 1.5 },
 ]
 const NONE = { class: 0, l1: 0, giou: 0, iou: 0, diou: 0, ciou: 0 }
 const shape = { queries: 6, classes: 4, targets: [2, 3] }

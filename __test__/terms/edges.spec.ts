@@ -209,7 +209,7 @@ describe('corners: go with every structure:', () => {
     groups: (layer) => ({ ...layer(1, 12), auxiliary: [layer(2, 12)], groups: 2 }),
     'matching of another': (layer) => ({ ...layer(1), auxiliary: [{ ...layer(2), matching: { from: 1 } }] }),
   }
-  const kinds = ['focal', 'varifocal', 'mal', 'ia-bce'] as const
+  const kinds = ['focal', 'varifocal', 'mal', 'ia-bce', 'sigmoid'] as const
   const cases = Object.keys(structures).flatMap((name) =>
     kinds.flatMap((kind) => (['layer', 'union'] as const).map((boxMatching) => [name, kind, boxMatching] as const)),
   )

@@ -5,6 +5,7 @@ import { createCriterion } from '../../src/binding/native.ts'
 import { HungarianLoss } from '../../src/index.ts'
 import type { HungarianLossOptions, PresetName, ResolvedOptions } from '../../src/index.ts'
 import { PRESETS } from '../../src/options/presets.ts'
+import type { Preset } from '../../src/options/presets.ts'
 import { checkOption, checkWeight, MAX_WEIGHT, resolveOption } from '../../src/terms/option.ts'
 import { errorOf, untyped } from '../support/helpers.ts'
 
@@ -32,6 +33,9 @@ function defaultOf({ kind, number, flag, words }: OptionDescription): unknown {
 const below = (x: number) => (x === 0 ? -Number.MIN_VALUE : x * (1 - Number.EPSILON))
 const above = (x: number) => x * (1 + Number.EPSILON)
 
+/** The greatest number of a list: the largest weight, where the core says nothing else. */
+const greatest = (most: number): number => (Number.isNaN(most) ? MAX_WEIGHT : most)
+
 /** Values that an option takes, of a range both ends. */
 function taken({ kind, least = NaN, most = NaN, words = [] }: OptionDescription): readonly unknown[] {
   switch (kind) {
@@ -45,7 +49,7 @@ function taken({ kind, least = NaN, most = NaN, words = [] }: OptionDescription)
     case 'column':
       return [0, numClasses]
     default:
-      return [[0, 1, MAX_WEIGHT]]
+      return [[0, 1, greatest(most)]]
   }
 }
 
@@ -63,7 +67,7 @@ function refused({ kind, least = NaN, most = NaN }: OptionDescription): readonly
     case 'column':
       return [-1, 0.5, numClasses + 1]
     default: {
-      const lists = [[], [0, 1, below(0)], [0, 1, above(MAX_WEIGHT)]]
+      const lists = [[], [0, 1, below(0)], [0, 1, above(greatest(most))]]
       return kind === 'perClass' ? [...lists, [0, 1]] : lists
     }
   }
@@ -107,11 +111,15 @@ describe.each(CASES)('resolveOption: %s, %s:', (kind, name, option) => {
 describe.each(Object.keys(PRESETS) as PresetName[])('resolveOption: the preset %s', (preset) => {
   test('has the core’s default wherever it says nothing', () => {
     const { options } = new HungarianLoss({ numClasses }, preset)
-    const { classification: kind, boxEpsilon, normalization, classNormalization } = PRESETS[preset]
+    const { classification: kind, boxEpsilon, normalization, classNormalization, ...rest } = PRESETS[preset] as Preset
     const own = new Map<string, unknown>([
       ['boxEpsilon', boxEpsilon],
       ['normalization', normalization],
     ])
+    const { clampSizes, classNumbers = {}, classCost = {} } = rest
+    if (clampSizes !== undefined) own.set('clampSizes', clampSizes)
+    for (const [key, value] of Object.entries(classNumbers)) own.set(`classification.${key}`, value)
+    for (const [key, value] of Object.entries(classCost)) own.set(`cost.${key}`, value)
     if (classNormalization !== undefined) own.set('classification.normalization', classNormalization)
     for (const option of optionsOf(kind)) {
       expect([option.name, at(options, option.name)]).toEqual([option.name, own.get(option.name) ?? defaultOf(option)])
@@ -134,7 +142,22 @@ const WORDS: ReadonlyArray<[string, object]> = [
   ['cardinality', { threshold: true, published: true } satisfies Words<ResolvedOptions['cardinality']>],
   [
     'cost.classForm',
-    { probability: true, focal: true, 'log-sigmoid': true } satisfies Words<ResolvedOptions['cost']['classForm']>,
+    { probability: true, focal: true, 'log-sigmoid': true, product: true } satisfies Words<
+      ResolvedOptions['cost']['classForm']
+    >,
+  ],
+  [
+    'cost.modulationMaximum',
+    { none: true, divide: true, raise: true } satisfies Words<ResolvedOptions['cost']['modulationMaximum']>,
+  ],
+  ['classification.quality', { iou: true, giou: true } satisfies Words<OfKind<'sigmoid'>['quality']>],
+  [
+    'classification.imageMaximum',
+    { none: true, divide: true, raise: true } satisfies Words<OfKind<'sigmoid'>['imageMaximum']>,
+  ],
+  [
+    'classification.rankTerms',
+    { all: true, overlap: true, none: true } satisfies Words<OfKind<'sigmoid'>['rankTerms']>,
   ],
   [
     'classification.normalization',
@@ -156,9 +179,14 @@ test('ResolvedOptions: the words of every option are compared', () => {
 })
 
 test('ResolvedOptions: the kinds of classification are those of the core', () => {
-  const kinds = { softmax: true, focal: true, varifocal: true, mal: true, 'ia-bce': true } satisfies Words<
-    ResolvedOptions['classification']['kind']
-  >
+  const kinds = {
+    softmax: true,
+    focal: true,
+    varifocal: true,
+    mal: true,
+    'ia-bce': true,
+    sigmoid: true,
+  } satisfies Words<ResolvedOptions['classification']['kind']>
   expect(DESCRIPTION.kinds.map(({ name }) => name)).toEqual(Object.keys(kinds))
 })
 

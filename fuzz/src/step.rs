@@ -9,7 +9,7 @@ use crate::bytes::Bytes;
 use crate::loss_harness::reference::REFERENCES;
 use crate::loss_harness::settings::random_weights;
 use crate::loss_harness::sketch::{idle, layer_rules, optional};
-use crate::loss_harness::{Case, Conditions, Outcome, Random, Settings, Sketch, SketchStack, checks};
+use crate::loss_harness::{Case, Conditions, Extras, Outcome, Random, Settings, Sketch, SketchStack, checks};
 
 static TWO: LazyLock<Threads> = LazyLock::new(|| Threads::new(2.try_into().expect("two")));
 
@@ -100,7 +100,7 @@ fn sketch(bytes: &mut Bytes<'_>) -> Sketch {
     }
     let labels = [1, if settings.is_sigmoid() { 1 + bytes.below(2) } else { 1 }];
     let ignored = bytes.pick(&[0.0, 0.0, 0.5]);
-    Sketch { seed, settings, counts, families, stacks, parts: made, labels, ignored }
+    Sketch { seed, settings, counts, families, stacks, parts: made, labels, ignored, extras: Extras::of(seed) }
 }
 
 /// What a part has.

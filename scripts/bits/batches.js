@@ -13,7 +13,9 @@ const STRUCTURES = {
   'denoising, padding ignored': (batch) => ({
     denoising: { ...part(batch, 3 * batch.most + 3), groups: 3, contrastive: false, padding: 'ignore' },
   }),
-  'one to many': (batch) => ({ oneToMany: { ...part(batch, 3 * batch.most + 2), repeat: 3, weight: 0.7 } }),
+  'one to many': (batch) => ({
+    oneToMany: { ...part(batch, 3 * batch.most + 2), repeat: 3, adaptive: batch.variant.isAdaptive, weight: 0.7 },
+  }),
   'ranges of queries': (batch) => ({ ranges: true, most: batch.most }),
   groups: () => ({ isGrouped: true }),
   everything: (batch) => ({
@@ -42,8 +44,11 @@ const VARIANTS = [
   { isEmpty: true },
 ]
 
+/** Presets that were added later, of which {@link LATER} has batches. */
+const LATER_PRESETS = ['deimV2', 'rfDetr', 'coDino', 'rankDetr', 'alignDetr', 'stableDino']
+
 /** The presets whose outputs have boxes. */
-const OF_BOXES = Object.keys(PRESETS).filter((preset) => PRESETS[preset].cost.l1 > 0)
+const OF_BOXES = Object.keys(PRESETS).filter((name) => PRESETS[name].cost.l1 > 0 && !LATER_PRESETS.includes(name))
 
 /** Likewise of spans. */
 const OF_SPANS = [
@@ -72,7 +77,43 @@ const OF_POINTS = [
  * variant, and what makes the inputs of those with boxes.
  * @type {ReadonlyArray<[preset: string, structure: string, variant: object, convert: (value: unknown) => unknown]>}
  */
-const LATER = []
+const LATER = [
+  ...LATER_PRESETS.flatMap((preset) => {
+    const { classForm = 'focal' } = PRESETS[preset].classCost ?? {}
+    return ['plain', 'one to many', 'groups', 'everything'].map((structure) => [
+      preset,
+      structure,
+      { options: { cost: { classForm } } },
+      (value) => value,
+    ])
+  }),
+  ...[
+    ['rankDetr', 'plain', { options: { cost: { class: 1, classForm: 'product', l1: 0, giou: 0 } } }],
+    ['deimV2', 'encoder', { options: { cost: { class: 1, classForm: 'product', power: 2.5, l1: 0, giou: 0 } } }],
+    [
+      'stableDino',
+      'plain',
+      { options: { cost: { classForm: 'log-sigmoid', modulation: 1, modulationMaximum: 'divide' } } },
+    ],
+    ['alignDetr', 'one to many', { areLabelsSets: true, options: { classification: { rankTerms: 'overlap' } } }],
+    ['alignDetr', 'encoder', { isIgnoring: true, options: { boxMatching: 'union' } }],
+    [
+      'rfDetr',
+      'groups',
+      { options: { classification: { kind: 'sigmoid', imageMaximum: 'divide', zeroIsNegative: true } } },
+    ],
+    ['coDino', 'denoising', { isSpoilt: true, options: { nonFinite: 'worst' } }],
+    [
+      'dino',
+      'plain',
+      { options: { classification: { classAlpha: [0.1, 0.2, 0.3, 0.4, 0.5], classWeights: [1, 2, 0, 0.5, 3] } } },
+    ],
+    ['rtDetr', 'plain', { options: { classification: { classWeights: [1, 2, 0, 0.5, 3] } } }],
+    ['hDetr', 'one to many', { isAdaptive: true }],
+    ['detr', 'plain', { options: { classification: { gamma: 2 } } }],
+    ['detr', 'everything', { options: { classification: { gamma: 0.5 } } }],
+  ].map(([preset, structure, variant]) => [preset, structure, variant, (value) => value]),
+]
 
 /** Options of softmax alone, and of the sigmoid kinds. */
 const SOFTMAX = [{}, { noObjectIndex: 0 }, { classWeights: [1, 0.5, 2, 0.25, 3] }, { normalization: 'num-boxes' }]
@@ -177,7 +218,7 @@ function makeBatch(name, preset, structure, variant, seed) {
   const cost = isSoftmax ? {} : { classForm: FORMS[seed % FORMS.length] }
   const options = { numClasses: 5, distribution: { regMax: 6 }, ...variant.options }
   options.cost = { ...cost, ...options.cost }
-  if (classification !== undefined) options.classification = classification
+  if (classification !== undefined) options.classification = { ...classification, ...options.classification }
   const inputs = () => {
     const random = makeRandom(seed)
     const batch = {

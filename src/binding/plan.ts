@@ -37,6 +37,8 @@ export interface PartStructure {
   readonly groups: number
   /** How often every target is repeated. */
   readonly repeat: number
+  /** Whether that is less in images with many targets. */
+  readonly adaptive: boolean
   /** Whether all targets count as of the first class. */
   readonly classAgnostic: boolean
   /** Whether the geometric terms use the pairs of the union matching. */
@@ -167,7 +169,8 @@ function writePart(part: PartStructure): void {
   write(part.end)
   write(part.groups)
   write(part.repeat)
-  write(Number(part.classAgnostic) + 2 * Number(part.union) + 4 * Number(part.queryWeights !== undefined))
+  write(Number(part.classAgnostic) + 2 * Number(part.union) + 4 * Number(part.adaptive))
+  write(Number(part.queryWeights !== undefined))
   write(part.normalizerFactor)
   write(part.weight)
   write(part.layerWeights === undefined ? 0 : 1)
@@ -203,6 +206,7 @@ function describeStructure({ images, stacks, parts, rules, targets }: StepStruct
         ...(own && { rules: describeRules(own) }),
         groups: part.groups,
         repeat: part.repeat,
+        adaptive: part.adaptive,
         classAgnostic: part.classAgnostic,
         union: part.union,
         normalizerFactor: part.normalizerFactor,

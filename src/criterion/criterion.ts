@@ -163,6 +163,97 @@ export class HungarianLoss {
   }
 
   /**
+   * DEIMv2 (Huang et al. 2025; Intellindust-AI-Lab/DEIMv2, `engine/deim/`): the terms of DEIM, with `clampSizes`. From the epoch
+   * `matcher_change_epoch` on its matching cost is `{ classForm: 'product', l1: 0, giou: 0 }`: a second criterion.
+   */
+  static deimV2(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'deimV2')
+  }
+
+  /**
+   * RF-DETR's detection (Robinson et al. 2025; roboflow/rf-detr 1.11, `rfdetr/models/criterion.py` and `matcher.py`): the terms of
+   * LW-DETR, with `clampSizes`, and in the cost the log-sigmoid form, which has no 1e-8. Its 13 groups are `outputs.groups`. Its
+   * code counts unions and hulls below 1e-7 as 1e-7, which only boxes of less than a ten-millionth of the image notice.
+   */
+  static rfDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'rfDetr')
+  }
+
+  /**
+   * Co-DINO (Zong et al. 2023; Sense-X/Co-DETR, `projects/configs/co_dino`): quality focal loss (Li et al. 2020), whose soft label is
+   * the IoU of the pair; cost 2, 5, 2, weights 1, 5, 2; box terms divided by the number of pairs. Its auxiliary heads are further
+   * calls, with matchings that are given.
+   */
+  static coDino(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'coDino')
+  }
+
+  /**
+   * Rank-DETR (Pu et al. 2023; LeapLabTHU/Rank-DETR, `projects/rank_detr`): focal loss whose soft label is (GIoU + 1)/2 of the
+   * pair; cost 2, 5, 2, weights 2, 5, 2; ε 1e-6. From iteration 67,500 on its matching cost is `{ classForm: 'product', l1: 0,
+   * giou: 0 }`. Its encoder has plain focal loss, class-agnostic: the criterion `dabDetr` with a weight of 2 for classes.
+   */
+  static rankDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'rankDetr')
+  }
+
+  /**
+   * Align-DETR (Cai et al. 2023; IDEA-Research/detrex, `projects/align_detr`): IA-BCE whose soft labels, and the box terms of their
+   * pairs, decay with the rank of a query among those of its target, τ 1.5; cost 2, 5, 2, weights 1, 5, 2; ε 1e-6. The last
+   * layer is matched one to one; the others, and the encoder, as `oneToMany` with `repeat` and `adaptive: true`.
+   */
+  static alignDetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'alignDetr')
+  }
+
+  /**
+   * Stable-DINO (Liu et al. 2023; IDEA-Research/Stable-DINO, `projects/stabledino/modeling`): position-supervised loss, whose soft
+   * label is the squared IoU of the pair, raised until the image's greatest is 1; position-modulated cost, β 0.5; cost 2, 5, 2,
+   * weights 6, 5, 2; ε 1e-6. Its code keeps the modulation by class and takes its greatest over the batch, so targets of one
+   * class overwrite each other's; here each pair has its own, and each image its greatest.
+   */
+  static stableDino(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'stableDino')
+  }
+
+  /**
+   * Grounding DINO (Liu et al. 2023; longzw1997/Open-GroundingDino, huggingface/transformers, `loss_grounding_dino.py`): focal over
+   * the tokens of the caption, which are the columns of the logits (`numClasses` of them, 256 there); targets have `positives`,
+   * the tokens of their phrase, and `columns` those of the image's caption. The class' part of the cost is the mean over a target's
+   * tokens; cost 1, 5, 2, weights 2, 5, 2. Proposals of the encoder have the same targets.
+   */
+  static groundingDino(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'groundingDino')
+  }
+
+  /**
+   * MM-Grounding-DINO (Zhao et al. 2024; open-mmlab/mmdetection, `grounding_dino_head.py`, `match_cost.py`): as
+   * {@link groundingDino}, with a class' part of the cost that is summed over all columns of the image; cost 2, 5, 2, weights 1,
+   * 5, 2, all divided by the pairs of the layer.
+   */
+  static mmGroundingDino(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'mmGroundingDino')
+  }
+
+  /**
+   * MDETR (Kamath et al. 2021; ashkamath/mdetr, `models/mdetr.py`): softmax over the tokens and no-object, the last column;
+   * targets have `positives`, rows over the tokens that sum to 1; cost and weights 1, 5, 2. The class term is divided by the
+   * number of targets.
+   */
+  static mdetr(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'mdetr')
+  }
+
+  /**
+   * OWL-ViT and OWLv2 (Minderer et al. 2022, 2023; google-research/scenic, `projects/owl_vit`): focal with α 0.3, targets of one
+   * class or several; cost and weights 1, 1, 1; each image is divided by its own number of labels, or of targets, then the mean
+   * over the images. `l1` compares corners in the loss, centre and size in the cost; ε 1e-6.
+   */
+  static owlViT(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'owlViT')
+  }
+
+  /**
    * Moment-DETR (Lei et al. 2021, QVHighlights; jayleicn/moment_detr, `moment_detr/model.py`) and its successors, such as
    * QD-DETR: `spans` in place of boxes; softmax over one class, whose column comes before that of no-object; cost 4, 10, 1,
    * weights 4, 5, 1, where the L1 is a sum over a span's two numbers (theirs is the mean, with weight 10). The class term

@@ -28,7 +28,7 @@ const KNOWN: { readonly [Key in KeyPlace]: readonly string[] } = {
   outputs: [...LAYER, ...PART_ONLY, 'groups', ...PART_KEYS],
   encoder: [...LAYER, ...PART_ONLY, 'groups', 'classAgnostic', ...PART_WEIGHTS],
   denoising: [...LAYER, ...PART_ONLY, 'queries', 'groups', 'contrastive', 'padding', ...PART_WEIGHTS],
-  oneToMany: [...LAYER, ...PART_ONLY, 'queries', 'repeat', ...PART_WEIGHTS],
+  oneToMany: [...LAYER, ...PART_ONLY, 'queries', 'repeat', 'adaptive', ...PART_WEIGHTS],
   layer: LAYER,
   target: ['labels', 'positives', ...TARGET_FIELDS.map(({ name }) => name), 'valid', 'ignore', 'columns', 'weights'],
   // those of a result's matches, which hold more than is needed

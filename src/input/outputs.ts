@@ -126,6 +126,7 @@ interface GivenPart extends GivenLayer {
   readonly padding: unknown
   readonly queries: unknown
   readonly repeat: unknown
+  readonly adaptive: unknown
   readonly weight: unknown
   readonly weights: unknown
 }
@@ -202,7 +203,7 @@ function readPart(part: unknown, place: PartKey, argument: string, needed: Neede
   try {
     checkRecordAt(part, place, argument, needed)
     const { matching, cost, auxiliary, queryWeights, layerWeights, groups, classAgnostic } = part
-    const { contrastive, padding, queries, repeat, weight, weights } = part
+    const { contrastive, padding, queries, repeat, adaptive, weight, weights } = part
     checkCost(matching, cost, argument)
     return {
       fields: readFields(part),
@@ -217,6 +218,7 @@ function readPart(part: unknown, place: PartKey, argument: string, needed: Neede
       padding,
       queries,
       repeat,
+      adaptive,
       weight,
       weights,
     }

@@ -65,6 +65,7 @@ export interface Part extends PartStructure {
 export const PLAIN = {
   groups: 1,
   repeat: 1,
+  adaptive: false,
   classAgnostic: false,
   union: false,
   normalizerFactor: 1,

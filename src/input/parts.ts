@@ -74,6 +74,13 @@ export interface OneToManySettings extends PartWeights {
    * targets in the batch. What exceeds the number of queries is reported as unmatched, and takes no memory.
    */
   readonly repeat: number
+  /**
+   * Whether an image with many targets repeats them less: min(⌊Q/2/n⌋, `repeat`) times, with Q the queries and n the image's
+   * targets, so that at most half of the queries find a target, and none do where n is above Q/2. N then does not count
+   * repetitions (Cai et al. 2023, Align-DETR; detrex, `MixedMatcher`, whose number, once lowered, stays so for later images
+   * of the batch; here each image has its own). Default: false.
+   */
+  readonly adaptive?: boolean | undefined
 }
 
 /** What else than the decoder is trained. */
@@ -152,6 +159,7 @@ function mainPart(
     end,
     groups: groups === undefined ? 1 : checkGroups(groups, end - first, 'outputs.groups'),
     repeat: 1,
+    adaptive: false,
     classAgnostic: false,
     union: boxMatching === 'union',
     normalizerFactor: 1,
@@ -221,6 +229,7 @@ function oneToManyPart(
     ...PLAIN,
     ...where,
     repeat: checkInteger(given.repeat, 1, MAX_SIZE, 'outputs.oneToMany.repeat'),
+    adaptive: checkFlag(given.adaptive, false, 'outputs.oneToMany.adaptive'),
     ...weightsOf(given, where.layers, options, 'outputs.oneToMany'),
   }
 }

@@ -30,8 +30,8 @@ export function neededFields(options: ResolvedOptions): Needed {
 }
 
 /**
- * What of the options needs a field, as messages say it: the weights of its family above 0, or else the kind of classification,
- * which asks how well pairs agree. Empty for what every criterion needs.
+ * What of the options needs a field, as messages say it: the weights of its family above 0, or else the form of the class cost or
+ * the kind of classification, which ask how well pairs agree. Empty for what every criterion needs.
  */
 export function showNeed({ cost, weights, classification }: ResolvedOptions, field: string): string {
   const family = DESCRIPTION.families.find(({ queryFields, targetFields }) =>
@@ -41,7 +41,11 @@ export function showNeed({ cost, weights, classification }: ResolvedOptions, fie
   const above = (list: object, group: string) =>
     family.terms.filter((term) => ((list as Weights)[term] ?? 0) > 0).map((term) => `${group}.${term}`)
   const names = [...above(cost, 'cost'), ...above(weights, 'weights')]
-  if (names.length === 0) return `; needed, since classification is of kind '${classification.kind}'`
+  if (names.length === 0) {
+    if (cost.classForm === 'product') return `; needed, since cost.classForm is 'product'`
+    if ((cost.modulation ?? 0) > 0) return '; needed, since cost.modulation is above 0'
+    return `; needed, since classification is of kind '${classification.kind}'`
+  }
   const list = names.length === 1 ? `${names[0]} is` : `${names.slice(0, -1).join(', ')} and ${names.at(-1)} are`
   return `; needed, since ${list} above 0`
 }

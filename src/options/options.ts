@@ -16,7 +16,7 @@ import { checkWeight, resolveOption } from '../terms/option.ts'
 import { resolveNormalization } from './normalization.ts'
 import type { FamilyNormalizations, Normalization, ResolvedNormalization } from './normalization.ts'
 import { PRESETS } from './presets.ts'
-import type { PresetName } from './presets.ts'
+import type { Preset, PresetName } from './presets.ts'
 
 /** What to compute. Everything but `numClasses` defaults to the values of a published criterion, DETR unless said. */
 export interface HungarianLossOptions extends FamilyOptions {
@@ -87,12 +87,12 @@ const LOSS = TERMS.map(({ name }) => name)
 
 /** Checks all options and fills in a preset's values where one is absent. The result is frozen throughout. */
 export function resolveOptions(options: HungarianLossOptions, name: PresetName): ResolvedOptions {
-  const preset = PRESETS[checkWord(name, Object.keys(PRESETS) as PresetName[], 'detr', 'preset')]
+  const preset: Preset = PRESETS[checkWord(name, Object.keys(PRESETS) as PresetName[], 'detr', 'preset')]
   const given = checkRecord(options, OPTIONS, 'options', FOREIGN_NAMES)
   const families = resolveFamilyOptions(given, preset)
   const resolved: ResolvedOptions = {
     ...families,
-    cost: resolveCost(given.cost, preset.cost, families),
+    cost: resolveCost(given.cost, preset, families),
     weights: resolveWeights(given.weights, preset.weights, 'options.weights'),
     normalization: resolveNormalization(given.normalization, preset.normalization),
     nonFinite: resolveOption('nonFinite', given.nonFinite),
@@ -103,10 +103,10 @@ export function resolveOptions(options: HungarianLossOptions, name: PresetName):
 }
 
 /** Weights of the cost, and the form of the class' part. */
-function resolveCost(value: unknown, fallback: CostTerms, { classification }: ResolvedFamilyOptions): ResolvedCost {
+function resolveCost(value: unknown, preset: Preset, { classification }: ResolvedFamilyOptions): ResolvedCost {
   const given = checkRecord(value, COST, 'options.cost', FOREIGN_NAMES)
-  const weights = resolveTerms(COST_TERMS, given, fallback, 'options.cost')
-  return Object.freeze({ ...weights, ...resolveClassCost(given, classification) })
+  const weights = resolveTerms(COST_TERMS, given, preset.cost, 'options.cost')
+  return Object.freeze({ ...weights, ...resolveClassCost(given, classification, preset.classCost) })
 }
 
 /** Weights of the loss terms. */

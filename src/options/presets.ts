@@ -19,14 +19,15 @@ interface PresetChanges extends Partial<Omit<Preset, 'weights'>> {
 const sigmoid = (
   classification: Preset['classification'],
   classWeight: number,
-  { boxEpsilon = 0, boxMatching = 'layer', weights = {} }: PresetChanges = {},
+  { weights = {}, ...changes }: PresetChanges = {},
 ): Preset => ({
   classification,
   cost: terms(2),
   weights: { ...terms(classWeight), ...weights },
   normalization: 'num-boxes',
-  boxEpsilon,
-  boxMatching,
+  boxEpsilon: 0,
+  boxMatching: 'layer',
+  ...changes,
 })
 
 /** What D-FINE and DEIM have in common. */
@@ -34,8 +35,8 @@ const FINE = { boxMatching: 'union', weights: { fgl: 0.15, ddf: 1.5 } } as const
 
 /**
  * The published criteria: kind of classification, weights in the loss (those of the cost are 1 for DETR's classes, and
- * for those of all others 2; L1 5 and GIoU 2, where there are boxes), what divides the terms, the ε of the box terms, and whose
- * pairs these use.
+ * for those of all others 2; L1 5 and GIoU 2, where there are boxes), what divides the terms, the ε of the box terms, whose pairs
+ * these use, and the numbers of class term and cost where they are not the kind's own.
  * `HungarianLoss` names the sources.
  */
 export const PRESETS = {
@@ -57,6 +58,58 @@ export const PRESETS = {
   rtDetr: sigmoid('varifocal', 1),
   dFine: sigmoid('varifocal', 1, FINE),
   deim: sigmoid('mal', 1, FINE),
+  deimV2: sigmoid('mal', 1, { ...FINE, clampSizes: true }),
+  rfDetr: sigmoid('ia-bce', 1, { clampSizes: true, classCost: { classForm: 'log-sigmoid' } }),
+  coDino: sigmoid('sigmoid', 1, {
+    classNumbers: { positiveGamma: 2 },
+    classCost: { classForm: 'log-sigmoid' },
+    classNormalization: 'num-pairs',
+    normalization: 'num-pairs',
+  }),
+  rankDetr: sigmoid('sigmoid', 2, {
+    classNumbers: { positiveWeight: 0.25, positiveGamma: 2, quality: 'giou', negativeWeight: 0.75 },
+    boxEpsilon: 1e-6,
+  }),
+  alignDetr: sigmoid('sigmoid', 1, {
+    classNumbers: { probabilityPower: 0.25, qualityPower: 0.75, minQuality: 0.01, rankDecay: 1.5 },
+    boxEpsilon: 1e-6,
+  }),
+  stableDino: sigmoid('sigmoid', 6, {
+    classNumbers: {
+      positiveWeight: 0.25,
+      positiveGamma: 2,
+      qualityPower: 2,
+      imageMaximum: 'raise',
+      negativeWeight: 0.75,
+    },
+    classCost: { classForm: 'focal', modulation: 0.5, modulationMaximum: 'raise' },
+    boxEpsilon: 1e-6,
+  }),
+  groundingDino: sigmoid('focal', 2, { cost: terms(1), classCost: { labels: 'mean' } }),
+  mmGroundingDino: sigmoid('focal', 1, {
+    classCost: { labels: 'all-columns', epsilon: 1e-12 },
+    classNormalization: 'num-pairs',
+    normalization: 'num-pairs',
+  }),
+  mdetr: {
+    classification: 'softmax',
+    classNormalization: 'num-boxes',
+    cost: terms(1),
+    weights: terms(1),
+    normalization: 'num-boxes',
+    boxEpsilon: 0,
+    boxMatching: 'layer',
+  } as Preset,
+  owlViT: sigmoid('focal', 1, {
+    classNumbers: { alpha: 0.3 },
+    classCost: { classForm: 'log-sigmoid' },
+    classNormalization: 'per-image',
+    cost: { class: 1, l1: 1, giou: 1 },
+    weights: { l1: 1, giou: 1 },
+    normalization: 'per-image',
+    boxEpsilon: 1e-6,
+    l1Format: 'xyxy',
+  }),
   momentDetr: {
     classification: 'softmax',
     classNormalization: 'num-queries',

@@ -24,11 +24,12 @@ export interface Matches {
 
 /** The matchings of one layer. Every list has memory of its own, so that it can be posted and transferred by itself. */
 export function readMatches(source: PartSource, layer: number): readonly Matches[] {
-  const copies = source.given?.[layer] === true ? 1 : source.copies
+  const isGiven = source.given?.[layer] === true
   const start = source.entry + layer * source.images * source.queries
   const matches: Matches[] = []
   for (let image = 0; image < source.images; image++) {
-    matches.push(readImage(source, image, start + image * source.queries, copies, furtherIn(source, layer, image)))
+    const own = isGiven ? 1 : copiesIn(source, image)
+    matches.push(readImage(source, image, start + image * source.queries, own, furtherIn(source, layer, image)))
   }
   return matches
 }
@@ -92,6 +93,15 @@ function readImage(
   }
   const unmatchedTargets = unmatchedIn(source, image, targetIndices, copies)
   return new PlainMatches(queryIndices, targetIndices, unmatchedTargets, ignoredQueries)
+}
+
+/** How many queries each target of an image is meant to find. */
+function copiesIn({ offsets, ignores, copies, groups, half }: PartSource, image: number): number {
+  if (half === undefined) return copies
+  const [first, end] = [offsets[image] as number, offsets[image + 1] as number]
+  let count = end - first
+  if (ignores !== undefined) for (let i = first; i < end; i++) if (ignores[i] === 1) count--
+  return count === 0 ? copies : Math.min(groups * Math.floor(half / count), copies)
 }
 
 /** The targets of an image as often as they lack a query. `matched`: the target of each query that has one. */

@@ -141,6 +141,9 @@ export interface PartSource {
   readonly queries: number
   /** How many queries every target is meant to find. */
   readonly copies: number
+  /** Half of a group's queries, where no more may find a target, so that copies may be fewer. */
+  readonly half: number | undefined
+  readonly groups: number
   /** Whether no layer has pairs that were given, so that no target has more queries than it is meant to find. */
   readonly isOptimal: boolean
   /** The layers whose pairs were given, if any were: there each target is meant to find one, and may have several. */
@@ -170,6 +173,8 @@ export function sourceOf(filled: Filled, place: PartPlace): PartSource {
     first,
     queries: end - first,
     copies: copiesOf(part),
+    groups: part.groups,
+    half: part.adaptive ? Math.floor((end - first) / part.groups / 2) : undefined,
     isOptimal: rules === undefined,
     given: rules && denoising === undefined ? eachLayer(layers, (i) => isGiven(rules, layer + i)) : undefined,
     further: furtherOf(filled, place),

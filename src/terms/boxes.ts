@@ -101,6 +101,11 @@ export interface BoxOptions {
   readonly clampSizes?: boolean | undefined
   /** Whether target boxes must lie in [0, 1]. Set to false for pixels. Default: true. */
   readonly normalizedBoxes?: boolean | undefined
+  /**
+   * What `l1` compares in the loss: centre and size, or two corners. The cost compares the boxes as they are given. Default: the
+   * preset's, which is `'xyxy'` for OWL-ViT alone; otherwise `boxFormat`.
+   */
+  readonly l1Format?: 'cxcywh' | 'xyxy' | undefined
   /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
   readonly ignore?: IgnoreOptions | undefined
   /**
@@ -123,6 +128,8 @@ export interface ResolvedBoxOptions {
   readonly clampSizes: boolean
   /** Whether target boxes must lie in [0, 1]. */
   readonly normalizedBoxes: boolean
+  /** What `l1` compares in the loss. */
+  readonly l1Format: 'cxcywh' | 'xyxy'
   /** When an unmatched query lies on an ignored target. */
   readonly ignore: ResolvedIgnore
   /** Which pairs the box terms use. */
@@ -131,8 +138,12 @@ export interface ResolvedBoxOptions {
 
 /** What presets differ in. */
 export interface BoxPreset {
+  /** That of the boxes where it is absent. */
+  readonly l1Format?: 'cxcywh' | 'xyxy' | undefined
   readonly boxEpsilon: number
   readonly boxMatching: 'layer' | 'union'
+  /** False where it is absent. */
+  readonly clampSizes?: boolean | undefined
 }
 
 const NAMES: ForeignNames = new Map<string, readonly string[]>([
@@ -190,7 +201,7 @@ export const BOXES: Family<BoxTypes> = {
       takesFlags: true,
     },
   ],
-  options: ['boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes', 'ignore', 'boxMatching'],
+  options: ['boxFormat', 'boxEpsilon', 'clampSizes', 'normalizedBoxes', 'l1Format', 'ignore', 'boxMatching'],
   resolve: resolveBoxOptions,
   foreign: NAMES,
   foreignFields: {
@@ -201,11 +212,13 @@ export const BOXES: Family<BoxTypes> = {
 
 /** Checks the options of boxes and fills in defaults. */
 export function resolveBoxOptions(given: Unchecked<BoxOptions>, preset: BoxPreset): ResolvedBoxOptions {
+  const boxFormat: ResolvedBoxOptions['boxFormat'] = resolveOption('boxFormat', given.boxFormat)
   return {
-    boxFormat: resolveOption('boxFormat', given.boxFormat),
+    boxFormat,
     boxEpsilon: resolveOption('boxEpsilon', given.boxEpsilon, { usual: preset.boxEpsilon }),
-    clampSizes: resolveOption('clampSizes', given.clampSizes),
+    clampSizes: resolveOption('clampSizes', given.clampSizes, { usual: preset.clampSizes }),
     normalizedBoxes: resolveOption('normalizedBoxes', given.normalizedBoxes),
+    l1Format: resolveOption('l1Format', given.l1Format, { usual: preset.l1Format ?? boxFormat }),
     ignore: resolveGroup('ignore', given.ignore),
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
   }

@@ -7,6 +7,7 @@ import type { ForeignNames } from '../common/words.ts'
 import { CLASSIFICATION_NAMES, resolveClassification } from './classification.ts'
 import type {
   ClassificationOptions,
+  ClassNumbers,
   Kind,
   ResolvedClassification,
   SigmoidNormalization,
@@ -42,7 +43,7 @@ export interface ClassTarget {
   /**
    * `[n]`: class ids from 0 to `numClasses`, without the no-object index; with sigmoid classification from 0 to
    * `numClasses - 1`, and an entry may be a list of several: `[[0, 2], [1]]`. Each is then a class that the matched query
-   * should have, and the class' part of the cost is the sum over them.
+   * should have, and the class' part of the cost is combined from theirs as `cost.labels` says.
    */
   readonly labels: Labels | LabelSets
 }
@@ -65,28 +66,63 @@ export interface ClassCostOptions {
    * With p the probability of the target's label:
    *
    * - `'probability'`: c = −p, of softmax (its only form) or sigmoid.
-   * - `'focal'`: c = α·(1 − p)^γ·−ln(p + 1e-8) − (1 − α)·p^γ·−ln(1 − p + 1e-8), the form of Deformable DETR and its
-   *   successors. Beyond logits of about ±18 it no longer changes.
-   * - `'log-sigmoid'`: the same without 1e-8, computed from the logit: what a match changes in the focal loss. It never
+   * - `'focal'`: c = α·(1 − p)^γ·−ln(p + ε) − (1 − α)·p^γ·−ln(1 − p + ε), the form of Deformable DETR and its successors. With an
+   *   ε of 1e-8 it no longer changes beyond logits of about ±18.
+   * - `'log-sigmoid'`: the same without ε, computed from the logit: what a match changes in the focal loss. It never
    *   saturates. Logits beyond ±1e20 count as that.
+   * - `'product'`: c = −p·IoU^power, which is meant to be the whole cost, with 0 for the weights of boxes (the high-order
+   *   matching cost of Rank-DETR, Pu et al. 2023, and of DEIMv2, both in the later part of training). Sigmoid only.
    *
-   * Default: `'probability'` for softmax, `'focal'` for sigmoid classification.
+   * Default: `'probability'` for softmax, for sigmoid classification the preset's, `'focal'` unless said.
    */
-  readonly classForm?: 'probability' | 'focal' | 'log-sigmoid' | undefined
+  readonly classForm?: 'probability' | 'focal' | 'log-sigmoid' | 'product' | undefined
   /** α, 0 to 1. Default: that of the focal loss, or 0.25. */
   readonly alpha?: number | undefined
   /** γ, 0 to 100. Default: that of the focal loss, or 2. */
   readonly gamma?: number | undefined
+  /** The exponent of the IoU in `'product'`, 0 to 100. Default: 4. */
+  readonly power?: number | undefined
+  /**
+   * β, 0 to 100: the focal forms take p·u^β for p, with u = (GIoU + 1)/2 of query and target (the position-modulated cost of
+   * Stable-DINO, Liu et al. 2023; SAM 3 with `stable`, β 1). 0 leaves p as it is. Default: the preset's, 0 for all but
+   * `stableDino`.
+   */
+  readonly modulation?: number | undefined
+  /**
+   * What the greatest u among all queries and targets of the image makes of each first: `'raise'`, u·max(1, 1 / (greatest +
+   * 1e-8)), as in Stable-DINO, whose code takes the greatest over the targets of the whole batch; `'divide'`, u / (greatest +
+   * 1e-8); no u is above 1. Default: the preset's, `'none'` for all but `stableDino`.
+   */
+  readonly modulationMaximum?: 'none' | 'divide' | 'raise' | undefined
+  /** ε of the form `'focal'`, 1e-12 to 1e-3. Default: the preset's, 1e-12 for `mmGroundingDino`, otherwise 1e-8. */
+  readonly epsilon?: number | undefined
+  /**
+   * How the costs of a target's labels are combined, each with its value where targets have positives: `'sum'`, Σ value·c, as in
+   * MDETR and OWL-ViT; `'mean'`, that divided by Σ value, as in Grounding DINO; or `'all-columns'`, over all columns that the
+   * image has, Σ y·positive + (1 − y)·negative, with y the value, 0 without a label, and positive and negative the two parts of the
+   * focal forms, as in MM-Grounding-DINO. With softmax classification `'sum'` alone. Default: the preset's, `'sum'` for most.
+   */
+  readonly labels?: 'sum' | 'mean' | 'all-columns' | undefined
 }
 
 /** {@link ClassCostOptions} with every default filled in. */
 export interface ResolvedClassCost {
   /** The form of the class' part. */
-  readonly classForm: 'probability' | 'focal' | 'log-sigmoid'
+  readonly classForm: 'probability' | 'focal' | 'log-sigmoid' | 'product'
   /** α; undefined for softmax. */
   readonly alpha: number | undefined
   /** γ; undefined for softmax. */
   readonly gamma: number | undefined
+  /** The exponent of the IoU in `'product'`; undefined for softmax. */
+  readonly power: number | undefined
+  /** β of the focal forms; undefined for softmax. */
+  readonly modulation: number | undefined
+  /** What the greatest u of the image does; undefined for softmax. */
+  readonly modulationMaximum: 'none' | 'divide' | 'raise' | undefined
+  /** ε of the form `'focal'`; undefined for softmax. */
+  readonly epsilon: number | undefined
+  /** How the costs of a target's labels are combined. */
+  readonly labels: 'sum' | 'mean' | 'all-columns'
 }
 
 /** Options of the class term. */
@@ -123,7 +159,16 @@ export interface ClassPreset {
   readonly classification: Kind
   /** What divides the class term; what is usual for the kind where it is absent. */
   readonly classNormalization?: SoftmaxNormalization | SigmoidNormalization | undefined
+  /** Options of its kind, where they differ from the kind's own defaults. */
+  readonly classNumbers?: ClassNumbers | undefined
+  /** The class' part of its cost, likewise. */
+  readonly classCost?: ClassCostPreset | undefined
 }
+
+/** What a preset says of the class' part of the cost. */
+export type ClassCostPreset = Partial<
+  Pick<ResolvedClassCost, 'classForm' | 'modulation' | 'modulationMaximum' | 'epsilon' | 'labels'>
+>
 
 const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ...CLASSIFICATION_NAMES,
@@ -190,7 +235,16 @@ export const CLASSES: Family<ClassTypes> = {
 }
 
 /** The settings of the cost's class part. */
-export const CLASS_COST = ['classForm', 'alpha', 'gamma'] as const
+export const CLASS_COST = [
+  'classForm',
+  'alpha',
+  'gamma',
+  'power',
+  'modulation',
+  'modulationMaximum',
+  'epsilon',
+  'labels',
+] as const
 
 /** The largest number of classes: a column's number must be exact in float32. */
 export const MAX_CLASSES = DESCRIPTION.maxClasses
@@ -205,24 +259,38 @@ export function resolveClassOptions(given: Unchecked<ClassOptions>, preset: Clas
   }
 }
 
-/** Checks the form of the class' part of the cost: by default that of the loss, with its α and γ where it is focal. */
+/**
+ * Checks the form of the class' part of the cost: by default the preset's, with the α and γ of the loss where that is focal.
+ */
 export function resolveClassCost(
   given: { readonly [K in keyof ClassCostOptions]?: unknown },
   classification: ResolvedClassification,
+  preset: ClassCostPreset = {},
 ): ResolvedClassCost {
   const { kind } = classification
-  const classForm: ResolvedClassCost['classForm'] = resolveOption('cost.classForm', given.classForm, { kind })
-  const { alpha, gamma } = given
+  const { alpha, gamma, power, modulation, modulationMaximum, epsilon } = given
   if (kind === 'softmax') {
-    for (const [key, value] of Object.entries({ alpha, gamma })) {
+    for (const [key, value] of Object.entries({ alpha, gamma, power, modulation, modulationMaximum, epsilon })) {
       if (value !== undefined) fail('OPTION', `options.cost.${key}`, 'has no meaning for softmax classification')
     }
-    return { classForm, alpha: undefined, gamma: undefined }
+    const none = { alpha: undefined, gamma: undefined, power: undefined }
+    const classForm: 'probability' = resolveOption('cost.classForm', given.classForm, { kind })
+    const labels: 'sum' = resolveOption('cost.labels', given.labels, { kind })
+    return { classForm, ...none, modulation: undefined, modulationMaximum: undefined, epsilon: undefined, labels }
   }
+  const classForm = resolveOption('cost.classForm', given.classForm, { kind, usual: preset.classForm })
   const usual = kind === 'focal' ? classification : undefined
   return {
     classForm,
     alpha: resolveOption('cost.alpha', alpha, { kind, usual: usual?.alpha }),
     gamma: resolveOption('cost.gamma', gamma, { kind, usual: usual?.gamma }),
+    power: resolveOption('cost.power', power, { kind }),
+    modulation: resolveOption('cost.modulation', modulation, { kind, usual: preset.modulation }),
+    modulationMaximum: resolveOption('cost.modulationMaximum', modulationMaximum, {
+      kind,
+      usual: preset.modulationMaximum,
+    }),
+    epsilon: resolveOption('cost.epsilon', epsilon, { kind, usual: preset.epsilon }),
+    labels: resolveOption('cost.labels', given.labels, { kind, usual: preset.labels }),
   }
 }

@@ -26,6 +26,11 @@ export interface SoftmaxOptions {
   readonly minQueries?: number | undefined
   /** Whether a target may carry the no-object label, as the published code permits. Default: false. */
   readonly allowNoObjectLabels?: boolean | undefined
+  /**
+   * γ of softmax focal loss, 0 to 100: every query's −ln p is multiplied by (1 − p)^γ, with p the probability of its own label,
+   * no-object among them. Default: 0, plain cross-entropy.
+   */
+  readonly gamma?: number | undefined
 }
 
 /** What softmax cross-entropy may be divided by. */
@@ -59,6 +64,10 @@ export interface FocalOptions extends SigmoidDivisor {
   readonly alpha?: number | undefined
   /** γ, 0 to 100. Default: 2. */
   readonly gamma?: number | undefined
+  /** α of each class, 0 to 1, in place of `alpha`: its labelled cells are multiplied by it, its others by 1 − α. Default: none. */
+  readonly classAlpha?: ArrayLike<number> | undefined
+  /** Weight of each class, 0 to 1e12, by which all its cells are multiplied. Default: all 1. */
+  readonly classWeights?: ArrayLike<number> | undefined
 }
 
 /**
@@ -74,6 +83,8 @@ export interface VarifocalOptions extends SigmoidDivisor {
   readonly gamma?: number | undefined
   /** Whether p^γ is a mere weight, which passes no gradient, as in RT-DETR. Default: true. */
   readonly detachWeights?: boolean | undefined
+  /** Weight of each class, 0 to 1e12, by which all its cells are multiplied. Default: all 1. */
+  readonly classWeights?: ArrayLike<number> | undefined
 }
 
 /**
@@ -89,6 +100,8 @@ export interface MalOptions extends SigmoidDivisor {
   readonly gamma?: number | undefined
   /** Whether p^γ of the other classes is a mere weight, which passes no gradient, as in DEIM. Default: true. */
   readonly detachWeights?: boolean | undefined
+  /** Weight of each class, 0 to 1e12, by which all its cells are multiplied. Default: all 1. */
+  readonly classWeights?: ArrayLike<number> | undefined
 }
 
 /**
@@ -105,10 +118,80 @@ export interface IaBceOptions extends SigmoidDivisor {
   readonly gamma?: number | undefined
   /** The least t, 0 to 1. Default: 0.01. */
   readonly minQuality?: number | undefined
+  /** Weight of each class, 0 to 1e12, by which all its cells are multiplied. Default: all 1. */
+  readonly classWeights?: ArrayLike<number> | undefined
+}
+
+/**
+ * Sigmoid classification with all its numbers, of which the other sigmoid kinds are rows. With p = σ(logit), a label of a matched
+ * query adds w⁺·|t − p|^γ⁺·BCE(t), every other class w⁻·p^γ⁻·−ln(1 − p), where BCE(t) = −t·ln p − (1 − t)·ln(1 − p) and
+ * t = max(minQuality, p^a·q^b), then as `imageMaximum` and `rankDecay` say. t passes no gradient. At p = t the modulator's
+ * gradient is 0.
+ *
+ * | criterion | what differs from the defaults |
+ * | --- | --- |
+ * | quality focal loss (Li et al. 2020; Co-DETR) | `positiveGamma: 2` |
+ * | Stable-DINO | `positiveWeight: 0.25, positiveGamma: 2, qualityPower: 2, imageMaximum: 'raise', negativeWeight: 0.75` |
+ * | Rank-DETR | `positiveWeight: 0.25, positiveGamma: 2, quality: 'giou', negativeWeight: 0.75` |
+ * | Align-DETR | `probabilityPower: 0.25, qualityPower: 0.75, minQuality: 0.01, rankDecay: 1.5` |
+ * | SAM 3's IA-BCE | `positiveWeight: 10, probabilityPower: 0.25, qualityPower: 0.75, minQuality: 0.01` |
+ * | RF-DETR, position-supervised | `positiveWeight: 0.25, positiveGamma: 2, imageMaximum: 'divide', zeroIsNegative: true, negativeWeight: 0.75` |
+ */
+export interface SigmoidOptions extends SigmoidDivisor {
+  /** This term. Default: the preset's. */
+  readonly kind?: 'sigmoid' | undefined
+  /** w⁺, 0 to 1e12. Default: 1. */
+  readonly positiveWeight?: number | undefined
+  /** γ⁺, 0 to 100. Default: 0. */
+  readonly positiveGamma?: number | undefined
+  /** Whether t multiplies w⁺, as in varifocal loss. Default: false. */
+  readonly weighByTarget?: boolean | undefined
+  /** w⁻, 0 to 1e12. Default: 1. */
+  readonly negativeWeight?: number | undefined
+  /** γ⁻, 0 to 100. Default: 2. */
+  readonly negativeGamma?: number | undefined
+  /** Whether |t − p|^γ⁺ and p^γ⁻ are mere weights, which pass no gradient. Default: false. */
+  readonly detachWeights?: boolean | undefined
+  /** a, 0 to 100. Default: 0. */
+  readonly probabilityPower?: number | undefined
+  /** b, 0 to 100. Default: 1. */
+  readonly qualityPower?: number | undefined
+  /** q: the IoU of the matched boxes or spans, or `'giou'`, their (GIoU + 1)/2. Default: `'iou'`. */
+  readonly quality?: 'iou' | 'giou' | undefined
+  /** The least t, 0 to 1. Default: 0. */
+  readonly minQuality?: number | undefined
+  /**
+   * What the greatest t among the image's matched labels makes of each: `'divide'`, t / (greatest + 1e-8), as in RF-DETR;
+   * `'raise'`, t·max(1, 1 / (greatest + 1e-8)), as in Stable-DINO. Default: `'none'`.
+   */
+  readonly imageMaximum?: 'none' | 'divide' | 'raise' | undefined
+  /** Whether a label whose t is 0 counts like any other class, as in RF-DETR. Default: false. */
+  readonly zeroIsNegative?: boolean | undefined
+  /**
+   * τ, 0 to 1e12: t is multiplied by r = e^(−rank/τ), where rank counts the queries of the same target, in all groups, that have
+   * a greater t, or as great a one and come before. Of several labels the greatest t counts. 0 is no such factor. Default: 0.
+   */
+  readonly rankDecay?: number | undefined
+  /**
+   * Which terms of the pair r multiplies, too: `'all'` of boxes, spans and points, as in Align-DETR; `'overlap'`, the forms of
+   * IoU alone, as in Mr. DETR; or `'none'`. With `boxMatching: 'union'` ranks of these terms are among the union's pairs.
+   * Default: `'all'`.
+   */
+  readonly rankTerms?: 'all' | 'overlap' | 'none' | undefined
+  /** α of each class, 0 to 1, in place of none at all: its labelled cells are multiplied by it, its others by 1 − α. Default: none. */
+  readonly classAlpha?: ArrayLike<number> | undefined
+  /** Weight of each class, 0 to 1e12, by which all its cells are multiplied. Default: all 1. */
+  readonly classWeights?: ArrayLike<number> | undefined
 }
 
 /** The classification term. Without `kind`, that of the preset. */
-export type ClassificationOptions = SoftmaxOptions | FocalOptions | VarifocalOptions | MalOptions | IaBceOptions
+export type ClassificationOptions =
+  | SoftmaxOptions
+  | FocalOptions
+  | VarifocalOptions
+  | MalOptions
+  | IaBceOptions
+  | SigmoidOptions
 
 /** {@link SoftmaxOptions} with every default filled in. */
 export interface ResolvedSoftmax {
@@ -126,6 +209,8 @@ export interface ResolvedSoftmax {
   readonly minQueries: number
   /** Whether a target may carry the no-object label. */
   readonly allowNoObjectLabels: boolean
+  /** γ of softmax focal loss; 0 for plain cross-entropy. */
+  readonly gamma: number
 }
 
 /** {@link SigmoidDivisor} with every default filled in. */
@@ -144,6 +229,10 @@ export interface ResolvedFocal extends ResolvedSigmoidDivisor {
   readonly alpha: number
   /** γ. */
   readonly gamma: number
+  /** α of each class; absent where classes have none of their own. */
+  readonly classAlpha: readonly number[] | undefined
+  /** Weight of each class; absent where all are 1. */
+  readonly classWeights: readonly number[] | undefined
 }
 
 /** {@link VarifocalOptions} or {@link MalOptions} with every default filled in. */
@@ -156,6 +245,8 @@ export interface ResolvedVarifocal extends ResolvedSigmoidDivisor {
   readonly gamma: number
   /** Whether p^γ passes no gradient. */
   readonly detachWeights: boolean
+  /** Weight of each class; absent where all are 1. */
+  readonly classWeights: readonly number[] | undefined
 }
 
 /** {@link IaBceOptions} with every default filled in. */
@@ -168,10 +259,55 @@ export interface ResolvedIaBce extends ResolvedSigmoidDivisor {
   readonly gamma: number
   /** The least t. */
   readonly minQuality: number
+  /** Weight of each class; absent where all are 1. */
+  readonly classWeights: readonly number[] | undefined
+}
+
+/** {@link SigmoidOptions} with every default filled in. */
+export interface ResolvedSigmoid extends ResolvedSigmoidDivisor {
+  /** Which term it is. */
+  readonly kind: 'sigmoid'
+  /** w⁺. */
+  readonly positiveWeight: number
+  /** γ⁺. */
+  readonly positiveGamma: number
+  /** Whether t multiplies w⁺. */
+  readonly weighByTarget: boolean
+  /** w⁻. */
+  readonly negativeWeight: number
+  /** γ⁻. */
+  readonly negativeGamma: number
+  /** Whether the modulators pass no gradient. */
+  readonly detachWeights: boolean
+  /** a. */
+  readonly probabilityPower: number
+  /** b. */
+  readonly qualityPower: number
+  /** What q is. */
+  readonly quality: 'iou' | 'giou'
+  /** The least t. */
+  readonly minQuality: number
+  /** What the greatest t of the image does. */
+  readonly imageMaximum: 'none' | 'divide' | 'raise'
+  /** Whether a label whose t is 0 counts like any other class. */
+  readonly zeroIsNegative: boolean
+  /** τ; 0 for no factor by rank. */
+  readonly rankDecay: number
+  /** Which terms of a pair its rank counts for. */
+  readonly rankTerms: 'all' | 'overlap' | 'none'
+  /** α of each class; absent where classes have none of their own. */
+  readonly classAlpha: readonly number[] | undefined
+  /** Weight of each class; absent where all are 1. */
+  readonly classWeights: readonly number[] | undefined
 }
 
 /** {@link ClassificationOptions} with every default filled in. */
-export type ResolvedClassification = ResolvedSoftmax | ResolvedFocal | ResolvedVarifocal | ResolvedIaBce
+export type ResolvedClassification =
+  | ResolvedSoftmax
+  | ResolvedFocal
+  | ResolvedVarifocal
+  | ResolvedIaBce
+  | ResolvedSigmoid
 
 /** The name of a kind of classification term. */
 export type Kind = ResolvedClassification['kind']
@@ -204,6 +340,8 @@ export const CLASSIFICATION_NAMES: ForeignNames = new Map<string, readonly strin
   ['alpha', ['classification.alpha']],
   ['gamma', ['classification.gamma']],
   ['emptyweight', ['classWeights', 'classification.classWeights']],
+  ['qflbeta', ['positiveGamma', 'classification.positiveGamma']],
+  ['tau', ['rankDecay', 'classification.rankDecay']],
   ['usefocalloss', ['kind', 'classification.kind']],
 ])
 
@@ -216,6 +354,12 @@ type Given = { readonly [key: string]: unknown }
 interface Usual {
   readonly classification: Kind
   readonly classNormalization?: SoftmaxNormalization | SigmoidNormalization | undefined
+  readonly classNumbers?: ClassNumbers | undefined
+}
+
+/** What a preset says of the options of its kind. */
+export type ClassNumbers = { readonly [Key in Exclude<keyof ResolvedSigmoid, 'kind'>]?: ResolvedSigmoid[Key] } & {
+  readonly alpha?: number
 }
 
 /** Checks the options of the classification term and fills in defaults: what the preset says, then the kind's own. */
@@ -224,7 +368,8 @@ export function resolveClassification(value: unknown, usual: Usual, numClasses: 
   const kind = checkWord(given.kind, KINDS, usual.classification, `${ARGUMENT}.kind`)
   checkOfKind(given, kind)
   // what a preset says of its own kind means nothing to another
-  const ofPreset: Given = kind === usual.classification ? { normalization: usual.classNormalization } : {}
+  const ofPreset: Given =
+    kind === usual.classification ? { normalization: usual.classNormalization, ...usual.classNumbers } : {}
   const values = OF_KIND[kind].map((key) => {
     return [key, resolveOption(`classification.${key}`, given[key], { usual: ofPreset[key], kind, numClasses })]
   })

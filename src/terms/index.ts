@@ -155,7 +155,7 @@ export function resolveFamilyOptions(given: Unchecked<FamilyOptions>, preset: Fa
 
 /** What decides which fields a criterion needs. */
 interface NeedingOptions {
-  readonly cost: { readonly [K in keyof CostTerms]?: unknown }
+  readonly cost: { readonly [K in keyof CostTerms]?: unknown } & Partial<ResolvedClassCost>
   readonly weights: Terms
   readonly classification: { readonly kind: string }
 }
@@ -168,7 +168,8 @@ export function neededFamilies({ cost, weights, classification }: NeedingOptions
   const weighs = (name: string) => [cost, weights].some((list) => ((list as Weights)[name] ?? 0) > 0)
   const { families, kinds } = DESCRIPTION
   const needed = families.map(({ terms, isLate }) => !isLate && terms.some(weighs))
-  const asks = kinds.find(({ name }) => name === classification.kind)?.needsQuality === true
+  const isPairwise = cost.classForm === 'product' || ((cost as Weights)['modulation'] ?? 0) > 0
+  const asks = isPairwise || kinds.find(({ name }) => name === classification.kind)?.needsQuality === true
   const says = families.map(({ hasQuality }) => hasQuality)
   if (asks && !needed.some((isNeeded, i) => isNeeded && says[i])) needed[says.indexOf(true)] = true
   return needed

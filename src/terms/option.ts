@@ -76,9 +76,9 @@ export function checkOption(option: OptionDescription, value: unknown, numClasse
     case 'column':
       return checkColumn(value, numClasses, argument)
     case 'perClass':
-      return value === undefined ? undefined : checkNumbers(value, numClasses, argument)
+      return value === undefined ? undefined : checkNumbers(value, numClasses, argument, most)
     case 'list':
-      return value === undefined ? undefined : checkNumbers(value, undefined, argument)
+      return value === undefined ? undefined : checkNumbers(value, undefined, argument, most)
     default: {
       const rule = `the binary is of another version: ${option.name} is of kind ${show(kind)}; build it anew`
       throw new HungarianLossError('BINARY', rule)
@@ -95,7 +95,12 @@ function checkColumn(value: unknown, numClasses: number, argument: string): numb
 }
 
 /** A list of weights, one for each class where there are classes, otherwise at least one; frozen. */
-function checkNumbers(value: unknown, numClasses: number | undefined, argument: string): readonly number[] {
+function checkNumbers(
+  value: unknown,
+  numClasses: number | undefined,
+  argument: string,
+  most: number,
+): readonly number[] {
   if (!Array.isArray(value) && kindOf(value) === undefined) {
     fail('OPTION', argument, `must be an array, got ${show(value)}`)
   }
@@ -106,6 +111,6 @@ function checkNumbers(value: unknown, numClasses: number | undefined, argument: 
   }
   if (length === 0) fail('OPTION', argument, 'must have one number or more')
   const numbers: number[] = []
-  for (let i = 0; i < length; i++) numbers.push(requireNumber(list[i], 0, MAX_WEIGHT, `${argument}[${i}]`))
+  for (let i = 0; i < length; i++) numbers.push(requireNumber(list[i], 0, most, `${argument}[${i}]`))
   return Object.freeze(numbers)
 }

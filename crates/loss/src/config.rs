@@ -4,7 +4,7 @@ use crate::error::{Error, Result, Value, WeightOf};
 use crate::option::{OptionInfo, Options, Values};
 use crate::terms::divisor::NORMALIZATION;
 use crate::terms::family::Kind;
-use crate::terms::{FAMILIES, KINDS};
+use crate::terms::{FAMILIES, KINDS, check_class_options};
 use crate::weights::Weights;
 
 /// The whole configuration of a [`Criterion`](crate::Criterion).
@@ -103,6 +103,7 @@ impl Config {
         let of_families = FAMILIES.into_iter().flat_map(|family| family.options);
         let known = std::iter::once(&&KIND_OPTION).chain(COMMON.iter()).chain(kind.options).chain(of_families);
         self.options.check(&known.copied().collect::<Vec<_>>(), self.num_classes)?;
+        check_class_options(kind, &self.options)?;
         self.cost.check(WeightOf::Cost, kind.is_sigmoid)?;
         self.weights.check(WeightOf::Loss, kind.is_sigmoid)
     }

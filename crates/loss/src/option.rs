@@ -50,8 +50,11 @@ pub enum Values {
     Word(&'static [&'static str]),
     /// A column of the logits; the last one in absence.
     Column,
-    /// A number from 0 to 1e12 for each class; 1 for all in absence.
-    PerClass,
+    /// A number for each class, from 0; where there is no such list in absence, all classes are alike.
+    PerClass {
+        /// The largest.
+        most: f64,
+    },
     /// Numbers from 0 to 1e12, at least one; none in absence.
     List,
 }
@@ -89,6 +92,11 @@ impl OptionInfo {
         Self { name, values: Values::Word(words) }
     }
 
+    /// One of [`Values::PerClass`].
+    pub(crate) const fn per_class(name: &'static str, most: f64) -> Self {
+        Self { name, values: Values::PerClass { most } }
+    }
+
     /// Refuses a value that the option may not have. `classes`: the object classes.
     fn check(&self, value: &OptionValue, classes: usize) -> Result<()> {
         let fail = |value: Value| Err(Error::Option { name: self.name, rule: self.rule(classes), value });
@@ -107,14 +115,16 @@ impl OptionInfo {
             (Values::Word(words), OptionValue::Word(word)) if !words.contains(&word.as_str()) => {
                 fail(Value::Word(word.clone()))
             }
-            (Values::PerClass, OptionValue::Numbers(numbers)) if numbers.len() != classes => {
+            (Values::PerClass { .. }, OptionValue::Numbers(numbers)) if numbers.len() != classes => {
                 fail(Value::Number(numbers.len() as f64))
             }
             (Values::List, OptionValue::Numbers(numbers)) if numbers.is_empty() => fail(Value::Number(0.0)),
-            (Values::PerClass | Values::List, OptionValue::Numbers(numbers)) => {
-                match numbers.iter().find(|n| !(0.0..=LIMIT).contains(*n)) {
+            (Values::PerClass { .. } | Values::List, OptionValue::Numbers(numbers)) => {
+                let most = if let Values::PerClass { most } = self.values { most } else { LIMIT };
+                match numbers.iter().find(|n| !(0.0..=most).contains(*n)) {
                     Some(&n) => {
-                        Err(Error::Option { name: self.name, rule: UP_TO_LIMIT.to_owned(), value: Value::Number(n) })
+                        let rule = format!("a number from 0 to {}", shown(most));
+                        Err(Error::Option { name: self.name, rule, value: Value::Number(n) })
                     }
                     None => Ok(()),
                 }
@@ -137,7 +147,7 @@ impl OptionInfo {
                 words.join(" or ")
             }
             Values::Column => format!("an integer from 0 to {classes}"),
-            Values::PerClass => "one weight for each class".to_owned(),
+            Values::PerClass { .. } => "one weight for each class".to_owned(),
             Values::List => "one number or more".to_owned(),
         }
     }
@@ -250,7 +260,7 @@ mod tests {
     const WORD: OptionInfo = OptionInfo::word("group.word", &["first", "second"]);
     const FLAG: OptionInfo = OptionInfo::flag("flag", true);
     const BINS: OptionInfo = OptionInfo { name: "bins", values: Values::Even { default: 32, least: 4, most: 1024 } };
-    const WEIGHTS: OptionInfo = OptionInfo { name: "weights", values: Values::PerClass };
+    const WEIGHTS: OptionInfo = OptionInfo { name: "weights", values: Values::PerClass { most: LIMIT } };
     const KNOWN: [&OptionInfo; 5] = [&NUMBER, &WORD, &FLAG, &BINS, &WEIGHTS];
 
     #[test]

@@ -41,10 +41,11 @@ fn around(info: &OptionInfo, classes: usize) -> (Vec<OptionValue>, Vec<OptionVal
         }
         Values::Flag { .. } => (vec![true.into(), false.into()], vec![1.0.into(), "true".into()]),
         Values::Word(words) => (words.iter().map(|&word| word.into()).collect(), vec!["no such".into(), true.into()]),
-        Values::PerClass => {
+        Values::PerClass { most } => {
             let list = |value: f64, count: usize| OptionValue::from(vec![value; count]);
-            let fit = vec![list(0.0, classes), list(1e12, classes)];
-            (fit, vec![list(1.0, classes - 1), list(1.0, classes + 1), list(-1.0, classes), list(f64::NAN, classes)])
+            let fit = vec![list(0.0, classes), list(most, classes)];
+            let refused = [-1.0, most.next_up(), f64::NAN].map(|value| list(value, classes));
+            (fit, [list(1.0, classes - 1), list(1.0, classes + 1)].into_iter().chain(refused).collect())
         }
         Values::List => {
             let list = |values: &[f64]| OptionValue::from(values.to_vec());
@@ -83,9 +84,9 @@ fn options_are_taken_within_their_ranges_and_refused_with_their_name_beyond() {
 
 #[test]
 fn options_that_a_kind_does_not_have_are_refused() {
-    let error = check(&config("softmax", 5).with("classification.gamma", 2.0)).expect_err("it is refused");
+    let error = check(&config("softmax", 5).with("classification.alpha", 0.5)).expect_err("it is refused");
     assert!(
-        matches!(&error, Error::Option { name: "options", value: Value::Word(word), .. } if word == "classification.gamma")
+        matches!(&error, Error::Option { name: "options", value: Value::Word(word), .. } if word == "classification.alpha")
     );
     let error = check(&config("focal", 5).with("boxFormats", "xyxy")).expect_err("it is refused");
     assert!(error.to_string().starts_with("options: must be one of classification.kind, nonFinite, "), "{error}");
@@ -94,7 +95,8 @@ fn options_that_a_kind_does_not_have_are_refused() {
 
 #[test]
 fn kinds_that_there_are_not_are_refused_with_those_that_there_are() {
-    let rule = "classification.kind: must be 'softmax' or 'focal' or 'varifocal' or 'mal' or 'ia-bce', got 'hinge'";
+    let rule = "classification.kind: must be 'softmax' or 'focal' or 'varifocal' or 'mal' or 'ia-bce' \
+                or 'sigmoid', got 'hinge'";
     assert_eq!(message(&config("hinge", 5)), rule);
 }
 

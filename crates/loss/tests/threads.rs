@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hungarian_loss::{Error, Interrupt, LayerRule, Matching, Part, Result, Scratch, Threads};
 use proptest::prelude::*;
 
-use crate::harness::{Case, Conditions, Random, Settings, Sketch, SketchStack, cases, threads};
+use crate::harness::{Case, Conditions, Extras, Random, Settings, Sketch, SketchStack, cases, threads};
 
 /// Enough for [`COUNTS`] threads to be worth waking.
 const LOGITS: usize = 1 << 20;
@@ -88,6 +88,7 @@ impl Large {
             parts,
             labels: [1, 1],
             ignored: if self.ignores { 0.2 } else { 0.0 },
+            extras: Extras::default(),
         };
         sketch.case()
     }

@@ -216,7 +216,7 @@ fn option(info: &OptionInfo) -> OptionDescription {
             OptionDescription { words: Some(words), ..of_kind("word") }
         }
         Values::Column => of_kind("column"),
-        Values::PerClass => of_kind("perClass"),
+        Values::PerClass { most } => OptionDescription { most: Some(most), ..of_kind("perClass") },
         Values::List => of_kind("list"),
     }
 }

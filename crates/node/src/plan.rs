@@ -105,8 +105,10 @@ pub struct PartStructure {
     pub rules: Option<Vec<RuleStructure>>,
     /// Into how many groups of equal size its queries are divided, each with a matching of its own.
     pub groups: u32,
-    /// How often each target is repeated.
+    /// How often each target is repeated, and whether that is less where an image has many.
     pub repeat: u32,
+    /// See the core's part.
+    pub adaptive: bool,
     /// Whether all targets count as of the first class.
     pub class_agnostic: bool,
     /// Whether its geometric terms take part in the union matching.
@@ -207,6 +209,7 @@ impl PartStructure {
             rules: self.rules.unwrap_or_default().into_iter().map(rule).collect(),
             groups: self.groups as usize,
             repeat: self.repeat as usize,
+            adaptive: self.adaptive,
             class_agnostic: self.class_agnostic,
             union: self.union,
             normalizer_factor: self.normalizer_factor,

@@ -78,6 +78,19 @@ impl Labels {
         starts.zip(&self.ends).map(|(&start, &end)| &self.members[start..end])
     }
 
+    /// The labels of a target, as places in `distinct`, with their values.
+    pub fn of_target(&self, target: usize) -> impl Iterator<Item = (usize, f32)> {
+        let row = self.row_of_target[target];
+        let (single, several) = match row.checked_sub(self.distinct.len()) {
+            None => (Some((row, 1.0)), &[][..]),
+            Some(set) => {
+                let start = set.checked_sub(1).map_or(0, |before| self.ends[before]);
+                (None, &self.members[start..self.ends[set]])
+            }
+        };
+        single.into_iter().chain(several.iter().copied())
+    }
+
     fn slot(&mut self, label: usize) -> usize {
         if self.slots[label] == Self::NONE {
             self.slots[label] = self.distinct.len() as u32;

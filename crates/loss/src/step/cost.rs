@@ -3,7 +3,7 @@
 //! cost = λ_class · c, and what each family adds. A matrix is target-major, `[targets, padded queries]`: the lanes are
 //! queries, and idle lanes hold +infinity. No larger one ever exists than that of one image.
 
-use lsap::memory::{first_rows, held};
+use lsap::memory::{first, first_rows, held};
 use simd::padded;
 
 use super::image::Image;
@@ -11,13 +11,17 @@ use super::read::Read;
 use super::setup::Setup;
 use super::sums::NonFiniteCounts;
 use crate::error::{Error, Result};
-use crate::terms::class::class_costs;
-use crate::terms::pair::{CostInputs, fill_class};
+use crate::terms::class::{PairwiseCost, PairwiseInputs, class_costs};
+use crate::terms::pair::{AgreementInputs, CostInputs, fill_class};
 use crate::terms::terms_of;
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
-pub(crate) struct CostBuffers(Vec<f32>);
+pub(crate) struct CostBuffers {
+    cells: Vec<f32>,
+    /// `[padded queries]`: how well each agrees with one target.
+    agreement: Vec<f32>,
+}
 
 /// The cost of one image.
 #[derive(Clone, Copy)]
@@ -30,7 +34,7 @@ pub(crate) struct CostBlock<'a> {
 impl CostBuffers {
     /// Bytes that grow with an image.
     pub fn held(&self) -> usize {
-        held(&self.0)
+        held(&self.cells) + held(&self.agreement)
     }
 }
 
@@ -42,7 +46,7 @@ pub(crate) fn cost<'a>(
     setup: &Setup,
     image: &Image<'_>,
     read: &Read<'_>,
-    CostBuffers(cells): &'a mut CostBuffers,
+    CostBuffers { cells, agreement }: &'a mut CostBuffers,
     counts: &mut NonFiniteCounts,
 ) -> Result<CostBlock<'a>> {
     let stride = padded(image.queries);
@@ -66,6 +70,9 @@ pub(crate) fn cost<'a>(
     if let Some(class) = class {
         fill_class(&class, image.queries, cells);
     }
+    if let Some(form) = setup.class.pairwise_cost().filter(|_| stride > 0) {
+        add_pairwise(setup, image, read, form, first(agreement, stride), cells);
+    }
     if let Some(added) = image.cost {
         let width = image.targets.all.len();
         for (row, costs) in cells.chunks_exact_mut(stride.max(1)).enumerate() {
@@ -79,6 +86,40 @@ pub(crate) fn cost<'a>(
         counts.costs += fill_with_worst(cells, stride, image.queries, read.left_out);
     }
     Ok(CostBlock { cells, stride })
+}
+
+/// Adds the class costs that depend on how well query and target agree.
+fn add_pairwise(
+    setup: &Setup,
+    image: &Image<'_>,
+    read: &Read<'_>,
+    form: PairwiseCost,
+    agreement: &mut [f32],
+    cells: &mut [f32],
+) {
+    let mut able = setup.pairs(image.active()).filter(|(_, terms)| terms.has_agreement_rows());
+    let Some((family, terms)) = able.next() else { return };
+    let targets = image.targets.kept.rows;
+    let layout = &read.layouts[family];
+    let mut greatest = 0.0;
+    if form.needs_greatest {
+        for target in 0..image.targets.kept.len() {
+            let inputs = AgreementInputs { layout, targets, target, measure: form.measure };
+            terms.agreement_row(setup.level, &inputs, agreement);
+            for &query in read.left_out {
+                agreement[query] = 0.0;
+            }
+            greatest = agreement[..image.queries].iter().copied().fold(greatest, f32::max);
+        }
+    }
+    for (target, costs) in cells.chunks_exact_mut(agreement.len()).enumerate() {
+        let inputs = AgreementInputs { layout, targets, target, measure: form.measure };
+        terms.agreement_row(setup.level, &inputs, agreement);
+        let weight = setup.cost.class();
+        let (rows, labels) = (read.class_rows, read.labels);
+        let inputs = PairwiseInputs { rows, labels, target, agreement, greatest, weight };
+        setup.class.add_pairwise_cost(setup.level, &inputs, costs);
+    }
 }
 
 /// Gives the queries that are left out a cost above every cost of the others, so that they are matched last. Returns

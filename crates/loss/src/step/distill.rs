@@ -2,8 +2,8 @@
 
 use lsap::memory::held;
 
-use super::divisor::FamilyNormalizers;
 use super::jobs::Job;
+use super::losses::FamilyNormalizers;
 use super::matching::Sorted;
 use super::step::Step;
 use super::weighed::Weighed;

@@ -2,19 +2,17 @@
 //! and with `per-image` another one for each image.
 
 use super::inputs::Normalizers;
+use super::losses::FamilyNormalizers;
 use super::part::Part;
 use super::step::Step;
 use crate::terms::class::ClassDivisor;
 use crate::terms::divisor::Divisor;
 use crate::terms::{FAMILIES, TERMS, terms_of};
 
-/// For each family, what its terms in a layer are divided by.
-pub(crate) type FamilyNormalizers = [f64; FAMILIES.len()];
-
 impl Part {
     /// What the terms of an image with so many things of its own are divided by: that number, counted as N is, at least 1.
     fn of_image(&self, count: f64) -> f64 {
-        (count * self.copies() as f64).max(1.0) * self.normalizer_factor
+        (count * self.counted() as f64).max(1.0) * self.normalizer_factor
     }
 }
 

@@ -39,7 +39,8 @@ pub(crate) fn solve(
     matches: &mut [i32],
     buffers: &mut MatchBuffers,
 ) -> Result<()> {
-    let (targets, repeat) = (&image.targets, image.part.repeat);
+    let targets = &image.targets;
+    let repeat = image.part.repeat_of(targets.kept.len());
     let each = image.queries / image.part.groups;
     let MatchBuffers { solver, grouped, transposed, rest, .. } = buffers;
     let refused = || Error::refused(Some(image.slot.part));
@@ -123,7 +124,7 @@ pub(crate) fn pairs(part: &Part, targets: &ImageView<'_>, matches: &[i32]) -> us
         Ok(number) => targets.place(number).is_some(),
         Err(_) => target == BACKGROUND,
     };
-    let rows = targets.kept.len().saturating_mul(part.repeat);
+    let rows = targets.kept.len().saturating_mul(part.repeat_of(targets.kept.len()));
     let of = |group: &[i32]| group.iter().filter(|&&target| takes_part(target)).count().min(rows);
     matches.chunks_exact(each.max(1)).map(of).sum()
 }
@@ -139,6 +140,7 @@ pub(crate) fn check(
 ) -> Result<()> {
     let each = part.queries.len() / part.groups;
     let kept = (0..targets).filter(|&target| !is_ignored(target)).count();
+    let repeat = part.repeat_of(kept);
     let mut often = vec![0; targets];
     for (group, matches) in matches.chunks_exact(each.max(1)).enumerate() {
         often.fill(0);
@@ -149,8 +151,8 @@ pub(crate) fn check(
                 Ok(target) if is_ignored(target) => absent += 1,
                 Ok(target) => {
                     often[target] += 1;
-                    if often[target] > part.repeat {
-                        return Err(Error::FixedTwice { place: place(query), target, repeat: part.repeat });
+                    if often[target] > repeat {
+                        return Err(Error::FixedTwice { place: place(query), target, repeat });
                     }
                 }
                 Err(_) if target == LEFT_OUT => absent += 1,
@@ -161,7 +163,7 @@ pub(crate) fn check(
                 Err(_) => {}
             }
         }
-        let (targets, queries) = (kept.saturating_mul(part.repeat), each - absent);
+        let (targets, queries) = (kept.saturating_mul(repeat), each - absent);
         if let Some(query) = excluded.filter(|_| targets > queries) {
             return Err(Error::Infeasible { place: place(query), targets, queries });
         }

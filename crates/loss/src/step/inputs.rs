@@ -6,7 +6,7 @@ use super::part::{IN_NORMALIZERS, NORMALIZERS, Part};
 use super::plan::{Layout, Slot};
 use super::setup::{KnownLabels, Setup};
 use crate::batch::{EXCLUDED, LEFT_OUT, Targets};
-use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace};
+use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace, Value};
 use crate::field::{Field, FieldRows, Source};
 use crate::option::LIMIT;
 use crate::shape::{check_length, not_finite};
@@ -150,6 +150,10 @@ impl<'a> Inputs<'a> {
         const ROUNDING: f64 = 1e-4;
         if !self.targets.has_values() {
             return Ok(());
+        }
+        if !setup.class.takes_values() {
+            let (name, rule) = ("classification.gamma", "0 where targets have values of several classes".to_owned());
+            return Err(Error::Option { name, rule, value: Value::Word("another".to_owned()) });
         }
         for image in 0..self.targets.images() {
             let range = self.targets.range(image);

@@ -7,9 +7,9 @@
 //! have no part unless they are paired, and those that are not finite have none at all.
 
 use super::distill::{Distillation, UNSOUND, image_losses, taught};
-use super::divisor::FamilyNormalizers;
 use super::image::{Image, inspect};
 use super::jobs::{Job, JobOutputs, jobs};
+use super::losses::FamilyNormalizers;
 use super::plan::Slot;
 use super::pool::run;
 use super::report::LayerReport;

@@ -10,32 +10,54 @@ use super::setup::Setup;
 use super::sums::Sums;
 use super::weighed::Weighed;
 use crate::field::{FieldRows, MAX_FIELDS};
-use crate::terms::class::PositiveInputs;
-use crate::terms::pair::{PairOutputs, Pairs};
-use crate::terms::{FAMILIES, TERMS, gradient_field, queries_of, terms_of};
+use crate::terms::class::{PositiveInputs, RankInputs, RankScope};
+use crate::terms::memory::TermMemory;
+use crate::terms::pair::{Measure, PairFactors, PairOutputs, Pairs};
+use crate::terms::{FAMILIES, LOGITS, TERMS, gradient_field, queries_of, terms_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
 pub(crate) struct LossBuffers {
-    /// How well each pair agrees; and what further families say of it.
-    quality: Vec<f64>,
-    spare: Vec<f64>,
-    weighed: Weighed,
+    agreements: Agreements,
+    ranks: Ranks,
     corrected: [Vec<f32>; MAX_FIELDS],
-    /// Where queries have several pairs, how well all agree, and gradients of those beyond each query's first.
     repeated: Repeated,
 }
 
-/// See [`repeated`].
+/// Where queries have several pairs, how well all agree, and gradients of those beyond each query's first; see [`repeated`].
 #[derive(Debug, Default)]
-pub(crate) struct Repeated {
+struct Repeated {
     round: Vec<(usize, usize)>,
+    factors: Vec<f64>,
     quality: Vec<f64>,
     gradients: [Vec<f32>; GRADIENTS],
 }
 
 /// Gradients of an image.
 const GRADIENTS: usize = 1 + FAMILIES.len();
+
+/// How well each pair agrees; and what further families say of it.
+#[derive(Debug, Default)]
+struct Agreements {
+    quality: Vec<f64>,
+    spare: Vec<f64>,
+    weighed: Weighed,
+}
+
+/// What the class term has of pairs where it ranks them, or measures them otherwise.
+#[derive(Debug, Default)]
+struct Ranks {
+    /// How well each agrees.
+    quality: Vec<f64>,
+    /// What each is multiplied by for its rank.
+    factors: Vec<f64>,
+    memory: TermMemory,
+    /// Of an image that lacks columns, the logits of those that it has.
+    gathered: Vec<f32>,
+}
+
+/// For each family, what its terms in a layer are divided by.
+pub(crate) type FamilyNormalizers = [f64; FAMILIES.len()];
 
 /// What each term of a layer is multiplied by in its gradient: part weight · weight / normaliser.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +86,7 @@ pub(crate) fn image(
     sorted: &Sorted,
     scales: &Scales,
     ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
-    buffers: &mut LossBuffers,
+    LossBuffers { agreements, ranks, repeated: repetitions, .. }: &mut LossBuffers,
 ) -> Sums {
     let Sorted { pairs, left_out } = sorted;
     if let Some(gradients) = gradients.as_deref_mut() {
@@ -77,7 +99,8 @@ pub(crate) fn image(
     let is_union = image.part.union;
     let own = gradients.as_deref_mut().filter(|_| !is_union);
     let all = pairs_of(image, read.rows, pairs);
-    let (mut terms, agreement) = repeated(setup, image, &all, scales, own, buffers);
+    let (own_quality, factors) = rank(setup, image, &all, ranks);
+    let (mut terms, agreement) = repeated(setup, image, &all, (scales, factors), own, (agreements, repetitions));
     if is_union {
         terms = [0.0; TERMS];
     } else {
@@ -87,7 +110,8 @@ pub(crate) fn image(
         logits: read.logits,
         targets: &image.targets.all,
         pairs,
-        quality: agreement,
+        quality: own_quality.unwrap_or(agreement),
+        factors,
         left_out,
         query_weights: image.query_weights,
         background: read.background.sum,
@@ -109,7 +133,10 @@ pub(crate) fn image(
         }
         correct_gradients(setup, image, pairs, gradients);
     }
-    let expected = image.targets.kept.len().saturating_mul(image.part.repeat);
+    let expected = {
+        let kept = image.targets.kept.len();
+        kept.saturating_mul(image.part.repeat_of(kept))
+    };
     terms[0] = class.loss;
     let cardinality_error = read.background.objects.abs_diff(expected);
     Sums { terms, matched: pairs.len(), correct: class.correct, cardinality_error }
@@ -130,7 +157,9 @@ pub(crate) fn of_union(
     let mut corrected = std::mem::take(&mut buffers.corrected);
     let rows = corrected_rows(setup, image, &mut corrected);
     let all = pairs_of(image, rows, pairs);
-    let (terms, agreement) = geometry(setup, image, &all, scales, gradients.as_deref_mut(), buffers);
+    let LossBuffers { agreements, ranks, .. } = &mut *buffers;
+    let (_, factors) = rank(setup, image, &all, ranks);
+    let (terms, agreement) = geometry(setup, image, &all, (scales, factors), gradients.as_deref_mut(), agreements);
     keep(pairs, agreement, quality);
     buffers.corrected = corrected;
     if let Some(gradients) = gradients {
@@ -151,15 +180,15 @@ fn repeated<'a>(
     setup: &Setup,
     image: &Image<'_>,
     pairs: &Pairs<'_>,
-    scales: &Scales,
+    (scales, factors): (&Scales, &[f64]),
     mut gradients: Option<&mut Gradients<'_>>,
-    buffers: &'a mut LossBuffers,
+    (agreements, repetitions): (&'a mut Agreements, &'a mut Repeated),
 ) -> ([f64; TERMS], &'a [f64]) {
     let is_first = |k: usize| k == 0 || pairs.list[k - 1].0 != pairs.list[k].0;
     if (0..pairs.list.len()).all(is_first) {
-        return geometry(setup, image, pairs, scales, gradients, buffers);
+        return geometry(setup, image, pairs, (scales, factors), gradients, agreements);
     }
-    let Repeated { mut round, mut quality, gradients: mut copies } = std::mem::take(&mut buffers.repeated);
+    let Repeated { round, factors: own_factors, quality, gradients: copies } = repetitions;
     let mut sums = [0.0; TERMS];
     quality.clear();
     quality.resize(pairs.list.len(), 0.0);
@@ -172,7 +201,9 @@ fn repeated<'a>(
         if round.is_empty() {
             break;
         }
-        let list = Pairs { list: &round, ..*pairs };
+        own_factors.clear();
+        own_factors.extend(places().filter_map(|k| factors.get(k)));
+        let (list, own_scales) = (Pairs { list: round, ..*pairs }, (scales, &own_factors[..]));
         let (terms, agreement) = match gradients.as_deref_mut() {
             Some(gradients) if turn > 0 => {
                 for (copy, own) in copies.iter_mut().zip(gradients.iter()).skip(1) {
@@ -180,21 +211,50 @@ fn repeated<'a>(
                     copy.resize(own.len(), 0.0);
                 }
                 let mut places = copies.each_mut().map(Vec::as_mut_slice);
-                let found = geometry(setup, image, &list, scales, Some(&mut places), buffers);
-                for (copy, own) in copies.iter().zip(gradients.iter_mut()).skip(1) {
+                let found = geometry(setup, image, &list, own_scales, Some(&mut places), agreements);
+                for (copy, own) in copies.iter_mut().zip(gradients.iter_mut()).skip(1) {
                     // a sum beyond the range of f32 is its largest number, and no zero is negative
                     let sum = |own: f32, other: f32| (own + other).clamp(f32::MIN, f32::MAX) + 0.0;
-                    own.iter_mut().zip(copy).for_each(|(own, &other)| *own = sum(*own, other));
+                    own.iter_mut().zip(&*copy).for_each(|(own, &other)| *own = sum(*own, other));
                 }
                 found
             }
-            own => geometry(setup, image, &list, scales, own, buffers),
+            own => geometry(setup, image, &list, own_scales, own, agreements),
         };
         sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
         places().zip(agreement).for_each(|(k, &value)| quality[k] = value);
     }
-    buffers.repeated = Repeated { round, quality, gradients: copies };
-    (sums, &buffers.repeated.quality)
+    (sums, quality)
+}
+
+/// How well pairs agree as the class term measures it, and their factors by rank, where it asks for these; no factors where
+/// all are 1.
+fn rank<'a>(
+    setup: &Setup,
+    image: &Image<'_>,
+    pairs: &Pairs<'_>,
+    Ranks { quality, factors, memory, gathered }: &'a mut Ranks,
+) -> (Option<&'a [f64]>, &'a [f64]) {
+    let (measure, is_ranked) = (setup.class.measure(), setup.class.rank_scope().is_some());
+    if measure == Measure::Overlap && !is_ranked {
+        return (None, &[]);
+    }
+    let quality = first(quality, pairs.list.len());
+    let able = setup.pairs(image.active()).find(|(family, _)| FAMILIES[*family].has_quality);
+    if let Some((_, terms)) = able {
+        terms.agreement(setup.level, pairs, measure, quality);
+    }
+    factors.clear();
+    if is_ranked {
+        // those of pairs are finite, so no copy stands in for them
+        if let Some(columns) = image.columns {
+            columns.gather(image.rows.get(LOGITS), gathered);
+        }
+        let (logits, targets) = (image.logits(&image.rows, gathered), &image.targets.all);
+        let inputs = RankInputs { logits, targets, pairs: pairs.list, quality };
+        setup.class.rank(setup.level, &inputs, memory, factors);
+    }
+    (Some(quality), factors)
 }
 
 /// The terms of all families over the pairs, and how well each pair agrees, by the first family that says so.
@@ -202,16 +262,21 @@ fn geometry<'a>(
     setup: &Setup,
     image: &Image<'_>,
     pairs: &Pairs<'_>,
-    scales: &Scales,
+    (scales, factors): (&Scales, &[f64]),
     mut gradients: Option<&mut Gradients<'_>>,
-    LossBuffers { quality, spare, weighed, .. }: &'a mut LossBuffers,
+    Agreements { quality, spare, weighed }: &'a mut Agreements,
 ) -> ([f64; TERMS], &'a [f64]) {
+    let factors = match setup.class.rank_scope() {
+        None | Some(RankScope::Class) => PairFactors::default(),
+        Some(scope) => PairFactors { values: factors, only_overlaps: scope == RankScope::Overlaps },
+    };
     let mut sums = [0.0; TERMS];
     let mut is_known = false;
     for (family, terms) in setup.pairs(image.active()) {
         let says = FAMILIES[family].has_quality && !is_known;
         is_known |= says;
         let out = PairOutputs {
+            factors,
             scales: &scales.0[terms_of(family)],
             sums: &mut sums[terms_of(family)],
             quality: first(if says { &mut *quality } else { &mut *spare }, pairs.list.len()),

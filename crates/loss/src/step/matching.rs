@@ -80,9 +80,9 @@ pub(crate) fn solve(
     buffers: &mut MatchBuffers,
 ) -> Result<()> {
     let targets = &image.targets;
-    let (kept, repeat, groups) = (targets.kept.len(), image.part.repeat, image.part.groups);
-    let queries = image.queries / groups;
-    if kept == 0 || queries == 0 {
+    let (kept, groups) = (targets.kept.len(), image.part.groups);
+    let (queries, repeat) = (image.queries / groups, image.part.repeat_of(kept));
+    if kept == 0 || queries == 0 || repeat == 0 {
         matches.fill(BACKGROUND);
         return Ok(());
     }

@@ -64,6 +64,7 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     // where every query takes the nearest target, nothing is solved
     let repeat = if own.repeat < group { own.repeat } else { 1 };
     let rows = targets as u128 * repeat as u128;
+    let rows = if own.adaptive { rows.min(group as u128) } else { rows };
     let is_copied = own.groups > 1 || repeat > 1 || is_fixed;
     let across = (group as u128 + LANES as u128) * (rows + LANES as u128);
     let copies = if is_copied { across } else { 0 } + if rows > group as u128 { across } else { 0 };

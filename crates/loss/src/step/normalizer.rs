@@ -43,7 +43,7 @@ impl ClassNormalizer {
             ClassDivisor::Pairs => return Self { sum: pairs as f64, least: 1.0, divisor: None, is_open: false },
             ClassDivisor::Labels => {
                 let labels: f64 = images.map(|(view, ..)| setup.class.count(&view.kept)).sum();
-                let sum = labels * part.copies() as f64 * part.normalizer_factor;
+                let sum = labels * part.counted() as f64 * part.normalizer_factor;
                 return Self { sum, least: part.normalizer_factor, divisor: None, is_open: false };
             }
             ClassDivisor::Queries { least } => {
@@ -107,7 +107,10 @@ fn weight_before_matching(
         _ if query_weights.is_some() => None,
         // queries that are left out may be what targets lack
         Known::Some if matches.contains(&LEFT_OUT) => None,
-        _ => setup.class.weight_before_matching(part.queries.len(), &targets.all, part.copies()),
+        _ => {
+            let copies = part.copies(targets.all.len());
+            setup.class.weight_before_matching(part.queries.len(), &targets.all, copies)
+        }
     }
 }
 

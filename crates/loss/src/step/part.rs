@@ -69,6 +69,10 @@ pub struct Part {
     pub groups: usize,
     /// How often every target is repeated.
     pub repeat: usize,
+    /// Whether that is less where an image has many targets: min(⌊Q/2/n⌋, `repeat`) with Q queries of a group and n targets, so
+    /// that at most half of the queries find a target, and none where n is above that (Cai et al. 2023, "Align-DETR"; detrex,
+    /// `MixedMatcher`). Then N does not count repetitions.
+    pub adaptive: bool,
     /// Whether every target counts as of the first class. Its logits then may have the columns of that class alone: one, and
     /// with softmax one more for no-object, in the order that the two have in the configuration.
     pub class_agnostic: bool,
@@ -96,6 +100,7 @@ impl Part {
             rules: Vec::new(),
             groups: 1,
             repeat: 1,
+            adaptive: false,
             class_agnostic: false,
             union: false,
             normalizer_factor: 1.0,
@@ -116,26 +121,40 @@ impl Part {
         self.rules.get(layer).copied().unwrap_or_default()
     }
 
-    /// How many queries each target is meant to find where the matching is optimal.
-    pub(crate) fn copies(&self) -> usize {
-        self.groups.saturating_mul(self.repeat)
+    /// How often N counts each target.
+    pub(crate) fn counted(&self) -> usize {
+        self.groups.saturating_mul(if self.adaptive { 1 } else { self.repeat })
+    }
+
+    /// How often each target of an image with so many is repeated.
+    pub(crate) fn repeat_of(&self, targets: usize) -> usize {
+        let queries = self.queries.len() / self.groups;
+        match (queries / 2).checked_div(targets) {
+            Some(most) if self.adaptive => most.min(self.repeat),
+            _ => self.repeat,
+        }
+    }
+
+    /// How many queries each target of an image with so many is meant to find where the matching is optimal.
+    pub(crate) fn copies(&self, targets: usize) -> usize {
+        self.groups.saturating_mul(self.repeat_of(targets))
     }
 
     /// How many pairs an optimal matching has of an image with so many targets.
     pub(crate) fn pairs(&self, targets: usize) -> usize {
         let queries = self.queries.len() / self.groups;
-        self.groups * targets.saturating_mul(self.repeat).min(queries)
+        self.groups * targets.saturating_mul(self.repeat_of(targets)).min(queries)
     }
 
     /// The number of targets, multiplied as N is, before anything is clamped.
     pub(crate) fn targets(&self, targets: usize) -> f64 {
-        targets as f64 * self.copies() as f64 * self.normalizer_factor
+        targets as f64 * self.counted() as f64 * self.normalizer_factor
     }
 
     /// N of this part: max(1, number of targets, counted once for every group and repetition), times the factor; or what
     /// the caller gave for the batch, multiplied likewise.
     pub(crate) fn normalizer(&self, given: Option<f64>, targets: usize) -> f64 {
-        let copies = self.copies() as f64;
+        let copies = self.counted() as f64;
         given.map_or((targets as f64 * copies).max(1.0), |n| n * copies) * self.normalizer_factor
     }
 

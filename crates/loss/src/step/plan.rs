@@ -385,7 +385,9 @@ impl Layout {
             }
         }
         let has_quality = (0..FAMILIES.len()).any(|family| active[family] && FAMILIES[family].has_quality);
-        if !has_quality && (setup.needs_quality || setup.late(&active).is_some()) {
+        let has_rows = || setup.pairs(&active).any(|(_, terms)| terms.has_agreement_rows());
+        let needs_rows = setup.needs_agreement_rows && !has_rows();
+        if needs_rows || !has_quality && (setup.needs_quality || setup.late(&active).is_some()) {
             let family = FAMILIES.into_iter().find(|family| family.has_quality).unwrap_or(FAMILIES[0]);
             let array = Array::Queries { part, field: family.queries[0].name };
             return Err(Error::Missing { array, term: CLASS.name });

@@ -8,12 +8,11 @@
 
 use simd::padded;
 
-use super::divisor::FamilyNormalizers;
 use super::image::Image;
 use super::inputs::Normalizers;
 use super::jobs::{Gradients, Job, JobOutputs, jobs};
 use super::late::{self, Matched};
-use super::losses::{self, ImageOutputs, Scales};
+use super::losses::{self, FamilyNormalizers, ImageOutputs, Scales};
 use super::matching::{self, transpose};
 use super::normalizer::{self, ClassNormalizer, Known, can_wait, divisor_of, image_weight, reciprocal};
 use super::plan::Slot;

@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::field::FieldRows;
 use crate::option::{LIMIT, OptionInfo};
 use crate::terms::class::Purpose;
-use crate::terms::pair::{PairOutputs, Pairs};
+use crate::terms::pair::{PairFactors, PairOutputs, Pairs};
 use crate::terms::{FAMILIES, LOGITS, terms_of};
 
 /// How pairs are chosen by score.
@@ -241,7 +241,7 @@ fn fill(
             spare.resize(terms_of(family).len(), 0.0);
             let pairs = Pairs { queries: *rows, targets: kept.rows, list };
             let no_weights = vec![0.0; spare.len()];
-            let out = PairOutputs { scales: &no_weights, sums: spare, quality, gradient: None };
+            let out = PairOutputs { factors: PairFactors::default(), scales: &no_weights, sums: spare, quality, gradient: None };
             terms.add_loss(setup.level, &pairs, out);
             scores.iter_mut().zip(&*quality).for_each(|(value, q)| *value += score.overlap * q);
         }

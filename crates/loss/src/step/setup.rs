@@ -24,8 +24,9 @@ pub(crate) struct Setup {
     pub level: Level,
     pub num_classes: usize,
     pub is_sigmoid: bool,
-    /// Whether the class term depends on how well pairs agree.
+    /// Whether the class term depends on how well pairs agree; and its cost, on how well any query and target do.
     pub needs_quality: bool,
+    pub needs_agreement_rows: bool,
     pub class: Arc<dyn ClassTerm>,
     families: Vec<Built>,
     pub cost: Weights,
@@ -52,12 +53,14 @@ impl Setup {
         memory::require("", (config.num_classes as u128 + 1) * size_of::<f64>() as u128)
             .map_err(Error::refused(None))?;
         let overlap = if options.word(&IGNORE_OVERLAP) == "iou" { Overlap::OverUnion } else { Overlap::OfQuery };
+        let class = (kind.build)(options, config.num_classes);
         Ok(Self {
             level,
             num_classes: config.num_classes,
             is_sigmoid: kind.is_sigmoid,
             needs_quality: kind.needs_quality,
-            class: (kind.build)(options, config.num_classes),
+            needs_agreement_rows: class.pairwise_cost().is_some(),
+            class,
             families: FAMILIES.iter().enumerate().map(build).collect::<Result<_>>()?,
             cost: config.cost,
             weights: config.weights,

@@ -2,11 +2,10 @@
 
 use lsap::Threads;
 
-use super::divisor::FamilyNormalizers;
 use super::fixed;
 use super::image::Image;
 use super::inputs::Inputs;
-use super::losses::Scales;
+use super::losses::{FamilyNormalizers, Scales};
 use super::part::Part;
 use super::plan::{Layout, Slot};
 use super::score::Further;

@@ -4,7 +4,7 @@ use simd::Level;
 
 use crate::terms::late::{LatePairs, LateTerms};
 use crate::terms::memory::TermMemory;
-use crate::terms::pair::{PairOutputs, PairTerms, Pairs};
+use crate::terms::pair::{PairFactors, PairOutputs, PairTerms, Pairs};
 
 /// Memory of what pairs of one weight are put together in. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
@@ -13,6 +13,7 @@ pub(crate) struct Weighed {
     order: Vec<(f64, usize)>,
     list: Vec<(usize, usize)>,
     quality: Vec<f64>,
+    factors: Vec<f64>,
     scales: Vec<f64>,
     sums: Vec<f64>,
 }
@@ -25,10 +26,10 @@ impl Weighed {
         terms: &dyn PairTerms,
         pairs: &Pairs<'_>,
         weight: impl Fn(usize) -> f64,
-        PairOutputs { scales, sums, quality, mut gradient }: PairOutputs<'_>,
+        PairOutputs { factors, scales, sums, quality, mut gradient }: PairOutputs<'_>,
     ) {
         self.sort(pairs.list, weight);
-        let Self { order, list, quality: of_list, scales: weighed, sums: added } = self;
+        let Self { order, list, quality: of_list, factors: of_pairs, scales: weighed, sums: added } = self;
         for group in order.chunk_by(|a, b| a.0 == b.0) {
             let weight = group[0].0;
             list.clear();
@@ -39,7 +40,15 @@ impl Weighed {
             weighed.extend(scales.iter().map(|scale| scale * weight));
             added.clear();
             added.resize(sums.len(), 0.0);
-            let out = PairOutputs { scales: weighed, sums: added, quality: of_list, gradient: gradient.as_deref_mut() };
+            of_pairs.clear();
+            of_pairs.extend(group.iter().filter_map(|&(_, at)| factors.values.get(at).copied()));
+            let out = PairOutputs {
+                factors: PairFactors { values: of_pairs, ..factors },
+                scales: weighed,
+                sums: added,
+                quality: of_list,
+                gradient: gradient.as_deref_mut(),
+            };
             terms.add_loss(level, &Pairs { list, ..*pairs }, out);
             sums.iter_mut().zip(&*added).for_each(|(sum, value)| *sum += weight * value);
             group.iter().zip(&*of_list).for_each(|(&(_, at), &value)| quality[at] = value);

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use simd::Level;
 
 use super::memory::TermMemory;
-use super::pair::ClassCosts;
+use super::pair::{ClassCosts, Measure};
 use crate::batch::{Columns, ImageTargets, Labels};
 
 /// What the pass over an image's logits is for.
@@ -72,8 +72,10 @@ pub(crate) struct PositiveInputs<'a> {
     pub targets: &'a ImageTargets<'a>,
     /// Query and target, in the order of the queries, of which one may have several pairs in sigmoid classification.
     pub pairs: &'a [(usize, usize)],
-    /// `[pairs]`: how well each agrees, where the kind needs that.
+    /// `[pairs]`: how well each agrees by [`ClassTerm::measure`], where the kind needs that.
     pub quality: &'a [f64],
+    /// `[pairs]`: of [`ClassTerm::rank`]; empty where there are none.
+    pub factors: &'a [f64],
     /// Queries that have no part in the loss, ascending.
     pub left_out: &'a [usize],
     /// `[queries]`: what the background's loss is multiplied by; absent where that is 1 for all.
@@ -84,6 +86,49 @@ pub(crate) struct PositiveInputs<'a> {
     pub losses: &'a mut [f64],
     /// What the term is multiplied by in the gradient.
     pub scale: f64,
+}
+
+/// Which pairs count less than the best of their target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RankScope {
+    /// The class term alone.
+    Class,
+    /// The forms of IoU, too.
+    Overlaps,
+    /// All terms of the pairs.
+    All,
+}
+
+/// What ranks are found from.
+pub(crate) struct RankInputs<'a> {
+    pub logits: Logits<'a>,
+    pub targets: &'a ImageTargets<'a>,
+    /// Query and target, in the order of the queries.
+    pub pairs: &'a [(usize, usize)],
+    /// `[pairs]`: how well each agrees.
+    pub quality: &'a [f64],
+}
+
+/// A class cost that depends on how well query and target agree.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PairwiseCost {
+    pub measure: Measure,
+    /// Whether the image's greatest agreement counts.
+    pub needs_greatest: bool,
+}
+
+/// What such a cost is computed from, for one target.
+pub(crate) struct PairwiseInputs<'a> {
+    /// The rows of [`ClassTerm::background`].
+    pub rows: &'a [f32],
+    pub labels: &'a Labels,
+    pub target: usize,
+    /// `[padded queries]`: how well each agrees with the target.
+    pub agreement: &'a [f32],
+    /// The greatest agreement of the image.
+    pub greatest: f32,
+    /// Of the class in the cost.
+    pub weight: f64,
 }
 
 /// The class term of an image.
@@ -125,6 +170,11 @@ pub(crate) trait ClassTerm: Debug + Send + Sync {
         false
     }
 
+    /// Whether labels may have values that are not 1.
+    fn takes_values(&self) -> bool {
+        true
+    }
+
     /// Sets the logits of a query that is left out such that its loss can be left out, and that it is no object. `columns`: as in
     /// [`Logits`].
     fn neutralize(&self, row: &mut [f32], columns: Option<&Columns>);
@@ -163,6 +213,29 @@ pub(crate) trait ClassTerm: Debug + Send + Sync {
         out: BackgroundOutputs<'_>,
         memory: &mut TermMemory,
     ) -> Background;
+
+    /// By what the agreement of pairs is measured.
+    fn measure(&self) -> Measure {
+        Measure::Overlap
+    }
+
+    /// Whether pairs count by their rank among those of the same target.
+    fn rank_scope(&self) -> Option<RankScope> {
+        None
+    }
+
+    /// By what each pair is multiplied for its rank. `factors`: written.
+    fn rank(&self, _: Level, _: &RankInputs<'_>, _: &mut TermMemory, factors: &mut Vec<f64>) {
+        factors.clear();
+    }
+
+    /// What the cost needs to know of every query and target, if anything. Where it does, [`ClassTerm::cost_weight`] is 0.
+    fn pairwise_cost(&self) -> Option<PairwiseCost> {
+        None
+    }
+
+    /// Adds the weighted cost of one target. `costs`: `[padded queries]`.
+    fn add_pairwise_cost(&self, _: Level, _: &PairwiseInputs<'_>, _costs: &mut [f32]) {}
 
     /// What the rows of a pass with this scale are multiplied by in the cost. `weight`: of the class in the cost.
     fn cost_weight(&self, weight: f64, scale: f32) -> f32;

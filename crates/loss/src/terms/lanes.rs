@@ -23,6 +23,12 @@ impl<S: Simd> Counted<S> {
         Self(F64::from_slice(simd, &weights))
     }
 
+    /// With each pair multiplied by a factor.
+    #[inline(always)]
+    pub fn times(self, factors: F64<S>) -> Self {
+        Self(self.0 * factors)
+    }
+
     #[inline(always)]
     pub fn of(&self, values: F64<S>) -> f64 {
         (values * self.0).reduce_sum()
@@ -35,6 +41,14 @@ pub(super) fn lanes<S: Simd>(vector: F64<S>) -> [f64; GROUP] {
     let mut lanes = [0.0; GROUP];
     vector.store_slice(&mut lanes);
     lanes
+}
+
+/// The factors of as many pairs as there are; 1 in idle lanes.
+#[inline(always)]
+pub(super) fn factor_lanes<S: Simd>(simd: S, factors: &[f64]) -> F64<S> {
+    let mut lanes = [1.0; GROUP];
+    lanes[..factors.len()].copy_from_slice(factors);
+    F64::from_slice(simd, &lanes)
 }
 
 /// Σ |p - t| and its gradient, the signs.
@@ -55,5 +69,14 @@ impl<S: Simd, const N: usize> L1<S, N> {
             gradient[k] = difference.simd_eq(zero).select(zero, one.copysign(difference));
         }
         Self { value, gradient }
+    }
+    /// With each pair multiplied by a factor.
+    #[inline(always)]
+    pub fn times(mut self, factors: F64<S>) -> Self {
+        self.value *= factors;
+        for k in 0..N {
+            self.gradient[k] *= factors;
+        }
+        self
     }
 }

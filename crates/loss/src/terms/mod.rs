@@ -23,6 +23,8 @@ use family::{Family, Kind, TargetField, Term};
 /// All families. Their order is that of the results, and of sums: it is part of the bits.
 pub(crate) const FAMILIES: [&Family; 4] = [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY, &points::FAMILY];
 
+pub(crate) use classes::check as check_class_options;
+
 /// All kinds of classification, the usual one first.
 pub(crate) const KINDS: &[&Kind] = &classes::KINDS;
 

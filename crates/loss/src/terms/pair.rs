@@ -15,6 +15,25 @@ pub(crate) enum Overlap {
     OverUnion,
 }
 
+/// By what the agreement of a query and a target is measured, 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// The family's own: IoU.
+    #[default]
+    Overlap,
+    /// (GIoU + 1) / 2; the family's own where it has no GIoU.
+    Giou,
+}
+
+/// What the terms of each pair are multiplied by, beyond their scales, in sums and in gradients.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PairFactors<'a> {
+    /// `[pairs]`, 0 to 1; empty where all are 1.
+    pub values: &'a [f64],
+    /// Whether they are for the forms of IoU alone, and not for L1.
+    pub only_overlaps: bool,
+}
+
 /// A value that a family refuses, though it is finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Broken {
@@ -61,8 +80,21 @@ pub(crate) struct Pairs<'a> {
     pub list: &'a [(usize, usize)],
 }
 
+/// What the agreement of all queries with one target is measured by.
+#[derive(Clone, Copy)]
+pub(crate) struct AgreementInputs<'a> {
+    /// As [`PairTerms::lay_out`] left it.
+    pub layout: &'a [f32],
+    /// Those that take part in the matching, and which of them.
+    pub targets: FieldRows<'a>,
+    pub target: usize,
+    pub measure: Measure,
+}
+
 /// Where the terms of an image go.
 pub(crate) struct PairOutputs<'a> {
+    /// What the pairs' terms are multiplied by, of boxes, spans and points.
+    pub factors: PairFactors<'a>,
     /// What each term is multiplied by in the gradient.
     pub scales: &'a [f64],
     /// Each term is added to its sum.
@@ -110,6 +142,27 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
 
     /// The terms of the pairs.
     fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_>);
+
+    /// How well each pair agrees, where the family says that. `out`: `[pairs]`, written.
+    fn agreement(&self, level: Level, pairs: &Pairs<'_>, _: Measure, out: &mut [f64]) {
+        /// More terms than a family has.
+        const ROOM: usize = 16;
+        let (scales, mut sums) = ([0.0; ROOM], [0.0; ROOM]);
+        let factors = PairFactors::default();
+        let out = PairOutputs { factors, scales: &scales, sums: &mut sums, quality: out, gradient: None };
+        self.add_loss(level, pairs, out);
+    }
+
+    /// Whether [`PairTerms::agreement_row`] says anything.
+    fn has_agreement_rows(&self) -> bool {
+        false
+    }
+
+    /// How well every query agrees with one target. `out`: `[padded queries]`, written; what idle places hold means nothing,
+    /// but is from 0 to 1.
+    fn agreement_row(&self, _: Level, _: &AgreementInputs<'_>, out: &mut [f32]) {
+        out.fill(0.0);
+    }
 
     /// The part of a query that lies on an ignored target, 0 to 1; `None` where that means nothing.
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64>;

@@ -242,6 +242,23 @@ impl Case {
         if !self.ignored.is_empty() {
             case.ignored = self.ignored[range.clone()].to_vec();
         }
+        if !self.values.is_empty() {
+            let label = |target: usize| self.label_offsets.as_ref().map_or(target, |offsets| offsets[target] as usize);
+            case.values = self.values[label(range.start)..label(range.end)].to_vec();
+        }
+        if !self.weights.is_empty() {
+            case.weights = self.weights[range.clone()].to_vec();
+        }
+        if !self.columns.is_empty() {
+            case.columns = of_image(&self.columns, images, image, self.columns.len() / images);
+        }
+        case.query_weights.clear();
+        let mut weights = &self.query_weights[..];
+        for part in self.structure.parts.iter().filter(|part| part.has_query_weights) {
+            let own;
+            (own, weights) = weights.split_at(images * part.queries.len());
+            case.query_weights.extend_from_slice(&own[image * part.queries.len()..][..part.queries.len()]);
+        }
         (case.given, case.costs) = (Vec::new(), Vec::new());
         let (mut given, mut costs) = (&self.given[..], &self.costs[..]);
         for part in &self.structure.parts {

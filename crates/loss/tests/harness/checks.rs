@@ -3,7 +3,7 @@
 use hungarian_loss::{Level, Matching, Normalizers, Scratch, query_fields, terms};
 
 use super::case::{Case, Conditions, Outcome, of_image};
-use super::definition::{DefinedLayer, Definition};
+use super::definition::{DefinedLayer, Definition, repeat_of};
 use super::reference::Table;
 use super::{assert_near, threads};
 
@@ -120,11 +120,11 @@ fn least_cost(
 ) {
     let (part, range) = (definition.part(layer), case.range(image));
     let kept: Vec<_> = range.clone().filter(|&target| !case.is_ignored(target)).collect();
-    let repeated: Vec<_> = (0..part.repeat).flat_map(|_| &kept).copied().collect();
+    let repeated: Vec<_> = (0..repeat_of(part, kept.len())).flat_map(|_| &kept).copied().collect();
     let each = part.queries.len() / part.groups;
     for group in 0..part.groups {
         let cost = |query: usize, target: usize| {
-            definition.cost(layer, queries, image * matches.len() + group * each + query, target)
+            definition.cost(layer, queries, image * matches.len() + group * each + query, target, false)
         };
         let fixed = fixed.map(|fixed| &fixed[group * each..][..each]);
         let is_free = |query: usize| fixed.is_none_or(|fixed| fixed[query] == -1);
@@ -248,7 +248,7 @@ pub fn costs(case: &Case) {
             for query in image * length..(image + 1) * length {
                 for target in case.range(image) {
                     let found = f64::from(*cells.next().expect("a cell for each query and target"));
-                    assert_near(found, definition.cost(layer, &queries, query, target), 1e-5, "cost");
+                    assert_near(found, definition.cost(layer, &queries, query, target, true), 1e-5, "cost");
                 }
             }
         }
@@ -330,6 +330,9 @@ pub fn images_alone(case: &Case) {
 pub fn not_finite(case: &Case, at: f64, value: f32) {
     let mut case = case.clone();
     case.settings = case.settings.with("nonFinite", "worst");
+    // of absent columns nothing is counted, whatever they hold
+    case.columns.clear();
+    case.tensors.iter_mut().flatten().filter(|x| !x.is_finite()).for_each(|x| *x = 0.5);
     let (images, rows) = (case.structure.images, case.structure.stacks[0].rows);
     let query = (at * (images * rows) as f64) as usize;
     let (image, targets) = (query / rows, case.range(query / rows).len());

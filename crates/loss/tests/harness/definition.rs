@@ -71,6 +71,16 @@ impl<'a> Definition<'a> {
     pub fn queries(&self, layer: &DefinedLayer) -> Table {
         let values: Vec<_> =
             (0..query_fields().count()).map(|field| self.cut(layer, field, &self.case.tensors)).collect();
+        let mut values = values;
+        for image in 0..self.case.structure.images {
+            let (columns, width) = (self.columns(layer, image), self.case.structure.stacks[layer.stack].widths[0]);
+            let length = self.part(layer).queries.len() * width;
+            for (at, x) in values[0][image * length..][..length].iter_mut().enumerate() {
+                if !columns.contains(&(at % width)) {
+                    *x = -1e30; // whatever it is
+                }
+            }
+        }
         let widths = &self.case.structure.stacks[layer.stack].widths;
         Table::new(query_fields().map(|field| field.name), widths.iter().copied().zip(values.iter().map(Vec::as_slice)))
     }
@@ -100,57 +110,83 @@ impl<'a> Definition<'a> {
         for image in 0..self.case.structure.images {
             let mut objects = 0.0f64;
             let before = std::mem::replace(&mut sums, vec![0.0; terms().count()]);
-            for row in image * queries..(image + 1) * queries {
+            let rows = image * queries..(image + 1) * queries;
+            let (mut soft, _) = self.soft_labels(layer, fixed, rows.clone(), &layer.own);
+            let (_, mut factors) = self.soft_labels(layer, fixed, rows.clone(), &layer.pairs);
+            (soft.reverse(), factors.reverse());
+            let columns = self.columns(layer, image);
+            let settings = layer.settings.restricted(&columns);
+            let there = |x: &[f64]| columns.iter().map(|&column| x[column]).collect::<Vec<f64>>();
+            for row in rows {
                 let (query, fixed) = (now.row(row), fixed.row(row));
-                let x = query.field("logits");
+                let x = there(query.field("logits"));
                 let own = self.target(image, layer.own[row]);
-                let labels = own.map_or(&[][..], |target| self.labels(layer, target));
+                let labels = own.map_or(Vec::new(), |target| self.positives(layer, target, &columns));
                 let further: Vec<_> = layer.further_of(row).filter_map(|target| self.target(image, target)).collect();
-                objects += f64::from(u8::from(classes::is_object(&layer.settings, x)));
+                objects += f64::from(u8::from(classes::is_object(&settings, &x)));
+                let own_soft = own.map_or(Vec::new(), |_| soft.pop().expect("one for each positive"));
+                let further_soft: Vec<_> = further.iter().map(|_| soft.pop().expect("one for each positive")).collect();
                 if layer.own[row] != -2 {
-                    let quality = own.map_or(0.0, |target| self.quality(layer, fixed, target));
-                    let class = |labels: &[i32], quality: f64| {
-                        classes::value(&layer.settings, labels, quality, x, fixed.field("logits"))
+                    let background = self.query_weight(layer, row);
+                    let of_query = |labels: &[(usize, f64)], quality: f64, soft: &[f64], weight: f64| {
+                        let known = classes::Known { labels, quality, soft, weight, background };
+                        classes::value(&settings, &known, &x, &there(fixed.field("logits")))
                     };
-                    if further.is_empty() {
-                        sums[0] += class(labels, quality);
-                    } else {
-                        // of each label the pair that agrees best
-                        let all: Vec<_> = own.iter().chain(&further).copied().collect();
-                        let of = |target: usize| self.labels(layer, target);
-                        let mut labels: Vec<_> = all.iter().flat_map(|&target| of(target)).copied().collect();
-                        labels.sort_unstable();
-                        labels.dedup();
-                        sums[0] += class(&[], 0.0);
-                        for label in labels {
-                            let with = all.iter().filter(|&&target| of(target).contains(&label));
-                            let best = with.map(|&target| self.quality(layer, fixed, target)).fold(0.0, f64::max);
-                            sums[0] += class(&[label], best) - class(&[], 0.0);
+                    let nothing = of_query(&[], 0.0, &[], 1.0);
+                    let of_pair = |target: usize, soft: &[f64]| {
+                        let quality = self.quality(layer, fixed, target);
+                        of_query(&self.positives(layer, target, &columns), quality, soft, self.weight(target))
+                    };
+                    match own {
+                        None => sums[0] += nothing,
+                        Some(own) if further.is_empty() => sums[0] += of_pair(own, &own_soft),
+                        Some(own) => {
+                            // of each label the pair that has the greatest value
+                            let mut best: std::collections::BTreeMap<usize, (f64, f64)> = Default::default();
+                            let softs = std::iter::once(&own_soft).chain(&further_soft);
+                            for (&target, soft) in std::iter::once(&own).chain(&further).zip(softs) {
+                                let (quality, weight) = (self.quality(layer, fixed, target), self.weight(target));
+                                for (k, label) in self.positives(layer, target, &columns).into_iter().enumerate() {
+                                    let t = soft.get(k).copied().unwrap_or(quality);
+                                    let value = of_query(&[label], quality, soft.get(k..=k).unwrap_or_default(), weight);
+                                    let known = best.entry(label.0).or_insert((f64::NEG_INFINITY, 0.0));
+                                    if t > known.0 {
+                                        *known = (t, value - nothing);
+                                    }
+                                }
+                            }
+                            sums[0] += nothing + best.values().map(|(_, gain)| gain).sum::<f64>();
                         }
                     }
-                    if !layer.settings.is_sigmoid() {
-                        class_weight += classes::weight(&layer.settings, labels);
+                    if !settings.is_sigmoid() {
+                        class_weight += classes::weight(&settings, &labels, background);
                     }
                 }
                 if own.is_some() {
                     matched += 1.0;
-                    correct += f64::from(u8::from(labels.contains(&(classes::largest(x) as i32))));
+                    let largest = classes::largest(&x);
+                    correct += f64::from(u8::from(labels.iter().any(|&(label, _)| label == largest)));
                 }
                 for target in self.target(image, layer.pairs[row]).into_iter().chain(further.iter().copied()) {
-                    self.add_pair(layer, query, fixed, target, &mut sums);
+                    let factor = factors.pop().expect("one for each pair");
+                    self.add_pair(layer, (query, fixed), target, factor, &mut sums);
                 }
                 for target in further {
                     matched += 1.0;
-                    let labels = self.labels(layer, target);
-                    correct += f64::from(u8::from(labels.contains(&(classes::largest(x) as i32))));
+                    let (labels, largest) = (self.positives(layer, target, &columns), classes::largest(&x));
+                    correct += f64::from(u8::from(labels.iter().any(|&(label, _)| label == largest)));
                 }
             }
             let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target));
-            let labels: usize = kept.clone().map(|target| self.labels(layer, target).len()).sum();
-            labels_of_all += labels as f64;
+            let of_target = |target: usize| match settings.is_sigmoid() {
+                true => self.positives(layer, target, &columns).iter().map(|&(_, value)| value).sum(),
+                false => 1.0,
+            };
+            let labels: f64 = kept.clone().map(of_target).sum();
+            labels_of_all += labels;
             let kept = kept.count();
             if layer.settings.word("classification.normalization") == "per-image" {
-                sums[0] /= self.copies_of(layer, labels as f64);
+                sums[0] /= self.copies_of(layer, labels);
             }
             for (place, family) in term_families() {
                 if !layer.is_union && layer.settings.normalization(family) == "per-image" {
@@ -158,7 +194,7 @@ impl<'a> Definition<'a> {
                 }
             }
             sums.iter_mut().zip(before).for_each(|(sum, before)| *sum += before);
-            cardinality_error += (objects - (kept * self.part(layer).repeat) as f64).abs();
+            cardinality_error += (objects - (kept * repeat_of(self.part(layer), kept)) as f64).abs();
         }
         let least_queries = layer.settings.number("classification.minQueries");
         let class_normalizer = match layer.settings.word("classification.normalization") {
@@ -191,15 +227,20 @@ impl<'a> Definition<'a> {
     /// What a layer adds to the loss.
     pub fn total(&self, layer: &DefinedLayer, values: &DefinedValues) -> f64 {
         let weights = terms().map(|term| layer.settings.weights.get(term.name));
-        self.part(layer).weight * weights.zip(&values.terms).map(|(weight, term)| weight * term).sum::<f64>()
+        let part = self.part(layer);
+        let own = part.layer_weights.get(layer.layer).copied().unwrap_or(1.0);
+        part.weight * own * weights.zip(&values.terms).map(|(weight, term)| weight * term).sum::<f64>()
     }
 
-    /// The matching cost of a query and a target. `query`: among the layer's, `[images, queries]`.
-    pub fn cost(&self, layer: &DefinedLayer, queries: &Table, query: usize, target: usize) -> f64 {
+    /// The matching cost of a query and a target. `query`: among the layer's, `[images, queries]`. `takes_ignored`: whether
+    /// ignored targets are like the others.
+    pub fn cost(&self, layer: &DefinedLayer, queries: &Table, query: usize, target: usize, takes_ignored: bool) -> f64 {
         let row = queries.row(query);
-        let labels = self.labels(layer, target).iter();
-        let x = row.field("logits");
-        let class: f64 = labels.map(|&label| classes::cost(&layer.settings, x, label as usize)).sum();
+        let columns = self.columns(layer, query / self.part(layer).queries.len());
+        let x: Vec<f64> = columns.iter().map(|&column| row.field("logits")[column]).collect();
+        let agreement = self.agreement(layer, queries, query, target, takes_ignored);
+        let labels = self.positives(layer, target, &columns);
+        let class = classes::cost_of(&layer.settings.restricted(&columns), &x, &labels, agreement);
         let mut cost = layer.settings.cost.get("class") * class;
         for (name, pair) in self.pair_references(layer) {
             let own = family_terms(name, &layer.settings.cost);
@@ -207,6 +248,28 @@ impl<'a> Definition<'a> {
             cost += own.zip(values).map(|((_, weight), value)| weight * value).sum::<f64>();
         }
         cost + self.added(layer, query, target)
+    }
+
+    /// How well a query and a target agree, where that can be said.
+    fn agreement(
+        &self,
+        layer: &DefinedLayer,
+        queries: &Table,
+        query: usize,
+        target: usize,
+        takes_ignored: bool,
+    ) -> Option<classes::Agreement> {
+        let (_, pair) = self.pair_references(layer).find(|(_, pair)| pair.has_quality())?;
+        let length = self.part(layer).queries.len();
+        let image = query / length;
+        let u = |query: usize, target: usize| {
+            pair.raised_giou(&layer.settings, queries.row(query), self.targets.row(target))
+        };
+        let targets = self.case.range(image).filter(|&target| takes_ignored || !self.case.is_ignored(target));
+        let all = targets.flat_map(|target| (image * length..(image + 1) * length).map(move |query| (query, target)));
+        let greatest = all.map(|(query, target)| u(query, target)).fold(0.0, f64::max);
+        let iou = pair.quality(&layer.settings, queries.row(query), self.targets.row(target));
+        Some(classes::Agreement { iou, u: u(query, target), greatest })
     }
 
     /// Whether a query lies on an ignored target of its image.
@@ -230,6 +293,43 @@ impl<'a> Definition<'a> {
             None => &self.case.labels[target..=target],
             Some(offsets) => &self.case.labels[offsets[target] as usize..offsets[target + 1] as usize],
         }
+    }
+
+    /// The labels of a target as places among the columns of its image, with their values.
+    fn positives(&self, layer: &DefinedLayer, target: usize, columns: &[usize]) -> Vec<(usize, f64)> {
+        let first = self.case.label_offsets.as_ref().map_or(target, |offsets| offsets[target] as usize);
+        let value = |k: usize| match self.part(layer).class_agnostic {
+            true => 1.0,
+            false => self.case.values.get(first + k).map_or(1.0, |&value| f64::from(value)),
+        };
+        let place = |label: i32| columns.iter().position(|&column| column == label as usize).expect("it is there");
+        self.labels(layer, target).iter().enumerate().map(|(k, &label)| (place(label), value(k))).collect()
+    }
+
+    /// The columns that an image has.
+    fn columns(&self, layer: &DefinedLayer, image: usize) -> Vec<usize> {
+        let width = self.case.structure.stacks[layer.stack].widths[0];
+        let all = 0..width;
+        if self.case.columns.is_empty() || width != self.case.settings.columns() {
+            return all.collect();
+        }
+        all.filter(|&column| self.case.columns[image * width + column] == 1).collect()
+    }
+
+    /// What the terms of a target's pairs are multiplied by.
+    fn weight(&self, target: usize) -> f64 {
+        self.case.weights.get(target).map_or(1.0, |&weight| f64::from(weight))
+    }
+
+    /// What a query's terms as background are multiplied by. `row`: among the layer's, `[images, queries]`.
+    fn query_weight(&self, layer: &DefinedLayer, row: usize) -> f64 {
+        let parts = &self.case.structure.parts;
+        if !parts[layer.part].has_query_weights {
+            return 1.0;
+        }
+        let before = parts[..layer.part].iter().filter(|part| part.has_query_weights);
+        let first: usize = before.map(|part| part.queries.len() * self.case.structure.images).sum();
+        f64::from(self.case.query_weights[first + row])
     }
 
     /// The number among all targets of one of an image.
@@ -278,13 +378,15 @@ impl<'a> Definition<'a> {
 
     /// N of a part.
     fn normalizer(&self, part: &Part) -> f64 {
-        (self.kept as f64 * (part.groups as f64 * part.repeat as f64)).max(1.0) * part.normalizer_factor
+        let repeat = if part.adaptive { 1.0 } else { part.repeat as f64 };
+        (self.kept as f64 * (part.groups as f64 * repeat)).max(1.0) * part.normalizer_factor
     }
 
     /// So many things, each counted once for every group and repetition, at least 1, times the factor of the part.
     fn copies_of(&self, layer: &DefinedLayer, count: f64) -> f64 {
         let part = self.part(layer);
-        (count * (part.groups * part.repeat) as f64).max(1.0) * part.normalizer_factor
+        let repeat = if part.adaptive { 1 } else { part.repeat };
+        (count * (part.groups * repeat) as f64).max(1.0) * part.normalizer_factor
     }
 
     /// What the caller adds to a cost.
@@ -303,17 +405,55 @@ impl<'a> Definition<'a> {
         f64::from(self.case.costs[block + query % length * range.len() + target - range.start])
     }
 
-    fn add_pair(&self, layer: &DefinedLayer, now: Row<'_>, fixed: Row<'_>, target: usize, sums: &mut [f64]) {
-        let row = self.targets.row(target);
+    /// The soft labels of the positives among some rows of an image, and the factors of their ranks. `matches`: of all rows.
+    fn soft_labels(
+        &self,
+        layer: &DefinedLayer,
+        fixed: &Table,
+        rows: Range<usize>,
+        matches: &[i32],
+    ) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let image = rows.start / self.part(layer).queries.len().max(1);
+        let columns = self.columns(layer, image);
+        let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
+        let targets_of = |row: usize| {
+            let all = std::iter::once(matches[row]).chain(layer.further_of(row));
+            all.filter_map(|target| self.target(image, target)).map(move |target| (row, target)).collect::<Vec<_>>()
+        };
+        let positive = |(row, target): (usize, usize)| {
+            let (query, known) = (fixed.row(row), self.targets.row(target));
+            let quality = able.map_or(0.0, |(_, pair)| match classes::takes_giou(&layer.settings) {
+                true => pair.raised_giou(&layer.settings, query, known),
+                false => pair.quality(&layer.settings, query, known),
+            });
+            let labels = self.positives(layer, target, &columns);
+            let x = columns.iter().map(|&column| query.field("logits")[column]).collect();
+            classes::Positive { target, labels, quality, x }
+        };
+        classes::soft_labels(&layer.settings, &rows.flat_map(targets_of).map(positive).collect::<Vec<_>>())
+    }
+
+    fn add_pair(
+        &self,
+        layer: &DefinedLayer,
+        (now, fixed): (Row<'_>, Row<'_>),
+        target: usize,
+        factor: f64,
+        sums: &mut [f64],
+    ) {
+        let (row, weight) = (self.targets.row(target), self.weight(target));
+        let [for_l1, for_overlaps] = classes::rank_counts(&layer.settings);
         for (name, pair) in self.pair_references(layer) {
             let values = pair.values(&layer.settings, now, fixed, row);
-            family_terms(name, &layer.settings.weights)
-                .zip(values)
-                .for_each(|((place, _), value)| sums[place] += value);
+            family_terms(name, &layer.settings.weights).zip(values).enumerate().for_each(|(k, ((place, _), value))| {
+                // the first term of each such family is L1
+                let counts = if k == 0 { for_l1 } else { for_overlaps };
+                sums[place] += weight * if counts { factor * value } else { value };
+            });
         }
         if let Some((name, late)) = self.late_reference(layer) {
             let place = family_terms(name, &layer.settings.weights).next().expect("a term").0;
-            sums[place] += late.over_pair(&layer.settings, now, row, self.quality(layer, fixed, target));
+            sums[place] += weight * late.over_pair(&layer.settings, now, row, self.quality(layer, fixed, target));
         }
     }
 
@@ -420,6 +560,12 @@ impl<'a> Definition<'a> {
 fn term_families() -> impl Iterator<Item = (usize, &'static str)> {
     let families = describe().families.iter().flat_map(|family| family.terms.iter().map(|_| family.name));
     (1..).zip(families)
+}
+
+/// How often each of an image's targets is repeated.
+pub fn repeat_of(part: &Part, targets: usize) -> usize {
+    let half = part.queries.len() / part.groups / 2;
+    if part.adaptive && targets > 0 { part.repeat.min(half / targets) } else { part.repeat }
 }
 
 /// Places of a family's terms among all, with their weights.

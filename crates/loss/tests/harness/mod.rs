@@ -13,7 +13,7 @@ mod test_support;
 
 pub use case::{Case, Conditions, Outcome};
 pub use settings::Settings;
-pub use sketch::{Sketch, SketchStack, plain, subset};
+pub use sketch::{Extras, Sketch, SketchStack, plain, subset};
 pub(crate) use test_support::Random;
 
 use hungarian_loss::Threads;

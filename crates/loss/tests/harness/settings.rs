@@ -38,7 +38,7 @@ impl Settings {
         });
         let kinds = classes::kinds(has_quality);
         let mut settings = Self::new(kinds[random.below(kinds.len())], classes);
-        settings = classes::options(random, settings);
+        settings = classes::options(random, settings, has_quality);
         settings = settings.with("normalization", NORMALIZATIONS[random.below(4)]);
         for family in families {
             if random.below(4) > 0 {
@@ -94,6 +94,11 @@ impl Settings {
         }
     }
 
+    /// A word, where it is given.
+    pub fn given_word(&self, name: &str) -> Option<&str> {
+        self.get(name).map(|_| self.word(name))
+    }
+
     /// The numbers of a list, where they are given.
     pub fn numbers(&self, name: &str) -> Option<&[f64]> {
         match self.get(name) {
@@ -131,14 +136,38 @@ impl Settings {
         self.columns() - self.classes + 1
     }
 
+    /// What they mean to logits that have only some of the columns, with softmax that of no-object among them.
+    pub fn restricted(&self, columns: &[usize]) -> Self {
+        if columns.len() == self.columns() {
+            return self.clone();
+        }
+        let no_object = self.no_object();
+        let classes: Vec<usize> = columns.iter().copied().filter(|&column| Some(column) != no_object).collect();
+        let mut restricted = Self { classes: classes.len(), ..self.clone() };
+        if let Some(index) = no_object {
+            let place = columns.iter().position(|&column| column == index).expect("it is there");
+            restricted = restricted.with("classification.noObjectIndex", place as f64);
+        }
+        let class = |column: usize| column - usize::from(no_object.is_some_and(|index| column > index));
+        for name in ["classification.classWeights", "classification.classAlpha"] {
+            if let Some(OptionValue::Numbers(all)) = self.get(name) {
+                let own: Vec<f64> = classes.iter().map(|&column| all[class(column)]).collect();
+                restricted = restricted.with(name, own);
+            }
+        }
+        restricted
+    }
+
     /// What they mean to logits with the columns of the first class alone.
     pub fn narrow(&self) -> Self {
         let mut narrow = Self { classes: 1, ..self.clone() };
         if let Some(index) = self.no_object() {
             narrow = narrow.with("classification.noObjectIndex", index.min(1) as f64);
         }
-        if let Some(weights) = self.numbers("classification.classWeights") {
-            narrow = narrow.with("classification.classWeights", vec![weights[0]]);
+        for name in ["classification.classWeights", "classification.classAlpha"] {
+            if let Some(of_classes) = self.numbers(name) {
+                narrow = narrow.with(name, vec![of_classes[0]]);
+            }
         }
         narrow
     }

@@ -23,6 +23,29 @@ pub struct Sketch {
     pub labels: [usize; 2],
     /// The share of the targets that are ignored.
     pub ignored: f32,
+    /// What few batches have.
+    pub extras: Extras,
+}
+
+/// What few batches have.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras {
+    /// Whether labels have values that are not 1.
+    pub values: bool,
+    /// Whether targets have weights.
+    pub weights: bool,
+    /// Whether images lack columns of the logits, which hold anything.
+    pub columns: bool,
+    /// Whether queries and layers have weights.
+    pub queries: bool,
+}
+
+impl Extras {
+    /// Every other sketch has some of them.
+    pub fn of(seed: u64) -> Self {
+        let bit = |k: u32| seed >> k & 5 == 5;
+        Self { values: bit(20), weights: bit(24), columns: bit(28), queries: bit(32) }
+    }
 }
 
 /// Layers that lie one after the other in the same tensors.
@@ -49,6 +72,7 @@ impl Sketch {
             parts: vec![Part::plain(0..layers, 0..rows)],
             labels: [1, 1],
             ignored: 0.0,
+            extras: Extras::default(),
         }
     }
 
@@ -81,7 +105,17 @@ impl Sketch {
                 }
             }
         }
-        let labels: Vec<_> = (0..total).map(|_| self.labels(random)).collect();
+        let settings = &self.settings;
+        let takes_values = settings.is_sigmoid() || settings.number("classification.gamma") == 0.0;
+        let has_values = self.extras.values && takes_values;
+        let labels: Vec<_> = (0..total).map(|_| self.labels(random, has_values)).collect();
+        let has_sets = self.labels != [1, 1] || has_values;
+        let value = |random: &mut Random| if random.below(3) == 0 { 1.0 } else { 0.05 + 0.95 * random.unit() };
+        let mut values = Vec::new();
+        for own in labels.iter().filter(|_| has_values) {
+            let most = if settings.is_sigmoid() { 1.0 } else { own.len() as f32 };
+            values.extend(own.iter().map(|_| value(random) / most));
+        }
         let is_ignored = |_| u8::from(random.unit() < self.ignored);
         let ignored = if self.ignored > 0.0 { (0..total).map(is_ignored).collect() } else { Vec::new() };
         let (mut given, mut costs) = (Vec::new(), Vec::new());
@@ -104,28 +138,83 @@ impl Sketch {
             }
         }
         let label_offsets = running_sum(labels.iter().map(Vec::len));
+        let mut parts = self.parts.clone();
+        let mut query_weights = Vec::new();
+        for part in parts.iter_mut().filter(|_| self.extras.queries) {
+            part.has_query_weights = random.below(3) > 0;
+            part.layer_weights = part.layers.clone().map(|_| f64::from(2.0 * random.unit())).collect();
+            let count = if part.has_query_weights { images * part.queries.len() } else { 0 };
+            query_weights.extend((0..count).map(|_| if random.below(3) == 0 { 3.0 * random.unit() } else { 1.0 }));
+        }
+        let weight = |_| if random.below(3) == 0 { 1.0 } else { 2.0 * random.unit() };
+        let weights = if self.extras.weights { (0..total).map(weight).collect() } else { Vec::new() };
+        let mut columns = Vec::new();
+        if self.extras.columns {
+            columns = self.columns(random, &labels);
+            self.spoil_absent(random, &columns, &stacks, &mut tensors);
+        }
         Case {
             settings: self.settings.clone(),
-            structure: Structure { images, stacks, parts: self.parts.clone(), targets: has_targets },
+            structure: Structure { images, stacks, parts, targets: has_targets },
             tensors,
-            label_offsets: Some(label_offsets).filter(|_| self.labels != [1, 1]),
+            label_offsets: Some(label_offsets).filter(|_| has_sets),
             labels: labels.concat(),
             fields,
             offsets: running_sum(self.counts.iter().copied()),
             ignored,
             given,
             costs,
-            values: Vec::new(),
-            weights: Vec::new(),
-            columns: Vec::new(),
-            query_weights: Vec::new(),
+            values,
+            weights,
+            columns,
+            query_weights,
         }
     }
 
-    /// Those of one target.
-    fn labels(&self, random: &mut Random) -> Vec<i32> {
+    /// Which columns each image has: those that its targets and settings speak of, and some others.
+    fn columns(&self, random: &mut Random, labels: &[Vec<i32>]) -> Vec<u8> {
+        let width = self.settings.columns();
+        let no_object = self.settings.no_object();
+        let agnostic = usize::from(no_object == Some(0));
+        let mut all = Vec::new();
+        let mut next = 0;
+        for &count in &self.counts {
+            let own = &labels[next..next + count];
+            next += count;
+            let share = 1 + random.below(4);
+            let flag = |column: usize| {
+                let is_named = own.iter().flatten().any(|&label| label as usize == column);
+                is_named || Some(column) == no_object || column == agnostic || random.below(4) < share
+            };
+            all.extend((0..width).map(flag).map(u8::from));
+        }
+        all
+    }
+
+    /// Puts anything where columns are absent.
+    fn spoil_absent(&self, random: &mut Random, columns: &[u8], stacks: &[Stack], tensors: &mut [Vec<f32>]) {
+        const ANYTHING: [f32; 5] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 37.5, f32::MAX];
+        let width = self.settings.columns();
+        let mut next = 0;
+        for stack in stacks {
+            if stack.widths[0] == width {
+                let length = (stack.rows * width).max(1);
+                for (image, logits) in tensors[next].chunks_exact_mut(length).enumerate() {
+                    let flags = &columns[image % self.counts.len() * width..][..width];
+                    for (at, x) in logits.iter_mut().enumerate().filter(|(at, _)| flags[at % width] == 0) {
+                        *x = ANYTHING[(at + random.below(ANYTHING.len())) % ANYTHING.len()];
+                    }
+                }
+            }
+            next += stack.widths.iter().filter(|&&width| width > 0).count();
+        }
+    }
+
+    /// Those of one target. `has_values`: whether they have, so that there may be several.
+    fn labels(&self, random: &mut Random, has_values: bool) -> Vec<i32> {
         let Settings { classes, .. } = self.settings;
-        let [least, most] = self.labels.map(|count| count.min(classes));
+        let range = if has_values { [1, 3] } else { self.labels };
+        let [least, most] = range.map(|count| count.min(classes));
         let count = least + random.below(most - least + 1);
         let (first, step) = (random.below(classes), classes / count);
         let no_object = self.settings.no_object();
@@ -172,7 +261,7 @@ pub fn plain(families: impl Strategy<Value = Vec<&'static str>>) -> impl Strateg
     (any::<u64>().no_shrink(), families, sizes, counts).prop_map(|(seed, families, (classes, rows, layers), counts)| {
         let settings = Settings::random(&mut Random::new(!seed), classes, &families);
         let labels = if settings.is_sigmoid() && seed % 2 == 0 { [1, 3] } else { [1, 1] };
-        Sketch { seed, labels, ..Sketch::plain(settings, &families, layers, rows, &counts) }
+        Sketch { seed, labels, extras: Extras::of(seed), ..Sketch::plain(settings, &families, layers, rows, &counts) }
     })
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::harness::settings::random_weights;
 use crate::harness::sketch::{idle, layer_rules, optional};
-use crate::harness::{Case, Random, Settings, Sketch, SketchStack, assert_near, cases, checks, subset};
+use crate::harness::{Case, Extras, Random, Settings, Sketch, SketchStack, assert_near, cases, checks, subset};
 
 /// What a random part has.
 #[derive(Clone, Debug)]
@@ -15,6 +15,7 @@ struct RandomPart {
     each: usize,
     groups: usize,
     repeat: usize,
+    adaptive: bool,
     class_agnostic: bool,
     /// Whether class-agnostic logits, where no other part shares them, have the columns of the first class alone.
     is_narrow: bool,
@@ -37,6 +38,7 @@ impl RandomPart {
             rules: layer_rules(self.layers, self.matching, self.has_cost),
             groups: self.groups,
             repeat: self.repeat,
+            adaptive: self.adaptive,
             class_agnostic: self.class_agnostic,
             normalizer_factor: self.factor,
             weight: self.weight,
@@ -48,14 +50,15 @@ impl RandomPart {
 fn random_parts() -> impl Strategy<Value = RandomPart> {
     let matching = prop_oneof![Just(Matching::Optimal), Just(Matching::Given), Just(Matching::Of(0)), Just(Matching::Fixed)];
     let numbers = (1usize..4, 1usize..4, 1usize..4, 1usize..3, 0.5..2.0, 0.0..2.0);
-    (numbers, matching, any::<[bool; 5]>()).prop_map(|(numbers, matching, flags)| {
+    (numbers, matching, any::<[bool; 6]>()).prop_map(|(numbers, matching, flags)| {
         let (each, groups, layers, repeat, factor, weight) = numbers;
-        let [class_agnostic, is_narrow, has_own_weights, has_cost, has_optional] = flags;
+        let [class_agnostic, is_narrow, has_own_weights, has_cost, has_optional, adaptive] = flags;
         RandomPart {
             layers,
             each,
             groups,
             repeat,
+            adaptive,
             class_agnostic,
             is_narrow,
             factor,
@@ -106,7 +109,7 @@ fn steps() -> impl Strategy<Value = Sketch> {
             }
             let labels = [1, if settings.is_sigmoid() { 1 + random.below(2) } else { 1 }];
             let ignored = if ignoring { 0.5 } else { 0.0 };
-            Sketch { seed, settings, counts, families, stacks, parts: made, labels, ignored }
+            Sketch { seed, settings, counts, families, stacks, parts: made, labels, ignored, extras: Extras::of(seed) }
         },
     )
 }

@@ -39,7 +39,7 @@ fn steps() -> impl Strategy<Value = Sketch> {
         let columns = settings.columns();
         let stack = SketchStack { layers: 2, rows: first + 2, columns, families: families.clone() };
         let ignored = if ignores { 0.3 } else { 0.0 };
-        Sketch { seed, settings, counts, families, stacks: vec![stack], parts, labels: [1, 2], ignored }
+        Sketch { seed, settings, counts, families, stacks: vec![stack], parts, labels: [1, 2], ignored, extras: false }
     })
 }
 

@@ -4,7 +4,7 @@ use hungarian_loss::{Error, LayerRule, Matching, Part, Place, QueryPlace, Weight
 use proptest::prelude::*;
 
 use crate::harness::reference::of;
-use crate::harness::{Case, Outcome, Random, Settings, Sketch, SketchStack, assert_near, cases, checks};
+use crate::harness::{Case, Extras, Outcome, Random, Settings, Sketch, SketchStack, assert_near, cases, checks};
 
 check_families!(Just(vec!["boxes", "edges"]));
 
@@ -61,7 +61,17 @@ fn decoders() -> impl Strategy<Value = Decoder> {
             ];
             let ignored = if ignoring { 0.5 } else { 0.0 };
             let families = vec!["boxes", "edges"];
-            let sketch = Sketch { seed, settings, counts, families, stacks, parts, labels: [1, 1], ignored };
+            let sketch = Sketch {
+                seed,
+                settings,
+                counts,
+                families,
+                stacks,
+                parts,
+                labels: [1, 1],
+                ignored,
+                extras: Extras::of(seed),
+            };
             Decoder { sketch, layers, plain }
         },
     )

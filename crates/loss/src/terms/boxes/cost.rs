@@ -248,7 +248,7 @@ mod tests {
         let usual = BoxTerms { l1: 5.0, giou: 2.0, ..BoxTerms::default() };
         let every = BoxTerms { iou: 0.5, diou: 1.0, ciou: 1.5, ..usual };
         [(0.0, usual), (1e-6, every)]
-            .map(|(epsilon, weights)| CostConfig { geometry: Geometry { format, epsilon }, weights })
+            .map(|(epsilon, weights)| CostConfig { geometry: Geometry { format, epsilon, l1: format }, weights })
     }
 
     fn block(level: Level, config: &CostConfig, boxes: &[f32], targets: &[f32]) -> Vec<f32> {

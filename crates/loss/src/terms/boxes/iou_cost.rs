@@ -5,8 +5,9 @@ use simd::{LANES, Level, dispatch, padded};
 
 use super::cost::component;
 use super::format::COMPONENTS;
-use super::pairs::weighted_loss;
+use super::pairs::{agreement_of, weighted_loss};
 use super::values::{BoxTerms, Geometry};
+use crate::terms::pair::Measure;
 
 /// Adds λ · L1 and subtracts λ · IoU of each kind that has a weight. `columns`: see [`super::cost::lay_out`]. `targets`:
 /// `[targets, 4]`. `block`: `[targets, padded queries]`, which has a cell.
@@ -41,6 +42,31 @@ pub(super) fn add(
             for (cost, loss) in row[start..start + GROUP].iter_mut().zip(loss) {
                 *cost = (f64::from(*cost) - (perfect - loss)) as f32;
             }
+        }
+    });
+}
+
+/// How well every query agrees with one target. `columns`: see [`super::cost::lay_out`]. `out`: `[padded queries]`.
+pub(super) fn agreement_row(
+    level: Level,
+    geometry: Geometry,
+    measure: Measure,
+    columns: &[f32],
+    target: &[f32],
+    out: &mut [f32],
+) {
+    let mut target_box = [0.0; COMPONENTS];
+    target_box.copy_from_slice(target);
+    dispatch!(level, simd => for start in (0..out.len()).step_by(LANES / 2) {
+        let mut boxes = [[0.0; LANES / 2]; COMPONENTS];
+        for k in 0..COMPONENTS {
+            for (wide, &value) in boxes[k].iter_mut().zip(component(columns, k, start)) {
+                *wide = f64::from(value);
+            }
+        }
+        let values = agreement_of(simd, geometry, measure, &boxes, &target_box);
+        for (out, value) in out[start..start + LANES / 2].iter_mut().zip(values) {
+            *out = value as f32;
         }
     });
 }

@@ -19,7 +19,10 @@ use simd::{Level, dispatch};
 
 use super::divisor;
 use super::family::{Built, Family, Places, TargetField, Term};
-use super::pair::{Broken, ClassCosts, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
+use super::pair::{
+    AgreementInputs, Broken, ClassCosts, CostInputs, Measure, Overlap, PairFactors, PairOutputs, PairTerms, Pairs,
+    fill_class,
+};
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
 use pairs::MatchedBoxes;
@@ -31,7 +34,7 @@ pub(super) const FAMILY: Family = Family {
     queries: &[BOXES],
     targets: &[TargetField { field: BOXES, is_optional: false }, TargetField { field: HAS_BOX, is_optional: true }],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
-    options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES, &NORMALIZATION],
+    options: &[&BOX_FORMAT, &BOX_EPSILON, &CLAMP_SIZES, &NORMALIZED_BOXES, &L1_FORMAT, &NORMALIZATION],
     has_quality: true,
     is_late: false,
     needs: None,
@@ -58,6 +61,10 @@ const CLAMP_SIZES: OptionInfo = OptionInfo::flag("clampSizes", false);
 /// Whether targets must lie in [0, 1].
 const NORMALIZED_BOXES: OptionInfo = OptionInfo::flag("normalizedBoxes", true);
 
+/// What L1 compares in the loss, centre and size or two corners; in absence what the boxes are given in, as the cost always
+/// does. In google-research/scenic, `owl_vit`, the cost has the one and the loss the other.
+const L1_FORMAT: OptionInfo = OptionInfo::word("l1Format", &["cxcywh", "xyxy"]);
+
 /// What the terms are divided by, where that is another than of other families.
 const NORMALIZATION: OptionInfo = divisor::own("normalization.boxes");
 
@@ -71,8 +78,9 @@ const fn variant(name: &'static str) -> Term {
 }
 
 fn build(options: &Options, places: Places<'_>) -> crate::error::Result<Built> {
-    let geometry =
-        Geometry { format: BoxFormat::new(options.word(&BOX_FORMAT)), epsilon: options.number(&BOX_EPSILON) };
+    let format = BoxFormat::new(options.word(&BOX_FORMAT));
+    let l1 = options.given_word(&L1_FORMAT).map_or(format, BoxFormat::new);
+    let geometry = Geometry { format, epsilon: options.number(&BOX_EPSILON), l1 };
     Ok(Built::Pair(Arc::new(BoxFamily {
         queries: places.queries,
         targets: places.targets,
@@ -130,7 +138,8 @@ impl BoxFamily {
             pairs: pairs.list,
         };
         let scale = BoxTerms::of(out.scales);
-        let terms = pairs::matched(level, self.geometry, boxes, &scale, out.quality, out.gradient);
+        let out_of = pairs::Outputs { factors: out.factors, quality: out.quality, gradient: out.gradient };
+        let terms = pairs::matched(level, self.geometry, boxes, &scale, out_of);
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
     }
 }
@@ -199,15 +208,42 @@ impl PairTerms for BoxFamily {
             return;
         }
         let list: Vec<_> = pairs.list.iter().filter(is_known).copied().collect();
-        let PairOutputs { scales, sums, quality, gradient } = out;
+        let PairOutputs { factors, scales, sums, quality, gradient } = out;
         let mut own = vec![0.0; list.len()];
-        let known = PairOutputs { scales, sums, quality: &mut own, gradient };
+        let of_known = factors.values.iter().zip(pairs.list).filter(|(_, pair)| is_known(pair));
+        let values: Vec<_> = of_known.map(|(&factor, _)| factor).collect();
+        let factors = PairFactors { values: &values, ..factors };
+        let known = PairOutputs { factors, scales, sums, quality: &mut own, gradient };
         self.add_known(level, &Pairs { list: &list, ..*pairs }, known);
         // nothing says that the others agree any less than they can
         let mut own = own.into_iter().peekable();
         for (place, pair) in quality.iter_mut().zip(pairs.list) {
             *place = own.next_if(|_| is_known(&pair)).unwrap_or(1.0);
         }
+    }
+
+    fn agreement(&self, level: Level, pairs: &Pairs<'_>, measure: Measure, out: &mut [f64]) {
+        let boxes = MatchedBoxes {
+            predicted: pairs.queries.get(self.queries),
+            targets: pairs.targets.get(self.targets),
+            pairs: pairs.list,
+        };
+        pairs::agreement(level, self.geometry, boxes, measure, out);
+        let all = out.iter_mut().zip(pairs.list);
+        all.filter(|(_, pair)| !self.knows(pairs.targets, pair.1)).for_each(|(place, _)| *place = 1.0);
+    }
+
+    fn has_agreement_rows(&self) -> bool {
+        true
+    }
+
+    fn agreement_row(&self, level: Level, inputs: &AgreementInputs<'_>, out: &mut [f32]) {
+        if !self.knows(inputs.targets, inputs.target) {
+            out.fill(1.0);
+            return;
+        }
+        let target = &inputs.targets.get(self.targets)[COMPONENTS * inputs.target..][..COMPONENTS];
+        iou_cost::agreement_row(level, self.geometry, inputs.measure, inputs.layout, target, out);
     }
 
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64> {

@@ -1,14 +1,15 @@
 //! L1 and the forms of IoU of matched pairs, with their gradients, in `f64`.
 //!
-//! L1 is the sum of |differences| of the four components, in whichever format the boxes are given; sign(0) = 0. The
-//! others are in [`iou`](super::iou).
+//! L1 is the sum of |differences| of the four components, in the format that the boxes are given in, or in the other one;
+//! sign(0) = 0. The others are in [`iou`](super::iou).
 
 use simd::{F64, Level, Simd, dispatch, prelude::*};
 
 use super::format::{BoxFormat, COMPONENTS};
 use super::iou::{BoxComponents, BoxPair};
 use super::values::{BoxTerms, Geometry};
-use crate::terms::lanes::{Counted, GROUP, L1, in_range, lanes};
+use crate::terms::lanes::{Counted, GROUP, L1, factor_lanes, in_range, lanes};
+use crate::terms::pair::{Measure, PairFactors};
 
 /// What idle lanes hold in both boxes: the unit square or a square of side 1, whose terms are left out.
 const IDLE: [[f64; GROUP]; COMPONENTS] = [[0.0; GROUP], [0.0; GROUP], [1.0; GROUP], [1.0; GROUP]];
@@ -24,33 +25,45 @@ pub(super) struct MatchedBoxes<'a> {
     pub pairs: &'a [(usize, usize)],
 }
 
+/// Where what is computed goes, and what pairs are multiplied by.
+pub(super) struct Outputs<'a> {
+    pub factors: PairFactors<'a>,
+    /// `[pairs]`: the IoU of each, written.
+    pub quality: &'a mut [f64],
+    /// `[queries, 4]`.
+    pub gradient: Option<&'a mut [f32]>,
+}
+
 /// Sums the terms over the matched pairs of one image, of DIoU and CIoU only those that `scale` weighs, and writes the
 /// gradient of each matched query's box.
 ///
-/// `scale`: what each term is multiplied by in the gradient. `ious`: `[pairs]`, written. `gradient`: `[queries, 4]`.
+/// `scale`: what each term is multiplied by in the gradient.
 pub(super) fn matched(
     level: Level,
     geometry: Geometry,
     boxes: MatchedBoxes<'_>,
     scale: &BoxTerms,
-    ious: &mut [f64],
-    gradient: Option<&mut [f32]>,
+    out: Outputs<'_>,
 ) -> BoxTerms {
-    dispatch!(level, simd => matched_with(simd, geometry, boxes, scale, ious, gradient))
+    dispatch!(level, simd => if out.factors.values.is_empty() {
+        matched_with::<_, false>(simd, geometry, boxes, scale, out)
+    } else {
+        matched_with::<_, true>(simd, geometry, boxes, scale, out)
+    })
 }
 
+/// `FACTORED`: whether pairs have factors.
 #[inline(always)]
-fn matched_with<S: Simd>(
+fn matched_with<S: Simd, const FACTORED: bool>(
     simd: S,
     geometry: Geometry,
     boxes: MatchedBoxes<'_>,
     scale: &BoxTerms,
-    ious: &mut [f64],
-    mut gradient: Option<&mut [f32]>,
+    Outputs { factors, quality, mut gradient }: Outputs<'_>,
 ) -> BoxTerms {
     let MatchedBoxes { predicted, targets, pairs } = boxes;
     let mut terms = BoxTerms::default();
-    for (pairs, ious) in pairs.chunks(GROUP).zip(ious.chunks_mut(GROUP)) {
+    for (group, (pairs, ious)) in pairs.chunks(GROUP).zip(quality.chunks_mut(GROUP)).enumerate() {
         let (mut p, mut t) = (IDLE, IDLE);
         for (lane, &(query, target)) in pairs.iter().enumerate() {
             for k in 0..COMPONENTS {
@@ -59,10 +72,21 @@ fn matched_with<S: Simd>(
             }
         }
         let (p, t) = (columns(simd, &p), columns(simd, &t));
-        let l1 = L1::new(simd, &p, &t);
+        let mut l1 = l1_in(simd, geometry, &p, &t);
         let pair = BoxPair::new(simd, geometry.format, geometry.epsilon, scale, &p, &t);
-        let sum = Counted::new(simd, pairs.len());
+        let mut sum = Counted::new(simd, pairs.len());
+        let mut factor = None;
+        if FACTORED {
+            let own = factor_lanes(simd, &factors.values[GROUP * group..][..pairs.len()]);
+            if !factors.only_overlaps {
+                l1 = l1.times(own);
+            }
+            factor = Some(own);
+        }
         terms.l1 += sum.of(l1.value);
+        if let Some(factor) = factor {
+            sum = sum.times(factor);
+        }
         terms.giou += sum.of(pair.giou_loss);
         terms.iou += sum.of(pair.iou_loss);
         if let Some(far) = &pair.distance {
@@ -71,7 +95,12 @@ fn matched_with<S: Simd>(
         }
         ious.copy_from_slice(&lanes(pair.iou)[..pairs.len()]);
         if let Some(gradient) = &mut gradient {
-            let slope = pair.gradient(simd, geometry.format, scale);
+            let mut slope = pair.gradient(simd, geometry.format, scale);
+            if let Some(factor) = factor {
+                for slope in &mut slope {
+                    *slope *= factor;
+                }
+            }
             for k in 0..COMPONENTS {
                 let lanes = lanes(in_range(simd, l1.gradient[k] * scale.l1 + slope[k]));
                 for (&(query, _), value) in pairs.iter().zip(lanes) {
@@ -81,6 +110,80 @@ fn matched_with<S: Simd>(
         }
     }
     terms
+}
+
+/// L1 in the format that it compares, and its gradient by the components as they are.
+#[inline(always)]
+fn l1_in<S: Simd>(simd: S, geometry: Geometry, p: &BoxComponents<S>, t: &BoxComponents<S>) -> L1<S, COMPONENTS> {
+    if geometry.l1 == geometry.format {
+        return L1::new(simd, p, t);
+    }
+    let half = F64::splat(simd, 0.5);
+    match geometry.format {
+        BoxFormat::Cxcywh => {
+            let corners = |b: &BoxComponents<S>| {
+                let [w, h] = [b[2] * half, b[3] * half];
+                [b[0] - w, b[1] - h, b[0] + w, b[1] + h]
+            };
+            let L1 { value, gradient: g } = L1::new(simd, &corners(p), &corners(t));
+            L1 { value, gradient: [g[0] + g[2], g[1] + g[3], (g[2] - g[0]) * half, (g[3] - g[1]) * half] }
+        }
+        BoxFormat::Xyxy => {
+            let centre = |b: &BoxComponents<S>| [(b[0] + b[2]) * half, (b[1] + b[3]) * half, b[2] - b[0], b[3] - b[1]];
+            let L1 { value, gradient: g } = L1::new(simd, &centre(p), &centre(t));
+            let [x, y] = [g[0] * half, g[1] * half];
+            L1 { value, gradient: [x - g[2], y - g[3], x + g[2], y + g[3]] }
+        }
+    }
+}
+
+/// How well each pair agrees. `out`: `[pairs]`, written.
+pub(super) fn agreement(
+    level: Level,
+    geometry: Geometry,
+    MatchedBoxes { predicted, targets, pairs }: MatchedBoxes<'_>,
+    measure: Measure,
+    out: &mut [f64],
+) {
+    dispatch!(level, simd => for (pairs, out) in pairs.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+        let (mut p, mut t) = (IDLE, IDLE);
+        for (lane, &(query, target)) in pairs.iter().enumerate() {
+            for k in 0..COMPONENTS {
+                p[k][lane] = f64::from(predicted[COMPONENTS * query + k]);
+                t[k][lane] = f64::from(targets[COMPONENTS * target + k]);
+            }
+        }
+        let values = measured(simd, geometry, measure, &columns(simd, &p), &columns(simd, &t));
+        out.copy_from_slice(&lanes(values)[..pairs.len()]);
+    });
+}
+
+/// How well eight boxes agree with one target.
+#[inline(always)]
+pub(super) fn agreement_of<S: Simd>(
+    simd: S,
+    geometry: Geometry,
+    measure: Measure,
+    boxes: &[[f64; GROUP]; COMPONENTS],
+    target: &[f32; COMPONENTS],
+) -> [f64; GROUP] {
+    lanes(measured(simd, geometry, measure, &columns(simd, boxes), &splat(simd, target)))
+}
+
+#[inline(always)]
+fn measured<S: Simd>(
+    simd: S,
+    geometry: Geometry,
+    measure: Measure,
+    p: &BoxComponents<S>,
+    t: &BoxComponents<S>,
+) -> F64<S> {
+    let pair = BoxPair::new(simd, geometry.format, geometry.epsilon, &BoxTerms::default(), p, t);
+    let value = match measure {
+        Measure::Overlap => pair.iou,
+        Measure::Giou => F64::splat(simd, 1.0) - pair.giou_loss * 0.5,
+    };
+    value.max(F64::splat(simd, 0.0)).min(F64::splat(simd, 1.0))
 }
 
 /// 1 - (1 - GIoU) of eight pairs of boxes given as columns: the definition, for the matching cost's special cases.
@@ -139,12 +242,16 @@ mod tests {
 
     const SCALE: BoxTerms = BoxTerms { l1: 5.0, giou: 2.0, iou: 0.5, diou: 0.25, ciou: 1.5 };
 
+    fn out<'a>(quality: &'a mut [f64], gradient: &'a mut [f32]) -> Outputs<'a> {
+        Outputs { factors: PairFactors::default(), quality, gradient: Some(gradient) }
+    }
+
     fn run(level: Level, format: BoxFormat, boxes: &[f32], targets: &[f32]) -> (BoxTerms, Vec<f32>) {
         let pairs: Vec<_> = (0..boxes.len() / COMPONENTS).map(|k| (k, k)).collect();
         let (mut gradient, mut ious) = (vec![0.0; boxes.len()], vec![f64::NAN; pairs.len()]);
-        let geometry = Geometry { format, epsilon: 0.0 };
+        let geometry = Geometry { format, epsilon: 0.0, l1: format };
         let boxes = MatchedBoxes { predicted: boxes, targets, pairs: &pairs };
-        let terms = matched(level, geometry, boxes, &SCALE, &mut ious, Some(&mut gradient));
+        let terms = matched(level, geometry, boxes, &SCALE, out(&mut ious, &mut gradient));
         assert_close(ious.iter().map(|iou| 1.0 - iou).sum(), terms.iou, 1e-14);
         (terms, gradient)
     }
@@ -204,12 +311,12 @@ mod tests {
                 (0..boxes.len()).flat_map(|p| [(p, p), (p, (7 * p + 3) % boxes.len()), (p, 0)]).collect();
             let boxes = boxes.concat();
             for box_epsilon in [0.0, f64::from_bits(1), 1e-300, 1e-200, 1e-150, 1e-80, 1e-20, 1e-6, 1.0] {
-                let geometry = Geometry { format: box_format, epsilon: box_epsilon };
+                let geometry = Geometry { format: box_format, epsilon: box_epsilon, l1: BoxFormat::Xyxy };
                 let mut first = None;
                 for level in Level::available() {
                     let (mut ious, mut gradient) = (vec![f64::NAN; pairs.len()], vec![f32::NAN; boxes.len()]);
                     let inputs = MatchedBoxes { predicted: &boxes, targets: &boxes, pairs: &pairs };
-                    let terms = matched(level, geometry, inputs, &scale, &mut ious, Some(&mut gradient));
+                    let terms = matched(level, geometry, inputs, &scale, out(&mut ious, &mut gradient));
                     let BoxTerms { l1, giou, iou, diou, ciou } = terms;
                     assert!(
                         [l1, giou, iou, diou, ciou].iter().all(|term| term.is_finite()),

@@ -8,6 +8,8 @@ pub(super) struct Geometry {
     pub format: BoxFormat,
     /// Added to every area and squared length that is divided by.
     pub epsilon: f64,
+    /// What the components are that L1 compares in the loss.
+    pub l1: BoxFormat,
 }
 
 /// One number for each term of a box.

@@ -5,35 +5,32 @@ use std::sync::Arc;
 use lsap::memory::held;
 use simd::{Level, all_finite, padded};
 
-use super::binary::{self, Cell, Rule, Sigmoid};
-use super::cost::{self, ClassCost, MAX_GAMMA};
+use super::binary::general::{General, Numbers};
+use super::binary::soft::{self, MAXIMA, Maximum, SoftLabel, SoftRule};
+use super::binary::{self, Cell, Pass, Rule, Sigmoid};
+use super::cost::{self, ClassCost, CostForm, MAX_GAMMA};
 use super::divisor;
+use super::largest::is_largest;
+use super::pairwise;
 use crate::batch::{Columns, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options};
 use crate::terms::class::{
-    Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PositiveInputs, Purpose,
+    Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PairwiseCost, PairwiseInputs,
+    PositiveInputs, Purpose, RankInputs, RankScope,
 };
 use crate::terms::family::Kind;
 use crate::terms::memory::{Memory, TermMemory};
+use crate::terms::pair::Measure;
 
 /// Of Deformable DETR and its successors.
 pub(super) const FOCAL: Kind = Kind {
     name: "focal",
     is_sigmoid: true,
     needs_quality: false,
-    options: &[
-        &FOCAL_ALPHA,
-        &FOCAL_GAMMA,
-        &CARDINALITY,
-        &divisor::SIGMOID,
-        &divisor::MIN_QUERIES,
-        &cost::FORM,
-        &cost::ALPHA,
-        &cost::GAMMA,
-    ],
+    options: &with_common::<3, { 3 + COMMON }>([&FOCAL_ALPHA, &FOCAL_GAMMA, &CLASS_ALPHA]),
     build: |options, _| {
         let (alpha, gamma) = (options.number(&FOCAL_ALPHA), options.number(&FOCAL_GAMMA));
-        Arc::new(Binary::new(Sigmoid::Focal { alpha, gamma }, options))
+        Arc::new(Binary::row(Sigmoid::Focal { alpha, gamma }, options))
     },
 };
 
@@ -42,21 +39,11 @@ pub(super) const VARIFOCAL: Kind = Kind {
     name: "varifocal",
     is_sigmoid: true,
     needs_quality: true,
-    options: &[
-        &VARIFOCAL_ALPHA,
-        &VARIFOCAL_GAMMA,
-        &DETACH_WEIGHTS,
-        &CARDINALITY,
-        &divisor::SIGMOID,
-        &divisor::MIN_QUERIES,
-        &cost::FORM,
-        &cost::ALPHA,
-        &cost::GAMMA,
-    ],
+    options: &with_common::<3, { 3 + COMMON }>([&VARIFOCAL_ALPHA, &VARIFOCAL_GAMMA, &DETACH_WEIGHTS]),
     build: |options, _| {
         let (alpha, gamma) = (options.number(&VARIFOCAL_ALPHA), options.number(&VARIFOCAL_GAMMA));
         let detach_weights = options.flag(&DETACH_WEIGHTS);
-        Arc::new(Binary::new(Sigmoid::Varifocal { alpha, gamma, detach_weights }, options))
+        Arc::new(Binary::row(Sigmoid::Varifocal { alpha, gamma, detach_weights }, options))
     },
 };
 
@@ -65,21 +52,11 @@ pub(super) const MAL: Kind = Kind {
     name: "mal",
     is_sigmoid: true,
     needs_quality: true,
-    options: &[
-        &MAL_ALPHA,
-        &MAL_GAMMA,
-        &DETACH_WEIGHTS,
-        &CARDINALITY,
-        &divisor::SIGMOID,
-        &divisor::MIN_QUERIES,
-        &cost::FORM,
-        &cost::ALPHA,
-        &cost::GAMMA,
-    ],
+    options: &with_common::<3, { 3 + COMMON }>([&MAL_ALPHA, &MAL_GAMMA, &DETACH_WEIGHTS]),
     build: |options, _| {
         let (alpha, gamma) = (options.number(&MAL_ALPHA), options.number(&MAL_GAMMA));
         let detach_weights = options.flag(&DETACH_WEIGHTS);
-        Arc::new(Binary::new(Sigmoid::Mal { alpha, gamma, detach_weights }, options))
+        Arc::new(Binary::row(Sigmoid::Mal { alpha, gamma, detach_weights }, options))
     },
 };
 
@@ -88,23 +65,106 @@ pub(super) const IA_BCE: Kind = Kind {
     name: "ia-bce",
     is_sigmoid: true,
     needs_quality: true,
-    options: &[
-        &FOCAL_ALPHA,
-        &FOCAL_GAMMA,
-        &MIN_QUALITY,
-        &CARDINALITY,
-        &divisor::SIGMOID,
-        &divisor::MIN_QUERIES,
-        &cost::FORM,
-        &cost::ALPHA,
-        &cost::GAMMA,
-    ],
+    options: &with_common::<3, { 3 + COMMON }>([&FOCAL_ALPHA, &FOCAL_GAMMA, &MIN_QUALITY]),
     build: |options, _| {
         let (alpha, gamma) = (options.number(&FOCAL_ALPHA), options.number(&FOCAL_GAMMA));
         let min_quality = options.number(&MIN_QUALITY);
-        Arc::new(Binary::new(Sigmoid::IaBce { alpha, gamma, min_quality }, options))
+        Arc::new(Binary::row(Sigmoid::IaBce { alpha, gamma, min_quality }, options))
     },
 };
+
+/// All numbers, of which the other kinds are rows; by default plain cross-entropy with the IoU. Of QFL, Stable-DINO,
+/// Rank-DETR, Align-DETR and others, see [`general`].
+pub(super) const SIGMOID: Kind = Kind {
+    name: "sigmoid",
+    is_sigmoid: true,
+    needs_quality: true,
+    options: &with_common::<15, { 15 + COMMON }>([
+        &POSITIVE_WEIGHT,
+        &POSITIVE_GAMMA,
+        &WEIGH_BY_TARGET,
+        &NEGATIVE_WEIGHT,
+        &NEGATIVE_GAMMA,
+        &LIVE_WEIGHTS,
+        &PROBABILITY_POWER,
+        &QUALITY_POWER,
+        &QUALITY,
+        &NO_MIN_QUALITY,
+        &IMAGE_MAXIMUM,
+        &ZERO_IS_NEGATIVE,
+        &RANK_DECAY,
+        &RANK_TERMS,
+        &CLASS_ALPHA,
+    ]),
+    build: |options, _| Arc::new(Binary::general(options)),
+};
+
+/// How many options all kinds have.
+const COMMON: usize = 4 + cost::OPTIONS.len();
+
+/// The options of a kind, and those of all.
+const fn with_common<const N: usize, const ALL: usize>(own: [&'static OptionInfo; N]) -> [&'static OptionInfo; ALL] {
+    let mut all = [&CARDINALITY; ALL];
+    let mut k = 0;
+    while k < ALL {
+        all[k] = match k {
+            k if k < N => own[k],
+            k if k == N => &CLASS_WEIGHTS,
+            k if k == N + 1 => &CARDINALITY,
+            k if k == N + 2 => &divisor::SIGMOID,
+            k if k == N + 3 => &divisor::MIN_QUERIES,
+            k => cost::OPTIONS[k - N - 4],
+        };
+        k += 1;
+    }
+    all
+}
+
+/// w⁺.
+const POSITIVE_WEIGHT: OptionInfo = OptionInfo::number("classification.positiveWeight", 1.0, [0.0, LIMIT]);
+
+/// γ⁺ of |t - p|^γ⁺.
+const POSITIVE_GAMMA: OptionInfo = OptionInfo::number("classification.positiveGamma", 0.0, [0.0, MAX_GAMMA]);
+
+/// Whether t multiplies w⁺, as in varifocal loss.
+const WEIGH_BY_TARGET: OptionInfo = OptionInfo::flag("classification.weighByTarget", false);
+
+/// w⁻.
+const NEGATIVE_WEIGHT: OptionInfo = OptionInfo::number("classification.negativeWeight", 1.0, [0.0, LIMIT]);
+
+/// γ⁻ of p^γ⁻.
+const NEGATIVE_GAMMA: OptionInfo = OptionInfo::number("classification.negativeGamma", 2.0, [0.0, MAX_GAMMA]);
+
+/// Whether |t - p|^γ⁺ and p^γ⁻ are mere weights, without a gradient.
+const LIVE_WEIGHTS: OptionInfo = OptionInfo::flag("classification.detachWeights", false);
+
+/// a and b of t = p^a · q^b.
+const PROBABILITY_POWER: OptionInfo = OptionInfo::number("classification.probabilityPower", 0.0, [0.0, MAX_GAMMA]);
+const QUALITY_POWER: OptionInfo = OptionInfo::number("classification.qualityPower", 1.0, [0.0, MAX_GAMMA]);
+
+/// q: the IoU of the pair, or (GIoU + 1)/2.
+const QUALITY: OptionInfo = OptionInfo::word("classification.quality", &["iou", "giou"]);
+
+/// The least t.
+const NO_MIN_QUALITY: OptionInfo = OptionInfo::number("classification.minQuality", 0.0, [0.0, 1.0]);
+
+/// What the greatest t of the image does to all of them.
+const IMAGE_MAXIMUM: OptionInfo = OptionInfo::word("classification.imageMaximum", MAXIMA);
+
+/// Whether a labelled cell with a t of 0 counts like any other cell, as in RF-DETR's position-supervised loss.
+const ZERO_IS_NEGATIVE: OptionInfo = OptionInfo::flag("classification.zeroIsNegative", false);
+
+/// τ of r = e^(-rank/τ), by which t is multiplied; 0 for no such factor.
+const RANK_DECAY: OptionInfo = OptionInfo::number("classification.rankDecay", 0.0, [0.0, LIMIT]);
+
+/// Which terms of a pair r multiplies beyond t: all, as in Align-DETR; the forms of IoU, as in Mr. DETR; or none.
+const RANK_TERMS: OptionInfo = OptionInfo::word("classification.rankTerms", &["all", "overlap", "none"]);
+
+/// α of each class, by which its labelled cells are multiplied, and its others by 1 - α.
+const CLASS_ALPHA: OptionInfo = OptionInfo::per_class("classification.classAlpha", 1.0);
+
+/// Weight of each class, by which all its cells are multiplied.
+const CLASS_WEIGHTS: OptionInfo = OptionInfo::per_class("classification.classWeights", LIMIT);
 
 const ALPHA: &str = "classification.alpha";
 const GAMMA: &str = "classification.gamma";
@@ -130,30 +190,147 @@ const PUBLISHED: &str = "published";
 /// Ready to run.
 #[derive(Debug)]
 struct Binary {
-    rule: Rule,
-    cost: ClassCost,
+    rule: AnyRule,
+    /// What takes the place of the kernels of a named kind where labels have values.
+    valued: Option<General>,
+    cost: CostForm,
     divisor: ClassDivisor,
     is_published_cardinality: bool,
+    measure: Measure,
+    /// τ, and which terms the factor is for.
+    rank: Option<(f64, RankScope)>,
+}
+
+/// What cells are worth.
+#[derive(Debug)]
+enum AnyRule {
+    /// By the kernels of the kinds with names.
+    Row(Rule),
+    /// By those of all numbers.
+    General(General),
 }
 
 /// Labelled logits.
 #[derive(Default)]
-struct SigmoidBuffers(Vec<Cell>);
+struct SigmoidBuffers {
+    cells: Vec<Cell>,
+    soft: Vec<SoftLabel>,
+    scores: Vec<f64>,
+    order: Vec<usize>,
+}
 
 impl Memory for SigmoidBuffers {
     fn held(&self) -> usize {
-        held(&self.0)
+        held(&self.cells) + held(&self.soft) + held(&self.scores) + held(&self.order)
+    }
+}
+
+impl AnyRule {
+    fn background(
+        &self,
+        level: Level,
+        logits: &[f32],
+        classes: usize,
+        scale: f64,
+        gradient: Option<&mut [f32]>,
+    ) -> Pass {
+        match self {
+            Self::Row(rule) => rule.background(level, logits, scale, gradient),
+            Self::General(rule) => rule.background(level, logits, classes, scale, gradient),
+        }
+    }
+}
+
+impl AnyRule {
+    /// The same for the columns that an image has, where that is another rule.
+    fn of_columns(&self, columns: Option<&Columns>) -> Option<Self> {
+        match self {
+            Self::Row(_) => None,
+            Self::General(rule) => rule.of_columns(columns?).map(Self::General),
+        }
     }
 }
 
 impl Binary {
-    fn new(kind: Sigmoid, options: &Options) -> Self {
+    /// One of the kinds with names.
+    fn row(kind: Sigmoid, options: &Options) -> Self {
+        // focal alone has such a list
+        let alpha = options.numbers(&CLASS_ALPHA);
+        let weights = options.numbers(&CLASS_WEIGHTS);
+        let rule = if alpha.is_none() && weights.is_none() {
+            AnyRule::Row(Rule::new(kind))
+        } else {
+            let numbers = Numbers::of(kind);
+            let bare = Numbers { positive_weight: 1.0, negative_weight: 1.0, ..numbers };
+            AnyRule::General(General::new(if alpha.is_some() { bare } else { numbers }, alpha, weights))
+        };
+        let valued = matches!(rule, AnyRule::Row(_)).then(|| General::new(Numbers::of(kind), None, None));
+        Self { valued, ..Self::new(rule, options) }
+    }
+
+    /// The kind with all numbers.
+    fn general(options: &Options) -> Self {
+        let numbers = Numbers {
+            positive_weight: options.number(&POSITIVE_WEIGHT),
+            weighs_by_target: options.flag(&WEIGH_BY_TARGET),
+            blends_weights: false,
+            positive_gamma: options.number(&POSITIVE_GAMMA),
+            negative_weight: options.number(&NEGATIVE_WEIGHT),
+            negative_gamma: options.number(&NEGATIVE_GAMMA),
+            detach_weights: options.flag(&LIVE_WEIGHTS),
+            soft: SoftRule {
+                probability_power: options.number(&PROBABILITY_POWER),
+                quality_power: options.number(&QUALITY_POWER),
+                floor: options.number(&NO_MIN_QUALITY),
+                maximum: Maximum::of(options.word(&IMAGE_MAXIMUM)),
+            },
+            zero_is_negative: options.flag(&ZERO_IS_NEGATIVE),
+        };
+        let rule = General::new(numbers, options.numbers(&CLASS_ALPHA), options.numbers(&CLASS_WEIGHTS));
+        let tau = options.number(&RANK_DECAY);
+        let scope = match options.word(&RANK_TERMS) {
+            "none" => RankScope::Class,
+            "overlap" => RankScope::Overlaps,
+            _ => RankScope::All,
+        };
         Self {
-            rule: Rule::new(kind),
-            cost: ClassCost::new(options),
+            measure: if options.word(&QUALITY) == "giou" { Measure::Giou } else { Measure::Overlap },
+            rank: (tau > 0.0).then_some((tau, scope)),
+            ..Self::new(AnyRule::General(rule), options)
+        }
+    }
+
+    fn new(rule: AnyRule, options: &Options) -> Self {
+        Self {
+            rule,
+            valued: None,
+            cost: CostForm::new(options),
             divisor: divisor::divisor(options, &divisor::SIGMOID),
             is_published_cardinality: options.word(&CARDINALITY) == PUBLISHED,
+            measure: Measure::Overlap,
+            rank: None,
         }
+    }
+}
+
+/// The labelled cells of pairs, one pair after the other. `query_weights`: of the background.
+fn list_cells(
+    cells: &mut Vec<Cell>,
+    logits: Logits<'_>,
+    targets: &ImageTargets<'_>,
+    pairs: &[(usize, usize)],
+    quality: &[f64],
+    query_weights: Option<&[f32]>,
+) {
+    cells.clear();
+    for (k, &(query, target)) in pairs.iter().enumerate() {
+        let quality = quality.get(k).copied().unwrap_or(0.0);
+        let weight = targets.weight(target);
+        let background = query_weights.map_or(1.0, |weights| f64::from(weights[query]));
+        cells.extend(targets.positives(target).map(|(label, value)| {
+            let at = query * logits.classes + logits.place(label);
+            Cell { at, quality, value: f64::from(value), weight, background }
+        }));
     }
 }
 
@@ -174,7 +351,8 @@ impl ClassTerm for Binary {
     }
 
     fn count(&self, targets: &ImageTargets<'_>) -> f64 {
-        (0..targets.len()).map(|target| targets.labels(target).len()).sum::<usize>() as f64
+        let values = (0..targets.len()).flat_map(|target| targets.positives(target));
+        values.map(|(_, value)| f64::from(value)).sum()
     }
 
     fn weight_before_matching(&self, _: usize, _: &ImageTargets<'_>, _: usize) -> Option<f64> {
@@ -203,7 +381,9 @@ impl ClassTerm for Binary {
         let Purpose::Loss { scale, gradient } = purpose else {
             return Background { is_finite: all_finite(level, values), ..Background::default() };
         };
-        let pass = self.rule.background(level, values, f64::from(scale), gradient);
+        let of_columns = self.rule.of_columns(logits.columns);
+        let rule = of_columns.as_ref().unwrap_or(&self.rule);
+        let pass = rule.background(level, values, classes, f64::from(scale), gradient);
         let objects = if self.is_published_cardinality {
             values.chunks_exact(classes).filter(|row| beats_last(row)).count()
         } else {
@@ -212,54 +392,125 @@ impl ClassTerm for Binary {
         Background { sum: pass.loss, objects, is_finite: pass.finite }
     }
 
+    fn measure(&self) -> Measure {
+        self.measure
+    }
+
+    fn rank_scope(&self) -> Option<RankScope> {
+        self.rank.map(|(_, scope)| scope)
+    }
+
+    fn rank(&self, level: Level, inputs: &RankInputs<'_>, memory: &mut TermMemory, factors: &mut Vec<f64>) {
+        let (Some((tau, _)), AnyRule::General(rule)) = (self.rank, &self.rule) else { return };
+        let RankInputs { logits, targets, pairs, quality } = *inputs;
+        let SigmoidBuffers { cells, soft, scores, order } = memory.get();
+        list_cells(cells, logits, targets, pairs, quality, None);
+        rule.numbers().soft.fill(level, logits.values, cells, soft);
+        let mut next = 0;
+        scores.clear();
+        scores.extend(pairs.iter().map(|&(_, target)| {
+            let own = &soft[next..next + targets.labels(target).len()];
+            next += own.len();
+            own.iter().fold(0.0, |best: f64, label| best.max(label.t))
+        }));
+        soft::rank_factors(level, tau, pairs, scores, order, factors);
+    }
+
+    fn pairwise_cost(&self) -> Option<PairwiseCost> {
+        self.cost.form.pairwise()
+    }
+
+    fn add_pairwise_cost(&self, level: Level, inputs: &PairwiseInputs<'_>, costs: &mut [f32]) {
+        if let ClassCost::Pairwise(form) = self.cost.form {
+            pairwise::add(level, form, self.cost.combination, inputs, costs);
+        }
+    }
+
     fn cost_weight(&self, weight: f64, _: f32) -> f32 {
-        weight as f32
+        if self.pairwise_cost().is_some() { 0.0 } else { weight as f32 }
     }
 
     fn positives(
         &self,
         level: Level,
         inputs: PositiveInputs<'_>,
-        gradient: Option<&mut [f32]>,
+        mut gradient: Option<&mut [f32]>,
         memory: &mut TermMemory,
     ) -> ClassSum {
-        let PositiveInputs { logits, targets, pairs, quality, left_out, mut background, scale, .. } = inputs;
-        let SigmoidBuffers(cells) = memory.get();
-        let row = |query: usize| &logits.values[query * logits.classes..][..logits.classes];
-        let mut correct = 0;
-        cells.clear();
-        for (k, &(query, target)) in pairs.iter().enumerate() {
-            let labels = targets.labels(target);
-            let quality = quality.get(k).copied().unwrap_or(0.0);
-            cells.extend(labels.iter().map(|&label| Cell { at: query * logits.classes + label as usize, quality }));
-            correct += usize::from(is_largest(row(query), labels));
-        }
-        if pairs.windows(2).any(|pairs| pairs[0].0 == pairs[1].0) {
-            best_of_each(cells);
+        let PositiveInputs { logits, targets, pairs, quality, factors, left_out, query_weights, .. } = inputs;
+        let (mut background, scale) = (inputs.background, inputs.scale);
+        let SigmoidBuffers { cells, soft, .. } = memory.get();
+        let of_columns = self.rule.of_columns(logits.columns);
+        let rule = of_columns.as_ref().unwrap_or(&self.rule);
+        list_cells(cells, logits, targets, pairs, quality, query_weights);
+        let has_repeated = pairs.windows(2).any(|pairs| pairs[0].0 == pairs[1].0);
+        let is_correct = |&&(query, target): &&(usize, usize)| {
+            is_largest(logits.row(query), targets.positives(target).map(|(label, _)| logits.place(label)))
+        };
+        let correct = pairs.iter().filter(is_correct).count();
+        let loss_of = |query: usize| rule.background(level, logits.row(query), logits.classes, scale, None).loss;
+        let weighed = query_weights.into_iter().flatten().enumerate().filter(|&(_, &weight)| weight != 1.0);
+        for (query, &weight) in weighed {
+            background += (f64::from(weight) - 1.0) * loss_of(query);
+            if let Some(gradient) = &mut gradient {
+                gradient[query * logits.classes..][..logits.classes].iter_mut().for_each(|slope| *slope *= weight);
+            }
         }
         for &query in left_out {
-            background -= self.rule.background(level, row(query), scale, None).loss;
+            let weight = query_weights.map_or(1.0, |weights| f64::from(weights[query]));
+            background -= weight * loss_of(query);
         }
-        let gain = self.rule.apply_positives(level, logits.values, cells, scale, gradient);
+        let is_plain = matches!(rule, AnyRule::Row(_)) && (self.valued.is_none() || !targets.has_values());
+        if has_repeated && is_plain {
+            // t rises with how well the pair agrees
+            keep_greatest(cells, None, |cell, _| cell.quality);
+        }
+        let gain = match (rule, &self.valued) {
+            (AnyRule::Row(rule), None) => rule.apply_positives(level, logits.values, cells, scale, gradient),
+            (AnyRule::Row(rule), _) if !targets.has_values() => {
+                rule.apply_positives(level, logits.values, cells, scale, gradient)
+            }
+            (AnyRule::General(rule), _) | (AnyRule::Row(_), Some(rule)) => {
+                rule.numbers().soft.fill(level, logits.values, cells, soft);
+                if !factors.is_empty() {
+                    let of_cells = pairs.iter().zip(factors);
+                    let of_cells =
+                        of_cells.flat_map(|(&(_, target), &factor)| targets.labels(target).iter().map(move |_| factor));
+                    soft.iter_mut().zip(of_cells).for_each(|(label, factor)| *label = label.times(factor));
+                }
+                if targets.has_values() {
+                    soft.iter_mut().zip(&*cells).for_each(|(label, cell)| *label = label.times(cell.value));
+                }
+                if has_repeated {
+                    keep_greatest(cells, Some(soft), |_, label| label.t);
+                }
+                rule.apply_positives(level, logits.values, logits.classes, (cells, soft), scale, gradient)
+            }
+        };
         ClassSum { loss: background + gain, correct }
     }
 }
 
-/// Keeps of several labels of a logit that whose pair agrees best: a cell has one value (SAM 3 keeps the one that is written
-/// last, which is no rule).
-fn best_of_each(cells: &mut Vec<Cell>) {
-    cells.sort_by(|a, b| a.at.cmp(&b.at).then(b.quality.total_cmp(&a.quality)));
-    cells.dedup_by_key(|cell| cell.at);
+/// Keeps of several labels of a logit, which the pairs of a query bring, the one of the greatest value, the first of equal
+/// ones: a cell has but one (facebookresearch/sam3 keeps the one that is written last, which is no rule). `soft`: parallel to
+/// the cells.
+fn keep_greatest(cells: &mut Vec<Cell>, soft: Option<&mut Vec<SoftLabel>>, value: impl Fn(&Cell, &SoftLabel) -> f64) {
+    let mut all: Vec<(Cell, SoftLabel)> = match &soft {
+        Some(soft) => cells.iter().copied().zip(soft.iter().copied()).collect(),
+        None => cells.iter().map(|&cell| (cell, SoftLabel::default())).collect(),
+    };
+    let of = |(cell, label): &(Cell, SoftLabel)| value(cell, label);
+    all.sort_by(|a, b| a.0.at.cmp(&b.0.at).then(of(b).total_cmp(&of(a))));
+    all.dedup_by_key(|(cell, _)| cell.at);
+    cells.clear();
+    cells.extend(all.iter().map(|&(cell, _)| cell));
+    if let Some(soft) = soft {
+        soft.clear();
+        soft.extend(all.iter().map(|&(_, label)| label));
+    }
 }
 
 /// Whether the first largest logit is not the last one.
 fn beats_last(row: &[f32]) -> bool {
     row.split_last().is_some_and(|(last, others)| others.iter().any(|x| x >= last))
-}
-
-/// Whether the first largest logit is one of the labels.
-fn is_largest(row: &[f32], labels: &[i32]) -> bool {
-    let own = labels.iter().map(|&label| row[label as usize]).fold(f32::NEG_INFINITY, f32::max);
-    let larger = row.iter().filter(|&&x| x > own).count();
-    larger == 0 && row.iter().position(|&x| x == own).is_some_and(|first| labels.contains(&(first as i32)))
 }

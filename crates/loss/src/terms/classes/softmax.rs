@@ -6,9 +6,11 @@ use std::sync::Arc;
 use lsap::memory::{first, held};
 use simd::{LANES, Level, padded};
 
-use super::cost::SOFTMAX_FORM;
+use super::combination::{Combination, SOFTMAX_LABELS, combine};
+use super::cost::{MAX_GAMMA, SOFTMAX_FORM};
 use super::cross_entropy::{self, Entry, Labelled, Rows};
 use super::divisor;
+use super::largest::is_largest;
 use crate::batch::{BACKGROUND, Columns, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options, Values};
 use crate::terms::class::{
@@ -29,7 +31,9 @@ pub(super) const KIND: Kind = Kind {
         &divisor::SOFTMAX,
         &divisor::MIN_QUERIES,
         &ALLOW_NO_OBJECT_LABELS,
+        &GAMMA,
         &SOFTMAX_FORM,
+        &SOFTMAX_LABELS,
     ],
     build: |options, classes| Arc::new(Softmax::new(options, classes)),
 };
@@ -41,10 +45,13 @@ const NO_OBJECT_WEIGHT: OptionInfo = OptionInfo::number("classification.noObject
 const NO_OBJECT_INDEX: OptionInfo = OptionInfo { name: "classification.noObjectIndex", values: Values::Column };
 
 /// Weight of each object class in the order of the ids, no-object left out.
-const CLASS_WEIGHTS: OptionInfo = OptionInfo { name: "classification.classWeights", values: Values::PerClass };
+const CLASS_WEIGHTS: OptionInfo = OptionInfo::per_class("classification.classWeights", LIMIT);
 
 /// Whether a target may carry the no-object label, as the reference code permits.
 const ALLOW_NO_OBJECT_LABELS: OptionInfo = OptionInfo::flag("classification.allowNoObjectLabels", false);
+
+/// γ of the modulator (1 - p)^γ, p the probability of the query's own label; 0 for plain cross-entropy.
+const GAMMA: OptionInfo = OptionInfo::number("classification.gamma", 0.0, [0.0, MAX_GAMMA]);
 
 /// Background scales at which probabilities times the scale keep their digits in `f32`.
 const SAFE_SCALES: std::ops::RangeInclusive<f32> = 1e-20..=1e20;
@@ -58,6 +65,7 @@ struct Softmax {
     weights: Vec<f64>,
     divisor: ClassDivisor,
     allows_no_object: bool,
+    gamma: f64,
 }
 
 #[derive(Default)]
@@ -66,11 +74,13 @@ struct SoftmaxBuffers {
     tile: Vec<f32>,
     entries: Vec<Entry>,
     labelled: Vec<Labelled>,
+    /// Losses of the labelled.
+    nlls: Vec<f64>,
 }
 
 impl Memory for SoftmaxBuffers {
     fn held(&self) -> usize {
-        held(&self.tile) + held(&self.entries) + held(&self.labelled)
+        held(&self.tile) + held(&self.entries) + held(&self.labelled) + held(&self.nlls)
     }
 }
 
@@ -91,6 +101,7 @@ impl Softmax {
             weights,
             divisor: divisor::divisor(options, &divisor::SOFTMAX),
             allows_no_object: options.flag(&ALLOW_NO_OBJECT_LABELS),
+            gamma: options.number(&GAMMA),
         }
     }
 
@@ -119,6 +130,10 @@ impl ClassTerm for Softmax {
 
     fn allows_no_object(&self) -> bool {
         self.allows_no_object
+    }
+
+    fn takes_values(&self) -> bool {
+        self.gamma == 0.0
     }
 
     fn neutralize(&self, row: &mut [f32], columns: Option<&Columns>) {
@@ -179,7 +194,7 @@ impl ClassTerm for Softmax {
         out: BackgroundOutputs<'_>,
         memory: &mut TermMemory,
     ) -> Background {
-        let (scale, gradient) = match purpose {
+        let (scale, mut gradient) = match purpose {
             Purpose::Matching => (1.0, None),
             Purpose::Loss { scale, gradient } => (scale, gradient),
         };
@@ -188,9 +203,20 @@ impl ClassTerm for Softmax {
             probabilities: out.rows,
             classes: &labels.distinct,
         };
-        let mut rows = rows(logits, gradient, &mut memory.get::<SoftmaxBuffers>().tile);
+        let mut rows = rows(logits, gradient.as_deref_mut(), &mut memory.get::<SoftmaxBuffers>().tile);
         let no_object = self.no_object_of(logits.classes, logits.columns);
         let pass = cross_entropy::background(level, &mut rows, no_object, scale, &mut out);
+        if logits.queries > 0 {
+            combine(labels, Combination::Sum, padded(logits.queries), out.probabilities);
+        }
+        if self.gamma > 0.0 {
+            cross_entropy::focus(level, self.gamma, &mut out.nll[..logits.queries], |query, slope| {
+                if let Some(gradient) = &mut gradient {
+                    let row = &mut gradient[query * logits.classes..][..logits.classes];
+                    row.iter_mut().for_each(|value| *value *= slope);
+                }
+            });
+        }
         Background { sum: 0.0, objects: pass.objects, is_finite: pass.finite }
     }
 
@@ -206,7 +232,7 @@ impl ClassTerm for Softmax {
         memory: &mut TermMemory,
     ) -> ClassSum {
         let PositiveInputs { logits, targets, pairs, left_out, losses, query_weights, scale, .. } = inputs;
-        let SoftmaxBuffers { tile, entries, labelled } = memory.get();
+        let SoftmaxBuffers { tile, entries, labelled, nlls } = memory.get();
         let background = (scale * self.no_object_weight) as f32;
         if let Some(gradient) = gradient.as_deref_mut()
             && !SAFE_SCALES.contains(&background)
@@ -222,6 +248,17 @@ impl ClassTerm for Softmax {
         }));
         let labelled = first(labelled, entries.len());
         cross_entropy::labelled(level, &mut rows(logits, gradient.as_deref_mut(), tile), entries, labelled);
+        if self.gamma > 0.0 {
+            nlls.clear();
+            nlls.extend(labelled.iter().map(|row| row.nll));
+            cross_entropy::focus(level, self.gamma, nlls, |k, slope| {
+                if let Some(gradient) = &mut gradient {
+                    let row = &mut gradient[entries[k].query * logits.classes..][..logits.classes];
+                    row.iter_mut().for_each(|value| *value *= slope);
+                }
+            });
+            labelled.iter_mut().zip(&*nlls).for_each(|(row, &nll)| row.nll = nll);
+        }
         if let Some(weights) = query_weights {
             weigh(losses, weights, gradient.as_deref_mut(), logits.classes, pairs);
         }
@@ -273,12 +310,6 @@ impl Shares<'_> {
         }
         shares.map(|(column, share)| share * (at(self.label) - at(column))).sum()
     }
-}
-
-/// Whether the first largest logit is in one of the columns.
-fn is_largest(row: &[f32], mut columns: impl Iterator<Item = usize>) -> bool {
-    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    row.iter().position(|&x| x == largest).is_some_and(|first| columns.any(|column| column == first))
 }
 
 /// Multiplies the losses of queries as background and the gradients of those without a pair by their weights.

@@ -132,7 +132,9 @@ impl PairTerms for PointFamily {
             targets: pairs.targets.get(self.targets),
             pairs: pairs.list,
         };
-        out.sums[0] += pairs::matched(level, &self.weighing(pairs.targets), points, out.scales[0], out.gradient);
+        let factors = if out.factors.only_overlaps { &[] } else { out.factors.values };
+        let weighing = self.weighing(pairs.targets);
+        out.sums[0] += pairs::matched(level, &weighing, points, out.scales[0], factors, out.gradient);
     }
 
     fn overlap(&self, _: Overlap, _: &[f32], _: &[f32]) -> Option<f64> {

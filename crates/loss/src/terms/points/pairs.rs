@@ -18,17 +18,19 @@ pub(super) struct Points<'a> {
 
 /// Sums the term over the matched pairs of one image, and writes the gradient of each matched query's points.
 ///
-/// `scale`: what the term is multiplied by in the gradient, `[queries, width]`.
+/// `scale`: what the term is multiplied by in the gradient, `[queries, width]`. `factors`: what each pair is multiplied by;
+/// empty where all are 1.
 pub(super) fn matched(
     level: Level,
     weighing: &Weighing<'_>,
     points: Points<'_>,
     scale: f64,
+    factors: &[f64],
     gradient: Option<&mut [f32]>,
 ) -> f64 {
     dispatch!(level, simd => match weighing.dimensions {
-        3 => matched_with::<_, 3>(simd, weighing, points, scale, gradient),
-        _ => matched_with::<_, 2>(simd, weighing, points, scale, gradient),
+        3 => matched_with::<_, 3>(simd, weighing, points, scale, factors, gradient),
+        _ => matched_with::<_, 2>(simd, weighing, points, scale, factors, gradient),
     })
 }
 
@@ -39,17 +41,22 @@ fn matched_with<S: Simd, const D: usize>(
     weighing: &Weighing<'_>,
     Points { predicted, targets, pairs }: Points<'_>,
     scale: f64,
+    factors: &[f64],
     mut gradient: Option<&mut [f32]>,
 ) -> f64 {
     let width = weighing.width;
     let is_even = weighing.weights.is_none() && weighing.visibility.is_empty();
     let (zero, one) = (F64::splat(simd, 0.0), F64::splat(simd, 1.0));
     let mut sum = zero;
-    for &(query, target) in pairs {
+    for (k, &(query, target)) in pairs.iter().enumerate() {
+        let factor = factors.get(k).copied();
         let (p, t) = (&predicted[query * width..][..width], &targets[target * width..][..width]);
         for start in (0..width).step_by(GROUP) {
             let count = GROUP.min(width - start);
-            let weight = if is_even { one } else { weights::<S, D>(simd, weighing, target, start, count) };
+            let mut weight = if is_even { one } else { weights::<S, D>(simd, weighing, target, start, count) };
+            if let Some(factor) = factor {
+                weight *= factor;
+            }
             let l1 = L1::new(simd, &[eight(simd, p, start, count)], &[eight(simd, t, start, count)]);
             sum += l1.value * weight;
             if let Some(gradient) = &mut gradient {
@@ -136,8 +143,8 @@ mod tests {
         let points = Points { predicted, targets, pairs };
         let all = Level::available().into_iter().map(|level| {
             let mut gradient = vec![0.0; predicted.len()];
-            let sum = matched(level, weighing, points, 0.5, Some(&mut gradient));
-            assert_eq!(matched(level, weighing, points, 0.5, None).to_bits(), sum.to_bits());
+            let sum = matched(level, weighing, points, 0.5, &[], Some(&mut gradient));
+            assert_eq!(matched(level, weighing, points, 0.5, &[], None).to_bits(), sum.to_bits());
             (sum, gradient)
         });
         let all: Vec<_> = all.collect();
@@ -172,7 +179,7 @@ mod tests {
             Weighing { dimensions: 2, width: 2, weights: Some(&weights), cost_weights: &[], visibility: &[] };
         let points = Points { predicted: &[0.5, -1e9], targets: &[0.5, 1e9], pairs: &[(0, 0)] };
         let mut gradient = [7.0; 2];
-        let sum = matched(Level::detect(), &weighing, points, 1e36, Some(&mut gradient));
+        let sum = matched(Level::detect(), &weighing, points, 1e36, &[], Some(&mut gradient));
         assert_eq!((sum, gradient), (2e21, [0.0, -f32::MAX]));
     }
 }

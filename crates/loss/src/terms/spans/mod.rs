@@ -13,7 +13,7 @@ use simd::Level;
 
 use super::divisor;
 use super::family::{Built, Family, Places, TargetField, Term};
-use super::pair::{Broken, CostInputs, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
+use super::pair::{AgreementInputs, Broken, CostInputs, Measure, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
@@ -108,8 +108,27 @@ impl PairTerms for SpanFamily {
             pairs: pairs.list,
         };
         let scale = SpanTerms::of(out.scales);
-        let terms = pairs::matched(level, self.format, spans, &scale, out.quality, out.gradient);
+        let out_of = pairs::Outputs { factors: out.factors, quality: out.quality, gradient: out.gradient };
+        let terms = pairs::matched(level, self.format, spans, &scale, out_of);
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
+    }
+
+    fn agreement(&self, level: Level, pairs: &Pairs<'_>, measure: Measure, out: &mut [f64]) {
+        let spans = MatchedSpans {
+            predicted: pairs.queries.get(self.queries),
+            targets: pairs.targets.get(self.targets),
+            pairs: pairs.list,
+        };
+        pairs::agreement(level, self.format, spans, measure, out);
+    }
+
+    fn has_agreement_rows(&self) -> bool {
+        true
+    }
+
+    fn agreement_row(&self, level: Level, inputs: &AgreementInputs<'_>, out: &mut [f32]) {
+        let target = &inputs.targets.get(self.targets)[COMPONENTS * inputs.target..][..COMPONENTS];
+        pairs::agreement_row(level, self.format, inputs.measure, inputs.layout, target, out);
     }
 
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64> {

@@ -4,7 +4,8 @@ use simd::{F64, LANES, Level, Simd, dispatch, padded, prelude::*};
 
 use super::format::{COMPONENTS, SpanFormat};
 use crate::terms::axis::{Intervals, reciprocal};
-use crate::terms::lanes::{Counted, GROUP, L1, in_range, lanes};
+use crate::terms::lanes::{Counted, GROUP, L1, factor_lanes, in_range, lanes};
+use crate::terms::pair::{Measure, PairFactors};
 
 /// One number for each term of a span.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -83,31 +84,43 @@ impl<S: Simd> SpanPair<S> {
     }
 }
 
+/// Where what is computed goes, and what pairs are multiplied by.
+pub(super) struct Outputs<'a> {
+    pub factors: PairFactors<'a>,
+    /// `[pairs]`: the IoU of each, written.
+    pub quality: &'a mut [f64],
+    /// `[queries, 2]`.
+    pub gradient: Option<&'a mut [f32]>,
+}
+
 /// Sums the terms over the matched pairs of one image, and writes the gradient of each matched query's span.
 ///
-/// `scale`: what each term is multiplied by in the gradient. `ious`: `[pairs]`, written. `gradient`: `[queries, 2]`.
+/// `scale`: what each term is multiplied by in the gradient.
 pub(super) fn matched(
     level: Level,
     format: SpanFormat,
     spans: MatchedSpans<'_>,
     scale: &SpanTerms,
-    ious: &mut [f64],
-    gradient: Option<&mut [f32]>,
+    out: Outputs<'_>,
 ) -> SpanTerms {
-    dispatch!(level, simd => matched_with(simd, format, spans, scale, ious, gradient))
+    dispatch!(level, simd => if out.factors.values.is_empty() {
+        matched_with::<_, false>(simd, format, spans, scale, out)
+    } else {
+        matched_with::<_, true>(simd, format, spans, scale, out)
+    })
 }
 
+/// `FACTORED`: whether pairs have factors.
 #[inline(always)]
-fn matched_with<S: Simd>(
+fn matched_with<S: Simd, const FACTORED: bool>(
     simd: S,
     format: SpanFormat,
     MatchedSpans { predicted, targets, pairs }: MatchedSpans<'_>,
     scale: &SpanTerms,
-    ious: &mut [f64],
-    mut gradient: Option<&mut [f32]>,
+    Outputs { factors, quality, mut gradient }: Outputs<'_>,
 ) -> SpanTerms {
     let mut terms = SpanTerms::default();
-    for (pairs, ious) in pairs.chunks(GROUP).zip(ious.chunks_mut(GROUP)) {
+    for (group, (pairs, ious)) in pairs.chunks(GROUP).zip(quality.chunks_mut(GROUP)).enumerate() {
         let (mut p, mut t) = (IDLE, IDLE);
         for (lane, &(query, target)) in pairs.iter().enumerate() {
             for k in 0..COMPONENTS {
@@ -116,15 +129,31 @@ fn matched_with<S: Simd>(
             }
         }
         let (p, t) = (columns(simd, &p), columns(simd, &t));
-        let l1 = L1::new(simd, &p, &t);
+        let mut l1 = L1::new(simd, &p, &t);
         let pair = SpanPair::new(simd, format, &p, &t);
-        let sum = Counted::new(simd, pairs.len());
+        let mut sum = Counted::new(simd, pairs.len());
+        let mut factor = None;
+        if FACTORED {
+            let own = factor_lanes(simd, &factors.values[GROUP * group..][..pairs.len()]);
+            if !factors.only_overlaps {
+                l1 = l1.times(own);
+            }
+            factor = Some(own);
+        }
         terms.l1 += sum.of(l1.value);
+        if let Some(factor) = factor {
+            sum = sum.times(factor);
+        }
         terms.giou += sum.of(pair.giou_loss);
         terms.iou += sum.of(pair.iou_loss);
         ious.copy_from_slice(&lanes(pair.iou)[..pairs.len()]);
         if let Some(gradient) = &mut gradient {
-            let slope = pair.gradient(format, scale);
+            let mut slope = pair.gradient(format, scale);
+            if let Some(factor) = factor {
+                for slope in &mut slope {
+                    *slope *= factor;
+                }
+            }
             for k in 0..COMPONENTS {
                 let lanes = lanes(in_range(simd, l1.gradient[k] * scale.l1 + slope[k]));
                 for (&(query, _), value) in pairs.iter().zip(lanes) {
@@ -134,6 +163,75 @@ fn matched_with<S: Simd>(
         }
     }
     terms
+}
+
+/// How well each pair agrees. `out`: `[pairs]`, written.
+pub(super) fn agreement(
+    level: Level,
+    format: SpanFormat,
+    MatchedSpans { predicted, targets, pairs }: MatchedSpans<'_>,
+    measure: Measure,
+    out: &mut [f64],
+) {
+    dispatch!(level, simd => for (pairs, out) in pairs.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+        let (mut p, mut t) = (IDLE, IDLE);
+        for (lane, &(query, target)) in pairs.iter().enumerate() {
+            for k in 0..COMPONENTS {
+                p[k][lane] = f64::from(predicted[COMPONENTS * query + k]);
+                t[k][lane] = f64::from(targets[COMPONENTS * target + k]);
+            }
+        }
+        let values = measured(simd, format, measure, &columns(simd, &p), &columns(simd, &t));
+        out.copy_from_slice(&lanes(values)[..pairs.len()]);
+    });
+}
+
+/// How well every query agrees with one target. `columns`: see [`lay_out`]. `out`: `[padded queries]`, written.
+pub(super) fn agreement_row(
+    level: Level,
+    format: SpanFormat,
+    measure: Measure,
+    columns: &[f32],
+    target: &[f32],
+    out: &mut [f32],
+) {
+    let stride = out.len();
+    dispatch!(level, simd => for start in (0..stride).step_by(GROUP) {
+        let p = wide_columns(simd, columns, stride, start);
+        let t = [F64::splat(simd, f64::from(target[0])), F64::splat(simd, f64::from(target[1]))];
+        let values = lanes(measured(simd, format, measure, &p, &t));
+        for (out, value) in out[start..start + GROUP].iter_mut().zip(values) {
+            *out = value as f32;
+        }
+    });
+}
+
+#[inline(always)]
+fn measured<S: Simd>(
+    simd: S,
+    format: SpanFormat,
+    measure: Measure,
+    p: &SpanComponents<S>,
+    t: &SpanComponents<S>,
+) -> F64<S> {
+    let pair = SpanPair::new(simd, format, p, t);
+    let value = match measure {
+        Measure::Overlap => pair.iou,
+        Measure::Giou => F64::splat(simd, 1.0) - pair.giou_loss * 0.5,
+    };
+    value.max(F64::splat(simd, 0.0)).min(F64::splat(simd, 1.0))
+}
+
+/// Eight queries of the columns.
+#[inline(always)]
+fn wide_columns<S: Simd>(simd: S, columns: &[f32], stride: usize, start: usize) -> SpanComponents<S> {
+    let mut wide = [[0.0; GROUP]; COMPONENTS];
+    for k in 0..COMPONENTS {
+        for (wide, &value) in wide[k].iter_mut().zip(&columns[k * stride + start..]) {
+            *wide = f64::from(value);
+        }
+    }
+    self::columns(simd, &wide)
 }
 
 /// Splits spans, `[queries, 2]`, into columns, `[2, padded queries]`.
@@ -177,13 +275,7 @@ fn add_row<S: Simd>(
     let stride = row.len();
     let t = [F64::splat(simd, f64::from(target[0])), F64::splat(simd, f64::from(target[1]))];
     for start in (0..stride).step_by(GROUP) {
-        let mut wide = [[0.0; GROUP]; COMPONENTS];
-        for k in 0..COMPONENTS {
-            for (wide, &value) in wide[k].iter_mut().zip(&columns[k * stride + start..]) {
-                *wide = f64::from(value);
-            }
-        }
-        let p = self::columns(simd, &wide);
+        let p = wide_columns(simd, columns, stride, start);
         let pair = SpanPair::new(simd, format, &p, &t);
         let one = F64::splat(simd, 1.0);
         let iou = pair.iou * weights.iou + (one - pair.giou_loss) * weights.giou;

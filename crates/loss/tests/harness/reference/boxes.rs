@@ -24,6 +24,10 @@ impl Reference for Boxes {
 
     fn options(&self, random: &mut Random, settings: Settings) -> Settings {
         let epsilon = [0.0, 1e-6, f64::from(0.1 * random.unit())][random.below(3)];
+        let settings = match random.below(3) {
+            0 => settings.with("l1Format", ["cxcywh", "xyxy"][random.below(2)]),
+            _ => settings,
+        };
         settings
             .with("boxFormat", ["cxcywh", "xyxy"][random.below(2)])
             .with("boxEpsilon", epsilon)
@@ -59,16 +63,23 @@ impl PairReference for Boxes {
         }
         let [p, fixed] = [query, fixed].map(|row| clamped(settings, row.field("boxes")));
         let t = target.field("boxes");
-        let l1 = p.iter().zip(t).map(|(p, t)| (p - t).abs()).sum();
+        let compared = |b: &[f64]| match settings.given_word("l1Format") {
+            Some("cxcywh") => center(settings, b),
+            Some(_) => corners(settings, b),
+            None => [b[0], b[1], b[2], b[3]],
+        };
+        let l1 = compared(&p).iter().zip(compared(t)).map(|(p, t)| (p - t).abs()).sum();
         let (now, then) = (overlaps(settings, &p, t), overlaps(settings, &fixed, t));
         vec![l1, 1.0 - now.giou, 1.0 - now.iou, 1.0 - now.diou, 1.0 - now.diou + then.alpha * now.v]
     }
 
     fn costs(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> Vec<f64> {
-        let values = self.values(settings, query, query, target);
+        let mut values = self.values(settings, query, query, target);
         if !is_known(target) {
             return values;
         }
+        let p = clamped(settings, query.field("boxes"));
+        values[0] = p.iter().zip(target.field("boxes")).map(|(p, t)| (p - t).abs()).sum();
         values.into_iter().enumerate().map(|(term, value)| if term == 0 { value } else { value - 1.0 }).collect()
     }
 
@@ -81,6 +92,13 @@ impl PairReference for Boxes {
             return 1.0;
         }
         overlaps(settings, &clamped(settings, query.field("boxes")), target.field("boxes")).iou
+    }
+
+    fn raised_giou(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> f64 {
+        if !is_known(target) {
+            return 1.0;
+        }
+        (overlaps(settings, &clamped(settings, query.field("boxes")), target.field("boxes")).giou + 1.0) / 2.0
     }
 
     fn overlap(&self, settings: &Settings, kind: &str, query: Row<'_>, region: Row<'_>) -> Option<f64> {

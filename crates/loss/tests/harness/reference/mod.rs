@@ -69,6 +69,11 @@ pub trait PairReference {
         unreachable!("it does not say so")
     }
 
+    /// (GIoU + 1) / 2 of a pair, or its quality where there is no GIoU.
+    fn raised_giou(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> f64 {
+        self.quality(settings, query, target)
+    }
+
     /// The part of a query that lies on an ignored target, if that means something. `kind`: as in the option.
     fn overlap(&self, _settings: &Settings, _kind: &str, _query: Row<'_>, _region: Row<'_>) -> Option<f64> {
         None

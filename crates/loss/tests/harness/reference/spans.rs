@@ -51,6 +51,10 @@ impl PairReference for Spans {
         overlaps(settings, query.field("spans"), target.field("spans")).0
     }
 
+    fn raised_giou(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> f64 {
+        (overlaps(settings, query.field("spans"), target.field("spans")).1 + 1.0) / 2.0
+    }
+
     fn overlap(&self, settings: &Settings, kind: &str, query: Row<'_>, region: Row<'_>) -> Option<f64> {
         let [a, b] = [query, region].map(|row| ends(settings, row.field("spans")));
         let both = common(a, b);

@@ -2,9 +2,11 @@
 //! few cells that a matched target labels get their own value.
 //!
 //! With p = σ(x), a background cell is worth p^γ · -ln(1 - p), times its weight. The value of a labelled cell depends on
-//! the [`Positive`]; [`Sigmoid`] names the sources. It is added as the difference to the
+//! the [`Positive`]; [`Sigmoid`] names the sources. [`general`] has the form with all numbers, of which these are rows. It is added as the difference to the
 //! very number that the pass added, in `f64`, so that a confident match leaves nothing behind.
 
+pub(super) mod general;
+pub(super) mod soft;
 #[cfg(test)]
 mod tests;
 
@@ -15,10 +17,10 @@ use simd::{F32, F64, LANES, Level, Simd, dispatch, load, prelude::*, store};
 const STEP: usize = 4;
 
 /// Above this, q · -ln q is 0 to all digits, and -ln q is not used in it, lest it overflow.
-const SATURATED: f32 = 100.0;
+pub(super) const SATURATED: f32 = 100.0;
 
 /// The smallest IoU above 0; smaller ones count as this.
-const SMALLEST: f32 = 1e-37;
+pub(super) const SMALLEST: f32 = 1e-37;
 
 /// A sum over all queries and classes, divided by the number of targets. With p = σ(logit), q the IoU of the matched
 /// boxes and BCE(t) = -t·ln p - (1 - t)·ln(1 - p), a class that a query has no target for adds
@@ -65,13 +67,18 @@ pub(super) enum Sigmoid {
     },
 }
 
-/// What a sigmoid criterion computes, ready for the kernels.
+/// What a sigmoid criterion of a name of its own computes, ready for the kernels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
-    /// Weight of a background cell.
+    background: Background,
+    positive: Positive,
+}
+
+/// What every cell is worth as background.
+#[derive(Clone, Copy, Debug)]
+struct Background {
     weight: f64,
     modulation: Modulation,
-    positive: Positive,
 }
 
 /// The factor p^γ.
@@ -96,12 +103,25 @@ enum Positive {
 }
 
 /// A labelled logit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Cell {
     /// Its place among the image's logits.
     pub at: usize,
     /// How well the pair agrees: the IoU of the matched boxes.
     pub quality: f64,
+    /// How much the target has of the class, above 0 and at most 1.
+    pub value: f64,
+    /// What the cell's own value is multiplied by, and what the pass had it multiplied by.
+    pub weight: f64,
+    pub background: f64,
+}
+
+#[cfg(test)]
+impl Cell {
+    /// One of a target that has all of the class, where nothing is weighed.
+    pub fn plain(at: usize, quality: f64) -> Self {
+        Self { at, quality, value: 1.0, weight: 1.0, background: 1.0 }
+    }
 }
 
 /// What the pass over all cells gives.
@@ -125,23 +145,16 @@ impl Rule {
                 (1.0, gamma, false, Positive::IaBce { alpha: alpha as f32, least: min_quality as f32 })
             }
         };
-        let gamma = gamma as f32;
-        Self { weight, modulation: Modulation { gamma, slope: if detached { 0.0 } else { gamma } }, positive }
+        Self { background: Background::new(weight, gamma, detached), positive }
     }
 
     /// Every cell as background: writes weight · `scale` · its derivative to `gradient`, which is as long as `logits` or
     /// absent.
     pub fn background(&self, level: Level, logits: &[f32], scale: f64, gradient: Option<&mut [f32]>) -> Pass {
-        let weight = (self.weight * scale) as f32;
-        let Pass { loss, finite } = dispatch!(level, simd => if self.modulation.gamma == 2.0 {
-            background_with::<_, true>(simd, self.modulation, logits, weight, gradient)
-        } else {
-            background_with::<_, false>(simd, self.modulation, logits, weight, gradient)
-        });
-        Pass { loss: self.weight * loss, finite }
+        self.background.pass(level, logits, scale, gradient)
     }
 
-    /// Replaces the background value of labelled cells by their own; gives Σ(positive - background). Writes `scale` · the derivative of each cell to `gradient`.
+    /// Replaces the background value of labelled cells, all of value 1, by their own; gives Σ(positive - background). Writes `scale` · the derivative of each cell to `gradient`.
     pub fn apply_positives(
         &self,
         level: Level,
@@ -150,11 +163,29 @@ impl Rule {
         scale: f64,
         gradient: Option<&mut [f32]>,
     ) -> f64 {
-        dispatch!(level, simd => if self.modulation.gamma == 2.0 {
+        dispatch!(level, simd => if self.background.modulation.gamma == 2.0 {
             apply_positives_with::<_, true>(simd, self, logits, cells, scale, gradient)
         } else {
             apply_positives_with::<_, false>(simd, self, logits, cells, scale, gradient)
         })
+    }
+}
+
+impl Background {
+    fn new(weight: f64, gamma: f64, detached: bool) -> Self {
+        let gamma = gamma as f32;
+        Self { weight, modulation: Modulation { gamma, slope: if detached { 0.0 } else { gamma } } }
+    }
+
+    /// As [`Rule::background`].
+    fn pass(&self, level: Level, logits: &[f32], scale: f64, gradient: Option<&mut [f32]>) -> Pass {
+        let weight = (self.weight * scale) as f32;
+        let Pass { loss, finite } = dispatch!(level, simd => if self.modulation.gamma == 2.0 {
+            background_with::<_, true>(simd, self.modulation, logits, weight, gradient)
+        } else {
+            background_with::<_, false>(simd, self.modulation, logits, weight, gradient)
+        });
+        Pass { loss: self.weight * loss, finite }
     }
 }
 
@@ -320,9 +351,10 @@ fn apply_positives_with<S: Simd, const SQUARE: bool>(
         }
         positive_lanes::<S, SQUARE>(simd, rule, &mut lanes);
         for (lane, cell) in cells.iter().enumerate() {
-            gain += f64::from(lanes.value[lane]) - rule.weight * f64::from(lanes.background[lane]);
+            let background = rule.background.weight * f64::from(lanes.background[lane]);
+            gain += f64::from(lanes.value[lane]) * cell.weight - background * cell.background;
             if let Some(gradient) = &mut gradient {
-                gradient[cell.at] = (f64::from(lanes.slope[lane]) * scale) as f32;
+                gradient[cell.at] = (f64::from(lanes.slope[lane]) * scale * cell.weight) as f32;
             }
         }
     }
@@ -332,12 +364,12 @@ fn apply_positives_with<S: Simd, const SQUARE: bool>(
 #[inline(always)]
 fn positive_lanes<S: Simd, const SQUARE: bool>(simd: S, rule: &Rule, lanes: &mut Lanes) {
     let x = load(simd, &lanes.x, 0);
-    let [[background], _] = modulated::<S, 1, SQUARE>(simd, rule.modulation, [x]);
+    let [[background], _] = modulated::<S, 1, SQUARE>(simd, rule.background.modulation, [x]);
     store(background, &mut lanes.background, 0);
     let (iou, miss) = (load(simd, &lanes.iou, 0), load(simd, &lanes.miss, 0));
     let (value, slope) = match rule.positive {
         Positive::Focal { alpha } => {
-            let [[value], [slope]] = modulated::<S, 1, SQUARE>(simd, rule.modulation, [-x]);
+            let [[value], [slope]] = modulated::<S, 1, SQUARE>(simd, rule.background.modulation, [-x]);
             (value * alpha, slope * -alpha)
         }
         Positive::Varifocal => {
@@ -360,14 +392,14 @@ fn positive_lanes<S: Simd, const SQUARE: bool>(simd: S, rule: &Rule, lanes: &mut
 
 /// The logarithm of an IoU; of 0, a number whose every multiple is as good as -infinity, and whose product with 0 is 0.
 #[inline(always)]
-fn log<S: Simd>(simd: S, iou: F32<S>) -> F32<S> {
+pub(super) fn log<S: Simd>(simd: S, iou: F32<S>) -> F32<S> {
     let [log] = ln([iou.max(SMALLEST)]);
     iou.simd_gt(0.0).select(log, F32::splat(simd, f32::MIN))
 }
 
 /// e^y and 1 - e^y for y ≤ 0 (above, which only rounding gives, as for 0), the latter with all its digits near 0 too.
 #[inline(always)]
-fn exp_and_rest<S: Simd>(simd: S, y: F32<S>) -> (F32<S>, F32<S>) {
+pub(super) fn exp_and_rest<S: Simd>(simd: S, y: F32<S>) -> (F32<S>, F32<S>) {
     let y = y.min(0.0);
     let [t] = exp([y]);
     let series = -y * (y * (y * (y * 0.25 + 1.0) * (1.0 / 3.0) + 1.0) * 0.5 + 1.0);

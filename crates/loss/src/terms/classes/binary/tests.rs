@@ -1,5 +1,7 @@
 //! The kernels of the sigmoid kinds against their definitions in `f64`, and their bits at every level.
 
+use super::general::{General, Numbers};
+use super::soft::{self, Maximum, SoftLabel, SoftRule};
 use super::*;
 use crate::test_support::{Random, assert_close, bits};
 
@@ -71,7 +73,7 @@ fn cells_of_every_length_follow_the_definition_with_the_same_bits_at_every_level
             let ious = [0.0, 1.0, 0.5, 1e-300, 0.9999999];
             let cells: Vec<Cell> = (0..count)
                 .filter(|k| k % 3 == 1)
-                .map(|at| Cell { at, quality: if at % 2 == 0 { ious[at % 5] } else { f64::from(random.unit()) } })
+                .map(|at| Cell::plain(at, if at % 2 == 0 { ious[at % 5] } else { f64::from(random.unit()) }))
                 .collect();
             let mut results = Level::available().into_iter().map(|l| run(l, kind, &logits, &cells, 0.5));
             let (loss, gradient) = results.next().expect("a level");
@@ -94,7 +96,7 @@ fn cells_of_every_length_follow_the_definition_with_the_same_bits_at_every_level
 fn confident_matches_leave_nothing_of_the_background_behind() {
     // the background value of the labelled cell is a million times what remains of the loss
     for x in [12.0, 40.0, 87.0, 200.0] {
-        let cells = [Cell { at: 7, quality: 1.0 }];
+        let cells = [Cell::plain(7, 1.0)];
         let mut logits = [-x; 20];
         logits[7] = x;
         for kind in KINDS {
@@ -113,7 +115,7 @@ fn confident_matches_leave_nothing_of_the_background_behind() {
 #[test]
 fn values_of_every_finite_logit_are_finite() {
     let extremes = [f32::MAX, f32::MIN, 1e30, -1e30, 104.0, -104.0, 88.0, -88.0, f32::MIN_POSITIVE, 0.0, -0.0];
-    let cells: Vec<Cell> = (0..22).step_by(2).map(|at| Cell { at, quality: [0.0, 0.3, 1.0][at % 3] }).collect();
+    let cells: Vec<Cell> = (0..22).step_by(2).map(|at| Cell::plain(at, [0.0, 0.3, 1.0][at % 3])).collect();
     let logits: Vec<f32> = extremes.iter().flat_map(|&x| [x, x]).collect();
     for kind in KINDS {
         for level in Level::available() {
@@ -161,4 +163,126 @@ fn a_row_is_positive_wherever_its_logit_above_0_is() {
             assert_eq!(positive_rows(level, &[], classes), 0);
         }
     }
+}
+
+/// Loss and gradient by the kernels of all numbers. `soft`: t of each cell.
+fn run_general(level: Level, rule: &General, logits: &[f32], classes: usize, cells: &[Cell]) -> (f64, Vec<f32>) {
+    let mut gradient = vec![f32::NAN; logits.len()];
+    let mut soft = Vec::new();
+    rule.numbers().soft.fill(level, logits, cells, &mut soft);
+    let pass = rule.background(level, logits, classes, 0.5, Some(&mut gradient));
+    assert!(pass.finite);
+    let gain = rule.apply_positives(level, logits, classes, (cells, &soft), 0.5, Some(&mut gradient));
+    assert_eq!(gain.to_bits(), rule.apply_positives(level, logits, classes, (cells, &soft), 0.5, None).to_bits());
+    (pass.loss + gain, gradient)
+}
+
+#[test]
+fn kinds_with_a_name_are_rows_of_the_numbers_also_where_each_class_has_a_weight_of_1() {
+    let mut random = Random::new(7);
+    for kind in KINDS {
+        for classes in [1, 7, 16, 37] {
+            let logits: Vec<f32> = (0..23 * classes).map(|_| random.normal() * 4.0).collect();
+            let places = (0..logits.len()).step_by(classes.max(3));
+            let cells: Vec<Cell> = places.map(|at| Cell::plain(at, f64::from(random.unit()))).collect();
+            let (loss, gradient) = run(Level::detect(), kind, &logits, &cells, 0.5);
+            for weights in [None, Some(vec![1.0; classes])] {
+                let rule = General::new(Numbers::of(kind), None, weights.as_deref());
+                let mut first = None;
+                for level in Level::available() {
+                    let (general, slopes) = run_general(level, &rule, &logits, classes, &cells);
+                    let found = (general.to_bits(), bits(&slopes));
+                    assert_eq!(*first.get_or_insert_with(|| found.clone()), found, "{kind:?}, {}", level.name());
+                    assert_close(general, loss, 1e-6);
+                    for (slope, expected) in slopes.iter().zip(&gradient) {
+                        assert_close(f64::from(*slope), f64::from(*expected), 1e-6);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Quality focal loss with another exponent.
+fn quality_focal(gamma: f64, soft: SoftRule) -> Numbers {
+    let base = Numbers::of(Sigmoid::Mal { alpha: 1.0, gamma: 2.0, detach_weights: false });
+    Numbers { positive_gamma: gamma, soft, ..base }
+}
+
+#[test]
+fn at_p_equal_to_t_and_at_extreme_logits_all_is_finite_and_the_modulator_passes_nothing() {
+    let extremes = [1e5, -1e5, f32::MAX, f32::MIN, 88.0, -88.0, 0.0];
+    for (gamma, t) in [(1.0, 0.5), (2.0, 0.5), (1.5, 0.5), (0.5, 0.5), (3.0, 1.0), (1.0, 0.0)] {
+        let soft = SoftRule { probability_power: 0.0, quality_power: 1.0, floor: 0.0, maximum: Maximum::None };
+        let rule = General::new(quality_focal(gamma, soft), None, Some(&[2.0]));
+        let cells: Vec<Cell> = (0..extremes.len()).map(|at| Cell::plain(at, t)).collect();
+        for level in Level::available() {
+            let (loss, gradient) = run_general(level, &rule, &extremes, 1, &cells);
+            assert!(loss.is_finite() && gradient.iter().all(|slope| slope.is_finite()), "{gamma}, {t}: {gradient:?}");
+            if t == 0.5 {
+                assert_eq!(gradient[6], 0.0, "σ(0) is t");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_greatest_of_an_image_divides_or_raises_and_t_keeps_the_digits_of_both_sides() {
+    let cells = [0.5, 0.25, 0.0].map(|quality| Cell::plain(0, quality));
+    let mut soft = Vec::new();
+    let mut fill = |quality_power: f64, maximum: Maximum, cells: &[Cell]| {
+        let rule = SoftRule { probability_power: 0.0, quality_power, floor: 0.0, maximum };
+        rule.fill(Level::detect(), &[0.0], cells, &mut soft);
+        soft.clone()
+    };
+    for maximum in [Maximum::Divide, Maximum::Raise] {
+        let found = fill(1.0, maximum, &cells);
+        assert_eq!(found.iter().map(|label| label.t).collect::<Vec<_>>(), [0.5, 0.25, 0.0].map(|t| t / (0.5 + 1e-8)));
+        assert_close(found[0].rest / (1e-8 / (0.5 + 1e-8)), 1.0, 1e-12);
+    }
+    let perfect = [Cell::plain(0, 1.0)];
+    assert_eq!(fill(1.0, Maximum::Raise, &perfect)[0], SoftLabel { t: 1.0, rest: 0.0 });
+    assert!(fill(1.0, Maximum::Divide, &perfect)[0].t < 1.0);
+    assert_eq!(fill(1.0, Maximum::Divide, &[]), []);
+    for (power, t) in [(0.0, 1.0), (1.0, 0.5), (2.0, 0.25), (3.0, 0.125)] {
+        let label = fill(power, Maximum::None, &cells[..1])[0];
+        assert_close(label.t, t, 1e-6);
+        assert_close(label.rest, 1.0 - t, 1e-6);
+    }
+    assert_eq!(fill(3.0, Maximum::None, &cells[2..])[0], SoftLabel { t: 0.0, rest: 1.0 });
+}
+
+#[test]
+fn ranks_are_among_the_pairs_of_a_target_and_ties_go_to_the_first() {
+    let pairs = [(0, 1), (2, 0), (3, 1), (5, 1), (6, 0)];
+    let scores = [0.5, 0.1, 0.9, 0.5, 0.1];
+    let (mut order, mut factors) = (Vec::new(), Vec::new());
+    for level in Level::available() {
+        soft::rank_factors(level, 1.5, &pairs, &scores, &mut order, &mut factors);
+        for (factor, rank) in factors.iter().zip([1.0, 0.0, 0.0, 2.0, 1.0]) {
+            assert_close(*factor, f64::exp(-rank / 1.5), 1e-6);
+        }
+    }
+    soft::rank_factors(Level::detect(), 1.5, &[], &[], &mut order, &mut factors);
+    assert_eq!(factors, []);
+}
+
+#[test]
+fn a_class_has_its_own_weights_and_cells_without_a_label_in_effect_are_background() {
+    let soft = SoftRule { probability_power: 0.0, quality_power: 1.0, floor: 0.0, maximum: Maximum::None };
+    let numbers = Numbers { zero_is_negative: true, ..quality_focal(2.0, soft) };
+    let (alpha, weights) = ([0.25, 1.0], [3.0, 0.5]);
+    let rule = General::new(numbers, Some(&alpha), Some(&weights));
+    let logits = [0.3, -0.2, 1.0, 0.7];
+    let cells = [Cell::plain(0, 0.8), Cell::plain(3, 0.0)];
+    let (loss, _) = run_general(Level::detect(), &rule, &logits, 2, &cells);
+    let sigmoid = |x: f32| 1.0 / (1.0 + (-f64::from(x)).exp());
+    let background = |at: usize| {
+        let class = at % 2;
+        weights[class] * (1.0 - alpha[class]) * sigmoid(logits[at]).powi(2) * nll(-f64::from(logits[at]))
+    };
+    let x = f64::from(logits[0]);
+    let entropy = 0.8 * nll(x) + 0.2 * nll(-x);
+    let labelled = 3.0 * 0.25 * (0.8 - sigmoid(logits[0])).powi(2) * entropy;
+    assert_close(loss, labelled + background(1) + background(2) + background(3), 1e-6);
 }

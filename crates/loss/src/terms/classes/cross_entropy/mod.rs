@@ -10,6 +10,7 @@
 //! Rows are handled sixteen at a time, by one of three kernels: [`Narrow`] for fewer than 16 columns (a lane is a
 //! row), [`Registers`] where a row fits the registers, [`Long`] beyond.
 
+mod focus;
 mod kernels;
 mod rows;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 
 use simd::{F32, LANES, Level, Simd, dispatch, padded, prelude::*};
 
+pub(super) use focus::focus;
 use kernels::{Kernel, Long, Narrow, Registers};
 use rows::RowSums;
 pub(super) use rows::{Entry, Rows};
