@@ -1,4 +1,4 @@
-/** Pairs by score against the values of SAM 3. */
+/** SAM 3's criterion of boxes against its values: pairs by score, positives' weight, the gate of images, and what is not exhaustive. */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
@@ -11,8 +11,9 @@ interface GoldenCase {
     weights: Record<string, number>
     o2m_weight: number
     one_to_many: { topk: number; threshold: number }
+    class: { weak_loss: boolean }
   }
-  inputs: { tensors: Record<string, GoldenTensor>; targets: { labels: number[]; boxes: number[] }[] }
+  inputs: { tensors: Record<string, GoldenTensor>; targets: { labels: number[]; boxes: number[]; is_exhaustive: boolean }[] }
   matching: Record<string, (GoldenMatching & { one_to_many?: true })[]>
   losses: Record<string, number>
   grads: Record<string, number[]>
@@ -47,22 +48,33 @@ function inputsOf(golden: GoldenCase) {
   const has = layersOf(golden, '_o2m').length > 0
   return {
     outputs: { ...partOf(''), ...(has && { oneToMany: { ...partOf('_o2m'), repeat: 1, weight: golden.params.o2m_weight } }) },
-    targets: targets.map(({ labels, boxes }) => ({ labels, boxes })),
+    targets: targets.map(({ labels, boxes, is_exhaustive: exhaustive }) => ({ labels, boxes, exhaustive })),
   }
+}
+
+/** What divides the class term of each layer where background is left out: the cells that are kept. */
+function keptCells(golden: GoldenCase, parts: readonly ('' | '_o2m')[]): number[] {
+  return parts.flatMap((part) =>
+    layersOf(golden, part).map(({ name }) => {
+      const [, queries] = golden.inputs.tensors[`${name}_logits`]!.shape as [number, number]
+      const own = (image: number) => new Set(golden.matching[name]![image]!.pred).size
+      const kept = golden.inputs.targets.map((target, image) => (target.is_exhaustive ? queries : own(image)))
+      return kept.reduce((sum, count) => sum + count, 1e-6)
+    }),
+  )
 }
 
 test('compute: sam3 has its cases', () => expect(CASES.length).toBe(10))
 
 describe.each(CASES.filter(([name]) => name !== 'stable_cost'))('compute: sam3, %s', (_, golden) => {
   const { outputs, targets } = inputsOf(golden)
-  const { cost, weights } = golden.params
-  const criterion = new HungarianLoss({
-    numClasses: 1,
-    classification: { kind: 'ia-bce' },
-    cost: { class: cost.cls, l1: cost.l1, giou: cost.giou, classForm: 'log-sigmoid' },
-    weights: { class: 0, l1: weights['loss_bbox']!, giou: weights['loss_giou']! },
-  })
-  const result = criterion.compute(outputs, targets)
+  const criterion = HungarianLoss.sam3({ numClasses: 1 })
+  const names = outputs.oneToMany === undefined ? ([''] as const) : (['', '_o2m'] as const)
+  const result = criterion.compute(
+    outputs,
+    targets,
+    golden.params.class.weak_loss ? { classNormalizer: keptCells(golden, names) } : {},
+  )
   const parts = [['', result, result.gradients, 1] as const]
   if (result.oneToMany !== undefined) {
     parts.push(['_o2m', result.oneToMany, result.gradients.oneToMany, golden.params.o2m_weight] as never)
@@ -86,16 +98,38 @@ describe.each(CASES.filter(([name]) => name !== 'stable_cost'))('compute: sam3, 
     }
   })
 
-  test('terms of boxes and their gradients are those of the reference', () => {
+  test('terms and their gradients are those of the reference', () => {
     for (const [part, { layers }, gradients, factor] of parts) {
       const { auxiliary = [], ...final } = gradients as typeof result.gradients
       layersOf(golden, part).forEach(({ name, suffix }, l) => {
         const { terms } = layers[l]!
         expectClose(factor * terms.l1, golden.losses[`loss_bbox${suffix}`]!, TOLERANCE, NEAR_ZERO)
         expectClose(factor * terms.giou, golden.losses[`loss_giou${suffix}`]!, TOLERANCE, NEAR_ZERO)
-        const { boxes } = [...auxiliary, final][l]!
+        expectClose(factor * terms.class, golden.losses[`loss_ce${suffix}`]!, TOLERANCE, NEAR_ZERO)
+        const { boxes, logits } = [...auxiliary, final][l]!
+        expectAllClose(logits, golden.grads[`${name}_logits`]!, GRADIENT_TOLERANCE)
         expectAllClose(boxes!, golden.grads[`${name}_boxes`]!, GRADIENT_TOLERANCE)
       })
     }
   })
+
+  test('the total is that of the reference, but for masks and presence', () => {
+    const { losses, params } = golden
+    const isHere = (name: string) => /^loss_(ce|bbox|giou)(_aux_0)?(_o2m)?$/.test(name)
+    const weighed = Object.keys(losses).filter(isHere).map((name) => losses[name]! * params.weights[/^loss_[a-z]+/.exec(name)![0]]!)
+    expectClose(result.loss, weighed.reduce((sum, value) => sum + value, 0), TOLERANCE, NEAR_ZERO)
+  })
+})
+
+test('compute: sam3, stable_cost: the cost may be modulated by how well query and target agree', () => {
+  const [, golden] = CASES.find(([name]) => name === 'stable_cost')!
+  const { outputs, targets } = inputsOf(golden)
+  const criterion = HungarianLoss.sam3({ numClasses: 1, cost: { modulation: 1 } })
+  const { layers } = criterion.cost(outputs, targets)
+  golden.matching['main']!.forEach((image, b) =>
+    expectAllClose(layers[0]!.images[b]!.data, image.cost, TOLERANCE, COST_UNIT),
+  )
+  const { matches } = criterion.match(outputs, targets)
+  const found = matches.map(({ queryIndices, targetIndices }) => [[...queryIndices], [...targetIndices]])
+  expect(found).toEqual(golden.matching['main']!.map(({ pred, tgt }) => [pred, tgt]))
 })

@@ -107,6 +107,20 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
     plain(1),
     1e-6,
   ],
+  sam3: [
+    {
+      ...sigmoid,
+      positiveWeight: 10,
+      probabilityPower: 0.25,
+      qualityPower: 0.75,
+      minQuality: 0.01,
+      normalization: 'num-queries',
+      minQueries: 200,
+    },
+    { ...focalCost, classForm: 'log-sigmoid' },
+    plain(20),
+    0,
+  ],
   stableDino: [
     { ...softFocal, qualityPower: 2, imageMaximum: 'raise' },
     { ...focalCost, modulation: 0.5, modulationMaximum: 'raise' },
@@ -119,7 +133,8 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
   const boxMatching = ['dFine', 'deim', 'deimV2'].includes(name) ? 'union' : 'layer'
   const normalization = ['momentDetr', 'coDino'].includes(name) ? 'num-pairs' : 'num-boxes'
   const clampSizes = ['deimV2', 'rfDetr'].includes(name)
-  const options = { ...common, clampSizes, classification, cost, weights, boxEpsilon, boxMatching, normalization }
+  const imageGate = name === 'sam3'
+  const options = { ...common, imageGate, clampSizes, classification, cost, weights, boxEpsilon, boxMatching, normalization }
 
   test('has the published values', () => {
     expect(HungarianLoss[name as PresetName]({ numClasses: 91 }).options).toEqual(options)

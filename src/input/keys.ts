@@ -30,7 +30,7 @@ const KNOWN: { readonly [Key in KeyPlace]: readonly string[] } = {
   denoising: [...LAYER, ...PART_ONLY, 'queries', 'groups', 'contrastive', 'padding', ...PART_WEIGHTS],
   oneToMany: [...LAYER, ...PART_ONLY, 'queries', 'repeat', 'adaptive', ...PART_WEIGHTS],
   layer: LAYER,
-  target: ['labels', 'positives', ...TARGET_FIELDS.map(({ name }) => name), 'valid', 'ignore', 'columns', 'weights'],
+  target: ['labels', 'positives', ...TARGET_FIELDS.map(({ name }) => name), 'valid', 'ignore', 'columns', 'weights', 'exhaustive'],
   // those of a result's matches, which hold more than is needed
   pairs: ['queryIndices', 'targetIndices', 'ignoredQueries', 'unmatchedTargets'],
   source: ['from'],
@@ -81,6 +81,7 @@ const TARGET_NAMES: { readonly [name: string]: string } = {
   textmask: 'columns',
   crowd: 'ignore',
   iscrowd: 'ignore',
+  isexhaustive: 'exhaustive',
 }
 
 const SYNONYMS: { readonly [Key in KeyPlace]?: typeof OUTPUT_NAMES } = {

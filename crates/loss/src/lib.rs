@@ -67,8 +67,8 @@ pub use lsap::{Interrupt, Threads};
 pub use option::{OptionInfo, OptionValue, Options, Values};
 pub use simd::Level;
 pub use step::{
-    Inputs, LayerCounts, LayerReport, LayerRule, Matching, NonFiniteCounts, Normalizers, Part, Report, SCORE_OPTIONS, Score, Scratch, Stack,
-    Structure,
+    Inputs, LayerCounts, LayerReport, LayerRule, Matching, NonFiniteCounts, Normalizers, Part, Report, SCORE_OPTIONS,
+    Score, Scratch, Stack, Structure,
 };
 pub use terms::family::{Family, Kind, TargetField, Term};
 pub use terms::{TERMS, query_fields, target_fields, terms};

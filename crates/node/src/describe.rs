@@ -1,7 +1,9 @@
 //! What the core has, for TypeScript: fields, terms, options, and the places of all results. Names cross the border here,
 //! once; TypeScript holds no order and no count of its own.
 
-use hungarian_loss::{Field, OptionInfo, SCORE_OPTIONS, Values, describe as describe_core, query_fields, target_fields, terms};
+use hungarian_loss::{
+    Field, OptionInfo, SCORE_OPTIONS, Values, describe as describe_core, query_fields, target_fields, terms,
+};
 use napi_derive::napi;
 
 use crate::values::{HEAD, LAYER};

@@ -62,7 +62,9 @@ pub(crate) fn image_losses(
         gradient.fill(0.0);
     }
     sorted.set(own, &[]);
-    let known = FAMILIES[family].needs.and_then(|needed| step.setup.pairs(image.active()).find(|&(k, _)| FAMILIES[k].name == needed));
+    let known = FAMILIES[family]
+        .needs
+        .and_then(|needed| step.setup.pairs(image.active()).find(|&(k, _)| FAMILIES[k].name == needed));
     if let Some((_, needed)) = known {
         sorted.pairs.retain(|&(_, target)| needed.knows(image.targets.all.rows, target));
     }

@@ -124,7 +124,7 @@ pub(crate) fn image(
         Some(_) => &mut *by_columns,
     });
     let class = setup.class.positives(setup.level, inputs, by_logits, read.memory);
-    if let Some(gradients) = gradients {
+    if let Some(gradients) = gradients.as_deref_mut() {
         if let Some(columns) = image.columns {
             columns.scatter(by_columns, gradients[0]);
         }
@@ -133,11 +133,15 @@ pub(crate) fn image(
         }
         correct_gradients(setup, image, pairs, gradients);
     }
+    let is_gated = setup.gates_images && !has_visible(setup, image);
+    if let Some(gradients) = gradients.filter(|_| is_gated) {
+        gradients[0].fill(0.0);
+    }
     let expected = {
         let kept = image.targets.kept.len();
         kept.saturating_mul(image.part.repeat_of(kept))
     };
-    terms[0] = class.loss;
+    terms[0] = if is_gated { 0.0 } else { class.loss };
     let cardinality_error = read.background.objects.abs_diff(expected);
     Sums { terms, matched: pairs.len(), correct: class.correct, cardinality_error }
 }
@@ -166,6 +170,14 @@ pub(crate) fn of_union(
         correct_gradients(setup, image, pairs, gradients);
     }
     Sums { terms, ..Sums::default() }
+}
+
+/// Whether any target that takes part in the matching can be seen.
+fn has_visible(setup: &Setup, image: &Image<'_>) -> bool {
+    let targets = image.targets.kept;
+    let is_visible =
+        |target: usize| setup.pairs(image.active()).all(|(_, terms)| terms.is_visible(targets.rows, target));
+    (0..targets.len()).any(is_visible)
 }
 
 /// The pairs of an image with the fields of both sides.

@@ -200,10 +200,18 @@ impl Part {
                 return fail(property, rule, value);
             }
             if !is_sigmoid {
-                return fail("matching.by", "absent with softmax classification, since a query may have several targets", 1.0);
+                return fail(
+                    "matching.by",
+                    "absent with softmax classification, since a query may have several targets",
+                    1.0,
+                );
             }
             if self.union {
-                return fail("matching.by", "absent where geometric terms use the union matching, of one target a query", 1.0);
+                return fail(
+                    "matching.by",
+                    "absent where geometric terms use the union matching, of one target a query",
+                    1.0,
+                );
             }
         }
         Ok(())

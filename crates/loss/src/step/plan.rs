@@ -350,7 +350,20 @@ impl Layout {
                     return Err(Error::Part { part: index, property: "matching.by", rule, value: 1.0 });
                 }
                 let matches = start..start + length;
-                self.slots.push(Slot { part: index, layer, tensors, active, matches, source, given, is_fixed, score, score_slot, most_further, cost });
+                self.slots.push(Slot {
+                    part: index,
+                    layer,
+                    tensors,
+                    active,
+                    matches,
+                    source,
+                    given,
+                    is_fixed,
+                    score,
+                    score_slot,
+                    most_further,
+                    cost,
+                });
                 start += length;
             }
         }

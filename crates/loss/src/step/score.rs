@@ -241,7 +241,13 @@ fn fill(
             spare.resize(terms_of(family).len(), 0.0);
             let pairs = Pairs { queries: *rows, targets: kept.rows, list };
             let no_weights = vec![0.0; spare.len()];
-            let out = PairOutputs { factors: PairFactors::default(), scales: &no_weights, sums: spare, quality, gradient: None };
+            let out = PairOutputs {
+                factors: PairFactors::default(),
+                scales: &no_weights,
+                sums: spare,
+                quality,
+                gradient: None,
+            };
             terms.add_loss(setup.level, &pairs, out);
             scores.iter_mut().zip(&*quality).for_each(|(value, q)| *value += score.overlap * q);
         }
@@ -339,7 +345,8 @@ fn sigmoid_with<S: Simd>(simd: S, values: &mut [f32]) {
 mod tests {
     use super::*;
 
-    const SAM: Score = Score { class: 0.3, overlap: 0.7, top: 2.0, quantile: true, threshold: 0.4, at_least_one: false };
+    const SAM: Score =
+        Score { class: 0.3, overlap: 0.7, top: 2.0, quantile: true, threshold: 0.4, at_least_one: false };
 
     fn chosen(score: &Score, scores: &[&[f64]]) -> Vec<(usize, usize)> {
         let mut buffers = ScoreBuffers { scores: scores.concat(), ..ScoreBuffers::default() };

@@ -26,7 +26,8 @@ impl GiveBack for Scratch {
     fn give_back(&mut self) {
         let Self { read, cost, solve, score, distill, roles, quality, .. } = &*self;
         // the others grow with the queries, far less than these
-        let bytes = read.held() + cost.held() + solve.held() + score.held() + distill.held() + held(roles) + held(quality);
+        let bytes =
+            read.held() + cost.held() + solve.held() + score.held() + distill.held() + held(roles) + held(quality);
         if bytes > KEPT {
             *self = Self { interrupt: self.interrupt.take(), ..Self::default() };
         }

@@ -125,6 +125,11 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
         true
     }
 
+    /// Whether a target can be seen at all, as a box without any area cannot.
+    fn is_visible(&self, _targets: FieldRows<'_>, _target: usize) -> bool {
+        true
+    }
+
     /// Whether no row of a field of the targets breaks a rule.
     fn targets_hold(&self, index: usize, rows: std::slice::ChunksExact<'_, f32>) -> bool {
         rows.into_iter().all(|row| self.check_target(index, row).is_none())

@@ -69,7 +69,11 @@ pub struct TensorPlace {
 impl Outcome {
     /// For comparing bit for bit: numbers as text tell all but the digits of NaN.
     pub fn bits(&self) -> (String, &[i32], Vec<Vec<u32>>) {
-        (format!("{:?} {:?}", self.report, self.further), &self.matches, self.gradients.iter().map(|values| bits(values)).collect())
+        (
+            format!("{:?} {:?}", self.report, self.further),
+            &self.matches,
+            self.gradients.iter().map(|values| bits(values)).collect(),
+        )
     }
 }
 

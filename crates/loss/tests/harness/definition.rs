@@ -148,7 +148,8 @@ impl<'a> Definition<'a> {
                                 let (quality, weight) = (self.quality(layer, fixed, target), self.weight(target));
                                 for (k, label) in self.positives(layer, target, &columns).into_iter().enumerate() {
                                     let t = soft.get(k).copied().unwrap_or(quality);
-                                    let value = of_query(&[label], quality, soft.get(k..=k).unwrap_or_default(), weight);
+                                    let value =
+                                        of_query(&[label], quality, soft.get(k..=k).unwrap_or_default(), weight);
                                     let known = best.entry(label.0).or_insert((f64::NEG_INFINITY, 0.0));
                                     if t > known.0 {
                                         *known = (t, value - nothing);
@@ -177,6 +178,12 @@ impl<'a> Definition<'a> {
                     correct += f64::from(u8::from(labels.iter().any(|&(label, _)| label == largest)));
                 }
             }
+            let mut seen = self.case.range(image).filter(|&target| !self.case.is_ignored(target));
+            let has_boxes = self.pair_references(layer).any(|(name, _)| name == "boxes");
+            let is_seen = |target| !has_boxes || boxes::is_visible(&layer.settings, self.targets.row(target));
+            if layer.settings.flag("imageGate") && !seen.any(is_seen) {
+                sums[0] = 0.0;
+            }
             let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target));
             let of_target = |target: usize| match settings.is_sigmoid() {
                 true => self.positives(layer, target, &columns).iter().map(|&(_, value)| value).sum(),
@@ -200,7 +207,9 @@ impl<'a> Definition<'a> {
         let class_normalizer = match layer.settings.word("classification.normalization") {
             "weighted-mean" => class_weight,
             "num-boxes" => self.normalizer(self.part(layer)),
-            "num-pairs" => (layer.own.iter().filter(|&&target| target >= 0).count() + layer.further.len()).max(1) as f64,
+            "num-pairs" => {
+                (layer.own.iter().filter(|&&target| target >= 0).count() + layer.further.len()).max(1) as f64
+            }
             "num-labels" => self.copies_of(layer, labels_of_all),
             "per-image" => images,
             _ => images * least_queries.max(queries as f64),
@@ -598,7 +607,8 @@ impl DefinedLayer {
     pub fn given(&self, case: &Case, all: &[Self]) -> Vec<i32> {
         let length = |layer: &Self| layer.matches.len();
         let before = all.iter().filter(|other| (other.part, other.layer) < (self.part, self.layer));
-        let start: usize = before.filter(|other| matches!(other.matching(case), Matching::Given | Matching::Fixed)).map(length).sum();
+        let start: usize =
+            before.filter(|other| matches!(other.matching(case), Matching::Given | Matching::Fixed)).map(length).sum();
         case.given[start..start + length(self)].to_vec()
     }
 }

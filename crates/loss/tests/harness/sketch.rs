@@ -233,7 +233,8 @@ fn fixed(random: &mut Random, part: &Part, count: usize, ignored: &[u8]) -> Vec<
         for query in 0..each {
             let target = random.below(count.max(1));
             let often = group.iter().filter(|&&other| other == target as i32).count();
-            let takes_part = group.iter().filter(|&&other| other == -1 || other >= 0 && !is_ignored(other as usize)).count();
+            let takes_part =
+                group.iter().filter(|&&other| other == -1 || other >= 0 && !is_ignored(other as usize)).count();
             group[query] = match random.below(6) {
                 0 | 1 if count > 0 && (is_ignored(target) || often < part.repeat) => target as i32,
                 2 => -2,
@@ -244,7 +245,8 @@ fn fixed(random: &mut Random, part: &Part, count: usize, ignored: &[u8]) -> Vec<
             }
         }
         for query in 0..each {
-            let takes_part = group.iter().filter(|&&other| other == -1 || other >= 0 && !is_ignored(other as usize)).count();
+            let takes_part =
+                group.iter().filter(|&&other| other == -1 || other >= 0 && !is_ignored(other as usize)).count();
             if group[query] == -1 && takes_part > kept * part.repeat && random.below(2) == 0 {
                 group[query] = -3;
             }

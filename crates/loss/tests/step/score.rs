@@ -3,6 +3,7 @@
 use hungarian_loss::{Error, LayerRule, Matching, Part, Score};
 use proptest::prelude::*;
 
+use crate::harness::sketch::Extras;
 use crate::harness::{Case, Random, Settings, Sketch, SketchStack, assert_near, cases, checks};
 
 const SAM: Score = Score { class: 0.3, overlap: 0.7, top: 2.0, quantile: true, threshold: 0.1, at_least_one: false };
@@ -31,7 +32,8 @@ fn steps() -> impl Strategy<Value = Sketch> {
         let (each, groups, repeat, classes) = sizes;
         let settings = sigmoid(seed, classes, &families).with("ignore.threshold", 0.1);
         let first = each * groups;
-        let second = if takes_over { LayerRule { matching: Matching::Of(0), has_cost: false } } else { by_score(score) };
+        let second =
+            if takes_over { LayerRule { matching: Matching::Of(0), has_cost: false } } else { by_score(score) };
         let parts = vec![
             Part { rules: vec![by_score(score), second], groups, repeat, ..Part::plain(0..2, 0..first) },
             Part::plain(0..2, first..first + 2),
@@ -39,7 +41,17 @@ fn steps() -> impl Strategy<Value = Sketch> {
         let columns = settings.columns();
         let stack = SketchStack { layers: 2, rows: first + 2, columns, families: families.clone() };
         let ignored = if ignores { 0.3 } else { 0.0 };
-        Sketch { seed, settings, counts, families, stacks: vec![stack], parts, labels: [1, 2], ignored, extras: false }
+        Sketch {
+            seed,
+            settings,
+            counts,
+            families,
+            stacks: vec![stack],
+            parts,
+            labels: [1, 2],
+            ignored,
+            extras: Extras::of(seed),
+        }
     })
 }
 

@@ -183,6 +183,11 @@ impl PairTerms for BoxFamily {
         targets.get(self.targets + 1).get(target).is_none_or(|&flag| flag > 0.0)
     }
 
+    fn is_visible(&self, targets: FieldRows<'_>, target: usize) -> bool {
+        let row = targets.row(self.targets, target);
+        !self.knows(targets, target) || (0..2).all(|axis| self.geometry.format.side(row, axis) > 0.0)
+    }
+
     fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32]) {
         let targets = inputs.targets.get(self.targets);
         if (0..inputs.targets.count).all(|target| self.knows(inputs.targets, target)) {
@@ -191,7 +196,8 @@ impl PairTerms for BoxFamily {
         }
         let stride = block.len() / inputs.targets.count;
         for (target, row) in block.chunks_exact_mut(stride.max(1)).enumerate() {
-            let class = inputs.class.map(|all| ClassCosts { row_of_target: &all.row_of_target[target..=target], ..all });
+            let class =
+                inputs.class.map(|all| ClassCosts { row_of_target: &all.row_of_target[target..=target], ..all });
             let inputs = CostInputs { class, ..*inputs };
             if self.knows(inputs.targets, target) {
                 self.add_block(level, &inputs, &targets[COMPONENTS * target..][..COMPONENTS], row);

@@ -33,6 +33,7 @@ impl Reference for Boxes {
             .with("boxEpsilon", epsilon)
             .with("clampSizes", random.below(4) == 0)
             .with("normalizedBoxes", false)
+            .with("imageGate", random.below(4) == 0)
     }
 
     fn query_width(&self, _: &Settings, _: usize) -> usize {
@@ -108,6 +109,11 @@ impl PairReference for Boxes {
         let whole = if kind == "iof" { area(&a) } else { area(&a) + area(&b) - both };
         Some(if whole > 0.0 { both / whole } else { 0.0 })
     }
+}
+
+/// Whether a target's box has an area, or may have one.
+pub fn is_visible(settings: &Settings, target: Row<'_>) -> bool {
+    !is_known(target) || size(&corners(settings, target.field("boxes"))).iter().all(|&side| side > 0.0)
 }
 
 /// Whether a target's box is known.
