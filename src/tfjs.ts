@@ -31,6 +31,7 @@ export type {
   TensorPart,
   TensorTarget,
   TensorTargetFields,
+  TensorMappedTarget,
   TensorTargetsOf,
   TensorTargetWithoutBoxes,
 } from './tfjs/tensors.ts'

@@ -7,6 +7,7 @@ const common = {
   numClasses: 91,
   boxFormat: 'cxcywh',
   clampSizes: false,
+  l1Format: 'cxcywh',
   normalizedBoxes: true,
   spanFormat: 'cxw',
   normalizedSpans: true,
@@ -39,12 +40,14 @@ const softmax = {
   noObjectIndex: 91,
   classWeights: undefined,
   normalization: 'weighted-mean',
+  minQueries: 0,
   allowNoObjectLabels: false,
   gamma: 0,
 }
-const ofClasses = { classAlpha: undefined, classWeights: undefined }
+const divided = { normalization: 'num-boxes', minQueries: 0 }
+const ofClasses = { classAlpha: undefined, classWeights: undefined, ...divided }
 const focal = { kind: 'focal', alpha: 0.25, gamma: 2, ...ofClasses }
-const pairwise = { power: 4, modulation: 0, modulationMaximum: 'none' }
+const pairwise = { power: 4, modulation: 0, modulationMaximum: 'none', epsilon: 1e-8, labels: 'sum' }
 const focalCost = { ...terms(2), classForm: 'focal', alpha: 0.25, gamma: 2, ...pairwise }
 const softmaxCost = {
   classForm: 'probability',
@@ -53,10 +56,12 @@ const softmaxCost = {
   power: undefined,
   modulation: undefined,
   modulationMaximum: undefined,
+  epsilon: undefined,
+  labels: 'sum',
 }
-const varifocal = { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: true, classWeights: undefined }
-const iaBce = { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01, classWeights: undefined }
-const mal = { kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true, classWeights: undefined }
+const varifocal = { kind: 'varifocal', alpha: 0.75, gamma: 2, detachWeights: true, classWeights: undefined, ...divided }
+const iaBce = { kind: 'ia-bce', alpha: 0.25, gamma: 2, minQuality: 0.01, classWeights: undefined, ...divided }
+const mal = { kind: 'mal', alpha: 1, gamma: 1.5, detachWeights: true, classWeights: undefined, ...divided }
 const sigmoid = {
   kind: 'sigmoid',
   positiveWeight: 1,
@@ -96,10 +101,24 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
     { ...moment, spanL1: 5, fgl: 0, ddf: 0 },
     0,
   ],
+  groundingDino: [focal, { ...focalCost, ...terms(1), labels: 'mean' }, plain(2), 0],
+  mmGroundingDino: [
+    { ...focal, normalization: 'num-pairs' },
+    { ...focalCost, epsilon: 1e-12, labels: 'all-columns' },
+    plain(1),
+    0,
+  ],
+  mdetr: [{ ...softmax, normalization: 'num-boxes' }, { ...terms(1), ...softmaxCost }, plain(1), 0],
+  owlViT: [
+    { ...focal, alpha: 0.3, normalization: 'per-image' },
+    { ...focalCost, ...terms(1), l1: 1, giou: 1, alpha: 0.3, classForm: 'log-sigmoid' },
+    { ...plain(1), l1: 1, giou: 1 },
+    1e-6,
+  ],
   deim: [mal, focalCost, fine, 0],
   deimV2: [mal, focalCost, fine, 0],
   rfDetr: [iaBce, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
-  coDino: [{ ...sigmoid, positiveGamma: 2 }, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
+  coDino: [{ ...sigmoid, positiveGamma: 2, normalization: 'num-pairs' }, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 0],
   rankDetr: [{ ...softFocal, quality: 'giou' }, focalCost, plain(2), 1e-6],
   alignDetr: [
     { ...sigmoid, probabilityPower: 0.25, qualityPower: 0.75, minQuality: 0.01, rankDecay: 1.5 },
@@ -131,10 +150,13 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
 
 describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, cost, weights, boxEpsilon]) => {
   const boxMatching = ['dFine', 'deim', 'deimV2'].includes(name) ? 'union' : 'layer'
-  const normalization = ['momentDetr', 'coDino'].includes(name) ? 'num-pairs' : 'num-boxes'
+  const byPairs = ['momentDetr', 'coDino', 'mmGroundingDino'].includes(name)
+  const normalization = byPairs ? 'num-pairs' : name === 'owlViT' ? 'per-image' : 'num-boxes'
+  const l1Format = name === 'owlViT' ? 'xyxy' : 'cxcywh'
   const clampSizes = ['deimV2', 'rfDetr'].includes(name)
   const imageGate = name === 'sam3'
-  const options = { ...common, imageGate, clampSizes, classification, cost, weights, boxEpsilon, boxMatching, normalization }
+  const ofBoxes = { clampSizes, l1Format, boxEpsilon, boxMatching }
+  const options = { ...common, imageGate, ...ofBoxes, classification, cost, weights, normalization }
 
   test('has the published values', () => {
     expect(HungarianLoss[name as PresetName]({ numClasses: 91 }).options).toEqual(options)
@@ -147,7 +169,7 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
       boxEpsilon: 0.5,
       weights: { ...weights, l1: 1, ciou: 3 },
       classification: { kind: 'mal', alpha: 1, gamma: 3 },
-      cost: { classForm: ['rfDetr', 'coDino'].includes(name) ? 'log-sigmoid' : 'focal', alpha: 0.25, gamma: 2 },
+      cost: { classForm: ['rfDetr', 'coDino', 'owlViT'].includes(name) ? 'log-sigmoid' : 'focal', alpha: 0.25, gamma: 2 },
     })
   })
 })

@@ -10,6 +10,7 @@ import { HungarianLoss, inspectBatch } from '../../src/index.ts'
 import type {
   CallOptions,
   EmptyTarget,
+  MappedTarget,
   Gradients,
   GradientsOf,
   GradientsWithoutBoxes,
@@ -225,7 +226,9 @@ test('outputs: every layer has the geometry, and targets have the same', () => {
   const other = as<TargetWithoutBoxes>({ labels: [0], points })
   const empty: EmptyTarget = { labels: [], valid: 0 }
   expect(boxes.compute(ofBoxes(), [declared, empty]).loss).toBe(boxes.compute(ofBoxes(), targetsOfBoxes).loss)
-  expectTypeOf<TargetsOf<ReturnType<typeof ofBoxes>>>().toExtend<ReadonlyArray<Target | EmptyTarget>>()
+  expectTypeOf<TargetsOf<ReturnType<typeof ofBoxes>>>().toExtend<
+    ReadonlyArray<Target | EmptyTarget | MappedTarget>
+  >()
   // @ts-expect-error: of that type, they may be spans
   expect(pose.compute(ofPoints(), [other, empty]).loss).toBe(pose.compute(ofPoints(), targetsOfPoints).loss)
 })

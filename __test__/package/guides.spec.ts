@@ -83,7 +83,10 @@ describe('presets.md', () => {
       const classification = { kind: kind!.slice(1, -1) }
       const resolved = new HungarianLoss(untyped({ numClasses: 7, classification })).options.classification
       if (classification.kind === 'softmax') expect(resolved).toMatchObject(settingsOf(defaults!))
-      else expect(resolved).toEqual({ ...classification, ...settingsOf(defaults!) })
+      else {
+        const divided = { normalization: 'num-boxes', minQueries: 0 }
+        expect(resolved).toEqual({ ...classification, ...divided, ...settingsOf(defaults!) })
+      }
     }
   })
 })

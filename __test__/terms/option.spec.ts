@@ -116,12 +116,17 @@ describe.each(Object.keys(PRESETS) as PresetName[])('resolveOption: the preset %
       ['boxEpsilon', boxEpsilon],
       ['normalization', normalization],
     ])
-    const { clampSizes, classNumbers = {}, classCost = {} } = rest
+    const { clampSizes, l1Format, classNumbers = {}, classCost = {} } = rest
+    if (l1Format !== undefined) own.set('l1Format', l1Format)
+    // where the loss is focal, the cost has its α
+    if (kind === 'focal') own.set('cost.alpha', classNumbers.alpha)
     if (clampSizes !== undefined) own.set('clampSizes', clampSizes)
     for (const [key, value] of Object.entries(classNumbers)) own.set(`classification.${key}`, value)
     for (const [key, value] of Object.entries(classCost)) own.set(`cost.${key}`, value)
     if (classNormalization !== undefined) own.set('classification.normalization', classNormalization)
-    for (const option of optionsOf(kind)) {
+    // one word stands for all families
+    const described = optionsOf(kind).filter(({ name }) => !name.startsWith('normalization.'))
+    for (const option of described) {
       expect([option.name, at(options, option.name)]).toEqual([option.name, own.get(option.name) ?? defaultOf(option)])
     }
   })
@@ -131,10 +136,18 @@ describe.each(Object.keys(PRESETS) as PresetName[])('resolveOption: the preset %
 type Words<Word> = Record<Extract<Word, string>, true>
 type OfKind<Kind extends string> = Extract<ResolvedOptions['classification'], { readonly kind: Kind }>
 
+const NORMALIZATIONS = { 'num-boxes': true, 'num-pairs': true, 'num-queries': true, 'per-image': true } as const
+
 /** Of each option that has words, those of its type. */
 const WORDS: ReadonlyArray<[string, object]> = [
   ['nonFinite', { throw: true, worst: true } satisfies Words<ResolvedOptions['nonFinite']>],
-  ['normalization', { 'num-boxes': true, 'num-pairs': true } satisfies Words<ResolvedOptions['normalization']>],
+  ['normalization', NORMALIZATIONS satisfies Words<Extract<ResolvedOptions['normalization'], string>>],
+  ['normalization.boxes', NORMALIZATIONS],
+  ['normalization.edges', NORMALIZATIONS],
+  ['normalization.spans', NORMALIZATIONS],
+  ['normalization.points', NORMALIZATIONS],
+  ['l1Format', { cxcywh: true, xyxy: true } satisfies Words<ResolvedOptions['l1Format']>],
+  ['cost.labels', { sum: true, mean: true, 'all-columns': true } satisfies Words<ResolvedOptions['cost']['labels']>],
   ['ignore.overlap', { iof: true, iou: true } satisfies Words<ResolvedOptions['ignore']['overlap']>],
   ['boxFormat', { cxcywh: true, xyxy: true } satisfies Words<ResolvedOptions['boxFormat']>],
   ['pointFormat', { xy: true, xyz: true } satisfies Words<ResolvedOptions['pointFormat']>],
@@ -161,9 +174,14 @@ const WORDS: ReadonlyArray<[string, object]> = [
   ],
   [
     'classification.normalization',
-    { 'weighted-mean': true, 'num-boxes': true, 'num-queries': true } satisfies Words<
-      OfKind<'softmax'>['normalization']
-    >,
+    {
+      'weighted-mean': true,
+      'num-boxes': true,
+      'num-queries': true,
+      'num-pairs': true,
+      'num-labels': true,
+      'per-image': true,
+    } satisfies Words<OfKind<'softmax' | 'focal'>['normalization']>,
   ],
 ]
 

@@ -4,6 +4,7 @@ import type { LayerOutputs } from '../input/layers.ts'
 import type { Outputs } from '../input/outputs.ts'
 import type { QueryRange } from '../input/part.ts'
 import type { DenoisingSettings, EncoderSettings, OneToManySettings } from '../input/parts.ts'
+import type { Positives } from '../input/extras.ts'
 import type { EmptyTarget, Target } from '../input/targets.ts'
 import type { InPlaceOfBoxes, OtherField, SomeOf, WithoutBoxes } from '../terms/geometry.ts'
 import type { LayerFields, TargetFields } from '../terms/index.ts'
@@ -47,9 +48,21 @@ export type TensorTargetFields = {
 }
 
 /** As {@link Target}, of arrays, of tensors whose values are read, or of both. */
-export interface TensorTarget extends TensorTargetFields, Omit<Target, keyof TargetFields | 'ignore'> {
+export interface TensorTarget
+  extends TensorTargetFields, Omit<Target, keyof TargetFields | 'ignore' | 'columns' | 'weights'> {
   /** As a tensor bool, int32 or float32. */
   readonly ignore?: Target['ignore'] | tfc.Tensor
+  /** As a tensor bool, int32 or float32. */
+  readonly columns?: Target['columns'] | tfc.Tensor
+  /** As a tensor float32 or int32. */
+  readonly weights?: Target['weights'] | tfc.Tensor
+}
+
+/** As {@link MappedTarget}, likewise. `T` is the type with labels. */
+export type TensorMappedTarget<T = TensorTarget> = Omit<T, 'labels' | 'positives'> & {
+  readonly labels?: undefined
+  /** As a tensor float32, int32 or bool. */
+  readonly positives: Positives | tfc.Tensor
 }
 
 /** {@link TensorOutputs} of which no term reads boxes, such as those of spans alone. */
@@ -71,8 +84,10 @@ export type TensorTargetWithoutBoxes = WithoutBoxes<TensorTarget> & SomeOf<Tenso
 
 /** The targets that go with outputs of a type: their images have the same geometry, or no object. */
 export type TensorTargetsOf<O> = ReadonlyArray<
-  | EmptyTarget
-  | (O extends { readonly boxes: object }
-      ? TensorTarget
-      : WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, Extract<keyof O, OtherField>>)
+  EmptyTarget | LabelledTensorTarget<O> | TensorMappedTarget<LabelledTensorTarget<O>>
 >
+
+/** A target with labels that goes with outputs of a type. */
+type LabelledTensorTarget<O> = O extends { readonly boxes: object }
+  ? TensorTarget
+  : WithoutBoxes<TensorTarget> & SomeOf<TensorTargetFields, Extract<keyof O, OtherField>>
