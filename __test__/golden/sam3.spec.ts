@@ -13,7 +13,10 @@ interface GoldenCase {
     one_to_many: { topk: number; threshold: number }
     class: { weak_loss: boolean }
   }
-  inputs: { tensors: Record<string, GoldenTensor>; targets: { labels: number[]; boxes: number[]; is_exhaustive: boolean }[] }
+  inputs: {
+    tensors: Record<string, GoldenTensor>
+    targets: { labels: number[]; boxes: number[]; is_exhaustive: boolean }[]
+  }
   matching: Record<string, (GoldenMatching & { one_to_many?: true })[]>
   losses: Record<string, number>
   grads: Record<string, number[]>
@@ -47,7 +50,10 @@ function inputsOf(golden: GoldenCase) {
   }
   const has = layersOf(golden, '_o2m').length > 0
   return {
-    outputs: { ...partOf(''), ...(has && { oneToMany: { ...partOf('_o2m'), repeat: 1, weight: golden.params.o2m_weight } }) },
+    outputs: {
+      ...partOf(''),
+      ...(has && { oneToMany: { ...partOf('_o2m'), repeat: 1, weight: golden.params.o2m_weight } }),
+    },
     targets: targets.map(({ labels, boxes, is_exhaustive: exhaustive }) => ({ labels, boxes, exhaustive })),
   }
 }
@@ -92,7 +98,10 @@ describe.each(CASES.filter(([name]) => name !== 'stable_cost'))('compute: sam3, 
   test('the pairs are those of the reference', () => {
     for (const [part, { layers }] of parts) {
       layersOf(golden, part).forEach(({ name }, l) => {
-        const found = layers[l]!.matches.map(({ queryIndices, targetIndices }) => [[...queryIndices], [...targetIndices]])
+        const found = layers[l]!.matches.map(({ queryIndices, targetIndices }) => [
+          [...queryIndices],
+          [...targetIndices],
+        ])
         expect(found).toEqual(golden.matching[name]!.map(({ pred, tgt }) => [pred, tgt]))
       })
     }
@@ -116,8 +125,15 @@ describe.each(CASES.filter(([name]) => name !== 'stable_cost'))('compute: sam3, 
   test('the total is that of the reference, but for masks and presence', () => {
     const { losses, params } = golden
     const isHere = (name: string) => /^loss_(ce|bbox|giou)(_aux_0)?(_o2m)?$/.test(name)
-    const weighed = Object.keys(losses).filter(isHere).map((name) => losses[name]! * params.weights[/^loss_[a-z]+/.exec(name)![0]]!)
-    expectClose(result.loss, weighed.reduce((sum, value) => sum + value, 0), TOLERANCE, NEAR_ZERO)
+    const weighed = Object.keys(losses)
+      .filter(isHere)
+      .map((name) => losses[name]! * params.weights[/^loss_[a-z]+/.exec(name)![0]]!)
+    expectClose(
+      result.loss,
+      weighed.reduce((sum, value) => sum + value, 0),
+      TOLERANCE,
+      NEAR_ZERO,
+    )
   })
 })
 

@@ -72,7 +72,12 @@ describe.each(CASES.filter(([name]) => !name.startsWith('error_')))('compute: tr
       golden.matching[layer.name]!.forEach(({ cost }, image) => {
         const own = costs.layers[l]!.images[image]!.data
         const isOpen = (value: number) => Number.isFinite(value) && value !== -1
-        expectAllClose(own.filter((_, i) => isOpen(cost[i]!)), cost.filter(isOpen), TOLERANCE, COST_UNIT)
+        expectAllClose(
+          own.filter((_, i) => isOpen(cost[i]!)),
+          cost.filter(isOpen),
+          TOLERANCE,
+          COST_UNIT,
+        )
       }),
     )
   })

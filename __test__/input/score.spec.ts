@@ -27,10 +27,7 @@ describe('matching: by score', () => {
 
   test('both pairs count in the terms of boxes and in their gradients', () => {
     const single = (target: number) =>
-      criterion.compute(
-        { ...outputs, matching: [{ queryIndices: [0, 1], targetIndices: [target, target] }] },
-        near,
-      )
+      criterion.compute({ ...outputs, matching: [{ queryIndices: [0, 1], targetIndices: [target, target] }] }, near)
     const [first, second] = [single(0), single(1)]
     for (const term of ['l1', 'giou'] as const) {
       expectClose(result.terms[term], first.terms[term] + second.terms[term], 1e-12)
@@ -110,13 +107,28 @@ describe('matching: by score', () => {
 describe('matching: by score, what cannot be is refused', () => {
   test.each<[object, object]>([
     [{ by: 'iou' }, { code: 'OPTION', argument: 'outputs.matching.by' }],
-    [{ by: 'score', threshold: NaN }, { code: 'OPTION', argument: 'outputs.matching.threshold' }],
-    [{ by: 'score', class: -1 }, { code: 'OPTION', argument: 'outputs.matching.class' }],
+    [
+      { by: 'score', threshold: NaN },
+      { code: 'OPTION', argument: 'outputs.matching.threshold' },
+    ],
+    [
+      { by: 'score', class: -1 },
+      { code: 'OPTION', argument: 'outputs.matching.class' },
+    ],
     [{ by: 'score', overlap: '0.7' }, { argument: 'outputs.matching.overlap' }],
-    [{ by: 'score', topK: 0 }, { code: 'OPTION', argument: 'outputs.matching.topK' }],
-    [{ by: 'score', topK: 1.5 }, { code: 'OPTION', argument: 'outputs.matching.topK' }],
+    [
+      { by: 'score', topK: 0 },
+      { code: 'OPTION', argument: 'outputs.matching.topK' },
+    ],
+    [
+      { by: 'score', topK: 1.5 },
+      { code: 'OPTION', argument: 'outputs.matching.topK' },
+    ],
     [{ by: 'score', quantile: 1 }, { argument: 'outputs.matching.quantile' }],
-    [{ by: 'score', top: 4 }, { code: 'OPTION', argument: 'outputs.matching.top' }],
+    [
+      { by: 'score', top: 4 },
+      { code: 'OPTION', argument: 'outputs.matching.top' },
+    ],
   ])('%j', (rule, expected) => {
     expect(errorOf(() => criterion.compute({ ...outputs, matching: untyped(rule) }, near))).toMatchObject(expected)
   })

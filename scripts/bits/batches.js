@@ -47,8 +47,13 @@ const VARIANTS = [
 /** Presets that were added later, of which {@link LATER} has batches. */
 const LATER_PRESETS = ['deimV2', 'rfDetr', 'coDino', 'rankDetr', 'alignDetr', 'stableDino']
 
+/** Presets that came after these, of known terms, without batches of their own. */
+const LATEST_PRESETS = ['groundingDino', 'mmGroundingDino', 'mdetr', 'owlViT', 'sam3']
+
 /** The presets whose outputs have boxes. */
-const OF_BOXES = Object.keys(PRESETS).filter((name) => PRESETS[name].cost.l1 > 0 && !LATER_PRESETS.includes(name))
+const OF_BOXES = Object.keys(PRESETS).filter(
+  (name) => PRESETS[name].cost.l1 > 0 && ![...LATER_PRESETS, ...LATEST_PRESETS].includes(name),
+)
 
 /** Likewise of spans. */
 const OF_SPANS = [

@@ -30,7 +30,16 @@ const KNOWN: { readonly [Key in KeyPlace]: readonly string[] } = {
   denoising: [...LAYER, ...PART_ONLY, 'queries', 'groups', 'contrastive', 'padding', ...PART_WEIGHTS],
   oneToMany: [...LAYER, ...PART_ONLY, 'queries', 'repeat', 'adaptive', ...PART_WEIGHTS],
   layer: LAYER,
-  target: ['labels', 'positives', ...TARGET_FIELDS.map(({ name }) => name), 'valid', 'ignore', 'columns', 'weights', 'exhaustive'],
+  target: [
+    'labels',
+    'positives',
+    ...TARGET_FIELDS.map(({ name }) => name),
+    'valid',
+    'ignore',
+    'columns',
+    'weights',
+    'exhaustive',
+  ],
   // those of a result's matches, which hold more than is needed
   pairs: ['queryIndices', 'targetIndices', 'ignoredQueries', 'unmatchedTargets'],
   source: ['from'],

@@ -38,12 +38,7 @@ export interface LayerOutputs extends LayerFields {
  * one of its own; layers count as in the result. Or pairs for each image, such as {@link Matches} of another result:
  * then a target may have several queries. Or {@link FixedMatching}, or {@link ScoreMatching}.
  */
-export type LayerMatching =
-  | 'optimal'
-  | { readonly from: number }
-  | readonly Pairs[]
-  | FixedMatching
-  | ScoreMatching
+export type LayerMatching = 'optimal' | { readonly from: number } | readonly Pairs[] | FixedMatching | ScoreMatching
 
 /**
  * Some pairs as they are given, and of what these leave the assignment with the least total cost: queries that follow

@@ -48,14 +48,11 @@ export function packRules({ parts, images }: Predictions, targets: PackedTargets
       }
       const { name, given: source } = tensorsOf(part.layers, layer)
       const { matching, cost } = source
-      const { kind, from = 0, score = NO_SCORE } = packMatching(
-        matching,
-        part,
-        images,
-        targets,
-        given,
-        `${name}.matching`,
-      )
+      const {
+        kind,
+        from = 0,
+        score = NO_SCORE,
+      } = packMatching(matching, part, images, targets, given, `${name}.matching`)
       rules.push(kind, from, Number(cost !== undefined), ...score)
       if (cost !== undefined) readAddedCosts(cost, part, images, targets, added, `${name}.cost`)
     }
@@ -175,7 +172,8 @@ function packFixed(
   if (!Array.isArray(fixed)) fail('DTYPE', `${name}.fixed`, `must be pairs for each image, got ${show(fixed)}`)
   const out = packPairs(fixed, part, images, targets, `${name}.fixed`)
   if (excluded === undefined) return out
-  if (!Array.isArray(excluded)) fail('DTYPE', `${name}.excluded`, `must be queries for each image, got ${show(excluded)}`)
+  if (!Array.isArray(excluded))
+    fail('DTYPE', `${name}.excluded`, `must be queries for each image, got ${show(excluded)}`)
   const length = lengthOf(excluded, `${name}.excluded`)
   if (length !== images) {
     fail('SHAPE', `${name}.excluded`, `expected one entry for each of ${images} images, got ${length}`)

@@ -230,9 +230,7 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
     fail('OPTION', `targets[${image}].labels`, rule, { image })
   }
   const map =
-    positives === undefined
-      ? undefined
-      : readPositives(positives, shape.columns, `targets[${image}].positives`, image)
+    positives === undefined ? undefined : readPositives(positives, shape.columns, `targets[${image}].positives`, image)
   const labelData = isObject(labels) ? dataIn(labels, `targets[${image}].labels`) : labels
   const given = map?.rows ?? countLabels(labelData, labels, target, image)
   const count = valid === undefined ? given : checkInteger(valid, 0, given, `targets[${image}].valid`, 'RANGE')
@@ -256,7 +254,8 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
     labels: (labelData ?? NO_LABELS) as ArrayLike<unknown>,
     positives: map,
     weights: weights === undefined ? undefined : readWeights(weights, given, `targets[${image}].weights`, image),
-    columns: columns === undefined ? undefined : readColumns(columns, shape.columns, `targets[${image}].columns`, image),
+    columns:
+      columns === undefined ? undefined : readColumns(columns, shape.columns, `targets[${image}].columns`, image),
     isExhaustive: exhaustive !== false,
     fields,
     ignore: ignore as ArrayLike<unknown> | undefined,

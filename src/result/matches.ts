@@ -60,13 +60,7 @@ function furtherIn({ further, targetOfQuery, offsets }: PartSource, layer: numbe
 }
 
 /** The matching of one image, whose entries begin at `start`. `further`: its pairs beyond the first of each query. */
-function readImage(
-  source: PartSource,
-  image: number,
-  start: number,
-  copies: number,
-  further: Int32Array,
-): Matches {
+function readImage(source: PartSource, image: number, start: number, copies: number, further: Int32Array): Matches {
   const { targetOfQuery, first, queries } = source
   let pairs = further.length / 2
   let leftOut = 0

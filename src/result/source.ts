@@ -44,7 +44,8 @@ function furtherEntries({ parts }: Predictions, { offsets }: PackedTargets, rule
   const total = offsets[offsets.length - 1] as number
   let most = 0
   for (const place of placesOf(parts)) {
-    for (let i = 0; i < place.part.layers.layers; i++) most += mostFurther(rules, place.part, place.layer + i, place.layer)
+    for (let i = 0; i < place.part.layers.layers; i++)
+      most += mostFurther(rules, place.part, place.layer + i, place.layer)
   }
   return 2 * most * total
 }
