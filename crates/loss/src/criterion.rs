@@ -80,7 +80,7 @@ impl Plan {
     #[must_use]
     pub fn further_pairs(&self, targets: &Targets<'_>) -> usize {
         let most: usize = self.layout.slots.iter().map(|slot| slot.most_further).sum();
-        2 * most * targets.total()
+        most.saturating_mul(2).saturating_mul(targets.total())
     }
 
     /// Places of the tensors that the loss has a gradient by, among all.
@@ -159,7 +159,7 @@ impl Plan {
 
     fn check(&self, inputs: &Inputs<'_>, target_of_query: Option<&[i32]>) -> Result<()> {
         if let Some(places) = target_of_query {
-            let length = self.reported_queries() + self.further_pairs(&inputs.targets);
+            let length = self.reported_queries().saturating_add(self.further_pairs(&inputs.targets));
             check_length(Array::TargetOfQuery, places.len(), &[length])?;
         }
         inputs.check(&self.criterion.setup, &self.layout)?;
