@@ -144,6 +144,8 @@ export interface CoreDescription {
   kinds: Array<KindDescription>
   /** The options that belong to no family and to no kind. */
   options: Array<OptionDescription>
+  /** The numbers of a matching by score, in the order of a rule's. */
+  score: Array<OptionDescription>
   /** The largest weight of a term, a class or a part. */
   maxWeight: number
   /** The most object classes. */
@@ -334,10 +336,8 @@ export interface PartStructure {
   rules?: Array<RuleStructure>
   /** Into how many groups of equal size its queries are divided, each with a matching of its own. */
   groups: number
-  /** How often each target is repeated, and whether that is less where an image has many. */
+  /** How often each target is repeated. */
   repeat: number
-  /** See the core's part. */
-  adaptive: boolean
   /** Whether all targets count as of the first class. */
   classAgnostic: boolean
   /** Whether its geometric terms take part in the union matching. */
@@ -364,6 +364,10 @@ export declare function raiseSmall(): void
 export interface RuleStructure {
   /** Whether its matching is given with each batch. */
   isGiven: boolean
+  /** Whether some of its pairs are, and the rest is matched optimally. */
+  isFixed: boolean
+  /** Where its pairs are chosen by score: the numbers of the rule, in the order of the description. */
+  score?: Array<number>
   /** The layer of the part whose matching it takes over. */
   from?: number
   /** Whether each batch brings costs to be added. */

@@ -68,7 +68,7 @@ export type { ImageSize } from './data/sizes.ts'
 export { unpadTargets } from './data/unpad-targets.ts'
 export type { UnpaddedTarget } from './data/unpad-targets.ts'
 export type { Gradients, GradientsOf, GradientsWithoutBoxes, OutOf, PartGradients } from './input/gradients.ts'
-export type { LayerMatching, LayerOutputs, Pairs, PartOutputs } from './input/layers.ts'
+export type { FixedMatching, LayerMatching, LayerOutputs, Pairs, PartOutputs, ScoreMatching } from './input/layers.ts'
 export type { ExactOutputs, IfGiven, Outputs, OutputsWithoutBoxes } from './input/outputs.ts'
 export type { PartWeights, QueryRange } from './input/part.ts'
 export type {

@@ -154,6 +154,20 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
     plain(1),
     1e-6,
   ],
+  sam3: [
+    {
+      ...sigmoid,
+      positiveWeight: 10,
+      probabilityPower: 0.25,
+      qualityPower: 0.75,
+      minQuality: 0.01,
+      normalization: 'num-queries',
+      minQueries: 200,
+    },
+    { ...focalCost, classForm: 'log-sigmoid' },
+    plain(20),
+    0,
+  ],
   stableDino: [
     { ...softFocal, qualityPower: 2, imageMaximum: 'raise' },
     { ...focalCost, modulation: 0.5, modulationMaximum: 'raise' },
@@ -189,11 +203,12 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
   const byPairs = ['momentDetr', 'coDino', 'mmGroundingDino', 'eoMT'].includes(name)
   const normalization = byPairs ? 'num-pairs' : name === 'owlViT' ? 'per-image' : 'num-boxes'
   const l1Format = name === 'owlViT' ? 'xyxy' : 'cxcywh'
+  const imageGate = name === 'sam3'
   const clampSizes = ['deimV2', 'rfDetr', 'rfDetrSeg', 'ecSeg'].includes(name)
   const boxEpsilonForm = ['rfDetr', 'rfDetrSeg'].includes(name) ? 'clamp' : 'add'
   const ofBoxes = { clampSizes, l1Format, boxEpsilon, boxEpsilonForm, boxMatching }
   const masks = { ...wholeMasks, ...MASKS[name as PresetName] }
-  const options = { ...common, masks, ...ofBoxes, classification, cost, weights, normalization }
+  const options = { ...common, imageGate, masks, ...ofBoxes, classification, cost, weights, normalization }
 
   test('has the published values', () => {
     expect(HungarianLoss[name as PresetName]({ numClasses: 91 }).options).toEqual(options)

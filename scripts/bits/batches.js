@@ -53,7 +53,7 @@ const WORD_PRESETS = ['groundingDino', 'mmGroundingDino', 'mdetr', 'owlViT']
 /** The presets whose outputs have boxes, and no masks beside them: those came later, too. */
 const OF_BOXES = Object.keys(PRESETS).filter((name) => {
   const { cost, weights } = PRESETS[name]
-  return cost.l1 > 0 && !(weights.maskDice > 0) && ![...LATER_PRESETS, ...WORD_PRESETS].includes(name)
+  return cost.l1 > 0 && !(weights.maskDice > 0) && ![...LATER_PRESETS, ...WORD_PRESETS, 'sam3'].includes(name)
 })
 
 /** Likewise of spans. */

@@ -5,6 +5,9 @@ import { DESCRIPTION } from './description.ts'
 export const BACKGROUND = -1
 export const LEFT_OUT = -2
 
+/** In place of a given match: the query is background, and the rest of the matching leaves it so. */
+export const EXCLUDED = -3
+
 const head = (name: string): number => DESCRIPTION.head.indexOf(name)
 const layer = (name: string): number => DESCRIPTION.layer.indexOf(name)
 

@@ -3,6 +3,7 @@
  * compared number by number, which takes far less time than handing it over.
  */
 import { toHungarianLossError } from '../common/errors.ts'
+import { DESCRIPTION } from './description.ts'
 import { createPlan } from './native.ts'
 import type { Criterion, Plan } from './native.ts'
 
@@ -70,19 +71,21 @@ export interface StepStructure {
   readonly images: number
   readonly stacks: readonly Stack[]
   readonly parts: readonly PartStructure[]
-  /** How the layers of all parts are matched, three numbers each; absent where all are matched optimally. */
+  /** How the layers of all parts are matched, {@link PER_RULE} numbers each; absent where all are matched optimally. */
   readonly rules: readonly number[] | undefined
   /** Whether the batch has each field of the targets, in the core's order. */
   readonly targets: readonly boolean[]
 }
 
-/** Numbers of a rule: its kind, the layer that it takes over, and whether a cost is added. */
-export const PER_RULE = 3
+/** Numbers of a rule: its kind, the layer that it takes over, whether a cost is added, and what a matching by score is told. */
+export const PER_RULE = 3 + DESCRIPTION.score.length
 
 /** The kinds of rules. */
 export const OPTIMAL = 0
 export const GIVEN = 1
 export const OF_LAYER = 2
+export const FIXED = 3
+export const BY_SCORE = 4
 
 /** So many plans are kept: batches of training and evaluation, and a smaller last one of each. */
 const KEPT = 4
@@ -223,7 +226,14 @@ function describeStructure({ images, stacks, parts, rules, targets }: StepStruct
 
 function describeRules(rules: readonly number[]) {
   return Array.from({ length: rules.length / PER_RULE }, (_, layer) => {
-    const [kind, from, hasCost] = rules.slice(PER_RULE * layer, PER_RULE * (layer + 1)) as [number, number, number]
-    return { isGiven: kind === GIVEN, ...(kind === OF_LAYER && { from }), hasCost: hasCost === 1 }
+    const rule = rules.slice(PER_RULE * layer, PER_RULE * (layer + 1))
+    const [kind, from, hasCost, ...score] = rule as [number, number, number, ...number[]]
+    return {
+      isGiven: kind === GIVEN,
+      isFixed: kind === FIXED,
+      ...(kind === BY_SCORE && { score }),
+      ...(kind === OF_LAYER && { from }),
+      hasCost: hasCost === 1,
+    }
   })
 }

@@ -7,6 +7,7 @@ import { takeAway } from '../binding/transfer.ts'
 import { fail, toHungarianLossError } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { checkFlag } from '../common/validate.ts'
+import { withoutBackground } from '../input/exhaustive.ts'
 import { countTensors, extrasOf, listFields } from '../input/fields.ts'
 import type { GradientArrays, GradientsOf } from '../input/gradients.ts'
 import { packRules } from '../input/matching.ts'
@@ -195,6 +196,16 @@ export class HungarianLoss {
    */
   static rankDetr(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'rankDetr')
+  }
+
+  /**
+   * SAM 3's (Carion et al. 2025; facebookresearch/sam3, `sam3/train/loss/loss_fns.py`, `matcher.py`), of boxes: an image is one
+   * of an image and a phrase, and classification is of one class. Positives weigh 10; the class term is divided by
+   * B · max(Q, 200), and an image without a visible target adds nothing to it. What the branch of many queries is matched by is
+   * {@link ScoreMatching}. Its masks have terms of their own, and its presence none here.
+   */
+  static sam3(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'sam3')
   }
 
   /**
@@ -454,10 +465,11 @@ export class HungarianLoss {
     }
     let argument = 'outputs'
     try {
-      const predictions = readPredictions(outputs, this.#options, targets)
+      const given = readPredictions(outputs, this.#options, targets)
       argument = 'targets'
-      const shape = targetShape(predictions, this.#options)
+      const shape = targetShape(given, this.#options)
       const read = readTargets(targets, shape)
+      const predictions = withoutBackground(given, read)
       const packed = packRead(read, shape)
       argument = 'outputs'
       checkCopies(predictions.parts, packed.total)

@@ -1,5 +1,6 @@
 /** Where the keys of outputs and targets belong, and what is meant by keys that others have. */
 import { ASYNC_CALL, CALL } from '../options/settings.ts'
+import { DESCRIPTION } from '../binding/description.ts'
 import { PART_KEYS } from '../binding/plan.ts'
 import type { PartKey } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
@@ -16,11 +17,12 @@ export type KeyPlace = OutputPlace | 'target' | RulePlace
 export type OutputPlace = 'outputs' | PartKey | 'layer'
 
 /** The parts of a layer's matching. */
-type RulePlace = 'pairs' | 'source'
+type RulePlace = 'pairs' | 'source' | 'fixed' | 'score'
 
 const LAYER = [...FIELDS.map(({ name }) => name), 'matching', 'cost']
 const PART_ONLY = ['auxiliary', 'queryWeights', 'layerWeights'] as const
 const PART_WEIGHTS = ['weight', 'weights'] as const
+const RULES: ReadonlySet<KeyPlace> = new Set<RulePlace>(['pairs', 'source', 'fixed', 'score'])
 
 const KNOWN: { readonly [Key in KeyPlace]: readonly string[] } = {
   outputs: [...LAYER, ...PART_ONLY, 'groups', ...PART_KEYS],
@@ -28,10 +30,21 @@ const KNOWN: { readonly [Key in KeyPlace]: readonly string[] } = {
   denoising: [...LAYER, ...PART_ONLY, 'queries', 'groups', 'contrastive', 'padding', ...PART_WEIGHTS],
   oneToMany: [...LAYER, ...PART_ONLY, 'queries', 'repeat', 'adaptive', ...PART_WEIGHTS],
   layer: LAYER,
-  target: ['labels', ...TARGET_FIELDS.map(({ name }) => name), 'valid', 'ignore', 'positives', 'columns', 'weights'],
+  target: [
+    'labels',
+    'positives',
+    ...TARGET_FIELDS.map(({ name }) => name),
+    'valid',
+    'ignore',
+    'columns',
+    'weights',
+    'exhaustive',
+  ],
   // those of a result's matches, which hold more than is needed
   pairs: ['queryIndices', 'targetIndices', 'ignoredQueries', 'unmatchedTargets'],
   source: ['from'],
+  fixed: ['fixed', 'excluded', 'excludedAs', 'rest'],
+  score: ['by', ...DESCRIPTION.score.map(({ name }) => name)],
 }
 
 const SETS = Object.fromEntries(Object.entries(KNOWN).map(([place, keys]) => [place, new Set(keys)])) as unknown as {
@@ -77,6 +90,7 @@ const TARGET_NAMES: { readonly [name: string]: string } = {
   textmask: 'columns',
   crowd: 'ignore',
   iscrowd: 'ignore',
+  isexhaustive: 'exhaustive',
 }
 
 const SYNONYMS: { readonly [Key in KeyPlace]?: typeof OUTPUT_NAMES } = {
@@ -158,7 +172,7 @@ function ruleFor(key: string, place: KeyPlace, argument: string): string {
 
 /** Where a key belongs that is known in another place. */
 function homeOf(key: string, place: KeyPlace, argument: string): string | undefined {
-  if (place === 'pairs' || place === 'source') return undefined
+  if (RULES.has(place)) return undefined
   const isTarget = place === 'target'
   if (!isTarget && (PART_KEYS as readonly string[]).includes(key))
     return `belongs to the main outputs, as outputs.${key}`

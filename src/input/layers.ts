@@ -5,7 +5,7 @@ import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { float32, lengthOf, listOf, shapeHint, shapeOf, showShape, sizeOf } from '../common/tensors.ts'
 import type { TensorLike } from '../common/tensors.ts'
-import { isObject, show, showKeys } from '../common/validate.ts'
+import { isObject, isRecord, show, showKeys } from '../common/validate.ts'
 import { showLayer, showNeed } from '../options/needed.ts'
 import type { Needed } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
@@ -27,7 +27,8 @@ export interface LayerOutputs extends LayerFields {
   /**
    * Added to the matching cost, and no part of the loss: for each image a block `[Q, n]` of numbers from −1e12 to 1e12,
    * with a column for every target of the image. So keypoints, text or anything else can join the matching. Stacked
-   * layers share it. Must be absent where `matching` is anything but `'optimal'`, since nothing is solved then.
+   * layers share it. Must be absent where `matching` is anything but `'optimal'` or {@link FixedMatching}, since nothing is
+   * solved then.
    */
   readonly cost?: readonly TensorLike[] | undefined
 }
@@ -35,9 +36,68 @@ export interface LayerOutputs extends LayerFields {
 /**
  * `'optimal'`: the assignment with the least total cost. `{ from }`: that of another layer of the same part, which has
  * one of its own; layers count as in the result. Or pairs for each image, such as {@link Matches} of another result:
- * then a target may have several queries.
+ * then a target may have several queries. Or {@link FixedMatching}, or {@link ScoreMatching}.
  */
-export type LayerMatching = 'optimal' | { readonly from: number } | readonly Pairs[]
+export type LayerMatching = 'optimal' | { readonly from: number } | readonly Pairs[] | FixedMatching | ScoreMatching
+
+/**
+ * Some pairs as they are given, and of what these leave the assignment with the least total cost: queries that follow
+ * their target from frame to frame (Meinhardt et al. 2022, TrackFormer; Zeng et al. 2022, MOTR). Earlier layers may have the
+ * same pairs, each with a rest of its own. {@link LayerOutputs.cost} joins the cost of the rest.
+ *
+ * Source: timmeinhardt/trackformer, `models/matcher.py`; megvii-research/MOTR, `models/motr.py`.
+ */
+export interface FixedMatching {
+  /**
+   * Pairs for each image. A target may be among them once in each group of queries, or as often as it is repeated. With an
+   * ignored target a query has no part in the loss. Nor have `ignoredQueries`, which are as if they were not there.
+   */
+  readonly fixed: readonly Pairs[]
+  /** For each image, further queries that no target may find. Default: none. */
+  readonly excluded?: ReadonlyArray<ArrayLike<number>> | undefined
+  /**
+   * What the excluded queries are: `'background'`, whose loss counts, as of TrackFormer's false positives; then it is an
+   * error (`INFEASIBLE`) if some target has no query but these. Or `'ignore'`, without a part in the loss and as if they
+   * were not there, as padding, so that a target may find none. Default: `'background'`.
+   */
+  readonly excludedAs?: 'background' | 'ignore' | undefined
+  /** How the rest is matched. Default: `'optimal'`, the only way. */
+  readonly rest?: 'optimal' | undefined
+}
+
+/**
+ * Several queries for each target, by a score of every query and target: s = `class` · p + `overlap` · q, where p is the
+ * probability of the target's class (of several labels their mean) and q how well the two agree, as the IoU of boxes.
+ * Nothing is solved. Among equal scores the first query, or target, is the better. Of groups each is by itself; `repeat` then
+ * multiplies N alone.
+ *
+ * It goes with the sigmoid kinds of classification. A query may find several targets: every pair counts in the geometric
+ * terms and in the matches, and of a class that several of them have, the one that agrees best.
+ *
+ * | `quantile` | pairs |
+ * | --- | --- |
+ * | true | of each target the queries with s above `threshold` and above the (1 − `topK`/Q) quantile of its scores, between two of them linearly: SAM 3 (facebookresearch/sam3, `BinaryOneToManyMatcher`) |
+ * | false | each query with its best target, where s is at least `threshold`, and of each target the best `topK` of these: Mr. DETR (Visual-AI/Mr.DETR, `one2manyMatcherDAC.py`), DETA (jozhang97/DETA, `assigner.py`, with `class: 0`) |
+ */
+export interface ScoreMatching {
+  /** Says that pairs are chosen by score. */
+  readonly by: 'score'
+  /** What the probability is multiplied by, 0 to 1e12. Default: 0.3. */
+  readonly class?: number | undefined
+  /** What the overlap is multiplied by, 0 to 1e12. Default: 0.7. */
+  readonly overlap?: number | undefined
+  /** The most queries of a target, at least 1. Default: any number. */
+  readonly topK?: number | undefined
+  /** Which of the two ways it is. Default: false. */
+  readonly quantile?: boolean | undefined
+  /** The least score of a pair, 0 to 1e12. Default: 0.4. */
+  readonly threshold?: number | undefined
+  /**
+   * Whether each target has its best query in any case, whatever the score, and also if that query suits another target
+   * better, in which case the published code leaves the target without. Default: false.
+   */
+  readonly atLeastOne?: boolean | undefined
+}
 
 /** Pairs of one image. Queries that are not named are background. */
 export interface Pairs {
@@ -158,7 +218,12 @@ export function checkRecordAt(
 /** Refuses a cost that would be dropped. */
 export function checkCost(matching: unknown, cost: unknown, argument: string): void {
   if (cost === undefined || matching === undefined || matching === 'optimal') return
-  fail('OPTION', `${argument}.cost`, 'must be absent beside a matching that is given or taken over: nothing is solved')
+  if (isRecord(matching) && 'fixed' in matching) return
+  fail(
+    'OPTION',
+    `${argument}.cost`,
+    'must be absent beside a matching that is given, taken over or by score: nothing is solved',
+  )
 }
 
 /**

@@ -1,6 +1,7 @@
 /** How layers are matched where the caller or a part says so, and what is added to their cost. */
-import { BACKGROUND, LEFT_OUT } from '../binding/layout.ts'
-import { GIVEN, OF_LAYER, OPTIMAL, PER_RULE } from '../binding/plan.ts'
+import { BACKGROUND, EXCLUDED, LEFT_OUT } from '../binding/layout.ts'
+import { DESCRIPTION } from '../binding/description.ts'
+import { BY_SCORE, FIXED, GIVEN, OF_LAYER, OPTIMAL, PER_RULE } from '../binding/plan.ts'
 import { fail } from '../common/errors.ts'
 import { checkRuleKeys } from './keys.ts'
 import { checkMemory, kindOf } from '../common/memory.ts'
@@ -10,7 +11,16 @@ import type { Predictions } from './outputs.ts'
 import type { Part } from './part.ts'
 import type { PackedTargets } from './packing.ts'
 import { float32, lengthOf, shapeHint, shapeOf, showShape } from '../common/tensors.ts'
-import { checkInteger, isRecord, show, showKeys } from '../common/validate.ts'
+import {
+  checkFlag,
+  checkInteger,
+  checkWord,
+  isRecord,
+  MAX_SIZE,
+  requireNumber,
+  show,
+  showKeys,
+} from '../common/validate.ts'
 
 /** How the layers are matched, as the core takes it. */
 export interface PackedRules {
@@ -33,13 +43,17 @@ export function packRules({ parts, images }: Predictions, targets: PackedTargets
     for (let layer = 0; layer < part.layers.layers; layer++) {
       if (denoising !== undefined || !part.hasRules) {
         if (denoising !== undefined) given.push(denoising)
-        rules.push(denoising === undefined ? OPTIMAL : GIVEN, 0, 0)
+        rules.push(denoising === undefined ? OPTIMAL : GIVEN, 0, 0, ...NO_SCORE)
         continue
       }
       const { name, given: source } = tensorsOf(part.layers, layer)
       const { matching, cost } = source
-      rules.push(...packMatching(matching, part, images, targets, given, `${name}.matching`))
-      rules.push(Number(cost !== undefined))
+      const {
+        kind,
+        from = 0,
+        score = NO_SCORE,
+      } = packMatching(matching, part, images, targets, given, `${name}.matching`)
+      rules.push(kind, from, Number(cost !== undefined), ...score)
       if (cost !== undefined) readAddedCosts(cost, part, images, targets, added, `${name}.cost`)
     }
   }
@@ -64,12 +78,40 @@ function join<Numbers extends Int32Array | Float32Array>(
   return out
 }
 
-/** Whether the pairs of a layer, of those of all parts, are given one by one. */
+/** Whether each target of a layer, of those of all parts, is meant to find one query, and may have several. */
 export function isGiven(rules: PackedRules | undefined, layer: number): boolean {
-  return rules?.rules[PER_RULE * layer] === GIVEN
+  const kind = rules?.rules[PER_RULE * layer]
+  return kind === GIVEN || kind === BY_SCORE
 }
 
+/** How many pairs of a target a layer, of those of all parts, may have beyond the first of each query. */
+export function mostFurther(
+  { rules }: PackedRules,
+  { first, end, groups }: Part,
+  layer: number,
+  firstLayer: number,
+): number {
+  const [kind, from] = [rules[PER_RULE * layer], rules[PER_RULE * layer + 1] as number]
+  const at = kind === OF_LAYER ? firstLayer + from : layer
+  if (rules[PER_RULE * at] !== BY_SCORE) return 0
+  return groups * Math.min(rules[PER_RULE * at + 3 + TOP_K] as number, (end - first) / groups)
+}
+
+/** The numbers of a matching by score, and the place of `topK` among them. */
+const SCORE = DESCRIPTION.score
+const NO_SCORE: readonly number[] = SCORE.map(() => 0)
+const TOP_K = SCORE.findIndex(({ name }) => name === 'topK')
+
 /** One layer's rule. */
+interface Rule {
+  readonly kind: number
+  /** The layer that it takes over. */
+  readonly from?: number
+  /** What a matching by score is told. */
+  readonly score?: readonly number[]
+}
+
+/** Reads one layer's rule. */
 function packMatching(
   matching: unknown,
   part: Part,
@@ -77,21 +119,86 @@ function packMatching(
   targets: PackedTargets,
   given: Int32Array[],
   name: string,
-): [kind: number, from: number] {
-  if (matching === undefined || matching === 'optimal') return [OPTIMAL, 0]
+): Rule {
+  if (matching === undefined || matching === 'optimal') return { kind: OPTIMAL }
   if (Array.isArray(matching)) {
     given.push(packPairs(matching, part, images, targets, name))
-    return [GIVEN, 0]
+    return { kind: GIVEN }
   }
   if (!isRecord(matching)) {
-    fail('DTYPE', name, `must be 'optimal', { from: layer } or pairs for each image, got ${show(matching)}`)
+    const others = `{ from: layer }, { fixed: pairs for each image }, { by: 'score' } or pairs for each image`
+    fail('DTYPE', name, `must be 'optimal', ${others}, got ${show(matching)}`)
   }
+  if ('fixed' in matching) {
+    given.push(packFixed(matching, part, images, targets, name))
+    return { kind: FIXED }
+  }
+  if ('by' in matching) return { kind: BY_SCORE, score: packScore(matching, name) }
   checkRuleKeys(matching, 'source', name)
   const from = checkInteger(matching['from'], 0, part.layers.layers - 1, `${name}.from`)
-  if (isRecord(tensorsOf(part.layers, from).given.matching)) {
+  const { matching: other } = tensorsOf(part.layers, from).given
+  if (isRecord(other) && !('fixed' in other) && !('by' in other)) {
     fail('OPTION', `${name}.from`, `layer ${from} has no matching of its own`)
   }
-  return [OF_LAYER, from]
+  return { kind: OF_LAYER, from }
+}
+
+/** What a matching by score is told, in the core's order. */
+function packScore(matching: Record<string, unknown>, name: string): readonly number[] {
+  checkRuleKeys(matching, 'score', name)
+  checkWord(matching['by'], ['score'], undefined, `${name}.by`)
+  return SCORE.map((option) => {
+    const value = matching[option.name]
+    const argument = `${name}.${option.name}`
+    if (option.kind === 'flag') return Number(checkFlag(value, option.flag as boolean, argument))
+    if (value === undefined) return option.number as number
+    if (option.name === 'topK' && value !== Infinity) return checkInteger(value, 1, MAX_SIZE, argument)
+    return requireNumber(value, option.least as number, option.most as number, argument)
+  })
+}
+
+/** Fixed pairs, and the queries that no target may find. */
+function packFixed(
+  matching: Record<string, unknown>,
+  part: Part,
+  images: number,
+  targets: PackedTargets,
+  name: string,
+): Int32Array {
+  checkRuleKeys(matching, 'fixed', name)
+  const { fixed, excluded, excludedAs, rest } = matching
+  checkWord(rest, ['optimal'], 'optimal', `${name}.rest`)
+  const as = checkWord(excludedAs, ['background', 'ignore'], 'background', `${name}.excludedAs`)
+  if (!Array.isArray(fixed)) fail('DTYPE', `${name}.fixed`, `must be pairs for each image, got ${show(fixed)}`)
+  const out = packPairs(fixed, part, images, targets, `${name}.fixed`)
+  if (excluded === undefined) return out
+  if (!Array.isArray(excluded))
+    fail('DTYPE', `${name}.excluded`, `must be queries for each image, got ${show(excluded)}`)
+  const length = lengthOf(excluded, `${name}.excluded`)
+  if (length !== images) {
+    fail('SHAPE', `${name}.excluded`, `expected one entry for each of ${images} images, got ${length}`)
+  }
+  const { first, end } = part
+  for (let image = 0; image < images; image++) {
+    const list: unknown = excluded[image]
+    const argument = `${name}.excluded[${image}]`
+    const count = listLength(list, {}, argument, image)
+    for (let i = 0; i < count; i++) {
+      const query = (list as ArrayLike<unknown>)[i]
+      if (!(Number.isInteger(query) && (query as number) >= first && (query as number) < end)) {
+        fail('RANGE', argument, `must hold integers from ${first} to ${end - 1}, got ${show(query)}`, { image })
+      }
+      const at = image * (end - first) + (query as number) - first
+      const known = out[at] as number
+      if (known !== BACKGROUND) {
+        const rule = known === EXCLUDED ? `holds query ${show(query)} twice` : `query ${show(query)} is `
+        const why = known >= 0 ? 'fixed' : 'among ignoredQueries or named twice'
+        fail('RANGE', argument, known === EXCLUDED ? rule : `${rule}${why}`, { image, query: query as number })
+      }
+      out[at] = as === 'ignore' ? LEFT_OUT : EXCLUDED
+    }
+  }
+  return out
 }
 
 /** The targets of the queries of all images, from pairs that the caller gives. */

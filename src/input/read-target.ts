@@ -10,6 +10,8 @@ export interface ReadTarget {
   readonly positives: ReadPositives | undefined
   readonly weights: ArrayLike<unknown> | undefined
   readonly columns: ArrayLike<unknown> | undefined
+  /** Whether the targets are all of the image's objects. */
+  readonly isExhaustive: boolean
   /** The fields in the core's order, as far as the batch has them. */
   readonly fields: ReadonlyArray<ReadField | undefined>
   readonly ignore: ArrayLike<unknown> | undefined

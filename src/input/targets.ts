@@ -56,6 +56,12 @@ export interface Target extends TargetFields {
    * depend on it. Default: all 1.
    */
   readonly weights?: Numbers | Shaped<Numbers> | OnnxTensor | undefined
+  /**
+   * Whether the targets are all of the image's objects. If not, the class term has only what they say: queries as background,
+   * and the cells of other classes than a target's, have no part in it, as if `queryWeights` were 0. The matching, the other
+   * terms and all divisors but the sum of weights of softmax classification stay as they are. Default: true.
+   */
+  readonly exhaustive?: boolean | undefined
 }
 
 /**
@@ -193,7 +199,12 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
   }
   const stray = strayKey(target, 'target')
   if (stray !== undefined) failKey(stray, 'target', `targets[${image}]`, { image })
-  const { labels, positives, valid, ignore, weights, columns } = target as unknown as Target & { positives?: unknown }
+  const { labels, positives, valid, ignore, weights, columns, exhaustive } = target as unknown as Target & {
+    positives?: unknown
+  }
+  if (exhaustive !== undefined && typeof exhaustive !== 'boolean') {
+    fail('DTYPE', `targets[${image}].exhaustive`, `must be true or false, got ${show(exhaustive)}`, { image })
+  }
   if (positives !== undefined && labels !== undefined) {
     const rule = 'must be absent beside positives, which say the classes of each target'
     fail('OPTION', `targets[${image}].labels`, rule, { image })
@@ -233,6 +244,7 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
     weights: weights === undefined ? undefined : readWeights(weights, given, `targets[${image}].weights`, image),
     columns:
       columns === undefined ? undefined : readColumns(columns, shape.columns, `targets[${image}].columns`, image),
+    isExhaustive: exhaustive !== false,
     fields,
     ignore: ignore as ArrayLike<unknown> | undefined,
   }

@@ -105,6 +105,18 @@ export const PRESETS = {
     classCost: { classForm: 'focal', modulation: 0.5, modulationMaximum: 'raise' },
     boxEpsilon: 1e-6,
   }),
+  sam3: sigmoid('sigmoid', 20, {
+    classNumbers: {
+      positiveWeight: 10,
+      probabilityPower: 0.25,
+      qualityPower: 0.75,
+      minQuality: 0.01,
+      minQueries: 200,
+    },
+    classNormalization: 'num-queries',
+    classCost: { classForm: 'log-sigmoid' },
+    imageGate: true,
+  }),
   groundingDino: sigmoid('focal', 2, { cost: terms(1), classCost: { labels: 'mean' } }),
   mmGroundingDino: sigmoid('focal', 1, {
     classCost: { labels: 'all-columns', epsilon: 1e-12 },

@@ -1,5 +1,5 @@
 /** The matching of a layer, as the pairs of each image. */
-import { LEFT_OUT } from '../binding/layout.ts'
+import { BACKGROUND, LEFT_OUT } from '../binding/layout.ts'
 import { int32s } from '../binding/slab.ts'
 import { constructorOf, ownInt32s, WITH_JSON } from '../common/plain.ts'
 import type { PartSource } from './source.ts'
@@ -9,9 +9,9 @@ import type { PartSource } from './source.ts'
  * its own.
  */
 export interface Matches {
-  /** Matched queries, ascending; one to one, `[min(Q, n)]`. */
+  /** Matched queries, ascending; one to one, `[min(Q, n)]`. By score, a query is there once for each of its targets. */
   readonly queryIndices: Int32Array
-  /** The target of each of them. */
+  /** The target of each of them, ascending among those of a query. */
   readonly targetIndices: Int32Array
   /**
    * Targets that found no query, ascending, each once for every group and repetition in which it found none. Ignored ones
@@ -28,7 +28,8 @@ export function readMatches(source: PartSource, layer: number): readonly Matches
   const start = source.entry + layer * source.images * source.queries
   const matches: Matches[] = []
   for (let image = 0; image < source.images; image++) {
-    matches.push(readImage(source, image, start + image * source.queries, isGiven ? 1 : copiesIn(source, image)))
+    const own = isGiven ? 1 : copiesIn(source, image)
+    matches.push(readImage(source, image, start + image * source.queries, own, furtherIn(source, layer, image)))
   }
   return matches
 }
@@ -45,10 +46,23 @@ const PlainMatches = constructorOf<Matches, [Int32Array, Int32Array, Int32Array,
   this.ignoredQueries = ignoredQueries
 }, WITH_JSON)
 
-/** The matching of one image, whose entries begin at `start`. */
-function readImage(source: PartSource, image: number, start: number, copies: number): Matches {
+/** No pairs. */
+const NONE = new Int32Array(0)
+
+/** The pairs of an image beyond the first of each query: query and target by turns, without an end mark. */
+function furtherIn({ further, targetOfQuery, offsets }: PartSource, layer: number, image: number): Int32Array {
+  const place = further?.[layer]
+  if (place === undefined) return NONE
+  const [before, after] = [offsets[image] as number, offsets[image + 1] as number]
+  const all = targetOfQuery.subarray(place.entry + 2 * place.most * before, place.entry + 2 * place.most * after)
+  const end = all.indexOf(BACKGROUND)
+  return end < 0 ? all : all.subarray(0, end)
+}
+
+/** The matching of one image, whose entries begin at `start`. `further`: its pairs beyond the first of each query. */
+function readImage(source: PartSource, image: number, start: number, copies: number, further: Int32Array): Matches {
   const { targetOfQuery, first, queries } = source
-  let pairs = 0
+  let pairs = further.length / 2
   let leftOut = 0
   for (let i = start; i < start + queries; i++) {
     const target = targetOfQuery[i] as number
@@ -58,11 +72,15 @@ function readImage(source: PartSource, image: number, start: number, copies: num
   const queryIndices = ownInt32s(pairs)
   const targetIndices = ownInt32s(pairs)
   const ignoredQueries = ownInt32s(leftOut)
-  for (let i = start, pair = 0, ignored = 0; pair < pairs || ignored < leftOut; i++) {
+  for (let i = start, pair = 0, ignored = 0, next = 0; pair < pairs || ignored < leftOut; i++) {
     const target = targetOfQuery[i] as number
     if (target >= 0) {
       queryIndices[pair] = first + i - start
       targetIndices[pair++] = target
+      for (; further[next] === i - start; next += 2) {
+        queryIndices[pair] = first + i - start
+        targetIndices[pair++] = further[next + 1] as number
+      }
     } else if (target === LEFT_OUT) {
       ignoredQueries[ignored++] = first + i - start
     }

@@ -4,7 +4,7 @@ import type { PartKey } from '../binding/plan.ts'
 import { int32s } from '../binding/slab.ts'
 import { makeValues } from '../binding/values.ts'
 import type { Layers } from '../input/layers.ts'
-import { isGiven } from '../input/matching.ts'
+import { isGiven, mostFurther } from '../input/matching.ts'
 import type { PackedRules } from '../input/matching.ts'
 import type { Predictions } from '../input/outputs.ts'
 import type { Part } from '../input/part.ts'
@@ -17,7 +17,10 @@ export interface Filled {
   readonly predictions: Predictions
   readonly targets: PackedTargets
   readonly rules: PackedRules | undefined
-  /** `[B, Q]` for each layer of every part: the target of each query, or −1, or −2 where it is left out. */
+  /**
+   * `[B, Q]` for each layer of every part: the target of each query, or −1, or −2 where it is left out. Then the pairs beyond
+   * the first of each query, query and target by turns, or −1.
+   */
   readonly targetOfQuery: Int32Array
   /** The numbers of the batch and of each layer. */
   readonly values: Float64Array
@@ -31,8 +34,58 @@ export function makeFilled(predictions: Predictions, targets: PackedTargets, rul
     layers += part.layers.layers
     queries += part.layers.layers * (part.end - part.first)
   }
-  const targetOfQuery = int32s(predictions.images * queries)
+  const targetOfQuery = int32s(predictions.images * queries + furtherEntries(predictions, targets, rules))
   return { predictions, targets, rules, targetOfQuery, values: makeValues(layers) }
+}
+
+/** Entries of the pairs beyond the first of each query: two for each pair that a layer may have of a target. */
+function furtherEntries({ parts }: Predictions, { offsets }: PackedTargets, rules: PackedRules | undefined): number {
+  if (rules === undefined) return 0
+  const total = offsets[offsets.length - 1] as number
+  let most = 0
+  for (const place of placesOf(parts)) {
+    for (let i = 0; i < place.part.layers.layers; i++)
+      most += mostFurther(rules, place.part, place.layer + i, place.layer)
+  }
+  return 2 * most * total
+}
+
+/** The parts with the first of their layers among those of all. */
+function placesOf(parts: readonly Part[]): ReadonlyArray<{ readonly part: Part; readonly layer: number }> {
+  let layer = 0
+  return parts.map((part) => {
+    const place = { part, layer }
+    layer += part.layers.layers
+    return place
+  })
+}
+
+/** For each layer of a part where its pairs beyond the first of each query lie, if it may have some. */
+function furtherOf(
+  { predictions: { parts, images }, targets: { offsets }, rules }: Filled,
+  { part }: PartPlace,
+): readonly FurtherPlace[] | undefined {
+  if (rules === undefined) return undefined
+  const total = offsets[offsets.length - 1] as number
+  let entry = 0
+  for (const { layers, first, end } of parts) entry += layers.layers * images * (end - first)
+  const found: FurtherPlace[] = []
+  for (const place of placesOf(parts)) {
+    for (let i = 0; i < place.part.layers.layers; i++) {
+      const most = mostFurther(rules, place.part, place.layer + i, place.layer)
+      if (place.part === part) found.push({ entry, most })
+      entry += 2 * most * total
+    }
+  }
+  return found.some(({ most }) => most > 0) ? found : undefined
+}
+
+/** Where a layer's pairs beyond the first of each query lie. */
+export interface FurtherPlace {
+  /** The first entry in `targetOfQuery`. */
+  readonly entry: number
+  /** Pairs that a target may have. */
+  readonly most: number
 }
 
 /** A part and where its layers lie in the arrays of all. */
@@ -96,16 +149,17 @@ export interface PartSource {
   readonly isOptimal: boolean
   /** The layers whose pairs were given, if any were: there each target is meant to find one, and may have several. */
   readonly given: readonly boolean[] | undefined
+  /** Where the pairs of each layer beyond the first of each query lie, if any may have some. */
+  readonly further: readonly FurtherPlace[] | undefined
   readonly terms: GivenTerms
   /** The fields of each layer, if any term asks for them. */
   readonly optional: OptionalFields | undefined
 }
 
 /** What the layers of one part are read from. */
-export function sourceOf(
-  { predictions, targets, rules, targetOfQuery, values }: Filled,
-  { part, layer, entry }: PartPlace,
-): PartSource {
+export function sourceOf(filled: Filled, place: PartPlace): PartSource {
+  const { predictions, targets, rules, targetOfQuery, values } = filled
+  const { part, layer, entry } = place
   const { layers, first, end, denoising } = part
   const terms = givenTerms(part, predictions.needed.queries)
   return {
@@ -124,6 +178,7 @@ export function sourceOf(
     half: part.adaptive ? Math.floor((end - first) / part.groups / 2) : undefined,
     isOptimal: rules === undefined,
     given: rules && denoising === undefined ? eachLayer(layers, (i) => isGiven(rules, layer + i)) : undefined,
+    further: furtherOf(filled, place),
     terms,
     optional: terms.others.length > 0 ? optionalFields(layers, targets.has) : undefined,
   }

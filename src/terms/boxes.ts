@@ -43,6 +43,13 @@ export interface BoxTarget {
    * is taken for rounding and used as it is. Absent where the outputs have none.
    */
   readonly boxes: Boxes
+  /**
+   * `[n]`: which targets' boxes are known: true or 1, otherwise false or 0. A target whose box is not known is matched by its
+   * class alone and has no terms of boxes, while what these are divided by counts it; to a class term that asks how well a pair
+   * agrees, it agrees fully. Its `boxes` are any allowed ones, such as zeros. Where some images have it, all with targets do.
+   * Default: all are.
+   */
+  readonly hasBox?: ArrayLike<boolean | number> | undefined
 }
 
 /** The gradient of the terms of boxes. */
@@ -193,7 +200,16 @@ export const BOXES: Family<BoxTypes> = {
     { ...USUAL_TERM, name: 'ciou', field: 'boxes' },
   ],
   fields: [{ name: 'boxes', of: ({ boxes }) => boxes, owner: 'boxes', columns: () => BOX_SIZE }],
-  targets: [{ name: 'boxes', of: ({ boxes }) => boxes, columns: () => BOX_SIZE, noun: 'boxes' }],
+  targets: [
+    { name: 'boxes', of: ({ boxes }) => boxes, columns: () => BOX_SIZE, noun: 'boxes' },
+    {
+      name: 'hasBox',
+      of: ({ hasBox }) => hasBox,
+      columns: (_, widthOf) => (widthOf('boxes') > 0 ? 1 : 0),
+      noun: 'flags',
+      takesFlags: true,
+    },
+  ],
   options: [
     'boxFormat',
     'boxEpsilon',

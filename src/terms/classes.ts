@@ -142,6 +142,12 @@ export interface ClassOptions {
    * queries whose largest logit is not no-object. Default: `'threshold'`.
    */
   readonly cardinality?: 'threshold' | 'published' | undefined
+  /**
+   * Whether an image without a visible target, of boxes one with both sides above 0, adds nothing to the class term, though
+   * what divides it counts the image as any other: whether there is anything is then learned otherwise, as by SAM 3's
+   * presence. Default: the preset's, which is true for SAM 3 alone.
+   */
+  readonly imageGate?: boolean | undefined
 }
 
 /** {@link ClassOptions} with every default filled in. */
@@ -152,6 +158,8 @@ export interface ResolvedClassOptions {
   readonly classification: ResolvedClassification
   /** Which queries count as objects in sigmoid classification. */
   readonly cardinality: 'threshold' | 'published'
+  /** Whether images without a visible target add nothing to the class term. */
+  readonly imageGate: boolean
 }
 
 /** What presets differ in. */
@@ -163,6 +171,8 @@ export interface ClassPreset {
   readonly classNumbers?: ClassNumbers | undefined
   /** The class' part of its cost, likewise. */
   readonly classCost?: ClassCostPreset | undefined
+  /** Whether images without a visible target add nothing to the class term. */
+  readonly imageGate?: boolean | undefined
 }
 
 /** What a preset says of the class' part of the cost. */
@@ -217,7 +227,7 @@ export const CLASSES: Family<ClassTypes> = {
   terms: [{ ...USUAL_TERM, name: 'class', isAlwaysGiven: true }],
   fields: [{ name: 'logits', of: ({ logits }) => logits, owner: undefined, columns: (_, given) => given }],
   targets: [],
-  options: ['numClasses', 'classification', 'cardinality'],
+  options: ['numClasses', 'classification', 'cardinality', 'imageGate'],
   resolve: resolveClassOptions,
   foreign: NAMES,
   foreignFields: {
@@ -258,6 +268,7 @@ export function resolveClassOptions(given: Unchecked<ClassOptions>, preset: Clas
     numClasses,
     classification: resolveClassification(given.classification, preset, numClasses),
     cardinality: resolveOption('cardinality', given.cardinality),
+    imageGate: resolveOption('imageGate', given.imageGate, { usual: preset.imageGate }),
   }
 }
 

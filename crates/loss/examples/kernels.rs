@@ -177,7 +177,8 @@ impl Masks {
             target_fields().map(|target| if target.field.name == "masks" { &planes[..] } else { &[] }).collect();
         let offsets = [0, Self::TARGETS as u32];
         let targets = Targets::new(&self.labels, None, &[], &offsets, &[])?.with_rasters(&own);
-        run(&Inputs { tensors: &[&self.logits, &self.masks], given: &[], costs: &[], targets, seed: 0 })
+        let tensors: &[&[f32]] = &[&self.logits, &self.masks];
+        run(&Inputs { tensors, given: &[], costs: &[], query_weights: &[], targets, seed: 0 })
     }
 }
 

@@ -43,8 +43,13 @@ pub(crate) const IGNORE_OVERLAP: OptionInfo = OptionInfo::word("ignore.overlap",
 /// Above which overlap such a query is left out.
 pub(crate) const IGNORE_THRESHOLD: OptionInfo = OptionInfo::number("ignore.threshold", 0.5, [0.0, 1.0]);
 
+/// Whether an image without a visible target, of boxes one with two sides above 0, adds nothing to the class term, though what
+/// divides it counts the image as any other (facebookresearch/sam3, `IABCEMdetr` with `use_presence`).
+pub(crate) const IMAGE_GATE: OptionInfo = OptionInfo::flag("imageGate", false);
+
 /// The options that do not belong to a kind of classification or to a family.
-pub(crate) const COMMON: [&OptionInfo; 4] = [&NON_FINITE, &IGNORE_OVERLAP, &IGNORE_THRESHOLD, &NORMALIZATION];
+pub(crate) const COMMON: [&OptionInfo; 5] =
+    [&NON_FINITE, &IGNORE_OVERLAP, &IGNORE_THRESHOLD, &NORMALIZATION, &IMAGE_GATE];
 
 /// Names of all kinds.
 const KIND_NAMES: [&str; KINDS.len()] = {

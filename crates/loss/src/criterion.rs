@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lsap::{Threads, memory};
 use simd::Level;
 
-use crate::batch::Views;
+use crate::batch::{Targets, Views};
 use crate::config::Config;
 use crate::error::{Array, Error, Result};
 use crate::shape::check_length;
@@ -74,6 +74,15 @@ impl Plan {
         self.layout.reported_queries
     }
 
+    /// Entries that pairs take beyond the first of each query, where layers are matched by score: for each reported layer, or
+    /// one that takes over its matching, and each image, query and target by turns, -1 where there is none, of as many pairs
+    /// as k times its targets.
+    #[must_use]
+    pub fn further_pairs(&self, targets: &Targets<'_>) -> usize {
+        let most: usize = self.layout.slots.iter().map(|slot| slot.most_further).sum();
+        most.saturating_mul(2).saturating_mul(targets.total())
+    }
+
     /// Places of the tensors that the loss has a gradient by, among all.
     pub fn gradient_tensors(&self) -> impl Iterator<Item = usize> {
         self.layout.gradients.iter().map(|gradient| gradient.tensor)
@@ -83,7 +92,7 @@ impl Plan {
     ///
     /// `gradients`: one as long as its tensor for each of [`Plan::gradient_tensors`]. `target_of_query`: written, of
     /// [`Plan::reported_queries`] entries: the matched target of each query, -1 for background, -2 for a query that is left
-    /// out.
+    /// out; then [`Plan::further_pairs`].
     ///
     /// # Errors
     /// The first fault in the order: lengths, labels, targets, given matchings and costs, predictions. Gradients and
@@ -132,7 +141,7 @@ impl Plan {
         let has_ignored = inputs.targets.ignored().contains(&1);
         let inputs = Inputs { targets: inputs.targets.without_ignored(), ..*inputs };
         if has_ignored {
-            self.check(&inputs, None)?;
+            inputs.check_labels(&self.criterion.setup)?;
         }
         let views = Views::new(inputs.targets, Some(self.criterion.setup.agnostic_label()));
         let queries: usize = self.layout.slots.iter().map(|slot| self.layout.parts[slot.part].queries.len()).sum();
@@ -150,7 +159,8 @@ impl Plan {
 
     fn check(&self, inputs: &Inputs<'_>, target_of_query: Option<&[i32]>) -> Result<()> {
         if let Some(places) = target_of_query {
-            check_length(Array::TargetOfQuery, places.len(), &[self.reported_queries()])?;
+            let length = self.reported_queries().saturating_add(self.further_pairs(&inputs.targets));
+            check_length(Array::TargetOfQuery, places.len(), &[length])?;
         }
         inputs.check(&self.criterion.setup, &self.layout)?;
         memory::require("", self.needs(inputs)).map_err(Error::refused(None))
@@ -175,6 +185,6 @@ impl Plan {
 
     fn step<'a>(&'a self, inputs: &'a Inputs<'a>, views: &'a Views<'a>) -> Step<'a> {
         let Criterion { setup, threads } = &self.criterion;
-        Step { setup, layout: &self.layout, inputs, views, threads: threads.as_ref() }
+        Step { setup, layout: &self.layout, inputs, views, further: None, threads: threads.as_ref() }
     }
 }

@@ -166,6 +166,11 @@ pub enum Error {
     Value { place: Place, field: &'static str, component: Component, value: f32, rule: &'static str },
     /// A given matching names a target that the image does not have.
     Matching { place: QueryPlace, value: i32, targets: usize },
+    /// A target has more fixed pairs in a group of queries than it is repeated.
+    FixedTwice { place: QueryPlace, target: usize, repeat: usize },
+    /// Targets are left without a query, since some are excluded. `query`: the first of those in the group. `targets`: with
+    /// their repetitions. `queries`: that may be matched.
+    Infeasible { place: QueryPlace, targets: usize, queries: usize },
     /// An added cost is not finite or too large.
     AddedCost { place: QueryPlace, target: usize, value: f32 },
     /// A part of the union matching has other queries than the first one.
@@ -249,6 +254,14 @@ impl Error {
             Self::Matching { place, value, targets } => {
                 format!("{value} at {place}; the image has {targets} targets")
             }
+            Self::FixedTwice { place, target, repeat } => {
+                let often = if *repeat == 1 { "one pair".to_owned() } else { format!("{repeat} pairs") };
+                format!("target {target} is fixed again at {place}; it may have {often} in a group of queries")
+            }
+            Self::Infeasible { place, targets, queries } => format!(
+                "with query {} of image {} excluded, {targets} targets have but {queries} queries that may be matched",
+                place.query, place.image
+            ),
             Self::AddedCost { place, target, value } => format!(
                 "{} at {place}, target {target}; must be a number from -1e12 to 1e12",
                 Number(f64::from(*value))
@@ -294,7 +307,9 @@ impl Error {
                     format!("{field} of the targets of image {image}")
                 }
             },
-            Self::Matching { place, .. } => format!("matching of part {}", place.part),
+            Self::Matching { place, .. } | Self::FixedTwice { place, .. } | Self::Infeasible { place, .. } => {
+                format!("matching of part {}", place.part)
+            }
             Self::AddedCost { place, .. } => format!("cost of part {}", place.part),
             Self::UnionQueries { part, .. } => format!("part {part}"),
             Self::Memory { part: Some(part), .. } => format!("part {part}"),

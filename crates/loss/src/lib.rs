@@ -69,8 +69,8 @@ pub use option::{OptionInfo, OptionValue, Options, Values};
 pub use raster::Raster;
 pub use simd::Level;
 pub use step::{
-    Inputs, LayerCounts, LayerReport, LayerRule, Matching, NonFiniteCounts, Normalizers, Part, Report, Scratch, Stack,
-    Structure,
+    Inputs, LayerCounts, LayerReport, LayerRule, Matching, NonFiniteCounts, Normalizers, Part, Report, SCORE_OPTIONS,
+    Score, Scratch, Stack, Structure,
 };
 pub use terms::family::{Family, Form, Kind, Presence, TargetField, Term};
 pub use terms::{TERMS, query_fields, target_fields, terms};

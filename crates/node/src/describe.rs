@@ -2,7 +2,8 @@
 //! once; TypeScript holds no order and no count of its own.
 
 use hungarian_loss::{
-    Field, Form, OptionInfo, Owner, Presence, Values, describe as describe_core, query_fields, target_fields, terms,
+    Field, Form, OptionInfo, Owner, Presence, SCORE_OPTIONS, Values, describe as describe_core, query_fields,
+    target_fields, terms,
 };
 use napi_derive::napi;
 
@@ -23,6 +24,8 @@ pub struct CoreDescription {
     pub kinds: Vec<KindDescription>,
     /// The options that belong to no family and to no kind.
     pub options: Vec<OptionDescription>,
+    /// The numbers of a matching by score, in the order of a rule's.
+    pub score: Vec<OptionDescription>,
     /// The largest weight of a term, a class or a part.
     pub max_weight: f64,
     /// The most object classes.
@@ -178,6 +181,7 @@ pub fn describe() -> CoreDescription {
             })
             .collect(),
         options: options(core.options),
+        score: options(&SCORE_OPTIONS),
         max_weight: core.max_weight,
         max_classes: core.max_classes as u32,
         head: HEAD.iter().map(|name| (*name).to_owned()).chain(counted("nonFinite")).collect(),

@@ -15,7 +15,10 @@ pub fn code(error: &Error) -> &'static str {
     match error {
         Error::Option { .. } | Error::Weight { .. } | Error::Normalizer { .. } => "OPTION",
         Error::Length { .. } | Error::Missing { .. } | Error::Offsets { .. } | Error::UnionQueries { .. } => "SHAPE",
-        Error::Label { .. } | Error::Labels { .. } | Error::Value { .. } | Error::Matching { .. } => "RANGE",
+        Error::Label { .. } | Error::Labels { .. } | Error::Value { .. } => "RANGE",
+        Error::Matching { .. } | Error::FixedTwice { .. } => "RANGE",
+        Error::Infeasible { .. } => "INFEASIBLE",
+        Error::Part { property, .. } if property.starts_with("matching.") => "OPTION",
         Error::Positive { .. } | Error::PositiveSum { .. } | Error::Columns { .. } | Error::AbsentColumn { .. } => {
             "RANGE"
         }
@@ -75,7 +78,9 @@ pub fn argument(error: &Error, names: &Names) -> String {
             Place::Query(place) | Place::Image(place) => format!("{}.{field}", part(place.part)),
             Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => format!("targets[{image}].{field}"),
         },
-        Error::Matching { place, .. } => format!("{}.matching", part(place.part)),
+        Error::Matching { place, .. } | Error::FixedTwice { place, .. } | Error::Infeasible { place, .. } => {
+            format!("{}.matching", part(place.part))
+        }
         Error::AddedCost { place, .. } => format!("{}.cost", part(place.part)),
         Error::UnionQueries { part: number, .. } | Error::Memory { part: Some(number), .. } => part(*number).to_owned(),
         _ => "outputs".to_owned(),
@@ -133,7 +138,11 @@ pub fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
             Place::Target(place) => set_target(object, place),
             Place::Targets { image } => set(object, "image", *image),
         },
-        Error::Matching { place, .. } => set_query(object, place),
+        Error::Matching { place, .. } | Error::Infeasible { place, .. } => set_query(object, place),
+        Error::FixedTwice { place, target, .. } => {
+            set_query(object, place)?;
+            set(object, "target", *target)
+        }
         Error::AddedCost { place, target, .. } => {
             set_query(object, place)?;
             set(object, "target", *target)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hungarian_loss::{
-    Criterion, Error, Form, LayerRule, Matching, Part, Plan, Raster, Stack, Structure, Weights, target_fields,
+    Criterion, Error, Form, LayerRule, Matching, Part, Plan, Raster, Score, Stack, Structure, Weights, target_fields,
 };
 use napi::bindgen_prelude::{Env, External};
 use napi_derive::napi;
@@ -174,6 +174,10 @@ pub struct PartStructure {
 pub struct RuleStructure {
     /// Whether its matching is given with each batch.
     pub is_given: bool,
+    /// Whether some of its pairs are, and the rest is matched optimally.
+    pub is_fixed: bool,
+    /// Where its pairs are chosen by score: the numbers of the rule, in the order of the description.
+    pub score: Option<Vec<f64>>,
     /// The layer of the part whose matching it takes over.
     pub from: Option<u32>,
     /// Whether each batch brings costs to be added.
@@ -235,9 +239,11 @@ impl StepStructure {
 
 impl PartStructure {
     fn into_core(self) -> Part {
-        let rule = |RuleStructure { is_given, from, has_cost }: RuleStructure| LayerRule {
+        let rule = |RuleStructure { is_given, is_fixed, score, from, has_cost }: RuleStructure| LayerRule {
             matching: match from {
                 _ if is_given => Matching::Given,
+                _ if is_fixed => Matching::Fixed,
+                None if score.is_some() => Matching::Score(Score::from_slice(&score.unwrap_or_default())),
                 Some(layer) => Matching::Of(layer as usize),
                 None => Matching::Optimal,
             },

@@ -8,7 +8,7 @@ mod views;
 
 pub(crate) use columns::Columns;
 pub(crate) use labels::Labels;
-pub(crate) use matches::{BACKGROUND, LEFT_OUT};
+pub(crate) use matches::{BACKGROUND, EXCLUDED, LEFT_OUT};
 pub(crate) use targets::ImageTargets;
 pub use targets::Targets;
 pub(crate) use views::{ImageView, Views};

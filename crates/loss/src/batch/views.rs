@@ -97,6 +97,14 @@ impl ImageView<'_> {
         if self.index.is_empty() { kept } else { self.index[kept] }
     }
 
+    /// The place of a target, by its number among all, among those that take part in the matching, if it does.
+    pub fn place(&self, number: usize) -> Option<usize> {
+        if self.index.is_empty() && self.kept.len() == self.all.len() {
+            return Some(number);
+        }
+        self.index.binary_search(&number).ok()
+    }
+
     /// Whether any target is ignored.
     pub fn has_ignored(&self) -> bool {
         !self.ignored.is_empty()

@@ -10,7 +10,7 @@ use super::weighed::Weighed;
 use crate::batch::{BACKGROUND, LEFT_OUT};
 use crate::terms::late::{LatePairs, Taught};
 use crate::terms::memory::TermMemory;
-use crate::terms::{LOGITS, gradient_fields, terms_of};
+use crate::terms::{FAMILIES, LOGITS, gradient_fields, terms_of};
 
 /// In place of a match: the query is not finite.
 pub(crate) const UNSOUND: i32 = -3;
@@ -63,6 +63,12 @@ pub(crate) fn image_losses(
         gradient.fill(0.0);
     }
     sorted.set(own, &[]);
+    let known = FAMILIES[family]
+        .needs
+        .and_then(|needed| step.setup.pairs(image.active()).find(|&(k, _)| FAMILIES[k].name == needed));
+    if let Some((_, needed)) = known {
+        sorted.pairs.retain(|&(_, target)| needed.knows(image.targets.all.rows, target));
+    }
     of_pairs.clear();
     of_pairs.extend(sorted.pairs.iter().map(|&(query, _)| quality[query]));
     let pairs =

@@ -1,10 +1,11 @@
 //! The arrays of one batch, checked against the plan: lengths, labels, targets, given matchings and added costs. Predictions
 //! are checked where they are first read.
 
+use super::fixed;
 use super::part::{IN_NORMALIZERS, NORMALIZERS, Part};
 use super::plan::{Layout, Slot};
 use super::setup::{KnownLabels, Setup};
-use crate::batch::{LEFT_OUT, Targets};
+use crate::batch::{EXCLUDED, LEFT_OUT, Targets};
 use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace, Value};
 use crate::field::{Field, FieldRows, MAX_AXES, Source};
 use crate::option::LIMIT;
@@ -20,7 +21,8 @@ pub struct Inputs<'a> {
     /// The tensors of all stacks, in their order; see [`Structure`](crate::Structure).
     pub tensors: &'a [&'a [f32]],
     /// For each layer of every part whose matching is given, `[images, queries]`: the target of each query, -1 for
-    /// background, -2 to leave the query out; one after the other.
+    /// background, -2 to leave the query out; one after the other. Where some pairs are fixed, -1 is a query that may be
+    /// matched, and -3 one that is background whatever it costs.
     pub given: &'a [i32],
     /// For each layer of every part with added costs, and for each image, a block `[queries, targets of the image]`, from
     /// -1e12 to 1e12; one after the other.
@@ -104,7 +106,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// Checks every label, so that a wrong id is never reported as a bad box.
-    fn check_labels(&self, setup: &Setup) -> Result<()> {
+    pub(crate) fn check_labels(&self, setup: &Setup) -> Result<()> {
         let known = setup.known_labels();
         for image in 0..self.targets.images() {
             let range = self.targets.range(image);
@@ -303,9 +305,15 @@ impl<'a> Inputs<'a> {
             for (at, &value) in matching.iter().enumerate() {
                 let (image, query) = (at / queries, at % queries);
                 let targets = self.targets.range(image).len();
-                if value < LEFT_OUT || usize::try_from(value).is_ok_and(|target| target >= targets) {
+                let least = if slot.is_fixed { EXCLUDED } else { LEFT_OUT };
+                if value < least || usize::try_from(value).is_ok_and(|target| target >= targets) {
                     return Err(Error::Matching { place: place(image, query), value, targets });
                 }
+            }
+            for (image, own) in matching.chunks_exact(queries.max(1)).enumerate().filter(|_| slot.is_fixed) {
+                let range = self.targets.range(image);
+                let is_ignored = |target: usize| self.targets.ignored().get(range.start + target) == Some(&1);
+                fixed::check(part, range.len(), is_ignored, own, |query| place(image, query))?;
             }
         }
         for image in 0..layout.images {

@@ -23,6 +23,8 @@ pub(crate) struct Job<'a> {
     pub matches: &'a mut [i32],
     /// `[queries]`: how well each pair agrees, where that is asked for later.
     pub quality: Option<&'a mut [f64]>,
+    /// Of a matching by score, the pairs beyond the first of each query.
+    pub further: Vec<(usize, usize)>,
     pub sums: Sums,
     pub class_weight: f64,
     pub non_finite: NonFiniteCounts,
@@ -68,6 +70,7 @@ pub(crate) fn jobs<'a>(
                     gradients: gradients.get_mut(index * images + image).and_then(Option::take),
                     matches,
                     quality,
+                    further: Vec::new(),
                     sums: Sums::default(),
                     class_weight: 0.0,
                     non_finite: NonFiniteCounts::default(),

@@ -21,6 +21,17 @@ pub(crate) struct LossBuffers {
     agreements: Agreements,
     ranks: Ranks,
     corrected: [Vec<f32>; MAX_FIELDS],
+    repeated: Repeated,
+}
+
+/// Where queries have several pairs, how well all agree, and gradients of those beyond each query's first; see [`repeated`].
+#[derive(Debug, Default)]
+struct Repeated {
+    round: Vec<(usize, usize)>,
+    factors: Vec<f64>,
+    quality: Vec<f64>,
+    numbers: Vec<usize>,
+    gradients: [Vec<f32>; MAX_FIELDS],
 }
 
 /// How well each pair agrees; and what further families say of it.
@@ -81,7 +92,7 @@ pub(crate) fn image(
     sorted: &Sorted,
     scales: &Scales,
     ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
-    LossBuffers { agreements, ranks, .. }: &mut LossBuffers,
+    LossBuffers { agreements, ranks, repeated: repetitions, .. }: &mut LossBuffers,
 ) -> Sums {
     let Sorted { pairs, numbers, left_out } = sorted;
     if let Some(gradients) = gradients.as_deref_mut() {
@@ -95,8 +106,9 @@ pub(crate) fn image(
     let all = pairs_of(image, read.rows, pairs, numbers);
     let over = if is_union { Over::Own } else { Over::All };
     let (own_quality, factors) = rank(setup, image, &all, ranks);
-    let weighing = (scales, factors);
-    let (mut terms, agreement) = geometry(setup, image, &all, over, weighing, gradients.as_deref_mut(), agreements);
+    let weighing = (over, scales, factors);
+    let own = gradients.as_deref_mut();
+    let (mut terms, agreement) = repeated(setup, image, &all, weighing, own, (agreements, repetitions));
     if !is_union {
         keep(pairs, agreement, quality);
     }
@@ -118,20 +130,24 @@ pub(crate) fn image(
         Some(_) => &mut *by_columns,
     });
     let class = setup.class.positives(setup.level, inputs, by_logits, read.memory);
-    if let Some(gradients) = gradients {
+    if let Some(gradients) = gradients.as_deref_mut() {
         if let Some(columns) = image.columns {
-            columns.scatter(by_columns, gradients[0]);
+            columns.scatter(by_columns, gradients[LOGITS]);
         }
         for &query in left_out {
             gradients[LOGITS][query * image.classes..][..image.classes].fill(0.0);
         }
         correct_gradients(setup, image, pairs, gradients);
     }
+    let is_gated = setup.gates_images && !has_visible(setup, image);
+    if let Some(gradients) = gradients.filter(|_| is_gated) {
+        gradients[LOGITS].fill(0.0);
+    }
     let expected = {
         let kept = image.targets.kept.len();
         kept.saturating_mul(image.part.repeat_of(kept))
     };
-    terms[0] = class.loss;
+    terms[0] = if is_gated { 0.0 } else { class.loss };
     let cardinality_error = read.background.objects.abs_diff(expected);
     Sums { terms, matched: pairs.len(), correct: class.correct, cardinality_error }
 }
@@ -153,14 +169,22 @@ pub(crate) fn of_union(
     let all = pairs_of(image, rows, pairs, &[]);
     let LossBuffers { agreements, ranks, .. } = &mut *buffers;
     let (_, factors) = rank(setup, image, &all, ranks);
-    let (over, weighing) = (Over::Union, (scales, factors));
-    let (terms, agreement) = geometry(setup, image, &all, over, weighing, gradients.as_deref_mut(), agreements);
+    let weighing = (Over::Union, scales, factors);
+    let (terms, agreement) = geometry(setup, image, &all, weighing, gradients.as_deref_mut(), agreements);
     keep(pairs, agreement, quality);
     buffers.corrected = corrected;
     if let Some(gradients) = gradients {
         correct_gradients(setup, image, pairs, gradients);
     }
     Sums { terms, ..Sums::default() }
+}
+
+/// Whether any target that takes part in the matching can be seen.
+fn has_visible(setup: &Setup, image: &Image<'_>) -> bool {
+    let targets = image.targets.kept;
+    let is_visible =
+        |target: usize| setup.pairs(image.active()).all(|(_, terms)| terms.is_visible(targets.rows, target));
+    (0..targets.len()).any(is_visible)
 }
 
 /// The pairs of an image with the fields of both sides.
@@ -182,6 +206,65 @@ enum Over {
     Own,
     /// Those of families that follow it, over its pairs.
     Union,
+}
+
+/// Whose terms, what they are multiplied by in the gradient, and the pairs' factors by rank.
+type Weighing<'a> = (Over, &'a Scales, &'a [f64]);
+
+/// The terms of all families over pairs of which a query may have several, by ascending query. Each family writes the
+/// gradient of a query once, so first each query's first pair is computed, then its second, and what further ones give is
+/// added.
+fn repeated<'a>(
+    setup: &Setup,
+    image: &Image<'_>,
+    pairs: &Pairs<'_>,
+    (over, scales, factors): Weighing<'_>,
+    mut gradients: Option<&mut Gradients<'_>>,
+    (agreements, repetitions): (&'a mut Agreements, &'a mut Repeated),
+) -> ([f64; TERMS], &'a [f64]) {
+    let is_first = |k: usize| k == 0 || pairs.list[k - 1].0 != pairs.list[k].0;
+    if (0..pairs.list.len()).all(is_first) {
+        return geometry(setup, image, pairs, (over, scales, factors), gradients, agreements);
+    }
+    let Repeated { round, factors: own_factors, quality, numbers, gradients: copies } = repetitions;
+    let mut sums = [0.0; TERMS];
+    quality.clear();
+    quality.resize(pairs.list.len(), 0.0);
+    // which of its query's pairs each one is
+    let number = |k: usize| (1..=k).take_while(|&back| pairs.list[k - back].0 == pairs.list[k].0).count();
+    for turn in 0.. {
+        let places = || (0..pairs.list.len()).filter(|&k| number(k) == turn);
+        round.clear();
+        round.extend(places().map(|k| pairs.list[k]));
+        if round.is_empty() {
+            break;
+        }
+        own_factors.clear();
+        own_factors.extend(places().filter_map(|k| factors.get(k)));
+        numbers.clear();
+        numbers.extend(places().filter_map(|k| pairs.numbers.get(k)));
+        let (list, weighing) = (Pairs { list: round, numbers, ..*pairs }, (over, scales, &own_factors[..]));
+        let (terms, agreement) = match gradients.as_deref_mut() {
+            Some(gradients) if turn > 0 => {
+                for (copy, own) in copies.iter_mut().zip(gradients.iter()).skip(1) {
+                    copy.clear();
+                    copy.resize(own.len(), 0.0);
+                }
+                let mut places = copies.each_mut().map(Vec::as_mut_slice);
+                let found = geometry(setup, image, &list, weighing, Some(&mut places), agreements);
+                for (copy, own) in copies.iter_mut().zip(gradients.iter_mut()).skip(1) {
+                    // a sum beyond the range of f32 is its largest number, and no zero is negative
+                    let sum = |own: f32, other: f32| (own + other).clamp(f32::MIN, f32::MAX) + 0.0;
+                    own.iter_mut().zip(&*copy).for_each(|(own, &other)| *own = sum(*own, other));
+                }
+                found
+            }
+            own => geometry(setup, image, &list, weighing, own, agreements),
+        };
+        sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+        places().zip(agreement).for_each(|(k, &value)| quality[k] = value);
+    }
+    (sums, quality)
 }
 
 /// How well pairs agree as the class term measures it, and their factors by rank, where it asks for these; no factors where
@@ -219,8 +302,7 @@ fn geometry<'a>(
     setup: &Setup,
     image: &Image<'_>,
     pairs: &Pairs<'_>,
-    over: Over,
-    (scales, factors): (&Scales, &[f64]),
+    (over, scales, factors): Weighing<'_>,
     mut gradients: Option<&mut Gradients<'_>>,
     Agreements { quality, spare, memory, weighed }: &'a mut Agreements,
 ) -> ([f64; TERMS], &'a [f64]) {
@@ -284,7 +366,9 @@ fn corrected_rows<'a>(setup: &Setup, image: &Image<'a>, copies: &'a mut [Vec<f32
 fn correct_gradients(setup: &Setup, image: &Image<'_>, pairs: &[(usize, usize)], gradients: &mut Gradients<'_>) {
     for (family, terms) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
         let field = queries_of(family).start;
-        for &(query, _) in pairs {
+        // of a query's pairs, its first alone: the gradient is that of all
+        for pairs in pairs.chunk_by(|a, b| a.0 == b.0) {
+            let query = pairs[0].0;
             let row = image.rows.row(field, query);
             terms.correct_gradient(row, &mut gradients[field][query * row.len()..][..row.len()]);
         }

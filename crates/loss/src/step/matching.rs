@@ -7,6 +7,7 @@ use lsap::memory::{first_rows, held};
 use simd::{Level, padded};
 
 use super::cost::CostBlock;
+use super::fixed::Rest;
 use super::image::Image;
 use crate::batch::{BACKGROUND, LEFT_OUT};
 use crate::error::{Error, Result};
@@ -16,9 +17,11 @@ use crate::error::{Error, Result};
 pub(crate) struct MatchBuffers {
     pub solver: Solver,
     /// The rows and columns of the cost that one group of queries is matched by, where they are not all of it.
-    grouped: Vec<f32>,
+    pub grouped: Vec<f32>,
     /// `[queries, padded targets]`, where targets outnumber queries.
-    transposed: Vec<f32>,
+    pub transposed: Vec<f32>,
+    /// What fixed pairs leave.
+    pub rest: Rest,
 }
 
 /// The pairs of a matching.
@@ -65,6 +68,16 @@ impl Sorted {
             }
         }
     }
+
+    /// Lists further pairs of queries that are matched, too. None of these is left out.
+    pub fn add(&mut self, further: &[(usize, usize)]) {
+        if !further.is_empty() {
+            self.pairs.extend_from_slice(further);
+            self.pairs.sort_unstable();
+            self.numbers.clear();
+            self.numbers.extend(0..self.pairs.len());
+        }
+    }
 }
 
 /// Solves the cost of an image. Writes the target of each query, or -1.
@@ -85,7 +98,7 @@ pub(crate) fn solve(
         matches.fill(BACKGROUND);
         return Ok(());
     }
-    let MatchBuffers { solver, grouped, transposed } = buffers;
+    let MatchBuffers { solver, grouped, transposed, .. } = buffers;
     if repeat > 1 && repeat >= queries {
         nearest_targets(cells, stride, matches);
         matches.iter_mut().for_each(|target| *target = targets.number(*target as usize) as i32);

@@ -62,7 +62,8 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     const VALUE: u128 = size_of::<f32>() as u128;
     let own: &Part = &layout.parts[part];
     let layers = &layout.layers[own.layers.clone()];
-    let is_optimal = (0..own.layers.len()).any(|layer| own.rule(layer).matching == Matching::Optimal);
+    let has = |matching: Matching| (0..own.layers.len()).any(|layer| own.rule(layer).matching == matching);
+    let (is_optimal, is_fixed) = (has(Matching::Optimal) || has(Matching::Fixed), has(Matching::Fixed));
     let Crowd { targets, labels, several, most, ref has_columns, .. } = *largest;
     let (queries, targets) = (own.queries.len() as u128 + LANES as u128, if is_optimal { targets } else { 0 });
     let group = own.queries.len() / own.groups;
@@ -70,12 +71,15 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     let repeat = if own.repeat < group { own.repeat } else { 1 };
     let rows = targets as u128 * repeat as u128;
     let rows = if own.adaptive { rows.min(group as u128) } else { rows };
-    let is_copied = own.groups > 1 || repeat > 1;
+    let is_copied = own.groups > 1 || repeat > 1 || is_fixed;
     let across = (group as u128 + LANES as u128) * (rows + LANES as u128);
     let copies = if is_copied { across } else { 0 } + if rows > group as u128 { across } else { 0 };
     let classes = layers.iter().map(|layer| layer.classes).max().unwrap_or(0);
     // a row for each label, and one for each target that has several
     let class_rows = classes.min(labels) + if several { targets } else { 0 };
+    let is_by_score = own.rules.iter().any(|rule| matches!(rule.matching, Matching::Score(_)));
+    // scores and pairs of a target and a query
+    let of_scores = if is_by_score { largest.targets as u128 * queries * 64 } else { 0 };
     let cells = (targets + class_rows) as u128 * queries + copies;
     let (mut layouts, mut copied, mut late) = (0, 0, 0);
     let mut may_copy = setup.leaves_out;
@@ -110,7 +114,7 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     let lookup = ((1 + LANES) * classes) as u128;
     let of_labels = if several { (labels as u128 + queries * most as u128) * LABEL } else { 0 };
     let solver = lsap::solving_takes([group, usize::try_from(rows).unwrap_or(usize::MAX)]);
-    (cells + queries * layouts + copied + lookup) * VALUE + queries * QUERY + late + of_labels + solver
+    (cells + queries * layouts + copied + lookup) * VALUE + queries * QUERY + late + of_labels + of_scores + solver
 }
 
 impl Crowd {

@@ -5,8 +5,9 @@ use super::image::Image;
 use super::inputs::Normalizers;
 use super::jobs::Job;
 use super::part::Part;
+use super::plan::Slot;
 use super::setup::Setup;
-use crate::batch::ImageView;
+use crate::batch::{ImageView, LEFT_OUT};
 use crate::terms::class::ClassDivisor;
 
 /// The normaliser of a layer's class term.
@@ -29,7 +30,7 @@ impl ClassNormalizer {
         part: &Part,
         targets: usize,
         pairs: usize,
-        mut images: impl Iterator<Item = (ImageView<'a>, bool, Option<&'a [f32]>)>,
+        mut images: impl Iterator<Item = (ImageView<'a>, Known, Option<&'a [f32]>)>,
         matches: &[i32],
     ) -> Self {
         let queries = part.queries.len();
@@ -56,10 +57,10 @@ impl ClassNormalizer {
         }
         let mut next = 0;
         let divisor: Option<f64> = std::iter::from_fn(|| {
-            let (view, is_optimal, query_weights) = images.next()?;
+            let (view, known, query_weights) = images.next()?;
             let own = &matches[next..next + queries];
             next += queries;
-            Some(weight_before_matching(setup, part, &view, is_optimal, own, query_weights))
+            Some(weight_before_matching(setup, part, &view, known, own, query_weights))
         })
         .sum();
         // that a query is left out shows only when it is read
@@ -68,32 +69,54 @@ impl ClassNormalizer {
     }
 }
 
-/// The sum of the weights of an image's queries, where it depends on nothing that is not known yet. `matches`: where they
-/// are not to be solved.
+/// What is known of an image's matching before it is solved.
+#[derive(Clone, Copy)]
+pub(crate) enum Known {
+    Nothing,
+    /// The pairs that are fixed, and the queries that are left out.
+    Some,
+    All,
+}
+
+impl Known {
+    pub fn of(slot: &Slot, is_optimal: bool) -> Self {
+        match is_optimal {
+            true if slot.is_fixed => Self::Some,
+            true => Self::Nothing,
+            false => Self::All,
+        }
+    }
+}
+
+/// The sum of the weights of an image's queries, where it depends on nothing that is not known yet. `matches`: as far as
+/// they are known.
 fn weight_before_matching(
     setup: &Setup,
     part: &Part,
     targets: &ImageView<'_>,
-    is_optimal: bool,
+    known: Known,
     matches: &[i32],
     query_weights: Option<&[f32]>,
 ) -> Option<f64> {
     if targets.has_ignored() {
         return None;
     }
-    match is_optimal {
+    match known {
+        Known::All => Some(setup.class.weight(&targets.all, matches, &[], query_weights)),
         // which queries are background is known only when they are matched
-        true if query_weights.is_some() => None,
-        true => {
+        _ if query_weights.is_some() => None,
+        // queries that are left out may be what targets lack
+        Known::Some if matches.contains(&LEFT_OUT) => None,
+        _ => {
             let copies = part.copies(targets.all.len());
             setup.class.weight_before_matching(part.queries.len(), &targets.all, copies)
         }
-        false => Some(setup.class.weight(&targets.all, matches, &[], query_weights)),
     }
 }
 
 fn of_image(setup: &Setup, image: &Image<'_>, matches: &[i32]) -> Option<f64> {
-    weight_before_matching(setup, image.part, &image.targets, image.is_optimal, matches, image.query_weights)
+    let known = Known::of(image.slot, image.is_optimal);
+    weight_before_matching(setup, image.part, &image.targets, known, matches, image.query_weights)
 }
 
 /// Whether an image of a layer whose divisor is not known has nothing to add to it but what is.

@@ -19,6 +19,8 @@ use crate::option::LIMIT;
 use crate::shape::check_length;
 use crate::weights::Weights;
 
+use super::score::Score;
+
 /// What may be divided by: beyond these, gradients of ordinary predictions leave the range of `f32`. They hold the share of a
 /// worker among millions, and the sum of the largest weights.
 pub(crate) const NORMALIZERS: RangeInclusive<f64> = 1e-12..=1e24;
@@ -27,19 +29,26 @@ pub(crate) const NORMALIZERS: RangeInclusive<f64> = 1e-12..=1e24;
 pub(crate) const IN_NORMALIZERS: &str = "a number from 1e-12 to 1e24";
 
 /// Where a layer's matching comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Matching {
     /// The assignment with the least total cost.
     #[default]
     Optimal,
     /// Given with the batch.
     Given,
+    /// Some pairs are given with the batch; of what these leave, the assignment with the least total cost
+    /// (timmeinhardt/trackformer, `models/matcher.py`; megvii-research/MOTR, `models/motr.py`). In each group every target may
+    /// be given as often as it is repeated.
+    Fixed,
+    /// Chosen by how well queries suit targets, several for each. Takes sigmoid classification and a part of pairs of its own;
+    /// repetitions are then a mere factor of N.
+    Score(Score),
     /// That of another layer of the same part, which has its own.
     Of(usize),
 }
 
 /// How one layer of a part is matched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LayerRule {
     /// Where the matching comes from.
     pub matching: Matching,
@@ -185,6 +194,24 @@ impl Part {
                 && self.rules.get(source).is_none_or(|rule| matches!(rule.matching, Matching::Of(_)))
             {
                 return fail("rules", "a layer with a matching of its own", source as f64);
+            }
+            let Matching::Score(score) = rule.matching else { continue };
+            if let Some((property, rule, value)) = score.fault() {
+                return fail(property, rule, value);
+            }
+            if !is_sigmoid {
+                return fail(
+                    "matching.by",
+                    "absent with softmax classification, since a query may have several targets",
+                    1.0,
+                );
+            }
+            if self.union {
+                return fail(
+                    "matching.by",
+                    "absent where geometric terms use the union matching, of one target a query",
+                    1.0,
+                );
             }
         }
         Ok(())

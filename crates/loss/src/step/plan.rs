@@ -5,6 +5,7 @@ use std::ops::Range;
 use lsap::memory;
 
 use super::part::{Matching, Part};
+use super::score::Score;
 use super::setup::{Active, Setup};
 use crate::error::{Array, Error, Result};
 use crate::field::{MAX_FIELDS, Owner, RowShapes};
@@ -131,6 +132,14 @@ pub(crate) struct Slot {
     pub source: Option<Range<usize>>,
     /// Where its given matching lies among those that are.
     pub given: Option<usize>,
+    /// Whether what is given are some pairs, around which the rest is to be solved.
+    pub is_fixed: bool,
+    /// How its pairs are chosen, where that is by score.
+    pub score: Option<Score>,
+    /// The slot that has its pairs beyond one for each query, if any has some.
+    pub score_slot: Option<usize>,
+    /// The most of those that a target has.
+    pub most_further: usize,
     /// Queries of the slots before that have added costs; present where this has.
     pub cost: Option<usize>,
 }
@@ -386,16 +395,48 @@ impl Layout {
                 let rule = part.rule(layer);
                 let source = match rule.matching {
                     Matching::Of(source) => Some(first + source * length..first + (source + 1) * length),
-                    Matching::Optimal | Matching::Given => None,
+                    _ => None,
                 };
-                let given = (rule.matching == Matching::Given).then_some(self.given);
+                let (score_slot, score) = match rule.matching {
+                    Matching::Score(score) => (Some(self.slots.len()), Some(score)),
+                    Matching::Of(source) => (Some(self.slots.len() + source - layer), None),
+                    _ => (None, None),
+                };
+                // the rule of the layer whose pairs it has
+                let chosen = match rule.matching {
+                    Matching::Of(source) => part.rule(source).matching,
+                    own => own,
+                };
+                let most_further = match chosen {
+                    Matching::Score(score) => part.groups * score.most(part.queries.len() / part.groups),
+                    _ => 0,
+                };
+                let is_fixed = rule.matching == Matching::Fixed;
+                let given = (is_fixed || rule.matching == Matching::Given).then_some(self.given);
                 let cost = rule.has_cost.then_some(self.cost_queries);
                 self.given += given.map_or(0, |_| length);
                 self.cost_queries += cost.map_or(0, |_| part.queries.len());
                 let tensors = part.layers.start + layer;
                 let active = self.active(setup, (index, layer), &self.layers[tensors], targets)?;
+                if score_slot.is_some() && most_further > 0 && setup.late(&active).is_some() {
+                    let rule = "absent in a layer with terms that take one target of a query";
+                    return Err(Error::Part { part: index, property: "matching.by", rule, value: 1.0 });
+                }
                 let matches = start..start + length;
-                self.slots.push(Slot { part: index, layer, tensors, active, matches, source, given, cost });
+                self.slots.push(Slot {
+                    part: index,
+                    layer,
+                    tensors,
+                    active,
+                    matches,
+                    source,
+                    given,
+                    is_fixed,
+                    score,
+                    score_slot,
+                    most_further,
+                    cost,
+                });
                 start += length;
             }
         }
@@ -475,9 +516,9 @@ impl Layout {
 }
 
 impl Slot {
-    /// Whether its matching is to be solved, rather than known.
+    /// Whether its matching, or the rest of it, is to be solved, rather than known.
     pub fn is_optimal(&self) -> bool {
-        self.source.is_none() && self.given.is_none()
+        self.source.is_none() && self.score.is_none() && (self.given.is_none() || self.is_fixed)
     }
 
     /// Where an image's matching lies. `queries`: of the part.

@@ -14,7 +14,7 @@ use super::jobs::{Gradients, Job, JobOutputs, jobs};
 use super::late::{self, Matched};
 use super::losses::{self, FamilyNormalizers, ImageOutputs, Scales};
 use super::matching::{self, transpose};
-use super::normalizer::{self, ClassNormalizer, can_wait, divisor_of, image_weight, reciprocal};
+use super::normalizer::{self, ClassNormalizer, Known, can_wait, divisor_of, image_weight, reciprocal};
 use super::plan::Slot;
 use super::pool::run;
 use super::read::{self, Read};
@@ -23,7 +23,7 @@ use super::scratch::Scratch;
 use super::setup::Setup;
 use super::step::Step;
 use super::sums::{NonFiniteCounts, Sums};
-use super::{cost, ignore, shared, union};
+use super::{cost, fixed, ignore, score, shared, union};
 use crate::error::Result;
 use crate::terms::class::Purpose;
 use crate::terms::{FAMILIES, LOGITS};
@@ -67,6 +67,10 @@ pub(crate) fn compute(
     matches: &mut [i32],
     scratch: &mut Scratch,
 ) -> Result<Report> {
+    let (matches, places) = matches.split_at_mut(step.layout.reported_queries);
+    let further = score::match_layers(step, matches, scratch)?;
+    further.write(step, places);
+    let step = &Step { further: Some(&further), ..*step };
     let mut copies = shared::copies(step.layout, !gradients.is_empty())?;
     let mut places = shared::places(gradients, &mut copies, step.layout);
     let report = compute_all(step, given, &mut places, matches, scratch)?;
@@ -91,7 +95,8 @@ fn compute_all(
     let mut sums = vec![Sums::default(); slots.len()];
     let mut class = vec![ClassNormalizer::default(); slots.len()];
     let mut normalizers = vec![[1.0; FAMILIES.len()]; slots.len()];
-    let first_pairs = step.first_pairs()?;
+    slots.iter().filter(|slot| Stage::Own.takes(slot)).for_each(|slot| take_over(step, slot, matches));
+    let first_pairs = step.first_pairs(matches)?;
     let has_late = slots.iter().any(|slot| setup.late(&slot.active).is_some());
     let mut quality = std::mem::take(&mut scratch.quality);
     quality.resize(if has_late { matches.len() } else { 0 }, 0.0);
@@ -203,6 +208,10 @@ fn compute_all(
 /// # Errors
 /// As [`compute`].
 pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut Scratch) -> Result<Report> {
+    let (matches, places) = matches.split_at_mut(step.layout.reported_queries);
+    let further = score::match_layers(step, matches, scratch)?;
+    further.write(step, places);
+    let step = &Step { further: Some(&further), ..*step };
     let (setup, layout) = (step.setup, step.layout);
     let slots = &layout.slots;
     let mut report = Report::new(step.views.total(), layout.images, slots.len());
@@ -302,6 +311,7 @@ fn compute_image(
     let Scratch { read, cost, solve, sorted, losses, .. } = scratch;
     let read = find(setup, image, purpose, job.matches, (read, cost, solve), &mut job.non_finite)?;
     sorted.set(job.matches, read.left_out);
+    sorted.add(step.further_pairs(image.slot, image.image));
     let out = ImageOutputs { gradients: job.gradients.as_mut(), quality: job.quality.as_deref_mut() };
     job.sums = losses::image(setup, image, read, sorted, &scales, out, losses);
     divisors.iter().for_each(|divisors| job.sums.divide(divisors));
@@ -331,7 +341,11 @@ fn find<'a>(
     let read = read::read(setup, image, purpose, read, counts)?;
     if image.is_optimal {
         let cost = cost::cost(setup, image, &read, cost, counts)?;
-        matching::solve(setup.level, image, cost, matches, solve)?;
+        if image.slot.is_fixed {
+            fixed::solve(setup.level, image, cost, matches, solve)?;
+        } else {
+            matching::solve(setup.level, image, cost, matches, solve)?;
+        }
     }
     ignore::mark(setup, image, &read.rows, matches);
     Ok(read)
@@ -370,7 +384,7 @@ fn union_losses(
     Ok(())
 }
 
-/// Writes a layer's matching where it is known.
+/// Writes a layer's matching as far as it is known.
 fn take_over(step: &Step<'_>, slot: &Slot, matches: &mut [i32]) {
     if let Some(source) = &slot.source {
         matches.copy_within(source.clone(), slot.matches.start);
@@ -382,9 +396,10 @@ fn take_over(step: &Step<'_>, slot: &Slot, matches: &mut [i32]) {
 /// What is known of a layer's class normaliser before its images are read.
 fn before_matching(step: &Step<'_>, slot: &Slot, pairs: usize, matches: &[i32]) -> ClassNormalizer {
     let part = &step.layout.parts[slot.part];
+    let known = Known::of(slot, slot.is_optimal());
     let image = |image| {
         let query_weights = step.inputs.query_weights(step.layout, slot, image);
-        (step.views.image(image, part.class_agnostic), slot.is_optimal(), query_weights)
+        (step.views.image(image, part.class_agnostic), known, query_weights)
     };
     let images = (0..step.layout.images).map(image);
     ClassNormalizer::new(step.setup, part, step.views.total(), pairs, images, &matches[slot.matches.clone()])

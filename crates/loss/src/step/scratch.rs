@@ -3,7 +3,7 @@
 use lsap::memory::{GiveBack, KEPT, held};
 use lsap::{Interrupt, Interruptible};
 
-use super::{cost, distill, losses, matching, read};
+use super::{cost, distill, losses, matching, read, score};
 
 /// Buffers of one thread. Holds nothing between calls but its capacity.
 #[derive(Debug, Default)]
@@ -13,6 +13,7 @@ pub struct Scratch {
     pub(crate) read: read::ReadBuffers,
     pub(crate) cost: cost::CostBuffers,
     pub(crate) solve: matching::MatchBuffers,
+    pub(crate) score: score::ScoreBuffers,
     pub(crate) sorted: matching::Sorted,
     pub(crate) losses: losses::LossBuffers,
     pub(crate) distill: distill::DistillBuffers,
@@ -23,9 +24,9 @@ pub struct Scratch {
 
 impl GiveBack for Scratch {
     fn give_back(&mut self) {
-        let Self { read, cost, solve, losses, distill, roles, quality, .. } = &*self;
+        let Self { read, cost, solve, score, losses, distill, roles, quality, .. } = &*self;
         // the others grow with the queries, far less than these
-        let stages = read.held() + cost.held() + solve.held() + losses.held() + distill.held();
+        let stages = read.held() + cost.held() + solve.held() + score.held() + losses.held() + distill.held();
         let bytes = stages + held(roles) + held(quality);
         if bytes > KEPT {
             *self = Self { interrupt: self.interrupt.take(), ..Self::default() };

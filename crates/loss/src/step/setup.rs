@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lsap::memory;
 use simd::Level;
 
-use crate::config::{Config, IGNORE_OVERLAP, IGNORE_THRESHOLD, NON_FINITE};
+use crate::config::{Config, IGNORE_OVERLAP, IGNORE_THRESHOLD, IMAGE_GATE, NON_FINITE};
 use crate::error::{Error, Result};
 use crate::terms::class::ClassTerm;
 use crate::terms::divisor::{self, Divisor, NORMALIZATION};
@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     families: Vec<Built>,
     pub cost: Weights,
     pub weights: Weights,
+    /// Whether images without a visible target add nothing to the class term.
+    pub gates_images: bool,
     /// Whether queries that are not finite are left out, rather than refused.
     pub leaves_out: bool,
     /// What the terms of each family are divided by.
@@ -69,6 +71,7 @@ impl Setup {
                 let word = own.and_then(|info| options.given_word(info));
                 Divisor::of(word.unwrap_or(options.word(&NORMALIZATION)))
             }),
+            gates_images: options.flag(&IMAGE_GATE),
             leaves_out: options.word(&NON_FINITE) == "worst",
             ignore: (overlap, options.number(&IGNORE_THRESHOLD)),
         })

@@ -2,12 +2,14 @@
 
 use lsap::Threads;
 
+use super::fixed;
 use super::image::Image;
 use super::inputs::Inputs;
 use super::jobs::Job;
 use super::losses::{FamilyNormalizers, Scales};
 use super::part::Part;
 use super::plan::{Layout, Slot};
+use super::score::Further;
 use super::setup::Setup;
 use crate::batch::Views;
 use crate::error::{Array, Error, Result};
@@ -22,6 +24,8 @@ pub(crate) struct Step<'a> {
     pub layout: &'a Layout,
     pub inputs: &'a Inputs<'a>,
     pub views: &'a Views<'a>,
+    /// The pairs beyond the first of each query, once layers are matched by score.
+    pub further: Option<&'a Further>,
     /// Shared ones, and how many of them at most; the caller's alone if absent.
     pub threads: Option<&'a (Threads, usize)>,
 }
@@ -40,11 +44,11 @@ impl<'a> Step<'a> {
     }
 
     /// For each layer and image the number of its first pair among all of the layer's, image by image and in the order of the
-    /// queries; empty where nothing belongs to pairs.
+    /// queries; empty where nothing belongs to pairs. `matches`: of all layers, as far as they are known.
     ///
     /// # Errors
     /// [`Error::Length`](crate::Error::Length) where there is something for more or fewer pairs.
-    pub fn first_pairs(&self) -> Result<Vec<usize>> {
+    pub fn first_pairs(&self, matches: &[i32]) -> Result<Vec<usize>> {
         let layout = self.layout;
         let of_pairs: Vec<_> = (0..MAX_FIELDS).filter(|&field| OWNERS[field] == Owner::Pair).collect();
         let has = |slot: &Slot| of_pairs.iter().any(|&field| layout.layers[slot.tensors].tensors[field].is_some());
@@ -59,7 +63,7 @@ impl<'a> Step<'a> {
             for image in 0..layout.images {
                 for &slot in &sharing {
                     first_pairs[slot * layout.images + image] = next;
-                    next += self.pairs_of(&layout.slots[slot], image);
+                    next += self.pairs_of(&layout.slots[slot], image, matches);
                 }
             }
             let layer = &layout.layers[tensors];
@@ -77,17 +81,27 @@ impl<'a> Step<'a> {
         Ok(first_pairs)
     }
 
-    /// How many pairs the matching of an image has, before it is solved.
-    fn pairs_of(&self, slot: &Slot, image: usize) -> usize {
+    /// How many pairs the matching of an image has. `matches`: of all layers, as far as they are known.
+    fn pairs_of(&self, slot: &Slot, image: usize, matches: &[i32]) -> usize {
         let part = &self.layout.parts[slot.part];
         if let Some(source) = &slot.source {
             let its = self.layout.slots.iter().find(|other| other.matches == *source);
-            return its.map_or(0, |its| self.pairs_of(its, image));
+            return its.map_or(0, |its| self.pairs_of(its, image, matches));
         }
-        let Some(given) = self.inputs.given(slot) else { return part.pairs(self.views.count(image)) };
-        let own = &given[image * part.queries.len()..][..part.queries.len()];
+        let own = &matches[slot.matches_of(image, part.queries.len())];
+        if slot.is_fixed {
+            return fixed::pairs(part, &self.views.image(image, false), own);
+        }
+        if slot.is_optimal() {
+            return part.pairs(self.views.count(image));
+        }
         let is_pair = |target: i32| usize::try_from(target).is_ok_and(|target| !self.views.is_ignored(image, target));
-        own.iter().filter(|&&target| is_pair(target)).count()
+        own.iter().filter(|&&target| is_pair(target)).count() + self.further_pairs(slot, image).len()
+    }
+
+    /// The pairs of an image beyond the first of each query.
+    pub fn further_pairs(&self, slot: &Slot, image: usize) -> &'a [(usize, usize)] {
+        self.further.map_or(&[], |further| further.of(slot, image))
     }
 
     /// Weights of a part's terms: its own, or else the criterion's.
@@ -95,21 +109,10 @@ impl<'a> Step<'a> {
         part.weights.unwrap_or(self.setup.weights)
     }
 
-    /// How many pairs the matching of a layer has. `matches`: that matching, where it is not to be solved.
+    /// How many pairs the matching of a layer has. `matches`: of all layers, as far as they are known.
     pub fn pairs(&self, slot: usize, matches: &[i32]) -> usize {
         let slot = &self.layout.slots[slot];
-        let part = &self.layout.parts[slot.part];
-        let queries = part.queries.len();
-        let images = 0..self.layout.images;
-        if slot.is_optimal() {
-            return images.map(|image| part.pairs(self.views.count(image))).sum();
-        }
-        let is_pair = |image: usize, &target: &i32| {
-            usize::try_from(target).is_ok_and(|target| !self.views.is_ignored(image, target))
-        };
-        let of =
-            |image: usize| matches[slot.matches_of(image, queries)].iter().filter(move |target| is_pair(image, target));
-        images.map(|image| of(image).count()).sum()
+        (0..self.layout.images).map(|image| self.pairs_of(slot, image, matches)).sum()
     }
 
     /// What the terms of a layer are multiplied by in the gradient. `class`: what the class term is multiplied by, beyond its

@@ -70,7 +70,7 @@ pub(crate) struct Background {
 pub(crate) struct PositiveInputs<'a> {
     pub logits: Logits<'a>,
     pub targets: &'a ImageTargets<'a>,
-    /// Query and target, in the order of the queries.
+    /// Query and target, in the order of the queries, of which one may have several pairs in sigmoid classification.
     pub pairs: &'a [(usize, usize)],
     /// `[pairs]`: how well each agrees by [`ClassTerm::measure`], where the kind needs that.
     pub quality: &'a [f64],

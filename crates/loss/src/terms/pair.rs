@@ -163,6 +163,17 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
     /// The rule that a finite row of a field of the targets breaks.
     fn check_target(&self, index: usize, row: &[f32]) -> Option<Broken>;
 
+    /// Whether a target has what the terms compare; if not, it has no term, costs nothing, and a pair of it agrees as well as can
+    /// be. `targets`: the rows of which it is one.
+    fn knows(&self, _targets: FieldRows<'_>, _target: usize) -> bool {
+        true
+    }
+
+    /// Whether a target can be seen at all, as a box without any area cannot.
+    fn is_visible(&self, _targets: FieldRows<'_>, _target: usize) -> bool {
+        true
+    }
+
     /// Whether no row of a field of the targets breaks a rule.
     fn targets_hold(&self, index: usize, rows: std::slice::ChunksExact<'_, f32>) -> bool {
         rows.into_iter().all(|row| self.check_target(index, row).is_none())

@@ -62,6 +62,8 @@ impl Default for Conditions<'_> {
 pub struct Outcome {
     pub report: Report,
     pub matches: Vec<i32>,
+    /// Pairs beyond the first of each query: slot, image, query and target.
+    pub further: Vec<[usize; 4]>,
     /// By each tensor; empty where there is none.
     pub gradients: Vec<Vec<f32>>,
 }
@@ -85,7 +87,11 @@ impl Planes {
 impl Outcome {
     /// For comparing bit for bit: numbers as text tell all but the digits of NaN.
     pub fn bits(&self) -> (String, &[i32], Vec<Vec<u32>>) {
-        (format!("{:?}", self.report), &self.matches, self.gradients.iter().map(|values| bits(values)).collect())
+        (
+            format!("{:?} {:?}", self.report, self.further),
+            &self.matches,
+            self.gradients.iter().map(|values| bits(values)).collect(),
+        )
     }
 }
 
@@ -131,21 +137,51 @@ impl Case {
         let length = |tensor: usize| self.tensors.get(tensor).map_or(0, Vec::len);
         let mut written: Vec<_> = wanted.iter().map(|&tensor| vec![f32::NAN; length(tensor)]).collect();
         let mut places: Vec<_> = written.iter_mut().map(Vec::as_mut_slice).collect();
-        let mut matches = vec![i32::MIN; plan.reported_queries()];
+        let mut matches = vec![i32::MIN; self.entries(&plan)?];
         let compute =
             |inputs: &Inputs<'_>| plan.compute(inputs, conditions.normalizers, &mut places, &mut matches, scratch);
         let report = self.with_inputs(compute)?;
         let mut gradients = vec![Vec::new(); self.tensors.len()];
         wanted.into_iter().zip(written).for_each(|(tensor, gradient)| gradients[tensor] = gradient);
-        Ok(Outcome { report, matches, gradients })
+        let (matches, further) = self.split(&plan, matches);
+        Ok(Outcome { report, matches, further, gradients })
+    }
+
+    /// Entries of matchings and of further pairs.
+    fn entries(&self, plan: &Plan) -> Result<usize> {
+        self.with_inputs(|inputs| Ok(plan.reported_queries() + plan.further_pairs(&inputs.targets)))
+    }
+
+    /// Tells matchings from further pairs.
+    fn split(&self, plan: &Plan, mut matches: Vec<i32>) -> (Vec<i32>, Vec<[usize; 4]>) {
+        let tail = matches.split_off(plan.reported_queries());
+        let (mut further, mut slot, mut rest) = (Vec::new(), 0, &tail[..]);
+        for part in &self.structure.parts {
+            for layer in 0..part.layers.len() {
+                let rule = |layer: usize| part.rules.get(layer).map_or(Matching::Optimal, |rule| rule.matching);
+                let most = match (rule(layer), part.queries.len() / part.groups) {
+                    (Matching::Of(source), each) => most_of(rule(source), each),
+                    (own, each) => most_of(own, each),
+                };
+                for image in 0..self.structure.images {
+                    let (own, others) = rest.split_at(2 * part.groups * most * self.range(image).len());
+                    let pairs = own.chunks_exact(2).filter(|pair| pair[0] >= 0);
+                    further.extend(pairs.map(|pair| [slot, image, pair[0] as usize, pair[1] as usize]));
+                    rest = others;
+                }
+                slot += 1;
+            }
+        }
+        assert!(rest.is_empty());
+        (matches, further)
     }
 
     /// The matching alone.
     pub fn match_under(&self, conditions: &Conditions<'_>, scratch: &mut Scratch) -> Result<(Report, Vec<i32>)> {
         let plan = self.plan(conditions.level, conditions.threads)?;
-        let mut matches = vec![i32::MIN; plan.reported_queries()];
+        let mut matches = vec![i32::MIN; self.entries(&plan)?];
         let report = self.with_inputs(|inputs| plan.match_targets(inputs, &mut matches, scratch))?;
-        Ok((report, matches))
+        Ok((report, self.split(&plan, matches).0))
     }
 
     /// The matching cost of all layers and images.
@@ -256,7 +292,7 @@ impl Case {
         for part in &self.structure.parts {
             let queries = part.queries.len();
             for rule in &part.rules {
-                if rule.matching == Matching::Given {
+                if matches!(rule.matching, Matching::Given | Matching::Fixed) {
                     let layer;
                     (layer, given) = given.split_at(images * queries);
                     case.given.extend_from_slice(&layer[image * queries..][..queries]);
@@ -269,6 +305,14 @@ impl Case {
             }
         }
         case
+    }
+}
+
+/// The most pairs of a target that a rule allows.
+fn most_of(matching: Matching, queries: usize) -> usize {
+    match matching {
+        Matching::Score(score) => score.top.min(queries as f64) as usize,
+        _ => 0,
     }
 }
 

@@ -25,7 +25,8 @@ pub fn terms_and_gradients(case: &Case) -> Outcome {
         assert_eq!(found.class_error.is_nan(), values.class_error.is_nan());
         assert!(found.class_error.is_nan() || (found.class_error - values.class_error).abs() < 1e-9, "class error");
         assert_near(found.cardinality_error, values.cardinality_error, 1e-12, "cardinality error");
-        assert_eq!(found.counts.pairs, layer.own.iter().filter(|&&target| target >= 0).count());
+        let pairs = layer.own.iter().filter(|&&target| target >= 0).count() + layer.further.len();
+        assert_eq!(found.counts.pairs, pairs);
         if let Some(numbers) = definition.taught(layer) {
             assert_eq!(found.counts.distilled.map(|count| count as f64), numbers);
         }
@@ -70,7 +71,9 @@ pub fn matchings(case: &Case) {
     let definition = Definition::new(case, &outcome);
     for layer in &definition.layers {
         let (queries, length) = (definition.queries(layer), definition.part(layer).queries.len());
-        let given = (layer.matching(case) == Matching::Given).then(|| layer.given(case, &definition.layers));
+        let is_fixed = layer.matching(case) == Matching::Fixed;
+        let given = matches!(layer.matching(case), Matching::Given | Matching::Fixed);
+        let given = given.then(|| layer.given(case, &definition.layers));
         for image in 0..case.structure.images {
             let first = case.range(image).start;
             let matches = of_image(&outcome.matches[layer.matches.clone()], case.structure.images, image, length);
@@ -80,6 +83,13 @@ pub fn matchings(case: &Case) {
                 match (&given, layer.matching(case)) {
                     (Some(given), _) => {
                         let expected = match given[query] {
+                            // free queries are looked at below
+                            -1 if is_fixed => match target {
+                                target if target < 0 && lies_on => -2,
+                                target => target.max(-1),
+                            },
+                            -3 if lies_on => -2,
+                            -3 => -1,
                             -1 if lies_on => -2,
                             target if target >= 0 && case.is_ignored(first + target as usize) => -2,
                             other => other,
@@ -92,8 +102,9 @@ pub fn matchings(case: &Case) {
                     _ => {}
                 }
             }
-            if layer.matching(case) == Matching::Optimal {
-                least_cost(case, &definition, layer, &queries, (image, &matches));
+            if is_fixed || layer.matching(case) == Matching::Optimal {
+                let fixed = given.as_ref().map(|given| &given[image * length..][..length]);
+                least_cost(case, &definition, layer, &queries, (image, &matches), fixed);
             }
         }
     }
@@ -105,6 +116,7 @@ fn least_cost(
     layer: &DefinedLayer,
     queries: &Table,
     (image, matches): (usize, &[i32]),
+    fixed: Option<&[i32]>,
 ) {
     let (part, range) = (definition.part(layer), case.range(image));
     let kept: Vec<_> = range.clone().filter(|&target| !case.is_ignored(target)).collect();
@@ -114,13 +126,22 @@ fn least_cost(
         let cost = |query: usize, target: usize| {
             definition.cost(layer, queries, image * matches.len() + group * each + query, target, false)
         };
-        let matched = matches[group * each..][..each].iter().enumerate();
+        let fixed = fixed.map(|fixed| &fixed[group * each..][..each]);
+        let is_free = |query: usize| fixed.is_none_or(|fixed| fixed[query] == -1);
+        // what fixed pairs leave
+        let mut repeated = repeated.clone();
+        for target in fixed.into_iter().flatten().filter_map(|&target| usize::try_from(target).ok()) {
+            if let Some(at) = repeated.iter().position(|&other| other == range.start + target) {
+                repeated.remove(at);
+            }
+        }
+        let matched = matches[group * each..][..each].iter().enumerate().filter(|&(query, _)| is_free(query));
         let matched = matched.filter_map(|(query, &target)| Some((query, range.start + usize::try_from(target).ok()?)));
         let pairs: Vec<_> = matched.collect();
         let found: f64 = pairs.iter().map(|&(query, target)| cost(query, target)).sum();
         // dynamic programming over sets of targets; the fewer of the two sides are all matched
         let mut best = vec![(0usize, 0.0f64); 1 << repeated.len()];
-        for query in 0..each {
+        for query in (0..each).filter(|&query| is_free(query)) {
             let costs: Vec<_> = repeated.iter().map(|&target| cost(query, target)).collect();
             for set in (1..best.len()).rev() {
                 for k in (0..repeated.len()).filter(|k| set >> k & 1 == 1) {
@@ -135,6 +156,83 @@ fn least_cost(
         let (count, least) = best[best.len() - 1];
         assert_eq!(count, pairs.len(), "every query or every target is matched");
         assert_near(found, least, 1e-5, "total cost of the matching");
+    }
+}
+
+/// Pairs that are chosen by score are those of the definition, where no score is too near to what it is compared with.
+pub fn chosen_by_score(case: &Case) {
+    const NEAR: f64 = 1e-5;
+    let outcome = case.run().expect("a valid case");
+    let definition = Definition::new(case, &outcome);
+    for layer in &definition.layers {
+        let Matching::Score(score) = layer.matching(case) else { continue };
+        let (queries, part) = (definition.queries(layer), definition.part(layer));
+        let (length, each) = (part.queries.len(), part.queries.len() / part.groups);
+        for (image, group) in (0..case.structure.images).flat_map(|b| (0..part.groups).map(move |g| (b, g))) {
+            let (range, first) = (case.range(image), image * length + group * each);
+            let kept: Vec<_> = range.clone().filter(|&target| !case.is_ignored(target)).collect();
+            let s = |query: usize, target: usize| {
+                let row = queries.row(first + query);
+                let labels = definition.labels(layer, target);
+                let p = |&label: &i32| 1.0 / (1.0 + (-row.field("logits")[label as usize]).exp());
+                let p = labels.iter().map(p).sum::<f64>() / labels.len() as f64;
+                let quality = if definition.is_known(target) { definition.quality(layer, row, target) } else { 0.0 };
+                score.class * p + score.overlap * quality
+            };
+            let mut expected = Vec::new();
+            let mut is_near = false;
+            if score.quantile {
+                for &target in &kept {
+                    let own: Vec<_> = (0..each).map(|query| s(query, target)).collect();
+                    let mut sorted = own.clone();
+                    sorted.sort_by(f64::total_cmp);
+                    let place = (each as f64 - 1.0) * (1.0 - score.top / each as f64);
+                    let between = |place: f64| {
+                        let below = place as usize;
+                        sorted[below] + (place - below as f64) * (sorted[(below + 1).min(each - 1)] - sorted[below])
+                    };
+                    let limit = if score.top > each as f64 { f64::NEG_INFINITY } else { between(place) };
+                    let limit = limit.max(score.threshold);
+                    let on_limit = place.fract() == 0.0 && own.contains(&limit);
+                    is_near |= own.iter().any(|s| (s - limit).abs() < NEAR && !(on_limit && *s == limit));
+                    expected.extend((0..each).filter(|&query| own[query] > limit).map(|query| (query, target)));
+                }
+            } else {
+                for query in (0..each).filter(|_| !kept.is_empty()) {
+                    let best = kept.iter().copied().reduce(|a, b| if s(query, b) > s(query, a) { b } else { a });
+                    let best = best.expect("a target");
+                    is_near |= kept.iter().any(|&t| t != best && (s(query, t) - s(query, best)).abs() < NEAR);
+                    is_near |= (s(query, best) - score.threshold).abs() < NEAR;
+                    expected.extend((s(query, best) >= score.threshold).then_some((query, best)));
+                }
+            }
+            for &target in kept.iter().filter(|_| score.at_least_one) {
+                let best = (0..each).reduce(|a, b| if s(b, target) > s(a, target) { b } else { a }).expect("a query");
+                is_near |= (0..each).any(|query| query != best && (s(query, target) - s(best, target)).abs() < NEAR);
+                if !expected.contains(&(best, target)) {
+                    expected.push((best, target));
+                }
+            }
+            for &target in kept.iter().filter(|_| !score.quantile) {
+                let mut own: Vec<_> = expected.iter().filter(|pair| pair.1 == target).map(|pair| pair.0).collect();
+                own.sort_by(|&a, &b| s(b, target).total_cmp(&s(a, target)));
+                is_near |= own.windows(2).any(|pair| (s(pair[0], target) - s(pair[1], target)).abs() < NEAR);
+                let out: Vec<_> = own.into_iter().skip(score.top.min(1e9) as usize).collect();
+                expected.retain(|pair| pair.1 != target || !out.contains(&pair.0));
+            }
+            if is_near {
+                continue;
+            }
+            expected.sort_unstable();
+            let mut found = Vec::new();
+            for query in 0..each {
+                let own = layer.own[first + query];
+                let all = std::iter::once(own).filter(|&target| target >= 0).chain(layer.further_of(first + query));
+                found.extend(all.map(|target| (query, range.start + target as usize)));
+            }
+            assert!(found.is_sorted(), "by query, then target: {found:?}");
+            assert_eq!(found, expected, "image {image}, group {group}");
+        }
     }
 }
 
@@ -241,7 +339,7 @@ pub fn not_finite(case: &Case, at: f64, value: f32) {
     for (place, tensor) in case.places().into_iter().zip(&mut case.tensors) {
         tensor[query * place.width + place.width / 2] = value;
     }
-    let Outcome { report, matches, gradients } = case.run().expect("it is left out");
+    let Outcome { report, matches, gradients, .. } = case.run().expect("it is left out");
     let mut expected = vec![0; query_fields().count()];
     case.places().iter().for_each(|place| expected[place.field] = 1);
     assert_eq!(report.non_finite.fields[..], expected, "values of each field");

@@ -5,7 +5,7 @@ use std::ops::Range;
 use hungarian_loss::{Form, Matching, Part, Weights, describe, query_fields, target_fields, terms};
 
 use super::case::{Case, Outcome, Planes, TensorPlace};
-use super::reference::{LateReference, PairReference, REFERENCES, Row, Table, Terms, classes, of};
+use super::reference::{LateReference, PairReference, REFERENCES, Row, Table, Terms, boxes, classes, of};
 use super::settings::Settings;
 
 /// The definition of a case's outcome.
@@ -32,6 +32,8 @@ pub struct DefinedLayer {
     /// What the class term looks at, and what all others do.
     pub own: Vec<i32>,
     pairs: Vec<i32>,
+    /// Further pairs: the row among `[images, queries]`, and the target in its image.
+    pub further: Vec<(usize, i32)>,
     /// What the terms are divided by, but for those between layers, where that is the number of pairs: of its own, and of those
     /// that the families use that follow the union matching; and whether these are that matching's, which divide all such families.
     own_count: f64,
@@ -125,14 +127,43 @@ impl<'a> Definition<'a> {
                 let x = there(query.field("logits"));
                 let own = self.target(image, layer.own[row]);
                 let labels = own.map_or(Vec::new(), |target| self.positives(layer, target, &columns));
+                let further: Vec<_> = layer.further_of(row).filter_map(|target| self.target(image, target)).collect();
                 objects += f64::from(u8::from(classes::is_object(&settings, &x)));
-                let soft = own.map_or(Vec::new(), |_| soft.pop().expect("one for each positive"));
+                let own_soft = own.map_or(Vec::new(), |_| soft.pop().expect("one for each positive"));
+                let further_soft: Vec<_> = further.iter().map(|_| soft.pop().expect("one for each positive")).collect();
                 if layer.own[row] != -2 {
-                    let quality = own.map_or(0.0, |target| self.quality(layer, fixed, target));
                     let background = self.query_weight(layer, row);
-                    let weight = own.map_or(1.0, |target| self.weight(target));
-                    let known = classes::Known { labels: &labels, quality, soft: &soft, weight, background };
-                    sums[0] += classes::value(&settings, &known, &x, &there(fixed.field("logits")));
+                    let of_query = |labels: &[(usize, f64)], quality: f64, soft: &[f64], weight: f64| {
+                        let known = classes::Known { labels, quality, soft, weight, background };
+                        classes::value(&settings, &known, &x, &there(fixed.field("logits")))
+                    };
+                    let nothing = of_query(&[], 0.0, &[], 1.0);
+                    let of_pair = |target: usize, soft: &[f64]| {
+                        let quality = self.quality(layer, fixed, target);
+                        of_query(&self.positives(layer, target, &columns), quality, soft, self.weight(target))
+                    };
+                    match own {
+                        None => sums[0] += nothing,
+                        Some(own) if further.is_empty() => sums[0] += of_pair(own, &own_soft),
+                        Some(own) => {
+                            // of each label the pair that has the greatest value
+                            let mut best: std::collections::BTreeMap<usize, (f64, f64)> = Default::default();
+                            let softs = std::iter::once(&own_soft).chain(&further_soft);
+                            for (&target, soft) in std::iter::once(&own).chain(&further).zip(softs) {
+                                let (quality, weight) = (self.quality(layer, fixed, target), self.weight(target));
+                                for (k, label) in self.positives(layer, target, &columns).into_iter().enumerate() {
+                                    let t = soft.get(k).copied().unwrap_or(quality);
+                                    let value =
+                                        of_query(&[label], quality, soft.get(k..=k).unwrap_or_default(), weight);
+                                    let known = best.entry(label.0).or_insert((f64::NEG_INFINITY, 0.0));
+                                    if t > known.0 {
+                                        *known = (t, value - nothing);
+                                    }
+                                }
+                            }
+                            sums[0] += nothing + best.values().map(|(_, gain)| gain).sum::<f64>();
+                        }
+                    }
                     if !settings.is_sigmoid() {
                         class_weight += classes::weight(&settings, &labels, background);
                     }
@@ -142,13 +173,24 @@ impl<'a> Definition<'a> {
                     let largest = classes::largest(&x);
                     correct += f64::from(u8::from(labels.iter().any(|&(label, _)| label == largest)));
                 }
-                if let Some(target) = self.target(image, layer.pairs[row]) {
+                for target in self.target(image, layer.pairs[row]).into_iter().chain(further.iter().copied()) {
                     let factor = factors.pop().expect("one for each pair");
                     self.add_pair(layer, (query, fixed), (target, true), factor, &mut sums);
                 }
-                if let Some(target) = self.target(image, layer.own[row]) {
+                for target in self.target(image, layer.own[row]).into_iter().chain(further.iter().copied()) {
                     self.add_pair(layer, (query, fixed), (target, false), 1.0, &mut sums);
                 }
+                for target in further {
+                    matched += 1.0;
+                    let (labels, largest) = (self.positives(layer, target, &columns), classes::largest(&x));
+                    correct += f64::from(u8::from(labels.iter().any(|&(label, _)| label == largest)));
+                }
+            }
+            let mut seen = self.case.range(image).filter(|&target| !self.case.is_ignored(target));
+            let has_boxes = self.pair_references(layer).any(|(name, _)| name == "boxes");
+            let is_seen = |target| !has_boxes || boxes::is_visible(&layer.settings, self.targets.row(target));
+            if layer.settings.flag("imageGate") && !seen.any(is_seen) {
+                sums[0] = 0.0;
             }
             let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target));
             let of_target = |target: usize| match settings.is_sigmoid() {
@@ -162,7 +204,8 @@ impl<'a> Definition<'a> {
                 sums[0] /= self.copies_of(layer, labels);
             }
             for (place, family) in term_families() {
-                if !layer.is_union && layer.settings.normalization(family) == "per-image" {
+                let is_divided = layer.is_union && of(family).family().follows_union;
+                if !is_divided && layer.settings.normalization(family) == "per-image" {
                     sums[place] /= self.copies_of(layer, kept as f64);
                 }
             }
@@ -173,7 +216,9 @@ impl<'a> Definition<'a> {
         let class_normalizer = match layer.settings.word("classification.normalization") {
             "weighted-mean" => class_weight,
             "num-boxes" => self.normalizer(self.part(layer)),
-            "num-pairs" => layer.own.iter().filter(|&&target| target >= 0).count().max(1) as f64,
+            "num-pairs" => {
+                (layer.own.iter().filter(|&&target| target >= 0).count() + layer.further.len()).max(1) as f64
+            }
             "num-labels" => self.copies_of(layer, labels_of_all),
             "per-image" => images,
             _ => images * least_queries.max(queries as f64),
@@ -311,8 +356,13 @@ impl<'a> Definition<'a> {
         usize::try_from(number).ok().map(|target| self.case.range(image).start + target)
     }
 
+    /// Whether the box of a target is known.
+    pub fn is_known(&self, target: usize) -> bool {
+        boxes::is_known(self.targets.row(target))
+    }
+
     /// How well a pair agrees, where anything says so.
-    fn quality(&self, layer: &DefinedLayer, query: Row<'_>, target: usize) -> f64 {
+    pub fn quality(&self, layer: &DefinedLayer, query: Row<'_>, target: usize) -> f64 {
         let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
         able.map_or(0.0, |(_, pair)| pair.quality(&layer.settings, query, self.targets.row(target)))
     }
@@ -385,8 +435,11 @@ impl<'a> Definition<'a> {
         let image = rows.start / self.part(layer).queries.len().max(1);
         let columns = self.columns(layer, image);
         let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
-        let positive = |row: usize| {
-            let target = self.target(image, matches[row])?;
+        let targets_of = |row: usize| {
+            let all = std::iter::once(matches[row]).chain(layer.further_of(row));
+            all.filter_map(|target| self.target(image, target)).map(move |target| (row, target)).collect::<Vec<_>>()
+        };
+        let positive = |(row, target): (usize, usize)| {
             let (query, known) = (fixed.row(row), self.targets.row(target));
             let quality = able.map_or(0.0, |(_, pair)| match classes::takes_giou(&layer.settings) {
                 true => pair.raised_giou(&layer.settings, query, known),
@@ -394,9 +447,9 @@ impl<'a> Definition<'a> {
             });
             let labels = self.positives(layer, target, &columns);
             let x = columns.iter().map(|&column| query.field("logits")[column]).collect();
-            Some(classes::Positive { target, labels, quality, x })
+            classes::Positive { target, labels, quality, x }
         };
-        classes::soft_labels(&layer.settings, &rows.filter_map(positive).collect::<Vec<_>>())
+        classes::soft_labels(&layer.settings, &rows.flat_map(targets_of).map(positive).collect::<Vec<_>>())
     }
 
     /// The terms of a pair that follow the union matching, or those that do not. `factor`: of its rank.
@@ -464,7 +517,11 @@ impl<'a> Definition<'a> {
                 let mut settings = if is_narrow { self.case.settings.narrow() } else { self.case.settings.clone() };
                 settings.weights = part.weights.unwrap_or(settings.weights);
                 let own = &outcome.matches[matches.clone()];
-                let pair_count = own.iter().filter(|&&target| target >= 0).count() as f64;
+                let queries = part.queries.len();
+                let further = outcome.further.iter().filter(|pair| pair[0] == self.layers.len());
+                let further: Vec<_> =
+                    further.map(|&[_, image, query, target]| (image * queries + query, target as i32)).collect();
+                let pair_count = (own.iter().filter(|&&target| target >= 0).count() + further.len()) as f64;
                 self.layers.push(DefinedLayer {
                     part: number,
                     layer,
@@ -473,6 +530,7 @@ impl<'a> Definition<'a> {
                     settings,
                     own: own.to_vec(),
                     pairs: own.to_vec(),
+                    further,
                     matches,
                     own_count: pair_count,
                     pair_count,
@@ -557,6 +615,11 @@ impl DefinedLayer {
         [paired as f64, others as f64]
     }
 
+    /// The targets of a row beyond the first.
+    pub fn further_of(&self, row: usize) -> impl Iterator<Item = i32> {
+        self.further.iter().filter(move |pair| pair.0 == row).map(|pair| pair.1)
+    }
+
     /// How its matching comes about.
     pub fn matching(&self, case: &Case) -> Matching {
         case.structure.parts[self.part].rules.get(self.layer).map_or(Matching::Optimal, |rule| rule.matching)
@@ -566,7 +629,8 @@ impl DefinedLayer {
     pub fn given(&self, case: &Case, all: &[Self]) -> Vec<i32> {
         let length = |layer: &Self| layer.matches.len();
         let before = all.iter().filter(|other| (other.part, other.layer) < (self.part, self.layer));
-        let start: usize = before.filter(|other| other.matching(case) == Matching::Given).map(length).sum();
+        let start: usize =
+            before.filter(|other| matches!(other.matching(case), Matching::Given | Matching::Fixed)).map(length).sum();
         case.given[start..start + length(self)].to_vec()
     }
 }

@@ -136,6 +136,13 @@ impl Sketch {
                     let all = self.counts.iter().flat_map(|&count| std::iter::repeat_n(count, part.queries.len()));
                     given.extend(all.map(|count| random.below(count + 2) as i32 - 2));
                 }
+                if rule.matching == Matching::Fixed {
+                    let mut first = 0;
+                    for &count in &self.counts {
+                        given.extend(fixed(random, part, count, ignored.get(first..first + count).unwrap_or_default()));
+                        first += count;
+                    }
+                }
                 if rule.has_cost {
                     costs.extend((0..part.queries.len() * total).map(|_| 4.0 * random.unit()));
                 }
@@ -227,6 +234,39 @@ impl Sketch {
         let column = |class: usize| class + usize::from(no_object.is_some_and(|column| class >= column));
         (0..count).map(|k| column((first + k * step) % classes) as i32).collect()
     }
+}
+
+/// Random fixed pairs of an image, queries that are left out, and excluded ones as far as targets do not lack them.
+fn fixed(random: &mut Random, part: &Part, count: usize, ignored: &[u8]) -> Vec<i32> {
+    let is_ignored = |target: usize| ignored.get(target) == Some(&1);
+    let (each, kept) = (part.queries.len() / part.groups, (0..count).filter(|&target| !is_ignored(target)).count());
+    let mut all = Vec::new();
+    for _ in 0..part.groups {
+        let mut group = vec![-1; each];
+        for query in 0..each {
+            let target = random.below(count.max(1));
+            let often = group.iter().filter(|&&other| other == target as i32).count();
+            let takes_part =
+                group.iter().filter(|&&other| other == -1 || other >= 0 && !is_ignored(other as usize)).count();
+            group[query] = match random.below(6) {
+                0 | 1 if count > 0 && (is_ignored(target) || often < part.repeat) => target as i32,
+                2 => -2,
+                _ => continue,
+            };
+            if group[query] >= 0 && is_ignored(group[query] as usize) && takes_part <= kept * part.repeat {
+                group[query] = -1;
+            }
+        }
+        for query in 0..each {
+            let takes_part =
+                group.iter().filter(|&&other| other == -1 || other >= 0 && !is_ignored(other as usize)).count();
+            if group[query] == -1 && takes_part > kept * part.repeat && random.below(2) == 0 {
+                group[query] = -3;
+            }
+        }
+        all.extend(group);
+    }
+    all
 }
 
 /// Cases of one part with the fields of some families, under any settings.

@@ -42,6 +42,35 @@ fn length(array: Array, expected: u64, actual: u64, shape: &[usize]) -> Error {
     Error::Length { array, expected, actual, shape: shape.to_vec() }
 }
 
+/// The same with fixed pairs in the place of the given matching.
+fn fixed(given: &[i32]) -> Case {
+    let mut case = case();
+    case.structure.parts[0].rules[1].matching = Matching::Fixed;
+    case.given = given.to_vec();
+    case
+}
+
+#[test]
+fn fixed_pairs_must_be_possible_and_leave_queries_for_all_targets() {
+    assert!(fixed(&[1, -1, -3, -3, -2, -1, -2, -1, -3]).run().is_ok());
+    let refused = |given: &[i32]| fixed(given).run().expect_err("it is refused");
+    let place = |image, query| QueryPlace { part: 0, layer: 1, image, query };
+    let error = refused(&[1, -1, 1, -1, -1, -1, -1, -1, -1]);
+    assert_eq!(error, Error::FixedTwice { place: place(0, 2), target: 1, repeat: 1 });
+    let text = "matching of part 0: target 1 is fixed again at layer 1, image 0, query 2; it may have one pair in a group of queries";
+    assert_eq!(error.to_string(), text);
+    let error = refused(&[-1, -3, -2, -1, -1, -1, -1, -1, -1]);
+    assert_eq!(error, Error::Infeasible { place: place(0, 1), targets: 2, queries: 1 });
+    let text = "matching of part 0: with query 1 of image 0 excluded, 2 targets have but 1 queries that may be matched";
+    assert_eq!(error.to_string(), text);
+    // as if they were not there
+    assert!(fixed(&[-1, -2, -2, -1, -1, -1, -1, -1, -1]).run().is_ok());
+    let error = refused(&[-4, -1, -1, -1, -1, -1, -1, -1, -1]);
+    assert_eq!(error, Error::Matching { place: place(0, 0), value: -4, targets: 2 });
+    let error = refused(&[2, -1, -1, -1, -1, -1, -1, -1, -1]);
+    assert_eq!(error, Error::Matching { place: place(0, 0), value: 2, targets: 2 });
+}
+
 #[test]
 fn lengths_of_tensors_are_those_of_the_plan() {
     let queries = |field| Array::Queries { part: 0, field };

@@ -3,3 +3,4 @@
 mod inputs;
 mod parts;
 mod plan;
+mod score;

@@ -48,7 +48,8 @@ impl RandomPart {
 }
 
 fn random_parts() -> impl Strategy<Value = RandomPart> {
-    let matching = prop_oneof![Just(Matching::Optimal), Just(Matching::Given), Just(Matching::Of(0))];
+    let matching =
+        prop_oneof![Just(Matching::Optimal), Just(Matching::Given), Just(Matching::Of(0)), Just(Matching::Fixed)];
     let numbers = (1usize..4, 1usize..4, 1usize..4, 1usize..3, 0.5..2.0, 0.0..2.0);
     (numbers, matching, any::<[bool; 6]>()).prop_map(|(numbers, matching, flags)| {
         let (each, groups, layers, repeat, factor, weight) = numbers;

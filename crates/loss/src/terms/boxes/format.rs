@@ -40,12 +40,16 @@ impl BoxFormat {
         if let Some(broken) = too_large(values, MAGNITUDE) {
             return Some(broken);
         }
-        let extent = |axis: usize| match self {
+        let axis = (0..2).find(|&axis| self.side(values, axis) < 0.0)?;
+        Some(Broken { at: axis + 2, rule: EXTENT })
+    }
+
+    /// The side of a box on an axis.
+    pub fn side(self, values: &[f32], axis: usize) -> f32 {
+        match self {
             Self::Cxcywh => values[axis + 2],
             Self::Xyxy => values[axis + 2] - values[axis],
-        };
-        let axis = (0..2).find(|&axis| extent(axis) < 0.0)?;
-        Some(Broken { at: axis + 2, rule: EXTENT })
+        }
     }
 
     /// Whether a rule is that of negative sides.

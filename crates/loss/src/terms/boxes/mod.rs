@@ -20,7 +20,10 @@ use simd::{Level, dispatch};
 use super::divisor;
 use super::family::{Built, Family, Places, Presence, TargetField, Term};
 use super::memory::TermMemory;
-use super::pair::{AgreementInputs, Broken, CostInputs, Measure, Overlap, PairOutputs, PairTerms, Pairs, only};
+use super::pair::{
+    AgreementInputs, Broken, ClassCosts, CostInputs, Measure, Overlap, PairFactors, PairOutputs, PairTerms, Pairs,
+    fill_class, only,
+};
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
 use pairs::MatchedBoxes;
@@ -30,7 +33,7 @@ use values::{BoxTerms, Geometry};
 pub(super) const FAMILY: Family = Family {
     name: "boxes",
     queries: &[BOXES],
-    targets: &[TargetField::rows(BOXES)],
+    targets: &[TargetField::rows(BOXES), TargetField::optional(HAS_BOX)],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
     options: &[
         &BOX_FORMAT,
@@ -53,6 +56,10 @@ pub(super) const FAMILY: Family = Family {
 pub(super) const TARGET_BOXES: &str = BOXES.name;
 
 const BOXES: Field = Field::row("boxes", &[Axis { name: "component", size: Some(COMPONENTS) }], true);
+
+/// 0 for a target whose box is not known, 1 for one whose box is: it has no term of boxes, and costs nothing in them. All are
+/// known in absence.
+const HAS_BOX: Field = Field::row("hasBox", &[Axis { name: "flag", size: Some(1) }], false);
 
 /// Added to every area and squared length that a term divides by, in cost and loss: 1e-6 in DAB-DETR and DINO, 0 in most
 /// others. With 0, a quotient whose divisor is 0 counts as 0.
@@ -121,40 +128,10 @@ struct BoxFamily {
     are_normalized: bool,
 }
 
-impl PairTerms for BoxFamily {
-    fn query_width(&self, _: usize, _: usize) -> usize {
-        COMPONENTS
-    }
-
-    fn target_width(&self, _: usize, _: usize) -> usize {
-        COMPONENTS
-    }
-
-    fn check_query(&self, _: usize, row: &[f32]) -> Option<Broken> {
-        let broken = self.geometry.format.broken_rule(row)?;
-        match BoxFormat::is_extent(&broken) {
-            true if self.clamps_sizes => None,
-            true => Some(Broken { rule: format::PREDICTED_EXTENT, ..broken }),
-            false => Some(broken),
-        }
-    }
-
-    fn check_target(&self, _: usize, row: &[f32]) -> Option<Broken> {
-        let outside = || format::outside(row).filter(|_| self.are_normalized);
-        self.geometry.format.broken_rule(row).or_else(outside)
-    }
-
-    fn lay_out(&self, level: Level, queries: FieldRows<'_>, layout: &mut Vec<f32>) -> bool {
-        lay_out(level, self.geometry.format, queries.get(self.queries), layout)
-    }
-
-    fn layout_width(&self, _: usize) -> usize {
-        cost::COLUMNS
-    }
-
-    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], _: &mut TermMemory) {
+impl BoxFamily {
+    /// The cost of targets whose boxes are known: `[targets, 4]`.
+    fn add_block(&self, level: Level, inputs: &CostInputs<'_>, targets: &[f32], block: &mut [f32]) {
         let weights = BoxTerms::of(inputs.weights);
-        let targets = inputs.targets.get(self.targets);
         match &inputs.class {
             Some(class) => {
                 let pair_weights = cost::PairWeights::new(&weights, class.weight, self.geometry);
@@ -171,7 +148,8 @@ impl PairTerms for BoxFamily {
         }
     }
 
-    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, _: &mut TermMemory) {
+    /// The terms of pairs whose targets' boxes are known.
+    fn add_known(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>) {
         let boxes = MatchedBoxes {
             predicted: pairs.queries.get(self.queries),
             targets: pairs.targets.get(self.targets),
@@ -183,6 +161,91 @@ impl PairTerms for BoxFamily {
         let terms = pairs::matched(level, self.geometry, boxes, &scale, out_of);
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
     }
+}
+
+impl PairTerms for BoxFamily {
+    fn query_width(&self, _: usize, _: usize) -> usize {
+        COMPONENTS
+    }
+
+    fn target_width(&self, index: usize, _: usize) -> usize {
+        if index == 0 { COMPONENTS } else { 1 }
+    }
+
+    fn check_query(&self, _: usize, row: &[f32]) -> Option<Broken> {
+        let broken = self.geometry.format.broken_rule(row)?;
+        match BoxFormat::is_extent(&broken) {
+            true if self.clamps_sizes => None,
+            true => Some(Broken { rule: format::PREDICTED_EXTENT, ..broken }),
+            false => Some(broken),
+        }
+    }
+
+    fn check_target(&self, index: usize, row: &[f32]) -> Option<Broken> {
+        if index > 0 {
+            let at = row.iter().position(|&flag| flag != 0.0 && flag != 1.0)?;
+            return Some(Broken { at, rule: "hasBox must be 0 or 1" });
+        }
+        let outside = || format::outside(row).filter(|_| self.are_normalized);
+        self.geometry.format.broken_rule(row).or_else(outside)
+    }
+
+    fn lay_out(&self, level: Level, queries: FieldRows<'_>, layout: &mut Vec<f32>) -> bool {
+        lay_out(level, self.geometry.format, queries.get(self.queries), layout)
+    }
+
+    fn layout_width(&self, _: usize) -> usize {
+        cost::COLUMNS
+    }
+
+    fn knows(&self, targets: FieldRows<'_>, target: usize) -> bool {
+        targets.get(self.targets + 1).get(target).is_none_or(|&flag| flag > 0.0)
+    }
+
+    fn is_visible(&self, targets: FieldRows<'_>, target: usize) -> bool {
+        let row = targets.row(self.targets, target);
+        !self.knows(targets, target) || (0..2).all(|axis| self.geometry.format.side(row, axis) > 0.0)
+    }
+
+    fn add_cost(&self, level: Level, inputs: &CostInputs<'_>, block: &mut [f32], _: &mut TermMemory) {
+        let targets = inputs.targets.get(self.targets);
+        if (0..inputs.targets.count).all(|target| self.knows(inputs.targets, target)) {
+            self.add_block(level, inputs, targets, block);
+            return;
+        }
+        let stride = block.len() / inputs.targets.count;
+        for (target, row) in block.chunks_exact_mut(stride.max(1)).enumerate() {
+            let class =
+                inputs.class.map(|all| ClassCosts { row_of_target: &all.row_of_target[target..=target], ..all });
+            let inputs = CostInputs { class, ..*inputs };
+            if self.knows(inputs.targets, target) {
+                self.add_block(level, &inputs, &targets[COMPONENTS * target..][..COMPONENTS], row);
+            } else if let Some(class) = &inputs.class {
+                fill_class(class, inputs.queries, row);
+            }
+        }
+    }
+
+    fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, _: &mut TermMemory) {
+        let is_known = |pair: &&(usize, usize)| self.knows(pairs.targets, pair.1);
+        if pairs.list.iter().all(|pair| is_known(&pair)) {
+            self.add_known(level, pairs, out);
+            return;
+        }
+        let list: Vec<_> = pairs.list.iter().filter(is_known).copied().collect();
+        let PairOutputs { factors, scales, sums, quality, gradients } = out;
+        let mut own = vec![0.0; list.len()];
+        let of_known = factors.values.iter().zip(pairs.list).filter(|(_, pair)| is_known(pair));
+        let values: Vec<_> = of_known.map(|(&factor, _)| factor).collect();
+        let factors = PairFactors { values: &values, ..factors };
+        let known = PairOutputs { factors, scales, sums, quality: &mut own, gradients };
+        self.add_known(level, &Pairs { list: &list, ..*pairs }, known);
+        // nothing says that the others agree any less than they can
+        let mut own = own.into_iter().peekable();
+        for (place, pair) in quality.iter_mut().zip(pairs.list) {
+            *place = own.next_if(|_| is_known(&pair)).unwrap_or(1.0);
+        }
+    }
 
     fn agreement(&self, level: Level, pairs: &Pairs<'_>, measure: Measure, out: &mut [f64]) {
         let boxes = MatchedBoxes {
@@ -191,6 +254,8 @@ impl PairTerms for BoxFamily {
             pairs: pairs.list,
         };
         pairs::agreement(level, self.geometry, boxes, measure, out);
+        let all = out.iter_mut().zip(pairs.list);
+        all.filter(|(_, pair)| !self.knows(pairs.targets, pair.1)).for_each(|(place, _)| *place = 1.0);
     }
 
     fn has_agreement_rows(&self) -> bool {
@@ -198,6 +263,10 @@ impl PairTerms for BoxFamily {
     }
 
     fn agreement_row(&self, level: Level, inputs: &AgreementInputs<'_>, out: &mut [f32]) {
+        if !self.knows(inputs.targets, inputs.target) {
+            out.fill(1.0);
+            return;
+        }
         let target = &inputs.targets.get(self.targets)[COMPONENTS * inputs.target..][..COMPONENTS];
         iou_cost::agreement_row(level, self.geometry, inputs.measure, inputs.layout, target, out);
     }

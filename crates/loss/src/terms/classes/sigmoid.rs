@@ -443,6 +443,7 @@ impl ClassTerm for Binary {
         let of_columns = self.rule.of_columns(logits.columns);
         let rule = of_columns.as_ref().unwrap_or(&self.rule);
         list_cells(cells, logits, targets, pairs, quality, query_weights);
+        let has_repeated = pairs.windows(2).any(|pairs| pairs[0].0 == pairs[1].0);
         let is_correct = |&&(query, target): &&(usize, usize)| {
             is_largest(logits.row(query), targets.positives(target).map(|(label, _)| logits.place(label)))
         };
@@ -458,6 +459,11 @@ impl ClassTerm for Binary {
         for &query in left_out {
             let weight = query_weights.map_or(1.0, |weights| f64::from(weights[query]));
             background -= weight * loss_of(query);
+        }
+        let is_plain = matches!(rule, AnyRule::Row(_)) && (self.valued.is_none() || !targets.has_values());
+        if has_repeated && is_plain {
+            // t rises with how well the pair agrees
+            keep_greatest(cells, None, |cell, _| cell.quality);
         }
         let gain = match (rule, &self.valued) {
             (AnyRule::Row(rule), None) => rule.apply_positives(level, logits.values, cells, scale, gradient),
@@ -475,10 +481,32 @@ impl ClassTerm for Binary {
                 if targets.has_values() {
                     soft.iter_mut().zip(&*cells).for_each(|(label, cell)| *label = label.times(cell.value));
                 }
+                if has_repeated {
+                    keep_greatest(cells, Some(soft), |_, label| label.t);
+                }
                 rule.apply_positives(level, logits.values, logits.classes, (cells, soft), scale, gradient)
             }
         };
         ClassSum { loss: background + gain, correct }
+    }
+}
+
+/// Keeps of several labels of a logit, which the pairs of a query bring, the one of the greatest value, the first of equal
+/// ones: a cell has but one (facebookresearch/sam3 keeps the one that is written last, which is no rule). `soft`: parallel to
+/// the cells.
+fn keep_greatest(cells: &mut Vec<Cell>, soft: Option<&mut Vec<SoftLabel>>, value: impl Fn(&Cell, &SoftLabel) -> f64) {
+    let mut all: Vec<(Cell, SoftLabel)> = match &soft {
+        Some(soft) => cells.iter().copied().zip(soft.iter().copied()).collect(),
+        None => cells.iter().map(|&cell| (cell, SoftLabel::default())).collect(),
+    };
+    let of = |(cell, label): &(Cell, SoftLabel)| value(cell, label);
+    all.sort_by(|a, b| a.0.at.cmp(&b.0.at).then(of(b).total_cmp(&of(a))));
+    all.dedup_by_key(|(cell, _)| cell.at);
+    cells.clear();
+    cells.extend(all.iter().map(|&(cell, _)| cell));
+    if let Some(soft) = soft {
+        soft.clear();
+        soft.extend(all.iter().map(|&(_, label)| label));
     }
 }
 

@@ -34,6 +34,7 @@ impl Reference for Boxes {
             .with("boxEpsilonForm", ["add", "add", "clamp"][random.below(3)])
             .with("clampSizes", random.below(4) == 0)
             .with("normalizedBoxes", false)
+            .with("imageGate", random.below(4) == 0)
     }
 
     fn query_width(&self, _: &Settings, _: usize) -> usize {
@@ -48,8 +49,8 @@ impl Reference for Boxes {
         row.to_vec()
     }
 
-    fn target_row(&self, random: &mut Random, settings: &Settings, _: usize) -> Vec<f32> {
-        random_box(random, settings).to_vec()
+    fn target_row(&self, random: &mut Random, settings: &Settings, field: usize) -> Vec<f32> {
+        if field > 0 { vec![f32::from(u8::from(random.below(3) > 0))] } else { random_box(random, settings).to_vec() }
     }
 
     fn terms(&self) -> Terms<'_> {
@@ -59,6 +60,9 @@ impl Reference for Boxes {
 
 impl PairReference for Boxes {
     fn values(&self, settings: &Settings, query: Row<'_>, fixed: Row<'_>, target: Row<'_>) -> Vec<f64> {
+        if !is_known(target) {
+            return vec![0.0; 5];
+        }
         let [p, fixed] = [query, fixed].map(|row| clamped(settings, row.field("boxes")));
         let t = target.field("boxes");
         let compared = |b: &[f64]| match settings.given_word("l1Format") {
@@ -73,6 +77,9 @@ impl PairReference for Boxes {
 
     fn costs(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> Vec<f64> {
         let mut values = self.values(settings, query, query, target);
+        if !is_known(target) {
+            return values;
+        }
         let p = clamped(settings, query.field("boxes"));
         values[0] = p.iter().zip(target.field("boxes")).map(|(p, t)| (p - t).abs()).sum();
         values.into_iter().enumerate().map(|(term, value)| if term == 0 { value } else { value - 1.0 }).collect()
@@ -83,10 +90,16 @@ impl PairReference for Boxes {
     }
 
     fn quality(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> f64 {
+        if !is_known(target) {
+            return 1.0;
+        }
         overlaps(settings, &clamped(settings, query.field("boxes")), target.field("boxes")).iou
     }
 
     fn raised_giou(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> f64 {
+        if !is_known(target) {
+            return 1.0;
+        }
         (overlaps(settings, &clamped(settings, query.field("boxes")), target.field("boxes")).giou + 1.0) / 2.0
     }
 
@@ -97,6 +110,16 @@ impl PairReference for Boxes {
         let whole = if kind == "iof" { area(&a) } else { area(&a) + area(&b) - both };
         Some(if whole > 0.0 { both / whole } else { 0.0 })
     }
+}
+
+/// Whether a target's box has an area, or may have one.
+pub fn is_visible(settings: &Settings, target: Row<'_>) -> bool {
+    !is_known(target) || size(&corners(settings, target.field("boxes"))).iter().all(|&side| side > 0.0)
+}
+
+/// Whether a target's box is known.
+pub fn is_known(target: Row<'_>) -> bool {
+    target.field("hasBox").first().is_none_or(|&flag| flag > 0.0)
 }
 
 /// Within the image, with sides of some length.

@@ -45,6 +45,9 @@ impl Reference for Edges {
 
 impl LateReference for Edges {
     fn over_pair(&self, settings: &Settings, query: Row<'_>, target: Row<'_>, quality: f64) -> f64 {
+        if !super::boxes::is_known(target) {
+            return 0.0;
+        }
         let [reference, target] = [query.field("references"), target.field("boxes")].map(|b| center(settings, b));
         quality * bins(settings).localization(query.field("corners"), reference, target)
     }

@@ -1,7 +1,7 @@
 //! Families of terms by their definitions, in plain `f64`. A new family is a file with its [`Reference`], and a line of
 //! [`REFERENCES`].
 
-mod boxes;
+pub mod boxes;
 pub mod classes;
 pub mod distribution;
 mod edges;
