@@ -26,6 +26,8 @@ export interface FamilyNormalizations {
   readonly spans?: Normalization | undefined
   /** Of the terms of points. */
   readonly points?: Normalization | undefined
+  /** Of the terms of masks. */
+  readonly masks?: Normalization | undefined
 }
 
 /** With every default filled in: the word of all families, or that of each. */

@@ -13,6 +13,7 @@
 
 use super::points::Counts;
 use crate::option::{OptionInfo, Options};
+use crate::terms::divisor;
 
 /// Over which samples the cost is.
 const COST_SAMPLING: OptionInfo = OptionInfo::word("masks.costSampling", &["grid", "points"]);
@@ -48,8 +49,10 @@ const ALPHA: OptionInfo = OptionInfo::number("masks.alpha", 0.25, [0.0, 1.0]);
 /// γ of `maskFocal`.
 const GAMMA: OptionInfo = OptionInfo::number("masks.gamma", 2.0, [0.0, 10.0]);
 
+const NORMALIZATION: OptionInfo = divisor::own("normalization.masks");
+
 /// All options of the family.
-pub(super) const OPTIONS: [&OptionInfo; 11] = [
+pub(super) const OPTIONS: [&OptionInfo; 12] = [
     &COST_SAMPLING,
     &LOSS_SAMPLING,
     &POINT_COUNT,
@@ -61,6 +64,7 @@ pub(super) const OPTIONS: [&OptionInfo; 11] = [
     &IMPORTANCE,
     &ALPHA,
     &GAMMA,
+    &NORMALIZATION,
 ];
 
 /// How samples are taken.
