@@ -173,6 +173,8 @@ export type ClassCostPreset = Partial<
 const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ...CLASSIFICATION_NAMES,
   ['numlabels', ['numClasses']],
+  ['iouorderalpha', ['power', 'cost.power']],
+  ['cecbeta', ['modulation', 'cost.modulation']],
   ['ce', ['class']],
   ['bce', ['class']],
   ['cls', ['class']],
