@@ -101,7 +101,8 @@ proptest! {
             if !(decoder.plain..decoder.layers).contains(&number) {
                 prop_assert_eq!((fgl.1, ddf.1), (0.0, 0.0));
             }
-            own += part.weight * (fgl.0 * fgl.1 + ddf.0 * ddf.1);
+            let weight = part.weight * part.layer_weights.get(number - part.layers.start).unwrap_or(&1.0);
+            own += weight * (fgl.0 * fgl.1 + ddf.0 * ddf.1);
         }
         let plain = case.without(&["corners", "references"]);
         let without = plain.run().expect("a valid case");
@@ -126,7 +127,9 @@ proptest! {
         field in proptest::sample::select(vec!["logits", "boxes", "corners", "references"]),
         is_last in any::<bool>(),
     ) {
-        let mut case = decoder.sketch.case();
+        // of absent columns nothing is counted
+        let extras = Extras { columns: false, ..decoder.sketch.extras };
+        let mut case = Sketch { extras, ..decoder.sketch.clone() }.case();
         case.settings = case.settings.with("nonFinite", "worst");
         if is_last {
             // what such a query teaches others shows without localisation
