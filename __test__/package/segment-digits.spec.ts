@@ -12,7 +12,7 @@ import { drawMasks } from '../../examples/segment-digits/data.js'
 import { evaluate } from '../../examples/segment-digits/evaluate.js'
 import type { Segment } from '../../examples/segment-digits/evaluate.js'
 import { masksOf } from '../../examples/segment-digits/model.js'
-import { enlarge, toPlanes } from '../../examples/segment-digits/ops.js'
+import { beside, enlarge, toPlanes } from '../../examples/segment-digits/ops.js'
 import { CANVAS, readDigits } from '../../examples/train-digits/data.js'
 import { Random } from '../../examples/train-digits/random.js'
 import { randomNumbers } from '../support/helpers.ts'
@@ -83,14 +83,17 @@ function gradients(f: (x: tf.Tensor) => tf.Tensor, shape: number[], seed: number
   return { got: tf.grad(f)(tf.tensor(values, shape), tf.tensor(weights, to)).dataSync(), expected }
 }
 
-test('segment-digits: maps are enlarged between the middles of pixels, pixels become planes, and both have their gradients', () => {
+test('segment-digits: maps are enlarged between the middles of pixels, pixels become planes, and all have their gradients', () => {
   const row = enlarge(tf.tensor4d([0, 4], [1, 1, 2, 1]))
   expect(Array.from(row.dataSync())).toEqual([0, 1, 3, 4, 0, 1, 3, 4])
   const pixels = tf.tensor2d([[1, 2], [3, 4], [5, 6], [7, 8]]) // prettier-ignore
-  expect(toPlanes(pixels, [2, 1, 2]).arraySync()).toEqual([[[[1, 3]], [[2, 4]]], [[[5, 7]], [[6, 8]]]]) // prettier-ignore
+  const shared = tf.tensor3d([[[9, 10]]])
+  expect(toPlanes(pixels, shared, 2).arraySync()).toEqual([[[[1, 3]], [[2, 4]], [[9, 10]]], [[[5, 7]], [[6, 8]], [[9, 10]]]]) // prettier-ignore
+  expect(beside(tf.tensor2d([[1], [2]]), tf.tensor2d([[3, 4], [5, 6]])).arraySync()).toEqual([[1, 3, 4], [2, 5, 6]]) // prettier-ignore
   for (const { got, expected } of [
+    gradients((x) => beside(x as tf.Tensor2D, tf.ones([3, 2])), [3, 2], 4),
     gradients((x) => enlarge(x as tf.Tensor4D), [2, 3, 2, 2], 1),
-    gradients((x) => toPlanes(x as tf.Tensor2D, [2, 1, 3]), [6, 4], 2),
+    gradients((x) => toPlanes(x as tf.Tensor2D, tf.ones([2, 1, 3]), 2), [6, 4], 2),
   ]) {
     expect(got).toHaveLength(expected.length)
     got.forEach((gradient, i) => expect(gradient).toBeCloseTo(expected[i]!, 4))

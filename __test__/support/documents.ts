@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { ROOT } from './root.ts'
 
 /** Folders that hold no documents of the project: what is installed, generated or recorded. */
-const OTHERS = /^(?:\..*|node_modules|target|dist|native|packages|coverage|site|out|fixtures|train-digits-report|segment-digits-report)$/
+const OTHERS =
+  /^(?:\..*|node_modules|target|dist|native|packages|coverage|site|out|fixtures|train-digits-report|segment-digits-report)$/
 
 /** Every Markdown document of the project, as paths from its root. */
 export function documents(folder = ''): string[] {

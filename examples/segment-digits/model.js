@@ -8,7 +8,7 @@ import { CANVAS, CLASSES } from '../train-digits/data.js'
 import { attention, convolution, feedForward, layerNorm, linear, Parameters } from '../train-digits/layers.js'
 import { gridCentres, mostPromising, sineEmbedding } from '../train-digits/model.js'
 import { repeat, takeRows } from '../train-digits/ops.js'
-import { enlarge, toPlanes } from './ops.js'
+import { beside, enlarge, toPlanes } from './ops.js'
 
 export const SETTINGS = {
   channels: [16, 32, 64], // of the image at a half, a quarter and an eighth of its resolution
@@ -58,8 +58,8 @@ export class MaskFormer {
       half: linear(parameters, 'half/lateral', fine, pixelWidth),
       pixels: feedForward(parameters, 'pixels', pixelWidth, pixelWidth, pixelWidth),
     }
-    this.place = linear(parameters, 'place', pixelWidth, pixelWidth, { gain: 0.5 })
-    this.places = [EIGHTH, HALF].map((side) => tf.tensor(waves(gridCentres(side), pixelWidth), [side ** 2, pixelWidth]))
+    this.pixelPlaces = tf.tensor(planesOf(gridCentres(HALF)), [PLACE, HALF, HALF])
+    this.spots = tf.tensor(spotsOf(gridCentres(EIGHTH)), [this.tokens, PLACE])
     this.bias = parameters.constant('bias', [1], EMPTY)
     this.propose = predictor(parameters, 'proposal', width, pixelWidth)
     this.decoder = Array.from({ length: decoderLayers }, (_, i) => ({
@@ -81,26 +81,26 @@ export class MaskFormer {
     const quarter = this.see.quarter(half)
     const eighth = this.see.context(this.see.eighth(quarter))
     const tokens = tf.add(this.project(toRows(eighth)), repeat(this.positions, batch))
-    const [places, pixelPlaces] = this.places.map((rows) => repeat(this.place(rows), batch))
-    const pixels = tf.add(this.#paint(tokens, quarter, half), pixelPlaces)
-    const masks = { maskFeatures: toPlanes(pixels, [batch, HALF, HALF]), maskBias: this.bias }
-    const prediction = ({ logits, embeddings }, places) => ({
+    const spots = repeat(this.spots, batch)
+    const pixels = toPlanes(this.#paint(tokens, quarter, half), this.pixelPlaces, batch)
+    const prediction = ({ logits, rows }, spots) => ({
       logits: tf.reshape(logits, [batch, -1, CLASSES + 1]),
-      maskQueries: tf.reshape(tf.add(embeddings, places), [batch, -1, embeddings.shape[1]]),
-      ...masks,
+      maskFeatures: pixels,
+      maskQueries: tf.reshape(beside(rows, spots), [batch, -1, rows.shape[1] + PLACE]),
+      maskBias: this.bias,
     })
 
     const proposed = this.propose(tokens)
     const chosen = mostPromising(proposed.logits, batch, this.queries)
-    const chosenPlaces = takeRows(places, chosen)
+    const chosenSpots = takeRows(spots, chosen)
     let queries = takeRows(tokens, chosen)
     const layers = this.decoder.map(({ self, cross, think, norms, predict }) => {
       queries = norms[0](tf.add(queries, self.look(queries, self.memorize(queries), batch)))
       queries = norms[1](tf.add(queries, cross.look(queries, cross.memorize(tokens), batch)))
       queries = norms[2](tf.add(queries, think(queries)))
-      return prediction(predict(queries), chosenPlaces)
+      return prediction(predict(queries), chosenSpots)
     })
-    return { proposals: prediction(proposed, places), layers }
+    return { proposals: prediction(proposed, spots), layers }
   }
 
   /** The pixel decoder: what the tokens know is enlarged twice, and joined with what the convolutions saw there. */
@@ -118,21 +118,34 @@ export class MaskFormer {
 const toRows = (map) => tf.reshape(map, [-1, map.shape[3]])
 
 /**
- * Places as waves that fit the canvas, half of the width for x and half for y: `[places, width]`. Since queries and pixels have them,
- * mapped alike, their product is at first the greater the nearer they are: a query begins with the pixels around its token.
+ * A mask begins as a round spot around its token: at a distance of `REACH` of the canvas, its logits are 2 lower than in the middle. That
+ * is the square of a distance, −|a − b|² = 2 a·b − |a|² − |b|², and so a product of `PLACE` numbers of the query with as many of the pixel,
+ * which stand beside those that are learnt.
  */
-function waves(places, width) {
-  const wave = (coordinate, i) => Math.sin(Math.PI * ((1 + (i >> 1)) * coordinate + (i % 2) / 2))
-  return Float32Array.from(
-    places.flatMap((place) => place.flatMap((at) => Array.from({ length: width / 2 }, (_, i) => wave(at, i)))),
-  )
+const [PLACE, REACH] = [4, 3 / 16]
+const SCALE = Math.SQRT2 / REACH
+
+/** The four numbers of each pixel, as planes: x, y, the square of both, and 1. */
+const planesOf = (places) => {
+  const scaled = places.map(([x, y]) => [SCALE * x, SCALE * y])
+  const planes = [([x]) => x, ([, y]) => y, ([x, y]) => x ** 2 + y ** 2, () => 1]
+  return Float32Array.from(planes.flatMap((value) => scaled.map(value)))
 }
 
-/** Predicts from each row the classes, and what its mask is the product with the pixels of. */
+/** The four numbers of each token: `[tokens, PLACE]`. */
+const spotsOf = (places) =>
+  Float32Array.from(
+    places.flatMap((place) => {
+      const [x, y] = place.map((part) => SCALE * part)
+      return [2 * x, 2 * y, -1, -(x ** 2 + y ** 2)]
+    }),
+  )
+
+/** Predicts from each row the classes, and the numbers whose products with the pixels' make another mask of the spot. */
 function predictor(parameters, name, width, pixelWidth) {
   const classify = linear(parameters, `${name}/class`, width, CLASSES + 1)
   const embed = feedForward(parameters, `${name}/mask`, width, width, pixelWidth, 0.1)
-  return (rows) => ({ logits: classify(rows), embeddings: embed(rows) })
+  return (rows) => ({ logits: classify(rows), rows: embed(rows) })
 }
 
 /**

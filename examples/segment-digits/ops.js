@@ -53,26 +53,58 @@ function eachPixel([batch, height, width, channels], visit) {
 }
 
 /**
- * The pixels of each image, rows of a matrix, as planes: one for each column.
- * pixels `[batch · height · width, planes]` → `[batch, planes, height, width]`
+ * The pixels of each image, rows of a matrix, as planes: one for each column, and after them some that all images share.
+ * pixels `[batch · height · width, planes]`, shared `[others, height, width]` → `[batch, planes + others, height, width]`
  */
-export function toPlanes(pixels, [batch, height, width]) {
+export function toPlanes(pixels, shared, batch) {
+  const [others, height, width] = shared.shape
   const [size, planes] = [height * width, pixels.shape[1]]
-  return tf.customGrad((pixels) => ({
-    value: tf.reshape(turned(pixels, batch, size), [batch, planes, height, width]),
-    gradFunc: (dy) => tf.reshape(turned(dy, batch, planes), pixels.shape),
-  }))(pixels)
+  const all = planes + others
+  return tf.customGrad((pixels) => {
+    const value = empty([batch, all, height, width])
+    const [from, to, same] = [pixels, value, shared].map(view)
+    for (let image = 0; image < batch; image++) {
+      turn(from.subarray(image * size * planes), to.subarray(image * size * all), size, planes)
+      to.set(same, (image * all + planes) * size)
+    }
+    const gradFunc = (dy) => {
+      const dx = empty([batch * size, planes])
+      const [from, to] = [dy, dx].map(view)
+      for (let image = 0; image < batch; image++) {
+        turn(from.subarray(image * size * all), to.subarray(image * size * planes), planes, size)
+      }
+      return dx
+    }
+    return { value, gradFunc }
+  })(pixels)
 }
 
-/** As many matrices of so many rows, one after the other, each transposed. */
-function turned(tensor, count, rows) {
-  const result = empty([tensor.size])
-  const [from, to] = [tensor, result].map(view)
-  const columns = tensor.size / count / rows
-  for (let at = 0, start = 0; start < from.length; start += rows * columns) {
-    for (let column = 0; column < columns; column++) {
-      for (let row = 0; row < rows; row++) to[at++] = from[start + row * columns + column]
-    }
+/** Writes the transpose of a matrix that begins an array to the beginning of another. */
+function turn(from, to, rows, columns) {
+  for (let column = 0, at = 0; column < columns; column++) {
+    for (let row = 0; row < rows; row++) to[at++] = from[row * columns + column]
   }
-  return result
+}
+
+/** The columns of a matrix, and after them those of another, which needs no gradient. `[rows, a]` and `[rows, b]` → `[rows, a + b]` */
+export function beside(x, others) {
+  return tf.customGrad((x) => {
+    const widths = [x.shape[1], others.shape[1]]
+    const all = widths[0] + widths[1]
+    const value = empty([x.shape[0], all])
+    const [left, right, to] = [x, others, value].map(view)
+    for (let row = 0; row < x.shape[0]; row++) {
+      to.set(left.subarray(row * widths[0], (row + 1) * widths[0]), row * all)
+      to.set(right.subarray(row * widths[1], (row + 1) * widths[1]), row * all + widths[0])
+    }
+    const gradFunc = (dy) => {
+      const dx = empty(x.shape)
+      const [from, to] = [dy, dx].map(view)
+      for (let row = 0; row < x.shape[0]; row++) {
+        to.set(from.subarray(row * all, row * all + widths[0]), row * widths[0])
+      }
+      return dx
+    }
+    return { value, gradFunc }
+  })(x)
 }

@@ -112,7 +112,7 @@ function terms(history) {
   return [
     term('Total loss, proposals and layers', '--blue', ({ loss }) => loss),
     term('Class term', '--violet', ({ terms }) => terms.class),
-    term('Cross-entropy of masks', '--green', ({ terms }) => terms.maskBce),
+    term('Focal loss of masks', '--green', ({ terms }) => terms.maskFocal),
     term('Dice of masks', '--orange', ({ terms }) => terms.maskDice),
   ]
 }
