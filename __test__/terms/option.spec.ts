@@ -116,8 +116,9 @@ describe.each(Object.keys(PRESETS) as PresetName[])('resolveOption: the preset %
       ['boxEpsilon', boxEpsilon],
       ['normalization', normalization],
     ])
-    const { clampSizes, l1Format, classNumbers = {}, classCost = {} } = rest
+    const { clampSizes, l1Format, imageGate, classNumbers = {}, classCost = {} } = rest
     if (l1Format !== undefined) own.set('l1Format', l1Format)
+    if (imageGate !== undefined) own.set('imageGate', imageGate)
     // where the loss is focal, the cost has its α
     if (kind === 'focal') own.set('cost.alpha', classNumbers.alpha)
     if (clampSizes !== undefined) own.set('clampSizes', clampSizes)
