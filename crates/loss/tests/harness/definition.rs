@@ -150,7 +150,8 @@ impl<'a> Definition<'a> {
                                     let fixed = there(fixed.field("logits"))[label.0];
                                     let t = classes::plain_label(&settings, quality, fixed) * label.1;
                                     let t = soft.get(k).copied().unwrap_or(t);
-                                    let value = of_query(&[label], quality, soft.get(k..=k).unwrap_or_default(), weight);
+                                    let value =
+                                        of_query(&[label], quality, soft.get(k..=k).unwrap_or_default(), weight);
                                     let lowest = (f64::NEG_INFINITY, 0.0);
                                     let known = best.entry(label.0).or_insert((lowest, 0.0));
                                     if (t, quality) > known.0 {

@@ -147,9 +147,7 @@ pub fn plain_label(settings: &Settings, quality: f64, x: f64) -> f64 {
     match settings.kind {
         "varifocal" => quality,
         "mal" => quality.powf(number("gamma")),
-        "ia-bce" => {
-            (sigmoid(x).powf(number("alpha")) * quality.powf(1.0 - number("alpha"))).max(number("minQuality"))
-        }
+        "ia-bce" => (sigmoid(x).powf(number("alpha")) * quality.powf(1.0 - number("alpha"))).max(number("minQuality")),
         _ => 1.0,
     }
 }
