@@ -113,7 +113,8 @@ impl<'a> Definition<'a> {
             let rows = image * queries..(image + 1) * queries;
             let (mut soft, _) = self.soft_labels(layer, fixed, rows.clone(), &layer.own);
             let (_, mut factors) = self.soft_labels(layer, fixed, rows.clone(), &layer.pairs);
-            (soft.reverse(), factors.reverse());
+            soft.reverse();
+            factors.reverse();
             let columns = self.columns(layer, image);
             let settings = layer.settings.restricted(&columns);
             let there = |x: &[f64]| columns.iter().map(|&column| x[column]).collect::<Vec<f64>>();
