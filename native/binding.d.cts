@@ -336,8 +336,10 @@ export interface PartStructure {
   rules?: Array<RuleStructure>
   /** Into how many groups of equal size its queries are divided, each with a matching of its own. */
   groups: number
-  /** How often each target is repeated. */
+  /** How often each target is repeated, and whether that is less where an image has many. */
   repeat: number
+  /** See the core's part. */
+  adaptive: boolean
   /** Whether all targets count as of the first class. */
   classAgnostic: boolean
   /** Whether its geometric terms take part in the union matching. */

@@ -117,9 +117,10 @@ describe.each(Object.keys(PRESETS) as PresetName[])('resolveOption: the preset %
       ['normalization', normalization],
       ...Object.entries(rest.masks ?? {}).map(([key, value]) => [`masks.${key}`, value] as const),
     ])
-    const { boxEpsilonForm, clampSizes, l1Format, classNumbers = {}, classCost = {} } = rest
+    const { boxEpsilonForm, clampSizes, l1Format, imageGate, classNumbers = {}, classCost = {} } = rest
     if (boxEpsilonForm !== undefined) own.set('boxEpsilonForm', boxEpsilonForm)
     if (l1Format !== undefined) own.set('l1Format', l1Format)
+    if (imageGate !== undefined) own.set('imageGate', imageGate)
     // where the loss is focal, the cost has its α
     if (kind === 'focal') own.set('cost.alpha', classNumbers.alpha)
     if (clampSizes !== undefined) own.set('clampSizes', clampSizes)

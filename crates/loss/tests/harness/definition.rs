@@ -146,18 +146,21 @@ impl<'a> Definition<'a> {
                         None => sums[0] += nothing,
                         Some(own) if further.is_empty() => sums[0] += of_pair(own, &own_soft),
                         Some(own) => {
-                            // of each label the pair that has the greatest value
-                            let mut best: std::collections::BTreeMap<usize, (f64, f64)> = Default::default();
+                            // of each label the pair with the greatest t, then the one that agrees best
+                            let mut best: std::collections::BTreeMap<usize, ((f64, f64), f64)> = Default::default();
                             let softs = std::iter::once(&own_soft).chain(&further_soft);
                             for (&target, soft) in std::iter::once(&own).chain(&further).zip(softs) {
                                 let (quality, weight) = (self.quality(layer, fixed, target), self.weight(target));
                                 for (k, label) in self.positives(layer, target, &columns).into_iter().enumerate() {
-                                    let t = soft.get(k).copied().unwrap_or(quality);
+                                    let fixed = there(fixed.field("logits"))[label.0];
+                                    let t = classes::plain_label(&settings, quality, fixed) * label.1;
+                                    let t = soft.get(k).copied().unwrap_or(t);
                                     let value =
                                         of_query(&[label], quality, soft.get(k..=k).unwrap_or_default(), weight);
-                                    let known = best.entry(label.0).or_insert((f64::NEG_INFINITY, 0.0));
-                                    if t > known.0 {
-                                        *known = (t, value - nothing);
+                                    let lowest = (f64::NEG_INFINITY, 0.0);
+                                    let known = best.entry(label.0).or_insert((lowest, 0.0));
+                                    if (t, quality) > known.0 {
+                                        *known = ((t, quality), value - nothing);
                                     }
                                 }
                             }

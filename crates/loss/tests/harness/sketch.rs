@@ -240,6 +240,7 @@ impl Sketch {
 fn fixed(random: &mut Random, part: &Part, count: usize, ignored: &[u8]) -> Vec<i32> {
     let is_ignored = |target: usize| ignored.get(target) == Some(&1);
     let (each, kept) = (part.queries.len() / part.groups, (0..count).filter(|&target| !is_ignored(target)).count());
+    let repeat = super::definition::repeat_of(part, kept);
     let mut all = Vec::new();
     for _ in 0..part.groups {
         let mut group = vec![-1; each];
@@ -249,18 +250,18 @@ fn fixed(random: &mut Random, part: &Part, count: usize, ignored: &[u8]) -> Vec<
             let takes_part =
                 group.iter().filter(|&&other| other == -1 || other >= 0 && !is_ignored(other as usize)).count();
             group[query] = match random.below(6) {
-                0 | 1 if count > 0 && (is_ignored(target) || often < part.repeat) => target as i32,
+                0 | 1 if count > 0 && (is_ignored(target) || often < repeat) => target as i32,
                 2 => -2,
                 _ => continue,
             };
-            if group[query] >= 0 && is_ignored(group[query] as usize) && takes_part <= kept * part.repeat {
+            if group[query] >= 0 && is_ignored(group[query] as usize) && takes_part <= kept * repeat {
                 group[query] = -1;
             }
         }
         for query in 0..each {
             let takes_part =
                 group.iter().filter(|&&other| other == -1 || other >= 0 && !is_ignored(other as usize)).count();
-            if group[query] == -1 && takes_part > kept * part.repeat && random.below(2) == 0 {
+            if group[query] == -1 && takes_part > kept * repeat && random.below(2) == 0 {
                 group[query] = -3;
             }
         }

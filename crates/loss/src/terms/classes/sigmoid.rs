@@ -463,7 +463,7 @@ impl ClassTerm for Binary {
         let is_plain = matches!(rule, AnyRule::Row(_)) && (self.valued.is_none() || !targets.has_values());
         if has_repeated && is_plain {
             // t rises with how well the pair agrees
-            keep_greatest(cells, None, |cell, _| cell.quality);
+            keep_greatest(cells, None);
         }
         let gain = match (rule, &self.valued) {
             (AnyRule::Row(rule), None) => rule.apply_positives(level, logits.values, cells, scale, gradient),
@@ -482,7 +482,7 @@ impl ClassTerm for Binary {
                     soft.iter_mut().zip(&*cells).for_each(|(label, cell)| *label = label.times(cell.value));
                 }
                 if has_repeated {
-                    keep_greatest(cells, Some(soft), |_, label| label.t);
+                    keep_greatest(cells, Some(soft));
                 }
                 rule.apply_positives(level, logits.values, logits.classes, (cells, soft), scale, gradient)
             }
@@ -491,16 +491,15 @@ impl ClassTerm for Binary {
     }
 }
 
-/// Keeps of several labels of a logit, which the pairs of a query bring, the one of the greatest value, the first of equal
-/// ones: a cell has but one (facebookresearch/sam3 keeps the one that is written last, which is no rule). `soft`: parallel to
-/// the cells.
-fn keep_greatest(cells: &mut Vec<Cell>, soft: Option<&mut Vec<SoftLabel>>, value: impl Fn(&Cell, &SoftLabel) -> f64) {
-    let mut all: Vec<(Cell, SoftLabel)> = match &soft {
-        Some(soft) => cells.iter().copied().zip(soft.iter().copied()).collect(),
-        None => cells.iter().map(|&cell| (cell, SoftLabel::default())).collect(),
-    };
-    let of = |(cell, label): &(Cell, SoftLabel)| value(cell, label);
-    all.sort_by(|a, b| a.0.at.cmp(&b.0.at).then(of(b).total_cmp(&of(a))));
+/// Keeps of several labels of a logit, which the pairs of a query bring, that of the greatest t, of equal ones that whose pair
+/// agrees best, and of these the first: a cell has but one value (facebookresearch/sam3 keeps the one that is written last, which
+/// is no rule). `soft`: parallel to the cells; in absence, t rises with how well the pair agrees.
+fn keep_greatest(cells: &mut Vec<Cell>, soft: Option<&mut Vec<SoftLabel>>) {
+    let label = |k: usize| soft.as_deref().and_then(|soft| soft.get(k)).copied().unwrap_or_default();
+    let mut all: Vec<(Cell, SoftLabel)> = cells.iter().enumerate().map(|(k, &cell)| (cell, label(k))).collect();
+    all.sort_by(|(a, of_a), (b, of_b)| {
+        a.at.cmp(&b.at).then(of_b.t.total_cmp(&of_a.t)).then(b.quality.total_cmp(&a.quality))
+    });
     all.dedup_by_key(|(cell, _)| cell.at);
     cells.clear();
     cells.extend(all.iter().map(|&(cell, _)| cell));

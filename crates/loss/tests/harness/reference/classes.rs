@@ -141,6 +141,17 @@ pub fn soft_labels(settings: &Settings, positives: &[Positive]) -> (Vec<Vec<f64>
     (scaled.collect(), factors)
 }
 
+/// t of a kind without soft labels of its own: what its positives are drawn to, by how well the pair agrees.
+pub fn plain_label(settings: &Settings, quality: f64, x: f64) -> f64 {
+    let number = |name: &str| settings.number(&format!("classification.{name}"));
+    match settings.kind {
+        "varifocal" => quality,
+        "mal" => quality.powf(number("gamma")),
+        "ia-bce" => (sigmoid(x).powf(number("alpha")) * quality.powf(1.0 - number("alpha"))).max(number("minQuality")),
+        _ => 1.0,
+    }
+}
+
 /// What the greatest of an image makes of all.
 fn scale(word: &str, greatest: f64) -> f64 {
     match word {
