@@ -1,6 +1,6 @@
 /** Images whose targets are not all of their objects: what no target says of them is not known. */
 import type { Predictions } from './outputs.ts'
-import type { ReadTarget } from './targets.ts'
+import type { ReadTarget } from './read-target.ts'
 
 /**
  * The predictions, with weights of 0 for the queries of images that are not exhaustive: as background, they have no part in
