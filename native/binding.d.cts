@@ -109,6 +109,12 @@ export interface BatchExtras {
   columns?: Uint8Array
   /** For each part that has them, weights of its queries as background, `[images, queries]`. */
   queryWeights?: Float32Array
+  /** Of each field of the targets that is made of planes of bytes and that the plan says there is, those of every image. */
+  planes?: Array<Uint8Array>
+  /** Height and width of each plane. */
+  planeSizes?: Uint32Array
+  /** What random numbers are drawn from, a whole number from 0 on; 0 where it is absent. */
+  seed?: number
 }
 
 /**
