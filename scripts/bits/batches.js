@@ -84,16 +84,6 @@ const OF_POINTS = [
  * @type {ReadonlyArray<[preset: string, structure: string, variant: object, convert: (value: unknown) => unknown]>}
  */
 const LATER = [
-  ['maskFormer', 'plain', {}, toMasks({})],
-  ['maskFormer', 'encoder', { isIgnoring: true }, toMasks({ hasFlags: true })],
-  ['maskFormer', 'added cost', { isEmpty: true }, toMasks({})],
-  ['detrMasks', 'everything', {}, toMasks({ isBeside: true, isLast: true })],
-  ['mask2Former', 'stacked', { options: { masks: { points: 40 } } }, toMasks({ isFactored: true })],
-  ['eoMT', 'one to many', { options: { masks: { points: 33, gamma: 1.5 } } }, toMasks({ hasVoid: true })],
-  ['maskDino', 'denoising', { options: { masks: { points: 50 } } }, toMasks({ isBeside: true })],
-  ['rfDetrSeg', 'groups', {}, toMasks({ isBeside: true, isFactored: true })],
-  ['rfDetrSeg', 'ranges of queries', {}, toMasks({ isBeside: true, isFactored: true, hasFlags: true })],
-  ['ecSeg', 'everything', {}, toMasks({ isBeside: true, hasVoid: true })],
   ...LATER_PRESETS.flatMap((preset) => {
     const { classForm = 'focal' } = PRESETS[preset].classCost ?? {}
     return ['plain', 'one to many', 'groups', 'everything'].map((structure) => [
@@ -161,6 +151,16 @@ const LATER = [
       (value) => value,
     ]),
   ),
+  ['maskFormer', 'plain', {}, toMasks({})],
+  ['maskFormer', 'encoder', { isIgnoring: true }, toMasks({ hasFlags: true })],
+  ['maskFormer', 'added cost', { isEmpty: true }, toMasks({})],
+  ['detrMasks', 'everything', {}, toMasks({ isBeside: true, isLast: true })],
+  ['mask2Former', 'stacked', { options: { masks: { points: 40 } } }, toMasks({ isFactored: true })],
+  ['eoMT', 'one to many', { options: { masks: { points: 33, gamma: 1.5 } } }, toMasks({ hasVoid: true })],
+  ['maskDino', 'denoising', { options: { masks: { points: 50 } } }, toMasks({ isBeside: true })],
+  ['rfDetrSeg', 'groups', {}, toMasks({ isBeside: true, isFactored: true })],
+  ['rfDetrSeg', 'ranges of queries', {}, toMasks({ isBeside: true, isFactored: true, hasFlags: true })],
+  ['ecSeg', 'everything', {}, toMasks({ isBeside: true, hasVoid: true })],
 ]
 
 /** Options of softmax alone, and of the sigmoid kinds. */
