@@ -51,14 +51,17 @@ test("reads what a model in PyTorch has written, and the page has PyTorch's own 
 })
 
 describe('2 and one sentence, never a stack', () => {
-  test.for(['objects.npz', 'model.pt', 'torch.pt', 'single.npy', 'others.zip', 'other-keys.npz', 'none.npz'])('%s', (name) => {
-    for (const command of ['doctor', 'report']) {
-      const { status, stdout, stderr } = start([command, batchPath(name)])
-      expect([status, stdout]).toEqual([2, ''])
-      expect(stderr).toMatch(/^hungarian-loss: [^\n]+\.\n$/)
-      expect(stderr).not.toContain('    at ')
-    }
-  })
+  test.for(['objects.npz', 'model.pt', 'torch.pt', 'single.npy', 'others.zip', 'other-keys.npz', 'none.npz'])(
+    '%s',
+    (name) => {
+      for (const command of ['doctor', 'report']) {
+        const { status, stdout, stderr } = start([command, batchPath(name)])
+        expect([status, stdout]).toEqual([2, ''])
+        expect(stderr).toMatch(/^hungarian-loss: [^\n]+\.\n$/)
+        expect(stderr).not.toContain('    at ')
+      }
+    },
+  )
 
   test('where the compiled core cannot be loaded', () => {
     const { status, stderr } = start(['doctor', batchPath('numbered.npz')], { HUNGARIAN_LOSS_BINDING: 'neither' })
