@@ -29,7 +29,6 @@ export const PRESETS: Readonly<Record<BoxPreset, string>> = {
   rankDetr: 'Rank-DETR',
   alignDetr: 'Align-DETR',
   stableDino: 'Stable-DINO',
-  sam3: 'SAM 3',
 }
 
 /** Whether a word names one of them. */
