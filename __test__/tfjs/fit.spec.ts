@@ -245,6 +245,12 @@ describe('packTargets: is refused:', () => {
     ['points', [{ ...one, points: [[0, 0]] }], SHAPE, { code: 'SHAPE', argument: 'targets[0].points' }],
     ['an unknown key', [{ ...one, iscrowd: [0] }], SHAPE, { code: 'OPTION', argument: 'targets[0].iscrowd' }],
     [
+      'images that are not exhaustive',
+      [{ ...one, exhaustive: false }],
+      SHAPE,
+      { code: 'OPTION', argument: 'targets[0].exhaustive' },
+    ],
+    [
       'several labels of a target',
       [
         { labels: [], boxes: [] },

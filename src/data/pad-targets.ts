@@ -70,7 +70,8 @@ export type AnyTarget = Target | TargetWithoutBoxes | EmptyTarget
  * of one length; points of `[n, K, D]` become rows of K · D. Masks have no padded form.
  *
  * Throws `RANGE` where an image has more than `maxTargets`, since none is dropped; `SHAPE` for fields that not all images with targets
- * have; `DTYPE` for targets of several labels, which have no such form; and `OPTION`, also for masks.
+ * have; `DTYPE` for targets of several labels, which have no such form; and `OPTION`, also for masks, `positives`, `columns`, `weights` and images
+ * that are not `exhaustive`.
  *
  * @example
  * const { labels, boxes, valid } = padTargets(targets, { maxTargets: 100 })
@@ -105,6 +106,14 @@ interface ReadTarget {
   readonly fields: ReadonlyArray<Rows | undefined>
 }
 
+/** Refuses what has no padded form, so that none of it is lost. */
+function checkPlain(target: Record<string, unknown>, name: string, image: number): void {
+  for (const key of ['positives', 'columns', 'weights', 'exhaustive']) {
+    if (target[key] === undefined || target[key] === true) continue
+    fail('OPTION', `${name}.${key}`, 'must be absent, since it has no padded form', { image })
+  }
+}
+
 /** How many numbers a row of each field has, in the core's order; undefined where the targets themselves tell. */
 const WIDTHS: ReadonlyArray<number | undefined> = DESCRIPTION.targetFields.map(({ axes }) =>
   axes.reduce<number | undefined>((product, { size }) => (product && size ? product * size : undefined), 1),
@@ -123,6 +132,7 @@ function readTargets(targets: unknown): readonly ReadTarget[] {
     const stray = strayKey(target, 'target')
     if (stray !== undefined) failKey(stray, 'target', name, { image })
     const { labels, valid, ignore } = target
+    checkPlain(target, name, image)
     if (labels === undefined)
       fail('DTYPE', `${name}.labels`, `must be given; it is an object ${showKeys(target)}`, { image })
     const all = readLabels(labels, `${name}.labels`, image)

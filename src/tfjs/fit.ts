@@ -3,7 +3,7 @@ import type * as tfc from '@tensorflow/tfjs-core'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { float32, lengthOf, listOf, shapeOf, showShape } from '../common/tensors.ts'
-import { checkInteger, MAX_SIZE, show } from '../common/validate.ts'
+import { checkInteger, isRecord, MAX_SIZE, show } from '../common/validate.ts'
 import type { HungarianLoss } from '../criterion/criterion.ts'
 import type { GradientsOf } from '../input/gradients.ts'
 import { packTargets as pack } from '../input/packing.ts'
@@ -40,7 +40,7 @@ export interface FitLoss<O = TensorOutputs> {
  * number of images, or null. An image of `[Q, K]` has room for ⌊Q · K / 6⌋ targets: a label, a box and a flag each.
  *
  * Throws a HungarianLossError: `SHAPE` where an image has more targets than there is room for, `OPTION` for several labels of a
- * target and for a criterion of points, and all that {@link HungarianLoss.compute} throws for types and shapes of targets.
+ * target, `positives`, `columns`, `weights` and images that are not `exhaustive`, and for a criterion of points, and all that {@link HungarianLoss.compute} throws for types and shapes of targets.
  *
  * @example
  * const y = packTargets(tf, criterion, targets, model.outputs[0].shape)
@@ -62,6 +62,7 @@ export function packTargets(
     if (!Array.isArray(copies)) {
       fail('DTYPE', 'targets', `must be an array with one entry for each image, got ${show(copies)}`)
     }
+    checkExhaustive(copies)
     const packed = pack(toTargets({ targets: copies, tensors }, readNow), { ...layout.shape, images: copies.length })
     checkSingle(packed)
     argument = 'shape'
@@ -69,6 +70,14 @@ export function packTargets(
     return tf.tensor(writeTargets(layout, packed, full), full)
   } catch (error) {
     throw toReadError(error, argument)
+  }
+}
+
+/** Refuses images whose targets are not all: packed targets do not tell. */
+function checkExhaustive(copies: readonly unknown[]): void {
+  for (const [image, copy] of copies.entries()) {
+    if (!isRecord(copy) || copy['exhaustive'] !== false) continue
+    fail('OPTION', `targets[${image}].exhaustive`, 'has no place in packed targets; hungarianLoss takes it', { image })
   }
 }
 
