@@ -111,9 +111,11 @@ describe('finds of predicted masks', () => {
 describe('finds of weights', () => {
   test('terms of masks without any mask', () => {
     const { masks: _, ...plain } = outputs()
-    expect(found(plain, targetsOf())).toMatchObject({
-      'missing-field': { severity: 'warning', message: expect.stringContaining('weights.maskDice') },
-    })
+    expect(inspectBatch(plain, targetsOf(), criterion)).toMatchObject([
+      { code: 'refused', severity: 'error', argument: 'outputs.masks', message: expect.stringContaining('weight') },
+    ])
+    const auxiliary = [randomLayer(2)]
+    expect(found({ ...outputs(), auxiliary }, targetsOf())).toEqual({})
   })
 
   test('masks without any term of masks', () => {

@@ -27,7 +27,6 @@ import type { ErrorPlace } from '../../common/errors.ts'
  * - `constant-masks`: all logits of the masks of a layer are the same number.
  * - `mask-probabilities`: the predicted masks are the sigmoid's values already, which the criterion applies again.
  * - `transposed-masks`: predicted masks have the proportions of the targets' canvas with height and width exchanged.
- * - `missing-field`: terms of masks have a weight, and no layer has masks, so that they are left out.
  * - `unused-masks`: targets have masks, and neither outputs nor weights do.
  * - `empty-mask`: target masks without a pixel, or whose pixels are all void.
  * - `full-mask`: target masks that cover the whole image: a warning where all do, else a note.
@@ -67,7 +66,6 @@ export type FindingCode =
   | 'constant-masks'
   | 'mask-probabilities'
   | 'transposed-masks'
-  | 'missing-field'
   | 'unused-masks'
   | 'empty-mask'
   | 'full-mask'

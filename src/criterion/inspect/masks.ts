@@ -235,7 +235,7 @@ const scaled = ([left, top, right, bottom]: Corners, [x, y]: readonly [number, n
   bottom * y,
 ]
 
-/** Predicted masks of the canvas' proportions with height and width exchanged, and terms or masks without the other. */
+/** Predicted masks of the canvas' proportions with height and width exchanged, and target masks that nothing looks at. */
 export function inspectMaskOutputs(
   { tensors }: Predictions,
   targets: PackedTargets,
@@ -247,18 +247,6 @@ export function inspectMaskOutputs(
   const names = [...weighs(weights).map((name) => `weights.${name}`), ...weighs(cost).map((name) => `cost.${name}`)]
   const given = tensors.filter(({ values }) => PLACES.some((place) => values[place] !== undefined))
   const findings: Finding[] = []
-  if (names.length > 0 && given.length === 0 && targets.total > 0) {
-    findings.push({
-      code: 'missing-field',
-      severity: 'warning',
-      argument: tensors.at(-1)?.name ?? 'outputs',
-      place: {},
-      count: tensors.length,
-      total: tensors.length,
-      example: names.join(', '),
-      message: `No layer has masks, so that their terms are left out, though ${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} above 0. Give masks, or maskFeatures and maskQueries, or set the weights to 0.`,
-    })
-  }
   if (names.length === 0 && masks.length > 0 && given.length === 0) {
     const image = masks.findIndex(({ data }) => data.length > 0)
     findings.push({
