@@ -33,18 +33,20 @@ const factored = () => ({
 })
 
 /** Images of different sizes, one without a target. */
-const targets = [[2, 12, 16], [0, 8, 9], [3, 10, 14]].map(([n = 0, height = 0, width = 0], image) => ({
+const SIZES = [[2, 12, 16], [0, 8, 9], [3, 10, 14]] as const // prettier-ignore
+const pixels = (length: number, isIn: (i: number) => boolean) => Uint8Array.from({ length }, (_, i) => Number(isIn(i)))
+const targets = SIZES.map(([n, height, width], image) => ({
   labels: Array.from({ length: n }, (_, i) => (i + image) % C),
   boxes: boxes([n]),
-  masks: { data: Uint8Array.from({ length: n * height * width }, () => Number(random() < 0.4)), shape: [n, height, width] },
+  masks: { data: pixels(n * height * width, () => random() < 0.4), shape: [n, height, width] },
   hasMask: Array.from({ length: n }, (_, i) => i !== 1 || image !== 2),
-  ...(image === 0 && { void: { data: Uint8Array.from({ length: height * width }, (_, i) => Number(i % 7 === 0)), shape: [height, width] } }),
-})) // prettier-ignore
+  void: image === 0 ? { data: pixels(height * width, (i) => i % 7 === 0), shape: [height, width] } : undefined,
+}))
 
 const batchOf = (outputs: object): Batch => ({ outputs: outputs as Outputs, targets, sizes: [], leftOut: [] })
 const unboxed = (): Batch => ({
   ...batchOf(factored()),
-  targets: targets.map(({ boxes: _, ...target }) => target) as unknown as Batch['targets'],
+  targets: targets.map((target) => Object.assign({}, target, { boxes: undefined })) as unknown as Batch['targets'],
 })
 
 const CASES: ReadonlyArray<readonly [string, () => Batch, HungarianLoss]> = [
@@ -83,7 +85,7 @@ describe.each(CASES)('%s', (_, make, criterion) => {
   test('images add up to the total, and so do queries to what their layer adds', () => {
     expect(loss.total).toBe(result.loss)
     expect(sum(loss.images.map(({ loss: own }) => own))).toBeCloseTo(loss.total, 5)
-    const [last] = loss.layers.filter(({ part, layer: at }) => part === undefined && at === loss.layer)
+    const last = loss.layers.find(({ part, layer: at }) => part === undefined && at === loss.layer)
     const queries = loss.drawn.flatMap((image) => image.queries.map(({ loss: own }) => own))
     expect(sum(queries)).toBeCloseTo(last?.loss as number, 5)
     const names = new Set(

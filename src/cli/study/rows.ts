@@ -63,6 +63,8 @@ export function rowsOf({ parts }: Predictions, layer: number): Rows {
     const span = spanOf(field, query)
     return span && values[places.get(field as (typeof FIELDS)[number]['name']) as number]?.subarray(...span)
   }
+  /** The sizes of the axes of a row, where these may be any. */
+  const rowOf = (place: number): readonly number[] => axes?.[place] ?? []
   /** What the layer, its image or its pairs have of a field. */
   const sharedOf = (place: number): Float32Array => {
     const width = widths[place] as number
@@ -70,7 +72,7 @@ export function rowsOf({ parts }: Predictions, layer: number): Rows {
   }
   const tensorOf = (field: string, place: number, query: number, pair: number | undefined) => {
     const { heldBy } = FIELDS[place] as (typeof FIELDS)[number]
-    const row = axes?.[place] ?? []
+    const row = rowOf(place)
     if (heldBy === 'query') {
       const data = valuesOf(field, query) as Float32Array
       return { data, shape: [1, 1, ...(row.length > 0 ? row : [data.length])] }
@@ -109,11 +111,11 @@ export function rowsOf({ parts }: Predictions, layer: number): Rows {
     planeOf: (query) => {
       const [masks, features] = [places.get('masks'), places.get('maskFeatures')]
       if (masks !== undefined) {
-        const [height, width] = axes?.[masks] as readonly [number, number]
+        const [height, width] = rowOf(masks) as readonly [number, number]
         return { data: valuesOf('masks', query) as Float32Array, height, width }
       }
       if (features === undefined) return undefined
-      const [channels, height, width] = axes?.[features] as readonly [number, number, number]
+      const [channels, height, width] = rowOf(features) as readonly [number, number, number]
       const own = valuesOf('maskQueries', query) as Float32Array
       const bias = sharedOf(places.get('maskBias') as number)[0] as number
       const all = sharedOf(features)
