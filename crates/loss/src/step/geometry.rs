@@ -93,6 +93,7 @@ pub(crate) fn geometry<'a>(
             sums: &mut sums[terms_of(family)],
             quality: first(if says { &mut *quality } else { &mut *spare }, pairs.list.len()),
             gradients: gradients.as_deref_mut().filter(|_| counts).map(|all| &mut all[queries_of(family)]),
+            is_further: false,
         };
         if image.targets.all.has_weights() {
             let weight = |target| image.targets.all.weight(target);
