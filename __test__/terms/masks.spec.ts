@@ -328,7 +328,12 @@ describe('masks', () => {
         'targets[0].void',
         /6 × 4/,
       ],
-      [{}, [{ ...TARGETS[0]!, void: { bits: new Uint8Array(3), shape: [6, 4] } }, TARGETS[1]!], 'targets[0].void', /data, shape/],
+      [
+        {},
+        [{ ...TARGETS[0]!, void: { bits: new Uint8Array(3), shape: [6, 4] } }, TARGETS[1]!],
+        'targets[0].void',
+        /data, shape/,
+      ],
       [{ maskLossPoints: { data: [0.5, 0.5], shape: [1, 1, 2] } }, TARGETS, 'outputs.maskLossPoints', /expected/],
     ]
     for (const [change, targets, argument, message] of cases) {

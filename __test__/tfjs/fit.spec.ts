@@ -245,6 +245,12 @@ describe('packTargets: is refused:', () => {
     ['points', [{ ...one, points: [[0, 0]] }], SHAPE, { code: 'SHAPE', argument: 'targets[0].points' }],
     ['an unknown key', [{ ...one, iscrowd: [0] }], SHAPE, { code: 'OPTION', argument: 'targets[0].iscrowd' }],
     [
+      'masks',
+      [{ ...one, masks: { data: new Uint8Array(4), shape: [1, 2, 2] } }],
+      SHAPE,
+      { code: 'OPTION', argument: 'targets.masks' },
+    ],
+    [
       'images that are not exhaustive',
       [{ ...one, exhaustive: false }],
       SHAPE,

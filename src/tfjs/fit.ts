@@ -11,6 +11,7 @@ import type { PackedTargets } from '../input/packing.ts'
 import type { Outputs } from '../input/outputs.ts'
 import type { EmptyTarget, Target } from '../input/targets.ts'
 import type { LossResult } from '../result/loss.ts'
+import { TARGET_FIELDS } from '../terms/index.ts'
 import { joinGradients, layoutOf, readPacked, splitOutputs, writeTargets } from './packed.ts'
 import type { PackedLayout } from './packed.ts'
 import { checkTensor, copyTargets } from './step.ts'
@@ -40,7 +41,7 @@ export interface FitLoss<O = TensorOutputs> {
  * number of images, or null. An image of `[Q, K]` has room for ⌊Q · K / 6⌋ targets: a label, a box and a flag each.
  *
  * Throws a HungarianLossError: `SHAPE` where an image has more targets than there is room for, `OPTION` for several labels of a
- * target, `positives`, `columns`, `weights` and images that are not `exhaustive`, and for a criterion of points, and all that {@link HungarianLoss.compute} throws for types and shapes of targets.
+ * target, `positives`, `columns`, `weights`, masks and images that are not `exhaustive`, and for a criterion of points, and all that {@link HungarianLoss.compute} throws for types and shapes of targets.
  *
  * @example
  * const y = packTargets(tf, criterion, targets, model.outputs[0].shape)
@@ -82,8 +83,9 @@ function checkExhaustive(copies: readonly unknown[]): void {
 }
 
 /** Refuses targets of several labels, or of none, and what packed targets have no place for. */
-function checkSingle({ labelOffsets, offsets, total, values, columns, weights }: PackedTargets): void {
-  for (const [name, given] of Object.entries({ positives: values, columns, weights })) {
+function checkSingle({ labelOffsets, offsets, total, has, values, columns, weights }: PackedTargets): void {
+  const planes = TARGET_FIELDS.flatMap(({ name, form }, i) => (form !== 'row' && has[i] === true ? [[name, true]] : []))
+  for (const [name, given] of [...Object.entries({ positives: values, columns, weights }), ...planes]) {
     if (given !== undefined)
       fail('OPTION', `targets.${name}`, 'have no place in packed targets; hungarianLoss takes them')
   }
