@@ -453,7 +453,8 @@ impl Layout {
         let mut active = [false; FAMILIES.len()];
         // of parts that share a layer's images, the first has the terms that are theirs as a whole
         let of_image = |family: usize| matches!(setup.family(family), Built::Image(_));
-        let is_first = self.parts[..part].iter().all(|other| !other.layers.contains(&self.parts[part].layers.start));
+        let number = self.parts[part].layers.start + place.1;
+        let is_first = self.parts[..part].iter().all(|other| !other.layers.contains(&number));
         let weights = self.parts[part].weights.unwrap_or(setup.weights);
         for (family, info) in FAMILIES.iter().enumerate() {
             let has_queries = layer.set_of(family).is_some();
