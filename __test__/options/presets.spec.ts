@@ -222,7 +222,7 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
       weights: { ...weights, l1: 1, ciou: 3 },
       classification: { kind: 'mal', alpha: 1, gamma: 3 },
       cost: {
-        classForm: ['rfDetr', 'coDino', 'owlViT', 'sam3'].includes(name) ? 'log-sigmoid' : 'focal',
+        classForm: ['rfDetr', 'rfDetrSeg', 'coDino', 'owlViT', 'sam3'].includes(name) ? 'log-sigmoid' : 'focal',
         alpha: 0.25,
         gamma: 2,
       },

@@ -149,6 +149,7 @@ const WORDS: ReadonlyArray<[string, object]> = [
   ['normalization.edges', NORMALIZATIONS],
   ['normalization.spans', NORMALIZATIONS],
   ['normalization.points', NORMALIZATIONS],
+  ['normalization.masks', NORMALIZATIONS],
   ['l1Format', { cxcywh: true, xyxy: true } satisfies Words<ResolvedOptions['l1Format']>],
   ['cost.labels', { sum: true, mean: true, 'all-columns': true } satisfies Words<ResolvedOptions['cost']['labels']>],
   ['ignore.overlap', { iof: true, iou: true } satisfies Words<ResolvedOptions['ignore']['overlap']>],

@@ -7,8 +7,8 @@ type OfMasks = 'detrMasks' | 'maskFormer' | 'mask2Former' | 'eoMT' | 'maskDino' 
 /** Presets whose targets have words in place of classes. */
 type OfWords = 'groundingDino' | 'mmGroundingDino' | 'mdetr' | 'owlViT'
 
-/** Presets of boxes with classes alone. Moment-DETR's are spans. */
-export type BoxPreset = Exclude<PresetName, 'momentDetr' | OfMasks | OfWords>
+/** Presets of boxes with classes alone. Moment-DETR's are spans, and SAM 3 has one class, that of a phrase. */
+export type BoxPreset = Exclude<PresetName, 'momentDetr' | 'sam3' | OfMasks | OfWords>
 
 /** Each with its name as people say it. */
 export const PRESETS: Readonly<Record<BoxPreset, string>> = {

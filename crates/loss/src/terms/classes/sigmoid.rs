@@ -325,11 +325,11 @@ fn list_cells(
     cells.clear();
     for (k, &(query, target)) in pairs.iter().enumerate() {
         let quality = quality.get(k).copied().unwrap_or(0.0);
-        let weight = targets.weight(target);
-        let background = query_weights.map_or(1.0, |weights| f64::from(weights[query]));
+        let weight = targets.weight(target) as f32; // as it was given
+        let background = query_weights.map_or(1.0, |weights| weights[query]);
         cells.extend(targets.positives(target).map(|(label, value)| {
             let at = query * logits.classes + logits.place(label);
-            Cell { at, quality, value: f64::from(value), weight, background }
+            Cell { at, quality, value, weight, background }
         }));
     }
 }
@@ -484,7 +484,7 @@ impl ClassTerm for Binary {
                     soft.iter_mut().zip(of_cells).for_each(|(label, factor)| *label = label.times(factor));
                 }
                 if targets.has_values() {
-                    soft.iter_mut().zip(&*cells).for_each(|(label, cell)| *label = label.times(cell.value));
+                    soft.iter_mut().zip(&*cells).for_each(|(label, cell)| *label = label.times(f64::from(cell.value)));
                 }
                 if has_repeated {
                     keep_greatest(cells, Some(soft));
