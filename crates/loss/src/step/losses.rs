@@ -14,7 +14,7 @@ use crate::terms::class::{PositiveInputs, RankInputs};
 use crate::terms::image::WholeImage;
 use crate::terms::memory::TermMemory;
 use crate::terms::pair::{Measure, Pairs};
-use crate::terms::{FAMILIES, LOGITS, queries_of};
+use crate::terms::{FAMILIES, LOGITS, TERMS, queries_of, terms_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
