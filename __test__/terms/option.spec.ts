@@ -194,6 +194,7 @@ const WORDS: ReadonlyArray<[string, object]> = [
       'num-queries': true,
       'num-pairs': true,
       'num-labels': true,
+      'num-kept-queries': true,
       'per-image': true,
     } satisfies Words<OfKind<'softmax' | 'focal'>['normalization']>,
   ],

@@ -2,7 +2,7 @@
 import type { PresetName } from 'hungarian-loss'
 
 /** Presets that have masks. */
-type OfMasks = 'detrMasks' | 'maskFormer' | 'mask2Former' | 'eoMT' | 'maskDino' | 'rfDetrSeg' | 'ecSeg'
+type OfMasks = 'detrMasks' | 'maskFormer' | 'mask2Former' | 'eoMT' | 'maskDino' | 'rfDetrSeg' | 'ecSeg' | 'sam3'
 
 /** Presets whose targets have words in place of classes. */
 type OfWords = 'groundingDino' | 'mmGroundingDino' | 'mdetr' | 'owlViT'

@@ -218,10 +218,12 @@ export class HungarianLoss {
   }
 
   /**
-   * SAM 3's (Carion et al. 2025; facebookresearch/sam3, `sam3/train/loss/loss_fns.py`, `matcher.py`), of boxes: an image is one
+   * SAM 3's (Carion et al. 2025; facebookresearch/sam3, `sam3/train/loss/loss_fns.py`, `matcher.py`): an image is one
    * of an image and a phrase, and classification is of one class. Positives weigh 10; the class term is divided by
-   * B · max(Q, 200), and an image without a visible target adds nothing to it. What the branch of many queries is matched by is
-   * {@link ScoreMatching}. Its masks have terms of their own, and its presence none here.
+   * B · max(Q, 200), and an image without a visible target adds nothing to it. `presence`, which layers may lack, weighs 20. The
+   * last layer has masks, of which focal loss weighs 200 and dice 10, neither in the cost; without any, `weights: { maskFocal:
+   * 0, maskDice: 0 }`. The branch of many queries has neither presence nor masks; what it is matched by is {@link ScoreMatching}.
+   * With `weak_loss`, `classification: { normalization: 'num-kept-queries' }`, and targets' `exhaustive`.
    */
   static sam3(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'sam3')

@@ -11,9 +11,10 @@ use super::setup::Setup;
 use super::sums::Sums;
 use crate::field::{FieldRows, MAX_FIELDS};
 use crate::terms::class::{PositiveInputs, RankInputs};
+use crate::terms::image::WholeImage;
 use crate::terms::memory::TermMemory;
 use crate::terms::pair::{Measure, Pairs};
-use crate::terms::{FAMILIES, LOGITS, queries_of};
+use crate::terms::{FAMILIES, LOGITS, TERMS, queries_of, terms_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
@@ -108,6 +109,7 @@ pub(crate) fn image(
         }
         correct_gradients(setup, image, pairs, gradients);
     }
+    whole(setup, image, scales, &mut terms, gradients.as_deref_mut());
     let is_gated = setup.gates_images && !has_visible(setup, image);
     if let Some(gradients) = gradients.filter(|_| is_gated) {
         gradients[LOGITS].fill(0.0);
@@ -146,6 +148,24 @@ pub(crate) fn of_union(
         correct_gradients(setup, image, pairs, gradients);
     }
     Sums { terms, ..Sums::default() }
+}
+
+/// The terms that the image has as a whole, where what they are of is finite.
+fn whole(
+    setup: &Setup,
+    image: &Image<'_>,
+    scales: &Scales,
+    sums: &mut [f64; TERMS],
+    mut gradients: Option<&mut Gradients<'_>>,
+) {
+    for (family, terms) in setup.images(image.active()) {
+        if !queries_of(family).all(|field| simd::all_finite(setup.level, image.rows.get(field))) {
+            continue;
+        }
+        let inputs = WholeImage { queries: image.rows, has_visible: has_visible(setup, image) };
+        let own = gradients.as_deref_mut().map(|all| &mut all[queries_of(family)]);
+        terms.add(setup.level, &inputs, &scales.0[terms_of(family)], &mut sums[terms_of(family)], own);
+    }
 }
 
 /// Whether any target that takes part in the matching can be seen.

@@ -138,7 +138,7 @@ fn compute_all(
             return Err(all.err().unwrap_or(fault));
         }
         // which queries would count, and as what, was not known before: their loss is computed now
-        let is_late = normalizer::close(&stage_jobs, &mut class, given.class.is_some());
+        let is_late = normalizer::close(setup, &stage_jobs, &mut class, given.class.is_some());
         for job in &stage_jobs {
             report.non_finite.add(job.non_finite);
             if is_late.get(job.slot) != Some(&true) {
@@ -147,7 +147,7 @@ fn compute_all(
         }
         drop(stage_jobs);
         if is_late.contains(&true) {
-            let scales = layer_scales(step, &normalizers, |index| class[index].sum);
+            let scales = layer_scales(step, &normalizers, |index| class[index].divisor.unwrap_or(0.0));
             let out = JobOutputs {
                 gradients: &mut *gradients,
                 matches: &mut *matches,
@@ -231,11 +231,11 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
             }
             Ok(())
         })?;
-        normalizer::close(&stage_jobs, &mut class, false);
+        normalizer::close(setup, &stage_jobs, &mut class, false);
         stage_jobs.iter().for_each(|job| report.non_finite.add(job.non_finite));
     }
     for (layer, ClassNormalizer { sum, least, .. }) in report.layers.iter_mut().zip(class) {
-        layer.class_normalizer = sum.max(least);
+        layer.class_normalizer = setup.class.divisor().of_sum(sum.max(least));
         layer.counts = LayerCounts { class_weight: sum, least_class_weight: least, ..layer.counts };
     }
     let union = union_matches(step, matches, &mut report)?;

@@ -12,7 +12,7 @@ use super::cost::{self, ClassCost, CostForm, MAX_GAMMA};
 use super::divisor;
 use super::largest::is_largest;
 use super::pairwise;
-use crate::batch::{Columns, ImageTargets, Labels};
+use crate::batch::{BACKGROUND, Columns, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options};
 use crate::terms::class::{
     Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PairwiseCost, PairwiseInputs,
@@ -355,12 +355,17 @@ impl ClassTerm for Binary {
         values.map(|(_, value)| f64::from(value)).sum()
     }
 
-    fn weight_before_matching(&self, _: usize, _: &ImageTargets<'_>, _: usize) -> Option<f64> {
-        None
+    fn weight_before_matching(&self, queries: usize, _: &ImageTargets<'_>, _: usize) -> Option<f64> {
+        Some(queries as f64)
     }
 
-    fn weight(&self, _: &ImageTargets<'_>, _: &[i32], _: &[usize], _: Option<&[f32]>) -> f64 {
-        0.0
+    fn weight(&self, _: &ImageTargets<'_>, matches: &[i32], left_out: &[usize], query_weights: Option<&[f32]>) -> f64 {
+        let is_kept = |query: usize, target: i32| match target {
+            _ if left_out.binary_search(&query).is_ok() => false,
+            BACKGROUND => query_weights.is_none_or(|weights| weights[query] > 0.0),
+            target => target >= 0,
+        };
+        matches.iter().enumerate().filter(|&(query, &target)| is_kept(query, target)).count() as f64
     }
 
     fn pass_scale(&self, scale: f64) -> f32 {
