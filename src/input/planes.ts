@@ -9,9 +9,6 @@ import { TARGET_FIELDS } from '../terms/index.ts'
 import type { TargetField } from '../terms/index.ts'
 import type { ReadField, ReadTarget } from './read-target.ts'
 
-/** What planes are, as messages say it. */
-export const PLANES = 'masks'
-
 /** The planes of a batch, those of one field after the other, each of all images. */
 export interface PackedPlanes {
   readonly arrays: Uint8Array[]
@@ -23,9 +20,11 @@ const NONE = new Uint8Array(0)
 
 /**
  * Reads planes of 0 and 1: of `given` targets of which `counted` count, or the one of an image where `given` is undefined.
+ * `noun`: what they are, as messages say it.
  */
 export function readPlanes(
   value: unknown,
+  noun: string,
   given: number | undefined,
   counted: number,
   argument: string,
@@ -34,7 +33,7 @@ export function readPlanes(
   const planes = given === undefined ? onlyPlane(value, argument) : value
   const { data, count, height, width } = readMasks(planes, argument, { image })
   if (given !== undefined && count !== given) {
-    fail('SHAPE', argument, `expected ${given} masks, one for each label, got ${count}`, { image })
+    fail('SHAPE', argument, `expected ${given} ${noun}, one for each label, got ${count}`, { image })
   }
   const kept = given === undefined || counted === given ? data : leading(data, counted * height * width)
   return { values: kept, rows: undefined, size: [height, width] }

@@ -113,7 +113,7 @@ pub(crate) struct AgreementInputs<'a> {
 
 /// Where the terms of an image go.
 pub(crate) struct PairOutputs<'a, 'b> {
-    /// What the pairs' terms are multiplied by, of boxes, spans and points.
+    /// What the terms of each pair are multiplied by, of families that have such.
     pub factors: PairFactors<'a>,
     /// What each term is multiplied by in the gradient.
     pub scales: &'a [f64],

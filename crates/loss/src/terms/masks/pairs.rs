@@ -14,7 +14,7 @@ use super::targets::{LabelMemory, Targets};
 use super::values::{Active, Focal, Scales, gradient, values};
 use super::{BIAS_FIELD, FEATURES, LOSS_POINTS, MASKS, MaskFamily, QUERIES};
 use crate::terms::memory::Memory;
-use crate::terms::pair::{PairOutputs, Pairs};
+use crate::terms::pair::{PairOutputs, PairTerms, Pairs};
 
 /// Memory of the loss. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
@@ -68,7 +68,9 @@ pub(super) fn add(
     memory.planes.clear();
     memory.queries.clear();
     let mut of_bias = 0.0;
-    for (k, &(query, target)) in pairs.list.iter().enumerate().filter(|(_, (_, target))| targets.has_mask(*target)) {
+    for (k, &(query, target)) in
+        pairs.list.iter().enumerate().filter(|(_, (_, target))| family.knows(pairs.targets, *target))
+    {
         let LossMemory {
             panel,
             plane,
