@@ -44,7 +44,8 @@ export interface SigmoidDivisor {
   /**
    * `'num-boxes'`: the number of targets in the batch, multiplied by a part's groups and repetitions, as most published code has
    * it; `'num-pairs'`: the pairs of the layer (the heads of mmdetection, Co-DINO, MM-Grounding-DINO); `'num-labels'`: the labels of
-   * all targets, several of a target counted one by one; `'num-queries'`: the queries of the layer in all images (SAM 3);
+   * all targets, several of a target counted one by one, of `positives` their sum; `'num-queries'`: the queries of the layer in
+   * all images (SAM 3);
    * `'num-kept-queries'`: of those all but the ones that are left out, and background of weight 0, as in images that are not
    * `exhaustive`, + 1e-6 (SAM 3 with `weak_loss`); `'per-image'`: each image by its own labels, and then by the number of images
    * (OWL-ViT). Each of the others is at least 1. Default: the preset's, `'num-boxes'` for most.
