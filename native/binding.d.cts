@@ -253,7 +253,7 @@ export interface FamilyDescription {
    * Which layers must have its fields where one of its terms has a weight: `everywhere`, `finally` the last one of the main
    * part, or `anywhere` they may be.
    */
-  presence: string
+  demand: string
 }
 
 /** A field. */

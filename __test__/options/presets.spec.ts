@@ -52,8 +52,8 @@ const terms = (classWeight: number) => ({
   ciou: 0,
   ...others,
 })
-const plain = (classWeight: number) => ({ ...terms(classWeight), fgl: 0, ddf: 0 })
-const fine = { ...terms(1), fgl: 0.15, ddf: 1.5 }
+const plain = (classWeight: number) => ({ ...terms(classWeight), fgl: 0, ddf: 0, presence: 0 })
+const fine = { ...terms(1), fgl: 0.15, ddf: 1.5, presence: 0 }
 const moment = { ...terms(4), l1: 0, giou: 0, spanGiou: 1 }
 const softmax = {
   kind: 'softmax',
@@ -121,7 +121,7 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
   momentDetr: [
     { ...softmax, normalization: 'num-queries' },
     { ...moment, spanL1: 10, ...softmaxCost },
-    { ...moment, spanL1: 5, fgl: 0, ddf: 0 },
+    { ...moment, spanL1: 5, fgl: 0, ddf: 0, presence: 0 },
     0,
   ],
   groundingDino: [focal, { ...focalCost, ...terms(1), labels: 'mean' }, plain(2), 0],
@@ -165,7 +165,7 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
       minQueries: 200,
     },
     { ...focalCost, classForm: 'log-sigmoid' },
-    plain(20),
+    { ...plain(20), presence: 20, maskFocal: 200, maskDice: 10 },
     0,
   ],
   stableDino: [
@@ -178,19 +178,19 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
   maskFormer: [
     softmax,
     { ...alone({ class: 1, maskFocal: 20, maskDice: 1 }), ...softmaxCost },
-    { ...alone({ class: 1, maskFocal: 20, maskDice: 1 }), fgl: 0, ddf: 0 },
+    { ...alone({ class: 1, maskFocal: 20, maskDice: 1 }), fgl: 0, ddf: 0, presence: 0 },
     0,
   ],
   mask2Former: [
     softmax,
     { ...alone({ class: 2, ...bceDice }), ...softmaxCost },
-    { ...alone({ class: 2, ...bceDice }), fgl: 0, ddf: 0 },
+    { ...alone({ class: 2, ...bceDice }), fgl: 0, ddf: 0, presence: 0 },
     0,
   ],
   eoMT: [
     softmax,
     { ...alone({ class: 2, ...bceDice }), ...softmaxCost },
-    { ...alone({ class: 2, ...bceDice }), fgl: 0, ddf: 0 },
+    { ...alone({ class: 2, ...bceDice }), fgl: 0, ddf: 0, presence: 0 },
     0,
   ],
   maskDino: [focal, { ...focalCost, class: 4, ...bceDice }, { ...plain(4), ...bceDice }, 1e-6],
@@ -222,7 +222,7 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
       weights: { ...weights, l1: 1, ciou: 3 },
       classification: { kind: 'mal', alpha: 1, gamma: 3 },
       cost: {
-        classForm: ['rfDetr', 'coDino', 'owlViT', 'sam3'].includes(name) ? 'log-sigmoid' : 'focal',
+        classForm: ['rfDetr', 'rfDetrSeg', 'coDino', 'owlViT', 'sam3'].includes(name) ? 'log-sigmoid' : 'focal',
         alpha: 0.25,
         gamma: 2,
       },

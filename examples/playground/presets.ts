@@ -2,13 +2,13 @@
 import type { PresetName } from 'hungarian-loss'
 
 /** Presets that have masks. */
-type OfMasks = 'detrMasks' | 'maskFormer' | 'mask2Former' | 'eoMT' | 'maskDino' | 'rfDetrSeg' | 'ecSeg'
+type OfMasks = 'detrMasks' | 'maskFormer' | 'mask2Former' | 'eoMT' | 'maskDino' | 'rfDetrSeg' | 'ecSeg' | 'sam3'
 
 /** Presets whose targets have words in place of classes. */
 type OfWords = 'groundingDino' | 'mmGroundingDino' | 'mdetr' | 'owlViT'
 
-/** Presets of boxes with classes alone. Moment-DETR's are spans. */
-export type BoxPreset = Exclude<PresetName, 'momentDetr' | OfMasks | OfWords>
+/** Presets of boxes with classes alone. Moment-DETR's are spans, and SAM 3 has one class, that of a phrase. */
+export type BoxPreset = Exclude<PresetName, 'momentDetr' | 'sam3' | OfMasks | OfWords>
 
 /** Each with its name as people say it. */
 export const PRESETS: Readonly<Record<BoxPreset, string>> = {

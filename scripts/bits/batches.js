@@ -161,6 +161,15 @@ const LATER = [
   ['rfDetrSeg', 'groups', {}, toMasks({ isBeside: true, isFactored: true })],
   ['rfDetrSeg', 'ranges of queries', {}, toMasks({ isBeside: true, isFactored: true, hasFlags: true })],
   ['ecSeg', 'everything', {}, toMasks({ isBeside: true, hasVoid: true })],
+  ['detr', 'stacked', { options: { weights: { presence: 20 } } }, withPresence],
+  ['dino', 'ranges of queries', { isIgnoring: true, options: { weights: { presence: 20 } } }, withPresence],
+  ['sam3', 'plain', {}, (value) => withPresence(toMasks({ isBeside: true, isLast: true, hasFlags: true })(value))],
+  [
+    'sam3',
+    'plain',
+    { options: { weights: { maskFocal: 0, maskDice: 0 }, classification: { normalization: 'num-kept-queries' } } },
+    withPresence,
+  ],
 ]
 
 /** Options of softmax alone, and of the sigmoid kinds. */
@@ -262,6 +271,16 @@ function pointsOf({ data, shape }, rowOf) {
 const PLANE = [5, 6]
 const TARGET_PLANE = [8, 7]
 const CHANNELS = 3
+
+/** A batch whose layers have presence, and whose first image is not exhaustive. */
+function withPresence(value) {
+  if (Array.isArray(value)) return value.map((target, image) => ({ ...target, exhaustive: image > 0 }))
+  const { auxiliary, ...layer } = value
+  const shape = layer.logits.shape.slice(0, -2)
+  const count = shape.reduce((product, length) => product * length, 1)
+  const presence = { data: Float32Array.from({ length: count }, (_, i) => ((7 * i) % 5) - 1.75), shape }
+  return { ...layer, presence, ...(auxiliary && { auxiliary: auxiliary.map(withPresence) }) }
+}
 
 /** Batches with masks in place of boxes, or beside them: made of the numbers of a box. `isLast`: only in the last layers. */
 function toMasks(variant) {

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 const PARTS = ['encoder', 'denoising', 'oneToMany']
 const FIELDS = ['logits', 'boxes', 'corners']
 /** Of families that came later: what a batch lacks is not digested. New ones go to the end. */
-const LATER_FIELDS = ['spans', 'points', 'masks', 'maskFeatures', 'maskQueries', 'maskBias']
+const LATER_FIELDS = ['spans', 'points', 'masks', 'maskFeatures', 'maskQueries', 'maskBias', 'presence']
 
 /** NaN as x64 makes it. Processors differ in the sign of 0 / 0, and JavaScript cannot tell. */
 const NOT_A_NUMBER = 0xfff8_0000_0000_0000n

@@ -325,7 +325,7 @@ function natureOf(field: keyof LayerFields): { readonly comparesLayers: boolean;
   return {
     comparesLayers: TERMS.some((term) => term.field === field && term.comparesLayers),
     mayLack: DESCRIPTION.families.some(
-      ({ presence, queryFields }) => presence !== 'everywhere' && queryFields.includes(field),
+      ({ demand, queryFields }) => demand !== 'everywhere' && queryFields.includes(field),
     ),
   }
 }
@@ -388,9 +388,12 @@ function readFree(
   logits: readonly number[],
   argument: string,
 ): { readonly values: Float32Array; readonly row: readonly number[] } {
-  const own = shapeOf(tensor, argument)
+  const given = shapeOf(tensor, argument)
   const rank = logits.length
   const lead = logits.slice(0, heldBy === 'query' ? rank - 1 : heldBy === 'image' ? rank - 2 : rank - 3)
+  // one number of an image may go without an axis of its own
+  const isBare = heldBy === 'image' && sizes.length === 1 && sizes[0] === 1 && given.length === lead.length
+  const own = isBare ? [...given, 1] : given
   const isForAll = mayBeShared === true && own.length === lead.length - 1 + sizes.length
   const before = isForAll ? lead.slice(0, -1) : lead
   const row = own.slice(before.length)
@@ -401,9 +404,9 @@ function readFree(
   if (!fits) {
     const shown = sizes.map((size, k) => size ?? shownAs[k] ?? 'any')
     const or = mayBeShared === true ? ` or [${[...lead.slice(0, -1), ...shown].join(', ')}]` : ''
-    fail('SHAPE', argument, `expected shape [${[...lead, ...shown].join(', ')}]${or}, got ${showShape(own)}`)
+    fail('SHAPE', argument, `expected shape [${[...lead, ...shown].join(', ')}]${or}, got ${showShape(given)}`)
   }
-  const values = float32(tensor, own, argument)
+  const values = float32(tensor, given, argument)
   return { values: isForAll ? repeatRows(values, sizeOf(row), lead.at(-1) as number) : values, row }
 }
 

@@ -106,6 +106,7 @@ export const PRESETS = {
     boxEpsilon: 1e-6,
   }),
   sam3: sigmoid('sigmoid', 20, {
+    weights: { presence: 20, maskFocal: 200, maskDice: 10 },
     classNumbers: {
       positiveWeight: 10,
       probabilityPower: 0.25,

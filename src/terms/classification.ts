@@ -37,7 +37,7 @@ export interface SoftmaxOptions {
 export type SoftmaxNormalization = 'weighted-mean' | 'num-boxes' | 'num-queries' | 'num-pairs' | 'per-image'
 
 /** What a sigmoid kind may be divided by. */
-export type SigmoidNormalization = 'num-boxes' | 'num-pairs' | 'num-labels' | 'num-queries' | 'per-image'
+export type SigmoidNormalization = 'num-boxes' | 'num-pairs' | 'num-labels' | 'num-queries' | 'num-kept-queries' | 'per-image'
 
 /** What the sum of a sigmoid kind is divided by. */
 export interface SigmoidDivisor {
@@ -45,8 +45,9 @@ export interface SigmoidDivisor {
    * `'num-boxes'`: the number of targets in the batch, multiplied by a part's groups and repetitions, as most published code has
    * it; `'num-pairs'`: the pairs of the layer (the heads of mmdetection, Co-DINO, MM-Grounding-DINO); `'num-labels'`: the labels of
    * all targets, several of a target counted one by one; `'num-queries'`: the queries of the layer in all images (SAM 3);
-   * `'per-image'`: each image by its own labels, and then by the number of images (OWL-ViT). Each is at least 1. Default: the
-   * preset's, `'num-boxes'` for most.
+   * `'num-kept-queries'`: of those all but the ones that are left out, and background of weight 0, as in images that are not
+   * `exhaustive`, + 1e-6 (SAM 3 with `weak_loss`); `'per-image'`: each image by its own labels, and then by the number of images
+   * (OWL-ViT). Each of the others is at least 1. Default: the preset's, `'num-boxes'` for most.
    */
   readonly normalization?: SigmoidNormalization | undefined
   /** The least number of queries of an image that `'num-queries'` counts, 0 to 1e12; 200 in SAM 3. Default: 0. */

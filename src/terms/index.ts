@@ -18,6 +18,8 @@ import { MASKS } from './masks.ts'
 import type { MaskTypes } from './masks.ts'
 import { POINTS } from './points.ts'
 import type { PointTypes } from './points.ts'
+import { PRESENCE } from './presence.ts'
+import type { PresenceTypes } from './presence.ts'
 import { SPANS } from './spans.ts'
 import type { SpanTypes } from './spans.ts'
 
@@ -29,7 +31,11 @@ interface Families {
   readonly spans: SpanTypes
   readonly points: PointTypes
   readonly masks: MaskTypes
+  readonly presence: PresenceTypes
 }
+
+/** The families whose terms are of geometry: all but the classes. */
+export type GeometricFamily = Exclude<keyof Families, 'classes'>
 
 /** All families. */
 const FAMILIES: { readonly [Name in keyof Families]: Family<Families[Name]> } = {
@@ -39,6 +45,7 @@ const FAMILIES: { readonly [Name in keyof Families]: Family<Families[Name]> } = 
   spans: SPANS,
   points: POINTS,
   masks: MASKS,
+  presence: PRESENCE,
 }
 
 /** What all families together have of one thing. */
@@ -212,8 +219,8 @@ export function neededFamilies(
 ): readonly boolean[] {
   const weighs = (name: string) => [cost, weights].some((list) => ((list as Weights)[name] ?? 0) > 0)
   const { families, kinds } = DESCRIPTION
-  const isAsked = (presence: string) => presence === 'everywhere' || (ofTargets && presence === 'finally')
-  const needed = families.map(({ terms, presence }) => isAsked(presence) && terms.some(weighs))
+  const isAsked = (demand: string) => demand === 'everywhere' || (ofTargets && demand === 'finally')
+  const needed = families.map(({ terms, demand }) => isAsked(demand) && terms.some(weighs))
   const isPairwise = cost.classForm === 'product' || ((cost as Weights)['modulation'] ?? 0) > 0
   const asks = isPairwise || kinds.find(({ name }) => name === classification.kind)?.needsQuality === true
   const says = families.map(({ hasQuality }) => hasQuality)

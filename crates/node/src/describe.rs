@@ -94,7 +94,7 @@ pub struct FamilyDescription {
     pub is_late: bool,
     /// Which layers must have its fields where one of its terms has a weight: `everywhere`, `finally` the last one of the main
     /// part, or `anywhere` they may be.
-    pub presence: String,
+    pub demand: String,
 }
 
 /// A kind of classification.
@@ -162,7 +162,7 @@ pub fn describe() -> CoreDescription {
                 options: options(family.options),
                 has_quality: family.has_quality,
                 is_late: family.is_late,
-                presence: match family.presence {
+                demand: match family.presence {
                     Presence::Everywhere => "everywhere",
                     Presence::Finally => "finally",
                     Presence::Anywhere => "anywhere",

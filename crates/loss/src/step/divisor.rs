@@ -26,7 +26,7 @@ impl Step<'_> {
             Divisor::Targets => part.normalizer(given.targets, self.views.total()),
             Divisor::Pairs => given.pairs.map_or((pairs as f64).max(1.0), |pairs| pairs[slot]),
             Divisor::Queries => images * (part.queries.len() as f64).max(1.0),
-            Divisor::Images => images,
+            Divisor::Images | Divisor::Batch => images,
         })
     }
 

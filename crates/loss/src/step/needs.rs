@@ -34,7 +34,7 @@ pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threa
     const JOB: u128 = 1024;
     const TARGET: u128 = 256;
     /// For a label of a target that may have several, and for a query of a layer.
-    const LABEL: u128 = 96;
+    const LABEL: u128 = 64;
     const QUERY: u128 = 32;
     let largest = Crowd::of(targets);
     let of_image = (0..layout.parts.len()).map(|part| image_bytes(setup, layout, part, &largest)).max().unwrap_or(0);
@@ -58,7 +58,7 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     /// For a query, and for each of its targets and classes.
     const QUERY: u128 = 256;
     /// For a label of an image, and for one of a query's target.
-    const LABEL: u128 = 96;
+    const LABEL: u128 = 64;
     const VALUE: u128 = size_of::<f32>() as u128;
     let own: &Part = &layout.parts[part];
     let layers = &layout.layers[own.layers.clone()];

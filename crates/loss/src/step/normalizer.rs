@@ -35,7 +35,7 @@ impl ClassNormalizer {
     ) -> Self {
         let queries = part.queries.len();
         match setup.class.divisor() {
-            ClassDivisor::Weights => {}
+            ClassDivisor::Weights | ClassDivisor::KeptQueries => {}
             ClassDivisor::Targets => {
                 let sum = part.targets(targets);
                 return Self { sum, least: part.normalizer_factor, divisor: None, is_open: false };
@@ -65,7 +65,9 @@ impl ClassNormalizer {
         .sum();
         // that a query is left out shows only when it is read
         let is_open = divisor.is_none() || setup.leaves_out;
-        Self { sum: divisor.unwrap_or(0.0), least: 0.0, divisor, is_open }
+        let sum = divisor.unwrap_or(0.0);
+        let divisor = divisor.map(|sum| setup.class.divisor().of_sum(sum));
+        Self { sum, least: 0.0, divisor, is_open }
     }
 }
 
@@ -159,7 +161,7 @@ pub(crate) fn image_weight(setup: &Setup, image: &Image<'_>, matches: &[i32], le
 
 /// Adds up what was open, once all images of a stage are matched. Gives for each layer whether it was divided by
 /// another sum, or not at all yet; nothing if none was open.
-pub(crate) fn close(jobs: &[Job<'_>], normalizers: &mut [ClassNormalizer], is_given: bool) -> Vec<bool> {
+pub(crate) fn close(setup: &Setup, jobs: &[Job<'_>], normalizers: &mut [ClassNormalizer], is_given: bool) -> Vec<bool> {
     if !normalizers.iter().any(|normalizer| normalizer.is_open) {
         return Vec::new();
     }
@@ -169,8 +171,9 @@ pub(crate) fn close(jobs: &[Job<'_>], normalizers: &mut [ClassNormalizer], is_gi
     for (slot, normalizer) in normalizers.iter_mut().enumerate().filter(|(_, normalizer)| normalizer.is_open) {
         normalizer.is_open = false;
         normalizer.sum = sums[slot];
-        if !is_given && normalizer.divisor != Some(sums[slot]) {
-            normalizer.divisor = Some(sums[slot]);
+        let divisor = setup.class.divisor().of_sum(sums[slot]);
+        if !is_given && normalizer.divisor != Some(divisor) {
+            normalizer.divisor = Some(divisor);
             is_late[slot] = true;
         }
     }

@@ -326,6 +326,7 @@ impl Layout {
                 let expected = match setup.family(family) {
                     Built::Pair(terms) => terms.query_width(k, self.width(&self.layers, field)),
                     Built::Late(terms) => terms.query_width(k),
+                    Built::Image(terms) => terms.query_width(k),
                 };
                 if width_of(field) != expected && (has || info.set.is_some()) {
                     return fail(field, expected);
@@ -450,11 +451,15 @@ impl Layout {
         let part = place.0;
         let is_final = place.0 == 0 && place.1 + 1 == self.parts[0].layers.len();
         let mut active = [false; FAMILIES.len()];
+        // of parts that share a layer's images, the first has the terms that are theirs as a whole
+        let of_image = |family: usize| matches!(setup.family(family), Built::Image(_));
+        let number = self.parts[part].layers.start + place.1;
+        let is_first = self.parts[..part].iter().all(|other| !other.layers.contains(&number));
         let weights = self.parts[part].weights.unwrap_or(setup.weights);
         for (family, info) in FAMILIES.iter().enumerate() {
             let has_queries = layer.set_of(family).is_some();
             let has_targets = targets_of(family).next().is_none_or(|field| targets.get(field) == Some(&true));
-            active[family] = has_queries && has_targets;
+            active[family] = has_queries && has_targets && (!of_image(family) || is_first);
             let counts = |weights: &Weights| terms_of(family).find(|&term| weights.all()[term] > 0.0);
             if let Some(needed) = info.needs.filter(|_| active[family]) {
                 let needed = FAMILIES.iter().position(|family| family.name == needed).unwrap_or(family);

@@ -97,6 +97,9 @@ pub(crate) fn read<'a>(
         for (family, terms) in setup.pairs(image.active()) {
             is_sound &= terms.lay_out(setup.level, rows, &mut layouts[family]);
         }
+        for (family, _) in setup.images(image.active()) {
+            is_sound &= queries_of(family).all(|field| simd::all_finite(setup.level, image.rows.get(field)));
+        }
         if let Some(columns) = image.columns {
             columns.gather(rows.get(LOGITS), gathered);
             let own = columns.count();
@@ -161,6 +164,10 @@ fn sanitize(
                 }
             }
         }
+    }
+    // without these an image lacks their terms, and its queries are as they were
+    for field in setup.images(image.active()).flat_map(|(family, _)| queries_of(family)) {
+        counts.fields[field] += inspect(setup, image, field, 0, |_| None)?;
     }
     if left_out.is_empty() && !may_correct {
         return Ok(false);

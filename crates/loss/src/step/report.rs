@@ -121,7 +121,7 @@ impl LayerReport {
         for (index, &normalizer) in normalizers.iter().enumerate() {
             // terms over layers have weights of their own
             let divided = match family(index) {
-                Built::Pair(_) => terms_of(index),
+                Built::Pair(_) | Built::Image(_) => terms_of(index),
                 Built::Late(_) => terms_of(index).start..terms_of(index).start + 1,
             };
             terms[divided].iter_mut().for_each(|term| *term /= normalizer);

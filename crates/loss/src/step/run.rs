@@ -8,11 +8,12 @@
 
 use simd::padded;
 
+use super::geometry::Scales;
 use super::image::Image;
 use super::inputs::Normalizers;
 use super::jobs::{Gradients, Job, JobOutputs, jobs};
 use super::late::{self, Matched};
-use super::losses::{self, FamilyNormalizers, ImageOutputs, Scales};
+use super::losses::{self, FamilyNormalizers, ImageOutputs};
 use super::matching::{self, transpose};
 use super::normalizer::{self, ClassNormalizer, Known, can_wait, divisor_of, image_weight, reciprocal};
 use super::plan::Slot;
@@ -23,7 +24,7 @@ use super::scratch::Scratch;
 use super::setup::Setup;
 use super::step::Step;
 use super::sums::{NonFiniteCounts, Sums};
-use super::{cost, fixed, ignore, score, shared, union};
+use super::{by_score, cost, fixed, ignore, shared, union};
 use crate::error::Result;
 use crate::terms::class::Purpose;
 use crate::terms::{FAMILIES, LOGITS};
@@ -67,9 +68,7 @@ pub(crate) fn compute(
     matches: &mut [i32],
     scratch: &mut Scratch,
 ) -> Result<Report> {
-    let (matches, places) = matches.split_at_mut(step.layout.reported_queries);
-    let further = score::match_layers(step, matches, scratch)?;
-    further.write(step, places);
+    let (matches, further) = by_score::match_first(step, matches, scratch)?;
     let step = &Step { further: Some(&further), ..*step };
     let mut copies = shared::copies(step.layout, !gradients.is_empty())?;
     let mut places = shared::places(gradients, &mut copies, step.layout);
@@ -139,7 +138,7 @@ fn compute_all(
             return Err(all.err().unwrap_or(fault));
         }
         // which queries would count, and as what, was not known before: their loss is computed now
-        let is_late = normalizer::close(&stage_jobs, &mut class, given.class.is_some());
+        let is_late = normalizer::close(setup, &stage_jobs, &mut class, given.class.is_some());
         for job in &stage_jobs {
             report.non_finite.add(job.non_finite);
             if is_late.get(job.slot) != Some(&true) {
@@ -148,7 +147,7 @@ fn compute_all(
         }
         drop(stage_jobs);
         if is_late.contains(&true) {
-            let scales = layer_scales(step, &normalizers, |index| class[index].sum);
+            let scales = layer_scales(step, &normalizers, |index| class[index].divisor.unwrap_or(0.0));
             let out = JobOutputs {
                 gradients: &mut *gradients,
                 matches: &mut *matches,
@@ -208,9 +207,7 @@ fn compute_all(
 /// # Errors
 /// As [`compute`].
 pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut Scratch) -> Result<Report> {
-    let (matches, places) = matches.split_at_mut(step.layout.reported_queries);
-    let further = score::match_layers(step, matches, scratch)?;
-    further.write(step, places);
+    let (matches, further) = by_score::match_first(step, matches, scratch)?;
     let step = &Step { further: Some(&further), ..*step };
     let (setup, layout) = (step.setup, step.layout);
     let slots = &layout.slots;
@@ -234,11 +231,11 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
             }
             Ok(())
         })?;
-        normalizer::close(&stage_jobs, &mut class, false);
+        normalizer::close(setup, &stage_jobs, &mut class, false);
         stage_jobs.iter().for_each(|job| report.non_finite.add(job.non_finite));
     }
     for (layer, ClassNormalizer { sum, least, .. }) in report.layers.iter_mut().zip(class) {
-        layer.class_normalizer = sum.max(least);
+        layer.class_normalizer = setup.class.divisor().of_sum(sum.max(least));
         layer.counts = LayerCounts { class_weight: sum, least_class_weight: least, ..layer.counts };
     }
     let union = union_matches(step, matches, &mut report)?;

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::terms::class::ClassTerm;
 use crate::terms::divisor::{self, Divisor, NORMALIZATION};
 use crate::terms::family::{Built, Family, Places};
+use crate::terms::image::ImageTerms;
 use crate::terms::late::LateTerms;
 use crate::terms::pair::{Overlap, PairTerms};
 use crate::terms::{FAMILIES, queries_of, target_fields, targets_of};
@@ -56,6 +57,17 @@ impl Setup {
             .map_err(Error::refused(None))?;
         let overlap = if options.word(&IGNORE_OVERLAP) == "iou" { Overlap::OverUnion } else { Overlap::OfQuery };
         let class = (kind.build)(options, config.num_classes);
+        let families = FAMILIES.iter().enumerate().map(build).collect::<Result<Vec<_>>>()?;
+        let divisor_of = |family: usize| {
+            if let Built::Image(_) = families[family] {
+                return Divisor::Batch;
+            }
+            let mut own = FAMILIES[family].options.iter();
+            let own = own.find(|info| info.name.strip_prefix(divisor::OWN) == Some(FAMILIES[family].name));
+            let word = own.and_then(|info| options.given_word(info));
+            Divisor::of(word.unwrap_or(options.word(&NORMALIZATION)))
+        };
+        let divisors = std::array::from_fn(divisor_of);
         Ok(Self {
             level,
             num_classes: config.num_classes,
@@ -63,14 +75,10 @@ impl Setup {
             needs_quality: kind.needs_quality,
             needs_agreement_rows: class.pairwise_cost().is_some(),
             class,
-            families: FAMILIES.iter().enumerate().map(build).collect::<Result<_>>()?,
+            families,
             cost: config.cost,
             weights: config.weights,
-            divisors: FAMILIES.map(|family| {
-                let own = family.options.iter().find(|info| info.name.strip_prefix(divisor::OWN) == Some(family.name));
-                let word = own.and_then(|info| options.given_word(info));
-                Divisor::of(word.unwrap_or(options.word(&NORMALIZATION)))
-            }),
+            divisors,
             gates_images: options.flag(&IMAGE_GATE),
             leaves_out: options.word(&NON_FINITE) == "worst",
             ignore: (overlap, options.number(&IGNORE_THRESHOLD)),
@@ -94,6 +102,14 @@ impl Setup {
     pub fn late<'a>(&'a self, active: &Active) -> Option<(usize, &'a dyn LateTerms)> {
         self.families.iter().enumerate().find_map(|(index, family)| match family {
             Built::Late(terms) if active[index] => Some((index, &**terms)),
+            _ => None,
+        })
+    }
+
+    /// The families of whole images that are active, likewise.
+    pub fn images<'a>(&'a self, active: &'a Active) -> impl Iterator<Item = (usize, &'a dyn ImageTerms)> {
+        self.families.iter().enumerate().filter_map(|(index, family)| match family {
+            Built::Image(terms) if active[index] => Some((index, &**terms)),
             _ => None,
         })
     }

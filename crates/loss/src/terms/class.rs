@@ -156,8 +156,19 @@ pub(crate) enum ClassDivisor {
         /// The fewest that an image counts as.
         least: f64,
     },
+    /// The number of queries that have a part in the term, as the weights of them all.
+    KeptQueries,
     /// Each image by its own [`ClassTerm::count`], then by the number of images.
     Images,
+}
+
+impl ClassDivisor {
+    /// What divides the term where the queries' weights have a sum.
+    pub fn of_sum(self, sum: f64) -> f64 {
+        /// So that nothing is divided by 0 (facebookresearch/sam3, `IABCEMdetr` with `weak_loss`).
+        const NEVER_ZERO: f64 = 1e-6;
+        if self == Self::KeptQueries { sum + NEVER_ZERO } else { sum }
+    }
 }
 
 /// A kind of classification.

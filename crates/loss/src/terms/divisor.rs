@@ -13,6 +13,8 @@ pub(crate) enum Divisor {
     Queries,
     /// Each image by its own targets, at least 1, then the mean over the images.
     Images,
+    /// The number of images: what images have as a whole, whatever the options say.
+    Batch,
 }
 
 /// What geometric terms are divided by: the number of targets in the batch; that of the layer's pairs, which is another where

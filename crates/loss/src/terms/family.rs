@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::class::ClassTerm;
+use super::image::ImageTerms;
 use super::late::LateTerms;
 use super::pair::PairTerms;
 use crate::error::Result;
@@ -117,6 +118,8 @@ pub(crate) enum Built {
     Pair(Arc<dyn PairTerms>),
     /// Of terms that are computed once all matchings are known.
     Late(Arc<dyn LateTerms>),
+    /// Of terms that an image has as a whole, whatever its pairs.
+    Image(Arc<dyn ImageTerms>),
 }
 
 /// Where the fields of a family lie among all.

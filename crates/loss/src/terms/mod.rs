@@ -7,6 +7,8 @@ mod classes;
 pub(crate) mod divisor;
 mod edges;
 pub(crate) mod family;
+mod flags;
+pub(crate) mod image;
 mod lanes;
 pub(crate) mod late;
 mod limits;
@@ -14,6 +16,7 @@ mod masks;
 pub(crate) mod memory;
 pub(crate) mod pair;
 mod points;
+mod presence;
 mod spans;
 
 use std::ops::Range;
@@ -22,8 +25,8 @@ use crate::field::{Field, MAX_FIELDS, Owner};
 use family::{Family, Kind, TargetField, Term};
 
 /// All families. Their order is that of the results, and of sums: it is part of the bits.
-pub(crate) const FAMILIES: [&Family; 5] =
-    [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY, &points::FAMILY, &masks::FAMILY];
+pub(crate) const FAMILIES: [&Family; 6] =
+    [&boxes::FAMILY, &edges::FAMILY, &spans::FAMILY, &points::FAMILY, &masks::FAMILY, &presence::FAMILY];
 
 pub(crate) use classes::check as check_class_options;
 

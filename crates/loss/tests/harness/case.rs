@@ -1,8 +1,8 @@
 //! A case: the structure of a step, its arrays by field, and what is computed from them.
 
 use hungarian_loss::{
-    Criterion, Inputs, LayerReport, Level, Matching, Normalizers, Plan, Raster, Report, Result, Scratch, Structure,
-    Targets, Threads, query_fields,
+    Criterion, Inputs, LayerReport, Level, Matching, Normalizers, Owner, Plan, Raster, Report, Result, Scratch,
+    Structure, Targets, Threads, query_fields,
 };
 
 use super::settings::Settings;
@@ -75,6 +75,15 @@ pub struct TensorPlace {
     /// The place of its field.
     pub field: usize,
     pub width: usize,
+    /// Whether each image has but one row.
+    pub is_of_image: bool,
+}
+
+impl TensorPlace {
+    /// Values of an image in a layer, which has so many queries.
+    pub fn length(&self, rows: usize) -> usize {
+        if self.is_of_image { self.width } else { rows * self.width }
+    }
 }
 
 impl Planes {
@@ -218,7 +227,8 @@ impl Case {
         let stacks = self.structure.stacks.iter().enumerate();
         let all = stacks.flat_map(|(stack, info)| {
             let widths = info.widths.iter().enumerate().filter(|(_, width)| **width > 0);
-            widths.map(move |(field, &width)| TensorPlace { stack, field, width })
+            let is_of_image = |field| query_fields().nth(field).is_some_and(|known| known.owner == Owner::Image);
+            widths.map(move |(field, &width)| TensorPlace { stack, field, width, is_of_image: is_of_image(field) })
         });
         all.collect()
     }
@@ -250,7 +260,7 @@ impl Case {
         let mut case = self.clone();
         case.structure.images = 1;
         for ((values, all), place) in case.tensors.iter_mut().zip(&self.tensors).zip(self.places()) {
-            let length = self.structure.stacks[place.stack].rows * place.width;
+            let length = place.length(self.structure.stacks[place.stack].rows);
             *values = of_image(all, images, image, length);
         }
         case.offsets = vec![0, range.len() as u32];

@@ -312,7 +312,7 @@ pub fn images_alone(case: &Case) {
     for image in 0..images {
         let alone = run(&case.image(image));
         for ((alone, whole), place) in alone.gradients.iter().zip(&whole.gradients).zip(case.places()) {
-            let length = case.structure.stacks[place.stack].rows * place.width;
+            let length = place.length(case.structure.stacks[place.stack].rows);
             assert_eq!(*alone, of_image(whole, images, image, length), "{place:?}");
         }
         let mut start = 0;
@@ -337,7 +337,8 @@ pub fn not_finite(case: &Case, at: f64, value: f32) {
     let query = (at * (images * rows) as f64) as usize;
     let (image, targets) = (query / rows, case.range(query / rows).len());
     for (place, tensor) in case.places().into_iter().zip(&mut case.tensors) {
-        tensor[query * place.width + place.width / 2] = value;
+        let row = if place.is_of_image { image } else { query };
+        tensor[row * place.width + place.width / 2] = value;
     }
     let Outcome { report, matches, gradients, .. } = case.run().expect("it is left out");
     let mut expected = vec![0; query_fields().count()];
@@ -347,7 +348,8 @@ pub fn not_finite(case: &Case, at: f64, value: f32) {
     assert!(report.loss.is_finite());
     for (gradient, place) in gradients.iter().zip(case.places()) {
         assert!(gradient.iter().all(|value| value.is_finite()), "{place:?}");
-        let mut own = gradient.iter().skip(query * place.width).take(place.width);
+        let row = if place.is_of_image { image } else { query };
+        let mut own = gradient.iter().skip(row * place.width).take(place.width);
         assert!(own.all(|&value| value == 0.0), "{place:?}");
     }
     // such a query is matched only where targets leave no choice

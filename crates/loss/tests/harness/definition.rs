@@ -5,7 +5,9 @@ use std::ops::Range;
 use hungarian_loss::{Form, Matching, Part, Weights, describe, query_fields, target_fields, terms};
 
 use super::case::{Case, Outcome, Planes, TensorPlace};
-use super::reference::{LateReference, PairReference, REFERENCES, Row, Table, Terms, boxes, classes, of};
+use super::reference::{
+    ImageReference, LateReference, PairReference, REFERENCES, Row, Table, Terms, boxes, classes, of,
+};
 use super::settings::Settings;
 
 /// The definition of a case's outcome.
@@ -98,6 +100,10 @@ impl<'a> Definition<'a> {
             return Vec::new();
         };
         let (images, width) = (self.case.structure.images, places[tensor].width);
+        if places[tensor].is_of_image {
+            let values = all[tensor][layer.row * images * width..][..images * width].to_vec();
+            return if self.has_images(layer) { values } else { Vec::new() };
+        }
         let values = &all[tensor][layer.row * images * stack.rows * width..][..images * stack.rows * width];
         let image = |image: usize| &values[image * stack.rows * width..][queries.start * width..queries.end * width];
         (0..images).flat_map(image).copied().collect()
@@ -169,6 +175,8 @@ impl<'a> Definition<'a> {
                     }
                     if !settings.is_sigmoid() {
                         class_weight += classes::weight(&settings, &labels, background);
+                    } else if own.is_some() || background > 0.0 {
+                        class_weight += 1.0;
                     }
                 }
                 if own.is_some() {
@@ -192,8 +200,14 @@ impl<'a> Definition<'a> {
             let mut seen = self.case.range(image).filter(|&target| !self.case.is_ignored(target));
             let has_boxes = self.pair_references(layer).any(|(name, _)| name == "boxes");
             let is_seen = |target| !has_boxes || boxes::is_visible(&layer.settings, self.targets.row(target));
-            if layer.settings.flag("imageGate") && !seen.any(is_seen) {
+            let has_visible = seen.any(is_seen);
+            if layer.settings.flag("imageGate") && !has_visible {
                 sums[0] = 0.0;
+            }
+            for (family, terms) in self.image_references(layer) {
+                let values = terms.values(now.row(image), has_visible);
+                let own = family_terms(family, &layer.settings.weights).zip(values);
+                own.for_each(|((place, _), value)| sums[place] = value);
             }
             let kept = self.case.range(image).filter(|&target| !self.case.is_ignored(target));
             let of_target = |target: usize| match settings.is_sigmoid() {
@@ -207,7 +221,7 @@ impl<'a> Definition<'a> {
                 sums[0] /= self.copies_of(layer, labels);
             }
             for (place, family) in term_families() {
-                let is_divided = layer.is_union && of(family).family().follows_union;
+                let is_divided = layer.is_union && of(family).family().follows_union || of(family).is_of_images();
                 if !is_divided && layer.settings.normalization(family) == "per-image" {
                     sums[place] /= self.copies_of(layer, kept as f64);
                 }
@@ -218,6 +232,7 @@ impl<'a> Definition<'a> {
         let least_queries = layer.settings.number("classification.minQueries");
         let class_normalizer = match layer.settings.word("classification.normalization") {
             "weighted-mean" => class_weight,
+            "num-kept-queries" => class_weight + 1e-6,
             "num-boxes" => self.normalizer(self.part(layer)),
             "num-pairs" => {
                 (layer.own.iter().filter(|&&target| target >= 0).count() + layer.further.len()).max(1) as f64
@@ -230,6 +245,7 @@ impl<'a> Definition<'a> {
         for (place, family) in term_families() {
             let follows = of(family).family().follows_union;
             sums[place] /= match layer.settings.normalization(family) {
+                _ if of(family).is_of_images() => images,
                 _ if layer.is_union && follows => layer.pair_count.max(1.0),
                 "num-boxes" => self.normalizer(self.part(layer)),
                 "num-pairs" => layer.own_count.max(1.0),
@@ -385,17 +401,33 @@ impl<'a> Definition<'a> {
         let active: Vec<_> = (0..REFERENCES.len()).filter(|&family| self.has_fields(layer, family)).collect();
         active.into_iter().filter_map(|family| match REFERENCES[family].terms() {
             Terms::Pair(pair) => Some((REFERENCES[family].name(), pair)),
-            Terms::Late(_) => None,
+            Terms::Late(_) | Terms::Image(_) => None,
         })
     }
 
     fn late_reference(&self, layer: &DefinedLayer) -> Option<(&'static str, &'static dyn LateReference)> {
         (0..REFERENCES.len()).filter(|&family| self.has_fields(layer, family)).find_map(|family| {
             match REFERENCES[family].terms() {
-                Terms::Pair(_) => None,
+                Terms::Pair(_) | Terms::Image(_) => None,
                 Terms::Late(late) => Some((REFERENCES[family].name(), late)),
             }
         })
+    }
+
+    /// Whether what images have counts in a layer: of parts that share it, in the first.
+    fn has_images(&self, layer: &DefinedLayer) -> bool {
+        let is_it = |other: &&DefinedLayer| (other.stack, other.row) == (layer.stack, layer.row);
+        self.layers.iter().find(is_it).is_none_or(|first| first.part == layer.part)
+    }
+
+    /// The families of whole images that take part in a layer, with their names.
+    fn image_references(&self, layer: &DefinedLayer) -> Vec<(&'static str, &'static dyn ImageReference)> {
+        let active = (0..REFERENCES.len()).filter(|&family| self.has_fields(layer, family) && self.has_images(layer));
+        let of_images = active.filter_map(|family| match REFERENCES[family].terms() {
+            Terms::Image(terms) => Some((REFERENCES[family].name(), terms)),
+            Terms::Pair(_) | Terms::Late(_) => None,
+        });
+        of_images.collect()
     }
 
     /// N of a part.

@@ -34,7 +34,7 @@ impl Settings {
     pub fn random(random: &mut Random, classes: usize, families: &[&str]) -> Self {
         let has_quality = families.iter().any(|name| match of(name).terms() {
             Terms::Pair(pair) => pair.has_quality(),
-            Terms::Late(_) => false,
+            Terms::Late(_) | Terms::Image(_) => false,
         });
         let kinds = classes::kinds(has_quality);
         let mut settings = Self::new(kinds[random.below(kinds.len())], classes);
@@ -46,7 +46,8 @@ impl Settings {
             }
             let own = describe().families.iter().find(|known| known.name == *family).expect("a family").options;
             let name = own.iter().find(|info| info.name.strip_prefix("normalization.") == Some(*family));
-            settings = settings.with(name.expect("one for each family").name, NORMALIZATIONS[random.below(4)]);
+            let Some(name) = name else { continue }; // what divides it is fixed
+            settings = settings.with(name.name, NORMALIZATIONS[random.below(4)]);
         }
         for family in families {
             settings = of(family).options(random, settings);

@@ -95,6 +95,7 @@ impl Sketch {
                     }
                     axes[place] = reference.query_axes(k);
                     let row = |_| reference.query_row(random, &self.settings, k);
+                    let count = if reference.is_of_images() { layers * images } else { count };
                     tensors.push((0..count).flat_map(row).collect());
                 }
             }

@@ -45,6 +45,7 @@ mod classes;
 mod edges;
 mod masks;
 mod points;
+mod presence;
 mod spans;
 
 /// Any families together.

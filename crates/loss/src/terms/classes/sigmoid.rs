@@ -12,7 +12,7 @@ use super::cost::{self, ClassCost, CostForm, MAX_GAMMA};
 use super::divisor;
 use super::largest::is_largest;
 use super::pairwise;
-use crate::batch::{Columns, ImageTargets, Labels};
+use crate::batch::{BACKGROUND, Columns, ImageTargets, Labels};
 use crate::option::{LIMIT, OptionInfo, Options};
 use crate::terms::class::{
     Background, BackgroundOutputs, ClassDivisor, ClassSum, ClassTerm, Logits, PairwiseCost, PairwiseInputs,
@@ -325,11 +325,11 @@ fn list_cells(
     cells.clear();
     for (k, &(query, target)) in pairs.iter().enumerate() {
         let quality = quality.get(k).copied().unwrap_or(0.0);
-        let weight = targets.weight(target);
-        let background = query_weights.map_or(1.0, |weights| f64::from(weights[query]));
+        let weight = targets.weight(target) as f32; // as it was given
+        let background = query_weights.map_or(1.0, |weights| weights[query]);
         cells.extend(targets.positives(target).map(|(label, value)| {
             let at = query * logits.classes + logits.place(label);
-            Cell { at, quality, value: f64::from(value), weight, background }
+            Cell { at, quality, value, weight, background }
         }));
     }
 }
@@ -355,12 +355,17 @@ impl ClassTerm for Binary {
         values.map(|(_, value)| f64::from(value)).sum()
     }
 
-    fn weight_before_matching(&self, _: usize, _: &ImageTargets<'_>, _: usize) -> Option<f64> {
-        None
+    fn weight_before_matching(&self, queries: usize, _: &ImageTargets<'_>, _: usize) -> Option<f64> {
+        Some(queries as f64)
     }
 
-    fn weight(&self, _: &ImageTargets<'_>, _: &[i32], _: &[usize], _: Option<&[f32]>) -> f64 {
-        0.0
+    fn weight(&self, _: &ImageTargets<'_>, matches: &[i32], left_out: &[usize], query_weights: Option<&[f32]>) -> f64 {
+        let is_kept = |query: usize, target: i32| match target {
+            _ if left_out.binary_search(&query).is_ok() => false,
+            BACKGROUND => query_weights.is_none_or(|weights| weights[query] > 0.0),
+            target => target >= 0,
+        };
+        matches.iter().enumerate().filter(|&(query, &target)| is_kept(query, target)).count() as f64
     }
 
     fn pass_scale(&self, scale: f64) -> f32 {
@@ -479,7 +484,7 @@ impl ClassTerm for Binary {
                     soft.iter_mut().zip(of_cells).for_each(|(label, factor)| *label = label.times(factor));
                 }
                 if targets.has_values() {
-                    soft.iter_mut().zip(&*cells).for_each(|(label, cell)| *label = label.times(cell.value));
+                    soft.iter_mut().zip(&*cells).for_each(|(label, cell)| *label = label.times(f64::from(cell.value)));
                 }
                 if has_repeated {
                     keep_greatest(cells, Some(soft));

@@ -39,7 +39,8 @@ pub fn options(random: &mut Random, settings: Settings, has_quality: bool) -> Se
     settings = settings
         .with(
             "classification.normalization",
-            ["num-boxes", "num-pairs", "num-labels", "num-queries", "per-image"][(5.0 * unit()) as usize],
+            ["num-boxes", "num-pairs", "num-labels", "num-queries", "num-kept-queries", "per-image"]
+                [(6.0 * unit()) as usize],
         )
         .with("classification.minQueries", (30.0 * unit()).floor())
         .with("cardinality", if flips[0] { "published" } else { "threshold" })

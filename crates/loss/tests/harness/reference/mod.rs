@@ -7,6 +7,7 @@ pub mod distribution;
 mod edges;
 pub mod masks;
 mod points;
+mod presence;
 mod spans;
 
 use hungarian_loss::{Family, Field, TargetField, describe, query_fields, target_fields};
@@ -17,7 +18,7 @@ use super::test_support::Random;
 
 /// All families, in the order of the results.
 pub const REFERENCES: &[&dyn Reference] =
-    &[&boxes::Boxes, &edges::Edges, &spans::Spans, &points::Points, &masks::Masks];
+    &[&boxes::Boxes, &edges::Edges, &spans::Spans, &points::Points, &masks::Masks, &presence::Presence];
 
 /// A family: its random options and rows, and its terms.
 pub trait Reference: Sync {
@@ -62,6 +63,8 @@ pub enum Terms<'a> {
     Pair(&'a dyn PairReference),
     /// Once all matchings are known.
     Late(&'a dyn LateReference),
+    /// For each image, whatever its pairs.
+    Image(&'a dyn ImageReference),
 }
 
 /// Terms over pairs, which may take part in the matching cost. All give a number for each of the family's terms.
@@ -106,6 +109,12 @@ pub trait LateReference {
 
     /// The shares of the means over queries with and without a pair, of which there are so many.
     fn shares(&self, numbers: [f64; 2]) -> [f64; 2];
+}
+
+/// Terms of an image as a whole.
+pub trait ImageReference {
+    /// A number for each of the family's terms. `image`: the rows of what images have.
+    fn values(&self, image: Row<'_>, has_visible: bool) -> Vec<f64>;
 }
 
 /// Rows of named fields, of queries or of targets.
@@ -164,6 +173,11 @@ impl dyn Reference {
 
     pub fn is_late(&self) -> bool {
         matches!(self.terms(), Terms::Late(_))
+    }
+
+    /// Whether an image has its fields, rather than each query.
+    pub fn is_of_images(&self) -> bool {
+        matches!(self.terms(), Terms::Image(_))
     }
 
     /// Its fields of queries with their places among all.

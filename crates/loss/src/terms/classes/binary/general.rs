@@ -267,15 +267,17 @@ fn apply_positives_with<S: Simd, const SQUARE: bool>(
             }
             let [mut positive, negative] = rule.weights(cell.at % classes);
             if numbers.blends_weights {
-                positive = positive * cell.value + negative * (1.0 - cell.value);
+                let value = f64::from(cell.value);
+                positive = positive * value + negative * (1.0 - value);
             }
             if numbers.weighs_by_target {
                 positive *= label.t;
             }
             let background = negative * f64::from(lanes.background[lane]);
-            gain += positive * f64::from(lanes.value[lane]) * cell.weight - background * cell.background;
+            gain += positive * f64::from(lanes.value[lane]) * f64::from(cell.weight)
+                - background * f64::from(cell.background);
             if let Some(gradient) = &mut gradient {
-                gradient[cell.at] = (f64::from(lanes.slope[lane]) * positive * scale * cell.weight) as f32;
+                gradient[cell.at] = (f64::from(lanes.slope[lane]) * positive * scale * f64::from(cell.weight)) as f32;
             }
         }
     }

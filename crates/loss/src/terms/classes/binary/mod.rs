@@ -110,10 +110,10 @@ pub(super) struct Cell {
     /// How well the pair agrees: the IoU of the matched boxes.
     pub quality: f64,
     /// How much the target has of the class, above 0 and at most 1.
-    pub value: f64,
+    pub value: f32,
     /// What the cell's own value is multiplied by, and what the pass had it multiplied by.
-    pub weight: f64,
-    pub background: f64,
+    pub weight: f32,
+    pub background: f32,
 }
 
 #[cfg(test)]
@@ -352,9 +352,9 @@ fn apply_positives_with<S: Simd, const SQUARE: bool>(
         positive_lanes::<S, SQUARE>(simd, rule, &mut lanes);
         for (lane, cell) in cells.iter().enumerate() {
             let background = rule.background.weight * f64::from(lanes.background[lane]);
-            gain += f64::from(lanes.value[lane]) * cell.weight - background * cell.background;
+            gain += f64::from(lanes.value[lane]) * f64::from(cell.weight) - background * f64::from(cell.background);
             if let Some(gradient) = &mut gradient {
-                gradient[cell.at] = (f64::from(lanes.slope[lane]) * scale * cell.weight) as f32;
+                gradient[cell.at] = (f64::from(lanes.slope[lane]) * scale * f64::from(cell.weight)) as f32;
             }
         }
     }
