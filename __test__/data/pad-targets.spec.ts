@@ -125,6 +125,12 @@ describe('padTargets: refuses', () => {
     ['flags that are none', [{ labels: [0], boxes: [box], ignore: [2] }], 'DTYPE', 'targets[0].ignore'],
     ['too few flags', [{ labels: [0], boxes: [box], ignore: [] }], 'SHAPE', 'targets[0].ignore'],
     ['more valid ones than there are', [{ labels: [0], boxes: [box], valid: 2 }], 'RANGE', 'targets[0].valid'],
+    ['positives', [{ positives: [[1, 0]], boxes: [box] }], 'OPTION', 'targets[0].positives'],
+    ['columns', [{ labels: [0], boxes: [box], columns: [1, 0] }], 'OPTION', 'targets[0].columns'],
+    ['weights', [{ labels: [] }, { labels: [0], boxes: [box], weights: [2] }], 'OPTION', 'targets[1].weights'],
+    ['images that are not exhaustive', [{ labels: [0], boxes: [box], exhaustive: false }], 'OPTION', 'targets[0].exhaustive'],
+    ['masks', [{ labels: [0], masks: { data: [1], shape: [1, 1, 1] } }], 'OPTION', 'targets[0].masks'],
+    ['void pixels', [{ labels: [0], boxes: [box], void: { data: [1], shape: [1, 1] } }], 'OPTION', 'targets[0].void'],
   ])('%s', (_, targets, code, argument) => {
     expect(errorOf(() => padTargets(untyped(targets)))).toMatchObject({ code, argument })
   }) // prettier-ignore

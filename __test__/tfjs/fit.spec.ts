@@ -291,6 +291,20 @@ describe('packTargets: is refused:', () => {
         message: 'targets[1].labels: an image may not be of 2 targets, since [11] has room for 1, of 6 numbers each',
       },
     ],
+    ['weights', [one, { ...one, weights: [2] }], SHAPE, { code: 'OPTION', argument: 'targets.weights' }],
+    ['columns', [{ ...one, columns: [1, 1, 1, 1, 1] }], [null, 11], { code: 'OPTION', argument: 'targets.columns' }],
+    [
+      'positives',
+      [{ positives: [[0.5, 0, 0, 0, 0]], boxes: one.boxes }],
+      [null, 11],
+      { code: 'OPTION', argument: 'targets.positives' },
+    ],
+    [
+      'images that are not exhaustive',
+      [one, { ...one, exhaustive: false }],
+      SHAPE,
+      { code: 'OPTION', argument: 'targets[1].exhaustive', image: 1 },
+    ],
     ['a shape that is none', [one], 6, { code: 'DTYPE', argument: 'shape' }],
     ['a shape of images alone', [one], [null], { code: 'SHAPE', argument: 'shape' }],
     ['a shape of other images', [one], [2, 6, 9], { code: 'SHAPE', argument: 'shape' }],
@@ -298,6 +312,13 @@ describe('packTargets: is refused:', () => {
     ['a shape beyond all memory', [one], [null, 2 ** 30, 2 ** 30], { code: 'MEMORY', argument: 'shape' }],
   ])('%s', (_, targets, shape, details) => {
     expect(errorOf(() => packTargets(tf, criterion, untyped(targets), untyped(shape)))).toMatchObject(details)
+  })
+
+  test('a criterion of masks', () => {
+    const masks = HungarianLoss.maskFormer({ numClasses: 1 })
+    const details = { code: 'OPTION', message: 'criterion: masks cannot be packed; hungarianLoss takes them' }
+    expect(errorOf(() => packTargets(tf, masks, [], SHAPE))).toMatchObject(details)
+    expect(errorOf(() => fitLoss(tf, masks))).toMatchObject(details)
   })
 
   test('a criterion of points, and what is none', () => {

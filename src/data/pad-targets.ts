@@ -70,8 +70,8 @@ export type AnyTarget = Target | TargetWithoutBoxes | EmptyTarget
  * of one length; points of `[n, K, D]` become rows of K · D. Masks have no padded form.
  *
  * Throws `RANGE` where an image has more than `maxTargets`, since none is dropped; `SHAPE` for fields that not all images with targets
- * have; `DTYPE` for targets of several labels, which have no such form; and `OPTION`, also for masks, `positives`, `columns`, `weights` and images
- * that are not `exhaustive`.
+ * have; `DTYPE` for targets of several labels, which have no such form; and `OPTION`, also for masks,
+ * `positives`, `columns`, `weights` and images that are not `exhaustive`.
  *
  * @example
  * const { labels, boxes, valid } = padTargets(targets, { maxTargets: 100 })
@@ -131,6 +131,7 @@ function readTargets(targets: unknown): readonly ReadTarget[] {
     if (!isObject(target)) fail('DTYPE', name, `must be { labels, … }, got ${show(target)}`, { image })
     const stray = strayKey(target, 'target')
     if (stray !== undefined) failKey(stray, 'target', name, { image })
+    refuseUnpaddable(target, name, image)
     const { labels, valid, ignore } = target
     checkPlain(target, name, image)
     if (labels === undefined)
@@ -152,6 +153,17 @@ function readTargets(targets: unknown): readonly ReadTarget[] {
     })
   }
   return read
+}
+
+/** What targets may have, and padded ones not. */
+const UNPADDABLE = ['positives', 'columns', 'weights'] as const
+
+/** Refuses what would be dropped. */
+function refuseUnpaddable(target: Record<string, unknown>, name: string, image: number): void {
+  const key = UNPADDABLE.find((other) => target[other] !== undefined)
+  if (key !== undefined) fail('OPTION', `${name}.${key}`, 'must be absent, since it has no padded form', { image })
+  if ((target['exhaustive'] ?? true) === true) return
+  fail('OPTION', `${name}.exhaustive`, 'must be absent or true, since it has no padded form', { image })
 }
 
 /** Lays the targets of all images out in rows of one length. */

@@ -41,7 +41,8 @@ export interface FitLoss<O = TensorOutputs> {
  * number of images, or null. An image of `[Q, K]` has room for ⌊Q · K / 6⌋ targets: a label, a box and a flag each.
  *
  * Throws a HungarianLossError: `SHAPE` where an image has more targets than there is room for, `OPTION` for several labels of a
- * target, `positives`, `columns`, `weights`, masks and images that are not `exhaustive`, and for a criterion of points, and all that {@link HungarianLoss.compute} throws for types and shapes of targets.
+ * target and for a criterion of points or masks, for what has no place in a row of numbers (positives, columns, weights, images that are not
+ * exhaustive), and all that {@link HungarianLoss.compute} throws for types and shapes of targets.
  *
  * @example
  * const y = packTargets(tf, criterion, targets, model.outputs[0].shape)
@@ -66,6 +67,11 @@ export function packTargets(
     checkExhaustive(copies)
     const packed = pack(toTargets({ targets: copies, tensors }, readNow), { ...layout.shape, images: copies.length })
     checkSingle(packed)
+    const partial = copies.findIndex((copy) => (copy as { readonly exhaustive?: unknown }).exhaustive === false)
+    if (partial >= 0) {
+      const rule = 'has no place in packed targets; hungarianLoss takes it'
+      fail('OPTION', `targets[${partial}].exhaustive`, rule, { image: partial })
+    }
     argument = 'shape'
     const full = readShape(shape, copies.length)
     return tf.tensor(writeTargets(layout, packed, full), full)

@@ -55,6 +55,8 @@ export function layoutOf(criterion: HungarianLoss): PackedLayout {
     return [{ name: name as keyof LayerGradients, width }]
   })
   const widthOf = (field: string): number => outputs.find(({ name }) => name === field)?.width ?? 0
+  const plane = TARGET_FIELDS.find(({ form }, i) => form !== 'row' && needed.targets[i] === true)
+  if (plane !== undefined) fail('OPTION', 'criterion', `${plane.name} cannot be packed; hungarianLoss takes them`)
   const targets = TARGET_FIELDS.map(({ name, columns }, i) => {
     return { name, width: needed.targets[i] === true ? columns(options, widthOf) : 0 }
   })

@@ -1,8 +1,12 @@
 /** Files with masks: as NumPy writes them and as JSON, and what the library makes of them. */
 import { describe, expect, test } from 'vitest'
 import { run } from '../../../src/cli/command.ts'
+import { batchOfArrays } from '../../../src/cli/file/arrays.ts'
 import { batchOfJson } from '../../../src/cli/file/json.ts'
+import type { NumpyArray } from '../../../src/cli/file/npy.ts'
 import { readBatch } from '../../../src/cli/file/read.ts'
+import { rolesOf } from '../../../src/cli/file/roles.ts'
+import type { Given } from '../../../src/cli/file/roles.ts'
 import { HungarianLoss } from '../../../src/criterion/criterion.ts'
 import { batchPath } from '../../support/batches.ts'
 import { readCases, TOLERANCE } from '../../support/golden.ts'
@@ -28,6 +32,32 @@ test('masks, flags and void pixels are those of each image', async () => {
     { labels: { length: 2 }, masks: { shape: [2, 6, 6] }, hasMask: { length: 2 }, void: { shape: [6, 6] } },
     { labels: { length: 3 }, masks: { shape: [3, 6, 6] }, hasMask: { length: 3 }, void: { shape: [6, 6] } },
   ])
+})
+
+test("earlier layers' biases and shared points have fewer axes than queries' rows", () => {
+  const floats = (...shape: number[]): NumpyArray => ({
+    data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+    shape,
+  })
+  const arrays = {
+    pred_logits: floats(1, 2, 3),
+    mask_features: floats(1, 4, 5, 6),
+    mask_queries: floats(1, 2, 4),
+    mask_bias: floats(1),
+    aux_logits: floats(2, 1, 2, 3),
+    aux_mask_features: floats(2, 1, 4, 5, 6),
+    aux_mask_queries: floats(2, 1, 2, 4),
+    aux_mask_bias: floats(2, 1),
+    labels: floats(0),
+    counts: floats(1),
+  }
+  const names = Object.keys(arrays)
+  const given = rolesOf(names).map((role, i): Given => {
+    return { name: names[i] as string, role: role as Given['role'], array: Object.values(arrays)[i] as NumpyArray }
+  })
+  const { outputs } = batchOfArrays(given, names)
+  expect(outputs.maskBias).toMatchObject({ shape: [1] })
+  expect(outputs.auxiliary).toMatchObject([{ maskBias: { shape: [1] } }, { maskFeatures: { shape: [1, 4, 5, 6] } }])
 })
 
 describe('JSON', () => {

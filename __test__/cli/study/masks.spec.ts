@@ -126,6 +126,27 @@ describe.each(CASES)('%s', (_, make, criterion) => {
   })
 })
 
+test('an earlier layer without masks has its other terms', () => {
+  const { masks: _, ...plain } = layer()
+  const criterion = HungarianLoss.detrMasks({ numClasses: C })
+  const batch = batchOf({ ...layer(), auxiliary: [plain] })
+  const loss = studyBatch(batch, criterion, { images: [0, 1, 2], layer: 0 }).loss as LossStudy
+  const [first] = loss.layers
+  expect(first?.shares.map(({ name }) => name)).toEqual(['class', 'l1', 'giou'])
+  const queries = loss.drawn.flatMap((image) => image.queries.map(({ loss: own }) => own))
+  expect(sum(queries)).toBeCloseTo(first?.loss as number, 5)
+  expect(loss.drawn.flatMap((image) => image.queries.map(({ mask }) => mask))).not.toContainEqual(expect.anything())
+})
+
+test('points are drawn anew where a part is a range of the queries, which is told', () => {
+  const criterion = HungarianLoss.maskDino({ numClasses: C + 1, masks: { points: 40 } })
+  const batch = batchOf({ ...layer(), oneToMany: { queries: [5, 7], repeat: 1 } })
+  const { isRedrawn } = studyBatch(batch, criterion, { images: [], layer: undefined }).loss as LossStudy
+  expect(isRedrawn).toBe(true)
+  const own = studyBatch(batchOf(layer()), criterion, { images: [], layer: undefined }).loss as LossStudy
+  expect(own.isRedrawn).toBe(false)
+})
+
 test('masks of factors are their product', () => {
   const batch = unboxed()
   const criterion = HungarianLoss.maskFormer({ numClasses: C })

@@ -16,6 +16,10 @@ import { sharesOf } from './gains.ts'
 import type { TermShare } from './gains.ts'
 import type { Rows } from './rows.ts'
 
+/** Whether a term is of an image and of no single query, by its field. */
+export const isOfImage = (field: string | undefined): boolean =>
+  FIELDS.some(({ name, heldBy }) => name === field && heldBy === 'image')
+
 /** What queries are to the matching. */
 export type Role = 'matched' | 'background' | 'ignored'
 
@@ -33,7 +37,7 @@ export function queryCriterion({ options }: HungarianLoss, hasMasks: boolean): H
   const [weights, cost] = [{ ...options.weights }, { ...options.cost }] as unknown as Record<string, number>[]
   for (const { name, field, comparesLayers, inCost } of TERMS) {
     const isLacking = field === 'masks' && !hasMasks
-    if (comparesLayers || isLacking) Object.assign(weights as object, { [name]: 0 })
+    if (comparesLayers || isLacking || isOfImage(field)) Object.assign(weights as object, { [name]: 0 })
     if (isLacking && inCost) Object.assign(cost as object, { [name]: 0 })
   }
   const { classification: given } = options

@@ -7,7 +7,7 @@ import type { LossResult } from '../../result/loss.ts'
 import { FIELDS } from '../../terms/index.ts'
 import type { Field } from '../../terms/index.ts'
 
-const HOLDERS: ReadonlyMap<string, Field['heldBy']> = new Map(FIELDS.map(({ name, heldBy }) => [name, heldBy]))
+const OWN: ReadonlyMap<string, Field> = new Map(FIELDS.map((field) => [field.name, field]))
 const PARTS: ReadonlySet<string> = new Set(PART_KEYS)
 
 /** Where a layer's tensors lie: the image, and the pairs that are the image's among those of the layer. */
@@ -54,8 +54,8 @@ function sliceLayers(layers: object, place: Place, argument: string): Record<str
   for (const [key, value] of Object.entries(layers)) {
     const name = `${argument}.${key}`
     if (value === undefined) continue
-    const holder = HOLDERS.get(key)
-    if (holder !== undefined) sliced[key] = sliceField(value, holder, place, isStacked, name)
+    const field = OWN.get(key)
+    if (field !== undefined) sliced[key] = sliceField(value, field, place, isStacked, name)
     else if (key === 'queryWeights') sliced[key] = sliceTensor(value, [image, image + 1], false, name)
     else if (key === 'auxiliary' || PARTS.has(key)) continue
     else if ((key === 'matching' || key === 'cost') && Array.isArray(value)) sliced[key] = [value[image]]
@@ -67,7 +67,7 @@ function sliceLayers(layers: object, place: Place, argument: string): Record<str
 /** What of a field is the image's, by what has a row of it. */
 function sliceField(
   tensor: unknown,
-  holder: Field['heldBy'],
+  { heldBy: holder, mayBeShared }: Field,
   { image, pairs }: Place,
   isStacked: boolean,
   argument: string,
@@ -75,7 +75,7 @@ function sliceField(
   if (holder === 'layer') return tensor
   if (holder === 'pair') return pairs[0] === pairs[1] ? undefined : sliceTensor(tensor, pairs, isStacked, argument)
   // one row for all images has an axis less
-  const isShared = holder === 'image' && shapeOf(tensor, argument).length === (isStacked ? 3 : 2)
+  const isShared = mayBeShared === true && shapeOf(tensor, argument).length === (isStacked ? 3 : 2)
   return isShared ? tensor : sliceTensor(tensor, [image, image + 1], isStacked, argument)
 }
 

@@ -22,7 +22,7 @@ import { costCriteria, marginsOf, studyCosts } from './costs.ts'
 import type { CostMap } from './costs.ts'
 import { studyLayers, sumShares } from './gains.ts'
 import type { LayerStudy, TermShare } from './gains.ts'
-import { bestClasses, divisorsOf, gradientNorms, lossOfQueries, queryCriterion, rolesOf } from './queries.ts'
+import { bestClasses, divisorsOf, gradientNorms, isOfImage, lossOfQueries, queryCriterion, rolesOf } from './queries.ts'
 import type { GradientNorms, QueryLoss, Role } from './queries.ts'
 import { isRedrawn, onCanvas, withPoints } from './masks.ts'
 import { rowsOf } from './rows.ts'
@@ -164,7 +164,10 @@ function studyLoss(
 /** Whether a layer of the decoder has a share of a term that is of no single query. */
 function leavesOut({ part, shares }: LayerStudy): boolean {
   return (
-    part === undefined && shares.some(({ name }) => TERMS.some((term) => term.name === name && term.comparesLayers))
+    part === undefined &&
+    shares.some(({ name }) =>
+      TERMS.some((term) => term.name === name && (term.comparesLayers || isOfImage(term.field))),
+    )
   )
 }
 
