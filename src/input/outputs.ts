@@ -181,7 +181,8 @@ function divisorsOf(options: ResolvedOptions): readonly Normalization[] {
   const known = DIVISORS.get(options)
   if (known !== undefined) return known
   const weighs = (term: string) => ((options.weights as { readonly [term: string]: number | undefined })[term] ?? 0) > 0
-  const ofImages = (field: string) => DESCRIPTION.queryFields.some(({ name, owner }) => name === field && owner === 'image')
+  const ofImages = (field: string) =>
+    DESCRIPTION.queryFields.some(({ name, owner }) => name === field && owner === 'image')
   const divisors = DESCRIPTION.families.map(({ name, terms, queryFields }): Normalization => {
     // what images have as a whole is divided by their number, whatever the options say
     if (queryFields.every(ofImages) && terms.some(weighs)) return 'per-image'

@@ -37,7 +37,13 @@ export interface SoftmaxOptions {
 export type SoftmaxNormalization = 'weighted-mean' | 'num-boxes' | 'num-queries' | 'num-pairs' | 'per-image'
 
 /** What a sigmoid kind may be divided by. */
-export type SigmoidNormalization = 'num-boxes' | 'num-pairs' | 'num-labels' | 'num-queries' | 'num-kept-queries' | 'per-image'
+export type SigmoidNormalization =
+  | 'num-boxes'
+  | 'num-pairs'
+  | 'num-labels'
+  | 'num-queries'
+  | 'num-kept-queries'
+  | 'per-image'
 
 /** What the sum of a sigmoid kind is divided by. */
 export interface SigmoidDivisor {
