@@ -128,6 +128,7 @@ export type { TermsOf, TermsWithoutBoxes, WithoutBoxes } from './terms/geometry.
 export type {
   CostTerms,
   CostWeights,
+  GeometricFamily,
   LayerFields,
   LayerGradients,
   ResolvedCost,

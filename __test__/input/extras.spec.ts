@@ -304,6 +304,9 @@ test('weights: what is out of range or of another length is refused', () => {
   expect(ofTarget([1])).toMatchObject({ code: 'SHAPE', argument: 'targets[0].weights' })
   expect(ofTarget([1, -1])).toMatchObject({ code: 'RANGE', argument: 'targets[0].weights', image: 0, target: 1 })
   expect(ofTarget([1, 'a'])).toMatchObject({ code: 'DTYPE', argument: 'targets[0].weights' })
+  expect(ofTarget({ data: [1, 1], shape: [3] })).toMatchObject({ code: 'SHAPE', argument: 'targets[0].weights' })
+  const halves = { data: Uint16Array.of(0x3c00, 0x3c00), dims: [2], type: 'float16' }
+  expect(ofTarget(halves)).toMatchObject({ code: 'DTYPE', argument: 'targets[0].weights' })
   const ofOutputs = (more: object) => errorOf(() => criterion.compute(untyped({ ...layer(), ...more }), labelled))
   const data = Array<number>(IMAGES * QUERIES).fill(1)
   const queryWeights = { data: data.with(8, -1), shape: [IMAGES, QUERIES] }

@@ -124,5 +124,7 @@ test('readMasks: bytes are borrowed, and only values of 0 and 1 pass, wherever t
       memory.fill(0)
     }
   }
+  const both = { bits: Uint8Array.of(1), data: [1], shape: [1, 1, 1] }
+  expect(errorOf(() => readMasks(both, 'masks'))).toMatchObject({ code: 'DTYPE', argument: 'masks' })
   expect(errorOf(() => readMasks(untyped(new Map()), 'masks'))).toMatchObject({ code: 'DTYPE', argument: 'masks' })
 })

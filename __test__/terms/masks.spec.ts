@@ -328,6 +328,7 @@ describe('masks', () => {
         'targets[0].void',
         /6 × 4/,
       ],
+      [{}, [{ ...TARGETS[0]!, void: { bits: new Uint8Array(3), shape: [6, 4] } }, TARGETS[1]!], 'targets[0].void', /data, shape/],
       [{ maskLossPoints: { data: [0.5, 0.5], shape: [1, 1, 2] } }, TARGETS, 'outputs.maskLossPoints', /expected/],
     ]
     for (const [change, targets, argument, message] of cases) {
@@ -335,6 +336,21 @@ describe('masks', () => {
       expect(error.argument).toBe(argument)
       expect(error.message).toMatch(message)
     }
+  })
+
+  test('of an array that has a subarray of its own are read as they are', () => {
+    class Own extends Uint8Array {
+      static get [Symbol.species]() {
+        return untyped<Uint8ArrayConstructor>(Float64Array)
+      }
+    }
+    const [first, ...others] = TARGETS
+    const own = new Own(first!.masks.data)
+    own.subarray = () => new Uint8Array(1)
+    const targets = [{ ...first!, masks: { ...first!.masks, data: own } }, ...others]
+    expect(run({}, targets).loss).toBe(run({}, TARGETS).loss)
+    const cut = (target: object) => ({ ...target, valid: 1 })
+    expect(run({}, targets.map(cut)).loss).toBe(run({}, TARGETS.map(cut)).loss)
   })
 
   test('of an image without targets have no gradient, and extreme ones stay finite', () => {

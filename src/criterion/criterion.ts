@@ -199,18 +199,6 @@ export class HungarianLoss {
   }
 
   /**
-   * SAM 3's (Carion et al. 2025; facebookresearch/sam3, `sam3/train/loss/loss_fns.py`, `matcher.py`): an image is one
-   * of an image and a phrase, and classification is of one class. Positives weigh 10; the class term is divided by
-   * B · max(Q, 200), and an image without a visible target adds nothing to it. `presence`, which layers may lack, weighs 20. The
-   * last layer has masks, of which focal loss weighs 200 and dice 10, neither in the cost; without any, `weights: { maskFocal:
-   * 0, maskDice: 0 }`. The branch of many queries has neither presence nor masks; what it is matched by is {@link ScoreMatching}.
-   * With `weak_loss`, `classification: { normalization: 'num-kept-queries' }`, and targets' `exhaustive`.
-   */
-  static sam3(options: HungarianLossOptions): HungarianLoss {
-    return new HungarianLoss(options, 'sam3')
-  }
-
-  /**
    * Align-DETR (Cai et al. 2023; IDEA-Research/detrex, `projects/align_detr`): IA-BCE whose soft labels, and the box terms of their
    * pairs, decay with the rank of a query among those of its target, τ 1.5; cost 2, 5, 2, weights 1, 5, 2; ε 1e-6. The last
    * layer is matched one to one; the others, and the encoder, as `oneToMany` with `repeat` and `adaptive: true`.
@@ -227,6 +215,18 @@ export class HungarianLoss {
    */
   static stableDino(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'stableDino')
+  }
+
+  /**
+   * SAM 3's (Carion et al. 2025; facebookresearch/sam3, `sam3/train/loss/loss_fns.py`, `matcher.py`): an image is one
+   * of an image and a phrase, and classification is of one class. Positives weigh 10; the class term is divided by
+   * B · max(Q, 200), and an image without a visible target adds nothing to it. `presence`, which layers may lack, weighs 20. The
+   * last layer has masks, of which focal loss weighs 200 and dice 10, neither in the cost; without any, `weights: { maskFocal:
+   * 0, maskDice: 0 }`. The branch of many queries has neither presence nor masks; what it is matched by is {@link ScoreMatching}.
+   * With `weak_loss`, `classification: { normalization: 'num-kept-queries' }`, and targets' `exhaustive`.
+   */
+  static sam3(options: HungarianLossOptions): HungarianLoss {
+    return new HungarianLoss(options, 'sam3')
   }
 
   /**
@@ -317,17 +317,18 @@ export class HungarianLoss {
   }
 
   /**
-   * RF-DETR's segmentation (Robinson et al. 2026; roboflow/rf-detr, `config.py` and `criterion.py`): IA-BCE, whose cost never
-   * saturates, and `clampSizes`; cost 2, 5, 2, weights 1, 5, 2; masks' cross-entropy 5 and dice 5 at a sixteenth as many points
-   * as a prediction has pixels, which all images share in the cost.
+   * RF-DETR's segmentation (Robinson et al. 2025; roboflow/rf-detr, `config.py` and `criterion.py`): the terms of its
+   * detection, {@link rfDetr}; and of masks cross-entropy 5 and dice 5 at a sixteenth as many points as a prediction has pixels,
+   * which all images share in the cost.
    */
   static rfDetrSeg(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'rfDetrSeg')
   }
 
   /**
-   * ECSeg (EdgeCrafter, 2026; Intellindust-AI-Lab/EdgeCrafter, `ecseg.yml`): MAL 2, L1 1 and GIoU 1 over the union matching, `fgl`
-   * 0.15 and `ddf` 1.5 where layers have `corners`; masks' cross-entropy 5 and dice 5 over each layer's own pairs.
+   * ECSeg (Liu et al. 2026, EdgeCrafter; Intellindust-AI-Lab/EdgeCrafter, `ecseg.yml`): MAL 2, L1 1 and GIoU 1 over the union
+   * matching, with `clampSizes`, `fgl` 0.15 and `ddf` 1.5 where layers have `corners`; masks' cross-entropy 5 and dice 5 over
+   * each layer's own pairs.
    */
   static ecSeg(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'ecSeg')

@@ -2,7 +2,7 @@
 import { float32s } from '../binding/slab.ts'
 import { fail } from '../common/errors.ts'
 import { checkMemory, isUsable, kindOf } from '../common/memory.ts'
-import { failNumber, float32, isNumeric, lengthOf, shapeOf, showShape } from '../common/tensors.ts'
+import { checkHalves, failNumber, float32, isNumeric, lengthOf, shapeOf, showShape } from '../common/tensors.ts'
 import type { Numbers, TensorLike } from '../common/tensors.ts'
 import { isObject, show } from '../common/validate.ts'
 
@@ -103,15 +103,22 @@ export function readWeights(given: unknown, count: number, argument: string, ima
 /** An array, or the data of a tensor of one axis. */
 function listIn(given: unknown, expected: string, argument: string, image: number): ArrayLike<unknown> {
   let list = given
+  let shape: readonly number[] | undefined
   if (isObject(given) && 'data' in given) {
-    const shape = shapeOf(given, argument)
+    shape = shapeOf(given, argument)
     if (shape.length !== 1) fail('SHAPE', argument, `must be of one axis, got ${showShape(shape)}`, { image })
     list = given['data']
   }
-  if (!Array.isArray(list) && kindOf(list) === undefined) {
+  const kind = kindOf(list)
+  if (!Array.isArray(list) && kind === undefined) {
     fail('DTYPE', argument, `must be ${expected}, got ${show(given)}`, { image })
   }
-  if (!Array.isArray(list)) checkMemory(list as Uint8Array, argument)
+  if (kind === 'Uint16Array') checkHalves(given, argument)
+  if (kind !== undefined) checkMemory(list as Uint8Array, argument)
+  const length = lengthOf(list as ArrayLike<unknown>, argument)
+  if (shape !== undefined && shape[0] !== length) {
+    fail('SHAPE', argument, `expected ${shape[0]} values for ${showShape(shape)}, got ${length}`, { image })
+  }
   return list as ArrayLike<unknown>
 }
 

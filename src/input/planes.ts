@@ -1,15 +1,13 @@
 /** Planes of bytes that targets have, such as masks: checked, and borrowed as they are. */
 import { uint32s } from '../binding/slab.ts'
 import { fail } from '../common/errors.ts'
+import { bytesOf } from '../common/memory.ts'
 import { dataIn, failType, shapeOf, showShape } from '../common/tensors.ts'
-import { isObject } from '../common/validate.ts'
+import { isObject, showKeys } from '../common/validate.ts'
 import { readMasks } from '../masks/read.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { TargetField } from '../terms/index.ts'
 import type { ReadField, ReadTarget } from './read-target.ts'
-
-/** What planes are, as messages say it. */
-export const PLANES = 'masks'
 
 /** The planes of a batch, those of one field after the other, each of all images. */
 export interface PackedPlanes {
@@ -22,9 +20,11 @@ const NONE = new Uint8Array(0)
 
 /**
  * Reads planes of 0 and 1: of `given` targets of which `counted` count, or the one of an image where `given` is undefined.
+ * `noun`: what they are, as messages say it.
  */
 export function readPlanes(
   value: unknown,
+  noun: string,
   given: number | undefined,
   counted: number,
   argument: string,
@@ -33,10 +33,16 @@ export function readPlanes(
   const planes = given === undefined ? onlyPlane(value, argument) : value
   const { data, count, height, width } = readMasks(planes, argument, { image })
   if (given !== undefined && count !== given) {
-    fail('SHAPE', argument, `expected ${given} masks, one for each label, got ${count}`, { image })
+    fail('SHAPE', argument, `expected ${given} ${noun}, one for each label, got ${count}`, { image })
   }
-  const kept = given === undefined ? data : data.subarray(0, counted * height * width)
+  const kept = given === undefined || counted === given ? data : leading(data, counted * height * width)
   return { values: kept, rows: undefined, size: [height, width] }
+}
+
+/** A view of the first bytes, whatever the caller's array has in place of `subarray`. */
+function leading(data: Uint8Array, length: number): Uint8Array {
+  const { buffer, byteOffset } = bytesOf(data)
+  return new Uint8Array(buffer, byteOffset, length)
 }
 
 /** Refuses planes of an image that are not of one size. An empty one has none. */
@@ -59,7 +65,11 @@ function onlyPlane(value: unknown, argument: string): unknown {
   if (!isObject(value)) failType(value, '{ data, shape: [h, w] }', argument)
   const shape = shapeOf(value, argument)
   if (shape.length !== 2) fail('SHAPE', argument, `must be of shape [h, w], got ${showShape(shape)}`)
-  return { data: dataIn(value, argument), shape: [1, ...shape] }
+  const data = dataIn(value, argument)
+  if (data === undefined) {
+    fail('DTYPE', argument, `must be { data, shape: [h, w] }, got an object ${showKeys(value)}`)
+  }
+  return { data, shape: [1, ...shape] }
 }
 
 /** The planes of all images. `has`: which fields the batch has. Undefined where it has none that are planes. */

@@ -26,7 +26,7 @@ import { readColumns, readPositives, readWeights } from './extras.ts'
 import type { Positives } from './extras.ts'
 import { placeOf } from './layers.ts'
 import type { Predictions } from './outputs.ts'
-import { checkSizes, PLANES, readPlanes } from './planes.ts'
+import { checkSizes, readPlanes } from './planes.ts'
 import type { ReadField, ReadTarget } from './read-target.ts'
 import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
@@ -221,15 +221,15 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
       fields[field] = undefined
       continue
     }
-    const { form } = TARGET_FIELDS[field] as TargetField
+    const { form, noun } = TARGET_FIELDS[field] as TargetField
     if (form !== 'row' && value !== undefined) {
       has[field] = true
-      fields[field] = readPlanes(value, form === 'planes' ? given : undefined, count, nameOf(field, image), image)
+      fields[field] = readPlanes(value, noun, form === 'planes' ? given : undefined, count, nameOf(field, image), image)
       continue
     }
     const { size, axes } = shape.rowOf(field)
     if (value === undefined) {
-      if (form !== 'row') failType(value, PLANES, nameOf(field, image), target, shape.needOf(field))
+      if (form !== 'row') failType(value, noun, nameOf(field, image), target, shape.needOf(field))
       failType(value, `${ROWS} ${size}`, nameOf(field, image), target, shape.needOf(field))
     }
     has[field] = true

@@ -32,6 +32,9 @@ export function readMasks(value: unknown, argument: string, place?: ErrorPlace, 
     const { bits } = value
     const pixels = bits === undefined ? dataIn(value, argument) : undefined
     if (bits === undefined && pixels === undefined) return failForm(value, argument, place)
+    if (bits !== undefined && value['data'] !== undefined) {
+      fail('DTYPE', argument, 'must have either data or bits, got both', place)
+    }
     const shape = shapeOf(value, argument)
     if (shape.length !== 3) fail('SHAPE', argument, `must be of shape [n, h, w], got ${showShape(shape)}`, place)
     const [count, height, width] = shape as [number, number, number]

@@ -1,6 +1,7 @@
 /** What the terms of a layer are divided by: one word for all geometric terms, or one for each family. */
 import { DESCRIPTION } from '../binding/description.ts'
 import { checkRecord, isRecord } from '../common/validate.ts'
+import type { GeometricFamily } from '../terms/index.ts'
 import { keysOf, resolveOption } from '../terms/option.ts'
 
 /**
@@ -16,19 +17,8 @@ import { keysOf, resolveOption } from '../terms/option.ts'
  */
 export type Normalization = 'num-boxes' | 'num-pairs' | 'num-queries' | 'per-image'
 
-/** A {@link Normalization} for each family of geometric terms, by name. */
-export interface FamilyNormalizations {
-  /** Of `l1` and the forms of IoU. */
-  readonly boxes?: Normalization | undefined
-  /** Of `fgl`; `ddf` has means of its own. */
-  readonly edges?: Normalization | undefined
-  /** Of the terms of spans. */
-  readonly spans?: Normalization | undefined
-  /** Of the terms of points. */
-  readonly points?: Normalization | undefined
-  /** Of the terms of masks. */
-  readonly masks?: Normalization | undefined
-}
+/** A {@link Normalization} for each family of geometric terms, by name. Terms that compare layers have means of their own. */
+export type FamilyNormalizations = { readonly [Family in GeometricFamily]?: Normalization | undefined }
 
 /** With every default filled in: the word of all families, or that of each. */
 export type ResolvedNormalization = Normalization | Readonly<Record<string, Normalization>>

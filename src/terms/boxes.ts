@@ -90,18 +90,20 @@ export interface BoxOptions {
   /**
    * Added to the areas and squared lengths that the forms of IoU divide by, in cost and loss, 0 to 1. DAB-DETR and DINO
    * have 1e-6. With 0, a quotient whose divisor is 0 counts as 0. The derivative of these forms by a side grows as 1 / side;
-   * beyond the range of float32, for sides below about 1e-39, gradients are its largest number. Default: 0.
+   * beyond the range of float32, for sides below about 1e-39, gradients are its largest number. Default: the
+   * preset's, 0 for most.
    */
   readonly boxEpsilon?: number | undefined
   /**
    * What `boxEpsilon` does: `'add'`, or `'clamp'`, where it is the least that divides, as in RF-DETR: a smaller divisor counts as
-   * this, and passes no gradient by the division. Default: the preset's, `'add'` for all but `rfDetr`.
+   * this, and passes no gradient by the division. Default: the preset's, `'clamp'` for `rfDetr` and `rfDetrSeg`
+   * alone.
    */
   readonly boxEpsilonForm?: 'add' | 'clamp' | undefined
   /**
    * Whether predicted widths and heights below 0 count as 0 (corners: a second corner before the first counts as the
    * first), rather than being refused. As with any clamp they pass no gradient: that of the size is 0, and that of a second
-   * corner goes to the first. Default: false.
+   * corner goes to the first. Default: the preset's, true for `deimV2`, `rfDetr`, `rfDetrSeg` and `ecSeg`.
    */
   readonly clampSizes?: boolean | undefined
   /** Whether target boxes must lie in [0, 1]. Set to false for pixels. Default: true. */

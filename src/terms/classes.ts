@@ -231,7 +231,7 @@ export const CLASSES: Family<ClassTypes> = {
   resolve: resolveClassOptions,
   foreign: NAMES,
   foreignFields: {
-    queries: { predlogits: 'logits', classlogits: 'logits', scores: 'logits' },
+    queries: { predlogits: 'logits', classlogits: 'logits', classquerieslogits: 'logits', scores: 'logits' },
     targets: {
       class: 'labels',
       classes: 'labels',

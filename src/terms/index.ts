@@ -34,6 +34,9 @@ interface Families {
   readonly presence: PresenceTypes
 }
 
+/** The families whose terms are of geometry: all but the classes. */
+export type GeometricFamily = Exclude<keyof Families, 'classes'>
+
 /** All families. */
 const FAMILIES: { readonly [Name in keyof Families]: Family<Families[Name]> } = {
   classes: CLASSES,

@@ -3,7 +3,7 @@
  *
  * Source: Carion et al. 2020, "DETR" (facebookresearch/detr, `segmentation.py`); Cheng et al. 2021, "MaskFormer", and 2022,
  * "Mask2Former" (facebookresearch, `criterion.py` and `matcher.py` of both); Li et al. 2023, "Mask DINO" (IDEA-Research/MaskDINO);
- * Robinson et al. 2026, "RF-DETR" (roboflow/rf-detr, `criterion.py`).
+ * Robinson et al. 2025, "RF-DETR" (roboflow/rf-detr, `criterion.py`).
  */
 import { optionsOf } from '../binding/description.ts'
 import type { TensorLike } from '../common/tensors.ts'

@@ -1,4 +1,4 @@
-"""Writes the batches of __test__/fixtures/batches as users of NumPy and PyTorch write them, from a case of the golden fixtures.
+"""Writes the batches of __test__/fixtures/batches as users of NumPy and PyTorch write them, from cases of the golden fixtures.
 
 Usage: python tools/batches/make.py, with the numpy of tools/golden/requirements.txt. Archives hold the time of their making, so that
 their bytes differ from run to run, and their arrays do not.
@@ -108,6 +108,47 @@ def dtypes():
     )
 
 
+def read_masks(criterion, case):
+    """A case of masks: predictions as arrays, targets as a list of arrays."""
+    case = json.loads((FIXTURES / "golden" / criterion / f"{case}.json").read_text())
+    tensors = {name: np.array(t["data"], np.float32).reshape(t["shape"]) for name, t in case["inputs"]["tensors"].items()}
+    targets = [
+        {
+            "labels": np.array(target["labels"], np.int64),
+            "boxes": np.array(target["boxes"], np.float32).reshape(-1, 4),
+            "masks": np.array(target["masks"], np.uint8).reshape(target["masks_shape"]),
+        }
+        for target in case["inputs"]["targets"]
+    ]
+    return tensors, targets
+
+
+def masks():
+    """Masks: all images' one after the other as bool, or by image with Hugging Face's names, and as JSON beside boxes."""
+    tensors, targets = read_masks("maskformer", "same_size")
+    np.savez(
+        OUT / "masks.npz",
+        pred_logits=tensors["logits"],
+        pred_masks=tensors["masks"],
+        labels=np.concatenate([target["labels"] for target in targets]),
+        masks=np.concatenate([target["masks"] for target in targets]).astype(bool),
+        has_mask=np.ones(sum(len(target["labels"]) for target in targets), bool),
+        void=np.zeros((len(targets), *targets[0]["masks"].shape[1:]), np.uint8),
+        counts=[len(target["labels"]) for target in targets],
+    )
+    np.savez_compressed(
+        OUT / "masks-numbered.npz",
+        class_queries_logits=tensors["logits"],
+        masks_queries_logits=tensors["masks"],
+        **{f"class_labels_{i}": target["labels"] for i, target in enumerate(targets)},
+        **{f"mask_labels_{i}": target["masks"].astype(np.float32) for i, target in enumerate(targets)},
+    )
+    tensors, targets = read_masks("detr-masks", "upsample_2x")
+    outputs = {f"pred_{name}": tensor.tolist() for name, tensor in tensors.items()}
+    listed = [{name: values.tolist() for name, values in target.items()} for target in targets]
+    (OUT / "masks.json").write_text(json.dumps({"outputs": outputs, "targets": listed}))
+
+
 def unreadable():
     """What is refused: pickled objects, structured and text arrays, and an archive as torch.save lays it out."""
     ragged = np.empty(2, object)
@@ -128,5 +169,5 @@ def unreadable():
 
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
-    for make in (pytorch, numbered, padded, as_json, dtypes, unreadable):
+    for make in (pytorch, numbered, padded, as_json, dtypes, masks, unreadable):
         make()

@@ -291,10 +291,12 @@ impl Error {
             Self::Label { place, .. } | Self::Labels { place, .. } => {
                 format!("label of target {} of image {}", place.target, place.image)
             }
-            Self::Positive { place, .. } | Self::PositiveSum { place, .. } | Self::AbsentColumn { place, .. } => {
+            Self::Positive { place, .. } | Self::PositiveSum { place, .. } => {
                 format!("positives of image {}", place.image)
             }
-            Self::Columns { image, .. } => format!("columns of image {image}"),
+            Self::Columns { image, .. } | Self::AbsentColumn { place: TargetPlace { image, .. }, .. } => {
+                format!("columns of image {image}")
+            }
             Self::WeightValue { place, .. } => match place {
                 Place::Query(place) | Place::Image(place) => format!("query weights of part {}", place.part),
                 Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => {

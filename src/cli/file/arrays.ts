@@ -1,6 +1,8 @@
 /** A batch of arrays. */
 import { MAX_LAYERS } from '../../input/layers.ts'
 import type { Outputs } from '../../input/outputs.ts'
+import { FIELDS } from '../../terms/index.ts'
+import type { Field } from '../../terms/index.ts'
 import { Fault } from '../fault.ts'
 import type { Batch } from './batch.ts'
 import { toNumbers } from './npy.ts'
@@ -38,6 +40,14 @@ function tensorOf({ data, shape }: NumpyArray): { readonly data: Numbers; readon
   return { data: new Type(toNumbers(data)), shape }
 }
 
+/** The fewest axes of earlier layers' tensors, and what these begin with, by what has a row. */
+const HELD: { readonly [Holder in Field['heldBy']]: readonly [least: number, axes: string] } = {
+  query: [4, 'B, Q, '],
+  image: [3, ''],
+  layer: [2, ''],
+  pair: [4, 'pairs, '],
+}
+
 /** Earlier layers: stacked along the first axis, or one by one. */
 function auxiliaryOf(given: readonly Given[]): readonly Record<string, unknown>[] {
   const layers: Record<string, unknown>[] = []
@@ -53,7 +63,10 @@ function auxiliaryOf(given: readonly Given[]): readonly Record<string, unknown>[
       putInto(role.layer, role.field, name, { data, shape })
       continue
     }
-    if (shape.length < 4) throw new Fault(`"${name}" must be of shape [layers, B, Q, …], and is [${shape.join(', ')}]`)
+    const { heldBy } = FIELDS.find((field) => field.name === role.field) as Field
+    const [least, axes] = HELD[heldBy]
+    if (shape.length < least)
+      throw new Fault(`"${name}" must be of shape [layers, ${axes}…], and is [${shape.join(', ')}]`)
     if ((shape[0] as number) > MAX_LAYERS)
       throw new Fault(`"${name}" has ${shape[0]} layers, and ${MAX_LAYERS} are read`)
     const length = shape.slice(1).reduce((size, axis) => size * axis, 1)

@@ -3,6 +3,7 @@ import { isRecord, show, showKeys } from '../../common/validate.ts'
 import { isNeedless } from '../../input/keys.ts'
 import type { Outputs } from '../../input/outputs.ts'
 import type { Target } from '../../input/targets.ts'
+import { TARGET_FIELDS } from '../../terms/index.ts'
 import { Fault } from '../fault.ts'
 import type { Batch } from './batch.ts'
 import { isAuxiliary, isSize, queryField, targetField } from './names.ts'
@@ -84,6 +85,14 @@ function toTensor(value: unknown): unknown {
   return { data: value, shape }
 }
 
+/** Fields of targets that are pixels. */
+const PLANES: ReadonlySet<string> = new Set(TARGET_FIELDS.filter(({ form }) => form !== 'row').map(({ name }) => name))
+
+/** Nested rows of pixels as a tensor; run lengths, polygons and all else as they are. */
+function toPlanes(value: unknown): unknown {
+  return Array.isArray(value) && Array.isArray(value[0]) ? toTensor(value) : value
+}
+
 function readTarget(target: unknown, leftOut: Set<string>, sizes: Batch['sizes'][number][]): Target {
   let size: Batch['sizes'][number]
   const read: Record<string, unknown> = {}
@@ -91,7 +100,7 @@ function readTarget(target: unknown, leftOut: Set<string>, sizes: Batch['sizes']
     for (const [name, value] of Object.entries(target)) {
       const field = targetField(name)
       if (isSize(name)) size = sizeOf(value) ?? size
-      else if (field !== undefined) put(read, field, name, value)
+      else if (field !== undefined) put(read, field, name, PLANES.has(field) ? toPlanes(value) : value)
       else if (isNeedless(name)) leftOut.add(`targets.${name}`)
       else define(read, name, value)
     }

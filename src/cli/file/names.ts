@@ -20,8 +20,12 @@ export function queryField(name: string): string | undefined {
   return FOREIGN_FIELDS.queries[letters]
 }
 
-/** Whether a name says that it is of predictions: `pred_boxes`. */
-export const isPredicted = (name: string): boolean => lettersOf(name).startsWith('pred')
+/** Whether a name says that it is of predictions: `pred_boxes`, `masks_queries_logits`. */
+export function isPredicted(name: string): boolean {
+  const letters = lettersOf(name)
+  const { queries, targets } = FOREIGN_FIELDS
+  return letters.startsWith('pred') || (Object.hasOwn(queries, letters) && !Object.hasOwn(targets, letters))
+}
 
 /** What of a target a name stands for: `labels` for `class_labels`, `ignore` for `iscrowd`. */
 export function targetField(name: string): string | undefined {

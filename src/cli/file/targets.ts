@@ -1,12 +1,13 @@
 /** Targets of arrays: one image after the other, padded to one length, or by keys that end in the image's number. */
 import { MAX_JOBS } from '../../input/layers.ts'
 import type { Target } from '../../input/targets.ts'
+import { TARGET_FIELDS } from '../../terms/index.ts'
 import { Fault } from '../fault.ts'
 import { toNumbers } from './npy.ts'
 import type { NumpyArray } from './npy.ts'
 import { put } from './put.ts'
 import { listNames } from './roles.ts'
-import type { Given } from './roles.ts'
+import type { Given, Role } from './roles.ts'
 
 /** The targets of each image. `images`: as the logits have it, if they do. */
 export function targetsOf(
@@ -83,15 +84,16 @@ function concatenatedTargets(targets: readonly Given[], labels: Given, counts: r
   const total = labels.array.shape[0] ?? 1
   const sum = counts.reduce((all, count) => all + count, 0)
   if (sum !== total) throw new Fault(`its counts add up to ${sum} targets, and "${labels.name}" has ${total}`)
-  for (const { name, array } of targets) {
-    if (array.shape[0] !== total && array !== labels.array) {
+  for (const { name, role, array } of targets) {
+    if (array.shape[0] !== total && array !== labels.array && !isOfImage(role)) {
       throw new Fault(`"${name}" has ${array.shape[0] ?? 1} rows, and "${labels.name}" has ${total}`)
     }
   }
   let first = 0
-  return counts.map((count) => {
+  return counts.map((count, image) => {
     const [from, to] = [first, (first += count)]
-    return targetOf(targets, (array) => {
+    return targetOf(targets, (array, role) => {
+      if (isOfImage(role)) return planeOf(array, image)
       const length = array.shape.slice(1).reduce((size, axis) => size * axis, 1)
       return { data: array.data.subarray(from * length, to * length), shape: [count, ...array.shape.slice(1)] }
     })
@@ -105,8 +107,8 @@ function paddedTargets(
   counts: readonly number[] | undefined,
 ): readonly Target[] {
   const [images, length] = labels.array.shape as readonly [number, number]
-  for (const { name, array } of targets) {
-    if (array.shape[0] === images && array.shape[1] === length) continue
+  for (const { name, role, array } of targets) {
+    if (isOfImage(role) || (array.shape[0] === images && array.shape[1] === length)) continue
     throw new Fault(`"${name}" is of shape [${array.shape.join(', ')}], and "${labels.name}" of [${images}, ${length}]`)
   }
   if (counts !== undefined && (counts.length !== images || counts.some((count) => count > length))) {
@@ -115,7 +117,9 @@ function paddedTargets(
     )
   }
   return Array.from({ length: images }, (_, image) => {
-    const target = targetOf(targets, ({ data, shape }) => {
+    const target = targetOf(targets, (array, role) => {
+      if (isOfImage(role)) return planeOf(array, image)
+      const { data, shape } = array
       const size = shape.slice(1).reduce((all, axis) => all * axis, 1)
       return { data: data.subarray(image * size, (image + 1) * size), shape: shape.slice(1) }
     })
@@ -123,16 +127,33 @@ function paddedTargets(
   })
 }
 
-function targetOf(targets: readonly Given[], take: (array: NumpyArray) => NumpyArray): Target {
+const PLANES: ReadonlySet<string> = new Set(
+  TARGET_FIELDS.filter(({ form }) => form === 'plane').map(({ name }) => name),
+)
+
+/** Whether an array has a row for each image and not for each target. */
+const isOfImage = (role: Role): boolean => role.is === 'target' && PLANES.has(role.field)
+
+/** The plane of an image; none where the array has fewer, which the library refuses. */
+function planeOf({ data, shape }: NumpyArray, image: number): NumpyArray {
+  const size = shape.slice(1).reduce((all, axis) => all * axis, 1)
+  return { data: data.subarray(image * size, (image + 1) * size), shape: shape.slice(1) }
+}
+
+function targetOf(targets: readonly Given[], take: (array: NumpyArray, role: Role) => NumpyArray): Target {
   const target: Record<string, unknown> = {}
   for (const { name, role, array } of targets) {
-    if (role.is === 'target') put(target, role.field, name, rowsOf(role.field, take(array)))
+    if (role.is === 'target') put(target, role.field, name, rowsOf(role.field, take(array, role)))
   }
   return target as unknown as Target
 }
 
+/** What is one flag for each target. */
+const FLAGS: ReadonlySet<string> = new Set(['ignore', 'hasMask', 'hasBox'])
+
 /**
- * A field of one image's targets as the library takes it: labels and flags flat, all else with its shape. An empty array has the dtype
+ * A field of one image's targets as the library takes it: labels and flags flat, all else with its shape. An empty array of one axis is
+ * no mask at all. An empty array has the dtype
  * float64 unless it is told another, so labels that are none are of any.
  */
 function rowsOf(field: string, { data, shape }: NumpyArray): unknown {
@@ -142,5 +163,6 @@ function rowsOf(field: string, { data, shape }: NumpyArray): unknown {
     return isFlat ? data : { data, shape }
   }
   const numbers = toNumbers(data)
-  return field === 'ignore' || (isFlat && data.length === 0) ? numbers : { data: numbers, shape }
+  if (field === 'masks' && isFlat && data.length === 0) return []
+  return FLAGS.has(field) || (isFlat && data.length === 0) ? numbers : { data: numbers, shape }
 }

@@ -73,9 +73,12 @@ function lossPart({ options }: Study, loss: LossStudy): string {
   const partial = loss.isPartial
     ? ' Some of the loss is of no single query (pairs of the union matching, or terms that compare layers); it is left out of what queries lose.'
     : ''
+  const redrawn = loss.isRedrawn
+    ? ' Images and queries by themselves have their masks compared at other points than the batch, so that they add up to its loss only roughly.'
+    : ''
   return `${termsOf(loss)}${layersOf(loss)}${imagesOf(loss)}
 <section aria-labelledby="details"><h2 id="details">${loss.drawn.length === 1 ? 'The image' : 'One by one'}</h2>
-  <p>Targets and what the matching pairs them with, what each pair costs, and which queries lose most.${partial}</p>
+  <p>Targets and what the matching pairs them with, what each pair costs, and which queries lose most.${partial}${redrawn}</p>
   ${loss.drawn.map((image) => imageOf(image, loss, options)).join('\n')}</section>`
 }
 

@@ -1,7 +1,9 @@
-/** Targets and what is matched with them, drawn: boxes, spans or points. */
+/** Targets and what is matched with them, drawn: boxes, spans or points, and masks below them or alone. */
 import type { ResolvedOptions } from '../../options/options.ts'
 import type { ImageStudy, QueryStudy, TargetStudy } from '../study/study.ts'
 import { colourOf } from './colours.ts'
+import { bitmapOf, middleOf, outlineOf, runsOf } from './mask.ts'
+import type { Bitmap } from './mask.ts'
 import { count, escape, number, percent, round } from './text.ts'
 
 /** Units of a picture's width; letters have 12. */
@@ -38,13 +40,26 @@ const DRAWINGS: ReadonlyArray<
   ['spans', spansOf],
 ]
 
+/** Where there are masks alone: the frame. */
+const MASKS_ALONE = [
+  'masks',
+  (image: ImageStudy): Drawing => ({
+    height: frameOf(image, true, []).height,
+    draw: () => '',
+    middle: () => [0, 0],
+    name: () => [0, 0],
+  }),
+] as const
+
 /** The picture of an image; undefined where there is nothing to draw. */
 export function pictureOf(image: ImageStudy, options: ResolvedOptions): string | undefined {
+  const all = [...image.targets, ...image.queries]
+  const hasMasks = all.some(({ mask }) => mask !== undefined)
   const [field, make] =
-    DRAWINGS.find(([name]) => [...image.targets, ...image.queries].some(({ fields }) => name in fields)) ?? []
+    DRAWINGS.find(([name]) => all.some(({ fields }) => name in fields)) ?? (hasMasks ? MASKS_ALONE : [])
   if (field === undefined || make === undefined) return undefined
   const byQuery = new Map(image.queries.map((query) => [query.query, query]))
-  const strays = image.queries
+  const strays = (field === 'masks' ? [] : image.queries)
     .filter(({ role, probability }) => role === 'background' && probability >= SURE)
     .sort((a, b) => b.probability - a.probability)
     .slice(0, STRAYS)
@@ -57,13 +72,16 @@ export function pictureOf(image: ImageStudy, options: ResolvedOptions): string |
     ...strays.map((query, i) => stray(drawing, query, field, targets + i)),
     ...image.targets.map((target, t) => {
       const pairs = image.pairs.filter((pair) => pair.target === t).map(({ query }) => byQuery.get(query) as QueryStudy)
-      return group(drawing, target, t, pairs, field, isCrowded)
+      const masks = field === 'spans' ? '' : masksOf(target, pairs, drawing.height)
+      return field === 'masks'
+        ? maskGroup(target, t, pairs, masks, drawing.height)
+        : group(drawing, target, t, pairs, field, isCrowded, masks)
     }),
   ]
   const what = `Image ${image.image}: ${count(targets, 'target')}, ${count(image.pairs.length, 'pair')}`
   return `<svg class="picture${isCrowded ? ' crowded' : ''}" viewBox="-4 -4 ${WIDTH + 8} ${round(drawing.height) + 8}" role="img" aria-label="${what}">
     <rect class="frame" width="${WIDTH}" height="${round(drawing.height)}"/>${marks.join('')}</svg>
-    <p class="legend"><span>${sample('truth')}target</span><span>${sample('guess')}query matched with it</span>${
+    <p class="legend"><span>${sample('truth')}target${hasMasks ? ', its mask filled' : ''}</span><span>${sample('guess')}query matched with it${hasMasks ? ', its mask where the logit is above 0' : ''}</span>${
       strays.length > 0 ? `<span>${sample('guess', 'stray')}${strayLegend(strays.length)}</span>` : ''
     }</p>`
 }
@@ -79,27 +97,69 @@ function sample(kind: string, more = ''): string {
 /** A target with the queries that are matched with it. */
 function group(
   { draw, middle, name }: Drawing,
-  { fields, labels, isIgnored }: TargetStudy,
-  target: number,
+  { fields, ...target }: TargetStudy,
+  lane: number,
   pairs: readonly QueryStudy[],
   field: string,
   isCrowded: boolean,
+  masks: string,
 ): string {
   const values = fields[field]
   if (values === undefined) return ''
-  const [x, y] = middle(values, target)
+  const [x, y] = middle(values, lane)
   const guesses = pairs.map((query) => {
     const own = query.fields[field]
     if (own === undefined || !isFinite(own)) return ''
-    const [toX, toY] = middle(own, target)
-    return `<line class="join" x1="${round(x)}" y1="${round(y)}" x2="${round(toX)}" y2="${round(toY)}"/>${draw(own, 'guess', target)}${isCrowded ? '' : text(name(own, 'guess', target), `q${query.query}`)}`
+    const [toX, toY] = middle(own, lane)
+    return `<line class="join" x1="${round(x)}" y1="${round(y)}" x2="${round(toX)}" y2="${round(toY)}"/>${draw(own, 'guess', lane)}${isCrowded ? '' : text(name(own, 'guess', lane), `q${query.query}`)}`
   })
+  const marks = `${draw(values, 'truth', lane)}${guesses.join('')}${text(name(values, 'truth', lane), `t${lane}`)}`
+  return tie(target, lane, pairs, `${masks}${marks}`)
+}
+
+/** What is drawn of a target and its queries, with what is said of them. */
+function tie(
+  { labels, isIgnored }: Pick<TargetStudy, 'labels' | 'isIgnored'>,
+  target: number,
+  pairs: readonly QueryStudy[],
+  marks: string,
+): string {
   const matched = pairs.map(({ query, label, probability, loss }) => {
     return `query ${query} predicts ${label} with ${percent(probability)}, loss ${number(loss)}`
   })
   const said = [`target ${target}${isIgnored ? ' (ignored)' : ''}, label ${labels.join(' and ')}`, ...matched]
   if (matched.length === 0 && !isIgnored) said.push('no query is matched with it')
-  return `<g class="tie ${colourOf(target)}" data-target="${target}"><title>${escape(said.join('; '))}</title>${draw(values, 'truth', target)}${guesses.join('')}${text(name(values, 'truth', target), `t${target}`)}</g>`
+  return `<g class="tie ${colourOf(target)}" data-target="${target}"><title>${escape(said.join('; '))}</title>${marks}</g>`
+}
+
+const truthOf = ({ mask }: Pick<TargetStudy, 'mask'>): Bitmap | undefined =>
+  mask && bitmapOf(mask, (value) => value === 1)
+const guessOf = ({ mask }: QueryStudy): Bitmap | undefined => mask && bitmapOf(mask, (logit) => logit > 0)
+
+/** The masks of a target and of its queries, over the whole picture: that filled, these outlined. */
+function masksOf(target: Pick<TargetStudy, 'mask'>, pairs: readonly QueryStudy[], tall: number): string {
+  const path = (bitmap: Bitmap | undefined, kind: string, lines: (bitmap: Bitmap) => string) => {
+    const drawn = bitmap === undefined ? '' : lines(bitmap)
+    if (bitmap === undefined || drawn === '') return ''
+    const scale = `scale(${round(WIDTH / bitmap.width)} ${round(tall / bitmap.height)})`
+    return `<path class="mask ${kind}" transform="${scale}" d="${drawn}"/>`
+  }
+  const guesses = pairs.map((query) => path(guessOf(query), 'guess', outlineOf))
+  return `${path(truthOf(target), 'truth', runsOf)}${guesses.join('')}`
+}
+
+/** A target of which nothing but its mask is known, with its queries. */
+function maskGroup(
+  target: TargetStudy,
+  lane: number,
+  pairs: readonly QueryStudy[],
+  masks: string,
+  tall: number,
+): string {
+  const truth = truthOf(target)
+  const middle = truth && middleOf(truth)
+  const label = middle === undefined ? '' : text([middle[0] * WIDTH - 8, middle[1] * tall + 4], `t${lane}`)
+  return tie(target, lane, pairs, `${masks}${label}`)
 }
 
 function stray(
@@ -132,13 +192,15 @@ function extent(values: readonly number[]): number {
 }
 
 /** Proportions of an image, and what its coordinates are multiplied by. */
-function frameOf({ size }: ImageStudy, isNormalized: boolean, corners: ReadonlyArray<readonly number[]>) {
-  const [rows, columns] = size ?? []
+function frameOf(image: ImageStudy, isNormalized: boolean, corners: ReadonlyArray<readonly number[]>) {
+  const [rows, columns] = image.size ?? []
   const sides = isNormalized
     ? [1, 1]
     : [columns ?? extent(corners.map(([x]) => x as number)), rows ?? extent(corners.map(([, y]) => y as number))]
   const [width, height] = sides as [number, number]
-  const ratio = rows !== undefined && columns !== undefined ? rows / columns : height / width
+  const canvas = image.targets.find(({ mask }) => mask !== undefined)?.mask
+  const known = canvas === undefined ? height / width : canvas.height / canvas.width
+  const ratio = rows !== undefined && columns !== undefined ? rows / columns : known
   const tall = Math.min(Math.max(ratio, 0.2) * WIDTH, TALLEST)
   return { height: tall, x: WIDTH / width, y: tall / height }
 }

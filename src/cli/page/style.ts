@@ -100,6 +100,8 @@ td .track { width: 110px; margin-left: auto; }
 .picture .truth { fill: var(--own); fill-opacity: 0.09; stroke: var(--own); stroke-width: 2; }
 .picture .guess { fill: none; stroke: var(--own); stroke-width: 2; stroke-dasharray: 5 4; }
 .picture .join { stroke: var(--own); stroke-width: 1.5; stroke-dasharray: 1 3; stroke-linecap: round; }
+.picture .mask.truth { fill-opacity: 0.3; stroke: none; }
+.picture .mask.guess { stroke-width: 1.5; stroke-dasharray: 3 2; }
 .picture .dot { fill: var(--own); stroke: none; }
 .picture .path { fill: none; stroke-width: 1; opacity: 0.55; }
 .picture .dot.open { fill: var(--card); stroke: var(--own); }

@@ -26,17 +26,22 @@ export interface QueryLoss {
 }
 
 /**
- * A criterion for single queries: its box terms use the pairs that it is given, and no layer is compared with another.
+ * A criterion for single queries: its box terms use the pairs that it is given, and no layer is compared with another. `hasMasks`: whether
+ * the layer that they are of has masks, without which there are no terms of these.
  */
-export function queryCriterion({ options }: HungarianLoss): HungarianLoss {
-  const weights = { ...options.weights } as Record<string, number>
-  for (const { name, comparesLayers } of TERMS) if (comparesLayers) weights[name] = 0
+export function queryCriterion({ options }: HungarianLoss, hasMasks: boolean): HungarianLoss {
+  const [weights, cost] = [{ ...options.weights }, { ...options.cost }] as unknown as Record<string, number>[]
+  for (const { name, field, comparesLayers, inCost } of TERMS) {
+    const isLacking = field === 'masks' && !hasMasks
+    if (comparesLayers || isLacking) Object.assign(weights as object, { [name]: 0 })
+    if (isLacking && inCost) Object.assign(cost as object, { [name]: 0 })
+  }
   const { classification: given } = options
   // each image's own number is divided by with all others
   const normalization = given.normalization === 'per-image' ? 'num-boxes' : given.normalization
   const classification = { ...given, normalization } as ClassificationOptions
   const layer = { boxMatching: 'layer', normalization: 'num-boxes' } as const
-  return new HungarianLoss({ ...options, ...layer, check: 'off', classification, weights })
+  return new HungarianLoss({ ...options, ...layer, check: 'off', classification, cost, weights })
 }
 
 /** What the sum of each term of an image in a layer is divided by, by the term's name. */
@@ -87,6 +92,8 @@ export function lossOfQueries(
   divisors: Divisors,
 ): readonly QueryLoss[] {
   const roles = rolesOf(rows, matches)
+  // pairs count in the order of the queries
+  const matched = Array.from(matches.queryIndices).sort((a, b) => a - b)
   const layers = roles.map(({ role, target: found }, i): LayerOutputs => {
     const matching: LayerMatching = [
       {
@@ -95,7 +102,8 @@ export function lossOfQueries(
         ignoredQueries: role === 'ignored' ? [0] : [],
       },
     ]
-    return Object.assign(rows.tensorsOf(i), { matching }) as unknown as LayerOutputs
+    const pair = found === undefined ? undefined : matched.indexOf(i + rows.first)
+    return Object.assign(rows.tensorsOf(i, pair, i === roles.length - 1), { matching }) as unknown as LayerOutputs
   })
   const last = layers.at(-1)
   if (last === undefined) return []

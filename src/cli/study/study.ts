@@ -1,6 +1,8 @@
 /** Everything that a report tells of a batch, as plain numbers. */
 import type { HungarianLoss } from '../../criterion/criterion.ts'
 import { inspectBatch } from '../../criterion/inspect/inspect.ts'
+import { planesOf } from '../../criterion/inspect/planes.ts'
+import type { ImagePlanes } from '../../criterion/inspect/planes.ts'
 import type { Finding } from '../../criterion/inspect/finding.ts'
 import { combineNormalizers } from '../../criterion/normalizers.ts'
 import type { CombinedNormalizers } from '../../criterion/normalizers.ts'
@@ -22,7 +24,9 @@ import { studyLayers, sumShares } from './gains.ts'
 import type { LayerStudy, TermShare } from './gains.ts'
 import { bestClasses, divisorsOf, gradientNorms, lossOfQueries, queryCriterion, rolesOf } from './queries.ts'
 import type { GradientNorms, QueryLoss, Role } from './queries.ts'
+import { isRedrawn, onCanvas, withPoints } from './masks.ts'
 import { rowsOf } from './rows.ts'
+import type { Plane } from './rows.ts'
 import { sliceImage } from './slice.ts'
 
 /** So many images are drawn where the command line names none: those that lose most. */
@@ -38,6 +42,8 @@ export interface QueryStudy extends QueryLoss {
   readonly probability: number
   /** What it predicts but the logits, by field. */
   readonly fields: { readonly [field: string]: Float32Array }
+  /** The logits of its mask; undefined where it has none, or no target. */
+  readonly mask: Plane | undefined
 }
 
 /** A target of an image. */
@@ -45,6 +51,8 @@ export interface TargetStudy {
   readonly labels: readonly number[]
   readonly isIgnored: boolean
   readonly fields: { readonly [field: string]: Float32Array }
+  /** Its mask, where that is known. */
+  readonly mask: ImagePlanes | undefined
 }
 
 /** A pair of an image. */
@@ -97,6 +105,8 @@ export interface LossStudy {
   readonly drawn: readonly ImageStudy[]
   /** Whether what queries add to the loss leaves something out: pairs of the union, or terms between layers. */
   readonly isPartial: boolean
+  /** Whether images and queries by themselves have their masks compared at other points than the batch. */
+  readonly isRedrawn: boolean
 }
 
 /** What is to be shown. */
@@ -116,19 +126,25 @@ export function studyBatch(batch: Batch, criterion: HungarianLoss, settings: Stu
   return { findings, options, loss: studyLoss(batch, criterion, settings) }
 }
 
-function studyLoss({ outputs, targets, sizes }: Batch, criterion: HungarianLoss, settings: StudySettings): LossStudy {
+function studyLoss(
+  { outputs, targets: given, sizes }: Batch,
+  criterion: HungarianLoss,
+  settings: StudySettings,
+): LossStudy {
   const { options } = criterion
+  const targets = onCanvas(given)
   const result = criterion.compute(outputs, targets, { gradients: false })
   const layers = studyLayers(result, outputs, options)
   const layer = chooseLayer(settings.layer, result.layers.length)
   const divisors = combineNormalizers([result], { reduce: 'sum' })
+  const own = (image: number) => withPoints(sliceImage(outputs, image, result), image, result, options)
   const images = targets.map((target, image) => {
-    const { loss } = criterion.compute(sliceImage(outputs, image), [target], { ...divisors, gradients: false })
+    const { loss } = criterion.compute(own(image), [target], { ...divisors, gradients: false })
     return { image, loss, targets: countTargets(target) }
   })
   const study = studier(criterion, divisors, layer)
   const drawn = chooseImages(settings.images, images).map((image) => {
-    return study(sliceImage(outputs, image), targets[image] as Target, image, sizes[image])
+    return study(own(image), targets[image] as Target, image, sizes[image])
   })
   const { first, end } = readPredictions(outputs, options).parts[0] as Part
   return {
@@ -140,6 +156,7 @@ function studyLoss({ outputs, targets, sizes }: Batch, criterion: HungarianLoss,
     layer,
     images,
     drawn,
+    isRedrawn: isRedrawn(outputs, options),
     isPartial: options.boxMatching === 'union' || layers.some(leavesOut),
   }
 }
@@ -184,15 +201,18 @@ function beyond(what: 'image' | 'layer', holder: string, count: number, given: n
 /** What looks at images, one after the other. */
 function studier(criterion: HungarianLoss, divisors: CombinedNormalizers, layer: number) {
   const { options } = criterion
-  const [costs, single] = [costCriteria(criterion), queryCriterion(criterion)]
+  const costs = costCriteria(criterion)
+  const single = new Map<boolean, HungarianLoss>()
   return (outputs: Batch['outputs'], target: Target, image: number, size: ImageStudy['size']): ImageStudy => {
     const result = criterion.compute(outputs, [target], divisors)
     const predictions = readPredictions(outputs, options)
     const rows = rowsOf(predictions, layer)
     const packed = packTargets([target], targetShape(predictions, options))
     const found = (result.layers[layer] as LayerResult).matches[0] as Matches
+    const of = single.get(rows.hasMasks) ?? queryCriterion(criterion, rows.hasMasks)
+    single.set(rows.hasMasks, of)
     const own = divisorsOf(result.layers[layer] as LayerResult, packed, options, rows.groups)
-    const losses = lossOfQueries(single, rows, target, found, own)
+    const losses = lossOfQueries(of, rows, target, found, own)
     const norms = gradientNorms(result.gradients as object, rows)
     const classes = bestClasses(rows, options)
     const roles = rolesOf(rows, found)
@@ -208,9 +228,21 @@ function studier(criterion: HungarianLoss, divisors: CombinedNormalizers, layer:
       queries: losses.map(({ shares, loss }, i): QueryStudy => {
         const { label, probability } = classes[i] as (typeof classes)[number]
         const { role, target: matched } = roles[i] as (typeof roles)[number]
-        const fields = fieldsOf(rows.tensorsOf(i))
+        const { logits: _, ...fields } = rows.fieldsOf(i)
+        const mask = role === 'matched' ? rows.planeOf(i) : undefined
         const own = norms[i] as GradientNorms
-        return { query: rows.first + i, role, target: matched, label, probability, loss, shares, norms: own, fields }
+        return {
+          query: rows.first + i,
+          role,
+          target: matched,
+          label,
+          probability,
+          loss,
+          shares,
+          norms: own,
+          fields,
+          mask,
+        }
       }),
       pairs: studyPairs(maps, found, shown, rows.groups, rows.first, solved),
       unmatched: [...new Set(found.unmatchedTargets)],
@@ -244,7 +276,9 @@ function studyPairs(
   })
 }
 
-function studyTargets({ total, labels, labelOffsets, fields, ignores }: PackedTargets): readonly TargetStudy[] {
+function studyTargets(targets: PackedTargets): readonly TargetStudy[] {
+  const { total, labels, labelOffsets, fields, ignores } = targets
+  const [masks] = planesOf(targets, 'masks')
   return Array.from({ length: total }, (_, target) => {
     const [from, to] =
       labelOffsets === undefined ? [target, target + 1] : [labelOffsets[target], labelOffsets[target + 1]]
@@ -258,11 +292,18 @@ function studyTargets({ total, labels, labelOffsets, fields, ignores }: PackedTa
       labels: Array.from(labels.subarray(from, to)),
       isIgnored: ignores?.[target] === 1,
       fields: Object.fromEntries(own),
+      mask: masks === undefined || !isKnown(own) ? undefined : planeOf(masks, target),
     }
   })
 }
 
-function fieldsOf(tensors: Record<string, { readonly data: Float32Array }>): QueryStudy['fields'] {
-  const { logits: _, ...others } = tensors
-  return Object.fromEntries(Object.entries(others).map(([field, { data }]) => [field, data]))
+/** Whether a target's mask is known. */
+function isKnown(fields: ReadonlyArray<readonly [string, Float32Array]>): boolean {
+  return fields.every(([name, values]) => name !== 'hasMask' || values[0] !== 0)
+}
+
+/** The mask of a target. */
+function planeOf({ data, height, width }: ImagePlanes, target: number): ImagePlanes {
+  const size = height * width
+  return { data: data.subarray(target * size, (target + 1) * size), height, width }
 }

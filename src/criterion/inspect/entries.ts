@@ -30,6 +30,12 @@ export function targetValues({ fields }: PackedTargets, field: string): Float32A
   return fields[TARGET_FIELDS.findIndex(({ name }) => name === field)] ?? new Float32Array(0)
 }
 
+/** The labels of a target, or the columns that it has any of. */
+export function labelsOf({ labels, labelOffsets }: PackedTargets, { index }: TargetEntry): Int32Array {
+  if (labelOffsets === undefined) return labels.subarray(index, index + 1)
+  return labels.subarray(labelOffsets[index], labelOffsets[index + 1])
+}
+
 /** What a target has of a field; nothing where the batch lacks it. */
 export function rowOf(targets: PackedTargets, field: string, { index }: TargetEntry): number[] {
   const values = targetValues(targets, field)

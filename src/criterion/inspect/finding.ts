@@ -24,6 +24,20 @@ import type { ErrorPlace } from '../../common/errors.ts'
  * - `unlabelled-points`: target points exactly at the origin, beside others, in a batch without `visibility`.
  * - `untrained-field`: predictions of a field, such as points, whose terms have no weight: a warning, or a note where they help to
  *   match; the example is that weight.
+ * - `constant-masks`: all logits of the masks of a layer are the same number.
+ * - `mask-probabilities`: the predicted masks are the sigmoid's values already, which the criterion applies again.
+ * - `transposed-masks`: predicted masks have the proportions of the targets' canvas with height and width exchanged.
+ * - `unused-masks`: targets have masks, and neither outputs nor weights do.
+ * - `empty-mask`: target masks without a pixel, or whose pixels are all void.
+ * - `full-mask`: target masks that cover the whole image: a warning where all do, else a note.
+ * - `no-known-mask`: targets whose `hasMask` is 0: likewise.
+ * - `mask-off-box`: target masks that lie elsewhere than their boxes: a warning where at least half of them do, else a note.
+ * - `mask-sizes`: images whose masks are smaller than the canvas of the batch, at whose upper left they lie.
+ * - `void-image`: images of which all pixels are void.
+ * - `absent-column`: classes whose column of the logits the image lacks.
+ * - `no-column`: images that lack all columns.
+ * - `normalized-positives`: rows of positives that sum to 1, in sigmoid classification.
+ * - `zero-weight`: targets of weight 0: a warning where all are, else a note.
  * - `duplicate-target`: targets of an image with the same labels and the same boxes, spans and whatever else they have.
  * - `label-out-of-range`: class ids that there are not.
  * - `one-based-labels`: class ids that begin at 1: a warning where one is beyond the last, which proves it; a note where only
@@ -49,6 +63,20 @@ export type FindingCode =
   | 'no-known-point'
   | 'unlabelled-points'
   | 'untrained-field'
+  | 'constant-masks'
+  | 'mask-probabilities'
+  | 'transposed-masks'
+  | 'unused-masks'
+  | 'empty-mask'
+  | 'full-mask'
+  | 'no-known-mask'
+  | 'mask-off-box'
+  | 'mask-sizes'
+  | 'void-image'
+  | 'absent-column'
+  | 'no-column'
+  | 'normalized-positives'
+  | 'zero-weight'
   | 'duplicate-target'
   | 'label-out-of-range'
   | 'one-based-labels'

@@ -74,7 +74,8 @@ function lookThrough(
     const predictions = readPredictions(outputs, options, targets)
     argument = 'targets'
     const packed = packTargets(targets, targetShape(predictions, options))
-    findings.push(...inspectTargets(packed, options))
+    const areMapped = targets.some(({ positives }) => positives !== undefined)
+    findings.push(...inspectTargets(packed, options, areMapped))
     findings.push(...inspectPredictions(predictions, packed, options))
     if (!findings.some(({ severity }) => severity === 'error')) criterion.match(outputs, targets)
   } catch (error) {

@@ -9,12 +9,14 @@ import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
 import { isSigmoid } from '../../terms/classification.ts'
 import { FIELDS } from '../../terms/index.ts'
-import type { LayerFields } from '../../terms/index.ts'
+import type { Field, LayerFields } from '../../terms/index.ts'
 import { cornersOf, cureFor, isInside, READINGS } from './boxes.ts'
 import type { BoxReading } from './boxes.ts'
 import { targetValues } from './entries.ts'
+import { hasColumn } from './extras.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { inspectMaskOutputs } from './masks.ts'
 import { inspectWeights } from './weights.ts'
 
 const NONE = new Float32Array(0)
@@ -45,12 +47,14 @@ export function inspectPredictions(
 ): Finding[] {
   const blocks = listBlocks(predictions)
   return [
-    ...inspectFinite(blocks, options),
-    ...inspectLogits(blocks, options),
+    ...inspectFinite(blocks, targets, options),
+    ...inspectLogits(blocks, targets, options),
+    ...inspectPlanes(blocks),
     ...inspectRange(blocks, targets, 'boxes', options.normalizedBoxes),
     ...(options.normalizedBoxes ? inspectFormat(blocks, options) : []),
     ...inspectRange(blocks, targets, 'points', options.normalizedPoints),
     ...inspectWeights(predictions),
+    ...inspectMaskOutputs(predictions, targets, options),
     ...inspectRoom(predictions, targets),
   ]
 }
@@ -67,15 +71,16 @@ function valuesOf({ tensors }: Block, field: keyof LayerFields): Float32Array {
   return tensors.values[placeOf(field)] ?? NONE
 }
 
-function inspectFinite(blocks: readonly Block[], { nonFinite }: ResolvedOptions): Finding[] {
+function inspectFinite(blocks: readonly Block[], targets: PackedTargets, { nonFinite }: ResolvedOptions): Finding[] {
   const tally = new Tally()
   for (const block of blocks) {
-    for (const { name: field } of FIELDS) {
+    for (const { name: field, heldBy } of FIELDS) {
       const data = valuesOf(block, field)
-      const width = data.length / (block.tensors.layers * block.images * block.rows)
+      const isMasked = field === 'logits' && targets.columns !== undefined
       for (let i = 0; i < data.length; i++) {
         const value = data[i] as number
-        tally.add(!Number.isFinite(value), () => atQuery(block, field, Math.floor(i / width), value))
+        if (isMasked && !isThere(block, targets, i)) continue
+        tally.add(!Number.isFinite(value), () => atHolder(block, field, heldBy, i, value))
       }
     }
   }
@@ -88,16 +93,49 @@ function inspectFinite(blocks: readonly Block[], { nonFinite }: ResolvedOptions)
   )
 }
 
-function inspectLogits(blocks: readonly Block[], options: ResolvedOptions): Finding[] {
+/** Whether the image of a logit has its column. */
+function isThere({ rows, classes, images }: Block, targets: PackedTargets, i: number): boolean {
+  return hasColumn(targets, Math.floor(i / (rows * classes)) % Math.max(images, 1), i % classes)
+}
+
+/** Masks that are one number throughout, or probabilities. */
+function inspectPlanes(blocks: readonly Block[]): Finding[] {
+  const [constant, probabilities] = [new Tally(), new Tally()]
+  for (const block of blocks) {
+    const masks = valuesOf(block, 'masks')
+    if (masks.length < 2) continue
+    const isConstant = masks.every((value) => value === masks[0])
+    constant.add(isConstant, () => atQuery(block, 'masks', 0, masks[0] as number))
+    const isNormal = !isConstant && masks.every((value) => value >= 0 && value <= 1)
+    probabilities.add(isNormal, () => atQuery(block, 'masks', 0, [...masks.subarray(0, 8)]))
+  }
+  return [
+    ...constant.finding(
+      'constant-masks',
+      'warning',
+      'All logits of the masks of a layer are the same number, so that nothing tells queries or pixels apart. Is the mask head connected, and its weights other than 0?',
+    ),
+    ...probabilities.finding(
+      'mask-probabilities',
+      'warning',
+      'The masks look like probabilities: all of a layer lie within [0, 1]. The criterion applies the sigmoid itself: pass the logits before it.',
+    ),
+  ]
+}
+
+function inspectLogits(blocks: readonly Block[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
   const isSoftmax = !isSigmoid(options.classification.kind)
   const [constant, transposed, probabilities] = [new Tally(), new Tally(), new Tally()]
   for (const block of blocks) {
     const logits = valuesOf(block, 'logits')
     if (logits.length === 0) continue
-    const isConstant = logits.length > 1 && logits.every((value) => value === logits[0])
-    constant.add(isConstant, () => atQuery(block, 'logits', 0, logits[0] as number))
+    const there = targets.columns === undefined ? logits : logits.filter((_, i) => isThere(block, targets, i))
+    const isConstant = there.length > 1 && there.every((value) => value === there[0])
+    constant.add(isConstant, () => atQuery(block, 'logits', 0, there[0] as number))
     if (isConstant) continue
-    const isNormal = isSoftmax ? areSoftmax(block) : logits.every((value) => value >= 0 && value <= 1)
+    const isNormal = isSoftmax
+      ? areSoftmax(block)
+      : there.length > 0 && there.every((value) => value >= 0 && value <= 1)
     probabilities.add(isNormal, () => atQuery(block, 'logits', 0, [...logits.subarray(0, Math.min(block.classes, 8))]))
     transposed.add(isSoftmax && looksTransposed(block, options), () =>
       atQuery(block, 'logits', 0, [block.images, block.rows, block.classes]),
@@ -245,6 +283,17 @@ function inspectRoom({ parts }: Predictions, { offsets, ignores }: PackedTargets
 function describeRoom(parts: readonly Part[]): string {
   const others = PART_KEYS.filter((key) => parts.some((part) => part.key === key && part.denoising === undefined))
   return ['queries', ...others.map((key) => `those of outputs.${key}`)].join(' or ')
+}
+
+/** An example that a value of a field gives, of the query, image or layer that has it. */
+function atHolder(block: Block, field: string, heldBy: Field['heldBy'], i: number, example: number) {
+  const { tensors, images, rows } = block
+  const layers = Math.max(tensors.layers, 1)
+  const total = valuesOf(block, field as keyof LayerFields).length
+  if (heldBy === 'query') return atQuery(block, field, Math.floor(i / (total / (layers * images * rows))), example)
+  const layer = tensors.layers > 1 ? { layer: Math.floor(i / (total / layers)) } : {}
+  const image = heldBy === 'image' ? { image: Math.floor(i / (total / (layers * images))) % images } : {}
+  return { argument: `${tensors.name}.${field}`, place: { ...layer, ...image }, example }
 }
 
 /** An example that a tensor gives, of a query counted over all layers and images. */

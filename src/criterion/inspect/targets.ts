@@ -5,25 +5,33 @@ import { BOX_SIZE } from '../../terms/boxes.ts'
 import { TARGET_FIELDS } from '../../terms/index.ts'
 import { cornersOf, cureFor, isInside, READINGS, sidesOf } from './boxes.ts'
 import type { Corners, BoxReading } from './boxes.ts'
-import { atTarget, listEntries, rowOf, targetValues } from './entries.ts'
+import { atTarget, labelsOf, listEntries, rowOf, targetValues } from './entries.ts'
 import type { TargetEntry } from './entries.ts'
+import { columnsOfAny, inspectExtras } from './extras.ts'
 import { PIXELS, Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { inspectMasks } from './masks.ts'
+import { extentOf, planesOf } from './planes.ts'
 import { inspectPoints } from './points.ts'
 import { inspectSpans } from './spans.ts'
 
 /** Normalised sides below are none. */
 const NO_SIDE = 1e-6
 
-/** Everything suspicious of a batch's targets. */
-export function inspectTargets(targets: PackedTargets, options: ResolvedOptions): Finding[] {
+/** Everything suspicious of a batch's targets. `areMapped`: whether they have positives in place of labels. */
+export function inspectTargets(targets: PackedTargets, options: ResolvedOptions, areMapped: boolean): Finding[] {
   const entries = listEntries(targets)
   const counted = entries.filter(({ isIgnored }) => !isIgnored)
-  const geometry = [inspectTargetBoxes, inspectSpans, inspectPoints].flatMap((inspect) =>
+  const geometry = [inspectTargetBoxes, inspectSpans, inspectPoints, inspectMasks].flatMap((inspect) =>
     inspect(entries, targets, options),
   )
   if (counted.length === 0) return [noTargets(targets), ...geometry]
-  return [...inspectLabels(counted, targets, options), ...geometry, ...inspectDuplicates(counted, targets)]
+  return [
+    ...(areMapped ? [] : inspectLabels(counted, targets, options)),
+    ...inspectExtras(counted, targets, options),
+    ...geometry,
+    ...inspectDuplicates(counted, targets),
+  ]
 }
 
 function noTargets({ total, offsets }: PackedTargets): Finding {
@@ -39,12 +47,6 @@ function noTargets({ total, offsets }: PackedTargets): Finding {
     example: total,
     message: `No image has a target${ignored}: every query learns background alone. Check how annotations and images are joined.`,
   }
-}
-
-/** The labels of a target. */
-function labelsOf({ labels, labelOffsets }: PackedTargets, { index }: TargetEntry): Int32Array {
-  if (labelOffsets === undefined) return labels.subarray(index, index + 1)
-  return labels.subarray(labelOffsets[index], labelOffsets[index + 1])
 }
 
 /** The class ids that targets may have: from the least to the most, but for one of them where `except` is given. */
@@ -69,11 +71,11 @@ const isAllowed = ({ least, most, except }: Allowed, label: number): boolean =>
 /** So many of the classes that no target has are named. */
 const NAMED = 5
 
-/** The first of the class ids that are not among those seen. */
-function firstUnseen(allowed: Allowed, seen: ReadonlySet<number>): number[] {
+/** The class ids that are not among those seen, of the columns that some image has. */
+function listUnseen(allowed: Allowed, seen: ReadonlySet<number>, there: ReadonlySet<number> | undefined): number[] {
   const unseen: number[] = []
-  for (let label = allowed.least; label <= allowed.most && unseen.length < NAMED; label++) {
-    if (isAllowed(allowed, label) && !seen.has(label)) unseen.push(label)
+  for (let label = allowed.least; label <= allowed.most; label++) {
+    if (isAllowed(allowed, label) && !seen.has(label) && there?.has(label) !== false) unseen.push(label)
   }
   return unseen
 }
@@ -99,8 +101,8 @@ function inspectLabels(counted: readonly TargetEntry[], targets: PackedTargets, 
     `Class ids run from ${range} here. Map the data set's ids to them${isShifted ? ', by taking 1 from each' : ''}, ` +
       `or set numClasses to the number of classes.`,
   )
-  const missing = count - labels.filter((label) => isAllowed(allowed, label)).length
-  const unseen = firstUnseen(allowed, seen)
+  const unseen = listUnseen(allowed, seen, columnsOfAny(targets))
+  const missing = unseen.length
   const lacksFirst = count > 2 && missing === 1 && unseen[0] === least
   if (isShifted || lacksFirst) {
     const first = counted[0] as TargetEntry
@@ -127,7 +129,7 @@ function inspectLabels(counted: readonly TargetEntry[], targets: PackedTargets, 
       total: count,
       example: unseen[0] as number,
       message:
-        `No target of this batch has class ${unseen.join(', ')}${missing > NAMED ? ', …' : ''}. If that is so of every ` +
+        `No target of this batch has class ${unseen.slice(0, NAMED).join(', ')}${missing > NAMED ? ', …' : ''}. If that is so of every ` +
         `batch, compare numClasses and the map of ids with the annotations.`,
     })
   }
@@ -151,13 +153,15 @@ function inspectTargetBoxes(
     nonFinite.add(!isFinite(entry), describe)
     if (!isFinite(entry)) continue
     pixels.add(normalizedBoxes && box.some((value) => Math.abs(value) > PIXELS), describe)
+    if (rowOf(targets, 'hasBox', entry)[0] === 0) continue
     const sides = sidesOf(corners(entry, boxFormat))
     const isNegative = sides.some((side) => side < 0)
     outside.add(!isInside(corners(entry, boxFormat), normalizedBoxes), describe)
     const least = normalizedBoxes ? NO_SIDE : 0
     degenerate.add(!entry.isIgnored && !isNegative && sides.some((side) => side <= least), describe)
   }
-  const shape = formatCure(entries.filter(isFinite), options, corners)
+  const hasBox = (entry: TargetEntry) => isFinite(entry) && rowOf(targets, 'hasBox', entry)[0] !== 0
+  const shape = formatCure(entries.filter(hasBox), options, corners)
   return [
     ...nonFinite.finding(
       'non-finite',
@@ -194,13 +198,15 @@ function formatCure(
 }
 
 function inspectDuplicates(counted: readonly TargetEntry[], targets: PackedTargets): Finding[] {
-  const fields = TARGET_FIELDS.filter((_, i) => targets.has[i])
+  const fields = TARGET_FIELDS.filter(({ form }, i) => targets.has[i] && form !== 'plane')
   const [first] = fields
   if (first === undefined) return []
   const seen = new Set<string>()
   const duplicates = new Tally()
   for (const entry of counted) {
-    const rows = fields.map(({ name }) => rowOf(targets, name, entry))
+    const rows = fields.map(({ name, form }) => {
+      return form === 'row' ? rowOf(targets, name, entry) : maskOf(targets, name, entry)
+    })
     const key = `${entry.image}: ${labelsOf(targets, entry).toSorted().join()}; ${rows.join('; ')}`
     duplicates.add(seen.has(key), () => atTarget(entry, first.name, rows[0] as number[]))
     seen.add(key)
@@ -211,6 +217,14 @@ function inspectDuplicates(counted: readonly TargetEntry[], targets: PackedTarge
     'warning',
     `Targets of an image have the same labels and the same ${nouns}, so two queries learn one object. Leave the copies out.`,
   )
+}
+
+/** What tells a mask from others. */
+function maskOf(targets: PackedTargets, field: string, entry: TargetEntry): number[] {
+  const planes = planesOf(targets, field)[entry.image]
+  if (planes === undefined) return []
+  const { area, corners, hash } = extentOf(planes, entry)
+  return [area, ...corners, hash]
 }
 
 const boxOf = (targets: PackedTargets, entry: TargetEntry): number[] => rowOf(targets, 'boxes', entry)

@@ -6,8 +6,8 @@ import type { Finding } from './finding.ts'
 
 /** Fields that are given and have a gradient, while no part weighs any of their terms. */
 export function inspectWeights({ parts, tensors, needed }: Predictions): Finding[] {
-  return FIELDS.flatMap(({ name: field, hasGradient, owner }, place) => {
-    const terms = TERMS.filter((term) => term.field === field).map(({ name }) => name)
+  return FIELDS.flatMap(({ name: field, hasGradient, owner, inPlaceOf }, place) => {
+    const terms = TERMS.filter((term) => term.field === (inPlaceOf ?? field)).map(({ name }) => name)
     if (!hasGradient || owner !== field) return []
     if (terms.some((term) => parts.some(({ weight, weights }) => weight * (weights[term] as number) > 0))) return []
     const tally = new Tally()

@@ -1,9 +1,9 @@
 //! The arrays of one batch, checked against the plan: lengths, labels, targets, given matchings and added costs. Predictions
 //! are checked where they are first read.
 
-use super::fixed;
 use super::part::{IN_NORMALIZERS, NORMALIZERS, Part};
 use super::plan::{Layout, Slot};
+use super::rest;
 use super::setup::{KnownLabels, Setup};
 use crate::batch::{EXCLUDED, LEFT_OUT, Targets};
 use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace, Value};
@@ -313,7 +313,7 @@ impl<'a> Inputs<'a> {
             for (image, own) in matching.chunks_exact(queries.max(1)).enumerate().filter(|_| slot.is_fixed) {
                 let range = self.targets.range(image);
                 let is_ignored = |target: usize| self.targets.ignored().get(range.start + target) == Some(&1);
-                fixed::check(part, range.len(), is_ignored, own, |query| place(image, query))?;
+                rest::check(part, range.len(), is_ignored, own, |query| place(image, query))?;
             }
         }
         for image in 0..layout.images {

@@ -7,8 +7,8 @@ use lsap::memory::{first_rows, held};
 use simd::{Level, padded};
 
 use super::cost::CostBlock;
-use super::fixed::Rest;
 use super::image::Image;
+use super::rest::Rest;
 use crate::batch::{BACKGROUND, LEFT_OUT};
 use crate::error::{Error, Result};
 

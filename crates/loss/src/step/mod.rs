@@ -1,9 +1,13 @@
 //! A step: plan → read → cost → match → losses → across layers → report, each a file and a value.
 
+mod by_score;
+mod choice;
 mod cost;
 mod distill;
 mod divisor;
 mod fixed;
+mod further;
+mod geometry;
 mod ignore;
 mod image;
 mod inputs;
@@ -18,6 +22,7 @@ mod plan;
 mod pool;
 mod read;
 mod report;
+mod rest;
 mod run;
 mod score;
 mod scratch;

@@ -15,7 +15,7 @@
 use std::ops::{Range, RangeInclusive};
 
 use crate::error::{Array, Error, Result, WeightOf};
-use crate::option::LIMIT;
+use crate::option::{LIMIT, UP_TO_LIMIT};
 use crate::shape::check_length;
 use crate::weights::Weights;
 
@@ -177,13 +177,13 @@ impl Part {
             return fail("normaliser's factor", IN_NORMALIZERS, self.normalizer_factor);
         }
         if !(0.0..=LIMIT).contains(&self.weight) {
-            return fail("weight", "a number from 0 to 1e12", self.weight);
+            return fail("weight", UP_TO_LIMIT, self.weight);
         }
         if !self.layer_weights.is_empty() {
             check_length(Array::LayerWeights { part }, self.layer_weights.len(), &[self.layers.len()])?;
         }
         if let Some(&weight) = self.layer_weights.iter().find(|weight| !(0.0..=LIMIT).contains(*weight)) {
-            return fail("layer weight", "a number from 0 to 1e12", weight);
+            return fail("layer weight", UP_TO_LIMIT, weight);
         }
         self.weights.map_or(Ok(()), |weights| weights.check(WeightOf::Part(part), is_sigmoid))?;
         if !self.rules.is_empty() {

@@ -8,11 +8,12 @@
 
 use simd::padded;
 
+use super::geometry::Scales;
 use super::image::Image;
 use super::inputs::Normalizers;
 use super::jobs::{Gradients, Job, JobOutputs, jobs};
 use super::late::{self, Matched};
-use super::losses::{self, FamilyNormalizers, ImageOutputs, Scales};
+use super::losses::{self, FamilyNormalizers, ImageOutputs};
 use super::matching::{self, transpose};
 use super::normalizer::{self, ClassNormalizer, Known, can_wait, divisor_of, image_weight, reciprocal};
 use super::plan::Slot;
@@ -23,7 +24,7 @@ use super::scratch::Scratch;
 use super::setup::Setup;
 use super::step::Step;
 use super::sums::{NonFiniteCounts, Sums};
-use super::{cost, fixed, ignore, score, shared, union};
+use super::{by_score, cost, fixed, ignore, shared, union};
 use crate::error::Result;
 use crate::terms::class::Purpose;
 use crate::terms::{FAMILIES, LOGITS};
@@ -67,9 +68,7 @@ pub(crate) fn compute(
     matches: &mut [i32],
     scratch: &mut Scratch,
 ) -> Result<Report> {
-    let (matches, places) = matches.split_at_mut(step.layout.reported_queries);
-    let further = score::match_layers(step, matches, scratch)?;
-    further.write(step, places);
+    let (matches, further) = by_score::match_first(step, matches, scratch)?;
     let step = &Step { further: Some(&further), ..*step };
     let mut copies = shared::copies(step.layout, !gradients.is_empty())?;
     let mut places = shared::places(gradients, &mut copies, step.layout);
@@ -208,9 +207,7 @@ fn compute_all(
 /// # Errors
 /// As [`compute`].
 pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut Scratch) -> Result<Report> {
-    let (matches, places) = matches.split_at_mut(step.layout.reported_queries);
-    let further = score::match_layers(step, matches, scratch)?;
-    further.write(step, places);
+    let (matches, further) = by_score::match_first(step, matches, scratch)?;
     let step = &Step { further: Some(&further), ..*step };
     let (setup, layout) = (step.setup, step.layout);
     let slots = &layout.slots;

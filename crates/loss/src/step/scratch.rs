@@ -3,7 +3,7 @@
 use lsap::memory::{GiveBack, KEPT, held};
 use lsap::{Interrupt, Interruptible};
 
-use super::{cost, distill, losses, matching, read, score};
+use super::{choice, cost, distill, losses, matching, read};
 
 /// Buffers of one thread. Holds nothing between calls but its capacity.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub struct Scratch {
     pub(crate) read: read::ReadBuffers,
     pub(crate) cost: cost::CostBuffers,
     pub(crate) solve: matching::MatchBuffers,
-    pub(crate) score: score::ScoreBuffers,
+    pub(crate) score: choice::ScoreBuffers,
     pub(crate) sorted: matching::Sorted,
     pub(crate) losses: losses::LossBuffers,
     pub(crate) distill: distill::DistillBuffers,

@@ -2,14 +2,15 @@
 
 use lsap::Threads;
 
-use super::fixed;
+use super::further::Further;
+use super::geometry::Scales;
 use super::image::Image;
 use super::inputs::Inputs;
 use super::jobs::Job;
-use super::losses::{FamilyNormalizers, Scales};
+use super::losses::FamilyNormalizers;
 use super::part::Part;
 use super::plan::{Layout, Slot};
-use super::score::Further;
+use super::rest;
 use super::setup::Setup;
 use crate::batch::Views;
 use crate::error::{Array, Error, Result};
@@ -90,7 +91,7 @@ impl<'a> Step<'a> {
         }
         let own = &matches[slot.matches_of(image, part.queries.len())];
         if slot.is_fixed {
-            return fixed::pairs(part, &self.views.image(image, false), own);
+            return rest::pairs(part, &self.views.image(image, false), own);
         }
         if slot.is_optimal() {
             return part.pairs(self.views.count(image));

@@ -27,12 +27,12 @@ impl Weighed {
         terms: &dyn PairTerms,
         pairs: &Pairs<'_>,
         weight: impl Fn(usize) -> f64,
-        PairOutputs { factors, scales, sums, quality, mut gradients }: PairOutputs<'_, '_>,
+        PairOutputs { factors, scales, sums, quality, mut gradients, is_further }: PairOutputs<'_, '_>,
         memory: &mut TermMemory,
     ) {
         self.sort(pairs.list, weight);
         let Self { order, list, numbers, quality: of_list, factors: of_pairs, scales: weighed, sums: added } = self;
-        for group in order.chunk_by(|a, b| a.0 == b.0) {
+        for (turn, group) in order.chunk_by(|a, b| a.0 == b.0).enumerate() {
             let weight = group[0].0;
             list.clear();
             list.extend(group.iter().map(|&(_, at)| pairs.list[at]));
@@ -52,6 +52,7 @@ impl Weighed {
                 sums: added,
                 quality: of_list,
                 gradients: gradients.as_deref_mut(),
+                is_further: is_further || turn > 0,
             };
             terms.add_loss(level, &Pairs { list, numbers, ..*pairs }, out, memory);
             sums.iter_mut().zip(&*added).for_each(|(sum, value)| *sum += weight * value);

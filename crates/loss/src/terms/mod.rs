@@ -7,6 +7,7 @@ mod classes;
 pub(crate) mod divisor;
 mod edges;
 pub(crate) mod family;
+mod flags;
 pub(crate) mod image;
 mod lanes;
 pub(crate) mod late;

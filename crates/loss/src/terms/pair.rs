@@ -113,7 +113,7 @@ pub(crate) struct AgreementInputs<'a> {
 
 /// Where the terms of an image go.
 pub(crate) struct PairOutputs<'a, 'b> {
-    /// What the pairs' terms are multiplied by, of boxes, spans and points.
+    /// What the terms of each pair are multiplied by, of families that have such.
     pub factors: PairFactors<'a>,
     /// What each term is multiplied by in the gradient.
     pub scales: &'a [f64],
@@ -124,6 +124,8 @@ pub(crate) struct PairOutputs<'a, 'b> {
     /// Of each of the family's fields, all rows, empty where there is none; those of the pairs are written, and what pairs
     /// share is added to.
     pub gradients: Option<&'a mut [&'b mut [f32]]>,
+    /// Whether other pairs of the image went before, so that what pairs share may already have their gradient; otherwise it is 0.
+    pub is_further: bool,
 }
 
 /// The gradient of a family that has it by its first field alone.
@@ -203,7 +205,8 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
         const ROOM: usize = 16;
         let (scales, mut sums) = ([0.0; ROOM], [0.0; ROOM]);
         let factors = PairFactors::default();
-        let out = PairOutputs { factors, scales: &scales, sums: &mut sums, quality: out, gradients: None };
+        let out =
+            PairOutputs { factors, scales: &scales, sums: &mut sums, quality: out, gradients: None, is_further: false };
         self.add_loss(level, pairs, out, &mut TermMemory::default());
     }
 

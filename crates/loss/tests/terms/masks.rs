@@ -109,8 +109,15 @@ fn assert_alike(a: &[f32], b: &[f32], tolerance: f64) {
 #[test]
 fn factors_are_their_product_and_gradients_by_them_follow() {
     // where a plane is 0 outside, the bias of factors is no part of it
-    for settings in [settings(), by_points(settings()).with("masks.outside", "border")] {
-        let [factors, dense] = factored(sketch(settings).case());
+    // pairs of different weights share the features of their image, and the bias
+    for (settings, weights) in [
+        (settings(), vec![]),
+        (by_points(settings()).with("masks.outside", "border"), vec![]),
+        (settings(), vec![0.5, 2.0, 3.0, 0.0, 0.25]),
+        (by_points(settings()).with("masks.outside", "border"), vec![4.0, 1.0, 1.0, 0.5, 1.0]),
+    ] {
+        let cases = factored(sketch(settings).case());
+        let [factors, dense] = cases.map(|case| Case { weights: weights.clone(), ..case });
         let (found, expected) = (factors.run().expect("a valid case"), dense.run().expect("a valid case"));
         assert_eq!(found.matches, expected.matches);
         assert_near(found.report.loss, expected.report.loss, 1e-6, "loss");

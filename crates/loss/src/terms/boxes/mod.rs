@@ -17,13 +17,13 @@ use std::sync::Arc;
 
 use simd::{Level, dispatch};
 
-use super::divisor;
 use super::family::{Built, Family, Places, Presence, TargetField, Term};
 use super::memory::TermMemory;
 use super::pair::{
     AgreementInputs, Broken, ClassCosts, CostInputs, Measure, Overlap, PairFactors, PairOutputs, PairTerms, Pairs,
     fill_class, only,
 };
+use super::{divisor, flags};
 use crate::field::{Axis, Field, FieldRows};
 use crate::option::{OptionInfo, Options};
 use pairs::MatchedBoxes;
@@ -33,7 +33,7 @@ use values::{BoxTerms, Geometry};
 pub(super) const FAMILY: Family = Family {
     name: "boxes",
     queries: &[BOXES],
-    targets: &[TargetField::rows(BOXES), TargetField::optional(HAS_BOX)],
+    targets: &[TargetField::rows(BOXES), flags::field("hasBox")],
     terms: &[term("l1"), term("giou"), variant("iou"), variant("diou"), variant("ciou")],
     options: &[
         &BOX_FORMAT,
@@ -52,14 +52,13 @@ pub(super) const FAMILY: Family = Family {
     build,
 };
 
+/// The place of the flags among the fields of targets.
+const HAS_BOX: usize = 1;
+
 /// The name of the targets' boxes.
 pub(super) const TARGET_BOXES: &str = BOXES.name;
 
 const BOXES: Field = Field::row("boxes", &[Axis { name: "component", size: Some(COMPONENTS) }], true);
-
-/// 0 for a target whose box is not known, 1 for one whose box is: it has no term of boxes, and costs nothing in them. All are
-/// known in absence.
-const HAS_BOX: Field = Field::row("hasBox", &[Axis { name: "flag", size: Some(1) }], false);
 
 /// Added to every area and squared length that a term divides by, in cost and loss: 1e-6 in DAB-DETR and DINO, 0 in most
 /// others. With 0, a quotient whose divisor is 0 counts as 0.
@@ -120,7 +119,7 @@ pub(super) fn lay_out(level: Level, format: BoxFormat, boxes: &[f32], columns: &
 /// Ready to run.
 #[derive(Debug)]
 struct BoxFamily {
-    /// Places of the two fields.
+    /// Places of the boxes of queries and of targets.
     queries: usize,
     targets: usize,
     geometry: Geometry,
@@ -169,7 +168,7 @@ impl PairTerms for BoxFamily {
     }
 
     fn target_width(&self, index: usize, _: usize) -> usize {
-        if index == 0 { COMPONENTS } else { 1 }
+        if index == HAS_BOX { 1 } else { COMPONENTS }
     }
 
     fn check_query(&self, _: usize, row: &[f32]) -> Option<Broken> {
@@ -182,9 +181,8 @@ impl PairTerms for BoxFamily {
     }
 
     fn check_target(&self, index: usize, row: &[f32]) -> Option<Broken> {
-        if index > 0 {
-            let at = row.iter().position(|&flag| flag != 0.0 && flag != 1.0)?;
-            return Some(Broken { at, rule: "hasBox must be 0 or 1" });
+        if index == HAS_BOX {
+            return flags::broken(row, "hasBox must be 0 or 1");
         }
         let outside = || format::outside(row).filter(|_| self.are_normalized);
         self.geometry.format.broken_rule(row).or_else(outside)
@@ -199,7 +197,7 @@ impl PairTerms for BoxFamily {
     }
 
     fn knows(&self, targets: FieldRows<'_>, target: usize) -> bool {
-        targets.get(self.targets + 1).get(target).is_none_or(|&flag| flag > 0.0)
+        flags::is_set(targets, self.targets + HAS_BOX, target)
     }
 
     fn is_visible(&self, targets: FieldRows<'_>, target: usize) -> bool {
@@ -233,12 +231,12 @@ impl PairTerms for BoxFamily {
             return;
         }
         let list: Vec<_> = pairs.list.iter().filter(is_known).copied().collect();
-        let PairOutputs { factors, scales, sums, quality, gradients } = out;
+        let PairOutputs { factors, scales, sums, quality, gradients, is_further } = out;
         let mut own = vec![0.0; list.len()];
         let of_known = factors.values.iter().zip(pairs.list).filter(|(_, pair)| is_known(pair));
         let values: Vec<_> = of_known.map(|(&factor, _)| factor).collect();
         let factors = PairFactors { values: &values, ..factors };
-        let known = PairOutputs { factors, scales, sums, quality: &mut own, gradients };
+        let known = PairOutputs { factors, scales, sums, quality: &mut own, gradients, is_further };
         self.add_known(level, &Pairs { list: &list, ..*pairs }, known);
         // nothing says that the others agree any less than they can
         let mut own = own.into_iter().peekable();

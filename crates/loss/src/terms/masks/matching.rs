@@ -13,7 +13,7 @@ use super::targets::{LabelMemory, Targets};
 use super::values::Focal;
 use super::{COST_POINTS, MaskFamily};
 use crate::terms::memory::Memory;
-use crate::terms::pair::CostInputs;
+use crate::terms::pair::{CostInputs, PairTerms};
 
 /// Memory of the cost. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub(super) fn add(
     let CostMemory { drawn, taps, features, panel, logits, labels, rows, cost } = memory;
     let Some(targets) = Targets::new(inputs.targets, family.targets) else { return };
     rows.clear();
-    rows.extend((0..inputs.targets.count).filter(|&target| targets.has_mask(target)));
+    rows.extend((0..inputs.targets.count).filter(|&target| family.knows(inputs.targets, target)));
     if rows.is_empty() || bce + focal + dice == 0.0 {
         return;
     }

@@ -35,12 +35,14 @@ use std::sync::Arc;
 use simd::Level;
 
 use super::family::{Built, Family, Form, Places, Presence, TargetField, Term};
+use super::flags;
 use super::memory::TermMemory;
 use super::pair::{Broken, CostInputs, Largest, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows, MAX_AXES, Owner};
 use crate::option::Options;
 use sampling::Sampling;
+use targets::HAS_MASK;
 
 /// The family.
 pub(super) const FAMILY: Family = Family {
@@ -55,7 +57,7 @@ pub(super) const FAMILY: Family = Family {
     ],
     targets: &[
         TargetField { form: Form::Planes, ..TargetField::rows(plane("masks", &[ROW, COLUMN], Owner::Query, Some(0))) },
-        TargetField::optional(Field::row("hasMask", &[Axis { name: "flag", size: Some(1) }], false)),
+        flags::field("hasMask"),
         TargetField { form: Form::Plane, ..TargetField::optional(Field::row("void", &[ROW, COLUMN], false)) },
     ],
     terms: &[term("maskBce"), term("maskFocal"), term("maskDice")],
@@ -123,8 +125,11 @@ impl PairTerms for MaskFamily {
     }
 
     fn check_target(&self, _: usize, row: &[f32]) -> Option<Broken> {
-        let at = row.iter().position(|value| ![0.0, 1.0].contains(value))?;
-        Some(Broken { at, rule: "hasMask must be 0 or 1" })
+        flags::broken(row, "hasMask must be 0 or 1")
+    }
+
+    fn knows(&self, targets: FieldRows<'_>, target: usize) -> bool {
+        flags::is_set(targets, self.targets + HAS_MASK, target)
     }
 
     fn lay_out(&self, level: Level, queries: FieldRows<'_>, _: &mut Vec<f32>) -> bool {

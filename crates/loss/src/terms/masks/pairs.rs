@@ -14,7 +14,7 @@ use super::targets::{LabelMemory, Targets};
 use super::values::{Active, Focal, Scales, gradient, values};
 use super::{BIAS_FIELD, FEATURES, LOSS_POINTS, MASKS, MaskFamily, QUERIES};
 use crate::terms::memory::Memory;
-use crate::terms::pair::{PairOutputs, Pairs};
+use crate::terms::pair::{PairOutputs, PairTerms, Pairs};
 
 /// Memory of the loss. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
@@ -68,7 +68,9 @@ pub(super) fn add(
     memory.planes.clear();
     memory.queries.clear();
     let mut of_bias = 0.0;
-    for (k, &(query, target)) in pairs.list.iter().enumerate().filter(|(_, (_, target))| targets.has_mask(*target)) {
+    for (k, &(query, target)) in
+        pairs.list.iter().enumerate().filter(|(_, (_, target))| family.knows(pairs.targets, *target))
+    {
         let LossMemory {
             panel,
             plane,
@@ -138,10 +140,38 @@ pub(super) fn add(
     if let (Some(gradients), Prediction::Factors { channels, .. }) = (gradients, prediction)
         && !memory.planes.is_empty()
     {
-        let count = memory.queries.len() / channels;
-        let own = Matrix { values: &memory.queries, rows: channels, columns: count, is_transposed: true };
-        product(level, &own, &memory.planes, 0.0, &mut memory.panel, &mut *gradients[FEATURES]);
+        let LossMemory { planes, queries, panel, logits, sampled, .. } = memory;
+        let count = queries.len() / channels;
+        if out.is_further {
+            add_product(level, queries, planes, channels, (panel, sampled, logits), &mut *gradients[FEATURES]);
+            of_bias += f64::from(gradients[BIAS_FIELD][0]);
+        } else {
+            let own = Matrix { values: queries, rows: channels, columns: count, is_transposed: true };
+            product(level, &own, planes, 0.0, panel, &mut *gradients[FEATURES]);
+        }
         narrow(&[of_bias], &mut gradients[BIAS_FIELD][..1]);
+    }
+}
+
+/// Adds to the gradient by the features, channel by channel, so that a single plane is all the memory it takes. `queries`:
+/// `[pairs, channels]`; `planes`: `[pairs, pixels]`; `out`: `[channels, pixels]`.
+fn add_product(
+    level: Level,
+    queries: &[f32],
+    planes: &[f32],
+    channels: usize,
+    (panel, factors, plane): (&mut Vec<f32>, &mut Vec<f32>, &mut Vec<f32>),
+    out: &mut [f32],
+) {
+    let count = queries.len() / channels;
+    plane.resize(planes.len() / count, 0.0);
+    for (channel, row) in out.chunks_exact_mut(plane.len()).enumerate() {
+        factors.clear();
+        factors.extend(queries.iter().skip(channel).step_by(channels));
+        let own = Matrix { values: factors, rows: 1, columns: count, is_transposed: false };
+        product(level, &own, planes, 0.0, panel, plane);
+        // a sum beyond the range of f32 is its largest number, and no zero is negative
+        row.iter_mut().zip(&*plane).for_each(|(sum, &value)| *sum = (*sum + value).clamp(f32::MIN, f32::MAX) + 0.0);
     }
 }
 

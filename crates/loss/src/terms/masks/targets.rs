@@ -10,7 +10,7 @@ use crate::raster::{ImageRasters, Raster};
 
 /// The places of the fields of targets within the family.
 const PLANES: usize = 0;
-const HAS_MASK: usize = 1;
+pub(super) const HAS_MASK: usize = 1;
 const VOID: usize = 2;
 
 /// The targets of an image, or some of them.
@@ -49,12 +49,6 @@ impl<'a> Targets<'a> {
         let rasters = rows.rasters()?;
         let [height, width] = rasters.canvas(first + PLANES);
         Some(Self { rasters, rows, first, canvas: Size::new(height, width) })
-    }
-
-    /// Whether a target has a mask.
-    pub fn has_mask(&self, target: usize) -> bool {
-        let flags = self.rows.get(self.first + HAS_MASK);
-        flags.get(target).is_none_or(|&flag| flag > 0.0)
     }
 
     fn mask(&self, target: usize) -> Raster<'a> {

@@ -274,7 +274,8 @@ fn apply_positives_with<S: Simd, const SQUARE: bool>(
                 positive *= label.t;
             }
             let background = negative * f64::from(lanes.background[lane]);
-            gain += positive * f64::from(lanes.value[lane]) * f64::from(cell.weight) - background * f64::from(cell.background);
+            gain += positive * f64::from(lanes.value[lane]) * f64::from(cell.weight)
+                - background * f64::from(cell.background);
             if let Some(gradient) = &mut gradient {
                 gradient[cell.at] = (f64::from(lanes.slope[lane]) * positive * scale * f64::from(cell.weight)) as f32;
             }

@@ -1,0 +1,288 @@
+/** What an inspection finds of masks. */
+import { describe, expect, test } from 'vitest'
+import { HungarianLoss, inspectBatch } from '../../../src/index.ts'
+import type { Finding, Outputs, OutputsWithoutBoxes, Target, TargetWithoutBoxes } from '../../../src/index.ts'
+import { errorOf, randomLayer, randomNumbers, untyped } from '../../support/helpers.ts'
+
+const [H, W] = [12, 16]
+const [MH, MW] = [24, 32]
+const CLASSES = 4
+const criterion = HungarianLoss.detrMasks({ numClasses: CLASSES })
+
+/** Left, top, width and height of masks in pixels. */
+type Place = readonly [number, number, number, number]
+const PLACES: ReadonlyArray<readonly Place[]> = [
+  [[2, 3, 10, 5], [14, 8, 6, 14]],
+  [[0, 0, 8, 20], [20, 2, 11, 9]],
+] // prettier-ignore
+
+function drawn(places: readonly Place[], [height, width] = [MH, MW] as const) {
+  const data = new Uint8Array(places.length * height * width)
+  for (const [i, [left, top, w, h]] of places.entries()) {
+    for (let y = top; y < top + h; y++)
+      data.fill(1, (i * height + y) * width + left, (i * height + y) * width + left + w)
+  }
+  return { data, shape: [places.length, height, width] }
+}
+
+const boxesOf = (places: readonly Place[], [height, width] = [MH, MW] as const) =>
+  places.map(([left, top, w, h]) => [(left + w / 2) / width, (top + h / 2) / height, w / width, h / height])
+
+/** A target with boxes and masks. */
+type Given = { labels: number[]; masks: ReturnType<typeof drawn>; boxes: number[][] }
+
+const targetsOf = (): Given[] =>
+  PLACES.map((places, image) => ({
+    labels: [2 * image, 2 * image + 1],
+    boxes: boxesOf(places),
+    masks: drawn(places),
+  }))
+
+function masksOf(valueOf: (random: number) => number = (x) => 4 * x - 2, [height, width] = [H, W] as const) {
+  const random = randomNumbers(3)
+  const data = Float32Array.from({ length: 12 * height * width }, () => valueOf(random()))
+  return { data, shape: [2, 6, height, width] }
+}
+
+const outputs = () => ({ ...randomLayer(1), masks: masksOf() })
+
+function found(
+  given: Outputs | OutputsWithoutBoxes,
+  targets: ReadonlyArray<Target | TargetWithoutBoxes>,
+  of: HungarianLoss = criterion,
+): Partial<Record<Finding['code'], Finding>> {
+  return Object.fromEntries(inspectBatch(given, targets, of).map((finding) => [finding.code, finding]))
+}
+
+test('finds nothing in masks that are as they should be', () => {
+  expect(found(outputs(), targetsOf())).toEqual({})
+  const { logits, masks } = outputs()
+  const alone = HungarianLoss.maskFormer({ numClasses: CLASSES })
+  const targets = targetsOf().map(({ labels, masks }) => ({ labels, masks }))
+  expect(found({ logits, masks }, targets, alone)).toEqual({})
+})
+
+describe('finds of predicted masks', () => {
+  test('probabilities in place of logits, and one number throughout', () => {
+    expect(found({ ...outputs(), masks: masksOf((x) => x) }, targetsOf())).toMatchObject({
+      'mask-probabilities': { severity: 'warning', argument: 'outputs.masks', count: 1, total: 1 },
+    })
+    expect(found({ ...outputs(), masks: masksOf(() => 0) }, targetsOf())).toMatchObject({
+      'constant-masks': { severity: 'warning', example: 0 },
+    })
+  })
+
+  test('NaN, and where it is, also of the bias, which is of no query', () => {
+    const { masks, ...others } = outputs()
+    masks.data[H * W * 7 + 5] = NaN
+    expect(found({ ...others, masks }, targetsOf())['non-finite']).toMatchObject({
+      argument: 'outputs.masks',
+      place: { image: 1, query: 1 },
+      count: 1,
+    })
+    const factors = {
+      maskFeatures: { data: Float32Array.from({ length: 4 * H * W }, (_, i) => Math.sin(i)), shape: [2, 2, H, W] },
+      maskQueries: { data: Float32Array.from({ length: 24 }, (_, i) => Math.cos(i)), shape: [2, 6, 2] },
+      maskBias: { data: Float32Array.of(Infinity), shape: [1] },
+    }
+    expect(found({ ...others, ...factors }, targetsOf())['non-finite']).toMatchObject({
+      argument: 'outputs.maskBias',
+      place: {},
+      count: 1,
+    })
+    factors.maskBias.data[0] = 0.5
+    expect(found({ ...others, ...factors }, targetsOf())).toEqual({})
+    factors.maskFeatures.data[2 * H * W + 9] = NaN
+    expect(found({ ...others, ...factors }, targetsOf())['non-finite']).toMatchObject({
+      argument: 'outputs.maskFeatures',
+      place: { image: 1 },
+    })
+  })
+
+  test('height and width exchanged', () => {
+    expect(found({ ...outputs(), masks: masksOf(undefined, [W, H]) }, targetsOf())).toMatchObject({
+      'transposed-masks': { severity: 'warning', argument: 'outputs.masks', example: [W, H] },
+    })
+    const square = masksOf(undefined, [8, 8])
+    expect(found({ ...outputs(), masks: square }, targetsOf())).toEqual({})
+  })
+})
+
+describe('finds of weights', () => {
+  test('terms of masks without any mask', () => {
+    const { masks: _, ...plain } = outputs()
+    expect(inspectBatch(plain, targetsOf(), criterion)).toMatchObject([
+      { code: 'refused', severity: 'error', argument: 'outputs.masks', message: expect.stringContaining('weight') },
+    ])
+    const auxiliary = [randomLayer(2)]
+    expect(found({ ...outputs(), auxiliary }, targetsOf())).toEqual({})
+  })
+
+  test('masks without any term of masks', () => {
+    const detr = HungarianLoss.detr({ numClasses: CLASSES })
+    expect(found(outputs(), targetsOf(), detr)).toMatchObject({
+      'untrained-field': { severity: 'warning', argument: 'outputs.masks' },
+    })
+    const { masks: _, ...plain } = outputs()
+    const findings = found(plain, targetsOf(), detr)
+    expect(Object.keys(findings)).toEqual(['unused-masks'])
+    expect(findings['unused-masks']).toMatchObject({
+      severity: 'note',
+      count: 2,
+      total: 2,
+      argument: 'targets[0].masks',
+    })
+  })
+})
+
+describe('finds of target masks', () => {
+  test('none of their pixels, or all', () => {
+    const targets = targetsOf()
+    targets[1]?.masks.data.fill(0, 0, MH * MW)
+    expect(found(outputs(), targets)).toEqual({
+      'empty-mask': expect.objectContaining({
+        severity: 'warning',
+        count: 1,
+        total: 4,
+        argument: 'targets[1].masks',
+        place: { image: 1, target: 0 },
+      }),
+    })
+    targets[1]?.masks.data.fill(1, 0, MH * MW)
+    expect(found(outputs(), targets)['full-mask']).toMatchObject({ severity: 'note', count: 1 })
+    for (const { masks } of targets) masks.data.fill(1)
+    expect(found(outputs(), targets)['full-mask']).toMatchObject({ severity: 'warning', count: 4 })
+  })
+
+  test('those that are not known, and images of void alone', () => {
+    const known = targetsOf().map((target) => Object.assign({}, target, { hasMask: [1, 0] }))
+    expect(found(outputs(), known)).toMatchObject({ 'no-known-mask': { severity: 'note', count: 2, total: 4 } })
+    const unknown = targetsOf().map((target) => Object.assign({}, target, { hasMask: [false, false] }))
+    expect(found(outputs(), unknown)).toMatchObject({ 'no-known-mask': { severity: 'warning', count: 4 } })
+    const hidden = targetsOf().map((target, image) => {
+      return Object.assign({}, target, { void: { data: new Uint8Array(MH * MW).fill(image), shape: [MH, MW] } })
+    })
+    expect(found(outputs(), hidden)).toMatchObject({
+      'void-image': { severity: 'warning', count: 1, total: 2, argument: 'targets[1].void' },
+      'empty-mask': { count: 2, total: 4, argument: 'targets[1].masks' },
+    })
+  })
+
+  test('sizes that are not those of the canvas', () => {
+    const [first, second] = targetsOf() as unknown as [Given, Given]
+    const places = [[2, 3, 10, 5], [4, 4, 6, 8]] as const // prettier-ignore
+    const small = { ...second, masks: drawn(places, [16, 20]), boxes: boxesOf(places, [16, 20]) }
+    expect(found(outputs(), [first, small])).toEqual({
+      'mask-sizes': expect.objectContaining({
+        severity: 'note',
+        count: 1,
+        total: 2,
+        argument: 'targets[1].masks',
+        example: [16, 20],
+      }),
+    })
+  })
+
+  test('the same twice, and not those that differ in masks alone', () => {
+    const alone = HungarianLoss.maskFormer({ numClasses: CLASSES })
+    const { logits, masks } = outputs()
+    const [first, second] = targetsOf() as unknown as [Given, Given]
+    const same = { labels: [0, 0], masks: first.masks }
+    const others = { labels: second.labels, masks: second.masks }
+    expect(found({ logits, masks }, [same, others], alone)['duplicate-target']).toBeUndefined()
+    const [place] = PLACES[0] as readonly [Place]
+    const twice = { labels: [0, 0], masks: drawn([place, place]) }
+    expect(found({ logits, masks }, [twice, others], alone)).toMatchObject({
+      'duplicate-target': { count: 1, total: 4, place: { image: 0, target: 1 } },
+    })
+  })
+})
+
+describe('finds of masks beside boxes', () => {
+  const withBoxes = (of: (places: readonly Place[]) => number[][]) =>
+    targetsOf().map((target, image) => Object.assign({}, target, { boxes: of(PLACES[image] as readonly Place[]) }))
+  const place = (targets: readonly Target[], of = criterion) => found(outputs(), targets, of)['mask-off-box']
+
+  test.each<[string, (box: number[]) => number[], RegExp]>([
+    ['x and y exchanged', ([x, y, w, h]) => [y, x, h, w] as number[], /x and y exchanged/],
+    ['upside down', ([x, y, w, h]) => [x, 1 - (y as number), w, h] as number[], /[Uu]pside down/],
+    ['elsewhere', () => [0.97, 0.97, 0.02, 0.02], /same image/],
+  ])('%s', (_, change, message) => {
+    const finding = place(withBoxes((places) => boxesOf(places).map(change)))
+    expect(finding).toMatchObject({ severity: 'warning', total: 4, argument: expect.stringMatching(/\.boxes$/) })
+    expect(finding?.message).toMatch(message)
+  })
+
+  test('boxes in another order', () => {
+    const finding = place(withBoxes((places) => boxesOf(places).toReversed()))
+    expect(finding).toMatchObject({ severity: 'warning', count: 4, total: 4 })
+    expect(finding?.message).toContain('in one order')
+  })
+
+  test('boxes of another format that fits, too', () => {
+    const corners = HungarianLoss.detrMasks({ numClasses: CLASSES, boxFormat: 'xyxy' })
+    // centre and size, which might be corners as well
+    const given = targetsOf().map(({ labels }) => {
+      const boxes = [[0.375, 0.375, 0.5, 0.5], [0.3, 0.3, 0.5, 0.5]] // prettier-ignore
+      return { labels, boxes, masks: drawn([[4, 3, 16, 12], [2, 1, 16, 12]]) } // prettier-ignore
+    })
+    const { logits, masks } = outputs()
+    const boxes = {
+      data: Float32Array.from({ length: 48 }, (_, i) => [0.1, 0.1, 0.6, 0.7][i % 4] as number),
+      shape: [2, 6, 4],
+    }
+    const finding = found({ logits, masks, boxes }, given, corners)['mask-off-box']
+    expect(finding?.message).toContain("as 'cxcywh' they agree")
+  })
+
+  test('nothing, where boxes are of the image without its padding, and where pixels are of a larger image', () => {
+    const unpadded = withBoxes((places) =>
+      boxesOf(places).map(([x = 0, y = 0, w = 0, h = 0]) => [x, y * 1.09, w, h * 1.09]),
+    )
+    expect(place(unpadded)).toBeUndefined()
+    const inPixels = HungarianLoss.detrMasks({ numClasses: CLASSES, normalizedBoxes: false })
+    const large = withBoxes((places) => places.map(([x, y, w, h]) => [4 * (x + w / 2), 4 * (y + h / 2), 4 * w, 4 * h]))
+    expect(place(large, inPixels)).toBeUndefined()
+    expect(
+      place(
+        withBoxes((places) => places.map(([x, y, w, h]) => [y + h / 2, x + w / 2, h, w])),
+        inPixels,
+      ),
+    ).toMatchObject({
+      severity: 'warning',
+    })
+  })
+
+  test('one of many is a note', () => {
+    const targets = targetsOf()
+    targets[0]?.boxes.splice(0, 1, [0.9, 0.9, 0.1, 0.1])
+    expect(place(targets)).toMatchObject({ severity: 'note', count: 1, total: 4, place: { image: 0, target: 0 } })
+  })
+
+  test('nothing of random masks and the boxes around them, at any size', () => {
+    const random = randomNumbers(9)
+    const up = (most: number) => Math.floor(most * random())
+    for (let round = 0; round < 100; round++) {
+      const places = PLACES.map((list) =>
+        list.map((): Place => {
+          const [w, h] = [1 + up(MW - 1), 1 + up(MH - 1)]
+          return [up(MW - w), up(MH - h), w, h]
+        }),
+      )
+      const targets = places.map((list, i) => ({
+        labels: [2 * i, 2 * i + 1],
+        boxes: boxesOf(list),
+        masks: drawn(list),
+      }))
+      expect(place(targets)).toBeUndefined()
+    }
+  })
+})
+
+test('masks that are refused are an error', () => {
+  const targets = targetsOf()
+  targets[0]?.masks.data.fill(255, 0, 5)
+  const findings = inspectBatch(outputs(), targets, criterion)
+  expect(findings).toMatchObject([{ code: 'refused', severity: 'error', argument: 'targets[0].masks' }])
+  expect(errorOf(() => criterion.compute(outputs(), untyped(targets))).code).toBe('RANGE')
+})
