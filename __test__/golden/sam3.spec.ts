@@ -78,34 +78,48 @@ function inputsOf(golden: GoldenCase) {
   const { topk, threshold } = golden.params.one_to_many
   const matching = { by: 'score', class: 0.3, overlap: 0.7, topK: topk, quantile: true, threshold } as const
   const points = drawnPoints(golden)
+  const layerOf = (name: string) => ({
+    logits: tensor(`${name}_logits`),
+    boxes: tensor(`${name}_boxes`),
+    ...(`${name}_presence` in tensors && { presence: tensor(`${name}_presence`) }),
+    ...(`${name}_masks` in tensors && { masks: tensor(`${name}_masks`) }),
+    ...(name === 'main' && points && { maskLossPoints: points }),
+    ...(golden.matching[name]!.some((image) => image.one_to_many) && { matching }),
+  })
   const partOf = (part: '' | '_o2m') => {
-    const layers = layersOf(golden, part).map(({ name }) => ({
-      logits: tensor(`${name}_logits`),
-      boxes: tensor(`${name}_boxes`),
-      ...(`${name}_presence` in tensors && { presence: tensor(`${name}_presence`) }),
-      ...(`${name}_masks` in tensors && { masks: tensor(`${name}_masks`) }),
-      ...(name === 'main' && points && { maskLossPoints: points }),
-      ...(golden.matching[name]!.some((image) => image.one_to_many) && { matching }),
-    }))
+    const layers = layersOf(golden, part).map(({ name }) => layerOf(name))
     return { ...layers.at(-1)!, auxiliary: layers.slice(0, -1) }
   }
+  const targetOf = ({ labels, boxes, is_exhaustive: exhaustive, ...own }: (typeof targets)[number]) => ({
+    labels,
+    boxes,
+    exhaustive,
+    ...('main_masks' in tensors && {
+      masks: { data: Uint8Array.from(own.masks), shape: own.masks_shape },
+      hasMask: own.is_valid_mask,
+    }),
+  })
   const has = layersOf(golden, '_o2m').length > 0
   return {
     outputs: {
       ...partOf(''),
       ...(has && { oneToMany: { ...partOf('_o2m'), repeat: 1, weight: golden.params.o2m_weight } }),
     },
-    targets: targets.map(({ labels, boxes, masks, masks_shape: shape, is_valid_mask: hasMask, is_exhaustive }) => ({
-      labels,
-      boxes,
-      exhaustive: is_exhaustive,
-      ...('main_masks' in tensors && { masks: { data: Uint8Array.from(masks), shape }, hasMask }),
-    })),
+    targets: targets.map(targetOf),
   }
 }
 
 /** The preset, and what a case has otherwise. */
-function criterionOf(name: string, { inputs, params: { mask, class: { weak_loss: isWeak } } }: GoldenCase) {
+function criterionOf(
+  name: string,
+  {
+    inputs,
+    params: {
+      mask,
+      class: { weak_loss: isWeak },
+    },
+  }: GoldenCase,
+) {
   const { num_points: points, oversample_ratio: oversampling, importance_sample_ratio: importance } = mask
   return HungarianLoss.sam3({
     numClasses: 1,

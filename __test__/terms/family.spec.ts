@@ -8,9 +8,10 @@ import { EDGES } from '../../src/terms/edges.ts'
 import { FIELDS, FOREIGN_FIELDS, TARGET_FIELDS, TERMS } from '../../src/terms/index.ts'
 import { MASKS } from '../../src/terms/masks.ts'
 import { POINTS } from '../../src/terms/points.ts'
+import { PRESENCE } from '../../src/terms/presence.ts'
 import { SPANS } from '../../src/terms/spans.ts'
 
-const FAMILIES = [CLASSES, BOXES, EDGES, SPANS, POINTS, MASKS]
+const FAMILIES = [CLASSES, BOXES, EDGES, SPANS, POINTS, MASKS, PRESENCE]
 
 test('terms and fields have what the core says of them', () => {
   expect(TERMS.map(({ name, inCost, needsSigmoid }) => ({ name, inCost, needsSigmoid }))).toEqual(DESCRIPTION.terms)

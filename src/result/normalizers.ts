@@ -27,7 +27,7 @@ export interface Normalizers {
   readonly numPairs?: number | undefined
   /**
    * With `normalization: 'per-image'` or `'num-queries'`: the number of images, by which the geometric terms are divided after
-   * each image's own targets, or which the queries of an image multiply.
+   * each image's own targets, or which the queries of an image multiply. And where `presence` has a weight, which it divides.
    */
   readonly numImages?: number | undefined
   /** With `boxMatching: 'union'`: the number of pairs, at least 1; divides the box terms of decoder and encoder. */
@@ -53,7 +53,7 @@ export interface NormalizerCounts {
   readonly targets: number
   /** With `normalization: 'num-pairs'`: for each layer, the pairs of its matching. */
   readonly pairs?: readonly number[] | undefined
-  /** With `normalization: 'per-image'` or `'num-queries'`: the images of the batch. */
+  /** With `normalization: 'per-image'` or `'num-queries'`, or a weight of `presence`: the images of the batch. */
   readonly images?: number | undefined
   /** With `boxMatching: 'union'`: pairs of the union matching. */
   readonly unionPairs?: number | undefined
