@@ -54,12 +54,13 @@ fn gradients(definition: &Definition<'_>, layer: &DefinedLayer, queries: &Table,
                 moved.values(field)[at] += by;
                 total(&moved)
             };
-            let (before, after) = (moved(-STEP), moved(STEP));
-            let sides = [(here - before) / STEP, (after - here) / STEP];
+            let sides = [(here - moved(-STEP)) / STEP, (moved(STEP) - here) / STEP];
             // where they differ so much, a kink lies between, and neither is the derivative
             if (sides[1] - sides[0]).abs() < 1e-2 * sides[0].abs().max(1.0) {
-                let difference = (after - before) / (2.0 * STEP);
-                assert_near(f64::from(gradient[at]), difference, 3e-6, &format!("gradient by {}[{at}]", info.name));
+                // at a slight kink, such as that of |t - p|, each slope between those of both sides will do
+                let found = f64::from(gradient[at]);
+                let slope = found.clamp(sides[0].min(sides[1]), sides[0].max(sides[1]));
+                assert_near(found, slope, 3e-6, &format!("gradient by {}[{at}]", info.name));
             }
         }
     }
