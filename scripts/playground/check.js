@@ -129,7 +129,7 @@ async function byKeys(page, same) {
 /** Every preset, then a slider of each kind, boxes added and taken away, a descent, and all of it reset. */
 async function byControls(page, same) {
   const presets = await page.evaluate(`Array.from(document.querySelectorAll('#preset option'), ({ value }) => value)`)
-  ok(presets.length === 11, `${presets}`)
+  ok(presets.length === 17, `${presets}`)
   for (const preset of presets) {
     await page.choose('#preset', preset)
     deepStrictEqual((await same(page, preset)).preset, preset)
