@@ -9,6 +9,14 @@ export interface Preset extends FamilyPreset {
   readonly normalization: Normalization
 }
 
+/** What a criterion has of its own, beside what most have. */
+const preset = (own: Pick<Preset, 'classification' | 'cost' | 'weights'> & Partial<Preset>): Preset => ({
+  normalization: 'num-boxes',
+  boxEpsilon: 0,
+  boxMatching: 'layer',
+  ...own,
+})
+
 const terms = (classWeight: number): CostTerms => ({ class: classWeight, l1: 5, giou: 2 })
 
 /** What the sigmoid criteria differ in. */
@@ -20,33 +28,31 @@ const sigmoid = (
   classification: Preset['classification'],
   classWeight: number,
   { weights = {}, ...changes }: PresetChanges = {},
-): Preset => ({
-  classification,
-  cost: terms(2),
-  weights: { ...terms(classWeight), ...weights },
-  normalization: 'num-boxes',
-  boxEpsilon: 0,
-  boxMatching: 'layer',
-  ...changes,
-})
+): Preset => preset({ classification, cost: terms(2), weights: { ...terms(classWeight), ...weights }, ...changes })
 
 /** Masks at points, as in Mask2Former; and as in RF-DETR, fewer of them, the same for all images, and targets at their nearest pixel. */
 const BY_POINTS = { costSampling: 'points', lossSampling: 'points' } as const
 const BY_SIXTEENTHS = { ...BY_POINTS, pointCount: 'sixteenth', pointSets: 'batch', targetSampling: 'nearest' } as const
 
 /** The criteria of masks without boxes, whose cost weighs what the loss does. */
-const masksAlone = (weights: Omit<CostTerms, 'l1' | 'giou'>, changes: Partial<Preset> = {}): Preset => ({
-  classification: 'softmax',
-  cost: { l1: 0, giou: 0, ...weights },
-  weights: { l1: 0, giou: 0, ...weights },
-  normalization: 'num-boxes',
-  boxEpsilon: 0,
-  boxMatching: 'layer',
-  ...changes,
-})
+const masksAlone = (weights: Omit<CostTerms, 'l1' | 'giou'>, changes: Partial<Preset> = {}): Preset => {
+  const own = { l1: 0, giou: 0, ...weights }
+  return preset({ classification: 'softmax', cost: own, weights: own, ...changes })
+}
+
+/** How masks are weighed since Mask2Former, in cost and loss. */
+const BCE_AND_DICE = { maskBce: 5, maskDice: 5 } as const
 
 /** What D-FINE and DEIM have in common. */
 const FINE = { boxMatching: 'union', weights: { fgl: 0.15, ddf: 1.5 } } as const
+
+/** What RF-DETR has with masks and without. */
+const RF_DETR = {
+  clampSizes: true,
+  classCost: { classForm: 'log-sigmoid' },
+  boxEpsilon: 1e-7,
+  boxEpsilonForm: 'clamp',
+} as const
 
 /**
  * The published criteria: kind of classification, weights in the loss (those of the cost are 1 for DETR's classes, and
@@ -55,14 +61,11 @@ const FINE = { boxMatching: 'union', weights: { fgl: 0.15, ddf: 1.5 } } as const
  * `HungarianLoss` names the sources.
  */
 export const PRESETS = {
-  detr: {
+  detr: preset({
     classification: 'softmax',
     cost: terms(1),
     weights: terms(1),
-    normalization: 'num-boxes',
-    boxEpsilon: 0,
-    boxMatching: 'layer',
-  } as Preset,
+  }),
   conditionalDetr: sigmoid('focal', 2),
   deformableDetr: sigmoid('focal', 2),
   dabDetr: sigmoid('focal', 1, { boxEpsilon: 1e-6 }),
@@ -74,12 +77,7 @@ export const PRESETS = {
   dFine: sigmoid('varifocal', 1, FINE),
   deim: sigmoid('mal', 1, FINE),
   deimV2: sigmoid('mal', 1, { ...FINE, clampSizes: true }),
-  rfDetr: sigmoid('ia-bce', 1, {
-    clampSizes: true,
-    classCost: { classForm: 'log-sigmoid' },
-    boxEpsilon: 1e-7,
-    boxEpsilonForm: 'clamp',
-  }),
+  rfDetr: sigmoid('ia-bce', 1, RF_DETR),
   coDino: sigmoid('sigmoid', 1, {
     classNumbers: { positiveGamma: 2 },
     classCost: { classForm: 'log-sigmoid' },
@@ -124,15 +122,12 @@ export const PRESETS = {
     classNormalization: 'num-pairs',
     normalization: 'num-pairs',
   }),
-  mdetr: {
+  mdetr: preset({
     classification: 'softmax',
     classNormalization: 'num-boxes',
     cost: terms(1),
     weights: terms(1),
-    normalization: 'num-boxes',
-    boxEpsilon: 0,
-    boxMatching: 'layer',
-  } as Preset,
+  }),
   owlViT: sigmoid('focal', 1, {
     classNumbers: { alpha: 0.3 },
     classCost: { classForm: 'log-sigmoid' },
@@ -143,58 +138,44 @@ export const PRESETS = {
     boxEpsilon: 1e-6,
     l1Format: 'xyxy',
   }),
-  momentDetr: {
+  momentDetr: preset({
     classification: 'softmax',
     classNormalization: 'num-queries',
     cost: { class: 4, l1: 0, giou: 0, spanL1: 10, spanGiou: 1 },
     // the published L1 is the mean over a span's two numbers, and its weight 10
     weights: { class: 4, l1: 0, giou: 0, spanL1: 5, spanGiou: 1 },
     normalization: 'num-pairs',
-    boxEpsilon: 0,
-    boxMatching: 'layer',
-  } as Preset,
-  detrMasks: {
+  }),
+  detrMasks: preset({
     classification: 'softmax',
     cost: terms(1),
     weights: { ...terms(1), maskFocal: 1, maskDice: 1 },
-    normalization: 'num-boxes',
-    boxEpsilon: 0,
-    boxMatching: 'layer',
-  } as Preset,
+  }),
   maskFormer: masksAlone({ class: 1, maskFocal: 20, maskDice: 1 }),
-  mask2Former: masksAlone({ class: 2, maskBce: 5, maskDice: 5 }, { masks: BY_POINTS }),
-  eoMT: masksAlone({ class: 2, maskBce: 5, maskDice: 5 }, { masks: BY_POINTS, normalization: 'num-pairs' }),
-  maskDino: {
+  mask2Former: masksAlone({ class: 2, ...BCE_AND_DICE }, { masks: BY_POINTS }),
+  eoMT: masksAlone({ class: 2, ...BCE_AND_DICE }, { masks: BY_POINTS, normalization: 'num-pairs' }),
+  maskDino: preset({
     classification: 'focal',
-    cost: { ...terms(4), maskBce: 5, maskDice: 5 },
-    weights: { ...terms(4), maskBce: 5, maskDice: 5 },
-    normalization: 'num-boxes',
+    cost: { ...terms(4), ...BCE_AND_DICE },
+    weights: { ...terms(4), ...BCE_AND_DICE },
     boxEpsilon: 1e-6,
-    boxMatching: 'layer',
     masks: BY_POINTS,
-  } as Preset,
-  rfDetrSeg: {
+  }),
+  rfDetrSeg: preset({
+    ...RF_DETR,
     classification: 'ia-bce',
-    classCost: { classForm: 'log-sigmoid' },
-    cost: { ...terms(2), maskBce: 5, maskDice: 5 },
-    weights: { ...terms(1), maskBce: 5, maskDice: 5 },
-    normalization: 'num-boxes',
-    boxEpsilon: 1e-7,
-    boxEpsilonForm: 'clamp',
-    clampSizes: true,
-    boxMatching: 'layer',
+    cost: { ...terms(2), ...BCE_AND_DICE },
+    weights: { ...terms(1), ...BCE_AND_DICE },
     masks: { ...BY_SIXTEENTHS, outside: 'border' },
-  } as Preset,
-  ecSeg: {
+  }),
+  ecSeg: preset({
     classification: 'mal',
-    cost: { class: 2, l1: 1, giou: 1, maskBce: 5, maskDice: 5 },
-    weights: { class: 2, l1: 1, giou: 1, fgl: 0.15, ddf: 1.5, maskBce: 5, maskDice: 5 },
-    normalization: 'num-boxes',
-    boxEpsilon: 0,
+    cost: { class: 2, l1: 1, giou: 1, ...BCE_AND_DICE },
+    weights: { class: 2, l1: 1, giou: 1, fgl: 0.15, ddf: 1.5, ...BCE_AND_DICE },
     clampSizes: true,
     boxMatching: 'union',
     masks: BY_SIXTEENTHS,
-  } as Preset,
+  }),
 } as const
 
 /** The name of a published criterion. */
