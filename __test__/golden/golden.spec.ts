@@ -2,28 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { HungarianLossOptions, LayerOutputs, Outputs, PresetName, Target } from '../../src/index.ts'
-import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
+import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, layerTensors, readCases } from '../support/golden.ts'
+import type { GoldenLayer } from '../support/golden.ts'
 import { errorOf, expectAllClose, expectClose } from '../support/helpers.ts'
-
-interface GoldenImage {
-  rows: number
-  cols: number
-  cost: number[]
-  pred: number[]
-  tgt: number[]
-  total_cost: number
-  tie: boolean
-}
-
-interface GoldenLayer {
-  name: string
-  shape: [number, number, number]
-  logits: number[]
-  boxes: number[]
-  images: GoldenImage[]
-  grad_logits: number[]
-  grad_boxes: number[]
-}
 
 interface GoldenCase {
   case: string
@@ -79,10 +60,7 @@ const preset = (name: PresetName) => (golden: GoldenCase) =>
   new HungarianLoss({ numClasses: golden.params.num_classes, cardinality: 'published' }, name)
 
 function outputsOf(layers: GoldenLayer[]): Outputs {
-  const all = layers.map(({ shape: [images, queries, classes], logits, boxes }): LayerOutputs => ({
-    logits: { data: new Float32Array(logits), shape: [images, queries, classes] },
-    boxes: { data: new Float32Array(boxes), shape: [images, queries, 4] },
-  }))
+  const all: LayerOutputs[] = layers.map(layerTensors)
   return { ...(all.at(-1) as LayerOutputs), auxiliary: all.slice(0, -1) }
 }
 

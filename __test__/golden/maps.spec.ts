@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { HungarianLossOptions, PresetName } from '../../src/index.ts'
-import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
+import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases, tensorOf } from '../support/golden.ts'
 import type { GoldenMatching, GoldenTensor } from '../support/golden.ts'
 import { expectAllClose, expectClose } from '../support/helpers.ts'
 
@@ -71,10 +71,7 @@ const CRITERIA: Record<string, Criterion> = {
 const LAYERS = ['aux0', 'aux1', 'main', 'enc']
 
 function inputsOf({ inputs: { tensors, targets } }: GoldenCase) {
-  const tensor = (name: string) => {
-    const { data, shape } = tensors[name] as GoldenTensor
-    return { data: Float32Array.from(data), shape }
-  }
+  const tensor = (name: string) => tensorOf(tensors[name]!)
   const names = LAYERS.filter((name) => `${name}_logits` in tensors)
   const layer = (name: string) => ({ logits: tensor(`${name}_logits`), boxes: tensor(`${name}_boxes`) })
   const decoder = names.filter((name) => name !== 'enc')

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { HungarianLossOptions, LossResult, Outputs, Target } from '../../src/index.ts'
-import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, readCases, TOLERANCE } from '../support/golden.ts'
+import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases, tensorOf } from '../support/golden.ts'
 import type { GoldenMatching, GoldenTensor } from '../support/golden.ts'
 import { expectAllClose, expectClose } from '../support/helpers.ts'
 
@@ -52,8 +52,6 @@ const FIELDS: [field: string, name: string][] = [
   ['maskQueries', 'mask_queries'],
 ]
 
-const tensor = ({ data, shape }: GoldenTensor) => ({ data: Float32Array.from(data), shape })
-
 /** What a case has of points for a layer. */
 function pointsOf(points: Tensors | GoldenTensor | undefined, layer: string): GoldenTensor | undefined {
   if (points === undefined) return undefined
@@ -77,20 +75,20 @@ function layerOf(golden: GoldenCase, layer: string, drawn: boolean): Record<stri
   const prefix = 'logits' in tensors ? '' : `${layer}_`
   const own = FIELDS.flatMap(([field, name]) => {
     const given = tensors[prefix + name]
-    return given === undefined ? [] : [[field, tensor(given)] as const]
+    return given === undefined ? [] : [[field, tensorOf(given)] as const]
   })
   const fields: Record<string, unknown> = Object.fromEntries(own)
-  if (fields['maskFeatures'] !== undefined) fields['maskBias'] = tensor(tensors['mask_bias'] as GoldenTensor)
+  if (fields['maskFeatures'] !== undefined) fields['maskBias'] = tensorOf(tensors['mask_bias'] as GoldenTensor)
   const { matcher_points: matcher } = golden
   const list = Array.isArray(matcher)
     ? { data: matcher.flat(), shape: [matcher.length, (matcher[0] as number[]).length / 2, 2] }
     : pointsOf(matcher, layer)
-  if (list !== undefined) fields['maskCostPoints'] = tensor(list)
+  if (list !== undefined) fields['maskCostPoints'] = tensorOf(list)
   const [many, few, chosen] = [golden.oversample_points, golden.random_points, golden.loss_points].map((points) =>
     pointsOf(points, layer),
   )
   if (many !== undefined && chosen !== undefined) {
-    fields['maskLossPoints'] = tensor(drawn ? joined(many, few as GoldenTensor) : chosen)
+    fields['maskLossPoints'] = tensorOf(drawn ? joined(many, few as GoldenTensor) : chosen)
   }
   return fields
 }

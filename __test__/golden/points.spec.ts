@@ -1,7 +1,7 @@
 /** The term of points against the values of its published implementation. */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
-import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
+import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases, tensorOf } from '../support/golden.ts'
 import type { GoldenMatching, GoldenTensor } from '../support/golden.ts'
 import { expectAllClose, expectClose } from '../support/helpers.ts'
 import type { TargetsOf } from '../../src/index.ts'
@@ -67,7 +67,7 @@ describe.each(CASES)('compute: maptr, %s', (_, golden) => {
   const { tensors, targets } = golden.inputs
   const layers = ['aux0', 'aux1', 'main'].filter((name) => `${name}_logits` in tensors)
   const suffixes = layers.map((name) => (name === 'main' ? '' : `d${name.slice(3)}.`))
-  const tensor = (name: string) => ({ ...tensors[name]!, data: Float32Array.from(tensors[name]!.data) })
+  const tensor = (name: string) => tensorOf(tensors[name]!)
   const layerOf = (name: string) => ({ logits: tensor(`${name}_logits`), points: tensor(`${name}_points`) })
   const alternatives = targets.map(alternativesOf)
 

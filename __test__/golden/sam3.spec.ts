@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
-import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
+import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases, tensorOf } from '../support/golden.ts'
 import type { GoldenMatching, GoldenTensor } from '../support/golden.ts'
 import { expectAllClose, expectClose } from '../support/helpers.ts'
 
@@ -71,10 +71,7 @@ function drawnPoints({ oversample_points: many, random_points: few }: GoldenCase
 
 function inputsOf(golden: GoldenCase) {
   const { tensors, targets } = golden.inputs
-  const tensor = (name: string) => {
-    const { data, shape } = tensors[name] as GoldenTensor
-    return { data: Float32Array.from(data), shape }
-  }
+  const tensor = (name: string) => tensorOf(tensors[name]!)
   const { topk, threshold } = golden.params.one_to_many
   const matching = { by: 'score', class: 0.3, overlap: 0.7, topK: topk, quantile: true, threshold } as const
   const points = drawnPoints(golden)

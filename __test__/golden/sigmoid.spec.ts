@@ -2,33 +2,16 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
 import type { HungarianLossOptions, LayerGradients, LayerResult, Outputs, PresetName, Target } from '../../src/index.ts'
-import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
+import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, layerTensors, readCases } from '../support/golden.ts'
+import type { GoldenImage, GoldenLayer } from '../support/golden.ts'
 import { expectAllClose, expectClose } from '../support/helpers.ts'
 
-interface GoldenImage {
-  rows: number
-  cols: number
-  cost: number[]
-  pred: number[]
-  tgt: number[]
-  total_cost: number
-  copies?: number
-  tie: boolean
-}
-
-interface GoldenLayer {
-  name: string
-  shape: [images: number, queries: number, classes: number]
-  logits: number[]
-  boxes: number[]
-  images: GoldenImage[]
-  grad_logits: number[]
-  grad_boxes: number[]
-}
+/** With the copies of each target. */
+type Layer = GoldenLayer<GoldenImage & { copies?: number }>
 
 interface GoldenCase {
   params: Record<string, any> & { num_classes: number }
-  layers: GoldenLayer[]
+  layers: Layer[]
   targets: { labels: number[]; boxes: number[][] }[]
   losses: Record<string, number>
   weighted_total: number
@@ -36,18 +19,13 @@ interface GoldenCase {
 
 /** A layer with its outcome. */
 interface Outcome {
-  layer: GoldenLayer
+  layer: Layer
   /** Of the names of its terms. */
   suffix: string
   result: LayerResult
   gradient: LayerGradients
   costs: readonly { readonly data: Float32Array }[]
 }
-
-const tensors = ({ shape: [images, queries, classes], logits, boxes }: GoldenLayer) => ({
-  logits: { data: new Float32Array(logits), shape: [images, queries, classes] },
-  boxes: { data: new Float32Array(boxes), shape: [images, queries, 4] },
-})
 
 /** One layer by itself, as the main part, or as a branch whose targets have copies. */
 function alone(
@@ -60,7 +38,8 @@ function alone(
   const layer = golden.layers.find((other) => other.name === name)
   if (layer === undefined) return []
   const branch = { queries: [0, layer.shape[1]] as const, repeat, adaptive: true }
-  const outputs: Outputs = repeat > 1 ? { ...tensors(layer), oneToMany: branch } : { ...tensors(layer), groups }
+  const outputs: Outputs =
+    repeat > 1 ? { ...layerTensors(layer), oneToMany: branch } : { ...layerTensors(layer), groups }
   const result = criterion.compute(outputs, targets)
   const costs = criterion.cost(outputs, targets)
   if (repeat === 1) {
@@ -85,9 +64,9 @@ function deimV2(golden: GoldenCase): Outcome[] {
   const criterion = preset('deimV2', { boxMatching, ...product(golden) })(golden)
   const layer = (name: string) => golden.layers.find((other) => other.name === name)!
   const outputs = {
-    ...tensors(layer('main')),
-    auxiliary: [tensors(layer('aux_0'))],
-    encoder: tensors(layer('enc')),
+    ...layerTensors(layer('main')),
+    auxiliary: [layerTensors(layer('aux_0'))],
+    encoder: layerTensors(layer('enc')),
   }
   const result = criterion.compute(outputs, golden.targets)
   const costs = criterion.cost(outputs, golden.targets)
@@ -271,7 +250,7 @@ describe('compute: where the published code differs', () => {
       const shape: [number, number, number] = [1, queries, classes]
       const own = { ...layer, shape, logits: one(layer.logits, classes), boxes: one(layer.boxes, 4) }
       const criterion = preset('stableDino')(golden)
-      expect(criterion.cost(tensors(own), [target]).images[0]!.data).toEqual(costs[b]!.data)
+      expect(criterion.cost(layerTensors(own), [target]).images[0]!.data).toEqual(costs[b]!.data)
     })
   })
 

@@ -1,7 +1,15 @@
 /** The criterion of spans against the values of its published implementation. */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
-import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
+import {
+  COST_UNIT,
+  GRADIENT_TOLERANCE,
+  NEAR_ZERO,
+  TOLERANCE,
+  decoderLayers,
+  readCases,
+  tensorOf,
+} from '../support/golden.ts'
 import type { GoldenMatching, GoldenTensor } from '../support/golden.ts'
 import { errorOf, expectAllClose, expectClose } from '../support/helpers.ts'
 
@@ -18,20 +26,10 @@ const caseOf = (name: string): GoldenCase => new Map(CASES).get(name) as GoldenC
 
 const criterion = HungarianLoss.momentDetr({ numClasses: 1 })
 
-/** The layers of a case, the final one last, and the suffixes of their terms. */
-function layersOf({ inputs: { tensors } }: GoldenCase): { name: string; suffix: string }[] {
-  return ['aux0', 'aux1', 'main']
-    .filter((name) => `${name}_logits` in tensors)
-    .map((name) => ({ name, suffix: name === 'main' ? '' : `_${name.slice(3)}` }))
-}
-
 function inputsOf(golden: GoldenCase) {
   const { tensors, targets } = golden.inputs
-  const tensor = (name: string) => {
-    const { data, shape } = tensors[name] as GoldenTensor
-    return { data: Float32Array.from(data), shape }
-  }
-  const layers = layersOf(golden).map(({ name }) => ({
+  const tensor = (name: string) => tensorOf(tensors[name]!)
+  const layers = decoderLayers(tensors).map(({ name }) => ({
     logits: tensor(`${name}_logits`),
     spans: tensor(`${name}_spans`),
   }))
@@ -45,7 +43,7 @@ test('compute: moment-detr has its cases', () => expect(CASES.length).toBe(10))
 
 describe.each(CASES.filter(([name]) => !name.startsWith('error_')))('compute: moment-detr, %s', (_, golden) => {
   const { outputs, targets } = inputsOf(golden)
-  const layers = layersOf(golden)
+  const layers = decoderLayers(golden.inputs.tensors)
   const result = criterion.compute(outputs, targets)
 
   test('the costs are those of the reference', () => {

@@ -1,7 +1,15 @@
 /** Fixed pairs with the rest optimal against the values of TrackFormer. */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
-import { COST_UNIT, GRADIENT_TOLERANCE, NEAR_ZERO, TOLERANCE, readCases } from '../support/golden.ts'
+import {
+  COST_UNIT,
+  GRADIENT_TOLERANCE,
+  NEAR_ZERO,
+  TOLERANCE,
+  decoderLayers,
+  readCases,
+  tensorOf,
+} from '../support/golden.ts'
 import type { GoldenMatching, GoldenTensor } from '../support/golden.ts'
 import { errorOf, expectAllClose, expectClose } from '../support/helpers.ts'
 
@@ -29,23 +37,13 @@ const criterionOf = (name: string, { params }: GoldenCase): HungarianLoss =>
     ? HungarianLoss.deformableDetr({ numClasses: params.num_classes })
     : HungarianLoss.detr({ numClasses: params.num_classes })
 
-/** The layers of a case, the final one last, and the suffixes of their terms. */
-function layersOf({ inputs: { tensors } }: GoldenCase): { name: string; suffix: string }[] {
-  return ['aux0', 'aux1', 'main']
-    .filter((name) => `${name}_logits` in tensors)
-    .map((name) => ({ name, suffix: name === 'main' ? '' : `_${name.slice(3)}` }))
-}
-
 function inputsOf(golden: GoldenCase) {
   const { tensors, targets } = golden.inputs
-  const tensor = (name: string) => {
-    const { data, shape } = tensors[name] as GoldenTensor
-    return { data: Float32Array.from(data), shape }
-  }
+  const tensor = (name: string) => tensorOf(tensors[name]!)
   const fixed = targets.map((target) => ({ queryIndices: target.fixed.pred, targetIndices: target.fixed.tgt }))
   const excluded = targets.map((target) => target.false_positives)
   const matching = { fixed, excluded, rest: 'optimal' } as const
-  const layers = layersOf(golden).map(({ name }) => ({
+  const layers = decoderLayers(tensors).map(({ name }) => ({
     logits: tensor(`${name}_logits`),
     boxes: tensor(`${name}_boxes`),
     matching,
@@ -61,7 +59,7 @@ test('compute: trackformer has its cases', () => expect(CASES.length).toBe(9))
 describe.each(CASES.filter(([name]) => !name.startsWith('error_')))('compute: trackformer, %s', (name, golden) => {
   const { outputs, targets } = inputsOf(golden)
   const criterion = criterionOf(name, golden)
-  const layers = layersOf(golden)
+  const layers = decoderLayers(golden.inputs.tensors)
   const result = criterion.compute(outputs, targets)
   /** Of softmax, the reference weighs the background of false positives otherwise. */
   const weighsAlike = name === 'focal' || golden.inputs.targets.every(({ false_positives: { length } }) => length === 0)

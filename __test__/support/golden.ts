@@ -22,6 +22,40 @@ export interface GoldenMatching {
   tgt: number[]
 }
 
+/** The matching of an image in a case of boxes. */
+export interface GoldenImage extends GoldenMatching {
+  rows: number
+  cols: number
+  total_cost: number
+  tie: boolean
+}
+
+/** A layer in a case of boxes. */
+export interface GoldenLayer<Image = GoldenImage> {
+  name: string
+  shape: [images: number, queries: number, classes: number]
+  logits: number[]
+  boxes: number[]
+  images: Image[]
+  grad_logits: number[]
+  grad_boxes: number[]
+}
+
+/** Logits and boxes of such a layer. */
+export const layerTensors = ({ shape: [images, queries, classes], logits, boxes }: GoldenLayer) => ({
+  logits: { data: new Float32Array(logits), shape: [images, queries, classes] },
+  boxes: { data: new Float32Array(boxes), shape: [images, queries, 4] },
+})
+
+/** A tensor as the package takes it. */
+export const tensorOf = ({ data, shape }: GoldenTensor) => ({ data: Float32Array.from(data), shape })
+
+/** The decoder's layers among the tensors of a case, the final one last, and the suffixes of their terms. */
+export const decoderLayers = (tensors: Readonly<Record<string, GoldenTensor>>) =>
+  ['aux0', 'aux1', 'main']
+    .filter((name) => `${name}_logits` in tensors)
+    .map((name) => ({ name, suffix: name === 'main' ? '' : `_${name.slice(3)}` }))
+
 const NUMBERS = new Set(['NaN', 'Infinity', '-Infinity'])
 
 /** The cases of a folder of fixtures, by name. What JSON has no number for is written as a word. */
