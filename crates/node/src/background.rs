@@ -11,7 +11,7 @@ use napi_derive::napi;
 
 use crate::disjoint::Arrays;
 use crate::error::Result;
-use crate::loss::{Batch, BatchExtras, GivenNormalizers, compute_loss};
+use crate::loss::{Batch, BatchExtras, Extras, GivenNormalizers, compute_loss};
 use crate::output::Publish;
 use crate::plan::NamedPlan;
 use crate::task::in_background;
@@ -65,6 +65,7 @@ impl Snapshot {
     fn batch<'a>(&'a self, plan: &NamedPlan, taken: &'a [Float32Array]) -> Result<Batch<'a>> {
         let taken = taken.iter().map(|tensor| &**tensor);
         let fields: Vec<&[f32]> = taken.chain(self.fields.iter().map(|field| &**field)).collect();
+        let planes: Vec<&[u8]> = self.planes.iter().map(|plane| &**plane).collect();
         Ok(Batch {
             fields: plan.fields(fields.into_iter())?,
             labels: &self.labels,
@@ -73,12 +74,16 @@ impl Snapshot {
             ignored: &self.ignored,
             given: &self.given,
             costs: &self.costs,
-            planes: plan.planes(self.planes.iter().map(|plane| &**plane), &self.plane_sizes)?,
-            seed: self.seed,
-            values: &self.values,
-            weights: &self.weights,
-            columns: &self.columns,
-            query_weights: &self.query_weights,
+            planes: plan.planes(planes.iter().copied(), &self.plane_sizes)?,
+            extras: Extras {
+                values: &self.values,
+                weights: &self.weights,
+                columns: &self.columns,
+                query_weights: &self.query_weights,
+                planes,
+                plane_sizes: &self.plane_sizes,
+                seed: self.seed,
+            },
         })
     }
 

@@ -122,23 +122,15 @@ pub struct Batch<'a> {
     pub costs: &'a [f32],
     /// The planes of the targets.
     pub planes: Planes<'a>,
-    /// What random numbers are drawn from.
-    pub seed: u64,
-    /// A value for each label; empty for none, as the others.
-    pub values: &'a [f32],
-    /// A weight for each target.
-    pub weights: &'a [f32],
-    /// Which columns there are.
-    pub columns: &'a [u8],
-    /// Weights of queries.
-    pub query_weights: &'a [f32],
+    /// What few batches have.
+    pub extras: Extras<'a>,
 }
 
 impl Batch<'_> {
     /// What the core takes.
     fn inputs<'b>(&'b self, planes: &'b [&'b [Raster<'b>]]) -> hungarian_loss::Result<Inputs<'b>> {
-        let Self { labels, label_offsets, offsets, ignored, given, costs, ref fields, seed, .. } = *self;
-        let Self { values, weights, columns, query_weights, .. } = *self;
+        let Self { labels, label_offsets, offsets, ignored, given, costs, ref fields, ref extras, .. } = *self;
+        let Extras { values, weights, columns, query_weights, seed, .. } = *extras;
         let targets = Targets::new(labels, label_offsets, fields.targets(), offsets, ignored)?.with_rasters(planes);
         let targets = targets.with_values(values)?.with_weights(weights)?.with_columns(columns);
         Ok(Inputs { tensors: fields.tensors(), given, costs, query_weights, targets, seed })
@@ -152,8 +144,8 @@ impl Batch<'_> {
             .read([self.costs])
             .read([self.offsets])
             .read(self.label_offsets)
-            .read([self.ignored, self.columns])
-            .read([self.values, self.weights, self.query_weights])
+            .read([self.ignored, self.extras.columns])
+            .read([self.extras.values, self.extras.weights, self.extras.query_weights])
             .read(self.planes.all())
     }
 }
@@ -310,11 +302,7 @@ fn batch<'a>(
         given: given.unwrap_or_default(),
         costs: costs.unwrap_or_default(),
         planes: plan.planes(extras.planes.iter().copied(), extras.plane_sizes)?,
-        seed: extras.seed,
-        values: extras.values,
-        weights: extras.weights,
-        columns: extras.columns,
-        query_weights: extras.query_weights,
+        extras,
     })
 }
 

@@ -11,7 +11,7 @@ use simd::{Level, padded};
 
 use super::cost::CostBlock;
 use super::image::Image;
-use super::matching::{MatchBuffers, transpose};
+use super::matching::{MatchBuffers, solve_block};
 use super::rest::Rest;
 use crate::batch::BACKGROUND;
 use crate::error::{Error, Result};
@@ -55,22 +55,10 @@ pub(crate) fn solve(
             own.iter_mut().zip(&*queries).for_each(|(cell, &query)| *cell = cost(target, query));
             idle.fill(f32::INFINITY);
         }
-        let is_wide = rows.len() <= queries.len();
-        let is_solved = if is_wide {
-            solver.solve_block(level, costs, [rows.len(), queries.len()], wide)
-        } else {
-            let across = padded(rows.len());
-            let transposed = first_rows("", transposed, [queries.len(), across]).map_err(refused())?;
-            transposed.fill(f32::INFINITY);
-            transpose(costs, wide, transposed, across);
-            solver.solve_block(level, transposed, [queries.len(), rows.len()], across)
-        };
-        if solver.is_interrupted() {
-            return Err(Error::Interrupted); // what was left half done is of no use
-        }
-        debug_assert!(is_solved, "matching costs are finite");
+        let sides = [rows.len(), queries.len()];
+        let query_of = solve_block(level, solver, (costs, wide), sides, transposed, image.slot.part)?;
         for (row, &target) in rows.iter().enumerate() {
-            if let Some(query) = if is_wide { solver.column_of(row) } else { solver.row_of(row) } {
+            if let Some(query) = query_of(row) {
                 matches[queries[query as usize]] = targets.number(target) as i32;
             }
         }

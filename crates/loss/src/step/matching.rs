@@ -115,28 +115,45 @@ pub(crate) fn solve(
             copy_group(cells, stride, group * queries..(group + 1) * queries, out, wide);
             (&*out, wide)
         };
-        let is_solved = if rows <= queries {
-            solver.solve_block(level, costs, [rows, queries], stride)
-        } else {
-            let wide = padded(rows);
-            let transposed = first_rows("", transposed, [queries, wide]).map_err(refused())?;
-            transposed.fill(f32::INFINITY);
-            transpose(costs, stride, transposed, wide);
-            solver.solve_block(level, transposed, [queries, rows], wide)
-        };
-        if solver.is_interrupted() {
-            return Err(Error::Interrupted); // what was left half done is of no use
-        }
-        debug_assert!(is_solved, "matching costs are finite");
+        let query_of = solve_block(level, solver, (costs, stride), [rows, queries], transposed, image.slot.part)?;
         matches.fill(BACKGROUND);
         for (row, target) in (0..rows).zip((0..kept).cycle()) {
-            let query = if rows <= queries { solver.column_of(row) } else { solver.row_of(row) };
-            if let Some(query) = query {
+            if let Some(query) = query_of(row) {
                 matches[query as usize] = targets.number(target) as i32;
             }
         }
     }
     Ok(())
+}
+
+/// Solves costs, `[rows, columns]` of a stride; across where there are more rows than columns. Gives the column of each row,
+/// if it has one.
+///
+/// # Errors
+/// [`Error::Memory`]; [`Error::Interrupted`].
+pub(crate) fn solve_block<'a>(
+    level: Level,
+    solver: &'a mut Solver,
+    (costs, stride): (&[f32], usize),
+    [rows, columns]: [usize; 2],
+    transposed: &mut Vec<f32>,
+    part: usize,
+) -> Result<impl Fn(usize) -> Option<u32> + use<'a>> {
+    let is_wide = rows <= columns;
+    let is_solved = if is_wide {
+        solver.solve_block(level, costs, [rows, columns], stride)
+    } else {
+        let wide = padded(rows);
+        let transposed = first_rows("", transposed, [columns, wide]).map_err(Error::refused(Some(part)))?;
+        transposed.fill(f32::INFINITY);
+        transpose(costs, stride, transposed, wide);
+        solver.solve_block(level, transposed, [columns, rows], wide)
+    };
+    if solver.is_interrupted() {
+        return Err(Error::Interrupted); // what was left half done is of no use
+    }
+    debug_assert!(is_solved, "matching costs are finite");
+    Ok(move |row| if is_wide { solver.column_of(row) } else { solver.row_of(row) })
 }
 
 /// `out`: `[columns, out_stride]` from `cells`: `[rows, stride]`, for as many rows as there are and whole out rows.

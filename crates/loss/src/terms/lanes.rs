@@ -35,6 +35,35 @@ impl<S: Simd> Counted<S> {
     }
 }
 
+/// The rows of queries and targets of up to eight pairs, as columns, of `N` components each. `idle`: what other lanes hold in
+/// both.
+#[inline(always)]
+pub(super) fn gather<S: Simd, const N: usize>(
+    simd: S,
+    idle: &[[f64; GROUP]; N],
+    [queries, targets]: [&[f32]; 2],
+    pairs: &[(usize, usize)],
+) -> [[F64<S>; N]; 2] {
+    let (mut p, mut t) = (*idle, *idle);
+    for (lane, &(query, target)) in pairs.iter().enumerate() {
+        for k in 0..N {
+            p[k][lane] = f64::from(queries[N * query + k]);
+            t[k][lane] = f64::from(targets[N * target + k]);
+        }
+    }
+    [columns(simd, &p), columns(simd, &t)]
+}
+
+/// Eight rows of `N` components, given as columns.
+#[inline(always)]
+pub(super) fn columns<S: Simd, const N: usize>(simd: S, values: &[[f64; GROUP]; N]) -> [F64<S>; N] {
+    let mut columns = [F64::splat(simd, 0.0); N];
+    for k in 0..N {
+        columns[k] = F64::from_slice(simd, &values[k]);
+    }
+    columns
+}
+
 /// The values of a vector.
 #[inline(always)]
 pub(super) fn lanes<S: Simd>(vector: F64<S>) -> [f64; GROUP] {

@@ -147,17 +147,18 @@ impl BoxFamily {
         }
     }
 
+    /// The boxes of pairs.
+    fn matched<'a>(&self, pairs: &Pairs<'a>) -> MatchedBoxes<'a> {
+        let (predicted, targets) = (pairs.queries.get(self.queries), pairs.targets.get(self.targets));
+        MatchedBoxes { predicted, targets, pairs: pairs.list }
+    }
+
     /// The terms of pairs whose targets' boxes are known.
     fn add_known(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>) {
-        let boxes = MatchedBoxes {
-            predicted: pairs.queries.get(self.queries),
-            targets: pairs.targets.get(self.targets),
-            pairs: pairs.list,
-        };
         let scale = BoxTerms::of(out.scales);
         let gradient = out.gradients.map(only);
         let out_of = pairs::Outputs { factors: out.factors, quality: out.quality, gradient };
-        let terms = pairs::matched(level, self.geometry, boxes, &scale, out_of);
+        let terms = pairs::matched(level, self.geometry, self.matched(pairs), &scale, out_of);
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
     }
 }
@@ -246,12 +247,7 @@ impl PairTerms for BoxFamily {
     }
 
     fn agreement(&self, level: Level, pairs: &Pairs<'_>, measure: Measure, out: &mut [f64]) {
-        let boxes = MatchedBoxes {
-            predicted: pairs.queries.get(self.queries),
-            targets: pairs.targets.get(self.targets),
-            pairs: pairs.list,
-        };
-        pairs::agreement(level, self.geometry, boxes, measure, out);
+        pairs::agreement(level, self.geometry, self.matched(pairs), measure, out);
         let all = out.iter_mut().zip(pairs.list);
         all.filter(|(_, pair)| !self.knows(pairs.targets, pair.1)).for_each(|(place, _)| *place = 1.0);
     }

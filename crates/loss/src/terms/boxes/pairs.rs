@@ -8,7 +8,7 @@ use simd::{F64, Level, Simd, dispatch, prelude::*};
 use super::format::{BoxFormat, COMPONENTS};
 use super::iou::{BoxComponents, BoxPair};
 use super::values::{BoxTerms, Geometry};
-use crate::terms::lanes::{Counted, GROUP, L1, factor_lanes, in_range, lanes};
+use crate::terms::lanes::{Counted, GROUP, L1, columns, factor_lanes, gather, in_range, lanes};
 use crate::terms::pair::{Measure, PairFactors};
 
 /// What idle lanes hold in both boxes: the unit square or a square of side 1, whose terms are left out.
@@ -64,14 +64,7 @@ fn matched_with<S: Simd, const FACTORED: bool>(
     let MatchedBoxes { predicted, targets, pairs } = boxes;
     let mut terms = BoxTerms::default();
     for (group, (pairs, ious)) in pairs.chunks(GROUP).zip(quality.chunks_mut(GROUP)).enumerate() {
-        let (mut p, mut t) = (IDLE, IDLE);
-        for (lane, &(query, target)) in pairs.iter().enumerate() {
-            for k in 0..COMPONENTS {
-                p[k][lane] = f64::from(predicted[COMPONENTS * query + k]);
-                t[k][lane] = f64::from(targets[COMPONENTS * target + k]);
-            }
-        }
-        let (p, t) = (columns(simd, &p), columns(simd, &t));
+        let [p, t] = gather(simd, &IDLE, [predicted, targets], pairs);
         let mut l1 = l1_in(simd, geometry, &p, &t);
         let pair = BoxPair::new(simd, geometry, scale, &p, &t);
         let mut sum = Counted::new(simd, pairs.len());
@@ -146,14 +139,8 @@ pub(super) fn agreement(
     out: &mut [f64],
 ) {
     dispatch!(level, simd => for (pairs, out) in pairs.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
-        let (mut p, mut t) = (IDLE, IDLE);
-        for (lane, &(query, target)) in pairs.iter().enumerate() {
-            for k in 0..COMPONENTS {
-                p[k][lane] = f64::from(predicted[COMPONENTS * query + k]);
-                t[k][lane] = f64::from(targets[COMPONENTS * target + k]);
-            }
-        }
-        let values = measured(simd, geometry, measure, &columns(simd, &p), &columns(simd, &t));
+        let [p, t] = gather(simd, &IDLE, [predicted, targets], pairs);
+        let values = measured(simd, geometry, measure, &p, &t);
         out.copy_from_slice(&lanes(values)[..pairs.len()]);
     });
 }
@@ -213,15 +200,6 @@ pub(super) fn weighted_loss<S: Simd>(
         loss += L1::new(simd, &p, &t).value * weights.l1;
     }
     lanes(loss)
-}
-
-#[inline(always)]
-fn columns<S: Simd>(simd: S, values: &[[f64; GROUP]; COMPONENTS]) -> BoxComponents<S> {
-    let mut columns = [F64::splat(simd, 0.0); COMPONENTS];
-    for k in 0..COMPONENTS {
-        columns[k] = F64::from_slice(simd, &values[k]);
-    }
-    columns
 }
 
 /// One box in every lane.

@@ -69,6 +69,14 @@ struct SpanFamily {
     are_normalized: bool,
 }
 
+impl SpanFamily {
+    /// The spans of pairs.
+    fn matched<'a>(&self, pairs: &Pairs<'a>) -> MatchedSpans<'a> {
+        let (predicted, targets) = (pairs.queries.get(self.queries), pairs.targets.get(self.targets));
+        MatchedSpans { predicted, targets, pairs: pairs.list }
+    }
+}
+
 impl PairTerms for SpanFamily {
     fn query_width(&self, _: usize, _: usize) -> usize {
         COMPONENTS
@@ -106,25 +114,15 @@ impl PairTerms for SpanFamily {
     }
 
     fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, _: &mut TermMemory) {
-        let spans = MatchedSpans {
-            predicted: pairs.queries.get(self.queries),
-            targets: pairs.targets.get(self.targets),
-            pairs: pairs.list,
-        };
         let scale = SpanTerms::of(out.scales);
         let gradient = out.gradients.map(only);
         let out_of = pairs::Outputs { factors: out.factors, quality: out.quality, gradient };
-        let terms = pairs::matched(level, self.format, spans, &scale, out_of);
+        let terms = pairs::matched(level, self.format, self.matched(pairs), &scale, out_of);
         out.sums.iter_mut().zip(terms.values()).for_each(|(sum, value)| *sum += value);
     }
 
     fn agreement(&self, level: Level, pairs: &Pairs<'_>, measure: Measure, out: &mut [f64]) {
-        let spans = MatchedSpans {
-            predicted: pairs.queries.get(self.queries),
-            targets: pairs.targets.get(self.targets),
-            pairs: pairs.list,
-        };
-        pairs::agreement(level, self.format, spans, measure, out);
+        pairs::agreement(level, self.format, self.matched(pairs), measure, out);
     }
 
     fn has_agreement_rows(&self) -> bool {

@@ -4,7 +4,7 @@ use simd::{F64, LANES, Level, Simd, dispatch, padded, prelude::*};
 
 use super::format::{COMPONENTS, SpanFormat};
 use crate::terms::axis::{Intervals, reciprocal};
-use crate::terms::lanes::{Counted, GROUP, L1, factor_lanes, in_range, lanes};
+use crate::terms::lanes::{Counted, GROUP, L1, columns, factor_lanes, gather, in_range, lanes};
 use crate::terms::pair::{Measure, PairFactors};
 
 /// One number for each term of a span.
@@ -121,14 +121,7 @@ fn matched_with<S: Simd, const FACTORED: bool>(
 ) -> SpanTerms {
     let mut terms = SpanTerms::default();
     for (group, (pairs, ious)) in pairs.chunks(GROUP).zip(quality.chunks_mut(GROUP)).enumerate() {
-        let (mut p, mut t) = (IDLE, IDLE);
-        for (lane, &(query, target)) in pairs.iter().enumerate() {
-            for k in 0..COMPONENTS {
-                p[k][lane] = f64::from(predicted[COMPONENTS * query + k]);
-                t[k][lane] = f64::from(targets[COMPONENTS * target + k]);
-            }
-        }
-        let (p, t) = (columns(simd, &p), columns(simd, &t));
+        let [p, t] = gather(simd, &IDLE, [predicted, targets], pairs);
         let mut l1 = L1::new(simd, &p, &t);
         let pair = SpanPair::new(simd, format, &p, &t);
         let mut sum = Counted::new(simd, pairs.len());
@@ -174,14 +167,8 @@ pub(super) fn agreement(
     out: &mut [f64],
 ) {
     dispatch!(level, simd => for (pairs, out) in pairs.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
-        let (mut p, mut t) = (IDLE, IDLE);
-        for (lane, &(query, target)) in pairs.iter().enumerate() {
-            for k in 0..COMPONENTS {
-                p[k][lane] = f64::from(predicted[COMPONENTS * query + k]);
-                t[k][lane] = f64::from(targets[COMPONENTS * target + k]);
-            }
-        }
-        let values = measured(simd, format, measure, &columns(simd, &p), &columns(simd, &t));
+        let [p, t] = gather(simd, &IDLE, [predicted, targets], pairs);
+        let values = measured(simd, format, measure, &p, &t);
         out.copy_from_slice(&lanes(values)[..pairs.len()]);
     });
 }
@@ -284,11 +271,6 @@ fn add_row<S: Simd>(
             *cell = (f64::from(*cell) + cost) as f32;
         }
     }
-}
-
-#[inline(always)]
-fn columns<S: Simd>(simd: S, values: &[[f64; GROUP]; COMPONENTS]) -> SpanComponents<S> {
-    [F64::from_slice(simd, &values[0]), F64::from_slice(simd, &values[1])]
 }
 
 /// Where spans begin and end.
