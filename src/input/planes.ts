@@ -18,6 +18,9 @@ export interface PackedPlanes {
 
 const NONE = new Uint8Array(0)
 
+/** The places of the targets' fields that are made of planes. */
+const PLANES = TARGET_FIELDS.flatMap(({ form }, field) => (form === 'row' ? [] : [field]))
+
 /**
  * Reads planes of 0 and 1: of `given` targets of which `counted` count, or the one of an image where `given` is undefined.
  * `noun`: what they are, as messages say it.
@@ -74,8 +77,8 @@ function onlyPlane(value: unknown, argument: string): unknown {
 
 /** The planes of all images. `has`: which fields the batch has. Undefined where it has none that are planes. */
 export function packPlanes(targets: readonly ReadTarget[], has: readonly boolean[]): PackedPlanes | undefined {
-  const fields = TARGET_FIELDS.flatMap(({ form }, field) => (form !== 'row' && has[field] === true ? [field] : []))
-  if (fields.length === 0) return undefined
+  if (!PLANES.some((field) => has[field])) return undefined
+  const fields = PLANES.filter((field) => has[field])
   const arrays: Uint8Array[] = []
   const sizes = uint32s(2 * fields.length * targets.length)
   for (const field of fields) {

@@ -1,5 +1,4 @@
 /** The outcome of `compute`. */
-import { DESCRIPTION } from '../binding/description.ts'
 import { classNormalizerIn, lossIn, metricsIn, normalizerIn } from '../binding/values.ts'
 import { constructorOf, putOff } from '../common/plain.ts'
 import type { Unfinished } from '../common/plain.ts'
@@ -17,6 +16,7 @@ import type { Normalizers } from './normalizers.ts'
 import { eachPart, mainPlace, sourceOf } from './source.ts'
 import type { Filled, PartSource } from './source.ts'
 import { readTerms } from './terms.ts'
+import type { GivenFamily } from './terms.ts'
 
 /** Numbers to watch; they carry no gradient. */
 export interface Metrics {
@@ -174,11 +174,13 @@ export function readLoss(filled: Filled, gradients: GradientArrays): LossResult 
 }
 
 /** What divided the terms of the families that a layer has. */
-function readNormalizersOf({ values, firstLayer }: PartSource, layer: number, terms: Terms) {
+function readNormalizersOf({ values, firstLayer, terms: { families } }: PartSource, layer: number, terms: Terms) {
   const normalizers: { [family: string]: number } = {}
-  for (let i = 0; i < DESCRIPTION.families.length; i++) {
-    const { name, terms: own } = DESCRIPTION.families[i] as (typeof DESCRIPTION.families)[number]
-    if (own.some((term) => term in terms)) normalizers[name] = normalizerIn(values, firstLayer + layer, i)
+  for (let i = 0; i < families.length; i++) {
+    const { name, place, isEverywhere, terms: own } = families[i] as GivenFamily
+    if (isEverywhere || own.some((term) => term in terms)) {
+      normalizers[name] = normalizerIn(values, firstLayer + layer, place)
+    }
   }
   return normalizers
 }

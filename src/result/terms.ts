@@ -24,6 +24,17 @@ export interface GivenTerms {
   readonly template: Terms
   /** Those that a layer may lack. */
   readonly others: readonly GivenTerm[]
+  /** The families that have any of these. */
+  readonly families: readonly GivenFamily[]
+}
+
+/** A family whose terms results have, and its place among all. */
+export interface GivenFamily {
+  readonly name: string
+  readonly place: number
+  /** Whether every layer has a term of it. */
+  readonly isEverywhere: boolean
+  readonly terms: readonly string[]
 }
 
 /** The terms of the latest part: most parts have the criterion's weights. */
@@ -39,9 +50,18 @@ export function givenTerms({ weight, weights }: Part, needed: readonly boolean[]
   const everywhere = listed.filter(({ term }) => isEverywhere(term, needed))
   // a fraction, so that the numbers which replace it are stored as it is
   const template = Object.fromEntries(everywhere.map(({ term }) => [term.name, 0.5])) as unknown as Terms
-  const given = { everywhere, template, others: listed.filter(({ term }) => !isEverywhere(term, needed)) }
+  const others = listed.filter(({ term }) => !isEverywhere(term, needed))
+  const given = { everywhere, template, others, families: givenFamilies(template, listed) }
   latest = { weight, weights, needed, given }
   return given
+}
+
+/** The families that have any of the listed terms. `template`: of those that every layer has. */
+function givenFamilies(template: Terms, listed: readonly GivenTerm[]): readonly GivenFamily[] {
+  return DESCRIPTION.families.flatMap(({ name, terms }, place) => {
+    if (!listed.some(({ term }) => terms.includes(term.name))) return []
+    return [{ name, place, isEverywhere: terms.some((term) => term in template), terms }]
+  })
 }
 
 /** Whether every layer has a term, since every layer has what it needs. */

@@ -143,7 +143,7 @@ impl Plan {
         if has_ignored {
             inputs.check_labels(&self.criterion.setup)?;
         }
-        let views = Views::new(inputs.targets, Some(self.criterion.setup.agnostic_label()));
+        let views = Views::new(&inputs.targets, Some(self.criterion.setup.agnostic_label()));
         let queries: usize = self.layout.slots.iter().map(|slot| self.layout.parts[slot.part].queries.len()).sum();
         check_length(Array::CostBlocks, out.len(), &[queries, inputs.targets.total()])?;
         costs(&self.step(&inputs, &views), out, scratch)
@@ -178,9 +178,9 @@ impl Plan {
         Ok(())
     }
 
-    fn views<'a>(&self, inputs: &Inputs<'a>) -> Views<'a> {
+    fn views<'a>(&self, inputs: &'a Inputs<'a>) -> Views<'a> {
         let agnostic = self.layout.parts.iter().any(|part| part.class_agnostic);
-        Views::new(inputs.targets, agnostic.then(|| self.criterion.setup.agnostic_label()))
+        Views::new(&inputs.targets, agnostic.then(|| self.criterion.setup.agnostic_label()))
     }
 
     fn step<'a>(&'a self, inputs: &'a Inputs<'a>, views: &'a Views<'a>) -> Step<'a> {

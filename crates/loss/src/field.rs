@@ -60,13 +60,13 @@ pub(crate) struct RowShapes {
     /// The sizes of the axes of those whose rows have several without one; 0 for the others.
     pub axes: [[usize; MAX_AXES]; MAX_FIELDS],
     /// What has a row of each.
-    pub owners: [Owner; MAX_FIELDS],
+    pub owners: &'static [Owner; MAX_FIELDS],
 }
 
 impl RowShapes {
     /// None of any field, each of which a query has a row of.
     pub const NONE: Self =
-        Self { widths: [0; MAX_FIELDS], axes: [[0; MAX_AXES]; MAX_FIELDS], owners: [Owner::Query; MAX_FIELDS] };
+        Self { widths: [0; MAX_FIELDS], axes: [[0; MAX_AXES]; MAX_FIELDS], owners: &[Owner::Query; MAX_FIELDS] };
 }
 
 /// Some rows of all fields: the queries or targets of an image, and what belongs to the image and its layer.

@@ -35,6 +35,11 @@ impl Labels {
             self.slots.resize(classes, Self::NONE);
         }
         for target in 0..targets.len() {
+            if let (Some(label), None) = (targets.only_label(target), columns) {
+                let row = self.slot(label);
+                self.row_of_target.push(row);
+                continue;
+            }
             let place = |label: usize| columns.map_or(label, |columns| columns.place(label));
             let mut positives = targets.positives(target).map(|(label, value)| (place(label), value));
             match (positives.clone().next(), targets.labels(target).len()) {

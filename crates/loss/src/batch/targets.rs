@@ -264,6 +264,12 @@ impl<'a> ImageTargets<'a> {
         }
     }
 
+    /// The label of a target, where each has one and these have no values.
+    #[inline]
+    pub fn only_label(&self, target: usize) -> Option<usize> {
+        (self.label_offsets.is_none() && self.values.is_empty()).then(|| self.labels[target] as usize)
+    }
+
     /// The labels of a target with their values.
     #[inline]
     pub fn positives(&self, target: usize) -> impl Iterator<Item = (usize, f32)> + Clone + 'a {

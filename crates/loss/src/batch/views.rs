@@ -6,8 +6,8 @@ use crate::field::{FieldRows, MAX_FIELDS, RowShapes, Source};
 
 /// The views of one batch's targets, made once for a call; nothing is copied where no target is ignored.
 pub(crate) struct Views<'a> {
-    all: Targets<'a>,
-    kept: Option<Kept>,
+    all: &'a Targets<'a>,
+    kept: Option<Box<Kept>>,
     /// As many labels of the one class as there are targets; empty where no part needs them.
     agnostic: Vec<i32>,
     /// For each image, the columns that it has, where some are absent; empty where none is.
@@ -46,8 +46,8 @@ pub(crate) struct ImageView<'a> {
 
 impl<'a> Views<'a> {
     /// `agnostic`: the label that stands for all in class-agnostic parts, if there are any.
-    pub fn new(all: Targets<'a>, agnostic: Option<i32>) -> Self {
-        let kept = all.ignored().contains(&1).then(|| Kept::new(&all));
+    pub fn new(all: &'a Targets<'a>, agnostic: Option<i32>) -> Self {
+        let kept = all.ignored().contains(&1).then(|| Box::new(Kept::new(all)));
         let flags = all.columns().chunks_exact((all.columns().len() / all.images().max(1)).max(1));
         let agnostic = agnostic.map_or_else(Vec::new, |label| vec![label; all.total()]);
         Self { all, kept, agnostic, columns: flags.map(Columns::new).collect() }

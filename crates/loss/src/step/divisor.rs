@@ -22,8 +22,9 @@ impl Step<'_> {
     pub fn normalizers(&self, slot: usize, given: &Normalizers<'_>, pairs: usize) -> FamilyNormalizers {
         let part = &self.layout.parts[self.layout.slots[slot].part];
         let images = given.images.unwrap_or_else(|| (self.layout.images as f64).max(1.0));
+        let by_targets = part.normalizer(given.targets, self.views.total());
         self.setup.divisors.map(|divisor| match divisor {
-            Divisor::Targets => part.normalizer(given.targets, self.views.total()),
+            Divisor::Targets => by_targets,
             Divisor::Pairs => given.pairs.map_or((pairs as f64).max(1.0), |pairs| pairs[slot]),
             Divisor::Queries => images * (part.queries.len() as f64).max(1.0),
             Divisor::Images | Divisor::Batch => images,

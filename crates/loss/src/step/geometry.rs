@@ -139,7 +139,7 @@ pub(crate) fn repeated<'a>(
         own_factors.clear();
         own_factors.extend(places().filter_map(|k| factors.get(k)));
         numbers.clear();
-        numbers.extend(places().filter_map(|k| pairs.numbers.get(k)));
+        numbers.extend(places().map(|k| pairs.number(k)));
         let (list, weighing) = (Pairs { list: round, numbers, ..*pairs }, (over, scales, &own_factors[..]));
         let (terms, agreement) = match gradients.as_deref_mut() {
             Some(gradients) if turn > 0 => {

@@ -94,9 +94,9 @@ impl<'a> Inputs<'a> {
                     continue;
                 }
                 let values = self.targets.field(field);
-                let width = terms.target_width(k, of_queries(family));
                 let is_absent = values.is_empty() && !layout.has_targets[field];
                 if !is_absent {
+                    let width = terms.target_width(k, of_queries(family));
                     let name = target_fields().nth(field).map_or("", |target| target.field.name);
                     check_length(Array::Targets { field: name }, values.len(), &[total, width])?;
                 }

@@ -14,7 +14,7 @@ use crate::terms::class::{PositiveInputs, RankInputs};
 use crate::terms::image::WholeImage;
 use crate::terms::memory::TermMemory;
 use crate::terms::pair::{Measure, Pairs};
-use crate::terms::{FAMILIES, LOGITS, TERMS, queries_of, terms_of};
+use crate::terms::{FAMILIES, LOGITS, QUERY_FIELDS, TERMS, queries_of, terms_of};
 
 /// Memory of the stage. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
@@ -67,9 +67,9 @@ pub(crate) fn image(
     let Sorted { pairs, numbers, left_out } = sorted;
     if let Some(gradients) = gradients.as_deref_mut() {
         // a late family that is active fills its own
-        let is_late = setup.late(image.active()).map(|(family, _)| family);
-        let others = (0..FAMILIES.len()).filter(|&family| is_late != Some(family));
-        others.flat_map(queries_of).for_each(|field| gradients[field].fill(0.0));
+        let late = setup.late(image.active()).map_or(0..0, |(family, _)| queries_of(family));
+        let others = (LOGITS + 1..QUERY_FIELDS).filter(|field| !late.contains(field));
+        others.for_each(|field| gradients[field].fill(0.0));
     }
     // of the union matching, geometric terms come later; what agrees is asked for now
     let is_union = image.part.union;

@@ -29,7 +29,8 @@ pub(crate) struct MatchBuffers {
 pub(crate) struct Sorted {
     /// Query and target, in the order of the queries.
     pub pairs: Vec<(usize, usize)>,
-    /// The number of each among all pairs of the matching, those of queries that are not finite included.
+    /// The number of each among all pairs of the matching, those of queries that are not finite included; empty where there are
+    /// none of these.
     pub numbers: Vec<usize>,
     /// Queries that have no part in the loss: those that are not finite, then those that the matching leaves out.
     pub left_out: Vec<usize>,
@@ -47,7 +48,7 @@ impl Sorted {
     pub fn set(&mut self, matches: &[i32], not_finite: &[usize]) {
         self.pairs.clear();
         self.numbers.clear();
-        let mut number = 0;
+        let (mut number, all_finite) = (0, not_finite.is_empty());
         self.left_out.clear();
         self.left_out.extend_from_slice(not_finite);
         for (query, &target) in matches.iter().enumerate() {
@@ -56,6 +57,7 @@ impl Sorted {
                 continue;
             }
             match usize::try_from(target) {
+                Ok(target) if all_finite => self.pairs.push((query, target)),
                 Ok(target) => {
                     if not_finite.binary_search(&query).is_err() {
                         self.pairs.push((query, target));
@@ -75,7 +77,6 @@ impl Sorted {
             self.pairs.extend_from_slice(further);
             self.pairs.sort_unstable();
             self.numbers.clear();
-            self.numbers.extend(0..self.pairs.len());
         }
     }
 }

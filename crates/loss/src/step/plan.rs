@@ -243,7 +243,7 @@ impl Layout {
         for &Stack { layers, rows, ref widths, ref axes } in stacks {
             let first_layer = self.layers.len();
             let part = self.parts.iter().position(|part| part.layers.contains(&first_layer)).unwrap_or(0);
-            let (mut tensors, mut shapes) = ([None; MAX_FIELDS], RowShapes { owners: OWNERS, ..RowShapes::NONE });
+            let (mut tensors, mut shapes) = ([None; MAX_FIELDS], RowShapes { owners: &OWNERS, ..RowShapes::NONE });
             for (field, &width) in widths.iter().take(QUERY_FIELDS).enumerate().filter(|&(_, &width)| width > 0) {
                 tensors[field] = Some(self.tensors.len() as u32);
                 shapes.widths[field] = width;

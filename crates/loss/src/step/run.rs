@@ -70,7 +70,10 @@ pub(crate) fn compute(
 ) -> Result<Report> {
     let (matches, further) = by_score::match_first(step, matches, scratch)?;
     let step = &Step { further: Some(&further), ..*step };
-    let mut copies = shared::copies(step.layout, !gradients.is_empty())?;
+    if gradients.is_empty() || !shared::has_any(step.layout) {
+        return compute_all(step, given, gradients, matches, scratch);
+    }
+    let mut copies = shared::copies(step.layout)?;
     let mut places = shared::places(gradients, &mut copies, step.layout);
     let report = compute_all(step, given, &mut places, matches, scratch)?;
     shared::add_up(gradients, &copies, step.layout);

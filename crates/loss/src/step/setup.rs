@@ -30,6 +30,9 @@ pub(crate) struct Setup {
     pub needs_agreement_rows: bool,
     pub class: Arc<dyn ClassTerm>,
     families: Vec<Built>,
+    /// The numbers of those of whole images, and of the late one.
+    of_images: Vec<usize>,
+    late: Option<usize>,
     pub cost: Weights,
     pub weights: Weights,
     /// Whether images without a visible target add nothing to the class term.
@@ -68,6 +71,8 @@ impl Setup {
             Divisor::of(word.unwrap_or(options.word(&NORMALIZATION)))
         };
         let divisors = std::array::from_fn(divisor_of);
+        let of_images = (0..families.len()).filter(|&family| matches!(families[family], Built::Image(_))).collect();
+        let late = families.iter().position(|family| matches!(family, Built::Late(_)));
         Ok(Self {
             level,
             num_classes: config.num_classes,
@@ -76,6 +81,8 @@ impl Setup {
             needs_agreement_rows: class.pairwise_cost().is_some(),
             class,
             families,
+            of_images,
+            late,
             cost: config.cost,
             weights: config.weights,
             divisors,
@@ -100,15 +107,15 @@ impl Setup {
 
     /// The family that is computed once all matchings are known, if it is active, with its number.
     pub fn late<'a>(&'a self, active: &Active) -> Option<(usize, &'a dyn LateTerms)> {
-        self.families.iter().enumerate().find_map(|(index, family)| match family {
-            Built::Late(terms) if active[index] => Some((index, &**terms)),
+        match (self.late?, &self.families[self.late?]) {
+            (index, Built::Late(terms)) if active[index] => Some((index, &**terms)),
             _ => None,
-        })
+        }
     }
 
     /// The families of whole images that are active, likewise.
     pub fn images<'a>(&'a self, active: &'a Active) -> impl Iterator<Item = (usize, &'a dyn ImageTerms)> {
-        self.families.iter().enumerate().filter_map(|(index, family)| match family {
+        self.of_images.iter().filter_map(|&index| match &self.families[index] {
             Built::Image(terms) if active[index] => Some((index, &**terms)),
             _ => None,
         })

@@ -8,16 +8,20 @@ use crate::error::{Error, Result};
 use crate::field::Owner;
 use crate::terms::OWNERS;
 
+/// Whether any gradient has such.
+pub(crate) fn has_any(layout: &Layout) -> bool {
+    layout.gradients.iter().any(|info| is_shared(layout, info))
+}
+
 /// For each tensor with a gradient its copies, `[layers, images, slots, width]`; nothing where each job has rows of its own.
-pub(crate) fn copies(layout: &Layout, is_wanted: bool) -> Result<Vec<Vec<f32>>> {
-    let wanted = if is_wanted { &layout.gradients[..] } else { &[] };
+pub(crate) fn copies(layout: &Layout) -> Result<Vec<Vec<f32>>> {
     let of = |info: &GradientTensor| {
         let length = if is_shared(layout, info) { length(layout, info) } else { 0 };
         let mut memory = Vec::new();
         first_rows("", &mut memory, [1, length]).map_err(Error::refused(Some(layout.tensors[info.tensor].part)))?;
         Ok(memory)
     };
-    wanted.iter().map(of).collect()
+    layout.gradients.iter().map(of).collect()
 }
 
 /// Bytes that the copies take.

@@ -51,9 +51,7 @@ impl<'a> Step<'a> {
     /// [`Error::Length`](crate::Error::Length) where there is something for more or fewer pairs.
     pub fn first_pairs(&self, matches: &[i32]) -> Result<Vec<usize>> {
         let layout = self.layout;
-        let of_pairs: Vec<_> = (0..MAX_FIELDS).filter(|&field| OWNERS[field] == Owner::Pair).collect();
-        let has = |slot: &Slot| of_pairs.iter().any(|&field| layout.layers[slot.tensors].tensors[field].is_some());
-        if !layout.slots.iter().any(has) {
+        if !layout.tensors.iter().any(|tensor| OWNERS[tensor.field] == Owner::Pair) {
             return Ok(Vec::new());
         }
         let mut first_pairs = vec![0; layout.slots.len() * layout.images];
@@ -68,7 +66,8 @@ impl<'a> Step<'a> {
                 }
             }
             let layer = &layout.layers[tensors];
-            for &field in of_pairs.iter().filter(|&&field| layer.tensors[field].is_some()) {
+            let of_pairs = |field: &usize| OWNERS[*field] == Owner::Pair && layer.tensors[*field].is_some();
+            for field in (0..MAX_FIELDS).filter(of_pairs) {
                 let ([count, rest @ ..], width) = (layer.shapes.axes[field], layer.shapes.widths[field]);
                 if count != next {
                     let part = sharing.first().map_or(0, |&slot| layout.slots[slot].part);

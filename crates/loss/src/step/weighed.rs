@@ -37,7 +37,7 @@ impl Weighed {
             list.clear();
             list.extend(group.iter().map(|&(_, at)| pairs.list[at]));
             numbers.clear();
-            numbers.extend(group.iter().filter_map(|&(_, at)| pairs.numbers.get(at)));
+            numbers.extend(group.iter().map(|&(_, at)| pairs.number(at)));
             of_list.clear();
             of_list.resize(group.len(), 0.0);
             weighed.clear();

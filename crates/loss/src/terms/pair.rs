@@ -96,8 +96,15 @@ pub(crate) struct Pairs<'a> {
     pub targets: FieldRows<'a>,
     /// Query and target, in the order of the queries.
     pub list: &'a [(usize, usize)],
-    /// The number of each among the pairs of the image, of which some may be left out here.
+    /// The number of each among the pairs of the image, of which some may be left out here; empty where none are.
     pub numbers: &'a [usize],
+}
+
+impl Pairs<'_> {
+    /// The number of one of them among the pairs of the image.
+    pub fn number(&self, at: usize) -> usize {
+        self.numbers.get(at).copied().unwrap_or(at)
+    }
 }
 
 /// What the agreement of all queries with one target is measured by.

@@ -181,6 +181,7 @@ impl PairTerms for BoxFamily {
         }
     }
 
+    #[inline]
     fn check_target(&self, index: usize, row: &[f32]) -> Option<Broken> {
         if index == HAS_BOX {
             return flags::broken(row, "hasBox must be 0 or 1");

@@ -111,15 +111,29 @@ impl Softmax {
         columns.map_or_else(|| self.no_object_index.min(classes - 1), |columns| columns.place(self.no_object_index))
     }
 
+    /// The labels of a target, each with its weight times its value.
+    fn weighted_values(&self, targets: &ImageTargets<'_>, target: usize) -> impl Iterator<Item = (usize, f64)> + Clone {
+        targets.positives(target).map(|(label, value)| (label, self.weights[label] * f64::from(value)))
+    }
+
     /// The label that a target has most of, weighted; the first of equal ones.
-    fn heaviest(&self, targets: &ImageTargets<'_>, target: usize) -> (usize, f64) {
-        let shares = targets.positives(target).map(|(label, value)| (label, self.weights[label] * f64::from(value)));
-        shares.reduce(|most, share| if share.1 > most.1 { share } else { most }).unwrap_or((self.no_object_index, 0.0))
+    fn heaviest(&self, targets: &ImageTargets<'_>, target: usize) -> usize {
+        if let Some(label) = targets.only_label(target) {
+            return label;
+        }
+        let shares = self.weighted_values(targets, target);
+        shares
+            .reduce(|most, share| if share.1 > most.1 { share } else { most })
+            .map_or(self.no_object_index, |most| most.0)
     }
 
     /// The weight of a target's row: that of its label, or with values the sum of those of its labels, each times its value.
+    #[inline]
     fn row_weight(&self, targets: &ImageTargets<'_>, target: usize) -> f64 {
-        targets.positives(target).map(|(label, value)| self.weights[label] * f64::from(value)).sum()
+        match targets.only_label(target) {
+            Some(label) => self.weights[label],
+            None => self.weighted_values(targets, target).map(|(_, share)| share).sum(),
+        }
     }
 }
 
@@ -242,7 +256,7 @@ impl ClassTerm for Softmax {
         entries.clear();
         entries.extend(pairs.iter().map(|&(query, target)| {
             // the label that a row has most of
-            let (label, _) = self.heaviest(targets, target);
+            let label = self.heaviest(targets, target);
             let weight = scale * targets.weight(target) * self.row_weight(targets, target);
             Entry { query, label: logits.place(label), weight: weight as f32 }
         }));
@@ -274,9 +288,8 @@ impl ClassTerm for Softmax {
                 let gradient = gradient.as_deref_mut().map(|all| &mut all[query * logits.classes..][..logits.classes]);
                 let shares =
                     Shares { logits: logits.row(query), label: entry.label, scale: scale * targets.weight(target) };
-                let positives = targets
-                    .positives(target)
-                    .map(|(label, value)| (logits.place(label), self.weights[label] * f64::from(value)));
+                let positives =
+                    self.weighted_values(targets, target).map(|(label, share)| (logits.place(label), share));
                 value += shares.spread(positives.clone(), gradient);
                 is_correct |= is_largest(shares.logits, positives.map(|(column, _)| column));
             }

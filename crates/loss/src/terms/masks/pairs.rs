@@ -88,7 +88,7 @@ pub(super) fn add(
         let (own, bias) = prediction.plane(level, query, size.area(), (panel, plane));
         let by_points = family.sampling.loss_by_points;
         let (own_labels, kept) = if by_points {
-            let place = (pairs.numbers.get(k).copied().unwrap_or(k), query);
+            let place = (pairs.number(k), query);
             draw(family, level, pairs, place, (own, bias, size), taps, (candidates, sampled, chosen, points));
             lay_out(family, level, taps, points, size);
             logits.resize(taps.len(), 0.0);
