@@ -225,14 +225,10 @@ impl Layout {
             query_weights: Vec::new(),
             weighed_queries: 0,
         };
-        for part in &layout.parts {
-            let own = part.has_query_weights.then_some(layout.weighed_queries);
-            layout.weighed_queries += own.map_or(0, |_| part.queries.len());
-            layout.query_weights.push(own);
-        }
         layout.add_stacks(&stacks);
         layout.check_parts(setup)?;
         layout.check_cover()?;
+        layout.add_query_weights();
         Self::check_targets(&targets)?;
         layout.add_slots(setup, &targets)?;
         layout.add_gradients(&stacks);
@@ -370,6 +366,15 @@ impl Layout {
             }
         }
         Ok(())
+    }
+
+    /// Of a part without layers any number of queries may be said, and none has a weight.
+    fn add_query_weights(&mut self) {
+        for part in &self.parts {
+            let own = (part.has_query_weights && !part.layers.is_empty()).then_some(self.weighed_queries);
+            self.weighed_queries += own.map_or(0, |_| part.queries.len());
+            self.query_weights.push(own);
+        }
     }
 
     /// Refuses targets that have only some of a family's fields.

@@ -61,7 +61,8 @@ fn sizes_of_which_no_memory_has_so_many_are_refused() {
     // of layers each takes memory
     assert!(is_memory(refused(|structure| structure.stacks[0].layers = 1 << 48)));
     let mut idle = case();
-    idle.structure.parts.push(Part::plain(0..0, 0..usize::MAX));
+    let part = Part { has_query_weights: true, ..Part::plain(0..0, 0..usize::MAX) };
+    idle.structure.parts.extend([part.clone(), part]);
     assert!(idle.plan(Level::detect(), None).is_ok(), "a part of no layers has no queries, however many it asks for");
     // of no images a row may be of any size, and is refused for its width, if at all
     for (field, info) in query_fields().enumerate() {
