@@ -28,7 +28,7 @@ pub struct NamedPlan {
 pub struct Planes<'a> {
     /// Those of each field that batches have, image after image.
     all: Vec<Raster<'a>>,
-    /// Where those of each field of the targets lie.
+    /// Where those of each field of the targets lie; nothing where there are none at all.
     places: Vec<std::ops::Range<usize>>,
 }
 
@@ -41,24 +41,24 @@ pub struct Fields<'a> {
 
 impl NamedPlan {
     /// Tells the tensors from the fields of the targets, of which only those are given that batches have.
-    pub fn fields<'a>(&self, given: impl ExactSizeIterator<Item = &'a [f32]>) -> Result<Fields<'a>> {
+    pub fn fields<'a>(&self, mut given: impl ExactSizeIterator<Item = &'a [f32]>) -> Result<Fields<'a>> {
         let is_row = |&(has, form): &(bool, Form)| has && form == Form::Row;
         let of_targets = self.targets.iter().filter(|field| is_row(field)).count();
         let Some(tensors) = given.len().checked_sub(of_targets) else {
             return Err(Failure::Binding("INTERNAL", "fields", "there are fewer fields than the plan has".to_owned()));
         };
         let mut all = Vec::with_capacity(tensors + self.targets.len());
-        all.extend(given);
-        for (place, field) in self.targets.iter().enumerate() {
-            if !is_row(field) {
-                all.insert(tensors + place, &[]);
-            }
-        }
+        all.extend(given.by_ref().take(tensors));
+        let next = |field| if is_row(field) { given.next().unwrap_or_default() } else { &[] };
+        all.extend(self.targets.iter().map(next));
         Ok(Fields { all, tensors })
     }
 
     /// The planes of all images, field after field. `sizes`: height and width of each.
     pub fn planes<'a>(&self, given: impl ExactSizeIterator<Item = &'a [u8]>, sizes: &[u32]) -> Result<Planes<'a>> {
+        if given.len() == 0 && sizes.is_empty() {
+            return Ok(Planes { all: Vec::new(), places: Vec::new() });
+        }
         let fields = self.targets.iter().filter(|&&(has, form)| has && form != Form::Row).count();
         let images = given.len().checked_div(fields).unwrap_or(0);
         if images * fields != given.len() || sizes.len() != 2 * given.len() {
