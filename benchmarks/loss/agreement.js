@@ -21,12 +21,14 @@ export const TOLERANCES = {
 export function findFault(got, expected, precision) {
   const { value, gradient } = TOLERANCES[precision]
   return (
-    (expected.loss !== undefined && faultyValues('', { loss: got.loss ?? expected.loss }, expected, value)) ??
+    (expected.loss === undefined
+      ? undefined
+      : faultyValues('', { loss: got.loss ?? expected.loss }, expected, value)) ??
     firstOf(expected.layers, (terms, layer) =>
       faultyValues(`layer ${layer}, `, got.layers[layer] ?? {}, terms, value),
     ) ??
     faultyMatches(got.matches ?? expected.matches, expected.matches) ??
-    (got.costs && faultyArray('costs', got.costs, expected.costs, gradient)) ??
+    (got.costs === undefined ? undefined : faultyArray('costs', got.costs, expected.costs, gradient)) ??
     firstOf(Object.entries(got.gradients ?? {}), ([array, values]) =>
       faultyArray(`gradient of ${array}`, values, expected.gradients[array], gradient),
     )

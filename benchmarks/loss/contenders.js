@@ -27,6 +27,7 @@ import { gradientsLike, ours } from './ours.js'
  * @property {() => number} [step]
  * @property {(limits: object) => number[] | Promise<number[]>} [sample] seconds for one call, several times
  * @property {() => Answer | Promise<Answer>} result
+ * @property {(answer: any) => string | undefined} [findFault] where its result is not an answer: what is wrong with it
  * @property {() => void} [close]
  */
 

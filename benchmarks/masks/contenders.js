@@ -29,8 +29,7 @@ export function yardstick(inputs, observer) {
 /** @returns {LossContender} */
 function plainJs(inputs) {
   const rival = createPlainMasks(inputs, augmentingPathSolver())
-  const step =
-    inputs.criterion === 'mask2Former' ? () => rival.match().matches[0][0][0] : () => read(rival.compute())
+  const step = inputs.criterion === 'mask2Former' ? () => rival.match().matches[0][0][0] : () => read(rival.compute())
   return { name: 'JS', isRival: true, precision: 'float64', step, result: () => answerOf(inputs, rival) }
 }
 

@@ -150,7 +150,12 @@ function makePlanes(random, { layers, images, queries, plane }, targets, near) {
     const { boxes } = targets[block % images]
     order.forEach((query, rank) => {
       const shape = 4 * rank < boxes.length ? ellipse(boxes, 4 * rank) : ellipse(makeBox(random), 0)
-      fillPlane(random, data.subarray((block * queries + query) * area, (block * queries + query + 1) * area), plane, shape)
+      fillPlane(
+        random,
+        data.subarray((block * queries + query) * area, (block * queries + query + 1) * area),
+        plane,
+        shape,
+      )
     })
   })
   return { data, shape: [layers, images, queries, ...plane] }

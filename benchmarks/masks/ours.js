@@ -22,7 +22,11 @@ export function ours(inputs, name = 'ours', threads = 1) {
     return {
       ...contender,
       step: () => criterion.match(outputs, own).layers[0].matches[0].queryIndices[0],
-      result: () => ({ layers: [], matches: matchesOf(criterion.match(outputs, own), targets), costs: costsOf(criterion.cost(outputs, own)) }),
+      result: () => ({
+        layers: [],
+        matches: matchesOf(criterion.match(outputs, own), targets),
+        costs: costsOf(criterion.cost(outputs, own)),
+      }),
     }
   }
   const written = WRITTEN.filter((field) => outputs[field] !== undefined)

@@ -37,7 +37,11 @@ export function describeInputs({ criterion, outputs, targets, counts }, folder) 
   const all = (read) => targets.flatMap((target) => [...read(target)])
   arrays.labels = ['int32', Int32Array.from(all(({ labels }) => labels)), [-1]]
   arrays.targetBoxes = ['float32', Float32Array.from(all(({ boxes }) => boxes)), [-1, 4]]
-  arrays.targetMasks = ['uint8', Buffer.concat(targets.map(({ masks }) => masks.data)), [targets.length, count, ...canvas]]
+  arrays.targetMasks = [
+    'uint8',
+    Buffer.concat(targets.map(({ masks }) => masks.data)),
+    [targets.length, count, ...canvas],
+  ]
   const files = writeArrays(
     folder,
     Object.fromEntries(Object.entries(arrays).map(([name, [, data]]) => [name, data])),

@@ -86,7 +86,7 @@ function mixAlong(from, to) {
 export function enlarger([height, width], [outHeight, outWidth]) {
   const rows = mixAlong(height, outHeight)
   const columns = mixAlong(width, outWidth)
-  const wide = new Float64Array(outWidth)
+  const wide = new Float64Array(width)
   const narrow = new Float64Array(height * outWidth)
   return {
     /** `out`: the whole canvas. */
@@ -119,7 +119,7 @@ export function enlarger([height, width], [outHeight, outWidth]) {
         }
       }
       for (let row = 0, at = 0; row < height; row++) {
-        wide.fill(0, 0, width)
+        wide.fill(0)
         for (let j = 0; j < outWidth; j++, at++) {
           const part = narrow[at] * columns.weight[j]
           wide[columns.low[j]] += narrow[at] - part
@@ -189,6 +189,7 @@ export function addPair(logits, probabilities, labels, first, count, { isFocal, 
  * @param {SparseLabels[]} targets
  * @param {{ mean: number, dice: number }} weights
  * @param {Float64Array} cost that of target t at `at + t * stride`
+ * @returns {number[]} the sums of both terms over the targets
  */
 export function addMaskCost(logits, probabilities, targets, { mean, dice }, cost, at, stride) {
   const count = logits.length
@@ -202,6 +203,7 @@ export function addMaskCost(logits, probabilities, targets, { mean, dice }, cost
     size += p
     softplus += (x < 0 ? 0 : x) + Math.log(1 + small)
   }
+  const sums = [0, 0]
   for (const { places, values, area } of targets) {
     let [product, overlap] = [0, 0]
     for (let i = 0; i < places.length; i++) {
@@ -209,10 +211,14 @@ export function addMaskCost(logits, probabilities, targets, { mean, dice }, cost
       product += logits[place] * values[i]
       overlap += probabilities[place] * values[i]
     }
+    const entropy = (softplus - product) / count
     const missed = 1 - (2 * overlap + SMOOTH) / (size + area + SMOOTH)
-    cost[at] += (mean * (softplus - product)) / count + dice * missed
+    cost[at] += mean * entropy + dice * missed
+    sums[0] += entropy
+    sums[1] += missed
     at += stride
   }
+  return sums
 }
 
 /** @typedef {{ places: Int32Array, values: Float64Array, area: number }} SparseLabels the labels that are not 0, and their sum */

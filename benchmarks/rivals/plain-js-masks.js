@@ -41,8 +41,8 @@ const CRITERIA = {
 
 /**
  * @typedef {object} Observer is told of what is compared
- * @property {(samples: { logits: Float32Array, labels: Float32Array, sum: number }) => void} cost of an image: the logits of all
- *   queries and the labels of all targets at the points, and what the masks' cost of all comes to
+ * @property {(samples: { points: number, logits: Float32Array, labels: Float32Array, sum: number[] }) => void} cost of an
+ *   image: the logits of all queries and the labels of all targets at the points, and the sums of cross-entropy and of dice
  * @property {(samples: { layer: number, logits: Float32Array, labels: Uint8Array }) => void} pair of each pair
  */
 
@@ -75,7 +75,10 @@ export function createPlainMasks(inputs, solve) {
   const targetOfQuery = new Int32Array(queries)
   const costPoints = outputs.maskCostPoints?.shape.at(-2) ?? 0
   const setsOfPoints = outputs.maskCostPoints?.shape.length === 4 ? images : 1
-  const samples = rules.loss === undefined ? 0 : Math.max(counts.drawn, counts.kept + counts.fresh, counts.drawn === 0 ? canvasArea : 0)
+  const samples =
+    rules.loss === undefined
+      ? 0
+      : Math.max(counts.drawn, counts.kept + counts.fresh, counts.drawn === 0 ? canvasArea : 0)
   const [ofPair, ofProbability] = [new Float64Array(samples), new Float64Array(samples)]
   const [ofQuery, probabilities] = [new Float64Array(costPoints), new Float64Array(costPoints)]
   const sampledFeatures = new Float32Array((channels ?? 0) * costPoints)
@@ -160,24 +163,26 @@ export function createPlainMasks(inputs, solve) {
       const taps = bilinearTaps(points, canvas, 'zeros')
       for (let t = 0; t < count; t++) readAt(taps, planes, t * canvasArea, labels, t * costPoints)
     }
-    const wanted = Array.from({ length: count }, (_, t) => sparse(labels.subarray(t * costPoints, (t + 1) * costPoints)))
+    const wanted = Array.from({ length: count }, (_, t) =>
+      sparse(labels.subarray(t * costPoints, (t + 1) * costPoints)),
+    )
     const taps = bilinearTaps(points, plane, rules.outside)
     const firstQuery = (layer * images + image) * queries
     if (maskFeatures !== undefined) {
       const first = (layer * images + image) * channels * area
       for (let c = 0; c < channels; c++) readAt(taps, maskFeatures, first + c * area, sampledFeatures, c * costPoints)
     }
-    const before = observer && cost.slice(0, count * queries)
+    const sum = [0, 0]
     const seen = observer && new Float32Array(queries * costPoints)
     for (let query = 0; query < queries; query++) {
       if (maskFeatures === undefined) readAt(taps, masks, (firstQuery + query) * area, ofQuery)
       else multiply(sampledFeatures, 0, costPoints, (firstQuery + query) * channels, maskBias[layer], ofQuery)
       seen?.set(ofQuery, query * costPoints)
-      addMaskCost(ofQuery, probabilities, wanted, rules.cost, cost, query, queries)
+      const [entropy, dice] = addMaskCost(ofQuery, probabilities, wanted, rules.cost, cost, query, queries)
+      sum[0] += entropy
+      sum[1] += dice
     }
-    if (observer === undefined) return
-    const sum = before.reduce((rest, value, i) => rest + cost[i] - value, 0)
-    observer.cost({ logits: seen, labels, sum })
+    observer?.cost({ points: costPoints, logits: seen, labels, sum })
   }
 
   /** ⟨query, features⟩ + bias; four channels at a time, so that `out` is read and written less often. */
@@ -225,7 +230,11 @@ export function createPlainMasks(inputs, solve) {
     if (resize !== undefined) {
       resize.forward(masks, row * area, ofPair)
       const first = target * canvasArea
-      observer?.pair({ layer, logits: Float32Array.from(ofPair), labels: wanted.data.subarray(first, first + canvasArea) })
+      observer?.pair({
+        layer,
+        logits: Float32Array.from(ofPair),
+        labels: wanted.data.subarray(first, first + canvasArea),
+      })
       addPair(ofPair, ofProbability, wanted.data, first, canvasArea, scales, sums)
       resize.backward(ofPair, gradients.masks, row * area)
       return
@@ -236,7 +245,11 @@ export function createPlainMasks(inputs, solve) {
     readAt(taps, product, 0, ofPair)
     for (let k = 0; k < taps.count; k++) ofPair[k] += maskBias[layer]
     const labels = nearestPixels(points, canvas).map((pixel) => wanted.data[target * canvasArea + pixel])
-    observer?.pair({ layer, logits: Float32Array.from(ofPair.subarray(0, taps.count)), labels: Uint8Array.from(labels) })
+    observer?.pair({
+      layer,
+      logits: Float32Array.from(ofPair.subarray(0, taps.count)),
+      labels: Uint8Array.from(labels),
+    })
     addPair(ofPair, ofProbability, labels, 0, taps.count, scales, sums)
     for (let k = 0; k < taps.count; k++) sums.bias += ofPair[k]
     byPlane.fill(0)
