@@ -166,7 +166,7 @@ fn sum<S: Simd>(simd: S, values: &[f32]) -> f64 {
 fn count<S: Simd>(simd: S, values: &[u8]) -> u64 {
     simd.vectorize(
         #[inline(always)]
-        || values.chunks(255).map(|run| u64::from(run.iter().fold(0u8, |sum, &value| sum + value))).sum(),
+        || values.chunks(255).map(|run| u64::from(run.iter().sum::<u8>())).sum(),
     )
 }
 
