@@ -105,10 +105,7 @@ impl Taps {
         }
         dispatch!(level, simd => for (group, out) in self.groups.iter().zip(out.chunks_mut(LANES)) {
             let samples = self.sample(simd, group, raster, number);
-            match <&mut [f32; LANES]>::try_from(&mut *out) {
-                Ok(out) => *out = samples,
-                Err(_) => out.copy_from_slice(&samples[..out.len()]),
-            }
+            out.copy_from_slice(&samples[..out.len()]);
         });
     }
 
