@@ -89,7 +89,7 @@ function makeTarget(random, n, classes) {
 }
 
 /** Centre and size of a box that lies within the image. */
-function makeBox(random) {
+export function makeBox(random) {
   const [width, height] = [0.05 + 0.45 * random.uniform(), 0.05 + 0.45 * random.uniform()]
   return [width / 2 + (1 - width) * random.uniform(), height / 2 + (1 - height) * random.uniform(), width, height]
 }

@@ -64,12 +64,15 @@ const run = (name: string, ...args: string[]) =>
     encoding: 'utf8',
   })
 
-test.each(['loss', 'growth', 'assignment'])('%s: --help names every option, and unknown ones are refused', (name) => {
-  const { status, stdout } = run(name, '--help')
-  expect(status).toBe(0)
-  for (const option of ['--seed n', '--quick', '--save', '--help']) expect(stdout).toContain(`\n  ${option} `)
-  expect(run(name, '--fast')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining("'--fast'") })
-})
+test.each(['loss', 'masks', 'growth', 'assignment'])(
+  '%s: --help names every option, and unknown ones are refused',
+  (name) => {
+    const { status, stdout } = run(name, '--help')
+    expect(status).toBe(0)
+    for (const option of ['--seed n', '--quick', '--save', '--help']) expect(stdout).toContain(`\n  ${option} `)
+    expect(run(name, '--fast')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining("'--fast'") })
+  },
+)
 
 test('a shape of the caller is measured, without a floor where there is none', () => {
   const { status, stdout, stderr } = run('loss', '--quick', '--kind', 'softmax', '--shape', '1x4x5x2')

@@ -21,13 +21,16 @@ export const TOLERANCES = {
 export function findFault(got, expected, precision) {
   const { value, gradient } = TOLERANCES[precision]
   return (
-    faultyValues('', { loss: got.loss ?? expected.loss }, expected, value) ??
+    (expected.loss === undefined
+      ? undefined
+      : faultyValues('', { loss: got.loss ?? expected.loss }, expected, value)) ??
     firstOf(expected.layers, (terms, layer) =>
       faultyValues(`layer ${layer}, `, got.layers[layer] ?? {}, terms, value),
     ) ??
     faultyMatches(got.matches ?? expected.matches, expected.matches) ??
+    (got.costs === undefined ? undefined : faultyArray('costs', got.costs, expected.costs, gradient)) ??
     firstOf(Object.entries(got.gradients ?? {}), ([array, values]) =>
-      faultyGradient(`gradient of ${array}`, values, expected.gradients[array], gradient),
+      faultyArray(`gradient of ${array}`, values, expected.gradients[array], gradient),
     )
   )
 }
@@ -57,7 +60,7 @@ function faultyMatches(got, expected) {
   )
 }
 
-function faultyGradient(place, got, expected, tolerance) {
+function faultyArray(place, got, expected, tolerance) {
   if (got.length !== expected.length) return `${place}: ${got.length} elements rather than ${expected.length}`
   const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
   const floor = Math.min(1, largest)

@@ -17,6 +17,7 @@ import { gradientsLike, ours } from './ours.js'
  * @property {Partial<import('../rivals/plain-js-loss.js').Terms>[]} layers terms of each, unweighted
  * @property {Int32Array[][]} [matches] for each layer and image the query of each target, or −1
  * @property {Partial<Gradients>} [gradients]
+ * @property {Float32Array} [costs] of the matching, where that is all that is asked for
  *
  * @typedef {object} LossContender
  * @property {string} name
@@ -26,6 +27,7 @@ import { gradientsLike, ours } from './ours.js'
  * @property {() => number} [step]
  * @property {(limits: object) => number[] | Promise<number[]>} [sample] seconds for one call, several times
  * @property {() => Answer | Promise<Answer>} result
+ * @property {(answer: any) => string | undefined} [findFault] where its result is not an answer: what is wrong with it
  * @property {() => void} [close]
  */
 

@@ -50,9 +50,10 @@ export async function compete(contenders, expected, effort) {
   })
 }
 
-async function attempt({ result, precision }, expected) {
+async function attempt({ result, precision, findFault: findOwn }, expected) {
   try {
-    return { wrong: findFault(await result(), expected, precision) }
+    const answer = await result()
+    return { wrong: findOwn === undefined ? findFault(answer, expected, precision) : findOwn(answer) }
   } catch (error) {
     return { failure: String(error) }
   }

@@ -1,10 +1,26 @@
 /**
- * Generalised IoU of two boxes, in float64, for the plain-JavaScript loss.
+ * IoU and generalised IoU of two boxes, in float64, for the plain-JavaScript loss.
  *
  * GIoU = I/U − (H − U)/H with the areas I of the overlap, U of the union and H of the smallest enclosing box. A quotient
  * whose divisor is 0 counts as 0. In gradients, equal operands of min and max take half each, and an overlap of exactly
  * 0 passes none. Source: Rezatofighi et al. 2019, "Generalized Intersection over Union".
  */
+
+/** IoU of the boxes at `boxes[p]` and `targetBoxes[t]`, both cxcywh. */
+export function iou(boxes, p, targetBoxes, t) {
+  const overlapX = side(boxes, p, targetBoxes, t, 0)
+  const overlapY = side(boxes, p, targetBoxes, t, 1)
+  const overlap = overlapX * overlapY
+  const union = boxes[p + 2] * boxes[p + 3] + targetBoxes[t + 2] * targetBoxes[t + 3] - overlap
+  return union > 0 ? overlap / union : 0
+}
+
+/** How far two boxes overlap along an axis. */
+function side(boxes, p, targetBoxes, t, axis) {
+  const [half, targetHalf] = [boxes[p + 2 + axis] / 2, targetBoxes[t + 2 + axis] / 2]
+  const end = Math.min(boxes[p + axis] + half, targetBoxes[t + axis] + targetHalf)
+  return Math.max(0, end - Math.max(boxes[p + axis] - half, targetBoxes[t + axis] - targetHalf))
+}
 
 /** GIoU of two boxes given by their corners. */
 export function giou(x1, y1, x2, y2, tx1, ty1, tx2, ty2) {

@@ -11,8 +11,9 @@
  * @property {(logits: Float32Array, gradient: Float32Array, first: number, queries: number, classes: number,
  *   label: number, cost: Float64Array, at: number) => void} fillCost weighted cost of one label, for every query
  * @property {(logits: Float32Array, gradient: Float32Array, first: number, queries: number, classes: number,
- *   targetOfQuery: Int32Array, labels: ArrayLike<number>, scale: number) => number} add the image's sum; finishes
- *   `gradient`, the derivative of the sum times `scale`
+ *   targetOfQuery: Int32Array, labels: ArrayLike<number>, scale: number, overlaps?: Float64Array) => number} add the
+ *   image's sum; finishes `gradient`, the derivative of the sum times `scale`; `overlaps` are the IoUs of the targets with
+ *   their queries, for a term that needs them
  */
 
 const NO_OBJECT_WEIGHT = 0.1
@@ -120,6 +121,57 @@ export function focalTerm() {
         const weight = ALPHA * (1 - p) * (1 - p)
         sum += weight * positive - (1 - ALPHA) * p * p * softplus
         gradient[i] = -scale * weight * (1 - p + 2 * p * positive)
+      }
+      return sum
+    },
+  }
+}
+
+/**
+ * RF-DETR: as focal, but of unequal weight and with soft labels. A matched cell has the label t = p^0.25 · IoU^0.75, at least
+ * 0.01, through which no gradient passes; all others are weighted with p². Source: roboflow/rf-detr, `models/criterion.py`.
+ * @returns {ClassTerm}
+ */
+export function iaBceTerm() {
+  let background = 0
+  return {
+    lossWeight: 1,
+    divisor: ({ targets }) => Math.max(1, targets),
+
+    read(logits, gradient, first, queries, classes, scale) {
+      let sum = 0
+      for (let i = first, end = first + queries * classes; i < end; i++) {
+        const x = logits[i]
+        const small = Math.exp(x < 0 ? x : -x)
+        const per = 1 / (1 + small)
+        const [p, q] = x < 0 ? [small * per, per] : [per, small * per]
+        const softplus = (x < 0 ? 0 : x) + Math.log(1 + small)
+        sum += p * p * softplus
+        gradient[i] = scale * p * p * (p + 2 * q * softplus)
+      }
+      background = sum
+    },
+
+    fillCost(logits, _, first, queries, classes, label, cost, at) {
+      let i = first + label
+      for (let query = 0; query < queries; query++, i += classes) {
+        const p = 1 / (1 + Math.exp(-logits[i]))
+        const softplus = Math.log1p(Math.exp(-Math.abs(logits[i]))) + Math.max(0, logits[i])
+        cost[at + query] = 2 * (ALPHA * (1 - p) * (1 - p) * (softplus - logits[i]) - (1 - ALPHA) * p * p * softplus)
+      }
+    },
+
+    add(logits, gradient, first, queries, classes, targetOfQuery, labels, scale, overlaps) {
+      let sum = background
+      for (let query = 0; query < queries; query++) {
+        const target = targetOfQuery[query]
+        if (target < 0) continue
+        const i = first + query * classes + labels[target]
+        const p = 1 / (1 + Math.exp(-logits[i]))
+        const softplus = Math.log1p(Math.exp(-Math.abs(logits[i]))) + Math.max(0, logits[i])
+        const wanted = Math.max(0.01, p ** 0.25 * overlaps[target] ** 0.75)
+        sum += softplus - wanted * logits[i] - p * p * softplus
+        gradient[i] = scale * (p - wanted)
       }
       return sum
     },

@@ -98,7 +98,7 @@ export function createPlainLoss(solve, classTerm) {
 }
 
 /** Adds the boxes' share to the matching cost of each target and query of one image, `cost[target * queries + query]`. */
-function addBoxCost(boxes, firstBox, queries, targetBoxes, targets, cost) {
+export function addBoxCost(boxes, firstBox, queries, targetBoxes, targets, cost) {
   for (let t = 0, at = 0; t < targets; t++) {
     const cx = targetBoxes[4 * t]
     const cy = targetBoxes[4 * t + 1]
@@ -122,7 +122,7 @@ function addBoxCost(boxes, firstBox, queries, targetBoxes, targets, cost) {
 }
 
 /** Adds L1 and 1 − GIoU of the matched pairs of one image to `sums`, and their gradients to `gradient`. */
-function addBoxes(boxes, gradient, firstBox, queryOfTarget, targetBoxes, numBoxes, sums) {
+export function addBoxes(boxes, gradient, firstBox, queryOfTarget, targetBoxes, numBoxes, sums) {
   for (let target = 0; target < queryOfTarget.length; target++) {
     if (queryOfTarget[target] < 0) continue
     const p = firstBox + 4 * queryOfTarget[target]

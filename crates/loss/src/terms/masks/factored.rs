@@ -119,15 +119,19 @@ fn tile<S: Simd, const N: usize>(
     tile
 }
 
-/// Adds `features · gradient` to `out`, `[features]`: the derivative by the query. `features`: `[features, width]`;
-/// `gradient`: `[width]`.
-pub(super) fn project(level: Level, features: &[f32], gradient: &[f32], out: &mut [f64]) {
-    debug_assert_eq!(features.len(), gradient.len() * out.len());
-    if gradient.is_empty() {
+/// The derivatives by some queries, `features · gradient`; each feature is read once for all of them. `features`:
+/// `[features, width]`; `gradients`: `[queries, width]`; `out`: `[queries, features]`, overwritten.
+pub(super) fn project(level: Level, features: &[f32], gradients: &[f32], width: usize, out: &mut [f64]) {
+    if width == 0 {
+        out.fill(0.0);
         return;
     }
-    dispatch!(level, simd => for (features, out) in features.chunks_exact(gradient.len()).zip(out) {
-        *out += dot(simd, features, gradient);
+    let count = features.len() / width;
+    debug_assert_eq!(out.len() * width, gradients.len() * count);
+    dispatch!(level, simd => for (k, feature) in features.chunks_exact(width).enumerate() {
+        for (gradient, out) in gradients.chunks_exact(width).zip(out.chunks_exact_mut(count)) {
+            out[k] = dot(simd, feature, gradient);
+        }
     });
 }
 
@@ -223,24 +227,25 @@ mod tests {
     #[test]
     fn the_gradients_by_query_and_bias_follow_the_definition_with_the_same_bits_at_every_level() {
         let mut random = Random::new(42);
-        for width in WIDTHS {
+        for (width, queries) in WIDTHS.into_iter().flat_map(|width| [0, 1, 2, 5].map(|queries| (width, queries))) {
             for count in [0, 1, 3] {
-                let (features, gradient) =
-                    (random_values(&mut random, count * width), random_values(&mut random, width));
+                let features = random_values(&mut random, count * width);
+                let gradients = random_values(&mut random, queries * width);
                 let mut all = Level::available().into_iter().map(|level| {
-                    let mut out = vec![0.25; count];
-                    project(level, &features, &gradient, &mut out);
-                    out.push(total(level, &gradient));
+                    let mut out = vec![f64::NAN; queries * count];
+                    project(level, &features, &gradients, width, &mut out);
+                    out.push(total(level, &gradients));
                     out
                 });
                 let first = all.next().expect("a level");
                 all.for_each(|other| assert!(first.iter().zip(&other).all(|(a, b)| a.to_bits() == b.to_bits())));
-                for (k, &found) in first[..count].iter().enumerate() {
-                    let term = |i: usize| f64::from(features[k * width + i]) * f64::from(gradient[i]);
-                    assert_sum(found, 0.25, (0..width).map(term));
+                for (k, &found) in first[..queries * count].iter().enumerate() {
+                    let (query, feature) = (k / count * width, k % count * width);
+                    let term = |i: usize| f64::from(features[feature + i]) * f64::from(gradients[query + i]);
+                    assert_sum(found, 0.0, (0..width).map(term));
                 }
-                let sum: f64 = gradient.iter().map(|&value| f64::from(value)).sum();
-                assert_close(first[count], sum, 1e-12);
+                let sum: f64 = gradients.iter().map(|&value| f64::from(value)).sum();
+                assert_close(first[queries * count], sum, 1e-12);
             }
         }
     }

@@ -20,6 +20,7 @@ use crate::terms::pair::{PairOutputs, PairTerms, Pairs};
 #[derive(Debug, Default)]
 pub(super) struct LossMemory {
     panel: Vec<f32>,
+    /// A channel's, where gradients are added to others.
     plane: Vec<f32>,
     /// At the samples, then their gradients.
     logits: Vec<f32>,
@@ -31,18 +32,19 @@ pub(super) struct LossMemory {
     chosen: Vec<u32>,
     points: Vec<f32>,
     scattered: Vec<f64>,
-    /// Of factors: `[pairs, pixels]` by the planes, `[pairs, channels]` of the queries, and `[channels]` by one of them.
+    /// Of factors: the planes, `[pairs, pixels]`, then their gradients; `[pairs, channels]` of the queries, and by these.
     planes: Vec<f32>,
     queries: Vec<f32>,
-    of_query: Vec<f64>,
+    of_queries: Vec<f64>,
 }
 
 impl Memory for LossMemory {
     fn held(&self) -> usize {
-        let Self { panel, plane, logits, candidates, sampled, points, planes, queries, scattered, .. } = self;
+        let Self { panel, plane, logits, candidates, sampled, points, planes, queries, .. } = self;
         let floats: usize =
             [panel, plane, logits, candidates, sampled, points, planes, queries].map(Vec::capacity).iter().sum();
-        4 * floats + 8 * scattered.capacity() + self.labels.held() + self.resize.held() + self.taps.held()
+        let doubles: usize = [&self.scattered, &self.of_queries].map(Vec::capacity).iter().sum();
+        4 * floats + 8 * doubles + self.labels.held() + self.resize.held() + self.taps.held()
     }
 }
 
@@ -65,27 +67,35 @@ pub(super) fn add(
     let prediction = Prediction::new(pairs.queries, family.queries);
     let size = Prediction::size(&pairs.queries, family.queries);
     let mut gradients = out.gradients;
-    memory.planes.clear();
-    memory.queries.clear();
+    let known = || {
+        let all = pairs.list.iter().enumerate().map(|(place, &(query, target))| (place, query, target));
+        all.filter(|&(_, _, target)| family.knows(pairs.targets, target))
+    };
+    let area = size.area();
+    multiply(level, prediction, known().map(|(_, query, _)| query), area, memory);
+    let LossMemory {
+        panel,
+        plane,
+        logits,
+        labels,
+        resize,
+        taps,
+        candidates,
+        sampled,
+        chosen,
+        points,
+        scattered,
+        planes,
+        queries: factors,
+        of_queries,
+    } = memory;
+    let bias = prediction.bias();
     let mut of_bias = 0.0;
-    for (k, &(query, target)) in
-        pairs.list.iter().enumerate().filter(|(_, (_, target))| family.knows(pairs.targets, *target))
-    {
-        let LossMemory {
-            panel,
-            plane,
-            logits,
-            labels,
-            resize,
-            taps,
-            candidates,
-            sampled,
-            chosen,
-            points,
-            scattered,
-            ..
-        } = memory;
-        let (own, bias) = prediction.plane(level, query, size.area(), (panel, plane));
+    for (n, (k, query, target)) in known().enumerate() {
+        let own = match prediction {
+            Prediction::Planes(all) => &all[query * area..][..area],
+            Prediction::Factors { .. } => &planes[n * area..][..area],
+        };
         let by_points = family.sampling.loss_by_points;
         let (own_labels, kept) = if by_points {
             let place = (pairs.number(k), query);
@@ -114,43 +124,57 @@ pub(super) fn add(
         gradient(level, &scales, form, &found, logits, &samples);
         of_bias += total(level, logits);
         let row = match prediction {
-            Prediction::Planes(_) => &mut gradients[MASKS][query * size.area()..][..size.area()],
-            Prediction::Factors { .. } => {
-                let start = memory.planes.len();
-                memory.planes.resize(start + size.area(), 0.0);
-                &mut memory.planes[start..]
-            }
+            Prediction::Planes(_) => &mut gradients[MASKS][query * area..][..area],
+            Prediction::Factors { .. } => &mut planes[n * area..][..area],
         };
         if by_points {
             scattered.clear();
-            scattered.resize(size.area(), 0.0);
+            scattered.resize(area, 0.0);
             taps.scatter(logits, scattered);
             narrow(scattered, row);
         } else {
             resize.backward(level, logits, row);
         }
-        if let Prediction::Factors { features, queries, channels, .. } = prediction {
-            memory.of_query.clear();
-            memory.of_query.resize(channels, 0.0);
-            project(level, features, row, &mut memory.of_query);
-            narrow(&memory.of_query, &mut gradients[QUERIES][query * channels..][..channels]);
-            memory.queries.extend_from_slice(&queries[query * channels..][..channels]);
-        }
     }
-    if let (Some(gradients), Prediction::Factors { channels, .. }) = (gradients, prediction)
-        && !memory.planes.is_empty()
+    if let (Some(gradients), Prediction::Factors { features, channels, .. }) = (gradients, prediction)
+        && !planes.is_empty()
     {
-        let LossMemory { planes, queries, panel, logits, sampled, .. } = memory;
-        let count = queries.len() / channels;
+        let count = factors.len() / channels;
+        of_queries.resize(factors.len(), 0.0);
+        project(level, features, planes, area, of_queries);
+        for ((_, query, _), row) in known().zip(of_queries.chunks_exact(channels)) {
+            narrow(row, &mut gradients[QUERIES][query * channels..][..channels]);
+        }
         if out.is_further {
-            add_product(level, queries, planes, channels, (panel, sampled, logits), &mut *gradients[FEATURES]);
+            add_product(level, factors, planes, channels, (panel, sampled, plane), &mut *gradients[FEATURES]);
             of_bias += f64::from(gradients[BIAS_FIELD][0]);
         } else {
-            let own = Matrix { values: queries, rows: channels, columns: count, is_transposed: true };
+            let own = Matrix { values: factors, rows: channels, columns: count, is_transposed: true };
             product(level, &own, planes, 0.0, panel, &mut *gradients[FEATURES]);
         }
         narrow(&[of_bias], &mut gradients[BIAS_FIELD][..1]);
     }
+}
+
+/// Multiplies the factors of some queries, if there are any, all at once, so that the features are read but once: their planes,
+/// without the bias, go to `planes`, and their rows to `queries`.
+fn multiply(
+    level: Level,
+    prediction: Prediction<'_>,
+    known: impl Iterator<Item = usize>,
+    area: usize,
+    memory: &mut LossMemory,
+) {
+    let Prediction::Factors { features, queries, channels, .. } = prediction else { return };
+    memory.queries.clear();
+    let mut count = 0;
+    for query in known {
+        memory.queries.extend_from_slice(&queries[query * channels..][..channels]);
+        count += 1;
+    }
+    memory.planes.resize(count * area, 0.0);
+    let own = Matrix { values: &memory.queries, rows: count, columns: channels, is_transposed: false };
+    product(level, &own, features, 0.0, &mut memory.panel, &mut memory.planes);
 }
 
 /// Adds to the gradient by the features, channel by channel, so that a single plane is all the memory it takes. `queries`:

@@ -1,9 +1,6 @@
 //! What queries have of masks: planes of logits, or the factors of them.
 
-use simd::Level;
-
 use super::canvas::Size;
-use super::factored::{Matrix, product};
 use super::{BIAS_FIELD, FEATURES, MASKS, QUERIES, size_of_plane};
 use crate::field::FieldRows;
 
@@ -36,26 +33,11 @@ impl<'a> Prediction<'a> {
         Size::new(height, width)
     }
 
-    /// The plane of a query, without the bias, which is returned. `area`: of a plane. `panel`, `plane`: memory of a product.
-    pub fn plane<'b>(
-        self,
-        level: Level,
-        query: usize,
-        area: usize,
-        (panel, plane): (&mut Vec<f32>, &'b mut Vec<f32>),
-    ) -> (&'b [f32], f32)
-    where
-        'a: 'b,
-    {
+    /// What is added to each logit of a product.
+    pub fn bias(self) -> f32 {
         match self {
-            Self::Planes(planes) => (&planes[query * area..][..area], 0.0),
-            Self::Factors { features, queries, channels, bias } => {
-                let values = &queries[query * channels..][..channels];
-                let own = Matrix { values, rows: 1, columns: channels, is_transposed: false };
-                plane.resize(area, 0.0);
-                product(level, &own, features, 0.0, panel, plane);
-                (plane, bias)
-            }
+            Self::Planes(_) => 0.0,
+            Self::Factors { bias, .. } => bias,
         }
     }
 }
