@@ -4,7 +4,10 @@
 //! terms are Σ(ya + (1 - y)b) / M, where a and b are -ln p and -ln(1 - p) of cross-entropy, α(1 - p)^γ · -ln p and
 //! (1 - α)p^γ · -ln(1 - p) of focal (which is linear in y, as in the published matchers, so that it is the loss' for labels 0
 //! and 1 alone). Dice is the same sum of 1 - p and p, divided by S + Y + 1. So the logits are looked at once per query,
-//! whatever the number of targets, and nothing cancels: the numbers are all positive. They are added in `f32` within short
+//! whatever the number of targets.
+//!
+//! With s = 1 where a < b, otherwise 0, ya + (1 - y)b = min(a, b) + |a - b| · |y - s|: the sum of the first is the query's alone,
+//! and the second takes little for each pair. Nothing cancels, since all are positive. They are added in `f32` within short
 //! blocks, and these in `f64`.
 
 use simd::math::logistic;
@@ -57,10 +60,28 @@ struct Sums {
     miss: f64,
 }
 
-/// A query's logits in a block, by what they are worth where the label is 1, and where it is 0.
+/// What a query's logits are worth in a block, beyond what they are worth whatever the label.
 struct Worth {
-    mean: [[f32; BLOCK]; 2],
-    miss: [[f32; BLOCK]; 2],
+    mean: Sides,
+    miss: Sides,
+}
+
+/// Of a term.
+struct Sides {
+    /// |a - b|.
+    difference: [f32; BLOCK],
+    /// The label that costs less: 1 where a < b, otherwise 0.
+    better: [f32; BLOCK],
+}
+
+/// Sums over a query's samples, whatever their labels.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    /// Σp.
+    size: f64,
+    /// Σ min(a, b) of the mean terms, and of what dice misses.
+    mean: f64,
+    miss: f64,
 }
 
 /// What the kernels are given.
@@ -113,27 +134,28 @@ impl Cost {
         let &Problem { weights, samples, count, targets, .. } = problem;
         let kept = samples.kept.map_or(count as f64, |kept| kept.iter().map(|&kept| f64::from(kept)).sum());
         let mean = if kept > 0.0 { weights.mean() / kept } else { 0.0 };
-        let mut worth = Worth { mean: [[0.0; BLOCK]; 2], miss: [[0.0; BLOCK]; 2] };
+        let mut worth = Worth { mean: Sides::none(), miss: Sides::none() };
         for (group, logits) in problem.logits.chunks(GROUP * count).enumerate() {
             self.sums.clear();
             self.sums.resize(GROUP * targets, Sums::default());
             self.areas.clear();
             self.areas.resize(targets, 0.0);
-            // S of each query
-            let mut sizes = [0.0; GROUP];
+            let mut totals = [Totals::default(); GROUP];
             for at in (0..count).step_by(BLOCK) {
                 let length = BLOCK.min(count - at);
                 self.fill_labels(simd, problem, at, length);
                 for (k, logits) in logits.chunks_exact(count).enumerate() {
                     let kept = samples.kept.map(|kept| &kept[at..at + length]);
-                    sizes[k] += weigh(simd, problem, &logits[at..at + length], kept, &mut worth);
+                    weigh(simd, problem, &logits[at..at + length], kept, &mut worth, &mut totals[k]);
                     let sums = &mut self.sums[k * targets..][..targets];
                     compare(simd, problem, &worth, &self.labels, length.div_ceil(LANES), sums);
                 }
             }
             for (k, sums) in self.sums.chunks_exact(targets).take(logits.len() / count).enumerate() {
                 for ((&row, sums), area) in rows.iter().zip(sums).zip(&self.areas) {
-                    let cost = mean * sums.mean + weights.dice * sums.miss / (sizes[k] + area + 1.0);
+                    let own = &totals[k];
+                    let miss = (own.miss + sums.miss) / (own.size + area + 1.0);
+                    let cost = mean * (own.mean + sums.mean) + weights.dice * miss;
                     // the largest weights would make it infinite, which means that a pair may not be matched
                     block[row * stride + group * GROUP + k] += cost.min(f64::from(f32::MAX)) as f32;
                 }
@@ -163,13 +185,35 @@ impl Cost {
     }
 }
 
-/// What a query's logits are worth. Returns Σp.
+impl Sides {
+    const fn none() -> Self {
+        Self { difference: [0.0; BLOCK], better: [0.0; BLOCK] }
+    }
+
+    /// Keeps what some samples are worth by label, 1 and 0. Returns the lesser of both.
+    #[inline(always)]
+    fn put<S: Simd>(&mut self, simd: S, [one, zero]: [F32<S>; 2], at: usize) -> F32<S> {
+        let better = one.simd_lt(zero).select(F32::splat(simd, 1.0), F32::splat(simd, 0.0));
+        store(better, &mut self.better, at);
+        store((one - zero).abs(), &mut self.difference, at);
+        one.min(zero)
+    }
+}
+
+/// What a query's logits are worth; adds to its totals.
 #[inline(always)]
-fn weigh<S: Simd>(simd: S, problem: &Problem<'_>, logits: &[f32], kept: Option<&[u8]>, worth: &mut Worth) -> f64 {
+fn weigh<S: Simd>(
+    simd: S,
+    problem: &Problem<'_>,
+    logits: &[f32],
+    kept: Option<&[u8]>,
+    worth: &mut Worth,
+    totals: &mut Totals,
+) {
     if problem.focal.gamma == 2.0 {
-        weigh_with::<S, true>(simd, problem, logits, kept, worth)
+        weigh_with::<S, true>(simd, problem, logits, kept, worth, totals);
     } else {
-        weigh_with::<S, false>(simd, problem, logits, kept, worth)
+        weigh_with::<S, false>(simd, problem, logits, kept, worth, totals);
     }
 }
 
@@ -180,7 +224,8 @@ fn weigh_with<S: Simd, const SQUARE: bool>(
     logits: &[f32],
     kept: Option<&[u8]>,
     worth: &mut Worth,
-) -> f64 {
+    totals: &mut Totals,
+) {
     let zero = F32::splat(simd, 0.0);
     let Problem { weights, focal, .. } = problem;
     let (share, gamma) = ((weights.bce / weights.mean()) as f32, focal.gamma as f32);
@@ -194,7 +239,8 @@ fn weigh_with<S: Simd, const SQUARE: bool>(
         Some(kept) => widen(kept, &mut counts[..logits.len()]),
         None => counts[..logits.len()].fill(1.0),
     }
-    let mut size = [F64::splat(simd, 0.0); 2];
+    let none = [F64::splat(simd, 0.0); 2];
+    let (mut size, mut least_mean, mut least_miss) = (none, none, none);
     for first in (0..logits.len()).step_by(STEP * LANES) {
         let mut vectors = [zero; STEP];
         for i in 0..STEP {
@@ -227,16 +273,22 @@ fn weigh_with<S: Simd, const SQUARE: bool>(
         }
         for i in 0..STEP {
             let at = first + i * LANES;
-            store(mean[0][i].min(LARGEST), &mut worth.mean[0], at);
-            store(mean[1][i].min(LARGEST), &mut worth.mean[1], at);
-            store(q[i], &mut worth.miss[0], at);
-            store(p[i], &mut worth.miss[1], at);
-            let (low, high) = p[i].widen();
-            size[0] += low;
-            size[1] += high;
+            add(&mut least_mean, worth.mean.put(simd, mean.map(|mean| mean[i].min(LARGEST)), at));
+            add(&mut least_miss, worth.miss.put(simd, [q[i], p[i]], at));
+            add(&mut size, p[i]);
         }
     }
-    (size[0] + size[1]).reduce_sum()
+    let sum = |[low, high]: [F64<S>; 2]| (low + high).reduce_sum();
+    totals.size += sum(size);
+    totals.mean += sum(least_mean);
+    totals.miss += sum(least_miss);
+}
+
+#[inline(always)]
+fn add<S: Simd>(sums: &mut [F64<S>; 2], values: F32<S>) {
+    let (low, high) = values.widen();
+    sums[0] += low;
+    sums[1] += high;
 }
 
 /// Adds the sums of a query and all targets. `steps`: the vectors of a block that hold samples.
@@ -244,43 +296,36 @@ fn weigh_with<S: Simd, const SQUARE: bool>(
 fn compare<S: Simd>(simd: S, problem: &Problem<'_>, worth: &Worth, labels: &[f32], steps: usize, sums: &mut [Sums]) {
     let weights = problem.weights;
     match (weights.mean() != 0.0, weights.dice != 0.0) {
-        (true, true) => compare_with::<S, true, true>(simd, problem, worth, labels, steps, sums),
-        (true, false) => compare_with::<S, true, false>(simd, problem, worth, labels, steps, sums),
-        (false, _) => compare_with::<S, false, true>(simd, problem, worth, labels, steps, sums),
+        // both cost less by the same labels, those of the sign of the logit
+        (true, true) if weights.focal == 0.0 => {
+            compare_with::<S, true, true, true>(simd, worth, labels, steps, sums);
+        }
+        (true, true) => compare_with::<S, true, true, false>(simd, worth, labels, steps, sums),
+        (true, false) => compare_with::<S, true, false, false>(simd, worth, labels, steps, sums),
+        (false, _) => compare_with::<S, false, true, false>(simd, worth, labels, steps, sums),
     }
 }
 
 #[inline(always)]
-fn compare_with<S: Simd, const MEAN: bool, const DICE: bool>(
+fn compare_with<S: Simd, const MEAN: bool, const DICE: bool, const ALIKE: bool>(
     simd: S,
-    problem: &Problem<'_>,
     worth: &Worth,
     labels: &[f32],
     steps: usize,
     sums: &mut [Sums],
 ) {
-    let is_hard = problem.samples.labels.is_hard();
     let pairs = labels.chunks_exact(2 * BLOCK).zip(sums.chunks_exact_mut(2));
     for (labels, sums) in pairs {
-        if is_hard {
-            tile::<S, 2, true, MEAN, DICE>(simd, worth, labels, steps, sums);
-        } else {
-            tile::<S, 2, false, MEAN, DICE>(simd, worth, labels, steps, sums);
-        }
+        tile::<S, 2, MEAN, DICE, ALIKE>(simd, worth, labels, steps, sums);
     }
     if let (labels, [sum]) = (labels.chunks_exact(2 * BLOCK).remainder(), sums.chunks_exact_mut(2).into_remainder()) {
-        let sums = std::slice::from_mut(sum);
-        if is_hard {
-            tile::<S, 1, true, MEAN, DICE>(simd, worth, labels, steps, sums);
-        } else {
-            tile::<S, 1, false, MEAN, DICE>(simd, worth, labels, steps, sums);
-        }
+        tile::<S, 1, MEAN, DICE, ALIKE>(simd, worth, labels, steps, std::slice::from_mut(sum));
     }
 }
 
-/// One query and `N` targets, whose labels are 0 or 1 where `HARD`.
+/// One query and `N` targets. `ALIKE`: whether both terms cost less by the same labels.
 #[inline(always)]
-fn tile<S: Simd, const N: usize, const HARD: bool, const MEAN: bool, const DICE: bool>(
+fn tile<S: Simd, const N: usize, const MEAN: bool, const DICE: bool, const ALIKE: bool>(
     simd: S,
     worth: &Worth,
     labels: &[f32],
@@ -293,11 +338,13 @@ fn tile<S: Simd, const N: usize, const HARD: bool, const MEAN: bool, const DICE:
         let at = step * LANES;
         for n in 0..N {
             let label = load(simd, labels, n * BLOCK + at);
+            let off = |sides: &Sides| (label - load(simd, &sides.better, at)).abs();
             if MEAN {
-                mean[n] += choose::<S, HARD>(simd, label, &worth.mean, at);
+                mean[n] += off(&worth.mean) * load(simd, &worth.mean.difference, at);
             }
             if DICE {
-                miss[n] += choose::<S, HARD>(simd, label, &worth.miss, at);
+                let off = off(if ALIKE { &worth.mean } else { &worth.miss });
+                miss[n] += off * load(simd, &worth.miss.difference, at);
             }
         }
     }
@@ -309,13 +356,6 @@ fn tile<S: Simd, const N: usize, const HARD: bool, const MEAN: bool, const DICE:
             sums[n].miss += total(miss[n]);
         }
     }
-}
-
-/// ya + (1 - y)b, where `HARD` by choice, which is the same.
-#[inline(always)]
-fn choose<S: Simd, const HARD: bool>(simd: S, label: F32<S>, worth: &[[f32; BLOCK]; 2], at: usize) -> F32<S> {
-    let (one, zero) = (load(simd, &worth[0], at), load(simd, &worth[1], at));
-    if HARD { label.simd_gt(0.0).select(one, zero) } else { one * label + zero * (-label + 1.0) }
 }
 
 #[inline(always)]
