@@ -16,7 +16,13 @@ interface GoldenTarget {
 }
 
 interface GoldenCase {
-  params: { num_classes: number; groups?: number; num_dn_group?: number; mask: { num_points?: number } }
+  params: {
+    num_classes: number
+    groups?: number
+    num_dn_group?: number
+    panoptic_box_loss?: boolean
+    mask: { num_points?: number }
+  }
   inputs: { tensors: Tensors; targets: GoldenTarget[] }
   /** Of images, or where queries are in groups, of the images of each group. */
   matching: Record<string, (GoldenMatching & { tie?: boolean })[]>
@@ -38,7 +44,7 @@ const CRITERIA: [folder: string, make: Make, cases: number][] = [
   ['maskformer', HungarianLoss.maskFormer, 4],
   ['mask2former', HungarianLoss.mask2Former, 5],
   ['eomt', HungarianLoss.eoMT, 3],
-  ['maskdino', HungarianLoss.maskDino, 6],
+  ['maskdino', HungarianLoss.maskDino, 7],
   ['rfdetr-seg', HungarianLoss.rfDetrSeg, 9],
   ['ecseg', HungarianLoss.ecSeg, 4],
 ]
@@ -119,11 +125,15 @@ function outputsOf(golden: GoldenCase, drawn: boolean) {
   return { outputs: outputs as unknown as Outputs, layers: named as Record<string, string[]> }
 }
 
+/** Classes from here on are stuff to Mask DINO's panoptic option: their boxes are not trained. */
+const STUFF = 80
+
 /** The targets of a case. Those of criteria without boxes have boxes in the files all the same. */
-const targetsOf = ({ inputs }: GoldenCase, hasBoxes: boolean): Target[] =>
+const targetsOf = ({ inputs, params }: GoldenCase, hasBoxes: boolean): Target[] =>
   inputs.targets.map(({ labels, boxes, masks, masks_shape: shape }) => {
     const own = { labels, masks: { data: Uint8Array.from(masks), shape } }
-    return (hasBoxes ? { ...own, boxes } : own) as unknown as Target
+    const hasBox = params.panoptic_box_loss === true ? { hasBox: labels.map((label) => label < STUFF) } : {}
+    return (hasBoxes ? { ...own, boxes, ...hasBox } : own) as unknown as Target
   })
 
 /** The layers of a result, part after part. */

@@ -76,6 +76,8 @@ pub(crate) struct CostInputs<'a> {
     pub queries: usize,
     /// All queries.
     pub rows: FieldRows<'a>,
+    /// Those of them that are left out, in ascending order: what their rows hold means nothing.
+    pub left_out: &'a [usize],
     /// As [`PairTerms::lay_out`] left it.
     pub layout: &'a [f32],
     /// Those that take part in the matching.

@@ -282,10 +282,37 @@ impl<'a> Definition<'a> {
         let mut cost = layer.settings.cost.get("class") * class;
         for (name, pair) in self.pair_references(layer) {
             let own = family_terms(name, &layer.settings.cost);
-            let values = pair.costs(&layer.settings, row, self.targets.row(target));
+            let values = match pair.takes_mean(&layer.settings, self.targets.row(target)) {
+                true => self.mean_costs(layer, pair, queries, query, takes_ignored),
+                false => pair.costs(&layer.settings, row, self.targets.row(target)),
+            };
             cost += own.zip(values).map(|((_, weight), value)| weight * value).sum::<f64>();
         }
         cost + self.added(layer, query, target)
+    }
+
+    /// What the pairs of a query's image cost on average, of the targets that do not take this mean; nothing where there is none.
+    fn mean_costs(
+        &self,
+        layer: &DefinedLayer,
+        pair: &dyn PairReference,
+        queries: &Table,
+        query: usize,
+        takes_ignored: bool,
+    ) -> Vec<f64> {
+        let length = self.part(layer).queries.len();
+        let image = query / length;
+        let targets = self.case.range(image).filter(|&target| takes_ignored || !self.case.is_ignored(target));
+        let known = targets.map(|target| self.targets.row(target));
+        let known: Vec<_> = known.filter(|&target| !pair.takes_mean(&layer.settings, target)).collect();
+        let rows = (image * length..(image + 1) * length).map(|query| queries.row(query));
+        let pairs = rows.flat_map(|row| known.iter().map(move |&target| pair.costs(&layer.settings, row, target)));
+        let mut sums = Vec::new();
+        for values in pairs {
+            sums.resize(values.len(), 0.0);
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value / (length * known.len()) as f64);
+        }
+        sums
     }
 
     /// How well a query and a target agree, where that can be said.

@@ -34,6 +34,7 @@ impl Reference for Boxes {
             .with("boxEpsilonForm", ["add", "add", "clamp"][random.below(3)])
             .with("clampSizes", random.below(4) == 0)
             .with("normalizedBoxes", false)
+            .with("unknownBoxCost", ["zero", "mean"][random.below(2)])
             .with("imageGate", random.below(4) == 0)
     }
 
@@ -83,6 +84,10 @@ impl PairReference for Boxes {
         let p = clamped(settings, query.field("boxes"));
         values[0] = p.iter().zip(target.field("boxes")).map(|(p, t)| (p - t).abs()).sum();
         values.into_iter().enumerate().map(|(term, value)| if term == 0 { value } else { value - 1.0 }).collect()
+    }
+
+    fn takes_mean(&self, settings: &Settings, target: Row<'_>) -> bool {
+        settings.word("unknownBoxCost") == "mean" && !is_known(target)
     }
 
     fn has_quality(&self) -> bool {
