@@ -101,9 +101,10 @@ export interface BoxOptions {
    */
   readonly boxEpsilonForm?: 'add' | 'clamp' | undefined
   /**
-   * Whether predicted widths and heights below 0 count as 0 (corners: a second corner before the first counts as the
-   * first), rather than being refused. As with any clamp they pass no gradient: that of the size is 0, and that of a second
-   * corner goes to the first. Default: the preset's, true for `deimV2`, `rfDetr`, `rfDetrSeg` and `ecSeg`.
+   * Whether predicted widths and heights below 0 count as 0 in the forms of IoU (corners: a second corner before the first
+   * counts as the first), rather than being refused. As with any clamp they then pass no gradient: that of the size is 0, and that
+   * of a second corner goes to the first. L1 takes them as they are, in cost and loss, and so trains them to be sides again. Default:
+   * the preset's, true for `deimV2`, `rfDetr`, `rfDetrSeg` and `ecSeg`.
    */
   readonly clampSizes?: boolean | undefined
   /** Whether target boxes must lie in [0, 1]. Set to false for pixels. Default: true. */
@@ -139,7 +140,7 @@ export interface ResolvedBoxOptions {
   readonly boxEpsilon: number
   /** Which of the two it is. */
   readonly boxEpsilonForm: 'add' | 'clamp'
-  /** Whether predicted sides below 0 count as 0. */
+  /** Whether predicted sides below 0 count as 0 in the forms of IoU. */
   readonly clampSizes: boolean
   /** Whether target boxes must lie in [0, 1]. */
   readonly normalizedBoxes: boolean

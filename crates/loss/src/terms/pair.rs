@@ -225,19 +225,6 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
 
     /// The part of a query that lies on an ignored target, 0 to 1; `None` where that means nothing.
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64>;
-
-    /// Whether values of queries may be corrected.
-    fn has_corrections(&self) -> bool {
-        false
-    }
-
-    /// Corrects the rows of the family's first field where they break a rule. Returns whether any did.
-    fn correct(&self, _rows: &mut [f32]) -> bool {
-        false
-    }
-
-    /// Turns the gradient by a corrected row into that by the row as it was given.
-    fn correct_gradient(&self, _row: &[f32], _gradient: &mut [f32]) {}
 }
 
 /// Writes the classes' part to a block where a family does not do so in one pass with its own.

@@ -3,7 +3,6 @@
 //! cost = λ_l1 · Σ|b_q - b_t| - λ_giou · GIoU(b_q, b_t), less the other forms of IoU where they have a weight (Carion et al.
 //! 2020, section 3.1; facebookresearch/detr, `HungarianMatcher`); loss = Σ L1 and Σ (1 - GIoU) over the pairs, and the like.
 
-mod clamp;
 mod cost;
 mod format;
 mod iou;
@@ -69,7 +68,8 @@ const BOX_EPSILON: OptionInfo = OptionInfo::number("boxEpsilon", 0.0, [0.0, 1.0]
 const BOX_EPSILON_FORM: OptionInfo = OptionInfo::word("boxEpsilonForm", &["add", CLAMP]);
 const CLAMP: &str = "clamp";
 
-/// Whether predicted sides below 0 count as 0, rather than being refused. They then pass no gradient.
+/// Whether predicted sides below 0 count as 0 in the forms of IoU, which then pass no gradient by them, rather than being refused.
+/// L1 takes them as they are, and so trains them to be sides again (roboflow/rf-detr 1.11, `box_ops.py` and `criterion.py`).
 const CLAMP_SIZES: OptionInfo = OptionInfo::flag("clampSizes", false);
 
 /// Whether targets must lie in [0, 1].
@@ -293,19 +293,5 @@ impl PairTerms for BoxFamily {
 
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64> {
         Some(self.geometry.format.overlap(overlap, query, region))
-    }
-
-    fn has_corrections(&self) -> bool {
-        self.clamps_sizes
-    }
-
-    fn correct(&self, rows: &mut [f32]) -> bool {
-        self.clamps_sizes && clamp::clamp(rows, self.geometry.format)
-    }
-
-    fn correct_gradient(&self, row: &[f32], gradient: &mut [f32]) {
-        if self.clamps_sizes {
-            clamp::backward(row, self.geometry.format, gradient);
-        }
     }
 }

@@ -64,6 +64,7 @@ impl PairReference for Boxes {
         if !is_known(target) {
             return vec![0.0; 5];
         }
+        let raw = query.field("boxes");
         let [p, fixed] = [query, fixed].map(|row| clamped(settings, row.field("boxes")));
         let t = target.field("boxes");
         let compared = |b: &[f64]| match settings.given_word("l1Format") {
@@ -71,7 +72,8 @@ impl PairReference for Boxes {
             Some(_) => corners(settings, b),
             None => [b[0], b[1], b[2], b[3]],
         };
-        let l1 = compared(&p).iter().zip(compared(t)).map(|(p, t)| (p - t).abs()).sum();
+        // sides below 0 are none in the forms of IoU alone
+        let l1 = compared(raw).iter().zip(compared(t)).map(|(p, t)| (p - t).abs()).sum();
         let (now, then) = (overlaps(settings, &p, t), overlaps(settings, &fixed, t));
         vec![l1, 1.0 - now.giou, 1.0 - now.iou, 1.0 - now.diou, 1.0 - now.diou + then.alpha * now.v]
     }
@@ -81,8 +83,7 @@ impl PairReference for Boxes {
         if !is_known(target) {
             return values;
         }
-        let p = clamped(settings, query.field("boxes"));
-        values[0] = p.iter().zip(target.field("boxes")).map(|(p, t)| (p - t).abs()).sum();
+        values[0] = query.field("boxes").iter().zip(target.field("boxes")).map(|(p, t)| (p - t).abs()).sum();
         values.into_iter().enumerate().map(|(term, value)| if term == 0 { value } else { value - 1.0 }).collect()
     }
 
