@@ -62,7 +62,7 @@ describe('hasBox: a target whose box is not known', () => {
     const matched = (unknownBoxCost: 'zero' | 'mean', boxes: number[][]) => {
       const pair = HungarianLoss.detr({ numClasses: 2, unknownBoxCost, cost: { class: 0 } })
       const target = { labels: [0, 1, 1], boxes, hasBox: [false, true, true] }
-      return pair.match(query, [target])[0]!.targetIndices[0]
+      return pair.match(query, [target]).matches[0]!.targetIndices[0]
     }
     const between = [0.5, 0.2, 0.1, 0.1]
     // of the known ones near costs less than nothing, between more than that, and away more than their mean

@@ -230,7 +230,12 @@ test('columns: those of labels and of no-object must be there, and at least one'
 
 test('positives: values of several classes do not go with the γ of softmax, which is named', () => {
   const criterion = HungarianLoss.detr({ numClasses: COLUMNS - 1, classification: { gamma: 1.5 } })
-  const error = errorOf(() => criterion.compute(layer(), mapped))
+  const error = errorOf(() =>
+    criterion.compute(
+      layer(),
+      mapped.map((target) => scaled(target, 0.5)),
+    ),
+  )
   expect(error).toMatchObject({ code: 'OPTION', argument: 'options.classification.gamma' })
   expect(error.message).toMatch(/must be 0 where targets have values of several classes, got 1\.5$/)
 })
