@@ -11,6 +11,7 @@ const common = {
   normalizedSpans: true,
   pointFormat: 'xy',
   pointWeights: undefined,
+  pointSigmas: undefined,
   normalizedPoints: true,
   nonFinite: 'throw',
   cardinality: 'threshold',

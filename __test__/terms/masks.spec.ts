@@ -351,7 +351,7 @@ describe('masks', () => {
       ['maskCostPoints', [20, 2]],
       ['maskLossPoints', [3, 20, 2]],
     ] as const) {
-      const data = new Float32Array(shape.reduce((product, size) => product * size)).fill(0.5)
+      const data = new Float32Array(shape.reduce<number>((product, size) => product * size, 1)).fill(0.5)
       const call = () => worst.compute({ ...layer, [field]: { data, shape } }, TARGETS)
       expect(call().nonFinite).toEqual(countsOf())
       data[7] = NaN

@@ -127,7 +127,7 @@ pub(crate) fn of_union(
     image: &Image<'_>,
     matches: &[i32],
     scales: &Scales,
-    ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
+    ImageOutputs { gradients, quality }: ImageOutputs<'_, '_>,
     (sorted, buffers): (&mut Sorted, &mut LossBuffers),
 ) -> Sums {
     sorted.set(matches, &[]);
@@ -137,7 +137,7 @@ pub(crate) fn of_union(
     let LossBuffers { agreements, ranks, .. } = buffers;
     let (_, factors) = rank(setup, image, &all, ranks);
     let weighing = (Over::Union, scales, factors);
-    let (terms, agreement) = geometry(setup, image, &all, weighing, gradients.as_deref_mut(), agreements);
+    let (terms, agreement) = geometry(setup, image, &all, weighing, gradients, agreements);
     keep(pairs, agreement, quality);
     Sums { terms, ..Sums::default() }
 }

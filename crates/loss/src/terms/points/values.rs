@@ -1,12 +1,13 @@
 //! Points: how many coordinates they have, which values are allowed, and how much each counts.
 
 use crate::option::OptionInfo;
-use crate::terms::limits::{outside_unit, too_large};
+use crate::terms::limits::{LIMIT, outside_unit, too_large};
 use crate::terms::pair::Broken;
 
 const MAGNITUDE: &str = "a point's coordinates must not exceed 1e9";
 const NORMALIZED: &str = "normalised points lie in [0, 1] (pixels or metres? divide by the size of the image or the \
                           range, or set normalizedPoints to false)";
+const AREA: &str = "an area must be from 0 to 1e18";
 const VISIBILITY: &str = "visibility must be 0, 1 or 2";
 
 /// The coordinates of a point.
@@ -41,6 +42,12 @@ pub(super) fn outside(row: &[f32]) -> Option<Broken> {
 pub(super) fn broken_visibility(row: &[f32]) -> Option<Broken> {
     let at = row.iter().position(|value| ![0.0, 1.0, 2.0].contains(value))?;
     Some(Broken { at, rule: VISIBILITY })
+}
+
+/// What is no area.
+pub(super) fn broken_area(row: &[f32]) -> Option<Broken> {
+    let at = row.iter().position(|area| !(0.0..=LIMIT * LIMIT).contains(area))?;
+    Some(Broken { at, rule: AREA })
 }
 
 /// How much each coordinate of a target counts.
@@ -95,5 +102,6 @@ mod tests {
         assert_eq!(broken_visibility(&[0.0, 0.5]), Some(Broken { at: 1, rule: VISIBILITY }));
         assert_eq!(broken_visibility(&[-1.0]), Some(Broken { at: 0, rule: VISIBILITY }));
         assert_eq!(broken_visibility(&[2.0, -0.0]), None);
+        assert_eq!([-1.0, 2e18, 0.0, 1e18].map(|area| broken_area(&[area]).is_some()), [true, true, false, false]);
     }
 }
