@@ -105,6 +105,17 @@ describe('hasBox: a target whose box is not known', () => {
     expect(criterion.compute({ ...grouped, matching: { fixed } }, known).loss).toBe(result.loss)
   })
 
+  test('is said by a tensor of one axis or two', () => {
+    const expected = criterion.compute(layer, known).loss
+    for (const axes of [[], [1]]) {
+      const tensors = known.map(({ hasBox, ...target }) => {
+        const data = Int32Array.from(hasBox, Number)
+        return { ...target, hasBox: { data, shape: [data.length, ...axes] } as unknown as boolean[] }
+      })
+      expect(criterion.compute(layer, tensors).loss).toBe(expected)
+    }
+  })
+
   test('is said by flags, one for each target', () => {
     const of = (hasBox: unknown) =>
       errorOf(() => criterion.compute(layer, [{ ...targets[0]!, hasBox: untyped(hasBox) }, known[1]!]))
