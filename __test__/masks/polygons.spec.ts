@@ -17,7 +17,7 @@ function edge([x0, y0]: Point, [x1, y1]: Point): Point[] {
     const [along, across] = [(isFlat ? xs : ys) + t, Math.trunc((isFlat ? ys : xs) + slope * t + 0.5)]
     return isFlat ? [along, across] : [across, along]
   })
-  return isFlipped ? points.reverse() : points
+  return isFlipped ? points.toReversed() : points
 }
 
 type Point = readonly [x: number, y: number]
@@ -60,7 +60,10 @@ describe('maskFromPolygons:', () => {
   test('what goes far beyond the image takes no longer for it', () => {
     const far = 1.6e7
     const around = [-far, -far, far, 3 - far, far, far, 3 - far, far]
-    const pixels = maskFromPolygons(Array(50).fill(around), [48, 64])
+    const pixels = maskFromPolygons(
+      Array.from({ length: 50 }, () => around),
+      [48, 64],
+    )
     expect(pixels.every((pixel) => pixel === 1)).toBe(true)
     expect(maskFromPolygons([[-far, -far, 2, 2, far, far, far, -far]], [4, 4])).toEqual(
       Uint8Array.of(0, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0),
