@@ -51,7 +51,7 @@ export interface PointTarget {
   readonly visibility?: Visibility | undefined
   /**
    * `[n]`: the area of each target in the square of the points' unit, 0 to 1e18, which decides how far points may be off: with
-   * normalised points, COCO's `area` divided by the image's width and height. All images with targets have it, or none. Default: 0.53
+   * `normalizedPoints`, COCO's `area` divided by the image's width times its height, 0 to 1. All images with targets have it, or none. Default: 0.53
    * of the box around the target's known points.
    */
   readonly pointAreas?: ArrayLike<number> | undefined

@@ -117,7 +117,8 @@ fn sigmas_are_as_many_as_points_and_areas_are_none_below_0() {
         *field(&mut case, "pointAreas") = vec![0.5, 0.5, value];
         message(&case)
     };
-    assert!(area(-0.5).contains("target 1 has -0.5 at area 0; an area must be from 0 to 1e18"), "{}", area(-0.5));
+    assert!(area(-0.5).contains("target 1 has -0.5 at area 0; an area must be from 0 to 1, "), "{}", area(-0.5));
+    assert!(area(1.5).contains("target 1 has 1.5 at area 0; an area must be from 0 to 1, "), "{}", area(1.5));
     assert!(area(f32::NAN).contains("must be finite"), "{}", area(f32::NAN));
     assert_eq!(area(0.0), "");
 }

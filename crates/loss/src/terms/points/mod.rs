@@ -142,7 +142,7 @@ impl PairTerms for PointFamily {
     fn check_target(&self, index: usize, row: &[f32]) -> Option<Broken> {
         match index {
             VISIBILITY_FIELD => values::broken_visibility(row),
-            AREAS_FIELD => values::broken_area(row),
+            AREAS_FIELD => values::broken_area(row, self.are_normalized),
             _ => values::broken_rule(row).or_else(|| values::outside(row).filter(|_| self.are_normalized)),
         }
     }
