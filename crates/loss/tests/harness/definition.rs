@@ -157,6 +157,7 @@ impl<'a> Definition<'a> {
                             let softs = std::iter::once(&own_soft).chain(&further_soft);
                             for (&target, soft) in std::iter::once(&own).chain(&further).zip(softs) {
                                 let (quality, weight) = (self.quality(layer, fixed, target), self.weight(target));
+                                let agreement = self.measured(layer, fixed, target);
                                 for (k, label) in self.positives(layer, target, &columns).into_iter().enumerate() {
                                     let fixed = there(fixed.field("logits"))[label.0];
                                     let t = classes::plain_label(&settings, quality, fixed) * label.1;
@@ -165,8 +166,8 @@ impl<'a> Definition<'a> {
                                         of_query(&[label], quality, soft.get(k..=k).unwrap_or_default(), weight);
                                     let lowest = (f64::NEG_INFINITY, 0.0);
                                     let known = best.entry(label.0).or_insert((lowest, 0.0));
-                                    if (t, quality) > known.0 {
-                                        *known = ((t, quality), value - nothing);
+                                    if (t, agreement) > known.0 {
+                                        *known = ((t, agreement), value - nothing);
                                     }
                                 }
                             }
@@ -411,6 +412,15 @@ impl<'a> Definition<'a> {
     pub fn quality(&self, layer: &DefinedLayer, query: Row<'_>, target: usize) -> f64 {
         let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
         able.map_or(0.0, |(_, pair)| pair.quality(&layer.settings, query, self.targets.row(target)))
+    }
+
+    /// How well a pair agrees, by what the class term measures it.
+    fn measured(&self, layer: &DefinedLayer, query: Row<'_>, target: usize) -> f64 {
+        if !classes::takes_giou(&layer.settings) {
+            return self.quality(layer, query, target);
+        }
+        let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
+        able.map_or(0.0, |(_, pair)| pair.raised_giou(&layer.settings, query, self.targets.row(target)))
     }
 
     fn has_fields(&self, layer: &DefinedLayer, family: usize) -> bool {
