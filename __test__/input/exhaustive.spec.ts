@@ -35,6 +35,41 @@ describe('hasBox: a target whose box is not known', () => {
     expect(bitsOf(own.images[1]!.data)).toBe(bitsOf(all.images[1]!.data))
   })
 
+  test('costs what the known ones of its image do on average, where that is wanted', () => {
+    const mean = HungarianLoss.detr({ numClasses: 4, unknownBoxCost: 'mean' })
+    const free = HungarianLoss.detr({ numClasses: 4, cost: { l1: 0, giou: 0 } })
+    const [all, own, byClass] = [criterion, mean, free].map((each, i) => each.cost(layer, i === 0 ? targets : known))
+    const [matrix, classes] = [own!.images[0]!.data, byClass!.images[0]!.data]
+    const ofBoxes = all!.images[0]!.data.map((cost, i) => cost - classes[i]!).filter((_, i) => i % 2 === 1)
+    const average = ofBoxes.reduce((sum, cost) => sum + cost, 0) / ofBoxes.length
+    expectAllClose(
+      matrix.filter((_, i) => i % 2 === 0).map((cost) => cost - average),
+      classes.filter((_, i) => i % 2 === 0),
+      1e-6,
+    )
+    expect(bitsOf(own!.images[1]!.data)).toBe(bitsOf(all!.images[1]!.data))
+    const nothing = targets.map((target) => ({ ...target, hasBox: target.labels.map(() => false) }))
+    expect(bitsOf(mean.cost(layer, nothing).images[0]!.data)).toBe(
+      bitsOf(criterion.cost(layer, nothing).images[0]!.data),
+    )
+  })
+
+  test('decides by that which targets go without a query, where targets outnumber these', () => {
+    const one = { logits: { data: new Float32Array(3), shape: [1, 1, 3] } }
+    const query = { ...one, boxes: { data: Float32Array.of(0.2, 0.2, 0.1, 0.1), shape: [1, 1, 4] } }
+    const near = [0.25, 0.2, 0.1, 0.1]
+    const away = [0.8, 0.8, 0.1, 0.1]
+    const matched = (unknownBoxCost: 'zero' | 'mean', boxes: number[][]) => {
+      const pair = HungarianLoss.detr({ numClasses: 2, unknownBoxCost, cost: { class: 0 } })
+      const target = { labels: [0, 1, 1], boxes, hasBox: [false, true, true] }
+      return pair.match(query, [target]).matches[0]!.targetIndices[0]
+    }
+    const between = [0.5, 0.2, 0.1, 0.1]
+    // of the known ones near costs less than nothing, between more than that, and away more than their mean
+    expect([matched('zero', [near, near, away]), matched('mean', [near, near, away])]).toEqual([1, 1])
+    expect([matched('zero', [near, between, away]), matched('mean', [near, between, away])]).toEqual([0, 1])
+  })
+
   test('has no terms of boxes, and counts in what they are divided by', () => {
     const { matches, terms, gradients, normalizers } = criterion.compute(layer, known)
     const rest = matches.map(({ queryIndices, targetIndices }, image) => {
@@ -68,6 +103,17 @@ describe('hasBox: a target whose box is not known', () => {
     expect((await criterion.computeAsync(grouped, known)).loss).toBe(result.loss)
     const fixed = targets.map(() => ({ queryIndices: [], targetIndices: [] }))
     expect(criterion.compute({ ...grouped, matching: { fixed } }, known).loss).toBe(result.loss)
+  })
+
+  test('is said by a tensor of one axis or two', () => {
+    const expected = criterion.compute(layer, known).loss
+    for (const axes of [[], [1]]) {
+      const tensors = known.map(({ hasBox, ...target }) => {
+        const data = Int32Array.from(hasBox, Number)
+        return { ...target, hasBox: { data, shape: [data.length, ...axes] } as unknown as boolean[] }
+      })
+      expect(criterion.compute(layer, tensors).loss).toBe(expected)
+    }
   })
 
   test('is said by flags, one for each target', () => {

@@ -223,7 +223,21 @@ test('columns: those of labels and of no-object must be there, and at least one'
   const error = errorOf(() =>
     softmax.compute(layer(), [{ labels: [2, 5], boxes, columns: without(COLUMNS - 1) }, labelled[1]!, labelled[1]!]),
   )
-  expect(error.message).toMatch(/the column of no-object must be there/)
+  expect(error).toMatchObject({ code: 'RANGE', argument: 'targets[0].columns', image: 0 })
+  expect(error.message).toMatch(/the column of no-object must be there, got 0 at column \d+$/)
+  expect(error.message.endsWith(` ${COLUMNS - 1}`)).toBe(true)
+})
+
+test('positives: values of several classes do not go with the γ of softmax, which is named', () => {
+  const criterion = HungarianLoss.detr({ numClasses: COLUMNS - 1, classification: { gamma: 1.5 } })
+  const error = errorOf(() =>
+    criterion.compute(
+      layer(),
+      mapped.map((target) => scaled(target, 0.5)),
+    ),
+  )
+  expect(error).toMatchObject({ code: 'OPTION', argument: 'options.classification.gamma' })
+  expect(error.message).toMatch(/must be 0 where targets have values of several classes, got 1\.5$/)
 })
 
 test('computeAsync: has positives, columns and weights of its own', async () => {

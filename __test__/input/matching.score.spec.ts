@@ -136,8 +136,11 @@ describe('matching: by score, what cannot be is refused', () => {
     const layer = randomLayer(47, { images: 1, queries: 5 })
     const softmax = errorOf(() => HungarianLoss.detr({ numClasses: 4 }).compute({ ...layer, matching }, near))
     expect(softmax).toMatchObject({ code: 'OPTION', argument: 'outputs.matching.by' })
+    expect(softmax.message).toMatch(/must be absent with softmax classification, .*, got 'score'$/)
     const union = new HungarianLoss({ ...options, boxMatching: 'union' })
-    expect(errorOf(() => union.compute({ ...outputs, matching }, near))).toMatchObject({ code: 'OPTION' })
+    const united = errorOf(() => union.compute({ ...outputs, matching }, near))
+    expect(united).toMatchObject({ code: 'OPTION', argument: 'outputs.matching.by' })
+    expect(united.message).toMatch(/must be absent where geometric terms use the union matching, .*, got 'score'$/)
     const cost = [{ data: new Float32Array(10), shape: [5, 2] }]
     const added = errorOf(() => criterion.compute({ ...outputs, matching, cost }, near))
     expect(added).toMatchObject({ code: 'OPTION', argument: 'outputs.cost' })

@@ -11,6 +11,7 @@ const common = {
   normalizedSpans: true,
   pointFormat: 'xy',
   pointWeights: undefined,
+  pointSigmas: undefined,
   normalizedPoints: true,
   nonFinite: 'throw',
   cardinality: 'threshold',
@@ -206,7 +207,8 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
   const imageGate = name === 'sam3'
   const clampSizes = ['deimV2', 'rfDetr', 'rfDetrSeg', 'ecSeg'].includes(name)
   const boxEpsilonForm = ['rfDetr', 'rfDetrSeg'].includes(name) ? 'clamp' : 'add'
-  const ofBoxes = { clampSizes, l1Format, boxEpsilon, boxEpsilonForm, boxMatching }
+  const unknownBoxCost = name === 'maskDino' ? 'mean' : 'zero'
+  const ofBoxes = { unknownBoxCost, clampSizes, l1Format, boxEpsilon, boxEpsilonForm, boxMatching }
   const masks = { ...wholeMasks, ...MASKS[name as PresetName] }
   const options = { ...common, imageGate, masks, ...ofBoxes, classification, cost, weights, normalization }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss } from '../../src/index.ts'
-import { bitsOf, countsOf, errorOf, randomLayer, randomTargets } from '../support/helpers.ts'
+import { bitsOf, countsOf, errorOf, expectClose, randomLayer, randomTargets } from '../support/helpers.ts'
 
 const shape = { queries: 6, classes: 4, targets: [2, 3] }
 const outputs = randomLayer(11, shape)
@@ -35,17 +35,42 @@ describe('clampSizes: sides below 0', () => {
     const clamped = structuredClone(bad)
     clamped.boxes.data[2] = 0
     const criterion = HungarianLoss.rtDetr({ numClasses: 4, clampSizes })
-    const [found, expected] = [criterion.compute(bad, targets), criterion.compute(clamped, targets)]
-    expect(found.loss).toBe(expected.loss)
-    expect(found.nonFinite).toEqual(countsOf())
-    expect(bitsOf(found.gradients!.logits)).toBe(bitsOf(expected.gradients!.logits))
+    const { matches: matching } = criterion.compute(bad, targets)
+    const [found, expected] = [bad, clamped].map((own) => criterion.compute({ ...own, matching }, targets))
+    expect(found!.terms).toEqual({ ...expected!.terms, l1: found!.terms.l1 })
+    expect(found!.nonFinite).toEqual(countsOf())
+    expect(bitsOf(found!.gradients!.logits)).toBe(bitsOf(expected!.gradients!.logits))
   })
 
-  test('pass no gradient', () => {
-    const one = { logits: { data: [1], shape: [1, 1, 1] }, boxes: { data: [0.5, 0.5, -0.1, 0.2], shape: [1, 1, 4] } }
-    const target = [{ labels: [0], boxes: [0.4, 0.5, 0.2, 0.2] }]
-    const { gradients } = HungarianLoss.rtDetr({ numClasses: 1, clampSizes }).compute(one, target)
+  const logits = { data: [1], shape: [1, 1, 1] }
+  const target = [{ labels: [0], boxes: [0.4, 0.5, 0.2, 0.2] }]
+  const corners = [{ labels: [0], boxes: [0.3, 0.4, 0.5, 0.6] }]
+  const one = (box: number[]) => ({ logits, boxes: { data: box, shape: [1, 1, 4] } })
+
+  test('pass no gradient of the forms of IoU; of corners, the second one’s goes to the first', () => {
+    const weights = { l1: 0 }
+    const { gradients } = HungarianLoss.rtDetr({ numClasses: 1, clampSizes, weights }).compute(
+      one([0.55, 0.5, -0.1, 0.2]),
+      target,
+    )
     expect(gradients!.boxes[2]).toBe(0)
-    expect(gradients!.boxes[0]).not.toBe(0)
+    expect(gradients!.boxes[0]).toBeGreaterThan(0)
+    const byCorners = HungarianLoss.rtDetr({ numClasses: 1, clampSizes, weights, boxFormat: 'xyxy' })
+    const [found, there] = [
+      [0.55, 0.4, 0.4, 0.6],
+      [0.55, 0.4, 0.55, 0.6],
+    ].map((box) => byCorners.compute(one(box), corners).gradients!.boxes)
+    expect(found![2]).toBe(0)
+    expectClose(found![0]!, there![0]! + there![2]!, 1e-6)
+  })
+
+  test('are taken by L1 as they are, in cost and loss, and trained to be sides', () => {
+    const only = { class: 0, l1: 1, giou: 0 }
+    const criterion = HungarianLoss.rtDetr({ numClasses: 1, clampSizes, weights: only, cost: only })
+    const outputs = one([0.4, 0.5, -0.1, 0.2])
+    const { terms, gradients } = criterion.compute(outputs, target)
+    expectClose(terms.l1, 0.3, 1e-6)
+    expect([...gradients!.boxes]).toEqual([0, 0, -1, 0])
+    expectClose(criterion.cost(outputs, target).images[0]!.data[0]!, 0.3, 1e-6)
   })
 })

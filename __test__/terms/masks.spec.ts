@@ -7,6 +7,7 @@ import { hungarianLoss, lossGradients } from '../../src/tfjs.ts'
 import type { TensorOutputsWithoutBoxes } from '../../src/tfjs.ts'
 import {
   bitsOf,
+  countsOf,
   errorOf,
   expectAllClose,
   expectClose,
@@ -340,6 +341,23 @@ describe('masks', () => {
       const error = errorOf(() => run(change, targets))
       expect(error.argument).toBe(argument)
       expect(error.message).toMatch(message)
+    }
+  })
+
+  test('are compared at points that are finite, whatever is left out of predictions', () => {
+    const worst = HungarianLoss.mask2Former({ numClasses: 3, nonFinite: 'worst', masks: { points: 20 } })
+    const layer = layerOf(1)
+    for (const [field, shape] of [
+      ['maskCostPoints', [20, 2]],
+      ['maskLossPoints', [3, 20, 2]],
+    ] as const) {
+      const data = new Float32Array(shape.reduce<number>((product, size) => product * size, 1)).fill(0.5)
+      const call = () => worst.compute({ ...layer, [field]: { data, shape } }, TARGETS)
+      expect(call().nonFinite).toEqual(countsOf())
+      data[7] = NaN
+      const error = errorOf(call)
+      expect(error).toMatchObject({ code: 'NON_FINITE', argument: `outputs.${field}` })
+      expect(error.message).toMatch(/NaN at .*point 3, coordinate 1/)
     }
   })
 

@@ -117,8 +117,9 @@ describe.each(Object.keys(PRESETS) as PresetName[])('resolveOption: the preset %
       ['normalization', normalization],
       ...Object.entries(rest.masks ?? {}).map(([key, value]) => [`masks.${key}`, value] as const),
     ])
-    const { boxEpsilonForm, clampSizes, l1Format, imageGate, classNumbers = {}, classCost = {} } = rest
+    const { boxEpsilonForm, clampSizes, unknownBoxCost, l1Format, imageGate, classNumbers = {}, classCost = {} } = rest
     if (boxEpsilonForm !== undefined) own.set('boxEpsilonForm', boxEpsilonForm)
+    if (unknownBoxCost !== undefined) own.set('unknownBoxCost', unknownBoxCost)
     if (l1Format !== undefined) own.set('l1Format', l1Format)
     if (imageGate !== undefined) own.set('imageGate', imageGate)
     // where the loss is focal, the cost has its α
@@ -154,6 +155,7 @@ const WORDS: ReadonlyArray<[string, object]> = [
   ['cost.labels', { sum: true, mean: true, 'all-columns': true } satisfies Words<ResolvedOptions['cost']['labels']>],
   ['ignore.overlap', { iof: true, iou: true } satisfies Words<ResolvedOptions['ignore']['overlap']>],
   ['boxEpsilonForm', { add: true, clamp: true } satisfies Words<ResolvedOptions['boxEpsilonForm']>],
+  ['unknownBoxCost', { zero: true, mean: true } satisfies Words<ResolvedOptions['unknownBoxCost']>],
   ['boxFormat', { cxcywh: true, xyxy: true } satisfies Words<ResolvedOptions['boxFormat']>],
   ['pointFormat', { xy: true, xyz: true } satisfies Words<ResolvedOptions['pointFormat']>],
   ['spanFormat', { cxw: true, xx: true } satisfies Words<ResolvedOptions['spanFormat']>],

@@ -213,13 +213,12 @@ describe('points', () => {
       criterion.options.weights.class * withBoxes.terms.class + 10 * withBoxes.terms.pointL1!,
       1e-12,
     )
-    const alone = () => criterion.compute({ logits, points }, TARGETS)
-    if (kind === 'softmax' || kind === 'focal') {
-      expect(alone().terms).toEqual({ ...withBoxes.terms, l1: undefined, giou: undefined })
-    } else {
-      // which ask how well boxes agree
-      expect(errorOf(alone)).toMatchObject({ code: 'DTYPE', argument: 'outputs.boxes' })
-    }
+    const alone = criterion.compute({ logits, points }, TARGETS)
+    // some kinds ask how well pairs agree, which the points say where there are no boxes
+    const asks = kind !== 'softmax' && kind !== 'focal'
+    const own = asks ? { class: alone.terms.class } : {}
+    expect(alone.terms).toEqual({ ...withBoxes.terms, l1: undefined, giou: undefined, ...own })
+    expect(alone.terms.class === withBoxes.terms.class).toBe(!asks)
   })
 
   test('of auxiliary layers and of all parts have their own terms and gradients', () => {
@@ -553,5 +552,166 @@ describe('points', () => {
     pointWeights[0] = 9
     expect(options.pointWeights).toEqual([1, 2, 3])
     expect(Object.isFrozen(options.pointWeights)).toBe(true)
+  })
+
+  test('have sigmas of their number, and areas that are not below 0', () => {
+    const fewer = errorOf(() => run({}, TARGETS, { pointSigmas: [0.1, 0.2] }))
+    expect(fewer).toMatchObject({ code: 'SHAPE', argument: 'outputs.points' })
+    expect(fewer.message).toMatch(
+      /expected shape \[2, 5, 2, 2\], got \[2, 5, 3, 2\]; options.pointSigmas has 2 numbers/,
+    )
+    const both = errorOf(() => run({}, TARGETS, { pointSigmas: [1, 1, 1], pointWeights: [1, 1] }))
+    expect(both).toMatchObject({ code: 'OPTION', argument: 'options.pointSigmas' })
+    expect(both.message).toMatch(/one number for each point, of which pointWeights has 2, got 3/)
+    const withAreas = (...pointAreas: unknown[]) => [
+      { ...TARGETS[0]!, pointAreas: pointAreas.slice(0, 2) },
+      { ...TARGETS[1]!, pointAreas: pointAreas.slice(2) },
+    ]
+    expect(run({}, withAreas(0, 0.25, 1)).loss).toBe(run().loss)
+    const negative = errorOf(() => run({}, withAreas(0.5, -0.5, 1)))
+    expect(negative).toMatchObject({ code: 'RANGE', argument: 'targets[0].pointAreas', image: 0, target: 1 })
+    expect(negative.message).toMatch(/target 1 has -0.5 at area 0; an area must be from 0 to 1, the image's/)
+    const pixels = errorOf(() => run({}, withAreas(0.5, 0.5, 5000)))
+    expect(pixels.message).toMatch(/pixels\? divide by its width times its height/)
+    expect(run({}, withAreas(0.5, 0.5, 5000), { normalizedPoints: false }).loss).toBe(run().loss)
+    expect(errorOf(() => run({}, withAreas(0.5, 0.5, NaN)))).toMatchObject({ code: 'NON_FINITE', image: 1, target: 0 })
+    expect(errorOf(() => run({}, withAreas(0.5, 0.5)))).toMatchObject({ argument: 'targets[1].pointAreas' })
+  })
+})
+
+describe('similarity of points:', () => {
+  const areas = [[0.2, 0.05], [0.1]]
+  const [targets, plain] = [TARGETS.map((target, image) => ({ ...target, pointAreas: areas[image]! })), TARGETS]
+  const quality = { kind: 'varifocal' as const }
+
+  /** By hand. */
+  function similarity(p: ArrayLike<number>, t: number[], visibility: number[], area: number, sigmas: number[]): number {
+    const known = visibility.flatMap((v, k) => (v > 0 ? [k] : []))
+    const of = (k: number) => {
+      const squared = (p[2 * k]! - t[2 * k]!) ** 2 + (p[2 * k + 1]! - t[2 * k + 1]!) ** 2
+      return Math.exp(-squared / (2 * (2 * sigmas[k]!) ** 2 * area))
+    }
+    return known.reduce((sum, k) => sum + of(k), 0) / known.length
+  }
+
+  /** What a class term of varifocal loss would be. */
+  function classOf(
+    matches: ReadonlyArray<{ queryIndices: ArrayLike<number>; targetIndices: ArrayLike<number> }>,
+    sigmas: number[],
+    areaOf: (image: number, target: number) => number,
+  ): number {
+    const { logits, points } = layerOf(1)
+    let sum = 0
+    for (let row = 0; row < IMAGES * QUERIES; row++) {
+      const image = Math.floor(row / QUERIES)
+      const { queryIndices, targetIndices } = matches[image]!
+      const place = Array.from(queryIndices).indexOf(row % QUERIES)
+      const target = place < 0 ? undefined : targetIndices[place]!
+      for (let column = 0; column < 4; column++) {
+        const x = logits.data[4 * row + column]!
+        const p = 1 / (1 + Math.exp(-x))
+        if (target !== undefined && TARGETS[image]!.labels[target] === column) {
+          const own = points.data.subarray(6 * row, 6 * row + 6)
+          const { points: all, visibility } = TARGETS[image]!
+          const q = similarity(own, all[target]!.flat(), visibility[target]!, areaOf(image, target), sigmas)
+          sum -= q * (q * Math.log(p) + (1 - q) * Math.log(1 - p))
+        } else {
+          sum -= 0.75 * p ** 2 * Math.log(1 - p)
+        }
+      }
+    }
+    return sum / 3
+  }
+
+  test('is the quality of a pair, by sigmas and areas', () => {
+    for (const sigmas of [undefined, [0.1, 0.3, 0.7]]) {
+      const options = { classification: quality, pointSigmas: sigmas }
+      const { terms, matches } = run({}, targets, options)
+      expectClose(
+        terms.class,
+        classOf(matches, sigmas ?? [1 / 3, 1 / 3, 1 / 3], (image, i) => areas[image]![i]!),
+        1e-6,
+      )
+      const { gradients } = run({}, targets, { ...options, weights: { class: 1, l1: 0, giou: 0, pointL1: 0 } })
+      expect(gradients.points.every((slope) => slope === 0)).toBe(true)
+    }
+  })
+
+  test('is measured by a share of the box around the known points without areas', () => {
+    const { terms, matches } = run({}, plain, { classification: quality })
+    const area = (image: number, target: number) => {
+      const known = TARGETS[image]!.points[target]!.filter((_, k) => TARGETS[image]!.visibility[target]![k]! > 0)
+      const side = (axis: number) => {
+        const values = known.map((point) => point[axis]!)
+        return Math.max(...values) - Math.min(...values)
+      }
+      return 0.53 * side(0) * side(1) + Number.EPSILON
+    }
+    expectClose(terms.class, classOf(matches, [1 / 3, 1 / 3, 1 / 3], area), 1e-6)
+  })
+
+  test('is COCO’s where there are 17 points', () => {
+    const sigmas = [26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89].map((sigma) => sigma / 1000)
+    const random = randomNumbers(17)
+    const points = { data: Float32Array.from({ length: 4 * 34 }, random), shape: [1, 4, 17, 2] }
+    const layer = { logits: { data: new Float32Array(16).fill(-1), shape: [1, 4, 4] }, points }
+    const target = [
+      { labels: [1], points: [Array.from(points.data.subarray(0, 34), (x) => 0.9 * x)], pointAreas: [0.3] },
+    ]
+    const of = (options: object) => criterionOf({ classification: quality, ...options }).compute(layer, target)
+    expect(of({}).terms.class).toBe(of({ pointSigmas: sigmas }).terms.class)
+    expect(of({}).terms.class).not.toBe(of({ pointSigmas: sigmas.map(() => 1 / 17) }).terms.class)
+  })
+
+  test('takes part in costs that ask how well pairs agree, and in pairs by score', () => {
+    const product = criterionOf({
+      classification: quality,
+      cost: { classForm: 'product', power: 1, ...flat, pointL1: 0 },
+    })
+    const { data } = product.cost(layerOf(1), targets).images[1]!
+    const { logits, points } = layerOf(1)
+    for (let query = 0; query < QUERIES; query++) {
+      const row = QUERIES + query
+      const own = points.data.subarray(6 * row, 6 * row + 6)
+      const { points: all, visibility } = TARGETS[1]!
+      const q = similarity(own, all[0]!.flat(), visibility[0]!, 0.1, [1 / 3, 1 / 3, 1 / 3])
+      expectClose(data[query]!, (-2 * q) / (1 + Math.exp(-logits.data[4 * row + 1]!)), 1e-5)
+    }
+    const matching = { by: 'score', class: 0, overlap: 1, topK: 1, threshold: 0 }
+    const { matches } = run({ matching }, targets, { classification: quality })
+    const near = Array.from({ length: QUERIES }, (_, query) => {
+      const own = points.data.subarray(6 * (QUERIES + query), 6 * (QUERIES + query) + 6)
+      return similarity(own, TARGETS[1]!.points[0]!.flat(), TARGETS[1]!.visibility[0]!, 0.1, [1 / 3, 1 / 3, 1 / 3])
+    })
+    expect([...matches[1]!.queryIndices]).toEqual([near.indexOf(Math.max(...near))])
+  })
+
+  test('leaves the agreement to boxes where there are any', () => {
+    const weights = { l1: 5, giou: 2, pointL1: 10 }
+    const { boxes } = randomLayer(5, { images: IMAGES, queries: QUERIES, classes: 4 })
+    const boxed = targets.map((target) => ({ ...target, boxes: target.labels.map(() => [0.5, 0.5, 0.2, 0.2]) }))
+    const of = (options: object) =>
+      criterionOf({ classification: quality, cost: weights, weights, ...options }).compute(
+        { ...layerOf(1), boxes },
+        boxed,
+      )
+    expect(of({}).loss).toBe(of({ pointSigmas: [9, 9, 9] }).loss)
+  })
+
+  test('goes with computeAsync and TensorFlow.js', async () => {
+    const criterion = criterionOf({ classification: quality, pointSigmas: [0.1, 0.2, 0.3] })
+    const expected = criterion.compute(layerOf(1), targets)
+    expect((await criterion.computeAsync(layerOf(1), targets)).loss).toBe(expected.loss)
+    await tf.setBackend('cpu')
+    const { logits, points } = layerOf(1)
+    const [logitTensor, pointTensor] = [logits, points].map(({ data, shape }) => tf.tensor(data.slice(), shape))
+    const tensors = targets.map((target) => ({
+      labels: tf.tensor(target.labels, undefined, 'int32'),
+      points: tf.tensor(target.points),
+      visibility: tf.tensor(target.visibility, undefined, 'int32'),
+      pointAreas: tf.tensor(target.pointAreas),
+    }))
+    const result = await lossGradients(criterion, { logits: logitTensor!, points: pointTensor! }, tensors)
+    expect(result.gradients).toEqual(expected.gradients)
   })
 })

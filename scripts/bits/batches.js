@@ -170,6 +170,24 @@ const LATER = [
     { options: { weights: { maskFocal: 0, maskDice: 0 }, classification: { normalization: 'num-kept-queries' } } },
     withPresence,
   ],
+  ['detr', 'plain', { options: { unknownBoxCost: 'mean' } }, withoutBoxes],
+  ['dino', 'everything', { isSpoilt: true, options: { unknownBoxCost: 'mean', nonFinite: 'worst' } }, withoutBoxes],
+  [
+    'maskDino',
+    'plain',
+    { options: { masks: { points: 50 } } },
+    (value) => toMasks({ isBeside: true })(withoutBoxes(value)),
+  ],
+  ...[
+    ['rtDetr', 'everything', { options: { pointSigmas: [0.1, 0.3] }, hasVisibility: true }],
+    ['alignDetr', 'one to many', { hasAreas: true }],
+    ['rankDetr', 'plain', { options: { cost: { classForm: 'product' } }, hasAreas: true, hasVisibility: true }],
+    ['stableDino', 'groups', { options: { pointFormat: 'xyz' }, hasAreas: true }],
+  ].map(([preset, structure, { options, ...variant }]) => {
+    const own = { l1: 0, giou: 0, pointL1: 5 }
+    const all = { ...options, cost: { ...options?.cost, ...own }, weights: own }
+    return [preset, structure, { ...variant, options: all }, (value) => toPoints(value, { ...variant, options: all })]
+  }),
 ]
 
 /** Options of softmax alone, and of the sigmoid kinds. */
@@ -256,6 +274,7 @@ function toPoints(value, variant) {
     else {
       if (variant.isBeside) made.boxes = inner
       made.points = Array.isArray(inner) ? inner.map(rowOf) : pointsOf(inner, rowOf)
+      if (variant.hasAreas && Array.isArray(inner)) made.pointAreas = inner.map(([, , w, h]) => w * h)
       if (variant.hasVisibility && Array.isArray(inner)) made.visibility = inner.map((_, i) => [i % 3, (i + 1) % 3])
     }
   }
@@ -265,6 +284,12 @@ function toPoints(value, variant) {
 function pointsOf({ data, shape }, rowOf) {
   const rows = Array.from({ length: data.length / 4 }, (_, i) => rowOf(data.subarray(4 * i, 4 * i + 4)))
   return { data: Float32Array.from(rows.flat()), shape: [...shape.slice(0, -1), rowOf([]).length] }
+}
+
+/** A batch in which the boxes of some targets are not known. */
+function withoutBoxes(value) {
+  if (!Array.isArray(value)) return value
+  return value.map((target, image) => ({ ...target, hasBox: target.boxes.map((_, i) => (i + image) % 3 > 0) }))
 }
 
 /** Height and width of masks that are predicted, of those of targets, and how many features a pixel has. */

@@ -310,7 +310,8 @@ export class HungarianLoss {
 
   /**
    * Mask DINO (Li et al. 2023; IDEA-Research/MaskDINO, `maskdino.py`): focal; cost and weights 4 of the class, 5 and 2 of the
-   * boxes, ε 1e-6, and 5 each of the masks' cross-entropy and dice, as in Mask2Former.
+   * boxes, ε 1e-6, and 5 each of the masks' cross-entropy and dice, as in Mask2Former. Its panoptic option `PANO_BOX_LOSS` leaves
+   * the boxes of stuff out: give targets `hasBox`, false for stuff.
    */
   static maskDino(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'maskDino')

@@ -393,6 +393,8 @@ function checkTensorShape(tensor: unknown, { given, size, axes }: RowCounts, arg
   const shape = shapeOf(tensor, argument)
   const expected = axes !== undefined && shape.length > 2 ? [given, ...axes] : [given, size]
   if (shape.length === expected.length && shape.every((size, i) => size === expected[i])) return
+  // one number for each, such as flags, needs no axis of its own
+  if (size === 1 && shape.length === 1 && shape[0] === given) return
   // targets have no axis of images, but one of themselves
   const isRow = shape.length === 1 && given === 1 && shape[0] === size
   const hint = isRow ? `; a row for each target: give it the shape ${showShape(expected)}` : shapeHint(shape, expected)

@@ -1,6 +1,6 @@
 /**
- * Masks as polygons, drawn exactly as pycocotools draws them: the boundary is followed in steps of a fifth of a pixel, and a pixel lies
- * within where an odd number of crossings of its column's centre lie above it.
+ * Masks as polygons, drawn exactly as pycocotools draws them: the boundary goes in steps of a fifth of a pixel, and a pixel lies within
+ * where an odd number of crossings of its column's centre lie above it.
  *
  * Source: cocodataset/cocoapi, `common/maskApi.c` (`rleFrPoly`, `rleMerge`).
  */
@@ -12,7 +12,7 @@ import { show } from '../common/validate.ts'
 import { paintRun } from './run-length.ts'
 import type { ReadSize } from './size.ts'
 
-/** Coordinates beyond are no pixels, and their boundary would take seconds to follow. */
+/** Coordinates beyond are no pixels. */
 const MAX_COORDINATE = 2 ** 24
 
 const RULE = 'must be [x0, y0, x1, y1, …], at least three points'
@@ -67,47 +67,68 @@ export function paintPolygon(polygon: readonly number[], size: ReadSize, pixels:
   }
 }
 
-/** Steps of the boundary in a pixel. */
+/** Steps of the boundary in a pixel, and the step before its centre. */
 const SCALE = 5
+const BEFORE_CENTRE = 2
 
 /** Where a polygon begins or ends, as pixels counted down the columns, ascending. */
-function crossingsOf(polygon: readonly number[], { height, width }: ReadSize): Uint32Array {
+function crossingsOf(polygon: readonly number[], size: ReadSize): Uint32Array {
   const points = Array.from(polygon, (coordinate) => Math.trunc(SCALE * coordinate + 0.5))
   const crossings: number[] = []
-  let [lastU, lastV, isFirst] = [0, 0, true]
   for (let i = 0; i < points.length; i += 2) {
     const next = (i + 2) % points.length
-    followEdge(
+    crossColumns(
       points[i] as number,
       points[i + 1] as number,
       points[next] as number,
       points[next + 1] as number,
-      (u, v) => {
-        if (!isFirst && u !== lastU) {
-          const x = ((u < lastU ? u : u - 1) + 0.5) / SCALE - 0.5
-          if (Number.isInteger(x) && x >= 0 && x <= width - 1) {
-            const y = (Math.min(v, lastV) + 0.5) / SCALE - 0.5
-            crossings.push(x * height + Math.ceil(Math.min(Math.max(y, 0), height)))
-          }
-        }
-        ;[lastU, lastV, isFirst] = [u, v, false]
-      },
+      size,
+      crossings,
     )
   }
   return Uint32Array.from(crossings).sort()
 }
 
-/** Visits the points of an edge, one for each step along the axis on which it is longer. */
-function followEdge(x0: number, y0: number, x1: number, y1: number, visit: (u: number, v: number) => void): void {
+/**
+ * Where an edge crosses the centres of columns. It has a point for each step along the axis on which it is longer, of which those are
+ * looked for that lie on either side of a centre: so it takes time by the columns, however far the edge goes.
+ */
+function crossColumns(
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+  { height, width }: ReadSize,
+  crossings: number[],
+): void {
   const [dx, dy] = [Math.abs(x1 - x0), Math.abs(y1 - y0)]
   const isFlat = dx >= dy
-  const isFlipped = isFlat ? x0 > x1 : y0 > y1
-  const [xs, ys, xe, ye] = isFlipped ? [x1, y1, x0, y0] : [x0, y0, x1, y1]
+  const [xs, ys, xe, ye] = (isFlat ? x0 > x1 : y0 > y1) ? [x1, y1, x0, y0] : [x0, y0, x1, y1]
   const length = isFlat ? dx : dy
   const slope = length === 0 ? 0 : (isFlat ? ye - ys : xe - xs) / length
-  for (let d = 0; d <= length; d++) {
-    const t = isFlipped ? length - d : d
-    if (isFlat) visit(xs + t, Math.trunc(ys + slope * t + 0.5))
-    else visit(Math.trunc(xs + slope * t + 0.5), ys + t)
+  const first = Math.max(0, Math.ceil((Math.min(xs, xe) - BEFORE_CENTRE) / SCALE))
+  const last = Math.min(width - 1, Math.floor((Math.max(xs, xe) - BEFORE_CENTRE - 1) / SCALE))
+  for (let x = first; x <= last; x++) {
+    const before = SCALE * x + BEFORE_CENTRE
+    const step = isFlat ? before + 1 - xs : stepBeyond(before, xs, slope, length)
+    const [v, lastV] = isFlat ? [across(ys, slope, step), across(ys, slope, step - 1)] : [ys + step, ys + step - 1]
+    const y = (Math.min(v, lastV) + 0.5) / SCALE - 0.5
+    crossings.push(x * height + Math.ceil(Math.min(Math.max(y, 0), height)))
   }
+}
+
+/** Where an edge is across the axis on which it is longer, after so many steps. */
+function across(start: number, slope: number, step: number): number {
+  return Math.trunc(start + slope * step + 0.5)
+}
+
+/** The first step of a steep edge on the other side of a centre, by halving: its points never turn back. */
+function stepBeyond(before: number, start: number, slope: number, length: number): number {
+  let [near, beyond] = [0, length]
+  while (beyond - near > 1) {
+    const middle = Math.floor((near + beyond) / 2)
+    if (across(start, slope, middle) > before === slope > 0) beyond = middle
+    else near = middle
+  }
+  return beyond
 }

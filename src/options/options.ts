@@ -37,7 +37,8 @@ export interface HungarianLossOptions extends FamilyOptions {
    * What to do with NaN and infinities in the predictions: `'throw'` names the first; `'worst'` gives such a query a cost
    * above every other of its image, so that it is matched last, leaves it out of the loss, and counts it. Left out, here and
    * for `ignore`, means out of the class term's divisor too, and of the union matching: the loss is that of the batch
-   * without these queries. N stays the number of targets, whether or not they find a query. Default: `'throw'`.
+   * without these queries. N stays the number of targets, whether or not they find a query. What is given rather than predicted,
+   * such as targets, weights, added costs and the points of masks, is refused either way. Default: `'throw'`.
    */
   readonly nonFinite?: 'throw' | 'worst' | undefined
   /**

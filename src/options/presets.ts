@@ -159,6 +159,7 @@ export const PRESETS = {
     cost: { ...terms(4), ...BCE_AND_DICE },
     weights: { ...terms(4), ...BCE_AND_DICE },
     boxEpsilon: 1e-6,
+    unknownBoxCost: 'mean',
     masks: BY_POINTS,
   }),
   rfDetrSeg: preset({

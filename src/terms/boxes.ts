@@ -101,9 +101,10 @@ export interface BoxOptions {
    */
   readonly boxEpsilonForm?: 'add' | 'clamp' | undefined
   /**
-   * Whether predicted widths and heights below 0 count as 0 (corners: a second corner before the first counts as the
-   * first), rather than being refused. As with any clamp they pass no gradient: that of the size is 0, and that of a second
-   * corner goes to the first. Default: the preset's, true for `deimV2`, `rfDetr`, `rfDetrSeg` and `ecSeg`.
+   * Whether predicted widths and heights below 0 count as 0 in the forms of IoU (corners: a second corner before the first
+   * counts as the first), rather than being refused. As with any clamp they then pass no gradient: that of the size is 0, and that
+   * of a second corner goes to the first. L1 takes them as they are, in cost and loss, and so trains them to be sides again. Default:
+   * the preset's, true for `deimV2`, `rfDetr`, `rfDetrSeg` and `ecSeg`.
    */
   readonly clampSizes?: boolean | undefined
   /** Whether target boxes must lie in [0, 1]. Set to false for pixels. Default: true. */
@@ -113,6 +114,12 @@ export interface BoxOptions {
    * preset's, which is `'xyxy'` for OWL-ViT alone; otherwise `boxFormat`.
    */
   readonly l1Format?: 'cxcywh' | 'xyxy' | undefined
+  /**
+   * What a target whose box is not known costs in the terms of boxes: `'zero'`, or `'mean'`, what the queries of the image cost on
+   * average with the targets whose boxes are known, and 0 where there are none. Either is the same for all queries, so that it
+   * decides something where targets outnumber queries alone. Default: the preset's, `'mean'` for `maskDino` alone.
+   */
+  readonly unknownBoxCost?: 'zero' | 'mean' | undefined
   /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */
   readonly ignore?: IgnoreOptions | undefined
   /**
@@ -133,12 +140,14 @@ export interface ResolvedBoxOptions {
   readonly boxEpsilon: number
   /** Which of the two it is. */
   readonly boxEpsilonForm: 'add' | 'clamp'
-  /** Whether predicted sides below 0 count as 0. */
+  /** Whether predicted sides below 0 count as 0 in the forms of IoU. */
   readonly clampSizes: boolean
   /** Whether target boxes must lie in [0, 1]. */
   readonly normalizedBoxes: boolean
   /** What `l1` compares in the loss. */
   readonly l1Format: 'cxcywh' | 'xyxy'
+  /** What a target whose box is not known costs in the terms of boxes. */
+  readonly unknownBoxCost: 'zero' | 'mean'
   /** When an unmatched query lies on an ignored target. */
   readonly ignore: ResolvedIgnore
   /** Which pairs the box terms use. */
@@ -155,6 +164,8 @@ export interface BoxPreset {
   readonly boxEpsilonForm?: 'add' | 'clamp' | undefined
   /** False where it is absent. */
   readonly clampSizes?: boolean | undefined
+  /** `'zero'` where it is absent. */
+  readonly unknownBoxCost?: 'zero' | 'mean' | undefined
 }
 
 const NAMES: ForeignNames = new Map<string, readonly string[]>([
@@ -219,6 +230,7 @@ export const BOXES: Family<BoxTypes> = {
     'clampSizes',
     'normalizedBoxes',
     'l1Format',
+    'unknownBoxCost',
     'ignore',
     'boxMatching',
   ],
@@ -240,6 +252,7 @@ export function resolveBoxOptions(given: Unchecked<BoxOptions>, preset: BoxPrese
     clampSizes: resolveOption('clampSizes', given.clampSizes, { usual: preset.clampSizes }),
     normalizedBoxes: resolveOption('normalizedBoxes', given.normalizedBoxes),
     l1Format: resolveOption('l1Format', given.l1Format, { usual: preset.l1Format ?? boxFormat }),
+    unknownBoxCost: resolveOption('unknownBoxCost', given.unknownBoxCost, { usual: preset.unknownBoxCost }),
     ignore: resolveGroup('ignore', given.ignore),
     boxMatching: checkWord(given.boxMatching, ['layer', 'union'], preset.boxMatching, 'options.boxMatching'),
   }

@@ -164,7 +164,7 @@ export interface SigmoidOptions extends SigmoidDivisor {
   readonly probabilityPower?: number | undefined
   /** b, 0 to 100. Default: 1. */
   readonly qualityPower?: number | undefined
-  /** q: the IoU of the matched boxes or spans, or `'giou'`, their (GIoU + 1)/2. Default: `'iou'`. */
+  /** q: the IoU of the matched boxes or spans, or `'giou'`, their (GIoU + 1)/2; of points their similarity either way. Default: `'iou'`. */
   readonly quality?: 'iou' | 'giou' | undefined
   /** The least t, 0 to 1. Default: 0. */
   readonly minQuality?: number | undefined

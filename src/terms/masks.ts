@@ -39,7 +39,7 @@ export interface MaskOutputs {
   readonly maskBias?: TensorLike | undefined
   /**
    * `[P, 2]` or `[B, P, 2]`: the points of the cost as x and y from 0 to 1, where that is over points, in place of those that
-   * are drawn from `maskSeed`.
+   * are drawn from `maskSeed`. They are finite, whatever `nonFinite` says of predictions.
    */
   readonly maskCostPoints?: TensorLike | undefined
   /**
@@ -97,7 +97,7 @@ export interface MaskCounts {
   readonly maskQueries: number
   /** Biases that were, counted for each image. */
   readonly maskBias: number
-  /** Coordinates of points that were, counted for each image. */
+  /** 0: points are given, as targets are, and refused where they are not finite. */
   readonly maskCostPoints: number
   /** Likewise of the pairs' points. */
   readonly maskLossPoints: number

@@ -1,8 +1,10 @@
 /**
- * The term of points, such as keypoints or the vertices of a line: L1 over those that are visible.
+ * The term of points, such as keypoints or the vertices of a line: L1 over those that are visible; and how well these agree, by
+ * object keypoint similarity.
  *
  * Source: Yang et al. 2023, "ED-Pose"; Liu et al. 2023, "GroupPose" (Michel-liu/GroupPose, `keypoint_loss.py`); without visibility
- * Liao et al. 2023, "MapTR" (hustvl/MapTR, `map_loss.py`); with weights Wang et al. 2021, "DETR3D" (`detr3d_head.py`).
+ * Liao et al. 2023, "MapTR" (hustvl/MapTR, `map_loss.py`); with weights Wang et al. 2021, "DETR3D" (`detr3d_head.py`). Similarity: Lin et
+ * al. 2014, "Microsoft COCO" (cocodataset/cocoapi, `cocoeval.py`).
  */
 import type { TargetRows, TensorLike } from '../common/tensors.ts'
 import type { ForeignNames } from '../common/words.ts'
@@ -47,6 +49,12 @@ export interface PointTarget {
    * for the others. All images with targets have it, or none. Default: all are known.
    */
   readonly visibility?: Visibility | undefined
+  /**
+   * `[n]`: the area of each target in the square of the points' unit, 0 to 1e18, which decides how far points may be off: with
+   * `normalizedPoints`, COCO's `area` divided by the image's width times its height, 0 to 1. All images with targets have it, or none. Default: 0.53
+   * of the box around the target's known points.
+   */
+  readonly pointAreas?: ArrayLike<number> | undefined
 }
 
 /** The gradient of the term of points. */
@@ -70,6 +78,13 @@ export interface PointOptions {
    * Default: 1 for all.
    */
   readonly pointWeights?: ArrayLike<number> | undefined
+  /**
+   * `[K]`: σ of each point, 0 to 1e12, by which it agrees well or not, exp(-d² / (2 (2σ)² · area)) at the distance d; their mean over the known
+   * points is COCO's object keypoint similarity. The class term takes it as the quality of a pair, where it asks for one and the
+   * layer has no boxes; a target without a known point agrees fully. It passes no gradient. Default: COCO's for 17 points, otherwise
+   * 1 / K, as Ultralytics has it.
+   */
+  readonly pointSigmas?: ArrayLike<number> | undefined
   /** Whether target points must lie in [0, 1]. Set to false for pixels or metres. Default: true. */
   readonly normalizedPoints?: boolean | undefined
 }
@@ -80,6 +95,8 @@ export interface ResolvedPointOptions {
   readonly pointFormat: 'xy' | 'xyz'
   /** A weight for each point, or for each coordinate; undefined for 1. */
   readonly pointWeights: readonly number[] | undefined
+  /** σ of each point; undefined for COCO's of 17 points, or 1 / K. */
+  readonly pointSigmas: readonly number[] | undefined
   /** Whether target points must lie in [0, 1]. */
   readonly normalizedPoints: boolean
 }
@@ -95,21 +112,23 @@ const NAMES: ForeignNames = new Map<string, readonly string[]>([
 /** How many coordinates a point has. */
 const dimensions = ({ pointFormat }: ResolvedPointOptions): number => pointFormat.length
 
-/** The columns of `given` that make whole points, as many as there are weights for. */
+/** The columns of `given` that make whole points, as many as there are sigmas or weights for. */
 function columnsOf(options: ResolvedPointOptions, given: number): number {
-  const [size, weights] = [dimensions(options), options.pointWeights?.length]
+  const [size, weights, sigmas] = [dimensions(options), options.pointWeights?.length, options.pointSigmas?.length]
+  if (sigmas !== undefined) return sigmas * size
   if (weights !== undefined && weights !== given) return weights * size
   return Math.max(Math.ceil(given / size), 1) * size
 }
 
 /** What may be behind the sizes of a row that does not fit. */
 function hintOf(options: ResolvedPointOptions, row: readonly number[]): string | undefined {
-  const [size, weights] = [dimensions(options), options.pointWeights?.length]
+  const [size, weights, sigmas] = [dimensions(options), options.pointWeights?.length, options.pointSigmas?.length]
   const last = row[row.length - 1] as number
   if (row.length > 1 && last !== size) {
     return last === 2 || last === 3 ? `; points of ${last} coordinates need pointFormat: '${'xyz'.slice(0, last)}'` : ''
   }
   if (row.includes(0)) return '; there must be at least one point'
+  if (sigmas !== undefined) return `; options.pointSigmas has ${sigmas} numbers, for each point one`
   if (weights !== undefined)
     return `; options.pointWeights has ${weights} weights, for each point or for each coordinate`
   return last % size === 0 ? undefined : `; a row has ${size} numbers for each point`
@@ -155,8 +174,14 @@ export const POINTS: Family<PointTypes> = {
       noun: 'rows',
       takesFlags: true,
     },
+    {
+      name: 'pointAreas',
+      of: ({ pointAreas }) => pointAreas,
+      columns: (_, widthOf) => (widthOf('points') > 0 ? 1 : 0),
+      noun: 'areas',
+    },
   ],
-  options: ['pointFormat', 'pointWeights', 'normalizedPoints'],
+  options: ['pointFormat', 'pointWeights', 'pointSigmas', 'normalizedPoints'],
   resolve: resolvePointOptions,
   foreign: NAMES,
   foreignFields: {
@@ -170,6 +195,7 @@ export function resolvePointOptions(given: Unchecked<PointOptions>): ResolvedPoi
   return {
     pointFormat: resolveOption('pointFormat', given.pointFormat),
     pointWeights: resolveOption('pointWeights', given.pointWeights),
+    pointSigmas: resolveOption('pointSigmas', given.pointSigmas),
     normalizedPoints: resolveOption('normalizedPoints', given.normalizedPoints),
   }
 }

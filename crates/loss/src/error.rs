@@ -137,7 +137,7 @@ pub enum Error {
     /// The weight of a term is outside its range.
     Weight { of: WeightOf, term: &'static str, rule: &'static str, value: f64 },
     /// A property of a part is outside its range.
-    Part { part: usize, property: &'static str, rule: &'static str, value: f64 },
+    Part { part: usize, property: &'static str, rule: &'static str, value: Value },
     /// A normaliser is outside its range.
     Normalizer { name: &'static str, rule: &'static str, value: f64 },
     /// An array has another length than its shape says.
@@ -154,8 +154,10 @@ pub enum Error {
     Positive { place: TargetPlace, column: i32, value: f32 },
     /// With softmax classification, the values of a target's labels sum to more than 1.
     PositiveSum { place: TargetPlace, value: f64 },
-    /// The flags of an image's columns are none, or lack a column that must be there.
+    /// The flags of an image's columns are none.
     Columns { image: usize, rule: &'static str, value: usize },
+    /// An image has not the column of no-object.
+    AbsentNoObject { image: usize, column: usize },
     /// A label names a column that the image has not.
     AbsentColumn { place: TargetPlace, value: i32 },
     /// The weight of a target or of a query is outside its range.
@@ -190,6 +192,28 @@ pub enum Value {
     Word(String),
 }
 
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Number(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Word(value.to_owned())
+    }
+}
+
+/// As messages have it.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(value) => write!(f, "{value}"),
+            Self::Word(value) => write!(f, "'{value}'"),
+        }
+    }
+}
+
 impl Error {
     /// What memory that is refused means for a part, or for the whole batch.
     pub(crate) fn refused(part: Option<usize>) -> impl FnOnce(lsap::Error) -> Self {
@@ -203,11 +227,9 @@ impl Error {
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
-            Self::Option { rule, value: Value::Number(value), .. } => format!("must be {rule}, got {value}"),
-            Self::Option { rule, value: Value::Word(value), .. } => format!("must be {rule}, got '{value}'"),
-            Self::Weight { rule, value, .. }
-            | Self::Part { rule, value, .. }
-            | Self::Normalizer { rule, value, .. } => {
+            Self::Option { rule, value, .. } => format!("must be {rule}, got {value}"),
+            Self::Part { rule, value, .. } => format!("must be {rule}, got {value}"),
+            Self::Weight { rule, value, .. } | Self::Normalizer { rule, value, .. } => {
                 format!("must be {rule}, got {value}")
             }
             Self::Length { expected, actual, shape, .. } => {
@@ -231,6 +253,9 @@ impl Error {
                 place.target
             ),
             Self::Columns { rule, value, .. } => format!("{rule}, got {value}"),
+            Self::AbsentNoObject { column, .. } => {
+                format!("the column of no-object must be there, got 0 at column {column}")
+            }
             Self::AbsentColumn { place, value } => {
                 format!("target {} has column {value}, which the image has not", place.target)
             }
@@ -294,7 +319,9 @@ impl Error {
             Self::Positive { place, .. } | Self::PositiveSum { place, .. } => {
                 format!("positives of image {}", place.image)
             }
-            Self::Columns { image, .. } | Self::AbsentColumn { place: TargetPlace { image, .. }, .. } => {
+            Self::Columns { image, .. }
+            | Self::AbsentNoObject { image, .. }
+            | Self::AbsentColumn { place: TargetPlace { image, .. }, .. } => {
                 format!("columns of image {image}")
             }
             Self::WeightValue { place, .. } => match place {

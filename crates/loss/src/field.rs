@@ -24,6 +24,9 @@ pub struct Field {
     pub has_gradient: bool,
     /// What has a row of it.
     pub owner: Owner,
+    /// Whether the caller chooses its values, as those of targets, and no model predicts them: so they are refused where they are not
+    /// finite, whatever is done with predictions that are not.
+    pub is_given: bool,
     /// Which set of the family's fields it belongs to: a layer has all fields of one set, or of none. Without a set it may be
     /// absent where the others are there.
     pub set: Option<u8>,
@@ -177,7 +180,7 @@ pub struct Component(Vec<(&'static str, usize)>);
 impl Field {
     /// One that every query or target has a row of, with the family's others.
     pub(crate) const fn row(name: &'static str, axes: &'static [Axis], has_gradient: bool) -> Self {
-        Self { name, axes, has_gradient, owner: Owner::Query, set: Some(0) }
+        Self { name, axes, has_gradient, owner: Owner::Query, is_given: false, set: Some(0) }
     }
 
     /// Axes of a row that have no size.

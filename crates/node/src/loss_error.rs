@@ -19,9 +19,8 @@ pub fn code(error: &Error) -> &'static str {
         Error::Matching { .. } | Error::FixedTwice { .. } => "RANGE",
         Error::Infeasible { .. } => "INFEASIBLE",
         Error::Part { property, .. } if property.starts_with("matching.") => "OPTION",
-        Error::Positive { .. } | Error::PositiveSum { .. } | Error::Columns { .. } | Error::AbsentColumn { .. } => {
-            "RANGE"
-        }
+        Error::Positive { .. } | Error::PositiveSum { .. } => "RANGE",
+        Error::Columns { .. } | Error::AbsentColumn { .. } | Error::AbsentNoObject { .. } => "RANGE",
         Error::WeightValue { .. } => "RANGE",
         Error::NotFinite { .. } => "NON_FINITE",
         Error::AddedCost { value, .. } if value.is_finite() => "RANGE",
@@ -68,7 +67,7 @@ pub fn argument(error: &Error, names: &Names) -> String {
         Error::Positive { place, .. } | Error::PositiveSum { place, .. } => {
             format!("targets[{}].positives", place.image)
         }
-        Error::Columns { image, .. } => format!("targets[{image}].columns"),
+        Error::Columns { image, .. } | Error::AbsentNoObject { image, .. } => format!("targets[{image}].columns"),
         Error::AbsentColumn { place, .. } => format!("targets[{}].columns", place.image),
         Error::WeightValue { place, .. } => match place {
             Place::Query(place) | Place::Image(place) => format!("{}.queryWeights", part(place.part)),
@@ -129,7 +128,7 @@ pub fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
         Error::Label { place, .. } | Error::Labels { place, .. } => set_target(object, place),
         Error::Positive { place, .. } | Error::PositiveSum { place, .. } => set_target(object, place),
         Error::AbsentColumn { place, .. } => set_target(object, place),
-        Error::Columns { image, .. } => set(object, "image", *image),
+        Error::Columns { image, .. } | Error::AbsentNoObject { image, .. } => set(object, "image", *image),
         Error::WeightValue { place: Place::Query(place), .. } => set_query(object, place),
         Error::WeightValue { place: Place::Target(place), .. } => set_target(object, place),
         Error::NotFinite { place, .. } | Error::Value { place, .. } => match place {

@@ -63,6 +63,7 @@ pub(crate) fn cost<'a>(
                 at: image.at,
                 queries: image.queries,
                 rows: read.rows,
+                left_out: read.left_out,
                 layout: &read.layouts[family],
                 targets: targets.rows,
                 weights,

@@ -117,7 +117,7 @@ pub(crate) fn inspect(
     let place = if image.rows.is_own(field) { Place::Query(place) } else { Place::Image(place) };
     let axes = image.rows.axes(field);
     if let Some((at, bad)) = image.not_finite(field, query) {
-        if setup.leaves_out {
+        if setup.leaves_out && !info.is_given {
             return Ok(bad);
         }
         let component = info.component(row.len(), axes, at);

@@ -6,7 +6,7 @@ use super::plan::{Layout, Slot};
 use super::rest;
 use super::setup::{KnownLabels, Setup};
 use crate::batch::{EXCLUDED, LEFT_OUT, Targets};
-use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace, Value};
+use crate::error::{Array, Error, Place, QueryPlace, Result, TargetPlace};
 use crate::field::{Field, FieldRows, MAX_AXES, Source};
 use crate::option::LIMIT;
 use crate::raster::Raster;
@@ -139,7 +139,7 @@ impl<'a> Inputs<'a> {
                 return Err(Error::Columns { image, rule: "at least one column must be there", value: 0 });
             }
             if let Some(column) = setup.class.no_object().filter(|&column| is_absent(column as i32)) {
-                return Err(Error::Columns { image, rule: "the column of no-object must be there", value: column });
+                return Err(Error::AbsentNoObject { image, column });
             }
             let range = self.targets.range(image);
             for target in range.clone().filter(|&target| self.targets.ignored().get(target) != Some(&1)) {
@@ -160,9 +160,9 @@ impl<'a> Inputs<'a> {
         if !self.targets.has_values() {
             return Ok(());
         }
-        if !setup.class.takes_values() {
+        if let Some(gamma) = setup.class.gamma_against_values() {
             let (name, rule) = ("classification.gamma", "0 where targets have values of several classes".to_owned());
-            return Err(Error::Option { name, rule, value: Value::Word("another".to_owned()) });
+            return Err(Error::Option { name, rule, value: gamma.into() });
         }
         for image in 0..self.targets.images() {
             let range = self.targets.range(image);

@@ -9,7 +9,7 @@ use super::matching::Sorted;
 use super::read::Read;
 use super::setup::Setup;
 use super::sums::Sums;
-use crate::field::{FieldRows, MAX_FIELDS};
+use crate::field::FieldRows;
 use crate::terms::class::{PositiveInputs, RankInputs};
 use crate::terms::image::WholeImage;
 use crate::terms::memory::TermMemory;
@@ -21,7 +21,6 @@ use crate::terms::{FAMILIES, LOGITS, QUERY_FIELDS, TERMS, queries_of, terms_of};
 pub(crate) struct LossBuffers {
     agreements: Agreements,
     ranks: Ranks,
-    corrected: [Vec<f32>; MAX_FIELDS],
     repeated: Repeated,
 }
 
@@ -107,7 +106,6 @@ pub(crate) fn image(
         for &query in left_out {
             gradients[LOGITS][query * image.classes..][..image.classes].fill(0.0);
         }
-        correct_gradients(setup, image, pairs, gradients);
     }
     whole(setup, image, scales, &mut terms, gradients.as_deref_mut());
     let is_gated = setup.gates_images && !has_visible(setup, image);
@@ -129,24 +127,18 @@ pub(crate) fn of_union(
     image: &Image<'_>,
     matches: &[i32],
     scales: &Scales,
-    ImageOutputs { mut gradients, quality }: ImageOutputs<'_, '_>,
+    ImageOutputs { gradients, quality }: ImageOutputs<'_, '_>,
     (sorted, buffers): (&mut Sorted, &mut LossBuffers),
 ) -> Sums {
     sorted.set(matches, &[]);
     sorted.pairs.retain(|&(query, _)| image.is_finite(setup, query));
     let pairs = &sorted.pairs;
-    let mut corrected = std::mem::take(&mut buffers.corrected);
-    let rows = corrected_rows(setup, image, &mut corrected);
-    let all = pairs_of(image, rows, pairs, &[]);
-    let LossBuffers { agreements, ranks, .. } = &mut *buffers;
+    let all = pairs_of(image, image.rows, pairs, &[]);
+    let LossBuffers { agreements, ranks, .. } = buffers;
     let (_, factors) = rank(setup, image, &all, ranks);
     let weighing = (Over::Union, scales, factors);
-    let (terms, agreement) = geometry(setup, image, &all, weighing, gradients.as_deref_mut(), agreements);
+    let (terms, agreement) = geometry(setup, image, &all, weighing, gradients, agreements);
     keep(pairs, agreement, quality);
-    buffers.corrected = corrected;
-    if let Some(gradients) = gradients {
-        correct_gradients(setup, image, pairs, gradients);
-    }
     Sums { terms, ..Sums::default() }
 }
 
@@ -220,33 +212,5 @@ fn rank<'a>(
 fn keep(pairs: &[(usize, usize)], agreement: &[f64], quality: Option<&mut [f64]>) {
     if let Some(quality) = quality {
         pairs.iter().zip(agreement).for_each(|(&(query, _), &value)| quality[query] = value);
-    }
-}
-
-/// The image's queries, with values corrected that may be.
-fn corrected_rows<'a>(setup: &Setup, image: &Image<'a>, copies: &'a mut [Vec<f32>; MAX_FIELDS]) -> FieldRows<'a> {
-    if !setup.pairs(image.active()).any(|(_, terms)| terms.has_corrections()) {
-        return image.rows;
-    }
-    for (family, terms) in setup.pairs(image.active()) {
-        for field in queries_of(family) {
-            copies[field].clear();
-            copies[field].extend_from_slice(image.rows.get(field));
-        }
-        terms.correct(&mut copies[queries_of(family).start]);
-    }
-    image.rows.copied(copies)
-}
-
-/// Turns the gradients of pairs by corrected rows into those by the image's own.
-fn correct_gradients(setup: &Setup, image: &Image<'_>, pairs: &[(usize, usize)], gradients: &mut Gradients<'_>) {
-    for (family, terms) in setup.pairs(image.active()).filter(|(_, terms)| terms.has_corrections()) {
-        let field = queries_of(family).start;
-        // of a query's pairs, its first alone: the gradient is that of all
-        for pairs in pairs.chunk_by(|a, b| a.0 == b.0) {
-            let query = pairs[0].0;
-            let row = image.rows.row(field, query);
-            terms.correct_gradient(row, &mut gradients[field][query * row.len()..][..row.len()]);
-        }
     }
 }

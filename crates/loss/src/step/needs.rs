@@ -82,7 +82,6 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     let of_scores = if is_by_score { largest.targets as u128 * queries * 64 } else { 0 };
     let cells = (targets + class_rows) as u128 * queries + copies;
     let (mut layouts, mut copied, mut late) = (0, 0, 0);
-    let mut may_copy = setup.leaves_out;
     let mut shared = 0;
     for family in 0..FAMILIES.len() {
         // rows of a family need not be alike in all layers
@@ -101,13 +100,12 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
                     terms.needs(&Largest { queries, targets: largest.targets, widths, axes, canvas: largest.canvas })
                 };
                 late += layers.iter().map(of_layer).max().unwrap_or(0);
-                may_copy |= terms.has_corrections();
             }
             Built::Late(terms) if width > 0 => late += terms.needs(own.queries.len()),
             _ => {}
         }
     }
-    let copied = if may_copy { queries * (classes as u128 + copied) + shared } else { 0 };
+    let copied = if setup.leaves_out { queries * (classes as u128 + copied) + shared } else { 0 };
     // the columns that an image has, and the gradient by them
     let copied = copied + if *has_columns { 2 * queries * classes as u128 } else { 0 };
     // where labels are looked up, and sixteen rows

@@ -42,7 +42,8 @@ impl ClassNormalizer {
             }
             ClassDivisor::Pairs => return Self { sum: pairs as f64, least: 1.0, divisor: None, is_open: false },
             ClassDivisor::Labels => {
-                let labels: f64 = images.map(|(view, ..)| setup.class.count(&view.kept)).sum();
+                // the sum of nothing by `sum()` is -0
+                let labels = images.fold(0.0, |sum, (view, ..)| sum + setup.class.count(&view.kept));
                 let sum = labels * part.counted() as f64 * part.normalizer_factor;
                 return Self { sum, least: part.normalizer_factor, divisor: None, is_open: false };
             }
@@ -56,13 +57,13 @@ impl ClassNormalizer {
             }
         }
         let mut next = 0;
-        let divisor: Option<f64> = std::iter::from_fn(|| {
+        let mut weights = std::iter::from_fn(|| {
             let (view, known, query_weights) = images.next()?;
             let own = &matches[next..next + queries];
             next += queries;
             Some(weight_before_matching(setup, part, &view, known, own, query_weights))
-        })
-        .sum();
+        });
+        let divisor = weights.try_fold(0.0, |sum, weight| Some(sum + weight?));
         // that a query is left out shows only when it is read
         let is_open = divisor.is_none() || setup.leaves_out;
         let sum = divisor.unwrap_or(0.0);

@@ -160,7 +160,8 @@ impl Part {
 
     /// Checks what does not depend on the tensors. `part`: its number. `layers`: of all stacks.
     pub(crate) fn check(&self, part: usize, layers: usize, is_sigmoid: bool) -> Result<()> {
-        let fail = |property, rule, value| Err(Error::Part { part, property, rule, value });
+        let fail = |property, rule, value: f64| Err(Error::Part { part, property, rule, value: value.into() });
+        let by_score = |rule| Err(Error::Part { part, property: "matching.by", rule, value: "score".into() });
         if self.layers.start > self.layers.end || self.layers.end > layers {
             return fail("layers", "a range of layers", self.layers.end as f64);
         }
@@ -200,18 +201,10 @@ impl Part {
                 return fail(property, rule, value);
             }
             if !is_sigmoid {
-                return fail(
-                    "matching.by",
-                    "absent with softmax classification, since a query may have several targets",
-                    1.0,
-                );
+                return by_score("absent with softmax classification, since a query may have several targets");
             }
             if self.union {
-                return fail(
-                    "matching.by",
-                    "absent where geometric terms use the union matching, of one target a query",
-                    1.0,
-                );
+                return by_score("absent where geometric terms use the union matching, of one target a query");
             }
         }
         Ok(())

@@ -351,8 +351,9 @@ impl Layout {
                 (0..self.parts.len()).filter(|&part| self.parts[part].layers.contains(&index)).collect();
             parts.sort_by_key(|&part| (self.parts[part].queries.start, self.parts[part].queries.end));
             let rule = "such that every query of a layer belongs to exactly one";
-            let fail =
-                |part: usize, value: usize| Err(Error::Part { part, property: "queries", rule, value: value as f64 });
+            let fail = |part: usize, value: usize| {
+                Err(Error::Part { part, property: "queries", rule, value: (value as f64).into() })
+            };
             let mut next = 0;
             for &part in &parts {
                 let Range { start, end } = self.parts[part].queries;
@@ -426,7 +427,7 @@ impl Layout {
                 let active = self.active(setup, (index, layer), &self.layers[tensors], targets)?;
                 if score_slot.is_some() && most_further > 0 && setup.late(&active).is_some() {
                     let rule = "absent in a layer with terms that take one target of a query";
-                    return Err(Error::Part { part: index, property: "matching.by", rule, value: 1.0 });
+                    return Err(Error::Part { part: index, property: "matching.by", rule, value: "score".into() });
                 }
                 let matches = start..start + length;
                 self.slots.push(Slot {

@@ -1,5 +1,5 @@
 //! First stage: reads an image's predictions. Lays out what the cost needs, takes every query as background, and puts a
-//! sanitised copy in the place of values that are left out or corrected.
+//! sanitised copy in the place of values that are left out.
 
 use lsap::memory::{first, first_rows, held};
 use simd::padded;
@@ -131,7 +131,7 @@ pub(crate) fn read<'a>(
 }
 
 /// Looks at every value of an image that did not look sound. Returns whether a copy must stand in for it, since queries are
-/// left out or values corrected.
+/// left out.
 fn sanitize(
     setup: &Setup,
     image: &Image<'_>,
@@ -146,9 +146,7 @@ fn sanitize(
             left_out.push(query);
         }
     }
-    let mut may_correct = false;
     for (family, terms) in setup.pairs(image.active()) {
-        may_correct |= terms.has_corrections();
         for query in 0..image.queries {
             for (k, field) in queries_of(family).enumerate() {
                 // what all queries have is looked at once, and leaves out all of them
@@ -169,7 +167,7 @@ fn sanitize(
     for field in setup.images(image.active()).flat_map(|(family, _)| queries_of(family)) {
         counts.fields[field] += inspect(setup, image, field, 0, |_| None)?;
     }
-    if left_out.is_empty() && !may_correct {
+    if left_out.is_empty() {
         return Ok(false);
     }
     left_out.sort_unstable();
@@ -189,9 +187,5 @@ fn sanitize(
             if field == LOGITS { setup.class.neutralize(row, None) } else { row.fill(0.0) }
         }
     }
-    let mut is_corrected = false;
-    for (family, terms) in setup.pairs(image.active()) {
-        is_corrected |= terms.correct(&mut copies[queries_of(family).start]);
-    }
-    Ok(is_corrected || !left_out.is_empty())
+    Ok(true)
 }

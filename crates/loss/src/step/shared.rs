@@ -58,7 +58,8 @@ pub(crate) fn add_up(gradients: &mut [&mut [f32]], copies: &[Vec<f32>], layout: 
                 let own;
                 (own, rest) = rest.split_at(jobs * width);
                 for (at, sum) in row.iter_mut().enumerate() {
-                    *sum = (0..jobs).map(|job| f64::from(own[job * width + at])).sum::<f64>() as f32;
+                    // the sum of nothing by `sum()` is -0
+                    *sum = (0..jobs).fold(0.0, |sum, job| sum + f64::from(own[job * width + at])) as f32;
                 }
             }
         }

@@ -181,9 +181,9 @@ pub(crate) trait ClassTerm: Debug + Send + Sync {
         false
     }
 
-    /// Whether labels may have values that are not 1.
-    fn takes_values(&self) -> bool {
-        true
+    /// The γ with which labels cannot have values that are not 1, if they cannot.
+    fn gamma_against_values(&self) -> Option<f64> {
+        None
     }
 
     /// Sets the logits of a query that is left out such that its loss can be left out, and that it is no object. `columns`: as in

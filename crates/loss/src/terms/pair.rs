@@ -76,6 +76,8 @@ pub(crate) struct CostInputs<'a> {
     pub queries: usize,
     /// All queries.
     pub rows: FieldRows<'a>,
+    /// Those of them that are left out, in ascending order: what their rows hold means nothing.
+    pub left_out: &'a [usize],
     /// As [`PairTerms::lay_out`] left it.
     pub layout: &'a [f32],
     /// Those that take part in the matching.
@@ -230,19 +232,6 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
 
     /// The part of a query that lies on an ignored target, 0 to 1; `None` where that means nothing.
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64>;
-
-    /// Whether values of queries may be corrected.
-    fn has_corrections(&self) -> bool {
-        false
-    }
-
-    /// Corrects the rows of the family's first field where they break a rule. Returns whether any did.
-    fn correct(&self, _rows: &mut [f32]) -> bool {
-        false
-    }
-
-    /// Turns the gradient by a corrected row into that by the row as it was given.
-    fn correct_gradient(&self, _row: &[f32], _gradient: &mut [f32]) {}
 }
 
 /// Writes the classes' part to a block where a family does not do so in one pass with its own.

@@ -157,6 +157,7 @@ impl<'a> Definition<'a> {
                             let softs = std::iter::once(&own_soft).chain(&further_soft);
                             for (&target, soft) in std::iter::once(&own).chain(&further).zip(softs) {
                                 let (quality, weight) = (self.quality(layer, fixed, target), self.weight(target));
+                                let agreement = self.measured(layer, fixed, target);
                                 for (k, label) in self.positives(layer, target, &columns).into_iter().enumerate() {
                                     let fixed = there(fixed.field("logits"))[label.0];
                                     let t = classes::plain_label(&settings, quality, fixed) * label.1;
@@ -165,8 +166,8 @@ impl<'a> Definition<'a> {
                                         of_query(&[label], quality, soft.get(k..=k).unwrap_or_default(), weight);
                                     let lowest = (f64::NEG_INFINITY, 0.0);
                                     let known = best.entry(label.0).or_insert((lowest, 0.0));
-                                    if (t, quality) > known.0 {
-                                        *known = ((t, quality), value - nothing);
+                                    if (t, agreement) > known.0 {
+                                        *known = ((t, agreement), value - nothing);
                                     }
                                 }
                             }
@@ -282,10 +283,37 @@ impl<'a> Definition<'a> {
         let mut cost = layer.settings.cost.get("class") * class;
         for (name, pair) in self.pair_references(layer) {
             let own = family_terms(name, &layer.settings.cost);
-            let values = pair.costs(&layer.settings, row, self.targets.row(target));
+            let values = match pair.takes_mean(&layer.settings, self.targets.row(target)) {
+                true => self.mean_costs(layer, pair, queries, query, takes_ignored),
+                false => pair.costs(&layer.settings, row, self.targets.row(target)),
+            };
             cost += own.zip(values).map(|((_, weight), value)| weight * value).sum::<f64>();
         }
         cost + self.added(layer, query, target)
+    }
+
+    /// What the pairs of a query's image cost on average, of the targets that do not take this mean; nothing where there is none.
+    fn mean_costs(
+        &self,
+        layer: &DefinedLayer,
+        pair: &dyn PairReference,
+        queries: &Table,
+        query: usize,
+        takes_ignored: bool,
+    ) -> Vec<f64> {
+        let length = self.part(layer).queries.len();
+        let image = query / length;
+        let targets = self.case.range(image).filter(|&target| takes_ignored || !self.case.is_ignored(target));
+        let known = targets.map(|target| self.targets.row(target));
+        let known: Vec<_> = known.filter(|&target| !pair.takes_mean(&layer.settings, target)).collect();
+        let rows = (image * length..(image + 1) * length).map(|query| queries.row(query));
+        let pairs = rows.flat_map(|row| known.iter().map(move |&target| pair.costs(&layer.settings, row, target)));
+        let mut sums = Vec::new();
+        for values in pairs {
+            sums.resize(values.len(), 0.0);
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value / (length * known.len()) as f64);
+        }
+        sums
     }
 
     /// How well a query and a target agree, where that can be said.
@@ -384,6 +412,15 @@ impl<'a> Definition<'a> {
     pub fn quality(&self, layer: &DefinedLayer, query: Row<'_>, target: usize) -> f64 {
         let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
         able.map_or(0.0, |(_, pair)| pair.quality(&layer.settings, query, self.targets.row(target)))
+    }
+
+    /// How well a pair agrees, by what the class term measures it.
+    fn measured(&self, layer: &DefinedLayer, query: Row<'_>, target: usize) -> f64 {
+        if !classes::takes_giou(&layer.settings) {
+            return self.quality(layer, query, target);
+        }
+        let able = self.pair_references(layer).find(|(_, pair)| pair.has_quality());
+        able.map_or(0.0, |(_, pair)| pair.raised_giou(&layer.settings, query, self.targets.row(target)))
     }
 
     fn has_fields(&self, layer: &DefinedLayer, family: usize) -> bool {

@@ -238,7 +238,7 @@ fn predictions_are_finite_and_within_their_rules() {
     assert_eq!(
         message(3, -0.5),
         "boxes of part 0: -0.5 at layer 1, image 2, query 1, component 3; width and height must not be negative (with \
-         clampSizes: true such sides count as 0)"
+         clampSizes: true such sides count as 0 in the forms of IoU)"
     );
     assert_eq!(
         message(0, -2e9),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use hungarian_loss::{
-    Array, Error, LayerRule, Level, Matching, Owner, Part, Stack, Structure, WeightOf, Weights, query_fields,
+    Array, Error, LayerRule, Level, Matching, Owner, Part, Stack, Structure, Value, WeightOf, Weights, query_fields,
     target_fields,
 };
 
@@ -37,7 +37,7 @@ fn refused(change: impl Fn(&mut Structure)) -> Error {
 /// The property and the value that a changed part is refused for.
 fn refused_part(change: impl Fn(&mut Part)) -> (&'static str, f64) {
     match refused(|structure| change(&mut structure.parts[0])) {
-        Error::Part { part: 0, property, value, .. } => (property, value),
+        Error::Part { part: 0, property, value: Value::Number(value), .. } => (property, value),
         other => panic!("{other}"),
     }
 }
@@ -278,7 +278,7 @@ fn queries_belong_to_exactly_one_part() {
     assert_eq!(refused_part(|part| part.queries = 1..3), ("queries", 1.0));
     assert_eq!(refused_part(|part| part.layers = 0..1), ("queries", 0.0), "of no part in the second layer");
     let second = |queries: Range<usize>| refused(|structure| structure.parts.push(Part::plain(0..2, queries.clone())));
-    assert!(matches!(second(2..3), Error::Part { part: 1, property: "queries", value: 2.0, .. }));
+    assert!(matches!(second(2..3), Error::Part { part: 1, property: "queries", value: Value::Number(2.0), .. }));
     assert_eq!(
         second(0..3).to_string(),
         "queries of part 1: must be such that every query of a layer belongs to exactly one, got 0"

@@ -228,6 +228,41 @@ fn parts_that_share_features_have_the_sum_of_their_gradients() {
 }
 
 #[test]
+fn what_no_part_uses_has_a_gradient_of_plus_0() {
+    // a layer without queries may be without a part
+    let [mut case, _] = factored(Sketch::plain(settings(), &["masks"], 2, 0, &[2, 0, 3]).case());
+    case.structure.parts = vec![Part::plain(0..1, 0..0)];
+    let outcome = case.run().expect("a valid case");
+    for gradient in &outcome.gradients[1..] {
+        let second = &gradient[gradient.len() / 2..];
+        assert!(second.iter().all(|value| value.to_bits() == 0), "{second:?}");
+    }
+}
+
+#[test]
+fn points_are_given_and_refused_where_they_are_not_finite_whatever_is_left_out() {
+    let worst = |settings: Settings| settings.with("nonFinite", "worst");
+    let case = at_centres(sketch(worst(by_points(settings()).with("masks.points", 4.0))).case(), [2, 2]);
+    assert!(case.run().is_ok());
+    for (name, message) in [
+        ("maskCostPoints", "maskCostPoints of part 0: NaN at layer 0, image 0, point 1, coordinate 1; must be finite"),
+        (
+            "maskLossPoints",
+            "maskLossPoints of part 0: NaN at layer 0, image 0, pair 0, point 1, coordinate 1; must be finite",
+        ),
+    ] {
+        let mut case = case.clone();
+        let tensor = case.tensor(0, name);
+        case.tensors[tensor][3] = f32::NAN;
+        assert_eq!(case.run().expect_err("it is refused").to_string(), message);
+    }
+    // what a model predicts is left out
+    let [mut case, _] = factored(sketch(worst(settings())).case());
+    case.tensors[1][0] = f32::NAN;
+    assert!(case.run().is_ok());
+}
+
+#[test]
 fn images_without_targets_have_no_terms_and_no_gradient() {
     for settings in [settings(), by_points(settings())] {
         let [factors, dense] = factored(Sketch::plain(settings, &["masks"], 1, 4, &[0, 0]).case());

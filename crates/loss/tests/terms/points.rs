@@ -100,3 +100,44 @@ fn visibility_needs_points() {
     *field(&mut case, VISIBILITY) = vec![1.0; 15];
     assert!(matches!(case.run(), Err(Error::Missing { array: Array::Targets { field: "points" }, .. })));
 }
+
+#[test]
+fn sigmas_are_as_many_as_points_and_areas_are_none_below_0() {
+    let found = |settings: Settings| Case { settings, ..sketch().case() }.run();
+    assert!(found(focal().with("pointSigmas", vec![0.1; 5])).is_ok());
+    let error = found(focal().with("pointSigmas", vec![0.1; 4]));
+    assert!(matches!(&error, Err(Error::Length { shape, .. }) if shape.last() == Some(&8)), "{error:?}");
+    let both = focal().with("pointSigmas", vec![0.1; 5]);
+    assert!(found(both.clone().with("pointWeights", vec![1.0; 10])).is_ok());
+    let error = found(both.with("pointWeights", vec![1.0; 4])).expect_err("they differ");
+    let rule = "pointSigmas: must be one number for each point, of which pointWeights has 4, got 5";
+    assert_eq!(error.to_string(), rule);
+    let area = |value: f32| {
+        let mut case = sketch().case();
+        *field(&mut case, "pointAreas") = vec![0.5, 0.5, value];
+        message(&case)
+    };
+    assert!(area(-0.5).contains("target 1 has -0.5 at area 0; an area must be from 0 to 1, "), "{}", area(-0.5));
+    assert!(area(1.5).contains("target 1 has 1.5 at area 0; an area must be from 0 to 1, "), "{}", area(1.5));
+    assert!(area(f32::NAN).contains("must be finite"), "{}", area(f32::NAN));
+    assert_eq!(area(0.0), "");
+}
+
+#[test]
+fn points_say_how_well_pairs_agree_where_there_are_no_boxes() {
+    let similar = |shift: f32| {
+        let settings = Settings::new("varifocal", 3).weighted(&[("class", 1.0), ("pointL1", 1.0)]);
+        let mut case = Sketch::plain(settings, &["points"], 1, 1, &[1]).case();
+        case.tensors[0].fill(0.0);
+        let points: Vec<f32> = (0..10).map(|k| 0.1 * k as f32).collect();
+        case.tensors[1] = points.iter().map(|x| x + shift).collect();
+        *field(&mut case, "points") = points;
+        *field(&mut case, "pointAreas") = vec![0.25];
+        *field(&mut case, VISIBILITY) = vec![2.0, 0.0, 1.0, 1.0, 0.0];
+        case.run().expect("a valid case").report.layers[0].terms[0]
+    };
+    // what is not matched is the same, and a cell of logit 0 has a loss of q · ln 2
+    let difference = (similar(0.0) - similar(0.1)) / std::f64::consts::LN_2;
+    let exact = 1.0 - (-0.02f64 / (2.0 * 0.16 * 0.25)).exp();
+    assert!((difference - exact).abs() < 1e-5, "{difference} {exact}");
+}

@@ -2,7 +2,7 @@
 //!
 //! With signed overlaps o on each axis, the enclosing box's side is w + w' - o, and for centre-size boxes
 //! o = min(w, w', (w + w')/2 - |Δ|), whose only rounding is relative: no corner is formed, so that tiny boxes far from
-//! the origin keep their digits. Both quotients of GIoU share one division. Where its denominator is too small for
+//! the origin keep their digits. A predicted side below 0 is 0 there, while L1 takes the components as they are. Both quotients of GIoU share one division. Where its denominator is too small for
 //! `f32`, or zero, the lanes are computed again by the loss' own `f64` definition, zero-size conventions included.
 
 use simd::{F32, LANES, Simd, f32x4, i32x16, load, padded, prelude::*, store};
@@ -96,14 +96,14 @@ impl Format for Xyxy {
 
     #[inline(always)]
     fn overlap<S: Simd>(p: &BoxColumns<S>, t: &BoxColumns<S>, _: &[F32<S>; COMPONENTS], axis: usize) -> F32<S> {
-        p[axis + 2].min(t[axis + 2]) - p[axis].max(t[axis])
+        p[axis + 2].max(p[axis]).min(t[axis + 2]) - p[axis].max(t[axis])
     }
 }
 
+/// The columns of boxes with these sides.
 #[inline(always)]
-fn with_sides<S: Simd, F: Format>(components: &[F32<S>; COMPONENTS]) -> BoxColumns<S> {
+fn with_sides<S: Simd>(components: &[F32<S>; COMPONENTS], [w, h]: [F32<S>; 2]) -> BoxColumns<S> {
     let [c0, c1, c2, c3] = *components;
-    let [w, h] = F::sides(components);
     [c0, c1, c2, c3, w, h, w * h]
 }
 
@@ -128,9 +128,12 @@ pub(super) fn lay_out<S: Simd, F: Format>(simd: S, boxes: &[f32], columns: &mut 
         for component in components {
             largest = largest.max(component.bitcast::<i32x16<S>>() & 0x7fff_ffff);
         }
-        let sides = with_sides::<S, F>(&components);
-        smallest = smallest.min(sides[4].min(sides[5]));
-        for (k, column) in sides.into_iter().enumerate() {
+        let mut sides = F::sides(&components);
+        smallest = smallest.min(sides[0].min(sides[1]));
+        for side in &mut sides {
+            *side = side.simd_lt(0.0).select(F32::splat(simd, 0.0), *side);
+        }
+        for (k, column) in with_sides(&components, sides).into_iter().enumerate() {
             store(column, group, LANES * k);
         }
     }
@@ -188,7 +191,7 @@ fn fill_row<S: Simd, F: Format, const CLAMPS: bool>(
     for c in 0..COMPONENTS {
         components[c] = F32::splat(simd, inputs.targets[COMPONENTS * target + c]);
     }
-    let t = with_sides::<S, F>(&components);
+    let t = with_sides(&components, F::sides(&components));
     let groups = inputs.columns.chunks_exact(GROUP).zip(class.chunks_exact(LANES));
     for ((columns, class), costs) in groups.zip(costs.chunks_exact_mut(LANES)) {
         let mut p = [zero; COLUMNS];

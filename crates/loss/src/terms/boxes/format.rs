@@ -14,7 +14,7 @@ const NORMALIZED: &str = "normalised boxes lie in [0, 1] (pixels? divide by the 
 
 /// What is said of a predicted box.
 pub(super) const PREDICTED_EXTENT: &str =
-    "width and height must not be negative (with clampSizes: true such sides count as 0)";
+    "width and height must not be negative (with clampSizes: true such sides count as 0 in the forms of IoU)";
 
 /// What the four components of a box are: `cxcywh` centre, width and height; `xyxy` the two corners.
 pub(crate) const BOX_FORMAT: OptionInfo = OptionInfo::word("boxFormat", &["cxcywh", "xyxy"]);
@@ -57,7 +57,7 @@ impl BoxFormat {
         broken.rule == EXTENT
     }
 
-    /// The overlap of a query with a region, 0 to 1; a quotient with denominator 0 counts as 0.
+    /// The overlap of a query with a region, 0 to 1; a quotient with denominator 0 counts as 0, and so does a side below 0.
     pub fn overlap(self, overlap: Overlap, query: &[f32], region: &[f32]) -> f64 {
         let [q, r] = [query, region].map(|values| self.corners(values));
         let area = |c: [f64; 4]| (c[2] - c[0]) * (c[3] - c[1]);
@@ -73,8 +73,11 @@ impl BoxFormat {
     fn corners(self, values: &[f32]) -> [f64; 4] {
         let [a, b, c, d] = [0, 1, 2, 3].map(|k| f64::from(values[k]));
         match self {
-            Self::Cxcywh => [a - c / 2.0, b - d / 2.0, a + c / 2.0, b + d / 2.0],
-            Self::Xyxy => [a, b, c, d],
+            Self::Cxcywh => {
+                let [w, h] = [c, d].map(|side| side.max(0.0) / 2.0);
+                [a - w, b - h, a + w, b + h]
+            }
+            Self::Xyxy => [a, b, c.max(a), d.max(b)],
         }
     }
 }
@@ -101,6 +104,7 @@ mod tests {
         assert_eq!(of(Overlap::OfQuery, &large, &small), 0.25);
         assert_eq!(of(Overlap::OverUnion, &small, &large), 0.25);
         assert_eq!(of(Overlap::OfQuery, &[0.5, 0.5, 0.0, 0.0], &large), 0.0, "no area");
+        assert_eq!(of(Overlap::OverUnion, &[0.5, 0.5, -1.0, -0.5], &large), 0.0, "sides below 0 are none");
         let corners = |q: &[f32], r: &[f32]| BoxFormat::Xyxy.overlap(Overlap::OverUnion, q, r);
         assert_eq!(corners(&[0.0, 0.0, 1.0, 1.0], &[0.5, 0.0, 1.5, 1.0]), 1.0 / 3.0);
         assert_eq!(corners(&[0.0, 0.0, 1.0, 1.0], &[2.0, 0.0, 3.0, 1.0]), 0.0);

@@ -11,6 +11,9 @@
 //! An ε is added to U, H and c² where they divide (and to U and H throughout, since they cancel in H - U). Or it is the least
 //! that divides: then a smaller U, H or c² passes no gradient by that division (roboflow/rf-detr 1.11, `box_ops.py`).
 //!
+//! A predicted side below 0 counts as 0, and passes no gradient: that of a size is 0, and that of a second corner goes to the first,
+//! whose place it took. At exactly 0 it passes.
+//!
 //! Conventions, which are those of the reference code under torch 2.15: equal operands of min and max get half of the
 //! gradient each; an overlap of exactly 0 (touching boxes) passes none. Where the reference divides by zero, a quotient
 //! with denominator 0 counts as 0, as it does in the implementations that add an ε to it: two coincident points have
@@ -34,6 +37,8 @@ pub(super) struct BoxPair<S: Simd> {
     /// Absent where DIoU and CIoU have no weight.
     pub distance: Option<Distance<S>>,
     axes: [Intervals<S>; 2],
+    /// By axis the predicted side as it is, which may be below 0.
+    sides: [F64<S>; 2],
     union: F64<S>,
     per_union: F64<S>,
     per_hull: F64<S>,
@@ -77,6 +82,8 @@ impl<S: Simd> BoxPair<S> {
     pub fn new(simd: S, geometry: Geometry, weights: &BoxTerms, p: &BoxComponents<S>, t: &BoxComponents<S>) -> Self {
         let (format, epsilon) = (geometry.format, geometry.added());
         let one = F64::splat(simd, 1.0);
+        let sides = [side(format, p, 0), side(format, p, 1)];
+        let p = &with_sides_from_0(simd, format, p, &sides);
         let ends = [[ends(format, p, 0), ends(format, t, 0)], [ends(format, p, 1), ends(format, t, 1)]];
         let axes = [Intervals::new(simd, ends[0][0], ends[0][1]), Intervals::new(simd, ends[1][0], ends[1][1])];
         let overlap = axes[0].overlap * axes[1].overlap;
@@ -97,7 +104,7 @@ impl<S: Simd> BoxPair<S> {
             #[inline(always)]
             |(ends, axes)| Distance::new(simd, geometry, iou_loss, &ends, axes),
         );
-        Self { iou, iou_loss, giou_loss, distance, axes, union, per_union, per_hull, clamped }
+        Self { iou, iou_loss, giou_loss, distance, axes, sides, union, per_union, per_hull, clamped }
     }
 
     /// The weighted sum of the losses.
@@ -138,10 +145,12 @@ impl<S: Simd> BoxPair<S> {
             }
             start += by_overlap * other.overlap * this.overlap_slope[0] + by_hull_side * this.hull_slope[0];
             stop += by_overlap * other.overlap * this.overlap_slope[1] + by_hull_side * this.hull_slope[1];
-            (gradient[axis], gradient[axis + 2]) = match format {
+            let (is_clamped, zero) = (self.sides[axis].simd_lt(0.0), F64::splat(simd, 0.0));
+            let (first, second) = match format {
                 BoxFormat::Cxcywh => (start + stop, (stop - start) * 0.5),
-                BoxFormat::Xyxy => (start, stop),
+                BoxFormat::Xyxy => (is_clamped.select(start + stop, start), stop),
             };
+            (gradient[axis], gradient[axis + 2]) = (first, is_clamped.select(zero, second));
         }
         gradient
     }
@@ -190,6 +199,34 @@ impl<S: Simd> Distance<S> {
             by_side: [slope * h, -(slope * w)],
         }
     }
+}
+
+/// The sides on an axis.
+#[inline(always)]
+fn side<S: Simd>(format: BoxFormat, b: &BoxComponents<S>, axis: usize) -> F64<S> {
+    match format {
+        BoxFormat::Cxcywh => b[axis + 2],
+        BoxFormat::Xyxy => b[axis + 2] - b[axis],
+    }
+}
+
+/// The boxes with sides of 0 where they are below.
+#[inline(always)]
+fn with_sides_from_0<S: Simd>(
+    simd: S,
+    format: BoxFormat,
+    b: &BoxComponents<S>,
+    sides: &[F64<S>; 2],
+) -> BoxComponents<S> {
+    let mut clamped = *b;
+    for axis in 0..2 {
+        let nothing = match format {
+            BoxFormat::Cxcywh => F64::splat(simd, 0.0),
+            BoxFormat::Xyxy => b[axis],
+        };
+        clamped[axis + 2] = sides[axis].simd_lt(0.0).select(nothing, b[axis + 2]);
+    }
+    clamped
 }
 
 /// Where the boxes begin and end on an axis.

@@ -3,7 +3,6 @@
 //! cost = λ_l1 · Σ|b_q - b_t| - λ_giou · GIoU(b_q, b_t), less the other forms of IoU where they have a weight (Carion et al.
 //! 2020, section 3.1; facebookresearch/detr, `HungarianMatcher`); loss = Σ L1 and Σ (1 - GIoU) over the pairs, and the like.
 
-mod clamp;
 mod cost;
 mod format;
 mod iou;
@@ -42,6 +41,7 @@ pub(super) const FAMILY: Family = Family {
         &CLAMP_SIZES,
         &NORMALIZED_BOXES,
         &L1_FORMAT,
+        &UNKNOWN_BOX_COST,
         &NORMALIZATION,
     ],
     has_quality: true,
@@ -68,7 +68,8 @@ const BOX_EPSILON: OptionInfo = OptionInfo::number("boxEpsilon", 0.0, [0.0, 1.0]
 const BOX_EPSILON_FORM: OptionInfo = OptionInfo::word("boxEpsilonForm", &["add", CLAMP]);
 const CLAMP: &str = "clamp";
 
-/// Whether predicted sides below 0 count as 0, rather than being refused. They then pass no gradient.
+/// Whether predicted sides below 0 count as 0 in the forms of IoU, which then pass no gradient by them, rather than being refused.
+/// L1 takes them as they are, and so trains them to be sides again (roboflow/rf-detr 1.11, `box_ops.py` and `criterion.py`).
 const CLAMP_SIZES: OptionInfo = OptionInfo::flag("clampSizes", false);
 
 /// Whether targets must lie in [0, 1].
@@ -77,6 +78,11 @@ const NORMALIZED_BOXES: OptionInfo = OptionInfo::flag("normalizedBoxes", true);
 /// What L1 compares in the loss, centre and size or two corners; in absence what the boxes are given in, as the cost always
 /// does. In google-research/scenic, `owl_vit`, the cost has the one and the loss the other.
 const L1_FORMAT: OptionInfo = OptionInfo::word("l1Format", &["cxcywh", "xyxy"]);
+
+/// What a target whose box is not known costs in the terms of boxes: nothing, or what the image's pairs with known boxes cost on
+/// average (IDEA-Research/MaskDINO, `matcher.py`, `panoptic_on`).
+const UNKNOWN_BOX_COST: OptionInfo = OptionInfo::word("unknownBoxCost", &["zero", MEAN]);
+const MEAN: &str = "mean";
 
 /// What the terms are divided by, where that is another than of other families.
 const NORMALIZATION: OptionInfo = divisor::own("normalization.boxes");
@@ -104,6 +110,7 @@ fn build(options: &Options, places: Places<'_>) -> crate::error::Result<Built> {
         geometry,
         clamps_sizes: options.flag(&CLAMP_SIZES),
         are_normalized: options.flag(&NORMALIZED_BOXES),
+        takes_mean: options.word(&UNKNOWN_BOX_COST) == MEAN,
     })))
 }
 
@@ -125,6 +132,8 @@ struct BoxFamily {
     geometry: Geometry,
     clamps_sizes: bool,
     are_normalized: bool,
+    /// Whether a target without a box costs what others do on average.
+    takes_mean: bool,
 }
 
 impl BoxFamily {
@@ -145,6 +154,19 @@ impl BoxFamily {
             // where another family comes first, no fused pass is to be had
             None => iou_cost::add(level, self.geometry, &weights, inputs.layout, targets, block),
         }
+    }
+
+    /// What a pair with a target whose box is known costs on average, of all queries that are not left out; 0 where there is none.
+    fn mean_cost(&self, level: Level, inputs: &CostInputs<'_>) -> f64 {
+        let (weights, boxes) = (BoxTerms::of(inputs.weights), inputs.targets.get(self.targets));
+        let known = (0..inputs.targets.count).filter(|&target| self.knows(inputs.targets, target));
+        let count = known.clone().count() * (inputs.queries - inputs.left_out.len());
+        let queries = |query: usize| query < inputs.queries && inputs.left_out.binary_search(&query).is_err();
+        let of = |target: usize| {
+            let target = &boxes[COMPONENTS * target..][..COMPONENTS];
+            iou_cost::sum(level, self.geometry, &weights, inputs.layout, target, queries)
+        };
+        known.map(of).sum::<f64>() / count.max(1) as f64
     }
 
     /// The boxes of pairs.
@@ -214,14 +236,18 @@ impl PairTerms for BoxFamily {
             return;
         }
         let stride = block.len() / inputs.targets.count;
+        let of_unknown = if self.takes_mean { self.mean_cost(level, inputs) as f32 } else { 0.0 };
         for (target, row) in block.chunks_exact_mut(stride.max(1)).enumerate() {
             let class =
                 inputs.class.map(|all| ClassCosts { row_of_target: &all.row_of_target[target..=target], ..all });
             let inputs = CostInputs { class, ..*inputs };
             if self.knows(inputs.targets, target) {
                 self.add_block(level, &inputs, &targets[COMPONENTS * target..][..COMPONENTS], row);
-            } else if let Some(class) = &inputs.class {
-                fill_class(class, inputs.queries, row);
+            } else {
+                if let Some(class) = &inputs.class {
+                    fill_class(class, inputs.queries, row);
+                }
+                row.iter_mut().for_each(|cost| *cost += of_unknown);
             }
         }
     }
@@ -268,19 +294,5 @@ impl PairTerms for BoxFamily {
 
     fn overlap(&self, overlap: Overlap, query: &[f32], region: &[f32]) -> Option<f64> {
         Some(self.geometry.format.overlap(overlap, query, region))
-    }
-
-    fn has_corrections(&self) -> bool {
-        self.clamps_sizes
-    }
-
-    fn correct(&self, rows: &mut [f32]) -> bool {
-        self.clamps_sizes && clamp::clamp(rows, self.geometry.format)
-    }
-
-    fn correct_gradient(&self, row: &[f32], gradient: &mut [f32]) {
-        if self.clamps_sizes {
-            clamp::backward(row, self.geometry.format, gradient);
-        }
     }
 }

@@ -146,8 +146,8 @@ impl ClassTerm for Softmax {
         self.allows_no_object
     }
 
-    fn takes_values(&self) -> bool {
-        self.gamma == 0.0
+    fn gamma_against_values(&self) -> Option<f64> {
+        (self.gamma != 0.0).then_some(self.gamma)
     }
 
     fn neutralize(&self, row: &mut [f32], columns: Option<&Columns>) {

@@ -52,8 +52,8 @@ pub(super) const FAMILY: Family = Family {
         plane("maskFeatures", &[CHANNEL, ROW, COLUMN], Owner::Image, Some(1)),
         Field { set: Some(1), ..Field::row("maskQueries", &[CHANNEL], true) },
         Field { owner: Owner::Layer, set: Some(1), ..Field::row("maskBias", &[BIAS], true) },
-        Field { has_gradient: false, ..plane("maskCostPoints", &[POINT, COORDINATE], Owner::Image, None) },
-        Field { has_gradient: false, ..plane("maskLossPoints", &[PAIR, POINT, COORDINATE], Owner::Pair, None) },
+        points("maskCostPoints", &[POINT, COORDINATE], Owner::Image),
+        points("maskLossPoints", &[PAIR, POINT, COORDINATE], Owner::Pair),
     ],
     targets: &[
         TargetField { form: Form::Planes, ..TargetField::rows(plane("masks", &[ROW, COLUMN], Owner::Query, Some(0))) },
@@ -80,6 +80,10 @@ const COORDINATE: Axis = Axis { name: "coordinate", size: Some(2) };
 
 const fn plane(name: &'static str, axes: &'static [Axis], owner: Owner, set: Option<u8>) -> Field {
     Field { owner, set, ..Field::row(name, axes, true) }
+}
+
+const fn points(name: &'static str, axes: &'static [Axis], owner: Owner) -> Field {
+    Field { has_gradient: false, is_given: true, ..plane(name, axes, owner, None) }
 }
 
 const fn term(name: &'static str) -> Term {

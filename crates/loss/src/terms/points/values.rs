@@ -1,12 +1,15 @@
 //! Points: how many coordinates they have, which values are allowed, and how much each counts.
 
 use crate::option::OptionInfo;
-use crate::terms::limits::{outside_unit, too_large};
+use crate::terms::limits::{LIMIT, outside_unit, too_large};
 use crate::terms::pair::Broken;
 
 const MAGNITUDE: &str = "a point's coordinates must not exceed 1e9";
 const NORMALIZED: &str = "normalised points lie in [0, 1] (pixels or metres? divide by the size of the image or the \
                           range, or set normalizedPoints to false)";
+const AREA: &str = "an area must be from 0 to 1e18";
+const SHARE: &str = "an area must be from 0 to 1, the image's (pixels? divide by its width times its height, or set \
+                     normalizedPoints to false)";
 const VISIBILITY: &str = "visibility must be 0, 1 or 2";
 
 /// The coordinates of a point.
@@ -41,6 +44,13 @@ pub(super) fn outside(row: &[f32]) -> Option<Broken> {
 pub(super) fn broken_visibility(row: &[f32]) -> Option<Broken> {
     let at = row.iter().position(|value| ![0.0, 1.0, 2.0].contains(value))?;
     Some(Broken { at, rule: VISIBILITY })
+}
+
+/// What is no area, of normalised points or of others.
+pub(super) fn broken_area(row: &[f32], are_normalized: bool) -> Option<Broken> {
+    let (most, rule) = if are_normalized { (1.0, SHARE) } else { (LIMIT * LIMIT, AREA) };
+    let at = row.iter().position(|area| !(0.0..=most).contains(area))?;
+    Some(Broken { at, rule })
 }
 
 /// How much each coordinate of a target counts.
@@ -95,5 +105,8 @@ mod tests {
         assert_eq!(broken_visibility(&[0.0, 0.5]), Some(Broken { at: 1, rule: VISIBILITY }));
         assert_eq!(broken_visibility(&[-1.0]), Some(Broken { at: 0, rule: VISIBILITY }));
         assert_eq!(broken_visibility(&[2.0, -0.0]), None);
+        let is_broken = |are_normalized| move |area: f32| broken_area(&[area], are_normalized).is_some();
+        assert_eq!([-1.0, 2e18, 0.0, 1e18].map(is_broken(false)), [true, true, false, false]);
+        assert_eq!([-1e-9, 1.5, 0.0, 1.0].map(is_broken(true)), [true, true, false, false]);
     }
 }

@@ -34,6 +34,7 @@ impl Reference for Boxes {
             .with("boxEpsilonForm", ["add", "add", "clamp"][random.below(3)])
             .with("clampSizes", random.below(4) == 0)
             .with("normalizedBoxes", false)
+            .with("unknownBoxCost", ["zero", "mean"][random.below(2)])
             .with("imageGate", random.below(4) == 0)
     }
 
@@ -63,6 +64,7 @@ impl PairReference for Boxes {
         if !is_known(target) {
             return vec![0.0; 5];
         }
+        let raw = query.field("boxes");
         let [p, fixed] = [query, fixed].map(|row| clamped(settings, row.field("boxes")));
         let t = target.field("boxes");
         let compared = |b: &[f64]| match settings.given_word("l1Format") {
@@ -70,7 +72,8 @@ impl PairReference for Boxes {
             Some(_) => corners(settings, b),
             None => [b[0], b[1], b[2], b[3]],
         };
-        let l1 = compared(&p).iter().zip(compared(t)).map(|(p, t)| (p - t).abs()).sum();
+        // sides below 0 are none in the forms of IoU alone
+        let l1 = compared(raw).iter().zip(compared(t)).map(|(p, t)| (p - t).abs()).sum();
         let (now, then) = (overlaps(settings, &p, t), overlaps(settings, &fixed, t));
         vec![l1, 1.0 - now.giou, 1.0 - now.iou, 1.0 - now.diou, 1.0 - now.diou + then.alpha * now.v]
     }
@@ -80,9 +83,12 @@ impl PairReference for Boxes {
         if !is_known(target) {
             return values;
         }
-        let p = clamped(settings, query.field("boxes"));
-        values[0] = p.iter().zip(target.field("boxes")).map(|(p, t)| (p - t).abs()).sum();
+        values[0] = query.field("boxes").iter().zip(target.field("boxes")).map(|(p, t)| (p - t).abs()).sum();
         values.into_iter().enumerate().map(|(term, value)| if term == 0 { value } else { value - 1.0 }).collect()
+    }
+
+    fn takes_mean(&self, settings: &Settings, target: Row<'_>) -> bool {
+        settings.word("unknownBoxCost") == "mean" && !is_known(target)
     }
 
     fn has_quality(&self) -> bool {

@@ -75,6 +75,11 @@ pub trait PairReference {
     /// What they are in the cost.
     fn costs(&self, settings: &Settings, query: Row<'_>, target: Row<'_>) -> Vec<f64>;
 
+    /// Whether a target costs what all pairs with targets of its image that do not cost on average, rather than what its own do.
+    fn takes_mean(&self, _settings: &Settings, _target: Row<'_>) -> bool {
+        false
+    }
+
     /// Whether the family says how well a pair agrees.
     fn has_quality(&self) -> bool {
         false
