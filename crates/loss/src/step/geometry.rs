@@ -78,6 +78,7 @@ pub(crate) fn geometry<'a>(
         Some(scope) => PairFactors { values: factors, only_overlaps: scope == RankScope::Overlaps },
     };
     let mut sums = [0.0; TERMS];
+    let asks_quality = setup.needs_quality || setup.late(image.active()).is_some();
     let mut is_known = false;
     for (family, terms) in setup.pairs(image.active()) {
         let follows = FAMILIES[family].follows_union;
@@ -92,6 +93,7 @@ pub(crate) fn geometry<'a>(
             scales: &scales.0[terms_of(family)],
             sums: &mut sums[terms_of(family)],
             quality: first(if says { &mut *quality } else { &mut *spare }, pairs.list.len()),
+            asks_quality: asks_quality && says,
             gradients: gradients.as_deref_mut().filter(|_| counts).map(|all| &mut all[queries_of(family)]),
             is_further: false,
         };

@@ -27,7 +27,7 @@ impl Weighed {
         terms: &dyn PairTerms,
         pairs: &Pairs<'_>,
         weight: impl Fn(usize) -> f64,
-        PairOutputs { factors, scales, sums, quality, mut gradients, is_further }: PairOutputs<'_, '_>,
+        PairOutputs { factors, scales, sums, quality, asks_quality, mut gradients, is_further }: PairOutputs<'_, '_>,
         memory: &mut TermMemory,
     ) {
         self.sort(pairs.list, weight);
@@ -51,6 +51,7 @@ impl Weighed {
                 scales: weighed,
                 sums: added,
                 quality: of_list,
+                asks_quality,
                 gradients: gradients.as_deref_mut(),
                 is_further: is_further || turn > 0,
             };

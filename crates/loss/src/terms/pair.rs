@@ -130,6 +130,8 @@ pub(crate) struct PairOutputs<'a, 'b> {
     pub sums: &'a mut [f64],
     /// `[pairs]`: how well each pair agrees, 0 to 1, where the family says that.
     pub quality: &'a mut [f64],
+    /// Whether anything asks for that; if not, it may stay as it is.
+    pub asks_quality: bool,
     /// Of each of the family's fields, all rows, empty where there is none; those of the pairs are written, and what pairs
     /// share is added to.
     pub gradients: Option<&'a mut [&'b mut [f32]]>,
@@ -214,8 +216,15 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
         const ROOM: usize = 16;
         let (scales, mut sums) = ([0.0; ROOM], [0.0; ROOM]);
         let factors = PairFactors::default();
-        let out =
-            PairOutputs { factors, scales: &scales, sums: &mut sums, quality: out, gradients: None, is_further: false };
+        let out = PairOutputs {
+            factors,
+            scales: &scales,
+            sums: &mut sums,
+            quality: out,
+            asks_quality: true,
+            gradients: None,
+            is_further: false,
+        };
         self.add_loss(level, pairs, out, &mut TermMemory::default());
     }
 

@@ -259,12 +259,12 @@ impl PairTerms for BoxFamily {
             return;
         }
         let list: Vec<_> = pairs.list.iter().filter(is_known).copied().collect();
-        let PairOutputs { factors, scales, sums, quality, gradients, is_further } = out;
+        let PairOutputs { factors, scales, sums, quality, asks_quality, gradients, is_further } = out;
         let mut own = vec![0.0; list.len()];
         let of_known = factors.values.iter().zip(pairs.list).filter(|(_, pair)| is_known(pair));
         let values: Vec<_> = of_known.map(|(&factor, _)| factor).collect();
         let factors = PairFactors { values: &values, ..factors };
-        let known = PairOutputs { factors, scales, sums, quality: &mut own, gradients, is_further };
+        let known = PairOutputs { factors, scales, sums, quality: &mut own, asks_quality, gradients, is_further };
         self.add_known(level, &Pairs { list: &list, ..*pairs }, known);
         // nothing says that the others agree any less than they can
         let mut own = own.into_iter().peekable();

@@ -538,7 +538,7 @@ mod tests {
                         Labels::Soft(labels) => Labels::Soft(&labels[target * 700..][..700]),
                     };
                     // focal only where labels are 0 or 1
-                    let focal = if samples.labels.is_hard() { 3.0 } else { 0.0 };
+                    let focal = if matches!(samples.labels, Labels::Hard(_)) { 3.0 } else { 0.0 };
                     let weights = CostWeights { bce: 2.0, focal, dice: 5.0 };
                     let loss =
                         values(Level::detect(), active, Focal::default(), logits, &Samples { labels, ..samples });

@@ -20,11 +20,6 @@ impl Labels<'_> {
         }
     }
 
-    /// Whether they are 0 or 1.
-    pub fn is_hard(&self) -> bool {
-        matches!(self, Self::Hard(_))
-    }
-
     /// Writes those from `at` on to the start of `out`.
     #[inline(always)]
     pub fn copy(&self, at: usize, out: &mut [f32]) {

@@ -175,7 +175,9 @@ impl PairTerms for PointFamily {
         };
         let factors = if out.factors.only_overlaps { &[] } else { out.factors.values };
         let (weighing, gradient) = (self.weighing(pairs.targets), out.gradients.map(only));
-        similarity::of_pairs(&self.similarity(pairs.targets), points, out.quality);
+        if out.asks_quality {
+            similarity::of_pairs(&self.similarity(pairs.targets), points, out.quality);
+        }
         out.sums[0] += pairs::matched(level, &weighing, points, out.scales[0], factors, gradient);
     }
 
