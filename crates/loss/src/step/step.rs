@@ -14,7 +14,7 @@ use super::rest;
 use super::setup::Setup;
 use crate::batch::Views;
 use crate::error::{Array, Error, Result};
-use crate::field::{MAX_FIELDS, Owner};
+use crate::field::{MAX_AXES, MAX_FIELDS, Owner};
 use crate::terms::{OWNERS, TERMS, query_field, terms_of};
 use crate::weights::Weights;
 
@@ -48,12 +48,13 @@ impl<'a> Step<'a> {
     /// queries; empty where nothing belongs to pairs. `matches`: of all layers, as far as they are known.
     ///
     /// # Errors
-    /// [`Error::Length`](crate::Error::Length) where there is something for more or fewer pairs.
+    /// [`Error::Rows`](crate::Error::Rows) where there is something for more or fewer pairs.
     pub fn first_pairs(&self, matches: &[i32]) -> Result<Vec<usize>> {
         let layout = self.layout;
         let of_pairs: Vec<_> = (0..MAX_FIELDS).filter(|&field| OWNERS[field] == Owner::Pair).collect();
-        let has = |slot: &Slot| of_pairs.iter().any(|&field| layout.layers[slot.tensors].tensors[field].is_some());
-        if !layout.slots.iter().any(has) {
+        // a tensor of no pairs has no values, but axes
+        let has = |tensors: usize, field: usize| layout.layers[tensors].shapes.axes[field] != [0; MAX_AXES];
+        if !layout.slots.iter().any(|slot| of_pairs.iter().any(|&field| has(slot.tensors, field))) {
             return Ok(Vec::new());
         }
         let mut first_pairs = vec![0; layout.slots.len() * layout.images];
@@ -67,16 +68,15 @@ impl<'a> Step<'a> {
                     next += self.pairs_of(&layout.slots[slot], image, matches);
                 }
             }
-            let layer = &layout.layers[tensors];
-            for &field in of_pairs.iter().filter(|&&field| layer.tensors[field].is_some()) {
-                let ([count, rest @ ..], width) = (layer.shapes.axes[field], layer.shapes.widths[field]);
-                if count != next {
-                    let part = sharing.first().map_or(0, |&slot| layout.slots[slot].part);
-                    let array = Array::Queries { part, field: query_field(field).name };
-                    let shape = std::iter::once(next).chain(rest).collect();
-                    let expected = (width / count.max(1) * next) as u64;
-                    return Err(Error::Length { array, expected, actual: width as u64, shape });
+            for &field in of_pairs.iter().filter(|&&field| has(tensors, field)) {
+                let [count, ..] = layout.layers[tensors].shapes.axes[field];
+                if count == next {
+                    continue;
                 }
+                let (part, layer) = sharing.first().map_or((0, 0), |&k| (layout.slots[k].part, layout.slots[k].layer));
+                let array = Array::Queries { part, field: query_field(field).name };
+                let rule = format!("expected a row for each of the {next} pairs of layer {layer}, got {count}");
+                return Err(Error::Rows { array, rule });
             }
         }
         Ok(first_pairs)

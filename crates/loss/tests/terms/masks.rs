@@ -296,7 +296,9 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(error(&case).to_string(), message);
     let mut case = at_centres(sketch(settings()).case(), [2, 2]);
     case.structure.stacks[0].axes[place("maskLossPoints")] = vec![4, 5, 2];
-    assert!(matches!(error(&case), Error::Length { array: Array::Queries { field: "maskLossPoints", .. }, .. }));
+    let message = "maskLossPoints of part 0: expected 4 points for each pair, or 13 with all candidates, as the options of masks \
+                   have it, got 5";
+    assert_eq!(error(&case).to_string(), message);
     // the last layer must have masks, others need not
     let case = sketch(settings()).case().without(&["masks"]);
     assert!(matches!(error(&case), Error::Missing { array: Array::Queries { field: "masks", .. }, .. }));

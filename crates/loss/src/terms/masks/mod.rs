@@ -109,15 +109,28 @@ impl PairTerms for MaskFamily {
         1
     }
 
-    fn misfit(&self, widths: &[usize], axes: &[[usize; MAX_AXES]]) -> Option<(usize, usize)> {
+    fn misfit(&self, widths: &[usize], axes: &[[usize; MAX_AXES]]) -> Option<(usize, String)> {
         let channels = axes[FEATURES][0];
         if widths[FEATURES] > 0 && widths[QUERIES] != channels {
-            return Some((QUERIES, channels));
+            let rule = "numbers for each query, one for each channel of maskFeatures";
+            return Some((QUERIES, format!("expected {channels} {rule}, got {}", widths[QUERIES])));
         }
-        let [pairs, given, _] = axes[LOSS_POINTS];
+        if widths[COST_POINTS] > 0 && !self.sampling.cost_by_points {
+            return Some((COST_POINTS, "must be absent where masks.costSampling is 'grid'".to_owned()));
+        }
+        let [_, given, _] = axes[LOSS_POINTS];
+        if axes[LOSS_POINTS] == [0; MAX_AXES] {
+            return None;
+        }
+        if !self.sampling.loss_by_points {
+            return Some((LOSS_POINTS, "must be absent where masks.lossSampling is 'canvas'".to_owned()));
+        }
         let draws = self.sampling.loss_points(size_of_plane(axes));
-        let fits = widths[LOSS_POINTS] == 0 || [draws.points(), draws.draws()].contains(&given);
-        (!fits).then_some((LOSS_POINTS, pairs * draws.draws() * 2))
+        let (points, all) = (draws.points(), draws.draws());
+        let or = if all == points { String::new() } else { format!(", or {all} with all candidates") };
+        let rule =
+            || format!("expected {points} points for each pair{or}, as the options of masks have it, got {given}");
+        (![points, all].contains(&given)).then(|| (LOSS_POINTS, rule()))
     }
 
     fn check_query(&self, _: usize, _: &[f32]) -> Option<Broken> {
