@@ -300,6 +300,54 @@ describe('masks', () => {
     }
   })
 
+  test('of targets may lie in the memory of the predictions, which `transfer` takes', async () => {
+    const { logits, masks } = layerOf(1)
+    const hidden = { data: Uint8Array.from({ length: 24 }, (_, i) => Number(i % 5 === 0)), shape: [6, 4] }
+    const [first, second] = TARGETS as [(typeof TARGETS)[0], (typeof TARGETS)[0]]
+    const expected = whole.compute({ logits, masks }, [{ ...first, void: hidden }, second])
+    /** Everything but the second image's masks in one buffer. */
+    const arrays = [logits.data, masks.data, first.masks.data, hidden.data]
+    const buffer = new ArrayBuffer(arrays.reduce((sum, { byteLength }) => sum + byteLength, 0))
+    let at = 0
+    const place = <Data extends Float32Array | Uint8Array>(data: Data): Data => {
+      const Type = data.constructor as new (buffer: ArrayBuffer, at: number, length: number) => Data
+      const view = new Type(buffer, at, data.length)
+      view.set(data)
+      at += data.byteLength
+      return view
+    }
+    const outputs = { logits: { ...logits, data: place(logits.data) }, masks: { ...masks, data: place(masks.data) } }
+    const own = { ...first, masks: { ...first.masks, data: place(first.masks.data) }, void: { ...hidden, data: place(hidden.data) } }
+    expect(await whole.computeAsync(outputs, [own, second], { transfer: true })).toEqual(expected)
+    expect([buffer.byteLength, second.masks.data.length]).toEqual([0, 35])
+    expect(errorOf(() => whole.compute(layerOf(1), [own, second]))).toMatchObject({
+      code: 'SHAPE',
+      message: expect.stringMatching(/^targets\[0\]\.masks: has no values left, since its buffer is detached/),
+    })
+  }) // prettier-ignore
+
+  test('that a getter of another target takes away are missed at their place', () => {
+    const taking = (taken: Uint8Array) => ({
+      labels: [1],
+      get masks() {
+        structuredClone(null, { transfer: [taken.buffer as ArrayBuffer] })
+        return masksOf(8, 1, [5, 7])
+      },
+    })
+    const [first] = TARGETS as [(typeof TARGETS)[0]]
+    const masks = { ...first.masks, data: first.masks.data.slice() }
+    const hidden = { data: new Uint8Array(24), shape: [6, 4] }
+    expect(errorOf(() => run({}, [{ ...first, masks }, taking(masks.data)]))).toMatchObject({
+      code: 'SHAPE',
+      argument: 'targets[0].masks',
+      message: expect.stringMatching(/has no values left, since its buffer is detached/),
+    })
+    expect(errorOf(() => run({}, [{ ...first, void: hidden }, taking(hidden.data)]))).toMatchObject({
+      code: 'SHAPE',
+      argument: 'targets[0].void',
+    })
+  })
+
   test('are differentiated by TensorFlow.js, and taken as tensors in targets', async () => {
     await tf.setBackend('cpu')
     const [factors] = factorsOf(2)

@@ -76,7 +76,8 @@ export interface AsyncCallOptions extends Omit<CallOptions, 'out'> {
   /**
    * Takes the predictions' arrays instead of copying them (default false): their buffers, with all that lies in them, are
    * detached once shapes and types have been found right, whatever becomes of the call. The event loop is then held up
-   * hardly longer for a large batch than for a small one. Memory that cannot be taken, as that of WebAssembly, is copied all the same.
+   * hardly longer for a large batch than for a small one. Masks of targets may lie in these buffers, too: they are read, and then gone as
+   * well. Memory that cannot be taken, as that of WebAssembly, is copied all the same.
    */
   readonly transfer?: boolean | undefined
 }

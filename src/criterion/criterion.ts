@@ -423,16 +423,18 @@ export class HungarianLoss {
     call: AsyncCallOptions = NO_SETTINGS,
   ): Promise<LossResult<Outputs, unknown>> {
     HungarianLoss.#check(this)
-    const { signal, transfer, ...rest } = readAsyncCall(call)
+    const { signal, transfer, ...settings } = readAsyncCall(call)
     const mayTake = checkFlag(transfer, false, 'call.transfer')
     const start = async (interrupt: Interrupt): Promise<LossResult> => {
-      const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest)
-      const [fields, ...others] = inputs
+      const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, settings)
+      const [fields, labels, labelOffsets, offsets, ignores, given, costs, extras] = inputs
+      const others = [labels, labelOffsets, offsets, ignores, given, costs] as const
       const count = countTensors(filled.predictions)
-      const taken = mayTake ? takeAway(fields.slice(0, count)) : undefined
-      const given = taken === undefined ? fields : [...taken, ...fields.slice(count)]
+      const taken = mayTake ? takeAway(fields.slice(0, count), extras?.planes) : undefined
+      const tensors = taken === undefined ? fields : [...taken.arrays, ...fields.slice(count)]
+      const rest = taken === undefined || extras === undefined ? extras : { ...extras, planes: taken.beside }
       const written = [normalizers, gradients, filled.targetOfQuery, filled.values] as const
-      await computeAsync(plan, taken !== undefined, interrupt, ...written, given, ...others)
+      await computeAsync(plan, taken !== undefined, interrupt, ...written, tensors, ...others, rest)
       return readLoss(filled, gradients)
     }
     return untilAborted(start, checkSignal(signal, 'call.signal'), 'outputs')

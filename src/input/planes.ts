@@ -2,7 +2,7 @@
 import { uint32s } from '../binding/slab.ts'
 import { fail } from '../common/errors.ts'
 import { bytesOf } from '../common/memory.ts'
-import { dataIn, failType, shapeOf, showShape } from '../common/tensors.ts'
+import { checkView, dataIn, failType, shapeOf, showShape } from '../common/tensors.ts'
 import { isObject, showKeys } from '../common/validate.ts'
 import { readMasks } from '../masks/read.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
@@ -79,12 +79,17 @@ export function packPlanes(targets: readonly ReadTarget[], has: readonly boolean
   const arrays: Uint8Array[] = []
   const sizes = uint32s(2 * fields.length * targets.length)
   for (const field of fields) {
-    for (const target of targets) {
-      const planes = target.fields[field]
+    for (const [image, { fields: own, count }] of targets.entries()) {
+      const planes = own[field]
       const [height, width] = planes?.size ?? [0, 0]
+      const data = (planes?.values as Uint8Array | undefined) ?? NONE
+      const { name, form } = TARGET_FIELDS[field] as TargetField
+      // a getter of another target's may have taken them away since
+      if (planes !== undefined)
+        checkView(data, [form === 'planes' ? count : 1, height, width], `targets[${image}].${name}`)
       sizes[2 * arrays.length] = height
       sizes[2 * arrays.length + 1] = width
-      arrays.push((planes?.values as Uint8Array | undefined) ?? NONE)
+      arrays.push(data)
     }
   }
   return { arrays, sizes }

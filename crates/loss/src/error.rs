@@ -142,8 +142,8 @@ pub enum Error {
     Normalizer { name: &'static str, rule: &'static str, value: f64 },
     /// An array has another length than its shape says.
     Length { array: Array, expected: u64, actual: u64, shape: Vec<usize> },
-    /// The rows of an array do not go with what else there is.
-    Rows { array: Array, rule: String },
+    /// The rows of an array do not go with what else there is in a layer of its part.
+    Rows { array: Array, layer: usize, rule: String },
     /// Queries or targets lack a field that the weights call for.
     Missing { array: Array, term: &'static str },
     /// The offsets of the targets do not start at 0, fall, or end elsewhere than at the number of targets.

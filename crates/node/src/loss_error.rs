@@ -151,6 +151,7 @@ pub fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
             set_query(object, place)?;
             set(object, "target", *target)
         }
+        Error::Rows { layer, .. } => set(object, "layer", *layer),
         _ => Ok(()),
     }
 }

@@ -265,8 +265,8 @@ impl Layout {
     fn check_parts(&self, setup: &Setup) -> Result<()> {
         for (index, part) in self.parts.iter().enumerate() {
             let layers = &self.layers[part.layers.clone()];
-            for layer in layers {
-                self.check_fields(setup, index, layer)?;
+            for (number, layer) in layers.iter().enumerate() {
+                self.check_fields(setup, [index, number], layer)?;
             }
             let Some(last) = layers.last() else { continue };
             for (family, info) in FAMILIES.iter().enumerate() {
@@ -282,7 +282,8 @@ impl Layout {
         Ok(())
     }
 
-    fn check_fields(&self, setup: &Setup, index: usize, layer: &Layer) -> Result<()> {
+    /// `index`, `number`: of the part, and of the layer within it.
+    fn check_fields(&self, setup: &Setup, [index, number]: [usize; 2], layer: &Layer) -> Result<()> {
         let part = &self.parts[index];
         let width_of = |field: usize| layer.shapes.widths[field];
         let fail = |field: usize, expected: usize| {
@@ -304,7 +305,7 @@ impl Layout {
                     if has && info.set.is_none() {
                         let rule = format!("must be absent where the layer has no {}", FAMILIES[family].name);
                         let array = Array::Queries { part: index, field: query_field(field).name };
-                        return Err(Error::Rows { array, rule });
+                        return Err(Error::Rows { array, layer: number, rule });
                     }
                     if has {
                         return fail(field, 0);
@@ -343,7 +344,7 @@ impl Layout {
                 let RowShapes { widths, axes, .. } = &layer.shapes;
                 if let Some((k, rule)) = terms.misfit(&widths[fields.clone()], &axes[fields.clone()]) {
                     let field = query_field(fields.start + k).name;
-                    return Err(Error::Rows { array: Array::Queries { part: index, field }, rule });
+                    return Err(Error::Rows { array: Array::Queries { part: index, field }, layer: number, rule });
                 }
             }
         }

@@ -76,7 +76,7 @@ impl<'a> Step<'a> {
                 let (part, layer) = sharing.first().map_or((0, 0), |&k| (layout.slots[k].part, layout.slots[k].layer));
                 let array = Array::Queries { part, field: query_field(field).name };
                 let rule = format!("expected a row for each of the {next} pairs of layer {layer}, got {count}");
-                return Err(Error::Rows { array, rule });
+                return Err(Error::Rows { array, layer, rule });
             }
         }
         Ok(first_pairs)
