@@ -210,7 +210,8 @@ function pad(read: readonly ReadTarget[], room: number): PaddedTargets {
   padRows(padded, read, room, 'positives', ({ positives }) => positives)
   if (read.some(({ weights }) => weights !== undefined)) {
     const weights = new Float32Array(images * room)
-    for (const [image, own] of read.entries()) weights.set(own.weights ?? new Array(own.count).fill(1), image * room)
+    for (const [image, own] of read.entries())
+      weights.set(own.weights ?? new Float32Array(own.count).fill(1), image * room)
     padded['weights'] = { data: weights, shape: [images, room] }
   }
   const width = read.find(({ columns }) => columns !== undefined)?.columns?.length

@@ -198,6 +198,7 @@ const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ['diceweight', ['maskDice', 'weights.maskDice']],
   ['costmask', ['maskBce', 'cost.maskBce']],
   ['costdice', ['maskDice', 'cost.maskDice']],
+  ['points', ['masks.points']],
   ['numpoints', ['masks.points']],
   ['trainnumpoints', ['masks.points']],
   ['oversampleratio', ['masks.oversampling']],
@@ -262,8 +263,18 @@ export const MASKS: Family<MaskTypes> = {
   resolve: resolveMaskOptions,
   foreign: NAMES,
   foreignFields: {
-    queries: { predmasks: 'masks', masklogits: 'masks', masksquerieslogits: 'masks' },
-    targets: { masklabels: 'masks', segmentationmasks: 'masks', isvalidmask: 'hasMask' },
+    queries: {
+      predmasks: 'masks',
+      masklogits: 'masks',
+      masksquerieslogits: 'masks',
+      maskembed: 'maskQueries',
+      maskembeds: 'maskQueries',
+      queryfeatures: 'maskQueries',
+      pixelembedding: 'maskFeatures',
+      pixelembeddings: 'maskFeatures',
+      spatialfeatures: 'maskFeatures',
+    },
+    targets: { mask: 'masks', masklabels: 'masks', segmentationmasks: 'masks', isvalidmask: 'hasMask' },
   },
 }
 

@@ -151,8 +151,7 @@ function writeImage(layout: PackedLayout, packed: PackedTargets, has: Has, image
   const { labels, labelOffsets, fields, offsets, ignores, values, columns, weights } = packed
   const code = codeOf(has, layout)
   const out = code === 0 ? [] : [MORE - code]
-  for (let i = 0; i < shape.columns && columns !== undefined; i++)
-    out.push(columns[image * shape.columns + i] as number)
+  for (const flag of columns?.subarray(image * shape.columns, (image + 1) * shape.columns) ?? []) out.push(flag)
   const [first, end] = [offsets[image] as number, offsets[image + 1] as number]
   for (let target = first; target < end; target++) {
     const ignored = ignores?.[target] === 1
@@ -160,7 +159,7 @@ function writeImage(layout: PackedLayout, packed: PackedTargets, has: Has, image
     if (has.lists) out.push(to - from)
     // of an ignored target the label has no meaning
     for (let i = from; i < to; i++) out.push(ignored ? 0 : checkLabel(labels[i] as number, image, target - first))
-    for (let i = from; i < to && values !== undefined; i++) out.push(values[i] as number)
+    for (const value of values?.subarray(from, to) ?? []) out.push(value)
     for (const [field, { width }] of targets.entries()) {
       if (has.fields[field] !== true) continue
       for (let i = 0; i < width; i++) out.push(fields[field]?.[width * target + i] as number)

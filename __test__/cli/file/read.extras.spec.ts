@@ -44,7 +44,7 @@ describe('words', () => {
 test('weights of targets, queries and layers, and flags of images, are those of the batch', async () => {
   const { outputs, targets, leftOut } = await readBatch(batchPath('weighed.npz'))
   expect(leftOut).toEqual([])
-  const [images, queries] = BATCH_CASE.layers[0]!.shape as [number, number]
+  const [images, queries] = BATCH_CASE.layers[0]!.shape
   const counts = BATCH_CASE.targets.map(({ labels }) => labels.length)
   const total = counts.reduce((sum, count) => sum + count, 0)
   expect(outputs.queryWeights).toEqual({
