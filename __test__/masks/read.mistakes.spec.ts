@@ -65,7 +65,7 @@ describe('pixels of targets', () => {
     ['channels in the last axis', { ...target, masks: pixels(1, 2, H, W, 1) }, `${own} must be of shape [n, h, w], got [2, 4, 6, 1]; leave out the axis of 1: [2, 4, 6]`],
     ['an axis of images', { ...target, masks: pixels(1, 1, 2, H, W) }, `${own} must be of shape [n, h, w], got [1, 2, 4, 6]; leave out the axis of 1: [2, 4, 6]`],
     ['a canvas’ bytes', { ...target, masks: { data: new Uint8ClampedArray(8 * H * W), shape: [2, H, W] } }, `${own} expected 48 values for [2, 4, 6], got 192 (RGBA? take one number of each pixel)`],
-    ['a canvas’ picture', { ...one, masks: { data: new Uint8ClampedArray(4 * H * W), width: W, height: H } }, `${own} needs a shape, [n, h, w], got width and height alone (the picture of a canvas? take one number of each of its RGBA pixels)`],
+    ['a canvas’ picture', { ...one, masks: { data: new Uint8ClampedArray(4 * H * W), width: W, height: H } }, `${own} needs a shape, an array of sizes, got undefined; it is an object with the keys data, width, height (the picture of a canvas? take one number of each of its RGBA pixels)`],
     ['no shape', { ...one, masks: new Uint8Array(H * W) }, 'got Uint8Array (pixels? say their shape)'],
     ['a list of arrays', { ...target, masks: [new Uint8Array(H * W), new Uint8Array(H * W)] }, `${own.slice(0, -1)}[0]: must be { counts, size } or { polygons, size }, got Uint8Array (pixels? those of all targets go in one { data, shape: [n, h, w] })`],
     ['a list of planes', { ...target, masks: [pixels(1, H, W), pixels(1, H, W)] }, 'with the keys data, shape (pixels? those of all targets go in one { data, shape: [n, h, w] })'],

@@ -35,7 +35,6 @@ export function readMasks(value: unknown, argument: string, place?: ErrorPlace, 
     if (bits !== undefined && value['data'] !== undefined) {
       fail('DTYPE', argument, 'must have either data or bits, got both', place)
     }
-    if (isImageData(value)) fail('SHAPE', argument, IMAGE_DATA, place)
     const shape = shapeOf(value, argument)
     if (shape.length !== 3)
       fail('SHAPE', argument, `must be of shape [n, h, w], got ${showShape(shape)}${axisHint(shape, 3)}`, place)
@@ -79,13 +78,6 @@ function entryHint(value: unknown): string {
   const isPixels = kindOf(value) !== undefined || (isObject(value) && value['data'] !== undefined)
   return isPixels ? ' (pixels? those of all targets go in one { data, shape: [n, h, w] })' : ''
 }
-
-/** Whether something is the picture of a canvas, which has no shape. */
-const isImageData = ({ shape, dims, width, height }: Record<string, unknown>): boolean =>
-  shape === undefined && dims === undefined && typeof width === 'number' && typeof height === 'number'
-
-const IMAGE_DATA =
-  'needs a shape, [n, h, w], got width and height alone (the picture of a canvas? take one number of each of its RGBA pixels)'
 
 /** The masks of a list, an entry for each. All are read before memory is taken for any. */
 function readList(list: readonly unknown[], argument: string, place?: ErrorPlace, size?: ReadSize): ByteMasks {
