@@ -354,9 +354,12 @@ describe('masks', () => {
     const expected = whole.compute(factors, TARGETS)
     const tensors = Object.entries(factors).map(([key, { data, shape }]) => [key, tf.tensor(data, shape)] as const)
     const loss = hungarianLoss<TensorOutputsWithoutBoxes>(tf, whole)
-    const targets = TARGETS.map(({ labels, masks }) => ({
+    const targets = TARGETS.map(({ labels, masks }, image) => ({
       labels,
-      masks: tf.tensor(masks.data, masks.shape as [number, number, number], 'bool'),
+      masks: tf.cast(
+        tf.tensor(masks.data, masks.shape as [number, number, number], 'bool'),
+        image === 0 ? 'bool' : 'float32',
+      ),
     }))
     const gradients = tf.grads((...variables: tf.Tensor[]) =>
       loss(untyped(Object.fromEntries(tensors.map(([key], i) => [key, variables[i]]))), untyped(targets)),

@@ -229,7 +229,10 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
     }
     const { size, axes } = shape.rowOf(field)
     if (value === undefined) {
-      if (form !== 'row') failType(value, noun, nameOf(field, image), target, shape.needOf(field))
+      if (form !== 'row') {
+        const forms = `${noun}, as { data, shape: [n, h, w] } or in another form`
+        failType(value, forms, nameOf(field, image), target, shape.needOf(field))
+      }
       failType(value, rowsOf(field, size), nameOf(field, image), target, shape.needOf(field))
     }
     has[field] = true
