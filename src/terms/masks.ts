@@ -38,12 +38,12 @@ export interface MaskOutputs {
   /** `[1]`: what is added to all logits of the layer; of stacked layers `[L, 1]`. */
   readonly maskBias?: TensorLike | undefined
   /**
-   * `[P, 2]` or `[B, P, 2]`: the points of the cost as x and y from 0 to 1, where that is over points, in place of those that
-   * are drawn from `maskSeed`.
+   * `[P, 2]` or `[B, P, 2]`: the points of the cost as x and y from 0 to 1, in place of those that are drawn from `maskSeed`. Must be
+   * absent where the cost is not over points (`SHAPE`); other coordinates are refused (`RANGE`).
    */
   readonly maskCostPoints?: TensorLike | undefined
   /**
-   * `[pairs, P, 2]`: the points of each pair in the loss, likewise; or `[pairs, D, 2]`: the candidates, of which those with the
+   * `[pairs, P, 2]`: the points of each pair in the loss, likewise, a row for each pair of the layer; or `[pairs, D, 2]`: the candidates, of which those with the
    * least absolute logits are kept, and then the points beside these, D = ⌊P · oversampling⌋ + P − ⌊P · importance⌋. Image by
    * image, and in it in the order of the queries.
    */
