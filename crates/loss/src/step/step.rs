@@ -9,7 +9,7 @@ use super::inputs::Inputs;
 use super::jobs::Job;
 use super::losses::FamilyNormalizers;
 use super::part::Part;
-use super::plan::{Layout, Slot};
+use super::plan::{Layer, Layout, Slot};
 use super::rest;
 use super::setup::Setup;
 use crate::batch::Views;
@@ -51,10 +51,10 @@ impl<'a> Step<'a> {
     /// [`Error::Rows`](crate::Error::Rows) where there is something for more or fewer pairs.
     pub fn first_pairs(&self, matches: &[i32]) -> Result<Vec<usize>> {
         let layout = self.layout;
-        let of_pairs: Vec<_> = (0..MAX_FIELDS).filter(|&field| OWNERS[field] == Owner::Pair).collect();
         // a tensor of no pairs has no values, but axes
-        let has = |tensors: usize, field: usize| layout.layers[tensors].shapes.axes[field] != [0; MAX_AXES];
-        if !layout.slots.iter().any(|slot| of_pairs.iter().any(|&field| has(slot.tensors, field))) {
+        let of_pairs =
+            |layer: &Layer, field: usize| OWNERS[field] == Owner::Pair && layer.shapes.axes[field] != [0; MAX_AXES];
+        if !layout.layers.iter().any(|layer| (0..MAX_FIELDS).any(|field| of_pairs(layer, field))) {
             return Ok(Vec::new());
         }
         let mut first_pairs = vec![0; layout.slots.len() * layout.images];
@@ -68,8 +68,9 @@ impl<'a> Step<'a> {
                     next += self.pairs_of(&layout.slots[slot], image, matches);
                 }
             }
-            for &field in of_pairs.iter().filter(|&&field| has(tensors, field)) {
-                let [count, ..] = layout.layers[tensors].shapes.axes[field];
+            let own = &layout.layers[tensors];
+            for field in (0..MAX_FIELDS).filter(|&field| of_pairs(own, field)) {
+                let [count, ..] = own.shapes.axes[field];
                 if count == next {
                     continue;
                 }
