@@ -29,7 +29,7 @@ export type {
   TargetRows,
   TensorLike,
 } from './common/tensors.ts'
-export type { AsyncCallOptions, CallOptions } from './criterion/call.ts'
+export type { AsyncCallOptions, CallOptions, MatchOptions } from './criterion/call.ts'
 export { HungarianLoss } from './criterion/criterion.ts'
 export type { Finding, FindingCode } from './criterion/inspect/finding.ts'
 export { inspectBatch } from './criterion/inspect/inspect.ts'

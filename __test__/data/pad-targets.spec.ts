@@ -4,6 +4,8 @@ import { HungarianLoss, padTargets, unpadTargets } from '../../src/index.ts'
 import type { PaddedField, Target } from '../../src/index.ts'
 import { errorOf, randomLayer, randomTargets, untyped } from '../support/helpers.ts'
 
+const box = [0.5, 0.5, 0.1, 0.1]
+
 describe('padTargets:', () => {
   test('ragged targets become arrays of one length, with no class where there is none', () => {
     const padded = padTargets([
@@ -56,6 +58,73 @@ describe('padTargets:', () => {
     expect(padded.boxes).toBeUndefined()
   })
 
+  test('masks lie on one canvas, in any form', () => {
+    const square = [0, 0, 2, 0, 2, 2, 0, 2]
+    const padded = padTargets(
+      [
+        { labels: [3, 1], masks: [{ polygons: [square], size: [2, 3] }, { counts: [5, 1], size: [2, 3] }], hasMask: [1, 0] },
+        { labels: [] },
+        { labels: [2, 0], valid: 1, masks: { data: [1, 0, 0, 1, 1, 1, 0, 0], shape: [2, 4, 1] }, hasMask: [true, true], void: { data: [0, 0, 0, 1], shape: [4, 1] } },
+      ],
+      { maxTargets: 2 },
+    )
+    const [left, corner] = [[1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]]
+    const none = Array.from({ length: 24 }, () => 0)
+    const column = [1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0]
+    expect(padded.masks).toEqual({
+      data: Uint8Array.from([...left, ...corner, ...none, ...column, ...none.slice(12)]),
+      shape: [3, 2, 4, 3],
+    })
+    expect(padded.hasMask).toEqual({ data: Float32Array.of(1, 0, 0, 0, 1, 0), shape: [3, 2, 1] })
+    expect(padded.void).toEqual({ data: new Uint8Array(36).with(33, 1), shape: [3, 4, 3] })
+    expect(unpadTargets(padded)[2]).toEqual({
+      labels: Int32Array.of(2),
+      masks: { data: Uint8Array.from(column), shape: [1, 4, 3] },
+      hasMask: Float32Array.of(1),
+      void: { data: Uint8Array.from(none.slice(0, 12)).with(9, 1), shape: [4, 3] },
+    })
+  }) // prettier-ignore
+
+  test('what few targets have, where any has it', () => {
+    const padded = padTargets([
+      { positives: [[1, 0, 0.5], [0, 1, 0]], boxes: [box, box], columns: [true, false, true], weights: [0.5, 2], hasBox: [true, false] },
+      { positives: { data: Float32Array.of(0, 0, 1), shape: [1, 3] }, boxes: [box], exhaustive: false, hasBox: [1] },
+    ])
+    expect(padded.labels.data).toEqual(Int32Array.of(-1, -1, -1, -1))
+    expect(padded.positives).toEqual({ data: Float32Array.of(1, 0, 0.5, 0, 1, 0, 0, 0, 1, 0, 0, 0), shape: [2, 2, 3] })
+    expect(padded.columns).toEqual({ data: Uint8Array.of(1, 0, 1, 1, 1, 1), shape: [2, 3] })
+    expect(padded.weights).toEqual({ data: Float32Array.of(0.5, 2, 1, 0), shape: [2, 2] })
+    expect(padded.exhaustive).toEqual({ data: Uint8Array.of(1, 0), shape: [2] })
+    expect(padded.hasBox?.data).toEqual(Float32Array.of(1, 0, 1, 0))
+    const [first, second] = unpadTargets(padded)
+    expectTypeOf(first!.positives).toEqualTypeOf<{ readonly data: Float32Array; readonly shape: number[] }>()
+    expect(first).not.toHaveProperty('labels')
+    expect(second).toMatchObject({ exhaustive: false, weights: Float32Array.of(1), columns: Uint8Array.of(1, 1, 1) })
+  }) // prettier-ignore
+
+  test('the loss of all of it is the same', () => {
+    const outputs = randomLayer(5, { images: 2, queries: 4, classes: 3 })
+    const masks = { data: Float32Array.from({ length: 96 }, (_, k) => Math.sin(k)), shape: [2, 4, 3, 4] }
+    const hidden = { data: [0, 1, 0, 0, 0, 1], shape: [2, 3] }
+    const pixels = { data: Uint8Array.of(1, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0), shape: [2, 2, 3] }
+    const small = [{ counts: [1, 2, 1], size: [4, 1] }]
+    const criterion = HungarianLoss.maskDino({ numClasses: 3, masks: { points: 30 } })
+    const check = (targets: Target[]) => {
+      const { loss, gradients } = criterion.compute({ ...outputs, masks }, targets)
+      const again = criterion.compute({ ...outputs, masks }, unpadTargets(structuredClone(padTargets(targets, { maxTargets: 5 }))))
+      expect(again.loss).toBe(loss)
+      expect(again.gradients).toEqual(gradients)
+    }
+    check([
+      { labels: [2, 1], boxes: [box, box], masks: pixels, void: hidden, weights: [1, 3], columns: [0, 1, 1], hasBox: [1, 0], hasMask: [0, 1] },
+      { labels: [0], boxes: [box], masks: small, exhaustive: false, hasBox: [1], hasMask: [1] },
+    ])
+    check(untyped([
+      { positives: [[0, 1, 0.25], [1, 0, 0]], boxes: [box, box], masks: pixels },
+      { positives: [], boxes: [] },
+    ]))
+  }) // prettier-ignore
+
   test('batches without any target keep the fields that their images have', () => {
     const padded = padTargets([{ labels: [], boxes: [], points: [] }], { maxTargets: 2 })
     expect(padded.boxes).toEqual({ data: new Float32Array(8), shape: [1, 2, 4] })
@@ -99,8 +168,6 @@ describe('padTargets:', () => {
 })
 
 describe('padTargets: refuses', () => {
-  const box = [0.5, 0.5, 0.1, 0.1]
-
   test.each<[string, unknown, string, string]>([
     ['no list', { labels: [] }, 'DTYPE', 'targets'],
     ['no target', [5], 'DTYPE', 'targets[0]'],
@@ -110,10 +177,6 @@ describe('padTargets: refuses', () => {
     ['a label of another type', [{ labels: ['dog'], boxes: [box] }], 'DTYPE', 'targets[0].labels'],
     ['labels that are one-hot', [{ labels: { data: [0, 1], shape: [1, 2] }, boxes: [box] }], 'SHAPE', 'targets[0].labels'],
     ['other keys', [{ labels: [0], boxes: [box], iscrowd: [0] }], 'OPTION', 'targets[0].iscrowd'],
-    ['weights', [{ labels: [0], boxes: [box], weights: [2] }], 'OPTION', 'targets[0].weights'],
-    ['columns', [{ labels: [0], boxes: [box], columns: [1, 0] }], 'OPTION', 'targets[0].columns'],
-    ['positives', [{ positives: [[1]], boxes: [box] }], 'OPTION', 'targets[0].positives'],
-    ['images that are not exhaustive', [{ labels: [0], boxes: [box], exhaustive: false }], 'OPTION', 'targets[0].exhaustive'],
     ['too few boxes', [{ labels: [0, 1], boxes: [box] }], 'SHAPE', 'targets[0].boxes'],
     ['boxes that are none', [{ labels: [0], boxes: [[1, 2]] }], 'SHAPE', 'targets[0].boxes'],
     ['numbers that make no boxes', [{ labels: [0, 1], boxes: [1, 2, 3, 4, 5] }], 'SHAPE', 'targets[0].boxes'],
@@ -124,13 +187,18 @@ describe('padTargets: refuses', () => {
     ['points that differ in number', [{ labels: [0], points: [[1, 2]] }, { labels: [1], points: [[1, 2, 3, 4]] }], 'SHAPE', 'targets[1].points'],
     ['flags that are none', [{ labels: [0], boxes: [box], ignore: [2] }], 'DTYPE', 'targets[0].ignore'],
     ['too few flags', [{ labels: [0], boxes: [box], ignore: [] }], 'SHAPE', 'targets[0].ignore'],
+    ['too few weights', [{ labels: [0], boxes: [box], weights: [] }], 'SHAPE', 'targets[0].weights'],
+    ['columns that differ in number', [{ labels: [0], columns: [1, 0] }, { labels: [0], columns: [1] }], 'SHAPE', 'targets[1].columns'],
+    ['columns that are no flags', [{ labels: [0], columns: [0.5, 0] }], 'DTYPE', 'targets[0].columns'],
+    ['positives beside labels', [{ labels: [0], positives: [[1]] }], 'OPTION', 'targets[0].labels'],
+    ['positives that some lack', [{ positives: [[1]] }, { labels: [0] }], 'SHAPE', 'targets[1].positives'],
+    ['positives that are no rows', [{ positives: [1, 0] }], 'DTYPE', 'targets[0].positives'],
+    ['positives of a shape that has no rows', [{ positives: { data: [1], shape: [1] } }], 'SHAPE', 'targets[0].positives'],
+    ['an image that may be exhaustive', [{ labels: [0], exhaustive: 1 }], 'DTYPE', 'targets[0].exhaustive'],
+    ['masks of other numbers', [{ labels: [0], masks: { data: [1, 1], shape: [2, 1, 1] } }], 'SHAPE', 'targets[0].masks'],
+    ['masks that some lack', [{ labels: [0], masks: { data: [1], shape: [1, 1, 1] } }, { labels: [0] }], 'SHAPE', 'targets[1].masks'],
+    ['void pixels of another size', [{ labels: [0], masks: { data: [1], shape: [1, 1, 1] }, void: { data: [1, 1], shape: [1, 2] } }], 'SHAPE', 'targets[0].void'],
     ['more valid ones than there are', [{ labels: [0], boxes: [box], valid: 2 }], 'RANGE', 'targets[0].valid'],
-    ['positives', [{ positives: [[1, 0]], boxes: [box] }], 'OPTION', 'targets[0].positives'],
-    ['columns', [{ labels: [0], boxes: [box], columns: [1, 0] }], 'OPTION', 'targets[0].columns'],
-    ['weights', [{ labels: [] }, { labels: [0], boxes: [box], weights: [2] }], 'OPTION', 'targets[1].weights'],
-    ['images that are not exhaustive', [{ labels: [0], boxes: [box], exhaustive: false }], 'OPTION', 'targets[0].exhaustive'],
-    ['masks', [{ labels: [0], masks: { data: [1], shape: [1, 1, 1] } }], 'OPTION', 'targets[0].masks'],
-    ['void pixels', [{ labels: [0], boxes: [box], void: { data: [1], shape: [1, 1] } }], 'OPTION', 'targets[0].void'],
   ])('%s', (_, targets, code, argument) => {
     expect(errorOf(() => padTargets(untyped(targets)))).toMatchObject({ code, argument })
   }) // prettier-ignore

@@ -160,6 +160,29 @@ describe('masks', () => {
     }
   })
 
+  test('are matched, and cost what they do, at the points of the loss with the same seed', () => {
+    const outputs = layerOf(1)
+    const matched = new Set<string>()
+    const costs = new Set<string>()
+    for (let maskSeed = 0; maskSeed < 40; maskSeed++) {
+      const { matches } = byPoints.match(outputs, TARGETS, { maskSeed })
+      expect(matches).toEqual(byPoints.compute(outputs, TARGETS, { maskSeed }).matches)
+      matched.add(JSON.stringify(matches))
+      costs.add(bitsOf(byPoints.cost(outputs, TARGETS, { maskSeed }).images[0]!.data))
+    }
+    expect(matched.size).toBeGreaterThan(1)
+    expect(costs.size).toBe(40)
+    const seedless = [byPoints.match(outputs, TARGETS), byPoints.cost(outputs, TARGETS)]
+    const call = { maskSeed: 0 }
+    expect(seedless).toEqual([byPoints.match(outputs, TARGETS, call), byPoints.cost(outputs, TARGETS, call)])
+    for (const method of ['match', 'cost'] as const) {
+      const refused = (settings: unknown) => errorOf(() => byPoints[method](outputs, TARGETS, untyped(settings)))
+      expect(refused({ maskSeed: -1 })).toMatchObject({ code: 'OPTION', argument: 'call.maskSeed' })
+      expect(refused({ gradients: false })).toMatchObject({ code: 'OPTION', argument: 'call.gradients' })
+      expect(refused(7)).toMatchObject({ code: 'OPTION', argument: 'call' })
+    }
+  })
+
   test('of targets in any form are the same', () => {
     const expected = run()
     const forms: ((masks: { data: Uint8Array; shape: number[] }) => unknown)[] = [
@@ -278,15 +301,66 @@ describe('masks', () => {
     }
   })
 
+  test('of targets may lie in the memory of the predictions, which `transfer` takes', async () => {
+    const { logits, masks } = layerOf(1)
+    const hidden = { data: Uint8Array.from({ length: 24 }, (_, i) => Number(i % 5 === 0)), shape: [6, 4] }
+    const [first, second] = TARGETS as [(typeof TARGETS)[0], (typeof TARGETS)[0]]
+    const expected = whole.compute({ logits, masks }, [{ ...first, void: hidden }, second])
+    /** Everything but the second image's masks in one buffer. */
+    const arrays = [logits.data, masks.data, first.masks.data, hidden.data]
+    const buffer = new ArrayBuffer(arrays.reduce((sum, { byteLength }) => sum + byteLength, 0))
+    let at = 0
+    const place = <Data extends Float32Array | Uint8Array>(data: Data): Data => {
+      const Type = data.constructor as new (buffer: ArrayBuffer, at: number, length: number) => Data
+      const view = new Type(buffer, at, data.length)
+      view.set(data)
+      at += data.byteLength
+      return view
+    }
+    const outputs = { logits: { ...logits, data: place(logits.data) }, masks: { ...masks, data: place(masks.data) } }
+    const own = { ...first, masks: { ...first.masks, data: place(first.masks.data) }, void: { ...hidden, data: place(hidden.data) } }
+    expect(await whole.computeAsync(outputs, [own, second], { transfer: true })).toEqual(expected)
+    expect([buffer.byteLength, second.masks.data.length]).toEqual([0, 35])
+    expect(errorOf(() => whole.compute(layerOf(1), [own, second]))).toMatchObject({
+      code: 'SHAPE',
+      message: expect.stringMatching(/^targets\[0\]\.masks: has no values left, since its buffer is detached/),
+    })
+  }) // prettier-ignore
+
+  test('that a getter of another target takes away are missed at their place', () => {
+    const taking = (taken: Uint8Array) => ({
+      labels: [1],
+      get masks() {
+        structuredClone(null, { transfer: [taken.buffer as ArrayBuffer] })
+        return masksOf(8, 1, [5, 7])
+      },
+    })
+    const [first] = TARGETS as [(typeof TARGETS)[0]]
+    const masks = { ...first.masks, data: first.masks.data.slice() }
+    const hidden = { data: new Uint8Array(24), shape: [6, 4] }
+    expect(errorOf(() => run({}, [{ ...first, masks }, taking(masks.data)]))).toMatchObject({
+      code: 'SHAPE',
+      argument: 'targets[0].masks',
+      message: expect.stringMatching(/has no values left, since its buffer is detached/),
+    })
+    expect(errorOf(() => run({}, [{ ...first, void: hidden }, taking(hidden.data)]))).toMatchObject({
+      code: 'SHAPE',
+      argument: 'targets[0].void',
+    })
+  })
+
   test('are differentiated by TensorFlow.js, and taken as tensors in targets', async () => {
     await tf.setBackend('cpu')
     const [factors] = factorsOf(2)
     const expected = whole.compute(factors, TARGETS)
     const tensors = Object.entries(factors).map(([key, { data, shape }]) => [key, tf.tensor(data, shape)] as const)
     const loss = hungarianLoss<TensorOutputsWithoutBoxes>(tf, whole)
-    const targets = TARGETS.map(({ labels, masks }) => ({
+    const targets = TARGETS.map(({ labels, masks }, image) => ({
       labels,
-      masks: tf.tensor(masks.data, masks.shape as [number, number, number], 'bool'),
+      masks: tf.cast(
+        tf.tensor(masks.data, masks.shape as [number, number, number], 'bool'),
+        image === 0 ? 'bool' : 'float32',
+      ),
     }))
     const gradients = tf.grads((...variables: tf.Tensor[]) =>
       loss(untyped(Object.fromEntries(tensors.map(([key], i) => [key, variables[i]]))), untyped(targets)),
@@ -335,7 +409,12 @@ describe('masks', () => {
         'targets[0].void',
         /data, shape/,
       ],
-      [{ maskLossPoints: { data: [0.5, 0.5], shape: [1, 1, 2] } }, TARGETS, 'outputs.maskLossPoints', /expected/],
+      [
+        { ...factorsOf(2)[0], masks: undefined, maskQueries: { data: new Float32Array(16), shape: [2, 4, 2] } },
+        TARGETS,
+        'outputs.maskQueries',
+        /expected 3 numbers for each query, one for each channel of maskFeatures, got 2/,
+      ],
     ]
     for (const [change, targets, argument, message] of cases) {
       const error = errorOf(() => run(change, targets))
@@ -360,6 +439,53 @@ describe('masks', () => {
       expect(error.message).toMatch(/NaN at .*point 3, coordinate 1/)
     }
   })
+
+  test('at points of wrong numbers are refused, saying which they should be', () => {
+    const points = (...shape: number[]) => ({ data: new Float32Array(shape.reduce((a, b) => a * b)).fill(0.5), shape })
+    const refusal = (change: object, criterion = byPoints) => errorOf(() => run(change, TARGETS, criterion))
+    const pairs = 'expected a row for each of the 3 pairs of layer 0, got'
+    const each = 'expected 20 points for each pair, or 65 with all candidates, as the options of masks have it, got'
+    for (const [shape, rule] of [
+      [[0, 20, 2], `${pairs} 0`],
+      [[0, 65, 2], `${pairs} 0`],
+      [[2, 20, 2], `${pairs} 2`],
+      [[4, 65, 2], `${pairs} 4`],
+      [[3, 21, 2], `${each} 21`],
+      [[3, 0, 2], `${each} 0`],
+      [[0, 0, 2], `${each} 0`],
+      [[3, 20, 3], 'expected shape [pairs, points, 2], got [3, 20, 3]'],
+      [[20, 2], 'expected shape [pairs, points, 2], got [20, 2]'],
+    ] as const) {
+      const error = refusal({ maskLossPoints: points(...shape) })
+      expect(error).toMatchObject({ code: 'SHAPE', message: `outputs.maskLossPoints: ${rule}` })
+    }
+    for (const shape of [[0, 2], [2, 0, 2], [3, 5, 2], [5, 3]]) {
+      const error = refusal({ maskCostPoints: points(...shape) })
+      expect(error.code).toBe('SHAPE')
+      expect(error.message).toContain(
+        `outputs.maskCostPoints: expected shape [2, points, 2] or [points, 2], got [${shape.join(', ')}]`,
+      )
+    }
+    // of no pairs there are none
+    const empty = [{ labels: [] }, { labels: [] }]
+    expect(run({ maskLossPoints: points(0, 20, 2) }, empty, byPoints).loss).toBe(run({}, empty, byPoints).loss)
+    // and nothing given is left unread
+    expect(refusal({ maskLossPoints: points(3, 20, 2) }, whole).message).toBe(
+      "outputs.maskLossPoints: must be absent where masks.lossSampling is 'canvas'",
+    )
+    expect(refusal({ maskCostPoints: points(20, 2) }, whole).message).toBe(
+      "outputs.maskCostPoints: must be absent where masks.costSampling is 'grid'",
+    )
+    const { logits, boxes } = randomLayer(3, { images: IMAGES, queries: QUERIES, classes: 3 })
+    const { masks } = layerOf(1)
+    const boxed = TARGETS.map((target) => ({ ...target, boxes: target.labels.map(() => [0.5, 0.5, 0.25, 0.25]) }))
+    const dino = HungarianLoss.maskDino({ numClasses: 3, masks: { points: 20 } })
+    const auxiliary = [{ logits, boxes, maskLossPoints: points(3, 20, 2) }]
+    expect(errorOf(() => dino.compute({ logits, boxes, masks, auxiliary }, boxed))).toMatchObject({
+      code: 'SHAPE',
+      message: expect.stringMatching(/maskLossPoints: must be absent where the layer has no masks$/),
+    })
+  }) // prettier-ignore
 
   test('of an array that has a subarray of its own are read as they are', () => {
     class Own extends Uint8Array {

@@ -73,6 +73,19 @@ describe('presence', () => {
     expectAllClose(result.gradients.presence!, slopesOf(LOGITS), 1e-6)
   })
 
+  test('counts in a part with tensors of its own that has it, by the weights of the part', () => {
+    const branch = { ...layerOf(2), repeat: 1, weight: 2 }
+    const outputs = { ...layerOf(1), presence: presenceOf(LOGITS) }
+    const without = criterionOf().compute({ ...outputs, oneToMany: branch }, TARGETS)
+    const given = { ...branch, presence: presenceOf([1, -2, 3]) }
+    const result = criterionOf().compute({ ...outputs, oneToMany: given }, TARGETS)
+    expect(without.oneToMany.terms.presence).toBeUndefined()
+    expectClose(result.oneToMany.terms.presence!, termOf([1, -2, 3]), 1e-6)
+    expectClose(result.loss, without.loss + 2 * 20 * termOf([1, -2, 3]), 1e-6)
+    const unweighed = { ...given, weights: { presence: 0 } }
+    expect(criterionOf().compute({ ...outputs, oneToMany: unweighed }, TARGETS).loss).toBe(without.loss)
+  })
+
   test('of an image that is not finite is left out by itself, or refused', () => {
     const outputs = { ...layerOf(1), presence: presenceOf([2, NaN, 0.5]) }
     const { code, message } = errorOf(() => criterionOf().compute(outputs, TARGETS))

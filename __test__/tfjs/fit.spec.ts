@@ -103,6 +103,67 @@ describe('fitLoss: value and gradient are those of compute, bit by bit', () => {
   })
 })
 
+describe('fitLoss: what few targets have is packed with them,', () => {
+  const boxes = [
+    [0.5, 0.5, 0.25, 0.25],
+    [0.25, 0.75, 0.5, 0.25],
+  ]
+  const focal = HungarianLoss.deformableDetr({ numClasses: 5 })
+  const words = HungarianLoss.groundingDino({ numClasses: 5 })
+  const softmax = HungarianLoss.mdetr({ numClasses: 4 })
+  const none = { labels: [], boxes: [] }
+  test.each<[string, HungarianLoss, object[]]>([
+    ['several labels', focal, [{ labels: [[0, 3], [2]], boxes }, none]],
+    ['positives', words, [{ positives: [[1, 0, 0, 1, 0], [0, 0, 0.5, 0, 0]], boxes }, none]],
+    ['positives of softmax', softmax, [{ positives: [[0.25, 0.75, 0, 0, 0], [0, 0, 1, 0, 0]], boxes }, none]],
+    ['positives beside labels of another image', words, [{ positives: [[1, 0, 0, 0.5, 0]], boxes: boxes.slice(1) }, { labels: [4, 2], boxes }]],
+    ['an ignored target without positives', words, [{ positives: [[0, 0, 0, 0, 0], [0, 0, 0, 0.5, 1]], boxes, ignore: [1, 0] }, none]],
+    ['columns', words, [{ labels: [0, 3], boxes, columns: [1, 0, 0, 1, 1] }, none]],
+    ['weights', criterion, [{ labels: [0, 3], boxes, weights: [0.5, 2] }, { labels: [1], boxes: boxes.slice(1) }]],
+    ['known boxes', criterion, [{ labels: [0, 3], boxes, hasBox: [false, true] }, none]],
+    ['images that are not exhaustive', focal, [{ labels: [0, 3], boxes }, { labels: [1], boxes: boxes.slice(1), exhaustive: false }]],
+    ['all of it', words, [
+      { positives: [[1, 0, 0, 1, 0], [0, 0, 0, 0.5, 0]], boxes, columns: [true, false, false, true, true], weights: [3, 0], hasBox: [1, 0], ignore: [0, 0], exhaustive: false },
+      { positives: [[0, 1, 0, 0, 0]], boxes: boxes.slice(0, 1), hasBox: [1] },
+    ]],
+  ])('%s', (_, criterion, targets) => {
+    const expected = criterion.compute(last, untyped(targets))
+    const loss = fitLoss(tf, criterion)
+    const { grad } = differentiate(loss, packTargets(tf, criterion, untyped(targets), SHAPE), join(last))
+    expect(loss.lastResult.loss).toBe(expected.loss)
+    const { logits, boxes: byBoxes } = expected.gradients
+    const pieces = tf.split(grad, [5, 4], -1)
+    expect(pieces.map((piece) => bitsOf(piece.dataSync()))).toEqual([logits, byBoxes].map(bitsOf))
+    // each image says what it has, so that they may be shuffled
+    const turned = tf.reverse(packTargets(tf, criterion, untyped(targets), SHAPE), 0)
+    loss(turned, tf.reverse(join(last), 0)).dispose()
+    const both = (values: Float32Array) => Float32Array.from([...values.slice(values.length / 2), ...values.slice(0, values.length / 2)])
+    const reversed = { logits: { ...last.logits, data: both(last.logits.data) }, boxes: { ...last.boxes, data: both(last.boxes.data) } }
+    expect(loss.lastResult.loss).toBe(criterion.compute(reversed, untyped(targets.toReversed())).loss)
+  }) // prettier-ignore
+
+  test('and what is cut off or changed is refused', () => {
+    const targets = [{ positives: [[1, 0, 0, 1, 0]], boxes: boxes.slice(0, 1), weights: [3] }]
+    const packed = Array.from(packTargets(tf, words, untyped(targets), [1, 20]).dataSync())
+    expect(packed.slice(0, 6)).toEqual([-2 - 2 - 8, 2, 0, 3, 0.5, 0.5])
+    const image = { logits: { data: new Float32Array(30), shape: [1, 6, 5] }, boxes: { data: new Float32Array(24), shape: [1, 6, 4] } }
+    const refusal = (change: (numbers: number[]) => number[]) => {
+      const numbers = change([...packed])
+      return errorOf(() => fitLoss(tf, words)(tf.tensor(numbers, [1, numbers.length]), join(image)))
+    }
+    for (const [change, message] of [
+      [(numbers: number[]) => numbers.with(0, -1000), /got -1000 as what targets have of image 0/],
+      [(numbers: number[]) => numbers.with(0, -2.5), /got -2.5 as what targets have/],
+      [(numbers: number[]) => numbers.with(1, 9), /got 9 as a number of labels of image 0/],
+      [(numbers: number[]) => numbers.with(1, 5).slice(0, 10), /as a label of image 0|numbers of image 0/],
+      [(numbers: number[]) => numbers.with(2, 7.5), /got 7.5 as a label of image 0/],
+      [(numbers: number[]) => numbers.slice(0, 7), /got 0.5 after the last target|numbers of image 0|after the last/],
+    ] as const) {
+      expect(refusal(change)).toMatchObject({ code: 'RANGE', argument: 'packed', message: expect.stringMatching(message) })
+    }
+  }) // prettier-ignore
+})
+
 test('fitLoss: packed rows may be of any shape, and targets of tensors', () => {
   const expected = criterion.compute(last, targets).loss
   const loss = fitLoss(tf, criterion)
@@ -248,26 +309,34 @@ describe('packTargets: is refused:', () => {
       'masks',
       [{ ...one, masks: { data: new Uint8Array(4), shape: [1, 2, 2] } }],
       SHAPE,
-      { code: 'OPTION', argument: 'targets.masks' },
-    ],
-    [
-      'images that are not exhaustive',
-      [{ ...one, exhaustive: false }],
-      SHAPE,
-      { code: 'OPTION', argument: 'targets[0].exhaustive' },
-    ],
-    [
-      'several labels of a target',
-      [
-        { labels: [], boxes: [] },
-        { labels: [[1], [1, 2]], boxes: [0, 0, 1, 1, 0, 0, 1, 1] },
-      ],
-      SHAPE,
       {
         code: 'OPTION',
-        image: 1,
-        target: 1,
-        message: 'targets[1].labels: a packed target must have one label, got 2 at target 1',
+        argument: 'targets[0].masks',
+        message:
+          'targets[0].masks: must be absent, since packed targets have no place for pixels; hungarianLoss takes them',
+      },
+    ],
+    [
+      'void pixels',
+      [one, { ...one, void: { data: new Uint8Array(4), shape: [2, 2] } }],
+      SHAPE,
+      { code: 'OPTION', argument: 'targets[1].void' },
+    ],
+    [
+      'flags of masks',
+      [{ ...one, hasMask: [1] }],
+      SHAPE,
+      { code: 'SHAPE', message: 'targets[0].hasMask: must be absent, since the outputs have none' },
+    ],
+    ['boxes of which only some are flagged', [one, { ...one, hasBox: [1] }], SHAPE, { argument: 'targets[0].hasBox' }],
+    [
+      'more numbers than there is room for',
+      [one, { ...one, weights: [2] }],
+      [null, 7],
+      {
+        code: 'SHAPE',
+        image: 0,
+        message: 'targets[0].labels: an image may not be of 1 targets, since [7] has 7 numbers, and they take 8',
       },
     ],
     [
@@ -290,20 +359,6 @@ describe('packTargets: is refused:', () => {
         image: 1,
         message: 'targets[1].labels: an image may not be of 2 targets, since [11] has room for 1, of 6 numbers each',
       },
-    ],
-    ['weights', [one, { ...one, weights: [2] }], SHAPE, { code: 'OPTION', argument: 'targets.weights' }],
-    ['columns', [{ ...one, columns: [1, 1, 1, 1, 1] }], [null, 11], { code: 'OPTION', argument: 'targets.columns' }],
-    [
-      'positives',
-      [{ positives: [[0.5, 0, 0, 0, 0]], boxes: one.boxes }],
-      [null, 11],
-      { code: 'OPTION', argument: 'targets.positives' },
-    ],
-    [
-      'images that are not exhaustive',
-      [one, { ...one, exhaustive: false }],
-      SHAPE,
-      { code: 'OPTION', argument: 'targets[1].exhaustive', image: 1 },
     ],
     ['a shape that is none', [one], 6, { code: 'DTYPE', argument: 'shape' }],
     ['a shape of images alone', [one], [null], { code: 'SHAPE', argument: 'shape' }],

@@ -104,7 +104,9 @@ export function shapeOf(tensor: unknown, argument: string): readonly number[] {
   const given = isObject(tensor) ? shapeIn(tensor, argument) : undefined
   if (!Array.isArray(given)) {
     if (!isRecord(tensor)) fail('DTYPE', argument, `must be { data, shape } or { data, dims }, got ${show(tensor)}`)
-    const keys = given === undefined ? `; it is an object ${showKeys(tensor)}` : ''
+    const isPicture = given === undefined && 'width' in tensor && 'height' in tensor
+    const picture = isPicture ? ' (the picture of a canvas? take one number of each of its RGBA pixels)' : ''
+    const keys = given === undefined ? `; it is an object ${showKeys(tensor)}${picture}` : ''
     fail('SHAPE', argument, `needs a shape, an array of sizes, got ${show(given)}${keys}`)
   }
   const rank = lengthOf(given, argument)

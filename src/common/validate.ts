@@ -145,7 +145,8 @@ export function checkFlag(value: unknown, fallback: boolean, argument: string): 
 
 /** A limit as messages have it: `1e12` rather than all its zeros. */
 function showLimit(limit: number): string {
-  return limit < 1e6 ? `${limit}` : limit.toExponential().replace('+', '')
+  const [plain, short] = [`${limit}`, limit.toExponential().replace('+', '')]
+  return limit < 1e6 || plain.length <= short.length ? plain : short
 }
 
 /** A number in a range, both ends included. */

@@ -10,10 +10,20 @@ import type { GradientArrays, Gradients, OutOf } from '../input/gradients.ts'
 import { checkOut } from '../input/out.ts'
 import type { Outputs, Predictions } from '../input/outputs.ts'
 import type { ReadTarget } from '../input/read-target.ts'
-import { ASYNC_CALL, CALL, checkCall } from '../options/settings.ts'
+import { ASYNC_CALL, CALL, checkCall, MATCH_CALL } from '../options/settings.ts'
+
+/** Settings of one call of {@link HungarianLoss.match} and {@link HungarianLoss.cost}. */
+export interface MatchOptions {
+  /**
+   * What the points of masks are drawn from where these are sampled, an integer from 0 to 2^53 − 1: the same seed draws the same,
+   * in any number of threads and by any method, so that {@link HungarianLoss.match} finds the pairs of {@link HungarianLoss.compute}.
+   * Default: 0; pass the number of the step.
+   */
+  readonly maskSeed?: number | undefined
+}
 
 /** Settings of one call of {@link HungarianLoss.compute}. `O` is the type of the outputs. */
-export interface CallOptions<O = Outputs> {
+export interface CallOptions<O = Outputs> extends MatchOptions {
   /** Whether gradients are wanted. Default: true. */
   readonly gradients?: boolean | undefined
   /**
@@ -57,12 +67,6 @@ export interface CallOptions<O = Outputs> {
    * Default: this batch's own.
    */
   readonly distilledQueries?: ReadonlyArray<ArrayLike<number>> | undefined
-  /**
-   * What the points of masks are drawn from where these are sampled, an integer from 0 to 2^53 − 1: the same seed draws the same,
-   * in any number of threads. {@link HungarianLoss.match} and {@link HungarianLoss.cost} draw as with 0. Default: 0; pass the
-   * number of the step.
-   */
-  readonly maskSeed?: number | undefined
 }
 
 /** Settings of one call of {@link HungarianLoss.computeAsync}. */
@@ -72,7 +76,8 @@ export interface AsyncCallOptions extends Omit<CallOptions, 'out'> {
   /**
    * Takes the predictions' arrays instead of copying them (default false): their buffers, with all that lies in them, are
    * detached once shapes and types have been found right, whatever becomes of the call. The event loop is then held up
-   * hardly longer for a large batch than for a small one. Memory that cannot be taken, as that of WebAssembly, is copied all the same.
+   * hardly longer for a large batch than for a small one. Masks of targets may lie in these buffers, too: they are read, and then gone as
+   * well. Memory that cannot be taken, as that of WebAssembly, is copied all the same.
    */
   readonly transfer?: boolean | undefined
 }
@@ -133,11 +138,24 @@ export function readCall(call: unknown): Call {
       classNormalizer:
         typeof classNormalizer === 'number' ? checkDivisor(classNormalizer, 'call.classNormalizer') : classNormalizer,
       distilledQueries,
-      maskSeed: maskSeed === undefined ? 0 : checkInteger(maskSeed, 0, Number.MAX_SAFE_INTEGER, 'call.maskSeed'),
+      maskSeed: readSeed(maskSeed),
     }
   } catch (error) {
     throw toReadError(error, 'call')
   }
+}
+
+/** Reads the call of a matching or of its cost: what they draw points from. */
+export function readMatchCall(call: unknown): number {
+  try {
+    return readSeed(checkCall(call, MATCH_CALL).maskSeed)
+  } catch (error) {
+    throw toReadError(error, 'call')
+  }
+}
+
+function readSeed(seed: unknown): number {
+  return seed === undefined ? DEFAULT_CALL.maskSeed : checkInteger(seed, 0, Number.MAX_SAFE_INTEGER, 'call.maskSeed')
 }
 
 /** The arrays to write gradients to: none, the caller's, or new ones. */

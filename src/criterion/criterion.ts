@@ -28,8 +28,8 @@ import { readMatching } from '../result/matching.ts'
 import type { MatchResult } from '../result/matching.ts'
 import { makeFilled } from '../result/source.ts'
 import type { Filled } from '../result/source.ts'
-import { DEFAULT_CALL, gradientsFor, normalizersFor, readAsyncCall, readCall } from './call.ts'
-import type { AsyncCallOptions, CallOptions, GivenNormalizers } from './call.ts'
+import { DEFAULT_CALL, gradientsFor, normalizersFor, readAsyncCall, readCall, readMatchCall } from './call.ts'
+import type { AsyncCallOptions, CallOptions, GivenNormalizers, MatchOptions } from './call.ts'
 import { createHandle } from './handle.ts'
 import { warnOfFindings } from './inspect/warn.ts'
 
@@ -424,16 +424,18 @@ export class HungarianLoss {
     call: AsyncCallOptions = NO_SETTINGS,
   ): Promise<LossResult<Outputs, unknown>> {
     HungarianLoss.#check(this)
-    const { signal, transfer, ...rest } = readAsyncCall(call)
+    const { signal, transfer, ...settings } = readAsyncCall(call)
     const mayTake = checkFlag(transfer, false, 'call.transfer')
     const start = async (interrupt: Interrupt): Promise<LossResult> => {
-      const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, rest)
-      const [fields, ...others] = inputs
+      const { plan, inputs, normalizers, gradients, filled } = this.#prepare(outputs, targets, settings)
+      const [fields, labels, labelOffsets, offsets, ignores, given, costs, extras] = inputs
+      const others = [labels, labelOffsets, offsets, ignores, given, costs] as const
       const count = countTensors(filled.predictions)
-      const taken = mayTake ? takeAway(fields.slice(0, count)) : undefined
-      const given = taken === undefined ? fields : [...taken, ...fields.slice(count)]
+      const taken = mayTake ? takeAway(fields.slice(0, count), extras?.planes) : undefined
+      const tensors = taken === undefined ? fields : [...taken.arrays, ...fields.slice(count)]
+      const rest = taken === undefined || extras === undefined ? extras : { ...extras, planes: taken.beside }
       const written = [normalizers, gradients, filled.targetOfQuery, filled.values] as const
-      await computeAsync(plan, taken !== undefined, interrupt, ...written, given, ...others)
+      await computeAsync(plan, taken !== undefined, interrupt, ...written, tensors, ...others, rest)
       return readLoss(filled, gradients)
     }
     return untilAborted(start, checkSignal(signal, 'call.signal'), 'outputs')
@@ -462,7 +464,7 @@ export class HungarianLoss {
   }
 
   /** Checks and packs what every call is given, in the order of the binding. */
-  #read(outputs: Outputs, targets: readonly Target[], seed = 0) {
+  #read(outputs: Outputs, targets: readonly Target[], seed: number) {
     if (this.#awaitsInspection) {
       this.#awaitsInspection = false
       warnOfFindings(outputs, targets, this)
@@ -497,14 +499,18 @@ export class HungarianLoss {
   }
 
   /**
-   * The matching alone. Where two matchings differ in the last digit of their float32 costs alone, {@link compute} may find
-   * the other one. Throws as {@link compute}.
+   * The matching alone, that of {@link compute} where both have the same `maskSeed`. Where two matchings differ in the last digit of
+   * their float32 costs alone, {@link compute} may find the other one. Throws as {@link compute}.
    */
-  match<O extends Outputs | OutputsWithoutBoxes>(outputs: ExactOutputs<O>, targets: TargetsOf<O>): MatchResult<O>
-  match(outputs: Outputs, targets: readonly Target[]): MatchResult {
+  match<O extends Outputs | OutputsWithoutBoxes>(
+    outputs: ExactOutputs<O>,
+    targets: TargetsOf<O>,
+    call?: MatchOptions,
+  ): MatchResult<O>
+  match(outputs: Outputs, targets: readonly Target[], call: MatchOptions = NO_SETTINGS): MatchResult {
     try {
       HungarianLoss.#check(this)
-      const { plan, inputs, filled } = this.#read(outputs, targets)
+      const { plan, inputs, filled } = this.#read(outputs, targets, readMatchCall(call))
       matchTargets(plan, filled.targetOfQuery, filled.values, ...inputs)
       return readMatching(filled)
     } catch (error) {
@@ -514,13 +520,17 @@ export class HungarianLoss {
 
   /**
    * The matching cost alone: a block `[Q, n]` for each image, with ignored targets among the others, whose labels must be class ids here,
-   * too. Throws as {@link compute}.
+   * too. At the points of masks that {@link compute} draws with the same `maskSeed`. Throws as {@link compute}.
    */
-  cost<O extends Outputs | OutputsWithoutBoxes>(outputs: ExactOutputs<O>, targets: TargetsOf<O>): CostResult<O>
-  cost(outputs: Outputs, targets: readonly Target[]): CostResult {
+  cost<O extends Outputs | OutputsWithoutBoxes>(
+    outputs: ExactOutputs<O>,
+    targets: TargetsOf<O>,
+    call?: MatchOptions,
+  ): CostResult<O>
+  cost(outputs: Outputs, targets: readonly Target[], call: MatchOptions = NO_SETTINGS): CostResult {
     try {
       HungarianLoss.#check(this)
-      const { predictions, packed, plan, inputs, filled } = this.#read(outputs, targets)
+      const { predictions, packed, plan, inputs, filled } = this.#read(outputs, targets, readMatchCall(call))
       const costs = new Float32Array(countCosts(predictions, packed))
       costMatrix(plan, costs, filled.values, ...inputs)
       return readCostResult(filled, costs)

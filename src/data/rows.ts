@@ -68,17 +68,30 @@ export function readLabels(labels: unknown, argument: string, image: number): nu
   return read
 }
 
-/** Flags, one for each of `count` targets, as 0 and 1. */
-export function readFlags(flags: unknown, count: number, argument: string, image: number): number[] {
+/** How many rows there are of what is a tensor `[n, width]` or an array of rows. */
+export function countRows(rows: unknown, argument: string, image: number): number {
+  const { list, length, shape } = readList(rows, 'an array of rows', argument, image)
+  if (shape !== undefined && shape.length !== 2) {
+    fail('SHAPE', argument, `must be of shape [n, width], got ${showShape(shape)}`, { image })
+  }
+  if (shape === undefined && length > 0 && numbersOf(list[0]) === undefined) {
+    fail('DTYPE', argument, `must be { data, shape } or an array of rows, got ${show(list[0])} as the first`, { image })
+  }
+  return shape?.[0] ?? length
+}
+
+/** Flags as 0 and 1, one for each of `count` targets where that is known. */
+export function readFlags(flags: unknown, count: number | undefined, argument: string, image: number): number[] {
   const { list, length, shape } = readList(flags, 'an array of flags', argument, image)
   checkFlat(shape, length, argument, image)
-  if (length !== count) fail('SHAPE', argument, `expected ${count} flags, one for each label, got ${length}`, { image })
+  if (count !== undefined && length !== count)
+    fail('SHAPE', argument, `expected ${count} flags, one for each label, got ${length}`, { image })
   const read: number[] = []
   for (let i = 0; i < length; i++) {
     const flag = list[i]
     if (flag !== true && flag !== false && flag !== 1 && flag !== 0) {
-      const rule = `must hold true or 1, false or 0, got ${show(flag)} at target ${i}`
-      fail('DTYPE', argument, rule, { image, target: i })
+      const [noun, place] = count === undefined ? ['index', { image }] : ['target', { image, target: i }]
+      fail('DTYPE', argument, `must hold true or 1, false or 0, got ${show(flag)} at ${noun} ${i}`, place)
     }
     read.push(Number(flag))
   }

@@ -91,6 +91,8 @@ const TARGET_NAMES: { readonly [name: string]: string } = {
   crowd: 'ignore',
   iscrowd: 'ignore',
   isexhaustive: 'exhaustive',
+  segmentation: 'masks',
+  segmentations: 'masks',
 }
 
 const SYNONYMS: { readonly [Key in KeyPlace]?: typeof OUTPUT_NAMES } = {
@@ -165,8 +167,10 @@ function ruleFor(key: string, place: KeyPlace, argument: string): string {
   // of what belongs to the step alone, a layer is told where that is
   const elsewhere = synonym !== undefined && !known.includes(synonym) ? homeOf(synonym, place, argument) : undefined
   if (elsewhere !== undefined) return `there is no such key; ${synonym} ${elsewhere}`
-  if (place === 'target' && NEEDLESS.has(letters))
+  if (place === 'target' && NEEDLESS.has(letters)) {
+    if (synonym !== undefined) return `there is no such key; ${showKnown(key, known, synonym)}; or leave it out`
     return `there is no such key; known are ${known.join(', ')} (leave it out)`
+  }
   return `there is no such key; ${showKnown(key, known, synonym ?? nearestName(key, known))}`
 }
 

@@ -347,6 +347,7 @@ function readTensors(
   for (let i = 1; i < FIELDS.length; i++) {
     const tensor = given.fields[i]
     const owner = OWNERS[i] as number
+    if (given.fields[owner] !== undefined && tensor === undefined) failLacking(FIELDS[i] as Field, name)
     if (given.fields[owner] === undefined) {
       if (tensor !== undefined) failOwner(i, name)
       widths[i] = 0
@@ -404,10 +405,31 @@ function readFree(
   if (!fits) {
     const shown = sizes.map((size, k) => size ?? shownAs[k] ?? 'any')
     const or = mayBeShared === true ? ` or [${[...lead.slice(0, -1), ...shown].join(', ')}]` : ''
-    fail('SHAPE', argument, `expected shape [${[...lead, ...shown].join(', ')}]${or}, got ${showShape(given)}`)
+    const hint = freeHint(given, lead, heldBy, shownAs)
+    fail('SHAPE', argument, `expected shape [${[...lead, ...shown].join(', ')}]${or}, got ${showShape(given)}${hint}`)
   }
   const values = float32(tensor, given, argument)
   return { values: isForAll ? repeatRows(values, sizeOf(row), lead.at(-1) as number) : values, row }
+}
+
+/** What is likely behind a wrong shape whose rows may be of any sizes: an axis is missing, or queries come last. */
+function freeHint(
+  given: readonly number[],
+  lead: readonly number[],
+  heldBy: Field['heldBy'],
+  axes: readonly string[],
+): string {
+  const begins = (first: number) => lead.slice(first).every((size, axis) => size === given[axis])
+  const rank = lead.length + axes.length
+  if (given.length === rank - 1 && lead.length > 1 && lead[0] === 1 && begins(1)) {
+    return `; the batch axis is missing: a single image has the shape ${showShape([1, ...given])}`
+  }
+  if (given.length === rank - 1 && axes.includes('height') && begins(0))
+    return '; one axis for all pixels? give height and width apart'
+  const queries = lead.at(-1)
+  const isLast =
+    heldBy === 'query' && given.length === rank && given.at(-1) === queries && given[lead.length - 1] !== queries
+  return isLast ? '; are the queries in the last axis? transpose it to their place' : ''
 }
 
 /** Each row as often as there are images. */
@@ -423,6 +445,15 @@ function repeatRows(values: Float32Array, width: number, images: number): Float3
 function failOwner(field: number, layer: string): never {
   const { name, owner } = FIELDS[field] as Field
   return fail('SHAPE', `${layer}.${name}`, `must be absent where there are no ${owner}`)
+}
+
+/** Refuses the absence of a field whose owner is there. */
+function failLacking({ name, owner }: Field, layer: string): never {
+  return fail(
+    'DTYPE',
+    `${layer}.${name}`,
+    `must be { data, shape } or { data, dims }, as ${owner} needs it, got undefined`,
+  )
 }
 
 /** For each field, the place of its owner. */

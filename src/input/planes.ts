@@ -2,8 +2,9 @@
 import { uint32s } from '../binding/slab.ts'
 import { fail } from '../common/errors.ts'
 import { bytesOf } from '../common/memory.ts'
-import { dataIn, failType, shapeOf, showShape } from '../common/tensors.ts'
+import { checkView, dataIn, failType, shapeOf, showShape } from '../common/tensors.ts'
 import { isObject, showKeys } from '../common/validate.ts'
+import { axisHint } from '../masks/pixels.ts'
 import { readMasks } from '../masks/read.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { TargetField } from '../terms/index.ts'
@@ -36,7 +37,8 @@ export function readPlanes(
   const planes = given === undefined ? onlyPlane(value, argument) : value
   const { data, count, height, width } = readMasks(planes, argument, { image })
   if (given !== undefined && count !== given) {
-    fail('SHAPE', argument, `expected ${given} ${noun}, one for each label, got ${count}`, { image })
+    const hint = width === given ? `; are they [h, w, n]? transpose them to [n, h, w]` : ''
+    fail('SHAPE', argument, `expected ${given} ${noun}, one for each label, got ${count}${hint}`, { image })
   }
   const kept = given === undefined || counted === given ? data : leading(data, counted * height * width)
   return { values: kept, rows: undefined, size: [height, width] }
@@ -58,7 +60,8 @@ export function checkSizes(fields: ReadonlyArray<ReadField | undefined>, image: 
     first ??= [name, size]
     const [other, [height, width]] = first
     if (size[0] === height && size[1] === width) continue
-    const rule = `must be ${height} × ${width} pixels, as targets[${image}].${other} is, got ${size[0]} × ${size[1]}`
+    const hint = size[0] === width && size[1] === height ? '; height comes first' : ''
+    const rule = `must be ${height} × ${width} pixels, as targets[${image}].${other} is, got ${size[0]} × ${size[1]}${hint}`
     fail('SHAPE', `targets[${image}].${name}`, rule, { image })
   }
 }
@@ -67,7 +70,8 @@ export function checkSizes(fields: ReadonlyArray<ReadField | undefined>, image: 
 function onlyPlane(value: unknown, argument: string): unknown {
   if (!isObject(value)) failType(value, '{ data, shape: [h, w] }', argument)
   const shape = shapeOf(value, argument)
-  if (shape.length !== 2) fail('SHAPE', argument, `must be of shape [h, w], got ${showShape(shape)}`)
+  if (shape.length !== 2)
+    fail('SHAPE', argument, `must be of shape [h, w], got ${showShape(shape)}${axisHint(shape, 2)}`)
   const data = dataIn(value, argument)
   if (data === undefined) {
     fail('DTYPE', argument, `must be { data, shape: [h, w] }, got an object ${showKeys(value)}`)
@@ -82,12 +86,17 @@ export function packPlanes(targets: readonly ReadTarget[], has: readonly boolean
   const arrays: Uint8Array[] = []
   const sizes = uint32s(2 * fields.length * targets.length)
   for (const field of fields) {
-    for (const target of targets) {
-      const planes = target.fields[field]
+    for (const [image, { fields: own, count }] of targets.entries()) {
+      const planes = own[field]
       const [height, width] = planes?.size ?? [0, 0]
+      const data = (planes?.values as Uint8Array | undefined) ?? NONE
+      const { name, form } = TARGET_FIELDS[field] as TargetField
+      // a getter of another target's may have taken them away since
+      if (planes !== undefined)
+        checkView(data, [form === 'planes' ? count : 1, height, width], `targets[${image}].${name}`)
       sizes[2 * arrays.length] = height
       sizes[2 * arrays.length + 1] = width
-      arrays.push((planes?.values as Uint8Array | undefined) ?? NONE)
+      arrays.push(data)
     }
   }
   return { arrays, sizes }

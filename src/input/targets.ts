@@ -229,8 +229,11 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
     }
     const { size, axes } = shape.rowOf(field)
     if (value === undefined) {
-      if (form !== 'row') failType(value, noun, nameOf(field, image), target, shape.needOf(field))
-      failType(value, `${ROWS} ${size}`, nameOf(field, image), target, shape.needOf(field))
+      if (form !== 'row') {
+        const forms = `${noun}, as { data, shape: [n, h, w] } or in another form`
+        failType(value, forms, nameOf(field, image), target, shape.needOf(field))
+      }
+      failType(value, rowsOf(field, size), nameOf(field, image), target, shape.needOf(field))
     }
     has[field] = true
     fields[field] = readField(value, target, field, { image, given, counted: count, size, axes })
@@ -286,8 +289,11 @@ interface RowCounts extends TargetRow {
   readonly counted: number
 }
 
-/** What fields of targets are, before the numbers of a row. */
-const ROWS = 'an array of numbers or of rows of'
+/** What a field of targets is, whose rows have so many numbers. */
+function rowsOf(field: number, size: number): string {
+  const { takesFlags, noun } = TARGET_FIELDS[field] as TargetField
+  return takesFlags === true && size === 1 ? `an array of ${noun}` : `an array of numbers or of rows of ${size}`
+}
 
 /** Checks the type and shape of a field of one image's targets. */
 function readField(given: unknown, target: object, field: number, counts: RowCounts): ReadField {
@@ -296,7 +302,7 @@ function readField(given: unknown, target: object, field: number, counts: RowCou
   const data = isObject(given) ? dataIn(given, nameOf(field, image)) : given
   const kind = kindOf(data)
   if (kind === undefined ? !Array.isArray(data) : !isNumeric(kind)) {
-    failData(data, given, `${ROWS} ${size}`, target, nameOf(field, image))
+    failData(data, given, rowsOf(field, size), target, nameOf(field, image))
   }
   if (kind === 'Uint16Array') checkHalves(given, nameOf(field, image))
   const values = data as ArrayLike<unknown>
@@ -306,8 +312,9 @@ function readField(given: unknown, target: object, field: number, counts: RowCou
   const length = lengthOf(values, 'targets')
   if (length !== (nested ? counts.given : size * counts.given)) {
     const got = nested ? `${length} rows` : `${length} numbers`
-    const { noun } = TARGET_FIELDS[field] as TargetField
-    const rule = `expected ${counts.given} ${noun} of ${size} numbers, one for each label, got ${got}${rowsHint(values, nested, length, counts)}`
+    const { noun, takesFlags } = TARGET_FIELDS[field] as TargetField
+    const of = takesFlags === true && size === 1 ? noun : `${noun} of ${size} numbers`
+    const rule = `expected ${counts.given} ${of}, one for each label, got ${got}${rowsHint(values, nested, length, counts)}`
     fail('SHAPE', nameOf(field, image), rule, { image })
   }
   return { values, rows: nested ? readRows(values, field, counts) : undefined }

@@ -2,7 +2,7 @@
 import { fail } from '../common/errors.ts'
 import type { ErrorPlace } from '../common/errors.ts'
 import { bytesOf, checkMemory, kindOf, lengthOfTyped } from '../common/memory.ts'
-import { checkHalves, checkView, failType, isNumeric, lengthOf, showShape, sizeOf } from '../common/tensors.ts'
+import { checkHalves, failType, isNumeric, lengthOf, showShape, sizeOf } from '../common/tensors.ts'
 import { show } from '../common/validate.ts'
 
 /** Where values stand: the argument, the place of the masks, and the pixels of each. */
@@ -26,7 +26,12 @@ export function readPixels(data: unknown, shape: readonly number[], at: PixelPla
   }
   if (!isNumeric(kind)) failType(data, '0 and 1 as numbers', argument, holder, '', place)
   if (kind === 'Uint16Array') checkHalves(holder, argument)
-  checkView(data as Uint8Array, shape, argument)
+  checkMemory(data as Uint8Array, argument)
+  const [expected, length] = [sizeOf(shape), lengthOfTyped(data as Uint8Array)]
+  if (length !== expected) {
+    const hint = length === 4 * expected ? ' (RGBA? take one number of each pixel)' : ''
+    fail('SHAPE', argument, `expected ${expected} values for ${showShape(shape)}, got ${length}${hint}`, place)
+  }
   if (kind === 'Uint8Array') {
     checkBytes(data as Uint8Array, at)
     return data as Uint8Array
@@ -99,8 +104,34 @@ export function failPixel(value: unknown, index: number, { argument, place, pixe
   const got = `must hold 0 and 1, got ${show(value)} at index ${index}`
   if (typeof value !== 'number') return fail('DTYPE', argument, got, where)
   if (!Number.isFinite(value)) return fail('NON_FINITE', argument, got, where)
-  const hint = value === 255 ? ' (divide by 255)' : value > 0 && value < 1 ? ' (compare with a threshold)' : ''
-  return fail('RANGE', argument, `${got}${hint}`, where)
+  return fail('RANGE', argument, `${got}${pixelHint(value)}`, where)
+}
+
+/** What a number may be that is neither 0 nor 1. */
+function pixelHint(value: number): string {
+  if (value === 255) return ' (divide by 255)'
+  if (value > 0 && value < 1) return ' (compare with a threshold)'
+  if (!Number.isInteger(value)) return ' (logits? compare with 0)'
+  return value > 1 ? ' (ids in one map? each object has a mask of its own: where the map is its id)' : ''
+}
+
+/** What may be behind a shape of another number of axes. */
+export function axisHint(shape: readonly number[], rank: number): string {
+  if (shape.length === rank - 1 && rank === 3) {
+    const [height, width] = shape as readonly [number, number]
+    return `; a single mask has the shape [1, ${height}, ${width}], and of a map of ids each object has a mask of its own`
+  }
+  const axis = shape.length === rank + 1 ? shape.lastIndexOf(1) : -1
+  return axis < 0 ? '' : `; leave out the axis of 1: ${showShape(shape.toSpliced(axis, 1))}`
+}
+
+/** What may be behind a wrong number of bytes: an axis that was packed by itself, so that its bits end within a byte. */
+function bitsHint(length: number, shape: readonly number[]): string {
+  const isByItself = [1, 2].some(
+    (axis) => length === sizeOf(shape.slice(0, axis)) * Math.ceil(sizeOf(shape.slice(axis)) / 8),
+  )
+  if (isByItself) return ' (each mask or row packed by itself? pack all pixels as one string of bits)'
+  return length === sizeOf(shape) ? ' (a byte for each pixel? these are data)' : ''
 }
 
 /** Pixels from bits, the least significant of each byte first. */
@@ -112,7 +143,7 @@ export function readBits(bits: unknown, shape: readonly number[], { argument, pl
   const [expected, length] = [Math.ceil(size / 8), lengthOfTyped(packed)]
   if (length !== expected) {
     const rule = `expected ${expected} bytes, eight pixels of ${showShape(shape)} in each, got ${length}`
-    fail('SHAPE', argument, rule, place)
+    fail('SHAPE', argument, `${rule}${bitsHint(length, shape)}`, place)
   }
   const left = size % 8
   if (left > 0 && (packed[length - 1] as number) >> left !== 0) {

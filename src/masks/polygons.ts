@@ -39,6 +39,14 @@ function readPolygon(value: unknown, argument: string, place?: ErrorPlace): read
   if (list === undefined) return fail('DTYPE', argument, `${RULE}, got ${show(value)}`, place)
   if (ArrayBuffer.isView(list)) checkMemory(list, argument)
   const length = lengthOf(list, argument)
+  if (typeof list[0] === 'object' && list[0] !== null) {
+    fail(
+      'DTYPE',
+      argument,
+      `${RULE}, got ${show(list[0])} at index 0 (a point? give x and y one after the other)`,
+      place,
+    )
+  }
   if (length % 2 !== 0) fail('SHAPE', argument, `${RULE}, got an odd number of coordinates, ${length}`, place)
   if (length < 6) {
     const box = length === 4 ? ' (a box? give its corners)' : ''

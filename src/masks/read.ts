@@ -6,7 +6,7 @@ import { toReadError } from '../common/reading.ts'
 import { dataIn, lengthOf, shapeOf, showShape } from '../common/tensors.ts'
 import { isObject, show, showKeys } from '../common/validate.ts'
 import type { ByteMasks, Segmentation } from './masks.ts'
-import { readBits, readPixels } from './pixels.ts'
+import { axisHint, readBits, readPixels } from './pixels.ts'
 import { paintPolygon, readPolygons } from './polygons.ts'
 import { paintCounts, readCounts } from './run-length.ts'
 import { checkMaskSize, checkSameSize, readMaskSize } from './size.ts'
@@ -36,7 +36,8 @@ export function readMasks(value: unknown, argument: string, place?: ErrorPlace, 
       fail('DTYPE', argument, 'must have either data or bits, got both', place)
     }
     const shape = shapeOf(value, argument)
-    if (shape.length !== 3) fail('SHAPE', argument, `must be of shape [n, h, w], got ${showShape(shape)}`, place)
+    if (shape.length !== 3)
+      fail('SHAPE', argument, `must be of shape [n, h, w], got ${showShape(shape)}${axisHint(shape, 3)}`, place)
     const [count, height, width] = shape as [number, number, number]
     const given = checkMaskSize(height, width, argument, place)
     checkSameSize(given, size, SIZE, argument, place)
@@ -58,8 +59,24 @@ const FORMS =
   'must be { data, shape: [n, h, w] }, { bits, shape } or an array of { counts, size } and { polygons, size }'
 
 function failForm(value: unknown, argument: string, place?: ErrorPlace): never {
-  const hint = kindOf(value) === undefined ? '' : ' (pixels? say their shape)'
-  return fail('DTYPE', argument, `${FORMS}, got ${show(value)}${hint}`, place)
+  return fail('DTYPE', argument, `${FORMS}, got ${show(value)}${formHint(value)}`, place)
+}
+
+/** What may be meant by masks of no form. */
+function formHint(value: unknown): string {
+  if (value === null) return ' (no mask is known? give empty ones, and 0 in hasMask)'
+  if (kindOf(value) !== undefined) return ' (pixels? say their shape)'
+  return isObject(value) && (value['counts'] ?? value['polygons']) !== undefined
+    ? ' (a single mask? put it in an array)'
+    : ''
+}
+
+/** Likewise by an entry of a list. */
+function entryHint(value: unknown): string {
+  if (value === null || value === undefined) return ' (a mask that is not known? give an empty one, and 0 in hasMask)'
+  if (typeof value === 'string') return ' (the code of run lengths? { counts, size } has it as counts)'
+  const isPixels = kindOf(value) !== undefined || (isObject(value) && value['data'] !== undefined)
+  return isPixels ? ' (pixels? those of all targets go in one { data, shape: [n, h, w] })' : ''
 }
 
 /** The masks of a list, an entry for each. All are read before memory is taken for any. */
@@ -90,11 +107,12 @@ export function readSegmentation(value: unknown, argument: string, place?: Error
     return polygonMask(value, expected, argument, place)
   }
   if (!isObject(value)) {
-    return fail('DTYPE', argument, `must be { counts, size } or { polygons, size }, got ${show(value)}`, place)
+    const rule = `must be { counts, size } or { polygons, size }, got ${show(value)}${entryHint(value)}`
+    return fail('DTYPE', argument, rule, place)
   }
   const { counts, polygons, size: given } = value
   if ((counts === undefined) === (polygons === undefined)) {
-    const rule = `must be { counts, size } or { polygons, size }, got an object ${showKeys(value)}`
+    const rule = `must be { counts, size } or { polygons, size }, got an object ${showKeys(value)}${entryHint(value)}`
     fail('DTYPE', argument, rule, place)
   }
   const size = given === undefined && expected !== undefined ? expected : readMaskSize(given, `${argument}.size`, place)

@@ -6,7 +6,7 @@
  */
 import { fail } from '../common/errors.ts'
 import type { ErrorPlace } from '../common/errors.ts'
-import { checkMemory } from '../common/memory.ts'
+import { checkMemory, kindOf } from '../common/memory.ts'
 import { lengthOf, numbersOf } from '../common/tensors.ts'
 import { show } from '../common/validate.ts'
 import type { EncodedMask } from './masks.ts'
@@ -17,6 +17,10 @@ const RULE = "must be run lengths, or pycocotools' code of them"
 
 /** Reads run lengths, plain or in code, which must add up to the pixels of a mask. */
 export function readCounts(value: unknown, size: ReadSize, argument: string, place?: ErrorPlace): readonly number[] {
+  if (typeof value === 'string' && /^b["']/.test(value)) {
+    const rule = `${RULE}, got ${show(value)} (how Python shows bytes? decode them: counts.decode())`
+    return fail('RANGE', argument, rule, place)
+  }
   if (typeof value === 'string') return checkSum(decodeCounts(value, argument, place), size, argument, place)
   const list = numbersOf(value)
   if (list === undefined) {
@@ -32,11 +36,18 @@ export function readCounts(value: unknown, size: ReadSize, argument: string, pla
     if (!Number.isFinite(count)) fail('NON_FINITE', argument, `must be finite, got ${count} at index ${i}`, place)
     counts.push(count)
   }
-  return checkSum(counts, size, argument, place)
+  const isCode = kindOf(value) === 'Uint8Array' && counts.every((code) => code >= FIRST && code < FIRST + 64)
+  return checkSum(counts, size, argument, place, isCode ? ' (the code as bytes? make it a string)' : '')
 }
 
 /** Refuses run lengths that are no integers from 0 on, or do not add up to the pixels of a mask. */
-function checkSum(counts: number[], size: ReadSize, argument: string, place?: ErrorPlace): readonly number[] {
+function checkSum(
+  counts: number[],
+  size: ReadSize,
+  argument: string,
+  place?: ErrorPlace,
+  hint = '',
+): readonly number[] {
   const pixels = size.height * size.width
   let sum = 0
   for (const [i, count] of counts.entries()) {
@@ -46,7 +57,7 @@ function checkSum(counts: number[], size: ReadSize, argument: string, place?: Er
     sum += count
   }
   if (sum === pixels) return counts
-  const rule = `must add up to ${pixels}, the pixels of ${showSize(size)}, got ${sum} from ${counts.length} runs`
+  const rule = `must add up to ${pixels}, the pixels of ${showSize(size)}, got ${sum} from ${counts.length} runs${hint}`
   return fail('SHAPE', argument, rule, place)
 }
 

@@ -11,10 +11,12 @@ export const NORMALIZERS = [
   'distilledQueries',
   'numImages',
 ] as const
-export const CALL = ['gradients', 'out', ...NORMALIZERS, 'maskSeed'] as const
-export const ASYNC_CALL = ['gradients', ...NORMALIZERS, 'maskSeed', 'signal', 'transfer'] as const
+/** Those of a matching, and of its cost. */
+export const MATCH_CALL = ['maskSeed'] as const
+export const CALL = ['gradients', 'out', ...NORMALIZERS, ...MATCH_CALL] as const
+export const ASYNC_CALL = ['gradients', ...NORMALIZERS, ...MATCH_CALL, 'signal', 'transfer'] as const
 /** Those of a call of the adapter for TensorFlow.js. */
-export const TENSOR_CALL = [...NORMALIZERS, 'maskSeed'] as const
+export const TENSOR_CALL = [...NORMALIZERS, ...MATCH_CALL] as const
 
 /** What settings were called. */
 const FORMER: ForeignNames = new Map([['classweight', ['classNormalizer']]])

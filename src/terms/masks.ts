@@ -38,14 +38,15 @@ export interface MaskOutputs {
   /** `[1]`: what is added to all logits of the layer; of stacked layers `[L, 1]`. */
   readonly maskBias?: TensorLike | undefined
   /**
-   * `[P, 2]` or `[B, P, 2]`: the points of the cost as x and y from 0 to 1, where that is over points, in place of those that
-   * are drawn from `maskSeed`. They are finite, whatever `nonFinite` says of predictions.
+   * `[P, 2]` or `[B, P, 2]`: the points of the cost as x and y from 0 to 1, in place of those that are drawn from `maskSeed`. Must be
+   * absent where the cost is not over points (`SHAPE`); other coordinates are refused (`RANGE`), and NaN whatever `nonFinite` says of
+   * predictions (`NON_FINITE`).
    */
   readonly maskCostPoints?: TensorLike | undefined
   /**
-   * `[pairs, P, 2]`: the points of each pair in the loss, likewise; or `[pairs, D, 2]`: the candidates, of which those with the
-   * least absolute logits are kept, and then the points beside these, D = ⌊P · oversampling⌋ + P − ⌊P · importance⌋. Image by
-   * image, and in it in the order of the queries.
+   * `[pairs, P, 2]`: the points of each pair in the loss, likewise, a row for each pair of the layer; or `[pairs, D, 2]`: the
+   * candidates, of which those with the least absolute logits are kept, and then the points beside these,
+   * D = ⌊P · oversampling⌋ + P − ⌊P · importance⌋. Image by image, and in it in the order of the queries.
    */
   readonly maskLossPoints?: TensorLike | undefined
 }
@@ -198,6 +199,7 @@ const NAMES: ForeignNames = new Map<string, readonly string[]>([
   ['diceweight', ['maskDice', 'weights.maskDice']],
   ['costmask', ['maskBce', 'cost.maskBce']],
   ['costdice', ['maskDice', 'cost.maskDice']],
+  ['points', ['masks.points']],
   ['numpoints', ['masks.points']],
   ['trainnumpoints', ['masks.points']],
   ['oversampleratio', ['masks.oversampling']],
@@ -262,8 +264,18 @@ export const MASKS: Family<MaskTypes> = {
   resolve: resolveMaskOptions,
   foreign: NAMES,
   foreignFields: {
-    queries: { predmasks: 'masks', masklogits: 'masks', masksquerieslogits: 'masks' },
-    targets: { masklabels: 'masks', segmentationmasks: 'masks', isvalidmask: 'hasMask' },
+    queries: {
+      predmasks: 'masks',
+      masklogits: 'masks',
+      masksquerieslogits: 'masks',
+      maskembed: 'maskQueries',
+      maskembeds: 'maskQueries',
+      queryfeatures: 'maskQueries',
+      pixelembedding: 'maskFeatures',
+      pixelembeddings: 'maskFeatures',
+      spatialfeatures: 'maskFeatures',
+    },
+    targets: { mask: 'masks', masklabels: 'masks', segmentationmasks: 'masks', isvalidmask: 'hasMask' },
   },
 }
 

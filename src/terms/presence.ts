@@ -20,8 +20,9 @@ export interface PresenceTerms {
 /** What the term of presence reads of a layer. */
 export interface PresenceOutputs {
   /**
-   * `[B]` or `[B, 1]`; of stacked layers `[L, B]` or `[L, B, 1]`: a logit for each image. A layer or a part may be without, such as
-   * SAM 3's branch of many queries; parts that are ranges of the decoder's queries have no term of theirs.
+   * `[B]` or `[B, 1]`; of stacked layers `[L, B]` or `[L, B, 1]`: a logit for each image. A layer or a part may be without, as
+   * SAM 3's branch of many queries is; a part that has it has the term, too, as in SAM 3's code, by the weights of the part. Parts that
+   * are ranges of the decoder's queries have no term of theirs.
    */
   readonly presence?: TensorLike | undefined
 }

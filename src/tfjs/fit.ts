@@ -3,12 +3,13 @@ import type * as tfc from '@tensorflow/tfjs-core'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
 import { float32, lengthOf, listOf, shapeOf, showShape } from '../common/tensors.ts'
-import { checkInteger, isRecord, MAX_SIZE, show } from '../common/validate.ts'
+import { checkInteger, MAX_SIZE, show } from '../common/validate.ts'
 import type { HungarianLoss } from '../criterion/criterion.ts'
 import type { GradientsOf } from '../input/gradients.ts'
-import { packTargets as pack } from '../input/packing.ts'
-import type { PackedTargets } from '../input/packing.ts'
+import { packRead } from '../input/packing.ts'
+import type { ReadTarget } from '../input/read-target.ts'
 import type { Outputs } from '../input/outputs.ts'
+import { readTargets as readBatch } from '../input/targets.ts'
 import type { EmptyTarget, Target } from '../input/targets.ts'
 import type { LossResult } from '../result/loss.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
@@ -18,7 +19,13 @@ import { checkTensor, copyTargets } from './step.ts'
 import type { Tensors } from './step.ts'
 import { checkCriterion, checkTensorFlow } from './tensorflow.ts'
 import type { TensorFlow } from './tensorflow.ts'
-import type { TensorOutputs, TensorOutputsWithoutBoxes, TensorTarget, TensorTargetWithoutBoxes } from './tensors.ts'
+import type {
+  TensorMappedTarget,
+  TensorOutputs,
+  TensorOutputsWithoutBoxes,
+  TensorTarget,
+  TensorTargetWithoutBoxes,
+} from './tensors.ts'
 import { readNow, toTargets } from './values.ts'
 
 /** A loss of packed targets and joined outputs. `O` is the type of the layers that the outputs are joined from. */
@@ -38,11 +45,13 @@ export interface FitLoss<O = TensorOutputs> {
  * it as `y`. {@link fitLoss} reads it. Boxes are rounded to float32, as the loss itself does, so nothing is lost.
  *
  * `shape`: that of the model's output, `model.outputs[0].shape`, which TensorFlow.js asks `y` to have: `[B, …]`, where B is the
- * number of images, or null. An image of `[Q, K]` has room for ⌊Q · K / 6⌋ targets: a label, a box and a flag each.
+ * number of images, or null. An image of `[Q, K]` has room for ⌊Q · K / 6⌋ targets: a label, a box and a flag each. What else the batch
+ * has takes room besides: `positives`, or several labels of a target, two numbers for each that is not 0 and one more, or a number for each
+ * label and one more; `weights` and `hasBox` one of each target; `columns` one for each column of the logits. An image then begins with a
+ * number that says what it has.
  *
- * Throws a HungarianLossError: `SHAPE` where an image has more targets than there is room for, `OPTION` for several labels of a
- * target and for a criterion of points or masks, for what has no place in a row of numbers (positives, columns, weights, images that are not
- * exhaustive), and all that {@link HungarianLoss.compute} throws for types and shapes of targets.
+ * Throws a HungarianLossError: `SHAPE` where an image has more targets than there is room for, `OPTION` for masks, `void` and a criterion of
+ * points or masks, and all that {@link HungarianLoss.compute} throws for types and shapes of targets.
  *
  * @example
  * const y = packTargets(tf, criterion, targets, model.outputs[0].shape)
@@ -50,7 +59,13 @@ export interface FitLoss<O = TensorOutputs> {
 export function packTargets(
   tf: TensorFlow,
   criterion: HungarianLoss,
-  targets: ReadonlyArray<EmptyTarget | TensorTarget | TensorTargetWithoutBoxes>,
+  targets: ReadonlyArray<
+    | EmptyTarget
+    | TensorTarget
+    | TensorTargetWithoutBoxes
+    | TensorMappedTarget
+    | TensorMappedTarget<TensorTargetWithoutBoxes>
+  >,
   shape: ReadonlyArray<number | null>,
 ): tfc.Tensor {
   checkTensorFlow(tf)
@@ -64,45 +79,25 @@ export function packTargets(
     if (!Array.isArray(copies)) {
       fail('DTYPE', 'targets', `must be an array with one entry for each image, got ${show(copies)}`)
     }
-    checkExhaustive(copies)
-    const packed = pack(toTargets({ targets: copies, tensors }, readNow), { ...layout.shape, images: copies.length })
-    checkSingle(packed)
-    const partial = copies.findIndex((copy) => (copy as { readonly exhaustive?: unknown }).exhaustive === false)
-    if (partial >= 0) {
-      const rule = 'has no place in packed targets; hungarianLoss takes it'
-      fail('OPTION', `targets[${partial}].exhaustive`, rule, { image: partial })
-    }
+    const shapeOfTargets = { ...layout.shape, images: copies.length }
+    const read = readBatch(toTargets({ targets: copies, tensors }, readNow), shapeOfTargets)
+    checkPlanes(read)
+    const packed = packRead(read, shapeOfTargets)
     argument = 'shape'
     const full = readShape(shape, copies.length)
-    return tf.tensor(writeTargets(layout, packed, full), full)
+    return tf.tensor(writeTargets(layout, read, packed, full), full)
   } catch (error) {
     throw toReadError(error, argument)
   }
 }
 
-/** Refuses images whose targets are not all: packed targets do not tell. */
-function checkExhaustive(copies: readonly unknown[]): void {
-  for (const [image, copy] of copies.entries()) {
-    if (!isRecord(copy) || copy['exhaustive'] !== false) continue
-    fail('OPTION', `targets[${image}].exhaustive`, 'has no place in packed targets; hungarianLoss takes it', { image })
-  }
-}
-
-/** Refuses targets of several labels, or of none, and what packed targets have no place for. */
-function checkSingle({ labelOffsets, offsets, total, has, values, columns, weights }: PackedTargets): void {
-  const planes = TARGET_FIELDS.flatMap(({ name, form }, i) => (form !== 'row' && has[i] === true ? [[name, true]] : []))
-  for (const [name, given] of [...Object.entries({ positives: values, columns, weights }), ...planes]) {
-    if (given !== undefined)
-      fail('OPTION', `targets.${name}`, 'have no place in packed targets; hungarianLoss takes them')
-  }
-  if (labelOffsets === undefined) return
-  for (let [target, image] = [0, 0]; target < total; target++) {
-    while (target >= (offsets[image + 1] as number)) image++
-    const labels = (labelOffsets[target + 1] as number) - (labelOffsets[target] as number)
-    if (labels === 1) continue
-    const place = { image, target: target - (offsets[image] as number) }
-    const rule = `a packed target must have one label, got ${labels} at target ${place.target}`
-    fail('OPTION', `targets[${image}].labels`, rule, place)
+/** Refuses planes, which have no place in rows of numbers. */
+function checkPlanes(read: readonly ReadTarget[]): void {
+  for (const [image, { fields }] of read.entries()) {
+    const field = TARGET_FIELDS.find(({ form }, i) => form !== 'row' && fields[i] !== undefined)
+    if (field === undefined) continue
+    const rule = 'must be absent, since packed targets have no place for pixels; hungarianLoss takes them'
+    fail('OPTION', `targets[${image}].${field.name}`, rule, { image })
   }
 }
 

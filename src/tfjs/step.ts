@@ -168,7 +168,7 @@ const TARGET_TYPES: { readonly [field: string]: readonly string[] } = {
   ...Object.fromEntries(
     TARGET_FIELDS.map(({ name, takesFlags, form }) => [
       name,
-      form === 'row' ? ['float32', 'int32', ...(takesFlags === true ? ['bool'] : [])] : ['bool', 'int32'],
+      form === 'row' ? ['float32', 'int32', ...(takesFlags === true ? ['bool'] : [])] : ['bool', 'int32', 'float32'],
     ]),
   ),
   ignore: ['bool', 'int32', 'float32'],

@@ -149,6 +149,58 @@ def masks():
     (OUT / "masks.json").write_text(json.dumps({"outputs": outputs, "targets": listed}))
 
 
+def words():
+    """Targets of words: positive maps and the captions' columns, all images' one after the other, padded, or by image."""
+    case = json.loads((FIXTURES / "golden" / "grounding-dino" / "absent_columns_finite.json").read_text())
+    tensors = {name: np.array(t["data"], np.float32).reshape(t["shape"]) for name, t in case["inputs"]["tensors"].items()}
+    columns = tensors["main_logits"].shape[-1]
+    maps = [np.array(t["positive_map"], np.float32).reshape(-1, columns) for t in case["inputs"]["targets"]]
+    boxes = [np.array(t["boxes"], np.float32).reshape(-1, 4) for t in case["inputs"]["targets"]]
+    predictions = {"pred_logits": tensors["main_logits"], "pred_boxes": tensors["main_boxes"]}
+    mask = tensors["text_mask"].astype(bool)
+    counts = [len(own) for own in maps]
+    np.savez(
+        OUT / "words.npz",
+        **predictions,
+        positive_map=np.concatenate(maps).astype(np.uint8),
+        boxes=np.concatenate(boxes),
+        text_mask=mask,
+        exhaustive=np.ones(len(maps), bool),
+        counts=counts,
+    )
+    length = max(counts) + 1
+    pad = lambda rows: np.stack([np.pad(own, ((0, length - len(own)), (0, 0))) for own in rows])
+    np.savez_compressed(
+        OUT / "words-padded.npz", **predictions, positives=pad(maps), target_boxes=pad(boxes), columns=mask, counts=counts
+    )
+    np.savez_compressed(
+        OUT / "words-numbered.npz",
+        **predictions,
+        **{f"positives_{i}": own for i, own in enumerate(maps)},
+        **{f"boxes_{i}": own for i, own in enumerate(boxes)},
+        **{f"columns_{i}": own for i, own in enumerate(mask)},
+    )
+
+
+def weighed():
+    """Weights of targets, queries and layers, images that are not exhaustive, and targets without a box."""
+    total = int(COUNTS.sum())
+    queries = SHAPE[1]
+    np.savez(
+        OUT / "weighed.npz",
+        logits=LOGITS,
+        boxes=BOXES,
+        query_weights=np.arange(len(LABELS) * queries).reshape(len(LABELS), queries) % 3,
+        layer_weights=np.arange(1, len(LAYERS) + 1) / len(LAYERS),
+        labels=np.concatenate(LABELS),
+        target_boxes=np.concatenate(TARGET_BOXES),
+        weights=np.arange(total) + 0.5,
+        has_box=np.arange(total) > 0,
+        is_exhaustive=np.arange(len(LABELS)) > 0,
+        counts=COUNTS,
+    )
+
+
 def unreadable():
     """What is refused: pickled objects, structured and text arrays, and an archive as torch.save lays it out."""
     ragged = np.empty(2, object)
@@ -169,5 +221,5 @@ def unreadable():
 
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
-    for make in (pytorch, numbered, padded, as_json, dtypes, masks, unreadable):
+    for make in (pytorch, numbered, padded, as_json, dtypes, masks, words, weighed, unreadable):
         make()

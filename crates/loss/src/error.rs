@@ -142,6 +142,8 @@ pub enum Error {
     Normalizer { name: &'static str, rule: &'static str, value: f64 },
     /// An array has another length than its shape says.
     Length { array: Array, expected: u64, actual: u64, shape: Vec<usize> },
+    /// The rows of an array do not go with what else there is in a layer of its part.
+    Rows { array: Array, layer: usize, rule: String },
     /// Queries or targets lack a field that the weights call for.
     Missing { array: Array, term: &'static str },
     /// The offsets of the targets do not start at 0, fall, or end elsewhere than at the number of targets.
@@ -235,6 +237,7 @@ impl Error {
             Self::Length { expected, actual, shape, .. } => {
                 format!("expected {expected} values for {shape:?}, got {actual}")
             }
+            Self::Rows { rule, .. } => rule.clone(),
             Self::Missing { term, .. } => format!("must be given, since the term {term} has a weight"),
             Self::Offsets { index, value } => format!(
                 "must rise from 0 to the number of targets, with one entry more than images; entry {index} is {value}"
@@ -311,7 +314,7 @@ impl Error {
                 WeightOf::Part(part) => format!("weight of {term} in part {part}"),
             },
             Self::Part { part, property, .. } => format!("{property} of part {part}"),
-            Self::Length { array, .. } | Self::Missing { array, .. } => array.to_string(),
+            Self::Length { array, .. } | Self::Rows { array, .. } | Self::Missing { array, .. } => array.to_string(),
             Self::Offsets { .. } => "offsets".to_owned(),
             Self::Label { place, .. } | Self::Labels { place, .. } => {
                 format!("label of target {} of image {}", place.target, place.image)

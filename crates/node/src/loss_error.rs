@@ -14,7 +14,11 @@ pub type Names = Arc<[String]>;
 pub fn code(error: &Error) -> &'static str {
     match error {
         Error::Option { .. } | Error::Weight { .. } | Error::Normalizer { .. } => "OPTION",
-        Error::Length { .. } | Error::Missing { .. } | Error::Offsets { .. } | Error::UnionQueries { .. } => "SHAPE",
+        Error::Length { .. }
+        | Error::Rows { .. }
+        | Error::Missing { .. }
+        | Error::Offsets { .. }
+        | Error::UnionQueries { .. } => "SHAPE",
         Error::Label { .. } | Error::Labels { .. } | Error::Value { .. } => "RANGE",
         Error::Matching { .. } | Error::FixedTwice { .. } => "RANGE",
         Error::Infeasible { .. } => "INFEASIBLE",
@@ -44,7 +48,7 @@ pub fn argument(error: &Error, names: &Names) -> String {
         },
         Error::Part { part: number, property, .. } => format!("{}.{property}", part(*number)),
         Error::Normalizer { name, .. } => format!("call.{}", normalizer(name)),
-        Error::Length { array, .. } | Error::Missing { array, .. } => match *array {
+        Error::Length { array, .. } | Error::Rows { array, .. } | Error::Missing { array, .. } => match *array {
             Array::Queries { part: number, field } => format!("{}.{field}", part(number)),
             Array::Targets { field } => format!("targets.{field}"),
             Array::Images => "targets".to_owned(),
@@ -146,6 +150,7 @@ pub fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
             set_query(object, place)?;
             set(object, "target", *target)
         }
+        Error::Rows { layer, .. } => set(object, "layer", *layer),
         _ => Ok(()),
     }
 }

@@ -18,6 +18,7 @@ export function batchOfArrays(given: readonly Given[], names: readonly string[])
   const outputs: Record<string, unknown> = {}
   for (const { name, role, array } of given) {
     if (role.is === 'output') put(outputs, role.field, name, tensorOf(array))
+    if (role.is === 'part') put(outputs, role.field, name, weightsOf(role.field, array))
   }
   const logits = outputs['logits'] as { readonly shape: readonly number[] } | undefined
   if (logits === undefined)
@@ -38,6 +39,12 @@ function tensorOf({ data, shape }: NumpyArray): { readonly data: Numbers; readon
   if (data instanceof Float32Array || data instanceof Float64Array) return { data, shape }
   const Type = data.BYTES_PER_ELEMENT < Float32Array.BYTES_PER_ELEMENT ? Float32Array : Float64Array
   return { data: new Type(toNumbers(data)), shape }
+}
+
+/** What a part has beside its layers: a number for each layer, or for each query. */
+function weightsOf(field: string, array: NumpyArray): unknown {
+  const tensor = tensorOf(array)
+  return field === 'layerWeights' ? tensor.data : tensor
 }
 
 /** The fewest axes of earlier layers' tensors, and what these begin with, by what has a row. */

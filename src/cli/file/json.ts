@@ -6,7 +6,7 @@ import type { Target } from '../../input/targets.ts'
 import { TARGET_FIELDS } from '../../terms/index.ts'
 import { Fault } from '../fault.ts'
 import type { Batch } from './batch.ts'
-import { isAuxiliary, isSize, queryField, targetField } from './names.ts'
+import { isAuxiliary, isSize, partField, queryField, targetField } from './names.ts'
 import { put } from './put.ts'
 
 /** The parts of outputs that have layers of their own, by the names of DETR's descendants. */
@@ -56,8 +56,9 @@ function readOutputs(outputs: Record<string, unknown>, leftOut: Set<string>): Re
   const read: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(outputs)) {
     const part = PARTS.get(name)
-    const field = queryField(name)
+    const [field, ofPart] = [queryField(name), partField(name)]
     if (field !== undefined) put(read, field, name, toTensor(value))
+    else if (ofPart !== undefined) put(read, ofPart, name, ofPart === 'queryWeights' ? toTensor(value) : value)
     else if (isAuxiliary(name)) put(read, 'auxiliary', name, each(value, leftOut))
     else if (part !== undefined && isRecord(value)) put(read, part, name, readOutputs(value, leftOut))
     else if (name === 'cost' && Array.isArray(value)) put(read, name, name, value.map(toTensor))

@@ -6,9 +6,22 @@ import { FIELDS, FOREIGN_FIELDS, TARGET_FIELDS } from '../../terms/index.ts'
 const UNSURE: ReadonlySet<string> = new Set(['scores'])
 
 const QUERY_FIELDS = new Map(FIELDS.map(({ name }) => [lettersOf(name), name as string]))
-const TARGET_NAMES = new Map(
-  ['labels', 'ignore', ...TARGET_FIELDS.map(({ name }) => name)].map((n) => [lettersOf(n), n]),
-)
+const PART_FIELDS = new Map(['queryWeights', 'layerWeights'].map((name) => [lettersOf(name), name]))
+const TARGET_NAMES = new Map([
+  ...[
+    'labels',
+    'positives',
+    'ignore',
+    'columns',
+    'weights',
+    'exhaustive',
+    ...TARGET_FIELDS.map(({ name }) => name),
+  ].map((name) => [lettersOf(name), name] as const),
+  // Grounding DINO's and MDETR's words, and SAM 3's
+  ['positivemap', 'positives'],
+  ['textmask', 'columns'],
+  ['isexhaustive', 'exhaustive'],
+])
 const CROWDS: ReadonlySet<string> = new Set(['iscrowd', 'crowd'])
 const SIZES: ReadonlySet<string> = new Set(['size', 'origsize', 'origsizes', 'imagesize', 'imagesizes'])
 
@@ -19,6 +32,9 @@ export function queryField(name: string): string | undefined {
   if (own !== undefined || UNSURE.has(letters) || !Object.hasOwn(FOREIGN_FIELDS.queries, letters)) return own
   return FOREIGN_FIELDS.queries[letters]
 }
+
+/** What of a part, and of none of its layers, a name stands for: `queryWeights` for `query_weights`. */
+export const partField = (name: string): string | undefined => PART_FIELDS.get(lettersOf(name))
 
 /** Whether a name says that it is of predictions: `pred_boxes`, `masks_queries_logits`. */
 export function isPredicted(name: string): boolean {

@@ -33,9 +33,8 @@ export async function readNpz(path: string): Promise<Batch> {
       const [role, name] = [roles[i], names[i] as string]
       if (role !== undefined) given.push({ name, role, array: readNpy(await archive.read(file), `"${shorten(name)}"`) })
     }
-    const isLacking = ['logits', 'labels'].some(
-      (field) => !given.some(({ role }) => 'field' in role && role.field === field),
-    )
+    const has = (...fields: string[]) => given.some(({ role }) => 'field' in role && fields.includes(role.field))
+    const isLacking = !has('logits') || !has('labels', 'positives')
     if (isLacking) await refusePickled(archive)
     return batchOfArrays(given, names)
   } finally {

@@ -1,7 +1,7 @@
 /** What the names of arrays mean. */
 import { lettersOf } from '../../common/words.ts'
 import { shorten } from '../../common/validate.ts'
-import { isPredicted, isSize, queryField, targetField } from './names.ts'
+import { isPredicted, isSize, partField, queryField, targetField } from './names.ts'
 import type { NumpyArray } from './npy.ts'
 
 const COUNTS: ReadonlySet<string> = new Set(['counts', 'sizes', 'lengths', 'numtargets', 'targetcounts'])
@@ -15,6 +15,7 @@ const NUMBERED = /^(.+?)[_./](\d+)$/
 /** What an array is. */
 export type Role =
   | { readonly is: 'output'; readonly field: string }
+  | { readonly is: 'part'; readonly field: string }
   | { readonly is: 'auxiliary'; readonly field: string; readonly layer: number | undefined }
   | { readonly is: 'target'; readonly field: string; readonly image: number | undefined }
   | { readonly is: 'counts' }
@@ -48,6 +49,8 @@ function roleOf(name: string, predicted: ReadonlySet<string | undefined>): Role 
   const [isOutput, isTarget] = [OF_OUTPUTS.test(name), OF_TARGETS.test(name)]
   const bare = name.replace(isTarget ? OF_TARGETS : OF_OUTPUTS, '')
   if (isTarget && COUNTS.has(lettersOf(bare))) return { is: 'counts' }
+  const ofPart = isTarget ? undefined : partField(bare)
+  if (ofPart !== undefined) return { is: 'part', field: ofPart }
   const output = queryField(bare)
   if (!isTarget && output !== undefined && (isOutput || isPredicted(bare) || !predicted.has(output))) {
     return { is: 'output', field: output }

@@ -22,14 +22,18 @@ export function targetsOf(
     throw new Fault(`its targets are numbered by image, as "${numbered[0]?.name}", but "${other.name}" is not`)
   }
   if (numbered.length > 0) return numberedTargets(numbered, images)
-  const labels = targets.find(({ role }) => role.is === 'target' && role.field === 'labels')
+  const ofField = (field: string) => targets.find(({ role }) => role.is === 'target' && role.field === field)
+  const positives = ofField('positives')
+  const labels = ofField('labels') ?? positives
   if (labels === undefined) {
     throw new Fault(`it has no "labels" (nor "labels_0" and so on); its arrays are ${listNames(names)}`)
   }
-  const counts = countsOf(given, labels, images)
+  // rows of positives have an axis more than labels
+  const isPadded = labels.array.shape.length > (labels === positives ? 2 : 1)
+  const counts = countsOf(given, labels, isPadded, images)
   const length = counts?.length ?? (labels.array.shape[0] as number)
   refuseMany(length)
-  return labels.array.shape.length > 1
+  return isPadded
     ? paddedTargets(targets, labels, counts)
     : concatenatedTargets(targets, labels, counts as readonly number[])
 }
@@ -54,13 +58,18 @@ function numberedTargets(given: readonly Given[], images = 0): readonly Target[]
   }
   return Array.from({ length }, (_, image) => {
     const target = byImage.get(image)
-    if (target?.['labels'] !== undefined) return target as unknown as Target
+    if ((target?.['labels'] ?? target?.['positives']) !== undefined) return target as unknown as Target
     throw new Fault(`it has no "labels_${image}": an image without targets needs an empty array`)
   })
 }
 
 /** How many targets each image has; undefined for padded ones of which all count. */
-function countsOf(given: readonly Given[], labels: Given, images: number | undefined): readonly number[] | undefined {
+function countsOf(
+  given: readonly Given[],
+  labels: Given,
+  isPadded: boolean,
+  images: number | undefined,
+): readonly number[] | undefined {
   const counts = given.filter(({ role, array }) => role.is === 'counts' && array.shape.length === 1)
   if (counts.length > 1)
     throw new Fault(`"${counts[1]?.name}" says how many targets each image has, as "${counts[0]?.name}" does`)
@@ -72,7 +81,7 @@ function countsOf(given: readonly Given[], labels: Given, images: number | undef
     if (wrong !== undefined) throw new Fault(`"${found.name}" must be numbers of targets, and holds ${wrong}`)
     return numbers
   }
-  if (labels.array.shape.length > 1) return undefined
+  if (isPadded) return undefined
   if (images === undefined || images === 1) return [labels.array.shape[0] ?? 1]
   throw new Fault(
     `it has ${labels.array.shape[0]} "${labels.name}" for ${images} images, and no "counts" that says how many each image has`,
@@ -93,7 +102,7 @@ function concatenatedTargets(targets: readonly Given[], labels: Given, counts: r
   return counts.map((count, image) => {
     const [from, to] = [first, (first += count)]
     return targetOf(targets, (array, role) => {
-      if (isOfImage(role)) return planeOf(array, image)
+      if (isOfImage(role)) return rowOf(array, image)
       const length = array.shape.slice(1).reduce((size, axis) => size * axis, 1)
       return { data: array.data.subarray(from * length, to * length), shape: [count, ...array.shape.slice(1)] }
     })
@@ -118,7 +127,7 @@ function paddedTargets(
   }
   return Array.from({ length: images }, (_, image) => {
     const target = targetOf(targets, (array, role) => {
-      if (isOfImage(role)) return planeOf(array, image)
+      if (isOfImage(role)) return rowOf(array, image)
       const { data, shape } = array
       const size = shape.slice(1).reduce((all, axis) => all * axis, 1)
       return { data: data.subarray(image * size, (image + 1) * size), shape: shape.slice(1) }
@@ -127,15 +136,17 @@ function paddedTargets(
   })
 }
 
-const PLANES: ReadonlySet<string> = new Set(
-  TARGET_FIELDS.filter(({ form }) => form === 'plane').map(({ name }) => name),
-)
+const OF_IMAGES: ReadonlySet<string> = new Set([
+  'columns',
+  'exhaustive',
+  ...TARGET_FIELDS.filter(({ form }) => form === 'plane').map(({ name }) => name),
+])
 
 /** Whether an array has a row for each image and not for each target. */
-const isOfImage = (role: Role): boolean => role.is === 'target' && PLANES.has(role.field)
+const isOfImage = (role: Role): boolean => role.is === 'target' && OF_IMAGES.has(role.field)
 
-/** The plane of an image; none where the array has fewer, which the library refuses. */
-function planeOf({ data, shape }: NumpyArray, image: number): NumpyArray {
+/** The row, or plane, of an image; none where the array has fewer, which the library refuses. */
+function rowOf({ data, shape }: NumpyArray, image: number): NumpyArray {
   const size = shape.slice(1).reduce((all, axis) => all * axis, 1)
   return { data: data.subarray(image * size, (image + 1) * size), shape: shape.slice(1) }
 }
@@ -148,13 +159,12 @@ function targetOf(targets: readonly Given[], take: (array: NumpyArray, role: Rol
   return target as unknown as Target
 }
 
-/** What is one flag for each target. */
-const FLAGS: ReadonlySet<string> = new Set(['ignore', 'hasMask', 'hasBox'])
+/** What is one number for each target, or column. */
+const FLAT: ReadonlySet<string> = new Set(['ignore', 'hasMask', 'hasBox', 'columns', 'weights'])
 
 /**
- * A field of one image's targets as the library takes it: labels and flags flat, all else with its shape. An empty array of one axis is
- * no mask at all. An empty array has the dtype
- * float64 unless it is told another, so labels that are none are of any.
+ * A field of one image's targets as the library takes it: labels, flags and weights flat, all else with its shape. An empty array of one
+ * axis is no mask at all. An empty array has the dtype float64 unless it is told another, so labels that are none are of any.
  */
 function rowsOf(field: string, { data, shape }: NumpyArray): unknown {
   const isFlat = shape.length === 1
@@ -164,5 +174,7 @@ function rowsOf(field: string, { data, shape }: NumpyArray): unknown {
   }
   const numbers = toNumbers(data)
   if (field === 'masks' && isFlat && data.length === 0) return []
-  return FLAGS.has(field) || (isFlat && data.length === 0) ? numbers : { data: numbers, shape }
+  if (field === 'exhaustive') return numbers.length === 1 ? numbers[0] !== 0 : numbers
+  if (field === 'positives') return isFlat && data.length === 0 ? [] : { data: Float32Array.from(numbers), shape }
+  return FLAT.has(field) || (isFlat && data.length === 0) ? numbers : { data: numbers, shape }
 }

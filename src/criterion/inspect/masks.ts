@@ -58,7 +58,7 @@ export function inspectMasks(
     ...empty.finding(
       'empty-mask',
       'warning',
-      'Target masks have no pixel, or none but void ones, so that a query learns to predict nothing. Leave such targets out, mark them by ignore, or set hasMask to 0.',
+      'Target masks have no pixel, or none but void ones, so that a query learns to predict nothing. Leave such targets out, mark them by ignore, or set hasMask to 0. Polygons, if these were any, are in pixels.',
     ),
     ...full.finding(
       'full-mask',

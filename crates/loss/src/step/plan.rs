@@ -240,11 +240,13 @@ impl Layout {
             let first_layer = self.layers.len();
             let part = self.parts.iter().position(|part| part.layers.contains(&first_layer)).unwrap_or(0);
             let (mut tensors, mut shapes) = ([None; MAX_FIELDS], RowShapes { owners: &OWNERS, ..RowShapes::NONE });
+            for (field, sizes) in axes.iter().take(QUERY_FIELDS).enumerate() {
+                // also of rows of no pairs, which have no values
+                shapes.axes[field].iter_mut().zip(sizes).for_each(|(axis, &size)| *axis = size);
+            }
             for (field, &width) in widths.iter().take(QUERY_FIELDS).enumerate().filter(|&(_, &width)| width > 0) {
                 tensors[field] = Some(self.tensors.len() as u32);
                 shapes.widths[field] = width;
-                let sizes = axes.get(field).into_iter().flatten();
-                shapes.axes[field].iter_mut().zip(sizes).for_each(|(axis, &size)| *axis = size);
                 let [images, rows] = rows_of(field, self.images, rows);
                 self.tensors.push(Tensor { part, field, shape: [layers, images, rows, width] });
             }
@@ -259,8 +261,8 @@ impl Layout {
     fn check_parts(&self, setup: &Setup) -> Result<()> {
         for (index, part) in self.parts.iter().enumerate() {
             let layers = &self.layers[part.layers.clone()];
-            for layer in layers {
-                self.check_fields(setup, index, layer)?;
+            for (number, layer) in layers.iter().enumerate() {
+                self.check_fields(setup, [index, number], layer)?;
             }
             let Some(last) = layers.last() else { continue };
             for (family, info) in FAMILIES.iter().enumerate() {
@@ -276,7 +278,8 @@ impl Layout {
         Ok(())
     }
 
-    fn check_fields(&self, setup: &Setup, index: usize, layer: &Layer) -> Result<()> {
+    /// `index`, `number`: of the part, and of the layer within it.
+    fn check_fields(&self, setup: &Setup, [index, number]: [usize; 2], layer: &Layer) -> Result<()> {
         let part = &self.parts[index];
         let width_of = |field: usize| layer.shapes.widths[field];
         let fail = |field: usize, expected: usize| {
@@ -295,6 +298,11 @@ impl Layout {
                 let info = &FAMILIES[family].queries[k];
                 let has = layer.tensors[field].is_some();
                 if set.is_none() || info.set.is_some_and(|own| set != Some(own)) {
+                    if has && info.set.is_none() {
+                        let rule = format!("must be absent where the layer has no {}", FAMILIES[family].name);
+                        let array = Array::Queries { part: index, field: query_field(field).name };
+                        return Err(Error::Rows { array, layer: number, rule });
+                    }
                     if has {
                         return fail(field, 0);
                     }
@@ -330,8 +338,9 @@ impl Layout {
             }
             if let (Built::Pair(terms), true) = (setup.family(family), set.is_some()) {
                 let RowShapes { widths, axes, .. } = &layer.shapes;
-                if let Some((k, expected)) = terms.misfit(&widths[fields.clone()], &axes[fields.clone()]) {
-                    return fail(fields.start + k, expected);
+                if let Some((k, rule)) = terms.misfit(&widths[fields.clone()], &axes[fields.clone()]) {
+                    let field = query_field(fields.start + k).name;
+                    return Err(Error::Rows { array: Array::Queries { part: index, field }, layer: number, rule });
                 }
             }
         }

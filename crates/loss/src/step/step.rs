@@ -9,12 +9,12 @@ use super::inputs::Inputs;
 use super::jobs::Job;
 use super::losses::FamilyNormalizers;
 use super::part::Part;
-use super::plan::{Layout, Slot};
+use super::plan::{Layer, Layout, Slot};
 use super::rest;
 use super::setup::Setup;
 use crate::batch::Views;
 use crate::error::{Array, Error, Result};
-use crate::field::{MAX_FIELDS, Owner};
+use crate::field::{MAX_AXES, MAX_FIELDS, Owner};
 use crate::terms::{OWNERS, TERMS, query_field, terms_of};
 use crate::weights::Weights;
 
@@ -48,10 +48,13 @@ impl<'a> Step<'a> {
     /// queries; empty where nothing belongs to pairs. `matches`: of all layers, as far as they are known.
     ///
     /// # Errors
-    /// [`Error::Length`](crate::Error::Length) where there is something for more or fewer pairs.
+    /// [`Error::Rows`](crate::Error::Rows) where there is something for more or fewer pairs.
     pub fn first_pairs(&self, matches: &[i32]) -> Result<Vec<usize>> {
         let layout = self.layout;
-        if !layout.tensors.iter().any(|tensor| OWNERS[tensor.field] == Owner::Pair) {
+        // a tensor of no pairs has no values, but axes
+        let of_pairs =
+            |layer: &Layer, field: usize| OWNERS[field] == Owner::Pair && layer.shapes.axes[field] != [0; MAX_AXES];
+        if !layout.layers.iter().any(|layer| (0..MAX_FIELDS).any(|field| of_pairs(layer, field))) {
             return Ok(Vec::new());
         }
         let mut first_pairs = vec![0; layout.slots.len() * layout.images];
@@ -65,17 +68,16 @@ impl<'a> Step<'a> {
                     next += self.pairs_of(&layout.slots[slot], image, matches);
                 }
             }
-            let layer = &layout.layers[tensors];
-            let of_pairs = |field: &usize| OWNERS[*field] == Owner::Pair && layer.tensors[*field].is_some();
-            for field in (0..MAX_FIELDS).filter(of_pairs) {
-                let ([count, rest @ ..], width) = (layer.shapes.axes[field], layer.shapes.widths[field]);
-                if count != next {
-                    let part = sharing.first().map_or(0, |&slot| layout.slots[slot].part);
-                    let array = Array::Queries { part, field: query_field(field).name };
-                    let shape = std::iter::once(next).chain(rest).collect();
-                    let expected = (width / count.max(1) * next) as u64;
-                    return Err(Error::Length { array, expected, actual: width as u64, shape });
+            let own = &layout.layers[tensors];
+            for field in (0..MAX_FIELDS).filter(|&field| of_pairs(own, field)) {
+                let [count, ..] = own.shapes.axes[field];
+                if count == next {
+                    continue;
                 }
+                let (part, layer) = sharing.first().map_or((0, 0), |&k| (layout.slots[k].part, layout.slots[k].layer));
+                let array = Array::Queries { part, field: query_field(field).name };
+                let rule = format!("expected a row for each of the {next} pairs of layer {layer}, got {count}");
+                return Err(Error::Rows { array, layer, rule });
             }
         }
         Ok(first_pairs)

@@ -164,9 +164,9 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
     /// Likewise of the targets, where the first field of the queries has the width `of_queries`.
     fn target_width(&self, index: usize, of_queries: usize) -> usize;
 
-    /// A field of the family's queries whose rows do not go with those of the others, and the width that they must have.
-    /// `widths`, `axes`: of each.
-    fn misfit(&self, _widths: &[usize], _axes: &[[usize; MAX_AXES]]) -> Option<(usize, usize)> {
+    /// A field of the family's queries whose rows do not go with those of the others, or with how samples are taken, and the rule
+    /// that they break. `widths`, `axes`: of each; a field that a layer lacks has neither.
+    fn misfit(&self, _widths: &[usize], _axes: &[[usize; MAX_AXES]]) -> Option<(usize, String)> {
         None
     }
 

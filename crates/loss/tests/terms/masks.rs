@@ -331,7 +331,19 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(error(&case).to_string(), message);
     let mut case = at_centres(sketch(settings()).case(), [2, 2]);
     case.structure.stacks[0].axes[place("maskLossPoints")] = vec![4, 5, 2];
-    assert!(matches!(error(&case), Error::Length { array: Array::Queries { field: "maskLossPoints", .. }, .. }));
+    let message = "maskLossPoints of part 0: expected 4 points for each pair, or 13 with all candidates, as the options of masks \
+                   have it, got 5";
+    assert_eq!(error(&case).to_string(), message);
+    case.structure.stacks[0].axes[place("maskLossPoints")] = vec![0, 4, 2];
+    case.structure.stacks[0].widths[place("maskLossPoints")] = 0;
+    case.tensors.pop();
+    let message = "maskLossPoints of part 0: expected a row for each of the 5 pairs of layer 0, got 0";
+    assert_eq!(error(&case).to_string(), message);
+    let mut case = at_centres(sketch(settings()).case(), [2, 2]);
+    case.tensors.last_mut().expect("points of pairs")[5] = 1.5;
+    let message = "maskLossPoints of part 0: 1.5 at layer 0, image 0, pair 0, point 2, coordinate 1; it must be from 0 to 1, a part of \
+                   the width or the height";
+    assert_eq!(error(&case).to_string(), message);
     // the last layer must have masks, others need not
     let case = sketch(settings()).case().without(&["masks"]);
     assert!(matches!(error(&case), Error::Missing { array: Array::Queries { field: "masks", .. }, .. }));

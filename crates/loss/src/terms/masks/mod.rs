@@ -36,6 +36,7 @@ use simd::Level;
 
 use super::family::{Built, Family, Form, Places, Presence, TargetField, Term};
 use super::flags;
+use super::limits;
 use super::memory::TermMemory;
 use super::pair::{Broken, CostInputs, Largest, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
 use crate::error::Result;
@@ -113,19 +114,35 @@ impl PairTerms for MaskFamily {
         1
     }
 
-    fn misfit(&self, widths: &[usize], axes: &[[usize; MAX_AXES]]) -> Option<(usize, usize)> {
+    fn misfit(&self, widths: &[usize], axes: &[[usize; MAX_AXES]]) -> Option<(usize, String)> {
         let channels = axes[FEATURES][0];
         if widths[FEATURES] > 0 && widths[QUERIES] != channels {
-            return Some((QUERIES, channels));
+            let (given, [_, _, last]) = (widths[QUERIES], axes[FEATURES]);
+            let hint = if given == last { "; are the features [B, height, width, K]? transpose them" } else { "" };
+            let rule = "numbers for each query, one for each channel of maskFeatures";
+            return Some((QUERIES, format!("expected {channels} {rule}, got {given}{hint}")));
         }
-        let [pairs, given, _] = axes[LOSS_POINTS];
+        if widths[COST_POINTS] > 0 && !self.sampling.cost_by_points {
+            return Some((COST_POINTS, "must be absent where masks.costSampling is 'grid'".to_owned()));
+        }
+        let [_, given, _] = axes[LOSS_POINTS];
+        if axes[LOSS_POINTS] == [0; MAX_AXES] {
+            return None;
+        }
+        if !self.sampling.loss_by_points {
+            return Some((LOSS_POINTS, "must be absent where masks.lossSampling is 'canvas'".to_owned()));
+        }
         let draws = self.sampling.loss_points(size_of_plane(axes));
-        let fits = widths[LOSS_POINTS] == 0 || [draws.points(), draws.draws()].contains(&given);
-        (!fits).then_some((LOSS_POINTS, pairs * draws.draws() * 2))
+        let (points, all) = (draws.points(), draws.draws());
+        let or = if all == points { String::new() } else { format!(", or {all} with all candidates") };
+        let rule =
+            || format!("expected {points} points for each pair{or}, as the options of masks have it, got {given}");
+        (![points, all].contains(&given)).then(|| (LOSS_POINTS, rule()))
     }
 
-    fn check_query(&self, _: usize, _: &[f32]) -> Option<Broken> {
-        None
+    fn check_query(&self, index: usize, row: &[f32]) -> Option<Broken> {
+        let rule = "it must be from 0 to 1, a part of the width or the height";
+        POINTS.contains(&index).then(|| limits::outside_unit(row, rule)).flatten()
     }
 
     fn check_target(&self, _: usize, row: &[f32]) -> Option<Broken> {
@@ -138,6 +155,7 @@ impl PairTerms for MaskFamily {
 
     fn lay_out(&self, level: Level, queries: FieldRows<'_>, _: &mut Vec<f32>) -> bool {
         (0..FIELDS).all(|field| simd::all_finite(level, queries.get(self.queries + field)))
+            && POINTS.iter().all(|&field| limits::are_in_unit(queries.get(self.queries + field)))
     }
 
     fn layout_width(&self, _: usize) -> usize {
@@ -185,6 +203,7 @@ const BIAS_FIELD: usize = 3;
 const COST_POINTS: usize = 4;
 const LOSS_POINTS: usize = 5;
 const FIELDS: usize = 6;
+const POINTS: [usize; 2] = [COST_POINTS, LOSS_POINTS];
 
 /// Height and width of a prediction. `axes`: of the family's fields.
 fn size_of_plane(axes: &[[usize; MAX_AXES]]) -> [usize; 2] {
