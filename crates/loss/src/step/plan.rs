@@ -103,6 +103,8 @@ pub(crate) struct Layer {
     pub shapes: RowShapes,
     /// Columns of the logits.
     pub classes: usize,
+    /// Values of each query, and of an image beside those of its queries: what there is to read.
+    pub values: [usize; 2],
 }
 
 impl Layer {
@@ -251,8 +253,13 @@ impl Layout {
                 self.tensors.push(Tensor { part, field, shape: [layers, images, rows, width] });
             }
             let classes = widths.first().copied().unwrap_or(0);
+            let mut values = [0_usize; 2];
+            for (field, &width) in shapes.widths.iter().enumerate() {
+                let of = usize::from(OWNERS[field] != Owner::Query);
+                values[of] = values[of].saturating_add(width);
+            }
             let first = |number: usize| number * (self.images * rows);
-            let layer = |number: usize| Layer { number, first: first(number), rows, tensors, shapes, classes };
+            let layer = |number: usize| Layer { number, first: first(number), rows, tensors, shapes, classes, values };
             self.layers.extend((0..layers).map(layer));
         }
     }

@@ -405,10 +405,11 @@ fn before_matching(step: &Step<'_>, slot: &Slot, pairs: usize, matches: &[i32]) 
     ClassNormalizer::new(step.setup, part, step.views.total(), pairs, images, &matches[slot.matches.clone()])
 }
 
-/// How long an image takes, in logits to read.
+/// How long an image takes, in logits to read. Masks and what else is read count as these do.
 fn work(step: &Step<'_>, slot: &Slot, image: usize) -> usize {
     let part = &step.layout.parts[slot.part];
     let queries = part.queries.len();
     let cells = if slot.is_optimal() { step.views.count(image) * part.repeat.min(queries) } else { 0 };
-    queries * (step.layout.layers[slot.tensors].classes + LOGITS_PER_CELL * cells)
+    let [of_query, of_image] = step.layout.layers[slot.tensors].values;
+    queries * (of_query + LOGITS_PER_CELL * cells) + of_image
 }

@@ -4,7 +4,7 @@
 //! `align_corners=False` at 2 · point - 1. Bilinear reading multiplies each pixel by how near it is, 1 - |distance| along each
 //! axis, for which pixels are taken in steps of 2^-24, so that these factors are exact and add up to exactly 1.
 
-use simd::{F32, F64, LANES, Level, Simd, dispatch, load, prelude::*, store_f64};
+use simd::{F32, F64, LANES, Level, Simd, dispatch, load, prelude::*, store, store_f64};
 
 use super::canvas::Size;
 
@@ -40,6 +40,9 @@ pub(super) struct Taps {
     is_empty: bool,
 }
 
+/// Groups that are read at a time: all of their pixels first, which takes less time than to wait for those of each.
+const BLOCK: usize = 8;
+
 /// Sixteen points.
 #[derive(Clone, Copy, Debug, Default)]
 struct Group {
@@ -73,73 +76,65 @@ impl Taps {
 
     /// The samples of a raster.
     pub fn gather(&self, level: Level, raster: &[f32], out: &mut [f32]) {
-        self.read(level, raster, out, identity);
+        self.read(level, raster, out, |sample| sample);
     }
 
     /// The samples of a mask, 0 to 1: part of both only where reading is bilinear.
     pub fn gather_mask(&self, level: Level, mask: &[u8], out: &mut [f32]) {
-        self.read(level, mask, out, f32::from);
+        self.read(level, mask, out, |sample| sample);
     }
 
     /// The samples of a mask, 0 or 1, where reading is nearest.
     pub fn gather_hard(&self, level: Level, mask: &[u8], out: &mut [u8]) {
-        debug_assert_eq!(out.len(), self.count);
-        if self.is_empty {
-            out.fill(0);
-            return;
-        }
-        dispatch!(level, simd => for (group, out) in self.groups.iter().zip(out.chunks_mut(LANES)) {
-            let samples = self.sample(simd, group, mask, f32::from);
-            for (out, sample) in out.iter_mut().zip(samples) {
-                *out = sample as u8;
-            }
-        });
+        self.read(level, mask, out, |sample| sample as u8);
     }
 
     #[inline(always)]
-    fn read<T: Copy>(&self, level: Level, raster: &[T], out: &mut [f32], number: impl Fn(T) -> f32 + Copy) {
-        debug_assert_eq!(out.len(), self.count);
-        if self.is_empty {
-            out.fill(0.0);
-            return;
-        }
-        dispatch!(level, simd => for (group, out) in self.groups.iter().zip(out.chunks_mut(LANES)) {
-            let samples = self.sample(simd, group, raster, number);
-            out.copy_from_slice(&samples[..out.len()]);
-        });
-    }
-
-    /// Computed in `f64`, so that a sample has no other rounding than that of the result, and that of equal pixels is exactly
-    /// what these are.
-    #[inline(always)]
-    fn sample<S: Simd, T: Copy>(
+    fn read<T: Copy + Into<f32>, U: Default>(
         &self,
-        simd: S,
-        group: &Group,
+        level: Level,
         raster: &[T],
-        number: impl Fn(T) -> f32 + Copy,
-    ) -> [f32; LANES] {
-        let mut around = [[0.0; LANES]; 4];
+        out: &mut [U],
+        number: impl Fn(f32) -> U + Copy,
+    ) {
+        debug_assert_eq!(out.len(), self.count);
+        if self.is_empty {
+            out.iter_mut().for_each(|out| *out = U::default());
+            return;
+        }
+        dispatch!(level, simd => for (groups, out) in self.groups.chunks(BLOCK).zip(out.chunks_mut(BLOCK * LANES)) {
+            let samples = self.sample(simd, groups, raster);
+            out.iter_mut().zip(samples.as_flattened()).for_each(|(out, &sample)| *out = number(sample));
+        });
+    }
+
+    /// The samples of some groups. Computed in `f64`, so that a sample has no other rounding than that of the result, and that of
+    /// equal pixels is exactly what these are.
+    #[inline(always)]
+    fn sample<S: Simd, T: Copy + Into<f32>>(&self, simd: S, groups: &[Group], raster: &[T]) -> [[f32; LANES]; BLOCK] {
+        let mut all = [[[0.0; LANES]; 4]; BLOCK];
         let (to_right, to_below) = (self.right, self.below);
-        for lane in 0..LANES {
-            let window = &raster[group.pixel[lane] as usize..][..=to_right + to_below];
-            around[0][lane] = number(window[0]);
-            around[1][lane] = number(window[to_right]);
-            around[2][lane] = number(window[to_below]);
-            around[3][lane] = number(window[to_right + to_below]);
+        for (group, around) in groups.iter().zip(&mut all) {
+            for lane in 0..LANES {
+                let window = &raster[group.pixel[lane] as usize..][..=to_right + to_below];
+                around[0][lane] = window[0].into();
+                around[1][lane] = window[to_right].into();
+                around[2][lane] = window[to_below].into();
+                around[3][lane] = window[to_right + to_below].into();
+            }
         }
-        let [a, b, c, d] =
-            [halves(simd, &around[0]), halves(simd, &around[1]), halves(simd, &around[2]), halves(simd, &around[3])];
-        let [left, right] = [halves(simd, &group.columns[0]), halves(simd, &group.columns[1])];
-        let [upper, lower] = [halves(simd, &group.rows[0]), halves(simd, &group.rows[1])];
-        let mut sums = a;
-        for k in 0..2 {
-            sums[k] = (a[k] * left[k] + b[k] * right[k]) * upper[k] + (c[k] * left[k] + d[k] * right[k]) * lower[k];
+        let mut samples = [[0.0; LANES]; BLOCK];
+        for ((group, around), samples) in groups.iter().zip(&all).zip(&mut samples) {
+            let (left, right) = (halves(simd, &group.columns[0]), halves(simd, &group.columns[1]));
+            let (upper, lower) = (halves(simd, &group.rows[0]), halves(simd, &group.rows[1]));
+            let (a, b) = (halves(simd, &around[0]), halves(simd, &around[1]));
+            let (c, d) = (halves(simd, &around[2]), halves(simd, &around[3]));
+            let mut sums = a;
+            for k in 0..2 {
+                sums[k] = (a[k] * left[k] + b[k] * right[k]) * upper[k] + (c[k] * left[k] + d[k] * right[k]) * lower[k];
+            }
+            store(sums[0].narrow(sums[1]) + 0.0, samples, 0);
         }
-        let mut wide = [0.0; LANES];
-        store_f64(sums, &mut wide, 0);
-        let mut samples = [0.0; LANES];
-        narrow(&wide, &mut samples);
         samples
     }
 
@@ -167,11 +162,6 @@ impl Taps {
     pub fn held(&self) -> usize {
         self.groups.capacity() * size_of::<Group>()
     }
-}
-
-#[inline(always)]
-fn identity(value: f32) -> f32 {
-    value
 }
 
 /// Sixteen values, widened.
