@@ -18,7 +18,7 @@ import { report } from './report.js'
 import { train } from './train.js'
 
 const DEFAULTS = { steps: 900, seed: 1, out: 'segment-digits-report', help: false }
-const HELP = `Trains a small MaskFormer to segment handwritten digits, with the loss of this package, in a few minutes.
+const HELP = `Trains a small MaskFormer to segment handwritten digits, with the loss of this package, in two minutes.
 
 Usage: node examples/segment-digits/main.js [options]
 
