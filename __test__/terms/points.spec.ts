@@ -686,6 +686,33 @@ describe('similarity of points:', () => {
     expect([...matches[1]!.queryIndices]).toEqual([near.indexOf(Math.max(...near))])
   })
 
+  test("decides which of a query's targets of one class counts, in kinds that do not ask for it, too", () => {
+    const criterion = criterionOf({ classification: { kind: 'focal' } })
+    const layer = {
+      logits: { data: Float32Array.of(0.5, -1, -2, -3), shape: [1, 1, 4] },
+      points: { data: Float32Array.of(0.4, 0.4, 0.6, 0.5, 0.5, 0.7), shape: [1, 1, 6] },
+    }
+    const [near, far] = [[0.4, 0.4, 0.6, 0.5, 0.5, 0.7], [0.1, 0.9, 0.2, 0.8, 0.9, 0.9]] // prettier-ignore
+    const matching = {
+      by: 'score',
+      class: 1,
+      overlap: 0,
+      topK: 2,
+      quantile: false,
+      threshold: 0,
+      atLeastOne: true,
+    } as const
+    const classLoss = (points: readonly number[][], weights: number[]): number => {
+      const target = { labels: [0, 0], points, weights, pointAreas: [0.1, 0.1] }
+      const { terms, matches } = criterion.compute({ ...layer, matching }, [target])
+      expect([...matches[0]!.targetIndices]).toEqual([0, 1])
+      return terms.class
+    }
+    const first = classLoss([near!, far!], [1, 3])
+    expect(classLoss([far!, near!], [3, 1])).toBe(first)
+    expect(classLoss([near!, far!], [3, 1])).not.toBe(first)
+  })
+
   test('leaves the agreement to boxes where there are any', () => {
     const weights = { l1: 5, giou: 2, pointL1: 10 }
     const { boxes } = randomLayer(5, { images: IMAGES, queries: QUERIES, classes: 4 })

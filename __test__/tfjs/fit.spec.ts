@@ -112,7 +112,15 @@ describe('fitLoss: what few targets have is packed with them,', () => {
   const words = HungarianLoss.groundingDino({ numClasses: 5 })
   const softmax = HungarianLoss.mdetr({ numClasses: 4 })
   const none = { labels: [], boxes: [] }
+  class Federated {
+    readonly labels = [0, 3]
+    readonly boxes = boxes
+    get exhaustive(): boolean {
+      return false
+    }
+  }
   test.each<[string, HungarianLoss, object[]]>([
+    ['what a class says of its images', focal, [new Federated(), { labels: [1], boxes: boxes.slice(1) }]],
     ['several labels', focal, [{ labels: [[0, 3], [2]], boxes }, none]],
     ['positives', words, [{ positives: [[1, 0, 0, 1, 0], [0, 0, 0.5, 0, 0]], boxes }, none]],
     ['positives of softmax', softmax, [{ positives: [[0.25, 0.75, 0, 0, 0], [0, 0, 1, 0, 0]], boxes }, none]],

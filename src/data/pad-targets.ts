@@ -2,7 +2,7 @@
 import { DESCRIPTION } from '../binding/description.ts'
 import { fail } from '../common/errors.ts'
 import { toReadError } from '../common/reading.ts'
-import { lengthOf, sizeOf } from '../common/tensors.ts'
+import { checkView, lengthOf, sizeOf } from '../common/tensors.ts'
 import { checkInteger, checkRecord, isObject, MAX_SIZE, show, showKeys } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
 import { failKey, strayKey } from '../input/keys.ts'
@@ -269,6 +269,8 @@ function padPlanes(
     }
     const bytes = own.values as Uint8Array
     const [rows, columns] = own.size
+    // what was read later may have taken it away
+    checkView(bytes, [room === undefined ? 1 : count, rows, columns], `targets[${image}].${name}`)
     for (let row = 0; row < (room === undefined ? 1 : count) * rows; row++) {
       const plane = image * (room ?? 1) + Math.floor(row / rows)
       const start = (plane * canvas[0] + (row % rows)) * canvas[1]

@@ -67,7 +67,8 @@ export interface FixedMatching {
 
 /**
  * Several queries for each target, by a score of every query and target: s = `class` · p + `overlap` · q, where p is the
- * probability of the target's class (of several labels their mean) and q how well the two agree, as the IoU of boxes.
+ * probability of the target's class (of several labels their mean) and q how well the two agree: the IoU of
+ * boxes, or without these that of spans, or the object keypoint similarity of points.
  * Nothing is solved. Among equal scores the first query, or target, is the better. Of groups each is by itself; `repeat` then
  * multiplies N alone.
  *

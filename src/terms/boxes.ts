@@ -116,8 +116,9 @@ export interface BoxOptions {
   readonly l1Format?: 'cxcywh' | 'xyxy' | undefined
   /**
    * What a target whose box is not known costs in the terms of boxes: `'zero'`, or `'mean'`, what the queries of the image cost on
-   * average with the targets whose boxes are known, and 0 where there are none. Either is the same for all queries, so that it
-   * decides something where targets outnumber queries alone. Default: the preset's, `'mean'` for `maskDino` alone.
+   * average with the targets whose boxes are known, and 0 where there are none; queries that are excluded count among them. Either is
+   * the same for all queries, so that it decides something only where targets outnumber queries, or where each query takes its
+   * nearest target. Default: the preset's, `'mean'` for `maskDino` alone.
    */
   readonly unknownBoxCost?: 'zero' | 'mean' | undefined
   /** When an unmatched query lies on an ignored target: where their overlap exceeds the threshold. */

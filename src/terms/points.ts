@@ -51,8 +51,9 @@ export interface PointTarget {
   readonly visibility?: Visibility | undefined
   /**
    * `[n]`: the area of each target in the square of the points' unit, 0 to 1e18, which decides how far points may be off: with
-   * `normalizedPoints`, COCO's `area` divided by the image's width times its height, 0 to 1. All images with targets have it, or none. Default: 0.53
-   * of the box around the target's known points.
+   * `normalizedPoints`, COCO's `area` divided by the image's width times its height, 0 to 1. All images with targets have it, or none.
+   * Default: 0.53 of the box around the target's known points, by x and y; that of one point, or of some on an upright or level
+   * line, is 0, so that nothing but themselves is alike.
    */
   readonly pointAreas?: ArrayLike<number> | undefined
 }

@@ -190,7 +190,7 @@ export function copyTargets(targets: unknown, tensors: Tensors): unknown {
       copies.push(target)
       continue
     }
-    const copy = copyFields(target, [...TARGET_NAMES, 'valid'])
+    const copy = copyFields(target, [...TARGET_NAMES, 'valid', 'exhaustive'])
     for (const field of TARGET_NAMES) {
       const value = copy[field]
       if (!isTensor(value)) continue

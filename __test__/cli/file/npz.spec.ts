@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { readNpz } from '../../../src/cli/file/npz.ts'
+import { padTargets } from '../../../src/data/pad-targets.ts'
+import { untyped } from '../../support/helpers.ts'
 import { savez } from '../../support/npz.ts'
 import type { SavedArray } from '../../support/npz.ts'
 
@@ -37,7 +39,7 @@ describe('names', () => {
     expect(ours.targets).toEqual(theirs.targets)
   })
 
-  test.for(['counts', 'sizes', 'lengths', 'num_targets', 'target_counts', 'targets_counts'])(
+  test.for(['counts', 'sizes', 'lengths', 'num_targets', 'target_counts', 'targets_counts', 'valid'])(
     '%s says how many targets each image has',
     async (name) => {
       const { targets } = await read({
@@ -54,6 +56,23 @@ describe('names', () => {
     const arrays = { ...PREDICTED, class_labels: integers(1, 2), boxes: floats(2, 4), iscrowd: integers(0, 1) }
     const { targets } = await read({ ...arrays, counts: integers(2, 0) })
     expect(targets[0]).toMatchObject({ labels: Int32Array.of(1, 2), ignore: Int32Array.of(0, 1) })
+  })
+
+  test('targets are read as padTargets gives them, with labels or with positives', async () => {
+    const boxes = [[0.5, 0.5, 0.25, 0.25], [0.25, 0.5, 0.25, 0.5]] // prettier-ignore
+    const labelled = padTargets([
+      { labels: [1], boxes: boxes.slice(1) },
+      { labels: [2, 0], boxes },
+    ])
+    const { targets } = await read({ ...PREDICTED, ...untyped<object>(labelled) })
+    expect(targets.map(({ labels, valid }) => [labels, valid])).toEqual([
+      [Int32Array.of(1, -1), 1],
+      [Int32Array.of(2, 0), 2],
+    ])
+    const mapped = padTargets([{ positives: [[0, 1, 0, 1]], boxes: boxes.slice(1) }, { positives: [[1, 0, 0, 0], [0, 0, 1, 0]], boxes }]) // prettier-ignore
+    const byPositives = await read({ ...PREDICTED, ...untyped<object>(mapped) })
+    expect(byPositives.targets.map((target) => Object.keys(target).includes('labels'))).toEqual([false, false])
+    expect(byPositives.targets.map(({ valid }) => valid)).toEqual([1, 2])
   })
 
   test('a single image needs no counts', async () => {

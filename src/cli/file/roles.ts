@@ -4,7 +4,7 @@ import { shorten } from '../../common/validate.ts'
 import { isPredicted, isSize, partField, queryField, targetField } from './names.ts'
 import type { NumpyArray } from './npy.ts'
 
-const COUNTS: ReadonlySet<string> = new Set(['counts', 'sizes', 'lengths', 'numtargets', 'targetcounts'])
+const COUNTS: ReadonlySet<string> = new Set(['counts', 'sizes', 'lengths', 'valid', 'numtargets', 'targetcounts'])
 const OF_TARGETS = /^(?:targets?|tgt|gt)[_./]/
 const OF_OUTPUTS = /^(?:outputs?|predictions?)[_./]/
 /** `aux_logits`, `aux_outputs_0_pred_logits`, `aux_logits_0`. */

@@ -156,8 +156,15 @@ function targetOf(targets: readonly Given[], take: (array: NumpyArray, role: Rol
   for (const { name, role, array } of targets) {
     if (role.is === 'target') put(target, role.field, name, rowsOf(role.field, take(array, role)))
   }
+  // those of padded targets are all -1 beside positives
+  const { labels, positives } = target
+  if (positives !== undefined && ArrayBuffer.isView(labels) && isPadding(labels as NumpyArray['data'])) {
+    delete target['labels']
+  }
   return target as unknown as Target
 }
+
+const isPadding = (labels: NumpyArray['data']): boolean => Array.from(toNumbers(labels)).every((label) => label === -1)
 
 /** What is one number for each target, or column. */
 const FLAT: ReadonlySet<string> = new Set(['ignore', 'hasMask', 'hasBox', 'columns', 'weights'])
@@ -174,7 +181,8 @@ function rowsOf(field: string, { data, shape }: NumpyArray): unknown {
   }
   const numbers = toNumbers(data)
   if (field === 'masks' && isFlat && data.length === 0) return []
-  if (field === 'exhaustive') return numbers.length === 1 ? numbers[0] !== 0 : numbers
+  if (field === 'exhaustive')
+    return numbers.length === 1 && (numbers[0] === 0 || numbers[0] === 1) ? numbers[0] === 1 : numbers
   if (field === 'positives') return isFlat && data.length === 0 ? [] : { data: Float32Array.from(numbers), shape }
   return FLAT.has(field) || (isFlat && data.length === 0) ? numbers : { data: numbers, shape }
 }

@@ -78,7 +78,9 @@ pub(crate) fn geometry<'a>(
         Some(scope) => PairFactors { values: factors, only_overlaps: scope == RankScope::Overlaps },
     };
     let mut sums = [0.0; TERMS];
-    let asks_quality = setup.needs_quality || setup.late(image.active()).is_some();
+    // of a query's targets of one class, the one that agrees best decides, whatever the kind
+    let has_further = image.slot.most_further > 0;
+    let asks_quality = setup.needs_quality || has_further || setup.late(image.active()).is_some();
     let mut is_known = false;
     for (family, terms) in setup.pairs(image.active()) {
         let follows = FAMILIES[family].follows_union;

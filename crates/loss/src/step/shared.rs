@@ -58,8 +58,9 @@ pub(crate) fn add_up(gradients: &mut [&mut [f32]], copies: &[Vec<f32>], layout: 
                 let own;
                 (own, rest) = rest.split_at(jobs * width);
                 for (at, sum) in row.iter_mut().enumerate() {
-                    // the sum of nothing by `sum()` is -0
-                    *sum = (0..jobs).fold(0.0, |sum, job| sum + f64::from(own[job * width + at])) as f32;
+                    // the sum of nothing by `sum()` is -0, and one beyond the range of f32 is its largest number
+                    let total = (0..jobs).fold(0.0, |sum, job| sum + f64::from(own[job * width + at]));
+                    *sum = (total as f32).clamp(f32::MIN, f32::MAX);
                 }
             }
         }

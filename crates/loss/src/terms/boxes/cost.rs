@@ -2,8 +2,9 @@
 //!
 //! With signed overlaps o on each axis, the enclosing box's side is w + w' - o, and for centre-size boxes
 //! o = min(w, w', (w + w')/2 - |Δ|), whose only rounding is relative: no corner is formed, so that tiny boxes far from
-//! the origin keep their digits. A predicted side below 0 is 0 there, while L1 takes the components as they are. Both quotients of GIoU share one division. Where its denominator is too small for
-//! `f32`, or zero, the lanes are computed again by the loss' own `f64` definition, zero-size conventions included.
+//! the origin keep their digits. Both quotients of GIoU share one division. Where its denominator is too small for `f32`, or
+//! zero, the lanes are computed again by the loss' own `f64` definition, zero-size conventions included. A predicted side below
+//! 0 is 0 in all of this, while L1 takes the components as they are.
 
 use simd::{F32, LANES, Simd, f32x4, i32x16, load, padded, prelude::*, store};
 

@@ -186,7 +186,8 @@ impl PairTerms for MaskFamily {
         let counts = self.sampling.loss_points(size);
         let draws = if self.sampling.loss_by_points { (counts.draws() + counts.points()) as u128 } else { canvas };
         let cost = (queries + channels + 2 * targets + 2 * queries) * 4 * samples;
-        let factors = queries.min(targets) * (area + channels) * 4;
+        // of factors, the plane and the gradients of each pair, of which a query has one at a time
+        let factors = if channels > 0 { queries * (4 * area + 12 * channels) } else { queries.min(targets) * area * 4 };
         2 * cost + factors + 64 * (area + draws + samples + canvas) + 64 * (height + width + size[0] + size[1]) as u128
     }
 

@@ -40,11 +40,11 @@ pub(super) struct LossMemory {
 
 impl Memory for LossMemory {
     fn held(&self) -> usize {
-        let Self { panel, plane, logits, candidates, sampled, points, planes, queries, .. } = self;
+        let Self { panel, plane, logits, candidates, sampled, chosen, points, planes, queries, .. } = self;
         let floats: usize =
             [panel, plane, logits, candidates, sampled, points, planes, queries].map(Vec::capacity).iter().sum();
         let doubles: usize = [&self.scattered, &self.of_queries].map(Vec::capacity).iter().sum();
-        4 * floats + 8 * doubles + self.labels.held() + self.resize.held() + self.taps.held()
+        4 * (floats + chosen.capacity()) + 8 * doubles + self.labels.held() + self.resize.held() + self.taps.held()
     }
 }
 
