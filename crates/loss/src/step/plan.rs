@@ -318,8 +318,12 @@ impl Layout {
                 if info.open_axes() == 1 && info.set.is_none() {
                     // layers may differ in what belongs to no set
                     let known: usize = info.axes.iter().filter_map(|axis| axis.size).product();
-                    if !width_of(field).is_multiple_of(known.max(1)) {
-                        return fail(field, width_of(field).next_multiple_of(known));
+                    let rest = width_of(field) % known.max(1);
+                    if rest > 0 {
+                        return fail(
+                            field,
+                            width_of(field).checked_add(known - rest).unwrap_or(width_of(field) - rest),
+                        );
                     }
                     continue;
                 }
@@ -385,10 +389,9 @@ impl Layout {
         Ok(())
     }
 
-    /// Of a part without layers any number of queries may be said, and none has a weight.
     fn add_query_weights(&mut self) {
         for part in &self.parts {
-            let own = (part.has_query_weights && !part.layers.is_empty()).then_some(self.weighed_queries);
+            let own = part.has_query_weights.then_some(self.weighed_queries);
             self.weighed_queries += own.map_or(0, |_| part.queries.len());
             self.query_weights.push(own);
         }

@@ -61,9 +61,11 @@ fn sizes_of_which_no_memory_has_so_many_are_refused() {
     // of layers each takes memory
     assert!(is_memory(refused(|structure| structure.stacks[0].layers = 1 << 48)));
     let mut idle = case();
-    let part = Part { has_query_weights: true, ..Part::plain(0..0, 0..usize::MAX) };
-    idle.structure.parts.extend([part.clone(), part]);
+    let weighed = |layers| Part { has_query_weights: true, ..Part::plain(layers, 0..usize::MAX) };
+    idle.structure.parts.extend([weighed(0..0), weighed(0..0)]);
     assert!(idle.plan(Level::detect(), None).is_ok(), "a part of no layers has no queries, however many it asks for");
+    let many = refused(|structure| structure.parts.extend([weighed(0..1), weighed(0..1)]));
+    assert!(matches!(many, Error::Part { property: "queries", .. }), "more queries than can be counted");
     // of no images a row may be of any size, and is refused for its width, if at all
     for (field, info) in query_fields().enumerate() {
         let mut wide = case();
