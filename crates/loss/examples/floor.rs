@@ -8,12 +8,13 @@
 //! in `benchmarks/sample.js`. Prints the unweighted term of each layer and the samples as JSON.
 
 use std::env;
-use std::error::Error;
 use std::fs;
-use std::hint::black_box;
-use std::time::Instant;
 
 use simd::{F32, F64, LANES, Level, Simd, dispatch, load, math, prelude::*, store};
+
+mod common;
+
+use common::{Limits, Outcome, level, read, take_samples};
 
 const NO_OBJECT_WEIGHT: f32 = 0.1;
 const ALPHA: f32 = 0.25;
@@ -33,15 +34,6 @@ struct Layer<'a> {
     classes: usize,
 }
 
-/// Seconds for all samples and for each, and how many there are at least.
-struct Limits {
-    max_time: f64,
-    min_time: f64,
-    min_samples: usize,
-}
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
 /// A pass over one layer, which gives its term.
 type Pass = Box<dyn Fn(Layer<'_>) -> f64>;
 
@@ -50,7 +42,7 @@ fn main() -> Outcome<()> {
     let [kind, layers, classes, targets, logits, labels, out, max_time, min_time, min_samples] = &arguments[..] else {
         return Err("ten arguments are needed; the head of the source names them".into());
     };
-    let limits = Limits { max_time: max_time.parse()?, min_time: min_time.parse()?, min_samples: min_samples.parse()? };
+    let limits = Limits::read([max_time, min_time, min_samples])?;
     let (layers, classes): (usize, usize) = (layers.parse()?, classes.parse()?);
     let (logits, labels) = (read(logits, f32::from_le_bytes)?, read(labels, i32::from_le_bytes)?);
     let mut gradient = vec![0.0; logits.len()];
@@ -67,43 +59,6 @@ fn main() -> Outcome<()> {
     fs::write(out, gradient.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())?;
     println!(r#"{{"terms":{terms:?},"samples":{samples:?}}}"#);
     Ok(())
-}
-
-/// The level that the addon would use.
-fn level() -> Outcome<Level> {
-    let forced = env::var("HUNGARIAN_LOSS_SIMD").ok();
-    let level = forced.map_or_else(|| Some(Level::detect()), |name| Level::from_name(&name));
-    level.ok_or_else(|| "HUNGARIAN_LOSS_SIMD names a level that this processor has not".into())
-}
-
-/// The values of a file, four bytes each.
-fn read<T>(path: &str, value: fn([u8; 4]) -> T) -> Outcome<Vec<T>> {
-    let bytes = fs::read(path)?;
-    let (chunks, rest) = bytes.as_chunks();
-    if rest.is_empty() { Ok(chunks.iter().copied().map(value).collect()) } else { Err("values have four bytes".into()) }
-}
-
-/// Seconds for one step, several times; how many steps fill a sample is found first.
-fn take_samples(step: &mut dyn FnMut() -> Vec<f64>, limits: &Limits) -> Vec<f64> {
-    let mut time = |steps: u32| {
-        let start = Instant::now();
-        for _ in 0..steps {
-            black_box(step());
-        }
-        start.elapsed().as_secs_f64()
-    };
-    let (mut steps, mut spent) = (1, time(1));
-    while spent < limits.min_time {
-        steps = (f64::from(steps) * (1.2 * limits.min_time / spent).min(10.0)).ceil() as u32;
-        spent = time(steps);
-    }
-    let (mut samples, mut left) = (Vec::new(), limits.max_time);
-    while samples.len() < limits.min_samples || left > 0.0 {
-        let spent = time(steps);
-        left -= spent;
-        samples.push(spent / f64::from(steps));
-    }
-    samples
 }
 
 /// The pass of this name.

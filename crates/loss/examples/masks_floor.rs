@@ -15,12 +15,14 @@
 //! JSON.
 
 use std::env;
-use std::error::Error;
 use std::fs;
 use std::hint::black_box;
-use std::time::Instant;
 
 use simd::{F32, LANES, Level, Simd, dispatch, load, math, prelude::*, store};
+
+mod common;
+
+use common::{Limits, Outcome, level, read, take_samples};
 
 /// Samples that are handled together in the cost.
 const BLOCK: usize = 16 * LANES;
@@ -29,8 +31,6 @@ const GROUP: usize = 16;
 /// Vectors whose logistic functions are computed together.
 const STEP: usize = 4;
 const ALPHA: f32 = 0.25;
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// What a line of the plan says.
 enum Job {
@@ -41,19 +41,12 @@ enum Job {
     Pairs { is_focal: bool, samples: usize, logits: Vec<f32>, labels: Vec<u8>, out: Vec<f32> },
 }
 
-/// Seconds for all samples and for each, and how many there are at least.
-struct Limits {
-    max_time: f64,
-    min_time: f64,
-    min_samples: usize,
-}
-
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [plan, max_time, min_time, min_samples] = &arguments[..] else {
         return Err("four arguments are needed; the head of the source names them".into());
     };
-    let limits = Limits { max_time: max_time.parse()?, min_time: min_time.parse()?, min_samples: min_samples.parse()? };
+    let limits = Limits::read([max_time, min_time, min_samples])?;
     let level = level()?;
     let text = fs::read_to_string(plan)?;
     let mut jobs = text.lines().map(job).collect::<Outcome<Vec<Job>>>()?;
@@ -64,63 +57,25 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// The level that the addon would use.
-fn level() -> Outcome<Level> {
-    let forced = env::var("HUNGARIAN_LOSS_SIMD").ok();
-    let level = forced.map_or_else(|| Some(Level::detect()), |name| Level::from_name(&name));
-    level.ok_or_else(|| "HUNGARIAN_LOSS_SIMD names a level that this processor has not".into())
-}
-
 /// What a line asks for, with its files read.
 fn job(line: &str) -> Outcome<Job> {
     let words: Vec<&str> = line.split(' ').collect();
     match words[..] {
-        ["read", "f32", file] => Ok(Job::Read(read(file)?)),
+        ["read", "f32", file] => Ok(Job::Read(read(file, f32::from_le_bytes)?)),
         ["read", "u8", file] => Ok(Job::ReadBytes(fs::read(file)?)),
         ["write", count] => Ok(Job::Write(vec![0.0; count.parse()?])),
-        ["cost", samples, logits, labels] => {
-            Ok(Job::Cost { samples: samples.parse()?, logits: read(logits)?, labels: read(labels)? })
-        }
+        ["cost", samples, logits, labels] => Ok(Job::Cost {
+            samples: samples.parse()?,
+            logits: read(logits, f32::from_le_bytes)?,
+            labels: read(labels, f32::from_le_bytes)?,
+        }),
         ["pairs", kind @ ("bce" | "focal"), samples, logits, labels] => {
             let samples = samples.parse()?;
-            let (logits, labels, out) = (read(logits)?, fs::read(labels)?, vec![0.0; samples]);
+            let (logits, labels, out) = (read(logits, f32::from_le_bytes)?, fs::read(labels)?, vec![0.0; samples]);
             Ok(Job::Pairs { is_focal: kind == "focal", samples, logits, labels, out })
         }
         _ => Err(format!("not understood: {line}").into()),
     }
-}
-
-/// The numbers of a file.
-fn read(path: &str) -> Outcome<Vec<f32>> {
-    let bytes = fs::read(path)?;
-    let (chunks, rest) = bytes.as_chunks();
-    if !rest.is_empty() {
-        return Err("numbers have four bytes".into());
-    }
-    Ok(chunks.iter().copied().map(f32::from_le_bytes).collect())
-}
-
-/// Seconds for one step, several times; how many steps fill a sample is found first.
-fn take_samples(step: &mut dyn FnMut() -> Vec<[f64; 2]>, limits: &Limits) -> Vec<f64> {
-    let mut time = |steps: u32| {
-        let start = Instant::now();
-        for _ in 0..steps {
-            black_box(step());
-        }
-        start.elapsed().as_secs_f64()
-    };
-    let (mut steps, mut spent) = (1, time(1));
-    while spent < limits.min_time {
-        steps = (f64::from(steps) * (1.2 * limits.min_time / spent).min(10.0)).ceil() as u32;
-        spent = time(steps);
-    }
-    let (mut samples, mut left) = (Vec::new(), limits.max_time);
-    while samples.len() < limits.min_samples || left > 0.0 {
-        let spent = time(steps);
-        left -= spent;
-        samples.push(spent / f64::from(steps));
-    }
-    samples
 }
 
 /// Does what a line says, and gives what it comes to.
