@@ -35,10 +35,10 @@ export function assignSmall(
 ): Assignment {
   memory[0] = rows
   memory[1] = columns
-  memory[2] = Number(maximize)
-  memory[3] = Number(partial)
+  memory[2] = maximize ? 1 : 0
+  memory[3] = partial ? 1 : 0
   memory[4] = isDouble(data) ? limit : stored(limit)
-  memory[5] = Number(wanted)
+  memory[5] = wanted ? 1 : 0
   memory.set(data, HEAD)
   memory[WAITS] = 1
   if (!assign()) raiseSmall()

@@ -54,12 +54,11 @@ fn solve_in<const COUNT: usize, S: Simd, T: Cost, R: CostRows<T>>(simd: S, state
         reduce_columns::<COUNT, S, T, R>(simd, state, rows);
     }
     let mut duals: Vectors<S, COUNT> = load(simd, &state.column_duals);
-    // +infinity for a column that is taken
-    let mut taken = [0.0; COLUMNS];
-    for (taken, &row) in taken.iter_mut().zip(&state.row_of_column) {
-        *taken = if row == NONE { 0.0 } else { f64::INFINITY };
+    // a bit for each column that no row has
+    let mut free = 0;
+    for (column, &row) in state.row_of_column[..rows.columns()].iter().enumerate() {
+        free |= u64::from(row == NONE) << column;
     }
-    let mut taken: Vectors<S, COUNT> = load(simd, &taken);
     for start in 0..rows.rows() {
         if state.column_of_row[start] != NONE {
             continue;
@@ -73,8 +72,8 @@ fn solve_in<const COUNT: usize, S: Simd, T: Cost, R: CostRows<T>>(simd: S, state
         if nearest == f64::INFINITY {
             return false;
         }
-        if let Some(end) = free_at(distance, taken, nearest) {
-            mark(simd, &mut taken, lanes, end);
+        if let Some(end) = first(at(distance, nearest) & free) {
+            free &= !(1 << end);
             state.pair(start, end);
             continue;
         }
@@ -84,10 +83,11 @@ fn solve_in<const COUNT: usize, S: Simd, T: Cost, R: CostRows<T>>(simd: S, state
         let mut waiting = distance;
         let (length, end) = loop {
             // a taken column is as near only if no free one is
-            if let Some(end) = free_at(waiting, taken, nearest) {
+            let near = at(waiting, nearest);
+            if let Some(end) = first(near & free) {
                 break (nearest, end);
             }
-            let Some(column) = first_at(waiting, nearest) else { return false };
+            let Some(column) = first(near) else { return false };
             let row = state.row_of_column[column] as usize;
             // what turns c - v into the length of the path that ends with it
             let offset = nearest - (rows.at(row, column) - state.column_duals[column]);
@@ -107,7 +107,7 @@ fn solve_in<const COUNT: usize, S: Simd, T: Cost, R: CostRows<T>>(simd: S, state
                 return false;
             }
         };
-        mark(simd, &mut taken, lanes, end);
+        free &= !(1 << end);
         let mut parents = [0.0; COLUMNS];
         for k in 0..COUNT {
             let lowered = duals[k] + (distance[k] - length);
@@ -187,33 +187,18 @@ fn least<const COUNT: usize, S: Simd>(values: Vectors<S, COUNT>) -> f64 {
     least.reduce_min()
 }
 
-/// The first column with that value.
+/// The columns with that value, a bit each.
 #[inline(always)]
-fn first_at<const COUNT: usize, S: Simd>(values: Vectors<S, COUNT>, value: f64) -> Option<usize> {
+fn at<const COUNT: usize, S: Simd>(values: Vectors<S, COUNT>, value: f64) -> u64 {
     let mut columns = 0;
     for k in 0..COUNT {
         columns |= values[k].simd_eq(value).to_bitmask() << (EIGHT * k);
     }
+    columns
+}
+
+/// The first of some columns.
+#[inline(always)]
+fn first(columns: u64) -> Option<usize> {
     (columns != 0).then(|| columns.trailing_zeros() as usize)
-}
-
-/// The first column with that value that is not taken.
-#[inline(always)]
-fn free_at<const COUNT: usize, S: Simd>(
-    mut values: Vectors<S, COUNT>,
-    taken: Vectors<S, COUNT>,
-    value: f64,
-) -> Option<usize> {
-    for k in 0..COUNT {
-        values[k] += taken[k];
-    }
-    first_at(values, value)
-}
-
-/// Notes that a column is taken.
-#[inline(always)]
-fn mark<const COUNT: usize, S: Simd>(simd: S, taken: &mut Vectors<S, COUNT>, lanes: Vectors<S, COUNT>, column: usize) {
-    for k in 0..COUNT {
-        taken[k] = lanes[k].simd_eq(column as f64).select(F64::splat(simd, f64::INFINITY), taken[k]);
-    }
 }
