@@ -474,7 +474,7 @@ export class HungarianLoss {
       const given = readPredictions(outputs, this.#options, targets)
       argument = 'targets'
       const shape = targetShape(given, this.#options)
-      const read = readTargets(targets, shape)
+      const read = readTargets(targets, shape, true)
       const predictions = withoutBackground(given, read)
       const packed = packRead(read, shape)
       argument = 'outputs'

@@ -24,7 +24,7 @@ const PLANES = TARGET_FIELDS.flatMap(({ form }, field) => (form === 'row' ? [] :
 
 /**
  * Reads planes of 0 and 1: of `given` targets of which `counted` count, or the one of an image where `given` is undefined.
- * `noun`: what they are, as messages say it.
+ * `noun`: what they are, as messages say it. `isLeft`: whether bytes are left to the core to look at.
  */
 export function readPlanes(
   value: unknown,
@@ -33,9 +33,10 @@ export function readPlanes(
   counted: number,
   argument: string,
   image: number,
+  isLeft = false,
 ): ReadField {
   const planes = given === undefined ? onlyPlane(value, argument) : value
-  const { data, count, height, width } = readMasks(planes, argument, { image })
+  const { data, count, height, width } = readMasks(planes, argument, { image }, undefined, isLeft)
   if (given !== undefined && count !== given) {
     const hint = width === given ? `; are they [h, w, n]? transpose them to [n, h, w]` : ''
     fail('SHAPE', argument, `expected ${given} ${noun}, one for each label, got ${count}${hint}`, { image })

@@ -15,9 +15,15 @@ export interface PixelPlace {
 
 /**
  * The pixels of some masks, row-major, as bytes of 0 and 1: a `Uint8Array` as it is, all else in memory of its own. `holder`: the object
- * that has the data.
+ * that has the data. `isLeft`: whether what a `Uint8Array` holds is left to the core to look at.
  */
-export function readPixels(data: unknown, shape: readonly number[], at: PixelPlace, holder?: unknown): Uint8Array {
+export function readPixels(
+  data: unknown,
+  shape: readonly number[],
+  at: PixelPlace,
+  holder?: unknown,
+  isLeft = false,
+): Uint8Array {
   const { argument, place } = at
   const kind = kindOf(data)
   if (kind === undefined) {
@@ -33,7 +39,7 @@ export function readPixels(data: unknown, shape: readonly number[], at: PixelPla
     fail('SHAPE', argument, `expected ${expected} values for ${showShape(shape)}, got ${length}${hint}`, place)
   }
   if (kind === 'Uint8Array') {
-    checkBytes(data as Uint8Array, at)
+    if (!isLeft) checkBytes(data as Uint8Array, at)
     return data as Uint8Array
   }
   const bytes = new Uint8Array(sizeOf(shape))

@@ -195,4 +195,4 @@ pub use router::Solver;
 pub use simd::Level;
 pub use solver::AssignmentSolver;
 pub use sparse::{SparseMatrix, SparseSolver};
-pub use threads::Threads;
+pub use threads::{Share, Threads};

@@ -61,6 +61,26 @@ struct Occupancy {
 #[derive(Debug, Default)]
 struct Spare(Mutex<Vec<Box<dyn Any + Send>>>);
 
+/// What one job of several may have of the threads that all share, for jobs of its own.
+#[derive(Clone, Debug)]
+pub struct Share {
+    threads: Option<Threads>,
+    /// The most threads at work on the job, its own among them.
+    count: usize,
+    caller: Caller,
+}
+
+/// Who has jobs to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
+    /// A thread that does not wait, and is not counted as at work yet.
+    New,
+    /// One that is.
+    Counted,
+    /// Likewise, and it is in no hurry.
+    InBackground,
+}
+
 /// Jobs that threads take one by one, with their numbers.
 struct Queue<'a, T> {
     jobs: Mutex<Enumerate<IterMut<'a, T>>>,
@@ -138,7 +158,30 @@ impl Threads {
         jobs: &mut [T],
         run: impl Fn(&mut M, &mut T) -> bool + Sync,
     ) {
-        let places = (count > 1).then(|| self.0.enter(in_background, count - 1));
+        let caller = if in_background { Caller::InBackground } else { Caller::New };
+        self.each_of(caller, count, own, jobs, run);
+    }
+
+    /// What each of `count` jobs may have that are at work at the same time in [`Threads::each`], of `most` threads in all.
+    #[must_use]
+    pub fn share(&self, most: usize, count: usize, in_background: bool) -> Share {
+        let caller = match count {
+            _ if in_background => Caller::InBackground,
+            0 | 1 => Caller::New,
+            _ => Caller::Counted,
+        };
+        Share { threads: Some(self.clone()), count: most / count.max(1), caller }
+    }
+
+    fn each_of<M: GiveBack + Default + Send + 'static, T: Send>(
+        &self,
+        caller: Caller,
+        count: usize,
+        own: &mut M,
+        jobs: &mut [T],
+        run: impl Fn(&mut M, &mut T) -> bool + Sync,
+    ) {
+        let places = (count > 1).then(|| self.0.enter(caller, count - 1));
         let helpers = places.as_ref().map_or(0, |places| places.helpers);
         if helpers == 0 {
             jobs.iter_mut().all(|job| run(own, job));
@@ -147,12 +190,36 @@ impl Threads {
         let queue = Queue { jobs: Mutex::new(jobs.iter_mut().enumerate()), stopped: AtomicUsize::new(usize::MAX) };
         let mut work = || queue.work(QueueEnd::First, own, &run);
         let help = || self.0.spare.lend(|memory| queue.work(QueueEnd::Last, memory, &run));
-        if in_background {
+        if caller == Caller::InBackground {
             in_new_threads(helpers, work, help);
         } else if let Some(pool) = self.0.pool() {
             in_pool(pool, helpers, work, help);
         } else {
             work();
+        }
+    }
+}
+
+impl Share {
+    /// That of a job which nobody helps.
+    pub const ALONE: Self = Self { threads: None, count: 1, caller: Caller::New };
+
+    /// Runs jobs as [`Threads::each`] does, all of them.
+    pub fn each<M: GiveBack + Default + Send + 'static, T: Send>(
+        &self,
+        own: &mut M,
+        jobs: &mut [T],
+        run: impl Fn(&mut M, &mut T) + Sync,
+    ) {
+        match &self.threads {
+            Some(threads) => {
+                let run = |memory: &mut M, job: &mut T| {
+                    run(memory, job);
+                    true
+                };
+                threads.each_of(self.caller, self.count.min(jobs.len()), own, jobs, run);
+            }
+            None => jobs.iter_mut().for_each(|job| run(own, job)),
         }
     }
 }
@@ -178,8 +245,8 @@ impl<'a, T> Queue<'a, T> {
 
 impl Shared {
     /// Counts the caller, unless it is counted already, and up to `wanted` helpers, as far as threads are free.
-    fn enter(&self, in_background: bool, wanted: usize) -> ThreadPlaces<'_> {
-        let caller = usize::from(!in_background);
+    fn enter(&self, caller: Caller, wanted: usize) -> ThreadPlaces<'_> {
+        let caller = usize::from(caller == Caller::New);
         let mut state = lock(&self.state);
         let free = if state.waiting > 0 { 0 } else { self.count.saturating_sub(state.at_work + caller) };
         let helpers = wanted.min(free);

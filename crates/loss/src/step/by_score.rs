@@ -53,7 +53,7 @@ fn match_layers(step: &Step<'_>, matches: &mut [i32], scratch: &mut Scratch) -> 
     let out = JobOutputs { gradients: &mut [], matches, quality: &mut [], first_pairs: &[] };
     let work = |slot: &Slot, image| layout.parts[slot.part].queries.len() * (1 + LANES * step.views.count(image));
     let mut score_jobs = jobs(layout, |slot| slot.score.is_some(), work, out);
-    run(step.threads, &mut score_jobs, scratch, |job, scratch| {
+    run(step.threads, &mut score_jobs, scratch, |job, scratch, _| {
         let image = step.image(job.slot, job.image);
         job.further = match_image(step.setup, &image, job.matches, scratch)?;
         Ok(())
@@ -130,7 +130,8 @@ fn fill(
             list.clear();
             list.extend(queries.clone().map(|query| (query, target)));
             quality.resize(each, 0.0);
-            let pairs = Pairs { at: image.at, queries: *rows, targets: kept.rows, list, numbers: &[] };
+            let pairs =
+                Pairs { at: image.at, share: image.share, queries: *rows, targets: kept.rows, list, numbers: &[] };
             terms.agreement(setup.level, &pairs, Measure::Overlap, quality);
             scores.iter_mut().zip(&*quality).for_each(|(value, q)| *value += score.overlap * q);
         }

@@ -61,6 +61,7 @@ pub(crate) fn cost<'a>(
         if class.is_some() || weights.iter().any(|&weight| weight > 0.0) {
             let inputs = CostInputs {
                 at: image.at,
+                share: image.share,
                 queries: image.queries,
                 rows: read.rows,
                 left_out: read.left_out,

@@ -1,5 +1,7 @@
 //! One image of one layer of a part, as its stages see it.
 
+use lsap::Share;
+
 use super::inputs::Inputs;
 use super::part::Part;
 use super::plan::{Layout, Slot};
@@ -11,6 +13,8 @@ use crate::shape::not_finite;
 use crate::terms::class::Logits;
 use crate::terms::pair::At;
 use crate::terms::{LOGITS, queries_of};
+
+static ALONE: Share = Share::ALONE;
 
 /// What is read of an image.
 #[derive(Clone, Copy)]
@@ -34,6 +38,8 @@ pub(crate) struct Image<'a> {
     pub targets: ImageView<'a>,
     /// `[queries, targets]`, added to the cost.
     pub cost: Option<&'a [f32]>,
+    /// Threads that may help.
+    pub share: &'a Share,
 }
 
 impl<'a> Image<'a> {
@@ -53,6 +59,7 @@ impl<'a> Image<'a> {
             rows: inputs.queries(layout, slot, image),
             targets: views.image(image, part.class_agnostic),
             cost: inputs.cost(layout, slot, image),
+            share: &ALONE,
         }
     }
 

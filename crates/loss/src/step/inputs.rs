@@ -268,7 +268,12 @@ impl<'a> Inputs<'a> {
                 Form::Planes | Form::Row => Place::Target(TargetPlace { image, target: at / length }),
             };
             let component = field.component(length, [raster.height, raster.width, 0], at % length);
-            return Err(Error::Value { place, field: field.name, component, value, rule: "it must be 0 or 1" });
+            let rule = match (value, form) {
+                (255.0, _) => "it must be 0 or 1 (divide by 255)",
+                (_, Form::Plane) => "it must be 0 or 1",
+                _ => "it must be 0 or 1 (ids in one map? each object has a mask of its own: where the map is its id)",
+            };
+            return Err(Error::Value { place, field: field.name, component, value, rule });
         }
         Ok(())
     }

@@ -69,7 +69,7 @@ pub(crate) fn roles(
     let others_may_be = counts.fields.iter().sum::<usize>() > 0;
     let mut jobs =
         late_jobs(step, JobOutputs { gradients: &mut [], matches: roles, quality: &mut [], first_pairs: &[] });
-    run(step.threads, &mut jobs, scratch, |job, scratch| {
+    run(step.threads, &mut jobs, scratch, |job, scratch, _| {
         let image = step.image(job.slot, job.image);
         let Some((family, terms)) = step.setup.late(image.active()) else { return Ok(()) };
         if let Some(union) = matched.union.filter(|_| image.part.union) {
@@ -157,7 +157,7 @@ pub(crate) fn losses<'a>(
     scratch: &mut Scratch,
 ) -> Result<Vec<Job<'a>>> {
     let mut jobs = late_jobs(step, out);
-    run(step.threads, &mut jobs, scratch, |job, scratch| {
+    run(step.threads, &mut jobs, scratch, |job, scratch, _| {
         let normalizers = &normalizers[job.slot];
         image_losses(step, job, (roles, quality), normalizers, distillations[job.slot], &mut scratch.distill);
         Ok(())

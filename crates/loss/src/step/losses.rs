@@ -175,7 +175,7 @@ fn pairs_of<'a>(
     list: &'a [(usize, usize)],
     numbers: &'a [usize],
 ) -> Pairs<'a> {
-    Pairs { at: image.at, queries, targets: image.targets.all.rows, list, numbers }
+    Pairs { at: image.at, share: image.share, queries, targets: image.targets.all.rows, list, numbers }
 }
 
 /// How well pairs agree as the class term measures it, and their factors by rank, where it asks for these; no factors where

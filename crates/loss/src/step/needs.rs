@@ -10,7 +10,7 @@ use super::shared;
 use crate::batch::Targets;
 use crate::field::Owner;
 use crate::terms::family::Built;
-use crate::terms::pair::Largest;
+use crate::terms::pair::{Largest, Needs};
 use crate::terms::{FAMILIES, OWNERS, queries_of};
 
 /// The most that any image has.
@@ -37,14 +37,16 @@ pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threa
     const LABEL: u128 = 64;
     const QUERY: u128 = 32;
     let largest = Crowd::of(targets);
-    let of_image = (0..layout.parts.len()).map(|part| image_bytes(setup, layout, part, &largest)).max().unwrap_or(0);
+    let of_parts = (0..layout.parts.len()).map(|part| image_bytes(setup, layout, part, &largest));
+    let Needs { own: of_image, helper } = of_parts.fold(Needs::default(), Needs::max);
     let layers = layout.slots.len();
     let jobs = layers as u128 * (layout.images as u128 + 1);
-    let count = |(threads, count): &(Threads, usize)| threads.count().min(*count).min(layers * layout.images);
-    let threads = threads.map_or(1, count) as u128;
+    let most = threads.map_or(1, |(threads, count)| threads.count().min(*count));
+    let threads = most.min(layers * layout.images).max(1) as u128;
     let labels = if targets.has_several_labels() { targets.labels() as u128 } else { 0 };
     let columns = targets.columns().len() as u128 * size_of::<[u32; 2]>() as u128;
     threads * of_image
+        + (most as u128).saturating_sub(1) * helper
         + jobs * JOB
         + targets.total() as u128 * TARGET
         + labels * LABEL
@@ -53,8 +55,8 @@ pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threa
         + shared::bytes(layout)
 }
 
-/// Bytes that a thread takes for an image of a part, at most.
-fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> u128 {
+/// Bytes that threads take for an image of a part, at most.
+fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> Needs {
     /// For a query, and for each of its targets and classes.
     const QUERY: u128 = 256;
     /// For a label of an image, and for one of a query's target.
@@ -82,7 +84,7 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     let of_scores = if is_by_score { largest.targets as u128 * queries * 64 } else { 0 };
     let cells = (targets + class_rows) as u128 * queries + copies;
     let (mut layouts, mut copied, mut late) = (0, 0, 0);
-    let mut shared = 0;
+    let (mut shared, mut helper) = (0, 0);
     for family in 0..FAMILIES.len() {
         // rows of a family need not be alike in all layers
         let width_of = |field: usize| layers.iter().map(|layer| layer.shapes.widths[field]).max().unwrap_or(0) as u128;
@@ -99,7 +101,8 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
                     let queries = own.queries.len();
                     terms.needs(&Largest { queries, targets: largest.targets, widths, axes, canvas: largest.canvas })
                 };
-                late += layers.iter().map(of_layer).max().unwrap_or(0);
+                let most = layers.iter().map(of_layer).fold(Needs::default(), Needs::max);
+                (late, helper) = (late + most.own, most.helper.max(helper));
             }
             Built::Late(terms) if width > 0 => late += terms.needs(own.queries.len()),
             _ => {}
@@ -112,7 +115,8 @@ fn image_bytes(setup: &Setup, layout: &Layout, part: usize, largest: &Crowd) -> 
     let lookup = ((1 + LANES) * classes) as u128;
     let of_labels = if several { (labels as u128 + queries * most as u128) * LABEL } else { 0 };
     let solver = lsap::solving_takes([group, usize::try_from(rows).unwrap_or(usize::MAX)]);
-    (cells + queries * layouts + copied + lookup) * VALUE + queries * QUERY + late + of_labels + of_scores + solver
+    let values = (cells + queries * layouts + copied + lookup) * VALUE;
+    Needs { own: values + queries * QUERY + late + of_labels + of_scores + solver, helper }
 }
 
 impl Crowd {

@@ -27,7 +27,7 @@ pub struct Stack {
     /// not have it, as at the end of a shorter list.
     pub widths: Vec<usize>,
     /// For each field whose rows have several axes without a size of their own, the sizes of all of them; nothing for the
-    /// others, as at the end of a shorter list.
+    /// others, as at the end of a shorter list. What is there for a field that the layers do not have counts for nothing.
     pub axes: Vec<Vec<usize>>,
 }
 
@@ -242,8 +242,12 @@ impl Layout {
             let first_layer = self.layers.len();
             let part = self.parts.iter().position(|part| part.layers.contains(&first_layer)).unwrap_or(0);
             let (mut tensors, mut shapes) = ([None; MAX_FIELDS], RowShapes { owners: &OWNERS, ..RowShapes::NONE });
+            let is_there = |field: usize| widths.get(field).is_some_and(|&width| width > 0);
             for (field, sizes) in axes.iter().take(QUERY_FIELDS).enumerate() {
-                // also of rows of no pairs, which have no values
+                // rows of no pairs have axes, but no values
+                if !is_there(field) && OWNERS[field] != Owner::Pair {
+                    continue;
+                }
                 shapes.axes[field].iter_mut().zip(sizes).for_each(|(axis, &size)| *axis = size);
             }
             for (field, &width) in widths.iter().take(QUERY_FIELDS).enumerate().filter(|&(_, &width)| width > 0) {

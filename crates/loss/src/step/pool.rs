@@ -1,6 +1,6 @@
 //! Jobs are done by whichever thread is free.
 
-use lsap::{Interrupt, Interruptible, Threads};
+use lsap::{Interrupt, Interruptible, Share, Threads};
 
 use super::jobs::Job;
 use super::scratch::Scratch;
@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 /// Work that makes up for waking a thread, in logits to read.
 const WORTH_A_THREAD: usize = 1 << 16;
 
-/// Runs jobs, in several threads where there is enough work. `threads`: shared ones, and how many of them at most.
+/// Runs jobs, in several threads where there is enough work; those that are left over may help with a job of theirs. `threads`:
+/// shared ones, and how many of them at most.
 ///
 /// # Errors
 /// The first in the order of the jobs; [`Error::Interrupted`].
@@ -17,15 +18,15 @@ pub(crate) fn run(
     threads: Option<&(Threads, usize)>,
     jobs: &mut [Job<'_>],
     scratch: &mut Scratch,
-    work: impl Fn(&mut Job<'_>, &mut Scratch) -> Result<()> + Sync,
+    work: impl Fn(&mut Job<'_>, &mut Scratch, &Share) -> Result<()> + Sync,
 ) -> Result<()> {
     let interrupt = scratch.interrupt.clone();
     let is_stopped = || interrupt.as_ref().is_some_and(Interrupt::is_raised);
-    let run = |scratch: &mut Scratch, job: &mut Job<'_>| {
+    let run = |scratch: &mut Scratch, job: &mut Job<'_>, share: &Share| {
         if let Some(interrupt) = &interrupt {
             scratch.solve.solver.set_interrupt(Some(interrupt.clone()));
         }
-        job.fault = if is_stopped() { Some(Error::Interrupted) } else { work(job, scratch).err() };
+        job.fault = if is_stopped() { Some(Error::Interrupted) } else { work(job, scratch, share).err() };
         if interrupt.is_some() {
             scratch.solve.solver.set_interrupt(None);
         }
@@ -34,10 +35,12 @@ pub(crate) fn run(
     match threads {
         Some((threads, count)) => {
             let work: usize = jobs.iter().map(|job| job.work).sum();
-            let count = (work / WORTH_A_THREAD).min(*count).min(jobs.len());
-            threads.each(count, interrupt.is_some(), scratch, jobs, run);
+            let most = (work / WORTH_A_THREAD).min(*count).min(threads.count());
+            let count = most.min(jobs.len());
+            let share = if most > count { threads.share(most, count, interrupt.is_some()) } else { Share::ALONE };
+            threads.each(count, interrupt.is_some(), scratch, jobs, |scratch, job| run(scratch, job, &share));
         }
-        None => drop(jobs.iter_mut().all(|job| run(scratch, job))),
+        None => drop(jobs.iter_mut().all(|job| run(scratch, job, &Share::ALONE))),
     }
     jobs.iter_mut().find_map(|job| job.fault.take()).map_or(Ok(()), Err)
 }

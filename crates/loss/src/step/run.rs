@@ -120,8 +120,8 @@ fn compute_all(
             first_pairs: &first_pairs,
         };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
-        let first = run(step.threads, &mut stage_jobs, scratch, |job, scratch| {
-            let image = step.image_of(job);
+        let first = run(step.threads, &mut stage_jobs, scratch, |job, scratch, share| {
+            let image = step.image_of(job, share);
             let normalizer = class[job.slot];
             match normalizer.divisor {
                 Some(_) => compute_image(step, &image, job, &scales[job.slot], scratch)?,
@@ -159,8 +159,8 @@ fn compute_all(
             };
             let mut late_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
             late_jobs.retain(|job| is_late[job.slot]);
-            run(step.threads, &mut late_jobs, scratch, |job, scratch| {
-                let mut image = step.image_of(job);
+            run(step.threads, &mut late_jobs, scratch, |job, scratch, share| {
+                let mut image = step.image_of(job, share);
                 image.is_optimal &= can_wait(setup, &image, job.matches); // others are matched
                 compute_image(step, &image, job, &scales[job.slot], scratch)
             })?;
@@ -226,8 +226,8 @@ pub(crate) fn match_targets(step: &Step<'_>, matches: &mut [i32], scratch: &mut 
         }
         let out = JobOutputs { gradients: &mut [], matches: &mut *matches, quality: &mut [], first_pairs: &[] };
         let mut stage_jobs = jobs(layout, |slot| stage.takes(slot), |slot, image| work(step, slot, image), out);
-        run(step.threads, &mut stage_jobs, scratch, |job, scratch| {
-            let image = step.image(job.slot, job.image);
+        run(step.threads, &mut stage_jobs, scratch, |job, scratch, share| {
+            let image = step.image_of(job, share);
             match_image(step, &image, job, scratch)?;
             if class[job.slot].is_open {
                 job.class_weight = image_weight(setup, &image, job.matches, scratch.read.left_out());
@@ -326,7 +326,7 @@ fn match_image(step: &Step<'_>, image: &Image<'_>, job: &mut Job<'_>, scratch: &
 }
 
 fn match_all(step: &Step<'_>, jobs: &mut [Job<'_>], scratch: &mut Scratch) -> Result<()> {
-    run(step.threads, jobs, scratch, |job, scratch| match_image(step, &step.image(job.slot, job.image), job, scratch))
+    run(step.threads, jobs, scratch, |job, scratch, share| match_image(step, &step.image_of(job, share), job, scratch))
 }
 
 /// The first three stages for one image: reads the predictions and writes the target of each query.
@@ -371,8 +371,8 @@ fn union_losses(
     let takes = |slot: &Slot| layout.parts[slot.part].union;
     let work = |slot: &Slot, image| layout.parts[slot.part].queries.len() + LOGITS_PER_PAIR * step.views.count(image);
     let mut union_jobs = jobs(layout, takes, work, out);
-    run(step.threads, &mut union_jobs, scratch, |job, scratch| {
-        let image = step.image(job.slot, job.image);
+    run(step.threads, &mut union_jobs, scratch, |job, scratch, share| {
+        let image = step.image_of(job, share);
         let scales = step.scales(image.slot, 1.0, &[normalizer; FAMILIES.len()]);
         let own = &union[image.image * image.queries..][..image.queries];
         let Scratch { sorted, losses, .. } = scratch;

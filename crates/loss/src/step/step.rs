@@ -1,6 +1,6 @@
 //! A step under way: a criterion, the plan, one batch, and its targets as parts see them.
 
-use lsap::Threads;
+use lsap::{Share, Threads};
 
 use super::further::Further;
 use super::geometry::Scales;
@@ -37,9 +37,13 @@ impl<'a> Step<'a> {
         Image::new(self.layout, self.inputs, self.views, &self.layout.slots[slot], image)
     }
 
-    /// That of a job.
-    pub fn image_of(&self, job: &Job<'_>) -> Image<'a> {
-        let mut image = self.image(job.slot, job.image);
+    /// That of a job. `share`: of the threads.
+    pub fn image_of<'b>(&self, job: &Job<'_>, share: &'b Share) -> Image<'b>
+    where
+        'a: 'b,
+    {
+        let mut image: Image<'b> = self.image(job.slot, job.image);
+        image.share = share;
         image.at.first_pair = job.first_pair;
         image
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use lsap::Share;
 use simd::Level;
 
 use super::memory::TermMemory;
@@ -72,6 +73,8 @@ pub(crate) struct At {
 #[derive(Clone, Copy)]
 pub(crate) struct CostInputs<'a> {
     pub at: At,
+    /// Threads that may help.
+    pub share: &'a Share,
     /// How many of the padded columns are real.
     pub queries: usize,
     /// All queries.
@@ -92,6 +95,8 @@ pub(crate) struct CostInputs<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Pairs<'a> {
     pub at: At,
+    /// Threads that may help.
+    pub share: &'a Share,
     /// All queries.
     pub queries: FieldRows<'a>,
     /// All targets.
@@ -156,6 +161,22 @@ pub(crate) struct Largest<'a> {
     pub canvas: [usize; 2],
 }
 
+/// Bytes of memory for an image, at most.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Needs {
+    /// Of the thread whose image it is.
+    pub own: u128,
+    /// Of each that helps it ([`Share`]).
+    pub helper: u128,
+}
+
+impl Needs {
+    /// What is enough for either.
+    pub fn max(self, other: Self) -> Self {
+        Self { own: self.own.max(other.own), helper: self.helper.max(other.helper) }
+    }
+}
+
 /// The terms of one geometry. Called once for each image and stage; the kernels within are generic.
 pub(crate) trait PairTerms: Debug + Send + Sync {
     /// The width that the field `index` of the family's queries must have in all layers where the first has the width `given`.
@@ -205,9 +226,9 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
     /// The terms of the pairs.
     fn add_loss(&self, level: Level, pairs: &Pairs<'_>, out: PairOutputs<'_, '_>, memory: &mut TermMemory);
 
-    /// Bytes of memory for an image of such queries, of which each has `layout_width` values already.
-    fn needs(&self, _largest: &Largest<'_>) -> u128 {
-        0
+    /// Memory for an image of such queries, of which each has `layout_width` values already.
+    fn needs(&self, _largest: &Largest<'_>) -> Needs {
+        Needs::default()
     }
 
     /// How well each pair agrees, where the family says that. `out`: `[pairs]`, written.

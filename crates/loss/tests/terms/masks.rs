@@ -210,6 +210,32 @@ fn drawn_points_are_those_of_the_seed_whatever_the_threads() {
 }
 
 #[test]
+fn threads_that_help_with_an_image_change_no_bit() {
+    const SIDES: [usize; 2] = [96, 80];
+    let (queries, channels, area) = (40, 48, SIDES[0] * SIDES[1]);
+    let random = &mut Random::new(11);
+    let mut values = |count: usize| (0..count).map(|_| random.normal()).collect::<Vec<f32>>();
+    let plain = |settings: Settings| Sketch::plain(settings, &["masks"], 1, queries, &[5]).case();
+    let planes = |case: Case, values: Vec<f32>| replaced(case, vec![("masks", SIDES.to_vec(), values)]);
+    let factors = |case: Case, [features, rows]: [Vec<f32>; 2]| {
+        let features = ("maskFeatures", vec![channels, SIDES[0], SIDES[1]], features);
+        replaced(case, vec![features, ("maskQueries", vec![channels], rows), ("maskBias", vec![1], vec![0.5])])
+    };
+    for settings in [settings(), by_points(settings()).with("masks.points", 300.0)] {
+        let products = [values(channels * area), values(queries * channels)];
+        for case in [planes(plain(settings.clone()), values(queries * area)), factors(plain(settings), products)] {
+            let run = |count: usize| {
+                let shared = threads(count);
+                let conditions = Conditions { threads: Some(&shared), ..Conditions::default() };
+                case.run_under(&conditions, &mut Scratch::default()).expect("a valid case")
+            };
+            let alone = run(1);
+            assert!([2, 3, 8].iter().all(|&count| run(count).bits() == alone.bits()));
+        }
+    }
+}
+
+#[test]
 fn parts_that_share_features_have_the_sum_of_their_gradients() {
     let [whole, _] = factored(sketch(settings()).case());
     let both = |case: &Case, weights: [f64; 2]| {
@@ -317,7 +343,7 @@ fn what_does_not_fit_is_refused() {
     let error = |case: &Case| case.run().expect_err("it does not fit");
     let mut case = plain_targets(sketch(settings()).case());
     case.planes[target_place("masks")][2].values[CANVAS[0] * CANVAS[1] + CANVAS[1] + 2] = 7;
-    let message = "masks of the targets of image 2: target 1 has 7 at row 1, column 2; it must be 0 or 1";
+    let message = "masks of the targets of image 2: target 1 has 7 at row 1, column 2; it must be 0 or 1 (ids in one map? each object has a mask of its own: where the map is its id)";
     assert_eq!(error(&case).to_string(), message);
     let mut case = plain_targets(sketch(settings()).case());
     case.planes[target_place("masks")][0].values.pop();

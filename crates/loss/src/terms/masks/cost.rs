@@ -20,7 +20,7 @@ use super::values::{Focal, modulate};
 const BLOCK: usize = 16 * LANES;
 
 /// Queries whose sums are kept at a time.
-const GROUP: usize = 16;
+pub(super) const GROUP: usize = 16;
 
 /// What a sample is worth at most, so that a block of them stays finite.
 const LARGEST: f32 = 1e37;
@@ -98,8 +98,8 @@ struct Problem<'a> {
 
 impl Cost {
     /// Adds the weighted cost to a block, `[targets, stride]`. `logits`: `[queries, samples]`, finite. `samples`: the labels
-    /// `[targets, samples]`, and which samples count, `[samples]`. `rows`: the row of the block of each target that has labels.
-    /// Columns beyond the queries stay what they are. Where no sample counts, the cost is 0.
+    /// `[targets, samples]`, and which samples count, `[samples]`. Columns beyond the queries stay what they are. Where no sample
+    /// counts, the cost is 0.
     #[expect(clippy::too_many_arguments, reason = "a kernel takes what it computes from, flat")]
     pub fn add(
         &mut self,
@@ -108,18 +108,18 @@ impl Cost {
         focal: Focal,
         logits: &[f32],
         samples: &Samples<'_>,
-        rows: &[usize],
+        targets: usize,
         block: &mut [f32],
         stride: usize,
     ) {
         let has_weight = weights.mean() != 0.0 || weights.dice != 0.0;
-        if !has_weight || rows.is_empty() || logits.is_empty() {
+        if !has_weight || targets == 0 || logits.is_empty() {
             return;
         }
-        let (targets, count) = (rows.len(), samples.labels.len() / rows.len());
+        let count = samples.labels.len() / targets;
         let problem = Problem { weights, focal, logits, samples, count, targets };
         self.labels.resize(targets * BLOCK, 0.0);
-        dispatch!(level, simd => self.add_with(simd, &problem, rows, block, stride));
+        dispatch!(level, simd => self.add_with(simd, &problem, block, stride));
     }
 
     /// Bytes of its memory.
@@ -130,7 +130,7 @@ impl Cost {
     }
 
     #[inline(always)]
-    fn add_with<S: Simd>(&mut self, simd: S, problem: &Problem<'_>, rows: &[usize], block: &mut [f32], stride: usize) {
+    fn add_with<S: Simd>(&mut self, simd: S, problem: &Problem<'_>, block: &mut [f32], stride: usize) {
         let &Problem { weights, samples, count, targets, .. } = problem;
         let kept = samples.kept.map_or(count as f64, |kept| kept.iter().map(|&kept| f64::from(kept)).sum());
         let mean = if kept > 0.0 { weights.mean() / kept } else { 0.0 };
@@ -152,12 +152,12 @@ impl Cost {
                 }
             }
             for (k, sums) in self.sums.chunks_exact(targets).take(logits.len() / count).enumerate() {
-                for ((&row, sums), area) in rows.iter().zip(sums).zip(&self.areas) {
+                for (target, (sums, area)) in sums.iter().zip(&self.areas).enumerate() {
                     let own = &totals[k];
                     let miss = (own.miss + sums.miss) / (own.size + area + 1.0);
                     let cost = mean * (own.mean + sums.mean) + weights.dice * miss;
                     // the largest weights would make it infinite, which means that a pair may not be matched
-                    block[row * stride + group * GROUP + k] += cost.min(f64::from(f32::MAX)) as f32;
+                    block[target * stride + group * GROUP + k] += cost.min(f64::from(f32::MAX)) as f32;
                 }
             }
         }
@@ -386,13 +386,12 @@ mod tests {
     /// An image.
     struct Case {
         queries: usize,
+        targets: usize,
         count: usize,
         logits: Vec<f32>,
         hard: Vec<u8>,
         soft: Vec<f32>,
         void: Vec<u8>,
-        /// One row of the block in two has labels.
-        rows: Vec<usize>,
     }
 
     impl Case {
@@ -400,12 +399,12 @@ mod tests {
             let soft = |random: &mut Random| [0.0, 1.0, random.unit()][random.below(3)];
             Self {
                 queries,
+                targets,
                 count,
                 logits: (0..queries * count).map(|_| 4.0 * random.normal()).collect(),
                 hard: (0..targets * count).map(|_| random.below(2) as u8).collect(),
                 soft: (0..targets * count).map(|_| soft(random)).collect(),
                 void: (0..count).map(|_| u8::from(random.below(4) > 0)).collect(),
-                rows: (0..targets).map(|target| 2 * target).collect(),
             }
         }
 
@@ -420,9 +419,9 @@ mod tests {
             let stride = padded(self.queries);
             let mut cost = Cost::default();
             let mut all = Level::available().into_iter().map(|level| {
-                let mut block = vec![0.0; 2 * self.rows.len() * stride];
+                let mut block = vec![0.0; self.targets * stride];
                 block.chunks_exact_mut(stride.max(1)).for_each(|row| row[self.queries..].fill(f32::INFINITY));
-                cost.add(level, weights, focal, &self.logits, samples, &self.rows, &mut block, stride);
+                cost.add(level, weights, focal, &self.logits, samples, self.targets, &mut block, stride);
                 block
             });
             let first = all.next().expect("a level");
@@ -493,12 +492,10 @@ mod tests {
                 let focal = Focal { alpha: 0.25, gamma: [2.0, 2.0, 1.5, 0.0][k % 4] };
                 case.each(|samples| {
                     let block = case.block(weights, focal, &samples);
-                    for (row, costs) in block.chunks_exact(padded(queries).max(1)).enumerate() {
+                    for (target, costs) in block.chunks_exact(padded(queries).max(1)).enumerate() {
                         assert!(costs[queries..].iter().all(|&cost| cost == f32::INFINITY), "idle lanes");
                         for (query, &cost) in costs[..queries].iter().enumerate() {
-                            let has_labels = row % 2 == 0 && targets > 0;
-                            let exact = |target| case.exact(weights, focal, &samples, query, target);
-                            let expected = if has_labels { exact(row / 2) } else { 0.0 };
+                            let expected = case.exact(weights, focal, &samples, query, target);
                             assert_relative(cost, expected, 1e-6);
                         }
                     }
@@ -520,7 +517,7 @@ mod tests {
             let block = case.block(weights, Focal::default(), &samples);
             for (query, target) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
                 let expected = case.exact(weights, Focal::default(), &samples, query, target);
-                assert_relative(block[2 * target * padded(2) + query], expected, 1e-6);
+                assert_relative(block[target * padded(2) + query], expected, 1e-6);
             }
         }
     }
@@ -544,7 +541,7 @@ mod tests {
                         values(Level::detect(), active, Focal::default(), logits, &Samples { labels, ..samples });
                     let expected = 2.0 * loss.bce + focal * loss.focal + 5.0 * loss.dice;
                     let block = case.block(&weights, Focal::default(), &samples);
-                    assert_relative(block[2 * target * padded(3) + query], expected, 5e-7);
+                    assert_relative(block[target * padded(3) + query], expected, 5e-7);
                 }
             }
         });
@@ -569,7 +566,7 @@ mod tests {
                 let weights = CostWeights { bce: weight, focal: weight, dice: weight };
                 let focal = Focal { alpha: 0.25, gamma };
                 let mut block = [1.0; LANES];
-                Cost::default().add(Level::detect(), &weights, focal, &logits, &samples, &[0], &mut block, LANES);
+                Cost::default().add(Level::detect(), &weights, focal, &logits, &samples, 1, &mut block, LANES);
                 assert!(block[0].is_finite() && block[0] > 1.0);
                 assert_eq!(block[1..], [1.0; LANES - 1]);
             }
@@ -578,7 +575,7 @@ mod tests {
         let samples = Samples { labels: Labels::Hard(&[0, 1]), kept: None };
         let mut block = [1.0; LANES];
         let mut cost = Cost::default();
-        cost.add(Level::detect(), &weights, Focal::default(), &logits[..2], &samples, &[0], &mut block, LANES);
+        cost.add(Level::detect(), &weights, Focal::default(), &logits[..2], &samples, 1, &mut block, LANES);
         assert_eq!(block[0], 200_001.0);
         assert!(cost.held() > 0);
     }

@@ -2,6 +2,8 @@
 //! and roboflow/rf-detr. What is linear in the features may be sampled before it is multiplied or after, but for the bias, which
 //! is no part of what is 0 outside a raster.
 
+use lsap::Share;
+use lsap::memory::{GiveBack, KEPT, held};
 use simd::{F32, F64, LANES, Level, Simd, dispatch, load, load_half, prelude::*, store_f64};
 
 /// Factors whose products are added in `f32`, before the sum goes on in `f64`.
@@ -12,6 +14,29 @@ const PANEL: usize = 8 * LANES;
 
 /// Rows that are multiplied at a time.
 const ROWS: usize = 4;
+
+/// Columns, and features, that a thread takes at a time.
+const COLUMNS: usize = 16 * PANEL;
+const FEATURES: usize = 16;
+
+/// Memory of a product, for about `left.columns · (left.rows + 128)` values.
+#[derive(Debug, Default)]
+pub(super) struct Panel(Vec<f32>);
+
+impl Panel {
+    /// Its bytes.
+    pub fn held(&self) -> usize {
+        held(&self.0)
+    }
+}
+
+impl GiveBack for Panel {
+    fn give_back(&mut self) {
+        if self.held() > KEPT {
+            *self = Self::default();
+        }
+    }
+}
 
 /// A matrix, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +55,14 @@ impl Matrix<'_> {
     }
 }
 
-/// `left · right + bias`. `right`: `[left.columns, width]`. `out`: `[left.rows, width]`, overwritten. `panel`: memory, of about
-/// `left.columns · (left.rows + 128)` values.
+/// `left · right + bias`. `right`: `[left.columns, width]`. `out`: `[left.rows, width]`, overwritten.
 pub(super) fn product(
     level: Level,
+    share: &Share,
     left: &Matrix<'_>,
     right: &[f32],
     bias: f32,
-    panel: &mut Vec<f32>,
+    panel: &mut Panel,
     out: &mut [f32],
 ) {
     debug_assert_eq!(left.values.len(), left.rows * left.columns);
@@ -46,13 +71,36 @@ pub(super) fn product(
         return;
     }
     debug_assert_eq!(right.len() * left.rows, out.len() * left.columns);
-    panel.resize(left.columns * (PANEL + left.rows.next_multiple_of(ROWS)), 0.0);
-    dispatch!(level, simd => product_with(simd, left, right, bias, panel, out));
+    let width = right.len() / left.columns;
+    let mut jobs = in_columns(out, width, COLUMNS);
+    share.each(panel, &mut jobs, |Panel(panel), (first, out)| {
+        panel.resize(left.columns * (PANEL + left.rows.next_multiple_of(ROWS)), 0.0);
+        dispatch!(level, simd => product_with(simd, left, (right, width), *first, bias, panel, out));
+    });
 }
 
+/// Splits a matrix into some columns after others, each with the number of its first and a slice of every row.
+fn in_columns<T>(matrix: &mut [T], width: usize, count: usize) -> Vec<(usize, Vec<&mut [T]>)> {
+    let mut rest: Vec<_> = matrix.chunks_exact_mut(width.max(1)).collect();
+    let mut split = |first: usize| {
+        let rows = rest.iter_mut().map(|row| row.split_off_mut(..count.min(width - first)).expect("so many are left"));
+        (first, rows.collect())
+    };
+    (0..width).step_by(count).map(&mut split).collect()
+}
+
+/// The columns of a product from the `first` on. `out`: those of each row.
 #[inline(always)]
-fn product_with<S: Simd>(simd: S, left: &Matrix<'_>, right: &[f32], bias: f32, panel: &mut [f32], out: &mut [f32]) {
-    let width = right.len() / left.columns;
+fn product_with<S: Simd>(
+    simd: S,
+    left: &Matrix<'_>,
+    (right, width): (&[f32], usize),
+    first: usize,
+    bias: f32,
+    panel: &mut [f32],
+    out: &mut [&mut [f32]],
+) {
+    let columns = out.first().map_or(0, |row| row.len());
     let (panel, factors) = panel.split_at_mut(left.columns * PANEL);
     for (group, factors) in factors.chunks_exact_mut(left.columns * ROWS).enumerate() {
         for (place, factor) in factors.iter_mut().enumerate() {
@@ -60,24 +108,22 @@ fn product_with<S: Simd>(simd: S, left: &Matrix<'_>, right: &[f32], bias: f32, p
             *factor = if row < left.rows { left.at(row, column) } else { 0.0 };
         }
     }
-    for at in (0..width).step_by(PANEL) {
-        let length = PANEL.min(width - at);
+    for at in (0..columns).step_by(PANEL) {
+        let length = PANEL.min(columns - at);
         // rows that lie far apart are brought together once, for all rows of the left
         for (row, panel) in right.chunks_exact(width).zip(panel.chunks_exact_mut(PANEL)) {
-            panel[..length].copy_from_slice(&row[at..at + length]);
+            panel[..length].copy_from_slice(&row[first + at..][..length]);
             panel[length..].fill(0.0);
         }
         for (group, factors) in factors.chunks_exact(left.columns * ROWS).enumerate() {
-            let first = group * ROWS;
             for within in (0..length).step_by(LANES) {
                 let tile = if left.rows == 1 {
                     tile::<S, 1>(simd, factors, panel, within, bias)
                 } else {
                     tile::<S, ROWS>(simd, factors, panel, within, bias)
                 };
-                let count = LANES.min(length - within);
-                for (row, tile) in (first..left.rows).zip(&tile) {
-                    out[row * width + at + within..][..count].copy_from_slice(&tile[..count]);
+                for (out, tile) in out[group * ROWS..].iter_mut().zip(&tile) {
+                    put(tile, &mut out[at + within..][..LANES.min(length - within)]);
                 }
             }
         }
@@ -119,19 +165,32 @@ fn tile<S: Simd, const N: usize>(
     tile
 }
 
+/// Writes the first values of a vector, most often all.
+#[inline(always)]
+fn put(values: &[f32; LANES], out: &mut [f32]) {
+    match out.first_chunk_mut() {
+        Some(out) => *out = *values,
+        None => out.iter_mut().zip(values).for_each(|(out, &value)| *out = value),
+    }
+}
+
 /// The derivatives by some queries, `features · gradient`; each feature is read once for all of them. `features`:
 /// `[features, width]`; `gradients`: `[queries, width]`; `out`: `[queries, features]`, overwritten.
-pub(super) fn project(level: Level, features: &[f32], gradients: &[f32], width: usize, out: &mut [f64]) {
+pub(super) fn project(level: Level, share: &Share, features: &[f32], gradients: &[f32], width: usize, out: &mut [f64]) {
     if width == 0 {
         out.fill(0.0);
         return;
     }
     let count = features.len() / width;
     debug_assert_eq!(out.len() * width, gradients.len() * count);
-    dispatch!(level, simd => for (k, feature) in features.chunks_exact(width).enumerate() {
-        for (gradient, out) in gradients.chunks_exact(width).zip(out.chunks_exact_mut(count)) {
-            out[k] = dot(simd, feature, gradient);
-        }
+    let mut jobs = in_columns(out, count, FEATURES);
+    share.each(&mut (), &mut jobs, |(), (first, out)| {
+        let features = features[*first * width..].chunks_exact(width).take(FEATURES);
+        dispatch!(level, simd => for (k, feature) in features.enumerate() {
+            for (gradient, out) in gradients.chunks_exact(width).zip(&mut *out) {
+                out[k] = dot(simd, feature, gradient);
+            }
+        });
     });
 }
 
@@ -207,8 +266,8 @@ mod tests {
                     let left = Matrix { values: &values, rows, columns, is_transposed };
                     let mut all = Level::available().into_iter().map(|level| {
                         // what was multiplied before leaves nothing
-                        let (mut panel, mut out) = (vec![f32::NAN; 3 * PANEL], vec![f32::NAN; rows * width]);
-                        product(level, &left, &right, 0.5, &mut panel, &mut out);
+                        let (mut panel, mut out) = (Panel(vec![f32::NAN; 3 * PANEL]), vec![f32::NAN; rows * width]);
+                        product(level, &Share::ALONE, &left, &right, 0.5, &mut panel, &mut out);
                         out
                     });
                     let first = all.next().expect("a level");
@@ -233,7 +292,7 @@ mod tests {
                 let gradients = random_values(&mut random, queries * width);
                 let mut all = Level::available().into_iter().map(|level| {
                     let mut out = vec![f64::NAN; queries * count];
-                    project(level, &features, &gradients, width, &mut out);
+                    project(level, &Share::ALONE, &features, &gradients, width, &mut out);
                     out.push(total(level, &gradients));
                     out
                 });
@@ -264,14 +323,14 @@ mod tests {
             let mut taps = Taps::default();
             let level = Level::detect();
             taps.lay_out(level, &points, size, size, Reading::Bilinear(outside));
-            let mut panel = Vec::new();
+            let mut panel = Panel::default();
             let (mut sampled, mut before) = (vec![0.0; columns * count], vec![0.0; rows * count]);
             for (plane, out) in features.chunks_exact(size.area()).zip(sampled.chunks_exact_mut(count)) {
                 taps.gather(level, plane, out);
             }
-            product(level, &left, &sampled, 0.75, &mut panel, &mut before);
+            product(level, &Share::ALONE, &left, &sampled, 0.75, &mut panel, &mut before);
             let (mut masks, mut after) = (vec![0.0; rows * size.area()], vec![0.0; rows * count]);
-            product(level, &left, &features, 0.0, &mut panel, &mut masks);
+            product(level, &Share::ALONE, &left, &features, 0.0, &mut panel, &mut masks);
             for (mask, out) in masks.chunks_exact(size.area()).zip(after.chunks_exact_mut(count)) {
                 taps.gather(level, mask, out);
                 shift(0.75, out);

@@ -1,10 +1,16 @@
 //! The cost of all queries of an image and its targets.
 
+use std::ops::Range;
+
+use lsap::Share;
+use lsap::memory::{GiveBack, KEPT};
 use simd::{Level, padded};
 
-use super::cost::{Cost, CostWeights};
-use super::factored::{Matrix, product};
+use super::canvas::Size;
+use super::cost::{Cost, CostWeights, GROUP};
+use super::factored::{Matrix, Panel, product};
 use super::grid::{Outside, Reading, Taps};
+use super::points::Order;
 use super::prediction::Prediction;
 use super::random::{Purpose, Stream, points};
 use super::samples::Samples;
@@ -15,26 +21,57 @@ use super::{COST_POINTS, MaskFamily};
 use crate::terms::memory::Memory;
 use crate::terms::pair::{CostInputs, PairTerms};
 
+/// Queries whose cost is computed at a time: so few that the logits of their planes stay in the cache, and of factors so many
+/// that their products take no longer for it.
+const PLANES: usize = GROUP;
+const PRODUCTS: usize = 4 * GROUP;
+
+/// Channels of features that are read at points at a time.
+const CHANNELS: usize = 16;
+
 /// Memory of the cost. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
 pub(super) struct CostMemory {
     drawn: Vec<f32>,
+    order: Order,
     taps: Taps,
-    /// `[channels, points]`, and memory of products.
+    /// `[channels, points]`.
     features: Vec<f32>,
-    panel: Vec<f32>,
-    /// `[queries, samples]`.
-    logits: Vec<f32>,
     labels: LabelMemory,
     rows: Vec<usize>,
+    /// Of some queries after others, `[targets, queries]`.
+    costs: Vec<f32>,
+    own: PartMemory,
+}
+
+/// Of a thread that computes the cost of some queries.
+#[derive(Debug, Default)]
+struct PartMemory {
+    /// `[queries, samples]`, and memory of products.
+    logits: Vec<f32>,
+    panel: Panel,
     cost: Cost,
 }
 
 impl Memory for CostMemory {
     fn held(&self) -> usize {
-        let Self { drawn, taps, features, panel, logits, labels, cost, .. } = self;
-        let floats: usize = [drawn, features, panel, logits].map(Vec::capacity).iter().sum();
-        4 * floats + taps.held() + labels.held() + cost.held()
+        let Self { drawn, order, taps, features, labels, costs, own, .. } = self;
+        let floats: usize = [drawn, features, costs].map(Vec::capacity).iter().sum();
+        4 * floats + order.held() + taps.held() + labels.held() + own.held()
+    }
+}
+
+impl PartMemory {
+    fn held(&self) -> usize {
+        4 * self.logits.capacity() + self.panel.held() + self.cost.held()
+    }
+}
+
+impl GiveBack for PartMemory {
+    fn give_back(&mut self) {
+        if self.held() > KEPT {
+            *self = Self::default();
+        }
     }
 }
 
@@ -48,7 +85,8 @@ pub(super) fn add(
 ) {
     let Sampling { cost_by_points, continues, is_nearest, alpha, gamma, .. } = family.sampling;
     let &[bce, focal, dice] = inputs.weights else { return };
-    let CostMemory { drawn, taps, features, panel, logits, labels, rows, cost } = memory;
+    let &CostInputs { queries, share, .. } = inputs;
+    let CostMemory { drawn, order, taps, features, labels, rows, costs, own } = memory;
     let Some(targets) = Targets::new(inputs.targets, family.targets) else { return };
     rows.clear();
     rows.extend((0..inputs.targets.count).filter(|&target| family.knows(inputs.targets, target)));
@@ -57,25 +95,37 @@ pub(super) fn add(
     }
     let prediction = Prediction::new(inputs.rows, family.queries);
     let size = Prediction::size(&inputs.rows, family.queries);
-    labels.hard.clear();
-    labels.soft.clear();
-    let (x, has_void): (&[f32], bool) = if cost_by_points {
-        let points = points_of(family, level, inputs, size, drawn);
+    let (taps, has_void) = if cost_by_points {
+        let points = order.by_pixel(points_of(family, level, inputs, size, drawn), size);
         let outside = if continues { Outside::Border } else { Outside::Zero };
         taps.lay_out(level, points, size, size, Reading::Bilinear(outside));
-        sample(level, prediction, inputs.queries, size.area(), taps, (features, panel, logits));
         let has_void = targets.lay_out(level, points, is_nearest, labels);
-        rows.iter().for_each(|&target| targets.append_points(level, target, is_nearest, labels));
-        (logits, has_void)
+        targets.read_points(level, share, rows, is_nearest, labels);
+        (Some(&*taps), has_void)
     } else {
-        rows.iter().for_each(|&target| targets.append_nearest(target, size, &mut labels.hard));
-        let has_void = targets.kept_nearest(size, labels).is_some();
-        (whole(level, prediction, inputs.queries, size.area(), (panel, logits)), has_void)
+        targets.read_nearest(share, rows, size, labels);
+        (None, targets.kept_nearest(size, labels).is_some())
     };
-    let (own, kept) = labels.appended(!cost_by_points || is_nearest, has_void);
-    let weights = CostWeights { bce, focal, dice };
-    let samples = Samples { labels: own, kept };
-    cost.add(level, &weights, Focal { alpha, gamma }, x, &samples, rows, block, padded(inputs.queries));
+    let (own_labels, kept) = labels.read(!cost_by_points || is_nearest, has_void);
+    let samples = Samples { labels: own_labels, kept };
+    let logits = Logits::new(level, share, prediction, size.area(), taps, features);
+    let (weights, form) = (CostWeights { bce, focal, dice }, Focal { alpha, gamma });
+    let (count, known) = (if matches!(prediction, Prediction::Planes(_)) { PLANES } else { PRODUCTS }, rows.len());
+    costs.clear();
+    costs.resize(known * queries.next_multiple_of(count), 0.0);
+    let parts = (0..queries).step_by(count).map(|first| first..queries.min(first + count));
+    let mut jobs: Vec<_> = parts.zip(costs.chunks_exact_mut(known * count)).collect();
+    share.each(own, &mut jobs, |PartMemory { logits: memory, panel, cost }, (part, out)| {
+        let own = logits.of(level, part.clone(), (memory, panel));
+        cost.add(level, &weights, form, own, &samples, known, out, count);
+    });
+    let stride = padded(queries);
+    for (part, costs) in jobs {
+        for (&row, costs) in rows.iter().zip(costs.chunks_exact(count)) {
+            let out = &mut block[row * stride..][part.clone()];
+            out.iter_mut().zip(costs).for_each(|(out, cost)| *out += cost);
+        }
+    }
 }
 
 /// The points that are given, or drawn.
@@ -83,7 +133,7 @@ fn points_of<'a>(
     family: &MaskFamily,
     level: Level,
     inputs: &CostInputs<'a>,
-    size: super::canvas::Size,
+    size: Size,
     drawn: &'a mut Vec<f32>,
 ) -> &'a [f32] {
     let given = inputs.rows.get(family.queries + COST_POINTS);
@@ -99,49 +149,72 @@ fn points_of<'a>(
     drawn
 }
 
-/// The logits of all queries at the points, `[queries, points]`.
-fn sample(
-    level: Level,
-    prediction: Prediction<'_>,
-    queries: usize,
-    area: usize,
-    taps: &Taps,
-    (sampled, panel, logits): (&mut Vec<f32>, &mut Vec<f32>, &mut Vec<f32>),
-) {
-    let count = taps.len();
-    logits.resize(queries * count, 0.0);
-    match prediction {
-        Prediction::Planes(planes) => {
-            for (plane, out) in planes.chunks_exact(area).zip(logits.chunks_exact_mut(count)) {
-                taps.gather(level, plane, out);
+/// Where the logits of queries come from.
+enum Logits<'a> {
+    /// Planes of which all pixels are taken, `[queries, pixels]`.
+    Whole { planes: &'a [f32], area: usize },
+    /// Those that are read at points.
+    Read { planes: &'a [f32], area: usize, taps: &'a Taps },
+    /// Products with the features of each sample, `[channels, samples]`.
+    Products { features: &'a [f32], queries: &'a [f32], channels: usize, bias: f32 },
+}
+
+impl<'a> Logits<'a> {
+    /// `taps`: the points, or none where all pixels are taken. `sampled`: memory for the features at points, which are read here.
+    fn new(
+        level: Level,
+        share: &Share,
+        prediction: Prediction<'a>,
+        area: usize,
+        taps: Option<&'a Taps>,
+        sampled: &'a mut Vec<f32>,
+    ) -> Self {
+        match (prediction, taps) {
+            (Prediction::Planes(planes), None) => Self::Whole { planes, area },
+            (Prediction::Planes(planes), Some(taps)) => Self::Read { planes, area, taps },
+            (Prediction::Factors { features, queries, channels, bias }, None) => {
+                Self::Products { features, queries, channels, bias }
+            }
+            (Prediction::Factors { features, queries, channels, bias }, Some(taps)) => {
+                sampled.resize(channels * taps.len(), 0.0);
+                let planes = features.chunks_exact(CHANNELS * area);
+                let rest = planes.remainder();
+                let parts = planes.chain(Some(rest).filter(|rest| !rest.is_empty()));
+                let mut jobs: Vec<_> = parts.zip(sampled.chunks_mut(CHANNELS * taps.len())).collect();
+                share.each(&mut (), &mut jobs, |(), (planes, out)| gather(level, taps, planes, area, out));
+                Self::Products { features: sampled, queries, channels, bias }
             }
         }
-        Prediction::Factors { features, queries: values, channels, bias } => {
-            sampled.resize(channels * count, 0.0);
-            for (plane, out) in features.chunks_exact(area).zip(sampled.chunks_exact_mut(count)) {
-                taps.gather(level, plane, out);
+    }
+
+    /// Those of some queries, `[queries, samples]`. `memory`: for them, and of products.
+    fn of<'b>(
+        &'b self,
+        level: Level,
+        part: Range<usize>,
+        (memory, panel): (&'b mut Vec<f32>, &mut Panel),
+    ) -> &'b [f32] {
+        match *self {
+            Self::Whole { planes, area } => &planes[part.start * area..part.end * area],
+            Self::Read { planes, area, taps } => {
+                memory.resize(part.len() * taps.len(), 0.0);
+                gather(level, taps, &planes[part.start * area..part.end * area], area, memory);
+                memory
             }
-            let own = Matrix { values, rows: queries, columns: channels, is_transposed: false };
-            product(level, &own, sampled, bias, panel, logits);
+            Self::Products { features, queries, channels, bias } => {
+                let values = &queries[part.start * channels..part.end * channels];
+                let own = Matrix { values, rows: part.len(), columns: channels, is_transposed: false };
+                memory.resize(part.len() * (features.len() / channels), 0.0);
+                product(level, &Share::ALONE, &own, features, bias, panel, memory);
+                memory
+            }
         }
     }
 }
 
-/// The logits of all queries, `[queries, pixels]`.
-fn whole<'a>(
-    level: Level,
-    prediction: Prediction<'a>,
-    queries: usize,
-    area: usize,
-    (panel, logits): (&mut Vec<f32>, &'a mut Vec<f32>),
-) -> &'a [f32] {
-    match prediction {
-        Prediction::Planes(planes) => planes,
-        Prediction::Factors { features, queries: values, channels, bias } => {
-            logits.resize(queries * area, 0.0);
-            let own = Matrix { values, rows: queries, columns: channels, is_transposed: false };
-            product(level, &own, features, bias, panel, logits);
-            logits
-        }
+/// Some planes at the points, `[planes, points]`.
+fn gather(level: Level, taps: &Taps, planes: &[f32], area: usize, out: &mut [f32]) {
+    for (plane, out) in planes.chunks_exact(area).zip(out.chunks_exact_mut(taps.len())) {
+        taps.gather(level, plane, out);
     }
 }

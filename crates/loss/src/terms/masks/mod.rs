@@ -38,7 +38,7 @@ use super::family::{Built, Family, Form, Places, Presence, TargetField, Term};
 use super::flags;
 use super::limits;
 use super::memory::TermMemory;
-use super::pair::{Broken, CostInputs, Largest, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
+use super::pair::{Broken, CostInputs, Largest, Needs, Overlap, PairOutputs, PairTerms, Pairs, fill_class};
 use crate::error::Result;
 use crate::field::{Axis, Field, FieldRows, MAX_AXES, Owner};
 use crate::option::Options;
@@ -173,10 +173,10 @@ impl PairTerms for MaskFamily {
         pairs::add(self, level, pairs, out, memory.get());
     }
 
-    fn needs(&self, largest: &Largest<'_>) -> u128 {
+    fn needs(&self, largest: &Largest<'_>) -> Needs {
         let &Largest { queries, targets, widths, axes, canvas: [height, width] } = largest;
         if widths[MASKS] == 0 && widths[FEATURES] == 0 {
-            return 0;
+            return Needs::default();
         }
         let size = size_of_plane(axes);
         let [area, canvas] = [size[0] * size[1], height * width].map(|pixels| pixels as u128);
@@ -185,16 +185,23 @@ impl PairTerms for MaskFamily {
         let samples = if self.sampling.cost_by_points { given as u128 } else { area };
         let counts = self.sampling.loss_points(size);
         let draws = if self.sampling.loss_by_points { (counts.draws() + counts.points()) as u128 } else { canvas };
-        let cost = (queries + channels + 2 * targets + 2 * queries) * 4 * samples;
+        let cost = (channels + 2 * targets) * 4 * samples + 4 * targets * (queries + PARTS);
         // of factors, the plane and the gradients of each pair, of which a query has one at a time
         let factors = if channels > 0 { queries * (4 * area + 12 * channels) } else { queries.min(targets) * area * 4 };
-        2 * cost + factors + 64 * (area + draws + samples + canvas) + 64 * (height + width + size[0] + size[1]) as u128
+        // the logits of some queries; the panels of products, either way
+        let panels = 8 * (channels + queries) * (2 * PARTS + channels.min(queries)) * u128::from(channels > 0);
+        let sides = (height + width + size[0] + size[1]) as u128;
+        let helper = 8 * PARTS.min(queries) * samples + panels + 64 * (area + draws + samples + canvas + sides);
+        Needs { own: 2 * cost + factors + helper, helper }
     }
 
     fn overlap(&self, _: Overlap, _: &[f32], _: &[f32]) -> Option<f64> {
         None
     }
 }
+
+/// No fewer than the queries whose cost a thread computes at a time.
+const PARTS: u128 = 64;
 
 /// The places of the fields of queries within the family.
 const MASKS: usize = 0;

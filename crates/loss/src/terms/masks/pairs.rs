@@ -1,9 +1,11 @@
 //! The terms of the pairs of an image, and their gradients by the logits or by the factors of them.
 
+use lsap::Share;
+use lsap::memory::{GiveBack, KEPT};
 use simd::Level;
 
 use super::canvas::{Resize, Size};
-use super::factored::{Matrix, product, project, shift, total};
+use super::factored::{Matrix, Panel, product, project, shift, total};
 use super::grid::{Outside, Reading, Taps, narrow};
 use super::points::{Counts, least, take};
 use super::prediction::Prediction;
@@ -19,9 +21,20 @@ use crate::terms::pair::{PairOutputs, PairTerms, Pairs};
 /// Memory of the loss. Holds nothing between images but its capacity.
 #[derive(Debug, Default)]
 pub(super) struct LossMemory {
-    panel: Vec<f32>,
-    /// A channel's, where gradients are added to others.
+    /// Of factors: the planes, `[pairs, pixels]`, then their gradients; `[pairs, channels]` of the queries, and by these.
+    planes: Vec<f32>,
+    queries: Vec<f32>,
+    of_queries: Vec<f64>,
+    /// Of products; a channel's, where gradients are added to others.
+    panel: Panel,
+    factors: Vec<f32>,
     plane: Vec<f32>,
+    own: PairMemory,
+}
+
+/// Of a thread that computes the terms of a pair.
+#[derive(Debug, Default)]
+struct PairMemory {
     /// At the samples, then their gradients.
     logits: Vec<f32>,
     labels: LabelMemory,
@@ -32,20 +45,59 @@ pub(super) struct LossMemory {
     chosen: Vec<u32>,
     points: Vec<f32>,
     scattered: Vec<f64>,
-    /// Of factors: the planes, `[pairs, pixels]`, then their gradients; `[pairs, channels]` of the queries, and by these.
-    planes: Vec<f32>,
-    queries: Vec<f32>,
-    of_queries: Vec<f64>,
 }
 
 impl Memory for LossMemory {
     fn held(&self) -> usize {
-        let Self { panel, plane, logits, candidates, sampled, chosen, points, planes, queries, .. } = self;
-        let floats: usize =
-            [panel, plane, logits, candidates, sampled, points, planes, queries].map(Vec::capacity).iter().sum();
-        let doubles: usize = [&self.scattered, &self.of_queries].map(Vec::capacity).iter().sum();
-        4 * (floats + chosen.capacity()) + 8 * doubles + self.labels.held() + self.resize.held() + self.taps.held()
+        let Self { planes, queries, of_queries, panel, factors, plane, own } = self;
+        let floats: usize = [planes, queries, factors, plane].map(Vec::capacity).iter().sum();
+        4 * floats + 8 * of_queries.capacity() + panel.held() + own.held()
     }
+}
+
+impl PairMemory {
+    fn held(&self) -> usize {
+        let Self { logits, labels, resize, taps, candidates, sampled, chosen, points, scattered } = self;
+        let floats: usize = [logits, candidates, sampled, points].map(Vec::capacity).iter().sum();
+        let others = labels.held() + resize.held() + taps.held();
+        4 * (floats + chosen.capacity()) + 8 * scattered.capacity() + others
+    }
+}
+
+impl GiveBack for PairMemory {
+    fn give_back(&mut self) {
+        if self.held() > KEPT {
+            *self = Self::default();
+        }
+    }
+}
+
+/// What all pairs of an image have in common.
+struct Problem<'a> {
+    family: &'a MaskFamily,
+    pairs: &'a Pairs<'a>,
+    targets: Targets<'a>,
+    size: Size,
+    bias: f32,
+    active: Active,
+    scales: Scales,
+    form: Focal,
+    has_gradient: bool,
+}
+
+/// A pair, and where its gradient goes.
+struct Job<'a> {
+    /// Among the pairs of the image.
+    number: usize,
+    query: usize,
+    target: usize,
+    /// The plane of the query, where it is not what `row` holds.
+    plane: Option<&'a [f32]>,
+    /// `[pixels]`, overwritten by the gradient; empty where there is none.
+    row: &'a mut [f32],
+    /// What is found: the terms, and the derivative by the bias.
+    terms: [f64; 3],
+    of_bias: f64,
 }
 
 /// Adds the terms to their sums, and writes the gradients of the pairs.
@@ -63,96 +115,108 @@ pub(super) fn add(
     if !(active.bce || active.focal || active.dice) {
         return;
     }
-    let (scales, form) = (Scales { bce, focal, dice }, Focal { alpha, gamma });
     let prediction = Prediction::new(pairs.queries, family.queries);
     let size = Prediction::size(&pairs.queries, family.queries);
+    let area = size.area();
     let mut gradients = out.gradients;
     let known = || {
-        let all = pairs.list.iter().enumerate().map(|(place, &(query, target))| (place, query, target));
+        let all = pairs.list.iter().enumerate().map(|(place, &(query, target))| (pairs.number(place), query, target));
         all.filter(|&(_, _, target)| family.knows(pairs.targets, target))
     };
-    let area = size.area();
-    multiply(level, prediction, known().map(|(_, query, _)| query), area, memory);
-    let LossMemory {
-        panel,
-        plane,
-        logits,
-        labels,
-        resize,
-        taps,
-        candidates,
-        sampled,
-        chosen,
-        points,
-        scattered,
-        planes,
-        queries: factors,
-        of_queries,
-    } = memory;
-    let bias = prediction.bias();
-    let mut of_bias = 0.0;
-    for (n, (k, query, target)) in known().enumerate() {
-        let own = match prediction {
-            Prediction::Planes(all) => &all[query * area..][..area],
-            Prediction::Factors { .. } => &planes[n * area..][..area],
-        };
-        let by_points = family.sampling.loss_by_points;
-        let (own_labels, kept) = if by_points {
-            let place = (pairs.number(k), query);
-            draw(family, level, pairs, place, (own, bias, size), taps, (candidates, sampled, chosen, points));
-            lay_out(family, level, taps, points, size);
-            logits.resize(taps.len(), 0.0);
-            taps.gather(level, own, logits);
-            labels.hard.clear();
-            labels.soft.clear();
-            let is_nearest = family.sampling.is_nearest;
-            let has_void = targets.lay_out(level, points, is_nearest, labels);
-            targets.append_points(level, target, is_nearest, labels);
-            labels.appended(is_nearest, has_void)
-        } else {
-            resize.set(size, targets.canvas);
-            logits.resize(targets.canvas.area(), 0.0);
-            resize.forward(level, own, logits);
-            targets.on_canvas(target, labels)
-        };
-        shift(bias, logits);
-        let samples = Samples { labels: own_labels, kept };
-        let found = values(level, active, form, logits, &samples);
-        let terms = [found.bce, found.focal, found.dice];
-        out.sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-        let Some(gradients) = gradients.as_deref_mut() else { continue };
-        gradient(level, &scales, form, &found, logits, &samples);
-        of_bias += total(level, logits);
-        let row = match prediction {
-            Prediction::Planes(_) => &mut gradients[MASKS][query * area..][..area],
-            Prediction::Factors { .. } => &mut planes[n * area..][..area],
-        };
-        if by_points {
-            scattered.clear();
-            scattered.resize(area, 0.0);
-            taps.scatter(logits, scattered);
-            narrow(scattered, row);
-        } else {
-            resize.backward(level, logits, row);
+    multiply(level, pairs.share, prediction, known().map(|(_, query, _)| query), area, memory);
+    let LossMemory { planes, queries: factors, of_queries, panel, factors: of_channel, plane, own } = memory;
+    let problem = Problem {
+        family,
+        pairs,
+        targets,
+        size,
+        bias: prediction.bias(),
+        active,
+        scales: Scales { bce, focal, dice },
+        form: Focal { alpha, gamma },
+        has_gradient: gradients.is_some(),
+    };
+    let job =
+        |(number, query, target), plane, row| Job { number, query, target, plane, row, terms: [0.0; 3], of_bias: 0.0 };
+    let mut jobs: Vec<Job<'_>> = match prediction {
+        Prediction::Planes(all) => {
+            let mut rows =
+                gradients.as_deref_mut().map(|gradients| gradients[MASKS].chunks_exact_mut(area).enumerate());
+            let of_pair = |pair: (usize, usize, usize)| {
+                let query = pair.1;
+                let row = rows.as_mut().and_then(|rows| rows.find(|&(row, _)| row == query));
+                job(pair, Some(&all[query * area..][..area]), row.map_or(&mut [][..], |(_, row)| row))
+            };
+            known().map(of_pair).collect()
         }
+        Prediction::Factors { .. } => {
+            known().zip(planes.chunks_exact_mut(area)).map(|(pair, row)| job(pair, None, row)).collect()
+        }
+    };
+    pairs.share.each(own, &mut jobs, |memory, job| add_pair(&problem, level, job, memory));
+    let mut of_bias = 0.0;
+    for job in jobs {
+        out.sums.iter_mut().zip(job.terms).for_each(|(sum, term)| *sum += term);
+        of_bias += job.of_bias;
     }
     if let (Some(gradients), Prediction::Factors { features, channels, .. }) = (gradients, prediction)
         && !planes.is_empty()
     {
         let count = factors.len() / channels;
         of_queries.resize(factors.len(), 0.0);
-        project(level, features, planes, area, of_queries);
+        project(level, pairs.share, features, planes, area, of_queries);
         for ((_, query, _), row) in known().zip(of_queries.chunks_exact(channels)) {
             narrow(row, &mut gradients[QUERIES][query * channels..][..channels]);
         }
         if out.is_further {
-            add_product(level, factors, planes, channels, (panel, sampled, plane), &mut *gradients[FEATURES]);
+            add_product(level, factors, planes, channels, (panel, of_channel, plane), &mut *gradients[FEATURES]);
             of_bias += f64::from(gradients[BIAS_FIELD][0]);
         } else {
             let own = Matrix { values: factors, rows: channels, columns: count, is_transposed: true };
-            product(level, &own, planes, 0.0, panel, &mut *gradients[FEATURES]);
+            product(level, pairs.share, &own, planes, 0.0, panel, &mut *gradients[FEATURES]);
         }
         narrow(&[of_bias], &mut gradients[BIAS_FIELD][..1]);
+    }
+}
+
+/// The terms of a pair, and its gradient by the logits of its plane.
+fn add_pair(problem: &Problem<'_>, level: Level, job: &mut Job<'_>, memory: &mut PairMemory) {
+    let &Problem { family, targets, size, bias, active, form, .. } = problem;
+    let PairMemory { logits, labels, resize, taps, candidates, sampled, chosen, points, scattered } = memory;
+    let own = job.plane.unwrap_or(job.row);
+    let by_points = family.sampling.loss_by_points;
+    let (own_labels, kept) = if by_points {
+        let place = (job.number, job.query);
+        draw(family, level, problem.pairs, place, (own, bias, size), taps, (candidates, sampled, chosen, points));
+        lay_out(family, level, taps, points, size);
+        logits.resize(taps.len(), 0.0);
+        taps.gather(level, own, logits);
+        let is_nearest = family.sampling.is_nearest;
+        let has_void = targets.lay_out(level, points, is_nearest, labels);
+        targets.read_points(level, &Share::ALONE, &[job.target], is_nearest, labels);
+        labels.read(is_nearest, has_void)
+    } else {
+        resize.set(size, targets.canvas);
+        logits.resize(targets.canvas.area(), 0.0);
+        resize.forward(level, own, logits);
+        targets.on_canvas(job.target, labels)
+    };
+    shift(bias, logits);
+    let samples = Samples { labels: own_labels, kept };
+    let found = values(level, active, form, logits, &samples);
+    job.terms = [found.bce, found.focal, found.dice];
+    if !problem.has_gradient {
+        return;
+    }
+    gradient(level, &problem.scales, form, &found, logits, &samples);
+    job.of_bias = total(level, logits);
+    if by_points {
+        scattered.clear();
+        scattered.resize(size.area(), 0.0);
+        taps.scatter(logits, scattered);
+        narrow(scattered, job.row);
+    } else {
+        resize.backward(level, logits, job.row);
     }
 }
 
@@ -160,6 +224,7 @@ pub(super) fn add(
 /// without the bias, go to `planes`, and their rows to `queries`.
 fn multiply(
     level: Level,
+    share: &Share,
     prediction: Prediction<'_>,
     known: impl Iterator<Item = usize>,
     area: usize,
@@ -174,7 +239,7 @@ fn multiply(
     }
     memory.planes.resize(count * area, 0.0);
     let own = Matrix { values: &memory.queries, rows: count, columns: channels, is_transposed: false };
-    product(level, &own, features, 0.0, &mut memory.panel, &mut memory.planes);
+    product(level, share, &own, features, 0.0, &mut memory.panel, &mut memory.planes);
 }
 
 /// Adds to the gradient by the features, channel by channel, so that a single plane is all the memory it takes. `queries`:
@@ -184,7 +249,7 @@ fn add_product(
     queries: &[f32],
     planes: &[f32],
     channels: usize,
-    (panel, factors, plane): (&mut Vec<f32>, &mut Vec<f32>, &mut Vec<f32>),
+    (panel, factors, plane): (&mut Panel, &mut Vec<f32>, &mut Vec<f32>),
     out: &mut [f32],
 ) {
     let count = queries.len() / channels;
@@ -193,7 +258,7 @@ fn add_product(
         factors.clear();
         factors.extend(queries.iter().skip(channel).step_by(channels));
         let own = Matrix { values: factors, rows: 1, columns: count, is_transposed: false };
-        product(level, &own, planes, 0.0, panel, plane);
+        product(level, &Share::ALONE, &own, planes, 0.0, panel, plane);
         // a sum beyond the range of f32 is its largest number, and no zero is negative
         row.iter_mut().zip(&*plane).for_each(|(sum, &value)| *sum = (*sum + value).clamp(f32::MIN, f32::MAX) + 0.0);
     }

@@ -1,6 +1,8 @@
 //! Importance sampling: many points are drawn, of which those are kept where the prediction is least certain, and some more are
 //! drawn besides. Kirillov et al. 2020, "PointRend", as in facebookresearch/detectron2, `get_uncertain_point_coords_with_randomness`.
 
+use super::canvas::Size;
+
 /// How many points a mask is compared at, and where they come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Counts {
@@ -92,6 +94,48 @@ pub(super) fn take(points: &[f32], chosen: &[u32], out: &mut Vec<f32>) {
     }));
 }
 
+/// Memory to put points in order.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    places: Vec<u32>,
+    by_columns: Vec<f32>,
+    points: Vec<f32>,
+}
+
+impl Order {
+    /// Puts points, `[points, 2]`, in the order of the pixels of a raster in which they lie, so that its memory is read from its
+    /// start to its end; those of one pixel stay in theirs.
+    pub fn by_pixel(&mut self, points: &[f32], size: Size) -> &[f32] {
+        let Self { places, by_columns, points: out } = self;
+        sort_by::<0>(points, size.width, places, by_columns);
+        sort_by::<1>(by_columns, size.height, places, out);
+        out
+    }
+
+    /// Its bytes.
+    pub fn held(&self) -> usize {
+        4 * (self.places.capacity() + self.by_columns.capacity() + self.points.capacity())
+    }
+}
+
+/// Sorts by one coordinate, in steps of which there are so many; of equal ones, the first come first.
+fn sort_by<const COORDINATE: usize>(points: &[f32], steps: usize, places: &mut Vec<u32>, out: &mut Vec<f32>) {
+    let last = steps.saturating_sub(1);
+    let step = |point: &[f32]| ((point[COORDINATE] * steps as f32) as usize).min(last);
+    places.clear();
+    places.resize(last + 2, 0);
+    points.chunks_exact(2).for_each(|point| places[step(point) + 1] += 1);
+    for step in 1..=last {
+        places[step] += places[step - 1];
+    }
+    out.resize(points.len(), 0.0);
+    for point in points.chunks_exact(2) {
+        let place = &mut places[step(point)];
+        out[2 * *place as usize..][..2].copy_from_slice(point);
+        *place += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +198,22 @@ mod tests {
         assert_eq!(Counts::new(5, 3.0, 0.0), Counts { drawn: 0, kept: 0, fresh: 5 });
         assert_eq!(Counts::new(5, 1.0, 1.0), Counts { drawn: 5, kept: 5, fresh: 0 });
         assert_eq!(Counts::new(0, 3.0, 0.75).draws(), 0);
+    }
+
+    #[test]
+    fn points_go_by_pixels_and_those_of_one_stay_in_order() {
+        let mut random = Random::new(53);
+        let mut order = Order::default();
+        for (count, height, width) in
+            [(0, 0, 0), (3, 0, 5), (0, 4, 4), (1, 1, 1), (40, 1, 3), (500, 7, 9), (64, 300, 2)]
+        {
+            let mut points: Vec<f32> = (0..2 * count).map(|_| random.unit()).collect();
+            points.iter_mut().step_by(7).for_each(|value| *value = [0.0, 1.0, -1.0, 2.0][random.below(4)]);
+            let step = |value: f32, steps: usize| ((value * steps as f32).max(0.0) as usize).min(steps.max(1) - 1);
+            let mut expected: Vec<&[f32]> = points.chunks_exact(2).collect();
+            expected.sort_by_key(|point| (step(point[1], height), step(point[0], width)));
+            assert_eq!(order.by_pixel(&points, Size { height, width }), expected.concat());
+        }
     }
 
     #[test]

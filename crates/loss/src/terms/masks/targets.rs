@@ -1,5 +1,6 @@
 //! What targets have of masks, as the terms see them: their planes on the canvas, and the pixels that are left out.
 
+use lsap::Share;
 use simd::Level;
 
 use super::canvas::{Size, nearest, pad};
@@ -59,12 +60,14 @@ impl<'a> Targets<'a> {
         self.rasters.of_image(self.first + VOID)
     }
 
-    /// Appends the pixels of a target that are nearest to those of a prediction.
-    pub fn append_nearest(&self, target: usize, to: Size, out: &mut Vec<u8>) {
-        let mask = self.mask(target);
-        let start = out.len();
-        out.resize(start + to.area(), 0);
-        nearest(mask.values, size_of(&mask), self.canvas, to, &mut out[start..]);
+    /// Reads the pixels of some targets that are nearest to those of a prediction.
+    pub fn read_nearest(&self, share: &Share, targets: &[usize], to: Size, memory: &mut LabelMemory) {
+        memory.hard.resize(targets.len() * to.area(), 0);
+        let read = |target: usize, out: &mut [u8]| {
+            let mask = self.mask(target);
+            nearest(mask.values, size_of(&mask), self.canvas, to, out);
+        };
+        each(share, targets, to.area(), &mut memory.hard, read);
     }
 
     /// Which pixels of a prediction are kept, if any may be left out.
@@ -116,30 +119,36 @@ impl<'a> Targets<'a> {
         void.is_some()
     }
 
-    /// Appends a target at the points that are laid out, to whichever of the two is to have it.
-    pub fn append_points(
+    /// Reads some targets at the points that are laid out.
+    pub fn read_points(
         &self,
         level: Level,
-        target: usize,
+        share: &Share,
+        targets: &[usize],
         is_nearest: bool,
         LabelMemory { hard, soft, taps, .. }: &mut LabelMemory,
     ) {
-        let mask = self.mask(target);
+        let values = |target: usize| self.mask(target).values;
+        let (taps, count) = (&*taps, taps.len());
         if is_nearest {
-            let start = hard.len();
-            hard.resize(start + taps.len(), 0);
-            taps.gather_hard(level, mask.values, &mut hard[start..]);
+            hard.resize(targets.len() * count, 0);
+            each(share, targets, count, hard, |target, out| taps.gather_hard(level, values(target), out));
         } else {
-            let start = soft.len();
-            soft.resize(start + taps.len(), 0.0);
-            taps.gather_mask(level, mask.values, &mut soft[start..]);
+            soft.resize(targets.len() * count, 0.0);
+            each(share, targets, count, soft, |target, out| taps.gather_mask(level, values(target), out));
         }
     }
 }
 
+/// Does something for some targets, each of which has so many values.
+fn each<T: Send>(share: &Share, targets: &[usize], count: usize, out: &mut [T], read: impl Fn(usize, &mut [T]) + Sync) {
+    let mut jobs: Vec<_> = targets.iter().zip(out.chunks_exact_mut(count.max(1))).collect();
+    share.each(&mut (), &mut jobs, |(), (target, out)| read(**target, out));
+}
+
 impl LabelMemory {
-    /// What has been appended since it was cleared, and which samples are kept.
-    pub fn appended(&self, is_hard: bool, has_void: bool) -> (Labels<'_>, Option<&[u8]>) {
+    /// What has been read last, and which samples are kept.
+    pub fn read(&self, is_hard: bool, has_void: bool) -> (Labels<'_>, Option<&[u8]>) {
         let labels = if is_hard { Labels::Hard(&self.hard) } else { Labels::Soft(&self.soft) };
         (labels, has_void.then_some(&self.kept))
     }
