@@ -55,8 +55,8 @@ describe('pixels of targets', () => {
   const own = 'targets[0].masks:'
   const one = { labels: [0] }
   test.each<[string, object, string]>([
-    ['0 and 255', { ...target, masks: pixels(255, 2, H, W) }, `${own} must hold 0 and 1, got 255 at index 0 (divide by 255)`],
-    ['ids in one map', { ...target, masks: pixels(7, 2, H, W) }, `${own} must hold 0 and 1, got 7 at index 0 (ids in one map? each object has a mask of its own: where the map is its id)`],
+    ['0 and 255', { ...target, masks: pixels(255, 2, H, W) }, `${own} target 0 has 255 at row 0, column 0; it must be 0 or 1 (divide by 255)`],
+    ['ids in one map', { ...target, masks: pixels(7, 2, H, W) }, `${own} target 0 has 7 at row 0, column 0; it must be 0 or 1 (ids in one map? each object has a mask of its own: where the map is its id)`],
     ['probabilities', { ...one, masks: { data: [0.25, 0], shape: [1, 1, 2] } }, `${own} must hold 0 and 1, got 0.25 at index 0 (compare with a threshold)`],
     ['logits', { ...one, masks: { data: [-2.5, 3.5], shape: [1, 1, 2] } }, `${own} must hold 0 and 1, got -2.5 at index 0 (logits? compare with 0)`],
     ['a single map', { ...target, masks: pixels(1, H, W) }, `${own} must be of shape [n, h, w], got [4, 6]; a single mask has the shape [1, 4, 6], and of a map of ids each object has a mask of its own`],

@@ -80,7 +80,8 @@ fn first_fault(problem: &Dense) -> Option<(usize, usize)> {
     Some((at / problem.columns, at % problem.columns))
 }
 
-fn largest(problem: &Dense) -> f64 {
+/// The greatest magnitude of the costs.
+pub fn largest(problem: &Dense) -> f64 {
     problem.costs.iter().filter(|cost| cost.is_finite()).fold(0.0, |largest, cost| cost.abs().max(largest))
 }
 

@@ -4,7 +4,7 @@ use lsap::{AssignmentOptions, Cost, Error, Level, Route, SparseMatrix, SparseSol
 
 use crate::bytes::Bytes;
 use crate::costs::{self, Kind};
-use crate::judge::{assert_same, is_proven, judge, same};
+use crate::judge::{assert_same, is_proven, judge, largest, same};
 use crate::lsap_harness::{Dense, Found, solve_by};
 
 /// The most cells of most lists.
@@ -189,11 +189,6 @@ impl Listed {
     }
 }
 
-/// Whether parts of the costs have fewer digits than others, so near to the smallest number.
-fn is_tiny(problem: &Dense) -> bool {
-    problem.costs.iter().any(|&cost| cost != 0.0 && cost.abs() < 1e-280)
-}
-
 fn check(
     listed: &Listed,
     dense: &Dense,
@@ -204,12 +199,12 @@ fn check(
     judge(dense, limited, found);
     let by_dense = solve_by(Route::Auto, Level::detect(), &dense.matrix(), limited);
     assert_eq!(found.is_ok(), by_dense.is_ok(), "{found:?} and {by_dense:?}");
-    // a way that a matrix so small goes by itself only where it is hard, and whose steps are a part of the costs
-    let scaled = Some(listed.solve(&mut SparseSolver::scaling_at_once(), options)).filter(|_| !is_tiny(dense));
-    scaled.iter().for_each(|scaled| judge(dense, limited, scaled));
+    let scaled = listed.solve(&mut SparseSolver::scaling_at_once(), options);
+    judge(dense, limited, &scaled);
     let backwards = listed.backwards(rows).solve(&mut SparseSolver::default(), options);
     assert_same(found, &backwards, "the order of cells");
-    for found in Some(found).into_iter().chain(&scaled).flatten() {
+    for (found, is_scaled) in [(found, false), (&scaled, true)] {
+        let Ok(found) = found else { continue };
         let Found { column_of_row, row_duals, column_duals, .. } = found;
         let certificate = match &listed.singles {
             Some(singles) => {
@@ -222,7 +217,12 @@ fn check(
             }
         };
         let certificate = certificate.expect("an assignment");
-        is_proven(dense, limited, found, &certificate);
+        // a way that a matrix so small goes by itself only where it is hard; where the pairs cost nothing, no digit of the duals
+        // that it ends with may be wrong
+        let is_nearly = certificate.violation <= largest(dense) * f64::EPSILON;
+        if !(is_scaled && found.total == 0.0 && is_nearly) {
+            is_proven(dense, limited, found, &certificate);
+        }
         let by_dense = dense.verify(limited, found);
         assert!(same(certificate.bound, by_dense.bound) && certificate.optimal == by_dense.optimal);
     }

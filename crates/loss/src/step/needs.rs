@@ -42,11 +42,12 @@ pub(crate) fn bytes(setup: &Setup, layout: &Layout, targets: &Targets<'_>, threa
     let layers = layout.slots.len();
     let jobs = layers as u128 * (layout.images as u128 + 1);
     let most = threads.map_or(1, |(threads, count)| threads.count().min(*count));
-    let threads = most.min(layers * layout.images).max(1) as u128;
+    let threads = most.min(layers * layout.images);
+    let helpers = if threads > 0 { most - 1 } else { 0 };
     let labels = if targets.has_several_labels() { targets.labels() as u128 } else { 0 };
     let columns = targets.columns().len() as u128 * size_of::<[u32; 2]>() as u128;
-    threads * of_image
-        + (most as u128).saturating_sub(1) * helper
+    threads as u128 * of_image
+        + helpers as u128 * helper
         + jobs * JOB
         + targets.total() as u128 * TARGET
         + labels * LABEL
