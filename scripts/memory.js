@@ -126,6 +126,22 @@ function miri() {
     fail('Miri was not found: rustup toolchain install nightly --component miri, then run this again.')
   }
   const env = { ...process.env, MIRIFLAGS: '-Zmiri-disable-isolation', HUNGARIAN_LOSS_FUZZ_CASES: '0' }
-  runOrExit('cargo', ['+nightly', 'miri', 'test', '--locked', ...core(), '--lib', '--', '--skip', 'every_', '--skip', 'central_differences'], env)
+  runOrExit(
+    'cargo',
+    [
+      '+nightly',
+      'miri',
+      'test',
+      '--locked',
+      ...core(),
+      '--lib',
+      '--',
+      '--skip',
+      'every_',
+      '--skip',
+      'central_differences',
+    ],
+    env,
+  )
   runOrExit('cargo', ['+nightly', 'miri', 'test', '--locked', ...FUZZ, '--', 'replay'], env)
 }

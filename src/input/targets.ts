@@ -193,13 +193,7 @@ function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[], nee
 const NO_LABELS: readonly unknown[] = []
 
 /** Reads one image's targets. `has`: noted, which fields any of them has. */
-function readTarget(
-  target: unknown,
-  image: number,
-  shape: TargetShape,
-  has: boolean[],
-  isLeft: boolean,
-): ReadTarget {
+function readTarget(target: unknown, image: number, shape: TargetShape, has: boolean[], isLeft: boolean): ReadTarget {
   if (!isObject(target)) {
     fail('DTYPE', `targets[${image}]`, `must be ${showTarget(shape.needed)}, got ${show(target)}`, { image })
   }
