@@ -1,6 +1,7 @@
 /** What people get wrong with masks: each mistake is refused, and its message says what is likely meant. */
 import { describe, expect, test } from 'vitest'
-import { decodeMasks, encodeMask, HungarianLoss } from '../../src/index.ts'
+import { decodeMasks, encodeMask, HungarianLoss, inspectBatch, padTargets } from '../../src/index.ts'
+import type { Target } from '../../src/index.ts'
 import { errorOf, untyped } from '../support/helpers.ts'
 
 const [Q, K, H, W] = [3, 2, 4, 6] as const
@@ -42,7 +43,10 @@ describe('predictions', () => {
         /^outputs\.maskCostPoints: .*3 at .*point 1, coordinate 0; it must be from 0 to 1, a part of the width or the height$/,
       ),
     })
-    expect(compute({ maskLossPoints: { data: [0, 0, 1, 1, 0, 0, 0.5, -2], shape: [2, 2, 2] } })).toMatchObject({
+    const ofLoss = compute({ maskLossPoints: { data: [0, 0, 1, 1, 0, 0, 0.5, -2], shape: [2, 2, 2] } })
+    // pairs lie in any image
+    expect(ofLoss).not.toHaveProperty('image')
+    expect(ofLoss).toMatchObject({
       code: 'RANGE',
       message: expect.stringMatching(/^outputs\.maskLossPoints: .*-2 at .*pair 1, point 1, coordinate 1; it must be/),
     })
@@ -82,6 +86,34 @@ describe('pixels of targets', () => {
     ['another key', { ...one, mask: pixels(1, 1, H, W) }, 'targets[0].mask: there is no such key; did you mean masks?'],
   ])('%s', (_, given, message) => {
     expect(refusal({}, given).message).toContain(message)
+  }) // prettier-ignore
+})
+
+describe('padding', () => {
+  const outputs = { logits, masks: floats(1, Q, H, W) }
+  const [own, rest] = [Array<number>(H * W).fill(1), Array<number>(H * W).fill(7)]
+  const forms: [string, object][] = [
+    ['bytes', { data: Uint8Array.from([...own, ...rest]), shape: [2, H, W] }],
+    ['other numbers', { data: Float32Array.from([...own, ...rest]), shape: [2, H, W] }],
+    ['lists', { data: [...own, ...rest], shape: [2, H, W] }],
+    ['run lengths', [{ counts: [0, H * W], size: [H, W] }, 'nothing']],
+  ]
+  test.each(forms)('%s after the valid targets may be anything', (_, masks) => {
+    const padded = untyped<Target>({ labels: [0, 9], masks, valid: 1 })
+    const plain = { labels: [0], masks: { data: Uint8Array.from(own), shape: [1, H, W] } }
+    expect(criterion.compute(outputs, [padded])).toStrictEqual(criterion.compute(outputs, [plain]))
+    expect(inspectBatch(outputs, [padded], criterion)).toStrictEqual(inspectBatch(outputs, [plain], criterion))
+    expect(padTargets([padded]).masks).toStrictEqual(padTargets([plain]).masks)
+  })
+
+  test('a wrong pixel before is refused in every way, and one of void is no target’s', () => {
+    const wrong = untyped<Target>({ labels: [0, 0], masks: { data: Uint8Array.from([...rest, ...own]), shape: [2, H, W] }, valid: 1 })
+    expect(errorOf(() => criterion.compute(outputs, [wrong]))).toMatchObject({ code: 'RANGE', image: 0, target: 0 })
+    expect(errorOf(() => padTargets([wrong]))).toMatchObject({ code: 'RANGE', image: 0, target: 0 })
+    for (const data of [new Uint8Array(H * W).fill(2), rest]) {
+      const { image, target: blamed } = refusal({}, { ...target, void: { data, shape: [H, W] } })
+      expect([image, blamed]).toStrictEqual([0, undefined])
+    }
   }) // prettier-ignore
 })
 

@@ -10,7 +10,7 @@ use crate::lsap_harness::{Dense, Exact, Found, Total};
 const FEW: usize = 12;
 
 /// By how much of its scale a total may be above the least one.
-const EXCESS: f64 = 1.0 / (1u64 << 40) as f64;
+pub const EXCESS: f64 = 1.0 / (1u64 << 40) as f64;
 
 /// Checks a result. `options`: with the limit as the matrix stores it.
 pub fn judge(problem: &Dense, options: AssignmentOptions, result: &Result<Found, Error>) {

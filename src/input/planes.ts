@@ -24,7 +24,7 @@ const PLANES = TARGET_FIELDS.flatMap(({ form }, field) => (form === 'row' ? [] :
 
 /**
  * Reads planes of 0 and 1: of `given` targets of which `counted` count, or the one of an image where `given` is undefined.
- * `noun`: what they are, as messages say it. `isLeft`: whether bytes are left to the core to look at.
+ * `noun`: what they are, as messages say it. `coreChecks`: whether bytes are left to the core to look at.
  */
 export function readPlanes(
   value: unknown,
@@ -33,10 +33,11 @@ export function readPlanes(
   counted: number,
   argument: string,
   image: number,
-  isLeft = false,
+  coreChecks = false,
 ): ReadField {
   const planes = given === undefined ? onlyPlane(value, argument) : value
-  const { data, count, height, width } = readMasks(planes, argument, { image }, undefined, isLeft)
+  const scope = given === undefined ? { coreChecks, isSingle: true } : { coreChecks, counted }
+  const { data, count, height, width } = readMasks(planes, argument, { image }, undefined, scope)
   if (given !== undefined && count !== given) {
     const hint = width === given ? `; are they [h, w, n]? transpose them to [n, h, w]` : ''
     fail('SHAPE', argument, `expected ${given} ${noun}, one for each label, got ${count}${hint}`, { image })

@@ -153,8 +153,8 @@ function targetRow(field: number, options: ResolvedOptions, widthOf: (field: str
   return { size, axes: axes?.(options, size) }
 }
 
-/** Reads the targets of a batch. `isLeft`: whether the bytes of planes are left to the core to look at. */
-export function readTargets(targets: readonly Target[], shape: TargetShape, isLeft = false): readonly ReadTarget[] {
+/** Reads the targets of a batch. `coreChecks`: whether the bytes of planes are left to the core to look at. */
+export function readTargets(targets: readonly Target[], shape: TargetShape, coreChecks = false): readonly ReadTarget[] {
   if (!Array.isArray(targets)) {
     const isTarget = isRecord(targets) && KEYS.some((key) => key in targets)
     const hint = isTarget ? ' (for a single image, [target])' : ''
@@ -169,7 +169,7 @@ export function readTargets(targets: readonly Target[], shape: TargetShape, isLe
   const read = listOf<ReadTarget>(images)
   for (let image = 0; image < images; image++) {
     try {
-      read[image] = readTarget(targets[image], image, shape, has, isLeft)
+      read[image] = readTarget(targets[image], image, shape, has, coreChecks)
     } catch (error) {
       throw toReadError(error, `targets[${image}]`)
     }
@@ -193,7 +193,13 @@ function checkAlike(targets: readonly ReadTarget[], has: readonly boolean[], nee
 const NO_LABELS: readonly unknown[] = []
 
 /** Reads one image's targets. `has`: noted, which fields any of them has. */
-function readTarget(target: unknown, image: number, shape: TargetShape, has: boolean[], isLeft: boolean): ReadTarget {
+function readTarget(
+  target: unknown,
+  image: number,
+  shape: TargetShape,
+  has: boolean[],
+  coreChecks: boolean,
+): ReadTarget {
   if (!isObject(target)) {
     fail('DTYPE', `targets[${image}]`, `must be ${showTarget(shape.needed)}, got ${show(target)}`, { image })
   }
@@ -225,7 +231,7 @@ function readTarget(target: unknown, image: number, shape: TargetShape, has: boo
     if (form !== 'row' && value !== undefined) {
       has[field] = true
       const own = form === 'planes' ? given : undefined
-      fields[field] = readPlanes(value, noun, own, count, nameOf(field, image), image, isLeft)
+      fields[field] = readPlanes(value, noun, own, count, nameOf(field, image), image, coreChecks)
       continue
     }
     const { size, axes } = shape.rowOf(field)

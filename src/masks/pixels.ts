@@ -13,22 +13,30 @@ export interface PixelPlace {
   readonly pixels: number | undefined
 }
 
+/** What is looked at. */
+export interface PixelScope {
+  /** Whether what a `Uint8Array` holds is left to the core to look at, which does so in less time. Default: false. */
+  readonly coreChecks?: boolean
+  /** How many pixels count; what comes after them is padding, and may be anything. Default: all. */
+  readonly counted?: number
+}
+
 /**
  * The pixels of some masks, row-major, as bytes of 0 and 1: a `Uint8Array` as it is, all else in memory of its own. `holder`: the object
- * that has the data. `isLeft`: whether what a `Uint8Array` holds is left to the core to look at.
+ * that has the data.
  */
 export function readPixels(
   data: unknown,
   shape: readonly number[],
   at: PixelPlace,
   holder?: unknown,
-  isLeft = false,
+  { coreChecks = false, counted = Infinity }: PixelScope = {},
 ): Uint8Array {
   const { argument, place } = at
   const kind = kindOf(data)
   if (kind === undefined) {
     if (!Array.isArray(data)) failType(data, 'a typed array or an array of 0 and 1', argument, holder, '', place)
-    return readList(data as readonly unknown[], shape, at)
+    return readList(data as readonly unknown[], shape, at, counted)
   }
   if (!isNumeric(kind)) failType(data, '0 and 1 as numbers', argument, holder, '', place)
   if (kind === 'Uint16Array') checkHalves(holder, argument)
@@ -39,20 +47,23 @@ export function readPixels(
     fail('SHAPE', argument, `expected ${expected} values for ${showShape(shape)}, got ${length}${hint}`, place)
   }
   if (kind === 'Uint8Array') {
-    if (!isLeft) checkBytes(data as Uint8Array, at)
+    if (!coreChecks) checkBytes(data as Uint8Array, Math.min(length, counted), at)
     return data as Uint8Array
   }
   const bytes = new Uint8Array(sizeOf(shape))
-  for (let i = 0; i < bytes.length; i++) {
+  for (let i = 0; i < Math.min(bytes.length, counted); i++) {
     const value = (data as Uint8Array)[i]
     bytes[i] = value === 0 || value === 1 ? value : failPixel(value, i, at)
   }
   return bytes
 }
 
-/** Refuses bytes other than 0 and 1. They are looked at four at a time, and eight times four in a round, which takes half the time. */
-function checkBytes(data: Uint8Array, at: PixelPlace): void {
-  const { buffer, byteOffset, byteLength } = bytesOf(data)
+/**
+ * Refuses bytes other than 0 and 1, of the first so many. They are looked at four at a time, and eight times four in a round, which takes
+ * half the time.
+ */
+function checkBytes(data: Uint8Array, byteLength: number, at: PixelPlace): void {
+  const { buffer, byteOffset } = bytesOf(data)
   const aligned = -byteOffset & 3
   const head = byteLength < aligned + 4 ? byteLength : aligned
   const words = new Uint32Array(buffer, head === aligned ? byteOffset + head : 0, (byteLength - head) >> 2)
@@ -72,7 +83,7 @@ function checkBytes(data: Uint8Array, at: PixelPlace): void {
 }
 
 /** Plain values, flat or in nested rows, the innermost of which may be flat from any axis on. */
-function readList(data: readonly unknown[], shape: readonly number[], at: PixelPlace): Uint8Array {
+function readList(data: readonly unknown[], shape: readonly number[], at: PixelPlace, counted: number): Uint8Array {
   checkList(data, shape, 0, at)
   const bytes = new Uint8Array(sizeOf(shape))
   let next = 0
@@ -81,7 +92,8 @@ function readList(data: readonly unknown[], shape: readonly number[], at: PixelP
     const isRows = isList(list[0])
     for (let i = 0; i < length; i++) {
       const value = list[i]
-      if (isRows) {
+      if (!isRows && next >= counted) next++
+      else if (isRows) {
         if (!isList(value)) fail('DTYPE', at.argument, `expected rows at axis ${axis}, got ${show(value)}`, at.place)
         fill(value, axis + 1)
       } else if (value === 0 || value === false) next++

@@ -21,20 +21,29 @@ export interface ReadMask {
   readonly paint: (pixels: Uint8Array) => void
 }
 
+/** What is looked at of masks. */
+export interface MaskScope {
+  /** As {@link PixelScope} has it. */
+  readonly coreChecks?: boolean
+  /** How many masks count; those after them are padding, and may be anything. Default: all. */
+  readonly counted?: number | undefined
+  /** Whether it is a plane of the image, so that no target is to blame. Default: false. */
+  readonly isSingle?: boolean
+}
+
 /**
  * The masks of an image, see {@link Masks}, as bytes: a `Uint8Array` of pixels as it is, all else in memory of its own. With `size` they must
- * be of that, and a list may have bare polygons, as COCO's `segmentation` does. An empty list without it is of size 0 by 0. `isLeft`: whether
- * what a `Uint8Array` holds is left to the core to look at, which does so in less time.
+ * be of that, and a list may have bare polygons, as COCO's `segmentation` does. An empty list without it is of size 0 by 0.
  */
 export function readMasks(
   value: unknown,
   argument: string,
   place?: ErrorPlace,
   size?: ReadSize,
-  isLeft = false,
+  { coreChecks = false, counted = Infinity, isSingle = false }: MaskScope = {},
 ): ByteMasks {
   try {
-    if (Array.isArray(value)) return readList(value, argument, place, size)
+    if (Array.isArray(value)) return readList(value, argument, place, size, counted)
     if (!isObject(value)) return failForm(value, argument, place)
     const { bits } = value
     const pixels = bits === undefined ? dataIn(value, argument) : undefined
@@ -48,10 +57,11 @@ export function readMasks(
     const [count, height, width] = shape as [number, number, number]
     const given = checkMaskSize(height, width, argument, place)
     checkSameSize(given, size, SIZE, argument, place)
-    const at = { argument, place, pixels: height * width }
+    const pixelsOfMask = height * width
+    const at = { argument, place, pixels: isSingle ? undefined : pixelsOfMask }
     const data =
       bits === undefined
-        ? readPixels(pixels, shape, at, value, isLeft)
+        ? readPixels(pixels, shape, at, value, { coreChecks, counted: counted * pixelsOfMask })
         : readBits(bits, shape, { ...at, argument: `${argument}.bits` })
     return { data, count, height, width }
   } catch (error) {
@@ -87,10 +97,16 @@ function entryHint(value: unknown): string {
 }
 
 /** The masks of a list, an entry for each. All are read before memory is taken for any. */
-function readList(list: readonly unknown[], argument: string, place?: ErrorPlace, size?: ReadSize): ByteMasks {
+function readList(
+  list: readonly unknown[],
+  argument: string,
+  place: ErrorPlace | undefined,
+  size: ReadSize | undefined,
+  counted: number,
+): ByteMasks {
   const count = lengthOf(list, argument)
   const masks: ReadMask[] = []
-  for (let target = 0; target < count; target++) {
+  for (let target = 0; target < Math.min(count, counted); target++) {
     const [name, where] = [`${argument}[${target}]`, { ...place, target }]
     const mask = readSegmentation(list[target], name, where, size)
     checkSameSize(mask.size, masks[0]?.size, `mask 0`, `${name}.size`, where)

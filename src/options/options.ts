@@ -42,7 +42,7 @@ export interface HungarianLossOptions extends FamilyOptions {
    */
   readonly nonFinite?: 'throw' | 'worst' | undefined
   /**
-   * In how many threads images may be computed at once, where there is enough work; at least 1, and no more than
+   * How many threads a call may use at once, where there is enough work; at least 1, and no more than
    * {@link threadCount}. The results have the same bits with any number. Default: {@link threadCount}.
    */
   readonly threads?: number | undefined
@@ -63,7 +63,7 @@ export interface ResolvedOptions extends ResolvedFamilyOptions {
   readonly normalization: ResolvedNormalization
   /** What to do with NaN and infinities in the predictions. */
   readonly nonFinite: 'throw' | 'worst'
-  /** In how many threads images may be computed at once. */
+  /** How many threads a call may use at once. */
   readonly threads: number
   /** Whether the first batch is looked through. */
   readonly check: 'off' | 'warn'

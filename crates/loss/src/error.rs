@@ -46,6 +46,8 @@ pub enum Place {
     Query(QueryPlace),
     /// That which all queries of an image have; the query means nothing.
     Image(QueryPlace),
+    /// That which all images of a layer have; neither image nor query means anything.
+    Layer(QueryPlace),
     /// A target's.
     Target(TargetPlace),
     /// That of an image's targets together.
@@ -272,7 +274,9 @@ impl Error {
                     Place::Target(place) => {
                         format!("target {} has {value}; must be a number from 0 to 1e12", place.target)
                     }
-                    Place::Image(_) | Place::Targets { .. } => format!("{value}; must be a number from 0 to 1e12"),
+                    Place::Image(_) | Place::Layer(_) | Place::Targets { .. } => {
+                        format!("{value}; must be a number from 0 to 1e12")
+                    }
                 }
             }
             Self::NotFinite { place, component, value, .. } => {
@@ -328,13 +332,17 @@ impl Error {
                 format!("columns of image {image}")
             }
             Self::WeightValue { place, .. } => match place {
-                Place::Query(place) | Place::Image(place) => format!("query weights of part {}", place.part),
+                Place::Query(place) | Place::Image(place) | Place::Layer(place) => {
+                    format!("query weights of part {}", place.part)
+                }
                 Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => {
                     format!("weights of the targets of image {image}")
                 }
             },
             Self::NotFinite { place, field, .. } | Self::Value { place, field, .. } => match place {
-                Place::Query(place) | Place::Image(place) => format!("{field} of part {}", place.part),
+                Place::Query(place) | Place::Image(place) | Place::Layer(place) => {
+                    format!("{field} of part {}", place.part)
+                }
                 Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => {
                     format!("{field} of the targets of image {image}")
                 }
@@ -389,6 +397,7 @@ fn value_detail(place: &Place, component: &Component, value: impl fmt::Display, 
         Place::Image(place) => {
             format!("{value} at layer {}, image {}, {component}; {rule}", place.layer, place.image)
         }
+        Place::Layer(place) => format!("{value} at layer {}, {component}; {rule}", place.layer),
         Place::Target(place) => format!("target {} has {value} at {component}; {rule}", place.target),
         Place::Targets { .. } => format!("{value} at {component}; {rule}"),
     }

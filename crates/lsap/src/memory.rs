@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 /// Scratch memory that is kept from call to call, in bytes; what needed more is given back at once.
 pub const KEPT: usize = 64 << 20;
 
+/// Of threads that help with the job of another, for each kind of job.
+pub const KEPT_TO_HELP: usize = 16 << 20;
+
 /// What is there without asking.
 const GRANTED: u128 = 4 << 20;
 
@@ -19,8 +22,13 @@ const GRANTED: u128 = 4 << 20;
 /// # Errors
 /// [`Error::Memory`].
 pub fn require(argument: &'static str, bytes: u128) -> Result<()> {
-    // seen by nobody, the memory would not even be asked for in a release
-    let is_there = |bytes| black_box(&mut Vec::<u8>::new()).try_reserve_exact(bytes).is_ok();
+    let is_there = |bytes| {
+        let mut memory = Vec::<u8>::new();
+        let is_there = memory.try_reserve_exact(bytes).is_ok();
+        // seen by nobody, it would not even be asked for in a release
+        black_box(&mut memory);
+        is_there
+    };
     if bytes <= GRANTED || usize::try_from(bytes).is_ok_and(is_there) {
         return Ok(());
     }

@@ -73,11 +73,11 @@ pub struct Share {
 /// Who has jobs to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Caller {
-    /// A thread that does not wait, and is not counted as at work yet.
+    /// A thread in the foreground that is not counted as at work yet.
     New,
-    /// One that is.
+    /// One that is counted already.
     Counted,
-    /// Likewise, and it is in no hurry.
+    /// One in the background, which is counted, too.
     InBackground,
 }
 
@@ -162,7 +162,7 @@ impl Threads {
         self.each_of(caller, count, own, jobs, run);
     }
 
-    /// What each of `count` jobs may have that are at work at the same time in [`Threads::each`], of `most` threads in all.
+    /// For a job of an [`Threads::each`] in `count` threads: its part of `most` threads in all.
     #[must_use]
     pub fn share(&self, most: usize, count: usize, in_background: bool) -> Share {
         let caller = match count {
@@ -383,6 +383,45 @@ mod tests {
             uses.0 += 1;
             uses.0
         })
+    }
+
+    /// Whether two jobs of a share are at work at the same time, and how many threads are counted meanwhile.
+    fn meet(share: &Share) -> (bool, usize) {
+        let (threads, present) = (share.threads.clone(), AtomicUsize::new(0));
+        let mut jobs = [(false, 0); 2];
+        share.each(&mut (), &mut jobs, |(), (have_met, at_work)| {
+            present.fetch_add(1, Ordering::SeqCst);
+            let since = Instant::now();
+            while present.load(Ordering::SeqCst) < 2 && since.elapsed() < Duration::from_secs(2) {
+                thread::yield_now();
+            }
+            *have_met = since.elapsed() < Duration::from_secs(2);
+            *at_work = threads.as_ref().map_or(0, |threads| lock(&threads.0.state).at_work);
+        });
+        let [first, second] = jobs;
+        (first.0 && second.0, first.1.max(second.1))
+    }
+
+    #[test]
+    fn a_share_helps_with_jobs_within_a_job_and_counts_its_threads() {
+        let threads = Threads::new(NonZeroUsize::new(4).expect("some"));
+        let at_work = || lock(&threads.0.state).at_work;
+        assert_eq!(meet(&threads.share(2, 1, false)), (true, 2), "the caller is counted, too");
+        assert_eq!(at_work(), 0);
+        // one of two jobs, whose threads are counted already
+        lock(&threads.0.state).at_work = 2;
+        assert_eq!(meet(&threads.share(4, 2, false)), (true, 3));
+        assert_eq!(meet(&threads.share(4, 2, true)), (true, 3));
+        assert_eq!(at_work(), 2);
+        // nobody is free, nothing is left over, nobody shares
+        lock(&threads.0.state).at_work = 4;
+        let alone = [threads.share(4, 2, false), threads.share(3, 2, false), Share::ALONE];
+        for share in alone {
+            let mut jobs = [1, 2, 3];
+            share.each(&mut (), &mut jobs, |(), job| *job *= 2);
+            assert_eq!(jobs, [2, 4, 6]);
+        }
+        assert_eq!(at_work(), 4);
     }
 
     #[test]

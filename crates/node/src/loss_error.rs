@@ -74,11 +74,13 @@ pub fn argument(error: &Error, names: &Names) -> String {
         Error::Columns { image, .. } | Error::AbsentNoObject { image, .. } => format!("targets[{image}].columns"),
         Error::AbsentColumn { place, .. } => format!("targets[{}].columns", place.image),
         Error::WeightValue { place, .. } => match place {
-            Place::Query(place) | Place::Image(place) => format!("{}.queryWeights", part(place.part)),
+            Place::Query(place) | Place::Image(place) | Place::Layer(place) => {
+                format!("{}.queryWeights", part(place.part))
+            }
             Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => format!("targets[{image}].weights"),
         },
         Error::NotFinite { place, field, .. } | Error::Value { place, field, .. } => match place {
-            Place::Query(place) | Place::Image(place) => format!("{}.{field}", part(place.part)),
+            Place::Query(place) | Place::Image(place) | Place::Layer(place) => format!("{}.{field}", part(place.part)),
             Place::Target(TargetPlace { image, .. }) | Place::Targets { image } => format!("targets[{image}].{field}"),
         },
         Error::Matching { place, .. } | Error::FixedTwice { place, .. } | Error::Infeasible { place, .. } => {
@@ -138,6 +140,7 @@ pub fn set_place(object: &mut Object<'_>, error: &Error) -> napi::Result<()> {
         Error::NotFinite { place, .. } | Error::Value { place, .. } => match place {
             Place::Query(place) => set_query(object, place),
             Place::Image(place) => set_image(object, place),
+            Place::Layer(place) => set(object, "layer", place.layer),
             Place::Target(place) => set_target(object, place),
             Place::Targets { image } => set(object, "image", *image),
         },

@@ -8,12 +8,13 @@ use super::plan::{Layout, Slot};
 use super::setup::{Active, Setup};
 use crate::batch::{Columns, ImageView, Views};
 use crate::error::{QueryPlace, Result};
-use crate::field::FieldRows;
+use crate::field::{FieldRows, Owner};
 use crate::shape::not_finite;
 use crate::terms::class::Logits;
 use crate::terms::pair::At;
-use crate::terms::{LOGITS, queries_of};
+use crate::terms::{LOGITS, OWNERS, queries_of};
 
+/// What an image is made with, before it is known who helps.
 static ALONE: Share = Share::ALONE;
 
 /// What is read of an image.
@@ -121,7 +122,11 @@ pub(crate) fn inspect(
     let row = image.rows.row(field, query);
     let info = crate::terms::query_field(field);
     let place = image.place(query);
-    let place = if image.rows.is_own(field) { Place::Query(place) } else { Place::Image(place) };
+    let place = match OWNERS[field] {
+        Owner::Query => Place::Query(place),
+        Owner::Image => Place::Image(place),
+        Owner::Layer | Owner::Pair => Place::Layer(place),
+    };
     let axes = image.rows.axes(field);
     if let Some((at, bad)) = image.not_finite(field, query) {
         if setup.leaves_out && !info.is_given {

@@ -215,7 +215,7 @@ impl<'a> Inputs<'a> {
         for family in 0..FAMILIES.len() {
             let Built::Pair(terms) = setup.family(family) else { continue };
             for ((index, place), info) in targets_of(family).enumerate().zip(FAMILIES[family].targets) {
-                self.check_rasters(place, info)?;
+                self.check_rasters(place, info, |value| terms.check_plane(index, value))?;
                 let values = self.targets.field(place);
                 if values.is_empty() {
                     continue;
@@ -255,24 +255,25 @@ impl<'a> Inputs<'a> {
         Ok(())
     }
 
-    /// Checks that planes hold nothing but 0 and 1.
-    fn check_rasters(&self, place: usize, TargetField { field, form, .. }: &TargetField) -> Result<()> {
+    /// Checks that planes hold nothing but 0 and 1. `broken`: the rule that another value breaks.
+    fn check_rasters(
+        &self,
+        place: usize,
+        TargetField { field, form, .. }: &TargetField,
+        broken: impl Fn(u8) -> Option<&'static str>,
+    ) -> Result<()> {
         for (image, raster) in self.targets.rasters(place).iter().enumerate() {
             if raster.values.iter().fold(0, |most, &value| most.max(value)) <= 1 {
                 continue;
             }
-            let at = raster.values.iter().position(|&value| value > 1).unwrap_or_default();
-            let (length, value) = (raster.height * raster.width, f32::from(raster.values[at]));
+            let found = raster.values.iter().enumerate().find_map(|(at, &value)| Some((at, value, broken(value)?)));
+            let Some((at, value, rule)) = found else { continue };
+            let (length, value) = (raster.height * raster.width, f32::from(value));
             let place = match form {
                 Form::Plane => Place::Targets { image },
                 Form::Planes | Form::Row => Place::Target(TargetPlace { image, target: at / length }),
             };
             let component = field.component(length, [raster.height, raster.width, 0], at % length);
-            let rule = match (value, form) {
-                (255.0, _) => "it must be 0 or 1 (divide by 255)",
-                (_, Form::Plane) => "it must be 0 or 1",
-                _ => "it must be 0 or 1 (ids in one map? each object has a mask of its own: where the map is its id)",
-            };
             return Err(Error::Value { place, field: field.name, component, value, rule });
         }
         Ok(())

@@ -27,7 +27,8 @@ pub struct Stack {
     /// not have it, as at the end of a shorter list.
     pub widths: Vec<usize>,
     /// For each field whose rows have several axes without a size of their own, the sizes of all of them; nothing for the
-    /// others, as at the end of a shorter list. What is there for a field that the layers do not have counts for nothing.
+    /// others, as at the end of a shorter list. What is there for a field that the layers do not have counts for nothing, but
+    /// of fields of pairs, of which there may be none.
     pub axes: Vec<Vec<usize>>,
 }
 

@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// Work that makes up for waking a thread, in logits to read.
 const WORTH_A_THREAD: usize = 1 << 16;
 
+/// Work that makes up for starting one, as those in the background are that help within a job.
+const WORTH_A_NEW_THREAD: usize = 1 << 20;
+
 /// Runs jobs, in several threads where there is enough work; those that are left over may help with a job of theirs. `threads`:
 /// shared ones, and how many of them at most.
 ///
@@ -35,10 +38,12 @@ pub(crate) fn run(
     match threads {
         Some((threads, count)) => {
             let work: usize = jobs.iter().map(|job| job.work).sum();
-            let most = (work / WORTH_A_THREAD).min(*count).min(threads.count());
-            let count = most.min(jobs.len());
-            let share = if most > count { threads.share(most, count, interrupt.is_some()) } else { Share::ALONE };
-            threads.each(count, interrupt.is_some(), scratch, jobs, |scratch, job| run(scratch, job, &share));
+            let in_background = interrupt.is_some();
+            let most = threads.count().min(*count);
+            let count = (work / WORTH_A_THREAD).min(most).min(jobs.len());
+            let helped = most.min(work / if in_background { WORTH_A_NEW_THREAD } else { WORTH_A_THREAD });
+            let share = if helped > count { threads.share(helped, count, in_background) } else { Share::ALONE };
+            threads.each(count, in_background, scratch, jobs, |scratch, job| run(scratch, job, &share));
         }
         None => drop(jobs.iter_mut().all(|job| run(scratch, job, &Share::ALONE))),
     }

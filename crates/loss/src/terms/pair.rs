@@ -101,7 +101,7 @@ pub(crate) struct Pairs<'a> {
     pub queries: FieldRows<'a>,
     /// All targets.
     pub targets: FieldRows<'a>,
-    /// Query and target, in the order of the queries.
+    /// Query and target, in the order of the queries, of which each comes once where there are gradients.
     pub list: &'a [(usize, usize)],
     /// The number of each among the pairs of the image, of which some may be left out here; empty where none are.
     pub numbers: &'a [usize],
@@ -206,6 +206,11 @@ pub(crate) trait PairTerms: Debug + Send + Sync {
     /// Whether a target can be seen at all, as a box without any area cannot.
     fn is_visible(&self, _targets: FieldRows<'_>, _target: usize) -> bool {
         true
+    }
+
+    /// The rule that a value of a plane of the targets breaks. `index`: of the field.
+    fn check_plane(&self, _index: usize, value: u8) -> Option<&'static str> {
+        (value > 1).then_some("it must be 0 or 1")
     }
 
     /// Whether no row of a field of the targets breaks a rule.

@@ -3,7 +3,7 @@
 //! is no part of what is 0 outside a raster.
 
 use lsap::Share;
-use lsap::memory::{GiveBack, KEPT, held};
+use lsap::memory::{GiveBack, KEPT_TO_HELP, held};
 use simd::{F32, F64, LANES, Level, Simd, dispatch, load, load_half, prelude::*, store_f64};
 
 /// Factors whose products are added in `f32`, before the sum goes on in `f64`.
@@ -15,11 +15,11 @@ const PANEL: usize = 8 * LANES;
 /// Rows that are multiplied at a time.
 const ROWS: usize = 4;
 
-/// Columns, and features, that a thread takes at a time.
+/// Columns of a product, and features of a projection, that a thread takes at a time.
 const COLUMNS: usize = 16 * PANEL;
-const FEATURES: usize = 16;
+const FEATURES_AT_ONCE: usize = 16;
 
-/// Memory of a product, for about `left.columns · (left.rows + 128)` values.
+/// Memory of a product: of a panel of the right, and of all of the left. It grows with the columns of the left.
 #[derive(Debug, Default)]
 pub(super) struct Panel(Vec<f32>);
 
@@ -32,7 +32,7 @@ impl Panel {
 
 impl GiveBack for Panel {
     fn give_back(&mut self) {
-        if self.held() > KEPT {
+        if self.held() > KEPT_TO_HELP {
             *self = Self::default();
         }
     }
@@ -183,9 +183,9 @@ pub(super) fn project(level: Level, share: &Share, features: &[f32], gradients: 
     }
     let count = features.len() / width;
     debug_assert_eq!(out.len() * width, gradients.len() * count);
-    let mut jobs = in_columns(out, count, FEATURES);
+    let mut jobs = in_columns(out, count, FEATURES_AT_ONCE);
     share.each(&mut (), &mut jobs, |(), (first, out)| {
-        let features = features[*first * width..].chunks_exact(width).take(FEATURES);
+        let features = features[*first * width..].chunks_exact(width).take(FEATURES_AT_ONCE);
         dispatch!(level, simd => for (k, feature) in features.enumerate() {
             for (gradient, out) in gradients.chunks_exact(width).zip(&mut *out) {
                 out[k] = dot(simd, feature, gradient);

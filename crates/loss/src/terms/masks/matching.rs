@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use lsap::Share;
-use lsap::memory::{GiveBack, KEPT};
+use lsap::memory::{GiveBack, KEPT_TO_HELP};
 use simd::{Level, padded};
 
 use super::canvas::Size;
@@ -23,8 +23,8 @@ use crate::terms::pair::{CostInputs, PairTerms};
 
 /// Queries whose cost is computed at a time: so few that the logits of their planes stay in the cache, and of factors so many
 /// that their products take no longer for it.
-const PLANES: usize = GROUP;
-const PRODUCTS: usize = 4 * GROUP;
+const QUERIES_OF_PLANES: usize = GROUP;
+pub(super) const QUERIES_OF_PRODUCTS: usize = 4 * GROUP;
 
 /// Channels of features that are read at points at a time.
 const CHANNELS: usize = 16;
@@ -69,7 +69,7 @@ impl PartMemory {
 
 impl GiveBack for PartMemory {
     fn give_back(&mut self) {
-        if self.held() > KEPT {
+        if self.held() > KEPT_TO_HELP {
             *self = Self::default();
         }
     }
@@ -110,7 +110,11 @@ pub(super) fn add(
     let samples = Samples { labels: own_labels, kept };
     let logits = Logits::new(level, share, prediction, size.area(), taps, features);
     let (weights, form) = (CostWeights { bce, focal, dice }, Focal { alpha, gamma });
-    let (count, known) = (if matches!(prediction, Prediction::Planes(_)) { PLANES } else { PRODUCTS }, rows.len());
+    let known = rows.len();
+    let count = match prediction {
+        Prediction::Planes(_) => QUERIES_OF_PLANES,
+        Prediction::Factors { .. } => QUERIES_OF_PRODUCTS,
+    };
     costs.clear();
     costs.resize(known * queries.next_multiple_of(count), 0.0);
     let parts = (0..queries).step_by(count).map(|first| first..queries.min(first + count));

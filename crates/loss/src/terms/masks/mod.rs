@@ -149,6 +149,17 @@ impl PairTerms for MaskFamily {
         flags::broken(row, "hasMask must be 0 or 1")
     }
 
+    fn check_plane(&self, index: usize, value: u8) -> Option<&'static str> {
+        match value {
+            0 | 1 => None,
+            255 => Some("it must be 0 or 1 (divide by 255)"),
+            _ if index == targets::PLANES => {
+                Some("it must be 0 or 1 (ids in one map? each object has a mask of its own: where the map is its id)")
+            }
+            _ => Some("it must be 0 or 1"),
+        }
+    }
+
     fn knows(&self, targets: FieldRows<'_>, target: usize) -> bool {
         flags::is_set(targets, self.targets + HAS_MASK, target)
     }
@@ -184,14 +195,19 @@ impl PairTerms for MaskFamily {
         let given = (widths[COST_POINTS] / 2).max(self.sampling.cost_points(size));
         let samples = if self.sampling.cost_by_points { given as u128 } else { area };
         let counts = self.sampling.loss_points(size);
-        let draws = if self.sampling.loss_by_points { (counts.draws() + counts.points()) as u128 } else { canvas };
-        let cost = (channels + 2 * targets) * 4 * samples + 4 * targets * (queries + PARTS);
+        let by_points = self.sampling.loss_by_points;
+        let (draws, canvas) = if by_points { ((counts.draws() + counts.points()) as u128, 0) } else { (0, canvas) };
+        let parts = matching::QUERIES_OF_PRODUCTS as u128;
+        let cost = (channels + 2 * targets) * 4 * samples + 4 * targets * (queries + parts) + 64 * samples;
         // of factors, the plane and the gradients of each pair, of which a query has one at a time
         let factors = if channels > 0 { queries * (4 * area + 12 * channels) } else { queries.min(targets) * area * 4 };
         // the logits of some queries; the panels of products, either way
-        let panels = 8 * (channels + queries) * (2 * PARTS + channels.min(queries)) * u128::from(channels > 0);
+        let panels = 8 * (channels + queries) * (2 * parts + channels.min(queries)) * u128::from(channels > 0);
+        // labels and sums of the kernel of the cost
+        let blocks = 2 * targets * 1288 + 4096;
         let sides = (height + width + size[0] + size[1]) as u128;
-        let helper = 8 * PARTS.min(queries) * samples + panels + 64 * (area + draws + samples + canvas + sides);
+        let of_pair = 16 * area + 128 * draws + 16 * canvas + 64 * sides;
+        let helper = 8 * parts.min(queries) * samples + panels + blocks + of_pair;
         Needs { own: 2 * cost + factors + helper, helper }
     }
 
@@ -199,9 +215,6 @@ impl PairTerms for MaskFamily {
         None
     }
 }
-
-/// No fewer than the queries whose cost a thread computes at a time.
-const PARTS: u128 = 64;
 
 /// The places of the fields of queries within the family.
 const MASKS: usize = 0;

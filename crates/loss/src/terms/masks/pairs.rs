@@ -1,7 +1,7 @@
 //! The terms of the pairs of an image, and their gradients by the logits or by the factors of them.
 
 use lsap::Share;
-use lsap::memory::{GiveBack, KEPT};
+use lsap::memory::{GiveBack, KEPT_TO_HELP};
 use simd::Level;
 
 use super::canvas::{Resize, Size};
@@ -66,7 +66,7 @@ impl PairMemory {
 
 impl GiveBack for PairMemory {
     fn give_back(&mut self) {
-        if self.held() > KEPT {
+        if self.held() > KEPT_TO_HELP {
             *self = Self::default();
         }
     }
@@ -144,8 +144,8 @@ pub(super) fn add(
                 gradients.as_deref_mut().map(|gradients| gradients[MASKS].chunks_exact_mut(area).enumerate());
             let of_pair = |pair: (usize, usize, usize)| {
                 let query = pair.1;
-                let row = rows.as_mut().and_then(|rows| rows.find(|&(row, _)| row == query));
-                job(pair, Some(&all[query * area..][..area]), row.map_or(&mut [][..], |(_, row)| row))
+                let row = rows.as_mut().map(|rows| rows.find(|&(row, _)| row == query).expect("a query comes once").1);
+                job(pair, Some(&all[query * area..][..area]), row.unwrap_or_default())
             };
             known().map(of_pair).collect()
         }

@@ -10,7 +10,7 @@ use crate::field::FieldRows;
 use crate::raster::{ImageRasters, Raster};
 
 /// The places of the fields of targets within the family.
-const PLANES: usize = 0;
+pub(super) const PLANES: usize = 0;
 pub(super) const HAS_MASK: usize = 1;
 const VOID: usize = 2;
 
