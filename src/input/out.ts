@@ -86,8 +86,8 @@ function checkArray(array: unknown, { length }: Float32Array, layer: string, key
   const got = lengthOfTyped(view)
   const { buffer, byteOffset } = bytesOf(view)
   if (got < length) {
-    const coreChecks = byteOffset + 4 * length <= buffer.byteLength
-    const hint = coreChecks ? " (a view that a smaller batch left? keep the first batch's arrays)" : ''
+    const isLeft = byteOffset + 4 * length <= buffer.byteLength
+    const hint = isLeft ? " (a view that a smaller batch left? keep the first batch's arrays)" : ''
     fail('SHAPE', name, `expected ${length} values or more, got ${got}${hint}`)
   }
   return new Float32Array(buffer, byteOffset, length)
