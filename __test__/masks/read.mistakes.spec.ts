@@ -1,7 +1,6 @@
 /** What people get wrong with masks: each mistake is refused, and its message says what is likely meant. */
 import { describe, expect, test } from 'vitest'
 import { decodeMasks, encodeMask, HungarianLoss, inspectBatch, padTargets } from '../../src/index.ts'
-import type { Target } from '../../src/index.ts'
 import { errorOf, untyped } from '../support/helpers.ts'
 
 const [Q, K, H, W] = [3, 2, 4, 6] as const
@@ -99,7 +98,7 @@ describe('padding', () => {
     ['run lengths', [{ counts: [0, H * W], size: [H, W] }, 'nothing']],
   ]
   test.each(forms)('%s after the valid targets may be anything', (_, masks) => {
-    const padded = untyped<Target>({ labels: [0, 9], masks, valid: 1 })
+    const padded = untyped({ labels: [0, 9], masks, valid: 1 })
     const plain = { labels: [0], masks: { data: Uint8Array.from(own), shape: [1, H, W] } }
     expect(criterion.compute(outputs, [padded])).toStrictEqual(criterion.compute(outputs, [plain]))
     expect(inspectBatch(outputs, [padded], criterion)).toStrictEqual(inspectBatch(outputs, [plain], criterion))
@@ -107,7 +106,7 @@ describe('padding', () => {
   })
 
   test('a wrong pixel before is refused in every way, and one of void is no target’s', () => {
-    const wrong = untyped<Target>({ labels: [0, 0], masks: { data: Uint8Array.from([...rest, ...own]), shape: [2, H, W] }, valid: 1 })
+    const wrong = untyped({ labels: [0, 0], masks: { data: Uint8Array.from([...rest, ...own]), shape: [2, H, W] }, valid: 1 })
     expect(errorOf(() => criterion.compute(outputs, [wrong]))).toMatchObject({ code: 'RANGE', image: 0, target: 0 })
     expect(errorOf(() => padTargets([wrong]))).toMatchObject({ code: 'RANGE', image: 0, target: 0 })
     for (const data of [new Uint8Array(H * W).fill(2), rest]) {
