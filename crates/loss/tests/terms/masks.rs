@@ -274,7 +274,7 @@ fn points_are_given_and_refused_where_they_are_not_finite_whatever_is_left_out()
         ("maskCostPoints", "maskCostPoints of part 0: NaN at layer 0, image 0, point 1, coordinate 1; must be finite"),
         (
             "maskLossPoints",
-            "maskLossPoints of part 0: NaN at layer 0, image 0, pair 0, point 1, coordinate 1; must be finite",
+            "maskLossPoints of part 0: NaN at layer 0, pair 0, point 1, coordinate 1; must be finite",
         ),
     ] {
         let mut case = case.clone();
@@ -367,7 +367,7 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(error(&case).to_string(), message);
     let mut case = at_centres(sketch(settings()).case(), [2, 2]);
     case.tensors.last_mut().expect("points of pairs")[5] = 1.5;
-    let message = "maskLossPoints of part 0: 1.5 at layer 0, image 0, pair 0, point 2, coordinate 1; it must be from 0 to 1, a part of \
+    let message = "maskLossPoints of part 0: 1.5 at layer 0, pair 0, point 2, coordinate 1; it must be from 0 to 1, a part of \
                    the width or the height";
     assert_eq!(error(&case).to_string(), message);
     // the last layer must have masks, others need not
