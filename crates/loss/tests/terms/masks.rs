@@ -272,10 +272,7 @@ fn points_are_given_and_refused_where_they_are_not_finite_whatever_is_left_out()
     assert!(case.run().is_ok());
     for (name, message) in [
         ("maskCostPoints", "maskCostPoints of part 0: NaN at layer 0, image 0, point 1, coordinate 1; must be finite"),
-        (
-            "maskLossPoints",
-            "maskLossPoints of part 0: NaN at layer 0, pair 0, point 1, coordinate 1; must be finite",
-        ),
+        ("maskLossPoints", "maskLossPoints of part 0: NaN at layer 0, pair 0, point 1, coordinate 1; must be finite"),
     ] {
         let mut case = case.clone();
         let tensor = case.tensor(0, name);

@@ -6,7 +6,7 @@
 //! target with a greater t (Cai et al. 2023, "Align-DETR", section 3.3). It passes no gradient.
 
 use simd::math::{exp, logistic};
-use simd::{F32, LANES, Level, Simd, dispatch, load, store};
+use simd::{F32, LANES, Level, Simd, dispatch, load, prelude::*, store};
 
 use super::{Cell, exp_and_rest, log};
 
@@ -120,11 +120,13 @@ fn powers<S: Simd>(simd: S, [a, b]: [f32; 2], logits: &[f32], cells: &[Cell], ou
             (x[lane], quality[lane]) = (logits[cell.at], cell.quality as f32);
         }
         let l = logistic(simd, [load(simd, &x, 0)]);
-        let (t, rest) = if [a, b] == [1.0, 0.0] {
-            (l.p[0], l.q[0]) // p itself, so that |t - p| is 0
-        } else {
-            exp_and_rest(simd, log(simd, load(simd, &quality, 0)) * b - l.nll_p[0] * a)
-        };
+        let q = load(simd, &quality, 0);
+        let (mut t, mut rest) = exp_and_rest(simd, log(simd, q) * b - l.nll_p[0] * a);
+        if a == 1.0 {
+            // p itself where nothing else counts, so that |t - p| is 0
+            let is_alone = if b == 0.0 { q.simd_eq(q) } else { q.simd_eq(1.0) };
+            (t, rest) = (is_alone.select(l.p[0], t), is_alone.select(l.q[0], rest));
+        }
         store(t, &mut x, 0);
         store(rest, &mut quality, 0);
         out.extend((0..cells.len()).map(|lane| {

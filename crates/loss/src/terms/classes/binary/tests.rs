@@ -227,6 +227,24 @@ fn at_p_equal_to_t_and_at_extreme_logits_all_is_finite_and_the_modulator_passes_
 }
 
 #[test]
+fn t_is_p_itself_where_nothing_else_counts() {
+    // of a modulator |t - p|^γ of a small γ a last digit would be a third
+    let logits = [-9.5, -2.25, -0.1, 0.3, 1.7, 6.125, 1e-20, 0.7];
+    for quality_power in [0.0, 1.0, 2.0, 0.3] {
+        let soft = SoftRule { probability_power: 1.0, quality_power, floor: 0.0, maximum: Maximum::None };
+        let rule = General::new(quality_focal(0.06, soft), None, None);
+        let cells: Vec<Cell> = (0..logits.len()).map(|at| Cell::plain(at, 1.0)).collect();
+        for level in Level::available() {
+            let (loss, gradient) = run_general(level, &rule, &logits, 1, &cells);
+            assert!(
+                loss.abs() < 1e-6 && gradient.iter().all(|slope| slope.abs() < 1e-6),
+                "{quality_power}: {loss}, {gradient:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_greatest_of_an_image_divides_or_raises_and_t_keeps_the_digits_of_both_sides() {
     let cells = [0.5, 0.25, 0.0].map(|quality| Cell::plain(0, quality));
     let mut soft = Vec::new();
