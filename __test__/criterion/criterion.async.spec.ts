@@ -185,10 +185,10 @@ describe('computeAsync: off the event loop', () => {
     })
 
     test('holds the event loop up for less than half as long as copying a large batch', async () => {
-      const shape = { images: 16, queries: 900, classes: CLASSES }
+      const shape = { images: 32, queries: 900, classes: CLASSES }
       const [source, targets] = [
         randomLayer(9, shape),
-        randomTargets(9, { classes: CLASSES, targets: Array(16).fill(5) }),
+        randomTargets(9, { classes: CLASSES, targets: Array(32).fill(5) }),
       ]
       // the least of several, for other processes hold it up, too
       const heldUp = { copying: Infinity, taking: Infinity }
