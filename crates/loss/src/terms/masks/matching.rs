@@ -181,10 +181,8 @@ impl<'a> Logits<'a> {
             }
             (Prediction::Factors { features, queries, channels, bias }, Some(taps)) => {
                 sampled.resize(channels * taps.len(), 0.0);
-                let planes = features.chunks_exact(CHANNELS * area);
-                let rest = planes.remainder();
-                let parts = planes.chain(Some(rest).filter(|rest| !rest.is_empty()));
-                let mut jobs: Vec<_> = parts.zip(sampled.chunks_mut(CHANNELS * taps.len())).collect();
+                let parts = features.chunks(CHANNELS * area).zip(sampled.chunks_mut(CHANNELS * taps.len()));
+                let mut jobs: Vec<_> = parts.collect();
                 share.each(&mut (), &mut jobs, |(), (planes, out)| gather(level, taps, planes, area, out));
                 Self::Products { features: sampled, queries, channels, bias }
             }
