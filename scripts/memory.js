@@ -112,7 +112,7 @@ function valgrind(isAsked) {
     const message = 'valgrind was left out, since it was not found: install it by the package manager of the system.'
     return isAsked ? fail(message) : console.log(message)
   }
-  const memcheck = 'valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite'
+  const memcheck = `valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --suppressions=${join(ROOT, 'scripts', 'memory', 'valgrind.supp')}`
   const target = hostTarget()
   const key = `CARGO_TARGET_${target.toUpperCase().replaceAll('-', '_')}_RUNNER`
   const env = { ...process.env, [key]: memcheck, PROPTEST_CASES: '4', HUNGARIAN_LOSS_FUZZ_CASES: '20' }

@@ -348,6 +348,16 @@ describe('packTargets: is refused:', () => {
       },
     ],
     [
+      'columns of an image without targets, for which there is no room',
+      [{ labels: [], columns: [1, 1, 1, 1, 1] }],
+      [null, 4],
+      {
+        code: 'SHAPE',
+        image: 0,
+        message: 'targets[0].labels: an image may not say this much, since [4] has 4 numbers, and they take 6',
+      },
+    ],
+    [
       'a label below 0',
       [one, { ...one, labels: [-1] }],
       SHAPE,

@@ -94,6 +94,14 @@ describe('inspectBatch: of points', () => {
     expect(found(rows, { visibility: alike, ignore: [1, 0] })).not.toHaveProperty('degenerate-points')
   })
 
+  test('areas of 0, by which nothing is alike', () => {
+    expect(found(RIGHT, { pointAreas: [0.1, 0] })).toMatchObject({
+      'no-area': { severity: 'warning', argument: 'targets[0].pointAreas', count: 1, total: 2, place: { target: 1 } },
+    })
+    expect(found(RIGHT, { pointAreas: [0.1, 0.2] })).toEqual({})
+    expect(found(RIGHT, { pointAreas: [0, 0.2], ignore: [1, 0] })).not.toHaveProperty('no-area')
+  })
+
   test('targets without a known point: a note of some, a warning of all', () => {
     expect(
       found(RIGHT, {

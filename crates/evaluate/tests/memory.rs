@@ -30,13 +30,13 @@ fn enough(count: u32, images: u32, classes: usize) -> usize {
         order: &order,
     };
     let mut out = evaluation.outputs();
-    for megabytes in 1..128 {
+    for quarters in 0..512 {
         let mut scratch = Scratch::default();
         let run = || evaluation.run(&inputs, out.as_outputs(), None, &mut scratch);
-        match limited(megabytes << 20, run) {
+        match limited(quarters << 18, run) {
             Ok(()) => {
                 assert!(out.average_precision[0] > 0.99, "{}", out.average_precision[0]);
-                return megabytes;
+                return quarters / 4;
             }
             Err(error) => assert!(matches!(error, Error::Memory { .. }), "{error}"),
         }

@@ -184,3 +184,19 @@ fn memory_that_the_system_refuses_is_an_error() {
     assert!(matches!(error, Error::Memory { part: None, bytes: 36_000_000.. }), "{error}");
     assert!(case.run().is_ok());
 }
+
+#[test]
+fn a_little_memory_that_the_system_refuses_is_an_error() {
+    let settings = settings("softmax", 91, "throw", false).weighted(&BOXES);
+    let case = Large::new(settings, &["boxes"], Part::plain(0..1, 0..600), 1, 600).case();
+    let is_refused = |quarters: usize| match limited(quarters << 18, || case.run()) {
+        Ok(_) => false,
+        Err(error) => {
+            assert!(matches!(error, Error::Memory { .. }), "{error}");
+            true
+        }
+    };
+    // what a case makes of itself is taken without asking
+    let refused = (8..64).filter(|&quarters| is_refused(quarters)).count();
+    assert!((1..56).contains(&refused), "{refused}");
+}

@@ -43,15 +43,18 @@ pub(crate) struct Doubt {
     count: f64,
     costs: f64,
     duals: f64,
-    smallest: f64,
-    largest: f64,
+    /// The smallest cost that is not 0, as its bits less 1, and the largest dual as its bits: those of numbers from 0 on are
+    /// ordered as these are, and compared sooner. Less 1, those of 0 are the largest.
+    smallest: u64,
+    largest: u64,
 }
 
 impl Doubt {
     /// `limit`: what it costs to leave a row without a column, 0 where there is no limit. `shift`: how far from 0
     /// duals have been that came back since.
     pub fn new(limit: f64, shift: f64) -> Self {
-        Self { limit: limit.abs(), shift, count: 0.0, costs: 0.0, duals: 0.0, smallest: f64::INFINITY, largest: shift }
+        let (smallest, largest) = (f64::INFINITY.to_bits() - 1, shift.to_bits());
+        Self { limit: limit.abs(), shift, count: 0.0, costs: 0.0, duals: 0.0, smallest, largest }
     }
 
     #[inline(always)]
@@ -60,15 +63,22 @@ impl Doubt {
         self.count += 1.0;
         self.costs += cost + self.limit;
         self.duals += row + column;
-        self.largest = self.largest.max(row.max(column));
-        self.smallest = self.smallest.min(if cost > 0.0 { cost } else { f64::INFINITY });
+        self.largest = self.largest.max(row.to_bits()).max(column.to_bits());
+        self.smallest = self.smallest.min(cost.to_bits().wrapping_sub(1));
+    }
+
+    /// The largest dual, and the smallest cost that is not 0.
+    #[inline(always)]
+    fn extremes(&self) -> (f64, f64) {
+        (f64::from_bits(self.largest), f64::from_bits(self.smallest + 1))
     }
 
     /// What there is to say of all. `pairs`: the same as noted.
     #[inline(always)]
     pub fn verdict(&self, pairs: impl Iterator<Item = Pair> + Clone) -> Verdict {
         let is_open = self.duals > SUMS * self.costs || self.has_come_back();
-        if is_open || self.largest > DIGITS * self.smallest { self.look_again(is_open, pairs) } else { Verdict::Sound }
+        let (largest, smallest) = self.extremes();
+        if is_open || largest > DIGITS * smallest { self.look_again(is_open, pairs) } else { Verdict::Sound }
     }
 
     /// Whether duals have been so far from 0 that what they are now may be far off.
@@ -79,8 +89,9 @@ impl Doubt {
 
     #[cold]
     fn look_again(&self, is_open: bool, pairs: impl Iterator<Item = Pair> + Clone) -> Verdict {
-        let is_between = |cost: f64| DIGITS * cost >= self.largest && NEAR * cost < self.largest;
-        let is_lost = self.largest > DIGITS * self.smallest && !pairs.clone().any(|pair| is_between(pair.cost.abs()));
+        let (largest, smallest) = self.extremes();
+        let is_between = |cost: f64| DIGITS * cost >= largest && NEAR * cost < largest;
+        let is_lost = largest > DIGITS * smallest && !pairs.clone().any(|pair| is_between(pair.cost.abs()));
         if is_lost && !self.are_short(pairs.clone()) {
             Verdict::Lost
         } else if is_open && (self.has_come_back() || !self.are_short(pairs)) {
@@ -94,7 +105,7 @@ impl Doubt {
     /// Whether costs and duals are multiples of a unit of which the largest dual has no more than fit with room to spare.
     fn are_short(&self, mut pairs: impl Iterator<Item = Pair>) -> bool {
         // adding this rounds to multiples of 2^-40 of the largest
-        let coarse = self.largest * 2f64.powi(12);
+        let coarse = self.extremes().0 * 2f64.powi(12);
         let is_short = |value: f64| (value + coarse) - coarse == value;
         is_short(self.limit)
             && pairs.all(|Pair { cost, row, column }| {

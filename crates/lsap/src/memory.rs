@@ -15,7 +15,7 @@ pub const KEPT: usize = 64 << 20;
 pub const KEPT_TO_HELP: usize = 16 << 20;
 
 /// What is there without asking.
-const GRANTED: u128 = 4 << 20;
+const GRANTED: u128 = 256 << 10;
 
 /// Refuses a call that needs so many bytes where the system would refuse them. `argument`: what they are needed for.
 ///

@@ -17,9 +17,10 @@ use support::Numbers;
 /// megabytes that were enough.
 #[track_caller]
 fn assert_refusals_are_errors(what: &str, mut call: impl FnMut() -> Result<()>) -> usize {
-    for megabytes in (2..256).step_by(3) {
-        match limited(megabytes << 20, &mut call) {
-            Ok(()) => return megabytes,
+    let few = (0..16).map(|quarters| quarters << 18);
+    for bytes in few.chain((4..256).step_by(3).map(|megabytes| megabytes << 20)) {
+        match limited(bytes, &mut call) {
+            Ok(()) => return bytes >> 20,
             Err(error) => assert!(matches!(error, Error::Memory { .. }), "{what}: {error}"),
         }
     }
@@ -167,6 +168,22 @@ fn memory_refused_to_what_looks_after_lost_digits_is_an_error() {
 }
 
 #[test]
+fn a_little_memory_that_is_refused_is_an_error() {
+    for [rows, columns] in [[400, 400], [1000, 1000], [1, 60_000], [60_000, 1], [700, 900], [900, 700]] {
+        for kind in 0..3 {
+            let costs = costs(kind, rows, columns);
+            let matrix = CostMatrix::new(&costs, rows, columns).unwrap();
+            for options in all_options() {
+                let what = format!("{rows} × {columns}, costs {kind}, {options:?}");
+                assert_refusals_are_errors(&what, || {
+                    AssignmentSolver::default().solve(Level::detect(), &matrix, options).map(|_| ())
+                });
+            }
+        }
+    }
+}
+
+#[test]
 fn memory_refused_to_what_takes_padding_off_is_an_error() {
     let (side, real) = (1200, 300);
     let mut numbers = Numbers(5);
@@ -214,7 +231,7 @@ fn what_no_machine_has_is_refused_before_anything_is_done() {
     let matrix = SparseMatrix::<f64>::from_cells([huge, huge], &[], &[], &[]).unwrap();
     let (taken, refused) = taken(|| SparseSolver::default().solve(&matrix, none).map(|_| ()).unwrap_err());
     assert!(matches!(refused, Error::Memory { argument: "cost", .. }), "{refused}");
-    assert!(taken < GRANTED);
+    assert!(taken < GRANTED, "{taken}");
 }
 
 #[test]

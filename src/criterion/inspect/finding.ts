@@ -20,6 +20,7 @@ import type { ErrorPlace } from '../../common/errors.ts'
  * - `point-outside-range`: normalised target points leave [0, 1] by a little.
  * - `degenerate-box`: target boxes without area.
  * - `degenerate-points`: targets of which all known points are the same one.
+ * - `no-area`: targets with points whose `pointAreas` are 0.
  * - `no-known-point`: targets without a known point: a warning where all are so, else a note.
  * - `unlabelled-points`: target points exactly at the origin, beside others, in a batch without `visibility`.
  * - `untrained-field`: predictions of a field, such as points, whose terms have no weight: a warning, or a note where they help to
@@ -60,6 +61,7 @@ export type FindingCode =
   | 'point-outside-range'
   | 'degenerate-box'
   | 'degenerate-points'
+  | 'no-area'
   | 'no-known-point'
   | 'unlabelled-points'
   | 'untrained-field'

@@ -1,4 +1,4 @@
-/** What is suspicious of the points of targets: pixels, coordinates that stand for unknown points, points that say nothing. */
+/** What is suspicious of the points of targets: pixels, coordinates that stand for unknown points, points and areas that say nothing. */
 import type { PackedTargets } from '../../input/packing.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { atTarget, rowOf, targetValues } from './entries.ts'
@@ -18,7 +18,7 @@ interface TargetPoints {
   readonly known: ReadonlyArray<readonly number[]>
 }
 
-/** Points that are not finite or lie outside [0, 1], that are all the same, unknown, or where COCO has unlabelled ones. */
+/** Points that are not finite or lie outside [0, 1], that are all the same, unknown, or where COCO has unlabelled ones; and areas of 0. */
 export function inspectPoints(
   entries: readonly TargetEntry[],
   targets: PackedTargets,
@@ -27,7 +27,7 @@ export function inspectPoints(
   const given = entries.map((entry) => pointsOf(entry, targets, pointFormat.length))
   if (given.every(({ row }) => row.length === 0)) return []
   const [nonFinite, pixels, outside] = [new Tally(), new Tally(), new Tally()]
-  const [same, unknown, unlabelled] = [new Tally(), new Tally(), new Tally()]
+  const [same, unknown, unlabelled, flat] = [new Tally(), new Tally(), new Tally(), new Tally()]
   const hasVisibility = targetValues(targets, 'visibility').length > 0
   for (const { entry, row, known } of given) {
     const describe = () => atTarget(entry, 'points', row)
@@ -39,6 +39,8 @@ export function inspectPoints(
     if (entry.isIgnored) continue
     same.add(known.length > 1 && new Set(known.map((point) => point.join())).size === 1, describe)
     unknown.add(known.length === 0, () => atTarget(entry, 'visibility', rowOf(targets, 'visibility', entry)))
+    const area = rowOf(targets, 'pointAreas', entry)
+    flat.add(known.length > 0 && area[0] === 0, () => atTarget(entry, 'pointAreas', area))
     const origins = known.filter((point) => point.every((value) => value === 0)).length
     unlabelled.add(!hasVisibility && origins > 0 && origins < known.length, describe)
   }
@@ -68,6 +70,11 @@ export function inspectPoints(
       'no-known-point',
       unknown.count === unknown.total ? 'warning' : 'note',
       'Targets without a known point have no term of points, in neither loss nor cost: class and other fields alone decide which query they get.',
+    ),
+    ...flat.finding(
+      'no-area',
+      'warning',
+      'Target points have an area of 0, beside which no distance is small: by their similarity none but the very points are alike. Give the area that the target covers, or leave pointAreas out.',
     ),
     ...unlabelled.finding(
       'unlabelled-points',

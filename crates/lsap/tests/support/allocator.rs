@@ -6,7 +6,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 /// Bytes that are granted without asking.
-pub const GRANTED: usize = 4 << 20;
+pub const GRANTED: usize = 256 << 10;
+
+/// No bytes are so many but those that are asked for.
+const ASKED: usize = 4 << 20;
 
 /// What is not worth a question.
 const SMALL: u128 = 1 << 16;
@@ -15,29 +18,44 @@ thread_local! {
     /// Bytes that this thread has, and the most that it has had.
     static HELD: Cell<isize> = const { Cell::new(0) };
     static MOST: Cell<isize> = const { Cell::new(0) };
+    /// Bytes that have just been taken, and may be given back at once.
+    static ASKED_FOR: Cell<usize> = const { Cell::new(0) };
     /// How many it may have.
     static LIMIT: Cell<isize> = const { Cell::new(isize::MAX) };
 }
 
 struct Counting;
 
-/// Whether a piece of memory is that which is asked for and given back at once: no other bytes are so many.
-fn is_asked_for(layout: Layout, size: usize) -> bool {
+/// Whether a piece of memory may be one that is only asked for, and given back at once.
+fn may_be_asked_for(layout: Layout, size: usize) -> bool {
     layout.align() == 1 && size > GRANTED
 }
 
-fn count(layout: Layout, size: usize, times: isize) {
-    if is_asked_for(layout, size) {
-        return;
-    }
-    let held = HELD.get() + size as isize * times;
+fn add(bytes: isize) {
+    let held = HELD.get() + bytes;
     HELD.set(held);
     MOST.set(MOST.get().max(held));
 }
 
+/// Counts what is taken; what may be only asked for, once something else happens before it is given back.
+fn take(layout: Layout, size: usize) {
+    add(ASKED_FOR.take() as isize);
+    if may_be_asked_for(layout, size) { ASKED_FOR.set(size) } else { add(size as isize) }
+}
+
+/// Counts what is given back.
+fn give_back(layout: Layout) {
+    let asked_for = ASKED_FOR.take();
+    if asked_for > 0 && layout.align() == 1 && layout.size() == asked_for {
+        return;
+    }
+    add(asked_for as isize);
+    add(-(layout.size() as isize));
+}
+
 /// Whether there is no room for so many bytes more. What is granted without asking lies beyond the limit.
 fn is_refused(layout: Layout, size: usize) -> bool {
-    let granted = if is_asked_for(layout, size) { 0 } else { GRANTED };
+    let granted = if may_be_asked_for(layout, size) && size > ASKED { 0 } else { GRANTED };
     HELD.get() + size as isize > LIMIT.get().saturating_add(granted as isize)
 }
 
@@ -47,13 +65,16 @@ unsafe impl GlobalAlloc for Counting {
         if is_refused(layout, layout.size()) {
             return std::ptr::null_mut();
         }
-        count(layout, layout.size(), 1);
         // SAFETY: as this function's.
-        unsafe { System.alloc(layout) }
+        let place = unsafe { System.alloc(layout) };
+        if !place.is_null() {
+            take(layout, layout.size());
+        }
+        place
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        count(layout, layout.size(), -1);
+        give_back(layout);
         // SAFETY: as this function's.
         unsafe { System.dealloc(place, layout) }
     }
@@ -62,11 +83,14 @@ unsafe impl GlobalAlloc for Counting {
         if is_refused(layout, size) {
             return std::ptr::null_mut();
         }
-        // both exist for a moment
-        count(layout, size, 1);
-        count(layout, layout.size(), -1);
         // SAFETY: as this function's.
-        unsafe { System.realloc(place, layout, size) }
+        let place = unsafe { System.realloc(place, layout, size) };
+        if !place.is_null() {
+            // both have existed for a moment
+            take(layout, size);
+            give_back(layout);
+        }
+        place
     }
 }
 
@@ -80,6 +104,7 @@ pub fn held() -> isize {
 
 /// The most bytes that a call adds to those that are there.
 pub fn taken<T>(call: impl FnOnce() -> T) -> (usize, T) {
+    add(ASKED_FOR.take() as isize);
     let before = HELD.get();
     MOST.set(before);
     let result = call();
