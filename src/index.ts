@@ -50,7 +50,7 @@ export type {
 export type { CocoGroundTruth } from './data/coco-ground-truth.ts'
 export { toCocoResults } from './data/coco-results.ts'
 export type { CocoResult, CocoResultOptions, DetectionsLike } from './data/coco-results.ts'
-export type { CocoKeypointTarget, CocoMaskTarget, CocoTarget, DroppedAnnotation } from './data/coco-target.ts'
+export type { CocoKeypointTarget, CocoMaskTarget, CocoTarget, DroppedAnnotation, NoMasks } from './data/coco-target.ts'
 export { cocoTargets } from './data/coco-targets.ts'
 export type { CocoOptions, CocoTargets } from './data/coco-targets.ts'
 export { convertBoxes } from './data/convert-boxes.ts'

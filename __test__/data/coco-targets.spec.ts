@@ -170,9 +170,9 @@ describe('cocoTargets:', () => {
     expect(nine.hasMask).toEqual(Uint8Array.of(1, 0))
     expect(two.masks).toEqual([{ counts: [1, 19_999], size: [200, 100] }])
     expect(two.hasMask).toEqual(Uint8Array.of(1))
-    expect([five.masks, five.hasMask]).toEqual([[], new Uint8Array(0)])
+    expect([five.masks, five.hasMask]).toEqual([{ data: [], shape: [0, 50, 50] }, new Uint8Array(0)])
     expect(decodeMasks(nine.masks).data.subarray(0, 480 * 640)).toEqual(maskFromPolygons(polygons, [480, 640]))
-    expect(decodeMasks(five.masks, [50, 50]).shape).toEqual([0, 50, 50])
+    expect(decodeMasks(five.masks).shape).toEqual([0, 50, 50])
     const person = cocoTargets(given, { masks: true, categoryIds: [18] }).targets[0]
     expect(person).toMatchObject({ masks: [{ polygons }] })
     expect(person).not.toHaveProperty('hasMask')

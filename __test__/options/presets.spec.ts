@@ -205,7 +205,7 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
   const normalization = byPairs ? 'num-pairs' : name === 'owlViT' ? 'per-image' : 'num-boxes'
   const l1Format = name === 'owlViT' ? 'xyxy' : 'cxcywh'
   const imageGate = name === 'sam3'
-  const clampSizes = ['deimV2', 'rfDetr', 'rfDetrSeg', 'ecSeg'].includes(name)
+  const clampSizes = ['lwDetr', 'dFine', 'deim', 'deimV2', 'rfDetr', 'rfDetrSeg', 'ecSeg'].includes(name)
   const boxEpsilonForm = ['rfDetr', 'rfDetrSeg'].includes(name) ? 'clamp' : 'add'
   const unknownBoxCost = name === 'maskDino' ? 'mean' : 'zero'
   const ofBoxes = { unknownBoxCost, clampSizes, l1Format, boxEpsilon, boxEpsilonForm, boxMatching }

@@ -42,6 +42,14 @@ describe('clampSizes: sides below 0', () => {
     expect(bitsOf(found!.gradients!.logits)).toBe(bitsOf(expected!.gradients!.logits))
   })
 
+  // D-FINE 4a1f73a8 src/zoo/dfine/box_ops.py, DEIM 09d35d53 engine/deim/box_ops.py, LW-DETR d5e6e6c4 util/box_ops.py
+  test('are what the published code of some criteria clamps', () => {
+    for (const name of ['lwDetr', 'dFine', 'deim', 'deimV2', 'rfDetr'] as const) {
+      const { loss } = HungarianLoss[name]({ numClasses: 4 }).compute(bad, targets)
+      expect(loss, name).toBe(HungarianLoss[name]({ numClasses: 4, clampSizes }).compute(bad, targets).loss)
+    }
+  })
+
   const logits = { data: [1], shape: [1, 1, 1] }
   const target = [{ labels: [0], boxes: [0.4, 0.5, 0.2, 0.2] }]
   const corners = [{ labels: [0], boxes: [0.3, 0.4, 0.5, 0.6] }]

@@ -210,3 +210,35 @@ test('detachWeights: the varifocal weight is differentiated only on demand (ultr
   }
   expect(larger).toBeGreaterThan(0)
 })
+
+// IDEA-Research/detrex e244e6c3, projects/align_detr/criterion: aligndetr_dn_criterion.py gives its pairs, and many_to_one_criterion.py then
+// ranks none
+test('rankDecay: pairs of denoising queries have no ranks, however many groups there are', () => {
+  const square = (x: number, side: number) => [x, 0.5, side, side]
+  const layer = (boxes: readonly number[][]) => ({
+    logits: { data: new Float32Array(boxes.length), shape: [1, boxes.length, 1] },
+    boxes: { data: boxes.flat(), shape: [1, boxes.length, 4] },
+  })
+  const noisy = layer([square(0.5, 0.4), square(0.5, 0.4), square(0.55, 0.4), square(0.5, 0.4)])
+  const own = layer([square(0.5, 0.4), square(0.1, 0.1)])
+  const target = [{ labels: [0], boxes: [square(0.5, 0.5)] }]
+  const compute = (rankDecay?: number) => {
+    const classification = rankDecay === undefined ? {} : { classification: { kind: 'sigmoid', rankDecay } as const }
+    const criterion = HungarianLoss.alignDetr({ numClasses: 1, ...classification })
+    return criterion.compute({ ...own, denoising: { ...noisy, groups: 2 } }, target)
+  }
+  const { denoising, gradients } = compute()
+  // as the published code computes them
+  expectClose(denoising.terms.l1, 0.225, 1e-6)
+  expectClose(denoising.terms.giou, 0.360003, 1e-6)
+  const unranked = compute(0)
+  expect(denoising).toEqual(unranked.denoising)
+  expect(gradients.denoising).toEqual(unranked.gradients.denoising)
+  // elsewhere a target's queries are ranked
+  const repeated = (rankDecay: number) =>
+    HungarianLoss.alignDetr({ numClasses: 1, classification: { kind: 'sigmoid', rankDecay } }).compute(
+      { ...own, oneToMany: { ...noisy, repeat: 2 } },
+      target,
+    ).oneToMany.terms.l1
+  expect(repeated(1.5)).toBeLessThan(repeated(0))
+})

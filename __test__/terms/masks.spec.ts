@@ -146,6 +146,23 @@ describe('masks', () => {
     }
   })
 
+  test('as factors without a bias are as those with one of 0, which alone has a gradient by it', () => {
+    for (const criterion of [whole, byPoints]) {
+      const [{ maskBias: _, ...factors }] = factorsOf(2)
+      const zero = { ...factors, maskBias: { data: new Float32Array(1), shape: [1] } }
+      const [found, expected] = [criterion.compute(factors, TARGETS), criterion.compute(zero, TARGETS)]
+      expect(found.loss).toBe(expected.loss)
+      const { maskBias, ...rest } = expected.gradients
+      expect(maskBias).toHaveLength(1)
+      expect(found.gradients).toEqual(rest)
+    }
+    const [{ maskBias, logits }, { masks }] = factorsOf(2)
+    expect(errorOf(() => run({ logits, masks, maskBias }))).toMatchObject({
+      code: 'SHAPE',
+      message: 'outputs.maskBias: must be absent where there are no maskFeatures',
+    })
+  })
+
   test('are drawn anew by another seed, the same by the same, in any number of threads', () => {
     const seeded = (maskSeed: number | undefined, threads = 1) =>
       HungarianLoss.mask2Former({ numClasses: 3, masks: { points: 20 }, threads }).compute(layerOf(1), TARGETS, {

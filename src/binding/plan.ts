@@ -43,6 +43,8 @@ export interface PartStructure {
   readonly classAgnostic: boolean
   /** Whether the geometric terms use the pairs of the union matching. */
   readonly union: boolean
+  /** Whether pairs have ranks among those of their target, where the class term gives them any. */
+  readonly isRanked: boolean
   /** What the normalisers are multiplied by. */
   readonly normalizerFactor: number
   /** Weight of the whole part. */
@@ -172,7 +174,7 @@ function writePart(part: PartStructure): void {
   write(part.end)
   write(part.groups)
   write(part.repeat)
-  write(Number(part.classAgnostic) + 2 * Number(part.union) + 4 * Number(part.adaptive))
+  write(Number(part.classAgnostic) + 2 * Number(part.union) + 4 * Number(part.adaptive) + 8 * Number(part.isRanked))
   write(Number(part.queryWeights !== undefined))
   write(part.normalizerFactor)
   write(part.weight)
@@ -214,6 +216,7 @@ function describeStructure({ images, stacks, parts, rules, targets }: StepStruct
         adaptive: part.adaptive,
         classAgnostic: part.classAgnostic,
         union: part.union,
+        isRanked: part.isRanked,
         normalizerFactor: part.normalizerFactor,
         weight: part.weight,
         ...(layerWeights && { layerWeights: [...layerWeights] }),

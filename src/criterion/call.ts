@@ -5,11 +5,14 @@ import { toReadError } from '../common/reading.ts'
 import { lengthOf } from '../common/tensors.ts'
 import { checkDivisor, checkFlag, checkInteger, show } from '../common/validate.ts'
 import type { compute } from '../binding/native.ts'
+import type { Canvas } from '../input/canvas.ts'
 import { makeGradients, NO_GRADIENTS } from '../input/gradients.ts'
 import type { GradientArrays, Gradients, OutOf } from '../input/gradients.ts'
 import { checkOut } from '../input/out.ts'
 import type { Outputs, Predictions } from '../input/outputs.ts'
 import type { ReadTarget } from '../input/read-target.ts'
+import { readMaskSize } from '../masks/size.ts'
+import type { MaskSize } from '../masks/masks.ts'
 import { ASYNC_CALL, CALL, checkCall, MATCH_CALL } from '../options/settings.ts'
 
 /** Settings of one call of {@link HungarianLoss.match} and {@link HungarianLoss.cost}. */
@@ -20,6 +23,12 @@ export interface MatchOptions {
    * Default: 0; pass the number of the step.
    */
   readonly maskSeed?: number | undefined
+  /**
+   * Height and width, in pixels, of what the masks of all targets lie at the upper left of, at least as large as each: that which the
+   * network's input was padded to. The predicted masks are of all of it. The `masks` of an image without targets, `[0, h, w]`, and its
+   * `void` count, too. Default: the least that holds all.
+   */
+  readonly maskCanvas?: MaskSize | undefined
 }
 
 /** Settings of one call of {@link HungarianLoss.compute}. `O` is the type of the outputs. */
@@ -93,7 +102,11 @@ export interface Call {
   readonly classNormalizer: unknown
   readonly distilledQueries: unknown
   readonly maskSeed: number
+  readonly maskCanvas: Canvas | undefined
 }
+
+/** What the masks of every call are read by. */
+export type MatchCall = Pick<Call, 'maskSeed' | 'maskCanvas'>
 
 /** What a call without settings is. */
 export const DEFAULT_CALL: Call = {
@@ -106,6 +119,7 @@ export const DEFAULT_CALL: Call = {
   classNormalizer: undefined,
   distilledQueries: undefined,
   maskSeed: 0,
+  maskCanvas: undefined,
 }
 
 /** The numbers that the core divides by in place of the batch's own. */
@@ -125,7 +139,7 @@ export function readCall(call: unknown): Call {
   try {
     const settings = checkCall(call, CALL)
     const { gradients, out, numBoxes, numPairs, numImages, unionBoxes, classNormalizer, distilledQueries } = settings
-    const { maskSeed } = settings
+    const { maskSeed, maskCanvas } = settings
     const wanted = checkFlag(gradients, true, 'call.gradients')
     if (out !== undefined && !wanted) fail('OPTION', 'call.out', 'must be absent where call.gradients is false')
     return {
@@ -139,19 +153,27 @@ export function readCall(call: unknown): Call {
         typeof classNormalizer === 'number' ? checkDivisor(classNormalizer, 'call.classNormalizer') : classNormalizer,
       distilledQueries,
       maskSeed: readSeed(maskSeed),
+      maskCanvas: readCanvas(maskCanvas),
     }
   } catch (error) {
     throw toReadError(error, 'call')
   }
 }
 
-/** Reads the call of a matching or of its cost: what they draw points from. */
-export function readMatchCall(call: unknown): number {
+/** Reads the call of a matching or of its cost. */
+export function readMatchCall(call: unknown): MatchCall {
   try {
-    return readSeed(checkCall(call, MATCH_CALL).maskSeed)
+    const { maskSeed, maskCanvas } = checkCall(call, MATCH_CALL)
+    return { maskSeed: readSeed(maskSeed), maskCanvas: readCanvas(maskCanvas) }
   } catch (error) {
     throw toReadError(error, 'call')
   }
+}
+
+function readCanvas(given: unknown): Canvas | undefined {
+  if (given === undefined) return undefined
+  const { height, width } = readMaskSize(given, 'call.maskCanvas')
+  return [height, width]
 }
 
 function readSeed(seed: unknown): number {

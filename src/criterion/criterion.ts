@@ -29,7 +29,7 @@ import type { MatchResult } from '../result/matching.ts'
 import { makeFilled } from '../result/source.ts'
 import type { Filled } from '../result/source.ts'
 import { DEFAULT_CALL, gradientsFor, normalizersFor, readAsyncCall, readCall, readMatchCall } from './call.ts'
-import type { AsyncCallOptions, CallOptions, GivenNormalizers, MatchOptions } from './call.ts'
+import type { AsyncCallOptions, CallOptions, GivenNormalizers, MatchCall, MatchOptions } from './call.ts'
 import { createHandle } from './handle.ts'
 import { warnOfFindings } from './inspect/warn.ts'
 
@@ -137,7 +137,7 @@ export class HungarianLoss {
     return new HungarianLoss(options, 'groupDetr')
   }
 
-  /** LW-DETR (Chen et al. 2024; Atten4Vis/LW-DETR, `scripts/`): IA-BCE; cost 2, 5, 2, weights 1, 5, 2. */
+  /** LW-DETR (Chen et al. 2024; Atten4Vis/LW-DETR, `scripts/`): IA-BCE; cost 2, 5, 2, weights 1, 5, 2; with `clampSizes`. */
   static lwDetr(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'lwDetr')
   }
@@ -149,7 +149,7 @@ export class HungarianLoss {
 
   /**
    * D-FINE (Peng et al. 2025; Peterande/D-FINE, `dfine_hgnetv2.yml`): the class and box terms of RT-DETR, the latter over
-   * the union matching, and for layers with `corners` the terms of the edges, `fgl` 0.15 and `ddf` 1.5.
+   * the union matching, with `clampSizes`, and for layers with `corners` the terms of the edges, `fgl` 0.15 and `ddf` 1.5.
    */
   static dFine(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'dFine')
@@ -157,14 +157,14 @@ export class HungarianLoss {
 
   /**
    * DEIM (Huang et al. 2025; Intellindust-AI-Lab/DEIM, `configs/base/deim.yml`): MAL; cost 2, 5, 2, weights 1, 5, 2; box
-   * terms over the union matching, as `DEIMCriterion` has by default (`use_uni_set`); for `corners` as in D-FINE.
+   * terms over the union matching, as `DEIMCriterion` has by default (`use_uni_set`), with `clampSizes`; for `corners` as in D-FINE.
    */
   static deim(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'deim')
   }
 
   /**
-   * DEIMv2 (Huang et al. 2025; Intellindust-AI-Lab/DEIMv2, `engine/deim/`): the terms of DEIM, with `clampSizes`. From the epoch
+   * DEIMv2 (Huang et al. 2025; Intellindust-AI-Lab/DEIMv2, `engine/deim/`): the terms of DEIM. From the epoch
    * `matcher_change_epoch` on its matching cost is `{ classForm: 'product', l1: 0, giou: 0 }`: a second criterion.
    */
   static deimV2(options: HungarianLossOptions): HungarianLoss {
@@ -173,7 +173,7 @@ export class HungarianLoss {
 
   /**
    * RF-DETR's detection (Robinson et al. 2025; roboflow/rf-detr 1.11, `rfdetr/models/criterion.py` and `matcher.py`): the terms of
-   * LW-DETR, with `clampSizes`, unions and hulls of at least 1e-7, and in the cost the log-sigmoid form, which has no 1e-8. Its 13
+   * LW-DETR, with unions and hulls of at least 1e-7, and in the cost the log-sigmoid form, which has no 1e-8. Its 13
    * groups are `outputs.groups`.
    */
   static rfDetr(options: HungarianLossOptions): HungarianLoss {
@@ -454,7 +454,7 @@ export class HungarianLoss {
   /** Checks and packs the arguments of a call, and makes what it fills. */
   #prepare(outputs: Outputs, targets: readonly Target[], given: object): Prepared {
     const call = given === NO_SETTINGS ? DEFAULT_CALL : readCall(given)
-    const { predictions, read, plan, inputs, filled } = this.#read(outputs, targets, call.maskSeed)
+    const { predictions, read, plan, inputs, filled } = this.#read(outputs, targets, call)
     try {
       const gradients = gradientsFor(call, predictions, read)
       return { plan, inputs, normalizers: normalizersFor(call, predictions), gradients, filled }
@@ -464,7 +464,7 @@ export class HungarianLoss {
   }
 
   /** Checks and packs what every call is given, in the order of the binding. */
-  #read(outputs: Outputs, targets: readonly Target[], seed: number) {
+  #read(outputs: Outputs, targets: readonly Target[], { maskSeed, maskCanvas }: MatchCall) {
     if (this.#awaitsInspection) {
       this.#awaitsInspection = false
       warnOfFindings(outputs, targets, this)
@@ -476,7 +476,7 @@ export class HungarianLoss {
       const shape = targetShape(given, this.#options)
       const read = readTargets(targets, shape, true)
       const predictions = withoutBackground(given, read)
-      const packed = packRead(read, shape)
+      const packed = packRead(read, shape, maskCanvas)
       argument = 'outputs'
       checkCopies(predictions.parts, packed.total)
       const rules = packRules(predictions, packed)
@@ -490,7 +490,7 @@ export class HungarianLoss {
         packed.ignores,
         rules?.given,
         rules?.added,
-        extrasOf(predictions, packed, seed),
+        extrasOf(predictions, packed, maskSeed),
       ]
       return { predictions, read, packed, plan, inputs, filled: makeFilled(predictions, packed, rules) }
     } catch (error) {

@@ -29,13 +29,24 @@ export interface CocoKeypointTarget extends CocoTarget {
 
 /** {@link CocoTarget} with masks. */
 export interface CocoMaskTarget extends CocoTarget {
-  /** Of each object its polygons or run lengths, as annotated, with the size of the image; it is decoded when it is used. */
-  readonly masks: readonly Segmentation[]
+  /**
+   * Of each object its polygons or run lengths, as annotated, with the size of the image; it is decoded when it is used. Of an image
+   * without objects that size alone, which the canvas of a batch has to hold.
+   */
+  readonly masks: readonly Segmentation[] | NoMasks
   /**
    * `[n]`: 0 for objects without a mask, which have an empty one here. Undefined where all objects of the data set that are targets
    * have one.
    */
   readonly hasMask?: Uint8Array | undefined
+}
+
+/** The masks of an image without objects. */
+export interface NoMasks {
+  /** None. */
+  readonly data: readonly number[]
+  /** `[0, height, width]`. */
+  readonly shape: readonly [count: 0, height: number, width: number]
 }
 
 /** What is no target, or no point of one. */
@@ -184,7 +195,10 @@ function keypointsOf(
 export function masksOf(
   kept: readonly ReadAnnotation[],
   { height, width }: CocoImageInfo,
-): { readonly masks: readonly Segmentation[]; readonly hasMask: Uint8Array } {
+): { readonly masks: CocoMaskTarget['masks']; readonly hasMask: Uint8Array } {
+  if (kept.length === 0) {
+    return { masks: { data: [], shape: [0, height, width] }, hasMask: new Uint8Array(0) }
+  }
   const hasMask = new Uint8Array(kept.length)
   const masks = kept.map(({ index, segmentation }, target) => {
     const argument = `dataset.annotations[${index}].segmentation`

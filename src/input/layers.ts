@@ -348,9 +348,10 @@ function readTensors(
   for (let i = 1; i < FIELDS.length; i++) {
     const tensor = given.fields[i]
     const owner = OWNERS[i] as number
-    if (given.fields[owner] !== undefined && tensor === undefined) failLacking(FIELDS[i] as Field, name)
-    if (given.fields[owner] === undefined) {
-      if (tensor !== undefined) failOwner(i, name)
+    const hasOwner = given.fields[owner] !== undefined
+    if (!hasOwner && tensor !== undefined) failOwner(i, name)
+    if (tensor === undefined) {
+      if (hasOwner && !(FIELDS[i] as Field).isOptional) failLacking(FIELDS[i] as Field, name)
       widths[i] = 0
       values[i] = undefined
       continue

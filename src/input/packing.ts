@@ -7,6 +7,7 @@ import { show } from '../common/validate.ts'
 import { MAX_CLASSES } from '../terms/classes.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { TargetField } from '../terms/index.ts'
+import type { Canvas } from './canvas.ts'
 import { addPositives, packColumns, packWeights } from './extras.ts'
 import { isRow, packPlanes } from './planes.ts'
 import type { PackedPlanes } from './planes.ts'
@@ -48,8 +49,12 @@ export function packTargets(targets: readonly Target[], shape: TargetShape): Pac
   return packRead(readTargets(targets, shape), shape)
 }
 
-/** Copies what was read together. */
-export function packRead(targets: readonly ReadTarget[], { rowOf, needed, columns }: TargetShape): PackedTargets {
+/** Copies what was read together. `canvas`: what planes of bytes lie on, if that is more than they take. */
+export function packRead(
+  targets: readonly ReadTarget[],
+  { rowOf, needed, columns }: TargetShape,
+  canvas?: Canvas,
+): PackedTargets {
   const images = targets.length
   let total = 0
   for (let image = 0; image < images; image++) total += (targets[image] as ReadTarget).count
@@ -82,7 +87,7 @@ export function packRead(targets: readonly ReadTarget[], { rowOf, needed, column
     has,
     offsets,
     ignores,
-    planes: packPlanes(targets, has),
+    planes: packPlanes(targets, has, canvas),
     values: sets?.values,
     columns: packColumns(targets, columns),
     weights: packWeights(targets, offsets),

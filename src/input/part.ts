@@ -68,6 +68,7 @@ export const PLAIN = {
   adaptive: false,
   classAgnostic: false,
   union: false,
+  isRanked: true,
   normalizerFactor: 1,
   denoising: undefined,
   queryWeights: undefined,

@@ -7,6 +7,8 @@ import { isObject, showKeys } from '../common/validate.ts'
 import { axisHint } from '../masks/pixels.ts'
 import { readMasks } from '../masks/read.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
+import { onCanvas } from './canvas.ts'
+import type { Canvas } from './canvas.ts'
 import type { TargetField } from '../terms/index.ts'
 import type { ReadField, ReadTarget } from './read-target.ts'
 
@@ -81,8 +83,15 @@ function onlyPlane(value: unknown, argument: string): unknown {
   return { data, shape: [1, ...shape] }
 }
 
-/** The planes of all images. `has`: which fields the batch has. Undefined where it has none that are planes. */
-export function packPlanes(targets: readonly ReadTarget[], has: readonly boolean[]): PackedPlanes | undefined {
+/**
+ * The planes of all images. `has`: which fields the batch has. `canvas`: what they lie on, if that is more than they take. Undefined
+ * where there are none.
+ */
+export function packPlanes(
+  targets: readonly ReadTarget[],
+  has: readonly boolean[],
+  canvas: Canvas | undefined,
+): PackedPlanes | undefined {
   if (!PLANES.some((field) => has[field])) return undefined
   const fields = PLANES.filter((field) => has[field])
   const arrays: Uint8Array[] = []
@@ -90,9 +99,10 @@ export function packPlanes(targets: readonly ReadTarget[], has: readonly boolean
   for (const field of fields) {
     for (const [image, { fields: own, count }] of targets.entries()) {
       const planes = own[field]
-      const [height, width] = planes?.size ?? [0, 0]
-      const data = (planes?.values as Uint8Array | undefined) ?? NONE
       const { name, form } = TARGET_FIELDS[field] as TargetField
+      const isEmpty = form === 'planes' && count === 0
+      const [height, width] = (isEmpty ? sizeOfImage(own) : planes?.size) ?? [0, 0]
+      const data = (planes?.values as Uint8Array | undefined) ?? NONE
       // a getter of another target's may have taken them away since
       if (planes !== undefined)
         checkView(data, [form === 'planes' ? count : 1, height, width], `targets[${image}].${name}`)
@@ -101,7 +111,16 @@ export function packPlanes(targets: readonly ReadTarget[], has: readonly boolean
       arrays.push(data)
     }
   }
-  return { arrays, sizes }
+  if (canvas === undefined) return { arrays, sizes }
+  const described = fields.map((field) => TARGET_FIELDS[field] as TargetField)
+  const names = described.map(({ name }) => name)
+  const areOfTargets = described.map(({ form }) => form === 'planes')
+  return onCanvas({ arrays, sizes }, { names, areOfTargets, counts: targets.map(({ count }) => count) }, canvas)
+}
+
+/** The size of an image by any plane that it has: without targets, it still is part of the canvas. */
+function sizeOfImage(fields: ReadonlyArray<ReadField | undefined>): readonly [number, number] | undefined {
+  return PLANES.map((field) => fields[field]?.size).find((size) => size !== undefined && size[0] * size[1] > 0)
 }
 
 /** Whether a field is made of rows of numbers. */

@@ -44,7 +44,7 @@ const masksAlone = (weights: Omit<CostTerms, 'l1' | 'giou'>, changes: Partial<Pr
 const BCE_AND_DICE = { maskBce: 5, maskDice: 5 } as const
 
 /** What D-FINE and DEIM have in common. */
-const FINE = { boxMatching: 'union', weights: { fgl: 0.15, ddf: 1.5 } } as const
+const FINE = { boxMatching: 'union', weights: { fgl: 0.15, ddf: 1.5 }, clampSizes: true } as const
 
 /** What RF-DETR has with masks and without. */
 const RF_DETR = {
@@ -72,11 +72,11 @@ export const PRESETS = {
   dino: sigmoid('focal', 1, { boxEpsilon: 1e-6 }),
   hDetr: sigmoid('focal', 2),
   groupDetr: sigmoid('focal', 2),
-  lwDetr: sigmoid('ia-bce', 1),
+  lwDetr: sigmoid('ia-bce', 1, { clampSizes: true }),
   rtDetr: sigmoid('varifocal', 1),
   dFine: sigmoid('varifocal', 1, FINE),
   deim: sigmoid('mal', 1, FINE),
-  deimV2: sigmoid('mal', 1, { ...FINE, clampSizes: true }),
+  deimV2: sigmoid('mal', 1, FINE),
   rfDetr: sigmoid('ia-bce', 1, RF_DETR),
   coDino: sigmoid('sigmoid', 1, {
     classNumbers: { positiveGamma: 2 },

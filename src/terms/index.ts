@@ -131,6 +131,8 @@ export type Field = OwnField &
     readonly sizes: ReadonlyArray<number | undefined> | undefined
     /** Whether several axes may have any size, so that the structure of a step tells them. */
     readonly hasAxes: boolean
+    /** Whether layers may lack it that have its owner. */
+    readonly isOptional: boolean
   }
 
 const openAxes = ({ axes }: DescribedField): number => axes.filter(({ size }) => size === undefined).length
@@ -149,6 +151,7 @@ export const FIELDS: readonly Field[] = inOrder<OwnField>(
   const heldBy = described.owner as Field['heldBy']
   const sizes = isFree(described) ? described.axes.map(({ size }) => size) : undefined
   const hasAxes = openAxes(described) > 1
+  const isOptional = described.set === undefined
   return {
     name,
     of,
@@ -163,6 +166,7 @@ export const FIELDS: readonly Field[] = inOrder<OwnField>(
     heldBy,
     sizes,
     hasAxes,
+    isOptional,
   }
 })
 

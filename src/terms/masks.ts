@@ -31,11 +31,11 @@ export interface MaskTerms {
 export interface MaskOutputs {
   /** `[B, Q, H, W]`: the logits of each query's mask. */
   readonly masks?: TensorLike | undefined
-  /** `[B, K, H, W]`: features of the pixels of each image, in place of `masks`, beside `maskQueries` and `maskBias`. */
+  /** `[B, K, H, W]`: features of the pixels of each image, in place of `masks`, beside `maskQueries`. */
   readonly maskFeatures?: TensorLike | undefined
   /** `[B, Q, K]`: a row of numbers for each query, by which the features are multiplied. */
   readonly maskQueries?: TensorLike | undefined
-  /** `[1]`: what is added to all logits of the layer; of stacked layers `[L, 1]`. */
+  /** `[1]`: what is added to all logits of the layer; of stacked layers `[L, 1]`. Default: 0. */
   readonly maskBias?: TensorLike | undefined
   /**
    * `[P, 2]` or `[B, P, 2]`: the points of the cost as x and y from 0 to 1, in place of those that are drawn from `maskSeed`. Must be

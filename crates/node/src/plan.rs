@@ -163,6 +163,8 @@ pub struct PartStructure {
     pub weight: f64,
     /// One for each layer, which that multiplies; absent where all are 1.
     pub layer_weights: Option<Vec<f64>>,
+    /// See the core's part.
+    pub is_ranked: bool,
     /// Whether each batch brings weights of its queries.
     pub has_query_weights: bool,
     /// One for each term, in the order of the description.
@@ -262,6 +264,7 @@ impl PartStructure {
             normalizer_factor: self.normalizer_factor,
             weight: self.weight,
             layer_weights: self.layer_weights.unwrap_or_default(),
+            is_ranked: self.is_ranked,
             has_query_weights: self.has_query_weights,
             weights: Some(Weights::from_slice(&self.weights)),
         }

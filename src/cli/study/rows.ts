@@ -117,7 +117,8 @@ export function rowsOf({ parts }: Predictions, layer: number): Rows {
       if (features === undefined) return undefined
       const [channels, height, width] = rowOf(features) as readonly [number, number, number]
       const own = valuesOf('maskQueries', query) as Float32Array
-      const bias = sharedOf(places.get('maskBias') as number)[0] as number
+      const place = places.get('maskBias')
+      const bias = place === undefined ? 0 : (sharedOf(place)[0] as number)
       const all = sharedOf(features)
       const data = new Float32Array(height * width).fill(bias)
       for (let k = 0; k < channels; k++) {

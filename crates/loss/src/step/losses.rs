@@ -186,7 +186,7 @@ fn rank<'a>(
     pairs: &Pairs<'_>,
     Ranks { quality, factors, memory, gathered }: &'a mut Ranks,
 ) -> (Option<&'a [f64]>, &'a [f64]) {
-    let (measure, is_ranked) = (setup.class.measure(), setup.class.rank_scope().is_some());
+    let (measure, is_ranked) = (setup.class.measure(), image.part.is_ranked && setup.class.rank_scope().is_some());
     if measure == Measure::Overlap && !is_ranked {
         return (None, &[]);
     }

@@ -80,6 +80,9 @@ pub struct Part {
     pub union: bool,
     /// What the normaliser is multiplied by, beyond groups and repetitions; from 1e-12 to 1e24, as normalisers are.
     pub normalizer_factor: f64,
+    /// Whether pairs have ranks among those of their target where the class term gives them any. Those of denoising queries have none
+    /// in the published code (IDEA-Research/detrex, `projects/align_detr/criterion`).
+    pub is_ranked: bool,
     /// Whether a batch brings weights of its queries; see [`Inputs`](crate::Inputs).
     pub has_query_weights: bool,
     /// Weight in the total.
@@ -104,6 +107,7 @@ impl Part {
             class_agnostic: false,
             union: false,
             normalizer_factor: 1.0,
+            is_ranked: true,
             has_query_weights: false,
             weight: 1.0,
             layer_weights: Vec::new(),

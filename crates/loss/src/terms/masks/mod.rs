@@ -52,7 +52,7 @@ pub(super) const FAMILY: Family = Family {
         plane("masks", &[ROW, COLUMN], Owner::Query, Some(0)),
         plane("maskFeatures", &[CHANNEL, ROW, COLUMN], Owner::Image, Some(1)),
         Field { set: Some(1), ..Field::row("maskQueries", &[CHANNEL], true) },
-        Field { owner: Owner::Layer, set: Some(1), ..Field::row("maskBias", &[BIAS], true) },
+        Field { owner: Owner::Layer, set: None, ..Field::row("maskBias", &[BIAS], true) },
         points("maskCostPoints", &[POINT, COORDINATE], Owner::Image),
         points("maskLossPoints", &[PAIR, POINT, COORDINATE], Owner::Pair),
     ],
@@ -121,6 +121,9 @@ impl PairTerms for MaskFamily {
             let hint = if given == last { "; are the features [B, height, width, K]? transpose them" } else { "" };
             let rule = "numbers for each query, one for each channel of maskFeatures";
             return Some((QUERIES, format!("expected {channels} {rule}, got {given}{hint}")));
+        }
+        if widths[BIAS_FIELD] > 0 && widths[FEATURES] == 0 {
+            return Some((BIAS_FIELD, "must be absent where there are no maskFeatures".to_owned()));
         }
         if widths[COST_POINTS] > 0 && !self.sampling.cost_by_points {
             return Some((COST_POINTS, "must be absent where masks.costSampling is 'grid'".to_owned()));

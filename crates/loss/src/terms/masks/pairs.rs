@@ -170,12 +170,14 @@ pub(super) fn add(
         }
         if out.is_further {
             add_product(level, factors, planes, channels, (panel, of_channel, plane), &mut *gradients[FEATURES]);
-            of_bias += f64::from(gradients[BIAS_FIELD][0]);
+            of_bias += gradients[BIAS_FIELD].first().map_or(0.0, |&value| f64::from(value));
         } else {
             let own = Matrix { values: factors, rows: channels, columns: count, is_transposed: true };
             product(level, pairs.share, &own, planes, 0.0, panel, &mut *gradients[FEATURES]);
         }
-        narrow(&[of_bias], &mut gradients[BIAS_FIELD][..1]);
+        if !gradients[BIAS_FIELD].is_empty() {
+            narrow(&[of_bias], gradients[BIAS_FIELD]);
+        }
     }
 }
 

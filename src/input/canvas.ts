@@ -1,0 +1,62 @@
+/** The canvas of a batch: what all planes of bytes lie at the upper left of, as where a network pads its images. */
+import { fail } from '../common/errors.ts'
+import { bytesOf } from '../common/memory.ts'
+import type { PackedPlanes } from './planes.ts'
+
+/** Height and width. */
+export type Canvas = readonly [height: number, width: number]
+
+/** What the planes of a batch are. */
+interface PlaneFields {
+  /** The name of each field. */
+  readonly names: readonly string[]
+  /** For each field, whether every target has a plane, rather than the image. */
+  readonly areOfTargets: readonly boolean[]
+  /** For each image, how many targets count. */
+  readonly counts: readonly number[]
+}
+
+/**
+ * The same planes on a canvas that is no smaller than any of them. Those of one image are padded with zeros to all of it, and with
+ * them the batch has it: the core pads the others. An image without targets takes no memory, otherwise one of the fewest.
+ */
+export function onCanvas(planes: PackedPlanes, { names, areOfTargets, counts }: PlaneFields, canvas: Canvas): PackedPlanes {
+  const images = counts.length
+  const [height, width] = canvas
+  for (let k = 0; k < planes.arrays.length; k++) {
+    const [rows, columns] = sizeAt(planes, k)
+    if (rows <= height && columns <= width) continue
+    const at = `targets[${k % images}].${names[Math.floor(k / images)]}`
+    const hint = rows <= width && columns <= height ? '; height comes first' : ''
+    fail('SHAPE', 'call.maskCanvas', `must be at least [${rows}, ${columns}], as ${at} is, got [${height}, ${width}]${hint}`)
+  }
+  if (images === 0) return planes
+  const image = counts.reduce((least, count, i) => (count < (counts[least] as number) ? i : least), 0)
+  const [arrays, sizes] = [[...planes.arrays], planes.sizes.slice()]
+  for (let field = 0; field < names.length; field++) {
+    const k = field * images + image
+    const data = planes.arrays[k] as Uint8Array
+    const count = areOfTargets[field] === true ? (counts[image] as number) : Math.min(data.length, 1)
+    // an image may go without a plane of its own
+    if (count === 0 && areOfTargets[field] !== true) continue
+    arrays[k] = padded(data, count, sizeAt(planes, k), canvas)
+    sizes[2 * k] = height
+    sizes[2 * k + 1] = width
+  }
+  return { arrays, sizes }
+}
+
+function sizeAt({ sizes }: PackedPlanes, k: number): Canvas {
+  return [sizes[2 * k] as number, sizes[2 * k + 1] as number]
+}
+
+/** So many planes of one size, one after the other, at the upper left of others. */
+function padded(data: Uint8Array, count: number, [rows, columns]: Canvas, [height, width]: Canvas): Uint8Array {
+  const { buffer, byteOffset } = bytesOf(data)
+  const out = new Uint8Array(count * height * width)
+  for (let row = 0; row < count * rows; row++) {
+    const to = (Math.floor(row / rows) * height + (row % rows)) * width
+    out.set(new Uint8Array(buffer, byteOffset + row * columns, columns), to)
+  }
+  return out
+}
