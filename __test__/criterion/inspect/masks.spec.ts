@@ -209,10 +209,14 @@ describe('finds of layers without masks', () => {
     expect(found({ ...outputs(), auxiliary }, targetsOf())).toEqual({})
     const sam = HungarianLoss.sam3({ numClasses: CLASSES + 1 })
     const presence = { data: Float32Array.of(0.5, -0.5), shape: [2, 1] }
-    const ofSam = { ...outputs(), presence, auxiliary: auxiliary.map((layer) => ({ ...layer, presence })) }
+    const ofSam = {
+      ...outputs(),
+      presence,
+      auxiliary: auxiliary.map((layer) => Object.assign({}, layer, { presence })),
+    }
     expect(found(ofSam, targetsOf(), sam)['layers-without-masks']).toBeUndefined()
     const dino = HungarianLoss.maskDino({ numClasses: CLASSES + 1 })
-    const taken = auxiliary.map((layer) => ({ ...layer, matching: { from: 3 } }))
+    const taken = auxiliary.map((layer) => Object.assign({}, layer, { matching: { from: 3 } }))
     expect(found({ ...outputs(), auxiliary: taken }, targetsOf(), dino)['layers-without-masks']).toBeUndefined()
     const full = [{ ...randomLayer(2), masks: masksOf() }]
     expect(found({ ...outputs(), auxiliary: full }, targetsOf(), dino)['layers-without-masks']).toBeUndefined()
@@ -383,7 +387,9 @@ describe('finds of target masks in memory', () => {
     return { data: other, shape }
   }
   const scattered = (change: (masks: ReturnType<typeof drawn>, image: number) => ReturnType<typeof drawn>) => {
-    const targets = targetsOf().map((target, image) => ({ ...target, masks: change(target.masks, image) }))
+    const targets = targetsOf().map((target, image) =>
+      Object.assign({}, target, { masks: change(target.masks, image) }),
+    )
     return found(outputs(), targets)['scattered-mask']
   }
 
