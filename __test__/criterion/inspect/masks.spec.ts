@@ -136,7 +136,7 @@ describe('finds of predicted masks', () => {
 })
 
 describe('finds of predicted masks on one side of 0', () => {
-  /** Six on average, half of which are above 0. */
+  /** Numbers around 0, about normally distributed. */
   const normal = (() => {
     const random = randomNumbers(7)
     return () => Array.from({ length: 12 }, () => random()).reduce((sum, x) => sum + x, -6)

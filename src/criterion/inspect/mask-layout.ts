@@ -28,8 +28,8 @@ const MANY_RUNS = 1 / 3
 
 /**
  * The proof is that the runs grow together where the masks are read in another order, to less than this share of as many. Right masks
- * fall apart in any other order, and of a wire a pixel wide at least three quarters of the runs are left. What would not hold is a comb
- * or a checkerboard of single pixels across a whole image, in most images of a batch; no resized picture has that.
+ * fall apart in any other order, and of wires a pixel wide three quarters of the runs or more are left. What could reach it are combs and
+ * checkerboards with the period of a few pixels, in most images of a batch; no picture that was resized has those.
  */
 const LEFT_OF_RUNS = 0.6
 
