@@ -104,7 +104,122 @@ describe('finds of predicted masks', () => {
       'transposed-masks': { severity: 'warning', argument: 'outputs.masks', example: [W, H] },
     })
     const square = masksOf(undefined, [8, 8])
-    expect(found({ ...outputs(), masks: square }, targetsOf())).toEqual({})
+    expect(found({ ...outputs(), masks: square }, targetsOf())['transposed-masks']).toBeUndefined()
+  })
+
+  const factors = (features: (i: number) => number, queries: (i: number) => number) => ({
+    maskFeatures: { data: Float32Array.from({ length: 4 * H * W }, (_, i) => features(i)), shape: [2, 2, H, W] },
+    maskQueries: { data: Float32Array.from({ length: 24 }, (_, i) => queries(i)), shape: [2, 6, 2] },
+    maskBias: { data: Float32Array.of(0.5), shape: [1] },
+  })
+
+  test('factors that are one number throughout', () => {
+    const given = (...of: Parameters<typeof factors>) => found({ ...randomLayer(1), ...factors(...of) }, targetsOf())
+    expect(given(Math.sin, Math.cos)).toEqual({})
+    expect(given(() => 0, Math.cos)).toEqual({
+      'constant-masks': expect.objectContaining({
+        severity: 'warning',
+        argument: 'outputs.maskFeatures',
+        place: { image: 0 },
+        count: 1,
+        total: 2,
+        example: 0,
+      }),
+    })
+    expect(given(Math.sin, () => 0.25)['constant-masks']).toMatchObject({
+      argument: 'outputs.maskQueries',
+      place: { image: 0, query: 0 },
+      example: 0.25,
+    })
+    expect(given((i) => (i < H * W ? 0 : Math.sin(i)), Math.cos)).toEqual({})
+  })
+})
+
+describe('finds of predicted masks on one side of 0', () => {
+  /** Numbers around 0, about normally distributed. */
+  const normal = (() => {
+    const random = randomNumbers(7)
+    return () => Array.from({ length: 12 }, () => random()).reduce((sum, x) => sum + x, -6)
+  })()
+  const logarithm = (x: number) => -Math.log1p(Math.exp(-x))
+  const given = (valueOf: () => number, targets = targetsOf()) =>
+    found({ ...outputs(), masks: masksOf(valueOf) }, targets)['one-sided-masks']
+
+  test.each<[string, () => number, RegExp]>([
+    ['behind a ReLU', () => Math.max(2 * normal(), 0), /0 or above.*activation/],
+    ['logarithms of the sigmoid', () => logarithm(normal()), /0 or below.*activation/],
+    ['logarithms of the sigmoid that are certain', () => logarithm(20 * normal()), /0 or below/],
+    ['masks × 255', () => Math.round(255 / (1 + Math.exp(-normal()))), /masks × 255/],
+  ])('%s', (_, valueOf, message) => {
+    const finding = given(valueOf)
+    expect(finding).toMatchObject({ severity: 'warning', argument: 'outputs.masks', count: 1, total: 1 })
+    expect(finding?.message).toMatch(message)
+  })
+
+  test('logarithms of the softmax over the queries', () => {
+    const masks = masksOf(() => 3 * normal())
+    const size = H * W
+    for (let at = 0; at < 12 * size; at += at % size === size - 1 ? 5 * size + 1 : 1) {
+      const queries = [0, 1, 2, 3, 4, 5].map((query) => at + query * size)
+      const sum = queries.reduce((all, i) => all + Math.exp(masks.data[i] as number), 0)
+      for (const i of queries) masks.data[i] = (masks.data[i] as number) - Math.log(sum)
+    }
+    expect(found({ ...outputs(), masks }, targetsOf())['one-sided-masks']?.message).toContain('logarithms')
+  })
+
+  test.each<[string, () => number]>([
+    ['logits of both signs', normal],
+    ['whole numbers of both signs', () => Math.round(20 * normal())],
+    ['logits of a head whose bias is low', () => normal() - 6.5],
+    ['logits that vary little, all below 0 or all above', () => 0.01 * normal() - 0.3],
+    ['logits above 0 without a 0', () => 2 + 0.1 * normal()],
+    ['one number', () => 255],
+    ['probabilities', () => Math.min(Math.max(normal(), 0), 1)],
+  ])('nothing of %s', (_, valueOf) => {
+    expect(given(valueOf)).toBeUndefined()
+  })
+
+  test('nothing where right logits have one sign: of no object, of nothing else, of few pixels', () => {
+    const relu = () => Math.max(2 * normal(), 0)
+    for (const value of [0, 1]) {
+      const targets = targetsOf()
+      for (const { masks } of targets) masks.data.fill(value)
+      expect(given(relu, targets)).toBeUndefined()
+    }
+    const few = masksOf(relu, [1, 2])
+    expect(found({ ...outputs(), masks: few }, targetsOf())['one-sided-masks']).toBeUndefined()
+  })
+})
+
+describe('finds of layers without masks', () => {
+  const auxiliary = [randomLayer(2), { ...randomLayer(3), masks: masksOf() }, randomLayer(4)]
+
+  test('where the cost weighs masks', () => {
+    const dino = HungarianLoss.maskDino({ numClasses: CLASSES + 1 })
+    expect(found({ ...outputs(), auxiliary }, targetsOf(), dino)['layers-without-masks']).toMatchObject({
+      severity: 'warning',
+      argument: 'outputs.auxiliary[0].masks',
+      count: 2,
+      total: 3,
+      message: expect.stringContaining('cost.maskBce, cost.maskDice'),
+    })
+  })
+
+  test('nothing where it does not, where the last layer has none, either, and where layers take over its matching', () => {
+    expect(found({ ...outputs(), auxiliary }, targetsOf())).toEqual({})
+    const sam = HungarianLoss.sam3({ numClasses: CLASSES + 1 })
+    const presence = { data: Float32Array.of(0.5, -0.5), shape: [2, 1] }
+    const ofSam = {
+      ...outputs(),
+      presence,
+      auxiliary: auxiliary.map((layer) => Object.assign({}, layer, { presence })),
+    }
+    expect(found(ofSam, targetsOf(), sam)['layers-without-masks']).toBeUndefined()
+    const dino = HungarianLoss.maskDino({ numClasses: CLASSES + 1 })
+    const taken = auxiliary.map((layer) => Object.assign({}, layer, { matching: { from: 3 } }))
+    expect(found({ ...outputs(), auxiliary: taken }, targetsOf(), dino)['layers-without-masks']).toBeUndefined()
+    const full = [{ ...randomLayer(2), masks: masksOf() }]
+    expect(found({ ...outputs(), auxiliary: full }, targetsOf(), dino)['layers-without-masks']).toBeUndefined()
   })
 })
 
@@ -183,6 +298,65 @@ describe('finds of target masks', () => {
     })
   })
 
+  /** Targets of two images, each with masks of a size of its own. */
+  const ofSizes = (...sizes: readonly [number, number][]) => {
+    const places = [[1, 2, 9, 5], [3, 8, 6, 4]] as const // prettier-ignore
+    return sizes.map((size, image) => ({
+      labels: [2 * image, 2 * image + 1],
+      boxes: boxesOf(places, size),
+      masks: drawn(places, size),
+    }))
+  }
+  const beside = (plane: readonly [number, number], ...sizes: readonly [number, number][]) =>
+    found({ ...outputs(), masks: masksOf(undefined, [...plane]) }, ofSizes(...sizes))
+
+  test('height and width of one image exchanged', () => {
+    const findings = beside([24, 16], [96, 64], [64, 96])
+    expect(findings).toMatchObject({
+      'transposed-masks': { severity: 'warning', argument: 'targets[1].masks', example: [64, 96], count: 1, total: 2 },
+    })
+    expect(findings['transposed-masks']?.message).toContain(
+      'image 0 is 96 × 64, image 1 is 64 × 96: are height and width exchanged?',
+    )
+    expect(findings['canvas-proportions']).toBeUndefined()
+    expect(beside([16, 24], [96, 64], [64, 96])['transposed-masks']?.argument).toBe('targets[0].masks')
+  })
+
+  test('nothing of upright and broad pictures on one canvas, nor of those that are nearly square', () => {
+    expect(Object.keys(beside([24, 24], [96, 64], [64, 96]))).toEqual(['mask-sizes'])
+    expect(Object.keys(beside([8, 8], [33, 31], [31, 33]))).toEqual(['mask-sizes'])
+    expect(Object.keys(beside([24, 16], [96, 64], [64, 90]))).toEqual(['mask-sizes', 'canvas-proportions'])
+  })
+
+  test('the size of the predictions beside larger ones', () => {
+    expect(beside([16, 16], [64, 64], [16, 16])).toMatchObject({
+      'prediction-sized-masks': { severity: 'warning', argument: 'targets[1].masks', example: [16, 16], total: 2 },
+    })
+    // small crops of other sizes, and predictions as large as the canvas
+    expect(Object.keys(beside([16, 16], [64, 64], [16, 20]))).toEqual(['mask-sizes'])
+    expect(Object.keys(beside([16, 16], [16, 16], [14, 16]))).toEqual(['mask-sizes'])
+    expect(beside([16, 16], [16, 16], [16, 16])).toEqual({})
+  })
+
+  test('a canvas of other proportions than the predictions', () => {
+    expect(beside([32, 40], [107, 160], [107, 160])).toMatchObject({
+      'canvas-proportions': { severity: 'note', argument: 'outputs.masks', example: [32, 40], count: 1, total: 1 },
+    })
+    expect(beside([25, 25], [100, 75], [100, 75])['canvas-proportions']).toBeDefined()
+  })
+
+  test('nothing of predictions whose sides are rounded, up or down', () => {
+    const random = randomNumbers(11)
+    for (let round = 0; round < 100; round++) {
+      const size: [number, number] = [20 + Math.floor(60 * random()), 20 + Math.floor(60 * random())]
+      const stride = 2 + Math.floor(7 * random())
+      for (const rounded of [Math.ceil, Math.floor, Math.round]) {
+        const plane = [rounded(size[0] / stride), rounded(size[1] / stride)] as const
+        expect(beside(plane, size, size)).toEqual({})
+      }
+    }
+  })
+
   test('the same twice, and not those that differ in masks alone', () => {
     const alone = HungarianLoss.maskFormer({ numClasses: CLASSES })
     const { logits, masks } = outputs()
@@ -195,6 +369,67 @@ describe('finds of target masks', () => {
     expect(found({ logits, masks }, [twice, others], alone)).toMatchObject({
       'duplicate-target': { count: 1, total: 4, place: { image: 0, target: 1 } },
     })
+  })
+})
+
+describe('finds of target masks in memory', () => {
+  /** The masks of an image, their memory in another order: where a pixel of mask i, row y and column x lies. */
+  const written = (
+    { data, shape }: ReturnType<typeof drawn>,
+    at: (i: number, y: number, x: number, n: number, h: number, w: number) => number,
+  ) => {
+    const [n, h, w] = shape as [number, number, number]
+    const other = new Uint8Array(data.length)
+    data.forEach((pixel, from) => {
+      const [i, y, x] = [Math.floor(from / (h * w)), Math.floor(from / w) % h, from % w]
+      other[at(i, y, x, n, h, w)] = pixel
+    })
+    return { data: other, shape }
+  }
+  const scattered = (change: (masks: ReturnType<typeof drawn>, image: number) => ReturnType<typeof drawn>) => {
+    const targets = targetsOf().map((target, image) =>
+      Object.assign({}, target, { masks: change(target.masks, image) }),
+    )
+    return found(outputs(), targets)['scattered-mask']
+  }
+
+  test.each<[string, Parameters<typeof written>[1]]>([
+    ['[h, w, n]', (i, y, x, n, _, w) => (y * w + x) * n + i],
+    ['[n, w, h]', (i, y, x, _, h, w) => (i * w + x) * h + y],
+    ['[w, h, n]', (i, y, x, n, h) => (x * h + y) * n + i],
+  ])('of the order %s', (order, at) => {
+    const finding = scattered((masks) => written(masks, at))
+    expect(finding).toMatchObject({
+      severity: 'warning',
+      argument: 'targets[0].masks',
+      place: { image: 0 },
+      count: 2,
+      total: 2,
+      example: [2, MH, MW],
+    })
+    expect(finding?.message).toContain(`read as ${order}`)
+    expect(scattered((masks, image) => (image === 0 ? written(masks, at) : masks))).toBeUndefined()
+  })
+
+  /** Both masks of an image, of the pixels that `is` says. */
+  const painted = (is: (i: number, y: number, x: number) => boolean) => () => {
+    const data = Uint8Array.from({ length: 2 * MH * MW }, (_, from) =>
+      Number(is(Math.floor(from / (MH * MW)), Math.floor(from / MW) % MH, from % MW)),
+    )
+    return { data, shape: [2, MH, MW] }
+  }
+  const random = randomNumbers(13)
+  const dots = Array.from({ length: 2 * MH * MW }, () => random() < 0.1)
+
+  test.each<[string, (i: number, y: number, x: number) => boolean]>([
+    ['wires a pixel wide', (i, y, x) => x === 7 + 9 * i || y === 5 + 9 * i],
+    ['cracks', (i, y, x) => Math.abs(x - y - 3 * i) < 1 || x + y === 30],
+    ['broken lines', (i, y, x) => y % 7 === 3 * i && x % 5 < 3],
+    ['many small parts', (i, y, x) => y % 5 < 2 && x % 6 < 2 && (y * 7 + x + i) % 3 > 0],
+    ['squares of a board', (i, y, x) => (Math.floor(y / 2) + Math.floor(x / 2) + i) % 2 === 0],
+    ['dots', (i, y, x) => dots[(i * MH + y) * MW + x] as boolean],
+  ])('nothing of %s', (_, is) => {
+    expect(scattered(painted(is))).toBeUndefined()
   })
 })
 

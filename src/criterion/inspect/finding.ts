@@ -25,9 +25,16 @@ import type { ErrorPlace } from '../../common/errors.ts'
  * - `unlabelled-points`: target points exactly at the origin, beside others, in a batch without `visibility`.
  * - `untrained-field`: predictions of a field, such as points, whose terms have no weight: a warning, or a note where they help to
  *   match; the example is that weight.
- * - `constant-masks`: all logits of the masks of a layer are the same number.
+ * - `constant-masks`: all logits of the masks of a layer are the same number, or all numbers of a factor of them.
  * - `mask-probabilities`: the predicted masks are the sigmoid's values already, which the criterion applies again.
- * - `transposed-masks`: predicted masks have the proportions of the targets' canvas with height and width exchanged.
+ * - `one-sided-masks`: all logits of the masks of a layer are on one side of 0, as behind a ReLU, as logarithms of probabilities, or as
+ *   masks × 255, though targets have both objects and background.
+ * - `layers-without-masks`: earlier layers without masks, where the last has some and the matching cost weighs them.
+ * - `transposed-masks`: predicted masks have the proportions of the targets' canvas with height and width exchanged; or two images have
+ *   masks of the same sides exchanged, and predictions fit one of them.
+ * - `prediction-sized-masks`: images whose masks are just as large as the predictions, while those of others are larger.
+ * - `canvas-proportions`: predicted masks have other proportions than the targets' canvas, by more than rounding.
+ * - `scattered-mask`: target masks that are scattered as they are read, and hold together in another order of their memory.
  * - `unused-masks`: targets have masks, and neither outputs nor weights do.
  * - `empty-mask`: target masks without a pixel, or whose pixels are all void.
  * - `full-mask`: target masks that cover the whole image: a warning where all do, else a note.
@@ -67,7 +74,12 @@ export type FindingCode =
   | 'untrained-field'
   | 'constant-masks'
   | 'mask-probabilities'
+  | 'one-sided-masks'
+  | 'layers-without-masks'
   | 'transposed-masks'
+  | 'prediction-sized-masks'
+  | 'canvas-proportions'
+  | 'scattered-mask'
   | 'unused-masks'
   | 'empty-mask'
   | 'full-mask'

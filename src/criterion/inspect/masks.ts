@@ -1,6 +1,7 @@
 /** What is suspicious of the masks of targets, by themselves, beside their boxes, and beside the predicted ones. */
+import { isRecord } from '../../common/validate.ts'
 import type { Predictions } from '../../input/outputs.ts'
-import { placeOf } from '../../input/layers.ts'
+import type { Part } from '../../input/part.ts'
 import type { PackedTargets } from '../../input/packing.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
@@ -11,15 +12,14 @@ import { atTarget, rowOf, targetValues } from './entries.ts'
 import type { TargetEntry } from './entries.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { inspectLayout } from './mask-layout.ts'
+import { hasMasks, inspectMaskSizes, inspectSizes } from './mask-sizes.ts'
 import { extentOf, planesOf } from './planes.ts'
 import type { Extent, ImagePlanes } from './planes.ts'
 
 /** A mask and a box of one object overlap by at least this much of their union, or all their sides are as near as so many pixels. */
 const LEAST_IOU = 0.5
 const NEAR = 2
-
-/** By which share the proportions of a prediction may differ from those of the canvas, as where sides are rounded. */
-const PROPORTION_SLACK = 0.15
 
 /** Masks that are known and have a pixel, with what they cover. */
 interface KnownMask {
@@ -71,6 +71,7 @@ export function inspectMasks(
       'Targets whose hasMask is 0 have no term of masks, in neither loss nor cost: class and other fields alone decide which query they get.',
     ),
     ...inspectPlace(known, targets, masks, options),
+    ...inspectLayout(masks),
     ...inspectSizes(masks, options),
   ]
 }
@@ -87,30 +88,6 @@ function inspectVoid(hidden: readonly ImagePlanes[]): Finding[] {
     'warning',
     'All pixels of an image are void, so that its masks have no sample. Look whether void is inverted: 1 is a pixel that does not count.',
   )
-}
-
-/** Images of different sizes lie on one canvas, which matters where the samples are of the canvas. */
-function inspectSizes(masks: readonly ImagePlanes[], { masks: { lossSampling } }: ResolvedOptions): Finding[] {
-  const given = masks.flatMap(({ height, width }, image) => (height * width > 0 ? [{ image, height, width }] : []))
-  const [height, width] = canvasOf(masks)
-  const tally = new Tally()
-  for (const own of given) {
-    tally.add(own.height < height || own.width < width, () => {
-      return { argument: `targets[${own.image}].masks`, place: { image: own.image }, example: [own.height, own.width] }
-    })
-  }
-  const samples = lossSampling === 'canvas' ? 'pixels' : 'points'
-  return tally.finding(
-    'mask-sizes',
-    'note',
-    `Masks are smaller than the canvas of the batch, ${height} × ${width} pixels, at whose upper left they lie; what is beside them counts as background, and ${samples} of it are samples. So predictions must be of images padded alike, at the right and below.`,
-  )
-}
-
-/** The greatest height and width. */
-export function canvasOf(masks: readonly ImagePlanes[]): readonly [height: number, width: number] {
-  const most = (sizes: readonly number[]) => sizes.reduce((a, b) => Math.max(a, b), 0)
-  return [most(masks.map(({ height }) => height)), most(masks.map(({ width }) => width))]
 }
 
 /** Masks that lie elsewhere than their boxes. */
@@ -235,17 +212,18 @@ const scaled = ([left, top, right, bottom]: Corners, [x, y]: readonly [number, n
   bottom * y,
 ]
 
-/** Predicted masks of the canvas' proportions with height and width exchanged, and target masks that nothing looks at. */
+/** What is suspicious of predicted masks beside those of targets: sizes, layers without any, and target masks that nothing looks at. */
 export function inspectMaskOutputs(
-  { tensors }: Predictions,
+  { parts, tensors }: Predictions,
   targets: PackedTargets,
   { weights, cost }: ResolvedOptions,
 ): Finding[] {
   const masks = planesOf(targets, 'masks')
   const own = TERMS.filter(({ field }) => field === 'masks').map(({ name }) => name)
   const weighs = (list: object) => own.filter((name) => ((list as { readonly [term: string]: number })[name] ?? 0) > 0)
-  const names = [...weighs(weights).map((name) => `weights.${name}`), ...weighs(cost).map((name) => `cost.${name}`)]
-  const given = tensors.filter(({ values }) => PLACES.some((place) => values[place] !== undefined))
+  const inCost = weighs(cost).map((name) => `cost.${name}`)
+  const names = [...weighs(weights).map((name) => `weights.${name}`), ...inCost]
+  const given = tensors.filter(hasMasks)
   const findings: Finding[] = []
   if (names.length === 0 && masks.length > 0 && given.length === 0) {
     const image = masks.findIndex(({ data }) => data.length > 0)
@@ -260,28 +238,30 @@ export function inspectMaskOutputs(
       message: `Targets have masks, and nothing looks at them. Give ${own.map((name) => `weights.${name}`).join(' or ')} a value above 0, if masks are to be learned.`,
     })
   }
-  return [...findings, ...inspectProportions(given, masks)]
+  return [...findings, ...inspectLayers(parts, inCost), ...inspectMaskSizes(given, masks)]
 }
 
-/** The planes of layers: logits, or features of the pixels, height and width being the last axes. */
-const PLACES = [placeOf('masks'), placeOf('maskFeatures')]
-
-function inspectProportions(tensors: Predictions['tensors'], masks: readonly ImagePlanes[]): Finding[] {
-  const [height, width] = canvasOf(masks)
-  if (height * width === 0) return []
+/** Earlier layers without masks where the last of their part has some. `inCost`: the terms of masks that the cost weighs. */
+function inspectLayers(parts: readonly Part[], inCost: readonly string[]): Finding[] {
+  if (inCost.length === 0) return []
   const tally = new Tally()
-  for (const { name, axes, values } of tensors) {
-    const place = PLACES.find((at) => values[at] !== undefined) as number
-    const [rows, columns] = (axes?.[place] ?? []).slice(-2) as [number, number]
-    const isNear = (ratio: number) => Math.abs(Math.log((rows / columns) * ratio)) <= PROPORTION_SLACK
-    tally.add(!isNear(width / height) && isNear(height / width), () => {
-      const field = place === PLACES[0] ? 'masks' : 'maskFeatures'
-      return { argument: `${name}.${field}`, place: {}, example: [rows, columns] }
-    })
+  for (const { key, tensors, denoising, layers } of parts) {
+    const last = layers.tensors.at(-1)
+    if (key !== tensors || denoising !== undefined || last === undefined || !hasMasks(last)) continue
+    for (const layer of layers.tensors.slice(0, -1)) {
+      tally.add(!hasMasks(layer) && isSolved(layer.given.matching), () => {
+        return { argument: `${layer.name}.masks`, place: {}, example: 0 }
+      })
+    }
   }
   return tally.finding(
-    'transposed-masks',
+    'layers-without-masks',
     'warning',
-    `Predicted masks have the proportions of the targets' canvas, ${height} × ${width} pixels, with height and width exchanged. Both are height before width: transpose one of them.`,
+    `Earlier layers have no masks, where the last one has some, and the matching cost weighs them (${inCost.join(', ')}): such layers are matched by class and other fields alone, and no term trains masks in them. Give each layer its masks, or take its matching over from the last one, by matching: { from }.`,
   )
+}
+
+/** Whether a layer's matching comes from a cost, as far as pairs are not given. */
+function isSolved(matching: unknown): boolean {
+  return matching === undefined || matching === 'optimal' || (isRecord(matching) && 'fixed' in matching)
 }

@@ -1,7 +1,6 @@
 /** What is suspicious of predictions, alone and beside their targets. */
 import { PART_KEYS } from '../../binding/plan.ts'
 import { placeOf } from '../../input/layers.ts'
-import type { LayerTensors } from '../../input/layers.ts'
 import type { Predictions } from '../../input/outputs.ts'
 import type { Part } from '../../input/part.ts'
 import type { PackedTargets } from '../../input/packing.ts'
@@ -9,17 +8,17 @@ import type { ResolvedOptions } from '../../options/options.ts'
 import { BOX_SIZE } from '../../terms/boxes.ts'
 import { isSigmoid } from '../../terms/classification.ts'
 import { FIELDS } from '../../terms/index.ts'
-import type { Field, LayerFields } from '../../terms/index.ts'
+import { atHolder, atQuery, listBlocks, valuesOf } from './blocks.ts'
+import type { Block } from './blocks.ts'
 import { cornersOf, cureFor, isInside, READINGS } from './boxes.ts'
 import type { BoxReading } from './boxes.ts'
 import { targetValues } from './entries.ts'
 import { hasColumn } from './extras.ts'
 import { Tally } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { inspectMaskLogits } from './mask-logits.ts'
 import { inspectMaskOutputs } from './masks.ts'
 import { inspectWeights } from './weights.ts'
-
-const NONE = new Float32Array(0)
 
 /** How far a softmax row's sum may be from 1. */
 const SUM_SLACK = 1e-3
@@ -29,15 +28,6 @@ const FAR = [-1, 2] as const
 const MANY = 8
 /** How many standard deviations set a no-object column apart. */
 const APART = 2
-
-/** One layer's tensors, or several layers', and what their numbers are. */
-interface Block {
-  readonly tensors: LayerTensors
-  /** Queries and columns of each image. */
-  readonly rows: number
-  readonly classes: number
-  readonly images: number
-}
 
 /** Everything suspicious of a batch's predictions. */
 export function inspectPredictions(
@@ -49,7 +39,7 @@ export function inspectPredictions(
   return [
     ...inspectFinite(blocks, targets, options),
     ...inspectLogits(blocks, targets, options),
-    ...inspectPlanes(blocks),
+    ...inspectMaskLogits(blocks, targets),
     ...inspectRange(blocks, targets, 'boxes', options.normalizedBoxes),
     ...(options.normalizedBoxes ? inspectFormat(blocks, options) : []),
     ...inspectRange(blocks, targets, 'points', options.normalizedPoints),
@@ -57,18 +47,6 @@ export function inspectPredictions(
     ...inspectMaskOutputs(predictions, targets, options),
     ...inspectRoom(predictions, targets),
   ]
-}
-
-function listBlocks({ parts, images }: Predictions): Block[] {
-  const own = parts.filter(({ key, tensors }) => key === tensors)
-  return own.flatMap(({ layers: { tensors, rows, classes } }) =>
-    tensors.map((layer) => ({ tensors: layer, rows, classes, images })),
-  )
-}
-
-/** The values of a field; none where the layer lacks it. */
-function valuesOf({ tensors }: Block, field: keyof LayerFields): Float32Array {
-  return tensors.values[placeOf(field)] ?? NONE
 }
 
 function inspectFinite(blocks: readonly Block[], targets: PackedTargets, { nonFinite }: ResolvedOptions): Finding[] {
@@ -96,31 +74,6 @@ function inspectFinite(blocks: readonly Block[], targets: PackedTargets, { nonFi
 /** Whether the image of a logit has its column. */
 function isThere({ rows, classes, images }: Block, targets: PackedTargets, i: number): boolean {
   return hasColumn(targets, Math.floor(i / (rows * classes)) % Math.max(images, 1), i % classes)
-}
-
-/** Masks that are one number throughout, or probabilities. */
-function inspectPlanes(blocks: readonly Block[]): Finding[] {
-  const [constant, probabilities] = [new Tally(), new Tally()]
-  for (const block of blocks) {
-    const masks = valuesOf(block, 'masks')
-    if (masks.length < 2) continue
-    const isConstant = masks.every((value) => value === masks[0])
-    constant.add(isConstant, () => atQuery(block, 'masks', 0, masks[0] as number))
-    const isNormal = !isConstant && masks.every((value) => value >= 0 && value <= 1)
-    probabilities.add(isNormal, () => atQuery(block, 'masks', 0, [...masks.subarray(0, 8)]))
-  }
-  return [
-    ...constant.finding(
-      'constant-masks',
-      'warning',
-      'All logits of the masks of a layer are the same number, so that nothing tells queries or pixels apart. Is the mask head connected, and its weights other than 0?',
-    ),
-    ...probabilities.finding(
-      'mask-probabilities',
-      'warning',
-      'The masks look like probabilities: all of a layer lie within [0, 1]. The criterion applies the sigmoid itself: pass the logits before it.',
-    ),
-  ]
 }
 
 function inspectLogits(blocks: readonly Block[], targets: PackedTargets, options: ResolvedOptions): Finding[] {
@@ -283,28 +236,4 @@ function inspectRoom({ parts }: Predictions, { offsets, ignores }: PackedTargets
 function describeRoom(parts: readonly Part[]): string {
   const others = PART_KEYS.filter((key) => parts.some((part) => part.key === key && part.denoising === undefined))
   return ['queries', ...others.map((key) => `those of outputs.${key}`)].join(' or ')
-}
-
-/** An example that a value of a field gives, of the query, image or layer that has it. */
-function atHolder(block: Block, field: string, heldBy: Field['heldBy'], i: number, example: number) {
-  const { tensors, images, rows } = block
-  const layers = Math.max(tensors.layers, 1)
-  const total = valuesOf(block, field as keyof LayerFields).length
-  if (heldBy === 'query') return atQuery(block, field, Math.floor(i / (total / (layers * images * rows))), example)
-  const layer = tensors.layers > 1 ? { layer: Math.floor(i / (total / layers)) } : {}
-  const image = heldBy === 'image' ? { image: Math.floor(i / (total / (layers * images))) % images } : {}
-  return { argument: `${tensors.name}.${field}`, place: { ...layer, ...image }, example }
-}
-
-/** An example that a tensor gives, of a query counted over all layers and images. */
-function atQuery(
-  { tensors: { name, layers }, images, rows }: Block,
-  field: string,
-  at: number,
-  example: Finding['example'],
-) {
-  const image = Math.floor(at / rows) % Math.max(images, 1)
-  const place = { image, query: at % rows }
-  const layer = Math.floor(at / (rows * Math.max(images, 1)))
-  return { argument: `${name}.${field}`, place: layers > 1 ? { layer, ...place } : place, example }
 }
