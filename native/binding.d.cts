@@ -356,6 +356,8 @@ export interface PartStructure {
   weight: number
   /** One for each layer, which that multiplies; absent where all are 1. */
   layerWeights?: Array<number>
+  /** See the core's part. */
+  isRanked: boolean
   /** Whether each batch brings weights of its queries. */
   hasQueryWeights: boolean
   /** One for each term, in the order of the description. */

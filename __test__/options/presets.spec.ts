@@ -144,7 +144,7 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
   rfDetr: [iaBce, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 1e-7],
   coDino: [
     { ...sigmoid, positiveGamma: 2, normalization: 'num-pairs' },
-    { ...focalCost, classForm: 'log-sigmoid' },
+    { ...focalCost, epsilon: 1e-12 },
     plain(1),
     0,
   ],
@@ -224,7 +224,7 @@ describe.each(Object.entries(PUBLISHED))('PRESETS: %s', (name, [classification, 
       weights: { ...weights, l1: 1, ciou: 3 },
       classification: { kind: 'mal', alpha: 1, gamma: 3 },
       cost: {
-        classForm: ['rfDetr', 'rfDetrSeg', 'coDino', 'owlViT', 'sam3'].includes(name) ? 'log-sigmoid' : 'focal',
+        classForm: ['rfDetr', 'rfDetrSeg', 'owlViT', 'sam3'].includes(name) ? 'log-sigmoid' : 'focal',
         alpha: 0.25,
         gamma: 2,
       },
@@ -248,4 +248,16 @@ test('PRESETS: an unknown preset is refused', () => {
   const error = errorOf(() => new HungarianLoss({ numClasses: 3 }, untyped('yolo')))
   expect(error).toMatchObject({ code: 'OPTION', argument: 'preset' })
   expect(error.message).toMatch(/'detr' or .*'ecSeg', got "yolo"/)
+})
+
+// Sense-X/Co-DETR, mmdet/core/bbox/match_costs/match_cost.py, FocalLossCost with eps=1e-12
+test('PRESETS: the cost of Co-DINO saturates as its code does, so that of certain queries the box decides', () => {
+  const { matches } = HungarianLoss.coDino({ numClasses: 1 }).compute(
+    {
+      logits: { data: [30, 100], shape: [1, 2, 1] },
+      boxes: { data: [0.5, 0.5, 0.2, 0.2, 0.9, 0.9, 0.2, 0.2], shape: [1, 2, 4] },
+    },
+    [{ labels: [0], boxes: [[0.5, 0.5, 0.2, 0.2]] }],
+  )
+  expect([...matches[0]!.queryIndices]).toEqual([0])
 })

@@ -50,6 +50,15 @@ describe('clampSizes: sides below 0', () => {
     }
   })
 
+  // roboflow/rf-detr 1.11, rfdetr/utilities/box_ops.py, with torch 2.15
+  test('pass no gradient at 0 either, where PyTorch clamps them', () => {
+    const { gradients } = HungarianLoss.rfDetr({ numClasses: 1 }).compute(
+      { logits: { data: [0], shape: [1, 1, 1] }, boxes: { data: [0.5, 0.5, 0.25, 0], shape: [1, 1, 4] } },
+      [{ labels: [0], boxes: [0.5, 0.5, 0.5, 0.5] }],
+    )
+    expect([...gradients.boxes].map((slope) => Math.round(slope * 1e4) / 1e4 + 0)).toEqual([0, 0, -5, -5])
+  })
+
   const logits = { data: [1], shape: [1, 1, 1] }
   const target = [{ labels: [0], boxes: [0.4, 0.5, 0.2, 0.2] }]
   const corners = [{ labels: [0], boxes: [0.3, 0.4, 0.5, 0.6] }]

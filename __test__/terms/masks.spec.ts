@@ -120,6 +120,7 @@ describe('masks', () => {
   test('as factors are as their product, with a gradient by each', () => {
     for (const criterion of [
       whole,
+      byPoints,
       HungarianLoss.mask2Former({ numClasses: 3, masks: { points: 20, outside: 'border' } }),
     ]) {
       const [factors, dense] = factorsOf(2)
@@ -145,6 +146,66 @@ describe('masks', () => {
       expect(maskFeatures.some((slope) => slope !== 0)).toBe(true)
     }
   })
+
+  // Intellindust-AI-Lab/EdgeCrafter 706d037, segmentation_head.py: the bias is added to each pixel, so that it fades beyond the border
+  test('as factors with a bias are as their product beyond the border, too', () => {
+    const criterion = HungarianLoss.ecSeg({ numClasses: 1, weights: { l1: 0, giou: 0 }, cost: { l1: 0, giou: 0 } })
+    const rest = {
+      logits: { data: new Float32Array(2), shape: [1, 2, 1] },
+      boxes: { data: new Float32Array(8).fill(0.5), shape: [1, 2, 4] },
+      maskCostPoints: { data: new Float32Array(2).fill(1 / 32), shape: [1, 2] },
+      maskLossPoints: { data: new Float32Array(8).fill(1 / 32), shape: [1, 4, 2] },
+    }
+    const targets = [{ labels: [0], boxes: [[0.5, 0.5, 0.5, 0.5]], masks: { data: new Uint8Array(16).fill(1), shape: [1, 4, 4] } }]
+    for (const bias of [-4, 0]) {
+      const factors = {
+        maskFeatures: { data: new Float32Array(32).fill(1), shape: [1, 2, 4, 4] },
+        maskQueries: { data: new Float32Array(4).fill(1), shape: [1, 2, 2] },
+        maskBias: { data: Float32Array.of(bias), shape: [1] },
+      }
+      const masks = { data: new Float32Array(32).fill(2 + bias), shape: [1, 2, 4, 4] }
+      const [found, expected] = [criterion.compute({ ...rest, ...factors }, targets), criterion.compute({ ...rest, masks }, targets)]
+      expectClose(found.loss, expected.loss, 1e-6)
+      expectClose(found.terms.maskBce!, expected.terms.maskBce!, 1e-6)
+      expectClose(found.gradients.maskBias[0]!, expected.gradients.masks.reduce((sum, slope) => sum + slope, 0), 1e-6)
+      const costs = [criterion.cost({ ...rest, ...factors }, targets), criterion.cost({ ...rest, masks }, targets)]
+      expectAllClose(costs[0]!.images[0]!.data, [...costs[1]!.images[0]!.data], 1e-6)
+      // as the published code computes them
+      if (bias === -4) expectClose(found.terms.maskBce!, 1.1582, 1e-4)
+    }
+  }) // prettier-ignore
+
+  // facebookresearch/MaskFormer da3e60d, matcher.py: F.interpolate(…, mode: 'nearest'), which takes row 12 for the 12th of 22, though 11 · 26 / 22 is 13
+  test('are read by the cost at the pixel that PyTorch takes for the nearest one', () => {
+    const logits = { data: new Float32Array(2), shape: [1, 1, 2] }
+    const masks = { data: Float32Array.from({ length: 22 }, (_, row) => (row === 11 ? 8 : 0)), shape: [1, 1, 22, 1] }
+    const rows = Uint8Array.from({ length: 26 }, (_, row) => Number(row >= 13))
+    const { images } = HungarianLoss.maskFormer({ numClasses: 1 }).cost({ logits, masks }, [
+      { labels: [0], masks: { data: rows, shape: [1, 26, 1] } },
+    ])
+    expectClose(images[0]!.data[0]!, 7.1557, 1e-5)
+  })
+
+  // Intellindust-AI-Lab/EdgeCrafter 706d037, matcher.py: W − ½ is rounded to W, which is outside
+  test('of targets at their nearest pixel are 0 at the very border of an even width, unless they continue there', () => {
+    const bceAt = (outside: 'zeros' | 'border') => {
+      const criterion = HungarianLoss.ecSeg({
+        numClasses: 1,
+        cost: { class: 0, l1: 0, giou: 0, maskBce: 1, maskDice: 0 },
+        masks: { outside },
+      })
+      const outputs = {
+        logits: { data: [0], shape: [1, 1, 1] },
+        boxes: { data: [0.5, 0.5, 0.5, 0.5], shape: [1, 1, 4] },
+        masks: { data: new Float32Array(8).fill(8), shape: [1, 1, 2, 4] },
+        maskCostPoints: { data: [1, 0.5], shape: [1, 2] },
+      }
+      const targets = [{ labels: [0], boxes: [[0.5, 0.5, 0.5, 0.5]], masks: { data: Uint8Array.of(0, 1), shape: [1, 1, 2] } }]
+      return criterion.cost(outputs, targets).images[0]!.data[0]!
+    }
+    expectClose(bceAt('zeros'), Math.log1p(Math.exp(4)), 1e-5)
+    expectClose(bceAt('border'), Math.log1p(Math.exp(-8)), 1e-3)
+  }) // prettier-ignore
 
   test('as factors without a bias are as those with one of 0, which alone has a gradient by it', () => {
     for (const criterion of [whole, byPoints]) {

@@ -80,7 +80,7 @@ export const PRESETS = {
   rfDetr: sigmoid('ia-bce', 1, RF_DETR),
   coDino: sigmoid('sigmoid', 1, {
     classNumbers: { positiveGamma: 2 },
-    classCost: { classForm: 'log-sigmoid' },
+    classCost: { epsilon: 1e-12 },
     classNormalization: 'num-pairs',
     normalization: 'num-pairs',
   }),

@@ -126,8 +126,8 @@ export interface MaskSettings {
   /** Whether each `'image'` has points of its own in the cost, or all of a `'batch'` the same. Default: the preset's, otherwise `'image'`. */
   readonly pointSets?: 'image' | 'batch' | undefined
   /**
-   * What lies beyond the border of a prediction: `'zeros'`, to which `maskBias` is added all the same; or as at the `'border'`. Default:
-   * the preset's, otherwise `'zeros'`.
+   * What lies beyond the border of a prediction, of factors as of the planes that they make: `'zeros'`, or as at the `'border'`. So it
+   * is with targets that are read at their nearest pixel. Default: the preset's, otherwise `'zeros'`.
    */
   readonly outside?: 'zeros' | 'border' | undefined
   /** How targets are read at points: `'bilinear'`, or at their `'nearest'` pixel. Default: the preset's, otherwise `'bilinear'`. */

@@ -262,7 +262,7 @@ mod tests {
         let usual = BoxTerms { l1: 5.0, giou: 2.0, ..BoxTerms::default() };
         let every = BoxTerms { iou: 0.5, diou: 1.0, ciou: 1.5, ..usual };
         [(0.0, false, usual), (1e-6, false, every), (1e-3, true, every)].map(|(epsilon, clamps, weights)| CostConfig {
-            geometry: Geometry { format, epsilon, clamps, l1: format },
+            geometry: Geometry { format, epsilon, clamps, l1: format, clamps_sides: false },
             weights,
         })
     }

@@ -39,6 +39,8 @@ pub(super) struct BoxPair<S: Simd> {
     axes: [Intervals<S>; 2],
     /// By axis the predicted side as it is, which may be below 0.
     sides: [F64<S>; 2],
+    /// The greatest side that passes no gradient. A clamp passes none at its end, as PyTorch's from 2.15 on.
+    greatest_clamped: f64,
     union: F64<S>,
     per_union: F64<S>,
     per_hull: F64<S>,
@@ -104,7 +106,8 @@ impl<S: Simd> BoxPair<S> {
             #[inline(always)]
             |(ends, axes)| Distance::new(simd, geometry, iou_loss, &ends, axes),
         );
-        Self { iou, iou_loss, giou_loss, distance, axes, sides, union, per_union, per_hull, clamped }
+        let greatest_clamped = if geometry.clamps_sides { 0.0 } else { f64::NEG_INFINITY };
+        Self { iou, iou_loss, giou_loss, distance, axes, sides, greatest_clamped, union, per_union, per_hull, clamped }
     }
 
     /// The weighted sum of the losses.
@@ -145,7 +148,7 @@ impl<S: Simd> BoxPair<S> {
             }
             start += by_overlap * other.overlap * this.overlap_slope[0] + by_hull_side * this.hull_slope[0];
             stop += by_overlap * other.overlap * this.overlap_slope[1] + by_hull_side * this.hull_slope[1];
-            let (is_clamped, zero) = (self.sides[axis].simd_lt(0.0), F64::splat(simd, 0.0));
+            let (is_clamped, zero) = (self.sides[axis].simd_le(self.greatest_clamped), F64::splat(simd, 0.0));
             let (first, second) = match format {
                 BoxFormat::Cxcywh => (start + stop, (stop - start) * 0.5),
                 BoxFormat::Xyxy => (is_clamped.select(start + stop, start), stop),

@@ -103,12 +103,12 @@ fn build(options: &Options, places: Places<'_>) -> crate::error::Result<Built> {
         epsilon: options.number(&BOX_EPSILON),
         clamps: options.word(&BOX_EPSILON_FORM) == CLAMP,
         l1: options.given_word(&L1_FORMAT).map_or(format, BoxFormat::new),
+        clamps_sides: options.flag(&CLAMP_SIZES),
     };
     Ok(Built::Pair(Arc::new(BoxFamily {
         queries: places.queries,
         targets: places.targets,
         geometry,
-        clamps_sizes: options.flag(&CLAMP_SIZES),
         are_normalized: options.flag(&NORMALIZED_BOXES),
         takes_mean: options.word(&UNKNOWN_BOX_COST) == MEAN,
     })))
@@ -130,7 +130,6 @@ struct BoxFamily {
     queries: usize,
     targets: usize,
     geometry: Geometry,
-    clamps_sizes: bool,
     are_normalized: bool,
     /// Whether a target without a box costs what others do on average.
     takes_mean: bool,
@@ -197,7 +196,7 @@ impl PairTerms for BoxFamily {
     fn check_query(&self, _: usize, row: &[f32]) -> Option<Broken> {
         let broken = self.geometry.format.broken_rule(row)?;
         match BoxFormat::is_extent(&broken) {
-            true if self.clamps_sizes => None,
+            true if self.geometry.clamps_sides => None,
             true => Some(Broken { rule: format::PREDICTED_EXTENT, ..broken }),
             false => Some(broken),
         }

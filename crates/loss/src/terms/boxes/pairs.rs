@@ -227,7 +227,7 @@ mod tests {
     fn run(level: Level, format: BoxFormat, boxes: &[f32], targets: &[f32]) -> (BoxTerms, Vec<f32>) {
         let pairs: Vec<_> = (0..boxes.len() / COMPONENTS).map(|k| (k, k)).collect();
         let (mut gradient, mut ious) = (vec![0.0; boxes.len()], vec![f64::NAN; pairs.len()]);
-        let geometry = Geometry { format, epsilon: 0.0, clamps: false, l1: format };
+        let geometry = Geometry { format, epsilon: 0.0, clamps: false, l1: format, clamps_sides: false };
         let boxes = MatchedBoxes { predicted: boxes, targets, pairs: &pairs };
         let terms = matched(level, geometry, boxes, &SCALE, out(&mut ious, &mut gradient));
         assert_close(ious.iter().map(|iou| 1.0 - iou).sum(), terms.iou, 1e-14);
@@ -295,7 +295,7 @@ mod tests {
                     .flat_map(|clamps| Level::available().into_iter().map(move |level| (clamps, level)));
                 for (clamps, level) in all {
                     let (format, epsilon, l1) = (box_format, box_epsilon, BoxFormat::Xyxy);
-                    let geometry = Geometry { format, epsilon, clamps, l1 };
+                    let geometry = Geometry { format, epsilon, clamps, l1, clamps_sides: false };
                     let (mut ious, mut gradient) = (vec![f64::NAN; pairs.len()], vec![f32::NAN; boxes.len()]);
                     let inputs = MatchedBoxes { predicted: &boxes, targets: &boxes, pairs: &pairs };
                     let terms = matched(level, geometry, inputs, &scale, out(&mut ious, &mut gradient));

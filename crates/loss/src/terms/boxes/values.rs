@@ -12,6 +12,8 @@ pub(super) struct Geometry {
     pub clamps: bool,
     /// What the components are that L1 compares in the loss.
     pub l1: BoxFormat,
+    /// Whether predicted sides are clamped to 0, rather than known to be no less.
+    pub clamps_sides: bool,
 }
 
 impl Geometry {

@@ -233,6 +233,19 @@ pub(super) fn pad(mask: &[u8], size: Size, canvas: Size, out: &mut [u8]) {
     }
 }
 
+/// The pixel that the nearest neighbours of one axis take: ⌊i · from / to⌋ in the rounding that published values have, which is that
+/// of `f32`. Source: pytorch/pytorch, `aten/src/ATen/native/UpSample.h`, `nearest_idx`.
+fn nearest_pixel(i: usize, from: usize, to: usize) -> usize {
+    if to == from {
+        i
+    } else if to == 2 * from {
+        i / 2
+    } else {
+        let scale = from as f32 / to as f32;
+        ((i as f32 * scale) as usize).min(from.saturating_sub(1))
+    }
+}
+
 /// A mask of `size`, padded with zeros to `canvas`, at the size `to` by nearest neighbours.
 pub(super) fn nearest(mask: &[u8], size: Size, canvas: Size, to: Size, out: &mut [u8]) {
     debug_assert_eq!((mask.len(), out.len()), (size.area(), to.area()));
@@ -240,14 +253,14 @@ pub(super) fn nearest(mask: &[u8], size: Size, canvas: Size, to: Size, out: &mut
         return;
     }
     for (i, out) in out.chunks_exact_mut(to.width).enumerate() {
-        let row = i * canvas.height / to.height;
+        let row = nearest_pixel(i, canvas.height, to.height);
         if row >= size.height {
             out.fill(0);
             continue;
         }
         let source = &mask[row * size.width..][..size.width];
         for (j, out) in out.iter_mut().enumerate() {
-            *out = source.get(j * canvas.width / to.width).copied().unwrap_or(0);
+            *out = source.get(nearest_pixel(j, canvas.width, to.width)).copied().unwrap_or(0);
         }
     }
 }
@@ -380,6 +393,16 @@ mod tests {
         let same = [7; 12];
         pad(&same, Size::new(3, 4), Size::new(3, 4), &mut out);
         assert_eq!(out, same);
+    }
+
+    #[test]
+    fn nearest_pixels_are_those_of_torch() {
+        // torch.nn.functional.interpolate(torch.arange(26.)[None, None], 22), whose 12th is 12, although 11 · 26 / 22 is 13
+        let taken: Vec<usize> = (0..22).map(|i| nearest_pixel(i, 26, 22)).collect();
+        assert_eq!(taken, [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 20, 21, 22, 23, 24]);
+        assert_eq!((0..6).map(|i| nearest_pixel(i, 3, 6)).collect::<Vec<_>>(), [0, 0, 1, 1, 2, 2]);
+        assert_eq!((0..3).map(|i| nearest_pixel(i, 12, 3)).collect::<Vec<_>>(), [0, 4, 8]);
+        assert_eq!(nearest_pixel(1, 1, 7), 0);
     }
 
     #[test]

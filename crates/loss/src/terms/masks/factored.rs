@@ -230,10 +230,18 @@ fn total_with<S: Simd>(simd: S, values: &[f32]) -> f64 {
     (sums[0] + sums[1]).reduce_sum() + values[whole..].iter().map(|&value| f64::from(value)).sum::<f64>()
 }
 
-/// Adds a bias to samples.
-pub(super) fn shift(bias: f32, samples: &mut [f32]) {
-    for sample in samples {
+/// Adds a bias to samples, and takes back what those beyond the border lack of it, as if it had been added to each pixel.
+pub(super) fn shift(bias: f32, lacking: &[(u32, f32)], samples: &mut [f32]) {
+    for sample in samples.iter_mut() {
         *sample += bias;
+    }
+    unshift(bias, lacking, samples);
+}
+
+/// Takes back what samples lack of a bias that was added to all of them.
+pub(super) fn unshift(bias: f32, lacking: &[(u32, f32)], samples: &mut [f32]) {
+    for &(sample, lack) in lacking {
+        samples[sample as usize] += bias * lack;
     }
 }
 
@@ -330,13 +338,23 @@ mod tests {
             }
             product(level, &Share::ALONE, &left, &sampled, 0.75, &mut panel, &mut before);
             let (mut masks, mut after) = (vec![0.0; rows * size.area()], vec![0.0; rows * count]);
-            product(level, &Share::ALONE, &left, &features, 0.0, &mut panel, &mut masks);
+            product(level, &Share::ALONE, &left, &features, 0.75, &mut panel, &mut masks);
             for (mask, out) in masks.chunks_exact(size.area()).zip(after.chunks_exact_mut(count)) {
                 taps.gather(level, mask, out);
-                shift(0.75, out);
             }
-            for (before, after) in before.iter().zip(after) {
+            let mut lacking = Vec::new();
+            taps.lacking(&mut lacking);
+            assert_eq!(lacking.is_empty(), outside == Outside::Border);
+            before.chunks_exact_mut(count).for_each(|row| unshift(0.75, &lacking, row));
+            let mut shifted = after.clone();
+            product(level, &Share::ALONE, &left, &features, 0.0, &mut panel, &mut masks);
+            for (mask, out) in masks.chunks_exact(size.area()).zip(shifted.chunks_exact_mut(count)) {
+                taps.gather(level, mask, out);
+                shift(0.75, &lacking, out);
+            }
+            for ((before, after), shifted) in before.iter().zip(after).zip(shifted) {
                 assert_close(f64::from(*before), f64::from(after), 2e-6);
+                assert_close(f64::from(shifted), f64::from(after), 2e-6);
             }
         }
     }

@@ -74,6 +74,20 @@ impl Taps {
         self.count
     }
 
+    /// The points that lie beyond the border by a part, with what they lack of a raster of ones: -1 to 0.
+    pub fn lacking(&self, out: &mut Vec<(u32, f32)>) {
+        out.clear();
+        for (group, first) in self.groups.iter().zip((0..self.count).step_by(LANES)) {
+            for lane in 0..LANES.min(self.count - first) {
+                let along = |parts: &[[f32; LANES]; 2]| f64::from(parts[0][lane]) + f64::from(parts[1][lane]);
+                let lack = along(&group.columns) * along(&group.rows) - 1.0;
+                if lack < 0.0 {
+                    out.push(((first + lane) as u32, lack as f32));
+                }
+            }
+        }
+    }
+
     /// The samples of a raster.
     pub fn gather(&self, level: Level, raster: &[f32], out: &mut [f32]) {
         self.read(level, raster, out, |sample| sample);

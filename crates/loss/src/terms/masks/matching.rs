@@ -8,8 +8,8 @@ use simd::{Level, padded};
 
 use super::canvas::Size;
 use super::cost::{Cost, CostWeights, GROUP};
-use super::factored::{Matrix, Panel, product};
-use super::grid::{Outside, Reading, Taps};
+use super::factored::{Matrix, Panel, product, unshift};
+use super::grid::{Reading, Taps};
 use super::points::Order;
 use super::prediction::Prediction;
 use super::random::{Purpose, Stream, points};
@@ -37,6 +37,8 @@ pub(super) struct CostMemory {
     taps: Taps,
     /// `[channels, points]`.
     features: Vec<f32>,
+    /// What points beyond the border lack of a bias.
+    lacking: Vec<(u32, f32)>,
     labels: LabelMemory,
     rows: Vec<usize>,
     /// Of some queries after others, `[targets, queries]`.
@@ -55,9 +57,9 @@ struct PartMemory {
 
 impl Memory for CostMemory {
     fn held(&self) -> usize {
-        let Self { drawn, order, taps, features, labels, costs, own, .. } = self;
+        let Self { drawn, order, taps, features, lacking, labels, costs, own, .. } = self;
         let floats: usize = [drawn, features, costs].map(Vec::capacity).iter().sum();
-        4 * floats + order.held() + taps.held() + labels.held() + own.held()
+        4 * floats + 8 * lacking.capacity() + order.held() + taps.held() + labels.held() + own.held()
     }
 }
 
@@ -83,10 +85,10 @@ pub(super) fn add(
     block: &mut [f32],
     memory: &mut CostMemory,
 ) {
-    let Sampling { cost_by_points, continues, is_nearest, alpha, gamma, .. } = family.sampling;
+    let Sampling { cost_by_points, outside, is_nearest, alpha, gamma, .. } = family.sampling;
     let &[bce, focal, dice] = inputs.weights else { return };
     let &CostInputs { queries, share, .. } = inputs;
-    let CostMemory { drawn, order, taps, features, labels, rows, costs, own } = memory;
+    let CostMemory { drawn, order, taps, features, lacking, labels, rows, costs, own } = memory;
     let Some(targets) = Targets::new(inputs.targets, family.targets) else { return };
     rows.clear();
     rows.extend((0..inputs.targets.count).filter(|&target| family.knows(inputs.targets, target)));
@@ -97,9 +99,8 @@ pub(super) fn add(
     let size = Prediction::size(&inputs.rows, family.queries);
     let (taps, has_void) = if cost_by_points {
         let points = order.by_pixel(points_of(family, level, inputs, size, drawn), size);
-        let outside = if continues { Outside::Border } else { Outside::Zero };
         taps.lay_out(level, points, size, size, Reading::Bilinear(outside));
-        let has_void = targets.lay_out(level, points, is_nearest, labels);
+        let has_void = targets.lay_out(level, points, family.sampling.of_targets(), labels);
         targets.read_points(level, share, rows, is_nearest, labels);
         (Some(&*taps), has_void)
     } else {
@@ -108,7 +109,7 @@ pub(super) fn add(
     };
     let (own_labels, kept) = labels.read(!cost_by_points || is_nearest, has_void);
     let samples = Samples { labels: own_labels, kept };
-    let logits = Logits::new(level, share, prediction, size.area(), taps, features);
+    let logits = Logits::new(level, share, prediction, size.area(), taps, (features, lacking));
     let (weights, form) = (CostWeights { bce, focal, dice }, Focal { alpha, gamma });
     let known = rows.len();
     let count = match prediction {
@@ -159,32 +160,38 @@ enum Logits<'a> {
     Whole { planes: &'a [f32], area: usize },
     /// Those that are read at points.
     Read { planes: &'a [f32], area: usize, taps: &'a Taps },
-    /// Products with the features of each sample, `[channels, samples]`.
-    Products { features: &'a [f32], queries: &'a [f32], channels: usize, bias: f32 },
+    /// Products with the features of each sample, `[channels, samples]`, and a bias of which some samples lack a part.
+    Products { features: &'a [f32], queries: &'a [f32], channels: usize, bias: f32, lacking: &'a [(u32, f32)] },
 }
 
 impl<'a> Logits<'a> {
-    /// `taps`: the points, or none where all pixels are taken. `sampled`: memory for the features at points, which are read here.
+    /// `taps`: the points, or none where all pixels are taken. `sampled`, `lacking`: memory for the features at points, which are read
+    /// here, and for what these lack of a bias.
     fn new(
         level: Level,
         share: &Share,
         prediction: Prediction<'a>,
         area: usize,
         taps: Option<&'a Taps>,
-        sampled: &'a mut Vec<f32>,
+        (sampled, lacking): (&'a mut Vec<f32>, &'a mut Vec<(u32, f32)>),
     ) -> Self {
         match (prediction, taps) {
             (Prediction::Planes(planes), None) => Self::Whole { planes, area },
             (Prediction::Planes(planes), Some(taps)) => Self::Read { planes, area, taps },
             (Prediction::Factors { features, queries, channels, bias }, None) => {
-                Self::Products { features, queries, channels, bias }
+                Self::Products { features, queries, channels, bias: bias.unwrap_or(0.0), lacking: &[] }
             }
             (Prediction::Factors { features, queries, channels, bias }, Some(taps)) => {
                 sampled.resize(channels * taps.len(), 0.0);
                 let parts = features.chunks(CHANNELS * area).zip(sampled.chunks_mut(CHANNELS * taps.len()));
                 let mut jobs: Vec<_> = parts.collect();
                 share.each(&mut (), &mut jobs, |(), (planes, out)| gather(level, taps, planes, area, out));
-                Self::Products { features: sampled, queries, channels, bias }
+                lacking.clear();
+                let bias = bias.unwrap_or(0.0);
+                if bias != 0.0 {
+                    taps.lacking(lacking);
+                }
+                Self::Products { features: sampled, queries, channels, bias, lacking }
             }
         }
     }
@@ -203,11 +210,13 @@ impl<'a> Logits<'a> {
                 gather(level, taps, &planes[part.start * area..part.end * area], area, memory);
                 memory
             }
-            Self::Products { features, queries, channels, bias } => {
+            Self::Products { features, queries, channels, bias, lacking } => {
                 let values = &queries[part.start * channels..part.end * channels];
                 let own = Matrix { values, rows: part.len(), columns: channels, is_transposed: false };
                 memory.resize(part.len() * (features.len() / channels), 0.0);
                 product(level, &Share::ALONE, &own, features, bias, panel, memory);
+                let rows = memory.chunks_exact_mut((features.len() / channels).max(1));
+                rows.for_each(|row| unshift(bias, lacking, row));
                 memory
             }
         }

@@ -6,7 +6,7 @@ use simd::Level;
 
 use super::canvas::{Resize, Size};
 use super::factored::{Matrix, Panel, product, project, shift, total};
-use super::grid::{Outside, Reading, Taps, narrow};
+use super::grid::{Reading, Taps, narrow};
 use super::points::{Counts, least, take};
 use super::prediction::Prediction;
 use super::random::{Purpose, Stream, points};
@@ -44,6 +44,8 @@ struct PairMemory {
     sampled: Vec<f32>,
     chosen: Vec<u32>,
     points: Vec<f32>,
+    /// What points beyond the border lack of a bias.
+    lacking: Vec<(u32, f32)>,
     scattered: Vec<f64>,
 }
 
@@ -57,10 +59,10 @@ impl Memory for LossMemory {
 
 impl PairMemory {
     fn held(&self) -> usize {
-        let Self { logits, labels, resize, taps, candidates, sampled, chosen, points, scattered } = self;
+        let Self { logits, labels, resize, taps, candidates, sampled, chosen, points, lacking, scattered } = self;
         let floats: usize = [logits, candidates, sampled, points].map(Vec::capacity).iter().sum();
         let others = labels.held() + resize.held() + taps.held();
-        4 * (floats + chosen.capacity()) + 8 * scattered.capacity() + others
+        4 * (floats + chosen.capacity()) + 8 * (lacking.capacity() + scattered.capacity()) + others
     }
 }
 
@@ -78,7 +80,7 @@ struct Problem<'a> {
     pairs: &'a Pairs<'a>,
     targets: Targets<'a>,
     size: Size,
-    bias: f32,
+    bias: Option<f32>,
     active: Active,
     scales: Scales,
     form: Focal,
@@ -184,17 +186,29 @@ pub(super) fn add(
 /// The terms of a pair, and its gradient by the logits of its plane.
 fn add_pair(problem: &Problem<'_>, level: Level, job: &mut Job<'_>, memory: &mut PairMemory) {
     let &Problem { family, targets, size, bias, active, form, .. } = problem;
-    let PairMemory { logits, labels, resize, taps, candidates, sampled, chosen, points, scattered } = memory;
+    let PairMemory { logits, labels, resize, taps, candidates, sampled, chosen, points, lacking, scattered } = memory;
+    lacking.clear();
     let own = job.plane.unwrap_or(job.row);
     let by_points = family.sampling.loss_by_points;
     let (own_labels, kept) = if by_points {
         let place = (job.number, job.query);
-        draw(family, level, problem.pairs, place, (own, bias, size), taps, (candidates, sampled, chosen, points));
+        draw(
+            family,
+            level,
+            problem.pairs,
+            place,
+            (own, bias, size),
+            taps,
+            (candidates, sampled, chosen, points, lacking),
+        );
         lay_out(family, level, taps, points, size);
         logits.resize(taps.len(), 0.0);
         taps.gather(level, own, logits);
+        if bias.is_some() {
+            taps.lacking(lacking);
+        }
         let is_nearest = family.sampling.is_nearest;
-        let has_void = targets.lay_out(level, points, is_nearest, labels);
+        let has_void = targets.lay_out(level, points, family.sampling.of_targets(), labels);
         targets.read_points(level, &Share::ALONE, &[job.target], is_nearest, labels);
         labels.read(is_nearest, has_void)
     } else {
@@ -203,7 +217,9 @@ fn add_pair(problem: &Problem<'_>, level: Level, job: &mut Job<'_>, memory: &mut
         resize.forward(level, own, logits);
         targets.on_canvas(job.target, labels)
     };
-    shift(bias, logits);
+    if let Some(bias) = bias {
+        shift(bias, lacking, logits);
+    }
     let samples = Samples { labels: own_labels, kept };
     let found = values(level, active, form, logits, &samples);
     job.terms = [found.bce, found.focal, found.dice];
@@ -211,7 +227,10 @@ fn add_pair(problem: &Problem<'_>, level: Level, job: &mut Job<'_>, memory: &mut
         return;
     }
     gradient(level, &problem.scales, form, &found, logits, &samples);
-    job.of_bias = total(level, logits);
+    if bias.is_some() {
+        let lack = |&(sample, lack): &(u32, f32)| f64::from(logits[sample as usize]) * f64::from(lack);
+        job.of_bias = total(level, logits) + lacking.iter().map(lack).sum::<f64>();
+    }
     if by_points {
         scattered.clear();
         scattered.resize(size.area(), 0.0);
@@ -268,9 +287,12 @@ fn add_product(
 
 /// Points of a prediction.
 fn lay_out(family: &MaskFamily, level: Level, taps: &mut Taps, points: &[f32], size: Size) {
-    let outside = if family.sampling.continues { Outside::Border } else { Outside::Zero };
-    taps.lay_out(level, points, size, size, Reading::Bilinear(outside));
+    taps.lay_out(level, points, size, size, Reading::Bilinear(family.sampling.outside));
 }
+
+/// Candidates, their logits, those that are chosen, and all points that are; what candidates lack of a bias.
+type ChoiceMemory<'a> =
+    (&'a mut Vec<f32>, &'a mut Vec<f32>, &'a mut Vec<u32>, &'a mut Vec<f32>, &'a mut Vec<(u32, f32)>);
 
 /// The points of a pair: given, or chosen from candidates that are given or drawn. `number`: of the pair among those of its
 /// image. `plane`: of its query, with what is added to each logit.
@@ -279,9 +301,9 @@ fn draw(
     level: Level,
     pairs: &Pairs<'_>,
     (number, query): (usize, usize),
-    (plane, bias, size): (&[f32], f32, Size),
+    (plane, bias, size): (&[f32], Option<f32>, Size),
     taps: &mut Taps,
-    (candidates, sampled, chosen, out): (&mut Vec<f32>, &mut Vec<f32>, &mut Vec<u32>, &mut Vec<f32>),
+    (candidates, sampled, chosen, out, lacking): ChoiceMemory<'_>,
 ) {
     let draws = family.sampling.loss_points([size.height, size.width]);
     let Counts { drawn: many, kept, .. } = draws;
@@ -315,7 +337,10 @@ fn draw(
     lay_out(family, level, taps, first, size);
     sampled.resize(many, 0.0);
     taps.gather(level, plane, sampled);
-    shift(bias, sampled);
+    if let Some(bias) = bias {
+        taps.lacking(lacking);
+        shift(bias, lacking, sampled);
+    }
     least(sampled, kept, chosen);
     take(first, chosen, out);
     out.extend_from_slice(rest);

@@ -9,8 +9,8 @@ use crate::field::FieldRows;
 pub(super) enum Prediction<'a> {
     /// `[queries, height, width]`.
     Planes(&'a [f32]),
-    /// Features `[channels, height, width]` of the image, a row of `[queries, channels]` for each query, and a bias.
-    Factors { features: &'a [f32], queries: &'a [f32], channels: usize, bias: f32 },
+    /// Features `[channels, height, width]` of the image, a row of `[queries, channels]` for each query, and a bias, if there is one.
+    Factors { features: &'a [f32], queries: &'a [f32], channels: usize, bias: Option<f32> },
 }
 
 impl<'a> Prediction<'a> {
@@ -23,7 +23,7 @@ impl<'a> Prediction<'a> {
             features: rows.get(first + FEATURES),
             queries: rows.get(first + QUERIES),
             channels: rows.width(first + QUERIES),
-            bias: rows.get(first + BIAS_FIELD).first().copied().unwrap_or(0.0),
+            bias: rows.get(first + BIAS_FIELD).first().copied(),
         }
     }
 
@@ -33,10 +33,10 @@ impl<'a> Prediction<'a> {
         Size::new(height, width)
     }
 
-    /// What is added to each logit of a product.
-    pub fn bias(self) -> f32 {
+    /// What is added to each logit of a product, if anything is.
+    pub fn bias(self) -> Option<f32> {
         match self {
-            Self::Planes(_) => 0.0,
+            Self::Planes(_) => None,
             Self::Factors { bias, .. } => bias,
         }
     }

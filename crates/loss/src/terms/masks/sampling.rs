@@ -11,6 +11,7 @@
 //! pair, `oversampling` for each point, those with the least absolute logit are kept, as many as `importance` says, and the
 //! rest is drawn anew (Kirillov et al. 2020, "PointRend"; facebookresearch/detectron2, `point_features.py`).
 
+use super::grid::{Outside, Reading};
 use super::points::Counts;
 use crate::option::{OptionInfo, Options};
 use crate::terms::divisor;
@@ -77,8 +78,8 @@ pub(super) struct Sampling {
     fixed: Option<usize>,
     /// Whether all images of a layer have the same points in the cost.
     pub is_shared: bool,
-    /// Whether predictions continue beyond their border, rather than being 0 there.
-    pub continues: bool,
+    /// What predictions, and targets that are read at their nearest pixel, are beyond their border.
+    pub outside: Outside,
     /// Whether targets are read at their nearest pixel.
     pub is_nearest: bool,
     oversampling: f64,
@@ -96,13 +97,18 @@ impl Sampling {
             loss_by_points: is(&LOSS_SAMPLING, "points"),
             fixed: (!is(&POINT_COUNT, "sixteenth")).then(|| options.number(&POINTS) as usize),
             is_shared: is(&POINT_SETS, "batch"),
-            continues: is(&OUTSIDE, "border"),
+            outside: if is(&OUTSIDE, "border") { Outside::Border } else { Outside::Zero },
             is_nearest: is(&TARGET_SAMPLING, "nearest"),
             oversampling: options.number(&OVERSAMPLING),
             importance: options.number(&IMPORTANCE),
             alpha: options.number(&ALPHA),
             gamma: options.number(&GAMMA),
         }
+    }
+
+    /// How targets are read at points.
+    pub fn of_targets(&self) -> Reading {
+        if self.is_nearest { Reading::Nearest(self.outside) } else { Reading::Bilinear(Outside::Zero) }
     }
 
     /// Points of the cost, of a prediction of this height and width.

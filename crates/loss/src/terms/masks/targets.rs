@@ -104,7 +104,7 @@ impl<'a> Targets<'a> {
     }
 
     /// Lays out points for all targets of the image, and says which are kept, if any may be left out.
-    pub fn lay_out(&self, level: Level, points: &[f32], is_nearest: bool, memory: &mut LabelMemory) -> bool {
+    pub fn lay_out(&self, level: Level, points: &[f32], reading: Reading, memory: &mut LabelMemory) -> bool {
         let LabelMemory { kept, taps, .. } = memory;
         let void = self.void();
         if let Some(void) = &void {
@@ -114,7 +114,6 @@ impl<'a> Targets<'a> {
             invert(kept);
         }
         let size = if self.rows.count > 0 { size_of(&self.mask(0)) } else { self.canvas };
-        let reading = if is_nearest { Reading::Nearest(Outside::Border) } else { Reading::Bilinear(Outside::Zero) };
         taps.lay_out(level, points, size, self.canvas, reading);
         void.is_some()
     }
