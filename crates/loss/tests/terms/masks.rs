@@ -108,12 +108,13 @@ fn assert_alike(a: &[f32], b: &[f32], tolerance: f64) {
 
 #[test]
 fn factors_are_their_product_and_gradients_by_them_follow() {
-    // where a plane is 0 outside, the bias of factors is no part of it
     // pairs of different weights share the features of their image, and the bias
     for (settings, weights) in [
         (settings(), vec![]),
+        (by_points(settings()), vec![]),
         (by_points(settings()).with("masks.outside", "border"), vec![]),
         (settings(), vec![0.5, 2.0, 3.0, 0.0, 0.25]),
+        (by_points(settings()), vec![4.0, 1.0, 1.0, 0.5, 1.0]),
         (by_points(settings()).with("masks.outside", "border"), vec![4.0, 1.0, 1.0, 0.5, 1.0]),
     ] {
         let cases = factored(sketch(settings).case());
