@@ -194,7 +194,7 @@ describe('padTargets: refuses', () => {
     ['positives that some lack', [{ positives: [[1]] }, { labels: [0] }], 'SHAPE', 'targets[1].positives'],
     ['positives that are no rows', [{ positives: [1, 0] }], 'DTYPE', 'targets[0].positives'],
     ['positives of a shape that has no rows', [{ positives: { data: [1], shape: [1] } }], 'SHAPE', 'targets[0].positives'],
-    ['an image that may be exhaustive', [{ labels: [0], exhaustive: 1 }], 'DTYPE', 'targets[0].exhaustive'],
+    ['an image that may be exhaustive', [{ labels: [0], exhaustive: 2 }], 'DTYPE', 'targets[0].exhaustive'],
     ['masks of other numbers', [{ labels: [0], masks: { data: [1, 1], shape: [2, 1, 1] } }], 'SHAPE', 'targets[0].masks'],
     ['masks that some lack', [{ labels: [0], masks: { data: [1], shape: [1, 1, 1] } }, { labels: [0] }], 'SHAPE', 'targets[1].masks'],
     ['void pixels of another size', [{ labels: [0], masks: { data: [1], shape: [1, 1, 1] }, void: { data: [1, 1], shape: [1, 2] } }], 'SHAPE', 'targets[0].void'],

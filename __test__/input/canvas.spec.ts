@@ -80,7 +80,10 @@ describe('maskCanvas', () => {
     const [some, whole] = [[first, { labels: [] }, second], [WHOLE[0]!, { labels: [] }, WHOLE[1]!]] // prettier-ignore
     expect(criterion.compute(outputs, untyped(some), call)).toEqual(criterion.compute(outputs, untyped(whole)))
     const hidden = { data: masksOf(1, 5, 7).data, shape: [5, 7] }
-    const [own, all] = [{ ...second, void: hidden }, { ...WHOLE[1]!, void: padded(hidden) }]
+    const [own, all] = [
+      { ...second, void: hidden },
+      { ...WHOLE[1]!, void: padded(hidden) },
+    ]
     expect(criterion.compute(outputs, [first, own, TARGETS[2]!], call)).toEqual(
       criterion.compute(outputs, [WHOLE[0]!, all, WHOLE[2]!]),
     )
@@ -113,7 +116,9 @@ describe('maskCanvas', () => {
       return [{ logits: cut(outputs.logits), masks: cut(outputs.masks) }, TARGETS.slice(from, to)] as const
     }
     const parts = [part(0, 1), part(1, 3)]
-    const normalizers = combineNormalizers(parts.map(([own, targets]) => criterion.match(own, targets, call).normalizers))
+    const normalizers = combineNormalizers(
+      parts.map(([own, targets]) => criterion.match(own, targets, call).normalizers),
+    )
     const losses = parts.map(([own, targets]) => criterion.compute(own, targets, { ...call, ...normalizers }).loss)
     expectClose(losses.reduce((sum, loss) => sum + loss, 0) / parts.length, whole.loss, 1e-12)
   })

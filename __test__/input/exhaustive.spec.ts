@@ -163,9 +163,16 @@ describe('exhaustive: an image whose targets are not all of its objects', () => 
     expect(positives.every((value) => value < 0)).toBe(true)
   })
 
-  test('is said by true or false', () => {
-    const error = errorOf(() => criterion.compute(layer, [{ ...targets[0]!, exhaustive: untyped(0) }, targets[1]!]))
-    expect(error).toMatchObject({ code: 'DTYPE', argument: 'targets[0].exhaustive', image: 0 })
+  test('is said by true or 1, false or 0', () => {
+    const said = (exhaustive: unknown) =>
+      criterion.compute(layer, [{ ...targets[0]!, exhaustive: untyped(exhaustive) }, targets[1]!])
+    expect(said(0)).toEqual(said(false))
+    expect(said(1)).toEqual(said(true))
+    expect(said(0).loss).not.toBe(said(1).loss)
+    for (const exhaustive of [2, 'no', null]) {
+      const error = errorOf(() => said(exhaustive))
+      expect(error).toMatchObject({ code: 'DTYPE', argument: 'targets[0].exhaustive', image: 0 })
+    }
   })
 })
 

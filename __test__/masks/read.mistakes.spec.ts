@@ -24,7 +24,7 @@ describe('predictions', () => {
     ['pixels in one axis', { masks: floats(1, Q, H * W) }, `${own} [1, 3, 24]; one axis for all pixels? give height and width apart`],
     ['another number of queries', { masks: floats(1, Q + 1, H, W) }, `${own} [1, 4, 4, 6]`],
     ['features alone', { masks: undefined, maskFeatures: factors.maskFeatures }, 'outputs.maskQueries: must be { data, shape } or { data, dims }, as maskFeatures needs it, got undefined'],
-    ['factors without a bias', { ...factors, masks: undefined, maskBias: undefined }, 'outputs.maskBias: must be { data, shape } or { data, dims }, as maskFeatures needs it, got undefined'],
+    ['a bias without factors', { maskBias: factors.maskBias }, 'outputs.maskBias: must be absent where there are no maskFeatures'],
     ['features whose channels come last', { ...factors, masks: undefined, maskFeatures: floats(1, H, W, K) }, 'outputs.maskQueries: expected 4 numbers for each query, one for each channel of maskFeatures, got 2; are the features [B, height, width, K]? transpose them'],
     ['names of other code', { masks: undefined, mask_embed: factors.maskQueries }, 'outputs.mask_embed: there is no such key; did you mean maskQueries?'],
   ])('%s', (_, outputs, message) => {

@@ -142,12 +142,7 @@ const PUBLISHED: Record<PresetName, [object, object, object, number]> = {
   deim: [mal, focalCost, fine, 0],
   deimV2: [mal, focalCost, fine, 0],
   rfDetr: [iaBce, { ...focalCost, classForm: 'log-sigmoid' }, plain(1), 1e-7],
-  coDino: [
-    { ...sigmoid, positiveGamma: 2, normalization: 'num-pairs' },
-    { ...focalCost, epsilon: 1e-12 },
-    plain(1),
-    0,
-  ],
+  coDino: [{ ...sigmoid, positiveGamma: 2, normalization: 'num-pairs' }, { ...focalCost, epsilon: 1e-12 }, plain(1), 0],
   rankDetr: [{ ...softFocal, quality: 'giou' }, focalCost, plain(2), 1e-6],
   alignDetr: [
     { ...sigmoid, probabilityPower: 0.25, qualityPower: 0.75, minQuality: 0.01, rankDecay: 1.5 },

@@ -296,6 +296,37 @@ describe('masks', () => {
     expect(gradients.masks.every((slope) => Object.is(slope, 0))).toBe(true)
   })
 
+  test('that are void may be rows', () => {
+    const [first, second] = TARGETS as [(typeof TARGETS)[0], (typeof TARGETS)[0]]
+    const bytes = Uint8Array.from({ length: 24 }, (_, i) => Number(i % 5 === 0))
+    const rows = Array.from({ length: 6 }, (_, row) => [...bytes.subarray(4 * row, 4 * row + 4)])
+    const [found, expected] = [rows, bytes].map((data) =>
+      run({}, [{ ...first, void: { data, shape: [6, 4] } }, second]),
+    )
+    expect(found).toEqual(expected)
+    const torn = rows.map((row, i) => (i === 2 ? row.slice(1) : row))
+    expect(errorOf(() => run({}, [{ ...first, void: { data: torn, shape: [6, 4] } }, second]))).toMatchObject({
+      code: 'SHAPE',
+      argument: 'targets[0].void',
+    })
+  })
+
+  test('need masks beside what says something of them', () => {
+    const boxes = { data: new Float32Array(32).fill(0.25), shape: [2, 4, 4] }
+    for (const [name, more] of Object.entries({ hasMask: [1], void: { data: new Uint8Array(4), shape: [2, 2] } })) {
+      const target = { labels: [0], boxes: [[0.5, 0.5, 0.2, 0.2]], [name]: more }
+      const compute = () =>
+        HungarianLoss.detr({ numClasses: 3 }).compute(
+          { logits: layerOf(1).logits, boxes },
+          untyped([target, { labels: [] }]),
+        )
+      expect(errorOf(compute)).toMatchObject({
+        code: 'SHAPE',
+        message: `targets.masks: must be given beside ${name}`,
+      })
+    }
+  })
+
   test('count no pixel that is void', () => {
     const hidden = { data: masksOf(3, 1).data, shape: [6, 4] }
     const [first, second] = TARGETS as [(typeof TARGETS)[0], (typeof TARGETS)[0]]

@@ -155,8 +155,8 @@ function readTarget(target: Record<string, unknown>, name: string, image: number
     fail('DTYPE', `${name}.labels`, `must be given; it is an object ${showKeys(target)}`, { image })
   if (labels !== undefined && positives !== undefined)
     fail('OPTION', `${name}.labels`, 'must be absent beside positives, which say the classes of each target', { image })
-  if (exhaustive !== undefined && typeof exhaustive !== 'boolean')
-    fail('DTYPE', `${name}.exhaustive`, `must be true or false, got ${show(exhaustive)}`, { image })
+  if (exhaustive !== undefined && typeof exhaustive !== 'boolean' && exhaustive !== 0 && exhaustive !== 1)
+    fail('DTYPE', `${name}.exhaustive`, `must be true or 1, false or 0, got ${show(exhaustive)}`, { image })
   const ids = labels === undefined ? undefined : readLabels(labels, `${name}.labels`, image)
   const given = ids?.length ?? countRows(positives, `${name}.positives`, image)
   const counted = valid === undefined ? given : checkInteger(valid, 0, given, `${name}.valid`, 'RANGE')
@@ -172,7 +172,7 @@ function readTarget(target: Record<string, unknown>, name: string, image: number
     count: counted,
     labels: ids?.slice(0, counted) ?? [],
     ignore: ignore === undefined ? undefined : readFlags(ignore, given, `${name}.ignore`, image).slice(0, counted),
-    isExhaustive: exhaustive !== false,
+    isExhaustive: exhaustive !== false && exhaustive !== 0,
     fields: TARGET_FIELDS.map(({ name: field, of, takesFlags, form }, place) =>
       form === 'row' ? rowsOf(of(target), field, WIDTHS[place], takesFlags) : undefined,
     ),

@@ -20,7 +20,11 @@ interface PlaneFields {
  * The same planes on a canvas that is no smaller than any of them. Those of one image are padded with zeros to all of it, and with
  * them the batch has it: the core pads the others. An image without targets takes no memory, otherwise one of the fewest.
  */
-export function onCanvas(planes: PackedPlanes, { names, areOfTargets, counts }: PlaneFields, canvas: Canvas): PackedPlanes {
+export function onCanvas(
+  planes: PackedPlanes,
+  { names, areOfTargets, counts }: PlaneFields,
+  canvas: Canvas,
+): PackedPlanes {
   const images = counts.length
   const [height, width] = canvas
   for (let k = 0; k < planes.arrays.length; k++) {
@@ -28,7 +32,11 @@ export function onCanvas(planes: PackedPlanes, { names, areOfTargets, counts }: 
     if (rows <= height && columns <= width) continue
     const at = `targets[${k % images}].${names[Math.floor(k / images)]}`
     const hint = rows <= width && columns <= height ? '; height comes first' : ''
-    fail('SHAPE', 'call.maskCanvas', `must be at least [${rows}, ${columns}], as ${at} is, got [${height}, ${width}]${hint}`)
+    fail(
+      'SHAPE',
+      'call.maskCanvas',
+      `must be at least [${rows}, ${columns}], as ${at} is, got [${height}, ${width}]${hint}`,
+    )
   }
   if (images === 0) return planes
   const image = counts.reduce((least, count, i) => (count < (counts[least] as number) ? i : least), 0)

@@ -80,7 +80,8 @@ function onlyPlane(value: unknown, argument: string): unknown {
   if (data === undefined) {
     fail('DTYPE', argument, `must be { data, shape: [h, w] }, got an object ${showKeys(value)}`)
   }
-  return { data, shape: [1, ...shape] }
+  const isOfRows = Array.isArray(data) && typeof data[0] === 'object'
+  return { data: isOfRows ? [data] : data, shape: [1, ...shape] }
 }
 
 /**

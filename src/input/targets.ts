@@ -61,7 +61,7 @@ export interface Target extends TargetFields {
    * and the cells of other classes than a target's, have no part in it, as if `queryWeights` were 0. The matching, the other
    * terms and all divisors but the sum of weights of softmax classification stay as they are. Default: true.
    */
-  readonly exhaustive?: boolean | undefined
+  readonly exhaustive?: boolean | 0 | 1 | undefined
 }
 
 /**
@@ -208,8 +208,8 @@ function readTarget(
   const { labels, positives, valid, ignore, weights, columns, exhaustive } = target as unknown as Target & {
     positives?: unknown
   }
-  if (exhaustive !== undefined && typeof exhaustive !== 'boolean') {
-    fail('DTYPE', `targets[${image}].exhaustive`, `must be true or false, got ${show(exhaustive)}`, { image })
+  if (exhaustive !== undefined && typeof exhaustive !== 'boolean' && exhaustive !== 0 && exhaustive !== 1) {
+    fail('DTYPE', `targets[${image}].exhaustive`, `must be true or 1, false or 0, got ${show(exhaustive)}`, { image })
   }
   if (positives !== undefined && labels !== undefined) {
     const rule = 'must be absent beside positives, which say the classes of each target'
@@ -254,7 +254,7 @@ function readTarget(
     weights: weights === undefined ? undefined : readWeights(weights, given, `targets[${image}].weights`, image),
     columns:
       columns === undefined ? undefined : readColumns(columns, shape.columns, `targets[${image}].columns`, image),
-    isExhaustive: exhaustive !== false,
+    isExhaustive: exhaustive !== false && exhaustive !== 0,
     fields,
     ignore: ignore as ArrayLike<unknown> | undefined,
   }

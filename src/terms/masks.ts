@@ -53,8 +53,12 @@ export interface MaskOutputs {
 
 /** Pixels of an image: `[h, w]`, one byte for each. */
 export interface TargetPixels {
-  /** Row after row. */
-  readonly data: Uint8Array | Uint8ClampedArray | ReadonlyArray<number | boolean>
+  /** Row after row, or a list of rows. */
+  readonly data:
+    | Uint8Array
+    | Uint8ClampedArray
+    | ReadonlyArray<number | boolean>
+    | ReadonlyArray<ArrayLike<number | boolean>>
   /** `[h, w]`. */
   readonly shape: readonly number[]
 }

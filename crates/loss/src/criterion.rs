@@ -54,7 +54,7 @@ impl Criterion {
     /// Checks the structure of a step and lays it out.
     ///
     /// # Errors
-    /// [`Error::Part`], [`Error::Weight`], [`Error::Length`] or [`Error::Missing`] for what does not fit.
+    /// [`Error::Part`], [`Error::Weight`], [`Error::Length`], [`Error::Missing`] or [`Error::Beside`] for what does not fit.
     pub fn plan(&self, structure: Structure) -> Result<Plan> {
         let layout = Arc::new(Layout::new(&self.setup, structure)?);
         Ok(Plan { criterion: self.clone(), layout })

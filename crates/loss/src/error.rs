@@ -148,6 +148,8 @@ pub enum Error {
     Rows { array: Array, layer: usize, rule: String },
     /// Queries or targets lack a field that the weights call for.
     Missing { array: Array, term: &'static str },
+    /// Targets lack a field that another one of theirs means nothing without.
+    Beside { array: Array, other: &'static str },
     /// The offsets of the targets do not start at 0, fall, or end elsewhere than at the number of targets.
     Offsets { index: usize, value: usize },
     /// A label is not the id of a class. `no_object`: the column of no-object, absent in sigmoid classification.
@@ -241,6 +243,7 @@ impl Error {
             }
             Self::Rows { rule, .. } => rule.clone(),
             Self::Missing { term, .. } => format!("must be given, since the term {term} has a weight"),
+            Self::Beside { other, .. } => format!("must be given beside {other}"),
             Self::Offsets { index, value } => format!(
                 "must rise from 0 to the number of targets, with one entry more than images; entry {index} is {value}"
             ),
@@ -318,7 +321,10 @@ impl Error {
                 WeightOf::Part(part) => format!("weight of {term} in part {part}"),
             },
             Self::Part { part, property, .. } => format!("{property} of part {part}"),
-            Self::Length { array, .. } | Self::Rows { array, .. } | Self::Missing { array, .. } => array.to_string(),
+            Self::Length { array, .. }
+            | Self::Rows { array, .. }
+            | Self::Missing { array, .. }
+            | Self::Beside { array, .. } => array.to_string(),
             Self::Offsets { .. } => "offsets".to_owned(),
             Self::Label { place, .. } | Self::Labels { place, .. } => {
                 format!("label of target {} of image {}", place.target, place.image)

@@ -17,6 +17,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::Length { .. }
         | Error::Rows { .. }
         | Error::Missing { .. }
+        | Error::Beside { .. }
         | Error::Offsets { .. }
         | Error::UnionQueries { .. } => "SHAPE",
         Error::Label { .. } | Error::Labels { .. } | Error::Value { .. } => "RANGE",
@@ -48,7 +49,10 @@ pub fn argument(error: &Error, names: &Names) -> String {
         },
         Error::Part { part: number, property, .. } => format!("{}.{property}", part(*number)),
         Error::Normalizer { name, .. } => format!("call.{}", normalizer(name)),
-        Error::Length { array, .. } | Error::Rows { array, .. } | Error::Missing { array, .. } => match *array {
+        Error::Length { array, .. }
+        | Error::Rows { array, .. }
+        | Error::Missing { array, .. }
+        | Error::Beside { array, .. } => match *array {
             Array::Queries { part: number, field } => format!("{}.{field}", part(number)),
             Array::Targets { field } => format!("targets.{field}"),
             Array::Images => "targets".to_owned(),

@@ -10,6 +10,7 @@ import type { ResolvedOptions } from '../../options/options.ts'
 import type { LossResult } from '../../result/loss.ts'
 import type { Matches } from '../../result/matches.ts'
 import { FIELDS, TERMS } from '../../terms/index.ts'
+import type { TargetPixels } from '../../terms/masks.ts'
 import { drawPoints } from './draws.ts'
 
 /** Targets whose masks all have the size of the batch's canvas, with zeros at the right and below. */
@@ -18,8 +19,9 @@ export function onCanvas(targets: readonly Target[]): readonly Target[] {
     masks === undefined ? undefined : readMasks(masks, `targets[${i}].masks`),
   )
   const most = (sizes: readonly number[]) => sizes.reduce((a, b) => Math.max(a, b), 0)
-  const height = most(read.map((own) => own?.height ?? 0))
-  const width = most(read.map((own) => own?.width ?? 0))
+  const sizes = targets.map((target, i) => [read[i]?.height ?? 0, read[i]?.width ?? 0, ...(target.void?.shape ?? [])])
+  const height = most(sizes.map(([own = 0, , hidden = 0]) => Math.max(own, hidden)))
+  const width = most(sizes.map(([, own = 0, , hidden = 0]) => Math.max(own, hidden)))
   return targets.map((target, image) => {
     const own = read[image]
     if (own === undefined || (own.height === height && own.width === width)) return target
@@ -33,8 +35,14 @@ export function onCanvas(targets: readonly Target[]): readonly Target[] {
     }
     const masks = { data: pad(own.data, own.count), shape: [own.count, height, width] }
     if (target.void === undefined) return Object.assign({}, target, { masks })
-    return Object.assign({}, target, { masks, void: { data: pad(target.void.data, 1), shape: [height, width] } })
+    return Object.assign({}, target, { masks, void: { data: pad(pixelsOf(target.void), 1), shape: [height, width] } })
   })
+}
+
+/** Pixels row after row. */
+function pixelsOf({ data }: TargetPixels): ArrayLike<number | boolean> {
+  const isOfRows = Array.isArray(data) && typeof data[0] === 'object'
+  return isOfRows ? data.flatMap((row: ArrayLike<number | boolean>) => Array.from(row)) : (data as ArrayLike<number>)
 }
 
 /** The layers of a part that lie in tensors of their own, each by itself. */

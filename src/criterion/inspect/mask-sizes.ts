@@ -150,7 +150,7 @@ function inspectProportions(predictions: readonly Prediction[], canvas: Size): F
   return tally.finding(
     'canvas-proportions',
     'note',
-    `Predicted masks have other proportions than the canvas of the batch, ${show(canvas)} pixels, which they are laid over. The canvas is what the network's input was padded or resized to: were the masks of the targets padded or resized, too? Give them at the input's size.`,
+    `Predicted masks have other proportions than the canvas of the batch, ${show(canvas)} pixels, which they are laid over. The canvas is what the network's input was padded or resized to: were the masks of the targets padded or resized, too? Give them at the input's size, or that size to the call: maskCanvas: [height, width].`,
   )
 }
 

@@ -402,16 +402,15 @@ impl Layout {
         }
     }
 
-    /// Refuses targets that have only some of a family's fields.
+    /// Refuses targets that lack what a family's other fields mean nothing without.
     fn check_targets(targets: &[bool]) -> Result<()> {
         let has = |field: usize| targets.get(field) == Some(&true);
         for (family, info) in FAMILIES.iter().enumerate() {
-            let fields = targets_of(family);
-            let any = fields.clone().any(has);
-            let missing = fields.zip(info.targets).find(|&(field, target)| any && !target.is_optional && !has(field));
-            if let Some((_, target)) = missing {
+            let fields = || targets_of(family).zip(info.targets);
+            let Some((_, other)) = fields().find(|&(field, _)| has(field)) else { continue };
+            if let Some((_, target)) = fields().find(|&(field, target)| !target.is_optional && !has(field)) {
                 let array = Array::Targets { field: target.field.name };
-                return Err(Error::Missing { array, term: info.terms[0].name });
+                return Err(Error::Beside { array, other: other.field.name });
             }
         }
         Ok(())
