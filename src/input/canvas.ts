@@ -1,7 +1,13 @@
 /** The canvas of a batch: what all planes of bytes lie at the upper left of, as where a network pads its images. */
 import { fail } from '../common/errors.ts'
 import { bytesOf } from '../common/memory.ts'
-import type { PackedPlanes } from './planes.ts'
+
+/** The planes of a batch, those of one field after the other, each of all images. */
+export interface PackedPlanes {
+  readonly arrays: Uint8Array[]
+  /** Height and width of each. */
+  readonly sizes: Uint32Array
+}
 
 /** Height and width. */
 export type Canvas = readonly [height: number, width: number]

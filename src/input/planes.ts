@@ -8,16 +8,9 @@ import { axisHint } from '../masks/pixels.ts'
 import { readMasks } from '../masks/read.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import { onCanvas } from './canvas.ts'
-import type { Canvas } from './canvas.ts'
+import type { Canvas, PackedPlanes } from './canvas.ts'
 import type { TargetField } from '../terms/index.ts'
 import type { ReadField, ReadTarget } from './read-target.ts'
-
-/** The planes of a batch, those of one field after the other, each of all images. */
-export interface PackedPlanes {
-  readonly arrays: Uint8Array[]
-  /** Height and width of each. */
-  readonly sizes: Uint32Array
-}
 
 const NONE = new Uint8Array(0)
 

@@ -80,7 +80,10 @@ fn sizes_of_which_no_memory_has_so_many_are_refused() {
             continue;
         }
         assert!(
-            matches!(planned, Ok(()) | Err(Error::Length { .. } | Error::Rows { .. } | Error::Missing { .. } | Error::Beside { .. })),
+            matches!(
+                planned,
+                Ok(()) | Err(Error::Length { .. } | Error::Rows { .. } | Error::Missing { .. } | Error::Beside { .. })
+            ),
             "field {field}"
         );
     }

@@ -98,7 +98,10 @@ fn layers_and_targets_have_the_same_number_of_points() {
 fn visibility_needs_points() {
     let mut case = Sketch::plain(Settings::new("focal", 3), &[], 1, 4, &[1, 2]).case();
     *field(&mut case, VISIBILITY) = vec![1.0; 15];
-    assert!(matches!(case.run(), Err(Error::Beside { array: Array::Targets { field: "points" }, other: "visibility" })));
+    assert!(matches!(
+        case.run(),
+        Err(Error::Beside { array: Array::Targets { field: "points" }, other: "visibility" })
+    ));
 }
 
 #[test]
