@@ -33,7 +33,7 @@ export type { AsyncCallOptions, CallOptions, MatchOptions } from './criterion/ca
 export { HungarianLoss } from './criterion/criterion.ts'
 export type { Finding, FindingCode } from './criterion/inspect/finding.ts'
 export { inspectBatch } from './criterion/inspect/inspect.ts'
-export type { Inspector } from './criterion/inspect/inspect.ts'
+export type { InspectOptions, Inspector } from './criterion/inspect/inspect.ts'
 export { combineNormalizers } from './criterion/normalizers.ts'
 export type { CombinedNormalizers, CombineOptions, NormalizerSource } from './criterion/normalizers.ts'
 export { batchIndices } from './data/batches.ts'

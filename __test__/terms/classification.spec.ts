@@ -211,6 +211,22 @@ test('detachWeights: the varifocal weight is differentiated only on demand (ultr
   expect(larger).toBeGreaterThan(0)
 })
 
+test('classification: the class term of certain and right queries is not below 0', () => {
+  for (let seed = 0; seed < 40; seed++) {
+    const { logits } = randomLayer(seed, { images: 1, queries: 10, classes: 3 })
+    const labels = Array.from({ length: 10 }, (_, query) => query % 3)
+    const data = logits.data.map((value, i) => (i % 3 === labels[Math.floor(i / 3)] ? 80 : -80) + value)
+    const boxes = { data: new Float32Array(40).fill(0.5), shape: [1, 10, 4] }
+    const pairs = [{ queryIndices: labels.map((_, query) => query), targetIndices: labels.map((_, query) => query) }]
+    const target = [{ labels, boxes: new Float32Array(40).fill(0.5) }]
+    const { terms } = HungarianLoss.owlViT({ numClasses: 3 }).compute(
+      { logits: { ...logits, data }, boxes, matching: pairs },
+      target,
+    )
+    expect(terms.class).toBeGreaterThanOrEqual(0)
+  }
+})
+
 // IDEA-Research/detrex e244e6c3, projects/align_detr/criterion: aligndetr_dn_criterion.py gives its pairs, and many_to_one_criterion.py then
 // ranks none
 test('rankDecay: pairs of denoising queries have no ranks, however many groups there are', () => {

@@ -354,7 +354,7 @@ describe('packTargets: is refused:', () => {
       {
         code: 'SHAPE',
         image: 0,
-        message: 'targets[0].labels: an image may not say this much, since [4] has 4 numbers, and they take 6',
+        message: 'targets[0]: what the image has beside targets takes 6 numbers, and [4] has 4',
       },
     ],
     [

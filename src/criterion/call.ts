@@ -24,9 +24,9 @@ export interface MatchOptions {
    */
   readonly maskSeed?: number | undefined
   /**
-   * Height and width, in pixels, of what the masks of all targets lie at the upper left of, at least as large as each: that which the
-   * network's input was padded to. The predicted masks are of all of it. The `masks` of an image without targets, `[0, h, w]`, and its
-   * `void` count, too. Default: the least that holds all.
+   * Height and width in pixels to which the masks of all images are padded with zeros, at the right and below: the size that the
+   * network's input was padded to, at least as large as every mask and as what the `masks` of an image without targets, `[0, h, w]`, or
+   * its `void` say. Predicted masks span all of it. Default: the greatest height and width of the batch.
    */
   readonly maskCanvas?: MaskSize | undefined
 }
@@ -170,7 +170,8 @@ export function readMatchCall(call: unknown): MatchCall {
   }
 }
 
-function readCanvas(given: unknown): Canvas | undefined {
+/** Height and width of a canvas, if they are given. */
+export function readCanvas(given: unknown): Canvas | undefined {
   if (given === undefined) return undefined
   const { height, width } = readMaskSize(given, 'call.maskCanvas')
   return [height, width]

@@ -182,8 +182,8 @@ export class HungarianLoss {
 
   /**
    * Co-DINO (Zong et al. 2023; Sense-X/Co-DETR, `projects/configs/co_dino`): quality focal loss (Li et al. 2020), whose soft label is
-   * the IoU of the pair; cost 2, 5, 2, weights 1, 5, 2; box terms divided by the number of pairs. Its auxiliary heads are further
-   * calls, with matchings that are given.
+   * the IoU of the pair; cost 2, 5, 2, its ε 1e-12, weights 1, 5, 2; box terms divided by the number of pairs. Its auxiliary heads
+   * are further calls, with matchings that are given.
    */
   static coDino(options: HungarianLossOptions): HungarianLoss {
     return new HungarianLoss(options, 'coDino')
@@ -467,7 +467,7 @@ export class HungarianLoss {
   #read(outputs: Outputs, targets: readonly Target[], { maskSeed, maskCanvas }: MatchCall) {
     if (this.#awaitsInspection) {
       this.#awaitsInspection = false
-      warnOfFindings(outputs, targets, this)
+      warnOfFindings(outputs, targets, this, { maskCanvas })
     }
     let argument = 'outputs'
     try {

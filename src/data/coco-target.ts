@@ -43,7 +43,7 @@ export interface CocoMaskTarget extends CocoTarget {
 
 /** The masks of an image without objects. */
 export interface NoMasks {
-  /** None. */
+  /** Empty. */
   readonly data: readonly number[]
   /** `[0, height, width]`. */
   readonly shape: readonly [count: 0, height: number, width: number]

@@ -44,7 +44,9 @@ export interface CocoOptions {
   readonly crowds?: 'ignore' | 'drop' | undefined
   /** Whether targets have `points` and `visibility`. Default: false. */
   readonly keypoints?: boolean | undefined
-  /** Whether targets have `masks`, and `hasMask` where objects lack them. Default: false. */
+  /**
+   * Whether targets have `masks`, and `hasMask` where objects lack them; of an image without targets, its size alone. Default: false.
+   */
   readonly masks?: boolean | undefined
   /** Whether the masks of targets are handed on as they were annotated, unread, as `segmentations`. Default: false. */
   readonly segmentations?: boolean | undefined

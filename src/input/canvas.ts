@@ -7,6 +7,8 @@ export interface PackedPlanes {
   readonly arrays: Uint8Array[]
   /** Height and width of each. */
   readonly sizes: Uint32Array
+  /** What they lie on, where that is known to be more than they take. */
+  readonly canvas?: Canvas | undefined
 }
 
 /** Height and width. */
@@ -24,7 +26,7 @@ interface PlaneFields {
 
 /**
  * The same planes on a canvas that is no smaller than any of them. Those of one image are padded with zeros to all of it, and with
- * them the batch has it: the core pads the others. An image without targets takes no memory, otherwise one of the fewest.
+ * them the batch has it: the core pads the others. It is the image with the fewest targets, since without any it takes no memory.
  */
 export function onCanvas(
   planes: PackedPlanes,
@@ -65,7 +67,7 @@ function sizeAt({ sizes }: PackedPlanes, k: number): Canvas {
 }
 
 /** So many planes of one size, one after the other, at the upper left of others. */
-function padded(data: Uint8Array, count: number, [rows, columns]: Canvas, [height, width]: Canvas): Uint8Array {
+export function padded(data: Uint8Array, count: number, [rows, columns]: Canvas, [height, width]: Canvas): Uint8Array {
   const { buffer, byteOffset } = bytesOf(data)
   const out = new Uint8Array(count * height * width)
   for (let row = 0; row < count * rows; row++) {

@@ -78,7 +78,7 @@ export interface FixedMatching {
  * | `quantile` | pairs |
  * | --- | --- |
  * | true | of each target the queries with s above `threshold` and above the (1 − `topK`/Q) quantile of its scores, between two of them linearly: SAM 3 (facebookresearch/sam3, `BinaryOneToManyMatcher`) |
- * | false | each query with its best target, where s is at least `threshold`, and of each target the best `topK` of these: Mr. DETR (Visual-AI/Mr.DETR, `one2manyMatcherDAC.py`), DETA (jozhang97/DETA, `assigner.py`, with `class: 0`) |
+ * | false | each query with its best target, where s is at least `threshold`, and of each target the best `topK` of these: Mr. DETR (Visual-AI/Mr.DETR, `one2manyMatcherDAC.py`), DETA (jozhang97/DETA, `assigner.py`, with `class: 0`), whose code takes the best of all queries, as many as these |
  */
 export interface ScoreMatching {
   /** Says that pairs are chosen by score. */

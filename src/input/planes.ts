@@ -64,7 +64,7 @@ export function checkSizes(fields: ReadonlyArray<ReadField | undefined>, image: 
 }
 
 /** The plane of an image as one of a single target. */
-function onlyPlane(value: unknown, argument: string): unknown {
+export function onlyPlane(value: unknown, argument: string): unknown {
   if (!isObject(value)) failType(value, '{ data, shape: [h, w] }', argument)
   const shape = shapeOf(value, argument)
   if (shape.length !== 2)

@@ -13,6 +13,8 @@ export const NORMALIZERS = [
 ] as const
 /** Those of a matching, and of its cost. */
 export const MATCH_CALL = ['maskSeed', 'maskCanvas'] as const
+/** Those that an inspection looks at. */
+export const INSPECT_CALL = ['maskCanvas'] as const
 export const CALL = ['gradients', 'out', ...NORMALIZERS, ...MATCH_CALL] as const
 export const ASYNC_CALL = ['gradients', ...NORMALIZERS, ...MATCH_CALL, 'signal', 'transfer'] as const
 /** Those of a call of the adapter for TensorFlow.js. */

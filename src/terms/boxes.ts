@@ -102,9 +102,9 @@ export interface BoxOptions {
   readonly boxEpsilonForm?: 'add' | 'clamp' | undefined
   /**
    * Whether predicted widths and heights below 0 count as 0 in the forms of IoU (corners: a second corner before the first
-   * counts as the first), rather than being refused. As with any clamp they then pass no gradient: that of the size is 0, and that
-   * of a second corner goes to the first. L1 takes them as they are, in cost and loss, and so trains them to be sides again. Default:
-   * the preset's, true for `deimV2`, `rfDetr`, `rfDetrSeg` and `ecSeg`.
+   * counts as the first), rather than being refused. Those of 0 or below then pass no gradient, as with PyTorch's clamp from 2.15 on:
+   * that of the size is 0, and that of a second corner goes to the first. L1 takes them as they are, in cost and loss, and so trains
+   * them to be sides again. Default: the preset's, true for `lwDetr`, `dFine`, `deim`, `deimV2`, `rfDetr`, `rfDetrSeg` and `ecSeg`.
    */
   readonly clampSizes?: boolean | undefined
   /** Whether target boxes must lie in [0, 1]. Set to false for pixels. Default: true. */

@@ -94,7 +94,7 @@ export interface ClassCostOptions {
    * 1e-8); no u is above 1. Default: the preset's, `'none'` for all but `stableDino`.
    */
   readonly modulationMaximum?: 'none' | 'divide' | 'raise' | undefined
-  /** ε of the form `'focal'`, 1e-12 to 1e-3. Default: the preset's, 1e-12 for `mmGroundingDino`, otherwise 1e-8. */
+  /** ε of the form `'focal'`, 1e-12 to 1e-3. Default: the preset's, 1e-12 for `coDino` and `mmGroundingDino`, otherwise 1e-8. */
   readonly epsilon?: number | undefined
   /**
    * How the costs of a target's labels are combined, each with its value where targets have positives: `'sum'`, Σ value·c, as in

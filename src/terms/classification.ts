@@ -177,12 +177,13 @@ export interface SigmoidOptions extends SigmoidDivisor {
   readonly zeroIsNegative?: boolean | undefined
   /**
    * τ, 0 to 1e12: t is multiplied by r = e^(−rank/τ), where rank counts the queries of the same target, in all groups, that have
-   * a greater t, or as great a one and come before. Of several labels the greatest t counts. 0 is no such factor. Default: 0.
+   * a greater t, or as great a one and come before. Of several labels the greatest t counts. Pairs of denoising queries have no
+   * ranks. 0 is no such factor. Default: 0.
    */
   readonly rankDecay?: number | undefined
   /**
    * Which terms of the pair r multiplies, too: `'all'` of boxes, spans and points, as in Align-DETR; `'overlap'`, the forms of
-   * IoU alone, as in Mr. DETR; or `'none'`. With `boxMatching: 'union'` ranks of these terms are among the union's pairs.
+   * IoU alone, as in Mr. DETR; or `'none'`; those of masks never. With `boxMatching: 'union'` ranks of these terms are among the union's pairs.
    * Default: `'all'`.
    */
   readonly rankTerms?: 'all' | 'overlap' | 'none' | undefined

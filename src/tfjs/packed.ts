@@ -183,7 +183,11 @@ function failRoom(
   const has = isPlain
     ? `room for ${room}, of ${targetWidth} numbers each`
     : `${sizeOf(rest)} numbers, and they take ${numbers}`
-  const rule = `an image may not ${count === 0 ? 'say this much' : `be of ${count} targets`}, since ${showShape(rest)} has ${has}`
+  if (count === 0) {
+    const rule = `what the image has beside targets takes ${numbers} numbers, and ${showShape(rest)} has ${sizeOf(rest)}`
+    return fail('SHAPE', `targets[${image}]`, rule, { image })
+  }
+  const rule = `an image may not be of ${count} targets, since ${showShape(rest)} has ${has}`
   return fail('SHAPE', `targets[${image}].labels`, rule, { image })
 }
 

@@ -56,6 +56,16 @@ const CASES: ReadonlyArray<readonly [string, () => Batch, HungarianLoss]> = [
     HungarianLoss.detrMasks({ numClasses: C }),
   ],
   ['factors, on a canvas', unboxed, HungarianLoss.maskFormer({ numClasses: C })],
+  [
+    'an image without targets whose size its void pixels say, in rows',
+    () => {
+      const rows = Array.from({ length: 20 }, () => Array.from({ length: 9 }, () => 0))
+      const [first, , third] = unboxed().targets
+      const hidden = { labels: [], void: { data: rows, shape: [20, 9] } } as unknown as Batch['targets'][number]
+      return { ...unboxed(), targets: [first, hidden, third] as Batch['targets'] }
+    },
+    HungarianLoss.maskFormer({ numClasses: C }),
+  ],
   ['factors, at points', unboxed, HungarianLoss.mask2Former({ numClasses: C, masks: { points: 50 } })],
   [
     'stacked layers, at points',

@@ -1,7 +1,14 @@
 /** What an inspection finds of masks. */
 import { describe, expect, test } from 'vitest'
 import { HungarianLoss, inspectBatch } from '../../../src/index.ts'
-import type { Finding, Outputs, OutputsWithoutBoxes, Target, TargetWithoutBoxes } from '../../../src/index.ts'
+import type {
+  Finding,
+  InspectOptions,
+  Outputs,
+  OutputsWithoutBoxes,
+  Target,
+  TargetWithoutBoxes,
+} from '../../../src/index.ts'
 import { errorOf, randomLayer, randomNumbers, untyped } from '../../support/helpers.ts'
 
 const [H, W] = [12, 16]
@@ -50,8 +57,9 @@ function found(
   given: Outputs | OutputsWithoutBoxes,
   targets: ReadonlyArray<Target | TargetWithoutBoxes>,
   of: HungarianLoss = criterion,
+  call?: InspectOptions,
 ): Partial<Record<Finding['code'], Finding>> {
-  return Object.fromEntries(inspectBatch(given, targets, of).map((finding) => [finding.code, finding]))
+  return Object.fromEntries(inspectBatch(given, targets, of, call).map((finding) => [finding.code, finding]))
 }
 
 test('finds nothing in masks that are as they should be', () => {
@@ -104,7 +112,32 @@ describe('finds of predicted masks', () => {
       'transposed-masks': { severity: 'warning', argument: 'outputs.masks', example: [W, H] },
     })
     const square = masksOf(undefined, [8, 8])
-    expect(found({ ...outputs(), masks: square }, targetsOf())['transposed-masks']).toBeUndefined()
+    expect(Object.keys(found({ ...outputs(), masks: square }, targetsOf()))).toEqual(['canvas-proportions'])
+  })
+
+  test('a canvas that the call gives is what predictions are laid over', async () => {
+    // 24 × 32 pixels in an input of 48 × 32, of which a quarter is predicted
+    const given = { ...outputs(), masks: masksOf(undefined, [12, 8]) }
+    expect(Object.keys(found(given, targetsOf()))).toEqual(['transposed-masks'])
+    expect(found(given, targetsOf(), criterion, { maskCanvas: [48, 32] })).toEqual({})
+    expect(found(given, targetsOf(), criterion, { maskCanvas: { height: 8, width: 8 } })).toMatchObject({
+      refused: { severity: 'error', argument: 'call.maskCanvas' },
+    })
+    expect(errorOf(() => inspectBatch(given, targetsOf(), criterion, untyped({ maskSeed: 1 })))).toMatchObject({
+      code: 'OPTION',
+      argument: 'call.maskSeed',
+    })
+    const warnings: unknown[] = []
+    const note = ({ message }: Error) => warnings.push(message)
+    process.on('warning', note)
+    const careful = () => HungarianLoss.detrMasks({ numClasses: CLASSES, check: 'warn' })
+    careful().compute(given, targetsOf(), { maskCanvas: [48, 32] })
+    await new Promise(setImmediate)
+    expect(warnings).toEqual([])
+    careful().compute(given, targetsOf())
+    await new Promise(setImmediate)
+    process.off('warning', note)
+    expect(warnings).toEqual([expect.stringContaining('with height and width exchanged')])
   })
 
   const factors = (features: (i: number) => number, queries: (i: number) => number) => ({
@@ -316,7 +349,7 @@ describe('finds of target masks', () => {
       'transposed-masks': { severity: 'warning', argument: 'targets[1].masks', example: [64, 96], count: 1, total: 2 },
     })
     expect(findings['transposed-masks']?.message).toContain(
-      'image 0 is 96 × 64, image 1 is 64 × 96: are height and width exchanged?',
+      'masks of image 0 are 96 × 64, those of image 1 are 64 × 96: are height and width exchanged?',
     )
     expect(findings['canvas-proportions']).toBeUndefined()
     expect(beside([16, 24], [96, 64], [64, 96])['transposed-masks']?.argument).toBe('targets[0].masks')

@@ -43,8 +43,8 @@ pub(crate) struct Doubt {
     count: f64,
     costs: f64,
     duals: f64,
-    /// The smallest cost that is not 0, as its bits less 1, and the largest dual as its bits: those of numbers from 0 on are
-    /// ordered as these are, and compared sooner. Less 1, those of 0 are the largest.
+    /// The smallest cost that is not 0, and the largest dual. Bits of numbers from 0 on are ordered as the numbers are, and are
+    /// compared faster. Those of `smallest` are less 1, so that 0 wraps to the largest and never counts.
     smallest: u64,
     largest: u64,
 }
@@ -53,6 +53,7 @@ impl Doubt {
     /// `limit`: what it costs to leave a row without a column, 0 where there is no limit. `shift`: how far from 0
     /// duals have been that came back since.
     pub fn new(limit: f64, shift: f64) -> Self {
+        debug_assert!(shift.to_bits() <= f64::INFINITY.to_bits(), "{shift}");
         let (smallest, largest) = (f64::INFINITY.to_bits() - 1, shift.to_bits());
         Self { limit: limit.abs(), shift, count: 0.0, costs: 0.0, duals: 0.0, smallest, largest }
     }

@@ -3,46 +3,37 @@ import { PART_KEYS } from '../../binding/plan.ts'
 import type { PartKey } from '../../binding/plan.ts'
 import { float32, shapeOf, sizeOf } from '../../common/tensors.ts'
 import { isObject } from '../../common/validate.ts'
+import { padded } from '../../input/canvas.ts'
 import type { Outputs } from '../../input/outputs.ts'
+import { onlyPlane } from '../../input/planes.ts'
 import type { Target } from '../../input/targets.ts'
 import { readMasks } from '../../masks/read.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import type { LossResult } from '../../result/loss.ts'
 import type { Matches } from '../../result/matches.ts'
 import { FIELDS, TERMS } from '../../terms/index.ts'
-import type { TargetPixels } from '../../terms/masks.ts'
 import { drawPoints } from './draws.ts'
 
-/** Targets whose masks all have the size of the batch's canvas, with zeros at the right and below. */
-export function onCanvas(targets: readonly Target[]): readonly Target[] {
-  const read = targets.map(({ masks }, i) =>
-    masks === undefined ? undefined : readMasks(masks, `targets[${i}].masks`),
-  )
-  const most = (sizes: readonly number[]) => sizes.reduce((a, b) => Math.max(a, b), 0)
-  const sizes = targets.map((target, i) => [read[i]?.height ?? 0, read[i]?.width ?? 0, ...(target.void?.shape ?? [])])
-  const height = most(sizes.map(([own = 0, , hidden = 0]) => Math.max(own, hidden)))
-  const width = most(sizes.map(([, own = 0, , hidden = 0]) => Math.max(own, hidden)))
-  return targets.map((target, image) => {
-    const own = read[image]
-    if (own === undefined || (own.height === height && own.width === width)) return target
-    const pad = (data: ArrayLike<number | boolean>, count: number) => {
-      const padded = new Uint8Array(count * height * width)
-      for (let row = 0; row < count * own.height; row++) {
-        const to = (Math.floor(row / own.height) * height + (row % own.height)) * width
-        for (let x = 0; x < own.width; x++) padded[to + x] = Number(data[row * own.width + x])
-      }
-      return padded
+/** Targets whose masks and void pixels all have the size of the batch's canvas, with zeros at the right and below. */
+export function targetsOnCanvas(targets: readonly Target[]): readonly Target[] {
+  const read = targets.map((target, image) => {
+    const [masks, hidden] = [`targets[${image}].masks`, `targets[${image}].void`]
+    return {
+      masks: target.masks === undefined ? undefined : readMasks(target.masks, masks),
+      hidden: target.void === undefined ? undefined : readMasks(onlyPlane(target.void, hidden), hidden),
     }
-    const masks = { data: pad(own.data, own.count), shape: [own.count, height, width] }
-    if (target.void === undefined) return Object.assign({}, target, { masks })
-    return Object.assign({}, target, { masks, void: { data: pad(pixelsOf(target.void), 1), shape: [height, width] } })
   })
-}
-
-/** Pixels row after row. */
-function pixelsOf({ data }: TargetPixels): ArrayLike<number | boolean> {
-  const isOfRows = Array.isArray(data) && typeof data[0] === 'object'
-  return isOfRows ? data.flatMap((row: ArrayLike<number | boolean>) => Array.from(row)) : (data as ArrayLike<number>)
+  const planes = read.flatMap(({ masks, hidden }) => [masks, hidden]).filter((own) => own !== undefined)
+  const most = (sizes: readonly number[]) => sizes.reduce((a, b) => Math.max(a, b), 0)
+  const canvas = [most(planes.map(({ height }) => height)), most(planes.map(({ width }) => width))] as const
+  const pad = ({ data, count, height, width }: (typeof planes)[number]) => padded(data, count, [height, width], canvas)
+  return targets.map((target, image) => {
+    const { masks, hidden } = read[image] as (typeof read)[number]
+    if (masks === undefined && hidden === undefined) return target
+    const own = { data: masks === undefined ? new Uint8Array(0) : pad(masks), shape: [masks?.count ?? 0, ...canvas] }
+    const also = hidden && { void: { data: pad(hidden), shape: [...canvas] } }
+    return Object.assign({}, target, { masks: own }, also)
+  })
 }
 
 /** The layers of a part that lie in tensors of their own, each by itself. */

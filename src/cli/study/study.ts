@@ -24,7 +24,7 @@ import { studyLayers, sumShares } from './gains.ts'
 import type { LayerStudy, TermShare } from './gains.ts'
 import { bestClasses, divisorsOf, gradientNorms, isOfImage, lossOfQueries, queryCriterion, rolesOf } from './queries.ts'
 import type { GradientNorms, QueryLoss, Role } from './queries.ts'
-import { isRedrawn, onCanvas, withPoints } from './masks.ts'
+import { isRedrawn, targetsOnCanvas, withPoints } from './masks.ts'
 import { rowsOf } from './rows.ts'
 import type { Plane } from './rows.ts'
 import { sliceImage } from './slice.ts'
@@ -132,7 +132,7 @@ function studyLoss(
   settings: StudySettings,
 ): LossStudy {
   const { options } = criterion
-  const targets = onCanvas(given)
+  const targets = targetsOnCanvas(given)
   const result = criterion.compute(outputs, targets, { gradients: false })
   const layers = studyLayers(result, outputs, options)
   const layer = chooseLayer(settings.layer, result.layers.length)

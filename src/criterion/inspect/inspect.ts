@@ -4,13 +4,17 @@ import type { HungarianLossError } from '../../common/errors.ts'
 import { readPredictions } from '../../input/outputs.ts'
 import type { ExactOutputs, Outputs, OutputsWithoutBoxes } from '../../input/outputs.ts'
 import { toReadError } from '../../common/reading.ts'
+import type { Canvas } from '../../input/canvas.ts'
 import { packTargets } from '../../input/packing.ts'
 import { targetShape } from '../../input/targets.ts'
 import type { Target, TargetsOf } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
+import { checkCall, INSPECT_CALL } from '../../options/settings.ts'
 import { shapeOf, showShape } from '../../common/tensors.ts'
 import { isSigmoid } from '../../terms/classification.ts'
 import { isRecord, show } from '../../common/validate.ts'
+import { readCanvas } from '../call.ts'
+import type { MatchOptions } from '../call.ts'
 import type { Finding } from './finding.ts'
 import { inspectPredictions } from './predictions.ts'
 import { inspectTargets } from './targets.ts'
@@ -20,8 +24,11 @@ export interface Inspector {
   /** The options in force. */
   readonly options: ResolvedOptions
   /** Matches a batch, or throws for it. */
-  match(outputs: Outputs, targets: readonly Target[]): unknown
+  match(outputs: Outputs, targets: readonly Target[], call?: InspectOptions): unknown
 }
+
+/** Settings of a call that an inspection looks at. */
+export type InspectOptions = Pick<MatchOptions, 'maskCanvas'>
 
 /** Errors first. */
 const SEVERITIES: readonly Finding['severity'][] = ['error', 'warning', 'note']
@@ -34,6 +41,7 @@ const SEVERITIES: readonly Finding['severity'][] = ['error', 'warning', 'note']
  * @param outputs as for {@link HungarianLoss.compute}
  * @param targets likewise
  * @param criterion the one that is to compute their loss
+ * @param call settings of that call which say what the batch is: its `maskCanvas`
  * @returns what was found, errors first; empty where nothing looks wrong. Without an `'error'`, `compute` accepts the batch.
  *
  * @example
@@ -45,10 +53,18 @@ export function inspectBatch<O extends Outputs | OutputsWithoutBoxes>(
   outputs: ExactOutputs<O>,
   targets: TargetsOf<O>,
   criterion: Inspector,
+  call?: InspectOptions,
 ): readonly Finding[]
-export function inspectBatch(outputs: unknown, targets: unknown, criterion: Inspector): readonly Finding[] {
+export function inspectBatch(
+  outputs: unknown,
+  targets: unknown,
+  criterion: Inspector,
+  call: InspectOptions = {},
+): readonly Finding[] {
   const options = optionsOf(criterion)
-  const findings = lookThrough(outputs as Outputs, targets as readonly Target[], criterion, options)
+  const { maskCanvas } = checkCall(call, INSPECT_CALL)
+  const canvas = readCanvas(maskCanvas)
+  const findings = lookThrough(outputs as Outputs, targets as readonly Target[], criterion, options, canvas)
   return findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))
 }
 
@@ -67,17 +83,21 @@ function lookThrough(
   targets: readonly Target[],
   criterion: Inspector,
   options: ResolvedOptions,
+  canvas: Canvas | undefined,
 ): Finding[] {
   const findings: Finding[] = []
   let argument = 'outputs'
   try {
     const predictions = readPredictions(outputs, options, targets)
     argument = 'targets'
-    const packed = packTargets(targets, targetShape(predictions, options))
+    const { planes, ...others } = packTargets(targets, targetShape(predictions, options))
+    // the masks are looked at as they are, without what is beside them
+    const packed = { ...others, planes: planes && { ...planes, canvas } }
     const areMapped = targets.some(({ positives }) => positives !== undefined)
     findings.push(...inspectTargets(packed, options, areMapped))
     findings.push(...inspectPredictions(predictions, packed, options))
-    if (!findings.some(({ severity }) => severity === 'error')) criterion.match(outputs, targets)
+    if (!findings.some(({ severity }) => severity === 'error'))
+      criterion.match(outputs, targets, { maskCanvas: canvas })
   } catch (error) {
     const refused = toReadError(error, argument)
     findings.push(transposedShape(outputs, refused, options) ?? refusal(refused))

@@ -1,5 +1,6 @@
 /** What is suspicious of the sizes of masks, those of targets beside each other and beside the predicted ones. */
 import { placeOf } from '../../input/layers.ts'
+import type { Canvas } from '../../input/canvas.ts'
 import type { LayerTensors } from '../../input/layers.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { Tally } from './finding.ts'
@@ -32,8 +33,9 @@ function predictionOf({ name, axes, values }: LayerTensors): Prediction {
   return { argument: `${name}.${place === PLACES[0] ? 'masks' : 'maskFeatures'}`, size: [height, width] }
 }
 
-/** The greatest height and width. */
-function canvasOf(masks: readonly ImagePlanes[]): Size {
+/** The greatest height and width, unless another canvas is given. */
+function canvasOf(masks: readonly ImagePlanes[], given: Canvas | undefined): Size {
+  if (given !== undefined) return given
   const most = (sizes: readonly number[]) => sizes.reduce((a, b) => Math.max(a, b), 0)
   return [most(masks.map(({ height }) => height)), most(masks.map(({ width }) => width))]
 }
@@ -49,9 +51,14 @@ const atImage = (image: number, example: Finding['example']) => {
 
 const show = ([height, width]: Size): string => `${height} × ${width}`
 
-/** Images of different sizes lie on one canvas, which matters where the samples are of the canvas. */
-export function inspectSizes(masks: readonly ImagePlanes[], { masks: { lossSampling } }: ResolvedOptions): Finding[] {
-  const canvas = canvasOf(masks)
+/** Images of different sizes lie on one canvas, which matters where the samples are of the canvas, and nobody has said which. */
+export function inspectSizes(
+  masks: readonly ImagePlanes[],
+  given: Canvas | undefined,
+  { masks: { lossSampling } }: ResolvedOptions,
+): Finding[] {
+  if (given !== undefined) return []
+  const canvas = canvasOf(masks, given)
   const tally = new Tally()
   for (const { image, size } of sizesOf(masks)) {
     tally.add(size[0] < canvas[0] || size[1] < canvas[1], () => atImage(image, size))
@@ -68,11 +75,15 @@ export function inspectSizes(masks: readonly ImagePlanes[], { masks: { lossSampl
  * Height and width exchanged, in predictions or in the masks of some images; masks of the predictions' size; and predictions of other
  * proportions than the canvas. `tensors`: those with masks.
  */
-export function inspectMaskSizes(tensors: readonly LayerTensors[], masks: readonly ImagePlanes[]): Finding[] {
-  const canvas = canvasOf(masks)
+export function inspectMaskSizes(
+  tensors: readonly LayerTensors[],
+  masks: readonly ImagePlanes[],
+  given: Canvas | undefined,
+): Finding[] {
+  const canvas = canvasOf(masks, given)
   if (canvas[0] * canvas[1] === 0) return []
   const predictions = tensors.map(predictionOf)
-  const exchanged = [...inspectExchanged(predictions, canvas), ...inspectImages(predictions, masks)]
+  const exchanged = [...inspectExchanged(predictions, canvas), ...inspectImages(predictions, masks, canvas)]
   return [
     ...exchanged,
     ...inspectResized(predictions, masks),
@@ -105,8 +116,7 @@ function inspectExchanged(predictions: readonly Prediction[], canvas: Size): Fin
  * Images whose size is that of another with height and width exchanged. Upright and broad pictures are often in one batch; but then the
  * predictions have the proportions of the canvas, which has room for both, and not those of one of them.
  */
-function inspectImages(predictions: readonly Prediction[], masks: readonly ImagePlanes[]): Finding[] {
-  const canvas = canvasOf(masks)
+function inspectImages(predictions: readonly Prediction[], masks: readonly ImagePlanes[], canvas: Size): Finding[] {
   const isFit = (size: Size) => {
     return predictions.some((prediction) => isNear(prediction.size, size) && !isNear(prediction.size, canvas))
   }
@@ -122,7 +132,7 @@ function inspectImages(predictions: readonly Prediction[], masks: readonly Image
   return tally.finding(
     'transposed-masks',
     'warning',
-    `Of the target masks image ${first.image} is ${show(first.size)}, image ${second.image} is ${show(second.size)}: are height and width exchanged? Predictions have the proportions of image ${other.image}. Height comes before width: transpose the masks of image ${found.image}, and look at others of its size.`,
+    `Target masks of image ${first.image} are ${show(first.size)}, those of image ${second.image} are ${show(second.size)}: are height and width exchanged? Predictions have the proportions of image ${other.image}. Height comes before width: transpose the masks of image ${found.image}, and look at others of its size.`,
   )
 }
 
@@ -136,7 +146,7 @@ function inspectResized(predictions: readonly Prediction[], masks: readonly Imag
   return tally.finding(
     'prediction-sized-masks',
     'warning',
-    `Target masks of some images have the predictions' size, those of others are larger, so that the former cover a corner of the canvas only. Were they resized to the predictions? Give them at the image's size, as the others: the criterion compares both sizes itself.`,
+    `Target masks of some images have the predictions' size, those of others are larger, so that the former cover only a corner of the canvas. Were they resized to the predictions? Give them at the image's size, as the others: the criterion compares both sizes itself.`,
   )
 }
 

@@ -72,7 +72,7 @@ export function inspectMasks(
     ),
     ...inspectPlace(known, targets, masks, options),
     ...inspectLayout(masks),
-    ...inspectSizes(masks, options),
+    ...inspectSizes(masks, targets.planes?.canvas, options),
   ]
 }
 
@@ -238,7 +238,7 @@ export function inspectMaskOutputs(
       message: `Targets have masks, and nothing looks at them. Give ${own.map((name) => `weights.${name}`).join(' or ')} a value above 0, if masks are to be learned.`,
     })
   }
-  return [...findings, ...inspectLayers(parts, inCost), ...inspectMaskSizes(given, masks)]
+  return [...findings, ...inspectLayers(parts, inCost), ...inspectMaskSizes(given, masks, targets.planes?.canvas)]
 }
 
 /** Earlier layers without masks where the last of their part has some. `inCost`: the terms of masks that the cost weighs. */

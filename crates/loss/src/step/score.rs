@@ -5,7 +5,7 @@
 //! | `quantile` | pairs |
 //! | --- | --- |
 //! | yes | of each target the queries with s above the threshold and above the (1 - k/Q) quantile of all queries' s, between two of them linearly: facebookresearch/sam3, `sam3/train/matcher.py`, `BinaryOneToManyMatcher` |
-//! | no | each query with its best target, where s reaches the threshold; of each target the k best of these: Visual-AI/Mr.DETR, `one2manyMatcherDAC.py`; jozhang97/DETA, `models/assigner.py` |
+//! | no | each query with its best target, where s reaches the threshold; of each target the k best of these: Visual-AI/Mr.DETR, `one2manyMatcherDAC.py`; jozhang97/DETA, `models/assigner.py`, whose code takes the best of all queries, as many as these |
 //!
 //! With `at_least_one`, each target's best query is among its pairs, too, whatever its s and whichever other target it suits.
 //! Among equal scores the first query, and the first target, is the better. Queries that are not finite have no pair; to the

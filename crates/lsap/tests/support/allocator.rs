@@ -8,7 +8,7 @@ use std::cell::Cell;
 /// Bytes that are granted without asking.
 pub const GRANTED: usize = 256 << 10;
 
-/// No bytes are so many but those that are asked for.
+/// A piece of bytes larger than this is taken for one that is only asked for: no test keeps one so large.
 const ASKED: usize = 4 << 20;
 
 /// What is not worth a question.

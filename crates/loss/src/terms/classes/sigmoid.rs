@@ -492,7 +492,8 @@ impl ClassTerm for Binary {
                 rule.apply_positives(level, logits.values, logits.classes, (cells, soft), scale, gradient)
             }
         };
-        ClassSum { loss: background + gain, correct }
+        // rounding may take away more than is left of certain cells
+        ClassSum { loss: (background + gain).max(0.0), correct }
     }
 }
 

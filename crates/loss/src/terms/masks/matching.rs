@@ -100,7 +100,7 @@ pub(super) fn add(
     let (taps, has_void) = if cost_by_points {
         let points = order.by_pixel(points_of(family, level, inputs, size, drawn), size);
         taps.lay_out(level, points, size, size, Reading::Bilinear(outside));
-        let has_void = targets.lay_out(level, points, family.sampling.of_targets(), labels);
+        let has_void = targets.lay_out(level, points, family.sampling.target_reading(), labels);
         targets.read_points(level, share, rows, is_nearest, labels);
         (Some(&*taps), has_void)
     } else {

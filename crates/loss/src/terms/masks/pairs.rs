@@ -208,7 +208,7 @@ fn add_pair(problem: &Problem<'_>, level: Level, job: &mut Job<'_>, memory: &mut
             taps.lacking(lacking);
         }
         let is_nearest = family.sampling.is_nearest;
-        let has_void = targets.lay_out(level, points, family.sampling.of_targets(), labels);
+        let has_void = targets.lay_out(level, points, family.sampling.target_reading(), labels);
         targets.read_points(level, &Share::ALONE, &[job.target], is_nearest, labels);
         labels.read(is_nearest, has_void)
     } else {
@@ -337,7 +337,7 @@ fn draw(
     lay_out(family, level, taps, first, size);
     sampled.resize(many, 0.0);
     taps.gather(level, plane, sampled);
-    if let Some(bias) = bias {
+    if let Some(bias) = bias.filter(|&bias| bias != 0.0) {
         taps.lacking(lacking);
         shift(bias, lacking, sampled);
     }

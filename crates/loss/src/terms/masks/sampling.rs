@@ -107,7 +107,7 @@ impl Sampling {
     }
 
     /// How targets are read at points.
-    pub fn of_targets(&self) -> Reading {
+    pub fn target_reading(&self) -> Reading {
         if self.is_nearest { Reading::Nearest(self.outside) } else { Reading::Bilinear(Outside::Zero) }
     }
 
