@@ -547,3 +547,17 @@ describe('check', () => {
     })
   })
 })
+
+test('inspectBatch: the number of images is read once, however many a proxy says there are later', () => {
+  let reads = 0
+  const list = [{ labels: [0], boxes: [[0.5, 0.5, 0.2, 0.2]] }]
+  const targets = new Proxy(list, {
+    get: (array, key) => (key === 'length' && ++reads > 1 ? 2 ** 32 - 1 : Reflect.get(array, key)),
+  })
+  const outputs = {
+    logits: { data: [1, -1, 2, 0], shape: [1, 2, 2] },
+    boxes: { data: [0.5, 0.5, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1], shape: [1, 2, 4] },
+  }
+  const findings = inspectBatch(outputs, targets, HungarianLoss.detr({ numClasses: 1 }))
+  expect(findings.filter(({ code }) => code !== 'refused')).toEqual([])
+}, 5000)

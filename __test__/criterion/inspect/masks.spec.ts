@@ -464,6 +464,16 @@ describe('finds of target masks in memory', () => {
   ])('nothing of %s', (_, is) => {
     expect(scattered(painted(is))).toBeUndefined()
   })
+
+  test.each([1, 2])('nothing of level lines in broad pictures: %d pixels high', (thick) => {
+    const [height, width] = [72, 128]
+    const lines = () => {
+      const data = new Uint8Array(2 * height * width)
+      for (const first of [30, height + 50]) data.fill(1, first * width, (first + thick) * width)
+      return { data, shape: [2, height, width] }
+    }
+    expect(scattered(lines)).toBeUndefined()
+  })
 })
 
 describe('finds of masks beside boxes', () => {

@@ -5,8 +5,8 @@ import { readPredictions } from '../../input/outputs.ts'
 import type { ExactOutputs, Outputs, OutputsWithoutBoxes } from '../../input/outputs.ts'
 import { toReadError } from '../../common/reading.ts'
 import type { Canvas } from '../../input/canvas.ts'
-import { packTargets } from '../../input/packing.ts'
-import { targetShape } from '../../input/targets.ts'
+import { packRead } from '../../input/packing.ts'
+import { readTargets, targetShape } from '../../input/targets.ts'
 import type { Target, TargetsOf } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
 import { checkCall, INSPECT_CALL } from '../../options/settings.ts'
@@ -90,10 +90,12 @@ function lookThrough(
   try {
     const predictions = readPredictions(outputs, options, targets)
     argument = 'targets'
-    const { planes, ...others } = packTargets(targets, targetShape(predictions, options))
+    const shape = targetShape(predictions, options)
+    const read = readTargets(targets, shape)
+    const { planes, ...others } = packRead(read, shape)
     // the masks are looked at as they are, without what is beside them
     const packed = { ...others, planes: planes && { ...planes, canvas } }
-    const areMapped = targets.some(({ positives }) => positives !== undefined)
+    const areMapped = read.some(({ positives }) => positives !== undefined)
     findings.push(...inspectTargets(packed, options, areMapped))
     findings.push(...inspectPredictions(predictions, packed, options))
     if (!findings.some(({ severity }) => severity === 'error'))

@@ -22,9 +22,10 @@ const LEAST_AREA = 64
 /**
  * A run is a row of ones, or a column of them. Of solid objects few pixels begin one; of masks in another order in memory most do, along
  * rows or along columns. So do wires, cracks and dots, a pixel wide: a third or more of their pixels. So that is no proof, only a reason to
- * look further.
+ * look further. A straight level line has as many runs of the one kind as pixels, but hardly any of the other, and holds together thereby.
  */
 const MANY_RUNS = 1 / 3
+const SOME_RUNS = 1 / 32
 
 /**
  * The proof is that the runs grow together where the masks are read in another order, to less than this share of as many. Right masks
@@ -60,7 +61,7 @@ const countOf = ({ data, height, width }: ImagePlanes): number => data.length / 
 /** The order in which scattered masks hold together, if there is one. */
 function orderOf(planes: ImagePlanes, area: number): string | undefined {
   const own = runsOf(planes, AS_READ)
-  if (Math.max(...own) <= MANY_RUNS * area) return undefined
+  if (Math.max(...own) <= MANY_RUNS * area || Math.min(...own) <= SOME_RUNS * area) return undefined
   const sum = ([rows, columns]: readonly [number, number]) => rows + columns
   const others = OTHERS.map(([shape, strides]) => ({ shape, runs: sum(runsOf(planes, strides)) }))
   const best = others.reduce((a, b) => (b.runs < a.runs ? b : a))
