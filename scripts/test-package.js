@@ -2,8 +2,9 @@
  * Whether the package works as it is published: its tarballs are installed in an empty folder, without Rust, and used in every way
  * that docs/bundlers.md has, by its very files and commands.
  *
- * Usage: npm run test:package [-- --all | name …] [--packages folder]. Without names: by `import` and by `require`. `--packages`: where
- * the tarballs are; otherwise those of `npm run package`, which are made first where they are missing or older than the sources.
+ * Usage: npm run test:package [-- --all | name …] [--packages folder]. Without names: by `import`, by `require`, from the command line
+ * and in TypeScript. `--packages`: where the tarballs are; otherwise those of `npm run package`, which are made first where they are
+ * missing or older than the sources.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'

@@ -48,7 +48,7 @@ export const WAYS = [
     prints: 'Nothing looks wrong.',
   },
   { name: 'workers', section: 'Worker threads', times: 4 },
-  { name: 'typescript', packages: ['typescript@7.0.2'], ...TYPESCRIPT },
+  { name: 'typescript', packages: ['typescript@7.0.2'], short: true, ...TYPESCRIPT },
   { name: 'typescript-5', packages: ['typescript@5.9.3'], ...TYPESCRIPT },
   { name: 'jest', section: 'Jest', packages: ['jest@30.5.2'], runs: /jest/, prints: 'Tests:       1 passed' },
   { name: 'vitest', section: 'vitest', packages: ['vitest@4.1.12'], runs: /vitest/, prints: 'Tests  1 passed' },

@@ -1,7 +1,7 @@
 /** The one class of errors that the package throws, and how whatever else is thrown becomes one. */
 import { isNativeError } from '#host'
 
-/** Every code. @internal */
+/** Every code. */
 export const CODES = [
   'SHAPE',
   'DTYPE',
