@@ -13,7 +13,7 @@ import type { Outputs, Predictions } from '../input/outputs.ts'
 import type { ReadTarget } from '../input/read-target.ts'
 import { readMaskSize } from '../masks/size.ts'
 import type { MaskSize } from '../masks/masks.ts'
-import { ASYNC_CALL, CALL, checkCall, MATCH_CALL } from '../options/settings.ts'
+import { ASYNC_CALL, CALL, checkCall, INSPECT_CALL, MATCH_CALL } from '../options/settings.ts'
 
 /** Settings of one call of {@link HungarianLoss.match} and {@link HungarianLoss.cost}. */
 export interface MatchOptions {
@@ -170,8 +170,17 @@ export function readMatchCall(call: unknown): MatchCall {
   }
 }
 
+/** Reads the call of an inspection. */
+export function readInspectCall(call: unknown): Pick<Call, 'maskCanvas'> {
+  try {
+    return { maskCanvas: readCanvas(checkCall(call, INSPECT_CALL).maskCanvas) }
+  } catch (error) {
+    throw toReadError(error, 'call')
+  }
+}
+
 /** Height and width of a canvas, if they are given. */
-export function readCanvas(given: unknown): Canvas | undefined {
+function readCanvas(given: unknown): Canvas | undefined {
   if (given === undefined) return undefined
   const { height, width } = readMaskSize(given, 'call.maskCanvas')
   return [height, width]

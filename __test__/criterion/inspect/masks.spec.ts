@@ -140,6 +140,21 @@ describe('finds of predicted masks', () => {
     expect(warnings).toEqual([expect.stringContaining('with height and width exchanged')])
   })
 
+  test('a call that cannot be read is refused as by every method', () => {
+    const thrower = {
+      get maskCanvas() {
+        throw new Error('mine')
+      },
+    }
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    for (const call of [thrower, { maskCanvas: proxy }, proxy]) {
+      const error = { code: 'DTYPE', argument: 'call' }
+      expect(errorOf(() => inspectBatch(outputs(), targetsOf(), criterion, untyped(call)))).toMatchObject(error)
+      expect(errorOf(() => criterion.match(outputs(), targetsOf(), untyped(call)))).toMatchObject(error)
+    }
+  })
+
   const factors = (features: (i: number) => number, queries: (i: number) => number) => ({
     maskFeatures: { data: Float32Array.from({ length: 4 * H * W }, (_, i) => features(i)), shape: [2, 2, H, W] },
     maskQueries: { data: Float32Array.from({ length: 24 }, (_, i) => queries(i)), shape: [2, 6, 2] },

@@ -9,11 +9,10 @@ import { packRead } from '../../input/packing.ts'
 import { readTargets, targetShape } from '../../input/targets.ts'
 import type { Target, TargetsOf } from '../../input/targets.ts'
 import type { ResolvedOptions } from '../../options/options.ts'
-import { checkCall, INSPECT_CALL } from '../../options/settings.ts'
 import { shapeOf, showShape } from '../../common/tensors.ts'
 import { isSigmoid } from '../../terms/classification.ts'
 import { isRecord, show } from '../../common/validate.ts'
-import { readCanvas } from '../call.ts'
+import { readInspectCall } from '../call.ts'
 import type { MatchOptions } from '../call.ts'
 import type { Finding } from './finding.ts'
 import { inspectPredictions } from './predictions.ts'
@@ -62,9 +61,8 @@ export function inspectBatch(
   call: InspectOptions = {},
 ): readonly Finding[] {
   const options = optionsOf(criterion)
-  const { maskCanvas } = checkCall(call, INSPECT_CALL)
-  const canvas = readCanvas(maskCanvas)
-  const findings = lookThrough(outputs as Outputs, targets as readonly Target[], criterion, options, canvas)
+  const { maskCanvas } = readInspectCall(call)
+  const findings = lookThrough(outputs as Outputs, targets as readonly Target[], criterion, options, maskCanvas)
   return findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))
 }
 
