@@ -5,9 +5,6 @@
 declare class Criterion {
   private readonly criterion: never
 }
-declare class Exchange {
-  private readonly exchange: never
-}
 declare class Interrupt {
   private readonly interrupt: never
 }
@@ -65,13 +62,6 @@ export declare function assignF32(cost: Float32Array, rows: number, columns: num
  * `[rows + columns]`, or nothing where they are not wanted.
  */
 export declare function assignF64(cost: Float64Array, rows: number, columns: number, maximize: boolean, partial: boolean, costLimit: number, columnOfRow: Int32Array, duals?: Float64Array | undefined | null): number
-
-/**
- * The assignment of the matrix that waits: rows, columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if duals are
- * wanted; then the costs, row-major. They are replaced by the total, the column of every row, or -1, and the duals of the
- * rows and columns if they are wanted. Whether there is one; if not, `raiseSmall` throws why.
- */
-export declare function assignSmall(): boolean
 
 /**
  * The same in another thread, on a copy of the matrix; the arrays for the result must stay untouched until the
@@ -171,8 +161,13 @@ export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32
 /** Checks a configuration and prepares it. */
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
 
-/** Prepares memory for `assignSmall`, as long as the exchange is held. Its last value is 1 while a matrix waits in it. */
-export declare function createExchange(memory: Float64Array): ExternalObject<Exchange>
+/**
+ * Prepares memory for small matrices, which must never be transferred. Gives the function that solves what waits in it: rows,
+ * columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if duals are wanted; then the costs, row-major; the last value
+ * is 1. They are replaced by the total, the column of every row, or -1, and the duals of the rows and columns if they are
+ * wanted, and the last value by 0; or if that is anything else, `raiseSmall` of it throws why.
+ */
+export declare function createExchange(memory: Float64Array): () => void
 
 /** A flag that stops calls. */
 export declare function createInterrupt(): ExternalObject<Interrupt>
@@ -367,8 +362,8 @@ export interface PartStructure {
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void
 
-/** Throws what the last call of `assignSmall` was refused for. */
-export declare function raiseSmall(): void
+/** Throws what a matrix was refused for. `state`: the last value of its memory. */
+export declare function raiseSmall(state: number): never
 
 /** How a layer is matched. */
 export interface RuleStructure {

@@ -1,7 +1,10 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { linearSumAssignment, linearSumAssignmentBatch } from '../../src/index.ts'
 import type { AssignmentOptions } from '../../src/index.ts'
 import { isSmall } from '../../src/assignment/small.ts'
+import { createExchange, raiseSmall } from '../../src/binding/native.ts'
 import { errorOf } from '../support/helpers.ts'
 
 /** Costs with a few that are forbidden, the same in every run. */
@@ -99,4 +102,57 @@ test('assignSmall: a refusal names the place, and the next call is none the wors
       [3, 5],
     ]).total,
   ).toBe(5)
+})
+
+describe('createExchange', () => {
+  /** Memory in which the matrix [[1, 2], [3, last]] waits, of which the last value says how it stands. */
+  function waiting(last: number, length = 20): Float64Array {
+    const memory = new Float64Array(length)
+    memory.set([2, 2, 0, 0, NaN, 0, 1, 2, 3, last].slice(0, length - 1))
+    memory[length - 1] = 1
+    return memory
+  }
+
+  test('each memory has its own outcome, also where another one of the thread was left waiting', () => {
+    const [first, second] = [waiting(NaN), waiting(5)]
+    const [solveFirst, solveSecond] = [createExchange(first), createExchange(second)]
+    solveSecond()
+    expect([...second.subarray(0, 3)]).toEqual([5, 1, 0])
+    expect(second[19]).toBe(0)
+    solveFirst()
+    expect(() => raiseSmall(first[19] as number)).toThrow(expect.objectContaining({ code: 'NON_FINITE' }) as Error)
+    // once thrown it is gone
+    expect(() => raiseSmall(first[19] as number)).toThrow(expect.objectContaining({ code: 'INTERNAL' }) as Error)
+  })
+
+  test('without a refusal there is nothing to throw but that', () => {
+    for (const state of [0, 1, -1e9, NaN]) expect(() => raiseSmall(state)).toThrow('no matrix was refused')
+  })
+
+  test('memory without room for the matrix or the result is refused', () => {
+    for (const length of [2, 6, 9, 10]) {
+      const memory = waiting(5, length)
+      createExchange(memory)()
+      expect(() => raiseSmall(memory[length - 1] as number)).toThrow('is too small for the matrix')
+    }
+    createExchange(new Float64Array(0))()
+  })
+
+  test('what nobody holds any more gives its place to another', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const placeOf = (): number => {
+      const memory = waiting(NaN)
+      createExchange(memory)()
+      return memory[19] as number
+    }
+    const places = Array.from({ length: 8 }, placeOf)
+    expect(new Set(places).size).toBe(8)
+    // a further one would be the least so far
+    const isReused = (): boolean => {
+      collect()
+      return placeOf() > Math.min(...places)
+    }
+    await expect.poll(isReused).toBe(true)
+  })
 })

@@ -107,6 +107,39 @@ describe('CallMemory: a call', () => {
     expect(call).toThrow(trap)
     expect(call).toThrow('an earlier call ended in a trap: load the package anew')
   })
+
+  /** The function of an exchange, whose memory is `array`, and which runs `solve` in the module. */
+  const exchangeOf = (solve: () => void) => {
+    const calls = new CallMemory(memory, { jsValueFromNapiValue: () => array, napiValueFromJsValue: () => 1 })
+    calls.useHeap({ malloc: () => 1024, free: () => {} })
+    const imports = calls.importsInPlaceOf({ napi_get_typedarray_info: () => 1 })
+    const createExchange = () => {
+      imports.napi_get_typedarray_info(0, 1, 0, 0, 8, 0, 0)
+      return solve
+    }
+    const { createExchange: create } = calls.exportsOf({ createExchange } as never) as unknown as {
+      createExchange: (memory: Float32Array) => () => void
+    }
+    return create(array)
+  }
+
+  test('of a small matrix has what its memory holds, and its memory what the call leaves', () => {
+    const inside = () => new Float32Array(memory.buffer, 1024, 3)
+    const solve = exchangeOf(() => inside().forEach((value, i, all) => (all[i] = 2 * value)))
+    array.set([4, 5, 6])
+    solve()
+    expect([...array]).toEqual([8, 10, 12])
+    array.set([1, 2, 3])
+  })
+
+  test('of a small matrix is refused after a trap, too', () => {
+    const trap = new RuntimeError('unreachable')
+    const solve = exchangeOf(() => {
+      throw trap
+    })
+    expect(solve).toThrow(trap)
+    expect(solve).toThrow('an earlier call ended in a trap: load the package anew')
+  })
 })
 
 describe.runIf(isHere)('WebAssembly', () => {

@@ -5,9 +5,6 @@
 declare class Criterion {
   private readonly criterion: never
 }
-declare class Exchange {
-  private readonly exchange: never
-}
 declare class Interrupt {
   private readonly interrupt: never
 }

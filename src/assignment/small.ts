@@ -2,12 +2,12 @@
  * Small matrices are copied to memory that the binding reads and writes without asking: to hand over arrays takes
  * longer than to solve them.
  */
+import { createExchange, raiseSmall } from '../binding/native.ts'
 import { isDouble } from '../common/memory.ts'
-import { assignSmall as assign, createExchange, raiseSmall } from '../binding/native.ts'
-import { listPairs } from './pairs.ts'
-import type { Assignment } from './pairs.ts'
 import type { Costs } from './dense.ts'
 import type { Settings } from './options.ts'
+import { listPairs } from './pairs.ts'
+import type { Assignment } from './pairs.ts'
 
 /** The most cells, of float64 and of float32, which are converted one by one; and the most rows and columns together. */
 const CELLS = 1024
@@ -17,10 +17,15 @@ const LINES = 257
 /** The places of rows, columns, options and limit; the costs follow. */
 const HEAD = 6
 
-// what comes back is a total, the column of every row, and the duals; the last place is 1 while a matrix waits
-const WAITS = Math.max(HEAD + CELLS, 1 + 2 * LINES)
-const memory = new Float64Array(WAITS + 1)
-const shared = { columnOfRow: memory.subarray(1), exchange: createExchange(memory) }
+// what comes back is a total, the column of every row, and the duals; the last place says how it stands
+const STATE = Math.max(HEAD + CELLS, 1 + 2 * LINES)
+const WAITING = 1
+const SOLVED = 0
+
+const memory = new Float64Array(STATE + 1)
+const columnOfRow = memory.subarray(1)
+/** Solves the matrix that waits. */
+const solve = createExchange(memory)
 
 /** Whether a matrix is small. */
 export function isSmall({ data, rows, columns }: Costs): boolean {
@@ -40,10 +45,9 @@ export function assignSmall(
   memory[4] = isDouble(data) ? limit : stored(limit)
   memory[5] = wanted ? 1 : 0
   memory.set(data, HEAD)
-  memory[WAITS] = 1
-  if (!assign()) raiseSmall()
-  // read from where the exchange is, which is held thereby
-  const { columnOfRow } = shared
+  memory[STATE] = WAITING
+  solve()
+  if (memory[STATE] !== SOLVED) raiseSmall(memory[STATE] as number)
   return listPairs(columnOfRow, rows, columns, memory[0], wanted ? columnOfRow : undefined, 0, rows)
 }
 

@@ -12,7 +12,6 @@ export const {
   assignBatchF64,
   assignF32,
   assignF64,
-  assignSmall,
   assignSparseAsyncF32,
   assignSparseAsyncF64,
   assignSparseF32,

@@ -1,13 +1,18 @@
 //! Small matrices pass through memory that stays, since handing over arrays takes longer than solving them.
 //!
-//! JavaScript writes a matrix and its options to the memory and reads the result from it. The call itself has no argument,
-//! not even the environment: with one, napi notes what is borrowed, which takes as long as solving. So the memory that a
-//! matrix waits in says so itself, and an error is left for a second call to throw.
+//! JavaScript writes a matrix and its options to the memory and reads the result from it. The call itself has neither an
+//! argument nor a result, and goes around napi's own wrapper, which notes what is borrowed: any of the three would take a
+//! tenth of the time that solving does, or more. So the memory that a matrix waits in says so itself, and says what became of
+//! it; panics are caught here; and an error is left for a second call to throw.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 
 use lsap::CostMatrix;
-use napi::bindgen_prelude::{Env, External, Float64Array};
+use napi::bindgen_prelude::{Env, Float64Array, ToNapiValue, check_status, panic_to_error};
+use napi::sys;
 use napi_derive::napi;
 
 use crate::assign::{SOLVER, assignment_options};
@@ -17,56 +22,111 @@ use crate::error::{Failure, Result};
 /// Values before the costs.
 const HEAD: usize = 6;
 
+/// What the last value of a memory says: that a matrix waits in it, or that it is solved. Where it was refused, this is the
+/// number of the memory among those of its thread, less one with the sign turned.
+const WAITING: f64 = 1.0;
+const SOLVED: f64 = 0.0;
+
 thread_local! {
-    /// The memory of each exchange of this JavaScript thread, as long as JavaScript holds the exchange.
-    static MEMORIES: RefCell<Vec<Option<Float64Array>>> = RefCell::default();
-    /// What the last call was refused for.
-    static FAILURE: Cell<Option<Failure>> = Cell::default();
+    /// The exchanges of this JavaScript thread, as long as JavaScript holds their functions.
+    static SLOTS: RefCell<Vec<Option<Slot>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Memory that belongs to JavaScript and the binding both: its place among those of its thread.
+/// What belongs to an exchange.
+struct Slot {
+    memory: Float64Array,
+    /// What the latest matrix was refused for, until that is thrown.
+    refusal: Option<Refusal>,
+}
+
+/// An error that waits to be thrown.
+enum Refusal {
+    Failure(Failure),
+    /// A fault of ours: what the solver said when it panicked.
+    Panic(napi::Error),
+}
+
+/// Memory that belongs to JavaScript and the binding both: its place among those of its thread. To JavaScript it is the
+/// function that solves what waits there.
 pub struct Exchange(usize);
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         // what a thread that ends has left is gone already
-        let _ = MEMORIES.try_with(|memories| memories.borrow_mut()[self.0].take());
+        let _ = SLOTS.try_with(|slots| slots.borrow_mut()[self.0].take());
     }
 }
 
-/// Prepares memory for `assignSmall`, as long as the exchange is held. Its last value is 1 while a matrix waits in it.
-#[napi(catch_unwind)]
-pub fn create_exchange(memory: Float64Array) -> External<Exchange> {
-    MEMORIES.with_borrow_mut(|memories| {
-        let place = memories.iter().position(Option::is_none).unwrap_or(memories.len());
-        memories.resize_with(memories.len().max(place + 1), || None);
-        memories[place] = Some(memory);
-        External::new(Exchange(place))
+impl ToNapiValue for Exchange {
+    unsafe fn to_napi_value(env: sys::napi_env, exchange: Self) -> napi::Result<sys::napi_value> {
+        let mut function = ptr::null_mut();
+        // SAFETY: napi hands over an environment that is open; a function without a name has no characters.
+        check_status!(unsafe {
+            sys::napi_create_function(env, ptr::null(), 0, Some(assign), ptr::null_mut(), &mut function)
+        })?;
+        let exchange = Box::into_raw(Box::new(exchange));
+        // SAFETY: the finalizer takes back what is given to it, once.
+        let status = unsafe {
+            sys::napi_add_finalizer(env, function, exchange.cast(), Some(finalize), ptr::null_mut(), ptr::null_mut())
+        };
+        check_status!(status).inspect_err(|_| {
+            // SAFETY: made from a box above, and given to nobody.
+            drop(unsafe { Box::from_raw(exchange) });
+        })?;
+        Ok(function)
+    }
+}
+
+unsafe extern "C" fn finalize(_: sys::napi_env, exchange: *mut c_void, _: *mut c_void) {
+    // SAFETY: made from a box in `to_napi_value`.
+    drop(unsafe { Box::from_raw(exchange.cast::<Exchange>()) });
+}
+
+/// Prepares memory for small matrices, which must never be transferred. Gives the function that solves what waits in it: rows,
+/// columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if duals are wanted; then the costs, row-major; the last value
+/// is 1. They are replaced by the total, the column of every row, or -1, and the duals of the rows and columns if they are
+/// wanted, and the last value by 0; or if that is anything else, `raiseSmall` of it throws why.
+#[napi(catch_unwind, ts_return_type = "() => void")]
+pub fn create_exchange(memory: Float64Array) -> Exchange {
+    SLOTS.with_borrow_mut(|slots| {
+        let place = slots.iter().position(Option::is_none).unwrap_or(slots.len());
+        slots.resize_with(slots.len().max(place + 1), || None);
+        slots[place] = Some(Slot { memory, refusal: None });
+        Exchange(place)
     })
 }
 
-/// The assignment of the matrix that waits: rows, columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if duals are
-/// wanted; then the costs, row-major. They are replaced by the total, the column of every row, or -1, and the duals of the
-/// rows and columns if they are wanted. Whether there is one; if not, `raiseSmall` throws why.
-#[napi(catch_unwind)]
-pub fn assign_small() -> bool {
-    let solved = MEMORIES.with_borrow_mut(|memories| {
-        for memory in memories.iter_mut().flatten() {
-            // SAFETY: the array lives as long as the exchange, and JavaScript does nothing with it during the call.
-            let Some((waits, memory)) = (unsafe { memory.as_mut() }).split_last_mut() else { continue };
-            if std::mem::replace(waits, 0.0) == 1.0 {
-                return solve(memory);
+/// Solves whatever waits in the memories of this thread, as JavaScript calls it: to ask whose function was called would take
+/// longer than to look at all of them, of which there is one for each realm.
+unsafe extern "C" fn assign(_: sys::napi_env, _: sys::napi_callback_info) -> sys::napi_value {
+    SLOTS.with_borrow_mut(|slots| {
+        for (place, slot) in slots.iter_mut().enumerate() {
+            let Some(Slot { memory, refusal }) = slot else { continue };
+            // SAFETY: the array is held, its buffer is never transferred, and JavaScript does nothing with it during the call.
+            let Some((state, memory)) = (unsafe { memory.as_mut() }).split_last_mut() else { continue };
+            if *state != WAITING {
+                continue;
             }
+            *refusal = match catch_unwind(AssertUnwindSafe(|| solve(memory))) {
+                Ok(solved) => solved.err().map(Refusal::Failure),
+                Err(panic) => Some(Refusal::Panic(panic_to_error(panic))),
+            };
+            *state = if refusal.is_none() { SOLVED } else { -1.0 - place as f64 };
         }
-        Err(too_small())
     });
-    solved.map_err(|failure| FAILURE.set(Some(failure))).is_ok()
+    ptr::null_mut()
 }
 
-/// Throws what the last call of `assignSmall` was refused for.
-#[napi(catch_unwind)]
-pub fn raise_small(env: Env) -> napi::Result<()> {
-    FAILURE.take().map_or(Ok(()), |failure| Err(failure.into_js(&env)))
+/// Throws what a matrix was refused for. `state`: the last value of its memory.
+#[napi(catch_unwind, ts_return_type = "never")]
+pub fn raise_small(env: Env, state: f64) -> napi::Result<()> {
+    let place = (-1.0 - state) as usize;
+    let refusal = SLOTS.with_borrow_mut(|slots| slots.get_mut(place)?.as_mut()?.refusal.take());
+    Err(match refusal {
+        Some(Refusal::Failure(failure)) => failure.into_js(&env),
+        Some(Refusal::Panic(error)) => error,
+        None => Failure::Binding("INTERNAL", "state", "no matrix was refused".to_owned()).into_js(&env),
+    })
 }
 
 fn too_small() -> Failure {

@@ -34,8 +34,6 @@ export class CallMemory {
   #places = new Map()
   /** Of calls off the event loop. @type {Places} */
   #kept = new Map()
-  /** Of the exchanges for small matrices, which stay. @type {Places} */
-  #exchanges = new Map()
   #isRefused = false
   /** What a call ended in that left the module in no state to go on. @type {WebAssembly.RuntimeError | undefined} */
   #trap
@@ -85,34 +83,48 @@ export class CallMemory {
 
   /** The exports of the binding as JavaScript calls them. */
   exportsOf(binding) {
-    const { createExchange, assignSmall } = binding
     const called = Object.entries(binding).map(([name, run]) => [name, this.#call(run)])
     return {
       ...Object.fromEntries(called),
-      createExchange: this.#call(createExchange, this.#exchanges),
-      assignSmall: () => {
-        for (const [array, address] of this.#exchanges) this.#copy(array, address, true)
-        try {
-          return assignSmall()
-        } finally {
-          for (const [array, address] of this.#exchanges) this.#copy(array, address, false)
+      createExchange: (memory) => {
+        // the place stays: there is one exchange for each instance of the package
+        /** @type {Places} */
+        const places = new Map()
+        const solve = this.#call(binding.createExchange, places)(memory)
+        return () => {
+          for (const [array, address] of places) this.#copy(array, address, true)
+          try {
+            this.#run(solve)
+          } finally {
+            for (const [array, address] of places) this.#copy(array, address, false)
+          }
         }
       },
     }
   }
 
-  /** A call with places of its own; a getter of its arguments may begin another within. */
+  /** Runs something in the module, in which after a trap nothing is run. */
+  #run(run) {
+    if (this.#trap !== undefined)
+      throw new Error('an earlier call ended in a trap: load the package anew', { cause: this.#trap })
+    try {
+      return run()
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) this.#trap = error
+      throw error
+    }
+  }
+
+  /** A call with places of its own, which go to `stays` if that is given; a getter of its arguments may begin another within. */
   #call(run, stays) {
     return (...args) => {
-      if (this.#trap !== undefined)
-        throw new Error('an earlier call ended in a trap: load the package anew', { cause: this.#trap })
       const outer = this.#places
       const places = new Map()
       this.#places = places
       this.#isRefused = false
       let isPending = false
       try {
-        const result = run(...args)
+        const result = this.#run(() => run(...args))
         if (result instanceof Promise) {
           isPending = true
           return this.#keep(places, result)
@@ -123,7 +135,6 @@ export class CallMemory {
         }
         return result
       } catch (error) {
-        if (error instanceof WebAssembly.RuntimeError) this.#trap = error
         throw this.#isRefused ? new RangeError(REFUSED, { cause: error }) : error
       } finally {
         this.#places = outer
