@@ -113,8 +113,16 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Compares a length with a shape's product, in 128 bits so that no product can wrap.
+/// Compares a length with a shape's product.
+#[inline]
 pub(crate) fn check_length(argument: &'static str, actual: usize, shape: &[usize]) -> Result<()> {
+    let expected = shape.iter().try_fold(1, |product: usize, &size| product.checked_mul(size));
+    if expected == Some(actual) { Ok(()) } else { check_wide_length(argument, actual, shape) }
+}
+
+/// The same in 128 bits, so that no product of two sizes wraps.
+#[cold]
+fn check_wide_length(argument: &'static str, actual: usize, shape: &[usize]) -> Result<()> {
     let expected: u128 = shape.iter().map(|&n| n as u128).product();
     if expected == actual as u128 {
         return Ok(());

@@ -55,11 +55,14 @@ pub(crate) fn are_constant<S: Simd, T: Cost, R: CostRows<T>>(simd: S, rows: &mut
     for row in [last, 0, 2 * last / 3, last / 3] {
         any |= is_constant(simd, rows.row(row), columns);
     }
-    let mut constant = 0;
+    let mut missing = height.div_ceil(SHARE_OF_FEW);
     for row in (0..height).filter(|_| any) {
-        constant += usize::from(is_constant(simd, rows.row(row), columns));
+        missing -= usize::from(is_constant(simd, rows.row(row), columns));
+        if missing == 0 {
+            return true;
+        }
     }
-    any && SHARE_OF_FEW * constant >= height
+    false
 }
 
 /// Whether at least half of a row has one cost, at its start or its end.

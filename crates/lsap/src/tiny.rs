@@ -50,7 +50,9 @@ fn solve_in<const COUNT: usize, S: Simd, T: Cost, R: CostRows<T>>(simd: S, state
             )
         },
     );
-    if rows.rows() == rows.columns() && !ties::are_constant(simd, rows) {
+    // whether every column's dual is its smallest cost, so that nothing is nearer than 0
+    let mut is_reduced = rows.rows() == rows.columns() && !ties::are_constant(simd, rows);
+    if is_reduced {
         reduce_columns::<COUNT, S, T, R>(simd, state, rows);
     }
     let mut duals: Vectors<S, COUNT> = load(simd, &state.column_duals);
@@ -68,15 +70,18 @@ fn solve_in<const COUNT: usize, S: Simd, T: Cost, R: CostRows<T>>(simd: S, state
         for k in 0..COUNT {
             distance[k] = (distance[k] - duals[k]) + 0.0;
         }
-        let mut nearest = least(distance);
+        let free_at_0 = if is_reduced { at(distance, 0.0) & free } else { 0 };
+        let mut nearest = if free_at_0 == 0 { least(distance) } else { 0.0 };
         if nearest == f64::INFINITY {
             return false;
         }
-        if let Some(end) = first(at(distance, nearest) & free) {
+        let free_nearest = if free_at_0 == 0 { at(distance, nearest) & free } else { free_at_0 };
+        if let Some(end) = first(free_nearest) {
             free &= !(1 << end);
             state.pair(start, end);
             continue;
         }
+        is_reduced = false;
         // the duals, -infinity once scanned
         let mut open_duals = duals;
         let mut parent = [F64::splat(simd, start as f64); COUNT];
@@ -131,15 +136,19 @@ fn solve_in<const COUNT: usize, S: Simd, T: Cost, R: CostRows<T>>(simd: S, state
 fn reduce_columns<const COUNT: usize, S: Simd, T: Cost, R: CostRows<T>>(simd: S, state: &mut State, rows: &mut R) {
     let mut least = [F64::splat(simd, f64::INFINITY); COUNT];
     let mut from = [F64::splat(simd, 0.0); COUNT];
+    // of two rows the lower costs first, so that but one comparison of the two waits for those before
     let mut number = F64::splat(simd, 0.0);
-    for row in 0..rows.rows() {
-        let costs: Vectors<S, COUNT> = costs_of::<COUNT, S, T>(simd, rows.row(row));
+    for first in (0..rows.rows()).step_by(2) {
+        let costs: Vectors<S, COUNT> = costs_of::<COUNT, S, T>(simd, rows.row(first));
+        let others: Vectors<S, COUNT> = costs_of::<COUNT, S, T>(simd, rows.row((first + 1).min(rows.rows() - 1)));
         for k in 0..COUNT {
-            let lower = costs[k].simd_lt(least[k]);
-            least[k] = lower.select(costs[k], least[k]);
-            from[k] = lower.select(number, from[k]);
+            let is_other = others[k].simd_lt(costs[k]);
+            let lower_cost = is_other.select(others[k], costs[k]);
+            let lower = lower_cost.simd_lt(least[k]);
+            from[k] = lower.select(is_other.select(number + 1.0, number), from[k]);
+            least[k] = lower.select(lower_cost, least[k]);
         }
-        number += 1.0;
+        number += 2.0;
     }
     let (mut duals, mut from_rows) = ([0.0; COLUMNS], [0.0; COLUMNS]);
     for k in 0..COUNT {

@@ -97,10 +97,11 @@ impl<'a, T: Cost> MatrixView<'a, T> {
     /// A matrix without gaps; `memory` is for the rows at its end.
     pub fn new(costs: &'a [T], rows: usize, columns: usize, memory: &'a mut Vec<T>, is_checked: bool) -> Self {
         let width = padded(columns);
-        let in_place = match costs.len().checked_sub(width) {
-            Some(room) if columns > 0 => (room / columns + 1).min(rows),
-            _ => 0,
-        };
+        debug_assert_eq!(costs.len(), rows * columns, "no gaps");
+        // rows whose last vector would reach beyond the costs
+        let gap = width - columns;
+        let beyond = if gap <= columns { usize::from(gap > 0) } else { gap.div_ceil(columns.max(1)) };
+        let in_place = rows.saturating_sub(beyond);
         memory.clear();
         for row in costs[in_place * columns..].chunks_exact(columns.max(1)) {
             memory.extend_from_slice(row);
@@ -189,5 +190,24 @@ impl<T: Cost> CostRows<T> for MatrixView<'_, T> {
             choices.seconds[row] = second;
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_lie_in_place_as_far_as_whole_vectors_can_be_read() {
+        for (rows, columns) in (0..40).flat_map(|rows| (1..40).map(move |columns| (rows, columns))) {
+            let costs: Vec<f64> = (0..rows * columns).map(|cost| cost as f64).collect();
+            let mut memory = Vec::new();
+            let view = MatrixView::new(&costs, rows, columns, &mut memory, true);
+            let fits = |row: &usize| row * columns + view.width <= costs.len();
+            assert_eq!(view.in_place, (0..rows).filter(fits).count(), "{rows} × {columns}");
+            for row in 0..rows {
+                assert_eq!(view.row(row)[..columns], costs[row * columns..][..columns], "{rows} × {columns}");
+            }
+        }
     }
 }
