@@ -46,6 +46,9 @@ const QUICK = 256
 /** So many duals get a buffer for each list; to make two takes longer for more, so that these share one. */
 const SHORT = 8
 
+/** Up to so many pairs are listed without being counted. */
+const UNCOUNTED = 1024
+
 /** So many values are copied one by one sooner than a view of them is made. */
 const COPIED_SINGLY = 64
 
@@ -63,17 +66,21 @@ export function listPairs(
   firstRow = 0,
   firstDual = 0,
 ): Assignment {
+  // as many as there can be, which most often are, unless that may take much memory for nothing
+  const most = Math.min(rows, columns)
+  const room = most <= UNCOUNTED ? most : countPairs(columnOfRow, firstRow, rows)
+  let rowIndices = ownInt32s(room)
+  let columnIndices = ownInt32s(room)
   let pairs = 0
-  for (let row = firstRow; row < firstRow + rows; row++) {
-    if (columnOfRow[row] !== UNASSIGNED) pairs++
-  }
-  const rowIndices = ownInt32s(pairs)
-  const columnIndices = ownInt32s(pairs)
-  for (let row = 0, pair = 0; pair < pairs; row++) {
+  for (let row = 0; row < rows; row++) {
     const column = columnOfRow[firstRow + row] as number
     if (column === UNASSIGNED) continue
-    rowIndices[pair] = row
-    columnIndices[pair++] = column
+    rowIndices[pairs] = row
+    columnIndices[pairs++] = column
+  }
+  if (pairs < room) {
+    rowIndices = rowIndices.slice(0, pairs)
+    columnIndices = columnIndices.slice(0, pairs)
   }
   const assignment = new PlainAssignment(rowIndices, columnIndices, total, rows, columns)
   if (duals === undefined) return assignment
@@ -87,6 +94,12 @@ export function listPairs(
     given.columnDuals = own.subarray(rows)
   }
   return assignment
+}
+
+function countPairs(columnOfRow: ArrayLike<number>, firstRow: number, rows: number): number {
+  let pairs = 0
+  for (let row = firstRow; row < firstRow + rows; row++) if (columnOfRow[row] !== UNASSIGNED) pairs++
+  return pairs
 }
 
 const PlainAssignment = constructorOf<Assignment, [Int32Array, Int32Array, number, number, number]>(function (

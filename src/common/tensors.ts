@@ -219,14 +219,17 @@ export function floats(
   holder?: unknown,
 ): Float32Array | Float64Array {
   const kind = kindOf(data)
+  if (kind === 'Float32Array' || kind === 'Float64Array') {
+    checkView(data as Float64Array, shape, argument)
+    return data as Float32Array | Float64Array
+  }
   if (kind === undefined) {
     if (!Array.isArray(data)) failType(data, 'a typed array or an array of numbers', argument, holder)
     return flatten(data as readonly unknown[], shape, Float64Array, argument)
   }
   if (!isNumeric(kind)) failType(data, 'numbers', argument)
   if (kind === 'Uint16Array') checkHalves(holder, argument)
-  checkView(data as Float64Array, shape, argument)
-  if (kind === 'Float32Array' || kind === 'Float64Array') return data as Float32Array | Float64Array
+  checkView(data as Int32Array, shape, argument)
   return new Float64Array(data as Int32Array)
 }
 
