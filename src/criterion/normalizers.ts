@@ -53,8 +53,8 @@ interface ReadCounts extends NormalizerCounts {
  *
  * With T targets in all W shares, `numBoxes` is max(1, T) / W. The published code takes max(1, T / W), which is another
  * number only where there are fewer targets than workers: there its mean is a smaller gradient than the unsplit batch has.
- * `classNormalizer`, `numPairs` and `unionBoxes` come from the sums of all shares likewise. Only a layer whose class weights are all 0 has a
- * `classNormalizer` of 1 / W, which divides nothing.
+ * `classNormalizer`, `numPairs` and `unionBoxes` come from the sums of all shares likewise, that of kept queries without the 1e-6
+ * which a whole batch adds. Only a layer whose class weights are all 0 has a `classNormalizer` of 1 / W, which divides nothing.
  *
  * Where the workers' denoising groups are different in number, as in DINO, there is no unsplit batch to compare with;
  * `classNormalizer` is then absent, so that each divides by its own groups.

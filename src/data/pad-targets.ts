@@ -5,6 +5,8 @@ import { toReadError } from '../common/reading.ts'
 import { checkView, lengthOf, sizeOf } from '../common/tensors.ts'
 import { checkInteger, checkRecord, isObject, MAX_SIZE, show, showKeys } from '../common/validate.ts'
 import type { ForeignNames } from '../common/words.ts'
+import { layPlanes } from '../input/canvas.ts'
+import { readExhaustive } from '../input/exhaustive.ts'
 import { failKey, strayKey } from '../input/keys.ts'
 import { checkSizes, readPlanes } from '../input/planes.ts'
 import type { ReadField } from '../input/read-target.ts'
@@ -155,8 +157,7 @@ function readTarget(target: Record<string, unknown>, name: string, image: number
     fail('DTYPE', `${name}.labels`, `must be given; it is an object ${showKeys(target)}`, { image })
   if (labels !== undefined && positives !== undefined)
     fail('OPTION', `${name}.labels`, 'must be absent beside positives, which say the classes of each target', { image })
-  if (exhaustive !== undefined && typeof exhaustive !== 'boolean' && exhaustive !== 0 && exhaustive !== 1)
-    fail('DTYPE', `${name}.exhaustive`, `must be true or 1, false or 0, got ${show(exhaustive)}`, { image })
+  const isExhaustive = readExhaustive(exhaustive, image)
   const ids = labels === undefined ? undefined : readLabels(labels, `${name}.labels`, image)
   const given = ids?.length ?? countRows(positives, `${name}.positives`, image)
   const counted = valid === undefined ? given : checkInteger(valid, 0, given, `${name}.valid`, 'RANGE')
@@ -172,7 +173,7 @@ function readTarget(target: Record<string, unknown>, name: string, image: number
     count: counted,
     labels: ids?.slice(0, counted) ?? [],
     ignore: ignore === undefined ? undefined : readFlags(ignore, given, `${name}.ignore`, image).slice(0, counted),
-    isExhaustive: exhaustive !== false && exhaustive !== 0,
+    isExhaustive,
     fields: TARGET_FIELDS.map(({ name: field, of, takesFlags, form }, place) =>
       form === 'row' ? rowsOf(of(target), field, WIDTHS[place], takesFlags) : undefined,
     ),
@@ -268,14 +269,10 @@ function padPlanes(
       fail('SHAPE', `targets[${image}].${name}`, `must be given, as other images' targets have ${name}`, { image })
     }
     const bytes = own.values as Uint8Array
-    const [rows, columns] = own.size
+    const planesOfImage = room === undefined ? 1 : count
     // what was read later may have taken it away
-    checkView(bytes, [room === undefined ? 1 : count, rows, columns], `targets[${image}].${name}`)
-    for (let row = 0; row < (room === undefined ? 1 : count) * rows; row++) {
-      const plane = image * (room ?? 1) + Math.floor(row / rows)
-      const start = (plane * canvas[0] + (row % rows)) * canvas[1]
-      for (let x = 0; x < columns; x++) data[start + x] = bytes[row * columns + x] as number
-    }
+    checkView(bytes, [planesOfImage, ...own.size], `targets[${image}].${name}`)
+    layPlanes(bytes, planesOfImage, own.size, data, image * (room ?? 1), canvas)
   }
   return { data, shape }
 }

@@ -67,12 +67,24 @@ function sizeAt({ sizes }: PackedPlanes, k: number): Canvas {
 }
 
 /** So many planes of one size, one after the other, at the upper left of others. */
-export function padded(data: Uint8Array, count: number, [rows, columns]: Canvas, [height, width]: Canvas): Uint8Array {
+export function padded(data: Uint8Array, count: number, size: Canvas, canvas: Canvas): Uint8Array {
+  const out = new Uint8Array(count * canvas[0] * canvas[1])
+  layPlanes(data, count, size, out, 0, canvas)
+  return out
+}
+
+/** Copies so many planes of one size, one after the other, to the upper left of others, whose first is the `first` of `out`. */
+export function layPlanes(
+  data: Uint8Array,
+  count: number,
+  [rows, columns]: Canvas,
+  out: Uint8Array,
+  first: number,
+  [height, width]: Canvas,
+): void {
   const { buffer, byteOffset } = bytesOf(data)
-  const out = new Uint8Array(count * height * width)
   for (let row = 0; row < count * rows; row++) {
-    const to = (Math.floor(row / rows) * height + (row % rows)) * width
+    const to = ((first + Math.floor(row / rows)) * height + (row % rows)) * width
     out.set(new Uint8Array(buffer, byteOffset + row * columns, columns), to)
   }
-  return out
 }

@@ -10,11 +10,11 @@ import type { Needed } from '../options/needed.ts'
 import { normalizationOf } from '../options/normalization.ts'
 import type { Normalization } from '../options/normalization.ts'
 import type { ResolvedOptions } from '../options/options.ts'
+import type { InPlaceOfBoxes, OtherGeometry } from '../terms/geometry.ts'
 import { checkCost, checkRecordAt, fieldIn, isOwn, MAX_JOBS, readFields, readLayers } from './layers.ts'
 import type { GivenLayer, LayerOutputs, Layers, LayerTensors, PartOutputs, Reader } from './layers.ts'
 import type { Part, QueryRange } from './part.ts'
 import { makeParts } from './parts.ts'
-import type { InPlaceOfBoxes, OtherGeometry } from '../terms/geometry.ts'
 import type {
   DenoisingOutputs,
   DenoisingSettings,

@@ -7,9 +7,9 @@ import { isObject, showKeys } from '../common/validate.ts'
 import { axisHint } from '../masks/pixels.ts'
 import { readMasks } from '../masks/read.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
+import type { TargetField } from '../terms/index.ts'
 import { onCanvas } from './canvas.ts'
 import type { Canvas, PackedPlanes } from './canvas.ts'
-import type { TargetField } from '../terms/index.ts'
 import type { ReadField, ReadTarget } from './read-target.ts'
 
 const NONE = new Uint8Array(0)

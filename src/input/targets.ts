@@ -1,6 +1,5 @@
 /** The targets of a batch: every field read once, types and shapes checked. */
 import { fail } from '../common/errors.ts'
-import { failKey, strayKey } from './keys.ts'
 import { checkMemory, isUsable, kindOf } from '../common/memory.ts'
 import { toReadError } from '../common/reading.ts'
 import {
@@ -16,19 +15,21 @@ import {
   showShape,
 } from '../common/tensors.ts'
 import type { Numbers, OnnxTensor, Shaped } from '../common/tensors.ts'
+import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 import { showNeed, showTarget } from '../options/needed.ts'
 import type { ResolvedOptions } from '../options/options.ts'
 import type { OtherTargetField, OtherTargets, SomeOf, WithoutBoxes } from '../terms/geometry.ts'
 import { isSigmoid } from '../terms/classification.ts'
 import { TARGET_FIELDS } from '../terms/index.ts'
 import type { LayerFields, TargetField, TargetFields } from '../terms/index.ts'
+import { readExhaustive } from './exhaustive.ts'
 import { readColumns, readPositives, readWeights } from './extras.ts'
 import type { Positives } from './extras.ts'
+import { failKey, strayKey } from './keys.ts'
 import { placeOf } from './layers.ts'
 import type { Predictions } from './outputs.ts'
 import { checkSizes, readPlanes } from './planes.ts'
 import type { ReadField, ReadTarget } from './read-target.ts'
-import { checkInteger, isObject, isRecord, show } from '../common/validate.ts'
 
 /** The ground truth of one image: `n` objects, `n ≥ 0`. Where none counts, nothing is needed but the labels. */
 export interface Target extends TargetFields {
@@ -208,9 +209,7 @@ function readTarget(
   const { labels, positives, valid, ignore, weights, columns, exhaustive } = target as unknown as Target & {
     positives?: unknown
   }
-  if (exhaustive !== undefined && typeof exhaustive !== 'boolean' && exhaustive !== 0 && exhaustive !== 1) {
-    fail('DTYPE', `targets[${image}].exhaustive`, `must be true or 1, false or 0, got ${show(exhaustive)}`, { image })
-  }
+  const isExhaustive = readExhaustive(exhaustive, image)
   if (positives !== undefined && labels !== undefined) {
     const rule = 'must be absent beside positives, which say the classes of each target'
     fail('OPTION', `targets[${image}].labels`, rule, { image })
@@ -254,7 +253,7 @@ function readTarget(
     weights: weights === undefined ? undefined : readWeights(weights, given, `targets[${image}].weights`, image),
     columns:
       columns === undefined ? undefined : readColumns(columns, shape.columns, `targets[${image}].columns`, image),
-    isExhaustive: exhaustive !== false && exhaustive !== 0,
+    isExhaustive,
     fields,
     ignore: ignore as ArrayLike<unknown> | undefined,
   }

@@ -33,9 +33,8 @@ function predictionOf({ name, axes, values }: LayerTensors): Prediction {
   return { argument: `${name}.${place === PLACES[0] ? 'masks' : 'maskFeatures'}`, size: [height, width] }
 }
 
-/** The greatest height and width, unless another canvas is given. */
-function canvasOf(masks: readonly ImagePlanes[], given: Canvas | undefined): Size {
-  if (given !== undefined) return given
+/** The greatest height and width, which are the canvas unless another is given. */
+function greatest(masks: readonly ImagePlanes[]): Size {
   const most = (sizes: readonly number[]) => sizes.reduce((a, b) => Math.max(a, b), 0)
   return [most(masks.map(({ height }) => height)), most(masks.map(({ width }) => width))]
 }
@@ -58,7 +57,7 @@ export function inspectSizes(
   { masks: { lossSampling } }: ResolvedOptions,
 ): Finding[] {
   if (given !== undefined) return []
-  const canvas = canvasOf(masks, given)
+  const canvas = greatest(masks)
   const tally = new Tally()
   for (const { image, size } of sizesOf(masks)) {
     tally.add(size[0] < canvas[0] || size[1] < canvas[1], () => atImage(image, size))
@@ -80,7 +79,7 @@ export function inspectMaskSizes(
   masks: readonly ImagePlanes[],
   given: Canvas | undefined,
 ): Finding[] {
-  const canvas = canvasOf(masks, given)
+  const canvas = given ?? greatest(masks)
   if (canvas[0] * canvas[1] === 0) return []
   const predictions = tensors.map(predictionOf)
   const exchanged = [...inspectExchanged(predictions, canvas), ...inspectImages(predictions, masks, canvas)]
