@@ -27,13 +27,14 @@ type Outcome = std::result::Result<(), Box<dyn Error>>;
 
 type Kernel = fn(usize) -> Outcome;
 
-const KERNELS: [(&str, Kernel); 10] = [
+const KERNELS: [(&str, Kernel); 11] = [
     ("loss, softmax", |times| loss(&Config::detr(CLASSES - 1), times)),
     ("loss, focal", |times| loss(&Config::deformable_detr(CLASSES), times)),
     ("loss, varifocal", |times| loss(&varifocal(), times)),
     ("match, softmax", |times| match_targets(&Config::detr(CLASSES - 1), times)),
     ("match, masks at points", match_masks),
     ("loss, masks at points", masks_loss),
+    ("assignment, 10x10", |times| assign(10, 10, times)),
     ("assignment, 100x100", |times| assign(100, 100, times)),
     ("assignment, 300x300", |times| assign(300, 300, times)),
     ("assignment, 100x7", |times| assign(100, 7, times)),
