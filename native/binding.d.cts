@@ -162,10 +162,10 @@ export declare function costMatrix(plan: ExternalObject<NamedPlan>, out: Float32
 export declare function createCriterion(options: CriterionOptions): ExternalObject<Criterion>
 
 /**
- * Prepares memory for small matrices, which must never be transferred. Gives the function that solves what waits in it: rows,
- * columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if duals are wanted; then the costs, row-major; the last value
- * is 1. They are replaced by the total, the column of every row, or -1, and the duals of the rows and columns if they are
- * wanted, and the last value by 0; or if that is anything else, `raiseSmall` of it throws why.
+ * Gives the function that solves the matrix in a memory, which must never be transferred: rows, columns, 1 to maximise, 1 for
+ * `partial`, the limit or NaN, 1 if duals are wanted; then the costs, row-major. They are replaced by the total, the column of
+ * every row, or -1, and the duals of the rows and columns if they are wanted. The last value of the memory is 0 then; if it is
+ * not, `raiseSmall` throws why.
  */
 export declare function createExchange(memory: Float64Array): () => void
 
@@ -362,8 +362,8 @@ export interface PartStructure {
 /** Raises a flag. */
 export declare function raiseInterrupt(interrupt: ExternalObject<Interrupt>): void
 
-/** Throws what a matrix was refused for. `state`: the last value of its memory. */
-export declare function raiseSmall(state: number): never
+/** Throws what the latest matrix that was refused was refused for. */
+export declare function raiseSmall(): never
 
 /** How a layer is matched. */
 export interface RuleStructure {

@@ -24,7 +24,7 @@ const SOLVED = 0
 
 const memory = new Float64Array(STATE + 1)
 const columnOfRow = memory.subarray(1)
-/** Solves the matrix that waits. */
+/** Solves the matrix that waits there. */
 const solve = createExchange(memory)
 
 /** Whether a matrix is small. */
@@ -42,12 +42,13 @@ export function assignSmall(
   memory[1] = columns
   memory[2] = maximize ? 1 : 0
   memory[3] = partial ? 1 : 0
-  memory[4] = isDouble(data) ? limit : stored(limit)
+  // most calls have none, which costs less to see than what the data are
+  memory[4] = Number.isNaN(limit) || isDouble(data) ? limit : stored(limit)
   memory[5] = wanted ? 1 : 0
   memory.set(data, HEAD)
   memory[STATE] = WAITING
   solve()
-  if (memory[STATE] !== SOLVED) raiseSmall(memory[STATE] as number)
+  if (memory[STATE] !== SOLVED) raiseSmall()
   return listPairs(columnOfRow, rows, columns, memory[0], wanted ? columnOfRow : undefined, 0, rows)
 }
 

@@ -2,16 +2,15 @@
 //!
 //! JavaScript writes a matrix and its options to the memory and reads the result from it. The call itself has neither an
 //! argument nor a result, and goes around napi's own wrapper, which notes what is borrowed: any of the three would take a
-//! tenth of the time that solving does, or more. So the memory that a matrix waits in says so itself, and says what became of
-//! it; panics are caught here; and an error is left for a second call to throw.
+//! tenth of the time that solving does, or more. So panics are caught here, and an error is left for a second call to throw.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
+use std::{ptr, slice};
 
 use lsap::CostMatrix;
-use napi::bindgen_prelude::{Env, Float64Array, ToNapiValue, check_status, panic_to_error};
+use napi::bindgen_prelude::{Env, Float64ArraySlice, JsValue, ToNapiValue, check_status, panic_to_error};
 use napi::sys;
 use napi_derive::napi;
 
@@ -22,21 +21,13 @@ use crate::error::{Failure, Result};
 /// Values before the costs.
 const HEAD: usize = 6;
 
-/// What the last value of a memory says: that a matrix waits in it, or that it is solved. Where it was refused, this is the
-/// number of the memory among those of its thread, less one with the sign turned.
-const WAITING: f64 = 1.0;
+/// What the last value of a memory says when the call is over.
 const SOLVED: f64 = 0.0;
+const REFUSED: f64 = -1.0;
 
 thread_local! {
-    /// The exchanges of this JavaScript thread, as long as JavaScript holds their functions.
-    static SLOTS: RefCell<Vec<Option<Slot>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What belongs to an exchange.
-struct Slot {
-    memory: Float64Array,
-    /// What the latest matrix was refused for, until that is thrown.
-    refusal: Option<Refusal>,
+    /// What the latest matrix of this JavaScript thread was refused for, until that is thrown.
+    static REFUSAL: Cell<Option<Refusal>> = const { Cell::new(None) };
 }
 
 /// An error that waits to be thrown.
@@ -46,86 +37,86 @@ enum Refusal {
     Panic(napi::Error),
 }
 
-/// Memory that belongs to JavaScript and the binding both: its place among those of its thread. To JavaScript it is the
-/// function that solves what waits there.
-pub struct Exchange(usize);
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        // what a thread that ends has left is gone already
-        let _ = SLOTS.try_with(|slots| slots.borrow_mut()[self.0].take());
-    }
+/// Memory of JavaScript's that the binding writes to, too. It is held by the function that has this as its data: were it held
+/// here, a realm whose global leads to that function would never be given back.
+struct Memory {
+    values: *mut f64,
+    length: usize,
 }
+
+/// The function that solves what a memory holds.
+pub struct Exchange(sys::napi_value);
 
 impl ToNapiValue for Exchange {
-    unsafe fn to_napi_value(env: sys::napi_env, exchange: Self) -> napi::Result<sys::napi_value> {
-        let mut function = ptr::null_mut();
-        // SAFETY: napi hands over an environment that is open; a function without a name has no characters.
-        check_status!(unsafe {
-            sys::napi_create_function(env, ptr::null(), 0, Some(assign), ptr::null_mut(), &mut function)
-        })?;
-        let exchange = Box::into_raw(Box::new(exchange));
-        // SAFETY: the finalizer takes back what is given to it, once.
-        let status = unsafe {
-            sys::napi_add_finalizer(env, function, exchange.cast(), Some(finalize), ptr::null_mut(), ptr::null_mut())
-        };
-        check_status!(status).inspect_err(|_| {
-            // SAFETY: made from a box above, and given to nobody.
-            drop(unsafe { Box::from_raw(exchange) });
-        })?;
-        Ok(function)
+    unsafe fn to_napi_value(_: sys::napi_env, exchange: Self) -> napi::Result<sys::napi_value> {
+        Ok(exchange.0)
     }
 }
 
-unsafe extern "C" fn finalize(_: sys::napi_env, exchange: *mut c_void, _: *mut c_void) {
-    // SAFETY: made from a box in `to_napi_value`.
-    drop(unsafe { Box::from_raw(exchange.cast::<Exchange>()) });
-}
-
-/// Prepares memory for small matrices, which must never be transferred. Gives the function that solves what waits in it: rows,
-/// columns, 1 to maximise, 1 for `partial`, the limit or NaN, 1 if duals are wanted; then the costs, row-major; the last value
-/// is 1. They are replaced by the total, the column of every row, or -1, and the duals of the rows and columns if they are
-/// wanted, and the last value by 0; or if that is anything else, `raiseSmall` of it throws why.
+/// Gives the function that solves the matrix in a memory, which must never be transferred: rows, columns, 1 to maximise, 1 for
+/// `partial`, the limit or NaN, 1 if duals are wanted; then the costs, row-major. They are replaced by the total, the column of
+/// every row, or -1, and the duals of the rows and columns if they are wanted. The last value of the memory is 0 then; if it is
+/// not, `raiseSmall` throws why.
 #[napi(catch_unwind, ts_return_type = "() => void")]
-pub fn create_exchange(memory: Float64Array) -> Exchange {
-    SLOTS.with_borrow_mut(|slots| {
-        let place = slots.iter().position(Option::is_none).unwrap_or(slots.len());
-        slots.resize_with(slots.len().max(place + 1), || None);
-        slots[place] = Some(Slot { memory, refusal: None });
-        Exchange(place)
-    })
+pub fn create_exchange(env: Env, mut memory: Float64ArraySlice<'_>) -> napi::Result<Exchange> {
+    let (env, array, length) = (env.raw(), memory.raw(), memory.len());
+    // SAFETY: no value is read or written here.
+    let values = unsafe { memory.as_mut() }.as_mut_ptr();
+    let data = Box::into_raw(Box::new(Memory { values, length }));
+    let mut function = ptr::null_mut();
+    // SAFETY: the environment is open, as in any call. A function without a name has no characters. The finalizer takes back
+    // what is given to it, once.
+    let status = unsafe {
+        match sys::napi_create_function(env, ptr::null(), 0, Some(assign), data.cast(), &mut function) {
+            sys::Status::napi_ok => {
+                sys::napi_add_finalizer(env, function, data.cast(), Some(finalize), ptr::null_mut(), ptr::null_mut())
+            }
+            status => status,
+        }
+    };
+    check_status!(status).inspect_err(|_| {
+        // SAFETY: made from a box above, and taken back by nobody else.
+        drop(unsafe { Box::from_raw(data) });
+    })?;
+    // SAFETY: both values are of this call.
+    check_status!(unsafe { sys::napi_set_named_property(env, function, c"memory".as_ptr(), array) })?;
+    Ok(Exchange(function))
 }
 
-/// Solves whatever waits in the memories of this thread, as JavaScript calls it: to ask whose function was called would take
-/// longer than to look at all of them, of which there is one for each realm.
-unsafe extern "C" fn assign(_: sys::napi_env, _: sys::napi_callback_info) -> sys::napi_value {
-    SLOTS.with_borrow_mut(|slots| {
-        for (place, slot) in slots.iter_mut().enumerate() {
-            let Some(Slot { memory, refusal }) = slot else { continue };
-            // SAFETY: the array is held, its buffer is never transferred, and JavaScript does nothing with it during the call.
-            let Some((state, memory)) = (unsafe { memory.as_mut() }).split_last_mut() else { continue };
-            if *state != WAITING {
-                continue;
-            }
-            *refusal = match catch_unwind(AssertUnwindSafe(|| solve(memory))) {
-                Ok(solved) => solved.err().map(Refusal::Failure),
-                Err(panic) => Some(Refusal::Panic(panic_to_error(panic))),
-            };
-            *state = if refusal.is_none() { SOLVED } else { -1.0 - place as f64 };
+unsafe extern "C" fn finalize(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
+    // SAFETY: made from a box in `create_exchange`.
+    drop(unsafe { Box::from_raw(data.cast::<Memory>()) });
+}
+
+/// Solves the matrix in the memory of the function that JavaScript calls.
+unsafe extern "C" fn assign(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut data = ptr::null_mut();
+    // SAFETY: what is not asked for is null.
+    unsafe { sys::napi_get_cb_info(env, info, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut data) };
+    // SAFETY: the data of the function, which is being called, so that its finalizer has not run.
+    let Some(&Memory { values, length }) = (unsafe { data.cast::<Memory>().as_ref() }) else { return ptr::null_mut() };
+    // SAFETY: the function holds the array, whose buffer is never transferred; and JavaScript does nothing meanwhile.
+    let memory = unsafe { slice::from_raw_parts_mut(values, length) };
+    if let Some((state, memory)) = memory.split_last_mut() {
+        let refusal = match catch_unwind(AssertUnwindSafe(|| solve(memory))) {
+            Ok(solved) => solved.err().map(Refusal::Failure),
+            Err(panic) => Some(Refusal::Panic(panic_to_error(panic))),
+        };
+        *state = if refusal.is_none() { SOLVED } else { REFUSED };
+        if refusal.is_some() {
+            REFUSAL.set(refusal);
         }
-    });
+    }
     ptr::null_mut()
 }
 
-/// Throws what a matrix was refused for. `state`: the last value of its memory.
+/// Throws what the latest matrix that was refused was refused for.
 #[napi(catch_unwind, ts_return_type = "never")]
-pub fn raise_small(env: Env, state: f64) -> napi::Result<()> {
-    let place = (-1.0 - state) as usize;
-    let refusal = SLOTS.with_borrow_mut(|slots| slots.get_mut(place)?.as_mut()?.refusal.take());
-    Err(match refusal {
+pub fn raise_small(env: Env) -> napi::Result<()> {
+    Err(match REFUSAL.take() {
         Some(Refusal::Failure(failure)) => failure.into_js(&env),
         Some(Refusal::Panic(error)) => error,
-        None => Failure::Binding("INTERNAL", "state", "no matrix was refused".to_owned()).into_js(&env),
+        None => Failure::Binding("INTERNAL", "memory", "no matrix was refused".to_owned()).into_js(&env),
     })
 }
 
