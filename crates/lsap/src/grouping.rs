@@ -13,8 +13,8 @@ use crate::interrupt::Interrupt;
 use crate::route::{Route, is_lazy_worth_while};
 use crate::view::MatrixView;
 
-/// Rows from which groups are looked for.
-const SMALLEST: usize = 2 * LANES;
+/// Rows from which groups are looked for; fewer are solved sooner without.
+const SMALLEST: usize = 3 * LANES;
 
 /// The share of the rows, one in so many, from which a group is used; and the same for a group that is padding.
 pub(crate) const SHARE: usize = 8;

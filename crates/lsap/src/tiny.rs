@@ -1,8 +1,8 @@
-//! The solver for at most 24 columns: shortest augmenting paths whose whole state stays in registers.
+//! The solver for at most 32 columns: shortest augmenting paths whose state is a few vectors, most of it in registers.
 //!
 //! In a square matrix column reduction comes first, as in [`dense`](crate::dense), unless many rows are constant. Then
 //! row after row grows a tree by Dijkstra's algorithm as there, but distances, duals and parents of all columns are two
-//! or three vectors each, and there is nothing to prepare: at this size, preparing takes longer than solving.
+//! to four vectors each, and there is nothing to prepare: at this size, preparing takes longer than solving.
 
 use simd::{F64, LANES, Simd, prelude::*};
 
@@ -12,8 +12,8 @@ use crate::state::State;
 use crate::ties;
 use crate::view::CostRows;
 
-/// The most columns: with a fourth vector, the state of a search no longer stays in the registers of AVX2.
-const COLUMNS: usize = 3 * EIGHT;
+/// The most columns.
+const COLUMNS: usize = 4 * EIGHT;
 
 /// Lanes of a vector.
 const EIGHT: usize = LANES / 2;
@@ -29,10 +29,10 @@ pub(crate) fn fits<T: Cost, R: CostRows<T>>(rows: &R) -> bool {
 /// Finds a column for every row, or gives false where that cannot be. The state has been reset.
 #[inline(always)]
 pub(crate) fn solve<S: Simd, T: Cost, R: CostRows<T>>(simd: S, state: &mut State, rows: &mut R) -> bool {
-    if rows.width() == LANES {
-        solve_in::<2, S, T, R>(simd, state, rows)
-    } else {
-        solve_in::<3, S, T, R>(simd, state, rows)
+    match rows.columns().div_ceil(EIGHT) {
+        ..=2 => solve_in::<2, S, T, R>(simd, state, rows),
+        3 => solve_in::<3, S, T, R>(simd, state, rows),
+        _ => solve_in::<4, S, T, R>(simd, state, rows),
     }
 }
 
