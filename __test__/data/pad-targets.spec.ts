@@ -136,6 +136,25 @@ describe('padTargets:', () => {
     expect(padTargets([]).labels.shape).toEqual([0, 0])
   })
 
+  test('masks and points that no image has, in any size, are taken again', () => {
+    const targets = [{ labels: [], masks: [], points: [] }]
+    const again = unpadTargets(padTargets(targets, { maxTargets: 4 }))
+    expect(again[0]?.masks).toEqual({ data: new Uint8Array(0), shape: [0, 0, 0] })
+    const tensor = (...shape: number[]) => ({
+      data: new Float32Array(shape.reduce((size, length) => size * length)),
+      shape,
+    })
+    const outputs = { logits: tensor(1, 3, 3), masks: tensor(1, 3, 4, 4) }
+    const criterion = HungarianLoss.mask2Former({ numClasses: 2 })
+    expect(criterion.compute(outputs, untyped(again)).loss).toBe(criterion.compute(outputs, targets).loss)
+    expect(padTargets(untyped<typeof targets>(again), { maxTargets: 4 })).toEqual(
+      padTargets(targets, { maxTargets: 4 }),
+    )
+    const pointwise = HungarianLoss.detr({ numClasses: 2, weights: { pointL1: 1 } })
+    const points = { logits: tensor(1, 3, 3), boxes: tensor(1, 3, 4), points: tensor(1, 3, 5, 2) }
+    expect(pointwise.compute(points, untyped(again)).loss).toBe(pointwise.compute(points, untyped(targets)).loss)
+  })
+
   test('the loss of padded targets, unpadded, is that of the ragged ones', () => {
     const criterion = HungarianLoss.dino({ numClasses: 5 })
     const counts = fc.array(fc.nat(5), { minLength: 1, maxLength: 4 })

@@ -103,6 +103,9 @@ describe('decodeMasks:', () => {
 
   test('no masks at all are of the size that is given, or of none', () => {
     expect(decodeMasks([])).toEqual({ data: new Uint8Array(0), shape: [0, 0, 0] })
+    expect(decodeMasks({ data: [], shape: [0, 0, 0] })).toEqual(decodeMasks([]))
+    expect(decodeMasks({ data: [], shape: [0, 0, 0] }, [4, 5])).toEqual(decodeMasks([], [4, 5]))
+    expect(errorOf(() => decodeMasks({ data: [], shape: [0, 0, 5] })).code).toBe('SHAPE')
     expect(decodeMasks([], [4, 5])).toEqual({ data: new Uint8Array(0), shape: [0, 4, 5] })
     expect(decodeMasks({ data: [], shape: [0, 4, 5] })).toEqual({ data: new Uint8Array(0), shape: [0, 4, 5] })
     expect(decodeMasks({ bits: new Uint8Array(0), shape: [0, 4, 5] }).shape).toEqual([0, 4, 5])

@@ -33,7 +33,8 @@ export interface MaskScope {
 
 /**
  * The masks of an image, see {@link Masks}, as bytes: a `Uint8Array` of pixels as it is, all else in memory of its own. With `size` they must
- * be of that, and a list may have bare polygons, as COCO's `segmentation` does. An empty list without it is of size 0 by 0.
+ * be of that, and a list may have bare polygons, as COCO's `segmentation` does. An empty list without it is of size 0 by 0, as pixels
+ * or bits of shape `[0, 0, 0]`.
  */
 export function readMasks(
   value: unknown,
@@ -54,20 +55,25 @@ export function readMasks(
     const shape = shapeOf(value, argument)
     if (shape.length !== 3)
       fail('SHAPE', argument, `must be of shape [n, h, w], got ${showShape(shape)}${axisHint(shape, 3)}`, place)
-    const [count, height, width] = shape as [number, number, number]
-    const given = checkMaskSize(height, width, argument, place)
-    checkSameSize(given, size, SIZE, argument, place)
+    const [count, rows, columns] = shape as [number, number, number]
+    // as an empty list, what has no mask may say no size
+    const isUnsized = count === 0 && rows === 0 && columns === 0
+    const own = isUnsized ? (size ?? NO_SIZE) : checkMaskSize(rows, columns, argument, place)
+    checkSameSize(own, size, SIZE, argument, place)
+    const { height, width } = own
     const pixelsOfMask = height * width
     const at = { argument, place, pixels: isSingle ? undefined : pixelsOfMask }
     const data =
       bits === undefined
-        ? readPixels(pixels, shape, at, value, { coreChecks, counted: counted * pixelsOfMask })
+        ? readPixels(pixels, shape, at, value, { coreChecks, counted: Math.min(counted, count) * pixelsOfMask })
         : readBits(bits, shape, { ...at, argument: `${argument}.bits` })
     return { data, count, height, width }
   } catch (error) {
     throw toReadError(error, argument)
   }
 }
+
+const NO_SIZE: ReadSize = { height: 0, width: 0 }
 
 /** Whose size is given beforehand. */
 const SIZE = 'the image'
