@@ -137,22 +137,25 @@ describe('padTargets:', () => {
   })
 
   test('masks and points that no image has, in any size, are taken again', () => {
-    const targets = [{ labels: [], masks: [], points: [] }]
-    const again = unpadTargets(padTargets(targets, { maxTargets: 4 }))
-    expect(again[0]?.masks).toEqual({ data: new Uint8Array(0), shape: [0, 0, 0] })
     const tensor = (...shape: number[]) => ({
       data: new Float32Array(shape.reduce((size, length) => size * length)),
       shape,
     })
-    const outputs = { logits: tensor(1, 3, 3), masks: tensor(1, 3, 4, 4) }
-    const criterion = HungarianLoss.mask2Former({ numClasses: 2 })
-    expect(criterion.compute(outputs, untyped(again)).loss).toBe(criterion.compute(outputs, targets).loss)
-    expect(padTargets(untyped<typeof targets>(again), { maxTargets: 4 })).toEqual(
-      padTargets(targets, { maxTargets: 4 }),
-    )
-    const pointwise = HungarianLoss.detr({ numClasses: 2, weights: { pointL1: 1 } })
-    const points = { logits: tensor(1, 3, 3), boxes: tensor(1, 3, 4), points: tensor(1, 3, 5, 2) }
-    expect(pointwise.compute(points, untyped(again)).loss).toBe(pointwise.compute(points, untyped(targets)).loss)
+    const logits = tensor(1, 3, 3)
+    const of = (fields: { masks: never[] } | { points: never[] }) => {
+      const targets = untyped<Target[]>([{ labels: [], ...fields }])
+      return [targets, unpadTargets(padTargets(targets, { maxTargets: 4 }))] as const
+    }
+    const [masks, sameMasks] = of({ masks: [] })
+    expect(sameMasks[0]?.masks).toEqual({ data: new Uint8Array(0), shape: [0, 0, 0] })
+    expect(padTargets(untyped<Target[]>(sameMasks), { maxTargets: 4 })).toEqual(padTargets(masks, { maxTargets: 4 }))
+    const masked = { logits, boxes: tensor(1, 3, 4), masks: tensor(1, 3, 4, 4) }
+    const ofMasks = HungarianLoss.detrMasks({ numClasses: 2 })
+    expect(ofMasks.compute(masked, untyped(sameMasks)).loss).toBe(ofMasks.compute(masked, masks).loss)
+    const [points, samePoints] = of({ points: [] })
+    const pointed = { logits, boxes: tensor(1, 3, 4), points: tensor(1, 3, 5, 2) }
+    const ofPoints = HungarianLoss.detr({ numClasses: 2, weights: { pointL1: 1 } })
+    expect(ofPoints.compute(pointed, untyped(samePoints)).loss).toBe(ofPoints.compute(pointed, points).loss)
   })
 
   test('the loss of padded targets, unpadded, is that of the ragged ones', () => {
