@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn sums_of_integers_are_exact_at_every_length() {
-        for length in 0..600 {
+        for length in (0..600).step_by(if cfg!(miri) { 13 } else { 1 }) {
             let values: Vec<_> = (0..length).map(f64::from).collect();
             assert_eq!(sum(&values), (0..length).map(f64::from).sum());
         }

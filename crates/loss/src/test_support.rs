@@ -31,6 +31,11 @@ impl Random {
     }
 }
 
+/// How much a test has of something: under Miri, which takes a thousand times as long, so much as shows how memory is used.
+pub(crate) const fn extent(usual: usize, under_miri: usize) -> usize {
+    if cfg!(miri) { under_miri } else { usual }
+}
+
 /// Relative where above 1, absolute below.
 #[track_caller]
 pub(crate) fn assert_close(actual: f64, expected: f64, tolerance: f64) {

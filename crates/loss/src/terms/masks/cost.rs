@@ -371,7 +371,7 @@ mod tests {
     use super::super::samples::Labels;
     use super::super::values::{Active, values};
     use super::*;
-    use crate::test_support::{Random, bits};
+    use crate::test_support::{Random, bits, extent};
 
     const WEIGHTS: [CostWeights; 7] = [
         CostWeights { bce: 5.0, focal: 0.0, dice: 5.0 },
@@ -486,9 +486,9 @@ mod tests {
             (3, 2, 257),
             (2, 5, 1000),
         ];
-        for (queries, targets, count) in sizes {
+        for (queries, targets, count) in sizes.into_iter().take(extent(12, 5)) {
             let case = Case::new(&mut random, queries, targets, count);
-            for (k, weights) in WEIGHTS.iter().enumerate() {
+            for (k, weights) in WEIGHTS.iter().enumerate().step_by(extent(1, 4)) {
                 let focal = Focal { alpha: 0.25, gamma: [2.0, 2.0, 1.5, 0.0][k % 4] };
                 case.each(|samples| {
                     let block = case.block(weights, focal, &samples);
@@ -507,12 +507,12 @@ mod tests {
     #[test]
     fn many_samples_lose_no_digits_where_a_mask_is_nearly_right() {
         let mut random = Random::new(32);
-        let mut case = Case::new(&mut random, 2, 2, 300_001);
+        let mut case = Case::new(&mut random, 2, 2, extent(300_001, 301));
         for (x, &label) in case.logits.iter_mut().zip(&case.hard) {
             // the first query is right about the first target, the second about the second
             *x = if label == 1 { 9.0 + *x } else { *x - 9.0 };
         }
-        for weights in &WEIGHTS[..3] {
+        for weights in &WEIGHTS[..extent(3, 1)] {
             let samples = Samples { labels: Labels::Hard(&case.hard), kept: None };
             let block = case.block(weights, Focal::default(), &samples);
             for (query, target) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
@@ -525,14 +525,15 @@ mod tests {
     #[test]
     fn the_cost_of_a_pair_is_its_loss_at_the_same_samples() {
         let mut random = Random::new(33);
-        let case = Case::new(&mut random, 3, 2, 700);
+        let count = extent(700, 10);
+        let case = Case::new(&mut random, 3, 2, count);
         let active = Active { bce: true, focal: true, dice: true };
         case.each(|samples| {
-            for (query, logits) in case.logits.chunks_exact(700).enumerate() {
+            for (query, logits) in case.logits.chunks_exact(count).enumerate() {
                 for target in 0..2 {
                     let labels = match samples.labels {
-                        Labels::Hard(labels) => Labels::Hard(&labels[target * 700..][..700]),
-                        Labels::Soft(labels) => Labels::Soft(&labels[target * 700..][..700]),
+                        Labels::Hard(labels) => Labels::Hard(&labels[target * count..][..count]),
+                        Labels::Soft(labels) => Labels::Soft(&labels[target * count..][..count]),
                     };
                     // focal only where labels are 0 or 1
                     let focal = if matches!(samples.labels, Labels::Hard(_)) { 3.0 } else { 0.0 };
@@ -550,7 +551,7 @@ mod tests {
     #[test]
     fn hard_labels_cost_what_soft_ones_do_bit_for_bit() {
         let mut random = Random::new(34);
-        let mut case = Case::new(&mut random, 5, 3, 600);
+        let mut case = Case::new(&mut random, 5, 3, extent(600, 40));
         case.soft = case.hard.iter().map(|&label| f32::from(label)).collect();
         let costs = |labels| case.block(&WEIGHTS[2], Focal::default(), &Samples { labels, kept: None });
         assert_eq!(bits(&costs(Labels::Hard(&case.hard))), bits(&costs(Labels::Soft(&case.soft))));

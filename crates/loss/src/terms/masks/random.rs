@@ -89,7 +89,7 @@ fn philox(mut counter: Block, mut key: [u32; 2]) -> Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::bits;
+    use crate::test_support::{bits, extent};
 
     const STREAM: Stream = Stream { seed: 7, purpose: Purpose::Cost, part: 1, layer: 2, image: 3, row: 4 };
 
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn points_are_spread_evenly_over_the_unit_square() {
         const SIDE: usize = 8;
-        let count = 64_000;
+        let count = extent(64_000, 1600);
         let points = points_of(&STREAM, count);
         let mut cells = [0u32; SIDE * SIDE];
         for point in points.chunks_exact(2) {

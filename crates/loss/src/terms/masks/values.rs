@@ -256,7 +256,7 @@ fn gradient_with<S: Simd, const SQUARE: bool>(simd: S, slopes: &Slopes, logits: 
 mod tests {
     use super::super::samples::Labels;
     use super::*;
-    use crate::test_support::{Random, assert_close, bits};
+    use crate::test_support::{Random, assert_close, bits, extent};
 
     const LENGTHS: [usize; 12] = [0, 1, 2, 15, 16, 17, 33, 63, 64, 65, 130, 1000];
 
@@ -356,8 +356,8 @@ mod tests {
     #[test]
     fn terms_of_every_length_follow_the_definition_with_the_same_bits_at_every_level() {
         let mut random = Random::new(21);
-        for count in LENGTHS {
-            for (focal, spread) in FOCALS.into_iter().zip([0.5, 2.0, 8.0, 3.0, 1.0, 4.0]) {
+        for count in LENGTHS.into_iter().step_by(extent(1, 6)) {
+            for (focal, spread) in FOCALS.into_iter().zip([0.5, 2.0, 8.0, 3.0, 1.0, 4.0]).step_by(extent(1, 2)) {
                 let case = Case::new(&mut random, count, spread);
                 case.each(|samples, labels, kept| {
                     let found = values_of(ALL, focal, &case.logits, &samples);
@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn a_million_samples_lose_no_digits() {
         let mut random = Random::new(22);
-        let mut case = Case::new(&mut random, 1_000_003, 3.0);
+        let mut case = Case::new(&mut random, extent(1_000_003, 403), 3.0);
         for (x, &label) in case.logits.iter_mut().zip(&case.hard) {
             // a mask that is nearly right, whose terms are small
             *x = if label == 1 { 12.0 + *x } else { *x - 12.0 };
@@ -400,11 +400,11 @@ mod tests {
             Scales { bce: 0.0, focal: 0.0, dice: 5.0 },
             Scales { bce: 5.0, focal: 3.0, dice: 5.0 },
         ];
-        for count in [1, 15, 16, 17, 33, 70] {
-            for focal in FOCALS {
+        for count in [1, 15, 16, 17, 33, 70].into_iter().step_by(extent(1, 3)) {
+            for focal in FOCALS.into_iter().step_by(extent(1, 3)) {
                 let case = Case::new(&mut random, count, 2.0);
                 case.each(|samples, labels, kept| {
-                    for scales in &scales {
+                    for scales in scales.iter().step_by(extent(1, 3)) {
                         let found = gradient_of(scales, focal, &case.logits, &samples);
                         let total = |k: usize, by: f64| {
                             let mut logits = case.wide();
@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn the_gradient_of_dice_keeps_its_digits_where_nothing_overlaps() {
-        let count = 200_000;
+        let count = extent(200_000, 200);
         let hard: Vec<u8> = (0..count).map(|k| u8::from(k % 2 == 0)).collect();
         let logits: Vec<f32> = hard.iter().map(|&label| if label == 1 { -20.0 } else { 20.0 }).collect();
         let samples = Samples { labels: Labels::Hard(&hard), kept: None };
@@ -462,7 +462,7 @@ mod tests {
     #[test]
     fn terms_that_are_not_active_are_0_and_change_no_other() {
         let mut random = Random::new(24);
-        let case = Case::new(&mut random, 100, 2.0);
+        let case = Case::new(&mut random, extent(100, 20), 2.0);
         let samples = Samples { labels: Labels::Soft(&case.soft), kept: Some(&case.void) };
         let all = values_of(ALL, Focal::default(), &case.logits, &samples);
         for bits in 0..8 {
@@ -477,10 +477,11 @@ mod tests {
     #[test]
     fn void_samples_are_as_if_they_were_not_there() {
         let mut random = Random::new(25);
-        let case = Case::new(&mut random, 200, 2.0);
+        let count = extent(200, 40);
+        let case = Case::new(&mut random, count, 2.0);
         let kept = |k: &usize| case.void[*k] == 1;
-        let logits: Vec<f32> = (0..200).filter(kept).map(|k| case.logits[k]).collect();
-        let soft: Vec<f32> = (0..200).filter(kept).map(|k| case.soft[k]).collect();
+        let logits: Vec<f32> = (0..count).filter(kept).map(|k| case.logits[k]).collect();
+        let soft: Vec<f32> = (0..count).filter(kept).map(|k| case.soft[k]).collect();
         let scales = Scales { bce: 5.0, focal: 3.0, dice: 5.0 };
         let focal = Focal::default();
         let with = Samples { labels: Labels::Soft(&case.soft), kept: Some(&case.void) };

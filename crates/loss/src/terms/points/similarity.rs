@@ -129,7 +129,7 @@ pub(super) fn of_row(similarity: &Similarity<'_>, columns: &[f32], (target, row)
 mod tests {
     use super::super::cost::lay_out;
     use super::*;
-    use crate::test_support::{Random, assert_close};
+    use crate::test_support::{Random, assert_close, extent};
     use simd::Level;
 
     /// The definition.
@@ -156,7 +156,9 @@ mod tests {
     #[test]
     fn pairs_and_rows_of_every_number_of_points_follow_the_definition() {
         let mut random = Random::new(11);
-        for (dimensions, points) in [(2, 1), (2, 5), (2, 16), (2, 17), (3, 4), (2, 33)] {
+        for (dimensions, points) in
+            [(2, 1), (2, 5), (2, 16), (2, 17), (3, 4), (2, 33)].into_iter().step_by(extent(1, 3))
+        {
             let width = dimensions * points;
             let mut row = |count: usize| (0..count * width).map(|_| random.unit()).collect::<Vec<f32>>();
             let targets = row(3);
