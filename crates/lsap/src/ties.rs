@@ -55,8 +55,11 @@ pub(crate) fn are_constant<S: Simd, T: Cost, R: CostRows<T>>(simd: S, rows: &mut
     for row in [last, 0, 2 * last / 3, last / 3] {
         any |= is_constant(simd, rows.row(row), columns);
     }
+    if !any {
+        return false;
+    }
     let mut missing = height.div_ceil(SHARE_OF_FEW);
-    for row in (0..height).filter(|_| any) {
+    for row in 0..height {
         missing -= usize::from(is_constant(simd, rows.row(row), columns));
         if missing == 0 {
             return true;
